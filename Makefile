@@ -1,0 +1,47 @@
+# Each target is one command; what it does stands in the file that it calls. `make help` lists them.
+
+INTERPRETER := $(or $(PYTHON),python3)
+BIN := .venv/bin
+PACK := Packs/O365OutlookMailSingleUser
+
+# demisto-sdk: no warning that this is not the public content repository
+export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo sandbox test lint validate package upload bench
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+
+setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the interpreter
+	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here: apt-get install python3 python3-venv' >&2; exit 1; }
+	@$(INTERPRETER) Tests/setup/make_environment.py
+
+demo: setup ## build, upload and sign in in every way, against the sandbox
+	@PYTHONPATH=Tests $(BIN)/python -m sandbox.demo $(ARGS)
+
+sandbox: setup ## start the sandbox and leave it running, to try by hand
+	@PYTHONPATH=Tests $(BIN)/python -m sandbox $(ARGS)
+
+test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real file
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(if $(ARGS),true,$(BIN)/coverage report)
+
+lint: setup ## style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+validate: setup ## what demisto-sdk says of the packs
+	@$(BIN)/demisto-sdk validate -a
+
+package: setup ## the pack as a zip in build/
+	@$(BIN)/demisto-sdk zip-packs -i $(PACK) -o build
+
+upload: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
+upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY; INSECURE=1 trusts any certificate
+	@test -n "$$DEMISTO_BASE_URL" -a -n "$$DEMISTO_API_KEY" || { echo 'upload: set DEMISTO_BASE_URL to the address of your XSOAR and DEMISTO_API_KEY to an API key of it.' >&2; exit 1; }
+	@$(BIN)/demisto-sdk upload -i $(PACK) -z
+
+bench: setup ## measure; the figures go to Tests/benchmarks/results.md
+	@PYTHONPATH=Tests $(BIN)/python -m benchmarks $(ARGS)

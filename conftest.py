@@ -1,0 +1,17 @@
+"""Lets the whole test suite run on the platform's real CommonServerPython: ``COMMON_SERVER_PYTHON=<its folder> make test``."""
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
+if FOLDER:
+    # absolute, since commands run as processes of their own in other working folders; first, so that it wins over the stub
+    FOLDER = os.environ['COMMON_SERVER_PYTHON'] = str(Path(FOLDER).resolve())
+    sys.path.insert(0, FOLDER)
+
+
+def pytest_configure() -> None:
+    if FOLDER and not Path(FOLDER, 'CommonServerPython.py').is_file():
+        raise pytest.UsageError(f'There is no CommonServerPython.py in {FOLDER}: let COMMON_SERVER_PYTHON name its folder.')
