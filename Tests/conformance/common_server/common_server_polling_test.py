@@ -1,0 +1,63 @@
+"""Commands that the server runs again until they are done."""
+from typing import Any
+
+import pytest
+
+from CommonServerPython import CommandResults, DemistoException, PollResult, ScheduledCommand, demisto, polling_function
+
+FINISHED = CommandResults(readable_output='finished')
+
+
+def search(args: dict[str, Any]) -> PollResult:
+    """Is done when it is told so."""
+    return PollResult(FINISHED, continue_to_poll=not args.get('done'), args_for_next_run={**args, 'job': '7'})
+
+
+poll = polling_function('search', interval=30, timeout=600)(search)
+
+
+def test_the_first_round_schedules_the_next() -> None:
+    entry = poll({'query': 'x', 'polling': 'true'}).to_context()
+    assert entry['PollingCommand'] == 'search'
+    assert entry['NextRun'] == '30'
+    assert entry['Timeout'] == '600'
+    assert entry['PollingArgs'].items() >= {'query': 'x', 'polling': 'true', 'job': '7'}.items()
+    assert entry['HumanReadable'] == 'Fetching Results:'
+
+
+def test_the_second_round_says_nothing() -> None:
+    first = poll({'polling': 'true'}).to_context()
+    second = poll(first['PollingArgs']).to_context()
+    assert second['PollingArgs'] == first['PollingArgs']
+    assert not second['HumanReadable']
+
+
+def test_the_last_round_answers() -> None:
+    assert poll({'polling': 'true', 'done': True}) is FINISHED
+
+
+def test_without_polling_there_is_one_round() -> None:
+    assert poll({'query': 'x'}) is FINISHED
+
+
+def test_polling_can_be_the_only_way() -> None:
+    always = polling_function('search', requires_polling_arg=False)(search)
+    assert always({'query': 'x'}).to_context()['PollingCommand'] == 'search'
+
+
+def test_arguments_set_the_pace() -> None:
+    entry = poll({'polling': 'true', 'interval_in_seconds': '15', 'timeout_in_seconds': '90'}).to_context()
+    assert (entry['NextRun'], entry['Timeout']) == ('15', '90')
+
+
+def test_a_partial_result_is_shown_at_once(results: list[Any]) -> None:
+    partial = CommandResults(readable_output='half of it')
+    polling_function('search')(lambda args: PollResult(None, True, partial_result=partial))({'polling': 'true'})
+    assert [entry['HumanReadable'] for entry in results] == ['half of it']
+
+
+def test_a_server_that_cannot_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demisto, 'demistoVersion', lambda: {'version': '6.1.0', 'buildNumber': '1'})
+    assert not ScheduledCommand.supports_polling()
+    with pytest.raises(DemistoException, match=r'6\.2\.0'):
+        ScheduledCommand('search', next_run_in_seconds=30)
