@@ -1,0 +1,1 @@
+"""Stand-ins for the outside world, each behind the protocol of the real thing."""

@@ -1,0 +1,121 @@
+"""What the server does by itself: runs scheduled commands when they are due, and fetches incidents."""
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from . import commands
+from .entries import error_entry
+from .instances import Instance
+from .parts import Parts
+from .problems import NotFound, Refusal
+from .schedules import Schedule
+
+
+class Background:
+    """One thread that looks for work that is due, and several that do it.
+
+    Args:
+        second: how long a second of schedules and fetch intervals lasts, in seconds.
+        fetches: whether instances that fetch do so by themselves.
+        threads: how many pieces of work go on at once.
+    """
+
+    def __init__(self, parts: Parts, second: float, fetches: bool, threads: int) -> None:
+        self._parts = parts
+        self._second = second
+        self._fetches = fetches
+        self._workers = ThreadPoolExecutor(threads, thread_name_prefix='xsoar-work')
+        self._thread = threading.Thread(target=self._look, name='xsoar-background', daemon=True)
+        self._stopping = threading.Event()
+        self._going_on: set[tuple[str, Any]] = set()
+        self._next_fetch: dict[str, float] = {}
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Starts nothing more and waits for what goes on."""
+        self._stopping.set()
+        self._thread.join()
+        self._workers.shutdown(wait=True)
+
+    def _look(self) -> None:
+        while not self._stopping.wait(max(0.02, min(0.25, self._second / 4))):
+            _guarded(self._begin_what_is_due)
+
+    def _begin_what_is_due(self) -> None:
+        for schedule in self._parts.schedules.all():
+            if schedule.due <= time.time():
+                self._begin(('schedule', schedule.id), partial(self._run, schedule))
+        if self._fetches:
+            for instance in self._parts.instances.all():
+                self._fetch_if_due(instance)
+
+    def _begin(self, key: tuple[str, Any], work: Callable[[], object]) -> None:
+        """Hands work over unless the same is still going on."""
+        if key in self._going_on:
+            return
+        self._going_on.add(key)
+
+        def do() -> None:
+            try:
+                _guarded(work)
+            finally:
+                self._going_on.discard(key)
+
+        self._workers.submit(do)
+
+    def _fetch_if_due(self, instance: Instance) -> None:
+        if not instance.enabled or not instance.values.get('isFetch'):
+            self._next_fetch.pop(instance.id, None)
+        elif self._next_fetch.get(instance.id, 0) <= time.time():
+            try:
+                minutes = float(instance.values.get('incidentFetchInterval') or 1)
+            except ValueError:
+                minutes = 1
+            self._next_fetch[instance.id] = time.time() + minutes * 60 * self._second
+            self._begin(('fetch', instance.id), partial(self._parts.runner.fetch, instance.id))
+
+    def _run(self, schedule: Schedule) -> None:
+        facts: dict[str, Any] = {'parentId': schedule.parent_id}
+        try:
+            facts['parentContent'] = self._parts.war_room.entry(schedule.parent_id)['contents']
+            self._run_again(schedule, facts)
+        except Refusal as refusal:
+            self._parts.war_room.add(schedule.investigation_id, error_entry(str(refusal)), **facts)
+        self._parts.schedules.remove(schedule)
+
+    def _run_again(self, schedule: Schedule, facts: dict[str, Any]) -> None:
+        instance = self._parts.instances.get(schedule.instance_id)
+        integration = self._parts.catalogue.integration(instance.integration_id)
+        facts.update(instance=instance.name, brand=integration.name)
+        if not instance.enabled:
+            raise Refusal(f'!{schedule.command} does not go on: enable the instance {instance.name!r} and run the command again.')
+        if schedule.due > schedule.deadline:
+            raise Refusal(
+                f'!{schedule.command} does not go on: its time is over; run it again, with a longer timeout if it has one.'
+            )
+        if schedule.command not in integration.commands:
+            raise Refusal(
+                f'!{schedule.command} does not go on: {integration.name} has no such command; name one in ScheduledCommand.'
+            )
+        arguments = commands.bind(schedule.command, integration.commands[schedule.command], schedule.arguments)
+        job = self._parts.runner.job(integration, instance, schedule.command, arguments, schedule.investigation_id)
+        _, polling = self._parts.runner.run(job, facts)
+        if polling:
+            self._parts.schedules.add(schedule.investigation_id, schedule.parent_id, instance.id, polling, schedule.deadline)
+
+
+def _guarded(work: Callable[[], object]) -> None:
+    """Does work on a thread that must not end: a defect of the server is printed for whoever runs it."""
+    try:
+        work()
+    except NotFound:
+        return  # the instance has been deleted in between
+    except Exception:
+        traceback.print_exc()

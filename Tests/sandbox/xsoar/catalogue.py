@@ -1,0 +1,87 @@
+"""The installed packs and their integrations, kept in the database."""
+
+import json
+import sqlite3
+from typing import Any
+
+from .clock import now, text_of
+from .content import Integration
+from .database import Database
+from .packs import Pack
+from .problems import NotFound, Refusal
+
+
+class Catalogue:
+    """What has been uploaded."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def install(self, pack: Pack) -> None:
+        """Adds a pack; one of the same id is replaced, instances of its integrations stay.
+
+        Raises:
+            Refusal: another pack has an integration of the same name.
+        """
+        with self._database.writing() as connection:
+            connection.execute('DELETE FROM integrations WHERE pack_id = ?', (pack.id,))
+            connection.execute(
+                'INSERT OR REPLACE INTO packs VALUES (?, ?, ?, ?, ?)',
+                (pack.id, pack.name, pack.version, json.dumps(pack.metadata), text_of(now())),
+            )
+            for integration in pack.integrations:
+                _store(connection, integration, pack.id)
+
+    def install_integration(self, integration: Integration) -> None:
+        """Adds an integration that comes without a pack; one of the same id is replaced."""
+        with self._database.writing() as connection:
+            row = connection.execute('SELECT pack_id FROM integrations WHERE id = ?', (integration.id,)).fetchone()
+            connection.execute('DELETE FROM integrations WHERE id = ?', (integration.id,))
+            _store(connection, integration, row['pack_id'] if row else None)
+
+    def packs(self) -> list[dict[str, Any]]:
+        """The installed packs, as ``/contentpacks/metadata/installed`` lists them."""
+        with self._database.reading() as connection:
+            rows = connection.execute('SELECT * FROM packs ORDER BY name').fetchall()
+        return [
+            {
+                **json.loads(row['metadata']),
+                'id': row['id'],
+                'name': row['name'],
+                'currentVersion': row['version'],
+                'installed': row['installed'],
+            }
+            for row in rows
+        ]
+
+    def integrations(self) -> list[Integration]:
+        with self._database.reading() as connection:
+            return [_integration(row) for row in connection.execute('SELECT * FROM integrations ORDER BY name')]
+
+    def integration(self, key: str) -> Integration:
+        """One integration by its id or its name.
+
+        Raises:
+            NotFound: no such integration is installed.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute('SELECT * FROM integrations WHERE id = ? OR name = ?', (key, key)).fetchone()
+        if not row:
+            raise NotFound(f'There is no integration {key!r} here: upload its pack first.')
+        return _integration(row)
+
+
+def _store(connection: sqlite3.Connection, integration: Integration, pack_id: str | None) -> None:
+    try:
+        connection.execute(
+            'INSERT INTO integrations VALUES (?, ?, ?, ?, ?)',
+            (integration.id, pack_id, integration.name, json.dumps(integration.document, default=str), integration.script),
+        )
+    except sqlite3.IntegrityError:
+        raise Refusal(
+            f'Another pack already has an integration {integration.name!r}: give this one its own id and name.'
+        ) from None
+
+
+def _integration(row: sqlite3.Row) -> Integration:
+    return Integration(row['id'], row['name'], json.loads(row['document']), row['script'])

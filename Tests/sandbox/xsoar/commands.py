@@ -1,0 +1,168 @@
+"""Reads what a person types in the war room: ``!command argument=value other="two words"``."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .content import Argument
+from .problems import Refusal
+
+# Arguments that every command takes: the server reads them, the integration does not get them.
+PLATFORM_ARGUMENTS = ('using', 'using-brand', 'debug-mode', 'execution-timeout')
+_MASK = '*****'
+
+
+@dataclass(frozen=True)
+class Word:
+    """A value of a command line; ``start`` and ``end`` are where it stands, with its quotes."""
+
+    name: str
+    value: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A command with its arguments as typed; a word of the empty name is the default argument."""
+
+    text: str
+    name: str
+    words: tuple[Word, ...]
+
+    def platform_argument(self, name: str) -> str:
+        return next((word.value for word in self.words if word.name == name), '')
+
+    def bind(self, arguments: list[Argument]) -> dict[str, Any]:
+        """The arguments that the integration gets.
+
+        Raises:
+            Refusal: one is unknown, given twice, missing, or has a value that is not allowed.
+        """
+        default = next((argument.name for argument in arguments if argument.is_default), '')
+        given: dict[str, Any] = {}
+        for word in self.words:
+            name = word.name or default
+            if not name:
+                raise Refusal(
+                    f'{word.value!r} has no name, and !{self.name} has no default argument: write argument={word.value}.'
+                )
+            if name in given:
+                raise Refusal(f'The argument {name} of !{self.name} is given twice: give it once.')
+            if name not in PLATFORM_ARGUMENTS:
+                given[name] = word.value
+        return bind(self.name, arguments, given)
+
+    def masked(self, arguments: list[Argument]) -> str:
+        """The text with the values of secret arguments blanked, for the war room."""
+        secret = {argument.name for argument in arguments if argument.is_secret}
+        secret |= {'' for argument in arguments if argument.is_secret and argument.is_default}
+        text = self.text
+        for word in reversed(self.words):
+            if word.name in secret:
+                text = text[: word.start] + _MASK + text[word.end :]
+        return text
+
+
+def bind(command: str, arguments: list[Argument], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Completes arguments with the defaults of the yml and holds them to it.
+
+    Raises:
+        Refusal: one is unknown, missing, or has a value that is not allowed.
+    """
+    known = {argument.name: argument for argument in arguments}
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise Refusal(f'!{command} has no argument {", ".join(unknown)}: it takes {", ".join(known) or "none"}.')
+    bound = {argument.name: argument.default for argument in arguments if argument.default not in (None, '')}
+    bound.update(given)
+    for argument in arguments:
+        value = bound.get(argument.name)
+        if argument.required and value in (None, ''):
+            raise Refusal(f'!{command} needs the argument {argument.name}: write {argument.name}=<value>.')
+        if argument.options and value not in (None, ''):
+            _check_options(command, argument, value)
+    return bound
+
+
+def _check_options(command: str, argument: Argument, value: Any) -> None:
+    values = str(value).split(',') if argument.is_list else [str(value)]
+    wrong = [each.strip() for each in values if each.strip() not in argument.options]
+    if wrong:
+        raise Refusal(
+            f'The argument {argument.name} of !{command} cannot be {wrong[0]!r}: choose one of {", ".join(argument.options)}.'
+        )
+
+
+def parse(text: str) -> CommandLine:
+    """Takes a command line apart.
+
+    A value is one word, or stands in double quotes (a backslash before a quote or backslash takes it literally), in
+    backticks (nothing is special), or is JSON that begins with a brace or bracket.
+
+    Raises:
+        Refusal: it is no command, or a quote is not closed.
+    """
+    stripped = text.strip()
+    name = stripped[1:].split(maxsplit=1)[0] if stripped[1:].strip() else ''
+    if not stripped.startswith('!') or not name or stripped[1].isspace():
+        raise Refusal('A command is an exclamation mark and a name: write !command argument=value.')
+    words, position = [], 1 + len(name)
+    while position < len(stripped):
+        if stripped[position].isspace():
+            position += 1
+            continue
+        word = _read_word(stripped, position)
+        words.append(word)
+        position = word.end
+    return CommandLine(stripped, name, tuple(words))
+
+
+def _read_word(text: str, start: int) -> Word:
+    position = start
+    while position < len(text) and not text[position].isspace() and text[position] not in '="`{[':
+        position += 1
+    if position > start and text[position : position + 1] == '=':
+        value, end = _read_value(text, position + 1)
+        return Word(text[start:position], value, position + 1, end)
+    value, end = _read_value(text, start)
+    return Word('', value, start, end)
+
+
+def _read_value(text: str, start: int) -> tuple[str, int]:
+    first = text[start : start + 1]
+    if first == '"':
+        return _read_quoted(text, start)
+    if first == '`':
+        end = text.find('`', start + 1)
+        if end < 0:
+            raise Refusal(f'The backtick at character {start + 1} is not closed: end the value with a backtick.')
+        return text[start + 1 : end], end + 1
+    if first and first in '{[':
+        try:
+            _, end = json.JSONDecoder().raw_decode(text, start)
+        except json.JSONDecodeError:
+            pass  # a value such as [urgent] is text, not JSON
+        else:
+            if end == len(text) or text[end].isspace():
+                return text[start:end], end
+    end = start
+    while end < len(text) and not text[end].isspace():
+        end += 1
+    return text[start:end], end
+
+
+def _read_quoted(text: str, start: int) -> tuple[str, int]:
+    characters: list[str] = []
+    position = start + 1
+    while position < len(text):
+        character = text[position]
+        if character == '"':
+            return ''.join(characters), position + 1
+        if character == '\\' and text[position + 1 : position + 2] in ('"', '\\'):
+            position += 1
+            character = text[position]
+        characters.append(character)
+        position += 1
+    raise Refusal(f'The quote at character {start + 1} is not closed: end the value with a double quote.')

@@ -1,0 +1,137 @@
+"""Command lines: how they are taken apart, completed and refused."""
+
+import pytest
+
+from sandbox.xsoar.commands import bind, parse
+from sandbox.xsoar.content import Argument
+from sandbox.xsoar.problems import Refusal
+
+
+def words(text: str) -> dict[str, str]:
+    return {word.name: word.value for word in parse(text).words}
+
+
+@pytest.mark.parametrize(
+    'text, expected',
+    [
+        ('!do', {}),
+        ('  !do  ', {}),
+        ('!do a=1', {'a': '1'}),
+        ('!do a=1 b=2', {'a': '1', 'b': '2'}),
+        ('!do a=1\n\tb=2', {'a': '1', 'b': '2'}),
+        ('!do a="one two"', {'a': 'one two'}),
+        ('!do a=""', {'a': ''}),
+        ('!do a=', {'a': ''}),
+        ('!do a= b=2', {'a': '', 'b': '2'}),
+        (r'!do a="say \"hi\" now"', {'a': 'say "hi" now'}),
+        (r'!do a="C:\temp\\" b=x', {'a': 'C:\\temp\\', 'b': 'x'}),
+        (r'!do a="line\nline"', {'a': r'line\nline'}),
+        ('!do a="two\nlines"', {'a': 'two\nlines'}),
+        ('!do a=`one "two" three` b=4', {'a': 'one "two" three', 'b': '4'}),
+        ('!do a={"k": "v } x"} b=2', {'a': '{"k": "v } x"}', 'b': '2'}),
+        ('!do a=["x y", 2] b=2', {'a': '["x y", 2]', 'b': '2'}),
+        ('!do a=[urgent] b=2', {'a': '[urgent]', 'b': '2'}),
+        ('!do a={"k":1}x b=2', {'a': '{"k":1}x', 'b': '2'}),
+        ('!do a=b=c', {'a': 'b=c'}),
+        ('!do code=https://x/?code=1&state=2', {'code': 'https://x/?code=1&state=2'}),
+        ('!do word', {'': 'word'}),
+        ('!do "two words" a=1', {'': 'two words', 'a': '1'}),
+        ('!do {"k": 1}', {'': '{"k": 1}'}),
+        ('!do =x', {'': '=x'}),
+        ('!do using="my instance" a=1', {'using': 'my instance', 'a': '1'}),
+        ('!do a="ключ" b=😀', {'a': 'ключ', 'b': '😀'}),
+    ],
+)
+def test_values_are_words_quotes_backticks_or_json(text: str, expected: dict[str, str]) -> None:
+    assert words(text) == expected
+
+
+@pytest.mark.parametrize(
+    'text, sentence',
+    [
+        ('', 'A command is an exclamation mark and a name'),
+        ('!', 'A command is an exclamation mark and a name'),
+        ('! do', 'A command is an exclamation mark and a name'),
+        ('do a=1', 'A command is an exclamation mark and a name'),
+        ('!do a="open', 'The quote at character 7 is not closed'),
+        ('!do a=`open', 'The backtick at character 7 is not closed'),
+    ],
+)
+def test_what_is_no_command_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(Refusal, match=sentence):
+        parse(text)
+
+
+def argument(name: str, **facts: object) -> Argument:
+    return Argument.read({'name': name, **facts})
+
+
+ARGUMENTS = [
+    argument('text', default=True),
+    argument('limit', defaultValue='50'),
+    argument('colour', predefined=['red', 'green']),
+    argument('tags', isArray=True, predefined=['a', 'b']),
+    argument('word', secret=True),
+]
+
+
+@pytest.mark.parametrize(
+    'text, expected',
+    [
+        ('!do', {'limit': '50'}),
+        ('!do hello', {'text': 'hello', 'limit': '50'}),
+        ('!do limit=5 colour=red', {'limit': '5', 'colour': 'red'}),
+        ('!do tags="a, b"', {'limit': '50', 'tags': 'a, b'}),
+        ('!do using=one debug-mode=true execution-timeout=5', {'limit': '50'}),
+        ('!do colour=', {'limit': '50', 'colour': ''}),
+    ],
+)
+def test_defaults_complete_what_was_typed(text: str, expected: dict[str, str]) -> None:
+    assert parse(text).bind(ARGUMENTS) == expected
+
+
+@pytest.mark.parametrize(
+    'text, sentence',
+    [
+        ('!do typo=1', '!do has no argument typo: it takes text, limit, colour, tags, word.'),
+        ('!do a b', 'The argument text of !do is given twice'),
+        ('!do limit=1 limit=2', 'The argument limit of !do is given twice'),
+        ('!do colour=blue', "The argument colour of !do cannot be 'blue': choose one of red, green."),
+        ('!do tags=a,c', "The argument tags of !do cannot be 'c'"),
+    ],
+)
+def test_wrong_arguments_are_refused_by_name(text: str, sentence: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        parse(text).bind(ARGUMENTS)
+    assert sentence in str(refusal.value)
+
+
+@pytest.mark.parametrize('text', ['!do', '!do to=', '!do to=""'])
+def test_a_required_argument_cannot_be_left_out(text: str) -> None:
+    with pytest.raises(Refusal, match='!do needs the argument to: write to=<value>'):
+        parse(text).bind([argument('to', required=True)])
+
+
+def test_a_value_without_a_name_needs_a_default_argument() -> None:
+    with pytest.raises(Refusal, match='!do has no default argument: write argument=x'):
+        parse('!do x').bind([argument('to')])
+
+
+def test_arguments_of_a_scheduled_command_keep_their_types() -> None:
+    assert bind('do', ARGUMENTS, {'limit': 5, 'text': ['a']}) == {'limit': 5, 'text': ['a']}
+
+
+@pytest.mark.parametrize(
+    'text, shown',
+    [
+        ('!do text=a word="top secret" limit=1', '!do text=a word=***** limit=1'),
+        ('!do word=`x`', '!do word=*****'),
+        ('!do text=top', '!do text=top'),
+    ],
+)
+def test_secret_arguments_are_blanked_for_the_war_room(text: str, shown: str) -> None:
+    assert parse(text).masked(ARGUMENTS) == shown
+
+
+def test_a_secret_default_argument_is_blanked_too() -> None:
+    assert parse('!do sesame').masked([argument('word', secret=True, default=True)]) == '!do *****'

@@ -1,0 +1,196 @@
+"""What a pack brings: integrations with their parameters, commands and arguments, as the unified yml states them."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from .problems import Refusal
+
+ENCRYPTED, BOOLEAN, CREDENTIALS, ENCRYPTED_AREA, MULTIPLE_SELECT = 4, 8, 9, 14, 16
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of an instance; ``type`` is the platform's number (0 text, 4 encrypted, 8 check box, 9 credentials, ...)."""
+
+    name: str
+    type: int
+    display: str
+    default: Any
+    required: bool
+    hidden: bool
+    advanced: bool
+    section: str
+    info: str
+    options: tuple[str, ...]
+    display_password: str
+    hidden_username: bool
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> 'Parameter':
+        return cls(
+            name=str(document['name']),
+            type=int(document.get('type') or 0),
+            display=str(document.get('display') or ''),
+            default=document.get('defaultvalue'),
+            required=_is_true(document.get('required')),
+            hidden=_is_true(document.get('hidden')),
+            advanced=_is_true(document.get('advanced')),
+            section=str(document.get('section') or ''),
+            info=str(document.get('additionalinfo') or ''),
+            options=tuple(map(str, document.get('options') or ())),
+            display_password=str(document.get('displaypassword') or ''),
+            hidden_username=_is_true(document.get('hiddenusername')),
+        )
+
+    @property
+    def label(self) -> str:
+        """What a person sees beside the field."""
+        return self.display or self.display_password or self.name
+
+    @property
+    def is_secret(self) -> bool:
+        return self.type in (ENCRYPTED, CREDENTIALS, ENCRYPTED_AREA)
+
+    def to_answer(self) -> dict[str, Any]:
+        """The parameter as ``/settings/integration/search`` describes it."""
+        return {
+            'name': self.name,
+            'type': self.type,
+            'display': self.display,
+            'displayPassword': self.display_password,
+            'defaultValue': '' if self.default is None else self.default,
+            'required': self.required,
+            'hidden': self.hidden,
+            'advanced': self.advanced,
+            'section': self.section,
+            'info': self.info,
+            'options': list(self.options) or None,
+            'hiddenUsername': self.hidden_username,
+            'value': '',
+            'hasvalue': False,
+        }
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a command."""
+
+    name: str
+    required: bool
+    is_default: bool
+    default: Any
+    options: tuple[str, ...]
+    is_list: bool
+    is_secret: bool
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> 'Argument':
+        return cls(
+            name=str(document['name']),
+            required=_is_true(document.get('required')),
+            is_default=_is_true(document.get('default')),
+            default=document.get('defaultValue'),
+            options=tuple(map(str, document.get('predefined') or ())),
+            is_list=_is_true(document.get('isArray')),
+            is_secret=_is_true(document.get('secret')),
+        )
+
+
+@dataclass(frozen=True)
+class Integration:
+    """An integration as it was uploaded: ``document`` is its unified yml without the script, ``script`` the Python text."""
+
+    id: str
+    name: str
+    document: dict[str, Any]
+    script: str
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> 'Integration':
+        """Takes a unified yml apart.
+
+        Raises:
+            Refusal: it is no Python integration of this shape.
+        """
+        try:
+            about, script = document['commonfields'], document['script']
+            is_python = script['type'] == 'python' and bool(str(script['script']).strip('-\n '))
+            rest = {**document, 'script': {key: value for key, value in script.items() if key != 'script'}}
+            integration = cls(str(about['id']), str(document['name']), rest, str(script['script']))
+            integration.to_answer()  # reads all of it, so that what is stored can be used
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise Refusal(
+                'The yml is no unified integration (commonfields, name, configuration and script are needed): '
+                'build it with demisto-sdk.'
+            ) from None
+        if not is_python:
+            raise Refusal(f'The integration {integration.id} holds no Python script: upload what demisto-sdk unified.')
+        return integration
+
+    @property
+    def display(self) -> str:
+        return str(self.document.get('display') or self.name)
+
+    @property
+    def description(self) -> str:
+        return str(self.document.get('description') or '')
+
+    @property
+    def image(self) -> str:
+        """The logo as a ``data:`` URI; empty when there is none."""
+        return str(self.document.get('image') or '')
+
+    @property
+    def instructions(self) -> str:
+        """How to set an instance up, in Markdown."""
+        return str(self.document.get('detaileddescription') or '')
+
+    @property
+    def category(self) -> str:
+        return str(self.document.get('category') or '')
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        return [Parameter.read(each) for each in self.document.get('configuration') or ()]
+
+    @property
+    def commands(self) -> dict[str, list[Argument]]:
+        """Arguments of each command, by the command's name."""
+        return {
+            each['name']: [Argument.read(argument) for argument in each.get('arguments') or ()]
+            for each in self.document['script'].get('commands') or ()
+        }
+
+    @property
+    def time_limit(self) -> float:
+        """Seconds that a command may take; 0 when the yml does not say. The platform writes ``1200ns`` for 1200 s."""
+        digits = re.match(r'\d+', str(self.document['script'].get('timeout') or ''))
+        return float(digits[0]) if digits else 0
+
+    def to_answer(self) -> dict[str, Any]:
+        """The integration as ``/settings/integration/search`` describes it."""
+        script = self.document['script']
+        return {
+            'id': self.id,
+            'name': self.name,
+            'display': self.display,
+            'category': self.category,
+            'description': self.description,
+            'detailedDescription': self.instructions,
+            'image': self.image,
+            'configuration': [parameter.to_answer() for parameter in self.parameters],
+            'defaultClassifier': str(self.document.get('defaultclassifier') or ''),
+            'defaultMapperIn': str(self.document.get('defaultmapperin') or ''),
+            'defaultMapperOut': str(self.document.get('defaultmapperout') or ''),
+            'integrationScript': {
+                'type': 'python',
+                'dockerImage': str(script.get('dockerimage') or ''),
+                'isFetch': _is_true(script.get('isfetch')),
+                'commands': script.get('commands') or [],
+            },
+        }
+
+
+def _is_true(value: Any) -> bool:
+    return value is True or str(value).lower() == 'true'

@@ -1,0 +1,104 @@
+"""The context of an investigation: how outputs of commands are merged into it, and how it is asked."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from .problems import Refusal
+
+_KEY = re.compile(r'(?P<path>[^()]+?)(?:\((?P<condition>.*)\))?', re.DOTALL)
+_EXISTS = re.compile(r'val\.(?P<path>[\w.\- ]+)')
+_EQUALS = re.compile(r'val\.(?P<left>[\w.\- ]+?)\s*={2,3}\s*obj\.(?P<right>[\w.\- ]+)')
+Condition = Callable[[Any, Any], bool]
+
+
+def merge(context: dict[str, Any], outputs: dict[str, Any]) -> None:
+    """Merges the outputs of an entry into the context, in place.
+
+    A key is a dotted path, which appends to what is there, or a path with a condition, ``Path(val.ID && val.ID == obj.ID)``,
+    which changes the items that meet it and appends only what has none.
+
+    Raises:
+        Refusal: a key cannot be read.
+    """
+    for key, value in outputs.items():
+        if value is None:
+            continue
+        match = _KEY.fullmatch(key)
+        if not match:
+            raise Refusal(f'The context key {key!r} cannot be read: write Path, or Path(val.ID && val.ID == obj.ID).')
+        parent, name = _parent(context, match['path'])
+        condition = _condition(match['condition']) if match['condition'] is not None else None
+        parent[name] = _merged(parent.get(name), value, condition)
+
+
+def _parent(context: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
+    *folders, name = path.split('.')
+    place = context
+    for folder in folders:
+        inner = place.setdefault(folder, {})
+        if isinstance(inner, list):
+            inner = inner[-1] if inner else None
+        if not isinstance(inner, dict):
+            raise Refusal(f'The context path {path} leads through {folder}, which holds a plain value: use another path.')
+        place = inner
+    return place, name
+
+
+def _merged(existing: Any, value: Any, condition: Condition | None) -> Any:
+    if existing is None:
+        return value
+    items = list(existing) if isinstance(existing, list) else [existing]
+    for new in value if isinstance(value, list) else [value]:
+        matches = [index for index, item in enumerate(items) if condition and condition(item, new)]
+        for index in matches:
+            both = isinstance(items[index], dict) and isinstance(new, dict)
+            items[index] = {**items[index], **new} if both else new
+        if not matches:
+            items.append(new)
+    return items[0] if len(items) == 1 and not isinstance(existing, list) else items
+
+
+def _condition(text: str) -> Condition:
+    if text.strip() == 'true':
+        return lambda _val, _obj: True
+    choices = [[_term(term.strip()) for term in choice.split('&&')] for choice in text.split('||')]
+    return lambda val, obj: any(all(term(val, obj) for term in terms) for terms in choices)
+
+
+def _term(text: str) -> Condition:
+    equals = _EQUALS.fullmatch(text)
+    if equals:
+        left, right = equals['left'], equals['right']
+        return lambda val, obj: look_up(val, left) == look_up(obj, right)
+    exists = _EXISTS.fullmatch(text)
+    if exists:
+        path = exists['path']
+        return lambda val, _obj: bool(look_up(val, path))
+    raise Refusal(f'The condition {text!r} of a context key cannot be read: use val.X, and val.X == obj.X.')
+
+
+def look_up(value: Any, path: str) -> Any:
+    """What stands at a dotted path; of a list, the values of its items. None if there is nothing."""
+    for name in path.split('.'):
+        if isinstance(value, list):
+            value = [item[name] for item in value if isinstance(item, dict) and name in item] or None
+        else:
+            value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def ask(context: dict[str, Any], query: str) -> Any:
+    """Answers ``${.}`` (all) or ``${Path.To.Value}``, the brackets being optional.
+
+    Raises:
+        Refusal: it is another kind of query.
+    """
+    path = query.strip()
+    if path.startswith('${') and path.endswith('}'):
+        path = path[2:-1].strip()
+    if path in ('', '.'):
+        return context
+    if re.search(r'[(){}\[\]]', path):
+        raise Refusal(f'The query {query!r} is not supported here: ask for ${{.}} or for a dotted path such as ${{File.Name}}.')
+    return look_up(context, path)

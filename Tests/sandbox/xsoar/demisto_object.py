@@ -1,0 +1,191 @@
+"""The ``demisto`` object that an integration sees. It lives in the process of the command and asks the server over a socket."""
+
+# ruff: noqa: A002, N802, N803 - names and arguments are the platform's
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+_MASK = '<XX_REPLACED>'
+
+
+class Channel:
+    """JSON lines to and from the server; several threads may use it.
+
+    Args:
+        descriptor: the connected socket, inherited from the server.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_inheritable(descriptor, False)
+        # As plain files: the module socket would be loaded by every command, whether it needs the network or not.
+        self._replies = os.fdopen(os.dup(descriptor), 'rb')
+        self._messages = os.fdopen(descriptor, 'wb')
+        self._lock = threading.Lock()
+
+    def receive(self) -> Any:
+        return json.loads(self._replies.readline())
+
+    def tell(self, name: str, value: Any) -> None:
+        """Sends something that needs no answer."""
+        with self._lock:
+            self._send({'tell': name, 'value': value})
+
+    def ask(self, name: str, *values: Any) -> Any:
+        """Sends a question and waits for the answer.
+
+        Raises:
+            ValueError: the server refuses; the text says why.
+        """
+        with self._lock:
+            self._send({'ask': name, 'values': values})
+            reply = self.receive()
+        if 'refused' in reply:
+            raise ValueError(reply['refused'])
+        return reply['answer']
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._messages.write(json.dumps(message).encode() + b'\n')
+        self._messages.flush()
+
+
+class Demisto:
+    """What the platform offers to an integration, under the names of the platform.
+
+    A function that this server has no use for does not exist; the error names it.
+    """
+
+    is_debug = False
+
+    def __init__(self, job: dict[str, Any], channel: Channel) -> None:
+        self._job = job
+        self._channel = channel
+        self.namespace: dict[str, Any] = {}
+        self.callingContext = job['calling_context']
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        raise AttributeError(f'demisto.{name} is not offered by this server')
+
+    def command(self) -> str:
+        return self._job['command']
+
+    def params(self) -> dict[str, Any]:
+        return self._job['params']
+
+    def args(self) -> dict[str, Any]:
+        return self._job['args']
+
+    def getParam(self, param: str) -> Any:
+        return self.params().get(param)
+
+    def getArg(self, arg: str) -> Any:
+        return self.args().get(arg)
+
+    def get(self, obj: Any, field: str) -> Any:
+        """The value at a dotted path of a dict, or None."""
+        for part in field.split('.'):
+            if not isinstance(obj, dict) or part not in obj:
+                return None
+            obj = obj[part]
+        return obj
+
+    def gets(self, obj: Any, field: str) -> str:
+        return str(self.get(obj, field))
+
+    def results(self, results: Any) -> None:
+        self._channel.tell('results', results)
+
+    def incidents(self, incidents: Any = None) -> Any:
+        """Hands over the incidents of a fetch; without an argument, the incident that the command runs in."""
+        if incidents is None:
+            return [self.incident()]
+        return self._channel.tell('incidents', incidents)
+
+    def incident(self) -> dict[str, Any]:
+        return self._job['incident']
+
+    def createIncidents(self, incidents: Any, lastRun: Any = None, userID: Any = None) -> Any:
+        return self._channel.ask('create_incidents', incidents, lastRun)
+
+    def addEntry(self, id: str, entry: Any, username: Any = None, email: Any = None, footer: Any = None) -> None:
+        self._channel.ask('add_entry', id, entry, username or '')
+
+    def getLastRun(self) -> dict[str, Any]:
+        return self._channel.ask('last_run')
+
+    def setLastRun(self, obj: dict[str, Any]) -> None:
+        self._channel.tell('last_run', obj)
+
+    def getIntegrationContext(self) -> dict[str, Any]:
+        return self.getIntegrationContextVersioned()['context']
+
+    def setIntegrationContext(self, context: dict[str, Any]) -> None:
+        self.setIntegrationContextVersioned(context)
+
+    def getIntegrationContextVersioned(self, refresh: bool = False) -> dict[str, Any]:
+        return self._channel.ask('integration_context')
+
+    def setIntegrationContextVersioned(self, context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
+        """Stores the integration context.
+
+        Raises:
+            ValueError: it has been changed since that version was read; -1 stores it all the same.
+        """
+        self._channel.ask('set_integration_context', context, version)
+
+    def investigation(self) -> dict[str, Any]:
+        return self._job['investigation']
+
+    def context(self) -> dict[str, Any]:
+        return self._channel.ask('context')
+
+    def getFilePath(self, id: str) -> dict[str, str]:
+        """``{'id', 'path', 'name'}`` of the file of a war room entry.
+
+        Raises:
+            ValueError: there is no such entry, or it is no file.
+        """
+        return self._channel.ask('file', id)
+
+    def uniqueFile(self) -> str:
+        return os.urandom(16).hex()
+
+    def integrationInstance(self) -> str:
+        return self._job['instance']
+
+    def demistoVersion(self) -> dict[str, str]:
+        return self._job['version']
+
+    def demistoUrls(self) -> dict[str, str]:
+        return self._job['urls']
+
+    def getLicenseID(self) -> str:
+        return self._job['license']
+
+    def getIndexHash(self) -> str:
+        return ''
+
+    def updateModuleHealth(self, error: Any) -> None:
+        self._channel.ask('health', error)
+
+    def debug(self, msg: Any, *args: Any) -> None:
+        self._log('debug', msg, args)
+
+    def info(self, msg: Any, *args: Any) -> None:
+        self._log('info', msg, args)
+
+    def error(self, msg: Any, *args: Any) -> None:
+        self._log('error', msg, args)
+
+    def log(self, msg: Any) -> None:
+        self._log('log', msg, ())
+
+    def _log(self, level: str, message: Any, arguments: tuple[Any, ...]) -> None:
+        """Writes a line to the log without the strings that ``add_sensitive_log_strs`` has named."""
+        text = ' '.join(map(str, (message, *arguments)))
+        for secret in getattr(self.namespace.get('LOG'), 'replace_strs', ()):
+            text = text.replace(secret, _MASK)
+        sys.stderr.flush()
+        os.write(2, f'{level}: {text}\n'.encode('utf-8', 'replace'))

@@ -1,0 +1,36 @@
+"""An instance as a REST call or a form describes it."""
+
+from dataclasses import replace
+from typing import Any
+
+from .instances import MAPPINGS, Instance
+from .parts import Parts
+from .problems import Refusal
+
+
+def described_instance(parts: Parts, body: dict[str, Any]) -> Instance:
+    """The instance that a request describes, on top of the stored one if it names one.
+
+    Raises:
+        Refusal: a value cannot be used, or the integration, instance or engine does not exist.
+    """
+    name, brand, engine = str(body.get('name') or '').strip(), str(body.get('brand') or ''), str(body.get('engine') or '')
+    if not name:
+        raise Refusal('The instance has no name: send one as name.')
+    if engine and engine not in parts.engine.names:
+        raise Refusal(
+            f'There is no engine {engine!r}: leave engine empty, or choose one of {", ".join(parts.engine.names) or "none"}.'
+        )
+    integration = parts.catalogue.integration(brand)
+    base = parts.instances.get(str(body['id'])) if body.get('id') else parts.instances.new(integration, name)
+    data = body.get('data') or []
+    if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
+        raise Refusal('The data of an instance is a list of {"name": ..., "value": ...} objects.')
+    mappings = {key: str(body[key]) for key in MAPPINGS if body.get(key)}
+    return replace(
+        base.changed(integration, data),
+        name=name,
+        engine=engine,
+        mappings={**base.mappings, **mappings},
+        enabled=str(body.get('enabled', True)).lower() == 'true',
+    )

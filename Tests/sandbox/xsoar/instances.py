@@ -1,0 +1,292 @@
+"""Instances of integrations: what a person configured, with the secrets sealed, and what each instance remembers."""
+
+import json
+import sqlite3
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .content import BOOLEAN, CREDENTIALS, MULTIPLE_SELECT, Integration, Parameter
+from .database import Database
+from .problems import Conflict, NotFound, Refusal
+from .vault import Vault
+
+_SAVE = """
+INSERT INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+name = excluded.name, enabled = excluded.enabled, engine = excluded.engine, plain = excluded.plain, sealed = excluded.sealed,
+mappings = excluded.mappings, version = excluded.version
+"""
+MAPPINGS = ('mappingId', 'incomingMapperId', 'outgoingMapperId', 'integrationLogLevel')
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A configured integration.
+
+    ``values`` are the parameters that may be shown; of credentials the user name. ``secrets`` are the rest: passwords
+    and encrypted parameters. ``version`` grows with each change.
+    """
+
+    id: str
+    name: str
+    integration_id: str
+    enabled: bool = True
+    engine: str = ''
+    values: dict[str, Any] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    mappings: dict[str, str] = field(default_factory=dict)
+    version: int = 0
+    health: str = ''
+
+    def parameters(self, integration: Integration) -> dict[str, Any]:
+        """What ``demisto.params()`` gives to a command."""
+        return {parameter.name: self._parameter(parameter) for parameter in integration.parameters}
+
+    def _parameter(self, parameter: Parameter) -> Any:
+        value, secret = self.values.get(parameter.name), self.secrets.get(parameter.name, '')
+        if parameter.type == CREDENTIALS:
+            empty = {
+                'cacheExpiry': '0001-01-01T00:00:00Z',
+                'id': '',
+                'name': '',
+                'password': '',
+                'sshkey': '',
+                'user': '',
+                'vaultInstanceId': '',
+            }
+            return {
+                'credential': '',
+                'credentials': empty,
+                'identifier': value or '',
+                'password': secret,
+                'passwordChanged': False,
+            }
+        if parameter.is_secret:
+            return secret
+        if parameter.type == BOOLEAN:
+            return bool(value)
+        if parameter.type == MULTIPLE_SELECT:
+            return value or []
+        return '' if value is None else str(value)
+
+    def to_answer(self, integration: Integration) -> dict[str, Any]:
+        """The instance as the REST calls show it: a secret is only said to be there."""
+        return {
+            'id': self.id,
+            'name': self.name,
+            'brand': integration.name,
+            'category': integration.category,
+            'enabled': 'true' if self.enabled else 'false',
+            'engine': self.engine,
+            'version': self.version,
+            'data': [{**parameter.to_answer(), **self._shown(parameter)} for parameter in integration.parameters],
+            'isIntegrationScript': True,
+            'configuration': integration.to_answer(),
+            'health': self.health,
+            **{name: self.mappings.get(name, '') for name in MAPPINGS},
+        }
+
+    def _shown(self, parameter: Parameter) -> dict[str, Any]:
+        value, has_secret = self.values.get(parameter.name), bool(self.secrets.get(parameter.name))
+        if parameter.type == CREDENTIALS:
+            shown = {'credential': '', 'identifier': value or '', 'password': '', 'passwordChanged': False}
+            return {'value': shown, 'hasvalue': bool(value) or has_secret}
+        if parameter.is_secret:
+            return {'value': '', 'hasvalue': has_secret}
+        return {'value': '' if value is None else value, 'hasvalue': value not in (None, '')}
+
+    def changed(self, integration: Integration, data: list[dict[str, Any]]) -> 'Instance':
+        """A copy with the parameters of a request; an empty secret keeps the stored one as long as it is said to have a value.
+
+        Raises:
+            Refusal: a parameter is unknown, or its value has another shape.
+        """
+        parameters = {parameter.name: parameter for parameter in integration.parameters}
+        values, secrets = dict(self.values), dict(self.secrets)
+        for item in data:
+            parameter = parameters.get(str(item.get('name')))
+            if not parameter:
+                raise Refusal(f'{integration.name} has no parameter {item.get("name")!r}: use the names of its configuration.')
+            _take(parameter, item, values, secrets)
+        return replace(self, values=values, secrets=secrets)
+
+
+def _take(parameter: Parameter, item: dict[str, Any], values: dict[str, Any], secrets: dict[str, str]) -> None:
+    value, has_value = item.get('value'), item.get('hasvalue', False)
+    if not parameter.is_secret:
+        values[parameter.name] = _plain(parameter, value)
+        return
+    keep = bool(has_value)
+    if parameter.type == CREDENTIALS:
+        if value and not isinstance(value, dict):
+            raise Refusal(f'The parameter {parameter.name} takes credentials: send {{"identifier": ..., "password": ...}}.')
+        value = value or {}
+        values[parameter.name] = str(value.get('identifier') or '')
+        keep = keep and not value.get('passwordChanged')
+        value = value.get('password')
+    if value:
+        secrets[parameter.name] = str(value)
+    elif not keep:
+        secrets.pop(parameter.name, None)
+
+
+def _plain(parameter: Parameter, value: Any) -> Any:
+    if parameter.type == BOOLEAN:
+        return value is True or str(value).lower() == 'true'
+    if parameter.type == MULTIPLE_SELECT and isinstance(value, str):
+        return [each.strip() for each in value.split(',') if each.strip()]
+    if isinstance(value, dict) or (isinstance(value, list) and parameter.type != MULTIPLE_SELECT):
+        raise Refusal(f'The parameter {parameter.name} takes a text, not {type(value).__name__}.')
+    return value
+
+
+class Instances:
+    """The instances, their integration contexts and last runs, kept in the database."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    def new(self, integration: Integration, name: str) -> Instance:
+        """An instance with the defaults of its integration, not yet stored."""
+        blank = Instance(str(uuid.uuid4()), name, integration.id)
+        defaults = [
+            {'name': each.name, 'value': each.default}
+            for each in integration.parameters
+            if each.default is not None and each.type != CREDENTIALS
+        ]
+        return blank.changed(integration, defaults)
+
+    def save(self, instance: Instance, version: int | None = None) -> Instance:
+        """Stores an instance as a new version.
+
+        Args:
+            instance: what to store.
+            version: the version that it is based on; None stores it over whatever is there.
+        Raises:
+            Refusal: another instance has its name.
+            Conflict: the stored one has another version.
+        """
+        with self._database.writing() as connection:
+            row = connection.execute('SELECT version FROM instances WHERE id = ?', (instance.id,)).fetchone()
+            current = row['version'] if row else 0
+            if version is not None and version != current:
+                raise Conflict(f'{instance.name!r} is at version {current}, not {version}: read it again and repeat the change.')
+            stored = replace(instance, version=current + 1)
+            try:
+                connection.execute(
+                    _SAVE,
+                    self._columns(stored),
+                )
+            except sqlite3.IntegrityError:
+                raise Refusal(f'There is already an instance named {instance.name!r}: choose another name.') from None
+        return stored
+
+    def _columns(self, instance: Instance) -> tuple[Any, ...]:
+        return (
+            instance.id,
+            instance.name,
+            instance.integration_id,
+            instance.enabled,
+            instance.engine,
+            json.dumps(instance.values),
+            self._vault.seal(instance.secrets, f'instances/{instance.id}'),
+            json.dumps(instance.mappings),
+            instance.version,
+            instance.health,
+        )
+
+    def all(self) -> list[Instance]:
+        with self._database.reading() as connection:
+            return [self._instance(row) for row in connection.execute('SELECT * FROM instances ORDER BY name').fetchall()]
+
+    def get(self, key: str) -> Instance:
+        """One instance by its id or its name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute('SELECT * FROM instances WHERE id = ? OR name = ?', (key, key)).fetchone()
+        if not row:
+            raise NotFound(f'There is no instance {key!r}: take the name or id of one in the list of instances.')
+        return self._instance(row)
+
+    def delete(self, instance_id: str) -> None:
+        """Removes an instance with all that it remembers.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        with self._database.writing() as connection:
+            if not connection.execute('DELETE FROM instances WHERE id = ?', (instance_id,)).rowcount:
+                raise NotFound(f'There is no instance of id {instance_id!r}: it may have been deleted already.')
+
+    def set_health(self, instance_id: str, text: str) -> None:
+        """Notes how the last fetch went; empty text means well."""
+        with self._database.writing() as connection:
+            connection.execute('UPDATE instances SET health = ? WHERE id = ?', (text, instance_id))
+
+    def _instance(self, row: sqlite3.Row) -> Instance:
+        return Instance(
+            row['id'],
+            row['name'],
+            row['integration_id'],
+            bool(row['enabled']),
+            row['engine'],
+            json.loads(row['plain']),
+            self._vault.unseal(row['sealed'], f'instances/{row["id"]}'),
+            json.loads(row['mappings']),
+            row['version'],
+            row['health'],
+        )
+
+    def integration_context(self, instance_id: str) -> tuple[dict[str, Any], int]:
+        """The integration context and its version; an empty one of version 0 when nothing was stored yet."""
+        with self._database.reading() as connection:
+            row = connection.execute('SELECT * FROM integration_contexts WHERE instance_id = ?', (instance_id,)).fetchone()
+        return (self._vault.unseal(row['sealed'], f'integration_contexts/{instance_id}'), row['version']) if row else ({}, 0)
+
+    def set_integration_context(self, instance_id: str, context: dict[str, Any], version: int) -> None:
+        """Stores the integration context as a new version.
+
+        Args:
+            version: the version that the change is based on; -1 stores it over whatever is there.
+        Raises:
+            Conflict: another version has been stored since.
+            NotFound: the instance has been deleted.
+        """
+        sealed = self._vault.seal(context, f'integration_contexts/{instance_id}')
+        with self._database.writing() as connection:
+            row = connection.execute('SELECT version FROM integration_contexts WHERE instance_id = ?', (instance_id,)).fetchone()
+            current = row['version'] if row else 0
+            if version not in (-1, current):
+                raise Conflict(
+                    f'The integration context is at version {current}, not {version}: read it again and repeat the change.'
+                )
+            _remember(
+                connection, 'INSERT OR REPLACE INTO integration_contexts VALUES (?, ?, ?)', (instance_id, sealed, current + 1)
+            )
+
+    def last_run(self, instance_id: str) -> dict[str, Any]:
+        """What the last fetch stored; empty before the first one."""
+        with self._database.reading() as connection:
+            row = connection.execute('SELECT sealed FROM last_runs WHERE instance_id = ?', (instance_id,)).fetchone()
+        return dict(self._vault.unseal(row['sealed'], f'last_runs/{instance_id}')) if row else {}
+
+    def set_last_run(self, instance_id: str, last_run: dict[str, Any]) -> None:
+        """Stores where the next fetch begins.
+
+        Raises:
+            NotFound: the instance has been deleted.
+        """
+        sealed = self._vault.seal(last_run, f'last_runs/{instance_id}')
+        with self._database.writing() as connection:
+            _remember(connection, 'INSERT OR REPLACE INTO last_runs VALUES (?, ?)', (instance_id, sealed))
+
+
+def _remember(connection: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> None:
+    try:
+        connection.execute(statement, values)
+    except sqlite3.IntegrityError:
+        raise NotFound('The instance has been deleted while its command ran: add it again.') from None

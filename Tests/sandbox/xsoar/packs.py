@@ -1,0 +1,89 @@
+"""Reads what ``demisto-sdk upload`` sends: a pack as a zip file, or several of them in one."""
+
+import io
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import yaml  # type: ignore[import]
+
+from .content import Integration
+from .problems import Refusal
+
+_LARGEST_PACK = 256 * 1024 * 1024
+# The yml of an integration holds a whole program; the C loader reads it ten times faster.
+_YamlLoader = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """An uploaded pack. ``metadata`` is its ``metadata.json`` or ``pack_metadata.json``."""
+
+    id: str
+    name: str
+    version: str
+    metadata: dict[str, Any]
+    integrations: tuple[Integration, ...]
+
+
+def read_upload(data: bytes, file_name: str) -> list[Pack]:
+    """Reads the zip file of one pack, or a zip file of such zip files.
+
+    Args:
+        data: the file.
+        file_name: its name, which names the pack when the metadata does not.
+    Raises:
+        Refusal: it is broken, too large, or no pack.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(each.file_size for each in archive.infolist()) > _LARGEST_PACK:
+                raise Refusal(f'{file_name} unpacks to more than {_LARGEST_PACK >> 20} MB: it is no pack.')
+            inner = [name for name in archive.namelist() if name.endswith('.zip') and '/' not in name]
+            if inner:
+                return [pack for name in inner for pack in read_upload(archive.read(name), name)]
+            return [_read_pack(archive, file_name)]
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, RecursionError):
+        raise Refusal(f'{file_name} is not a whole zip file: zip the pack again with demisto-sdk and upload that.') from None
+
+
+def read_integration(data: bytes) -> Integration:
+    """Reads the unified yml of one integration.
+
+    Raises:
+        Refusal: it is no yml, or no integration.
+    """
+    try:
+        document = yaml.load(data, Loader=_YamlLoader)  # noqa: S506 - both loaders are safe ones
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise Refusal('The integration is not valid yml: build it with demisto-sdk.') from None
+    if not isinstance(document, dict):
+        raise Refusal('The yml is no integration: build it with demisto-sdk.')
+    return Integration.read(document)
+
+
+def _read_pack(archive: zipfile.ZipFile, file_name: str) -> Pack:
+    metadata: dict[str, Any] = {}
+    names = archive.namelist()
+    for name in ('pack_metadata.json', 'metadata.json'):
+        if name in names:
+            metadata.update(_read_metadata(archive, name, file_name))
+    if not metadata:
+        raise Refusal(f'{file_name} holds no pack_metadata.json: zip the pack with demisto-sdk and upload that.')
+    integrations = tuple(
+        read_integration(archive.read(name)) for name in names if name.startswith('Integrations/') and name.endswith('.yml')
+    )
+    name = str(metadata.get('name') or file_name.rsplit('.', 1)[0])
+    return Pack(str(metadata.get('id') or name), name, str(metadata.get('currentVersion') or '1.0.0'), metadata, integrations)
+
+
+def _read_metadata(archive: zipfile.ZipFile, name: str, file_name: str) -> dict[str, Any]:
+    try:
+        document = json.loads(archive.read(name))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        document = None
+    if not isinstance(document, dict):
+        raise Refusal(f'{name} in {file_name} is no JSON object: correct it and upload the pack again.')
+    return document

@@ -1,0 +1,19 @@
+"""What can be wrong with a request, as sentences for the person who sent it."""
+
+
+class Refusal(ValueError):
+    """Bad input: the text is one sentence saying what is wrong and what to do."""
+
+    status = 400
+
+
+class NotFound(Refusal):
+    """The thing that was asked for does not exist."""
+
+    status = 404
+
+
+class Conflict(Refusal):
+    """Somebody else changed the thing in between; read it again and repeat the change."""
+
+    status = 409

@@ -1,0 +1,167 @@
+"""One command as a process: started, listened to, ended. Whatever it does, the server gets an outcome."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, cast
+
+from .command_log import Blanker, CommandLog
+
+_CHILD = Path(__file__).with_name('command_process.py')
+_LARGEST_MESSAGES = 128 << 20
+Answerer = Callable[[str, 'list[Any]'], Any]
+
+
+@dataclass
+class Outcome:
+    """What a process left behind.
+
+    ``incidents`` and ``last_run`` are None when it handed none over. ``failure`` is a sentence when it crashed, was
+    killed, or took too long; empty otherwise. ``log`` are the lines it logged.
+    """
+
+    results: list[Any] = field(default_factory=list)
+    incidents: list[dict[str, Any]] | None = None
+    last_run: dict[str, Any] | None = None
+    failure: str = ''
+    log: list[str] = field(default_factory=list)
+
+
+class CommandProcess:
+    """A process that runs one command.
+
+    Args:
+        job: what it gets, see ``command_process.py``.
+        folder: its working folder.
+        environment: its whole environment.
+        answer: answers what it asks, by name and values; a ValueError becomes one in the process.
+    """
+
+    def __init__(self, job: dict[str, Any], folder: Path, environment: Mapping[str, str], answer: Answerer) -> None:
+        self._job = job
+        self._answer = answer
+        self._outcome = Outcome()
+        self._socket, remote = socket.socketpair()
+        # When the server dies, so does its end of this pipe, and with it the process.
+        lifeline, self._lifeline = os.pipe()
+        with remote, os.fdopen(lifeline):
+            self._process = subprocess.Popen(
+                [sys.executable, '-I', str(_CHILD), str(remote.fileno()), str(lifeline)],
+                pass_fds=(remote.fileno(), lifeline),
+                cwd=folder,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        # It is not reaped before the last signal is sent, so that its number cannot belong to another process by then.
+        self._ending = threading.Lock()
+        self._reaped = False
+
+    def run(self, time_limit: float, log: CommandLog, title: str, blank: Blanker) -> Outcome:
+        """Lets it run to its end, at most ``time_limit`` seconds."""
+        timer = threading.Timer(
+            time_limit, self.stop, [f'The command was stopped: it took longer than its limit of {time_limit:g} seconds.']
+        )
+        timer.daemon = True
+        timer.start()
+        logger = threading.Thread(target=self._copy_log, args=(log, title, blank), daemon=True)
+        logger.start()
+        try:
+            self._converse()
+        except BaseException:
+            self.stop('The command was stopped: the server failed to answer it.')
+            raise
+        finally:
+            self._wait(timer)
+            logger.join(timeout=5)
+        self._outcome.failure = blank(self._outcome.failure or self._unexpected_end())
+        return self._outcome
+
+    def _copy_log(self, log: CommandLog, title: str, blank: Blanker) -> None:
+        with cast(IO[bytes], self._process.stdout) as stream:
+            self._outcome.log.extend(log.copy(stream, title, blank))
+
+    def stop(self, reason: str) -> None:
+        """Kills the process with all that it started; the reason becomes its failure."""
+        with self._ending:
+            if self._reaped:
+                return
+            self._outcome.failure = self._outcome.failure or reason
+            self._kill()
+            with contextlib.suppress(OSError):  # the process has closed its end already
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _converse(self) -> None:
+        # An error of the connection means that the process ended while it was spoken to; its exit status tells why.
+        with self._socket.makefile('rb') as lines, contextlib.suppress(ConnectionError):
+            self._send(self._job)
+            left = _LARGEST_MESSAGES
+            while line := lines.readline(left + 1):
+                left -= len(line)
+                if left < 0:
+                    self.stop(f'The command was stopped: its results are larger than {_LARGEST_MESSAGES >> 20} MB.')
+                    break
+                if not self._take(line):
+                    self.stop('The command was stopped: what it sent to the server cannot be read.')
+                    break
+
+    def _take(self, line: bytes) -> bool:
+        """Takes one message; False if it is none."""
+        try:
+            message = json.loads(line)
+            name, value = (message['ask'], message['values']) if 'ask' in message else (message['tell'], message['value'])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return False
+        if 'ask' in message:
+            self._reply(name, value)
+        elif name == 'results':
+            self._outcome.results.append(value)
+        elif name == 'incidents' and isinstance(value, list) and all(isinstance(each, dict) for each in value):
+            self._outcome.incidents = (self._outcome.incidents or []) + value
+        elif name == 'last_run' and isinstance(value, dict):
+            self._outcome.last_run = value
+        elif name == 'crash':
+            self._outcome.failure = f'The command crashed: {value}'
+        else:
+            return False
+        return True
+
+    def _reply(self, name: str, values: list[Any]) -> None:
+        try:
+            answer = {'answer': self._answer(name, values)}
+        except ValueError as refusal:
+            answer = {'refused': str(refusal)}
+        self._send(answer)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._socket.sendall(json.dumps(message).encode() + b'\n')
+
+    def _wait(self, timer: threading.Timer) -> None:
+        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        timer.cancel()
+        with self._ending:
+            self._kill()  # whatever it started and left behind
+            self._process.wait()
+            self._reaped = True
+        self._socket.close()
+        os.close(self._lifeline)
+
+    def _unexpected_end(self) -> str:
+        code = self._process.returncode
+        if code < 0:
+            return f'The command crashed: its process was ended by signal {-code} ({signal.Signals(-code).name}).'
+        return f'The command crashed: its process ended with exit status {code}.' if code else ''

@@ -1,0 +1,209 @@
+"""Runs commands for the war room, the Test button and the fetch, and puts what they give where it belongs."""
+
+import threading
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from .answers import Answers
+from .catalogue import Catalogue
+from .content import Integration
+from .engine import Engine, Job, secrets_in
+from .entries import DEBUG_FILE, ERROR, FILE, METRICS, Entry, Polling, entries_of, error_entry
+from .files import Files
+from .incidents import Incidents
+from .instances import Instance, Instances
+from .metrics import Metrics
+from .problems import NotFound, Refusal
+from .process import Outcome
+from .war_room import WarRoom
+
+
+@dataclass(frozen=True)
+class FetchReport:
+    """How a fetch went: the incidents it created, and a sentence if it failed; then nothing of it was stored."""
+
+    incidents: tuple[dict[str, Any], ...] = ()
+    error: str = ''
+
+
+class Runner:
+    """Everything that runs a command goes through here.
+
+    Args:
+        url: where the server is, for ``demisto.demistoUrls()``.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        instances: Instances,
+        war_room: WarRoom,
+        incidents: Incidents,
+        metrics: Metrics,
+        files: Files,
+        engine: Engine,
+        url: str,
+    ) -> None:
+        self._catalogue = catalogue
+        self._instances = instances
+        self._war_room = war_room
+        self._incidents = incidents
+        self._files = files
+        self._metrics = metrics
+        self._engine = engine
+        self._url = url
+        self._fetching: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def job(
+        self,
+        integration: Integration,
+        instance: Instance,
+        command: str,
+        arguments: dict[str, Any],
+        investigation_id: str,
+        time_limit: float = 0,
+    ) -> Job:
+        """A command of an instance in an investigation; a time limit of 0 takes that of the integration."""
+        try:
+            incident = self._incidents.get(investigation_id)
+        except NotFound:
+            incident = {}
+        page = f'{self._url}/war-room/{investigation_id}'
+        return Job(
+            integration,
+            instance,
+            command,
+            arguments,
+            self._war_room.investigation(investigation_id),
+            incident,
+            {'server': self._url, 'warRoom': page, 'investigation': page},
+            time_limit,
+        )
+
+    def run(self, job: Job, facts: dict[str, Any], debug: bool = False) -> tuple[list[dict[str, Any]], Polling | None]:
+        """Runs a command and stores its entries in the war room.
+
+        Args:
+            job: what to run.
+            facts: what the entries say of where they come from.
+            debug: whether its log becomes an entry too.
+        Returns:
+            The entries as stored, and what the command wants to be run later.
+        """
+        try:
+            with self._engine.run(job, partial(self._answers, job, True), self._secrets(job.instance)) as (outcome, folder):
+                entries = entries_of(outcome.results)
+                if outcome.failure and not any(entry.type == ERROR for entry in entries):
+                    entries.append(error_entry(outcome.failure))
+                if debug:
+                    entries.append(_debug_entry(outcome, folder, job))
+                documents = [self._store(job, entry, folder, facts) for entry in entries if not self._is_metrics(job, entry)]
+        except Refusal as refusal:
+            return [self._war_room.add(job.investigation['id'], error_entry(str(refusal)), **facts)], None
+        return documents, next((entry.polling for entry in entries if entry.polling), None)
+
+    def _answers(self, job: Job, with_context: bool, folder: Path) -> Answers:
+        return Answers(job, folder, self._instances, self._war_room, self._incidents, with_context)
+
+    def _secrets(self, instance: Instance) -> list[str]:
+        return [*instance.secrets.values(), *secrets_in(self._instances.integration_context(instance.id)[0])]
+
+    def _is_metrics(self, job: Job, entry: Entry) -> bool:
+        if entry.type == METRICS:
+            self._metrics.add(job.instance.id, job.command, entry.metrics)
+        return entry.type == METRICS
+
+    def _store(self, job: Job, entry: Entry, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
+        investigation_id = job.investigation['id']
+        try:
+            if entry.file_id:
+                entry.file_id = self._files.keep(_file_in(folder, investigation_id, entry.file_id), entry.file)
+            return self._war_room.add(investigation_id, entry, scheduled=bool(entry.polling), **facts)
+        except Refusal as refusal:
+            return self._war_room.add(investigation_id, error_entry(str(refusal)), **facts)
+
+    def test(self, integration: Integration, instance: Instance) -> tuple[bool, str]:
+        """Presses the Test button: whether the integration answered exactly ``ok``, and what it answered otherwise."""
+        job = Job(integration, instance, 'test-module', investigation={'id': '', 'name': ''}, urls={'server': self._url})
+        with self._engine.run(job, partial(self._answers, job, False), list(instance.secrets.values())) as (outcome, _):
+            said = [entry for entry in entries_of(outcome.results) if not self._is_metrics(job, entry)]
+        if not outcome.failure and [entry.contents for entry in said] == ['ok']:
+            return True, ''
+        message = '\n'.join(entry.contents for entry in said if entry.contents != 'ok') or outcome.failure
+        return (
+            False,
+            message or "The integration did not answer ok to test-module: let it return_results('ok') once when all is well.",
+        )
+
+    def fetch(self, instance_id: str) -> FetchReport:
+        """Runs fetch-incidents of an instance now; waits while another fetch of it is going on.
+
+        The incidents are stored first, then the last run: a server that dies in between fetches them again.
+        """
+        with self._lock:
+            alone = self._fetching.setdefault(instance_id, threading.Lock())
+        with alone:
+            instance = self._instances.get(instance_id)
+            report = self._fetch(instance)
+            self._instances.set_health(instance.id, report.error)
+        return report
+
+    def _fetch(self, instance: Instance) -> FetchReport:
+        integration = self._catalogue.integration(instance.integration_id)
+        job = Job(
+            integration, instance, 'fetch-incidents', investigation={'id': instance.id, 'name': ''}, urls={'server': self._url}
+        )
+        try:
+            with self._engine.run(job, partial(self._answers, job, True), self._secrets(instance)) as (outcome, folder):
+                said = [entry for entry in entries_of(outcome.results) if not self._is_metrics(job, entry)]
+                error = outcome.failure or '\n'.join(entry.contents for entry in said if entry.type == ERROR)
+                if error:
+                    return FetchReport(error=error)
+                incidents = self._create_incidents(job, outcome.incidents or [], folder)
+        except Refusal as refusal:
+            return FetchReport(error=str(refusal))
+        if outcome.last_run is not None:
+            self._instances.set_last_run(instance.id, outcome.last_run)
+        return FetchReport(tuple(incidents))
+
+    def _create_incidents(self, job: Job, incidents: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+        """Creates them with their attachments; a missing file is found before anything is stored."""
+        files = [
+            [_file_in(folder, job.investigation['id'], str(each.get('path'))) for each in incident.get('attachment') or ()]
+            for incident in incidents
+        ]
+        return [self._create_incident(job, incident, paths) for incident, paths in zip(incidents, files, strict=True)]
+
+    def _create_incident(self, job: Job, incident: dict[str, Any], paths: list[Path]) -> dict[str, Any]:
+        attachments = []
+        for described, path in zip(incident.get('attachment') or (), paths, strict=True):
+            name = str(described.get('name') or 'attachment')
+            attachments.append({**described, 'name': name, 'path': self._files.keep(path, name)})
+        kind = incident.get('type') or job.instance.values.get('incidentType') or 'Unclassified'
+        created = self._incidents.add(
+            {**incident, 'type': kind, 'attachment': attachments}, job.instance.name, job.integration.name
+        )
+        for each in attachments:
+            self._war_room.add(created['id'], Entry('', type=FILE, file=each['name'], file_id=each['path']))
+        return created
+
+
+def _file_in(folder: Path, investigation_id: str, file_id: str) -> Path:
+    """Where ``fileResult`` put a file.
+
+    Raises:
+        Refusal: it is not there.
+    """
+    name = f'{investigation_id}_{file_id}'
+    path = folder / name
+    if name != path.name or path.is_symlink() or not path.is_file():
+        raise Refusal(f'The command named a file {file_id!r} that it did not write: make files with fileResult.')
+    return path
+
+
+def _debug_entry(outcome: Outcome, folder: Path, job: Job) -> Entry:
+    (folder / f'{job.investigation["id"]}_debug').write_text('\n'.join(outcome.log) + '\n', encoding='utf-8')
+    return Entry('', type=DEBUG_FILE, file=f'{job.command}.log', file_id='debug')

@@ -1,0 +1,162 @@
+"""A local XSOAR server: starts, stops, and puts its parts together."""
+
+import fcntl
+import os
+import secrets
+import socket
+import ssl
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from .api import application
+from .background import Background
+from .database import Database
+from .engine import Engine
+from .parts import assemble
+from .problems import Refusal
+from .runner import FetchReport
+from .vault import Vault
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_VERSION = {'version': '6.10.0', 'buildNumber': '12345', 'platform': 'xsoar'}
+_COMMON_SERVER_PYTHON = Path(__file__).resolve().parents[2] / 'CommonServerPython'
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Answers requests without printing each of them."""
+
+    def log_request(self, code: int | str = '-', size: int | str = '-') -> None:
+        pass
+
+
+class XsoarServer:
+    """A server on loopback, with all that it knows in one folder.
+
+    Args:
+        data_folder: made when missing; a server that starts on it again goes on where the last one ended.
+        engines: environment variables by the name of an engine; commands of instances that name it as ``engine`` get them.
+        environment: environment variables of every command.
+        port: 0 takes a free one.
+        tls: serve https with this context instead of http.
+        api_key: the key to accept; otherwise the one of the folder, made at its first start.
+        concurrency: how many commands run at once; more wait.
+        time_limit: seconds that a command may take when its yml does not say.
+        second: how long a second of schedules and fetch intervals lasts, in seconds. Tests shorten it.
+        fetches: whether instances that fetch do so by themselves; otherwise only :meth:`fetch_now` does.
+    Raises:
+        Refusal: the folder is in use by another server or is not one of this server, or the port is taken.
+    """
+
+    def __init__(
+        self,
+        data_folder: Path | str,
+        engines: Mapping[str, Mapping[str, str]] | None = None,
+        environment: Mapping[str, str] | None = None,
+        *,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        api_key: str = '',
+        concurrency: int = 10,
+        time_limit: float = 300,
+        second: float = 1,
+        fetches: bool = True,
+    ) -> None:
+        self.data_folder = Path(data_folder).resolve()
+        self.data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = _lock(self.data_folder)
+        self._database = Database(self.data_folder / 'xsoar.db')
+        vault = Vault(self.data_folder / 'xsoar.key')
+        self.api_key = _api_key(self._database, vault, api_key)
+        # The port is taken before the parts that need to know it are made; requests wait until the server starts.
+        with _listen(port) as listener:
+            port = listener.getsockname()[1]
+            self._web: BaseWSGIServer = make_server(
+                '127.0.0.1',
+                port,
+                self._answer,
+                threaded=True,
+                ssl_context=tls,
+                request_handler=_QuietHandler,
+                fd=listener.fileno(),
+            )
+        self.url = f'{"https" if tls else "http"}://{"localhost" if tls else "127.0.0.1"}:{port}'
+        common = Path(os.environ.get('COMMON_SERVER_PYTHON') or _COMMON_SERVER_PYTHON)
+        engine = Engine(self.data_folder, common, environment or {}, engines or {}, _VERSION, concurrency, time_limit)
+        self._parts = assemble(self.data_folder, self._database, vault, engine, _VERSION, self.url, self.api_key, second)
+        self._background = Background(self._parts, second, fetches, concurrency)
+        self._application = application(self._parts)
+        self._thread = threading.Thread(
+            target=self._web.serve_forever, kwargs={'poll_interval': 0.05}, name='xsoar-web', daemon=True
+        )
+
+    def _answer(self, environ: 'WSGIEnvironment', start_response: 'StartResponse') -> Iterable[bytes]:
+        return self._application(environ, start_response)
+
+    def start(self) -> 'XsoarServer':
+        self._thread.start()
+        self._background.start()
+        return self
+
+    def stop(self) -> None:
+        """Stops answering, kills the commands that run, and closes the folder."""
+        self._web.shutdown()
+        self._thread.join()
+        self._parts.engine.stop()
+        self._background.stop()
+        self._web.server_close()
+        self._database.close()
+        self._lock.close()
+
+    def __enter__(self) -> 'XsoarServer':
+        return self.start()
+
+    def __exit__(self, *_: Any) -> None:
+        self.stop()
+
+    def fetch_now(self, instance_name: str) -> FetchReport:
+        """Runs one fetch of an instance, whatever its interval, after the one that may be going on.
+
+        Raises:
+            NotFound: there is no such instance.
+        """
+        return self._parts.runner.fetch(self._parts.instances.get(instance_name).id)
+
+    def last_run(self, instance_name: str) -> dict[str, Any]:
+        """What the last successful fetch of an instance stored."""
+        return self._parts.instances.last_run(self._parts.instances.get(instance_name).id)
+
+    def metrics(self, instance_name: str) -> dict[str, int]:
+        """The API calls that the commands of an instance reported, by type (Successful, QuotaError, ...)."""
+        return self._parts.metrics.of(self._parts.instances.get(instance_name).id)
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server(('127.0.0.1', port), backlog=128)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, 'strerror', None) or error
+        raise Refusal(f'The port {port} cannot be used ({reason}): choose another, or 0 for a free one.') from None
+
+
+def _lock(folder: Path) -> IO[str]:
+    file = (folder / 'xsoar.lock').open('w')
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise Refusal(f'Another server is using {folder}: stop it, or choose another data folder.') from None
+    return file
+
+
+def _api_key(database: Database, vault: Vault, wanted: str) -> str:
+    with database.writing() as connection:
+        row = connection.execute('SELECT sealed FROM settings WHERE name = ?', ('api_key',)).fetchone()
+        key = wanted or (str(vault.unseal(row['sealed'], 'settings/api_key')) if row else secrets.token_hex(16).upper())
+        connection.execute('INSERT OR REPLACE INTO settings VALUES (?, ?)', ('api_key', vault.seal(key, 'settings/api_key')))
+    return key

@@ -1,0 +1,203 @@
+"""Investigations with their entries and contexts, kept in the database."""
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from . import context as contexts
+from .clock import now, text_of
+from .database import Database
+from .entries import FILE, INFO_FILE, Entry
+from .files import Files
+from .problems import NotFound, Refusal
+from .vault import Vault
+
+# Types of investigations, as the platform numbers them.
+INCIDENT, PLAYGROUND = 0, 9
+
+
+class WarRoom:
+    """All investigations of the server. The playground is one that is always there."""
+
+    def __init__(self, database: Database, vault: Vault, files: Files) -> None:
+        self._database = database
+        self._vault = vault
+        self._files = files
+        if not self.investigations({PLAYGROUND}):
+            with database.writing() as connection:
+                self.open(connection, str(uuid.uuid4()), PLAYGROUND, 'Playground')
+
+    def open(self, connection: sqlite3.Connection, investigation_id: str, kind: int, name: str) -> None:
+        """Begins an investigation inside a transaction of the caller."""
+        connection.execute(
+            'INSERT INTO investigations (id, type, name, created) VALUES (?, ?, ?, ?)',
+            (investigation_id, kind, name, text_of(now())),
+        )
+
+    def investigations(self, kinds: set[int] | None = None) -> list[dict[str, Any]]:
+        """The investigations of some types (9 is the playground, 0 an incident), or all, as the REST calls show them."""
+        with self._database.reading() as connection:
+            rows = connection.execute('SELECT * FROM investigations ORDER BY created, id').fetchall()
+        return [_investigation(row) for row in rows if kinds is None or row['type'] in kinds]
+
+    def playground(self) -> str:
+        return str(self.investigations({PLAYGROUND})[0]['id'])
+
+    def investigation(self, investigation_id: str) -> dict[str, Any]:
+        """Raises:
+        NotFound: there is no such investigation.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute('SELECT * FROM investigations WHERE id = ?', (investigation_id,)).fetchone()
+        if not row:
+            raise NotFound(f'There is no investigation {investigation_id!r}: take the id of an incident, or of the playground.')
+        return _investigation(row)
+
+    def add(self, investigation_id: str, entry: Entry, **facts: Any) -> dict[str, Any]:
+        """Adds an entry and merges its outputs into the context, both or none.
+
+        Args:
+            facts: more of the entry's document, such as parentContent, instance and brand.
+        Returns:
+            The entry as the REST calls show it.
+        Raises:
+            Refusal: its outputs cannot be merged.
+        """
+        with self._database.writing() as connection:
+            connection.execute('UPDATE investigations SET last_entry = last_entry + 1 WHERE id = ?', (investigation_id,))
+            number = connection.execute('SELECT last_entry FROM investigations WHERE id = ?', (investigation_id,)).fetchone()[0]
+            document = self._document(investigation_id, f'{number}@{investigation_id}', entry, facts)
+            connection.execute('INSERT INTO entries VALUES (?, ?, ?)', (investigation_id, number, json.dumps(document)))
+            outputs = {**entry.outputs, **_file_outputs(document)}
+            if outputs:
+                self._change_context(connection, investigation_id, lambda context: contexts.merge(context, outputs))
+        return document
+
+    def _document(self, investigation_id: str, entry_id: str, entry: Entry, facts: dict[str, Any]) -> dict[str, Any]:
+        moment = text_of(now())
+        document = {
+            'id': entry_id,
+            'investigationId': investigation_id,
+            'type': entry.type,
+            'contents': entry.contents,
+            'contentsFormat': entry.format,
+            'format': entry.format,
+            'contentsSize': len(entry.contents),
+            'created': moment,
+            'modified': moment,
+            'user': '',
+            'file': entry.file,
+            'fileID': entry.file_id,
+            'note': entry.note,
+            'tags': entry.tags,
+            'parentId': '',
+            'parentContent': '',
+            'version': 1,
+            **facts,
+        }
+        if entry.file_id:
+            document['fileMetadata'] = self._files.facts(entry.file_id)
+        return document
+
+    def entries(self, investigation_id: str) -> list[dict[str, Any]]:
+        """The entries of an investigation, oldest first."""
+        self.investigation(investigation_id)
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                'SELECT document FROM entries WHERE investigation_id = ? ORDER BY number', (investigation_id,)
+            )
+            return [json.loads(row['document']) for row in rows]
+
+    def entry(self, entry_id: str) -> dict[str, Any]:
+        """Raises:
+        NotFound: there is no such entry.
+        """
+        number, _, investigation_id = entry_id.partition('@')
+        with self._database.reading() as connection:
+            row = connection.execute(
+                'SELECT document FROM entries WHERE investigation_id = ? AND number = ?',
+                (investigation_id, int(number) if number.isdecimal() else -1),
+            ).fetchone()
+        if not row:
+            raise NotFound(
+                f'There is no entry {entry_id!r}: take the id of one in the war room, such as 3@{investigation_id or "1"}.'
+            )
+        return dict(json.loads(row['document']))
+
+    def context(self, investigation_id: str) -> dict[str, Any]:
+        """All that the commands of an investigation have put into its context."""
+        self.investigation(investigation_id)
+        with self._database.reading() as connection:
+            return self._read_context(connection, investigation_id)
+
+    def delete_context(self, investigation_id: str, path: str = '') -> None:
+        """Empties the context, or removes what stands at a dotted path."""
+
+        def remove(context: dict[str, Any]) -> None:
+            folder, _, name = path.rpartition('.')
+            place = contexts.look_up(context, folder) if folder else context
+            if not path:
+                context.clear()
+            elif isinstance(place, dict):
+                place.pop(name, None)
+
+        with self._database.writing() as connection:
+            self._change_context(connection, investigation_id, remove)
+
+    def _read_context(self, connection: sqlite3.Connection, investigation_id: str) -> dict[str, Any]:
+        row = connection.execute('SELECT sealed FROM contexts WHERE investigation_id = ?', (investigation_id,)).fetchone()
+        return dict(self._vault.unseal(row['sealed'], f'contexts/{investigation_id}')) if row else {}
+
+    def _change_context(
+        self, connection: sqlite3.Connection, investigation_id: str, change: Callable[[dict[str, Any]], None]
+    ) -> None:
+        context = self._read_context(connection, investigation_id)
+        change(context)
+        connection.execute(
+            'INSERT OR REPLACE INTO contexts VALUES (?, ?)',
+            (investigation_id, self._vault.seal(context, f'contexts/{investigation_id}')),
+        )
+
+    def file_of(self, entry_id: str) -> dict[str, Any]:
+        """The name and path of a file entry, ``{'id', 'name', 'path'}``.
+
+        Raises:
+            NotFound: there is no such entry.
+            Refusal: it is no file.
+        """
+        entry = self.entry(entry_id)
+        if not entry['fileID']:
+            raise Refusal(f'The entry {entry_id} is no file: take the EntryID of a file in the context.')
+        return {'id': entry['fileID'], 'name': entry['file'], 'path': str(self._files.path(entry['fileID']))}
+
+
+def _investigation(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        'id': row['id'],
+        'name': row['name'],
+        'type': row['type'],
+        'created': row['created'],
+        'creatingUserId': 'admin',
+        'status': 0,
+    }
+
+
+def _file_outputs(document: dict[str, Any]) -> dict[str, Any]:
+    facts = document.get('fileMetadata')
+    if not facts:
+        return {}
+    name = document['file']
+    output = {
+        'Name': name,
+        'Size': facts['size'],
+        'EntryID': document['id'],
+        'Type': facts['type'],
+        'Info': facts['type'],
+        'Extension': name.rpartition('.')[2] if '.' in name else '',
+    }
+    if document['type'] == FILE:
+        output.update({digest.upper(): facts[digest] for digest in ('md5', 'sha1', 'sha256', 'sha512')})
+        return {'File(val.EntryID && val.EntryID == obj.EntryID)': output}
+    return {'InfoFile(val.EntryID && val.EntryID == obj.EntryID)': output} if document['type'] == INFO_FILE else {}
