@@ -1,0 +1,28 @@
+"""Switches faults over HTTP, for people who try the sandbox. Listens on loopback like everything else."""
+from dataclasses import asdict
+
+from flask import Flask, Response, jsonify, request
+
+from sandbox.microsoft.faults import Faults
+
+
+def admin_app(faults: Faults) -> Flask:
+    """``POST /sandbox/faults`` with the attributes of a Fault as JSON switches one on, ``DELETE`` switches all off."""
+    app = Flask('admin')
+
+    @app.post('/sandbox/faults')
+    def add() -> tuple[Response, int]:
+        settings = request.get_json(force=True, silent=True)
+        if not isinstance(settings, dict):
+            return jsonify({'error': 'The body must be a JSON object with the attributes of a fault.'}), 400
+        try:
+            return jsonify(asdict(faults.add(**settings))), 201
+        except (TypeError, ValueError) as error:
+            return jsonify({'error': str(error)}), 400
+
+    @app.delete('/sandbox/faults')
+    def clear() -> tuple[str, int]:
+        faults.clear()
+        return '', 204
+
+    return app

@@ -1,0 +1,76 @@
+"""What Microsoft Graph and Azure Resource Manager check of an access token."""
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+
+from sandbox.microsoft.directory import Principal, User
+from sandbox.microsoft.resources import Resource
+from sandbox.microsoft.state import CloudState
+from sandbox.microsoft.tokens import IssuedToken
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: ``user`` is None when an application acts as itself. Names of permissions are in lower case."""
+
+    principal: Principal
+    user: User | None
+    tenant_id: str
+    permissions: frozenset[str]
+
+    def has_one_of(self, *permissions: str) -> bool:
+        """Whether the token holds at least one of these permissions."""
+        return any(permission.lower() in self.permissions for permission in permissions)
+
+
+class BearerError(Exception):
+    """The token is refused. ``reason`` is one of missing, malformed, audience, expired, revoked, claims."""
+
+    def __init__(self, reason: str, message: str, challenge: str = '') -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.challenge = challenge
+
+
+def authenticate(state: CloudState, resource: Resource, authorization: str) -> Caller:
+    """The caller behind an ``Authorization`` header. Raises BearerError."""
+    scheme, _, token = authorization.partition(' ')
+    if scheme.lower() != 'bearer' or not token.strip():
+        raise BearerError('missing', 'Access token is empty.', _challenge(state))
+    try:
+        claims, issued = state.issuer.verify(token.strip())
+    except jwt.InvalidTokenError:
+        raise BearerError('malformed', 'The access token is malformed or not of this cloud.', _challenge(state)) from None
+    now = state.clock.now()
+    if not resource.is_called(str(claims['aud'])):
+        raise BearerError('audience', 'The access token is for another audience.', _challenge(state))
+    if claims['exp'] <= now:
+        raise BearerError('expired', 'The access token has expired.', _challenge(state))
+    if claims['nbf'] > now:
+        raise BearerError('malformed', 'The access token is not valid yet.', _challenge(state))
+    _check_still_welcome(state, issued, claims)
+    return Caller(issued.subject.principal, issued.subject.user, issued.subject.tenant_id, frozenset(issued.permissions))
+
+
+def _check_still_welcome(state: CloudState, issued: IssuedToken, claims: dict[str, Any]) -> None:
+    principal = issued.subject.principal
+    if issued.lacks_claims:
+        raise BearerError('claims', 'Continuous access evaluation asks for more claims.',
+                          _challenge(state, principal.required_claims_time))
+    if issued.is_revoked or not principal.enabled:
+        # A client that declared itself capable of claims challenges is told to ask anew; others only see a 401.
+        time_of_challenge = int(state.clock.now()) if 'CP1' in map(str.upper, claims.get('xms_cc', ())) else 0
+        raise BearerError('revoked', 'The access token has been revoked.', _challenge(state, time_of_challenge))
+
+
+def _challenge(state: CloudState, not_before: int = 0) -> str:
+    """A ``WWW-Authenticate`` value; with ``not_before`` it is the claims challenge of continuous access evaluation."""
+    challenge = f'Bearer realm="", authorization_uri="{state.addresses.authority}/common/oauth2/authorize"'
+    if not not_before:
+        return challenge
+    claims = json.dumps({'access_token': {'nbf': {'essential': True, 'value': str(not_before)}}})
+    return f'{challenge}, error="insufficient_claims", claims="{base64.b64encode(claims.encode()).decode()}"'

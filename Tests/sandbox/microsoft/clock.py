@@ -1,0 +1,32 @@
+"""The one place where the local Microsoft cloud reads the time."""
+import time
+from datetime import datetime, timezone
+
+
+class Clock:
+    """Wall clock that a test can move forward (or back), so that tokens expire without anybody sleeping."""
+
+    def __init__(self) -> None:
+        self._offset = 0.0
+
+    def now(self) -> float:
+        """Seconds since the epoch, with everything that ``advance`` added."""
+        return time.time() + self._offset
+
+    def advance(self, seconds: float) -> None:
+        """Moves the clock by ``seconds``; negative values move it back."""
+        self._offset += seconds
+
+    def reset(self) -> None:
+        """Returns to the time of the machine."""
+        self._offset = 0.0
+
+
+def entra_timestamp(moment: float) -> str:
+    """``2026-01-31 23:59:59Z``: how Entra ID writes times in its errors."""
+    return datetime.fromtimestamp(moment, timezone.utc).strftime('%Y-%m-%d %H:%M:%SZ')
+
+
+def graph_timestamp(moment: float) -> str:
+    """``2026-01-31T23:59:59Z``: how Microsoft Graph writes times in messages."""
+    return datetime.fromtimestamp(moment, timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')

@@ -1,0 +1,210 @@
+"""Starts and stops the local Microsoft cloud."""
+import re
+import secrets
+import ssl
+import tempfile
+import threading
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import trustme
+
+from sandbox.microsoft.admin import admin_app
+from sandbox.microsoft.clock import Clock
+from sandbox.microsoft.cortex import TokenService, cortex_app
+from sandbox.microsoft.directory import Directory
+from sandbox.microsoft.entra import entra_app
+from sandbox.microsoft.faults import SERVICES, Faults, FaultyService
+from sandbox.microsoft.graph import graph_app
+from sandbox.microsoft.mail.limits import Limits
+from sandbox.microsoft.mail.mailbox import Mailbox
+from sandbox.microsoft.mail.uploads import UploadSessions
+from sandbox.microsoft.metadata import ArcKeys, app_service_app, arc_app, imds_app
+from sandbox.microsoft.resource_manager import resource_manager_app
+from sandbox.microsoft.service import RequestLog, RequestRecord, Service
+from sandbox.microsoft.state import Addresses, CloudState
+
+TLS_SERVICES = ('entra', 'graph', 'resource-manager', 'token-service')
+
+
+class RequestRecords(list[RequestRecord]):
+    """The requests that were answered, oldest first. Threads may read it while others append: both are single steps of a list."""
+
+    def of(self, service: str, path: str = '') -> list[RequestRecord]:
+        """The requests to ``service`` whose path matches the regular expression ``path``."""
+        return [record for record in self if record.service == service and re.search(path, record.path)]
+
+
+class MicrosoftCloud:
+    """Entra ID, Microsoft Graph, Azure Resource Manager, the Cortex app's token service, identity endpoints of Azure hosts.
+
+    Each listens on its own loopback port, in threads of this process, from ``start`` to ``stop``; the object is a context manager
+    that does both.
+
+    Args:
+        ports: name of a service (see ``faults.SERVICES``, and ``admin``) -> port. The others take free ones.
+    Raises:
+        OSError: a port is taken.
+    """
+
+    def __init__(self, ports: Mapping[str, int] | None = None) -> None:
+        ports = dict(ports or {})
+        unknown = set(ports) - {*SERVICES, 'admin'}
+        if unknown:
+            raise ValueError(f'There is no service "{sorted(unknown)[0]}". Use one of {", ".join((*SERVICES, "admin"))}.')
+        self._folder = tempfile.TemporaryDirectory(prefix='microsoft-cloud-')
+        self.ca_file = str(Path(self._folder.name) / 'ca.pem')
+        Path(self.ca_file).write_bytes(_authority().cert_pem.bytes())
+        self.faults = Faults()
+        self.requests = RequestRecords()
+        self._arc_keys = ArcKeys()
+        self._identity_header = secrets.token_hex(16)
+        self._services: dict[str, Service] = {}
+        try:
+            for name in (*SERVICES, 'admin'):
+                self._services[name] = Service(name, ports.get(name, 0), _tls() if name in TLS_SERVICES else None)
+        except OSError:
+            self.stop()
+            raise
+        self._state = CloudState(self._addresses())
+        self._token_service = TokenService(self._state, self.ca_file)
+
+    def start(self) -> 'MicrosoftCloud':
+        """Starts all services."""
+        state = self._state
+        apps: dict[str, Any] = {
+            'entra': entra_app(state),
+            'graph': graph_app(state, self.faults),
+            'resource-manager': resource_manager_app(state),
+            'token-service': cortex_app(state, self._token_service),
+            'imds': imds_app(state),
+            'app-service': app_service_app(state, self._identity_header),
+            'arc': arc_app(state, self._arc_keys),
+        }
+        for name, app in apps.items():
+            faulty = FaultyService(name, app, self.faults, self.clock)
+            self._services[name].start(RequestLog(name, faulty, self.requests.append))
+        self._services['admin'].start(admin_app(self.faults))
+        return self
+
+    def stop(self) -> None:
+        """Stops all services and removes the files that they made. May be called twice."""
+        stopping = [threading.Thread(target=service.stop) for service in self._services.values()]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join()
+        self._services.clear()
+        self._arc_keys.clear()
+        self._folder.cleanup()
+
+    def reset(self) -> None:
+        """Brings directory, mailboxes, grants, faults, requests and clock back to how they were at the start."""
+        self._state.reset()
+        self._token_service.clear()
+        self.faults.clear()
+        self.requests.clear()
+        self._arc_keys.clear()
+
+    def host_environment(self, host: str) -> dict[str, str]:
+        """The environment variables by which software on an Azure host finds its identity endpoint.
+
+        Args:
+            host: azure-vm, app-service or arc.
+        Raises:
+            ArcKeyFolderError: Arc's key folder cannot be made (an OSError; it takes root).
+            ValueError: there is no such host.
+        """
+        if host == 'azure-vm':
+            return {'AZURE_POD_IDENTITY_AUTHORITY_HOST': self.imds}
+        if host == 'app-service':
+            app_service = self._state.addresses.app_service
+            return {'IDENTITY_ENDPOINT': f'{app_service}/msi/token', 'IDENTITY_HEADER': self._identity_header}
+        if host == 'arc':
+            self._arc_keys.prepare()
+            arc = self._state.addresses.arc
+            return {'IDENTITY_ENDPOINT': f'{arc}/metadata/identity/oauth2/token', 'IMDS_ENDPOINT': arc}
+        raise ValueError(f'There is no host "{host}". Use azure-vm, app-service or arc.')
+
+    @property
+    def directory(self) -> Directory:
+        """Tenants, applications, users and managed identities, to be read and changed."""
+        return self._state.directory
+
+    @property
+    def clock(self) -> Clock:
+        """The time of this cloud."""
+        return self._state.clock
+
+    @property
+    def limits(self) -> Limits:
+        """How much an app may ask of one mailbox, and how long requests to Graph take."""
+        return self._state.limits
+
+    @property
+    def uploads(self) -> UploadSessions:
+        """The upload sessions of large attachments, and how they behave."""
+        return self._state.uploads
+
+    def mailbox(self, user_name: str) -> Mailbox:
+        """The mailbox of that user. Raises LookupError when the user has none."""
+        mailbox = self._state.mailbox_of(self.directory.user(user_name))
+        if mailbox is None:
+            raise LookupError(f'{user_name} has no mailbox.')
+        return mailbox
+
+    @property
+    def authority(self) -> str:
+        """Base URL of Entra ID."""
+        return self._state.addresses.authority
+
+    @property
+    def graph(self) -> str:
+        """Base URL of Microsoft Graph; also the audience of its tokens."""
+        return self._state.addresses.graph
+
+    @property
+    def resource_manager(self) -> str:
+        """Base URL of Azure Resource Manager; also the audience of its tokens."""
+        return self._state.addresses.resource_manager
+
+    @property
+    def token_service(self) -> str:
+        """URL at which the Cortex app's token service answers token requests."""
+        return f'{self._state.addresses.token_service}/obtain-token'
+
+    @property
+    def imds(self) -> str:
+        """Base URL of the instance metadata service."""
+        return self._state.addresses.imds
+
+    @property
+    def admin(self) -> str:
+        """Base URL of the fault switch."""
+        return self._services['admin'].url
+
+    def _addresses(self) -> Addresses:
+        url = {name: service.url for name, service in self._services.items()}
+        return Addresses(authority=url['entra'], graph=url['graph'], resource_manager=url['resource-manager'],
+                         token_service=url['token-service'], imds=url['imds'], app_service=url['app-service'], arc=url['arc'])
+
+    def __enter__(self) -> 'MicrosoftCloud':
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+
+@cache
+def _authority() -> trustme.CA:
+    return trustme.CA(organization_name='Local Microsoft cloud')
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _authority().issue_cert('localhost', '127.0.0.1').configure_cert(context)
+    return context

@@ -1,0 +1,149 @@
+"""Makes services fail on purpose: a status, a body, a delay, a broken connection."""
+import json
+import re
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from werkzeug.test import run_wsgi_app
+from werkzeug.wrappers import Response
+
+from sandbox.microsoft.clock import Clock
+from sandbox.microsoft.errors import AADSTS, EntraError
+
+SERVICES = ('entra', 'graph', 'resource-manager', 'token-service', 'imds', 'app-service', 'arc')
+GARBAGE = b'<!DOCTYPE html><html><head><title>Guest network</title></head><body>Please accept our terms.</body></html>'
+MID_BODY_PAUSE = 0.05
+
+
+@dataclass(kw_only=True)
+class Fault:
+    """One way to fail, for the requests of ``service`` whose path matches ``path``.
+
+    Attributes:
+        service: name of a service, see ``SERVICES``; empty means all.
+        path: regular expression, searched in the path.
+        method: HTTP method; empty means all.
+        times: how many requests fail, None for all until ``Faults.clear``.
+        status, headers, body: the answer in place of the service's. ``body`` may be text, bytes, or anything that JSON can hold.
+        aadsts: answers with Entra's error of that number.
+        delay: seconds to wait before anything else happens.
+        reset: breaks the connection; the service never sees the request.
+        reset_mid_body: the service does its work, and the connection breaks in the middle of the answer.
+        garbage: answers 200 with the web page of a captive portal.
+    """
+
+    service: str = ''
+    path: str = ''
+    method: str = ''
+    times: int | None = 1
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    aadsts: int | None = None
+    delay: float = 0.0
+    reset: bool = False
+    reset_mid_body: bool = False
+    garbage: bool = False
+
+    def __post_init__(self) -> None:
+        if self.service and self.service not in SERVICES:
+            raise ValueError(f'There is no service "{self.service}". Use one of {", ".join(SERVICES)}.')
+        if self.aadsts is not None and self.aadsts not in AADSTS:
+            raise ValueError(f'There is no error AADSTS{self.aadsts} in the table. Use one of errors.AADSTS.')
+        try:
+            self._pattern = re.compile(self.path)
+        except re.error as error:
+            raise ValueError(f'The path is not a regular expression: {error}.') from error
+
+    def matches(self, service: str, method: str, path: str) -> bool:
+        """Whether this fault is for such a request."""
+        return self.service in ('', service) and self.method in ('', method) and bool(self._pattern.search(path))
+
+    def answer(self, now: float) -> Response | None:
+        """The answer in place of the service's, None when the service is to answer itself."""
+        if self.garbage:
+            return Response(GARBAGE, 200, self.headers, mimetype='text/html')
+        if self.aadsts is not None:
+            error = EntraError(self.aadsts)
+            return _response(error.body(now), self.status or error.status, self.headers)
+        if self.status is None and self.body is None:
+            return None
+        return _response(self.body, self.status or 200, self.headers)
+
+
+class Faults:
+    """The faults that are switched on. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, **settings: Any) -> Fault:
+        """Switches a fault on; the keywords are the attributes of ``Fault``. Raises ValueError or TypeError for wrong ones."""
+        fault = Fault(**settings)
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Switches all faults off."""
+        with self._lock:
+            self._faults.clear()
+
+    def take(self, service: str, method: str, path: str) -> Fault | None:
+        """The first fault for such a request; it counts as used."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.matches(service, method, path):
+                    if fault.times is not None:
+                        fault.times -= 1
+                        if fault.times <= 0:
+                            self._faults.remove(fault)
+                    return fault
+        return None
+
+
+class FaultyService:
+    """A WSGI application that puts faults before another one."""
+
+    def __init__(self, name: str, app: Any, faults: Faults, clock: Clock) -> None:
+        self._name = name
+        self._app = app
+        self._faults = faults
+        self._clock = clock
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        fault = self._faults.take(self._name, environ['REQUEST_METHOD'], environ['PATH_INFO'])
+        if fault is None:
+            return self._app(environ, start_response)
+        time.sleep(fault.delay)
+        if fault.reset:
+            raise ConnectionResetError('fault: reset')
+        answer = fault.answer(self._clock.now())
+        if answer is None:
+            chunks, status, headers = run_wsgi_app(self._app, environ)
+            answer = Response(b''.join(chunks), status, headers)
+            answer.headers.extend(fault.headers)
+        if not fault.reset_mid_body:
+            return answer(environ, start_response)
+        start_response(answer.status, answer.headers.to_wsgi_list())
+        return _half(answer.get_data())
+
+
+def _half(body: bytes) -> Iterator[bytes]:
+    yield body[:len(body) // 2]
+    # Lets the first half arrive: a reset discards what the receiver has not read yet.
+    time.sleep(MID_BODY_PAUSE)
+    raise ConnectionResetError('fault: reset in mid-body')
+
+
+def _response(body: Any, status: int, headers: dict[str, str]) -> Response:
+    if body is None:
+        body = b''
+    mimetype = 'text/html'
+    if not isinstance(body, (str, bytes)):
+        body, mimetype = json.dumps(body), 'application/json'
+    return Response(body, status, headers, mimetype=None if 'Content-Type' in headers else mimetype)

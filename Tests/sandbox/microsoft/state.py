@@ -1,0 +1,71 @@
+"""What the services of one cloud share."""
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from sandbox.microsoft.client_authentication import ClientAuthentication
+from sandbox.microsoft.clock import Clock
+from sandbox.microsoft.directory import Directory, User
+from sandbox.microsoft.grants import GrantStore
+from sandbox.microsoft.mail.limits import Limits
+from sandbox.microsoft.mail.mailbox import Mailbox
+from sandbox.microsoft.mail.uploads import UploadSessions
+from sandbox.microsoft.resources import graph_resource, resource_manager_resource
+from sandbox.microsoft.samples import default_directory, sample_mailbox
+from sandbox.microsoft.tokens import TokenIssuer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Where the services listen: base URLs without a slash at the end."""
+
+    authority: str
+    graph: str
+    resource_manager: str
+    token_service: str
+    imds: str
+    app_service: str
+    arc: str
+
+    @property
+    def authority_host(self) -> str:
+        return urlsplit(self.authority).netloc
+
+
+@dataclass
+class CloudState:
+    """Clock, directory, grants, issued tokens and mailboxes of one cloud. ``reset`` brings back the beginning."""
+
+    addresses: Addresses
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self.directory: Directory
+        self.mailboxes: dict[str, Mailbox]
+        self.limits: Limits
+        self.uploads: UploadSessions
+        self.grants = GrantStore(self.clock)
+        self.issuer = TokenIssuer(self.clock, self.addresses.authority)
+        self.client_authentication = ClientAuthentication(self.clock)
+        self._fill()
+
+    def reset(self) -> None:
+        """Forgets all that happened: directory, mailboxes, grants, tokens and time are as in a new cloud."""
+        self.clock.reset()
+        self.grants.clear()
+        self.issuer.clear()
+        self.client_authentication.clear()
+        self._fill()
+
+    def mailbox_of(self, user: User) -> Mailbox | None:
+        """The user's mailbox, None when there is none."""
+        if user.has_mailbox and user.object_id not in self.mailboxes:
+            self.mailboxes[user.object_id] = sample_mailbox(user, self.clock.now)
+        return self.mailboxes.get(user.object_id) if user.has_mailbox else None
+
+    def _fill(self) -> None:
+        self.directory = default_directory(self.addresses.token_service)
+        self.directory.resources = [graph_resource(self.addresses.graph),
+                                    resource_manager_resource(self.addresses.resource_manager)]
+        self.mailboxes = {}
+        self.limits = Limits()
+        self.uploads = UploadSessions(self.clock)
