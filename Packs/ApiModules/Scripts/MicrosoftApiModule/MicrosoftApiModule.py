@@ -1,0 +1,664 @@
+"""The client that Microsoft integrations stand on: requests with a token, patience with a throttling service, errors that
+explain themselves, and the commands by which a person signs in.
+
+Its public interface is that of the public MicrosoftApiModule, so that an integration written for that one runs on this one.
+"""
+import base64
+import json
+import os  # noqa: F401 - integrations take it from here
+import re
+import secrets
+import sys
+from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
+
+import demistomock as demisto
+import requests
+from CommonServerPython import *
+from MicrosoftTokenStoreApiModule import *
+
+# region what integrations take from here
+
+
+class Scopes:
+    graph = 'https://graph.microsoft.com/.default'
+    security_center = 'https://api.securitycenter.windows.com/.default'
+    security_center_apt_service = 'https://securitycenter.onmicrosoft.com/windowsatpservice/.default'
+    management_azure = 'https://management.azure.com/.default'
+
+
+class Resources:
+    graph = 'https://graph.microsoft.com/'
+    security_center = 'https://api.securitycenter.microsoft.com/'
+    security = 'https://api.security.microsoft.com/'
+    management_azure = 'https://management.azure.com/'
+    manage_office = 'https://manage.office.com/'
+
+
+OPROXY_AUTH_TYPE = 'oproxy'
+SELF_DEPLOYED_AUTH_TYPE = 'self_deployed'
+
+CLIENT_CREDENTIALS = 'client_credentials'
+AUTHORIZATION_CODE = 'authorization_code'
+REFRESH_TOKEN = 'refresh_token'  # noqa: S105 - a grant type
+DEVICE_CODE = DeviceCodeCredential.GRANT
+
+MANAGED_IDENTITIES_SYSTEM_ASSIGNED = 'SYSTEM_ASSIGNED'
+MANAGED_IDENTITIES_TOKEN_URL = 'http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01'  # noqa: S105
+
+AZURE_DOD_CLOUD = AZURE_US_DOD_CLOUD
+_PUBLIC_CLOUDS = ('com', 'gcc', 'gcc-high', 'dod', 'de', 'cn')
+TOKEN_RETRIEVAL_ENDPOINTS = {name: AZURE_CLOUDS[name].endpoints.active_directory for name in _PUBLIC_CLOUDS}
+GRAPH_ENDPOINTS = {name: AZURE_CLOUDS[name].endpoints.microsoft_graph_resource_id.rstrip('/') for name in _PUBLIC_CLOUDS}
+
+MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE_CUSTOM = 'Custom'
+MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE = {
+    'Worldwide': 'com',
+    'US Geo Proximity': 'geo-us',
+    'EU Geo Proximity': 'geo-eu',
+    'UK Geo Proximity': 'geo-uk',
+    'US GCC': 'gcc',
+    'US GCC-High': 'gcc-high',
+    'DoD': 'dod',
+}
+MICROSOFT_DEFENDER_FOR_ENDPOINT_API = {
+    'com': 'https://api.securitycenter.microsoft.com',
+    'geo-us': 'https://api.securitycenter.microsoft.com',
+    'geo-eu': 'https://api-eu.securitycenter.microsoft.com',
+    'geo-uk': 'https://api-uk.securitycenter.microsoft.com',
+    'gcc': 'https://api-gcc.securitycenter.microsoft.us',
+    'gcc-high': 'https://api-gov.securitycenter.microsoft.us',
+    'dod': 'https://api-gov.securitycenter.microsoft.us',
+}
+
+
+class NotFoundError(Exception):
+    """The service answered 404. `message` is its answer, as JSON where it was JSON."""
+
+    def __init__(self, message: Any):
+        self.message = message
+        super().__init__(message)
+
+
+def microsoft_defender_for_endpoint_get_base_url(endpoint_type: str, url: str, is_gcc: bool | None = None) -> tuple[str, str]:
+    """Gives the abbreviation of a Defender for Endpoint service and its base URL.
+
+    Args:
+        endpoint_type: a key of MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE, or ``Custom``.
+        url: base URL that overrides the one of the type; needed for ``Custom``.
+        is_gcc: what instances had before there was a type; stands for ``US GCC``.
+    Raises:
+        DemistoException: neither type nor URL tells where the service is.
+    """
+    if is_gcc:
+        endpoint_type = 'US GCC'
+    if not url and endpoint_type not in MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE:
+        raise DemistoException(f"Endpoint Type is '{endpoint_type or ''}' and no URL is set: choose a type, or enter the URL.")
+    abbreviation = MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE.get(endpoint_type, 'com')
+    return abbreviation, url or MICROSOFT_DEFENDER_FOR_ENDPOINT_API[abbreviation]
+
+
+def get_azure_cloud(params: dict[str, Any], integration_name: str) -> AzureCloud:
+    """Gives the cloud that instance parameters name.
+
+    Args:
+        params: ``azure_cloud`` is a key of AZURE_CLOUD_NAME_MAPPING, or ``Custom``; then ``server_url`` (Azure Resource
+            Manager), ``azure_ad_endpoint`` (login host) and ``graph_endpoint``, ``url`` or ``host`` (Microsoft Graph)
+            replace those of the worldwide cloud.
+        integration_name: becomes the origin of a custom cloud.
+    """
+    name = params.get('azure_cloud')
+    if name and name != AZURE_CLOUD_NAME_CUSTOM:
+        return AZURE_CLOUDS[AZURE_CLOUD_NAME_MAPPING.get(name, 'com')]
+    worldwide = AZURE_WORLDWIDE_CLOUD.endpoints
+    endpoints = AzureCloudEndpoints(
+        active_directory=params.get('azure_ad_endpoint') or worldwide.active_directory,
+        microsoft_graph_resource_id=(params.get('graph_endpoint') or params.get('url') or params.get('host')
+                                     or worldwide.microsoft_graph_resource_id),
+        resource_manager=params.get('server_url') or worldwide.resource_manager)
+    if endpoints == worldwide:
+        return AZURE_WORLDWIDE_CLOUD
+    return AzureCloud(AZURE_WORLDWIDE_CLOUD.name, AZURE_WORLDWIDE_CLOUD.abbreviation, endpoints, origin=integration_name)
+
+
+def get_azure_managed_identities_client_id(params: dict[str, Any]) -> str | None:
+    """Gives the client ID of the managed identity to use, MANAGED_IDENTITIES_SYSTEM_ASSIGNED, or None if none is to be used."""
+    chosen = params.get('auth_type') or params.get('authentication_type')
+    if not argToBoolean(params.get('use_managed_identities') or chosen == 'Azure Managed Identities'):
+        return None
+    return (params.get('managed_identities_client_id') or {}).get('password') or MANAGED_IDENTITIES_SYSTEM_ASSIGNED
+
+
+def get_from_args_or_params(args: dict[str, Any], params: dict[str, Any], key: str) -> Any:
+    """Gives `key` of the arguments, else of the parameters. Raises when neither has it."""
+    value = args.get(key, params.get(key))
+    if not value:
+        raise Exception(f'No {key} was given: add the argument {key} to the command, or set it in the instance.')
+    return value
+
+
+def azure_tag_formatter(arg: str) -> str:
+    """Makes the ``$filter`` of Azure Resource Manager out of the JSON ``{"<tag name>": "<tag value>"}``.
+
+    Raises:
+        Exception: `arg` is no such JSON.
+    """
+    try:
+        (name, value), *_ = json.loads(arg).items()
+    except (TypeError, ValueError, AttributeError):
+        raise Exception('The tag is not JSON: write it as {"<tag name>": "<tag value>"}.') from None
+    name, value = (str(part).replace("'", "''") for part in (name, value))
+    return f"tagName eq '{name}' and tagValue eq '{value}'"
+
+
+# endregion
+# region client
+
+_WORTH_WAITING = {429, 503, 504}
+_SAFE_TO_REPEAT = {'GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'}
+_LONGEST_PATIENCE = 30.0  # seconds that one request waits for a throttling service in total
+_MOST_TRIES = 10
+_USUAL_OK_CODES = (200, 201, 202, 204, 206, 404)
+_OPENID_SCOPES = {'openid', 'profile', 'email', 'offline_access'}  # they belong to no resource
+
+
+class _ErrorStatus(Exception):
+    """Carries a response whose status is not among the expected ones out of BaseClient."""
+
+    def __init__(self, response: requests.Response):
+        self.response = response
+        super().__init__(response.status_code)
+
+
+def _raise_error_status(response: requests.Response) -> None:
+    raise _ErrorStatus(response)
+
+
+def _tenant_in(tenant_id: str) -> str:
+    """The tenant for a URL. What is none is left as it is, for the credential to refuse."""
+    try:
+        return clean_tenant(tenant_id)
+    except CredentialError:
+        return clean_value(tenant_id)
+
+
+class _ClientClock(SystemClock):
+    """Takes the time from `epoch_seconds` of a client, the one place that integrations know."""
+
+    def __init__(self, client: 'MicrosoftClient'):
+        self._client = client
+
+    def now(self) -> float:
+        return float(self._client.epoch_seconds())
+
+
+class MicrosoftClient(BaseClient):
+    """Sends requests to a Microsoft API, signed in by one credential.
+
+    Say who signs in either by `credential`, or by the keywords of the public MicrosoftApiModule:
+
+    Args:
+        tenant_id: of a self-deployed application, by default that in `token_retrieval_url`; the Token of the Cortex XSOAR app.
+        auth_id: client ID of a self-deployed application; the ID of the Cortex XSOAR app, maybe with ``@<token service>``.
+        enc_key: client secret; the Key of the Cortex XSOAR app.
+        token_retrieval_url: template of the token endpoint, with ``{endpoint}`` and ``{tenant_id}``.
+        app_name: name by which the token service of the Cortex XSOAR app knows the integration.
+        refresh_token: the Token of the Cortex XSOAR app, in place of `tenant_id`.
+        auth_code: the authorization code, as pasted.
+        scope: template of the scope, with ``{graph_endpoint}``. Where it names several resources, a person consents to all of
+            them, and tokens are for the first.
+        grant_type: CLIENT_CREDENTIALS, AUTHORIZATION_CODE or DEVICE_CODE.
+        redirect_uri: of the application.
+        resource: what tokens are for, on a v1 token endpoint.
+        multi_resource, resources: each request names one of several resources.
+        verify: False trusts any certificate.
+        self_deployed: False for the Cortex XSOAR app.
+        timeout: seconds for each request, whatever the request itself says; by default those of BaseClient.
+        azure_ad_endpoint: login host; by default that of the cloud.
+        azure_cloud, endpoint: the cloud, or its abbreviation (com, gcc, gcc-high, dod, de, cn).
+        certificate_thumbprint, private_key: the certificate, in place of `enc_key`.
+        retry_on_rate_limit: a command that is throttled for long is run again later by the platform.
+        managed_identities_client_id: of a managed identity, or MANAGED_IDENTITIES_SYSTEM_ASSIGNED.
+        managed_identities_resource_uri: what tokens of the managed identity are for.
+        base_url: what `url_suffix` of requests is added to.
+        command_prefix: what the names of the integration's commands start with.
+    The rest goes to BaseClient (proxy, ok_codes, headers, auth).
+    """
+
+    def __init__(self, tenant_id: str = '', auth_id: str = '', enc_key: str | None = '',
+                 token_retrieval_url: str = '{endpoint}/{tenant_id}/oauth2/v2.0/token', app_name: str = '',  # noqa: S107
+                 refresh_token: str = '', auth_code: str = '', scope: str = '{graph_endpoint}/.default',
+                 grant_type: str = CLIENT_CREDENTIALS, redirect_uri: str = 'https://localhost/myapp',
+                 resource: str | None = '', multi_resource: bool = False, resources: list[str] | None = None,
+                 verify: bool = True, self_deployed: bool = False, timeout: int | None = None,
+                 azure_ad_endpoint: str = '{endpoint}', azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD,
+                 endpoint: str = '__NA__', certificate_thumbprint: str | None = None, retry_on_rate_limit: bool = False,
+                 private_key: str | None = None, managed_identities_client_id: str | None = None,
+                 managed_identities_resource_uri: str | None = None, base_url: str | None = None,
+                 command_prefix: str | None = 'command_prefix', *args: Any, credential: Credential | None = None, **kwargs: Any):
+        super().__init__(base_url, verify, *args, **kwargs)  # type: ignore[arg-type]
+        self.azure_cloud = azure_cloud if endpoint == '__NA__' else AZURE_CLOUDS.get(endpoint, AZURE_WORLDWIDE_CLOUD)
+        login = self.azure_cloud.endpoints.active_directory.rstrip('/')
+        graph = self.azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
+        self.azure_ad_endpoint = (azure_ad_endpoint or login).format(endpoint=login).rstrip('/')
+        self.token_retrieval_url = token_retrieval_url.format(endpoint=login, tenant_id=_tenant_in(tenant_id))
+        self.auth_type = SELF_DEPLOYED_AUTH_TYPE if self_deployed else OPROXY_AUTH_TYPE
+        self.grant_type = grant_type
+        self.tenant_id = tenant_id
+        self.auth_id = auth_id
+        self.client_id = auth_id
+        self.client_secret = self.enc_key = enc_key or ''
+        self.app_name = app_name
+        self.refresh_token = refresh_token
+        self.auth_code = auth_code or ''
+        self.scope = scope.format(graph_endpoint=graph)
+        self.redirect_uri = redirect_uri
+        self.resource = resource or ''
+        self.multi_resource = multi_resource
+        self.resources = resources or []
+        self.verify = verify
+        self._timeout_of_all = bool(timeout)
+        self.timeout = timeout or self.timeout
+        self.certificate_thumbprint = certificate_thumbprint or ''
+        self.private_key = private_key or ''
+        self.managed_identities_client_id = managed_identities_client_id
+        self.managed_identities_resource_uri = managed_identities_resource_uri
+        self.retry_on_rate_limit = retry_on_rate_limit
+        self.command_prefix = command_prefix
+        self.clock = _ClientClock(self)
+        self._credential = credential
+        self._credential_was_given = credential is not None
+        self._tokens: TokenSource | None = None
+        self._given_token = ''
+
+    # region sign-in
+
+    @property
+    def credential(self) -> Credential:
+        """Who signs in. Made when first needed: settings that cannot be right are refused then, not before."""
+        if self._credential is None:
+            self._credential = self._credential_of_keywords()
+        return self._credential
+
+    @property
+    def tokens(self) -> TokenSource:
+        """Where access tokens come from."""
+        if self._tokens is None:
+            self._tokens = self.tokens_of(self.credential)
+        return self._tokens
+
+    def tokens_of(self, credential: Credential) -> TokenSource:
+        """Where access tokens of `credential` come from. The Test button has no integration context: it keeps them in memory."""
+        store: TokenStore = MemoryTokenStore() if demisto.command() == 'test-module' else integration_context_store()
+        transport = TokenTransport(self.verify, self.clock, on_secret=add_sensitive_log_strs)
+        return TokenSource(credential, store, transport, demisto.debug, self.token_target())
+
+    def _credential_of_keywords(self) -> Credential:
+        if self.managed_identities_client_id:
+            system_assigned = self.managed_identities_client_id == MANAGED_IDENTITIES_SYSTEM_ASSIGNED
+            return ManagedIdentityCredential('' if system_assigned else self.managed_identities_client_id)
+        if self.auth_type == OPROXY_AUTH_TYPE:
+            return CortexAppCredential(
+                self.app_name, self.auth_id, self.refresh_token or self.tenant_id, self.enc_key,
+                encrypt=lambda token, key: self.get_encrypted(token, key), info_headers=lambda: self._add_info_headers())
+        if self.azure_cloud is AZURE_GERMAN_CLOUD:
+            raise CredentialError('The German cloud of Microsoft was closed on 2021-10-29.',
+                                  'Choose the cloud to which the tenant was moved, most likely Worldwide.')
+        if self.grant_type == DEVICE_CODE:
+            return DeviceCodeCredential(*self._place, token_url=self.token_retrieval_url)
+        if self.grant_type == AUTHORIZATION_CODE:
+            return self.authorization_code_credential()
+        return self._confidential_client()
+
+    @property
+    def _place(self) -> tuple[str, str, str]:
+        # The device flow of many integrations names no tenant but in the URL: .../organizations/oauth2/v2.0/token.
+        in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
+        return self.azure_ad_endpoint, self.tenant_id or (in_url.group(1) if in_url else ''), self.client_id
+
+    def _confidential_client(self) -> EntraCredential:
+        if self.private_key:
+            return CertificateCredential(*self._place, self.private_key, self.certificate_thumbprint, self.token_retrieval_url)
+        return ClientSecretCredential(*self._place, self.client_secret, self.token_retrieval_url)
+
+    def authorization_code_credential(self) -> AuthorizationCodeCredential:
+        """Who signs in with an authorization code: also where integrations choose that way only once a code was pasted.
+
+        Raises:
+            CredentialError: the instance signs in some other way.
+        """
+        if isinstance(self._credential, AuthorizationCodeCredential):
+            return self._credential
+        if (self._credential_was_given or self.auth_type == OPROXY_AUTH_TYPE or self.managed_identities_client_id
+                or self.grant_type == DEVICE_CODE):
+            raise CredentialError('This instance does not sign in with an authorization code.', 'No login URL is needed.')
+        is_confidential = self.private_key or self.client_secret
+        client = self._confidential_client() if is_confidential else EntraCredential(*self._place, self.token_retrieval_url)
+        return AuthorizationCodeCredential(client, self.redirect_uri, self.auth_code)
+
+    def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:
+        """What to ask a token for, if a request names `resource` or `scope`, or neither."""
+        if isinstance(self.credential, ManagedIdentityCredential):
+            wanted = resource or self.managed_identities_resource_uri or TokenTarget(scope or self.scope).as_resource
+            return TokenTarget(resource=wanted, claims=claims)
+        if isinstance(self.credential, CortexAppCredential) or scope or resource:
+            return TokenTarget(scope or '', resource, claims)
+        if self.resource and ('/v2.0/' not in self.token_retrieval_url or not self.scope):
+            return TokenTarget(resource=self.resource, claims=claims)
+        return TokenTarget(scope_of_first_resource(self.scope), claims=claims)
+
+    def sign_in_target(self) -> TokenTarget:
+        """What a person is asked to consent to: all that the client's scope names, be it of several resources."""
+        target = self.token_target()
+        return TokenTarget(self.scope) if target.scope else target
+
+    def get_access_token(self, resource: str = '', scope: str | None = None) -> str:
+        """Gives an access token that can be used now.
+
+        Args:
+            resource: URI of the resource, where the client has several.
+            scope: in place of the client's own.
+        Raises:
+            MicrosoftSignInError: signing in did not work.
+        """
+        return self._own_token(self.token_target(resource, scope))
+
+    def _own_token(self, target: TokenTarget, rejected: str = '') -> str:
+        self._given_token = self.tokens.get(target, rejected).value
+        add_sensitive_log_strs(self._given_token)
+        return self._given_token
+
+    def start_auth(self, complete_command: str) -> str:
+        """Starts a sign-in with a device code. Gives Markdown that tells the person what to do.
+
+        Args:
+            complete_command: the command to run afterwards, e.g. ``!msgraph-mail-auth-complete``.
+        """
+        started = start_device_sign_in(self)
+        return ('### Authorization instructions\n'
+                f'1. Open [{started["verification_uri"]}]({started["verification_uri"]}) in a browser '
+                f'and enter the code **{started["user_code"]}**.\n'
+                f'2. Run the **{complete_command}** command in the War Room.')
+
+    @staticmethod
+    def epoch_seconds(d: datetime | None = None) -> int:
+        """Seconds since the epoch of `d` (naive means UTC), or of now."""
+        if d is None:
+            return int(SystemClock().now())
+        return int((d if d.tzinfo else d.replace(tzinfo=timezone.utc)).timestamp())
+
+    @staticmethod
+    def get_encrypted(content: str, key: str) -> str:
+        """Encrypts a token for the token service of the Cortex XSOAR app."""
+        return encrypt_for_token_service(content, key)
+
+    @staticmethod
+    def _add_info_headers() -> dict[str, str]:
+        return get_x_content_info_headers()
+
+    # endregion
+    # region requests
+
+    def http_request(self, method: str, url_suffix: str = '', full_url: str | None = None, *, resp_type: str = 'json',
+                     headers: dict[str, str] | None = None, return_empty_response: bool = False, scope: str | None = None,
+                     resource: str = '', overwrite_rate_limit_retry: bool = False, **kwargs: Any) -> Any:
+        """Sends a request with a token.
+
+        Args:
+            method, url_suffix, full_url, kwargs: as `BaseClient._http_request` takes them: params, json_data, data, timeout,
+                ok_codes, error_handler, ...
+            resp_type: what to give: ``json``, ``text``, ``content`` (bytes), else the `requests.Response`.
+            headers: added to, or in place of, the usual ones.
+            return_empty_response: an answer 204 gives the response itself.
+            scope, resource: what the token is for, where that is not the client's own.
+            overwrite_rate_limit_retry: a throttled command is not run again later.
+        Raises:
+            NotFoundError: 404, where `ok_codes` lets it through.
+            MicrosoftSignInError: signing in did not work.
+            DemistoException: any other error status, or no answer.
+        """
+        if 'ok_codes' not in kwargs and not self._ok_codes:
+            kwargs['ok_codes'] = _USUAL_OK_CODES
+        if self._timeout_of_all:
+            kwargs['timeout'] = self.timeout
+        self._require_https(full_url or self._base_url)
+        request = {**kwargs, 'method': method, 'url_suffix': url_suffix, 'full_url': full_url}
+        run_again_later = self.retry_on_rate_limit and not overwrite_rate_limit_retry and _can_be_scheduled()
+        token = self.get_access_token(resource=resource, scope=scope)
+        response = self._send_with_token(request, headers, token, run_again_later)
+        if response.status_code == 401 and token == self._given_token:  # a token from elsewhere cannot be replaced
+            token = self._own_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
+            response = self._send_with_token(request, headers, token, run_again_later)
+        throttled = response.status_code == 429 and run_again_later
+        if throttled or not self._is_status_code_valid(response, kwargs.get('ok_codes')):
+            (kwargs.get('error_handler') or self.client_error_handler)(response)
+        if response.status_code == 404:
+            raise NotFoundError(json_or_none(response) or 'Not Found - 404 Response')
+        return self._cast(response, resp_type, return_empty_response)
+
+    def _send_with_token(self, request: dict[str, Any], headers: dict[str, str] | None, token: str,
+                         run_again_later: bool) -> requests.Response:
+        """Sends a request, waiting as a throttling service asks. Gives the last response, whatever its status."""
+        usual_headers = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
+        request = {**request, 'headers': {**usual_headers, **(headers or {})}, 'resp_type': 'response',
+                   'error_handler': _raise_error_status}
+        waited, tries = 0.0, 0
+        while True:
+            try:
+                response = self._http_request(**request)
+                if response.status_code != 429 or not run_again_later:
+                    return response
+            except _ErrorStatus as error:
+                response = error.response
+            wait = self._wait_for(response, request['method'].upper(), tries)
+            tries += 1
+            if wait is None or waited + wait > _LONGEST_PATIENCE or tries == _MOST_TRIES:
+                break
+            self.clock.sleep(wait)
+            waited += wait
+        if response.status_code == 429 and run_again_later and not demisto.args().get('ran_once_flag'):
+            self._run_command_again(retry_after_seconds(response, self.clock.now()) or 60)
+        return response
+
+    def _wait_for(self, response: requests.Response, method: str, tries: int) -> float | None:
+        """Seconds to wait before a request that was sent again `tries` times may be sent again; None where it must not be."""
+        status = response.status_code
+        # 429 was not carried out. 503 and 504 may have been: what must not happen twice is not sent twice.
+        if status not in _WORTH_WAITING or (status != 429 and method not in _SAFE_TO_REPEAT):
+            return None
+        asked = retry_after_seconds(response, self.clock.now())
+        return backoff_seconds(1.0, tries) if asked is None else asked
+
+    @staticmethod
+    def _run_command_again(wait: float) -> None:
+        """Ends this run, and has the platform run the command again in `wait` seconds."""
+        seconds = max(10, int(wait) + 1)  # the platform takes no shorter time
+        again = ScheduledCommand(demisto.command(), seconds, {**demisto.args(), 'ran_once_flag': True}, max(900, 2 * seconds))
+        return_results(CommandResults(
+            readable_output=f'Microsoft limits the rate of requests: the command runs again in {seconds} seconds.',
+            scheduled_command=again))
+        sys.exit(0)
+
+    @staticmethod
+    def _cast(response: requests.Response, resp_type: str, return_empty_response: bool) -> Any:
+        if return_empty_response and response.status_code == 204:
+            return response
+        if resp_type == 'json':
+            try:
+                return response.json()
+            except ValueError as error:
+                # What it is instead may be a mail, and is not for an error.
+                kind = response.headers.get('Content-Type') or 'without a type'
+                raise DemistoException(f'Failed to parse json object from response: it has {len(response.content)} bytes '
+                                       f'({kind}).', error, response) from None
+        return {'text': lambda: response.text, 'content': lambda: response.content}.get(resp_type, lambda: response)()
+
+    @staticmethod
+    def _require_https(url: str | None) -> None:
+        """A token goes to https hosts only; loopback excepted."""
+        parts = urlsplit(url or '')
+        if parts.scheme == 'http' and not is_loopback(parts.hostname or ''):
+            raise DemistoException(f'A token is not sent to {parts.hostname} without TLS: use its https address.')
+
+    def handle_error_with_metrics(self, res: requests.Response) -> None:
+        """Reports a failed call, then raises its error: an `error_handler` for integrations that send requests themselves."""
+        self.create_api_metrics(res.status_code)
+        self.client_error_handler(res)
+
+    @staticmethod
+    def create_api_metrics(status_code: int) -> None:
+        """Reports one call of the API to the platform, with its outcome."""
+        metrics = ExecutionMetrics()
+        if not metrics.is_supported() or demisto.command() in ('test-module', 'fetch-events'):
+            return
+        if status_code == 429:
+            metrics.quota_error += 1
+        elif status_code < 400:
+            metrics.success += 1
+        else:
+            metrics.general_error += 1
+        return_results(metrics.metrics)
+
+    # endregion
+
+
+def integration_context_store() -> ContextTokenStore:
+    return ContextTokenStore(lambda: get_integration_context(with_version=True),
+                             lambda context, version: set_integration_context(context, version=version))
+
+
+def scope_of_first_resource(scope: str) -> str:
+    """What of `scope` one token request may name: the scopes of one resource. Short names are those of Microsoft Graph."""
+    words = scope.split()
+    resources = [word.rpartition('/')[0] for word in words]
+    first = next((resource for word, resource in zip(words, resources, strict=True) if word not in _OPENID_SCOPES), '')
+    return ' '.join(word for word, resource in zip(words, resources, strict=True) if word in _OPENID_SCOPES or resource == first)
+
+
+def _can_be_scheduled() -> bool:
+    """Whether the platform can run this command again later: not so the Test button, nor a fetch."""
+    command = demisto.command()
+    return is_demisto_version_ge('6.2.0') and command != 'test-module' and not command.startswith(('fetch-', 'long-running-'))
+
+
+def _claims_challenge(response: requests.Response) -> str:
+    """The claims that an API demands of a new token (JSON), empty where it demands none that can be read."""
+    challenge = re.search(r'claims="([^"]+)"', response.headers.get('WWW-Authenticate', ''))
+    packed = challenge.group(1) if challenge else ''
+    try:
+        claims = base64.urlsafe_b64decode(packed + '=' * (-len(packed) % 4)).decode()
+        return claims if isinstance(json.loads(claims), dict) else ''
+    except ValueError:
+        return ''
+
+
+def json_or_none(response: requests.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+# endregion
+# region sign-in by a person
+
+
+def start_browser_sign_in(client: MicrosoftClient) -> str:
+    """Starts a sign-in with state and PKCE, and gives the address to open in a browser.
+
+    Raises:
+        CredentialError: the instance signs in some other way.
+    """
+    credential = client.authorization_code_credential()
+    state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(64)
+    client.tokens_of(credential).change(lambda kept: kept.put_started(client.clock.now(), state=state, code_verifier=verifier))
+    return credential.authorize_url(client.sign_in_target(), state, verifier)
+
+
+def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToken:
+    """Redeems what the browser brought back: the whole redirect URL, or the code alone.
+
+    Raises:
+        MicrosoftSignInError: it belongs to another sign-in, or was refused.
+    """
+    credential = client.credential
+    if not isinstance(credential, AuthorizationCodeCredential):
+        raise CredentialError('This instance does not sign in with an authorization code.', 'Run the command without a code.')
+    response = clean_authorization_code(pasted)
+    tokens = client.tokens
+    started = tokens.started()
+    if response.state and response.state != started.get('state'):
+        raise SignInRequiredError('The pasted URL belongs to another sign-in than the one started last.',
+                                  'Start the sign-in again, and paste the URL that it ends on.')
+    target = client.token_target()
+    answer = tokens.transport.ask(credential.redeem_request(target, response.code, started.get('code_verifier', '')))
+    tokens.keep(target, answer, new_sign_in=True)
+    return answer.token
+
+
+def start_device_sign_in(client: MicrosoftClient) -> dict[str, Any]:
+    """Starts a sign-in with a device code.
+
+    Returns:
+        ``user_code``, ``verification_uri``, ``interval`` and ``expires_in`` (seconds). The device code stays in the store.
+    """
+    credential = client.credential
+    if not isinstance(credential, DeviceCodeCredential):
+        raise CredentialError('This instance does not sign in with a device code.', 'Choose Device Code in its settings.')
+    tokens = client.tokens
+    request = credential.start_request(client.sign_in_target())
+    answer = tokens.transport.ask_json(request)
+    if not (answer.get('device_code') and answer.get('user_code') and answer.get('verification_uri')):
+        raise unusable_answer(request, 'JSON without a device code')
+    interval, life = float(answer.get('interval') or 5), float(answer.get('expires_in') or 900)
+    tokens.change(lambda kept: kept.put_started(client.clock.now(), life, device_code=answer['device_code'], interval=interval))
+    return {'user_code': answer['user_code'], 'verification_uri': answer['verification_uri'],
+            'interval': interval, 'expires_in': life}
+
+
+def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
+    """Asks once whether the person has entered the device code.
+
+    Raises:
+        SignInPendingError: not yet; ask again after its `interval` seconds.
+        MicrosoftSignInError: the sign-in ended in some other way.
+    """
+    credential = client.credential
+    if not isinstance(credential, DeviceCodeCredential):
+        raise CredentialError('This instance does not sign in with a device code.', 'Paste the code of the browser sign-in.')
+    tokens, target = client.tokens, client.token_target()
+    started = tokens.started()
+    if not started:  # another command has seen the end of it, or nothing was started
+        return tokens.get(target)
+    try:
+        answer = credential.ask(tokens.transport, target, KeptSignIn(device_code=started['device_code']))
+    except SignInPendingError as pending:
+        pending.interval += float(started.get('interval') or 5)
+        raise
+    tokens.keep(target, answer, new_sign_in=True)
+    return answer.token
+
+
+def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandResults:
+    """Starts a sign-in with an authorization code, and tells how to go on.
+
+    Args:
+        login_url: login host; by default that of the client's cloud.
+    """
+    address = start_browser_sign_in(client)
+    if login_url:
+        address = address.replace(client.azure_ad_endpoint, login_url.rstrip('/'), 1)
+    return CommandResults(readable_output=(
+        '### Authorization instructions\n'
+        f'1. Open the [login URL]({address}) in a browser, sign in and grant the permissions.\n'
+        '2. The browser ends on the redirect URI, with a code in its address. The page itself may well be empty.\n'
+        '3. Copy the whole address, and paste it into **Authorization code** of the instance.'))
+
+
+def reset_auth() -> CommandResults:
+    """Forgets all tokens of the instance, so that the next sign-in starts anew."""
+    if not change_store(integration_context_store(), drop_all_tokens, SystemClock()):
+        raise DemistoException('The integration context is being written to all the time: run the command again.')
+    return CommandResults(readable_output='All tokens of this instance were forgotten. Sign in again to go on.')
+
+
+# endregion

@@ -1,0 +1,685 @@
+"""The client that Microsoft integrations stand on, against the sandbox cloud."""
+import base64
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import demistomock as demisto
+import MicrosoftApiModule
+import pytest
+from CommonServerPython import DemistoException
+from conformance.common_server.scripted_server import ScriptedServer
+from conformance.token_store.office import ADA, BOB, BusyStore, CloudClock
+from MicrosoftApiModule import *
+from sandbox.microsoft import MicrosoftCloud, fixtures
+from sandbox.microsoft.person import Person
+from sandbox.microsoft.samples import REDIRECT_URI
+
+cloud, microsoft_cloud = fixtures.cloud, fixtures.microsoft_cloud
+
+# region what the tests are made of
+
+
+class Instance:
+    """An instance of an integration: makes clients as its commands do, each its own, all on one integration context."""
+
+    def __init__(self, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch):
+        self.cloud = cloud
+        self.clock = CloudClock(cloud)
+        self.tenant_id = cloud.directory.tenants[0].tenant_id
+        self.given: list[Any] = []  # to the War Room
+        self.args: dict[str, Any] = {}
+        self.command = 'a-command'
+        monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
+        monkeypatch.setattr(demisto, 'results', self.given.append)
+        monkeypatch.setattr(demisto, 'args', lambda: self.args)
+        monkeypatch.setattr(demisto, 'command', lambda: self.command)
+
+    def client(self, application: str = 'daemon', **keywords: Any) -> MicrosoftClient:
+        registered = self.cloud.directory.application(application)
+        endpoints = {'azure_ad_endpoint': self.cloud.authority, 'graph_endpoint': self.cloud.graph,
+                     'server_url': self.cloud.resource_manager}
+        client = MicrosoftClient(**{
+            'self_deployed': True, 'tenant_id': self.tenant_id, 'auth_id': registered.client_id,
+            'enc_key': registered.secret if registered.secrets else '', 'base_url': f'{self.cloud.graph}/v1.0',
+            'azure_cloud': get_azure_cloud(endpoints, 'test'), **keywords})
+        client.clock = self.clock
+        return client
+
+    def web(self, **keywords: Any) -> MicrosoftClient:
+        return self.client('web', **{'grant_type': AUTHORIZATION_CODE, **keywords})
+
+    def device(self, **keywords: Any) -> MicrosoftClient:
+        return self.client('device', **{'grant_type': DEVICE_CODE, **keywords})
+
+    def messages(self, **keywords: Any) -> Any:
+        """Lists Ada's messages as the daemon may; `keywords` are of `http_request`."""
+        return self.client().http_request('GET', f'/users/{ADA}/messages', **keywords)
+
+    def fail(self, times: int | None = 1, service: str = 'graph', **answer: Any) -> None:
+        self.cloud.faults.add(service=service, times=times, **answer)
+
+    def requests(self, service: str = 'graph') -> list[int]:
+        """The statuses of the answers of a service."""
+        return [request.status for request in self.cloud.requests.of(service)]
+
+    def user_of(self, token: str) -> str:
+        return AccessToken(token, 0, 0).claims()['upn']
+
+
+@pytest.fixture
+def instance(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> Instance:
+    monkeypatch.setattr(demisto, 'integrationContext', {})
+    return Instance(cloud, monkeypatch)
+
+
+# endregion
+# region clouds and other helpers
+
+WORLDWIDE = AZURE_WORLDWIDE_CLOUD.endpoints
+
+
+@pytest.mark.parametrize('name, cloud', [
+    ('Worldwide', AZURE_WORLDWIDE_CLOUD), ('US GCC', AZURE_US_GCC_CLOUD), ('US GCC-High', AZURE_US_GCC_HIGH_CLOUD),
+    ('DoD', AZURE_DOD_CLOUD), ('Germany', AZURE_GERMAN_CLOUD), ('China', AZURE_CHINA_CLOUD), ('Bleu (France)', AZURE_BLEU_CLOUD),
+    ('Delos (Germany)', AZURE_DELOS_CLOUD), ('GovSG (Singapore)', AZURE_GOVSG_CLOUD), ('unheard of', AZURE_WORLDWIDE_CLOUD)])
+def test_a_cloud_is_found_by_the_name_that_admins_choose(name: str, cloud: AzureCloud) -> None:
+    assert get_azure_cloud({'azure_cloud': name, 'url': 'https://not.looked.at'}, 'test') is cloud
+
+
+@pytest.mark.parametrize('params', [{}, {'azure_cloud': ''}, {'azure_cloud': 'Custom'}, {'azure_cloud': None, 'url': ''}])
+def test_a_custom_cloud_without_addresses_is_the_worldwide_one(params: dict[str, Any]) -> None:
+    assert get_azure_cloud(params, 'test') is AZURE_WORLDWIDE_CLOUD
+
+
+@pytest.mark.parametrize('param, part', [
+    ('server_url', 'resource_manager'), ('azure_ad_endpoint', 'active_directory'),
+    ('graph_endpoint', 'microsoft_graph_resource_id'), ('url', 'microsoft_graph_resource_id'),
+    ('host', 'microsoft_graph_resource_id')])
+def test_a_custom_cloud_has_the_addresses_of_the_parameters_and_else_those_worldwide(param: str, part: str) -> None:
+    cloud = get_azure_cloud({'azure_cloud': 'Custom', param: 'https://mine.example'}, 'My integration')
+    assert cloud.endpoints == replace(WORLDWIDE, **{part: 'https://mine.example'})
+    assert (cloud.abbreviation, cloud.origin) == ('com', 'My integration')
+
+
+@pytest.mark.parametrize('arg, query', [
+    ('{"owner": "soc"}', "tagName eq 'owner' and tagValue eq 'soc'"),
+    ('{"a": "1", "b": "2"}', "tagName eq 'a' and tagValue eq '1'"),
+    ('{"it\'s": "O\'Brien"}', "tagName eq 'it''s' and tagValue eq 'O''Brien'")])
+def test_a_tag_becomes_a_filter(arg: str, query: str) -> None:
+    assert azure_tag_formatter(arg) == query
+
+
+@pytest.mark.parametrize('arg', ['', 'owner=soc', '[]', '{}', '"text"', None])
+def test_a_tag_that_is_none_is_refused_with_advice(arg: Any) -> None:
+    with pytest.raises(Exception, match=re.escape('write it as {"<tag name>": "<tag value>"}')):
+        azure_tag_formatter(arg)
+
+
+@pytest.mark.parametrize('scope, first', [
+    ('https://graph.microsoft.com/.default', 'https://graph.microsoft.com/.default'),
+    ('', ''),
+    ('offline_access https://a/x https://b/y https://a/z openid', 'offline_access https://a/x https://a/z openid'),
+    ('https://management.azure.com/user_impersonation offline_access user.read',
+     'https://management.azure.com/user_impersonation offline_access'),
+    ('user.read mail.read https://a/x', 'user.read mail.read'),
+    ('offline_access openid', 'offline_access openid')])
+def test_of_the_scopes_of_several_resources_those_of_the_first_are_taken(scope: str, first: str) -> None:
+    assert scope_of_first_resource(scope) == first
+
+
+# endregion
+# region who signs in, and for what
+
+
+@pytest.mark.parametrize('pasted', ['{tenant}', ' {tenant}\n', 'https://login.microsoftonline.com/{tenant}/', 'contoso.example'])
+@pytest.mark.parametrize('template', ['{endpoint}/{tenant_id}/oauth2/v2.0/token', '{endpoint}/{tenant_id}/oauth2/token'])
+def test_a_tenant_may_be_pasted_in_many_forms(instance: Instance, pasted: str, template: str) -> None:
+    client = instance.client(tenant_id=pasted.format(tenant=instance.tenant_id), token_retrieval_url=template,
+                             resource=instance.cloud.graph)
+    assert client.http_request('GET', f'/users/{ADA}/messages')['value']
+
+
+@pytest.mark.parametrize('keywords, sentence', [
+    ({'tenant_id': ''}, 'Token (tenant ID) is missing.'), ({'tenant_id': 'a tenant'}, 'Token is not a tenant ID.'),
+    ({'auth_id': ''}, 'ID (client ID) is missing.'), ({'enc_key': ''}, 'Key (client secret) is missing.'),
+    ({'endpoint': 'de'}, 'The German cloud of Microsoft was closed')])
+def test_settings_that_cannot_be_right_are_refused_when_they_are_needed(instance: Instance, keywords: dict[str, Any],
+                                                                       sentence: str) -> None:
+    client = instance.client(**keywords)
+    with pytest.raises(CredentialError, match=re.escape(sentence)):
+        client.get_access_token()
+    assert instance.requests('entra') == []
+
+
+def test_a_device_flow_may_name_its_tenant_in_the_url_alone(instance: Instance) -> None:
+    client = instance.device(tenant_id=None, token_retrieval_url=f'{instance.cloud.authority}/organizations/oauth2/v2.0/token')
+    assert client.credential.tenant_id == 'organizations'
+
+
+@pytest.mark.parametrize('keywords, request_for, target', [
+    ({}, {}, TokenTarget('GRAPH/.default')),
+    ({'scope': 'https://a/b offline_access user.read'}, {}, TokenTarget('https://a/b offline_access')),
+    ({'resource': 'https://a'}, {}, TokenTarget('GRAPH/.default')),
+    ({'resource': 'https://a', 'scope': ''}, {}, TokenTarget(resource='https://a')),
+    ({'resource': 'https://a', 'token_retrieval_url': '{endpoint}/{tenant_id}/oauth2/token'}, {}, TokenTarget(resource='https://a')),
+    ({}, {'resource': 'https://a'}, TokenTarget(resource='https://a')),
+    ({}, {'scope': 'https://a/b'}, TokenTarget('https://a/b')),
+    ({'managed_identities_client_id': MANAGED_IDENTITIES_SYSTEM_ASSIGNED}, {}, TokenTarget(resource='GRAPH')),
+    ({'managed_identities_client_id': 'an-id', 'managed_identities_resource_uri': 'https://a'}, {}, TokenTarget(resource='https://a')),
+    ({'managed_identities_client_id': 'an-id', 'managed_identities_resource_uri': 'https://a'}, {'resource': 'https://b'},
+     TokenTarget(resource='https://b')),
+    ({'managed_identities_client_id': 'an-id'}, {'scope': 'https://c/.default'}, TokenTarget(resource='https://c'))])
+def test_what_a_token_is_for(instance: Instance, keywords: dict[str, Any], request_for: dict[str, str],
+                             target: TokenTarget) -> None:
+    graph = instance.cloud.graph
+    wanted = TokenTarget(target.scope.replace('GRAPH', graph), target.resource.replace('GRAPH', graph))
+    assert instance.client(**keywords).token_target(**request_for) == wanted
+
+
+def test_the_test_button_keeps_tokens_in_memory(instance: Instance) -> None:
+    instance.command = 'test-module'
+    client = instance.client()
+    assert client.get_access_token() == client.get_access_token()
+    assert instance.requests('entra') == [200]
+    assert demisto.getIntegrationContext() == {}
+
+
+def test_time_is_that_of_epoch_seconds(instance: Instance, mocker: Any) -> None:
+    client = MicrosoftClient()
+    mocker.patch.object(client, 'epoch_seconds', return_value=1234)
+    assert client.clock.now() == 1234
+
+
+def test_dates_become_seconds_since_the_epoch() -> None:
+    assert MicrosoftClient.epoch_seconds(datetime(1970, 1, 2)) == 86400
+    assert MicrosoftClient.epoch_seconds(datetime(1970, 1, 2, tzinfo=timezone(timedelta(hours=1)))) == 82800
+    assert abs(MicrosoftClient.epoch_seconds() - SystemClock().now()) < 2
+
+
+# endregion
+# region requests
+
+
+def test_a_request_carries_the_token_and_gives_the_json_of_the_answer(instance: Instance) -> None:
+    assert len(instance.messages(params={'$top': 3})['value']) == 3
+
+
+@pytest.mark.parametrize('resp_type, kind', [('json', dict), ('text', str), ('content', bytes), ('response', requests.Response),
+                                             ('xml', requests.Response)])
+def test_the_answer_is_given_as_it_is_wanted(instance: Instance, resp_type: str, kind: type) -> None:
+    assert isinstance(instance.messages(resp_type=resp_type), kind)
+
+
+def test_headers_are_added_to_the_usual_ones_or_take_their_place() -> None:
+    with ScriptedServer([(200, {}, '{}')]) as server:
+        client = MicrosoftClient(base_url=server.url)
+        client.get_access_token = lambda **_: 'a token'
+        client.http_request('POST', '/x', headers={'Accept': 'text/csv', 'X-Test': 'mine'}, json_data={})
+    sent = server.seen[0]
+    assert (sent['accept'], sent['x'], sent['content_type']) == ('text/csv', 'mine', 'application/json')
+
+
+def test_an_empty_answer_is_given_as_response_where_that_is_wanted(instance: Instance) -> None:
+    instance.fail(status=204, times=2)
+    assert instance.messages(return_empty_response=True).status_code == 204
+    with pytest.raises(DemistoException, match='Failed to parse json object from response'):
+        instance.messages()
+
+
+def test_an_answer_that_is_no_json_is_refused_without_showing_it(instance: Instance) -> None:
+    instance.fail(status=200, body='From: ada. A mail.', headers={'Content-Type': 'message/rfc822'})
+    with pytest.raises(DemistoException, match=r'Failed to parse json .* 18 bytes \(message/rfc822\)') as failure:
+        instance.messages()
+    assert 'ada' not in str(failure.value)
+
+
+@pytest.mark.parametrize('body, message', [({'error': 'gone'}, {'error': 'gone'}), ('gone', 'Not Found - 404 Response')])
+def test_not_found_is_an_error_of_its_own(instance: Instance, body: Any, message: Any) -> None:
+    instance.fail(status=404, body=body)
+    with pytest.raises(NotFoundError) as failure:
+        instance.messages()
+    assert failure.value.message == message
+
+
+@pytest.mark.parametrize('ok_codes', [(200,), (200, 204)])
+def test_not_found_is_an_error_as_any_other_where_it_is_not_expected(instance: Instance, ok_codes: tuple[int, ...]) -> None:
+    instance.fail(status=404, times=2)
+    with pytest.raises(DemistoException, match='404'):
+        instance.messages(ok_codes=ok_codes)
+    with pytest.raises(DemistoException, match='404'):
+        instance.client(ok_codes=ok_codes).http_request('GET', '/me')
+
+
+def test_an_error_status_goes_to_the_handler_of_the_caller(instance: Instance) -> None:
+    instance.fail(status=400, body={'error': 'no'}, times=2)
+    seen: list[requests.Response] = []
+    assert instance.messages(error_handler=seen.append) == {'error': 'no'}
+    assert [response.status_code for response in seen] == [400]
+    with pytest.raises(DemistoException, match=r'Error in API call \[400\]'):
+        instance.messages()
+
+
+@pytest.mark.parametrize('of_client, of_request, used', [(None, None, 60), (None, 5, 5), (7, 5, 7), (7, None, 7)])
+def test_every_request_has_a_time_limit(instance: Instance, mocker: Any, of_client: Any, of_request: Any, used: float) -> None:
+    client = instance.client(timeout=of_client)
+    sent = mocker.spy(client._session, 'request')
+    client.http_request('GET', f'/users/{ADA}/messages', **({'timeout': of_request} if of_request else {}))
+    assert sent.call_args.kwargs['timeout'] == used
+
+
+@pytest.mark.parametrize('url', ['http://graph.example', 'HTTP://graph.example'])
+def test_a_token_is_not_sent_without_tls(instance: Instance, url: str) -> None:
+    for call in (lambda: instance.client(base_url=url).http_request('GET', '/me'),
+                 lambda: instance.client().http_request('GET', full_url=f'{url}/me'),
+                 lambda: instance.client().http_request('GET', '', f'{url}/me')):
+        with pytest.raises(DemistoException, match=r'not sent to graph\.example without TLS: use its https address'):
+            call()
+    assert instance.requests('entra') == []
+
+
+# endregion
+# region tokens that the API refuses
+
+
+def test_a_revoked_token_is_replaced_once(instance: Instance) -> None:
+    instance.messages()
+    instance.cloud.directory.application('daemon').revoke()
+    assert instance.messages()['value']
+    assert (instance.requests('entra'), instance.requests()) == ([200, 200], [200, 401, 200])
+
+
+def test_a_claims_challenge_is_met(instance: Instance) -> None:
+    instance.messages()
+    instance.cloud.directory.application('daemon').require_claims()
+    assert instance.messages()['value']
+    assert instance.messages()['value']
+    assert (instance.requests('entra'), instance.requests()) == ([200, 200], [200, 401, 200, 200])
+
+
+def challenge(claims: str) -> dict[str, str]:
+    return {'WWW-Authenticate': f'Bearer error="insufficient_claims", claims="{claims}"'}
+
+
+@pytest.mark.parametrize('claims', ['%%%', 'AAAAA', base64.b64encode(b'\xff\xfe').decode(), base64.b64encode(b'[1]').decode(),
+                                    base64.b64encode(b'no json').decode()])
+def test_a_claims_challenge_that_cannot_be_read_is_a_plain_refusal(instance: Instance, claims: str) -> None:
+    instance.fail(status=401, headers=challenge(claims))
+    assert instance.messages()['value']
+    assert (instance.requests('entra'), instance.requests()) == ([200, 200], [401, 200])
+
+
+def test_a_claims_challenge_may_be_written_in_both_alphabets_without_padding(instance: Instance) -> None:
+    instance.messages()
+    demanded = json.dumps({'access_token': {'xms_cc': {'values': ['CP1'], 'note': '???>>>'}}}).encode()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        instance.fail(status=401, headers=challenge(encode(demanded).decode().rstrip('=')))
+        token = instance.messages(resp_type='response').request.headers['Authorization'].split()[1]
+        assert AccessToken(token, 0, 0).claims()['xms_cc'] == ['CP1']
+
+
+def test_an_api_that_refuses_every_token_is_asked_twice(instance: Instance) -> None:
+    instance.fail(times=None, status=401)
+    with pytest.raises(DemistoException, match=r'\[401\]'):
+        instance.messages()
+    assert (instance.requests('entra'), instance.requests()) == ([200, 200], [401, 401])
+
+
+def test_a_token_that_came_from_elsewhere_is_not_replaced(instance: Instance, mocker: Any) -> None:
+    client = instance.client()
+    mocker.patch.object(client, 'get_access_token', return_value='of the test')
+    with pytest.raises(DemistoException, match=r'\[401\]'):
+        client.http_request('GET', '/me')
+    assert (instance.requests('entra'), instance.requests()) == ([], [401])
+
+
+# endregion
+# region patience
+
+
+def later(seconds: float) -> Callable[[Instance], str]:
+    return lambda instance: formatdate(instance.clock.now() + seconds, usegmt=True)
+
+
+@pytest.mark.parametrize('retry_after, slept', [
+    ('2', (2, 2)), ('0', (0, 0)), (later(9), (5, 9)), (later(-9), (0, 0)), ('', (0.75, 1.25)), ('soon', (0.75, 1.25))])
+@pytest.mark.parametrize('status', [429, 503, 504])
+def test_a_throttling_service_is_waited_for_as_it_asks(instance: Instance, status: int, retry_after: Any,
+                                                      slept: tuple[float, float]) -> None:
+    text = retry_after(instance) if callable(retry_after) else retry_after
+    instance.fail(status=status, headers={'Retry-After': text} if text else {})
+    assert instance.messages()['value']
+    assert slept[0] <= instance.clock.slept <= slept[1]
+    assert instance.requests() == [status, 200]
+
+
+@pytest.mark.parametrize('method', ['POST', 'PATCH'])
+def test_what_must_not_happen_twice_is_sent_again_only_where_it_was_not_carried_out(instance: Instance, method: str) -> None:
+    instance.fail(status=503, headers={'Retry-After': '1'})
+    with pytest.raises(DemistoException, match=r'\[503\]'):
+        instance.client().http_request(method, '/me')
+    instance.fail(status=429, headers={'Retry-After': '1'})
+    instance.fail(status=200, body={'done': True})
+    assert instance.client().http_request(method, '/me') == {'done': True}
+
+
+@pytest.mark.parametrize('status', [400, 403, 500, 502])
+def test_other_errors_are_not_waited_for(instance: Instance, status: int) -> None:
+    instance.fail(status=status)
+    with pytest.raises(DemistoException):
+        instance.messages()
+    assert (instance.requests(), instance.clock.slept) == ([status], 0)
+
+
+@pytest.mark.parametrize('retry_after, most', [('12', 24), ('31', 0), ('', 31)])
+def test_patience_ends_after_half_a_minute(instance: Instance, retry_after: str, most: float) -> None:
+    instance.fail(times=None, status=429, headers={'Retry-After': retry_after} if retry_after else {})
+    with pytest.raises(DemistoException, match=r'\[429\]'):
+        instance.messages()
+    assert instance.clock.slept <= min(most, 30)
+
+
+def test_a_service_that_always_asks_to_come_back_at_once_is_asked_ten_times(instance: Instance) -> None:
+    instance.fail(times=None, status=429, headers={'Retry-After': '0'})
+    with pytest.raises(DemistoException, match=r'\[429\]'):
+        instance.messages()
+    assert len(instance.requests()) == 10
+
+
+@pytest.mark.parametrize('retry_after, next_run, timeout', [('45', '46', '900'), ('1200', '1201', '2402'), ('0', '61', '900')])
+def test_a_command_that_is_throttled_for_long_is_run_again_by_the_platform(instance: Instance, retry_after: str, next_run: str,
+                                                                         timeout: str) -> None:
+    instance.fail(times=None, status=429, headers={'Retry-After': retry_after})
+    instance.args = {'user': 'ada'}
+    with pytest.raises(SystemExit) as end:
+        instance.client(retry_on_rate_limit=True).http_request('GET', '/me')
+    assert end.value.code == 0
+    polling = {key: instance.given[0][key] for key in ('PollingCommand', 'NextRun', 'PollingArgs', 'Timeout')}
+    assert polling == {'PollingCommand': 'a-command', 'NextRun': next_run, 'Timeout': timeout,
+                       'PollingArgs': {'user': 'ada', 'ran_once_flag': True}}
+    assert instance.args == {'user': 'ada'}
+
+
+@pytest.mark.parametrize('ok_codes', [None, (200, 429)])
+def test_a_command_that_is_throttled_again_is_an_error(instance: Instance, ok_codes: Any) -> None:
+    instance.fail(times=None, status=429, headers={'Retry-After': '45'})
+    instance.args = {'ran_once_flag': True}
+    with pytest.raises(DemistoException, match=r'\[429\]'):
+        instance.client(retry_on_rate_limit=True).http_request('GET', '/me', ok_codes=ok_codes)
+    assert instance.given == []
+
+
+def test_a_throttled_command_is_run_again_where_the_integration_lets_its_status_through(instance: Instance) -> None:
+    instance.fail(times=None, status=429, headers={'Retry-After': '45'})
+    with pytest.raises(SystemExit):
+        instance.client(retry_on_rate_limit=True).http_request('GET', '/me', ok_codes=(200, 429))
+
+
+@pytest.mark.parametrize('command', ['test-module', 'fetch-incidents', 'fetch-events', 'long-running-execution'])
+def test_what_the_platform_cannot_run_again_is_an_error(instance: Instance, command: str) -> None:
+    instance.fail(times=None, status=429, headers={'Retry-After': '45'})
+    instance.command = command
+    with pytest.raises(DemistoException, match=r'\[429\]'):
+        instance.client(retry_on_rate_limit=True).http_request('GET', '/me')
+
+
+def test_an_old_platform_cannot_run_a_command_again(instance: Instance, mocker: Any) -> None:
+    mocker.patch('MicrosoftApiModule.is_demisto_version_ge', return_value=False)
+    instance.fail(times=None, status=429, headers={'Retry-After': '45'})
+    with pytest.raises(DemistoException, match=r'\[429\]'):
+        instance.client(retry_on_rate_limit=True).http_request('GET', '/me')
+
+
+def test_a_request_may_forbid_that_its_command_is_run_again(instance: Instance) -> None:
+    instance.fail(times=None, status=429, headers={'Retry-After': '45'})
+    with pytest.raises(DemistoException, match=r'\[429\]'):
+        instance.client(retry_on_rate_limit=True).http_request('GET', '/me', overwrite_rate_limit_retry=True)
+
+
+def test_a_caller_that_lets_429_through_gets_it_at_once(instance: Instance) -> None:
+    instance.fail(status=429, headers={'Retry-After': '5'})
+    assert instance.messages(ok_codes=(200, 429), resp_type='response').status_code == 429
+    assert instance.clock.slept == 0
+
+
+# endregion
+# region sign-in in a browser
+
+
+def test_a_person_signs_in_with_the_whole_redirect_url(instance: Instance) -> None:
+    redirect_url = Person(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
+    token = complete_browser_sign_in(instance.web(), redirect_url)
+    assert instance.user_of(token.value) == ADA
+    assert instance.web().get_access_token() == token.value
+    assert instance.web().http_request('GET', '/me')['userPrincipalName'] == ADA
+
+
+def test_a_person_signs_in_with_the_code_alone(instance: Instance) -> None:
+    redirect_url = Person(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
+    code = clean_authorization_code(redirect_url).code
+    assert instance.user_of(complete_browser_sign_in(instance.web(), code).value) == ADA
+
+
+def test_the_redirect_url_of_another_sign_in_is_refused(instance: Instance) -> None:
+    redirect_url = Person(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
+    start_browser_sign_in(instance.web())
+    with pytest.raises(SignInRequiredError, match='belongs to another sign-in'):
+        complete_browser_sign_in(instance.web(), redirect_url)
+    assert instance.requests('entra').count(400) == 0
+
+
+def test_a_new_sign_in_takes_the_place_of_the_old_one(instance: Instance) -> None:
+    for user in (ADA, BOB):
+        redirect_url = Person(instance.cloud, user).sign_in(start_browser_sign_in(instance.web()))
+        complete_browser_sign_in(instance.web(), redirect_url)
+    assert instance.user_of(instance.web().get_access_token()) == BOB
+
+
+def test_a_code_pasted_into_the_settings_is_redeemed_with_the_verifier_of_its_login_url(instance: Instance) -> None:
+    redirect_url = Person(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
+    assert instance.user_of(instance.web(auth_code=redirect_url).get_access_token()) == ADA
+
+
+def login_url_in(results: CommandResults) -> str:
+    return re.findall(r'\[login URL\]\((.*)\)', str(results.readable_output))[0]
+
+
+@pytest.mark.parametrize('certificate', [False, True])
+def test_a_login_url_can_be_made_while_no_code_makes_the_integration_choose_that_flow(instance: Instance,
+                                                                                    certificate: bool) -> None:
+    registered = instance.cloud.directory.application('web').certificate
+    proof = {'enc_key': '', 'private_key': registered.private_key_pem,
+             'certificate_thumbprint': registered.sha1_thumbprint} if certificate else {}
+    client = instance.client('web', **proof)
+    client.credential  # noqa: B018 - made already, for client credentials
+    redirect_url = Person(instance.cloud, ADA).sign_in(login_url_in(generate_login_url(client)))
+    assert instance.user_of(instance.web(auth_code=redirect_url, **proof).get_access_token()) == ADA
+
+
+def test_a_login_url_is_that_of_the_credential_that_was_given(instance: Instance) -> None:
+    credential = instance.web().credential
+    redirect_url = Person(instance.cloud, ADA).sign_in(start_browser_sign_in(MicrosoftClient(
+        credential=credential, azure_cloud=instance.web().azure_cloud)))
+    assert instance.user_of(complete_browser_sign_in(instance.client(credential=credential), redirect_url).value) == ADA
+
+
+def test_a_login_url_may_lead_to_another_login_host(instance: Instance) -> None:
+    url = login_url_in(generate_login_url(instance.web(), 'https://login.example/'))
+    assert url.startswith(f'https://login.example/{instance.tenant_id}/oauth2/v2.0/authorize?')
+
+
+def test_a_person_is_asked_to_consent_to_all_resources_and_a_token_is_for_the_first(instance: Instance) -> None:
+    instance.cloud.directory.application('web').tenant_wide_consent = True
+    scope = f'{instance.cloud.resource_manager}/user_impersonation offline_access user.read'
+    url = start_browser_sign_in(instance.web(scope=scope))
+    assert 'user.read' in url
+    token = complete_browser_sign_in(instance.web(scope=scope), Person(instance.cloud, ADA).sign_in(url))
+    assert token.claims()['aud'] == instance.cloud.resource_manager
+
+
+def test_a_public_client_signs_in_without_a_key(instance: Instance) -> None:
+    def device(**keywords: Any) -> MicrosoftClient:
+        return instance.device(grant_type=AUTHORIZATION_CODE, **keywords)
+
+    instance.cloud.directory.application('device').redirect_uris.append(REDIRECT_URI)
+    redirect_url = Person(instance.cloud, ADA).sign_in(start_browser_sign_in(device()))
+    assert instance.user_of(device(auth_code=redirect_url).get_access_token()) == ADA
+
+
+@pytest.mark.parametrize('keywords', [
+    {'credential': ManagedIdentityCredential()}, {'managed_identities_client_id': 'an-id'},
+    {'self_deployed': False, 'app_name': 'an app', 'tenant_id': 'a Token'}, {'grant_type': DEVICE_CODE}])
+def test_only_a_self_deployed_application_has_a_login_url(instance: Instance, keywords: dict[str, Any]) -> None:
+    with pytest.raises(CredentialError, match='does not sign in with an authorization code'):
+        generate_login_url(instance.client(**keywords))
+
+
+def test_only_an_authorization_code_is_completed_with_a_code(instance: Instance) -> None:
+    with pytest.raises(CredentialError, match='Run the command without a code'):
+        complete_browser_sign_in(instance.device(), 'a code')
+
+
+# endregion
+# region sign-in with a device code
+
+
+def test_a_person_signs_in_with_a_device_code(instance: Instance) -> None:
+    started = start_device_sign_in(instance.device())
+    assert 'device_code' not in started
+    with pytest.raises(SignInPendingError) as pending:
+        complete_device_sign_in(instance.device())
+    assert pending.value.interval == started['interval'] == 5
+    Person(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
+    assert instance.user_of(complete_device_sign_in(instance.device()).value) == ADA
+    assert instance.user_of(instance.device().get_access_token()) == ADA
+
+
+def test_a_person_who_polls_too_fast_waits_longer(instance: Instance) -> None:
+    start_device_sign_in(instance.device())
+    for expected in (5, 10):
+        with pytest.raises(SignInPendingError) as pending:
+            complete_device_sign_in(instance.device())
+        assert pending.value.interval == expected
+
+
+def test_a_device_sign_in_may_be_seen_through_by_another_command(instance: Instance) -> None:
+    started = start_device_sign_in(instance.device())
+    Person(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
+    assert instance.user_of(instance.device().get_access_token()) == ADA
+    assert instance.user_of(complete_device_sign_in(instance.device()).value) == ADA
+
+
+def test_a_device_sign_in_that_was_never_started_is_not_completed(instance: Instance) -> None:
+    with pytest.raises(SignInRequiredError, match='Nobody has signed in'):
+        complete_device_sign_in(instance.device())
+
+
+def test_the_instructions_name_address_code_and_next_command(instance: Instance) -> None:
+    instructions = instance.device().start_auth('!mine-auth-complete')
+    assert f'{instance.cloud.authority}/devicelogin' in instructions
+    assert re.search(r'\*\*[A-Z0-9]{9}\*\*', instructions)
+    assert '**!mine-auth-complete**' in instructions
+
+
+@pytest.mark.parametrize('body', [{}, {'device_code': 'x', 'user_code': 'y'}, {'user_code': 'y', 'verification_uri': 'z'}])
+def test_an_answer_without_a_device_code_is_refused(instance: Instance, body: dict[str, str]) -> None:
+    instance.fail(service='entra', path='devicecode', status=200, body=body)
+    with pytest.raises(SignInUnavailableError, match='JSON without a device code'):
+        start_device_sign_in(instance.device())
+
+
+@pytest.mark.parametrize('call', [start_device_sign_in, complete_device_sign_in])
+def test_only_a_device_code_is_started_and_completed_as_one(instance: Instance, call: Callable[[MicrosoftClient], Any]) -> None:
+    with pytest.raises(CredentialError, match='does not sign in with a device code'):
+        call(instance.web())
+
+
+# endregion
+# region commands that integrations offer
+
+
+def test_a_reset_forgets_all_tokens_and_nothing_else(instance: Instance) -> None:
+    old = instance.client().get_access_token()
+    demisto.setIntegrationContext({**demisto.getIntegrationContext(), 'access_token': 'a', 'of others': 'stays'})
+    assert 'forgotten' in str(reset_auth().readable_output)
+    assert demisto.getIntegrationContext() == {'of others': 'stays'}
+    assert instance.client().get_access_token() != old
+
+
+def test_a_reset_that_cannot_be_written_is_an_error(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MicrosoftApiModule, 'integration_context_store', lambda: BusyStore(float('inf')))
+    monkeypatch.setattr(MicrosoftApiModule, 'SystemClock', lambda: instance.clock)
+    with pytest.raises(DemistoException, match='run the command again'):
+        reset_auth()
+
+
+@pytest.mark.parametrize('status, kind', [(200, 'Successful'), (204, 'Successful'), (429, 'QuotaError'), (500, 'GeneralError')])
+def test_calls_of_the_api_are_reported_to_the_platform(instance: Instance, monkeypatch: pytest.MonkeyPatch, status: int,
+                                                       kind: str) -> None:
+    monkeypatch.setattr(demisto, 'callingContext', {'context': {'ExecutedCommands': [{'moduleBrand': 'mine'}]}})
+    MicrosoftClient.create_api_metrics(status)
+    assert instance.given[0]['APIExecutionMetrics'] == [{'Type': kind, 'APICallsCount': 1}]
+
+
+def test_the_test_button_reports_no_calls(instance: Instance) -> None:
+    instance.command = 'test-module'
+    MicrosoftClient.create_api_metrics(200)
+    assert instance.given == []
+
+
+def test_a_failed_call_is_reported_before_its_error_is_raised(instance: Instance) -> None:
+    instance.fail(status=400)
+    with pytest.raises(DemistoException, match=r'\[400\]'):
+        instance.messages(error_handler=instance.client().handle_error_with_metrics)
+    assert [entry.get('APIExecutionMetrics') for entry in instance.given] == [[{'Type': 'GeneralError', 'APICallsCount': 1}]]
+
+
+# endregion
+# region what a warm command costs
+
+
+def test_a_warm_request_asks_for_no_token_reads_the_context_once_and_writes_nothing(instance: Instance, mocker: Any) -> None:
+    instance.messages()
+    instance.cloud.requests.clear()
+    reads = mocker.spy(demisto, 'getIntegrationContextVersioned')
+    writes = mocker.spy(demisto, 'setIntegrationContextVersioned')
+    instance.messages()
+    assert (instance.requests('entra'), instance.requests()) == ([], [200])
+    assert (reads.call_count, writes.call_count) == (1, 0)
+
+
+WARM_COMMAND = """
+import json, sys
+given = json.load(sys.stdin)
+import demistomock as demisto
+demisto.setIntegrationContext(given['context'])
+from MicrosoftApiModule import *
+client = MicrosoftClient(**given['keywords'])
+client.http_request('GET', '/me')
+print(json.dumps(sorted({'cryptography', 'jwt', 'msal'} & set(sys.modules))))
+"""
+
+
+@pytest.mark.parametrize('way', ['secret', 'certificate', 'cortex app'])
+def test_a_warm_command_loads_no_cryptography(instance: Instance, way: str) -> None:
+    certificate = instance.cloud.directory.application('daemon').certificate
+    keywords: dict[str, Any] = {
+        'secret': {'self_deployed': True, 'enc_key': 'a secret'},
+        'certificate': {'self_deployed': True, 'private_key': certificate.private_key_pem + certificate.certificate_pem},
+        'cortex app': {'app_name': 'an app', 'enc_key': base64.b64encode(b'k' * 32).decode()}}[way]
+    keywords |= {'tenant_id': instance.tenant_id, 'auth_id': 'an-id'}
+    client = MicrosoftClient(**keywords)
+    client.tokens.keep(client.token_target(), TokenAnswer(AccessToken('a token', 9e9, 9e9)))
+    with ScriptedServer([(200, {}, '{}')]) as server:
+        given = {'context': demisto.getIntegrationContext(), 'keywords': {**keywords, 'base_url': server.url}}
+        command = subprocess.run([sys.executable, '-c', WARM_COMMAND], input=json.dumps(given), capture_output=True, text=True,
+                                 env={'PYTHONPATH': ':'.join(map(str, map(Path, sys.path)))}, timeout=60, check=True)
+    assert json.loads(command.stdout) == []
+    assert [request['path'] for request in server.seen] == ['/me']
+
+
+# endregion

@@ -1,0 +1,449 @@
+"""Keeps what sign-ins bring, and decides when to sign in: once for all processes that share a store.
+
+Knows credentials (MicrosoftIdentityApiModule). Does not know the platform: what reads and writes the integration context
+is handed in by MicrosoftApiModule.
+"""
+import hashlib
+import json
+import random
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from MicrosoftIdentityApiModule import *
+
+# region stores
+
+
+class StoreConflictError(Exception):
+    """Somebody else has written since the store was read."""
+
+
+class MemoryTokenStore:
+    """Keeps tokens for the life of this process: for the Test button, which has no integration context."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Any] = {}
+
+    def read(self) -> tuple[dict[str, Any], int]:
+        return dict(self._kept), 0
+
+    def write(self, kept: dict[str, Any], _version: int) -> None:
+        self._kept = dict(kept)
+
+
+class ContextTokenStore:
+    """Keeps tokens in the integration context, which all processes of an instance share.
+
+    Args:
+        get_context: gives the whole context, or ``{'context': ..., 'version': ...}`` where the platform has versions.
+        set_context: writes the whole context; raises ValueError when `version` is stale.
+    """
+    OVER_ANY_VERSION = -1
+
+    def __init__(self, get_context: Callable[[], Any], set_context: Callable[[dict[str, Any], int], Any]):
+        self._get_context = get_context
+        self._set_context = set_context
+
+    def read(self) -> tuple[dict[str, Any], int]:
+        """Gives the context and its version, OVER_ANY_VERSION where the platform has no versions."""
+        context = self._get_context() or {}
+        if set(context) == {'context', 'version'}:
+            return dict(context['context'] or {}), int(context['version'])
+        return dict(context), self.OVER_ANY_VERSION
+
+    def write(self, kept: dict[str, Any], version: int) -> None:
+        """Writes the context. Raises StoreConflictError when another process wrote since `version` was read."""
+        try:
+            self._set_context(kept, version)
+        except ValueError as error:
+            raise StoreConflictError(str(error)) from None
+
+
+TokenStore = MemoryTokenStore | ContextTokenStore
+_WRITE_TRIES = 30
+
+
+def change_store(store: TokenStore, change: Callable[[dict[str, Any]], None], clock: SystemClock,
+                 at_any_price: bool = False) -> bool:
+    """Reads, changes and writes `store` until nobody came between.
+
+    Args:
+        change: changes the context that it is given, in place; may be called several times.
+        at_any_price: when every write was refused, writes once over whatever is there.
+    Returns:
+        Whether the change was written.
+    """
+    for attempt in range(_WRITE_TRIES):
+        context, version = store.read()
+        change(context)
+        try:
+            store.write(context, version)
+            return True
+        except StoreConflictError:
+            clock.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311 - no secret
+    if not at_any_price:
+        return False
+    context, _ = store.read()
+    change(context)
+    try:
+        store.write(context, ContextTokenStore.OVER_ANY_VERSION)
+    except StoreConflictError:
+        return False
+    return True
+
+
+# endregion
+# region what one store holds
+
+_PREFIX = 'microsoft-sign-in'
+_KEPT_SIGN_IN_LIFE = 90 * 24 * 3600  # seconds; a refresh token that was not used for so long is dead
+_STARTED_SIGN_IN_LIFE = 24 * 3600  # seconds; a login URL may have to be sent to the person first
+_PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
+_PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
+
+
+class KeptTokens:
+    """The tokens of one credential inside a context: what key holds what.
+
+    Values are JSON in strings, as contexts want them; each says when it ends, in seconds since the epoch.
+
+    Args:
+        context: the whole integration context; changed in place. Keys of others are left alone.
+        credential: whose tokens.
+        usual_target: what the token is for that the public module kept under no name.
+        version: of the context.
+    """
+
+    def __init__(self, context: dict[str, Any], credential: Credential, usual_target: TokenTarget | None = None,
+                 version: int = ContextTokenStore.OVER_ANY_VERSION):
+        self.context = context
+        self.version = version
+        self._credential = credential
+        self._usual_target = usual_target
+        self._sign_in_key = f'{_PREFIX}/{credential.identity}/sign-in'
+        self._lease_key = f'{_PREFIX}/{credential.identity}/lease'
+        self._token_prefix = f'{_PREFIX}/{credential.identity}/token/'
+        self._started_key = f'{_PREFIX}/{credential.application}/started'
+
+    def _get(self, key: str, now: float = 0) -> dict[str, Any]:
+        """The value of `key`; empty where there is none, none that can be read, or one that ended before `now`."""
+        try:
+            value = json.loads(self.context[key])
+            return value if value['ends_on'] > now else {}
+        except (KeyError, TypeError, ValueError):
+            return {}
+
+    def _put(self, key: str, value: dict[str, Any], ends_on: float) -> None:
+        self.context[key] = json.dumps({**value, 'ends_on': ends_on})
+
+    # access tokens
+
+    def token_name(self, target: TokenTarget) -> str:
+        """A short name for `target`."""
+        return hashlib.sha256(json.dumps([target.scope, target.resource]).encode()).hexdigest()[:16]
+
+    def token(self, target: TokenTarget) -> AccessToken | None:
+        kept = self._get(self._token_prefix + self.token_name(target))
+        try:
+            return AccessToken(kept['value'], float(kept['expires_on']), float(kept['refresh_on']), kept.get('scope', ''))
+        except (KeyError, TypeError, ValueError):
+            return self._token_of_public_module(target)
+
+    def usable_token(self, target: TokenTarget, now: float, rejected: str = '') -> AccessToken | None:
+        """The kept token, unless it has expired or is the one that was `rejected`."""
+        token = self.token(target)
+        return token if token and token.is_usable(now) and token.value != rejected else None
+
+    def put_token(self, target: TokenTarget, token: AccessToken) -> None:
+        self._put(self._token_prefix + self.token_name(target), {
+            'value': token.value, 'expires_on': token.expires_on, 'refresh_on': token.refresh_on, 'scope': token.scope},
+            token.expires_on)
+
+    # sign-ins
+
+    def sign_ins(self, now: float) -> list[KeptSignIn]:
+        """What a token can be asked for with, newest first: a device code that was started; the refresh token, the own one or
+        that of the public module; what was pasted into the settings.
+        """
+        started, kept = self.started(now), self._get(self._sign_in_key, now)
+        found = []
+        if started.get('device_code'):
+            found.append(KeptSignIn(device_code=started['device_code']))
+        if kept.get('refresh_token'):
+            return [*found, KeptSignIn(kept['refresh_token'])]
+        if self._refresh_token_of_public_module():
+            found.append(KeptSignIn(self._refresh_token_of_public_module()))
+        return [*found, KeptSignIn(code_verifier=started.get('code_verifier', ''), code_redeemed=bool(kept))]
+
+    def put_sign_in(self, refresh_token: str, now: float) -> None:
+        """Keeps the newest refresh token. The code, if there was one, is used up."""
+        self._put(self._sign_in_key, {'refresh_token': refresh_token}, now + _KEPT_SIGN_IN_LIFE)
+        if self._credential.needs_person:
+            # Integrations look here for whether somebody has signed in, and an older pack finds its sign-in again. Not so for
+            # the Cortex app: integrations would hand it back as another Token.
+            self.context[_PUBLIC_REFRESH_TOKEN] = refresh_token
+
+    def drop_earlier_sign_in(self) -> None:
+        """Drops what was started, and the access tokens of all resources: a new sign-in takes their place."""
+        for key in [key for key in self.context if key.startswith(self._token_prefix) or key == self._started_key]:
+            del self.context[key]
+
+    def started(self, now: float = 0) -> dict[str, Any]:
+        """What a sign-in that a person has to finish was started with."""
+        return self._get(self._started_key, now)
+
+    def put_started(self, now: float, life: float = _STARTED_SIGN_IN_LIFE, **secrets: Any) -> None:
+        """Keeps what a sign-in was started with, for `life` seconds."""
+        self._put(self._started_key, secrets, now + life)
+
+    # leases
+
+    def lease(self) -> dict[str, Any]:
+        """Who asks for a token right now (``holder``, ``until``), or how it ended (``error``, ``rest_until``)."""
+        return self._get(self._lease_key)
+
+    def put_lease(self, **lease: Any) -> None:
+        self._put(self._lease_key, lease, max(lease.get('until', 0), lease.get('rest_until', 0)) + LEASE_LIFE)
+
+    def drop_lease(self, holder: str) -> None:
+        if self.lease().get('holder') == holder:
+            del self.context[self._lease_key]
+
+    # A context that the public MicrosoftApiModule wrote, and this one has not yet written tokens to: stay signed in across
+    # the upgrade. Little in it says whose tokens they are, so they are no longer looked at once there are own ones. They are
+    # left in place, since some integrations read the refresh token themselves and hand it to the client.
+
+    def _is_of_public_module(self) -> bool:
+        return not any(key.startswith(_PREFIX) and ('/token/' in key or key.endswith('/sign-in')) for key in self.context)
+
+    def _is_own(self, access_token: Any) -> bool:
+        return self._credential.may_own(AccessToken(str(access_token), 0, 0).claims())
+
+    def _refresh_token_of_public_module(self) -> str:
+        if self._is_of_public_module() and self._is_own(self.context.get('access_token')):
+            return str(self.context.get(_PUBLIC_REFRESH_TOKEN) or '')
+        return ''
+
+    def _token_of_public_module(self, target: TokenTarget) -> AccessToken | None:
+        names = [(f'{target.scope}_access_token', f'{target.scope}_valid_until'), (target.resource, 'valid_until')]
+        if target == self._usual_target:
+            names.append(('access_token', 'valid_until'))
+        for name, end in names:
+            value, valid_until = self.context.get(name), str(self.context.get(end) or '')
+            if value and valid_until.replace('.', '', 1).isdigit() and self._is_of_public_module() and self._is_own(value):
+                expires_on = float(valid_until) + REFRESH_MARGIN  # it was used up to its written end
+                return AccessToken(str(value), expires_on, expires_on)
+        return None
+
+    def prune(self, now: float) -> None:
+        """Drops what nobody can use any more, of all credentials: a context has no room to waste and no secret to spare."""
+        for key in [key for key in self.context if key.startswith(_PREFIX)]:
+            if not self._get(key, now):
+                del self.context[key]
+
+
+def drop_all_tokens(context: dict[str, Any]) -> None:
+    """Drops every token in `context`, of all credentials, and those that the public module left."""
+    for key in list(context):
+        # The public module keeps the tokens of several resources under the addresses of these.
+        if key in _PUBLIC_KEYS or key.startswith((_PREFIX, 'https://')) or key.endswith(('_access_token', '_valid_until')):
+            del context[key]
+
+
+# endregion
+# region when to sign in
+
+LEASE_LIFE = 60.0  # seconds after which a process that claimed to be asking is taken for dead
+ASK_AGAIN_AFTER = 30.0  # seconds for which a service that could not renew an aging token is left alone
+_CLAIM_TRIES = 20
+_ERRORS_BY_NAME = {kind.__name__: kind for kind in (CredentialError, SignInRefusedError, SignInRequiredError,
+                                                    SignInUnavailableError)}
+
+
+class TokenSource:
+    """Gives access tokens of one credential, out of the store where it can.
+
+    A warm token costs one read of the store. An aging one is renewed by one process while the others use it up, and is
+    kept when that fails. An expired one is asked for once: one process claims it by a lease in the store, the others wait
+    for what it brings, be it a token or an error.
+
+    Args:
+        credential: who signs in.
+        store: where tokens are kept.
+        transport: how requests are sent.
+        log: takes a line that holds no secret.
+        usual_target: as in KeptTokens.
+    """
+
+    def __init__(self, credential: Credential, store: TokenStore, transport: TokenTransport,
+                 log: Callable[[str], Any] = lambda _line: None, usual_target: TokenTarget | None = None):
+        self.credential = credential
+        self.store = store
+        self.transport = transport
+        self.clock = transport.clock
+        self._log = log
+        self._usual_target = usual_target
+        self._name = uuid.uuid4().hex
+
+    def get(self, target: TokenTarget, rejected: str = '') -> AccessToken:
+        """Gives a token that can be used now.
+
+        Args:
+            target: what for.
+            rejected: value of a token that the resource has refused; any other kept one is taken as good.
+        Raises:
+            MicrosoftSignInError: signing in did not work.
+        """
+        kept = self._read()
+        now = self.clock.now()
+        token = kept.usable_token(target, now, rejected)
+        if token is None:
+            return self._ask_once_for_all(target, rejected)
+        if token.is_aging(now):
+            return self._renew(target, token, kept, kept.sign_ins(now))
+        if kept.started(now).get('device_code'):
+            # A person signs in anew: integrations take the next token that they ask for as the end of that.
+            return self._renew(target, token, kept, kept.sign_ins(now)[:1])
+        return token
+
+    def started(self) -> dict[str, Any]:
+        """What a sign-in that a person has to finish was started with; empty where there is none, or it is too long ago."""
+        return self._read().started(self.clock.now())
+
+    def keep(self, target: TokenTarget, answer: TokenAnswer, refresh_token_used: str = '', new_sign_in: bool = False) -> None:
+        """Keeps what a sign-in brought. An answer without a refresh token leaves the one that was used in place.
+
+        Args:
+            refresh_token_used: what it was asked for with. If that is no longer what is kept, another sign-in came between,
+                and stands.
+            new_sign_in: a person signed in anew: that takes the place of whatever is there.
+        """
+        refresh_token = answer.refresh_token or refresh_token_used
+
+        def change(kept: KeptTokens) -> None:
+            now = self.clock.now()
+            kept.drop_lease(self._name)
+            if not new_sign_in and refresh_token_used not in [sign_in.refresh_token for sign_in in kept.sign_ins(now)]:
+                return
+            if refresh_token or self.credential.needs_person:
+                if not refresh_token_used:
+                    kept.drop_earlier_sign_in()
+                kept.put_sign_in(refresh_token, now)
+            kept.put_token(target, answer.token)
+
+        # The refresh token that was used may be good no more: where the new one is lost, a person has to consent again.
+        self.change(change, at_any_price=bool(answer.refresh_token))
+
+    def change(self, change: Callable[[KeptTokens], None], at_any_price: bool = False) -> None:
+        """Changes what is kept, as `change_store` does."""
+        def change_context(context: dict[str, Any]) -> None:
+            kept = KeptTokens(context, self.credential, self._usual_target)
+            change(kept)
+            kept.prune(self.clock.now())
+
+        if not change_store(self.store, change_context, self.clock, at_any_price):
+            self._log('The integration context refused every write: what this sign-in brought could not be kept.')
+
+    def _read(self) -> KeptTokens:
+        context, version = self.store.read()
+        return KeptTokens(context, self.credential, self._usual_target, version)
+
+    def _renew(self, target: TokenTarget, token: AccessToken, kept: KeptTokens, sign_ins: list[KeptSignIn]) -> AccessToken:
+        """Asks for a token in place of one that is still good, unless somebody else does, or the service needs a rest."""
+        lease = kept.lease()
+        if max(lease.get('until', 0), lease.get('rest_until', 0)) > self.clock.now() or not self._claim(kept):
+            return token
+        try:
+            return self._ask_and_keep(target, sign_ins)
+        except MicrosoftSignInError as error:
+            self._log(f'An access token that is still good could not be renewed. {error}')
+            rest_until = self.clock.now() + ASK_AGAIN_AFTER
+            self.change(lambda kept: kept.put_lease(rest_until=rest_until))
+            return token
+
+    def _ask_once_for_all(self, target: TokenTarget, rejected: str) -> AccessToken:
+        waited, conflicts, holder = 0.0, 0, ''
+        while waited < LEASE_LIFE and conflicts < _CLAIM_TRIES:
+            kept = self._read()
+            now = self.clock.now()
+            token = kept.usable_token(target, now, rejected)
+            if token:  # another process has brought it
+                return token
+            lease = kept.lease()
+            self._fail_as(holder, lease, kept.token_name(target))
+            holder = lease.get('holder', '') if lease.get('until', 0) > now else ''
+            if not holder and self._claim(kept):
+                return self._ask_or_take_newer(target, rejected, kept.sign_ins(now))
+            conflicts += not holder
+            pause = random.uniform(0.05, 0.2) if holder else random.uniform(0, 0.05)  # noqa: S311 - no secret
+            self.clock.sleep(pause)
+            waited += pause
+        self._log('The right to ask for a token could not be claimed: other processes may ask for the same one.')
+        return self._ask_or_take_newer(target, rejected, self._read().sign_ins(self.clock.now()))
+
+    def _claim(self, kept: KeptTokens) -> bool:
+        """Becomes the one process that asks. False where somebody has written since `kept` was read."""
+        kept.put_lease(holder=self._name, until=self.clock.now() + LEASE_LIFE)
+        try:
+            self.store.write(kept.context, kept.version)
+        except StoreConflictError:
+            return False
+        return True
+
+    def _drop_lease(self) -> None:
+        self.change(lambda kept: kept.drop_lease(self._name))
+
+    def _ask_or_take_newer(self, target: TokenTarget, rejected: str, sign_ins: list[KeptSignIn], tries: int = 2) -> AccessToken:
+        """Asks. When that fails, a process that was taken for dead may have brought something after all."""
+        try:
+            return self._ask_and_keep(target, sign_ins)
+        except MicrosoftSignInError as error:
+            kept = self._read()
+            now = self.clock.now()
+            token = kept.usable_token(target, now, rejected)
+            if token:
+                self._drop_lease()
+                return token
+            if tries > 1 and kept.sign_ins(now) != sign_ins:
+                return self._ask_or_take_newer(target, rejected, kept.sign_ins(now), tries - 1)
+            self._tell_those_who_wait(error, kept.token_name(target))
+            raise
+
+    def _ask_and_keep(self, target: TokenTarget, sign_ins: list[KeptSignIn]) -> AccessToken:
+        try:
+            answer, used = self._ask(target, sign_ins)
+        except MicrosoftSignInError:
+            raise
+        except BaseException:  # nobody shall wait for a command that was ended
+            self._drop_lease()
+            raise
+        self.keep(target, answer, used.refresh_token)
+        return answer.token
+
+    def _ask(self, target: TokenTarget, sign_ins: list[KeptSignIn]) -> tuple[TokenAnswer, KeptSignIn]:
+        """Asks with the newest sign-in; where that has ended, or is not finished yet, with the one before."""
+        failures: list[MicrosoftSignInError] = []
+        for sign_in in sign_ins:
+            try:
+                return self.credential.ask(self.transport, target, sign_in), sign_in
+            except (SignInRequiredError, SignInPendingError) as error:
+                failures.append(error)
+        raise failures[0]
+
+    def _tell_those_who_wait(self, error: MicrosoftSignInError, token_name: str) -> None:
+        described = {'kind': type(error).__name__, 'what': error.what, 'advice': error.advice, 'code': error.code,
+                     'correlation_id': error.correlation_id, 'token_name': token_name}
+        until = self.clock.now()
+        self.change(lambda kept: kept.put_lease(holder=self._name, until=until, error=described))
+
+    @staticmethod
+    def _fail_as(holder: str, lease: dict[str, Any], token_name: str) -> None:
+        """Raises the error of the process that was waited for: asking for the same at once would bring the same."""
+        error = lease.get('error')
+        if error and lease.get('holder') == holder and error['token_name'] == token_name:
+            kind = _ERRORS_BY_NAME.get(error['kind'], MicrosoftSignInError)
+            raise kind(error['what'], error['advice'], error['code'], error['correlation_id'])
+
+
+# endregion

@@ -1,0 +1,464 @@
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
+from typing import Any
+
+import demistomock as demisto
+from CommonServerPython import *
+from MicrosoftGraphMailApiModule import *
+
+# region constants
+
+APP_NAME = 'ms-graph-mail-listener'
+CONSENT_PAGE = f'https://oproxy.demisto.ninja/{APP_NAME}'
+NEEDED_PERMISSIONS = ('Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite')
+OIDC_SCOPES = {'openid', 'profile', 'email', 'offline_access', '.default'}
+UNKNOWN = 'unknown'
+NOBODY_SIGNS_IN = 'Nobody has to sign in for this instance.'
+DEVICE_CODE_LIFE = 900  # seconds
+MOST_PAGES = 1000
+
+METHOD_AUTHORIZATION_CODE = 'Authorization Code'
+METHOD_CLIENT_CREDENTIALS = 'Client Credentials'
+METHOD_DEVICE_CODE = 'Device Code'
+METHODS = (METHOD_AUTHORIZATION_CODE, METHOD_CLIENT_CREDENTIALS, METHOD_DEVICE_CODE)
+# The German cloud was closed, so no instance can choose it.
+CLOUDS = {*AZURE_CLOUD_NAME_MAPPING, AZURE_CLOUD_NAME_CUSTOM} - {'Germany'}
+
+
+class Parameter:
+    """The parameters by the names that the admin sees, up to the bracket: errors name the field to change."""
+    ID = 'ID'
+    TENANT = 'Token'  # or the Token of the Cortex XSOAR app
+    KEY = 'Key'
+    MAILBOX = 'Email address of the mailbox'
+    SELF_DEPLOYED = 'Use a self-deployed Azure application'
+    METHOD = 'Sign-in method of the self-deployed application'
+    REDIRECT_URI = 'Application redirect URI'
+    AUTHORIZATION_CODE = 'Authorization code'
+    THUMBPRINT = 'Certificate thumbprint'
+    PRIVATE_KEY = 'Private key of the certificate'
+    MANAGED_IDENTITIES = 'Use Azure Managed Identities'
+    MANAGED_IDENTITIES_CLIENT_ID = 'Azure Managed Identities Client ID'
+    CLOUD = 'Azure cloud'
+    AZURE_AD_ENDPOINT = 'Azure AD endpoint'
+    GRAPH_ENDPOINT = 'Microsoft Graph endpoint'
+
+
+# endregion
+# region parameters
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The instance parameters, cleaned, and free of contradictions between them.
+
+    What a single one must look like is known by the credential that it is for.
+
+    Raises:
+        CredentialError: naming the field that contradicts another one.
+    """
+    id: str
+    token: str = field(repr=False)
+    key: str = field(repr=False)
+    thumbprint: str
+    private_key: str = field(repr=False)
+    authorization_code: str = field(repr=False)
+    redirect_uri: str
+    self_deployed: bool
+    method: str
+    managed_identities: bool
+    managed_identities_client_id: str
+    cloud_name: str
+    azure_ad_endpoint: str
+    graph_endpoint: str
+    mailbox: str
+    verify: bool
+    proxy: bool
+
+    @classmethod
+    def from_params(cls, params: dict[str, Any]) -> 'Settings':
+        """Reads what the platform hands over: texts, check boxes as truth values or as texts, credentials that may be None."""
+        def password(name: str) -> str:
+            return clean_value((params.get(name) or {}).get('password'))
+
+        def selected(name: str) -> bool:
+            return argToBoolean(clean_value(params.get(name)) or 'false')
+
+        return cls(
+            id=password('creds_auth_id'),
+            token=password('creds_refresh_token'),
+            key=password('creds_enc_key'),
+            thumbprint=clean_value((params.get('creds_certificate') or {}).get('identifier')),
+            private_key=password('creds_certificate'),
+            authorization_code=password('creds_auth_code'),
+            redirect_uri=clean_value(params.get('redirect_uri')),
+            self_deployed=selected('self_deployed'),
+            method=clean_value(params.get('auth_method')) or METHOD_AUTHORIZATION_CODE,
+            managed_identities=selected('use_managed_identities'),
+            managed_identities_client_id=password('managed_identities_client_id'),
+            cloud_name=clean_value(params.get('azure_cloud')) or 'Worldwide',
+            azure_ad_endpoint=clean_value(params.get('azure_ad_endpoint')),
+            graph_endpoint=clean_value(params.get('graph_endpoint')),
+            mailbox=clean_value(params.get('mailbox_to_fetch')),
+            verify=not selected('insecure'),
+            proxy=selected('proxy'))
+
+    def __post_init__(self) -> None:
+        if self.managed_identities:
+            self._check_managed_identity()
+        else:
+            _refuse({Parameter.MANAGED_IDENTITIES_CLIENT_ID: self.managed_identities_client_id},
+                    f"is only used with '{Parameter.MANAGED_IDENTITIES}'", f"select '{Parameter.MANAGED_IDENTITIES}'")
+        if self.self_deployed:
+            self._check_application()
+        else:
+            _refuse(self._of_application(), f"is only used with '{Parameter.SELF_DEPLOYED}'",
+                    f"select '{Parameter.SELF_DEPLOYED}'")
+        self._check_cloud()
+
+    def _check_managed_identity(self) -> None:
+        _refuse({Parameter.SELF_DEPLOYED: self.self_deployed, Parameter.ID: self.id, Parameter.TENANT: self.token,
+                 Parameter.KEY: self.key, **self._of_application()},
+                f"is not used together with '{Parameter.MANAGED_IDENTITIES}'", f"clear '{Parameter.MANAGED_IDENTITIES}'")
+        self._require_mailbox('A managed identity')
+
+    def _check_application(self) -> None:
+        if self.method not in METHODS:
+            raise CredentialError(f"'{self.method}' is no sign-in method.", f"Choose one in '{Parameter.METHOD}'.")
+        if self.private_key:
+            _refuse({Parameter.KEY: self.key}, f"is not used together with '{Parameter.PRIVATE_KEY}'",
+                    f"clear '{Parameter.PRIVATE_KEY}'")
+        elif self.thumbprint:
+            raise CredentialError(f"'{Parameter.PRIVATE_KEY}' is missing.", f"Paste it, or clear '{Parameter.THUMBPRINT}'.")
+        unused = f'is not used with the sign-in method {self.method}', 'choose another sign-in method'
+        if self.method != METHOD_AUTHORIZATION_CODE:
+            _refuse({Parameter.REDIRECT_URI: self.redirect_uri, Parameter.AUTHORIZATION_CODE: self.authorization_code}, *unused)
+        if self.method == METHOD_DEVICE_CODE:
+            _refuse({Parameter.KEY: self.key, Parameter.PRIVATE_KEY: self.private_key}, *unused)
+        if self.method == METHOD_CLIENT_CREDENTIALS:
+            self._require_mailbox('An application')
+
+    def _of_application(self) -> dict[str, Any]:
+        """The fields that only a self-deployed application uses."""
+        return {Parameter.METHOD: self.method != METHOD_AUTHORIZATION_CODE, Parameter.REDIRECT_URI: self.redirect_uri,
+                Parameter.AUTHORIZATION_CODE: self.authorization_code, Parameter.THUMBPRINT: self.thumbprint,
+                Parameter.PRIVATE_KEY: self.private_key}
+
+    def _require_mailbox(self, who: str) -> None:
+        if not self.mailbox:
+            raise CredentialError(f"'{Parameter.MAILBOX}' is missing.",
+                                  f'{who} has no mailbox of its own: enter the address of the one to work in.')
+
+    def _check_cloud(self) -> None:
+        if self.cloud_name not in CLOUDS:
+            raise CredentialError(f"'{self.cloud_name}' is not one of the clouds.", f"Choose one in '{Parameter.CLOUD}'.")
+        if self.cloud_name != AZURE_CLOUD_NAME_CUSTOM:
+            _refuse({Parameter.AZURE_AD_ENDPOINT: self.azure_ad_endpoint, Parameter.GRAPH_ENDPOINT: self.graph_endpoint},
+                    f'is only used with the cloud {AZURE_CLOUD_NAME_CUSTOM}',
+                    f"choose {AZURE_CLOUD_NAME_CUSTOM} in '{Parameter.CLOUD}'")
+
+    @property
+    def cloud(self) -> AzureCloud:
+        """The cloud that the tenant lives in. Raises CredentialError when an endpoint of Custom is not the address of a host."""
+        if self.cloud_name != AZURE_CLOUD_NAME_CUSTOM:
+            return get_azure_cloud({'azure_cloud': self.cloud_name}, APP_NAME)
+        return get_azure_cloud({'azure_ad_endpoint': _host_address(self.azure_ad_endpoint, Parameter.AZURE_AD_ENDPOINT),
+                                'graph_endpoint': _host_address(self.graph_endpoint, Parameter.GRAPH_ENDPOINT)}, APP_NAME)
+
+    def credential(self) -> Credential:
+        """The one way to sign in that the settings name. Raises CredentialError when a value for it is missing or wrong."""
+        if self.managed_identities:
+            return ManagedIdentityCredential(self.managed_identities_client_id)
+        if not self.self_deployed:
+            return CortexAppCredential(APP_NAME, self.id, self.token, self.key, info_headers=get_x_content_info_headers)
+        place = (self.cloud.endpoints.active_directory, self.token, self.id)
+        if self.method == METHOD_DEVICE_CODE:
+            return DeviceCodeCredential(*place)
+        if self.private_key:
+            client: EntraCredential = CertificateCredential(*place, self.private_key, self.thumbprint)
+        elif self.key or self.method == METHOD_CLIENT_CREDENTIALS:
+            client = ClientSecretCredential(*place, self.key)
+        else:
+            client = EntraCredential(*place)
+        if self.method == METHOD_CLIENT_CREDENTIALS:
+            return client
+        return AuthorizationCodeCredential(client, self.redirect_uri, self.authorization_code)
+
+    def secrets(self) -> list[str]:
+        """The values that must never show."""
+        return [str(getattr(self, one.name)) for one in fields(self) if not one.repr and getattr(self, one.name)]
+
+
+def _refuse(values: dict[str, Any], reason: str, otherwise: str) -> None:
+    """Refuses each parameter in `values`, by its name, that has a value."""
+    for name, value in values.items():
+        if value:
+            raise CredentialError(f"'{name}' {reason}.", f"Clear '{name}', or {otherwise}.")
+
+
+def _host_address(value: str, name: str) -> str:
+    """Gives the https address of a host. Raises CredentialError, naming the parameter, when it is none or holds more."""
+    address = require_https(value, f"'{name}'")
+    parts = urlsplit(address)
+    if address != f'{parts.scheme}://{parts.netloc}':
+        raise CredentialError(f"'{name}' holds more than the address of a host.",
+                              f'Leave out what follows {parts.scheme}://{parts.netloc}.')
+    return address
+
+
+# endregion
+# region commands of sign-in
+
+AUTH_TEST_ROWS = ('Way', 'Account', 'Mailbox', 'TenantID', 'ClientID', 'GrantedPermissions', 'MissingPermissions', 'ExpiresOn')
+
+
+def auth_start_command(client: GraphMailClient, _args: dict[str, Any]) -> CommandResults:
+    """Starts a sign-in that needs a person, and says how to go on."""
+    if isinstance(client.credential, DeviceCodeCredential):
+        return CommandResults(readable_output=client.start_auth('!msgraph-mail-auth-complete'))
+    if not isinstance(client.credential, AuthorizationCodeCredential):
+        return CommandResults(readable_output=f'{NOBODY_SIGNS_IN} Run `!msgraph-mail-auth-test` to see what it may do.')
+    return CommandResults(readable_output=(
+        '### Authorization instructions\n'
+        f'1. Open the [login URL]({start_browser_sign_in(client)}) in a browser, sign in and grant the permissions.\n'
+        '2. The browser ends on the redirect URI. The page may well be empty: only its address matters.\n'
+        '3. Copy the whole address and run `!msgraph-mail-auth-complete code="<the address>"` within a few minutes.'))
+
+
+def auth_complete_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """Finishes a sign-in that was started: redeems a code, or asks until the device code was entered."""
+    code = clean_value(args.get('code'))
+    if not client.credential.needs_person:
+        raise CredentialError(NOBODY_SIGNS_IN, 'Run !msgraph-mail-auth-test to see what it may do.')
+    if not code and isinstance(client.credential, AuthorizationCodeCredential):
+        raise CredentialError('The argument code is missing.', 'Run !msgraph-mail-auth-start to get one.')
+    try:
+        if code:
+            add_sensitive_log_strs(code)
+            complete_browser_sign_in(client, code)
+        else:
+            complete_device_sign_in(client)
+    except SignInPendingError as pending:
+        said_before = args.get('hide_polling_output')
+        return CommandResults(
+            readable_output=None if said_before else 'Waiting for the device code to be entered in the browser.',
+            scheduled_command=ScheduledCommand(demisto.command(), int(pending.interval), {**args, 'hide_polling_output': True},
+                                               DEVICE_CODE_LIFE))
+    return CommandResults(readable_output='The sign-in is complete. Run `!msgraph-mail-auth-test` to see what it may do.')
+
+
+def auth_test_command(client: GraphMailClient, _args: dict[str, Any]) -> CommandResults:
+    """Signs in, calls Graph, and shows who, which way, which permissions, and until when."""
+    refusal = None
+    try:
+        client.try_mailbox()
+    except GraphError as error:
+        if not error.is_about_permissions:
+            raise
+        refusal = error
+    token = client.tokens.get(client.token_target())  # after the call, which replaces a token that Graph no longer takes
+    granted = granted_permissions(token)
+    missing = [name for name in NEEDED_PERMISSIONS if name not in (granted or ())]
+    advice = permission_advice(client, granted, missing)
+    if refusal:
+        refusal.advice = advice
+        raise refusal
+    outputs = {**token_outputs(token), 'Way': client.credential.description, 'Mailbox': client.mailbox or 'of the signed-in user',
+               'GrantedPermissions': UNKNOWN if granted is None else granted,
+               'MissingPermissions': UNKNOWN if granted is None else missing}
+    rows = [{'Property': pascalToSpace(name), 'Value': outputs[name] or 'none'} for name in AUTH_TEST_ROWS]
+    readable = tableToMarkdown('Signed in to Microsoft Graph', rows, headers=['Property', 'Value'])
+    return CommandResults(outputs_prefix='MSGraphMailAuth', outputs=outputs, raw_response=outputs,
+                          readable_output=f'{readable}\n{advice}' if missing else readable)
+
+
+def token_outputs(token: AccessToken) -> dict[str, Any]:
+    """What a token says of itself: whose it is, and until when."""
+    claims = token.claims()
+    account = next(filter(None, map(claims.get, ('upn', 'preferred_username', 'unique_name', 'app_displayname'))), UNKNOWN)
+    return {'Account': account, 'TenantID': claims.get('tid') or UNKNOWN, 'ClientID': claims.get('appid') or UNKNOWN,
+            'ExpiresOn': datetime.fromtimestamp(token.expires_on, timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')}
+
+
+def granted_permissions(token: AccessToken) -> list[str] | None:
+    """The permissions that a token holds: as its answer named them, else as it says itself; None if it cannot be read."""
+    claims = token.claims()
+    for named in (token.scope.split(), str(claims.get('scp') or '').split(), claims.get('roles') or []):
+        names = {name.rpartition('/')[2] for name in named} - OIDC_SCOPES
+        if names:
+            return sorted(names)
+    return [] if claims else None
+
+
+def permission_advice(client: GraphMailClient, granted: list[str] | None, missing: list[str]) -> str:
+    """What to do about permissions that are missing, or may be."""
+    if granted is None:
+        return f'The permissions of this sign-in cannot be read: check that {", ".join(NEEDED_PERMISSIONS)} are granted.'
+    if not missing:
+        return ('All permissions that are needed are granted: '
+                f'check that whoever is signed in may open {client.mailbox or "the mailbox"}.')
+    again = how_to_sign_in_again(client.credential) or 'Run !msgraph-mail-auth-reset, so that a new token is asked for.'
+    return f'Grant the missing permissions: {", ".join(missing)}. {again}'
+
+
+def how_to_sign_in_again(credential: Credential) -> str:
+    """What a person does when the sign-in has ended, or never began; empty where no person is needed."""
+    if credential.needs_person:
+        return 'Run !msgraph-mail-auth-start.'
+    if isinstance(credential, CortexAppCredential):
+        return f'Get a new ID, Token and Key from {CONSENT_PAGE}.'
+    return ''
+
+
+def auth_reset_command(client: GraphMailClient, _args: dict[str, Any]) -> CommandResults:
+    """Forgets all tokens of the instance."""
+    reset_auth()
+    return CommandResults(readable_output='All tokens of this instance were forgotten. '
+                          + (how_to_sign_in_again(client.credential) or 'The next command signs in anew.'))
+
+
+def generate_login_url_command(client: GraphMailClient, _args: dict[str, Any]) -> CommandResults:
+    """Starts a sign-in with an authorization code, and gives the address to open."""
+    return generate_login_url(client)
+
+
+def test_module(client: GraphMailClient) -> str:
+    """Says ``ok`` where a sign-in needs no person, else which command comes next. Uses up neither a code nor a Token."""
+    credential = client.credential
+    if isinstance(credential, AuthorizationCodeCredential):
+        credential.client.client_authentication()  # reads the private key, if there is one
+    if credential.needs_person:
+        raise DemistoException('The settings are well-formed, but the Test button cannot see whether a person has signed in. '
+                               'Save the instance, run !msgraph-mail-auth-start to sign in, then !msgraph-mail-auth-test.')
+    if isinstance(credential, CortexAppCredential):
+        # Each Token works once, and here is no integration context to keep the next one in.
+        credential.check_without_using_the_token(client.tokens.transport)
+    else:
+        client.try_mailbox()
+    return 'ok'
+
+
+# endregion
+# region commands of mail
+
+# Names in the context, and the properties of a message in Graph that they hold.
+EMAIL_PROPERTIES = {
+    'ID': 'id',
+    'Created': 'createdDateTime',
+    'LastModifiedTime': 'lastModifiedDateTime',
+    'ReceivedTime': 'receivedDateTime',
+    'SendTime': 'sentDateTime',
+    'Categories': 'categories',
+    'HasAttachments': 'hasAttachments',
+    'Subject': 'subject',
+    'IsDraft': 'isDraft',
+    'Body': 'body',
+    'Sender': 'sender',
+    'From': 'from',
+    'Recipients': 'toRecipients',
+    'CCRecipients': 'ccRecipients',
+    'BCCRecipients': 'bccRecipients',
+    'ReplyTo': 'replyTo',
+    'ConversationID': 'conversationId',
+    'InternetMessageID': 'internetMessageId',
+}
+
+
+def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """Lists the messages of a mailbox or of one of its folders."""
+    user_id = clean_value(args.get('user_id'))
+    messages, next_page = client.list_messages(
+        user_id, clean_value(args.get('folder_id')), odata_query(args.get('odata') or '', args.get('search') or ''),
+        whole_number(args, 'page_size', 20, LARGEST_PAGE), whole_number(args, 'pages_to_pull', 1, MOST_PAGES))
+    if not messages:
+        return CommandResults(raw_response=messages, readable_output=(
+            'No emails were found on this page, but there are more pages.' if next_page else 'No emails were found.'))
+    outputs = [{**email_outputs(message), 'UserID': user_id or client.mailbox} for message in messages]
+    rows = [{**one, **{name: addresses_text(one.get(name)) for name in ('From', 'Recipients')}} for one in outputs]
+    readable = tableToMarkdown(f'Emails ({len(rows)}{", more on the next page" if next_page else ""})', rows, removeNull=True,
+                               headers=['Subject', 'From', 'Recipients', 'ReceivedTime', 'HasAttachments', 'ID'],
+                               headerTransform=pascalToSpace)
+    if next_page:
+        outputs[-1]['NextPage'] = next_page
+    return CommandResults(outputs_prefix='MSGraphMail', outputs_key_field='ID', outputs=outputs, raw_response=messages,
+                          readable_output=readable)
+
+
+def whole_number(args: dict[str, Any], name: str, default: int, largest: int) -> int:
+    """Gives an argument from 1 to `largest`. Raises DemistoException, naming the argument, when it is something else."""
+    given = args.get(name)
+    text = str(default if given in (None, '') else given).strip()
+    number = int(text) if text.isdecimal() and len(text) < 10 else 0
+    if not 1 <= number <= largest:
+        raise DemistoException(f"'{text}' is not a whole number from 1 to {largest}. Change {name}.")
+    return number
+
+
+def email_outputs(message: dict[str, Any]) -> dict[str, Any]:
+    """The context of a message. What `$select` left out is left out, so that it overwrites nothing."""
+    return {name: property_outputs(message[source]) for name, source in EMAIL_PROPERTIES.items() if source in message}
+
+
+def property_outputs(value: Any) -> Any:
+    """The context of a property: a body is its content, a recipient its name and address."""
+    if isinstance(value, list):
+        return [property_outputs(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if 'content' in value:
+        return value['content']
+    address = value.get('emailAddress') or {}
+    return {'Name': address.get('name'), 'Address': address.get('address')}
+
+
+def addresses_text(recipients: Any) -> str:
+    """The addresses of one recipient, or of a list of them, in one line."""
+    several = recipients if isinstance(recipients, list) else [recipients or {}]
+    return ', '.join(filter(None, (one.get('Address') or one.get('Name') for one in several)))
+
+
+# endregion
+# region main
+
+COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], CommandResults]] = {
+    'msgraph-mail-auth-start': auth_start_command,
+    'msgraph-mail-auth-complete': auth_complete_command,
+    'msgraph-mail-auth-test': auth_test_command,
+    'msgraph-mail-test': auth_test_command,
+    'msgraph-mail-auth-reset': auth_reset_command,
+    'msgraph-mail-generate-login-url': generate_login_url_command,
+    'msgraph-mail-list-emails': list_emails_command,
+}
+
+
+def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> CommandResults | str:
+    """Runs one command of an instance with `params`."""
+    settings = Settings.from_params(params)
+    for secret in settings.secrets():
+        add_sensitive_log_strs(secret)
+    client = GraphMailClient(settings.mailbox, settings.cloud, credential=settings.credential(), verify=settings.verify,
+                             proxy=settings.proxy, command_prefix='msgraph-mail')
+    if command == 'test-module':
+        return test_module(client)
+    if command not in COMMANDS:
+        raise NotImplementedError(f'The command {command} is not one of this integration.')
+    try:
+        return COMMANDS[command](client, args)
+    except SignInRequiredError as error:
+        error.advice = f'{error.advice} {how_to_sign_in_again(client.credential)}'.strip()
+        raise
+
+
+def main() -> None:
+    command = demisto.command()
+    try:
+        return_results(run(command, demisto.params(), demisto.args()))
+    except Exception as error:
+        return_error(str(error))
+
+
+# endregion
+
+if __name__ in ('__main__', '__builtin__', 'builtins'):
+    main()
