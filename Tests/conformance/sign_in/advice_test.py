@@ -1,0 +1,44 @@
+"""Every error of Entra that is worth it comes with advice: the code, the first sentence, what to do, the correlation ID."""
+import re
+
+import pytest
+
+from conformance.sign_in.advice_table import ADVICE, ROWS
+from conformance.sign_in.rows import CLIENT_SECRET, Row
+from conformance.sign_in.running import run
+from conformance.sign_in.ways import WAYS
+from conformance.sign_in.world import World
+from MicrosoftSignInApiModule import SIGN_IN_ADVICE, MicrosoftSignInError
+from sandbox.microsoft.errors import AADSTS
+
+CORRELATION_ID = re.compile(r' Correlation ID: [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')
+
+
+@pytest.mark.parametrize('row', ROWS, ids=str)
+def test_the_error_says_what_to_do(world: World, row: Row) -> None:
+    run(world, row)
+
+
+def test_the_error_is_the_first_sentence_the_advice_and_the_correlation_id(world: World) -> None:
+    world.fail('entra', 'token', {'status': 401, 'body': {
+        'error': 'invalid_client', 'error_codes': [7000215], 'correlation_id': '12345678-1234-1234-1234-123456789abc',
+        'error_description': 'AADSTS7000215: Secret v1.2 is wrong. Use the value! Trace ID: 1 Correlation ID: 2 Timestamp: 3'}})
+    error = world.ask(world.client(WAYS[CLIENT_SECRET].settings(world)))
+    assert str(error) == ('Microsoft refused the sign-in: AADSTS7000215: Secret v1.2 is wrong. '
+                          "Paste the client secret's Value (not its Secret ID) into Key. "
+                          'Correlation ID: 12345678-1234-1234-1234-123456789abc')
+
+
+@pytest.mark.parametrize('number', sorted(AADSTS))
+def test_every_error_of_the_sandbox_ends_in_its_correlation_id_and_shows_no_trace_id(world: World, number: int) -> None:
+    world.fail('entra', 'token', {'aadsts': number, 'times': None})
+    error = world.ask(world.client(WAYS[CLIENT_SECRET].settings(world)))
+    assert isinstance(error, MicrosoftSignInError)
+    if error.correlation_id:  # a sign-in that is not finished yet has none
+        assert CORRELATION_ID.search(str(error))
+    assert 'Trace ID' not in str(error)
+    assert 'Timestamp' not in str(error)
+
+
+def test_each_number_with_advice_is_a_row() -> None:
+    assert {advice.number for advice in ADVICE} == set(SIGN_IN_ADVICE)

@@ -1,0 +1,46 @@
+"""What administrators paste works, or is refused by the name of the field."""
+import pytest
+
+from conformance.sign_in.pasted_input_table import CONTRADICTIONS, ROWS, Contradiction, Pasted
+from conformance.sign_in.rows import Refusal
+from conformance.sign_in.running import assert_refusal, make
+from conformance.sign_in.ways import WAYS
+from conformance.sign_in.world import World
+from MicrosoftApiModule import CredentialError, MicrosoftSignInError, complete_browser_sign_in
+from O365OutlookMailSingleUser import Settings
+
+PASTED = [row for row in ROWS if isinstance(row, Pasted)]
+
+
+@pytest.mark.parametrize('row', [row for row in PASTED if row.field != 'command'], ids=str)
+def test_what_is_pasted_into_the_settings_works_or_is_refused(world: World, row: Pasted) -> None:
+    way = WAYS[row.way]
+    settings = way.settings(world)
+    settings[row.field] = row.paste(settings[row.field])
+    make(world, way, world.client(settings), row.call)
+
+
+@pytest.mark.parametrize('row', [row for row in PASTED if row.field == 'command'], ids=str)
+def test_what_is_pasted_into_the_command_works_or_is_refused(world: World, row: Pasted) -> None:
+    settings = WAYS[row.way].settings(world)
+    pasted = row.paste(settings.pop('auth_code'))
+    client = world.client(settings)
+    world.forget_requests()
+    if isinstance(row.call.gives, Refusal):
+        with pytest.raises(MicrosoftSignInError) as refused:
+            complete_browser_sign_in(client, pasted)
+        assert_refusal(refused.value, row.call.gives)
+        world.assert_no_secret_in(refused.value)
+    else:
+        token = complete_browser_sign_in(client, pasted)
+        assert world.kept_token(client, client.token_target()) == token
+        assert world.kept_refresh_token(client)
+    assert world.requests_to('entra') == row.call.requests
+
+
+@pytest.mark.parametrize('row', CONTRADICTIONS, ids=str)
+def test_contradictory_settings_are_refused_by_name(row: Contradiction) -> None:
+    with pytest.raises(CredentialError) as refusal:
+        Settings.from_params(row.params).credential()
+    for name in row.says:
+        assert name in str(refusal.value)

@@ -1,0 +1,99 @@
+"""Many commands of one instance at once, each a process of its own, on one integration context, which lies in a file.
+
+Run as a program, this is the one that all these processes are forked from: pytest itself has threads, and must not fork.
+"""
+import fcntl
+import hashlib
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import demistomock as demisto
+from MicrosoftApiModule import MicrosoftClient, SystemClock
+
+PATIENCE = 60.0  # seconds
+Settings = dict[str, Any]
+
+
+def at_once(number: int, settings: Settings, seconds_ahead: float, folder: Path) -> list[str]:
+    """Asks for a token in that many processes at once, and gives the digests of what they got.
+
+    Args:
+        settings: keywords of the client, such as JSON can hold.
+        seconds_ahead: how far the time of these processes is ahead of that of the machine.
+        folder: for the context.
+    """
+    context = SharedContext(folder / 'context.json')
+    context.path.write_text(json.dumps(demisto.getIntegrationContextVersioned()))
+    program = [sys.executable, '-m', __name__, str(number), json.dumps(settings), str(seconds_ahead), str(context.path)]
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
+    answer = subprocess.run(program, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE)
+    demisto.setIntegrationContextVersioned(context.read()['context'])
+    return json.loads(answer.stdout)
+
+
+class SharedContext:
+    """An integration context with versions, for several processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self, refresh: bool = False) -> dict[str, Any]:
+        with self._locked() as file:
+            return json.load(file)
+
+    def write(self, context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
+        """Raises ValueError when somebody has written since `version` was read."""
+        with self._locked() as file:
+            current = json.load(file)['version']
+            if version not in (-1, current):
+                raise ValueError('stale version')
+            file.seek(0)
+            file.truncate()
+            json.dump({'context': context, 'version': current + 1}, file)
+
+    @contextmanager
+    def _locked(self) -> Iterator[TextIO]:
+        with self.path.open('r+') as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+
+
+def run_at_once(command: Callable[[], str], number: int) -> list[str]:
+    """Forks that many processes, has them wait for each other, and gives what `command` answers in each."""
+    forking = multiprocessing.get_context('fork')
+    gate, answers = forking.Barrier(number), forking.SimpleQueue()
+
+    def run() -> None:
+        gate.wait(PATIENCE)
+        answers.put(command())
+
+    processes = [forking.Process(target=run) for _ in range(number)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(PATIENCE)
+    return [answers.get() for process in processes if process.exitcode == 0]
+
+
+def main(number: int, settings: Settings, seconds_ahead: float, context: SharedContext) -> None:
+    """Prints the digest of the token that each of the processes got."""
+    demisto.getIntegrationContextVersioned = context.read
+    demisto.setIntegrationContextVersioned = context.write
+    SystemClock.now = lambda _clock: time.time() + seconds_ahead  # type: ignore[assignment]
+
+    def command() -> str:
+        return hashlib.sha256(MicrosoftClient(**settings).get_access_token().encode()).hexdigest()
+
+    json.dump(run_at_once(command, number), sys.stdout)
+
+
+if __name__ == '__main__':
+    main(int(sys.argv[1]), json.loads(sys.argv[2]), float(sys.argv[3]), SharedContext(Path(sys.argv[4])))

@@ -1,0 +1,190 @@
+"""What services answer to a request for a token, and what must come of it.
+
+A token endpoint is asked again 3 times, a host's identity endpoint 4 times, for as long as their patience lasts: 30 and 130 s.
+"""
+from conformance.sign_in.rows import *
+from MicrosoftSignInApiModule import (
+    SignInPendingError,
+    SignInRefusedError,
+    SignInRequiredError,
+    SignInUnavailableError,
+)
+
+ENDPOINTS = (CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP)
+SOME_HOSTS = (VM_SYSTEM_ASSIGNED, APP_SERVICE, ARC)
+SOME = (*ENDPOINTS, *SOME_HOSTS)
+ONE_WAIT, ONE_WAIT_OF_HOST = (0.375, 0.625), (0.6, 1.0)  # s; 0.5 and 0.8, give or take a quarter
+THREE_WAITS, FOUR_WAITS_OF_HOST = (2.6, 4.4), (9, 15)  # s; doubled each time
+
+
+def again(waits: tuple[float, float], *answers: Answer) -> Call:
+    """These answers come first, and a token after them."""
+    return Call(requests=len(answers) + 1, answers=answers, waits=waits)
+
+
+def fails(refusal: Refusal, sent: Answer, requests: int = 1, waits: tuple[float, float] = (0, 0)) -> Call:
+    """The same answer comes again and again."""
+    return Call(refusal, requests, ({**sent, **ALWAYS},), waits)
+
+
+def unavailable(code: int, advice: str = 'Try again in a few minutes.') -> Refusal:
+    return Refusal(SignInUnavailableError, f'answered with HTTP status {code}', advice, str(code))
+
+
+def refused(code: int) -> Refusal:
+    return Refusal(SignInRefusedError, f'answered with HTTP status {code}', 'Check the address of the service', str(code))
+
+
+# region throttled
+
+THROTTLED = [
+    *each((*SOME, DEVICE_CODE, VM_USER_ASSIGNED), '429 with seconds', again((7, 7), status(429, '7'))),
+    *each(ENDPOINTS, '429 with seconds', fails(unavailable(429, 'Try again in 31 seconds.'), status(429, '31')),
+          situation='more than its patience'),
+    *each(HOSTS, '429 with seconds', again((31, 31), status(429, '31')), situation='hosts have more patience'),
+    *each(HOSTS, '429 with seconds', fails(unavailable(429, 'Try again in 200 seconds.'), status(429, '200')),
+          situation='more than the patience of hosts'),
+    *each([CLIENT_SECRET], '429 with seconds', again((29, 29), status(429, '20'), status(429, '9')),
+          situation='twice, within its patience'),
+    *each([CLIENT_SECRET], '429 with seconds',
+          fails(unavailable(429, 'Try again in 20 seconds.'), status(429, '20'), 2, (20, 20)),
+          situation='twice, beyond its patience'),
+    *each([CLIENT_SECRET, VM_SYSTEM_ASSIGNED], '429 with seconds', again((0, 0), status(429, '-5')), situation='negative'),
+    *each([CLIENT_SECRET], '429 with seconds',
+          fails(Refusal(SignInUnavailableError, '(AADSTS90055)', 'Try again in 40 seconds.', '429'),
+                aadsts(90055, retry_after='40')),
+          situation='with an error of Entra'),
+    *each(SOME, '429 with a date', again((5, 7), status(429, Moment(7)))),
+    *each([CLIENT_SECRET], '429 with a date', again((0, 0), status(429, Moment(-60))), situation='gone by'),
+    *each(ENDPOINTS, '429 without', again(ONE_WAIT, status(429))),
+    *each(HOSTS, '429 without', again(ONE_WAIT_OF_HOST, status(429))),
+    *each([CLIENT_SECRET], '429 without', again(ONE_WAIT, status(429, 'soon')), situation='neither number nor date'),
+    *each(ENDPOINTS, '429 without', fails(unavailable(429), status(429), 4, THREE_WAITS), situation='always'),
+    *each(VMS, '429 without', fails(unavailable(429), status(429), 5, FOUR_WAITS_OF_HOST), situation='always'),
+]
+
+# endregion
+# region refused
+
+BAD_REQUEST = Refusal(SignInRefusedError, 'Bad Request: Something is missing.', 'go through the consent page again', 'refused')
+MESSAGE = Refusal(SignInRefusedError, 'The {answer} is odd.', 'go through the consent page again', 'refused')
+REVOKED = Refusal(SignInRequiredError, 'AADSTS50173: Revoked.', 'reset the authentication', 'AADSTS50173')
+NO_IDENTITY = Refusal(SignInRefusedError, 'Identity not found', 'Turn on the managed identity of this Azure host')
+WRONG_SECRET = Refusal(SignInRefusedError, 'Wrong secret.', 'Check ID, Token and Key', 'invalid_client')
+REFUSED = [
+    *each(ENTRA, '400', fails(Refusal(SignInRefusedError, 'AADSTS900144', 'cut short', 'AADSTS900144'), aadsts(900144))),
+    *each([CORTEX_APP], '400', fails(BAD_REQUEST, status(400, body={'title': 'Bad Request', 'detail': 'Something is missing.'})),
+          situation='title and detail'),
+    *each([CORTEX_APP], '400', fails(MESSAGE, status(400, body={'message': 'The {answer} is odd.'})),
+          situation='a message with braces that are no JSON'),
+    *each([CORTEX_APP], '400', fails(REVOKED, status(400, body={
+        'detail': 'No token: {"error": "invalid_grant", "error_description": "AADSTS50173: Revoked."}'})),
+        situation='JSON of Entra inside the text'),
+    *each((*VMS, ARC), '400',
+          fails(NO_IDENTITY, status(400, body={'error': 'invalid_request', 'error_description': 'Identity not found'}))),
+    *each([APP_SERVICE], '400', fails(NO_IDENTITY, status(400, body={'statusCode': 400, 'message': 'Identity not found.'}))),
+    *each([CLIENT_SECRET], '400',
+          fails(Refusal(SignInRefusedError, 'HTTP status 400, invalid_request.', 'Check the settings of the instance'),
+                status(400, body={'error': 'invalid_request', 'error_codes': 'none'})),
+          situation='no description, codes that are no list'),
+    *each([CLIENT_SECRET], '400', fails(WRONG_SECRET, status(400, body={
+        'error': {'code': 'invalid_client', 'message': 'Wrong secret. Try another.'}})), situation='an object inside the error'),
+    *each(SOME, '400', fails(refused(400), status(400, body='Bad Request')), situation='no JSON'),
+    *each([DEVICE_CODE], '400', fails(Refusal(SignInPendingError, 'not finished yet', 'Finish it in the browser'), aadsts(70016)),
+          situation='not finished yet'),
+    *each([DEVICE_CODE], '400', fails(Refusal(SignInPendingError, 'not finished yet'), status(400, body={'error': 'slow_down'})),
+          situation='asked too often'),
+    *each([DEVICE_CODE], '400', fails(Refusal(SignInRequiredError, 'AADSTS65004', 'start it again and accept'), aadsts(65004)),
+          situation='declined'),
+    *each([DEVICE_CODE], '400', fails(Refusal(SignInRequiredError, 'AADSTS70019', 'was not entered in time'), aadsts(70019)),
+          situation='not entered in time'),
+    *each(ENTRA, '401', fails(Refusal(SignInRefusedError, 'AADSTS7000222', 'has expired'), aadsts(7000222))),
+    *each(SOME, '401', fails(refused(401), status(401)), situation='no body'),
+    *each(SOME, '403', fails(refused(403), status(403, body='<html>'))),
+    *each(ENDPOINTS, '404', fails(refused(404), status(404))),
+    *each(ENDPOINTS, '410', fails(refused(410), status(410))),
+    *each([CLIENT_SECRET, CORTEX_APP], '5xx', fails(WRONG_SECRET, status(500, body={
+        'error': 'invalid_client', 'error_description': 'Wrong secret.'}), 4, THREE_WAITS), situation='that names a refusal'),
+]
+
+# endregion
+# region worth another try
+
+PASSING = [
+    *each(ENDPOINTS, '408', again(ONE_WAIT, status(408))),
+    *each(SOME_HOSTS, '408', again(ONE_WAIT_OF_HOST, status(408))),
+    *each(HOSTS, '404', again(ONE_WAIT_OF_HOST, status(404))),
+    *each(VMS, '404', fails(unavailable(404), status(404), 5, FOUR_WAITS_OF_HOST), situation='always'),
+    *each(HOSTS, '410', again(ONE_WAIT_OF_HOST, status(410))),
+    *each(HOSTS, '410', fails(unavailable(410), status(410), 8, (70, 130)), situation='always'),
+    *each(ALL_WAYS, '5xx', again((2, 2), status(503, '2')), situation='503 with seconds'),
+    *each(ENDPOINTS, '5xx', again(THREE_WAITS, status(500), status(502), status(504)), situation='500, 502, 504, then well'),
+    *each(ENDPOINTS, '5xx', fails(unavailable(503), status(503), 4, THREE_WAITS), situation='503 always'),
+    *each(SOME_HOSTS, '5xx', fails(unavailable(500), status(500), 5, FOUR_WAITS_OF_HOST), situation='500 always'),
+    *each([CLIENT_SECRET], '5xx', fails(unavailable(501), status(501)), situation='501, which asking again does not mend'),
+    *each([VM_SYSTEM_ASSIGNED], '5xx', again(ONE_WAIT_OF_HOST, status(501)), situation='501, which is tried again at a host'),
+    *each([CLIENT_SECRET], '5xx',
+          fails(unavailable(503, 'Try again in 60 seconds.'), status(503, '60', '<html>Out of service</html>')),
+          situation='503 with a web page'),
+]
+
+# endregion
+# region no answer
+
+UNREACHABLE = Refusal(SignInUnavailableError, 'could not be reached', 'that the engine may reach it', 'unreachable')
+NOT_ON_AZURE = Refusal(SignInUnavailableError, 'could not be reached', 'only where the integration runs on an Azure host',
+                       'unreachable')
+CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again')
+TOKEN_USED = Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')
+NO_ANSWER = [
+    *each((*ENDPOINTS, CERTIFICATE_RS256), 'connection refused', Call(UNREACHABLE, 0, waits=THREE_WAITS),
+          address='closed TLS port'),
+    *each(HOSTS, 'connection refused', Call(NOT_ON_AZURE, 0, waits=ONE_WAIT_OF_HOST), address='closed port'),
+    *each((*ENDPOINTS, DEVICE_CODE), 'connection refused', again(ONE_WAIT, RESET), situation='reset before the answer'),
+    *each(SOME_HOSTS, 'connection refused', again(ONE_WAIT_OF_HOST, RESET), situation='reset before the answer'),
+    *each(ENDPOINTS, 'connection refused', fails(UNREACHABLE, RESET, 4, THREE_WAITS), situation='always reset before the answer'),
+    *each(SOME_HOSTS, 'connection refused', fails(NOT_ON_AZURE, RESET, 2, ONE_WAIT_OF_HOST),
+          situation='always reset before the answer'),
+    *each(CLIENTS, 'reset mid-body', again(ONE_WAIT, RESET_MID_BODY)),
+    *each(HOSTS, 'reset mid-body', again(ONE_WAIT_OF_HOST, RESET_MID_BODY)),
+    # The lost answer held what the code, or the Token, was given for: neither is taken a second time.
+    *each(PERSONS, 'reset mid-body', Call(CODE_USED, 2, (RESET_MID_BODY,), ONE_WAIT)),
+    *each([CORTEX_APP], 'reset mid-body', Call(TOKEN_USED, 2, (RESET_MID_BODY,), ONE_WAIT)),
+    *each(PERSONS, 'reset mid-body', Call(), Call(requests=2, answers=(RESET_MID_BODY,), waits=ONE_WAIT, later=3600),
+          situation='but a refresh token is'),
+]
+
+# endregion
+# region answers that are none
+
+
+def unusable(what: str, sent: Answer) -> Call:
+    """There is no use in asking again at once."""
+    return fails(Refusal(SignInUnavailableError, f'answered with {what}', 'A proxy or a wrong address may stand between',
+                         'unusable_answer'), sent)
+
+
+NO_OBJECT = 'something that is not a JSON object'
+NO_TOKEN = 'JSON without an access token'
+WITHOUT_CHALLENGE = (*ENDPOINTS, VM_SYSTEM_ASSIGNED, APP_SERVICE)
+NOT_ALLOWED = Refusal(SignInRefusedError, 'That is not allowed.', code='invalid_request')
+REDIRECT = {'status': 302, 'headers': {'Location': 'https://portal.example/'}}
+UNUSABLE = [
+    *each(SOME, 'HTML with 200', unusable(NO_OBJECT, HTML_PAGE)),
+    *each(SOME, 'empty 200', unusable(NO_OBJECT, answer(''))),
+    *each(WITHOUT_CHALLENGE, 'JSON without access_token', unusable(NO_TOKEN, answer({'expires_in': 3599}))),
+    *each(WITHOUT_CHALLENGE, 'JSON without access_token', unusable(NO_TOKEN, answer({'access_token': ''})),
+          situation='an empty one'),
+    *each([ARC], 'JSON without access_token', unusable('a token in place of a challenge', answer({'access_token': 'x'}))),
+    *each(SOME, 'a list instead of an object', unusable(NO_OBJECT, answer([{'access_token': 'x'}]))),
+    *each([CLIENT_SECRET], 'a list instead of an object', unusable(NO_OBJECT, answer('null')), situation='or null'),
+    *each([CLIENT_SECRET, CORTEX_APP], 'HTML with 200', unusable('HTTP status 302', REDIRECT),
+          situation='or a redirect, which is not followed'),
+    *each([CLIENT_SECRET, VM_SYSTEM_ASSIGNED], 'JSON without access_token',
+          fails(NOT_ALLOWED, answer({'error': 'invalid_request', 'error_description': 'That is not allowed.'})),
+          situation='an error with 200'),
+]
+
+# endregion
+
+ROWS = [*each(ALL_WAYS, 'cold', Call()), *THROTTLED, *REFUSED, *PASSING, *NO_ANSWER, *UNUSABLE]

@@ -1,0 +1,80 @@
+"""The sources of the product, and what they define and import."""
+import ast
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import]
+
+ROOT = Path(__file__).resolve().parents[3]
+PACKS = ROOT / 'Packs'
+SCRIPTS = PACKS / 'ApiModules' / 'Scripts'
+INTEGRATION = PACKS / 'O365OutlookMailSingleUser' / 'Integrations' / 'O365OutlookMailSingleUser'
+MOCK = ROOT / 'Tests' / 'demistomock' / 'demistomock.py'
+COMMON_SERVER = Path(os.environ.get('COMMON_SERVER_PYTHON') or ROOT / 'Tests' / 'CommonServerPython') / 'CommonServerPython.py'
+
+# Each imports the one before it, and nothing else of the product.
+LAYERS = ('MicrosoftSignInApiModule', 'MicrosoftIdentityApiModule', 'MicrosoftTokenStoreApiModule', 'MicrosoftApiModule',
+          'MicrosoftGraphMailApiModule')
+MODULES = {**{name: SCRIPTS / name / f'{name}.py' for name in LAYERS},
+           INTEGRATION.name: INTEGRATION / f'{INTEGRATION.name}.py'}
+
+
+def product_files() -> list[Path]:
+    """Every Python file that goes to the platform."""
+    return [path for path in sorted(PACKS.rglob('*.py')) if not path.name.endswith('_test.py') and path.name != 'conftest.py']
+
+
+def loaded_yml(path: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding='utf-8'))
+    return loaded
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding='utf-8'), str(path))
+
+
+def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that run at import, those inside of if, try, with and loops included."""
+    for statement in body:
+        yield statement
+        if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            for inner in ('body', 'orelse', 'finalbody', 'handlers'):
+                for below in getattr(statement, inner, []):
+                    yield from below.body if isinstance(below, ast.ExceptHandler) else statements([below])
+
+
+def defined_names(path: Path) -> set[str]:
+    """Names of functions, classes and variables at the top of a file; imported ones are not among them."""
+    names: set[str] = set()
+    for statement in statements(parsed(path).body):
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(statement.name)
+        elif not isinstance(statement, (ast.Import, ast.ImportFrom)):
+            names |= {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return names
+
+
+def imported_names(path: Path) -> dict[str, str]:
+    """Names that a file imports at its top, and what they stand for; star imports are not among them."""
+    names: dict[str, str] = {}
+    for statement in statements(parsed(path).body):
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                names[alias.asname or alias.name.split('.')[0]] = alias.name if alias.asname else alias.name.split('.')[0]
+        elif isinstance(statement, ast.ImportFrom):
+            names.update({alias.asname or alias.name: f'{statement.module}.{alias.name}' for alias in statement.names
+                          if alias.name != '*'})
+    return names
+
+
+def imported_packages(path: Path) -> set[str]:
+    """Packages that a file imports anywhere, inside of functions too."""
+    packages: set[str] = set()
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            packages |= {alias.name.split('.')[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            packages.add((node.module or '').split('.')[0])
+    return packages

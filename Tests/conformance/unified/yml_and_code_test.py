@@ -1,0 +1,156 @@
+"""The yml of the integration and its code say the same."""
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import demistomock as demisto
+import O365OutlookMailSingleUser
+from conformance.unified.instances import Instance, Params, in_ways
+from conformance.unified.sources import INTEGRATION, loaded_yml
+from O365OutlookMailSingleUser import CLOUDS, COMMANDS, METHODS, Parameter, Settings
+
+YML = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')
+PARAMETERS: dict[str, dict[str, Any]] = {one['name']: one for one in YML['configuration']}
+IN_YML: dict[str, dict[str, Any]] = {one['name']: one for one in YML['script']['commands']}
+
+RECIPIENT = {'emailAddress': {'name': 'Ada', 'address': 'ada@contoso.example'}}
+MESSAGE = {
+    **dict.fromkeys(('createdDateTime', 'lastModifiedDateTime', 'receivedDateTime', 'sentDateTime'), '2026-01-31T23:59:59Z'),
+    **{name: [RECIPIENT] for name in ('toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo')},
+    'id': 'AAMk', 'conversationId': 'AAQk', 'internetMessageId': '<1@mail.contoso.example>',
+    'subject': 'Hello', 'body': {'contentType': 'html', 'content': '<p>Hello</p>'}, 'sender': RECIPIENT, 'from': RECIPIENT,
+    'categories': ['Red category'], 'hasAttachments': True, 'isDraft': False,
+}
+TYPES = {
+    'String': lambda value: isinstance(value, str),
+    'Boolean': lambda value: isinstance(value, bool),
+    'Date': lambda value: bool(re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ', value)),
+    'Unknown': lambda value: isinstance(value, list),
+}
+
+
+class Noting(dict[str, Any]):
+    """Notes which keys are read."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.read: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.read.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: str) -> Any:
+        self.read.add(key)
+        return super().__getitem__(key)
+
+
+def displays(parameter: dict[str, Any]) -> list[str]:
+    """What the admin sees of a parameter, up to the bracket."""
+    return [text.partition(' (')[0] for text in (parameter['display'], parameter.get('displaypassword')) if text]
+
+
+def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Paths into a context with what is there; lists of objects are one path, other lists a value."""
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from leaves(f'{path}.{name}', below)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for below in value:
+            yield from leaves(path, below)
+    else:
+        yield path, value
+
+
+# region commands
+
+
+def test_every_command_of_the_yml_is_in_the_code_and_the_reverse() -> None:
+    assert set(IN_YML) == set(COMMANDS)
+
+
+def test_the_test_button_is_answered_although_no_yml_names_it(instance: Instance) -> None:
+    assert 'test-module' not in IN_YML
+    assert instance.run('test-module')['Contents'] == 'ok'
+
+
+@pytest.mark.parametrize('command', IN_YML)
+@in_ways('authorization code')
+def test_a_command_reads_the_arguments_of_the_yml_and_no_others(instance: Instance, command: str,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demisto, 'command', lambda: command)
+    args = Noting()
+    with contextlib.suppress(O365OutlookMailSingleUser.MicrosoftSignInError):  # nobody has signed in, which shows after that
+        O365OutlookMailSingleUser.run(command, instance.params, args)
+    # hide_polling_output is looked at only while a device sign-in waits
+    assert args.read | {'hide_polling_output'} == {
+        argument['name'] for argument in IN_YML[command].get('arguments') or ()} | {'hide_polling_output'}
+
+
+def test_defaults_of_arguments_are_those_of_the_code(instance: Instance) -> None:
+    defaults = {argument['name']: argument['defaultValue'] for argument in IN_YML['msgraph-mail-list-emails']['arguments']
+                if 'defaultValue' in argument}
+    assert set(defaults) == {'page_size', 'pages_to_pull'}
+    assert instance.run('msgraph-mail-list-emails', **defaults) == instance.run('msgraph-mail-list-emails')
+
+
+def test_only_commands_that_run_again_later_are_polling() -> None:
+    assert [name for name, command in IN_YML.items() if command.get('polling')] == ['msgraph-mail-auth-complete']
+
+
+@pytest.mark.parametrize('command', ['msgraph-mail-auth-test', 'msgraph-mail-test', 'msgraph-mail-list-emails'])
+def test_a_command_gives_the_outputs_of_the_yml_and_no_others(instance: Instance, command: str) -> None:
+    instance.cloud.faults.add(service='graph', body={'value': [MESSAGE], '@odata.nextLink': f'{instance.cloud.graph}/v1.0/more'})
+    [(path, outputs)] = instance.run(command)['EntryContext'].items()
+    given = dict(leaves(path.partition('(')[0], outputs))
+    described = {output['contextPath']: output['type'] for output in IN_YML[command]['outputs']}
+    assert set(given) == set(described)
+    assert [path for path, value in given.items() if not TYPES[described[path]](value)] == []
+
+
+@pytest.mark.parametrize('command', ['msgraph-mail-auth-start', 'msgraph-mail-auth-reset', 'msgraph-mail-generate-login-url'])
+@in_ways('authorization code')
+def test_a_command_without_outputs_in_the_yml_gives_none(instance: Instance, command: str) -> None:
+    assert 'outputs' not in IN_YML[command]
+    assert instance.run(command)['EntryContext'] == {}
+
+
+# endregion
+# region parameters
+
+
+def test_every_parameter_of_the_yml_is_read_and_no_other() -> None:
+    params = Noting({'creds_auth_id': {'password': 'x'}})
+    Settings.from_params(params)
+    assert params.read == set(PARAMETERS)
+
+
+def test_errors_call_every_parameter_what_the_admin_sees() -> None:
+    seen = [text for parameter in PARAMETERS.values() for text in displays(parameter)]
+    called = [value for name, value in vars(Parameter).items() if name.isupper()]
+    assert sorted(called) == sorted({*seen} - {'Trust any certificate', 'Use system proxy settings'})
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize('name, options', [('azure_cloud', CLOUDS), ('auth_method', set(METHODS))])
+def test_a_choice_offers_what_the_code_knows(name: str, options: set[str]) -> None:
+    assert set(PARAMETERS[name]['options']) == options
+    assert PARAMETERS[name]['type'] == 15
+
+
+def test_defaults_of_parameters_are_those_of_the_code() -> None:
+    defaults: Params = {name: parameter['defaultvalue'] for name, parameter in PARAMETERS.items() if 'defaultvalue' in parameter}
+    assert set(defaults) == {'azure_cloud', 'auth_method'}
+    assert Settings.from_params(defaults) == Settings.from_params({})
+
+
+def test_everything_secret_is_a_credential() -> None:
+    kinds = {name: parameter['type'] for name, parameter in PARAMETERS.items() if parameter['type'] not in (0, 8, 15)}
+    assert kinds == dict.fromkeys(('creds_auth_id', 'creds_refresh_token', 'creds_enc_key', 'creds_auth_code',
+                                   'creds_certificate', 'managed_identities_client_id'), 9)
+
+
+# endregion

@@ -1,0 +1,34 @@
+"""One sandbox for all stories: the pack is built and uploaded once, each test adds instances of its own."""
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.war_room import WarRoom
+from sandbox.demo.administrator import Administrator
+from sandbox.demo.servers import Sandbox
+from sandbox.microsoft import MicrosoftCloud
+
+
+@pytest.fixture(scope='session')
+def sandbox() -> Iterator[Sandbox]:
+    """Both stand-ins, with the pack uploaded by demisto-sdk. Schedules run ten times as fast as they say."""
+    with Sandbox(concurrency=20, second=0.1, fetches=False) as sandbox:
+        sandbox.upload()
+        yield sandbox
+
+
+@pytest.fixture(scope='session')
+def administrator(sandbox: Sandbox) -> Administrator:
+    return Administrator(sandbox.server.url, sandbox.server.api_key)
+
+
+@pytest.fixture
+def cloud(sandbox: Sandbox) -> MicrosoftCloud:
+    """The cloud that the server's commands reach, in which nothing has happened yet."""
+    sandbox.cloud.reset()
+    return sandbox.cloud
+
+
+@pytest.fixture
+def war_room(sandbox: Sandbox) -> WarRoom:
+    return WarRoom(sandbox.server)

@@ -1,0 +1,134 @@
+"""``make demo`` from outside: what it prints, how it ends, what it leaves behind."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.demo.administrator import Administrator
+from sandbox.demo.servers import Sandbox
+from sandbox.demo.table import WIDTH, table, verdict
+from sandbox.demo.upload import REPOSITORY
+from sandbox.demo.walk import Walk
+from sandbox.demo.ways import WAYS, Way
+from sandbox.microsoft import MicrosoftCloud
+
+TIME_LIMIT = 300  # seconds
+ROWS = ('Cortex app', 'Authorization code', 'Client secret', 'Certificate, PS256', 'Certificate, RS256', 'Device code',
+        'Managed identity, system-assigned', 'Managed identity, user-assigned', 'Managed identity, App Service',
+        'Managed identity, Azure Arc')
+BROKEN_COMMAND = """
+def broken(client, args):
+    raise DemistoException('Broken on purpose.')
+
+
+COMMANDS['msgraph-mail-auth-test'] = broken
+"""
+BY_A_PERSON = ('Authorization code', 'Device code')
+
+
+def start_demo(repository: Path, temporary: Path) -> 'subprocess.Popen[str]':
+    """Starts the demo as the Makefile does, with a temporary folder of its own."""
+    environment = {**os.environ, 'PYTHONPATH': 'Tests', 'TMPDIR': str(temporary)}
+    return subprocess.Popen([sys.executable, '-m', 'sandbox.demo'], cwd=repository, env=environment, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def run_demo(repository: Path, temporary: Path) -> tuple[int, str]:
+    with start_demo(repository, temporary) as demo:
+        output, _ = demo.communicate(timeout=TIME_LIMIT)
+    return demo.returncode, output
+
+
+def cells_of(output: str, way: str) -> list[str]:
+    """The cells of a row of the table."""
+    line = next(line for line in output.splitlines() if line.startswith(f'{way}  '))
+    return re.split(r'\s{2,}', line)
+
+
+@pytest.fixture
+def repository_copy(tmp_path: Path) -> Path:
+    """A copy of what the demo needs, to be broken."""
+    for name in ('Packs', 'Config', 'Tests'):
+        shutil.copytree(REPOSITORY / name, tmp_path / 'copy' / name, ignore=shutil.ignore_patterns('__pycache__', '.*_cache'))
+    shutil.copy(REPOSITORY / '.demisto-sdk-conf', tmp_path / 'copy')
+    return tmp_path / 'copy'
+
+
+def test_demo_shows_ten_ways_that_hold(tmp_path: Path) -> None:
+    status, output = run_demo(REPOSITORY, tmp_path)
+    rows = [re.split(r'\s{2,}', line)[0] for line in output.splitlines() if line.startswith(tuple(f'{way}  ' for way in ROWS))]
+    assert (status, tuple(rows)) == (0, ROWS), output
+    for way in ROWS[:-1]:
+        _, test_button, auth_test, requests_made, milliseconds = cells_of(output, way)
+        assert (test_button, auth_test) == ('says auth-start' if way in BY_A_PERSON else 'ok', 'ok')
+        assert int(requests_made) == (3 if way == 'Device code' else 2)
+        assert int(milliseconds) > 0
+    if os.geteuid() == 0:
+        assert cells_of(output, ROWS[-1])[1:4] == ['ok', 'ok', '3']
+        assert 'All 10 ways to sign in hold.' in output
+    else:
+        assert cells_of(output, ROWS[-1])[1:] == ['left out', 'left out']
+        assert 'All 9 ways to sign in hold. 1 was left out.' in output
+    assert max(map(len, output.splitlines())) <= WIDTH
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_that_is_interrupted_stops_everything(tmp_path: Path) -> None:
+    with start_demo(REPOSITORY, tmp_path) as demo:
+        assert demo.stdout
+        until_the_first_way = iter(demo.stdout.readline, '')
+        assert any(line.startswith('Way  1') for line in until_the_first_way)
+        demo.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        rest = demo.stdout.read()
+    assert demo.returncode == 130
+    assert rest.strip().splitlines()[-1] == 'Stopped. Nothing is left running.'
+    assert 'Traceback' not in rest
+    assert time.monotonic() - started < 20
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_of_a_broken_integration_fails_and_shows_the_sentences(repository_copy: Path, tmp_path: Path) -> None:
+    integrations = repository_copy / 'Packs/O365OutlookMailSingleUser/Integrations'
+    script = integrations / 'O365OutlookMailSingleUser/O365OutlookMailSingleUser.py'
+    source = script.read_text()
+    end = "if __name__ in ('__main__'"
+    assert source.count(end) == 1
+    script.write_text(source.replace(end, BROKEN_COMMAND + end))
+    (tmp_path / 'temporary').mkdir()
+    status, output = run_demo(repository_copy, tmp_path / 'temporary')
+    assert status == 1, output
+    assert cells_of(output, 'Client secret')[1:3] == ['ok', 'failed']
+    assert 'Client secret: !msgraph-mail-auth-test: Broken on purpose.' in output
+    assert 'ways to sign in do not hold.' in output
+
+
+def test_demo_of_a_pack_that_cannot_be_built_says_what_demisto_sdk_said(repository_copy: Path, tmp_path: Path) -> None:
+    (repository_copy / 'Packs/O365OutlookMailSingleUser/pack_metadata.json').write_text('{')
+    (tmp_path / 'temporary').mkdir()
+    status, output = run_demo(repository_copy, tmp_path / 'temporary')
+    assert status == 2, output
+    assert 'The demo could not be run. demisto-sdk upload -i Packs/O365OutlookMailSingleUser -z ended with exit status' in output
+    assert list((tmp_path / 'temporary').iterdir()) == []
+
+
+def test_way_that_lacks_a_permission_does_not_hold(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator) -> None:
+    cloud.directory.application('daemon').application_permissions.remove('Mail.Send')
+    row = Walk(next(way for way in WAYS if way.name == 'Client secret'), cloud, administrator).take()
+    assert row.auth_test == 'failed'
+    assert "permissions are missing: ['Mail.Send']" in table([row])
+    assert verdict([row]) == '1 of 1 ways to sign in do not hold.'
+
+
+def test_test_button_that_asks_the_cloud_does_not_hold_for_a_person(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+    """An instance that would use up its code on the Test button is found out: here it is one that needs nobody."""
+    by_a_person = next(way for way in WAYS if way.name == 'Device code')
+    by_itself = next(way for way in WAYS if way.name == 'Client secret')
+    row = Walk(Way('Not a person', by_itself.settings, person=by_a_person.person), cloud, administrator).take()
+    assert row.test_button == 'failed'

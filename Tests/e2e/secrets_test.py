@@ -1,0 +1,103 @@
+"""No secret shows: not in the war room, not in what the server stores or logs, not in its answers."""
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+
+from e2e.war_room import WarRoom
+from sandbox.demo import ways
+from sandbox.demo.administrator import Administrator, CommandFailed
+from sandbox.demo.servers import Sandbox
+from sandbox.demo.walk import Walk
+from sandbox.demo.ways import WAYS, Way
+from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.person import Person
+
+SHORTEST = 16  # characters; what is shorter is a name
+# Arc's key folder takes root
+WALKABLE = WAYS if os.geteuid() == 0 else [way for way in WAYS if way.engine != 'arc']
+
+
+def passwords_of(settings: dict[str, Any]) -> list[str]:
+    """The secrets among the values of an instance; of a key the first line that is its own."""
+    found = [value['password'] for value in settings.values() if isinstance(value, dict)]
+    return [value.splitlines()[1] if value.startswith('-----BEGIN') else value for value in found]
+
+
+def remembered(sandbox: Sandbox, instance: str) -> list[str]:
+    """The secrets that an instance keeps between commands: tokens, and what belongs to a started sign-in."""
+    context, _ = sandbox.server._parts.instances.integration_context(sandbox.server._parts.instances.get(instance).id)
+    return list(strings_in(context))
+
+
+def strings_in(value: Any) -> Iterator[str]:
+    """The long strings in a value and in the JSON texts of it."""
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from strings_in(each)
+    elif isinstance(value, str) and value.startswith('{'):
+        yield from strings_in(json.loads(value))
+    elif isinstance(value, str) and len(value) >= SHORTEST and ' ' not in value:
+        yield value
+
+
+def assert_hidden(secrets: list[str], sandbox: Sandbox, war_room: WarRoom) -> None:
+    """Looks for secrets, as they are and as part of a URL, in all that is shown, stored and logged."""
+    __tracebackhide__ = True  # a failure is not to show them either
+    forms = [form.encode() for secret in secrets for form in {secret, quote(secret, safe='')}]
+    places = {'answers of the server': war_room.everything().encode()}
+    places |= {str(path): path.read_bytes() for path in (sandbox.folder / 'xsoar').rglob('*') if path.is_file()}
+    found = {name for name, content in places.items() for form in forms if form in content}
+    assert not found, f'{len(found)} places show a secret: {", ".join(sorted(found))}'
+    assert len(places) > 3
+
+
+@pytest.mark.parametrize('way', WALKABLE, ids=[way.name for way in WALKABLE])
+def test_sign_in_shows_no_secret(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom,
+                                 way: Way) -> None:
+    if way.engine:
+        cloud.host_environment(way.engine)
+    settings = way.settings(cloud)
+    row = Walk(Way(way.name, lambda _: settings, way.services, way.person, way.engine), cloud, administrator).take()
+    assert row.problems == []
+    administrator.run('!msgraph-mail-list-emails page_size=1 debug-mode=true', way.name)
+    kept = remembered(sandbox, way.name)
+    assert any(value.startswith('ey') for value in kept), 'the access token is not among what is looked for'
+    public = {cloud.directory.application(name).client_id for name in ('web', 'daemon', 'device')}
+    public |= {tenant.tenant_id for tenant in cloud.directory.tenants}
+    public |= {identity.client_id for identity in cloud.directory.managed_identities}
+    assert_hidden([one for one in (*passwords_of(settings), *kept) if one and one not in public], sandbox, war_room)
+
+
+def test_codes_of_a_browser_sign_in_do_not_show(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator,
+                                                war_room: WarRoom) -> None:
+    administrator.add_instance('Codes', ways.authorization_code(cloud))
+    told = administrator.run('!msgraph-mail-auth-start', 'Codes')
+    verifier = [one for one in remembered(sandbox, 'Codes') if one not in told]
+    ended_on = Person(cloud, ways.ADA).sign_in(told.split('](')[1].split(')')[0])
+    administrator.run(f'!msgraph-mail-auth-complete code="{ended_on}"', 'Codes')
+    code = parse_qs(urlsplit(ended_on).query)['code'][0]
+    assert verifier
+    assert_hidden([code, *verifier], sandbox, war_room)
+
+
+def test_echoed_secret_does_not_show(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator,
+                                     war_room: WarRoom) -> None:
+    """Services and proxies sometimes say what they were sent."""
+    secret = cloud.directory.application('daemon').secret
+    administrator.add_instance('Echoed', ways.client_secret(cloud))
+    cloud.faults.add(service='entra', status=400, body={
+        'error': 'invalid_client', 'error_description': f"AADSTS7000215: '{secret}' is no secret of this application."})
+    with pytest.raises(CommandFailed, match='AADSTS7000215'):
+        administrator.run('!msgraph-mail-auth-test', 'Echoed')
+    assert_hidden([secret], sandbox, war_room)
+
+
+def test_looking_for_secrets_finds_them(sandbox: Sandbox, war_room: WarRoom) -> None:
+    """The search of the tests above is no empty one."""
+    war_room.run('A note about S8Q~a-secret-that-somebody-typed.', 'nobody')
+    with pytest.raises(AssertionError, match=r'xsoar\.db.*answers of the server'):
+        assert_hidden(['S8Q~a-secret-that-somebody-typed'], sandbox, war_room)

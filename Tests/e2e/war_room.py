@@ -1,0 +1,72 @@
+"""The playground of a server over its bare REST calls, for what demisto-sdk's client does not do."""
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import requests
+
+from sandbox.xsoar import XsoarServer
+
+ERROR, PLAYGROUND = 4, 9
+_TIME_LIMIT = 120  # seconds
+
+
+class WarRoom:
+    """Somebody at the command line of the playground.
+
+    Args:
+        server: a running server.
+    """
+
+    def __init__(self, server: XsoarServer) -> None:
+        self._url = server.url
+        self._headers = {'Authorization': server.api_key}
+        self._investigation = self._post('/investigations/search', {'filter': {'type': [PLAYGROUND]}})['data'][0]['id']
+
+    def run(self, command: str, using: str) -> list[dict[str, Any]]:
+        """The entries that come of a command."""
+        data = f'{command} using="{using}"'
+        return list(self._post('/entry/execute/sync', {'investigationId': self._investigation, 'data': data}))
+
+    def run_at_once(self, command: str, using: str, times: int) -> list[list[dict[str, Any]]]:
+        """The entries of several runs of a command that are started together."""
+        with ThreadPoolExecutor(times) as pool:
+            return list(pool.map(lambda _: self.run(command, using), range(times)))
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All entries so far, commands included."""
+        return list(self._post(f'/investigation/{self._investigation}', {})['entries'])
+
+    def context(self) -> dict[str, Any]:
+        return dict(self._post(f'/investigation/{self._investigation}/context', {'query': '${.}'}))
+
+    def everything(self) -> str:
+        """All that the server shows to somebody with its API key: entries, context, instances."""
+        shown = (self.entries(), self.context(), self._post('/settings/integration/search', {}))
+        return json.dumps(shown, ensure_ascii=False)
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        with closing(requests.Session()) as http:
+            http.trust_env = False
+            response = http.post(self._url + path, json=body, headers=self._headers, timeout=_TIME_LIMIT)
+        response.raise_for_status()
+        return response.json()
+
+
+def texts(entries: list[dict[str, Any]]) -> str:
+    """What a person reads in some entries."""
+    return '\n'.join(entry['contents'] for entry in entries)
+
+
+def eventually(what: Callable[[], Any], seconds: float = 20) -> Any:
+    """Waits until something is true, and gives it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError('It did not become true in time.')
