@@ -244,8 +244,7 @@ class MicrosoftClient(BaseClient):
         self.auth_type = SELF_DEPLOYED_AUTH_TYPE if self_deployed else OPROXY_AUTH_TYPE
         self.grant_type = grant_type
         self.tenant_id = tenant_id
-        self.auth_id = auth_id
-        self.client_id = auth_id
+        self.client_id = self.auth_id = auth_id
         self.client_secret = self.enc_key = enc_key or ''
         self.app_name = app_name
         self.refresh_token = refresh_token
@@ -268,7 +267,7 @@ class MicrosoftClient(BaseClient):
         self._credential = credential
         self._credential_was_given = credential is not None
         self._tokens: TokenSource | None = None
-        self._given_token = ''
+        self._given_tokens: set[str] = set()
 
     # region sign-in
 
@@ -363,9 +362,10 @@ class MicrosoftClient(BaseClient):
         return self._own_token(self.token_target(resource, scope))
 
     def _own_token(self, target: TokenTarget, rejected: str = '') -> str:
-        self._given_token = self.tokens.get(target, rejected).value
-        add_sensitive_log_strs(self._given_token)
-        return self._given_token
+        token = self.tokens.get(target, rejected).value
+        self._given_tokens.add(token)
+        add_sensitive_log_strs(token)
+        return token
 
     def start_auth(self, complete_command: str) -> str:
         """Starts a sign-in with a device code. Gives Markdown that tells the person what to do.
@@ -425,7 +425,7 @@ class MicrosoftClient(BaseClient):
         run_again_later = self.retry_on_rate_limit and not overwrite_rate_limit_retry and _can_be_scheduled()
         token = self.get_access_token(resource=resource, scope=scope)
         response = self._send_with_token(request, headers, token, run_again_later)
-        if response.status_code == 401 and token == self._given_token:  # a token from elsewhere cannot be replaced
+        if response.status_code == 401 and token in self._given_tokens:  # a token from elsewhere cannot be replaced
             token = self._own_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
             response = self._send_with_token(request, headers, token, run_again_later)
         throttled = response.status_code == 429 and run_again_later
@@ -570,7 +570,7 @@ def start_browser_sign_in(client: MicrosoftClient) -> str:
     """
     credential = client.authorization_code_credential()
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(64)
-    client.tokens_of(credential).change(lambda kept: kept.put_started(client.clock.now(), state=state, code_verifier=verifier))
+    client.tokens_of(credential).start(state=state, code_verifier=verifier)
     return credential.authorize_url(client.sign_in_target(), state, verifier)
 
 
@@ -610,7 +610,7 @@ def start_device_sign_in(client: MicrosoftClient) -> dict[str, Any]:
     if not (answer.get('device_code') and answer.get('user_code') and answer.get('verification_uri')):
         raise unusable_answer(request, 'JSON without a device code')
     interval, life = float(answer.get('interval') or 5), float(answer.get('expires_in') or 900)
-    tokens.change(lambda kept: kept.put_started(client.clock.now(), life, device_code=answer['device_code'], interval=interval))
+    tokens.start(life, device_code=answer['device_code'], interval=interval)
     return {'user_code': answer['user_code'], 'verification_uri': answer['verification_uri'],
             'interval': interval, 'expires_in': life}
 
@@ -646,7 +646,7 @@ def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandR
     """
     address = start_browser_sign_in(client)
     if login_url:
-        address = address.replace(client.azure_ad_endpoint, login_url.rstrip('/'), 1)
+        address = address.replace(client.authorization_code_credential().client.authority, login_url.rstrip('/'), 1)
     return CommandResults(readable_output=(
         '### Authorization instructions\n'
         f'1. Open the [login URL]({address}) in a browser, sign in and grant the permissions.\n'

@@ -3,6 +3,7 @@
 Knows HTTP. Knows neither credentials (see MicrosoftIdentityApiModule) nor the platform.
 """
 import base64
+import copy
 import json
 import random
 import re
@@ -465,6 +466,13 @@ class TokenTransport:
         self.clock = clock or SystemClock()
         self.read_timeout = read_timeout
         self._on_secret = on_secret
+        self._retries = True
+
+    def without_retries(self) -> 'TokenTransport':
+        """The same, giving up after the first try: for what can as well be asked for later."""
+        once = copy.copy(self)
+        once._retries = False
+        return once
 
     def ask(self, request: TokenRequest) -> TokenAnswer:
         """Sends `request` and reads a token out of the answer.
@@ -518,7 +526,7 @@ class TokenTransport:
             for secret in request.secrets():
                 self._tell(secret)
             outcome = self._send_once(request)
-            wait = self._wait_before_retry(request.retry, outcome, attempt)
+            wait = self._wait_before_retry(request.retry, outcome, attempt) if self._retries else None
             if wait is None or self.clock.now() + wait > give_up_on:
                 if isinstance(outcome, SignInUnavailableError):
                     raise outcome

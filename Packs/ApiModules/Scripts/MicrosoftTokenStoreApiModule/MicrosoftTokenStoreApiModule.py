@@ -98,7 +98,7 @@ def change_store(store: TokenStore, change: Callable[[dict[str, Any]], None], cl
 
 _PREFIX = 'microsoft-sign-in'
 _KEPT_SIGN_IN_LIFE = 90 * 24 * 3600  # seconds; a refresh token that was not used for so long is dead
-_STARTED_SIGN_IN_LIFE = 24 * 3600  # seconds; a login URL may have to be sent to the person first
+STARTED_SIGN_IN_LIFE = 24 * 3600  # seconds; a login URL may have to be sent to the person first
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
 
@@ -193,7 +193,7 @@ class KeptTokens:
         """What a sign-in that a person has to finish was started with."""
         return self._get(self._started_key, now)
 
-    def put_started(self, now: float, life: float = _STARTED_SIGN_IN_LIFE, **secrets: Any) -> None:
+    def put_started(self, now: float, life: float = STARTED_SIGN_IN_LIFE, **secrets: Any) -> None:
         """Keeps what a sign-in was started with, for `life` seconds."""
         self._put(self._started_key, secrets, now + life)
 
@@ -307,6 +307,10 @@ class TokenSource:
             return self._renew(target, token, kept, kept.sign_ins(now)[:1])
         return token
 
+    def start(self, life: float = STARTED_SIGN_IN_LIFE, **secrets: Any) -> None:
+        """Keeps what a sign-in that a person has to finish is started with, for `life` seconds."""
+        self.change(lambda kept: kept.put_started(self.clock.now(), life, **secrets), at_any_price=True)
+
     def started(self) -> dict[str, Any]:
         """What a sign-in that a person has to finish was started with; empty where there is none, or it is too long ago."""
         return self._read().started(self.clock.now())
@@ -355,7 +359,7 @@ class TokenSource:
         if max(lease.get('until', 0), lease.get('rest_until', 0)) > self.clock.now() or not self._claim(kept):
             return token
         try:
-            return self._ask_and_keep(target, sign_ins)
+            return self._ask_and_keep(target, sign_ins, self.transport.without_retries())
         except MicrosoftSignInError as error:
             self._log(f'An access token that is still good could not be renewed. {error}')
             rest_until = self.clock.now() + ASK_AGAIN_AFTER
@@ -397,7 +401,7 @@ class TokenSource:
     def _ask_or_take_newer(self, target: TokenTarget, rejected: str, sign_ins: list[KeptSignIn], tries: int = 2) -> AccessToken:
         """Asks. When that fails, a process that was taken for dead may have brought something after all."""
         try:
-            return self._ask_and_keep(target, sign_ins)
+            return self._ask_and_keep(target, sign_ins, self.transport)
         except MicrosoftSignInError as error:
             kept = self._read()
             now = self.clock.now()
@@ -410,9 +414,9 @@ class TokenSource:
             self._tell_those_who_wait(error, kept.token_name(target))
             raise
 
-    def _ask_and_keep(self, target: TokenTarget, sign_ins: list[KeptSignIn]) -> AccessToken:
+    def _ask_and_keep(self, target: TokenTarget, sign_ins: list[KeptSignIn], transport: TokenTransport) -> AccessToken:
         try:
-            answer, used = self._ask(target, sign_ins)
+            answer, used = self._ask(target, sign_ins, transport)
         except MicrosoftSignInError:
             raise
         except BaseException:  # nobody shall wait for a command that was ended
@@ -421,12 +425,13 @@ class TokenSource:
         self.keep(target, answer, used.refresh_token)
         return answer.token
 
-    def _ask(self, target: TokenTarget, sign_ins: list[KeptSignIn]) -> tuple[TokenAnswer, KeptSignIn]:
+    def _ask(self, target: TokenTarget, sign_ins: list[KeptSignIn],
+             transport: TokenTransport) -> tuple[TokenAnswer, KeptSignIn]:
         """Asks with the newest sign-in; where that has ended, or is not finished yet, with the one before."""
         failures: list[MicrosoftSignInError] = []
         for sign_in in sign_ins:
             try:
-                return self.credential.ask(self.transport, target, sign_in), sign_in
+                return self.credential.ask(transport, target, sign_in), sign_in
             except (SignInRequiredError, SignInPendingError) as error:
                 failures.append(error)
         raise failures[0]
