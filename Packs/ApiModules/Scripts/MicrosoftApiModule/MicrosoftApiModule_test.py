@@ -78,7 +78,7 @@ def instance(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> Instance
 
 
 # endregion
-# region clouds and other helpers
+# region clouds and other things that parameters name
 
 WORLDWIDE = AZURE_WORLDWIDE_CLOUD.endpoints
 
