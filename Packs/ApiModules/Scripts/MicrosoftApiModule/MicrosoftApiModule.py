@@ -339,7 +339,10 @@ class MicrosoftClient(BaseClient):
         if isinstance(self.credential, ManagedIdentityCredential):
             wanted = resource or self.managed_identities_resource_uri or TokenTarget(scope or self.scope).as_resource
             return TokenTarget(resource=wanted, claims=claims)
-        if isinstance(self.credential, CortexAppCredential) or scope or resource:
+        if isinstance(self.credential, CortexAppCredential):
+            # The service chooses the API by itself, so the cloud of the client is all that tells whose token it is.
+            return TokenTarget(scope or '', resource, claims, self.azure_cloud.endpoints.microsoft_graph_resource_id)
+        if scope or resource:
             return TokenTarget(scope or '', resource, claims)
         if self.resource and ('/v2.0/' not in self.token_retrieval_url or not self.scope):
             return TokenTarget(resource=self.resource, claims=claims)
@@ -583,14 +586,13 @@ def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToke
     credential = client.credential
     if not isinstance(credential, AuthorizationCodeCredential):
         raise CredentialError('This instance does not sign in with an authorization code.', 'Run the command without a code.')
-    response = clean_authorization_code(pasted)
-    tokens = client.tokens
+    tokens, target = client.tokens, client.token_target()
     started = tokens.started()
-    if response.state and response.state != started.get('state'):
-        raise SignInRequiredError('The pasted URL belongs to another sign-in than the one started last.',
-                                  'Start the sign-in again, and paste the URL that it ends on.')
-    target = client.token_target()
-    answer = tokens.transport.ask(credential.redeem_request(target, response.code, started.get('code_verifier', '')))
+    if not started and clean_authorization_code(pasted).state:
+        raise SignInRequiredError('No sign-in was started, or it is too long ago.',
+                                  'Start it again, and paste the URL that it ends on.')
+    kept = KeptSignIn(code_verifier=started.get('code_verifier', ''), state=started.get('state', ''))
+    answer = tokens.transport.ask(credential.redeem_request(target, pasted, kept))
     tokens.keep(target, answer, new_sign_in=True)
     return answer.token
 
@@ -634,6 +636,10 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
     except SignInPendingError as pending:
         pending.interval += float(started.get('interval') or 5)
         raise
+    except SignInRequiredError:
+        if tokens.started():
+            raise
+        return tokens.get(target)  # another command was faster, and has kept what the device code brought
     tokens.keep(target, answer, new_sign_in=True)
     return answer.token
 

@@ -569,6 +569,20 @@ def test_a_device_sign_in_may_be_seen_through_by_another_command(instance: Insta
     assert instance.user_of(complete_device_sign_in(instance.device()).value) == ADA
 
 
+def test_a_device_sign_in_that_another_command_sees_through_meanwhile_is_complete(instance: Instance) -> None:
+    started = start_device_sign_in(instance.device())
+    slow = instance.device()
+    send = slow.tokens.transport.send
+
+    def another_is_faster(request: TokenRequest) -> requests.Response:
+        Person(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
+        instance.device().get_access_token()
+        return send(request)
+
+    slow.tokens.transport.send = another_is_faster  # type: ignore[method-assign]
+    assert instance.user_of(complete_device_sign_in(slow).value) == ADA
+
+
 def test_a_person_with_a_device_code_is_asked_to_consent_to_all_resources_too(instance: Instance) -> None:
     scope = f'{instance.cloud.resource_manager}/user_impersonation offline_access user.read'
     started = start_device_sign_in(instance.device(scope=scope))

@@ -264,13 +264,13 @@ def test_an_answer_without_a_refresh_token_keeps_the_old_one(office: Office) -> 
     credential = office.signed_in()
     before = office.kept(credential).sign_ins(office.clock.now())
     office.cloud.clock.advance(3600)
-    office.cloud.faults.add(service='entra', path='token', body={'access_token': 'a token', 'expires_in': 3600})
-    assert office.source(credential).get(office.graph).value == 'a token'
+    office.cloud.faults.add(service='entra', path='token', body={'access_token': 'a-token', 'expires_in': 3600})
+    assert office.source(credential).get(office.graph).value == 'a-token'
     assert office.kept(credential).sign_ins(office.clock.now()) == before
 
 
 def test_a_sign_in_without_a_refresh_token_is_not_asked_for_with_the_same_code_again(office: Office) -> None:
-    office.cloud.faults.add(service='entra', path='token', body={'access_token': 'a token', 'expires_in': 3600})
+    office.cloud.faults.add(service='entra', path='token', body={'access_token': 'a-token', 'expires_in': 3600})
     office.source(office.web('a code')).get(office.graph)
     office.cloud.clock.advance(3600)
     with pytest.raises(SignInRequiredError, match='Nobody has signed in'):
