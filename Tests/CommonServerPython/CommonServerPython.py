@@ -486,7 +486,7 @@ def arg_to_datetime(arg: Any, arg_name: str | None = None, is_utc: bool = True, 
         return datetime.fromtimestamp(seconds, tz=timezone.utc if is_utc else None)
     date = None
     if isinstance(arg, str):
-        import dateparser  # type: ignore[import]
+        import dateparser
         date = dateparser.parse(arg, settings=cast(Any, settings or {'TIMEZONE': 'UTC'}))
     if date is None:
         raise ValueError(f'Invalid date: "{arg_name}"="{arg}"' if arg_name else f'"{arg}" is not a valid date')
@@ -1457,7 +1457,7 @@ class BaseClient:
         known = {401: ErrorTypes.AUTH_ERROR, 429: ErrorTypes.QUOTA_ERROR, 500: ErrorTypes.SERVICE_ERROR}
         return known.get(response.status_code, ErrorTypes.GENERAL_ERROR)
 
-    def is_polling_in_progress(self, response: requests.Response) -> bool:  # noqa: ARG002
+    def is_polling_in_progress(self, response: requests.Response) -> bool:
         """Whether the answer says "not yet"; for subclasses."""
         return False
 

@@ -3,13 +3,14 @@ from typing import Any
 
 import pytest
 
-from e2e.war_room import WarRoom, eventually, texts
+from e2e.war_room import WarRoom, texts
 from sandbox.demo import ways
 from sandbox.demo.administrator import Administrator
 from sandbox.demo.walk import Walk
 from sandbox.demo.ways import WAYS
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.person import Person
+from sandbox.xsoar.conftest import eventually
 
 
 def walk(name: str, cloud: MicrosoftCloud, administrator: Administrator) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from e2e.war_room import ERROR, WarRoom, eventually
+from e2e.war_room import ERROR, WarRoom
 from sandbox.demo import ways
 from sandbox.demo.administrator import Administrator, CommandFailed
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.xsoar.conftest import eventually
 
 LIST = '!msgraph-mail-list-emails page_size=1'
 

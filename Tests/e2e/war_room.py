@@ -1,7 +1,5 @@
 """The playground of a server over its bare REST calls, for what demisto-sdk's client does not do."""
 import json
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -59,14 +57,3 @@ class WarRoom:
 def texts(entries: list[dict[str, Any]]) -> str:
     """What a person reads in some entries."""
     return '\n'.join(entry['contents'] for entry in entries)
-
-
-def eventually(what: Callable[[], Any], seconds: float = 20) -> Any:
-    """Waits until something is true, and gives it."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError('It did not become true in time.')

@@ -93,7 +93,7 @@ def test_a_cloud_is_found_by_its_abbreviation(abbreviation: str, cloud: AzureClo
 
 
 # endregion
-# region helpers
+# region functions
 
 SYSTEM_ASSIGNED = MANAGED_IDENTITIES_SYSTEM_ASSIGNED
 

@@ -167,6 +167,7 @@ CLOUDS = [
     Changed('cloud changed', AUTHORIZATION_CODE, 'another login host', same_login_host_by_number, CODE_USED),
     Changed('cloud changed', DEVICE_CODE, 'another login host', same_login_host_by_number, NOBODY),
     Changed('cloud changed', CLIENT_SECRET, 'another Graph', other_graph, NEW),
+    Changed('cloud changed', CORTEX_APP, 'another Graph', other_graph, NEW),
     Changed('cloud changed', CLIENT_SECRET, 'the old German cloud', lambda _world, _settings: {'azure_cloud': AZURE_GERMAN_CLOUD},
             not_sent('was closed on 2021-10-29', 'Choose the cloud')),
     Changed('cloud changed', CORTEX_APP, 'another token service', lambda _world, settings: {

@@ -41,7 +41,7 @@ CERTIFICATES = [
     *each([CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP], 'insecure off', Call(UNTRUSTED, 0), environment=TRUSTS_NOBODY,
           settings={'verify': True}),
     *each([CLIENT_SECRET], 'aging', Call(),
-          Call(SAME_TOKEN, 0, waits=THREE_WAITS, later=1300, environment={'REQUESTS_CA_BUNDLE': '/nowhere/ca.pem'}),
+          Call(SAME_TOKEN, 0, later=1300, environment={'REQUESTS_CA_BUNDLE': '/nowhere/ca.pem'}),
           directory={'refresh_in': 1200}, situation='the file of authorities has gone'),
 ]
 SLOW_NETWORK = [

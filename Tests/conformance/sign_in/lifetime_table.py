@@ -36,9 +36,9 @@ LIFE = [
 # region while the service is down, or says no
 
 
-def in_vain(sent: Answer, requests: int = 1, waits: tuple[float, float] = (0, 0)) -> Call:
-    """The service is asked for another token, and gives none: the aging one serves on."""
-    return Call(SAME_TOKEN, requests, ({**sent, **ALWAYS},), waits, later=13 * HOUR)
+def in_vain(sent: Answer) -> Call:
+    """The service is asked once for another token, and gives none: the aging one serves on."""
+    return Call(SAME_TOKEN, 1, ({**sent, **ALWAYS},), later=13 * HOUR)
 
 
 def aging_survives(ways: tuple[str, ...], situation: str, call: Call) -> list[Row]:
@@ -49,17 +49,17 @@ def aging_survives(ways: tuple[str, ...], situation: str, call: Call) -> list[Ro
 
 SECRET_AND_CODE = (CLIENT_SECRET, AUTHORIZATION_CODE)
 OUTAGE = [
-    *aging_survives((*ENTRA, CORTEX_APP), 'service answers 503', in_vain(status(503), 4, THREE_WAITS)),
-    *aging_survives(SECRET_AND_CODE, 'service answers 500', in_vain(status(500), 4, THREE_WAITS)),
-    *aging_survives(SECRET_AND_CODE, 'service answers 429', in_vain(status(429), 4, THREE_WAITS)),
+    *aging_survives((*ENTRA, CORTEX_APP), 'service answers 503', in_vain(status(503))),
+    *aging_survives(SECRET_AND_CODE, 'service answers 500', in_vain(status(500))),
+    *aging_survives(SECRET_AND_CODE, 'service answers 429', in_vain(status(429))),
     *aging_survives(SECRET_AND_CODE, 'service answers 429 with seconds', in_vain(status(429, '600'))),
-    *aging_survives(SECRET_AND_CODE, 'service resets', in_vain(RESET, 4, THREE_WAITS)),
+    *aging_survives(SECRET_AND_CODE, 'service resets', in_vain(RESET)),
     *aging_survives(SECRET_AND_CODE, 'guest network answers', in_vain(HTML_PAGE)),
     *aging_survives((CLIENT_SECRET,), 'secret has expired', in_vain(aadsts(7000222))),
     *aging_survives(PERSONS, 'sign-in was revoked', in_vain(aadsts(50173))),
-    *aging_survives(HOSTS, 'host answers 503', in_vain(status(503), 5, FOUR_WAITS)),
-    *aging_survives((VM_SYSTEM_ASSIGNED,), 'host answers 410', in_vain(status(410), 8, (70, 130))),
-    *aging_survives((VM_SYSTEM_ASSIGNED, ARC), 'host resets', in_vain(RESET, 2, (0.6, 1))),
+    *aging_survives(HOSTS, 'host answers 503', in_vain(status(503))),
+    *aging_survives((VM_SYSTEM_ASSIGNED,), 'host answers 410', in_vain(status(410))),
+    *aging_survives((VM_SYSTEM_ASSIGNED, ARC), 'host resets', in_vain(RESET)),
     *aging_survives((APP_SERVICE,), 'host refuses', in_vain(status(400, body={'message': 'Identity not found.'}))),
     *each([CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP], 'expired', Call(),
           Call(UNAVAILABLE, 4, ({**status(503), **ALWAYS},), THREE_WAITS, later=HOUR), Call(), WARM,

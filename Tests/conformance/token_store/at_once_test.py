@@ -1,4 +1,6 @@
 """Several processes that need a token at the same time, and processes that die, stall or are overtaken while they ask."""
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -60,13 +62,21 @@ def test_ten_processes_with_a_wrong_secret_make_one_request_and_all_hear_the_sam
     assert 'AADSTS7000215' in str(errors[0])
 
 
-def test_an_error_of_one_resource_is_not_that_of_another(slow: Office) -> None:
-    credential = slow.client()
-    unknown = TokenTarget('https://unknown.example/.default')
-    first, second = at_once(lambda: slow.source(credential, clock=SystemClock()).get(unknown),
-                            lambda: slow.source(credential, clock=SystemClock()).get(slow.graph))
-    assert isinstance(first, SignInRefusedError)
-    assert isinstance(second, AccessToken)
+def test_an_error_of_one_resource_is_not_that_of_another(office: Office) -> None:
+    first, store = office.source(office.client(), clock=SystemClock()), CountingStore()
+    with ThreadPoolExecutor() as threads:
+        waiting = []
+
+        def let_another_wait() -> None:
+            other = office.source(office.client(), store, clock=SystemClock())
+            waiting.append(threads.submit(other.get, office.graph))
+            while store.reads < 2:
+                time.sleep(0.01)
+
+        first.transport.before = let_another_wait
+        with pytest.raises(SignInRefusedError):
+            first.get(TokenTarget('https://unknown.example/.default'))
+        assert waiting[0].result(timeout=10).claims()['aud'] == office.cloud.graph
 
 
 def test_two_resources_at_once_take_the_one_time_refresh_token_in_turn(office: Office, slow: Office) -> None:
@@ -123,13 +133,42 @@ def test_a_context_without_versions_works(office: Office) -> None:
 
 
 def other_process_asks(office: Office, credential: Credential) -> None:
-    office.source(credential).change(lambda kept: kept.put_lease(holder='another', until=office.clock.now() + LEASE_LIFE))
+    until = office.clock.now() + Credential.longest_ask
+    office.source(credential).change(lambda kept: kept.put_lease(holder='another', until=until))
 
 
 def test_a_process_that_died_while_asking_is_waited_for_no_longer_than_its_lease(office: Office) -> None:
     other_process_asks(office, office.client())
     assert office.source(office.client()).get(office.graph)
-    assert LEASE_LIFE - 1 < office.clock.slept < LEASE_LIFE + 1
+    assert Credential.longest_ask - 1 < office.clock.slept < Credential.longest_ask + 1
+
+
+def test_those_who_waited_for_a_process_that_was_killed_let_one_of_them_ask(office: Office, slow: Office) -> None:
+    credential = slow.client()
+    credential.longest_ask = 1.0
+    slow.source(credential).change(lambda kept: kept.put_lease(holder='killed', until=time.time() + 1))
+    tokens = at_once(*[lambda: slow.source(credential, clock=SystemClock()).get(slow.graph)] * 10)
+    assert office.token_requests() == 1
+    assert len(set(tokens)) == 1
+
+
+def test_a_process_whose_lease_ran_out_leaves_the_one_of_the_next_alone(office: Office) -> None:
+    late = office.source(office.client())
+    late.transport.before = lambda: other_process_asks(office, office.client())
+    office.cloud.faults.add(service='entra', path='token', status=400, body={'error': 'invalid_request'})
+    with pytest.raises(SignInRefusedError):
+        late.get(office.graph)
+    assert office.kept(office.client()).lease()['holder'] == 'another'
+
+
+def test_a_context_that_takes_nothing_does_not_keep_a_command_from_its_token(office: Office) -> None:
+    def refuse(*_: Any) -> None:
+        raise RuntimeError('The integration context is too large.')
+
+    source = office.source(office.client())
+    source.store = ContextTokenStore(demisto.getIntegrationContextVersioned, refuse)
+    assert source.get(office.graph).claims()['aud'] == office.cloud.graph
+    assert any('too large' in line for line in office.log)
 
 
 def test_a_process_that_asks_for_long_holds_up_nobody_who_has_a_token(office: Office) -> None:
@@ -157,7 +196,7 @@ def test_a_clock_that_stands_still_does_not_make_anybody_wait_for_ever(office: O
     other_process_asks(office, office.client())
     clock = StandingClock(office.cloud)
     assert office.source(office.client(), clock=clock).get(office.graph)
-    assert LEASE_LIFE <= clock.slept < LEASE_LIFE + 1
+    assert Credential.longest_ask <= clock.slept < Credential.longest_ask + 1
 
 
 @pytest.mark.parametrize('end', [KeyboardInterrupt, SystemExit, RuntimeError])
@@ -223,26 +262,34 @@ def test_who_waits_takes_over_the_lease_that_is_dropped(office: Office, slow: Of
     assert office.kept(credential).lease() == {}
 
 
-@pytest.mark.parametrize('answer', [{}, {'body': {'access_token': 'of Ada', 'expires_in': 3600}}])
+def sign_in_as(user: str, office: Office, credential: AuthorizationCodeCredential) -> None:
+    source = office.source(credential)
+    request = credential.redeem_request(office.graph, office.code_of(user), KeptSignIn(code_verifier=VERIFIER))
+    source.keep(office.graph, source.transport.ask(request), new_sign_in=True)
+
+
+@pytest.mark.parametrize('answer', [{}, {'body': {'access_token': 'of-Ada', 'expires_in': 3600}}])
 def test_a_sign_in_by_a_person_stands_against_a_renewal_that_was_under_way(office: Office, answer: dict[str, Any]) -> None:
     credential = office.signed_in(ADA)
     office.cloud.clock.advance(3600)
-    code = office.code_of(BOB)
     renewing = office.source(credential)
-
-    def sign_in_as_bob() -> None:
-        source = office.source(credential)
-        request = credential.redeem_request(office.graph, clean_authorization_code(code).code,
-                                            VERIFIER)
-        source.keep(office.graph, source.transport.ask(request), new_sign_in=True)
-
-    renewing.transport.after = sign_in_as_bob
+    renewing.transport.after = lambda: sign_in_as(BOB, office, credential)
     if answer:
         office.cloud.faults.add(service='entra', path='token', **answer)
     renewing.get(office.graph)
     assert office.user_of(office.source(credential).get(office.graph)) == BOB
     office.cloud.clock.advance(3600)
     assert office.user_of(office.source(credential).get(office.graph)) == BOB
+
+
+def test_a_renewal_that_is_refused_takes_what_a_person_brought_meanwhile(office: Office) -> None:
+    credential = office.signed_in(ADA)
+    office.cloud.directory.user(ADA).revoke()
+    office.cloud.clock.advance(3600)
+    renewing = office.source(credential)
+    renewing.transport.before = lambda: sign_in_as(BOB, office, credential)
+    assert office.user_of(renewing.get(office.graph)) == BOB
+    assert office.kept(credential).lease() == {}
 
 
 def test_a_reset_stands_against_a_renewal_that_was_under_way(office: Office) -> None:

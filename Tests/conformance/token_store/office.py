@@ -106,8 +106,7 @@ class Office:
         """The web application, with `user` signed in by a code that was pasted into the settings."""
         credential = self.web(self.code_of(user))
         source = self.source(credential)
-        source.change(lambda kept: kept.put_started(self.clock.now(),
-                                                    code_verifier=VERIFIER))
+        source.start(code_verifier=VERIFIER)
         source.get(self.graph)
         self.cloud.requests.clear()
         return credential
@@ -118,7 +117,7 @@ class Office:
     def start_device(self, enter_as: str = '') -> None:
         source = self.source(self.device())
         started = source.transport.ask_json(self.device().start_request(self.graph))
-        source.change(lambda kept: kept.put_started(self.clock.now(), 900, device_code=started['device_code']))
+        source.start(900, device_code=started['device_code'])
         if enter_as:
             Person(self.cloud, enter_as).enter_device_code(started['verification_uri'], started['user_code'])
 

@@ -27,6 +27,7 @@ def application(parts: Parts) -> Flask:
     app = Flask(__name__)
     app.config['MAX_CONTENT_LENGTH'] = _LARGEST_REQUEST
     app.before_request(_refuse_other_hosts)
+    app.before_request(_read_whole_body)
     app.register_error_handler(Refusal, lambda refusal: _problem(refusal.status, str(refusal)))
     app.register_error_handler(HTTPException, lambda error: _problem(error.code or 500, _sentence(error)))
     api = _blueprint(parts)
@@ -46,6 +47,11 @@ def _refuse_other_hosts() -> Response | None:
     except ValueError:
         local = host == 'localhost'
     return None if local else _problem(403, 'This server is for this machine only: call it as localhost or 127.0.0.1.')
+
+
+def _read_whole_body() -> None:
+    """An answer must not overtake its request: a connection that is closed with unread data breaks off what was sent on it."""
+    request.get_data(parse_form_data=True)
 
 
 def _sentence(error: HTTPException) -> str:

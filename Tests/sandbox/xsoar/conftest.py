@@ -1,6 +1,5 @@
 """What the tests of the local XSOAR server share: a server with the pack of ``content/`` and somebody who uses it."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -93,10 +92,10 @@ def processes_in(data_folder: Path) -> list[str]:
     found = []
     for process in Path('/proc').glob('[0-9]*'):
         try:
-            folder = os.readlink(process / 'cwd')
+            folder = (process / 'cwd').readlink()
         except OSError:
             continue
-        if folder.startswith(f'{data_folder}/work/'):
+        if folder.is_relative_to(data_folder / 'work'):
             found.append(process.name)
     return found
 

@@ -2,6 +2,8 @@
 
 import io
 import json
+import select
+import socket
 import ssl
 import zipfile
 from pathlib import Path
@@ -55,6 +57,18 @@ def test_about_holds_texts_only_as_demisto_sdk_needs(desk: Desk) -> None:
 
 def test_health_of_the_process_needs_no_key(desk: Desk) -> None:
     assert requests.get(f'{desk.server.url}/health', timeout=10).status_code == 200
+
+
+def test_an_answer_waits_for_the_whole_request(desk: Desk) -> None:
+    with socket.create_connection(('127.0.0.1', int(desk.server.url.rpartition(':')[2])), timeout=10) as connection:
+        head = (f'POST /settings/integration/search HTTP/1.0\r\nHost: localhost\r\nAuthorization: {desk.server.api_key}\r\n'
+                'Content-Type: application/json\r\nContent-Length: 2\r\n\r\n')
+        connection.sendall(head.encode())
+        assert not select.select([connection], [], [], 0.3)[0], 'it answered before it had the body'
+        connection.sendall(b'{}')
+        answer = b''.join(iter(lambda: connection.recv(65536), b''))
+
+    assert 'configurations' in json.loads(answer.partition(b'\r\n\r\n')[2])
 
 
 def test_user(desk: Desk) -> None:

@@ -244,8 +244,7 @@ class MicrosoftClient(BaseClient):
         self.auth_type = SELF_DEPLOYED_AUTH_TYPE if self_deployed else OPROXY_AUTH_TYPE
         self.grant_type = grant_type
         self.tenant_id = tenant_id
-        self.auth_id = auth_id
-        self.client_id = auth_id
+        self.client_id = self.auth_id = auth_id
         self.client_secret = self.enc_key = enc_key or ''
         self.app_name = app_name
         self.refresh_token = refresh_token
@@ -268,7 +267,7 @@ class MicrosoftClient(BaseClient):
         self._credential = credential
         self._credential_was_given = credential is not None
         self._tokens: TokenSource | None = None
-        self._given_token = ''
+        self._given_tokens: set[str] = set()
 
     # region sign-in
 
@@ -340,7 +339,10 @@ class MicrosoftClient(BaseClient):
         if isinstance(self.credential, ManagedIdentityCredential):
             wanted = resource or self.managed_identities_resource_uri or TokenTarget(scope or self.scope).as_resource
             return TokenTarget(resource=wanted, claims=claims)
-        if isinstance(self.credential, CortexAppCredential) or scope or resource:
+        if isinstance(self.credential, CortexAppCredential):
+            # The service chooses the API by itself, so the cloud of the client is all that tells whose token it is.
+            return TokenTarget(scope or '', resource, claims, self.azure_cloud.endpoints.microsoft_graph_resource_id)
+        if scope or resource:
             return TokenTarget(scope or '', resource, claims)
         if self.resource and ('/v2.0/' not in self.token_retrieval_url or not self.scope):
             return TokenTarget(resource=self.resource, claims=claims)
@@ -363,9 +365,10 @@ class MicrosoftClient(BaseClient):
         return self._own_token(self.token_target(resource, scope))
 
     def _own_token(self, target: TokenTarget, rejected: str = '') -> str:
-        self._given_token = self.tokens.get(target, rejected).value
-        add_sensitive_log_strs(self._given_token)
-        return self._given_token
+        token = self.tokens.get(target, rejected).value
+        self._given_tokens.add(token)
+        add_sensitive_log_strs(token)
+        return token
 
     def start_auth(self, complete_command: str) -> str:
         """Starts a sign-in with a device code. Gives Markdown that tells the person what to do.
@@ -425,7 +428,7 @@ class MicrosoftClient(BaseClient):
         run_again_later = self.retry_on_rate_limit and not overwrite_rate_limit_retry and _can_be_scheduled()
         token = self.get_access_token(resource=resource, scope=scope)
         response = self._send_with_token(request, headers, token, run_again_later)
-        if response.status_code == 401 and token == self._given_token:  # a token from elsewhere cannot be replaced
+        if response.status_code == 401 and token in self._given_tokens:  # a token from elsewhere cannot be replaced
             token = self._own_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
             response = self._send_with_token(request, headers, token, run_again_later)
         throttled = response.status_code == 429 and run_again_later
@@ -570,7 +573,7 @@ def start_browser_sign_in(client: MicrosoftClient) -> str:
     """
     credential = client.authorization_code_credential()
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(64)
-    client.tokens_of(credential).change(lambda kept: kept.put_started(client.clock.now(), state=state, code_verifier=verifier))
+    client.tokens_of(credential).start(state=state, code_verifier=verifier)
     return credential.authorize_url(client.sign_in_target(), state, verifier)
 
 
@@ -583,14 +586,13 @@ def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToke
     credential = client.credential
     if not isinstance(credential, AuthorizationCodeCredential):
         raise CredentialError('This instance does not sign in with an authorization code.', 'Run the command without a code.')
-    response = clean_authorization_code(pasted)
-    tokens = client.tokens
+    tokens, target = client.tokens, client.token_target()
     started = tokens.started()
-    if response.state and response.state != started.get('state'):
-        raise SignInRequiredError('The pasted URL belongs to another sign-in than the one started last.',
-                                  'Start the sign-in again, and paste the URL that it ends on.')
-    target = client.token_target()
-    answer = tokens.transport.ask(credential.redeem_request(target, response.code, started.get('code_verifier', '')))
+    if not started and clean_authorization_code(pasted).state:
+        raise SignInRequiredError('No sign-in was started, or it is too long ago.',
+                                  'Start it again, and paste the URL that it ends on.')
+    kept = KeptSignIn(code_verifier=started.get('code_verifier', ''), state=started.get('state', ''))
+    answer = tokens.transport.ask(credential.redeem_request(target, pasted, kept))
     tokens.keep(target, answer, new_sign_in=True)
     return answer.token
 
@@ -610,7 +612,7 @@ def start_device_sign_in(client: MicrosoftClient) -> dict[str, Any]:
     if not (answer.get('device_code') and answer.get('user_code') and answer.get('verification_uri')):
         raise unusable_answer(request, 'JSON without a device code')
     interval, life = float(answer.get('interval') or 5), float(answer.get('expires_in') or 900)
-    tokens.change(lambda kept: kept.put_started(client.clock.now(), life, device_code=answer['device_code'], interval=interval))
+    tokens.start(life, device_code=answer['device_code'], interval=interval)
     return {'user_code': answer['user_code'], 'verification_uri': answer['verification_uri'],
             'interval': interval, 'expires_in': life}
 
@@ -634,6 +636,10 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
     except SignInPendingError as pending:
         pending.interval += float(started.get('interval') or 5)
         raise
+    except SignInRequiredError:
+        if tokens.started():
+            raise
+        return tokens.get(target)  # another command was faster, and has kept what the device code brought
     tokens.keep(target, answer, new_sign_in=True)
     return answer.token
 
@@ -646,7 +652,7 @@ def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandR
     """
     address = start_browser_sign_in(client)
     if login_url:
-        address = address.replace(client.azure_ad_endpoint, login_url.rstrip('/'), 1)
+        address = address.replace(client.authorization_code_credential().client.authority, login_url.rstrip('/'), 1)
     return CommandResults(readable_output=(
         '### Authorization instructions\n'
         f'1. Open the [login URL]({address}) in a browser, sign in and grant the permissions.\n'

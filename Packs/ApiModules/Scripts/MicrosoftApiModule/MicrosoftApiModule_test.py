@@ -78,7 +78,7 @@ def instance(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> Instance
 
 
 # endregion
-# region clouds and other helpers
+# region clouds and other things that parameters name
 
 WORLDWIDE = AZURE_WORLDWIDE_CLOUD.endpoints
 
@@ -148,8 +148,7 @@ def test_a_tenant_may_be_pasted_in_many_forms(instance: Instance, pasted: str, t
     ({'tenant_id': ''}, 'Token (tenant ID) is missing.'), ({'tenant_id': 'a tenant'}, 'Token is not a tenant ID.'),
     ({'auth_id': ''}, 'ID (client ID) is missing.'), ({'enc_key': ''}, 'Key (client secret) is missing.'),
     ({'endpoint': 'de'}, 'The German cloud of Microsoft was closed')])
-def test_settings_that_cannot_be_right_are_refused_when_they_are_needed(instance: Instance, keywords: dict[str, Any],
-                                                                       sentence: str) -> None:
+def test_settings_that_cannot_be_right_are_refused(instance: Instance, keywords: dict[str, str], sentence: str) -> None:
     client = instance.client(**keywords)
     with pytest.raises(CredentialError, match=re.escape(sentence)):
         client.get_access_token()
@@ -174,8 +173,7 @@ def test_a_device_flow_may_name_its_tenant_in_the_url_alone(instance: Instance) 
     ({'managed_identities_client_id': 'an-id', 'managed_identities_resource_uri': 'https://a'}, {'resource': 'https://b'},
      TokenTarget(resource='https://b')),
     ({'managed_identities_client_id': 'an-id'}, {'scope': 'https://c/.default'}, TokenTarget(resource='https://c'))])
-def test_what_a_token_is_for(instance: Instance, keywords: dict[str, Any], request_for: dict[str, str],
-                             target: TokenTarget) -> None:
+def test_what_a_token_is_for(instance: Instance, keywords: Any, request_for: dict[str, str], target: TokenTarget) -> None:
     graph = instance.cloud.graph
     wanted = TokenTarget(target.scope.replace('GRAPH', graph), target.resource.replace('GRAPH', graph))
     assert instance.client(**keywords).token_target(**request_for) == wanted
@@ -293,11 +291,14 @@ def test_a_revoked_token_is_replaced_once(instance: Instance) -> None:
     assert (instance.requests('entra'), instance.requests()) == ([200, 200], [200, 401, 200])
 
 
-def test_a_claims_challenge_is_met(instance: Instance) -> None:
-    instance.messages()
+@pytest.mark.parametrize('version', ['/v2.0', ''])
+def test_a_claims_challenge_is_met(instance: Instance, version: str) -> None:
+    url = f'{instance.cloud.authority}/{instance.tenant_id}/oauth2{version}/token'
+    client = instance.client(token_retrieval_url=url, resource=instance.cloud.graph)
+    client.http_request('GET', f'/users/{ADA}/messages')
     instance.cloud.directory.application('daemon').require_claims()
-    assert instance.messages()['value']
-    assert instance.messages()['value']
+    for _ in range(2):
+        assert client.http_request('GET', f'/users/{ADA}/messages')['value']
     assert (instance.requests('entra'), instance.requests()) == ([200, 200], [200, 401, 200, 200])
 
 
@@ -341,16 +342,13 @@ def test_a_token_that_came_from_elsewhere_is_not_replaced(instance: Instance, mo
 # region patience
 
 
-def later(seconds: float) -> Callable[[Instance], str]:
-    return lambda instance: formatdate(instance.clock.now() + seconds, usegmt=True)
-
-
 @pytest.mark.parametrize('retry_after, slept', [
-    ('2', (2, 2)), ('0', (0, 0)), (later(9), (5, 9)), (later(-9), (0, 0)), ('', (0.75, 1.25)), ('soon', (0.75, 1.25))])
+    ('2', (2, 2)), ('0', (0, 0)), (9, (5, 9)), (-9, (0, 0)), ('', (0.75, 1.25)), ('soon', (0.75, 1.25))])
 @pytest.mark.parametrize('status', [429, 503, 504])
 def test_a_throttling_service_is_waited_for_as_it_asks(instance: Instance, status: int, retry_after: Any,
                                                       slept: tuple[float, float]) -> None:
-    text = retry_after(instance) if callable(retry_after) else retry_after
+    is_date = isinstance(retry_after, int)  # seconds from now
+    text = formatdate(instance.clock.now() + retry_after, usegmt=True) if is_date else retry_after
     instance.fail(status=status, headers={'Retry-After': text} if text else {})
     assert instance.messages()['value']
     assert slept[0] <= instance.clock.slept <= slept[1]
@@ -358,7 +356,7 @@ def test_a_throttling_service_is_waited_for_as_it_asks(instance: Instance, statu
 
 
 @pytest.mark.parametrize('method', ['POST', 'PATCH'])
-def test_what_must_not_happen_twice_is_sent_again_only_where_it_was_not_carried_out(instance: Instance, method: str) -> None:
+def test_what_must_not_happen_twice_is_sent_again_only_if_it_was_not_carried_out(instance: Instance, method: str) -> None:
     instance.fail(status=503, headers={'Retry-After': '1'})
     with pytest.raises(DemistoException, match=r'\[503\]'):
         instance.client().http_request(method, '/me')
@@ -391,8 +389,7 @@ def test_a_service_that_always_asks_to_come_back_at_once_is_asked_ten_times(inst
 
 
 @pytest.mark.parametrize('retry_after, next_run, timeout', [('45', '46', '900'), ('1200', '1201', '2402'), ('0', '61', '900')])
-def test_a_command_that_is_throttled_for_long_is_run_again_by_the_platform(instance: Instance, retry_after: str, next_run: str,
-                                                                         timeout: str) -> None:
+def test_a_command_throttled_for_long_is_run_again(instance: Instance, retry_after: str, next_run: str, timeout: str) -> None:
     instance.fail(times=None, status=429, headers={'Retry-After': retry_after})
     instance.args = {'user': 'ada'}
     with pytest.raises(SystemExit) as end:
@@ -489,8 +486,7 @@ def login_url_in(results: CommandResults) -> str:
 
 
 @pytest.mark.parametrize('certificate', [False, True])
-def test_a_login_url_can_be_made_while_no_code_makes_the_integration_choose_that_flow(instance: Instance,
-                                                                                    certificate: bool) -> None:
+def test_a_login_url_can_be_made_before_a_code_makes_it_that_flow(instance: Instance, certificate: bool) -> None:
     registered = instance.cloud.directory.application('web').certificate
     proof = {'enc_key': '', 'private_key': registered.private_key_pem,
              'certificate_thumbprint': registered.sha1_thumbprint} if certificate else {}
@@ -573,6 +569,38 @@ def test_a_device_sign_in_may_be_seen_through_by_another_command(instance: Insta
     assert instance.user_of(complete_device_sign_in(instance.device()).value) == ADA
 
 
+def test_a_device_sign_in_that_another_command_sees_through_meanwhile_is_complete(instance: Instance) -> None:
+    started = start_device_sign_in(instance.device())
+    slow = instance.device()
+    send = slow.tokens.transport.send
+
+    def another_is_faster(request: TokenRequest) -> requests.Response:
+        Person(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
+        instance.device().get_access_token()
+        return send(request)
+
+    slow.tokens.transport.send = another_is_faster  # type: ignore[method-assign]
+    assert instance.user_of(complete_device_sign_in(slow).value) == ADA
+
+
+def test_a_person_with_a_device_code_is_asked_to_consent_to_all_resources_too(instance: Instance) -> None:
+    scope = f'{instance.cloud.resource_manager}/user_impersonation offline_access user.read'
+    started = start_device_sign_in(instance.device(scope=scope))
+    Person(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
+    token = complete_device_sign_in(instance.device(scope=scope))
+    assert token.claims()['aud'] == instance.cloud.resource_manager
+    for_graph = instance.device(scope=scope).get_access_token(scope=f'{instance.cloud.graph}/User.Read')
+    assert AccessToken(for_graph, 0, 0).claims()['aud'] == instance.cloud.graph
+
+
+def test_a_device_code_is_forgotten_with_its_end(instance: Instance) -> None:
+    started = start_device_sign_in(instance.device())
+    assert started['expires_in'] == 900
+    assert instance.device().tokens.started()
+    instance.cloud.clock.advance(901)
+    assert instance.device().tokens.started() == {}
+
+
 def test_a_device_sign_in_that_was_never_started_is_not_completed(instance: Instance) -> None:
     with pytest.raises(SignInRequiredError, match='Nobody has signed in'):
         complete_device_sign_in(instance.device())
@@ -618,8 +646,7 @@ def test_a_reset_that_cannot_be_written_is_an_error(instance: Instance, monkeypa
 
 
 @pytest.mark.parametrize('status, kind', [(200, 'Successful'), (204, 'Successful'), (429, 'QuotaError'), (500, 'GeneralError')])
-def test_calls_of_the_api_are_reported_to_the_platform(instance: Instance, monkeypatch: pytest.MonkeyPatch, status: int,
-                                                       kind: str) -> None:
+def test_calls_of_the_api_are_reported(instance: Instance, monkeypatch: pytest.MonkeyPatch, status: int, kind: str) -> None:
     monkeypatch.setattr(demisto, 'callingContext', {'context': {'ExecutedCommands': [{'moduleBrand': 'mine'}]}})
     MicrosoftClient.create_api_metrics(status)
     assert instance.given[0]['APIExecutionMetrics'] == [{'Type': kind, 'APICallsCount': 1}]

@@ -140,7 +140,8 @@ def clean_authorization_code(value: str) -> AuthorizationResponse:
         query = re.split(r'[?#]', text, maxsplit=1)[1] if re.search(r'[?#]', text) else text
         fields = {name: values[0] for name, values in parse_qs(query.replace('#', '&')).items()}
         if fields.get('error'):
-            raise refusal_from_body(fields, 400)
+            refusal = refusal_from_body(fields, 400)
+            raise SignInRequiredError(refusal.what, refusal.advice, refusal.code, refusal.correlation_id)
         if not fields.get('code'):
             raise CredentialError('The pasted URL holds no code.',
                                   "Copy the whole address of the page after the sign-in; it holds 'code='.")
@@ -161,7 +162,7 @@ class KeptSignIn:
 
     Args:
         refresh_token: the newest one, empty if there is none.
-        code_verifier: of a sign-in that was started with PKCE and waits for its code.
+        code_verifier, state: of a sign-in that was started with PKCE and waits for its code.
         device_code: of a sign-in with a device code that was started.
         code_redeemed: the code in the settings was used up.
     """
@@ -169,6 +170,7 @@ class KeptSignIn:
     code_verifier: str = field(default='', repr=False)
     device_code: str = field(default='', repr=False)
     code_redeemed: bool = False
+    state: str = field(default='', repr=False)
 
 
 # endregion
@@ -183,10 +185,12 @@ class Credential:
         identity: digest over everything that makes this credential what it is. Tokens are kept under it,
             so a changed setting never meets an old token.
         application: the same without what one person pasted (code, Token): what a started sign-in is kept under.
+        longest_ask: seconds that asking for a token may take, with all tries.
     """
     kind = ''
     description = ''
     needs_person = False
+    longest_ask = 60.0
 
     def __init__(self, *application: str, seed: str = ''):
         self.application = _digest(self.kind, *application)
@@ -317,7 +321,8 @@ class CertificateCredential(EntraCredential):
         if not self.certificate and not clean_value(thumbprint):
             raise CredentialError('The certificate thumbprint is missing.',
                                   'Enter the thumbprint, or the certificate itself in PEM form.')
-        self.thumbprint = '' if self.certificate else clean_thumbprint(thumbprint)
+        is_digits = clean_value(thumbprint) and 'CERTIFICATE' not in clean_pem(thumbprint)
+        self.thumbprint = clean_thumbprint(thumbprint) if is_digits else ''
         super().__init__(authority, tenant_id, client_id, token_url, proof=self._private_key + self.certificate + self.thumbprint)
 
     def client_authentication(self) -> dict[str, str]:
@@ -346,9 +351,9 @@ class CertificateCredential(EntraCredential):
         digest = bytes.fromhex(self.thumbprint)
         return ('PS256', {'x5t#S256': _base64url(digest)}) if len(digest) == 32 else ('RS256', {'x5t': _base64url(digest)})
 
-    def _certificate_digest(self) -> bytes:
+    def _certificate_digest(self, algorithm: str = 'sha256') -> bytes:
         der = base64.b64decode(''.join(self.certificate.splitlines()[1:-1]))
-        return hashlib.sha256(der).digest()
+        return hashlib.new(algorithm, der).digest()
 
     def _loaded_key(self) -> Any:
         from cryptography.exceptions import UnsupportedAlgorithm
@@ -377,6 +382,9 @@ class CertificateCredential(EntraCredential):
         if certificate_key != key.public_key():
             raise CredentialError('The private key does not belong to the certificate.',
                                   'Paste the key and the certificate of one pair.')
+        if self.thumbprint and bytes.fromhex(self.thumbprint) not in map(self._certificate_digest, ('sha1', 'sha256')):
+            raise CredentialError('The certificate thumbprint is not that of the certificate.',
+                                  'Clear it, or paste the one of this certificate.')
 
 
 def _base64url(data: bytes) -> str:
@@ -415,12 +423,23 @@ class AuthorizationCodeCredential(Credential):
             return self.refresh_request(target, self._pasted[len(self.REFRESH_TOKEN_PREFIX):])
         if not self._pasted or kept.code_redeemed:
             raise SignInRequiredError('Nobody has signed in with these settings yet.', 'Start the sign-in, then complete it.')
-        return self.redeem_request(target, clean_authorization_code(self._pasted).code, kept.code_verifier)
+        return self.redeem_request(target, self._pasted, kept)
 
-    def redeem_request(self, target: TokenTarget, code: str, code_verifier: str) -> TokenRequest:
-        """The request that turns a code into tokens. `code_verifier` is empty where the sign-in was started without PKCE."""
-        return self.client.post(target, offline=True, grant_type='authorization_code', code=code,
-                                redirect_uri=self.redirect_uri, code_verifier=code_verifier)
+    def redeem_request(self, target: TokenTarget, pasted: str, kept: KeptSignIn) -> TokenRequest:
+        """The request that turns what the browser brought back into tokens.
+
+        Args:
+            pasted: the whole redirect URL, or the code alone.
+            kept: the state and the verifier of the sign-in that was started; empty where it was started elsewhere, without PKCE.
+        Raises:
+            SignInRequiredError: `pasted` belongs to another sign-in, maybe somebody else's.
+        """
+        response = clean_authorization_code(pasted)
+        if kept.state and response.state not in ('', kept.state):
+            raise SignInRequiredError('The pasted URL belongs to another sign-in than the one started last.',
+                                      'Start the sign-in again, and paste the URL that it ends on.')
+        return self.client.post(target, offline=True, grant_type='authorization_code', code=response.code,
+                                redirect_uri=self.redirect_uri, code_verifier=kept.code_verifier)
 
     def refresh_request(self, target: TokenTarget, refresh_token: str) -> TokenRequest:
         return self.client.post(target, offline=True, grant_type='refresh_token', refresh_token=refresh_token,
@@ -480,6 +499,8 @@ class CortexAppCredential(Credential):
     """
     kind = 'cortex-app'
     description = 'Cortex XSOAR application'
+    longest_ask = 140.0
+    READ_TIMEOUT = 90.0  # seconds; whoever hangs up on an answer loses the Token that is in it
     TOKEN_SERVICE = 'https://oproxy.demisto.ninja/obtain-token'  # noqa: S105 - an address
 
     def __init__(self, app_name: str, registration_id: str, token: str, key: str,
@@ -497,10 +518,12 @@ class CortexAppCredential(Credential):
         super().__init__(app_name, self.registration_id, self.token_service, self._key, seed=self._token)
 
     def token_request(self, target: TokenTarget, kept: KeptSignIn) -> TokenRequest:
+        token = kept.refresh_token or self._token
         return TokenRequest('POST', self.token_service, headers=self._info_headers(), json_body={
             'app_name': self.app_name, 'registration_id': self.registration_id,
-            'encrypted_token': self._encrypt(kept.refresh_token or self._token, self._key),
-            'scope': target.scope or None, 'resource': target.resource}, refusal_advice=_CONSENT_AGAIN)
+            'encrypted_token': self._encrypt(token, self._key),
+            'scope': target.scope or None, 'resource': target.resource},
+            hidden=(token, self._key), read_timeout=self.READ_TIMEOUT, refusal_advice=_CONSENT_AGAIN)
 
     def check_without_using_the_token(self, transport: TokenTransport) -> None:
         """Checks all that can be checked while the Token stays unused: the Key, and that the token service answers.
@@ -509,7 +532,10 @@ class CortexAppCredential(Credential):
             MicrosoftSignInError: what is wrong.
         """
         self._encrypt(self._token, self._key)
-        transport.send(TokenRequest('GET', self.token_service))
+        request = TokenRequest('GET', self.token_service)
+        status = transport.send(request).status_code
+        if status == 404 or status >= 500:
+            raise unusable_answer(request, f'HTTP status {status}')
 
 
 def encrypt_for_token_service(token: str, key: str) -> str:
@@ -549,6 +575,7 @@ class ManagedIdentityCredential(Credential):
     """
     kind = 'managed-identity'
     description = 'Azure managed identity'
+    longest_ask = 160.0
 
     def __init__(self, client_id: str = '', environment: Mapping[str, str] = os.environ):
         self.client_id = clean_value(client_id)
@@ -565,7 +592,19 @@ class ManagedIdentityCredential(Credential):
         return transport.ask(self._host.answer_challenge(self.token_request(target, kept), transport))
 
 
-class VirtualMachine:
+class ManagedIdentityHost:
+    """A kind of Azure host, and how its own service is asked for tokens."""
+    endpoint = ''
+
+    def request(self, resource: str, client_id: str) -> TokenRequest:
+        raise NotImplementedError
+
+    def answer_challenge(self, request: TokenRequest, _transport: TokenTransport) -> TokenRequest:
+        """The request with the proof that the host asks for; most ask for none."""
+        return request
+
+
+class VirtualMachine(ManagedIdentityHost):
     """A virtual machine or scale set: the instance metadata service."""
     PATH = '/metadata/identity/oauth2/token'
 
@@ -576,11 +615,8 @@ class VirtualMachine:
     def request(self, resource: str, client_id: str) -> TokenRequest:
         return _metadata_request(self.endpoint, '2018-02-01', resource, client_id, {'Metadata': 'true'})
 
-    def answer_challenge(self, request: TokenRequest, transport: TokenTransport) -> TokenRequest:
-        return request
 
-
-class AppService(VirtualMachine):
+class AppService(ManagedIdentityHost):
     """App Service, Functions and Automation."""
 
     def __init__(self, environment: Mapping[str, str]):
@@ -591,7 +627,7 @@ class AppService(VirtualMachine):
         return _metadata_request(self.endpoint, '2019-08-01', resource, client_id, {'X-IDENTITY-HEADER': self._header})
 
 
-class AzureArc(VirtualMachine):
+class AzureArc(ManagedIdentityHost):
     """A machine connected by Azure Arc. It proves that it may read a file which only root and its agent's group can read."""
     KEY_FOLDER = '/var/opt/azcmagent/tokens'
     LARGEST_KEY = 4096  # bytes
@@ -629,7 +665,7 @@ class AzureArc(VirtualMachine):
         return key.decode('ascii', 'replace').strip()
 
 
-def _managed_identity_host(environment: Mapping[str, str]) -> VirtualMachine:
+def _managed_identity_host(environment: Mapping[str, str]) -> ManagedIdentityHost:
     if environment.get('IDENTITY_ENDPOINT') and environment.get('IDENTITY_HEADER'):
         return AppService(environment)
     if environment.get('IDENTITY_ENDPOINT') and environment.get('IMDS_ENDPOINT'):

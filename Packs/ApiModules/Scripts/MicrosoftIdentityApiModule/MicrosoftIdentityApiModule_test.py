@@ -426,6 +426,16 @@ def certificate_of_edwards() -> str:
     return built.sign(key, None).public_bytes(Encoding.PEM).decode()
 
 
+@pytest.mark.parametrize('thumbprint', [OWN.sha1_thumbprint, OWN.sha256_thumbprint])
+def test_the_thumbprint_of_the_pasted_certificate_does_no_harm(thumbprint: str) -> None:
+    assert CertificateCredential(LOGIN, TENANT, CLIENT, PEM, thumbprint).assertion(1.9e9)
+
+
+def test_a_thumbprint_of_another_certificate_than_the_pasted_one_is_refused() -> None:
+    with pytest.raises(CredentialError, match='is not that of the certificate'):
+        CertificateCredential(LOGIN, TENANT, CLIENT, PEM, certificate('another').sha1_thumbprint).assertion(1.9e9)
+
+
 NO_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----'
 NO_KEY = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'
 
@@ -502,11 +512,52 @@ def test_each_missing_value_of_the_consent_page_is_named(name: str, changes: dic
         cortex(**changes)
 
 
-@pytest.mark.parametrize('status', [200, 404, 405, 500])
+@pytest.mark.parametrize('status', [200, 400, 405])
 def test_a_check_asks_the_service_and_leaves_the_token_unused(status: int) -> None:
     with ScriptedServer([(status, {'Retry-After': '0'}, '')]) as server:
         cortex(registration_id=f'id@{server.url}').check_without_using_the_token(TokenTransport())
     assert {(seen['method'], seen['body']) for seen in server.seen} == {('GET', '')}
+
+
+@pytest.mark.parametrize('status', [404, 500, 503])
+def test_a_check_finds_an_address_at_which_no_token_service_is(status: int) -> None:
+    with ScriptedServer([(status, {'Retry-After': '0'}, '')]) as server, pytest.raises(
+            SignInUnavailableError, match=rf'answered with HTTP status {status}\. A proxy or a wrong address'):
+        cortex(registration_id=f'id@{server.url}').check_without_using_the_token(TokenTransport())
+
+
+def test_the_token_service_may_not_show_the_token_that_it_decrypts() -> None:
+    echo = json.dumps({'title': 'Refused', 'detail': 'The refresh token the-plain-Token is not known.'})
+    with ScriptedServer([(400, {}, echo)]) as server, pytest.raises(SignInRefusedError) as refused:
+        TokenTransport().ask(cortex(registration_id=f'id@{server.url}', token='the-plain-Token').token_request(
+            TokenTarget(), KeptSignIn()))
+    assert 'The refresh token *** is not known.' in str(refused.value)
+
+
+def test_the_token_service_gets_time_to_answer_since_its_answer_holds_the_next_token() -> None:
+    request = cortex().token_request(TokenTarget(), KeptSignIn())
+    assert 60 < request.read_timeout < CortexAppCredential.longest_ask
+
+
+@pytest.mark.parametrize('pasted, state, is_taken', [
+    ('https://localhost/myapp?code=c&state=mine', 'mine', True), ('c', 'mine', True),
+    ('https://localhost/myapp?code=c&state=x', '', True),
+    ('https://localhost/myapp?code=c&state=of-somebody-else', 'mine', False)])
+def test_a_pasted_url_of_another_sign_in_than_the_one_started_last_is_refused(pasted: str, state: str,
+                                                                              is_taken: bool) -> None:
+    client = EntraCredential('https://login.example', 'contoso.example', 'id')
+    credential = AuthorizationCodeCredential(client, 'https://localhost/myapp', pasted)
+    kept = KeptSignIn(state=state, code_verifier='verifier')
+    if is_taken:
+        assert credential.token_request(TokenTarget('s'), kept).form['code'] == 'c'
+    else:
+        with pytest.raises(SignInRequiredError, match='belongs to another sign-in than the one started last'):
+            credential.token_request(TokenTarget('s'), kept)
+
+
+def test_a_redirect_url_that_says_to_wait_does_not_start_any_waiting() -> None:
+    with pytest.raises(SignInRequiredError):
+        clean_authorization_code('https://localhost/myapp?error=authorization_pending')
 
 
 def test_a_check_finds_a_wrong_key_and_sends_nothing() -> None:

@@ -3,6 +3,8 @@
 Knows HTTP. Knows neither credentials (see MicrosoftIdentityApiModule) nor the platform.
 """
 import base64
+import copy
+import hashlib
 import json
 import random
 import re
@@ -113,7 +115,7 @@ def require_https(url: str, field_name: str) -> str:
         host = parts.hostname or ''
     except ValueError:  # brackets that hold no IPv6 address
         host = ''
-    if host and (parts.scheme == 'https' or (parts.scheme == 'http' and is_loopback(host))):
+    if host and '@' not in parts.netloc and (parts.scheme == 'https' or (parts.scheme == 'http' and is_loopback(host))):
         return cleaned
     raise CredentialError(f'{field_name} is not an https address.', f'Enter the whole address of {field_name}, with https://.')
 
@@ -272,10 +274,17 @@ class TokenTarget:
         scope: scopes parted by blanks, e.g. ``https://graph.microsoft.com/.default``.
         resource: URI of the resource, e.g. ``https://graph.microsoft.com``.
         claims: JSON of a claims challenge that the resource demanded, else empty. Not part of what names the token.
+        audience: the API that the token is sent to, where the request for it names none.
     """
     scope: str = ''
     resource: str = ''
     claims: str = field(default='', compare=False)
+    audience: str = ''
+
+    @property
+    def name(self) -> str:
+        """A short name: the same for what one token is good for."""
+        return hashlib.sha256(json.dumps([self.scope, self.resource, self.audience]).encode()).hexdigest()[:16]
 
     @property
     def as_scope(self) -> str:
@@ -402,6 +411,8 @@ class TokenRequest:
     """A request for a token, ready to be sent.
 
     Args:
+        hidden: secrets that the service learns from the request although they do not stand in it.
+        read_timeout: seconds that the service may take to answer, 0 for the usual time.
         again: makes the request anew for another try, where the same one must not be sent twice.
         unreachable_advice, refusal_advice: what to do if no answer comes, or one whose error says nothing known.
     """
@@ -412,7 +423,9 @@ class TokenRequest:
     json_body: dict[str, Any] = field(default_factory=dict, repr=False)
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     retry: RetryPolicy = TOKEN_ENDPOINT_RETRIES
+    hidden: tuple[str, ...] = field(default=(), repr=False)
     connect_timeout: float = _CONNECT_TIMEOUT
+    read_timeout: float = 0
     through_proxy: bool = True
     unreachable_advice: str = 'Check the address, the proxy settings and that the engine may reach it.'
     refusal_advice: str = _DEFAULT_ADVICE
@@ -421,7 +434,7 @@ class TokenRequest:
     def secrets(self) -> list[str]:
         """What this request carries and nobody may see."""
         sent = {**self.form, **self.json_body, **self.headers}
-        return [str(sent[name]) for name in _SECRET_FIELDS if len(str(sent.get(name) or '')) > 3]
+        return [secret for secret in (*self.hidden, *(str(sent.get(name) or '') for name in _SECRET_FIELDS)) if len(secret) > 3]
 
     def hide_secrets(self, text: str) -> str:
         """Blanks in `text` whatever secret this request carries: services and proxies sometimes echo what they got."""
@@ -465,6 +478,13 @@ class TokenTransport:
         self.clock = clock or SystemClock()
         self.read_timeout = read_timeout
         self._on_secret = on_secret
+        self._retries = True
+
+    def without_retries(self) -> 'TokenTransport':
+        """The same, giving up after the first try: for what can as well be asked for later."""
+        once = copy.copy(self)
+        once._retries = False
+        return once
 
     def ask(self, request: TokenRequest) -> TokenAnswer:
         """Sends `request` and reads a token out of the answer.
@@ -475,7 +495,8 @@ class TokenTransport:
         """
         asked_on = self.clock.now()
         body = self.ask_json(request)
-        if not body.get('access_token'):
+        token = body.get('access_token')
+        if not (isinstance(token, str) and re.fullmatch(r'[!-~]+', token)):  # what a header can carry
             raise unusable_answer(request, 'JSON without an access token')
         return answer_from_body(body, asked_on)
 
@@ -518,7 +539,7 @@ class TokenTransport:
             for secret in request.secrets():
                 self._tell(secret)
             outcome = self._send_once(request)
-            wait = self._wait_before_retry(request.retry, outcome, attempt)
+            wait = self._wait_before_retry(request.retry, outcome, attempt) if self._retries else None
             if wait is None or self.clock.now() + wait > give_up_on:
                 if isinstance(outcome, SignInUnavailableError):
                     raise outcome
@@ -548,7 +569,8 @@ class TokenTransport:
                 return session.request(
                     request.method, request.url, params=request.params or None, data=request.form or None,
                     json=request.json_body or None, headers={'Accept': 'application/json', **request.headers},
-                    timeout=(request.connect_timeout, self.read_timeout), verify=self.verify, allow_redirects=False)
+                    timeout=(request.connect_timeout, request.read_timeout or self.read_timeout),
+                    verify=self.verify, allow_redirects=False)
             except OSError as error:  # all errors of requests are OSErrors; a missing CA bundle is a plain one
                 return self._unreachable(request, error)
 

@@ -119,7 +119,7 @@ def test_a_secret_goes_to_https_or_to_loopback(pasted: str, expected: str) -> No
 
 @pytest.mark.parametrize('pasted', [
     '', '   ', 'login.example', 'http://login.example', 'http://127.example', 'ftp://login.example', 'https://', 'https://[login',
-    'https:/login.example', 'javascript:https://x',
+    'https:/login.example', 'javascript:https://x', 'https://user:password@login.example',
 ])
 def test_any_other_address_is_refused_by_the_name_of_its_field(pasted: str) -> None:
     with pytest.raises(CredentialError, match=r'Token URL is not an https address\. Enter the whole address of Token URL'):

@@ -3,7 +3,6 @@
 Knows credentials (MicrosoftIdentityApiModule). Does not know the platform: what reads and writes the integration context
 is handed in by MicrosoftApiModule.
 """
-import hashlib
 import json
 import random
 import uuid
@@ -17,6 +16,10 @@ from MicrosoftIdentityApiModule import *
 
 class StoreConflictError(Exception):
     """Somebody else has written since the store was read."""
+
+
+class StoreUnavailableError(Exception):
+    """The platform does not take what is written, whoever writes it."""
 
 
 class MemoryTokenStore:
@@ -53,11 +56,18 @@ class ContextTokenStore:
         return dict(context), self.OVER_ANY_VERSION
 
     def write(self, kept: dict[str, Any], version: int) -> None:
-        """Writes the context. Raises StoreConflictError when another process wrote since `version` was read."""
+        """Writes the context.
+
+        Raises:
+            StoreConflictError: another process wrote since `version` was read.
+            StoreUnavailableError: the platform refused for some other reason, such as a context that is too large.
+        """
         try:
             self._set_context(kept, version)
         except ValueError as error:
             raise StoreConflictError(str(error)) from None
+        except Exception as error:
+            raise StoreUnavailableError(str(error)) from None
 
 
 TokenStore = MemoryTokenStore | ContextTokenStore
@@ -82,13 +92,15 @@ def change_store(store: TokenStore, change: Callable[[dict[str, Any]], None], cl
             return True
         except StoreConflictError:
             clock.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311 - no secret
+        except StoreUnavailableError:
+            return False
     if not at_any_price:
         return False
     context, _ = store.read()
     change(context)
     try:
         store.write(context, ContextTokenStore.OVER_ANY_VERSION)
-    except StoreConflictError:
+    except (StoreConflictError, StoreUnavailableError):
         return False
     return True
 
@@ -98,7 +110,7 @@ def change_store(store: TokenStore, change: Callable[[dict[str, Any]], None], cl
 
 _PREFIX = 'microsoft-sign-in'
 _KEPT_SIGN_IN_LIFE = 90 * 24 * 3600  # seconds; a refresh token that was not used for so long is dead
-_STARTED_SIGN_IN_LIFE = 24 * 3600  # seconds; a login URL may have to be sent to the person first
+STARTED_SIGN_IN_LIFE = 24 * 3600  # seconds; a login URL may have to be sent to the person first
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
 
@@ -139,12 +151,8 @@ class KeptTokens:
 
     # access tokens
 
-    def token_name(self, target: TokenTarget) -> str:
-        """A short name for `target`."""
-        return hashlib.sha256(json.dumps([target.scope, target.resource]).encode()).hexdigest()[:16]
-
     def token(self, target: TokenTarget) -> AccessToken | None:
-        kept = self._get(self._token_prefix + self.token_name(target))
+        kept = self._get(self._token_prefix + target.name)
         try:
             return AccessToken(kept['value'], float(kept['expires_on']), float(kept['refresh_on']), kept.get('scope', ''))
         except (KeyError, TypeError, ValueError):
@@ -156,7 +164,7 @@ class KeptTokens:
         return token if token and token.is_usable(now) and token.value != rejected else None
 
     def put_token(self, target: TokenTarget, token: AccessToken) -> None:
-        self._put(self._token_prefix + self.token_name(target), {
+        self._put(self._token_prefix + target.name, {
             'value': token.value, 'expires_on': token.expires_on, 'refresh_on': token.refresh_on, 'scope': token.scope},
             token.expires_on)
 
@@ -174,7 +182,8 @@ class KeptTokens:
             return [*found, KeptSignIn(kept['refresh_token'])]
         if self._refresh_token_of_public_module():
             found.append(KeptSignIn(self._refresh_token_of_public_module()))
-        return [*found, KeptSignIn(code_verifier=started.get('code_verifier', ''), code_redeemed=bool(kept))]
+        return [*found, KeptSignIn(code_verifier=started.get('code_verifier', ''), state=started.get('state', ''),
+                                   code_redeemed=bool(kept))]
 
     def put_sign_in(self, refresh_token: str, now: float) -> None:
         """Keeps the newest refresh token. The code, if there was one, is used up."""
@@ -186,14 +195,18 @@ class KeptTokens:
 
     def drop_earlier_sign_in(self) -> None:
         """Drops what was started, and the access tokens of all resources: a new sign-in takes their place."""
-        for key in [key for key in self.context if key.startswith(self._token_prefix) or key == self._started_key]:
+        self._drop(self._token_prefix)
+        self._drop(self._started_key)
+
+    def _drop(self, prefix: str) -> None:
+        for key in [key for key in self.context if key.startswith(prefix)]:
             del self.context[key]
 
     def started(self, now: float = 0) -> dict[str, Any]:
         """What a sign-in that a person has to finish was started with."""
         return self._get(self._started_key, now)
 
-    def put_started(self, now: float, life: float = _STARTED_SIGN_IN_LIFE, **secrets: Any) -> None:
+    def put_started(self, now: float, life: float = STARTED_SIGN_IN_LIFE, **secrets: Any) -> None:
         """Keeps what a sign-in was started with, for `life` seconds."""
         self._put(self._started_key, secrets, now + life)
 
@@ -204,7 +217,7 @@ class KeptTokens:
         return self._get(self._lease_key)
 
     def put_lease(self, **lease: Any) -> None:
-        self._put(self._lease_key, lease, max(lease.get('until', 0), lease.get('rest_until', 0)) + LEASE_LIFE)
+        self._put(self._lease_key, lease, max(lease.get('until', 0), lease.get('rest_until', 0)) + _LEASE_IS_READ_FOR)
 
     def drop_lease(self, holder: str) -> None:
         if self.lease().get('holder') == holder:
@@ -254,7 +267,8 @@ def drop_all_tokens(context: dict[str, Any]) -> None:
 # endregion
 # region when to sign in
 
-LEASE_LIFE = 60.0  # seconds after which a process that claimed to be asking is taken for dead
+_LEASE_IS_READ_FOR = 60.0  # seconds; those who wait look again and again
+_MOST_HOLDERS = 5  # processes that one waits for, one after another, before it asks all the same
 ASK_AGAIN_AFTER = 30.0  # seconds for which a service that could not renew an aging token is left alone
 _CLAIM_TRIES = 20
 _ERRORS_BY_NAME = {kind.__name__: kind for kind in (CredentialError, SignInRefusedError, SignInRequiredError,
@@ -307,6 +321,10 @@ class TokenSource:
             return self._renew(target, token, kept, kept.sign_ins(now)[:1])
         return token
 
+    def start(self, life: float = STARTED_SIGN_IN_LIFE, **secrets: Any) -> None:
+        """Keeps what a sign-in that a person has to finish is started with, for `life` seconds."""
+        self.change(lambda kept: kept.put_started(self.clock.now(), life, **secrets), at_any_price=True)
+
     def started(self) -> dict[str, Any]:
         """What a sign-in that a person has to finish was started with; empty where there is none, or it is too long ago."""
         return self._read().started(self.clock.now())
@@ -355,24 +373,29 @@ class TokenSource:
         if max(lease.get('until', 0), lease.get('rest_until', 0)) > self.clock.now() or not self._claim(kept):
             return token
         try:
-            return self._ask_and_keep(target, sign_ins)
+            return self._ask_and_keep(target, sign_ins, self.transport.without_retries())
         except MicrosoftSignInError as error:
             self._log(f'An access token that is still good could not be renewed. {error}')
             rest_until = self.clock.now() + ASK_AGAIN_AFTER
-            self.change(lambda kept: kept.put_lease(rest_until=rest_until))
+            self.change(lambda kept: self._end_lease(kept, rest_until=rest_until))
             return token
 
     def _ask_once_for_all(self, target: TokenTarget, rejected: str) -> AccessToken:
-        waited, conflicts, holder = 0.0, 0, ''
-        while waited < LEASE_LIFE and conflicts < _CLAIM_TRIES:
+        # The lease of a holder that was killed ends by itself, and one of those who wait claims the next: so each holder is
+        # waited for anew, and a little longer than its lease.
+        waited, holders, conflicts, holder = 0.0, 0, 0, ''
+        while waited < self.credential.longest_ask + 0.5 and holders <= _MOST_HOLDERS and conflicts < _CLAIM_TRIES:
             kept = self._read()
             now = self.clock.now()
             token = kept.usable_token(target, now, rejected)
             if token:  # another process has brought it
                 return token
             lease = kept.lease()
-            self._fail_as(holder, lease, kept.token_name(target))
-            holder = lease.get('holder', '') if lease.get('until', 0) > now else ''
+            self._fail_as(holder, lease, target.name)
+            present = lease.get('holder', '') if lease.get('until', 0) > now else ''
+            if present and present != holder:
+                waited, holders = 0.0, holders + 1
+            holder = present
             if not holder and self._claim(kept):
                 return self._ask_or_take_newer(target, rejected, kept.sign_ins(now))
             conflicts += not holder
@@ -384,11 +407,13 @@ class TokenSource:
 
     def _claim(self, kept: KeptTokens) -> bool:
         """Becomes the one process that asks. False where somebody has written since `kept` was read."""
-        kept.put_lease(holder=self._name, until=self.clock.now() + LEASE_LIFE)
+        kept.put_lease(holder=self._name, until=self.clock.now() + self.credential.longest_ask)
         try:
             self.store.write(kept.context, kept.version)
         except StoreConflictError:
             return False
+        except StoreUnavailableError as error:
+            self._log(f'The integration context takes nothing: other processes may ask for the same token. {error}')
         return True
 
     def _drop_lease(self) -> None:
@@ -397,7 +422,7 @@ class TokenSource:
     def _ask_or_take_newer(self, target: TokenTarget, rejected: str, sign_ins: list[KeptSignIn], tries: int = 2) -> AccessToken:
         """Asks. When that fails, a process that was taken for dead may have brought something after all."""
         try:
-            return self._ask_and_keep(target, sign_ins)
+            return self._ask_and_keep(target, sign_ins, self.transport)
         except MicrosoftSignInError as error:
             kept = self._read()
             now = self.clock.now()
@@ -407,12 +432,12 @@ class TokenSource:
                 return token
             if tries > 1 and kept.sign_ins(now) != sign_ins:
                 return self._ask_or_take_newer(target, rejected, kept.sign_ins(now), tries - 1)
-            self._tell_those_who_wait(error, kept.token_name(target))
+            self._tell_those_who_wait(error, target.name)
             raise
 
-    def _ask_and_keep(self, target: TokenTarget, sign_ins: list[KeptSignIn]) -> AccessToken:
+    def _ask_and_keep(self, target: TokenTarget, sign_ins: list[KeptSignIn], transport: TokenTransport) -> AccessToken:
         try:
-            answer, used = self._ask(target, sign_ins)
+            answer, used = self._ask(target, sign_ins, transport)
         except MicrosoftSignInError:
             raise
         except BaseException:  # nobody shall wait for a command that was ended
@@ -421,12 +446,13 @@ class TokenSource:
         self.keep(target, answer, used.refresh_token)
         return answer.token
 
-    def _ask(self, target: TokenTarget, sign_ins: list[KeptSignIn]) -> tuple[TokenAnswer, KeptSignIn]:
+    def _ask(self, target: TokenTarget, sign_ins: list[KeptSignIn],
+             transport: TokenTransport) -> tuple[TokenAnswer, KeptSignIn]:
         """Asks with the newest sign-in; where that has ended, or is not finished yet, with the one before."""
         failures: list[MicrosoftSignInError] = []
         for sign_in in sign_ins:
             try:
-                return self.credential.ask(self.transport, target, sign_in), sign_in
+                return self.credential.ask(transport, target, sign_in), sign_in
             except (SignInRequiredError, SignInPendingError) as error:
                 failures.append(error)
         raise failures[0]
@@ -435,7 +461,12 @@ class TokenSource:
         described = {'kind': type(error).__name__, 'what': error.what, 'advice': error.advice, 'code': error.code,
                      'correlation_id': error.correlation_id, 'token_name': token_name}
         until = self.clock.now()
-        self.change(lambda kept: kept.put_lease(holder=self._name, until=until, error=described))
+        self.change(lambda kept: self._end_lease(kept, holder=self._name, until=until, error=described))
+
+    def _end_lease(self, kept: KeptTokens, **ending: Any) -> None:
+        """Says how the own lease ended; one that another process holds by now is left alone."""
+        if kept.lease().get('holder') == self._name:
+            kept.put_lease(**ending)
 
     @staticmethod
     def _fail_as(holder: str, lease: dict[str, Any], token_name: str) -> None:

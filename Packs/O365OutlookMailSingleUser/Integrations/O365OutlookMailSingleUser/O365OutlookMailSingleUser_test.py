@@ -313,7 +313,7 @@ def test_a_device_sign_in_waits_for_the_person(instance: Instance) -> None:
     waiting = instance.run('msgraph-mail-auth-complete')
     assert waiting['HumanReadable'] == 'Waiting for the device code to be entered in the browser.'
     assert (waiting['PollingCommand'], waiting['PollingArgs']) == ('msgraph-mail-auth-complete', {'hide_polling_output': True})
-    assert instance.run('msgraph-mail-auth-complete', **waiting['PollingArgs'])['HumanReadable'] is None, 'it waits, and says so once'
+    assert instance.run('msgraph-mail-auth-complete', **waiting['PollingArgs'])['HumanReadable'] is None, 'it says so once'
     assert int(waiting['NextRun']) >= 10
     assert int(waiting['Timeout']) == 900
     address, code = re.findall(r'\[(\S+)]|\*\*(\S+)\*\*', first)
