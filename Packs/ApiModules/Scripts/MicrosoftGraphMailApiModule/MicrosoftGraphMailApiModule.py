@@ -109,8 +109,9 @@ def odata_query(text: str, search: str = '') -> dict[str, str]:
     # Where blanks were left as they are, so were plus signs, as in the time zone of a date.
     decode = unquote if ' ' in text.strip() else unquote_plus
     query: dict[str, str] = {}
-    # An ampersand in a value, such as subject eq 'R&D', parts nothing.
-    for option in filter(None, re.split(r'&+(?=(?:\$|%24)?\w+=)', text.strip().lstrip('?').strip('&'))):
+    # An ampersand in a value, such as subject eq 'R&D' or 'Q&A=1', parts nothing: an even number of quotes follows one that does.
+    parting = r"&+(?=(?:\$|%24)?\w+=)(?=(?:[^']*'[^']*')*[^']*$)"
+    for option in filter(None, re.split(parting, text.strip().lstrip('?').strip('&'))):
         name, _, value = map(decode, option.partition('='))
         if not name.startswith('$'):
             raise DemistoException(f"'{name}' in odata is no OData option. Write options as $filter=..., joined by &.")

@@ -352,6 +352,7 @@ def test_an_error_of_the_sign_in_stays_one(mail: GraphMailClient, cloud: Microso
     (' &$select=subject& ', '', {'$select': 'subject'}),
     ('$select=id&&$count=true', '', {'$select': 'id', '$count': 'true'}),
     ("$filter=subject eq 'R&D'&$select=id", '', {'$filter': "subject eq 'R&D'", '$select': 'id'}),
+    ("$filter=subject eq 'Q&A=1 it''s'&$select=id", '', {'$filter': "subject eq 'Q&A=1 it''s'", '$select': 'id'}),
     ("$filter=subject eq 'a=b'", '', {'$filter': "subject eq 'a=b'"}),
     ('$filter=receivedDateTime ge 2026-01-01T00:00:00+02:00', '', {'$filter': 'receivedDateTime ge 2026-01-01T00:00:00+02:00'}),
     ('$filter=isRead+eq+false', '', {'$filter': 'isRead eq false'}),

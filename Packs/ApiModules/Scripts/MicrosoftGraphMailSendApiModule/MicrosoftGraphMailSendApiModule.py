@@ -553,8 +553,15 @@ class GraphMailSender(GraphMailClient):
             if steps.draft_id and not steps.goes_on_after(error):
                 # What went wrong first is what the user has to know.
                 with suppress(Exception):
-                    self._accepted('DELETE', self._draft_path(steps, user_id))
+                    self._remove(self._draft_path(steps, user_id))
             raise
+
+    def _remove(self, path: str) -> None:
+        """Removes the draft at `path` with its attachments, or at least puts it among the deleted items."""
+        try:
+            self._accepted('POST', f'{path}/permanentDelete')
+        except GraphError:
+            self._accepted('DELETE', path)
 
     def _submit(self, path: str, is_own: bool = False) -> None:
         """Sends the draft at `path`. One that was sent cannot be sent again, so it may be asked for twice.

@@ -397,9 +397,17 @@ def test_a_refused_mail_leaves_nothing(sender: WatchedSender, cloud: MicrosoftCl
 
 
 def test_the_first_error_is_told_even_if_the_draft_stays(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox) -> None:
+    cloud.faults.add(service='graph', path='permanentDelete', times=None, status=403)
     cloud.faults.add(service='graph', path='messages/', method='DELETE', times=None, status=403)
     assert 'ErrorInvalidRecipients' in refusal(lambda: sender.send(mail_of(to=('bob',))))
     assert len(in_folder(adas, 'drafts')) == 1
+
+
+def test_a_draft_that_cannot_be_removed_for_good_goes_to_the_deleted_items(sender: WatchedSender, cloud: MicrosoftCloud,
+                                                                           adas: Mailbox) -> None:
+    cloud.faults.add(service='graph', path='permanentDelete', times=None, status=403)
+    refusal(lambda: sender.send(mail_of(to=('bob',))))
+    assert (len(in_folder(adas, 'drafts')), len(in_folder(adas, 'deleteditems'))) == (0, 1)
 
 
 @pytest.mark.parametrize('path, size', [('createUploadSession', 7 * MEGABYTE), ('attachments$', 2_000_000), ('/send$', 10)])
