@@ -1,7 +1,7 @@
 """Measures all subjects, one after another, and prints a table of figures and their goals."""
 import argparse
 
-from benchmarks import assertions, cold_token, imports, warm_command, warm_modules
+from benchmarks import assertions, cold_token, imports, memory, warm_command, warm_modules
 from benchmarks.row import Row, table
 from sandbox.demo.progress import complain, say, step
 from sandbox.demo.servers import Sandbox
@@ -13,6 +13,7 @@ SUBJECTS = {
     'assertions': assertions.rows,
     'a cold token': cold_token.rows,
     'a warm command': warm_command.rows,
+    'the memory that large files take': memory.rows,
 }
 
 

@@ -13,7 +13,7 @@ def test_benchmark_prints_a_row_for_each_subject(tmp_path: Path) -> None:
                           timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = done.stdout.partition('---')[2].splitlines()[1:]
-    assert [row.split()[0] for row in rows] == ['Import', 'Signing', 'Signing', 'Cold', 'Warm']
+    assert [row.split()[0] for row in rows] == ['Import', 'Signing', 'Signing', 'Cold', 'Warm', 'Memory', 'Memory', 'Memory']
     assert all(' met' in row or ' missed' in row for row in rows)
     # the one figure that no machine changes: a warm command loads neither cryptography nor jwt
     assert ' none ' in rows[1]

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2e.desk import COMMANDS, Desk, command_of
 from e2e.war_room import WarRoom
 from sandbox.demo.administrator import Administrator
 from sandbox.demo.servers import Sandbox
@@ -32,3 +33,12 @@ def cloud(sandbox: Sandbox) -> MicrosoftCloud:
 @pytest.fixture
 def war_room(sandbox: Sandbox) -> WarRoom:
     return WarRoom(sandbox.server)
+
+
+@pytest.fixture
+def desk(request: pytest.FixtureRequest, cloud: MicrosoftCloud, administrator: Administrator) -> Iterator[Desk]:
+    """Somebody who works in Ada's mailbox. A test that is named after a command has to run that command."""
+    desk = Desk(cloud, administrator)
+    yield desk
+    command = command_of(request.function.__name__)
+    assert command not in COMMANDS or command in desk.commands_run

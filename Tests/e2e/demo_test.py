@@ -12,7 +12,8 @@ import pytest
 
 from sandbox.demo.administrator import Administrator
 from sandbox.demo.servers import Sandbox
-from sandbox.demo.table import WIDTH, table, verdict
+from sandbox.demo.table import WIDTH, table, tour_table, tour_verdict, verdict
+from sandbox.demo.tour import Tour
 from sandbox.demo.upload import REPOSITORY
 from sandbox.demo.walk import Walk
 from sandbox.demo.ways import WAYS, Way
@@ -27,8 +28,10 @@ def broken(client, args):
     raise DemistoException('Broken on purpose.')
 
 
-COMMANDS['msgraph-mail-auth-test'] = broken
+COMMANDS['msgraph-mail-auth-test'] = COMMANDS['msgraph-mail-move-email'] = broken
 """
+STEPS = ('Drop a file in the war room', 'Send it to Bob', 'Find the mail in his inbox', 'Get the file out of it', 'Reply to it',
+         'Move the reply', 'Save the mail')
 BY_A_PERSON = ('Authorization code', 'Device code')
 
 
@@ -75,6 +78,10 @@ def test_demo_shows_ten_ways_that_hold(tmp_path: Path) -> None:
     else:
         assert cells_of(output, ROWS[-1])[1:] == ['left out', 'left out']
         assert 'All 9 ways to sign in hold. 1 was left out.' in output
+    assert [cells_of(output, step)[2] for step in STEPS[3:6]] == ['4,000,000 bytes, the same', "'RE: Evidence' for Ada",
+                                                                  'in Archive, the same ID']
+    assert all(int(cells_of(output, step)[3]) > 0 for step in STEPS[1:])
+    assert 'All 7 steps of the tour hold.' in output
     assert max(map(len, output.splitlines())) <= WIDTH
     assert list(tmp_path.iterdir()) == []
 
@@ -107,6 +114,10 @@ def test_demo_of_a_broken_integration_fails_and_shows_the_sentences(repository_c
     assert cells_of(output, 'Client secret')[1:3] == ['ok', 'failed']
     assert 'Client secret: !msgraph-mail-auth-test: Broken on purpose.' in output
     assert 'ways to sign in do not hold.' in output
+    assert cells_of(output, 'Move the reply')[1:3] == ['!msgraph-mail-move-email', 'failed']
+    assert 'Move the reply: Broken on purpose.' in output
+    assert 'The tour of the mailbox ended at step 6, which does not hold.' in output
+    assert 'Save the mail' not in output
 
 
 def test_demo_of_a_pack_that_cannot_be_built_says_what_demisto_sdk_said(repository_copy: Path, tmp_path: Path) -> None:
@@ -132,3 +143,19 @@ def test_test_button_that_asks_the_cloud_does_not_hold_for_a_person(cloud: Micro
     by_itself = next(way for way in WAYS if way.name == 'Client secret')
     row = Walk(Way('Not a person', by_itself.settings, person=by_a_person.person), cloud, administrator).take()
     assert row.test_button == 'failed'
+
+
+def test_tour_that_gets_another_file_back_does_not_hold(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+    """One byte less is found out, and nothing is done after that."""
+    cloud.faults.add(service='graph', path=r'/attachments/[^/]+/\$value', status=200, body=b'x')
+    stops = Tour(cloud, administrator).take()
+    assert (len(stops), stops[-1].seen) == (4, 'failed')
+    assert 'The file evidence.bin is not what the mailbox holds.' in tour_table(stops)
+    assert tour_verdict(stops) == 'The tour of the mailbox ended at step 4, which does not hold.'
+
+
+def test_tour_that_is_refused_shows_why(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+    cloud.directory.application('daemon').application_permissions.remove('Mail.Send')
+    stops = Tour(cloud, administrator).take()
+    assert [stop.problem == '' for stop in stops] == [True, False]
+    assert 'ErrorAccessDenied' in tour_table(stops)

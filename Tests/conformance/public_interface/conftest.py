@@ -1,4 +1,5 @@
 """Instances of integrations, in the sandbox cloud."""
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,7 @@ def instance(platform: MicrosoftCloud, custom_cloud: dict[str, str],
              monkeypatch: pytest.MonkeyPatch) -> Callable[..., Instance]:
     """Makes an instance of an integration: ``instance('application_mail', self_deployed=True, ...)``."""
     def make(name: str, **params: Any) -> Instance:
-        return Instance(name, platform, monkeypatch, **{**custom_cloud, **params})
+        integration = importlib.import_module(f'conformance.public_interface.integrations.{name}')
+        return Instance(integration.main, platform, monkeypatch, **{**custom_cloud, **params})
 
     return make

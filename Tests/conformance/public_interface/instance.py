@@ -1,6 +1,6 @@
 """Runs integrations that were written for the public MicrosoftApiModule, as the platform does."""
-import importlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,18 +12,18 @@ ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 
 
 class Instance:
-    """An instance of one of the integrations in the folder `integrations`.
+    """An instance of an integration.
 
     Args:
-        name: of the integration.
+        main: runs the integration.
         params: of the instance.
     """
 
-    def __init__(self, name: str, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, **params: Any):
+    def __init__(self, main: Callable[[], object], cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, **params: Any):
         self.cloud = cloud
         self.params = params
         self.entries: list[dict[str, Any]] = []
-        self._integration = importlib.import_module(f'conformance.public_interface.integrations.{name}')
+        self._main = main
         self._monkeypatch = monkeypatch
 
     def run(self, command: str, **args: str) -> dict[str, Any]:
@@ -33,7 +33,7 @@ class Instance:
             self._monkeypatch.setattr(demisto, name, lambda value=value: json.loads(json.dumps(value)))
         self._monkeypatch.setattr(demisto, 'results', lambda result: self.entries.append(as_entry(result)))
         try:
-            self._integration.main()
+            self._main()
         except SystemExit as end:
             if end.code:
                 raise

@@ -10,7 +10,7 @@ import demistomock as demisto
 import O365OutlookMailSingleUser
 from conformance.unified.instances import Instance, Params, in_ways
 from conformance.unified.sources import INTEGRATION, loaded_yml
-from O365OutlookMailSingleUser import CLOUDS, COMMANDS, METHODS, Parameter, Settings
+from O365OutlookMailSingleUser import CLOUDS, COMMANDS, MAIL_COMMANDS, METHODS, SENDING_COMMANDS, Parameter, Settings
 
 YML = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')
 PARAMETERS: dict[str, dict[str, Any]] = {one['name']: one for one in YML['configuration']}
@@ -48,6 +48,22 @@ class Noting(dict[str, Any]):
         return super().__getitem__(key)
 
 
+# What must be told beyond the required arguments, or in a form of its own, for a command to get as far as Graph.
+ENOUGH = {
+    'send-mail': {'to': 'bob@contoso.example'},
+    'msgraph-mail-set-categories': {'clear': 'true'},
+    'msgraph-mail-create-rule': {'actions': '{"markAsRead": true}'},
+    'msgraph-mail-update-rule': {'display_name': 'Invoices'},
+}
+
+
+def enough_arguments(command: str) -> dict[str, str]:
+    """Arguments with which a command has nothing to refuse before it asks Graph."""
+    required = [argument for argument in IN_YML[command].get('arguments') or () if argument.get('required')]
+    return {**{argument['name']: (argument.get('predefined') or ['AAMkAD='])[0] for argument in required},
+            **ENOUGH.get(command, {})}
+
+
 def displays(parameter: dict[str, Any]) -> list[str]:
     """What the admin sees of a parameter, up to the bracket."""
     return [text.partition(' (')[0] for text in (parameter['display'], parameter.get('displaypassword')) if text]
@@ -82,7 +98,7 @@ def test_the_test_button_is_answered_although_no_yml_names_it(instance: Instance
 def test_a_command_reads_the_arguments_of_the_yml_and_no_others(instance: Instance, command: str,
                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demisto, 'command', lambda: command)
-    args = Noting()
+    args = Noting(enough_arguments(command))
     with contextlib.suppress(O365OutlookMailSingleUser.MicrosoftSignInError):  # nobody has signed in, which shows after that
         O365OutlookMailSingleUser.run(command, instance.params, args)
     # hide_polling_output is looked at only while a device sign-in waits
@@ -90,15 +106,34 @@ def test_a_command_reads_the_arguments_of_the_yml_and_no_others(instance: Instan
         argument['name'] for argument in IN_YML[command].get('arguments') or ()} | {'hide_polling_output'}
 
 
-def test_defaults_of_arguments_are_those_of_the_code(instance: Instance) -> None:
-    defaults = {argument['name']: argument['defaultValue'] for argument in IN_YML['msgraph-mail-list-emails']['arguments']
+@pytest.mark.parametrize('command, names', [
+    ('msgraph-mail-list-emails', {'page_size', 'pages_to_pull', 'all_results'}),
+    ('msgraph-mail-list-folders', {'limit'}),
+    ('msgraph-mail-list-rules', {'limit'}),
+])
+def test_defaults_of_arguments_are_those_of_the_code(instance: Instance, command: str, names: set[str]) -> None:
+    defaults = {argument['name']: argument['defaultValue'] for argument in IN_YML[command]['arguments']
                 if 'defaultValue' in argument}
-    assert set(defaults) == {'page_size', 'pages_to_pull'}
-    assert instance.run('msgraph-mail-list-emails', **defaults) == instance.run('msgraph-mail-list-emails')
+    assert set(defaults) == names
+    assert instance.run(command, **defaults) == instance.run(command)
+
+
+def test_every_command_on_mail_works_in_another_mailbox_too() -> None:
+    without = [name for name in (*MAIL_COMMANDS, *SENDING_COMMANDS)
+               if 'user_id' not in {one['name'] for one in IN_YML[name]['arguments']}]
+    assert without == []
+
+
+def test_what_is_chosen_from_or_switched_has_its_choices_in_the_yml() -> None:
+    every = [argument for command in IN_YML.values() for argument in command.get('arguments') or ()]
+    assert [one['name'] for one in every if bool(one.get('predefined')) != (one.get('auto') == 'PREDEFINED')] == []
+    assert [one['name'] for one in every if one.get('predefined') and one.get('defaultValue', one['predefined'][0])
+            not in one['predefined']] == []
 
 
 def test_only_commands_that_run_again_later_are_polling() -> None:
-    assert [name for name, command in IN_YML.items() if command.get('polling')] == ['msgraph-mail-auth-complete']
+    polling = {name for name, command in IN_YML.items() if command.get('polling')}
+    assert polling == {'msgraph-mail-auth-complete', *SENDING_COMMANDS}
 
 
 @pytest.mark.parametrize('command', ['msgraph-mail-auth-test', 'msgraph-mail-test', 'msgraph-mail-list-emails'])

@@ -5,15 +5,17 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
+import requests
 from urllib3.exceptions import HTTPError
 
 from sandbox.demo.upload import own_environment
 
 INTEGRATION = 'O365 Outlook Mail Single User'
 _ERROR = 4
+_TIME_LIMIT = 120  # seconds
 _TEST_FAILED = re.compile(r'Test module failed - (.*), status code: \d+', re.DOTALL)
 
 
@@ -31,6 +33,8 @@ class Administrator:
     """
 
     def __init__(self, url: str, api_key: str) -> None:
+        self._url = url
+        self._api_key = api_key
         self._client = _sdk_client(url, api_key)
         self._playground = self._client.get_playground_id()
 
@@ -85,6 +89,25 @@ class Administrator:
     def context(self, path: str) -> Any:
         """What the last command has put at a path of the playground's context; None if nothing."""
         return self._client.get_investigation_context(self._playground).get(path)
+
+    def upload_file(self, name: str, content: bytes) -> str:
+        """Puts a file into the playground, as if it were dropped there, and gives the ID of its entry."""
+        answer = self._rest('POST', f'/entry/upload/{self._playground}', files={'file': (name, content)})
+        return str(answer.json()['id'])
+
+    def download_file(self, entry_id: str) -> bytes:
+        """The bytes of a file in the playground."""
+        return self._rest('GET', f'/entry/download/{entry_id}').content
+
+    def _rest(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        # demisto-sdk's client has no call for files in memory
+        with closing(requests.Session()) as http:
+            http.trust_env = False
+            response = http.request(method, self._url + path, headers={'Authorization': self._api_key}, timeout=_TIME_LIMIT,
+                                    **kwargs)
+        if not response.ok:
+            raise CommandFailed(_sentence(response.text))
+        return response
 
     def _change(self, name: str, **changes: Any) -> None:
         instance = self._client.get_integration_instance(name)

@@ -1,4 +1,4 @@
-"""From the upload of the pack to ``!msgraph-mail-auth-test``, in every way to sign in."""
+"""From the upload of the pack to ``!msgraph-mail-auth-test``, in every way to sign in; then a tour of the mailbox."""
 import argparse
 import signal
 import time
@@ -6,14 +6,15 @@ import time
 from sandbox.demo.administrator import Administrator
 from sandbox.demo.progress import complain, say, step
 from sandbox.demo.servers import Sandbox
-from sandbox.demo.table import table, verdict
+from sandbox.demo.table import table, tour_table, tour_verdict, verdict
+from sandbox.demo.tour import Tour
 from sandbox.demo.upload import UploadError
 from sandbox.demo.walk import Row, Walk
 from sandbox.demo.ways import WAYS
 
 
 def main() -> int:
-    """Returns the exit status: 0 if all ways hold, 1 if one does not, 2 if the demo could not be run."""
+    """Returns the exit status: 0 if all ways and the tour hold, 1 if not, 2 if the demo could not be run."""
     argparse.ArgumentParser(prog='python -m sandbox.demo', description=__doc__).parse_args()
     try:
         return demo()
@@ -23,7 +24,7 @@ def main() -> int:
 
 
 def demo() -> int:
-    """Shows all ways to sign in. Returns the exit status.
+    """Shows all ways to sign in, and the mailbox. Returns the exit status.
 
     Raises:
         UploadError: demisto-sdk did not upload the pack.
@@ -38,6 +39,8 @@ def demo() -> int:
         with step('Connecting to XSOAR with the client of demisto-sdk'):
             administrator = Administrator(sandbox.server.url, sandbox.server.api_key)
         rows = [_walk(number, sandbox, administrator) for number in range(len(WAYS))]
+        with step('Tour of the mailbox'):
+            stops = Tour(sandbox.cloud, administrator).take()
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressing Ctrl-C twice must not leave half of it running
         with step('Stopping both'):
@@ -45,8 +48,9 @@ def demo() -> int:
     say(f'\n{table(rows)}\n')
     say(f'Requests: what the integration sent, from the start of its sign-in to the answer of auth-test.\n'
         f'Milliseconds: from typing !msgraph-mail-auth-test to its answer, with the start of its process.\n\n'
-        f'{verdict(rows)} It took {time.monotonic() - started:.0f} seconds.')
-    return int(any(row.problems for row in rows))
+        f'{tour_table(stops)}\n\n'
+        f'{verdict(rows)}\n{tour_verdict(stops)} It took {time.monotonic() - started:.0f} seconds.')
+    return int(any(row.problems for row in rows) or any(stop.problem for stop in stops))
 
 
 def _walk(number: int, sandbox: Sandbox, administrator: Administrator) -> Row:

@@ -1,13 +1,16 @@
-"""The table at the end of the demo."""
+"""The tables at the end of the demo."""
 from __future__ import annotations
 
 import textwrap
 
+from sandbox.demo.tour import Stop
 from sandbox.demo.walk import Row
 
 WIDTH = 100
 _HEADINGS = ('Way', 'Test button', 'auth-test', 'Requests', 'Milliseconds')
 _RULES = (36, 18, 10, 8, 12)
+_TOUR_HEADINGS = ('Step', 'Command', 'Seen', 'Milliseconds')
+_TOUR_RULES = (27, 30, 25, 12)
 
 
 def table(rows: list[Row]) -> str:
@@ -34,8 +37,30 @@ def verdict(rows: list[Row]) -> str:
     return f'All {len(walked)} ways to sign in hold.{left_out}'
 
 
+def tour_table(stops: list[Stop]) -> str:
+    """The steps of the tour as text, with the sentence of the one that does not hold beneath."""
+    lines = [_tour_line(*_TOUR_HEADINGS), _tour_line(*('-' * width for width in _TOUR_RULES))]
+    lines += [_tour_line(stop.what, stop.command, stop.seen, f'{stop.milliseconds:.0f}' if stop.milliseconds else '')
+              for stop in stops]
+    for stop in stops:
+        if stop.problem:
+            lines += ['', *_wrapped(f'{stop.what}: {stop.problem}')]
+    return '\n'.join(lines)
+
+
+def tour_verdict(stops: list[Stop]) -> str:
+    """One sentence: whether the tour came to its end."""
+    if stops[-1].problem:
+        return f'The tour of the mailbox ended at step {len(stops)}, which does not hold.'
+    return f'All {len(stops)} steps of the tour hold.'
+
+
 def _line(way: str, test_button: str, auth_test: str, requests: str, milliseconds: str) -> str:
     return f'{way:<38}{test_button:<20}{auth_test:<12}{requests:>10}{milliseconds:>14}'.rstrip()
+
+
+def _tour_line(what: str, command: str, seen: str, milliseconds: str) -> str:
+    return f'{what:<29}{command:<32}{seen:<27}{milliseconds:>12}'.rstrip()
 
 
 def _wrapped(text: str) -> list[str]:

@@ -155,8 +155,8 @@ def azure_tag_formatter(arg: str) -> str:
 
 _WORTH_WAITING = {429, 503, 504}
 _SAFE_TO_REPEAT = {'GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'}
-_LONGEST_PATIENCE = 30.0  # seconds that one request waits for a throttling service in total
-_MOST_TRIES = 10
+LONGEST_PATIENCE = 30.0  # seconds that one request waits for a throttling service in total
+MOST_TRIES = 10
 _USUAL_OK_CODES = (200, 201, 202, 204, 206, 404)
 _OPENID_SCOPES = {'openid', 'profile', 'email', 'offline_access'}  # they belong to no resource
 
@@ -454,7 +454,7 @@ class MicrosoftClient(BaseClient):
                 response = error.response
             wait = self._wait_for(response, request['method'].upper(), tries)
             tries += 1
-            if wait is None or waited + wait > _LONGEST_PATIENCE or tries == _MOST_TRIES:
+            if wait is None or waited + wait > LONGEST_PATIENCE or tries == MOST_TRIES:
                 break
             self.clock.sleep(wait)
             waited += wait

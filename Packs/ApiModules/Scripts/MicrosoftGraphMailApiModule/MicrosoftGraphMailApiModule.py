@@ -1,5 +1,8 @@
-"""Mail in Microsoft Graph: one mailbox, or a shared one, through a client. No commands."""
+"""Mail in Microsoft Graph: reading and ordering one mailbox, or a shared one, through a client. No commands."""
+import io
 import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
@@ -50,6 +53,8 @@ _ADVICE_BY_GRAPH_CODE = {
     'Request_ResourceNotFound': _CHECK_MAILBOX,
     'ResourceNotFound': _CHECK_MAILBOX,
     'MailboxNotEnabledForRESTAPI': 'The account has no mailbox in Exchange Online: check the address of the mailbox.',
+    'ErrorFolderExists': 'Choose another name, or another folder to put it in.',
+    'ErrorDeleteDistinguishedFolder': 'Name a folder that was made by somebody, not one that every mailbox has.',
 }
 _ADVICE_BY_STATUS = {
     401: 'Check the cloud setting, and that the account was not disabled.',
@@ -83,8 +88,10 @@ def path_segment(value: str, name: str) -> str:
     Args:
         name: what it is, for the error.
     Raises:
-        DemistoException: `value` means another folder of the path, quoted or not.
+        DemistoException: `value` is empty, or means another folder of the path, quoted or not.
     """
+    if not value:
+        raise DemistoException(f'The {name} is missing. Enter the {name} as Microsoft Graph gave it.')
     if value in ('.', '..'):
         raise DemistoException(f"'{value}' is no {name}. Enter the {name} as Microsoft Graph gave it.")
     return quote(value, safe='@')
@@ -102,8 +109,9 @@ def odata_query(text: str, search: str = '') -> dict[str, str]:
     # Where blanks were left as they are, so were plus signs, as in the time zone of a date.
     decode = unquote if ' ' in text.strip() else unquote_plus
     query: dict[str, str] = {}
-    # An ampersand in a value, such as subject eq 'R&D', parts nothing.
-    for option in filter(None, re.split(r'&+(?=(?:\$|%24)?\w+=)', text.strip().lstrip('?').strip('&'))):
+    # An ampersand in a value, such as subject eq 'R&D' or 'Q&A=1', parts nothing: an even number of quotes follows one that does.
+    parting = r"&+(?=(?:\$|%24)?\w+=)(?=(?:[^']*'[^']*')*[^']*$)"
+    for option in filter(None, re.split(parting, text.strip().lstrip('?').strip('&'))):
         name, _, value = map(decode, option.partition('='))
         if not name.startswith('$'):
             raise DemistoException(f"'{name}' in odata is no OData option. Write options as $filter=..., joined by &.")
@@ -127,6 +135,55 @@ def _search_option(search: str, query: dict[str, str]) -> dict[str, str]:
 
 
 # endregion
+# region batches
+
+LARGEST_BATCH = 20  # requests, which Graph sends on to a mailbox 4 at a time
+
+
+@dataclass(frozen=True)
+class BatchItem:
+    """One request of a batch.
+
+    Args:
+        name: what it is about, for whoever reads the result: as a rule the ID of a message.
+        path: quoted, below ``/v1.0``.
+        body: goes as JSON.
+        may_repeat: doing it twice comes to the same as doing it once, so it is sent again when it may have been carried out.
+    """
+    name: str
+    method: str
+    path: str
+    body: dict[str, Any] | None = None
+    may_repeat: bool = True
+
+    def as_json(self, number: int) -> dict[str, Any]:
+        """How Graph takes it. `number` is its ID among the requests of the batch."""
+        headers = {'Prefer': _IMMUTABLE_IDS}
+        request: dict[str, Any] = {'id': str(number), 'method': self.method, 'url': self.path, 'headers': headers}
+        if self.body is not None:
+            headers['Content-Type'] = 'application/json'
+            request['body'] = self.body
+        return request
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What became of one request of a batch: the JSON object of its answer (empty where it has none), or an error."""
+    item: BatchItem
+    answer: dict[str, Any] = field(default_factory=dict)
+    error: GraphError | None = None
+
+
+def _response_in_batch(answer: dict[str, Any]) -> requests.Response:
+    """An answer inside of a batch, as if it had come by itself."""
+    response = requests.Response()
+    response.status_code = int(answer.get('status') or 0)
+    response.headers.update(answer.get('headers') or {})
+    response.raw = io.BytesIO(json.dumps(answer.get('body')).encode())
+    return response
+
+
+# endregion
 # region client
 
 # Ids that survive the move of a message to another folder.
@@ -134,6 +191,12 @@ def _search_option(search: str, query: dict[str, str]) -> dict[str, str]:
 _IMMUTABLE_IDS = 'IdType="ImmutableId"'
 _GRAPH_OK_CODES = (200, 201, 202, 204, 206)
 LARGEST_PAGE = 1000  # messages
+_FOLDER_ID = 'ID of a folder'
+_DOWNLOAD_CHUNK = 256 * 1024  # bytes
+# What tells attachments apart, without their bytes. The content ID is one of files only.
+_ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
+_MAIL_TIPS = ('automaticReplies, mailboxFullStatus, customMailTip, externalMemberCount, totalMemberCount, maxMessageSize, '
+              'deliveryRestriction, moderationStatus, recipientScope')
 
 
 class GraphMailClient(MicrosoftClient):
@@ -156,7 +219,7 @@ class GraphMailClient(MicrosoftClient):
         return f'/users/{path_segment(mailbox, "address of a mailbox")}' if mailbox else '/me'
 
     def graph_request(self, method: str, path: str = '', **kwargs: Any) -> dict[str, Any]:
-        """Sends a request to Graph, and gives the JSON object of its answer.
+        """Sends a request to Graph, and gives the JSON object of its answer; an empty one where Graph has nothing to say.
 
         Args:
             path: quoted, below ``/v1.0``.
@@ -165,17 +228,42 @@ class GraphMailClient(MicrosoftClient):
             GraphError: Graph answered with an error, not with JSON, or not at all.
             MicrosoftSignInError: signing in did not work.
         """
-        headers = {'Prefer': _IMMUTABLE_IDS, **kwargs.pop('headers', {})}
-        try:
-            response = self.http_request(method, path, headers=headers, resp_type='response', ok_codes=_GRAPH_OK_CODES,
-                                         error_handler=self._raise_graph_error, **kwargs)
-        except (DemistoException, requests.exceptions.RequestException) as error:
-            self._explain_outage(error)
-            raise
+        response = self._answer(method, path, **kwargs)
+        if response.status_code in (202, 204):
+            return {}
         answer = json_or_none(response)
         if not isinstance(answer, dict):
             raise GraphError('Microsoft Graph answered with something that is not a JSON object.', _NOT_GRAPH, response=response)
         return answer
+
+    def _answer(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        headers = {'Prefer': _IMMUTABLE_IDS, **kwargs.pop('headers', {})}
+        try:
+            response: requests.Response = self.http_request(
+                method, path, headers=headers, resp_type='response', ok_codes=_GRAPH_OK_CODES,
+                error_handler=self._raise_graph_error, **kwargs)
+        except (DemistoException, requests.exceptions.RequestException) as error:
+            self._explain_outage(error)
+            raise
+        return response
+
+    def download(self, path: str, write: Callable[[bytes], Any]) -> None:
+        """Streams the bytes of an answer, untouched, a piece at a time.
+
+        Args:
+            path: quoted, below ``/v1.0``.
+            write: takes each piece: the `write` of a file, the `update` of a hash.
+        Raises:
+            GraphError: as `graph_request`, also where the connection breaks on the way.
+        """
+        response = self._answer('GET', path, headers={'Accept': '*/*'}, stream=True)
+        with response:
+            try:
+                for chunk in response.iter_content(_DOWNLOAD_CHUNK):
+                    write(chunk)
+            except requests.exceptions.RequestException as error:
+                self._explain_outage(error)
+                raise
 
     def _raise_graph_error(self, response: requests.Response) -> None:
         raise graph_error(response, self.clock.now())
@@ -200,8 +288,80 @@ class GraphMailClient(MicrosoftClient):
             raise DemistoException(f'The link to the next page leads to another host, so it was not followed. {_NOT_GRAPH}')
         return self.graph_request('GET', full_url=link)
 
+    def list_all(self, path: str, limit: int, query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The first `limit` objects of a list, over as many pages as it takes.
+
+        Args:
+            path: quoted, below ``/v1.0``.
+            query: OData system query options.
+        """
+        answer = self.graph_request('GET', path, params=query or {})
+        found = list(answer.get('value') or [])
+        while len(found) < limit and answer.get('@odata.nextLink'):
+            answer = self.next_page(answer['@odata.nextLink'])
+            found += answer.get('value') or []
+        return found[:limit]
+
+    def batch(self, items: Sequence[BatchItem]) -> list[BatchResult]:
+        """Sends many requests in few. Each has a result of its own: one that is refused stops none of the others.
+
+        Throttled ones, and no others, are sent again after the time that Graph asks for, within 30 seconds in total.
+
+        Returns:
+            The results, in the order of `items`.
+        """
+        results: list[BatchResult] = []
+        patience = LONGEST_PATIENCE
+        for start in range(0, len(items), LARGEST_BATCH):
+            chunk = items[start:start + LARGEST_BATCH]
+            try:
+                answered, patience = self._batch_with_patience(chunk, patience)
+            except GraphError as error:  # the batch as a whole: what follows would fare no better
+                return results + [BatchResult(item, error=error) for item in items[start:]]
+            results += answered
+        return results
+
+    def _batch_with_patience(self, items: Sequence[BatchItem], patience: float) -> tuple[list[BatchResult], float]:
+        """The results of up to 20 requests, and how many seconds of patience are left."""
+        answers: dict[int, requests.Response] = {}
+        waiting: list[int] = list(range(len(items)))
+        for tries in range(MOST_TRIES):
+            answers.update(self._send_batch(items, waiting))
+            waits = {number: wait for number in waiting if (wait := self._wait_in_batch(items[number], answers[number], tries))
+                     is not None}
+            if not waits or max(waits.values()) > patience:
+                break
+            self.clock.sleep(max(waits.values()))
+            patience -= max(waits.values())
+            waiting = list(waits)
+        return [self._batch_result(item, answers[number]) for number, item in enumerate(items)], patience
+
+    def _wait_in_batch(self, item: BatchItem, response: requests.Response, tries: int) -> float | None:
+        return self._wait_for(response, 'PUT' if item.may_repeat else 'POST', tries)
+
+    def _send_batch(self, items: Sequence[BatchItem], numbers: Iterable[int]) -> dict[int, requests.Response]:
+        """The answers to some of `items`, by their numbers."""
+        wanted = {str(number): number for number in numbers}
+        answer = self.graph_request('POST', '/$batch', json_data={
+            'requests': [items[number].as_json(number) for number in wanted.values()]})
+        answers = {one.get('id'): one for one in answer.get('responses') or []}
+        return {number: _response_in_batch(answers.get(name) or {}) for name, number in wanted.items()}
+
+    def _batch_result(self, item: BatchItem, response: requests.Response) -> BatchResult:
+        if response.status_code in _GRAPH_OK_CODES:
+            answer = json_or_none(response)
+            return BatchResult(item, answer if isinstance(answer, dict) else {})
+        return BatchResult(item, error=graph_error(response, self.clock.now()))
+
+    # region messages
+
+    def message_path(self, message_id: str, user_id: str = '', folder_id: str = '') -> str:
+        """The path of a message, through its folder where one is named."""
+        folder = f'/mailFolders/{path_segment(folder_id, _FOLDER_ID)}' if folder_id else ''
+        return f'{self.mailbox_path(user_id)}{folder}/messages/{path_segment(message_id, "ID of a message")}'
+
     def list_messages(self, user_id: str = '', folder_id: str = '', query: dict[str, str] | None = None, page_size: int = 20,
-                      pages: int = 1) -> tuple[list[dict[str, Any]], str]:
+                      pages: int = 1, next_page: str = '', limit: int | None = None) -> tuple[list[dict[str, Any]], str]:
         """Lists messages.
 
         Args:
@@ -209,19 +369,161 @@ class GraphMailClient(MicrosoftClient):
             query: OData system query options, e.g. ``{'$filter': 'isRead eq false'}``.
             page_size: messages of one page, 1 to 1,000.
             pages: how many pages at most.
+            next_page: the link that an earlier list ended with, to go on there; it holds all of the above but `pages`.
+            limit: how many messages at most. The first page is never cut, so that going on by its link comes forward.
         Returns:
-            The messages as Graph sends them, and the link to the next page, empty if there is none.
+            The messages as Graph sends them, and the link to the next page, empty if there is none. Where `limit` cut a page,
+            the link leads to that page once more, so that none is passed over.
         """
-        folder = f'/mailFolders/{path_segment(folder_id, "ID of a folder")}' if folder_id else ''
+        folder = f'/mailFolders/{path_segment(folder_id, _FOLDER_ID)}' if folder_id else ''
         path = f'{self.mailbox_path(user_id)}{folder}/messages'
-        answer = self.graph_request('GET', path, params={**(query or {}), '$top': page_size})
+        answer = (self.next_page(next_page) if next_page
+                  else self.graph_request('GET', path, params={**(query or {}), '$top': page_size}))
         messages = list(answer.get('value') or [])
+        link = answer.get('@odata.nextLink') or ''
         for _ in range(pages - 1):
-            if not answer.get('@odata.nextLink'):
+            if not link or (limit and len(messages) >= limit):
                 break
-            answer = self.next_page(answer['@odata.nextLink'])
+            answer = self.next_page(link)
             messages += answer.get('value') or []
-        return messages, answer.get('@odata.nextLink') or ''
+            if limit and len(messages) > limit:
+                return messages[:limit], link
+            link = answer.get('@odata.nextLink') or ''
+        return messages, link
+
+    def get_message(self, message_id: str, user_id: str = '', folder_id: str = '', query: dict[str, str] | None = None,
+                    body_type: str = '') -> dict[str, Any]:
+        """One message.
+
+        Args:
+            query: ``$select`` and ``$expand``.
+            body_type: ``text`` or ``html``; empty leaves it to Graph, which gives HTML.
+        """
+        prefer = f', outlook.body-content-type="{body_type}"' if body_type else ''
+        return self.graph_request('GET', self.message_path(message_id, user_id, folder_id), params=query or {},
+                                  headers={'Prefer': _IMMUTABLE_IDS + prefer})
+
+    def update_request(self, message_id: str, changes: dict[str, Any], user_id: str = '', folder_id: str = '') -> BatchItem:
+        """Changes properties, such as ``isRead``, ``categories`` and ``flag``. Answered with the message."""
+        return BatchItem(message_id, 'PATCH', self.message_path(message_id, user_id, folder_id), changes)
+
+    def move_request(self, message_id: str, folder_id: str, user_id: str = '') -> BatchItem:
+        """Puts a message into another folder, by ID or well-known name. Answered with the message, whose ID stays."""
+        return BatchItem(message_id, 'POST', f'{self.message_path(message_id, user_id)}/move', {'destinationId': folder_id})
+
+    def copy_request(self, message_id: str, folder_id: str, user_id: str = '') -> BatchItem:
+        """Copies a message into a folder, by ID or well-known name. Answered with the copy."""
+        return BatchItem(message_id, 'POST', f'{self.message_path(message_id, user_id)}/copy', {'destinationId': folder_id},
+                         may_repeat=False)
+
+    def delete_request(self, message_id: str, user_id: str = '', folder_id: str = '', permanent: bool = False) -> BatchItem:
+        """Moves a message to Deleted Items; `permanent` takes it away from where its owner could bring it back."""
+        path = self.message_path(message_id, user_id, folder_id)
+        # A message that is in Deleted Items already leaves it when it is deleted once more.
+        return (BatchItem(message_id, 'POST', f'{path}/permanentDelete', may_repeat=False) if permanent
+                else BatchItem(message_id, 'DELETE', path, may_repeat=False))
+
+    def download_mime(self, message_id: str, write: Callable[[bytes], Any], user_id: str = '') -> None:
+        """Streams a message as MIME: bytes, for whose parts no one encoding need hold. As `download`."""
+        self.download(f'{self.message_path(message_id, user_id)}/$value', write)
+
+    # endregion
+    # region attachments
+
+    def list_attachments(self, message_id: str, user_id: str = '', folder_id: str = '') -> list[dict[str, Any]]:
+        """What tells the attachments of a message apart, without their bytes; at most 1,000."""
+        return self.list_all(f'{self.message_path(message_id, user_id, folder_id)}/attachments', LARGEST_PAGE,
+                             {'$select': _ATTACHMENT_PROPERTIES, '$top': 100})
+
+    def get_attachment(self, message_id: str, attachment_id: str, user_id: str = '', folder_id: str = '') -> dict[str, Any]:
+        """What tells one attachment, without its bytes."""
+        return self.graph_request('GET', self._attachment_path(message_id, attachment_id, user_id, folder_id),
+                                  params={'$select': _ATTACHMENT_PROPERTIES})
+
+    def download_attachment(self, message_id: str, attachment_id: str, write: Callable[[bytes], Any], user_id: str = '',
+                            folder_id: str = '') -> None:
+        """Streams a file as it is, and an item as MIME, iCalendar or vCard. Graph refuses links. As `download`."""
+        self.download(f'{self._attachment_path(message_id, attachment_id, user_id, folder_id)}/$value', write)
+
+    def _attachment_path(self, message_id: str, attachment_id: str, user_id: str, folder_id: str) -> str:
+        message = self.message_path(message_id, user_id, folder_id)
+        return f'{message}/attachments/{path_segment(attachment_id, "ID of an attachment")}'
+
+    # endregion
+    # region folders
+
+    def folder_path(self, folder_id: str, user_id: str = '') -> str:
+        """The path of a folder, by its ID or well-known name."""
+        return f'{self.mailbox_path(user_id)}/mailFolders/{path_segment(folder_id, _FOLDER_ID)}'
+
+    def list_folders(self, user_id: str = '', limit: int = 20) -> list[dict[str, Any]]:
+        """The first `limit` folders at the top of a mailbox."""
+        return self.list_all(f'{self.mailbox_path(user_id)}/mailFolders', limit, {'$top': min(limit, LARGEST_PAGE)})
+
+    def list_child_folders(self, folder_id: str, user_id: str = '', limit: int = 20) -> list[dict[str, Any]]:
+        """The first `limit` folders inside of a folder."""
+        return self.list_all(f'{self.folder_path(folder_id, user_id)}/childFolders', limit, {'$top': min(limit, LARGEST_PAGE)})
+
+    def create_folder(self, name: str, parent_id: str = '', user_id: str = '') -> dict[str, Any]:
+        """Makes a folder, at the top of the mailbox where no parent is named. Gives it."""
+        parent = f'{self.folder_path(parent_id, user_id)}/childFolders' if parent_id else ''
+        return self.graph_request('POST', parent or f'{self.mailbox_path(user_id)}/mailFolders', json_data={'displayName': name})
+
+    def update_folder(self, folder_id: str, name: str, user_id: str = '') -> dict[str, Any]:
+        """Renames a folder. Gives it."""
+        return self.graph_request('PATCH', self.folder_path(folder_id, user_id), json_data={'displayName': name})
+
+    def delete_folder(self, folder_id: str, user_id: str = '', permanent: bool = False) -> None:
+        """Moves a folder, with all in it, to Deleted Items; `permanent` ends it."""
+        path = self.folder_path(folder_id, user_id)
+        if permanent:
+            self.graph_request('POST', f'{path}/permanentDelete')
+        else:
+            self.graph_request('DELETE', path)
+
+    # endregion
+    # region rules and settings
+
+    def _rules_path(self, user_id: str) -> str:
+        return f'{self.mailbox_path(user_id)}/mailFolders/inbox/messageRules'
+
+    def _rule_path(self, rule_id: str, user_id: str) -> str:
+        return f'{self._rules_path(user_id)}/{path_segment(rule_id, "ID of a rule")}'
+
+    def list_rules(self, user_id: str = '', limit: int = 50) -> list[dict[str, Any]]:
+        """The first `limit` rules of the inbox."""
+        return self.list_all(self._rules_path(user_id), limit)
+
+    def get_rule(self, rule_id: str, user_id: str = '') -> dict[str, Any]:
+        return self.graph_request('GET', self._rule_path(rule_id, user_id))
+
+    def create_rule(self, rule: dict[str, Any], user_id: str = '') -> dict[str, Any]:
+        """Makes a rule of the inbox: a ``messageRule`` of Graph. Gives it."""
+        return self.graph_request('POST', self._rules_path(user_id), json_data=rule)
+
+    def update_rule(self, rule_id: str, changes: dict[str, Any], user_id: str = '') -> dict[str, Any]:
+        """Changes some properties of a rule. Gives it."""
+        return self.graph_request('PATCH', self._rule_path(rule_id, user_id), json_data=changes)
+
+    def delete_rule(self, rule_id: str, user_id: str = '') -> None:
+        self.graph_request('DELETE', self._rule_path(rule_id, user_id))
+
+    def get_settings(self, name: str = '', user_id: str = '') -> dict[str, Any]:
+        """The settings of a mailbox, as Graph calls them, or the one of that `name`."""
+        path = f'{self.mailbox_path(user_id)}/mailboxSettings'
+        if not name:
+            return self.graph_request('GET', path)
+        answer = self.graph_request('GET', f'{path}/{path_segment(name, "name of a setting")}')
+        value = {key: found for key, found in answer.items() if not key.startswith('@odata.')}
+        return {name: value['value'] if set(value) == {'value'} else value}
+
+    def get_mailtips(self, addresses: Sequence[str], user_id: str = '') -> list[dict[str, Any]]:
+        """What there is to know of recipients before writing to them: one ``mailTips`` of Graph for each."""
+        answer = self.graph_request('POST', f'{self.mailbox_path(user_id)}/getMailTips', json_data={
+            'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS})
+        return list(answer.get('value') or [])
+
+    # endregion
 
     def try_mailbox(self) -> None:
         """Reads as little of the mailbox as shows that it can be read. Raises as `graph_request` does."""

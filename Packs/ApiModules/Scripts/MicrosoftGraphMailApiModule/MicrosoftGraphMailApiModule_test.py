@@ -352,6 +352,7 @@ def test_an_error_of_the_sign_in_stays_one(mail: GraphMailClient, cloud: Microso
     (' &$select=subject& ', '', {'$select': 'subject'}),
     ('$select=id&&$count=true', '', {'$select': 'id', '$count': 'true'}),
     ("$filter=subject eq 'R&D'&$select=id", '', {'$filter': "subject eq 'R&D'", '$select': 'id'}),
+    ("$filter=subject eq 'Q&A=1 it''s'&$select=id", '', {'$filter': "subject eq 'Q&A=1 it''s'", '$select': 'id'}),
     ("$filter=subject eq 'a=b'", '', {'$filter': "subject eq 'a=b'"}),
     ('$filter=receivedDateTime ge 2026-01-01T00:00:00+02:00', '', {'$filter': 'receivedDateTime ge 2026-01-01T00:00:00+02:00'}),
     ('$filter=isRead+eq+false', '', {'$filter': 'isRead eq false'}),
@@ -392,6 +393,278 @@ def test_options_arrive_as_they_were_meant() -> None:
     _, _, query = graph.paths[0].partition('?')
     assert dict(part.split('=') for part in query.split('&')) == {
         '%24filter': 'subject+eq+%27R%26D%2B%231%27', '%24top': '7'}
+
+
+# endregion
+# region batches
+
+
+UNKNOWN_ID = 'AAMkAGVmMDEz'
+
+
+def reading(path: str, name: str = '') -> BatchItem:
+    return BatchItem(name or path, 'GET', path)
+
+
+def messages_of(cloud: MicrosoftCloud, count: int = 1) -> list[Message]:
+    return cloud.mailbox(ADA).messages()[:count]
+
+
+def paths_to_graph(cloud: MicrosoftCloud) -> list[str]:
+    return [one.path.removeprefix('/v1.0') for one in cloud.requests if one.service == 'graph']
+
+
+def batches_sent(cloud: MicrosoftCloud) -> int:
+    return paths_to_graph(cloud).count('/$batch')
+
+
+@pytest.mark.parametrize('count, requests_made', [(0, 0), (1, 1), (20, 1), (21, 2), (25, 2)])
+def test_a_batch_takes_twenty_requests_at_a_time(mail: GraphMailClient, cloud: MicrosoftCloud, count: int,
+                                                 requests_made: int) -> None:
+    messages = messages_of(cloud, count)
+    results = mail.batch([mail.update_request(message.immutable_id, {'isRead': True}) for message in messages])
+    assert [result.item.name for result in results] == [result.answer['id'] for result in results]
+    assert [result.error for result in results] == [None] * count
+    assert all(message.is_read for message in messages)
+    assert batches_sent(cloud) == requests_made
+
+
+def test_every_request_of_a_batch_asks_for_ids_that_survive_a_move(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    [message] = messages_of(cloud)
+    [result] = mail.batch([mail.move_request(message.message_id, 'archive')])
+    assert result.answer['id'] == message.immutable_id
+    assert cloud.mailbox(ADA).is_in(message, 'archive')
+
+
+def test_a_request_that_is_refused_stops_none_of_the_others(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    first, last = messages_of(cloud, 2)
+    results = mail.batch([mail.update_request(one, {'isRead': True})
+                          for one in (first.immutable_id, 'nonsense', UNKNOWN_ID, last.immutable_id)])
+    assert [result.error.code if result.error else '' for result in results] == [
+        '', 'ErrorInvalidIdMalformed', 'ErrorItemNotFound', '']
+    assert str(results[2].error).startswith(f'{REFUSED}ErrorItemNotFound: ')
+    assert first.is_read
+    assert last.is_read
+
+
+def test_only_the_throttled_requests_of_a_batch_are_sent_again(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    messages = messages_of(cloud, 4)
+    for message, status in zip(messages, (429, 503, 504), strict=False):
+        cloud.faults.add(service='graph', path=message.immutable_id, status=status, headers={'Retry-After': '0.1'})
+    cloud.faults.add(service='graph', path=messages[0].immutable_id, status=429, headers={'Retry-After': '0.2'})
+    started = time.monotonic()
+    results = mail.batch([mail.update_request(message.immutable_id, {'isRead': True}) for message in messages])
+    assert [result.error for result in results] == [None] * 4
+    assert 0.3 <= time.monotonic() - started < 5
+    assert batches_sent(cloud) == 3
+    assert all(message.is_read for message in messages)
+
+
+@pytest.mark.parametrize('request_of', [
+    lambda mail, message: mail.copy_request(message, 'archive'),
+    lambda mail, message: mail.delete_request(message),
+    lambda mail, message: mail.delete_request(message, permanent=True),
+])
+def test_what_must_not_happen_twice_is_sent_again_only_where_it_was_not_carried_out(
+        mail: GraphMailClient, cloud: MicrosoftCloud, request_of: Any) -> None:
+    first, second = messages_of(cloud, 2)
+    cloud.faults.add(service='graph', path=first.immutable_id, status=429, headers={'Retry-After': '0.1'})
+    cloud.faults.add(service='graph', path=second.immutable_id, status=503, headers={'Retry-After': '0.1'})
+    results = mail.batch([request_of(mail, message.immutable_id) for message in (first, second)])
+    assert [result.error.status if result.error else 0 for result in results] == [0, 503]
+
+
+def test_a_batch_is_patient_for_thirty_seconds_in_total(mail: GraphMailClient, cloud: MicrosoftCloud,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(mail.clock, 'sleep', slept.append)
+    cloud.faults.add(service='graph', path='/users/', times=None, status=429, headers={'Retry-After': '12'})
+    results = mail.batch([mail.update_request(message.immutable_id, {'isRead': True}) for message in messages_of(cloud, 21)])
+    assert slept == [12, 12]
+    assert {str(result.error) for result in results} == {
+        'Microsoft Graph answered with HTTP status 429. Try again in 12 seconds.'}
+    assert batches_sent(cloud) == 4, 'three for the first twenty, one for the last'
+
+
+def test_where_a_batch_as_a_whole_fails_all_that_is_left_of_it_says_so(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    cloud.faults.add(service='graph', path='batch', delay=0)
+    cloud.faults.add(service='graph', path='batch', status=500, times=None)
+    messages = messages_of(cloud, 25)
+    results = mail.batch([mail.update_request(message.immutable_id, {'isRead': True}) for message in messages])
+    assert [result.error is None for result in results] == [True] * 20 + [False] * 5
+    assert [message.is_read for message in messages] == [True] * 20 + [False] * 5
+    assert str(results[-1].error) == f'Microsoft Graph answered with HTTP status 500. {LATER}'
+    assert batches_sent(cloud) == 2
+
+
+def test_a_request_without_an_answer_in_a_batch_is_an_error() -> None:
+    class Silent(GraphMailClient):
+        def graph_request(self, method: str, path: str = '', **kwargs: Any) -> dict[str, Any]:
+            return {'responses': [{'id': '1', 'status': 200, 'body': {}}]}
+    first, second = Silent(ADA).batch([reading('/users/a'), reading('/users/b')])
+    assert str(first.error) == f'Microsoft Graph answered with HTTP status 0. {CHECK_PROXY}'
+    assert second.error is None
+
+
+# endregion
+# region downloads
+
+NOT_UTF8 = bytes(range(256)) * 5000
+MIME = (b'From: a@contoso.example\r\nSubject: =?iso-8859-1?Q?Gr=FC=DFe?=\r\nContent-Type: text/plain; charset=iso-8859-1\r\n'
+        b'Content-Transfer-Encoding: 8bit\r\n\r\nGr\xfc\xdfe \x00\x80\xff\r\n')
+
+
+def delivered(cloud: MicrosoftCloud, **properties: Any) -> Message:
+    mailbox = cloud.mailbox(ADA)
+    return mailbox.deliver(Message(subject='Files', sender=EmailAddress('Ada', ADA), received=cloud.clock.now(), **properties))
+
+
+def test_mime_is_not_decoded_as_text(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    message, found = delivered(cloud, source=MIME), bytearray()
+    mail.download_mime(message.immutable_id, found.extend)
+    assert found == MIME
+
+
+def test_an_attachment_arrives_in_pieces_with_no_byte_changed(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    message, pieces = delivered(cloud), []
+    attachment = cloud.mailbox(ADA).attach_file(message, 'a.bin', NOT_UTF8)
+    mail.download_attachment(message.immutable_id, message.attachment_id(attachment, True), pieces.append)
+    assert b''.join(pieces) == NOT_UTF8
+    assert len(pieces) > 3
+
+
+@pytest.mark.parametrize('status', [429, 503, 504])
+def test_a_download_waits_as_long_as_graph_asks(mail: GraphMailClient, cloud: MicrosoftCloud, status: int) -> None:
+    message, found = delivered(cloud, source=MIME), bytearray()
+    cloud.faults.add(service='graph', status=status, headers={'Retry-After': '0.2'}, body={'error': {'code': 'busy'}}, times=2)
+    mail.download_mime(message.immutable_id, found.extend)
+    assert found == MIME
+    assert [one.status for one in cloud.requests if one.service == 'graph'] == [status, status, 200]
+
+
+def test_a_download_gets_a_new_token_where_graph_refuses_the_old_one(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    message, found = delivered(cloud, source=MIME), bytearray()
+    cloud.faults.add(service='graph', status=401)
+    mail.download_mime(message.immutable_id, found.extend)
+    assert found == MIME
+
+
+def test_a_download_that_is_refused_writes_nothing_and_says_why(mail: GraphMailClient) -> None:
+    found = bytearray()
+    with pytest.raises(GraphError, match=f'^{REFUSED}ErrorItemNotFound: .*{CHECK_ID}'):
+        mail.download_mime(UNKNOWN_ID, found.extend)
+    assert found == b''
+
+
+def test_a_download_that_breaks_on_the_way_is_told_as_an_outage(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    message = delivered(cloud)
+    attachment = cloud.mailbox(ADA).attach_file(message, 'a.bin', NOT_UTF8)
+    cloud.faults.add(service='graph', reset_mid_body=True)
+    with pytest.raises(GraphError, match=r'did not answer\. Try again'):
+        mail.download_attachment(message.immutable_id, message.attachment_id(attachment, True), lambda chunk: None)
+
+
+def test_a_download_gives_its_connection_back(mail: GraphMailClient, cloud: MicrosoftCloud,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    message, closed = delivered(cloud, source=MIME), []
+    close = requests.Response.close
+    monkeypatch.setattr(requests.Response, 'close', lambda response: (closed.append(response.url), close(response)))
+
+    def full(chunk: bytes) -> None:
+        raise OSError('No space left on device')
+    with pytest.raises(OSError, match='No space'):
+        mail.download_mime(message.immutable_id, full)
+    assert [url.rpartition('/')[2] for url in closed] == ['$value']
+
+
+# endregion
+# region what is asked for
+
+
+@pytest.mark.parametrize('call', [
+    lambda mail, value: mail.get_message(value, value, value),
+    lambda mail, value: mail.list_attachments(value, value, value),
+    lambda mail, value: mail.get_attachment(value, value, value, value),
+    lambda mail, value: mail.list_child_folders(value, value),
+    lambda mail, value: mail.update_folder(value, 'x', value),
+    lambda mail, value: mail.delete_folder(value, value),
+    lambda mail, value: mail.delete_folder(value, value, permanent=True),
+    lambda mail, value: mail.get_rule(value, value),
+    lambda mail, value: mail.update_rule(value, {'sequence': 1}, value),
+    lambda mail, value: mail.delete_rule(value, value),
+    lambda mail, value: mail.get_settings(value, value),
+])
+@pytest.mark.parametrize('value', ['a/b?c#d', '../..', 'a%2Fb', 'ä b'])
+def test_ids_are_not_put_raw_into_urls(monkeypatch: pytest.MonkeyPatch, call: Any, value: str) -> None:
+    paths: list[str] = []
+    monkeypatch.setattr(GraphMailClient, 'graph_request', lambda self, method, path, **kwargs: paths.append(path) or {})
+    call(client_of('https://graph.example'), value)
+    [path] = paths
+    assert path.startswith('/users/')
+    assert not set('?# ') & set(path)
+    assert [requests.utils.unquote(part) for part in path.split('/')].count(value) == path.count(path.split('/')[2])
+
+
+@pytest.mark.parametrize('call, name', [
+    (lambda mail: mail.get_message(''), 'ID of a message'),
+    (lambda mail: mail.get_attachment('a', ''), 'ID of an attachment'),
+    (lambda mail: mail.delete_folder(''), 'ID of a folder'),
+    (lambda mail: mail.delete_rule(''), 'ID of a rule'),
+])
+def test_an_id_that_is_empty_is_refused_before_the_path_means_something_else(call: Any, name: str) -> None:
+    with pytest.raises(DemistoException, match=f'^The {name} is missing. Enter the {name} as Microsoft Graph gave it.$'):
+        call(client_of('https://graph.example'))
+
+
+def test_rules_do_not_use_me(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    rule = mail.create_rule({'displayName': 'Invoices', 'actions': {'markAsRead': True}}, BOB)
+    assert [one['id'] for one in mail.list_rules(BOB)] == [mail.get_rule(rule['id'], BOB)['id']] == [rule['id']]
+    assert mail.update_rule(rule['id'], {'sequence': 7}, BOB)['sequence'] == 7
+    mail.delete_rule(rule['id'], BOB)
+    assert mail.list_rules(BOB) == []
+    assert {path.split('/')[2] for path in paths_to_graph(cloud)} == {BOB}
+
+
+def test_delete_rule_204_is_no_error(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    rule = mail.create_rule({'displayName': 'Invoices', 'actions': {'markAsRead': True}})
+    cloud.requests.clear()
+    mail.delete_rule(rule['id'])
+    assert [one.status for one in cloud.requests if one.method == 'DELETE'] == [204]
+
+
+@pytest.mark.parametrize('limit, requests_made', [(5, 1), (20, 1), (1000, 1), (2500, 2)])
+def test_folders_come_over_as_many_pages_as_the_limit_takes(mail: GraphMailClient, cloud: MicrosoftCloud, limit: int,
+                                                            requests_made: int) -> None:
+    for number in range(1200):
+        cloud.mailbox(ADA).make_folder(f'Team {number}', 'inbox')
+    assert len(mail.list_child_folders('inbox', limit=limit)) == min(limit, 1200)
+    assert len(paths_to_graph(cloud)) == requests_made
+
+
+def test_a_limit_cuts_a_page_without_losing_what_was_cut(mail: GraphMailClient) -> None:
+    first, link = mail.list_messages(page_size=10, pages=99, limit=12)
+    assert [one['subject'] for one in first] == [f'Report {number}' for number in range(1, 13)]
+    rest, end = mail.list_messages(pages=99, next_page=link)
+    assert [one['subject'] for one in rest] == [f'Report {number}' for number in range(11, 26)]
+    assert end == ''
+
+
+def test_a_list_that_goes_on_comes_forward_whatever_its_limit(mail: GraphMailClient) -> None:
+    _, link = mail.list_messages(page_size=10)
+    found, end = mail.list_messages(pages=99, next_page=link, limit=3)
+    assert [one['subject'] for one in found] == [f'Report {number}' for number in range(11, 21)]
+    assert end != link
+
+
+def test_a_next_page_that_leads_elsewhere_is_refused(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    assert 'leads to another host' in refusal_of(mail, next_page='https://graph.attacker.example/v1.0/me/messages')
+    assert paths_to_graph(cloud) == []
+
+
+def test_one_setting_is_named_like_all_of_them(mail: GraphMailClient) -> None:
+    everything = mail.get_settings()
+    for name in ('timeZone', 'language', 'archiveFolder'):
+        assert mail.get_settings(name) == {name: everything[name]}
 
 
 # endregion

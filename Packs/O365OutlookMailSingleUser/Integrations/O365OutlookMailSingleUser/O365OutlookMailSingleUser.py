@@ -5,7 +5,7 @@ from typing import Any
 
 import demistomock as demisto
 from CommonServerPython import *
-from MicrosoftGraphMailApiModule import *
+from MicrosoftGraphMailSendCommandsApiModule import *
 
 # region constants
 
@@ -16,7 +16,6 @@ OIDC_SCOPES = {'openid', 'profile', 'email', 'offline_access', '.default'}
 UNKNOWN = 'unknown'
 NOBODY_SIGNS_IN = 'Nobody has to sign in for this instance.'
 DEVICE_CODE_LIFE = 900  # seconds
-MOST_PAGES = 1000
 
 METHOD_AUTHORIZATION_CODE = 'Authorization Code'
 METHOD_CLIENT_CREDENTIALS = 'Client Credentials'
@@ -340,104 +339,26 @@ def test_module(client: GraphMailClient) -> str:
 
 
 # endregion
-# region commands of mail
-
-# Names in the context, and the properties of a message in Graph that they hold.
-EMAIL_PROPERTIES = {
-    'ID': 'id',
-    'Created': 'createdDateTime',
-    'LastModifiedTime': 'lastModifiedDateTime',
-    'ReceivedTime': 'receivedDateTime',
-    'SendTime': 'sentDateTime',
-    'Categories': 'categories',
-    'HasAttachments': 'hasAttachments',
-    'Subject': 'subject',
-    'IsDraft': 'isDraft',
-    'Body': 'body',
-    'Sender': 'sender',
-    'From': 'from',
-    'Recipients': 'toRecipients',
-    'CCRecipients': 'ccRecipients',
-    'BCCRecipients': 'bccRecipients',
-    'ReplyTo': 'replyTo',
-    'ConversationID': 'conversationId',
-    'InternetMessageID': 'internetMessageId',
-}
-
-
-def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
-    """Lists the messages of a mailbox or of one of its folders."""
-    user_id = clean_value(args.get('user_id'))
-    messages, next_page = client.list_messages(
-        user_id, clean_value(args.get('folder_id')), odata_query(args.get('odata') or '', args.get('search') or ''),
-        whole_number(args, 'page_size', 20, LARGEST_PAGE), whole_number(args, 'pages_to_pull', 1, MOST_PAGES))
-    if not messages:
-        return CommandResults(raw_response=messages, readable_output=(
-            'No emails were found on this page, but there are more pages.' if next_page else 'No emails were found.'))
-    outputs = [{**email_outputs(message), 'UserID': user_id or client.mailbox} for message in messages]
-    rows = [{**one, **{name: addresses_text(one.get(name)) for name in ('From', 'Recipients')}} for one in outputs]
-    readable = tableToMarkdown(f'Emails ({len(rows)}{", more on the next page" if next_page else ""})', rows, removeNull=True,
-                               headers=['Subject', 'From', 'Recipients', 'ReceivedTime', 'HasAttachments', 'ID'],
-                               headerTransform=pascalToSpace)
-    if next_page:
-        outputs[-1]['NextPage'] = next_page
-    return CommandResults(outputs_prefix='MSGraphMail', outputs_key_field='ID', outputs=outputs, raw_response=messages,
-                          readable_output=readable)
-
-
-def whole_number(args: dict[str, Any], name: str, default: int, largest: int) -> int:
-    """Gives an argument from 1 to `largest`. Raises DemistoException, naming the argument, when it is something else."""
-    given = args.get(name)
-    text = str(default if given in (None, '') else given).strip()
-    number = int(text) if text.isdecimal() and len(text) < 10 else 0
-    if not 1 <= number <= largest:
-        raise DemistoException(f"'{text}' is not a whole number from 1 to {largest}. Change {name}.")
-    return number
-
-
-def email_outputs(message: dict[str, Any]) -> dict[str, Any]:
-    """The context of a message. What `$select` left out is left out, so that it overwrites nothing."""
-    return {name: property_outputs(message[source]) for name, source in EMAIL_PROPERTIES.items() if source in message}
-
-
-def property_outputs(value: Any) -> Any:
-    """The context of a property: a body is its content, a recipient its name and address."""
-    if isinstance(value, list):
-        return [property_outputs(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if 'content' in value:
-        return value['content']
-    address = value.get('emailAddress') or {}
-    return {'Name': address.get('name'), 'Address': address.get('address')}
-
-
-def addresses_text(recipients: Any) -> str:
-    """The addresses of one recipient, or of a list of them, in one line."""
-    several = recipients if isinstance(recipients, list) else [recipients or {}]
-    return ', '.join(filter(None, (one.get('Address') or one.get('Name') for one in several)))
-
-
-# endregion
 # region main
 
-COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], CommandResults]] = {
+COMMANDS: dict[str, Callable[[GraphMailSender, dict[str, Any]], MailCommandResult]] = {
     'msgraph-mail-auth-start': auth_start_command,
     'msgraph-mail-auth-complete': auth_complete_command,
     'msgraph-mail-auth-test': auth_test_command,
     'msgraph-mail-test': auth_test_command,
     'msgraph-mail-auth-reset': auth_reset_command,
     'msgraph-mail-generate-login-url': generate_login_url_command,
-    'msgraph-mail-list-emails': list_emails_command,
+    **MAIL_COMMANDS,
+    **SENDING_COMMANDS,
 }
 
 
-def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> CommandResults | str:
+def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailCommandResult | str:
     """Runs one command of an instance with `params`."""
     settings = Settings.from_params(params)
     for secret in settings.secrets():
         add_sensitive_log_strs(secret)
-    client = GraphMailClient(settings.mailbox, settings.cloud, credential=settings.credential(), verify=settings.verify,
+    client = GraphMailSender(settings.mailbox, settings.cloud, credential=settings.credential(), verify=settings.verify,
                              proxy=settings.proxy, command_prefix='msgraph-mail')
     if command == 'test-module':
         return test_module(client)

@@ -1,0 +1,62 @@
+"""How much memory a command takes that sends a large file, or saves one."""
+import os
+from pathlib import Path
+from typing import Any
+
+from benchmarks import fresh_process
+from benchmarks.row import Row, at_most
+from sandbox.demo.servers import Sandbox
+from sandbox.demo.ways import ADA, client_secret
+from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.mail.content import Content
+from sandbox.microsoft.mail.model import FileAttachment, Message
+
+MEGABYTE = 1024 * 1024
+LARGEST = 150 * MEGABYTE  # bytes; the largest file that Graph takes
+GOAL = 16.0  # MB
+BOB = 'bob@contoso.example'
+
+
+def rows(sandbox: Sandbox) -> list[Row]:
+    cloud, folder = sandbox.cloud, sandbox.folder
+    for address in (ADA, BOB):
+        cloud.mailbox(address).message_limit = 2 * LARGEST
+    message = message_with_file(cloud, LARGEST)
+    jobs = {
+        'sending 150 MB': sending(file_of(folder, LARGEST)),
+        'saving 150 MB': ('msgraph-mail-get-attachment', {'message_id': message.immutable_id}),
+        'saving 150 MB as EML': ('msgraph-mail-get-email-as-eml', {'message_id': message.immutable_id}),
+    }
+    measured = {what: over_idle(cloud, folder, *job) for what, job in jobs.items()}
+    return [at_most(f'Memory over idle: {what}', one['above'] / MEGABYTE, GOAL, 'MB', f'idle: {one["idle"] / MEGABYTE:.0f} MB')
+            for what, one in measured.items()]
+
+
+def over_idle(cloud: MicrosoftCloud, folder: Path, command: str, arguments: dict[str, Any]) -> Any:
+    """Runs a command in a process of its own. Gives the bytes of the process before it, and of its peak above that."""
+    job = {'params': client_secret(cloud), 'command': command, 'args': arguments, 'folder': str(folder)}
+    return fresh_process.run('memory.py', folder, job, REQUESTS_CA_BUNDLE=cloud.ca_file)
+
+
+def sending(file: Path) -> tuple[str, dict[str, Any]]:
+    """The command that sends a file, and its arguments."""
+    return 'send-mail', {'to': BOB, 'subject': 'Large', 'attachIDs': str(file)}
+
+
+def file_of(folder: Path, size: int) -> Path:
+    """A file of `size` bytes."""
+    path = folder / f'{size}.bin'
+    with path.open('wb') as file:
+        for _ in range(size // MEGABYTE):
+            file.write(os.urandom(MEGABYTE))
+    return path
+
+
+def message_with_file(cloud: MicrosoftCloud, size: int) -> Message:
+    """A message in Ada's inbox with one file of `size` bytes."""
+    mailbox, content = cloud.mailbox(ADA), Content()
+    for _ in range(size // MEGABYTE):
+        content.append(os.urandom(MEGABYTE))
+    message = mailbox.deliver(Message('Large', mailbox.owner, mailbox.now(), to=[mailbox.owner], html='<p>Large</p>'))
+    mailbox.attach(message, FileAttachment(name='large.bin', content_type='application/octet-stream', content=content))
+    return message

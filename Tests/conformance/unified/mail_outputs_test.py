@@ -1,0 +1,117 @@
+"""Every command on a mailbox puts into the context what the yml describes, and nothing else; the sandbox's cloud answers."""
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.unified.instances import ADA, Instance
+from conformance.unified.sources import INTEGRATION, loaded_yml
+from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.mail.mailbox import Mailbox
+from sandbox.microsoft.mail.model import EmailAddress, Message
+
+IN_YML: dict[str, dict[str, Any]] = {
+    one['name']: one for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['script']['commands']}
+ADDRESS = EmailAddress('Ada Lindqvist', ADA)
+RULE = {'display_name': 'Invoices', 'actions': '{"markAsRead": true}', 'conditions': '{"subjectContains": ["invoice"]}',
+        'exceptions': '{"importance": "high"}'}
+TYPES = {
+    'String': lambda value: isinstance(value, str),
+    'Boolean': lambda value: isinstance(value, bool),
+    'Number': lambda value: type(value) is int,
+    'Date': lambda value: bool(re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ', value)),
+    'Unknown': lambda value: True,
+}
+
+
+class Scene:
+    """A mailbox in which there is something of everything, and what it is called."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        now = mailbox.now()
+        message = Message(subject='Whole', sender=ADDRESS, received=now, to=[ADDRESS], cc=[ADDRESS], bcc=[ADDRESS],
+                          reply_to=[ADDRESS], html='<p>Hello</p>', categories=['Red category'])
+        self.message = mailbox.deliver(message).immutable_id
+        mailbox.attach_file(message, 'a.txt', b'a', 'text/plain', content_id='a@b')
+        mailbox.attach_reference(message, 'link', 'https://files.contoso.example/a')
+        self.folder = mailbox.make_folder('Team').folder_id
+        mailbox.make_folder('Child', self.folder)
+        mailbox.settings['archiveFolder'] = self.folder
+
+
+@pytest.fixture
+def scene(cloud: MicrosoftCloud, instance: Instance) -> Scene:
+    return Scene(cloud.mailbox(ADA))
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Paths into a context with what is there; lists of objects are one path, other lists a value."""
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from leaves(f'{path}.{name}', below)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for below in value:
+            yield from leaves(path, below)
+    else:
+        yield path, value
+
+
+def cut_at(described: set[str], path: str) -> str:
+    """What is below a path of the type Unknown stands for that path."""
+    return next((known for known in described if path == known or path.startswith(f'{known}.')), path)
+
+
+CASES: dict[str, dict[str, str]] = {
+    'msgraph-mail-get-email': {'message_id': '{message}'},
+    'msgraph-mail-list-attachments': {'message_id': '{message}', 'include_hash': 'true'},
+    'msgraph-update-email-status': {'message_ids': '{message}', 'status': 'Read'},
+    'msgraph-mail-set-categories': {'message_ids': '{message}', 'categories': 'Blue'},
+    'msgraph-mail-flag-email': {'message_ids': '{message}'},
+    'msgraph-mail-move-email': {'message_id': '{message}', 'destination_folder_id': '{folder}'},
+    'msgraph-mail-copy-email': {'message_id': '{message}', 'destination_folder_id': '{folder}'},
+    'msgraph-mail-delete-email': {'message_id': '{message}'},
+    'msgraph-mail-list-folders': {},
+    'msgraph-mail-list-child-folders': {'parent_folder_id': '{folder}'},
+    'msgraph-mail-create-folder': {'new_folder_name': 'New'},
+    'msgraph-mail-update-folder': {'folder_id': '{folder}', 'new_display_name': 'Newer'},
+    'msgraph-mail-delete-folder': {'folder_id': '{folder}'},
+    'msgraph-mail-list-rules': {},
+    'msgraph-mail-get-rule': {'rule_id': '{rule}'},
+    'msgraph-mail-create-rule': RULE,
+    'msgraph-mail-update-rule': {'rule_id': '{rule}', 'sequence': '3'},
+    'msgraph-mail-delete-rule': {'rule_id': '{rule}'},
+    'msgraph-mail-get-settings': {},
+    'msgraph-mail-get-mailtips': {'email_addresses': f'{ADA},nobody'},
+}
+
+
+@pytest.mark.parametrize('command', CASES)
+def test_a_command_gives_the_outputs_of_the_yml_and_no_others(instance: Instance, scene: Scene, command: str) -> None:
+    rule = instance.run('msgraph-mail-create-rule', **RULE)['Contents']['id']
+    known = {'message': scene.message, 'folder': scene.folder, 'rule': rule}
+    arguments = {name: known.get(value.strip('{}'), value) for name, value in CASES[command].items()}
+    [(path, outputs)] = instance.run(command, **arguments)['EntryContext'].items()
+    described = {output['contextPath']: output['type'] for output in IN_YML[command]['outputs']}
+    given = [(cut_at(set(described), path), value) for path, value in leaves(path.partition('(')[0], outputs)]
+    assert {path for path, _ in given} == set(described)
+    assert [path for path, value in given if not TYPES[described[path]](value)] == []
+
+
+@pytest.mark.parametrize('command, file', [
+    ('msgraph-mail-get-email-as-eml', '{message}.eml'), ('msgraph-mail-get-attachment', 'a.txt')])
+def test_a_command_that_gives_files_describes_what_the_platform_says_of_files(instance: Instance, scene: Scene, command: str,
+                                                                              file: str) -> None:
+    assert {output['contextPath'].split('.')[0] for output in IN_YML[command]['outputs']} == {'File'}
+    attachments = instance.context('msgraph-mail-list-attachments', message_id=scene.message)['Attachment']
+    extra = {'attachment_id': attachments[0]['ID']} if command.endswith('attachment') else {}
+    entry = instance.run(command, message_id=scene.message, **extra)
+    assert entry['File'] == file.format(message=scene.message)
+    assert os.path.getsize(f'1_{entry["FileID"]}') > 0

@@ -1,0 +1,42 @@
+"""Every command that sends puts into the context what the yml describes, and nothing else; the mail really goes out."""
+from typing import Any
+
+import pytest
+
+from conformance.unified.instances import ADA, BOB, Instance
+from conformance.unified.mail_outputs_test import IN_YML, TYPES, cut_at, leaves
+from O365OutlookMailSingleUser import SENDING_COMMANDS
+from sandbox.microsoft.mail.model import EmailAddress, Message
+
+PEOPLE = {'to': BOB, 'cc': BOB, 'bcc': ADA}
+WHOLE = {**PEOPLE, 'subject': 'Plan', 'htmlBody': '<p>Plan</p>', 'headers': 'x-a:b', 'replyTo': ADA, 'from': ADA}
+CASES: dict[str, dict[str, str]] = {
+    'send-mail': WHOLE,
+    'reply-mail': {**WHOLE, 'inReplyTo': '{message}'},
+    'msgraph-mail-create-draft': WHOLE,
+    'msgraph-mail-send-draft': {'draft_id': '{draft}'},
+    'msgraph-mail-reply-to': {**PEOPLE, 'message_id': '{message}', 'comment': 'Yes.'},
+    'msgraph-mail-reply-all': {**PEOPLE, 'message_id': '{message}', 'comment': 'Yes.'},
+    'msgraph-mail-forward': {**PEOPLE, 'message_id': '{message}', 'comment': 'See below.'},
+}
+
+
+def test_every_command_that_sends_has_a_case() -> None:
+    assert set(CASES) == set(SENDING_COMMANDS)
+
+
+@pytest.mark.parametrize('command', CASES)
+def test_a_command_that_sends_gives_the_outputs_of_the_yml(instance: Instance, command: str) -> None:
+    mailbox = instance.cloud.mailbox(ADA)
+    message, draft = (Message('Status?', EmailAddress('Bob', BOB), mailbox.now(), to=[mailbox.owner], is_draft=is_draft)
+                      for is_draft in (False, True))
+    draft.sender = mailbox.owner
+    mailbox.deliver(message)
+    mailbox.deliver(draft, 'drafts')
+    args = {name: value.format(message=message.immutable_id, draft=draft.immutable_id) for name, value in CASES[command].items()}
+    [(key, outputs)] = instance.run(command, **args)['EntryContext'].items()
+    described: dict[str, Any] = {one['contextPath']: one['type'] for one in IN_YML[command]['outputs']}
+    given = {cut_at(set(described), path): value for path, value in leaves(key.partition('(')[0], outputs)}
+    assert set(given) == set(described)
+    assert [path for path, value in given.items() if not TYPES[described[path]](value)] == []
+    assert mailbox.message(outputs['ID'])
