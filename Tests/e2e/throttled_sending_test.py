@@ -1,0 +1,29 @@
+"""A command that sends and is throttled for long: the server runs it again, and the mail is sent once."""
+import json
+
+from e2e.war_room import WarRoom, texts
+from sandbox.demo import ways
+from sandbox.demo.administrator import Administrator
+from sandbox.microsoft import MicrosoftCloud
+from sandbox.xsoar.conftest import eventually
+
+ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
+
+
+def subjects(cloud: MicrosoftCloud, address: str, folder: str = 'inbox') -> list[str]:
+    found = cloud.mailbox(address).folder(folder)
+    assert found
+    return [message.subject for message in cloud.mailbox(address).messages(found.folder_id)]
+
+
+def test_a_throttled_mail_is_sent_once_by_a_later_run(cloud: MicrosoftCloud, administrator: Administrator,
+                                                      war_room: WarRoom) -> None:
+    administrator.add_instance('Throttled', ways.client_secret(cloud))
+    for path in ('/messages$', '/send$'):
+        cloud.faults.add(service='graph', path=path, method='POST', status=429, headers={'Retry-After': '31'})
+    before = len(war_room.entries())
+    assert 'sending goes on in 32 seconds' in administrator.run(f'!send-mail to={BOB} subject="Once"', 'Throttled')
+    eventually(lambda: 'The email was sent.' in texts(war_room.entries()[before:]))
+    assert subjects(cloud, BOB).count('Once') == 1
+    assert (subjects(cloud, ADA, 'sentitems'), subjects(cloud, ADA, 'drafts')) == (['Once'], [])
+    assert 'resume_draft_id' not in json.dumps(administrator.context('MicrosoftGraph'))
