@@ -324,9 +324,16 @@ class GraphMailClient(MicrosoftClient):
     def _batch_with_patience(self, items: Sequence[BatchItem], patience: float) -> tuple[list[BatchResult], float]:
         """The results of up to 20 requests, and how many seconds of patience are left."""
         answers: dict[int, requests.Response] = {}
+        unanswered: dict[int, GraphError] = {}
         waiting: list[int] = list(range(len(items)))
         for tries in range(MOST_TRIES):
-            answers.update(self._send_batch(items, waiting))
+            try:
+                answers.update(self._send_batch(items, waiting))
+            except GraphError as error:
+                if not answers:
+                    raise
+                unanswered = dict.fromkeys(waiting, error)  # the others were answered before
+                break
             waits = {number: wait for number in waiting if (wait := self._wait_in_batch(items[number], answers[number], tries))
                      is not None}
             if not waits or max(waits.values()) > patience:
@@ -334,7 +341,8 @@ class GraphMailClient(MicrosoftClient):
             self.clock.sleep(max(waits.values()))
             patience -= max(waits.values())
             waiting = list(waits)
-        return [self._batch_result(item, answers[number]) for number, item in enumerate(items)], patience
+        return [BatchResult(item, error=unanswered[number]) if number in unanswered else self._batch_result(item, answers[number])
+                for number, item in enumerate(items)], patience
 
     def _wait_in_batch(self, item: BatchItem, response: requests.Response, tries: int) -> float | None:
         return self._wait_for(response, 'PUT' if item.may_repeat else 'POST', tries)

@@ -474,6 +474,16 @@ def test_what_must_not_happen_twice_is_sent_again_only_where_it_was_not_carried_
     assert [result.error.status if result.error else 0 for result in results] == [0, 503]
 
 
+def test_what_a_batch_did_is_told_even_if_its_next_round_fails(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    throttled, done = messages_of(cloud, 2)
+    cloud.faults.add(service='graph', path=throttled.immutable_id, status=429, headers={'Retry-After': '0.1'})
+    mail.clock.sleep = lambda _seconds: cloud.faults.add(  # type: ignore[method-assign,assignment]
+        service='graph', path=r'\$batch', status=400)
+    results = mail.batch([mail.update_request(message.immutable_id, {'isRead': True}) for message in (throttled, done)])
+    assert [bool(result.error) for result in results] == [True, False]
+    assert (throttled.is_read, done.is_read) == (False, True)
+
+
 def test_a_batch_is_patient_for_thirty_seconds_in_total(mail: GraphMailClient, cloud: MicrosoftCloud,
                                                         monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []

@@ -4,6 +4,7 @@ import mimetypes
 import os
 import re
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
 import demistomock as demisto
@@ -179,6 +180,27 @@ def capitalized_keys(value: Any) -> Any:
     return {name[:1].upper() + name[1:]: capitalized_keys(one) for name, one in own_properties(value).items()}
 
 
+def moment_to_come(text: str, name: str, grace: float = 0) -> datetime:
+    """Reads a date that must not be over, in UTC.
+
+    Args:
+        grace: seconds for which one that is over counts all the same.
+    Raises:
+        DemistoException: it cannot be read, or is over: ``08:00`` and ``2 days`` are read as times that were.
+    """
+    how = f'Write {name} as 2030-01-31T08:00:00Z, or as in 2 hours.'
+    try:
+        moment = arg_to_datetime(text, name)
+    except ValueError:
+        moment = None
+    if not moment:
+        raise DemistoException(f"'{text}' is no date. {how}")
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    if moment.timestamp() < SystemClock().now() - grace:
+        raise DemistoException(f"'{text}' is read as {moment:%Y-%m-%dT%H:%M:%SZ}, which is over. {how}")
+    return moment
+
+
 def batch_report(title: str, results: list[BatchResult], outputs_prefix: str,
                  outputs_of: Callable[[BatchResult], dict[str, Any]]) -> CommandResults:
     """Says for each ID what was done, or what failed and why.
@@ -191,7 +213,8 @@ def batch_report(title: str, results: list[BatchResult], outputs_prefix: str,
     outputs = [outputs_of(result) for result in results if not result.error]
     if not outputs:
         reasons = [f'{result.item.name}: {result.error}' for result in results]
-        raise DemistoException(str(results[0].error) if len(results) == 1 else '\n'.join(['Nothing was done.', *reasons]))
+        raise DemistoException(str(results[0].error) if len(results) == 1 else '\n'.join(
+            ['None of the emails is known to be done.', *reasons]))
     rows = [{'ID': result.item.name, 'Result': 'Failed' if result.error else 'Done', 'Reason': str(result.error or '')}
             for result in results]
     raw = [{'id': result.item.name, 'answer': result.answer, 'error': str(result.error or '')} for result in results]
@@ -296,10 +319,7 @@ def flag_email_command(client: GraphMailClient, args: dict[str, Any]) -> Command
     if due:
         if status != 'flagged':
             raise DemistoException('A due date goes with the status flagged only. Leave out due_date.')
-        try:
-            date = arg_to_datetime(due, 'due_date')
-        except ValueError:
-            raise DemistoException(f"'{due}' is no date. Write due_date as 2026-01-31, or as a time from now.") from None
+        date = moment_to_come(due, 'due_date', grace=24 * 3600)  # a date alone is read as its midnight
         moment = {'dateTime': f'{date:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
         flag.update(startDateTime=moment, dueDateTime=moment)
     return _change_emails(client, args, 'Flags set', {'flag': flag}, {'FlagStatus': status})

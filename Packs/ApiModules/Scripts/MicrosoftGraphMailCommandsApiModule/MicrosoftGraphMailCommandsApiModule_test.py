@@ -286,7 +286,8 @@ class TestSeveral:
         assert refused(mail, command, **{name: UNKNOWN_ID}, **args).startswith(
             'Microsoft Graph refused the request: ErrorItemNotFound: ')
         error = refused(mail, command, **{name: f'{UNKNOWN_ID},nonsense'}, **args)
-        assert error.startswith(f'Nothing was done.\n{UNKNOWN_ID}: Microsoft Graph refused the request: ErrorItemNotFound: ')
+        assert error.startswith(f'None of the emails is known to be done.\n{UNKNOWN_ID}: '
+                                'Microsoft Graph refused the request: ErrorItemNotFound: ')
 
     def test_a_missing_permission_is_told(self, mail: GraphMailSender, ada: Mailbox, cloud: MicrosoftCloud, command: str,
                                           args: dict[str, str]) -> None:
@@ -313,18 +314,20 @@ def test_categories_are_either_named_or_cleared(mail: GraphMailSender, args: dic
 
 def test_a_flag_is_set_with_a_date_completed_and_taken_away(mail: GraphMailSender, ada: Mailbox) -> None:
     message = delivered(ada)
-    assert outputs(mail, 'msgraph-mail-flag-email', message_ids=message.immutable_id, due_date='2026-12-31') == {
+    assert outputs(mail, 'msgraph-mail-flag-email', message_ids=message.immutable_id, due_date='2999-12-31') == {
         'ID': message.immutable_id, 'FlagStatus': 'flagged', 'UserID': ADA}
     assert message.flag.status == 'flagged'
-    assert message.flag.due['dateTime'].startswith('2026-12-31T00:00:00')
+    assert message.flag.due['dateTime'].startswith('2999-12-31T00:00:00')
     for status in ('complete', 'notFlagged'):
         run(mail, 'msgraph-mail-flag-email', message_ids=message.immutable_id, status=status)
         assert message.flag.status == status
 
 
 @pytest.mark.parametrize('args, sentence', [
-    ({'due_date': 'whenever'}, "'whenever' is no date. Write due_date as 2026-01-31, or as a time from now."),
-    ({'status': 'complete', 'due_date': '2026-12-31'}, 'A due date goes with the status flagged only. Leave out due_date.'),
+    ({'due_date': 'whenever'}, "'whenever' is no date. Write due_date as 2030-01-31T08:00:00Z, or as in 2 hours."),
+    ({'due_date': '2020-01-01'}, "'2020-01-01' is read as 2020-01-01T00:00:00Z, which is over. "
+                                 'Write due_date as 2030-01-31T08:00:00Z, or as in 2 hours.'),
+    ({'status': 'complete', 'due_date': '2999-12-31'}, 'A due date goes with the status flagged only. Leave out due_date.'),
     ({'status': 'red'}, "'red' is not one of flagged, complete, notFlagged. Change status."),
 ])
 def test_a_flag_that_cannot_be_meant_is_refused(mail: GraphMailSender, args: dict[str, str], sentence: str) -> None:

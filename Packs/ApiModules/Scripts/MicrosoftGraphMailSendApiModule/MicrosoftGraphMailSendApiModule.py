@@ -476,14 +476,16 @@ class GraphMailSender(GraphMailClient):
                 raise _unknown_outcome('Ask a recipient before you send it again.', error) from error
             raise
 
-    def send_draft(self, draft_id: str, user_id: str = '') -> None:
+    def send_draft(self, draft_id: str, user_id: str = '', is_again: bool = False) -> None:
         """Sends a draft. Its immutable ID is that of the sent mail as well.
 
+        Args:
+            is_again: whether it was tried before, so that a draft which is sent by now was sent then.
         Raises:
             GraphError: Graph refused it.
             UnknownOutcomeError: no clear answer came, and the draft could not be looked at.
         """
-        self._submit(self.message_path(draft_id, user_id))
+        self._submit(self.message_path(draft_id, user_id), is_own=is_again)
 
     def attach(self, draft_id: str, attachment: OutgoingAttachment, user_id: str = '') -> None:
         """Attaches a file to a draft: in one request, or in ranges, as its size demands. Raises GraphError."""
@@ -551,9 +553,11 @@ class GraphMailSender(GraphMailClient):
             raise
         except Exception as error:
             if steps.draft_id and not steps.goes_on_after(error):
-                # What went wrong first is what the user has to know.
+                path = self._draft_path(steps, user_id)
+                # What went wrong first is what the user has to know. The copy of a mail that was sent has the ID of its draft.
                 with suppress(Exception):
-                    self._remove(self._draft_path(steps, user_id))
+                    if self._was_sent(path) is False:
+                        self._remove(path)
             raise
 
     def _remove(self, path: str) -> None:
@@ -583,9 +587,11 @@ class GraphMailSender(GraphMailClient):
         try:
             self.retried(sent, lambda error: _may_have_been_done(error) or (is_own and _is_too_early(error)))
         except GraphError as error:
-            if is_unclear and self._was_sent(path) is None:
+            was_sent = self._was_sent(path) if is_unclear else False
+            if was_sent is None:
                 raise _unknown_outcome('Look for it in Sent Items and in Drafts before you send it again.', error) from error
-            raise
+            if not was_sent:
+                raise
 
     def _was_sent(self, path: str) -> bool | None:
         """Whether the message at `path` is no draft any more; None where that cannot be found out."""

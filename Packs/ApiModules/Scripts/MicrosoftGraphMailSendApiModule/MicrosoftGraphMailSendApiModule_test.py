@@ -472,6 +472,18 @@ def test_an_unclear_answer_that_nobody_can_look_into_is_told(sender: WatchedSend
     assert len(in_folder(adas, 'drafts')) == 1
 
 
+def test_a_mail_that_was_sent_is_never_taken_for_failed_nor_removed(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox,
+                                                                   bobs: Mailbox) -> None:
+    before = len(in_folder(bobs, 'inbox'))
+    sender.lost_answer = 'POST', 'send'
+    cloud.faults.add(service='graph', method='GET', path='/messages/', status=404)  # the copy is not there yet
+    sender.clock.sleep = lambda _seconds: cloud.faults.add(  # type: ignore[method-assign,assignment]
+        service='graph', path='/send$', status=429, headers={'Retry-After': '60'})
+    sender.send(mail_of())
+    assert sender.count('POST', 'send') == 2
+    assert (len(in_folder(bobs, 'inbox')), len(in_folder(adas, 'sentitems'))) == (before + 1, 1)
+
+
 def test_a_mail_that_was_never_sent_leaves_nothing(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox) -> None:
     cloud.faults.add(service='graph', path='/send$', times=None, status=503)
     refusal(lambda: sender.send(mail_of()))

@@ -40,13 +40,12 @@ def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is
 
 
 def _time_to_send(args: dict[str, Any]) -> datetime | None:
-    try:
-        moment = arg_to_datetime(args.get('send_time'))
-    except ValueError:
-        moment = None
-    if args.get('send_time') and not moment:
-        raise DemistoException(f"'{args['send_time']}' is no time. Write send_time as 2030-01-31T08:00:00Z.")
-    return moment
+    # A run that goes on after a throttling may be later than the time.
+    over_is_good = bool(args.get('resume_run'))
+    text = clean_value(args.get('send_time'))
+    if not text:
+        return None
+    return arg_to_datetime(text) if over_is_good else moment_to_come(text, 'send_time')
 
 
 def mail_body(args: dict[str, Any]) -> tuple[str, str]:
@@ -219,8 +218,9 @@ def send_draft_command(client: GraphMailSender, args: dict[str, Any]) -> MailCom
     """Sends a draft."""
     draft_id, user_id = clean_value(args.get('draft_id')), user_argument(args)
 
-    def send(_progress: SendingProgress) -> MailCommandResult:
-        client.send_draft(draft_id, user_id)
+    def send(progress: SendingProgress) -> MailCommandResult:
+        is_again, progress.draft_id = bool(progress.draft_id), draft_id
+        client.send_draft(draft_id, user_id, is_again)
         return sent_results('The draft was sent.', 'MicrosoftGraph.SentMail', {'ID': draft_id})
 
     return in_steps(args, send)

@@ -194,7 +194,9 @@ def test_a_comment_stands_above_what_is_quoted(instance: Instance, bobs: Mailbox
     ({'attachIDs': '9@9'}, "The war room has no file with the entry ID '9@9'. Copy the ID from the entry that shows the file."),
     ({'headers': 'x-a'}, "The header 'x-a' has no value. Write headers as x-name:value, joined by commas."),
     ({'importance': 'urgent'}, "'urgent' is no importance. Use one of low, normal, high."),
-    ({'send_time': 'whenever'}, "'whenever' is no time. Write send_time as 2030-01-31T08:00:00Z."),
+    ({'send_time': 'whenever'}, "'whenever' is no date. Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours."),
+    ({'send_time': '2020-01-01T08:00:00Z'}, "'2020-01-01T08:00:00Z' is read as 2020-01-01T08:00:00Z, which is over. "
+                                            'Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours.'),
     ({'renderBody': 'perhaps'}, "'perhaps' is neither true nor false. Change renderBody."),
 ])
 def test_mismatched_and_missing_things_are_refused_before_anything_is_sent(instance: Instance, args: Any, sentence: str) -> None:
