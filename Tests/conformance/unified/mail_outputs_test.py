@@ -1,30 +1,18 @@
 """Every command on a mailbox puts into the context what the yml describes, and nothing else; the sandbox's cloud answers."""
 import os
-import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from conformance.unified.described import IN_YML, TYPES, cut_at, leaves
 from conformance.unified.instances import ADA, Instance
-from conformance.unified.sources import INTEGRATION, loaded_yml
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.mail.mailbox import Mailbox
 from sandbox.microsoft.mail.model import EmailAddress, Message
 
-IN_YML: dict[str, dict[str, Any]] = {
-    one['name']: one for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['script']['commands']}
 ADDRESS = EmailAddress('Ada Lindqvist', ADA)
 RULE = {'display_name': 'Invoices', 'actions': '{"markAsRead": true}', 'conditions': '{"subjectContains": ["invoice"]}',
         'exceptions': '{"importance": "high"}'}
-TYPES = {
-    'String': lambda value: isinstance(value, str),
-    'Boolean': lambda value: isinstance(value, bool),
-    'Number': lambda value: type(value) is int,
-    'Date': lambda value: bool(re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ', value)),
-    'Unknown': lambda value: True,
-}
 
 
 class Scene:
@@ -50,23 +38,6 @@ def scene(cloud: MicrosoftCloud, instance: Instance) -> Scene:
 @pytest.fixture(autouse=True)
 def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Paths into a context with what is there; lists of objects are one path, other lists a value."""
-    if isinstance(value, dict):
-        for name, below in value.items():
-            yield from leaves(f'{path}.{name}', below)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        for below in value:
-            yield from leaves(path, below)
-    else:
-        yield path, value
-
-
-def cut_at(described: set[str], path: str) -> str:
-    """What is below a path of the type Unknown stands for that path."""
-    return next((known for known in described if path == known or path.startswith(f'{known}.')), path)
 
 
 CASES: dict[str, dict[str, str]] = {

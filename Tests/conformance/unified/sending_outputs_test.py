@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from conformance.unified.described import IN_YML, TYPES, cut_at, leaves
 from conformance.unified.instances import ADA, BOB, Instance
-from conformance.unified.mail_outputs_test import IN_YML, TYPES, cut_at, leaves
 from O365OutlookMailSingleUser import SENDING_COMMANDS
 from sandbox.microsoft.mail.model import EmailAddress, Message
 

@@ -1,20 +1,19 @@
 """The yml of the integration and its code say the same."""
 import contextlib
-import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import demistomock as demisto
 import O365OutlookMailSingleUser
+from conformance.unified import described
+from conformance.unified.described import IN_YML, leaves
 from conformance.unified.instances import Instance, Params, in_ways
 from conformance.unified.sources import INTEGRATION, loaded_yml
 from O365OutlookMailSingleUser import CLOUDS, COMMANDS, MAIL_COMMANDS, METHODS, SENDING_COMMANDS, Parameter, Settings
 
 YML = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')
 PARAMETERS: dict[str, dict[str, Any]] = {one['name']: one for one in YML['configuration']}
-IN_YML: dict[str, dict[str, Any]] = {one['name']: one for one in YML['script']['commands']}
 
 RECIPIENT = {'emailAddress': {'name': 'Ada', 'address': 'ada@contoso.example'}}
 MESSAGE = {
@@ -24,12 +23,7 @@ MESSAGE = {
     'subject': 'Hello', 'body': {'contentType': 'html', 'content': '<p>Hello</p>'}, 'sender': RECIPIENT, 'from': RECIPIENT,
     'categories': ['Red category'], 'hasAttachments': True, 'isDraft': False,
 }
-TYPES = {
-    'String': lambda value: isinstance(value, str),
-    'Boolean': lambda value: isinstance(value, bool),
-    'Date': lambda value: bool(re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ', value)),
-    'Unknown': lambda value: isinstance(value, list),
-}
+TYPES = {**described.TYPES, 'Unknown': lambda value: isinstance(value, list)}
 
 
 class Noting(dict[str, Any]):
@@ -67,18 +61,6 @@ def enough_arguments(command: str) -> dict[str, str]:
 def displays(parameter: dict[str, Any]) -> list[str]:
     """What the admin sees of a parameter, up to the bracket."""
     return [text.partition(' (')[0] for text in (parameter['display'], parameter.get('displaypassword')) if text]
-
-
-def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Paths into a context with what is there; lists of objects are one path, other lists a value."""
-    if isinstance(value, dict):
-        for name, below in value.items():
-            yield from leaves(f'{path}.{name}', below)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        for below in value:
-            yield from leaves(path, below)
-    else:
-        yield path, value
 
 
 # region commands

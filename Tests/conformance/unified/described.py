@@ -1,0 +1,33 @@
+"""What the yml of the integration says of commands, and how the context of a command is held to it."""
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.unified.sources import INTEGRATION, loaded_yml
+
+IN_YML: dict[str, dict[str, Any]] = {
+    one['name']: one for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['script']['commands']}
+TYPES = {
+    'String': lambda value: isinstance(value, str),
+    'Boolean': lambda value: isinstance(value, bool),
+    'Number': lambda value: type(value) is int,
+    'Date': lambda value: bool(re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ', value)),
+    'Unknown': lambda value: True,
+}
+
+
+def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Paths into a context with what is there; lists of objects are one path, other lists a value."""
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from leaves(f'{path}.{name}', below)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for below in value:
+            yield from leaves(path, below)
+    else:
+        yield path, value
+
+
+def cut_at(described: set[str], path: str) -> str:
+    """What is below a path of the type Unknown stands for that path."""
+    return next((known for known in described if path == known or path.startswith(f'{known}.')), path)
