@@ -99,7 +99,7 @@ class Message:
         source: the whole mail as MIME, if it came so: kept byte for byte until it is changed.
         properties: single-value extended properties, ID -> value.
         created, modified: when it was put into the mailbox, and when it was last changed, moved or restored there.
-        broken: what Graph fails to give of it: any of message, attachments, mime.
+        broken: what Graph fails to give of it: any of message (its content), attachments, mime.
     """
 
     subject: str
