@@ -27,7 +27,7 @@ class FetchOptions(NamedTuple):
         senders: addresses or domains, in small letters; none means all.
         subject: what the subject holds, in small letters.
         unread_only, with_attachments_only: which mails are wanted.
-        largest_attachment: bytes; larger ones are named only. None takes all.
+        largest_attachment: bytes; larger ones are named only.
         with_eml: each mail is attached to its incident as it is.
         full_body: details are the body, and not its beginning.
         html: the body comes as HTML.
@@ -42,7 +42,7 @@ class FetchOptions(NamedTuple):
     subject: str = ''
     unread_only: bool = False
     with_attachments_only: bool = False
-    largest_attachment: int | None = None
+    largest_attachment: int = 50_000_000
     with_eml: bool = False
     full_body: bool = False
     html: bool = False
@@ -317,7 +317,7 @@ class MailReader:
         largest = self._options.largest_attachment
         if details['Kind'] == 'reference':
             return f'It is a link to a file elsewhere. Open the email to follow it: {mail.message.get("webLink")}'
-        if largest is not None and details['Size'] > largest:
+        if details['Size'] > largest:
             return f'It has {details["Size"] / 1_000_000:.1f} MB; the instance takes up to {largest / 1_000_000:g} MB.'
         return ''
 
@@ -494,6 +494,7 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
     client.patience = PATIENCE_OF_A_FETCH
     mailbox = client.mailbox or str(client.tokens.get(client.token_target()).claims().get('oid') or '')
     cursor = FetchCursor.from_last_run(last_run, mailbox, options.wanted)
+    begun_at = cursor.as_last_run()
     problems = _mark_as_read(client, cursor, options)
     next_mails, reader = NextMails(client, cursor, options.most, options.wants), MailReader(client, options)
     if not any(_status_of(problem) == 429 for problem in problems):
@@ -509,7 +510,7 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
             cursor.to_mark.append(mail.message_id)
     problems += next_mails.problems + ([reader.problem] if reader.problem else [])
     result = FetchResult([incident_of(mail, client.mailbox, options.full_body) for mail in whole], cursor.as_last_run(), problems)
-    if problems and not result.incidents and result.last_run == last_run:
+    if problems and not result.incidents and result.last_run == begun_at:
         raise problems[0]
     return result
 
