@@ -36,7 +36,7 @@ class FetchOptions(NamedTuple):
     """
     mailbox: str = ''
     folders: tuple[str, ...] = ('Inbox',)
-    first: Callable[[], str] = str
+    first: Callable[[], str] = partial(graph_seconds, 0)
     most: int = 50
     senders: tuple[str, ...] = ()
     subject: str = ''
@@ -267,16 +267,20 @@ class MailReader:
         for mail, result in zip(mails, results, strict=True):
             if result.answer.get('id'):
                 mail.message = result.answer
+                if 'attachments@odata.nextLink' in mail.message:  # there are more than come along
+                    self._list_attachments(mail)
             else:
                 self._attempt(mail, result.error, partial(self._read_alone, mail), partial(self._read_little, mail))
 
     def _read_alone(self, mail: FetchedMail) -> None:
         mail.message = self._client.get_message(mail.message_id, query={'$select': _MAIL_PROPERTIES}, body_type=self._body_type)
+        self._list_attachments(mail)
 
-        def list_attachments() -> None:
+    def _list_attachments(self, mail: FetchedMail) -> None:
+        def read() -> None:
             mail.message['attachments'] = self._client.list_attachments(mail.message_id)
 
-        self._attempt(mail, None, list_attachments, lambda error: mail.missing.append(
+        self._attempt(mail, None, read, lambda error: mail.missing.append(
             f'The attachments of this email are missing. {_reason(error)}'))
 
     def _read_little(self, mail: FetchedMail, error: Exception) -> None:
@@ -305,8 +309,8 @@ class MailReader:
                 details['Missing'] = reason
                 mail.missing.append(f"The attachment '{name}' was not taken along. {reason}")
                 continue
-            mail.files.append(MailFile(f'{path}/attachments/{path_segment(attachment["id"], "ID of an attachment")}/$value',
-                                       self._file_name(details), str(details['ContentType'] or ''), details['Size'], details))
+            mail.files.append(MailFile(f'{path}/attachments/{path_segment(details["ID"], "ID of an attachment")}/$value',
+                                       self._file_name(details), details['ContentType'], details['Size'], details))
         if self._options.with_eml:
             mail.eml = {'Name': f'{_file_name_of(mail.message.get("subject"))}.eml'}
             content = str((mail.message.get('body') or {}).get('content') or '')
@@ -315,6 +319,8 @@ class MailReader:
 
     def _reason_against(self, mail: FetchedMail, details: dict[str, Any]) -> str:
         largest = self._options.largest_attachment
+        if not details['ID']:
+            return 'Microsoft Graph gives no ID of it.'
         if details['Kind'] == 'reference':
             return f'It is a link to a file elsewhere. Open the email to follow it: {mail.message.get("webLink")}'
         if details['Size'] > largest:
@@ -379,7 +385,8 @@ def _file_name_of(text: Any) -> str:
 def attachment_details(attachment: dict[str, Any], name: str) -> dict[str, Any]:
     """What an incident says of an attachment, by the name of its file."""
     return {'ID': attachment.get('id'), 'Name': name, 'Kind': attachment_kind(attachment).removesuffix('Attachment'),
-            'ContentType': attachment.get('contentType'), 'Size': attachment.get('size') or 0,
+            'ContentType': attachment.get('contentType') or mimetypes.guess_type(name)[0] or 'application/octet-stream',
+            'Size': attachment.get('size') or 0,
             'ContentID': attachment.get('contentId'), 'IsInline': bool(attachment.get('isInline'))}
 
 

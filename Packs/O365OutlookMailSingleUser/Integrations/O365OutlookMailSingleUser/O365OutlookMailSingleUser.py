@@ -418,14 +418,14 @@ def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailComma
         add_sensitive_log_strs(secret)
     client = GraphMailSender(settings.mailbox, settings.cloud, credential=settings.credential(), verify=settings.verify,
                              proxy=settings.proxy, command_prefix='msgraph-mail')
+    if command not in (*COMMANDS, 'fetch-incidents', 'test-module'):
+        raise NotImplementedError(f'The command {command} is not one of this integration.')
     if command == 'test-module':
         return test_module(client, fetch_options(params) if is_selected(params, 'isFetch') else None)
-    if command == 'fetch-incidents':
-        fetch_incidents(client, fetch_options(params))
-        return None
-    if command not in COMMANDS:
-        raise NotImplementedError(f'The command {command} is not one of this integration.')
     try:
+        if command == 'fetch-incidents':
+            fetch_incidents(client, fetch_options(params))
+            return None
         return COMMANDS[command](client, args)
     except SignInRequiredError as error:
         error.advice = f'{error.advice} {how_to_sign_in_again(client.credential)}'.strip()
