@@ -11,11 +11,13 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from math import inf
 from typing import Any
 
 from sandbox.microsoft.errors import GraphError
 from sandbox.microsoft.mail.changes import Change, ChangeLog
 from sandbox.microsoft.mail.mailbox import Mailbox
+from sandbox.microsoft.mail.members import Members
 
 SIGNATURE_BYTES = 12
 Wanted = Callable[[Change], bool]
@@ -86,18 +88,16 @@ def next_rows(log: ChangeLog, state: DeltaRound, size: int, wanted: Wanted) -> t
     return rows, replace(state, position=position, sent=state.sent + len(rows)), more
 
 
-def next_sorted_rows(log: ChangeLog, state: DeltaRound, size: int, wanted: Wanted,
-                     received: Callable[[Change], float]) -> tuple[list[Change], DeltaRound]:
+def next_sorted_rows(log: ChangeLog, members: Members, state: DeltaRound, size: int,
+                     wanted: Wanted) -> tuple[list[Change], DeltaRound]:
     """The rows of a sorted first round, latest received first; without rows the snapshot is over, and what came since follows."""
-    def order(change: Change) -> tuple[float, str]:
-        return received(change), change.key.hex()
-
-    present = [change for change in log.after(0) if change.number <= state.until and change.is_present and wanted(change)]
-    left = [change for change in present if state.last is None or order(change) < state.last]
-    rows = sorted(left, key=order, reverse=True)[:size]
+    received, key = state.last or (inf, '')
+    left = (log.latest(message.key) for message in members.before(received, bytes.fromhex(key)))
+    rows = list(islice((change for change in left if change.number <= state.until and wanted(change)), size))
     if not rows:
         return rows, replace(state, position=state.until, until=0, last=None)
-    return rows, replace(state, last=order(rows[-1]), sent=state.sent + len(rows))
+    last = members[rows[-1].key]
+    return rows, replace(state, last=(last.received, last.key.hex()), sent=state.sent + len(rows))
 
 
 def change_type(change: Change, since: int) -> str:

@@ -87,8 +87,7 @@ def _page(call: MailCall, log: ChangeLog, state: DeltaRound, query: Query, wante
     limit = call.mailbox.first_delta_round_limit if not state.since else None
     size = min(query.size, limit - state.sent) if limit is not None else query.size
     if state.until:
-        rows, state = next_sorted_rows(log, state, size, wanted,
-                                       lambda change: call.mailbox.member(state.of, change.key).received)
+        rows, state = next_sorted_rows(log, call.mailbox.members_of(state.of), state, size, wanted)
         if rows:
             return rows, state
     rows, state, more = next_rows(log, state, size, wanted)
@@ -106,11 +105,12 @@ def _answer(call: MailCall, state: DeltaRound, value: list[dict[str, Any]], cont
 
 def _wanted_message(call: MailCall, state: DeltaRound) -> Callable[[Change], bool]:
     kind, bound = state.options.get('changeType'), _lower_bound(state.options.get('$filter', ''))
+    members = call.mailbox.members_of(state.of)
 
     def wanted(change: Change) -> bool:
         if kind and change_type(change, state.since) != kind:
             return False
-        return not change.is_present or bound is None or bound(call.mailbox.member(state.of, change.key).received)
+        return not change.is_present or bound is None or bound(members[change.key].received)
     return wanted
 
 
@@ -130,7 +130,7 @@ def _message_row(call: MailCall, folder_id: str, query: Query, change: Change) -
     if not change.is_present:
         identifier = ids.immutable_id(change.key) if call.view.immutable_ids else change.former_id
         return {'@removed': {'reason': 'deleted'}, 'id': identifier}
-    return {'@odata.type': '#microsoft.graph.message', **shown(call, call.mailbox.member(folder_id, change.key), query)}
+    return {'@odata.type': '#microsoft.graph.message', **shown(call, call.mailbox.members_of(folder_id)[change.key], query)}
 
 
 def _is_hidden(call: MailCall, change: Change) -> bool:

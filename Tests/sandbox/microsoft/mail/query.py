@@ -15,7 +15,7 @@ from sandbox.microsoft.mail.schema import Schema
 
 DEFAULT_PAGE = 10
 LARGEST_PAGE = 1000
-# How many different selections, orders and expansions are read once only
+# How many different texts of each option are read once only
 KNOWN_TEXTS = 1000
 _LIST_OPTIONS = frozenset({'$select', '$filter', '$orderby', '$expand', '$search', '$top', '$skip', '$count', '$skiptoken'})
 _EXPANDED = re.compile(r'\s*([\w.]+(?:/\w+)?)\s*(?:\((.*)\))?\s*', re.DOTALL)
@@ -61,7 +61,7 @@ def read_query(options: Mapping[str, str], kind: str, page_size: int | None = No
             raise GraphError(400, 'BadRequest', f"The query option '{name}' is not supported.")
     if '$search' in options:
         refuse_beside_search(options)
-    found = FilterParser(options['$filter'], kind).parse() if options.get('$filter', '').strip() else None
+    found = _filter(options['$filter'], kind) if options.get('$filter', '').strip() else None
     order = _order(options.get('$orderby', ''), kind)
     _check_efficiency(found, order)
     top = _number(options, '$top', page_size or DEFAULT_PAGE, 1, LARGEST_PAGE)
@@ -90,6 +90,11 @@ def refuse_beside_search(options: Mapping[str, str]) -> None:
     for name, code in (('$filter', 'SearchWithFilter'), ('$orderby', 'SearchWithOrderBy'), ('$skip', 'SearchWithSkip')):
         if name in options:
             raise GraphError(400, code, f"The query parameter '{name}' is not supported with '$search'.")
+
+
+@lru_cache(KNOWN_TEXTS)
+def _filter(text: str, kind: str) -> Filter:
+    return FilterParser(text, kind).parse()
 
 
 def _check_efficiency(found: Filter | None, order: tuple[tuple[str, bool], ...]) -> None:
