@@ -30,6 +30,8 @@ class DeltaRound:
 
     Attributes:
         of: the folder whose messages it is about; empty for the folders themselves.
+        generation: how often the mailbox had let all tokens expire.
+        chain, step: names the tokens that follow from one first call, and counts them.
         options: the query options of the first call.
         since: the number of the change where the round began; 0 in a first round.
         position: the number of the last change that was sent.
@@ -41,6 +43,8 @@ class DeltaRound:
     of: str
     generation: int
     made: float
+    chain: str
+    step: int = 0
     options: dict[str, str] = field(default_factory=dict)
     since: int = 0
     position: int = 0
@@ -70,13 +74,19 @@ def read(token: str, mailbox: Mailbox, of: str) -> DeltaRound:
     state = DeltaRound(**fields)
     if state.of != of:
         raise _malformed()
-    age = mailbox.now() - state.made
-    if state.generation != mailbox.delta_generation or (
-            mailbox.delta_token_seconds is not None and age > mailbox.delta_token_seconds):
-        highest = mailbox.delta_generation
-        raise GraphError(410, 'SyncStateNotFound', f'The sync state generation is not found; generation={state.generation};'
-                                                   f'[highest={highest}].')
+    if _has_expired(state, mailbox):
+        raise GraphError(410, 'SyncStateNotFound', f'The sync state generation is not found; generation={state.step};'
+                                                   f'[highest={mailbox.delta_steps.get(state.chain, state.step)}].')
     return replace(state, since=state.position, sent=0, is_over=False) if state.is_over else state
+
+
+def _has_expired(state: DeltaRound, mailbox: Mailbox) -> bool:
+    if state.generation != mailbox.delta_generation:
+        return True
+    if mailbox.delta_token_seconds is not None and mailbox.now() - state.made > mailbox.delta_token_seconds:
+        return True
+    behind = mailbox.delta_steps.get(state.chain, state.step) - state.step
+    return mailbox.delta_generations is not None and behind >= mailbox.delta_generations
 
 
 def next_rows(log: ChangeLog, state: DeltaRound, size: int, wanted: Wanted) -> tuple[list[Change], DeltaRound, bool]:

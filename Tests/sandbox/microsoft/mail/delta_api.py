@@ -1,5 +1,6 @@
 """``/mailFolders/{id}/messages/delta`` and ``/mailFolders/delta``: what changed since the last time."""
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -74,12 +75,12 @@ def _round(call: MailCall, of: str, allowed: frozenset[str]) -> DeltaRound:
     if options.get('changeType', CHANGE_TYPES[0]) not in CHANGE_TYPES:
         raise GraphError(400, 'BadRequest', f"Invalid changeType '{options['changeType']}'.")
     if options.get('$filter') and not _lower_bound(options['$filter']):
-        raise GraphError(400, 'ErrorInvalidUrlQueryFilter', 'Change tracking filters only by receivedDateTime ge or gt.')
+        raise GraphError(400, 'ErrorInvalidUrlQuery', 'Change tracking filters only by receivedDateTime ge or gt.')
     order = ' '.join(options.get('$orderby', _ORDER).split()).lower()
     if order != _ORDER:
         raise GraphError(400, 'ErrorInvalidUrlQuery', 'Change tracking sorts only by receivedDateTime desc.')
     mailbox = call.mailbox
-    return DeltaRound(of, mailbox.delta_generation, mailbox.now(), options,
+    return DeltaRound(of, mailbox.delta_generation, mailbox.now(), secrets.token_hex(8), options=options,
                       until=mailbox.change_number if '$orderby' in options else 0)
 
 
@@ -98,7 +99,9 @@ def _page(call: MailCall, log: ChangeLog, state: DeltaRound, query: Query, wante
 
 
 def _answer(call: MailCall, state: DeltaRound, value: list[dict[str, Any]], context: str) -> Response:
-    state = replace(state, generation=call.mailbox.delta_generation, made=call.mailbox.now())
+    state = replace(state, generation=call.mailbox.delta_generation, made=call.mailbox.now(), step=state.step + 1)
+    with call.mailbox.lock:
+        call.mailbox.delta_steps[state.chain] = max(state.step, call.mailbox.delta_steps.get(state.chain, 0))
     name, token = ('@odata.deltaLink', '$deltatoken') if state.is_over else ('@odata.nextLink', '$skiptoken')
     return jsonify({'@odata.context': context, name: link(call.graph, {token: written(state)}), 'value': value})
 
