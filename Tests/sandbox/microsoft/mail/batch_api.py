@@ -20,7 +20,7 @@ MOST_REQUESTS = 20
 AT_A_TIME = 4
 IN_BATCH = 'sandbox.in_batch'
 METHODS = ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')
-OF_THE_CONNECTION = ('REMOTE_ADDR', 'SCRIPT_NAME', 'SERVER_NAME', 'SERVER_PORT', 'SERVER_PROTOCOL', 'wsgi.errors',
+OF_THE_CONNECTION = ('SCRIPT_NAME', 'SERVER_NAME', 'SERVER_PORT', 'SERVER_PROTOCOL', 'wsgi.errors',
                      'wsgi.multiprocess', 'wsgi.multithread', 'wsgi.run_once', 'wsgi.url_scheme', 'wsgi.version')
 HIDDEN_HEADERS = ('content-length', 'request-id', 'client-request-id')
 
