@@ -23,7 +23,7 @@ from sandbox.microsoft.mail.listing import link
 from sandbox.microsoft.mail.mail_request import MailCall, find_folder, mail_blueprint, open_mailbox
 from sandbox.microsoft.mail.messages_api import shown
 from sandbox.microsoft.mail.odata_filter import parse_time
-from sandbox.microsoft.mail.permissions import READ
+from sandbox.microsoft.mail.permissions import READ_BASIC
 from sandbox.microsoft.mail.query import Query, read_query
 from sandbox.microsoft.mail.representation import folder_json
 
@@ -38,11 +38,11 @@ delta_api = mail_blueprint('delta')
 @delta_api.get('/mailFolders/<folder_id>/messages/delta')
 @delta_api.get('/mailFolders/<folder_id>/messages/delta()')
 def message_changes(folder_id: str) -> Response:
-    call = open_mailbox(READ)
+    call = open_mailbox(READ_BASIC)
     folder = find_folder(call, folder_id)
     state = _round(call, folder.folder_id, OPTIONS)
-    query = read_query({name: value for name, value in state.options.items() if name in ('$select', '$top', '$expand')},
-                       'message', call.page_size, OPTIONS)
+    options = {name: value for name, value in state.options.items() if name in ('$select', '$top', '$expand')}
+    query = call.allowed(read_query(options, 'message', call.page_size, OPTIONS))
     with call.mailbox.lock:
         log = call.mailbox.log_of(folder.folder_id)
         rows, state = _page(call, log, state, query, _wanted_message(call, state))
@@ -53,7 +53,7 @@ def message_changes(folder_id: str) -> Response:
 @delta_api.get('/mailFolders/delta')
 @delta_api.get('/mailFolders/delta()')
 def folder_changes() -> Response:
-    call = open_mailbox(READ)
+    call = open_mailbox(READ_BASIC)
     state = _round(call, '', FOLDER_OPTIONS)
     query = read_query({name: value for name, value in state.options.items() if name in ('$select', '$top')}, 'mailFolder',
                        call.page_size, FOLDER_OPTIONS)

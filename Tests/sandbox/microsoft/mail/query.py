@@ -15,6 +15,8 @@ from sandbox.microsoft.mail.schema import Schema
 
 DEFAULT_PAGE = 10
 LARGEST_PAGE = 1000
+# What Mail.ReadBasic does not let read, besides attachments and extended properties
+WITHHELD = frozenset({'body', 'bodyPreview', 'uniqueBody'})
 # How many different texts of each option are read once only
 KNOWN_TEXTS = 1000
 _LIST_OPTIONS = frozenset({'$select', '$filter', '$orderby', '$expand', '$search', '$top', '$skip', '$count', '$skiptoken'})
@@ -71,6 +73,12 @@ def read_query(options: Mapping[str, str], kind: str, page_size: int | None = No
                  size=min(top, page_size or LARGEST_PAGE),
                  skip=_number(options, '$skip', 0, 0, None) if token is None else read_skip_token(token),
                  count=options.get('$count', '').lower() == 'true')
+
+
+def is_basic(query: Query) -> bool:
+    """Whether ``query`` asks for nothing that Mail.ReadBasic withholds; to search is more, too."""
+    named = query.select | {path.partition('/')[0] for path in (query.filter.paths if query.filter else ())}
+    return not query.search and query.expand == Expand() and not named & WITHHELD
 
 
 def skip_token(offset: int) -> str:
