@@ -359,13 +359,14 @@ def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailComma
     for secret in settings.secrets():
         add_sensitive_log_strs(secret)
     client = GraphMailSender(settings.mailbox, settings.cloud, credential=settings.credential(), verify=settings.verify,
-                             proxy=settings.proxy, command_prefix='msgraph-mail')
+                             proxy=settings.proxy, command_prefix='msgraph-mail', retry_on_rate_limit=command in MAIL_COMMANDS)
     if command == 'test-module':
         return test_module(client)
     if command not in COMMANDS:
         raise NotImplementedError(f'The command {command} is not one of this integration.')
     try:
-        return COMMANDS[command](client, args)
+        with client.reporting_metrics():
+            return COMMANDS[command](client, args)
     except SignInRequiredError as error:
         error.advice = f'{error.advice} {how_to_sign_in_again(client.credential)}'.strip()
         raise
