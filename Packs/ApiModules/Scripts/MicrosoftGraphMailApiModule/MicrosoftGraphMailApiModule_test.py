@@ -442,6 +442,7 @@ def test_a_request_that_is_refused_stops_none_of_the_others(mail: GraphMailClien
                           for one in (first.immutable_id, 'nonsense', UNKNOWN_ID, last.immutable_id)])
     assert [result.error.code if result.error else '' for result in results] == [
         '', 'ErrorInvalidIdMalformed', 'ErrorItemNotFound', '']
+    assert mail.execution_metrics.metrics is None, 'nobody asked for them'
     assert str(results[2].error).startswith(f'{REFUSED}ErrorItemNotFound: ')
     assert first.is_read
     assert last.is_read

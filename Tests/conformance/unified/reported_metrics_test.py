@@ -1,6 +1,9 @@
 """The API execution metrics that commands report."""
+from pathlib import Path
+
 import pytest
 
+import demistomock as demisto
 from conformance.unified.instances import ADA, BOB, Instance
 
 
@@ -26,9 +29,15 @@ def test_a_command_that_fails_reports_how(instance: Instance, fault: dict[str, o
     assert reported(instance) == [{kind: 1}]
 
 
-def test_a_command_that_sends_reports_its_calls(instance: Instance) -> None:
-    instance.text('send-mail', to=BOB, subject='Hello', body='Hello')
-    assert reported(instance) == [{'Successful': 2}]
+def test_a_command_that_sends_reports_its_calls_and_those_of_its_uploads(instance: Instance, tmp_path: Path,
+                                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / 'large.bin'
+    file.write_bytes(bytes(5_000_000))
+    monkeypatch.setattr(demisto, 'getFilePath', lambda _entry_id: {'path': str(file), 'name': file.name})
+    instance.text('send-mail', to=BOB, subject='Hello', body='Hello', attachIDs='1@1')
+    calls = instance.cloud.requests.of('graph')
+    assert [call.method for call in calls].count('PUT') == 2
+    assert reported(instance) == [{'Successful': len(calls)}]
 
 
 def test_what_was_refused_in_a_batch_is_reported_with_it(instance: Instance) -> None:
