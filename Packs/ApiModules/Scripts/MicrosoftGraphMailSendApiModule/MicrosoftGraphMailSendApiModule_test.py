@@ -132,6 +132,15 @@ def test_a_draft_with_a_body_in_both_forms_is_shown_as_it_is(sender: WatchedSend
     assert adas.message(made['id']).plain == 'See the plan.'
 
 
+@pytest.mark.parametrize('is_address', [True, False])
+def test_a_message_id_has_the_domain_of_the_mailbox_if_that_is_known(sender: WatchedSender, cloud: MicrosoftCloud,
+                                                                     bobs: Mailbox, is_address: bool) -> None:
+    user = cloud.directory.find_user(ADA)
+    assert user
+    sender.send(mail_of(html='<p>See</p>'), ADA if is_address else user.object_id)
+    assert arrived(bobs).internet_message_id.endswith('@contoso.example>' if is_address else '@localhost>')
+
+
 def test_a_body_in_both_forms_is_not_sent_without_a_copy(sender: WatchedSender) -> None:
     assert refusal(lambda: sender.send_unsaved(mail_of(html='<p>See</p>'))).startswith('A mail with both a text and HTML')
     assert sender.sent == []

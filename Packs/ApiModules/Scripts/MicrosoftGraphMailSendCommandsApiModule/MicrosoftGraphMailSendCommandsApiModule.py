@@ -75,7 +75,7 @@ def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str 
     content_ids = [] if inline else content_ids
     for name, values in zip(names[1:], (file_names, content_ids), strict=True):
         if values and len(values) != len(ids):
-            raise DemistoException(f'The argument {names[0]} holds {len(ids)} values, and {name} holds {len(values)}. '
+            raise DemistoException(f'The arguments {names[0]} and {name} hold {len(ids)} and {len(values)} values. '
                                    f'Give one in {name} for each one in {names[0]}, or leave {name} out.')
     wanted = zip(ids, file_names or [''] * len(ids), content_ids or [''] * len(ids), strict=True)
     files = [_war_room_file(entry_id, name, content_id) for entry_id, name, content_id in wanted]

@@ -191,11 +191,11 @@ def test_a_comment_stands_above_what_is_quoted(instance: Instance, bobs: Mailbox
     ({'to': ''}, 'The mail has no recipients. Enter an address in to, cc or bcc.'),
     ({'to': ','.join([BOB] * 2000)}, 'The mail has 2000 recipients, and may have 500 in to, cc and bcc together. '
      'Send it in several mails, or to a group.'),
-    ({'attachIDs': '1@7,2@7', 'attachNames': 'a.pdf'}, 'The argument attachIDs holds 2 values, and attachNames holds 1. '
+    ({'attachIDs': '1@7,2@7', 'attachNames': 'a.pdf'}, 'The arguments attachIDs and attachNames hold 2 and 1 values. '
      'Give one in attachNames for each one in attachIDs, or leave attachNames out.'),
-    ({'attachIDs': '1@7,2@7', 'attachCIDs': 'logo'}, 'The argument attachIDs holds 2 values, and attachCIDs holds 1. '
+    ({'attachIDs': '1@7,2@7', 'attachCIDs': 'logo'}, 'The arguments attachIDs and attachCIDs hold 2 and 1 values. '
      'Give one in attachCIDs for each one in attachIDs, or leave attachCIDs out.'),
-    ({'attachNames': 'a.pdf'}, 'The argument attachIDs holds 0 values, and attachNames holds 1. '
+    ({'attachNames': 'a.pdf'}, 'The arguments attachIDs and attachNames hold 0 and 1 values. '
      'Give one in attachNames for each one in attachIDs, or leave attachNames out.'),
     ({'attachIDs': '9@9'}, "The war room has no file with the entry ID '9@9'. Copy the ID from the entry that shows the file."),
     ({'headers': 'x-a'}, "The header 'x-a' has no value. Write headers as x-name:value, joined by commas."),
@@ -258,8 +258,9 @@ def test_a_short_throttling_is_waited_for(instance: Instance, cloud: MicrosoftCl
 
 
 @pytest.mark.parametrize('command, args', [
-    ('msgraph-mail-send-draft', {'draft_id': '{draft}'}), ('msgraph-mail-reply-to', {
-        'message_id': '{message}', 'comment': 'x', 'to': BOB})])
+    ('msgraph-mail-send-draft', {'draft_id': '{draft}'}),
+    ('msgraph-mail-reply-to', {'message_id': '{message}', 'comment': 'x', 'to': BOB}),
+    ('msgraph-mail-forward', {'message_id': '{message}', 'comment': 'x', 'to': BOB, 'attach_ids': '1@7'})])
 def test_drafts_and_answers_go_on_too(instance: Instance, cloud: MicrosoftCloud, adas: Mailbox, bobs: Mailbox, question: Message,
                                       command: str, args: dict[str, str]) -> None:
     draft = instance.context('msgraph-mail-create-draft', **MAIL)['ID'] if 'draft_id' in args else ''
@@ -268,6 +269,7 @@ def test_drafts_and_answers_go_on_too(instance: Instance, cloud: MicrosoftCloud,
     throttle(cloud, '/send$')
     instance.text(command, **instance.run(command, **args)['PollingArgs'])
     assert len(in_folder(bobs, 'inbox')) == before + 1
+    assert len(arrived(bobs).attachments) == ('attach_ids' in args)
     assert in_folder(adas, 'drafts') == []
 
 
