@@ -54,6 +54,8 @@ def message_resolver(message: Message, view: View) -> Resolve:
     def resolve(path: str) -> Any:
         if path in _MOMENTS:
             return int(_MOMENTS[path](message))
+        if path in MESSAGE_PROPERTIES:
+            return MESSAGE_PROPERTIES[path](message, view)
         name, *rest = path.split('/')
         if name == 'singleValueExtendedProperties':
             return [{'id': known, 'value': value} for known, value in message.properties.items()]

@@ -118,8 +118,8 @@ class Mailbox:
     def counts(self, folder: Folder) -> tuple[int, int, int]:
         """How many child folders, messages, and unread messages it has."""
         with self.lock:
-            members = self._members[folder.folder_id].between()
-            return len(self.folders(folder.folder_id)), len(members), sum(not one.is_read for one in members)
+            members = self._members[folder.folder_id]
+            return len(self.folders(folder.folder_id)), len(members), members.unread
 
     # endregion
     # region messages

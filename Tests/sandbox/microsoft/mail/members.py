@@ -25,6 +25,11 @@ class Members:
     def __getitem__(self, key: bytes) -> Message:
         return self._rows[key][2]
 
+    @property
+    def unread(self) -> int:
+        """How many of them are unread."""
+        return sum(not row[2].is_read for row in self._rows.values())
+
     def put(self, message: Message) -> None:
         """Takes ``message`` in, or puts it into its new place when ``received`` has changed."""
         row = self._rows.get(message.key)
