@@ -175,15 +175,25 @@ class FetchCursor:
                    last_run['remembered'], [WaitingMail(*one) for one in last_run['waiting']], last_run['to_mark'])
 
     def as_last_run(self) -> dict[str, Any]:
-        """What to keep. Where it would be too long, mails that could not be marked as read for long are not marked any more."""
+        """What to keep. Where it would be too long, it does without what can be done without."""
         while True:
             rest = {'version': _CURSOR_VERSION, 'mailbox': self.mailbox, 'wanted': self.wanted,
                     'folders': {name: folder.as_json() for name, folder in self.folders.items()},
                     'waiting': [list(one) for one in self.waiting], 'to_mark': self.to_mark}
             room = _CURSOR_LENGTH - len(json.dumps(rest))
-            if room >= _FEWEST_REMEMBERED * _DIGEST_LENGTH or not self.to_mark:
+            if room >= _FEWEST_REMEMBERED * _DIGEST_LENGTH or not self._shorten():
                 return {**rest, 'remembered': self.remembered.as_text(min(room, MOST_REMEMBERED * _DIGEST_LENGTH))}
+
+    def _shorten(self) -> bool:
+        """Gives up the mails that could not be marked as read for long, then a round of changes. Gives whether there was any."""
+        if self.to_mark:
             self.to_mark = self.to_mark[10:]
+            return True
+        for folder in self.folders.values():
+            if folder.link:
+                folder.begin_anew()
+                return True
+        return False
 
 
 # endregion
@@ -208,7 +218,7 @@ def find_folder(client: GraphMailClient, name: str) -> str:
         DemistoException: there is none.
         GraphError: Graph could not be asked.
     """
-    path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name)]
+    path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
     if not path:
         raise DemistoException(f"'{name}' names no folder. Write a name, an ID, or a path such as Inbox/Phishing.")
     folder_id = _known_folder(client, path[0]) or _named_folder(client.list_folders(limit=LARGEST_PAGE), path[0], 'the mailbox')
@@ -282,11 +292,11 @@ class NextMails:
         """
         if not self._open_folders(names, first):
             return
-        folders = list(self._cursor.folders.values())
-        self._cursor.folders = {folder.name: folder for folder in folders[1:] + folders[:1]}
+        open_names = list(self._cursor.folders)
+        self._cursor.folders = {name: self._cursor.folders[name] for name in open_names[1:] + open_names[:1]}
         for step in (self._entered, self._older):
-            for folder in folders:
-                if self.is_full or not self._try(folder.name, partial(step, folder)):
+            for name in open_names:
+                if self.is_full or not self._try(name, partial(step, self._cursor.folders[name])):
                     return
 
     def _try(self, name: str, look: Callable[[], None]) -> bool:
@@ -295,7 +305,7 @@ class NextMails:
             look()
         except GraphError as error:
             self.problems += self._find_again(name, error) if error.status == 404 else [error]
-            return error.status in (400, 403, 404)
+            return error.status in (400, 403, 404, 500)
         except (DemistoException, MicrosoftSignInError) as error:
             self.problems.append(error)
             return not isinstance(error, MicrosoftSignInError)
@@ -377,6 +387,8 @@ class NextMails:
                     self._choose(row, folder)
                 folder.backlog = max(folder.backlog, position_of(row))
             folder.backlog = (end, '') if end else None
+            if self.is_full:
+                return
 
     def _next_seconds(self, folder: FolderCursor, begin: str) -> tuple[list[Row], str]:
         """The messages of some seconds from `begin` on, all of each, and the second that comes next, empty after the last.
@@ -388,7 +400,7 @@ class NextMails:
         page, link = self._client.list_messages(folder_id=folder.folder_id, query=query, page_size=page_size)
         rows = {row['id']: row for row in page}
         for _ in range(_PAGES_OF_A_SECOND):
-            last = position_of(page[-1])[0] if page else ''
+            last = max((position_of(row)[0] for row in rows.values()), default='')
             if not link:
                 return list(rows.values()), ''
             if any(position_of(row)[0] != last for row in rows.values()):
