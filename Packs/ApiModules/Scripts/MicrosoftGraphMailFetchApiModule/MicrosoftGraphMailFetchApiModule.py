@@ -422,14 +422,14 @@ class NextMails:
             if not link or len(seconds) > 1:
                 break
         for _ in range(_PAGES_OF_A_SECOND):
+            last = max((place_of(row, by)[0] for row in rows.values()), default='')
             if not link:
                 return list(rows.values()), ''
-            last = max((place_of(row, by)[0] for row in rows.values()), default='')
             if any(place_of(row, by)[0] != last for row in rows.values()):
                 return [row for row in rows.values() if place_of(row, by)[0] != last], last
             page, link = self._client.list_messages(next_page=link)
             rows.update((row['id'], row) for row in page)
-        raise DemistoException(f"More than {len(rows)} messages in '{folder.name}' are of the same second, {begin}. "
+        raise DemistoException(f"More than {len(rows)} messages in '{folder.name}' are of the same second, {last}. "
                                'Move some of them to another folder.')
 
 

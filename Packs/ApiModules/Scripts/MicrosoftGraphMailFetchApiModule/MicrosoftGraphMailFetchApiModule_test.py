@@ -352,8 +352,8 @@ def test_a_second_with_too_many_mails_is_a_problem_with_a_way_out(runs: Runs, ad
                '@odata.nextLink': f'{cloud.graph}/v1.0/users/{ADA}/mailFolders/{inbox}/messages?$skip=1'}
     cloud.faults.add(service='graph', path=LISTS, status=200, body=endless, times=None)
     assert runs.next() == []
-    assert runs.problems == [f"More than 1 messages in 'Inbox' were received in the same second, {runs.first}. "
-                             'Move some of them to another folder.']
+    assert set(runs.problems) == {f"More than 1 messages in 'Inbox' are of the same second, {received[:-1]}. "
+                                  'Move some of them to another folder.'}
 
 
 def test_a_mail_that_leaves_while_the_list_is_long_hides_no_other(runs: Runs, ada: Mailbox) -> None:
@@ -438,13 +438,12 @@ def test_a_lost_round_begins_anew_without_repeats_and_without_loss(runs: Runs, a
     assert runs.next() == []
 
 
-def test_a_round_that_is_lost_at_its_beginning_is_an_error(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+def test_a_round_that_is_lost_at_its_beginning_keeps_the_list_from_nothing(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud) -> None:
     letter(ada, 'waits')
     cloud.faults.add(service='graph', path=DELTA, status=410)
-    assert runs.next() == []
+    assert runs.next() == ['waits']
     assert runs.problems == ['Microsoft Graph answered with HTTP status 410. A proxy or a wrong address may stand between: '
                              'check the proxy and the cloud setting.']
-    assert runs.next() == ['waits']
 
 
 def test_only_wanted_mails_are_chosen(runs: Runs, ada: Mailbox) -> None:
