@@ -348,7 +348,7 @@ def test_a_page_without_mails_does_not_end_the_list(runs: Runs, ada: Mailbox, cl
 
 def test_a_second_with_too_many_mails_is_a_problem_with_a_way_out(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud) -> None:
     inbox, received = ada.folder('inbox').folder_id, f'{graph_seconds(ada.now())}Z'
-    endless = {'value': [{'id': 'same', 'receivedDateTime': received}],
+    endless = {'value': [{'id': 'same', 'receivedDateTime': received, 'lastModifiedDateTime': received}],
                '@odata.nextLink': f'{cloud.graph}/v1.0/users/{ADA}/mailFolders/{inbox}/messages?$skip=1'}
     cloud.faults.add(service='graph', path=LISTS, status=200, body=endless, times=None)
     assert runs.next() == []
@@ -438,7 +438,7 @@ def test_a_lost_round_begins_anew_without_repeats_and_without_loss(runs: Runs, a
     assert runs.next() == []
 
 
-def test_a_round_that_is_lost_at_its_beginning_keeps_the_list_from_nothing(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+def test_a_round_that_is_lost_when_it_begins_keeps_the_list_from_nothing(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud) -> None:
     letter(ada, 'waits')
     cloud.faults.add(service='graph', path=DELTA, status=410)
     assert runs.next() == ['waits']
