@@ -34,9 +34,9 @@ CONTENT_PROPERTIES = frozenset({'body', 'uniqueBody', 'internetMessageHeaders'})
 def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
     """The message with what the query selects and expands.
 
-    What a test made broken fails as late as it can: ``message`` only where its content is shown, so that a list or a page of delta
-    that selects a few properties of the folder's table goes well, and one that shows bodies fails as a whole; ``attachments`` only
-    where they are expanded. A request for that message alone fails always (``find_message``).
+    What a test made broken fails as late as it can: ``message`` only where its content is shown, so that a list or a page of
+    delta that selects a few properties of the folder's table goes well, and one that shows bodies fails as a whole;
+    ``attachments`` only where they are expanded. A request for that message alone fails always (``find_message``).
 
     Raises:
         GraphError: 500, something that it should show is broken.
