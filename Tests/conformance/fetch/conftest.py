@@ -15,7 +15,7 @@ from sandbox.microsoft import MicrosoftCloud  # noqa: E402
 
 STEPS = 12
 # A history takes as long as its requests do: no single one is too slow.
-settings.register_profile('histories', max_examples=100, stateful_step_count=STEPS, deadline=None, derandomize=False,
+settings.register_profile('histories', max_examples=2_000, stateful_step_count=STEPS, deadline=None, derandomize=False,
                           print_blob=True, suppress_health_check=list(HealthCheck),
                           phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 settings.register_profile('soak', settings.get_profile('histories'), max_examples=100_000)

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from conformance.fetch.fetching_platform import CURSOR, HAND_OVER, Crash, Meanwhile, Platform
+from conformance.fetch.fetching_platform import CURSOR, HAND_OVER, Crash, Meanwhile, Platform, Run
 from conformance.fetch.ledger import Ledger, Mail
 from conformance.fetch.mailroom import ANCIENT, DAY, PARTNER, STRANGER, Mailroom, attach
 from sandbox.microsoft import MicrosoftCloud
@@ -75,7 +75,7 @@ class Histories(RuleBasedStateMachine):
         self.folders: dict[str, Folder] = {name: self.room.folder(name) for name in FOLDERS}
         self.subjects = 0
         self.has_begun = False
-        self.is_failing = False
+        self.is_failing = self.has_failed = False
 
     @initialize(watched=st.sampled_from([('Cases',), ('Cases', 'Reports')]), max_fetch=st.sampled_from([10, 3, 2, 1]),
                 marks_read=st.booleans(), only_partner=st.booleans(), eml=st.booleans(),
@@ -216,9 +216,14 @@ class Histories(RuleBasedStateMachine):
     def _fetch(self, crash: Crash = None, meanwhile: Meanwhile = lambda _number: None) -> None:
         run = self.platform.fetch(crash, meanwhile)
         self.ledger.failing_runs += self.is_failing
-        self.ledger.record(run)
+        self._record(run)
         if run.is_good and not run.cursor_lost and not self.is_failing:
             self.has_begun = True
+
+    def _record(self, run: Run) -> None:
+        self.has_failed = True
+        self.ledger.record(run)
+        self.has_failed = False
 
     @rule()
     def fetch(self) -> None:
@@ -250,7 +255,7 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            if hasattr(self, 'ledger'):
+            if hasattr(self, 'ledger') and not self.has_failed:
                 self._come_to_rest()
                 self.ledger.balance()
         finally:
