@@ -10,7 +10,17 @@ from conformance.unified import described
 from conformance.unified.described import IN_YML, leaves
 from conformance.unified.instances import Instance, Params, in_ways
 from conformance.unified.sources import INTEGRATION, loaded_yml
-from O365OutlookMailSingleUser import CLOUDS, COMMANDS, MAIL_COMMANDS, METHODS, SENDING_COMMANDS, Parameter, Settings
+from O365OutlookMailSingleUser import (
+    CLOUDS,
+    COMMANDS,
+    DEFAULT_FIRST_FETCH,
+    MAIL_COMMANDS,
+    METHODS,
+    SENDING_COMMANDS,
+    Parameter,
+    Settings,
+    fetch_options,
+)
 
 YML = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')
 PARAMETERS: dict[str, dict[str, Any]] = {one['name']: one for one in YML['configuration']}
@@ -147,14 +157,17 @@ def test_every_parameter_is_in_a_section_that_the_yml_orders() -> None:
 def test_every_parameter_of_the_yml_is_read_and_no_other() -> None:
     params = Noting({'creds_auth_id': {'password': 'x'}})
     Settings.from_params(params)
-    assert params.read == set(PARAMETERS)
+    fetch_options(params).first()
+    assert params.read == set(PARAMETERS) - {'isFetch', 'incidentType', 'incidentFetchInterval'}  # the platform's own
 
 
 def test_errors_call_every_parameter_what_the_admin_sees() -> None:
-    seen = [text for parameter in PARAMETERS.values() for text in displays(parameter)]
-    called = [value for name, value in vars(Parameter).items() if name.isupper()]
-    assert sorted(called) == sorted({*seen} - {'Trust any certificate', 'Use system proxy settings'})
-    assert len(set(seen)) == len(seen)
+    connect, collect = ([text for parameter in PARAMETERS.values() if parameter['section'] == section
+                         for text in displays(parameter)] for section in YML['sectionorder'])
+    called = {value for name, value in vars(Parameter).items() if name.isupper()}
+    assert called - {*collect} == {*connect} - {'Trust any certificate', 'Use system proxy settings'}
+    assert called & {*collect} == {'First fetch time', 'Maximum number of incidents per fetch', 'Largest attachment to take'}
+    assert len({*connect, *collect}) == len(connect + collect)
 
 
 @pytest.mark.parametrize('name, options', [('azure_cloud', CLOUDS), ('auth_method', set(METHODS))])
@@ -168,6 +181,8 @@ def test_defaults_of_parameters_are_those_of_the_code() -> None:
     assert set(defaults) == {'azure_cloud', 'auth_method', 'incidentFetchInterval', 'folder_to_fetch', 'first_fetch', 'max_fetch',
                              'max_attachment_size'}
     assert Settings.from_params(defaults) == Settings.from_params({})
+    assert fetch_options(defaults)._replace(first=str) == fetch_options({})._replace(first=str)
+    assert PARAMETERS['first_fetch']['defaultvalue'] == DEFAULT_FIRST_FETCH
 
 
 def test_everything_secret_is_a_credential() -> None:
