@@ -89,7 +89,7 @@ class Histories(RuleBasedStateMachine):
 
     @initialize(watched=st.sampled_from([('Cases',), ('Cases', 'Reports')]), max_fetch=st.sampled_from([10, 3, 2, 1]),
                 marks_read=st.booleans(), only_partner=st.booleans(), eml=st.booleans(),
-                round_limit=st.sampled_from([None]), token_life=st.sampled_from([None, 90.0]))
+                round_limit=st.sampled_from([None, 2]), token_life=st.sampled_from([None, 90.0]))
     def begin(self, watched: tuple[str, ...], max_fetch: int, marks_read: bool, only_partner: bool, eml: bool,
               round_limit: int | None, token_life: float | None) -> None:
         self.watched_names, self.only_partner = list(watched), only_partner
@@ -136,8 +136,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule(mail=mails, folder=st.sampled_from(FOLDERS))
     def move(self, mail: Mail, folder: str) -> None:
-        if self._is_there(mail):
-            self.mailbox.move(mail.message, self._existing(folder).folder_id)
+        target = self._existing(folder).folder_id
+        if self._is_there(mail) and mail.message.folder_id != target:
+            self.mailbox.move(mail.message, target)
             self._enter(mail)
 
     @rule(mail=mails)

@@ -66,6 +66,9 @@ class Ledger:
         assert len(self.platform.last_run.encode()) < LARGEST_CURSOR
         for incident in run.incidents:
             self._record(incident, run.cursor_lost)
+        early = [mail.message.subject for identifier, mail in self.mails.items()
+                 if mail.message.is_read and not mail.was_read_by_user and not self._handed_over[identifier]]
+        assert not early, f'Marked read before there was an incident: {early}'
 
     def _record(self, incident: Incident, cursor_lost: bool) -> None:
         mail = self.mails.get(incident.mail_id)
@@ -87,7 +90,7 @@ class Ledger:
             is_whole = not Counter(digests_of_attachments(mail.message)) - given
             assert is_whole, f'An incident without all attachments that does not say so: {incident.name}'
         else:
-            may_lack = mail.was_broken or self.failing_runs >= GIVES_UP_AFTER
+            may_lack = mail.was_broken or self.failing_runs >= GIVES_UP_AFTER or not self._exists(mail)
             assert may_lack, f'An incident lacks what could be read: {incident.name}: {raw["Missing"]}'
 
     def balance(self) -> None:
