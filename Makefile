@@ -9,7 +9,7 @@ export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox test lint validate package upload bench
+.PHONY: help setup demo sandbox test soak lint validate package upload bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ sandbox: setup ## start the sandbox and leave it running, to try by hand
 test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real file
 	@$(BIN)/coverage run -m pytest $(ARGS)
 	@$(if $(ARGS),true,$(BIN)/coverage report)
+
+soak: setup ## 100,000 made-up histories of a mailbox that is fetched from (`make test` goes through 2,000); takes hours
+	@$(BIN)/python -m pytest Tests/conformance/fetch/histories_test.py --hypothesis-profile=soak $(ARGS)
 
 lint: setup ## style and types
 	@$(BIN)/ruff check .
