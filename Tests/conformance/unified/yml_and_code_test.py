@@ -139,6 +139,11 @@ def test_a_command_without_outputs_in_the_yml_gives_none(instance: Instance, com
 # region parameters
 
 
+def test_every_parameter_is_in_a_section_that_the_yml_orders() -> None:
+    assert list(dict.fromkeys(parameter['section'] for parameter in PARAMETERS.values())) == YML['sectionorder']
+    assert YML['sectionorder'] == ['Connect', 'Collect']
+
+
 def test_every_parameter_of_the_yml_is_read_and_no_other() -> None:
     params = Noting({'creds_auth_id': {'password': 'x'}})
     Settings.from_params(params)
@@ -160,14 +165,16 @@ def test_a_choice_offers_what_the_code_knows(name: str, options: set[str]) -> No
 
 def test_defaults_of_parameters_are_those_of_the_code() -> None:
     defaults: Params = {name: parameter['defaultvalue'] for name, parameter in PARAMETERS.items() if 'defaultvalue' in parameter}
-    assert set(defaults) == {'azure_cloud', 'auth_method'}
+    assert set(defaults) == {'azure_cloud', 'auth_method', 'incidentFetchInterval', 'folder_to_fetch', 'first_fetch', 'max_fetch',
+                             'max_attachment_size'}
     assert Settings.from_params(defaults) == Settings.from_params({})
 
 
 def test_everything_secret_is_a_credential() -> None:
     kinds = {name: parameter['type'] for name, parameter in PARAMETERS.items() if parameter['type'] not in (0, 8, 15)}
-    assert kinds == dict.fromkeys(('creds_auth_id', 'creds_refresh_token', 'creds_enc_key', 'creds_auth_code',
-                                   'creds_certificate', 'managed_identities_client_id'), 9)
+    assert kinds == {**dict.fromkeys(('creds_auth_id', 'creds_refresh_token', 'creds_enc_key', 'creds_auth_code',
+                                      'creds_certificate', 'managed_identities_client_id'), 9),
+                     'incidentType': 13, 'incidentFetchInterval': 19}
 
 
 # endregion

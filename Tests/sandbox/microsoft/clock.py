@@ -8,10 +8,16 @@ class Clock:
 
     def __init__(self) -> None:
         self._offset = 0.0
+        self._stopped: float | None = None
 
     def now(self) -> float:
         """Seconds since the epoch, with everything that ``advance`` added."""
-        return time.time() + self._offset
+        return (time.time() if self._stopped is None else self._stopped) + self._offset
+
+    def stop(self) -> None:
+        """From now on only ``advance`` moves the clock, until ``reset``."""
+        if self._stopped is None:
+            self._stopped = time.time()
 
     def advance(self, seconds: float) -> None:
         """Moves the clock by ``seconds``; negative values move it back."""
@@ -19,7 +25,7 @@ class Clock:
 
     def reset(self) -> None:
         """Returns to the time of the machine."""
-        self._offset = 0.0
+        self._offset, self._stopped = 0.0, None
 
 
 def entra_timestamp(moment: float) -> str:

@@ -86,7 +86,7 @@ class MicrosoftCloud:
         }
         for name, app in apps.items():
             faulty = FaultyService(name, app, self.faults, self.clock)
-            self._services[name].start(RequestLog(name, faulty, self.requests.append))
+            self._services[name].start(RequestLog(name, faulty, self.requests.append), self.clock.now)
         self._services['admin'].start(admin_app(self.faults))
         return self
 

@@ -36,7 +36,9 @@ def graph_app(state: CloudState, faults: Faults | None = None) -> Flask:
     @app.before_request
     def check_request() -> None:
         g.state, g.faults, g.applied = state, faults, []
-        time.sleep(state.limits.item_latency if IN_BATCH in request.environ else state.limits.latency)
+        latency = state.limits.item_latency if IN_BATCH in request.environ else state.limits.latency
+        if latency:
+            time.sleep(latency)
         if (request.content_length or 0) > LARGEST_REQUEST:
             raise GraphError(413, 'BadRequest', 'The maximum request length supported is 4MB.')
         if request.path.startswith(UPLOAD_PATH):

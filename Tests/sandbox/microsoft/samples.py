@@ -105,9 +105,10 @@ def sample_mailbox(user: User, now: Callable[[], float]) -> Mailbox:
     mailbox = Mailbox(EmailAddress(user.display_name, user.user_principal_name), now)
     sender = EmailAddress('Quentin Reyes', 'quentin@partner.example')
     for number in range(25, 0, -1):
+        received = now() - 3600 * number
         mailbox.deliver(Message(
-            subject=f'Report {number}', sender=sender, to=[mailbox.owner], received=now() - 3600 * number,
-            html=f'<p>Hello {user.display_name},</p><p>this is report {number}.</p>'))
+            subject=f'Report {number}', sender=sender, to=[mailbox.owner], received=received,
+            html=f'<p>Hello {user.display_name},</p><p>this is report {number}.</p>'), at=received)
     return mailbox
 
 

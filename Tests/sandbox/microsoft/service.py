@@ -65,6 +65,7 @@ class Connection(WSGIRequestHandler):
     protocol_version = 'HTTP/1.1'
     disable_nagle_algorithm = True
     wbufsize = -1
+    server: 'Service'
 
     def run_wsgi(self) -> None:
         environ = self.make_environ()
@@ -94,6 +95,9 @@ class Connection(WSGIRequestHandler):
         finally:
             getattr(chunks, 'close', bool)()
         self.wfile.flush()
+
+    def date_time_string(self, timestamp: int | None = None) -> str:
+        return super().date_time_string(int(self.server.now()) if timestamp is None else timestamp)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the name is werkzeug's
         """Logs nothing: paths of this cloud may hold codes."""
@@ -126,11 +130,12 @@ class Service(ThreadedWSGIServer):
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
             self.ssl_context = tls
         self.url = f'https://localhost:{self.port}' if tls else f'http://{LOOPBACK}:{self.port}'
+        self.now: Callable[[], float] = time.time
         self._thread = threading.Thread(target=self.serve_forever, args=(POLL_SECONDS,), name=f'sandbox {name}', daemon=True)
 
-    def start(self, app: Any) -> None:
-        """Begins to serve ``app``."""
-        self.app = app
+    def start(self, app: Any, now: Callable[[], float] = time.time) -> None:
+        """Begins to serve ``app``; ``now`` gives the ``Date`` of its answers, in epoch seconds."""
+        self.app, self.now = app, now
         self._thread.start()
 
     def stop(self) -> None:

@@ -1,4 +1,5 @@
 """Mail in Microsoft Graph: reading and ordering one mailbox, or a shared one, through a client. No commands."""
+import base64
 import io
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -36,6 +37,11 @@ class GraphError(DemistoException):
     def is_about_permissions(self) -> bool:
         """Whether signing in worked, but does not allow this."""
         return self.status == 403 or self.code == 'NoPermissionsInAccessToken'
+
+    @property
+    def is_lost_round(self) -> bool:
+        """Whether the link belongs to a round of changes that Graph no longer knows: it has to begin anew."""
+        return self.status == 410 or 'syncstatenotfound' in self.code.lower()
 
     def __str__(self) -> str:
         # Microsoft's support finds the request by its ID.
@@ -149,16 +155,18 @@ class BatchItem:
         path: quoted, below ``/v1.0``.
         body: goes as JSON.
         may_repeat: doing it twice comes to the same as doing it once, so it is sent again when it may have been carried out.
+        prefer: more of the header ``Prefer``, such as the form of a body.
     """
     name: str
     method: str
     path: str
     body: dict[str, Any] | None = None
     may_repeat: bool = True
+    prefer: str = ''
 
     def as_json(self, number: int) -> dict[str, Any]:
         """How Graph takes it. `number` is its ID among the requests of the batch."""
-        headers = {'Prefer': _IMMUTABLE_IDS}
+        headers = {'Prefer': ', '.join(filter(None, (_IMMUTABLE_IDS, self.prefer)))}
         request: dict[str, Any] = {'id': str(number), 'method': self.method, 'url': self.path, 'headers': headers}
         if self.body is not None:
             headers['Content-Type'] = 'application/json'
@@ -168,10 +176,11 @@ class BatchItem:
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What became of one request of a batch: the JSON object of its answer (empty where it has none), or an error."""
+    """What became of one request of a batch: the JSON object of its answer, or its bytes where it has some, or an error."""
     item: BatchItem
     answer: dict[str, Any] = field(default_factory=dict)
     error: GraphError | None = None
+    content: bytes | None = field(default=None, repr=False)
 
 
 def _response_in_batch(answer: dict[str, Any]) -> requests.Response:
@@ -181,6 +190,14 @@ def _response_in_batch(answer: dict[str, Any]) -> requests.Response:
     response.headers.update(answer.get('headers') or {})
     response.raw = io.BytesIO(json.dumps(answer.get('body')).encode())
     return response
+
+
+def _bytes_in_batch(body: Any) -> bytes | None:
+    """The bytes of an answer that is no JSON; None where it is, or cannot be read."""
+    try:
+        return base64.b64decode(body, validate=True) if isinstance(body, str) else None
+    except ValueError:
+        return None
 
 
 # endregion
@@ -194,7 +211,7 @@ LARGEST_PAGE = 1000  # messages
 _FOLDER_ID = 'ID of a folder'
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes
 # What tells attachments apart, without their bytes. The content ID is one of files only.
-_ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
+ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
 _MAIL_TIPS = ('automaticReplies, mailboxFullStatus, customMailTip, externalMemberCount, totalMemberCount, maxMessageSize, '
               'deliveryRestriction, moderationStatus, recipientScope')
 
@@ -277,8 +294,8 @@ class GraphMailClient(MicrosoftClient):
             raise GraphError(f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.',
                              'Try again, and check that the engine may reach it, the proxy and the cloud setting.') from error
 
-    def next_page(self, link: str) -> dict[str, Any]:
-        """Follows an ``@odata.nextLink``.
+    def next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
+        """Follows an ``@odata.nextLink``. `kwargs` are as `http_request` takes them.
 
         Raises:
             DemistoException: it leads to another host, and would take the token there.
@@ -286,7 +303,7 @@ class GraphMailClient(MicrosoftClient):
         own, other = urlsplit(self._base_url.lower()), urlsplit(link.lower())
         if (own.scheme, own.netloc) != (other.scheme, other.netloc):
             raise DemistoException(f'The link to the next page leads to another host, so it was not followed. {_NOT_GRAPH}')
-        return self.graph_request('GET', full_url=link)
+        return self.graph_request('GET', full_url=link, **kwargs)
 
     def list_all(self, path: str, limit: int, query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """The first `limit` objects of a list, over as many pages as it takes.
@@ -358,7 +375,7 @@ class GraphMailClient(MicrosoftClient):
     def _batch_result(self, item: BatchItem, response: requests.Response) -> BatchResult:
         if response.status_code in _GRAPH_OK_CODES:
             answer = json_or_none(response)
-            return BatchResult(item, answer if isinstance(answer, dict) else {})
+            return BatchResult(item, answer if isinstance(answer, dict) else {}, content=_bytes_in_batch(answer))
         return BatchResult(item, error=graph_error(response, self.clock.now()))
 
     # region messages
@@ -398,6 +415,32 @@ class GraphMailClient(MicrosoftClient):
                 return messages[:limit], link
             link = answer.get('@odata.nextLink') or ''
         return messages, link
+
+    def entered_messages(self, folder_id: str, link: str = '', select: str = '', page_size: int = 50,
+                         user_id: str = '') -> tuple[list[dict[str, Any]], str, bool]:
+        """One page of the messages that entered a folder: delivered, moved or restored to it.
+
+        Args:
+            link: where the page before it said to go on; empty begins a round anew, with all that is in the folder.
+            select: properties, with commas between; of a round that goes on they are those of its beginning.
+            page_size: messages of one page, 1 to 1,000.
+        Returns:
+            The messages, where to go on, and whether the round is over: going on then shows what entered since.
+        Raises:
+            GraphError: `is_lost_round` where Graph does not know the round of `link` any more.
+        """
+        headers = {'Prefer': f'{_IMMUTABLE_IDS}, odata.maxpagesize={page_size}'}
+        if link:
+            answer = self.next_page(link, headers=headers)
+        else:
+            query = {'changeType': 'created', '$select': select}
+            answer = self.graph_request('GET', f'{self.folder_path(folder_id, user_id)}/messages/delta', params=query,
+                                        headers=headers)
+        present = [message for message in answer.get('value') or [] if '@removed' not in message]
+        go_on = answer.get('@odata.nextLink') or answer.get('@odata.deltaLink')
+        if not go_on:
+            raise GraphError('Microsoft Graph did not say where the changes of the folder go on.', _NOT_GRAPH)
+        return present, go_on, '@odata.nextLink' not in answer
 
     def get_message(self, message_id: str, user_id: str = '', folder_id: str = '', query: dict[str, str] | None = None,
                     body_type: str = '') -> dict[str, Any]:
@@ -441,12 +484,12 @@ class GraphMailClient(MicrosoftClient):
     def list_attachments(self, message_id: str, user_id: str = '', folder_id: str = '') -> list[dict[str, Any]]:
         """What tells the attachments of a message apart, without their bytes; at most 1,000."""
         return self.list_all(f'{self.message_path(message_id, user_id, folder_id)}/attachments', LARGEST_PAGE,
-                             {'$select': _ATTACHMENT_PROPERTIES, '$top': 100})
+                             {'$select': ATTACHMENT_PROPERTIES, '$top': 100})
 
     def get_attachment(self, message_id: str, attachment_id: str, user_id: str = '', folder_id: str = '') -> dict[str, Any]:
         """What tells one attachment, without its bytes."""
         return self.graph_request('GET', self._attachment_path(message_id, attachment_id, user_id, folder_id),
-                                  params={'$select': _ATTACHMENT_PROPERTIES})
+                                  params={'$select': ATTACHMENT_PROPERTIES})
 
     def download_attachment(self, message_id: str, attachment_id: str, write: Callable[[bytes], Any], user_id: str = '',
                             folder_id: str = '') -> None:

@@ -231,14 +231,22 @@ def file_entry(name: str, download: Callable[[Callable[[bytes], Any]], None]) ->
         download: is given the `write` of the file.
     """
     entry: dict[str, Any] = fileResult(name, b'')
-    path = f'{demisto.investigation()["id"]}_{entry["FileID"]}'
     try:
-        with open(path, 'wb') as file:
+        with open(_path_of_file(entry), 'wb') as file:
             download(file.write)
     except BaseException:  # also where the command ends here to run again later
-        os.remove(path)
+        remove_file(entry)
         raise
     return entry
+
+
+def remove_file(entry: dict[str, Any]) -> None:
+    """Takes away a file that is not handed over after all."""
+    os.remove(_path_of_file(entry))
+
+
+def _path_of_file(entry: dict[str, Any]) -> str:
+    return f'{demisto.investigation()["id"]}_{entry["FileID"]}'
 
 
 # endregion
@@ -441,9 +449,14 @@ def _attachment_file(client: GraphMailClient, attachment: dict[str, Any], name: 
 
     entry = file_entry(name, download)
     if attachment_kind(attachment) == 'itemAttachment':
-        ending = next((known for mark, known in _EXTENSIONS_OF_ITEMS.items() if beginning.startswith(mark)), '.eml')
-        entry['File'] += '' if entry['File'].lower().endswith(ending) else ending
+        entry['File'] = name_of_item(entry['File'], beginning)
     return entry
+
+
+def name_of_item(name: str, beginning: bytes) -> str:
+    """The name of an Outlook item as a file, whose ending its first bytes tell."""
+    ending = next((known for mark, known in _EXTENSIONS_OF_ITEMS.items() if beginning.startswith(mark)), '.eml')
+    return name if name.lower().endswith(ending) else name + ending
 
 
 def _web_link(client: GraphMailClient, attachments: list[dict[str, Any]], message_id: str, user_id: str) -> str:

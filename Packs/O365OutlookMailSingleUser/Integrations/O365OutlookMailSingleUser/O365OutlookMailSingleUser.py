@@ -1,11 +1,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 import demistomock as demisto
 from CommonServerPython import *
-from MicrosoftGraphMailSendCommandsApiModule import *
+from MicrosoftGraphMailIncidentsApiModule import *
 
 # region constants
 
@@ -42,6 +43,10 @@ class Parameter:
     CLOUD = 'Azure cloud'
     AZURE_AD_ENDPOINT = 'Azure AD endpoint'
     GRAPH_ENDPOINT = 'Microsoft Graph endpoint'
+    FOLDERS = 'Folders to fetch from'
+    FIRST_FETCH = 'First fetch timestamp'
+    MOST_MAILS = 'Maximum number of emails per fetch'
+    LARGEST_ATTACHMENT = 'Largest attachment to take'
 
 
 # endregion
@@ -81,9 +86,7 @@ class Settings:
         def password(name: str) -> str:
             return clean_value((params.get(name) or {}).get('password'))
 
-        def selected(name: str) -> bool:
-            return argToBoolean(clean_value(params.get(name)) or 'false')
-
+        selected = partial(is_selected, params)
         return cls(
             id=password('creds_auth_id'),
             token=password('creds_refresh_token'),
@@ -206,6 +209,40 @@ def _host_address(value: str, name: str) -> str:
     return address
 
 
+def fetch_options(params: dict[str, Any]) -> FetchOptions:
+    """What the instance fetches. Raises DemistoException, naming the field, when a value is none that it can have."""
+    selected = partial(is_selected, params)
+    folders = folder_names(params.get('folder_to_fetch') or '') or ['Inbox']
+    most = {Parameter.MOST_MAILS: clean_value(params.get('max_fetch')) or clean_value(params.get('fetch_limit'))}
+    megabytes = {Parameter.LARGEST_ATTACHMENT: clean_value(params.get('max_attachment_size'))}
+    largest = whole_number(megabytes, Parameter.LARGEST_ATTACHMENT, 0, 1000) if any(megabytes.values()) else None
+    return FetchOptions(
+        folders=tuple(dict.fromkeys(folders)),
+        first=partial(_first_fetch, clean_value(params.get('first_fetch')) or '15 minutes'),
+        most=whole_number(most, Parameter.MOST_MAILS, 50, MOST_MAILS_OF_A_RUN),
+        senders=tuple(one.lower() for one in several_texts(params, 'fetch_from')),
+        subject=clean_value(params.get('fetch_subject')).lower(),
+        unread_only=selected('fetch_unread_only'),
+        with_attachments_only=selected('fetch_with_attachments_only'),
+        largest_attachment=largest and largest * 1_000_000,
+        with_eml=selected('fetch_eml'),
+        full_body=selected('display_full_email_body'),
+        html=selected('fetch_html_formatting'),
+        mark_read=selected('mark_fetched_read'),
+        content_id_names=not selected('legacy_name'))
+
+
+def _first_fetch(text: str) -> str:
+    try:
+        moment = arg_to_datetime(text)
+    except ValueError:
+        moment = None
+    if not moment:
+        raise DemistoException(f"'{text}' in '{Parameter.FIRST_FETCH}' is no time. Write it as 15 minutes, 2 days or "
+                               '2030-01-31T08:00:00Z.')
+    return graph_seconds((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())
+
+
 # endregion
 # region commands of sign-in
 
@@ -322,9 +359,15 @@ def generate_login_url_command(client: GraphMailClient, _args: dict[str, Any]) -
     return generate_login_url(client)
 
 
-def test_module(client: GraphMailClient) -> str:
-    """Says ``ok`` where a sign-in needs no person, else which command comes next. Uses up neither a code nor a Token."""
+def test_module(client: GraphMailClient, fetched: FetchOptions | None) -> str:
+    """Says ``ok`` where a sign-in needs no person, else which command comes next. Uses up neither a code nor a Token.
+
+    Args:
+        fetched: what the instance fetches; None if it does not.
+    """
     credential = client.credential
+    if fetched:
+        fetched.first()  # refuses what is no time
     if isinstance(credential, AuthorizationCodeCredential):
         credential.client.client_authentication()  # reads the private key, if there is one
     if credential.needs_person:
@@ -335,7 +378,22 @@ def test_module(client: GraphMailClient) -> str:
         credential.check_without_using_the_token(client.tokens.transport)
     else:
         client.try_mailbox()
+        for name in fetched.folders if fetched else ():
+            find_folder(client, name)
     return 'ok'
+
+
+# endregion
+# region fetch
+
+
+def fetch_incidents(client: GraphMailClient, options: FetchOptions) -> None:
+    """Hands over the mails that come next, then keeps how far the fetch has come."""
+    fetched = fetch_mails(client, options, demisto.getLastRun())
+    demisto.incidents(fetched.incidents)
+    demisto.setLastRun(fetched.last_run)
+    if fetched.problems:
+        demisto.updateModuleHealth('\n'.join(dict.fromkeys(map(str, fetched.problems))))
 
 
 # endregion
@@ -353,15 +411,18 @@ COMMANDS: dict[str, Callable[[GraphMailSender, dict[str, Any]], MailCommandResul
 }
 
 
-def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailCommandResult | str:
-    """Runs one command of an instance with `params`."""
+def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailCommandResult | str | None:
+    """Runs one command of an instance with `params`. A fetch hands over what it brings by itself."""
     settings = Settings.from_params(params)
     for secret in settings.secrets():
         add_sensitive_log_strs(secret)
     client = GraphMailSender(settings.mailbox, settings.cloud, credential=settings.credential(), verify=settings.verify,
                              proxy=settings.proxy, command_prefix='msgraph-mail')
     if command == 'test-module':
-        return test_module(client)
+        return test_module(client, fetch_options(params) if is_selected(params, 'isFetch') else None)
+    if command == 'fetch-incidents':
+        fetch_incidents(client, fetch_options(params))
+        return None
     if command not in COMMANDS:
         raise NotImplementedError(f'The command {command} is not one of this integration.')
     try:
@@ -374,7 +435,9 @@ def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailComma
 def main() -> None:
     command = demisto.command()
     try:
-        return_results(run(command, demisto.params(), demisto.args()))
+        result = run(command, demisto.params(), demisto.args())
+        if result is not None:
+            return_results(result)
     except Exception as error:
         return_error(str(error))
 

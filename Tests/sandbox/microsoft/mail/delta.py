@@ -9,7 +9,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -50,7 +50,7 @@ class DeltaRound:
 
 def written(state: DeltaRound) -> str:
     """The token of a round."""
-    text = json.dumps(asdict(state), separators=(',', ':')).encode()
+    text = json.dumps(vars(state), separators=(',', ':')).encode()
     return base64.urlsafe_b64encode(_signature(text) + text).decode().rstrip('=')
 
 

@@ -83,7 +83,7 @@ def open_mailbox(need: permissions.Need) -> MailCall:
     state.limits.enter(caller.principal.object_id, owner.object_id, state.clock.now())
     g.entered = caller.principal.object_id, owner.object_id
     release_deferred(state)
-    wishes = preferences(request.headers.getlist('Prefer'))
+    wishes = preferences(tuple(request.headers.getlist('Prefer')))
     g.applied = wishes.applied
     return MailCall(state, caller, owner, mailbox, View(wishes.immutable_ids, wishes.body_type), wishes.page_size)
 

@@ -119,10 +119,18 @@ class Mailbox:
     # endregion
     # region messages
 
-    def deliver(self, message: Message, folder: str = 'inbox') -> Message:
-        """Puts ``message`` into ``folder`` (ID or well-known name). Raises LookupError for an unknown folder."""
+    def deliver(self, message: Message, folder: str = 'inbox', at: float | None = None) -> Message:
+        """Puts ``message`` into ``folder`` (ID or well-known name). Raises LookupError for an unknown folder.
+
+        Args:
+            at: the moment, in epoch seconds, that becomes its ``created``; now without one. The message itself says when it was
+                received: earlier, if it was held up on its way or is imported.
+        """
         with self.lock:
-            self._enter(message, self._existing(folder))
+            message.created = self.now() if at is None else at
+            for attachment in message.attachments:
+                attachment.modified = message.created
+            self._enter(message, self._existing(folder), message.created)
         return message
 
     def message(self, message_id: str) -> Message | None:
@@ -150,7 +158,7 @@ class Mailbox:
                 message.former_folder_id = message.folder_id
                 self._leave(message)
                 message.place = ids.new_place()
-                self._enter(message, target)
+                self._enter(message, target, self.now())
         return message
 
     def copy(self, message: Message, folder: str) -> Message:
@@ -251,10 +259,8 @@ class Mailbox:
     def _note_folder(self, folder: Folder) -> None:
         self.folder_log.record(self._next_number(), folder.folder_id.encode(), is_present=True)
 
-    def _enter(self, message: Message, folder: Folder) -> None:
-        message.folder_id = folder.folder_id
-        message.created = message.received if message.created is None else message.created
-        message.modified = message.created if message.modified is None else self.now()
+    def _enter(self, message: Message, folder: Folder, at: float) -> None:
+        message.folder_id, message.modified = folder.folder_id, at
         self._members[folder.folder_id][message.key] = message
         self._messages[message.message_id] = self._messages[message.immutable_id] = message
         self.log_of(folder.folder_id).record(self._next_number(), message.key, is_present=True)

@@ -90,7 +90,7 @@ class Flag:
 
 @dataclass(eq=False)
 class Message:
-    """A mail. Times are epoch seconds; ``sent`` defaults to ``received``.
+    """A mail. Times are epoch seconds; ``sent`` defaults to ``received``; outside mailboxes so do ``created`` and ``modified``.
 
     Attributes:
         sender: who it is from. ``submitter`` is who sent it on behalf of that one, if it was another.
@@ -98,7 +98,8 @@ class Message:
         headers: internet headers beyond those that follow from the other attributes.
         source: the whole mail as MIME, if it came so: kept byte for byte until it is changed.
         properties: single-value extended properties, ID -> value.
-        broken: what Graph fails to give of it: any of message, attachments, mime.
+        created, modified: when it was put into the mailbox, and when it was last changed, moved or restored there.
+        broken: what Graph fails to give of it: any of message (its content), attachments, mime.
     """
 
     subject: str

@@ -1,6 +1,7 @@
 """The ``Prefer`` header: what a request would like of its answer."""
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 _PREFERENCE = re.compile(r'([\w.-]+)\s*(?:=\s*("[^"]*"|[^,;\s]*))?')
 BODY_TYPES = ('text', 'html')
@@ -13,10 +14,11 @@ class Preferences:
     immutable_ids: bool = False
     body_type: str = 'html'
     page_size: int | None = None
-    applied: list[str] = field(default_factory=list)
+    applied: tuple[str, ...] = ()
 
 
-def preferences(values: list[str]) -> Preferences:
+@lru_cache(1000)
+def preferences(values: tuple[str, ...]) -> Preferences:
     """Reads all ``Prefer`` headers of a request; several values may share one. What is not known is passed over."""
     found = {name: value.strip('"') for header in values for name, value in _PREFERENCE.findall(header)}
     immutable = found.get('IdType') == 'ImmutableId'
@@ -26,4 +28,4 @@ def preferences(values: list[str]) -> Preferences:
     applied = ['IdType="ImmutableId"'] * immutable
     applied += [f'outlook.body-content-type="{body_type}"'] * (body_type in BODY_TYPES)
     applied += [f'odata.maxpagesize={page_size}'] * (page_size is not None)
-    return Preferences(immutable, body_type if body_type in BODY_TYPES else 'html', page_size, applied)
+    return Preferences(immutable, body_type if body_type in BODY_TYPES else 'html', page_size, tuple(applied))

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sandbox.microsoft.errors import GraphError
@@ -14,6 +15,8 @@ from sandbox.microsoft.mail.schema import Schema
 
 DEFAULT_PAGE = 10
 LARGEST_PAGE = 1000
+# How many different selections, orders and expansions are read once only
+KNOWN_TEXTS = 1000
 _LIST_OPTIONS = frozenset({'$select', '$filter', '$orderby', '$expand', '$search', '$top', '$skip', '$count', '$skiptoken'})
 _EXPANDED = re.compile(r'\s*([\w.]+(?:/\w+)?)\s*(?:\((.*)\))?\s*', re.DOTALL)
 _PROPERTY_ID = re.compile(r"\s*id\s+eq\s+'((?:[^']|'')*)'\s*", re.IGNORECASE)
@@ -97,6 +100,7 @@ def _check_efficiency(found: Filter | None, order: tuple[tuple[str, bool], ...])
         raise GraphError(400, 'InefficientFilter', 'The restriction or sort order is too complex for this operation.')
 
 
+@lru_cache(KNOWN_TEXTS)
 def _selected(text: str, kind: str) -> frozenset[str]:
     names = [name.strip() for name in text.split(',') if name.strip()]
     for name in names:
@@ -107,6 +111,7 @@ def _selected(text: str, kind: str) -> frozenset[str]:
     return frozenset(names)
 
 
+@lru_cache(KNOWN_TEXTS)
 def _order(text: str, kind: str) -> tuple[tuple[str, bool], ...]:
     order = []
     for part in filter(str.strip, text.split(',')):
@@ -121,6 +126,7 @@ def _order(text: str, kind: str) -> tuple[tuple[str, bool], ...]:
     return tuple(order)
 
 
+@lru_cache(KNOWN_TEXTS)
 def _expand(text: str, kind: str) -> Expand:
     settings: dict[str, Any] = {}
     for part in filter(str.strip, _split(text)):

@@ -37,6 +37,7 @@ class Schema:
         self._types = extract['types']
         self.enums = extract['enums']
         self.actions = extract['actions']
+        self._known_properties: dict[str, dict[str, str]] = {}
 
     @staticmethod
     @cache
@@ -90,12 +91,12 @@ class Schema:
         return [problem for one in body['value'] for problem in self.problems(name, one)]
 
     def _properties(self, name: str) -> dict[str, str]:
-        properties: dict[str, str] = {}
-        while name in self._types:
-            known = self._types[name]
-            properties = {**known['properties'], **known['navigation'], **properties}
-            name = known['base']
-        return properties
+        found = self._known_properties.get(name)
+        if found is None:
+            known = self._types.get(name)
+            found = {**self._properties(known['base'] or ''), **known['properties'], **known['navigation']} if known else {}
+            self._known_properties[name] = found
+        return found
 
     def _derives(self, name: str | None, base: str) -> bool:
         while name is not None and name != base:

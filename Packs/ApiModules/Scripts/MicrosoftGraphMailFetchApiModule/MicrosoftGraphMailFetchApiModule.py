@@ -1,0 +1,397 @@
+"""Which mails of a mailbox come next: each that is in its folders, or enters them, once. What is in them is read elsewhere.
+
+Two sources feed each folder. A round of changes tells what enters it, whatever its received time: by delivery, by a rule, by a
+move, or back from the deleted ones. What was there before is listed by received time, the oldest first. A position in that
+order says which of the two a mail belongs to, so that a round which Graph has lost can begin anew without repeats.
+"""
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
+from functools import partial
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from CommonServerPython import *
+from MicrosoftGraphMailSendCommandsApiModule import *
+
+# region positions and digests
+
+Row = dict[str, Any]  # the few properties of a message that tell whether it is wanted
+Position = tuple[str, str]  # received time in seconds, and digest: an order of all messages of a folder
+ROW_PROPERTIES = 'id,receivedDateTime,lastModifiedDateTime,from,sender,subject,isRead,hasAttachments'
+BEGINNING: Position = ('', '')
+_DIGEST_LENGTH = 8  # characters that hold 6 bytes: one mail is taken for one of 4,000 with a chance of 1 to 70 billion
+
+
+def mail_digest(message_id: str) -> str:
+    """Stands for a message where its ID would take too much room."""
+    return base64.urlsafe_b64encode(hashlib.sha256(message_id.encode()).digest()[:6]).decode()
+
+
+def position_of(row: Row) -> Position:
+    return _seconds_of(row.get('receivedDateTime')), mail_digest(row['id'])
+
+
+def _seconds_of(graph_time: Any) -> str:
+    return str(graph_time or '')[:19]
+
+
+def graph_seconds(moment: float) -> str:
+    """A moment (seconds since the epoch) as Graph writes it, in whole seconds and without its time zone, which is UTC."""
+    return datetime.fromtimestamp(max(moment, 0), timezone.utc).strftime('%Y-%m-%dT%H:%M:%S')
+
+
+class RememberedMails:
+    """The mails that were handed over last, by their digests.
+
+    Args:
+        text: what `as_text` gave.
+    """
+
+    def __init__(self, text: str = ''):
+        self._digests = dict.fromkeys(re.findall(f'.{{{_DIGEST_LENGTH}}}', text))
+
+    def __contains__(self, message_id: str) -> bool:
+        return mail_digest(message_id) in self._digests
+
+    def add(self, message_id: str) -> None:
+        self._digests[mail_digest(message_id)] = None
+
+    def as_text(self, longest: int) -> str:
+        """The newest of them, in at most so many characters."""
+        return ''.join(list(self._digests)[-max(longest // _DIGEST_LENGTH, 1):])
+
+
+# endregion
+# region cursor
+
+_CURSOR_VERSION = 1
+_CURSOR_LENGTH = 60_000  # characters of JSON
+MOST_REMEMBERED = 4000  # mails
+MOST_MAILS_OF_A_RUN = 100  # more would not fit into the cursor when none of them can be read
+MOST_TRIES_OF_A_MAIL = 5
+# A round is taken as that much older than it is: the clocks of Microsoft and of the engine differ, and so do Microsoft's own.
+_OVERLAP = 300.0  # seconds
+
+
+class FolderCursor:
+    """How far the fetch has come in one folder.
+
+    Args:
+        name: the folder as the instance names it.
+        folder_id: stays when the folder is renamed or moved.
+        first: received time of the oldest message to fetch.
+        since: what was changed after that is new to a round that begins anew.
+        backlog: messages up to this position were listed; None: all were.
+        link: where the round of changes goes on; empty: it begins anew.
+        is_first_round: whether the round shows what is in the folder, and not only what entered it.
+    """
+
+    def __init__(self, name: str, folder_id: str, first: str, since: str, backlog: Position | None, link: str = '',
+                 is_first_round: bool = True):
+        self.name = name
+        self.folder_id = folder_id
+        self.first = first
+        self.since = since
+        self.backlog = backlog
+        self.link = link
+        self.is_first_round = is_first_round
+
+    @classmethod
+    def from_json(cls, name: str, value: dict[str, Any]) -> 'FolderCursor':
+        backlog = value.get('backlog')
+        return cls(name, value['id'], value['first'], value['since'], None if backlog is None else (backlog[0], backlog[1]),
+                   value['link'], value['is_first_round'])
+
+    def as_json(self) -> dict[str, Any]:
+        return {'id': self.folder_id, 'first': self.first, 'since': self.since, 'backlog': self.backlog and list(self.backlog),
+                'link': self.link, 'is_first_round': self.is_first_round}
+
+    def go_on(self, link: str, is_over: bool, asked: float) -> None:
+        """Keeps where the round goes on. `asked` is when the page was asked for, in seconds since the epoch."""
+        self.link = link
+        if is_over:
+            self.is_first_round = False
+            self.since = graph_seconds(asked - _OVERLAP)
+
+    def has_entered(self, row: Row) -> bool:
+        """Whether a message of the round entered the folder, and is not one that was there before, which the list comes to."""
+        if self.backlog is not None and position_of(row) > self.backlog:
+            return False
+        return not self.is_first_round or _seconds_of(row.get('lastModifiedDateTime')) > self.since
+
+    def begin_anew(self) -> None:
+        """The round is lost. What was received since is listed once more; what was moved in is told by when it was changed."""
+        self.link, self.is_first_round = '', True
+        missed = (max(self.since, self.first), '')
+        self.backlog = missed if self.backlog is None else min(self.backlog, missed)
+
+
+class WaitingMail(NamedTuple):
+    """A mail that could not be read yet.
+
+    Args:
+        tries: how often that was its own fault.
+    """
+    message_id: str
+    folder: str
+    tries: int = 0
+
+
+class FetchCursor:
+    """How far the fetch of an instance has come: what is kept from run to run.
+
+    Args:
+        mailbox, wanted: digests of what is fetched from, and of which mails are wanted.
+        folders: by their names.
+        remembered: mails that were handed over.
+        waiting: mails that are due.
+        to_mark: IDs of mails that were handed over and are to be marked as read.
+    """
+
+    def __init__(self, mailbox: str, wanted: str, folders: Iterable[FolderCursor] = (), remembered: str = '',
+                 waiting: Iterable[WaitingMail] = (), to_mark: Iterable[str] = ()):
+        self.mailbox = mailbox
+        self.wanted = wanted
+        self.folders = {folder.name: folder for folder in folders}
+        self.remembered = RememberedMails(remembered)
+        self.waiting = list(waiting)
+        self.to_mark = list(to_mark)
+
+    @classmethod
+    def from_last_run(cls, last_run: dict[str, Any], mailbox: str, wanted: str) -> 'FetchCursor':
+        """Goes on from a last run; anew where it is of another mailbox or was not written by this fetch.
+
+        Other wishes begin the folders anew, but what was handed over of the mailbox stays known.
+        """
+        mailbox, wanted = mail_digest(mailbox.lower()), mail_digest(wanted)
+        if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
+            return cls(mailbox, wanted)
+        folders = last_run['folders'] if last_run['wanted'] == wanted else {}
+        return cls(mailbox, wanted, [FolderCursor.from_json(name, value) for name, value in folders.items()],
+                   last_run['remembered'], [WaitingMail(*one) for one in last_run['waiting']], last_run['to_mark'])
+
+    def as_last_run(self) -> dict[str, Any]:
+        rest = {'version': _CURSOR_VERSION, 'mailbox': self.mailbox, 'wanted': self.wanted,
+                'folders': {name: folder.as_json() for name, folder in self.folders.items()},
+                'waiting': [list(one) for one in self.waiting], 'to_mark': self.to_mark[-MOST_MAILS_OF_A_RUN:]}
+        room = min(_CURSOR_LENGTH - len(json.dumps(rest)), MOST_REMEMBERED * _DIGEST_LENGTH)
+        return {**rest, 'remembered': self.remembered.as_text(room)}
+
+
+# endregion
+# region folders
+
+
+_NO_SUCH_FOLDER = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
+
+
+def folder_names(text: str) -> list[str]:
+    """Parts a list of folders at its commas, but not at those behind a backslash."""
+    return [name.strip() for name in re.findall(r'(?:\\.?|[^,\\])+', text) if name.strip()]
+
+
+def find_folder(client: GraphMailClient, name: str) -> str:
+    """The ID of a folder.
+
+    Args:
+        name: an ID, a well-known name, or a path of display names such as ``Inbox/Phishing``, where a backslash before a slash, a
+            comma or a backslash makes it part of a name.
+    Raises:
+        DemistoException: there is none.
+        GraphError: Graph could not be asked.
+    """
+    path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name)]
+    if not path:
+        raise DemistoException(f"'{name}' names no folder. Write a name, an ID, or a path such as Inbox/Phishing.")
+    folder_id = _known_folder(client, path[0]) or _named_folder(client.list_folders(limit=LARGEST_PAGE), path[0], 'the mailbox')
+    for parent, child in pairwise(path):
+        folder_id = _named_folder(client.list_child_folders(folder_id, limit=LARGEST_PAGE), child, f"'{parent}'")
+    return folder_id
+
+
+def _known_folder(client: GraphMailClient, name: str) -> str:
+    """The ID of the folder of that ID or well-known name, empty if there is none."""
+    try:
+        folder_id: str = client.graph_request('GET', client.folder_path(name), params={'$select': 'id'})['id']
+    except GraphError as error:
+        if error.code in _NO_SUCH_FOLDER:
+            return ''
+        raise
+    return folder_id
+
+
+def _named_folder(folders: list[dict[str, Any]], name: str, parent: str) -> str:
+    for folder in folders:
+        if str(folder.get('displayName') or '').strip().casefold() == name.casefold():
+            return str(folder['id'])
+    raise DemistoException(f"There is no folder '{name}' in {parent}. Check the folders to fetch from: a path is written as "
+                           'Inbox/Phishing, a slash in a name as \\/.')
+
+
+# endregion
+# region which mails come next
+
+_PAGES_OF_A_RUN = 20  # of one folder, and of each of its two sources
+_ROUND_PAGE = 1000  # rows, where a round shows all that is in a folder
+_PAGES_OF_A_SECOND = 1000
+
+
+class NextMails:
+    """The mails that one run works on, at most so many: those that are due already, then those that are found.
+
+    Args:
+        is_wanted: whether a message is to be fetched at all.
+    Attributes:
+        chosen: by their message IDs.
+        problems: why not all was found that there may be.
+    """
+
+    def __init__(self, client: GraphMailClient, cursor: FetchCursor, most: int, is_wanted: Callable[[Row], bool]):
+        self._client = client
+        self._cursor = cursor
+        self._most = most
+        self._is_wanted = is_wanted
+        self.problems: list[Exception] = []
+        # Those that have failed so far leave room for others.
+        due_now = cursor.waiting[:max(1, most // 2)]
+        self.chosen = {mail.message_id: mail for mail in due_now}
+        self._known = {mail.message_id for mail in cursor.waiting}
+        self._places = most - max(0, len(cursor.waiting) - len(due_now))
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.chosen) >= self._places
+
+    @property
+    def room(self) -> int:
+        return max(0, self._places - len(self.chosen))
+
+    def find(self, names: Iterable[str], first: Callable[[], str]) -> None:
+        """Looks into the folders of these names. What enters them goes before what was there; each folder comes first in turn.
+
+        Args:
+            first: gives the received time of the oldest message to fetch from a folder that was not fetched from before.
+        """
+        if not self._open_folders(names, first):
+            return
+        folders = list(self._cursor.folders.values())
+        self._cursor.folders = {folder.name: folder for folder in folders[1:] + folders[:1]}
+        for step in (self._entered, self._older):
+            for folder in folders:
+                if self.is_full or not self._try(folder.name, partial(step, folder)):
+                    return
+
+    def _try(self, name: str, look: Callable[[], None]) -> bool:
+        """Whether the run may go on after looking into a folder: not where the service itself is at fault."""
+        try:
+            look()
+        except GraphError as error:
+            self.problems += self._find_again(name, error) if error.status == 404 else [error]
+            return error.status in (400, 403, 404)
+        except (DemistoException, MicrosoftSignInError) as error:
+            self.problems.append(error)
+            return not isinstance(error, MicrosoftSignInError)
+        return True
+
+    def _open_folders(self, names: Iterable[str], first: Callable[[], str]) -> bool:
+        known = self._cursor.folders
+        unnamed = {folder.folder_id: folder for name, folder in known.items() if name not in names}
+        self._cursor.folders = {name: folder for name, folder in known.items() if name in names}
+
+        def open_folder(name: str) -> None:
+            folder_id = find_folder(self._client, name)
+            if any(folder.folder_id == folder_id for folder in self._cursor.folders.values()):
+                return  # the same one, named in two ways
+            folder = unnamed.get(folder_id) or self._new_folder(name, folder_id, first())
+            folder.name = name
+            self._cursor.folders[name] = folder
+
+        new = [name for name in names if name not in known]
+        return all(self._try(name, partial(open_folder, name)) for name in new)
+
+    def _new_folder(self, name: str, folder_id: str, first: str) -> FolderCursor:
+        return FolderCursor(name, folder_id, first, graph_seconds(self._client.clock.now()), (first, ''))
+
+    def _find_again(self, name: str, error: GraphError) -> list[Exception]:
+        """Graph does not find a folder: if another one has its name now, that one is fetched from. Gives what is wrong."""
+        folder = self._cursor.folders.get(name)
+        if folder is None:
+            return [error]
+        try:
+            folder_id = find_folder(self._client, name)
+        except (GraphError, MicrosoftSignInError) as problem:
+            return [problem]
+        except DemistoException as problem:
+            return [DemistoException(f"The folder '{name}' was deleted. {problem}")]
+        if folder_id == folder.folder_id:
+            return [error]
+        self._cursor.folders[name] = self._new_folder(name, folder_id, folder.first)
+        return []
+
+    def _is_due(self, row: Row) -> bool:
+        return (row['id'] not in self.chosen and row['id'] not in self._known and row['id'] not in self._cursor.remembered
+                and self._is_wanted(row))
+
+    def _choose(self, row: Row, folder: FolderCursor) -> None:
+        self.chosen[row['id']] = WaitingMail(row['id'], folder.name)
+
+    def _entered(self, folder: FolderCursor) -> None:
+        """Follows the round of changes."""
+        for _ in range(_PAGES_OF_A_RUN):
+            asked = self._client.clock.now()
+            try:
+                rows, link, is_over = self._client.entered_messages(
+                    folder.folder_id, folder.link, ROW_PROPERTIES, _ROUND_PAGE if folder.is_first_round else max(self.room, 50))
+            except GraphError as error:
+                if not (error.is_lost_round and folder.link):
+                    raise
+                folder.begin_anew()
+                continue
+            for row in rows:
+                if folder.has_entered(row) and self._is_due(row):
+                    if self.is_full:
+                        return  # the page comes once more in the next run, so that the rest of it is not passed over
+                    self._choose(row, folder)
+            folder.go_on(link, is_over, asked)
+            if is_over or self.is_full:
+                return
+
+    def _older(self, folder: FolderCursor) -> None:
+        """Goes on with the list of what was in the folder before."""
+        for _ in range(_PAGES_OF_A_RUN):
+            if folder.backlog is None:
+                return
+            rows, end = self._next_seconds(folder, folder.backlog[0])
+            for row in sorted(rows, key=position_of):
+                if position_of(row) > folder.backlog and self._is_due(row):
+                    if self.is_full:
+                        return
+                    self._choose(row, folder)
+                folder.backlog = max(folder.backlog, position_of(row))
+            folder.backlog = (end, '') if end else None
+
+    def _next_seconds(self, folder: FolderCursor, begin: str) -> tuple[list[Row], str]:
+        """The messages of some seconds from `begin` on, all of each, and the second that comes next, empty after the last.
+
+        A link to the next page counts rows, and misses one where another was taken away: it is followed within a second only.
+        """
+        query = {'$select': ROW_PROPERTIES, '$orderby': 'receivedDateTime asc', '$filter': f'receivedDateTime ge {begin}Z'}
+        page_size = min(2 * max(self.room, 50), LARGEST_PAGE)
+        page, link = self._client.list_messages(folder_id=folder.folder_id, query=query, page_size=page_size)
+        rows = {row['id']: row for row in page}
+        for _ in range(_PAGES_OF_A_SECOND):
+            last = position_of(page[-1])[0] if page else ''
+            if not link:
+                return list(rows.values()), ''
+            if any(position_of(row)[0] != last for row in rows.values()):
+                return [row for row in rows.values() if position_of(row)[0] != last], last
+            page, link = self._client.list_messages(next_page=link)
+            rows.update((row['id'], row) for row in page)
+        raise DemistoException(f"More than {len(rows)} messages in '{folder.name}' were received in the same second, {begin}. "
+                               'Move some of them to another folder.')
+
+
+# endregion

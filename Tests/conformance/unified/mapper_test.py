@@ -1,0 +1,166 @@
+"""The classifier and the incoming mapper fit what the fetch makes of an email."""
+import json
+import re
+from typing import Any
+
+import pytest
+
+from conformance.unified.fetched import EMAIL, SHA256
+from conformance.unified.sources import INTEGRATION, loaded_yml
+
+FOLDER = INTEGRATION.parents[1] / 'Classifiers'
+CLASSIFIER: dict[str, Any] = json.loads((FOLDER / f'classifier-{INTEGRATION.name}.json').read_text(encoding='utf-8'))
+MAPPER: dict[str, Any] = json.loads((FOLDER / f'classifier-mapper-incoming-{INTEGRATION.name}.json').read_text(encoding='utf-8'))
+YML = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')
+
+FIELDS: dict[str, dict[str, dict[str, Any]]] = {
+    incident_type: mapping['internalMapping'] for incident_type, mapping in MAPPER['mapping'].items()}
+RULES = [pytest.param(rule, id=f'{incident_type}-{field}')
+         for incident_type, rules in FIELDS.items() for field, rule in rules.items()]
+
+OF_EMAILS = {
+    'Attachment Count': 2,
+    'Attachment Extension': 'gz',
+    'Attachment Hash': SHA256,
+    'Attachment ID': 'AAMkAGI2THVSAAABEgAQAA=,AAMkAGI2THVSAAABEgAQAB=',
+    'Attachment Name': 'invoice.tar.gz,README',
+    'Attachment size': '1024,9',
+    'Attachment type': 'application/gzip,text/plain',
+    'Email BCC': 'dan@contoso.example',
+    'Email Body': 'Please pay.',
+    'Email Body Format': 'html',
+    'Email Body HTML': '<p>Please pay.</p>',
+    'Email CC': 'carol@contoso.example',
+    'Email From': 'ada@contoso.example',
+    'Email HTML': '<p>Please pay.</p>',
+    'Email Headers': EMAIL['Headers'],
+    'Email In Reply To': '<0@mail.contoso.example>',
+    'Email Internal Message ID': EMAIL['ID'],
+    'Email Received': '2026-01-31T23:59:57Z',
+    'Email Reply To': 'billing@contoso.example',
+    'Email Return Path': 'ada@contoso.example',
+    'Email Sender IP': '192.0.2.7',
+    'Email Subject': 'Invoice',
+    'Email To': 'soc@contoso.example,bob@contoso.example',
+    'Email To Count': 2,
+}
+MAPPED: dict[str, dict[str, Any]] = {
+    'Phishing': {**OF_EMAILS, 'Email Message ID': '<1@mail.contoso.example>', 'Email Recipients Count': 2,
+                 'Phishing Reporter Email Headers': EMAIL['Headers']},
+    # The scripts of this type answer by these IDs, and reply-mail takes that of Graph.
+    'Email Communication': {**OF_EMAILS, 'Email Message ID': EMAIL['ID'], 'Email Latest Message': EMAIL['ID']},
+    'dbot_classification_incident_type_all': {
+        'dbotMirrorId': EMAIL['ID'], 'occurred': '2026-01-31T23:59:57Z', 'External Link': EMAIL['WebLink'],
+        'Categories': ['Red category', 'Blue category']},
+}
+
+
+def argument(document: dict[str, Any]) -> str:
+    """A value that a filter or a transformer is given; what the platform's editor saves of an empty one has none."""
+    return str(document.get('value', {}).get('simple', ''))
+
+
+def paths_of(rule: dict[str, Any]) -> list[str]:
+    """The paths into an incident that a rule reads."""
+    if 'simple' in rule:
+        return [rule['simple']]
+    source = rule['complex']
+    filtered = [one['left']['value']['simple'] for choices in source['filters'] for one in choices]
+    return ['.'.join(filter(None, (source['root'], source.get('accessor')))), *filtered]
+
+
+def operators_of(rule: dict[str, Any]) -> set[str]:
+    source = rule.get('complex', {'filters': [], 'transformers': []})
+    return {one['operator'] for each in (*source['filters'], source['transformers']) for one in each}
+
+
+def passes(item: dict[str, Any], condition: dict[str, Any]) -> bool:
+    """Whether an item of a list passes a filter of the mapper, as the platform sees it."""
+    left, right = str(item[condition['left']['value']['simple'].rpartition('.')[2]]), argument(condition['right'])
+    if condition.get('ignoreCase'):
+        left, right = left.lower(), right.lower()
+    return left == right if condition['operator'] == 'isEqualString' else right in left
+
+
+def transformed(value: Any, transformer: dict[str, Any]) -> Any:
+    """What a transformer of the mapper makes of a value, as the platform does it."""
+    arguments = transformer.get('args', {})
+    if transformer['operator'] == 'count':
+        return len(value)
+    if transformer['operator'] == 'join':
+        return argument(arguments['separator']).join(map(str, value))
+    return [re.sub(argument(arguments['regex']), argument(arguments['replaceWith']), one) for one in value]
+
+
+def mapped(rule: dict[str, Any]) -> Any:
+    """What a field holds after the mapper; a list of one value is that value."""
+    if 'simple' in rule:
+        return EMAIL[rule['simple']]
+    source = rule['complex']
+    value = EMAIL[source['root']]
+    for choices in source['filters']:
+        value = [item for item in value if any(passes(item, one) for one in choices)]
+    if 'accessor' in source:
+        value = [item[source['accessor']] for item in value if source['accessor'] in item]
+    for transformer in source['transformers']:
+        value = transformed(value, transformer)
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+# region they belong together
+
+
+def test_the_integration_names_its_classifier_and_its_mapper() -> None:
+    assert (YML['defaultclassifier'], YML['defaultmapperin']) == (CLASSIFIER['id'], MAPPER['id'])
+    assert YML['script']['isfetch'] is True
+
+
+@pytest.mark.parametrize('item, kind', [(CLASSIFIER, 'classification'), (MAPPER, 'mapping-incoming')])
+def test_classifier_and_mapper_are_for_the_versions_of_the_integration(item: dict[str, Any], kind: str) -> None:
+    assert (item['type'], item['id'], item['fromVersion']) == (kind, item['name'], YML['fromversion'])
+
+
+# endregion
+# region classifier
+
+
+def test_an_email_becomes_a_phishing_incident_which_the_mapper_knows() -> None:
+    assert CLASSIFIER['defaultIncidentType'] == 'Phishing'
+    assert CLASSIFIER['defaultIncidentType'] in FIELDS
+
+
+def test_a_copy_of_the_classifier_can_tell_folders_apart() -> None:
+    assert CLASSIFIER['transformer'] == {'simple': 'Folder'}
+    assert isinstance(EMAIL['Folder'], str)
+    assert CLASSIFIER['keyTypeMap'] == {}
+
+
+# endregion
+# region mapper
+
+
+@pytest.mark.parametrize('rule', RULES)
+def test_the_mapper_reads_only_what_incidents_have(rule: dict[str, Any]) -> None:
+    for path in paths_of(rule):
+        root, _, key = path.partition('.')
+        assert root in EMAIL
+        assert not key or any(key in item for item in EMAIL[root])
+
+
+@pytest.mark.parametrize('rule', RULES)
+def test_the_mapper_needs_no_script_of_another_pack(rule: dict[str, Any]) -> None:
+    assert operators_of(rule) <= {'isEqualString', 'containsString', 'count', 'join', 'replaceMatch'}
+
+
+@pytest.mark.parametrize('incident_type, field, value', [
+    (incident_type, field, value) for incident_type, fields in MAPPED.items() for field, value in fields.items()])
+def test_a_field_of_a_layout_holds(incident_type: str, field: str, value: Any) -> None:
+    assert mapped(FIELDS[incident_type][field]) == value
+
+
+def test_no_field_is_mapped_untested() -> None:
+    assert {incident_type: set(fields) for incident_type, fields in FIELDS.items()} == {
+        incident_type: set(fields) for incident_type, fields in MAPPED.items()}
+
+
+# endregion
