@@ -34,9 +34,9 @@ class WarRoom:
         with ThreadPoolExecutor(times) as pool:
             return list(pool.map(lambda _: self.run(command, using), range(times)))
 
-    def entries(self) -> list[dict[str, Any]]:
-        """All entries so far, commands included."""
-        return list(self._post(f'/investigation/{self._investigation}', {})['entries'])
+    def entries(self, incident_id: str = '') -> list[dict[str, Any]]:
+        """All entries so far, commands included: those of the playground, or of an incident."""
+        return list(self._post(f'/investigation/{incident_id or self._investigation}', {})['entries'])
 
     def context(self) -> dict[str, Any]:
         return dict(self._post(f'/investigation/{self._investigation}/context', {'query': '${.}'}))

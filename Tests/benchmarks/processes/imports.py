@@ -7,7 +7,7 @@ import requests  # noqa: E402, F401 - what is measured
 from CommonServerPython import *  # noqa: E402
 
 between = time.process_time()
-from MicrosoftGraphMailSendCommandsApiModule import *  # noqa: E402 - it imports the others
+from MicrosoftGraphMailIncidentsApiModule import *  # noqa: E402 - it imports the others
 
 ended = time.process_time()
 print(json.dumps({'platform': (between - begun) * 1000, 'shared': (ended - between) * 1000}))

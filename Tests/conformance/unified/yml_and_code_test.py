@@ -7,10 +7,20 @@ import pytest
 import demistomock as demisto
 import O365OutlookMailSingleUser
 from conformance.unified import described
-from conformance.unified.described import IN_YML, leaves
+from conformance.unified.described import IN_YML, enough_arguments, leaves
 from conformance.unified.instances import Instance, Params, in_ways
 from conformance.unified.sources import INTEGRATION, loaded_yml
-from O365OutlookMailSingleUser import CLOUDS, COMMANDS, MAIL_COMMANDS, METHODS, SENDING_COMMANDS, Parameter, Settings
+from O365OutlookMailSingleUser import (
+    CLOUDS,
+    COMMANDS,
+    DEFAULT_FIRST_FETCH,
+    MAIL_COMMANDS,
+    METHODS,
+    SENDING_COMMANDS,
+    Parameter,
+    Settings,
+    fetch_options,
+)
 
 YML = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')
 PARAMETERS: dict[str, dict[str, Any]] = {one['name']: one for one in YML['configuration']}
@@ -42,22 +52,6 @@ class Noting(dict[str, Any]):
         return super().__getitem__(key)
 
 
-# What must be told beyond the required arguments, or in a form of its own, for a command to get as far as Graph.
-ENOUGH = {
-    'send-mail': {'to': 'bob@contoso.example'},
-    'msgraph-mail-set-categories': {'clear': 'true'},
-    'msgraph-mail-create-rule': {'actions': '{"markAsRead": true}'},
-    'msgraph-mail-update-rule': {'display_name': 'Invoices'},
-}
-
-
-def enough_arguments(command: str) -> dict[str, str]:
-    """Arguments with which a command has nothing to refuse before it asks Graph."""
-    required = [argument for argument in IN_YML[command].get('arguments') or () if argument.get('required')]
-    return {**{argument['name']: (argument.get('predefined') or ['AAMkAD='])[0] for argument in required},
-            **ENOUGH.get(command, {})}
-
-
 def displays(parameter: dict[str, Any]) -> list[str]:
     """What the admin sees of a parameter, up to the bracket."""
     return [text.partition(' (')[0] for text in (parameter['display'], parameter.get('displaypassword')) if text]
@@ -83,9 +77,9 @@ def test_a_command_reads_the_arguments_of_the_yml_and_no_others(instance: Instan
     args = Noting(enough_arguments(command))
     with contextlib.suppress(O365OutlookMailSingleUser.MicrosoftSignInError):  # nobody has signed in, which shows after that
         O365OutlookMailSingleUser.run(command, instance.params, args)
-    # hide_polling_output is looked at only while a device sign-in waits
-    assert args.read | {'hide_polling_output'} == {
-        argument['name'] for argument in IN_YML[command].get('arguments') or ()} | {'hide_polling_output'}
+    # these are looked at only while a device sign-in waits, or Graph throttles
+    rarely = {'hide_polling_output', 'ran_once_flag'}
+    assert args.read | rarely == {argument['name'] for argument in IN_YML[command].get('arguments') or ()} | rarely
 
 
 @pytest.mark.parametrize('command, names', [
@@ -115,7 +109,14 @@ def test_what_is_chosen_from_or_switched_has_its_choices_in_the_yml() -> None:
 
 def test_only_commands_that_run_again_later_are_polling() -> None:
     polling = {name for name, command in IN_YML.items() if command.get('polling')}
-    assert polling == {'msgraph-mail-auth-complete', *SENDING_COMMANDS}
+    assert polling == {'msgraph-mail-auth-complete', *MAIL_COMMANDS, *SENDING_COMMANDS}
+
+
+@pytest.mark.parametrize('name, commands', [('ran_once_flag', MAIL_COMMANDS), ('resume_run', SENDING_COMMANDS)])
+def test_what_a_later_run_is_told_is_a_hidden_argument(name: str, commands: dict[str, Any]) -> None:
+    declared = {command: one for command, said in IN_YML.items() for one in said.get('arguments') or () if one['name'] == name}
+    assert set(declared) == set(commands)
+    assert all(one['deprecated'] for one in declared.values())
 
 
 @pytest.mark.parametrize('command', ['msgraph-mail-auth-test', 'msgraph-mail-test', 'msgraph-mail-list-emails'])
@@ -147,14 +148,17 @@ def test_every_parameter_is_in_a_section_that_the_yml_orders() -> None:
 def test_every_parameter_of_the_yml_is_read_and_no_other() -> None:
     params = Noting({'creds_auth_id': {'password': 'x'}})
     Settings.from_params(params)
-    assert params.read == set(PARAMETERS)
+    fetch_options(params).first()
+    assert params.read == set(PARAMETERS) - {'isFetch', 'incidentType', 'incidentFetchInterval'}  # the platform's own
 
 
 def test_errors_call_every_parameter_what_the_admin_sees() -> None:
-    seen = [text for parameter in PARAMETERS.values() for text in displays(parameter)]
-    called = [value for name, value in vars(Parameter).items() if name.isupper()]
-    assert sorted(called) == sorted({*seen} - {'Trust any certificate', 'Use system proxy settings'})
-    assert len(set(seen)) == len(seen)
+    connect, collect = ([text for parameter in PARAMETERS.values() if parameter['section'] == section
+                         for text in displays(parameter)] for section in YML['sectionorder'])
+    called = {value for name, value in vars(Parameter).items() if name.isupper()}
+    assert called - {*collect} == {*connect} - {'Trust any certificate', 'Use system proxy settings'}
+    assert called & {*collect} == {'First fetch time', 'Maximum number of incidents per fetch', 'Largest attachment to take'}
+    assert len({*connect, *collect}) == len(connect + collect)
 
 
 @pytest.mark.parametrize('name, options', [('azure_cloud', CLOUDS), ('auth_method', set(METHODS))])
@@ -168,6 +172,8 @@ def test_defaults_of_parameters_are_those_of_the_code() -> None:
     assert set(defaults) == {'azure_cloud', 'auth_method', 'incidentFetchInterval', 'folder_to_fetch', 'first_fetch', 'max_fetch',
                              'max_attachment_size'}
     assert Settings.from_params(defaults) == Settings.from_params({})
+    assert fetch_options(defaults)._replace(first=str) == fetch_options({})._replace(first=str)
+    assert PARAMETERS['first_fetch']['defaultvalue'] == DEFAULT_FIRST_FETCH
 
 
 def test_everything_secret_is_a_credential() -> None:

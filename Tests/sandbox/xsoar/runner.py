@@ -147,8 +147,10 @@ class Runner:
             alone = self._fetching.setdefault(instance_id, threading.Lock())
         with alone:
             instance = self._instances.get(instance_id)
+            self._instances.set_health(instance.id, '')  # the command may set another one, and end well
             report = self._fetch(instance)
-            self._instances.set_health(instance.id, report.error)
+            if report.error:
+                self._instances.set_health(instance.id, report.error)
         return report
 
     def _fetch(self, instance: Instance) -> FetchReport:

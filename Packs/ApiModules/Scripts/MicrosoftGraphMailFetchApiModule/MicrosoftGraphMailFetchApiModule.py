@@ -70,7 +70,8 @@ class RememberedMails:
 _CURSOR_VERSION = 1
 _CURSOR_LENGTH = 60_000  # characters of JSON
 MOST_REMEMBERED = 4000  # mails
-MOST_MAILS_OF_A_RUN = 100  # more would not fit into the cursor when none of them can be read
+_FEWEST_REMEMBERED = 1000
+MOST_MAILS_OF_A_RUN = 200  # more would not fit into the cursor when none of them can be read
 MOST_TRIES_OF_A_MAIL = 5
 # A round is taken as that much older than it is: the clocks of Microsoft and of the engine differ, and so do Microsoft's own.
 _OVERLAP = 300.0  # seconds
@@ -174,11 +175,15 @@ class FetchCursor:
                    last_run['remembered'], [WaitingMail(*one) for one in last_run['waiting']], last_run['to_mark'])
 
     def as_last_run(self) -> dict[str, Any]:
-        rest = {'version': _CURSOR_VERSION, 'mailbox': self.mailbox, 'wanted': self.wanted,
-                'folders': {name: folder.as_json() for name, folder in self.folders.items()},
-                'waiting': [list(one) for one in self.waiting], 'to_mark': self.to_mark[-MOST_MAILS_OF_A_RUN:]}
-        room = min(_CURSOR_LENGTH - len(json.dumps(rest)), MOST_REMEMBERED * _DIGEST_LENGTH)
-        return {**rest, 'remembered': self.remembered.as_text(room)}
+        """What to keep. Where it would be too long, mails that could not be marked as read for long are not marked any more."""
+        while True:
+            rest = {'version': _CURSOR_VERSION, 'mailbox': self.mailbox, 'wanted': self.wanted,
+                    'folders': {name: folder.as_json() for name, folder in self.folders.items()},
+                    'waiting': [list(one) for one in self.waiting], 'to_mark': self.to_mark}
+            room = _CURSOR_LENGTH - len(json.dumps(rest))
+            if room >= _FEWEST_REMEMBERED * _DIGEST_LENGTH or not self.to_mark:
+                return {**rest, 'remembered': self.remembered.as_text(min(room, MOST_REMEMBERED * _DIGEST_LENGTH))}
+            self.to_mark = self.to_mark[10:]
 
 
 # endregion
@@ -270,7 +275,7 @@ class NextMails:
         return max(0, self._places - len(self.chosen))
 
     def find(self, names: Iterable[str], first: Callable[[], str]) -> None:
-        """Looks into the folders of these names. What enters them goes before what was there; each folder comes first in turn.
+        """Looks into the folders of these names. Each comes first in turn, so that a busy one keeps none of the others waiting.
 
         Args:
             first: gives the received time of the oldest message to fetch from a folder that was not fetched from before.

@@ -27,7 +27,7 @@ class FetchOptions(NamedTuple):
         senders: addresses or domains, in small letters; none means all.
         subject: what the subject holds, in small letters.
         unread_only, with_attachments_only: which mails are wanted.
-        largest_attachment: bytes; larger ones are named only. None takes all.
+        largest_attachment: bytes; larger ones are named only.
         with_eml: each mail is attached to its incident as it is.
         full_body: details are the body, and not its beginning.
         html: the body comes as HTML.
@@ -36,13 +36,13 @@ class FetchOptions(NamedTuple):
     """
     mailbox: str = ''
     folders: tuple[str, ...] = ('Inbox',)
-    first: Callable[[], str] = str
+    first: Callable[[], str] = partial(graph_seconds, 0)
     most: int = 50
     senders: tuple[str, ...] = ()
     subject: str = ''
     unread_only: bool = False
     with_attachments_only: bool = False
-    largest_attachment: int | None = None
+    largest_attachment: int = 50_000_000
     with_eml: bool = False
     full_body: bool = False
     html: bool = False
@@ -267,16 +267,20 @@ class MailReader:
         for mail, result in zip(mails, results, strict=True):
             if result.answer.get('id'):
                 mail.message = result.answer
+                if 'attachments@odata.nextLink' in mail.message:  # there are more than come along
+                    self._list_attachments(mail)
             else:
                 self._attempt(mail, result.error, partial(self._read_alone, mail), partial(self._read_little, mail))
 
     def _read_alone(self, mail: FetchedMail) -> None:
         mail.message = self._client.get_message(mail.message_id, query={'$select': _MAIL_PROPERTIES}, body_type=self._body_type)
+        self._list_attachments(mail)
 
-        def list_attachments() -> None:
+    def _list_attachments(self, mail: FetchedMail) -> None:
+        def read() -> None:
             mail.message['attachments'] = self._client.list_attachments(mail.message_id)
 
-        self._attempt(mail, None, list_attachments, lambda error: mail.missing.append(
+        self._attempt(mail, None, read, lambda error: mail.missing.append(
             f'The attachments of this email are missing. {_reason(error)}'))
 
     def _read_little(self, mail: FetchedMail, error: Exception) -> None:
@@ -305,8 +309,8 @@ class MailReader:
                 details['Missing'] = reason
                 mail.missing.append(f"The attachment '{name}' was not taken along. {reason}")
                 continue
-            mail.files.append(MailFile(f'{path}/attachments/{path_segment(attachment["id"], "ID of an attachment")}/$value',
-                                       self._file_name(details), str(details['ContentType'] or ''), details['Size'], details))
+            mail.files.append(MailFile(f'{path}/attachments/{path_segment(details["ID"], "ID of an attachment")}/$value',
+                                       self._file_name(details), details['ContentType'], details['Size'], details))
         if self._options.with_eml:
             mail.eml = {'Name': f'{_file_name_of(mail.message.get("subject"))}.eml'}
             content = str((mail.message.get('body') or {}).get('content') or '')
@@ -315,9 +319,11 @@ class MailReader:
 
     def _reason_against(self, mail: FetchedMail, details: dict[str, Any]) -> str:
         largest = self._options.largest_attachment
+        if not details['ID']:
+            return 'Microsoft Graph gives no ID of it.'
         if details['Kind'] == 'reference':
             return f'It is a link to a file elsewhere. Open the email to follow it: {mail.message.get("webLink")}'
-        if largest is not None and details['Size'] > largest:
+        if details['Size'] > largest:
             return f'It has {details["Size"] / 1_000_000:.1f} MB; the instance takes up to {largest / 1_000_000:g} MB.'
         return ''
 
@@ -379,7 +385,8 @@ def _file_name_of(text: Any) -> str:
 def attachment_details(attachment: dict[str, Any], name: str) -> dict[str, Any]:
     """What an incident says of an attachment, by the name of its file."""
     return {'ID': attachment.get('id'), 'Name': name, 'Kind': attachment_kind(attachment).removesuffix('Attachment'),
-            'ContentType': attachment.get('contentType'), 'Size': attachment.get('size') or 0,
+            'ContentType': attachment.get('contentType') or mimetypes.guess_type(name)[0] or 'application/octet-stream',
+            'Size': attachment.get('size') or 0,
             'ContentID': attachment.get('contentId'), 'IsInline': bool(attachment.get('isInline'))}
 
 
@@ -494,6 +501,7 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
     client.patience = PATIENCE_OF_A_FETCH
     mailbox = client.mailbox or str(client.tokens.get(client.token_target()).claims().get('oid') or '')
     cursor = FetchCursor.from_last_run(last_run, mailbox, options.wanted)
+    begun_at = cursor.as_last_run()
     problems = _mark_as_read(client, cursor, options)
     next_mails, reader = NextMails(client, cursor, options.most, options.wants), MailReader(client, options)
     if not any(_status_of(problem) == 429 for problem in problems):
@@ -509,7 +517,7 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
             cursor.to_mark.append(mail.message_id)
     problems += next_mails.problems + ([reader.problem] if reader.problem else [])
     result = FetchResult([incident_of(mail, client.mailbox, options.full_body) for mail in whole], cursor.as_last_run(), problems)
-    if problems and not result.incidents and result.last_run == last_run:
+    if problems and not result.incidents and result.last_run == begun_at:
         raise problems[0]
     return result
 

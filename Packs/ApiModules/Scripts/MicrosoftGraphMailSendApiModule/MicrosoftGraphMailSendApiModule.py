@@ -515,7 +515,7 @@ class GraphMailSender(GraphMailClient):
         try:
             response: requests.Response = self._http_request(
                 method, full_url=url, headers=headers, data=data, resp_type='response', ok_codes=(200, 201, 202, 204),
-                error_handler=self._raise_graph_error, allow_redirects=False)
+                error_handler=self._raise_graph_error, allow_redirects=False, with_metrics=self._counts_requests)
         except (DemistoException, requests.exceptions.RequestException) as error:
             self._explain_outage(error)
             raise

@@ -17,6 +17,8 @@ OIDC_SCOPES = {'openid', 'profile', 'email', 'offline_access', '.default'}
 UNKNOWN = 'unknown'
 NOBODY_SIGNS_IN = 'Nobody has to sign in for this instance.'
 DEVICE_CODE_LIFE = 900  # seconds
+DEFAULT_FIRST_FETCH = '15 minutes'
+LARGEST_ATTACHMENT_MB = 150  # Microsoft Graph takes no larger ones
 
 METHOD_AUTHORIZATION_CODE = 'Authorization Code'
 METHOD_CLIENT_CREDENTIALS = 'Client Credentials'
@@ -43,9 +45,8 @@ class Parameter:
     CLOUD = 'Azure cloud'
     AZURE_AD_ENDPOINT = 'Azure AD endpoint'
     GRAPH_ENDPOINT = 'Microsoft Graph endpoint'
-    FOLDERS = 'Folders to fetch from'
-    FIRST_FETCH = 'First fetch timestamp'
-    MOST_MAILS = 'Maximum number of emails per fetch'
+    FIRST_FETCH = 'First fetch time'
+    MOST_MAILS = 'Maximum number of incidents per fetch'
     LARGEST_ATTACHMENT = 'Largest attachment to take'
 
 
@@ -214,17 +215,16 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
     selected = partial(is_selected, params)
     folders = folder_names(params.get('folder_to_fetch') or '') or ['Inbox']
     most = {Parameter.MOST_MAILS: clean_value(params.get('max_fetch')) or clean_value(params.get('fetch_limit'))}
-    megabytes = {Parameter.LARGEST_ATTACHMENT: clean_value(params.get('max_attachment_size'))}
-    largest = whole_number(megabytes, Parameter.LARGEST_ATTACHMENT, 0, 1000) if any(megabytes.values()) else None
+    largest = {Parameter.LARGEST_ATTACHMENT: clean_value(params.get('max_attachment_size'))}
     return FetchOptions(
         folders=tuple(dict.fromkeys(folders)),
-        first=partial(_first_fetch, clean_value(params.get('first_fetch')) or '15 minutes'),
+        first=partial(_first_fetch, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
         most=whole_number(most, Parameter.MOST_MAILS, 50, MOST_MAILS_OF_A_RUN),
         senders=tuple(one.lower() for one in several_texts(params, 'fetch_from')),
         subject=clean_value(params.get('fetch_subject')).lower(),
         unread_only=selected('fetch_unread_only'),
         with_attachments_only=selected('fetch_with_attachments_only'),
-        largest_attachment=largest and largest * 1_000_000,
+        largest_attachment=whole_number(largest, Parameter.LARGEST_ATTACHMENT, 50, LARGEST_ATTACHMENT_MB) * 1_000_000,
         with_eml=selected('fetch_eml'),
         full_body=selected('display_full_email_body'),
         html=selected('fetch_html_formatting'),
@@ -417,16 +417,17 @@ def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailComma
     for secret in settings.secrets():
         add_sensitive_log_strs(secret)
     client = GraphMailSender(settings.mailbox, settings.cloud, credential=settings.credential(), verify=settings.verify,
-                             proxy=settings.proxy, command_prefix='msgraph-mail')
+                             proxy=settings.proxy, command_prefix='msgraph-mail', retry_on_rate_limit=command in MAIL_COMMANDS)
+    if command not in (*COMMANDS, 'fetch-incidents', 'test-module'):
+        raise NotImplementedError(f'The command {command} is not one of this integration.')
     if command == 'test-module':
         return test_module(client, fetch_options(params) if is_selected(params, 'isFetch') else None)
-    if command == 'fetch-incidents':
-        fetch_incidents(client, fetch_options(params))
-        return None
-    if command not in COMMANDS:
-        raise NotImplementedError(f'The command {command} is not one of this integration.')
     try:
-        return COMMANDS[command](client, args)
+        if command == 'fetch-incidents':
+            fetch_incidents(client, fetch_options(params))
+            return None
+        with client.reporting_metrics():
+            return COMMANDS[command](client, args)
     except SignInRequiredError as error:
         error.advice = f'{error.advice} {how_to_sign_in_again(client.credential)}'.strip()
         raise
