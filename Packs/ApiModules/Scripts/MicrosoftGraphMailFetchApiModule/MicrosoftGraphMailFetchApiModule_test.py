@@ -519,6 +519,16 @@ def test_a_folder_that_is_named_otherwise_goes_on(runs: Runs, ada: Mailbox) -> N
     assert list(runs.last_run['folders']) == [ada.folder('inbox').folder_id]
 
 
+def test_a_folder_that_is_named_otherwise_while_graph_fails_goes_on(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    subjects, inbox = letters(ada, 9, age=1000, step=10), ada.folder('inbox').folder_id
+    found, kept = runs.next('Inbox', most=4), runs.last_run
+    cloud.faults.add(service='graph', path=inbox, status=429, headers=LATER)
+    assert runs.next(inbox) == []
+    assert runs.last_run == kept
+    runs.first = graph_seconds(ada.now())
+    assert found + runs.next(inbox) == subjects
+
+
 def test_a_folder_that_is_added_begins_at_the_first_fetch(runs: Runs, ada: Mailbox) -> None:
     letter(ada, 'there', 'archive', age=100)
     letter(ada, 'too old', 'archive', age=2 * HOUR)
