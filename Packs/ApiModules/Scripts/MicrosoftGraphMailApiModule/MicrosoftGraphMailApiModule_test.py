@@ -526,6 +526,21 @@ def test_a_request_without_an_answer_in_a_batch_is_an_error() -> None:
     assert str(first.error) == 'Microsoft Graph answered other requests of the batch, but not this one. Try again.'
 
 
+def test_a_request_of_a_batch_may_ask_for_a_form_and_is_given_bytes(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    message = delivered(cloud, html='<p>Hi</p>', source=MIME)
+    path = mail.message_path(message.immutable_id)
+    text, value = mail.batch([BatchItem('', 'GET', path, prefer='outlook.body-content-type="text"'), reading(f'{path}/$value')])
+    assert (text.answer['body'], text.content) == ({'contentType': 'text', 'content': 'Hi'}, None)
+    assert (value.content, value.answer) == (MIME, {})
+    assert str(MIME) not in repr(value)
+
+
+@pytest.mark.parametrize('body, content', [(base64.b64encode(b'x').decode(), b'x'), ('no base64', None), ('', b''), (None, None)])
+def test_bytes_of_a_batch_are_taken_only_as_base64(body: Any, content: bytes | None) -> None:
+    with Graph((200, {}, json.dumps({'responses': [{'id': '0', 'status': 200, 'body': body}]}))) as graph:
+        assert [one.content for one in graph.client().batch([reading('/users/a')])] == [content]
+
+
 # endregion
 # region downloads
 

@@ -334,7 +334,10 @@ class NextMails:
             self._cursor.folders[name] = folder
 
         new = [name for name in names if name not in known]
-        return all(self._try(name, partial(open_folder, name)) for name in new)
+        are_open = all(self._try(name, partial(open_folder, name)) for name in new)
+        if not are_open:  # the next run may find that one of them is meant
+            self._cursor.folders = {**known, **self._cursor.folders}
+        return are_open
 
     def _new_folder(self, name: str, folder_id: str, first: str) -> FolderCursor:
         return FolderCursor(name, folder_id, first, graph_seconds(self._client.clock.now()), (first, ''))

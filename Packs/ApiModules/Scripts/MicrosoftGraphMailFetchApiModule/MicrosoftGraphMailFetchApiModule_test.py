@@ -365,6 +365,39 @@ def test_a_mail_that_leaves_while_the_list_is_long_hides_no_other(runs: Runs, ad
 
 
 # endregion
+# region rounds of changes
+
+
+def test_a_round_shows_all_of_a_folder_and_then_what_enters_it(mail: GraphMailClient, ada: Mailbox) -> None:
+    letters(ada, 25)
+    rows, link, is_over = mail.entered_messages('inbox', select='subject', page_size=20)
+    rest, end, is_over_then = mail.entered_messages('inbox', link, page_size=20)
+    assert (len(rows), is_over, len(rest), is_over_then) == (20, False, 5, True)
+    assert {'subject', 'body'} & set(rest[0]) == {'subject'}
+    for message in ada.messages()[:5]:
+        ada.delete(message)
+    entered = letter(ada, 'entered')
+    assert [row['id'] for row in mail.entered_messages('inbox', end)[0]] == [entered.immutable_id]
+
+
+@pytest.mark.parametrize('status, code, is_lost', [
+    (410, 'Gone', True), (400, 'SyncStateNotFound', True), (404, 'ErrorSyncStateNotFound', True),
+    (404, 'ErrorItemNotFound', False)])
+def test_a_lost_round_is_told_from_other_errors(mail: GraphMailClient, cloud: MicrosoftCloud, status: int, code: str,
+                                                is_lost: bool) -> None:
+    cloud.faults.add(service='graph', status=status, body={'error': {'code': code, 'message': 'No'}})
+    with pytest.raises(GraphError) as caught:
+        mail.entered_messages('inbox')
+    assert caught.value.is_lost_round is is_lost
+
+
+def test_a_round_that_does_not_say_where_it_goes_on_is_refused(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    cloud.faults.add(service='graph', path=DELTA, status=200, body={'value': []})
+    with pytest.raises(GraphError, match='did not say where the changes of the folder go on'):
+        mail.entered_messages('inbox')
+
+
+# endregion
 # region mails that enter
 
 
@@ -475,6 +508,16 @@ def test_a_folder_that_is_named_otherwise_goes_on(runs: Runs, ada: Mailbox) -> N
     letter(ada, 'between', age=2 * HOUR, entered=2 * HOUR)
     assert runs.next(ada.folder('inbox').folder_id) == ['between'], 'it entered; its age does not matter'
     assert list(runs.last_run['folders']) == [ada.folder('inbox').folder_id]
+
+
+def test_a_folder_that_is_named_otherwise_while_graph_fails_goes_on(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    subjects, inbox = letters(ada, 9, age=1000, step=10), ada.folder('inbox').folder_id
+    found, kept = runs.next('Inbox', most=4), runs.last_run
+    cloud.faults.add(service='graph', path=inbox, status=429, headers=LATER)
+    assert runs.next(inbox) == []
+    assert runs.last_run == kept
+    runs.first = graph_seconds(ada.now())
+    assert found + runs.next(inbox) == subjects
 
 
 def test_a_folder_that_is_added_begins_at_the_first_fetch(runs: Runs, ada: Mailbox) -> None:

@@ -243,8 +243,6 @@ class MailReader:
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
         """Whether the mail alone is at fault, which the mailbox shows by answering otherwise."""
-        if _status_of(error) in _FINAL_STATUSES:
-            return True
         if self._mailbox_answers is None:
             try:
                 self._client.try_mailbox()

@@ -534,6 +534,16 @@ def test_an_outage_while_reading_is_the_fault_of_no_mail(fetches: Fetches, ada: 
     assert sorted(fetches.names()) == ['a', 'b', 'c']
 
 
+def test_a_mail_is_not_gone_because_its_mailbox_is(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    fetches.names()
+    fetches.tried(letter(ada, 'waits'), 4)
+    cloud.faults.add(service='graph', path=f'/users/{ADA}', status=404, times=None)
+    with pytest.raises(GraphError, match='HTTP status 404'):
+        fetches.names()
+    cloud.faults.clear()
+    assert fetches.names() == ['waits']
+
+
 def test_a_fetch_that_can_do_nothing_fails_with_a_sentence(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud) -> None:
     letter(ada, 'waits')
     fetches.names(folders=('archive',))
