@@ -46,5 +46,5 @@ upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_K
 	@test -n "$$DEMISTO_BASE_URL" -a -n "$$DEMISTO_API_KEY" || { echo 'upload: set DEMISTO_BASE_URL to the address of your XSOAR and DEMISTO_API_KEY to an API key of it.' >&2; exit 1; }
 	@$(BIN)/demisto-sdk upload -i $(PACK) -z
 
-bench: setup ## measure, and print figures beside their goals
+bench: setup ## measure, print figures beside their goals, write Tests/benchmarks/results.md; ARGS=--quick for a short run
 	@PYTHONPATH=Tests $(BIN)/python -m benchmarks $(ARGS)

@@ -176,19 +176,33 @@ class FetchCursor:
         if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
             return cls(mailbox, wanted)
         folders = last_run['folders'] if last_run['wanted'] == wanted else {}
+        waiting = [WaitingMail(message_id, last_run['names'][number], received, tries)
+                   for message_id, number, received, tries in last_run['waiting']]
         return cls(mailbox, wanted, [FolderCursor.from_json(name, value) for name, value in folders.items()],
-                   last_run['remembered'], [WaitingMail(*one) for one in last_run['waiting']], last_run['to_mark'])
+                   last_run['remembered'], waiting, last_run['to_mark'])
 
     def as_last_run(self) -> dict[str, Any]:
-        """What to keep. Where it would be too long, mails that could not be marked as read for long are not marked any more."""
+        """What to keep. Where it would be too long, it does without what can be done without."""
+        names = sorted({mail.folder for mail in self.waiting})
+        waiting = [[mail.message_id, names.index(mail.folder), mail.received, mail.tries] for mail in self.waiting]
         while True:
             rest = {'version': _CURSOR_VERSION, 'mailbox': self.mailbox, 'wanted': self.wanted,
                     'folders': {name: folder.as_json() for name, folder in self.folders.items()},
-                    'waiting': [list(one) for one in self.waiting], 'to_mark': self.to_mark}
+                    'names': names, 'waiting': waiting, 'to_mark': self.to_mark}
             room = _CURSOR_LENGTH - len(json.dumps(rest))
-            if room >= _FEWEST_REMEMBERED * _DIGEST_LENGTH or not self.to_mark:
+            if room >= _FEWEST_REMEMBERED * _DIGEST_LENGTH or not self._shorten():
                 return {**rest, 'remembered': self.remembered.as_text(min(room, MOST_REMEMBERED * _DIGEST_LENGTH))}
+
+    def _shorten(self) -> bool:
+        """Gives up the mails that could not be marked as read for long, then a round of changes. Gives whether there was any."""
+        if self.to_mark:
             self.to_mark = dict(list(self.to_mark.items())[10:])
+            return True
+        for folder in self.folders.values():
+            if folder.link:
+                folder.begin_anew()
+                return True
+        return False
 
 
 # endregion
@@ -213,7 +227,7 @@ def find_folder(client: GraphMailClient, name: str) -> str:
         DemistoException: there is none.
         GraphError: Graph could not be asked.
     """
-    path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name)]
+    path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
     if not path:
         raise DemistoException(f"'{name}' names no folder. Write a name, an ID, or a path such as Inbox/Phishing.")
     folder_id = _known_folder(client, path[0]) or _named_folder(client.list_folders(limit=LARGEST_PAGE), path[0], 'the mailbox')
@@ -287,11 +301,11 @@ class NextMails:
         """
         if not self._open_folders(names, first):
             return
-        folders = list(self._cursor.folders.values())
-        self._cursor.folders = {folder.name: folder for folder in folders[1:] + folders[:1]}
+        open_names = list(self._cursor.folders)
+        self._cursor.folders = {name: self._cursor.folders[name] for name in open_names[1:] + open_names[:1]}
         for step in (self._entered, self._changed, self._older):
-            for folder in folders:
-                if self.is_full or not self._try(folder.name, partial(step, folder)):
+            for name in open_names:
+                if self.is_full or not self._try(name, partial(step, self._cursor.folders[name])):
                     return
 
     def _try(self, name: str, look: Callable[[], None]) -> bool:
@@ -390,6 +404,8 @@ class NextMails:
                     self._choose(row, folder)
                 place = max(place, place_of(row, by))
             place = (end, '') if end else None
+            if self.is_full:
+                break
         return place
 
     def _next_seconds(self, folder: FolderCursor, by: str, begin: str) -> tuple[list[Row], str]:
@@ -406,14 +422,14 @@ class NextMails:
             if not link or len(seconds) > 1:
                 break
         for _ in range(_PAGES_OF_A_SECOND):
+            last = max((place_of(row, by)[0] for row in rows.values()), default='')
             if not link:
                 return list(rows.values()), ''
-            last = max(place_of(row, by)[0] for row in rows.values())
             if any(place_of(row, by)[0] != last for row in rows.values()):
                 return [row for row in rows.values() if place_of(row, by)[0] != last], last
             page, link = self._client.list_messages(next_page=link)
             rows.update((row['id'], row) for row in page)
-        raise DemistoException(f"More than {len(rows)} messages in '{folder.name}' are of the same second, {begin}. "
+        raise DemistoException(f"More than {len(rows)} messages in '{folder.name}' are of the same second, {last}. "
                                'Move some of them to another folder.')
 
 

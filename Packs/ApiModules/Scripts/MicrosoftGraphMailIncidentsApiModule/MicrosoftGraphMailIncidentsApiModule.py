@@ -19,7 +19,6 @@ class FetchOptions(NamedTuple):
     """What an instance fetches, and what it makes of it.
 
     Args:
-        mailbox: address; empty means the signed-in user's own.
         folders: IDs, well-known names or paths, as `find_folder` takes them.
         first: gives the received time of the oldest mail to fetch, ``2030-01-31T08:00:00`` in UTC. It is asked only for a folder
             that was not fetched from before.
@@ -34,7 +33,6 @@ class FetchOptions(NamedTuple):
         mark_read: mails are marked as read once their incidents exist.
         content_id_names: the names of inline attachments begin with their content IDs.
     """
-    mailbox: str = ''
     folders: tuple[str, ...] = ('Inbox',)
     first: Callable[[], str] = partial(graph_seconds, 0)
     most: int = 50
@@ -134,7 +132,7 @@ class MailFile:
         if self.details.get('Kind') == 'item':
             self.name = name_of_item(self.name, beginning)
             self.details['Name'] = self.name
-            self.media_type = mimetypes.guess_type(self.name)[0] or _EML
+            self.details['ContentType'] = self.media_type = mimetypes.guess_type(self.name)[0] or _EML
 
 
 class FetchedMail:
@@ -293,10 +291,14 @@ class MailReader:
             mail.is_gone = True
             return
         mail.missing.append(f'The body, the headers and the attachments of this email are missing. {_reason(error)}')
-        try:
+
+        def read() -> None:
             mail.message = self._client.get_message(mail.message_id, query={'$select': _FEW_PROPERTIES})
-        except (DemistoException, MicrosoftSignInError):
-            mail.message = {'id': mail.message_id}
+
+        def do_without(own_error: Exception) -> None:
+            mail.is_gone = _status_of(own_error) == 404
+
+        self._attempt(mail, None, read, do_without)
 
     # endregion
     # region files
@@ -469,7 +471,8 @@ def incident_of(mail: FetchedMail, mailbox: str, full_body: bool) -> dict[str, A
 
 
 def _labels(email: dict[str, Any]) -> list[dict[str, str]]:
-    labels = [{'type': f'Email/Header/{header.get("name")}', 'value': str(header.get('value'))} for header in email['Headers']]
+    labels = [{'type': f'Email/Header/{header.get("name")}', 'value': str(header.get('value') or '')}
+              for header in email['Headers']]
     for name, value in email.items():
         if name not in ('Headers', 'Attachments', 'AttachmentDetails', 'EML'):
             several = value if isinstance(value, list) else [value]
