@@ -26,13 +26,13 @@ kept: dict[str, Any] = {'last_run': '{}', 'longest': 0, 'incidents': 0}
 ids = Path('ids').open('a')  # noqa: SIM115 - as long as the process
 
 
-def take(incidents: list[dict[str, Any]]) -> None:
-    kept['incidents'] += len(incidents)
-    ids.writelines(f'{one["dbotMirrorId"]}\n' for one in incidents)
+def take(incidents: list[Any] | None = None) -> Any:
+    kept['incidents'] += len(incidents or [])
+    ids.writelines(f'{one["dbotMirrorId"]}\n' for one in incidents or [])
 
 
-def keep(last_run: dict[str, Any]) -> None:
-    kept['last_run'] = json.dumps(last_run)
+def keep(obj: dict[str, Any]) -> None:
+    kept['last_run'] = json.dumps(obj)
     kept['longest'] = max(kept['longest'], len(kept['last_run']))
 
 

@@ -63,7 +63,8 @@ def test_the_cursor_stays_small_when_nothing_can_be_read_in_many_folders_with_lo
             message = room.mail(f'mail {number}', folder)
             attach(room.mailbox, message, 'file')
             message.broken.add('attachments')
-    platform = instance(folder_to_fetch=', '.join(f'{room.path}/{name}' for name in names), max_fetch='200', mark_fetched_read=True)
+    folders = ', '.join(f'{room.path}/{name}' for name in names)
+    platform = instance(folder_to_fetch=folders, max_fetch='200', mark_fetched_read=True)
     runs = []
     for _ in range(12):
         runs.append(platform.fetch())

@@ -196,7 +196,7 @@ class _Process:
     def patched(self) -> Iterator[None]:
         """Puts this process into the place of the platform's stub, of the network's door and of the clock."""
         process, clock = self, self._platform.cloud.clock
-        seams = {
+        seams: dict[str, Any] = {
             'command': lambda: 'fetch-incidents', 'params': lambda: dict(self._platform.params), 'args': dict,
             'getLastRun': lambda: json.loads(self._platform.last_run or '{}'), 'setLastRun': self._set_last_run,
             'incidents': self._take, 'investigation': lambda: {'id': INVESTIGATION},
@@ -209,8 +209,8 @@ class _Process:
             return process.send(session, request, settings)
 
         with mock.patch.multiple(demisto, **seams), mock.patch.object(requests.Session, 'send', send), \
-                mock.patch.object(SystemClock, 'now', lambda _self: clock.now()), \
-                mock.patch.object(SystemClock, 'sleep', lambda _self, seconds: self._sleep(seconds)):
+                mock.patch.object(SystemClock, 'now', clock.now), \
+                mock.patch.object(SystemClock, 'sleep', self._sleep):
             try:
                 yield
             finally:

@@ -102,7 +102,8 @@ def test_a_throttled_attachment_is_no_incident_without_attachments(room: Mailroo
         assert platform.fetch().incidents == []
     room.cloud.faults.clear()
     [incident] = platform.fetch().incidents
-    assert len(incident.files) == 1 and 'Missing' not in incident.raw
+    assert len(incident.files) == 1
+    assert 'Missing' not in incident.raw
 
 
 @pytest.mark.parametrize('fault', [{'status': 429, 'body': {'error': {'code': 'ApplicationThrottled', 'message': 'Too much.'}}},
@@ -150,7 +151,8 @@ def test_attachments_without_a_name_do_not_crash(room: Mailroom, instance: Insta
     attach(room.mailbox, room.mail(), 'nameless')
     [incident] = instance().fetch().incidents
     [file] = incident.files
-    assert file.name and file.data == b'nameless of A mail'
+    assert file.name
+    assert file.data == b'nameless of A mail'
 
 
 def test_reference_attachments_do_not_vanish(room: Mailroom, instance: Instance) -> None:
@@ -158,7 +160,8 @@ def test_reference_attachments_do_not_vanish(room: Mailroom, instance: Instance)
     [incident] = instance().fetch().incidents
     [named] = incident.raw['AttachmentDetails']
     assert (named['Name'], named['Kind']) == ('shared.docx', 'reference')
-    assert incident.raw['WebLink'] and incident.raw['WebLink'] in named['Missing']
+    assert incident.raw['WebLink']
+    assert incident.raw['WebLink'] in named['Missing']
 
 
 def test_nothing_of_a_mail_is_in_the_log(room: Mailroom, instance: Instance) -> None:
