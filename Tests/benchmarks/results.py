@@ -59,7 +59,9 @@ def markdown_table(rows: list[Row]) -> str:
 
 def machine() -> str:
     """What kind of machine this is, and nothing that tells which."""
-    return f'{platform.system()} on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}'
+    load = os.getloadavg()[2]
+    return (f'{platform.system()} on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, '
+            f'load average {load:.1f} (above 2, others were at work: ratios close to their goals say little then)')
 
 
 def _conditions(effort: Effort) -> str:
