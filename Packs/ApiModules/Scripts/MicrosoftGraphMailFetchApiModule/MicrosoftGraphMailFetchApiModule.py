@@ -391,8 +391,9 @@ class NextMails:
                                     lambda row: not folder.is_left_to_backlog(row) and self._is_due(row))
 
     def _older(self, folder: FolderCursor) -> None:
-        """Goes on with the list of what was there before."""
-        folder.backlog = self._list(folder, RECEIVED, folder.backlog, self._is_due)
+        """Goes on with the list of what was there before the round began: what enters later would be missed between the two."""
+        if folder.link:
+            folder.backlog = self._list(folder, RECEIVED, folder.backlog, self._is_due)
 
     def _list(self, folder: FolderCursor, by: str, place: Place | None, is_due: Callable[[Row], bool]) -> Place | None:
         """Goes on with a list by a time from `place` on. Gives the place up to which it came, None at its end."""
