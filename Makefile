@@ -9,7 +9,7 @@ export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox test lint validate package upload bench
+.PHONY: help setup demo sandbox test soak lint validate package upload bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_
 	@$(BIN)/coverage run -m pytest $(ARGS)
 	@$(if $(ARGS),true,$(BIN)/coverage report)
 
+soak: setup ## 100,000 made-up histories of a mailbox that is fetched from (`make test` goes through 2,000); takes hours
+	@$(BIN)/python -m pytest Tests/conformance/fetch/histories_test.py --hypothesis-profile=soak $(ARGS)
+
 lint: setup ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -43,5 +46,5 @@ upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_K
 	@test -n "$$DEMISTO_BASE_URL" -a -n "$$DEMISTO_API_KEY" || { echo 'upload: set DEMISTO_BASE_URL to the address of your XSOAR and DEMISTO_API_KEY to an API key of it.' >&2; exit 1; }
 	@$(BIN)/demisto-sdk upload -i $(PACK) -z
 
-bench: setup ## measure, and print figures beside their goals
+bench: setup ## measure, print figures beside their goals, write Tests/benchmarks/results.md; ARGS=--quick for a short run
 	@PYTHONPATH=Tests $(BIN)/python -m benchmarks $(ARGS)

@@ -1,10 +1,11 @@
 """How long it takes to sign what a certificate proves itself by."""
 from benchmarks import fresh_process
+from benchmarks.effort import Effort
 from benchmarks.row import Row, at_most
 from sandbox.demo.servers import Sandbox
 
 
-def rows(sandbox: Sandbox) -> list[Row]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
     application = sandbox.cloud.directory.application('daemon')
     job = {'authority': sandbox.cloud.authority, 'tenant_id': application.tenant_id, 'client_id': application.client_id,
            'private_key': application.certificate.private_key_pem + application.certificate.certificate_pem}

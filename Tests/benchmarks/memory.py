@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import fresh_process
+from benchmarks.effort import Effort
 from benchmarks.row import Row, at_most
 from sandbox.demo.servers import Sandbox
 from sandbox.demo.ways import ADA, client_secret
@@ -17,7 +18,7 @@ GOAL = 16.0  # MB
 BOB = 'bob@contoso.example'
 
 
-def rows(sandbox: Sandbox) -> list[Row]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
     cloud, folder = sandbox.cloud, sandbox.folder
     for address in (ADA, BOB):
         cloud.mailbox(address).message_limit = 2 * LARGEST
@@ -33,7 +34,7 @@ def rows(sandbox: Sandbox) -> list[Row]:
 
 
 def over_idle(cloud: MicrosoftCloud, folder: Path, command: str, arguments: dict[str, Any]) -> Any:
-    """Runs a command in a process of its own. Gives the bytes of the process before it, and of its peak above that."""
+    """Runs a command in a process of its own. Gives its seconds, the bytes of that before it, and of its peak above them."""
     job = {'params': client_secret(cloud), 'command': command, 'args': arguments, 'folder': str(folder)}
     return fresh_process.run('memory.py', folder, job, REQUESTS_CA_BUNDLE=cloud.ca_file)
 

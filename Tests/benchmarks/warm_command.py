@@ -6,7 +6,8 @@ from typing import Any
 
 import requests
 
-from benchmarks.row import Row, at_most
+from benchmarks.effort import Effort
+from benchmarks.row import Row, at_most, compared, plain
 from sandbox.demo.administrator import Administrator
 from sandbox.demo.servers import Sandbox
 from sandbox.demo.ways import client_secret
@@ -29,7 +30,7 @@ script:
 """
 
 
-def rows(sandbox: Sandbox) -> list[Row]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
     server, cloud = sandbox.server, sandbox.cloud
     administrator = Administrator(server.url, server.api_key)
     administrator.add_instance(INSTANCE, client_secret(cloud))
@@ -45,7 +46,9 @@ def rows(sandbox: Sandbox) -> list[Row]:
     empty, warm = run('!empty-command'), run(f'!msgraph-mail-list-emails page_size=1 using="{INSTANCE}"')
     measured = [(_milliseconds(empty), _milliseconds(warm)) for _ in range(1 + TIMES)][1:]
     limit, own = (median(one[column] for one in measured) for column in (0, 1))
-    return [at_most('Warm command : empty integration, processes', own / limit, 1.15, '', f'{own:.0f} : {limit:.0f} ms')]
+    return [*compared([plain('Warm command, process: empty integration', limit, 'ms'),
+                       plain('Warm command, process: this integration', own, 'ms')]),
+            at_most('Warm command : empty integration, processes', own / limit, 1.15, '', f'{own:.0f} : {limit:.0f} ms')]
 
 
 def _add_empty_instance(http: requests.Session, url: str) -> None:

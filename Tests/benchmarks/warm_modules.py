@@ -2,12 +2,13 @@
 from typing import Any
 
 from benchmarks import fresh_process
+from benchmarks.effort import Effort
 from benchmarks.row import Row
 from sandbox.demo.servers import Sandbox
 from sandbox.demo.ways import certificate_with_key
 
 
-def rows(sandbox: Sandbox) -> list[Row]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
     cold = _command(sandbox, {})
     warm = _command(sandbox, cold['context'])
     if not cold['loaded']:

@@ -4,17 +4,50 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from sandbox.demo.upload import REPOSITORY
 
 
-def test_benchmark_prints_a_row_for_each_subject(tmp_path: Path) -> None:
-    environment = {**os.environ, 'PYTHONPATH': 'Tests', 'TMPDIR': str(tmp_path)}
-    done = subprocess.run([sys.executable, '-m', 'benchmarks'], cwd=REPOSITORY, env=environment, capture_output=True, text=True,
-                          timeout=300, check=False)
+@pytest.fixture(scope='module')
+def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What a quick run printed, and the folder that it wrote to."""
+    folder, temporary = (tmp_path_factory.mktemp(name) for name in ('results', 'temporary'))
+    environment = {**os.environ, 'PYTHONPATH': 'Tests', 'TMPDIR': str(temporary)}
+    command = [sys.executable, '-m', 'benchmarks', '--quick', '--results', str(folder)]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = done.stdout.partition('---')[2].splitlines()[1:]
-    assert [row.split()[0] for row in rows] == ['Import', 'Signing', 'Signing', 'Cold', 'Warm', 'Memory', 'Memory', 'Memory']
-    assert all(' met' in row or ' missed' in row for row in rows)
-    # the one figure that no machine changes: a warm command loads neither cryptography nor jwt
-    assert ' none ' in rows[1]
-    assert list(tmp_path.iterdir()) == []
+    assert list(temporary.iterdir()) == []
+    return done.stdout, folder
+
+
+def table(text: str) -> list[str]:
+    return text.partition('---')[2].partition('\n\n')[0].splitlines()[1:]
+
+
+def test_benchmark_prints_rows_of_each_subject(printed: tuple[str, Path]) -> None:
+    first_words = {row.split()[0] for row in table(printed[0])}
+    assert first_words == {'Fetch', 'Import', 'Signing', 'Cold', 'Warm', '1', '5', 'Sending', 'Saving', 'Memory', 'Cost'}
+
+
+def test_figures_that_no_machine_changes_meet_their_goals(printed: tuple[str, Path]) -> None:
+    """A warm command loads neither cryptography nor jwt, a fetch takes few round trips, one process asks for the token."""
+    [modules] = [row for row in table(printed[0]) if row.startswith('Signing modules')]
+    [trips] = [row for row in table(printed[0]) if 'round trips' in row]
+    requests = [row for row in table(printed[0]) if 'token requests' in row]
+    assert len(requests) == 2
+    assert all(' met' in row for row in (modules, trips, *requests))
+
+
+def test_reference_makes_the_requests_of_the_public_pack(printed: tuple[str, Path]) -> None:
+    """Folder and list, 50 mails, 5 attached mails, 50 marked as read."""
+    [reference] = [row for row in table(printed[0]) if row.startswith('Fetch of 50 mails: requests one after another')]
+    assert '107 requests, 107 one after another' in reference
+
+
+def test_benchmark_writes_the_same_rows_as_a_page_with_plots(printed: tuple[str, Path]) -> None:
+    text, folder = printed
+    page = (folder / 'results.md').read_text()
+    assert len([line for line in page.splitlines() if line.startswith('| ')]) == 2 + len(table(text))
+    assert all(f']({plot.name})' in page and plot.read_text().startswith('<?xml') for plot in folder.glob('*.svg'))
+    assert len(list(folder.iterdir())) == 3

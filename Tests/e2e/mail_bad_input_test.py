@@ -140,7 +140,7 @@ def test_file_entry_that_is_missing(desk: Desk, command: str) -> None:
 def test_names_that_do_not_match_the_files(desk: Desk) -> None:
     there = desk.upload('there.bin', b'there')
     said = is_refused(desk, 'send-mail', {'to': BOB, 'subject': 'Mail', 'attachIDs': there, 'attachNames': 'one,two'})
-    assert 'attachIDs holds 1 and attachNames holds 2 values.' in said
+    assert 'The arguments attachIDs and attachNames hold 1 and 2 values.' in said
 
 
 @pytest.mark.parametrize('command', sorted({*ON_MESSAGES, 'send-mail'} - {'msgraph-mail-send-draft'}))

@@ -1,5 +1,6 @@
 """Each command that sends, run by the server, with files out of the war room; tests are named after the commands."""
 import os
+from email import message_from_bytes, policy
 
 from e2e import mailbox_test
 from e2e.desk import BOB, COMMANDS, Desk, command_of
@@ -31,6 +32,23 @@ def test_send_mail(desk: Desk) -> None:
     assert files_of(sent) == {'s.bin': SMALL, 'l.bin': LARGE, 'logo.png': b'PNG'}
     assert [one.name for one in sent.attachments if one.is_inline] == ['logo.png']
     assert [message.immutable_id for message in desk.messages('sentitems')] == [desk.context('MicrosoftGraph')['Email']['ID']]
+
+
+def test_text_and_html_are_both_sent_when_both_are_given(desk: Desk) -> None:
+    small, large = desk.upload('small.bin', SMALL), desk.upload('large.bin', LARGE)
+    desk.run('send-mail', to=BOB, subject='Both', body='Sée = it', htmlBody='<p>Sée = <b>it</b></p>', headers='x-a:b: c, d',
+             attachIDs=f'{small},{large}', flag='flagged', importance='High', replyTo='desk@contoso.example')
+    desk.run('msgraph-mail-get-email-as-eml', message_id=newest(desk).immutable_id, user_id=BOB)
+    [received] = desk.files().values()
+    mime = message_from_bytes(received, policy=policy.default)
+    parts = {part.get_content_type(): part for part in mime.walk() if not part.is_attachment()}  # type: ignore[attr-defined]
+    assert 'multipart/alternative' in parts
+    assert [parts[kind].get_content().strip() for kind in ('text/plain', 'text/html')] == ['Sée = it', '<p>Sée = <b>it</b></p>']
+    assert [mime[name] for name in ('x-a', 'Importance', 'Reply-To', 'Subject')] == [
+        'b: c, d', 'high', 'desk@contoso.example', 'Both']
+    assert files_of(newest(desk)) == {'small.bin': SMALL, 'large.bin': LARGE}
+    [kept] = desk.messages('sentitems')
+    assert kept.flag.status == 'flagged'
 
 
 def test_msgraph_mail_create_draft(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """No secret shows: not in the war room, not in what the server stores or logs, not in its answers."""
 import json
 import os
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -14,6 +15,7 @@ from sandbox.demo.servers import Sandbox
 from sandbox.demo.walk import Walk
 from sandbox.demo.ways import WAYS, Way
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.mail.model import Message
 from sandbox.microsoft.person import Person
 
 SHORTEST = 16  # characters; what is shorter is a name
@@ -94,6 +96,26 @@ def test_echoed_secret_does_not_show(sandbox: Sandbox, cloud: MicrosoftCloud, ad
     with pytest.raises(CommandFailed, match='AADSTS7000215'):
         administrator.run('!msgraph-mail-auth-test', 'Echoed')
     assert_hidden([secret], sandbox, war_room)
+
+
+def test_mails_and_attachments_do_not_show_in_debug_logs(sandbox: Sandbox, cloud: MicrosoftCloud,
+                                                         administrator: Administrator) -> None:
+    administrator.add_instance('Debugged', ways.client_secret(cloud))
+    mailbox = cloud.mailbox(ways.ADA)
+    letter = mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now(), html='<p>body-that-is-nobodys-business</p>'))
+    mailbox.attach_file(letter, 'plan.txt', b'file-that-is-nobodys-business')
+    entry_id = administrator.upload_file('own.txt', b'file-that-is-nobodys-business')
+    for command in (
+            f'msgraph-mail-get-email message_id="{letter.immutable_id}"',
+            f'msgraph-mail-get-email-as-eml message_id="{letter.immutable_id}"',
+            f'msgraph-mail-get-attachment message_id="{letter.immutable_id}"',
+            f'msgraph-mail-reply-to message_id="{letter.immutable_id}" to="{ways.ADA}" comment="x" attach_ids="{entry_id}"'):
+        administrator.run(f'!{command} debug-mode=true', 'Debugged')
+    logs = [path for path in (sandbox.folder / 'xsoar').rglob('*') if path.name.endswith(('.log', '_debug'))]
+    logged = b''.join(path.read_bytes() for path in logs)
+    assert b'msgraph-mail-get-email' in logged
+    for text in (b'that-is-nobodys-business', b64encode(b'file-that-is-nobodys-business')):
+        assert text not in logged
 
 
 def test_looking_for_secrets_finds_them(sandbox: Sandbox, war_room: WarRoom) -> None:

@@ -14,6 +14,20 @@ TYPES = {
     'Date': lambda value: bool(re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ', value)),
     'Unknown': lambda value: True,
 }
+# What must be told beyond the required arguments, or in a form of its own, for a command to get as far as Graph.
+ENOUGH = {
+    'send-mail': {'to': 'bob@contoso.example'},
+    'msgraph-mail-set-categories': {'clear': 'true'},
+    'msgraph-mail-create-rule': {'actions': '{"markAsRead": true}'},
+    'msgraph-mail-update-rule': {'display_name': 'Invoices'},
+}
+
+
+def enough_arguments(command: str) -> dict[str, str]:
+    """Arguments with which a command has nothing to refuse before it asks Graph."""
+    required = [argument for argument in IN_YML[command].get('arguments') or () if argument.get('required')]
+    return {**{argument['name']: (argument.get('predefined') or ['AAMkAD='])[0] for argument in required},
+            **ENOUGH.get(command, {})}
 
 
 def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -30,6 +30,9 @@ class Instance:
     Args:
         cloud: what the instance talks to.
         params: in addition to the addresses of that cloud.
+
+    Attributes:
+        metrics: what the last command reported of its calls of the API, one list for each entry.
     """
 
     def __init__(self, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture,
@@ -37,11 +40,17 @@ class Instance:
         self.cloud = cloud
         self.params: Params = {
             'azure_cloud': 'Custom', 'azure_ad_endpoint': cloud.authority, 'graph_endpoint': cloud.graph, **params}
+        self.metrics: list[list[dict[str, Any]]] = []
         self._monkeypatch = monkeypatch
         self._log = log
 
     def run(self, command: str, **args: Any) -> dict[str, Any]:
-        """The entry that a command gives."""
+        """The one entry that a command gives."""
+        [entry] = self.entries(command, **args)
+        return entry
+
+    def entries(self, command: str, **args: Any) -> list[dict[str, Any]]:
+        """The entries that a command gives."""
         entries: list[Any] = []
         with self._monkeypatch.context() as platform:
             for name, answer in (('command', command), ('params', self.params), ('args', args)):
@@ -53,11 +62,12 @@ class Instance:
                     platform.setattr(demisto, name, no_context)
             with contextlib.suppress(SystemExit):  # how return_error ends a command
                 O365OutlookMailSingleUser.main()
-        [entry] = entries
-        if isinstance(entry, str):
-            entry = {'Type': 1, 'Contents': entry, 'HumanReadable': entry}
-        self._watch(entry)
-        return entry
+        self.metrics = [one['APIExecutionMetrics'] for one in entries if 'APIExecutionMetrics' in one]
+        given = [{'Type': 1, 'Contents': one, 'HumanReadable': one} if isinstance(one, str) else one for one in entries
+                 if 'APIExecutionMetrics' not in one]
+        for entry in given:
+            self._watch(entry)
+        return given
 
     def _watch(self, entry: dict[str, Any]) -> None:
         shown = json.dumps(entry) + self._log.text

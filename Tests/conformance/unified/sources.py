@@ -16,8 +16,9 @@ COMMON_SERVER = Path(os.environ.get('COMMON_SERVER_PYTHON') or ROOT / 'Tests' / 
 
 # Each imports the one before it, and nothing else of the product.
 LAYERS = ('MicrosoftSignInApiModule', 'MicrosoftIdentityApiModule', 'MicrosoftTokenStoreApiModule', 'MicrosoftApiModule',
-          'MicrosoftGraphMailApiModule', 'MicrosoftGraphMailSendApiModule', 'MicrosoftGraphMailCommandsApiModule',
-          'MicrosoftGraphMailSendCommandsApiModule', 'MicrosoftGraphMailFetchApiModule', 'MicrosoftGraphMailIncidentsApiModule')
+          'MicrosoftGraphMailApiModule', 'MicrosoftGraphMailOutgoingApiModule', 'MicrosoftGraphMailSendApiModule',
+          'MicrosoftGraphMailCommandsApiModule', 'MicrosoftGraphMailSendCommandsApiModule', 'MicrosoftGraphMailFetchApiModule',
+          'MicrosoftGraphMailIncidentsApiModule')
 MODULES = {**{name: SCRIPTS / name / f'{name}.py' for name in LAYERS},
            INTEGRATION.name: INTEGRATION / f'{INTEGRATION.name}.py'}
 

@@ -7,7 +7,7 @@ import pytest
 import demistomock as demisto
 import O365OutlookMailSingleUser
 from conformance.unified import described
-from conformance.unified.described import IN_YML, leaves
+from conformance.unified.described import IN_YML, enough_arguments, leaves
 from conformance.unified.instances import Instance, Params, in_ways
 from conformance.unified.sources import INTEGRATION, loaded_yml
 from O365OutlookMailSingleUser import (
@@ -52,22 +52,6 @@ class Noting(dict[str, Any]):
         return super().__getitem__(key)
 
 
-# What must be told beyond the required arguments, or in a form of its own, for a command to get as far as Graph.
-ENOUGH = {
-    'send-mail': {'to': 'bob@contoso.example'},
-    'msgraph-mail-set-categories': {'clear': 'true'},
-    'msgraph-mail-create-rule': {'actions': '{"markAsRead": true}'},
-    'msgraph-mail-update-rule': {'display_name': 'Invoices'},
-}
-
-
-def enough_arguments(command: str) -> dict[str, str]:
-    """Arguments with which a command has nothing to refuse before it asks Graph."""
-    required = [argument for argument in IN_YML[command].get('arguments') or () if argument.get('required')]
-    return {**{argument['name']: (argument.get('predefined') or ['AAMkAD='])[0] for argument in required},
-            **ENOUGH.get(command, {})}
-
-
 def displays(parameter: dict[str, Any]) -> list[str]:
     """What the admin sees of a parameter, up to the bracket."""
     return [text.partition(' (')[0] for text in (parameter['display'], parameter.get('displaypassword')) if text]
@@ -93,9 +77,9 @@ def test_a_command_reads_the_arguments_of_the_yml_and_no_others(instance: Instan
     args = Noting(enough_arguments(command))
     with contextlib.suppress(O365OutlookMailSingleUser.MicrosoftSignInError):  # nobody has signed in, which shows after that
         O365OutlookMailSingleUser.run(command, instance.params, args)
-    # hide_polling_output is looked at only while a device sign-in waits
-    assert args.read | {'hide_polling_output'} == {
-        argument['name'] for argument in IN_YML[command].get('arguments') or ()} | {'hide_polling_output'}
+    # these are looked at only while a device sign-in waits, or Graph throttles
+    rarely = {'hide_polling_output', 'ran_once_flag'}
+    assert args.read | rarely == {argument['name'] for argument in IN_YML[command].get('arguments') or ()} | rarely
 
 
 @pytest.mark.parametrize('command, names', [
@@ -125,7 +109,14 @@ def test_what_is_chosen_from_or_switched_has_its_choices_in_the_yml() -> None:
 
 def test_only_commands_that_run_again_later_are_polling() -> None:
     polling = {name for name, command in IN_YML.items() if command.get('polling')}
-    assert polling == {'msgraph-mail-auth-complete', *SENDING_COMMANDS}
+    assert polling == {'msgraph-mail-auth-complete', *MAIL_COMMANDS, *SENDING_COMMANDS}
+
+
+@pytest.mark.parametrize('name, commands', [('ran_once_flag', MAIL_COMMANDS), ('resume_run', SENDING_COMMANDS)])
+def test_what_a_later_run_is_told_is_a_hidden_argument(name: str, commands: dict[str, Any]) -> None:
+    declared = {command: one for command, said in IN_YML.items() for one in said.get('arguments') or () if one['name'] == name}
+    assert set(declared) == set(commands)
+    assert all(one['deprecated'] for one in declared.values())
 
 
 @pytest.mark.parametrize('command', ['msgraph-mail-auth-test', 'msgraph-mail-test', 'msgraph-mail-list-emails'])

@@ -1,6 +1,7 @@
 """The one place where the local Microsoft cloud reads the time."""
 import time
 from datetime import datetime, timezone
+from functools import lru_cache
 
 
 class Clock:
@@ -33,6 +34,7 @@ def entra_timestamp(moment: float) -> str:
     return datetime.fromtimestamp(moment, timezone.utc).strftime('%Y-%m-%d %H:%M:%SZ')
 
 
+@lru_cache(10_000)
 def graph_timestamp(moment: float) -> str:
     """``2026-01-31T23:59:59Z``: how Microsoft Graph writes times in messages."""
     return datetime.fromtimestamp(moment, timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')

@@ -97,11 +97,18 @@ def test_token_from_the_future_is_refused(cloud: MicrosoftCloud, wire: Wire, app
 
 
 def test_revoked_token_is_refused(wire: Wire, daemon: Application, app_token: str) -> None:
+    assert wire.graph(MAIL, app_token).status_code == 200
     daemon.revoke()
     answer = wire.graph(MAIL, app_token)
     check_error(answer, 401, 'InvalidAuthenticationToken')
     assert 'claims=' not in answer.headers['WWW-Authenticate']
     assert wire.graph(MAIL, wire.application_token().json()['access_token']).status_code == 200
+
+
+def test_a_token_from_before_the_reset_is_refused(cloud: MicrosoftCloud, wire: Wire, app_token: str) -> None:
+    assert wire.graph(MAIL, app_token).status_code == 200
+    cloud.reset()
+    check_error(wire.graph(MAIL, app_token), 401, 'InvalidAuthenticationToken')
 
 
 def test_revoked_token_of_a_capable_client_is_challenged(wire: Wire, daemon: Application) -> None:

@@ -46,7 +46,7 @@ GRAPH_PERMISSIONS = (
     Permission('User.Read', 'Sign you in and read your profile'),
     Permission('User.ReadBasic.All', 'Read names and addresses of all users'),
     Permission('User.Read.All', 'Read the full profiles of all users', application=True, admin_only=True),
-    Permission('Mail.ReadBasic', 'Read your mail without bodies and attachments'),
+    Permission('Mail.ReadBasic', 'Read your mail without bodies and attachments', application=True),
     Permission('Mail.ReadBasic.All', 'Read mail everywhere without bodies and attachments', delegated=False, application=True),
     Permission('Mail.Read', 'Read your mail', application=True),
     Permission('Mail.ReadWrite', 'Read, change and delete your mail', application=True),

@@ -24,7 +24,8 @@ def load(script: str) -> types.CodeType:
     compiled = f'{script}.{sys.implementation.cache_tag}'
     try:
         with open(compiled, 'rb') as file:
-            return marshal.load(file)  # noqa: S302 - what an earlier command wrote below
+            # at once: marshal.load would ask the file for a few bytes at a time, a hundred thousand times
+            return marshal.loads(file.read())  # noqa: S302 - what an earlier command wrote below
     except FileNotFoundError:
         pass
     with open(script, encoding='utf-8') as source:

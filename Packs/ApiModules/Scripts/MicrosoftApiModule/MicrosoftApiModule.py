@@ -9,6 +9,8 @@ import os  # noqa: F401 - integrations take it from here
 import re
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
 
 import demistomock as demisto
@@ -155,8 +157,9 @@ def azure_tag_formatter(arg: str) -> str:
 
 _WORTH_WAITING = {429, 503, 504}
 _SAFE_TO_REPEAT = {'GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'}
-LONGEST_PATIENCE = 30.0  # seconds that one request waits for a throttling service in total
+LONGEST_PATIENCE = 30.0  # seconds
 MOST_TRIES = 10
+_USUAL_PAUSE = 60.0  # seconds until a throttled command is run again, where Microsoft does not say
 _USUAL_OK_CODES = (200, 201, 202, 204, 206, 404)
 _OPENID_SCOPES = {'openid', 'profile', 'email', 'offline_access'}  # they belong to no resource
 
@@ -223,6 +226,8 @@ class MicrosoftClient(BaseClient):
         command_prefix: what the names of the integration's commands start with.
     The rest goes to BaseClient (proxy, ok_codes, headers, auth).
     """
+    patience = LONGEST_PATIENCE  # that one request has with a throttling service in total; a fetch has less
+    _counts_requests = False
 
     def __init__(self, tenant_id: str = '', auth_id: str = '', enc_key: str | None = '',
                  token_retrieval_url: str = '{endpoint}/{tenant_id}/oauth2/v2.0/token', app_name: str = '',  # noqa: S107
@@ -403,7 +408,8 @@ class MicrosoftClient(BaseClient):
 
     def http_request(self, method: str, url_suffix: str = '', full_url: str | None = None, *, resp_type: str = 'json',
                      headers: dict[str, str] | None = None, return_empty_response: bool = False, scope: str | None = None,
-                     resource: str = '', overwrite_rate_limit_retry: bool = False, **kwargs: Any) -> Any:
+                     resource: str = '', overwrite_rate_limit_retry: bool = False, may_repeat: bool | None = None,
+                     **kwargs: Any) -> Any:
         """Sends a request with a token.
 
         Args:
@@ -414,6 +420,8 @@ class MicrosoftClient(BaseClient):
             return_empty_response: an answer 204 gives the response itself.
             scope, resource: what the token is for, where that is not the client's own.
             overwrite_rate_limit_retry: a throttled command is not run again later.
+            may_repeat: doing it twice comes to the same as doing it once, so it is sent again when it may have been carried out.
+                By default this is so for GET, HEAD, OPTIONS, PUT and DELETE.
         Raises:
             NotFoundError: 404, where `ok_codes` lets it through.
             MicrosoftSignInError: signing in did not work.
@@ -424,26 +432,27 @@ class MicrosoftClient(BaseClient):
         if self._timeout_of_all:
             kwargs['timeout'] = self.timeout
         self._require_https(full_url or self._base_url)
+        kwargs.setdefault('with_metrics', self._counts_requests)
         request = {**kwargs, 'method': method, 'url_suffix': url_suffix, 'full_url': full_url}
+        may_repeat = method.upper() in _SAFE_TO_REPEAT if may_repeat is None else may_repeat
         run_again_later = self.retry_on_rate_limit and not overwrite_rate_limit_retry and _can_be_scheduled()
         token = self.get_access_token(resource=resource, scope=scope)
-        response = self._send_with_token(request, headers, token, run_again_later)
+        response = self._send_with_token(request, headers, token, may_repeat, run_again_later)
         if response.status_code == 401 and token in self._given_tokens:  # a token from elsewhere cannot be replaced
             token = self._own_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
-            response = self._send_with_token(request, headers, token, run_again_later)
-        throttled = response.status_code == 429 and run_again_later
-        if throttled or not self._is_status_code_valid(response, kwargs.get('ok_codes')):
+            response = self._send_with_token(request, headers, token, may_repeat, run_again_later)
+        if (response.status_code == 429 and run_again_later) or not self._is_status_code_valid(response, kwargs.get('ok_codes')):
             (kwargs.get('error_handler') or self.client_error_handler)(response)
         if response.status_code == 404:
             raise NotFoundError(json_or_none(response) or 'Not Found - 404 Response')
         return self._cast(response, resp_type, return_empty_response)
 
-    def _send_with_token(self, request: dict[str, Any], headers: dict[str, str] | None, token: str,
+    def _send_with_token(self, request: dict[str, Any], headers: dict[str, str] | None, token: str, may_repeat: bool,
                          run_again_later: bool) -> requests.Response:
         """Sends a request, waiting as a throttling service asks. Gives the last response, whatever its status."""
-        usual_headers = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
-        request = {**request, 'headers': {**usual_headers, **(headers or {})}, 'resp_type': 'response',
-                   'error_handler': _raise_error_status}
+        usual = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
+        request = {**request, 'resp_type': 'response', 'error_handler': _raise_error_status,
+                   'headers': {**usual, **(headers or {})}}
         waited, tries = 0.0, 0
         while True:
             try:
@@ -452,34 +461,39 @@ class MicrosoftClient(BaseClient):
                     return response
             except _ErrorStatus as error:
                 response = error.response
-            wait = self._wait_for(response, request['method'].upper(), tries)
+            except requests.exceptions.ReadTimeout:  # of the timeouts, BaseClient counts those of the connection alone
+                self.execution_metrics.timeout_error += request['with_metrics']
+                raise
+            wait = self._wait_for(response, may_repeat, tries)
             tries += 1
-            if wait is None or waited + wait > LONGEST_PATIENCE or tries == MOST_TRIES:
+            if wait is None or waited + wait > self.patience or tries == MOST_TRIES:
                 break
             self.clock.sleep(wait)
             waited += wait
-        if response.status_code == 429 and run_again_later and not demisto.args().get('ran_once_flag'):
-            self._run_command_again(retry_after_seconds(response, self.clock.now()) or 60)
+        pause = self.pause_after(response, may_repeat)
+        if pause is not None and run_again_later and self.can_run_again():
+            return_results(command_again(demisto.args(), pause))
+            sys.exit(0)
         return response
 
-    def _wait_for(self, response: requests.Response, method: str, tries: int) -> float | None:
+    def _wait_for(self, response: requests.Response, may_repeat: bool, tries: int) -> float | None:
         """Seconds to wait before a request that was sent again `tries` times may be sent again; None where it must not be."""
-        status = response.status_code
         # 429 was not carried out. 503 and 504 may have been: what must not happen twice is not sent twice.
-        if status not in _WORTH_WAITING or (status != 429 and method not in _SAFE_TO_REPEAT):
+        if response.status_code not in _WORTH_WAITING or (response.status_code != 429 and not may_repeat):
             return None
         asked = retry_after_seconds(response, self.clock.now())
         return backoff_seconds(1.0, tries) if asked is None else asked
 
-    @staticmethod
-    def _run_command_again(wait: float) -> None:
-        """Ends this run, and has the platform run the command again in `wait` seconds."""
-        seconds = max(10, int(wait) + 1)  # the platform takes no shorter time
-        again = ScheduledCommand(demisto.command(), seconds, {**demisto.args(), 'ran_once_flag': True}, max(900, 2 * seconds))
-        return_results(CommandResults(
-            readable_output=f'Microsoft limits the rate of requests: the command runs again in {seconds} seconds.',
-            scheduled_command=again))
-        sys.exit(0)
+    def pause_after(self, response: requests.Response, may_repeat: bool) -> float | None:
+        """Seconds after which a later run may send a request again; None where it must not, or a failing service says no time."""
+        asked = retry_after_seconds(response, self.clock.now())
+        if response.status_code == 429:
+            return asked or _USUAL_PAUSE
+        return asked if response.status_code in _WORTH_WAITING and may_repeat else None
+
+    def can_run_again(self) -> bool:
+        """Whether the platform can run this command again if it is throttled for long: it does so once."""
+        return self.retry_on_rate_limit and _can_be_scheduled() and not demisto.args().get('ran_once_flag')
 
     @staticmethod
     def _cast(response: requests.Response, resp_type: str, return_empty_response: bool) -> Any:
@@ -510,16 +524,21 @@ class MicrosoftClient(BaseClient):
     @staticmethod
     def create_api_metrics(status_code: int) -> None:
         """Reports one call of the API to the platform, with its outcome."""
-        metrics = ExecutionMetrics()
-        if not metrics.is_supported() or demisto.command() in ('test-module', 'fetch-events'):
-            return
-        if status_code == 429:
-            metrics.quota_error += 1
-        elif status_code < 400:
-            metrics.success += 1
-        else:
-            metrics.general_error += 1
-        return_results(metrics.metrics)
+        if ExecutionMetrics.is_supported() and demisto.command() not in ('test-module', 'fetch-events'):
+            metrics = ExecutionMetrics()
+            setattr(metrics, 'quota_error' if status_code == 429 else 'success' if status_code < 400 else 'general_error', 1)
+            return_results(metrics.metrics)
+
+    @contextmanager
+    def reporting_metrics(self) -> Iterator[None]:
+        """Counts the requests that are sent inside by their outcome, and reports them as one entry, however it ends."""
+        self._counts_requests = True
+        try:
+            yield
+        finally:
+            self._counts_requests = False
+            self._return_execution_metrics_results()
+            self.execution_metrics = ExecutionMetrics()  # BaseClient reports what is left when the client dies
 
     # endregion
 
@@ -541,6 +560,14 @@ def _can_be_scheduled() -> bool:
     """Whether the platform can run this command again later: not so the Test button, nor a fetch."""
     command = demisto.command()
     return is_demisto_version_ge('6.2.0') and command != 'test-module' and not command.startswith(('fetch-', 'long-running-'))
+
+
+def command_again(args: dict[str, Any], pause: float, what: str = 'the command runs again') -> CommandResults:
+    """Has the platform run this command once more, with `args`, after a pause in seconds, and says `what` then happens.
+    The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``."""
+    seconds = max(10, int(pause) + 1)  # the platform takes no shorter time
+    again = ScheduledCommand(demisto.command(), seconds, {**args, 'ran_once_flag': True}, max(900, 2 * seconds))
+    return CommandResults(readable_output=f'Microsoft asks to wait: {what} in {seconds} seconds.', scheduled_command=again)
 
 
 def _claims_challenge(response: requests.Response) -> str:

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -12,72 +11,17 @@ import demistomock as demisto
 import MicrosoftApiModule
 import pytest
 from CommonServerPython import DemistoException
+from conformance.api_client import instances
+from conformance.api_client.instances import Instance
 from conformance.common_server.scripted_server import ScriptedServer
-from conformance.token_store.office import ADA, BOB, BusyStore, CloudClock
+from conformance.token_store.office import ADA, BOB, BusyStore
 from MicrosoftApiModule import *
-from sandbox.microsoft import MicrosoftCloud, fixtures
+from sandbox.microsoft import fixtures
 from sandbox.microsoft.person import Person
 from sandbox.microsoft.samples import REDIRECT_URI
 
-cloud, microsoft_cloud = fixtures.cloud, fixtures.microsoft_cloud
+cloud, microsoft_cloud, instance = fixtures.cloud, fixtures.microsoft_cloud, instances.instance
 
-# region what the tests are made of
-
-
-class Instance:
-    """An instance of an integration: makes clients as its commands do, each its own, all on one integration context."""
-
-    def __init__(self, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch):
-        self.cloud = cloud
-        self.clock = CloudClock(cloud)
-        self.tenant_id = cloud.directory.tenants[0].tenant_id
-        self.given: list[Any] = []  # to the War Room
-        self.args: dict[str, Any] = {}
-        self.command = 'a-command'
-        monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-        monkeypatch.setattr(demisto, 'results', self.given.append)
-        monkeypatch.setattr(demisto, 'args', lambda: self.args)
-        monkeypatch.setattr(demisto, 'command', lambda: self.command)
-
-    def client(self, application: str = 'daemon', **keywords: Any) -> MicrosoftClient:
-        registered = self.cloud.directory.application(application)
-        endpoints = {'azure_ad_endpoint': self.cloud.authority, 'graph_endpoint': self.cloud.graph,
-                     'server_url': self.cloud.resource_manager}
-        client = MicrosoftClient(**{
-            'self_deployed': True, 'tenant_id': self.tenant_id, 'auth_id': registered.client_id,
-            'enc_key': registered.secret if registered.secrets else '', 'base_url': f'{self.cloud.graph}/v1.0',
-            'azure_cloud': get_azure_cloud(endpoints, 'test'), **keywords})
-        client.clock = self.clock
-        return client
-
-    def web(self, **keywords: Any) -> MicrosoftClient:
-        return self.client('web', **{'grant_type': AUTHORIZATION_CODE, **keywords})
-
-    def device(self, **keywords: Any) -> MicrosoftClient:
-        return self.client('device', **{'grant_type': DEVICE_CODE, **keywords})
-
-    def messages(self, **keywords: Any) -> Any:
-        """Lists Ada's messages as the daemon may; `keywords` are of `http_request`."""
-        return self.client().http_request('GET', f'/users/{ADA}/messages', **keywords)
-
-    def fail(self, times: int | None = 1, service: str = 'graph', **answer: Any) -> None:
-        self.cloud.faults.add(service=service, times=times, **answer)
-
-    def requests(self, service: str = 'graph') -> list[int]:
-        """The statuses of the answers of a service."""
-        return [request.status for request in self.cloud.requests.of(service)]
-
-    def user_of(self, token: str) -> str:
-        return AccessToken(token, 0, 0).claims()['upn']
-
-
-@pytest.fixture
-def instance(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> Instance:
-    monkeypatch.setattr(demisto, 'integrationContext', {})
-    return Instance(cloud, monkeypatch)
-
-
-# endregion
 # region clouds and other things that parameters name
 
 WORLDWIDE = AZURE_WORLDWIDE_CLOUD.endpoints
@@ -336,111 +280,6 @@ def test_a_token_that_came_from_elsewhere_is_not_replaced(instance: Instance, mo
     with pytest.raises(DemistoException, match=r'\[401\]'):
         client.http_request('GET', '/me')
     assert (instance.requests('entra'), instance.requests()) == ([], [401])
-
-
-# endregion
-# region patience
-
-
-@pytest.mark.parametrize('retry_after, slept', [
-    ('2', (2, 2)), ('0', (0, 0)), (9, (5, 9)), (-9, (0, 0)), ('', (0.75, 1.25)), ('soon', (0.75, 1.25))])
-@pytest.mark.parametrize('status', [429, 503, 504])
-def test_a_throttling_service_is_waited_for_as_it_asks(instance: Instance, status: int, retry_after: Any,
-                                                      slept: tuple[float, float]) -> None:
-    is_date = isinstance(retry_after, int)  # seconds from now
-    text = formatdate(instance.clock.now() + retry_after, usegmt=True) if is_date else retry_after
-    instance.fail(status=status, headers={'Retry-After': text} if text else {})
-    assert instance.messages()['value']
-    assert slept[0] <= instance.clock.slept <= slept[1]
-    assert instance.requests() == [status, 200]
-
-
-@pytest.mark.parametrize('method', ['POST', 'PATCH'])
-def test_what_must_not_happen_twice_is_sent_again_only_if_it_was_not_carried_out(instance: Instance, method: str) -> None:
-    instance.fail(status=503, headers={'Retry-After': '1'})
-    with pytest.raises(DemistoException, match=r'\[503\]'):
-        instance.client().http_request(method, '/me')
-    instance.fail(status=429, headers={'Retry-After': '1'})
-    instance.fail(status=200, body={'done': True})
-    assert instance.client().http_request(method, '/me') == {'done': True}
-
-
-@pytest.mark.parametrize('status', [400, 403, 500, 502])
-def test_other_errors_are_not_waited_for(instance: Instance, status: int) -> None:
-    instance.fail(status=status)
-    with pytest.raises(DemistoException):
-        instance.messages()
-    assert (instance.requests(), instance.clock.slept) == ([status], 0)
-
-
-@pytest.mark.parametrize('retry_after, most', [('12', 24), ('31', 0), ('', 31)])
-def test_patience_ends_after_half_a_minute(instance: Instance, retry_after: str, most: float) -> None:
-    instance.fail(times=None, status=429, headers={'Retry-After': retry_after} if retry_after else {})
-    with pytest.raises(DemistoException, match=r'\[429\]'):
-        instance.messages()
-    assert instance.clock.slept <= min(most, 30)
-
-
-def test_a_service_that_always_asks_to_come_back_at_once_is_asked_ten_times(instance: Instance) -> None:
-    instance.fail(times=None, status=429, headers={'Retry-After': '0'})
-    with pytest.raises(DemistoException, match=r'\[429\]'):
-        instance.messages()
-    assert len(instance.requests()) == 10
-
-
-@pytest.mark.parametrize('retry_after, next_run, timeout', [('45', '46', '900'), ('1200', '1201', '2402'), ('0', '61', '900')])
-def test_a_command_throttled_for_long_is_run_again(instance: Instance, retry_after: str, next_run: str, timeout: str) -> None:
-    instance.fail(times=None, status=429, headers={'Retry-After': retry_after})
-    instance.args = {'user': 'ada'}
-    with pytest.raises(SystemExit) as end:
-        instance.client(retry_on_rate_limit=True).http_request('GET', '/me')
-    assert end.value.code == 0
-    polling = {key: instance.given[0][key] for key in ('PollingCommand', 'NextRun', 'PollingArgs', 'Timeout')}
-    assert polling == {'PollingCommand': 'a-command', 'NextRun': next_run, 'Timeout': timeout,
-                       'PollingArgs': {'user': 'ada', 'ran_once_flag': True}}
-    assert instance.args == {'user': 'ada'}
-
-
-@pytest.mark.parametrize('ok_codes', [None, (200, 429)])
-def test_a_command_that_is_throttled_again_is_an_error(instance: Instance, ok_codes: Any) -> None:
-    instance.fail(times=None, status=429, headers={'Retry-After': '45'})
-    instance.args = {'ran_once_flag': True}
-    with pytest.raises(DemistoException, match=r'\[429\]'):
-        instance.client(retry_on_rate_limit=True).http_request('GET', '/me', ok_codes=ok_codes)
-    assert instance.given == []
-
-
-def test_a_throttled_command_is_run_again_where_the_integration_lets_its_status_through(instance: Instance) -> None:
-    instance.fail(times=None, status=429, headers={'Retry-After': '45'})
-    with pytest.raises(SystemExit):
-        instance.client(retry_on_rate_limit=True).http_request('GET', '/me', ok_codes=(200, 429))
-
-
-@pytest.mark.parametrize('command', ['test-module', 'fetch-incidents', 'fetch-events', 'long-running-execution'])
-def test_what_the_platform_cannot_run_again_is_an_error(instance: Instance, command: str) -> None:
-    instance.fail(times=None, status=429, headers={'Retry-After': '45'})
-    instance.command = command
-    with pytest.raises(DemistoException, match=r'\[429\]'):
-        instance.client(retry_on_rate_limit=True).http_request('GET', '/me')
-
-
-def test_an_old_platform_cannot_run_a_command_again(instance: Instance, mocker: Any) -> None:
-    mocker.patch('MicrosoftApiModule.is_demisto_version_ge', return_value=False)
-    instance.fail(times=None, status=429, headers={'Retry-After': '45'})
-    with pytest.raises(DemistoException, match=r'\[429\]'):
-        instance.client(retry_on_rate_limit=True).http_request('GET', '/me')
-
-
-def test_a_request_may_forbid_that_its_command_is_run_again(instance: Instance) -> None:
-    instance.fail(times=None, status=429, headers={'Retry-After': '45'})
-    with pytest.raises(DemistoException, match=r'\[429\]'):
-        instance.client(retry_on_rate_limit=True).http_request('GET', '/me', overwrite_rate_limit_retry=True)
-
-
-def test_a_caller_that_lets_429_through_gets_it_at_once(instance: Instance) -> None:
-    instance.fail(status=429, headers={'Retry-After': '5'})
-    assert instance.messages(ok_codes=(200, 429), resp_type='response').status_code == 429
-    assert instance.clock.slept == 0
 
 
 # endregion

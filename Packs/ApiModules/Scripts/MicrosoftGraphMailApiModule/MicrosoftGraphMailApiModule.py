@@ -2,7 +2,7 @@
 import base64
 import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
@@ -186,7 +186,7 @@ class BatchResult:
 def _response_in_batch(answer: dict[str, Any]) -> requests.Response:
     """An answer inside of a batch, as if it had come by itself."""
     response = requests.Response()
-    response.status_code = int(answer.get('status') or 0)
+    response.status_code = int(answer['status'])
     response.headers.update(answer.get('headers') or {})
     response.raw = io.BytesIO(json.dumps(answer.get('body')).encode())
     return response
@@ -198,6 +198,15 @@ def _bytes_in_batch(body: Any) -> bytes | None:
         return base64.b64decode(body, validate=True) if isinstance(body, str) else None
     except ValueError:
         return None
+
+
+def _failed_item(item: BatchItem, error: GraphError) -> BatchResult:
+    """The result of a request that was sent, and was answered with `error`, or not at all."""
+    is_refused = 400 <= error.status < 500
+    if not (is_refused or item.may_repeat):
+        error = GraphError(f'Whether this was done is not known. {error.what}',
+                           'Look into the folders before you run the command on it again.', error.code, error.res)
+    return BatchResult(item, error=error)
 
 
 # endregion
@@ -322,61 +331,67 @@ class GraphMailClient(MicrosoftClient):
     def batch(self, items: Sequence[BatchItem]) -> list[BatchResult]:
         """Sends many requests in few. Each has a result of its own: one that is refused stops none of the others.
 
-        Throttled ones, and no others, are sent again after the time that Graph asks for, within 30 seconds in total.
+        Throttled ones, and no others, are sent again after the time that Graph asks for, within `patience` in total.
 
         Returns:
             The results, in the order of `items`.
         """
         results: list[BatchResult] = []
-        patience = LONGEST_PATIENCE
+        patience = self.patience
         for start in range(0, len(items), LARGEST_BATCH):
             chunk = items[start:start + LARGEST_BATCH]
             try:
                 answered, patience = self._batch_with_patience(chunk, patience)
-            except GraphError as error:  # the batch as a whole: what follows would fare no better
-                return results + [BatchResult(item, error=error) for item in items[start:]]
+            except GraphError as error:  # the batch as a whole: what follows would fare no better, and is not sent
+                return [*results, *(_failed_item(item, error) for item in chunk),
+                        *(BatchResult(item, error=error) for item in items[start + LARGEST_BATCH:])]
             results += answered
         return results
 
     def _batch_with_patience(self, items: Sequence[BatchItem], patience: float) -> tuple[list[BatchResult], float]:
-        """The results of up to 20 requests, and how many seconds of patience are left."""
-        answers: dict[int, requests.Response] = {}
-        unanswered: dict[int, GraphError] = {}
+        """The results of up to 20 requests, and how many seconds of patience are left. Raises GraphError if none was answered."""
+        results: dict[int, BatchResult] = {}
         waiting: list[int] = list(range(len(items)))
         for tries in range(MOST_TRIES):
             try:
-                answers.update(self._send_batch(items, waiting))
+                answers = self._send_batch(items, waiting)
             except GraphError as error:
-                if not answers:
+                if not results:
                     raise
-                unanswered = dict.fromkeys(waiting, error)  # the others were answered before
-                break
-            waits = {number: wait for number in waiting if (wait := self._wait_in_batch(items[number], answers[number], tries))
-                     is not None}
+                results |= {number: _failed_item(items[number], error) for number in waiting}
+                break  # the others were answered before
+            results |= {number: self._batch_result(items[number], answers.get(number)) for number in waiting}
+            waits = {number: wait for number, response in answers.items()
+                     if (wait := self._wait_for(response, items[number].may_repeat, tries)) is not None}
             if not waits or max(waits.values()) > patience:
                 break
             self.clock.sleep(max(waits.values()))
             patience -= max(waits.values())
             waiting = list(waits)
-        return [BatchResult(item, error=unanswered[number]) if number in unanswered else self._batch_result(item, answers[number])
-                for number, item in enumerate(items)], patience
+        return [results[number] for number in range(len(items))], patience
 
-    def _wait_in_batch(self, item: BatchItem, response: requests.Response, tries: int) -> float | None:
-        return self._wait_for(response, 'PUT' if item.may_repeat else 'POST', tries)
-
-    def _send_batch(self, items: Sequence[BatchItem], numbers: Iterable[int]) -> dict[int, requests.Response]:
-        """The answers to some of `items`, by their numbers."""
+    def _send_batch(self, items: Sequence[BatchItem], numbers: Sequence[int]) -> dict[int, requests.Response]:
+        """The answers to some of `items`, by their numbers; one that Graph left out is not there."""
+        # A command that began anew after a throttling would do again what earlier batches have done.
+        answer = self.graph_request('POST', '/$batch', overwrite_rate_limit_retry=True, json_data={
+            'requests': [items[number].as_json(number) for number in numbers]},
+            may_repeat=all(items[number].may_repeat for number in numbers))
         wanted = {str(number): number for number in numbers}
-        answer = self.graph_request('POST', '/$batch', json_data={
-            'requests': [items[number].as_json(number) for number in wanted.values()]})
-        answers = {one.get('id'): one for one in answer.get('responses') or []}
-        return {number: _response_in_batch(answers.get(name) or {}) for name, number in wanted.items()}
+        answers = {wanted[one['id']]: _response_in_batch(one) for one in answer.get('responses') or []
+                   if one.get('id') in wanted and one.get('status')}
+        for response in answers.values():
+            if self._counts_requests and response.status_code not in _GRAPH_OK_CODES:
+                self._update_metrics(response, success=False)  # the batch as a whole is counted as a success
+        return answers
 
-    def _batch_result(self, item: BatchItem, response: requests.Response) -> BatchResult:
+    def _batch_result(self, item: BatchItem, response: requests.Response | None) -> BatchResult:
+        if response is None:
+            return _failed_item(item, GraphError('Microsoft Graph answered other requests of the batch, but not this one.',
+                                                 'Try again.'))
         if response.status_code in _GRAPH_OK_CODES:
             answer = json_or_none(response)
             return BatchResult(item, answer if isinstance(answer, dict) else {}, content=_bytes_in_batch(answer))
-        return BatchResult(item, error=graph_error(response, self.clock.now()))
+        return _failed_item(item, graph_error(response, self.clock.now()))
 
     # region messages
 
@@ -459,8 +474,10 @@ class GraphMailClient(MicrosoftClient):
         return BatchItem(message_id, 'PATCH', self.message_path(message_id, user_id, folder_id), changes)
 
     def move_request(self, message_id: str, folder_id: str, user_id: str = '') -> BatchItem:
-        """Puts a message into another folder, by ID or well-known name. Answered with the message, whose ID stays."""
-        return BatchItem(message_id, 'POST', f'{self.message_path(message_id, user_id)}/move', {'destinationId': folder_id})
+        """Puts a message into another folder, by ID or well-known name. Answered with the message, whose immutable ID stays."""
+        # A plain ID ends with the move: a second one would find nothing, and pass for a failure.
+        return BatchItem(message_id, 'POST', f'{self.message_path(message_id, user_id)}/move', {'destinationId': folder_id},
+                         may_repeat=False)
 
     def copy_request(self, message_id: str, folder_id: str, user_id: str = '') -> BatchItem:
         """Copies a message into a folder, by ID or well-known name. Answered with the copy."""
@@ -522,7 +539,7 @@ class GraphMailClient(MicrosoftClient):
 
     def update_folder(self, folder_id: str, name: str, user_id: str = '') -> dict[str, Any]:
         """Renames a folder. Gives it."""
-        return self.graph_request('PATCH', self.folder_path(folder_id, user_id), json_data={'displayName': name})
+        return self.graph_request('PATCH', self.folder_path(folder_id, user_id), json_data={'displayName': name}, may_repeat=True)
 
     def delete_folder(self, folder_id: str, user_id: str = '', permanent: bool = False) -> None:
         """Moves a folder, with all in it, to Deleted Items; `permanent` ends it."""
@@ -530,7 +547,7 @@ class GraphMailClient(MicrosoftClient):
         if permanent:
             self.graph_request('POST', f'{path}/permanentDelete')
         else:
-            self.graph_request('DELETE', path)
+            self.graph_request('DELETE', path, may_repeat=False)  # among the deleted items, it would end with the second time
 
     # endregion
     # region rules and settings
@@ -554,7 +571,7 @@ class GraphMailClient(MicrosoftClient):
 
     def update_rule(self, rule_id: str, changes: dict[str, Any], user_id: str = '') -> dict[str, Any]:
         """Changes some properties of a rule. Gives it."""
-        return self.graph_request('PATCH', self._rule_path(rule_id, user_id), json_data=changes)
+        return self.graph_request('PATCH', self._rule_path(rule_id, user_id), json_data=changes, may_repeat=True)
 
     def delete_rule(self, rule_id: str, user_id: str = '') -> None:
         self.graph_request('DELETE', self._rule_path(rule_id, user_id))
@@ -571,7 +588,7 @@ class GraphMailClient(MicrosoftClient):
     def get_mailtips(self, addresses: Sequence[str], user_id: str = '') -> list[dict[str, Any]]:
         """What there is to know of recipients before writing to them: one ``mailTips`` of Graph for each."""
         answer = self.graph_request('POST', f'{self.mailbox_path(user_id)}/getMailTips', json_data={
-            'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS})
+            'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS}, may_repeat=True)
         return list(answer.get('value') or [])
 
     # endregion

@@ -3,7 +3,7 @@ import hashlib
 import mimetypes
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -201,17 +201,39 @@ def moment_to_come(text: str, name: str, grace: float = 0) -> datetime:
     return moment
 
 
+def in_batches(client: GraphMailClient, args: dict[str, Any], ids_name: str, request_of: Callable[[str], BatchItem], title: str,
+               outputs_prefix: str, outputs_of: Callable[[BatchResult], dict[str, Any]]) -> MailCommandResult:
+    """Sends a request for each ID, and says of each what was done, or what failed and why. Where Graph throttles for long, the
+    platform runs the command once more, with the IDs that are left.
+
+    Args:
+        ids_name: the argument that holds the IDs.
+        outputs_of: the context of a result without an error.
+    Raises:
+        DemistoException: nothing at all was done, nor will be.
+    """
+    results = client.batch([request_of(one) for one in several_ids(args, ids_name)])
+    pauses = {result.item.name: pause for result in results if result.error and result.error.res is not None
+              and (pause := client.pause_after(result.error.res, result.item.may_repeat)) is not None}
+    if not pauses or not client.can_run_again():
+        return batch_report(title, results, outputs_prefix, outputs_of)
+    rest = command_again({**args, ids_name: ','.join(pauses)}, max(pauses.values()), f'{len(pauses)} of the emails follow')
+    settled = [result for result in results if result.item.name not in pauses]
+    return [batch_report(title, settled, outputs_prefix, outputs_of, is_all=False), rest] if settled else rest
+
+
 def batch_report(title: str, results: list[BatchResult], outputs_prefix: str,
-                 outputs_of: Callable[[BatchResult], dict[str, Any]]) -> CommandResults:
+                 outputs_of: Callable[[BatchResult], dict[str, Any]], is_all: bool = True) -> CommandResults:
     """Says for each ID what was done, or what failed and why.
 
     Args:
         outputs_of: the context of a result without an error.
+        is_all: there are no others that a later run reports.
     Raises:
         DemistoException: nothing at all was done.
     """
     outputs = [outputs_of(result) for result in results if not result.error]
-    if not outputs:
+    if is_all and not outputs:
         reasons = [f'{result.item.name}: {result.error}' for result in results]
         raise DemistoException(str(results[0].error) if len(results) == 1 else '\n'.join(
             ['None of the emails is known to be done.', *reasons]))
@@ -220,7 +242,7 @@ def batch_report(title: str, results: list[BatchResult], outputs_prefix: str,
     raw = [{'id': result.item.name, 'answer': result.answer, 'error': str(result.error or '')} for result in results]
     readable = tableToMarkdown(f'{title} ({len(outputs)} of {len(results)})', rows, ['ID', 'Result', 'Reason'], removeNull=True)
     return CommandResults(outputs_prefix=outputs_prefix, outputs_key_field='ID', raw_response=raw, readable_output=readable,
-                          outputs=outputs[0] if len(results) == 1 else outputs)
+                          outputs=outputs[0] if len(results) == 1 and outputs else outputs)
 
 
 def file_entry(name: str, download: Callable[[Callable[[bytes], Any]], None]) -> dict[str, Any]:
@@ -297,22 +319,21 @@ def get_email_as_eml_command(client: GraphMailClient, args: dict[str, Any]) -> d
 
 
 def _change_emails(client: GraphMailClient, args: dict[str, Any], title: str, changes: dict[str, Any],
-                   outputs: dict[str, Any]) -> CommandResults:
+                   outputs: dict[str, Any]) -> MailCommandResult:
     """Changes the same of several messages. `outputs` is what the context says of each."""
     user_id, folder_id = user_argument(args), folder_argument(args)
-    results = client.batch([client.update_request(one, changes, user_id, folder_id) for one in several_ids(args, 'message_ids')])
-    return batch_report(title, results, 'MSGraphMail',
-                        lambda result: {'ID': result.item.name, **outputs, 'UserID': user_id or client.mailbox})
+    return in_batches(client, args, 'message_ids', lambda one: client.update_request(one, changes, user_id, folder_id), title,
+                      'MSGraphMail', lambda result: {'ID': result.item.name, **outputs, 'UserID': user_id or client.mailbox})
 
 
-def update_email_status_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def update_email_status_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Marks messages as read or unread."""
     is_read = one_of(args, 'status', ('Read', 'Unread')) == 'Read'
     return _change_emails(client, args, 'Marked as read' if is_read else 'Marked as unread', {'isRead': is_read},
                           {'IsRead': is_read})
 
 
-def set_categories_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def set_categories_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Gives messages these categories, in place of those that they have."""
     categories, clear = several_texts(args, 'categories'), is_selected(args, 'clear')
     if bool(categories) is clear:
@@ -320,7 +341,7 @@ def set_categories_command(client: GraphMailClient, args: dict[str, Any]) -> Com
     return _change_emails(client, args, 'Categories set', {'categories': categories}, {'Categories': categories})
 
 
-def flag_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def flag_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Flags messages for follow-up, marks that as done, or takes the flag away."""
     status, due = one_of(args, 'status', ('flagged', 'complete', 'notFlagged'), 'flagged'), clean_value(args.get('due_date'))
     flag: dict[str, Any] = {'flagStatus': status}
@@ -333,30 +354,33 @@ def flag_email_command(client: GraphMailClient, args: dict[str, Any]) -> Command
     return _change_emails(client, args, 'Flags set', {'flag': flag}, {'FlagStatus': status})
 
 
-def move_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def move_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Moves messages to another folder."""
     user_id, folder_id = user_argument(args), required_argument(args, 'destination_folder_id')
-    results = client.batch([client.move_request(one, folder_id, user_id) for one in several_ids(args, 'message_id')])
-    return batch_report('Emails moved', results, 'MSGraphMail.MovedEmails', lambda result: {
-        'ID': result.answer.get('id') or result.item.name, 'DestinationFolderID': folder_id, 'UserID': user_id or client.mailbox})
+    return in_batches(
+        client, args, 'message_id', lambda one: client.move_request(one, folder_id, user_id), 'Emails moved',
+        'MSGraphMail.MovedEmails', lambda result: {
+            'ID': result.answer.get('id') or result.item.name, 'DestinationFolderID': folder_id,
+            'UserID': user_id or client.mailbox})
 
 
-def copy_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def copy_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Copies messages into a folder."""
     user_id, folder_id = user_argument(args), required_argument(args, 'destination_folder_id')
-    results = client.batch([client.copy_request(one, folder_id, user_id) for one in several_ids(args, 'message_id')])
-    return batch_report('Emails copied', results, 'MSGraphMail.CopiedEmails', lambda result: {
-        'ID': result.answer.get('id'), 'SourceID': result.item.name, 'DestinationFolderID': folder_id,
-        'UserID': user_id or client.mailbox})
+    return in_batches(
+        client, args, 'message_id', lambda one: client.copy_request(one, folder_id, user_id), 'Emails copied',
+        'MSGraphMail.CopiedEmails', lambda result: {
+            'ID': result.answer.get('id'), 'SourceID': result.item.name, 'DestinationFolderID': folder_id,
+            'UserID': user_id or client.mailbox})
 
 
-def delete_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def delete_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Deletes messages, for good if that is asked for."""
     user_id, folder_id, permanent = user_argument(args), folder_argument(args), is_selected(args, 'permanent')
-    results = client.batch([client.delete_request(one, user_id, folder_id, permanent) for one in several_ids(args, 'message_id')])
-    return batch_report('Emails deleted for good' if permanent else 'Emails moved to Deleted Items', results,
-                        'MSGraphMail.DeletedEmails', lambda result: {
-                            'ID': result.item.name, 'Permanent': permanent, 'UserID': user_id or client.mailbox})
+    return in_batches(
+        client, args, 'message_id', lambda one: client.delete_request(one, user_id, folder_id, permanent),
+        'Emails deleted for good' if permanent else 'Emails moved to Deleted Items', 'MSGraphMail.DeletedEmails',
+        lambda result: {'ID': result.item.name, 'Permanent': permanent, 'UserID': user_id or client.mailbox})
 
 
 # endregion

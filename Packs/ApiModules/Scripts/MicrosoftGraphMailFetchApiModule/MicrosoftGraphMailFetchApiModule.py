@@ -1,8 +1,8 @@
 """Which mails of a mailbox come next: each that is in its folders, or enters them, once. What is in them is read elsewhere.
 
-Two sources feed each folder. A round of changes tells what enters it, whatever its received time: by delivery, by a rule, by a
-move, or back from the deleted ones. What was there before is listed by received time, the oldest first. A position in that
-order says which of the two a mail belongs to, so that a round which Graph has lost can begin anew without repeats.
+What enters a folder, by delivery, by a rule, by a move, or back from the deleted ones, is told by a round of changes. What was
+there before is listed by received time, the oldest first. Where no round could tell, because Graph has lost it, a list by the
+time of change does: to enter a folder changes a mail.
 """
 import base64
 import hashlib
@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 from CommonServerPython import *
 from MicrosoftGraphMailSendCommandsApiModule import *
 
-# region positions and digests
+# region places and digests
 
 Row = dict[str, Any]  # the few properties of a message that tell whether it is wanted
-Position = tuple[str, str]  # received time in seconds, and digest: an order of all messages of a folder
+Place = tuple[str, str]  # a time in whole seconds and a digest: the place of a message in a list by that time
 ROW_PROPERTIES = 'id,receivedDateTime,lastModifiedDateTime,from,sender,subject,isRead,hasAttachments'
-BEGINNING: Position = ('', '')
+RECEIVED, CHANGED = 'receivedDateTime', 'lastModifiedDateTime'
+_END_OF_SECOND = '~'  # behind all digests
 _DIGEST_LENGTH = 8  # characters that hold 6 bytes: one mail is taken for one of 4,000 with a chance of 1 to 70 billion
 
 
@@ -30,12 +31,9 @@ def mail_digest(message_id: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(message_id.encode()).digest()[:6]).decode()
 
 
-def position_of(row: Row) -> Position:
-    return _seconds_of(row.get('receivedDateTime')), mail_digest(row['id'])
-
-
-def _seconds_of(graph_time: Any) -> str:
-    return str(graph_time or '')[:19]
+def place_of(row: Row, by: str = RECEIVED) -> Place:
+    """The place of a message in a list by a time of Graph's."""
+    return str(row.get(by) or '')[:19], mail_digest(row['id'])
 
 
 def graph_seconds(moment: float) -> str:
@@ -84,60 +82,67 @@ class FolderCursor:
         name: the folder as the instance names it.
         folder_id: stays when the folder is renamed or moved.
         first: received time of the oldest message to fetch.
-        since: what was changed after that is new to a round that begins anew.
-        backlog: messages up to this position were listed; None: all were.
+        since: nothing that entered the folder before that was passed over.
+        backlog: where the list by received time goes on; None: it has come to its end.
+        changed: where the list by time of change goes on, likewise.
         link: where the round of changes goes on; empty: it begins anew.
-        is_first_round: whether the round shows what is in the folder, and not only what entered it.
+        is_first_round: whether the round shows what is in the folder, and not what entered it.
     """
 
-    def __init__(self, name: str, folder_id: str, first: str, since: str, backlog: Position | None, link: str = '',
-                 is_first_round: bool = True):
+    def __init__(self, name: str, folder_id: str, first: str, since: str, backlog: Place | None, changed: Place | None = None,
+                 link: str = '', is_first_round: bool = True):
         self.name = name
         self.folder_id = folder_id
         self.first = first
         self.since = since
         self.backlog = backlog
+        self.changed = changed
         self.link = link
         self.is_first_round = is_first_round
 
     @classmethod
     def from_json(cls, name: str, value: dict[str, Any]) -> 'FolderCursor':
-        backlog = value.get('backlog')
-        return cls(name, value['id'], value['first'], value['since'], None if backlog is None else (backlog[0], backlog[1]),
+        return cls(name, value['id'], value['first'], value['since'], _place_in(value['backlog']), _place_in(value['changed']),
                    value['link'], value['is_first_round'])
 
     def as_json(self) -> dict[str, Any]:
         return {'id': self.folder_id, 'first': self.first, 'since': self.since, 'backlog': self.backlog and list(self.backlog),
-                'link': self.link, 'is_first_round': self.is_first_round}
+                'changed': self.changed and list(self.changed), 'link': self.link, 'is_first_round': self.is_first_round}
 
     def go_on(self, link: str, is_over: bool, asked: float) -> None:
         """Keeps where the round goes on. `asked` is when the page was asked for, in seconds since the epoch."""
         self.link = link
-        if is_over:
+        if is_over and self.is_first_round:
+            missed = (self.since, _END_OF_SECOND)
+            self.changed = missed if self.changed is None else min(self.changed, missed)
             self.is_first_round = False
+        if is_over:
             self.since = graph_seconds(asked - _OVERLAP)
 
-    def has_entered(self, row: Row) -> bool:
-        """Whether a message of the round entered the folder, and is not one that was there before, which the list comes to."""
-        if self.backlog is not None and position_of(row) > self.backlog:
-            return False
-        return not self.is_first_round or _seconds_of(row.get('lastModifiedDateTime')) > self.since
-
     def begin_anew(self) -> None:
-        """The round is lost. What was received since is listed once more; what was moved in is told by when it was changed."""
+        """The round is lost. What entered since is found by when it was changed."""
         self.link, self.is_first_round = '', True
-        missed = (max(self.since, self.first), '')
-        self.backlog = missed if self.backlog is None else min(self.backlog, missed)
+
+    def is_left_to_backlog(self, row: Row) -> bool:
+        """Whether the list by received time will come to a message."""
+        return self.backlog is not None and place_of(row) > self.backlog
+
+
+def _place_in(value: list[str] | None) -> Place | None:
+    return None if value is None else (value[0], value[1])
 
 
 class WaitingMail(NamedTuple):
-    """A mail that could not be read yet.
+    """A mail that is due.
 
     Args:
-        tries: how often that was its own fault.
+        folder: by the name that the instance has for it.
+        received: as Graph writes it.
+        tries: how often it could not be read, by its own fault.
     """
     message_id: str
     folder: str
+    received: str = ''
     tries: int = 0
 
 
@@ -149,17 +154,17 @@ class FetchCursor:
         folders: by their names.
         remembered: mails that were handed over.
         waiting: mails that are due.
-        to_mark: IDs of mails that were handed over and are to be marked as read.
+        to_mark: IDs of mails that were handed over and are to be marked as read, and how often Graph refused that.
     """
 
     def __init__(self, mailbox: str, wanted: str, folders: Iterable[FolderCursor] = (), remembered: str = '',
-                 waiting: Iterable[WaitingMail] = (), to_mark: Iterable[str] = ()):
+                 waiting: Iterable[WaitingMail] = (), to_mark: dict[str, int] | None = None):
         self.mailbox = mailbox
         self.wanted = wanted
         self.folders = {folder.name: folder for folder in folders}
         self.remembered = RememberedMails(remembered)
         self.waiting = list(waiting)
-        self.to_mark = list(to_mark)
+        self.to_mark = to_mark or {}
 
     @classmethod
     def from_last_run(cls, last_run: dict[str, Any], mailbox: str, wanted: str) -> 'FetchCursor':
@@ -171,15 +176,19 @@ class FetchCursor:
         if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
             return cls(mailbox, wanted)
         folders = last_run['folders'] if last_run['wanted'] == wanted else {}
+        waiting = [WaitingMail(message_id, last_run['names'][number], received, tries)
+                   for message_id, number, received, tries in last_run['waiting']]
         return cls(mailbox, wanted, [FolderCursor.from_json(name, value) for name, value in folders.items()],
-                   last_run['remembered'], [WaitingMail(*one) for one in last_run['waiting']], last_run['to_mark'])
+                   last_run['remembered'], waiting, last_run['to_mark'])
 
     def as_last_run(self) -> dict[str, Any]:
         """What to keep. Where it would be too long, it does without what can be done without."""
+        names = sorted({mail.folder for mail in self.waiting})
+        waiting = [[mail.message_id, names.index(mail.folder), mail.received, mail.tries] for mail in self.waiting]
         while True:
             rest = {'version': _CURSOR_VERSION, 'mailbox': self.mailbox, 'wanted': self.wanted,
                     'folders': {name: folder.as_json() for name, folder in self.folders.items()},
-                    'waiting': [list(one) for one in self.waiting], 'to_mark': self.to_mark}
+                    'names': names, 'waiting': waiting, 'to_mark': self.to_mark}
             room = _CURSOR_LENGTH - len(json.dumps(rest))
             if room >= _FEWEST_REMEMBERED * _DIGEST_LENGTH or not self._shorten():
                 return {**rest, 'remembered': self.remembered.as_text(min(room, MOST_REMEMBERED * _DIGEST_LENGTH))}
@@ -187,7 +196,7 @@ class FetchCursor:
     def _shorten(self) -> bool:
         """Gives up the mails that could not be marked as read for long, then a round of changes. Gives whether there was any."""
         if self.to_mark:
-            self.to_mark = self.to_mark[10:]
+            self.to_mark = dict(list(self.to_mark.items())[10:])
             return True
         for folder in self.folders.values():
             if folder.link:
@@ -250,7 +259,7 @@ def _named_folder(folders: list[dict[str, Any]], name: str, parent: str) -> str:
 # region which mails come next
 
 _PAGES_OF_A_RUN = 20  # of one folder, and of each of its two sources
-_ROUND_PAGE = 1000  # rows, where a round shows all that is in a folder
+_SMALL_PAGE = 50  # rows
 _PAGES_OF_A_SECOND = 1000
 
 
@@ -294,18 +303,18 @@ class NextMails:
             return
         open_names = list(self._cursor.folders)
         self._cursor.folders = {name: self._cursor.folders[name] for name in open_names[1:] + open_names[:1]}
-        for step in (self._entered, self._older):
+        for step in (self._entered, self._changed, self._older):
             for name in open_names:
                 if self.is_full or not self._try(name, partial(step, self._cursor.folders[name])):
                     return
 
     def _try(self, name: str, look: Callable[[], None]) -> bool:
-        """Whether the run may go on after looking into a folder: not where the service itself is at fault."""
+        """Whether the run may go on after looking into a folder: not where Graph asks for a rest, or nobody is signed in."""
         try:
             look()
         except GraphError as error:
             self.problems += self._find_again(name, error) if error.status == 404 else [error]
-            return error.status in (400, 403, 404, 500)
+            return error.status not in (0, 429)
         except (DemistoException, MicrosoftSignInError) as error:
             self.problems.append(error)
             return not isinstance(error, MicrosoftSignInError)
@@ -354,22 +363,21 @@ class NextMails:
                 and self._is_wanted(row))
 
     def _choose(self, row: Row, folder: FolderCursor) -> None:
-        self.chosen[row['id']] = WaitingMail(row['id'], folder.name)
+        self.chosen[row['id']] = WaitingMail(row['id'], folder.name, str(row.get(RECEIVED) or ''))
 
     def _entered(self, folder: FolderCursor) -> None:
-        """Follows the round of changes."""
+        """Follows the round of changes. A first round shows what is there already, and not always all of it: it only leads on."""
         for _ in range(_PAGES_OF_A_RUN):
-            asked = self._client.clock.now()
+            asked, page_size = self._client.clock.now(), LARGEST_PAGE if folder.is_first_round else max(self.room, _SMALL_PAGE)
             try:
-                rows, link, is_over = self._client.entered_messages(
-                    folder.folder_id, folder.link, ROW_PROPERTIES, _ROUND_PAGE if folder.is_first_round else max(self.room, 50))
+                rows, link, is_over = self._client.entered_messages(folder.folder_id, folder.link, ROW_PROPERTIES, page_size)
             except GraphError as error:
                 if not (error.is_lost_round and folder.link):
                     raise
                 folder.begin_anew()
                 continue
-            for row in rows:
-                if folder.has_entered(row) and self._is_due(row):
+            for row in [] if folder.is_first_round else rows:
+                if not folder.is_left_to_backlog(row) and self._is_due(row):
                     if self.is_full:
                         return  # the page comes once more in the next run, so that the rest of it is not passed over
                     self._choose(row, folder)
@@ -377,40 +385,54 @@ class NextMails:
             if is_over or self.is_full:
                 return
 
-    def _older(self, folder: FolderCursor) -> None:
-        """Goes on with the list of what was in the folder before."""
-        for _ in range(_PAGES_OF_A_RUN):
-            if folder.backlog is None:
-                return
-            rows, end = self._next_seconds(folder, folder.backlog[0])
-            for row in sorted(rows, key=position_of):
-                if position_of(row) > folder.backlog and self._is_due(row):
-                    if self.is_full:
-                        return
-                    self._choose(row, folder)
-                folder.backlog = max(folder.backlog, position_of(row))
-            folder.backlog = (end, '') if end else None
-            if self.is_full:
-                return
+    def _changed(self, folder: FolderCursor) -> None:
+        """Goes on with the list of what was changed while no round told what entered."""
+        folder.changed = self._list(folder, CHANGED, folder.changed,
+                                    lambda row: not folder.is_left_to_backlog(row) and self._is_due(row))
 
-    def _next_seconds(self, folder: FolderCursor, begin: str) -> tuple[list[Row], str]:
+    def _older(self, folder: FolderCursor) -> None:
+        """Goes on with the list of what was there before."""
+        folder.backlog = self._list(folder, RECEIVED, folder.backlog, self._is_due)
+
+    def _list(self, folder: FolderCursor, by: str, place: Place | None, is_due: Callable[[Row], bool]) -> Place | None:
+        """Goes on with a list by a time from `place` on. Gives the place up to which it came, None at its end."""
+        for _ in range(_PAGES_OF_A_RUN):
+            if place is None:
+                return None
+            rows, end = self._next_seconds(folder, by, place[0])
+            for row in sorted(rows, key=partial(place_of, by=by)):
+                if place_of(row, by) > place and is_due(row):
+                    if self.is_full:
+                        return place
+                    self._choose(row, folder)
+                place = max(place, place_of(row, by))
+            place = (end, '') if end else None
+            if self.is_full:
+                break
+        return place
+
+    def _next_seconds(self, folder: FolderCursor, by: str, begin: str) -> tuple[list[Row], str]:
         """The messages of some seconds from `begin` on, all of each, and the second that comes next, empty after the last.
 
         A link to the next page counts rows, and misses one where another was taken away: it is followed within a second only.
         """
-        query = {'$select': ROW_PROPERTIES, '$orderby': 'receivedDateTime asc', '$filter': f'receivedDateTime ge {begin}Z'}
-        page_size = min(2 * max(self.room, 50), LARGEST_PAGE)
-        page, link = self._client.list_messages(folder_id=folder.folder_id, query=query, page_size=page_size)
-        rows = {row['id']: row for row in page}
+        query = {'$select': ROW_PROPERTIES, '$orderby': f'{by} asc', '$filter': f'{by} ge {begin}Z'}
+        rows: dict[str, Row] = {}
+        for page_size in (2 * max(self.room, _SMALL_PAGE), LARGEST_PAGE):
+            page, link = self._client.list_messages(folder_id=folder.folder_id, query=query, page_size=page_size)
+            rows = {row['id']: row for row in page}
+            seconds = {place_of(row, by)[0] for row in page}
+            if not link or len(seconds) > 1:
+                break
         for _ in range(_PAGES_OF_A_SECOND):
-            last = max((position_of(row)[0] for row in rows.values()), default='')
+            last = max((place_of(row, by)[0] for row in rows.values()), default='')
             if not link:
                 return list(rows.values()), ''
-            if any(position_of(row)[0] != last for row in rows.values()):
-                return [row for row in rows.values() if position_of(row)[0] != last], last
+            if any(place_of(row, by)[0] != last for row in rows.values()):
+                return [row for row in rows.values() if place_of(row, by)[0] != last], last
             page, link = self._client.list_messages(next_page=link)
             rows.update((row['id'], row) for row in page)
-        raise DemistoException(f"More than {len(rows)} messages in '{folder.name}' were received in the same second, {begin}. "
+        raise DemistoException(f"More than {len(rows)} messages in '{folder.name}' are of the same second, {last}. "
                                'Move some of them to another folder.')
 
 

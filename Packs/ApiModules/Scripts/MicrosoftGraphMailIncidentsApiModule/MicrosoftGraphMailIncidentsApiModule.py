@@ -82,6 +82,8 @@ _BATCH_BYTES = 3_000_000  # of the files in one batch. They come a third larger,
 _EML = 'message/rfc822'
 # Asking again changes nothing.
 _FINAL_STATUSES = (400, 404, 405, 410, 413)
+# Nothing that was asked for is at fault; 0: there was no answer.
+_BUSY_STATUSES = (0, 429, 502, 503, 504)
 
 
 class MailFile:
@@ -224,6 +226,8 @@ class MailReader:
 
     def _judge(self, mail: FetchedMail, error: Exception, do_without: Callable[[Exception], None]) -> None:
         """What becomes of a mail of which something cannot be had."""
+        if _status_of(error) in _BUSY_STATUSES:
+            self._client.patience = 0  # the run has waited once
         if self._ends_here(error) or not self._is_fault_of_mail(error):
             mail.leave()
         elif _status_of(error) in _FINAL_STATUSES or mail.is_last_try:
@@ -403,7 +407,7 @@ def email_of_incident(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
         'ID': mail.message_id,
         'CreatedTime': message.get('createdDateTime'),
         'ModifiedTime': message.get('lastModifiedDateTime'),
-        'ReceivedTime': message.get('receivedDateTime'),
+        'ReceivedTime': message.get('receivedDateTime') or mail.waiting.received,
         'SentTime': message.get('sentDateTime'),
         'Subject': message.get('subject'),
         'Importance': message.get('importance'),
@@ -514,8 +518,8 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
         mail.waiting for mail in mails if mail.is_left]
     for mail in whole:
         cursor.remembered.add(mail.message_id)
-        if options.mark_read and mail.message.get('isRead') is False:
-            cursor.to_mark.append(mail.message_id)
+        if options.mark_read and not mail.message.get('isRead'):
+            cursor.to_mark[mail.message_id] = 0
     problems += next_mails.problems + ([reader.problem] if reader.problem else [])
     result = FetchResult([incident_of(mail, client.mailbox, options.full_body) for mail in whole], cursor.as_last_run(), problems)
     if problems and not result.incidents and result.last_run == begun_at:
@@ -526,11 +530,12 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
 def _mark_as_read(client: GraphMailClient, cursor: FetchCursor, options: FetchOptions) -> list[Exception]:
     """Marks the mails of which there are incidents since the last run. Gives what failed, to be caught up in the next one."""
     if not options.mark_read:
-        cursor.to_mark = []
+        cursor.to_mark = {}
     results = client.batch([client.update_request(one, {'isRead': True}) for one in cursor.to_mark])
-    failed = [result for result in results if result.error and result.error.status not in (400, 404)]
-    cursor.to_mark = [result.item.name for result in failed]
-    return [result.error for result in failed[:1] if result.error]
+    failed = {result.item.name: result.error for result in results if result.error and result.error.status not in _FINAL_STATUSES}
+    tried = {one: cursor.to_mark[one] + (error.status not in _BUSY_STATUSES) for one, error in failed.items()}
+    cursor.to_mark = {one: tries for one, tries in tried.items() if tries < MOST_TRIES_OF_A_MAIL}
+    return list[Exception](failed.values())[:1]
 
 
 # endregion

@@ -86,12 +86,12 @@ class Fetches:
 
     def tried(self, message: Message, tries: int) -> None:
         """From now on `message` is one that was tried so often."""
-        self.last_run['waiting'] = [[message.immutable_id, 'Inbox', tries]]
+        self.last_run |= {'names': ['Inbox'], 'waiting': [[message.immutable_id, 0, '', tries]]}
 
     @property
     def tries(self) -> list[int]:
         """How often each waiting mail was tried by its own fault."""
-        return [one[2] for one in self.last_run['waiting']]
+        return [one[3] for one in self.last_run['waiting']]
 
     @property
     def requests(self) -> list[str]:
@@ -596,13 +596,13 @@ def test_mails_are_marked_as_read_in_the_next_run(fetches: Fetches, ada: Mailbox
     assert fetches.names() == []
     assert all(message.is_read for message in messages)
     assert fetches.requests.count('$batch') == 2
-    assert fetches.last_run['to_mark'] == []
+    assert fetches.last_run['to_mark'] == {}
 
 
 def test_a_mail_that_was_read_already_is_not_marked(fetches: Fetches, ada: Mailbox) -> None:
     letter(ada, is_read=True)
     fetches.names(mark_read=True)
-    assert fetches.last_run['to_mark'] == []
+    assert fetches.last_run['to_mark'] == {}
 
 
 def test_mails_stay_unread_where_that_is_no_longer_wanted(fetches: Fetches, ada: Mailbox) -> None:

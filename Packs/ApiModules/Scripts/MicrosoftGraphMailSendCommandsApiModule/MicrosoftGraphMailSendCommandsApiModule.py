@@ -28,6 +28,7 @@ def address_list(args: dict[str, Any], name: str) -> tuple[str, ...]:
 def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is_reply: bool = False) -> OutgoingMail:
     """The mail that the arguments of a command describe. Raises DemistoException when they cannot be right."""
     text, html = mail_body(args)
+    text = '' if is_reply and html else text  # an answer has room for one
     html, images = images_as_attachments(html)
     headers, subject = args.get('headers') or '', str(args.get('subject') or '')
     return OutgoingMail(
@@ -49,15 +50,16 @@ def _time_to_send(args: dict[str, Any]) -> datetime | None:
 
 
 def mail_body(args: dict[str, Any]) -> tuple[str, str]:
-    """The body as text and as HTML, one of them empty: Graph has room for one.
+    """The body as text and as HTML; an empty one is not sent.
 
-    ``htmlBody`` wins over ``body``, unless ``body_type`` says Text. A ``body`` alone is text, unless ``body_type`` says HTML.
+    Of ``body`` and ``htmlBody``, ``body_type`` chooses one; both are sent if it does not. A ``body`` alone is text, unless
+    ``body_type`` says HTML.
     """
     body, html = str(args.get('body') or ''), str(args.get('htmlBody') or '')
     body_type = one_of(args, 'body_type', ('', 'Text', 'HTML'))
-    if body and (body_type == 'Text' or not html):
-        return ('', body) if body_type == 'HTML' else (body, '')
-    return '', html
+    if body_type == 'HTML':
+        return '', html or body
+    return body, '' if body and body_type == 'Text' else html
 
 
 def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str = '') -> list[OutgoingAttachment]:
@@ -73,7 +75,7 @@ def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str 
     content_ids = [] if inline else content_ids
     for name, values in zip(names[1:], (file_names, content_ids), strict=True):
         if values and len(values) != len(ids):
-            raise DemistoException(f'{names[0]} holds {len(ids)} and {name} holds {len(values)} values. '
+            raise DemistoException(f'The arguments {names[0]} and {name} hold {len(ids)} and {len(values)} values. '
                                    f'Give one in {name} for each one in {names[0]}, or leave {name} out.')
     wanted = zip(ids, file_names or [''] * len(ids), content_ids or [''] * len(ids), strict=True)
     files = [_war_room_file(entry_id, name, content_id) for entry_id, name, content_id in wanted]
@@ -104,8 +106,8 @@ def in_steps(args: dict[str, Any], send: Callable[[SendingProgress], MailCommand
     """Runs `send` from where an earlier run of the command stopped. If it is throttled for long, the platform runs the command
     again, with what is needed to go on."""
     run = whole_number(args, 'resume_run', 1, _MOST_RUNS)
-    draft_id, attached = clean_value(args.get('resume_draft_id')), clean_value(args.get('resume_attached'))
-    progress = SendingProgress(draft_id, int(attached) if attached.isdecimal() else 0,
+    draft_id, made_with = clean_value(args.get('resume_draft_id')), clean_value(args.get('resume_made_with'))
+    progress = SendingProgress(draft_id, int(made_with) if made_with.isdecimal() else None,
                                can_go_on=run < _MOST_RUNS and ScheduledCommand.supports_polling())
     try:
         return send(progress)
@@ -115,7 +117,8 @@ def in_steps(args: dict[str, Any], send: Callable[[SendingProgress], MailCommand
         asked = None if error.res is None else retry_after_seconds(error.res, SystemClock().now())
         wait = asked or _USUAL_RERUN
     seconds = max(_SHORTEST_RERUN, int(wait) + 1)
-    rest = {'resume_draft_id': progress.draft_id, 'resume_attached': str(progress.attached), 'resume_run': str(run + 1)}
+    made_with = '' if progress.made_with is None else str(progress.made_with)
+    rest = {'resume_draft_id': progress.draft_id, 'resume_made_with': made_with, 'resume_run': str(run + 1)}
     return CommandResults(
         readable_output=f'Microsoft limits the rate of requests: sending goes on in {seconds} seconds.',
         scheduled_command=ScheduledCommand(demisto.command(), seconds, {**args, **rest}, max(900, 2 * seconds)))

@@ -85,13 +85,14 @@ def test_a_mail_with_everything_arrives(instance: Instance, adas: Mailbox, bobs:
 @pytest.mark.parametrize('args, plain, html', [
     ({'body': 'a < b'}, 'a < b', ''),
     ({'body': '<p>a</p>', 'body_type': 'HTML'}, '', '<p>a</p>'),
-    ({'body': 'a', 'htmlBody': '<p>a</p>'}, '', '<p>a</p>'),
+    ({'body': 'a', 'htmlBody': '<p>b</p>'}, 'a', '<p>b</p>'),
     ({'body': 'a', 'htmlBody': '<p>a</p>', 'body_type': 'text'}, 'a', ''),
     ({'body': 'a', 'htmlBody': '<p>b</p>', 'body_type': 'HTML'}, '', '<p>b</p>'),
     ({'htmlBody': '<p>b</p>', 'body_type': 'Text'}, '', '<p>b</p>'),
     ({}, '', ''),
 ])
-def test_one_body_is_sent(instance: Instance, bobs: Mailbox, args: dict[str, str], plain: str, html: str) -> None:
+def test_the_body_is_sent_in_the_forms_that_are_given(instance: Instance, bobs: Mailbox, args: dict[str, str], plain: str,
+                                                      html: str) -> None:
     instance.text('send-mail', **MAIL, **args)
     assert (arrived(bobs).plain, arrived(bobs).html) == (plain, html)
 
@@ -139,7 +140,7 @@ def test_a_mail_without_a_copy_has_no_id(instance: Instance, adas: Mailbox, bobs
 def test_a_mail_is_sent_from_another_mailbox_and_later(instance: Instance, bobs: Mailbox) -> None:
     instance.text('send-mail', to=ADA, subject='Later', user_id=BOB, send_time='2999-01-01T08:00:00Z')
     [message] = in_folder(bobs, 'outbox')
-    assert message.properties == {'SystemTime 0x3FEF': '2999-01-01T08:00:00Z'}
+    assert message.properties['SystemTime 0x3FEF'] == '2999-01-01T08:00:00Z'
 
 
 # endregion
@@ -160,6 +161,11 @@ def test_a_reply_has_its_subject_once_and_a_text_of_its_own(instance: Instance, 
     assert (message.subject, message.html, len(message.attachments)) == ('RE: Status?', '<p>Well.</p>', 1)
     assert (outputs['subject'], outputs['InReplyTo'], outputs['bodyPreview']) == ('RE: Status?', question.immutable_id, 'Well.')
     assert instance.context('reply-mail', subject='Status?', **args)['subject'] == 'Re: Status?'
+
+
+def test_a_reply_has_room_for_one_form_of_its_body(instance: Instance, bobs: Mailbox, question: Message) -> None:
+    outputs = instance.context('reply-mail', to=BOB, subject='x', inReplyTo=question.immutable_id, body='a', htmlBody='<p>b</p>')
+    assert (arrived(bobs).plain, arrived(bobs).html, outputs['bodyPreview']) == ('', '<p>b</p>', 'b')
 
 
 @pytest.mark.parametrize('command, args, recipients, subject', [
@@ -185,11 +191,11 @@ def test_a_comment_stands_above_what_is_quoted(instance: Instance, bobs: Mailbox
     ({'to': ''}, 'The mail has no recipients. Enter an address in to, cc or bcc.'),
     ({'to': ','.join([BOB] * 2000)}, 'The mail has 2000 recipients, and may have 500 in to, cc and bcc together. '
      'Send it in several mails, or to a group.'),
-    ({'attachIDs': '1@7,2@7', 'attachNames': 'a.pdf'}, 'attachIDs holds 2 and attachNames holds 1 values. '
+    ({'attachIDs': '1@7,2@7', 'attachNames': 'a.pdf'}, 'The arguments attachIDs and attachNames hold 2 and 1 values. '
      'Give one in attachNames for each one in attachIDs, or leave attachNames out.'),
-    ({'attachIDs': '1@7,2@7', 'attachCIDs': 'logo'}, 'attachIDs holds 2 and attachCIDs holds 1 values. '
+    ({'attachIDs': '1@7,2@7', 'attachCIDs': 'logo'}, 'The arguments attachIDs and attachCIDs hold 2 and 1 values. '
      'Give one in attachCIDs for each one in attachIDs, or leave attachCIDs out.'),
-    ({'attachNames': 'a.pdf'}, 'attachIDs holds 0 and attachNames holds 1 values. '
+    ({'attachNames': 'a.pdf'}, 'The arguments attachIDs and attachNames hold 0 and 1 values. '
      'Give one in attachNames for each one in attachIDs, or leave attachNames out.'),
     ({'attachIDs': '9@9'}, "The war room has no file with the entry ID '9@9'. Copy the ID from the entry that shows the file."),
     ({'headers': 'x-a'}, "The header 'x-a' has no value. Write headers as x-name:value, joined by commas."),
@@ -252,8 +258,9 @@ def test_a_short_throttling_is_waited_for(instance: Instance, cloud: MicrosoftCl
 
 
 @pytest.mark.parametrize('command, args', [
-    ('msgraph-mail-send-draft', {'draft_id': '{draft}'}), ('msgraph-mail-reply-to', {
-        'message_id': '{message}', 'comment': 'x', 'to': BOB})])
+    ('msgraph-mail-send-draft', {'draft_id': '{draft}'}),
+    ('msgraph-mail-reply-to', {'message_id': '{message}', 'comment': 'x', 'to': BOB}),
+    ('msgraph-mail-forward', {'message_id': '{message}', 'comment': 'x', 'to': BOB, 'attach_ids': '1@7'})])
 def test_drafts_and_answers_go_on_too(instance: Instance, cloud: MicrosoftCloud, adas: Mailbox, bobs: Mailbox, question: Message,
                                       command: str, args: dict[str, str]) -> None:
     draft = instance.context('msgraph-mail-create-draft', **MAIL)['ID'] if 'draft_id' in args else ''
@@ -262,6 +269,7 @@ def test_drafts_and_answers_go_on_too(instance: Instance, cloud: MicrosoftCloud,
     throttle(cloud, '/send$')
     instance.text(command, **instance.run(command, **args)['PollingArgs'])
     assert len(in_folder(bobs, 'inbox')) == before + 1
+    assert len(arrived(bobs).attachments) == ('attach_ids' in args)
     assert in_folder(adas, 'drafts') == []
 
 

@@ -417,7 +417,7 @@ def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailComma
     for secret in settings.secrets():
         add_sensitive_log_strs(secret)
     client = GraphMailSender(settings.mailbox, settings.cloud, credential=settings.credential(), verify=settings.verify,
-                             proxy=settings.proxy, command_prefix='msgraph-mail')
+                             proxy=settings.proxy, command_prefix='msgraph-mail', retry_on_rate_limit=command in MAIL_COMMANDS)
     if command not in (*COMMANDS, 'fetch-incidents', 'test-module'):
         raise NotImplementedError(f'The command {command} is not one of this integration.')
     if command == 'test-module':
@@ -426,7 +426,8 @@ def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailComma
         if command == 'fetch-incidents':
             fetch_incidents(client, fetch_options(params))
             return None
-        return COMMANDS[command](client, args)
+        with client.reporting_metrics():
+            return COMMANDS[command](client, args)
     except SignInRequiredError as error:
         error.advice = f'{error.advice} {how_to_sign_in_again(client.credential)}'.strip()
         raise

@@ -20,7 +20,7 @@ MOST_REQUESTS = 20
 AT_A_TIME = 4
 IN_BATCH = 'sandbox.in_batch'
 METHODS = ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')
-OF_THE_CONNECTION = ('REMOTE_ADDR', 'SCRIPT_NAME', 'SERVER_NAME', 'SERVER_PORT', 'SERVER_PROTOCOL', 'wsgi.errors',
+OF_THE_CONNECTION = ('SCRIPT_NAME', 'SERVER_NAME', 'SERVER_PORT', 'SERVER_PROTOCOL', 'wsgi.errors',
                      'wsgi.multiprocess', 'wsgi.multithread', 'wsgi.run_once', 'wsgi.url_scheme', 'wsgi.version')
 HIDDEN_HEADERS = ('content-length', 'request-id', 'client-request-id')
 
@@ -67,9 +67,12 @@ def batch() -> Response:
     _check(items)
     app: Flask = current_app._get_current_object()
     steps = Steps(app, g.state, g.faults, request.environ)
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        # what takes no time is answered in this thread: others would only wait for each other
-        answers = _run(items, steps.answer, pool.map) if g.state.limits.item_latency else _run(items, steps.answer, map)
+    if g.state.limits.item_latency:
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            answers = _run(items, steps.answer, pool.map)
+    else:
+        # what takes no time is answered in this thread: several would only wait for each other
+        answers = _run(items, steps.answer, map)
     shown = ','.join(_shown(item['id'], answers[item['id'].lower()]) for item in reversed(items))
     return Response(f'{{"responses":[{shown}]}}', mimetype='application/json')
 

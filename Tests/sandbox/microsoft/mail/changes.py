@@ -31,6 +31,10 @@ class ChangeLog:
         self._keys.append(key)
         self._latest[key] = Change(number, key, entered, is_present, former_id)
 
+    def latest(self, key: bytes) -> Change:
+        """The latest change of that key."""
+        return self._latest[key]
+
     def after(self, number: int) -> Iterator[Change]:
         """The latest change of each key that changed after ``number``, oldest first."""
         for index in range(bisect_right(self._numbers, number), len(self._numbers)):

@@ -11,11 +11,13 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from math import inf
 from typing import Any
 
 from sandbox.microsoft.errors import GraphError
 from sandbox.microsoft.mail.changes import Change, ChangeLog
 from sandbox.microsoft.mail.mailbox import Mailbox
+from sandbox.microsoft.mail.members import Members
 
 SIGNATURE_BYTES = 12
 Wanted = Callable[[Change], bool]
@@ -28,6 +30,8 @@ class DeltaRound:
 
     Attributes:
         of: the folder whose messages it is about; empty for the folders themselves.
+        generation: how often the mailbox had let all tokens expire.
+        chain, step: names the tokens that follow from one first call, and counts them.
         options: the query options of the first call.
         since: the number of the change where the round began; 0 in a first round.
         position: the number of the last change that was sent.
@@ -39,6 +43,8 @@ class DeltaRound:
     of: str
     generation: int
     made: float
+    chain: str
+    step: int = 0
     options: dict[str, str] = field(default_factory=dict)
     since: int = 0
     position: int = 0
@@ -68,13 +74,19 @@ def read(token: str, mailbox: Mailbox, of: str) -> DeltaRound:
     state = DeltaRound(**fields)
     if state.of != of:
         raise _malformed()
-    age = mailbox.now() - state.made
-    if state.generation != mailbox.delta_generation or (
-            mailbox.delta_token_seconds is not None and age > mailbox.delta_token_seconds):
-        highest = mailbox.delta_generation
-        raise GraphError(410, 'SyncStateNotFound', f'The sync state generation is not found; generation={state.generation};'
-                                                   f'[highest={highest}].')
+    if _has_expired(state, mailbox):
+        raise GraphError(410, 'SyncStateNotFound', f'The sync state generation is not found; generation={state.step};'
+                                                   f'[highest={mailbox.delta_steps.get(state.chain, state.step)}].')
     return replace(state, since=state.position, sent=0, is_over=False) if state.is_over else state
+
+
+def _has_expired(state: DeltaRound, mailbox: Mailbox) -> bool:
+    if state.generation != mailbox.delta_generation:
+        return True
+    if mailbox.delta_token_seconds is not None and mailbox.now() - state.made > mailbox.delta_token_seconds:
+        return True
+    behind = mailbox.delta_steps.get(state.chain, state.step) - state.step
+    return mailbox.delta_generations is not None and behind >= mailbox.delta_generations
 
 
 def next_rows(log: ChangeLog, state: DeltaRound, size: int, wanted: Wanted) -> tuple[list[Change], DeltaRound, bool]:
@@ -86,18 +98,16 @@ def next_rows(log: ChangeLog, state: DeltaRound, size: int, wanted: Wanted) -> t
     return rows, replace(state, position=position, sent=state.sent + len(rows)), more
 
 
-def next_sorted_rows(log: ChangeLog, state: DeltaRound, size: int, wanted: Wanted,
-                     received: Callable[[Change], float]) -> tuple[list[Change], DeltaRound]:
+def next_sorted_rows(log: ChangeLog, members: Members, state: DeltaRound, size: int,
+                     wanted: Wanted) -> tuple[list[Change], DeltaRound]:
     """The rows of a sorted first round, latest received first; without rows the snapshot is over, and what came since follows."""
-    def order(change: Change) -> tuple[float, str]:
-        return received(change), change.key.hex()
-
-    present = [change for change in log.after(0) if change.number <= state.until and change.is_present and wanted(change)]
-    left = [change for change in present if state.last is None or order(change) < state.last]
-    rows = sorted(left, key=order, reverse=True)[:size]
+    received, key = state.last or (inf, '')
+    left = (log.latest(message.key) for message in members.before(received, bytes.fromhex(key)))
+    rows = list(islice((change for change in left if change.number <= state.until and wanted(change)), size))
     if not rows:
         return rows, replace(state, position=state.until, until=0, last=None)
-    return rows, replace(state, last=order(rows[-1]), sent=state.sent + len(rows))
+    last = members[rows[-1].key]
+    return rows, replace(state, last=(last.received, last.key.hex()), sent=state.sent + len(rows))
 
 
 def change_type(change: Change, since: int) -> str:

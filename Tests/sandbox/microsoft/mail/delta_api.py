@@ -1,5 +1,6 @@
 """``/mailFolders/{id}/messages/delta`` and ``/mailFolders/delta``: what changed since the last time."""
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -22,7 +23,7 @@ from sandbox.microsoft.mail.listing import link
 from sandbox.microsoft.mail.mail_request import MailCall, find_folder, mail_blueprint, open_mailbox
 from sandbox.microsoft.mail.messages_api import shown
 from sandbox.microsoft.mail.odata_filter import parse_time
-from sandbox.microsoft.mail.permissions import READ
+from sandbox.microsoft.mail.permissions import READ_BASIC
 from sandbox.microsoft.mail.query import Query, read_query
 from sandbox.microsoft.mail.representation import folder_json
 
@@ -37,11 +38,11 @@ delta_api = mail_blueprint('delta')
 @delta_api.get('/mailFolders/<folder_id>/messages/delta')
 @delta_api.get('/mailFolders/<folder_id>/messages/delta()')
 def message_changes(folder_id: str) -> Response:
-    call = open_mailbox(READ)
+    call = open_mailbox(READ_BASIC)
     folder = find_folder(call, folder_id)
     state = _round(call, folder.folder_id, OPTIONS)
-    query = read_query({name: value for name, value in state.options.items() if name in ('$select', '$top', '$expand')},
-                       'message', call.page_size, OPTIONS)
+    options = {name: value for name, value in state.options.items() if name in ('$select', '$top', '$expand')}
+    query = call.allowed(read_query(options, 'message', call.page_size, OPTIONS))
     with call.mailbox.lock:
         log = call.mailbox.log_of(folder.folder_id)
         rows, state = _page(call, log, state, query, _wanted_message(call, state))
@@ -52,7 +53,7 @@ def message_changes(folder_id: str) -> Response:
 @delta_api.get('/mailFolders/delta')
 @delta_api.get('/mailFolders/delta()')
 def folder_changes() -> Response:
-    call = open_mailbox(READ)
+    call = open_mailbox(READ_BASIC)
     state = _round(call, '', FOLDER_OPTIONS)
     query = read_query({name: value for name, value in state.options.items() if name in ('$select', '$top')}, 'mailFolder',
                        call.page_size, FOLDER_OPTIONS)
@@ -74,12 +75,12 @@ def _round(call: MailCall, of: str, allowed: frozenset[str]) -> DeltaRound:
     if options.get('changeType', CHANGE_TYPES[0]) not in CHANGE_TYPES:
         raise GraphError(400, 'BadRequest', f"Invalid changeType '{options['changeType']}'.")
     if options.get('$filter') and not _lower_bound(options['$filter']):
-        raise GraphError(400, 'ErrorInvalidUrlQueryFilter', 'Change tracking filters only by receivedDateTime ge or gt.')
+        raise GraphError(400, 'ErrorInvalidUrlQuery', 'Change tracking filters only by receivedDateTime ge or gt.')
     order = ' '.join(options.get('$orderby', _ORDER).split()).lower()
     if order != _ORDER:
         raise GraphError(400, 'ErrorInvalidUrlQuery', 'Change tracking sorts only by receivedDateTime desc.')
     mailbox = call.mailbox
-    return DeltaRound(of, mailbox.delta_generation, mailbox.now(), options,
+    return DeltaRound(of, mailbox.delta_generation, mailbox.now(), secrets.token_hex(8), options=options,
                       until=mailbox.change_number if '$orderby' in options else 0)
 
 
@@ -87,8 +88,7 @@ def _page(call: MailCall, log: ChangeLog, state: DeltaRound, query: Query, wante
     limit = call.mailbox.first_delta_round_limit if not state.since else None
     size = min(query.size, limit - state.sent) if limit is not None else query.size
     if state.until:
-        rows, state = next_sorted_rows(log, state, size, wanted,
-                                       lambda change: call.mailbox.member(state.of, change.key).received)
+        rows, state = next_sorted_rows(log, call.mailbox.members_of(state.of), state, size, wanted)
         if rows:
             return rows, state
     rows, state, more = next_rows(log, state, size, wanted)
@@ -99,18 +99,21 @@ def _page(call: MailCall, log: ChangeLog, state: DeltaRound, query: Query, wante
 
 
 def _answer(call: MailCall, state: DeltaRound, value: list[dict[str, Any]], context: str) -> Response:
-    state = replace(state, generation=call.mailbox.delta_generation, made=call.mailbox.now())
+    state = replace(state, generation=call.mailbox.delta_generation, made=call.mailbox.now(), step=state.step + 1)
+    with call.mailbox.lock:
+        call.mailbox.delta_steps[state.chain] = max(state.step, call.mailbox.delta_steps.get(state.chain, 0))
     name, token = ('@odata.deltaLink', '$deltatoken') if state.is_over else ('@odata.nextLink', '$skiptoken')
     return jsonify({'@odata.context': context, name: link(call.graph, {token: written(state)}), 'value': value})
 
 
 def _wanted_message(call: MailCall, state: DeltaRound) -> Callable[[Change], bool]:
     kind, bound = state.options.get('changeType'), _lower_bound(state.options.get('$filter', ''))
+    members = call.mailbox.members_of(state.of)
 
     def wanted(change: Change) -> bool:
         if kind and change_type(change, state.since) != kind:
             return False
-        return not change.is_present or bound is None or bound(call.mailbox.member(state.of, change.key).received)
+        return not change.is_present or bound is None or bound(members[change.key].received)
     return wanted
 
 
@@ -130,7 +133,7 @@ def _message_row(call: MailCall, folder_id: str, query: Query, change: Change) -
     if not change.is_present:
         identifier = ids.immutable_id(change.key) if call.view.immutable_ids else change.former_id
         return {'@removed': {'reason': 'deleted'}, 'id': identifier}
-    return {'@odata.type': '#microsoft.graph.message', **shown(call, call.mailbox.member(folder_id, change.key), query)}
+    return {'@odata.type': '#microsoft.graph.message', **shown(call, call.mailbox.members_of(folder_id)[change.key], query)}
 
 
 def _is_hidden(call: MailCall, change: Change) -> bool:

@@ -149,8 +149,8 @@ def test_wrong_tokens_and_folders_that_are_gone(graph: GraphClient, mailbox: Mai
 
 @pytest.mark.parametrize('options, code', [
     ('$search="a"', 'ErrorInvalidUrlQuery'),
-    ('$filter=isRead eq true', 'ErrorInvalidUrlQueryFilter'),
-    ('$filter=receivedDateTime ge yesterday', 'ErrorInvalidUrlQueryFilter'),
+    ('$filter=isRead eq true', 'ErrorInvalidUrlQuery'),
+    ('$filter=receivedDateTime ge yesterday', 'ErrorInvalidUrlQuery'),
     ('$orderby=subject', 'ErrorInvalidUrlQuery'),
     ('$orderby=receivedDateTime asc', 'ErrorInvalidUrlQuery'),
     ('changeType=moved', 'BadRequest'),
@@ -186,3 +186,109 @@ def test_a_large_folder_is_read_in_time_that_grows_with_it(graph: GraphClient, m
         put(mailbox, str(number))
     rows, _ = round_of(graph, f'{DELTA}?$select=id', Prefer='IdType="ImmutableId",odata.maxpagesize=500')
     assert len({row['id'] for row in rows}) == 3000
+
+
+def test_what_a_person_does_through_graph_is_created_where_it_arrives(graph: GraphClient, mailbox: Mailbox) -> None:
+    moved, deleted, held_up = put(mailbox, 'moved'), put(mailbox, 'deleted', age=86400), Message('held up', ZOE, 86400)
+    _, archive = round_of(graph, f'{DELTA}?changeType=created&$select=subject')
+    _, inbox = round_of(graph, '/mailFolders/inbox/messages/delta?changeType=created&$select=subject')
+    graph.post(f'/messages/{moved.immutable_id}/move', {'destinationId': 'inbox'})
+    graph.delete(f'/messages/{deleted.immutable_id}')
+    graph.post(f'/messages/{deleted.immutable_id}/move', {'destinationId': 'archive'})
+    graph.post(f'/messages/{moved.immutable_id}/copy', {'destinationId': 'archive'})
+    mailbox.deliver(held_up, 'archive')
+    rows, archive = round_of(graph, archive)
+    assert subjects(rows) == ['deleted', 'moved', 'held up']
+    assert [row['id'] for row in rows][::2] == [deleted.immutable_id, held_up.immutable_id]
+    rows, _ = round_of(graph, inbox)
+    assert [row['id'] for row in rows] == [moved.immutable_id]
+    # what is only changed is not created, also when it came in an earlier round
+    graph.patch(f'/messages/{held_up.immutable_id}', {'isRead': True})
+    assert round_of(graph, archive)[0] == []
+
+
+def test_each_request_of_a_round_says_its_page_size(graph: GraphClient, mailbox: Mailbox) -> None:
+    for number in range(12):
+        put(mailbox, str(number))
+    page = graph.get(DELTA, Prefer='odata.maxpagesize=3')
+    assert len(page['value']) == 3
+    page = graph.get(page['@odata.nextLink'], Prefer='odata.maxpagesize=5')
+    assert len(page['value']) == 5
+    answer = graph.request('GET', page['@odata.nextLink'], Prefer='odata.maxpagesize=2')
+    assert answer.headers['Preference-Applied'] == 'odata.maxpagesize=2'
+    assert len(answer.json()['value']) == 2
+    assert len(graph.get(f'{DELTA}?$top=4', Prefer='odata.maxpagesize=9')['value']) == 4
+
+
+def test_a_deleted_folder_keeps_its_id_and_its_delta_until_it_is_removed(graph: GraphClient, mailbox: Mailbox) -> None:
+    folder = graph.post('/mailFolders', {'displayName': 'Phishing'})
+    path = f'/mailFolders/{folder["id"]}'
+    put(mailbox, 'first', folder=folder['id'])
+    rows, link = round_of(graph, f'{path}/messages/delta')
+    assert subjects(rows) == ['first']
+    graph.delete(path)
+    assert graph.get(path)['parentFolderId'] == graph.get('/mailFolders/deleteditems')['id']
+    put(mailbox, 'second', folder=folder['id'])
+    rows, link = round_of(graph, link)
+    assert subjects(rows) == ['second']
+    graph.delete(path)
+    assert graph.error('GET', link) == (404, 'ErrorItemNotFound')
+    assert graph.error('GET', f'{path}/messages/delta') == (404, 'ErrorItemNotFound')
+
+
+def test_an_expired_token_begins_anew_with_the_same_ids(graph: GraphClient, mailbox: Mailbox) -> None:
+    message = put(mailbox, 'x')
+    _, link = round_of(graph, DELTA)
+    mailbox.expire_delta_tokens()
+    answer = graph.request('GET', link, **IMMUTABLE)
+    error = answer.json()['error']
+    assert (answer.status_code, error['code']) == (410, 'SyncStateNotFound')
+    rows, link = round_of(graph, DELTA)
+    assert [row['id'] for row in rows] == [message.immutable_id]
+    assert round_of(graph, link)[0] == []
+
+
+@pytest.mark.parametrize('size, limit, pages', [(5, 12, [5, 5, 2]), (10, 10, [10]), (5, 10, [5, 5]), (50, 1, [1]),
+                                                (10, 30, [10, 10, 5])])
+def test_a_limited_first_round_ends_with_a_delta_link_though_there_is_more(
+        graph: GraphClient, mailbox: Mailbox, size: int, limit: int, pages: list[int]) -> None:
+    mailbox.first_delta_round_limit = limit
+    found = graph.pages('/mailFolders/inbox/messages/delta?$select=subject', Prefer=f'odata.maxpagesize={size}')
+    assert [len(page['value']) for page in found] == pages
+    assert ['@odata.deltaLink' in page for page in found] == [False] * (len(pages) - 1) + [True]
+    # later rounds have no limit, and do not bring what the first one left out
+    for number in range(12):
+        put(mailbox, f'new {number}', folder='inbox')
+    rows, _ = round_of(graph, found[-1]['@odata.deltaLink'])
+    assert subjects(rows) == [f'new {number}' for number in range(12)]
+
+
+def test_a_mail_that_comes_and_goes_between_two_rounds_is_told_as_removed(graph: GraphClient, mailbox: Mailbox) -> None:
+    _, created = round_of(graph, f'{DELTA}?changeType=created')
+    _, all_kinds = round_of(graph, DELTA)
+    message = put(mailbox, 'short visit')
+    mailbox.move(message, 'inbox')
+    assert round_of(graph, created)[0] == []
+    assert [row['id'] for row in round_of(graph, all_kinds)[0]] == [message.immutable_id]
+
+
+def test_a_link_that_was_left_far_behind_expires(graph: GraphClient, mailbox: Mailbox) -> None:
+    mailbox.delta_generations = 3
+    links = [round_of(graph, DELTA)[1]]
+    for _ in range(3):
+        links.append(round_of(graph, links[-1])[1])
+    # the latest answer is the third generation after the first one's: that is one too many
+    assert graph.error('GET', links[0]) == (410, 'SyncStateNotFound')
+    assert graph.get(links[1])['value'] == []
+    # rounds know nothing of each other
+    other = round_of(graph, DELTA)[1]
+    put(mailbox, 'new')
+    assert subjects(round_of(graph, links[-1])[0]) == subjects(round_of(graph, other)[0]) == ['new']
+
+
+def test_the_same_link_may_be_asked_again(graph: GraphClient, mailbox: Mailbox) -> None:
+    mailbox.delta_generations = 3
+    _, link = round_of(graph, DELTA)
+    put(mailbox, 'x')
+    for _ in range(5):
+        assert subjects(round_of(graph, link)[0]) == ['x']

@@ -9,7 +9,7 @@ from sandbox.microsoft.mail.mail_request import MailCall, find_folder, mail_blue
 from sandbox.microsoft.mail.mailbox import ROOT
 from sandbox.microsoft.mail.messages_api import destination
 from sandbox.microsoft.mail.model import Folder
-from sandbox.microsoft.mail.permissions import READ, WRITE
+from sandbox.microsoft.mail.permissions import READ_BASIC, WRITE
 from sandbox.microsoft.mail.query import Query
 from sandbox.microsoft.mail.representation import folder_json
 
@@ -24,7 +24,7 @@ def entity(call: MailCall, folder: Folder, query: Query | None = None) -> dict[s
 @folders_api.get('/mailFolders')
 @folders_api.get('/mailFolders/<folder_id>/childFolders')
 def list_folders(folder_id: str = ROOT) -> Response:
-    call = open_mailbox(READ)
+    call = open_mailbox(READ_BASIC)
     query = call.query('mailFolder')
     parent = find_folder(call, folder_id)
     hidden = request.args.get('includeHiddenFolders', '').lower() == 'true'
@@ -37,7 +37,7 @@ def list_folders(folder_id: str = ROOT) -> Response:
 @folders_api.get('/mailFolders/<folder_id>')
 @folders_api.get('/mailFolders/<_parent_id>/childFolders/<folder_id>')
 def get_folder(folder_id: str, _parent_id: str = '') -> Response:
-    call = open_mailbox(READ)
+    call = open_mailbox(READ_BASIC)
     query = call.query('mailFolder')
     return jsonify(entity(call, find_folder(call, folder_id), query))
 

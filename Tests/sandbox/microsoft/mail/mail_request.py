@@ -14,7 +14,7 @@ from sandbox.microsoft.mail.delivery import release_deferred
 from sandbox.microsoft.mail.mailbox import Mailbox
 from sandbox.microsoft.mail.model import Folder, Message
 from sandbox.microsoft.mail.prefer import preferences
-from sandbox.microsoft.mail.query import Query, read_query
+from sandbox.microsoft.mail.query import Query, is_basic, read_query
 from sandbox.microsoft.mail.representation import View
 from sandbox.microsoft.mail.schema import Schema
 from sandbox.microsoft.state import CloudState
@@ -33,6 +33,8 @@ class MailCall:
     mailbox: Mailbox
     view: View
     page_size: int | None
+    # it may read no bodies, attachments and extended properties
+    is_basic: bool = False
 
     @property
     def graph(self) -> str:
@@ -48,8 +50,17 @@ class MailCall:
         return f"{self.graph}/{METADATA}('{quote(self.owner.object_id)}')/{path}"
 
     def query(self, kind: str) -> Query:
-        """The query options for objects of that type."""
-        return read_query(request.args, kind, self.page_size)
+        """The query options for objects of that type. Raises GraphError 403 for more than the caller may read."""
+        return self.allowed(read_query(request.args, kind, self.page_size))
+
+    def allowed(self, query: Query) -> Query:
+        """``query``, if the caller may read all that it names. Raises GraphError 403 for more.
+
+        That Graph refuses it, and does not leave it out, is our assumption.
+        """
+        if self.is_basic and not is_basic(query):
+            raise permissions.denied()
+        return query
 
 
 def mail_blueprint(name: str) -> Blueprint:
@@ -85,7 +96,8 @@ def open_mailbox(need: permissions.Need) -> MailCall:
     release_deferred(state)
     wishes = preferences(tuple(request.headers.getlist('Prefer')))
     g.applied = wishes.applied
-    return MailCall(state, caller, owner, mailbox, View(wishes.immutable_ids, wishes.body_type), wishes.page_size)
+    return MailCall(state, caller, owner, mailbox, View(wishes.immutable_ids, wishes.body_type), wishes.page_size,
+                    is_basic=need is permissions.READ_BASIC and not permissions.may(caller, owner, permissions.READ))
 
 
 def leave_mailbox(_error: BaseException | None = None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from sandbox.microsoft.mail import ids
 from sandbox.microsoft.mail.changes import ChangeLog
 from sandbox.microsoft.mail.content import Content
+from sandbox.microsoft.mail.members import Members
 from sandbox.microsoft.mail.model import (
     Attachment,
     EmailAddress,
@@ -42,6 +43,7 @@ class Mailbox:
     Attributes:
         message_limit: largest mail that can be sent or kept, in bytes.
         delta_token_seconds: how long a delta token lives; None for ever. ``expire_delta_tokens`` ends all that exist.
+        delta_generations: a delta token expires when so many others have followed from it, one after the other; None for never.
         first_delta_round_limit: a first round of delta ends after so many messages; None for no such limit.
         rules: as Graph shows them, in the order of their making.
         deferred: what waits to be sent: when, what, whether it is kept in Sent Items.
@@ -53,8 +55,11 @@ class Mailbox:
         self.lock = threading.RLock()
         self.message_limit = MESSAGE_LIMIT_BYTES
         self.delta_token_seconds: float | None = None
+        self.delta_generations: int | None = None
         self.first_delta_round_limit: int | None = None
         self.delta_generation = 1
+        # By the first call of a chain of tokens: how many have followed from it
+        self.delta_steps: dict[str, int] = {}
         self.rules: list[dict[str, Any]] = []
         self.settings = default_settings()
         self.deferred: list[tuple[float, Message, bool]] = []
@@ -62,7 +67,7 @@ class Mailbox:
         self.folder_log = ChangeLog()
         self._logs: dict[str, ChangeLog] = {}
         self._folders: dict[str, Folder] = {}
-        self._members: dict[str, dict[bytes, Message]] = {}
+        self._members: dict[str, Members] = {}
         self._messages: dict[str, Message] = {}
         self._make_well_known_folders()
 
@@ -113,8 +118,8 @@ class Mailbox:
     def counts(self, folder: Folder) -> tuple[int, int, int]:
         """How many child folders, messages, and unread messages it has."""
         with self.lock:
-            members = list(self._members[folder.folder_id].values())
-            return len(self.folders(folder.folder_id)), len(members), sum(not one.is_read for one in members)
+            members = self._members[folder.folder_id]
+            return len(self.folders(folder.folder_id)), len(members), members.unread
 
     # endregion
     # region messages
@@ -138,13 +143,20 @@ class Mailbox:
         with self.lock:
             return self._messages.get(message_id)
 
-    def messages(self, folder_id: str | None = None) -> list[Message]:
-        """Messages of one folder, or of all, newest first."""
+    def messages(self, folder_id: str | None = None, first: float | None = None, end: float | None = None) -> list[Message]:
+        """Messages of one folder, or of all, newest first.
+
+        Args:
+            first, end: only those received at ``first`` or later, and before ``end`` (epoch seconds).
+        """
         with self.lock:
             folders = [folder_id] if folder_id is not None else [
                 known.folder_id for known in self._folders.values() if known.well_known_name != RECOVERABLE]
-            chosen = [message for known in folders for message in self._members[known].values()]
-        return sorted(chosen, key=lambda message: (message.received, message.key), reverse=True)
+            chosen = [message for known in folders for message in self._members[known].between(first, end)]
+        if folder_id is None:
+            chosen.sort(key=lambda message: (message.received, message.key))
+        chosen.reverse()
+        return chosen
 
     def is_in(self, message: Message, folder: str) -> bool:
         """Whether ``message`` is in that folder (ID or well-known name)."""
@@ -183,6 +195,7 @@ class Mailbox:
         """To be called after a change of ``message``: gives it a new change key, and tells delta."""
         with self.lock:
             message.change_key, message.modified = new_change_key(), self.now()
+            self._members[message.folder_id].put(message)
             self.log_of(message.folder_id).record(self._next_number(), message.key, is_present=True)
 
     def expire_delta_tokens(self) -> None:
@@ -193,9 +206,9 @@ class Mailbox:
         """What changed in a folder; hold ``lock`` while reading it."""
         return self._logs.setdefault(folder_id, ChangeLog())
 
-    def member(self, folder_id: str, key: bytes) -> Message:
-        """The message of that key in that folder."""
-        return self._members[folder_id][key]
+    def members_of(self, folder_id: str) -> Members:
+        """What is in a folder; hold ``lock`` while reading it."""
+        return self._members[folder_id]
 
     # endregion
     # region attachments
@@ -253,7 +266,7 @@ class Mailbox:
 
     def _add_folder(self, folder: Folder) -> None:
         self._folders[folder.folder_id] = folder
-        self._members[folder.folder_id] = {}
+        self._members[folder.folder_id] = Members()
         self._note_folder(folder)
 
     def _note_folder(self, folder: Folder) -> None:
@@ -261,12 +274,12 @@ class Mailbox:
 
     def _enter(self, message: Message, folder: Folder, at: float) -> None:
         message.folder_id, message.modified = folder.folder_id, at
-        self._members[folder.folder_id][message.key] = message
+        self._members[folder.folder_id].put(message)
         self._messages[message.message_id] = self._messages[message.immutable_id] = message
         self.log_of(folder.folder_id).record(self._next_number(), message.key, is_present=True)
 
     def _leave(self, message: Message) -> None:
-        del self._members[message.folder_id][message.key]
+        self._members[message.folder_id].remove(message)
         del self._messages[message.message_id], self._messages[message.immutable_id]
         self.log_of(message.folder_id).record(self._next_number(), message.key, is_present=False, former_id=message.message_id)
 

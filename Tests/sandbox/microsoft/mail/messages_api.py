@@ -21,8 +21,8 @@ from sandbox.microsoft.mail.mail_request import (
 )
 from sandbox.microsoft.mail.message_input import change, message_of_mime, new_draft
 from sandbox.microsoft.mail.model import Message
-from sandbox.microsoft.mail.permissions import READ, WRITE
-from sandbox.microsoft.mail.query import Query
+from sandbox.microsoft.mail.permissions import READ, READ_BASIC, WRITE
+from sandbox.microsoft.mail.query import WITHHELD, Query
 from sandbox.microsoft.mail.representation import attachment_json, message_json
 
 Answer = tuple[Response, int, dict[str, str]]
@@ -44,6 +44,8 @@ def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
     if not query.select or query.select & CONTENT_PROPERTIES:
         check_whole(message, 'message')
     answer = message_json(message, call.view, query.select)
+    if call.is_basic:
+        answer = {name: value for name, value in answer.items() if name not in WITHHELD}
     if query.expand.extended_properties:
         found = [(known, value_of(message, known)) for known in query.expand.extended_properties]
         answer['singleValueExtendedProperties'] = [{'id': known, 'value': value} for known, value in found if value is not None]
@@ -69,12 +71,22 @@ def created(call: MailCall, message: Message) -> Answer:
 @messages_api.get('/messages')
 @messages_api.get('/mailFolders/<folder_id>/messages')
 def list_messages(folder_id: str | None = None) -> Response:
-    call = open_mailbox(READ)
+    call = open_mailbox(READ_BASIC)
     query = call.query('message')
     folder = find_folder(call, folder_id) if folder_id is not None else None
     found = found_messages(call.mailbox, folder.folder_id if folder else None, query, call.view)
     context = call.context(f"mailFolders('{folder_id}')/messages" if folder_id else 'messages')
     return jsonify(page_of(found, query, lambda message: shown(call, message, query), context, call.graph))
+
+
+@messages_api.get('/messages/$count')
+@messages_api.get('/mailFolders/<folder_id>/messages/$count')
+def count_messages(folder_id: str | None = None) -> Response:
+    call = open_mailbox(READ_BASIC)
+    query = call.query('message')
+    folder = find_folder(call, folder_id) if folder_id is not None else None
+    found = found_messages(call.mailbox, folder.folder_id if folder else None, query, call.view)
+    return Response(str(sum(1 for _ in found)), mimetype='text/plain')
 
 
 @messages_api.post('/messages')
@@ -97,7 +109,7 @@ def draft_in_body(call: MailCall) -> Message:
 
 @message_route(messages_api, '', 'GET')
 def get_message(message_id: str, folder_id: str | None = None) -> Response:
-    call = open_mailbox(READ)
+    call = open_mailbox(READ_BASIC)
     query = call.query('message')
     return jsonify(entity(call, find_message(call, message_id, folder_id), query))
 

@@ -11,6 +11,8 @@ from sandbox.microsoft.mail.schema import Schema
 # Gives the value of a property by name
 Resolve = Callable[[str], Any]
 Condition = Callable[[Resolve], bool]
+# Path, operator, literal
+Required = tuple[str, str, Any]
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     'eq': lambda left, right: left == right,
@@ -63,10 +65,17 @@ class Operand:
 
 @dataclass
 class Filter:
-    """A parsed ``$filter``. ``paths`` are the properties that it names, in their order."""
+    """A parsed ``$filter``.
+
+    Attributes:
+        paths: the properties that it names, in their order.
+        required: the comparisons with a literal that hold for all that it lets through; ``is_required_only``: they say all of it.
+    """
 
     matches: Condition
     paths: list[str] = field(default_factory=list)
+    required: list[Required] = field(default_factory=list)
+    is_required_only: bool = False
 
 
 def comparable(value: Any, kind: str) -> Any:
@@ -74,7 +83,7 @@ def comparable(value: Any, kind: str) -> Any:
     if value is None:
         return None
     if kind == 'Edm.DateTimeOffset':
-        return parse_time(value)
+        return parse_time(value) if isinstance(value, str) else value
     return value.casefold() if isinstance(value, str) else value
 
 
@@ -97,13 +106,15 @@ class FilterParser:
         self._depth = 0
         self._variables: dict[str, str] = {}
         self._paths: list[str] = []
+        self._required: list[Required] = []
+        self._conjuncts = 0
 
     def parse(self) -> Filter:
         """Raises GraphError 400 for what is not understood."""
         condition = self._alternatives()
         if self._peek()[1]:
             raise self._syntax_error()
-        return Filter(condition, self._paths)
+        return Filter(condition, self._paths, self._required, len(self._required) == self._conjuncts)
 
     def _split(self, text: str) -> list[tuple[str, str]]:
         tokens, position = [], 0
@@ -140,6 +151,8 @@ class FilterParser:
         while self._peek() == ('name', 'or'):
             self._next()
             conditions.append(self._conjunction())
+        if self._depth == 1 and len(conditions) > 1:
+            self._required.clear()
         self._depth -= 1
         return conditions[0] if len(conditions) == 1 else lambda resolve: any(one(resolve) for one in conditions)
 
@@ -148,13 +161,17 @@ class FilterParser:
         while self._peek() == ('name', 'and'):
             self._next()
             conditions.append(self._negation())
+        if self._depth == 1:
+            self._conjuncts += len(conditions)
         return conditions[0] if len(conditions) == 1 else lambda resolve: all(one(resolve) for one in conditions)
 
     def _negation(self) -> Condition:
         if self._peek() != ('name', 'not'):
             return self._primary()
         self._next()
+        self._depth += 1
         denied = self._negation()
+        self._depth -= 1
         return lambda resolve: not denied(resolve)
 
     def _primary(self) -> Condition:
@@ -217,6 +234,8 @@ class FilterParser:
             raise self._syntax_error()
         right = self._operand()
         self._check_types(left, right, operator)
+        if self._depth == 1 and left.path and not right.path:
+            self._required.append((left.path, operator, right.value))
         compare = COMPARISONS[operator]
         return lambda resolve: compare(left.read(resolve), right.read(resolve))
 

@@ -15,6 +15,8 @@ class Need:
 
 
 READ = Need(('Mail.Read', 'Mail.ReadWrite'), ('Mail.Read.Shared', 'Mail.ReadWrite.Shared'))
+# All but what ``query.WITHHELD`` names
+READ_BASIC = Need(('Mail.ReadBasic', 'Mail.ReadBasic.All', *READ.own), READ.shared)
 WRITE = Need(('Mail.ReadWrite',), ('Mail.ReadWrite.Shared',))
 SEND = Need(('Mail.Send',), ('Mail.Send.Shared',))
 # Graph has no shared form of these: an application can, a person cannot
@@ -24,14 +26,21 @@ WRITE_SETTINGS = Need(('MailboxSettings.ReadWrite',))
 
 def check(caller: Caller, owner: User, need: Need) -> None:
     """Raises GraphError 403 unless ``caller`` may do that in the mailbox of ``owner``."""
+    if not may(caller, owner, need):
+        raise denied()
+
+
+def may(caller: Caller, owner: User, need: Need) -> bool:
+    """Whether ``caller`` may do that in the mailbox of ``owner``."""
     if caller.user is None:
-        allowed = caller.has_one_of(*need.own)
-    elif caller.user is owner:
-        allowed = caller.has_one_of(*need.own, *need.shared)
-    else:
-        allowed = caller.has_one_of(*need.shared) and caller.user.object_id in owner.shared_with
-    if not allowed:
-        raise GraphError(403, 'ErrorAccessDenied', 'Access is denied. Check credentials and try again.')
+        return caller.has_one_of(*need.own)
+    if caller.user is owner:
+        return caller.has_one_of(*need.own, *need.shared)
+    return caller.has_one_of(*need.shared) and caller.user.object_id in owner.shared_with
+
+
+def denied() -> GraphError:
+    return GraphError(403, 'ErrorAccessDenied', 'Access is denied. Check credentials and try again.')
 
 
 def signed_in(caller: Caller) -> User:

@@ -15,7 +15,9 @@ from sandbox.microsoft.mail.schema import Schema
 
 DEFAULT_PAGE = 10
 LARGEST_PAGE = 1000
-# How many different selections, orders and expansions are read once only
+# What Mail.ReadBasic does not let read, besides attachments and extended properties
+WITHHELD = frozenset({'body', 'bodyPreview', 'uniqueBody'})
+# How many different texts of each option are read once only
 KNOWN_TEXTS = 1000
 _LIST_OPTIONS = frozenset({'$select', '$filter', '$orderby', '$expand', '$search', '$top', '$skip', '$count', '$skiptoken'})
 _EXPANDED = re.compile(r'\s*([\w.]+(?:/\w+)?)\s*(?:\((.*)\))?\s*', re.DOTALL)
@@ -61,7 +63,7 @@ def read_query(options: Mapping[str, str], kind: str, page_size: int | None = No
             raise GraphError(400, 'BadRequest', f"The query option '{name}' is not supported.")
     if '$search' in options:
         refuse_beside_search(options)
-    found = FilterParser(options['$filter'], kind).parse() if options.get('$filter', '').strip() else None
+    found = _filter(options['$filter'], kind) if options.get('$filter', '').strip() else None
     order = _order(options.get('$orderby', ''), kind)
     _check_efficiency(found, order)
     top = _number(options, '$top', page_size or DEFAULT_PAGE, 1, LARGEST_PAGE)
@@ -71,6 +73,12 @@ def read_query(options: Mapping[str, str], kind: str, page_size: int | None = No
                  size=min(top, page_size or LARGEST_PAGE),
                  skip=_number(options, '$skip', 0, 0, None) if token is None else read_skip_token(token),
                  count=options.get('$count', '').lower() == 'true')
+
+
+def is_basic(query: Query) -> bool:
+    """Whether ``query`` asks for nothing that Mail.ReadBasic withholds; to search is more, too."""
+    named = query.select | {path.partition('/')[0] for path in (query.filter.paths if query.filter else ())}
+    return not query.search and query.expand == Expand() and not named & WITHHELD
 
 
 def skip_token(offset: int) -> str:
@@ -90,6 +98,11 @@ def refuse_beside_search(options: Mapping[str, str]) -> None:
     for name, code in (('$filter', 'SearchWithFilter'), ('$orderby', 'SearchWithOrderBy'), ('$skip', 'SearchWithSkip')):
         if name in options:
             raise GraphError(400, code, f"The query parameter '{name}' is not supported with '$search'.")
+
+
+@lru_cache(KNOWN_TEXTS)
+def _filter(text: str, kind: str) -> Filter:
+    return FilterParser(text, kind).parse()
 
 
 def _check_efficiency(found: Filter | None, order: tuple[tuple[str, bool], ...]) -> None:

@@ -116,3 +116,15 @@ def test_next_link_says_nothing_but_the_way(graph: GraphClient) -> None:
     link = graph.get('/messages?$top=3&$select=subject')['@odata.nextLink']
     assert link.startswith(f'{graph.base}/messages?'.replace('@', '%40'))
     assert 'skip=' not in link
+
+
+@pytest.mark.parametrize('path, number', [
+    ('/messages/$count', 25),
+    ('/mailFolders/inbox/messages/$count', 25),
+    ('/mailFolders/drafts/messages/$count', 0),
+    ("/mailFolders/inbox/messages/$count?$filter=subject eq 'Report 7'", 1),
+    ('/messages/$count?$search="subject:report"', 25),
+])
+def test_messages_are_counted(graph: GraphClient, path: str, number: int) -> None:
+    assert graph.content(path) == str(number).encode()
+    assert graph.request('GET', path).headers['Content-Type'].startswith('text/plain')

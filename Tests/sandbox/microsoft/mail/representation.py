@@ -2,6 +2,7 @@
 import base64
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -124,11 +125,15 @@ ON_DEMAND_PROPERTIES: dict[str, Getter] = {
 MESSAGE_PROPERTIES = {**DEFAULT_PROPERTIES, **ON_DEMAND_PROPERTIES}
 
 
-def message_json(message: Message, view: View, selected: Collection[str] = ()) -> dict[str, Any]:
+@lru_cache(1000)
+def _getters(selected: frozenset[str]) -> tuple[tuple[str, Getter], ...]:
+    return tuple((name, getter) for name, getter in MESSAGE_PROPERTIES.items() if name in selected or name == 'id')
+
+
+def message_json(message: Message, view: View, selected: frozenset[str] = frozenset()) -> dict[str, Any]:
     """A ``message`` with the ``selected`` properties and its ID, without a selection with those that Graph sends then."""
-    getters = MESSAGE_PROPERTIES if selected else DEFAULT_PROPERTIES
-    shown = {name: getter(message, view) for name, getter in getters.items()
-             if not selected or name in selected or name == 'id'}
+    getters = _getters(selected) if selected else DEFAULT_PROPERTIES.items()
+    shown = {name: getter(message, view) for name, getter in getters}
     return {'@odata.etag': f'W/"{message.change_key}"', **shown}
 
 

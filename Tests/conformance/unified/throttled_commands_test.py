@@ -1,0 +1,126 @@
+"""What becomes of a command that Microsoft Graph throttles for longer than a request waits."""
+from typing import Any
+
+import pytest
+
+from conformance.unified.described import IN_YML, enough_arguments
+from conformance.unified.instances import ADA, ERROR, Instance
+from O365OutlookMailSingleUser import MAIL_COMMANDS
+from sandbox.microsoft.mail.model import Message
+
+# What would not come to the same if it was done twice.
+NOT_TO_REPEAT = {'msgraph-mail-move-email', 'msgraph-mail-copy-email', 'msgraph-mail-delete-email', 'msgraph-mail-create-folder',
+                 'msgraph-mail-delete-folder', 'msgraph-mail-create-rule'}
+LATER = {'Retry-After': '45'}
+
+
+def fail(instance: Instance, status: int = 429, path: str = '', times: int | None = None) -> None:
+    instance.cloud.faults.add(service='graph', path=path, status=status, headers=LATER, times=times)
+
+
+def next_run(entry: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    return entry['PollingCommand'], entry['NextRun'], entry['PollingArgs']
+
+
+def letters(instance: Instance, count: int) -> list[Message]:
+    return instance.cloud.mailbox(ADA).messages()[:count]
+
+
+def ids(messages: list[Message]) -> str:
+    return ','.join(message.immutable_id for message in messages)
+
+
+# region which commands
+
+
+@pytest.mark.parametrize('command', MAIL_COMMANDS)
+def test_a_throttled_command_is_run_again(instance: Instance, command: str) -> None:
+    fail(instance)
+    args = enough_arguments(command)
+    entry = instance.run(command, **args)
+    assert next_run(entry) == (command, '46', {**args, 'ran_once_flag': True})
+    assert entry['HumanReadable'].startswith('Microsoft asks to wait: ')
+    assert set(entry['PollingArgs']) <= {one['name'] for one in IN_YML[command]['arguments']}
+
+
+@pytest.mark.parametrize('command', MAIL_COMMANDS)
+def test_a_command_that_is_throttled_once_more_says_when_to_try_again(instance: Instance, command: str) -> None:
+    fail(instance)
+    assert 'Try again in 45 seconds.' in instance.error(command, **enough_arguments(command), ran_once_flag='true')
+
+
+@pytest.mark.parametrize('status', [503, 504])
+@pytest.mark.parametrize('command', MAIL_COMMANDS)
+def test_a_command_whose_service_fails_is_run_again_if_it_may_be_done_twice(instance: Instance, command: str,
+                                                                           status: int) -> None:
+    fail(instance, status)
+    entry = instance.run(command, **enough_arguments(command))
+    assert ('PollingCommand' in entry, entry['Type'] == ERROR) == (command not in NOT_TO_REPEAT, command in NOT_TO_REPEAT)
+
+
+@pytest.mark.parametrize('command', ['msgraph-mail-auth-test', 'msgraph-mail-test', 'test-module'])
+def test_a_test_of_the_sign_in_does_not_wait_for_a_later_run(instance: Instance, command: str) -> None:
+    fail(instance)
+    assert 'Try again in 45 seconds.' in instance.error(command)
+
+
+# endregion
+# region several IDs
+
+
+def test_of_several_emails_only_those_that_are_left_follow(instance: Instance) -> None:
+    first, second, third = letters(instance, 3)
+    fail(instance, path=second.immutable_id, times=1)
+    report, rest = instance.entries('msgraph-mail-copy-email', message_id=f'{ids([first, second, third])},nonsense',
+                                    destination_folder_id='archive', user_id=ADA)
+    assert 'Emails copied (2 of 3)' in report['HumanReadable']
+    [done] = report['EntryContext'].values()
+    assert [one['SourceID'] for one in done] == [first.immutable_id, third.immutable_id]
+    assert next_run(rest) == ('msgraph-mail-copy-email', '46', {
+        'message_id': second.immutable_id, 'destination_folder_id': 'archive', 'user_id': ADA, 'ran_once_flag': True})
+    assert rest['HumanReadable'] == 'Microsoft asks to wait: 1 of the emails follow in 46 seconds.'
+    assert instance.context('msgraph-mail-copy-email', **rest['PollingArgs'])['SourceID'] == second.immutable_id
+    archive = instance.cloud.mailbox(ADA).folder('archive')
+    assert archive
+    assert len(instance.cloud.mailbox(ADA).messages(archive.folder_id)) == 3
+
+
+def test_a_batch_that_is_throttled_as_a_whole_keeps_what_earlier_ones_did(instance: Instance) -> None:
+    messages = letters(instance, 25)
+    instance.cloud.faults.add(service='graph', path='batch', delay=0)
+    fail(instance, path='batch', times=1)
+    report, rest = instance.entries('msgraph-update-email-status', message_ids=ids(messages), status='Read')
+    assert '(20 of 20)' in report['HumanReadable']
+    assert rest['PollingArgs']['message_ids'] == ids(messages[20:])
+    assert [message.is_read for message in messages] == [True] * 20 + [False] * 5
+
+
+def test_the_longest_pause_is_kept(instance: Instance) -> None:
+    first, second = letters(instance, 2)
+    for message, seconds in ((first, '100'), (second, '50')):
+        instance.cloud.faults.add(service='graph', path=message.immutable_id, status=429, headers={'Retry-After': seconds})
+    assert instance.run('msgraph-update-email-status', message_ids=ids([first, second]), status='Read')['NextRun'] == '101'
+
+
+def test_a_later_run_reports_what_is_throttled_once_more(instance: Instance) -> None:
+    first, second = letters(instance, 2)
+    fail(instance, path=second.immutable_id)
+    entry = instance.run('msgraph-update-email-status', message_ids=ids([first, second]), status='Read', ran_once_flag='true')
+    assert '(1 of 2)' in entry['HumanReadable']
+    assert 'Try again in 45 seconds.' in entry['HumanReadable']
+
+
+# endregion
+# region files
+
+
+def test_nothing_stays_of_a_file_whose_command_is_run_again(instance: Instance, tmp_path: Any,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    [message] = letters(instance, 1)
+    fail(instance)
+    assert 'PollingCommand' in instance.run('msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
+    assert list(tmp_path.iterdir()) == []
+
+
+# endregion

@@ -1,0 +1,73 @@
+"""A sender of Ada's mailbox in the local cloud that holds all it sends to Microsoft's rules, and loses answers on demand."""
+import json
+from typing import Any
+
+import pytest
+import requests
+
+import demistomock as demisto
+from MicrosoftGraphMailSendApiModule import *
+from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.mail.schema import Schema
+
+ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
+MEGABYTE = 1_000_000
+UPLOADS = 'AttachmentSessions'
+ACTIONS = {'send': 'message', 'sendMail': 'user', 'createUploadSession': 'Collection(attachment)', 'createReply': 'message',
+           'createReplyAll': 'message', 'createForward': 'message'}
+
+
+class NoWaiting(SystemClock):
+    """Notes how long it was asked to wait, and does not."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+class WatchedSender(GraphMailSender):
+    """Holds every body that goes out to Microsoft's schema, and every upload to its rules."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.clock: NoWaiting = NoWaiting()  # type: ignore[assignment]
+        self.sent: list[tuple[str, str]] = []
+        self.lost_answer: tuple[str, str] | None = None  # method and end of the path
+
+    def _http_request(self, method: str, url_suffix: str = '', full_url: str | None = None,  # type: ignore[override]
+                      **kwargs: Any) -> Any:
+        url = full_url or url_suffix
+        self.sent.append((method, url.rpartition('/')[2]))
+        body, action = kwargs.get('json_data'), url.rpartition('/')[2]
+        if UPLOADS in url:
+            assert 'Authorization' not in kwargs['headers']
+            assert len(kwargs.get('data') or b'') < 4 * MEGABYTE
+        elif body is not None:
+            assert len(json.dumps(body)) <= LARGEST_REQUEST
+            kind = 'message' if method == 'PATCH' else {'messages': 'message', 'attachments': 'attachment'}.get(action, '')
+            problems = (Schema.load().problems(kind, body, is_request=True) if kind
+                        else Schema.load().action_problems(action, ACTIONS[action], body))
+            assert problems == []
+        response = super()._http_request(method, url_suffix, full_url, **kwargs)
+        if self.lost_answer and (method, True) == (self.lost_answer[0], action.startswith(self.lost_answer[1])):
+            self.lost_answer = None
+            raise requests.exceptions.ConnectionError('The answer was lost.')
+        return response
+
+    def count(self, method: str, end: str) -> int:
+        return sum(one[0] == method and one[1].startswith(end) for one in self.sent)
+
+
+@pytest.fixture
+def sender(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> WatchedSender:
+    """Sends from Ada's mailbox of the local cloud, as an application. No mail is too large for it."""
+    monkeypatch.setattr(demisto, 'integrationContext', {})
+    monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
+    daemon = cloud.directory.application('daemon')
+    custom = AzureCloud('Local', 'com', AzureCloudEndpoints(cloud.authority, cloud.graph, ''))
+    credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
+    for address in (ADA, BOB):
+        cloud.mailbox(address).message_limit = 500 * 1024 * 1024
+    return WatchedSender(ADA, custom, credential=credential)
