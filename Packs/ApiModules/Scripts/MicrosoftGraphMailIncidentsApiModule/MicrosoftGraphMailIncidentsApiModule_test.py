@@ -231,16 +231,16 @@ def test_a_mail_without_a_subject_and_with_nothing_in_it_is_an_incident(fetches:
 
 def test_attachments_come_byte_for_byte(fetches: Fetches, ada: Mailbox) -> None:
     message = letter(ada)
-    contents = {'a.bin': NOT_UTF8, 'empty.bin': b'', 'data.json': b'{"a": 1}', 'text.txt': 'Grüße'.encode('latin-1'),
-                'large.bin': NOT_UTF8 * 150}
+    contents = {'a.bin': NOT_UTF8, 'empty.bin': b'', 'data.json': b'{"a": 1}', 'base64.json': b'"aGVsbG8="',
+                'text.txt': 'Grüße'.encode('latin-1'), 'large.bin': NOT_UTF8 * 150}
     for name, content in contents.items():
-        ada.attach_file(message, name, content, 'application/json' if name == 'data.json' else 'application/octet-stream')
+        ada.attach_file(message, name, content, 'application/json' if name.endswith('json') else 'application/octet-stream')
     email = fetches.email()
     assert files_of(email) == contents
     assert {one['Name']: one['SHA256'] for one in email['AttachmentDetails']} == {
         name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    assert fetches.requests[-3:] == ['$value'] * 3, 'the empty, the large and the JSON one each come by themselves'
-    assert len(os.listdir('.')) == 5
+    assert fetches.requests[-4:] == ['$value'] * 4, 'the empty, the large and the JSON ones each come by themselves'
+    assert len(os.listdir('.')) == 6
 
 
 def test_a_file_that_only_turns_out_to_be_json_comes_as_it_is(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud) -> None:
@@ -297,6 +297,7 @@ def test_files_are_named_by_their_content_ids_unless_old_names_are_wanted(
 
 @pytest.mark.parametrize('kind, raw, name, file_name, media_type', [
     ('event', CALENDAR, 'Lunch', 'Lunch.ics', 'text/calendar'), ('contact', CARD, 'Eve', 'Eve.vcf', 'text/vcard'),
+    ('event', CALENDAR + bytes(1_100_000), 'Day', 'Day.ics', 'text/calendar'),
     ('event', CALENDAR, 'Lunch.ICS', 'Lunch.ICS', 'text/calendar'), ('', b'', 'Inner', 'Inner.eml', 'message/rfc822')])
 def test_items_get_the_ending_of_what_they_are(fetches: Fetches, ada: Mailbox, kind: str, raw: bytes, name: str, file_name: str,
                                                media_type: str) -> None:
@@ -451,6 +452,14 @@ def test_a_mail_that_was_moved_before_it_could_be_read_still_comes(fetches: Fetc
     message.broken.clear()
     ada.move(message, 'archive')
     assert fetches.email()['Folder'] == 'Inbox'
+
+
+def test_a_mail_that_was_handed_over_is_remembered(fetches: Fetches, ada: Mailbox) -> None:
+    message = letter(ada)
+    assert fetches.names() == ['Hello']
+    ada.move(message, 'archive')
+    ada.move(message, 'inbox')
+    assert fetches.names() == []
 
 
 def test_an_attachment_that_was_taken_away_meanwhile_is_missing(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud) -> None:
