@@ -295,7 +295,8 @@ class Histories(RuleBasedStateMachine):
 def test_no_mail_is_lost_and_none_becomes_two_incidents(request: pytest.FixtureRequest, microsoft_cloud: MicrosoftCloud) -> None:
     profile = settings.get_profile(request.config.getoption('--hypothesis-profile') or 'histories')
     number = int(request.config.getoption('--hypothesis-seed') or random.getrandbits(32))
-    print(f'The seed of these histories is {number}. ARGS="Tests/conformance/fetch --hypothesis-seed={number}" make test repeats them.')
+    repeat = f'make test ARGS="Tests/conformance/fetch/histories_test.py --hypothesis-seed={number}"'
+    print(f'The seed of these histories is {number}. To go through them again: {repeat}')
     Histories.cloud = microsoft_cloud
     # A history has few mails: lists have to have small pages for their ends to be met.
     with mock.patch.object(MicrosoftGraphMailFetchApiModule, '_SMALL_PAGE', 1):

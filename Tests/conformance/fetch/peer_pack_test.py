@@ -25,6 +25,26 @@ def test_mails_of_the_same_second_that_come_in_two_runs_are_not_lost(room: Mailr
         assert platform.fetch().names == [f'mail {number}']
 
 
+@pytest.mark.parametrize('is_backlog', [True, False])
+def test_seconds_that_lie_across_pages_and_runs_are_not_lost(room: Mailroom, instance: Instance, is_backlog: bool) -> None:
+    room.cloud.clock.stop()
+    platform = instance(max_fetch='40')
+    if not is_backlog:
+        platform.fetch()
+    for number in range(230):
+        room.mail(f'mail {number}', age=1000 - number // 7)
+    platform.run_until_quiet()
+    assert sorted(one.name for one in platform.incidents) == sorted(f'mail {number}' for number in range(230))
+
+
+def test_seconds_that_lie_across_pages_of_unwanted_mails_are_not_lost(room: Mailroom, instance: Instance) -> None:
+    for number in range(400):
+        room.mail(f'{"wanted" if number % 5 == 0 else "other"} {number}', age=1000 - number // 7)
+    platform = instance(fetch_subject='wanted', max_fetch='40')
+    platform.run_until_quiet()
+    assert {one.name for one in platform.incidents} == {f'wanted {number}' for number in range(0, 400, 5)}
+
+
 def test_late_mails_are_not_lost(room: Mailroom, instance: Instance) -> None:
     platform = instance()
     room.mail('in time')
