@@ -66,7 +66,7 @@ def test_the_cursor_stays_small_when_nothing_can_be_read_in_many_folders_with_lo
     folders = ', '.join(f'{room.path}/{name}' for name in names)
     platform = instance(folder_to_fetch=folders, max_fetch='200', mark_fetched_read=True)
     runs = []
-    for _ in range(12):
+    for _ in range(25):
         runs.append(platform.fetch())
         assert not runs[-1].error
         assert len(platform.last_run.encode()) < LARGEST_CURSOR

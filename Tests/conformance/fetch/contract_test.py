@@ -307,7 +307,7 @@ def test_what_enters_between_a_failed_first_round_and_the_next_is_not_lost(
     room.mail('between', age=0)
     room.cloud.clock.advance(ahead + 60)
     platform.run_until_quiet()
-    assert [one.name for one in platform.incidents] == ['there', 'between']
+    assert sorted(one.name for one in platform.incidents) == ['between', 'there']
 
 
 # endregion
@@ -379,6 +379,33 @@ def test_a_deleted_folder_says_so_and_the_others_go_on(room: Mailroom, instance:
     assert 'Cases' in run.error + ' '.join(run.health)
     room.mail('another', reports)
     assert platform.fetch().names == ['another']
+
+
+def test_a_folder_that_was_put_among_the_deleted_items_says_so_until_it_is_back(room: Mailroom, instance: Instance) -> None:
+    room.cloud.clock.stop()
+    cases = room.folder('Cases')
+    open_cases = room.folder('Open', cases)
+    platform = begun(instance, folder_to_fetch=f'{open_cases.folder_id}, {room.path}')
+    room.mailbox.move_folder(cases, 'deleteditems')
+    room.cloud.clock.advance(700)
+    for _ in range(2):
+        assert f"The folder '{open_cases.folder_id}' was deleted: it lies in Deleted Items." in ' '.join(platform.fetch().health)
+    room.mailbox.move_folder(cases, 'inbox')
+    room.cloud.clock.advance(700)
+    room.mail('back', open_cases)
+    run = platform.fetch()
+    assert (run.names, run.health) == (['back'], [])
+
+
+def test_a_folder_among_the_deleted_items_gives_way_to_a_new_one_of_its_name(room: Mailroom, instance: Instance) -> None:
+    room.cloud.clock.stop()
+    cases = room.folder('Cases')
+    platform = begun(instance, folder_to_fetch=f'{room.path}/Cases')
+    room.mailbox.move_folder(cases, 'deleteditems')
+    room.mail('in the new one', room.folder('Cases'))
+    room.cloud.clock.advance(700)
+    platform.run_until_quiet()
+    assert [one.name for one in platform.incidents] == ['in the new one']
 
 
 def test_a_folder_that_took_the_place_of_a_deleted_one_is_fetched_from(room: Mailroom, instance: Instance) -> None:

@@ -7,7 +7,7 @@ time of change does: to enter a folder changes a mail.
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from itertools import pairwise
@@ -66,7 +66,7 @@ class RememberedMails:
 # region cursor
 
 _CURSOR_VERSION = 1
-_CURSOR_LENGTH = 60_000  # characters of JSON
+_CURSOR_LENGTH = 63_000  # characters of JSON
 MOST_REMEMBERED = 4000  # mails
 _FEWEST_REMEMBERED = 1000
 MOST_MAILS_OF_A_RUN = 200  # more would not fit into the cursor when none of them can be read
@@ -87,10 +87,12 @@ class FolderCursor:
         changed: where the list by time of change goes on, likewise.
         link: where the round of changes goes on; empty: it begins anew.
         is_first_round: whether the round shows what is in the folder, and not what entered it.
+        checked: when it was last looked whether the folder still has its place.
+        is_deleted: whether it then lay among the deleted items.
     """
 
     def __init__(self, name: str, folder_id: str, first: str, since: str, backlog: Place | None, changed: Place | None = None,
-                 link: str = '', is_first_round: bool = True):
+                 link: str = '', is_first_round: bool = True, checked: str = '', is_deleted: bool = False):
         self.name = name
         self.folder_id = folder_id
         self.first = first
@@ -99,15 +101,18 @@ class FolderCursor:
         self.changed = changed
         self.link = link
         self.is_first_round = is_first_round
+        self.checked = checked or since
+        self.is_deleted = is_deleted
 
     @classmethod
     def from_json(cls, name: str, value: dict[str, Any]) -> 'FolderCursor':
         return cls(name, value['id'], value['first'], value['since'], _place_in(value['backlog']), _place_in(value['changed']),
-                   value['link'], value['is_first_round'])
+                   value['link'], value['is_first_round'], value['checked'], value['is_deleted'])
 
     def as_json(self) -> dict[str, Any]:
         return {'id': self.folder_id, 'first': self.first, 'since': self.since, 'backlog': self.backlog and list(self.backlog),
-                'changed': self.changed and list(self.changed), 'link': self.link, 'is_first_round': self.is_first_round}
+                'changed': self.changed and list(self.changed), 'link': self.link, 'is_first_round': self.is_first_round,
+                'checked': self.checked, 'is_deleted': self.is_deleted}
 
     def go_on(self, link: str, is_over: bool, asked: float) -> None:
         """Keeps where the round goes on. `asked` is when the page was asked for, in seconds since the epoch."""
@@ -182,34 +187,28 @@ class FetchCursor:
                    last_run['remembered'], waiting, last_run['to_mark'])
 
     def as_last_run(self) -> dict[str, Any]:
-        """What to keep. Where it would be too long, it does without what can be done without."""
+        """What to keep. Where it would be too long, it gives up what waits longest to be marked as read, then rounds."""
+        folders = {name: folder.as_json() for name, folder in self.folders.items()}
         names = sorted({mail.folder for mail in self.waiting})
         waiting = [[mail.message_id, names.index(mail.folder), mail.received, mail.tries] for mail in self.waiting]
+        to_mark, linked = list(self.to_mark.items()), [name for name, folder in self.folders.items() if folder.link]
         while True:
-            rest = {'version': _CURSOR_VERSION, 'mailbox': self.mailbox, 'wanted': self.wanted,
-                    'folders': {name: folder.as_json() for name, folder in self.folders.items()},
-                    'names': names, 'waiting': waiting, 'to_mark': self.to_mark}
+            rest = {'version': _CURSOR_VERSION, 'mailbox': self.mailbox, 'wanted': self.wanted, 'folders': folders,
+                    'names': names, 'waiting': waiting, 'to_mark': dict(to_mark)}
             room = _CURSOR_LENGTH - len(json.dumps(rest))
-            if room >= _FEWEST_REMEMBERED * _DIGEST_LENGTH or not self._shorten():
+            if room >= _FEWEST_REMEMBERED * _DIGEST_LENGTH or not (to_mark or linked):
                 return {**rest, 'remembered': self.remembered.as_text(min(room, MOST_REMEMBERED * _DIGEST_LENGTH))}
-
-    def _shorten(self) -> bool:
-        """Gives up the mails that could not be marked as read for long, then a round of changes. Gives whether there was any."""
-        if self.to_mark:
-            self.to_mark = dict(list(self.to_mark.items())[10:])
-            return True
-        for folder in self.folders.values():
-            if folder.link:
-                folder.begin_anew()
-                return True
-        return False
+            if to_mark:
+                to_mark = to_mark[10:]
+            else:
+                folders[linked.pop()].update(link='', is_first_round=True)
 
 
 # endregion
 # region folders
 
 
-_NO_SUCH_FOLDER = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
+NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
 
 
 def folder_names(text: str) -> list[str]:
@@ -222,7 +221,7 @@ def find_folder(client: GraphMailClient, name: str) -> str:
 
     Args:
         name: an ID, a well-known name, or a path of display names such as ``Inbox/Phishing``, where a backslash before a slash, a
-            comma or a backslash makes it part of a name.
+            comma or a backslash makes it part of a name. Display names are looked for among the first 1,000 that are not hidden.
     Raises:
         DemistoException: there is none.
         GraphError: Graph could not be asked.
@@ -241,7 +240,7 @@ def _known_folder(client: GraphMailClient, name: str) -> str:
     try:
         folder_id: str = client.graph_request('GET', client.folder_path(name), params={'$select': 'id'})['id']
     except GraphError as error:
-        if error.code in _NO_SUCH_FOLDER:
+        if error.code in NOT_FOUND_CODES:
             return ''
         raise
     return folder_id
@@ -261,6 +260,9 @@ def _named_folder(folders: list[dict[str, Any]], name: str, parent: str) -> str:
 _PAGES_OF_A_RUN = 20  # of one folder, and of each of its two sources
 _SMALL_PAGE = 50  # rows
 _PAGES_OF_A_SECOND = 1000
+_CHECKED_EVERY = 600.0  # seconds
+_DEEPEST_FOLDER = 20
+_DELETED_ITEMS = 'deleteditems'
 
 
 class NextMails:
@@ -279,7 +281,8 @@ class NextMails:
         self._most = most
         self._is_wanted = is_wanted
         self.problems: list[Exception] = []
-        # Those that have failed so far leave room for others.
+        # Those that have failed so far leave half of the room for others. Those of them that are not tried now take up room as
+        # well, so that no more than `most` ever wait.
         due_now = cursor.waiting[:max(1, most // 2)]
         self.chosen = {mail.message_id: mail for mail in due_now}
         self._known = {mail.message_id for mail in cursor.waiting}
@@ -293,7 +296,7 @@ class NextMails:
     def room(self) -> int:
         return max(0, self._places - len(self.chosen))
 
-    def find(self, names: Iterable[str], first: Callable[[], str]) -> None:
+    def find(self, names: Sequence[str], first: Callable[[], str]) -> None:
         """Looks into the folders of these names. Each comes first in turn, so that a busy one keeps none of the others waiting.
 
         Args:
@@ -303,7 +306,7 @@ class NextMails:
             return
         open_names = list(self._cursor.folders)
         self._cursor.folders = {name: self._cursor.folders[name] for name in open_names[1:] + open_names[:1]}
-        for step in (self._entered, self._changed, self._older):
+        for step in (self._check_place, self._entered, self._changed, self._older):
             for name in open_names:
                 if self.is_full or not self._try(name, partial(step, self._cursor.folders[name])):
                     return
@@ -320,7 +323,7 @@ class NextMails:
             return not isinstance(error, MicrosoftSignInError)
         return True
 
-    def _open_folders(self, names: Iterable[str], first: Callable[[], str]) -> bool:
+    def _open_folders(self, names: Sequence[str], first: Callable[[], str]) -> bool:
         known = self._cursor.folders
         unnamed = {folder.folder_id: folder for name, folder in known.items() if name not in names}
         self._cursor.folders = {name: folder for name, folder in known.items() if name in names}
@@ -356,7 +359,39 @@ class NextMails:
         if folder_id == folder.folder_id:
             return [error]
         self._cursor.folders[name] = self._new_folder(name, folder_id, folder.first)
+        self._try(name, partial(self._entered, self._cursor.folders[name]))
         return []
+
+    def _check_place(self, folder: FolderCursor) -> None:
+        """Looks from time to time whether a folder was deleted: it lies among the deleted items then, and nothing enters it.
+
+        Raises:
+            DemistoException: it was, and no other folder has its name now.
+        """
+        now = self._client.clock.now()
+        if folder.checked < graph_seconds(now - _CHECKED_EVERY):
+            folder.checked, folder.is_deleted = graph_seconds(now), self._is_deleted(folder)
+        if folder.is_deleted:
+            other_id = find_folder(self._client, folder.name)  # raises where the name leads nowhere any more
+            if other_id == folder.folder_id:
+                raise DemistoException(f"The folder '{folder.name}' was deleted: it lies in Deleted Items. Move it back, or "
+                                       'change the folders to fetch from.')
+            self._cursor.folders[folder.name] = self._new_folder(folder.name, other_id, folder.first)
+
+    def _is_deleted(self, folder: FolderCursor) -> bool:
+        deleted_id = self._folder(_DELETED_ITEMS)['id']
+        if folder.folder_id == deleted_id or folder.name.lower().startswith(_DELETED_ITEMS):
+            return False  # on purpose
+        folder_id = folder.folder_id
+        for _ in range(_DEEPEST_FOLDER):
+            parent_id = self._folder(folder_id).get('parentFolderId') or folder_id
+            if parent_id in (deleted_id, folder_id):
+                return bool(parent_id == deleted_id)
+            folder_id = parent_id
+        return False
+
+    def _folder(self, folder_id: str) -> dict[str, Any]:
+        return self._client.graph_request('GET', self._client.folder_path(folder_id), params={'$select': 'id,parentFolderId'})
 
     def _is_due(self, row: Row) -> bool:
         return (row['id'] not in self.chosen and row['id'] not in self._known and row['id'] not in self._cursor.remembered

@@ -243,7 +243,7 @@ class MailReader:
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
         """Whether the mail alone is at fault, which the mailbox shows by answering otherwise."""
-        if self._mailbox_answers is None:
+        if self._mailbox_answers is None or not _status_of(error):
             try:
                 self._client.try_mailbox()
                 self._mailbox_answers = True
@@ -448,9 +448,19 @@ def email_of_incident(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
     return {**email, **{name: value for name, value in optional.items() if value}}
 
 
+_BLOCKS = ('address', 'blockquote', 'br', 'dd', 'div', 'dl', 'dt', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'hr', 'li', 'ol', 'p',
+           'pre', 'table', 'tr', 'ul')
+
+
 def _text_of(html: str) -> str:
+    """What a person reads of HTML. Lines end where blocks do, and not within ``pay<b>pal</b>.com``."""
     from bs4 import BeautifulSoup  # only who wants HTML pays for it
-    return str(BeautifulSoup(html, 'html.parser').get_text('\n', strip=True))
+    soup = BeautifulSoup(html, 'html.parser')
+    for block in soup.find_all(_BLOCKS):
+        block.insert_before('\n')
+        block.insert_after('\n')
+    lines = [' '.join(line.split()) for line in soup.get_text().splitlines()]
+    return '\n'.join(filter(None, lines))
 
 
 def incident_of(mail: FetchedMail, mailbox: str, full_body: bool) -> dict[str, Any]:
@@ -504,27 +514,35 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
         GraphError, MicrosoftSignInError, DemistoException: nothing could be done.
     """
     client.patience = PATIENCE_OF_A_FETCH
-    mailbox = client.mailbox or str(client.tokens.get(client.token_target()).claims().get('oid') or '')
+    mailbox = client.mailbox or _own_address(client)
     cursor = FetchCursor.from_last_run(last_run, mailbox, options.wanted)
     begun_at = cursor.as_last_run()
     problems = _mark_as_read(client, cursor, options)
     next_mails, reader = NextMails(client, cursor, options.most, options.wants), MailReader(client, options)
+    mails: list[FetchedMail] = []
     if not any(_status_of(problem) == 429 for problem in problems):
         next_mails.find(options.folders, options.first)
-    mails = [FetchedMail(waiting) for waiting in next_mails.chosen.values()]
+        mails = [FetchedMail(waiting) for waiting in next_mails.chosen.values()]
     reader.read(mails)
     whole = [mail for mail in mails if mail.is_open]
-    cursor.waiting = [waiting for waiting in cursor.waiting if waiting.message_id not in next_mails.chosen] + [
+    tried = {mail.message_id for mail in mails}
+    cursor.waiting = [waiting for waiting in cursor.waiting if waiting.message_id not in tried] + [
         mail.waiting for mail in mails if mail.is_left]
     for mail in whole:
         cursor.remembered.add(mail.message_id)
         if options.mark_read and not mail.message.get('isRead'):
             cursor.to_mark[mail.message_id] = 0
     problems += next_mails.problems + ([reader.problem] if reader.problem else [])
-    result = FetchResult([incident_of(mail, client.mailbox, options.full_body) for mail in whole], cursor.as_last_run(), problems)
+    result = FetchResult([incident_of(mail, mailbox, options.full_body) for mail in whole], cursor.as_last_run(), problems)
     if problems and not result.incidents and result.last_run == begun_at:
         raise problems[0]
     return result
+
+
+def _own_address(client: GraphMailClient) -> str:
+    """Whose mailbox it is where the instance names none, as the token says; empty where it does not."""
+    claims = client.tokens.get(client.token_target()).claims()
+    return str(next(filter(None, map(claims.get, ('upn', 'preferred_username', 'unique_name', 'oid'))), ''))
 
 
 def _mark_as_read(client: GraphMailClient, cursor: FetchCursor, options: FetchOptions) -> list[Exception]:
@@ -532,7 +550,7 @@ def _mark_as_read(client: GraphMailClient, cursor: FetchCursor, options: FetchOp
     if not options.mark_read:
         cursor.to_mark = {}
     results = client.batch([client.update_request(one, {'isRead': True}) for one in cursor.to_mark])
-    failed = {result.item.name: result.error for result in results if result.error and result.error.status not in _FINAL_STATUSES}
+    failed = {result.item.name: result.error for result in results if result.error and result.error.code not in NOT_FOUND_CODES}
     tried = {one: cursor.to_mark[one] + (error.status not in _BUSY_STATUSES) for one, error in failed.items()}
     cursor.to_mark = {one: tries for one, tries in tried.items() if tries < MOST_TRIES_OF_A_MAIL}
     return list[Exception](failed.values())[:1]
