@@ -550,10 +550,12 @@ def _mark_as_read(client: GraphMailClient, cursor: FetchCursor, options: FetchOp
     if not options.mark_read:
         cursor.to_mark = {}
     results = client.batch([client.update_request(one, {'isRead': True}) for one in cursor.to_mark])
-    failed = {result.item.name: result.error for result in results if result.error and result.error.code not in NOT_FOUND_CODES}
-    tried = {one: cursor.to_mark[one] + (error.status not in _BUSY_STATUSES) for one, error in failed.items()}
+    left = [result for result in results if not (result.answer.get('isRead') or (
+        result.error and result.error.code in NOT_FOUND_CODES))]
+    tried = {result.item.name: cursor.to_mark[result.item.name] + (_status_of(result.error) not in _BUSY_STATUSES)
+             for result in left}
     cursor.to_mark = {one: tries for one, tries in tried.items() if tries < MOST_TRIES_OF_A_MAIL}
-    return list[Exception](failed.values())[:1]
+    return list[Exception](filter(None, (result.error for result in left)))[:1]
 
 
 # endregion
