@@ -282,7 +282,7 @@ class Histories(RuleBasedStateMachine):
         # a mail that cannot be read is tried again and again before it becomes an incident, maybe one in a run
         quiet, needed = 0, 2 + GIVES_UP_AFTER * sum(bool(mail.message.broken) for mail in self.ledger.mails.values())
         for _ in range(100):
-            self.cloud.clock.advance(700)
+            self.cloud.clock.advance(60)
             run = self.platform.fetch()
             self.ledger.record(run)
             assert not run.error or not all_there, run.error
