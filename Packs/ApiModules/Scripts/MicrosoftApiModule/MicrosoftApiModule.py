@@ -372,7 +372,7 @@ class MicrosoftClient(BaseClient):
     def _own_token(self, target: TokenTarget, rejected: str = '') -> str:
         token = self.tokens.get(target, rejected).value
         self._given_tokens.add(token)
-        add_sensitive_log_strs(token)
+        self.tokens.transport.tell_secret(token)
         return token
 
     def start_auth(self, complete_command: str) -> str:

@@ -46,7 +46,7 @@ def test_a_custom_cloud_without_addresses_is_the_worldwide_one(params: dict[str,
     ('host', 'microsoft_graph_resource_id')])
 def test_a_custom_cloud_has_the_addresses_of_the_parameters_and_else_those_worldwide(param: str, part: str) -> None:
     cloud = get_azure_cloud({'azure_cloud': 'Custom', param: 'https://mine.example'}, 'My integration')
-    assert cloud.endpoints == replace(WORLDWIDE, **{part: 'https://mine.example'})
+    assert cloud.endpoints == WORLDWIDE._replace(**{part: 'https://mine.example'})
     assert (cloud.abbreviation, cloud.origin) == ('com', 'My integration')
 
 

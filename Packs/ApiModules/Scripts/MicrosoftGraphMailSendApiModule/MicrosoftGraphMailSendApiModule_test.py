@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -488,7 +487,8 @@ def test_what_a_forwarded_mail_brings_along_is_told_from_what_is_attached(
         tmp_path: Path) -> None:
     adas.attach_file(question, 'plan.bin', b'plan')
     large, small = file_of(tmp_path, 3 * MEGABYTE, 'large.bin'), file_of(tmp_path, 10, 'small.bin')
-    mail = mail_of(*(replace(one, name='plan.bin') for one in (large, small)))
+    large.name = small.name = 'plan.bin'
+    mail = mail_of(large, small)
     progress = SendingProgress(can_go_on=True)
 
     def forward() -> None:
