@@ -166,6 +166,14 @@ def test_headers_are_added_to_the_usual_ones_or_take_their_place() -> None:
     assert (sent['accept'], sent['x'], sent['content_type']) == ('text/csv', 'mine', 'application/json')
 
 
+def test_a_netrc_file_does_not_take_the_place_of_the_token(
+        instance: Instance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / 'netrc').write_text('default login ada password of-ada')
+    token = instance.client().get_access_token()
+    monkeypatch.setenv('NETRC', str(tmp_path / 'netrc'))
+    assert instance.messages(resp_type='response').request.headers['Authorization'] == f'Bearer {token}'
+
+
 def test_an_empty_answer_is_given_as_response_where_that_is_wanted(instance: Instance) -> None:
     instance.fail(status=204, times=2)
     assert instance.messages(return_empty_response=True).status_code == 204

@@ -448,6 +448,12 @@ class TokenRequest:
         return _JWT.sub('***', text)
 
 
+def no_netrc_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """An ``auth`` that changes nothing. Where there is none, requests lets what a netrc file has for the host, or for every
+    host, take the place of the header ``Authorization``."""
+    return request
+
+
 def retry_after_seconds(response: requests.Response, now: float) -> float | None:
     """Seconds that ``Retry-After`` asks for, in its number or its date form; None where it says nothing readable."""
     text = response.headers.get('Retry-After', '')
@@ -578,7 +584,7 @@ class TokenTransport:
                     request.method, request.url, params=request.params or None, data=request.form or None,
                     json=request.json_body or None, headers={'Accept': 'application/json', **request.headers},
                     timeout=(request.connect_timeout, request.read_timeout or self.read_timeout),
-                    verify=self.verify, allow_redirects=False)
+                    verify=self.verify, allow_redirects=False, auth=no_netrc_login)
             except OSError as error:  # all errors of requests are OSErrors; a missing CA bundle is a plain one
                 return self._unreachable(request, error)
 

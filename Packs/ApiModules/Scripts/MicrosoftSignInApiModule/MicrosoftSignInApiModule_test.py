@@ -4,6 +4,7 @@ import json
 import random
 import time
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import MicrosoftIdentityApiModule
@@ -330,6 +331,14 @@ def test_texts_without_a_secret_stay_as_they_are(text: str) -> None:
 
 def test_any_token_in_a_text_is_blanked() -> None:
     assert REQUEST.hide_secrets(f'Token ey{part({})}. eyJh.eyJi.c-_1 is bad.') == f'Token ey{part({})}. *** is bad.'
+
+
+def test_a_netrc_file_adds_no_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / 'netrc').write_text('default login ada password of-ada')
+    monkeypatch.setenv('NETRC', str(tmp_path / 'netrc'))
+    with ScriptedServer([(200, JSON, '{}')]) as server:
+        response = TokenTransport().send(TokenRequest('POST', server.url, form={'code': 'c'}))
+    assert 'Authorization' not in response.request.headers
 
 
 def test_a_log_of_the_traffic_is_told_what_to_blank_as_it_stands_and_as_a_form_carries_it() -> None:
