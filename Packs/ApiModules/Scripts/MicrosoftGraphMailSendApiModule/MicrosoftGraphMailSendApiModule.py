@@ -257,7 +257,8 @@ class GraphMailSender(GraphMailClient):
         try:
             response: requests.Response = self._http_request(
                 method, full_url=url, headers=headers, data=data, resp_type='response', ok_codes=(200, 201, 202, 204),
-                error_handler=self._raise_graph_error, allow_redirects=False, with_metrics=self._counts_requests)
+                error_handler=self._raise_graph_error, allow_redirects=False, auth=no_netrc_login,
+                with_metrics=self._counts_requests)
         except (DemistoException, requests.exceptions.RequestException) as error:
             self._explain_outage(error)
             raise

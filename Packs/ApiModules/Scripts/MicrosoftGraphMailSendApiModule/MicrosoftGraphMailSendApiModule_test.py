@@ -230,6 +230,14 @@ def test_a_large_data_uri_goes_by_an_upload_session(sender: WatchedSender, bobs:
     assert sender.count('POST', 'createUploadSession') == 1
 
 
+def test_an_upload_carries_no_login_of_a_netrc_file(
+        sender: WatchedSender, bobs: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'netrc').write_text('default login ada password of-ada')
+    monkeypatch.setenv('NETRC', str(tmp_path / 'netrc'))
+    sender.send(mail_of(file_of(tmp_path, 3 * MEGABYTE)))
+    assert len(digests(arrived(bobs))) == 1
+
+
 # endregion
 # region attachments of any mix
 
