@@ -229,7 +229,7 @@ def reply_subject(subject: str) -> str:
     return subject if re.match(r're\s*:', subject.strip(), re.IGNORECASE) else f'Re: {subject}'
 
 
-_DATA_URI_SOURCE = re.compile(r'(\bsrc\s*=\s*)(?:"(\s*data:image/[^"]*)"|\'(\s*data:image/[^\']*)\')', re.IGNORECASE)
+_DATA_URI_SOURCE = r'(?i)(\bsrc\s*=\s*)(?:"(\s*data:image/[^"]*)"|\'(\s*data:image/[^\']*)\')'
 
 
 def images_as_attachments(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
@@ -251,7 +251,7 @@ def images_as_attachments(html: str) -> tuple[str, tuple[OutgoingAttachment, ...
                                                 content_id=digest, is_inline=True)
         return f'{match.group(1)}"cid:{digest}"'
 
-    return _DATA_URI_SOURCE.sub(taken_out, html), tuple(images.values())
+    return re.sub(_DATA_URI_SOURCE, taken_out, html), tuple(images.values())
 
 
 def _data_of(uri: str, number: int) -> tuple[str, bytes]:

@@ -19,7 +19,7 @@ from MicrosoftSignInApiModule import *
 
 _GUID = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}', re.IGNORECASE)
 _INVISIBLE = dict.fromkeys(map(ord, '\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\xa0'))
-_PEM_BLOCK = re.compile(r'-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----', re.DOTALL)
+_PEM_BLOCK = r'(?s)-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----'
 _NOT_IN_AN_ID = re.compile(r'[\s/@?#]')
 _SHARED_TENANTS = ('common', 'organizations', 'consumers')
 
@@ -99,7 +99,7 @@ def clean_pem(value: str) -> dict[str, str]:
     """
     text = str(value or '').replace('\\r', '').replace('\\n', '\n')
     blocks: dict[str, str] = {}
-    for label, body in _PEM_BLOCK.findall(text):
+    for label, body in re.findall(_PEM_BLOCK, text):
         if 'ENCRYPTED' in body:  # the header lines of an encrypted key in the traditional form
             label = 'ENCRYPTED PRIVATE KEY'
         packed = re.sub(r'\s', '', body)

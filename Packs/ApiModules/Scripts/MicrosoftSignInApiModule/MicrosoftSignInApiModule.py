@@ -402,7 +402,7 @@ _UNREACHABLE_ADVICE = 'Check the address, the proxy settings and that the engine
 _UNTRUSTED_CERTIFICATE = 'untrusted_certificate'
 _SECRET_FIELDS = ('client_secret', 'client_assertion', 'refresh_token', 'code', 'code_verifier', 'device_code', 'encrypted_token',
                   'X-IDENTITY-HEADER', 'Authorization')
-_JWT = re.compile(r'\beyJ[\w-]+\.[\w-]+\.[\w-]*')
+_JWT = r'\beyJ[\w-]+\.[\w-]+\.[\w-]*'
 
 
 class TokenRequest:
@@ -445,7 +445,7 @@ class TokenRequest:
         """Blanks in `text` whatever secret this request carries: services and proxies sometimes echo what they got."""
         for secret in self.secrets():
             text = text.replace(secret, '***')
-        return _JWT.sub('***', text)
+        return re.sub(_JWT, '***', text)
 
 
 def no_netrc_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
