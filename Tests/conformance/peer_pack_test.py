@@ -18,7 +18,7 @@ SENDING_COMMANDS = _unit('MicrosoftGraphMailSendCommandsApiModule')
 BUTTON = INTEGRATION / f'{INTEGRATION.name}_test.py'
 E2E, SIGN_IN = ROOT / 'Tests' / 'e2e', ROOT / 'Tests' / 'conformance' / 'sign_in'
 AT_ONCE = ROOT / 'Tests' / 'conformance' / 'token_store' / 'at_once_test.py'
-FETCH = ROOT / 'Tests' / 'conformance' / 'fetch' / 'peer_pack_test.py'
+FETCH = ROOT / 'Tests' / 'conformance' / 'fetch' / 'shortcomings_test.py'
 
 # The points of each subject, in a few words, with the files and names of their tests.
 POINTS: dict[str, dict[str, list[tuple[Path, str]]]] = {

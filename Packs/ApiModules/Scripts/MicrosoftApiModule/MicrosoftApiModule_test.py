@@ -16,11 +16,10 @@ from conformance.api_client.instances import Instance
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.token_store.office import ADA, BOB, BusyStore
 from MicrosoftApiModule import *
-from sandbox.microsoft import fixtures
 from sandbox.microsoft.person import Person
 from sandbox.microsoft.samples import REDIRECT_URI
 
-cloud, microsoft_cloud, instance = fixtures.cloud, fixtures.microsoft_cloud, instances.instance
+instance = instances.instance
 
 # region clouds and other things that parameters name
 

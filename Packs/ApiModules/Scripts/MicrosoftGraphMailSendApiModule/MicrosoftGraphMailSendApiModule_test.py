@@ -14,11 +14,11 @@ import requests
 from conformance.unified import watched_sender
 from conformance.unified.watched_sender import ADA, BOB, MEGABYTE, UPLOADS, WatchedSender
 from MicrosoftGraphMailSendApiModule import *
-from sandbox.microsoft import MicrosoftCloud, fixtures
+from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.mail.mailbox import Mailbox
 from sandbox.microsoft.mail.model import EmailAddress, FileAttachment, Message
 
-cloud, microsoft_cloud, sender = fixtures.cloud, fixtures.microsoft_cloud, watched_sender.sender
+sender = watched_sender.sender
 
 PIXEL = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==')
 

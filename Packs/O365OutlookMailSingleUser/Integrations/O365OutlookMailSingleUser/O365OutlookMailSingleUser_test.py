@@ -12,12 +12,11 @@ from conformance.unified.instances import (ADA, ANY_CLIENT, ANY_IDENTITY, ANY_PE
                                            secrets_in)
 from MicrosoftApiModule import *
 from O365OutlookMailSingleUser import Settings
-from sandbox.microsoft import fixtures
 from sandbox.microsoft.mail.model import EmailAddress, Message
 from sandbox.microsoft.person import Person
 from sandbox.microsoft.samples import REDIRECT_URI
 
-cloud, microsoft_cloud, instance = fixtures.cloud, fixtures.microsoft_cloud, instances.instance
+instance = instances.instance
 
 PERMISSIONS = ['Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite']
 OPAQUE_TOKEN = {'access_token': 'opaque', 'expires_in': 3600}
