@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks import fresh_process, letters
 from benchmarks.effort import Effort
 from benchmarks.mail_fetch import token
-from benchmarks.memory import BOB, LARGEST, MEGABYTE, file_of, message_with_file, over_idle, sending
+from benchmarks.memory import BOB, MEGABYTE, file_of, message_with_file, over_idle, sending, take_large_mails
 from benchmarks.row import Row, compared, plain
 from sandbox.demo.servers import Sandbox
 from sandbox.demo.ways import ADA
@@ -16,8 +16,7 @@ from sandbox.demo.ways import ADA
 
 def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
     cloud, size = sandbox.cloud, effort.large
-    for address in (ADA, BOB):
-        cloud.mailbox(address).message_limit = 2 * LARGEST
+    take_large_mails(cloud)
     file = file_of(sandbox.folder, size * MEGABYTE)
     letters.clear_inbox(cloud)
     message = message_with_file(cloud, size * MEGABYTE)

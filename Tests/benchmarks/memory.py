@@ -1,5 +1,6 @@
 """How much memory a command takes that sends a large file, or saves one."""
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,7 @@ BOB = 'bob@contoso.example'
 
 def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
     cloud, folder = sandbox.cloud, sandbox.folder
-    for address in (ADA, BOB):
-        cloud.mailbox(address).message_limit = 2 * LARGEST
+    take_large_mails(cloud)
     message = message_with_file(cloud, LARGEST)
     jobs = {
         'sending 150 MB': sending(file_of(folder, LARGEST)),
@@ -31,6 +31,13 @@ def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
     measured = {what: over_idle(cloud, folder, *job) for what, job in jobs.items()}
     return [at_most(f'Memory over idle: {what}', one['above'] / MEGABYTE, GOAL, 'MB', f'idle: {one["idle"] / MEGABYTE:.0f} MB')
             for what, one in measured.items()]
+
+
+def take_large_mails(cloud: MicrosoftCloud) -> None:
+    """From now on the mailboxes take mails of any size, and as many within minutes as somebody sends."""
+    cloud.limits.uploaded_bytes = sys.maxsize
+    for address in (ADA, BOB):
+        cloud.mailbox(address).message_limit = sys.maxsize
 
 
 def over_idle(cloud: MicrosoftCloud, folder: Path, command: str, arguments: dict[str, Any]) -> Any:

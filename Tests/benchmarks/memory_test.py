@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.memory import BOB, GOAL, MEGABYTE, file_of, message_with_file, over_idle, sending
-from sandbox.demo.ways import ADA
+from benchmarks.memory import BOB, GOAL, MEGABYTE, file_of, message_with_file, over_idle, sending, take_large_mails
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.mail.model import FileAttachment
 
@@ -16,8 +15,7 @@ SIZE = 40 * MEGABYTE
 def cloud() -> Iterator[MicrosoftCloud]:
     """A cloud whose mailboxes take large mails."""
     with MicrosoftCloud() as cloud:
-        for address in (ADA, BOB):
-            cloud.mailbox(address).message_limit = 4 * SIZE
+        take_large_mails(cloud)
         yield cloud
 
 

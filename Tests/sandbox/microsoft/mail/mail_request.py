@@ -20,6 +20,7 @@ from sandbox.microsoft.mail.schema import Schema
 from sandbox.microsoft.state import CloudState
 
 Handler = TypeVar('Handler', bound=Callable[..., Any])
+UPLOADING = ('POST', 'PATCH', 'PUT')
 METADATA = 'v1.0/$metadata#users'
 
 
@@ -91,7 +92,8 @@ def open_mailbox(need: permissions.Need) -> MailCall:
     mailbox = state.mailbox_of(owner)
     if mailbox is None:
         raise GraphError(404, 'MailboxNotEnabledForRESTAPI', 'The mailbox is inactive, soft-deleted, or hosted on-premise.')
-    state.limits.enter(caller.principal.object_id, owner.object_id, state.clock.now())
+    size = (request.content_length or 0) if request.method in UPLOADING else 0
+    state.limits.enter(caller.principal.object_id, owner.object_id, state.clock.now(), size)
     g.entered = caller.principal.object_id, owner.object_id
     release_deferred(state)
     wishes = preferences(tuple(request.headers.getlist('Prefer')))

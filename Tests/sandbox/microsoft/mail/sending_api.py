@@ -92,7 +92,15 @@ def _answer_as_draft(message_id: str, folder_id: str | None, kind: Kind, action:
 
 
 def _drafted(call: MailCall, original: Message, kind: Kind, action: str) -> Message:
-    """The answer to ``original`` with what the body of the request says."""
+    """The answer to ``original`` with what the body of the request says, as JSON or as base64 of MIME.
+
+    MIME is taken as it is: recipients, subject and attachments are its own. That it joins the conversation, whatever its headers
+    say, is our assumption.
+    """
+    if request.mimetype == 'text/plain':
+        answer = message_of_mime(request.get_data(), call.mailbox.owner, call.state.clock.now())
+        answer.conversation_id = original.conversation_id
+        return answer
     given = parameters(action, 'message')
     body: dict[str, Any] = given.get('message') or {}
     if given.get('comment') and body.get('body'):

@@ -163,6 +163,29 @@ def test_an_answer_at_once(graph: GraphClient, bobs: Mailbox, question: Message)
     assert latest(bobs).text == 'Mine'
 
 
+MIME_ANSWER = (b'To: bob@contoso.example\r\nSubject: My own\r\nFrom: ada@contoso.example\r\nMIME-Version: 1.0\r\n'
+               b'Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nFine.\r\n--x\r\n'
+               b'Content-Disposition: attachment; filename=a.bin\r\n\r\nabc\r\n--x--\r\n')
+MIME_TYPE = {'Content-Type': 'text/plain'}
+
+
+@pytest.mark.parametrize('action', ['createReply', 'createReplyAll', 'createForward'])
+def test_draft_of_an_answer_in_mime(graph: GraphClient, question: Message, action: str) -> None:
+    made = graph.post(f'/messages/{question.message_id}/{action}', base64_of(MIME_ANSWER).encode(), **MIME_TYPE)
+    assert (made['subject'], made['conversationId'], made['isDraft']) == ('My own', question.conversation_id, True)
+    assert [one['emailAddress']['address'] for one in made['toRecipients']] == [BOB]
+    assert [one['name'] for one in graph.get(f"/messages/{made['id']}/attachments")['value']] == ['a.bin']
+    assert 'How is it?' not in made['body']['content']
+
+
+@pytest.mark.parametrize('action', ['reply', 'replyAll', 'forward'])
+def test_an_answer_in_mime_at_once(graph: GraphClient, bobs: Mailbox, question: Message, action: str) -> None:
+    graph.post(f'/messages/{question.message_id}/{action}', base64_of(MIME_ANSWER).encode(), status=202, **MIME_TYPE)
+    assert mime.build(latest(bobs)) == MIME_ANSWER
+    wrong = graph.error('POST', f'/messages/{question.message_id}/{action}', b'not base64!', **MIME_TYPE)
+    assert wrong == (400, 'ErrorMimeContentInvalidBase64String')
+
+
 def test_comment_and_body_exclude_each_other(graph: GraphClient, mailbox: Mailbox, question: Message) -> None:
     both = {'comment': 'a', 'message': {'body': {'contentType': 'text', 'content': 'b'}}}
     for action in ('reply', 'replyAll', 'forward', 'createReply', 'createReplyAll', 'createForward'):

@@ -98,6 +98,26 @@ def test_requests_in_ten_minutes(graph: GraphClient, cloud: MicrosoftCloud) -> N
     assert graph.request('GET', '/mailFolders/inbox').status_code == 200
 
 
+def test_bytes_uploaded_in_five_minutes(graph: GraphClient, cloud: MicrosoftCloud) -> None:
+    path = f"/messages/{graph.post('/messages', MESSAGE)['id']}/attachments"
+    cloud.clock.advance(50)
+    item = {'attachmentType': 'file', 'name': 'large.bin', 'size': 9_000_000}
+    url = graph.post(f'{path}/createUploadSession', {'AttachmentItem': item})['uploadUrl']
+    assert graph.put_range(url, bytes(3_000_000), 0, 9_000_000).status_code == 200
+    cloud.clock.advance(100)
+    cloud.limits.uploaded_bytes = 6_500_000
+    file = {'@odata.type': '#microsoft.graph.fileAttachment', 'name': 'small.bin', 'contentBytes': 'A' * 4_000_000}
+    graph.post(path, file)
+    refused = [graph.put_range(url, bytes(3_000_000), 3_000_000, 9_000_000), graph.request('POST', '/messages', MESSAGE)]
+    assert {(one.status_code, one.json()['error']['code']) for one in refused} == {(429, 'ApplicationThrottled')}
+    assert all(195 <= int(one.headers['Retry-After']) <= 200 for one in refused)
+    assert graph.get('/mailFolders/inbox')['displayName'] == 'Inbox'  # brings nothing
+    graph.of(BOB).post('/messages', MESSAGE)
+    cloud.clock.advance(200)
+    assert graph.put_range(url, bytes(3_000_000), 3_000_000, 9_000_000).status_code == 200
+    assert graph.error('PATCH', path.removesuffix('/attachments'), {'isRead': True}) == (429, 'ApplicationThrottled')
+
+
 def test_latency_is_added_to_each_request(graph: GraphClient, cloud: MicrosoftCloud) -> None:
     cloud.limits.latency = 0.1
     started = time.perf_counter()

@@ -41,7 +41,8 @@ def create_session(message_id: str, folder_id: str | None = None) -> tuple[Respo
     check_size(call.mailbox, message, item['size'])
     settings = {'name': item['name'], 'content_type': item.get('contentType') or 'application/octet-stream',
                 'is_inline': bool(item.get('isInline')), 'content_id': item.get('contentId')}
-    session = call.state.uploads.open(call.mailbox, message, item['size'], settings)
+    pair = call.caller.principal.object_id, call.owner.object_id
+    session = call.state.uploads.open(call.mailbox, pair, message, item['size'], settings)
     url = (f"{call.graph}{UPLOAD_PATH}users('{call.owner.object_id}')/messages('{call.view.id_of(message)}')"
            f"/AttachmentSessions('{session.session_id}')?authtoken={session.token}")
     return jsonify({'@odata.context': f'{call.graph}/v1.0/$metadata#microsoft.graph.uploadSession',
@@ -57,6 +58,7 @@ def session_request(user_id: str, message_id: str, session_id: str) -> Any:
         g.state.uploads.close(session)
         return '', 204
     if request.method == 'PUT':
+        g.state.limits.upload(*session.pair, g.state.clock.now(), request.content_length or 0)
         with session.lock:
             return _put(session, user_id, message_id)
     return jsonify(_progress(session))

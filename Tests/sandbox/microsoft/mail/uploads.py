@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sandbox.microsoft.clock import Clock
 from sandbox.microsoft.mail.content import Content
+from sandbox.microsoft.mail.limits import Pair
 from sandbox.microsoft.mail.mailbox import Mailbox
 from sandbox.microsoft.mail.model import Message
 
@@ -13,9 +14,16 @@ LIFE_SECONDS = 3600.0
 
 @dataclass(kw_only=True, eq=False)
 class UploadSession:
-    """One file on its way to a message. ``expires`` is in epoch seconds; ``settings`` are name, content type, and so on."""
+    """One file on its way to a message.
+
+    Attributes:
+        pair: the app that opened it, and its mailbox, as the limits know them.
+        settings: name, content type, and so on.
+        expires: in epoch seconds.
+    """
 
     mailbox: Mailbox
+    pair: Pair
     message: Message
     size: int
     settings: dict[str, object]
@@ -42,9 +50,9 @@ class UploadSessions:
         self._sessions: dict[str, UploadSession] = {}
         self._lock = threading.Lock()
 
-    def open(self, mailbox: Mailbox, message: Message, size: int, settings: dict[str, object]) -> UploadSession:
+    def open(self, mailbox: Mailbox, pair: Pair, message: Message, size: int, settings: dict[str, object]) -> UploadSession:
         """A new session."""
-        session = UploadSession(mailbox=mailbox, message=message, size=size, settings=settings,
+        session = UploadSession(mailbox=mailbox, pair=pair, message=message, size=size, settings=settings,
                                 expires=self._clock.now() + self.life_seconds)
         with self._lock:
             self._sessions[session.session_id] = session
