@@ -1,10 +1,18 @@
-"""Lets the whole test suite run on the platform's real CommonServerPython: ``COMMON_SERVER_PYTHON=<its folder> make test``."""
+"""Fixtures of the whole test suite, which runs on the platform's real CommonServerPython too.
+
+``COMMON_SERVER_PYTHON=<its folder> make test``
+"""
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.fixtures import cloud, microsoft_cloud
+
+__all__ = ['cloud', 'microsoft_cloud']
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
 if FOLDER:
     # absolute, since commands run as processes of their own in other working folders; first, so that it wins over the stub
@@ -15,3 +23,16 @@ if FOLDER:
 def pytest_configure() -> None:
     if FOLDER and not Path(FOLDER, 'CommonServerPython.py').is_file():
         raise pytest.UsageError(f'There is no CommonServerPython.py in {FOLDER}: let COMMON_SERVER_PYTHON name its folder.')
+
+
+@pytest.fixture
+def mail(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client of a new instance that acts as an application in Ada's mailbox."""
+    import demistomock as demisto
+    from MicrosoftGraphMailSendApiModule import AzureCloud, AzureCloudEndpoints, ClientSecretCredential, GraphMailSender
+    monkeypatch.setattr(demisto, 'integrationContext', {})
+    monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
+    daemon = cloud.directory.application('daemon')
+    custom = AzureCloud('Local', 'com', AzureCloudEndpoints(cloud.authority, cloud.graph, ''))
+    credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
+    return GraphMailSender('ada@contoso.example', custom, credential=credential)

@@ -18,9 +18,26 @@ SENDING_COMMANDS = _unit('MicrosoftGraphMailSendCommandsApiModule')
 BUTTON = INTEGRATION / f'{INTEGRATION.name}_test.py'
 E2E, SIGN_IN = ROOT / 'Tests' / 'e2e', ROOT / 'Tests' / 'conformance' / 'sign_in'
 AT_ONCE = ROOT / 'Tests' / 'conformance' / 'token_store' / 'at_once_test.py'
+FETCH = ROOT / 'Tests' / 'conformance' / 'fetch' / 'shortcomings_test.py'
 
 # The points of each subject, in a few words, with the files and names of their tests.
 POINTS: dict[str, dict[str, list[tuple[Path, str]]]] = {
+    'fetch': {
+        'mails of the same second are not lost': [
+            (FETCH, 'test_mails_of_the_same_second_are_not_lost'),
+            (FETCH, 'test_mails_of_the_same_second_that_come_in_two_runs_are_not_lost')],
+        'late mails are not lost': [(FETCH, 'test_late_mails_are_not_lost')],
+        'moved mails are not lost': [(FETCH, 'test_moved_mails_are_not_lost')],
+        'a mailbox change keeps neither the old cursor nor the old folder': [
+            (FETCH, 'test_a_mailbox_change_keeps_neither_the_old_cursor_nor_the_old_folder')],
+        'one bad mail does not block the mailbox': [(FETCH, 'test_one_bad_mail_does_not_block_the_mailbox_for_ever')],
+        'the cursor is saved after the incidents': [(FETCH, 'test_the_cursor_is_saved_after_the_incidents')],
+        'mails are marked as read when their incidents exist': [
+            (E2E / 'mail_fetch_test.py', 'test_mails_are_marked_as_read_when_their_incidents_exist')],
+        'round trips are bounded': [
+            (FETCH, 'test_round_trips_are_bounded'), (FETCH, 'test_attached_mails_cost_no_round_trip_each')],
+        'an empty fetch_limit does not crash': [(FETCH, 'test_an_empty_limit_does_not_crash')],
+    },
     'throttling': {
         'a command that runs again makes no second draft': [
             (SENDING, 'test_no_second_draft_is_made_after_a_throttling'),
@@ -28,7 +45,10 @@ POINTS: dict[str, dict[str, list[tuple[Path, str]]]] = {
             (E2E / 'throttled_sending_test.py', 'test_a_throttled_mail_is_sent_once_by_a_later_run')],
         'Retry-After is read': [
             (MAIL, 'test_a_throttled_request_waits_as_long_as_graph_asks'),
-            (MAIL, 'test_a_download_waits_as_long_as_graph_asks')],
+            (MAIL, 'test_a_download_waits_as_long_as_graph_asks'), (FETCH, 'test_retry_after_is_read')],
+        'a throttled attachment is no incident without attachments': [
+            (FETCH, 'test_a_throttled_attachment_is_no_incident_without_attachments')],
+        'the JSON of an error is never saved as EML': [(FETCH, 'test_the_json_of_an_error_is_never_saved_as_eml')],
     },
     'wrong data': {
         'MIME is not decoded as text': [

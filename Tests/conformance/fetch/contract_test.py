@@ -397,6 +397,21 @@ def test_a_folder_that_was_put_among_the_deleted_items_says_so_until_it_is_back(
     assert (run.names, run.health) == (['back'], [])
 
 
+@pytest.mark.parametrize('name', ['deleteditems', 'Deleted Items', 'Deleted Items/Cases'])
+def test_a_folder_of_the_deleted_items_is_fetched_from_on_purpose(room: Mailroom, instance: Instance, name: str) -> None:
+    room.cloud.clock.stop()
+    deleted = room.mailbox.folder('deleteditems')
+    assert deleted
+    cases = room.folder('Cases', deleted)
+    platform = begun(instance, folder_to_fetch=name)
+    room.mail('thrown away', cases if name.endswith('Cases') else deleted)
+    for _ in range(2):
+        room.cloud.clock.advance(700)
+        run = platform.fetch()
+        assert run.health == []
+    assert [one.name for one in platform.incidents] == ['thrown away']
+
+
 def test_a_folder_among_the_deleted_items_gives_way_to_a_new_one_of_its_name(room: Mailroom, instance: Instance) -> None:
     room.cloud.clock.stop()
     cases = room.folder('Cases')

@@ -41,6 +41,6 @@ def test_what_is_pasted_into_the_command_works_or_is_refused(world: World, row: 
 @pytest.mark.parametrize('row', CONTRADICTIONS, ids=str)
 def test_contradictory_settings_are_refused_by_name(row: Contradiction) -> None:
     with pytest.raises(CredentialError) as refusal:
-        Settings.from_params(row.params).credential()
+        Settings(row.params).credential()
     for name in row.says:
         assert name in str(refusal.value)

@@ -8,11 +8,8 @@ import pytest
 import demistomock as demisto
 from conformance.unified.instances import ADA, Instance, Params, in_ways
 from O365OutlookMailSingleUser import FetchOptions, fetch_options
-from sandbox.microsoft import fixtures
 from sandbox.microsoft.mail.mailbox import Mailbox
 from sandbox.microsoft.mail.model import EmailAddress, Message
-
-cloud, microsoft_cloud = fixtures.cloud, fixtures.microsoft_cloud
 
 MOST, LARGEST = 'Maximum number of incidents per fetch', 'Largest attachment to take'
 NO_NUMBER = "'{value}' is not a whole number from 1 to {largest}. Change {name}."

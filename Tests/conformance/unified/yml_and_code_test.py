@@ -147,7 +147,7 @@ def test_every_parameter_is_in_a_section_that_the_yml_orders() -> None:
 
 def test_every_parameter_of_the_yml_is_read_and_no_other() -> None:
     params = Noting({'creds_auth_id': {'password': 'x'}})
-    Settings.from_params(params)
+    Settings(params)
     fetch_options(params).first()
     assert params.read == set(PARAMETERS) - {'isFetch', 'incidentType', 'incidentFetchInterval'}  # the platform's own
 
@@ -171,7 +171,7 @@ def test_defaults_of_parameters_are_those_of_the_code() -> None:
     defaults: Params = {name: parameter['defaultvalue'] for name, parameter in PARAMETERS.items() if 'defaultvalue' in parameter}
     assert set(defaults) == {'azure_cloud', 'auth_method', 'incidentFetchInterval', 'folder_to_fetch', 'first_fetch', 'max_fetch',
                              'max_attachment_size'}
-    assert Settings.from_params(defaults) == Settings.from_params({})
+    assert vars(Settings(defaults)) == vars(Settings({}))
     assert fetch_options(defaults)._replace(first=str) == fetch_options({})._replace(first=str)
     assert PARAMETERS['first_fetch']['defaultvalue'] == DEFAULT_FIRST_FETCH
 

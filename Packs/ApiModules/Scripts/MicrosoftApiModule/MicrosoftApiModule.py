@@ -372,7 +372,7 @@ class MicrosoftClient(BaseClient):
     def _own_token(self, target: TokenTarget, rejected: str = '') -> str:
         token = self.tokens.get(target, rejected).value
         self._given_tokens.add(token)
-        add_sensitive_log_strs(token)
+        self.tokens.transport.tell_secret(token)
         return token
 
     def start_auth(self, complete_command: str) -> str:
@@ -452,7 +452,7 @@ class MicrosoftClient(BaseClient):
         """Sends a request, waiting as a throttling service asks. Gives the last response, whatever its status."""
         usual = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
         request = {**request, 'resp_type': 'response', 'error_handler': _raise_error_status,
-                   'headers': {**usual, **(headers or {})}}
+                   'auth': request.get('auth') or self._auth or no_netrc_login, 'headers': {**usual, **(headers or {})}}
         waited, tries = 0.0, 0
         while True:
             try:

@@ -16,11 +16,10 @@ from conformance.api_client.instances import Instance
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.token_store.office import ADA, BOB, BusyStore
 from MicrosoftApiModule import *
-from sandbox.microsoft import fixtures
 from sandbox.microsoft.person import Person
 from sandbox.microsoft.samples import REDIRECT_URI
 
-cloud, microsoft_cloud, instance = fixtures.cloud, fixtures.microsoft_cloud, instances.instance
+instance = instances.instance
 
 # region clouds and other things that parameters name
 
@@ -46,7 +45,7 @@ def test_a_custom_cloud_without_addresses_is_the_worldwide_one(params: dict[str,
     ('host', 'microsoft_graph_resource_id')])
 def test_a_custom_cloud_has_the_addresses_of_the_parameters_and_else_those_worldwide(param: str, part: str) -> None:
     cloud = get_azure_cloud({'azure_cloud': 'Custom', param: 'https://mine.example'}, 'My integration')
-    assert cloud.endpoints == replace(WORLDWIDE, **{part: 'https://mine.example'})
+    assert cloud.endpoints == WORLDWIDE._replace(**{part: 'https://mine.example'})
     assert (cloud.abbreviation, cloud.origin) == ('com', 'My integration')
 
 
@@ -164,6 +163,14 @@ def test_headers_are_added_to_the_usual_ones_or_take_their_place() -> None:
         client.http_request('POST', '/x', headers={'Accept': 'text/csv', 'X-Test': 'mine'}, json_data={})
     sent = server.seen[0]
     assert (sent['accept'], sent['x'], sent['content_type']) == ('text/csv', 'mine', 'application/json')
+
+
+def test_a_netrc_file_does_not_take_the_place_of_the_token(
+        instance: Instance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / 'netrc').write_text('default login ada password of-ada')
+    token = instance.client().get_access_token()
+    monkeypatch.setenv('NETRC', str(tmp_path / 'netrc'))
+    assert instance.messages(resp_type='response').request.headers['Authorization'] == f'Bearer {token}'
 
 
 def test_an_empty_answer_is_given_as_response_where_that_is_wanted(instance: Instance) -> None:

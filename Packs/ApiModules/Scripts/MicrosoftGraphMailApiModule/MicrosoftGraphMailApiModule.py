@@ -3,8 +3,7 @@ import base64
 import io
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 import demistomock as demisto  # noqa: F401 - integrations take it from here
@@ -146,8 +145,7 @@ def _search_option(search: str, query: dict[str, str]) -> dict[str, str]:
 LARGEST_BATCH = 20  # requests, which Graph sends on to a mailbox 4 at a time
 
 
-@dataclass(frozen=True)
-class BatchItem:
+class BatchItem(NamedTuple):
     """One request of a batch.
 
     Args:
@@ -174,13 +172,15 @@ class BatchItem:
         return request
 
 
-@dataclass(frozen=True)
 class BatchResult:
     """What became of one request of a batch: the JSON object of its answer, or its bytes where it has some, or an error."""
-    item: BatchItem
-    answer: dict[str, Any] = field(default_factory=dict)
-    error: GraphError | None = None
-    content: bytes | None = field(default=None, repr=False)
+
+    def __init__(self, item: BatchItem, answer: dict[str, Any] | None = None, error: GraphError | None = None,
+                 content: bytes | None = None):
+        self.item = item
+        self.answer = answer or {}
+        self.error = error
+        self.content = content
 
 
 def _response_in_batch(answer: dict[str, Any]) -> requests.Response:

@@ -10,10 +10,8 @@ import requests
 import demistomock as demisto
 from conformance.common_server.scripted_server import ScriptedServer
 from MicrosoftGraphMailApiModule import *
-from sandbox.microsoft import MicrosoftCloud, fixtures
+from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.mail.model import EmailAddress, Message
-
-cloud, microsoft_cloud = fixtures.cloud, fixtures.microsoft_cloud
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 EMPTY_PAGE: tuple[int, dict[str, str], str] = (200, {}, '{"value": []}')
@@ -70,16 +68,6 @@ def client_of(graph: str, mailbox: str = ADA) -> GraphMailClient:
 @pytest.fixture(autouse=True)
 def a_new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demisto, 'integrationContext', {})
-
-
-@pytest.fixture
-def mail(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> GraphMailClient:
-    """A client of the local cloud that acts as an application, in Ada's mailbox."""
-    monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-    daemon = cloud.directory.application('daemon')
-    custom = AzureCloud('Local', 'com', AzureCloudEndpoints(cloud.authority, cloud.graph, ''))
-    credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
-    return GraphMailClient(ADA, custom, credential=credential)
 
 
 def refused(client: GraphMailClient, *args: Any, **kwargs: Any) -> DemistoException:

@@ -10,12 +10,10 @@ import pytest
 
 import demistomock as demisto
 from MicrosoftGraphMailCommandsApiModule import *
-from sandbox.microsoft import MicrosoftCloud, fixtures
+from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.mail import mime
 from sandbox.microsoft.mail.mailbox import Mailbox
 from sandbox.microsoft.mail.model import EmailAddress, Message, OutlookItem
-
-cloud, microsoft_cloud = fixtures.cloud, fixtures.microsoft_cloud
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 UNKNOWN_ID = 'AAMkAGVmMDEz'
@@ -36,16 +34,11 @@ def a_working_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def mail(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> GraphMailSender:
-    """A client of the local cloud that acts as an application, in Ada's mailbox."""
-    monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-    daemon = cloud.directory.application('daemon')
-    custom = AzureCloud('Local', 'com', AzureCloudEndpoints(cloud.authority, cloud.graph, ''))
-    credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
-    client = GraphMailSender(ADA, custom, credential=credential)
-    client.get_access_token()
+def mail(mail: GraphMailClient, cloud: MicrosoftCloud) -> GraphMailClient:
+    """A client that has its token."""
+    mail.get_access_token()
     cloud.requests.clear()
-    return client
+    return mail
 
 
 @pytest.fixture

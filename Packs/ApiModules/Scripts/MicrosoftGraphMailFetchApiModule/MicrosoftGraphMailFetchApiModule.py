@@ -257,7 +257,7 @@ def _named_folder(folders: list[dict[str, Any]], name: str, parent: str) -> str:
 # endregion
 # region which mails come next
 
-_PAGES_OF_A_RUN = 20  # of one folder, and of each of its two sources
+_PAGES_OF_A_RUN = 20  # of one folder, and of each of its three sources
 _SMALL_PAGE = 50  # rows
 _PAGES_OF_A_SECOND = 1000
 _CHECKED_EVERY = 600.0  # seconds
@@ -371,17 +371,19 @@ class NextMails:
         now = self._client.clock.now()
         if folder.checked < graph_seconds(now - _CHECKED_EVERY):
             folder.checked, folder.is_deleted = graph_seconds(now), self._is_deleted(folder)
-        if folder.is_deleted:
-            other_id = find_folder(self._client, folder.name)  # raises where the name leads nowhere any more
-            if other_id == folder.folder_id:
-                raise DemistoException(f"The folder '{folder.name}' was deleted: it lies in Deleted Items. Move it back, or "
-                                       'change the folders to fetch from.')
-            self._cursor.folders[folder.name] = self._new_folder(folder.name, other_id, folder.first)
+        if not folder.is_deleted:
+            return
+        named_id = find_folder(self._client, folder.name)  # raises where the name leads nowhere any more
+        if named_id != folder.folder_id:
+            self._cursor.folders[folder.name] = self._new_folder(folder.name, named_id, folder.first)
+        elif folder.name != folder.folder_id:
+            folder.is_deleted = False  # a path leads there on purpose
+        else:
+            raise DemistoException(f"The folder '{folder.name}' was deleted: it lies in Deleted Items. Move it back, or change "
+                                   'the folders to fetch from.')
 
     def _is_deleted(self, folder: FolderCursor) -> bool:
         deleted_id = self._folder(_DELETED_ITEMS)['id']
-        if folder.folder_id == deleted_id or folder.name.lower().startswith(_DELETED_ITEMS):
-            return False  # on purpose
         folder_id = folder.folder_id
         for _ in range(_DEEPEST_FOLDER):
             parent_id = self._folder(folder_id).get('parentFolderId') or folder_id

@@ -6,11 +6,9 @@ import pytest
 import demistomock as demisto
 from MicrosoftGraphMailFetchApiModule import *
 from MicrosoftGraphMailFetchApiModule import FolderCursor, place_of
-from sandbox.microsoft import MicrosoftCloud, fixtures
+from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.mail.mailbox import Mailbox
 from sandbox.microsoft.mail.model import EmailAddress, Message
-
-cloud, microsoft_cloud = fixtures.cloud, fixtures.microsoft_cloud
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 HOUR, DAY = 3600, 24 * 3600
@@ -24,16 +22,6 @@ LATER = {'Retry-After': '60'}  # longer than anybody waits
 @pytest.fixture(autouse=True)
 def a_new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demisto, 'integrationContext', {})
-
-
-@pytest.fixture
-def mail(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> GraphMailClient:
-    """A client of the local cloud that acts as an application, in Ada's mailbox."""
-    monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-    daemon = cloud.directory.application('daemon')
-    custom = AzureCloud('Local', 'com', AzureCloudEndpoints(cloud.authority, cloud.graph, ''))
-    credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
-    return GraphMailClient(ADA, custom, credential=credential)
 
 
 @pytest.fixture

@@ -8,12 +8,10 @@ import pytest
 
 import demistomock as demisto
 from MicrosoftGraphMailIncidentsApiModule import *
-from sandbox.microsoft import MicrosoftCloud, fixtures
+from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.mail import mime
 from sandbox.microsoft.mail.mailbox import Mailbox
 from sandbox.microsoft.mail.model import EmailAddress, Flag, Message, OutlookItem
-
-cloud, microsoft_cloud = fixtures.cloud, fixtures.microsoft_cloud
 
 ADA, BOB, EVE = 'ada@contoso.example', 'bob@contoso.example', 'eve@partner.example'
 LATER = {'Retry-After': '60'}  # longer than anybody waits
@@ -30,15 +28,11 @@ def a_working_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def mail(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> GraphMailClient:
-    """A client of the local cloud that acts as an application, in Ada's mailbox."""
-    monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-    daemon = cloud.directory.application('daemon')
-    custom = AzureCloud('Local', 'com', AzureCloudEndpoints(cloud.authority, cloud.graph, ''))
-    credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
-    client = GraphMailClient(ADA, custom, credential=credential)
-    client.get_access_token()
-    return client
+def mail(mail: GraphMailClient, cloud: MicrosoftCloud) -> GraphMailClient:
+    """A client that has its token."""
+    mail.get_access_token()
+    cloud.requests.clear()
+    return mail
 
 
 @pytest.fixture

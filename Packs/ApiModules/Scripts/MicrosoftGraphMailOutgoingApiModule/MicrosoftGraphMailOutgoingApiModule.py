@@ -7,7 +7,6 @@ import json
 import mimetypes
 import os
 import re
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes
@@ -28,12 +27,12 @@ UPLOAD_RANGE = 12 * 320 * 1024  # bytes; under 4 MB, and a multiple of 320 KiB
 
 # Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagdeferredsendtime-canonical-property
 _DEFERRED_SEND_TIME = 'SystemTime 0x3FEF'
+_ANY_BYTES = 'application/octet-stream'
 _OWN_HEADER = r'[xX]-[!-9;-~]+'
 _IMPORTANCES = ('low', 'normal', 'high')
 _FLAGS = ('notFlagged', 'complete', 'flagged')
 
 
-@dataclass(frozen=True)
 class OutgoingAttachment:
     """A file to send: one on disk, or one that is in memory already.
 
@@ -46,23 +45,24 @@ class OutgoingAttachment:
     Raises:
         DemistoException: it is larger than any mail may carry.
     """
-    name: str
-    size: int
-    path: str = ''
-    content: bytes = field(default=b'', repr=False)
-    content_type: str = 'application/octet-stream'
-    content_id: str = ''
-    is_inline: bool = False
 
-    def __post_init__(self) -> None:
-        if self.size > LARGEST_FILE:
-            raise DemistoException(f"'{self.name}' has {self.size} bytes, and a file of a mail may have {LARGEST_FILE} (150 MB) "
+    def __init__(self, name: str, size: int, path: str = '', content: bytes = b'', content_type: str = _ANY_BYTES,
+                 content_id: str = '', is_inline: bool = False):
+        if size > LARGEST_FILE:
+            raise DemistoException(f"'{name}' has {size} bytes, and a file of a mail may have {LARGEST_FILE} (150 MB) "
                                    'at most. Send a link to it instead.')
+        self.name = name
+        self.size = size
+        self.path = path
+        self.content = content
+        self.content_type = content_type
+        self.content_id = content_id
+        self.is_inline = is_inline
 
     @classmethod
     def of_file(cls, path: str, name: str, content_id: str = '') -> 'OutgoingAttachment':
         """A file on disk; one with a content ID is inline. Raises OSError when it cannot be read."""
-        content_type = mimetypes.guess_type(name)[0] or cls.content_type
+        content_type = mimetypes.guess_type(name)[0] or _ANY_BYTES
         return cls(name, os.path.getsize(path), path, content_type=content_type, content_id=content_id,
                    is_inline=bool(content_id))
 
@@ -92,7 +92,6 @@ class OutgoingAttachment:
         return {'name': self.name, 'contentType': self.content_type, 'isInline': self.is_inline, **content_id}
 
 
-@dataclass(frozen=True)
 class OutgoingMail:
     """A mail to send, or what a reply has of its own.
 
@@ -106,30 +105,33 @@ class OutgoingMail:
     Raises:
         DemistoException: Graph would refuse it.
     """
-    to: tuple[str, ...] = ()
-    cc: tuple[str, ...] = ()
-    bcc: tuple[str, ...] = ()
-    reply_to: tuple[str, ...] = ()
-    subject: str = ''
-    text: str = field(default='', repr=False)
-    html: str = field(default='', repr=False)
-    importance: str = 'normal'
-    flag: str = 'notFlagged'
-    headers: tuple[tuple[str, str], ...] = ()
-    attachments: tuple[OutgoingAttachment, ...] = ()
-    sender: str = ''
-    send_at: datetime | None = None
 
-    def __post_init__(self) -> None:
-        recipients = len(self.to) + len(self.cc) + len(self.bcc)
+    def __init__(self, to: tuple[str, ...] = (), cc: tuple[str, ...] = (), bcc: tuple[str, ...] = (),
+                 reply_to: tuple[str, ...] = (), subject: str = '', text: str = '', html: str = '', importance: str = 'normal',
+                 flag: str = 'notFlagged', headers: tuple[tuple[str, str], ...] = (),
+                 attachments: tuple[OutgoingAttachment, ...] = (), sender: str = '', send_at: datetime | None = None):
+        recipients = len(to) + len(cc) + len(bcc)
         if recipients > MOST_RECIPIENTS:
             raise DemistoException(f'The mail has {recipients} recipients, and may have {MOST_RECIPIENTS} in to, cc and bcc '
                                    'together. Send it in several mails, or to a group.')
-        if len(self.headers) > MOST_HEADERS:
-            raise DemistoException(f'There are {len(self.headers)} headers, and a mail may have {MOST_HEADERS} of its own. '
+        if len(headers) > MOST_HEADERS:
+            raise DemistoException(f'There are {len(headers)} headers, and a mail may have {MOST_HEADERS} of its own. '
                                    'Leave some out.')
-        _one_of('importance', self.importance, _IMPORTANCES)
-        _one_of('flag', self.flag, _FLAGS)
+        _one_of('importance', importance, _IMPORTANCES)
+        _one_of('flag', flag, _FLAGS)
+        self.to = to
+        self.cc = cc
+        self.bcc = bcc
+        self.reply_to = reply_to
+        self.subject = subject
+        self.text = text
+        self.html = html
+        self.importance = importance
+        self.flag = flag
+        self.headers = headers
+        self.attachments = attachments
+        self.sender = sender
+        self.send_at = send_at
 
     @property
     def has_recipients(self) -> bool:
@@ -227,7 +229,7 @@ def reply_subject(subject: str) -> str:
     return subject if re.match(r're\s*:', subject.strip(), re.IGNORECASE) else f'Re: {subject}'
 
 
-_DATA_URI_SOURCE = re.compile(r'(\bsrc\s*=\s*)(?:"(\s*data:image/[^"]*)"|\'(\s*data:image/[^\']*)\')', re.IGNORECASE)
+_DATA_URI_SOURCE = r'(?i)(\bsrc\s*=\s*)(?:"(\s*data:image/[^"]*)"|\'(\s*data:image/[^\']*)\')'
 
 
 def images_as_attachments(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
@@ -249,7 +251,7 @@ def images_as_attachments(html: str) -> tuple[str, tuple[OutgoingAttachment, ...
                                                 content_id=digest, is_inline=True)
         return f'{match.group(1)}"cid:{digest}"'
 
-    return _DATA_URI_SOURCE.sub(taken_out, html), tuple(images.values())
+    return re.sub(_DATA_URI_SOURCE, taken_out, html), tuple(images.values())
 
 
 def _data_of(uri: str, number: int) -> tuple[str, bytes]:

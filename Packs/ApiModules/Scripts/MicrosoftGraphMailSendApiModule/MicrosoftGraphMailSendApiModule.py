@@ -3,7 +3,6 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,7 +23,6 @@ class UnknownOutcomeError(GraphError):
     """A mail may have been sent, or a draft made, or not: nobody could be asked."""
 
 
-@dataclass
 class SendingProgress:
     """How far a mail has come. Which of its attachments the draft has, the draft itself tells.
 
@@ -33,9 +31,11 @@ class SendingProgress:
         made_with: how many attachments the draft was made with; a forwarded mail brings its own. None until that is known.
         can_go_on: a long throttling leaves the draft as it is, for the caller to go on from it later.
     """
-    draft_id: str = ''
-    made_with: int | None = None
-    can_go_on: bool = False
+
+    def __init__(self, draft_id: str = '', made_with: int | None = None, can_go_on: bool = False):
+        self.draft_id = draft_id
+        self.made_with = made_with
+        self.can_go_on = can_go_on
 
     def goes_on_after(self, error: Exception) -> bool:
         """Whether the caller can go on later: Graph was asked too much, or is busy and says until when. Nothing is done twice
@@ -257,7 +257,8 @@ class GraphMailSender(GraphMailClient):
         try:
             response: requests.Response = self._http_request(
                 method, full_url=url, headers=headers, data=data, resp_type='response', ok_codes=(200, 201, 202, 204),
-                error_handler=self._raise_graph_error, allow_redirects=False, with_metrics=self._counts_requests)
+                error_handler=self._raise_graph_error, allow_redirects=False, auth=no_netrc_login,
+                with_metrics=self._counts_requests)
         except (DemistoException, requests.exceptions.RequestException) as error:
             self._explain_outage(error)
             raise

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,11 @@ import requests
 from conformance.unified import watched_sender
 from conformance.unified.watched_sender import ADA, BOB, MEGABYTE, UPLOADS, WatchedSender
 from MicrosoftGraphMailSendApiModule import *
-from sandbox.microsoft import MicrosoftCloud, fixtures
+from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.mail.mailbox import Mailbox
 from sandbox.microsoft.mail.model import EmailAddress, FileAttachment, Message
 
-cloud, microsoft_cloud, sender = fixtures.cloud, fixtures.microsoft_cloud, watched_sender.sender
+sender = watched_sender.sender
 
 PIXEL = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==')
 
@@ -229,6 +228,14 @@ def test_a_large_data_uri_goes_by_an_upload_session(sender: WatchedSender, bobs:
     assert (attachment.content.read(), attachment.is_inline) == (picture, True)
     assert f'cid:{attachment.content_id}' in arrived(bobs).html
     assert sender.count('POST', 'createUploadSession') == 1
+
+
+def test_an_upload_carries_no_login_of_a_netrc_file(
+        sender: WatchedSender, bobs: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'netrc').write_text('default login ada password of-ada')
+    monkeypatch.setenv('NETRC', str(tmp_path / 'netrc'))
+    sender.send(mail_of(file_of(tmp_path, 3 * MEGABYTE)))
+    assert len(digests(arrived(bobs))) == 1
 
 
 # endregion
@@ -488,7 +495,8 @@ def test_what_a_forwarded_mail_brings_along_is_told_from_what_is_attached(
         tmp_path: Path) -> None:
     adas.attach_file(question, 'plan.bin', b'plan')
     large, small = file_of(tmp_path, 3 * MEGABYTE, 'large.bin'), file_of(tmp_path, 10, 'small.bin')
-    mail = mail_of(*(replace(one, name='plan.bin') for one in (large, small)))
+    large.name = small.name = 'plan.bin'
+    mail = mail_of(large, small)
     progress = SendingProgress(can_go_on=True)
 
     def forward() -> None:

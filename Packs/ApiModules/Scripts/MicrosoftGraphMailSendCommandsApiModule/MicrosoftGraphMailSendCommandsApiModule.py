@@ -1,7 +1,7 @@
 """The commands that send mail: arguments in, war room entries out. An integration adds the table SENDING_COMMANDS to its own."""
+import copy
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -82,8 +82,9 @@ def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str 
     for entry_id in inline:
         # The HTML refers to a picture by its entry ID, or by its name.
         file = _war_room_file(entry_id, '', entry_id)
-        by_name = f'cid:{file.name}' in html and f'cid:{entry_id}' not in html
-        files.append(replace(file, content_id=file.name) if by_name else file)
+        if f'cid:{file.name}' in html and f'cid:{entry_id}' not in html:
+            file.content_id = file.name
+        files.append(file)
     return files
 
 
@@ -251,9 +252,10 @@ def _answer_mail(client: GraphMailSender, args: dict[str, Any], action: str, mes
 
     def send(progress: SendingProgress) -> MailCommandResult:
         sent_id = client.reply(action, message_id, mail, user_id, comment, progress)
-        outputs = sent_outputs(replace(mail, text=comment) if comment else mail, sent_id)
+        sent = copy.copy(mail)
+        sent.text = comment or mail.text
         title = 'The email was forwarded.' if action == FORWARD else 'The reply was sent.'
-        return sent_results(title, 'MicrosoftGraph.SentMail', {**outputs, 'InReplyTo': message_id})
+        return sent_results(title, 'MicrosoftGraph.SentMail', {**sent_outputs(sent, sent_id), 'InReplyTo': message_id})
 
     return in_steps(args, send)
 

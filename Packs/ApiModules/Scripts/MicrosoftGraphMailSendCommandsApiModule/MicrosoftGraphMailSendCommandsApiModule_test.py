@@ -9,11 +9,11 @@ import demistomock as demisto
 from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, Instance
 from MicrosoftGraphMailSendCommandsApiModule import *
-from sandbox.microsoft import MicrosoftCloud, fixtures
+from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.mail.mailbox import Mailbox
 from sandbox.microsoft.mail.model import EmailAddress, FileAttachment, Message
 
-cloud, microsoft_cloud, instance = fixtures.cloud, fixtures.microsoft_cloud, instances.instance
+instance = instances.instance
 
 FILES = {'1@7': ('plan.pdf', b'%PDF plan'), '2@7': ('logo.png', b'PNG logo'), '3@a-b-c': ('raw', bytes(range(256)) * 12_000)}
 MAIL = {'to': BOB, 'subject': 'Plan'}

@@ -4,14 +4,13 @@ A credential says what it needs and how its request looks. When to ask, what to 
 in MicrosoftTokenStoreApiModule and MicrosoftSignInApiModule.
 """
 import base64
+import copy
 import hashlib
 import json
 import os
 import re
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from MicrosoftSignInApiModule import *
@@ -20,7 +19,7 @@ from MicrosoftSignInApiModule import *
 
 _GUID = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}', re.IGNORECASE)
 _INVISIBLE = dict.fromkeys(map(ord, '\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\xa0'))
-_PEM_BLOCK = re.compile(r'-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----', re.DOTALL)
+_PEM_BLOCK = r'(?s)-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----'
 _NOT_IN_AN_ID = re.compile(r'[\s/@?#]')
 _SHARED_TENANTS = ('common', 'organizations', 'consumers')
 
@@ -100,7 +99,7 @@ def clean_pem(value: str) -> dict[str, str]:
     """
     text = str(value or '').replace('\\r', '').replace('\\n', '\n')
     blocks: dict[str, str] = {}
-    for label, body in _PEM_BLOCK.findall(text):
+    for label, body in re.findall(_PEM_BLOCK, text):
         if 'ENCRYPTED' in body:  # the header lines of an encrypted key in the traditional form
             label = 'ENCRYPTED PRIVATE KEY'
         packed = re.sub(r'\s', '', body)
@@ -121,11 +120,13 @@ def clean_private_key(blocks: dict[str, str]) -> str:
                           "Paste the whole key, from '-----BEGIN PRIVATE KEY-----' to '-----END PRIVATE KEY-----'.")
 
 
-@dataclass(frozen=True)
-class AuthorizationResponse:
+class AuthorizationResponse(NamedTuple):
     """What the browser brought back from the sign-in page: the code, and the state that it was asked with (may be empty)."""
-    code: str = field(repr=False)
-    state: str = field(default='', repr=False)
+    code: str
+    state: str = ''
+
+    def __repr__(self) -> str:
+        return '<AuthorizationResponse>'
 
 
 def clean_authorization_code(value: str) -> AuthorizationResponse:
@@ -156,8 +157,7 @@ def clean_authorization_code(value: str) -> AuthorizationResponse:
 # region what a sign-in leaves behind
 
 
-@dataclass(frozen=True)
-class KeptSignIn:
+class KeptSignIn(NamedTuple):
     """What earlier sign-ins of a credential left behind. All of it is secret.
 
     Args:
@@ -166,11 +166,14 @@ class KeptSignIn:
         device_code: of a sign-in with a device code that was started.
         code_redeemed: the code in the settings was used up.
     """
-    refresh_token: str = field(default='', repr=False)
-    code_verifier: str = field(default='', repr=False)
-    device_code: str = field(default='', repr=False)
+    refresh_token: str = ''
+    code_verifier: str = ''
+    device_code: str = ''
     code_redeemed: bool = False
-    state: str = field(default='', repr=False)
+    state: str = ''
+
+    def __repr__(self) -> str:
+        return '<KeptSignIn>'
 
 
 # endregion
@@ -334,11 +337,15 @@ class CertificateCredential(EntraCredential):
         return self.post(target, grant_type='client_credentials')
 
     def post(self, target: TokenTarget, offline: bool = False, **fields: str) -> TokenRequest:
-        return replace(super().post(target, offline, **fields), again=lambda: self.post(target, offline, **fields))
+        request = super().post(target, offline, **fields)
+        request.again = lambda: self.post(target, offline, **fields)
+        return request
 
     def assertion(self, now: float) -> str:
         """A new signed assertion; each has an ID of its own, since the service may refuse one that it has seen."""
-        import jwt  # costs, and a warm command needs none
+        import uuid  # these cost, and a warm command needs none
+
+        import jwt
         key = self._loaded_key()
         algorithm, header = self._algorithm_and_header()
         claims = {'aud': self.token_url, 'iss': self.client_id, 'sub': self.client_id, 'jti': str(uuid.uuid4()),
@@ -647,7 +654,9 @@ class AzureArc(ManagedIdentityHost):
         if response.status_code != 401 or not challenge:
             transport.read(request, response)
             raise unusable_answer(request, 'a token in place of a challenge')
-        return replace(request, headers={**request.headers, 'Authorization': f'Basic {self._key(challenge.group(1))}'})
+        with_proof = copy.copy(request)
+        with_proof.headers = {**request.headers, 'Authorization': f'Basic {self._key(challenge.group(1))}'}
+        return with_proof
 
     def _key(self, path: str) -> str:
         # The path comes over plain http: whoever answers there must not make the integration read any other file.

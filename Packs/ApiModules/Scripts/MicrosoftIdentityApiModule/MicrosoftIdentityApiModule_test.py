@@ -195,6 +195,10 @@ def test_a_code_is_found_in_what_was_pasted(pasted: str, code: str, state: str) 
     assert code not in repr(response)
 
 
+def test_what_a_sign_in_left_behind_does_not_show() -> None:
+    assert SECRET not in repr(KeptSignIn(SECRET, SECRET, SECRET, state=SECRET))
+
+
 @pytest.mark.parametrize('pasted, says', [
     ('', 'code is missing'), ('&state=x', 'code is missing'), (REDIRECT_URI, 'holds no code'),
     (f'{REDIRECT_URI}?state=s', 'holds no code'),
@@ -407,7 +411,7 @@ def test_each_request_and_each_try_has_an_assertion_of_its_own() -> None:
     requests = [first, second, second.again(), credential.token_request(TARGET, NOTHING)]
     assert len({request.form['client_assertion'] for request in requests}) == 4
     assert {request.form['grant_type'] for request in requests} == {'client_credentials'}
-    assert first == TokenRequest(first.method, first.url, form=first.form)
+    assert vars(first) == vars(TokenRequest(first.method, first.url, form=first.form, again=first.again))
 
 
 def test_a_certificate_proves_the_client_of_an_authorization_code_too() -> None:

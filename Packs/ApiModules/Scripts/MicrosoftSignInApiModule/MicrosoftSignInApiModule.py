@@ -10,10 +10,9 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlsplit
 
 import requests
@@ -35,16 +34,14 @@ class SystemClock:
 # region clouds
 
 
-@dataclass(frozen=True)
-class AzureCloudEndpoints:
+class AzureCloudEndpoints(NamedTuple):
     """Base addresses of one cloud. The trailing slashes are part of the values that integrations rely on."""
     active_directory: str
     microsoft_graph_resource_id: str
     resource_manager: str
 
 
-@dataclass(frozen=True)
-class AzureCloud:
+class AzureCloud(NamedTuple):
     """A cloud that Microsoft, or one of its partners, runs.
 
     Source: https://learn.microsoft.com/graph/deployments
@@ -266,8 +263,7 @@ _DEFAULT_LIFE = 3599  # seconds; what Entra gives when it says nothing
 _LONGEST_LIFE = 28 * 3600  # seconds; the longest that Entra gives (continuous access evaluation)
 
 
-@dataclass(frozen=True)
-class TokenTarget:
+class TokenTarget(NamedTuple):
     """What a token is asked for: a resource, by `scope` (v2 endpoint) or by `resource` (v1 endpoint, managed identity).
 
     Args:
@@ -278,7 +274,7 @@ class TokenTarget:
     """
     scope: str = ''
     resource: str = ''
-    claims: str = field(default='', compare=False)
+    claims: str = ''
     audience: str = ''
 
     @property
@@ -300,8 +296,7 @@ class TokenTarget:
         return named.rpartition('/')[0] or named
 
 
-@dataclass(frozen=True)
-class AccessToken:
+class AccessToken(NamedTuple):
     """An access token and how long it is good.
 
     Args:
@@ -310,10 +305,13 @@ class AccessToken:
         refresh_on: seconds since the epoch from which a new one should be asked for.
         scope: the permissions that the answer named, parted by blanks; empty if it named none.
     """
-    value: str = field(repr=False)
+    value: str
     expires_on: float
     refresh_on: float
     scope: str = ''
+
+    def __repr__(self) -> str:
+        return f'<AccessToken until {self.expires_on:.0f}>'
 
     def is_usable(self, now: float) -> bool:
         return bool(self.value) and now < self.expires_on - REFRESH_MARGIN
@@ -331,11 +329,12 @@ class AccessToken:
         return claims if isinstance(claims, dict) else {}
 
 
-@dataclass(frozen=True)
 class TokenAnswer:
     """What a token request brought: an access token, and a refresh token if the service gave one."""
-    token: AccessToken
-    refresh_token: str = field(default='', repr=False)
+
+    def __init__(self, token: AccessToken, refresh_token: str = ''):
+        self.token = token
+        self.refresh_token = refresh_token
 
 
 def _seconds(value: Any) -> float | None:
@@ -381,8 +380,7 @@ def answer_from_body(body: dict[str, Any], now: float) -> TokenAnswer:
 # region requests
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """When a request is sent again.
 
     Args:
@@ -400,13 +398,13 @@ class RetryPolicy:
 TOKEN_ENDPOINT_RETRIES = RetryPolicy(dict.fromkeys((408, 429, 500, 502, 503, 504), 3), 3, 0.5, 30)
 _CONNECT_TIMEOUT = 10.0  # seconds
 _READ_TIMEOUT = 20.0  # seconds
+_UNREACHABLE_ADVICE = 'Check the address, the proxy settings and that the engine may reach it.'
 _UNTRUSTED_CERTIFICATE = 'untrusted_certificate'
 _SECRET_FIELDS = ('client_secret', 'client_assertion', 'refresh_token', 'code', 'code_verifier', 'device_code', 'encrypted_token',
                   'X-IDENTITY-HEADER', 'Authorization')
-_JWT = re.compile(r'\beyJ[\w-]+\.[\w-]+\.[\w-]*')
+_JWT = r'\beyJ[\w-]+\.[\w-]+\.[\w-]*'
 
 
-@dataclass(frozen=True)
 class TokenRequest:
     """A request for a token, ready to be sent.
 
@@ -416,20 +414,27 @@ class TokenRequest:
         again: makes the request anew for another try, where the same one must not be sent twice.
         unreachable_advice, refusal_advice: what to do if no answer comes, or one whose error says nothing known.
     """
-    method: str
-    url: str
-    params: dict[str, str] = field(default_factory=dict)
-    form: dict[str, str] = field(default_factory=dict, repr=False)
-    json_body: dict[str, Any] = field(default_factory=dict, repr=False)
-    headers: dict[str, str] = field(default_factory=dict, repr=False)
-    retry: RetryPolicy = TOKEN_ENDPOINT_RETRIES
-    hidden: tuple[str, ...] = field(default=(), repr=False)
-    connect_timeout: float = _CONNECT_TIMEOUT
-    read_timeout: float = 0
-    through_proxy: bool = True
-    unreachable_advice: str = 'Check the address, the proxy settings and that the engine may reach it.'
-    refusal_advice: str = _DEFAULT_ADVICE
-    again: 'Callable[[], TokenRequest] | None' = field(default=None, repr=False, compare=False)
+
+    def __init__(self, method: str, url: str, params: dict[str, str] | None = None, form: dict[str, str] | None = None,
+                 json_body: dict[str, Any] | None = None, headers: dict[str, str] | None = None,
+                 retry: RetryPolicy = TOKEN_ENDPOINT_RETRIES, hidden: tuple[str, ...] = (),
+                 connect_timeout: float = _CONNECT_TIMEOUT, read_timeout: float = 0, through_proxy: bool = True,
+                 unreachable_advice: str = _UNREACHABLE_ADVICE, refusal_advice: str = _DEFAULT_ADVICE,
+                 again: 'Callable[[], TokenRequest] | None' = None):
+        self.method = method
+        self.url = url
+        self.params = params or {}
+        self.form = form or {}
+        self.json_body = json_body or {}
+        self.headers = headers or {}
+        self.retry = retry
+        self.hidden = hidden
+        self.connect_timeout = connect_timeout
+        self.read_timeout = read_timeout
+        self.through_proxy = through_proxy
+        self.unreachable_advice = unreachable_advice
+        self.refusal_advice = refusal_advice
+        self.again = again
 
     def secrets(self) -> list[str]:
         """What this request carries and nobody may see."""
@@ -440,7 +445,13 @@ class TokenRequest:
         """Blanks in `text` whatever secret this request carries: services and proxies sometimes echo what they got."""
         for secret in self.secrets():
             text = text.replace(secret, '***')
-        return _JWT.sub('***', text)
+        return re.sub(_JWT, '***', text)
+
+
+def no_netrc_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """An ``auth`` that changes nothing. Where there is none, requests lets what a netrc file has for the host, or for every
+    host, take the place of the header ``Authorization``."""
+    return request
 
 
 def retry_after_seconds(response: requests.Response, now: float) -> float | None:
@@ -478,6 +489,7 @@ class TokenTransport:
         self.clock = clock or SystemClock()
         self.read_timeout = read_timeout
         self._on_secret = on_secret
+        self._told: set[str] = set()
         self._retries = True
 
     def without_retries(self) -> 'TokenTransport':
@@ -519,13 +531,15 @@ class TokenTransport:
         if body.get('error'):  # some proxies and hosts send errors with 200
             raise self._error(request, response, body)
         for name in ('access_token', 'refresh_token', 'device_code'):
-            self._tell(str(body.get(name) or ''))
+            self.tell_secret(str(body.get(name) or ''))
         return body
 
-    def _tell(self, secret: str) -> None:
-        if secret:
-            self._on_secret(secret)
-            self._on_secret(quote_plus(secret))  # as a form carries it
+    def tell_secret(self, secret: str) -> None:
+        """Tells `on_secret` a secret, as it is and as a form carries it; each text once, however often it is sent."""
+        for text in (secret, quote_plus(secret)):
+            if text and text not in self._told:
+                self._told.add(text)
+                self._on_secret(text)
 
     def send(self, request: TokenRequest) -> requests.Response:
         """Sends `request`, again where that helps, and gives the last response, whatever its status.
@@ -537,7 +551,7 @@ class TokenTransport:
         attempt = 0
         while True:
             for secret in request.secrets():
-                self._tell(secret)
+                self.tell_secret(secret)
             outcome = self._send_once(request)
             wait = self._wait_before_retry(request.retry, outcome, attempt) if self._retries else None
             if wait is None or self.clock.now() + wait > give_up_on:
@@ -570,7 +584,7 @@ class TokenTransport:
                     request.method, request.url, params=request.params or None, data=request.form or None,
                     json=request.json_body or None, headers={'Accept': 'application/json', **request.headers},
                     timeout=(request.connect_timeout, request.read_timeout or self.read_timeout),
-                    verify=self.verify, allow_redirects=False)
+                    verify=self.verify, allow_redirects=False, auth=no_netrc_login)
             except OSError as error:  # all errors of requests are OSErrors; a missing CA bundle is a plain one
                 return self._unreachable(request, error)
 

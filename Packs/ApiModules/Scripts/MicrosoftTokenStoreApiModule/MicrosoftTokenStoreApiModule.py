@@ -5,7 +5,7 @@ is handed in by MicrosoftApiModule.
 """
 import json
 import random
-import uuid
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -240,7 +240,7 @@ class KeptTokens:
 
     def _token_of_public_module(self, target: TokenTarget) -> AccessToken | None:
         names = [(f'{target.scope}_access_token', f'{target.scope}_valid_until'), (target.resource, 'valid_until')]
-        if target == self._usual_target:
+        if self._usual_target and target.name == self._usual_target.name:
             names.append(('access_token', 'valid_until'))
         for name, end in names:
             value, valid_until = self.context.get(name), str(self.context.get(end) or '')
@@ -298,7 +298,7 @@ class TokenSource:
         self.clock = transport.clock
         self._log = log
         self._usual_target = usual_target
-        self._name = uuid.uuid4().hex
+        self._name = secrets.token_hex(16)
 
     def get(self, target: TokenTarget, rejected: str = '') -> AccessToken:
         """Gives a token that can be used now.

@@ -7,9 +7,8 @@ import pytest
 from conformance.token_store import office as made_of
 from conformance.token_store.office import ADA, BOB, BusyStore, CountingStore, Office
 from MicrosoftTokenStoreApiModule import *
-from sandbox.microsoft import fixtures
 
-cloud, microsoft_cloud, office = fixtures.cloud, fixtures.microsoft_cloud, made_of.office
+office = made_of.office
 
 # region stores
 

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
@@ -54,60 +53,42 @@ class Parameter:
 # region parameters
 
 
-@dataclass(frozen=True)
 class Settings:
     """The instance parameters, cleaned, and free of contradictions between them.
 
     What a single one must look like is known by the credential that it is for.
 
+    Args:
+        params: what the platform hands over: texts, check boxes as truth values or as texts, credentials that may be None.
     Raises:
         CredentialError: naming the field that contradicts another one.
     """
-    id: str
-    token: str = field(repr=False)
-    key: str = field(repr=False)
-    thumbprint: str
-    private_key: str = field(repr=False)
-    authorization_code: str = field(repr=False)
-    redirect_uri: str
-    self_deployed: bool
-    method: str
-    managed_identities: bool
-    managed_identities_client_id: str
-    cloud_name: str
-    azure_ad_endpoint: str
-    graph_endpoint: str
-    mailbox: str
-    verify: bool
-    proxy: bool
 
-    @classmethod
-    def from_params(cls, params: dict[str, Any]) -> 'Settings':
-        """Reads what the platform hands over: texts, check boxes as truth values or as texts, credentials that may be None."""
+    def __init__(self, params: dict[str, Any]):
         def password(name: str) -> str:
             return clean_value((params.get(name) or {}).get('password'))
 
         selected = partial(is_selected, params)
-        return cls(
-            id=password('creds_auth_id'),
-            token=password('creds_refresh_token'),
-            key=password('creds_enc_key'),
-            thumbprint=clean_value((params.get('creds_certificate') or {}).get('identifier')),
-            private_key=password('creds_certificate'),
-            authorization_code=password('creds_auth_code'),
-            redirect_uri=clean_value(params.get('redirect_uri')),
-            self_deployed=selected('self_deployed'),
-            method=clean_value(params.get('auth_method')) or METHOD_AUTHORIZATION_CODE,
-            managed_identities=selected('use_managed_identities'),
-            managed_identities_client_id=password('managed_identities_client_id'),
-            cloud_name=clean_value(params.get('azure_cloud')) or 'Worldwide',
-            azure_ad_endpoint=clean_value(params.get('azure_ad_endpoint')),
-            graph_endpoint=clean_value(params.get('graph_endpoint')),
-            mailbox=clean_value(params.get('mailbox_to_fetch')),
-            verify=not selected('insecure'),
-            proxy=selected('proxy'))
+        self.id = password('creds_auth_id')
+        self.token = password('creds_refresh_token')
+        self.key = password('creds_enc_key')
+        self.thumbprint = clean_value((params.get('creds_certificate') or {}).get('identifier'))
+        self.private_key = password('creds_certificate')
+        self.authorization_code = password('creds_auth_code')
+        self.redirect_uri = clean_value(params.get('redirect_uri'))
+        self.self_deployed = selected('self_deployed')
+        self.method = clean_value(params.get('auth_method')) or METHOD_AUTHORIZATION_CODE
+        self.managed_identities = selected('use_managed_identities')
+        self.managed_identities_client_id = password('managed_identities_client_id')
+        self.cloud_name = clean_value(params.get('azure_cloud')) or 'Worldwide'
+        self.azure_ad_endpoint = clean_value(params.get('azure_ad_endpoint'))
+        self.graph_endpoint = clean_value(params.get('graph_endpoint'))
+        self.mailbox = clean_value(params.get('mailbox_to_fetch'))
+        self.verify = not selected('insecure')
+        self.proxy = selected('proxy')
+        self._check()
 
-    def __post_init__(self) -> None:
+    def _check(self) -> None:
         if self.managed_identities:
             self._check_managed_identity()
         else:
@@ -190,7 +171,7 @@ class Settings:
 
     def secrets(self) -> list[str]:
         """The values that must never show."""
-        return [str(getattr(self, one.name)) for one in fields(self) if not one.repr and getattr(self, one.name)]
+        return [secret for secret in (self.token, self.key, self.private_key, self.authorization_code) if secret]
 
 
 def _refuse(values: dict[str, Any], reason: str, otherwise: str) -> None:
@@ -413,7 +394,7 @@ COMMANDS: dict[str, Callable[[GraphMailSender, dict[str, Any]], MailCommandResul
 
 def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailCommandResult | str | None:
     """Runs one command of an instance with `params`. A fetch hands over what it brings by itself."""
-    settings = Settings.from_params(params)
+    settings = Settings(params)
     for secret in settings.secrets():
         add_sensitive_log_strs(secret)
     client = GraphMailSender(settings.mailbox, settings.cloud, credential=settings.credential(), verify=settings.verify,

@@ -12,12 +12,11 @@ from conformance.unified.instances import (ADA, ANY_CLIENT, ANY_IDENTITY, ANY_PE
                                            secrets_in)
 from MicrosoftApiModule import *
 from O365OutlookMailSingleUser import Settings
-from sandbox.microsoft import fixtures
 from sandbox.microsoft.mail.model import EmailAddress, Message
 from sandbox.microsoft.person import Person
 from sandbox.microsoft.samples import REDIRECT_URI
 
-cloud, microsoft_cloud, instance = fixtures.cloud, fixtures.microsoft_cloud, instances.instance
+instance = instances.instance
 
 PERMISSIONS = ['Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite']
 OPAQUE_TOKEN = {'access_token': 'opaque', 'expires_in': 3600}
@@ -52,7 +51,7 @@ Refusal = tuple[Params, str]
     (OF_IDENTITY, ManagedIdentityCredential),
 ])
 def test_the_settings_name_one_way_to_sign_in(params: Params, kind: type) -> None:
-    assert type(Settings.from_params(params).credential()) is kind
+    assert type(Settings(params).credential()) is kind
 
 
 @pytest.mark.parametrize('params, kind', [
@@ -61,7 +60,7 @@ def test_the_settings_name_one_way_to_sign_in(params: Params, kind: type) -> Non
     ({**OF_APPLICATION, 'creds_enc_key': None, 'creds_certificate': PEM}, CertificateCredential),
 ])
 def test_a_person_signs_in_to_an_application_with_a_secret_a_certificate_or_neither(params: Params, kind: type) -> None:
-    credential = Settings.from_params(params).credential()
+    credential = Settings(params).credential()
     assert isinstance(credential, AuthorizationCodeCredential)
     assert type(credential.client) is kind
 
@@ -160,10 +159,10 @@ def test_settings_that_cannot_be_right_are_refused_by_the_name_of_the_field(para
 @pytest.mark.parametrize('selected, cleared', [
     (True, False), ('true', 'false'), ('True', 'False'), (' yes ', 'no'), (True, None), (True, '')])
 def test_check_boxes_are_truth_values_or_texts(selected: Any, cleared: Any) -> None:
-    settings = Settings.from_params({
+    settings = Settings({
         **OF_CORTEX, 'self_deployed': cleared, 'use_managed_identities': cleared, 'insecure': selected, 'proxy': selected})
     assert (settings.self_deployed, settings.managed_identities, settings.verify, settings.proxy) == (False, False, False, True)
-    settings = Settings.from_params({**OF_APPLICATION, 'self_deployed': selected, 'insecure': cleared, 'proxy': cleared})
+    settings = Settings({**OF_APPLICATION, 'self_deployed': selected, 'insecure': cleared, 'proxy': cleared})
     assert (settings.self_deployed, settings.verify, settings.proxy) == (True, True, False)
 
 
@@ -171,15 +170,15 @@ def test_blanks_around_values_do_not_matter() -> None:
     params: Params = {**OF_DAEMON, 'azure_cloud': 'US GCC-High', 'redirect_uri': ''}
     careless = {name: secret(f'\n{value["password"]}\t') if isinstance(value, dict) else f' {value} '
                 for name, value in params.items()}
-    assert Settings.from_params(careless) == Settings.from_params(params)
-    assert Settings.from_params(careless).mailbox == ADA
+    assert vars(Settings(careless)) == vars(Settings(params))
+    assert Settings(careless).mailbox == ADA
 
 
 @pytest.mark.parametrize('name, abbreviation', [
     (None, 'com'), ('Worldwide', 'com'), ('US GCC', 'gcc'), ('US GCC-High', 'gcc-high'), ('DoD', 'dod'), ('China', 'cn'),
     ('Bleu (France)', 'fr'), ('Delos (Germany)', 'delos'), ('GovSG (Singapore)', 'sg')])
 def test_each_cloud_can_be_chosen(name: str | None, abbreviation: str) -> None:
-    settings = Settings.from_params({**OF_DAEMON, 'azure_cloud': name})
+    settings = Settings({**OF_DAEMON, 'azure_cloud': name})
     assert settings.cloud is AZURE_CLOUDS[abbreviation]
     credential = settings.credential()
     assert isinstance(credential, ClientSecretCredential)
@@ -187,8 +186,8 @@ def test_each_cloud_can_be_chosen(name: str | None, abbreviation: str) -> None:
 
 
 def test_a_cloud_of_ones_own_has_the_addresses_that_were_entered() -> None:
-    settings = Settings.from_params({**OF_DAEMON, 'azure_cloud': 'Custom', 'azure_ad_endpoint': ' https://login.example/ ',
-                                     'graph_endpoint': 'https://graph.example:8443'})
+    settings = Settings({**OF_DAEMON, 'azure_cloud': 'Custom', 'azure_ad_endpoint': ' https://login.example/ ',
+                         'graph_endpoint': 'https://graph.example:8443'})
     assert settings.cloud.endpoints.active_directory == 'https://login.example'
     assert settings.cloud.endpoints.microsoft_graph_resource_id == 'https://graph.example:8443'
 
@@ -198,7 +197,7 @@ def test_a_cloud_of_ones_own_has_the_addresses_that_were_entered() -> None:
     ({**OF_DAEMON, 'creds_enc_key': None, 'creds_certificate': PEM}, ['tenant.example', PEM['password'].strip()]),
 ])
 def test_settings_do_not_show_their_secrets(params: Params, secrets_of_it: list[str]) -> None:
-    settings = Settings.from_params(params)
+    settings = Settings(params)
     assert settings.secrets() == secrets_of_it
     assert not [hidden for hidden in secrets_of_it if repr(hidden)[1:-1] in repr(settings)]
 
