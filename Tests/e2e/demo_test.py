@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ import pytest
 from sandbox.demo.administrator import Administrator
 from sandbox.demo.servers import Sandbox
 from sandbox.demo.table import WIDTH, table, tour_table, tour_verdict, verdict
-from sandbox.demo.tour import Tour
+from sandbox.demo.tour import BOB, Tour
 from sandbox.demo.upload import REPOSITORY
 from sandbox.demo.walk import Walk
 from sandbox.demo.ways import WAYS, Way
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.mail.model import Message
+from sandbox.xsoar import FetchReport
 
 TIME_LIMIT = 300  # seconds
 ROWS = ('Cortex app', 'Authorization code', 'Client secret', 'Certificate, PS256', 'Certificate, RS256', 'Device code',
@@ -31,7 +34,7 @@ def broken(client, args):
 COMMANDS['msgraph-mail-auth-test'] = COMMANDS['msgraph-mail-move-email'] = broken
 """
 STEPS = ('Drop a file in the war room', 'Send it to Bob', 'Find the mail in his inbox', 'Get the file out of it', 'Reply to it',
-         'Move the reply', 'Save the mail')
+         'Move the reply', 'Save the mail', 'Have it as an incident')
 BY_A_PERSON = ('Authorization code', 'Device code')
 
 
@@ -80,8 +83,9 @@ def test_demo_shows_ten_ways_that_hold(tmp_path: Path) -> None:
         assert 'All 9 ways to sign in hold. 1 was left out.' in output
     assert [cells_of(output, step)[2] for step in STEPS[3:6]] == ['4,000,000 bytes, the same', "'RE: Evidence' for Ada",
                                                                   'in Archive, the same ID']
+    assert cells_of(output, STEPS[-1])[1:3] == ['fetch-incidents', 'file, mail, SHA-256: same']
     assert all(int(cells_of(output, step)[3]) > 0 for step in STEPS[1:])
-    assert 'All 7 steps of the tour hold.' in output
+    assert 'All 8 steps of the tour hold.' in output
     assert max(map(len, output.splitlines())) <= WIDTH
     assert list(tmp_path.iterdir()) == []
 
@@ -145,17 +149,59 @@ def test_test_button_that_asks_the_cloud_does_not_hold_for_a_person(cloud: Micro
     assert row.test_button == 'failed'
 
 
-def test_tour_that_gets_another_file_back_does_not_hold(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+def test_tour_that_gets_another_file_back_does_not_hold(sandbox: Sandbox, cloud: MicrosoftCloud,
+                                                        administrator: Administrator) -> None:
     """One byte less is found out, and nothing is done after that."""
     cloud.faults.add(service='graph', path=r'/attachments/[^/]+/\$value', status=200, body=b'x')
-    stops = Tour(cloud, administrator).take()
+    stops = Tour(cloud, administrator, sandbox.server.fetch_now).take()
     assert (len(stops), stops[-1].seen) == (4, 'failed')
     assert 'The file evidence.bin is not what the mailbox holds.' in tour_table(stops)
     assert tour_verdict(stops) == 'The tour of the mailbox ended at step 4, which does not hold.'
 
 
-def test_tour_that_is_refused_shows_why(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+def test_tour_that_is_refused_shows_why(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator) -> None:
     cloud.directory.application('daemon').application_permissions.remove('Mail.Send')
-    stops = Tour(cloud, administrator).take()
+    stops = Tour(cloud, administrator, sandbox.server.fetch_now).take()
     assert [stop.problem == '' for stop in stops] == [True, False]
     assert 'ErrorAccessDenied' in tour_table(stops)
+
+
+def _forbid(cloud: MicrosoftCloud, mail: Message) -> None:
+    cloud.faults.add(service='graph', status=403, times=None)
+
+
+def _delete(cloud: MicrosoftCloud, mail: Message) -> None:
+    cloud.mailbox(BOB).delete(mail)
+
+
+def _attach_more(cloud: MicrosoftCloud, mail: Message) -> None:
+    cloud.mailbox(BOB).attach_file(mail, 'more.txt', b'more')
+
+
+@pytest.mark.parametrize('happens, sentence', [
+    (_forbid, 'answered with HTTP status'),
+    (_delete, 'There are 0 incidents, and should be one of the mail.'),
+    (_attach_more, 'The files of the incident are not what the mailbox holds.'),
+])
+def test_tour_without_the_right_incident_does_not_hold(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator,
+                                                       happens: Callable[[MicrosoftCloud, Message], None],
+                                                       sentence: str) -> None:
+    """What happens to the mail just before the fetch is found out."""
+    def fetch_now(name: str) -> FetchReport:
+        [mail] = [mail for mail in cloud.mailbox(BOB).messages() if mail.subject == 'Evidence']
+        happens(cloud, mail)
+        return sandbox.server.fetch_now(name)
+
+    stops = Tour(cloud, administrator, fetch_now).take()
+    assert (len(stops), stops[-1].command, stops[-1].seen) == (8, 'fetch-incidents', 'failed')
+    assert sentence in tour_table(stops)
+
+
+def test_tour_whose_incident_names_another_digest_does_not_hold(sandbox: Sandbox, cloud: MicrosoftCloud,
+                                                                administrator: Administrator) -> None:
+    def fetch_now(name: str) -> FetchReport:
+        [incident] = sandbox.server.fetch_now(name).incidents
+        return FetchReport(({**incident, 'rawJSON': re.sub('"SHA256": "[0-9a-f]+', '"SHA256": "0', incident['rawJSON'])},))
+
+    stops = Tour(cloud, administrator, fetch_now).take()
+    assert 'The SHA-256 in the incident is not that of the mail.' in tour_table(stops)

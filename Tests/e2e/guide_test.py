@@ -4,7 +4,9 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,26 @@ def test_values_of_the_guide_sign_in(running: Running, chapter: str) -> None:
     administrator.add_instance(chapter, settings_of(fields, labels), engine)
     assert administrator.press_test(chapter) == 'ok'
     assert 'Signed in' in administrator.run('!msgraph-mail-auth-test', chapter)
+
+
+def test_a_mail_becomes_an_incident_as_the_guide_says(running: Running) -> None:
+    """Within the minute after which the instance fetches again."""
+    labels = field_labels(running.value('Pages'), running.value('API key'))
+    administrator = running.administrator()
+    fields = running.fields('Have mails as incidents: in any of these instances')
+    command, page = fields.pop('Then run'), fields.pop('The incident is on').partition(' ')[0]
+    fields |= {**running.fields('Each needs'), **running.fields('3. Client secret')}
+    administrator.add_instance('Fetcher', settings_of(fields, labels))
+    administrator.run(command, 'Fetcher')
+    with closing(requests.Session()) as browser:
+        browser.trust_env = False
+        browser.post(f'{running.value("Pages")}/login', data={'key': running.value('API key')}, timeout=30)
+        for _ in range(120):
+            if '<td>Invoice</td>' in browser.get(page, timeout=30).text:
+                break
+            time.sleep(1)
+        else:
+            raise AssertionError('The mail has not become an incident.')
 
 
 def test_consent_page_of_the_guide_is_there(running: Running) -> None:

@@ -96,11 +96,16 @@ class Administrator:
         return str(answer.json()['id'])
 
     def download_file(self, entry_id: str) -> bytes:
-        """The bytes of a file in the playground."""
+        """The bytes of a file in a war room."""
         return self._rest('GET', f'/entry/download/{entry_id}').content
 
+    def incident_files(self, incident_id: str) -> dict[str, bytes]:
+        """The bytes of the files in the war room of an incident, by name."""
+        entries = self._rest('POST', f'/investigation/{incident_id}', json={}).json()['entries']
+        return {entry['file']: self.download_file(entry['id']) for entry in entries if entry['file']}
+
     def _rest(self, method: str, path: str, **kwargs: Any) -> requests.Response:
-        # demisto-sdk's client has no call for files in memory
+        # demisto-sdk's client has no call for files in memory, nor for the entries of an incident
         with closing(requests.Session()) as http:
             http.trust_env = False
             response = http.request(method, self._url + path, headers={'Authorization': self._api_key}, timeout=_TIME_LIMIT,

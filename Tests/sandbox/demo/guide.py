@@ -1,4 +1,4 @@
-"""What to try by hand: addresses, people, the values to enter for each way to sign in, and how to make things fail."""
+"""What to try by hand: addresses, people, what to enter for each way to sign in, how to have incidents and make things fail."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,7 +8,7 @@ import requests
 
 from sandbox.demo.administrator import INTEGRATION
 from sandbox.demo.servers import Sandbox
-from sandbox.demo.ways import WAYS, Settings, Way, consent_page, cortex_app, place
+from sandbox.demo.ways import ADA, WAYS, Settings, Way, consent_page, cortex_app, place
 
 _INDENT = '    '
 
@@ -18,7 +18,7 @@ def guide(sandbox: Sandbox) -> str:
     labels = field_labels(sandbox.server.url, sandbox.server.api_key)
     parts = [_xsoar(sandbox), _people(sandbox), _every_instance(sandbox, labels)]
     parts += [_way(number, way, sandbox, labels) for number, way in enumerate(WAYS, 1)]
-    return '\n\n'.join([*parts, _faults(sandbox)])
+    return '\n\n'.join([*parts, _incidents(sandbox, labels), _faults(sandbox)])
 
 
 def _xsoar(sandbox: Sandbox) -> str:
@@ -52,6 +52,13 @@ def _way(number: int, way: Way, sandbox: Sandbox, labels: dict[str, str]) -> str
     if way.person:
         fields['Then run'] = '!msgraph-mail-auth-start, which tells what to do next'
     return _chapter(f'{number}. {way.name}', fields)
+
+
+def _incidents(sandbox: Sandbox, labels: dict[str, str]) -> str:
+    fields = _fields({'isFetch': True}, labels)
+    fields['Then run'] = f'!send-mail to={ADA} subject=Invoice body="Please pay."'
+    fields['The incident is on'] = f'{sandbox.server.url}/incidents within a minute'
+    return _chapter('Have mails as incidents: in any of these instances', fields)
 
 
 def _with_key_in_file(settings: Settings, file: Path) -> Settings:

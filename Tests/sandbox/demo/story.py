@@ -40,7 +40,7 @@ def demo() -> int:
             administrator = Administrator(sandbox.server.url, sandbox.server.api_key)
         rows = [_walk(number, sandbox, administrator) for number in range(len(WAYS))]
         with step('Tour of the mailbox'):
-            stops = Tour(sandbox.cloud, administrator).take()
+            stops = Tour(sandbox.cloud, administrator, sandbox.server.fetch_now).take()
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressing Ctrl-C twice must not leave half of it running
         with step('Stopping both'):

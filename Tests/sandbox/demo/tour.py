@@ -1,9 +1,12 @@
-"""A short tour of the mailbox by commands: a mail with a file is sent, read back, answered, moved and saved."""
+"""A short tour of the mailbox: a mail with a file is sent, read back, answered, moved, saved, and becomes an incident."""
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +15,10 @@ from sandbox.demo.ways import ADA, client_secret
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.mail import mime
 from sandbox.microsoft.mail.model import Message
+from sandbox.xsoar import FetchReport
 
 BOB = 'bob@contoso.example'
-_INSTANCE = 'Tour'
+_INSTANCE, _FETCHER = 'Tour', 'Tour of incidents'
 _SUBJECT = 'Evidence'
 _FILE_NAME = 'evidence.bin'
 _FILE_SIZE = 4_000_000  # bytes; more than one request carries
@@ -26,9 +30,9 @@ class Stop:
 
     Attributes:
         what: what a person wants.
-        command: by which they get it.
+        command: by which they get it; for an incident, the one that XSOAR runs by itself.
         seen: what came of it, a few words.
-        milliseconds: from typing the command to its answer.
+        milliseconds: from the start of the command to its answer.
         problem: a sentence that says why the step does not hold; empty when it does.
     """
     what: str
@@ -39,15 +43,20 @@ class Stop:
 
 
 class _NotAsExpected(Exception):
-    """A command ended well, but did not do what it is for."""
+    """A command did not do what it is for."""
 
 
 class Tour:
-    """Ada's instance, signed in with a client secret: an application, which may open Bob's mailbox too."""
+    """Ada's instance, signed in with a client secret: an application, which may open Bob's mailbox too.
 
-    def __init__(self, cloud: MicrosoftCloud, administrator: Administrator) -> None:
+    Args:
+        fetch_now: has XSOAR fetch with the instance of a name, without waiting for its interval.
+    """
+
+    def __init__(self, cloud: MicrosoftCloud, administrator: Administrator, fetch_now: Callable[[str], FetchReport]) -> None:
         self._cloud = cloud
         self._administrator = administrator
+        self._fetch_now = fetch_now
         self._file = os.urandom(_FILE_SIZE)
         self._entry_id = self._mail_id = self._reply_id = ''
         self._stop = Stop('')
@@ -62,6 +71,7 @@ class Tour:
             ('Reply to it', self._reply),
             ('Move the reply', self._move),
             ('Save the mail', self._save),
+            ('Have it as an incident', self._fetch),
         ]
         stops = []
         for what, step in steps:
@@ -115,12 +125,33 @@ class Tour:
         self._run('msgraph-mail-get-email-as-eml', user_id=BOB, message_id=self._mail_id)
         return self._same_bytes(mime.build(self._one_in(BOB, 'inbox')))
 
+    def _fetch(self) -> str:
+        """Bob's instance fetches for the first time: what arrived of late, which is the one mail of the tour."""
+        settings = {**client_secret(self._cloud), 'mailbox_to_fetch': BOB, 'isFetch': True, 'fetch_eml': True}
+        self._administrator.add_instance(_FETCHER, settings)
+        with self._timed('fetch-incidents'):
+            report = self._fetch_now(_FETCHER)
+        if [incident['name'] for incident in report.incidents] != [_SUBJECT]:
+            raise _NotAsExpected(report.error or f'There are {len(report.incidents)} incidents, and should be one of the mail.')
+        [incident] = report.incidents
+        mail = mime.build(self._one_in(BOB, 'inbox'))
+        if self._administrator.incident_files(incident['id']) != {_FILE_NAME: self._file, f'{_SUBJECT}.eml': mail}:
+            raise _NotAsExpected('The files of the incident are not what the mailbox holds.')
+        if json.loads(incident['rawJSON'])['EML']['SHA256'] != hashlib.sha256(mail).hexdigest():
+            raise _NotAsExpected('The SHA-256 in the incident is not that of the mail.')
+        return 'file, mail, SHA-256: same'
+
     def _run(self, command: str, **arguments: str) -> None:
-        self._stop.command = f'!{command}'
+        line = ' '.join([f'!{command}', *(f'{name}="{value}"' for name, value in arguments.items())])
+        with self._timed(f'!{command}'):
+            self._administrator.run(line, _INSTANCE)
+
+    @contextmanager
+    def _timed(self, command: str) -> Iterator[None]:
+        self._stop.command = command
         started = time.monotonic()
         try:
-            self._administrator.run(' '.join([f'!{command}', *(f'{name}="{value}"' for name, value in arguments.items())]),
-                                    _INSTANCE)
+            yield
         finally:
             self._stop.milliseconds = (time.monotonic() - started) * 1000
 

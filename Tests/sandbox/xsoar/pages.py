@@ -15,6 +15,7 @@ from .instance_body import described_instance
 from .instances import Instance
 from .parts import Parts
 from .problems import Refusal
+from .war_room import INCIDENT
 
 _COOKIE = 'xsoar'
 _POLICY = (
@@ -171,9 +172,11 @@ def _war_rooms(site: Blueprint, parts: Parts) -> None:
 
     @site.get('/war-room/<investigation_id>')
     def war_room(investigation_id: str) -> str:
+        investigation = parts.war_room.investigation(investigation_id)
         return render_template(
             'war_room.html',
-            investigation=parts.war_room.investigation(investigation_id),
+            investigation=investigation,
+            incident=parts.incidents.get(investigation_id) if investigation['type'] == INCIDENT else None,
             entries=parts.war_room.entries(investigation_id),
             context=parts.war_room.context(investigation_id),
         )
