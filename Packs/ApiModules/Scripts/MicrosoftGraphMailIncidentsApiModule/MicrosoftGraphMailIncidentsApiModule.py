@@ -5,6 +5,7 @@ import mimetypes
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from html import unescape
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -450,17 +451,21 @@ def email_of_incident(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
 
 _BLOCKS = ('address', 'blockquote', 'br', 'dd', 'div', 'dl', 'dt', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'hr', 'li', 'ol', 'p',
            'pre', 'table', 'tr', 'ul')
+# Mails come from attackers too: each form of markup ends with the text at the latest, so that nothing is read twice. The last
+# one is of no character, and of so many digits that Python may refuse to read them.
+_REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
+_MARKUP = re.compile(
+    r'<!--(?:-?>|.*?(?:--!?>|\Z))'
+    rf'|<(?P<unseen>script|style|template)(?=[\s/>]){_REST_OF_TAG}.*?(?:</(?P=unseen)[^>]*(?:>|\Z)|\Z)'
+    rf'|</?(?P<name>[a-z][^\s/>]*){_REST_OF_TAG}'
+    r'|<[!?/][^>]*(?:>|\Z)'
+    r'|&#\d{8,};?', re.IGNORECASE | re.DOTALL)
 
 
 def _text_of(html: str) -> str:
     """What a person reads of HTML. Lines end where blocks do, and not within ``pay<b>pal</b>.com``."""
-    from bs4 import BeautifulSoup  # only who wants HTML pays for it
-    soup = BeautifulSoup(html, 'html.parser')
-    for block in soup.find_all(_BLOCKS):
-        block.insert_before('\n')
-        block.insert_after('\n')
-    lines = [' '.join(line.split()) for line in soup.get_text().splitlines()]
-    return '\n'.join(filter(None, lines))
+    text = _MARKUP.sub(lambda found: '\n' if str(found['name']).lower() in _BLOCKS else '', html)
+    return '\n'.join(filter(None, (' '.join(line.split()) for line in unescape(text).splitlines())))
 
 
 def incident_of(mail: FetchedMail, mailbox: str, full_body: bool) -> dict[str, Any]:
