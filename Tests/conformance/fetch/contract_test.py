@@ -209,6 +209,23 @@ def test_a_folder_that_cannot_be_read_blocks_none_of_the_others(room: Mailroom, 
     assert names == [f'mail {number}' for number in range(4)]
 
 
+def test_a_folder_that_never_answers_blocks_none_of_the_others(room: Mailroom, instance: Instance) -> None:
+    bad, good = room.folder('Bad'), room.folder('Good')
+    platform = begun(instance, folder_to_fetch=f'{room.path}/Bad, {room.path}/Good')
+    room.cloud.faults.add(service='graph', path=bad.folder_id, reset=True, times=None)
+    names: list[str] = []
+    for number in range(4):
+        room.mail(f'mail {number}', good)
+        names += platform.fetch().names
+    assert names == [f'mail {number}' for number in range(4)]
+
+
+def test_half_a_character_in_a_body_blocks_nothing(room: Mailroom, instance: Instance) -> None:
+    room.mail('cut', html='', plain='smile: \ud83d', source=b'Subject: cut\r\n\r\nsmile')
+    [incident] = instance(fetch_eml=True, display_full_email_body=True).fetch().incidents
+    assert incident.raw['Body'].startswith('smile: ')
+
+
 # endregion
 # region 5: a throttled or failing service ends the run early with what is whole, and the next run goes on
 
@@ -262,6 +279,50 @@ def test_many_bad_answers_do_not_add_up_to_a_long_wait(room: Mailroom, instance:
         attach(room.mailbox, room.mail(f'mail {number}'), 'file')
     room.cloud.faults.add(service='graph', path='/attachments', status=503, headers={'Retry-After': '4'}, times=None)
     assert instance().fetch().slept <= 60
+
+
+def test_many_folders_do_not_add_up_to_a_long_wait(room: Mailroom, instance: Instance) -> None:
+    names = [f'Folder {number}' for number in range(20)]
+    for name in names:
+        room.folder(name)
+    platform = begun(instance, folder_to_fetch=','.join(f'{room.path}/{name}' for name in names))
+    room.cloud.faults.add(service='graph', path='/delta', status=503, headers={'Retry-After': '4'}, times=None)
+    assert platform.fetch().slept <= 10
+
+
+def test_a_run_ends_in_time_with_what_is_whole(room: Mailroom, instance: Instance) -> None:
+    for number in range(6):
+        message = room.mail(f'mail {number}', age=500 - number)
+        for part in range(2):
+            room.mailbox.attach_file(message, f'{part}.bin', bytes(1_100_000))
+    platform = instance()
+
+    def slowly(_number: int) -> None:
+        room.cloud.clock.advance(20)
+    first = platform.fetch(meanwhile=slowly)
+    assert 0 < len(first.incidents) < 6
+    while len(platform.incidents) < 6:
+        assert platform.fetch(meanwhile=lambda _number: room.cloud.clock.advance(200)).incidents, 'a slow mail is still fetched'
+    assert [one.name for one in platform.incidents] == [f'mail {number}' for number in range(6)]
+    assert all(len(one.files) == 2 for one in platform.incidents)
+
+
+@pytest.mark.parametrize('fault', [{'status': 410}, {'status': 400}])
+def test_a_link_that_graph_refuses_for_good_begins_the_round_anew(
+        room: Mailroom, instance: Instance, fault: dict[str, Any]) -> None:
+    platform = begun(instance)
+    room.mail('late', age=ANCIENT)
+    room.cloud.faults.add(service='graph', path='/delta', **fault)
+    platform.run_until_quiet()
+    assert [one.name for one in platform.incidents] == ['late']
+
+
+def test_a_link_to_where_graph_was_before_begins_the_round_anew(room: Mailroom, instance: Instance) -> None:
+    platform = begun(instance)
+    platform.last_run = platform.last_run.replace(room.cloud.graph, 'https://gateway.contoso.example')
+    room.mail('late', age=ANCIENT)
+    platform.run_until_quiet()
+    assert [one.name for one in platform.incidents] == ['late']
 
 
 @pytest.mark.parametrize('when', ['before the first run', 'after it'])

@@ -303,14 +303,18 @@ class GraphMailClient(MicrosoftClient):
             raise GraphError(f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.',
                              'Try again, and check that the engine may reach it, the proxy and the cloud setting.') from error
 
+    def is_own_link(self, link: str) -> bool:
+        """Whether a link leads to the host of this client, or there is none."""
+        own, other = urlsplit(self._base_url.lower()), urlsplit(link.lower())
+        return not link or (own.scheme, own.netloc) == (other.scheme, other.netloc)
+
     def next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
         """Follows an ``@odata.nextLink``. `kwargs` are as `http_request` takes them.
 
         Raises:
             DemistoException: it leads to another host, and would take the token there.
         """
-        own, other = urlsplit(self._base_url.lower()), urlsplit(link.lower())
-        if (own.scheme, own.netloc) != (other.scheme, other.netloc):
+        if not self.is_own_link(link):
             raise DemistoException(f'The link to the next page leads to another host, so it was not followed. {_NOT_GRAPH}')
         return self.graph_request('GET', full_url=link, **kwargs)
 

@@ -257,12 +257,23 @@ def _named_folder(folders: list[dict[str, Any]], name: str, parent: str) -> str:
 # endregion
 # region which mails come next
 
+# Nothing that was asked for is at fault; 0: there was no answer.
+BUSY_STATUSES = (0, 429, 502, 503, 504)
 _PAGES_OF_A_RUN = 20  # of one folder, and of each of its two sources
 _SMALL_PAGE = 50  # rows
 _PAGES_OF_A_SECOND = 1000
 _CHECKED_EVERY = 600.0  # seconds
 _DEEPEST_FOLDER = 20
 _DELETED_ITEMS = 'deleteditems'
+
+
+def mailbox_answers(client: GraphMailClient) -> bool:
+    """Whether Graph answers as to the mailbox, so that the fault lies with what it did not give."""
+    try:
+        client.try_mailbox()
+    except (DemistoException, MicrosoftSignInError):
+        return False
+    return True
 
 
 class NextMails:
@@ -281,6 +292,7 @@ class NextMails:
         self._most = most
         self._is_wanted = is_wanted
         self.problems: list[Exception] = []
+        self._silent: set[str] = set()  # folders that Graph gave no answer about, though it does of the mailbox
         # Those that have failed so far leave half of the room for others. Those of them that are not tried now take up room as
         # well, so that no more than `most` ever wait.
         due_now = cursor.waiting[:max(1, most // 2)]
@@ -307,17 +319,21 @@ class NextMails:
         open_names = list(self._cursor.folders)
         self._cursor.folders = {name: self._cursor.folders[name] for name in open_names[1:] + open_names[:1]}
         for step in (self._check_place, self._entered, self._changed, self._older):
-            for name in open_names:
+            for name in [name for name in open_names if name not in self._silent]:
                 if self.is_full or not self._try(name, partial(step, self._cursor.folders[name])):
                     return
 
     def _try(self, name: str, look: Callable[[], None]) -> bool:
-        """Whether the run may go on after looking into a folder: not where Graph asks for a rest, or nobody is signed in."""
+        """Whether the run may go on after looking into a folder: not where Graph rests or is away, or nobody is signed in."""
         try:
             look()
         except GraphError as error:
             self.problems += self._find_again(name, error) if error.status == 404 else [error]
-            return error.status not in (0, 429)
+            if error.status in BUSY_STATUSES:
+                self._client.patience = 0  # the run has waited once
+            if not error.status:
+                self._silent.add(name)
+            return error.status != 429 and bool(error.status or mailbox_answers(self._client))
         except (DemistoException, MicrosoftSignInError) as error:
             self.problems.append(error)
             return not isinstance(error, MicrosoftSignInError)
@@ -403,11 +419,14 @@ class NextMails:
     def _entered(self, folder: FolderCursor) -> None:
         """Follows the round of changes. A first round shows what is there already, and not always all of it: it only leads on."""
         for _ in range(_PAGES_OF_A_RUN):
+            if not self._client.is_own_link(folder.link):  # the address of Graph was changed
+                folder.begin_anew()
             asked, page_size = self._client.clock.now(), LARGEST_PAGE if folder.is_first_round else max(self.room, _SMALL_PAGE)
             try:
                 rows, link, is_over = self._client.entered_messages(folder.folder_id, folder.link, ROW_PROPERTIES, page_size)
             except GraphError as error:
-                if not (error.is_lost_round and folder.link):
+                # Graph made the link itself: nothing but the link can be wrong with a request that it does not understand.
+                if not (folder.link and (error.is_lost_round or error.status == 400)):
                     raise
                 folder.begin_anew()
                 continue

@@ -83,8 +83,8 @@ _BATCH_BYTES = 3_000_000  # of the files in one batch. They come a third larger,
 _EML = 'message/rfc822'
 # Asking again changes nothing.
 _FINAL_STATUSES = (400, 404, 405, 410, 413)
-# Nothing that was asked for is at fault; 0: there was no answer.
-_BUSY_STATUSES = (0, 429, 502, 503, 504)
+# The platform ends a command after five minutes, unless it was told otherwise, and all that a run has read is lost then.
+_LONGEST_READING = 120.0  # seconds
 
 
 class MailFile:
@@ -195,10 +195,13 @@ class MailReader:
         self._client = client
         self._options = options
         self._mailbox_answers: bool | None = None
+        self._end = client.clock.now() + _LONGEST_READING
+        self._first: FetchedMail | None = None
         self.problem: Exception | None = None
 
     def read(self, mails: Sequence[FetchedMail]) -> None:
         """Reads `mails`. One that is then neither gone nor left has all that could be had of it."""
+        self._first = next(iter(mails), None)
         self._read_messages(mails)
         for mail in mails:
             if mail.is_open:
@@ -217,7 +220,7 @@ class MailReader:
             error: by which it failed in a batch.
             do_without: what to do when it cannot be had.
         """
-        if self._ends_here(error):
+        if self._ends_here(error) or (self._is_late and mail is not self._first):  # one comes through, however long it takes
             mail.leave()
             return
         try:
@@ -225,9 +228,13 @@ class MailReader:
         except (DemistoException, MicrosoftSignInError) as own_error:
             self._judge(mail, own_error, do_without)
 
+    @property
+    def _is_late(self) -> bool:
+        return self._client.clock.now() > self._end
+
     def _judge(self, mail: FetchedMail, error: Exception, do_without: Callable[[Exception], None]) -> None:
         """What becomes of a mail of which something cannot be had."""
-        if _status_of(error) in _BUSY_STATUSES:
+        if _status_of(error) in BUSY_STATUSES:
             self._client.patience = 0  # the run has waited once
         if self._ends_here(error) or not self._is_fault_of_mail(error):
             mail.leave()
@@ -245,11 +252,7 @@ class MailReader:
     def _is_fault_of_mail(self, error: Exception) -> bool:
         """Whether the mail alone is at fault, which the mailbox shows by answering otherwise."""
         if self._mailbox_answers is None or not _status_of(error):
-            try:
-                self._client.try_mailbox()
-                self._mailbox_answers = True
-            except (DemistoException, MicrosoftSignInError):
-                self._mailbox_answers = False
+            self._mailbox_answers = mailbox_answers(self._client)
         if not self._mailbox_answers:
             self.problem = error
         return self._mailbox_answers
@@ -319,7 +322,8 @@ class MailReader:
         if self._options.with_eml:
             mail.eml = {'Name': f'{_file_name_of(mail.message.get("subject"))}.eml'}
             content = str((mail.message.get('body') or {}).get('content') or '')
-            size = 10_000 + 2 * len(content.encode()) + sum(3 * details['Size'] // 2 for details in mail.attachments)
+            body_size = len(content.encode(errors='replace'))  # half a character may stand where a body was cut
+            size = 10_000 + 2 * body_size + sum(3 * details['Size'] // 2 for details in mail.attachments)
             mail.files.append(MailFile(f'{path}/$value', mail.eml['Name'], _EML, size, mail.eml))
 
     def _reason_against(self, mail: FetchedMail, details: dict[str, Any]) -> str:
@@ -339,7 +343,7 @@ class MailReader:
 
     def _read_together(self, files: list[tuple[FetchedMail, MailFile]]) -> None:
         """Writes small files, batch by batch."""
-        while files and not self.problem:
+        while files and not (self.problem or self._is_late):
             chunk: list[tuple[FetchedMail, MailFile]] = []
             size = 0
             while files and len(chunk) < LARGEST_BATCH and (not chunk or size + files[0][1].size <= _BATCH_BYTES):
@@ -557,7 +561,7 @@ def _mark_as_read(client: GraphMailClient, cursor: FetchCursor, options: FetchOp
     results = client.batch([client.update_request(one, {'isRead': True}) for one in cursor.to_mark])
     left = [result for result in results if not (result.answer.get('isRead') or (
         result.error and result.error.code in NOT_FOUND_CODES))]
-    tried = {result.item.name: cursor.to_mark[result.item.name] + (_status_of(result.error) not in _BUSY_STATUSES)
+    tried = {result.item.name: cursor.to_mark[result.item.name] + (_status_of(result.error) not in BUSY_STATUSES)
              for result in left}
     cursor.to_mark = {one: tries for one, tries in tried.items() if tries < MOST_TRIES_OF_A_MAIL}
     return list[Exception](filter(None, (result.error for result in left)))[:1]
