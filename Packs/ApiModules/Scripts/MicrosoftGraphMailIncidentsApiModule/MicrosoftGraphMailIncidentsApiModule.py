@@ -212,6 +212,13 @@ class MailReader:
             if mail.is_open and not file.is_done:
                 self._read_file_alone(mail, file)
 
+    def _batch(self, items: Sequence[BatchItem]) -> list[BatchResult]:
+        try:
+            return self._client.batch(items)
+        except (DemistoException, MicrosoftSignInError) as error:  # the way to Graph is closed: what is whole by now comes
+            self.problem = error
+            return [BatchResult(item) for item in items]
+
     def _attempt(self, mail: FetchedMail, error: Exception | None, read: Callable[[], None],
                  do_without: Callable[[Exception], None]) -> None:
         """Asks for a part of a mail by itself.
@@ -265,7 +272,7 @@ class MailReader:
 
     def _read_messages(self, mails: Sequence[FetchedMail]) -> None:
         query = urlencode({'$select': _MAIL_PROPERTIES, '$expand': f'attachments($select={ATTACHMENT_PROPERTIES})'})
-        results = self._client.batch([
+        results = self._batch([
             BatchItem(mail.message_id, 'GET', f'{self._client.message_path(mail.message_id)}?{query}',
                       prefer=f'outlook.body-content-type="{self._body_type}"') for mail in mails])
         for mail, result in zip(mails, results, strict=True):
@@ -350,7 +357,7 @@ class MailReader:
                 size += files[0][1].size
                 chunk.append(files.pop(0))
             chunk = [(mail, file) for mail, file in chunk if mail.is_open]
-            results = self._client.batch([BatchItem(mail.message_id, 'GET', file.path) for mail, file in chunk])
+            results = self._batch([BatchItem(mail.message_id, 'GET', file.path) for mail, file in chunk])
             for (mail, file), result in zip(chunk, results, strict=True):
                 self._take(mail, file, result)
 
