@@ -1,5 +1,6 @@
 """The seven promises of a fetch without loss, each by itself: the sentences of the reference are the names of these tests."""
 import json
+import re
 from typing import Any
 
 import pytest
@@ -274,6 +275,29 @@ def test_what_is_whole_is_kept_when_the_rest_is_throttled(room: Mailroom, instan
     assert all(one.file('report.pdf') for one in platform.incidents)
 
 
+def test_what_is_whole_is_kept_when_the_sign_in_ends(room: Mailroom, instance: Instance) -> None:
+    for number in range(25):
+        message = room.mail(f'mail {number}', age=500 - number)
+        if number > 10:
+            attach(room.mailbox, message, 'file')
+    platform = instance()
+    begun_reading, batch = 0, re.compile(r'/\$batch$')
+
+    def end(_number: int) -> None:
+        nonlocal begun_reading
+        begun_reading = sum(1 for one in room.cloud.requests if batch.search(one.path))
+        if begun_reading == 2:
+            room.cloud.faults.add(service='graph', path=batch.pattern, status=401, times=None)
+            room.cloud.faults.add(service='entra', status=400, times=None)
+    first = platform.fetch(meanwhile=end)
+    assert begun_reading
+    assert first.names == [f'mail {number}' for number in range(11)]
+    assert first.health
+    room.cloud.faults.clear()
+    platform.run_until_quiet()
+    assert sorted(one.name for one in platform.incidents) == sorted(f'mail {number}' for number in range(25))
+
+
 def test_many_bad_answers_do_not_add_up_to_a_long_wait(room: Mailroom, instance: Instance) -> None:
     for number in range(20):
         attach(room.mailbox, room.mail(f'mail {number}'), 'file')
@@ -467,6 +491,37 @@ def test_a_folder_among_the_deleted_items_gives_way_to_a_new_one_of_its_name(roo
     room.cloud.clock.advance(700)
     platform.run_until_quiet()
     assert [one.name for one in platform.incidents] == ['in the new one']
+
+
+@pytest.mark.parametrize('is_gone', [True, False])
+def test_a_folder_that_took_the_name_of_another_is_not_fetched_twice(room: Mailroom, instance: Instance, is_gone: bool) -> None:
+    room.cloud.clock.stop()
+    cases, reports = room.folder('Cases'), room.folder('Reports')
+    room.mail('report', reports)
+    platform = instance(folder_to_fetch=f'{room.path}/Cases, {room.path}/Reports')
+    platform.run_until_quiet()
+    platform.last_run = json.dumps({**json.loads(platform.last_run), 'remembered': ''})  # as after many others
+    if is_gone:
+        room.mailbox.remove_folder(cases)
+    else:
+        room.mailbox.move_folder(cases, 'deleteditems')
+    room.mailbox.rename_folder(reports, 'Cases')
+    room.cloud.clock.advance(700)
+    room.mail('new', reports)
+    runs = platform.run_until_quiet(quiet=4)
+    assert [one.name for one in platform.incidents] == ['report', 'new']
+    assert not any(run.health for run in runs)
+
+
+@pytest.mark.parametrize('path', ['deleteditems/Cases', 'Deleted Items/Cases'])
+def test_a_folder_that_is_meant_to_lie_among_the_deleted_items_is_well(room: Mailroom, instance: Instance, path: str) -> None:
+    room.cloud.clock.stop()
+    cases = room.mailbox.make_folder('Cases', 'deleteditems')
+    platform = begun(instance, folder_to_fetch=path)
+    room.cloud.clock.advance(700)
+    room.mail('inside', cases)
+    run = platform.fetch()
+    assert (run.names, run.health) == (['inside'], [])
 
 
 def test_a_folder_that_took_the_place_of_a_deleted_one_is_fetched_from(room: Mailroom, instance: Instance) -> None:

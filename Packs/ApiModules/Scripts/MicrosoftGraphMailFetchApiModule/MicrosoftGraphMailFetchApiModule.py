@@ -207,13 +207,21 @@ class FetchCursor:
 # endregion
 # region folders
 
-
 NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
 
 
 def folder_names(text: str) -> list[str]:
     """Parts a list of folders at its commas, but not at those behind a backslash."""
     return [name.strip() for name in re.findall(r'(?:\\.?|[^,\\])+', text) if name.strip()]
+
+
+def _parts_of_path(name: str) -> list[str]:
+    return [part for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
+
+
+def _top_of_path(name: str) -> str:
+    """The first folder of a path, as a path."""
+    return _parts_of_path(name)[0]
 
 
 def find_folder(client: GraphMailClient, name: str) -> str:
@@ -226,7 +234,7 @@ def find_folder(client: GraphMailClient, name: str) -> str:
         DemistoException: there is none.
         GraphError: Graph could not be asked.
     """
-    path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
+    path = [re.sub(r'\\(.)', r'\1', part).strip() for part in _parts_of_path(name)]
     if not path:
         raise DemistoException(f"'{name}' names no folder. Write a name, an ID, or a path such as Inbox/Phishing.")
     folder_id = _known_folder(client, path[0]) or _named_folder(client.list_folders(limit=LARGEST_PAGE), path[0], 'the mailbox')
@@ -319,7 +327,7 @@ class NextMails:
         open_names = list(self._cursor.folders)
         self._cursor.folders = {name: self._cursor.folders[name] for name in open_names[1:] + open_names[:1]}
         for step in (self._check_place, self._entered, self._changed, self._older):
-            for name in [name for name in open_names if name not in self._silent]:
+            for name in [name for name in open_names if name in self._cursor.folders and name not in self._silent]:
                 if self.is_full or not self._try(name, partial(step, self._cursor.folders[name])):
                     return
 
@@ -374,9 +382,17 @@ class NextMails:
             return [DemistoException(f"The folder '{name}' was deleted. {problem}")]
         if folder_id == folder.folder_id:
             return [error]
-        self._cursor.folders[name] = self._new_folder(name, folder_id, folder.first)
-        self._try(name, partial(self._entered, self._cursor.folders[name]))
+        self._go_over(folder, folder_id)
+        if name in self._cursor.folders:
+            self._try(name, partial(self._entered, self._cursor.folders[name]))
         return []
+
+    def _go_over(self, folder: FolderCursor, other_id: str) -> None:
+        """Goes over to the folder that has the name of a deleted one now, unless it is fetched from by the name it had before."""
+        if any(other.folder_id == other_id for other in self._cursor.folders.values()):
+            del self._cursor.folders[folder.name]
+        else:
+            self._cursor.folders[folder.name] = self._new_folder(folder.name, other_id, folder.first)
 
     def _check_place(self, folder: FolderCursor) -> None:
         """Looks from time to time whether a folder was deleted: it lies among the deleted items then, and nothing enters it.
@@ -392,17 +408,18 @@ class NextMails:
             if other_id == folder.folder_id:
                 raise DemistoException(f"The folder '{folder.name}' was deleted: it lies in Deleted Items. Move it back, or "
                                        'change the folders to fetch from.')
-            self._cursor.folders[folder.name] = self._new_folder(folder.name, other_id, folder.first)
+            self._go_over(folder, other_id)
 
     def _is_deleted(self, folder: FolderCursor) -> bool:
         deleted_id = self._folder(_DELETED_ITEMS)['id']
-        if folder.folder_id == deleted_id or folder.name.lower().startswith(_DELETED_ITEMS):
-            return False  # on purpose
+        if folder.folder_id == deleted_id:
+            return False
         folder_id = folder.folder_id
         for _ in range(_DEEPEST_FOLDER):
             parent_id = self._folder(folder_id).get('parentFolderId') or folder_id
             if parent_id in (deleted_id, folder_id):
-                return bool(parent_id == deleted_id)
+                # A path that begins there itself means it so.
+                return bool(parent_id == deleted_id) and find_folder(self._client, _top_of_path(folder.name)) != deleted_id
             folder_id = parent_id
         return False
 
