@@ -248,7 +248,7 @@ def _known_folder(client: GraphMailClient, name: str) -> str:
     try:
         folder_id: str = client.graph_request('GET', client.folder_path(name), params={'$select': 'id'})['id']
     except GraphError as error:
-        if error.code in NOT_FOUND_CODES:
+        if error.status == 400 or error.code in NOT_FOUND_CODES:  # 400: a name may not even make a path
             return ''
         raise
     return folder_id
