@@ -210,6 +210,17 @@ def test_a_folder_that_cannot_be_read_blocks_none_of_the_others(room: Mailroom, 
     assert names == [f'mail {number}' for number in range(4)]
 
 
+@pytest.mark.parametrize('size', [10, 1_100_000])
+def test_the_page_of_a_proxy_never_passes_for_an_attachment(room: Mailroom, instance: Instance, size: int) -> None:
+    room.mailbox.attach_file(room.mail(), 'malware.bin', bytes(size))
+    room.cloud.faults.add(service='graph', path=r'/attachments/.+/\$value', garbage=True, times=None)
+    platform = instance()
+    platform.run_until_quiet(quiet=6)
+    [incident] = platform.incidents
+    assert incident.files == ()
+    assert "The file 'malware.bin' is missing." in incident.raw['Missing'][0]
+
+
 def test_a_folder_that_never_answers_blocks_none_of_the_others(room: Mailroom, instance: Instance) -> None:
     bad, good = room.folder('Bad'), room.folder('Good')
     platform = begun(instance, folder_to_fetch=f'{room.path}/Bad, {room.path}/Good')

@@ -280,10 +280,12 @@ class GraphMailClient(MicrosoftClient):
             path: quoted, below ``/v1.0``.
             write: takes each piece: the `write` of a file, the `update` of a hash.
         Raises:
-            GraphError: as `graph_request`, also where the connection breaks on the way.
+            GraphError: as `graph_request`, also where the connection breaks on the way, or the bytes are not Graph's.
         """
         response = self._answer('GET', path, headers={'Accept': '*/*'}, stream=True)
         with response:
+            if 'request-id' not in response.headers:  # the page of a proxy must not pass for the file that it withholds
+                raise GraphError('What came in place of the file is not from Microsoft Graph.', _NOT_GRAPH, response=response)
             try:
                 for chunk in response.iter_content(_DOWNLOAD_CHUNK):
                     write(chunk)
