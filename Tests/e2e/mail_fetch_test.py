@@ -169,6 +169,7 @@ def test_a_deleted_folder_says_so_and_keeps_no_other_from_being_fetched(fetch: F
     ({'max_fetch': 'many'}, "'many' is not a whole number from 1 to 200. Change Maximum number of incidents per fetch."),
     ({'first_fetch': 'soon enough'}, "'soon enough' in 'First fetch time' is no time. Write it as 15 minutes"),
     ({'max_attachment_size': '-1'}, "'-1' is not a whole number from 1 to 150. Change Largest attachment to take."),
+    ({'folder_to_fetch': ','.join(map(str, range(51)))}, "'Folders to fetch from' names 51 folders. Name up to 50, and the rest"),
     ({'folder_to_fetch': 'Inbox/Nowhere'}, "There is no folder 'Nowhere' in 'Inbox'."),
 ])
 def test_the_test_button_and_the_fetch_name_a_wrong_field(fetch: Fetch, administrator: Administrator, cloud: MicrosoftCloud,

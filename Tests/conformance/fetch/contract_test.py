@@ -1,9 +1,11 @@
 """The seven promises of a fetch without loss, each by itself: the sentences of the reference are the names of these tests."""
 import json
+import re
 from typing import Any
 
 import pytest
 
+import MicrosoftGraphMailFetchApiModule
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import CURSOR, HAND_OVER
 from conformance.fetch.ledger import GIVES_UP_AFTER
@@ -209,6 +211,34 @@ def test_a_folder_that_cannot_be_read_blocks_none_of_the_others(room: Mailroom, 
     assert names == [f'mail {number}' for number in range(4)]
 
 
+@pytest.mark.parametrize('size', [10, 1_100_000])
+def test_the_page_of_a_proxy_never_passes_for_an_attachment(room: Mailroom, instance: Instance, size: int) -> None:
+    room.mailbox.attach_file(room.mail(), 'malware.bin', bytes(size))
+    room.cloud.faults.add(service='graph', path=r'/attachments/.+/\$value', garbage=True, times=None)
+    platform = instance()
+    platform.run_until_quiet(quiet=6)
+    [incident] = platform.incidents
+    assert incident.files == ()
+    assert "The file 'malware.bin' is missing." in incident.raw['Missing'][0]
+
+
+def test_a_folder_that_never_answers_blocks_none_of_the_others(room: Mailroom, instance: Instance) -> None:
+    bad, good = room.folder('Bad'), room.folder('Good')
+    platform = begun(instance, folder_to_fetch=f'{room.path}/Bad, {room.path}/Good')
+    room.cloud.faults.add(service='graph', path=bad.folder_id, reset=True, times=None)
+    names: list[str] = []
+    for number in range(4):
+        room.mail(f'mail {number}', good)
+        names += platform.fetch().names
+    assert names == [f'mail {number}' for number in range(4)]
+
+
+def test_half_a_character_in_a_body_blocks_nothing(room: Mailroom, instance: Instance) -> None:
+    room.mail('cut', html='', plain='smile: \ud83d', source=b'Subject: cut\r\n\r\nsmile')
+    [incident] = instance(fetch_eml=True, display_full_email_body=True).fetch().incidents
+    assert incident.raw['Body'].startswith('smile: ')
+
+
 # endregion
 # region 5: a throttled or failing service ends the run early with what is whole, and the next run goes on
 
@@ -257,11 +287,78 @@ def test_what_is_whole_is_kept_when_the_rest_is_throttled(room: Mailroom, instan
     assert all(one.file('report.pdf') for one in platform.incidents)
 
 
+def test_what_is_whole_is_kept_when_the_sign_in_ends(room: Mailroom, instance: Instance) -> None:
+    for number in range(25):
+        message = room.mail(f'mail {number}', age=500 - number)
+        if number > 10:
+            attach(room.mailbox, message, 'file')
+    platform = instance()
+    begun_reading, batch = 0, re.compile(r'/\$batch$')
+
+    def end(_number: int) -> None:
+        nonlocal begun_reading
+        begun_reading = sum(1 for one in room.cloud.requests if batch.search(one.path))
+        if begun_reading == 2:
+            room.cloud.faults.add(service='graph', path=batch.pattern, status=401, times=None)
+            room.cloud.faults.add(service='entra', status=400, times=None)
+    first = platform.fetch(meanwhile=end)
+    assert begun_reading
+    assert first.names == [f'mail {number}' for number in range(11)]
+    assert first.health
+    room.cloud.faults.clear()
+    platform.run_until_quiet()
+    assert sorted(one.name for one in platform.incidents) == sorted(f'mail {number}' for number in range(25))
+
+
 def test_many_bad_answers_do_not_add_up_to_a_long_wait(room: Mailroom, instance: Instance) -> None:
     for number in range(20):
         attach(room.mailbox, room.mail(f'mail {number}'), 'file')
     room.cloud.faults.add(service='graph', path='/attachments', status=503, headers={'Retry-After': '4'}, times=None)
     assert instance().fetch().slept <= 60
+
+
+def test_many_folders_do_not_add_up_to_a_long_wait(room: Mailroom, instance: Instance) -> None:
+    names = [f'Folder {number}' for number in range(20)]
+    for name in names:
+        room.folder(name)
+    platform = begun(instance, folder_to_fetch=','.join(f'{room.path}/{name}' for name in names))
+    room.cloud.faults.add(service='graph', path='/delta', status=503, headers={'Retry-After': '4'}, times=None)
+    assert platform.fetch().slept <= 10
+
+
+def test_a_run_ends_in_time_with_what_is_whole(room: Mailroom, instance: Instance) -> None:
+    for number in range(6):
+        message = room.mail(f'mail {number}', age=500 - number)
+        for part in range(2):
+            room.mailbox.attach_file(message, f'{part}.bin', bytes(1_100_000))
+    platform = instance()
+
+    def slowly(_number: int) -> None:
+        room.cloud.clock.advance(20)
+    first = platform.fetch(meanwhile=slowly)
+    assert 0 < len(first.incidents) < 6
+    while len(platform.incidents) < 6:
+        assert platform.fetch(meanwhile=lambda _number: room.cloud.clock.advance(200)).incidents, 'a slow mail is still fetched'
+    assert [one.name for one in platform.incidents] == [f'mail {number}' for number in range(6)]
+    assert all(len(one.files) == 2 for one in platform.incidents)
+
+
+@pytest.mark.parametrize('fault', [{'status': 410}, {'status': 400}])
+def test_a_link_that_graph_refuses_for_good_begins_the_round_anew(
+        room: Mailroom, instance: Instance, fault: dict[str, Any]) -> None:
+    platform = begun(instance)
+    room.mail('late', age=ANCIENT)
+    room.cloud.faults.add(service='graph', path='/delta', **fault)
+    platform.run_until_quiet()
+    assert [one.name for one in platform.incidents] == ['late']
+
+
+def test_a_link_to_where_graph_was_before_begins_the_round_anew(room: Mailroom, instance: Instance) -> None:
+    platform = begun(instance)
+    platform.last_run = platform.last_run.replace(room.cloud.graph, 'https://gateway.contoso.example')
+    room.mail('late', age=ANCIENT)
+    platform.run_until_quiet()
+    assert [one.name for one in platform.incidents] == ['late']
 
 
 @pytest.mark.parametrize('when', ['before the first run', 'after it'])
@@ -352,6 +449,23 @@ def test_a_folder_that_is_newly_named_begins_by_itself_and_the_others_go_on(room
     assert [one.name for one in platform.incidents] == ['case', 'report']
 
 
+def test_a_long_first_round_loses_nothing_where_the_clock_of_the_engine_is_ahead(
+        room: Mailroom, instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.cloud.clock.stop()
+    monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, '_PAGES_OF_A_RUN', 1)
+    monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, 'LARGEST_PAGE', 5)
+    for number in range(20):
+        room.mail(f'old {number}', age=90 * DAY)
+    room.cloud.clock.advance(120)
+    platform = begun(instance, first_fetch='10 minutes')
+    room.cloud.clock.advance(-90)
+    room.mail('new', age=0)
+    for _ in range(8):
+        room.cloud.clock.advance(300)
+        platform.fetch()
+    assert [one.name for one in platform.incidents] == ['new']
+
+
 def test_a_folder_that_is_renamed_or_moved_goes_on(room: Mailroom, instance: Instance) -> None:
     cases = room.folder('Cases')
     room.mail('before', cases)
@@ -421,6 +535,37 @@ def test_a_folder_among_the_deleted_items_gives_way_to_a_new_one_of_its_name(roo
     room.cloud.clock.advance(700)
     platform.run_until_quiet()
     assert [one.name for one in platform.incidents] == ['in the new one']
+
+
+@pytest.mark.parametrize('is_gone', [True, False])
+def test_a_folder_that_took_the_name_of_another_is_not_fetched_twice(room: Mailroom, instance: Instance, is_gone: bool) -> None:
+    room.cloud.clock.stop()
+    cases, reports = room.folder('Cases'), room.folder('Reports')
+    room.mail('report', reports)
+    platform = instance(folder_to_fetch=f'{room.path}/Cases, {room.path}/Reports')
+    platform.run_until_quiet()
+    platform.last_run = json.dumps({**json.loads(platform.last_run), 'remembered': ''})  # as after many others
+    if is_gone:
+        room.mailbox.remove_folder(cases)
+    else:
+        room.mailbox.move_folder(cases, 'deleteditems')
+    room.mailbox.rename_folder(reports, 'Cases')
+    room.cloud.clock.advance(700)
+    room.mail('new', reports)
+    runs = platform.run_until_quiet(quiet=4)
+    assert [one.name for one in platform.incidents] == ['report', 'new']
+    assert not any(run.health for run in runs)
+
+
+@pytest.mark.parametrize('path', ['deleteditems/Cases', 'Deleted Items/Cases'])
+def test_a_folder_that_is_meant_to_lie_among_the_deleted_items_is_well(room: Mailroom, instance: Instance, path: str) -> None:
+    room.cloud.clock.stop()
+    cases = room.mailbox.make_folder('Cases', 'deleteditems')
+    platform = begun(instance, folder_to_fetch=path)
+    room.cloud.clock.advance(700)
+    room.mail('inside', cases)
+    run = platform.fetch()
+    assert (run.names, run.health) == (['inside'], [])
 
 
 def test_a_folder_that_took_the_place_of_a_deleted_one_is_fetched_from(room: Mailroom, instance: Instance) -> None:

@@ -28,6 +28,15 @@ def test_a_folder_is_found_by_its_path(room: Mailroom, instance: Instance, writt
     assert names(instance, folder_to_fetch=f'{room.path}/{written}') == ['inside']
 
 
+@pytest.mark.parametrize('code', ['BadRequest', 'RequestBroker--ParseUri', 'ErrorInvalidIdMalformed'])
+def test_a_folder_is_found_by_its_name_whatever_graph_says_of_a_name_as_an_id(
+        room: Mailroom, instance: Instance, code: str) -> None:
+    room.mail('inside', room.mailbox.make_folder('A/B', 'msgfolderroot'))
+    room.cloud.faults.add(service='graph', path=r'/mailFolders/A(/|%2F)B$', status=400, times=None,
+                          body={'error': {'code': code, 'message': 'Resource not found for the segment.'}})
+    assert names(instance, folder_to_fetch=r'A\/B') == ['inside']
+
+
 def test_a_folder_is_found_by_its_id(room: Mailroom, instance: Instance) -> None:
     cases = room.folder('Cases')
     room.mail('inside', cases)

@@ -17,7 +17,7 @@ from conformance.unified.sources import (
 )
 
 # What the Docker image has, of all that could be imported, and what the platform itself provides.
-THIRD_PARTY = {'bs4', 'requests', 'cryptography', 'jwt', 'dateparser', 'urllib3'}
+THIRD_PARTY = {'requests', 'cryptography', 'jwt', 'dateparser', 'urllib3'}
 PLATFORM = {'demistomock', 'CommonServerPython', 'CommonServerUserPython'}
 JOINED = {'CommonServerPython': COMMON_SERVER, **MODULES}
 

