@@ -152,7 +152,7 @@ def test_test_button_that_asks_the_cloud_does_not_hold_for_a_person(cloud: Micro
 def test_tour_that_gets_another_file_back_does_not_hold(sandbox: Sandbox, cloud: MicrosoftCloud,
                                                         administrator: Administrator) -> None:
     """One byte less is found out, and nothing is done after that."""
-    cloud.faults.add(service='graph', path=r'/attachments/[^/]+/\$value', status=200, body=b'x')
+    cloud.faults.add(service='graph', path=r'/attachments/[^/]+/\$value', status=200, body=b'x', headers={'request-id': 'other'})
     stops = Tour(cloud, administrator, sandbox.server.fetch_now).take()
     assert (len(stops), stops[-1].seen) == (4, 'failed')
     assert 'The file evidence.bin is not what the mailbox holds.' in tour_table(stops)

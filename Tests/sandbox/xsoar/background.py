@@ -82,6 +82,8 @@ class Background:
             self._begin(('fetch', instance.id), partial(self._parts.runner.fetch, instance.id))
 
     def _run(self, schedule: Schedule) -> None:
+        if not self._parts.schedules.holds(schedule):
+            return  # it came to its end while somebody looked at what is due
         facts: dict[str, Any] = {'parentId': schedule.parent_id}
         try:
             facts['parentContent'] = self._parts.war_room.entry(schedule.parent_id)['contents']

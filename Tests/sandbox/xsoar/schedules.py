@@ -54,6 +54,11 @@ class Schedules:
         with self._database.writing() as connection:
             connection.execute('DELETE FROM schedules WHERE id = ?', (schedule.id,))
 
+    def holds(self, schedule: Schedule) -> bool:
+        """Whether a run is still to come."""
+        with self._database.reading() as connection:
+            return connection.execute('SELECT 1 FROM schedules WHERE id = ?', (schedule.id,)).fetchone() is not None
+
     def all(self) -> list[Schedule]:
         """The runs to come, the next one first."""
         with self._database.reading() as connection:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.xsoar.conftest import TEMPO, Desk, eventually
+from sandbox.xsoar.schedules import Schedule, Schedules
 
 
 def contents(desk: Desk) -> list[str]:
@@ -22,6 +23,21 @@ def test_a_command_goes_on_until_it_schedules_no_more(desk: Desk) -> None:
     assert contents(desk) == ['!probe-poll left=3', '3 left', '2 left', '1 left', 'counted down']
     time.sleep(30 * TEMPO)
     assert len(contents(desk)) == 5
+
+
+def test_a_run_is_not_begun_twice_by_who_saw_it_before_it_ended(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[int, Schedule] = {}
+    look = Schedules.all
+
+    def what_was_ever_due(self: Schedules) -> list[Schedule]:
+        seen.update((one.id, one) for one in look(self))
+        return list(seen.values())
+
+    monkeypatch.setattr(Schedules, 'all', what_was_ever_due)
+    desk.run('!probe-poll left=2')
+    eventually(lambda: 'counted down' in contents(desk))
+    time.sleep(30 * TEMPO)
+    assert contents(desk) == ['!probe-poll left=2', '2 left', '1 left', 'counted down']
 
 
 def test_later_entries_belong_to_the_same_command(desk: Desk) -> None:
