@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.fixtures import cloud, microsoft_cloud
+from sandbox.microsoft.fixtures import cloud, empty_mailbox, microsoft_cloud
 
-__all__ = ['cloud', 'microsoft_cloud']
+__all__ = ['cloud', 'empty_mailbox', 'microsoft_cloud']
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
 if FOLDER:
     # absolute, since commands run as processes of their own in other working folders; first, so that it wins over the stub

@@ -24,12 +24,8 @@ Fetch = Callable[..., FetchReport]
 
 
 @pytest.fixture
-def mailbox(cloud: MicrosoftCloud) -> Mailbox:
-    """Ada's, without the mails that were there."""
-    mailbox = cloud.mailbox(ADA)
-    for message in mailbox.messages():
-        mailbox.remove(message)
-    return mailbox
+def mailbox(empty_mailbox: Mailbox) -> Mailbox:
+    return empty_mailbox
 
 
 @pytest.fixture

@@ -25,13 +25,10 @@ def a_new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def ada(cloud: MicrosoftCloud) -> Mailbox:
-    """Ada's mailbox, without the mails that were there. Its clock stands still."""
+def ada(cloud: MicrosoftCloud, empty_mailbox: Mailbox) -> Mailbox:
+    """Ada's empty mailbox. Its clock stands still."""
     cloud.clock.stop()
-    mailbox = cloud.mailbox(ADA)
-    for message in mailbox.messages():
-        mailbox.remove(message)
-    return mailbox
+    return empty_mailbox
 
 
 class Runs:

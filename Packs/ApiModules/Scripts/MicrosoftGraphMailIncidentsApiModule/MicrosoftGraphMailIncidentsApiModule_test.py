@@ -36,12 +36,8 @@ def mail(mail: GraphMailClient, cloud: MicrosoftCloud) -> GraphMailClient:
 
 
 @pytest.fixture
-def ada(cloud: MicrosoftCloud) -> Mailbox:
-    """Ada's mailbox, without the mails that were there."""
-    mailbox = cloud.mailbox(ADA)
-    for message in mailbox.messages():
-        mailbox.remove(message)
-    return mailbox
+def ada(empty_mailbox: Mailbox) -> Mailbox:
+    return empty_mailbox
 
 
 class Fetches:
