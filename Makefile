@@ -33,6 +33,7 @@ soak: setup ## 100,000 made-up histories of a mailbox that is fetched from (`mak
 
 lint: setup ## style and types
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
 validate: setup ## what demisto-sdk says of the packs

@@ -2,6 +2,7 @@
 
 ``COMMON_SERVER_PYTHON=<its folder> make test``
 """
+
 import os
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ def mail(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A client of a new instance that acts as an application in Ada's mailbox."""
     import demistomock as demisto
     from MicrosoftGraphMailSendApiModule import AzureCloud, AzureCloudEndpoints, ClientSecretCredential, GraphMailSender
+
     monkeypatch.setattr(demisto, 'integrationContext', {})
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
     daemon = cloud.directory.application('daemon')

@@ -4,6 +4,7 @@ It offers what this repository uses, under the platform's names and parameters, 
 (``Tests/conformance/common_server``), which can take its place. It is one file because the platform joins it to the
 integration as text, in one namespace: the import of ``demistomock`` is the one line to leave out where ``demisto`` exists.
 """
+
 # mypy: implicit-reexport
 # region Imports, which integrations take from here as well
 import base64
@@ -57,6 +58,7 @@ _FETCHING_COMMANDS = ('fetch-incidents', 'fetch-credentials', 'fetch-indicators'
 
 class EntryType:
     """Kinds of war room entries."""
+
     NOTE = 1
     DOWNLOAD_AGENT = 2
     FILE = 3
@@ -76,6 +78,7 @@ class EntryType:
 
 class IncidentStatus:
     """States of an incident."""
+
     PENDING = 0
     ACTIVE = 1
     DONE = 2
@@ -84,6 +87,7 @@ class IncidentStatus:
 
 class IncidentSeverity:
     """Severities of an incident."""
+
     UNKNOWN = 0
     INFO = 0.5
     LOW = 1
@@ -94,6 +98,7 @@ class IncidentSeverity:
 
 class EntryFormat:
     """Formats of what an entry contains."""
+
     HTML = 'html'
     TABLE = 'table'
     JSON = 'json'
@@ -109,11 +114,13 @@ class EntryFormat:
 
 class FileAttachmentType:
     """Kinds of files of an incident."""
+
     ATTACHED = 'attached_file'
 
 
 class ErrorTypes:
     """Outcomes of an API call, as execution metrics count them."""
+
     SUCCESS = 'Successful'
     QUOTA_ERROR = 'QuotaError'
     GENERAL_ERROR = 'GeneralError'
@@ -124,6 +131,8 @@ class ErrorTypes:
     SSL_ERROR = 'SSLError'
     TIMEOUT_ERROR = 'TimeoutError'
     RETRY_ERROR = 'RetryError'
+
+
 # endregion
 
 
@@ -154,8 +163,11 @@ def register_module_line(module_name: str, start_end: str, line: int, wrapper: i
 
 def _source_line(line: int) -> _Tuple:
     """The name of the file that a line of the joined script comes from, and its line there; an API module replaces one line."""
-    name, lines = max(((name, lines) for name, lines in _module_lines.items() if lines['start'] <= line <= lines['end']),
-                      key=lambda item: item[1]['start'], default=('', {'start': 0}))
+    name, lines = max(
+        ((name, lines) for name, lines in _module_lines.items() if lines['start'] <= line <= lines['end']),
+        key=lambda item: item[1]['start'],
+        default=('', {'start': 0}),
+    )
     pasted, reached = 0.0, lines['start']
     for other in sorted(_module_lines.values(), key=lambda other: other['first']):
         if other['first'] > reached and other['last'] < line:
@@ -166,11 +178,14 @@ def _source_line(line: int) -> _Tuple:
 
 def fix_traceback_line_numbers(trace_str: str) -> str:
     """A traceback of the joined script, told in the files of the repository and their lines."""
+
     def in_repository(match: 're.Match[str]') -> str:
         name, line = _source_line(int(match.group(1)))
         return f'File "<{name or "string"}>", line {line}'
 
     return re.sub(r'File "<string>", line (\d+)', in_repository, trace_str)
+
+
 # endregion
 
 
@@ -194,6 +209,8 @@ class DemistoException(Exception):
 
     def __str__(self) -> str:
         return str(self.message)
+
+
 # endregion
 
 
@@ -289,10 +306,12 @@ class IntegrationLogger:
 
 class DebugLogger:
     """Sends the HTTP traffic of the process to ``demisto.debug``, without the secrets and without Authorization headers."""
+
     _authorization = re.compile(r'(Authorization: )[^\\\r\n]+', re.IGNORECASE)
 
     def __init__(self) -> None:
         import http.client
+
         self.int_logger = IntegrationLogger(debug_logging=True)
         self.http_client: Any = http.client
         self.http_client.HTTPConnection.debuglevel = 1
@@ -308,16 +327,20 @@ class DebugLogger:
 
     def log_start_debug(self) -> None:
         """Says what the command was called with: names only, as values may be secret."""
-        demisto.debug(f'debug-mode started. Command: {demisto.command()}. Arguments: {sorted(demisto.args())}. '
-                      f'Parameters: {sorted(demisto.params())}. Python: {sys.version.split()[0]}')
+        demisto.debug(
+            f'debug-mode started. Command: {demisto.command()}. Arguments: {sorted(demisto.args())}. '
+            f'Parameters: {sorted(demisto.params())}. Python: {sys.version.split()[0]}'
+        )
 
 
 def logger(func: _Function) -> _Function:
     """Notes each call of a function in LOG."""
+
     @wraps(func)
     def func_wrapper(*args: Any, **kwargs: Any) -> Any:
         LOG(f'calling {func.__name__}({args}, {kwargs})')
         return func(*args, **kwargs)
+
     return func_wrapper
 
 
@@ -326,6 +349,8 @@ def add_sensitive_log_strs(sensitive_str: str) -> None:
     LOG.add_replace_strs(sensitive_str, b64_encode(sensitive_str))
     if _requests_logger:
         _requests_logger.int_logger.add_replace_strs(sensitive_str, b64_encode(sensitive_str))
+
+
 # endregion
 
 
@@ -403,8 +428,14 @@ def replace_spaces_in_credential(credential: Any) -> Any:
     """A PEM whose line ends a form has turned into spaces, with its line ends."""
     if not credential:
         return credential
-    return re.sub(r'(-----BEGIN [^-]+-----)(.*?)(-----END [^-]+-----)',
-                  lambda pem: pem.group(1) + pem.group(2).replace(' ', '\n') + pem.group(3), credential, flags=re.DOTALL)
+    return re.sub(
+        r'(-----BEGIN [^-]+-----)(.*?)(-----END [^-]+-----)',
+        lambda pem: pem.group(1) + pem.group(2).replace(' ', '\n') + pem.group(3),
+        credential,
+        flags=re.DOTALL,
+    )
+
+
 # endregion
 
 
@@ -466,8 +497,9 @@ def arg_to_number(arg: Any, arg_name: str | None = None, required: bool = False)
         raise refusal from None
 
 
-def arg_to_datetime(arg: Any, arg_name: str | None = None, is_utc: bool = True, required: bool = False,
-                    settings: _Dict | None = None) -> datetime | None:
+def arg_to_datetime(
+    arg: Any, arg_name: str | None = None, is_utc: bool = True, required: bool = False, settings: _Dict | None = None
+) -> datetime | None:
     """A time from seconds or milliseconds since 1970, or from a text that dateparser can read; None from nothing.
 
     Args:
@@ -487,14 +519,14 @@ def arg_to_datetime(arg: Any, arg_name: str | None = None, is_utc: bool = True, 
     date = None
     if isinstance(arg, str):
         import dateparser
+
         date = dateparser.parse(arg, settings=cast(Any, settings or {'TIMEZONE': 'UTC'}))
     if date is None:
         raise ValueError(f'Invalid date: "{arg_name}"="{arg}"' if arg_name else f'"{arg}" is not a valid date')
     return date
 
 
-def assign_params(keys_to_ignore: _Sequence | None = None, values_to_ignore: _Sequence | None = None,
-                  **kwargs: Any) -> _Dict:
+def assign_params(keys_to_ignore: _Sequence | None = None, values_to_ignore: _Sequence | None = None, **kwargs: Any) -> _Dict:
     """The keywords that have a value: by default neither None nor empty."""
     ignored_values = values_to_ignore or _EMPTY_VALUES
     return {key: value for key, value in kwargs.items() if key not in (keys_to_ignore or ()) and value not in ignored_values}
@@ -502,6 +534,7 @@ def assign_params(keys_to_ignore: _Sequence | None = None, values_to_ignore: _Se
 
 def remove_empty_elements(d: Any) -> Any:
     """The value without None, [] and {} at any depth."""
+
     def empty(value: Any) -> bool:
         return value is None or value == {} or value == []
 
@@ -519,8 +552,9 @@ def remove_nulls_from_dictionary(data: _Dict) -> None:
         del data[key]
 
 
-def dict_safe_get(dict_object: Any, keys: _Sequence, default_return_value: Any = None, return_type: Any = None,
-                  raise_return_type: bool = True) -> Any:
+def dict_safe_get(
+    dict_object: Any, keys: _Sequence, default_return_value: Any = None, return_type: Any = None, raise_return_type: bool = True
+) -> Any:
     """The value at a path of keys, or the default.
 
     Raises:
@@ -553,7 +587,9 @@ def safe_load_json(json_object: Any) -> Any:
 def batch(iterable: Any, batch_size: int = 1) -> _abc.Iterator[Any]:
     """Slices of a sequence, the last one maybe shorter."""
     for start in range(0, len(iterable), batch_size):
-        yield iterable[start:start + batch_size]
+        yield iterable[start : start + batch_size]
+
+
 # endregion
 
 
@@ -563,8 +599,9 @@ def get_current_time(time_zone: int = 0) -> datetime:
     return datetime.now(timezone(timedelta(hours=time_zone)))
 
 
-def parse_date_range(date_range: str, date_format: str | None = None, to_timestamp: bool = False, timezone: Any = 0,
-                     utc: bool = True) -> _Tuple:
+def parse_date_range(
+    date_range: str, date_format: str | None = None, to_timestamp: bool = False, timezone: Any = 0, utc: bool = True
+) -> _Tuple:
     """The start and the end of a span such as '3 days' that ends now; what is no span ends the command with an error.
 
     Args:
@@ -627,6 +664,8 @@ def safe_sleep(duration_seconds: float) -> None:
     if duration_seconds > left:
         raise ValueError(f'A sleep of {duration_seconds} seconds is too long: the command has {max(left, 0):.0f} seconds left.')
     time.sleep(duration_seconds)
+
+
 # endregion
 
 
@@ -723,6 +762,8 @@ def is_error(execute_command_result: Any) -> bool:
     """Whether an entry, or one of a list of them, is an error."""
     entries = execute_command_result if isinstance(execute_command_result, list) else [execute_command_result]
     return any(isinstance(entry, dict) and entry.get('Type') == EntryType.ERROR for entry in entries)
+
+
 # endregion
 
 
@@ -746,8 +787,9 @@ class JsonTransformer:
         func: writes the object, in place of all else.
     """
 
-    def __init__(self, flatten: bool = False, keys: _Sequence | None = None, is_nested: bool = False,
-                 func: _Function | None = None) -> None:
+    def __init__(
+        self, flatten: bool = False, keys: _Sequence | None = None, is_nested: bool = False, func: _Function | None = None
+    ) -> None:
         self.flatten = flatten
         self.keys = keys
         self.is_nested = is_nested
@@ -813,10 +855,19 @@ def _with_links_and_dates(row: _Dict, url_keys: _Sequence, date_fields: _Sequenc
     return changed
 
 
-def tableToMarkdown(name: str, t: Any, headers: Any = None, headerTransform: _Function | None = None,
-                    removeNull: bool = False, metadata: str | None = None, url_keys: _Sequence | None = None,
-                    date_fields: _Sequence | None = None, json_transform_mapping: _Dict | None = None,
-                    is_auto_json_transform: bool = False, sort_headers: bool = True) -> str:
+def tableToMarkdown(
+    name: str,
+    t: Any,
+    headers: Any = None,
+    headerTransform: _Function | None = None,
+    removeNull: bool = False,
+    metadata: str | None = None,
+    url_keys: _Sequence | None = None,
+    date_fields: _Sequence | None = None,
+    json_transform_mapping: _Dict | None = None,
+    is_auto_json_transform: bool = False,
+    sort_headers: bool = True,
+) -> str:
     """A table in Markdown.
 
     Args:
@@ -850,12 +901,13 @@ def tableToMarkdown(name: str, t: Any, headers: Any = None, headerTransform: _Fu
     lines = [f'|{"|".join(shown)}|', f'|{"---|" * len(columns)}']
     lines += [f'| {" | ".join(cell(row, column) for column in columns)} |' for row in rows]
     return title + '\n'.join(lines) + '\n'
+
+
 # endregion
 
 
 # region Results
-def createContextSingle(obj: _Dict, id: Any = None, keyTransform: _Function | None = None,
-                        removeNull: bool = False) -> _Dict:
+def createContextSingle(obj: _Dict, id: Any = None, keyTransform: _Function | None = None, removeNull: bool = False) -> _Dict:
     """The object for the context: keys transformed, and taken apart at their dots.
 
     Args:
@@ -914,8 +966,14 @@ class ScheduledCommand:
         DemistoException: the server is too old for it.
     """
 
-    def __init__(self, command: str, next_run_in_seconds: int, args: _Dict | None = None,
-                 timeout_in_seconds: int | None = None, items_remaining: int = 0) -> None:
+    def __init__(
+        self,
+        command: str,
+        next_run_in_seconds: int,
+        args: _Dict | None = None,
+        timeout_in_seconds: int | None = None,
+        items_remaining: int = 0,
+    ) -> None:
         self.raise_error_if_not_supported()
         self._command = command
         self._next_run = str(max(next_run_in_seconds, 10))
@@ -965,12 +1023,26 @@ class CommandResults:
         TypeError, ValueError: outputs_key_field, content_format or both indicators are not what they may be.
     """
 
-    def __init__(self, outputs_prefix: str | None = None, outputs_key_field: Any = None, outputs: Any = None,
-                 indicators: _List | None = None, readable_output: str | None = None, raw_response: Any = None,
-                 indicators_timeline: Any = None, indicator: Any = None, ignore_auto_extract: bool = False,
-                 mark_as_note: bool = False, tags: _List | None = None, scheduled_command: ScheduledCommand | None = None,
-                 relationships: _List | None = None, entry_type: int | None = None, content_format: str | None = None,
-                 execution_metrics: _List | None = None, replace_existing: bool = False) -> None:
+    def __init__(
+        self,
+        outputs_prefix: str | None = None,
+        outputs_key_field: Any = None,
+        outputs: Any = None,
+        indicators: _List | None = None,
+        readable_output: str | None = None,
+        raw_response: Any = None,
+        indicators_timeline: Any = None,
+        indicator: Any = None,
+        ignore_auto_extract: bool = False,
+        mark_as_note: bool = False,
+        tags: _List | None = None,
+        scheduled_command: ScheduledCommand | None = None,
+        relationships: _List | None = None,
+        entry_type: int | None = None,
+        content_format: str | None = None,
+        execution_metrics: _List | None = None,
+        replace_existing: bool = False,
+    ) -> None:
         if indicators and indicator:
             raise ValueError('Give either indicator or indicators, not both.')
         if not (outputs_key_field is None or isinstance(outputs_key_field, (str, list))):
@@ -1012,8 +1084,12 @@ class CommandResults:
         if self.tags:
             entry['Tags'] = self.tags
         if self.execution_metrics:
-            entry.update(APIExecutionMetrics=self.execution_metrics, Contents='Metrics reported successfully.',
-                         ContentsFormat=EntryFormat.TEXT, Type=EntryType.EXECUTION_METRICS)
+            entry.update(
+                APIExecutionMetrics=self.execution_metrics,
+                Contents='Metrics reported successfully.',
+                ContentsFormat=EntryFormat.TEXT,
+                Type=EntryType.EXECUTION_METRICS,
+            )
         if self.scheduled_command:
             entry.update(self.scheduled_command.to_results())
         return entry
@@ -1066,18 +1142,25 @@ def return_results(results: Any) -> None:
         demisto.results(results)
 
 
-def return_outputs(readable_output: Any, outputs: Any = None, raw_response: Any = None, timeline: _List | None = None,
-                   ignore_auto_extract: bool = False) -> None:
+def return_outputs(
+    readable_output: Any,
+    outputs: Any = None,
+    raw_response: Any = None,
+    timeline: _List | None = None,
+    ignore_auto_extract: bool = False,
+) -> None:
     """As return_results, in the way of before CommandResults: outputs is the whole context of the entry."""
-    demisto.results({
-        'Type': EntryType.NOTE,
-        'HumanReadable': readable_output,
-        'ContentsFormat': EntryFormat.TEXT if isinstance(raw_response, (str, int)) else EntryFormat.JSON,
-        'Contents': raw_response,
-        'EntryContext': outputs,
-        'IndicatorTimeline': timeline or [],
-        'IgnoreAutoExtract': ignore_auto_extract,
-    })
+    demisto.results(
+        {
+            'Type': EntryType.NOTE,
+            'HumanReadable': readable_output,
+            'ContentsFormat': EntryFormat.TEXT if isinstance(raw_response, (str, int)) else EntryFormat.JSON,
+            'Contents': raw_response,
+            'EntryContext': outputs,
+            'IndicatorTimeline': timeline or [],
+            'IgnoreAutoExtract': ignore_auto_extract,
+        }
+    )
 
 
 def return_error(message: Any, error: Any = '', outputs: Any = None) -> _NoReturn:
@@ -1101,15 +1184,23 @@ def return_error(message: Any, error: Any = '', outputs: Any = None) -> _NoRetur
     sys.exit(0)
 
 
-def return_warning(message: Any, exit: bool = False, warning: Any = '', outputs: Any = None,
-                   ignore_auto_extract: bool = False) -> None:
+def return_warning(
+    message: Any, exit: bool = False, warning: Any = '', outputs: Any = None, ignore_auto_extract: bool = False
+) -> None:
     """Gives a warning to the war room, and ends the command after it if exit is set."""
     LOG(message)
     if warning:
         LOG(warning)
     LOG.print_log()
-    demisto.results({'Type': EntryType.WARNING, 'ContentsFormat': EntryFormat.TEXT, 'IgnoreAutoExtract': ignore_auto_extract,
-                     'Contents': str(message), 'EntryContext': outputs})
+    demisto.results(
+        {
+            'Type': EntryType.WARNING,
+            'ContentsFormat': EntryFormat.TEXT,
+            'IgnoreAutoExtract': ignore_auto_extract,
+            'Contents': str(message),
+            'EntryContext': outputs,
+        }
+    )
     if exit:
         sys.exit(0)
 
@@ -1126,9 +1217,19 @@ class ExecutionMetrics:
         success, quota_error, ...: counts to begin with.
     """
 
-    def __init__(self, success: int = 0, quota_error: int = 0, general_error: int = 0, auth_error: int = 0,
-                 service_error: int = 0, connection_error: int = 0, proxy_error: int = 0, ssl_error: int = 0,
-                 timeout_error: int = 0, retry_error: int = 0) -> None:
+    def __init__(
+        self,
+        success: int = 0,
+        quota_error: int = 0,
+        general_error: int = 0,
+        auth_error: int = 0,
+        service_error: int = 0,
+        connection_error: int = 0,
+        proxy_error: int = 0,
+        ssl_error: int = 0,
+        timeout_error: int = 0,
+        retry_error: int = 0,
+    ) -> None:
         self._counts: dict[str, int] = {}
         self.metrics: CommandResults | None = None
         self.success = success
@@ -1168,6 +1269,8 @@ class ExecutionMetrics:
         rows = self.get_metric_list()
         if rows and ExecutionMetrics.is_supported():
             self.metrics = CommandResults(execution_metrics=rows)
+
+
 # endregion
 
 
@@ -1232,8 +1335,9 @@ def update_integration_context(context: _Dict, object_keys: _Dict | None = None,
     return stored, version
 
 
-def set_to_integration_context_with_retries(context: _Dict, object_keys: _Dict | None = None, sync: bool = True,
-                                            max_retry_times: int = CONTEXT_UPDATE_RETRY_TIMES) -> None:
+def set_to_integration_context_with_retries(
+    context: _Dict, object_keys: _Dict | None = None, sync: bool = True, max_retry_times: int = CONTEXT_UPDATE_RETRY_TIMES
+) -> None:
     """Changes some keys of what the instance keeps, as update_integration_context does, and anew if somebody else was faster.
 
     Raises:
@@ -1248,6 +1352,8 @@ def set_to_integration_context_with_retries(context: _Dict, object_keys: _Dict |
             demisto.debug(f'The integration context was changed by another run, attempt {attempt + 1}: {conflict}')
         time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - no secret
     raise Exception(f'The integration context was changed by other runs during all {max_retry_times + 1} attempts to write it.')
+
+
 # endregion
 
 
@@ -1268,8 +1374,12 @@ def skip_cert_verification() -> None:
         os.environ.pop(name, None)
 
 
-def handle_proxy(proxy_param_name: str = 'proxy', checkbox_default_value: bool = False, handle_insecure: bool = True,
-                 insecure_param_name: str | None = None) -> _Dict:
+def handle_proxy(
+    proxy_param_name: str = 'proxy',
+    checkbox_default_value: bool = False,
+    handle_insecure: bool = True,
+    insecure_param_name: str | None = None,
+) -> _Dict:
     """Does what the two check boxes of an instance say, and gives the proxies by scheme.
 
     Args:
@@ -1295,6 +1405,8 @@ def _ensure_proxy_scheme() -> None:
     """Administrators write proxies without a scheme, and requests wants one."""
     for name in set(_PROXY_VARIABLES) & set(os.environ):
         os.environ[name] = _with_scheme(os.environ[name])
+
+
 # endregion
 
 
@@ -1310,25 +1422,50 @@ class BaseClient:
         headers, auth: of every request that brings none of its own.
         timeout: seconds; REQUESTS_TIMEOUT or REQUESTS_TIMEOUT.<integration> in the environment go before it.
     """
+
     REQUESTS_TIMEOUT = 60
 
     # the more special kinds of a ConnectionError stand before it
     _hints = (
-        (requests.exceptions.ConnectTimeout, 'timeout_error',
-         'The server did not take the connection in time: check its URL, and that your host can reach it.'),
-        (requests.exceptions.SSLError, 'ssl_error',
-         ("SSL Certificate Verification Failed - try selecting 'Trust any certificate' checkbox "
-          'in the integration configuration.')),
-        (requests.exceptions.ProxyError, 'proxy_error',
-         'The proxy did not pass the request on: check it, or clear the box of the integration that says to use it.'),
-        (requests.exceptions.ConnectionError, 'connection_error',
-         ('Verify that the server URL parameter is correct and that you have access to the server from your host.'
-          '\nError Type: <{kind}>\n{error}')),
+        (
+            requests.exceptions.ConnectTimeout,
+            'timeout_error',
+            'The server did not take the connection in time: check its URL, and that your host can reach it.',
+        ),
+        (
+            requests.exceptions.SSLError,
+            'ssl_error',
+            (
+                "SSL Certificate Verification Failed - try selecting 'Trust any certificate' checkbox "
+                'in the integration configuration.'
+            ),
+        ),
+        (
+            requests.exceptions.ProxyError,
+            'proxy_error',
+            'The proxy did not pass the request on: check it, or clear the box of the integration that says to use it.',
+        ),
+        (
+            requests.exceptions.ConnectionError,
+            'connection_error',
+            (
+                'Verify that the server URL parameter is correct and that you have access to the server from your host.'
+                '\nError Type: <{kind}>\n{error}'
+            ),
+        ),
         (requests.exceptions.RetryError, 'retry_error', 'The request has failed {times} times: {error}'),
     )
 
-    def __init__(self, base_url: str, verify: bool = True, proxy: bool = False, ok_codes: Any = (),
-                 headers: _Dict | None = None, auth: Any = None, timeout: Any = REQUESTS_TIMEOUT) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        verify: bool = True,
+        proxy: bool = False,
+        ok_codes: Any = (),
+        headers: _Dict | None = None,
+        auth: Any = None,
+        timeout: Any = REQUESTS_TIMEOUT,
+    ) -> None:
         self._base_url = base_url
         self._verify = verify
         self._ok_codes = ok_codes
@@ -1352,21 +1489,54 @@ class BaseClient:
         except AttributeError:  # the constructor has not come so far
             pass
 
-    def _implement_retry(self, retries: int = 0, status_list_to_retry: _Sequence | None = None,
-                         backoff_factor: float = 5, raise_on_redirect: bool = False, raise_on_status: bool = False) -> None:
+    def _implement_retry(
+        self,
+        retries: int = 0,
+        status_list_to_retry: _Sequence | None = None,
+        backoff_factor: float = 5,
+        raise_on_redirect: bool = False,
+        raise_on_status: bool = False,
+    ) -> None:
         """Has requests to https hosts repeated: see _http_request."""
-        retry = Retry(total=retries, read=retries, connect=retries, status=retries, backoff_factor=backoff_factor,
-                      allowed_methods=('GET', 'POST', 'PUT', 'PATCH', 'DELETE'), status_forcelist=status_list_to_retry,
-                      raise_on_status=raise_on_status, raise_on_redirect=raise_on_redirect)
+        retry = Retry(
+            total=retries,
+            read=retries,
+            connect=retries,
+            status=retries,
+            backoff_factor=backoff_factor,
+            allowed_methods=('GET', 'POST', 'PUT', 'PATCH', 'DELETE'),
+            status_forcelist=status_list_to_retry,
+            raise_on_status=raise_on_status,
+            raise_on_redirect=raise_on_redirect,
+        )
         self._session.mount('https://', HTTPAdapter(max_retries=retry))
 
-    def _http_request(self, method: str, url_suffix: str = '', full_url: str | None = None, headers: _Dict | None = None,
-                      auth: Any = None, json_data: Any = None, params: Any = None, data: Any = None, files: Any = None,
-                      timeout: Any = None, resp_type: str = 'json', ok_codes: Any = None, return_empty_response: bool = False,
-                      retries: int = 0, status_list_to_retry: _Sequence | None = None, backoff_factor: float = 5,
-                      raise_on_redirect: bool = False, raise_on_status: bool = False,
-                      error_handler: _Function | None = None, empty_valid_codes: Any = None,
-                      params_parser: Any = None, with_metrics: bool = False, **kwargs: Any) -> Any:
+    def _http_request(
+        self,
+        method: str,
+        url_suffix: str = '',
+        full_url: str | None = None,
+        headers: _Dict | None = None,
+        auth: Any = None,
+        json_data: Any = None,
+        params: Any = None,
+        data: Any = None,
+        files: Any = None,
+        timeout: Any = None,
+        resp_type: str = 'json',
+        ok_codes: Any = None,
+        return_empty_response: bool = False,
+        retries: int = 0,
+        status_list_to_retry: _Sequence | None = None,
+        backoff_factor: float = 5,
+        raise_on_redirect: bool = False,
+        raise_on_status: bool = False,
+        error_handler: _Function | None = None,
+        empty_valid_codes: Any = None,
+        params_parser: Any = None,
+        with_metrics: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         """Makes a request.
 
         Args:
@@ -1388,9 +1558,18 @@ class BaseClient:
             params = urllib.parse.urlencode(params, quote_via=params_parser)
         try:
             res = self._session.request(
-                method, full_url or urljoin(self._base_url, url_suffix), verify=self._verify, params=params, data=data,
-                json=json_data, files=files, headers=headers or self._headers, auth=auth or self._auth,
-                timeout=self.timeout if timeout is None else timeout, **kwargs)
+                method,
+                full_url or urljoin(self._base_url, url_suffix),
+                verify=self._verify,
+                params=params,
+                data=data,
+                json=json_data,
+                files=files,
+                headers=headers or self._headers,
+                auth=auth or self._auth,
+                timeout=self.timeout if timeout is None else timeout,
+                **kwargs,
+            )
         except requests.exceptions.RequestException as error:
             raise self._explained(error, retries, with_metrics) from error
         if not self._is_status_code_valid(res, ok_codes):
@@ -1413,8 +1592,14 @@ class BaseClient:
             self._update_metrics(res, success=False)
         return error_handler(res) if error_handler else self.client_error_handler(res)
 
-    def _handle_success(self, res: requests.Response, resp_type: str, empty_valid_codes: Any, return_empty_response: bool,
-                        should_update_metrics: bool) -> Any:
+    def _handle_success(
+        self,
+        res: requests.Response,
+        resp_type: str,
+        empty_valid_codes: Any,
+        return_empty_response: bool,
+        should_update_metrics: bool,
+    ) -> Any:
         """Counts a request, and gives its answer."""
         if should_update_metrics:
             self._update_metrics(res, success=True)
@@ -1435,6 +1620,7 @@ class BaseClient:
             return res.content
         if kind == 'xml':
             import defusedxml.ElementTree
+
             return defusedxml.ElementTree.fromstring(res.text)
         try:
             return res.json() if kind == 'json' else res
@@ -1480,23 +1666,64 @@ class BaseClient:
             return_results(self.execution_metrics.metrics)
 
 
-def generic_http_request(method: str, server_url: str, timeout: Any = 60, verify: bool = True, proxy: bool = False,
-                         client_headers: _Dict | None = None, headers: _Dict | None = None,
-                         url_suffix: str | None = None, data: Any = None, ok_codes: Any = None, auth: Any = None,
-                         error_handler: _Function | None = None, files: Any = None, params: Any = None,
-                         retries: int = 0, resp_type: str = 'json', status_list_to_retry: _Sequence | None = None,
-                         json_data: Any = None, return_empty_response: bool = False, backoff_factor: float = 5,
-                         raise_on_redirect: bool = False, raise_on_status: bool = False, empty_valid_codes: Any = None,
-                         params_parser: Any = None, with_metrics: bool = False, **kwargs: Any) -> Any:
+def generic_http_request(
+    method: str,
+    server_url: str,
+    timeout: Any = 60,
+    verify: bool = True,
+    proxy: bool = False,
+    client_headers: _Dict | None = None,
+    headers: _Dict | None = None,
+    url_suffix: str | None = None,
+    data: Any = None,
+    ok_codes: Any = None,
+    auth: Any = None,
+    error_handler: _Function | None = None,
+    files: Any = None,
+    params: Any = None,
+    retries: int = 0,
+    resp_type: str = 'json',
+    status_list_to_retry: _Sequence | None = None,
+    json_data: Any = None,
+    return_empty_response: bool = False,
+    backoff_factor: float = 5,
+    raise_on_redirect: bool = False,
+    raise_on_status: bool = False,
+    empty_valid_codes: Any = None,
+    params_parser: Any = None,
+    with_metrics: bool = False,
+    **kwargs: Any,
+) -> Any:
     """One request with a BaseClient of its own: see there."""
-    client = BaseClient(server_url, verify=verify, proxy=proxy, ok_codes=ok_codes, headers=client_headers, auth=auth,
-                        timeout=timeout)
+    client = BaseClient(
+        server_url, verify=verify, proxy=proxy, ok_codes=ok_codes, headers=client_headers, auth=auth, timeout=timeout
+    )
     return client._http_request(
-        method, url_suffix or '', headers=headers, auth=auth, json_data=json_data, params=params, data=data, files=files,
-        timeout=timeout, resp_type=resp_type, ok_codes=ok_codes, return_empty_response=return_empty_response,
-        retries=retries, status_list_to_retry=status_list_to_retry, backoff_factor=backoff_factor,
-        raise_on_redirect=raise_on_redirect, raise_on_status=raise_on_status, error_handler=error_handler,
-        empty_valid_codes=empty_valid_codes, params_parser=params_parser, with_metrics=with_metrics, **kwargs)
+        method,
+        url_suffix or '',
+        headers=headers,
+        auth=auth,
+        json_data=json_data,
+        params=params,
+        data=data,
+        files=files,
+        timeout=timeout,
+        resp_type=resp_type,
+        ok_codes=ok_codes,
+        return_empty_response=return_empty_response,
+        retries=retries,
+        status_list_to_retry=status_list_to_retry,
+        backoff_factor=backoff_factor,
+        raise_on_redirect=raise_on_redirect,
+        raise_on_status=raise_on_status,
+        error_handler=error_handler,
+        empty_valid_codes=empty_valid_codes,
+        params_parser=params_parser,
+        with_metrics=with_metrics,
+        **kwargs,
+    )
+
+
 # endregion
 
 
@@ -1511,16 +1738,27 @@ class PollResult:
         partial_result: shown already now.
     """
 
-    def __init__(self, response: Any, continue_to_poll: Any = False, args_for_next_run: _Dict | None = None,
-                 partial_result: CommandResults | None = None) -> None:
+    def __init__(
+        self,
+        response: Any,
+        continue_to_poll: Any = False,
+        args_for_next_run: _Dict | None = None,
+        partial_result: CommandResults | None = None,
+    ) -> None:
         self.response = response
         self.continue_to_poll = continue_to_poll
         self.args_for_next_run = args_for_next_run
         self.partial_result = partial_result
 
 
-def polling_function(name: str, interval: int = 30, timeout: int = 600, poll_message: str = 'Fetching Results:',
-                     polling_arg_name: str = 'polling', requires_polling_arg: bool = True) -> _Function:
+def polling_function(
+    name: str,
+    interval: int = 30,
+    timeout: int = 600,
+    poll_message: str = 'Fetching Results:',
+    polling_arg_name: str = 'polling',
+    requires_polling_arg: bool = True,
+) -> _Function:
     """Turns a function that takes the arguments of a command and gives a PollResult into a command that goes on by itself.
 
     Args:
@@ -1531,6 +1769,7 @@ def polling_function(name: str, interval: int = 30, timeout: int = 600, poll_mes
         polling_arg_name: the argument that switches polling on.
         requires_polling_arg: without that argument there is one round only; else there are always more.
     """
+
     def decorate(func: _Function) -> _Function:
         @wraps(func)
         def inner(args: _Dict, *arguments: Any, **kwargs: Any) -> Any:
@@ -1544,13 +1783,20 @@ def polling_function(name: str, interval: int = 30, timeout: int = 600, poll_mes
             if found.partial_result:
                 return_results(found.partial_result)
             scheduled = ScheduledCommand(
-                command=name, next_run_in_seconds=int(args.get('interval_in_seconds', interval)),
+                command=name,
+                next_run_in_seconds=int(args.get('interval_in_seconds', interval)),
                 args={**(found.args_for_next_run or args), 'hide_polling_output': True},
-                timeout_in_seconds=int(args.get('timeout_in_seconds', timeout)))
-            return CommandResults(readable_output=None if args.get('hide_polling_output') else poll_message,
-                                  scheduled_command=scheduled)
+                timeout_in_seconds=int(args.get('timeout_in_seconds', timeout)),
+            )
+            return CommandResults(
+                readable_output=None if args.get('hide_polling_output') else poll_message, scheduled_command=scheduled
+            )
+
         return inner
+
     return decorate
+
+
 # endregion
 
 

@@ -1,4 +1,5 @@
 """``python -m benchmarks``: see table_of_figures.py."""
+
 from sandbox.demo.entry import start
 
 if __name__ == '__main__':

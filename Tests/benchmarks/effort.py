@@ -1,4 +1,5 @@
 """How much is measured: enough for figures that stand, or just so much that everything has run once."""
+
 from dataclasses import dataclass
 
 
@@ -12,6 +13,7 @@ class Effort:
         sizes: how many mails are fetched, each number by itself.
         large: size of what counts as a large file, in MB.
     """
+
     times: int = 5
     processes: tuple[int, ...] = (1, 5, 20, 50)
     sizes: tuple[int, ...] = (10, 100, 1000)

@@ -1,4 +1,5 @@
 """Many commands at once on one expired token: how many token requests they make, and when the last has its token."""
+
 import time
 from statistics import median
 
@@ -35,8 +36,10 @@ def _rows_of(sandbox: Sandbox, administrator: Administrator, processes: int, tim
         measured.append((requests, expired, warm))
     what = f'{processes} {"process" if processes == 1 else "processes"} on an expired token'
     expired, warm = (median(one[column] for one in measured) for column in (1, 2))
-    return [count(f'{what}: token requests', max(one[0] for one in measured), 1, 'the most of all times'),
-            plain(f'{what}: until the last has its token', expired, 's', f'on a warm token {warm:.2f} s')]
+    return [
+        count(f'{what}: token requests', max(one[0] for one in measured), 1, 'the most of all times'),
+        plain(f'{what}: until the last has its token', expired, 's', f'on a warm token {warm:.2f} s'),
+    ]
 
 
 def _let_expire(sandbox: Sandbox, administrator: Administrator) -> None:

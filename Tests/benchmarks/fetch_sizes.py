@@ -1,4 +1,5 @@
 """What a mail costs when there are few, and when there are many: the line of seconds against mails must stay straight."""
+
 import time
 from statistics import median
 
@@ -17,10 +18,19 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
         seconds = {size: median(_seconds(sandbox, size) for _ in range(effort.times)) for size in effort.sizes}
     cost = {size: one / size for size, one in seconds.items()}
     *_, middle, largest = effort.sizes
-    return [*(plain(f'Fetch of {size:,} mails', one, 's', f'{1000 * cost[size]:.1f} ms for each mail')
-              for size, one in seconds.items()),
-            at_most(f'Cost of a mail: of {largest:,} : of {middle:,}', cost[largest] / cost[middle], GOAL, '',
-                    f'{1000 * cost[largest]:.1f} : {1000 * cost[middle]:.1f} ms')]
+    return [
+        *(
+            plain(f'Fetch of {size:,} mails', one, 's', f'{1000 * cost[size]:.1f} ms for each mail')
+            for size, one in seconds.items()
+        ),
+        at_most(
+            f'Cost of a mail: of {largest:,} : of {middle:,}',
+            cost[largest] / cost[middle],
+            GOAL,
+            '',
+            f'{1000 * cost[largest]:.1f} : {1000 * cost[middle]:.1f} ms',
+        ),
+    ]
 
 
 def _seconds(sandbox: Sandbox, size: int) -> float:

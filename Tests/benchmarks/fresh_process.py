@@ -1,4 +1,5 @@
 """Runs a script of ``processes/`` in a new Python that finds the packs, as the platform's would."""
+
 import json
 import os
 import subprocess
@@ -24,10 +25,21 @@ def run(script: str, folder: Path, job: Any = None, **environment: str) -> Any:
         RuntimeError: the script failed; the text is what it said.
     """
     inherited = {name: value for name, value in os.environ.items() if name != 'PYTHONDONTWRITEBYTECODE'}
-    variables = {**inherited, 'PYTHONPATH': os.pathsep.join(map(str, _import_roots())),
-                 'PYTHONPYCACHEPREFIX': str(folder / 'compiled'), **environment}
-    done = subprocess.run([sys.executable, str(_SCRIPTS / script)], input=json.dumps(job), env=variables, capture_output=True,
-                          text=True, timeout=_TIME_LIMIT, check=False)
+    variables = {
+        **inherited,
+        'PYTHONPATH': os.pathsep.join(map(str, _import_roots())),
+        'PYTHONPYCACHEPREFIX': str(folder / 'compiled'),
+        **environment,
+    }
+    done = subprocess.run(
+        [sys.executable, str(_SCRIPTS / script)],
+        input=json.dumps(job),
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=_TIME_LIMIT,
+        check=False,
+    )
     if done.returncode:
         raise RuntimeError(f'{script} ended with exit status {done.returncode}:\n{done.stdout}{done.stderr}')
     return json.loads(done.stdout.splitlines()[-1])
@@ -35,5 +47,10 @@ def run(script: str, folder: Path, job: Any = None, **environment: str) -> Any:
 
 def _import_roots() -> list[Path]:
     own = REPOSITORY / 'Tests/CommonServerPython'
-    return [Path(os.environ.get('COMMON_SERVER_PYTHON') or own), own, REPOSITORY / 'Tests/demistomock',
-            *sorted((REPOSITORY / 'Packs/ApiModules/Scripts').iterdir()), _INTEGRATION]
+    return [
+        Path(os.environ.get('COMMON_SERVER_PYTHON') or own),
+        own,
+        REPOSITORY / 'Tests/demistomock',
+        *sorted((REPOSITORY / 'Packs/ApiModules/Scripts').iterdir()),
+        _INTEGRATION,
+    ]

@@ -1,4 +1,5 @@
 """How much longer a command takes to start because it imports the shared scripts."""
+
 from statistics import median
 
 from benchmarks import fresh_process
@@ -13,5 +14,6 @@ def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
     fresh_process.run('imports.py', sandbox.folder)  # compiles
     measured = [fresh_process.run('imports.py', sandbox.folder) for _ in range(PROCESSES)]
     platform, shared = (median(one[name] for one in measured) for name in ('platform', 'shared'))
-    return [at_most('Import of the shared scripts, processor time', shared, 15, 'ms',
-                    f'on top of {platform:.0f} ms without them')]
+    return [
+        at_most('Import of the shared scripts, processor time', shared, 15, 'ms', f'on top of {platform:.0f} ms without them')
+    ]

@@ -1,4 +1,5 @@
 """Seconds for a large file on its way to a mailbox and back, against the bare loop over its ranges."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -24,12 +25,25 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
     saving = 'msgraph-mail-get-attachment', {'message_id': message.immutable_id, 'attachment_id': attachment}
     with letters.slow_way(cloud):
         return [
-            *_pair(f'Sending {size} MB', effort.times, _bare(sandbox, what='send', file=str(file), to=BOB),
-                   _command(sandbox, *sending(file))),
-            *_pair(f'Saving {size} MB', effort.times,
-                   _bare(sandbox, what='save', file=str(sandbox.folder / 'saved.bin'), message=message.immutable_id,
-                         attachment=attachment),
-                   _command(sandbox, *saving))]
+            *_pair(
+                f'Sending {size} MB',
+                effort.times,
+                _bare(sandbox, what='send', file=str(file), to=BOB),
+                _command(sandbox, *sending(file)),
+            ),
+            *_pair(
+                f'Saving {size} MB',
+                effort.times,
+                _bare(
+                    sandbox,
+                    what='save',
+                    file=str(sandbox.folder / 'saved.bin'),
+                    message=message.immutable_id,
+                    attachment=attachment,
+                ),
+                _command(sandbox, *saving),
+            ),
+        ]
 
 
 def _pair(what: str, times: int, bare: Callable[[], float], own: Callable[[], float]) -> list[Row]:
@@ -47,6 +61,7 @@ def _bare(sandbox: Sandbox, **job: Any) -> Callable[[], float]:
         measured = fresh_process.run('bare_chunks.py', sandbox.folder, whole, REQUESTS_CA_BUNDLE=cloud.ca_file)
         _forget_what_was_sent(sandbox)
         return float(measured['seconds'])
+
     return run
 
 
@@ -59,6 +74,7 @@ def _command(sandbox: Sandbox, command: str, arguments: dict[str, Any]) -> Calla
                 path.unlink()
         _forget_what_was_sent(sandbox)
         return float(measured['seconds'])
+
     return run
 
 

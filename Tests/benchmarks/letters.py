@@ -1,4 +1,5 @@
 """The mails that are fetched, and an inbox that holds them and nothing else."""
+
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,5 @@
 """A fetch of 50 mails: this integration, requests one after another, python-o365. All mark as read what they fetched."""
+
 from __future__ import annotations
 
 import tempfile
@@ -21,8 +22,13 @@ from sandbox.demo.ways import ADA, client_secret
 
 MAILS = 50
 INSTANCE = 'Fetching'
-FETCHING = {'isFetch': True, 'folder_to_fetch': 'Inbox', 'first_fetch': '1 hour', 'mark_fetched_read': True,
-            'max_fetch': str(MAILS)}
+FETCHING = {
+    'isFetch': True,
+    'folder_to_fetch': 'Inbox',
+    'first_fetch': '1 hour',
+    'mark_fetched_read': True,
+    'max_fetch': str(MAILS),
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Fetch:
         requests: that were sent.
         round_trips: requests one after another.
     """
+
     seconds: float
     requests: int
     round_trips: int
@@ -58,11 +65,27 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
 def _table(fetches: dict[str, Fetch], with_items: Fetch) -> list[Row]:
     reference, own = fetches['requests one after another'], fetches['this integration']
     shown = {**fetches, 'this integration, items of a batch as slow as requests': with_items}
-    return [*compared([plain(f'Fetch of {MAILS} mails: {name}', one.seconds, 's',
-                             f'{one.requests} requests, {one.round_trips} one after another') for name, one in shown.items()]),
-            at_least(f'Fetch of {MAILS} mails: times faster than one after another', reference.seconds / own.seconds, 8, '',
-                     'all without the start of a process and the sign-in'),
-            count(f'Fetch of {MAILS} mails: round trips one after another', own.round_trips, 12)]
+    return [
+        *compared(
+            [
+                plain(
+                    f'Fetch of {MAILS} mails: {name}',
+                    one.seconds,
+                    's',
+                    f'{one.requests} requests, {one.round_trips} one after another',
+                )
+                for name, one in shown.items()
+            ]
+        ),
+        at_least(
+            f'Fetch of {MAILS} mails: times faster than one after another',
+            reference.seconds / own.seconds,
+            8,
+            '',
+            'all without the start of a process and the sign-in',
+        ),
+        count(f'Fetch of {MAILS} mails: round trips one after another', own.round_trips, 12),
+    ]
 
 
 def add_instance(sandbox: Sandbox) -> None:
@@ -112,9 +135,18 @@ def _by_reference(sandbox: Sandbox, script: str) -> float:
     cloud, application = sandbox.cloud, sandbox.cloud.directory.application('daemon')
     since = datetime.fromtimestamp(cloud.mailbox(ADA).now() - 3600, timezone.utc).isoformat(timespec='seconds')
     with tempfile.TemporaryDirectory(dir=sandbox.folder) as folder:
-        job = {'graph': cloud.graph, 'authority': cloud.authority, 'mailbox': ADA, 'since': since, 'count': MAILS,
-               'folder': folder, 'client_id': application.client_id, 'client_secret': application.secret,
-               'tenant_id': application.tenant_id, 'token': token(sandbox)}
+        job = {
+            'graph': cloud.graph,
+            'authority': cloud.authority,
+            'mailbox': ADA,
+            'since': since,
+            'count': MAILS,
+            'folder': folder,
+            'client_id': application.client_id,
+            'client_secret': application.secret,
+            'tenant_id': application.tenant_id,
+            'token': token(sandbox),
+        }
         measured = fresh_process.run(script, sandbox.folder, job, **_trust(sandbox))
     _expect(measured['mails'], script)
     return float(measured['seconds'])
@@ -123,10 +155,15 @@ def _by_reference(sandbox: Sandbox, script: str) -> float:
 def token(sandbox: Sandbox) -> str:
     """An access token for Graph, of the application whose instance is measured."""
     cloud, application = sandbox.cloud, sandbox.cloud.directory.application('daemon')
-    form = {'grant_type': 'client_credentials', 'client_id': application.client_id, 'client_secret': application.secret,
-            'scope': f'{cloud.graph}/.default'}
-    answer: dict[str, Any] = requests.post(f'{cloud.authority}/{application.tenant_id}/oauth2/v2.0/token', form, timeout=30,
-                                           verify=cloud.ca_file).json()
+    form = {
+        'grant_type': 'client_credentials',
+        'client_id': application.client_id,
+        'client_secret': application.secret,
+        'scope': f'{cloud.graph}/.default',
+    }
+    answer: dict[str, Any] = requests.post(
+        f'{cloud.authority}/{application.tenant_id}/oauth2/v2.0/token', form, timeout=30, verify=cloud.ca_file
+    ).json()
     return str(answer['access_token'])
 
 
@@ -142,8 +179,11 @@ def _measured(sandbox: Sandbox, way: Callable[[Sandbox], float]) -> Fetch:
 
 
 def _median(runs: list[Fetch]) -> Fetch:
-    return Fetch(median(run.seconds for run in runs), round(median(run.requests for run in runs)),
-                 round(median(run.round_trips for run in runs)))
+    return Fetch(
+        median(run.seconds for run in runs),
+        round(median(run.requests for run in runs)),
+        round(median(run.round_trips for run in runs)),
+    )
 
 
 def _expect(mails: int, what: str) -> None:

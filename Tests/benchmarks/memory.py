@@ -1,4 +1,5 @@
 """How much memory a command takes that sends a large file, or saves one."""
+
 import os
 import sys
 from pathlib import Path
@@ -29,8 +30,10 @@ def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
         'saving 150 MB as EML': ('msgraph-mail-get-email-as-eml', {'message_id': message.immutable_id}),
     }
     measured = {what: over_idle(cloud, folder, *job) for what, job in jobs.items()}
-    return [at_most(f'Memory over idle: {what}', one['above'] / MEGABYTE, GOAL, 'MB', f'idle: {one["idle"] / MEGABYTE:.0f} MB')
-            for what, one in measured.items()]
+    return [
+        at_most(f'Memory over idle: {what}', one['above'] / MEGABYTE, GOAL, 'MB', f'idle: {one["idle"] / MEGABYTE:.0f} MB')
+        for what, one in measured.items()
+    ]
 
 
 def take_large_mails(cloud: MicrosoftCloud) -> None:

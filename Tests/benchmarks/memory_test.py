@@ -1,4 +1,5 @@
 """Memory is no matter of the machine's speed: what the benchmark shows of large files, held to its goal with smaller ones."""
+
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """Pictures of figures, as SVG."""
+
 from collections.abc import Mapping
 from pathlib import Path
 

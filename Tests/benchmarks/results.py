@@ -1,4 +1,5 @@
 """The figures as a page, with plots beside it."""
+
 from __future__ import annotations
 
 import os
@@ -38,14 +39,24 @@ def page(rows: list[Row], measured_on: str, when: datetime, effort: Effort) -> s
         when: the run was.
     """
     missed = sum(not row.is_met for row in rows)
-    return '\n'.join([
-        '# Figures', '',
-        f'Written by `make bench` on {when:%Y-%m-%d} at {when:%H:%M} UTC; {measured_on}. All rows are of one run.', '',
-        _conditions(effort), '',
-        f'Goals: {sum(bool(row.goal) for row in rows) - missed} met, {missed} missed.', '',
-        markdown_table(rows), '',
-        f'![Seconds of a fetch of 50 mails, each way]({BARS})', '',
-        f'![Seconds of a fetch against the number of mails]({LINE})', ''])
+    return '\n'.join(
+        [
+            '# Figures',
+            '',
+            f'Written by `make bench` on {when:%Y-%m-%d} at {when:%H:%M} UTC; {measured_on}. All rows are of one run.',
+            '',
+            _conditions(effort),
+            '',
+            f'Goals: {sum(bool(row.goal) for row in rows) - missed} met, {missed} missed.',
+            '',
+            markdown_table(rows),
+            '',
+            f'![Seconds of a fetch of 50 mails, each way]({BARS})',
+            '',
+            f'![Seconds of a fetch against the number of mails]({LINE})',
+            '',
+        ]
+    )
 
 
 def markdown_table(rows: list[Row]) -> str:
@@ -60,12 +71,16 @@ def markdown_table(rows: list[Row]) -> str:
 def machine() -> str:
     """What kind of machine this is, and nothing that tells which."""
     load = os.getloadavg()[2]
-    return (f'{platform.system()} on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, '
-            f'load average {load:.1f} (above 2, others were at work: ratios close to their goals say little then)')
+    return (
+        f'{platform.system()} on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, '
+        f'load average {load:.1f} (above 2, others were at work: ratios close to their goals say little then)'
+    )
 
 
 def _conditions(effort: Effort) -> str:
-    return (f'Where mail is asked (fetches, large files), each request to the sandbox takes {1000 * LATENCY:.0f} ms more, and '
-            'the mailbox takes at most 4 requests at once; requests inside a batch take no more, but in the row that says so '
-            f'(`Limits.item_latency`). Figures are medians: of {effort.times} where one takes seconds, of more where it takes '
-            'milliseconds. Tokens and processes are measured without that delay, which would hide what they cost.')
+    return (
+        f'Where mail is asked (fetches, large files), each request to the sandbox takes {1000 * LATENCY:.0f} ms more, and '
+        'the mailbox takes at most 4 requests at once; requests inside a batch take no more, but in the row that says so '
+        f'(`Limits.item_latency`). Figures are medians: of {effort.times} where one takes seconds, of more where it takes '
+        'milliseconds. Tokens and processes are measured without that delay, which would hide what they cost.'
+    )

@@ -1,4 +1,5 @@
 """The page of figures and its plots."""
+
 from datetime import datetime, timezone
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,8 +10,10 @@ from benchmarks.row import Row, at_least, at_most, compared, plain
 
 EFFORT = Effort(times=5, sizes=(10, 100))
 WHEN = datetime(2026, 2, 3, 4, 5, tzinfo=timezone.utc)
-FETCHES = [*compared([plain('Fetch of 50 mails: reference', 6, 's', '107 requests'), plain('Fetch of 50 mails: own', 1.5, 's')]),
-           at_least('Fetch of 50 mails: times faster', 4, 8, '')]
+FETCHES = [
+    *compared([plain('Fetch of 50 mails: reference', 6, 's', '107 requests'), plain('Fetch of 50 mails: own', 1.5, 's')]),
+    at_least('Fetch of 50 mails: times faster', 4, 8, ''),
+]
 SIZES = [plain('Fetch of 10 mails', 0.8, 's'), plain('Fetch of 100 mails', 2, 's'), at_most('Cost of a mail', 0.25, 1.25, '')]
 
 

@@ -1,4 +1,5 @@
 """How many requests had to wait for each other."""
+
 from collections.abc import Iterable
 
 from sandbox.microsoft.service import RequestRecord

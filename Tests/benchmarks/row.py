@@ -1,4 +1,5 @@
 """One line of the table of figures, and the table."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ class Row:
         value: the figure as a number.
         ratio: the figure : that of the row above, as it is shown; empty where they are not the same kind of thing.
     """
+
     what: str
     figure: str
     goal: str = ''

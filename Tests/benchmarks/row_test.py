@@ -1,4 +1,5 @@
 """The table of figures."""
+
 from benchmarks.row import Row, at_least, at_most, compared, count, plain, table
 
 
@@ -12,7 +13,9 @@ def test_figure_from_its_goal_on_meets_it() -> None:
 
 def test_count_is_shown_whole() -> None:
     assert [(row.figure, row.verdict) for row in (count('Requests', 2, 1), count('Requests', 1, 1))] == [
-        ('2', 'missed'), ('1', 'met')]
+        ('2', 'missed'),
+        ('1', 'met'),
+    ]
 
 
 def test_figure_without_goal_has_no_verdict() -> None:

@@ -1,4 +1,5 @@
 """A command that has its token, as a whole process of the XSOAR server, against an integration that does nothing."""
+
 import time
 from collections.abc import Callable
 from statistics import median
@@ -46,9 +47,15 @@ def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
     empty, warm = run('!empty-command'), run(f'!msgraph-mail-list-emails page_size=1 using="{INSTANCE}"')
     measured = [(_milliseconds(empty), _milliseconds(warm)) for _ in range(1 + TIMES)][1:]
     limit, own = (median(one[column] for one in measured) for column in (0, 1))
-    return [*compared([plain('Warm command, process: empty integration', limit, 'ms'),
-                       plain('Warm command, process: this integration', own, 'ms')]),
-            at_most('Warm command : empty integration, processes', own / limit, 1.15, '', f'{own:.0f} : {limit:.0f} ms')]
+    return [
+        *compared(
+            [
+                plain('Warm command, process: empty integration', limit, 'ms'),
+                plain('Warm command, process: this integration', own, 'ms'),
+            ]
+        ),
+        at_most('Warm command : empty integration, processes', own / limit, 1.15, '', f'{own:.0f} : {limit:.0f} ms'),
+    ]
 
 
 def _add_empty_instance(http: requests.Session, url: str) -> None:

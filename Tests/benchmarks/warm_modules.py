@@ -1,4 +1,5 @@
 """What a command loads that has a good token: nothing that is only needed to sign in."""
+
 from typing import Any
 
 from benchmarks import fresh_process
@@ -13,8 +14,15 @@ def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
     warm = _command(sandbox, cold['context'])
     if not cold['loaded']:
         raise RuntimeError('A command that signs with a certificate loads nothing for it: look for other modules.')
-    return [Row('Signing modules that a warm command loads', ', '.join(warm['loaded']) or 'none', 'none', not warm['loaded'],
-                f'a cold one: {", ".join(cold["loaded"])}')]
+    return [
+        Row(
+            'Signing modules that a warm command loads',
+            ', '.join(warm['loaded']) or 'none',
+            'none',
+            not warm['loaded'],
+            f'a cold one: {", ".join(cold["loaded"])}',
+        )
+    ]
 
 
 def _command(sandbox: Sandbox, context: dict[str, Any]) -> Any:

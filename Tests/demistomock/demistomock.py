@@ -4,6 +4,7 @@ The names and parameters are the platform's own. What an integration keeps (inte
 memory of this process, as JSON, because that is all that the platform takes; what it says goes to ``logging``, and its
 results go to standard output. The rest answers with an empty value, and is there to be replaced by a test.
 """
+
 import json
 import logging
 import threading
@@ -79,6 +80,8 @@ def incident() -> dict[str, Any]:
 def get_incidents() -> dict[str, Any]:
     """The incidents that a command was asked to work on."""
     return {}
+
+
 # endregion
 
 
@@ -119,6 +122,8 @@ def setContext(contextPath: str, value: Any) -> None:
 
 def updateModuleHealth(error: Any) -> None:
     """Sets the message that is shown beside the integration instance."""
+
+
 # endregion
 
 
@@ -173,6 +178,8 @@ def setLastRun(obj: dict[str, Any]) -> None:
     global _last_run
     with _lock:
         _last_run = _as_json(obj)
+
+
 # endregion
 
 
@@ -180,12 +187,15 @@ def setLastRun(obj: dict[str, Any]) -> None:
 def uniqueFile() -> str:
     """A new name for a file in the working folder."""
     import uuid  # costs more than the rest of this module
+
     return str(uuid.uuid4())
 
 
 def getFilePath(id: str) -> dict[str, Any]:
     """Where the file of a war room entry lies."""
     return {'id': id, 'path': 'test/test.txt', 'name': 'test.txt'}
+
+
 # endregion
 
 
@@ -240,10 +250,19 @@ def createIndicators(indicators_batch: list[Any]) -> None:
     """Creates indicators."""
 
 
-def searchIndicators(fromDate: str = '', query: str = '', size: int = 100, page: int = 0, toDate: str = '', value: str = '',
-                     searchAfter: list[Any] | None = None) -> dict[str, Any]:
+def searchIndicators(
+    fromDate: str = '',
+    query: str = '',
+    size: int = 100,
+    page: int = 0,
+    toDate: str = '',
+    value: str = '',
+    searchAfter: list[Any] | None = None,
+) -> dict[str, Any]:
     """Searches the indicators."""
     return {}
+
+
 # endregion
 
 
@@ -256,8 +275,9 @@ def mirrorInvestigation(id: str, mirrorType: str, autoClose: bool = False) -> No
     """Mirrors an investigation to a chat."""
 
 
-def directMessage(message: str, username: str | None = None, email: str | None = None,
-                  anyoneCanOpenIncidents: bool | None = None) -> str:
+def directMessage(
+    message: str, username: str | None = None, email: str | None = None, anyoneCanOpenIncidents: bool | None = None
+) -> str:
     """Answers a direct message of a chat."""
     return ''
 
@@ -269,6 +289,8 @@ def findUser(username: str | None = None, email: str | None = None) -> dict[str,
 
 def handleEntitlementForUser(incidentID: str, guid: str, email: str, content: str, taskID: str = '') -> None:
     """Passes on an answer to a question that a playbook has asked."""
+
+
 # endregion
 
 
@@ -292,4 +314,6 @@ def gets(obj: dict[str, Any], field: str) -> str:
 def dt(obj: Any = None, trnsfrm: str | None = None) -> Any:
     """Asks an object with a transformation in the platform's own language, which is not spoken here."""
     return ''
+
+
 # endregion

@@ -1,4 +1,5 @@
 """``make bench`` runs to its end. Its figures depend on the machine: no test holds them to a goal."""
+
 import os
 import subprocess
 import sys

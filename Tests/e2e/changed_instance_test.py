@@ -1,4 +1,5 @@
 """What an instance remembers is its own: changed settings never meet an old token, a reset forgets all."""
+
 import re
 
 import pytest

@@ -1,4 +1,5 @@
 """One sandbox for all stories: the pack is built and uploaded once, each test adds instances of its own."""
+
 from collections.abc import Iterator
 
 import pytest

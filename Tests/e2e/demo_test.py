@@ -1,4 +1,5 @@
 """``make demo`` from outside: what it prints, how it ends, what it leaves behind."""
+
 import os
 import re
 import shutil
@@ -23,9 +24,18 @@ from sandbox.microsoft.mail.model import Message
 from sandbox.xsoar import FetchReport
 
 TIME_LIMIT = 300  # seconds
-ROWS = ('Cortex app', 'Authorization code', 'Client secret', 'Certificate, PS256', 'Certificate, RS256', 'Device code',
-        'Managed identity, system-assigned', 'Managed identity, user-assigned', 'Managed identity, App Service',
-        'Managed identity, Azure Arc')
+ROWS = (
+    'Cortex app',
+    'Authorization code',
+    'Client secret',
+    'Certificate, PS256',
+    'Certificate, RS256',
+    'Device code',
+    'Managed identity, system-assigned',
+    'Managed identity, user-assigned',
+    'Managed identity, App Service',
+    'Managed identity, Azure Arc',
+)
 BROKEN_COMMAND = """
 def broken(client, args):
     raise DemistoException('Broken on purpose.')
@@ -33,16 +43,30 @@ def broken(client, args):
 
 COMMANDS['msgraph-mail-auth-test'] = COMMANDS['msgraph-mail-move-email'] = broken
 """
-STEPS = ('Drop a file in the war room', 'Send it to Bob', 'Find the mail in his inbox', 'Get the file out of it', 'Reply to it',
-         'Move the reply', 'Save the mail', 'Have it as an incident')
+STEPS = (
+    'Drop a file in the war room',
+    'Send it to Bob',
+    'Find the mail in his inbox',
+    'Get the file out of it',
+    'Reply to it',
+    'Move the reply',
+    'Save the mail',
+    'Have it as an incident',
+)
 BY_A_PERSON = ('Authorization code', 'Device code')
 
 
 def start_demo(repository: Path, temporary: Path) -> 'subprocess.Popen[str]':
     """Starts the demo as the Makefile does, with a temporary folder of its own."""
     environment = {**os.environ, 'PYTHONPATH': 'Tests', 'TMPDIR': str(temporary)}
-    return subprocess.Popen([sys.executable, '-m', 'sandbox.demo'], cwd=repository, env=environment, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return subprocess.Popen(
+        [sys.executable, '-m', 'sandbox.demo'],
+        cwd=repository,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def run_demo(repository: Path, temporary: Path) -> tuple[int, str]:
@@ -81,8 +105,11 @@ def test_demo_shows_ten_ways_that_hold(tmp_path: Path) -> None:
     else:
         assert cells_of(output, ROWS[-1])[1:] == ['left out', 'left out']
         assert 'All 9 ways to sign in hold. 1 was left out.' in output
-    assert [cells_of(output, step)[2] for step in STEPS[3:6]] == ['4,000,000 bytes, the same', "'RE: Evidence' for Ada",
-                                                                  'in Archive, the same ID']
+    assert [cells_of(output, step)[2] for step in STEPS[3:6]] == [
+        '4,000,000 bytes, the same',
+        "'RE: Evidence' for Ada",
+        'in Archive, the same ID',
+    ]
     assert cells_of(output, STEPS[-1])[1:3] == ['fetch-incidents', 'file, mail, SHA-256: same']
     assert all(int(cells_of(output, step)[3]) > 0 for step in STEPS[1:])
     assert 'All 8 steps of the tour hold.' in output
@@ -149,8 +176,9 @@ def test_test_button_that_asks_the_cloud_does_not_hold_for_a_person(cloud: Micro
     assert row.test_button == 'failed'
 
 
-def test_tour_that_gets_another_file_back_does_not_hold(sandbox: Sandbox, cloud: MicrosoftCloud,
-                                                        administrator: Administrator) -> None:
+def test_tour_that_gets_another_file_back_does_not_hold(
+    sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator
+) -> None:
     """One byte less is found out, and nothing is done after that."""
     cloud.faults.add(service='graph', path=r'/attachments/[^/]+/\$value', status=200, body=b'x', headers={'request-id': 'other'})
     stops = Tour(cloud, administrator, sandbox.server.fetch_now).take()
@@ -178,15 +206,23 @@ def _attach_more(cloud: MicrosoftCloud, mail: Message) -> None:
     cloud.mailbox(BOB).attach_file(mail, 'more.txt', b'more')
 
 
-@pytest.mark.parametrize('happens, sentence', [
-    (_forbid, 'answered with HTTP status'),
-    (_delete, 'There are 0 incidents, and should be one of the mail.'),
-    (_attach_more, 'The files of the incident are not what the mailbox holds.'),
-])
-def test_tour_without_the_right_incident_does_not_hold(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator,
-                                                       happens: Callable[[MicrosoftCloud, Message], None],
-                                                       sentence: str) -> None:
+@pytest.mark.parametrize(
+    'happens, sentence',
+    [
+        (_forbid, 'answered with HTTP status'),
+        (_delete, 'There are 0 incidents, and should be one of the mail.'),
+        (_attach_more, 'The files of the incident are not what the mailbox holds.'),
+    ],
+)
+def test_tour_without_the_right_incident_does_not_hold(
+    sandbox: Sandbox,
+    cloud: MicrosoftCloud,
+    administrator: Administrator,
+    happens: Callable[[MicrosoftCloud, Message], None],
+    sentence: str,
+) -> None:
     """What happens to the mail just before the fetch is found out."""
+
     def fetch_now(name: str) -> FetchReport:
         [mail] = [mail for mail in cloud.mailbox(BOB).messages() if mail.subject == 'Evidence']
         happens(cloud, mail)
@@ -197,8 +233,9 @@ def test_tour_without_the_right_incident_does_not_hold(sandbox: Sandbox, cloud: 
     assert sentence in tour_table(stops)
 
 
-def test_tour_whose_incident_names_another_digest_does_not_hold(sandbox: Sandbox, cloud: MicrosoftCloud,
-                                                                administrator: Administrator) -> None:
+def test_tour_whose_incident_names_another_digest_does_not_hold(
+    sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator
+) -> None:
     def fetch_now(name: str) -> FetchReport:
         [incident] = sandbox.server.fetch_now(name).incidents
         return FetchReport(({**incident, 'rawJSON': re.sub('"SHA256": "[0-9a-f]+', '"SHA256": "0', incident['rawJSON'])},))

@@ -1,4 +1,5 @@
 """An analyst who works in a mailbox by commands in the war room."""
+
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,16 @@ class Desk:
     def files(self) -> dict[str, bytes]:
         """The files that the last command put into the war room, by name."""
         found = self.context('File')
-        return {file['Name']: self._administrator.download_file(file['EntryID'])
-                for file in (found if isinstance(found, list) else [found])}
+        return {
+            file['Name']: self._administrator.download_file(file['EntryID'])
+            for file in (found if isinstance(found, list) else [found])
+        }
 
     def letter(self, subject: str = 'A letter', **more: Any) -> Message:
         """A mail from Bob that has just arrived."""
         return self.mailbox.deliver(
-            Message(subject, EmailAddress('Bob Okafor', BOB), self.mailbox.now(), to=[self.mailbox.owner], **more))
+            Message(subject, EmailAddress('Bob Okafor', BOB), self.mailbox.now(), to=[self.mailbox.owner], **more)
+        )
 
     def messages(self, folder: str, address: str = ADA) -> list[Message]:
         """The messages of a well-known folder."""

@@ -1,4 +1,5 @@
 """``make sandbox``: what it tells people to enter works, until they press Ctrl-C."""
+
 import re
 import shlex
 import signal
@@ -22,6 +23,7 @@ from sandbox.demo.upload import REPOSITORY, own_environment
 @dataclass
 class Running:
     """A sandbox in a process of its own, what it printed, and somebody who uses it."""
+
     process: 'subprocess.Popen[str]'
     printed: str
     temporary: Path
@@ -45,8 +47,14 @@ class Running:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     temporary = tmp_path_factory.mktemp('temporary')
     environment = {**own_environment(), 'PYTHONPATH': 'Tests', 'TMPDIR': str(temporary)}
-    with subprocess.Popen([sys.executable, '-m', 'sandbox'], cwd=REPOSITORY, env=environment, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        [sys.executable, '-m', 'sandbox'],
+        cwd=REPOSITORY,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
         assert process.stdout
         lines = []
         for line in iter(process.stdout.readline, ''):
@@ -72,9 +80,17 @@ def settings_of(fields: dict[str, str], labels: dict[str, str]) -> dict[str, Any
     return settings
 
 
-@pytest.mark.parametrize('chapter', ['3. Client secret', '4. Certificate, PS256', '5. Certificate, RS256',
-                                     '7. Managed identity, system-assigned', '8. Managed identity, user-assigned',
-                                     '9. Managed identity, App Service'])
+@pytest.mark.parametrize(
+    'chapter',
+    [
+        '3. Client secret',
+        '4. Certificate, PS256',
+        '5. Certificate, RS256',
+        '7. Managed identity, system-assigned',
+        '8. Managed identity, user-assigned',
+        '9. Managed identity, App Service',
+    ],
+)
 def test_values_of_the_guide_sign_in(running: Running, chapter: str) -> None:
     labels = field_labels(running.value('Pages'), running.value('API key'))
     fields = {**running.fields('Each needs'), **running.fields(chapter)}

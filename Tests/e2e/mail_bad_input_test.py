@@ -1,4 +1,5 @@
 """Bad input to the commands of a mailbox: a sentence in an error entry, and nothing half done."""
+
 import json
 import re
 from typing import Any
@@ -46,9 +47,14 @@ SENDING: dict[str, dict[str, str]] = {
     'msgraph-mail-reply-to': {'message_id': '{id}', 'comment': 'Re'},
     'msgraph-mail-forward': {'message_id': '{id}'},
 }
-LISTS = {'msgraph-update-email-status': 'message_ids', 'msgraph-mail-set-categories': 'message_ids',
-         'msgraph-mail-flag-email': 'message_ids', 'msgraph-mail-move-email': 'message_id',
-         'msgraph-mail-copy-email': 'message_id', 'msgraph-mail-delete-email': 'message_id'}
+LISTS = {
+    'msgraph-update-email-status': 'message_ids',
+    'msgraph-mail-set-categories': 'message_ids',
+    'msgraph-mail-flag-email': 'message_ids',
+    'msgraph-mail-move-email': 'message_id',
+    'msgraph-mail-copy-email': 'message_id',
+    'msgraph-mail-delete-email': 'message_id',
+}
 
 
 def everything_in(desk: Desk) -> dict[str, Any]:
@@ -56,8 +62,10 @@ def everything_in(desk: Desk) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for address in (ADA, BOB):
         mailbox = desk.cloud.mailbox(address)
-        messages = [(message.immutable_id, message.folder_id, message.is_read, message.categories, message.flag.status)
-                    for message in mailbox.messages()]
+        messages = [
+            (message.immutable_id, message.folder_id, message.is_read, message.categories, message.flag.status)
+            for message in mailbox.messages()
+        ]
         top = mailbox.folder('msgfolderroot')
         assert top
         found[address] = (messages, [folder.display_name for folder in mailbox.folders(top.folder_id)], mailbox.rules.copy())
@@ -113,11 +121,14 @@ def test_unknown_id_among_known_ones(desk: Desk) -> None:
     assert 'AAMkAGNoSuchThing' in failed
 
 
-@pytest.mark.parametrize('command, arguments', [
-    ('msgraph-mail-flag-email', {'message_ids': '{id}', 'due_date': '31.31.2030'}),
-    ('send-mail', {'to': BOB, 'subject': 'Mail', 'send_time': '2030-02-31T25:00'}),
-    ('msgraph-mail-list-emails', {'odata': '$filter=receivedDateTime ge yesterday'}),
-])
+@pytest.mark.parametrize(
+    'command, arguments',
+    [
+        ('msgraph-mail-flag-email', {'message_ids': '{id}', 'due_date': '31.31.2030'}),
+        ('send-mail', {'to': BOB, 'subject': 'Mail', 'send_time': '2030-02-31T25:00'}),
+        ('msgraph-mail-list-emails', {'odata': '$filter=receivedDateTime ge yesterday'}),
+    ],
+)
 def test_wrong_date(desk: Desk, command: str, arguments: dict[str, str]) -> None:
     is_refused(desk, command, arguments, desk.letter().immutable_id)
 
@@ -159,11 +170,14 @@ def test_no_permission_to_send_leaves_no_draft(desk: Desk, command: str) -> None
     assert desk.messages('drafts') == []
 
 
-@pytest.mark.parametrize('command, arguments', [
-    ('msgraph-mail-list-rules', {}),
-    ('msgraph-mail-create-rule', {'display_name': 'Rule', 'actions': RULE}),
-    ('msgraph-mail-get-settings', {}),
-])
+@pytest.mark.parametrize(
+    'command, arguments',
+    [
+        ('msgraph-mail-list-rules', {}),
+        ('msgraph-mail-create-rule', {'display_name': 'Rule', 'actions': RULE}),
+        ('msgraph-mail-get-settings', {}),
+    ],
+)
 def test_no_permission_to_the_settings(desk: Desk, command: str, arguments: dict[str, str]) -> None:
     desk.cloud.directory.application('daemon').application_permissions.remove('MailboxSettings.ReadWrite')
     assert NO_PERMISSION in is_refused(desk, command, arguments)

@@ -1,4 +1,5 @@
 """Incidents out of a mailbox, fetched by the local XSOAR: what an admin sets, and what an analyst finds."""
+
 import hashlib
 import json
 from collections.abc import Callable
@@ -43,6 +44,7 @@ def fetch(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator)
         report = sandbox.server.fetch_now(names[0])
         assert len(json.dumps(sandbox.server.last_run(names[0]))) < 64_000
         return report
+
     return run
 
 
@@ -77,8 +79,9 @@ def test_a_mail_becomes_an_incident_once(fetch: Fetch, mailbox: Mailbox) -> None
     assert subjects(fetch()) == []
 
 
-def test_attachments_and_the_mail_itself_come_byte_for_byte(fetch: Fetch, mailbox: Mailbox, war_room: WarRoom,
-                                                            administrator: Administrator) -> None:
+def test_attachments_and_the_mail_itself_come_byte_for_byte(
+    fetch: Fetch, mailbox: Mailbox, war_room: WarRoom, administrator: Administrator
+) -> None:
     message = letter(mailbox, 'Files')
     contents = {'data.json': b'{"a": [1, 2]}', 'picture.png': bytes(range(256)), 'large.bin': bytes(1_500_000)}
     for name, content in contents.items():
@@ -149,8 +152,9 @@ def test_only_wanted_mails_become_incidents(fetch: Fetch, mailbox: Mailbox) -> N
     assert subjects(report) == ['URGENT invoice']
 
 
-def test_a_deleted_folder_says_so_and_keeps_no_other_from_being_fetched(fetch: Fetch, mailbox: Mailbox,
-                                                                        war_room: WarRoom) -> None:
+def test_a_deleted_folder_says_so_and_keeps_no_other_from_being_fetched(
+    fetch: Fetch, mailbox: Mailbox, war_room: WarRoom
+) -> None:
     folder = mailbox.make_folder('Alerts')
     both = {'folder_to_fetch': 'Alerts, Inbox'}
     fetch(**both)
@@ -161,15 +165,22 @@ def test_a_deleted_folder_says_so_and_keeps_no_other_from_being_fetched(fetch: F
     assert "The folder 'Alerts' was deleted. There is no folder 'Alerts' in the mailbox." in war_room.everything()
 
 
-@pytest.mark.parametrize('parameters, sentence', [
-    ({'max_fetch': 'many'}, "'many' is not a whole number from 1 to 200. Change Maximum number of incidents per fetch."),
-    ({'first_fetch': 'soon enough'}, "'soon enough' in 'First fetch time' is no time. Write it as 15 minutes"),
-    ({'max_attachment_size': '-1'}, "'-1' is not a whole number from 1 to 150. Change Largest attachment to take."),
-    ({'folder_to_fetch': ','.join(map(str, range(51)))}, "'Folders to fetch from' names 51 folders. Name up to 50, and the rest"),
-    ({'folder_to_fetch': 'Inbox/Nowhere'}, "There is no folder 'Nowhere' in 'Inbox'."),
-])
-def test_the_test_button_and_the_fetch_name_a_wrong_field(fetch: Fetch, administrator: Administrator, cloud: MicrosoftCloud,
-                                                          parameters: dict[str, str], sentence: str) -> None:
+@pytest.mark.parametrize(
+    'parameters, sentence',
+    [
+        ({'max_fetch': 'many'}, "'many' is not a whole number from 1 to 200. Change Maximum number of incidents per fetch."),
+        ({'first_fetch': 'soon enough'}, "'soon enough' in 'First fetch time' is no time. Write it as 15 minutes"),
+        ({'max_attachment_size': '-1'}, "'-1' is not a whole number from 1 to 150. Change Largest attachment to take."),
+        (
+            {'folder_to_fetch': ','.join(map(str, range(51)))},
+            "'Folders to fetch from' names 51 folders. Name up to 50, and the rest",
+        ),
+        ({'folder_to_fetch': 'Inbox/Nowhere'}, "There is no folder 'Nowhere' in 'Inbox'."),
+    ],
+)
+def test_the_test_button_and_the_fetch_name_a_wrong_field(
+    fetch: Fetch, administrator: Administrator, cloud: MicrosoftCloud, parameters: dict[str, str], sentence: str
+) -> None:
     administrator.add_instance('Wrong', {**client_secret(cloud), 'isFetch': True, **parameters})
 
     assert sentence in administrator.press_test('Wrong')

@@ -1,4 +1,5 @@
 """Each command that sends, run by the server, with files out of the war room; tests are named after the commands."""
+
 import os
 from email import message_from_bytes, policy
 
@@ -9,8 +10,13 @@ from sandbox.microsoft.mail.model import FileAttachment, Message
 SMALL, LARGE = os.urandom(70_000), os.urandom(5_000_001)
 # What has to do with signing in has stories of its own.
 SIGN_IN_COMMANDS = {
-    'msgraph-mail-auth-start', 'msgraph-mail-auth-complete', 'msgraph-mail-auth-test', 'msgraph-mail-auth-reset',
-    'msgraph-mail-generate-login-url', 'msgraph-mail-test'}
+    'msgraph-mail-auth-start',
+    'msgraph-mail-auth-complete',
+    'msgraph-mail-auth-test',
+    'msgraph-mail-auth-reset',
+    'msgraph-mail-generate-login-url',
+    'msgraph-mail-test',
+}
 
 
 def files_of(message: Message) -> dict[str | None, bytes]:
@@ -26,8 +32,15 @@ def newest(desk: Desk, address: str = BOB) -> Message:
 def test_send_mail(desk: Desk) -> None:
     """A small file, one that takes an upload session, and a picture that the HTML shows."""
     small, large, logo = desk.upload('small.bin', SMALL), desk.upload('large.bin', LARGE), desk.upload('logo.png', b'PNG')
-    desk.run('send-mail', to=BOB, subject='Files', htmlBody='<img src="cid:logo">', attachIDs=f'{small},{large},{logo}',
-             attachNames='s.bin,l.bin,logo.png', attachCIDs=',,logo')
+    desk.run(
+        'send-mail',
+        to=BOB,
+        subject='Files',
+        htmlBody='<img src="cid:logo">',
+        attachIDs=f'{small},{large},{logo}',
+        attachNames='s.bin,l.bin,logo.png',
+        attachCIDs=',,logo',
+    )
     sent = newest(desk)
     assert files_of(sent) == {'s.bin': SMALL, 'l.bin': LARGE, 'logo.png': b'PNG'}
     assert [one.name for one in sent.attachments if one.is_inline] == ['logo.png']
@@ -36,8 +49,18 @@ def test_send_mail(desk: Desk) -> None:
 
 def test_text_and_html_are_both_sent_when_both_are_given(desk: Desk) -> None:
     small, large = desk.upload('small.bin', SMALL), desk.upload('large.bin', LARGE)
-    desk.run('send-mail', to=BOB, subject='Both', body='Sée = it', htmlBody='<p>Sée = <b>it</b></p>', headers='x-a:b: c, d',
-             attachIDs=f'{small},{large}', flag='flagged', importance='High', replyTo='desk@contoso.example')
+    desk.run(
+        'send-mail',
+        to=BOB,
+        subject='Both',
+        body='Sée = it',
+        htmlBody='<p>Sée = <b>it</b></p>',
+        headers='x-a:b: c, d',
+        attachIDs=f'{small},{large}',
+        flag='flagged',
+        importance='High',
+        replyTo='desk@contoso.example',
+    )
     desk.run('msgraph-mail-get-email-as-eml', message_id=newest(desk).immutable_id, user_id=BOB)
     [received] = desk.files().values()
     mime = message_from_bytes(received, policy=policy.default)
@@ -45,7 +68,11 @@ def test_text_and_html_are_both_sent_when_both_are_given(desk: Desk) -> None:
     assert 'multipart/alternative' in parts
     assert [parts[kind].get_content().strip() for kind in ('text/plain', 'text/html')] == ['Sée = it', '<p>Sée = <b>it</b></p>']
     assert [mime[name] for name in ('x-a', 'Importance', 'Reply-To', 'Subject')] == [
-        'b: c, d', 'high', 'desk@contoso.example', 'Both']
+        'b: c, d',
+        'high',
+        'desk@contoso.example',
+        'Both',
+    ]
     assert files_of(newest(desk)) == {'small.bin': SMALL, 'large.bin': LARGE}
     [kept] = desk.messages('sentitems')
     assert kept.flag.status == 'flagged'
@@ -66,8 +93,14 @@ def test_msgraph_mail_send_draft(desk: Desk) -> None:
 
 def test_reply_mail(desk: Desk) -> None:
     letter = desk.letter('Status?')
-    desk.run('reply-mail', to=BOB, subject='Status?', inReplyTo=letter.immutable_id, body='Well.',
-             attachIDs=desk.upload('large.bin', LARGE))
+    desk.run(
+        'reply-mail',
+        to=BOB,
+        subject='Status?',
+        inReplyTo=letter.immutable_id,
+        body='Well.',
+        attachIDs=desk.upload('large.bin', LARGE),
+    )
     answer = newest(desk)
     assert (answer.subject, answer.conversation_id) == ('Re: Status?', letter.conversation_id)
     assert files_of(answer) == {'large.bin': LARGE}
@@ -76,8 +109,13 @@ def test_reply_mail(desk: Desk) -> None:
 
 def test_msgraph_mail_reply_to(desk: Desk) -> None:
     letter = desk.letter('Status?', plain='How is it?')
-    desk.run('msgraph-mail-reply-to', to=BOB, message_id=letter.immutable_id, comment='Fine.',
-             attach_ids=desk.upload('small.bin', SMALL))
+    desk.run(
+        'msgraph-mail-reply-to',
+        to=BOB,
+        message_id=letter.immutable_id,
+        comment='Fine.',
+        attach_ids=desk.upload('small.bin', SMALL),
+    )
     answer = newest(desk)
     assert 'Fine.' in answer.text
     assert 'How is it?' in answer.text
@@ -94,8 +132,9 @@ def test_msgraph_mail_reply_all(desk: Desk) -> None:
 def test_msgraph_mail_forward(desk: Desk) -> None:
     letter = desk.letter('Look')
     desk.mailbox.attach_file(letter, 'given.bin', SMALL)
-    desk.run('msgraph-mail-forward', to=BOB, message_id=letter.immutable_id, comment='See.',
-             attach_ids=desk.upload('own.bin', b'own'))
+    desk.run(
+        'msgraph-mail-forward', to=BOB, message_id=letter.immutable_id, comment='See.', attach_ids=desk.upload('own.bin', b'own')
+    )
     assert files_of(newest(desk)) == {'given.bin': SMALL, 'own.bin': b'own'}
 
 

@@ -1,4 +1,5 @@
 """Commands of a signed-in instance, as a person reads them."""
+
 from typing import Any
 
 import pytest
@@ -36,12 +37,16 @@ def test_all_pages_of_emails(cloud: MicrosoftCloud, administrator: Administrator
     assert len(cloud.requests.of('graph')) == 3
 
 
-@pytest.mark.parametrize('name, way', [
-    ('Cortex app', 'Cortex XSOAR application'),
-    ('Authorization code', 'Self-deployed application, authorization code'),
-])
-def test_auth_test_tells_which_person_is_signed_in(cloud: MicrosoftCloud, administrator: Administrator, name: str,
-                                                   way: str) -> None:
+@pytest.mark.parametrize(
+    'name, way',
+    [
+        ('Cortex app', 'Cortex XSOAR application'),
+        ('Authorization code', 'Self-deployed application, authorization code'),
+    ],
+)
+def test_auth_test_tells_which_person_is_signed_in(
+    cloud: MicrosoftCloud, administrator: Administrator, name: str, way: str
+) -> None:
     told = walk(name, cloud, administrator)
     assert (told['Way'], told['Account'], told['MissingPermissions']) == (way, ways.ADA, [])
 

@@ -1,4 +1,5 @@
 """Each command that reads or orders a mailbox, run by the server; tests are named after the commands."""
+
 import hashlib
 import json
 from email import message_from_bytes

@@ -1,4 +1,5 @@
 """Twenty processes, one token request: many commands of an instance at once on an expired token."""
+
 import time
 
 import pytest
@@ -27,8 +28,9 @@ def token_service(request: pytest.FixtureRequest, cloud: MicrosoftCloud, adminis
     return str(service)
 
 
-def test_twenty_processes_make_one_token_request_and_all_answer(token_service: str, cloud: MicrosoftCloud,
-                                                                war_room: WarRoom) -> None:
+def test_twenty_processes_make_one_token_request_and_all_answer(
+    token_service: str, cloud: MicrosoftCloud, war_room: WarRoom
+) -> None:
     # The answer takes a while, so that all others come while it is awaited.
     cloud.faults.add(service=token_service, path='token', delay=2.0)
     answers = war_room.run_at_once('!msgraph-mail-list-emails page_size=1', INSTANCE, PROCESSES)
@@ -38,8 +40,9 @@ def test_twenty_processes_make_one_token_request_and_all_answer(token_service: s
     assert len(cloud.requests.of('graph')) == PROCESSES
 
 
-def test_newest_refresh_token_still_works_afterwards(token_service: str, cloud: MicrosoftCloud, war_room: WarRoom,
-                                                     administrator: Administrator) -> None:
+def test_newest_refresh_token_still_works_afterwards(
+    token_service: str, cloud: MicrosoftCloud, war_room: WarRoom, administrator: Administrator
+) -> None:
     cloud.directory.access_token_seconds = SHORT_LIFE
     war_room.run_at_once('!msgraph-mail-list-emails page_size=1', INSTANCE, PROCESSES)
     time.sleep(1.2)
@@ -50,8 +53,14 @@ def test_newest_refresh_token_still_works_afterwards(token_service: str, cloud: 
 
 def test_refusal_reaches_all_twenty_with_few_requests(token_service: str, cloud: MicrosoftCloud, war_room: WarRoom) -> None:
     """A service that says no is not asked by each of those who waited."""
-    cloud.faults.add(service=token_service, path='token', delay=2.0, status=401, times=None,
-                     body={'error': 'invalid_client', 'error_description': 'AADSTS7000222: The secret has expired.'})
+    cloud.faults.add(
+        service=token_service,
+        path='token',
+        delay=2.0,
+        status=401,
+        times=None,
+        body={'error': 'invalid_client', 'error_description': 'AADSTS7000222: The secret has expired.'},
+    )
     answers = war_room.run_at_once('!msgraph-mail-list-emails page_size=1', INSTANCE, PROCESSES)
     assert all(entries[-1]['type'] == ERROR and 'secret has expired' in texts(entries) for entries in answers)
     assert len(cloud.requests.of(token_service)) <= 3

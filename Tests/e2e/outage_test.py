@@ -1,4 +1,5 @@
 """A sign-in service that fails, and processes that die."""
+
 import os
 import signal
 import threading
@@ -67,8 +68,9 @@ def test_unreachable_graph_is_a_sentence(cloud: MicrosoftCloud, administrator: A
     assert 'Traceback' not in str(failure.value)
 
 
-def test_killed_command_is_an_error_entry_and_the_server_goes_on(cloud: MicrosoftCloud, administrator: Administrator,
-                                                                 war_room: WarRoom) -> None:
+def test_killed_command_is_an_error_entry_and_the_server_goes_on(
+    cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom
+) -> None:
     administrator.add_instance('Killed', ways.client_secret(cloud))
     administrator.run(LIST, 'Killed')
     cloud.faults.add(service='graph', delay=5.0)

@@ -1,4 +1,5 @@
 """No secret shows: not in the war room, not in what the server stores or logs, not in its answers."""
+
 import json
 import os
 from base64 import b64encode
@@ -58,8 +59,9 @@ def assert_hidden(secrets: list[str], sandbox: Sandbox, war_room: WarRoom) -> No
 
 
 @pytest.mark.parametrize('way', WALKABLE, ids=[way.name for way in WALKABLE])
-def test_sign_in_shows_no_secret(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom,
-                                 way: Way) -> None:
+def test_sign_in_shows_no_secret(
+    sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom, way: Way
+) -> None:
     if way.engine:
         cloud.host_environment(way.engine)
     settings = way.settings(cloud)
@@ -74,8 +76,9 @@ def test_sign_in_shows_no_secret(sandbox: Sandbox, cloud: MicrosoftCloud, admini
     assert_hidden([one for one in (*passwords_of(settings), *kept) if one and one not in public], sandbox, war_room)
 
 
-def test_codes_of_a_browser_sign_in_do_not_show(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator,
-                                                war_room: WarRoom) -> None:
+def test_codes_of_a_browser_sign_in_do_not_show(
+    sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom
+) -> None:
     administrator.add_instance('Codes', ways.authorization_code(cloud))
     told = administrator.run('!msgraph-mail-auth-start', 'Codes')
     verifier = [one for one in remembered(sandbox, 'Codes') if one not in told]
@@ -86,30 +89,36 @@ def test_codes_of_a_browser_sign_in_do_not_show(sandbox: Sandbox, cloud: Microso
     assert_hidden([code, *verifier], sandbox, war_room)
 
 
-def test_echoed_secret_does_not_show(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator,
-                                     war_room: WarRoom) -> None:
+def test_echoed_secret_does_not_show(
+    sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom
+) -> None:
     """Services and proxies sometimes say what they were sent."""
     secret = cloud.directory.application('daemon').secret
     administrator.add_instance('Echoed', ways.client_secret(cloud))
-    cloud.faults.add(service='entra', status=400, body={
-        'error': 'invalid_client', 'error_description': f"AADSTS7000215: '{secret}' is no secret of this application."})
+    cloud.faults.add(
+        service='entra',
+        status=400,
+        body={'error': 'invalid_client', 'error_description': f"AADSTS7000215: '{secret}' is no secret of this application."},
+    )
     with pytest.raises(CommandFailed, match='AADSTS7000215'):
         administrator.run('!msgraph-mail-auth-test', 'Echoed')
     assert_hidden([secret], sandbox, war_room)
 
 
-def test_mails_and_attachments_do_not_show_in_debug_logs(sandbox: Sandbox, cloud: MicrosoftCloud,
-                                                         administrator: Administrator) -> None:
+def test_mails_and_attachments_do_not_show_in_debug_logs(
+    sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator
+) -> None:
     administrator.add_instance('Debugged', ways.client_secret(cloud))
     mailbox = cloud.mailbox(ways.ADA)
     letter = mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now(), html='<p>body-that-is-nobodys-business</p>'))
     mailbox.attach_file(letter, 'plan.txt', b'file-that-is-nobodys-business')
     entry_id = administrator.upload_file('own.txt', b'file-that-is-nobodys-business')
     for command in (
-            f'msgraph-mail-get-email message_id="{letter.immutable_id}"',
-            f'msgraph-mail-get-email-as-eml message_id="{letter.immutable_id}"',
-            f'msgraph-mail-get-attachment message_id="{letter.immutable_id}"',
-            f'msgraph-mail-reply-to message_id="{letter.immutable_id}" to="{ways.ADA}" comment="x" attach_ids="{entry_id}"'):
+        f'msgraph-mail-get-email message_id="{letter.immutable_id}"',
+        f'msgraph-mail-get-email-as-eml message_id="{letter.immutable_id}"',
+        f'msgraph-mail-get-attachment message_id="{letter.immutable_id}"',
+        f'msgraph-mail-reply-to message_id="{letter.immutable_id}" to="{ways.ADA}" comment="x" attach_ids="{entry_id}"',
+    ):
         administrator.run(f'!{command} debug-mode=true', 'Debugged')
     logs = [path for path in (sandbox.folder / 'xsoar').rglob('*') if path.name.endswith(('.log', '_debug'))]
     logged = b''.join(path.read_bytes() for path in logs)

@@ -1,4 +1,5 @@
 """What an administrator reads when something is wrong: one sentence of what happened, one of what to do, the correlation ID."""
+
 import re
 from typing import Any
 
@@ -24,19 +25,29 @@ WRONG_SETTINGS = [
     pytest.param({'creds_auth_id': secret('1b2c3d4e-9999-4a5b-8c7d-9e0f1a2b3c4d')}, 'AADSTS700016', 'Check ID', id='client'),
 ]
 REFUSED_SETTINGS = [
-    pytest.param({'use_managed_identities': True}, ('Use a self-deployed Azure application', 'Use Azure Managed Identities'),
-                 id='both boxes'),
+    pytest.param(
+        {'use_managed_identities': True},
+        ('Use a self-deployed Azure application', 'Use Azure Managed Identities'),
+        id='both boxes',
+    ),
     pytest.param({'creds_auth_id': secret('')}, ('ID',), id='Key without ID'),
     pytest.param({'creds_refresh_token': secret('')}, ('Token',), id='no Token'),
     pytest.param({'creds_enc_key': secret('')}, ('Key',), id='no Key'),
-    pytest.param({'self_deployed': False, 'auth_method': 'Authorization Code', 'creds_enc_key': secret('')}, ('Key',),
-                 id='Cortex app without Key'),
+    pytest.param(
+        {'self_deployed': False, 'auth_method': 'Authorization Code', 'creds_enc_key': secret('')},
+        ('Key',),
+        id='Cortex app without Key',
+    ),
     pytest.param({'mailbox_to_fetch': ''}, ('Email address of the mailbox',), id='no mailbox'),
     pytest.param({'creds_certificate': secret(PRIVATE_KEY)}, ('Key', 'Certificate'), id='Key and certificate'),
-    pytest.param({'creds_enc_key': secret(''), 'creds_certificate': secret('', 'AB' * 20)}, ('private key',),
-                 id='thumbprint alone'),
-    pytest.param({'managed_identities_client_id': secret('1b2c3d4e-9999-4a5b-8c7d-9e0f1a2b3c4d')},
-                 ('Azure Managed Identities Client ID', 'Use Azure Managed Identities'), id='client ID without its box'),
+    pytest.param(
+        {'creds_enc_key': secret(''), 'creds_certificate': secret('', 'AB' * 20)}, ('private key',), id='thumbprint alone'
+    ),
+    pytest.param(
+        {'managed_identities_client_id': secret('1b2c3d4e-9999-4a5b-8c7d-9e0f1a2b3c4d')},
+        ('Azure Managed Identities Client ID', 'Use Azure Managed Identities'),
+        id='client ID without its box',
+    ),
     pytest.param({'graph_endpoint': ''}, ('Microsoft Graph endpoint',), id='Custom without an endpoint'),
     pytest.param({'azure_cloud': 'Worldwide'}, ('Azure AD endpoint', 'Custom'), id='endpoints without Custom'),
     pytest.param({'azure_ad_endpoint': 'http://login.example'}, ('Azure AD endpoint', 'https'), id='endpoint without TLS'),
@@ -45,8 +56,9 @@ REFUSED_SETTINGS = [
 
 
 @pytest.mark.parametrize('change, number, advice', WRONG_SETTINGS)
-def test_refusal_by_entra_tells_number_advice_and_correlation(cloud: MicrosoftCloud, administrator: Administrator,
-                                                              change: dict[str, Any], number: str, advice: str) -> None:
+def test_refusal_by_entra_tells_number_advice_and_correlation(
+    cloud: MicrosoftCloud, administrator: Administrator, change: dict[str, Any], number: str, advice: str
+) -> None:
     administrator.add_instance('Wrong', {**ways.client_secret(cloud), **change})
     with pytest.raises(CommandFailed) as failure:
         administrator.run(TEST, 'Wrong')
@@ -57,8 +69,9 @@ def test_refusal_by_entra_tells_number_advice_and_correlation(cloud: MicrosoftCl
 
 
 @pytest.mark.parametrize('change, fields', REFUSED_SETTINGS)
-def test_test_button_refuses_settings_by_the_name_of_the_field(cloud: MicrosoftCloud, administrator: Administrator,
-                                                               change: dict[str, Any], fields: tuple[str, ...]) -> None:
+def test_test_button_refuses_settings_by_the_name_of_the_field(
+    cloud: MicrosoftCloud, administrator: Administrator, change: dict[str, Any], fields: tuple[str, ...]
+) -> None:
     administrator.add_instance('Refused', {**ways.client_secret(cloud), **change})
     sentence = administrator.press_test('Refused')
     assert all(field.lower() in sentence.lower() for field in fields), sentence
@@ -85,14 +98,17 @@ def test_permission_that_only_sending_needs_is_listed_as_missing(cloud: Microsof
     assert administrator.context('MSGraphMailAuth')['MissingPermissions'] == ['Mail.Send']
 
 
-@pytest.mark.parametrize('arguments, sentence', [
-    pytest.param('page_size=0', 'page_size', id='no page'),
-    pytest.param('page_size=many', 'page_size', id='no number'),
-    pytest.param('odata="isRead eq false"', 'odata', id='no option'),
-    pytest.param('folder_id=nothing-of-this-name', 'ErrorItemNotFound|ErrorInvalidIdMalformed', id='no folder'),
-    pytest.param('user_id=nobody@contoso.example', 'nobody|ErrorInvalidUser|Check the address', id='no user'),
-    pytest.param('pages=3', 'has no argument pages', id='no argument'),
-])
+@pytest.mark.parametrize(
+    'arguments, sentence',
+    [
+        pytest.param('page_size=0', 'page_size', id='no page'),
+        pytest.param('page_size=many', 'page_size', id='no number'),
+        pytest.param('odata="isRead eq false"', 'odata', id='no option'),
+        pytest.param('folder_id=nothing-of-this-name', 'ErrorItemNotFound|ErrorInvalidIdMalformed', id='no folder'),
+        pytest.param('user_id=nobody@contoso.example', 'nobody|ErrorInvalidUser|Check the address', id='no user'),
+        pytest.param('pages=3', 'has no argument pages', id='no argument'),
+    ],
+)
 def test_wrong_argument_is_a_sentence(cloud: MicrosoftCloud, administrator: Administrator, arguments: str, sentence: str) -> None:
     administrator.add_instance('Arguments', ways.client_secret(cloud))
     with pytest.raises(CommandFailed, match=sentence) as failure:

@@ -1,4 +1,5 @@
 """Commands that read or order a mailbox and are throttled for long: the server runs them again, and nothing is done twice."""
+
 import json
 
 from e2e.desk import INSTANCE, Desk
@@ -28,8 +29,9 @@ def test_of_several_emails_each_is_copied_once(desk: Desk, cloud: MicrosoftCloud
     for late in (letters[3], letters[21]):
         throttle(cloud, f'{late.immutable_id}/copy')
     before = len(war_room.entries())
-    shown = desk.run('msgraph-mail-copy-email', message_id=','.join(one.immutable_id for one in letters),
-                     destination_folder_id='archive')
+    shown = desk.run(
+        'msgraph-mail-copy-email', message_id=','.join(one.immutable_id for one in letters), destination_folder_id='archive'
+    )
     assert 'Emails copied (21 of 21)' in shown
     assert '2 of the emails follow in 32 seconds' in shown
     eventually(lambda: 'Emails copied (2 of 2)' in texts(war_room.entries()[before:]))
@@ -38,8 +40,9 @@ def test_of_several_emails_each_is_copied_once(desk: Desk, cloud: MicrosoftCloud
     assert copied == {letter.immutable_id for letter in letters}
 
 
-def test_the_calls_of_commands_are_counted_by_their_outcome(desk: Desk, cloud: MicrosoftCloud, sandbox: Sandbox,
-                                                           war_room: WarRoom) -> None:
+def test_the_calls_of_commands_are_counted_by_their_outcome(
+    desk: Desk, cloud: MicrosoftCloud, sandbox: Sandbox, war_room: WarRoom
+) -> None:
     throttle(cloud, '/mailFolders$')
     before = len(war_room.entries())
     desk.run('msgraph-mail-list-folders')

@@ -1,4 +1,5 @@
 """A command that sends and is throttled for long: the server runs it again, and the mail is sent once."""
+
 import json
 import os
 
@@ -19,8 +20,9 @@ def subjects(cloud: MicrosoftCloud, address: str, folder: str = 'inbox') -> list
     return [message.subject for message in cloud.mailbox(address).messages(found.folder_id)]
 
 
-def test_a_throttled_mail_is_sent_once_by_a_later_run(cloud: MicrosoftCloud, administrator: Administrator,
-                                                      war_room: WarRoom) -> None:
+def test_a_throttled_mail_is_sent_once_by_a_later_run(
+    cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom
+) -> None:
     administrator.add_instance('Throttled', ways.client_secret(cloud))
     for path in ('/messages$', '/send$'):
         cloud.faults.add(service='graph', path=path, method='POST', status=429, headers={'Retry-After': '31'})

@@ -1,4 +1,5 @@
 """``make upload``, as somebody with an XSOAR of their own runs it."""
+
 import shutil
 import subprocess
 import sys
@@ -23,8 +24,12 @@ def repository(tmp_path: Path) -> Path:
 
 def make_upload(repository: Path, **variables: str) -> 'subprocess.CompletedProcess[str]':
     """Runs ``make upload`` in the environment that the tests run in, without setting it up again."""
-    environment = {**own_environment(), 'TMPDIR': str(repository.parent),
-                   'DEMISTO_SDK_LOG_FILE_PATH': str(repository.parent), **variables}
+    environment = {
+        **own_environment(),
+        'TMPDIR': str(repository.parent),
+        'DEMISTO_SDK_LOG_FILE_PATH': str(repository.parent),
+        **variables,
+    }
     command = ['make', '-o', 'setup', f'BIN={Path(sys.executable).parent}', 'upload']
     return subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, timeout=300, check=False)
 

@@ -1,4 +1,5 @@
 """The playground of a server over its bare REST calls, for what demisto-sdk's client does not do."""
+
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing

@@ -1,4 +1,5 @@
 """``python -m sandbox``: see demo/by_hand.py."""
+
 from sandbox.demo.entry import start
 
 if __name__ == '__main__':

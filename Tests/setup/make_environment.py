@@ -8,6 +8,7 @@ of a Python that is gone) is made anew. Exit status 0 means ready; otherwise the
 
 Needs nothing but Python's own library, and starts on Python 3.7, so that a Python that is too old is told so.
 """
+
 from __future__ import annotations
 
 import fcntl
@@ -32,20 +33,25 @@ MISLEADING = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX'
 
 # what the output of a failed step tells, and what to do about it: the first that fits is shown
 REMEDIES = (
-    (r'name resolution|Name or service not known|NewConnectionError|Network is unreachable|Connection refused|timed out',
-     'No package index could be reached. Check the network; behind a proxy set HTTPS_PROXY, for a mirror set PIP_INDEX_URL.'),
-    (r'CERTIFICATE_VERIFY_FAILED|SSLError',
-     'The certificate of the package index is not trusted here. Set PIP_CERT to the file of its certificate authority.'),
-    (r'No space left on device|Disk quota exceeded',
-     'The disk is full: the environment needs about 500 MB.'),
-    (r'Permission denied',
-     'The repository folder cannot be written to. Clone it to a folder of your own.'),
-    (r'Python\.h|\bgcc\b|Failed building wheel|Failed to build',
-     'A package has no ready build for this Python and machine: apt-get install build-essential python3-dev libffi-dev'),
-    (r'No matching distribution found|Could not find a version',
-     'The package index has no such version for this Python. Name another Python: PYTHON=python3.12 make setup'),
-    (r'ensurepip',
-     'Python cannot put pip into a new environment: apt-get install python3-venv'),
+    (
+        r'name resolution|Name or service not known|NewConnectionError|Network is unreachable|Connection refused|timed out',
+        'No package index could be reached. Check the network; behind a proxy set HTTPS_PROXY, for a mirror set PIP_INDEX_URL.',
+    ),
+    (
+        r'CERTIFICATE_VERIFY_FAILED|SSLError',
+        'The certificate of the package index is not trusted here. Set PIP_CERT to the file of its certificate authority.',
+    ),
+    (r'No space left on device|Disk quota exceeded', 'The disk is full: the environment needs about 500 MB.'),
+    (r'Permission denied', 'The repository folder cannot be written to. Clone it to a folder of your own.'),
+    (
+        r'Python\.h|\bgcc\b|Failed building wheel|Failed to build',
+        'A package has no ready build for this Python and machine: apt-get install build-essential python3-dev libffi-dev',
+    ),
+    (
+        r'No matching distribution found|Could not find a version',
+        'The package index has no such version for this Python. Name another Python: PYTHON=python3.12 make setup',
+    ),
+    (r'ensurepip', 'Python cannot put pip into a new environment: apt-get install python3-venv'),
 )
 
 
@@ -72,16 +78,20 @@ def refuse_unfit_python() -> None:
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         names = [f'python3.{minor}' for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
         here = [name for name in names if shutil.which(name)]
-        advice = (f'Name one that is here: PYTHON={here[0]} make setup' if here
-                  else 'Install one and name it: PYTHON=python3.12 make setup')
+        advice = (
+            f'Name one that is here: PYTHON={here[0]} make setup'
+            if here
+            else 'Install one and name it: PYTHON=python3.12 make setup'
+        )
         raise SetupError(f'{sys.executable} is Python {RUNNING}; 3.{OLDEST[1]} to 3.{NEWEST[1]} is needed. {advice}')
     try:
         # Debian splits these off into a package of its own
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError:
-        raise SetupError('this Python cannot make virtual environments: '
-                         f'apt-get install python3-venv (or python3.{sys.version_info[1]}-venv)') from None
+        raise SetupError(
+            f'this Python cannot make virtual environments: apt-get install python3-venv (or python3.{sys.version_info[1]}-venv)'
+        ) from None
 
 
 class Environment:

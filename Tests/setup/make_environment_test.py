@@ -1,4 +1,5 @@
 """The set-up, run as `make setup` runs it, on small repositories of its own: real virtual environments, real pip, no network."""
+
 import fcntl
 import os
 import subprocess
@@ -14,8 +15,13 @@ SCRIPT = Path(__file__).with_name('make_environment.py')
 
 def setup(folder, **environment):
     offline = {'PIP_NO_INDEX': '1', 'PIP_FIND_LINKS': str(folder / 'wheels'), 'PIP_CONFIG_FILE': os.devnull, 'PYTHON': ''}
-    return subprocess.run([sys.executable, str(SCRIPT), str(folder)], env={**os.environ, **offline, **environment},
-                          capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), str(folder)],
+        env={**os.environ, **offline, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def add_wheel(folder, name, version):
@@ -108,15 +114,18 @@ def test_a_failure_is_shown_with_what_to_do_and_the_next_try_starts_anew(reposit
     assert installed_version(repository) == '2.0'
 
 
-@pytest.mark.parametrize('line, advice', [
-    ("WARNING: Retrying after connection broken by 'NewConnectionError(...)': /simple/flask/", 'Check the network'),
-    ('  error: [Errno -3] Temporary failure in name resolution', 'Check the network'),
-    ("WARNING: Retrying after connection broken by 'SSLError(1, CERTIFICATE_VERIFY_FAILED)'", 'PIP_CERT'),
-    ('ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device', 'The disk is full'),
-    ("ERROR: Could not install packages: [Errno 13] Permission denied: 'x'", 'Clone it to a folder of your own'),
-    ("  error: command 'gcc' failed: No such file or directory", 'apt-get install build-essential'),
-    ('ERROR: something that nobody has seen before', '.venv/setup.log'),
-])
+@pytest.mark.parametrize(
+    'line, advice',
+    [
+        ("WARNING: Retrying after connection broken by 'NewConnectionError(...)': /simple/flask/", 'Check the network'),
+        ('  error: [Errno -3] Temporary failure in name resolution', 'Check the network'),
+        ("WARNING: Retrying after connection broken by 'SSLError(1, CERTIFICATE_VERIFY_FAILED)'", 'PIP_CERT'),
+        ('ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device', 'The disk is full'),
+        ("ERROR: Could not install packages: [Errno 13] Permission denied: 'x'", 'Clone it to a folder of your own'),
+        ("  error: command 'gcc' failed: No such file or directory", 'apt-get install build-essential'),
+        ('ERROR: something that nobody has seen before', '.venv/setup.log'),
+    ],
+)
 def test_each_kind_of_failure_has_its_advice(line, advice):
     last = ['ERROR: No matching distribution found for flask'] if 'Retrying' in line else []
     explained = explanation(['Collecting flask==3.1.3', line, *last], 1)

@@ -1,4 +1,5 @@
 """Prints the milliseconds that signing an assertion takes: the first time, with the imports that it needs, and later ones."""
+
 import json
 import sys
 import time

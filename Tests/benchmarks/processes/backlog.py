@@ -2,6 +2,7 @@
 
 Prints besides how long the longest last run was, in bytes of JSON, and how many incidents came; their IDs go to a file.
 """
+
 import json
 import os
 import re

@@ -1,4 +1,5 @@
 """Sends a file in an upload session, or saves one, with the requests that it takes and nothing else, and prints the seconds."""
+
 import json
 import sys
 import time

@@ -1,4 +1,5 @@
 """Prints the milliseconds that a client secret takes to become a token: by a bare request, and by clients with nothing kept."""
+
 import json
 import sys
 import time
@@ -28,20 +29,25 @@ def bare() -> None:
 def this_module() -> None:
     demisto.setIntegrationContext({})
     LOG.replace_strs = []  # a process has few secrets to blank, not those of a hundred tokens
-    assert MicrosoftClient(tenant_id=job['tenant_id'], auth_id=job['client_id'], enc_key=job['client_secret'],
-                           self_deployed=True, azure_cloud=cloud).get_access_token()
+    assert MicrosoftClient(
+        tenant_id=job['tenant_id'], auth_id=job['client_id'], enc_key=job['client_secret'], self_deployed=True, azure_cloud=cloud
+    ).get_access_token()
 
 
 def by_msal() -> None:
     application = msal.ConfidentialClientApplication(
-        job['client_id'], client_credential=job['client_secret'], authority=f'{job["authority"]}/{job["tenant_id"]}',
-        instance_discovery=False)
+        job['client_id'],
+        client_credential=job['client_secret'],
+        authority=f'{job["authority"]}/{job["tenant_id"]}',
+        instance_discovery=False,
+    )
     assert application.acquire_token_for_client([scope])['access_token']
 
 
 def azure_identity() -> None:
-    with ClientSecretCredential(job['tenant_id'], job['client_id'], job['client_secret'], authority=job['authority'],
-                                disable_instance_discovery=True) as credential:
+    with ClientSecretCredential(
+        job['tenant_id'], job['client_id'], job['client_secret'], authority=job['authority'], disable_instance_discovery=True
+    ) as credential:
         assert credential.get_token(scope).token
 
 

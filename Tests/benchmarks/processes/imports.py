@@ -1,4 +1,5 @@
 """Prints the milliseconds of processor time that imports take: first what every integration has, then the shared scripts."""
+
 import time
 
 begun = time.process_time()

@@ -1,4 +1,5 @@
 """Fetches mails with python-o365, and prints the seconds: lists, downloads and saves attachments, marks as read."""
+
 import json
 import sys
 import time
@@ -19,11 +20,22 @@ def signed_in() -> Account:
     """Signed in as an application, in the mailbox; only addresses are those of the local cloud."""
     MSGraphProtocol._protocol_url = MSGraphProtocol._oauth_scope_prefix = f'{job["graph"]}/'
     tokens, client = MemoryTokenBackend(), (job['client_id'], job['client_secret'])
-    account = Account(client, protocol=MSGraphProtocol(timezone='UTC'), auth_flow_type='credentials', tenant_id=job['tenant_id'],
-                      main_resource=job['mailbox'], token_backend=tokens, requests_delay=0)
+    account = Account(
+        client,
+        protocol=MSGraphProtocol(timezone='UTC'),
+        auth_flow_type='credentials',
+        tenant_id=job['tenant_id'],
+        main_resource=job['mailbox'],
+        token_backend=tokens,
+        requests_delay=0,
+    )
     account.con._msal_client = msal.ConfidentialClientApplication(
-        client[0], client_credential=client[1], authority=f'{job["authority"]}/{job["tenant_id"]}', token_cache=tokens,
-        instance_discovery=False)
+        client[0],
+        client_credential=client[1],
+        authority=f'{job["authority"]}/{job["tenant_id"]}',
+        token_cache=tokens,
+        instance_discovery=False,
+    )
     assert account.authenticate(requested_scopes=[f'{job["graph"]}/.default'])
     return account
 

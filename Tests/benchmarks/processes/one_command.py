@@ -1,4 +1,5 @@
 """Runs ``msgraph-mail-list-emails`` and prints the integration context after it, and which modules for signing it loaded."""
+
 import json
 import sys
 from typing import Any

@@ -1,4 +1,5 @@
 """Fetches mails by the integration in two runs, of which the second marks as read what the first brought. Prints the seconds."""
+
 import json
 import os
 import sys

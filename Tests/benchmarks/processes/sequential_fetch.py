@@ -1,6 +1,7 @@
 """Fetches mails with one request after another, and prints the seconds: folder, list, each mail's attachments, each attached
 mail, each mark as read.
 """
+
 import base64
 import json
 import sys

@@ -1,4 +1,5 @@
 """What a client reports of its calls of an API: one entry, with how each call ended."""
+
 import socket
 from typing import Any
 
@@ -14,8 +15,11 @@ PATH = f'/users/{ADA}/messages'
 
 def reported(instance: Instance) -> list[dict[str, int]]:
     """The outcomes in each entry of metrics, with how often they came."""
-    return [{one['Type']: one['APICallsCount'] for one in entry['APIExecutionMetrics']}
-            for entry in instance.given if 'APIExecutionMetrics' in entry]
+    return [
+        {one['Type']: one['APICallsCount'] for one in entry['APIExecutionMetrics']}
+        for entry in instance.given
+        if 'APIExecutionMetrics' in entry
+    ]
 
 
 def address_of(server: socket.socket) -> str:
@@ -95,6 +99,7 @@ def test_nothing_is_reported_where_nothing_was_called(instance: Instance) -> Non
 def test_an_old_platform_takes_no_metrics(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     def is_never(_version: Any) -> bool:
         return False
+
     monkeypatch.setattr('CommonServerPython.is_demisto_version_ge', is_never)
     client = instance.client()
     with client.reporting_metrics():

@@ -1,4 +1,5 @@
 """An instance of an integration that stands on MicrosoftClient, in this process, and the local cloud that it talks to."""
+
 from typing import Any
 
 import pytest
@@ -26,12 +27,20 @@ class Instance:
 
     def client(self, application: str = 'daemon', **keywords: Any) -> MicrosoftClient:
         registered = self.cloud.directory.application(application)
-        endpoints = {'azure_ad_endpoint': self.cloud.authority, 'graph_endpoint': self.cloud.graph,
-                     'server_url': self.cloud.resource_manager}
+        endpoints = {
+            'azure_ad_endpoint': self.cloud.authority,
+            'graph_endpoint': self.cloud.graph,
+            'server_url': self.cloud.resource_manager,
+        }
         settings: dict[str, Any] = {
-            'self_deployed': True, 'tenant_id': self.tenant_id, 'auth_id': registered.client_id,
-            'enc_key': registered.secret if registered.secrets else '', 'base_url': f'{self.cloud.graph}/v1.0',
-            'azure_cloud': get_azure_cloud(endpoints, 'test'), **keywords}
+            'self_deployed': True,
+            'tenant_id': self.tenant_id,
+            'auth_id': registered.client_id,
+            'enc_key': registered.secret if registered.secrets else '',
+            'base_url': f'{self.cloud.graph}/v1.0',
+            'azure_cloud': get_azure_cloud(endpoints, 'test'),
+            **keywords,
+        }
         client = MicrosoftClient(**settings)
         client.clock = self.clock  # type: ignore[assignment]
         return client

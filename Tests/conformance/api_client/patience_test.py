@@ -1,4 +1,5 @@
 """How long a client waits for a service that throttles it, and when the platform runs the command again."""
+
 from email.utils import formatdate
 from typing import Any
 
@@ -8,11 +9,13 @@ from CommonServerPython import DemistoException
 from conformance.api_client.instances import Instance
 
 
-@pytest.mark.parametrize('retry_after, slept', [
-    ('2', (2, 2)), ('0', (0, 0)), (9, (5, 9)), (-9, (0, 0)), ('', (0.75, 1.25)), ('soon', (0.75, 1.25))])
+@pytest.mark.parametrize(
+    'retry_after, slept', [('2', (2, 2)), ('0', (0, 0)), (9, (5, 9)), (-9, (0, 0)), ('', (0.75, 1.25)), ('soon', (0.75, 1.25))]
+)
 @pytest.mark.parametrize('status', [429, 503, 504])
-def test_a_throttling_service_is_waited_for_as_it_asks(instance: Instance, status: int, retry_after: Any,
-                                                      slept: tuple[float, float]) -> None:
+def test_a_throttling_service_is_waited_for_as_it_asks(
+    instance: Instance, status: int, retry_after: Any, slept: tuple[float, float]
+) -> None:
     is_date = isinstance(retry_after, int)  # seconds from now
     text = formatdate(instance.clock.now() + retry_after, usegmt=True) if is_date else retry_after
     instance.fail(status=status, headers={'Retry-After': text} if text else {})
@@ -62,8 +65,12 @@ def test_a_command_throttled_for_long_is_run_again(instance: Instance, retry_aft
         instance.client(retry_on_rate_limit=True).http_request('GET', '/me')
     assert end.value.code == 0
     polling = {key: instance.given[0][key] for key in ('PollingCommand', 'NextRun', 'PollingArgs', 'Timeout')}
-    assert polling == {'PollingCommand': 'a-command', 'NextRun': next_run, 'Timeout': timeout,
-                       'PollingArgs': {'user': 'ada', 'ran_once_flag': True}}
+    assert polling == {
+        'PollingCommand': 'a-command',
+        'NextRun': next_run,
+        'Timeout': timeout,
+        'PollingArgs': {'user': 'ada', 'ran_once_flag': True},
+    }
     assert instance.args == {'user': 'ada'}
 
 
@@ -110,15 +117,19 @@ def test_a_caller_that_lets_429_through_gets_it_at_once(instance: Instance) -> N
 
 
 @pytest.mark.parametrize('status', [503, 504])
-@pytest.mark.parametrize('request_of, is_run_again', [
-    ({'method': 'GET'}, True),
-    ({'method': 'DELETE'}, True),
-    ({'method': 'PATCH', 'may_repeat': True}, True),
-    ({'method': 'DELETE', 'may_repeat': False}, False),
-    ({'method': 'POST'}, False),
-])
+@pytest.mark.parametrize(
+    'request_of, is_run_again',
+    [
+        ({'method': 'GET'}, True),
+        ({'method': 'DELETE'}, True),
+        ({'method': 'PATCH', 'may_repeat': True}, True),
+        ({'method': 'DELETE', 'may_repeat': False}, False),
+        ({'method': 'POST'}, False),
+    ],
+)
 def test_a_command_whose_service_fails_for_long_is_run_again_if_its_request_may_be_repeated(
-        instance: Instance, status: int, request_of: dict[str, Any], is_run_again: bool) -> None:
+    instance: Instance, status: int, request_of: dict[str, Any], is_run_again: bool
+) -> None:
     instance.fail(times=None, status=status, headers={'Retry-After': '45'})
     with pytest.raises(SystemExit if is_run_again else DemistoException):
         instance.client(retry_on_rate_limit=True).http_request(url_suffix='/me', **request_of)
@@ -152,9 +163,16 @@ def test_a_client_may_have_less_patience(instance: Instance, retry_after: str, s
     assert instance.clock.slept == slept
 
 
-@pytest.mark.parametrize('command, ran_once, keyword, can', [
-    ('a-command', '', True, True), ('a-command', 'true', True, False), ('a-command', '', False, False),
-    ('test-module', '', True, False), ('fetch-incidents', '', True, False)])
+@pytest.mark.parametrize(
+    'command, ran_once, keyword, can',
+    [
+        ('a-command', '', True, True),
+        ('a-command', 'true', True, False),
+        ('a-command', '', False, False),
+        ('test-module', '', True, False),
+        ('fetch-incidents', '', True, False),
+    ],
+)
 def test_a_command_can_be_run_again_once(instance: Instance, command: str, ran_once: str, keyword: bool, can: bool) -> None:
     instance.command, instance.args = command, {'ran_once_flag': ran_once}
     assert instance.client(retry_on_rate_limit=keyword).can_run_again() is can

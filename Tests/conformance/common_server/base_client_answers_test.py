@@ -1,4 +1,5 @@
 """BaseClient, ours or the real one, speaks HTTP as was recorded of the real one, over loopback."""
+
 import re
 import socket
 from typing import Any

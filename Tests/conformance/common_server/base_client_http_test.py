@@ -1,4 +1,5 @@
 """What of BaseClient was not recorded: proxies, retries over TLS, timeouts, metrics."""
+
 import gc
 import os
 import socket
@@ -29,11 +30,13 @@ def set_params(monkeypatch: pytest.MonkeyPatch) -> SetParams:
 @pytest.fixture
 def proxy_environment(monkeypatch: pytest.MonkeyPatch) -> SetProxies:
     """Sets all proxy variables, as the administrator of an engine does."""
+
     def set_to(value: str) -> None:
         monkeypatch.delenv('NO_PROXY', raising=False)
         monkeypatch.delenv('no_proxy', raising=False)
         for name in PROXY_VARIABLES:
             monkeypatch.setenv(name, value)
+
     return set_to
 
 
@@ -94,13 +97,16 @@ def test_handle_proxy_deletes_the_variables_if_the_box_is_clear(proxy_environmen
 
 @pytest.mark.parametrize('params,kept', [({}, True), ({'insecure': True}, False), ({'unsecure': True}, False)])
 def test_handle_proxy_keeps_the_own_authorities_unless_any_is_trusted(
-        monkeypatch: pytest.MonkeyPatch, set_params: SetParams, params: dict[str, Any], kept: bool) -> None:
+    monkeypatch: pytest.MonkeyPatch, set_params: SetParams, params: dict[str, Any], kept: bool
+) -> None:
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', 'ca.pem')
     set_params(params)
     handle_proxy(handle_insecure=False)
     assert 'REQUESTS_CA_BUNDLE' in os.environ
     handle_proxy()
     assert ('REQUESTS_CA_BUNDLE' in os.environ) == kept
+
+
 # endregion
 
 
@@ -128,12 +134,15 @@ def test_another_status_is_not_retried(tls: ssl.SSLContext) -> None:
 
 @pytest.mark.filterwarnings('ignore::urllib3.exceptions.InsecureRequestWarning')
 def test_a_certificate_of_an_unknown_authority_is_refused_unless_any_is_trusted(
-        tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv('REQUESTS_CA_BUNDLE')
     with ScriptedServer([(200, JSON, '{}')], tls) as service:
         with pytest.raises(DemistoException, match='SSL Certificate Verification Failed'):
             BaseClient(service.url)._http_request('GET', 'x')
         assert BaseClient(service.url, verify=False)._http_request('GET', 'x') == {}
+
+
 # endregion
 
 
@@ -153,6 +162,8 @@ def test_a_call_has_its_own_timeout() -> None:
 
 def test_the_timeout_is_a_minute_unless_said_otherwise() -> None:
     assert BaseClient('http://127.0.0.1').timeout == BaseClient.REQUESTS_TIMEOUT == 60
+
+
 # endregion
 
 
@@ -171,7 +182,13 @@ def test_the_calls_are_counted_and_reported_when_the_client_dies(results: list[A
     [entry] = results
     assert entry['Type'] == 19
     assert {row['Type']: row['APICallsCount'] for row in entry['APIExecutionMetrics']} == {
-        'Successful': 2, 'QuotaError': 2, 'AuthError': 1, 'ServiceError': 1, 'GeneralError': 1, 'ConnectionError': 1}
+        'Successful': 2,
+        'QuotaError': 2,
+        'AuthError': 1,
+        'ServiceError': 1,
+        'GeneralError': 1,
+        'ConnectionError': 1,
+    }
 
 
 def test_nothing_is_reported_if_nothing_was_counted(results: list[Any]) -> None:
@@ -179,6 +196,8 @@ def test_nothing_is_reported_if_nothing_was_counted(results: list[Any]) -> None:
         BaseClient(service.url)._http_request('GET', 'x')
     gc.collect()
     assert results == []
+
+
 # endregion
 
 
@@ -187,6 +206,7 @@ def test_a_call_has_its_own_authentication_or_that_of_the_client() -> None:
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
             request.headers['X-Test'] = by
             return request
+
         return sign
 
     with ScriptedServer([(200, JSON, '{}')]) as service:

@@ -1,4 +1,5 @@
 """CommonServerPython, ours or the real one, answers each call as was recorded of the real one."""
+
 from pathlib import Path
 from typing import Any
 

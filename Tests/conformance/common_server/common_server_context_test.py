@@ -1,4 +1,5 @@
 """The integration context: versions that refuse a stale writer, and writers that try again."""
+
 import json
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,5 @@
 """Logs without the secrets of the instance."""
+
 import base64
 from typing import Any
 
@@ -29,13 +30,17 @@ def own_logger(monkeypatch: pytest.MonkeyPatch) -> IntegrationLogger:
     return logger_
 
 
-@pytest.mark.parametrize('form', [
-    SECRET,
-    base64.b64encode(SECRET.encode()).decode(),
-    'k%3F%3E~pq%2F2+%22w%2B',
-    'k?>~pq/2 \\"w+',
-    'tok-123456',
-], ids=['plain', 'base64', 'url', 'json', 'top level'])
+@pytest.mark.parametrize(
+    'form',
+    [
+        SECRET,
+        base64.b64encode(SECRET.encode()).decode(),
+        'k%3F%3E~pq%2F2+%22w%2B',
+        'k?>~pq/2 \\"w+',
+        'tok-123456',
+    ],
+    ids=['plain', 'base64', 'url', 'json', 'top level'],
+)
 def test_a_secret_parameter_is_blanked_in_every_form(own_logger: IntegrationLogger, log: list[str], form: str) -> None:
     own_logger(f'before {form} after')
     own_logger.print_log()

@@ -1,4 +1,5 @@
 """Commands that the server runs again until they are done."""
+
 from typing import Any
 
 import pytest

@@ -1,4 +1,5 @@
 """CommonServerPython and demistomock offer names, parameters, defaults and constants as the platform's own do."""
+
 import ast
 import inspect
 import re
@@ -14,14 +15,24 @@ from conformance.common_server.recording import DATA, STUB_IS_TESTED
 
 # what no integration of this repository uses
 LEFT_OUT_OF_THE_STUB = {
-    'Common', 'DBotScoreType', 'IntegrationLogger.build_curl', 'WarningsHandler', 'auto_detect_indicator_type',
-    'datetime_to_string', 'detect_file_indicator_type', 'filter_incidents_by_duplicates_and_limit',
-    'get_fetch_run_time_range', 'get_message_classes_dump', 'set_last_mirror_run', 'update_last_run_object',
+    'Common',
+    'DBotScoreType',
+    'IntegrationLogger.build_curl',
+    'WarningsHandler',
+    'auto_detect_indicator_type',
+    'datetime_to_string',
+    'detect_file_indicator_type',
+    'filter_incidents_by_duplicates_and_limit',
+    'get_fetch_run_time_range',
+    'get_message_classes_dump',
+    'set_last_mirror_run',
+    'update_last_run_object',
 }
 
 
 class Declaration(NamedTuple):
     """One line of the list: a class, a function or method, or a constant."""
+
     module: ModuleType
     name: str
     kind: str
@@ -40,8 +51,9 @@ def declarations() -> Iterator[Declaration]:
             yield Declaration(module, class_, 'class', '')
         elif match := re.match(r'( *)(\w+)(?: = (.+)|(\(.*\))(?: \[(\w+)\])?)$', line):
             indent, name, value, parameters, mark = match.groups()
-            yield Declaration(module, f'{class_}.{name}' if indent else name, 'constant' if value else mark or 'function',
-                              value or parameters)
+            yield Declaration(
+                module, f'{class_}.{name}' if indent else name, 'constant' if value else mark or 'function', value or parameters
+            )
 
 
 def offered(declaration: Declaration) -> Any:
@@ -73,7 +85,8 @@ def listed_parameters(declaration: Declaration) -> list[tuple[str, Any]]:
     stars = [f'*{arguments.vararg.arg}'] if arguments.vararg else []
     stars += [f'**{arguments.kwarg.arg}'] if arguments.kwarg else []
     return [(name.arg, listed_value(default, declaration)) for name, default in zip(named, defaults, strict=True)] + [
-        (star, inspect.Parameter.empty) for star in stars]
+        (star, inspect.Parameter.empty) for star in stars
+    ]
 
 
 def parameters(function: Any) -> list[tuple[str, Any]]:

@@ -1,4 +1,5 @@
 """The stub itself: it can be joined to an integration as text, as the platform does, and costs little to import."""
+
 import os
 import subprocess
 import sys
@@ -49,8 +50,15 @@ except ZeroDivisionError:
 
 def run(code: str, text: str = '', **environment: str) -> str:
     """What a process of its own prints."""
-    done = subprocess.run([sys.executable, '-c', code], input=text, capture_output=True, text=True, timeout=60, check=False,
-                          env={'PATH': os.environ['PATH'], 'PYTHONPATH': f'{STUB.parent}{os.pathsep}{MOCK}', **environment})
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={'PATH': os.environ['PATH'], 'PYTHONPATH': f'{STUB.parent}{os.pathsep}{MOCK}', **environment},
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -1,4 +1,5 @@
 """The platform as it was when the answers were recorded."""
+
 import os
 import time
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
 """Reads what the real CommonServerPython was recorded to answer, and plays the calls to the one that is on the path."""
+
 import ast
 import json
 from collections.abc import Callable
@@ -61,13 +62,15 @@ def _metrics_entry() -> Any:
 
 _OF_CLASSES: dict[str, tuple[str, Callable[..., Any]]] = {
     'CommandResults(...).to_context': (
-        'CommandResults', lambda **kwargs: CommonServerPython.CommandResults(**kwargs).to_context()),
+        'CommandResults',
+        lambda **kwargs: CommonServerPython.CommandResults(**kwargs).to_context(),
+    ),
     'ScheduledCommand(...).to_results': (
-        'ScheduledCommand', lambda **kwargs: CommonServerPython.ScheduledCommand(**kwargs).to_results()),
-    'str(DemistoException)': (
-        'DemistoException', lambda *args: str(CommonServerPython.DemistoException(*args))),
-    'ExecutionMetrics success+=2 quota_error+=1 .metrics.to_context': (
-        'ExecutionMetrics', _metrics_entry),
+        'ScheduledCommand',
+        lambda **kwargs: CommonServerPython.ScheduledCommand(**kwargs).to_results(),
+    ),
+    'str(DemistoException)': ('DemistoException', lambda *args: str(CommonServerPython.DemistoException(*args))),
+    'ExecutionMetrics success+=2 quota_error+=1 .metrics.to_context': ('ExecutionMetrics', _metrics_entry),
 }
 
 

@@ -1,4 +1,5 @@
 """A little HTTP server on loopback that plays given answers in order, the last one again and again, and notes the requests."""
+
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,14 +42,16 @@ class ScriptedServer:
             def _answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
                 status, headers, text = script.answers[min(len(script.seen), len(script.answers) - 1)]
-                script.seen.append({
-                    'method': self.command,
-                    'path': self.path,
-                    'accept': self.headers.get('Accept'),
-                    'content_type': self.headers.get('Content-Type'),
-                    'x': self.headers.get('X-Test'),
-                    'body': body.decode('utf-8'),
-                })
+                script.seen.append(
+                    {
+                        'method': self.command,
+                        'path': self.path,
+                        'accept': self.headers.get('Accept'),
+                        'content_type': self.headers.get('Content-Type'),
+                        'x': self.headers.get('X-Test'),
+                        'body': body.decode('utf-8'),
+                    }
+                )
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)

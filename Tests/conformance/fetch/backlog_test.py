@@ -1,4 +1,5 @@
 """A first run on a large mailbox: it proceeds a batch at a time, in little memory, with a small cursor."""
+
 import json
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def test_large_attachments_take_little_memory(room: Mailroom, tmp_path: Path) ->
 
 
 def test_the_cursor_stays_small_when_nothing_can_be_read_in_many_folders_with_long_names(
-        room: Mailroom, instance: Instance) -> None:
+    room: Mailroom, instance: Instance
+) -> None:
     names = [f'{number:02} {"Ordner mit langem Namen " * 8}'.strip() for number in range(10)]
     for name in names:
         folder = room.folder(name)
@@ -73,12 +75,17 @@ def test_the_cursor_stays_small_when_nothing_can_be_read_in_many_folders_with_lo
     assert len({one.mail_id for one in platform.incidents}) == 300
 
 
-@pytest.mark.parametrize('last_run', [
-    {'LAST_RUN_TIME': '2030-01-31T08:00:00Z', 'LAST_RUN_IDS': [], 'LAST_RUN_FOLDER_ID': 'x', 'LAST_RUN_FOLDER_PATH': 'Inbox'},
-    {'version': 999}, {'version': 'x', 'folders': 3},
-])
+@pytest.mark.parametrize(
+    'last_run',
+    [
+        {'LAST_RUN_TIME': '2030-01-31T08:00:00Z', 'LAST_RUN_IDS': [], 'LAST_RUN_FOLDER_ID': 'x', 'LAST_RUN_FOLDER_PATH': 'Inbox'},
+        {'version': 999},
+        {'version': 'x', 'folders': 3},
+    ],
+)
 def test_a_last_run_that_this_fetch_did_not_write_begins_anew(
-        room: Mailroom, instance: Instance, last_run: dict[str, Any]) -> None:
+    room: Mailroom, instance: Instance, last_run: dict[str, Any]
+) -> None:
     room.mail()
     platform = instance()
     platform.last_run = json.dumps(last_run)

@@ -1,4 +1,5 @@
 """A mailbox that is watched, the platform of the instance that watches it, and how many histories are gone through."""
+
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,16 @@ from sandbox.microsoft import MicrosoftCloud  # noqa: E402
 
 STEPS = 12
 # A history takes as long as its requests do: no single one is too slow.
-settings.register_profile('histories', max_examples=2_000, stateful_step_count=STEPS, deadline=None, derandomize=False,
-                          print_blob=True, suppress_health_check=list(HealthCheck),
-                          phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+settings.register_profile(
+    'histories',
+    max_examples=2_000,
+    stateful_step_count=STEPS,
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+)
 settings.register_profile('soak', settings.get_profile('histories'), max_examples=100_000)
 
 KEPT_VARIABLES = {'PATH', 'HOME', 'LANG', 'TMPDIR', 'COMMON_SERVER_PYTHON', 'PYTEST_CURRENT_TEST', 'PYTEST_VERSION'}
@@ -43,6 +51,8 @@ def room(cloud: MicrosoftCloud) -> Mailroom:
 @pytest.fixture
 def instance(room: Mailroom, tmp_path: Path) -> Instance:
     """Makes the platform of an instance with the given parameters besides those that it needs to sign in."""
+
     def make(**params: Any) -> Platform:
         return Platform(room.cloud, tmp_path, room.settings(**params))
+
     return make

@@ -1,4 +1,5 @@
 """The seven promises of a fetch without loss, each by itself: the sentences of the reference are the names of these tests."""
+
 import json
 import re
 from typing import Any
@@ -27,7 +28,8 @@ def begun(instance: Instance, **params: Any) -> Any:
 
 @pytest.mark.parametrize('age', [0.0, 3600.0, 20 * DAY, ANCIENT])
 def test_a_mail_that_is_delivered_becomes_an_incident_whatever_its_received_time(
-        room: Mailroom, instance: Instance, age: float) -> None:
+    room: Mailroom, instance: Instance, age: float
+) -> None:
     platform = begun(instance)
     room.mail('late', age=age)
     assert platform.fetch().names == ['late']
@@ -65,6 +67,7 @@ def test_a_mail_that_was_moved_on_before_it_was_read_still_becomes_an_incident(r
     def move_on(number: int) -> None:
         if number == listed - 1:
             room.mailbox.move(message, 'archive')
+
     assert platform.fetch(meanwhile=move_on).names == ['fleeting']
 
 
@@ -83,7 +86,8 @@ def test_a_mail_that_is_moved_out_and_in_again_stays_one_incident(room: Mailroom
 
 @pytest.mark.parametrize('crash', [1, 2, 3, 4, 5, HAND_OVER])
 def test_a_run_that_dies_before_its_end_makes_no_incident_and_loses_none(
-        room: Mailroom, instance: Instance, crash: int | str) -> None:
+    room: Mailroom, instance: Instance, crash: int | str
+) -> None:
     for number in range(3):
         attach(room.mailbox, room.mail(f'mail {number}'), 'file')
     platform = instance()
@@ -150,7 +154,8 @@ def test_the_cursor_is_json_with_a_version(room: Mailroom, instance: Instance) -
 
 @pytest.mark.parametrize('part', ['message', 'attachments', 'mime'])
 def test_one_bad_mail_blocks_none_of_the_others_and_its_incident_says_what_is_missing(
-        room: Mailroom, instance: Instance, part: str) -> None:
+    room: Mailroom, instance: Instance, part: str
+) -> None:
     bad = room.mail('bad', age=300)
     attach(room.mailbox, bad, 'file')
     bad.broken.add(part)
@@ -191,7 +196,8 @@ def test_a_mail_that_could_not_be_read_for_long_is_still_marked_read_once_it_can
 
 
 def test_a_mail_that_can_never_be_marked_read_does_not_make_the_instance_unwell_for_ever(
-        room: Mailroom, instance: Instance) -> None:
+    room: Mailroom, instance: Instance
+) -> None:
     message = room.mail()
     platform = instance(mark_fetched_read=True)
     platform.fetch()
@@ -243,10 +249,18 @@ def test_half_a_character_in_a_body_blocks_nothing(room: Mailroom, instance: Ins
 # region 5: a throttled or failing service ends the run early with what is whole, and the next run goes on
 
 
-@pytest.mark.parametrize('fault', [
-    {'status': 429, 'headers': {'Retry-After': '120'}}, {'status': 429}, {'status': 500}, {'status': 503}, {'reset': True},
-    {'garbage': True}, {'reset_mid_body': True},
-])
+@pytest.mark.parametrize(
+    'fault',
+    [
+        {'status': 429, 'headers': {'Retry-After': '120'}},
+        {'status': 429},
+        {'status': 500},
+        {'status': 503},
+        {'reset': True},
+        {'garbage': True},
+        {'reset_mid_body': True},
+    ],
+)
 @pytest.mark.parametrize('place', [r'/messages', r'/\$batch', r'/delta', r'/attachments'])
 def test_a_failing_service_costs_nothing(room: Mailroom, instance: Instance, fault: dict[str, Any], place: str) -> None:
     for number in range(5):
@@ -274,8 +288,9 @@ def test_what_is_whole_is_kept_when_the_rest_is_throttled(room: Mailroom, instan
     messages = [room.mail(f'mail {number}', age=500 - number) for number in range(3)]
     for message in messages:
         attach(room.mailbox, message, 'file')
-    room.cloud.faults.add(service='graph', path=f'{messages[1].immutable_id}/attachments', status=429,
-                          headers={'Retry-After': '300'}, times=None)
+    room.cloud.faults.add(
+        service='graph', path=f'{messages[1].immutable_id}/attachments', status=429, headers={'Retry-After': '300'}, times=None
+    )
     platform = instance()
     first = platform.fetch()
     assert set(first.names) <= {'mail 0', 'mail 2'}
@@ -301,6 +316,7 @@ def test_what_is_whole_is_kept_when_the_sign_in_ends(room: Mailroom, instance: I
         if begun_reading == 2:
             room.cloud.faults.add(service='graph', path=batch.pattern, status=401, times=None)
             room.cloud.faults.add(service='entra', status=400, times=None)
+
     first = platform.fetch(meanwhile=end)
     assert begun_reading
     assert first.names == [f'mail {number}' for number in range(11)]
@@ -335,6 +351,7 @@ def test_a_run_ends_in_time_with_what_is_whole(room: Mailroom, instance: Instanc
 
     def slowly(_number: int) -> None:
         room.cloud.clock.advance(20)
+
     first = platform.fetch(meanwhile=slowly)
     assert 0 < len(first.incidents) < 6
     while len(platform.incidents) < 6:
@@ -345,7 +362,8 @@ def test_a_run_ends_in_time_with_what_is_whole(room: Mailroom, instance: Instanc
 
 @pytest.mark.parametrize('fault', [{'status': 410}, {'status': 400}])
 def test_a_link_that_graph_refuses_for_good_begins_the_round_anew(
-        room: Mailroom, instance: Instance, fault: dict[str, Any]) -> None:
+    room: Mailroom, instance: Instance, fault: dict[str, Any]
+) -> None:
     platform = begun(instance)
     room.mail('late', age=ANCIENT)
     room.cloud.faults.add(service='graph', path='/delta', **fault)
@@ -363,7 +381,8 @@ def test_a_link_to_where_graph_was_before_begins_the_round_anew(room: Mailroom, 
 
 @pytest.mark.parametrize('when', ['before the first run', 'after it'])
 def test_lost_delta_tokens_begin_the_round_anew_without_repeats_and_without_loss(
-        room: Mailroom, instance: Instance, when: str) -> None:
+    room: Mailroom, instance: Instance, when: str
+) -> None:
     room.mailbox.delta_token_seconds = 1 if when == 'before the first run' else None
     platform = instance(max_fetch='2')
     for number in range(5):
@@ -378,7 +397,8 @@ def test_lost_delta_tokens_begin_the_round_anew_without_repeats_and_without_loss
 
 
 def test_what_entered_while_a_token_was_lost_is_found_even_where_the_new_round_stops_early(
-        room: Mailroom, instance: Instance) -> None:
+    room: Mailroom, instance: Instance
+) -> None:
     for number in range(5):
         room.mail(f'mail {number}', age=500 - number)
     platform = instance()
@@ -393,7 +413,8 @@ def test_what_entered_while_a_token_was_lost_is_found_even_where_the_new_round_s
 
 @pytest.mark.parametrize('ahead', [0, 120])
 def test_what_enters_between_a_failed_first_round_and_the_next_is_not_lost(
-        room: Mailroom, instance: Instance, ahead: float) -> None:
+    room: Mailroom, instance: Instance, ahead: float
+) -> None:
     room.cloud.clock.stop()
     room.mail('there')
     platform = instance()
@@ -450,7 +471,8 @@ def test_a_folder_that_is_newly_named_begins_by_itself_and_the_others_go_on(room
 
 
 def test_a_long_first_round_loses_nothing_where_the_clock_of_the_engine_is_ahead(
-        room: Mailroom, instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    room: Mailroom, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     room.cloud.clock.stop()
     monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, '_PAGES_OF_A_RUN', 1)
     monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, 'LARGEST_PAGE', 5)

@@ -3,6 +3,7 @@
 As on an XSOAR server, incidents are stored when the process has ended, and the last run after them; a run that fails or dies
 leaves neither behind. What it asked of Microsoft until then has happened.
 """
+
 import contextlib
 import json
 import logging
@@ -35,6 +36,7 @@ class ProcessDied(BaseException):
 @dataclass(frozen=True)
 class File:
     """An attachment of an incident, as the platform stored it."""
+
     name: str
     type: str
     data: bytes = field(repr=False)
@@ -43,6 +45,7 @@ class File:
 @dataclass(frozen=True)
 class Incident:
     """An incident that the platform has stored."""
+
     fields: dict[str, Any] = field(repr=False)
     files: tuple[File, ...]
 
@@ -82,6 +85,7 @@ class Run:
         requests: how many left the process. ``slept``: seconds that it waited.
         health: what it said of the instance. ``log``: what it wrote to the server's log.
     """
+
     incidents: list[Incident] = field(default_factory=list)
     error: str = ''
     died: bool = False
@@ -164,8 +168,12 @@ class Platform:
 
     def _incident(self, handed_over: dict[str, Any]) -> Incident:
         attachments = handed_over.get('attachment') or []
-        return Incident(handed_over, tuple(
-            File(str(one['name']), str(one.get('type') or ''), self._file(one['path']).read_bytes()) for one in attachments))
+        return Incident(
+            handed_over,
+            tuple(
+                File(str(one['name']), str(one.get('type') or ''), self._file(one['path']).read_bytes()) for one in attachments
+            ),
+        )
 
     def _file(self, path: str) -> Path:
         file = self._folder / f'{INVESTIGATION}_{path}'
@@ -197,20 +205,30 @@ class _Process:
         """Puts this process into the place of the platform's stub, of the network's door and of the clock."""
         process, clock = self, self._platform.cloud.clock
         seams: dict[str, Any] = {
-            'command': lambda: 'fetch-incidents', 'params': lambda: dict(self._platform.params), 'args': dict,
-            'getLastRun': lambda: json.loads(self._platform.last_run or '{}'), 'setLastRun': self._set_last_run,
-            'incidents': self._take, 'investigation': lambda: {'id': INVESTIGATION},
+            'command': lambda: 'fetch-incidents',
+            'params': lambda: dict(self._platform.params),
+            'args': dict,
+            'getLastRun': lambda: json.loads(self._platform.last_run or '{}'),
+            'setLastRun': self._set_last_run,
+            'incidents': self._take,
+            'investigation': lambda: {'id': INVESTIGATION},
             'updateModuleHealth': lambda said, *_more: self.run.health.append(str(said)),
-            'error': self._log, 'debug': self._log, 'info': self._log, 'results': lambda _entry: None,
+            'error': self._log,
+            'debug': self._log,
+            'info': self._log,
+            'results': lambda _entry: None,
             'integrationContext': self.context,
         }
 
         def send(session: requests.Session, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
             return process.send(session, request, settings)
 
-        with mock.patch.multiple(demisto, **seams), mock.patch.object(requests.Session, 'send', send), \
-                mock.patch.object(SystemClock, 'now', clock.now), \
-                mock.patch.object(SystemClock, 'sleep', self._sleep):
+        with (
+            mock.patch.multiple(demisto, **seams),
+            mock.patch.object(requests.Session, 'send', send),
+            mock.patch.object(SystemClock, 'now', clock.now),
+            mock.patch.object(SystemClock, 'sleep', self._sleep),
+        ):
             try:
                 yield
             finally:

@@ -2,6 +2,7 @@
 
 Hypothesis makes up histories, and shortens those that fail. A failure prints the steps, and how to run it once more.
 """
+
 import random
 import sys
 import tempfile
@@ -88,28 +89,48 @@ class Histories(RuleBasedStateMachine):
         self.has_begun = False
         self.is_failing = self.has_failed = False
 
-    @initialize(watched=st.sampled_from([('Cases',), ('Cases', 'Reports')]), max_fetch=st.sampled_from([10, 3, 2, 1]),
-                marks_read=st.booleans(), only_partner=st.booleans(), eml=st.booleans(),
-                round_limit=st.sampled_from([None, 2]), token_life=st.sampled_from([None, 90.0]))
-    def begin(self, watched: tuple[str, ...], max_fetch: int, marks_read: bool, only_partner: bool, eml: bool,
-              round_limit: int | None, token_life: float | None) -> None:
+    @initialize(
+        watched=st.sampled_from([('Cases',), ('Cases', 'Reports')]),
+        max_fetch=st.sampled_from([10, 3, 2, 1]),
+        marks_read=st.booleans(),
+        only_partner=st.booleans(),
+        eml=st.booleans(),
+        round_limit=st.sampled_from([None, 2]),
+        token_life=st.sampled_from([None, 90.0]),
+    )
+    def begin(
+        self,
+        watched: tuple[str, ...],
+        max_fetch: int,
+        marks_read: bool,
+        only_partner: bool,
+        eml: bool,
+        round_limit: int | None,
+        token_life: float | None,
+    ) -> None:
         self.watched_names, self.only_partner = list(watched), only_partner
         names = [f'{self.room.path}/{watched[0]}', *(self.folders[name].folder_id for name in watched[1:])]
         params = self.room.settings(
-            folder_to_fetch=', '.join(names), max_fetch=str(max_fetch), mark_fetched_read=marks_read, fetch_eml=eml,
-            fetch_from='partner.example' if only_partner else '')
+            folder_to_fetch=', '.join(names),
+            max_fetch=str(max_fetch),
+            mark_fetched_read=marks_read,
+            fetch_eml=eml,
+            fetch_from='partner.example' if only_partner else '',
+        )
         self.mailbox.first_delta_round_limit, self.mailbox.delta_token_seconds = round_limit, token_life
         self.platform = Platform(self.cloud, Path(self._folder.name), params)
-        self.ledger = Ledger(self.mailbox, self.platform, marks_read, max_fetch,
-                             {self.folders[name].folder_id for name in watched})
+        self.ledger = Ledger(
+            self.mailbox, self.platform, marks_read, max_fetch, {self.folders[name].folder_id for name in watched}
+        )
 
     # region what happens to the mailbox
 
     def _enter(self, mail: Mail) -> Mail:
         message = mail.message
         known_before_first_fetch = not self.has_begun and message.received < self.mailbox.now() - 30 * DAY
-        return self.ledger.enter(message, is_wanted=not self.only_partner or message.sender == PARTNER,
-                                 is_owed=not known_before_first_fetch)
+        return self.ledger.enter(
+            message, is_wanted=not self.only_partner or message.sender == PARTNER, is_owed=not known_before_first_fetch
+        )
 
     def _receive(self, folder: str, age: str, kinds: list[str], sender: Any = PARTNER) -> Mail:
         self.subjects += 1
@@ -122,8 +143,12 @@ class Histories(RuleBasedStateMachine):
         found = self.folders[folder]
         return found if self.mailbox.folder(found.folder_id) else self.folders['Elsewhere']
 
-    @rule(target=mails, folder=st.sampled_from(FOLDERS), age=st.sampled_from(list(AGES)),
-          sender=st.sampled_from([PARTNER, STRANGER]))
+    @rule(
+        target=mails,
+        folder=st.sampled_from(FOLDERS),
+        age=st.sampled_from(list(AGES)),
+        sender=st.sampled_from([PARTNER, STRANGER]),
+    )
     def receive(self, folder: str, age: str, sender: Any) -> Mail:
         return self._receive(folder, age, [], sender)
 

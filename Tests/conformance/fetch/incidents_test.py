@@ -1,4 +1,5 @@
 """What an incident says of its mail: names, labels, rawJSON, files."""
+
 import hashlib
 import re
 from typing import Any
@@ -13,19 +14,64 @@ from sandbox.microsoft.mail import mime
 from sandbox.microsoft.mail.model import EmailAddress, Flag, Message, OutlookItem
 
 CC, BCC, ANSWERS = (EmailAddress(name, f'{name.lower()}@partner.example') for name in ('Cy', 'Bea', 'Ann'))
-OF_THE_PEER = {'ID', 'CreatedTime', 'ModifiedTime', 'ReceivedTime', 'SentTime', 'Subject', 'Importance', 'ConversationID',
-               'IsRead', 'IsDraft', 'MessageID', 'Categories', 'Headers', 'Sender', 'From', 'To', 'Cc', 'Bcc', 'Body', 'Text',
-               'BodyType', 'Attachments', 'Mailbox'}
-GROWN_BY = {'SenderName', 'FromName', 'ToNames', 'CcNames', 'BccNames', 'ReplyTo', 'ReplyToNames', 'BodyPreview', 'WebLink',
-            'ParentFolderID', 'Folder', 'Flag', 'HasAttachments', 'AttachmentDetails'}
+OF_THE_PEER = {
+    'ID',
+    'CreatedTime',
+    'ModifiedTime',
+    'ReceivedTime',
+    'SentTime',
+    'Subject',
+    'Importance',
+    'ConversationID',
+    'IsRead',
+    'IsDraft',
+    'MessageID',
+    'Categories',
+    'Headers',
+    'Sender',
+    'From',
+    'To',
+    'Cc',
+    'Bcc',
+    'Body',
+    'Text',
+    'BodyType',
+    'Attachments',
+    'Mailbox',
+}
+GROWN_BY = {
+    'SenderName',
+    'FromName',
+    'ToNames',
+    'CcNames',
+    'BccNames',
+    'ReplyTo',
+    'ReplyToNames',
+    'BodyPreview',
+    'WebLink',
+    'ParentFolderID',
+    'Folder',
+    'Flag',
+    'HasAttachments',
+    'AttachmentDetails',
+}
 
 
 @pytest.fixture
 def rich(room: Mailroom) -> Message:
     """A mail with everything that a mail can have but attachments."""
-    return room.mail('Quarterly figures', cc=[CC], bcc=[BCC], reply_to=[ANSWERS], submitter=STRANGER, importance='high',
-                     categories=['Red', 'Blue'], flag=Flag('flagged'), headers=[('X-Trace', 'a:b'), ('X-Trace', 'c')],
-                     html='<p>Hello <b>Ada</b></p>')
+    return room.mail(
+        'Quarterly figures',
+        cc=[CC],
+        bcc=[BCC],
+        reply_to=[ANSWERS],
+        submitter=STRANGER,
+        importance='high',
+        categories=['Red', 'Blue'],
+        flag=Flag('flagged'),
+        headers=[('X-Trace', 'a:b'), ('X-Trace', 'c')],
+        html='<p>Hello <b>Ada</b></p>',
+    )
 
 
 def only(instance: Instance, **params: Any) -> Incident:
@@ -40,15 +86,58 @@ def test_raw_json_has_the_keys_of_the_marketplace_pack_and_more(rich: Message, i
 
 def test_raw_json_says_what_graph_says(room: Mailroom, rich: Message, instance: Instance) -> None:
     raw = only(instance).raw
-    assert {name: raw[name] for name in raw if name in (
-        'ID', 'Subject', 'Importance', 'Categories', 'Sender', 'SenderName', 'From', 'FromName', 'To', 'ToNames', 'Cc', 'CcNames',
-        'Bcc', 'BccNames', 'ReplyTo', 'ReplyToNames', 'Flag', 'IsRead', 'IsDraft', 'MessageID', 'Mailbox', 'Folder')} == {
-        'ID': rich.immutable_id, 'Subject': 'Quarterly figures', 'Importance': 'high', 'Categories': ['Red', 'Blue'],
-        'Sender': STRANGER.address, 'SenderName': STRANGER.name, 'From': PARTNER.address, 'FromName': PARTNER.name,
-        'To': ['ada@contoso.example'], 'ToNames': ['Ada Lindqvist'], 'Cc': [CC.address], 'CcNames': ['Cy'],
-        'Bcc': [BCC.address], 'BccNames': ['Bea'], 'ReplyTo': [ANSWERS.address], 'ReplyToNames': ['Ann'], 'Flag': 'flagged',
-        'IsRead': False, 'IsDraft': False, 'MessageID': rich.internet_message_id, 'Mailbox': 'ada@contoso.example',
-        'Folder': 'Inbox'}
+    assert {
+        name: raw[name]
+        for name in raw
+        if name
+        in (
+            'ID',
+            'Subject',
+            'Importance',
+            'Categories',
+            'Sender',
+            'SenderName',
+            'From',
+            'FromName',
+            'To',
+            'ToNames',
+            'Cc',
+            'CcNames',
+            'Bcc',
+            'BccNames',
+            'ReplyTo',
+            'ReplyToNames',
+            'Flag',
+            'IsRead',
+            'IsDraft',
+            'MessageID',
+            'Mailbox',
+            'Folder',
+        )
+    } == {
+        'ID': rich.immutable_id,
+        'Subject': 'Quarterly figures',
+        'Importance': 'high',
+        'Categories': ['Red', 'Blue'],
+        'Sender': STRANGER.address,
+        'SenderName': STRANGER.name,
+        'From': PARTNER.address,
+        'FromName': PARTNER.name,
+        'To': ['ada@contoso.example'],
+        'ToNames': ['Ada Lindqvist'],
+        'Cc': [CC.address],
+        'CcNames': ['Cy'],
+        'Bcc': [BCC.address],
+        'BccNames': ['Bea'],
+        'ReplyTo': [ANSWERS.address],
+        'ReplyToNames': ['Ann'],
+        'Flag': 'flagged',
+        'IsRead': False,
+        'IsDraft': False,
+        'MessageID': rich.internet_message_id,
+        'Mailbox': 'ada@contoso.example',
+        'Folder': 'Inbox',
+    }
     assert raw['ReceivedTime'] == graph_timestamp(rich.received)
     assert raw['WebLink'].startswith('https://')
     assert raw['ParentFolderID'] == room.inbox.folder_id
@@ -58,7 +147,10 @@ def test_raw_json_says_what_graph_says(room: Mailroom, rich: Message, instance: 
 def test_an_incident_is_named_dated_and_linked_to_its_mail(rich: Message, instance: Instance) -> None:
     incident = only(instance)
     assert (incident.name, incident.fields['occurred'], incident.mail_id) == (
-        'Quarterly figures', graph_timestamp(rich.received), rich.immutable_id)
+        'Quarterly figures',
+        graph_timestamp(rich.received),
+        rich.immutable_id,
+    )
 
 
 def test_the_immutable_id_stays_when_the_mail_moves(room: Mailroom, rich: Message, instance: Instance) -> None:
@@ -69,8 +161,14 @@ def test_the_immutable_id_stays_when_the_mail_moves(room: Mailroom, rich: Messag
 
 def test_labels_have_the_names_of_the_marketplace_pack(rich: Message, instance: Instance) -> None:
     labels = only(instance).labels
-    assert {('Email/Subject', 'Quarterly figures'), ('Email/From', PARTNER.address), ('Email/To', 'ada@contoso.example'),
-            ('Email/ID', rich.immutable_id), ('Email/Header/X-Trace', 'a:b'), ('Email/Header/X-Trace', 'c')} <= set(labels)
+    assert {
+        ('Email/Subject', 'Quarterly figures'),
+        ('Email/From', PARTNER.address),
+        ('Email/To', 'ada@contoso.example'),
+        ('Email/ID', rich.immutable_id),
+        ('Email/Header/X-Trace', 'a:b'),
+        ('Email/Header/X-Trace', 'c'),
+    } <= set(labels)
     assert all(isinstance(value, str) for _, value in labels)
 
 
@@ -79,10 +177,13 @@ def test_a_mail_without_a_subject_has_a_name(room: Mailroom, instance: Instance)
     assert only(instance).name == '(no subject)'
 
 
-@pytest.mark.parametrize('full, html, body_type, body', [
-    (False, False, 'text', 'Hello Ada'), (True, False, 'text', 'Hello Ada'), (True, True, 'html', '<p>Hello <b>Ada</b></p>')])
+@pytest.mark.parametrize(
+    'full, html, body_type, body',
+    [(False, False, 'text', 'Hello Ada'), (True, False, 'text', 'Hello Ada'), (True, True, 'html', '<p>Hello <b>Ada</b></p>')],
+)
 def test_details_are_the_preview_or_the_body_as_text_or_html(
-        rich: Message, instance: Instance, full: bool, html: bool, body_type: str, body: str) -> None:
+    rich: Message, instance: Instance, full: bool, html: bool, body_type: str, body: str
+) -> None:
     incident = only(instance, display_full_email_body=full, fetch_html_formatting=html)
     assert (incident.raw['BodyType'], incident.raw['Body'].strip()) == (body_type, body)
     assert incident.fields['details'].strip() == (body if full else 'Hello Ada')
@@ -109,7 +210,8 @@ def test_each_attachment_is_a_file_byte_for_byte_and_described(room: Mailroom, i
 
 @pytest.mark.parametrize('legacy, name', [(False, 'logo@contoso-attachmentName-logo.png'), (True, 'logo.png')])
 def test_inline_attachments_keep_their_content_id_unless_old_names_are_wanted(
-        room: Mailroom, instance: Instance, legacy: bool, name: str) -> None:
+    room: Mailroom, instance: Instance, legacy: bool, name: str
+) -> None:
     attach(room.mailbox, room.mail(), 'inline')
     assert [file.name for file in only(instance, legacy_name=legacy).files] == [name]
 
@@ -148,8 +250,9 @@ def test_attachments_of_any_size_are_whole(room: Mailroom, instance: Instance) -
     assert [digest(file.data) for file in only(instance).files] == digests_of_attachments(message)
 
 
-@pytest.mark.parametrize('content_type', [
-    'application/json', 'text/plain', 'text/html', 'message/rfc822', None, 'x', 'multipart/mixed'])
+@pytest.mark.parametrize(
+    'content_type', ['application/json', 'text/plain', 'text/html', 'message/rfc822', None, 'x', 'multipart/mixed']
+)
 def test_bytes_do_not_depend_on_the_media_type(room: Mailroom, instance: Instance, content_type: str | None) -> None:
     message = room.mail()
     for data in (b'{"a": 1}', b'\xff\xfe\x00\r\n\n', b''):
@@ -165,8 +268,9 @@ def test_an_event_that_is_attached_is_a_file(room: Mailroom, instance: Instance)
     assert (file.name, file.data[:15]) == ('Lunch.ics', b'BEGIN:VCALENDAR')
 
 
-@pytest.mark.parametrize('source', [
-    None, b'Subject: raw\r\nFrom: a@b.example\r\n\r\n\xff\xfe not UTF-8\r\n', b'From: a@b.example\nX: y\n\n{"a": 1}'])
+@pytest.mark.parametrize(
+    'source', [None, b'Subject: raw\r\nFrom: a@b.example\r\n\r\n\xff\xfe not UTF-8\r\n', b'From: a@b.example\nX: y\n\n{"a": 1}']
+)
 def test_the_eml_is_the_mail_byte_for_byte(room: Mailroom, instance: Instance, source: bytes | None) -> None:
     message = room.mail('Re: a/b: c?', source=source)
     incident = only(instance, fetch_eml=True)

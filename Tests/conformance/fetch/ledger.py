@@ -1,4 +1,5 @@
 """What must hold of a fetch, whatever happened: a book of what was handed over, kept against what is in the mailbox."""
+
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ class Mail:
         was_broken: the service could not give some part of it for a while.
         was_read_by_user: somebody else than the fetch marked it read.
     """
+
     message: Message
     is_owed: bool = False
     was_seen: bool = False
@@ -36,6 +38,7 @@ class Ledger:
         watched: IDs of the folders that it fetches from, as long as they exist.
         failing_runs: how many runs went while something was made to fail.
     """
+
     mailbox: Mailbox
     platform: Platform
     marks_read: bool
@@ -66,8 +69,11 @@ class Ledger:
         assert len(self.platform.last_run.encode()) < LARGEST_CURSOR
         for incident in run.incidents:
             self._record(incident, run.cursor_lost)
-        early = [mail.message.subject for identifier, mail in self.mails.items()
-                 if mail.message.is_read and not mail.was_read_by_user and not self._handed_over[identifier]]
+        early = [
+            mail.message.subject
+            for identifier, mail in self.mails.items()
+            if mail.message.is_read and not mail.was_read_by_user and not self._handed_over[identifier]
+        ]
         assert not early, f'Marked read before there was an incident: {early}'
 
     def _record(self, incident: Incident, cursor_lost: bool) -> None:
@@ -95,9 +101,14 @@ class Ledger:
 
     def balance(self) -> None:
         """Checks what must hold once the service is well and the fetch has come to rest."""
-        missed = [mail.message.subject for mail in self.mails.values()
-                  if mail.is_owed and mail.message.folder_id in self.watched and self._exists(mail)
-                  and not self._handed_over[mail.message.immutable_id]]
+        missed = [
+            mail.message.subject
+            for mail in self.mails.values()
+            if mail.is_owed
+            and mail.message.folder_id in self.watched
+            and self._exists(mail)
+            and not self._handed_over[mail.message.immutable_id]
+        ]
         assert not missed, f'No incidents of mails that stayed in the folder: {missed}'
         for identifier, mail in self.mails.items():
             if self._exists(mail) and not mail.was_read_by_user:
@@ -111,5 +122,6 @@ class Ledger:
 
     def _exists(self, mail: Mail) -> bool:
         """Whether a user can still find it."""
-        return (self.mailbox.message(mail.message.immutable_id) is mail.message
-                and not self.mailbox.is_in(mail.message, 'recoverableitemsdeletions'))
+        return self.mailbox.message(mail.message.immutable_id) is mail.message and not self.mailbox.is_in(
+            mail.message, 'recoverableitemsdeletions'
+        )

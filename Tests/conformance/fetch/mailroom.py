@@ -1,4 +1,5 @@
 """A mailbox that is watched by an instance: where its mails come from, and what may be the matter with them."""
+
 import hashlib
 import itertools
 from typing import Any

@@ -1,4 +1,5 @@
 """What an admin sets: folders, filters, how far back, how much; and the sentences about what cannot be."""
+
 from typing import Any
 
 import pytest
@@ -17,11 +18,20 @@ def names(instance: Instance, **params: Any) -> list[str]:
 # region folders
 
 
-@pytest.mark.parametrize('written, real', [
-    ('Cases', 'Cases'), ('cAsEs', 'Cases'), (r'A\/B', 'A/B'), (r'A\, B', 'A, B'), (r'C:\\Mail', r'C:\Mail'),
-    ('Büro & Co', 'Büro & Co'),
-    ("Bob's", "Bob's"), ('50% off?', '50% off?'), ('..', '..'),
-])
+@pytest.mark.parametrize(
+    'written, real',
+    [
+        ('Cases', 'Cases'),
+        ('cAsEs', 'Cases'),
+        (r'A\/B', 'A/B'),
+        (r'A\, B', 'A, B'),
+        (r'C:\\Mail', r'C:\Mail'),
+        ('Büro & Co', 'Büro & Co'),
+        ("Bob's", "Bob's"),
+        ('50% off?', '50% off?'),
+        ('..', '..'),
+    ],
+)
 def test_a_folder_is_found_by_its_path(room: Mailroom, instance: Instance, written: str, real: str) -> None:
     room.mail('inside', room.folder(real))
     room.mail('elsewhere')
@@ -30,10 +40,16 @@ def test_a_folder_is_found_by_its_path(room: Mailroom, instance: Instance, writt
 
 @pytest.mark.parametrize('code', ['BadRequest', 'RequestBroker--ParseUri', 'ErrorInvalidIdMalformed'])
 def test_a_folder_is_found_by_its_name_whatever_graph_says_of_a_name_as_an_id(
-        room: Mailroom, instance: Instance, code: str) -> None:
+    room: Mailroom, instance: Instance, code: str
+) -> None:
     room.mail('inside', room.mailbox.make_folder('A/B', 'msgfolderroot'))
-    room.cloud.faults.add(service='graph', path=r'/mailFolders/A(/|%2F)B$', status=400, times=None,
-                          body={'error': {'code': code, 'message': 'Resource not found for the segment.'}})
+    room.cloud.faults.add(
+        service='graph',
+        path=r'/mailFolders/A(/|%2F)B$',
+        status=400,
+        times=None,
+        body={'error': {'code': code, 'message': 'Resource not found for the segment.'}},
+    )
     assert names(instance, folder_to_fetch=r'A\/B') == ['inside']
 
 
@@ -45,8 +61,11 @@ def test_a_folder_is_found_by_its_id(room: Mailroom, instance: Instance) -> None
 
 @pytest.mark.parametrize('name', ['inbox', 'Inbox', 'junkemail', 'archive', 'deleteditems', 'Junk Email', 'Sent Items'])
 def test_a_folder_is_found_by_its_well_known_or_its_display_name(room: Mailroom, instance: Instance, name: str) -> None:
-    folder = next(one for one in room.mailbox.folders(room.inbox.parent_folder_id)
-                  if name.casefold() in (one.well_known_name, one.display_name.casefold()))
+    folder = next(
+        one
+        for one in room.mailbox.folders(room.inbox.parent_folder_id)
+        if name.casefold() in (one.well_known_name, one.display_name.casefold())
+    )
     room.mail('inside', folder)
     assert names(instance, folder_to_fetch=name) == ['inside']
 
@@ -99,11 +118,18 @@ def test_a_shared_mailbox_is_fetched_from(room: Mailroom, instance: Instance) ->
 # region filters
 
 
-@pytest.mark.parametrize('wanted, found', [
-    ('partner.example', ['of partner']), ('@partner.example', ['of partner']), ('QUENTIN@Partner.Example', ['of partner']),
-    ('elsewhere.example, quentin@partner.example', ['of partner', 'of stranger']), ('example', []), ('tner.example', []),
-    ('', ['of partner', 'of stranger', 'of sub']),
-])
+@pytest.mark.parametrize(
+    'wanted, found',
+    [
+        ('partner.example', ['of partner']),
+        ('@partner.example', ['of partner']),
+        ('QUENTIN@Partner.Example', ['of partner']),
+        ('elsewhere.example, quentin@partner.example', ['of partner', 'of stranger']),
+        ('example', []),
+        ('tner.example', []),
+        ('', ['of partner', 'of stranger', 'of sub']),
+    ],
+)
 def test_senders(room: Mailroom, instance: Instance, wanted: str, found: list[str]) -> None:
     room.mail('of partner', sender=PARTNER)
     room.mail('of stranger', sender=STRANGER)
@@ -111,8 +137,9 @@ def test_senders(room: Mailroom, instance: Instance, wanted: str, found: list[st
     assert names(instance, fetch_from=wanted) == found
 
 
-@pytest.mark.parametrize('wanted, found', [
-    ("o'b", ["O'Brien (50%)"]), ('50%', ["O'Brien (50%)"]), ('[EXT]', ['[ext] hello']), ('none', [])])
+@pytest.mark.parametrize(
+    'wanted, found', [("o'b", ["O'Brien (50%)"]), ('50%', ["O'Brien (50%)"]), ('[EXT]', ['[ext] hello']), ('none', [])]
+)
 def test_subjects(room: Mailroom, instance: Instance, wanted: str, found: list[str]) -> None:
     for subject in ("O'Brien (50%)", '[ext] hello'):
         room.mail(subject)
@@ -179,15 +206,24 @@ def test_what_enters_is_not_kept_waiting_by_the_backlog_for_ever(room: Mailroom,
 # region what cannot be
 
 
-@pytest.mark.parametrize('params, field', [
-    ({'max_fetch': 'many'}, 'Maximum number'), ({'max_fetch': '0'}, 'Maximum number'), ({'max_fetch': '-1'}, 'Maximum number'),
-    ({'max_fetch': '201'}, 'Maximum number'), ({'max_fetch': '2.5'}, 'Maximum number'),
-    ({'max_fetch': '', 'fetch_limit': 'x'}, 'Maximum number'),
-    ({'first_fetch': 'long ago'}, 'First fetch'), ({'max_attachment_size': 'big'}, 'Largest attachment'),
-    ({'max_attachment_size': '-3'}, 'Largest attachment'), ({'mailbox_to_fetch': ''}, 'Email address of the mailbox'),
-])
+@pytest.mark.parametrize(
+    'params, field',
+    [
+        ({'max_fetch': 'many'}, 'Maximum number'),
+        ({'max_fetch': '0'}, 'Maximum number'),
+        ({'max_fetch': '-1'}, 'Maximum number'),
+        ({'max_fetch': '201'}, 'Maximum number'),
+        ({'max_fetch': '2.5'}, 'Maximum number'),
+        ({'max_fetch': '', 'fetch_limit': 'x'}, 'Maximum number'),
+        ({'first_fetch': 'long ago'}, 'First fetch'),
+        ({'max_attachment_size': 'big'}, 'Largest attachment'),
+        ({'max_attachment_size': '-3'}, 'Largest attachment'),
+        ({'mailbox_to_fetch': ''}, 'Email address of the mailbox'),
+    ],
+)
 def test_a_bad_value_gives_one_sentence_that_names_the_field(
-        room: Mailroom, instance: Instance, params: dict[str, Any], field: str) -> None:
+    room: Mailroom, instance: Instance, params: dict[str, Any], field: str
+) -> None:
     run = instance(**params).fetch()
     said = run.error or ' '.join(run.health)
     assert field in said

@@ -1,4 +1,5 @@
 """Where the marketplace pack falls short in its fetch: each sentence of the reference is a test here."""
+
 import json
 
 import pytest
@@ -69,8 +70,10 @@ def test_a_mailbox_change_keeps_neither_the_old_cursor_nor_the_old_folder(room: 
     assert platform.fetch().names == ['of Ada']
     bob = room.cloud.mailbox('bob@contoso.example')
     parent = bob.make_folder(room.holder.display_name, 'inbox')
-    bob.deliver(ada.message(platform.incidents[0].mail_id).copied(subject='of Bob'),  # type: ignore[union-attr]
-                bob.make_folder('Cases', parent.folder_id).folder_id)
+    bob.deliver(
+        ada.message(platform.incidents[0].mail_id).copied(subject='of Bob'),  # type: ignore[union-attr]
+        bob.make_folder('Cases', parent.folder_id).folder_id,
+    )
     platform.params['mailbox_to_fetch'] = 'bob@contoso.example'
     assert platform.fetch().names == ['of Bob']
 
@@ -126,8 +129,13 @@ def test_a_throttled_attachment_is_no_incident_without_attachments(room: Mailroo
     assert 'Missing' not in incident.raw
 
 
-@pytest.mark.parametrize('fault', [{'status': 429, 'body': {'error': {'code': 'ApplicationThrottled', 'message': 'Too much.'}}},
-                                   {'status': 500, 'body': {'error': {'code': 'x', 'message': 'y'}}}])
+@pytest.mark.parametrize(
+    'fault',
+    [
+        {'status': 429, 'body': {'error': {'code': 'ApplicationThrottled', 'message': 'Too much.'}}},
+        {'status': 500, 'body': {'error': {'code': 'x', 'message': 'y'}}},
+    ],
+)
 def test_the_json_of_an_error_is_never_saved_as_eml(room: Mailroom, instance: Instance, fault: dict[str, object]) -> None:
     room.mail()
     room.cloud.faults.add(service='graph', path=r'/\$value', times=None, **fault)

@@ -1,4 +1,5 @@
 """Instances of integrations, in the sandbox cloud."""
+
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -21,14 +22,18 @@ def platform(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> Microsof
 @pytest.fixture
 def custom_cloud(platform: MicrosoftCloud) -> dict[str, str]:
     """The parameters that point an integration at the sandbox."""
-    return {'azure_cloud': 'Custom', 'azure_ad_endpoint': platform.authority, 'url': platform.graph,
-            'server_url': platform.resource_manager}
+    return {
+        'azure_cloud': 'Custom',
+        'azure_ad_endpoint': platform.authority,
+        'url': platform.graph,
+        'server_url': platform.resource_manager,
+    }
 
 
 @pytest.fixture
-def instance(platform: MicrosoftCloud, custom_cloud: dict[str, str],
-             monkeypatch: pytest.MonkeyPatch) -> Callable[..., Instance]:
+def instance(platform: MicrosoftCloud, custom_cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Instance]:
     """Makes an instance of an integration: ``instance('application_mail', self_deployed=True, ...)``."""
+
     def make(name: str, **params: Any) -> Instance:
         integration = importlib.import_module(f'conformance.public_interface.integrations.{name}')
         return Instance(integration.main, platform, monkeypatch, **{**custom_cloud, **params})

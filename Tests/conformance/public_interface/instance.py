@@ -1,4 +1,5 @@
 """Runs integrations that were written for the public MicrosoftApiModule, as the platform does."""
+
 import json
 from collections.abc import Callable
 from typing import Any

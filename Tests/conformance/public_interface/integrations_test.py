@@ -1,4 +1,5 @@
 """Integrations that were written for the public MicrosoftApiModule run on this one unchanged."""
+
 import base64
 import json
 import re
@@ -30,15 +31,23 @@ def statuses(cloud: MicrosoftCloud, service: str) -> list[int]:
 
 def by_secret(cloud: MicrosoftCloud) -> dict[str, Any]:
     application = cloud.directory.application('daemon')
-    return {'self_deployed': True, 'creds_tenant_id': password(CONTOSO), 'creds_auth_id': password(application.client_id),
-            'creds_enc_key': password(application.secret)}
+    return {
+        'self_deployed': True,
+        'creds_tenant_id': password(CONTOSO),
+        'creds_auth_id': password(application.client_id),
+        'creds_enc_key': password(application.secret),
+    }
 
 
 def by_certificate(cloud: MicrosoftCloud) -> dict[str, Any]:
     application = cloud.directory.application('daemon')
     on_one_line = application.certificate.private_key_pem.replace('\n', ' ')
-    return {'self_deployed': True, 'creds_tenant_id': password(CONTOSO), 'creds_auth_id': password(application.client_id),
-            'creds_certificate': {'identifier': application.certificate.sha1_thumbprint, 'password': on_one_line}}
+    return {
+        'self_deployed': True,
+        'creds_tenant_id': password(CONTOSO),
+        'creds_auth_id': password(application.client_id),
+        'creds_certificate': {'identifier': application.certificate.sha1_thumbprint, 'password': on_one_line},
+    }
 
 
 def by_managed_identity(_cloud: MicrosoftCloud) -> dict[str, Any]:
@@ -46,8 +55,10 @@ def by_managed_identity(_cloud: MicrosoftCloud) -> dict[str, Any]:
 
 
 def by_named_managed_identity(cloud: MicrosoftCloud) -> dict[str, Any]:
-    return {'authentication_type': 'Azure Managed Identities',
-            'managed_identities_client_id': password(cloud.directory.managed_identity('soar-engine').client_id)}
+    return {
+        'authentication_type': 'Azure Managed Identities',
+        'managed_identities_client_id': password(cloud.directory.managed_identity('soar-engine').client_id),
+    }
 
 
 def by_cortex_app(cloud: MicrosoftCloud) -> dict[str, Any]:
@@ -114,9 +125,13 @@ def test_an_error_of_the_sign_in_is_what_the_command_ends_with(instance: Make, p
 def subscriptions(instance: Make, platform: MicrosoftCloud) -> Instance:
     application = platform.directory.application('web')
     application.tenant_wide_consent = True
-    return instance('azure_subscriptions', credentials_tenant=password(CONTOSO), redirect_uri=REDIRECT_URI,
-                    credentials={'identifier': application.client_id, 'password': application.secret},
-                    subscription_id=SUBSCRIPTION)
+    return instance(
+        'azure_subscriptions',
+        credentials_tenant=password(CONTOSO),
+        redirect_uri=REDIRECT_URI,
+        credentials={'identifier': application.client_id, 'password': application.secret},
+        subscription_id=SUBSCRIPTION,
+    )
 
 
 def sign_in_with_login_url(instance: Instance, user: str) -> None:
@@ -219,8 +234,7 @@ def test_an_emptied_context_ends_the_sign_in(clusters: Instance) -> None:
 def cortex_mail(instance: Make, platform: MicrosoftCloud) -> Instance:
     consent_page = platform.token_service.replace('obtain-token', 'ms-graph-mail-listener')
     id_, token, key = Person(platform, ADA).consent_to_cortex_app(consent_page)
-    return instance('cortex_mail', creds_auth_id=password(id_), creds_refresh_token=password(token),
-                    creds_enc_key=password(key))
+    return instance('cortex_mail', creds_auth_id=password(id_), creds_refresh_token=password(token), creds_enc_key=password(key))
 
 
 def test_one_time_refresh_tokens_are_never_lost(cortex_mail: Instance, platform: MicrosoftCloud) -> None:
@@ -230,8 +244,9 @@ def test_one_time_refresh_tokens_are_never_lost(cortex_mail: Instance, platform:
     assert statuses(platform, 'token-service')[-4:] == [200, 200, 200, 200]
 
 
-def test_an_instance_that_was_signed_in_by_the_public_module_stays_signed_in(cortex_mail: Instance,
-                                                                            platform: MicrosoftCloud) -> None:
+def test_an_instance_that_was_signed_in_by_the_public_module_stays_signed_in(
+    cortex_mail: Instance, platform: MicrosoftCloud
+) -> None:
     platform.directory.access_token_seconds = 300
     # What the public module leaves: its own newest refresh token. The Token in the settings was used up long ago.
     newest = cortex_mail.params['creds_refresh_token']['password']
@@ -249,8 +264,11 @@ def test_an_instance_that_was_signed_in_by_the_public_module_stays_signed_in(cor
 @pytest.mark.parametrize('managed', [False, True])
 def test_each_of_several_resources_gets_a_token_of_its_own(instance: Make, platform: MicrosoftCloud, managed: bool) -> None:
     application = platform.directory.application('daemon')
-    params = {'use_managed_identities': True} if managed else {
-        'tenant_id': CONTOSO, 'client_id': application.client_id, 'client_secret': application.secret}
+    params = (
+        {'use_managed_identities': True}
+        if managed
+        else {'tenant_id': CONTOSO, 'client_id': application.client_id, 'client_secret': application.secret}
+    )
     vault = instance('vault_keys', **params)
     assert vault.outputs('vault') == {'Subscriptions': 1, 'Mail': 10}
     assert vault.outputs('vault') == {'Subscriptions': 1, 'Mail': 10}
@@ -271,8 +289,15 @@ def test_a_status_that_the_integration_lets_through_is_its_own_to_explain(instan
 @pytest.fixture
 def alerts(instance: Make, platform: MicrosoftCloud) -> Instance:
     application = platform.directory.application('daemon')
-    return instance('throttled_alerts', tenant_id=CONTOSO, client_id=application.client_id, client_secret=application.secret,
-                    url=platform.graph, graph=platform.graph, login=platform.authority)
+    return instance(
+        'throttled_alerts',
+        tenant_id=CONTOSO,
+        client_id=application.client_id,
+        client_secret=application.secret,
+        url=platform.graph,
+        graph=platform.graph,
+        login=platform.authority,
+    )
 
 
 def test_a_command_that_is_throttled_for_long_is_run_again_once(alerts: Instance, platform: MicrosoftCloud) -> None:

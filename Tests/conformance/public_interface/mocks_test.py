@@ -1,4 +1,5 @@
 """What the tests of integrations put in the place of parts of the public MicrosoftApiModule takes effect on this one."""
+
 import base64
 from typing import Any
 
@@ -14,15 +15,21 @@ NOW = 1_000_000
 
 
 def self_deployed(**keywords: Any) -> MicrosoftClient:
-    return MicrosoftClient(**{'self_deployed': True, 'tenant_id': 'a-tenant', 'auth_id': 'an-id', 'enc_key': 'a secret',
-                              **keywords})
+    return MicrosoftClient(
+        **{'self_deployed': True, 'tenant_id': 'a-tenant', 'auth_id': 'an-id', 'enc_key': 'a secret', **keywords}
+    )
 
 
 def in_sandbox(cloud: MicrosoftCloud, name: str, **keywords: Any) -> MicrosoftClient:
     application = cloud.directory.application(name)
     endpoints = {'azure_ad_endpoint': cloud.authority, 'graph_endpoint': cloud.graph}
-    return self_deployed(tenant_id=CONTOSO, auth_id=application.client_id, enc_key=application.secret,
-                         azure_cloud=get_azure_cloud(endpoints, 'test'), **keywords)
+    return self_deployed(
+        tenant_id=CONTOSO,
+        auth_id=application.client_id,
+        enc_key=application.secret,
+        azure_cloud=get_azure_cloud(endpoints, 'test'),
+        **keywords,
+    )
 
 
 def context_of(mocker: Any, **values: Any) -> None:
@@ -71,8 +78,9 @@ def test_the_time_is_replaced(mocker: Any, now: int, token: str | None) -> None:
 
 
 def test_the_encryption_and_the_headers_of_the_cortex_app_are_replaced(mocker: Any) -> None:
-    client = MicrosoftClient(tenant_id='a Token', auth_id='an-id@https://tokens.example/obtain-token', enc_key='not base64',
-                             app_name='an app')
+    client = MicrosoftClient(
+        tenant_id='a Token', auth_id='an-id@https://tokens.example/obtain-token', enc_key='not base64', app_name='an app'
+    )
     mocker.patch.object(client, 'get_encrypted', return_value='encrypted')
     mocker.patch.object(client, '_add_info_headers', return_value={'X-Mine': '1'})
     request = client.credential.token_request(TokenTarget(), KeptSignIn())
@@ -103,6 +111,7 @@ def test_the_context_is_written_through_the_function_of_the_module(platform: Mic
 
 def test_the_version_of_the_platform_is_replaced(mocker: Any) -> None:
     from MicrosoftApiModule import _can_be_scheduled
+
     mocker.patch('MicrosoftApiModule.is_demisto_version_ge', return_value=False)
     assert not _can_be_scheduled()
 
@@ -117,20 +126,31 @@ def test_the_end_of_a_command_may_be_replaced(mocker: Any) -> None:
 # region contexts that tests have filled
 
 
-@pytest.mark.parametrize('context, keywords, request_for', [
-    ({'access_token': 'kept', 'valid_until': NOW}, {}, {}),
-    ({'access_token': 'kept', 'valid_until': NOW}, {'scope': 'https://a/.default https://b/.default'}, {}),
-    ({'access_token': 'kept', 'valid_until': NOW}, {'resource': 'https://a/', 'scope': ''}, {}),
-    ({'access_token': 'kept', 'valid_until': NOW}, {'self_deployed': False, 'app_name': 'an app', 'enc_key': 'eA=='}, {}),
-    ({'access_token': 'kept', 'valid_until': NOW}, {'managed_identities_client_id': MANAGED_IDENTITIES_SYSTEM_ASSIGNED}, {}),
-    ({'access_token': 'kept', 'valid_until': NOW}, {'grant_type': DEVICE_CODE}, {}),
-    ({'access_token': 'kept', 'valid_until': NOW}, {'grant_type': AUTHORIZATION_CODE}, {}),
-    ({'s/.default_access_token': 'kept', 's/.default_valid_until': NOW, 'access_token': 'another', 'valid_until': NOW}, {},
-     {'scope': 's/.default'}),
-    ({'https://a/': 'kept', 'https://b/': 'another', 'access_token': '', 'valid_until': NOW},
-     {'multi_resource': True, 'resources': ['https://a/', 'https://b/']}, {'resource': 'https://a/'})])
-def test_a_token_in_the_context_is_used_without_a_request(mocker: Any, context: dict[str, Any], keywords: dict[str, Any],
-                                                          request_for: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    'context, keywords, request_for',
+    [
+        ({'access_token': 'kept', 'valid_until': NOW}, {}, {}),
+        ({'access_token': 'kept', 'valid_until': NOW}, {'scope': 'https://a/.default https://b/.default'}, {}),
+        ({'access_token': 'kept', 'valid_until': NOW}, {'resource': 'https://a/', 'scope': ''}, {}),
+        ({'access_token': 'kept', 'valid_until': NOW}, {'self_deployed': False, 'app_name': 'an app', 'enc_key': 'eA=='}, {}),
+        ({'access_token': 'kept', 'valid_until': NOW}, {'managed_identities_client_id': MANAGED_IDENTITIES_SYSTEM_ASSIGNED}, {}),
+        ({'access_token': 'kept', 'valid_until': NOW}, {'grant_type': DEVICE_CODE}, {}),
+        ({'access_token': 'kept', 'valid_until': NOW}, {'grant_type': AUTHORIZATION_CODE}, {}),
+        (
+            {'s/.default_access_token': 'kept', 's/.default_valid_until': NOW, 'access_token': 'another', 'valid_until': NOW},
+            {},
+            {'scope': 's/.default'},
+        ),
+        (
+            {'https://a/': 'kept', 'https://b/': 'another', 'access_token': '', 'valid_until': NOW},
+            {'multi_resource': True, 'resources': ['https://a/', 'https://b/']},
+            {'resource': 'https://a/'},
+        ),
+    ],
+)
+def test_a_token_in_the_context_is_used_without_a_request(
+    mocker: Any, context: dict[str, Any], keywords: dict[str, Any], request_for: dict[str, str]
+) -> None:
     client = self_deployed(**keywords)
     mocker.patch.object(client, 'epoch_seconds', return_value=NOW - 100)
     context_of(mocker, **context)

@@ -1,4 +1,5 @@
 """Every name that integrations take from the public MicrosoftApiModule is here, and means the same."""
+
 import inspect
 import types
 from typing import Any
@@ -11,41 +12,62 @@ from MicrosoftApiModule import *
 # region modules and constants
 
 
-@pytest.mark.parametrize('name, value', {
-    'AUTHORIZATION_CODE': 'authorization_code',
-    'CLIENT_CREDENTIALS': 'client_credentials',
-    'DEVICE_CODE': 'urn:ietf:params:oauth:grant-type:device_code',
-    'REFRESH_TOKEN': 'refresh_token',
-    'OPROXY_AUTH_TYPE': 'oproxy',
-    'SELF_DEPLOYED_AUTH_TYPE': 'self_deployed',
-    'MANAGED_IDENTITIES_SYSTEM_ASSIGNED': 'SYSTEM_ASSIGNED',
-    'MANAGED_IDENTITIES_TOKEN_URL': 'http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01',
-    'Scopes.graph': 'https://graph.microsoft.com/.default',
-    'Scopes.security_center': 'https://api.securitycenter.windows.com/.default',
-    'Scopes.security_center_apt_service': 'https://securitycenter.onmicrosoft.com/windowsatpservice/.default',
-    'Scopes.management_azure': 'https://management.azure.com/.default',
-    'Resources.graph': 'https://graph.microsoft.com/',
-    'Resources.security_center': 'https://api.securitycenter.microsoft.com/',
-    'Resources.security': 'https://api.security.microsoft.com/',
-    'Resources.management_azure': 'https://management.azure.com/',
-    'Resources.manage_office': 'https://manage.office.com/',
-    'TOKEN_RETRIEVAL_ENDPOINTS': {
-        'com': 'https://login.microsoftonline.com', 'gcc': 'https://login.microsoftonline.com',
-        'gcc-high': 'https://login.microsoftonline.us', 'dod': 'https://login.microsoftonline.us',
-        'de': 'https://login.microsoftonline.de', 'cn': 'https://login.partner.microsoftonline.cn'},
-    'GRAPH_ENDPOINTS': {
-        'com': 'https://graph.microsoft.com', 'gcc': 'https://graph.microsoft.com', 'gcc-high': 'https://graph.microsoft.us',
-        'dod': 'https://dod-graph.microsoft.us', 'de': 'https://graph.microsoft.de',
-        'cn': 'https://microsoftgraph.chinacloudapi.cn'},
-    'MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE': {
-        'Worldwide': 'com', 'US Geo Proximity': 'geo-us', 'EU Geo Proximity': 'geo-eu', 'UK Geo Proximity': 'geo-uk',
-        'US GCC': 'gcc', 'US GCC-High': 'gcc-high', 'DoD': 'dod'},
-    'MICROSOFT_DEFENDER_FOR_ENDPOINT_API': {
-        'com': 'https://api.securitycenter.microsoft.com', 'geo-us': 'https://api.securitycenter.microsoft.com',
-        'geo-eu': 'https://api-eu.securitycenter.microsoft.com', 'geo-uk': 'https://api-uk.securitycenter.microsoft.com',
-        'gcc': 'https://api-gcc.securitycenter.microsoft.us', 'gcc-high': 'https://api-gov.securitycenter.microsoft.us',
-        'dod': 'https://api-gov.securitycenter.microsoft.us'},
-}.items())
+@pytest.mark.parametrize(
+    'name, value',
+    {
+        'AUTHORIZATION_CODE': 'authorization_code',
+        'CLIENT_CREDENTIALS': 'client_credentials',
+        'DEVICE_CODE': 'urn:ietf:params:oauth:grant-type:device_code',
+        'REFRESH_TOKEN': 'refresh_token',
+        'OPROXY_AUTH_TYPE': 'oproxy',
+        'SELF_DEPLOYED_AUTH_TYPE': 'self_deployed',
+        'MANAGED_IDENTITIES_SYSTEM_ASSIGNED': 'SYSTEM_ASSIGNED',
+        'MANAGED_IDENTITIES_TOKEN_URL': 'http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01',
+        'Scopes.graph': 'https://graph.microsoft.com/.default',
+        'Scopes.security_center': 'https://api.securitycenter.windows.com/.default',
+        'Scopes.security_center_apt_service': 'https://securitycenter.onmicrosoft.com/windowsatpservice/.default',
+        'Scopes.management_azure': 'https://management.azure.com/.default',
+        'Resources.graph': 'https://graph.microsoft.com/',
+        'Resources.security_center': 'https://api.securitycenter.microsoft.com/',
+        'Resources.security': 'https://api.security.microsoft.com/',
+        'Resources.management_azure': 'https://management.azure.com/',
+        'Resources.manage_office': 'https://manage.office.com/',
+        'TOKEN_RETRIEVAL_ENDPOINTS': {
+            'com': 'https://login.microsoftonline.com',
+            'gcc': 'https://login.microsoftonline.com',
+            'gcc-high': 'https://login.microsoftonline.us',
+            'dod': 'https://login.microsoftonline.us',
+            'de': 'https://login.microsoftonline.de',
+            'cn': 'https://login.partner.microsoftonline.cn',
+        },
+        'GRAPH_ENDPOINTS': {
+            'com': 'https://graph.microsoft.com',
+            'gcc': 'https://graph.microsoft.com',
+            'gcc-high': 'https://graph.microsoft.us',
+            'dod': 'https://dod-graph.microsoft.us',
+            'de': 'https://graph.microsoft.de',
+            'cn': 'https://microsoftgraph.chinacloudapi.cn',
+        },
+        'MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE': {
+            'Worldwide': 'com',
+            'US Geo Proximity': 'geo-us',
+            'EU Geo Proximity': 'geo-eu',
+            'UK Geo Proximity': 'geo-uk',
+            'US GCC': 'gcc',
+            'US GCC-High': 'gcc-high',
+            'DoD': 'dod',
+        },
+        'MICROSOFT_DEFENDER_FOR_ENDPOINT_API': {
+            'com': 'https://api.securitycenter.microsoft.com',
+            'geo-us': 'https://api.securitycenter.microsoft.com',
+            'geo-eu': 'https://api-eu.securitycenter.microsoft.com',
+            'geo-uk': 'https://api-uk.securitycenter.microsoft.com',
+            'gcc': 'https://api-gcc.securitycenter.microsoft.us',
+            'gcc-high': 'https://api-gov.securitycenter.microsoft.us',
+            'dod': 'https://api-gov.securitycenter.microsoft.us',
+        },
+    }.items(),
+)
 def test_a_constant_has_its_value(name: str, value: Any) -> None:
     found: Any = MicrosoftApiModule
     for part in name.split('.'):
@@ -70,21 +92,62 @@ def test_nothing_restricts_what_the_star_gives() -> None:
 # region clouds
 
 
-@pytest.mark.parametrize('abbreviation, cloud, name, login, graph, management', [
-    ('com', AZURE_WORLDWIDE_CLOUD, 'AzureCloud', 'https://login.microsoftonline.com', 'https://graph.microsoft.com',
-     'https://management.azure.com'),
-    ('gcc', AZURE_US_GCC_CLOUD, 'AzureUSGovernmentCommunity', 'https://login.microsoftonline.com', 'https://graph.microsoft.com',
-     'https://management.azure.com'),
-    ('gcc-high', AZURE_US_GCC_HIGH_CLOUD, 'AzureUSGovernment', 'https://login.microsoftonline.us', 'https://graph.microsoft.us',
-     'https://management.usgovcloudapi.net'),
-    ('dod', AZURE_DOD_CLOUD, 'AzureUSGovernmentDoD', 'https://login.microsoftonline.us', 'https://dod-graph.microsoft.us',
-     'https://management.usgovcloudapi.net'),
-    ('cn', AZURE_CHINA_CLOUD, 'AzureChinaCloud', 'https://login.partner.microsoftonline.cn',
-     'https://microsoftgraph.chinacloudapi.cn', 'https://management.chinacloudapi.cn'),
-    ('de', AZURE_GERMAN_CLOUD, 'AzureGermanCloud', 'https://login.microsoftonline.de', 'https://graph.microsoft.de',
-     'https://management.microsoftazure.de')])
-def test_a_cloud_is_found_by_its_abbreviation(abbreviation: str, cloud: AzureCloud, name: str, login: str, graph: str,
-                                              management: str) -> None:
+@pytest.mark.parametrize(
+    'abbreviation, cloud, name, login, graph, management',
+    [
+        (
+            'com',
+            AZURE_WORLDWIDE_CLOUD,
+            'AzureCloud',
+            'https://login.microsoftonline.com',
+            'https://graph.microsoft.com',
+            'https://management.azure.com',
+        ),
+        (
+            'gcc',
+            AZURE_US_GCC_CLOUD,
+            'AzureUSGovernmentCommunity',
+            'https://login.microsoftonline.com',
+            'https://graph.microsoft.com',
+            'https://management.azure.com',
+        ),
+        (
+            'gcc-high',
+            AZURE_US_GCC_HIGH_CLOUD,
+            'AzureUSGovernment',
+            'https://login.microsoftonline.us',
+            'https://graph.microsoft.us',
+            'https://management.usgovcloudapi.net',
+        ),
+        (
+            'dod',
+            AZURE_DOD_CLOUD,
+            'AzureUSGovernmentDoD',
+            'https://login.microsoftonline.us',
+            'https://dod-graph.microsoft.us',
+            'https://management.usgovcloudapi.net',
+        ),
+        (
+            'cn',
+            AZURE_CHINA_CLOUD,
+            'AzureChinaCloud',
+            'https://login.partner.microsoftonline.cn',
+            'https://microsoftgraph.chinacloudapi.cn',
+            'https://management.chinacloudapi.cn',
+        ),
+        (
+            'de',
+            AZURE_GERMAN_CLOUD,
+            'AzureGermanCloud',
+            'https://login.microsoftonline.de',
+            'https://graph.microsoft.de',
+            'https://management.microsoftazure.de',
+        ),
+    ],
+)
+def test_a_cloud_is_found_by_its_abbreviation(
+    abbreviation: str, cloud: AzureCloud, name: str, login: str, graph: str, management: str
+) -> None:
     assert AZURE_CLOUDS[abbreviation] is cloud
     assert (cloud.name, cloud.abbreviation) == (name, abbreviation)
     assert cloud.endpoints.active_directory == login
@@ -98,17 +161,21 @@ def test_a_cloud_is_found_by_its_abbreviation(abbreviation: str, cloud: AzureClo
 SYSTEM_ASSIGNED = MANAGED_IDENTITIES_SYSTEM_ASSIGNED
 
 
-@pytest.mark.parametrize('params, client_id', [
-    ({}, None),
-    ({'use_managed_identities': False, 'managed_identities_client_id': {'password': 'an-id'}}, None),
-    ({'use_managed_identities': 'false'}, None),
-    ({'use_managed_identities': True}, SYSTEM_ASSIGNED),
-    ({'use_managed_identities': 'true', 'managed_identities_client_id': None}, SYSTEM_ASSIGNED),
-    ({'use_managed_identities': True, 'managed_identities_client_id': {'password': ''}}, SYSTEM_ASSIGNED),
-    ({'use_managed_identities': True, 'managed_identities_client_id': {'password': 'an-id'}}, 'an-id'),
-    ({'auth_type': 'Azure Managed Identities'}, SYSTEM_ASSIGNED),
-    ({'authentication_type': 'Azure Managed Identities', 'managed_identities_client_id': {'password': 'an-id'}}, 'an-id'),
-    ({'auth_type': 'Client Credentials'}, None)])
+@pytest.mark.parametrize(
+    'params, client_id',
+    [
+        ({}, None),
+        ({'use_managed_identities': False, 'managed_identities_client_id': {'password': 'an-id'}}, None),
+        ({'use_managed_identities': 'false'}, None),
+        ({'use_managed_identities': True}, SYSTEM_ASSIGNED),
+        ({'use_managed_identities': 'true', 'managed_identities_client_id': None}, SYSTEM_ASSIGNED),
+        ({'use_managed_identities': True, 'managed_identities_client_id': {'password': ''}}, SYSTEM_ASSIGNED),
+        ({'use_managed_identities': True, 'managed_identities_client_id': {'password': 'an-id'}}, 'an-id'),
+        ({'auth_type': 'Azure Managed Identities'}, SYSTEM_ASSIGNED),
+        ({'authentication_type': 'Azure Managed Identities', 'managed_identities_client_id': {'password': 'an-id'}}, 'an-id'),
+        ({'auth_type': 'Client Credentials'}, None),
+    ],
+)
 def test_parameters_name_the_managed_identity(params: dict[str, Any], client_id: str | None) -> None:
     assert get_azure_managed_identities_client_id(params) == client_id
 
@@ -127,17 +194,22 @@ def test_what_is_in_neither_is_asked_for_by_name(args: dict[str, Any], params: d
 GOV_API = 'https://api-gcc.securitycenter.microsoft.us'
 
 
-@pytest.mark.parametrize('endpoint_type, url, is_gcc, expected', [
-    ('Worldwide', '', None, ('com', 'https://api.securitycenter.microsoft.com')),
-    ('EU Geo Proximity', None, False, ('geo-eu', 'https://api-eu.securitycenter.microsoft.com')),
-    ('US GCC', '', None, ('gcc', GOV_API)),
-    ('Worldwide', 'https://mine', None, ('com', 'https://mine')),
-    ('Custom', 'https://mine', None, ('com', 'https://mine')),
-    (None, 'https://mine', None, ('com', 'https://mine')),
-    ('', '', True, ('gcc', GOV_API)),
-    ('Worldwide', 'https://mine', True, ('gcc', 'https://mine'))])
-def test_the_base_url_of_defender_follows_type_and_url(endpoint_type: str, url: str, is_gcc: bool | None,
-                                                       expected: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    'endpoint_type, url, is_gcc, expected',
+    [
+        ('Worldwide', '', None, ('com', 'https://api.securitycenter.microsoft.com')),
+        ('EU Geo Proximity', None, False, ('geo-eu', 'https://api-eu.securitycenter.microsoft.com')),
+        ('US GCC', '', None, ('gcc', GOV_API)),
+        ('Worldwide', 'https://mine', None, ('com', 'https://mine')),
+        ('Custom', 'https://mine', None, ('com', 'https://mine')),
+        (None, 'https://mine', None, ('com', 'https://mine')),
+        ('', '', True, ('gcc', GOV_API)),
+        ('Worldwide', 'https://mine', True, ('gcc', 'https://mine')),
+    ],
+)
+def test_the_base_url_of_defender_follows_type_and_url(
+    endpoint_type: str, url: str, is_gcc: bool | None, expected: tuple[str, str]
+) -> None:
     assert microsoft_defender_for_endpoint_get_base_url(endpoint_type, url, is_gcc) == expected
 
 
@@ -157,58 +229,123 @@ def test_what_was_not_found_has_a_message() -> None:
 # region the client
 
 KEYWORDS = (
-    'tenant_id', 'auth_id', 'enc_key', 'token_retrieval_url', 'app_name', 'refresh_token', 'auth_code', 'scope', 'grant_type',
-    'redirect_uri', 'resource', 'multi_resource', 'resources', 'verify', 'self_deployed', 'timeout', 'azure_ad_endpoint',
-    'azure_cloud', 'endpoint', 'certificate_thumbprint', 'retry_on_rate_limit', 'private_key', 'managed_identities_client_id',
-    'managed_identities_resource_uri', 'base_url', 'command_prefix')
+    'tenant_id',
+    'auth_id',
+    'enc_key',
+    'token_retrieval_url',
+    'app_name',
+    'refresh_token',
+    'auth_code',
+    'scope',
+    'grant_type',
+    'redirect_uri',
+    'resource',
+    'multi_resource',
+    'resources',
+    'verify',
+    'self_deployed',
+    'timeout',
+    'azure_ad_endpoint',
+    'azure_cloud',
+    'endpoint',
+    'certificate_thumbprint',
+    'retry_on_rate_limit',
+    'private_key',
+    'managed_identities_client_id',
+    'managed_identities_resource_uri',
+    'base_url',
+    'command_prefix',
+)
 
 
 def test_the_client_takes_the_keywords_in_this_order_all_optional() -> None:
     parameters = inspect.signature(MicrosoftClient).parameters
-    assert tuple(parameters)[:len(KEYWORDS)] == KEYWORDS
+    assert tuple(parameters)[: len(KEYWORDS)] == KEYWORDS
     assert all(parameters[name].default is not inspect.Parameter.empty for name in KEYWORDS)
     assert isinstance(MicrosoftClient(), BaseClient)
 
 
-@pytest.mark.parametrize('keyword', [name for name in KEYWORDS if name not in (
-    'token_retrieval_url', 'scope', 'azure_ad_endpoint', 'endpoint', 'base_url', 'self_deployed', 'timeout', 'azure_cloud',
-    'auth_id', 'enc_key')])
+@pytest.mark.parametrize(
+    'keyword',
+    [
+        name
+        for name in KEYWORDS
+        if name
+        not in (
+            'token_retrieval_url',
+            'scope',
+            'azure_ad_endpoint',
+            'endpoint',
+            'base_url',
+            'self_deployed',
+            'timeout',
+            'azure_cloud',
+            'auth_id',
+            'enc_key',
+        )
+    ],
+)
 def test_a_keyword_becomes_an_attribute(keyword: str) -> None:
     assert getattr(MicrosoftClient(**{keyword: 'a value'}), keyword) == 'a value'
 
 
-@pytest.mark.parametrize('keywords, attribute, value', [
-    ({'auth_id': 'an-id'}, 'client_id', 'an-id'),
-    ({'auth_id': 'an-id@https://x'}, 'auth_id', 'an-id@https://x'),
-    ({'enc_key': 'a key'}, 'client_secret', 'a key'),
-    ({'self_deployed': True}, 'auth_type', SELF_DEPLOYED_AUTH_TYPE),
-    ({}, 'auth_type', OPROXY_AUTH_TYPE),
-    ({}, 'grant_type', CLIENT_CREDENTIALS),
-    ({}, 'scope', 'https://graph.microsoft.com/.default'),
-    ({'azure_cloud': AZURE_US_GCC_HIGH_CLOUD}, 'scope', 'https://graph.microsoft.us/.default'),
-    ({'scope': '{graph_endpoint}/Mail.Read x'}, 'scope', 'https://graph.microsoft.com/Mail.Read x'),
-    ({'tenant_id': 't'}, 'token_retrieval_url', 'https://login.microsoftonline.com/t/oauth2/v2.0/token'),
-    ({'tenant_id': 't', 'endpoint': 'gcc-high'}, 'token_retrieval_url', 'https://login.microsoftonline.us/t/oauth2/v2.0/token'),
-    ({'tenant_id': 't', 'token_retrieval_url': 'https://x/{tenant_id}/oauth2/token'}, 'token_retrieval_url',
-     'https://x/t/oauth2/token'),
-    ({'endpoint': 'dod'}, 'azure_cloud', AZURE_DOD_CLOUD),
-    ({'endpoint': 'unheard of'}, 'azure_cloud', AZURE_WORLDWIDE_CLOUD),
-    ({'azure_cloud': AZURE_CHINA_CLOUD}, 'azure_ad_endpoint', 'https://login.partner.microsoftonline.cn'),
-    ({'azure_ad_endpoint': 'https://x/'}, 'azure_ad_endpoint', 'https://x'),
-    ({'azure_ad_endpoint': ''}, 'azure_ad_endpoint', 'https://login.microsoftonline.com'),
-    ({}, 'redirect_uri', 'https://localhost/myapp'),
-    ({'timeout': 7}, 'timeout', 7),
-    ({'base_url': 'https://x'}, '_base_url', 'https://x'),
-    ({'ok_codes': (200,)}, '_ok_codes', (200,)),
-    ({'headers': {'a': 'b'}}, '_headers', {'a': 'b'}),
-    ({'auth': ('a', 'b')}, '_auth', ('a', 'b')),
-    ({'verify': False}, '_verify', False)])
+@pytest.mark.parametrize(
+    'keywords, attribute, value',
+    [
+        ({'auth_id': 'an-id'}, 'client_id', 'an-id'),
+        ({'auth_id': 'an-id@https://x'}, 'auth_id', 'an-id@https://x'),
+        ({'enc_key': 'a key'}, 'client_secret', 'a key'),
+        ({'self_deployed': True}, 'auth_type', SELF_DEPLOYED_AUTH_TYPE),
+        ({}, 'auth_type', OPROXY_AUTH_TYPE),
+        ({}, 'grant_type', CLIENT_CREDENTIALS),
+        ({}, 'scope', 'https://graph.microsoft.com/.default'),
+        ({'azure_cloud': AZURE_US_GCC_HIGH_CLOUD}, 'scope', 'https://graph.microsoft.us/.default'),
+        ({'scope': '{graph_endpoint}/Mail.Read x'}, 'scope', 'https://graph.microsoft.com/Mail.Read x'),
+        ({'tenant_id': 't'}, 'token_retrieval_url', 'https://login.microsoftonline.com/t/oauth2/v2.0/token'),
+        (
+            {'tenant_id': 't', 'endpoint': 'gcc-high'},
+            'token_retrieval_url',
+            'https://login.microsoftonline.us/t/oauth2/v2.0/token',
+        ),
+        (
+            {'tenant_id': 't', 'token_retrieval_url': 'https://x/{tenant_id}/oauth2/token'},
+            'token_retrieval_url',
+            'https://x/t/oauth2/token',
+        ),
+        ({'endpoint': 'dod'}, 'azure_cloud', AZURE_DOD_CLOUD),
+        ({'endpoint': 'unheard of'}, 'azure_cloud', AZURE_WORLDWIDE_CLOUD),
+        ({'azure_cloud': AZURE_CHINA_CLOUD}, 'azure_ad_endpoint', 'https://login.partner.microsoftonline.cn'),
+        ({'azure_ad_endpoint': 'https://x/'}, 'azure_ad_endpoint', 'https://x'),
+        ({'azure_ad_endpoint': ''}, 'azure_ad_endpoint', 'https://login.microsoftonline.com'),
+        ({}, 'redirect_uri', 'https://localhost/myapp'),
+        ({'timeout': 7}, 'timeout', 7),
+        ({'base_url': 'https://x'}, '_base_url', 'https://x'),
+        ({'ok_codes': (200,)}, '_ok_codes', (200,)),
+        ({'headers': {'a': 'b'}}, '_headers', {'a': 'b'}),
+        ({'auth': ('a', 'b')}, '_auth', ('a', 'b')),
+        ({'verify': False}, '_verify', False),
+    ],
+)
 def test_an_attribute_follows_from_the_keywords(keywords: dict[str, Any], attribute: str, value: Any) -> None:
     assert getattr(MicrosoftClient(**keywords), attribute) == value
 
 
-@pytest.mark.parametrize('keyword', ['tenant_id', 'auth_id', 'enc_key', 'refresh_token', 'auth_code', 'resource', 'resources',
-                                     'certificate_thumbprint', 'private_key', 'managed_identities_client_id', 'base_url'])
+@pytest.mark.parametrize(
+    'keyword',
+    [
+        'tenant_id',
+        'auth_id',
+        'enc_key',
+        'refresh_token',
+        'auth_code',
+        'resource',
+        'resources',
+        'certificate_thumbprint',
+        'private_key',
+        'managed_identities_client_id',
+        'base_url',
+    ],
+)
 def test_a_parameter_that_was_left_empty_may_be_handed_on(keyword: str) -> None:
     MicrosoftClient(**{keyword: None})
 
@@ -216,8 +353,9 @@ def test_a_parameter_that_was_left_empty_may_be_handed_on(keyword: str) -> None:
 def test_the_methods_take_what_integrations_give() -> None:
     request = inspect.signature(MicrosoftClient.http_request).parameters
     assert list(request)[1:4] == ['method', 'url_suffix', 'full_url']
-    assert {'headers', 'resp_type', 'return_empty_response', 'scope', 'resource', 'overwrite_rate_limit_retry',
-            'kwargs'} <= set(request)
+    assert {'headers', 'resp_type', 'return_empty_response', 'scope', 'resource', 'overwrite_rate_limit_retry', 'kwargs'} <= set(
+        request
+    )
     token = inspect.signature(MicrosoftClient.get_access_token).parameters
     assert [(name, token[name].default) for name in ('resource', 'scope')] == [('resource', ''), ('scope', None)]
     assert list(inspect.signature(MicrosoftClient.start_auth).parameters)[1] == 'complete_command'

@@ -1,4 +1,5 @@
 """The integration in 40 lines that the README of MicrosoftApiModule shows, run as it stands there."""
+
 import re
 import runpy
 from collections.abc import Callable
@@ -22,8 +23,7 @@ Make = Callable[..., Instance]
 
 
 @pytest.fixture
-def example(platform: MicrosoftCloud, custom_cloud: dict[str, str], tmp_path: Path,
-            monkeypatch: pytest.MonkeyPatch) -> Make:
+def example(platform: MicrosoftCloud, custom_cloud: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Makes an instance of the example; its parameters are those of the README's table."""
     file = tmp_path / 'AzureSubscriptions.py'
     file.write_text(EXAMPLE, encoding='utf-8')
@@ -43,8 +43,11 @@ def by_secret(cloud: MicrosoftCloud) -> dict[str, Any]:
 
 def by_certificate(cloud: MicrosoftCloud) -> dict[str, Any]:
     daemon = cloud.directory.application('daemon')
-    return {'tenant_id': CONTOSO, 'credentials': {'identifier': daemon.client_id, 'password': ''},
-            'certificate': {'identifier': daemon.certificate.sha1_thumbprint, 'password': daemon.certificate.private_key_pem}}
+    return {
+        'tenant_id': CONTOSO,
+        'credentials': {'identifier': daemon.client_id, 'password': ''},
+        'certificate': {'identifier': daemon.certificate.sha1_thumbprint, 'password': daemon.certificate.private_key_pem},
+    }
 
 
 def by_managed_identity(_cloud: MicrosoftCloud) -> dict[str, Any]:
@@ -63,8 +66,9 @@ def test_the_example_has_at_most_40_lines() -> None:
 
 
 @pytest.mark.parametrize('way', [by_secret, by_certificate, by_managed_identity, by_named_managed_identity])
-def test_the_example_lists_subscriptions(example: Make, platform: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch,
-                                         way: Callable[[MicrosoftCloud], dict[str, Any]]) -> None:
+def test_the_example_lists_subscriptions(
+    example: Make, platform: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, way: Callable[[MicrosoftCloud], dict[str, Any]]
+) -> None:
     for name, value in platform.host_environment('azure-vm').items():
         monkeypatch.setenv(name, value)
     instance = example(**way(platform))

@@ -1,4 +1,5 @@
 """The READMEs of the shared scripts name what is there."""
+
 import importlib
 import re
 

@@ -2,6 +2,7 @@
 
 Source of the numbers: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 """
+
 from dataclasses import dataclass
 
 from conformance.sign_in.rows import *
@@ -25,6 +26,7 @@ class Advice:
         words: part of the advice.
         ways: the ways that meet it.
     """
+
     number: int
     kind: type[MicrosoftSignInError]
     words: str
@@ -65,8 +67,10 @@ ADVICE = (
     *(Advice(number, PERSON, 'sign-in log of the tenant names the policy', USER) for number in (53003, 53000, 530032, 530003)),
     # codes and refresh tokens
     Advice(54005, PERSON, 'start the sign-in again', (AUTHORIZATION_CODE, DEVICE_CODE)),
-    *(Advice(number, PERSON, 'reset the authentication and sign in again', (AUTHORIZATION_CODE, DEVICE_CODE))
-      for number in (70008, 700082, 70043, 50173, 70000, 50089, 50132, 50133)),
+    *(
+        Advice(number, PERSON, 'reset the authentication and sign in again', (AUTHORIZATION_CODE, DEVICE_CODE))
+        for number in (70008, 700082, 70043, 50173, 70000, 50089, 50132, 50133)
+    ),
     Advice(700084, PERSON, 'platform Web, not Single-page application', USER),
     Advice(501481, PERSON, 'start the sign-in again', USER),
     Advice(9002313, NO, 'cut short or still URL-encoded', USER),
@@ -91,8 +95,12 @@ def row(advice: Advice, way: str) -> Row:
     passing = advice.kind is LATER
     says = f'(AADSTS{advice.number})' if passing else f'AADSTS{advice.number}: '
     code = '' if passing else f'AADSTS{advice.number}'
-    call = Call(Refusal(advice.kind, says, advice.words, code), 4 if passing else 1, ({**aadsts(advice.number), **ALWAYS},),
-                (2.6, 4.4) if passing else (0, 0))
+    call = Call(
+        Refusal(advice.kind, says, advice.words, code),
+        4 if passing else 1,
+        ({**aadsts(advice.number), **ALWAYS},),
+        (2.6, 4.4) if passing else (0, 0),
+    )
     return Row('429 without' if advice.number == 90055 else '5xx' if passing else '400', way, (call,), f'AADSTS{advice.number}')
 
 

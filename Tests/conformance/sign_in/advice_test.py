@@ -1,4 +1,5 @@
 """Every error of Entra that is worth it comes with advice: the code, the first sentence, what to do, the correlation ID."""
+
 import re
 
 import pytest
@@ -20,13 +21,25 @@ def test_the_error_says_what_to_do(world: World, row: Row) -> None:
 
 
 def test_the_error_is_the_first_sentence_the_advice_and_the_correlation_id(world: World) -> None:
-    world.fail('entra', 'token', {'status': 401, 'body': {
-        'error': 'invalid_client', 'error_codes': [7000215], 'correlation_id': '12345678-1234-1234-1234-123456789abc',
-        'error_description': 'AADSTS7000215: Secret v1.2 is wrong. Use the value! Trace ID: 1 Correlation ID: 2 Timestamp: 3'}})
+    world.fail(
+        'entra',
+        'token',
+        {
+            'status': 401,
+            'body': {
+                'error': 'invalid_client',
+                'error_codes': [7000215],
+                'correlation_id': '12345678-1234-1234-1234-123456789abc',
+                'error_description': 'AADSTS7000215: Secret v1.2 is wrong. Use it! Trace ID: 1 Correlation ID: 2 Timestamp: 3',
+            },
+        },
+    )
     error = world.ask(world.client(WAYS[CLIENT_SECRET].settings(world)))
-    assert str(error) == ('Microsoft refused the sign-in: AADSTS7000215: Secret v1.2 is wrong. '
-                          "Paste the client secret's Value (not its Secret ID) into Key. "
-                          'Correlation ID: 12345678-1234-1234-1234-123456789abc')
+    assert str(error) == (
+        'Microsoft refused the sign-in: AADSTS7000215: Secret v1.2 is wrong. '
+        "Paste the client secret's Value (not its Secret ID) into Key. "
+        'Correlation ID: 12345678-1234-1234-1234-123456789abc'
+    )
 
 
 @pytest.mark.parametrize('number', sorted(AADSTS))

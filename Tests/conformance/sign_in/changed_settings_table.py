@@ -1,4 +1,5 @@
 """What an administrator changes in an instance that has signed in: the old token is never used for the new settings."""
+
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class Changed:
         change: gives the keywords that are new.
         call: what the first call for a token comes to.
     """
+
     case: str
     way: str
     situation: str
@@ -73,39 +75,99 @@ def key_of_another(world: World, _settings: Settings) -> Settings:
 
 SECRETS = [
     Changed('secret changed', CLIENT_SECRET, 'new one', new_secret, NEW),
-    Changed('secret changed', CLIENT_SECRET, 'wrong one', lambda _world, _settings: {'enc_key': 'wrong~secret'},
-            refused('AADSTS7000215', 'Value (not its Secret ID)')),
+    Changed(
+        'secret changed',
+        CLIENT_SECRET,
+        'wrong one',
+        lambda _world, _settings: {'enc_key': 'wrong~secret'},
+        refused('AADSTS7000215', 'Value (not its Secret ID)'),
+    ),
     Changed('secret changed', CLIENT_SECRET, 'certificate in its place', certificate_for_secret, NEW),
     Changed('secret changed', AUTHORIZATION_CODE, 'new one', new_secret, CODE_USED),
     Changed('secret changed', CERTIFICATE_PS256, 'new certificate', new_certificate, NEW),
-    Changed('secret changed', CERTIFICATE_PS256, 'key of another certificate', key_of_another,
-            not_sent('does not belong to the certificate', 'of one pair')),
-    Changed('secret changed', CERTIFICATE_RS256, 'thumbprint by SHA-256', lambda world, _settings: {
-        'certificate_thumbprint': daemon(world).certificate.sha256_thumbprint}, NEW),
-    Changed('secret changed', CERTIFICATE_RS256, 'thumbprint of another certificate', lambda _world, _settings: {
-        'certificate_thumbprint': certificate('soar-next').sha1_thumbprint}, refused('AADSTS700027', 'Upload the certificate')),
-    Changed('secret changed', CORTEX_APP, 'Key of another consent', lambda _world, _settings: {
-        'enc_key': base64.b64encode(b'k' * 32).decode()}, refused('decrypt', 'go through the consent page again')),
-    Changed('secret changed', CORTEX_APP, 'Key that is none', lambda _world, _settings: {'enc_key': 'client~secret'},
-            not_sent('Key is not the Key of the Cortex XSOAR app', 'Paste the Key that the consent page shows')),
+    Changed(
+        'secret changed',
+        CERTIFICATE_PS256,
+        'key of another certificate',
+        key_of_another,
+        not_sent('does not belong to the certificate', 'of one pair'),
+    ),
+    Changed(
+        'secret changed',
+        CERTIFICATE_RS256,
+        'thumbprint by SHA-256',
+        lambda world, _settings: {'certificate_thumbprint': daemon(world).certificate.sha256_thumbprint},
+        NEW,
+    ),
+    Changed(
+        'secret changed',
+        CERTIFICATE_RS256,
+        'thumbprint of another certificate',
+        lambda _world, _settings: {'certificate_thumbprint': certificate('soar-next').sha1_thumbprint},
+        refused('AADSTS700027', 'Upload the certificate'),
+    ),
+    Changed(
+        'secret changed',
+        CORTEX_APP,
+        'Key of another consent',
+        lambda _world, _settings: {'enc_key': base64.b64encode(b'k' * 32).decode()},
+        refused('decrypt', 'go through the consent page again'),
+    ),
+    Changed(
+        'secret changed',
+        CORTEX_APP,
+        'Key that is none',
+        lambda _world, _settings: {'enc_key': 'client~secret'},
+        not_sent('Key is not the Key of the Cortex XSOAR app', 'Paste the Key that the consent page shows'),
+    ),
 ]
 
 # endregion
 # region tenant and client
 
 TENANTS = [
-    Changed('tenant changed', CLIENT_SECRET, 'same tenant by its domain', lambda world, _settings: {
-        'tenant_id': world.cloud.directory.tenants[0].domain}, NEW),
-    Changed('tenant changed', CERTIFICATE_PS256, 'same tenant by its domain', lambda world, _settings: {
-        'tenant_id': world.cloud.directory.tenants[0].domain}, NEW),
-    Changed('tenant changed', CLIENT_SECRET, 'another one', lambda world, _settings: {
-        'tenant_id': world.cloud.directory.tenants[1].tenant_id}, refused('AADSTS700016', 'Token (tenant ID)')),
-    Changed('tenant changed', CLIENT_SECRET, 'unknown one', lambda _world, _settings: {'tenant_id': UNKNOWN_ID},
-            refused('AADSTS90002', 'Check Token (tenant ID)')),
-    Changed('tenant changed', AUTHORIZATION_CODE, 'same tenant by its domain', lambda world, _settings: {
-        'tenant_id': world.cloud.directory.tenants[0].domain}, CODE_USED),
-    Changed('tenant changed', DEVICE_CODE, 'another one', lambda world, _settings: {
-        'tenant_id': world.cloud.directory.tenants[1].tenant_id}, NOBODY),
+    Changed(
+        'tenant changed',
+        CLIENT_SECRET,
+        'same tenant by its domain',
+        lambda world, _settings: {'tenant_id': world.cloud.directory.tenants[0].domain},
+        NEW,
+    ),
+    Changed(
+        'tenant changed',
+        CERTIFICATE_PS256,
+        'same tenant by its domain',
+        lambda world, _settings: {'tenant_id': world.cloud.directory.tenants[0].domain},
+        NEW,
+    ),
+    Changed(
+        'tenant changed',
+        CLIENT_SECRET,
+        'another one',
+        lambda world, _settings: {'tenant_id': world.cloud.directory.tenants[1].tenant_id},
+        refused('AADSTS700016', 'Token (tenant ID)'),
+    ),
+    Changed(
+        'tenant changed',
+        CLIENT_SECRET,
+        'unknown one',
+        lambda _world, _settings: {'tenant_id': UNKNOWN_ID},
+        refused('AADSTS90002', 'Check Token (tenant ID)'),
+    ),
+    Changed(
+        'tenant changed',
+        AUTHORIZATION_CODE,
+        'same tenant by its domain',
+        lambda world, _settings: {'tenant_id': world.cloud.directory.tenants[0].domain},
+        CODE_USED,
+    ),
+    Changed(
+        'tenant changed',
+        DEVICE_CODE,
+        'another one',
+        lambda world, _settings: {'tenant_id': world.cloud.directory.tenants[1].tenant_id},
+        NOBODY,
+    ),
 ]
 
 
@@ -128,24 +190,64 @@ def unknown_identity(_world: World, _settings: Settings) -> Settings:
 
 CLIENT_IDS = [
     Changed('client ID changed', CLIENT_SECRET, 'another application', web_for_daemon, NEW),
-    Changed('client ID changed', CLIENT_SECRET, 'unknown one', lambda _world, _settings: {'auth_id': UNKNOWN_ID},
-            refused('AADSTS700016', 'Check ID (client ID)')),
-    Changed('client ID changed', AUTHORIZATION_CODE, 'another application', daemon_for_web,
-            Call(Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again'))),
-    Changed('client ID changed', DEVICE_CODE, 'another application', lambda world, _settings: {
-        'auth_id': world.cloud.directory.application('web').client_id}, NOBODY),
-    Changed('client ID changed', CORTEX_APP, 'ID of another consent', lambda world, _settings: {
-        'auth_id': cortex_app(world)['auth_id']}, refused('decrypt', 'Paste ID, Token and Key of one consent')),
+    Changed(
+        'client ID changed',
+        CLIENT_SECRET,
+        'unknown one',
+        lambda _world, _settings: {'auth_id': UNKNOWN_ID},
+        refused('AADSTS700016', 'Check ID (client ID)'),
+    ),
+    Changed(
+        'client ID changed',
+        AUTHORIZATION_CODE,
+        'another application',
+        daemon_for_web,
+        Call(Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')),
+    ),
+    Changed(
+        'client ID changed',
+        DEVICE_CODE,
+        'another application',
+        lambda world, _settings: {'auth_id': world.cloud.directory.application('web').client_id},
+        NOBODY,
+    ),
+    Changed(
+        'client ID changed',
+        CORTEX_APP,
+        'ID of another consent',
+        lambda world, _settings: {'auth_id': cortex_app(world)['auth_id']},
+        refused('decrypt', 'Paste ID, Token and Key of one consent'),
+    ),
     Changed('client ID changed', VM_SYSTEM_ASSIGNED, 'user-assigned', user_assigned, NEW),
-    Changed('client ID changed', VM_USER_ASSIGNED, 'system-assigned', lambda _world, _settings: {
-        'managed_identities_client_id': 'SYSTEM_ASSIGNED'}, NEW),
-    Changed('client ID changed', VM_SYSTEM_ASSIGNED, 'unknown one', unknown_identity,
-            refused('Identity not found', 'Turn on the managed identity')),
+    Changed(
+        'client ID changed',
+        VM_USER_ASSIGNED,
+        'system-assigned',
+        lambda _world, _settings: {'managed_identities_client_id': 'SYSTEM_ASSIGNED'},
+        NEW,
+    ),
+    Changed(
+        'client ID changed',
+        VM_SYSTEM_ASSIGNED,
+        'unknown one',
+        unknown_identity,
+        refused('Identity not found', 'Turn on the managed identity'),
+    ),
     Changed('client ID changed', APP_SERVICE, 'user-assigned', user_assigned, NEW),
-    Changed('client ID changed', APP_SERVICE, 'unknown one', unknown_identity,
-            refused('No managed identity was found', 'Azure Managed Identities Client ID')),
-    Changed('client ID changed', ARC, 'user-assigned', user_assigned,
-            not_sent('no user-assigned managed identity', 'Leave Azure Managed Identities Client ID empty')),
+    Changed(
+        'client ID changed',
+        APP_SERVICE,
+        'unknown one',
+        unknown_identity,
+        refused('No managed identity was found', 'Azure Managed Identities Client ID'),
+    ),
+    Changed(
+        'client ID changed',
+        ARC,
+        'user-assigned',
+        user_assigned,
+        not_sent('no user-assigned managed identity', 'Leave Azure Managed Identities Client ID empty'),
+    ),
 ]
 
 # endregion
@@ -153,13 +255,20 @@ CLIENT_IDS = [
 
 
 def same_login_host_by_number(world: World, _settings: Settings) -> Settings:
-    return {'azure_cloud': get_azure_cloud({'azure_ad_endpoint': world.cloud.authority.replace('localhost', '127.0.0.1'),
-                                            'graph_endpoint': world.cloud.graph}, 'conformance')}
+    return {
+        'azure_cloud': get_azure_cloud(
+            {'azure_ad_endpoint': world.cloud.authority.replace('localhost', '127.0.0.1'), 'graph_endpoint': world.cloud.graph},
+            'conformance',
+        )
+    }
 
 
 def other_graph(world: World, _settings: Settings) -> Settings:
-    return {'azure_cloud': get_azure_cloud({'azure_ad_endpoint': world.cloud.authority,
-                                            'graph_endpoint': world.cloud.resource_manager}, 'conformance')}
+    return {
+        'azure_cloud': get_azure_cloud(
+            {'azure_ad_endpoint': world.cloud.authority, 'graph_endpoint': world.cloud.resource_manager}, 'conformance'
+        )
+    }
 
 
 CLOUDS = [
@@ -168,15 +277,37 @@ CLOUDS = [
     Changed('cloud changed', DEVICE_CODE, 'another login host', same_login_host_by_number, NOBODY),
     Changed('cloud changed', CLIENT_SECRET, 'another Graph', other_graph, NEW),
     Changed('cloud changed', CORTEX_APP, 'another Graph', other_graph, NEW),
-    Changed('cloud changed', CLIENT_SECRET, 'the old German cloud', lambda _world, _settings: {'azure_cloud': AZURE_GERMAN_CLOUD},
-            not_sent('was closed on 2021-10-29', 'Choose the cloud')),
-    Changed('cloud changed', CORTEX_APP, 'another token service', lambda _world, settings: {
-        'auth_id': settings['auth_id'].replace('localhost', '127.0.0.1')},
-        Call(Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again'))),
-    Changed('cloud changed', CORTEX_APP, 'a token service without TLS', lambda _world, _settings: {
-        'auth_id': f'{UNKNOWN_ID}@http://tokens.example'}, not_sent('the token service in ID is not an https', 'with https://')),
-    *(Changed('cloud changed', way, 'another Graph', lambda world, _settings: {
-        'managed_identities_resource_uri': world.cloud.resource_manager}, NEW) for way in HOSTS),
+    Changed(
+        'cloud changed',
+        CLIENT_SECRET,
+        'the old German cloud',
+        lambda _world, _settings: {'azure_cloud': AZURE_GERMAN_CLOUD},
+        not_sent('was closed on 2021-10-29', 'Choose the cloud'),
+    ),
+    Changed(
+        'cloud changed',
+        CORTEX_APP,
+        'another token service',
+        lambda _world, settings: {'auth_id': settings['auth_id'].replace('localhost', '127.0.0.1')},
+        Call(Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')),
+    ),
+    Changed(
+        'cloud changed',
+        CORTEX_APP,
+        'a token service without TLS',
+        lambda _world, _settings: {'auth_id': f'{UNKNOWN_ID}@http://tokens.example'},
+        not_sent('the token service in ID is not an https', 'with https://'),
+    ),
+    *(
+        Changed(
+            'cloud changed',
+            way,
+            'another Graph',
+            lambda world, _settings: {'managed_identities_resource_uri': world.cloud.resource_manager},
+            NEW,
+        )
+        for way in HOSTS
+    ),
 ]
 
 # endregion
@@ -189,14 +320,29 @@ def code_of_bob(world: World, _settings: Settings) -> Settings:
 
 CODES = [
     Changed('code changed', AUTHORIZATION_CODE, 'another person has signed in', code_of_bob, NEW),
-    Changed('code changed', AUTHORIZATION_CODE, 'a code that is none', lambda _world, _settings: {'auth_code': '0.made-up'},
-            Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'paste it whole'))),
+    Changed(
+        'code changed',
+        AUTHORIZATION_CODE,
+        'a code that is none',
+        lambda _world, _settings: {'auth_code': '0.made-up'},
+        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'paste it whole')),
+    ),
     Changed('code changed', AUTHORIZATION_CODE, 'removed', lambda _world, _settings: {'auth_code': ''}, NOBODY),
-    Changed('code changed', AUTHORIZATION_CODE, 'a refresh token that is none', lambda _world, _settings: {
-        'auth_code': 'refresh_token:1.made-up'}, Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'paste it whole'))),
+    Changed(
+        'code changed',
+        AUTHORIZATION_CODE,
+        'a refresh token that is none',
+        lambda _world, _settings: {'auth_code': 'refresh_token:1.made-up'},
+        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'paste it whole')),
+    ),
     Changed('code changed', CORTEX_APP, 'another person has consented', lambda world, _settings: cortex_app(world, BOB), NEW),
-    Changed('code changed', CORTEX_APP, 'a Token that is none', lambda _world, _settings: {'refresh_token': 'made-up-token'},
-            Call(Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again'))),
+    Changed(
+        'code changed',
+        CORTEX_APP,
+        'a Token that is none',
+        lambda _world, _settings: {'refresh_token': 'made-up-token'},
+        Call(Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')),
+    ),
 ]
 
 # endregion

@@ -1,4 +1,5 @@
 """A changed setting never meets an old token, and the old setting finds its token again."""
+
 import pytest
 
 from conformance.sign_in.changed_settings_table import ROWS, Changed

@@ -1,4 +1,5 @@
 """The world of each row."""
+
 import os
 from collections.abc import Iterator
 from pathlib import Path

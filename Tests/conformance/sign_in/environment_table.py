@@ -1,4 +1,5 @@
 """What the engine brings along: proxies, certificates it trusts, a slow network."""
+
 from conformance.sign_in.rows import *
 from MicrosoftSignInApiModule import SignInUnavailableError
 
@@ -7,46 +8,115 @@ PROXY = {'HTTP_PROXY': '{proxy}', 'HTTPS_PROXY': '{proxy}'}
 NOBODY_THERE = {'HTTP_PROXY': 'http://127.0.0.1:9', 'HTTPS_PROXY': 'http://127.0.0.1:9'}
 ENDPOINTS = (CLIENT_SECRET, CERTIFICATE_PS256, AUTHORIZATION_CODE, DEVICE_CODE, CORTEX_APP)
 TRUSTS_NOBODY = {'REQUESTS_CA_BUNDLE': '{other_ca}'}
-UNTRUSTED = Refusal(SignInUnavailableError, 'The TLS certificate of localhost', "or select 'Trust any certificate'",
-                    'untrusted_certificate')
+UNTRUSTED = Refusal(
+    SignInUnavailableError, 'The TLS certificate of localhost', "or select 'Trust any certificate'", 'untrusted_certificate'
+)
 NO_TLS = Refusal(SignInUnavailableError, 'No TLS connection', "Check the engine's file of trusted certificates", 'no_tls')
 IN_TIME = Refusal(SignInUnavailableError, 'did not answer in time', code='no_answer')
 SLOW = {'delay': 0.7, 'times': None}
 
 PROXIES = [
-    *each(ENDPOINTS, 'proxy set in the environment', Call(through_proxy=1), settings={'proxy': True}, environment=PROXY,
-          situation='and selected'),
-    *each(ENDPOINTS, 'proxy set in the environment', Call(), settings={'proxy': False}, environment=PROXY,
-          situation='and not selected'),
-    *each(HOSTS, 'proxy set in the environment', Call(), settings={'proxy': True}, environment=PROXY,
-          situation='and selected, but never for hosts'),
-    *each(ENDPOINTS[:1], 'proxy set in the environment', Call(), settings={'proxy': True},
-          environment={**PROXY, 'NO_PROXY': 'localhost'}, situation='and selected, but not for this address'),
-    *each([CLIENT_SECRET, CORTEX_APP], 'proxy set in the environment',
-          Call(Refusal(SignInUnavailableError, 'The proxy did not let the sign-in through', 'Check the proxy', 'no_proxy'), 0,
-               waits=THREE_WAITS),
-          settings={'proxy': True}, environment=NOBODY_THERE, situation='and selected, but out of order'),
-    *each([VM_SYSTEM_ASSIGNED, ARC], 'proxy set in the environment', Call(), settings={'proxy': True}, environment=NOBODY_THERE,
-          situation='and selected, but out of order'),
+    *each(
+        ENDPOINTS,
+        'proxy set in the environment',
+        Call(through_proxy=1),
+        settings={'proxy': True},
+        environment=PROXY,
+        situation='and selected',
+    ),
+    *each(
+        ENDPOINTS,
+        'proxy set in the environment',
+        Call(),
+        settings={'proxy': False},
+        environment=PROXY,
+        situation='and not selected',
+    ),
+    *each(
+        HOSTS,
+        'proxy set in the environment',
+        Call(),
+        settings={'proxy': True},
+        environment=PROXY,
+        situation='and selected, but never for hosts',
+    ),
+    *each(
+        ENDPOINTS[:1],
+        'proxy set in the environment',
+        Call(),
+        settings={'proxy': True},
+        environment={**PROXY, 'NO_PROXY': 'localhost'},
+        situation='and selected, but not for this address',
+    ),
+    *each(
+        [CLIENT_SECRET, CORTEX_APP],
+        'proxy set in the environment',
+        Call(
+            Refusal(SignInUnavailableError, 'The proxy did not let the sign-in through', 'Check the proxy', 'no_proxy'),
+            0,
+            waits=THREE_WAITS,
+        ),
+        settings={'proxy': True},
+        environment=NOBODY_THERE,
+        situation='and selected, but out of order',
+    ),
+    *each(
+        [VM_SYSTEM_ASSIGNED, ARC],
+        'proxy set in the environment',
+        Call(),
+        settings={'proxy': True},
+        environment=NOBODY_THERE,
+        situation='and selected, but out of order',
+    ),
 ]
 CERTIFICATES = [
     *each(ENDPOINTS, 'TLS failure', Call(UNTRUSTED, 0), environment=TRUSTS_NOBODY, situation='unknown authority'),
-    *each([CLIENT_SECRET, CORTEX_APP], 'TLS failure', Call(NO_TLS, 0, waits=THREE_WAITS), address='no TLS',
-          situation='the other side speaks plain HTTP'),
-    *each([CLIENT_SECRET, CORTEX_APP], 'TLS failure', Call(NO_TLS, 0, waits=THREE_WAITS),
-          environment={'REQUESTS_CA_BUNDLE': '/nowhere/ca.pem'}, situation='the file of authorities is missing'),
+    *each(
+        [CLIENT_SECRET, CORTEX_APP],
+        'TLS failure',
+        Call(NO_TLS, 0, waits=THREE_WAITS),
+        address='no TLS',
+        situation='the other side speaks plain HTTP',
+    ),
+    *each(
+        [CLIENT_SECRET, CORTEX_APP],
+        'TLS failure',
+        Call(NO_TLS, 0, waits=THREE_WAITS),
+        environment={'REQUESTS_CA_BUNDLE': '/nowhere/ca.pem'},
+        situation='the file of authorities is missing',
+    ),
     *each(HOSTS, 'TLS failure', Call(), environment=TRUSTS_NOBODY, situation='hosts need no TLS'),
-    *each([CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP], 'insecure on', Call(), environment=TRUSTS_NOBODY,
-          settings={'verify': False}),
-    *each([CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP], 'insecure off', Call(UNTRUSTED, 0), environment=TRUSTS_NOBODY,
-          settings={'verify': True}),
-    *each([CLIENT_SECRET], 'aging', Call(),
-          Call(SAME_TOKEN, 0, later=1300, environment={'REQUESTS_CA_BUNDLE': '/nowhere/ca.pem'}),
-          directory={'refresh_in': 1200}, situation='the file of authorities has gone'),
+    *each(
+        [CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP],
+        'insecure on',
+        Call(),
+        environment=TRUSTS_NOBODY,
+        settings={'verify': False},
+    ),
+    *each(
+        [CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP],
+        'insecure off',
+        Call(UNTRUSTED, 0),
+        environment=TRUSTS_NOBODY,
+        settings={'verify': True},
+    ),
+    *each(
+        [CLIENT_SECRET],
+        'aging',
+        Call(),
+        Call(SAME_TOKEN, 0, later=1300, environment={'REQUESTS_CA_BUNDLE': '/nowhere/ca.pem'}),
+        directory={'refresh_in': 1200},
+        situation='the file of authorities has gone',
+    ),
 ]
 SLOW_NETWORK = [
-    *each([CLIENT_SECRET, VM_SYSTEM_ASSIGNED], 'slow', Call(requests=2, answers=({'delay': 0.7},), waits=(0.375, 1)),
-          read_timeout=0.4, situation='once'),
+    *each(
+        [CLIENT_SECRET, VM_SYSTEM_ASSIGNED],
+        'slow',
+        Call(requests=2, answers=({'delay': 0.7},), waits=(0.375, 1)),
+        read_timeout=0.4,
+        situation='once',
+    ),
     *each([CLIENT_SECRET], 'slow', Call(IN_TIME, 4, (SLOW,), THREE_WAITS), read_timeout=0.4, situation='always'),
     *each([VM_SYSTEM_ASSIGNED], 'slow', Call(IN_TIME, 2, (SLOW,), (0.6, 1)), read_timeout=0.4, situation='always'),
     *each([CLIENT_SECRET], 'slow', Call(answers=({'delay': 0.2},)), situation='but in time'),

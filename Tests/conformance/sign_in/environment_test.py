@@ -1,4 +1,5 @@
 """A sign-in goes through the proxy where it shall and only there, trusts what the engine trusts, and does not wait for ever."""
+
 import pytest
 
 from conformance.sign_in.environment_table import CERTIFICATES, PROXIES, SLOW_NETWORK

@@ -2,6 +2,7 @@
 
 Unless a row says otherwise, Entra's tokens live for 3,599 s and those of hosts for a day; the last 300 s are not used.
 """
+
 from conformance.sign_in.rows import *
 from MicrosoftSignInApiModule import SignInRefusedError, SignInRequiredError, SignInUnavailableError
 
@@ -25,10 +26,24 @@ LIFE = [
     *each(HOSTS, 'expired', Call(), Call(later=DAY), WARM),
     *each(ENTRA, 'aging', Call(), warm(1190), Call(later=20), WARM, directory={'refresh_in': 1200}, situation='by refresh_in'),
     *each(HOSTS, 'aging', Call(), warm(11 * HOUR), Call(later=2 * HOUR), WARM, situation='half of a day'),
-    *each([CLIENT_SECRET, CORTEX_APP], 'aging', Call(), warm(3580), Call(later=40), WARM, situation='half of two hours',
-          directory={'access_token_seconds': 7201}),
-    *each([CLIENT_SECRET], 'aging', Call(), warm(3290), situation='refresh_in that means nothing',
-          directory={'access_token_seconds': 7199, 'refresh_in': 0}),
+    *each(
+        [CLIENT_SECRET, CORTEX_APP],
+        'aging',
+        Call(),
+        warm(3580),
+        Call(later=40),
+        WARM,
+        situation='half of two hours',
+        directory={'access_token_seconds': 7201},
+    ),
+    *each(
+        [CLIENT_SECRET],
+        'aging',
+        Call(),
+        warm(3290),
+        situation='refresh_in that means nothing',
+        directory={'access_token_seconds': 7199, 'refresh_in': 0},
+    ),
     *each([CLIENT_SECRET], 'aging', Call(), warm(3290), situation='refresh_in after its end', directory={'refresh_in': 5000}),
 ]
 
@@ -43,8 +58,9 @@ def in_vain(sent: Answer) -> Call:
 
 def aging_survives(ways: tuple[str, ...], situation: str, call: Call) -> list[Row]:
     """The service is left alone for 30 s, then asked again."""
-    return each(ways, 'aging', Call(), call, warm(10), Call(later=25), WARM, situation=situation,
-                directory={'access_token_seconds': DAY})
+    return each(
+        ways, 'aging', Call(), call, warm(10), Call(later=25), WARM, situation=situation, directory={'access_token_seconds': DAY}
+    )
 
 
 SECRET_AND_CODE = (CLIENT_SECRET, AUTHORIZATION_CODE)
@@ -61,14 +77,32 @@ OUTAGE = [
     *aging_survives((VM_SYSTEM_ASSIGNED,), 'host answers 410', in_vain(status(410))),
     *aging_survives((VM_SYSTEM_ASSIGNED, ARC), 'host resets', in_vain(RESET)),
     *aging_survives((APP_SERVICE,), 'host refuses', in_vain(status(400, body={'message': 'Identity not found.'}))),
-    *each([CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP], 'expired', Call(),
-          Call(UNAVAILABLE, 4, ({**status(503), **ALWAYS},), THREE_WAITS, later=HOUR), Call(), WARM,
-          situation='service answers 503, then well'),
-    *each([VM_SYSTEM_ASSIGNED, ARC], 'expired', Call(),
-          Call(UNAVAILABLE, 5, ({**status(503), **ALWAYS},), FOUR_WAITS, later=DAY), Call(), WARM,
-          situation='host answers 503, then well'),
-    *each([CLIENT_SECRET, CERTIFICATE_PS256], 'expired', Call(), Call(DISABLED, 1, (aadsts(7000112),), later=HOUR), Call(),
-          situation='application disabled, then enabled'),
+    *each(
+        [CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP],
+        'expired',
+        Call(),
+        Call(UNAVAILABLE, 4, ({**status(503), **ALWAYS},), THREE_WAITS, later=HOUR),
+        Call(),
+        WARM,
+        situation='service answers 503, then well',
+    ),
+    *each(
+        [VM_SYSTEM_ASSIGNED, ARC],
+        'expired',
+        Call(),
+        Call(UNAVAILABLE, 5, ({**status(503), **ALWAYS},), FOUR_WAITS, later=DAY),
+        Call(),
+        WARM,
+        situation='host answers 503, then well',
+    ),
+    *each(
+        [CLIENT_SECRET, CERTIFICATE_PS256],
+        'expired',
+        Call(),
+        Call(DISABLED, 1, (aadsts(7000112),), later=HOUR),
+        Call(),
+        situation='application disabled, then enabled',
+    ),
 ]
 
 # endregion
@@ -93,13 +127,25 @@ EXPIRY = [
     *lives((CLIENT_SECRET,), 'expires_in string', made_up(expires_in=''), situation='empty'),
     *each(CLIENT_AND_VM, 'expires_in 0', Call(answers=(made_up(expires_in=0),), is_kept=False), Call(), WARM),
     *each(CLIENT_AND_VM, 'expires_in negative', Call(answers=(made_up(expires_in=-60),), is_kept=False), Call(), WARM),
-    *each(CLIENT_AND_VM, 'expires_in huge', Call(answers=(made_up(expires_in=10 ** 12),)), warm(13 * HOUR), Call(later=2 * HOUR),
-          situation='counts as 28 hours'),
+    *each(
+        CLIENT_AND_VM,
+        'expires_in huge',
+        Call(answers=(made_up(expires_in=10**12),)),
+        warm(13 * HOUR),
+        Call(later=2 * HOUR),
+        situation='counts as 28 hours',
+    ),
     *lives(HOSTS[:3], 'expires_in missing', made_up(expires_on=Moment(1800, 'epoch')), 1800, 'expires_on in seconds'),
-    *lives(HOSTS[:3], 'expires_in missing', made_up(expires_on=Moment(1800, '%m/%d/%Y %H:%M:%S +00:00')), 1800,
-           'expires_on as date'),
-    *lives((APP_SERVICE,), 'expires_in missing', made_up(expires_on=Moment(1800, '%m/%d/%Y %I:%M:%S %p +00:00')), 1800,
-           'expires_on as date with AM or PM'),
+    *lives(
+        HOSTS[:3], 'expires_in missing', made_up(expires_on=Moment(1800, '%m/%d/%Y %H:%M:%S +00:00')), 1800, 'expires_on as date'
+    ),
+    *lives(
+        (APP_SERVICE,),
+        'expires_in missing',
+        made_up(expires_on=Moment(1800, '%m/%d/%Y %I:%M:%S %p +00:00')),
+        1800,
+        'expires_on as date with AM or PM',
+    ),
     *lives((APP_SERVICE,), 'expires_in missing', made_up(expires_on='tomorrow'), situation='expires_on that cannot be read'),
 ]
 
@@ -113,19 +159,58 @@ CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again
 NOBODY = Refusal(SignInRequiredError, 'Nobody has signed in', 'Start the sign-in')
 NO_REFRESH_TOKEN = answer({'access_token': 'made-up-access-token', 'expires_in': 3599})
 REFRESH = [
-    *each(WITH_REFRESH_TOKEN, 'refresh token rotated', Call(refresh_token='new'), Call(later=HOUR, refresh_token='new'),
-          Call(later=HOUR, refresh_token='new')),
-    *each(WITH_REFRESH_TOKEN, 'refresh token missing in the answer', Call(),
-          Call(later=HOUR, answers=(NO_REFRESH_TOKEN,), refresh_token='same'), Call(later=HOUR, refresh_token='new')),
+    *each(
+        WITH_REFRESH_TOKEN,
+        'refresh token rotated',
+        Call(refresh_token='new'),
+        Call(later=HOUR, refresh_token='new'),
+        Call(later=HOUR, refresh_token='new'),
+    ),
+    *each(
+        WITH_REFRESH_TOKEN,
+        'refresh token missing in the answer',
+        Call(),
+        Call(later=HOUR, answers=(NO_REFRESH_TOKEN,), refresh_token='same'),
+        Call(later=HOUR, refresh_token='new'),
+    ),
     *each(PERSONS, 'refresh token revoked', Call(), Call(REVOKED, answers=(aadsts(50173),), later=HOUR, refresh_token='same')),
-    *each(PERSONS, 'refresh token revoked', Call(), Call(UNUSED, later=11 * DAY), directory={'refresh_token_seconds': 10 * DAY},
-          situation='not used for too long'),
-    *each([AUTHORIZATION_CODE], 'refresh token revoked', Call(), Call(CODE_USED, later=91 * DAY),
-          situation='forgotten after 90 days'),
-    *each([DEVICE_CODE], 'refresh token revoked', Call(), Call(NOBODY, requests=0, later=91 * DAY),
-          situation='forgotten after 90 days'),
-    *each([CORTEX_APP], 'refresh token revoked', Call(), Call(REVOKED, later=HOUR, refresh_token='same', answers=(
-        status(401, body={'detail': 'No token: {"error": "invalid_grant", "error_description": "AADSTS50173: Revoked."}'}),))),
+    *each(
+        PERSONS,
+        'refresh token revoked',
+        Call(),
+        Call(UNUSED, later=11 * DAY),
+        directory={'refresh_token_seconds': 10 * DAY},
+        situation='not used for too long',
+    ),
+    *each(
+        [AUTHORIZATION_CODE],
+        'refresh token revoked',
+        Call(),
+        Call(CODE_USED, later=91 * DAY),
+        situation='forgotten after 90 days',
+    ),
+    *each(
+        [DEVICE_CODE],
+        'refresh token revoked',
+        Call(),
+        Call(NOBODY, requests=0, later=91 * DAY),
+        situation='forgotten after 90 days',
+    ),
+    *each(
+        [CORTEX_APP],
+        'refresh token revoked',
+        Call(),
+        Call(
+            REVOKED,
+            later=HOUR,
+            refresh_token='same',
+            answers=(
+                status(
+                    401, body={'detail': 'No token: {"error": "invalid_grant", "error_description": "AADSTS50173: Revoked."}'}
+                ),
+            ),
+        ),
+    ),
 ]
 
 # endregion

@@ -1,4 +1,5 @@
 """A token is used as long as it is good, renewed while it ages, and outlives an outage."""
+
 import pytest
 
 from conformance.sign_in.lifetime_table import ROWS

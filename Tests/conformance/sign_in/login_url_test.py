@@ -1,4 +1,5 @@
 """The address at which a person signs in: that of the cloud, with every value encoded."""
+
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -16,9 +17,18 @@ def a_new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def login_url(redirect_uri: str = 'https://localhost/myapp', cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD) -> str:
-    return start_browser_sign_in(MicrosoftClient(
-        self_deployed=True, auth_id=CLIENT, tenant_id=TENANT, enc_key='a~secret', grant_type=AUTHORIZATION_CODE,
-        redirect_uri=redirect_uri, azure_cloud=cloud, scope='https://graph.microsoft.com/Mail.Read'))
+    return start_browser_sign_in(
+        MicrosoftClient(
+            self_deployed=True,
+            auth_id=CLIENT,
+            tenant_id=TENANT,
+            enc_key='a~secret',
+            grant_type=AUTHORIZATION_CODE,
+            redirect_uri=redirect_uri,
+            azure_cloud=cloud,
+            scope='https://graph.microsoft.com/Mail.Read',
+        )
+    )
 
 
 def test_the_redirect_uri_is_encoded_in_the_login_url() -> None:
@@ -28,8 +38,14 @@ def test_the_redirect_uri_is_encoded_in_the_login_url() -> None:
     assert 'redirect_uri=https%3A%2F%2Fsoar.example%2Fback%3Fa%3D1%26b%3D' in url.query
 
 
-@pytest.mark.parametrize('abbreviation, host', [
-    ('com', 'login.microsoftonline.com'), ('gcc-high', 'login.microsoftonline.us'), ('dod', 'login.microsoftonline.us'),
-    ('cn', 'login.partner.microsoftonline.cn')])
+@pytest.mark.parametrize(
+    'abbreviation, host',
+    [
+        ('com', 'login.microsoftonline.com'),
+        ('gcc-high', 'login.microsoftonline.us'),
+        ('dod', 'login.microsoftonline.us'),
+        ('cn', 'login.partner.microsoftonline.cn'),
+    ],
+)
 def test_the_login_url_is_that_of_the_cloud(abbreviation: str, host: str) -> None:
     assert login_url(cloud=AZURE_CLOUDS[abbreviation]).startswith(f'https://{host}/{TENANT}/oauth2/v2.0/authorize?')

@@ -1,4 +1,5 @@
 """What administrators paste: it works, or is refused with a sentence that says what to fix. Nothing wrong is ever sent."""
+
 import base64
 import re
 from collections.abc import Callable
@@ -37,6 +38,7 @@ class Pasted:
         field: keyword of the client; ``command`` stands for the argument of the command that completes a sign-in.
         paste: makes what is pasted out of the right value.
     """
+
     case: str
     way: str
     field: str
@@ -48,8 +50,9 @@ class Pasted:
         return ' - '.join(part for part in (self.way, self.case, self.field, self.situation) if part)
 
 
-def pasted(case: str, ways: Iterable[str], fields: Iterable[str], paste: Callable[[str], str], call: Call = WORKS,
-           situation: str = '') -> list[Pasted]:
+def pasted(
+    case: str, ways: Iterable[str], fields: Iterable[str], paste: Callable[[str], str], call: Call = WORKS, situation: str = ''
+) -> list[Pasted]:
     """The same value in several fields of several ways."""
     return [Pasted(case, way, name, paste, call, situation) for way in ways for name in fields]
 
@@ -65,8 +68,9 @@ BLANKS = 'blanks and newlines around IDs and secrets'
 IDS = ('tenant_id', 'auth_id')
 AROUND = [
     *pasted(BLANKS, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'  {right}\r\n'),
-    *pasted(BLANKS, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'\ufeff\u200b{right}\xa0\t',
-            situation='invisible characters'),
+    *pasted(
+        BLANKS, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'\ufeff\u200b{right}\xa0\t', situation='invisible characters'
+    ),
     *pasted(BLANKS, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'" {right}"', situation='in quotes'),
     *pasted(BLANKS, CERTIFICATES, IDS, lambda right: f'\n{right} '),
     *pasted(BLANKS, [AUTHORIZATION_CODE], [*IDS, 'enc_key', 'redirect_uri', 'auth_code'], lambda right: f' \n{right}\n '),
@@ -79,49 +83,125 @@ AROUND = [
 
 OWN_TENANT = "Enter the tenant's own Directory (tenant) ID"
 TENANT_FORMS = [
-    *pasted('tenant as a URL', [CLIENT_SECRET, CERTIFICATE_PS256], ['tenant_id'],
-            lambda right: f'https://login.microsoftonline.com/{right}/oauth2/v2.0/token'),
-    *pasted('tenant as a URL', [CLIENT_SECRET], ['tenant_id'], always('https://login.microsoftonline.com/contoso.example/'),
-            situation='with its domain'),
-    *pasted('tenant as a URL', [CLIENT_SECRET], ['tenant_id'], lambda right: f'https://sts.windows.net/{right}?x=1',
-            situation='of the issuer'),
-    *pasted('tenant as a URL', [CLIENT_SECRET], ['tenant_id'], always('https://login.microsoftonline.com/'),
-            refused('Token is not a tenant ID', 'Directory (tenant) ID'), 'without a tenant'),
-    *pasted('tenant as a URL', [CLIENT_SECRET], ['tenant_id'], always('https://[login'), refused('Token is not a tenant ID'),
-            'cut short'),
-    *pasted('tenant as a domain name', [CLIENT_SECRET, CERTIFICATE_PS256, CERTIFICATE_RS256], ['tenant_id'],
-            always('Contoso.example')),
-    *pasted('tenant common', [CLIENT_SECRET, CERTIFICATE_PS256, CERTIFICATE_RS256], ['tenant_id'], always('common'),
-            refused("Token is 'common'", OWN_TENANT)),
-    *pasted('tenant common', [CLIENT_SECRET], ['tenant_id'], always('organizations'),
-            refused("Token is 'organizations'", OWN_TENANT),
-            'organizations'),
-    *pasted('tenant common', [AUTHORIZATION_CODE], ['tenant_id'], always('common'),
-            Call(Refusal(SignInRefusedError, 'AADSTS50194', "the tenant's own ID")), 'an application of one tenant'),
-    *pasted('tenant as a domain name', [CLIENT_SECRET], ['tenant_id'], always('My tenant!'), refused('Token is not a tenant ID'),
-            'that is none'),
-    *pasted(BLANKS, [CLIENT_SECRET, DEVICE_CODE], ['tenant_id'], always(' \n'), refused('Token (tenant ID) is missing'),
-            'and nothing else'),
+    *pasted(
+        'tenant as a URL',
+        [CLIENT_SECRET, CERTIFICATE_PS256],
+        ['tenant_id'],
+        lambda right: f'https://login.microsoftonline.com/{right}/oauth2/v2.0/token',
+    ),
+    *pasted(
+        'tenant as a URL',
+        [CLIENT_SECRET],
+        ['tenant_id'],
+        always('https://login.microsoftonline.com/contoso.example/'),
+        situation='with its domain',
+    ),
+    *pasted(
+        'tenant as a URL',
+        [CLIENT_SECRET],
+        ['tenant_id'],
+        lambda right: f'https://sts.windows.net/{right}?x=1',
+        situation='of the issuer',
+    ),
+    *pasted(
+        'tenant as a URL',
+        [CLIENT_SECRET],
+        ['tenant_id'],
+        always('https://login.microsoftonline.com/'),
+        refused('Token is not a tenant ID', 'Directory (tenant) ID'),
+        'without a tenant',
+    ),
+    *pasted(
+        'tenant as a URL',
+        [CLIENT_SECRET],
+        ['tenant_id'],
+        always('https://[login'),
+        refused('Token is not a tenant ID'),
+        'cut short',
+    ),
+    *pasted(
+        'tenant as a domain name', [CLIENT_SECRET, CERTIFICATE_PS256, CERTIFICATE_RS256], ['tenant_id'], always('Contoso.example')
+    ),
+    *pasted(
+        'tenant common',
+        [CLIENT_SECRET, CERTIFICATE_PS256, CERTIFICATE_RS256],
+        ['tenant_id'],
+        always('common'),
+        refused("Token is 'common'", OWN_TENANT),
+    ),
+    *pasted(
+        'tenant common',
+        [CLIENT_SECRET],
+        ['tenant_id'],
+        always('organizations'),
+        refused("Token is 'organizations'", OWN_TENANT),
+        'organizations',
+    ),
+    *pasted(
+        'tenant common',
+        [AUTHORIZATION_CODE],
+        ['tenant_id'],
+        always('common'),
+        Call(Refusal(SignInRefusedError, 'AADSTS50194', "the tenant's own ID")),
+        'an application of one tenant',
+    ),
+    *pasted(
+        'tenant as a domain name',
+        [CLIENT_SECRET],
+        ['tenant_id'],
+        always('My tenant!'),
+        refused('Token is not a tenant ID'),
+        'that is none',
+    ),
+    *pasted(
+        BLANKS,
+        [CLIENT_SECRET, DEVICE_CODE],
+        ['tenant_id'],
+        always(' \n'),
+        refused('Token (tenant ID) is missing'),
+        'and nothing else',
+    ),
 ]
 CLIENT_FORMS = [
-    *pasted('ID with @https://', [CLIENT_SECRET, CERTIFICATE_PS256], ['auth_id'],
-            lambda right: f'{right}@https://oproxy.demisto.ninja/obtain-token',
-            refused('ID is that of the Cortex XSOAR app', "clear 'Use a self-deployed Azure application'")),
+    *pasted(
+        'ID with @https://',
+        [CLIENT_SECRET, CERTIFICATE_PS256],
+        ['auth_id'],
+        lambda right: f'{right}@https://oproxy.demisto.ninja/obtain-token',
+        refused('ID is that of the Cortex XSOAR app', "clear 'Use a self-deployed Azure application'"),
+    ),
     *pasted('ID with @https://', [CORTEX_APP], ['auth_id'], lambda right: right, situation='where it belongs'),
-    *pasted('ID with @https://', [CORTEX_APP], ['auth_id'], lambda right: right.replace('https://', ''),
-            refused('the token service in ID is not an https address', 'with https://'), 'without https://'),
+    *pasted(
+        'ID with @https://',
+        [CORTEX_APP],
+        ['auth_id'],
+        lambda right: right.replace('https://', ''),
+        refused('the token service in ID is not an https address', 'with https://'),
+        'without https://',
+    ),
     *pasted(BLANKS, [CLIENT_SECRET], ['auth_id'], always('  '), refused('ID (client ID) is missing'), 'and nothing else'),
     *pasted(BLANKS, [CLIENT_SECRET], ['auth_id'], always('My application'), refused('ID is not a client ID'), 'and inside'),
-    *pasted("the secret's ID", [CLIENT_SECRET, AUTHORIZATION_CODE], ['enc_key'], always('0f0e0d0c-0b0a-4908-8706-050403020100'),
-            refused('Key holds the ID of the client secret', "Paste the secret's Value")),
+    *pasted(
+        "the secret's ID",
+        [CLIENT_SECRET, AUTHORIZATION_CODE],
+        ['enc_key'],
+        always('0f0e0d0c-0b0a-4908-8706-050403020100'),
+        refused('Key holds the ID of the client secret', "Paste the secret's Value"),
+    ),
     *pasted(BLANKS, [CLIENT_SECRET], ['enc_key'], always('\n'), refused('Key (client secret) is missing'), 'and nothing else'),
     *pasted('Key without a Token', [CORTEX_APP], ['refresh_token'], always(''), refused('Token is missing', 'Paste the Token')),
     *pasted('Key without a Token', [CORTEX_APP], ['auth_id'], always(''), refused('ID is missing', 'Paste the ID'), 'nor ID'),
-    *pasted('Key without a Token', [CORTEX_APP], ['enc_key'], always(''), refused('Key is missing', 'Paste the Key'),
-            'the other way'),
-    *pasted("the secret's ID", [VM_USER_ASSIGNED], ['managed_identities_client_id'],
-            always('/subscriptions/1/resourceGroups/soar'),
-            refused('Azure Managed Identities Client ID is not a client ID', 'not its resource ID'), "an identity's resource ID"),
+    *pasted(
+        'Key without a Token', [CORTEX_APP], ['enc_key'], always(''), refused('Key is missing', 'Paste the Key'), 'the other way'
+    ),
+    *pasted(
+        "the secret's ID",
+        [VM_USER_ASSIGNED],
+        ['managed_identities_client_id'],
+        always('/subscriptions/1/resourceGroups/soar'),
+        refused('Azure Managed Identities Client ID is not a client ID', 'not its resource ID'),
+        "an identity's resource ID",
+    ),
 ]
 
 # endregion
@@ -141,20 +221,41 @@ THUMBPRINT = ('certificate_thumbprint',)
 THUMBPRINTS = [
     *pasted('thumbprint with colons', [CERTIFICATE_RS256], THUMBPRINT, by_twos(':')),
     *pasted('thumbprint with blanks', [CERTIFICATE_RS256], THUMBPRINT, by_twos(' ')),
-    *pasted('thumbprint with blanks', [CERTIFICATE_RS256], THUMBPRINT, lambda right: '\u200e' + by_twos(' ')(right),
-            situation='as Windows copies it'),
+    *pasted(
+        'thumbprint with blanks',
+        [CERTIFICATE_RS256],
+        THUMBPRINT,
+        lambda right: '\u200e' + by_twos(' ')(right),
+        situation='as Windows copies it',
+    ),
     *pasted('thumbprint in lower case', [CERTIFICATE_RS256], THUMBPRINT, str.lower),
     *pasted('thumbprint of 64 digits', [CERTIFICATE_RS256], THUMBPRINT, sha256),
-    *pasted('thumbprint of 64 digits', [CERTIFICATE_RS256], THUMBPRINT, lambda right: by_twos(':')(sha256(right)).lower(),
-            situation='with colons'),
+    *pasted(
+        'thumbprint of 64 digits',
+        [CERTIFICATE_RS256],
+        THUMBPRINT,
+        lambda right: by_twos(':')(sha256(right)).lower(),
+        situation='with colons',
+    ),
     *pasted('thumbprint of 64 digits', [CERTIFICATE_RS256], THUMBPRINT, lambda right: right[:-2], NOT_HEXADECIMAL, 'or 38'),
-    *pasted('thumbprint of 64 digits', [CERTIFICATE_RS256], THUMBPRINT, lambda right: 'x' + right[1:], NOT_HEXADECIMAL,
-            'one no digit'),
-    *pasted('thumbprint of 64 digits', [CERTIFICATE_RS256], THUMBPRINT, always(''),
-            refused('The certificate thumbprint is missing'),
-            'or none'),
-    *pasted('thumbprint of 64 digits', [CERTIFICATE_RS256], THUMBPRINT, lambda _right: certificate('soar-web').certificate_pem,
-            situation='or the certificate itself'),
+    *pasted(
+        'thumbprint of 64 digits', [CERTIFICATE_RS256], THUMBPRINT, lambda right: 'x' + right[1:], NOT_HEXADECIMAL, 'one no digit'
+    ),
+    *pasted(
+        'thumbprint of 64 digits',
+        [CERTIFICATE_RS256],
+        THUMBPRINT,
+        always(''),
+        refused('The certificate thumbprint is missing'),
+        'or none',
+    ),
+    *pasted(
+        'thumbprint of 64 digits',
+        [CERTIFICATE_RS256],
+        THUMBPRINT,
+        lambda _right: certificate('soar-web').certificate_pem,
+        situation='or the certificate itself',
+    ),
 ]
 
 # endregion
@@ -163,6 +264,7 @@ THUMBPRINTS = [
 
 def in_form(form: PrivateFormat, password: bytes = b'') -> Callable[[str], str]:
     """The same key, written in another form."""
+
     def paste(right: str) -> str:
         key = load_pem_private_key(right.encode(), None)
         encryption: Any = BestAvailableEncryption(password) if password else NoEncryption()
@@ -185,36 +287,74 @@ UNREADABLE = refused('The private key cannot be read', 'Paste the whole key')
 NO_RSA = refused('The private key is not an RSA key', 'make one and upload it')
 KEYS = [
     *pasted('private key on one line with \\n', CERTIFICATES, KEY, lambda right: right.replace('\n', '\\n')),
-    *pasted('private key on one line with \\n', CERTIFICATES, KEY, lambda right: right.replace('\n', '\\r\\n'),
-            situation='and \\r'),
+    *pasted(
+        'private key on one line with \\n', CERTIFICATES, KEY, lambda right: right.replace('\n', '\\r\\n'), situation='and \\r'
+    ),
     *pasted('private key on one line with blanks', CERTIFICATES, KEY, lambda right: right.replace('\n', ' ')),
-    *pasted('private key on one line with blanks', CERTIFICATES, KEY, lambda right: right.replace('\n', '\r\n  '),
-            situation='or indented'),
+    *pasted(
+        'private key on one line with blanks',
+        CERTIFICATES,
+        KEY,
+        lambda right: right.replace('\n', '\r\n  '),
+        situation='or indented',
+    ),
     *pasted('PKCS#8 key', CERTIFICATES, KEY, lambda right: f'Bag Attributes\n  friendlyName: soar\n{right}\n'),
     *pasted('PKCS#1 key', [CERTIFICATE_RS256], KEY, in_form(PKCS1)),
-    *pasted('PKCS#1 key', [CERTIFICATE_RS256], KEY, lambda right: in_form(PKCS1)(right).replace('\n', ' '),
-            situation='on one line'),
+    *pasted(
+        'PKCS#1 key', [CERTIFICATE_RS256], KEY, lambda right: in_form(PKCS1)(right).replace('\n', ' '), situation='on one line'
+    ),
     *pasted('encrypted key', [CERTIFICATE_RS256], KEY, in_form(PKCS8, b'password'), ENCRYPTED, 'PKCS#8'),
     *pasted('encrypted key', [CERTIFICATE_RS256], KEY, in_form(PKCS1, b'password'), ENCRYPTED, 'PKCS#1'),
-    *pasted('key that does not match the certificate', [CERTIFICATE_PS256], KEY,
-            lambda right: right.replace(certificate('soar-web').private_key_pem, certificate('soar-next').private_key_pem),
-            refused('The private key does not belong to the certificate', 'of one pair')),
-    *pasted('key that does not match the certificate', [CERTIFICATE_RS256], KEY, always(certificate('soar-next').private_key_pem),
-            Call(Refusal(SignInRefusedError, 'AADSTS700027', 'thumbprint and private key must belong')),
-            'named by its thumbprint'),
+    *pasted(
+        'key that does not match the certificate',
+        [CERTIFICATE_PS256],
+        KEY,
+        lambda right: right.replace(certificate('soar-web').private_key_pem, certificate('soar-next').private_key_pem),
+        refused('The private key does not belong to the certificate', 'of one pair'),
+    ),
+    *pasted(
+        'key that does not match the certificate',
+        [CERTIFICATE_RS256],
+        KEY,
+        always(certificate('soar-next').private_key_pem),
+        Call(Refusal(SignInRefusedError, 'AADSTS700027', 'thumbprint and private key must belong')),
+        'named by its thumbprint',
+    ),
     *pasted('PKCS#8 key', [CERTIFICATE_RS256], KEY, lambda _right: other_kind(PKCS8), NO_RSA, 'of an elliptic curve'),
     *pasted('PKCS#8 key', [CERTIFICATE_RS256], KEY, lambda _right: other_kind(PKCS8, False), NO_RSA, 'of Edwards25519'),
     *pasted('PKCS#1 key', [CERTIFICATE_RS256], KEY, lambda _right: other_kind(PKCS1), NO_RSA, 'of an elliptic curve'),
-    *pasted('PKCS#8 key', [CERTIFICATE_RS256], KEY, lambda right: re.sub(r'(?s)(KEY-----.{200}).*(-----END)', r'\1\n\2', right),
-            UNREADABLE, 'cut short'),
-    *pasted('PKCS#8 key', [CERTIFICATE_RS256], KEY, lambda right: right.split('-----')[2],
-            refused('The private key is missing, or is not in PEM form', "from '-----BEGIN PRIVATE KEY-----'"),
-            'without first and last line'),
-    *pasted('PKCS#8 key', [CERTIFICATE_PS256], KEY, lambda _right: certificate('soar-web').certificate_pem,
-            refused('The private key is missing'), 'the certificate in its place'),
-    *pasted('key that does not match the certificate', [CERTIFICATE_PS256], KEY,
-            lambda right: re.sub(r'(?s)(CERTIFICATE-----.{201}).*(-----END CERT)', r'\1\n\2', right),
-            refused('The certificate cannot be read', 'Paste the whole certificate'), 'which is cut short'),
+    *pasted(
+        'PKCS#8 key',
+        [CERTIFICATE_RS256],
+        KEY,
+        lambda right: re.sub(r'(?s)(KEY-----.{200}).*(-----END)', r'\1\n\2', right),
+        UNREADABLE,
+        'cut short',
+    ),
+    *pasted(
+        'PKCS#8 key',
+        [CERTIFICATE_RS256],
+        KEY,
+        lambda right: right.split('-----')[2],
+        refused('The private key is missing, or is not in PEM form', "from '-----BEGIN PRIVATE KEY-----'"),
+        'without first and last line',
+    ),
+    *pasted(
+        'PKCS#8 key',
+        [CERTIFICATE_PS256],
+        KEY,
+        lambda _right: certificate('soar-web').certificate_pem,
+        refused('The private key is missing'),
+        'the certificate in its place',
+    ),
+    *pasted(
+        'key that does not match the certificate',
+        [CERTIFICATE_PS256],
+        KEY,
+        lambda right: re.sub(r'(?s)(CERTIFICATE-----.{201}).*(-----END CERT)', r'\1\n\2', right),
+        refused('The certificate cannot be read', 'Paste the whole certificate'),
+        'which is cut short',
+    ),
 ]
 
 # endregion
@@ -232,35 +372,88 @@ CODE = (AUTHORIZATION_CODE,)
 CODES = [
     *pasted('whole redirect URL', CODE, BOTH, lambda right: right),
     *pasted('whole redirect URL', CODE, BOTH, lambda right: right.replace('?', '#'), situation='with a fragment'),
-    *pasted('whole redirect URL', CODE, BOTH, lambda right: right.partition('?')[1] + right.partition('?')[2],
-            situation='from the ? on'),
+    *pasted(
+        'whole redirect URL',
+        CODE,
+        BOTH,
+        lambda right: right.partition('?')[1] + right.partition('?')[2],
+        situation='from the ? on',
+    ),
     *pasted('whole redirect URL', CODE, BOTH, lambda right: right.partition('?')[2], situation='what comes after the ?'),
-    *pasted('whole redirect URL', CODE, BOTH, lambda right: 'session_state=1&' + right.partition('?')[2],
-            situation='code not the first'),
+    *pasted(
+        'whole redirect URL',
+        CODE,
+        BOTH,
+        lambda right: 'session_state=1&' + right.partition('?')[2],
+        situation='code not the first',
+    ),
     *pasted('whole redirect URL', CODE, BOTH, lambda right: f'{right[:60]}\n{right[60:]}', situation='on two lines'),
     *pasted('whole redirect URL', CODE, BOTH, code_in, situation='or only the code'),
-    *pasted('whole redirect URL', CODE, BOTH, always(DECLINED),
-            Call(Refusal(SignInRequiredError, 'AADSTS65004: The user declined.', 'start it again and accept'), requests=0),
-            'of a failure'),
-    *pasted('whole redirect URL', CODE, BOTH, always('https://localhost/myapp'),
-            refused('The pasted URL holds no code', "it holds 'code='"), 'without a code'),
+    *pasted(
+        'whole redirect URL',
+        CODE,
+        BOTH,
+        always(DECLINED),
+        Call(Refusal(SignInRequiredError, 'AADSTS65004: The user declined.', 'start it again and accept'), requests=0),
+        'of a failure',
+    ),
+    *pasted(
+        'whole redirect URL',
+        CODE,
+        BOTH,
+        always('https://localhost/myapp'),
+        refused('The pasted URL holds no code', "it holds 'code='"),
+        'without a code',
+    ),
     *pasted('code with session_state', CODE, BOTH, lambda right: f'{code_in(right)}&session_state=0f0e0d0c&state=x'),
     *pasted('URL-encoded code', CODE, BOTH, lambda right: quote(code_in(right), safe='')),
-    *pasted('URL-encoded code', CODE, BOTH, lambda right: quote(code_in(right), safe='') + '&session_state=1',
-            situation='and session_state'),
-    *pasted('URL-encoded code', CODE, BOTH, lambda right: code_in(right)[:-9],
-            Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'paste it whole')), 'cut short'),
-    *pasted('whole redirect URL', CODE, ['command'], lambda right: re.sub('state=[^&]+', 'state=of-another-sign-in', right),
-            Call(Refusal(SignInRequiredError, 'belongs to another sign-in', 'Start the sign-in again'), requests=0),
-            'of another sign-in'),
-    *pasted('whole redirect URL', CODE, ['command'], always('&'),
-            refused('The authorization code is missing', 'Paste the whole address'),
-            'next to nothing'),
-    *pasted('whole redirect URL', CODE, ['redirect_uri'], always(''), refused('The application redirect URI is missing'),
-            'where to, unknown'),
-    *pasted('whole redirect URL', CODE, ['redirect_uri'], lambda right: right + '/',
-            Call(Refusal(SignInRefusedError, 'AADSTS500112', 'must equal the one in the app registration')),
-            'where to, changed since'),
+    *pasted(
+        'URL-encoded code',
+        CODE,
+        BOTH,
+        lambda right: quote(code_in(right), safe='') + '&session_state=1',
+        situation='and session_state',
+    ),
+    *pasted(
+        'URL-encoded code',
+        CODE,
+        BOTH,
+        lambda right: code_in(right)[:-9],
+        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'paste it whole')),
+        'cut short',
+    ),
+    *pasted(
+        'whole redirect URL',
+        CODE,
+        ['command'],
+        lambda right: re.sub('state=[^&]+', 'state=of-another-sign-in', right),
+        Call(Refusal(SignInRequiredError, 'belongs to another sign-in', 'Start the sign-in again'), requests=0),
+        'of another sign-in',
+    ),
+    *pasted(
+        'whole redirect URL',
+        CODE,
+        ['command'],
+        always('&'),
+        refused('The authorization code is missing', 'Paste the whole address'),
+        'next to nothing',
+    ),
+    *pasted(
+        'whole redirect URL',
+        CODE,
+        ['redirect_uri'],
+        always(''),
+        refused('The application redirect URI is missing'),
+        'where to, unknown',
+    ),
+    *pasted(
+        'whole redirect URL',
+        CODE,
+        ['redirect_uri'],
+        lambda right: right + '/',
+        Call(Refusal(SignInRefusedError, 'AADSTS500112', 'must equal the one in the app registration')),
+        'where to, changed since',
+    ),
 ]
 
 # endregion
@@ -275,6 +468,7 @@ class Contradiction:
         params: of the integration.
         says: the displays of the fields that the error must name.
     """
+
     case: str
     params: dict[str, Any]
     says: tuple[str, ...]
@@ -291,16 +485,28 @@ SELF_DEPLOYED = 'Use a self-deployed Azure application'
 MANAGED_IDENTITIES = 'Use Azure Managed Identities'
 AES_KEY = base64.b64encode(b'k' * 32).decode()
 CONTRADICTIONS = [
-    Contradiction('both check boxes',
-                  {'self_deployed': True, 'use_managed_identities': True, 'mailbox_to_fetch': 'ada@contoso.example'},
-                  (SELF_DEPLOYED, MANAGED_IDENTITIES)),
-    Contradiction('both check boxes', {'use_managed_identities': True, 'creds_enc_key': password('secret'),
-                                       'mailbox_to_fetch': 'ada@contoso.example'}, (MANAGED_IDENTITIES, 'Key')),
+    Contradiction(
+        'both check boxes',
+        {'self_deployed': True, 'use_managed_identities': True, 'mailbox_to_fetch': 'ada@contoso.example'},
+        (SELF_DEPLOYED, MANAGED_IDENTITIES),
+    ),
+    Contradiction(
+        'both check boxes',
+        {'use_managed_identities': True, 'creds_enc_key': password('secret'), 'mailbox_to_fetch': 'ada@contoso.example'},
+        (MANAGED_IDENTITIES, 'Key'),
+    ),
     Contradiction('Key without a Token', {'creds_auth_id': password('id'), 'creds_enc_key': password(AES_KEY)}, ('Token',)),
     Contradiction('Key without a Token', {'creds_enc_key': password(AES_KEY)}, ('ID',)),
-    Contradiction('Key without a Token',
-                  {'self_deployed': True, 'creds_auth_id': password('id'), 'redirect_uri': 'https://localhost/x',
-                                          'creds_enc_key': password('secret')}, ('Token (tenant ID)',)),
+    Contradiction(
+        'Key without a Token',
+        {
+            'self_deployed': True,
+            'creds_auth_id': password('id'),
+            'redirect_uri': 'https://localhost/x',
+            'creds_enc_key': password('secret'),
+        },
+        ('Token (tenant ID)',),
+    ),
 ]
 
 # endregion

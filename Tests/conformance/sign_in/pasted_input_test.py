@@ -1,4 +1,5 @@
 """What administrators paste works, or is refused by the name of the field."""
+
 import pytest
 
 from conformance.sign_in.pasted_input_table import CONTRADICTIONS, ROWS, Contradiction, Pasted

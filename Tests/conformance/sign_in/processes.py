@@ -2,6 +2,7 @@
 
 Run as a program, this is the one that all these processes are forked from: pytest itself has threads, and must not fork.
 """
+
 import fcntl
 import hashlib
 import json

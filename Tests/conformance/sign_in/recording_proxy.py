@@ -1,4 +1,5 @@
 """A little HTTP proxy on loopback that passes everything on, and notes where it went."""
+
 import select
 import socket
 import threading

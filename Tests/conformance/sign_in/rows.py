@@ -1,4 +1,5 @@
 """What the tables of this folder are made of: one row is one way to sign in, in one situation, with what must come of it."""
+
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -31,23 +32,74 @@ ALL_WAYS = (*ENTRA, CORTEX_APP, *HOSTS)
 # region cases, under the names of the specification
 
 CASES = (
-    'cold', 'warm', 'aging', 'expired',
-    '429 with seconds', '429 with a date', '429 without', '400', '401', '403', '404', '408', '410', '5xx',
-    'connection refused', 'reset mid-body', 'slow', 'TLS failure',
-    'HTML with 200', 'empty 200', 'JSON without access_token', 'a list instead of an object',
-    'expires_in missing', 'expires_in string', 'expires_in 0', 'expires_in negative', 'expires_in huge',
-    'refresh token rotated', 'refresh token missing in the answer', 'refresh token revoked',
-    'secret changed', 'tenant changed', 'client ID changed', 'cloud changed', 'code changed',
-    'two instances with the same app', 'two users', 'several resources at once', '20 processes at once',
-    'context write refused once', 'context write refused always', 'context unavailable',
-    'proxy set in the environment', 'insecure on', 'insecure off',
+    'cold',
+    'warm',
+    'aging',
+    'expired',
+    '429 with seconds',
+    '429 with a date',
+    '429 without',
+    '400',
+    '401',
+    '403',
+    '404',
+    '408',
+    '410',
+    '5xx',
+    'connection refused',
+    'reset mid-body',
+    'slow',
+    'TLS failure',
+    'HTML with 200',
+    'empty 200',
+    'JSON without access_token',
+    'a list instead of an object',
+    'expires_in missing',
+    'expires_in string',
+    'expires_in 0',
+    'expires_in negative',
+    'expires_in huge',
+    'refresh token rotated',
+    'refresh token missing in the answer',
+    'refresh token revoked',
+    'secret changed',
+    'tenant changed',
+    'client ID changed',
+    'cloud changed',
+    'code changed',
+    'two instances with the same app',
+    'two users',
+    'several resources at once',
+    '20 processes at once',
+    'context write refused once',
+    'context write refused always',
+    'context unavailable',
+    'proxy set in the environment',
+    'insecure on',
+    'insecure off',
 )
 PASTED_CASES = (
-    'blanks and newlines around IDs and secrets', 'tenant as a URL', 'tenant as a domain name', 'tenant common',
-    'thumbprint with colons', 'thumbprint with blanks', 'thumbprint in lower case', 'thumbprint of 64 digits',
-    'private key on one line with \\n', 'private key on one line with blanks', 'encrypted key', 'PKCS#8 key', 'PKCS#1 key',
-    'key that does not match the certificate', 'whole redirect URL', 'code with session_state', 'URL-encoded code',
-    "the secret's ID", 'ID with @https://', 'both check boxes', 'Key without a Token',
+    'blanks and newlines around IDs and secrets',
+    'tenant as a URL',
+    'tenant as a domain name',
+    'tenant common',
+    'thumbprint with colons',
+    'thumbprint with blanks',
+    'thumbprint in lower case',
+    'thumbprint of 64 digits',
+    'private key on one line with \\n',
+    'private key on one line with blanks',
+    'encrypted key',
+    'PKCS#8 key',
+    'PKCS#1 key',
+    'key that does not match the certificate',
+    'whole redirect URL',
+    'code with session_state',
+    'URL-encoded code',
+    "the secret's ID",
+    'ID with @https://',
+    'both check boxes',
+    'Key without a Token',
 )
 
 # endregion
@@ -61,6 +113,7 @@ class Moment:
     Args:
         form: ``http`` for the date of a header, ``epoch`` for seconds, else a form of `datetime.strftime`.
     """
+
     seconds: float
     form: str = 'http'
 
@@ -112,6 +165,7 @@ class Refusal:
         advice: part of its advice.
         code: the service's own name of it; empty is not looked at.
     """
+
     kind: type[MicrosoftSignInError]
     says: str
     advice: str = ''
@@ -134,6 +188,7 @@ class Call:
         environment: variables of the engine from now on; ``{proxy}`` stands for the address of a proxy that passes everything
             on, ``{other_ca}`` for a file of certificate authorities that lacks the sandbox's.
     """
+
     gives: str | Refusal = NEW_TOKEN
     requests: int = 1
     answers: tuple[Answer, ...] = ()
@@ -157,6 +212,7 @@ class Row:
         address: where settings look for the service, if not where it is: see `World.move_service`.
         read_timeout: seconds that the service may take to answer; 0 for the usual ones.
     """
+
     case: str
     way: str
     calls: tuple[Call, ...] = ()

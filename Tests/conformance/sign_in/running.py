@@ -1,4 +1,5 @@
 """Runs a row: makes the calls, one after the other, and looks at what must have come of each."""
+
 from conformance.sign_in.rows import NEW_TOKEN, Call, Refusal, Row
 from conformance.sign_in.ways import WAYS, Way
 from conformance.sign_in.world import World
@@ -70,8 +71,9 @@ def assert_refusal(outcome: object, refusal: Refusal) -> None:
     assert refusal.code in ('', outcome.code)
 
 
-def assert_kept(world: World, way: Way, client: MicrosoftClient, target: TokenTarget, call: Call,
-                outcome: AccessToken | MicrosoftSignInError) -> None:
+def assert_kept(
+    world: World, way: Way, client: MicrosoftClient, target: TokenTarget, call: Call, outcome: AccessToken | MicrosoftSignInError
+) -> None:
     """Fails where the store holds anything but what was given, or where an error left a token behind."""
     token = world.kept_token(client, target)
     if isinstance(outcome, AccessToken):

@@ -2,6 +2,7 @@
 
 A token endpoint is asked again 3 times, a host's identity endpoint 4 times, for as long as their patience lasts: 30 and 130 s.
 """
+
 from conformance.sign_in.rows import *
 from MicrosoftSignInApiModule import (
     SignInPendingError,
@@ -39,21 +40,40 @@ def refused(code: int) -> Refusal:
 
 THROTTLED = [
     *each((*SOME, DEVICE_CODE, VM_USER_ASSIGNED), '429 with seconds', again((7, 7), status(429, '7'))),
-    *each(ENDPOINTS, '429 with seconds', fails(unavailable(429, 'Try again in 31 seconds.'), status(429, '31')),
-          situation='more than its patience'),
+    *each(
+        ENDPOINTS,
+        '429 with seconds',
+        fails(unavailable(429, 'Try again in 31 seconds.'), status(429, '31')),
+        situation='more than its patience',
+    ),
     *each(HOSTS, '429 with seconds', again((31, 31), status(429, '31')), situation='hosts have more patience'),
-    *each(HOSTS, '429 with seconds', fails(unavailable(429, 'Try again in 200 seconds.'), status(429, '200')),
-          situation='more than the patience of hosts'),
-    *each([CLIENT_SECRET], '429 with seconds', again((29, 29), status(429, '20'), status(429, '9')),
-          situation='twice, within its patience'),
-    *each([CLIENT_SECRET], '429 with seconds',
-          fails(unavailable(429, 'Try again in 20 seconds.'), status(429, '20'), 2, (20, 20)),
-          situation='twice, beyond its patience'),
+    *each(
+        HOSTS,
+        '429 with seconds',
+        fails(unavailable(429, 'Try again in 200 seconds.'), status(429, '200')),
+        situation='more than the patience of hosts',
+    ),
+    *each(
+        [CLIENT_SECRET],
+        '429 with seconds',
+        again((29, 29), status(429, '20'), status(429, '9')),
+        situation='twice, within its patience',
+    ),
+    *each(
+        [CLIENT_SECRET],
+        '429 with seconds',
+        fails(unavailable(429, 'Try again in 20 seconds.'), status(429, '20'), 2, (20, 20)),
+        situation='twice, beyond its patience',
+    ),
     *each([CLIENT_SECRET, VM_SYSTEM_ASSIGNED], '429 with seconds', again((0, 0), status(429, '-5')), situation='negative'),
-    *each([CLIENT_SECRET], '429 with seconds',
-          fails(Refusal(SignInUnavailableError, '(AADSTS90055)', 'Try again in 40 seconds.', '429'),
-                aadsts(90055, retry_after='40')),
-          situation='with an error of Entra'),
+    *each(
+        [CLIENT_SECRET],
+        '429 with seconds',
+        fails(
+            Refusal(SignInUnavailableError, '(AADSTS90055)', 'Try again in 40 seconds.', '429'), aadsts(90055, retry_after='40')
+        ),
+        situation='with an error of Entra',
+    ),
     *each(SOME, '429 with a date', again((5, 7), status(429, Moment(7)))),
     *each([CLIENT_SECRET], '429 with a date', again((0, 0), status(429, Moment(-60))), situation='gone by'),
     *each(ENDPOINTS, '429 without', again(ONE_WAIT, status(429))),
@@ -73,38 +93,84 @@ NO_IDENTITY = Refusal(SignInRefusedError, 'Identity not found', 'Turn on the man
 WRONG_SECRET = Refusal(SignInRefusedError, 'Wrong secret.', 'Check ID, Token and Key', 'invalid_client')
 REFUSED = [
     *each(ENTRA, '400', fails(Refusal(SignInRefusedError, 'AADSTS900144', 'cut short', 'AADSTS900144'), aadsts(900144))),
-    *each([CORTEX_APP], '400', fails(BAD_REQUEST, status(400, body={'title': 'Bad Request', 'detail': 'Something is missing.'})),
-          situation='title and detail'),
-    *each([CORTEX_APP], '400', fails(MESSAGE, status(400, body={'message': 'The {answer} is odd.'})),
-          situation='a message with braces that are no JSON'),
-    *each([CORTEX_APP], '400', fails(REVOKED, status(400, body={
-        'detail': 'No token: {"error": "invalid_grant", "error_description": "AADSTS50173: Revoked."}'})),
-        situation='JSON of Entra inside the text'),
-    *each((*VMS, ARC), '400',
-          fails(NO_IDENTITY, status(400, body={'error': 'invalid_request', 'error_description': 'Identity not found'}))),
+    *each(
+        [CORTEX_APP],
+        '400',
+        fails(BAD_REQUEST, status(400, body={'title': 'Bad Request', 'detail': 'Something is missing.'})),
+        situation='title and detail',
+    ),
+    *each(
+        [CORTEX_APP],
+        '400',
+        fails(MESSAGE, status(400, body={'message': 'The {answer} is odd.'})),
+        situation='a message with braces that are no JSON',
+    ),
+    *each(
+        [CORTEX_APP],
+        '400',
+        fails(
+            REVOKED,
+            status(400, body={'detail': 'No token: {"error": "invalid_grant", "error_description": "AADSTS50173: Revoked."}'}),
+        ),
+        situation='JSON of Entra inside the text',
+    ),
+    *each(
+        (*VMS, ARC),
+        '400',
+        fails(NO_IDENTITY, status(400, body={'error': 'invalid_request', 'error_description': 'Identity not found'})),
+    ),
     *each([APP_SERVICE], '400', fails(NO_IDENTITY, status(400, body={'statusCode': 400, 'message': 'Identity not found.'}))),
-    *each([CLIENT_SECRET], '400',
-          fails(Refusal(SignInRefusedError, 'HTTP status 400, invalid_request.', 'Check the settings of the instance'),
-                status(400, body={'error': 'invalid_request', 'error_codes': 'none'})),
-          situation='no description, codes that are no list'),
-    *each([CLIENT_SECRET], '400', fails(WRONG_SECRET, status(400, body={
-        'error': {'code': 'invalid_client', 'message': 'Wrong secret. Try another.'}})), situation='an object inside the error'),
+    *each(
+        [CLIENT_SECRET],
+        '400',
+        fails(
+            Refusal(SignInRefusedError, 'HTTP status 400, invalid_request.', 'Check the settings of the instance'),
+            status(400, body={'error': 'invalid_request', 'error_codes': 'none'}),
+        ),
+        situation='no description, codes that are no list',
+    ),
+    *each(
+        [CLIENT_SECRET],
+        '400',
+        fails(WRONG_SECRET, status(400, body={'error': {'code': 'invalid_client', 'message': 'Wrong secret. Try another.'}})),
+        situation='an object inside the error',
+    ),
     *each(SOME, '400', fails(refused(400), status(400, body='Bad Request')), situation='no JSON'),
-    *each([DEVICE_CODE], '400', fails(Refusal(SignInPendingError, 'not finished yet', 'Finish it in the browser'), aadsts(70016)),
-          situation='not finished yet'),
-    *each([DEVICE_CODE], '400', fails(Refusal(SignInPendingError, 'not finished yet'), status(400, body={'error': 'slow_down'})),
-          situation='asked too often'),
-    *each([DEVICE_CODE], '400', fails(Refusal(SignInRequiredError, 'AADSTS65004', 'start it again and accept'), aadsts(65004)),
-          situation='declined'),
-    *each([DEVICE_CODE], '400', fails(Refusal(SignInRequiredError, 'AADSTS70019', 'was not entered in time'), aadsts(70019)),
-          situation='not entered in time'),
+    *each(
+        [DEVICE_CODE],
+        '400',
+        fails(Refusal(SignInPendingError, 'not finished yet', 'Finish it in the browser'), aadsts(70016)),
+        situation='not finished yet',
+    ),
+    *each(
+        [DEVICE_CODE],
+        '400',
+        fails(Refusal(SignInPendingError, 'not finished yet'), status(400, body={'error': 'slow_down'})),
+        situation='asked too often',
+    ),
+    *each(
+        [DEVICE_CODE],
+        '400',
+        fails(Refusal(SignInRequiredError, 'AADSTS65004', 'start it again and accept'), aadsts(65004)),
+        situation='declined',
+    ),
+    *each(
+        [DEVICE_CODE],
+        '400',
+        fails(Refusal(SignInRequiredError, 'AADSTS70019', 'was not entered in time'), aadsts(70019)),
+        situation='not entered in time',
+    ),
     *each(ENTRA, '401', fails(Refusal(SignInRefusedError, 'AADSTS7000222', 'has expired'), aadsts(7000222))),
     *each(SOME, '401', fails(refused(401), status(401)), situation='no body'),
     *each(SOME, '403', fails(refused(403), status(403, body='<html>'))),
     *each(ENDPOINTS, '404', fails(refused(404), status(404))),
     *each(ENDPOINTS, '410', fails(refused(410), status(410))),
-    *each([CLIENT_SECRET, CORTEX_APP], '5xx', fails(WRONG_SECRET, status(500, body={
-        'error': 'invalid_client', 'error_description': 'Wrong secret.'}), 4, THREE_WAITS), situation='that names a refusal'),
+    *each(
+        [CLIENT_SECRET, CORTEX_APP],
+        '5xx',
+        fails(WRONG_SECRET, status(500, body={'error': 'invalid_client', 'error_description': 'Wrong secret.'}), 4, THREE_WAITS),
+        situation='that names a refusal',
+    ),
 ]
 
 # endregion
@@ -123,35 +189,49 @@ PASSING = [
     *each(SOME_HOSTS, '5xx', fails(unavailable(500), status(500), 5, FOUR_WAITS_OF_HOST), situation='500 always'),
     *each([CLIENT_SECRET], '5xx', fails(unavailable(501), status(501)), situation='501, which asking again does not mend'),
     *each([VM_SYSTEM_ASSIGNED], '5xx', again(ONE_WAIT_OF_HOST, status(501)), situation='501, which is tried again at a host'),
-    *each([CLIENT_SECRET], '5xx',
-          fails(unavailable(503, 'Try again in 60 seconds.'), status(503, '60', '<html>Out of service</html>')),
-          situation='503 with a web page'),
+    *each(
+        [CLIENT_SECRET],
+        '5xx',
+        fails(unavailable(503, 'Try again in 60 seconds.'), status(503, '60', '<html>Out of service</html>')),
+        situation='503 with a web page',
+    ),
 ]
 
 # endregion
 # region no answer
 
 UNREACHABLE = Refusal(SignInUnavailableError, 'could not be reached', 'that the engine may reach it', 'unreachable')
-NOT_ON_AZURE = Refusal(SignInUnavailableError, 'could not be reached', 'only where the integration runs on an Azure host',
-                       'unreachable')
+NOT_ON_AZURE = Refusal(
+    SignInUnavailableError, 'could not be reached', 'only where the integration runs on an Azure host', 'unreachable'
+)
 CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again')
 TOKEN_USED = Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')
 NO_ANSWER = [
-    *each((*ENDPOINTS, CERTIFICATE_RS256), 'connection refused', Call(UNREACHABLE, 0, waits=THREE_WAITS),
-          address='closed TLS port'),
+    *each(
+        (*ENDPOINTS, CERTIFICATE_RS256), 'connection refused', Call(UNREACHABLE, 0, waits=THREE_WAITS), address='closed TLS port'
+    ),
     *each(HOSTS, 'connection refused', Call(NOT_ON_AZURE, 0, waits=ONE_WAIT_OF_HOST), address='closed port'),
     *each((*ENDPOINTS, DEVICE_CODE), 'connection refused', again(ONE_WAIT, RESET), situation='reset before the answer'),
     *each(SOME_HOSTS, 'connection refused', again(ONE_WAIT_OF_HOST, RESET), situation='reset before the answer'),
     *each(ENDPOINTS, 'connection refused', fails(UNREACHABLE, RESET, 4, THREE_WAITS), situation='always reset before the answer'),
-    *each(SOME_HOSTS, 'connection refused', fails(NOT_ON_AZURE, RESET, 2, ONE_WAIT_OF_HOST),
-          situation='always reset before the answer'),
+    *each(
+        SOME_HOSTS,
+        'connection refused',
+        fails(NOT_ON_AZURE, RESET, 2, ONE_WAIT_OF_HOST),
+        situation='always reset before the answer',
+    ),
     *each(CLIENTS, 'reset mid-body', again(ONE_WAIT, RESET_MID_BODY)),
     *each(HOSTS, 'reset mid-body', again(ONE_WAIT_OF_HOST, RESET_MID_BODY)),
     # The lost answer held what the code, or the Token, was given for: neither is taken a second time.
     *each(PERSONS, 'reset mid-body', Call(CODE_USED, 2, (RESET_MID_BODY,), ONE_WAIT)),
     *each([CORTEX_APP], 'reset mid-body', Call(TOKEN_USED, 2, (RESET_MID_BODY,), ONE_WAIT)),
-    *each(PERSONS, 'reset mid-body', Call(), Call(requests=2, answers=(RESET_MID_BODY,), waits=ONE_WAIT, later=3600),
-          situation='but a refresh token is'),
+    *each(
+        PERSONS,
+        'reset mid-body',
+        Call(),
+        Call(requests=2, answers=(RESET_MID_BODY,), waits=ONE_WAIT, later=3600),
+        situation='but a refresh token is',
+    ),
 ]
 
 # endregion
@@ -160,8 +240,12 @@ NO_ANSWER = [
 
 def unusable(what: str, sent: Answer) -> Call:
     """There is no use in asking again at once."""
-    return fails(Refusal(SignInUnavailableError, f'answered with {what}', 'A proxy or a wrong address may stand between',
-                         'unusable_answer'), sent)
+    return fails(
+        Refusal(
+            SignInUnavailableError, f'answered with {what}', 'A proxy or a wrong address may stand between', 'unusable_answer'
+        ),
+        sent,
+    )
 
 
 NO_OBJECT = 'something that is not a JSON object'
@@ -173,16 +257,24 @@ UNUSABLE = [
     *each(SOME, 'HTML with 200', unusable(NO_OBJECT, HTML_PAGE)),
     *each(SOME, 'empty 200', unusable(NO_OBJECT, answer(''))),
     *each(WITHOUT_CHALLENGE, 'JSON without access_token', unusable(NO_TOKEN, answer({'expires_in': 3599}))),
-    *each(WITHOUT_CHALLENGE, 'JSON without access_token', unusable(NO_TOKEN, answer({'access_token': ''})),
-          situation='an empty one'),
+    *each(
+        WITHOUT_CHALLENGE, 'JSON without access_token', unusable(NO_TOKEN, answer({'access_token': ''})), situation='an empty one'
+    ),
     *each([ARC], 'JSON without access_token', unusable('a token in place of a challenge', answer({'access_token': 'x'}))),
     *each(SOME, 'a list instead of an object', unusable(NO_OBJECT, answer([{'access_token': 'x'}]))),
     *each([CLIENT_SECRET], 'a list instead of an object', unusable(NO_OBJECT, answer('null')), situation='or null'),
-    *each([CLIENT_SECRET, CORTEX_APP], 'HTML with 200', unusable('HTTP status 302', REDIRECT),
-          situation='or a redirect, which is not followed'),
-    *each([CLIENT_SECRET, VM_SYSTEM_ASSIGNED], 'JSON without access_token',
-          fails(NOT_ALLOWED, answer({'error': 'invalid_request', 'error_description': 'That is not allowed.'})),
-          situation='an error with 200'),
+    *each(
+        [CLIENT_SECRET, CORTEX_APP],
+        'HTML with 200',
+        unusable('HTTP status 302', REDIRECT),
+        situation='or a redirect, which is not followed',
+    ),
+    *each(
+        [CLIENT_SECRET, VM_SYSTEM_ASSIGNED],
+        'JSON without access_token',
+        fails(NOT_ALLOWED, answer({'error': 'invalid_request', 'error_description': 'That is not allowed.'})),
+        situation='an error with 200',
+    ),
 ]
 
 # endregion

@@ -1,4 +1,5 @@
 """Every answer of a service brings a token, after a wait, or an error that says what to do."""
+
 import pytest
 
 from conformance.sign_in.rows import HOSTS, Row

@@ -1,4 +1,5 @@
 """Who shares what: instances with one app, users of one app, resources of one sign-in, processes of one instance."""
+
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ TOKEN_USED_UP = Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')
 @dataclass(frozen=True)
 class Story:
     """What happens between several parties, for one way to sign in."""
+
     case: str
     way: str
     tell: Callable[[World, str], None]
@@ -67,7 +69,10 @@ def a_second_instance_is_refused(world: World, way: str) -> None:
 
 
 SIGN_IN_AS: dict[str, Callable[[World, str], Settings]] = {
-    AUTHORIZATION_CODE: authorization_code, CORTEX_APP: cortex_app, DEVICE_CODE: device_code}
+    AUTHORIZATION_CODE: authorization_code,
+    CORTEX_APP: cortex_app,
+    DEVICE_CODE: device_code,
+}
 
 
 def each_user_gets_the_own_token(world: World, way: str) -> None:
@@ -228,11 +233,18 @@ ROWS = [
     *stories('two users', [AUTHORIZATION_CODE, DEVICE_CODE, CORTEX_APP], each_user_gets_the_own_token),
     *stories('two users', [AUTHORIZATION_CODE, CORTEX_APP], both_users_stay_signed_in, 'turn by turn'),
     *stories('several resources at once', [*ENTRA, *HOSTS], each_resource_takes_its_own_token_only),
-    *stories('several resources at once', [*CLIENTS, AUTHORIZATION_CODE], version_1_of_the_token_endpoint_takes_a_resource,
-             'by version 1 of the endpoint'),
-    *stories('20 processes at once', [CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP, VM_SYSTEM_ASSIGNED, ARC],
-             twenty_threads_ask_once,
-             'as threads'),
+    *stories(
+        'several resources at once',
+        [*CLIENTS, AUTHORIZATION_CODE],
+        version_1_of_the_token_endpoint_takes_a_resource,
+        'by version 1 of the endpoint',
+    ),
+    *stories(
+        '20 processes at once',
+        [CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP, VM_SYSTEM_ASSIGNED, ARC],
+        twenty_threads_ask_once,
+        'as threads',
+    ),
     *stories('20 processes at once', [CORTEX_APP], twenty_processes_ask_once),
     *stories('context write refused once', ALL_WAYS, a_write_that_came_between_is_kept, 'or twice'),
     *stories('context write refused always', ALL_WAYS, a_token_is_given_though_it_cannot_be_kept),

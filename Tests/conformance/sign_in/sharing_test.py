@@ -1,4 +1,5 @@
 """Instances, users, resources and processes do not get into each other's way."""
+
 import pytest
 
 from conformance.sign_in.sharing_table import ROWS, Story

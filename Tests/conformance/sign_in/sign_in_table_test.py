@@ -1,4 +1,5 @@
 """The table as a whole: it holds every case of the specification, and every way to sign in."""
+
 from collections import Counter
 
 from conformance.sign_in import (
@@ -12,8 +13,15 @@ from conformance.sign_in import (
 )
 from conformance.sign_in.rows import ALL_WAYS, CASES, PASTED_CASES
 
-TABLES = (advice_table, changed_settings_table, environment_table, lifetime_table, pasted_input_table, service_answers_table,
-          sharing_table)
+TABLES = (
+    advice_table,
+    changed_settings_table,
+    environment_table,
+    lifetime_table,
+    pasted_input_table,
+    service_answers_table,
+    sharing_table,
+)
 ROWS = [row for table in TABLES for row in table.ROWS]
 
 

@@ -1,4 +1,5 @@
 """The ways to sign in, as instances of integrations are configured: keywords of `MicrosoftClient` for the sandbox."""
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,9 +20,10 @@ def self_deployed(world: World, application: str) -> Settings:
         'self_deployed': True,
         'tenant_id': cloud.directory.tenants[0].tenant_id,
         'auth_id': cloud.directory.application(application).client_id,
-        'azure_cloud': MicrosoftApiModule.get_azure_cloud({
-            'azure_ad_endpoint': world.at(cloud.authority), 'graph_endpoint': cloud.graph,
-            'server_url': cloud.resource_manager}, 'conformance'),
+        'azure_cloud': MicrosoftApiModule.get_azure_cloud(
+            {'azure_ad_endpoint': world.at(cloud.authority), 'graph_endpoint': cloud.graph, 'server_url': cloud.resource_manager},
+            'conformance',
+        ),
     }
 
 
@@ -36,14 +38,21 @@ def certificate_ps256(world: World) -> Settings:
 
 def certificate_rs256(world: World) -> Settings:
     certificate = world.cloud.directory.application('daemon').certificate
-    return {**self_deployed(world, 'daemon'), 'private_key': certificate.private_key_pem,
-            'certificate_thumbprint': certificate.sha1_thumbprint}
+    return {
+        **self_deployed(world, 'daemon'),
+        'private_key': certificate.private_key_pem,
+        'certificate_thumbprint': certificate.sha1_thumbprint,
+    }
 
 
 def signed_out(world: World) -> Settings:
     """An authorization code is wanted, and nobody has signed in."""
-    return {**self_deployed(world, 'web'), 'enc_key': world.cloud.directory.application('web').secret,
-            'grant_type': MicrosoftApiModule.AUTHORIZATION_CODE, 'redirect_uri': REDIRECT_URI}
+    return {
+        **self_deployed(world, 'web'),
+        'enc_key': world.cloud.directory.application('web').secret,
+        'grant_type': MicrosoftApiModule.AUTHORIZATION_CODE,
+        'redirect_uri': REDIRECT_URI,
+    }
 
 
 def redirect_of(world: World, settings: Settings, user: str = ADA) -> str:
@@ -77,8 +86,12 @@ def cortex_app(world: World, user: str = ADA) -> Settings:
     service = world.cloud.token_service
     page = service.replace('/obtain-token', f'/{CORTEX_APP_NAME}')
     id_, token, key = Person(world.cloud, user).consent_to_cortex_app(page)
-    return {'app_name': CORTEX_APP_NAME, 'auth_id': id_.replace(service, world.at(service)), 'refresh_token': token,
-            'enc_key': key}
+    return {
+        'app_name': CORTEX_APP_NAME,
+        'auth_id': id_.replace(service, world.at(service)),
+        'refresh_token': token,
+        'enc_key': key,
+    }
 
 
 def managed_identity(host: str, identity: str = '') -> Callable[[World], Settings]:
@@ -87,11 +100,14 @@ def managed_identity(host: str, identity: str = '') -> Callable[[World], Setting
     Args:
         identity: name of a user-assigned one; empty for the system-assigned.
     """
+
     def settings(world: World) -> Settings:
         world.run_on(host)
         client_id = world.cloud.directory.managed_identity(identity).client_id if identity else ''
-        return {'managed_identities_client_id': client_id or MicrosoftApiModule.MANAGED_IDENTITIES_SYSTEM_ASSIGNED,
-                'managed_identities_resource_uri': world.cloud.graph}
+        return {
+            'managed_identities_client_id': client_id or MicrosoftApiModule.MANAGED_IDENTITIES_SYSTEM_ASSIGNED,
+            'managed_identities_resource_uri': world.cloud.graph,
+        }
 
     return settings
 
@@ -106,6 +122,7 @@ class Way:
         has_refresh_token: the store holds one once it has signed in.
         challenges: requests that come before each one that brings a token.
     """
+
     service: str
     path: str
     settings: Callable[[World], Settings]

@@ -1,4 +1,5 @@
 """The world of one row: the sandbox, a clock that nobody waits for, the instance's context, and what was written to the log."""
+
 import json
 import socket
 import time
@@ -177,8 +178,14 @@ class World:
     def kept_under(self, client: MicrosoftClient, name: str) -> dict[str, Any]:
         """What the instance's context holds for this client under that name, empty if nothing."""
         owners = (client.credential.identity, client.credential.application)
-        return next((json.loads(value) for key, value in get_integration_context().items()
-                     if key.endswith(f'/{name}') and any(owner in key for owner in owners)), {})
+        return next(
+            (
+                json.loads(value)
+                for key, value in get_integration_context().items()
+                if key.endswith(f'/{name}') and any(owner in key for owner in owners)
+            ),
+            {},
+        )
 
     def graph_status(self, token: str, path: str = '/v1.0/users/ada@contoso.example/messages') -> int:
         """What Graph says of that token."""

@@ -1,4 +1,5 @@
 """Several processes that need a token at the same time, and processes that die, stall or are overtaken while they ask."""
+
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -81,8 +82,12 @@ def test_an_error_of_one_resource_is_not_that_of_another(office: Office) -> None
 
 def test_two_resources_at_once_take_the_one_time_refresh_token_in_turn(office: Office, slow: Office) -> None:
     credential = office.cortex()
-    tokens = at_once(*[lambda target=target: office.source(credential, clock=SystemClock()).get(target)
-                       for target in (TokenTarget(), TokenTarget('Mail.Send'), TokenTarget('Mail.ReadWrite'))])
+    tokens = at_once(
+        *[
+            lambda target=target: office.source(credential, clock=SystemClock()).get(target)
+            for target in (TokenTarget(), TokenTarget('Mail.Send'), TokenTarget('Mail.ReadWrite'))
+        ]
+    )
     assert [type(token) for token in tokens] == [AccessToken] * 3
     assert office.token_requests('token-service') == 3
 
@@ -256,8 +261,10 @@ def test_a_process_that_was_overtaken_for_another_resource_asks_with_the_newer_r
 
 def test_who_waits_takes_over_the_lease_that_is_dropped(office: Office, slow: Office) -> None:
     credential = office.client()
-    graph, azure = at_once(lambda: slow.source(credential, clock=SystemClock()).get(slow.graph),
-                           lambda: slow.source(credential, clock=SystemClock()).get(slow.azure))
+    graph, azure = at_once(
+        lambda: slow.source(credential, clock=SystemClock()).get(slow.graph),
+        lambda: slow.source(credential, clock=SystemClock()).get(slow.azure),
+    )
     assert (graph.claims()['aud'], azure.claims()['aud']) == (slow.cloud.graph, slow.cloud.resource_manager)
     assert office.kept(credential).lease() == {}
 

@@ -1,4 +1,5 @@
 """Processes of one instance that need tokens of the sandbox cloud: what the tests of the token store are made of."""
+
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,6 @@ from sandbox.microsoft.samples import REDIRECT_URI
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 VERIFIER = 'a verifier of forty-three characters or more'
-
 
 
 class CloudClock(SystemClock):
@@ -65,6 +65,7 @@ class BusyStore(CountingStore):
 
 class InterruptedTransport(TokenTransport):
     """Lets something happen before a request is sent, or after it was answered."""
+
     before: Callable[[], Any] = staticmethod(lambda: None)
     after: Callable[[], Any] = staticmethod(lambda: None)
 
@@ -121,8 +122,13 @@ class Office:
         if enter_as:
             Person(self.cloud, enter_as).enter_device_code(started['verification_uri'], started['user_code'])
 
-    def source(self, credential: Credential, store: TokenStore | None = None, clock: SystemClock | None = None,
-               usual_target: TokenTarget | None = None) -> TokenSource:
+    def source(
+        self,
+        credential: Credential,
+        store: TokenStore | None = None,
+        clock: SystemClock | None = None,
+        usual_target: TokenTarget | None = None,
+    ) -> TokenSource:
         transport = InterruptedTransport(self.cloud.ca_file, clock or self.clock)
         return TokenSource(credential, store or CountingStore(), transport, self.log.append, usual_target)
 

@@ -1,4 +1,5 @@
 """Drafts of answers, where Graph takes no extended properties with them: Microsoft documents these for other requests only."""
+
 from datetime import datetime, timezone
 
 import pytest
@@ -34,8 +35,9 @@ def in_folder(mailbox: Mailbox, name: str) -> list[Message]:
 
 
 @pytest.mark.parametrize('action, subject', ANSWERS)
-def test_an_answer_whose_mark_is_refused_goes_without(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: str,
-                                                      action: str, subject: str) -> None:
+def test_an_answer_whose_mark_is_refused_goes_without(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: str, action: str, subject: str
+) -> None:
     cloud.faults.add(service='graph', path=f'/{action}$', status=400)
     sent_id = sender.reply(action, question, TO_BOB, comment='All well.')
     [sent] = in_folder(adas, 'sentitems')
@@ -44,8 +46,9 @@ def test_an_answer_whose_mark_is_refused_goes_without(sender: WatchedSender, clo
     assert [one.subject for one in in_folder(cloud.mailbox(BOB), 'inbox')].count(subject) == 1
 
 
-def test_an_answer_that_is_refused_for_what_it_is_is_tried_once_more_only(sender: WatchedSender, cloud: MicrosoftCloud,
-                                                                          adas: Mailbox, question: str) -> None:
+def test_an_answer_that_is_refused_for_what_it_is_is_tried_once_more_only(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: str
+) -> None:
     cloud.faults.add(service='graph', path='/createReply$', times=None, status=400)
     with pytest.raises(GraphError, match='400'):
         sender.reply(REPLY, question, TO_BOB, comment='All well.')
@@ -53,8 +56,9 @@ def test_an_answer_that_is_refused_for_what_it_is_is_tried_once_more_only(sender
     assert in_folder(adas, 'drafts') == in_folder(adas, 'sentitems') == []
 
 
-def test_an_answer_without_a_mark_is_sent_once_though_nothing_tells_of_its_draft(sender: WatchedSender, cloud: MicrosoftCloud,
-                                                                                 adas: Mailbox, question: str) -> None:
+def test_an_answer_without_a_mark_is_sent_once_though_nothing_tells_of_its_draft(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: str
+) -> None:
     cloud.faults.add(service='graph', path='/createReply$', status=400)
     cloud.faults.add(service='graph', path='/createReply$', reset_mid_body=True)
     sent_id = sender.reply(REPLY, question, TO_BOB, comment='All well.')
@@ -63,8 +67,9 @@ def test_an_answer_without_a_mark_is_sent_once_though_nothing_tells_of_its_draft
 
 
 @pytest.mark.parametrize('refused', [True, False])
-def test_an_answer_waits_for_its_time_all_the_same(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: str,
-                                                   refused: bool) -> None:
+def test_an_answer_waits_for_its_time_all_the_same(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: str, refused: bool
+) -> None:
     if refused:
         cloud.faults.add(service='graph', path='/createReply$', status=400)
     sender.reply(REPLY, question, OutgoingMail(text='All well.', send_at=datetime(2999, 1, 1, tzinfo=timezone.utc)))

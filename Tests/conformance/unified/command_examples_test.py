@@ -1,4 +1,5 @@
 """The examples: command lines that the platform takes, and what the README shows of each command."""
+
 import json
 import re
 

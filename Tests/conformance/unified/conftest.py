@@ -1,4 +1,5 @@
 """The integration as demisto-sdk builds it, and instances of it."""
+
 import os
 import shutil
 import subprocess
@@ -24,9 +25,15 @@ def built_yml(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([*GIT, 'commit', '-q', '--allow-empty', '-m', 'first'], cwd=folder, check=True)
     (folder / 'out').mkdir()
     sdk = Path(sys.executable).with_name('demisto-sdk')
-    made = subprocess.run([str(sdk), 'prepare-content', '-f', '-i', str(INTEGRATION.relative_to(ROOT)), '-o', 'out'],
-                          cwd=folder, env={**os.environ, 'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1'},
-                          capture_output=True, text=True, timeout=120, check=False)
+    made = subprocess.run(
+        [str(sdk), 'prepare-content', '-f', '-i', str(INTEGRATION.relative_to(ROOT)), '-o', 'out'],
+        cwd=folder,
+        env={**os.environ, 'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1'},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert made.returncode == 0, made.stdout + made.stderr
     [built] = (folder / 'out').glob('*.yml')
     return built

@@ -1,4 +1,5 @@
 """What the yml of the integration says of commands, and how the context of a command is held to it."""
+
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +7,8 @@ from typing import Any
 from conformance.unified.sources import INTEGRATION, loaded_yml
 
 IN_YML: dict[str, dict[str, Any]] = {
-    one['name']: one for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['script']['commands']}
+    one['name']: one for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['script']['commands']
+}
 TYPES = {
     'String': lambda value: isinstance(value, str),
     'Boolean': lambda value: isinstance(value, bool),
@@ -26,8 +28,10 @@ ENOUGH = {
 def enough_arguments(command: str) -> dict[str, str]:
     """Arguments with which a command has nothing to refuse before it asks Graph."""
     required = [argument for argument in IN_YML[command].get('arguments') or () if argument.get('required')]
-    return {**{argument['name']: (argument.get('predefined') or ['AAMkAD='])[0] for argument in required},
-            **ENOUGH.get(command, {})}
+    return {
+        **{argument['name']: (argument.get('predefined') or ['AAMkAD='])[0] for argument in required},
+        **ENOUGH.get(command, {}),
+    }
 
 
 def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:

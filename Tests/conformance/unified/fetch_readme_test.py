@@ -1,4 +1,5 @@
 """The README of the integration tells of the parameters and of the incidents as they are."""
+
 import re
 from typing import Any
 
@@ -9,7 +10,8 @@ from conformance.unified.sources import INTEGRATION, loaded_yml
 
 README = (INTEGRATION / 'README.md').read_text(encoding='utf-8')
 SHOWN: list[dict[str, Any]] = [
-    one for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['configuration'] if not one.get('hidden')]
+    one for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['configuration'] if not one.get('hidden')
+]
 
 
 def table(heading: str) -> dict[str, str]:
@@ -32,7 +34,7 @@ def label(parameter: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize('parameter', SHOWN, ids=lambda parameter: str(parameter['name']))
 def test_a_parameter_is_described_as_in_the_settings(parameter: dict[str, Any]) -> None:
-    default = f"Default: {parameter['defaultvalue']}." if 'defaultvalue' in parameter else ''
+    default = f'Default: {parameter["defaultvalue"]}.' if 'defaultvalue' in parameter else ''
     described = PARAMETERS[label(parameter)].replace('<br/>', '\n').replace('`', '')
     assert described == '\n'.join(filter(None, (parameter.get('additionalinfo'), default)))
 

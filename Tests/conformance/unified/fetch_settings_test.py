@@ -1,4 +1,5 @@
 """The fetch as the platform runs it: what the parameters mean, which of them are refused, and what is handed over and kept."""
+
 import json
 from datetime import datetime, timezone
 from typing import Any
@@ -29,47 +30,86 @@ def chosen(options: FetchOptions) -> Params:
 DEFAULTS = chosen(FetchOptions())
 
 
-@pytest.mark.parametrize('params, options', [
-    ({}, {}),
-    (dict.fromkeys(('folder_to_fetch', 'first_fetch', 'max_fetch', 'fetch_limit', 'fetch_from', 'fetch_subject',
-                    'max_attachment_size', 'fetch_eml', 'legacy_name')), {}),
-    ({'folder_to_fetch': ' , '}, {}),
-    ({'folder_to_fetch': 'Inbox/Phishing, A\\, B, Inbox/Phishing'}, {'folders': ('Inbox/Phishing', 'A\\, B')}),
-    ({'max_fetch': ' 200 '}, {'most': 200}),
-    ({'max_fetch': 7, 'fetch_limit': '9'}, {'most': 7}),
-    ({'max_fetch': ' ', 'fetch_limit': '9'}, {'most': 9}),
-    ({'fetch_from': ' Eve@Partner.example ,contoso.example,'}, {'senders': ('eve@partner.example', 'contoso.example')}),
-    ({'fetch_subject': ' Invoice '}, {'subject': 'invoice'}),
-    ({'max_attachment_size': '150'}, {'largest_attachment': 150_000_000}),
-    *(({name: value}, {option: is_on}) for value, is_on in ((True, True), ('true', True)) for name, option in (
-        ('fetch_unread_only', 'unread_only'), ('fetch_with_attachments_only', 'with_attachments_only'), ('fetch_eml', 'with_eml'),
-        ('display_full_email_body', 'full_body'), ('fetch_html_formatting', 'html'), ('mark_fetched_read', 'mark_read'))),
-    ({'legacy_name': True}, {'content_id_names': False}),
-    ({'legacy_name': 'false', 'fetch_eml': False}, {}),
-])
+@pytest.mark.parametrize(
+    'params, options',
+    [
+        ({}, {}),
+        (
+            dict.fromkeys(
+                (
+                    'folder_to_fetch',
+                    'first_fetch',
+                    'max_fetch',
+                    'fetch_limit',
+                    'fetch_from',
+                    'fetch_subject',
+                    'max_attachment_size',
+                    'fetch_eml',
+                    'legacy_name',
+                )
+            ),
+            {},
+        ),
+        ({'folder_to_fetch': ' , '}, {}),
+        ({'folder_to_fetch': 'Inbox/Phishing, A\\, B, Inbox/Phishing'}, {'folders': ('Inbox/Phishing', 'A\\, B')}),
+        ({'max_fetch': ' 200 '}, {'most': 200}),
+        ({'max_fetch': 7, 'fetch_limit': '9'}, {'most': 7}),
+        ({'max_fetch': ' ', 'fetch_limit': '9'}, {'most': 9}),
+        ({'fetch_from': ' Eve@Partner.example ,contoso.example,'}, {'senders': ('eve@partner.example', 'contoso.example')}),
+        ({'fetch_subject': ' Invoice '}, {'subject': 'invoice'}),
+        ({'max_attachment_size': '150'}, {'largest_attachment': 150_000_000}),
+        *(
+            ({name: value}, {option: is_on})
+            for value, is_on in ((True, True), ('true', True))
+            for name, option in (
+                ('fetch_unread_only', 'unread_only'),
+                ('fetch_with_attachments_only', 'with_attachments_only'),
+                ('fetch_eml', 'with_eml'),
+                ('display_full_email_body', 'full_body'),
+                ('fetch_html_formatting', 'html'),
+                ('mark_fetched_read', 'mark_read'),
+            )
+        ),
+        ({'legacy_name': True}, {'content_id_names': False}),
+        ({'legacy_name': 'false', 'fetch_eml': False}, {}),
+    ],
+)
 def test_the_parameters_say_what_is_fetched(params: Params, options: Params) -> None:
     assert chosen(fetch_options(params)) == {**DEFAULTS, **options}
 
 
-@pytest.mark.parametrize('text, first', [
-    ('2030-01-31T08:00:00Z', '2030-01-31T08:00:00'), ('2030-01-31T08:00:00+02:00', '2030-01-31T06:00:00'),
-    ('2030-01-31 08:00', '2030-01-31T08:00:00'), (' 2030-01-31 ', '2030-01-31T00:00:00')])
+@pytest.mark.parametrize(
+    'text, first',
+    [
+        ('2030-01-31T08:00:00Z', '2030-01-31T08:00:00'),
+        ('2030-01-31T08:00:00+02:00', '2030-01-31T06:00:00'),
+        ('2030-01-31 08:00', '2030-01-31T08:00:00'),
+        (' 2030-01-31 ', '2030-01-31T00:00:00'),
+    ],
+)
 def test_a_fetch_begins_at_a_time_of_utc(text: str, first: str) -> None:
     assert fetch_options({'first_fetch': text}).first() == first
 
 
-@pytest.mark.parametrize('params, seconds', [({}, 900), ({'first_fetch': None}, 900), ({'first_fetch': '2 hours'}, 7200),
-                                             ({'first_fetch': '3 days ago'}, 3 * 24 * 3600)])
+@pytest.mark.parametrize(
+    'params, seconds',
+    [({}, 900), ({'first_fetch': None}, 900), ({'first_fetch': '2 hours'}, 7200), ({'first_fetch': '3 days ago'}, 3 * 24 * 3600)],
+)
 def test_a_fetch_begins_so_long_ago(params: Params, seconds: int) -> None:
     first = datetime.strptime(fetch_options(params).first() + '+0000', '%Y-%m-%dT%H:%M:%S%z')
     assert abs((datetime.now(timezone.utc) - first).total_seconds() - seconds) < 60
 
 
 REFUSED: list[tuple[Params, str]] = [
-    *(({name: value}, NO_NUMBER.format(value=value, largest=200, name=MOST)) for name in ('max_fetch', 'fetch_limit')
-      for value in ('0', '201', '-1', '1.5', 'many')),
-    *(({'max_attachment_size': value}, NO_NUMBER.format(value=value, largest=150, name=LARGEST))
-      for value in ('0', '151', '1 MB')),
+    *(
+        ({name: value}, NO_NUMBER.format(value=value, largest=200, name=MOST))
+        for name in ('max_fetch', 'fetch_limit')
+        for value in ('0', '201', '-1', '1.5', 'many')
+    ),
+    *(
+        ({'max_attachment_size': value}, NO_NUMBER.format(value=value, largest=150, name=LARGEST))
+        for value in ('0', '151', '1 MB')
+    ),
     *(({'first_fetch': value}, NO_TIME.format(value=value)) for value in ('soon', 'x days', '2030-13-45')),
 ]
 
@@ -146,8 +186,9 @@ def test_a_fetch_that_fails_keeps_the_last_run(instance: Instance) -> None:
     assert [incident['name'] for incident in fetched(instance)] == ['waits']
 
 
-def test_what_goes_wrong_beside_incidents_becomes_the_health_of_the_instance(instance: Instance,
-                                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_wrong_beside_incidents_becomes_the_health_of_the_instance(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     health: list[str] = []
     monkeypatch.setattr(demisto, 'updateModuleHealth', health.append)
     letter(emptied(instance.cloud.mailbox(ADA)), 'found')

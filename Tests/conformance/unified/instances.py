@@ -1,4 +1,5 @@
 """An instance of the integration in this process, and how each way to sign in is set up in the local cloud."""
+
 import contextlib
 import json
 import logging
@@ -35,11 +36,16 @@ class Instance:
         metrics: what the last command reported of its calls of the API, one list for each entry.
     """
 
-    def __init__(self, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture,
-                 **params: Any) -> None:
+    def __init__(
+        self, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture, **params: Any
+    ) -> None:
         self.cloud = cloud
         self.params: Params = {
-            'azure_cloud': 'Custom', 'azure_ad_endpoint': cloud.authority, 'graph_endpoint': cloud.graph, **params}
+            'azure_cloud': 'Custom',
+            'azure_ad_endpoint': cloud.authority,
+            'graph_endpoint': cloud.graph,
+            **params,
+        }
         self.metrics: list[list[dict[str, Any]]] = []
         self._monkeypatch = monkeypatch
         self._log = log
@@ -57,14 +63,21 @@ class Instance:
                 platform.setattr(demisto, name, lambda answer=answer: answer)
             platform.setattr(demisto, 'results', entries.append)
             if command == 'test-module':
-                for name in ('getIntegrationContext', 'setIntegrationContext', 'getIntegrationContextVersioned',
-                             'setIntegrationContextVersioned'):
+                for name in (
+                    'getIntegrationContext',
+                    'setIntegrationContext',
+                    'getIntegrationContextVersioned',
+                    'setIntegrationContextVersioned',
+                ):
                     platform.setattr(demisto, name, no_context)
             with contextlib.suppress(SystemExit):  # how return_error ends a command
                 O365OutlookMailSingleUser.main()
         self.metrics = [one['APIExecutionMetrics'] for one in entries if 'APIExecutionMetrics' in one]
-        given = [{'Type': 1, 'Contents': one, 'HumanReadable': one} if isinstance(one, str) else one for one in entries
-                 if 'APIExecutionMetrics' not in one]
+        given = [
+            {'Type': 1, 'Contents': one, 'HumanReadable': one} if isinstance(one, str) else one
+            for one in entries
+            if 'APIExecutionMetrics' not in one
+        ]
         for entry in given:
             self._watch(entry)
         return given
@@ -128,43 +141,77 @@ def secrets_in(context: dict[str, Any]) -> list[str]:
 def application(cloud: MicrosoftCloud, name: str, method: str, **params: Any) -> Params:
     """The parameters of a self-deployed application of the local cloud, pasted as carelessly as they often are."""
     registered = cloud.directory.application(name)
-    return {'self_deployed': True, 'auth_method': method, 'creds_auth_id': secret(f' {registered.client_id}\n'),
-            'creds_refresh_token': secret('contoso.example '), **params}
+    return {
+        'self_deployed': True,
+        'auth_method': method,
+        'creds_auth_id': secret(f' {registered.client_id}\n'),
+        'creds_refresh_token': secret('contoso.example '),
+        **params,
+    }
 
 
 def of_cortex_app(cloud: MicrosoftCloud) -> Params:
     consent_page = cloud.token_service.replace('/obtain-token', '/ms-graph-mail-listener')
     registration, token, key = Person(cloud, ADA).consent_to_cortex_app(consent_page)
-    return {'creds_auth_id': secret(registration), 'creds_refresh_token': secret(token), 'creds_enc_key': secret(key),
-            'auth_method': 'Authorization Code'}
+    return {
+        'creds_auth_id': secret(registration),
+        'creds_refresh_token': secret(token),
+        'creds_enc_key': secret(key),
+        'auth_method': 'Authorization Code',
+    }
 
 
 def of_authorization_code(cloud: MicrosoftCloud) -> Params:
-    return application(cloud, 'web', 'Authorization Code', redirect_uri=f' {REDIRECT_URI} ',
-                       creds_enc_key=secret(cloud.directory.application('web').secret))
+    return application(
+        cloud,
+        'web',
+        'Authorization Code',
+        redirect_uri=f' {REDIRECT_URI} ',
+        creds_enc_key=secret(cloud.directory.application('web').secret),
+    )
 
 
 def of_authorization_code_with_certificate(cloud: MicrosoftCloud) -> Params:
     certificate = cloud.directory.application('web').certificate
-    return application(cloud, 'web', 'Authorization Code', redirect_uri=REDIRECT_URI,
-                       creds_certificate=secret(certificate.private_key_pem + certificate.certificate_pem))
+    return application(
+        cloud,
+        'web',
+        'Authorization Code',
+        redirect_uri=REDIRECT_URI,
+        creds_certificate=secret(certificate.private_key_pem + certificate.certificate_pem),
+    )
 
 
 def of_client_secret(cloud: MicrosoftCloud) -> Params:
-    return application(cloud, 'daemon', 'Client Credentials', mailbox_to_fetch=ADA,
-                       creds_enc_key=secret(cloud.directory.application('daemon').secret))
+    return application(
+        cloud,
+        'daemon',
+        'Client Credentials',
+        mailbox_to_fetch=ADA,
+        creds_enc_key=secret(cloud.directory.application('daemon').secret),
+    )
 
 
 def of_certificate(cloud: MicrosoftCloud) -> Params:
     certificate = cloud.directory.application('daemon').certificate
-    return application(cloud, 'daemon', 'Client Credentials', mailbox_to_fetch=ADA,
-                       creds_certificate=secret(certificate.private_key_pem + certificate.certificate_pem))
+    return application(
+        cloud,
+        'daemon',
+        'Client Credentials',
+        mailbox_to_fetch=ADA,
+        creds_certificate=secret(certificate.private_key_pem + certificate.certificate_pem),
+    )
 
 
 def of_thumbprint(cloud: MicrosoftCloud) -> Params:
     certificate = cloud.directory.application('daemon').certificate
-    return application(cloud, 'daemon', 'Client Credentials', mailbox_to_fetch=ADA, creds_certificate={
-        'identifier': certificate.sha1_thumbprint.lower(), 'password': certificate.private_key_pem})
+    return application(
+        cloud,
+        'daemon',
+        'Client Credentials',
+        mailbox_to_fetch=ADA,
+        creds_certificate={'identifier': certificate.sha1_thumbprint.lower(), 'password': certificate.private_key_pem},
+    )
 
 
 def of_device_code(cloud: MicrosoftCloud) -> Params:
@@ -198,8 +245,9 @@ ANY_IDENTITY = ('Azure VM', 'Azure VM, user-assigned', 'App Service')
 
 
 @pytest.fixture
-def instance(request: pytest.FixtureRequest, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch,
-             caplog: pytest.LogCaptureFixture) -> Instance:
+def instance(
+    request: pytest.FixtureRequest, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> Instance:
     """A new instance that signs in in the way that the test names; by a client secret if it names none."""
     params_of, host = WAYS[getattr(request, 'param', 'client secret')]
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)

@@ -4,6 +4,7 @@
 demistomock.py), ``context`` (of the integration), ``command``, ``params``, ``args``. Prints a JSON object: ``results``, and the
 ``modules`` that were loaded.
 """
+
 import importlib.util
 import json
 import re

@@ -1,4 +1,5 @@
 """The text that demisto-sdk makes of the integration and its API modules: it holds what it must, and it runs."""
+
 import ast
 import json
 import os
@@ -28,11 +29,26 @@ class AsText:
 
     def run(self, command: str, **args: Any) -> Any:
         """The one result that a command gives."""
-        job = {'script': self._script, 'common_server': COMMON_SERVER.read_text(encoding='utf-8'), 'mock': str(MOCK),
-               'context': self.context, 'command': command, 'params': self._instance.params, 'args': args}
+        job = {
+            'script': self._script,
+            'common_server': COMMON_SERVER.read_text(encoding='utf-8'),
+            'mock': str(MOCK),
+            'context': self.context,
+            'command': command,
+            'params': self._instance.params,
+            'args': args,
+        }
         environment = {name: value for name, value in os.environ.items() if not name.startswith(('PYTHON', 'COVERAGE'))}
-        done = subprocess.run([sys.executable, '-I', str(RUNNER)], input=json.dumps(job), env=environment, cwd=self._folder,
-                              capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [sys.executable, '-I', str(RUNNER)],
+            input=json.dumps(job),
+            env=environment,
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         answer = json.loads(done.stdout)
         self.modules = answer['modules']

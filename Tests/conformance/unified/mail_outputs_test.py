@@ -1,4 +1,5 @@
 """Every command on a mailbox puts into the context what the yml describes, and nothing else; the sandbox's cloud answers."""
+
 import os
 from pathlib import Path
 
@@ -11,8 +12,12 @@ from sandbox.microsoft.mail.mailbox import Mailbox
 from sandbox.microsoft.mail.model import EmailAddress, Message
 
 ADDRESS = EmailAddress('Ada Lindqvist', ADA)
-RULE = {'display_name': 'Invoices', 'actions': '{"markAsRead": true}', 'conditions': '{"subjectContains": ["invoice"]}',
-        'exceptions': '{"importance": "high"}'}
+RULE = {
+    'display_name': 'Invoices',
+    'actions': '{"markAsRead": true}',
+    'conditions': '{"subjectContains": ["invoice"]}',
+    'exceptions': '{"importance": "high"}',
+}
 
 
 class Scene:
@@ -20,8 +25,17 @@ class Scene:
 
     def __init__(self, mailbox: Mailbox) -> None:
         now = mailbox.now()
-        message = Message(subject='Whole', sender=ADDRESS, received=now, to=[ADDRESS], cc=[ADDRESS], bcc=[ADDRESS],
-                          reply_to=[ADDRESS], html='<p>Hello</p>', categories=['Red category'])
+        message = Message(
+            subject='Whole',
+            sender=ADDRESS,
+            received=now,
+            to=[ADDRESS],
+            cc=[ADDRESS],
+            bcc=[ADDRESS],
+            reply_to=[ADDRESS],
+            html='<p>Hello</p>',
+            categories=['Red category'],
+        )
         self.message = mailbox.deliver(message).immutable_id
         mailbox.attach_file(message, 'a.txt', b'a', 'text/plain', content_id='a@b')
         mailbox.attach_reference(message, 'link', 'https://files.contoso.example/a')
@@ -76,10 +90,12 @@ def test_a_command_gives_the_outputs_of_the_yml_and_no_others(instance: Instance
     assert [path for path, value in given if not TYPES[described[path]](value)] == []
 
 
-@pytest.mark.parametrize('command, file', [
-    ('msgraph-mail-get-email-as-eml', '{message}.eml'), ('msgraph-mail-get-attachment', 'a.txt')])
-def test_a_command_that_gives_files_describes_what_the_platform_says_of_files(instance: Instance, scene: Scene, command: str,
-                                                                              file: str) -> None:
+@pytest.mark.parametrize(
+    'command, file', [('msgraph-mail-get-email-as-eml', '{message}.eml'), ('msgraph-mail-get-attachment', 'a.txt')]
+)
+def test_a_command_that_gives_files_describes_what_the_platform_says_of_files(
+    instance: Instance, scene: Scene, command: str, file: str
+) -> None:
     assert {output['contextPath'].split('.')[0] for output in IN_YML[command]['outputs']} == {'File'}
     attachments = instance.context('msgraph-mail-list-attachments', message_id=scene.message)['Attachment']
     extra = {'attachment_id': attachments[0]['ID']} if command.endswith('attachment') else {}

@@ -1,4 +1,5 @@
 """The classifier and the incoming mapper fit what the fetch makes of an email."""
+
 import json
 import re
 from typing import Any
@@ -14,9 +15,11 @@ MAPPER: dict[str, Any] = json.loads((FOLDER / f'classifier-mapper-incoming-{INTE
 YML = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')
 
 FIELDS: dict[str, dict[str, dict[str, Any]]] = {
-    incident_type: mapping['internalMapping'] for incident_type, mapping in MAPPER['mapping'].items()}
-RULES = [pytest.param(rule, id=f'{incident_type}-{field}')
-         for incident_type, rules in FIELDS.items() for field, rule in rules.items()]
+    incident_type: mapping['internalMapping'] for incident_type, mapping in MAPPER['mapping'].items()
+}
+RULES = [
+    pytest.param(rule, id=f'{incident_type}-{field}') for incident_type, rules in FIELDS.items() for field, rule in rules.items()
+]
 
 OF_EMAILS = {
     'Attachment Count': 2,
@@ -45,13 +48,20 @@ OF_EMAILS = {
     'Email To Count': 2,
 }
 MAPPED: dict[str, dict[str, Any]] = {
-    'Phishing': {**OF_EMAILS, 'Email Message ID': '<1@mail.contoso.example>', 'Email Recipients Count': 2,
-                 'Phishing Reporter Email Headers': EMAIL['Headers']},
+    'Phishing': {
+        **OF_EMAILS,
+        'Email Message ID': '<1@mail.contoso.example>',
+        'Email Recipients Count': 2,
+        'Phishing Reporter Email Headers': EMAIL['Headers'],
+    },
     # The scripts of this type answer by these IDs, and reply-mail takes that of Graph.
     'Email Communication': {**OF_EMAILS, 'Email Message ID': EMAIL['ID'], 'Email Latest Message': EMAIL['ID']},
     'dbot_classification_incident_type_all': {
-        'dbotMirrorId': EMAIL['ID'], 'occurred': '2026-01-31T23:59:57Z', 'External Link': EMAIL['WebLink'],
-        'Categories': ['Red category', 'Blue category']},
+        'dbotMirrorId': EMAIL['ID'],
+        'occurred': '2026-01-31T23:59:57Z',
+        'External Link': EMAIL['WebLink'],
+        'Categories': ['Red category', 'Blue category'],
+    },
 }
 
 
@@ -152,15 +162,18 @@ def test_the_mapper_needs_no_script_of_another_pack(rule: dict[str, Any]) -> Non
     assert operators_of(rule) <= {'isEqualString', 'containsString', 'count', 'join', 'replaceMatch'}
 
 
-@pytest.mark.parametrize('incident_type, field, value', [
-    (incident_type, field, value) for incident_type, fields in MAPPED.items() for field, value in fields.items()])
+@pytest.mark.parametrize(
+    'incident_type, field, value',
+    [(incident_type, field, value) for incident_type, fields in MAPPED.items() for field, value in fields.items()],
+)
 def test_a_field_of_a_layout_holds(incident_type: str, field: str, value: Any) -> None:
     assert mapped(FIELDS[incident_type][field]) == value
 
 
 def test_no_field_is_mapped_untested() -> None:
     assert {incident_type: set(fields) for incident_type, fields in FIELDS.items()} == {
-        incident_type: set(fields) for incident_type, fields in MAPPED.items()}
+        incident_type: set(fields) for incident_type, fields in MAPPED.items()
+    }
 
 
 # endregion

@@ -1,4 +1,5 @@
 """The permissions that the README lists for a command are those that it needs, all of them, and no others."""
+
 import json
 import re
 from pathlib import Path
@@ -14,7 +15,11 @@ from sandbox.microsoft.mail.model import Message
 README = (INTEGRATION / 'README.md').read_text(encoding='utf-8')
 OWN, SHARED, APPLICATION = 'own mailbox', 'mailbox of someone else', 'application'
 ARGUMENTS: dict[str, dict[str, str]] = {
-    **CASES, **SENDING_CASES, 'msgraph-mail-auth-test': {}, 'msgraph-mail-test': {}, 'msgraph-mail-list-emails': {},
+    **CASES,
+    **SENDING_CASES,
+    'msgraph-mail-auth-test': {},
+    'msgraph-mail-test': {},
+    'msgraph-mail-list-emails': {},
     'msgraph-mail-get-email-as-eml': {'message_id': '{message}'},
     'msgraph-mail-get-attachment': {'message_id': '{message}', 'attachment_id': '{attachment}'},
 }
@@ -23,8 +28,11 @@ ARGUMENTS: dict[str, dict[str, str]] = {
 def permissions_of_commands() -> dict[str, dict[str, list[str]]]:
     """The README's table: permissions by command, then by who needs them."""
     table = re.findall(r'^\| (`[^|]*?`) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$', README, re.MULTILINE)
-    return {command: dict(zip((OWN, SHARED, APPLICATION), (re.findall(r'`(.*?)`', cell) for cell in cells), strict=True))
-            for commands, *cells in table for command in re.findall(r'`(.*?)`', commands)}
+    return {
+        command: dict(zip((OWN, SHARED, APPLICATION), (re.findall(r'`(.*?)`', cell) for cell in cells), strict=True))
+        for commands, *cells in table
+        for command in re.findall(r'`(.*?)`', commands)
+    }
 
 
 TABLE = permissions_of_commands()
@@ -44,8 +52,12 @@ class Trial:
         scene = Scene(self._cloud.mailbox(self._owner))
         attachments = instance.context('msgraph-mail-list-attachments', message_id=scene.message, user_id=self._owner)
         rule = instance.run('msgraph-mail-create-rule', **RULE, user_id=self._owner)['Contents']
-        self._known = {'message': scene.message, 'folder': scene.folder, 'rule': rule['id'],
-                       'attachment': attachments['Attachment'][0]['ID']}
+        self._known = {
+            'message': scene.message,
+            'folder': scene.folder,
+            'rule': rule['id'],
+            'attachment': attachments['Attachment'][0]['ID'],
+        }
         self._cloud.directory.user(BOB).shared_with.add(self._cloud.directory.user(ADA).object_id)
 
     def is_allowed(self, command: str, permissions: list[str], **more: str) -> bool:

@@ -1,4 +1,5 @@
 """The API execution metrics that commands report."""
+
 from pathlib import Path
 
 import pytest
@@ -20,17 +21,24 @@ def test_a_command_reports_all_its_calls_in_one_entry(instance: Instance) -> Non
     assert reported(instance) == [{'Successful': 3}]
 
 
-@pytest.mark.parametrize('fault, kind', [
-    ({'status': 429, 'headers': {'Retry-After': '60'}}, 'QuotaError'), ({'status': 400}, 'GeneralError'),
-    ({'status': 500}, 'ServiceError'), ({'reset': True}, 'ConnectionError')])
+@pytest.mark.parametrize(
+    'fault, kind',
+    [
+        ({'status': 429, 'headers': {'Retry-After': '60'}}, 'QuotaError'),
+        ({'status': 400}, 'GeneralError'),
+        ({'status': 500}, 'ServiceError'),
+        ({'reset': True}, 'ConnectionError'),
+    ],
+)
 def test_a_command_that_fails_reports_how(instance: Instance, fault: dict[str, object], kind: str) -> None:
     instance.cloud.faults.add(service='graph', **fault)
     instance.run('msgraph-mail-list-folders')
     assert reported(instance) == [{kind: 1}]
 
 
-def test_a_command_that_sends_reports_its_calls_and_those_of_its_uploads(instance: Instance, tmp_path: Path,
-                                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_sends_reports_its_calls_and_those_of_its_uploads(
+    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / 'large.bin'
     file.write_bytes(bytes(5_000_000))
     monkeypatch.setattr(demisto, 'getFilePath', lambda _entry_id: {'path': str(file), 'name': file.name})

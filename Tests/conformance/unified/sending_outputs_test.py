@@ -1,4 +1,5 @@
 """Every command that sends puts into the context what the yml describes, and nothing else; the mail really goes out."""
+
 from typing import Any
 
 import pytest
@@ -28,8 +29,10 @@ def test_every_command_that_sends_has_a_case() -> None:
 @pytest.mark.parametrize('command', CASES)
 def test_a_command_that_sends_gives_the_outputs_of_the_yml(instance: Instance, command: str) -> None:
     mailbox = instance.cloud.mailbox(ADA)
-    message, draft = (Message('Status?', EmailAddress('Bob', BOB), mailbox.now(), to=[mailbox.owner], is_draft=is_draft)
-                      for is_draft in (False, True))
+    message, draft = (
+        Message('Status?', EmailAddress('Bob', BOB), mailbox.now(), to=[mailbox.owner], is_draft=is_draft)
+        for is_draft in (False, True)
+    )
     draft.sender = mailbox.owner
     mailbox.deliver(message)
     mailbox.deliver(draft, 'drafts')

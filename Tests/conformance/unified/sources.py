@@ -1,4 +1,5 @@
 """The sources of the product, and what they define and import."""
+
 import ast
 import os
 from collections.abc import Iterator
@@ -15,12 +16,20 @@ MOCK = ROOT / 'Tests' / 'demistomock' / 'demistomock.py'
 COMMON_SERVER = Path(os.environ.get('COMMON_SERVER_PYTHON') or ROOT / 'Tests' / 'CommonServerPython') / 'CommonServerPython.py'
 
 # Each imports the one before it, and nothing else of the product.
-LAYERS = ('MicrosoftSignInApiModule', 'MicrosoftIdentityApiModule', 'MicrosoftTokenStoreApiModule', 'MicrosoftApiModule',
-          'MicrosoftGraphMailApiModule', 'MicrosoftGraphMailOutgoingApiModule', 'MicrosoftGraphMailSendApiModule',
-          'MicrosoftGraphMailCommandsApiModule', 'MicrosoftGraphMailSendCommandsApiModule', 'MicrosoftGraphMailFetchApiModule',
-          'MicrosoftGraphMailIncidentsApiModule')
-MODULES = {**{name: SCRIPTS / name / f'{name}.py' for name in LAYERS},
-           INTEGRATION.name: INTEGRATION / f'{INTEGRATION.name}.py'}
+LAYERS = (
+    'MicrosoftSignInApiModule',
+    'MicrosoftIdentityApiModule',
+    'MicrosoftTokenStoreApiModule',
+    'MicrosoftApiModule',
+    'MicrosoftGraphMailApiModule',
+    'MicrosoftGraphMailOutgoingApiModule',
+    'MicrosoftGraphMailSendApiModule',
+    'MicrosoftGraphMailCommandsApiModule',
+    'MicrosoftGraphMailSendCommandsApiModule',
+    'MicrosoftGraphMailFetchApiModule',
+    'MicrosoftGraphMailIncidentsApiModule',
+)
+MODULES = {**{name: SCRIPTS / name / f'{name}.py' for name in LAYERS}, INTEGRATION.name: INTEGRATION / f'{INTEGRATION.name}.py'}
 
 
 def product_files() -> list[Path]:
@@ -66,8 +75,9 @@ def imported_names(path: Path) -> dict[str, str]:
             for alias in statement.names:
                 names[alias.asname or alias.name.split('.')[0]] = alias.name if alias.asname else alias.name.split('.')[0]
         elif isinstance(statement, ast.ImportFrom):
-            names.update({alias.asname or alias.name: f'{statement.module}.{alias.name}' for alias in statement.names
-                          if alias.name != '*'})
+            names.update(
+                {alias.asname or alias.name: f'{statement.module}.{alias.name}' for alias in statement.names if alias.name != '*'}
+            )
     return names
 
 

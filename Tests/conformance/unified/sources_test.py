@@ -1,4 +1,5 @@
 """What the sources must be like, so that the platform can join them into one text and run it in its container."""
+
 import sys
 from collections import Counter
 from pathlib import Path
@@ -28,8 +29,11 @@ def test_every_python_file_of_the_product_is_known_here() -> None:
 
 def test_no_two_files_define_the_same_name() -> None:
     counts = Counter(name for path in JOINED.values() for name in defined_names(path))
-    twice = {name: [file for file, path in JOINED.items() if name in defined_names(path)]
-             for name, count in counts.items() if count > 1}
+    twice = {
+        name: [file for file, path in JOINED.items() if name in defined_names(path)]
+        for name, count in counts.items()
+        if count > 1
+    }
     assert twice == {}
 
 
@@ -65,8 +69,15 @@ def test_no_file_changes_the_language_of_those_it_is_joined_to(path: Path) -> No
     assert '__future__' not in imported_packages(path)
 
 
-@pytest.mark.parametrize('path', [path for path in sorted(PACKS.rglob('*')) if path.suffix in ('.py', '.yml', '.md', '.json')
-                                  and not path.name.endswith('_test.py')], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    'path',
+    [
+        path
+        for path in sorted(PACKS.rglob('*'))
+        if path.suffix in ('.py', '.yml', '.md', '.json') and not path.name.endswith('_test.py')
+    ],
+    ids=lambda path: path.name,
+)
 def test_the_product_knows_nothing_of_what_stands_in_for_the_world(path: Path) -> None:
     text = path.read_text(encoding='utf-8')
     assert 'Tests/' not in text

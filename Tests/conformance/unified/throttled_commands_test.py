@@ -1,4 +1,5 @@
 """What becomes of a command that Microsoft Graph throttles for longer than a request waits."""
+
 from typing import Any
 
 import pytest
@@ -9,8 +10,14 @@ from O365OutlookMailSingleUser import MAIL_COMMANDS
 from sandbox.microsoft.mail.model import Message
 
 # What would not come to the same if it was done twice.
-NOT_TO_REPEAT = {'msgraph-mail-move-email', 'msgraph-mail-copy-email', 'msgraph-mail-delete-email', 'msgraph-mail-create-folder',
-                 'msgraph-mail-delete-folder', 'msgraph-mail-create-rule'}
+NOT_TO_REPEAT = {
+    'msgraph-mail-move-email',
+    'msgraph-mail-copy-email',
+    'msgraph-mail-delete-email',
+    'msgraph-mail-create-folder',
+    'msgraph-mail-delete-folder',
+    'msgraph-mail-create-rule',
+}
 LATER = {'Retry-After': '45'}
 
 
@@ -51,8 +58,9 @@ def test_a_command_that_is_throttled_once_more_says_when_to_try_again(instance: 
 
 @pytest.mark.parametrize('status', [503, 504])
 @pytest.mark.parametrize('command', MAIL_COMMANDS)
-def test_a_command_whose_service_fails_is_run_again_if_it_may_be_done_twice(instance: Instance, command: str,
-                                                                           status: int) -> None:
+def test_a_command_whose_service_fails_is_run_again_if_it_may_be_done_twice(
+    instance: Instance, command: str, status: int
+) -> None:
     fail(instance, status)
     entry = instance.run(command, **enough_arguments(command))
     assert ('PollingCommand' in entry, entry['Type'] == ERROR) == (command not in NOT_TO_REPEAT, command in NOT_TO_REPEAT)
@@ -71,13 +79,20 @@ def test_a_test_of_the_sign_in_does_not_wait_for_a_later_run(instance: Instance,
 def test_of_several_emails_only_those_that_are_left_follow(instance: Instance) -> None:
     first, second, third = letters(instance, 3)
     fail(instance, path=second.immutable_id, times=1)
-    report, rest = instance.entries('msgraph-mail-copy-email', message_id=f'{ids([first, second, third])},nonsense',
-                                    destination_folder_id='archive', user_id=ADA)
+    report, rest = instance.entries(
+        'msgraph-mail-copy-email',
+        message_id=f'{ids([first, second, third])},nonsense',
+        destination_folder_id='archive',
+        user_id=ADA,
+    )
     assert 'Emails copied (2 of 3)' in report['HumanReadable']
     [done] = report['EntryContext'].values()
     assert [one['SourceID'] for one in done] == [first.immutable_id, third.immutable_id]
-    assert next_run(rest) == ('msgraph-mail-copy-email', '46', {
-        'message_id': second.immutable_id, 'destination_folder_id': 'archive', 'user_id': ADA, 'ran_once_flag': True})
+    assert next_run(rest) == (
+        'msgraph-mail-copy-email',
+        '46',
+        {'message_id': second.immutable_id, 'destination_folder_id': 'archive', 'user_id': ADA, 'ran_once_flag': True},
+    )
     assert rest['HumanReadable'] == 'Microsoft asks to wait: 1 of the emails follow in 46 seconds.'
     assert instance.context('msgraph-mail-copy-email', **rest['PollingArgs'])['SourceID'] == second.immutable_id
     archive = instance.cloud.mailbox(ADA).folder('archive')
@@ -114,8 +129,9 @@ def test_a_later_run_reports_what_is_throttled_once_more(instance: Instance) -> 
 # region files
 
 
-def test_nothing_stays_of_a_file_whose_command_is_run_again(instance: Instance, tmp_path: Any,
-                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_stays_of_a_file_whose_command_is_run_again(
+    instance: Instance, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     [message] = letters(instance, 1)
     fail(instance)

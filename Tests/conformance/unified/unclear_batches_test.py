@@ -1,4 +1,5 @@
 """What commands on several emails say of those of which it is not known whether they were done."""
+
 from typing import Any
 
 import pytest
@@ -19,12 +20,22 @@ def ids_of(instance: Instance, count: int) -> list[str]:
     return [message.immutable_id for message in instance.cloud.mailbox(ADA).messages()[:count]]
 
 
-@pytest.mark.parametrize('fault', [
-    {'reset': True}, {'reset_mid_body': True}, {'status': 503}, {'status': 500}, {'garbage': True},
-    {'body': {'responses': []}}, {'body': {'responses': [{'id': '0'}]}}])
+@pytest.mark.parametrize(
+    'fault',
+    [
+        {'reset': True},
+        {'reset_mid_body': True},
+        {'status': 503},
+        {'status': 500},
+        {'garbage': True},
+        {'body': {'responses': []}},
+        {'body': {'responses': [{'id': '0'}]}},
+    ],
+)
 @pytest.mark.parametrize('command, args', NOT_TWICE)
-def test_a_batch_without_a_clear_answer_is_not_repeated_and_says_so(instance: Instance, command: str, args: dict[str, Any],
-                                                                    fault: dict[str, Any]) -> None:
+def test_a_batch_without_a_clear_answer_is_not_repeated_and_says_so(
+    instance: Instance, command: str, args: dict[str, Any], fault: dict[str, Any]
+) -> None:
     instance.cloud.faults.add(service='graph', path='batch', **fault)
     said = instance.error(command, message_id=ids_of(instance, 1), **args)
     assert said.startswith(f'{UNKNOWN} Microsoft Graph ')
@@ -34,8 +45,9 @@ def test_a_batch_without_a_clear_answer_is_not_repeated_and_says_so(instance: In
 
 @pytest.mark.parametrize('status', [500, 503, 504])
 @pytest.mark.parametrize('command, args', NOT_TWICE)
-def test_a_request_of_a_batch_that_may_have_been_done_says_so(instance: Instance, command: str, args: dict[str, Any],
-                                                              status: int) -> None:
+def test_a_request_of_a_batch_that_may_have_been_done_says_so(
+    instance: Instance, command: str, args: dict[str, Any], status: int
+) -> None:
     first, second = ids_of(instance, 2)
     instance.cloud.faults.add(service='graph', path=first, status=status, headers={'Retry-After': '1'})
     shown = instance.text(command, message_id=[first, second], **args)

@@ -1,4 +1,5 @@
 """A sender of Ada's mailbox in the local cloud that holds all it sends to Microsoft's rules, and loses answers on demand."""
+
 import json
 from typing import Any
 
@@ -13,8 +14,14 @@ from sandbox.microsoft.mail.schema import Schema
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 MEGABYTE = 1_000_000
 UPLOADS = 'AttachmentSessions'
-ACTIONS = {'send': 'message', 'sendMail': 'user', 'createUploadSession': 'Collection(attachment)', 'createReply': 'message',
-           'createReplyAll': 'message', 'createForward': 'message'}
+ACTIONS = {
+    'send': 'message',
+    'sendMail': 'user',
+    'createUploadSession': 'Collection(attachment)',
+    'createReply': 'message',
+    'createReplyAll': 'message',
+    'createForward': 'message',
+}
 
 
 class NoWaiting(SystemClock):
@@ -36,8 +43,13 @@ class WatchedSender(GraphMailSender):
         self.sent: list[tuple[str, str]] = []
         self.lost_answer: tuple[str, str] | None = None  # method and end of the path
 
-    def _http_request(self, method: str, url_suffix: str = '', full_url: str | None = None,  # type: ignore[override]
-                      **kwargs: Any) -> Any:
+    def _http_request(
+        self,
+        method: str,
+        url_suffix: str = '',
+        full_url: str | None = None,  # type: ignore[override]
+        **kwargs: Any,
+    ) -> Any:
         url = full_url or url_suffix
         self.sent.append((method, url.rpartition('/')[2]))
         body, action = kwargs.get('json_data'), url.rpartition('/')[2]
@@ -47,8 +59,11 @@ class WatchedSender(GraphMailSender):
         elif body is not None:
             assert len(json.dumps(body)) <= LARGEST_REQUEST
             kind = 'message' if method == 'PATCH' else {'messages': 'message', 'attachments': 'attachment'}.get(action, '')
-            problems = (Schema.load().problems(kind, body, is_request=True) if kind
-                        else Schema.load().action_problems(action, ACTIONS[action], body))
+            problems = (
+                Schema.load().problems(kind, body, is_request=True)
+                if kind
+                else Schema.load().action_problems(action, ACTIONS[action], body)
+            )
             assert problems == []
         response = super()._http_request(method, url_suffix, full_url, **kwargs)
         if self.lost_answer and (method, True) == (self.lost_answer[0], action.startswith(self.lost_answer[1])):

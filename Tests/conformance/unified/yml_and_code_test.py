@@ -1,4 +1,5 @@
 """The yml of the integration and its code say the same."""
+
 import contextlib
 from typing import Any
 
@@ -29,9 +30,16 @@ RECIPIENT = {'emailAddress': {'name': 'Ada', 'address': 'ada@contoso.example'}}
 MESSAGE = {
     **dict.fromkeys(('createdDateTime', 'lastModifiedDateTime', 'receivedDateTime', 'sentDateTime'), '2026-01-31T23:59:59Z'),
     **{name: [RECIPIENT] for name in ('toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo')},
-    'id': 'AAMk', 'conversationId': 'AAQk', 'internetMessageId': '<1@mail.contoso.example>',
-    'subject': 'Hello', 'body': {'contentType': 'html', 'content': '<p>Hello</p>'}, 'sender': RECIPIENT, 'from': RECIPIENT,
-    'categories': ['Red category'], 'hasAttachments': True, 'isDraft': False,
+    'id': 'AAMk',
+    'conversationId': 'AAQk',
+    'internetMessageId': '<1@mail.contoso.example>',
+    'subject': 'Hello',
+    'body': {'contentType': 'html', 'content': '<p>Hello</p>'},
+    'sender': RECIPIENT,
+    'from': RECIPIENT,
+    'categories': ['Red category'],
+    'hasAttachments': True,
+    'isDraft': False,
 }
 TYPES = {**described.TYPES, 'Unknown': lambda value: isinstance(value, list)}
 
@@ -71,8 +79,9 @@ def test_the_test_button_is_answered_although_no_yml_names_it(instance: Instance
 
 @pytest.mark.parametrize('command', IN_YML)
 @in_ways('authorization code')
-def test_a_command_reads_the_arguments_of_the_yml_and_no_others(instance: Instance, command: str,
-                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_reads_the_arguments_of_the_yml_and_no_others(
+    instance: Instance, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(demisto, 'command', lambda: command)
     args = Noting(enough_arguments(command))
     with contextlib.suppress(O365OutlookMailSingleUser.MicrosoftSignInError):  # nobody has signed in, which shows after that
@@ -82,29 +91,39 @@ def test_a_command_reads_the_arguments_of_the_yml_and_no_others(instance: Instan
     assert args.read | rarely == {argument['name'] for argument in IN_YML[command].get('arguments') or ()} | rarely
 
 
-@pytest.mark.parametrize('command, names', [
-    ('msgraph-mail-list-emails', {'page_size', 'pages_to_pull', 'all_results'}),
-    ('msgraph-mail-list-folders', {'limit'}),
-    ('msgraph-mail-list-rules', {'limit'}),
-])
+@pytest.mark.parametrize(
+    'command, names',
+    [
+        ('msgraph-mail-list-emails', {'page_size', 'pages_to_pull', 'all_results'}),
+        ('msgraph-mail-list-folders', {'limit'}),
+        ('msgraph-mail-list-rules', {'limit'}),
+    ],
+)
 def test_defaults_of_arguments_are_those_of_the_code(instance: Instance, command: str, names: set[str]) -> None:
-    defaults = {argument['name']: argument['defaultValue'] for argument in IN_YML[command]['arguments']
-                if 'defaultValue' in argument}
+    defaults = {
+        argument['name']: argument['defaultValue'] for argument in IN_YML[command]['arguments'] if 'defaultValue' in argument
+    }
     assert set(defaults) == names
     assert instance.run(command, **defaults) == instance.run(command)
 
 
 def test_every_command_on_mail_works_in_another_mailbox_too() -> None:
-    without = [name for name in (*MAIL_COMMANDS, *SENDING_COMMANDS)
-               if 'user_id' not in {one['name'] for one in IN_YML[name]['arguments']}]
+    without = [
+        name
+        for name in (*MAIL_COMMANDS, *SENDING_COMMANDS)
+        if 'user_id' not in {one['name'] for one in IN_YML[name]['arguments']}
+    ]
     assert without == []
 
 
 def test_what_is_chosen_from_or_switched_has_its_choices_in_the_yml() -> None:
     every = [argument for command in IN_YML.values() for argument in command.get('arguments') or ()]
     assert [one['name'] for one in every if bool(one.get('predefined')) != (one.get('auto') == 'PREDEFINED')] == []
-    assert [one['name'] for one in every if one.get('predefined') and one.get('defaultValue', one['predefined'][0])
-            not in one['predefined']] == []
+    assert [
+        one['name']
+        for one in every
+        if one.get('predefined') and one.get('defaultValue', one['predefined'][0]) not in one['predefined']
+    ] == []
 
 
 def test_only_commands_that_run_again_later_are_polling() -> None:
@@ -153,12 +172,18 @@ def test_every_parameter_of_the_yml_is_read_and_no_other() -> None:
 
 
 def test_errors_call_every_parameter_what_the_admin_sees() -> None:
-    connect, collect = ([text for parameter in PARAMETERS.values() if parameter['section'] == section
-                         for text in displays(parameter)] for section in YML['sectionorder'])
+    connect, collect = (
+        [text for parameter in PARAMETERS.values() if parameter['section'] == section for text in displays(parameter)]
+        for section in YML['sectionorder']
+    )
     called = {value for name, value in vars(Parameter).items() if name.isupper()}
     assert called - {*collect} == {*connect} - {'Trust any certificate', 'Use system proxy settings'}
-    assert called & {*collect} == {'Folders to fetch from', 'First fetch time', 'Maximum number of incidents per fetch',
-                                   'Largest attachment to take'}
+    assert called & {*collect} == {
+        'Folders to fetch from',
+        'First fetch time',
+        'Maximum number of incidents per fetch',
+        'Largest attachment to take',
+    }
     assert len({*connect, *collect}) == len(connect + collect)
 
 
@@ -170,8 +195,15 @@ def test_a_choice_offers_what_the_code_knows(name: str, options: set[str]) -> No
 
 def test_defaults_of_parameters_are_those_of_the_code() -> None:
     defaults: Params = {name: parameter['defaultvalue'] for name, parameter in PARAMETERS.items() if 'defaultvalue' in parameter}
-    assert set(defaults) == {'azure_cloud', 'auth_method', 'incidentFetchInterval', 'folder_to_fetch', 'first_fetch', 'max_fetch',
-                             'max_attachment_size'}
+    assert set(defaults) == {
+        'azure_cloud',
+        'auth_method',
+        'incidentFetchInterval',
+        'folder_to_fetch',
+        'first_fetch',
+        'max_fetch',
+        'max_attachment_size',
+    }
     assert vars(Settings(defaults)) == vars(Settings({}))
     assert fetch_options(defaults)._replace(first=str) == fetch_options({})._replace(first=str)
     assert PARAMETERS['first_fetch']['defaultvalue'] == DEFAULT_FIRST_FETCH
@@ -179,9 +211,21 @@ def test_defaults_of_parameters_are_those_of_the_code() -> None:
 
 def test_everything_secret_is_a_credential() -> None:
     kinds = {name: parameter['type'] for name, parameter in PARAMETERS.items() if parameter['type'] not in (0, 8, 15)}
-    assert kinds == {**dict.fromkeys(('creds_auth_id', 'creds_refresh_token', 'creds_enc_key', 'creds_auth_code',
-                                      'creds_certificate', 'managed_identities_client_id'), 9),
-                     'incidentType': 13, 'incidentFetchInterval': 19}
+    assert kinds == {
+        **dict.fromkeys(
+            (
+                'creds_auth_id',
+                'creds_refresh_token',
+                'creds_enc_key',
+                'creds_auth_code',
+                'creds_certificate',
+                'managed_identities_client_id',
+            ),
+            9,
+        ),
+        'incidentType': 13,
+        'incidentFetchInterval': 19,
+    }
 
 
 # endregion

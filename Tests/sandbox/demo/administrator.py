@@ -1,4 +1,5 @@
 """What an administrator does in XSOAR: adds instances, presses Test, types commands; through demisto-sdk's own client."""
+
 from __future__ import annotations
 
 import json
@@ -108,8 +109,9 @@ class Administrator:
         # demisto-sdk's client has no call for files in memory, nor for the entries of an incident
         with closing(requests.Session()) as http:
             http.trust_env = False
-            response = http.request(method, self._url + path, headers={'Authorization': self._api_key}, timeout=_TIME_LIMIT,
-                                    **kwargs)
+            response = http.request(
+                method, self._url + path, headers={'Authorization': self._api_key}, timeout=_TIME_LIMIT, **kwargs
+            )
         if not response.ok:
             raise CommandFailed(_sentence(response.text))
         return response
@@ -123,6 +125,7 @@ class Administrator:
 def _explained() -> Iterator[None]:
     """Turns the client's exception into the sentence that the server sent."""
     from demisto_client.demisto_api.rest import ApiException
+
     try:
         yield
     except HTTPError as error:
@@ -146,6 +149,7 @@ def _sdk_client(url: str, api_key: str) -> Any:
     try:
         from demisto_sdk.commands.common.clients import get_client_from_server_type
         from demisto_sdk.commands.common.logger import logger
+
         logger.disable('demisto_sdk')
         cleaned = own_environment()
         os.environ.clear()

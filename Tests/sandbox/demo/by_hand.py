@@ -1,4 +1,5 @@
 """Runs the local Microsoft cloud and the local XSOAR server, with the pack on it, until Ctrl-C."""
+
 import argparse
 import threading
 from contextlib import suppress

@@ -1,4 +1,5 @@
 """How the programs of the sandbox begin and end."""
+
 import importlib
 import signal
 import sys

@@ -1,4 +1,5 @@
 """What to try by hand: addresses, people, what to enter for each way to sign in, how to have incidents and make things fail."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -23,16 +24,22 @@ def guide(sandbox: Sandbox) -> str:
 
 def _xsoar(sandbox: Sandbox) -> str:
     url, key = sandbox.server.url, sandbox.server.api_key
-    return _chapter('XSOAR', {'Pages': url, 'API key': key}) + f"""
+    return (
+        _chapter('XSOAR', {'Pages': url, 'API key': key})
+        + f"""
     The same from a shell:
       export DEMISTO_BASE_URL={url} DEMISTO_API_KEY={key}
       .venv/bin/demisto-sdk run -q '!msgraph-mail-auth-test using="<name of the instance>"'"""
+    )
 
 
 def _people(sandbox: Sandbox) -> str:
     accounts = {user.user_principal_name: user.password for user in sandbox.cloud.directory.users if user.enabled}
-    return _chapter('People who can sign in, and their passwords', accounts) + f"""
+    return (
+        _chapter('People who can sign in, and their passwords', accounts)
+        + f"""
     Browsers warn of the certificate, unless they trust {sandbox.cloud.ca_file}"""
+    )
 
 
 def _every_instance(sandbox: Sandbox, labels: dict[str, str]) -> str:

@@ -1,4 +1,5 @@
 """Says what goes on, one line for each step, on a terminal and in a log alike."""
+
 import sys
 import time
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
 """Both stand-ins together: a Microsoft cloud, and an XSOAR server whose commands reach it."""
+
 from __future__ import annotations
 
 import tempfile

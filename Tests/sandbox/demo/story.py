@@ -1,4 +1,5 @@
 """From the upload of the pack to ``!msgraph-mail-auth-test``, in every way to sign in; then a tour of the mailbox."""
+
 import argparse
 import signal
 import time
@@ -46,10 +47,12 @@ def demo() -> int:
         with step('Stopping both'):
             sandbox.stop()
     say(f'\n{table(rows)}\n')
-    say(f'Requests: what the integration sent, from the start of its sign-in to the answer of auth-test.\n'
+    say(
+        f'Requests: what the integration sent, from the start of its sign-in to the answer of auth-test.\n'
         f'Milliseconds: from typing !msgraph-mail-auth-test to its answer, with the start of its process.\n\n'
         f'{tour_table(stops)}\n\n'
-        f'{verdict(rows)}\n{tour_verdict(stops)} It took {time.monotonic() - started:.0f} seconds.')
+        f'{verdict(rows)}\n{tour_verdict(stops)} It took {time.monotonic() - started:.0f} seconds.'
+    )
     return int(any(row.problems for row in rows) or any(stop.problem for stop in stops))
 
 

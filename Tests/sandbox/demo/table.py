@@ -1,4 +1,5 @@
 """The tables at the end of the demo."""
+
 from __future__ import annotations
 
 import textwrap
@@ -40,8 +41,9 @@ def verdict(rows: list[Row]) -> str:
 def tour_table(stops: list[Stop]) -> str:
     """The steps of the tour as text, with the sentence of the one that does not hold beneath."""
     lines = [_tour_line(*_TOUR_HEADINGS), _tour_line(*('-' * width for width in _TOUR_RULES))]
-    lines += [_tour_line(stop.what, stop.command, stop.seen, f'{stop.milliseconds:.0f}' if stop.milliseconds else '')
-              for stop in stops]
+    lines += [
+        _tour_line(stop.what, stop.command, stop.seen, f'{stop.milliseconds:.0f}' if stop.milliseconds else '') for stop in stops
+    ]
     for stop in stops:
         if stop.problem:
             lines += ['', *_wrapped(f'{stop.what}: {stop.problem}')]

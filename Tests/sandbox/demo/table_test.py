@@ -1,4 +1,5 @@
 """The table of the demo."""
+
 from sandbox.demo.table import WIDTH, table, tour_table, tour_verdict, verdict
 from sandbox.demo.tour import Stop
 from sandbox.demo.walk import Row

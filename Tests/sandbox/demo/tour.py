@@ -1,4 +1,5 @@
 """A short tour of the mailbox: a mail with a file is sent, read back, answered, moved, saved, and becomes an incident."""
+
 from __future__ import annotations
 
 import hashlib
@@ -35,6 +36,7 @@ class Stop:
         milliseconds: from the start of the command to its answer.
         problem: a sentence that says why the step does not hold; empty when it does.
     """
+
     what: str
     command: str = '-'
     seen: str = 'failed'

@@ -1,4 +1,5 @@
 """Builds the pack and uploads it to a local server, with the real demisto-sdk."""
+
 import os
 import re
 import shutil
@@ -36,11 +37,18 @@ def upload_pack(url: str, api_key: str, folder: Path) -> None:
     """
     copy_packs(folder)
     environment = {
-        **own_environment(), 'DEMISTO_BASE_URL': url, 'DEMISTO_API_KEY': api_key, 'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1',
+        **own_environment(),
+        'DEMISTO_BASE_URL': url,
+        'DEMISTO_API_KEY': api_key,
+        'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1',
         # It leaves files behind: they go where they are removed in the end.
-        'DEMISTO_SDK_LOG_NO_COLORS': 'true', 'DEMISTO_SDK_LOG_FILE_PATH': str(folder.parent), 'TMPDIR': str(folder.parent),
+        'DEMISTO_SDK_LOG_NO_COLORS': 'true',
+        'DEMISTO_SDK_LOG_FILE_PATH': str(folder.parent),
+        'TMPDIR': str(folder.parent),
         # It looks for things on GitHub that nothing here needs: that is refused at once, on this machine.
-        'https_proxy': 'http://127.0.0.1:9', 'no_proxy': 'localhost,127.0.0.1'}
+        'https_proxy': 'http://127.0.0.1:9',
+        'no_proxy': 'localhost,127.0.0.1',
+    }
     _run([str(Path(sys.executable).with_name('demisto-sdk')), 'upload', '-i', PACK, '-z'], folder, environment)
 
 
@@ -57,8 +65,17 @@ def copy_packs(folder: Path) -> None:
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
     program = Path(command[0]).name
     try:
-        done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=_TIME_LIMIT, check=False)
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_TIME_LIMIT,
+            check=False,
+        )
     except FileNotFoundError:
         raise UploadError(f'There is no {program} here: run make setup, and apt-get install git.') from None
     except subprocess.TimeoutExpired:

@@ -1,4 +1,5 @@
 """Walks one way to sign in from a new instance to the answer of ``!msgraph-mail-auth-test``."""
+
 from __future__ import annotations
 
 import re
@@ -29,6 +30,7 @@ class Row:
         problems: sentences; empty when all held.
         note: why it was left out; then nothing else counts.
     """
+
     way: str
     test_button: str = '-'
     auth_test: str = '-'

@@ -1,4 +1,5 @@
 """The ways to sign in that are shown, and what an administrator enters for each."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -25,6 +26,7 @@ class Way:
         person: how a person signs in, BROWSER or DEVICE; empty where nobody has to.
         engine: name of the engine that the instance runs on; empty means the server.
     """
+
     name: str
     settings: Callable[[MicrosoftCloud], Settings]
     services: tuple[str, ...] = ('entra', 'graph')
@@ -45,13 +47,21 @@ def consent_page(cloud: MicrosoftCloud) -> str:
 def cortex_app(cloud: MicrosoftCloud) -> Settings:
     """ID, Token and Key, which a person is shown after consenting."""
     registration_id, token, key = Person(cloud, ADA).consent_to_cortex_app(consent_page(cloud))
-    return {**place(cloud), 'creds_auth_id': _secret(registration_id), 'creds_refresh_token': _secret(token),
-            'creds_enc_key': _secret(key)}
+    return {
+        **place(cloud),
+        'creds_auth_id': _secret(registration_id),
+        'creds_refresh_token': _secret(token),
+        'creds_enc_key': _secret(key),
+    }
 
 
 def authorization_code(cloud: MicrosoftCloud) -> Settings:
-    return {**_application(cloud, 'web'), 'auth_method': 'Authorization Code', 'redirect_uri': REDIRECT_URI,
-            'creds_enc_key': _secret(cloud.directory.application('web').secret)}
+    return {
+        **_application(cloud, 'web'),
+        'auth_method': 'Authorization Code',
+        'redirect_uri': REDIRECT_URI,
+        'creds_enc_key': _secret(cloud.directory.application('web').secret),
+    }
 
 
 def client_secret(cloud: MicrosoftCloud) -> Settings:
@@ -85,8 +95,12 @@ def user_assigned_identity(cloud: MicrosoftCloud) -> Settings:
 
 def _application(cloud: MicrosoftCloud, name: str) -> Settings:
     application = cloud.directory.application(name)
-    return {**place(cloud), 'self_deployed': True, 'creds_auth_id': _secret(application.client_id),
-            'creds_refresh_token': _secret(application.tenant_id)}
+    return {
+        **place(cloud),
+        'self_deployed': True,
+        'creds_auth_id': _secret(application.client_id),
+        'creds_refresh_token': _secret(application.tenant_id),
+    }
 
 
 def _daemon(cloud: MicrosoftCloud) -> Settings:

@@ -1,4 +1,5 @@
 """Switches faults over HTTP, for people who try the sandbox. Listens on loopback like everything else."""
+
 from dataclasses import asdict
 
 from flask import Flask, Response, jsonify, request

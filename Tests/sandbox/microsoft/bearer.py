@@ -1,4 +1,5 @@
 """What Microsoft Graph and Azure Resource Manager check of an access token."""
+
 import base64
 import json
 from dataclasses import dataclass
@@ -59,8 +60,9 @@ def authenticate(state: CloudState, resource: Resource, authorization: str) -> C
 def _check_still_welcome(state: CloudState, issued: IssuedToken, claims: dict[str, Any]) -> None:
     principal = issued.subject.principal
     if issued.lacks_claims:
-        raise BearerError('claims', 'Continuous access evaluation asks for more claims.',
-                          _challenge(state, principal.required_claims_time))
+        raise BearerError(
+            'claims', 'Continuous access evaluation asks for more claims.', _challenge(state, principal.required_claims_time)
+        )
     if issued.is_revoked or not principal.enabled:
         # A client that declared itself capable of claims challenges is told to ask anew; others only see a 401.
         time_of_challenge = int(state.clock.now()) if 'CP1' in map(str.upper, claims.get('xms_cc', ())) else 0

@@ -1,4 +1,5 @@
 """RSA keys and self-signed certificates, made once for each process because making a key is slow."""
+
 import base64
 import hashlib
 from dataclasses import dataclass, field
@@ -68,14 +69,22 @@ def certificate(common_name: str) -> Certificate:
     key = rsa_key(common_name)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     now = datetime.now(timezone.utc)
-    built = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-             .serial_number(x509.random_serial_number())
-             .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=365))
-             .sign(key, hashes.SHA256()))
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=365))
+        .sign(key, hashes.SHA256())
+    )
     return Certificate(
         certificate_pem=built.public_bytes(serialization.Encoding.PEM).decode(),
-        private_key_pem=key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                          serialization.NoEncryption()).decode())
+        private_key_pem=key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode(),
+    )
 
 
 def _base64url(raw: bytes) -> str:

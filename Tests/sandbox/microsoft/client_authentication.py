@@ -1,4 +1,5 @@
 """How an application proves itself at the token endpoint: client secret, or an assertion signed with its certificate."""
+
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -50,8 +51,10 @@ class ClientAuthentication:
         known = next((secret for secret in application.secrets if secret.value == value), None)
         if known is None:
             if any(secret.secret_id == value.lower() for secret in application.secrets):
-                raise EntraError(7000215, f'The client secret of app {application.client_id} is wrong: '
-                                          'this is the ID of the secret, not its value.')
+                raise EntraError(
+                    7000215,
+                    f'The client secret of app {application.client_id} is wrong: this is the ID of the secret, not its value.',
+                )
             raise EntraError(7000215, f'The client secret of app {application.client_id} is wrong.')
         if known.expires is not None and known.expires <= self._clock.now():
             raise EntraError(7000222, f'The client secret of app {application.client_id} has expired.')
@@ -91,7 +94,11 @@ def _verify_signature(application: Application, assertion: str) -> dict[str, Any
     if known is None:
         raise EntraError(700027, 'No certificate of the application has the thumbprint of the assertion.')
     try:
-        return jwt.decode(assertion, known.public_key, algorithms=['RS256', 'PS256'],
-                          options={'verify_exp': False, 'verify_nbf': False, 'verify_iat': False, 'verify_aud': False})
+        return jwt.decode(
+            assertion,
+            known.public_key,
+            algorithms=['RS256', 'PS256'],
+            options={'verify_exp': False, 'verify_nbf': False, 'verify_iat': False, 'verify_aud': False},
+        )
     except jwt.InvalidTokenError:
         raise EntraError(700027) from None

@@ -1,4 +1,5 @@
 """The one place where the local Microsoft cloud reads the time."""
+
 import time
 from datetime import datetime, timezone
 from functools import lru_cache

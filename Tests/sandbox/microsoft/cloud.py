@@ -1,4 +1,5 @@
 """Starts and stops the local Microsoft cloud."""
+
 import re
 import secrets
 import ssl
@@ -188,8 +189,15 @@ class MicrosoftCloud:
 
     def _addresses(self) -> Addresses:
         url = {name: service.url for name, service in self._services.items()}
-        return Addresses(authority=url['entra'], graph=url['graph'], resource_manager=url['resource-manager'],
-                         token_service=url['token-service'], imds=url['imds'], app_service=url['app-service'], arc=url['arc'])
+        return Addresses(
+            authority=url['entra'],
+            graph=url['graph'],
+            resource_manager=url['resource-manager'],
+            token_service=url['token-service'],
+            imds=url['imds'],
+            app_service=url['app-service'],
+            arc=url['arc'],
+        )
 
     def __enter__(self) -> 'MicrosoftCloud':
         return self.start()

@@ -1,4 +1,5 @@
 """Starting, stopping, resetting and breaking the local cloud."""
+
 import os
 import signal
 import socket
@@ -47,16 +48,19 @@ def test_fault_for_other_requests_does_nothing(cloud: MicrosoftCloud, wire: Wire
     assert wire.application_token().status_code == 200
 
 
-@pytest.mark.parametrize('settings, status, kind, text', [
-    ({'garbage': True}, 200, 'text/html; charset=utf-8', '<!DOCTYPE html>'),
-    ({'body': ''}, 200, 'text/html; charset=utf-8', ''),
-    ({'body': [1]}, 200, 'application/json', '[1]'),
-    ({'body': {'expires_in': 3599}}, 200, 'application/json', '{"expires_in": 3599}'),
-    ({'body': b'{}', 'headers': {'Content-Type': 'text/plain'}}, 200, 'text/plain', '{}'),
-    ({'status': 404}, 404, 'text/html; charset=utf-8', ''),
-    ({'aadsts': 53003}, 400, 'application/json', '{"error": "invalid_grant", "error_description": "AADSTS53003: '),
-    ({'aadsts': 90033}, 503, 'application/json', '{"error": "temporarily_unavailable", "error_description": "AADSTS90033: '),
-])
+@pytest.mark.parametrize(
+    'settings, status, kind, text',
+    [
+        ({'garbage': True}, 200, 'text/html; charset=utf-8', '<!DOCTYPE html>'),
+        ({'body': ''}, 200, 'text/html; charset=utf-8', ''),
+        ({'body': [1]}, 200, 'application/json', '[1]'),
+        ({'body': {'expires_in': 3599}}, 200, 'application/json', '{"expires_in": 3599}'),
+        ({'body': b'{}', 'headers': {'Content-Type': 'text/plain'}}, 200, 'text/plain', '{}'),
+        ({'status': 404}, 404, 'text/html; charset=utf-8', ''),
+        ({'aadsts': 53003}, 400, 'application/json', '{"error": "invalid_grant", "error_description": "AADSTS53003: '),
+        ({'aadsts': 90033}, 503, 'application/json', '{"error": "temporarily_unavailable", "error_description": "AADSTS90033: '),
+    ],
+)
 def test_bodies_of_faults(cloud: MicrosoftCloud, wire: Wire, settings: dict[str, Any], status: int, kind: str, text: str) -> None:
     cloud.faults.add(service='entra', **settings)
     answer = wire.application_token()
@@ -89,11 +93,14 @@ def test_reset_in_mid_body_comes_after_the_service_acted(cloud: MicrosoftCloud, 
     assert len(cloud._state.issuer._issued) == 1
 
 
-@pytest.mark.parametrize('settings, message', [
-    ({'service': 'exchange'}, 'There is no service "exchange"'),
-    ({'path': '('}, 'not a regular expression'),
-    ({'aadsts': 1}, 'no error AADSTS1'),
-])
+@pytest.mark.parametrize(
+    'settings, message',
+    [
+        ({'service': 'exchange'}, 'There is no service "exchange"'),
+        ({'path': '('}, 'not a regular expression'),
+        ({'aadsts': 1}, 'no error AADSTS1'),
+    ],
+)
 def test_wrong_fault_is_refused(cloud: MicrosoftCloud, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         cloud.faults.add(**settings)
@@ -127,7 +134,9 @@ def test_requests_are_recorded_before_their_answers_arrive(cloud: MicrosoftCloud
     token = wire.application_token().json()['access_token']
     wire.graph(MAIL + '?$top=1', token)
     assert [(record.service, record.method, record.path, record.status) for record in cloud.requests] == [
-        ('entra', 'POST', '/contoso.example/oauth2/v2.0/token', 200), ('graph', 'GET', f'/v1.0{MAIL}', 200)]
+        ('entra', 'POST', '/contoso.example/oauth2/v2.0/token', 200),
+        ('graph', 'GET', f'/v1.0{MAIL}', 200),
+    ]
     assert started <= cloud.requests[0].started <= time.time()
     assert len(cloud.requests.of('graph', '/messages')) == 1
     assert cloud.requests.of('graph', '/me$') == []
@@ -147,10 +156,15 @@ def test_client_that_never_shakes_hands_holds_up_nobody(cloud: MicrosoftCloud, w
 
 
 def test_chunked_body(cloud: MicrosoftCloud, wire: Wire, daemon: Application) -> None:
-    form = (f'grant_type=client_credentials&client_id={daemon.client_id}&client_secret={daemon.secret}'
-            f'&scope={cloud.graph}/.default')
-    answer = wire.session.post(f'{cloud.authority}/contoso.example/oauth2/v2.0/token', data=iter([form.encode()]),
-                               headers={'Content-Type': 'application/x-www-form-urlencoded'}, timeout=TIMEOUT_SECONDS)
+    form = (
+        f'grant_type=client_credentials&client_id={daemon.client_id}&client_secret={daemon.secret}&scope={cloud.graph}/.default'
+    )
+    answer = wire.session.post(
+        f'{cloud.authority}/contoso.example/oauth2/v2.0/token',
+        data=iter([form.encode()]),
+        headers={'Content-Type': 'application/x-www-form-urlencoded'},
+        timeout=TIMEOUT_SECONDS,
+    )
     assert answer.status_code == 200
     assert wire.application_token().status_code == 200
 
@@ -231,8 +245,12 @@ def test_secrets_stay_out_of_representations(cloud: MicrosoftCloud, daemon: Appl
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_program_runs_until_it_is_told_to_stop(number: signal.Signals) -> None:
-    program = subprocess.Popen([sys.executable, '-m', 'sandbox.microsoft'], stdout=subprocess.PIPE, text=True,
-                               env={**os.environ, 'PYTHONPATH': str(TESTS)})
+    program = subprocess.Popen(
+        [sys.executable, '-m', 'sandbox.microsoft'],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(TESTS)},
+    )
     with program:
         assert program.stdout is not None
         begun = []
@@ -249,11 +267,14 @@ def test_program_runs_until_it_is_told_to_stop(number: signal.Signals) -> None:
     assert program.returncode == 0
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['--port', 'entra'], '"entra" is not SERVICE=NUMBER'),
-    (['--port', 'entra=99999'], '"entra=99999" is not SERVICE=NUMBER'),
-    (['--port', 'exchange=1234'], 'There is no service "exchange"'),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['--port', 'entra'], '"entra" is not SERVICE=NUMBER'),
+        (['--port', 'entra=99999'], '"entra=99999" is not SERVICE=NUMBER'),
+        (['--port', 'exchange=1234'], 'There is no service "exchange"'),
+    ],
+)
 def test_program_refuses_wrong_ports(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match='2'):
         main(arguments)

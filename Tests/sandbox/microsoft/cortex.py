@@ -1,4 +1,5 @@
 """The Cortex XSOAR app's token service: the page where one consents, and the exchange of refresh tokens for access tokens."""
+
 import base64
 import json
 import secrets
@@ -84,11 +85,20 @@ class TokenService:
             raise TokenServiceError(400, 'Bad Request', 'This visit is unknown. Start on the consent page again.')
         refresh_token = ''
         if app_name in USER_APPS:
-            answer = self._ask_entra('organizations', self._state.directory.application(app_name), {
-                'grant_type': 'authorization_code', 'code': code, 'redirect_uri': self._callback, 'client_info': '1'})
+            answer = self._ask_entra(
+                'organizations',
+                self._state.directory.application(app_name),
+                {'grant_type': 'authorization_code', 'code': code, 'redirect_uri': self._callback, 'client_info': '1'},
+            )
             refresh_token, tenant_id = answer['refresh_token'], _tenant_in(answer['client_info'])
-        registration = Registration(registration_id=str(uuid.uuid4()), app_name=app_name, tenant_id=tenant_id,
-                                    key=secrets.token_bytes(KEY_BYTES), token=_new_token(), entra_refresh_token=refresh_token)
+        registration = Registration(
+            registration_id=str(uuid.uuid4()),
+            app_name=app_name,
+            tenant_id=tenant_id,
+            key=secrets.token_bytes(KEY_BYTES),
+            token=_new_token(),
+            entra_refresh_token=refresh_token,
+        )
         self._registrations[registration.registration_id] = registration
         return registration
 
@@ -105,8 +115,11 @@ class TokenService:
             answer = self._access_token(registration, str(body.get('scope') or ''), str(body.get('resource') or ''))
             registration.entra_refresh_token = answer.get('refresh_token', registration.entra_refresh_token)
             registration.token = _new_token()
-            return {'access_token': answer['access_token'], 'expires_in': int(answer['expires_in']),
-                    'refresh_token': registration.token}
+            return {
+                'access_token': answer['access_token'],
+                'expires_in': int(answer['expires_in']),
+                'refresh_token': registration.token,
+            }
 
     @property
     def _callback(self) -> str:
@@ -135,8 +148,9 @@ class TokenService:
             return self._ask_entra(registration.tenant_id, application, form, '/oauth2/token')
         return self._ask_entra(registration.tenant_id, application, form)
 
-    def _ask_entra(self, tenant: str, application: Application, form: dict[str, str],
-                   path: str = '/oauth2/v2.0/token') -> dict[str, Any]:
+    def _ask_entra(
+        self, tenant: str, application: Application, form: dict[str, str], path: str = '/oauth2/v2.0/token'
+    ) -> dict[str, Any]:
         form = {name: value for name, value in form.items() if value}
         form |= {'client_id': application.client_id, 'client_secret': application.secret}
         url = f'{self._state.addresses.authority}/{tenant}{path}'
@@ -182,8 +196,12 @@ def cortex_app(state: CloudState, service: TokenService) -> Flask:
         except TokenServiceError as error:
             return render_template('refused.html', heading='That did not work', message=error.body['detail']), error.status
         address = f'{state.addresses.token_service}/obtain-token'
-        return render_template('cortex_credentials.html', registration_id=f'{registration.registration_id}@{address}',
-                               token=registration.token, key=base64.b64encode(registration.key).decode())
+        return render_template(
+            'cortex_credentials.html',
+            registration_id=f'{registration.registration_id}@{address}',
+            token=registration.token,
+            key=base64.b64encode(registration.key).decode(),
+        )
 
     @app.errorhandler(TokenServiceError)
     def refuse(error: TokenServiceError) -> tuple[Response, int]:

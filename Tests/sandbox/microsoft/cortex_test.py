@@ -1,4 +1,5 @@
 """The Cortex app's token service: consent, and refresh tokens that work once."""
+
 import base64
 import json
 import secrets
@@ -32,8 +33,14 @@ class Instance:
         return base64.b64encode(nonce + AESGCM(base64.b64decode(key or self.key)).encrypt(nonce, plain, None)).decode()
 
     def obtain(self, token: str, **changes: Any) -> Any:
-        body = {'app_name': self.app_name, 'registration_id': self.registration_id, 'encrypted_token': self.encrypt(token),
-                'scope': None, 'resource': '', **changes}
+        body = {
+            'app_name': self.app_name,
+            'registration_id': self.registration_id,
+            'encrypted_token': self.encrypt(token),
+            'scope': None,
+            'resource': '',
+            **changes,
+        }
         return self.wire.session.post(self.address, json=body, timeout=TIMEOUT_SECONDS)
 
 
@@ -108,13 +115,16 @@ def test_two_instances_do_not_share_anything(instance: Instance, cloud: Microsof
     assert instance.obtain(instance.token).status_code == other.obtain(other.token).status_code == 200
 
 
-@pytest.mark.parametrize('changes, detail', [
-    ({'registration_id': 'abc'}, 'no registration'),
-    ({'app_name': 'ms-graph-mail'}, 'no registration'),
-    ({'encrypted_token': ''}, 'does not decrypt'),
-    ({'encrypted_token': 'not base64!'}, 'does not decrypt'),
-    ({'encrypted_token': base64.b64encode(b'x' * 60).decode()}, 'does not decrypt'),
-])
+@pytest.mark.parametrize(
+    'changes, detail',
+    [
+        ({'registration_id': 'abc'}, 'no registration'),
+        ({'app_name': 'ms-graph-mail'}, 'no registration'),
+        ({'encrypted_token': ''}, 'does not decrypt'),
+        ({'encrypted_token': 'not base64!'}, 'does not decrypt'),
+        ({'encrypted_token': base64.b64encode(b'x' * 60).decode()}, 'does not decrypt'),
+    ],
+)
 def test_request_is_refused_and_the_token_stays_good(instance: Instance, changes: dict[str, str], detail: str) -> None:
     check_refusal(instance.obtain(instance.token, **changes), 401, detail)
     assert instance.obtain(instance.token).status_code == 200

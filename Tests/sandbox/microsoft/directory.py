@@ -1,4 +1,5 @@
 """What an administrator registers: tenants, applications, users, managed identities. Plain objects that tests may change."""
+
 import time
 import uuid
 from dataclasses import dataclass, field

@@ -1,4 +1,5 @@
 """Entra ID over HTTP: discovery, keys, token endpoints, and the pages where people sign in."""
+
 import uuid
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,13 @@ def _add_discovery(app: Flask, state: CloudState) -> None:
     @app.get('/common/discovery/instance')
     def instance() -> Response:
         host = state.addresses.authority_host
-        return jsonify({
-            'tenant_discovery_endpoint': f'{state.addresses.authority}/common/v2.0/.well-known/openid-configuration',
-            'api-version': '1.1',
-            'metadata': [{'preferred_network': host, 'preferred_cache': host, 'aliases': [host]}],
-        })
+        return jsonify(
+            {
+                'tenant_discovery_endpoint': f'{state.addresses.authority}/common/v2.0/.well-known/openid-configuration',
+                'api-version': '1.1',
+                'metadata': [{'preferred_network': host, 'preferred_cache': host, 'aliases': [host]}],
+            }
+        )
 
     @app.get('/<tenant_name>/v2.0/.well-known/openid-configuration')
     def configuration_v2(tenant_name: str) -> Response:

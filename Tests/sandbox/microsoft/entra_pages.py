@@ -1,4 +1,5 @@
 """The pages of Entra ID where people sign in: authorize, consent, device code, admin consent."""
+
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -85,15 +86,25 @@ def _add_device_code(app: Flask, state: CloudState, flows: SignInFlows) -> None:
         application = application_of(state.directory, tenant_name, request.form['client_id'])
         parse_scope(state.directory, request.form['scope'])
         directory = state.directory
-        device = DeviceAuthorization(application=application, tenant_name=tenant_name, scope=request.form['scope'],
-                                     user_code=new_user_code(), interval=directory.device_code_interval,
-                                     expires=state.clock.now() + directory.device_code_seconds)
+        device = DeviceAuthorization(
+            application=application,
+            tenant_name=tenant_name,
+            scope=request.form['scope'],
+            user_code=new_user_code(),
+            interval=directory.device_code_interval,
+            expires=state.clock.now() + directory.device_code_seconds,
+        )
         page = f'{state.addresses.authority}/devicelogin'
-        return jsonify({
-            'user_code': device.user_code, 'device_code': state.grants.add_device(device), 'verification_uri': page,
-            'expires_in': int(directory.device_code_seconds), 'interval': device.interval,
-            'message': f'To sign in, open {page} in a web browser and enter the code {device.user_code}.',
-        })
+        return jsonify(
+            {
+                'user_code': device.user_code,
+                'device_code': state.grants.add_device(device),
+                'verification_uri': page,
+                'expires_in': int(directory.device_code_seconds),
+                'interval': device.interval,
+                'message': f'To sign in, open {page} in a web browser and enter the code {device.user_code}.',
+            }
+        )
 
     @app.get('/devicelogin')
     def code_page() -> str:
@@ -129,8 +140,14 @@ def _add_steps(app: Flask, state: CloudState, flows: SignInFlows) -> None:
         if not permissions:
             return go_on(flow_id, flow)
         for_tenant = state.directory.tenant(user.tenant_id).display_name if flow.wants_admin_consent else ''
-        return render_template('consent.html', flow=flow_id, application=flow.application.display_name, permissions=permissions,
-                               user=user.user_principal_name, for_tenant=for_tenant)
+        return render_template(
+            'consent.html',
+            flow=flow_id,
+            application=flow.application.display_name,
+            permissions=permissions,
+            user=user.user_principal_name,
+            for_tenant=for_tenant,
+        )
 
     @app.post('/consent')
     def consent() -> str | Answer:
@@ -157,10 +174,17 @@ def _authorization(state: CloudState, tenant_name: str, query: Mapping[str, str]
     if redirect_uri not in application.redirect_uris:
         raise EntraError(50011, f"The redirect URI '{redirect_uri}' is not registered for application '{application.client_id}'.")
     return SignInFlow(
-        tenant_name=tenant_name, application=application, scope=query.get('scope', ''), redirect_uri=redirect_uri,
-        state=query.get('state', ''), nonce=query.get('nonce', ''), code_challenge=query.get('code_challenge', ''),
-        code_challenge_method=query.get('code_challenge_method', 'plain'), login_hint=query.get('login_hint', ''),
-        always_ask=query.get('prompt') == 'consent')
+        tenant_name=tenant_name,
+        application=application,
+        scope=query.get('scope', ''),
+        redirect_uri=redirect_uri,
+        state=query.get('state', ''),
+        nonce=query.get('nonce', ''),
+        code_challenge=query.get('code_challenge', ''),
+        code_challenge_method=query.get('code_challenge_method', 'plain'),
+        login_hint=query.get('login_hint', ''),
+        always_ask=query.get('prompt') == 'consent',
+    )
 
 
 def _check_authorization(state: CloudState, flow: SignInFlow, query: Mapping[str, str], is_v2: bool) -> None:
@@ -184,8 +208,13 @@ def _check_authorization(state: CloudState, flow: SignInFlow, query: Mapping[str
 
 
 def _sign_in_page(flow_id: str, flow: SignInFlow, username: str = '', message: str = '') -> str:
-    return render_template('sign_in.html', flow=flow_id, application=flow.application.display_name,
-                           username=username or flow.login_hint, message=message)
+    return render_template(
+        'sign_in.html',
+        flow=flow_id,
+        application=flow.application.display_name,
+        username=username or flow.login_hint,
+        message=message,
+    )
 
 
 def _finished(flow: SignInFlow, url: str) -> str | Answer:
@@ -193,6 +222,8 @@ def _finished(flow: SignInFlow, url: str) -> str | Answer:
         return redirect(url)
     if flow.device and flow.device.is_declined:
         return render_template('done.html', heading='You declined', text=f'{flow.application.display_name} was not signed in.')
-    return render_template('done.html', heading='You are signed in',
-                           text=f'{flow.application.display_name} goes on by itself. You can close this window.')
-
+    return render_template(
+        'done.html',
+        heading='You are signed in',
+        text=f'{flow.application.display_name} goes on by itself. You can close this window.',
+    )

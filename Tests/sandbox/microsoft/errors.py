@@ -1,4 +1,5 @@
 """Errors in the shapes of Entra ID and Microsoft Graph."""
+
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -120,8 +121,10 @@ class EntraError(Exception):
 
     def description(self, now: float, trace_id: str, correlation_id: str) -> str:
         """What ``error_description`` says."""
-        return (f'AADSTS{self.number}: {self.sentence} Trace ID: {trace_id} Correlation ID: {correlation_id} '
-                f'Timestamp: {entra_timestamp(now)}')
+        return (
+            f'AADSTS{self.number}: {self.sentence} Trace ID: {trace_id} Correlation ID: {correlation_id} '
+            f'Timestamp: {entra_timestamp(now)}'
+        )
 
     def body(self, now: float, correlation_id: str = '', authority: str = '') -> dict[str, Any]:
         """The JSON object that Entra answers with."""
@@ -152,12 +155,14 @@ class GraphError(Exception):
 
     def body(self, now: float, request_id: str, client_request_id: str) -> dict[str, Any]:
         """The JSON object that Graph answers with."""
-        return {'error': {
-            'code': self.code,
-            'message': self.message,
-            'innerError': {
-                'date': graph_timestamp(now).rstrip('Z'),
-                'request-id': request_id,
-                'client-request-id': client_request_id,
-            },
-        }}
+        return {
+            'error': {
+                'code': self.code,
+                'message': self.message,
+                'innerError': {
+                    'date': graph_timestamp(now).rstrip('Z'),
+                    'request-id': request_id,
+                    'client-request-id': client_request_id,
+                },
+            }
+        }

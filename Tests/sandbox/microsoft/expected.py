@@ -1,4 +1,5 @@
 """What tests expect of Entra's answers."""
+
 import re
 
 import requests
@@ -6,7 +7,8 @@ import requests
 from sandbox.microsoft.errors import AADSTS
 
 DESCRIPTION = re.compile(
-    r'AADSTS(\d+): .+ Trace ID: ([0-9a-f-]{36}) Correlation ID: ([0-9a-f-]{36}) Timestamp: \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ')
+    r'AADSTS(\d+): .+ Trace ID: ([0-9a-f-]{36}) Correlation ID: ([0-9a-f-]{36}) Timestamp: \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ'
+)
 
 
 def check_refusal(answer: requests.Response, number: int, error: str = '') -> None:

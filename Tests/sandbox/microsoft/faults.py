@@ -1,4 +1,5 @@
 """Makes services fail on purpose: a status, a body, a delay, a broken connection."""
+
 import json
 import re
 import threading
@@ -134,7 +135,7 @@ class FaultyService:
 
 
 def _half(body: bytes) -> Iterator[bytes]:
-    yield body[:len(body) // 2]
+    yield body[: len(body) // 2]
     # Lets the first half arrive: a reset discards what the receiver has not read yet.
     time.sleep(MID_BODY_PAUSE)
     raise ConnectionResetError('fault: reset in mid-body')

@@ -1,4 +1,5 @@
 """Pytest fixtures: one local cloud for the whole run, brought back to its beginning before each test, and an empty mailbox."""
+
 from collections.abc import Iterator
 
 import pytest

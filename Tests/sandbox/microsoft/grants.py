@@ -1,4 +1,5 @@
 """What users have granted and clients may redeem: authorization codes, refresh tokens, device codes."""
+
 import re
 import secrets
 import threading

@@ -1,4 +1,5 @@
 """Microsoft Graph v1.0, as far as mail needs it: who calls, users, errors. Mailboxes stand in the package ``mail``."""
+
 import time
 import uuid
 from typing import Any
@@ -100,8 +101,11 @@ def _answer_errors(app: Flask, state: CloudState) -> None:
 def _readable_user(state: CloudState, caller: Caller, user_id: str) -> User:
     user = state.directory.find_user(user_id)
     is_self = caller.user is not None and caller.user is user
-    allowed = caller.has_one_of('User.Read.All', 'Directory.Read.All') or (
-        caller.user is not None and caller.has_one_of('User.ReadBasic.All')) or (is_self and caller.has_one_of('User.Read'))
+    allowed = (
+        caller.has_one_of('User.Read.All', 'Directory.Read.All')
+        or (caller.user is not None and caller.has_one_of('User.ReadBasic.All'))
+        or (is_self and caller.has_one_of('User.Read'))
+    )
     if not allowed:
         raise GraphError(403, 'Authorization_RequestDenied', 'Insufficient privileges to complete the operation.')
     if user is None or user.tenant_id != caller.tenant_id:
@@ -116,8 +120,9 @@ def _user_answer(state: CloudState, user: User) -> Response:
     selected = {name.strip() for name in request.args.get('$select', '').split(',') if name.strip()}
     unknown = sorted(selected - set(shown))
     if unknown:
-        raise GraphError(400, 'RequestBroker--ParseUri',
-                         f"Could not find a property named '{unknown[0]}' on type 'microsoft.graph.user'.")
+        raise GraphError(
+            400, 'RequestBroker--ParseUri', f"Could not find a property named '{unknown[0]}' on type 'microsoft.graph.user'."
+        )
     if selected:
         shown = {name: shown[name] for name in shown if name in selected}
     return jsonify({'@odata.context': f'{state.addresses.graph}/v1.0/$metadata#users/$entity', **shown})

@@ -1,4 +1,5 @@
 """Microsoft Graph and Azure Resource Manager: what they check of a token, and what they answer."""
+
 import base64
 import json
 import re
@@ -34,7 +35,10 @@ def check_error(answer: Any, status: int, code: str) -> None:
     assert answer.status_code == status, answer.text
     error = answer.json()['error']
     assert (error['code'], set(error), set(error['innerError'])) == (
-        code, {'code', 'message', 'innerError'}, {'date', 'request-id', 'client-request-id'})
+        code,
+        {'code', 'message', 'innerError'},
+        {'date', 'request-id', 'client-request-id'},
+    )
     assert error['innerError']['request-id'] == answer.headers['request-id']
 
 
@@ -162,22 +166,25 @@ def test_application_needs_a_role_to_read_users(wire: Wire, app_token: str) -> N
     check_error(wire.graph(f'/users/{ADA}', app_token), 403, 'Authorization_RequestDenied')
 
 
-@pytest.mark.parametrize('scope, path, status', [
-    ('User.Read', '/me', 200),
-    ('User.Read', f'/users/{ADA}', 200),
-    ('User.Read', f'/users/{BOB}', 403),
-    ('User.ReadBasic.All', f'/users/{BOB}', 200),
-    ('User.ReadBasic.All', '/users/nobody@contoso.example', 404),
-    ('User.ReadBasic.All', '/users/eve@fabrikam.example', 404),
-    ('Mail.Read', '/me', 403),
-    ('Mail.Read', '/me/messages', 200),
-    ('Mail.Read', MAIL, 200),
-    ('Mail.ReadWrite', '/me/mailFolders/inbox/messages', 200),
-    ('User.Read', '/me/messages', 403),
-    ('Mail.ReadWrite', f'/users/{BOB}/messages', 403),
-    ('Mail.Read.Shared', f'/users/{BOB}/messages', 403),
-    ('Mail.Read.Shared', MAIL, 200),
-])
+@pytest.mark.parametrize(
+    'scope, path, status',
+    [
+        ('User.Read', '/me', 200),
+        ('User.Read', f'/users/{ADA}', 200),
+        ('User.Read', f'/users/{BOB}', 403),
+        ('User.ReadBasic.All', f'/users/{BOB}', 200),
+        ('User.ReadBasic.All', '/users/nobody@contoso.example', 404),
+        ('User.ReadBasic.All', '/users/eve@fabrikam.example', 404),
+        ('Mail.Read', '/me', 403),
+        ('Mail.Read', '/me/messages', 200),
+        ('Mail.Read', MAIL, 200),
+        ('Mail.ReadWrite', '/me/mailFolders/inbox/messages', 200),
+        ('User.Read', '/me/messages', 403),
+        ('Mail.ReadWrite', f'/users/{BOB}/messages', 403),
+        ('Mail.Read.Shared', f'/users/{BOB}/messages', 403),
+        ('Mail.Read.Shared', MAIL, 200),
+    ],
+)
 def test_scopes_of_a_user(visit: Visit, wire: Wire, scope: str, path: str, status: int) -> None:
     assert wire.graph(path, user_token(visit, scope)).status_code == status
 
@@ -198,8 +205,9 @@ def test_mailboxes_that_do_not_exist(wire: Wire, app_token: str) -> None:
 
 
 @pytest.mark.parametrize('size, pages', [(7, 4), (5, 5), (25, 1), (1000, 1)])
-def test_pages_hold_every_message_once_newest_first(wire: Wire, app_token: str, cloud: MicrosoftCloud, size: int,
-                                                    pages: int) -> None:
+def test_pages_hold_every_message_once_newest_first(
+    wire: Wire, app_token: str, cloud: MicrosoftCloud, size: int, pages: int
+) -> None:
     subjects, url = [], f'{cloud.graph}/v1.0{MAIL}?$top={size}&$select=subject'
     cloud.requests.clear()
     while url:
@@ -212,9 +220,17 @@ def test_pages_hold_every_message_once_newest_first(wire: Wire, app_token: str, 
 
 
 def test_message_has_the_properties_of_graph(wire: Wire, app_token: str, cloud: MicrosoftCloud) -> None:
-    delivered = cloud.mailbox(ADA).deliver(Message(
-        subject='Grüße', sender=EmailAddress('Zoë', 'zoe@partner.example'), received=cloud.clock.now() + 60, is_read=True,
-        to=[EmailAddress('Ada', ADA)], cc=[EmailAddress('Bob', BOB)], html='<p>a &lt; b</p><p>second</p>'))
+    delivered = cloud.mailbox(ADA).deliver(
+        Message(
+            subject='Grüße',
+            sender=EmailAddress('Zoë', 'zoe@partner.example'),
+            received=cloud.clock.now() + 60,
+            is_read=True,
+            to=[EmailAddress('Ada', ADA)],
+            cc=[EmailAddress('Bob', BOB)],
+            html='<p>a &lt; b</p><p>second</p>',
+        )
+    )
     shown = wire.graph(MAIL + '?$top=1', app_token).json()['value'][0]
     assert (shown['id'], shown['subject'], shown['isRead']) == (delivered.message_id, 'Grüße', True)
     assert shown['from'] == {'emailAddress': {'name': 'Zoë', 'address': 'zoe@partner.example'}}
@@ -244,17 +260,20 @@ def test_oldest_first(wire: Wire, app_token: str) -> None:
     assert found[0]['subject'] == 'Report 25'
 
 
-@pytest.mark.parametrize('query, code', [
-    ('$top=0', 'ErrorInvalidUrlQuery'),
-    ('$top=1001', 'ErrorInvalidUrlQuery'),
-    ('$top=many', 'ErrorInvalidUrlQuery'),
-    ('$skip=-1', 'ErrorInvalidUrlQuery'),
-    ('$select=colour', 'RequestBroker--ParseUri'),
-    ('$orderby=body', 'ErrorInvalidUrlQuery'),
-    ('$orderby=receivedDateTime sideways', 'ErrorInvalidUrlQuery'),
-    ('$expand=extensions', 'RequestBroker--ParseUri'),
-    ('$apply=count', 'BadRequest'),
-])
+@pytest.mark.parametrize(
+    'query, code',
+    [
+        ('$top=0', 'ErrorInvalidUrlQuery'),
+        ('$top=1001', 'ErrorInvalidUrlQuery'),
+        ('$top=many', 'ErrorInvalidUrlQuery'),
+        ('$skip=-1', 'ErrorInvalidUrlQuery'),
+        ('$select=colour', 'RequestBroker--ParseUri'),
+        ('$orderby=body', 'ErrorInvalidUrlQuery'),
+        ('$orderby=receivedDateTime sideways', 'ErrorInvalidUrlQuery'),
+        ('$expand=extensions', 'RequestBroker--ParseUri'),
+        ('$apply=count', 'BadRequest'),
+    ],
+)
 def test_wrong_query_is_refused(wire: Wire, app_token: str, query: str, code: str) -> None:
     check_error(wire.graph(f'{MAIL}?{query}', app_token), 400, code)
 

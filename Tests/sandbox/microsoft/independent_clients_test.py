@@ -1,4 +1,5 @@
 """MSAL and azure-identity sign in to the local cloud in each way, unchanged: it speaks what Microsoft's own clients expect."""
+
 import base64
 import os
 import threading
@@ -33,8 +34,13 @@ def trusted(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def confidential(cloud: MicrosoftCloud, application: Application, credential: object) -> msal.ConfidentialClientApplication:
-    return msal.ConfidentialClientApplication(application.client_id, client_credential=credential, verify=cloud.ca_file,
-                                              authority=f'{cloud.authority}/{TENANT}', instance_discovery=False)
+    return msal.ConfidentialClientApplication(
+        application.client_id,
+        client_credential=credential,
+        verify=cloud.ca_file,
+        authority=f'{cloud.authority}/{TENANT}',
+        instance_discovery=False,
+    )
 
 
 def arguments(cloud: MicrosoftCloud) -> dict[str, Any]:
@@ -56,17 +62,22 @@ def certificate_itself(application: Application) -> dict[str, str]:
     return {'private_key': application.certificate.private_key_pem, 'public_certificate': application.certificate.certificate_pem}
 
 
-@pytest.mark.parametrize('credential', [lambda application: application.secret, certificate_by_thumbprint, certificate_itself],
-                         ids=['secret', 'certificate-rs256', 'certificate-ps256'])
-def test_msal_signs_in_as_application(cloud: MicrosoftCloud, wire: Wire, daemon: Application,
-                                      credential: Callable[[Application], object]) -> None:
+@pytest.mark.parametrize(
+    'credential',
+    [lambda application: application.secret, certificate_by_thumbprint, certificate_itself],
+    ids=['secret', 'certificate-rs256', 'certificate-ps256'],
+)
+def test_msal_signs_in_as_application(
+    cloud: MicrosoftCloud, wire: Wire, daemon: Application, credential: Callable[[Application], object]
+) -> None:
     result = confidential(cloud, daemon, credential(daemon)).acquire_token_for_client([f'{cloud.graph}/.default'])
     assert result['expires_in'] == 3599
     assert subjects_read(wire, f'/users/{ADA}/messages', result['access_token']) == 10
 
 
-def test_msal_sends_the_two_kinds_of_assertion(cloud: MicrosoftCloud, daemon: Application,
-                                               monkeypatch: pytest.MonkeyPatch) -> None:
+def test_msal_sends_the_two_kinds_of_assertion(
+    cloud: MicrosoftCloud, daemon: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent = []
     original = cloud._state.client_authentication.check
 
@@ -122,8 +133,9 @@ def entering_the_code(person: Person) -> Iterator[Callable[[str, str], None]]:
 def test_msal_signs_in_with_device_code(cloud: MicrosoftCloud, wire: Wire) -> None:
     cloud.directory.device_code_interval = 1
     device = cloud.directory.application('device')
-    client = msal.PublicClientApplication(device.client_id, authority=f'{cloud.authority}/{TENANT}', verify=cloud.ca_file,
-                                          instance_discovery=False)
+    client = msal.PublicClientApplication(
+        device.client_id, authority=f'{cloud.authority}/{TENANT}', verify=cloud.ca_file, instance_discovery=False
+    )
     flow = client.initiate_device_flow(SCOPES)
     with entering_the_code(Person(cloud, ADA)) as enter:
         enter(flow['verification_uri'], flow['user_code'])
@@ -140,11 +152,13 @@ def test_azure_identity_signs_in_with_secret(cloud: MicrosoftCloud, wire: Wire, 
 
 
 @pytest.mark.parametrize('sends_chain', [False, True])
-def test_azure_identity_signs_in_with_certificate(cloud: MicrosoftCloud, wire: Wire, daemon: Application,
-                                                  sends_chain: bool) -> None:
+def test_azure_identity_signs_in_with_certificate(
+    cloud: MicrosoftCloud, wire: Wire, daemon: Application, sends_chain: bool
+) -> None:
     pem = (daemon.certificate.private_key_pem + daemon.certificate.certificate_pem).encode()
-    credential = azure.identity.CertificateCredential(TENANT, daemon.client_id, certificate_data=pem,
-                                                      send_certificate_chain=sends_chain, **arguments(cloud))
+    credential = azure.identity.CertificateCredential(
+        TENANT, daemon.client_id, certificate_data=pem, send_certificate_chain=sends_chain, **arguments(cloud)
+    )
     with closing(credential):
         token = credential.get_token(f'{cloud.graph}/.default').token
     assert subjects_read(wire, f'/users/{ADA}/messages', token) == 10
@@ -154,10 +168,12 @@ def test_azure_identity_signs_in_with_code(cloud: MicrosoftCloud, wire: Wire, we
     redirect_uri = web.redirect_uris[0]
     redirect_url = Person(cloud, ADA).sign_in(
         f'{cloud.authority}/{TENANT}/oauth2/v2.0/authorize?client_id={web.client_id}&response_type=code'
-        f'&redirect_uri={redirect_uri}&scope=offline_access%20User.Read')
+        f'&redirect_uri={redirect_uri}&scope=offline_access%20User.Read'
+    )
     code = parse_qs(urlsplit(redirect_url).query)['code'][0]
-    credential = azure.identity.AuthorizationCodeCredential(TENANT, web.client_id, code, redirect_uri,
-                                                            client_secret=web.secret, **arguments(cloud))
+    credential = azure.identity.AuthorizationCodeCredential(
+        TENANT, web.client_id, code, redirect_uri, client_secret=web.secret, **arguments(cloud)
+    )
     with closing(credential):
         token = credential.get_token('User.Read').token
     assert wire.graph('/me', token).json()['userPrincipalName'] == ADA
@@ -168,7 +184,8 @@ def test_azure_identity_signs_in_with_device_code(cloud: MicrosoftCloud, wire: W
     device = cloud.directory.application('device')
     with entering_the_code(Person(cloud, ADA)) as enter:
         credential = azure.identity.DeviceCodeCredential(
-            device.client_id, tenant_id=TENANT, prompt_callback=lambda uri, code, _expires: enter(uri, code), **arguments(cloud))
+            device.client_id, tenant_id=TENANT, prompt_callback=lambda uri, code, _expires: enter(uri, code), **arguments(cloud)
+        )
         token = credential.get_token(*SCOPES).token
     assert wire.graph('/me', token).json()['userPrincipalName'] == ADA
 
@@ -182,9 +199,14 @@ def test_azure_identity_gets_a_token_for_the_second_resource(cloud: MicrosoftClo
 
 
 def test_msal_answers_a_claims_challenge(cloud: MicrosoftCloud, wire: Wire, daemon: Application) -> None:
-    client = msal.ConfidentialClientApplication(daemon.client_id, client_credential=daemon.secret, verify=cloud.ca_file,
-                                                authority=f'{cloud.authority}/{TENANT}', instance_discovery=False,
-                                                client_capabilities=['CP1'])
+    client = msal.ConfidentialClientApplication(
+        daemon.client_id,
+        client_credential=daemon.secret,
+        verify=cloud.ca_file,
+        authority=f'{cloud.authority}/{TENANT}',
+        instance_discovery=False,
+        client_capabilities=['CP1'],
+    )
     scope = [f'{cloud.graph}/.default']
     daemon.require_claims()
     refused = wire.graph(f'/users/{ADA}/messages', client.acquire_token_for_client(scope)['access_token'])
@@ -207,18 +229,27 @@ def live_on(host: str, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -
     return True
 
 
-IDENTITIES = [('azure-vm', 'azure-vm'), ('azure-vm', 'soar-engine'), ('app-service', 'app-service'),
-              ('app-service', 'soar-engine'), ('arc', 'arc')]
+IDENTITIES = [
+    ('azure-vm', 'azure-vm'),
+    ('azure-vm', 'soar-engine'),
+    ('app-service', 'app-service'),
+    ('app-service', 'soar-engine'),
+    ('arc', 'arc'),
+]
 
 
 @pytest.mark.parametrize('host, name', IDENTITIES)
-def test_msal_uses_managed_identity(cloud: MicrosoftCloud, wire: Wire, monkeypatch: pytest.MonkeyPatch, host: str,
-                                    name: str) -> None:
+def test_msal_uses_managed_identity(
+    cloud: MicrosoftCloud, wire: Wire, monkeypatch: pytest.MonkeyPatch, host: str, name: str
+) -> None:
     if not live_on(host, cloud, monkeypatch):
         return
     identity = cloud.directory.managed_identity(name)
-    named = (msal.UserAssignedManagedIdentity(client_id=identity.client_id) if identity.is_user_assigned
-             else msal.SystemAssignedManagedIdentity())
+    named = (
+        msal.UserAssignedManagedIdentity(client_id=identity.client_id)
+        if identity.is_user_assigned
+        else msal.SystemAssignedManagedIdentity()
+    )
     with closing(requests.Session()) as session:
         result = msal.ManagedIdentityClient(named, http_client=session).acquire_token_for_client(resource=cloud.graph)
     assert subjects_read(wire, f'/users/{ADA}/messages', result['access_token']) == 10
@@ -226,8 +257,9 @@ def test_msal_uses_managed_identity(cloud: MicrosoftCloud, wire: Wire, monkeypat
 
 
 @pytest.mark.parametrize('host, name', IDENTITIES)
-def test_azure_identity_uses_managed_identity(cloud: MicrosoftCloud, wire: Wire, monkeypatch: pytest.MonkeyPatch, host: str,
-                                              name: str) -> None:
+def test_azure_identity_uses_managed_identity(
+    cloud: MicrosoftCloud, wire: Wire, monkeypatch: pytest.MonkeyPatch, host: str, name: str
+) -> None:
     if not live_on(host, cloud, monkeypatch):
         return
     identity = cloud.directory.managed_identity(name)

@@ -1,4 +1,5 @@
 """Where Azure hosts get tokens of their managed identities: instance metadata (VM), App Service, Arc."""
+
 import secrets
 import uuid
 from pathlib import Path
@@ -48,14 +49,22 @@ def identity_token(state: CloudState, identity: ManagedIdentity, resource: str) 
     """The answer for one identity, all numbers as text. Raises EntraError 500011 for an unknown resource."""
     wanted = of_resource(state.directory, resource)
     seconds = state.directory.managed_identity_token_seconds
-    granted = {name for name in identity.application_permissions
-               if (known := wanted.resource.permission(name)) and known.application}
+    granted = {
+        name for name in identity.application_permissions if (known := wanted.resource.permission(name)) and known.application
+    }
     subject = TokenSubject(client=identity, tenant_id=identity.tenant_id)
     token = state.issuer.access_token(subject, resource, granted, seconds, RequestedClaims(), '1.0')
     now = int(state.clock.now())
-    answer = {'access_token': token, 'client_id': identity.client_id, 'expires_in': str(seconds),
-              'expires_on': str(now + seconds), 'ext_expires_in': str(seconds), 'not_before': str(now), 'resource': resource,
-              'token_type': 'Bearer'}
+    answer = {
+        'access_token': token,
+        'client_id': identity.client_id,
+        'expires_in': str(seconds),
+        'expires_on': str(now + seconds),
+        'ext_expires_in': str(seconds),
+        'not_before': str(now),
+        'resource': resource,
+        'token_type': 'Bearer',
+    }
     if state.directory.refresh_in is not None:
         answer['refresh_in'] = str(state.directory.refresh_in)
     return answer
@@ -150,8 +159,11 @@ class ArcKeys:
             path.write_text(content)
             path.chmod(0o640)
         except OSError as error:
-            raise ArcKeyFolderError(error.errno, f'Arc keeps its key files in {self._folder}, which cannot be written '
-                                                 f'({error.strerror}). Run as root, or make this folder yours.') from error
+            raise ArcKeyFolderError(
+                error.errno,
+                f'Arc keeps its key files in {self._folder}, which cannot be written '
+                f'({error.strerror}). Run as root, or make this folder yours.',
+            ) from error
         self._made_here.extend(missing)
 
     def redeem(self, content: str) -> bool:

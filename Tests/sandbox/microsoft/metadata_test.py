@@ -1,4 +1,5 @@
 """The identity endpoints of Azure hosts."""
+
 import errno
 import os
 from pathlib import Path
@@ -35,26 +36,31 @@ def test_answer_of_imds(cloud: MicrosoftCloud, wire: Wire) -> None:
     assert imds(cloud, wire).json()['refresh_in'] == '43200'
 
 
-@pytest.mark.parametrize('parameter, attribute',
-                         [('client_id', 'client_id'), ('object_id', 'object_id'), ('msi_res_id', 'resource_id')])
+@pytest.mark.parametrize(
+    'parameter, attribute', [('client_id', 'client_id'), ('object_id', 'object_id'), ('msi_res_id', 'resource_id')]
+)
 def test_identity_is_named_in_three_ways(cloud: MicrosoftCloud, wire: Wire, parameter: str, attribute: str) -> None:
     identity = cloud.directory.managed_identity('soar-engine')
     answer = imds(cloud, wire, **{parameter: getattr(identity, attribute)})
     assert holder_of(answer.json()['access_token']) == identity.client_id
 
 
-@pytest.mark.parametrize('headers, changes, error', [
-    ({}, {}, 'bad_request_102'),
-    ({'Metadata': 'True'}, {}, 'bad_request_102'),
-    ({'Metadata': 'true', 'X-Forwarded-For': '10.0.0.1'}, {}, 'bad_request_103'),
-    (None, {'api-version': ''}, 'invalid_request'),
-    (None, {'api-version': '2017-01-01'}, 'invalid_request'),
-    (None, {'resource': ''}, 'invalid_request'),
-    (None, {'resource': 'https://graph.microsoft.com'}, 'invalid_resource'),
-    (None, {'client_id': 'abc'}, 'invalid_request'),
-])
-def test_imds_refuses(cloud: MicrosoftCloud, wire: Wire, headers: dict[str, str] | None, changes: dict[str, str],
-                      error: str) -> None:
+@pytest.mark.parametrize(
+    'headers, changes, error',
+    [
+        ({}, {}, 'bad_request_102'),
+        ({'Metadata': 'True'}, {}, 'bad_request_102'),
+        ({'Metadata': 'true', 'X-Forwarded-For': '10.0.0.1'}, {}, 'bad_request_103'),
+        (None, {'api-version': ''}, 'invalid_request'),
+        (None, {'api-version': '2017-01-01'}, 'invalid_request'),
+        (None, {'resource': ''}, 'invalid_request'),
+        (None, {'resource': 'https://graph.microsoft.com'}, 'invalid_resource'),
+        (None, {'client_id': 'abc'}, 'invalid_request'),
+    ],
+)
+def test_imds_refuses(
+    cloud: MicrosoftCloud, wire: Wire, headers: dict[str, str] | None, changes: dict[str, str], error: str
+) -> None:
     answer = imds(cloud, wire, headers, **changes)
     assert (answer.status_code, answer.json()['error'], set(answer.json())) == (400, error, {'error', 'error_description'})
 
@@ -97,16 +103,20 @@ def test_answer_of_app_service(cloud: MicrosoftCloud, wire: Wire) -> None:
     assert app_service(cloud, wire, client_id=user_assigned.client_id).json()['client_id'] == user_assigned.client_id
 
 
-@pytest.mark.parametrize('headers, changes, status', [
-    ({}, {}, 401),
-    ({'X-IDENTITY-HEADER': 'guess'}, {}, 401),
-    (None, {'api-version': '2017-09-01'}, 400),
-    (None, {'resource': ''}, 400),
-    (None, {'client_id': 'abc'}, 400),
-    (None, {'resource': 'https://graph.microsoft.com'}, 500),
-])
-def test_app_service_refuses(cloud: MicrosoftCloud, wire: Wire, headers: dict[str, str] | None, changes: dict[str, str],
-                             status: int) -> None:
+@pytest.mark.parametrize(
+    'headers, changes, status',
+    [
+        ({}, {}, 401),
+        ({'X-IDENTITY-HEADER': 'guess'}, {}, 401),
+        (None, {'api-version': '2017-09-01'}, 400),
+        (None, {'resource': ''}, 400),
+        (None, {'client_id': 'abc'}, 400),
+        (None, {'resource': 'https://graph.microsoft.com'}, 500),
+    ],
+)
+def test_app_service_refuses(
+    cloud: MicrosoftCloud, wire: Wire, headers: dict[str, str] | None, changes: dict[str, str], status: int
+) -> None:
     answer = app_service(cloud, wire, headers, **changes)
     assert (answer.status_code, answer.json()['statusCode']) == (status, status)
 
@@ -162,11 +172,14 @@ def test_arc_keys_leave_other_files_alone(arc: ArcMachine) -> None:
     assert list(arc.folder.iterdir()) == [other]
 
 
-@pytest.mark.parametrize('params, headers', [
-    ({'api-version': '2020-06-01', 'resource': 'x'}, {}),
-    ({'api-version': '2018-02-01', 'resource': 'x'}, {'Metadata': 'true'}),
-    ({'api-version': '2020-06-01'}, {'Metadata': 'true'}),
-])
+@pytest.mark.parametrize(
+    'params, headers',
+    [
+        ({'api-version': '2020-06-01', 'resource': 'x'}, {}),
+        ({'api-version': '2018-02-01', 'resource': 'x'}, {'Metadata': 'true'}),
+        ({'api-version': '2020-06-01'}, {'Metadata': 'true'}),
+    ],
+)
 def test_arc_refuses(arc: ArcMachine, params: dict[str, str], headers: dict[str, str]) -> None:
     assert arc.wire.get(arc.endpoint, params=params, **headers).status_code == 400
     assert list(arc.folder.iterdir()) == []

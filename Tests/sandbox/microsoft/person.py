@@ -1,4 +1,5 @@
 """A person at a web browser, who signs in through the same pages as anybody else."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

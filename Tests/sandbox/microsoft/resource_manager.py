@@ -1,4 +1,5 @@
 """Azure Resource Manager, as far as a second resource needs it: the subscriptions that the caller may see."""
+
 from flask import Flask, Response, g, jsonify, request
 
 from sandbox.microsoft.bearer import BearerError, authenticate
@@ -30,14 +31,18 @@ def resource_manager_app(state: CloudState) -> Flask:
     def subscriptions() -> Response | tuple[Response, int]:
         if not request.args.get('api-version'):
             return _error('MissingApiVersionParameter', "The query parameter 'api-version' is required."), 400
-        visible = [{
-            'id': f'/subscriptions/{known.subscription_id}',
-            'authorizationSource': 'RoleBased',
-            'subscriptionId': known.subscription_id,
-            'tenantId': known.tenant_id,
-            'displayName': known.display_name,
-            'state': 'Enabled',
-        } for known in state.directory.subscriptions if g.caller.principal.object_id in known.readers]
+        visible = [
+            {
+                'id': f'/subscriptions/{known.subscription_id}',
+                'authorizationSource': 'RoleBased',
+                'subscriptionId': known.subscription_id,
+                'tenantId': known.tenant_id,
+                'displayName': known.display_name,
+                'state': 'Enabled',
+            }
+            for known in state.directory.subscriptions
+            if g.caller.principal.object_id in known.readers
+        ]
         return jsonify({'value': visible, 'count': {'type': 'Total', 'value': len(visible)}})
 
     @app.errorhandler(BearerError)

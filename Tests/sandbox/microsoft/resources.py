@@ -1,4 +1,5 @@
 """The two resources of the local cloud, Microsoft Graph and Azure Resource Manager, with the permissions that they publish."""
+
 from dataclasses import dataclass
 
 GRAPH_APP_ID = '00000003-0000-0000-c000-000000000000'
@@ -59,9 +60,7 @@ GRAPH_PERMISSIONS = (
     Permission('Directory.Read.All', 'Read the directory', application=True, admin_only=True),
 )
 
-RESOURCE_MANAGER_PERMISSIONS = (
-    Permission('user_impersonation', 'Manage Azure resources as you'),
-)
+RESOURCE_MANAGER_PERMISSIONS = (Permission('user_impersonation', 'Manage Azure resources as you'),)
 
 
 def graph_resource(uri: str) -> Resource:

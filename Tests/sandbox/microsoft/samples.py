@@ -1,4 +1,5 @@
 """The directory and the mailboxes that a new local cloud starts with."""
+
 import secrets
 from collections.abc import Callable
 
@@ -24,33 +25,55 @@ def default_directory(token_service: str = '') -> Directory:
         token_service: base URL of the Cortex app's token service, where its applications are redirected to.
     """
     directory = Directory(
-        tenants=[Tenant(tenant_id=CONTOSO, domain='contoso.example', display_name='Contoso'),
-                 Tenant(tenant_id=FABRIKAM, domain='fabrikam.example', display_name='Fabrikam')],
+        tenants=[
+            Tenant(tenant_id=CONTOSO, domain='contoso.example', display_name='Contoso'),
+            Tenant(tenant_id=FABRIKAM, domain='fabrikam.example', display_name='Fabrikam'),
+        ],
         applications=[*self_deployed_applications(), *cortex_applications(token_service)],
         users=sample_users(),
         managed_identities=sample_managed_identities(),
     )
-    readers = {principal.object_id for principal in (*directory.users, *directory.applications, *directory.managed_identities)
-               if principal.tenant_id == CONTOSO}
-    directory.subscriptions = [Subscription(subscription_id=SUBSCRIPTION, display_name='Contoso security',
-                                            tenant_id=CONTOSO, readers=readers)]
+    readers = {
+        principal.object_id
+        for principal in (*directory.users, *directory.applications, *directory.managed_identities)
+        if principal.tenant_id == CONTOSO
+    }
+    directory.subscriptions = [
+        Subscription(subscription_id=SUBSCRIPTION, display_name='Contoso security', tenant_id=CONTOSO, readers=readers)
+    ]
     return directory
 
 
 def self_deployed_applications() -> list[Application]:
     """The registrations of Contoso: ``web`` (authorization code), ``daemon`` (client credentials), ``device`` (device code)."""
     return [
-        Application(name='web', display_name='SOAR mail', tenant_id=CONTOSO,
-                    client_id='1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d',
-                    secrets=[Secret(value=_secret())], certificates=[certificate('soar-web')], redirect_uris=[REDIRECT_URI],
-                    delegated_permissions=[*DELEGATED, 'user_impersonation']),
-        Application(name='daemon', display_name='SOAR mail daemon', tenant_id=CONTOSO,
-                    client_id='1b2c3d4e-0002-4a5b-8c7d-9e0f1a2b3c4d',
-                    secrets=[Secret(value=_secret())], certificates=[certificate('soar-web')],
-                    application_permissions=list(APPLICATION)),
-        Application(name='device', display_name='SOAR mail device', tenant_id=CONTOSO,
-                    client_id='1b2c3d4e-0003-4a5b-8c7d-9e0f1a2b3c4d',
-                    allows_public_client_flows=True, delegated_permissions=[*DELEGATED, 'user_impersonation']),
+        Application(
+            name='web',
+            display_name='SOAR mail',
+            tenant_id=CONTOSO,
+            client_id='1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d',
+            secrets=[Secret(value=_secret())],
+            certificates=[certificate('soar-web')],
+            redirect_uris=[REDIRECT_URI],
+            delegated_permissions=[*DELEGATED, 'user_impersonation'],
+        ),
+        Application(
+            name='daemon',
+            display_name='SOAR mail daemon',
+            tenant_id=CONTOSO,
+            client_id='1b2c3d4e-0002-4a5b-8c7d-9e0f1a2b3c4d',
+            secrets=[Secret(value=_secret())],
+            certificates=[certificate('soar-web')],
+            application_permissions=list(APPLICATION),
+        ),
+        Application(
+            name='device',
+            display_name='SOAR mail device',
+            tenant_id=CONTOSO,
+            client_id='1b2c3d4e-0003-4a5b-8c7d-9e0f1a2b3c4d',
+            allows_public_client_flows=True,
+            delegated_permissions=[*DELEGATED, 'user_impersonation'],
+        ),
     ]
 
 
@@ -58,27 +81,51 @@ def cortex_applications(token_service: str) -> list[Application]:
     """The two applications behind the Cortex app: one acts as the user who consents, one as itself."""
     callback = [token_service + CORTEX_CALLBACK_PATH]
     return [
-        Application(name='ms-graph-mail-listener', display_name='Cortex XSOAR mail', tenant_id=FABRIKAM,
-                    client_id='1b2c3d4e-0004-4a5b-8c7d-9e0f1a2b3c4d',
-                    is_multi_tenant=True, secrets=[Secret(value=_secret())], redirect_uris=callback,
-                    delegated_permissions=list(DELEGATED)),
-        Application(name='ms-graph-mail', display_name='Cortex XSOAR mail without user', tenant_id=FABRIKAM,
-                    client_id='1b2c3d4e-0005-4a5b-8c7d-9e0f1a2b3c4d',
-                    is_multi_tenant=True, secrets=[Secret(value=_secret())], redirect_uris=callback,
-                    application_permissions=list(APPLICATION)),
+        Application(
+            name='ms-graph-mail-listener',
+            display_name='Cortex XSOAR mail',
+            tenant_id=FABRIKAM,
+            client_id='1b2c3d4e-0004-4a5b-8c7d-9e0f1a2b3c4d',
+            is_multi_tenant=True,
+            secrets=[Secret(value=_secret())],
+            redirect_uris=callback,
+            delegated_permissions=list(DELEGATED),
+        ),
+        Application(
+            name='ms-graph-mail',
+            display_name='Cortex XSOAR mail without user',
+            tenant_id=FABRIKAM,
+            client_id='1b2c3d4e-0005-4a5b-8c7d-9e0f1a2b3c4d',
+            is_multi_tenant=True,
+            secrets=[Secret(value=_secret())],
+            redirect_uris=callback,
+            application_permissions=list(APPLICATION),
+        ),
     ]
 
 
 def sample_users() -> list[User]:
     """Ada (has mail), Bob (has mail), an administrator, a disabled account, and one person of the other tenant."""
     return [
-        User(tenant_id=CONTOSO, user_principal_name='ada@contoso.example', display_name='Ada Lindqvist',
-             password='Lovelace-1843'),
+        User(
+            tenant_id=CONTOSO, user_principal_name='ada@contoso.example', display_name='Ada Lindqvist', password='Lovelace-1843'
+        ),
         User(tenant_id=CONTOSO, user_principal_name='bob@contoso.example', display_name='Bob Okafor', password='Builder-2024'),
-        User(tenant_id=CONTOSO, user_principal_name='admin@contoso.example', display_name='Contoso Administrator',
-             password='Keys-to-all-1', is_admin=True, has_mailbox=False),
-        User(tenant_id=CONTOSO, user_principal_name='left@contoso.example', display_name='Has Left',
-             password='Goodbye-2020', enabled=False),
+        User(
+            tenant_id=CONTOSO,
+            user_principal_name='admin@contoso.example',
+            display_name='Contoso Administrator',
+            password='Keys-to-all-1',
+            is_admin=True,
+            has_mailbox=False,
+        ),
+        User(
+            tenant_id=CONTOSO,
+            user_principal_name='left@contoso.example',
+            display_name='Has Left',
+            password='Goodbye-2020',
+            enabled=False,
+        ),
         User(tenant_id=FABRIKAM, user_principal_name='eve@fabrikam.example', display_name='Eve Moreau', password='Elsewhere-7'),
     ]
 
@@ -91,12 +138,27 @@ def sample_managed_identities() -> list[ManagedIdentity]:
         ('app-service', f'{group}/Microsoft.Web/sites/soar-app'),
         ('arc', f'{group}/Microsoft.HybridCompute/machines/soar-arc'),
     ]
-    identities = [ManagedIdentity(name=host, tenant_id=CONTOSO, resource_id=resource_id, is_user_assigned=False, hosts={host},
-                                  application_permissions=list(APPLICATION)) for host, resource_id in system]
-    identities.append(ManagedIdentity(
-        name='soar-engine', tenant_id=CONTOSO, is_user_assigned=True, hosts={'azure-vm', 'app-service'},
-        resource_id=f'{group}/Microsoft.ManagedIdentity/userAssignedIdentities/soar-engine',
-        application_permissions=list(APPLICATION)))
+    identities = [
+        ManagedIdentity(
+            name=host,
+            tenant_id=CONTOSO,
+            resource_id=resource_id,
+            is_user_assigned=False,
+            hosts={host},
+            application_permissions=list(APPLICATION),
+        )
+        for host, resource_id in system
+    ]
+    identities.append(
+        ManagedIdentity(
+            name='soar-engine',
+            tenant_id=CONTOSO,
+            is_user_assigned=True,
+            hosts={'azure-vm', 'app-service'},
+            resource_id=f'{group}/Microsoft.ManagedIdentity/userAssignedIdentities/soar-engine',
+            application_permissions=list(APPLICATION),
+        )
+    )
     return identities
 
 
@@ -106,9 +168,16 @@ def sample_mailbox(user: User, now: Callable[[], float]) -> Mailbox:
     sender = EmailAddress('Quentin Reyes', 'quentin@partner.example')
     for number in range(25, 0, -1):
         received = now() - 3600 * number
-        mailbox.deliver(Message(
-            subject=f'Report {number}', sender=sender, to=[mailbox.owner], received=received,
-            html=f'<p>Hello {user.display_name},</p><p>this is report {number}.</p>'), at=received)
+        mailbox.deliver(
+            Message(
+                subject=f'Report {number}',
+                sender=sender,
+                to=[mailbox.owner],
+                received=received,
+                html=f'<p>Hello {user.display_name},</p><p>this is report {number}.</p>',
+            ),
+            at=received,
+        )
     return mailbox
 
 

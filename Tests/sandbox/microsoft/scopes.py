@@ -1,4 +1,5 @@
 """What a token request asks for: ``scope`` of the v2 endpoint, ``resource`` of the v1 endpoint."""
+
 from dataclasses import dataclass, field
 
 from sandbox.microsoft.directory import Directory

@@ -1,4 +1,5 @@
 """An HTTP/1.1 server for one service: threads, keep-alive, TLS, a record of every request."""
+
 import io
 import os
 import socket

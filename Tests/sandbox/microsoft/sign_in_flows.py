@@ -1,4 +1,5 @@
 """A person's way through the pages of Entra ID: sign in, consent, and what the client gets for it."""
+
 import secrets
 import threading
 import uuid
@@ -108,11 +109,21 @@ class SignInFlows:
         if flow.device:
             flow.device.user, flow.device.generation = flow.user, flow.generation
             return ''
-        code = self._state.grants.add_code(AuthorizationCode(
-            application=flow.application, tenant_id=tenant.tenant_id, user=flow.user, scope=flow.scope,
-            generation=flow.generation, issued=self._state.clock.now(), redirect_uri=flow.redirect_uri,
-            code_challenge=flow.code_challenge, code_challenge_method=flow.code_challenge_method,
-            nonce=flow.nonce, resource=flow.resource))
+        code = self._state.grants.add_code(
+            AuthorizationCode(
+                application=flow.application,
+                tenant_id=tenant.tenant_id,
+                user=flow.user,
+                scope=flow.scope,
+                generation=flow.generation,
+                issued=self._state.clock.now(),
+                redirect_uri=flow.redirect_uri,
+                code_challenge=flow.code_challenge,
+                code_challenge_method=flow.code_challenge_method,
+                nonce=flow.nonce,
+                resource=flow.resource,
+            )
+        )
         return flow.redirect(code=code, session_state=str(uuid.uuid4()))
 
     def decline(self, flow: SignInFlow) -> str:

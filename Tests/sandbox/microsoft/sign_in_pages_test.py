@@ -1,4 +1,5 @@
 """The pages where people sign in, as a browser sees them."""
+
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlsplit
 
@@ -35,8 +36,9 @@ def test_consent_is_asked_once(visit: Visit, cloud: MicrosoftCloud) -> None:
 def test_consent_page_lists_the_permissions(visit: Visit, wire: Wire, ada: User) -> None:
     page = wire.get(visit.authorize_url()).text
     flow = page.split('name="flow" value="')[1].split('"')[0]
-    asked = wire.post(f'{visit.cloud.authority}/login',
-                      {'flow': flow, 'username': ada.user_principal_name, 'password': ada.password}).text
+    asked = wire.post(
+        f'{visit.cloud.authority}/login', {'flow': flow, 'username': ada.user_principal_name, 'password': ada.password}
+    ).text
     for name in ('openid', 'offline_access', 'User.Read', 'Mail.ReadWrite'):
         assert f'({name})' in asked
     assert 'Mail.Send' not in asked
@@ -54,13 +56,17 @@ def test_declined_consent_is_told_to_the_client(visit: Visit, cloud: MicrosoftCl
     assert query['error_description'].startswith('AADSTS65004: ')
 
 
-@pytest.mark.parametrize('user, password, number', [
-    ('ada@contoso.example', 'wrong', 50126),
-    ('left@contoso.example', None, 50057),
-    ('eve@fabrikam.example', None, 50020),
-])
-def test_sign_in_is_refused_on_the_page(visit: Visit, cloud: MicrosoftCloud, user: str, password: str | None,
-                                        number: int) -> None:
+@pytest.mark.parametrize(
+    'user, password, number',
+    [
+        ('ada@contoso.example', 'wrong', 50126),
+        ('left@contoso.example', None, 50057),
+        ('eve@fabrikam.example', None, 50020),
+    ],
+)
+def test_sign_in_is_refused_on_the_page(
+    visit: Visit, cloud: MicrosoftCloud, user: str, password: str | None, number: int
+) -> None:
     with pytest.raises(SignInRefused, match=f'AADSTS{number}: '):
         Person(cloud, user, password).sign_in(visit.authorize_url())
 
@@ -74,13 +80,16 @@ def test_unknown_user_is_refused_on_the_page(visit: Visit, cloud: MicrosoftCloud
         bob.sign_in(visit.authorize_url())
 
 
-@pytest.mark.parametrize('changes, number', [
-    ({'redirect_uri': REDIRECT_URI + '/'}, 50011),
-    ({'redirect_uri': 'https://evil.example/'}, 50011),
-    ({'client_id': ''}, 900144),
-    ({'client_id': 'abc'}, 700016),
-    ({'tenant': 'nowhere.example'}, 90002),
-])
+@pytest.mark.parametrize(
+    'changes, number',
+    [
+        ({'redirect_uri': REDIRECT_URI + '/'}, 50011),
+        ({'redirect_uri': 'https://evil.example/'}, 50011),
+        ({'client_id': ''}, 900144),
+        ({'client_id': 'abc'}, 700016),
+        ({'tenant': 'nowhere.example'}, 90002),
+    ],
+)
 def test_what_cannot_be_told_to_the_client_is_shown(visit: Visit, wire: Wire, changes: dict[str, str], number: int) -> None:
     answer = wire.get(visit.authorize_url(**changes))
     assert answer.status_code == 400
@@ -92,16 +101,19 @@ def test_application_without_redirect_uri(visit: Visit, wire: Wire, daemon: Appl
     assert 'AADSTS900971: ' in wire.get(visit.authorize_url(client_id=daemon.client_id, redirect_uri='')).text
 
 
-@pytest.mark.parametrize('changes, error, number', [
-    ({'response_type': 'token'}, 'unsupported_response_type', 70005),
-    ({'response_mode': 'fragment'}, 'invalid_request', 70007),
-    ({'scope': ''}, 'invalid_scope', 70011),
-    ({'scope': 'Mail.Burn'}, 'invalid_scope', 70011),
-    ({'resource': 'https://x'}, 'invalid_request', 901002),
-    ({'code_challenge_method': 'plain'}, 'invalid_request', 50147),
-    ({'code_challenge': 'short'}, 'invalid_request', 50147),
-    ({'prompt': 'none'}, 'login_required', 50058),
-])
+@pytest.mark.parametrize(
+    'changes, error, number',
+    [
+        ({'response_type': 'token'}, 'unsupported_response_type', 70005),
+        ({'response_mode': 'fragment'}, 'invalid_request', 70007),
+        ({'scope': ''}, 'invalid_scope', 70011),
+        ({'scope': 'Mail.Burn'}, 'invalid_scope', 70011),
+        ({'resource': 'https://x'}, 'invalid_request', 901002),
+        ({'code_challenge_method': 'plain'}, 'invalid_request', 50147),
+        ({'code_challenge': 'short'}, 'invalid_request', 50147),
+        ({'prompt': 'none'}, 'login_required', 50058),
+    ],
+)
 def test_wrong_request_is_told_to_the_client(visit: Visit, wire: Wire, changes: dict[str, str], error: str, number: int) -> None:
     answer = wire.get(visit.authorize_url(**changes))
     assert answer.status_code == 302

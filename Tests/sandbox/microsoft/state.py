@@ -1,4 +1,5 @@
 """What the services of one cloud share."""
+
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -64,8 +65,10 @@ class CloudState:
 
     def _fill(self) -> None:
         self.directory = default_directory(self.addresses.token_service)
-        self.directory.resources = [graph_resource(self.addresses.graph),
-                                    resource_manager_resource(self.addresses.resource_manager)]
+        self.directory.resources = [
+            graph_resource(self.addresses.graph),
+            resource_manager_resource(self.addresses.resource_manager),
+        ]
         self.mailboxes = {}
         self.limits = Limits()
         self.uploads = UploadSessions(self.clock)

@@ -1,4 +1,5 @@
 """Finds the tenant and the application that a request names."""
+
 import re
 
 from sandbox.microsoft.directory import Application, Directory, Tenant, User

@@ -1,4 +1,5 @@
 """The token endpoint of Entra ID, versions 1 and 2: one method for each grant type."""
+
 import base64
 import json
 from collections.abc import Mapping
@@ -48,8 +49,9 @@ class TokenEndpoint:
             answer['client_info'] = _client_info(redeemed.user, redeemed.subject.tenant_id)
         return answer
 
-    def _client_credentials(self, tenant_name: str, application: Application, form: Mapping[str, str], claims: RequestedClaims,
-                            version: str) -> dict[str, Any]:
+    def _client_credentials(
+        self, tenant_name: str, application: Application, form: Mapping[str, str], claims: RequestedClaims, version: str
+    ) -> dict[str, Any]:
         tenant = tenant_of(self._state.directory, tenant_name)
         if tenant is None:
             raise EntraError(50059)
@@ -64,8 +66,11 @@ class TokenEndpoint:
         else:
             _required(form, 'scope')
             wanted = default_of(directory, form['scope'])
-        granted = {name for name in application.application_permissions
-                   if (known := wanted.resource.permission(name)) and known.application}
+        granted = {
+            name
+            for name in application.application_permissions
+            if (known := wanted.resource.permission(name)) and known.application
+        }
         subject = TokenSubject(client=application, tenant_id=tenant.tenant_id)
         return self._answer(subject, wanted, granted, claims, version)
 
@@ -76,13 +81,18 @@ class TokenEndpoint:
         audiences = {f'{base}/{name}{path}' for name in names for path in ('/oauth2/v2.0/token', '/oauth2/token', '/v2.0', '/')}
         return self._state.client_authentication.check(application, form, audiences)
 
-    def _answer(self, subject: TokenSubject, wanted: ResourceRequest, granted: set[str], claims: RequestedClaims,
-                version: str) -> dict[str, Any]:
+    def _answer(
+        self, subject: TokenSubject, wanted: ResourceRequest, granted: set[str], claims: RequestedClaims, version: str
+    ) -> dict[str, Any]:
         directory = self._state.directory
         seconds = directory.access_token_seconds
         token = self._state.issuer.access_token(subject, wanted.audience, granted, seconds, claims, version)
-        answer: dict[str, Any] = {'token_type': 'Bearer', 'expires_in': seconds - 1, 'ext_expires_in': seconds - 1,
-                                  'access_token': token}
+        answer: dict[str, Any] = {
+            'token_type': 'Bearer',
+            'expires_in': seconds - 1,
+            'ext_expires_in': seconds - 1,
+            'access_token': token,
+        }
         if directory.refresh_in is not None:
             answer['refresh_in'] = directory.refresh_in
         if version == '2.0':

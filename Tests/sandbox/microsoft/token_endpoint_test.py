@@ -1,4 +1,5 @@
 """What the token endpoint refuses, and how; what it answers when all is right."""
+
 import re
 import time
 import uuid
@@ -164,8 +165,9 @@ ASSERTIONS = {
 
 
 @pytest.mark.parametrize('make, number', ASSERTIONS.values(), ids=ASSERTIONS)
-def test_assertion_is_refused(cloud: MicrosoftCloud, wire: Wire, daemon: Application,
-                              make: Callable[[Application, str], dict[str, str]], number: int) -> None:
+def test_assertion_is_refused(
+    cloud: MicrosoftCloud, wire: Wire, daemon: Application, make: Callable[[Application, str], dict[str, str]], number: int
+) -> None:
     fields = make(daemon, f'{cloud.authority}/{TENANT}/oauth2/v2.0/token')
     check_refusal(wire.application_token(client_secret='', **fields), number)
 

@@ -1,4 +1,5 @@
 """Access and ID tokens: signed JWTs, the keys that verify them, and the register of what was issued."""
+
 import base64
 import hashlib
 import json
@@ -96,31 +97,43 @@ class TokenIssuer:
         key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._public_key))
         return {'keys': [{'kty': 'RSA', 'use': 'sig', 'kid': self.key_id, 'x5t': self.key_id, 'n': key['n'], 'e': key['e']}]}
 
-    def access_token(self, subject: TokenSubject, audience: str, permissions: set[str], seconds: int,
-                     claims: RequestedClaims, version: str) -> str:
+    def access_token(
+        self, subject: TokenSubject, audience: str, permissions: set[str], seconds: int, claims: RequestedClaims, version: str
+    ) -> str:
         """A JWT for the resource ``audience`` that is good for ``seconds``; ``permissions`` become ``scp`` or ``roles``."""
         token_id = secrets.token_urlsafe(16)
         payload = self._common(subject, audience, seconds, version) | {'uti': token_id, 'ver': version}
         payload |= _client_claims(subject.client, version)
         if subject.user:
-            payload |= {'idtyp': 'user', 'scp': ' '.join(sorted(permissions)), 'name': subject.user.display_name,
-                        'upn': subject.user.user_principal_name, 'preferred_username': subject.user.user_principal_name}
+            payload |= {
+                'idtyp': 'user',
+                'scp': ' '.join(sorted(permissions)),
+                'name': subject.user.display_name,
+                'upn': subject.user.user_principal_name,
+                'preferred_username': subject.user.user_principal_name,
+            }
         else:
             payload |= {'idtyp': 'app'} | ({'roles': sorted(permissions)} if permissions else {})
         if claims.capabilities:
             payload['xms_cc'] = list(claims.capabilities)
         with self._lock:
             self._issued[token_id] = IssuedToken(
-                subject=subject, generation=subject.principal.generation, claims_time=claims.not_before,
-                permissions={permission.lower() for permission in permissions})
+                subject=subject,
+                generation=subject.principal.generation,
+                claims_time=claims.not_before,
+                permissions={permission.lower() for permission in permissions},
+            )
         return self._sign(payload)
 
     def id_token(self, subject: TokenSubject, seconds: int, nonce: str, version: str) -> str:
         """A JWT that tells the client who signed in."""
         assert subject.user is not None, 'an ID token is about a user'
         payload = self._common(subject, subject.client.client_id, seconds, version) | {
-            'ver': version, 'name': subject.user.display_name,
-            'preferred_username': subject.user.user_principal_name, 'upn': subject.user.user_principal_name}
+            'ver': version,
+            'name': subject.user.display_name,
+            'preferred_username': subject.user.user_principal_name,
+            'upn': subject.user.user_principal_name,
+        }
         return self._sign(payload | ({'nonce': nonce} if nonce else {}))
 
     def verify(self, token: str) -> tuple[dict[str, Any], IssuedToken]:
@@ -131,8 +144,11 @@ class TokenIssuer:
         """
         digest = hashlib.sha256(token.encode()).digest()
         claims = self._verified.get(digest) or jwt.decode(
-            token, self._public_key, algorithms=['RS256'],
-            options={'verify_exp': False, 'verify_nbf': False, 'verify_iat': False, 'verify_aud': False})
+            token,
+            self._public_key,
+            algorithms=['RS256'],
+            options={'verify_exp': False, 'verify_nbf': False, 'verify_iat': False, 'verify_aud': False},
+        )
         with self._lock:
             self._verified[digest] = claims
             issued = self._issued.get(claims.get('uti', ''))
@@ -143,9 +159,17 @@ class TokenIssuer:
     def _common(self, subject: TokenSubject, audience: str, seconds: int, version: str) -> dict[str, Any]:
         now = int(self._clock.now())
         issuer = f'{self._authority}/{subject.tenant_id}/' + ('' if version == '1.0' else 'v2.0')
-        return {'aud': audience, 'iss': issuer, 'iat': now, 'nbf': now - NOT_BEFORE_LEEWAY, 'exp': now + seconds,
-                'tid': subject.tenant_id, 'oid': subject.principal.object_id, 'sub': _subject_id(subject),
-                'jti': str(uuid.uuid4())}
+        return {
+            'aud': audience,
+            'iss': issuer,
+            'iat': now,
+            'nbf': now - NOT_BEFORE_LEEWAY,
+            'exp': now + seconds,
+            'tid': subject.tenant_id,
+            'oid': subject.principal.object_id,
+            'sub': _subject_id(subject),
+            'jti': str(uuid.uuid4()),
+        }
 
     def _sign(self, payload: dict[str, Any]) -> str:
         return jwt.encode(payload, self._key, algorithm='RS256', headers={'kid': self.key_id, 'x5t': self.key_id})

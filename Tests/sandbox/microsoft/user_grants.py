@@ -1,4 +1,5 @@
 """Turns what a user granted (code, refresh token, device code) into what a token is made of."""
+
 import base64
 import hashlib
 from collections.abc import Mapping
@@ -39,8 +40,9 @@ class UserGrants:
     def __init__(self, state: CloudState) -> None:
         self._state = state
 
-    def redeem(self, grant_type: str, tenant_name: str, application: Application, form: Mapping[str, str], proved: bool,
-               version: str) -> Redeemed:
+    def redeem(
+        self, grant_type: str, tenant_name: str, application: Application, form: Mapping[str, str], proved: bool, version: str
+    ) -> Redeemed:
         """Redeems what ``form`` holds; ``proved``: the client showed its secret or certificate. Raises EntraError."""
         with self._state.grants.lock:
             if grant_type == 'authorization_code':
@@ -74,8 +76,9 @@ class UserGrants:
         code.is_redeemed = True
         return redeemed
 
-    def _refresh_token(self, tenant_name: str, application: Application, form: Mapping[str, str], proved: bool,
-                       version: str) -> Redeemed:
+    def _refresh_token(
+        self, tenant_name: str, application: Application, form: Mapping[str, str], proved: bool, version: str
+    ) -> Redeemed:
         value = form.get('refresh_token', '')
         if not value:
             raise EntraError(900144, "The body needs the parameter 'refresh_token'.")
@@ -90,8 +93,9 @@ class UserGrants:
             raise EntraError(7000218)
         return self._rights(token, tenant_name, form, version, is_confidential=token.is_confidential)
 
-    def _device_code(self, tenant_name: str, application: Application, form: Mapping[str, str], proved: bool,
-                     version: str) -> Redeemed:
+    def _device_code(
+        self, tenant_name: str, application: Application, form: Mapping[str, str], proved: bool, version: str
+    ) -> Redeemed:
         device = self._state.grants.device(form.get('device_code', ''))
         if device is None or device.application is not application:
             raise EntraError(70018)
@@ -111,8 +115,14 @@ class UserGrants:
                 raise EntraError(70016, 'The device polls faster than its interval allows.', error='slow_down')
             raise EntraError(70016)
         tenant = home_of(self._state.directory, tenant_name, device.user)
-        grant = Grant(application=application, tenant_id=tenant.tenant_id, user=device.user, scope=device.scope,
-                      generation=device.generation, issued=now)
+        grant = Grant(
+            application=application,
+            tenant_id=tenant.tenant_id,
+            user=device.user,
+            scope=device.scope,
+            generation=device.generation,
+            issued=now,
+        )
         redeemed = self._rights(grant, tenant_name, form, version, is_confidential=proved)
         device.is_redeemed = True
         return redeemed
@@ -132,13 +142,27 @@ class UserGrants:
         scope = [prefix + name for name in sorted(granted)] + [word for word in wanted.written if word.endswith('.default')]
         refresh_token = ''
         if 'offline_access' in openid or isinstance(grant, RefreshToken):
-            refresh_token = self._state.grants.add_refresh_token(RefreshToken(
-                application=grant.application, tenant_id=grant.tenant_id, user=grant.user, scope=grant.scope,
-                generation=grant.generation, issued=self._state.clock.now(), is_confidential=is_confidential,
-                expires=self._state.clock.now() + directory.refresh_token_seconds))
-        return Redeemed(subject=TokenSubject(client=grant.application, tenant_id=grant.tenant_id, user=grant.user),
-                        user=grant.user, wanted=wanted, granted=granted, scope=scope + sorted(openid - {'offline_access'}),
-                        refresh_token=refresh_token, wants_id_token='openid' in openid)
+            refresh_token = self._state.grants.add_refresh_token(
+                RefreshToken(
+                    application=grant.application,
+                    tenant_id=grant.tenant_id,
+                    user=grant.user,
+                    scope=grant.scope,
+                    generation=grant.generation,
+                    issued=self._state.clock.now(),
+                    is_confidential=is_confidential,
+                    expires=self._state.clock.now() + directory.refresh_token_seconds,
+                )
+            )
+        return Redeemed(
+            subject=TokenSubject(client=grant.application, tenant_id=grant.tenant_id, user=grant.user),
+            user=grant.user,
+            wanted=wanted,
+            granted=granted,
+            scope=scope + sorted(openid - {'offline_access'}),
+            refresh_token=refresh_token,
+            wants_id_token='openid' in openid,
+        )
 
     def _check_still_good(self, grant: Grant, tenant_name: str) -> None:
         tenant = tenant_of(self._state.directory, tenant_name)
@@ -170,8 +194,11 @@ def _consented(grant: Grant, wanted: ResourceRequest) -> set[str]:
     consented = {known.name for known in wanted.resource.permissions if known.delegated and known.name.lower() in granted}
     missing = wanted.permissions - consented
     if missing or (wanted.is_default and not consented):
-        raise EntraError(65001, f"'{grant.user.user_principal_name}' has not consented that application "
-                                f"'{grant.application.display_name}' uses {', '.join(sorted(missing)) or wanted.resource.name}.")
+        raise EntraError(
+            65001,
+            f"'{grant.user.user_principal_name}' has not consented that application "
+            f"'{grant.application.display_name}' uses {', '.join(sorted(missing)) or wanted.resource.name}.",
+        )
     return consented
 
 

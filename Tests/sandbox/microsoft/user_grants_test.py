@@ -1,4 +1,5 @@
 """Codes, refresh tokens and device codes: what they are bound to, how they end."""
+
 from collections.abc import Callable
 from typing import Any
 
@@ -58,8 +59,11 @@ def test_code_is_refused_and_stays_good(visit: Visit, cloud: MicrosoftCloud, cha
     assert visit.redeem(code=code).status_code == 200
 
 
-@pytest.mark.parametrize('spoil', [lambda code: code[:-5], lambda code: code.replace('!', '%21'), lambda _code: 'x' * 100],
-                         ids=['truncated', 'still encoded', 'something else'])
+@pytest.mark.parametrize(
+    'spoil',
+    [lambda code: code[:-5], lambda code: code.replace('!', '%21'), lambda _code: 'x' * 100],
+    ids=['truncated', 'still encoded', 'something else'],
+)
 def test_spoilt_code_is_malformed(visit: Visit, spoil: Callable[[str], str]) -> None:
     check_refusal(visit.redeem(code=spoil(visit.code())), 9002313, 'invalid_grant')
 
@@ -143,11 +147,15 @@ def test_refresh_token_of_a_disabled_user(visit: Visit, ada: User) -> None:
     check_refusal(visit.refresh(tokens['refresh_token']), 50057)
 
 
-@pytest.mark.parametrize('changes, number', [
-    ({'client_secret': ''}, 7000218),
-    ({'scope': 'Mail.Send'}, 65001),
-    ({'scope': 'https://graph.microsoft.com/.default'}, 500011),
-], ids=['secret missing', 'scope that nobody granted', 'unknown resource'])
+@pytest.mark.parametrize(
+    'changes, number',
+    [
+        ({'client_secret': ''}, 7000218),
+        ({'scope': 'Mail.Send'}, 65001),
+        ({'scope': 'https://graph.microsoft.com/.default'}, 500011),
+    ],
+    ids=['secret missing', 'scope that nobody granted', 'unknown resource'],
+)
 def test_refresh_is_refused(visit: Visit, changes: dict[str, str], number: int) -> None:
     check_refusal(visit.refresh(visit.tokens()['refresh_token'], **changes), number)
 
@@ -178,12 +186,14 @@ class Device:
         self.cloud = cloud
         self.wire = wire
         self.application = cloud.directory.application(name)
-        self.started = wire.post(f'{cloud.authority}/{TENANT}/oauth2/v2.0/devicecode',
-                                 {'client_id': self.application.client_id, 'scope': SCOPE}).json()
+        self.started = wire.post(
+            f'{cloud.authority}/{TENANT}/oauth2/v2.0/devicecode', {'client_id': self.application.client_id, 'scope': SCOPE}
+        ).json()
 
     def enter(self, accept: bool = True, code: str = '') -> None:
         Person(self.cloud, 'ada@contoso.example').enter_device_code(
-            self.started['verification_uri'], code or self.started['user_code'], accept)
+            self.started['verification_uri'], code or self.started['user_code'], accept
+        )
 
     def poll(self, **changes: str) -> Any:
         form = {'grant_type': DEVICE_GRANT, 'client_id': self.application.client_id, 'device_code': self.started['device_code']}
@@ -203,8 +213,9 @@ def test_device_waits_then_gets_tokens_once(device: Device, cloud: MicrosoftClou
     tokens = device.poll().json()
     assert wire.graph('/me', tokens['access_token']).json()['userPrincipalName'] == 'ada@contoso.example'
     check_refusal(device.poll(), 54005)
-    refreshed = wire.token(TENANT, grant_type='refresh_token', client_id=device.application.client_id,
-                           refresh_token=tokens['refresh_token'])
+    refreshed = wire.token(
+        TENANT, grant_type='refresh_token', client_id=device.application.client_id, refresh_token=tokens['refresh_token']
+    )
     assert refreshed.status_code == 200
 
 
@@ -250,12 +261,15 @@ def test_device_whose_user_was_revoked(device: Device, ada: User) -> None:
     check_refusal(device.poll(), 50173)
 
 
-@pytest.mark.parametrize('form, number', [
-    ({'scope': SCOPE}, 900144),
-    ({'client_id': '{client_id}'}, 900144),
-    ({'client_id': '{client_id}', 'scope': 'Mail.Burn'}, 70011),
-    ({'client_id': 'abc', 'scope': SCOPE}, 700016),
-])
+@pytest.mark.parametrize(
+    'form, number',
+    [
+        ({'scope': SCOPE}, 900144),
+        ({'client_id': '{client_id}'}, 900144),
+        ({'client_id': '{client_id}', 'scope': 'Mail.Burn'}, 70011),
+        ({'client_id': 'abc', 'scope': SCOPE}, 700016),
+    ],
+)
 def test_device_start_is_refused(cloud: MicrosoftCloud, wire: Wire, form: dict[str, str], number: int) -> None:
     client_id = cloud.directory.application('device').client_id
     filled = {name: value.format(client_id=client_id) for name, value in form.items()}

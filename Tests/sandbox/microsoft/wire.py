@@ -1,4 +1,5 @@
 """Bare HTTP clients of the local cloud: they send what a test writes, and nothing else."""
+
 import base64
 import hashlib
 import time
@@ -47,8 +48,13 @@ class Wire:
     def application_token(self, **changes: str) -> requests.Response:
         """A client credentials request of ``daemon`` for Graph, with ``changes``; an empty value leaves a field out."""
         daemon = self._cloud.directory.application('daemon')
-        form = {'grant_type': 'client_credentials', 'client_id': daemon.client_id, 'client_secret': daemon.secret,
-                'scope': f'{self._cloud.graph}/.default', **changes}
+        form = {
+            'grant_type': 'client_credentials',
+            'client_id': daemon.client_id,
+            'client_secret': daemon.secret,
+            'scope': f'{self._cloud.graph}/.default',
+            **changes,
+        }
         tenant = form.pop('tenant', TENANT)
         return self.token(tenant, form.pop('version', 'v2.0/'), **{name: value for name, value in form.items() if value})
 
@@ -67,8 +73,16 @@ class Visit:
 
     def authorize_url(self, tenant: str = TENANT, version: str = 'v2.0/', **changes: str) -> str:
         """A login URL; an empty value in ``changes`` leaves a parameter out."""
-        query = {'client_id': self.web.client_id, 'response_type': 'code', 'redirect_uri': REDIRECT_URI, 'scope': SCOPE,
-                 'state': 'some-state', 'code_challenge': pkce(VERIFIER), 'code_challenge_method': 'S256', **changes}
+        query = {
+            'client_id': self.web.client_id,
+            'response_type': 'code',
+            'redirect_uri': REDIRECT_URI,
+            'scope': SCOPE,
+            'state': 'some-state',
+            'code_challenge': pkce(VERIFIER),
+            'code_challenge_method': 'S256',
+            **changes,
+        }
         query = {name: value for name, value in query.items() if value}
         return f'{self.cloud.authority}/{tenant}/oauth2/{version}authorize?{urlencode(query)}'
 
@@ -79,8 +93,14 @@ class Visit:
 
     def redeem(self, **changes: str) -> requests.Response:
         """Redeems a code; ``tenant`` and ``version`` in ``changes`` choose the endpoint."""
-        form = {'grant_type': 'authorization_code', 'client_id': self.web.client_id, 'client_secret': self.web.secret,
-                'redirect_uri': REDIRECT_URI, 'code_verifier': VERIFIER, **changes}
+        form = {
+            'grant_type': 'authorization_code',
+            'client_id': self.web.client_id,
+            'client_secret': self.web.secret,
+            'redirect_uri': REDIRECT_URI,
+            'code_verifier': VERIFIER,
+            **changes,
+        }
         tenant = form.pop('tenant', TENANT)
         return self.wire.token(tenant, form.pop('version', 'v2.0/'), **{name: value for name, value in form.items() if value})
 
@@ -95,12 +115,20 @@ class Visit:
         return answer.json()
 
 
-def assertion(application: Application, audience: str, *, algorithm: str = 'PS256', headers: dict[str, Any] | None = None,
-              **claims: Any) -> dict[str, str]:
+def assertion(
+    application: Application, audience: str, *, algorithm: str = 'PS256', headers: dict[str, Any] | None = None, **claims: Any
+) -> dict[str, str]:
     """The form fields of a client assertion that ``application`` signs, with ``claims`` in place of the right ones."""
     now = int(time.time())
-    payload = {'aud': audience, 'iss': application.client_id, 'sub': application.client_id, 'jti': str(uuid.uuid4()),
-               'nbf': now, 'iat': now, 'exp': now + 600} | claims
+    payload = {
+        'aud': audience,
+        'iss': application.client_id,
+        'sub': application.client_id,
+        'jti': str(uuid.uuid4()),
+        'nbf': now,
+        'iat': now,
+        'exp': now + 600,
+    } | claims
     certificate = application.certificate
     named = headers if headers is not None else {'x5t#S256': certificate.x5t_s256}
     signed = jwt.encode(payload, certificate.private_key_pem, algorithm=algorithm, headers=named)

@@ -61,8 +61,10 @@ def test_health_of_the_process_needs_no_key(desk: Desk) -> None:
 
 def test_an_answer_waits_for_the_whole_request(desk: Desk) -> None:
     with socket.create_connection(('127.0.0.1', int(desk.server.url.rpartition(':')[2])), timeout=10) as connection:
-        head = (f'POST /settings/integration/search HTTP/1.0\r\nHost: localhost\r\nAuthorization: {desk.server.api_key}\r\n'
-                'Content-Type: application/json\r\nContent-Length: 2\r\n\r\n')
+        head = (
+            f'POST /settings/integration/search HTTP/1.0\r\nHost: localhost\r\nAuthorization: {desk.server.api_key}\r\n'
+            'Content-Type: application/json\r\nContent-Length: 2\r\n\r\n'
+        )
         connection.sendall(head.encode())
         assert not select.select([connection], [], [], 0.3)[0], 'it answered before it had the body'
         connection.sendall(b'{}')

@@ -3,6 +3,7 @@ explain themselves, and the commands by which a person signs in.
 
 Its public interface is that of the public MicrosoftApiModule, so that an integration written for that one runs on this one.
 """
+
 import base64
 import json
 import os  # noqa: F401 - integrations take it from here
@@ -114,9 +115,11 @@ def get_azure_cloud(params: dict[str, Any], integration_name: str) -> AzureCloud
     worldwide = AZURE_WORLDWIDE_CLOUD.endpoints
     endpoints = AzureCloudEndpoints(
         active_directory=params.get('azure_ad_endpoint') or worldwide.active_directory,
-        microsoft_graph_resource_id=(params.get('graph_endpoint') or params.get('url') or params.get('host')
-                                     or worldwide.microsoft_graph_resource_id),
-        resource_manager=params.get('server_url') or worldwide.resource_manager)
+        microsoft_graph_resource_id=(
+            params.get('graph_endpoint') or params.get('url') or params.get('host') or worldwide.microsoft_graph_resource_id
+        ),
+        resource_manager=params.get('server_url') or worldwide.resource_manager,
+    )
     if endpoints == worldwide:
         return AZURE_WORLDWIDE_CLOUD
     return AzureCloud(AZURE_WORLDWIDE_CLOUD.name, AZURE_WORLDWIDE_CLOUD.abbreviation, endpoints, origin=integration_name)
@@ -226,20 +229,42 @@ class MicrosoftClient(BaseClient):
         command_prefix: what the names of the integration's commands start with.
     The rest goes to BaseClient (proxy, ok_codes, headers, auth).
     """
+
     patience = LONGEST_PATIENCE  # that one request has with a throttling service in total; a fetch has less
     _counts_requests = False
 
-    def __init__(self, tenant_id: str = '', auth_id: str = '', enc_key: str | None = '',
-                 token_retrieval_url: str = '{endpoint}/{tenant_id}/oauth2/v2.0/token', app_name: str = '',  # noqa: S107
-                 refresh_token: str = '', auth_code: str = '', scope: str = '{graph_endpoint}/.default',
-                 grant_type: str = CLIENT_CREDENTIALS, redirect_uri: str = 'https://localhost/myapp',
-                 resource: str | None = '', multi_resource: bool = False, resources: list[str] | None = None,
-                 verify: bool = True, self_deployed: bool = False, timeout: int | None = None,
-                 azure_ad_endpoint: str = '{endpoint}', azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD,
-                 endpoint: str = '__NA__', certificate_thumbprint: str | None = None, retry_on_rate_limit: bool = False,
-                 private_key: str | None = None, managed_identities_client_id: str | None = None,
-                 managed_identities_resource_uri: str | None = None, base_url: str | None = None,
-                 command_prefix: str | None = 'command_prefix', *args: Any, credential: Credential | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        tenant_id: str = '',
+        auth_id: str = '',
+        enc_key: str | None = '',
+        token_retrieval_url: str = '{endpoint}/{tenant_id}/oauth2/v2.0/token',  # noqa: S107 - an address
+        app_name: str = '',
+        refresh_token: str = '',
+        auth_code: str = '',
+        scope: str = '{graph_endpoint}/.default',
+        grant_type: str = CLIENT_CREDENTIALS,
+        redirect_uri: str = 'https://localhost/myapp',
+        resource: str | None = '',
+        multi_resource: bool = False,
+        resources: list[str] | None = None,
+        verify: bool = True,
+        self_deployed: bool = False,
+        timeout: int | None = None,
+        azure_ad_endpoint: str = '{endpoint}',
+        azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD,
+        endpoint: str = '__NA__',
+        certificate_thumbprint: str | None = None,
+        retry_on_rate_limit: bool = False,
+        private_key: str | None = None,
+        managed_identities_client_id: str | None = None,
+        managed_identities_resource_uri: str | None = None,
+        base_url: str | None = None,
+        command_prefix: str | None = 'command_prefix',
+        *args: Any,
+        credential: Credential | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(base_url, verify, *args, **kwargs)  # type: ignore[arg-type]
         self.azure_cloud = azure_cloud if endpoint == '__NA__' else AZURE_CLOUDS.get(endpoint, AZURE_WORLDWIDE_CLOUD)
         login = self.azure_cloud.endpoints.active_directory.rstrip('/')
@@ -302,11 +327,18 @@ class MicrosoftClient(BaseClient):
             return ManagedIdentityCredential('' if system_assigned else self.managed_identities_client_id)
         if self.auth_type == OPROXY_AUTH_TYPE:
             return CortexAppCredential(
-                self.app_name, self.auth_id, self.refresh_token or self.tenant_id, self.enc_key,
-                encrypt=lambda token, key: self.get_encrypted(token, key), info_headers=lambda: self._add_info_headers())
+                self.app_name,
+                self.auth_id,
+                self.refresh_token or self.tenant_id,
+                self.enc_key,
+                encrypt=lambda token, key: self.get_encrypted(token, key),
+                info_headers=lambda: self._add_info_headers(),
+            )
         if self.azure_cloud is AZURE_GERMAN_CLOUD:
-            raise CredentialError('The German cloud of Microsoft was closed on 2021-10-29.',
-                                  'Choose the cloud to which the tenant was moved, most likely Worldwide.')
+            raise CredentialError(
+                'The German cloud of Microsoft was closed on 2021-10-29.',
+                'Choose the cloud to which the tenant was moved, most likely Worldwide.',
+            )
         if self.grant_type == DEVICE_CODE:
             return DeviceCodeCredential(*self._place, token_url=self.token_retrieval_url)
         if self.grant_type == AUTHORIZATION_CODE:
@@ -332,8 +364,12 @@ class MicrosoftClient(BaseClient):
         """
         if isinstance(self._credential, AuthorizationCodeCredential):
             return self._credential
-        if (self._credential_was_given or self.auth_type == OPROXY_AUTH_TYPE or self.managed_identities_client_id
-                or self.grant_type == DEVICE_CODE):
+        if (
+            self._credential_was_given
+            or self.auth_type == OPROXY_AUTH_TYPE
+            or self.managed_identities_client_id
+            or self.grant_type == DEVICE_CODE
+        ):
             raise CredentialError('This instance does not sign in with an authorization code.', 'No login URL is needed.')
         is_confidential = self.private_key or self.client_secret
         client = self._confidential_client() if is_confidential else EntraCredential(*self._place, self.token_retrieval_url)
@@ -382,10 +418,12 @@ class MicrosoftClient(BaseClient):
             complete_command: the command to run afterwards, e.g. ``!msgraph-mail-auth-complete``.
         """
         started = start_device_sign_in(self)
-        return ('### Authorization instructions\n'
-                f'1. Open [{started["verification_uri"]}]({started["verification_uri"]}) in a browser '
-                f'and enter the code **{started["user_code"]}**.\n'
-                f'2. Run the **{complete_command}** command in the War Room.')
+        return (
+            '### Authorization instructions\n'
+            f'1. Open [{started["verification_uri"]}]({started["verification_uri"]}) in a browser '
+            f'and enter the code **{started["user_code"]}**.\n'
+            f'2. Run the **{complete_command}** command in the War Room.'
+        )
 
     @staticmethod
     def epoch_seconds(d: datetime | None = None) -> int:
@@ -406,10 +444,21 @@ class MicrosoftClient(BaseClient):
     # endregion
     # region requests
 
-    def http_request(self, method: str, url_suffix: str = '', full_url: str | None = None, *, resp_type: str = 'json',
-                     headers: dict[str, str] | None = None, return_empty_response: bool = False, scope: str | None = None,
-                     resource: str = '', overwrite_rate_limit_retry: bool = False, may_repeat: bool | None = None,
-                     **kwargs: Any) -> Any:
+    def http_request(
+        self,
+        method: str,
+        url_suffix: str = '',
+        full_url: str | None = None,
+        *,
+        resp_type: str = 'json',
+        headers: dict[str, str] | None = None,
+        return_empty_response: bool = False,
+        scope: str | None = None,
+        resource: str = '',
+        overwrite_rate_limit_retry: bool = False,
+        may_repeat: bool | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """Sends a request with a token.
 
         Args:
@@ -447,12 +496,18 @@ class MicrosoftClient(BaseClient):
             raise NotFoundError(json_or_none(response) or 'Not Found - 404 Response')
         return self._cast(response, resp_type, return_empty_response)
 
-    def _send_with_token(self, request: dict[str, Any], headers: dict[str, str] | None, token: str, may_repeat: bool,
-                         run_again_later: bool) -> requests.Response:
+    def _send_with_token(
+        self, request: dict[str, Any], headers: dict[str, str] | None, token: str, may_repeat: bool, run_again_later: bool
+    ) -> requests.Response:
         """Sends a request, waiting as a throttling service asks. Gives the last response, whatever its status."""
         usual = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
-        request = {**request, 'resp_type': 'response', 'error_handler': _raise_error_status,
-                   'auth': request.get('auth') or self._auth or no_netrc_login, 'headers': {**usual, **(headers or {})}}
+        request = {
+            **request,
+            'resp_type': 'response',
+            'error_handler': _raise_error_status,
+            'auth': request.get('auth') or self._auth or no_netrc_login,
+            'headers': {**usual, **(headers or {})},
+        }
         waited, tries = 0.0, 0
         while True:
             try:
@@ -505,8 +560,9 @@ class MicrosoftClient(BaseClient):
             except ValueError as error:
                 # What it is instead may be a mail, and is not for an error.
                 kind = response.headers.get('Content-Type') or 'without a type'
-                raise DemistoException(f'Failed to parse json object from response: it has {len(response.content)} bytes '
-                                       f'({kind}).', error, response) from None
+                raise DemistoException(
+                    f'Failed to parse json object from response: it has {len(response.content)} bytes ({kind}).', error, response
+                ) from None
         return {'text': lambda: response.text, 'content': lambda: response.content}.get(resp_type, lambda: response)()
 
     @staticmethod
@@ -544,8 +600,10 @@ class MicrosoftClient(BaseClient):
 
 
 def integration_context_store() -> ContextTokenStore:
-    return ContextTokenStore(lambda: get_integration_context(with_version=True),
-                             lambda context, version: set_integration_context(context, version=version))
+    return ContextTokenStore(
+        lambda: get_integration_context(with_version=True),
+        lambda context, version: set_integration_context(context, version=version),
+    )
 
 
 def scope_of_first_resource(scope: str) -> str:
@@ -616,8 +674,9 @@ def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToke
     tokens, target = client.tokens, client.token_target()
     started = tokens.started()
     if not started and clean_authorization_code(pasted).state:
-        raise SignInRequiredError('No sign-in was started, or it is too long ago.',
-                                  'Start it again, and paste the URL that it ends on.')
+        raise SignInRequiredError(
+            'No sign-in was started, or it is too long ago.', 'Start it again, and paste the URL that it ends on.'
+        )
     kept = KeptSignIn(code_verifier=started.get('code_verifier', ''), state=started.get('state', ''))
     answer = tokens.transport.ask(credential.redeem_request(target, pasted, kept))
     tokens.keep(target, answer, new_sign_in=True)
@@ -640,8 +699,12 @@ def start_device_sign_in(client: MicrosoftClient) -> dict[str, Any]:
         raise unusable_answer(request, 'JSON without a device code')
     interval, life = float(answer.get('interval') or 5), float(answer.get('expires_in') or 900)
     tokens.start(life, device_code=answer['device_code'], interval=interval)
-    return {'user_code': answer['user_code'], 'verification_uri': answer['verification_uri'],
-            'interval': interval, 'expires_in': life}
+    return {
+        'user_code': answer['user_code'],
+        'verification_uri': answer['verification_uri'],
+        'interval': interval,
+        'expires_in': life,
+    }
 
 
 def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
@@ -680,11 +743,14 @@ def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandR
     address = start_browser_sign_in(client)
     if login_url:
         address = address.replace(client.authorization_code_credential().client.authority, login_url.rstrip('/'), 1)
-    return CommandResults(readable_output=(
-        '### Authorization instructions\n'
-        f'1. Open the [login URL]({address}) in a browser, sign in and grant the permissions.\n'
-        '2. The browser ends on the redirect URI, with a code in its address. The page itself may well be empty.\n'
-        '3. Copy the whole address, and paste it into **Authorization code** of the instance.'))
+    return CommandResults(
+        readable_output=(
+            '### Authorization instructions\n'
+            f'1. Open the [login URL]({address}) in a browser, sign in and grant the permissions.\n'
+            '2. The browser ends on the redirect URI, with a code in its address. The page itself may well be empty.\n'
+            '3. Copy the whole address, and paste it into **Authorization code** of the instance.'
+        )
+    )
 
 
 def reset_auth() -> CommandResults:

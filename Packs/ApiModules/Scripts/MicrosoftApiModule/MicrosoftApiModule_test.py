@@ -1,4 +1,5 @@
 """The client that Microsoft integrations stand on, against the sandbox cloud."""
+
 import base64
 import json
 import subprocess
@@ -26,10 +27,21 @@ instance = instances.instance
 WORLDWIDE = AZURE_WORLDWIDE_CLOUD.endpoints
 
 
-@pytest.mark.parametrize('name, cloud', [
-    ('Worldwide', AZURE_WORLDWIDE_CLOUD), ('US GCC', AZURE_US_GCC_CLOUD), ('US GCC-High', AZURE_US_GCC_HIGH_CLOUD),
-    ('DoD', AZURE_DOD_CLOUD), ('Germany', AZURE_GERMAN_CLOUD), ('China', AZURE_CHINA_CLOUD), ('Bleu (France)', AZURE_BLEU_CLOUD),
-    ('Delos (Germany)', AZURE_DELOS_CLOUD), ('GovSG (Singapore)', AZURE_GOVSG_CLOUD), ('unheard of', AZURE_WORLDWIDE_CLOUD)])
+@pytest.mark.parametrize(
+    'name, cloud',
+    [
+        ('Worldwide', AZURE_WORLDWIDE_CLOUD),
+        ('US GCC', AZURE_US_GCC_CLOUD),
+        ('US GCC-High', AZURE_US_GCC_HIGH_CLOUD),
+        ('DoD', AZURE_DOD_CLOUD),
+        ('Germany', AZURE_GERMAN_CLOUD),
+        ('China', AZURE_CHINA_CLOUD),
+        ('Bleu (France)', AZURE_BLEU_CLOUD),
+        ('Delos (Germany)', AZURE_DELOS_CLOUD),
+        ('GovSG (Singapore)', AZURE_GOVSG_CLOUD),
+        ('unheard of', AZURE_WORLDWIDE_CLOUD),
+    ],
+)
 def test_a_cloud_is_found_by_the_name_that_admins_choose(name: str, cloud: AzureCloud) -> None:
     assert get_azure_cloud({'azure_cloud': name, 'url': 'https://not.looked.at'}, 'test') is cloud
 
@@ -39,20 +51,30 @@ def test_a_custom_cloud_without_addresses_is_the_worldwide_one(params: dict[str,
     assert get_azure_cloud(params, 'test') is AZURE_WORLDWIDE_CLOUD
 
 
-@pytest.mark.parametrize('param, part', [
-    ('server_url', 'resource_manager'), ('azure_ad_endpoint', 'active_directory'),
-    ('graph_endpoint', 'microsoft_graph_resource_id'), ('url', 'microsoft_graph_resource_id'),
-    ('host', 'microsoft_graph_resource_id')])
+@pytest.mark.parametrize(
+    'param, part',
+    [
+        ('server_url', 'resource_manager'),
+        ('azure_ad_endpoint', 'active_directory'),
+        ('graph_endpoint', 'microsoft_graph_resource_id'),
+        ('url', 'microsoft_graph_resource_id'),
+        ('host', 'microsoft_graph_resource_id'),
+    ],
+)
 def test_a_custom_cloud_has_the_addresses_of_the_parameters_and_else_those_worldwide(param: str, part: str) -> None:
     cloud = get_azure_cloud({'azure_cloud': 'Custom', param: 'https://mine.example'}, 'My integration')
     assert cloud.endpoints == WORLDWIDE._replace(**{part: 'https://mine.example'})
     assert (cloud.abbreviation, cloud.origin) == ('com', 'My integration')
 
 
-@pytest.mark.parametrize('arg, query', [
-    ('{"owner": "soc"}', "tagName eq 'owner' and tagValue eq 'soc'"),
-    ('{"a": "1", "b": "2"}', "tagName eq 'a' and tagValue eq '1'"),
-    ('{"it\'s": "O\'Brien"}', "tagName eq 'it''s' and tagValue eq 'O''Brien'")])
+@pytest.mark.parametrize(
+    'arg, query',
+    [
+        ('{"owner": "soc"}', "tagName eq 'owner' and tagValue eq 'soc'"),
+        ('{"a": "1", "b": "2"}', "tagName eq 'a' and tagValue eq '1'"),
+        ('{"it\'s": "O\'Brien"}', "tagName eq 'it''s' and tagValue eq 'O''Brien'"),
+    ],
+)
 def test_a_tag_becomes_a_filter(arg: str, query: str) -> None:
     assert azure_tag_formatter(arg) == query
 
@@ -63,14 +85,20 @@ def test_a_tag_that_is_none_is_refused_with_advice(arg: Any) -> None:
         azure_tag_formatter(arg)
 
 
-@pytest.mark.parametrize('scope, first', [
-    ('https://graph.microsoft.com/.default', 'https://graph.microsoft.com/.default'),
-    ('', ''),
-    ('offline_access https://a/x https://b/y https://a/z openid', 'offline_access https://a/x https://a/z openid'),
-    ('https://management.azure.com/user_impersonation offline_access user.read',
-     'https://management.azure.com/user_impersonation offline_access'),
-    ('user.read mail.read https://a/x', 'user.read mail.read'),
-    ('offline_access openid', 'offline_access openid')])
+@pytest.mark.parametrize(
+    'scope, first',
+    [
+        ('https://graph.microsoft.com/.default', 'https://graph.microsoft.com/.default'),
+        ('', ''),
+        ('offline_access https://a/x https://b/y https://a/z openid', 'offline_access https://a/x https://a/z openid'),
+        (
+            'https://management.azure.com/user_impersonation offline_access user.read',
+            'https://management.azure.com/user_impersonation offline_access',
+        ),
+        ('user.read mail.read https://a/x', 'user.read mail.read'),
+        ('offline_access openid', 'offline_access openid'),
+    ],
+)
 def test_of_the_scopes_of_several_resources_those_of_the_first_are_taken(scope: str, first: str) -> None:
     assert scope_of_first_resource(scope) == first
 
@@ -82,15 +110,22 @@ def test_of_the_scopes_of_several_resources_those_of_the_first_are_taken(scope: 
 @pytest.mark.parametrize('pasted', ['{tenant}', ' {tenant}\n', 'https://login.microsoftonline.com/{tenant}/', 'contoso.example'])
 @pytest.mark.parametrize('template', ['{endpoint}/{tenant_id}/oauth2/v2.0/token', '{endpoint}/{tenant_id}/oauth2/token'])
 def test_a_tenant_may_be_pasted_in_many_forms(instance: Instance, pasted: str, template: str) -> None:
-    client = instance.client(tenant_id=pasted.format(tenant=instance.tenant_id), token_retrieval_url=template,
-                             resource=instance.cloud.graph)
+    client = instance.client(
+        tenant_id=pasted.format(tenant=instance.tenant_id), token_retrieval_url=template, resource=instance.cloud.graph
+    )
     assert client.http_request('GET', f'/users/{ADA}/messages')['value']
 
 
-@pytest.mark.parametrize('keywords, sentence', [
-    ({'tenant_id': ''}, 'Token (tenant ID) is missing.'), ({'tenant_id': 'a tenant'}, 'Token is not a tenant ID.'),
-    ({'auth_id': ''}, 'ID (client ID) is missing.'), ({'enc_key': ''}, 'Key (client secret) is missing.'),
-    ({'endpoint': 'de'}, 'The German cloud of Microsoft was closed')])
+@pytest.mark.parametrize(
+    'keywords, sentence',
+    [
+        ({'tenant_id': ''}, 'Token (tenant ID) is missing.'),
+        ({'tenant_id': 'a tenant'}, 'Token is not a tenant ID.'),
+        ({'auth_id': ''}, 'ID (client ID) is missing.'),
+        ({'enc_key': ''}, 'Key (client secret) is missing.'),
+        ({'endpoint': 'de'}, 'The German cloud of Microsoft was closed'),
+    ],
+)
 def test_settings_that_cannot_be_right_are_refused(instance: Instance, keywords: dict[str, str], sentence: str) -> None:
     client = instance.client(**keywords)
     with pytest.raises(CredentialError, match=re.escape(sentence)):
@@ -103,19 +138,34 @@ def test_a_device_flow_may_name_its_tenant_in_the_url_alone(instance: Instance) 
     assert client.credential.tenant_id == 'organizations'
 
 
-@pytest.mark.parametrize('keywords, request_for, target', [
-    ({}, {}, TokenTarget('GRAPH/.default')),
-    ({'scope': 'https://a/b offline_access user.read'}, {}, TokenTarget('https://a/b offline_access')),
-    ({'resource': 'https://a'}, {}, TokenTarget('GRAPH/.default')),
-    ({'resource': 'https://a', 'scope': ''}, {}, TokenTarget(resource='https://a')),
-    ({'resource': 'https://a', 'token_retrieval_url': '{endpoint}/{tenant_id}/oauth2/token'}, {}, TokenTarget(resource='https://a')),
-    ({}, {'resource': 'https://a'}, TokenTarget(resource='https://a')),
-    ({}, {'scope': 'https://a/b'}, TokenTarget('https://a/b')),
-    ({'managed_identities_client_id': MANAGED_IDENTITIES_SYSTEM_ASSIGNED}, {}, TokenTarget(resource='GRAPH')),
-    ({'managed_identities_client_id': 'an-id', 'managed_identities_resource_uri': 'https://a'}, {}, TokenTarget(resource='https://a')),
-    ({'managed_identities_client_id': 'an-id', 'managed_identities_resource_uri': 'https://a'}, {'resource': 'https://b'},
-     TokenTarget(resource='https://b')),
-    ({'managed_identities_client_id': 'an-id'}, {'scope': 'https://c/.default'}, TokenTarget(resource='https://c'))])
+@pytest.mark.parametrize(
+    'keywords, request_for, target',
+    [
+        ({}, {}, TokenTarget('GRAPH/.default')),
+        ({'scope': 'https://a/b offline_access user.read'}, {}, TokenTarget('https://a/b offline_access')),
+        ({'resource': 'https://a'}, {}, TokenTarget('GRAPH/.default')),
+        ({'resource': 'https://a', 'scope': ''}, {}, TokenTarget(resource='https://a')),
+        (
+            {'resource': 'https://a', 'token_retrieval_url': '{endpoint}/{tenant_id}/oauth2/token'},
+            {},
+            TokenTarget(resource='https://a'),
+        ),
+        ({}, {'resource': 'https://a'}, TokenTarget(resource='https://a')),
+        ({}, {'scope': 'https://a/b'}, TokenTarget('https://a/b')),
+        ({'managed_identities_client_id': MANAGED_IDENTITIES_SYSTEM_ASSIGNED}, {}, TokenTarget(resource='GRAPH')),
+        (
+            {'managed_identities_client_id': 'an-id', 'managed_identities_resource_uri': 'https://a'},
+            {},
+            TokenTarget(resource='https://a'),
+        ),
+        (
+            {'managed_identities_client_id': 'an-id', 'managed_identities_resource_uri': 'https://a'},
+            {'resource': 'https://b'},
+            TokenTarget(resource='https://b'),
+        ),
+        ({'managed_identities_client_id': 'an-id'}, {'scope': 'https://c/.default'}, TokenTarget(resource='https://c')),
+    ],
+)
 def test_what_a_token_is_for(instance: Instance, keywords: Any, request_for: dict[str, str], target: TokenTarget) -> None:
     graph = instance.cloud.graph
     wanted = TokenTarget(target.scope.replace('GRAPH', graph), target.resource.replace('GRAPH', graph))
@@ -150,8 +200,10 @@ def test_a_request_carries_the_token_and_gives_the_json_of_the_answer(instance: 
     assert len(instance.messages(params={'$top': 3})['value']) == 3
 
 
-@pytest.mark.parametrize('resp_type, kind', [('json', dict), ('text', str), ('content', bytes), ('response', requests.Response),
-                                             ('xml', requests.Response)])
+@pytest.mark.parametrize(
+    'resp_type, kind',
+    [('json', dict), ('text', str), ('content', bytes), ('response', requests.Response), ('xml', requests.Response)],
+)
 def test_the_answer_is_given_as_it_is_wanted(instance: Instance, resp_type: str, kind: type) -> None:
     assert isinstance(instance.messages(resp_type=resp_type), kind)
 
@@ -166,7 +218,8 @@ def test_headers_are_added_to_the_usual_ones_or_take_their_place() -> None:
 
 
 def test_a_netrc_file_does_not_take_the_place_of_the_token(
-        instance: Instance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / 'netrc').write_text('default login ada password of-ada')
     token = instance.client().get_access_token()
     monkeypatch.setenv('NETRC', str(tmp_path / 'netrc'))
@@ -223,9 +276,11 @@ def test_every_request_has_a_time_limit(instance: Instance, mocker: Any, of_clie
 
 @pytest.mark.parametrize('url', ['http://graph.example', 'HTTP://graph.example'])
 def test_a_token_is_not_sent_without_tls(instance: Instance, url: str) -> None:
-    for call in (lambda: instance.client(base_url=url).http_request('GET', '/me'),
-                 lambda: instance.client().http_request('GET', full_url=f'{url}/me'),
-                 lambda: instance.client().http_request('GET', '', f'{url}/me')):
+    for call in (
+        lambda: instance.client(base_url=url).http_request('GET', '/me'),
+        lambda: instance.client().http_request('GET', full_url=f'{url}/me'),
+        lambda: instance.client().http_request('GET', '', f'{url}/me'),
+    ):
         with pytest.raises(DemistoException, match=r'not sent to graph\.example without TLS: use its https address'):
             call()
     assert instance.requests('entra') == []
@@ -257,8 +312,16 @@ def challenge(claims: str) -> dict[str, str]:
     return {'WWW-Authenticate': f'Bearer error="insufficient_claims", claims="{claims}"'}
 
 
-@pytest.mark.parametrize('claims', ['%%%', 'AAAAA', base64.b64encode(b'\xff\xfe').decode(), base64.b64encode(b'[1]').decode(),
-                                    base64.b64encode(b'no json').decode()])
+@pytest.mark.parametrize(
+    'claims',
+    [
+        '%%%',
+        'AAAAA',
+        base64.b64encode(b'\xff\xfe').decode(),
+        base64.b64encode(b'[1]').decode(),
+        base64.b64encode(b'no json').decode(),
+    ],
+)
 def test_a_claims_challenge_that_cannot_be_read_is_a_plain_refusal(instance: Instance, claims: str) -> None:
     instance.fail(status=401, headers=challenge(claims))
     assert instance.messages()['value']
@@ -334,8 +397,11 @@ def login_url_in(results: CommandResults) -> str:
 @pytest.mark.parametrize('certificate', [False, True])
 def test_a_login_url_can_be_made_before_a_code_makes_it_that_flow(instance: Instance, certificate: bool) -> None:
     registered = instance.cloud.directory.application('web').certificate
-    proof = {'enc_key': '', 'private_key': registered.private_key_pem,
-             'certificate_thumbprint': registered.sha1_thumbprint} if certificate else {}
+    proof = (
+        {'enc_key': '', 'private_key': registered.private_key_pem, 'certificate_thumbprint': registered.sha1_thumbprint}
+        if certificate
+        else {}
+    )
     client = instance.client('web', **proof)
     client.credential  # noqa: B018 - made already, for client credentials
     redirect_url = Person(instance.cloud, ADA).sign_in(login_url_in(generate_login_url(client)))
@@ -344,8 +410,9 @@ def test_a_login_url_can_be_made_before_a_code_makes_it_that_flow(instance: Inst
 
 def test_a_login_url_is_that_of_the_credential_that_was_given(instance: Instance) -> None:
     credential = instance.web().credential
-    redirect_url = Person(instance.cloud, ADA).sign_in(start_browser_sign_in(MicrosoftClient(
-        credential=credential, azure_cloud=instance.web().azure_cloud)))
+    redirect_url = Person(instance.cloud, ADA).sign_in(
+        start_browser_sign_in(MicrosoftClient(credential=credential, azure_cloud=instance.web().azure_cloud))
+    )
     assert instance.user_of(complete_browser_sign_in(instance.client(credential=credential), redirect_url).value) == ADA
 
 
@@ -372,9 +439,15 @@ def test_a_public_client_signs_in_without_a_key(instance: Instance) -> None:
     assert instance.user_of(device(auth_code=redirect_url).get_access_token()) == ADA
 
 
-@pytest.mark.parametrize('keywords', [
-    {'credential': ManagedIdentityCredential()}, {'managed_identities_client_id': 'an-id'},
-    {'self_deployed': False, 'app_name': 'an app', 'tenant_id': 'a Token'}, {'grant_type': DEVICE_CODE}])
+@pytest.mark.parametrize(
+    'keywords',
+    [
+        {'credential': ManagedIdentityCredential()},
+        {'managed_identities_client_id': 'an-id'},
+        {'self_deployed': False, 'app_name': 'an app', 'tenant_id': 'a Token'},
+        {'grant_type': DEVICE_CODE},
+    ],
+)
 def test_only_a_self_deployed_application_has_a_login_url(instance: Instance, keywords: dict[str, Any]) -> None:
     with pytest.raises(CredentialError, match='does not sign in with an authorization code'):
         generate_login_url(instance.client(**keywords))
@@ -543,14 +616,22 @@ def test_a_warm_command_loads_no_cryptography(instance: Instance, way: str) -> N
     keywords: dict[str, Any] = {
         'secret': {'self_deployed': True, 'enc_key': 'a secret'},
         'certificate': {'self_deployed': True, 'private_key': certificate.private_key_pem + certificate.certificate_pem},
-        'cortex app': {'app_name': 'an app', 'enc_key': base64.b64encode(b'k' * 32).decode()}}[way]
+        'cortex app': {'app_name': 'an app', 'enc_key': base64.b64encode(b'k' * 32).decode()},
+    }[way]
     keywords |= {'tenant_id': instance.tenant_id, 'auth_id': 'an-id'}
     client = MicrosoftClient(**keywords)
     client.tokens.keep(client.token_target(), TokenAnswer(AccessToken('a token', 9e9, 9e9)))
     with ScriptedServer([(200, {}, '{}')]) as server:
         given = {'context': demisto.getIntegrationContext(), 'keywords': {**keywords, 'base_url': server.url}}
-        command = subprocess.run([sys.executable, '-c', WARM_COMMAND], input=json.dumps(given), capture_output=True, text=True,
-                                 env={'PYTHONPATH': ':'.join(map(str, map(Path, sys.path)))}, timeout=60, check=True)
+        command = subprocess.run(
+            [sys.executable, '-c', WARM_COMMAND],
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            env={'PYTHONPATH': ':'.join(map(str, map(Path, sys.path)))},
+            timeout=60,
+            check=True,
+        )
     assert json.loads(command.stdout) == []
     assert [request['path'] for request in server.seen] == ['/me']
 

@@ -1,4 +1,5 @@
 """Mail in Microsoft Graph: reading and ordering one mailbox, or a shared one, through a client. No commands."""
+
 import base64
 import io
 import re
@@ -133,8 +134,9 @@ def _search_option(search: str, query: dict[str, str]) -> dict[str, str]:
         return {}
     for name in ('$search', '$filter', '$orderby'):
         if name in query:
-            raise DemistoException(f'Microsoft Graph does not take {name} together with a search. '
-                                   f'Leave out search, or {name} in odata.')
+            raise DemistoException(
+                f'Microsoft Graph does not take {name} together with a search. Leave out search, or {name} in odata.'
+            )
     escaped = search.replace('\\', '\\\\').replace('"', '\\"')
     return {'$search': f'"{escaped}"'}
 
@@ -155,6 +157,7 @@ class BatchItem(NamedTuple):
         may_repeat: doing it twice comes to the same as doing it once, so it is sent again when it may have been carried out.
         prefer: more of the header ``Prefer``, such as the form of a body.
     """
+
     name: str
     method: str
     path: str
@@ -175,8 +178,9 @@ class BatchItem(NamedTuple):
 class BatchResult:
     """What became of one request of a batch: the JSON object of its answer, or its bytes where it has some, or an error."""
 
-    def __init__(self, item: BatchItem, answer: dict[str, Any] | None = None, error: GraphError | None = None,
-                 content: bytes | None = None):
+    def __init__(
+        self, item: BatchItem, answer: dict[str, Any] | None = None, error: GraphError | None = None, content: bytes | None = None
+    ):
         self.item = item
         self.answer = answer or {}
         self.error = error
@@ -204,8 +208,12 @@ def _failed_item(item: BatchItem, error: GraphError) -> BatchResult:
     """The result of a request that was sent, and was answered with `error`, or not at all."""
     is_refused = 400 <= error.status < 500
     if not (is_refused or item.may_repeat):
-        error = GraphError(f'Whether this was done is not known. {error.what}',
-                           'Look into the folders before you run the command on it again.', error.code, error.res)
+        error = GraphError(
+            f'Whether this was done is not known. {error.what}',
+            'Look into the folders before you run the command on it again.',
+            error.code,
+            error.res,
+        )
     return BatchResult(item, error=error)
 
 
@@ -221,8 +229,10 @@ _FOLDER_ID = 'ID of a folder'
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes
 # What tells attachments apart, without their bytes. The content ID is one of files only.
 ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
-_MAIL_TIPS = ('automaticReplies, mailboxFullStatus, customMailTip, externalMemberCount, totalMemberCount, maxMessageSize, '
-              'deliveryRestriction, moderationStatus, recipientScope')
+_MAIL_TIPS = (
+    'automaticReplies, mailboxFullStatus, customMailTip, externalMemberCount, totalMemberCount, maxMessageSize, '
+    'deliveryRestriction, moderationStatus, recipientScope'
+)
 
 
 class GraphMailClient(MicrosoftClient):
@@ -266,8 +276,14 @@ class GraphMailClient(MicrosoftClient):
         headers = {'Prefer': _IMMUTABLE_IDS, **kwargs.pop('headers', {})}
         try:
             response: requests.Response = self.http_request(
-                method, path, headers=headers, resp_type='response', ok_codes=_GRAPH_OK_CODES,
-                error_handler=self._raise_graph_error, **kwargs)
+                method,
+                path,
+                headers=headers,
+                resp_type='response',
+                ok_codes=_GRAPH_OK_CODES,
+                error_handler=self._raise_graph_error,
+                **kwargs,
+            )
         except (DemistoException, requests.exceptions.RequestException) as error:
             self._explain_outage(error)
             raise
@@ -302,8 +318,10 @@ class GraphMailClient(MicrosoftClient):
         clear = (requests.exceptions.SSLError, requests.exceptions.ProxyError)
         if isinstance(cause, requests.exceptions.RequestException) and not isinstance(cause, clear):
             in_time = ' in time' if isinstance(cause, requests.exceptions.Timeout) else ''
-            raise GraphError(f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.',
-                             'Try again, and check that the engine may reach it, the proxy and the cloud setting.') from error
+            raise GraphError(
+                f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.',
+                'Try again, and check that the engine may reach it, the proxy and the cloud setting.',
+            ) from error
 
     def is_own_link(self, link: str) -> bool:
         """Whether a link leads to the host of this client, or there is none."""
@@ -345,12 +363,15 @@ class GraphMailClient(MicrosoftClient):
         results: list[BatchResult] = []
         patience = self.patience
         for start in range(0, len(items), LARGEST_BATCH):
-            chunk = items[start:start + LARGEST_BATCH]
+            chunk = items[start : start + LARGEST_BATCH]
             try:
                 answered, patience = self._batch_with_patience(chunk, patience)
             except GraphError as error:  # the batch as a whole: what follows would fare no better, and is not sent
-                return [*results, *(_failed_item(item, error) for item in chunk),
-                        *(BatchResult(item, error=error) for item in items[start + LARGEST_BATCH:])]
+                return [
+                    *results,
+                    *(_failed_item(item, error) for item in chunk),
+                    *(BatchResult(item, error=error) for item in items[start + LARGEST_BATCH :]),
+                ]
             results += answered
         return results
 
@@ -367,8 +388,11 @@ class GraphMailClient(MicrosoftClient):
                 results |= {number: _failed_item(items[number], error) for number in waiting}
                 break  # the others were answered before
             results |= {number: self._batch_result(items[number], answers.get(number)) for number in waiting}
-            waits = {number: wait for number, response in answers.items()
-                     if (wait := self._wait_for(response, items[number].may_repeat, tries)) is not None}
+            waits = {
+                number: wait
+                for number, response in answers.items()
+                if (wait := self._wait_for(response, items[number].may_repeat, tries)) is not None
+            }
             if not waits or max(waits.values()) > patience:
                 break
             self.clock.sleep(max(waits.values()))
@@ -379,12 +403,19 @@ class GraphMailClient(MicrosoftClient):
     def _send_batch(self, items: Sequence[BatchItem], numbers: Sequence[int]) -> dict[int, requests.Response]:
         """The answers to some of `items`, by their numbers; one that Graph left out is not there."""
         # A command that began anew after a throttling would do again what earlier batches have done.
-        answer = self.graph_request('POST', '/$batch', overwrite_rate_limit_retry=True, json_data={
-            'requests': [items[number].as_json(number) for number in numbers]},
-            may_repeat=all(items[number].may_repeat for number in numbers))
+        answer = self.graph_request(
+            'POST',
+            '/$batch',
+            overwrite_rate_limit_retry=True,
+            json_data={'requests': [items[number].as_json(number) for number in numbers]},
+            may_repeat=all(items[number].may_repeat for number in numbers),
+        )
         wanted = {str(number): number for number in numbers}
-        answers = {wanted[one['id']]: _response_in_batch(one) for one in answer.get('responses') or []
-                   if one.get('id') in wanted and one.get('status')}
+        answers = {
+            wanted[one['id']]: _response_in_batch(one)
+            for one in answer.get('responses') or []
+            if one.get('id') in wanted and one.get('status')
+        }
         for response in answers.values():
             if self._counts_requests and response.status_code not in _GRAPH_OK_CODES:
                 self._update_metrics(response, success=False)  # the batch as a whole is counted as a success
@@ -392,8 +423,9 @@ class GraphMailClient(MicrosoftClient):
 
     def _batch_result(self, item: BatchItem, response: requests.Response | None) -> BatchResult:
         if response is None:
-            return _failed_item(item, GraphError('Microsoft Graph answered other requests of the batch, but not this one.',
-                                                 'Try again.'))
+            return _failed_item(
+                item, GraphError('Microsoft Graph answered other requests of the batch, but not this one.', 'Try again.')
+            )
         if response.status_code in _GRAPH_OK_CODES:
             answer = json_or_none(response)
             return BatchResult(item, answer if isinstance(answer, dict) else {}, content=_bytes_in_batch(answer))
@@ -406,8 +438,16 @@ class GraphMailClient(MicrosoftClient):
         folder = f'/mailFolders/{path_segment(folder_id, _FOLDER_ID)}' if folder_id else ''
         return f'{self.mailbox_path(user_id)}{folder}/messages/{path_segment(message_id, "ID of a message")}'
 
-    def list_messages(self, user_id: str = '', folder_id: str = '', query: dict[str, str] | None = None, page_size: int = 20,
-                      pages: int = 1, next_page: str = '', limit: int | None = None) -> tuple[list[dict[str, Any]], str]:
+    def list_messages(
+        self,
+        user_id: str = '',
+        folder_id: str = '',
+        query: dict[str, str] | None = None,
+        page_size: int = 20,
+        pages: int = 1,
+        next_page: str = '',
+        limit: int | None = None,
+    ) -> tuple[list[dict[str, Any]], str]:
         """Lists messages.
 
         Args:
@@ -423,8 +463,11 @@ class GraphMailClient(MicrosoftClient):
         """
         folder = f'/mailFolders/{path_segment(folder_id, _FOLDER_ID)}' if folder_id else ''
         path = f'{self.mailbox_path(user_id)}{folder}/messages'
-        answer = (self.next_page(next_page) if next_page
-                  else self.graph_request('GET', path, params={**(query or {}), '$top': page_size}))
+        answer = (
+            self.next_page(next_page)
+            if next_page
+            else self.graph_request('GET', path, params={**(query or {}), '$top': page_size})
+        )
         messages = list(answer.get('value') or [])
         link = answer.get('@odata.nextLink') or ''
         for _ in range(pages - 1):
@@ -437,8 +480,9 @@ class GraphMailClient(MicrosoftClient):
             link = answer.get('@odata.nextLink') or ''
         return messages, link
 
-    def entered_messages(self, folder_id: str, link: str = '', select: str = '', page_size: int = 50,
-                         user_id: str = '') -> tuple[list[dict[str, Any]], str, bool]:
+    def entered_messages(
+        self, folder_id: str, link: str = '', select: str = '', page_size: int = 50, user_id: str = ''
+    ) -> tuple[list[dict[str, Any]], str, bool]:
         """One page of the messages that entered a folder: delivered, moved or restored to it.
 
         Args:
@@ -455,16 +499,18 @@ class GraphMailClient(MicrosoftClient):
             answer = self.next_page(link, headers=headers)
         else:
             query = {'changeType': 'created', '$select': select}
-            answer = self.graph_request('GET', f'{self.folder_path(folder_id, user_id)}/messages/delta', params=query,
-                                        headers=headers)
+            answer = self.graph_request(
+                'GET', f'{self.folder_path(folder_id, user_id)}/messages/delta', params=query, headers=headers
+            )
         present = [message for message in answer.get('value') or [] if '@removed' not in message]
         go_on = answer.get('@odata.nextLink') or answer.get('@odata.deltaLink')
         if not go_on:
             raise GraphError('Microsoft Graph did not say where the changes of the folder go on.', _NOT_GRAPH)
         return present, go_on, '@odata.nextLink' not in answer
 
-    def get_message(self, message_id: str, user_id: str = '', folder_id: str = '', query: dict[str, str] | None = None,
-                    body_type: str = '') -> dict[str, Any]:
+    def get_message(
+        self, message_id: str, user_id: str = '', folder_id: str = '', query: dict[str, str] | None = None, body_type: str = ''
+    ) -> dict[str, Any]:
         """One message.
 
         Args:
@@ -472,8 +518,12 @@ class GraphMailClient(MicrosoftClient):
             body_type: ``text`` or ``html``; empty leaves it to Graph, which gives HTML.
         """
         prefer = f', outlook.body-content-type="{body_type}"' if body_type else ''
-        return self.graph_request('GET', self.message_path(message_id, user_id, folder_id), params=query or {},
-                                  headers={'Prefer': _IMMUTABLE_IDS + prefer})
+        return self.graph_request(
+            'GET',
+            self.message_path(message_id, user_id, folder_id),
+            params=query or {},
+            headers={'Prefer': _IMMUTABLE_IDS + prefer},
+        )
 
     def update_request(self, message_id: str, changes: dict[str, Any], user_id: str = '', folder_id: str = '') -> BatchItem:
         """Changes properties, such as ``isRead``, ``categories`` and ``flag``. Answered with the message."""
@@ -482,20 +532,25 @@ class GraphMailClient(MicrosoftClient):
     def move_request(self, message_id: str, folder_id: str, user_id: str = '') -> BatchItem:
         """Puts a message into another folder, by ID or well-known name. Answered with the message, whose immutable ID stays."""
         # A plain ID ends with the move: a second one would find nothing, and pass for a failure.
-        return BatchItem(message_id, 'POST', f'{self.message_path(message_id, user_id)}/move', {'destinationId': folder_id},
-                         may_repeat=False)
+        return BatchItem(
+            message_id, 'POST', f'{self.message_path(message_id, user_id)}/move', {'destinationId': folder_id}, may_repeat=False
+        )
 
     def copy_request(self, message_id: str, folder_id: str, user_id: str = '') -> BatchItem:
         """Copies a message into a folder, by ID or well-known name. Answered with the copy."""
-        return BatchItem(message_id, 'POST', f'{self.message_path(message_id, user_id)}/copy', {'destinationId': folder_id},
-                         may_repeat=False)
+        return BatchItem(
+            message_id, 'POST', f'{self.message_path(message_id, user_id)}/copy', {'destinationId': folder_id}, may_repeat=False
+        )
 
     def delete_request(self, message_id: str, user_id: str = '', folder_id: str = '', permanent: bool = False) -> BatchItem:
         """Moves a message to Deleted Items; `permanent` takes it away from where its owner could bring it back."""
         path = self.message_path(message_id, user_id, folder_id)
         # A message that is in Deleted Items already leaves it when it is deleted once more.
-        return (BatchItem(message_id, 'POST', f'{path}/permanentDelete', may_repeat=False) if permanent
-                else BatchItem(message_id, 'DELETE', path, may_repeat=False))
+        return (
+            BatchItem(message_id, 'POST', f'{path}/permanentDelete', may_repeat=False)
+            if permanent
+            else BatchItem(message_id, 'DELETE', path, may_repeat=False)
+        )
 
     def download_mime(self, message_id: str, write: Callable[[bytes], Any], user_id: str = '') -> None:
         """Streams a message as MIME: bytes, for whose parts no one encoding need hold. As `download`."""
@@ -506,16 +561,21 @@ class GraphMailClient(MicrosoftClient):
 
     def list_attachments(self, message_id: str, user_id: str = '', folder_id: str = '') -> list[dict[str, Any]]:
         """What tells the attachments of a message apart, without their bytes; at most 1,000."""
-        return self.list_all(f'{self.message_path(message_id, user_id, folder_id)}/attachments', LARGEST_PAGE,
-                             {'$select': ATTACHMENT_PROPERTIES, '$top': 100})
+        return self.list_all(
+            f'{self.message_path(message_id, user_id, folder_id)}/attachments',
+            LARGEST_PAGE,
+            {'$select': ATTACHMENT_PROPERTIES, '$top': 100},
+        )
 
     def get_attachment(self, message_id: str, attachment_id: str, user_id: str = '', folder_id: str = '') -> dict[str, Any]:
         """What tells one attachment, without its bytes."""
-        return self.graph_request('GET', self._attachment_path(message_id, attachment_id, user_id, folder_id),
-                                  params={'$select': ATTACHMENT_PROPERTIES})
+        return self.graph_request(
+            'GET', self._attachment_path(message_id, attachment_id, user_id, folder_id), params={'$select': ATTACHMENT_PROPERTIES}
+        )
 
-    def download_attachment(self, message_id: str, attachment_id: str, write: Callable[[bytes], Any], user_id: str = '',
-                            folder_id: str = '') -> None:
+    def download_attachment(
+        self, message_id: str, attachment_id: str, write: Callable[[bytes], Any], user_id: str = '', folder_id: str = ''
+    ) -> None:
         """Streams a file as it is, and an item as MIME, iCalendar or vCard. Graph refuses links. As `download`."""
         self.download(f'{self._attachment_path(message_id, attachment_id, user_id, folder_id)}/$value', write)
 
@@ -593,8 +653,12 @@ class GraphMailClient(MicrosoftClient):
 
     def get_mailtips(self, addresses: Sequence[str], user_id: str = '') -> list[dict[str, Any]]:
         """What there is to know of recipients before writing to them: one ``mailTips`` of Graph for each."""
-        answer = self.graph_request('POST', f'{self.mailbox_path(user_id)}/getMailTips', json_data={
-            'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS}, may_repeat=True)
+        answer = self.graph_request(
+            'POST',
+            f'{self.mailbox_path(user_id)}/getMailTips',
+            json_data={'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS},
+            may_repeat=True,
+        )
         return list(answer.get('value') or [])
 
     # endregion

@@ -1,5 +1,6 @@
 """Mail through the client: against the local cloud where its answers are what matters, against a scripted server where what is
 sent is."""
+
 import time
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -100,16 +101,20 @@ def test_messages_come_as_graph_sends_them_newest_first(mail: GraphMailClient, c
     assert next_page.startswith(f'{cloud.graph}/v1.0/users/ada%40contoso.example/messages?')
 
 
-@pytest.mark.parametrize('page_size, pages, found, requests_made, more', [
-    (10, 1, 10, 1, True),
-    (10, 2, 20, 2, True),
-    (10, 3, 25, 3, False),
-    (10, 99, 25, 3, False),
-    (25, 1, 25, 1, False),
-    (1000, 1, 25, 1, False),
-])
-def test_as_many_pages_are_read_as_were_asked_for(mail: GraphMailClient, cloud: MicrosoftCloud, page_size: int, pages: int,
-                                                  found: int, requests_made: int, more: bool) -> None:
+@pytest.mark.parametrize(
+    'page_size, pages, found, requests_made, more',
+    [
+        (10, 1, 10, 1, True),
+        (10, 2, 20, 2, True),
+        (10, 3, 25, 3, False),
+        (10, 99, 25, 3, False),
+        (25, 1, 25, 1, False),
+        (1000, 1, 25, 1, False),
+    ],
+)
+def test_as_many_pages_are_read_as_were_asked_for(
+    mail: GraphMailClient, cloud: MicrosoftCloud, page_size: int, pages: int, found: int, requests_made: int, more: bool
+) -> None:
     messages, next_page = mail.list_messages(page_size=page_size, pages=pages)
     assert len({message['id'] for message in messages}) == len(messages) == found
     assert len([one for one in cloud.requests if one.service == 'graph']) == requests_made
@@ -179,21 +184,34 @@ def test_an_id_stays_one_segment_of_the_path_whatever_it_holds(value: str) -> No
 def test_an_id_that_means_another_folder_of_the_path_is_refused(value: str) -> None:
     with Graph(EMPTY_PAGE) as graph:
         assert refusal_of(graph.client(), folder_id=value) == (
-            f"'{value}' is no ID of a folder. Enter the ID of a folder as Microsoft Graph gave it.")
+            f"'{value}' is no ID of a folder. Enter the ID of a folder as Microsoft Graph gave it."
+        )
         assert refusal_of(graph.client(), user_id=value) == (
-            f"'{value}' is no address of a mailbox. Enter the address of a mailbox as Microsoft Graph gave it.")
+            f"'{value}' is no address of a mailbox. Enter the address of a mailbox as Microsoft Graph gave it."
+        )
     assert graph.seen == []
 
 
-@pytest.mark.parametrize('address', [
-    'http://127.0.0.1:{other}', 'https://localhost:{own}', 'http://localhost:{own}', 'http://127.0.0.1:{own}@127.0.0.1:{other}',
-    'http://127.0.0.1:{other}\\@127.0.0.1:{own}', '//127.0.0.1:{other}', 'file:///etc/passwd', ''])
+@pytest.mark.parametrize(
+    'address',
+    [
+        'http://127.0.0.1:{other}',
+        'https://localhost:{own}',
+        'http://localhost:{own}',
+        'http://127.0.0.1:{own}@127.0.0.1:{other}',
+        'http://127.0.0.1:{other}\\@127.0.0.1:{own}',
+        '//127.0.0.1:{other}',
+        'file:///etc/passwd',
+        '',
+    ],
+)
 def test_no_token_goes_where_a_next_link_leads_away_from_graph(address: str) -> None:
     with Graph(EMPTY_PAGE) as own, Graph(EMPTY_PAGE) as other:
         link = address.format(own=own.port, other=other.port) + '/v1.0/me/messages'
         own.answers[0] = first_page(link)
         assert refusal_of(own.client(), pages=2) == (
-            f'The link to the next page leads to another host, so it was not followed. {CHECK_PROXY}')
+            f'The link to the next page leads to another host, so it was not followed. {CHECK_PROXY}'
+        )
     assert len(own.seen) == 1
     assert other.seen == []
 
@@ -227,16 +245,23 @@ CHECK_PROXY = 'A proxy or a wrong address may stand between: check the proxy and
 LATER = 'Try again in a few minutes.'
 
 
-@pytest.mark.parametrize('call, code, advice', [
-    ({'folder_id': 'nowhere'}, 'ErrorI[A-Za-z]+', CHECK_ID),
-    ({'user_id': 'nobody@contoso.example'}, 'ErrorInvalidUser', 'Check the address of the mailbox.'),
-    ({'user_id': 'admin@contoso.example'}, 'MailboxNotEnabledForRESTAPI',
-     'The account has no mailbox in Exchange Online: check the address of the mailbox.'),
-    ({'page_size': 5000}, '[A-Za-z]+', CHECK_ARGUMENTS),
-    ({'query': {'$select': 'colour'}}, 'RequestBroker--ParseUri', CHECK_ARGUMENTS),
-])
+@pytest.mark.parametrize(
+    'call, code, advice',
+    [
+        ({'folder_id': 'nowhere'}, 'ErrorI[A-Za-z]+', CHECK_ID),
+        ({'user_id': 'nobody@contoso.example'}, 'ErrorInvalidUser', 'Check the address of the mailbox.'),
+        (
+            {'user_id': 'admin@contoso.example'},
+            'MailboxNotEnabledForRESTAPI',
+            'The account has no mailbox in Exchange Online: check the address of the mailbox.',
+        ),
+        ({'page_size': 5000}, '[A-Za-z]+', CHECK_ARGUMENTS),
+        ({'query': {'$select': 'colour'}}, 'RequestBroker--ParseUri', CHECK_ARGUMENTS),
+    ],
+)
 def test_an_error_of_graph_says_what_happened_what_to_do_and_its_request_id(
-        mail: GraphMailClient, call: dict[str, Any], code: str, advice: str) -> None:
+    mail: GraphMailClient, call: dict[str, Any], code: str, advice: str
+) -> None:
     assert re.fullmatch(rf'{REFUSED}{code}: [^:]+\. {advice} Request ID: [0-9a-f-]{{36}}', refusal_of(mail, **call))
 
 
@@ -251,23 +276,26 @@ def error_body(code: Any = 'Code', message: Any = 'Reason') -> str:
     return json.dumps({'error': {'code': code, 'message': message}})
 
 
-@pytest.mark.parametrize('status, headers, body, sentences', [
-    (400, {}, error_body(), f'{REFUSED}Code: Reason. {CHECK_ARGUMENTS}'),
-    (400, {}, error_body(message='It ends. '), f'{REFUSED}Code: It ends. {CHECK_ARGUMENTS}'),
-    (400, {}, error_body(''), f'{REFUSED}Reason. {CHECK_ARGUMENTS}'),
-    (400, {}, error_body(message=None), f'{REFUSED}Code: no reason given. {CHECK_ARGUMENTS}'),
-    (401, {}, error_body(), f'{REFUSED}Code: Reason. Check the cloud setting, and that the account was not disabled.'),
-    (403, {'request-id': 'r1'}, error_body(), f'{REFUSED}Code: Reason. {CHECK_PERMISSION} Request ID: r1'),
-    (404, {}, error_body(), f'{REFUSED}Code: Reason. {CHECK_ID}'),
-    (404, {}, '[]', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
-    (404, {}, '{"error": "text"}', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
-    (407, {}, '<html>Who are you?</html>', f'Microsoft Graph answered with HTTP status 407. {CHECK_PROXY}'),
-    (409, {}, error_body(), f'{REFUSED}Code: Reason. {CHECK_ARGUMENTS}'),
-    (429, {'Retry-After': '40'}, error_body(), f'{REFUSED}Code: Reason. Try again in 40 seconds.'),
-    (500, {}, error_body('ErrorItemNotFound'), f'{REFUSED}ErrorItemNotFound: Reason. {LATER}'),
-    (502, {}, '<html>Bad gateway</html>', f'Microsoft Graph answered with HTTP status 502. {LATER}'),
-    (503, {'Retry-After': '3600'}, 'no JSON', 'Microsoft Graph answered with HTTP status 503. Try again in 3600 seconds.'),
-])
+@pytest.mark.parametrize(
+    'status, headers, body, sentences',
+    [
+        (400, {}, error_body(), f'{REFUSED}Code: Reason. {CHECK_ARGUMENTS}'),
+        (400, {}, error_body(message='It ends. '), f'{REFUSED}Code: It ends. {CHECK_ARGUMENTS}'),
+        (400, {}, error_body(''), f'{REFUSED}Reason. {CHECK_ARGUMENTS}'),
+        (400, {}, error_body(message=None), f'{REFUSED}Code: no reason given. {CHECK_ARGUMENTS}'),
+        (401, {}, error_body(), f'{REFUSED}Code: Reason. Check the cloud setting, and that the account was not disabled.'),
+        (403, {'request-id': 'r1'}, error_body(), f'{REFUSED}Code: Reason. {CHECK_PERMISSION} Request ID: r1'),
+        (404, {}, error_body(), f'{REFUSED}Code: Reason. {CHECK_ID}'),
+        (404, {}, '[]', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
+        (404, {}, '{"error": "text"}', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
+        (407, {}, '<html>Who are you?</html>', f'Microsoft Graph answered with HTTP status 407. {CHECK_PROXY}'),
+        (409, {}, error_body(), f'{REFUSED}Code: Reason. {CHECK_ARGUMENTS}'),
+        (429, {'Retry-After': '40'}, error_body(), f'{REFUSED}Code: Reason. Try again in 40 seconds.'),
+        (500, {}, error_body('ErrorItemNotFound'), f'{REFUSED}ErrorItemNotFound: Reason. {LATER}'),
+        (502, {}, '<html>Bad gateway</html>', f'Microsoft Graph answered with HTTP status 502. {LATER}'),
+        (503, {'Retry-After': '3600'}, 'no JSON', 'Microsoft Graph answered with HTTP status 503. Try again in 3600 seconds.'),
+    ],
+)
 def test_every_error_answer_becomes_sentences(status: int, headers: dict[str, str], body: str, sentences: str) -> None:
     with Graph((status, headers, body)) as graph:
         assert refusal_of(graph.client()) == sentences
@@ -279,9 +307,16 @@ def test_an_answer_that_is_no_json_object_is_refused_without_repeating_it(body: 
         assert refusal_of(graph.client()) == f'Microsoft Graph answered with something that is not a JSON object. {CHECK_PROXY}'
 
 
-@pytest.mark.parametrize('code, status, expected', [
-    ('ErrorAccessDenied', 403, True), ('', 403, True), ('NoPermissionsInAccessToken', 401, True),
-    ('InvalidAuthenticationToken', 401, False), ('ErrorItemNotFound', 404, False)])
+@pytest.mark.parametrize(
+    'code, status, expected',
+    [
+        ('ErrorAccessDenied', 403, True),
+        ('', 403, True),
+        ('NoPermissionsInAccessToken', 401, True),
+        ('InvalidAuthenticationToken', 401, False),
+        ('ErrorItemNotFound', 404, False),
+    ],
+)
 def test_an_error_tells_whether_permissions_are_the_reason(code: str, status: int, expected: bool) -> None:
     with Graph((status, {}, error_body(code))) as graph:
         assert refused_by_graph(graph.client()).is_about_permissions is expected
@@ -300,8 +335,10 @@ def test_a_host_that_is_not_there_is_named_without_jargon() -> None:
         port = graph.port
     error = refused_by_graph(client_of(f'http://127.0.0.1:{port}'))
     assert (error.code, error.status) == ('', 0)
-    assert str(error) == (f'Microsoft Graph at 127.0.0.1:{port} did not answer. '
-                                'Try again, and check that the engine may reach it, the proxy and the cloud setting.')
+    assert str(error) == (
+        f'Microsoft Graph at 127.0.0.1:{port} did not answer. '
+        'Try again, and check that the engine may reach it, the proxy and the cloud setting.'
+    )
 
 
 @pytest.mark.parametrize('fault', [{'reset': True}, {'reset_mid_body': True}])
@@ -332,44 +369,67 @@ def test_an_error_of_the_sign_in_stays_one(mail: GraphMailClient, cloud: Microso
 # region OData
 
 
-@pytest.mark.parametrize('text, search, query', [
-    ('', '', {}),
-    ('  ', '  ', {}),
-    ('$filter=isRead eq false', '', {'$filter': 'isRead eq false'}),
-    ('?$filter=isRead eq false&$select=subject,from', '', {'$filter': 'isRead eq false', '$select': 'subject,from'}),
-    (' &$select=subject& ', '', {'$select': 'subject'}),
-    ('$select=id&&$count=true', '', {'$select': 'id', '$count': 'true'}),
-    ("$filter=subject eq 'R&D'&$select=id", '', {'$filter': "subject eq 'R&D'", '$select': 'id'}),
-    ("$filter=subject eq 'Q&A=1 it''s'&$select=id", '', {'$filter': "subject eq 'Q&A=1 it''s'", '$select': 'id'}),
-    ("$filter=subject eq 'a=b'", '', {'$filter': "subject eq 'a=b'"}),
-    ('$filter=receivedDateTime ge 2026-01-01T00:00:00+02:00', '', {'$filter': 'receivedDateTime ge 2026-01-01T00:00:00+02:00'}),
-    ('$filter=isRead+eq+false', '', {'$filter': 'isRead eq false'}),
-    ('$filter=isRead%20eq%20false', '', {'$filter': 'isRead eq false'}),
-    ('%24filter=isRead%20eq%20false&%24select=id', '', {'$filter': 'isRead eq false', '$select': 'id'}),
-    ("$filter=subject%20eq%20'R%26D'", '', {'$filter': "subject eq 'R&D'"}),
-    ("$filter=subject eq '50% off'", '', {'$filter': "subject eq '50% off'"}),
-    ('$search="from:ada"', '', {'$search': '"from:ada"'}),
-    ('', 'invoice', {'$search': '"invoice"'}),
-    ('$select=id', ' two words ', {'$select': 'id', '$search': '"two words"'}),
-    ('', 'say "hello" \\ bye', {'$search': '"say \\"hello\\" \\\\ bye"'}),
-])
+@pytest.mark.parametrize(
+    'text, search, query',
+    [
+        ('', '', {}),
+        ('  ', '  ', {}),
+        ('$filter=isRead eq false', '', {'$filter': 'isRead eq false'}),
+        ('?$filter=isRead eq false&$select=subject,from', '', {'$filter': 'isRead eq false', '$select': 'subject,from'}),
+        (' &$select=subject& ', '', {'$select': 'subject'}),
+        ('$select=id&&$count=true', '', {'$select': 'id', '$count': 'true'}),
+        ("$filter=subject eq 'R&D'&$select=id", '', {'$filter': "subject eq 'R&D'", '$select': 'id'}),
+        ("$filter=subject eq 'Q&A=1 it''s'&$select=id", '', {'$filter': "subject eq 'Q&A=1 it''s'", '$select': 'id'}),
+        ("$filter=subject eq 'a=b'", '', {'$filter': "subject eq 'a=b'"}),
+        (
+            '$filter=receivedDateTime ge 2026-01-01T00:00:00+02:00',
+            '',
+            {'$filter': 'receivedDateTime ge 2026-01-01T00:00:00+02:00'},
+        ),
+        ('$filter=isRead+eq+false', '', {'$filter': 'isRead eq false'}),
+        ('$filter=isRead%20eq%20false', '', {'$filter': 'isRead eq false'}),
+        ('%24filter=isRead%20eq%20false&%24select=id', '', {'$filter': 'isRead eq false', '$select': 'id'}),
+        ("$filter=subject%20eq%20'R%26D'", '', {'$filter': "subject eq 'R&D'"}),
+        ("$filter=subject eq '50% off'", '', {'$filter': "subject eq '50% off'"}),
+        ('$search="from:ada"', '', {'$search': '"from:ada"'}),
+        ('', 'invoice', {'$search': '"invoice"'}),
+        ('$select=id', ' two words ', {'$select': 'id', '$search': '"two words"'}),
+        ('', 'say "hello" \\ bye', {'$search': '"say \\"hello\\" \\\\ bye"'}),
+    ],
+)
 def test_options_are_read_as_users_write_them(text: str, search: str, query: dict[str, str]) -> None:
     assert odata_query(text, search) == query
 
 
-@pytest.mark.parametrize('text, search, sentence', [
-    ('filter=isRead eq false', '', "'filter' in odata is no OData option. Write options as $filter=..., joined by &."),
-    ('isRead eq false', '', "'isRead eq false' in odata is no OData option. Write options as $filter=..., joined by &."),
-    ('$filter=isRead eq false&select=id', '', "'select' in odata is no OData option. Write options as $filter=..., joined by &."),
-    ('$top=50', '', '$top in odata is the same as page_size. Use page_size instead.'),
-    ('$select=id&$select=subject', '', '$select stands twice in odata. Join the two into one.'),
-    ('$filter=isRead eq false', 'x', 'Microsoft Graph does not take $filter together with a search. '
-                                     'Leave out search, or $filter in odata.'),
-    ('$orderby=subject', 'x', 'Microsoft Graph does not take $orderby together with a search. '
-                              'Leave out search, or $orderby in odata.'),
-    ('$search="y"', 'x', 'Microsoft Graph does not take $search together with a search. '
-                         'Leave out search, or $search in odata.'),
-])
+@pytest.mark.parametrize(
+    'text, search, sentence',
+    [
+        ('filter=isRead eq false', '', "'filter' in odata is no OData option. Write options as $filter=..., joined by &."),
+        ('isRead eq false', '', "'isRead eq false' in odata is no OData option. Write options as $filter=..., joined by &."),
+        (
+            '$filter=isRead eq false&select=id',
+            '',
+            "'select' in odata is no OData option. Write options as $filter=..., joined by &.",
+        ),
+        ('$top=50', '', '$top in odata is the same as page_size. Use page_size instead.'),
+        ('$select=id&$select=subject', '', '$select stands twice in odata. Join the two into one.'),
+        (
+            '$filter=isRead eq false',
+            'x',
+            'Microsoft Graph does not take $filter together with a search. Leave out search, or $filter in odata.',
+        ),
+        (
+            '$orderby=subject',
+            'x',
+            'Microsoft Graph does not take $orderby together with a search. Leave out search, or $orderby in odata.',
+        ),
+        (
+            '$search="y"',
+            'x',
+            'Microsoft Graph does not take $search together with a search. Leave out search, or $search in odata.',
+        ),
+    ],
+)
 def test_options_that_graph_would_not_understand_are_refused(text: str, search: str, sentence: str) -> None:
     with pytest.raises(DemistoException, match=f'^{re.escape(sentence)}$'):
         odata_query(text, search)
@@ -379,8 +439,7 @@ def test_options_arrive_as_they_were_meant() -> None:
     with Graph(EMPTY_PAGE) as graph:
         graph.client().list_messages(query=odata_query("$filter=subject eq 'R&D+#1'"), page_size=7)
     _, _, query = graph.paths[0].partition('?')
-    assert dict(part.split('=') for part in query.split('&')) == {
-        '%24filter': 'subject+eq+%27R%26D%2B%231%27', '%24top': '7'}
+    assert dict(part.split('=') for part in query.split('&')) == {'%24filter': 'subject+eq+%27R%26D%2B%231%27', '%24top': '7'}
 
 
 # endregion
@@ -407,8 +466,9 @@ def batches_sent(cloud: MicrosoftCloud) -> int:
 
 
 @pytest.mark.parametrize('count, requests_made', [(0, 0), (1, 1), (20, 1), (21, 2), (25, 2)])
-def test_a_batch_takes_twenty_requests_at_a_time(mail: GraphMailClient, cloud: MicrosoftCloud, count: int,
-                                                 requests_made: int) -> None:
+def test_a_batch_takes_twenty_requests_at_a_time(
+    mail: GraphMailClient, cloud: MicrosoftCloud, count: int, requests_made: int
+) -> None:
     messages = messages_of(cloud, count)
     results = mail.batch([mail.update_request(message.immutable_id, {'isRead': True}) for message in messages])
     assert [result.item.name for result in results] == [result.answer['id'] for result in results]
@@ -426,10 +486,15 @@ def test_every_request_of_a_batch_asks_for_ids_that_survive_a_move(mail: GraphMa
 
 def test_a_request_that_is_refused_stops_none_of_the_others(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
     first, last = messages_of(cloud, 2)
-    results = mail.batch([mail.update_request(one, {'isRead': True})
-                          for one in (first.immutable_id, 'nonsense', UNKNOWN_ID, last.immutable_id)])
+    results = mail.batch(
+        [mail.update_request(one, {'isRead': True}) for one in (first.immutable_id, 'nonsense', UNKNOWN_ID, last.immutable_id)]
+    )
     assert [result.error.code if result.error else '' for result in results] == [
-        '', 'ErrorInvalidIdMalformed', 'ErrorItemNotFound', '']
+        '',
+        'ErrorInvalidIdMalformed',
+        'ErrorItemNotFound',
+        '',
+    ]
     assert mail.execution_metrics.metrics is None, 'nobody asked for them'
     assert str(results[2].error).startswith(f'{REFUSED}ErrorItemNotFound: ')
     assert first.is_read
@@ -449,14 +514,18 @@ def test_only_the_throttled_requests_of_a_batch_are_sent_again(mail: GraphMailCl
     assert all(message.is_read for message in messages)
 
 
-@pytest.mark.parametrize('request_of', [
-    lambda mail, message: mail.copy_request(message, 'archive'),
-    lambda mail, message: mail.move_request(message, 'archive'),
-    lambda mail, message: mail.delete_request(message),
-    lambda mail, message: mail.delete_request(message, permanent=True),
-])
+@pytest.mark.parametrize(
+    'request_of',
+    [
+        lambda mail, message: mail.copy_request(message, 'archive'),
+        lambda mail, message: mail.move_request(message, 'archive'),
+        lambda mail, message: mail.delete_request(message),
+        lambda mail, message: mail.delete_request(message, permanent=True),
+    ],
+)
 def test_what_must_not_happen_twice_is_sent_again_only_where_it_was_not_carried_out(
-        mail: GraphMailClient, cloud: MicrosoftCloud, request_of: Any) -> None:
+    mail: GraphMailClient, cloud: MicrosoftCloud, request_of: Any
+) -> None:
     first, second = messages_of(cloud, 2)
     cloud.faults.add(service='graph', path=first.immutable_id, status=429, headers={'Retry-After': '0.1'})
     cloud.faults.add(service='graph', path=second.immutable_id, status=503, headers={'Retry-After': '0.1'})
@@ -468,21 +537,24 @@ def test_what_a_batch_did_is_told_even_if_its_next_round_fails(mail: GraphMailCl
     throttled, done = messages_of(cloud, 2)
     cloud.faults.add(service='graph', path=throttled.immutable_id, status=429, headers={'Retry-After': '0.1'})
     mail.clock.sleep = lambda _seconds: cloud.faults.add(  # type: ignore[method-assign,assignment]
-        service='graph', path=r'\$batch', status=400)
+        service='graph', path=r'\$batch', status=400
+    )
     results = mail.batch([mail.update_request(message.immutable_id, {'isRead': True}) for message in (throttled, done)])
     assert [bool(result.error) for result in results] == [True, False]
     assert (throttled.is_read, done.is_read) == (False, True)
 
 
-def test_a_batch_is_patient_for_thirty_seconds_in_total(mail: GraphMailClient, cloud: MicrosoftCloud,
-                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_is_patient_for_thirty_seconds_in_total(
+    mail: GraphMailClient, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     slept: list[float] = []
     monkeypatch.setattr(mail.clock, 'sleep', slept.append)
     cloud.faults.add(service='graph', path='/users/', times=None, status=429, headers={'Retry-After': '12'})
     results = mail.batch([mail.update_request(message.immutable_id, {'isRead': True}) for message in messages_of(cloud, 21)])
     assert slept == [12, 12]
     assert {str(result.error) for result in results} == {
-        'Microsoft Graph answered with HTTP status 429. Try again in 12 seconds.'}
+        'Microsoft Graph answered with HTTP status 429. Try again in 12 seconds.'
+    }
     assert batches_sent(cloud) == 4, 'three for the first twenty, one for the last'
 
 
@@ -509,6 +581,7 @@ def test_a_request_without_an_answer_in_a_batch_is_an_error() -> None:
     class Silent(GraphMailClient):
         def graph_request(self, method: str, path: str = '', **kwargs: Any) -> dict[str, Any]:
             return {'responses': [{'id': '1', 'status': 200, 'body': {}}]}
+
     first, second = Silent(ADA).batch([reading('/users/a'), reading('/users/b')])
     assert second.error is None
     assert str(first.error) == 'Microsoft Graph answered other requests of the batch, but not this one. Try again.'
@@ -533,8 +606,10 @@ def test_bytes_of_a_batch_are_taken_only_as_base64(body: Any, content: bytes | N
 # region downloads
 
 NOT_UTF8 = bytes(range(256)) * 5000
-MIME = (b'From: a@contoso.example\r\nSubject: =?iso-8859-1?Q?Gr=FC=DFe?=\r\nContent-Type: text/plain; charset=iso-8859-1\r\n'
-        b'Content-Transfer-Encoding: 8bit\r\n\r\nGr\xfc\xdfe \x00\x80\xff\r\n')
+MIME = (
+    b'From: a@contoso.example\r\nSubject: =?iso-8859-1?Q?Gr=FC=DFe?=\r\nContent-Type: text/plain; charset=iso-8859-1\r\n'
+    b'Content-Transfer-Encoding: 8bit\r\n\r\nGr\xfc\xdfe \x00\x80\xff\r\n'
+)
 
 
 def delivered(cloud: MicrosoftCloud, **properties: Any) -> Message:
@@ -587,14 +662,16 @@ def test_a_download_that_breaks_on_the_way_is_told_as_an_outage(mail: GraphMailC
         mail.download_attachment(message.immutable_id, message.attachment_id(attachment, True), lambda chunk: None)
 
 
-def test_a_download_gives_its_connection_back(mail: GraphMailClient, cloud: MicrosoftCloud,
-                                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_gives_its_connection_back(
+    mail: GraphMailClient, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     message, closed = delivered(cloud, source=MIME), []
     close = requests.Response.close
     monkeypatch.setattr(requests.Response, 'close', lambda response: (closed.append(response.url), close(response)))
 
     def full(chunk: bytes) -> None:
         raise OSError('No space left on device')
+
     with pytest.raises(OSError, match='No space'):
         mail.download_mime(message.immutable_id, full)
     assert [url.rpartition('/')[2] for url in closed] == ['$value']
@@ -604,19 +681,22 @@ def test_a_download_gives_its_connection_back(mail: GraphMailClient, cloud: Micr
 # region what is asked for
 
 
-@pytest.mark.parametrize('call', [
-    lambda mail, value: mail.get_message(value, value, value),
-    lambda mail, value: mail.list_attachments(value, value, value),
-    lambda mail, value: mail.get_attachment(value, value, value, value),
-    lambda mail, value: mail.list_child_folders(value, value),
-    lambda mail, value: mail.update_folder(value, 'x', value),
-    lambda mail, value: mail.delete_folder(value, value),
-    lambda mail, value: mail.delete_folder(value, value, permanent=True),
-    lambda mail, value: mail.get_rule(value, value),
-    lambda mail, value: mail.update_rule(value, {'sequence': 1}, value),
-    lambda mail, value: mail.delete_rule(value, value),
-    lambda mail, value: mail.get_settings(value, value),
-])
+@pytest.mark.parametrize(
+    'call',
+    [
+        lambda mail, value: mail.get_message(value, value, value),
+        lambda mail, value: mail.list_attachments(value, value, value),
+        lambda mail, value: mail.get_attachment(value, value, value, value),
+        lambda mail, value: mail.list_child_folders(value, value),
+        lambda mail, value: mail.update_folder(value, 'x', value),
+        lambda mail, value: mail.delete_folder(value, value),
+        lambda mail, value: mail.delete_folder(value, value, permanent=True),
+        lambda mail, value: mail.get_rule(value, value),
+        lambda mail, value: mail.update_rule(value, {'sequence': 1}, value),
+        lambda mail, value: mail.delete_rule(value, value),
+        lambda mail, value: mail.get_settings(value, value),
+    ],
+)
 @pytest.mark.parametrize('value', ['a/b?c#d', '../..', 'a%2Fb', 'ä b'])
 def test_ids_are_not_put_raw_into_urls(monkeypatch: pytest.MonkeyPatch, call: Any, value: str) -> None:
     paths: list[str] = []
@@ -628,12 +708,15 @@ def test_ids_are_not_put_raw_into_urls(monkeypatch: pytest.MonkeyPatch, call: An
     assert [requests.utils.unquote(part) for part in path.split('/')].count(value) == path.count(path.split('/')[2])
 
 
-@pytest.mark.parametrize('call, name', [
-    (lambda mail: mail.get_message(''), 'ID of a message'),
-    (lambda mail: mail.get_attachment('a', ''), 'ID of an attachment'),
-    (lambda mail: mail.delete_folder(''), 'ID of a folder'),
-    (lambda mail: mail.delete_rule(''), 'ID of a rule'),
-])
+@pytest.mark.parametrize(
+    'call, name',
+    [
+        (lambda mail: mail.get_message(''), 'ID of a message'),
+        (lambda mail: mail.get_attachment('a', ''), 'ID of an attachment'),
+        (lambda mail: mail.delete_folder(''), 'ID of a folder'),
+        (lambda mail: mail.delete_rule(''), 'ID of a rule'),
+    ],
+)
 def test_an_id_that_is_empty_is_refused_before_the_path_means_something_else(call: Any, name: str) -> None:
     with pytest.raises(DemistoException, match=f'^The {name} is missing. Enter the {name} as Microsoft Graph gave it.$'):
         call(client_of('https://graph.example'))
@@ -656,8 +739,9 @@ def test_delete_rule_204_is_no_error(mail: GraphMailClient, cloud: MicrosoftClou
 
 
 @pytest.mark.parametrize('limit, requests_made', [(5, 1), (20, 1), (1000, 1), (2500, 2)])
-def test_folders_come_over_as_many_pages_as_the_limit_takes(mail: GraphMailClient, cloud: MicrosoftCloud, limit: int,
-                                                            requests_made: int) -> None:
+def test_folders_come_over_as_many_pages_as_the_limit_takes(
+    mail: GraphMailClient, cloud: MicrosoftCloud, limit: int, requests_made: int
+) -> None:
     for number in range(1200):
         cloud.mailbox(ADA).make_folder(f'Team {number}', 'inbox')
     assert len(mail.list_child_folders('inbox', limit=limit)) == min(limit, 1200)

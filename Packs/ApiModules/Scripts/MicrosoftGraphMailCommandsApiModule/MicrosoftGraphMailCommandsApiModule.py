@@ -1,4 +1,5 @@
 """The commands of a mailbox: arguments in, war room entries out. An integration adds the table MAIL_COMMANDS to its own."""
+
 import hashlib
 import mimetypes
 import os
@@ -201,8 +202,15 @@ def moment_to_come(text: str, name: str, grace: float = 0) -> datetime:
     return moment
 
 
-def in_batches(client: GraphMailClient, args: dict[str, Any], ids_name: str, request_of: Callable[[str], BatchItem], title: str,
-               outputs_prefix: str, outputs_of: Callable[[BatchResult], dict[str, Any]]) -> MailCommandResult:
+def in_batches(
+    client: GraphMailClient,
+    args: dict[str, Any],
+    ids_name: str,
+    request_of: Callable[[str], BatchItem],
+    title: str,
+    outputs_prefix: str,
+    outputs_of: Callable[[BatchResult], dict[str, Any]],
+) -> MailCommandResult:
     """Sends a request for each ID, and says of each what was done, or what failed and why. Where Graph throttles for long, the
     platform runs the command once more, with the IDs that are left.
 
@@ -213,8 +221,13 @@ def in_batches(client: GraphMailClient, args: dict[str, Any], ids_name: str, req
         DemistoException: nothing at all was done, nor will be.
     """
     results = client.batch([request_of(one) for one in several_ids(args, ids_name)])
-    pauses = {result.item.name: pause for result in results if result.error and result.error.res is not None
-              and (pause := client.pause_after(result.error.res, result.item.may_repeat)) is not None}
+    pauses = {
+        result.item.name: pause
+        for result in results
+        if result.error
+        and result.error.res is not None
+        and (pause := client.pause_after(result.error.res, result.item.may_repeat)) is not None
+    }
     if not pauses or not client.can_run_again():
         return batch_report(title, results, outputs_prefix, outputs_of)
     rest = command_again({**args, ids_name: ','.join(pauses)}, max(pauses.values()), f'{len(pauses)} of the emails follow')
@@ -222,8 +235,13 @@ def in_batches(client: GraphMailClient, args: dict[str, Any], ids_name: str, req
     return [batch_report(title, settled, outputs_prefix, outputs_of, is_all=False), rest] if settled else rest
 
 
-def batch_report(title: str, results: list[BatchResult], outputs_prefix: str,
-                 outputs_of: Callable[[BatchResult], dict[str, Any]], is_all: bool = True) -> CommandResults:
+def batch_report(
+    title: str,
+    results: list[BatchResult],
+    outputs_prefix: str,
+    outputs_of: Callable[[BatchResult], dict[str, Any]],
+    is_all: bool = True,
+) -> CommandResults:
     """Says for each ID what was done, or what failed and why.
 
     Args:
@@ -235,14 +253,22 @@ def batch_report(title: str, results: list[BatchResult], outputs_prefix: str,
     outputs = [outputs_of(result) for result in results if not result.error]
     if is_all and not outputs:
         reasons = [f'{result.item.name}: {result.error}' for result in results]
-        raise DemistoException(str(results[0].error) if len(results) == 1 else '\n'.join(
-            ['None of the emails is known to be done.', *reasons]))
-    rows = [{'ID': result.item.name, 'Result': 'Failed' if result.error else 'Done', 'Reason': str(result.error or '')}
-            for result in results]
+        raise DemistoException(
+            str(results[0].error) if len(results) == 1 else '\n'.join(['None of the emails is known to be done.', *reasons])
+        )
+    rows = [
+        {'ID': result.item.name, 'Result': 'Failed' if result.error else 'Done', 'Reason': str(result.error or '')}
+        for result in results
+    ]
     raw = [{'id': result.item.name, 'answer': result.answer, 'error': str(result.error or '')} for result in results]
     readable = tableToMarkdown(f'{title} ({len(outputs)} of {len(results)})', rows, ['ID', 'Result', 'Reason'], removeNull=True)
-    return CommandResults(outputs_prefix=outputs_prefix, outputs_key_field='ID', raw_response=raw, readable_output=readable,
-                          outputs=outputs[0] if len(results) == 1 and outputs else outputs)
+    return CommandResults(
+        outputs_prefix=outputs_prefix,
+        outputs_key_field='ID',
+        raw_response=raw,
+        readable_output=readable,
+        outputs=outputs[0] if len(results) == 1 and outputs else outputs,
+    )
 
 
 def file_entry(name: str, download: Callable[[Callable[[bytes], Any]], None]) -> dict[str, Any]:
@@ -286,17 +312,25 @@ def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
         page_size, pages = min(limit, max(page_size, 100)), MOST_PAGES
     messages, next_page = client.list_messages(user_id, folder_id, query, page_size, pages, next_page, limit)
     if not messages:
-        return CommandResults(raw_response=messages, readable_output=(
-            'No emails were found on this page, but there are more pages.' if next_page else 'No emails were found.'))
+        return CommandResults(
+            raw_response=messages,
+            readable_output=(
+                'No emails were found on this page, but there are more pages.' if next_page else 'No emails were found.'
+            ),
+        )
     outputs = [{**email_outputs(message), 'UserID': user_id or client.mailbox} for message in messages]
-    readable = tableToMarkdown(f'Emails ({len(outputs)}{", more on the next page" if next_page else ""})',
-                               [email_row(one) for one in outputs], removeNull=True,
-                               headers=['Subject', 'From', 'Recipients', 'ReceivedTime', 'HasAttachments', 'ID'],
-                               headerTransform=pascalToSpace)
+    readable = tableToMarkdown(
+        f'Emails ({len(outputs)}{", more on the next page" if next_page else ""})',
+        [email_row(one) for one in outputs],
+        removeNull=True,
+        headers=['Subject', 'From', 'Recipients', 'ReceivedTime', 'HasAttachments', 'ID'],
+        headerTransform=pascalToSpace,
+    )
     if next_page:
         outputs[-1]['NextPage'] = next_page
-    return CommandResults(outputs_prefix='MSGraphMail', outputs_key_field='ID', outputs=outputs, raw_response=messages,
-                          readable_output=readable)
+    return CommandResults(
+        outputs_prefix='MSGraphMail', outputs_key_field='ID', outputs=outputs, raw_response=messages, readable_output=readable
+    )
 
 
 def get_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -306,10 +340,27 @@ def get_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandR
     query = {'$select': ','.join(SINGLE_EMAIL_PROPERTIES.values()), **odata_query(args.get('odata') or '')}
     message = client.get_message(message_id, user_id, folder_id, query, body_type)
     outputs = {**email_outputs(message, SINGLE_EMAIL_PROPERTIES), 'UserID': user_id or client.mailbox}
-    readable = tableToMarkdown('Email', email_row(outputs), removeNull=True, headerTransform=pascalToSpace, headers=[
-        'Subject', 'From', 'Recipients', 'CCRecipients', 'ReceivedTime', 'IsRead', 'HasAttachments', 'Categories', 'Body', 'ID'])
-    return CommandResults(outputs_prefix='MSGraphMail', outputs_key_field='ID', outputs=outputs, raw_response=message,
-                          readable_output=readable)
+    readable = tableToMarkdown(
+        'Email',
+        email_row(outputs),
+        removeNull=True,
+        headerTransform=pascalToSpace,
+        headers=[
+            'Subject',
+            'From',
+            'Recipients',
+            'CCRecipients',
+            'ReceivedTime',
+            'IsRead',
+            'HasAttachments',
+            'Categories',
+            'Body',
+            'ID',
+        ],
+    )
+    return CommandResults(
+        outputs_prefix='MSGraphMail', outputs_key_field='ID', outputs=outputs, raw_response=message, readable_output=readable
+    )
 
 
 def get_email_as_eml_command(client: GraphMailClient, args: dict[str, Any]) -> dict[str, Any]:
@@ -318,19 +369,28 @@ def get_email_as_eml_command(client: GraphMailClient, args: dict[str, Any]) -> d
     return file_entry(f'{message_id}.eml', lambda write: client.download_mime(message_id, write, user_id))
 
 
-def _change_emails(client: GraphMailClient, args: dict[str, Any], title: str, changes: dict[str, Any],
-                   outputs: dict[str, Any]) -> MailCommandResult:
+def _change_emails(
+    client: GraphMailClient, args: dict[str, Any], title: str, changes: dict[str, Any], outputs: dict[str, Any]
+) -> MailCommandResult:
     """Changes the same of several messages. `outputs` is what the context says of each."""
     user_id, folder_id = user_argument(args), folder_argument(args)
-    return in_batches(client, args, 'message_ids', lambda one: client.update_request(one, changes, user_id, folder_id), title,
-                      'MSGraphMail', lambda result: {'ID': result.item.name, **outputs, 'UserID': user_id or client.mailbox})
+    return in_batches(
+        client,
+        args,
+        'message_ids',
+        lambda one: client.update_request(one, changes, user_id, folder_id),
+        title,
+        'MSGraphMail',
+        lambda result: {'ID': result.item.name, **outputs, 'UserID': user_id or client.mailbox},
+    )
 
 
 def update_email_status_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Marks messages as read or unread."""
     is_read = one_of(args, 'status', ('Read', 'Unread')) == 'Read'
-    return _change_emails(client, args, 'Marked as read' if is_read else 'Marked as unread', {'isRead': is_read},
-                          {'IsRead': is_read})
+    return _change_emails(
+        client, args, 'Marked as read' if is_read else 'Marked as unread', {'isRead': is_read}, {'IsRead': is_read}
+    )
 
 
 def set_categories_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
@@ -358,29 +418,51 @@ def move_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
     """Moves messages to another folder."""
     user_id, folder_id = user_argument(args), required_argument(args, 'destination_folder_id')
     return in_batches(
-        client, args, 'message_id', lambda one: client.move_request(one, folder_id, user_id), 'Emails moved',
-        'MSGraphMail.MovedEmails', lambda result: {
-            'ID': result.answer.get('id') or result.item.name, 'DestinationFolderID': folder_id,
-            'UserID': user_id or client.mailbox})
+        client,
+        args,
+        'message_id',
+        lambda one: client.move_request(one, folder_id, user_id),
+        'Emails moved',
+        'MSGraphMail.MovedEmails',
+        lambda result: {
+            'ID': result.answer.get('id') or result.item.name,
+            'DestinationFolderID': folder_id,
+            'UserID': user_id or client.mailbox,
+        },
+    )
 
 
 def copy_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Copies messages into a folder."""
     user_id, folder_id = user_argument(args), required_argument(args, 'destination_folder_id')
     return in_batches(
-        client, args, 'message_id', lambda one: client.copy_request(one, folder_id, user_id), 'Emails copied',
-        'MSGraphMail.CopiedEmails', lambda result: {
-            'ID': result.answer.get('id'), 'SourceID': result.item.name, 'DestinationFolderID': folder_id,
-            'UserID': user_id or client.mailbox})
+        client,
+        args,
+        'message_id',
+        lambda one: client.copy_request(one, folder_id, user_id),
+        'Emails copied',
+        'MSGraphMail.CopiedEmails',
+        lambda result: {
+            'ID': result.answer.get('id'),
+            'SourceID': result.item.name,
+            'DestinationFolderID': folder_id,
+            'UserID': user_id or client.mailbox,
+        },
+    )
 
 
 def delete_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Deletes messages, for good if that is asked for."""
     user_id, folder_id, permanent = user_argument(args), folder_argument(args), is_selected(args, 'permanent')
     return in_batches(
-        client, args, 'message_id', lambda one: client.delete_request(one, user_id, folder_id, permanent),
-        'Emails deleted for good' if permanent else 'Emails moved to Deleted Items', 'MSGraphMail.DeletedEmails',
-        lambda result: {'ID': result.item.name, 'Permanent': permanent, 'UserID': user_id or client.mailbox})
+        client,
+        args,
+        'message_id',
+        lambda one: client.delete_request(one, user_id, folder_id, permanent),
+        'Emails deleted for good' if permanent else 'Emails moved to Deleted Items',
+        'MSGraphMail.DeletedEmails',
+        lambda result: {'ID': result.item.name, 'Permanent': permanent, 'UserID': user_id or client.mailbox},
+    )
 
 
 # endregion
@@ -415,27 +497,47 @@ def list_attachments_command(client: GraphMailClient, args: dict[str, Any]) -> C
     rows = []
     for attachment, name in zip(attachments, attachment_names(attachments), strict=True):
         is_link = attachment_kind(attachment) == 'referenceAttachment'
-        row = {'ID': attachment.get('id'), 'Name': name, 'Type': attachment.get('contentType'), 'Size': attachment.get('size'),
-               'Kind': attachment_kind(attachment), 'IsInline': attachment.get('isInline'),
-               'ContentID': attachment.get('contentId'), 'WebLink': web_link if is_link else None}
+        row = {
+            'ID': attachment.get('id'),
+            'Name': name,
+            'Type': attachment.get('contentType'),
+            'Size': attachment.get('size'),
+            'Kind': attachment_kind(attachment),
+            'IsInline': attachment.get('isInline'),
+            'ContentID': attachment.get('contentId'),
+            'WebLink': web_link if is_link else None,
+        }
         if with_hash and not is_link:
             digest = hashlib.sha256()
             client.download_attachment(message_id, str(row['ID']), digest.update, user_id, folder_id)
             row['SHA256'] = digest.hexdigest()
         rows.append({key: value for key, value in row.items() if value is not None})
     outputs = {'ID': message_id, 'UserID': user_id or client.mailbox, 'Attachment': rows}
-    readable = tableToMarkdown(f'Attachments ({len(rows)})', rows, removeNull=True, headerTransform=pascalToSpace, headers=[
-        'Name', 'Type', 'Size', 'Kind', 'IsInline', 'ContentID', 'SHA256', 'WebLink', 'ID'])
-    return CommandResults(outputs_prefix='MSGraphMailAttachment', outputs_key_field='ID', outputs=outputs,
-                          raw_response=attachments, readable_output=readable)
+    readable = tableToMarkdown(
+        f'Attachments ({len(rows)})',
+        rows,
+        removeNull=True,
+        headerTransform=pascalToSpace,
+        headers=['Name', 'Type', 'Size', 'Kind', 'IsInline', 'ContentID', 'SHA256', 'WebLink', 'ID'],
+    )
+    return CommandResults(
+        outputs_prefix='MSGraphMailAttachment',
+        outputs_key_field='ID',
+        outputs=outputs,
+        raw_response=attachments,
+        readable_output=readable,
+    )
 
 
 def get_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Gives one attachment of a message as a file, or all of them. One that cannot be had keeps back none of the others."""
     user_id, message_id, folder_id = user_argument(args), required_argument(args, 'message_id'), folder_argument(args)
     attachment_id = clean_value(args.get('attachment_id'))
-    attachments = ([client.get_attachment(message_id, attachment_id, user_id, folder_id)] if attachment_id
-                   else client.list_attachments(message_id, user_id, folder_id))
+    attachments = (
+        [client.get_attachment(message_id, attachment_id, user_id, folder_id)]
+        if attachment_id
+        else client.list_attachments(message_id, user_id, folder_id)
+    )
     if not attachments:
         return CommandResults(readable_output='The email has no attachments.', raw_response=attachments)
     web_link = _web_link(client, attachments, message_id, user_id)
@@ -454,13 +556,18 @@ def get_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> Mai
     if len(errors) == len(attachments):
         raise errors[0]
     if rest:
-        entries.append(CommandResults(raw_response=rest, readable_output=tableToMarkdown(
-            'Attachments that are not among the files', rest, headers=['Name', 'Reason'])))
+        entries.append(
+            CommandResults(
+                raw_response=rest,
+                readable_output=tableToMarkdown('Attachments that are not among the files', rest, headers=['Name', 'Reason']),
+            )
+        )
     return entries if len(entries) > 1 else entries[0]
 
 
-def _attachment_file(client: GraphMailClient, attachment: dict[str, Any], name: str, message_id: str, user_id: str,
-                     folder_id: str) -> dict[str, Any]:
+def _attachment_file(
+    client: GraphMailClient, attachment: dict[str, Any], name: str, message_id: str, user_id: str, folder_id: str
+) -> dict[str, Any]:
     """The file of an attachment. Outlook items get the ending of what they are, which only their first bytes tell."""
     beginning = b''
 
@@ -469,6 +576,7 @@ def _attachment_file(client: GraphMailClient, attachment: dict[str, Any], name: 
             nonlocal beginning
             beginning = beginning or chunk[:32]
             write(chunk)
+
         client.download_attachment(message_id, attachment['id'], write_and_look, user_id, folder_id)
 
     entry = file_entry(name, download)
@@ -497,37 +605,50 @@ def _web_link(client: GraphMailClient, attachments: list[dict[str, Any]], messag
 def _folder_results(title: str, folders: list[dict[str, Any]], single: bool = False) -> CommandResults:
     outputs = [folder_outputs(folder) for folder in folders]
     readable = tableToMarkdown(title, outputs, list(FOLDER_PROPERTIES), headerTransform=pascalToSpace)
-    return CommandResults(outputs_prefix='MSGraphMail.Folders', outputs_key_field='ID', readable_output=readable,
-                          outputs=outputs[0] if single else outputs, raw_response=folders[0] if single else folders)
+    return CommandResults(
+        outputs_prefix='MSGraphMail.Folders',
+        outputs_key_field='ID',
+        readable_output=readable,
+        outputs=outputs[0] if single else outputs,
+        raw_response=folders[0] if single else folders,
+    )
 
 
 def list_folders_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Lists the folders at the top of a mailbox."""
     folders = client.list_folders(user_argument(args), whole_number(args, 'limit', 20, MOST_LISTED))
-    return (_folder_results(f'Folders ({len(folders)})', folders) if folders
-            else CommandResults(readable_output='No folders were found.', raw_response=folders))
+    return (
+        _folder_results(f'Folders ({len(folders)})', folders)
+        if folders
+        else CommandResults(readable_output='No folders were found.', raw_response=folders)
+    )
 
 
 def list_child_folders_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Lists the folders inside of a folder."""
     user_id, limit = user_argument(args), whole_number(args, 'limit', 20, MOST_LISTED)
     folders = client.list_child_folders(required_argument(args, 'parent_folder_id'), user_id, limit)
-    return (_folder_results(f'Folders ({len(folders)})', folders) if folders
-            else CommandResults(readable_output='There are no folders in this folder.', raw_response=folders))
+    return (
+        _folder_results(f'Folders ({len(folders)})', folders)
+        if folders
+        else CommandResults(readable_output='There are no folders in this folder.', raw_response=folders)
+    )
 
 
 def create_folder_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Makes a folder, inside of another one or at the top of the mailbox."""
     parent_id, user_id = folder_argument(args, 'parent_folder_id'), user_argument(args)
-    return _folder_results('Folder created', [
-        client.create_folder(required_argument(args, 'new_folder_name'), parent_id, user_id)], single=True)
+    return _folder_results(
+        'Folder created', [client.create_folder(required_argument(args, 'new_folder_name'), parent_id, user_id)], single=True
+    )
 
 
 def update_folder_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Renames a folder."""
     user_id, folder_id = user_argument(args), required_argument(args, 'folder_id')
-    return _folder_results('Folder renamed', [
-        client.update_folder(folder_id, required_argument(args, 'new_display_name'), user_id)], single=True)
+    return _folder_results(
+        'Folder renamed', [client.update_folder(folder_id, required_argument(args, 'new_display_name'), user_id)], single=True
+    )
 
 
 def delete_folder_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -545,16 +666,28 @@ def delete_folder_command(client: GraphMailClient, args: dict[str, Any]) -> Comm
 
 def _rule_results(title: str, rules: list[dict[str, Any]], single: bool = False) -> CommandResults:
     outputs = [own_properties(rule) for rule in rules]
-    readable = tableToMarkdown(title, outputs, headerTransform=pascalToSpace, removeNull=True, headers=[
-        'displayName', 'isEnabled', 'sequence', 'conditions', 'actions', 'exceptions', 'id'])
-    return CommandResults(outputs_prefix='MSGraphMail.Rule', outputs_key_field='id', readable_output=readable,
-                          outputs=outputs[0] if single else outputs, raw_response=rules[0] if single else rules)
+    readable = tableToMarkdown(
+        title,
+        outputs,
+        headerTransform=pascalToSpace,
+        removeNull=True,
+        headers=['displayName', 'isEnabled', 'sequence', 'conditions', 'actions', 'exceptions', 'id'],
+    )
+    return CommandResults(
+        outputs_prefix='MSGraphMail.Rule',
+        outputs_key_field='id',
+        readable_output=readable,
+        outputs=outputs[0] if single else outputs,
+        raw_response=rules[0] if single else rules,
+    )
 
 
 def _rule_changes(args: dict[str, Any]) -> dict[str, Any]:
     """The properties of a rule that the arguments name."""
-    changes: dict[str, Any] = {'displayName': clean_value(args.get('display_name')), **{
-        name: json_object(args, name) for name in ('conditions', 'actions', 'exceptions')}}
+    changes: dict[str, Any] = {
+        'displayName': clean_value(args.get('display_name')),
+        **{name: json_object(args, name) for name in ('conditions', 'actions', 'exceptions')},
+    }
     if args.get('sequence'):
         changes['sequence'] = whole_number(args, 'sequence', 1, 10_000)
     if args.get('is_enabled') not in (None, ''):
@@ -565,8 +698,11 @@ def _rule_changes(args: dict[str, Any]) -> dict[str, Any]:
 def list_rules_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Lists the rules of the inbox."""
     rules = client.list_rules(user_argument(args), whole_number(args, 'limit', 50, MOST_LISTED))
-    return (_rule_results(f'Rules ({len(rules)})', rules) if rules
-            else CommandResults(readable_output='The inbox has no rules.', raw_response=rules))
+    return (
+        _rule_results(f'Rules ({len(rules)})', rules)
+        if rules
+        else CommandResults(readable_output='The inbox has no rules.', raw_response=rules)
+    )
 
 
 def get_rule_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -597,8 +733,12 @@ def delete_rule_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
     user_id, rule_id = user_argument(args), required_argument(args, 'rule_id')
     client.delete_rule(rule_id, user_id)
     outputs = {'id': rule_id, 'deleted': True}
-    return CommandResults(outputs_prefix='MSGraphMail.Rule', outputs_key_field='id', outputs=outputs,
-                          readable_output=tableToMarkdown('Rule deleted', outputs, ['id']))
+    return CommandResults(
+        outputs_prefix='MSGraphMail.Rule',
+        outputs_key_field='id',
+        outputs=outputs,
+        readable_output=tableToMarkdown('Rule deleted', outputs, ['id']),
+    )
 
 
 def get_settings_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -606,8 +746,13 @@ def get_settings_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
     user_id = user_argument(args)
     answer = client.get_settings(clean_value(args.get('property')), user_id)
     outputs = {**capitalized_keys(answer), 'UserID': user_id or client.mailbox}
-    return CommandResults(outputs_prefix='MSGraphMail.Settings', outputs_key_field='UserID', outputs=outputs, raw_response=answer,
-                          readable_output=tableToMarkdown('Mailbox settings', outputs, headerTransform=pascalToSpace))
+    return CommandResults(
+        outputs_prefix='MSGraphMail.Settings',
+        outputs_key_field='UserID',
+        outputs=outputs,
+        raw_response=answer,
+        readable_output=tableToMarkdown('Mailbox settings', outputs, headerTransform=pascalToSpace),
+    )
 
 
 def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -619,8 +764,12 @@ def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
     tips = client.get_mailtips(addresses, user_id)
     outputs = [{**capitalized_keys(one), 'EmailAddress': (one.get('emailAddress') or {}).get('address')} for one in tips]
     return CommandResults(
-        outputs_prefix='MSGraphMail.MailTips', outputs_key_field='EmailAddress', outputs=outputs, raw_response=tips,
-        readable_output=tableToMarkdown('Mail tips', outputs, headerTransform=pascalToSpace, removeNull=True))
+        outputs_prefix='MSGraphMail.MailTips',
+        outputs_key_field='EmailAddress',
+        outputs=outputs,
+        raw_response=tips,
+        readable_output=tableToMarkdown('Mail tips', outputs, headerTransform=pascalToSpace, removeNull=True),
+    )
 
 
 # endregion

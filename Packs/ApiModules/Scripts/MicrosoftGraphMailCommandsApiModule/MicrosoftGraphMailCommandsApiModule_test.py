@@ -1,4 +1,5 @@
 """The commands of a mailbox against the local cloud: what they do there, what they say, and what they put into the context."""
+
 import hashlib
 import os
 import subprocess
@@ -20,8 +21,10 @@ UNKNOWN_ID = 'AAMkAGVmMDEz'
 HOSTILE_IDS = ['a/b', 'a?b', 'a#b', '../me', 'a%2Fb', '%2e%2e/x']
 NOT_UTF8 = bytes(range(256)) * 3000
 CALENDAR = b'BEGIN:VCALENDAR\r\n' + b'X-FILL:0\r\n' * 60_000 + b'END:VCALENDAR'
-MIME = (b'From: a@contoso.example\r\nSubject: =?iso-8859-1?Q?Gr=FC=DFe?=\r\nContent-Type: text/plain; charset=iso-8859-1\r\n'
-        b'Content-Transfer-Encoding: 8bit\r\n\r\nGr\xfc\xdfe \x00\x80\xff\r\n')
+MIME = (
+    b'From: a@contoso.example\r\nSubject: =?iso-8859-1?Q?Gr=FC=DFe?=\r\nContent-Type: text/plain; charset=iso-8859-1\r\n'
+    b'Content-Transfer-Encoding: 8bit\r\n\r\nGr\xfc\xdfe \x00\x80\xff\r\n'
+)
 
 
 # region the mailbox
@@ -47,8 +50,15 @@ def ada(cloud: MicrosoftCloud) -> Mailbox:
 
 
 def delivered(mailbox: Mailbox, subject: str = 'Hello', **properties: Any) -> Message:
-    return mailbox.deliver(Message(subject=subject, sender=EmailAddress('Eve', 'eve@partner.example'), received=mailbox.now(),
-                                   to=[mailbox.owner], **properties))
+    return mailbox.deliver(
+        Message(
+            subject=subject,
+            sender=EmailAddress('Eve', 'eve@partner.example'),
+            received=mailbox.now(),
+            to=[mailbox.owner],
+            **properties,
+        )
+    )
 
 
 def run(client: GraphMailSender, command: str, **args: Any) -> Any:
@@ -92,13 +102,16 @@ def test_emails_go_on_where_an_earlier_list_ended(mail: GraphMailSender) -> None
     assert [number for number, one in enumerate(first + second) if 'NextPage' in one] == [9, 19]
 
 
-@pytest.mark.parametrize('args, count, more', [
-    ({'all_results': 'true'}, 25, False),
-    ({'all_results': 'true', 'page_size': '3', 'limit': '4'}, 4, True),
-    ({'limit': '25'}, 25, False),
-    ({'limit': '7', 'pages_to_pull': '1', 'page_size': '2'}, 7, True),
-    ({'all_results': 'false'}, 20, True),
-])
+@pytest.mark.parametrize(
+    'args, count, more',
+    [
+        ({'all_results': 'true'}, 25, False),
+        ({'all_results': 'true', 'page_size': '3', 'limit': '4'}, 4, True),
+        ({'limit': '25'}, 25, False),
+        ({'limit': '7', 'pages_to_pull': '1', 'page_size': '2'}, 7, True),
+        ({'all_results': 'false'}, 20, True),
+    ],
+)
 def test_all_results_come_up_to_a_limit(mail: GraphMailSender, args: dict[str, str], count: int, more: bool) -> None:
     found = outputs(mail, 'msgraph-mail-list-emails', **args)
     assert len(found) == count
@@ -114,12 +127,18 @@ def test_a_list_longer_than_a_page_stops_at_its_limit_and_loses_nothing(mail: Gr
     assert len({one['ID'] for one in first + rest}) == 225
 
 
-@pytest.mark.parametrize('args, sentence', [
-    ({'limit': '0'}, "'0' is not a whole number from 1 to 100000. Change limit."),
-    ({'all_results': 'maybe'}, "'maybe' is neither true nor false. Change all_results."),
-    ({'next_page': 'https://graph.attacker.example/v1.0/me/messages'}, 'The link to the next page leads to another host, so it '
-     'was not followed. A proxy or a wrong address may stand between: check the proxy and the cloud setting.'),
-])
+@pytest.mark.parametrize(
+    'args, sentence',
+    [
+        ({'limit': '0'}, "'0' is not a whole number from 1 to 100000. Change limit."),
+        ({'all_results': 'maybe'}, "'maybe' is neither true nor false. Change all_results."),
+        (
+            {'next_page': 'https://graph.attacker.example/v1.0/me/messages'},
+            'The link to the next page leads to another host, so it '
+            'was not followed. A proxy or a wrong address may stand between: check the proxy and the cloud setting.',
+        ),
+    ],
+)
 def test_a_list_that_cannot_be_meant_is_refused(mail: GraphMailSender, args: dict[str, str], sentence: str) -> None:
     assert refused(mail, 'msgraph-mail-list-emails', **args) == sentence
 
@@ -135,7 +154,12 @@ def test_one_email_comes_with_its_headers_whole(mail: GraphMailSender, ada: Mail
     message = delivered(ada, html='<p>Hi</p>', headers=[('X-Test', 'a: b: c, d')], categories=['Red'])
     result = run(mail, 'msgraph-mail-get-email', message_id=message.immutable_id)
     assert {name: result.outputs[name] for name in ('ID', 'Subject', 'Body', 'IsRead', 'Categories')} == {
-        'ID': message.immutable_id, 'Subject': 'Hello', 'Body': '<p>Hi</p>', 'IsRead': False, 'Categories': ['Red']}
+        'ID': message.immutable_id,
+        'Subject': 'Hello',
+        'Body': '<p>Hi</p>',
+        'IsRead': False,
+        'Categories': ['Red'],
+    }
     assert {'Name': 'X-Test', 'Value': 'a: b: c, d'} in result.outputs['Headers']
     assert result.outputs['FolderID'] == ada.folder('inbox').folder_id
     assert '| Hello | eve@partner.example | ada@contoso.example |' in result.readable_output
@@ -156,8 +180,13 @@ def test_mime_decoded_as_text_would_not_be_what_the_mailbox_holds(mail: GraphMai
     message = delivered(ada, source=MIME)
     entry = run(mail, 'msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
     assert file_of(entry) == MIME
-    assert {**entry, 'FileID': 0} == {'Contents': '', 'ContentsFormat': 'text', 'Type': 3, 'FileID': 0,
-                                      'File': f'{message.immutable_id}.eml'}
+    assert {**entry, 'FileID': 0} == {
+        'Contents': '',
+        'ContentsFormat': 'text',
+        'Type': 3,
+        'FileID': 0,
+        'File': f'{message.immutable_id}.eml',
+    }
 
 
 LARGEST_GROWTH = 16 * 1024 * 1024  # bytes
@@ -180,12 +209,26 @@ def test_the_largest_files_cost_little_memory(ada: Mailbox, cloud: MicrosoftClou
     message = delivered(ada)
     attachment = ada.attach_file(message, 'big.bin', os.urandom(1024 * 1024) * 150)
     daemon = cloud.directory.application('daemon')
-    job = {'authority': cloud.authority, 'graph': cloud.graph, 'client_id': daemon.client_id, 'secret': daemon.secret,
-           'mailbox': ADA, 'command': command, 'message_id': message.immutable_id}
+    job = {
+        'authority': cloud.authority,
+        'graph': cloud.graph,
+        'client_id': daemon.client_id,
+        'secret': daemon.secret,
+        'mailbox': ADA,
+        'command': command,
+        'message_id': message.immutable_id,
+    }
     # A process of its own, since the local cloud lives in this one.
     environment = {**os.environ, 'REQUESTS_CA_BUNDLE': cloud.ca_file, 'PYTHONPATH': os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, '-c', WATCHED_COMMAND], input=json.dumps(job), env=environment,
-                          capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, '-c', WATCHED_COMMAND],
+        input=json.dumps(job),
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer['growth'] < LARGEST_GROWTH
@@ -217,8 +260,12 @@ def test_nothing_of_a_broken_download_stays(mail: GraphMailSender, ada: Mailbox,
 
 def test_update_status_does_not_stop_at_the_first_bad_id(mail: GraphMailSender, ada: Mailbox) -> None:
     first, last = delivered(ada), delivered(ada)
-    result = run(mail, 'msgraph-update-email-status', status='Read', message_ids=[
-        first.immutable_id, UNKNOWN_ID, 'a/b?c#d', last.immutable_id])
+    result = run(
+        mail,
+        'msgraph-update-email-status',
+        status='Read',
+        message_ids=[first.immutable_id, UNKNOWN_ID, 'a/b?c#d', last.immutable_id],
+    )
     assert first.is_read
     assert last.is_read
     assert [one['ID'] for one in result.outputs] == ids(first, last)
@@ -230,14 +277,17 @@ def test_update_status_does_not_stop_at_the_first_bad_id(mail: GraphMailSender, 
     assert [bool(one['error']) for one in result.raw_response] == [False, True, True, False]
 
 
-@pytest.mark.parametrize('command, args', [
-    ('msgraph-update-email-status', {'status': 'Unread'}),
-    ('msgraph-mail-set-categories', {'categories': 'Red'}),
-    ('msgraph-mail-flag-email', {}),
-    ('msgraph-mail-move-email', {'destination_folder_id': 'archive'}),
-    ('msgraph-mail-copy-email', {'destination_folder_id': 'archive'}),
-    ('msgraph-mail-delete-email', {}),
-])
+@pytest.mark.parametrize(
+    'command, args',
+    [
+        ('msgraph-update-email-status', {'status': 'Unread'}),
+        ('msgraph-mail-set-categories', {'categories': 'Red'}),
+        ('msgraph-mail-flag-email', {}),
+        ('msgraph-mail-move-email', {'destination_folder_id': 'archive'}),
+        ('msgraph-mail-copy-email', {'destination_folder_id': 'archive'}),
+        ('msgraph-mail-delete-email', {}),
+    ],
+)
 class TestSeveral:
     """What holds for every command that takes several IDs."""
 
@@ -245,8 +295,9 @@ class TestSeveral:
     def name(command: str) -> str:
         return 'message_ids' if 'status' in command or 'set-' in command or 'flag' in command else 'message_id'
 
-    def test_all_go_out_together(self, mail: GraphMailSender, ada: Mailbox, cloud: MicrosoftCloud, command: str,
-                                 args: dict[str, str]) -> None:
+    def test_all_go_out_together(
+        self, mail: GraphMailSender, ada: Mailbox, cloud: MicrosoftCloud, command: str, args: dict[str, str]
+    ) -> None:
         messages = [delivered(ada) for _ in range(3)]
         result = run(mail, command, **{self.name(command): ','.join(ids(*messages))}, **args)
         assert len(result.outputs) == 3
@@ -254,36 +305,43 @@ class TestSeveral:
         assert '(3 of 3)' in result.readable_output
         assert result.outputs_key_field == 'ID'
 
-    def test_an_id_that_stands_there_twice_counts_once(self, mail: GraphMailSender, ada: Mailbox, command: str,
-                                                       args: dict[str, str]) -> None:
+    def test_an_id_that_stands_there_twice_counts_once(
+        self, mail: GraphMailSender, ada: Mailbox, command: str, args: dict[str, str]
+    ) -> None:
         message = delivered(ada)
         result = run(mail, command, **{self.name(command): ids(message, message)}, **args)
         assert len(result.raw_response) == 1
 
     @pytest.mark.parametrize('value', ['', ' ', ',', [], None])
-    def test_an_empty_list_is_refused(self, mail: GraphMailSender, cloud: MicrosoftCloud, command: str, args: dict[str, str],
-                                      value: Any) -> None:
+    def test_an_empty_list_is_refused(
+        self, mail: GraphMailSender, cloud: MicrosoftCloud, command: str, args: dict[str, str], value: Any
+    ) -> None:
         name = self.name(command)
         assert refused(mail, command, **{name: value}, **args) == (
-            f'The argument {name} holds no ID. Enter one ID, or several with commas between.')
+            f'The argument {name} holds no ID. Enter one ID, or several with commas between.'
+        )
         assert list(cloud.requests) == []
 
     @pytest.mark.parametrize('value', HOSTILE_IDS)
-    def test_an_id_is_never_more_than_an_id(self, mail: GraphMailSender, cloud: MicrosoftCloud, command: str,
-                                            args: dict[str, str], value: str) -> None:
+    def test_an_id_is_never_more_than_an_id(
+        self, mail: GraphMailSender, cloud: MicrosoftCloud, command: str, args: dict[str, str], value: str
+    ) -> None:
         error = refused(mail, command, **{self.name(command): value}, **args)
         assert re.search(r'ErrorInvalidIdMalformed|Resource not found for the segment', error)
 
     def test_where_nothing_was_done_it_is_an_error(self, mail: GraphMailSender, command: str, args: dict[str, str]) -> None:
         name = self.name(command)
         assert refused(mail, command, **{name: UNKNOWN_ID}, **args).startswith(
-            'Microsoft Graph refused the request: ErrorItemNotFound: ')
+            'Microsoft Graph refused the request: ErrorItemNotFound: '
+        )
         error = refused(mail, command, **{name: f'{UNKNOWN_ID},nonsense'}, **args)
-        assert error.startswith(f'None of the emails is known to be done.\n{UNKNOWN_ID}: '
-                                'Microsoft Graph refused the request: ErrorItemNotFound: ')
+        assert error.startswith(
+            f'None of the emails is known to be done.\n{UNKNOWN_ID}: Microsoft Graph refused the request: ErrorItemNotFound: '
+        )
 
-    def test_a_missing_permission_is_told(self, mail: GraphMailSender, ada: Mailbox, cloud: MicrosoftCloud, command: str,
-                                          args: dict[str, str]) -> None:
+    def test_a_missing_permission_is_told(
+        self, mail: GraphMailSender, ada: Mailbox, cloud: MicrosoftCloud, command: str, args: dict[str, str]
+    ) -> None:
         allow_only(cloud, 'Mail.Read')
         error = refused(mail, command, **{self.name(command): delivered(ada).immutable_id}, **args)
         assert 'ErrorAccessDenied' in error
@@ -302,13 +360,17 @@ def test_categories_take_the_place_of_others_or_are_taken_away(mail: GraphMailSe
 @pytest.mark.parametrize('args', [{}, {'categories': ' , '}, {'categories': 'Red', 'clear': 'true'}])
 def test_categories_are_either_named_or_cleared(mail: GraphMailSender, args: dict[str, str]) -> None:
     assert refused(mail, 'msgraph-mail-set-categories', message_ids='x', **args) == (
-        'Enter the categories that the emails should have, or clear=true to take all away, but not both.')
+        'Enter the categories that the emails should have, or clear=true to take all away, but not both.'
+    )
 
 
 def test_a_flag_is_set_with_a_date_completed_and_taken_away(mail: GraphMailSender, ada: Mailbox) -> None:
     message = delivered(ada)
     assert outputs(mail, 'msgraph-mail-flag-email', message_ids=message.immutable_id, due_date='2999-12-31') == {
-        'ID': message.immutable_id, 'FlagStatus': 'flagged', 'UserID': ADA}
+        'ID': message.immutable_id,
+        'FlagStatus': 'flagged',
+        'UserID': ADA,
+    }
     assert message.flag.status == 'flagged'
     assert message.flag.due['dateTime'].startswith('2999-12-31T00:00:00')
     for status in ('complete', 'notFlagged'):
@@ -316,13 +378,19 @@ def test_a_flag_is_set_with_a_date_completed_and_taken_away(mail: GraphMailSende
         assert message.flag.status == status
 
 
-@pytest.mark.parametrize('args, sentence', [
-    ({'due_date': 'whenever'}, "'whenever' is no date. Write due_date as 2030-01-31T08:00:00Z, or as in 2 hours."),
-    ({'due_date': '2020-01-01'}, "'2020-01-01' is read as 2020-01-01T00:00:00Z, which is over. "
-                                 'Write due_date as 2030-01-31T08:00:00Z, or as in 2 hours.'),
-    ({'status': 'complete', 'due_date': '2999-12-31'}, 'A due date goes with the status flagged only. Leave out due_date.'),
-    ({'status': 'red'}, "'red' is not one of flagged, complete, notFlagged. Change status."),
-])
+@pytest.mark.parametrize(
+    'args, sentence',
+    [
+        ({'due_date': 'whenever'}, "'whenever' is no date. Write due_date as 2030-01-31T08:00:00Z, or as in 2 hours."),
+        (
+            {'due_date': '2020-01-01'},
+            "'2020-01-01' is read as 2020-01-01T00:00:00Z, which is over. "
+            'Write due_date as 2030-01-31T08:00:00Z, or as in 2 hours.',
+        ),
+        ({'status': 'complete', 'due_date': '2999-12-31'}, 'A due date goes with the status flagged only. Leave out due_date.'),
+        ({'status': 'red'}, "'red' is not one of flagged, complete, notFlagged. Change status."),
+    ],
+)
 def test_a_flag_that_cannot_be_meant_is_refused(mail: GraphMailSender, args: dict[str, str], sentence: str) -> None:
     assert refused(mail, 'msgraph-mail-flag-email', message_ids='x', **args) == sentence
 
@@ -380,8 +448,9 @@ def with_everything(ada: Mailbox) -> Message:
 NAMES = ['a.bin', 'attachment-2.png', '.._up_..', 'Inner', 'Lunch', 'Budget.xlsx']
 
 
-def test_attachments_are_listed_with_what_tells_them_apart(mail: GraphMailSender, with_everything: Message,
-                                                           cloud: MicrosoftCloud) -> None:
+def test_attachments_are_listed_with_what_tells_them_apart(
+    mail: GraphMailSender, with_everything: Message, cloud: MicrosoftCloud
+) -> None:
     result = run(mail, 'msgraph-mail-list-attachments', message_id=with_everything.immutable_id)
     assert result.outputs_prefix == 'MSGraphMailAttachment'
     assert (result.outputs['ID'], result.outputs['UserID']) == (with_everything.immutable_id, ADA)
@@ -407,16 +476,17 @@ def test_reference_attachments_do_not_vanish(mail: GraphMailSender, with_everyth
     assert row['Name'] == 'Budget.xlsx'
     assert row['WebLink'].startswith('https://outlook.contoso.example/')
     result = run(mail, 'msgraph-mail-get-attachment', message_id=with_everything.immutable_id, attachment_id=row['ID'])
-    assert ('| Budget.xlsx | It is a link to a file elsewhere. Open the email to follow it: https://outlook.'
-            in result.readable_output)
+    assert (
+        '| Budget.xlsx | It is a link to a file elsewhere. Open the email to follow it: https://outlook.'
+        in result.readable_output
+    )
 
 
 def test_nameless_attachments_do_not_crash(mail: GraphMailSender, ada: Mailbox) -> None:
     message = delivered(ada)
     for name in (None, '', '  ', '..', '/'):
         ada.attach_file(message, name, b'data', 'text/csv' if name is None else None)
-    names = [row['Name'] for row in outputs(
-        mail, 'msgraph-mail-list-attachments', message_id=message.immutable_id)['Attachment']]
+    names = [row['Name'] for row in outputs(mail, 'msgraph-mail-list-attachments', message_id=message.immutable_id)['Attachment']]
     assert names == ['attachment-1.csv', 'attachment-2', 'attachment-3', 'attachment-4', '_']
     assert [entry['File'] for entry in run(mail, 'msgraph-mail-get-attachment', message_id=message.immutable_id)] == names
 
@@ -435,8 +505,9 @@ def test_one_attachment_comes_as_one_file(mail: GraphMailSender, with_everything
     assert (entry['File'], file_of(entry)) == ('a.bin', NOT_UTF8)
 
 
-def test_an_attachment_that_cannot_be_had_keeps_back_none_of_the_others(mail: GraphMailSender, with_everything: Message,
-                                                                        cloud: MicrosoftCloud) -> None:
+def test_an_attachment_that_cannot_be_had_keeps_back_none_of_the_others(
+    mail: GraphMailSender, with_everything: Message, cloud: MicrosoftCloud
+) -> None:
     second = with_everything.attachment_id(with_everything.attachments[1], True)
     cloud.faults.add(service='graph', path=second, status=500, body={'error': {'code': 'Broken', 'message': 'It is.'}})
     *files, rest = run(mail, 'msgraph-mail-get-attachment', message_id=with_everything.immutable_id)
@@ -450,7 +521,8 @@ def test_where_no_attachment_can_be_had_it_is_an_error(mail: GraphMailSender, ad
     ada.attach_file(message, 'a.txt', b'a')
     cloud.faults.add(service='graph', path='value', status=500, times=None)
     assert refused(mail, 'msgraph-mail-get-attachment', message_id=message.immutable_id) == (
-        'Microsoft Graph answered with HTTP status 500. Try again in a few minutes.')
+        'Microsoft Graph answered with HTTP status 500. Try again in a few minutes.'
+    )
     assert os.listdir('.') == []
 
 
@@ -466,8 +538,14 @@ def test_an_email_without_attachments_says_so(mail: GraphMailSender, ada: Mailbo
 
 def test_folders_are_made_renamed_listed_and_deleted(mail: GraphMailSender, ada: Mailbox) -> None:
     made = outputs(mail, 'msgraph-mail-create-folder', new_folder_name='Team/Red', parent_folder_id='inbox')
-    assert made == {'ID': made['ID'], 'DisplayName': 'Team/Red', 'ParentFolderID': ada.folder('inbox').folder_id,
-                    'ChildFolderCount': 0, 'TotalItemCount': 0, 'UnreadItemCount': 0}
+    assert made == {
+        'ID': made['ID'],
+        'DisplayName': 'Team/Red',
+        'ParentFolderID': ada.folder('inbox').folder_id,
+        'ChildFolderCount': 0,
+        'TotalItemCount': 0,
+        'UnreadItemCount': 0,
+    }
     renamed = outputs(mail, 'msgraph-mail-update-folder', folder_id=made['ID'], new_display_name='Blue')
     assert outputs(mail, 'msgraph-mail-list-child-folders', parent_folder_id='inbox') == [renamed]
     assert outputs(mail, 'msgraph-mail-delete-folder', folder_id=made['ID']) == {'ID': made['ID'], 'Deleted': True}
@@ -489,14 +567,21 @@ def test_a_folder_without_folders_says_so(mail: GraphMailSender) -> None:
     assert (result.readable_output, result.outputs) == ('There are no folders in this folder.', None)
 
 
-@pytest.mark.parametrize('command, args, sentence', [
-    ('msgraph-mail-create-folder', {'new_folder_name': 'Inbox'}, 'Choose another name, or another folder to put it in.'),
-    ('msgraph-mail-delete-folder', {'folder_id': 'inbox'}, 'Name a folder that was made by somebody, not one that every mailbox'),
-    ('msgraph-mail-create-folder', {'new_folder_name': ' '}, 'The argument new_folder_name is empty. Enter a value for it.'),
-    ('msgraph-mail-update-folder', {'folder_id': '', 'new_display_name': 'x'}, 'The argument folder_id is empty.'),
-    ('msgraph-mail-list-child-folders', {'parent_folder_id': '..'}, "'..' is no ID of a folder."),
-    ('msgraph-mail-list-folders', {'limit': 'many'}, "'many' is not a whole number from 1 to 100000. Change limit."),
-])
+@pytest.mark.parametrize(
+    'command, args, sentence',
+    [
+        ('msgraph-mail-create-folder', {'new_folder_name': 'Inbox'}, 'Choose another name, or another folder to put it in.'),
+        (
+            'msgraph-mail-delete-folder',
+            {'folder_id': 'inbox'},
+            'Name a folder that was made by somebody, not one that every mailbox',
+        ),
+        ('msgraph-mail-create-folder', {'new_folder_name': ' '}, 'The argument new_folder_name is empty. Enter a value for it.'),
+        ('msgraph-mail-update-folder', {'folder_id': '', 'new_display_name': 'x'}, 'The argument folder_id is empty.'),
+        ('msgraph-mail-list-child-folders', {'parent_folder_id': '..'}, "'..' is no ID of a folder."),
+        ('msgraph-mail-list-folders', {'limit': 'many'}, "'many' is not a whole number from 1 to 100000. Change limit."),
+    ],
+)
 def test_folders_that_cannot_be_are_refused(mail: GraphMailSender, command: str, args: dict[str, str], sentence: str) -> None:
     assert sentence in refused(mail, command, **args)
 
@@ -508,11 +593,27 @@ ACTIONS = {'markAsRead': True, 'assignCategories': ['Invoice']}
 
 
 def test_rules_are_made_changed_listed_and_deleted(mail: GraphMailSender, ada: Mailbox) -> None:
-    made = outputs(mail, 'msgraph-mail-create-rule', display_name='Invoices', actions=json.dumps(ACTIONS), sequence='2',
-                   conditions='{"subjectContains": ["invoice"]}', exceptions={'importance': 'high'}, is_enabled='false')
-    assert made == {'id': made['id'], 'displayName': 'Invoices', 'sequence': 2, 'isEnabled': False, 'hasError': False,
-                    'isReadOnly': False, 'conditions': {'subjectContains': ['invoice']}, 'actions': ACTIONS,
-                    'exceptions': {'importance': 'high'}}
+    made = outputs(
+        mail,
+        'msgraph-mail-create-rule',
+        display_name='Invoices',
+        actions=json.dumps(ACTIONS),
+        sequence='2',
+        conditions='{"subjectContains": ["invoice"]}',
+        exceptions={'importance': 'high'},
+        is_enabled='false',
+    )
+    assert made == {
+        'id': made['id'],
+        'displayName': 'Invoices',
+        'sequence': 2,
+        'isEnabled': False,
+        'hasError': False,
+        'isReadOnly': False,
+        'conditions': {'subjectContains': ['invoice']},
+        'actions': ACTIONS,
+        'exceptions': {'importance': 'high'},
+    }
     changed = outputs(mail, 'msgraph-mail-update-rule', rule_id=made['id'], is_enabled='true')
     assert changed == {**made, 'isEnabled': True} == outputs(mail, 'msgraph-mail-get-rule', rule_id=made['id'])
     listed = run(mail, 'msgraph-mail-list-rules')
@@ -535,24 +636,52 @@ def test_rules_of_another_mailbox_do_not_use_me(mail: GraphMailSender, cloud: Mi
     assert [rule['displayName'] for rule in cloud.mailbox(BOB).rules] == ['Invoices']
 
 
-@pytest.mark.parametrize('command, args, sentence', [
-    ('msgraph-mail-create-rule', {'actions': '{}', 'display_name': 'x'}, 'The argument actions is empty. Enter a value for it.'),
-    ('msgraph-mail-create-rule', {'actions': '{"delete": true}'}, 'The argument display_name is empty. Enter a value for it.'),
-    ('msgraph-mail-create-rule', {'actions': 'delete', 'display_name': 'x'},
-     'The argument actions is not a JSON object. Write it as {"name": value}.'),
-    ('msgraph-mail-create-rule', {'actions': '[1]', 'display_name': 'x'},
-     'The argument actions is not a JSON object. Write it as {"name": value}.'),
-    ('msgraph-mail-update-rule', {'rule_id': 'x'}, 'Nothing is to be changed of the rule. Enter at least one of its properties.'),
-    ('msgraph-mail-update-rule', {'rule_id': 'x', 'sequence': '-1'},
-     "'-1' is not a whole number from 1 to 10000. Change sequence."),
-    ('msgraph-mail-get-rule', {}, 'The argument rule_id is empty. Enter a value for it.'),
-    ('msgraph-mail-get-mailtips', {'email_addresses': ' ,'},
-     'The argument email_addresses is empty. Enter one address, or several with commas between.'),
-    ('msgraph-update-email-status', {'message_ids': 'x', 'status': ''}, "'' is not one of Read, Unread. Change status."),
-    ('msgraph-mail-get-email', {'message_id': 'x', 'body_type': 'pdf'}, "'pdf' is not one of HTML, text. Change body_type."),
-])
+@pytest.mark.parametrize(
+    'command, args, sentence',
+    [
+        (
+            'msgraph-mail-create-rule',
+            {'actions': '{}', 'display_name': 'x'},
+            'The argument actions is empty. Enter a value for it.',
+        ),
+        (
+            'msgraph-mail-create-rule',
+            {'actions': '{"delete": true}'},
+            'The argument display_name is empty. Enter a value for it.',
+        ),
+        (
+            'msgraph-mail-create-rule',
+            {'actions': 'delete', 'display_name': 'x'},
+            'The argument actions is not a JSON object. Write it as {"name": value}.',
+        ),
+        (
+            'msgraph-mail-create-rule',
+            {'actions': '[1]', 'display_name': 'x'},
+            'The argument actions is not a JSON object. Write it as {"name": value}.',
+        ),
+        (
+            'msgraph-mail-update-rule',
+            {'rule_id': 'x'},
+            'Nothing is to be changed of the rule. Enter at least one of its properties.',
+        ),
+        (
+            'msgraph-mail-update-rule',
+            {'rule_id': 'x', 'sequence': '-1'},
+            "'-1' is not a whole number from 1 to 10000. Change sequence.",
+        ),
+        ('msgraph-mail-get-rule', {}, 'The argument rule_id is empty. Enter a value for it.'),
+        (
+            'msgraph-mail-get-mailtips',
+            {'email_addresses': ' ,'},
+            'The argument email_addresses is empty. Enter one address, or several with commas between.',
+        ),
+        ('msgraph-update-email-status', {'message_ids': 'x', 'status': ''}, "'' is not one of Read, Unread. Change status."),
+        ('msgraph-mail-get-email', {'message_id': 'x', 'body_type': 'pdf'}, "'pdf' is not one of HTML, text. Change body_type."),
+    ],
+)
 def test_arguments_that_cannot_be_meant_are_refused_before_graph_is_asked(
-        mail: GraphMailSender, cloud: MicrosoftCloud, command: str, args: dict[str, str], sentence: str) -> None:
+    mail: GraphMailSender, cloud: MicrosoftCloud, command: str, args: dict[str, str], sentence: str
+) -> None:
     assert refused(mail, command, **args) == sentence
     assert list(cloud.requests) == []
 
@@ -563,7 +692,9 @@ def test_settings_come_all_or_one(mail: GraphMailSender) -> None:
     assert result.outputs['WorkingHours']['TimeZone'] == {'Name': 'UTC'}
     assert outputs(mail, 'msgraph-mail-get-settings', property='timeZone') == {'TimeZone': 'UTC', 'UserID': ADA}
     assert outputs(mail, 'msgraph-mail-get-settings', property='language') == {
-        'Language': {'Locale': 'en-US', 'DisplayName': 'English (United States)'}, 'UserID': ADA}
+        'Language': {'Locale': 'en-US', 'DisplayName': 'English (United States)'},
+        'UserID': ADA,
+    }
 
 
 def test_mail_tips_come_for_each_address(mail: GraphMailSender, cloud: MicrosoftCloud) -> None:
@@ -599,12 +730,21 @@ def test_an_id_of_nothing_is_told_as_such(mail: GraphMailSender, command: str, a
     assert os.listdir('.') == []
 
 
-@pytest.mark.parametrize('command, args', [
-    *OF_ONE, ('msgraph-mail-list-emails', {}), ('msgraph-mail-list-folders', {}), ('msgraph-mail-list-rules', {}),
-    ('msgraph-mail-create-rule', {'display_name': 'x', 'actions': '{"delete": true}'}),
-    ('msgraph-mail-get-settings', {}), ('msgraph-mail-get-mailtips', {'email_addresses': BOB})])
-def test_a_missing_permission_is_told_as_such(mail: GraphMailSender, cloud: MicrosoftCloud, command: str,
-                                              args: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    'command, args',
+    [
+        *OF_ONE,
+        ('msgraph-mail-list-emails', {}),
+        ('msgraph-mail-list-folders', {}),
+        ('msgraph-mail-list-rules', {}),
+        ('msgraph-mail-create-rule', {'display_name': 'x', 'actions': '{"delete": true}'}),
+        ('msgraph-mail-get-settings', {}),
+        ('msgraph-mail-get-mailtips', {'email_addresses': BOB}),
+    ],
+)
+def test_a_missing_permission_is_told_as_such(
+    mail: GraphMailSender, cloud: MicrosoftCloud, command: str, args: dict[str, str]
+) -> None:
     allow_only(cloud, 'Mail.Send')
     error = refused(mail, command, **{name: text.replace('{id}', UNKNOWN_ID) for name, text in args.items()})
     assert 'ErrorAccessDenied' in error

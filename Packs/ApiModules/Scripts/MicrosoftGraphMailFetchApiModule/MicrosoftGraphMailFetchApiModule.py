@@ -4,6 +4,7 @@ What enters a folder, by delivery, by a rule, by a move, or back from the delete
 there before is listed by received time, the oldest first. Where no round could tell, because Graph has lost it, a list by the
 time of change does: to enter a folder changes a mail.
 """
+
 import base64
 import hashlib
 import re
@@ -59,7 +60,7 @@ class RememberedMails:
 
     def as_text(self, longest: int) -> str:
         """The newest of them, in at most so many characters."""
-        return ''.join(list(self._digests)[-max(longest // _DIGEST_LENGTH, 1):])
+        return ''.join(list(self._digests)[-max(longest // _DIGEST_LENGTH, 1) :])
 
 
 # endregion
@@ -91,8 +92,19 @@ class FolderCursor:
         is_deleted: whether it then lay among the deleted items.
     """
 
-    def __init__(self, name: str, folder_id: str, first: str, since: str, backlog: Place | None, changed: Place | None = None,
-                 link: str = '', is_first_round: bool = True, checked: str = '', is_deleted: bool = False):
+    def __init__(
+        self,
+        name: str,
+        folder_id: str,
+        first: str,
+        since: str,
+        backlog: Place | None,
+        changed: Place | None = None,
+        link: str = '',
+        is_first_round: bool = True,
+        checked: str = '',
+        is_deleted: bool = False,
+    ):
         self.name = name
         self.folder_id = folder_id
         self.first = first
@@ -106,13 +118,31 @@ class FolderCursor:
 
     @classmethod
     def from_json(cls, name: str, value: dict[str, Any]) -> 'FolderCursor':
-        return cls(name, value['id'], value['first'], value['since'], _place_in(value['backlog']), _place_in(value['changed']),
-                   value['link'], value['is_first_round'], value['checked'], value['is_deleted'])
+        return cls(
+            name,
+            value['id'],
+            value['first'],
+            value['since'],
+            _place_in(value['backlog']),
+            _place_in(value['changed']),
+            value['link'],
+            value['is_first_round'],
+            value['checked'],
+            value['is_deleted'],
+        )
 
     def as_json(self) -> dict[str, Any]:
-        return {'id': self.folder_id, 'first': self.first, 'since': self.since, 'backlog': self.backlog and list(self.backlog),
-                'changed': self.changed and list(self.changed), 'link': self.link, 'is_first_round': self.is_first_round,
-                'checked': self.checked, 'is_deleted': self.is_deleted}
+        return {
+            'id': self.folder_id,
+            'first': self.first,
+            'since': self.since,
+            'backlog': self.backlog and list(self.backlog),
+            'changed': self.changed and list(self.changed),
+            'link': self.link,
+            'is_first_round': self.is_first_round,
+            'checked': self.checked,
+            'is_deleted': self.is_deleted,
+        }
 
     def go_on(self, link: str, is_over: bool, asked: float) -> None:
         """Keeps where the round goes on. `asked` is when the page was asked for, in seconds since the epoch."""
@@ -145,6 +175,7 @@ class WaitingMail(NamedTuple):
         received: as Graph writes it.
         tries: how often it could not be read, by its own fault.
     """
+
     message_id: str
     folder: str
     received: str = ''
@@ -162,8 +193,15 @@ class FetchCursor:
         to_mark: IDs of mails that were handed over and are to be marked as read, and how often Graph refused that.
     """
 
-    def __init__(self, mailbox: str, wanted: str, folders: Iterable[FolderCursor] = (), remembered: str = '',
-                 waiting: Iterable[WaitingMail] = (), to_mark: dict[str, int] | None = None):
+    def __init__(
+        self,
+        mailbox: str,
+        wanted: str,
+        folders: Iterable[FolderCursor] = (),
+        remembered: str = '',
+        waiting: Iterable[WaitingMail] = (),
+        to_mark: dict[str, int] | None = None,
+    ):
         self.mailbox = mailbox
         self.wanted = wanted
         self.folders = {folder.name: folder for folder in folders}
@@ -181,10 +219,18 @@ class FetchCursor:
         if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
             return cls(mailbox, wanted)
         folders = last_run['folders'] if last_run['wanted'] == wanted else {}
-        waiting = [WaitingMail(message_id, last_run['names'][number], received, tries)
-                   for message_id, number, received, tries in last_run['waiting']]
-        return cls(mailbox, wanted, [FolderCursor.from_json(name, value) for name, value in folders.items()],
-                   last_run['remembered'], waiting, last_run['to_mark'])
+        waiting = [
+            WaitingMail(message_id, last_run['names'][number], received, tries)
+            for message_id, number, received, tries in last_run['waiting']
+        ]
+        return cls(
+            mailbox,
+            wanted,
+            [FolderCursor.from_json(name, value) for name, value in folders.items()],
+            last_run['remembered'],
+            waiting,
+            last_run['to_mark'],
+        )
 
     def as_last_run(self) -> dict[str, Any]:
         """What to keep. Where it would be too long, it gives up what waits longest to be marked as read, then rounds."""
@@ -193,8 +239,15 @@ class FetchCursor:
         waiting = [[mail.message_id, names.index(mail.folder), mail.received, mail.tries] for mail in self.waiting]
         to_mark, linked = list(self.to_mark.items()), [name for name, folder in self.folders.items() if folder.link]
         while True:
-            rest = {'version': _CURSOR_VERSION, 'mailbox': self.mailbox, 'wanted': self.wanted, 'folders': folders,
-                    'names': names, 'waiting': waiting, 'to_mark': dict(to_mark)}
+            rest = {
+                'version': _CURSOR_VERSION,
+                'mailbox': self.mailbox,
+                'wanted': self.wanted,
+                'folders': folders,
+                'names': names,
+                'waiting': waiting,
+                'to_mark': dict(to_mark),
+            }
             room = _CURSOR_LENGTH - len(json.dumps(rest))
             if room >= _FEWEST_REMEMBERED * _DIGEST_LENGTH or not (to_mark or linked):
                 return {**rest, 'remembered': self.remembered.as_text(min(room, MOST_REMEMBERED * _DIGEST_LENGTH))}
@@ -249,8 +302,10 @@ def _named_folder(folders: list[dict[str, Any]], name: str, parent: str) -> str:
     for folder in folders:
         if str(folder.get('displayName') or '').strip().casefold() == name.casefold():
             return str(folder['id'])
-    raise DemistoException(f"There is no folder '{name}' in {parent}. Check the folders to fetch from: a path is written as "
-                           'Inbox/Phishing, a slash in a name as \\/.')
+    raise DemistoException(
+        f"There is no folder '{name}' in {parent}. Check the folders to fetch from: a path is written as "
+        'Inbox/Phishing, a slash in a name as \\/.'
+    )
 
 
 # endregion
@@ -294,7 +349,7 @@ class NextMails:
         self._silent: set[str] = set()  # folders that Graph gave no answer about, though it does of the mailbox
         # Those that have failed so far leave half of the room for others. Those of them that are not tried now take up room as
         # well, so that no more than `most` ever wait.
-        due_now = cursor.waiting[:max(1, most // 2)]
+        due_now = cursor.waiting[: max(1, most // 2)]
         self.chosen = {mail.message_id: mail for mail in due_now}
         self._known = {mail.message_id for mail in cursor.waiting}
         self._places = most - max(0, len(cursor.waiting) - len(due_now))
@@ -402,8 +457,10 @@ class NextMails:
         elif folder.name != folder.folder_id:
             folder.is_deleted = False  # a path leads there on purpose
         else:
-            raise DemistoException(f"The folder '{folder.name}' was deleted: it lies in Deleted Items. Move it back, or change "
-                                   'the folders to fetch from.')
+            raise DemistoException(
+                f"The folder '{folder.name}' was deleted: it lies in Deleted Items. Move it back, or change "
+                'the folders to fetch from.'
+            )
 
     def _is_deleted(self, folder: FolderCursor) -> bool:
         deleted_id = self._folder(_DELETED_ITEMS)['id']
@@ -419,8 +476,12 @@ class NextMails:
         return self._client.graph_request('GET', self._client.folder_path(folder_id), params={'$select': 'id,parentFolderId'})
 
     def _is_due(self, row: Row) -> bool:
-        return (row['id'] not in self.chosen and row['id'] not in self._known and row['id'] not in self._cursor.remembered
-                and self._is_wanted(row))
+        return (
+            row['id'] not in self.chosen
+            and row['id'] not in self._known
+            and row['id'] not in self._cursor.remembered
+            and self._is_wanted(row)
+        )
 
     def _choose(self, row: Row, folder: FolderCursor) -> None:
         self.chosen[row['id']] = WaitingMail(row['id'], folder.name, str(row.get(RECEIVED) or ''))
@@ -451,8 +512,9 @@ class NextMails:
     def _changed(self, folder: FolderCursor) -> None:
         """Goes on with the list of what was changed while no round told what entered."""
         if folder.changed is not None:
-            place, is_over = self._list(folder, CHANGED, folder.changed,
-                                        lambda row: not folder.is_left_to_backlog(row) and self._is_due(row))
+            place, is_over = self._list(
+                folder, CHANGED, folder.changed, lambda row: not folder.is_left_to_backlog(row) and self._is_due(row)
+            )
             folder.changed = None if is_over else place
 
     def _older(self, folder: FolderCursor) -> None:
@@ -499,8 +561,10 @@ class NextMails:
                 return [row for row in rows.values() if place_of(row, by)[0] != last], last
             page, link = self._client.list_messages(next_page=link)
             rows.update((row['id'], row) for row in page)
-        raise DemistoException(f"More than {len(rows)} messages in '{folder.name}' are of the same second, {last}. "
-                               'Move some of them to another folder.')
+        raise DemistoException(
+            f"More than {len(rows)} messages in '{folder.name}' are of the same second, {last}. "
+            'Move some of them to another folder.'
+        )
 
 
 # endregion

@@ -1,4 +1,5 @@
 """Which mails come next, from the local cloud: each once, whatever becomes of its folder, of the round of changes or of Graph."""
+
 from typing import Any
 
 import pytest
@@ -96,8 +97,9 @@ def test_a_digest_is_short_and_tells_ids_apart() -> None:
     assert {len(digest) for digest in digests} == {8}
 
 
-@pytest.mark.parametrize('moment, text', [
-    (0, '1970-01-01T00:00:00'), (-5, '1970-01-01T00:00:00'), (1893456000.9, '2030-01-01T00:00:00')])
+@pytest.mark.parametrize(
+    'moment, text', [(0, '1970-01-01T00:00:00'), (-5, '1970-01-01T00:00:00'), (1893456000.9, '2030-01-01T00:00:00')]
+)
 def test_moments_are_written_in_whole_seconds(moment: float, text: str) -> None:
     assert graph_seconds(moment) == text
 
@@ -143,8 +145,16 @@ def test_a_folder_goes_on_where_it_was(place: Place | None) -> None:
     assert vars(FolderCursor.from_json('Inbox', json.loads(json.dumps(folder.as_json())))) == vars(folder)
 
 
-@pytest.mark.parametrize('backlog, received, is_left', [
-    (None, ELEVEN, False), ((TEN, ''), NINE, False), ((TEN, '~'), TEN, False), ((TEN, ''), TEN, True), ((TEN, ''), ELEVEN, True)])
+@pytest.mark.parametrize(
+    'backlog, received, is_left',
+    [
+        (None, ELEVEN, False),
+        ((TEN, ''), NINE, False),
+        ((TEN, '~'), TEN, False),
+        ((TEN, ''), TEN, True),
+        ((TEN, ''), ELEVEN, True),
+    ],
+)
 def test_a_mail_is_left_to_the_backlog_where_that_comes_to_it(backlog: Place | None, received: str, is_left: bool) -> None:
     assert folder_cursor(backlog).is_left_to_backlog({'id': 'a', 'receivedDateTime': f'{received}Z'}) is is_left
 
@@ -180,15 +190,19 @@ def state_of(cursor: FetchCursor) -> tuple[list[str], bool, list[WaitingMail], d
     return list(cursor.folders), 'known' in cursor.remembered, cursor.waiting, cursor.to_mark
 
 
-@pytest.mark.parametrize('mailbox, wanted, changes, expected', [
-    (ADA, 'all', {}, (['Inbox'], True, [('late', 'Inbox', NINE, 2)], {'unread': 1})),
-    ('Ada@Contoso.Example', 'all', {}, (['Inbox'], True, [('late', 'Inbox', NINE, 2)], {'unread': 1})),
-    (ADA, 'some', {}, ([], True, [('late', 'Inbox', NINE, 2)], {'unread': 1})),
-    (BOB, 'all', {}, ([], False, [], {})),
-    (ADA, 'all', {'version': 0}, ([], False, [], {})),
-])
+@pytest.mark.parametrize(
+    'mailbox, wanted, changes, expected',
+    [
+        (ADA, 'all', {}, (['Inbox'], True, [('late', 'Inbox', NINE, 2)], {'unread': 1})),
+        ('Ada@Contoso.Example', 'all', {}, (['Inbox'], True, [('late', 'Inbox', NINE, 2)], {'unread': 1})),
+        (ADA, 'some', {}, ([], True, [('late', 'Inbox', NINE, 2)], {'unread': 1})),
+        (BOB, 'all', {}, ([], False, [], {})),
+        (ADA, 'all', {'version': 0}, ([], False, [], {})),
+    ],
+)
 def test_a_cursor_goes_on_in_the_same_mailbox_and_begins_folders_anew_for_other_wishes(
-        mailbox: str, wanted: str, changes: dict[str, Any], expected: Any) -> None:
+    mailbox: str, wanted: str, changes: dict[str, Any], expected: Any
+) -> None:
     last_run = json.loads(json.dumps({**cursor_with().as_last_run(), **changes}))
     assert state_of(FetchCursor.from_last_run(last_run, mailbox, wanted)) == expected
 
@@ -201,9 +215,12 @@ def test_a_last_run_of_another_integration_is_left_alone() -> None:
 def test_a_last_run_always_fits(waiting: int, to_mark: int, folders: int) -> None:
     def message_ids(kind: str, count: int) -> list[str]:
         return [f'{kind}{number:0>151}' for number in range(count)]
+
     cursor = FetchCursor.from_last_run({}, ADA, '')
-    cursor.folders = {name: folder_cursor((TEN, 'x' * 8), name=name, folder_id='f' * 120, link='l' * 700, is_first_round=False)
-                      for name in (f'Inbox/Reports of the year/{number}' for number in range(folders))}
+    cursor.folders = {
+        name: folder_cursor((TEN, 'x' * 8), name=name, folder_id='f' * 120, link='l' * 700, is_first_round=False)
+        for name in (f'Inbox/Reports of the year/{number}' for number in range(folders))
+    }
     cursor.waiting = [WaitingMail(one, 'Inbox/Reports of the year/0', NINE, 4) for one in message_ids('w', waiting)]
     cursor.to_mark = dict.fromkeys(message_ids('m', to_mark), 0)
     handed_over = message_ids('h', 5000)
@@ -224,32 +241,64 @@ def test_the_mails_that_wait_longest_to_be_marked_are_given_up_first() -> None:
     cursor.to_mark = {f'{number:0>152}': 0 for number in range(500)}
     kept = cursor.as_last_run()['to_mark']
     assert 0 < len(kept) < 500
-    assert list(kept) == [f'{number:0>152}' for number in range(500)][-len(kept):]
+    assert list(kept) == [f'{number:0>152}' for number in range(500)][-len(kept) :]
 
 
 # endregion
 # region folders
 
 
-@pytest.mark.parametrize('text, names', [
-    ('', []), (' , ,', []), ('Inbox', ['Inbox']), ('Inbox,Junk', ['Inbox', 'Junk']), (' A , B/Old ', ['A', 'B/Old']),
-    (r'A\, B, C', [r'A\, B', 'C']), (r'A\\, B', [r'A\\', 'B']), (r'A\/B', [r'A\/B']), ('A\\', ['A\\']),
-])
+@pytest.mark.parametrize(
+    'text, names',
+    [
+        ('', []),
+        (' , ,', []),
+        ('Inbox', ['Inbox']),
+        ('Inbox,Junk', ['Inbox', 'Junk']),
+        (' A , B/Old ', ['A', 'B/Old']),
+        (r'A\, B, C', [r'A\, B', 'C']),
+        (r'A\\, B', [r'A\\', 'B']),
+        (r'A\/B', [r'A\/B']),
+        ('A\\', ['A\\']),
+    ],
+)
 def test_a_list_of_folders_is_parted_at_its_commas(text: str, names: list[str]) -> None:
     assert folder_names(text) == names
 
 
-@pytest.mark.parametrize('name, path', [
-    ('Inbox', 'Inbox'), ('inbox', 'Inbox'), ('JUNKEMAIL', 'Junk Email'), ('junk email', 'Junk Email'), ('Reports', 'Reports'),
-    ('rEPORTS', 'Reports'), ('Inbox/Phishing', 'Inbox/Phishing'), ('inbox/PHISHING/Old', 'Inbox/Phishing/Old'),
-    (' Inbox / Phishing ', 'Inbox/Phishing'), ('/Inbox/Phishing/', 'Inbox/Phishing'), ('Inbox//Phishing', 'Inbox/Phishing'),
-    (r'Reports/2025\/26', 'Reports/2025/26'), (r'Reports/Q1\, Q2', 'Reports/Q1, Q2'), (r'Reports/a\\b', 'Reports/a\\b'),
-    ('Reports/Grüße', 'Reports/Grüße'), ('Reports/padded', 'Reports/ Padded '),
-])
+@pytest.mark.parametrize(
+    'name, path',
+    [
+        ('Inbox', 'Inbox'),
+        ('inbox', 'Inbox'),
+        ('JUNKEMAIL', 'Junk Email'),
+        ('junk email', 'Junk Email'),
+        ('Reports', 'Reports'),
+        ('rEPORTS', 'Reports'),
+        ('Inbox/Phishing', 'Inbox/Phishing'),
+        ('inbox/PHISHING/Old', 'Inbox/Phishing/Old'),
+        (' Inbox / Phishing ', 'Inbox/Phishing'),
+        ('/Inbox/Phishing/', 'Inbox/Phishing'),
+        ('Inbox//Phishing', 'Inbox/Phishing'),
+        (r'Reports/2025\/26', 'Reports/2025/26'),
+        (r'Reports/Q1\, Q2', 'Reports/Q1, Q2'),
+        (r'Reports/a\\b', 'Reports/a\\b'),
+        ('Reports/Grüße', 'Reports/Grüße'),
+        ('Reports/padded', 'Reports/ Padded '),
+    ],
+)
 def test_a_folder_is_found_by_its_path(mail: GraphMailClient, ada: Mailbox, name: str, path: str) -> None:
     known = {folder.display_name: folder.folder_id for folder in ada.folders(ada.folder('msgfolderroot').folder_id)}
-    for parent, child in (('Inbox', 'Phishing'), ('Inbox/Phishing', 'Old'), ('', 'Reports'), ('Reports', '2025/26'),
-                          ('Reports', 'Q1, Q2'), ('Reports', 'a\\b'), ('Reports', 'Grüße'), ('Reports', ' Padded ')):
+    for parent, child in (
+        ('Inbox', 'Phishing'),
+        ('Inbox/Phishing', 'Old'),
+        ('', 'Reports'),
+        ('Reports', '2025/26'),
+        ('Reports', 'Q1, Q2'),
+        ('Reports', 'a\\b'),
+        ('Reports', 'Grüße'),
+        ('Reports', ' Padded '),
+    ):
         folder = ada.make_folder(child, known[parent] if parent else 'msgfolderroot')
         known[f'{parent}/{child}'.lstrip('/')] = folder.folder_id
     assert find_folder(mail, name) == known[path]
@@ -260,19 +309,24 @@ def test_a_folder_is_found_by_its_id_wherever_it_is(mail: GraphMailClient, ada: 
     assert find_folder(mail, deep.folder_id) == deep.folder_id
 
 
-NO_FOLDER = ('There is no folder {name} in {parent}. Check the folders to fetch from: a path is written as Inbox/Phishing, '
-             'a slash in a name as \\/.')
+NO_FOLDER = (
+    'There is no folder {name} in {parent}. Check the folders to fetch from: a path is written as Inbox/Phishing, '
+    'a slash in a name as \\/.'
+)
 
 
-@pytest.mark.parametrize('name, sentence', [
-    ('Nowhere', NO_FOLDER.format(name="'Nowhere'", parent='the mailbox')),
-    ('Secret', NO_FOLDER.format(name="'Secret'", parent='the mailbox')),
-    ('Inbox/Nowhere', NO_FOLDER.format(name="'Nowhere'", parent="'Inbox'")),
-    ('Inbox/Nowhere/Deep', NO_FOLDER.format(name="'Nowhere'", parent="'Inbox'")),
-    ('/', "'/' names no folder. Write a name, an ID, or a path such as Inbox/Phishing."),
-    ('/ /', "'/ /' names no folder. Write a name, an ID, or a path such as Inbox/Phishing."),
-    ('..', "'..' is no ID of a folder. Enter the ID of a folder as Microsoft Graph gave it."),
-])
+@pytest.mark.parametrize(
+    'name, sentence',
+    [
+        ('Nowhere', NO_FOLDER.format(name="'Nowhere'", parent='the mailbox')),
+        ('Secret', NO_FOLDER.format(name="'Secret'", parent='the mailbox')),
+        ('Inbox/Nowhere', NO_FOLDER.format(name="'Nowhere'", parent="'Inbox'")),
+        ('Inbox/Nowhere/Deep', NO_FOLDER.format(name="'Nowhere'", parent="'Inbox'")),
+        ('/', "'/' names no folder. Write a name, an ID, or a path such as Inbox/Phishing."),
+        ('/ /', "'/ /' names no folder. Write a name, an ID, or a path such as Inbox/Phishing."),
+        ('..', "'..' is no ID of a folder. Enter the ID of a folder as Microsoft Graph gave it."),
+    ],
+)
 def test_a_folder_that_is_not_there_is_named(mail: GraphMailClient, ada: Mailbox, name: str, sentence: str) -> None:
     ada.make_folder('Secret', is_hidden=True)
     with pytest.raises(DemistoException) as caught:
@@ -341,12 +395,15 @@ def test_a_page_without_mails_does_not_end_the_list(runs: Runs, ada: Mailbox, cl
 
 def test_a_second_with_too_many_mails_is_a_problem_with_a_way_out(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud) -> None:
     inbox, received = ada.folder('inbox').folder_id, f'{graph_seconds(ada.now())}Z'
-    endless = {'value': [{'id': 'same', 'receivedDateTime': received, 'lastModifiedDateTime': received}],
-               '@odata.nextLink': f'{cloud.graph}/v1.0/users/{ADA}/mailFolders/{inbox}/messages?$skip=1'}
+    endless = {
+        'value': [{'id': 'same', 'receivedDateTime': received, 'lastModifiedDateTime': received}],
+        '@odata.nextLink': f'{cloud.graph}/v1.0/users/{ADA}/mailFolders/{inbox}/messages?$skip=1',
+    }
     cloud.faults.add(service='graph', path=LISTS, status=200, body=endless, times=None)
     assert runs.next() == []
-    assert set(runs.problems) == {f"More than 1 messages in 'Inbox' are of the same second, {received[:-1]}. "
-                                  'Move some of them to another folder.'}
+    assert set(runs.problems) == {
+        f"More than 1 messages in 'Inbox' are of the same second, {received[:-1]}. Move some of them to another folder."
+    }
 
 
 def test_a_mail_that_leaves_while_the_list_is_long_hides_no_other(runs: Runs, ada: Mailbox) -> None:
@@ -373,11 +430,18 @@ def test_a_round_shows_all_of_a_folder_and_then_what_enters_it(mail: GraphMailCl
     assert [row['id'] for row in mail.entered_messages('inbox', end)[0]] == [entered.immutable_id]
 
 
-@pytest.mark.parametrize('status, code, is_lost', [
-    (410, 'Gone', True), (400, 'SyncStateNotFound', True), (404, 'ErrorSyncStateNotFound', True),
-    (404, 'ErrorItemNotFound', False)])
-def test_a_lost_round_is_told_from_other_errors(mail: GraphMailClient, cloud: MicrosoftCloud, status: int, code: str,
-                                                is_lost: bool) -> None:
+@pytest.mark.parametrize(
+    'status, code, is_lost',
+    [
+        (410, 'Gone', True),
+        (400, 'SyncStateNotFound', True),
+        (404, 'ErrorSyncStateNotFound', True),
+        (404, 'ErrorItemNotFound', False),
+    ],
+)
+def test_a_lost_round_is_told_from_other_errors(
+    mail: GraphMailClient, cloud: MicrosoftCloud, status: int, code: str, is_lost: bool
+) -> None:
     cloud.faults.add(service='graph', status=status, body={'error': {'code': code, 'message': 'No'}})
     with pytest.raises(GraphError) as caught:
         mail.entered_messages('inbox')
@@ -448,8 +512,9 @@ def test_a_mail_that_enters_above_the_list_is_left_to_the_list(runs: Runs, ada: 
 
 
 @pytest.mark.parametrize('end', ['expired', 'SyncStateNotFound'])
-def test_a_lost_round_begins_anew_without_repeats_and_without_loss(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud,
-                                                                   end: str) -> None:
+def test_a_lost_round_begins_anew_without_repeats_and_without_loss(
+    runs: Runs, ada: Mailbox, cloud: MicrosoftCloud, end: str
+) -> None:
     archived = letter(ada, 'moved in', 'archive', age=30 * DAY)
     letter(ada, 'first')
     letter(ada, 'there for long', age=2 * DAY)
@@ -470,8 +535,10 @@ def test_a_round_that_is_lost_when_it_begins_is_a_problem_of_one_run(runs: Runs,
     letter(ada, 'waits')
     cloud.faults.add(service='graph', path=DELTA, status=410)
     assert runs.next() == []
-    assert runs.problems == ['Microsoft Graph answered with HTTP status 410. A proxy or a wrong address may stand between: '
-                             'check the proxy and the cloud setting.']
+    assert runs.problems == [
+        'Microsoft Graph answered with HTTP status 410. A proxy or a wrong address may stand between: '
+        'check the proxy and the cloud setting.'
+    ]
     assert runs.next() == ['waits']
 
 
@@ -558,8 +625,9 @@ def test_a_folder_that_was_made_anew_is_fetched_at_once(runs: Runs, ada: Mailbox
     assert runs.last_run['folders']['Alerts']['id'] == again.folder_id
 
 
-def test_a_folder_that_is_deleted_before_it_was_opened_is_an_error_of_its_own(runs: Runs, ada: Mailbox,
-                                                                             cloud: MicrosoftCloud) -> None:
+def test_a_folder_that_is_deleted_before_it_was_opened_is_an_error_of_its_own(
+    runs: Runs, ada: Mailbox, cloud: MicrosoftCloud
+) -> None:
     letter(ada, 'here')
     cloud.faults.add(service='graph', path='mailFolders/Nowhere', status=404, body={'error': {'code': 'Odd', 'message': 'No'}})
     assert runs.next('Nowhere', 'Inbox') == ['here']
@@ -575,8 +643,9 @@ def test_a_404_for_a_folder_that_is_there_is_told_as_it_came(runs: Runs, ada: Ma
 
 
 @pytest.mark.parametrize('path, status', [(r'mailFolders/[^/]+$', 500), ('mailFolders$', 500), (r'mailFolders/[^/]+$', 429)])
-def test_a_deleted_folder_that_cannot_be_looked_for_is_told_as_it_came(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud, path: str,
-                                                                       status: int) -> None:
+def test_a_deleted_folder_that_cannot_be_looked_for_is_told_as_it_came(
+    runs: Runs, ada: Mailbox, cloud: MicrosoftCloud, path: str, status: int
+) -> None:
     folder = ada.make_folder('Alerts')
     runs.next('Alerts')
     ada.remove_folder(folder)
@@ -591,11 +660,14 @@ def test_a_deleted_folder_that_cannot_be_looked_for_is_told_as_it_came(runs: Run
 # region Graph at fault
 
 
-@pytest.mark.parametrize('fault', [{'status': 429, 'headers': LATER}, {'status': 503, 'headers': LATER},
-                                   {'reset': True, 'times': None}, {'garbage': True}])
+@pytest.mark.parametrize(
+    'fault',
+    [{'status': 429, 'headers': LATER}, {'status': 503, 'headers': LATER}, {'reset': True, 'times': None}, {'garbage': True}],
+)
 @pytest.mark.parametrize('path', [DELTA, LISTS])
-def test_a_run_ends_where_the_service_is_at_fault_and_the_next_one_goes_on(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud,
-                                                                           fault: dict[str, Any], path: str) -> None:
+def test_a_run_ends_where_the_service_is_at_fault_and_the_next_one_goes_on(
+    runs: Runs, ada: Mailbox, cloud: MicrosoftCloud, fault: dict[str, Any], path: str
+) -> None:
     runs.next('archive', 'Inbox')
     letter(ada, 'in the inbox', age=0)
     letter(ada, 'in the archive', 'archive', age=0)
@@ -615,8 +687,9 @@ def test_a_throttled_folder_keeps_the_others_from_being_asked(runs: Runs, ada: M
 
 
 @pytest.mark.parametrize('status', [400, 403, 500])
-def test_a_folder_that_fails_for_long_keeps_no_other_from_being_fetched(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud,
-                                                                        status: int) -> None:
+def test_a_folder_that_fails_for_long_keeps_no_other_from_being_fetched(
+    runs: Runs, ada: Mailbox, cloud: MicrosoftCloud, status: int
+) -> None:
     bad = ada.make_folder('Bad')
     letters(ada, 9, age=1000, step=10)
     assert len(runs.next('Inbox', most=2)) == 2
@@ -644,8 +717,9 @@ def waiting(ada: Mailbox, count: int) -> list[WaitingMail]:
     return [WaitingMail(letter(ada, f'waiting {number}', 'archive').immutable_id, 'archive') for number in range(count)]
 
 
-@pytest.mark.parametrize('most, count, due, others', [(10, 0, 0, 10), (10, 3, 3, 7), (10, 8, 5, 2), (10, 10, 5, 0), (1, 1, 1, 0),
-                                                      (10, 200, 5, 0)])
+@pytest.mark.parametrize(
+    'most, count, due, others', [(10, 0, 0, 10), (10, 3, 3, 7), (10, 8, 5, 2), (10, 10, 5, 0), (1, 1, 1, 0), (10, 200, 5, 0)]
+)
 def test_mails_that_wait_leave_room_for_others(runs: Runs, ada: Mailbox, most: int, count: int, due: int, others: int) -> None:
     runs.next()
     cursor = FetchCursor.from_last_run(runs.last_run, ADA, '')

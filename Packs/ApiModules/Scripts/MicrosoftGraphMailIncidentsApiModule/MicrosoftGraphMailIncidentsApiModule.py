@@ -1,4 +1,5 @@
 """Fetching mails as incidents: which are wanted, the whole of each in few requests, and the incident that it becomes."""
+
 import hashlib
 import json
 import mimetypes
@@ -34,6 +35,7 @@ class FetchOptions(NamedTuple):
         mark_read: mails are marked as read once their incidents exist.
         content_id_names: the names of inline attachments begin with their content IDs.
     """
+
     folders: tuple[str, ...] = ('Inbox',)
     first: Callable[[], str] = partial(graph_seconds, 0)
     most: int = 50
@@ -56,11 +58,15 @@ class FetchOptions(NamedTuple):
     def wants(self, row: Row) -> bool:
         """Whether a message is one of those to fetch."""
         senders = {str(address_of(row.get(name))).lower() for name in ('from', 'sender')}
-        return ((not self.senders or any(sender == one or sender.endswith(f'@{one.lstrip("@")}')
-                                         for sender in senders for one in self.senders))
-                and self.subject in str(row.get('subject') or '').lower()
-                and not (self.unread_only and row.get('isRead'))
-                and not (self.with_attachments_only and not row.get('hasAttachments')))
+        return (
+            (
+                not self.senders
+                or any(sender == one or sender.endswith(f'@{one.lstrip("@")}') for sender in senders for one in self.senders)
+            )
+            and self.subject in str(row.get('subject') or '').lower()
+            and not (self.unread_only and row.get('isRead'))
+            and not (self.with_attachments_only and not row.get('hasAttachments'))
+        )
 
 
 def address_of(recipient: dict[str, Any] | None) -> str:
@@ -77,7 +83,8 @@ def name_of(recipient: dict[str, Any] | None) -> str:
 _MAIL_PROPERTIES = (
     'id,createdDateTime,lastModifiedDateTime,receivedDateTime,sentDateTime,subject,importance,conversationId,isRead,isDraft,'
     'internetMessageId,categories,internetMessageHeaders,sender,from,toRecipients,ccRecipients,bccRecipients,replyTo,body,'
-    'bodyPreview,webLink,parentFolderId,flag,hasAttachments')
+    'bodyPreview,webLink,parentFolderId,flag,hasAttachments'
+)
 _FEW_PROPERTIES = f'{ROW_PROPERTIES},sentDateTime,internetMessageId,webLink,parentFolderId'
 _BATCH_BYTES = 3_000_000  # of the files in one batch. They come a third larger, and Graph's limit is said to be 4 MB
 _EML = 'message/rfc822'
@@ -126,6 +133,7 @@ class MailFile:
                 beginning = beginning or chunk[:32]
                 digest.update(chunk)
                 write(chunk)
+
             download(write_and_look)
 
         self.entry = file_entry(self.name, write_all)
@@ -219,8 +227,9 @@ class MailReader:
             self.problem = error
             return [BatchResult(item) for item in items]
 
-    def _attempt(self, mail: FetchedMail, error: Exception | None, read: Callable[[], None],
-                 do_without: Callable[[Exception], None]) -> None:
+    def _attempt(
+        self, mail: FetchedMail, error: Exception | None, read: Callable[[], None], do_without: Callable[[Exception], None]
+    ) -> None:
         """Asks for a part of a mail by itself.
 
         Args:
@@ -272,9 +281,17 @@ class MailReader:
 
     def _read_messages(self, mails: Sequence[FetchedMail]) -> None:
         query = urlencode({'$select': _MAIL_PROPERTIES, '$expand': f'attachments($select={ATTACHMENT_PROPERTIES})'})
-        results = self._batch([
-            BatchItem(mail.message_id, 'GET', f'{self._client.message_path(mail.message_id)}?{query}',
-                      prefer=f'outlook.body-content-type="{self._body_type}"') for mail in mails])
+        results = self._batch(
+            [
+                BatchItem(
+                    mail.message_id,
+                    'GET',
+                    f'{self._client.message_path(mail.message_id)}?{query}',
+                    prefer=f'outlook.body-content-type="{self._body_type}"',
+                )
+                for mail in mails
+            ]
+        )
         for mail, result in zip(mails, results, strict=True):
             if result.answer.get('id'):
                 mail.message = result.answer
@@ -291,8 +308,9 @@ class MailReader:
         def read() -> None:
             mail.message['attachments'] = self._client.list_attachments(mail.message_id)
 
-        self._attempt(mail, None, read, lambda error: mail.missing.append(
-            f'The attachments of this email are missing. {_reason(error)}'))
+        self._attempt(
+            mail, None, read, lambda error: mail.missing.append(f'The attachments of this email are missing. {_reason(error)}')
+        )
 
     def _read_little(self, mail: FetchedMail, error: Exception) -> None:
         """Reads what is left to have of a mail that cannot be read."""
@@ -324,8 +342,15 @@ class MailReader:
                 details['Missing'] = reason
                 mail.missing.append(f"The attachment '{name}' was not taken along. {reason}")
                 continue
-            mail.files.append(MailFile(f'{path}/attachments/{path_segment(details["ID"], "ID of an attachment")}/$value',
-                                       self._file_name(details), details['ContentType'], details['Size'], details))
+            mail.files.append(
+                MailFile(
+                    f'{path}/attachments/{path_segment(details["ID"], "ID of an attachment")}/$value',
+                    self._file_name(details),
+                    details['ContentType'],
+                    details['Size'],
+                    details,
+                )
+            )
         if self._options.with_eml:
             mail.eml = {'Name': f'{_file_name_of(mail.message.get("subject"))}.eml'}
             content = str((mail.message.get('body') or {}).get('content') or '')
@@ -400,10 +425,15 @@ def _file_name_of(text: Any) -> str:
 
 def attachment_details(attachment: dict[str, Any], name: str) -> dict[str, Any]:
     """What an incident says of an attachment, by the name of its file."""
-    return {'ID': attachment.get('id'), 'Name': name, 'Kind': attachment_kind(attachment).removesuffix('Attachment'),
-            'ContentType': attachment.get('contentType') or mimetypes.guess_type(name)[0] or 'application/octet-stream',
-            'Size': attachment.get('size') or 0,
-            'ContentID': attachment.get('contentId'), 'IsInline': bool(attachment.get('isInline'))}
+    return {
+        'ID': attachment.get('id'),
+        'Name': name,
+        'Kind': attachment_kind(attachment).removesuffix('Attachment'),
+        'ContentType': attachment.get('contentType') or mimetypes.guess_type(name)[0] or 'application/octet-stream',
+        'Size': attachment.get('size') or 0,
+        'ContentID': attachment.get('contentId'),
+        'IsInline': bool(attachment.get('isInline')),
+    }
 
 
 def _people(recipients: Any, part: Callable[[dict[str, Any] | None], str]) -> list[str]:
@@ -447,8 +477,9 @@ def email_of_incident(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
         'BodyType': body_type,
         'BodyPreview': message.get('bodyPreview') or '',
         'HasAttachments': bool(message.get('hasAttachments') or mail.attachments),
-        'Attachments': [{'path': file.entry['FileID'], 'name': file.name, 'type': file.media_type}
-                        for file in mail.files if file.entry],
+        'Attachments': [
+            {'path': file.entry['FileID'], 'name': file.name, 'type': file.media_type} for file in mail.files if file.entry
+        ],
         'AttachmentDetails': mail.attachments,
         'Mailbox': mailbox,
         'Folder': mail.waiting.folder,
@@ -460,8 +491,29 @@ def email_of_incident(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
     return {**email, **{name: value for name, value in optional.items() if value}}
 
 
-_BLOCKS = ('address', 'blockquote', 'br', 'dd', 'div', 'dl', 'dt', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'hr', 'li', 'ol', 'p',
-           'pre', 'table', 'tr', 'ul')
+_BLOCKS = (
+    'address',
+    'blockquote',
+    'br',
+    'dd',
+    'div',
+    'dl',
+    'dt',
+    'h1',
+    'h2',
+    'h3',
+    'h4',
+    'h5',
+    'h6',
+    'hr',
+    'li',
+    'ol',
+    'p',
+    'pre',
+    'table',
+    'tr',
+    'ul',
+)
 # Mails come from attackers too: each form of markup ends with the text at the latest, so that nothing is read twice. The last
 # one is of no character, and of so many digits that Python may refuse to read them.
 _REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
@@ -470,7 +522,9 @@ _MARKUP = re.compile(
     rf'|<(?P<unseen>script|style|template)(?=[\s/>]){_REST_OF_TAG}.*?(?:</(?P=unseen)[^>]*(?:>|\Z)|\Z)'
     rf'|</?(?P<name>[a-z][^\s/>]*){_REST_OF_TAG}'
     r'|<[!?/][^>]*(?:>|\Z)'
-    r'|&#\d{8,};?', re.IGNORECASE | re.DOTALL)
+    r'|&#\d{8,};?',
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def _text_of(html: str) -> str:
@@ -495,8 +549,9 @@ def incident_of(mail: FetchedMail, mailbox: str, full_body: bool) -> dict[str, A
 
 
 def _labels(email: dict[str, Any]) -> list[dict[str, str]]:
-    labels = [{'type': f'Email/Header/{header.get("name")}', 'value': str(header.get('value') or '')}
-              for header in email['Headers']]
+    labels = [
+        {'type': f'Email/Header/{header.get("name")}', 'value': str(header.get('value') or '')} for header in email['Headers']
+    ]
     for name, value in email.items():
         if name not in ('Headers', 'Attachments', 'AttachmentDetails', 'EML'):
             several = value if isinstance(value, list) else [value]
@@ -518,6 +573,7 @@ class FetchResult(NamedTuple):
         last_run: to be kept after that.
         problems: why there may be more than this.
     """
+
     incidents: list[dict[str, Any]]
     last_run: dict[str, Any]
     problems: list[Exception]
@@ -543,7 +599,8 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
     whole = [mail for mail in mails if mail.is_open]
     tried = {mail.message_id for mail in mails}
     cursor.waiting = [waiting for waiting in cursor.waiting if waiting.message_id not in tried] + [
-        mail.waiting for mail in mails if mail.is_left]
+        mail.waiting for mail in mails if mail.is_left
+    ]
     for mail in whole:
         cursor.remembered.add(mail.message_id)
         if options.mark_read and not mail.message.get('isRead'):
@@ -566,10 +623,14 @@ def _mark_as_read(client: GraphMailClient, cursor: FetchCursor, options: FetchOp
     if not options.mark_read:
         cursor.to_mark = {}
     results = client.batch([client.update_request(one, {'isRead': True}) for one in cursor.to_mark])
-    left = [result for result in results if not (result.answer.get('isRead') or (
-        result.error and result.error.code in NOT_FOUND_CODES))]
-    tried = {result.item.name: cursor.to_mark[result.item.name] + (_status_of(result.error) not in BUSY_STATUSES)
-             for result in left}
+    left = [
+        result
+        for result in results
+        if not (result.answer.get('isRead') or (result.error and result.error.code in NOT_FOUND_CODES))
+    ]
+    tried = {
+        result.item.name: cursor.to_mark[result.item.name] + (_status_of(result.error) not in BUSY_STATUSES) for result in left
+    }
     cursor.to_mark = {one: tries for one, tries in tried.items() if tries < MOST_TRIES_OF_A_MAIL}
     return list[Exception](filter(None, (result.error for result in left)))[:1]
 

@@ -1,4 +1,5 @@
 """Mails of the local cloud as incidents: what these hold, what becomes of mails that cannot be read, what a run leaves over."""
+
 import hashlib
 import os
 from pathlib import Path
@@ -117,33 +118,42 @@ def sent_by(address: str) -> dict[str, Any]:
     return {'emailAddress': {'address': address}}
 
 
-@pytest.mark.parametrize('options, row, is_wanted', [
-    ({}, {}, True),
-    ({'senders': ('eve@partner.example',)}, {'from': sent_by('Eve@Partner.Example')}, True),
-    ({'senders': ('eve@partner.example',)}, {'from': sent_by(BOB), 'sender': sent_by(EVE)}, True),
-    ({'senders': ('eve@partner.example', 'contoso.example')}, {'from': sent_by(BOB)}, True),
-    ({'senders': ('@contoso.example',)}, {'from': sent_by(BOB)}, True),
-    ({'senders': ('contoso.example',)}, {'from': sent_by('bob@notcontoso.example')}, False),
-    ({'senders': ('eve@partner.example',)}, {'from': sent_by('steve@partner.example')}, False),
-    ({'senders': ('contoso.example',)}, {'from': None}, False),
-    ({'senders': ('contoso.example',)}, {}, False),
-    ({'subject': 'invoice'}, {'subject': 'Your INVOICE is late'}, True),
-    ({'subject': 'invoice'}, {'subject': 'Lunch'}, False),
-    ({'subject': 'invoice'}, {'subject': None}, False),
-    ({'unread_only': True}, {'isRead': False}, True),
-    ({'unread_only': True}, {'isRead': True}, False),
-    ({'with_attachments_only': True}, {'hasAttachments': True}, True),
-    ({'with_attachments_only': True}, {'hasAttachments': False}, False),
-    ({'subject': 'a', 'unread_only': True}, {'subject': 'a', 'isRead': True}, False),
-])
+@pytest.mark.parametrize(
+    'options, row, is_wanted',
+    [
+        ({}, {}, True),
+        ({'senders': ('eve@partner.example',)}, {'from': sent_by('Eve@Partner.Example')}, True),
+        ({'senders': ('eve@partner.example',)}, {'from': sent_by(BOB), 'sender': sent_by(EVE)}, True),
+        ({'senders': ('eve@partner.example', 'contoso.example')}, {'from': sent_by(BOB)}, True),
+        ({'senders': ('@contoso.example',)}, {'from': sent_by(BOB)}, True),
+        ({'senders': ('contoso.example',)}, {'from': sent_by('bob@notcontoso.example')}, False),
+        ({'senders': ('eve@partner.example',)}, {'from': sent_by('steve@partner.example')}, False),
+        ({'senders': ('contoso.example',)}, {'from': None}, False),
+        ({'senders': ('contoso.example',)}, {}, False),
+        ({'subject': 'invoice'}, {'subject': 'Your INVOICE is late'}, True),
+        ({'subject': 'invoice'}, {'subject': 'Lunch'}, False),
+        ({'subject': 'invoice'}, {'subject': None}, False),
+        ({'unread_only': True}, {'isRead': False}, True),
+        ({'unread_only': True}, {'isRead': True}, False),
+        ({'with_attachments_only': True}, {'hasAttachments': True}, True),
+        ({'with_attachments_only': True}, {'hasAttachments': False}, False),
+        ({'subject': 'a', 'unread_only': True}, {'subject': 'a', 'isRead': True}, False),
+    ],
+)
 def test_a_mail_is_wanted_that_is_as_the_whole_filter_says(options: dict[str, Any], row: Row, is_wanted: bool) -> None:
     assert FetchOptions(**options).wants(row) is is_wanted
 
 
-@pytest.mark.parametrize('change, is_same', [
-    ({'senders': ('a',)}, False), ({'subject': 'a'}, False), ({'unread_only': True}, False),
-    ({'with_attachments_only': True}, False),
-    ({'most': 7, 'with_eml': True, 'html': True, 'folders': ('Junk',), 'mark_read': True}, True)])
+@pytest.mark.parametrize(
+    'change, is_same',
+    [
+        ({'senders': ('a',)}, False),
+        ({'subject': 'a'}, False),
+        ({'unread_only': True}, False),
+        ({'with_attachments_only': True}, False),
+        ({'most': 7, 'with_eml': True, 'html': True, 'folders': ('Junk',), 'mark_read': True}, True),
+    ],
+)
 def test_only_another_filter_is_another_wish(change: dict[str, Any], is_same: bool) -> None:
     assert (FetchOptions(**change).wanted == FetchOptions().wanted) is is_same
 
@@ -154,9 +164,20 @@ def test_only_another_filter_is_another_wish(change: dict[str, Any], is_same: bo
 
 def test_an_incident_holds_the_whole_mail(fetches: Fetches, ada: Mailbox) -> None:
     message = letter(
-        ada, 'Invoice', html='<p>Pay <b>now</b></p>', plain='', cc=[EmailAddress('Bob', BOB)], bcc=[EmailAddress('', EVE)],
-        reply_to=[EmailAddress('Pay', 'pay@partner.example')], importance='high', categories=['Red'], flag=Flag('flagged'),
-        submitter=EmailAddress('Mallory', 'mallory@partner.example'), headers=[('X-Test', 'a: b')], sent=ada.now() - 90)
+        ada,
+        'Invoice',
+        html='<p>Pay <b>now</b></p>',
+        plain='',
+        cc=[EmailAddress('Bob', BOB)],
+        bcc=[EmailAddress('', EVE)],
+        reply_to=[EmailAddress('Pay', 'pay@partner.example')],
+        importance='high',
+        categories=['Red'],
+        flag=Flag('flagged'),
+        submitter=EmailAddress('Mallory', 'mallory@partner.example'),
+        headers=[('X-Test', 'a: b')],
+        sent=ada.now() - 90,
+    )
     email = fetches.email(html=True)
     headers = {one['name']: one['value'] for one in email.pop('Headers')}
     assert headers['X-Test'] == 'a: b'
@@ -164,13 +185,39 @@ def test_an_incident_holds_the_whole_mail(fetches: Fetches, ada: Mailbox) -> Non
     assert all(email.pop(name).endswith('Z') for name in times)
     assert email.pop('WebLink').startswith('https://')
     assert email == {
-        'ID': message.immutable_id, 'Subject': 'Invoice', 'Importance': 'high', 'ConversationID': message.conversation_id,
-        'IsRead': False, 'IsDraft': False, 'MessageID': message.internet_message_id, 'Categories': ['Red'],
-        'Sender': 'mallory@partner.example', 'SenderName': 'Mallory', 'From': EVE, 'FromName': 'Eve', 'To': [ADA],
-        'ToNames': [ada.owner.name], 'Cc': [BOB], 'CcNames': ['Bob'], 'Bcc': [EVE], 'BccNames': [''],
-        'ReplyTo': ['pay@partner.example'], 'ReplyToNames': ['Pay'], 'Body': '<p>Pay <b>now</b></p>', 'Text': 'Pay now',
-        'HTML': '<p>Pay <b>now</b></p>', 'BodyType': 'html', 'BodyPreview': 'Pay now', 'HasAttachments': False, 'Attachments': [],
-        'AttachmentDetails': [], 'Mailbox': ADA, 'Folder': 'Inbox', 'ParentFolderID': message.folder_id, 'Flag': 'flagged'}
+        'ID': message.immutable_id,
+        'Subject': 'Invoice',
+        'Importance': 'high',
+        'ConversationID': message.conversation_id,
+        'IsRead': False,
+        'IsDraft': False,
+        'MessageID': message.internet_message_id,
+        'Categories': ['Red'],
+        'Sender': 'mallory@partner.example',
+        'SenderName': 'Mallory',
+        'From': EVE,
+        'FromName': 'Eve',
+        'To': [ADA],
+        'ToNames': [ada.owner.name],
+        'Cc': [BOB],
+        'CcNames': ['Bob'],
+        'Bcc': [EVE],
+        'BccNames': [''],
+        'ReplyTo': ['pay@partner.example'],
+        'ReplyToNames': ['Pay'],
+        'Body': '<p>Pay <b>now</b></p>',
+        'Text': 'Pay now',
+        'HTML': '<p>Pay <b>now</b></p>',
+        'BodyType': 'html',
+        'BodyPreview': 'Pay now',
+        'HasAttachments': False,
+        'Attachments': [],
+        'AttachmentDetails': [],
+        'Mailbox': ADA,
+        'Folder': 'Inbox',
+        'ParentFolderID': message.folder_id,
+        'Flag': 'flagged',
+    }
 
 
 def test_the_incident_is_named_and_dated_like_its_mail(fetches: Fetches, ada: Mailbox) -> None:
@@ -179,10 +226,17 @@ def test_the_incident_is_named_and_dated_like_its_mail(fetches: Fetches, ada: Ma
     assert (incident['name'], incident['details'], incident['dbotMirrorId']) == ('Invoice', 'Look at this.', message.immutable_id)
     assert incident['occurred'] == f'{graph_seconds(message.received)}Z'
     labels = [(one['type'], one['value']) for one in incident['labels']]
-    assert {('Email/Subject', 'Invoice'), ('Email/To', ADA), ('Email/Header/X-Test', 'a: b'), ('Email/Categories', 'Red'),
-            ('Email/Categories', 'Blue'), ('Email/IsRead', 'False')} <= set(labels)
+    assert {
+        ('Email/Subject', 'Invoice'),
+        ('Email/To', ADA),
+        ('Email/Header/X-Test', 'a: b'),
+        ('Email/Categories', 'Red'),
+        ('Email/Categories', 'Blue'),
+        ('Email/IsRead', 'False'),
+    } <= set(labels)
     assert not {'Email/Cc', 'Email/HTML', 'Email/Headers', 'Email/Attachments', 'Email/AttachmentDetails'} & {
-        name for name, _ in labels}
+        name for name, _ in labels
+    }
     assert all(isinstance(part, str) for label in labels for part in label)
 
 
@@ -192,9 +246,13 @@ def test_a_header_without_a_value_is_a_label_without_one(ada: Mailbox) -> None:
     assert incident_of(mail, ADA, False)['labels'][0] == {'type': 'Email/Header/X-Empty', 'value': ''}
 
 
-@pytest.mark.parametrize('html, expected', [
-    (False, ('text', 'Pay now & later', 'Pay now & later', '')),
-    (True, ('html', '<p>Pay now &amp; <i>later</i></p>', 'Pay now & later', '<p>Pay now &amp; <i>later</i></p>'))])
+@pytest.mark.parametrize(
+    'html, expected',
+    [
+        (False, ('text', 'Pay now & later', 'Pay now & later', '')),
+        (True, ('html', '<p>Pay now &amp; <i>later</i></p>', 'Pay now & later', '<p>Pay now &amp; <i>later</i></p>')),
+    ],
+)
 def test_the_body_comes_as_text_or_as_html(fetches: Fetches, ada: Mailbox, html: bool, expected: tuple[str, ...]) -> None:
     letter(ada, html='<p>Pay now &amp; <i>later</i></p>', plain='')
     email = fetches.email(html=html)
@@ -207,13 +265,24 @@ def text_of(html: str) -> str:
     return str(email_of_incident(mail, ADA)['Text'])
 
 
-@pytest.mark.parametrize('html, text', [
-    ('pay<b>pal</b>.com', 'paypal.com'), ('<div>one<br>two</div><P class="x">three', 'one\ntwo\nthree'),
-    ('<a title="1 > 0" href=x>link</a>', 'link'), ("<p don't>seen</p> it's", "seen\nit's"),
-    ('1 < 2 &lt;b&gt; &amp;amp;', '1 < 2 <b> &amp;'),
-    ('<style>p {}</style>a<SCRIPT src="x">1 > 0</script >b<scripted>c', 'abc'), ('a<!-- <p>b</p> -->c<!-->d', 'acd'),
-    ('a<![if !mso]>b<![endif]>c<?xml x?>d', 'abcd'), ('a<![foo[bar]]>b', 'ab'), ('a<![foo', 'a'), ('a<', 'a<'), ('', ''),
-    (f'a&#{"9" * 5000};b', 'ab')])
+@pytest.mark.parametrize(
+    'html, text',
+    [
+        ('pay<b>pal</b>.com', 'paypal.com'),
+        ('<div>one<br>two</div><P class="x">three', 'one\ntwo\nthree'),
+        ('<a title="1 > 0" href=x>link</a>', 'link'),
+        ("<p don't>seen</p> it's", "seen\nit's"),
+        ('1 < 2 &lt;b&gt; &amp;amp;', '1 < 2 <b> &amp;'),
+        ('<style>p {}</style>a<SCRIPT src="x">1 > 0</script >b<scripted>c', 'abc'),
+        ('a<!-- <p>b</p> -->c<!-->d', 'acd'),
+        ('a<![if !mso]>b<![endif]>c<?xml x?>d', 'abcd'),
+        ('a<![foo[bar]]>b', 'ab'),
+        ('a<![foo', 'a'),
+        ('a<', 'a<'),
+        ('', ''),
+        (f'a&#{"9" * 5000};b', 'ab'),
+    ],
+)
 def test_the_text_of_html_is_what_a_person_reads(html: str, text: str) -> None:
     assert text_of(html) == text
 
@@ -243,14 +312,21 @@ def test_a_mail_without_a_subject_and_with_nothing_in_it_is_an_incident(fetches:
 
 def test_attachments_come_byte_for_byte(fetches: Fetches, ada: Mailbox) -> None:
     message = letter(ada)
-    contents = {'a.bin': NOT_UTF8, 'empty.bin': b'', 'data.json': b'{"a": 1}', 'base64.json': b'"aGVsbG8="',
-                'text.txt': 'Grüße'.encode('latin-1'), 'large.bin': NOT_UTF8 * 150}
+    contents = {
+        'a.bin': NOT_UTF8,
+        'empty.bin': b'',
+        'data.json': b'{"a": 1}',
+        'base64.json': b'"aGVsbG8="',
+        'text.txt': 'Grüße'.encode('latin-1'),
+        'large.bin': NOT_UTF8 * 150,
+    }
     for name, content in contents.items():
         ada.attach_file(message, name, content, 'application/json' if name.endswith('json') else 'application/octet-stream')
     email = fetches.email()
     assert files_of(email) == contents
     assert {one['Name']: one['SHA256'] for one in email['AttachmentDetails']} == {
-        name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+        name: hashlib.sha256(content).hexdigest() for name, content in contents.items()
+    }
     assert fetches.requests[-4:] == ['$value'] * 4, 'the empty, the large and the JSON ones each come by themselves'
     assert len(os.listdir('.')) == 6
 
@@ -267,9 +343,16 @@ def test_what_is_known_of_an_attachment_is_told(fetches: Fetches, ada: Mailbox) 
     message = letter(ada)
     attachment = ada.attach_file(message, 'logo.png', NOT_UTF8, 'image/png', 'logo@1')
     [details] = fetches.email()['AttachmentDetails']
-    assert details == {'ID': message.attachment_id(attachment, True), 'Name': 'logo.png', 'Kind': 'file',
-                       'ContentType': 'image/png', 'Size': len(NOT_UTF8), 'ContentID': 'logo@1', 'IsInline': True,
-                       'SHA256': hashlib.sha256(NOT_UTF8).hexdigest()}
+    assert details == {
+        'ID': message.attachment_id(attachment, True),
+        'Name': 'logo.png',
+        'Kind': 'file',
+        'ContentType': 'image/png',
+        'Size': len(NOT_UTF8),
+        'ContentID': 'logo@1',
+        'IsInline': True,
+        'SHA256': hashlib.sha256(NOT_UTF8).hexdigest(),
+    }
 
 
 def test_many_mails_with_small_files_take_few_requests(fetches: Fetches, ada: Mailbox) -> None:
@@ -289,17 +372,20 @@ def test_a_batch_of_files_stays_below_the_limit_of_graph(fetches: Fetches, ada: 
     assert fetches.requests.count('$batch') == 3, 'one for the message, then three files, then two'
 
 
-@pytest.mark.parametrize('name, content_id, is_inline, file_name, legacy_name', [
-    ('logo.png', 'logo@1', True, 'logo@1-attachmentName-logo.png', 'logo.png'),
-    ('logo.png', 'a/b:c', True, 'a_b_c-attachmentName-logo.png', 'logo.png'),
-    ('logo.png', 'logo@1', False, 'logo.png', 'logo.png'),
-    ('logo.png', None, True, 'logo.png', 'logo.png'),
-    (None, None, False, 'attachment-1.png', 'attachment-1.png'),
-    ('../../etc/passwd', None, False, '.._.._etc_passwd', '.._.._etc_passwd'),
-])
+@pytest.mark.parametrize(
+    'name, content_id, is_inline, file_name, legacy_name',
+    [
+        ('logo.png', 'logo@1', True, 'logo@1-attachmentName-logo.png', 'logo.png'),
+        ('logo.png', 'a/b:c', True, 'a_b_c-attachmentName-logo.png', 'logo.png'),
+        ('logo.png', 'logo@1', False, 'logo.png', 'logo.png'),
+        ('logo.png', None, True, 'logo.png', 'logo.png'),
+        (None, None, False, 'attachment-1.png', 'attachment-1.png'),
+        ('../../etc/passwd', None, False, '.._.._etc_passwd', '.._.._etc_passwd'),
+    ],
+)
 def test_files_are_named_by_their_content_ids_unless_old_names_are_wanted(
-        fetches: Fetches, ada: Mailbox, name: str | None, content_id: str | None, is_inline: bool, file_name: str,
-        legacy_name: str) -> None:
+    fetches: Fetches, ada: Mailbox, name: str | None, content_id: str | None, is_inline: bool, file_name: str, legacy_name: str
+) -> None:
     for subject in ('new', 'old'):
         ada.attach_file(letter(ada, subject), name, b'x', 'image/png', content_id, is_inline)
     result = fetches.incidents(most=1) + fetches.incidents(content_id_names=False)
@@ -307,12 +393,19 @@ def test_files_are_named_by_their_content_ids_unless_old_names_are_wanted(
     assert [incident['attachment'][0]['type'] for incident in result] == ['image/png'] * 2
 
 
-@pytest.mark.parametrize('kind, raw, name, file_name, media_type', [
-    ('event', CALENDAR, 'Lunch', 'Lunch.ics', 'text/calendar'), ('contact', CARD, 'Eve', 'Eve.vcf', 'text/vcard'),
-    ('event', CALENDAR + bytes(1_100_000), 'Day', 'Day.ics', 'text/calendar'),
-    ('event', CALENDAR, 'Lunch.ICS', 'Lunch.ICS', 'text/calendar'), ('', b'', 'Inner', 'Inner.eml', 'message/rfc822')])
-def test_items_get_the_ending_of_what_they_are(fetches: Fetches, ada: Mailbox, kind: str, raw: bytes, name: str, file_name: str,
-                                               media_type: str) -> None:
+@pytest.mark.parametrize(
+    'kind, raw, name, file_name, media_type',
+    [
+        ('event', CALENDAR, 'Lunch', 'Lunch.ics', 'text/calendar'),
+        ('contact', CARD, 'Eve', 'Eve.vcf', 'text/vcard'),
+        ('event', CALENDAR + bytes(1_100_000), 'Day', 'Day.ics', 'text/calendar'),
+        ('event', CALENDAR, 'Lunch.ICS', 'Lunch.ICS', 'text/calendar'),
+        ('', b'', 'Inner', 'Inner.eml', 'message/rfc822'),
+    ],
+)
+def test_items_get_the_ending_of_what_they_are(
+    fetches: Fetches, ada: Mailbox, kind: str, raw: bytes, name: str, file_name: str, media_type: str
+) -> None:
     message = letter(ada)
     inner = OutlookItem(kind=kind, properties={}, raw=raw) if kind else Message(name, EmailAddress('Eve', EVE), ada.now())
     ada.attach_item(message, inner, name)
@@ -344,21 +437,30 @@ def test_an_attachment_that_is_too_large_is_named_only(fetches: Fetches, ada: Ma
 def test_an_attachment_without_an_id_is_named_only(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud) -> None:
     message = letter(ada)
     nameless = [{'@odata.type': '#microsoft.graph.fileAttachment', 'id': None, 'name': 'a.bin', 'size': 1}]
-    cloud.faults.add(service='graph', path=path_of(message), status=200, body={
-        'id': message.immutable_id, 'subject': 'Hello', 'attachments': nameless})
+    cloud.faults.add(
+        service='graph',
+        path=path_of(message),
+        status=200,
+        body={'id': message.immutable_id, 'subject': 'Hello', 'attachments': nameless},
+    )
     assert fetches.email()['Missing'] == ["The attachment 'a.bin' was not taken along. Microsoft Graph gives no ID of it."]
 
 
 def test_attachments_that_do_not_come_along_are_listed(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud) -> None:
     message = letter(ada)
     ada.attach_file(message, 'a.bin', b'x')
-    cloud.faults.add(service='graph', path=path_of(message), status=200, body={
-        'id': message.immutable_id, 'attachments': [], 'attachments@odata.nextLink': f'{cloud.graph}/v1.0/more'})
+    cloud.faults.add(
+        service='graph',
+        path=path_of(message),
+        status=200,
+        body={'id': message.immutable_id, 'attachments': [], 'attachments@odata.nextLink': f'{cloud.graph}/v1.0/more'},
+    )
     assert files_of(fetches.email()) == {'a.bin': b'x'}
 
 
-@pytest.mark.parametrize('subject, name', [
-    ('Report', 'Report.eml'), ('a/b: "c"?', 'a_b_ _c_.eml'), ('x' * 200, 'x' * 100 + '.eml')])
+@pytest.mark.parametrize(
+    'subject, name', [('Report', 'Report.eml'), ('a/b: "c"?', 'a_b_ _c_.eml'), ('x' * 200, 'x' * 100 + '.eml')]
+)
 def test_the_mail_itself_is_attached_byte_for_byte(fetches: Fetches, ada: Mailbox, subject: str, name: str) -> None:
     message = letter(ada, subject)
     ada.attach_file(message, 'a.bin', NOT_UTF8 * 200)
@@ -394,13 +496,17 @@ def test_a_broken_mail_waits_and_keeps_no_other_from_coming(fetches: Fetches, ad
     assert fetches.tries == []
 
 
-@pytest.mark.parametrize('part, sentence', [
-    ('message', f'The body, the headers and the attachments of this email are missing. {BROKEN}'),
-    ('attachments', f'The attachments of this email are missing. {BROKEN}'),
-    ('mime', f"The file 'bad.eml' is missing. {BROKEN}"),
-])
-def test_a_mail_that_stays_broken_becomes_an_incident_that_says_so(fetches: Fetches, ada: Mailbox, part: str,
-                                                                   sentence: str) -> None:
+@pytest.mark.parametrize(
+    'part, sentence',
+    [
+        ('message', f'The body, the headers and the attachments of this email are missing. {BROKEN}'),
+        ('attachments', f'The attachments of this email are missing. {BROKEN}'),
+        ('mime', f"The file 'bad.eml' is missing. {BROKEN}"),
+    ],
+)
+def test_a_mail_that_stays_broken_becomes_an_incident_that_says_so(
+    fetches: Fetches, ada: Mailbox, part: str, sentence: str
+) -> None:
     message = letter(ada, 'bad')
     message.broken.add(part)
     assert [fetches.names(with_eml=True) for _ in range(4)] == [[]] * 4
@@ -421,13 +527,15 @@ def test_what_is_left_to_have_of_a_broken_mail_is_told(fetches: Fetches, ada: Ma
     cloud.faults.add(service='graph', path=path_of(message), status=500, times=2)
     email = fetches.email()
     assert (email['Subject'], email['From'], email['Body']) == ('bad', EVE, '')
-    assert email['Missing'] == ['The body, the headers and the attachments of this email are missing. '
-                                'Microsoft Graph answered with HTTP status 500.']
+    assert email['Missing'] == [
+        'The body, the headers and the attachments of this email are missing. Microsoft Graph answered with HTTP status 500.'
+    ]
 
 
 @pytest.mark.parametrize('status, tries', [(400, 0), (405, 0), (500, 4), (502, 4)])
-def test_asking_again_is_left_where_it_changes_nothing(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud, status: int,
-                                                       tries: int) -> None:
+def test_asking_again_is_left_where_it_changes_nothing(
+    fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud, status: int, tries: int
+) -> None:
     fetches.names()
     message = letter(ada, 'bad')
     fetches.tried(message, tries)
@@ -436,8 +544,9 @@ def test_asking_again_is_left_where_it_changes_nothing(fetches: Fetches, ada: Ma
 
 
 @pytest.mark.parametrize('status, left, problems', [(429, [4], 1), (404, [], 0), (500, [], 0)])
-def test_a_mail_is_not_given_up_because_graph_is_throttled_just_then(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud,
-                                                                     status: int, left: list[int], problems: int) -> None:
+def test_a_mail_is_not_given_up_because_graph_is_throttled_just_then(
+    fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud, status: int, left: list[int], problems: int
+) -> None:
     fetches.names()
     message = letter(ada, 'bad')
     fetches.tried(message, 4)
@@ -531,8 +640,9 @@ def test_a_file_in_a_batch_that_fails_once_is_asked_for_by_itself(fetches: Fetch
 
 
 @pytest.mark.parametrize('fault', [{'reset': True}, {'garbage': True}, {'status': 500}])
-def test_a_batch_that_fails_as_a_whole_is_asked_for_one_by_one(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud,
-                                                               fault: dict[str, Any]) -> None:
+def test_a_batch_that_fails_as_a_whole_is_asked_for_one_by_one(
+    fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud, fault: dict[str, Any]
+) -> None:
     for subject in ('a', 'b'):
         letter(ada, subject)
     cloud.faults.add(service='graph', path='batch', times=None, **fault)
@@ -541,8 +651,9 @@ def test_a_batch_that_fails_as_a_whole_is_asked_for_one_by_one(fetches: Fetches,
 
 
 @pytest.mark.parametrize('fault', [{'reset': True}, {'garbage': True}, {'status': 500}, {'status': 401}])
-def test_an_outage_while_reading_is_the_fault_of_no_mail(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud,
-                                                         fault: dict[str, Any]) -> None:
+def test_an_outage_while_reading_is_the_fault_of_no_mail(
+    fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud, fault: dict[str, Any]
+) -> None:
     for subject in ('a', 'b', 'c'):
         letter(ada, subject)
     cloud.faults.add(service='graph', path='batch|messages/AAk|/messages$', times=None, method='POST', **fault)
@@ -625,17 +736,31 @@ def test_mails_stay_unread_where_that_is_no_longer_wanted(fetches: Fetches, ada:
     assert not message.is_read
 
 
-@pytest.mark.parametrize('status, code, is_kept, goes_on', [
-    (404, 'ErrorItemNotFound', False, True), (400, 'ErrorInvalidIdMalformed', False, True), (404, 'ErrorInvalidUser', True, True),
-    (429, 'ApplicationThrottled', True, False), (500, 'ErrorInternalServerError', True, True),
-    (403, 'ErrorAccessDenied', True, True)])
+@pytest.mark.parametrize(
+    'status, code, is_kept, goes_on',
+    [
+        (404, 'ErrorItemNotFound', False, True),
+        (400, 'ErrorInvalidIdMalformed', False, True),
+        (404, 'ErrorInvalidUser', True, True),
+        (429, 'ApplicationThrottled', True, False),
+        (500, 'ErrorInternalServerError', True, True),
+        (403, 'ErrorAccessDenied', True, True),
+    ],
+)
 def test_what_could_not_be_marked_is_caught_up_unless_it_never_can_be(
-        fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud, status: int, code: str, is_kept: bool, goes_on: bool) -> None:
+    fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud, status: int, code: str, is_kept: bool, goes_on: bool
+) -> None:
     first, second = letter(ada, 'first'), letter(ada, 'second')
     fetches.names(mark_read=True)
     letter(ada, 'third')
-    cloud.faults.add(service='graph', path=path_of(first), method='PATCH', status=status, headers=LATER,
-                     body={'error': {'code': code, 'message': 'No.'}})
+    cloud.faults.add(
+        service='graph',
+        path=path_of(first),
+        method='PATCH',
+        status=status,
+        headers=LATER,
+        body={'error': {'code': code, 'message': 'No.'}},
+    )
     assert fetches.names() == (['third'] if goes_on else [])
     assert (first.is_read, second.is_read) == (False, True)
     assert len(fetches.problems) == is_kept

@@ -1,4 +1,5 @@
 """What a mail that is sent consists of: body, headers, attachments, pictures; as JSON of Microsoft Graph, and as MIME."""
+
 import base64
 import binascii
 import hashlib
@@ -46,11 +47,21 @@ class OutgoingAttachment:
         DemistoException: it is larger than any mail may carry.
     """
 
-    def __init__(self, name: str, size: int, path: str = '', content: bytes = b'', content_type: str = _ANY_BYTES,
-                 content_id: str = '', is_inline: bool = False):
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        path: str = '',
+        content: bytes = b'',
+        content_type: str = _ANY_BYTES,
+        content_id: str = '',
+        is_inline: bool = False,
+    ):
         if size > LARGEST_FILE:
-            raise DemistoException(f"'{name}' has {size} bytes, and a file of a mail may have {LARGEST_FILE} (150 MB) "
-                                   'at most. Send a link to it instead.')
+            raise DemistoException(
+                f"'{name}' has {size} bytes, and a file of a mail may have {LARGEST_FILE} (150 MB) "
+                'at most. Send a link to it instead.'
+            )
         self.name = name
         self.size = size
         self.path = path
@@ -63,8 +74,9 @@ class OutgoingAttachment:
     def of_file(cls, path: str, name: str, content_id: str = '') -> 'OutgoingAttachment':
         """A file on disk; one with a content ID is inline. Raises OSError when it cannot be read."""
         content_type = mimetypes.guess_type(name)[0] or _ANY_BYTES
-        return cls(name, os.path.getsize(path), path, content_type=content_type, content_id=content_id,
-                   is_inline=bool(content_id))
+        return cls(
+            name, os.path.getsize(path), path, content_type=content_type, content_id=content_id, is_inline=bool(content_id)
+        )
 
     def open(self) -> BinaryIO:
         """Its bytes, from the beginning. Close it after use."""
@@ -106,17 +118,32 @@ class OutgoingMail:
         DemistoException: Graph would refuse it.
     """
 
-    def __init__(self, to: tuple[str, ...] = (), cc: tuple[str, ...] = (), bcc: tuple[str, ...] = (),
-                 reply_to: tuple[str, ...] = (), subject: str = '', text: str = '', html: str = '', importance: str = 'normal',
-                 flag: str = 'notFlagged', headers: tuple[tuple[str, str], ...] = (),
-                 attachments: tuple[OutgoingAttachment, ...] = (), sender: str = '', send_at: datetime | None = None):
+    def __init__(
+        self,
+        to: tuple[str, ...] = (),
+        cc: tuple[str, ...] = (),
+        bcc: tuple[str, ...] = (),
+        reply_to: tuple[str, ...] = (),
+        subject: str = '',
+        text: str = '',
+        html: str = '',
+        importance: str = 'normal',
+        flag: str = 'notFlagged',
+        headers: tuple[tuple[str, str], ...] = (),
+        attachments: tuple[OutgoingAttachment, ...] = (),
+        sender: str = '',
+        send_at: datetime | None = None,
+    ):
         recipients = len(to) + len(cc) + len(bcc)
         if recipients > MOST_RECIPIENTS:
-            raise DemistoException(f'The mail has {recipients} recipients, and may have {MOST_RECIPIENTS} in to, cc and bcc '
-                                   'together. Send it in several mails, or to a group.')
+            raise DemistoException(
+                f'The mail has {recipients} recipients, and may have {MOST_RECIPIENTS} in to, cc and bcc '
+                'together. Send it in several mails, or to a group.'
+            )
         if len(headers) > MOST_HEADERS:
-            raise DemistoException(f'There are {len(headers)} headers, and a mail may have {MOST_HEADERS} of its own. '
-                                   'Leave some out.')
+            raise DemistoException(
+                f'There are {len(headers)} headers, and a mail may have {MOST_HEADERS} of its own. Leave some out.'
+            )
         _one_of('importance', importance, _IMPORTANCES)
         _one_of('flag', flag, _FLAGS)
         self.to = to
@@ -140,7 +167,7 @@ class OutgoingMail:
     @property
     def body(self) -> dict[str, str]:
         """The body as an ``itemBody`` of Graph."""
-        return ({'contentType': 'html', 'content': self.html} if self.html else {'contentType': 'text', 'content': self.text})
+        return {'contentType': 'html', 'content': self.html} if self.html else {'contentType': 'text', 'content': self.text}
 
     def as_json(self) -> dict[str, Any]:
         """It as a ``message`` of Graph, without attachments, and without what is empty."""
@@ -173,6 +200,7 @@ class OutgoingMail:
         """
         from email.message import EmailMessage  # here, because few mails need them
         from email.policy import SMTP
+
         mime = EmailMessage(policy=SMTP)
         for name, value in (('Message-ID', message_id), ('Subject', ' '.join(self.subject.splitlines())), *self.headers):
             mime[name] = value
@@ -247,8 +275,9 @@ def images_as_attachments(html: str) -> tuple[str, tuple[OutgoingAttachment, ...
         digest = hashlib.sha256(content_type.encode() + content).hexdigest()[:32]
         if digest not in images:
             name = f'image{len(images) + 1}{mimetypes.guess_extension(content_type) or ""}'
-            images[digest] = OutgoingAttachment(name, len(content), content=content, content_type=content_type,
-                                                content_id=digest, is_inline=True)
+            images[digest] = OutgoingAttachment(
+                name, len(content), content=content, content_type=content_type, content_id=digest, is_inline=True
+            )
         return f'{match.group(1)}"cid:{digest}"'
 
     return re.sub(_DATA_URI_SOURCE, taken_out, html), tuple(images.values())
@@ -257,7 +286,7 @@ def images_as_attachments(html: str) -> tuple[str, tuple[OutgoingAttachment, ...
 def _data_of(uri: str, number: int) -> tuple[str, bytes]:
     """The media type and the bytes of a data URI."""
     head, comma, data = uri.strip().partition(',')
-    content_type, *settings = head[len('data:'):].split(';')
+    content_type, *settings = head[len('data:') :].split(';')
     content = unquote_to_bytes(data)
     try:
         if 'base64' in (one.strip().lower() for one in settings):
@@ -266,13 +295,16 @@ def _data_of(uri: str, number: int) -> tuple[str, bytes]:
     except binascii.Error:
         content = b''
     if not comma or not content:
-        raise DemistoException(f'Picture {number} of the HTML is a data URI that cannot be read. '
-                               'Write it as data:image/png;base64,<base64>, or attach the picture.')
+        raise DemistoException(
+            f'Picture {number} of the HTML is a data URI that cannot be read. '
+            'Write it as data:image/png;base64,<base64>, or attach the picture.'
+        )
     return content_type.strip().lower(), content
 
 
-def with_message_or_after(message: dict[str, Any], attachments: tuple[OutgoingAttachment, ...]) -> tuple[
-        list[OutgoingAttachment], list[OutgoingAttachment]]:
+def with_message_or_after(
+    message: dict[str, Any], attachments: tuple[OutgoingAttachment, ...]
+) -> tuple[list[OutgoingAttachment], list[OutgoingAttachment]]:
     """Parts attachments into those that fit into the request that makes the message, and those that follow it.
 
     Raises:
@@ -292,8 +324,10 @@ def with_message_or_after(message: dict[str, Any], attachments: tuple[OutgoingAt
 
 def _require_room(room: int) -> None:
     if room < 0:
-        raise DemistoException(f'The text of the mail is too large: with all addresses, a mail may have {LARGEST_REQUEST} bytes. '
-                               'Shorten it, or attach it as a file.')
+        raise DemistoException(
+            f'The text of the mail is too large: with all addresses, a mail may have {LARGEST_REQUEST} bytes. '
+            'Shorten it, or attach it as a file.'
+        )
 
 
 # endregion

@@ -1,4 +1,5 @@
 """Sending mail through Microsoft Graph: drafts, attachments of any size, replies. Nothing is sent twice. No commands."""
+
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -92,8 +93,9 @@ class UploadSession:
     def put_all(self) -> None:
         """Sends the file. Raises GraphError, and leaves the session, when it finally fails."""
         for _ in range(2 * (self._size // UPLOAD_RANGE + 1) + _TRIES_OF_A_STEP):
-            self._client.retried(self._put_next, lambda error: is_throttled(error) or _may_have_been_done(error)
-                                 or error.status == 416)
+            self._client.retried(
+                self._put_next, lambda error: is_throttled(error) or _may_have_been_done(error) or error.status == 416
+            )
             if self._position >= self._size:
                 return
         raise GraphError('The upload did not get on: Microsoft Graph asked for the same bytes again and again.', 'Try again.')
@@ -176,8 +178,15 @@ class GraphMailSender(GraphMailClient):
             self._submit(self._draft_path(steps, user_id), is_own=True)
         return steps.draft_id
 
-    def reply(self, action: str, message_id: str, mail: OutgoingMail, user_id: str = '', comment: str = '',
-              progress: SendingProgress | None = None) -> str:
+    def reply(
+        self,
+        action: str,
+        message_id: str,
+        mail: OutgoingMail,
+        user_id: str = '',
+        comment: str = '',
+        progress: SendingProgress | None = None,
+    ) -> str:
         """Replies to a message, or forwards it, and gives the immutable ID of what was sent.
 
         Args:
@@ -211,13 +220,17 @@ class GraphMailSender(GraphMailClient):
         """
         _require_recipients(mail)
         if mail.has_both_forms:
-            raise DemistoException('A mail with both a text and HTML cannot be sent without a copy in Sent Items. '
-                                   'Leave save_to_sent_items at true, or give one of the two.')
+            raise DemistoException(
+                'A mail with both a text and HTML cannot be sent without a copy in Sent Items. '
+                'Leave save_to_sent_items at true, or give one of the two.'
+            )
         message = mail.as_json()
         together, after = with_message_or_after(message, mail.attachments)
         if after:
-            raise DemistoException(f"'{after[0].name}' makes the mail too large to be sent without a copy in Sent Items. "
-                                   'Leave save_to_sent_items at true, or send less at once.')
+            raise DemistoException(
+                f"'{after[0].name}' makes the mail too large to be sent without a copy in Sent Items. "
+                'Leave save_to_sent_items at true, or send less at once.'
+            )
         message['attachments'] = [one.as_json() for one in together]
         with self._going_on_itself():
             try:
@@ -258,9 +271,17 @@ class GraphMailSender(GraphMailClient):
         """Sends a request to an upload URL. Raises GraphError."""
         try:
             response: requests.Response = self._http_request(
-                method, full_url=url, headers=headers, data=data, resp_type='response', ok_codes=(200, 201, 202, 204),
-                error_handler=self._raise_graph_error, allow_redirects=False, auth=no_netrc_login,
-                with_metrics=self._counts_requests)
+                method,
+                full_url=url,
+                headers=headers,
+                data=data,
+                resp_type='response',
+                ok_codes=(200, 201, 202, 204),
+                error_handler=self._raise_graph_error,
+                allow_redirects=False,
+                auth=no_netrc_login,
+                with_metrics=self._counts_requests,
+            )
         except (DemistoException, requests.exceptions.RequestException) as error:
             self._explain_outage(error)
             raise
@@ -277,8 +298,13 @@ class GraphMailSender(GraphMailClient):
         made: dict[str, Any] = {}
         held = None
         if not steps.draft_id:
-            made = self._make_draft(f'{self.mailbox_path(user_id)}/messages', user_id, mark, _preferences(mail),
-                                    json_data={**message, 'attachments': [one.as_json() for one in together]})
+            made = self._make_draft(
+                f'{self.mailbox_path(user_id)}/messages',
+                user_id,
+                mark,
+                _preferences(mail),
+                json_data={**message, 'attachments': [one.as_json() for one in together]},
+            )
             steps.draft_id, steps.made_with, held = made['id'], len(together), len(together)
         self._attach_rest(after, user_id, steps, held)
         return made
@@ -288,8 +314,13 @@ class GraphMailSender(GraphMailClient):
         held = None
         if not steps.draft_id:
             message_id = _new_message_id(mail.sender or user_id or self.mailbox)
-            made = self._make_draft(f'{self.mailbox_path(user_id)}/messages', user_id, f"internetMessageId eq '{message_id}'",
-                                    {'Content-Type': 'text/plain'}, data=mail.as_mime(message_id))
+            made = self._make_draft(
+                f'{self.mailbox_path(user_id)}/messages',
+                user_id,
+                f"internetMessageId eq '{message_id}'",
+                {'Content-Type': 'text/plain'},
+                data=mail.as_mime(message_id),
+            )
             steps.draft_id, steps.made_with, held = made['id'], 0, 0
         changed = self._change(steps, user_id, mail.as_change(), _preferences(mail))
         self._attach_rest(list(mail.attachments), user_id, steps, held)
@@ -297,6 +328,7 @@ class GraphMailSender(GraphMailClient):
 
     def _make_answer(self, path: str, user_id: str, message: dict[str, Any], comment: str) -> dict[str, Any]:
         """Makes the draft of an answer, as `_make_draft` does."""
+
         def made(message: dict[str, Any]) -> dict[str, Any]:
             body = {name: value for name, value in (('message', message), ('comment', comment)) if value}
             return self._make_draft(path, user_id, mark, json_data=body)
@@ -311,21 +343,25 @@ class GraphMailSender(GraphMailClient):
             # refuses the mark, the answer goes without; should its own answer be lost too, an unsent draft may stay behind.
             return made(message)
 
-    def _change(self, steps: SendingProgress, user_id: str, change: dict[str, Any],
-                headers: dict[str, str] | None = None) -> dict[str, Any]:
+    def _change(
+        self, steps: SendingProgress, user_id: str, change: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         """Changes a draft, and gives it as Graph shows it. It may be asked for twice."""
         return self.retried(
             lambda: self.graph_request('PATCH', self._draft_path(steps, user_id), json_data=change, headers=headers or {}),
-            lambda error: _is_too_early(error) or _may_have_been_done(error))
+            lambda error: _is_too_early(error) or _may_have_been_done(error),
+        )
 
-    def _make_draft(self, path: str, user_id: str, mark: str, headers: dict[str, str] | None = None,
-                    **request: Any) -> dict[str, Any]:
+    def _make_draft(
+        self, path: str, user_id: str, mark: str, headers: dict[str, str] | None = None, **request: Any
+    ) -> dict[str, Any]:
         """Makes a draft, once. Gives it as Graph shows it.
 
         Args:
             mark: a filter by which the draft is found, and no other, if no clear answer comes.
             request: what is sent to `path`: json_data or data.
         """
+
         def made() -> dict[str, Any]:
             draft = self.graph_request('POST', path, headers=headers or {}, **request)
             if not draft.get('id'):
@@ -334,16 +370,18 @@ class GraphMailSender(GraphMailClient):
 
         def found() -> dict[str, Any] | None:
             try:
-                drafts = self.graph_request('GET', f'{self.folder_path("drafts", user_id)}/messages', headers=headers or {},
-                                            params={'$filter': mark})
+                drafts = self.graph_request(
+                    'GET', f'{self.folder_path("drafts", user_id)}/messages', headers=headers or {}, params={'$filter': mark}
+                )
             except GraphError as error:
                 raise _unknown_outcome('a draft was made', 'Look for it in Drafts before you try again.', error) from error
             return next(iter(drafts.get('value') or []), None)
 
         return self._once(made, found, _may_have_been_done)
 
-    def _once(self, step: Callable[[], _Answer], outcome: Callable[[], _Answer | None],
-              again: Callable[[GraphError], bool]) -> _Answer:
+    def _once(
+        self, step: Callable[[], _Answer], outcome: Callable[[], _Answer | None], again: Callable[[GraphError], bool]
+    ) -> _Answer:
         """Does a step that must not be done twice, several times if need be, as long as `again` says so of its error.
 
         Args:
@@ -370,8 +408,9 @@ class GraphMailSender(GraphMailClient):
                 raise
             return done
 
-    def _attach_rest(self, attachments: list[OutgoingAttachment], user_id: str, steps: SendingProgress,
-                     held: int | None = None) -> None:
+    def _attach_rest(
+        self, attachments: list[OutgoingAttachment], user_id: str, steps: SendingProgress, held: int | None = None
+    ) -> None:
         """Attaches what the draft does not have yet.
 
         Args:
@@ -383,7 +422,7 @@ class GraphMailSender(GraphMailClient):
             held = self.retried(lambda: self._attachments_of(steps, user_id), _is_too_early)
         if steps.made_with is None:
             steps.made_with = held
-        for attachment in attachments[max(0, held - steps.made_with):]:
+        for attachment in attachments[max(0, held - steps.made_with) :]:
             self._attach(attachment, user_id, steps, held)
             held += 1
 
@@ -397,9 +436,11 @@ class GraphMailSender(GraphMailClient):
         if attachment.size >= SMALLEST_UPLOAD:
             self._upload(path, attachment, arrived)
             return
-        self._once(lambda: self.graph_request('POST', path, json_data=attachment.as_json()),
-                   lambda: {} if arrived() else None,
-                   lambda error: _is_too_early(error) or _may_have_been_done(error))
+        self._once(
+            lambda: self.graph_request('POST', path, json_data=attachment.as_json()),
+            lambda: {} if arrived() else None,
+            lambda error: _is_too_early(error) or _may_have_been_done(error),
+        )
 
     def _attachments_of(self, steps: SendingProgress, user_id: str) -> int:
         return len(self.list_attachments(steps.draft_id, user_id))
@@ -460,8 +501,9 @@ class GraphMailSender(GraphMailClient):
         except GraphError as error:
             was_sent = self._was_sent(path) if is_unclear else False
             if was_sent is None:
-                raise _unknown_outcome('the mail was sent', 'Look for it in Sent Items and in Drafts before you send it again.',
-                                       error) from error
+                raise _unknown_outcome(
+                    'the mail was sent', 'Look for it in Sent Items and in Drafts before you send it again.', error
+                ) from error
             if not was_sent:
                 raise
 
@@ -476,7 +518,8 @@ class GraphMailSender(GraphMailClient):
     def _upload(self, path: str, attachment: OutgoingAttachment, arrived: Callable[[], bool]) -> None:
         opened = self.retried(
             lambda: self.graph_request('POST', f'{path}/createUploadSession', json_data={'AttachmentItem': attachment.as_item()}),
-            lambda error: _is_too_early(error) or _may_have_been_done(error))
+            lambda error: _is_too_early(error) or _may_have_been_done(error),
+        )
         with attachment.open() as file:
             session = UploadSession(self, str(opened.get('uploadUrl') or ''), file, attachment.size, arrived)
             try:
@@ -495,8 +538,11 @@ class GraphMailSender(GraphMailClient):
         """Sends a request whose answer is empty. Raises GraphError as `graph_request` does."""
         response = self._answer(method, path, json_data=body)
         if response.status_code not in (202, 204):
-            raise GraphError('Microsoft Graph did not answer as it does when it did what it was asked to.',
-                             'A proxy may stand between: check the proxy and the cloud setting.', response=response)
+            raise GraphError(
+                'Microsoft Graph did not answer as it does when it did what it was asked to.',
+                'A proxy may stand between: check the proxy and the cloud setting.',
+                response=response,
+            )
 
     # endregion
 
@@ -517,8 +563,10 @@ def _marked(message: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """
     mark = secrets.token_hex(16)
     properties = [*message.get('singleValueExtendedProperties', []), {'id': _MARK, 'value': mark}]
-    return ({**message, 'singleValueExtendedProperties': properties},
-            f"singleValueExtendedProperties/any(ep: ep/id eq '{_MARK}' and ep/value eq '{mark}')")
+    return (
+        {**message, 'singleValueExtendedProperties': properties},
+        f"singleValueExtendedProperties/any(ep: ep/id eq '{_MARK}' and ep/value eq '{mark}')",
+    )
 
 
 def _new_message_id(address: str) -> str:

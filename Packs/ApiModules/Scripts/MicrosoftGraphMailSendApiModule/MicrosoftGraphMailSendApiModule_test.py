@@ -1,4 +1,5 @@
 """Mail that is sent through the client, against the local cloud: what arrives in the other mailbox is what counts."""
+
 import base64
 import hashlib
 import json
@@ -113,9 +114,20 @@ def test_html_alone_is_sent_alone(sender: WatchedSender, bobs: Mailbox) -> None:
 
 def test_a_body_in_both_forms_arrives_in_both(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, tmp_path: Path) -> None:
     small, large = file_of(tmp_path, 1000, 'small.bin'), file_of(tmp_path, 4 * MEGABYTE, 'large.bin')
-    sent_id = sender.send(mail_of(
-        small, large, subject='Zoë\nand Bob', text='Sée = it', html='<p>Sée = <b>it</b></p>', bcc=('al@a.example',),
-        reply_to=('desk@contoso.example',), headers=(('x-a', 'b: c, d'),), importance='high', flag='flagged'))
+    sent_id = sender.send(
+        mail_of(
+            small,
+            large,
+            subject='Zoë\nand Bob',
+            text='Sée = it',
+            html='<p>Sée = <b>it</b></p>',
+            bcc=('al@a.example',),
+            reply_to=('desk@contoso.example',),
+            headers=(('x-a', 'b: c, d'),),
+            importance='high',
+            flag='flagged',
+        )
+    )
     message = arrived(bobs)
     assert (message.plain, message.html, message.subject) == ('Sée = it', '<p>Sée = <b>it</b></p>', 'Zoë\nand Bob')
     assert ([one.address for one in message.to], [one.address for one in message.reply_to]) == ([BOB], ['desk@contoso.example'])
@@ -132,8 +144,9 @@ def test_a_draft_with_a_body_in_both_forms_is_shown_as_it_is(sender: WatchedSend
 
 
 @pytest.mark.parametrize('is_address', [True, False])
-def test_a_message_id_has_the_domain_of_the_mailbox_if_that_is_known(sender: WatchedSender, cloud: MicrosoftCloud,
-                                                                     bobs: Mailbox, is_address: bool) -> None:
+def test_a_message_id_has_the_domain_of_the_mailbox_if_that_is_known(
+    sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, is_address: bool
+) -> None:
     user = cloud.directory.find_user(ADA)
     assert user
     sender.send(mail_of(html='<p>See</p>'), ADA if is_address else user.object_id)
@@ -145,8 +158,9 @@ def test_a_body_in_both_forms_is_not_sent_without_a_copy(sender: WatchedSender) 
     assert sender.sent == []
 
 
-def test_a_mail_without_a_copy_is_sent_in_one_request(sender: WatchedSender, adas: Mailbox, bobs: Mailbox,
-                                                      tmp_path: Path) -> None:
+def test_a_mail_without_a_copy_is_sent_in_one_request(
+    sender: WatchedSender, adas: Mailbox, bobs: Mailbox, tmp_path: Path
+) -> None:
     sender.send_unsaved(mail_of(file_of(tmp_path, 1000)))
     assert sender.sent == [('POST', 'sendMail')]
     assert (arrived(bobs).subject, in_folder(adas, 'sentitems')) == ('Plan', [])
@@ -170,18 +184,29 @@ def test_a_mail_waits_for_its_time(sender: WatchedSender, adas: Mailbox) -> None
     assert message.properties['SystemTime 0x3FEF'] == '2999-01-01T00:00:00Z'
 
 
-@pytest.mark.parametrize('more, sentence', [
-    ({'to': ()}, 'The mail has no recipients. Enter an address in to, cc or bcc.'),
-    ({'to': (BOB,) * 400, 'cc': (BOB,) * 100, 'bcc': (BOB,)}, 'The mail has 501 recipients, and may have 500 in to, cc and bcc '
-     'together. Send it in several mails, or to a group.'),
-    ({'importance': 'urgent'}, "'urgent' is no importance. Use one of low, normal, high."),
-    ({'flag': 'red'}, "'red' is no flag. Use one of notFlagged, complete, flagged."),
-    ({'headers': (('x-a', 'b'),) * 6}, 'There are 6 headers, and a mail may have 5 of its own. Leave some out.'),
-    ({'text': 'x' * LARGEST_REQUEST, 'html': ''}, 'The text of the mail is too large: with all addresses, a mail may have '
-     '4096000 bytes. Shorten it, or attach it as a file.'),
-    ({'text': 'x' * (LARGEST_REQUEST * 3 // 4), 'html': '<p>x</p>'}, 'The text of the mail is too large: with all addresses, '
-     'a mail may have 4096000 bytes. Shorten it, or attach it as a file.'),
-])
+@pytest.mark.parametrize(
+    'more, sentence',
+    [
+        ({'to': ()}, 'The mail has no recipients. Enter an address in to, cc or bcc.'),
+        (
+            {'to': (BOB,) * 400, 'cc': (BOB,) * 100, 'bcc': (BOB,)},
+            'The mail has 501 recipients, and may have 500 in to, cc and bcc together. Send it in several mails, or to a group.',
+        ),
+        ({'importance': 'urgent'}, "'urgent' is no importance. Use one of low, normal, high."),
+        ({'flag': 'red'}, "'red' is no flag. Use one of notFlagged, complete, flagged."),
+        ({'headers': (('x-a', 'b'),) * 6}, 'There are 6 headers, and a mail may have 5 of its own. Leave some out.'),
+        (
+            {'text': 'x' * LARGEST_REQUEST, 'html': ''},
+            'The text of the mail is too large: with all addresses, a mail may have '
+            '4096000 bytes. Shorten it, or attach it as a file.',
+        ),
+        (
+            {'text': 'x' * (LARGEST_REQUEST * 3 // 4), 'html': '<p>x</p>'},
+            'The text of the mail is too large: with all addresses, '
+            'a mail may have 4096000 bytes. Shorten it, or attach it as a file.',
+        ),
+    ],
+)
 def test_what_graph_would_refuse_is_refused_before_anything_is_sent(sender: WatchedSender, more: Any, sentence: str) -> None:
     assert refusal(lambda: sender.send(mail_of(**more))) == sentence
     assert sender.sent == []
@@ -207,7 +232,8 @@ def data_uri(content: bytes, content_type: str = 'image/png') -> str:
 
 def test_tiny_images_of_the_html_take_no_upload_session(sender: WatchedSender, bobs: Mailbox) -> None:
     html, images = images_as_attachments(
-        f'<p><img src="{data_uri(PIXEL)}"><img alt="x" src = \'{data_uri(PIXEL)}\'><img src="data:image/svg+xml,%3Csvg/%3E"></p>')
+        f'<p><img src="{data_uri(PIXEL)}"><img alt="x" src = \'{data_uri(PIXEL)}\'><img src="data:image/svg+xml,%3Csvg/%3E"></p>'
+    )
     sender.send(mail_of(*images, text='', html=html))
     assert sender.sent == [('POST', 'messages'), ('POST', 'send')]
     pixel, drawing = arrived(bobs).attachments
@@ -215,8 +241,10 @@ def test_tiny_images_of_the_html_take_no_upload_session(sender: WatchedSender, b
     assert isinstance(drawing, FileAttachment)
     assert (pixel.content.read(), pixel.name, pixel.content_type, pixel.is_inline) == (PIXEL, 'image1.png', 'image/png', True)
     assert (drawing.content.read(), drawing.name, drawing.content_type) == (b'<svg/>', 'image2.svg', 'image/svg+xml')
-    assert arrived(bobs).html == (f'<p><img src="cid:{pixel.content_id}"><img alt="x" src = "cid:{pixel.content_id}">'
-                                  f'<img src="cid:{drawing.content_id}"></p>')
+    assert arrived(bobs).html == (
+        f'<p><img src="cid:{pixel.content_id}"><img alt="x" src = "cid:{pixel.content_id}">'
+        f'<img src="cid:{drawing.content_id}"></p>'
+    )
 
 
 def test_a_large_data_uri_goes_by_an_upload_session(sender: WatchedSender, bobs: Mailbox) -> None:
@@ -231,7 +259,8 @@ def test_a_large_data_uri_goes_by_an_upload_session(sender: WatchedSender, bobs:
 
 
 def test_an_upload_carries_no_login_of_a_netrc_file(
-        sender: WatchedSender, bobs: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender: WatchedSender, bobs: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / 'netrc').write_text('default login ada password of-ada')
     monkeypatch.setenv('NETRC', str(tmp_path / 'netrc'))
     sender.send(mail_of(file_of(tmp_path, 3 * MEGABYTE)))
@@ -242,19 +271,23 @@ def test_an_upload_carries_no_login_of_a_netrc_file(
 # region attachments of any mix
 
 
-@pytest.mark.parametrize('sizes, requests_made', [
-    pytest.param([], {'attachments': 0, 'createUploadSession': 0}, id='none'),
-    pytest.param([0, 1, 2], {'attachments': 0, 'createUploadSession': 0}, id='tiny'),
-    pytest.param([2_990_000], {'attachments': 0, 'createUploadSession': 0}, id='one that fits'),
-    pytest.param([1_500_000, 1_500_000], {'attachments': 0, 'createUploadSession': 0}, id='two that fit'),
-    pytest.param([2_000_000, 2_000_000], {'attachments': 1, 'createUploadSession': 0}, id='two that do not'),
-    pytest.param([2_000_000, 2_000_000, 1000], {'attachments': 1, 'createUploadSession': 0}, id='a third that does'),
-    pytest.param([2_999_999], {'attachments': 0, 'createUploadSession': 0}, id='just under 3 MB'),
-    pytest.param([3_000_000], {'attachments': 0, 'createUploadSession': 1}, id='3 MB'),
-    pytest.param([7_000_000, 2_500_000, 2_500_000, 10], {'attachments': 1, 'createUploadSession': 1}, id='all kinds'),
-])
-def test_the_size_of_the_whole_request_counts(sender: WatchedSender, bobs: Mailbox, tmp_path: Path, sizes: list[int],
-                                              requests_made: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    'sizes, requests_made',
+    [
+        pytest.param([], {'attachments': 0, 'createUploadSession': 0}, id='none'),
+        pytest.param([0, 1, 2], {'attachments': 0, 'createUploadSession': 0}, id='tiny'),
+        pytest.param([2_990_000], {'attachments': 0, 'createUploadSession': 0}, id='one that fits'),
+        pytest.param([1_500_000, 1_500_000], {'attachments': 0, 'createUploadSession': 0}, id='two that fit'),
+        pytest.param([2_000_000, 2_000_000], {'attachments': 1, 'createUploadSession': 0}, id='two that do not'),
+        pytest.param([2_000_000, 2_000_000, 1000], {'attachments': 1, 'createUploadSession': 0}, id='a third that does'),
+        pytest.param([2_999_999], {'attachments': 0, 'createUploadSession': 0}, id='just under 3 MB'),
+        pytest.param([3_000_000], {'attachments': 0, 'createUploadSession': 1}, id='3 MB'),
+        pytest.param([7_000_000, 2_500_000, 2_500_000, 10], {'attachments': 1, 'createUploadSession': 1}, id='all kinds'),
+    ],
+)
+def test_the_size_of_the_whole_request_counts(
+    sender: WatchedSender, bobs: Mailbox, tmp_path: Path, sizes: list[int], requests_made: dict[str, int]
+) -> None:
     files = [file_of(tmp_path, size, f'{number}.bin') for number, size in enumerate(sizes)]
     sender.send(mail_of(*files))
     assert {action: sender.count('POST', action) for action in requests_made} == requests_made
@@ -264,8 +297,12 @@ def test_the_size_of_the_whole_request_counts(sender: WatchedSender, bobs: Mailb
 def test_names_types_and_content_ids_arrive(sender: WatchedSender, bobs: Mailbox, tmp_path: Path) -> None:
     (tmp_path / 'logo').write_bytes(PIXEL)
     (tmp_path / 'large').write_bytes(pattern(4 * MEGABYTE))
-    sender.send(mail_of(OutgoingAttachment.of_file(str(tmp_path / 'logo'), 'Zoë "1".png', 'logo'),
-                        OutgoingAttachment.of_file(str(tmp_path / 'large'), 'large.pdf', 'large')))
+    sender.send(
+        mail_of(
+            OutgoingAttachment.of_file(str(tmp_path / 'logo'), 'Zoë "1".png', 'logo'),
+            OutgoingAttachment.of_file(str(tmp_path / 'large'), 'large.pdf', 'large'),
+        )
+    )
     shown = [(one.name, one.content_type, one.is_inline, getattr(one, 'content_id', '')) for one in arrived(bobs).attachments]
     assert shown == [('Zoë "1".png', 'image/png', True, 'logo'), ('large.pdf', 'application/pdf', True, 'large')]
 
@@ -286,11 +323,21 @@ def test_seven_megabytes_go_in_two_ranges(sender: WatchedSender, bobs: Mailbox, 
 
 
 @pytest.mark.parametrize('in_capitals', [True, False])
-@pytest.mark.parametrize('fault', [
-    {'status': 503}, {'status': 500}, {'status': 429, 'headers': {'Retry-After': '3'}}, {'reset': True}, {'reset_mid_body': True},
-    {'garbage': True}, {'status': 416}])
-def test_an_upload_is_retried(sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path, fault: dict[str, Any],
-                              in_capitals: bool) -> None:
+@pytest.mark.parametrize(
+    'fault',
+    [
+        {'status': 503},
+        {'status': 500},
+        {'status': 429, 'headers': {'Retry-After': '3'}},
+        {'reset': True},
+        {'reset_mid_body': True},
+        {'garbage': True},
+        {'status': 416},
+    ],
+)
+def test_an_upload_is_retried(
+    sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path, fault: dict[str, Any], in_capitals: bool
+) -> None:
     large = file_of(tmp_path, 13 * MEGABYTE)
     cloud.uploads.answers_in_capitals = in_capitals
     cloud.faults.add(service='graph', path=UPLOADS, method='PUT', times=2, **fault)
@@ -308,10 +355,12 @@ def test_the_last_answer_of_an_upload_may_be_lost(sender: WatchedSender, bobs: M
     assert sender.count('PUT', UPLOADS) == 1
 
 
-@pytest.mark.parametrize('fault', [
-    {'status': 503}, {'status': 403}, {'reset': True}, {'status': 429, 'headers': {'Retry-After': '99'}}])
-def test_an_upload_that_finally_fails_leaves_no_draft(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox,
-                                                      seven: OutgoingAttachment, fault: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    'fault', [{'status': 503}, {'status': 403}, {'reset': True}, {'status': 429, 'headers': {'Retry-After': '99'}}]
+)
+def test_an_upload_that_finally_fails_leaves_no_draft(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment, fault: dict[str, Any]
+) -> None:
     cloud.faults.add(service='graph', path=UPLOADS, method='PUT', times=None, **fault)
     assert refusal(lambda: sender.send(mail_of(seven))).startswith('Microsoft Graph')
     assert nothing_is_left(cloud, adas)
@@ -325,8 +374,9 @@ def test_an_upload_has_a_timeout(sender: WatchedSender, cloud: MicrosoftCloud, a
     assert in_folder(adas, 'drafts') == []
 
 
-def test_a_mail_too_large_for_the_mailbox_leaves_nothing(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox,
-                                                         seven: OutgoingAttachment) -> None:
+def test_a_mail_too_large_for_the_mailbox_leaves_nothing(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment
+) -> None:
     adas.message_limit = 5 * MEGABYTE
     assert 'ErrorMessageSizeExceeded' in refusal(lambda: sender.send(mail_of(seven)))
     assert nothing_is_left(cloud, adas)
@@ -338,8 +388,9 @@ def test_a_refused_mail_leaves_nothing(sender: WatchedSender, cloud: MicrosoftCl
 
 
 @pytest.mark.parametrize('status', [403, 429])
-def test_the_first_error_is_told_even_if_the_draft_stays(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox,
-                                                         status: int) -> None:
+def test_the_first_error_is_told_even_if_the_draft_stays(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, status: int
+) -> None:
     sender.retry_on_rate_limit = True
     for path, method in (('permanentDelete', 'POST'), ('messages/', 'DELETE')):
         cloud.faults.add(service='graph', path=path, method=method, times=None, status=status, headers={'Retry-After': '300'})
@@ -347,33 +398,38 @@ def test_the_first_error_is_told_even_if_the_draft_stays(sender: WatchedSender, 
     assert len(in_folder(adas, 'drafts')) == 1
 
 
-def test_a_draft_that_cannot_be_removed_for_good_goes_to_the_deleted_items(sender: WatchedSender, cloud: MicrosoftCloud,
-                                                                           adas: Mailbox) -> None:
+def test_a_draft_that_cannot_be_removed_for_good_goes_to_the_deleted_items(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox
+) -> None:
     cloud.faults.add(service='graph', path='permanentDelete', times=None, status=403)
     refusal(lambda: sender.send(mail_of(to=('bob',))))
     assert (len(in_folder(adas, 'drafts')), len(in_folder(adas, 'deleteditems'))) == (0, 1)
 
 
 @pytest.mark.parametrize('path, size', [('createUploadSession', 7 * MEGABYTE), ('attachments$', 2_000_000), ('/send$', 10)])
-def test_a_draft_may_be_unknown_just_after_it_was_made(sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox,
-                                                       tmp_path: Path, path: str, size: int) -> None:
+def test_a_draft_may_be_unknown_just_after_it_was_made(
+    sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path, path: str, size: int
+) -> None:
     cloud.faults.add(service='graph', path=path, method='POST', times=2, status=404)
     sender.send(mail_of(file_of(tmp_path, size, '1.bin'), file_of(tmp_path, size, '2.bin')))
     assert len(arrived(bobs).attachments) == 2
 
 
 @pytest.mark.parametrize('url', ['http://evil.example/upload', '', 'ftp://evil.example/'])
-def test_an_upload_goes_to_https_only(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment,
-                                      url: str) -> None:
+def test_an_upload_goes_to_https_only(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment, url: str
+) -> None:
     cloud.faults.add(service='graph', path='createUploadSession', status=201, body={'uploadUrl': url})
     assert 'not an https one' in refusal(lambda: sender.send(mail_of(seven)))
     assert in_folder(adas, 'drafts') == []
 
 
-@pytest.mark.parametrize('answer', [
-    {}, {'nextExpectedRanges': []}, {'nextExpectedRanges': ['soon']}, {'nextExpectedRanges': ['0-']}])
-def test_an_upload_that_does_not_get_on_ends(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, answer: dict[str, Any],
-                                             seven: OutgoingAttachment) -> None:
+@pytest.mark.parametrize(
+    'answer', [{}, {'nextExpectedRanges': []}, {'nextExpectedRanges': ['soon']}, {'nextExpectedRanges': ['0-']}]
+)
+def test_an_upload_that_does_not_get_on_ends(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, answer: dict[str, Any], seven: OutgoingAttachment
+) -> None:
     cloud.faults.add(service='graph', path=UPLOADS, times=None, status=200, body=answer)
     refusal(lambda: sender.send(mail_of(seven)))
     assert in_folder(adas, 'drafts') == []
@@ -398,8 +454,9 @@ def test_a_lost_answer_to_send_sends_nothing_twice(sender: WatchedSender, bobs: 
 
 
 @pytest.mark.parametrize('fault', [{'delay': 0.6}, {'reset': True}, {'status': 503}, {'status': 504}, {'garbage': True}])
-def test_an_unclear_answer_to_send_is_looked_into(sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox,
-                                                  fault: dict[str, Any]) -> None:
+def test_an_unclear_answer_to_send_is_looked_into(
+    sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, fault: dict[str, Any]
+) -> None:
     before = len(in_folder(bobs, 'inbox'))
     sender.timeout = 0.3 if 'delay' in fault else 60
     cloud.faults.add(service='graph', path='/send$', **fault)
@@ -416,13 +473,15 @@ def test_an_unclear_answer_that_nobody_can_look_into_is_told(sender: WatchedSend
     assert len(in_folder(adas, 'drafts')) == 1
 
 
-def test_a_mail_that_was_sent_is_never_taken_for_failed_nor_removed(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox,
-                                                                   bobs: Mailbox) -> None:
+def test_a_mail_that_was_sent_is_never_taken_for_failed_nor_removed(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, bobs: Mailbox
+) -> None:
     before = len(in_folder(bobs, 'inbox'))
     sender.lost_answer = 'POST', 'send'
     cloud.faults.add(service='graph', method='GET', path='/messages/', status=404)  # the copy is not there yet
     sender.clock.sleep = lambda _seconds: cloud.faults.add(  # type: ignore[method-assign,assignment]
-        service='graph', path='/send$', status=429, headers={'Retry-After': '60'})
+        service='graph', path='/send$', status=429, headers={'Retry-After': '60'}
+    )
     sender.send(mail_of())
     assert sender.count('POST', 'send') == 2
     assert (len(in_folder(bobs, 'inbox')), len(in_folder(adas, 'sentitems'))) == (before + 1, 1)
@@ -434,12 +493,17 @@ def test_a_mail_that_was_never_sent_leaves_nothing(sender: WatchedSender, cloud:
     assert nothing_is_left(cloud, adas)
 
 
-@pytest.mark.parametrize('fault, sentence', [
-    ({'reset': True}, 'Whether the mail was sent is not known.'),
-    ({'status': 503}, 'Whether the mail was sent is not known.'),
-    ({'status': 403}, 'Microsoft Graph answered with HTTP status 403.')])
-def test_a_mail_without_a_copy_is_asked_for_once(sender: WatchedSender, cloud: MicrosoftCloud, fault: dict[str, Any],
-                                                 sentence: str) -> None:
+@pytest.mark.parametrize(
+    'fault, sentence',
+    [
+        ({'reset': True}, 'Whether the mail was sent is not known.'),
+        ({'status': 503}, 'Whether the mail was sent is not known.'),
+        ({'status': 403}, 'Microsoft Graph answered with HTTP status 403.'),
+    ],
+)
+def test_a_mail_without_a_copy_is_asked_for_once(
+    sender: WatchedSender, cloud: MicrosoftCloud, fault: dict[str, Any], sentence: str
+) -> None:
     cloud.faults.add(service='graph', path='/sendMail$', **fault)
     assert refusal(lambda: sender.send_unsaved(mail_of())).startswith(sentence)
     assert sender.count('POST', 'sendMail') == 1
@@ -449,6 +513,7 @@ def test_a_mail_without_a_copy_is_asked_for_once(sender: WatchedSender, cloud: M
 def throttled(sender: WatchedSender, cloud: MicrosoftCloud) -> Callable[..., None]:
     def at(path: str, status: int = 429) -> None:
         cloud.faults.add(service='graph', path=path, times=1, status=status, headers={'Retry-After': '300'})
+
     return at
 
 
@@ -461,8 +526,15 @@ def going_on(progress: SendingProgress) -> SendingProgress:
 @pytest.mark.parametrize('status', [429, 503])
 @pytest.mark.parametrize('path', ['/messages$', '/attachments$', 'createUploadSession', UPLOADS, '/send$'])
 def test_no_second_draft_is_made_after_a_throttling(
-        sender: WatchedSender, throttled: Callable[..., None], adas: Mailbox, bobs: Mailbox, tmp_path: Path, path: str,
-        status: int, html: str) -> None:
+    sender: WatchedSender,
+    throttled: Callable[..., None],
+    adas: Mailbox,
+    bobs: Mailbox,
+    tmp_path: Path,
+    path: str,
+    status: int,
+    html: str,
+) -> None:
     sender.retry_on_rate_limit = True  # sending goes on by itself all the same
     before = len(in_folder(bobs, 'inbox'))
     mail = mail_of(*(file_of(tmp_path, size, f'{size}.bin') for size in (1_900_000, 2_900_000, 4_000_000)), html=html)
@@ -479,7 +551,8 @@ def test_no_second_draft_is_made_after_a_throttling(
 
 
 def test_a_large_file_is_attached_once_when_its_arrival_shows_only_in_a_later_run(
-        sender: WatchedSender, throttled: Callable[..., None], bobs: Mailbox, tmp_path: Path) -> None:
+    sender: WatchedSender, throttled: Callable[..., None], bobs: Mailbox, tmp_path: Path
+) -> None:
     mail = mail_of(file_of(tmp_path, 3 * MEGABYTE, '1.bin'), file_of(tmp_path, 3 * MEGABYTE, '2.bin'))
     sender.lost_answer = 'PUT', UPLOADS
     throttled('/attachments$')  # the look at the draft
@@ -491,8 +564,8 @@ def test_a_large_file_is_attached_once_when_its_arrival_shows_only_in_a_later_ru
 
 
 def test_what_a_forwarded_mail_brings_along_is_told_from_what_is_attached(
-        sender: WatchedSender, throttled: Callable[..., None], adas: Mailbox, bobs: Mailbox, question: Message,
-        tmp_path: Path) -> None:
+    sender: WatchedSender, throttled: Callable[..., None], adas: Mailbox, bobs: Mailbox, question: Message, tmp_path: Path
+) -> None:
     adas.attach_file(question, 'plan.bin', b'plan')
     large, small = file_of(tmp_path, 3 * MEGABYTE, 'large.bin'), file_of(tmp_path, 10, 'small.bin')
     large.name = small.name = 'plan.bin'
@@ -519,16 +592,18 @@ def test_attachments_beyond_the_first_page_count(sender: WatchedSender, bobs: Ma
 
 
 @pytest.mark.parametrize('html', ['', '<p>See</p>'])
-def test_a_lost_answer_to_a_small_attachment_attaches_nothing_twice(sender: WatchedSender, bobs: Mailbox, tmp_path: Path,
-                                                                    html: str) -> None:
+def test_a_lost_answer_to_a_small_attachment_attaches_nothing_twice(
+    sender: WatchedSender, bobs: Mailbox, tmp_path: Path, html: str
+) -> None:
     sender.lost_answer = 'POST', 'attachments'
     sender.send(mail_of(*(file_of(tmp_path, 2_900_000, name) for name in ('1.bin', '2.bin')), html=html))
     assert [name for name, _ in digests(arrived(bobs))] == ['1.bin', '2.bin']
 
 
 @pytest.mark.parametrize('fault', [{'reset': True}, {'status': 503}, {'garbage': True}, {'status': 404}])
-def test_a_small_attachment_is_tried_again(sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path,
-                                           fault: dict[str, Any]) -> None:
+def test_a_small_attachment_is_tried_again(
+    sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path, fault: dict[str, Any]
+) -> None:
     cloud.faults.add(service='graph', path='/attachments$', method='POST', times=2, **fault)
     sender.send(mail_of(*(file_of(tmp_path, 2_900_000, name) for name in ('1.bin', '2.bin'))))
     assert [name for name, _ in digests(arrived(bobs))] == ['1.bin', '2.bin']
@@ -543,18 +618,21 @@ def test_a_draft_whose_answer_is_lost_is_found_again(sender: WatchedSender, adas
     assert [one.subject for one in in_folder(adas, 'drafts')] == ['Another']
 
 
-def test_an_answer_whose_draft_is_not_told_is_found_again(sender: WatchedSender, adas: Mailbox, bobs: Mailbox,
-                                                          question: Message) -> None:
+def test_an_answer_whose_draft_is_not_told_is_found_again(
+    sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message
+) -> None:
     sender.lost_answer = 'POST', 'createReply'
     sender.reply(REPLY, question.immutable_id, OutgoingMail(), comment='All well.')
     assert (arrived(bobs).subject, in_folder(adas, 'drafts')) == ('RE: Status?', [])
     assert sender.count('POST', 'createReply') == 1
 
 
-@pytest.mark.parametrize('fault', [
-    {'reset': True}, {'status': 503}, {'garbage': True}, {'status': 201, 'body': {'subject': 'x'}}])
-def test_a_draft_that_was_not_made_is_made_again(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, bobs: Mailbox,
-                                                 fault: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    'fault', [{'reset': True}, {'status': 503}, {'garbage': True}, {'status': 201, 'body': {'subject': 'x'}}]
+)
+def test_a_draft_that_was_not_made_is_made_again(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, bobs: Mailbox, fault: dict[str, Any]
+) -> None:
     cloud.faults.add(service='graph', path='/messages$', method='POST', times=2, **fault)
     sender.send(mail_of())
     assert (arrived(bobs).subject, in_folder(adas, 'drafts'), sender.count('POST', 'messages')) == ('Plan', [], 3)
@@ -569,8 +647,9 @@ def test_a_draft_that_nobody_can_look_for_is_told(sender: WatchedSender, cloud: 
     assert len(in_folder(adas, 'drafts')) == 1
 
 
-def test_a_throttled_mail_leaves_nothing_if_nobody_goes_on(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox,
-                                                           throttled: Callable[..., None]) -> None:
+def test_a_throttled_mail_leaves_nothing_if_nobody_goes_on(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, throttled: Callable[..., None]
+) -> None:
     throttled('/send$')
     refusal(lambda: sender.send(mail_of()))
     assert nothing_is_left(cloud, adas)
@@ -605,12 +684,20 @@ def test_a_draft_of_somebody_is_never_removed(sender: WatchedSender, adas: Mailb
 @pytest.fixture
 def question(adas: Mailbox) -> Message:
     """A mail of Bob to Ada and Zoë."""
-    return adas.deliver(Message('Status?', EmailAddress('Bob', BOB), adas.now(), html='<p>How is it?</p>',
-                                to=[adas.owner, EmailAddress('Zoë', 'zoe@partner.example')]))
+    return adas.deliver(
+        Message(
+            'Status?',
+            EmailAddress('Bob', BOB),
+            adas.now(),
+            html='<p>How is it?</p>',
+            to=[adas.owner, EmailAddress('Zoë', 'zoe@partner.example')],
+        )
+    )
 
 
-def test_a_reply_quotes_what_it_answers_below_its_comment(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message,
-                                                          tmp_path: Path) -> None:
+def test_a_reply_quotes_what_it_answers_below_its_comment(
+    sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message, tmp_path: Path
+) -> None:
     files = file_of(tmp_path, 10, '1.bin'), file_of(tmp_path, 4 * MEGABYTE, '2.bin')
     sent_id = sender.reply(REPLY, question.immutable_id, OutgoingMail(to=(BOB,), attachments=files), comment='All well.')
     message = arrived(bobs)
@@ -633,8 +720,9 @@ def test_a_mail_is_passed_on_with_its_attachments(sender: WatchedSender, adas: M
     assert refusal(lambda: sender.reply(FORWARD, question.immutable_id, OutgoingMail())).startswith('The mail has no recipients.')
 
 
-def test_an_answer_that_fails_leaves_nothing(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: Message,
-                                             seven: OutgoingAttachment) -> None:
+def test_an_answer_that_fails_leaves_nothing(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: Message, seven: OutgoingAttachment
+) -> None:
     cloud.faults.add(service='graph', path=UPLOADS, method='PUT', times=None, status=503)
     refusal(lambda: sender.reply(REPLY, question.immutable_id, OutgoingMail(attachments=(seven,)), comment='x'))
     assert nothing_is_left(cloud, adas)
@@ -670,8 +758,9 @@ print(most_memory() - idle)
 """
 
 
-def test_150_megabytes_take_at_most_16_of_memory(sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox,
-                                                 tmp_path: Path) -> None:
+def test_150_megabytes_take_at_most_16_of_memory(
+    sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path
+) -> None:
     cloud.limits.uploaded_bytes = 2 * LARGEST_FILE
     small = file_of(tmp_path, 2_900_000, 'small.bin')
     large = tmp_path / 'large.bin'
@@ -679,10 +768,22 @@ def test_150_megabytes_take_at_most_16_of_memory(sender: WatchedSender, cloud: M
         for number in range(150):
             file.write(number.to_bytes(2, 'big') * (512 * 1024))
     daemon = cloud.directory.application('daemon')
-    job = {'authority': cloud.authority, 'graph': cloud.graph, 'client_id': daemon.client_id, 'secret': daemon.secret,
-           'files': [small.path, str(large)]}
-    done = subprocess.run([sys.executable, '-c', SENDING_PROCESS], input=json.dumps(job), capture_output=True, text=True,
-                          timeout=300, check=False, env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)})
+    job = {
+        'authority': cloud.authority,
+        'graph': cloud.graph,
+        'client_id': daemon.client_id,
+        'secret': daemon.secret,
+        'files': [small.path, str(large)],
+    }
+    done = subprocess.run(
+        [sys.executable, '-c', SENDING_PROCESS],
+        input=json.dumps(job),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
+    )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) <= 16 * 1024  # KiB
     assert [getattr(one, 'size', 0) for one in arrived(bobs).attachments] == [2_900_000, LARGEST_FILE]

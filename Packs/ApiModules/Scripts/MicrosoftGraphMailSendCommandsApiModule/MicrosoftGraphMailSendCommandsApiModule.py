@@ -1,4 +1,5 @@
 """The commands that send mail: arguments in, war room entries out. An integration adds the table SENDING_COMMANDS to its own."""
+
 import copy
 import re
 from collections.abc import Callable
@@ -32,12 +33,20 @@ def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is
     html, images = images_as_attachments(html)
     headers, subject = args.get('headers') or '', str(args.get('subject') or '')
     return OutgoingMail(
-        to=address_list(args, 'to'), cc=address_list(args, 'cc'), bcc=address_list(args, 'bcc'),
-        reply_to=address_list(args, 'replyTo'), sender=clean_value(args.get('from')),
-        subject=reply_subject(subject) if is_reply else subject, text=text, html=html,
-        importance=clean_value(args.get('importance')) or 'normal', flag=clean_value(args.get('flag')) or 'notFlagged',
+        to=address_list(args, 'to'),
+        cc=address_list(args, 'cc'),
+        bcc=address_list(args, 'bcc'),
+        reply_to=address_list(args, 'replyTo'),
+        sender=clean_value(args.get('from')),
+        subject=reply_subject(subject) if is_reply else subject,
+        text=text,
+        html=html,
+        importance=clean_value(args.get('importance')) or 'normal',
+        flag=clean_value(args.get('flag')) or 'notFlagged',
         headers=internet_headers(','.join(map(str, headers)) if isinstance(headers, list) else str(headers)),
-        attachments=(*outgoing_files(args, file_arguments, html), *images), send_at=_time_to_send(args))
+        attachments=(*outgoing_files(args, file_arguments, html), *images),
+        send_at=_time_to_send(args),
+    )
 
 
 def _time_to_send(args: dict[str, Any]) -> datetime | None:
@@ -75,8 +84,10 @@ def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str 
     content_ids = [] if inline else content_ids
     for name, values in zip(names[1:], (file_names, content_ids), strict=True):
         if values and len(values) != len(ids):
-            raise DemistoException(f'The arguments {names[0]} and {name} hold {len(ids)} and {len(values)} values. '
-                                   f'Give one in {name} for each one in {names[0]}, or leave {name} out.')
+            raise DemistoException(
+                f'The arguments {names[0]} and {name} hold {len(ids)} and {len(values)} values. '
+                f'Give one in {name} for each one in {names[0]}, or leave {name} out.'
+            )
     wanted = zip(ids, file_names or [''] * len(ids), content_ids or [''] * len(ids), strict=True)
     files = [_war_room_file(entry_id, name, content_id) for entry_id, name, content_id in wanted]
     for entry_id in inline:
@@ -95,8 +106,9 @@ def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachm
     except DemistoException:  # the file is too large
         raise
     except Exception as error:  # the platform has no error of its own for an ID that it does not know
-        raise DemistoException(f"The war room has no file with the entry ID '{entry_id}'. "
-                               'Copy the ID from the entry that shows the file.') from error
+        raise DemistoException(
+            f"The war room has no file with the entry ID '{entry_id}'. Copy the ID from the entry that shows the file."
+        ) from error
 
 
 # endregion
@@ -108,8 +120,11 @@ def in_steps(args: dict[str, Any], send: Callable[[SendingProgress], MailCommand
     again, with what is needed to go on."""
     run = whole_number(args, 'resume_run', 1, _MOST_RUNS)
     draft_id, made_with = clean_value(args.get('resume_draft_id')), clean_value(args.get('resume_made_with'))
-    progress = SendingProgress(draft_id, int(made_with) if made_with.isdecimal() else None,
-                               can_go_on=run < _MOST_RUNS and ScheduledCommand.supports_polling())
+    progress = SendingProgress(
+        draft_id,
+        int(made_with) if made_with.isdecimal() else None,
+        can_go_on=run < _MOST_RUNS and ScheduledCommand.supports_polling(),
+    )
     try:
         return send(progress)
     except GraphError as error:
@@ -122,7 +137,8 @@ def in_steps(args: dict[str, Any], send: Callable[[SendingProgress], MailCommand
     rest = {'resume_draft_id': progress.draft_id, 'resume_made_with': made_with, 'resume_run': str(run + 1)}
     return CommandResults(
         readable_output=f'Microsoft limits the rate of requests: sending goes on in {seconds} seconds.',
-        scheduled_command=ScheduledCommand(demisto.command(), seconds, {**args, **rest}, max(900, 2 * seconds)))
+        scheduled_command=ScheduledCommand(demisto.command(), seconds, {**args, **rest}, max(900, 2 * seconds)),
+    )
 
 
 # endregion
@@ -130,9 +146,18 @@ def in_steps(args: dict[str, Any], send: Callable[[SendingProgress], MailCommand
 
 # Names in the context, and the properties of a message in Graph that they hold.
 DRAFT_PROPERTIES = {
-    'ID': 'id', 'CreatedTime': 'createdDateTime', 'ModifiedTime': 'lastModifiedDateTime', 'ReceivedTime': 'receivedDateTime',
-    'SentTime': 'sentDateTime', 'Subject': 'subject', 'Importance': 'importance', 'ConversationID': 'conversationId',
-    'IsRead': 'isRead', 'IsDraft': 'isDraft', 'MessageID': 'internetMessageId', 'Headers': 'internetMessageHeaders',
+    'ID': 'id',
+    'CreatedTime': 'createdDateTime',
+    'ModifiedTime': 'lastModifiedDateTime',
+    'ReceivedTime': 'receivedDateTime',
+    'SentTime': 'sentDateTime',
+    'Subject': 'subject',
+    'Importance': 'importance',
+    'ConversationID': 'conversationId',
+    'IsRead': 'isRead',
+    'IsDraft': 'isDraft',
+    'MessageID': 'internetMessageId',
+    'Headers': 'internetMessageHeaders',
 }
 _DRAFT_PEOPLE = {'From': 'from', 'Sender': 'sender', 'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients'}
 
@@ -140,9 +165,12 @@ _DRAFT_PEOPLE = {'From': 'from', 'Sender': 'sender', 'To': 'toRecipients', 'Cc':
 def draft_outputs(message: dict[str, Any]) -> dict[str, Any]:
     """The context of a draft."""
     body = message.get('body') or {}
-    return {**{name: message.get(source) for name, source in DRAFT_PROPERTIES.items()},
-            **{name: _addresses_of(message.get(source)) for name, source in _DRAFT_PEOPLE.items()},
-            'Body': body.get('content'), 'BodyType': body.get('contentType')}
+    return {
+        **{name: message.get(source) for name, source in DRAFT_PROPERTIES.items()},
+        **{name: _addresses_of(message.get(source)) for name, source in _DRAFT_PEOPLE.items()},
+        'Body': body.get('content'),
+        'BodyType': body.get('contentType'),
+    }
 
 
 def _addresses_of(people: Any) -> Any:
@@ -153,9 +181,15 @@ def _addresses_of(people: Any) -> Any:
 
 def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> dict[str, Any]:
     """The context of a mail that was sent, without what it does not have."""
-    outputs = {'ID': sent_id, **mail.as_json(), 'bodyPreview': (mail.text or _text_in(mail.html))[:_PREVIEW],
-               'toRecipients': list(mail.to), 'ccRecipients': list(mail.cc), 'bccRecipients': list(mail.bcc),
-               'replyTo': list(mail.reply_to)}
+    outputs = {
+        'ID': sent_id,
+        **mail.as_json(),
+        'bodyPreview': (mail.text or _text_in(mail.html))[:_PREVIEW],
+        'toRecipients': list(mail.to),
+        'ccRecipients': list(mail.cc),
+        'bccRecipients': list(mail.bcc),
+        'replyTo': list(mail.reply_to),
+    }
     outputs.pop('singleValueExtendedProperties', None)
     return {name: value for name, value in outputs.items() if value}
 
@@ -165,18 +199,30 @@ def _text_in(html: str) -> str:
 
 
 def sent_results(title: str, prefix: str, outputs: dict[str, Any]) -> CommandResults:
-    rows = {'Subject': outputs.get('subject'), 'To': outputs.get('toRecipients'), 'Cc': outputs.get('ccRecipients'),
-            'Bcc': outputs.get('bccRecipients'), 'ID': outputs.get('ID')}
-    return CommandResults(outputs_prefix=prefix, outputs_key_field='ID' if outputs.get('ID') else None, outputs=outputs,
-                          raw_response=outputs, readable_output=tableToMarkdown(title, rows, removeNull=True))
+    rows = {
+        'Subject': outputs.get('subject'),
+        'To': outputs.get('toRecipients'),
+        'Cc': outputs.get('ccRecipients'),
+        'Bcc': outputs.get('bccRecipients'),
+        'ID': outputs.get('ID'),
+    }
+    return CommandResults(
+        outputs_prefix=prefix,
+        outputs_key_field='ID' if outputs.get('ID') else None,
+        outputs=outputs,
+        raw_response=outputs,
+        readable_output=tableToMarkdown(title, rows, removeNull=True),
+    )
 
 
 def with_rendered_body(args: dict[str, Any], result: CommandResults, mail: OutgoingMail) -> MailCommandResult:
     """Adds the body as the recipient sees it, if that is wanted."""
     if not is_selected(args, 'renderBody'):
         return result
-    return [result, CommandResults(
-        entry_type=EntryType.NOTE, content_format=EntryFormat.HTML, raw_response=mail.html or mail.text)]
+    return [
+        result,
+        CommandResults(entry_type=EntryType.NOTE, content_format=EntryFormat.HTML, raw_response=mail.html or mail.text),
+    ]
 
 
 # endregion
@@ -209,10 +255,16 @@ def create_draft_command(client: GraphMailSender, args: dict[str, Any]) -> MailC
     def make(progress: SendingProgress) -> MailCommandResult:
         made = client.create_draft(mail, user_id, progress)
         outputs = draft_outputs(made)
-        readable = tableToMarkdown('The draft was made.', outputs, headers=['Subject', 'From', 'To', 'Cc', 'Bcc', 'ID'],
-                                   removeNull=True)
-        result = CommandResults(outputs_prefix='MicrosoftGraph.Draft', outputs_key_field='ID', outputs=outputs,
-                                raw_response=made, readable_output=readable)
+        readable = tableToMarkdown(
+            'The draft was made.', outputs, headers=['Subject', 'From', 'To', 'Cc', 'Bcc', 'ID'], removeNull=True
+        )
+        result = CommandResults(
+            outputs_prefix='MicrosoftGraph.Draft',
+            outputs_key_field='ID',
+            outputs=outputs,
+            raw_response=made,
+            readable_output=readable,
+        )
         return with_rendered_body(args, result, mail)
 
     return in_steps(args, make)
@@ -238,16 +290,22 @@ def reply_mail_command(client: GraphMailSender, args: dict[str, Any]) -> MailCom
 
 def _comment_command(action: str) -> Callable[[GraphMailSender, dict[str, Any]], MailCommandResult]:
     """A command that answers a mail, or passes it on, with a comment above what it quotes."""
+
     def run_command(client: GraphMailSender, args: dict[str, Any]) -> MailCommandResult:
         mail = OutgoingMail(
-            to=address_list(args, 'to'), cc=address_list(args, 'cc'), bcc=address_list(args, 'bcc'),
-            attachments=tuple(outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE)))
+            to=address_list(args, 'to'),
+            cc=address_list(args, 'cc'),
+            bcc=address_list(args, 'bcc'),
+            attachments=tuple(outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE)),
+        )
         return _answer_mail(client, args, action, clean_value(args.get('message_id')), mail, str(args.get('comment') or ''))
+
     return run_command
 
 
-def _answer_mail(client: GraphMailSender, args: dict[str, Any], action: str, message_id: str, mail: OutgoingMail,
-                 comment: str = '') -> MailCommandResult:
+def _answer_mail(
+    client: GraphMailSender, args: dict[str, Any], action: str, message_id: str, mail: OutgoingMail, comment: str = ''
+) -> MailCommandResult:
     user_id = user_argument(args)
 
     def send(progress: SendingProgress) -> MailCommandResult:

@@ -3,6 +3,7 @@
 A credential says what it needs and how its request looks. When to ask, what to keep and how to retry stands outside of it,
 in MicrosoftTokenStoreApiModule and MicrosoftSignInApiModule.
 """
+
 import base64
 import copy
 import hashlib
@@ -40,8 +41,9 @@ def clean_tenant(value: str, own_tenant_needed: bool = False) -> str:
     """
     text = clean_value(value)
     if not text:
-        raise CredentialError('Token (tenant ID) is missing.',
-                              'Copy the Directory (tenant) ID from the app registration into Token.')
+        raise CredentialError(
+            'Token (tenant ID) is missing.', 'Copy the Directory (tenant) ID from the app registration into Token.'
+        )
     if '://' in text:
         path = text.split('://', 1)[1].partition('/')[2]
         guid = _GUID.search(path)
@@ -50,8 +52,10 @@ def clean_tenant(value: str, own_tenant_needed: bool = False) -> str:
     if not re.fullmatch(r'[a-z0-9][a-z0-9._-]*', text):
         raise CredentialError('Token is not a tenant ID.', 'Enter the Directory (tenant) ID, or a domain name of the tenant.')
     if own_tenant_needed and text in _SHARED_TENANTS:
-        raise CredentialError(f"Token is '{text}', which stands for no tenant in particular.",
-                              "Enter the tenant's own Directory (tenant) ID in Token.")
+        raise CredentialError(
+            f"Token is '{text}', which stands for no tenant in particular.",
+            "Enter the tenant's own Directory (tenant) ID in Token.",
+        )
     return text
 
 
@@ -61,8 +65,10 @@ def clean_client_id(value: str) -> str:
     if not text:
         raise CredentialError('ID (client ID) is missing.', 'Copy the Application (client) ID from the app registration into ID.')
     if '@' in text:
-        raise CredentialError('ID is that of the Cortex XSOAR app, not a client ID.',
-                              "Enter the Application (client) ID, or clear 'Use a self-deployed Azure application'.")
+        raise CredentialError(
+            'ID is that of the Cortex XSOAR app, not a client ID.',
+            "Enter the Application (client) ID, or clear 'Use a self-deployed Azure application'.",
+        )
     if _NOT_IN_AN_ID.search(text):
         raise CredentialError('ID is not a client ID.', 'Enter the Application (client) ID of the app registration in ID.')
     return text
@@ -74,8 +80,10 @@ def clean_client_secret(value: str) -> str:
     if not text:
         raise CredentialError('Key (client secret) is missing.', 'Enter the client secret, or a certificate and its private key.')
     if _GUID.fullmatch(text):
-        raise CredentialError('Key holds the ID of the client secret, not its value.',
-                              "Paste the secret's Value; if it is no longer shown, make a new secret.")
+        raise CredentialError(
+            'Key holds the ID of the client secret, not its value.',
+            "Paste the secret's Value; if it is no longer shown, make a new secret.",
+        )
     return text
 
 
@@ -87,8 +95,10 @@ def clean_thumbprint(value: str) -> str:
     """
     digits = re.sub(r'[\s:-]', '', clean_value(value)).upper()
     if not re.fullmatch(r'[0-9A-F]{40}|[0-9A-F]{64}', digits):
-        raise CredentialError('The certificate thumbprint is not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.',
-                              'Copy the thumbprint from Certificates & secrets of the app registration.')
+        raise CredentialError(
+            'The certificate thumbprint is not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.',
+            'Copy the thumbprint from Certificates & secrets of the app registration.',
+        )
     return digits
 
 
@@ -103,7 +113,7 @@ def clean_pem(value: str) -> dict[str, str]:
         if 'ENCRYPTED' in body:  # the header lines of an encrypted key in the traditional form
             label = 'ENCRYPTED PRIVATE KEY'
         packed = re.sub(r'\s', '', body)
-        lines = '\n'.join(packed[start:start + 64] for start in range(0, len(packed), 64))
+        lines = '\n'.join(packed[start : start + 64] for start in range(0, len(packed), 64))
         blocks.setdefault(label, f'-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n')
     return blocks
 
@@ -111,17 +121,21 @@ def clean_pem(value: str) -> dict[str, str]:
 def clean_private_key(blocks: dict[str, str]) -> str:
     """Picks the private key out of PEM blocks. Raises CredentialError when there is none, or it is encrypted."""
     if 'ENCRYPTED PRIVATE KEY' in blocks:
-        raise CredentialError('The private key is encrypted.',
-                              'Decrypt it first (openssl pkey -in key.pem -out plain.pem) and paste the result.')
+        raise CredentialError(
+            'The private key is encrypted.', 'Decrypt it first (openssl pkey -in key.pem -out plain.pem) and paste the result.'
+        )
     for label, block in blocks.items():
         if label.endswith('PRIVATE KEY'):
             return block
-    raise CredentialError('The private key is missing, or is not in PEM form.',
-                          "Paste the whole key, from '-----BEGIN PRIVATE KEY-----' to '-----END PRIVATE KEY-----'.")
+    raise CredentialError(
+        'The private key is missing, or is not in PEM form.',
+        "Paste the whole key, from '-----BEGIN PRIVATE KEY-----' to '-----END PRIVATE KEY-----'.",
+    )
 
 
 class AuthorizationResponse(NamedTuple):
     """What the browser brought back from the sign-in page: the code, and the state that it was asked with (may be empty)."""
+
     code: str
     state: str = ''
 
@@ -144,8 +158,9 @@ def clean_authorization_code(value: str) -> AuthorizationResponse:
             refusal = refusal_from_body(fields, 400)
             raise SignInRequiredError(refusal.what, refusal.advice, refusal.code, refusal.correlation_id)
         if not fields.get('code'):
-            raise CredentialError('The pasted URL holds no code.',
-                                  "Copy the whole address of the page after the sign-in; it holds 'code='.")
+            raise CredentialError(
+                'The pasted URL holds no code.', "Copy the whole address of the page after the sign-in; it holds 'code='."
+            )
         return AuthorizationResponse(fields['code'], fields.get('state', ''))
     code = text.split('&')[0]
     if not code:
@@ -166,6 +181,7 @@ class KeptSignIn(NamedTuple):
         device_code: of a sign-in with a device code that was started.
         code_redeemed: the code in the settings was used up.
     """
+
     refresh_token: str = ''
     code_verifier: str = ''
     device_code: str = ''
@@ -190,6 +206,7 @@ class Credential:
         application: the same without what one person pasted (code, Token): what a started sign-in is kept under.
         longest_ask: seconds that asking for a token may take, with all tries.
     """
+
     kind = ''
     description = ''
     needs_person = False
@@ -231,6 +248,7 @@ class EntraCredential(Credential):
         client_id: of the app registration.
         token_url: token endpoint; by default the v2 endpoint of authority and tenant.
     """
+
     kind = 'public-client'
 
     def __init__(self, authority: str, tenant_id: str, client_id: str, token_url: str = '', proof: str = ''):
@@ -282,6 +300,7 @@ class ClientSecretCredential(EntraCredential):
         CredentialError: a value is missing, or is plainly something else (the secret's ID, a URL, ...).
     Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
     """
+
     kind = 'client-secret'
     description = 'Self-deployed application, client secret'
 
@@ -311,26 +330,31 @@ class CertificateCredential(EntraCredential):
         CredentialError: a value is missing, unreadable or encrypted.
     Source: https://learn.microsoft.com/entra/identity-platform/certificate-credentials
     """
+
     kind = 'certificate'
     description = 'Self-deployed application, certificate'
     LIFE = 600  # seconds that an assertion is good
 
-    def __init__(self, authority: str, tenant_id: str, client_id: str, private_key: str, thumbprint: str = '',
-                 token_url: str = ''):
+    def __init__(
+        self, authority: str, tenant_id: str, client_id: str, private_key: str, thumbprint: str = '', token_url: str = ''
+    ):
         blocks = clean_pem(private_key)
         certificates = {**clean_pem(thumbprint), **blocks}
         self._private_key = clean_private_key(blocks)
         self.certificate = certificates.get('CERTIFICATE', '')
         if not self.certificate and not clean_value(thumbprint):
-            raise CredentialError('The certificate thumbprint is missing.',
-                                  'Enter the thumbprint, or the certificate itself in PEM form.')
+            raise CredentialError(
+                'The certificate thumbprint is missing.', 'Enter the thumbprint, or the certificate itself in PEM form.'
+            )
         is_digits = clean_value(thumbprint) and 'CERTIFICATE' not in clean_pem(thumbprint)
         self.thumbprint = clean_thumbprint(thumbprint) if is_digits else ''
         super().__init__(authority, tenant_id, client_id, token_url, proof=self._private_key + self.certificate + self.thumbprint)
 
     def client_authentication(self) -> dict[str, str]:
-        return {'client_assertion_type': 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-                'client_assertion': self.assertion(SystemClock().now())}
+        return {
+            'client_assertion_type': 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+            'client_assertion': self.assertion(SystemClock().now()),
+        }
 
     def token_request(self, target: TokenTarget, kept: KeptSignIn) -> TokenRequest:
         clean_tenant(self.tenant_id, own_tenant_needed=True)
@@ -346,10 +370,18 @@ class CertificateCredential(EntraCredential):
         import uuid  # these cost, and a warm command needs none
 
         import jwt
+
         key = self._loaded_key()
         algorithm, header = self._algorithm_and_header()
-        claims = {'aud': self.token_url, 'iss': self.client_id, 'sub': self.client_id, 'jti': str(uuid.uuid4()),
-                  'iat': int(now), 'nbf': int(now), 'exp': int(now) + self.LIFE}
+        claims = {
+            'aud': self.token_url,
+            'iss': self.client_id,
+            'sub': self.client_id,
+            'jti': str(uuid.uuid4()),
+            'iat': int(now),
+            'nbf': int(now),
+            'exp': int(now) + self.LIFE,
+        }
         return jwt.encode(claims, key, algorithm=algorithm, headers=header)
 
     def _algorithm_and_header(self) -> tuple[str, dict[str, str]]:
@@ -366,15 +398,18 @@ class CertificateCredential(EntraCredential):
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
         try:
             # Checking the primes takes 35 of 36 ms, and a key that is wrong is refused by the service all the same.
             key = load_pem_private_key(self._private_key.encode(), None, unsafe_skip_rsa_key_validation=True)
         except (ValueError, UnsupportedAlgorithm):
-            raise CredentialError('The private key cannot be read.',
-                                  'Paste the whole key in PEM form, as it was created.') from None
+            raise CredentialError(
+                'The private key cannot be read.', 'Paste the whole key in PEM form, as it was created.'
+            ) from None
         if not isinstance(key, RSAPrivateKey):
-            raise CredentialError('The private key is not an RSA key.',
-                                  'Microsoft takes RSA certificates only: make one and upload it.')
+            raise CredentialError(
+                'The private key is not an RSA key.', 'Microsoft takes RSA certificates only: make one and upload it.'
+            )
         self._require_match(key)
         return key
 
@@ -382,16 +417,19 @@ class CertificateCredential(EntraCredential):
         if not self.certificate:
             return
         from cryptography.x509 import load_pem_x509_certificate
+
         try:
             certificate_key = load_pem_x509_certificate(self.certificate.encode()).public_key()
         except ValueError:
             raise CredentialError('The certificate cannot be read.', 'Paste the whole certificate in PEM form.') from None
         if certificate_key != key.public_key():
-            raise CredentialError('The private key does not belong to the certificate.',
-                                  'Paste the key and the certificate of one pair.')
+            raise CredentialError(
+                'The private key does not belong to the certificate.', 'Paste the key and the certificate of one pair.'
+            )
         if self.thumbprint and bytes.fromhex(self.thumbprint) not in map(self._certificate_digest, ('sha1', 'sha256')):
-            raise CredentialError('The certificate thumbprint is not that of the certificate.',
-                                  'Clear it, or paste the one of this certificate.')
+            raise CredentialError(
+                'The certificate thumbprint is not that of the certificate.', 'Clear it, or paste the one of this certificate.'
+            )
 
 
 def _base64url(data: bytes) -> str:
@@ -407,6 +445,7 @@ class AuthorizationCodeCredential(Credential):
         code: what the browser brought back, as pasted into the settings; may be empty.
     Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
     """
+
     kind = 'authorization-code'
     description = 'Self-deployed application, authorization code'
     needs_person = True
@@ -427,7 +466,7 @@ class AuthorizationCodeCredential(Credential):
         if kept.refresh_token:
             return self.refresh_request(target, kept.refresh_token)
         if self._pasted.startswith(self.REFRESH_TOKEN_PREFIX):
-            return self.refresh_request(target, self._pasted[len(self.REFRESH_TOKEN_PREFIX):])
+            return self.refresh_request(target, self._pasted[len(self.REFRESH_TOKEN_PREFIX) :])
         if not self._pasted or kept.code_redeemed:
             raise SignInRequiredError('Nobody has signed in with these settings yet.', 'Start the sign-in, then complete it.')
         return self.redeem_request(target, self._pasted, kept)
@@ -443,22 +482,43 @@ class AuthorizationCodeCredential(Credential):
         """
         response = clean_authorization_code(pasted)
         if kept.state and response.state not in ('', kept.state):
-            raise SignInRequiredError('The pasted URL belongs to another sign-in than the one started last.',
-                                      'Start the sign-in again, and paste the URL that it ends on.')
-        return self.client.post(target, offline=True, grant_type='authorization_code', code=response.code,
-                                redirect_uri=self.redirect_uri, code_verifier=kept.code_verifier)
+            raise SignInRequiredError(
+                'The pasted URL belongs to another sign-in than the one started last.',
+                'Start the sign-in again, and paste the URL that it ends on.',
+            )
+        return self.client.post(
+            target,
+            offline=True,
+            grant_type='authorization_code',
+            code=response.code,
+            redirect_uri=self.redirect_uri,
+            code_verifier=kept.code_verifier,
+        )
 
     def refresh_request(self, target: TokenTarget, refresh_token: str) -> TokenRequest:
-        return self.client.post(target, offline=True, grant_type='refresh_token', refresh_token=refresh_token,
-                                redirect_uri=self.redirect_uri if self.client.is_v1 else '')
+        return self.client.post(
+            target,
+            offline=True,
+            grant_type='refresh_token',
+            refresh_token=refresh_token,
+            redirect_uri=self.redirect_uri if self.client.is_v1 else '',
+        )
 
     def authorize_url(self, target: TokenTarget, state: str, code_verifier: str) -> str:
         """The address at which the person signs in."""
         challenge = _base64url(hashlib.sha256(code_verifier.encode()).digest())
-        return f'{self.client.endpoint("authorize")}?' + urlencode({
-            'client_id': self.client.client_id, 'response_type': 'code', 'redirect_uri': self.redirect_uri,
-            'scope': with_offline_access(target.as_scope), 'state': state,
-            'code_challenge': challenge, 'code_challenge_method': 'S256'}, quote_via=quote)
+        return f'{self.client.endpoint("authorize")}?' + urlencode(
+            {
+                'client_id': self.client.client_id,
+                'response_type': 'code',
+                'redirect_uri': self.redirect_uri,
+                'scope': with_offline_access(target.as_scope),
+                'state': state,
+                'code_challenge': challenge,
+                'code_challenge_method': 'S256',
+            },
+            quote_via=quote,
+        )
 
 
 class DeviceCodeCredential(EntraCredential):
@@ -468,6 +528,7 @@ class DeviceCodeCredential(EntraCredential):
 
     Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
     """
+
     kind = 'device-code'
     description = 'Self-deployed application, device code'
     needs_person = True
@@ -475,8 +536,9 @@ class DeviceCodeCredential(EntraCredential):
 
     def start_request(self, target: TokenTarget) -> TokenRequest:
         """The request that starts a sign-in; answered with ``device_code``, ``user_code``, ``verification_uri``, ``interval``."""
-        return TokenRequest('POST', self.endpoint('devicecode'),
-                            form={'client_id': self.client_id, 'scope': with_offline_access(target.as_scope)})
+        return TokenRequest(
+            'POST', self.endpoint('devicecode'), form={'client_id': self.client_id, 'scope': with_offline_access(target.as_scope)}
+        )
 
     def token_request(self, target: TokenTarget, kept: KeptSignIn) -> TokenRequest:
         if kept.refresh_token:
@@ -504,33 +566,52 @@ class CortexAppCredential(Credential):
     Raises:
         CredentialError: a value is missing, or the token service is not an https address.
     """
+
     kind = 'cortex-app'
     description = 'Cortex XSOAR application'
     longest_ask = 140.0
     READ_TIMEOUT = 90.0  # seconds; whoever hangs up on an answer loses the Token that is in it
     TOKEN_SERVICE = 'https://oproxy.demisto.ninja/obtain-token'  # noqa: S105 - an address
 
-    def __init__(self, app_name: str, registration_id: str, token: str, key: str,
-                 encrypt: Callable[[str, str], str] | None = None, info_headers: Callable[[], dict[str, str]] = dict):
+    def __init__(
+        self,
+        app_name: str,
+        registration_id: str,
+        token: str,
+        key: str,
+        encrypt: Callable[[str, str], str] | None = None,
+        info_headers: Callable[[], dict[str, str]] = dict,
+    ):
         self.app_name = app_name
         self.registration_id, _, service = clean_value(registration_id).partition('@')
         self.token_service = require_https(service or self.TOKEN_SERVICE, 'the token service in ID')
         self._token, self._key = clean_value(token), clean_value(key)
         for name, value in (('ID', self.registration_id), ('Token', self._token), ('Key', self._key)):
             if not value:
-                raise CredentialError(f'{name} is missing.',
-                                      f'Paste the {name} that the consent page of the Cortex XSOAR app shows.')
+                raise CredentialError(
+                    f'{name} is missing.', f'Paste the {name} that the consent page of the Cortex XSOAR app shows.'
+                )
         self._encrypt = encrypt or encrypt_for_token_service
         self._info_headers = info_headers
         super().__init__(app_name, self.registration_id, self.token_service, self._key, seed=self._token)
 
     def token_request(self, target: TokenTarget, kept: KeptSignIn) -> TokenRequest:
         token = kept.refresh_token or self._token
-        return TokenRequest('POST', self.token_service, headers=self._info_headers(), json_body={
-            'app_name': self.app_name, 'registration_id': self.registration_id,
-            'encrypted_token': self._encrypt(token, self._key),
-            'scope': target.scope or None, 'resource': target.resource},
-            hidden=(token, self._key), read_timeout=self.READ_TIMEOUT, refusal_advice=_CONSENT_AGAIN)
+        return TokenRequest(
+            'POST',
+            self.token_service,
+            headers=self._info_headers(),
+            json_body={
+                'app_name': self.app_name,
+                'registration_id': self.registration_id,
+                'encrypted_token': self._encrypt(token, self._key),
+                'scope': target.scope or None,
+                'resource': target.resource,
+            },
+            hidden=(token, self._key),
+            read_timeout=self.READ_TIMEOUT,
+            refusal_advice=_CONSENT_AGAIN,
+        )
 
     def check_without_using_the_token(self, transport: TokenTransport) -> None:
         """Checks all that can be checked while the Token stays unused: the Key, and that the token service answers.
@@ -552,12 +633,14 @@ def encrypt_for_token_service(token: str, key: str) -> str:
         CredentialError: `key` is not the base64 of an AES key.
     """
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # costs, and a warm command needs none
+
     try:
         cipher = AESGCM(base64.b64decode(key, validate=True))
     except ValueError:
-        raise CredentialError('Key is not the Key of the Cortex XSOAR app.',
-                              "Paste the Key that the consent page shows, or select 'Use a self-deployed Azure application'."
-                              ) from None
+        raise CredentialError(
+            'Key is not the Key of the Cortex XSOAR app.',
+            "Paste the Key that the consent page shows, or select 'Use a self-deployed Azure application'.",
+        ) from None
     nonce = os.urandom(12)
     return base64.b64encode(nonce + cipher.encrypt(nonce, f'{int(SystemClock().now())}:{token}'.encode(), None)).decode()
 
@@ -580,6 +663,7 @@ class ManagedIdentityCredential(Credential):
         environment: environment variables of the host; they tell which kind of host it is.
     Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
     """
+
     kind = 'managed-identity'
     description = 'Azure managed identity'
     longest_ask = 160.0
@@ -587,8 +671,10 @@ class ManagedIdentityCredential(Credential):
     def __init__(self, client_id: str = '', environment: Mapping[str, str] = os.environ):
         self.client_id = clean_value(client_id)
         if _NOT_IN_AN_ID.search(self.client_id):
-            raise CredentialError('Azure Managed Identities Client ID is not a client ID.',
-                                  'Enter the client ID of the user-assigned identity, not its resource ID or name.')
+            raise CredentialError(
+                'Azure Managed Identities Client ID is not a client ID.',
+                'Enter the client ID of the user-assigned identity, not its resource ID or name.',
+            )
         self._host = _managed_identity_host(environment)
         super().__init__(type(self._host).__name__, self._host.endpoint, self.client_id)
 
@@ -601,6 +687,7 @@ class ManagedIdentityCredential(Credential):
 
 class ManagedIdentityHost:
     """A kind of Azure host, and how its own service is asked for tokens."""
+
     endpoint = ''
 
     def request(self, resource: str, client_id: str) -> TokenRequest:
@@ -613,6 +700,7 @@ class ManagedIdentityHost:
 
 class VirtualMachine(ManagedIdentityHost):
     """A virtual machine or scale set: the instance metadata service."""
+
     PATH = '/metadata/identity/oauth2/token'
 
     def __init__(self, environment: Mapping[str, str]):
@@ -636,6 +724,7 @@ class AppService(ManagedIdentityHost):
 
 class AzureArc(ManagedIdentityHost):
     """A machine connected by Azure Arc. It proves that it may read a file which only root and its agent's group can read."""
+
     KEY_FOLDER = '/var/opt/azcmagent/tokens'
     LARGEST_KEY = 4096  # bytes
 
@@ -644,8 +733,9 @@ class AzureArc(ManagedIdentityHost):
 
     def request(self, resource: str, client_id: str) -> TokenRequest:
         if client_id:
-            raise CredentialError('An Azure Arc machine has no user-assigned managed identity.',
-                                  'Leave Azure Managed Identities Client ID empty.')
+            raise CredentialError(
+                'An Azure Arc machine has no user-assigned managed identity.', 'Leave Azure Managed Identities Client ID empty.'
+            )
         return _metadata_request(self.endpoint, '2020-06-01', resource, '', {'Metadata': 'true'})
 
     def answer_challenge(self, request: TokenRequest, transport: TokenTransport) -> TokenRequest:
@@ -661,14 +751,17 @@ class AzureArc(ManagedIdentityHost):
     def _key(self, path: str) -> str:
         # The path comes over plain http: whoever answers there must not make the integration read any other file.
         if os.path.dirname(os.path.realpath(path)) != os.path.realpath(self.KEY_FOLDER) or not path.endswith('.key'):
-            raise SignInRefusedError('The Azure Arc agent named a key file outside of its own folder.',
-                                     'Check the agent of this machine.')
+            raise SignInRefusedError(
+                'The Azure Arc agent named a key file outside of its own folder.', 'Check the agent of this machine.'
+            )
         try:
             with open(path, 'rb') as file:
                 key = file.read(self.LARGEST_KEY + 1)
         except OSError:
-            raise SignInRefusedError('The key file of the Azure Arc agent cannot be read.',
-                                     "Add the integration's user to the group himds on this machine.") from None
+            raise SignInRefusedError(
+                'The key file of the Azure Arc agent cannot be read.',
+                "Add the integration's user to the group himds on this machine.",
+            ) from None
         if len(key) > self.LARGEST_KEY:
             raise SignInRefusedError('The key file of the Azure Arc agent is too large.', 'Check the agent of this machine.')
         return key.decode('ascii', 'replace').strip()
@@ -684,9 +777,17 @@ def _managed_identity_host(environment: Mapping[str, str]) -> ManagedIdentityHos
 
 def _metadata_request(endpoint: str, version: str, resource: str, client_id: str, headers: dict[str, str]) -> TokenRequest:
     params = {'api-version': version, 'resource': resource, 'client_id': client_id}
-    return TokenRequest('GET', endpoint, {name: value for name, value in params.items() if value}, headers=headers,
-                        retry=MANAGED_IDENTITY_RETRIES, connect_timeout=_CONNECT_TIMEOUT_IMDS, through_proxy=False,
-                        unreachable_advice=_NOT_ON_AZURE, refusal_advice=_NO_IDENTITY)
+    return TokenRequest(
+        'GET',
+        endpoint,
+        {name: value for name, value in params.items() if value},
+        headers=headers,
+        retry=MANAGED_IDENTITY_RETRIES,
+        connect_timeout=_CONNECT_TIMEOUT_IMDS,
+        through_proxy=False,
+        unreachable_advice=_NOT_ON_AZURE,
+        refusal_advice=_NO_IDENTITY,
+    )
 
 
 # endregion

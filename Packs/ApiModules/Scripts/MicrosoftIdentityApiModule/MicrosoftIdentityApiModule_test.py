@@ -1,4 +1,5 @@
 """Who signs in, and what admins paste. What whole sign-ins come to stands in Tests/conformance/sign_in."""
+
 import base64
 import hashlib
 import json
@@ -65,47 +66,89 @@ AES_KEY = base64.b64encode(bytes(range(32))).decode()
 SECRET = 'Very~secret'
 
 
-def secret_of(client_secret: str = SECRET, tenant: str = TENANT, client: str = CLIENT, login: str = LOGIN, url: str = '',
-              ) -> ClientSecretCredential:
+def secret_of(
+    client_secret: str = SECRET,
+    tenant: str = TENANT,
+    client: str = CLIENT,
+    login: str = LOGIN,
+    url: str = '',
+) -> ClientSecretCredential:
     return ClientSecretCredential(login, tenant, client, client_secret, url)
 
 
-def code_of(code: str = '', client: EntraCredential | None = None,
-            redirect_uri: str = REDIRECT_URI) -> AuthorizationCodeCredential:
+def code_of(
+    code: str = '', client: EntraCredential | None = None, redirect_uri: str = REDIRECT_URI
+) -> AuthorizationCodeCredential:
     return AuthorizationCodeCredential(client or secret_of(), redirect_uri, code)
 
 
 def cortex(**changes: Any) -> CortexAppCredential:
-    return CortexAppCredential(**{'app_name': 'app', 'registration_id': 'id@https://tokens.example/obtain', 'token': 'a-token',
-                                  'key': AES_KEY, **changes})
+    return CortexAppCredential(
+        **{
+            'app_name': 'app',
+            'registration_id': 'id@https://tokens.example/obtain',
+            'token': 'a-token',
+            'key': AES_KEY,
+            **changes,
+        }
+    )
 
 
 # region cleaning
 
 
-@pytest.mark.parametrize('pasted, cleaned', [
-    (None, ''), ('', ''), (5, '5'), ('  a b \r\n', 'a b'), ('\ufeffa\u200b', 'a'), ('\xa0a', 'a'), ('"a"', 'a'), ("' a '", 'a'),
-    ('"', '"'), ('"a', '"a'), ('"a\'', '"a\''), ('""', ''),
-])
+@pytest.mark.parametrize(
+    'pasted, cleaned',
+    [
+        (None, ''),
+        ('', ''),
+        (5, '5'),
+        ('  a b \r\n', 'a b'),
+        ('\ufeffa\u200b', 'a'),
+        ('\xa0a', 'a'),
+        ('"a"', 'a'),
+        ("' a '", 'a'),
+        ('"', '"'),
+        ('"a', '"a'),
+        ('"a\'', '"a\''),
+        ('""', ''),
+    ],
+)
 def test_what_copying_adds_is_taken_away(pasted: object, cleaned: str) -> None:
     assert clean_value(pasted) == cleaned
 
 
-@pytest.mark.parametrize('pasted, tenant', [
-    (TENANT, TENANT), (TENANT.upper(), TENANT), ('Contoso.Example', 'contoso.example'), ('contoso', 'contoso'),
-    ('/contoso/', 'contoso'),
-    (f'{LOGIN}/{TENANT}', TENANT), (f'{LOGIN}/{TENANT}/v2.0/', TENANT), (f'{LOGIN}/contoso.example?x=1', 'contoso.example'),
-    (f'{LOGIN}/common/oauth2', 'common'), (f'https://portal.example/#x/{TENANT}/y', TENANT),
-])
+@pytest.mark.parametrize(
+    'pasted, tenant',
+    [
+        (TENANT, TENANT),
+        (TENANT.upper(), TENANT),
+        ('Contoso.Example', 'contoso.example'),
+        ('contoso', 'contoso'),
+        ('/contoso/', 'contoso'),
+        (f'{LOGIN}/{TENANT}', TENANT),
+        (f'{LOGIN}/{TENANT}/v2.0/', TENANT),
+        (f'{LOGIN}/contoso.example?x=1', 'contoso.example'),
+        (f'{LOGIN}/common/oauth2', 'common'),
+        (f'https://portal.example/#x/{TENANT}/y', TENANT),
+    ],
+)
 def test_a_tenant_is_found_in_what_was_pasted(pasted: str, tenant: str) -> None:
     assert clean_tenant(pasted) == tenant
 
 
-@pytest.mark.parametrize('pasted, says', [
-    ('', 'is missing'), (' \n', 'is missing'), ('two words', 'is not a tenant ID'), (LOGIN, 'is not a tenant ID'),
-    ('a/b', 'is not a'),
-    ('tenant?', 'is not a'), ('-x', 'is not a'),
-])
+@pytest.mark.parametrize(
+    'pasted, says',
+    [
+        ('', 'is missing'),
+        (' \n', 'is missing'),
+        ('two words', 'is not a tenant ID'),
+        (LOGIN, 'is not a tenant ID'),
+        ('a/b', 'is not a'),
+        ('tenant?', 'is not a'),
+        ('-x', 'is not a'),
+    ],
+)
 def test_what_is_no_tenant_is_refused(pasted: str, says: str) -> None:
     with pytest.raises(CredentialError, match=f'^Token.* {says}'):
         clean_tenant(pasted)
@@ -118,18 +161,25 @@ def test_a_shared_tenant_is_refused_only_where_an_own_one_is_needed(tenant: str)
         clean_tenant(tenant, own_tenant_needed=True)
 
 
-@pytest.mark.parametrize('pasted, says', [
-    ('', 'ID .* is missing'), ('a b', 'is not a client ID'), ('https://x', 'is not a client ID'),
-    (f'{CLIENT}?', 'is not a client ID'),
-    (f'{CLIENT}@https://tokens.example', 'is that of the Cortex XSOAR app'),
-])
+@pytest.mark.parametrize(
+    'pasted, says',
+    [
+        ('', 'ID .* is missing'),
+        ('a b', 'is not a client ID'),
+        ('https://x', 'is not a client ID'),
+        (f'{CLIENT}?', 'is not a client ID'),
+        (f'{CLIENT}@https://tokens.example', 'is that of the Cortex XSOAR app'),
+    ],
+)
 def test_what_is_no_client_id_is_refused(pasted: str, says: str) -> None:
     with pytest.raises(CredentialError, match=says):
         clean_client_id(pasted)
 
 
-@pytest.mark.parametrize('pasted, says', [('', 'is missing'), (str(uuid.uuid4()), 'ID of the client secret'),
-                                          (str(uuid.uuid4()).upper(), 'ID of the client secret')])
+@pytest.mark.parametrize(
+    'pasted, says',
+    [('', 'is missing'), (str(uuid.uuid4()), 'ID of the client secret'), (str(uuid.uuid4()).upper(), 'ID of the client secret')],
+)
 def test_what_is_no_secret_is_refused(pasted: str, says: str) -> None:
     with pytest.raises(CredentialError, match=f'Key.* {says}'):
         clean_client_secret(pasted)
@@ -142,11 +192,17 @@ def test_a_secret_that_holds_an_id_is_taken() -> None:
 SHA1, SHA256 = 'AB' * 20, '0F' * 32
 
 
-@pytest.mark.parametrize('pasted, digits', [
-    (SHA1, SHA1), (SHA1.lower(), SHA1), (' '.join([SHA1[:20], SHA1[20:]]), SHA1), (':'.join(['0f'] * 32), SHA256),
-    ('AB-' * 19 + 'AB', SHA1),
-    (f'\u200e{SHA1}', SHA1),
-])
+@pytest.mark.parametrize(
+    'pasted, digits',
+    [
+        (SHA1, SHA1),
+        (SHA1.lower(), SHA1),
+        (' '.join([SHA1[:20], SHA1[20:]]), SHA1),
+        (':'.join(['0f'] * 32), SHA256),
+        ('AB-' * 19 + 'AB', SHA1),
+        (f'\u200e{SHA1}', SHA1),
+    ],
+)
 def test_a_thumbprint_is_its_digits(pasted: str, digits: str) -> None:
     assert clean_thumbprint(pasted) == digits
 
@@ -157,12 +213,18 @@ def test_what_is_no_thumbprint_is_refused(pasted: str) -> None:
         clean_thumbprint(pasted)
 
 
-@pytest.mark.parametrize('mangle', [
-    lambda pem: pem, lambda pem: pem.replace('\n', '\\n'), lambda pem: pem.replace('\n', '\\r\\n'),
-    lambda pem: pem.replace('\n', ' '),
-    lambda pem: pem.replace('\n', '\r\n'), lambda pem: f'text {pem} text',
-    lambda pem: pem + certificate('another').certificate_pem,
-])
+@pytest.mark.parametrize(
+    'mangle',
+    [
+        lambda pem: pem,
+        lambda pem: pem.replace('\n', '\\n'),
+        lambda pem: pem.replace('\n', '\\r\\n'),
+        lambda pem: pem.replace('\n', ' '),
+        lambda pem: pem.replace('\n', '\r\n'),
+        lambda pem: f'text {pem} text',
+        lambda pem: pem + certificate('another').certificate_pem,
+    ],
+)
 def test_the_blocks_of_a_pem_are_found_however_its_lines_were_mangled(mangle: Callable[[str], str]) -> None:
     blocks = clean_pem(mangle(PEM))
     assert blocks == {'PRIVATE KEY': OWN.private_key_pem, 'CERTIFICATE': OWN.certificate_pem}
@@ -173,22 +235,42 @@ def test_any_private_key_is_picked(label: str) -> None:
     assert clean_private_key({'CERTIFICATE': 'c', label: 'key'}) == 'key'
 
 
-@pytest.mark.parametrize('blocks, says', [
-    ({}, 'is missing'), ({'CERTIFICATE': 'c'}, 'is missing'), ({'ENCRYPTED PRIVATE KEY': 'k'}, 'is encrypted'),
-    (clean_pem('-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----'), 'is encrypted'),
-])
+@pytest.mark.parametrize(
+    'blocks, says',
+    [
+        ({}, 'is missing'),
+        ({'CERTIFICATE': 'c'}, 'is missing'),
+        ({'ENCRYPTED PRIVATE KEY': 'k'}, 'is encrypted'),
+        (
+            clean_pem('-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----'),
+            'is encrypted',
+        ),
+    ],
+)
 def test_what_is_no_readable_private_key_is_refused(blocks: dict[str, str], says: str) -> None:
     with pytest.raises(CredentialError, match=f'The private key {says}'):
         clean_private_key(blocks)
 
 
-@pytest.mark.parametrize('pasted, code, state', [
-    ('0.code', '0.code', ''), (' 0.co\nde ', '0.code', ''), ('0.c%24', '0.c$', ''), ('0.code&session_state=1', '0.code', ''),
-    ('0.c%24&session_state=1', '0.c$', ''), (f'{REDIRECT_URI}?code=0.c%24&state=s%3D', '0.c$', 's='),
-    (f'{REDIRECT_URI}#code=c&state=s', 'c', 's'),
-    ('?code=c&state=s', 'c', 's'), ('#code=c', 'c', ''), ('code=c', 'c', ''), ('state=s&code=c', 'c', 's'), ('&code=c', 'c', ''),
-    (f'{REDIRECT_URI}?code=c#state=s', 'c', 's'), (f'"{REDIRECT_URI}?code=c"', 'c', ''),
-])
+@pytest.mark.parametrize(
+    'pasted, code, state',
+    [
+        ('0.code', '0.code', ''),
+        (' 0.co\nde ', '0.code', ''),
+        ('0.c%24', '0.c$', ''),
+        ('0.code&session_state=1', '0.code', ''),
+        ('0.c%24&session_state=1', '0.c$', ''),
+        (f'{REDIRECT_URI}?code=0.c%24&state=s%3D', '0.c$', 's='),
+        (f'{REDIRECT_URI}#code=c&state=s', 'c', 's'),
+        ('?code=c&state=s', 'c', 's'),
+        ('#code=c', 'c', ''),
+        ('code=c', 'c', ''),
+        ('state=s&code=c', 'c', 's'),
+        ('&code=c', 'c', ''),
+        (f'{REDIRECT_URI}?code=c#state=s', 'c', 's'),
+        (f'"{REDIRECT_URI}?code=c"', 'c', ''),
+    ],
+)
 def test_a_code_is_found_in_what_was_pasted(pasted: str, code: str, state: str) -> None:
     response = clean_authorization_code(pasted)
     assert (response.code, response.state) == (code, state)
@@ -199,11 +281,16 @@ def test_what_a_sign_in_left_behind_does_not_show() -> None:
     assert SECRET not in repr(KeptSignIn(SECRET, SECRET, SECRET, state=SECRET))
 
 
-@pytest.mark.parametrize('pasted, says', [
-    ('', 'code is missing'), ('&state=x', 'code is missing'), (REDIRECT_URI, 'holds no code'),
-    (f'{REDIRECT_URI}?state=s', 'holds no code'),
-    ('code=', 'holds no code'),
-])
+@pytest.mark.parametrize(
+    'pasted, says',
+    [
+        ('', 'code is missing'),
+        ('&state=x', 'code is missing'),
+        (REDIRECT_URI, 'holds no code'),
+        (f'{REDIRECT_URI}?state=s', 'holds no code'),
+        ('code=', 'holds no code'),
+    ],
+)
 def test_what_holds_no_code_is_refused(pasted: str, says: str) -> None:
     with pytest.raises(CredentialError, match=says):
         clean_authorization_code(pasted)
@@ -224,17 +311,31 @@ def test_equal_settings_are_the_same_credential_however_they_were_pasted() -> No
 
 
 DIFFERENT: list[Credential] = [
-    secret_of(), secret_of('Other~secret'), secret_of(tenant='contoso.example'), secret_of(client='other'),
+    secret_of(),
+    secret_of('Other~secret'),
+    secret_of(tenant='contoso.example'),
+    secret_of(client='other'),
     secret_of(login='https://x.example'),
-    secret_of(url=V1_URL), EntraCredential(LOGIN, TENANT, CLIENT), DeviceCodeCredential(LOGIN, TENANT, CLIENT),
-    CertificateCredential(LOGIN, TENANT, CLIENT, PEM), CertificateCredential(LOGIN, TENANT, CLIENT, OWN.private_key_pem, SHA1),
+    secret_of(url=V1_URL),
+    EntraCredential(LOGIN, TENANT, CLIENT),
+    DeviceCodeCredential(LOGIN, TENANT, CLIENT),
+    CertificateCredential(LOGIN, TENANT, CLIENT, PEM),
+    CertificateCredential(LOGIN, TENANT, CLIENT, OWN.private_key_pem, SHA1),
     CertificateCredential(LOGIN, TENANT, CLIENT, OWN.private_key_pem, SHA256),
     CertificateCredential(LOGIN, TENANT, CLIENT, certificate('another').private_key_pem, SHA1),
-    code_of(), code_of('code'), code_of(redirect_uri='https://x'), code_of(client=EntraCredential(LOGIN, TENANT, CLIENT)),
-    cortex(), cortex(token='other'), cortex(key=base64.b64encode(b'k' * 16).decode()), cortex(app_name='other'),
-    cortex(registration_id='other@https://tokens.example/obtain'), cortex(registration_id='id@https://tokens.example/other'),
+    code_of(),
+    code_of('code'),
+    code_of(redirect_uri='https://x'),
+    code_of(client=EntraCredential(LOGIN, TENANT, CLIENT)),
+    cortex(),
+    cortex(token='other'),
+    cortex(key=base64.b64encode(b'k' * 16).decode()),
+    cortex(app_name='other'),
+    cortex(registration_id='other@https://tokens.example/obtain'),
+    cortex(registration_id='id@https://tokens.example/other'),
     cortex(registration_id='id'),
-    ManagedIdentityCredential(environment={}), ManagedIdentityCredential(CLIENT, {}),
+    ManagedIdentityCredential(environment={}),
+    ManagedIdentityCredential(CLIENT, {}),
     ManagedIdentityCredential(environment={'AZURE_POD_IDENTITY_AUTHORITY_HOST': 'http://10.0.0.1/'}),
     ManagedIdentityCredential(environment={'IDENTITY_ENDPOINT': 'http://x', 'IDENTITY_HEADER': 'h'}),
     ManagedIdentityCredential(environment={'IDENTITY_ENDPOINT': 'http://x', 'IMDS_ENDPOINT': 'http://y'}),
@@ -257,18 +358,22 @@ def test_no_credential_shows_its_secrets(credential: Credential) -> None:
     assert str(credential) == repr(credential)
 
 
-@pytest.mark.parametrize('credential, claims, expected', [
-    (secret_of(), {}, True),
-    (secret_of(), {'appid': CLIENT, 'tid': TENANT}, True),
-    (secret_of(), {'appid': 'other', 'tid': TENANT}, False),
-    (secret_of(), {'appid': CLIENT, 'tid': 'other'}, False),
-    (secret_of(tenant='contoso.example'), {'appid': CLIENT, 'tid': 'any'}, True),
-    (code_of(), {'appid': 'other'}, False),
-    (code_of(), {'appid': CLIENT}, True),
-    (cortex(), {'appid': 'other'}, True),
-])
-def test_a_token_may_be_own_unless_its_claims_say_otherwise(credential: Credential, claims: dict[str, Any],
-                                                            expected: bool) -> None:
+@pytest.mark.parametrize(
+    'credential, claims, expected',
+    [
+        (secret_of(), {}, True),
+        (secret_of(), {'appid': CLIENT, 'tid': TENANT}, True),
+        (secret_of(), {'appid': 'other', 'tid': TENANT}, False),
+        (secret_of(), {'appid': CLIENT, 'tid': 'other'}, False),
+        (secret_of(tenant='contoso.example'), {'appid': CLIENT, 'tid': 'any'}, True),
+        (code_of(), {'appid': 'other'}, False),
+        (code_of(), {'appid': CLIENT}, True),
+        (cortex(), {'appid': 'other'}, True),
+    ],
+)
+def test_a_token_may_be_own_unless_its_claims_say_otherwise(
+    credential: Credential, claims: dict[str, Any], expected: bool
+) -> None:
     assert credential.may_own(claims) == expected
 
 
@@ -276,10 +381,15 @@ def test_a_token_may_be_own_unless_its_claims_say_otherwise(credential: Credenti
 # region requests to Entra
 
 
-@pytest.mark.parametrize('scope, offline, expected', [
-    ('a', True, 'a offline_access'), ('a', False, 'a'), ('offline_access a', True, 'offline_access a'),
-    ('', True, 'offline_access'),
-])
+@pytest.mark.parametrize(
+    'scope, offline, expected',
+    [
+        ('a', True, 'a offline_access'),
+        ('a', False, 'a'),
+        ('offline_access a', True, 'offline_access a'),
+        ('', True, 'offline_access'),
+    ],
+)
 def test_a_refresh_token_is_asked_for_by_its_scope(scope: str, offline: bool, expected: str) -> None:
     assert with_offline_access(scope, offline) == expected
 
@@ -287,8 +397,12 @@ def test_a_refresh_token_is_asked_for_by_its_scope(scope: str, offline: bool, ex
 def test_a_client_secret_is_sent_in_one_form() -> None:
     request = secret_of().token_request(TARGET, NOTHING)
     assert (request.method, request.url) == ('POST', f'{LOGIN}/{TENANT}/oauth2/v2.0/token')
-    assert request.form == {'grant_type': 'client_credentials', 'client_id': CLIENT, 'client_secret': SECRET,
-                            'scope': TARGET.scope}
+    assert request.form == {
+        'grant_type': 'client_credentials',
+        'client_id': CLIENT,
+        'client_secret': SECRET,
+        'scope': TARGET.scope,
+    }
     assert request.through_proxy
 
 
@@ -322,24 +436,34 @@ def test_a_token_url_without_tls_is_refused() -> None:
 PASTED_CODE = f'{REDIRECT_URI}?code=0.c%24'
 
 
-@pytest.mark.parametrize('pasted, kept, fields', [
-    (PASTED_CODE, NOTHING, {'grant_type': 'authorization_code', 'code': '0.c$', 'redirect_uri': REDIRECT_URI}),
-    (PASTED_CODE, KeptSignIn(code_verifier='v'),
-     {'grant_type': 'authorization_code', 'code': '0.c$', 'redirect_uri': REDIRECT_URI,
-                                                  'code_verifier': 'v'}),
-    (PASTED_CODE, KeptSignIn(refresh_token='r', code_verifier='v'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
-    ('', KeptSignIn(refresh_token='r'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
-    ('refresh_token:p', NOTHING, {'grant_type': 'refresh_token', 'refresh_token': 'p'}),
-    ('refresh_token:p', KeptSignIn(refresh_token='r'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
-])
+@pytest.mark.parametrize(
+    'pasted, kept, fields',
+    [
+        (PASTED_CODE, NOTHING, {'grant_type': 'authorization_code', 'code': '0.c$', 'redirect_uri': REDIRECT_URI}),
+        (
+            PASTED_CODE,
+            KeptSignIn(code_verifier='v'),
+            {'grant_type': 'authorization_code', 'code': '0.c$', 'redirect_uri': REDIRECT_URI, 'code_verifier': 'v'},
+        ),
+        (PASTED_CODE, KeptSignIn(refresh_token='r', code_verifier='v'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
+        ('', KeptSignIn(refresh_token='r'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
+        ('refresh_token:p', NOTHING, {'grant_type': 'refresh_token', 'refresh_token': 'p'}),
+        ('refresh_token:p', KeptSignIn(refresh_token='r'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
+    ],
+)
 def test_a_code_is_redeemed_once_and_then_refreshed(pasted: str, kept: KeptSignIn, fields: dict[str, str]) -> None:
     request = code_of(pasted).token_request(TARGET, kept)
     assert request.form == {**fields, 'client_id': CLIENT, 'client_secret': SECRET, 'scope': f'{TARGET.scope} offline_access'}
 
 
-@pytest.mark.parametrize('credential, kept', [
-    (code_of(), NOTHING), (code_of(PASTED_CODE), KeptSignIn(code_redeemed=True)),
-    (DeviceCodeCredential(LOGIN, TENANT, CLIENT), NOTHING)])
+@pytest.mark.parametrize(
+    'credential, kept',
+    [
+        (code_of(), NOTHING),
+        (code_of(PASTED_CODE), KeptSignIn(code_redeemed=True)),
+        (DeviceCodeCredential(LOGIN, TENANT, CLIENT), NOTHING),
+    ],
+)
 def test_without_a_sign_in_a_person_is_asked_for(credential: Credential, kept: KeptSignIn) -> None:
     with pytest.raises(SignInRequiredError, match='Nobody has signed in'):
         credential.token_request(TARGET, kept)
@@ -360,9 +484,14 @@ def test_the_login_url_holds_the_challenge_and_not_the_verifier() -> None:
     url = urlsplit(code_of().authorize_url(TokenTarget(scope='Mail.Send'), 'a state', 'verifier'))
     assert f'{url.scheme}://{url.netloc}{url.path}' == f'{LOGIN}/{TENANT}/oauth2/v2.0/authorize'
     assert dict(parse_qsl(url.query)) == {
-        'client_id': CLIENT, 'response_type': 'code', 'redirect_uri': REDIRECT_URI, 'scope': 'Mail.Send offline_access',
-        'state': 'a state', 'code_challenge': base64.urlsafe_b64encode(hashlib.sha256(b'verifier').digest()).decode().rstrip('='),
-        'code_challenge_method': 'S256'}
+        'client_id': CLIENT,
+        'response_type': 'code',
+        'redirect_uri': REDIRECT_URI,
+        'scope': 'Mail.Send offline_access',
+        'state': 'a state',
+        'code_challenge': base64.urlsafe_b64encode(hashlib.sha256(b'verifier').digest()).decode().rstrip('='),
+        'code_challenge_method': 'S256',
+    }
     assert '+' not in url.query
 
 
@@ -372,34 +501,53 @@ def test_a_device_code_is_started_asked_for_and_refreshed_without_a_secret() -> 
     assert started.url == f'{LOGIN}/{TENANT}/oauth2/v2.0/devicecode'
     assert started.form == {'client_id': CLIENT, 'scope': f'{TARGET.scope} offline_access'}
     polled = credential.token_request(TARGET, KeptSignIn(device_code='d')).form
-    assert polled == {'grant_type': 'urn:ietf:params:oauth:grant-type:device_code', 'device_code': 'd', 'client_id': CLIENT,
-                      'scope': TARGET.scope}
+    assert polled == {
+        'grant_type': 'urn:ietf:params:oauth:grant-type:device_code',
+        'device_code': 'd',
+        'client_id': CLIENT,
+        'scope': TARGET.scope,
+    }
     refreshed = credential.token_request(TARGET, KeptSignIn('r', device_code='d')).form
-    assert refreshed == {'grant_type': 'refresh_token', 'refresh_token': 'r', 'client_id': CLIENT,
-                         'scope': f'{TARGET.scope} offline_access'}
+    assert refreshed == {
+        'grant_type': 'refresh_token',
+        'refresh_token': 'r',
+        'client_id': CLIENT,
+        'scope': f'{TARGET.scope} offline_access',
+    }
 
 
 # endregion
 # region certificates
 
 
-@pytest.mark.parametrize('private_key, thumbprint, algorithm, header', [
-    (PEM, '', 'PS256', {'x5t#S256': OWN.x5t_s256}),
-    (OWN.private_key_pem, OWN.certificate_pem, 'PS256', {'x5t#S256': OWN.x5t_s256}),
-    (OWN.private_key_pem, OWN.sha256_thumbprint, 'PS256', {'x5t#S256': OWN.x5t_s256}),
-    (OWN.private_key_pem, OWN.sha1_thumbprint, 'RS256', {'x5t': OWN.x5t}),
-    (PEM, OWN.sha1_thumbprint, 'PS256', {'x5t#S256': OWN.x5t_s256}),
-])
-def test_an_assertion_names_its_certificate_as_its_algorithm_wants(private_key: str, thumbprint: str, algorithm: str,
-                                                                   header: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    'private_key, thumbprint, algorithm, header',
+    [
+        (PEM, '', 'PS256', {'x5t#S256': OWN.x5t_s256}),
+        (OWN.private_key_pem, OWN.certificate_pem, 'PS256', {'x5t#S256': OWN.x5t_s256}),
+        (OWN.private_key_pem, OWN.sha256_thumbprint, 'PS256', {'x5t#S256': OWN.x5t_s256}),
+        (OWN.private_key_pem, OWN.sha1_thumbprint, 'RS256', {'x5t': OWN.x5t}),
+        (PEM, OWN.sha1_thumbprint, 'PS256', {'x5t#S256': OWN.x5t_s256}),
+    ],
+)
+def test_an_assertion_names_its_certificate_as_its_algorithm_wants(
+    private_key: str, thumbprint: str, algorithm: str, header: dict[str, str]
+) -> None:
     credential = CertificateCredential(LOGIN, TENANT, CLIENT, private_key, thumbprint)
     assertion = credential.assertion(1_900_000_000.7)
     assert jwt.get_unverified_header(assertion) == {'alg': algorithm, 'typ': 'JWT', **header}
-    claims = jwt.decode(assertion, OWN.public_key, [algorithm], audience=credential.token_url,
-                        options={'verify_nbf': False, 'verify_iat': False})
+    claims = jwt.decode(
+        assertion, OWN.public_key, [algorithm], audience=credential.token_url, options={'verify_nbf': False, 'verify_iat': False}
+    )
     assert uuid.UUID(claims.pop('jti'))
-    assert claims == {'aud': credential.token_url, 'iss': CLIENT, 'sub': CLIENT, 'iat': 1_900_000_000, 'nbf': 1_900_000_000,
-                      'exp': 1_900_000_600}
+    assert claims == {
+        'aud': credential.token_url,
+        'iss': CLIENT,
+        'sub': CLIENT,
+        'iat': 1_900_000_000,
+        'nbf': 1_900_000_000,
+        'exp': 1_900_000_600,
+    }
 
 
 def test_each_request_and_each_try_has_an_assertion_of_its_own() -> None:
@@ -444,22 +592,29 @@ NO_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----'
 NO_KEY = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'
 
 
-@pytest.mark.parametrize('private_key, says', [
-    (OWN.private_key_pem + certificate('another').certificate_pem, 'does not belong to the certificate'),
-    (OWN.private_key_pem + certificate_of_edwards(), 'does not belong to the certificate'),
-    (OWN.private_key_pem + NO_CERTIFICATE, 'The certificate cannot be read'),
-    (NO_KEY + OWN.certificate_pem, 'The private key cannot be read'),
-])
+@pytest.mark.parametrize(
+    'private_key, says',
+    [
+        (OWN.private_key_pem + certificate('another').certificate_pem, 'does not belong to the certificate'),
+        (OWN.private_key_pem + certificate_of_edwards(), 'does not belong to the certificate'),
+        (OWN.private_key_pem + NO_CERTIFICATE, 'The certificate cannot be read'),
+        (NO_KEY + OWN.certificate_pem, 'The private key cannot be read'),
+    ],
+)
 def test_a_pair_that_is_none_is_refused_when_it_is_to_sign(private_key: str, says: str) -> None:
     credential = CertificateCredential(LOGIN, TENANT, CLIENT, private_key)
     with pytest.raises(CredentialError, match=says):
         credential.token_request(TARGET, NOTHING)
 
 
-@pytest.mark.parametrize('private_key, thumbprint, says', [
-    ('', SHA1, 'The private key is missing'), (OWN.private_key_pem, '', 'The certificate thumbprint is missing'),
-    (OWN.private_key_pem, 'x', 'is not 40'),
-])
+@pytest.mark.parametrize(
+    'private_key, thumbprint, says',
+    [
+        ('', SHA1, 'The private key is missing'),
+        (OWN.private_key_pem, '', 'The certificate thumbprint is missing'),
+        (OWN.private_key_pem, 'x', 'is not 40'),
+    ],
+)
 def test_half_a_pair_is_refused_at_once(private_key: str, thumbprint: str, says: str) -> None:
     with pytest.raises(CredentialError, match=says):
         CertificateCredential(LOGIN, TENANT, CLIENT, private_key, thumbprint)
@@ -508,9 +663,15 @@ def test_the_encryption_can_be_given() -> None:
     assert credential.token_request(TokenTarget(), NOTHING).json_body['encrypted_token'] == 'a-token+44'
 
 
-@pytest.mark.parametrize('name, changes',
-                         [('ID', {'registration_id': ' '}), ('ID', {'registration_id': '@https://tokens.example'}),
-                                           ('Token', {'token': ''}), ('Key', {'key': '\n'})])
+@pytest.mark.parametrize(
+    'name, changes',
+    [
+        ('ID', {'registration_id': ' '}),
+        ('ID', {'registration_id': '@https://tokens.example'}),
+        ('Token', {'token': ''}),
+        ('Key', {'key': '\n'}),
+    ],
+)
 def test_each_missing_value_of_the_consent_page_is_named(name: str, changes: dict[str, str]) -> None:
     with pytest.raises(CredentialError, match=rf'{name} is missing\. Paste the {name} that the consent page'):
         cortex(**changes)
@@ -525,16 +686,19 @@ def test_a_check_asks_the_service_and_leaves_the_token_unused(status: int) -> No
 
 @pytest.mark.parametrize('status', [404, 500, 503])
 def test_a_check_finds_an_address_at_which_no_token_service_is(status: int) -> None:
-    with ScriptedServer([(status, {'Retry-After': '0'}, '')]) as server, pytest.raises(
-            SignInUnavailableError, match=rf'answered with HTTP status {status}\. A proxy or a wrong address'):
+    with (
+        ScriptedServer([(status, {'Retry-After': '0'}, '')]) as server,
+        pytest.raises(SignInUnavailableError, match=rf'answered with HTTP status {status}\. A proxy or a wrong address'),
+    ):
         cortex(registration_id=f'id@{server.url}').check_without_using_the_token(TokenTransport())
 
 
 def test_the_token_service_may_not_show_the_token_that_it_decrypts() -> None:
     echo = json.dumps({'title': 'Refused', 'detail': 'The refresh token the-plain-Token is not known.'})
     with ScriptedServer([(400, {}, echo)]) as server, pytest.raises(SignInRefusedError) as refused:
-        TokenTransport().ask(cortex(registration_id=f'id@{server.url}', token='the-plain-Token').token_request(
-            TokenTarget(), KeptSignIn()))
+        TokenTransport().ask(
+            cortex(registration_id=f'id@{server.url}', token='the-plain-Token').token_request(TokenTarget(), KeptSignIn())
+        )
     assert 'The refresh token *** is not known.' in str(refused.value)
 
 
@@ -543,12 +707,16 @@ def test_the_token_service_gets_time_to_answer_since_its_answer_holds_the_next_t
     assert 60 < request.read_timeout < CortexAppCredential.longest_ask
 
 
-@pytest.mark.parametrize('pasted, state, is_taken', [
-    ('https://localhost/myapp?code=c&state=mine', 'mine', True), ('c', 'mine', True),
-    ('https://localhost/myapp?code=c&state=x', '', True),
-    ('https://localhost/myapp?code=c&state=of-somebody-else', 'mine', False)])
-def test_a_pasted_url_of_another_sign_in_than_the_one_started_last_is_refused(pasted: str, state: str,
-                                                                              is_taken: bool) -> None:
+@pytest.mark.parametrize(
+    'pasted, state, is_taken',
+    [
+        ('https://localhost/myapp?code=c&state=mine', 'mine', True),
+        ('c', 'mine', True),
+        ('https://localhost/myapp?code=c&state=x', '', True),
+        ('https://localhost/myapp?code=c&state=of-somebody-else', 'mine', False),
+    ],
+)
+def test_a_pasted_url_of_another_sign_in_than_the_one_started_last_is_refused(pasted: str, state: str, is_taken: bool) -> None:
     client = EntraCredential('https://login.example', 'contoso.example', 'id')
     credential = AuthorizationCodeCredential(client, 'https://localhost/myapp', pasted)
     kept = KeptSignIn(state=state, code_verifier='verifier')
@@ -578,23 +746,41 @@ APP_SERVICE_HOST = {'IDENTITY_ENDPOINT': 'http://127.0.0.1:1/msi', 'IDENTITY_HEA
 ARC_HOST = {'IDENTITY_ENDPOINT': 'http://127.0.0.1:1/arc', 'IMDS_ENDPOINT': 'http://127.0.0.1:1'}
 
 
-@pytest.mark.parametrize('environment, client_id, url, version, header', [
-    ({}, '', 'http://169.254.169.254/metadata/identity/oauth2/token', '2018-02-01', {'Metadata': 'true'}),
-    ({}, CLIENT, 'http://169.254.169.254/metadata/identity/oauth2/token', '2018-02-01', {'Metadata': 'true'}),
-    ({'AZURE_POD_IDENTITY_AUTHORITY_HOST': 'http://10.0.0.1:80/'}, '', 'http://10.0.0.1:80/metadata/identity/oauth2/token',
-     '2018-02-01', {'Metadata': 'true'}),
-    ({'IDENTITY_ENDPOINT': 'http://x'}, '', 'http://169.254.169.254/metadata/identity/oauth2/token', '2018-02-01',
-     {'Metadata': 'true'}),
-    ({'IDENTITY_HEADER': 'h', 'IMDS_ENDPOINT': 'http://x'}, '', 'http://169.254.169.254/metadata/identity/oauth2/token',
-     '2018-02-01',
-     {'Metadata': 'true'}),
-    (APP_SERVICE_HOST, '', 'http://127.0.0.1:1/msi', '2019-08-01', {'X-IDENTITY-HEADER': SECRET}),
-    (APP_SERVICE_HOST, CLIENT, 'http://127.0.0.1:1/msi', '2019-08-01', {'X-IDENTITY-HEADER': SECRET}),
-    ({**APP_SERVICE_HOST, **ARC_HOST}, '', 'http://127.0.0.1:1/arc', '2019-08-01', {'X-IDENTITY-HEADER': SECRET}),
-    (ARC_HOST, '', 'http://127.0.0.1:1/arc', '2020-06-01', {'Metadata': 'true'}),
-])
-def test_the_environment_tells_which_host_it_is(environment: dict[str, str], client_id: str, url: str, version: str,
-                                                header: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    'environment, client_id, url, version, header',
+    [
+        ({}, '', 'http://169.254.169.254/metadata/identity/oauth2/token', '2018-02-01', {'Metadata': 'true'}),
+        ({}, CLIENT, 'http://169.254.169.254/metadata/identity/oauth2/token', '2018-02-01', {'Metadata': 'true'}),
+        (
+            {'AZURE_POD_IDENTITY_AUTHORITY_HOST': 'http://10.0.0.1:80/'},
+            '',
+            'http://10.0.0.1:80/metadata/identity/oauth2/token',
+            '2018-02-01',
+            {'Metadata': 'true'},
+        ),
+        (
+            {'IDENTITY_ENDPOINT': 'http://x'},
+            '',
+            'http://169.254.169.254/metadata/identity/oauth2/token',
+            '2018-02-01',
+            {'Metadata': 'true'},
+        ),
+        (
+            {'IDENTITY_HEADER': 'h', 'IMDS_ENDPOINT': 'http://x'},
+            '',
+            'http://169.254.169.254/metadata/identity/oauth2/token',
+            '2018-02-01',
+            {'Metadata': 'true'},
+        ),
+        (APP_SERVICE_HOST, '', 'http://127.0.0.1:1/msi', '2019-08-01', {'X-IDENTITY-HEADER': SECRET}),
+        (APP_SERVICE_HOST, CLIENT, 'http://127.0.0.1:1/msi', '2019-08-01', {'X-IDENTITY-HEADER': SECRET}),
+        ({**APP_SERVICE_HOST, **ARC_HOST}, '', 'http://127.0.0.1:1/arc', '2019-08-01', {'X-IDENTITY-HEADER': SECRET}),
+        (ARC_HOST, '', 'http://127.0.0.1:1/arc', '2020-06-01', {'Metadata': 'true'}),
+    ],
+)
+def test_the_environment_tells_which_host_it_is(
+    environment: dict[str, str], client_id: str, url: str, version: str, header: dict[str, str]
+) -> None:
     request = ManagedIdentityCredential(client_id, environment).token_request(RESOURCE, NOTHING)
     named = {'client_id': client_id} if client_id else {}
     assert (request.method, request.url, request.headers) == ('GET', url, header)
@@ -657,23 +843,36 @@ def test_the_key_of_arc_is_read_and_sent(key_folder: Path, name: str, key: str, 
     assert ask_arc(form.format(key_folder / name)) == f'Basic {key}'
 
 
-@pytest.mark.parametrize('path, says', [
-    ('{folder}/../outside.key', 'outside of its own folder'), ('{folder}/link.key', 'outside of its own folder'),
-    ('{folder}/good.txt', 'outside of its own folder'), ('/etc/passwd', 'outside of its own folder'),
-    ('good.key', 'outside of its own folder'),
-    ('{folder}.key', 'outside of its own folder'), ('{folder}/large.key', 'too large'), ('{folder}/missing.key', 'himds'),
-    ('{folder}/folder.key', 'himds'),
-])
+@pytest.mark.parametrize(
+    'path, says',
+    [
+        ('{folder}/../outside.key', 'outside of its own folder'),
+        ('{folder}/link.key', 'outside of its own folder'),
+        ('{folder}/good.txt', 'outside of its own folder'),
+        ('/etc/passwd', 'outside of its own folder'),
+        ('good.key', 'outside of its own folder'),
+        ('{folder}.key', 'outside of its own folder'),
+        ('{folder}/large.key', 'too large'),
+        ('{folder}/missing.key', 'himds'),
+        ('{folder}/folder.key', 'himds'),
+    ],
+)
 def test_any_other_file_is_not_read(key_folder: Path, path: str, says: str) -> None:
     with pytest.raises(SignInRefusedError, match=says) as refused:
         ask_arc(f'Basic realm={path.format(folder=key_folder)}')
     assert 'secret' not in str(refused.value)
 
 
-@pytest.mark.parametrize('challenge, status, kind', [
-    ('', 401, SignInRefusedError), ('Bearer realm=x', 401, SignInRefusedError), ('', 400, SignInRefusedError),
-    ('Basic realm=x', 403, SignInRefusedError), ('Basic realm=x', 200, SignInUnavailableError),
-])
+@pytest.mark.parametrize(
+    'challenge, status, kind',
+    [
+        ('', 401, SignInRefusedError),
+        ('Bearer realm=x', 401, SignInRefusedError),
+        ('', 400, SignInRefusedError),
+        ('Basic realm=x', 403, SignInRefusedError),
+        ('Basic realm=x', 200, SignInUnavailableError),
+    ],
+)
 def test_an_answer_without_a_challenge_is_an_error(challenge: str, status: int, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         ask_arc(challenge, status)
@@ -684,7 +883,7 @@ def test_an_answer_without_a_challenge_is_an_error(challenge: str, status: int, 
 
 def test_the_modules_load_neither_cryptography_nor_jwt() -> None:
     program = "import sys, MicrosoftIdentityApiModule; print(sorted({'cryptography', 'jwt'} & set(sys.modules)))"
-    loaded = subprocess.run([sys.executable, '-c', f'import sys; sys.path[:] = {sys.path!r}; {program}'], capture_output=True,
-                            text=True,
-                            check=True)
+    loaded = subprocess.run(
+        [sys.executable, '-c', f'import sys; sys.path[:] = {sys.path!r}; {program}'], capture_output=True, text=True, check=True
+    )
     assert json.loads(loaded.stdout) == []

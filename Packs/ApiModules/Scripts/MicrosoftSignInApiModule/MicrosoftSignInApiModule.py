@@ -2,6 +2,7 @@
 
 Knows HTTP. Knows neither credentials (see MicrosoftIdentityApiModule) nor the platform.
 """
+
 import base64
 import copy
 import hashlib
@@ -36,6 +37,7 @@ class SystemClock:
 
 class AzureCloudEndpoints(NamedTuple):
     """Base addresses of one cloud. The trailing slashes are part of the values that integrations rely on."""
+
     active_directory: str
     microsoft_graph_resource_id: str
     resource_manager: str
@@ -46,6 +48,7 @@ class AzureCloud(NamedTuple):
 
     Source: https://learn.microsoft.com/graph/deployments
     """
+
     name: str
     abbreviation: str
     endpoints: AzureCloudEndpoints
@@ -56,28 +59,65 @@ def _cloud(name: str, abbreviation: str, login: str, graph: str, management: str
     return AzureCloud(name, abbreviation, AzureCloudEndpoints(login, graph, management))
 
 
-AZURE_WORLDWIDE_CLOUD = _cloud('AzureCloud', 'com', 'https://login.microsoftonline.com', 'https://graph.microsoft.com/',
-                               'https://management.azure.com/')
+AZURE_WORLDWIDE_CLOUD = _cloud(
+    'AzureCloud', 'com', 'https://login.microsoftonline.com', 'https://graph.microsoft.com/', 'https://management.azure.com/'
+)
 # US GCC lives in the worldwide cloud: same login host, same Graph.
-AZURE_US_GCC_CLOUD = _cloud('AzureUSGovernmentCommunity', 'gcc', 'https://login.microsoftonline.com',
-                            'https://graph.microsoft.com/', 'https://management.azure.com/')
-AZURE_US_GCC_HIGH_CLOUD = _cloud('AzureUSGovernment', 'gcc-high', 'https://login.microsoftonline.us',
-                                 'https://graph.microsoft.us/', 'https://management.usgovcloudapi.net/')
-AZURE_US_DOD_CLOUD = _cloud('AzureUSGovernmentDoD', 'dod', 'https://login.microsoftonline.us',
-                            'https://dod-graph.microsoft.us/', 'https://management.usgovcloudapi.net/')
+AZURE_US_GCC_CLOUD = _cloud(
+    'AzureUSGovernmentCommunity',
+    'gcc',
+    'https://login.microsoftonline.com',
+    'https://graph.microsoft.com/',
+    'https://management.azure.com/',
+)
+AZURE_US_GCC_HIGH_CLOUD = _cloud(
+    'AzureUSGovernment',
+    'gcc-high',
+    'https://login.microsoftonline.us',
+    'https://graph.microsoft.us/',
+    'https://management.usgovcloudapi.net/',
+)
+AZURE_US_DOD_CLOUD = _cloud(
+    'AzureUSGovernmentDoD',
+    'dod',
+    'https://login.microsoftonline.us',
+    'https://dod-graph.microsoft.us/',
+    'https://management.usgovcloudapi.net/',
+)
 # Closed on 2021-10-29. Named so that old settings meet a sentence, not a KeyError.
-AZURE_GERMAN_CLOUD = _cloud('AzureGermanCloud', 'de', 'https://login.microsoftonline.de', 'https://graph.microsoft.de/',
-                            'https://management.microsoftazure.de/')
-AZURE_CHINA_CLOUD = _cloud('AzureChinaCloud', 'cn', 'https://login.partner.microsoftonline.cn',
-                           'https://microsoftgraph.chinacloudapi.cn/', 'https://management.chinacloudapi.cn/')
+AZURE_GERMAN_CLOUD = _cloud(
+    'AzureGermanCloud',
+    'de',
+    'https://login.microsoftonline.de',
+    'https://graph.microsoft.de/',
+    'https://management.microsoftazure.de/',
+)
+AZURE_CHINA_CLOUD = _cloud(
+    'AzureChinaCloud',
+    'cn',
+    'https://login.partner.microsoftonline.cn',
+    'https://microsoftgraph.chinacloudapi.cn/',
+    'https://management.chinacloudapi.cn/',
+)
 # The three sovereign clouds: addresses second-hand, not confirmed by Microsoft's own list of deployments.
 AZURE_BLEU_CLOUD = _cloud('AzureBleuCloud', 'fr', 'https://login.sovcloud-identity.fr', 'https://graph.svc.sovcloud.fr/', '')
 AZURE_DELOS_CLOUD = _cloud('AzureDelosCloud', 'delos', 'https://login.sovcloud-identity.de', 'https://graph.svc.sovcloud.de/', '')
 AZURE_GOVSG_CLOUD = _cloud('AzureGovSGCloud', 'sg', 'https://login.sovcloud-identity.sg', 'https://graph.svc.sovcloud.sg/', '')
 
-AZURE_CLOUDS = {cloud.abbreviation: cloud for cloud in (
-    AZURE_WORLDWIDE_CLOUD, AZURE_US_GCC_CLOUD, AZURE_US_GCC_HIGH_CLOUD, AZURE_US_DOD_CLOUD, AZURE_GERMAN_CLOUD,
-    AZURE_CHINA_CLOUD, AZURE_BLEU_CLOUD, AZURE_DELOS_CLOUD, AZURE_GOVSG_CLOUD)}
+AZURE_CLOUDS = {
+    cloud.abbreviation: cloud
+    for cloud in (
+        AZURE_WORLDWIDE_CLOUD,
+        AZURE_US_GCC_CLOUD,
+        AZURE_US_GCC_HIGH_CLOUD,
+        AZURE_US_DOD_CLOUD,
+        AZURE_GERMAN_CLOUD,
+        AZURE_CHINA_CLOUD,
+        AZURE_BLEU_CLOUD,
+        AZURE_DELOS_CLOUD,
+        AZURE_GOVSG_CLOUD,
+    )
+}
 
 AZURE_CLOUD_NAME_CUSTOM = 'Custom'
 AZURE_CLOUD_NAME_MAPPING = {
@@ -180,25 +220,39 @@ class SignInUnavailableError(MicrosoftSignInError):
 _ADVICE_BY_NUMBER = (
     ((7000215,), "Paste the client secret's Value (not its Secret ID) into Key."),
     ((7000222,), 'The client secret has expired: make a new one in the app registration and paste its Value into Key.'),
-    ((700016,), ('Check ID (client ID), Token (tenant ID) and the cloud; the application must be registered in, '
-                 'or consented to by, this tenant.')),
+    (
+        (700016,),
+        (
+            'Check ID (client ID), Token (tenant ID) and the cloud; the application must be registered in, '
+            'or consented to by, this tenant.'
+        ),
+    ),
     ((90002, 900023), 'Check Token (tenant ID) and the cloud setting.'),
     ((65001, 650056, 650057, 90094), 'Add the API permission to the app registration, grant admin consent, then sign in again.'),
     ((500011,), 'Check the scope and the cloud setting, and that the tenant is licensed for the product.'),
-    ((50076, 50079, 50074, 50078), ('Multi-factor authentication is required: sign in again in a browser, '
-                                    'or use application permissions.')),
+    (
+        (50076, 50079, 50074, 50078),
+        ('Multi-factor authentication is required: sign in again in a browser, or use application permissions.'),
+    ),
     ((53003, 53000, 530032, 530003), 'Conditional Access blocked the sign-in: the sign-in log of the tenant names the policy.'),
     ((54005,), 'The authorization code was already used: start the sign-in again.'),
-    ((70008, 700082, 70043, 50173, 70000, 50089, 50132, 50133), (
-        'The sign-in has expired or was revoked: reset the authentication and sign in again.')),
+    (
+        (70008, 700082, 70043, 50173, 70000, 50089, 50132, 50133),
+        ('The sign-in has expired or was revoked: reset the authentication and sign in again.'),
+    ),
     ((700084,), 'Register the redirect URI on the platform Web, not Single-page application, then sign in again.'),
     ((501481,), 'The code belongs to another sign-in: start the sign-in again and use its own code.'),
     ((9002313, 900144), 'The code or the secret is cut short or still URL-encoded: paste it whole.'),
     ((50011, 500112, 900971), 'The redirect URI must equal the one in the app registration exactly.'),
     ((700027, 50012, 700030), 'Upload the certificate to the app registration; thumbprint and private key must belong to it.'),
     ((700024,), 'The clock of the engine is wrong: synchronise it.'),
-    ((7000218,), ('Key is empty: enter the client secret or a certificate, or, for device code, '
-                  'allow public client flows in the app registration.')),
+    (
+        (7000218,),
+        (
+            'Key is empty: enter the client secret or a certificate, or, for device code, '
+            'allow public client flows in the app registration.'
+        ),
+    ),
     ((700025,), 'The application is a public client: register the redirect URI on the platform Web, or leave Key empty.'),
     ((7000112, 700011), 'The application is disabled: enable sign-in of the enterprise application.'),
     ((70011, 700022, 901002), 'The scope must be that of one resource, such as https://graph.microsoft.com/.default.'),
@@ -223,8 +277,16 @@ _ADVICE_BY_ERROR = {
     'invalid_scope': 'The scope must be that of one resource, such as https://graph.microsoft.com/.default.',
 }
 _DEFAULT_ADVICE = 'Check the settings of the instance.'
-_NEEDS_A_PERSON = {'invalid_grant', 'interaction_required', 'consent_required', 'login_required', 'access_denied',
-                   'authorization_declined', 'expired_token', 'bad_verification_code'}
+_NEEDS_A_PERSON = {
+    'invalid_grant',
+    'interaction_required',
+    'consent_required',
+    'login_required',
+    'access_denied',
+    'authorization_declined',
+    'expired_token',
+    'bad_verification_code',
+}
 _PENDING = {'authorization_pending': 0, 'slow_down': 5}
 # These mean what they say, even where a service in between sends them with a status of 500.
 _DECIDED = {*_ADVICE_BY_ERROR, *_NEEDS_A_PERSON, *_PENDING}
@@ -247,11 +309,16 @@ def refusal_from_body(body: dict[str, Any], status: int, default_advice: str = _
     numbers = [int(number) for number in re.findall(r'AADSTS(\d+)', description)]
     codes = body.get('error_codes')
     numbers += [int(code) for code in (codes if isinstance(codes, list) else []) if str(code).isdigit()]
-    advice = next((SIGN_IN_ADVICE[number] for number in numbers if number in SIGN_IN_ADVICE),
-                  _ADVICE_BY_ERROR.get(error, default_advice))
+    advice = next(
+        (SIGN_IN_ADVICE[number] for number in numbers if number in SIGN_IN_ADVICE), _ADVICE_BY_ERROR.get(error, default_advice)
+    )
     kind = SignInRequiredError if error in _NEEDS_A_PERSON else SignInRefusedError
-    return kind(f'Microsoft refused the sign-in: {sentence}', advice, f'AADSTS{numbers[0]}' if numbers else error,
-                str(body.get('correlation_id') or ''))
+    return kind(
+        f'Microsoft refused the sign-in: {sentence}',
+        advice,
+        f'AADSTS{numbers[0]}' if numbers else error,
+        str(body.get('correlation_id') or ''),
+    )
 
 
 # endregion
@@ -272,6 +339,7 @@ class TokenTarget(NamedTuple):
         claims: JSON of a claims challenge that the resource demanded, else empty. Not part of what names the token.
         audience: the API that the token is sent to, where the request for it names none.
     """
+
     scope: str = ''
     resource: str = ''
     claims: str = ''
@@ -305,6 +373,7 @@ class AccessToken(NamedTuple):
         refresh_on: seconds since the epoch from which a new one should be asked for.
         scope: the permissions that the answer named, parted by blanks; empty if it named none.
     """
+
     value: str
     expires_on: float
     refresh_on: float
@@ -389,6 +458,7 @@ class RetryPolicy(NamedTuple):
         first_wait: seconds before the first retry when the service does not say; doubled each time.
         budget: seconds that all tries and waits may take; a service that asks for more is not waited for.
     """
+
     retries: Mapping[int, int]
     connection_retries: int
     first_wait: float
@@ -400,8 +470,17 @@ _CONNECT_TIMEOUT = 10.0  # seconds
 _READ_TIMEOUT = 20.0  # seconds
 _UNREACHABLE_ADVICE = 'Check the address, the proxy settings and that the engine may reach it.'
 _UNTRUSTED_CERTIFICATE = 'untrusted_certificate'
-_SECRET_FIELDS = ('client_secret', 'client_assertion', 'refresh_token', 'code', 'code_verifier', 'device_code', 'encrypted_token',
-                  'X-IDENTITY-HEADER', 'Authorization')
+_SECRET_FIELDS = (
+    'client_secret',
+    'client_assertion',
+    'refresh_token',
+    'code',
+    'code_verifier',
+    'device_code',
+    'encrypted_token',
+    'X-IDENTITY-HEADER',
+    'Authorization',
+)
 _JWT = r'\beyJ[\w-]+\.[\w-]+\.[\w-]*'
 
 
@@ -415,12 +494,23 @@ class TokenRequest:
         unreachable_advice, refusal_advice: what to do if no answer comes, or one whose error says nothing known.
     """
 
-    def __init__(self, method: str, url: str, params: dict[str, str] | None = None, form: dict[str, str] | None = None,
-                 json_body: dict[str, Any] | None = None, headers: dict[str, str] | None = None,
-                 retry: RetryPolicy = TOKEN_ENDPOINT_RETRIES, hidden: tuple[str, ...] = (),
-                 connect_timeout: float = _CONNECT_TIMEOUT, read_timeout: float = 0, through_proxy: bool = True,
-                 unreachable_advice: str = _UNREACHABLE_ADVICE, refusal_advice: str = _DEFAULT_ADVICE,
-                 again: 'Callable[[], TokenRequest] | None' = None):
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        params: dict[str, str] | None = None,
+        form: dict[str, str] | None = None,
+        json_body: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        retry: RetryPolicy = TOKEN_ENDPOINT_RETRIES,
+        hidden: tuple[str, ...] = (),
+        connect_timeout: float = _CONNECT_TIMEOUT,
+        read_timeout: float = 0,
+        through_proxy: bool = True,
+        unreachable_advice: str = _UNREACHABLE_ADVICE,
+        refusal_advice: str = _DEFAULT_ADVICE,
+        again: 'Callable[[], TokenRequest] | None' = None,
+    ):
         self.method = method
         self.url = url
         self.params = params or {}
@@ -460,6 +550,7 @@ def retry_after_seconds(response: requests.Response, now: float) -> float | None
     seconds = _seconds(text)
     if seconds is None and text:
         from email.utils import parsedate_to_datetime  # costs, and is rarely needed
+
         try:
             date = parsedate_to_datetime(text)
         except (TypeError, ValueError):
@@ -470,7 +561,7 @@ def retry_after_seconds(response: requests.Response, now: float) -> float | None
 
 def backoff_seconds(first_wait: float, attempt: int) -> float:
     """Exponential back-off with jitter, so that engines which failed together do not come back together."""
-    return first_wait * 2 ** attempt * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+    return first_wait * 2**attempt * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
 
 
 class TokenTransport:
@@ -483,8 +574,13 @@ class TokenTransport:
         on_secret: is told each secret before it is sent, and as it comes, so that a log of the traffic can be kept clean.
     """
 
-    def __init__(self, verify: bool | str = True, clock: SystemClock | None = None, read_timeout: float = _READ_TIMEOUT,
-                 on_secret: Callable[[str], Any] = lambda _secret: None):
+    def __init__(
+        self,
+        verify: bool | str = True,
+        clock: SystemClock | None = None,
+        read_timeout: float = _READ_TIMEOUT,
+        on_secret: Callable[[str], Any] = lambda _secret: None,
+    ):
         self.verify = verify
         self.clock = clock or SystemClock()
         self.read_timeout = read_timeout
@@ -562,8 +658,9 @@ class TokenTransport:
             request = request.again() if request.again else request
             attempt += 1
 
-    def _wait_before_retry(self, policy: RetryPolicy, outcome: requests.Response | SignInUnavailableError,
-                           attempt: int) -> float | None:
+    def _wait_before_retry(
+        self, policy: RetryPolicy, outcome: requests.Response | SignInUnavailableError, attempt: int
+    ) -> float | None:
         """Seconds to wait before the next try, None if there is to be none."""
         asked = None
         if isinstance(outcome, requests.Response):
@@ -581,10 +678,17 @@ class TokenTransport:
         with session:
             try:
                 return session.request(
-                    request.method, request.url, params=request.params or None, data=request.form or None,
-                    json=request.json_body or None, headers={'Accept': 'application/json', **request.headers},
+                    request.method,
+                    request.url,
+                    params=request.params or None,
+                    data=request.form or None,
+                    json=request.json_body or None,
+                    headers={'Accept': 'application/json', **request.headers},
                     timeout=(request.connect_timeout, request.read_timeout or self.read_timeout),
-                    verify=self.verify, allow_redirects=False, auth=no_netrc_login)
+                    verify=self.verify,
+                    allow_redirects=False,
+                    auth=no_netrc_login,
+                )
             except OSError as error:  # all errors of requests are OSErrors; a missing CA bundle is a plain one
                 return self._unreachable(request, error)
 
@@ -594,22 +698,28 @@ class TokenTransport:
         if isinstance(error, requests.exceptions.SSLError) and 'CERTIFICATE_VERIFY_FAILED' in str(error):
             return SignInUnavailableError(
                 f'The TLS certificate of {host} could not be verified.',
-                "Add the CA to the engine's trusted certificates, or select 'Trust any certificate'.", _UNTRUSTED_CERTIFICATE)
+                "Add the CA to the engine's trusted certificates, or select 'Trust any certificate'.",
+                _UNTRUSTED_CERTIFICATE,
+            )
         if isinstance(error, requests.exceptions.SSLError) or not isinstance(error, requests.exceptions.RequestException):
             return SignInUnavailableError(
                 f'No TLS connection to {host} could be made.',
-                "Check the engine's file of trusted certificates, and that host and proxy speak TLS 1.2 or later.", 'no_tls')
+                "Check the engine's file of trusted certificates, and that host and proxy speak TLS 1.2 or later.",
+                'no_tls',
+            )
         if isinstance(error, requests.exceptions.ProxyError):
-            return SignInUnavailableError(f'The proxy did not let the sign-in through to {host}.', 'Check the proxy settings.',
-                                          'no_proxy')
+            return SignInUnavailableError(
+                f'The proxy did not let the sign-in through to {host}.', 'Check the proxy settings.', 'no_proxy'
+            )
         if isinstance(error, requests.exceptions.Timeout):
             return SignInUnavailableError(f'{host} did not answer in time.', request.unreachable_advice, 'no_answer')
         return SignInUnavailableError(f'{host} could not be reached.', request.unreachable_advice, 'unreachable')
 
     def _error(self, request: TokenRequest, response: requests.Response, body: Any) -> MicrosoftSignInError:
         status, host = response.status_code, urlsplit(request.url).netloc
-        error = {name: request.hide_secrets(value) if isinstance(value, str) else value
-                 for name, value in oauth_error_in(body).items()}
+        error = {
+            name: request.hide_secrets(value) if isinstance(value, str) else value for name, value in oauth_error_in(body).items()
+        }
         may_pass = status in request.retry.retries or status >= 500 or error.get('error') == 'temporarily_unavailable'
         if may_pass and error.get('error') not in _DECIDED:
             wait = retry_after_seconds(response, self.clock.now()) or 0
@@ -617,17 +727,26 @@ class TokenTransport:
             reason = f' ({refusal.code})' if refusal.code else ''
             return SignInUnavailableError(
                 f'The sign-in service at {host} answered with HTTP status {status}{reason}.',
-                f'Try again in {wait:.0f} seconds.' if wait else refusal.advice, str(status), refusal.correlation_id, wait)
+                f'Try again in {wait:.0f} seconds.' if wait else refusal.advice,
+                str(status),
+                refusal.correlation_id,
+                wait,
+            )
         if error:
             return refusal_from_body(error, status, request.refusal_advice)
-        return SignInRefusedError(f'The sign-in service at {host} answered with HTTP status {status}.',
-                                  'Check the address of the service, the cloud setting and the proxy.', str(status))
+        return SignInRefusedError(
+            f'The sign-in service at {host} answered with HTTP status {status}.',
+            'Check the address of the service, the cloud setting and the proxy.',
+            str(status),
+        )
 
 
 def unusable_answer(request: TokenRequest, what: str) -> SignInUnavailableError:
     return SignInUnavailableError(
         f'The sign-in service at {urlsplit(request.url).netloc} answered with {what}.',
-        'A proxy or a wrong address may stand between: check both.', 'unusable_answer')
+        'A proxy or a wrong address may stand between: check both.',
+        'unusable_answer',
+    )
 
 
 def oauth_error_in(body: Any) -> dict[str, Any]:

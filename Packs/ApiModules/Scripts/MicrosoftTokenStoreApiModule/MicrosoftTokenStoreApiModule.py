@@ -3,6 +3,7 @@
 Knows credentials (MicrosoftIdentityApiModule). Does not know the platform: what reads and writes the integration context
 is handed in by MicrosoftApiModule.
 """
+
 import json
 import random
 import secrets
@@ -42,6 +43,7 @@ class ContextTokenStore:
         get_context: gives the whole context, or ``{'context': ..., 'version': ...}`` where the platform has versions.
         set_context: writes the whole context; raises ValueError when `version` is stale.
     """
+
     OVER_ANY_VERSION = -1
 
     def __init__(self, get_context: Callable[[], Any], set_context: Callable[[dict[str, Any], int], Any]):
@@ -74,8 +76,9 @@ TokenStore = MemoryTokenStore | ContextTokenStore
 _WRITE_TRIES = 30
 
 
-def change_store(store: TokenStore, change: Callable[[dict[str, Any]], None], clock: SystemClock,
-                 at_any_price: bool = False) -> bool:
+def change_store(
+    store: TokenStore, change: Callable[[dict[str, Any]], None], clock: SystemClock, at_any_price: bool = False
+) -> bool:
     """Reads, changes and writes `store` until nobody came between.
 
     Args:
@@ -127,8 +130,13 @@ class KeptTokens:
         version: of the context.
     """
 
-    def __init__(self, context: dict[str, Any], credential: Credential, usual_target: TokenTarget | None = None,
-                 version: int = ContextTokenStore.OVER_ANY_VERSION):
+    def __init__(
+        self,
+        context: dict[str, Any],
+        credential: Credential,
+        usual_target: TokenTarget | None = None,
+        version: int = ContextTokenStore.OVER_ANY_VERSION,
+    ):
         self.context = context
         self.version = version
         self._credential = credential
@@ -164,9 +172,11 @@ class KeptTokens:
         return token if token and token.is_usable(now) and token.value != rejected else None
 
     def put_token(self, target: TokenTarget, token: AccessToken) -> None:
-        self._put(self._token_prefix + target.name, {
-            'value': token.value, 'expires_on': token.expires_on, 'refresh_on': token.refresh_on, 'scope': token.scope},
-            token.expires_on)
+        self._put(
+            self._token_prefix + target.name,
+            {'value': token.value, 'expires_on': token.expires_on, 'refresh_on': token.refresh_on, 'scope': token.scope},
+            token.expires_on,
+        )
 
     # sign-ins
 
@@ -182,8 +192,10 @@ class KeptTokens:
             return [*found, KeptSignIn(kept['refresh_token'])]
         if self._refresh_token_of_public_module():
             found.append(KeptSignIn(self._refresh_token_of_public_module()))
-        return [*found, KeptSignIn(code_verifier=started.get('code_verifier', ''), state=started.get('state', ''),
-                                   code_redeemed=bool(kept))]
+        return [
+            *found,
+            KeptSignIn(code_verifier=started.get('code_verifier', ''), state=started.get('state', ''), code_redeemed=bool(kept)),
+        ]
 
     def put_sign_in(self, refresh_token: str, now: float) -> None:
         """Keeps the newest refresh token. The code, if there was one, is used up."""
@@ -271,8 +283,9 @@ _LEASE_IS_READ_FOR = 60.0  # seconds; those who wait look again and again
 _MOST_HOLDERS = 5  # processes that one waits for, one after another, before it asks all the same
 ASK_AGAIN_AFTER = 30.0  # seconds for which a service that could not renew an aging token is left alone
 _CLAIM_TRIES = 20
-_ERRORS_BY_NAME = {kind.__name__: kind for kind in (CredentialError, SignInRefusedError, SignInRequiredError,
-                                                    SignInUnavailableError)}
+_ERRORS_BY_NAME = {
+    kind.__name__: kind for kind in (CredentialError, SignInRefusedError, SignInRequiredError, SignInUnavailableError)
+}
 
 
 class TokenSource:
@@ -290,8 +303,14 @@ class TokenSource:
         usual_target: as in KeptTokens.
     """
 
-    def __init__(self, credential: Credential, store: TokenStore, transport: TokenTransport,
-                 log: Callable[[str], Any] = lambda _line: None, usual_target: TokenTarget | None = None):
+    def __init__(
+        self,
+        credential: Credential,
+        store: TokenStore,
+        transport: TokenTransport,
+        log: Callable[[str], Any] = lambda _line: None,
+        usual_target: TokenTarget | None = None,
+    ):
         self.credential = credential
         self.store = store
         self.transport = transport
@@ -355,6 +374,7 @@ class TokenSource:
 
     def change(self, change: Callable[[KeptTokens], None], at_any_price: bool = False) -> None:
         """Changes what is kept, as `change_store` does."""
+
         def change_context(context: dict[str, Any]) -> None:
             kept = KeptTokens(context, self.credential, self._usual_target)
             change(kept)
@@ -446,8 +466,7 @@ class TokenSource:
         self.keep(target, answer, used.refresh_token)
         return answer.token
 
-    def _ask(self, target: TokenTarget, sign_ins: list[KeptSignIn],
-             transport: TokenTransport) -> tuple[TokenAnswer, KeptSignIn]:
+    def _ask(self, target: TokenTarget, sign_ins: list[KeptSignIn], transport: TokenTransport) -> tuple[TokenAnswer, KeptSignIn]:
         """Asks with the newest sign-in; where that has ended, or is not finished yet, with the one before."""
         failures: list[MicrosoftSignInError] = []
         for sign_in in sign_ins:
@@ -458,8 +477,14 @@ class TokenSource:
         raise failures[0]
 
     def _tell_those_who_wait(self, error: MicrosoftSignInError, token_name: str) -> None:
-        described = {'kind': type(error).__name__, 'what': error.what, 'advice': error.advice, 'code': error.code,
-                     'correlation_id': error.correlation_id, 'token_name': token_name}
+        described = {
+            'kind': type(error).__name__,
+            'what': error.what,
+            'advice': error.advice,
+            'code': error.code,
+            'correlation_id': error.correlation_id,
+            'token_name': token_name,
+        }
         until = self.clock.now()
         self.change(lambda kept: self._end_lease(kept, holder=self._name, until=until, error=described))
 

@@ -1,4 +1,5 @@
 """What the store of tokens keeps, and when it asks for new ones: with the sandbox cloud, in demistomock's integration context."""
+
 import json
 from typing import Any
 
@@ -141,9 +142,17 @@ def test_what_has_ended_goes_with_the_next_token_that_is_kept(office: Office) ->
 def test_all_tokens_are_dropped_at_once_and_all_else_is_left_alone(office: Office) -> None:
     credential = office.signed_in()
     context = demisto.getIntegrationContext()
-    context.update({
-        'access_token': 'a', 'valid_until': 1, 'https://x/.default_access_token': 'a', 'https://x/.default_valid_until': 1,
-        'https://management.azure.com/': 'a', 'device_code': 'a', 'last_fetch': 'stays'})
+    context.update(
+        {
+            'access_token': 'a',
+            'valid_until': 1,
+            'https://x/.default_access_token': 'a',
+            'https://x/.default_valid_until': 1,
+            'https://management.azure.com/': 'a',
+            'device_code': 'a',
+            'last_fetch': 'stays',
+        }
+    )
     drop_all_tokens(context)
     assert context == {'last_fetch': 'stays'}
     assert KeptTokens(context, credential).sign_ins(office.clock.now()) == [KeptSignIn()]
@@ -421,8 +430,15 @@ def test_a_token_of_the_public_module_without_an_end_is_not_used(office: Office,
 
 
 def test_tokens_that_the_public_module_kept_by_scope_and_by_resource_are_used_for_these_only(office: Office) -> None:
-    public_context(**{'Mail.Send_access_token': 'for a scope', 'Mail.Send_valid_until': 9e9, 'valid_until': 9e9,
-                      'https://management.azure.com/': 'for a resource', 'access_token': 'the usual one'})
+    public_context(
+        **{
+            'Mail.Send_access_token': 'for a scope',
+            'Mail.Send_valid_until': 9e9,
+            'valid_until': 9e9,
+            'https://management.azure.com/': 'for a resource',
+            'access_token': 'the usual one',
+        }
+    )
     kept = office.kept(office.client(), office.graph)
     assert kept.token(TokenTarget('Mail.Send')).value == 'for a scope'
     assert kept.token(TokenTarget(resource='https://management.azure.com/')).value == 'for a resource'

@@ -30,6 +30,7 @@ CLOUDS = {*AZURE_CLOUD_NAME_MAPPING, AZURE_CLOUD_NAME_CUSTOM} - {'Germany'}
 
 class Parameter:
     """The parameters by the names that the admin sees, up to the bracket: errors name the field to change."""
+
     ID = 'ID'
     TENANT = 'Token'  # or the Token of the Cortex XSOAR app
     KEY = 'Key'
@@ -94,27 +95,42 @@ class Settings:
         if self.managed_identities:
             self._check_managed_identity()
         else:
-            _refuse({Parameter.MANAGED_IDENTITIES_CLIENT_ID: self.managed_identities_client_id},
-                    f"is only used with '{Parameter.MANAGED_IDENTITIES}'", f"select '{Parameter.MANAGED_IDENTITIES}'")
+            _refuse(
+                {Parameter.MANAGED_IDENTITIES_CLIENT_ID: self.managed_identities_client_id},
+                f"is only used with '{Parameter.MANAGED_IDENTITIES}'",
+                f"select '{Parameter.MANAGED_IDENTITIES}'",
+            )
         if self.self_deployed:
             self._check_application()
         else:
-            _refuse(self._of_application(), f"is only used with '{Parameter.SELF_DEPLOYED}'",
-                    f"select '{Parameter.SELF_DEPLOYED}'")
+            _refuse(
+                self._of_application(), f"is only used with '{Parameter.SELF_DEPLOYED}'", f"select '{Parameter.SELF_DEPLOYED}'"
+            )
         self._check_cloud()
 
     def _check_managed_identity(self) -> None:
-        _refuse({Parameter.SELF_DEPLOYED: self.self_deployed, Parameter.ID: self.id, Parameter.TENANT: self.token,
-                 Parameter.KEY: self.key, **self._of_application()},
-                f"is not used together with '{Parameter.MANAGED_IDENTITIES}'", f"clear '{Parameter.MANAGED_IDENTITIES}'")
+        _refuse(
+            {
+                Parameter.SELF_DEPLOYED: self.self_deployed,
+                Parameter.ID: self.id,
+                Parameter.TENANT: self.token,
+                Parameter.KEY: self.key,
+                **self._of_application(),
+            },
+            f"is not used together with '{Parameter.MANAGED_IDENTITIES}'",
+            f"clear '{Parameter.MANAGED_IDENTITIES}'",
+        )
         self._require_mailbox('A managed identity')
 
     def _check_application(self) -> None:
         if self.method not in METHODS:
             raise CredentialError(f"'{self.method}' is no sign-in method.", f"Choose one in '{Parameter.METHOD}'.")
         if self.private_key:
-            _refuse({Parameter.KEY: self.key}, f"is not used together with '{Parameter.PRIVATE_KEY}'",
-                    f"clear '{Parameter.PRIVATE_KEY}'")
+            _refuse(
+                {Parameter.KEY: self.key},
+                f"is not used together with '{Parameter.PRIVATE_KEY}'",
+                f"clear '{Parameter.PRIVATE_KEY}'",
+            )
         elif self.thumbprint:
             raise CredentialError(f"'{Parameter.PRIVATE_KEY}' is missing.", f"Paste it, or clear '{Parameter.THUMBPRINT}'.")
         unused = f'is not used with the sign-in method {self.method}', 'choose another sign-in method'
@@ -127,30 +143,42 @@ class Settings:
 
     def _of_application(self) -> dict[str, Any]:
         """The fields that only a self-deployed application uses."""
-        return {Parameter.METHOD: self.method != METHOD_AUTHORIZATION_CODE, Parameter.REDIRECT_URI: self.redirect_uri,
-                Parameter.AUTHORIZATION_CODE: self.authorization_code, Parameter.THUMBPRINT: self.thumbprint,
-                Parameter.PRIVATE_KEY: self.private_key}
+        return {
+            Parameter.METHOD: self.method != METHOD_AUTHORIZATION_CODE,
+            Parameter.REDIRECT_URI: self.redirect_uri,
+            Parameter.AUTHORIZATION_CODE: self.authorization_code,
+            Parameter.THUMBPRINT: self.thumbprint,
+            Parameter.PRIVATE_KEY: self.private_key,
+        }
 
     def _require_mailbox(self, who: str) -> None:
         if not self.mailbox:
-            raise CredentialError(f"'{Parameter.MAILBOX}' is missing.",
-                                  f'{who} has no mailbox of its own: enter the address of the one to work in.')
+            raise CredentialError(
+                f"'{Parameter.MAILBOX}' is missing.", f'{who} has no mailbox of its own: enter the address of the one to work in.'
+            )
 
     def _check_cloud(self) -> None:
         if self.cloud_name not in CLOUDS:
             raise CredentialError(f"'{self.cloud_name}' is not one of the clouds.", f"Choose one in '{Parameter.CLOUD}'.")
         if self.cloud_name != AZURE_CLOUD_NAME_CUSTOM:
-            _refuse({Parameter.AZURE_AD_ENDPOINT: self.azure_ad_endpoint, Parameter.GRAPH_ENDPOINT: self.graph_endpoint},
-                    f'is only used with the cloud {AZURE_CLOUD_NAME_CUSTOM}',
-                    f"choose {AZURE_CLOUD_NAME_CUSTOM} in '{Parameter.CLOUD}'")
+            _refuse(
+                {Parameter.AZURE_AD_ENDPOINT: self.azure_ad_endpoint, Parameter.GRAPH_ENDPOINT: self.graph_endpoint},
+                f'is only used with the cloud {AZURE_CLOUD_NAME_CUSTOM}',
+                f"choose {AZURE_CLOUD_NAME_CUSTOM} in '{Parameter.CLOUD}'",
+            )
 
     @property
     def cloud(self) -> AzureCloud:
         """The cloud that the tenant lives in. Raises CredentialError when an endpoint of Custom is not the address of a host."""
         if self.cloud_name != AZURE_CLOUD_NAME_CUSTOM:
             return get_azure_cloud({'azure_cloud': self.cloud_name}, APP_NAME)
-        return get_azure_cloud({'azure_ad_endpoint': _host_address(self.azure_ad_endpoint, Parameter.AZURE_AD_ENDPOINT),
-                                'graph_endpoint': _host_address(self.graph_endpoint, Parameter.GRAPH_ENDPOINT)}, APP_NAME)
+        return get_azure_cloud(
+            {
+                'azure_ad_endpoint': _host_address(self.azure_ad_endpoint, Parameter.AZURE_AD_ENDPOINT),
+                'graph_endpoint': _host_address(self.graph_endpoint, Parameter.GRAPH_ENDPOINT),
+            },
+            APP_NAME,
+        )
 
     def credential(self) -> Credential:
         """The one way to sign in that the settings name. Raises CredentialError when a value for it is missing or wrong."""
@@ -188,8 +216,9 @@ def _host_address(value: str, name: str) -> str:
     address = require_https(value, f"'{name}'")
     parts = urlsplit(address)
     if address != f'{parts.scheme}://{parts.netloc}':
-        raise CredentialError(f"'{name}' holds more than the address of a host.",
-                              f'Leave out what follows {parts.scheme}://{parts.netloc}.')
+        raise CredentialError(
+            f"'{name}' holds more than the address of a host.", f'Leave out what follows {parts.scheme}://{parts.netloc}.'
+        )
     return address
 
 
@@ -198,8 +227,9 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
     selected = partial(is_selected, params)
     folders = tuple(dict.fromkeys(folder_names(params.get('folder_to_fetch') or ''))) or ('Inbox',)
     if len(folders) > MOST_FOLDERS:
-        raise DemistoException(f"'{Parameter.FOLDERS}' names {len(folders)} folders. Name up to {MOST_FOLDERS}, and the rest in "
-                               'another instance.')
+        raise DemistoException(
+            f"'{Parameter.FOLDERS}' names {len(folders)} folders. Name up to {MOST_FOLDERS}, and the rest in another instance."
+        )
     most = {Parameter.MOST_MAILS: clean_value(params.get('max_fetch')) or clean_value(params.get('fetch_limit'))}
     largest = {Parameter.LARGEST_ATTACHMENT: clean_value(params.get('max_attachment_size'))}
     return FetchOptions(
@@ -215,7 +245,8 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
         full_body=selected('display_full_email_body'),
         html=selected('fetch_html_formatting'),
         mark_read=selected('mark_fetched_read'),
-        content_id_names=not selected('legacy_name'))
+        content_id_names=not selected('legacy_name'),
+    )
 
 
 def _first_fetch(text: str) -> str:
@@ -224,8 +255,9 @@ def _first_fetch(text: str) -> str:
     except ValueError:
         moment = None
     if not moment:
-        raise DemistoException(f"'{text}' in '{Parameter.FIRST_FETCH}' is no time. Write it as 15 minutes, 2 days or "
-                               '2030-01-31T08:00:00Z.')
+        raise DemistoException(
+            f"'{text}' in '{Parameter.FIRST_FETCH}' is no time. Write it as 15 minutes, 2 days or 2030-01-31T08:00:00Z."
+        )
     return graph_seconds((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())
 
 
@@ -241,11 +273,14 @@ def auth_start_command(client: GraphMailClient, _args: dict[str, Any]) -> Comman
         return CommandResults(readable_output=client.start_auth('!msgraph-mail-auth-complete'))
     if not isinstance(client.credential, AuthorizationCodeCredential):
         return CommandResults(readable_output=f'{NOBODY_SIGNS_IN} Run `!msgraph-mail-auth-test` to see what it may do.')
-    return CommandResults(readable_output=(
-        '### Authorization instructions\n'
-        f'1. Open the [login URL]({start_browser_sign_in(client)}) in a browser, sign in and grant the permissions.\n'
-        '2. The browser ends on the redirect URI. The page may well be empty: only its address matters.\n'
-        '3. Copy the whole address and run `!msgraph-mail-auth-complete code="<the address>"` within a few minutes.'))
+    return CommandResults(
+        readable_output=(
+            '### Authorization instructions\n'
+            f'1. Open the [login URL]({start_browser_sign_in(client)}) in a browser, sign in and grant the permissions.\n'
+            '2. The browser ends on the redirect URI. The page may well be empty: only its address matters.\n'
+            '3. Copy the whole address and run `!msgraph-mail-auth-complete code="<the address>"` within a few minutes.'
+        )
+    )
 
 
 def auth_complete_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -265,8 +300,10 @@ def auth_complete_command(client: GraphMailClient, args: dict[str, Any]) -> Comm
         said_before = args.get('hide_polling_output')
         return CommandResults(
             readable_output=None if said_before else 'Waiting for the device code to be entered in the browser.',
-            scheduled_command=ScheduledCommand(demisto.command(), int(pending.interval), {**args, 'hide_polling_output': True},
-                                               DEVICE_CODE_LIFE))
+            scheduled_command=ScheduledCommand(
+                demisto.command(), int(pending.interval), {**args, 'hide_polling_output': True}, DEVICE_CODE_LIFE
+            ),
+        )
     return CommandResults(readable_output='The sign-in is complete. Run `!msgraph-mail-auth-test` to see what it may do.')
 
 
@@ -286,21 +323,33 @@ def auth_test_command(client: GraphMailClient, _args: dict[str, Any]) -> Command
     if refusal:
         refusal.advice = advice
         raise refusal
-    outputs = {**token_outputs(token), 'Way': client.credential.description, 'Mailbox': client.mailbox or 'of the signed-in user',
-               'GrantedPermissions': UNKNOWN if granted is None else granted,
-               'MissingPermissions': UNKNOWN if granted is None else missing}
+    outputs = {
+        **token_outputs(token),
+        'Way': client.credential.description,
+        'Mailbox': client.mailbox or 'of the signed-in user',
+        'GrantedPermissions': UNKNOWN if granted is None else granted,
+        'MissingPermissions': UNKNOWN if granted is None else missing,
+    }
     rows = [{'Property': pascalToSpace(name), 'Value': outputs[name] or 'none'} for name in AUTH_TEST_ROWS]
     readable = tableToMarkdown('Signed in to Microsoft Graph', rows, headers=['Property', 'Value'])
-    return CommandResults(outputs_prefix='MSGraphMailAuth', outputs=outputs, raw_response=outputs,
-                          readable_output=f'{readable}\n{advice}' if missing else readable)
+    return CommandResults(
+        outputs_prefix='MSGraphMailAuth',
+        outputs=outputs,
+        raw_response=outputs,
+        readable_output=f'{readable}\n{advice}' if missing else readable,
+    )
 
 
 def token_outputs(token: AccessToken) -> dict[str, Any]:
     """What a token says of itself: whose it is, and until when."""
     claims = token.claims()
     account = next(filter(None, map(claims.get, ('upn', 'preferred_username', 'unique_name', 'app_displayname'))), UNKNOWN)
-    return {'Account': account, 'TenantID': claims.get('tid') or UNKNOWN, 'ClientID': claims.get('appid') or UNKNOWN,
-            'ExpiresOn': datetime.fromtimestamp(token.expires_on, timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')}
+    return {
+        'Account': account,
+        'TenantID': claims.get('tid') or UNKNOWN,
+        'ClientID': claims.get('appid') or UNKNOWN,
+        'ExpiresOn': datetime.fromtimestamp(token.expires_on, timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ'),
+    }
 
 
 def granted_permissions(token: AccessToken) -> list[str] | None:
@@ -318,8 +367,10 @@ def permission_advice(client: GraphMailClient, granted: list[str] | None, missin
     if granted is None:
         return f'The permissions of this sign-in cannot be read: check that {", ".join(NEEDED_PERMISSIONS)} are granted.'
     if not missing:
-        return ('All permissions that are needed are granted: '
-                f'check that whoever is signed in may open {client.mailbox or "the mailbox"}.')
+        return (
+            'All permissions that are needed are granted: '
+            f'check that whoever is signed in may open {client.mailbox or "the mailbox"}.'
+        )
     again = how_to_sign_in_again(client.credential) or 'Run !msgraph-mail-auth-reset, so that a new token is asked for.'
     return f'Grant the missing permissions: {", ".join(missing)}. {again}'
 
@@ -336,8 +387,10 @@ def how_to_sign_in_again(credential: Credential) -> str:
 def auth_reset_command(client: GraphMailClient, _args: dict[str, Any]) -> CommandResults:
     """Forgets all tokens of the instance."""
     reset_auth()
-    return CommandResults(readable_output='All tokens of this instance were forgotten. '
-                          + (how_to_sign_in_again(client.credential) or 'The next command signs in anew.'))
+    return CommandResults(
+        readable_output='All tokens of this instance were forgotten. '
+        + (how_to_sign_in_again(client.credential) or 'The next command signs in anew.')
+    )
 
 
 def generate_login_url_command(client: GraphMailClient, _args: dict[str, Any]) -> CommandResults:
@@ -357,8 +410,10 @@ def test_module(client: GraphMailClient, fetched: FetchOptions | None) -> str:
     if isinstance(credential, AuthorizationCodeCredential):
         credential.client.client_authentication()  # reads the private key, if there is one
     if credential.needs_person:
-        raise DemistoException('The settings are well-formed, but the Test button cannot see whether a person has signed in. '
-                               'Save the instance, run !msgraph-mail-auth-start to sign in, then !msgraph-mail-auth-test.')
+        raise DemistoException(
+            'The settings are well-formed, but the Test button cannot see whether a person has signed in. '
+            'Save the instance, run !msgraph-mail-auth-start to sign in, then !msgraph-mail-auth-test.'
+        )
     if isinstance(credential, CortexAppCredential):
         # Each Token works once, and here is no integration context to keep the next one in.
         credential.check_without_using_the_token(client.tokens.transport)
@@ -402,8 +457,15 @@ def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailComma
     settings = Settings(params)
     for secret in settings.secrets():
         add_sensitive_log_strs(secret)
-    client = GraphMailSender(settings.mailbox, settings.cloud, credential=settings.credential(), verify=settings.verify,
-                             proxy=settings.proxy, command_prefix='msgraph-mail', retry_on_rate_limit=command in MAIL_COMMANDS)
+    client = GraphMailSender(
+        settings.mailbox,
+        settings.cloud,
+        credential=settings.credential(),
+        verify=settings.verify,
+        proxy=settings.proxy,
+        command_prefix='msgraph-mail',
+        retry_on_rate_limit=command in MAIL_COMMANDS,
+    )
     if command not in (*COMMANDS, 'fetch-incidents', 'test-module'):
         raise NotImplementedError(f'The command {command} is not one of this integration.')
     if command == 'test-module':

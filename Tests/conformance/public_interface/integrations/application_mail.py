@@ -1,4 +1,5 @@
 """Lists mail as an application, in every way that needs no person. Written for the public module."""
+
 # mypy: ignore-errors
 import demistomock as demisto
 from CommonServerPython import *
@@ -26,7 +27,8 @@ class MailClient:
             managed_identities_client_id=managed_identities_client_id,
             managed_identities_resource_uri=azure_cloud.endpoints.microsoft_graph_resource_id,
             command_prefix='application-mail',
-            timeout=20)
+            timeout=20,
+        )
 
     def list_messages(self, user, since=None):
         params = {'$top': 5, '$orderby': 'receivedDateTime desc'}

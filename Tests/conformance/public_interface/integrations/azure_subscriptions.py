@@ -1,4 +1,5 @@
 """Lists Azure subscriptions for a person, by authorization code at the v1 token endpoint. Written for the public module."""
+
 # mypy: ignore-errors
 import demistomock as demisto
 from CommonServerPython import *
@@ -29,7 +30,8 @@ class AzureClient:
             base_url=azure_cloud.endpoints.resource_manager,
             ok_codes=(200, 201, 202, 204),
             verify=True,
-            proxy=False)
+            proxy=False,
+        )
 
     def subscriptions(self):
         return self.ms_client.http_request('GET', '/subscriptions', params={'api-version': API_VERSION})['value']

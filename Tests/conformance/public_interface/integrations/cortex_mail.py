@@ -1,5 +1,6 @@
 """Reads the mail of a person who consented to the Cortex XSOAR app. Written for the public module, which wants the integration to
 take the newest refresh token out of the integration context."""
+
 # mypy: ignore-errors
 import demistomock as demisto
 from CommonServerPython import *
@@ -21,7 +22,8 @@ def main():
             base_url=urljoin(params['url'], '/v1.0'),
             verify=True,
             proxy=False,
-            ok_codes=(200, 201, 202, 204))
+            ok_codes=(200, 201, 202, 204),
+        )
         if command == 'cortex-mail-list':
             answer = client.http_request('GET', '/me/messages', params={'$top': args.get('limit', 2)})
             return_results(CommandResults(outputs_prefix='CortexMail', outputs=answer['value']))

@@ -1,4 +1,5 @@
 """Reads Azure for a person who signs in with a device code, without a tenant in the settings. Written for the public module."""
+
 # mypy: ignore-errors
 import demistomock as demisto
 from CommonServerPython import *
@@ -8,20 +9,24 @@ from MicrosoftApiModule import *
 class ClustersClient:
     def __init__(self, params):
         azure_cloud = get_azure_cloud(params, 'DeviceClusters')
-        self.ms_client = MicrosoftClient(**assign_params(
-            self_deployed=True,
-            auth_id=params.get('app_id'),
-            tenant_id=params.get('tenant_id'),
-            token_retrieval_url=urljoin(azure_cloud.endpoints.active_directory, 'organizations/oauth2/v2.0/token'),
-            grant_type=DEVICE_CODE,
-            scope=f'{azure_cloud.endpoints.resource_manager}/user_impersonation offline_access user.read',
-            base_url=azure_cloud.endpoints.resource_manager,
-            azure_cloud=azure_cloud,
-            verify=True))
+        self.ms_client = MicrosoftClient(
+            **assign_params(
+                self_deployed=True,
+                auth_id=params.get('app_id'),
+                tenant_id=params.get('tenant_id'),
+                token_retrieval_url=urljoin(azure_cloud.endpoints.active_directory, 'organizations/oauth2/v2.0/token'),
+                grant_type=DEVICE_CODE,
+                scope=f'{azure_cloud.endpoints.resource_manager}/user_impersonation offline_access user.read',
+                base_url=azure_cloud.endpoints.resource_manager,
+                azure_cloud=azure_cloud,
+                verify=True,
+            )
+        )
 
     def subscriptions(self):
         return self.ms_client.http_request(
-            method='GET', full_url=f'{self.ms_client._base_url}/subscriptions', params={'api-version': '2022-12-01'}, timeout=30)
+            method='GET', full_url=f'{self.ms_client._base_url}/subscriptions', params={'api-version': '2022-12-01'}, timeout=30
+        )
 
 
 def require_sign_in():

@@ -1,4 +1,5 @@
 """Sends its requests itself, with token and error handler of the client that it derives from. Written for the public module."""
+
 # mypy: ignore-errors
 import demistomock as demisto
 from CommonServerPython import *
@@ -11,8 +12,13 @@ class TraceClient(MicrosoftClient):
         default_headers = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
         if self.timeout:
             kwargs['timeout'] = self.timeout
-        response = super()._http_request(*args, resp_type='response', headers={**default_headers, **(headers or {})},
-                                         error_handler=self.handle_error_with_metrics, **kwargs)
+        response = super()._http_request(
+            *args,
+            resp_type='response',
+            headers={**default_headers, **(headers or {})},
+            error_handler=self.handle_error_with_metrics,
+            **kwargs,
+        )
         MicrosoftClient.create_api_metrics(response.status_code)
         return response.json() if resp_type == 'json' else response
 
@@ -22,9 +28,17 @@ def main():
     try:
         azure_cloud = get_azure_cloud(params, 'TracedMessages')
         client = TraceClient(
-            tenant_id=params['tenant_id'], auth_id=params['client_id'], enc_key=params['client_secret'], self_deployed=True,
-            scope=f'{azure_cloud.endpoints.microsoft_graph_resource_id}/.default', resource=Resources.graph,
-            azure_cloud=azure_cloud, base_url=azure_cloud.endpoints.microsoft_graph_resource_id, verify=True, proxy=False)
+            tenant_id=params['tenant_id'],
+            auth_id=params['client_id'],
+            enc_key=params['client_secret'],
+            self_deployed=True,
+            scope=f'{azure_cloud.endpoints.microsoft_graph_resource_id}/.default',
+            resource=Resources.graph,
+            azure_cloud=azure_cloud,
+            base_url=azure_cloud.endpoints.microsoft_graph_resource_id,
+            verify=True,
+            proxy=False,
+        )
         page = client.http_request('GET', demisto.args()['path'], params={'$top': 20})
         while '@odata.nextLink' in page:
             page = client.http_request(method='GET', full_url=page['@odata.nextLink'], url_suffix='')

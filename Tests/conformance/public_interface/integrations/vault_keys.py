@@ -1,4 +1,5 @@
 """Asks two resources, each with a token of its own, as an application or managed identity. Written for the public module."""
+
 # mypy: ignore-errors
 import demistomock as demisto
 from CommonServerPython import *
@@ -27,11 +28,13 @@ class VaultClient:
             ok_codes=(200, 201, 202, 204, 400, 401, 403, 404),
             managed_identities_client_id=managed_identities_client_id,
             command_prefix='vault',
-            azure_cloud=self.azure_cloud)
+            azure_cloud=self.azure_cloud,
+        )
 
     def http_request(self, method, url_suffix=None, full_url=None, resource=None, params=None):
-        answer = self.ms_client.http_request(method, url_suffix=url_suffix, full_url=full_url, params=params, resource=resource,
-                                             resp_type='response')
+        answer = self.ms_client.http_request(
+            method, url_suffix=url_suffix, full_url=full_url, params=params, resource=resource, resp_type='response'
+        )
         if not answer.ok:
             raise DemistoException(f'{answer.status_code}: {answer.json()["error"]["code"]}')
         return answer.json()
@@ -44,8 +47,11 @@ def main():
         subscriptions = client.http_request('GET', '/subscriptions', resource=client.management, params=version)
         mailbox = f'{client.graph}/v1.0/users/ada@contoso.example/messages'
         mail = client.http_request('GET', full_url=mailbox, resource=client.graph)
-        return_results(CommandResults(outputs_prefix='Vault', outputs={
-            'Subscriptions': len(subscriptions['value']), 'Mail': len(mail['value'])}))
+        return_results(
+            CommandResults(
+                outputs_prefix='Vault', outputs={'Subscriptions': len(subscriptions['value']), 'Mail': len(mail['value'])}
+            )
+        )
     except Exception as error:
         return_error(str(error))
 

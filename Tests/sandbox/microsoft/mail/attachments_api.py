@@ -1,4 +1,5 @@
 """``/messages/{id}/attachments``: files, items and links."""
+
 from typing import Any
 
 from flask import Response, jsonify, stream_with_context

@@ -1,4 +1,5 @@
 """``$batch``: up to 20 requests in one, at most 4 of them at a time. Their answers come in another order."""
+
 import base64
 import io
 import json
@@ -20,8 +21,18 @@ MOST_REQUESTS = 20
 AT_A_TIME = 4
 IN_BATCH = 'sandbox.in_batch'
 METHODS = ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')
-OF_THE_CONNECTION = ('SCRIPT_NAME', 'SERVER_NAME', 'SERVER_PORT', 'SERVER_PROTOCOL', 'wsgi.errors',
-                     'wsgi.multiprocess', 'wsgi.multithread', 'wsgi.run_once', 'wsgi.url_scheme', 'wsgi.version')
+OF_THE_CONNECTION = (
+    'SCRIPT_NAME',
+    'SERVER_NAME',
+    'SERVER_PORT',
+    'SERVER_PROTOCOL',
+    'wsgi.errors',
+    'wsgi.multiprocess',
+    'wsgi.multithread',
+    'wsgi.run_once',
+    'wsgi.url_scheme',
+    'wsgi.version',
+)
 HIDDEN_HEADERS = ('content-length', 'request-id', 'client-request-id')
 
 Item = dict[str, Any]
@@ -86,14 +97,14 @@ def _check(items: list[Item]) -> None:
         if not isinstance(item, dict) or not isinstance(item.get('id'), str) or not item['id'] or item['id'].lower() in seen:
             raise _invalid('Every request of a batch needs an id of its own.')
         if str(item.get('method')).upper() not in METHODS or not isinstance(item.get('url'), str):
-            raise _invalid(f"Request id : {item['id']} needs a method and a url.")
+            raise _invalid(f'Request id : {item["id"]} needs a method and a url.')
         if urlsplit(item['url']).scheme or item['url'].startswith('//'):
-            raise _invalid(f"The url of request id : {item['id']} must be relative.")
+            raise _invalid(f'The url of request id : {item["id"]} must be relative.')
         if not {known.lower() for known in item.get('dependsOn') or []} <= seen:
-            raise _invalid(f"Request id : {item['id']} depends on a request that does not come before it.")
+            raise _invalid(f'Request id : {item["id"]} depends on a request that does not come before it.')
         headers = {name.lower() for name in item.get('headers') or {}}
         if item.get('body') is not None and 'content-type' not in headers:
-            raise _invalid(f"Write request id : {item['id']} does not contain Content-Type header or body.")
+            raise _invalid(f'Write request id : {item["id"]} does not contain Content-Type header or body.')
         seen.add(item['id'].lower())
 
 
@@ -147,15 +158,25 @@ class Steps:
         path, _, query = item['url'].partition('?')
         body = _body(item)
         kept = {name: self.environ[name] for name in OF_THE_CONNECTION}
-        headers = {'Host': self.environ['HTTP_HOST'], 'Authorization': self.environ['HTTP_AUTHORIZATION'],
-                   **(item.get('headers') or {})}
-        named = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+        headers = {
+            'Host': self.environ['HTTP_HOST'],
+            'Authorization': self.environ['HTTP_AUTHORIZATION'],
+            **(item.get('headers') or {}),
+        }
+        named = {f'HTTP_{name.upper().replace("-", "_")}': value for name, value in headers.items()}
         named['CONTENT_TYPE'] = named.pop('HTTP_CONTENT_TYPE', '')
         # WSGI wants bytes in the guise of Latin-1
-        path_info = unquote_to_bytes(f"/v1.0/{path.lstrip('/')}").decode('latin-1')
-        return {**kept, **named, 'REQUEST_METHOD': item['method'].upper(), 'PATH_INFO': path_info,
-                'QUERY_STRING': query.encode().decode('latin-1'), 'CONTENT_LENGTH': str(len(body)),
-                'wsgi.input': io.BytesIO(body), IN_BATCH: True}
+        path_info = unquote_to_bytes(f'/v1.0/{path.lstrip("/")}').decode('latin-1')
+        return {
+            **kept,
+            **named,
+            'REQUEST_METHOD': item['method'].upper(),
+            'PATH_INFO': path_info,
+            'QUERY_STRING': query.encode().decode('latin-1'),
+            'CONTENT_LENGTH': str(len(body)),
+            'wsgi.input': io.BytesIO(body),
+            IN_BATCH: True,
+        }
 
 
 def _body(item: Item) -> bytes:

@@ -1,4 +1,5 @@
 """What changed in a folder, in order: what delta queries are answered from."""
+
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """Fixtures of the tests of the mailboxes."""
+
 import pytest
 
 from sandbox.microsoft.cloud import MicrosoftCloud

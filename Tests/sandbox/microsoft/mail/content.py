@@ -1,4 +1,5 @@
 """The bytes of an attachment: in memory while they are few, on disk when they are many."""
+
 import os
 import tempfile
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ class Content:
         """``length`` bytes from ``offset``, all without one."""
         length = self.size - offset if length is None else min(length, self.size - offset)
         if self._file is None:
-            return bytes(self._memory[offset:offset + length])
+            return bytes(self._memory[offset : offset + length])
         return os.pread(self._file.fileno(), length, offset)
 
     def chunks(self, length: int = CHUNK_BYTES) -> Iterator[bytes]:

@@ -1,4 +1,5 @@
 """From a mailbox to the mailboxes of the recipients, within one cloud. What goes elsewhere is kept in Sent Items only."""
+
 import re
 from typing import TYPE_CHECKING
 
@@ -62,16 +63,22 @@ def check_can_be_sent(state: 'CloudState', owner: User, mailbox: Mailbox, messag
         raise _invalid_recipients("A message can't be sent because it contains no recipients.")
     for person in recipients:
         if not _ADDRESS.fullmatch(person.address):
-            raise _invalid_recipients(f"Recipient '{person.address}' is not resolved. All recipients must be resolved before a "
-                                      'message can be submitted.')
+            raise _invalid_recipients(
+                f"Recipient '{person.address}' is not resolved. All recipients must be resolved before a "
+                'message can be submitted.'
+            )
     if len(recipients) > MOST_RECIPIENTS:
         raise _invalid_recipients(f'The message has more than {MOST_RECIPIENTS} recipients.')
     check_size(mailbox, message)
     sender = state.directory.find_user(message.sender.address)
     may = sender is owner or (sender is not None and owner.object_id in sender.shared_with)
     if not may:
-        raise GraphError(403, 'ErrorSendAsDenied', 'The user account which was used to submit this request does not have the '
-                                                   'right to send mail on behalf of the specified sending account.')
+        raise GraphError(
+            403,
+            'ErrorSendAsDenied',
+            'The user account which was used to submit this request does not have the '
+            'right to send mail on behalf of the specified sending account.',
+        )
 
 
 def _invalid_recipients(reason: str) -> GraphError:

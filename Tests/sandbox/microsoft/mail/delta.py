@@ -2,6 +2,7 @@
 
 A token carries all that the first call asked for, and is signed, so that nobody can change it; the service keeps nothing.
 """
+
 import base64
 import binascii
 import hashlib
@@ -75,8 +76,12 @@ def read(token: str, mailbox: Mailbox, of: str) -> DeltaRound:
     if state.of != of:
         raise _malformed()
     if _has_expired(state, mailbox):
-        raise GraphError(410, 'SyncStateNotFound', f'The sync state generation is not found; generation={state.step};'
-                                                   f'[highest={mailbox.delta_steps.get(state.chain, state.step)}].')
+        raise GraphError(
+            410,
+            'SyncStateNotFound',
+            f'The sync state generation is not found; generation={state.step};'
+            f'[highest={mailbox.delta_steps.get(state.chain, state.step)}].',
+        )
     return replace(state, since=state.position, sent=0, is_over=False) if state.is_over else state
 
 
@@ -98,8 +103,9 @@ def next_rows(log: ChangeLog, state: DeltaRound, size: int, wanted: Wanted) -> t
     return rows, replace(state, position=position, sent=state.sent + len(rows)), more
 
 
-def next_sorted_rows(log: ChangeLog, members: Members, state: DeltaRound, size: int,
-                     wanted: Wanted) -> tuple[list[Change], DeltaRound]:
+def next_sorted_rows(
+    log: ChangeLog, members: Members, state: DeltaRound, size: int, wanted: Wanted
+) -> tuple[list[Change], DeltaRound]:
     """The rows of a sorted first round, latest received first; without rows the snapshot is over, and what came since follows."""
     received, key = state.last or (inf, '')
     left = (log.latest(message.key) for message in members.before(received, bytes.fromhex(key)))

@@ -1,4 +1,5 @@
 """``/mailFolders/{id}/messages/delta`` and ``/mailFolders/delta``: what changed since the last time."""
+
 import re
 import secrets
 from collections.abc import Callable
@@ -55,8 +56,12 @@ def message_changes(folder_id: str) -> Response:
 def folder_changes() -> Response:
     call = open_mailbox(READ_BASIC)
     state = _round(call, '', FOLDER_OPTIONS)
-    query = read_query({name: value for name, value in state.options.items() if name in ('$select', '$top')}, 'mailFolder',
-                       call.page_size, FOLDER_OPTIONS)
+    query = read_query(
+        {name: value for name, value in state.options.items() if name in ('$select', '$top')},
+        'mailFolder',
+        call.page_size,
+        FOLDER_OPTIONS,
+    )
     with call.mailbox.lock:
         rows, state = _page(call, call.mailbox.folder_log, state, query, lambda change: not _is_hidden(call, change))
         value = [_folder_row(call, query, change) for change in rows]
@@ -80,8 +85,14 @@ def _round(call: MailCall, of: str, allowed: frozenset[str]) -> DeltaRound:
     if order != _ORDER:
         raise GraphError(400, 'ErrorInvalidUrlQuery', 'Change tracking sorts only by receivedDateTime desc.')
     mailbox = call.mailbox
-    return DeltaRound(of, mailbox.delta_generation, mailbox.now(), secrets.token_hex(8), options=options,
-                      until=mailbox.change_number if '$orderby' in options else 0)
+    return DeltaRound(
+        of,
+        mailbox.delta_generation,
+        mailbox.now(),
+        secrets.token_hex(8),
+        options=options,
+        until=mailbox.change_number if '$orderby' in options else 0,
+    )
 
 
 def _page(call: MailCall, log: ChangeLog, state: DeltaRound, query: Query, wanted: Wanted) -> tuple[list[Change], DeltaRound]:
@@ -114,6 +125,7 @@ def _wanted_message(call: MailCall, state: DeltaRound) -> Callable[[Change], boo
         if kind and change_type(change, state.since) != kind:
             return False
         return not change.is_present or bound is None or bound(members[change.key].received)
+
     return wanted
 
 

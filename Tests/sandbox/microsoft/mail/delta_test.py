@@ -1,4 +1,5 @@
 """Delta: rounds of changes of a folder, and of the folders."""
+
 from typing import Any
 
 import pytest
@@ -60,7 +61,8 @@ def test_out_and_in_again_within_a_round_is_one_row(graph: GraphClient, mailbox:
 
 
 def test_a_message_that_leaves_while_a_first_round_is_read_is_removed_only_if_it_was_seen(
-        graph: GraphClient, mailbox: Mailbox) -> None:
+    graph: GraphClient, mailbox: Mailbox
+) -> None:
     seen, unseen = put(mailbox, 'seen'), put(mailbox, 'unseen')
     page = graph.get(f'{DELTA}?$top=1', **IMMUTABLE)
     assert subjects(page['value']) == ['seen']
@@ -147,16 +149,19 @@ def test_wrong_tokens_and_folders_that_are_gone(graph: GraphClient, mailbox: Mai
     assert graph.error('GET', link) == (404, 'ErrorItemNotFound')
 
 
-@pytest.mark.parametrize('options, code', [
-    ('$search="a"', 'ErrorInvalidUrlQuery'),
-    ('$filter=isRead eq true', 'ErrorInvalidUrlQuery'),
-    ('$filter=receivedDateTime ge yesterday', 'ErrorInvalidUrlQuery'),
-    ('$orderby=subject', 'ErrorInvalidUrlQuery'),
-    ('$orderby=receivedDateTime asc', 'ErrorInvalidUrlQuery'),
-    ('changeType=moved', 'BadRequest'),
-    ('$select=colour', 'RequestBroker--ParseUri'),
-    ('$top=0', 'ErrorInvalidUrlQuery'),
-])
+@pytest.mark.parametrize(
+    'options, code',
+    [
+        ('$search="a"', 'ErrorInvalidUrlQuery'),
+        ('$filter=isRead eq true', 'ErrorInvalidUrlQuery'),
+        ('$filter=receivedDateTime ge yesterday', 'ErrorInvalidUrlQuery'),
+        ('$orderby=subject', 'ErrorInvalidUrlQuery'),
+        ('$orderby=receivedDateTime asc', 'ErrorInvalidUrlQuery'),
+        ('changeType=moved', 'BadRequest'),
+        ('$select=colour', 'RequestBroker--ParseUri'),
+        ('$top=0', 'ErrorInvalidUrlQuery'),
+    ],
+)
 def test_what_delta_does_not_take(graph: GraphClient, options: str, code: str) -> None:
     assert graph.error('GET', f'{DELTA}?{options}') == (400, code)
 
@@ -248,10 +253,12 @@ def test_an_expired_token_begins_anew_with_the_same_ids(graph: GraphClient, mail
     assert round_of(graph, link)[0] == []
 
 
-@pytest.mark.parametrize('size, limit, pages', [(5, 12, [5, 5, 2]), (10, 10, [10]), (5, 10, [5, 5]), (50, 1, [1]),
-                                                (10, 30, [10, 10, 5])])
+@pytest.mark.parametrize(
+    'size, limit, pages', [(5, 12, [5, 5, 2]), (10, 10, [10]), (5, 10, [5, 5]), (50, 1, [1]), (10, 30, [10, 10, 5])]
+)
 def test_a_limited_first_round_ends_with_a_delta_link_though_there_is_more(
-        graph: GraphClient, mailbox: Mailbox, size: int, limit: int, pages: list[int]) -> None:
+    graph: GraphClient, mailbox: Mailbox, size: int, limit: int, pages: list[int]
+) -> None:
     mailbox.first_delta_round_limit = limit
     found = graph.pages('/mailFolders/inbox/messages/delta?$select=subject', Prefer=f'odata.maxpagesize={size}')
     assert [len(page['value']) for page in found] == pages

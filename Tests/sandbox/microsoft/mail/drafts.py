@@ -1,4 +1,5 @@
 """Drafts that answer or pass on a message: reply, reply to all, forward."""
+
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -35,11 +36,18 @@ def answer_draft(mailbox: Mailbox, original: Message, kind: Kind, comment: str, 
     now = mailbox.now()
     kept = [one for one in original.attachments if kind is FORWARD or one.is_inline]
     draft = Message(
-        _subject(original, kind), mailbox.owner, now, is_draft=True, is_read=True, html=quoted(original, comment),
-        conversation_id=original.conversation_id, in_reply_to=original.internet_message_id,
+        _subject(original, kind),
+        mailbox.owner,
+        now,
+        is_draft=True,
+        is_read=True,
+        html=quoted(original, comment),
+        conversation_id=original.conversation_id,
+        in_reply_to=original.internet_message_id,
         conversation_index=original.conversation_index + secrets.token_bytes(CHILD_INDEX_BYTES),
         references=[*original.references, original.internet_message_id],
-        attachments=[replace(one, key=ids.new_attachment_key()) for one in kept])
+        attachments=[replace(one, key=ids.new_attachment_key()) for one in kept],
+    )
     if kind is not FORWARD:
         draft.to = original.reply_to or [original.sender]
     if kind.to_all:
@@ -54,10 +62,12 @@ def answer_draft(mailbox: Mailbox, original: Message, kind: Kind, comment: str, 
 def quoted(original: Message, comment: str) -> str:
     """``comment``, and below it the original with its sender, date, recipients and subject."""
     sent = original.received if original.sent is None else original.sent
-    lines = [('From', f'{original.sender.name} <{original.sender.address}>'),
-             ('Sent', format_datetime(datetime.fromtimestamp(sent, timezone.utc))),
-             ('To', '; '.join(f'{one.name} <{one.address}>' for one in original.to)),
-             ('Subject', original.subject)]
+    lines = [
+        ('From', f'{original.sender.name} <{original.sender.address}>'),
+        ('Sent', format_datetime(datetime.fromtimestamp(sent, timezone.utc))),
+        ('To', '; '.join(f'{one.name} <{one.address}>' for one in original.to)),
+        ('Subject', original.subject),
+    ]
     heading = ''.join(f'<b>{name}:</b> {escape(value, quote=False)}<br>\r\n' for name, value in lines)
     text = escape(comment, quote=False).replace('\n', '<br>\n')
     return f'<html><body><div>{text}</div>{HTML_QUOTE_MARK}<div>{heading}</div>{original.html_body}</body></html>'

@@ -1,4 +1,5 @@
 """``$expand=attachments`` with a selection inside, wherever messages are shown; and what happens where one of them is broken."""
+
 from collections.abc import Callable
 from typing import Any
 
@@ -21,13 +22,17 @@ def alone(graph: GraphClient, message: Message, options: str) -> dict[str, Any]:
 
 
 def in_a_list(graph: GraphClient, message: Message, options: str) -> dict[str, Any]:
-    return next(row for row in graph.rows(f'/mailFolders/archive/messages?{options}', **IMMUTABLE)
-                if row['id'] == message.immutable_id)
+    return next(
+        row for row in graph.rows(f'/mailFolders/archive/messages?{options}', **IMMUTABLE) if row['id'] == message.immutable_id
+    )
 
 
 def in_delta(graph: GraphClient, message: Message, options: str) -> dict[str, Any]:
-    return next(row for row in graph.rows(f'/mailFolders/archive/messages/delta?{options}', **IMMUTABLE)
-                if row['id'] == message.immutable_id)
+    return next(
+        row
+        for row in graph.rows(f'/mailFolders/archive/messages/delta?{options}', **IMMUTABLE)
+        if row['id'] == message.immutable_id
+    )
 
 
 def in_a_batch(graph: GraphClient, message: Message, options: str) -> dict[str, Any]:
@@ -77,20 +82,26 @@ def test_broken_attachments_fail_where_they_are_expanded(graph: GraphClient, mes
     assert graph.error('GET', f'/mailFolders/archive/messages?{DETAILS}') == FAILED
     assert alone(graph, message, '')['body']
     assert in_a_list(graph, message, '')['hasAttachments'] is True
-    items = [{'id': one.subject, 'method': 'GET', 'url': f'/users/{ADA}/messages/{one.immutable_id}?{DETAILS}'}
-             for one in (message, whole)]
+    items = [
+        {'id': one.subject, 'method': 'GET', 'url': f'/users/{ADA}/messages/{one.immutable_id}?{DETAILS}'}
+        for one in (message, whole)
+    ]
     assert {name: one['status'] for name, one in graph.batch(*items).items()} == {'Full': 500, 'Whole': 200}
 
 
 @pytest.mark.parametrize('part', ['messages', 'messages/delta'])
-@pytest.mark.parametrize('options, fails', [
-    ('$select=id,receivedDateTime,subject,bodyPreview,isRead', False),
-    ('$select=subject,body', True),
-    ('$select=internetMessageHeaders', True),
-    ('', True),
-])
+@pytest.mark.parametrize(
+    'options, fails',
+    [
+        ('$select=id,receivedDateTime,subject,bodyPreview,isRead', False),
+        ('$select=subject,body', True),
+        ('$select=internetMessageHeaders', True),
+        ('', True),
+    ],
+)
 def test_a_broken_message_fails_a_page_that_shows_its_content(
-        graph: GraphClient, message: Message, mailbox: Mailbox, part: str, options: str, fails: bool) -> None:
+    graph: GraphClient, message: Message, mailbox: Mailbox, part: str, options: str, fails: bool
+) -> None:
     mailbox.deliver(Message('Whole', ZOE, mailbox.now()), 'archive')
     message.broken.add('message')
     path = f'/mailFolders/archive/{part}?{options}'

@@ -1,4 +1,5 @@
 """Single-value extended properties: MAPI properties of a message by their Graph IDs, such as ``String 0x007D``."""
+
 import re
 
 from sandbox.microsoft.mail import mime

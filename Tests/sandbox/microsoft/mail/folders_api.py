@@ -1,4 +1,5 @@
 """``/mailFolders``: the tree of folders."""
+
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -28,8 +29,9 @@ def list_folders(folder_id: str = ROOT) -> Response:
     query = call.query('mailFolder')
     parent = find_folder(call, folder_id)
     hidden = request.args.get('includeHiddenFolders', '').lower() == 'true'
-    found = arranged(call.mailbox.folders(parent.folder_id, hidden), query, 'mailFolder',
-                     lambda folder: folder_json(call.mailbox, folder).get)
+    found = arranged(
+        call.mailbox.folders(parent.folder_id, hidden), query, 'mailFolder', lambda folder: folder_json(call.mailbox, folder).get
+    )
     context = call.context('mailFolders' if folder_id == ROOT else f"mailFolders('{folder_id}')/childFolders")
     return jsonify(page_of(found, query, lambda folder: folder_json(call.mailbox, folder, query.select), context, call.graph))
 

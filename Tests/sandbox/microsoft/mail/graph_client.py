@@ -1,4 +1,5 @@
 """A bare client of the mailboxes for tests: sends what a test writes, and holds every answer to Microsoft's schema."""
+
 import base64
 import json
 from typing import Any

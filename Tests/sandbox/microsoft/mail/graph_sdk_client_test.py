@@ -1,4 +1,5 @@
 """The mailboxes as Microsoft's own SDK sees them: it signs in by azure-identity, lists, reads, sends, uploads, follows delta."""
+
 import asyncio
 import hashlib
 import io
@@ -47,13 +48,20 @@ Work = Callable[[Any], Awaitable[None]]
 @pytest.fixture
 def run(cloud: MicrosoftCloud, daemon: Application) -> Callable[[Work], None]:
     """Runs ``work`` with the SDK's request builder of Ada; only addresses and the CA are those of the local cloud."""
-    credential = ClientSecretCredential(TENANT, daemon.client_id, daemon.secret, authority=cloud.authority,
-                                        connection_verify=cloud.ca_file, disable_instance_discovery=True)
+    credential = ClientSecretCredential(
+        TENANT,
+        daemon.client_id,
+        daemon.secret,
+        authority=cloud.authority,
+        connection_verify=cloud.ca_file,
+        disable_instance_discovery=True,
+    )
 
     async def with_client(work: Work) -> None:
         async with httpx.AsyncClient(verify=cloud.ca_file, trust_env=False) as connections:
             provider = AzureIdentityAuthenticationProvider(
-                credential, scopes=[f'{cloud.graph}/.default'], allowed_hosts=['localhost'])
+                credential, scopes=[f'{cloud.graph}/.default'], allowed_hosts=['localhost']
+            )
             adapter = GraphRequestAdapter(provider, connections)
             adapter.base_url = f'{cloud.graph}/v1.0'
             await work(GraphServiceClient(request_adapter=adapter).users.by_user_id(ADA))
@@ -69,7 +77,8 @@ def test_it_lists_and_reads(run: Callable[[Work], None], mailbox: Mailbox) -> No
     stored = mailbox.deliver(Message('With a file', EmailAddress('Zoë', 'zoe@partner.example'), mailbox.now(), html='<p>ü</p>'))
     mailbox.attach_file(stored, 'plan.txt', b'plan', 'text/plain')
     options = MessagesRequestBuilder.MessagesRequestBuilderGetQueryParameters(
-        top=20, select=['subject', 'hasAttachments'], filter='hasAttachments eq false', orderby=None, count=True)
+        top=20, select=['subject', 'hasAttachments'], filter='hasAttachments eq false', orderby=None, count=True
+    )
 
     async def work(ada: Any) -> None:
         page = await ada.messages.get(RequestConfiguration(query_parameters=options))
@@ -78,7 +87,10 @@ def test_it_lists_and_reads(run: Callable[[Work], None], mailbox: Mailbox) -> No
         assert len(rest.value) == 5
         message = await ada.messages.by_message_id(stored.message_id).get()
         assert (message.subject, message.from_.email_address.address, message.body.content_type) == (
-            'With a file', 'zoe@partner.example', BodyType.Html)
+            'With a file',
+            'zoe@partner.example',
+            BodyType.Html,
+        )
         attachments = await ada.messages.by_message_id(stored.message_id).attachments.get()
         assert isinstance(attachments.value[0], SdkFile)
         assert attachments.value[0].content_bytes == b'plan'
@@ -107,9 +119,12 @@ def test_it_walks_folders_and_moves(run: Callable[[Work], None], mailbox: Mailbo
 
 
 def test_it_sends(run: Callable[[Work], None], bobs: Mailbox) -> None:
-    message = SdkMessage(subject='From the SDK', body=ItemBody(content='Hello', content_type=BodyType.Text),
-                         to_recipients=recipients(BOB), attachments=[SdkFile(
-                             odata_type='#microsoft.graph.fileAttachment', name='a.txt', content_bytes=b'plan')])
+    message = SdkMessage(
+        subject='From the SDK',
+        body=ItemBody(content='Hello', content_type=BodyType.Text),
+        to_recipients=recipients(BOB),
+        attachments=[SdkFile(odata_type='#microsoft.graph.fileAttachment', name='a.txt', content_bytes=b'plan')],
+    )
 
     async def work(ada: Any) -> None:
         await ada.send_mail.post(SendMailPostRequestBody(message=message, save_to_sent_items=True))
@@ -128,8 +143,12 @@ def test_it_uploads_a_large_attachment(run: Callable[[Work], None], bobs: Mailbo
         item = AttachmentItem(attachment_type=AttachmentType.File, name='large.bin', size=len(LARGE))
         session = await attachments.create_upload_session.post(CreateUploadSessionPostRequestBody(attachment_item=item))
         async with httpx.AsyncClient(verify=cloud.ca_file, trust_env=False) as connections:
-            task = LargeFileUploadTask(session, GraphRequestAdapter(AnonymousAuthenticationProvider(), connections),
-                                       io.BytesIO(LARGE), max_chunk_size=RANGE_BYTES)
+            task = LargeFileUploadTask(
+                session,
+                GraphRequestAdapter(AnonymousAuthenticationProvider(), connections),
+                io.BytesIO(LARGE),
+                max_chunk_size=RANGE_BYTES,
+            )
             answer = await task.next_chunk(task.stream, 0, RANGE_BYTES - 1)
             while answer is not None:
                 # the SDK's own loop does not read the position as the service writes it, and sends the last range twice

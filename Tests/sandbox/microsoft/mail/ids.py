@@ -3,6 +3,7 @@
 A message and its attachments have two: the plain one changes when the message moves to another folder, the immutable one stays.
 Folders, conversations and rules have one each.
 """
+
 import base64
 import hashlib
 import re

@@ -1,4 +1,5 @@
 """Lists of large folders: which rows come, in which order, and how many messages are looked at for a page."""
+
 import pytest
 
 from sandbox.microsoft.clock import graph_timestamp
@@ -25,24 +26,27 @@ def found(graph: GraphClient, options: str) -> list[str]:
     return [row['subject'] for row in graph.rows(f'{LIST}?{options}')]
 
 
-@pytest.mark.parametrize('condition, expected', [
-    (f'receivedDateTime ge {at(2)}', ['2', '2.5', '3', '4']),
-    (f'receivedDateTime gt {at(2)}', ['3', '4']),
-    (f'receivedDateTime le {at(2)}', ['0', '1', '2', '2.5']),
-    (f'receivedDateTime lt {at(2)}', ['0', '1']),
-    (f'receivedDateTime eq {at(2)}', ['2', '2.5']),
-    (f'receivedDateTime ne {at(2)}', ['0', '1', '3', '4']),
-    (f'receivedDateTime ge {at(1)} and receivedDateTime lt {at(4)}', ['1', '2', '2.5', '3']),
-    (f'receivedDateTime ge {at(1)} and receivedDateTime ge {at(3)}', ['3', '4']),
-    (f'receivedDateTime ge {at(1)} and isRead eq true', ['2', '4']),
-    (f'receivedDateTime ge {at(3)} or receivedDateTime lt {at(1)}', ['0', '3', '4']),
-    (f'not receivedDateTime ge {at(3)}', ['0', '1', '2', '2.5']),
-    (f'not (receivedDateTime ge {at(3)} or isRead eq true)', ['1', '2.5']),
-    (f'(receivedDateTime ge {at(3)}) and isRead eq true', ['4']),
-    (f'{at(3)} le receivedDateTime', ['3', '4']),
-    (f'receivedDateTime ge {at(1)} and sentDateTime lt {at(3)}', ['1', '2', '2.5']),
-    ('receivedDateTime le sentDateTime', ['0', '1', '2', '2.5', '3', '4']),
-])
+@pytest.mark.parametrize(
+    'condition, expected',
+    [
+        (f'receivedDateTime ge {at(2)}', ['2', '2.5', '3', '4']),
+        (f'receivedDateTime gt {at(2)}', ['3', '4']),
+        (f'receivedDateTime le {at(2)}', ['0', '1', '2', '2.5']),
+        (f'receivedDateTime lt {at(2)}', ['0', '1']),
+        (f'receivedDateTime eq {at(2)}', ['2', '2.5']),
+        (f'receivedDateTime ne {at(2)}', ['0', '1', '3', '4']),
+        (f'receivedDateTime ge {at(1)} and receivedDateTime lt {at(4)}', ['1', '2', '2.5', '3']),
+        (f'receivedDateTime ge {at(1)} and receivedDateTime ge {at(3)}', ['3', '4']),
+        (f'receivedDateTime ge {at(1)} and isRead eq true', ['2', '4']),
+        (f'receivedDateTime ge {at(3)} or receivedDateTime lt {at(1)}', ['0', '3', '4']),
+        (f'not receivedDateTime ge {at(3)}', ['0', '1', '2', '2.5']),
+        (f'not (receivedDateTime ge {at(3)} or isRead eq true)', ['1', '2.5']),
+        (f'(receivedDateTime ge {at(3)}) and isRead eq true', ['4']),
+        (f'{at(3)} le receivedDateTime', ['3', '4']),
+        (f'receivedDateTime ge {at(1)} and sentDateTime lt {at(3)}', ['1', '2', '2.5']),
+        ('receivedDateTime le sentDateTime', ['0', '1', '2', '2.5', '3', '4']),
+    ],
+)
 def test_bounds_of_the_received_time(graph: GraphClient, mailbox: Mailbox, condition: str, expected: list[str]) -> None:
     for second in (3, 0, 4, 2.5, 1, 2):
         put(mailbox, second, is_read=second in (0, 2, 4))

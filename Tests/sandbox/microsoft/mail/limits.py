@@ -1,4 +1,5 @@
 """How much an app may ask of one mailbox, and how long the way to it is."""
+
 import threading
 from collections import defaultdict, deque
 from dataclasses import dataclass, field

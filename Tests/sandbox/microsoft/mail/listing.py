@@ -1,4 +1,5 @@
 """Pages: which objects a list shows, in which order, and where the next page is."""
+
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
@@ -18,8 +19,13 @@ from sandbox.microsoft.mail.search import searched
 Listed = TypeVar('Listed')
 Properties = dict[str, Any]
 # What Graph shows, and compares, are whole seconds: what a literal needs to be the first moment, and the one after the last
-_BOUNDS: dict[str, tuple[int | None, int | None]] = {'ge': (0, None), 'gt': (1, None), 'le': (None, 1), 'lt': (None, 0),
-                                                     'eq': (0, 1)}
+_BOUNDS: dict[str, tuple[int | None, int | None]] = {
+    'ge': (0, None),
+    'gt': (1, None),
+    'le': (None, 1),
+    'lt': (None, 0),
+    'eq': (0, 1),
+}
 _MOMENTS: dict[str, Callable[[Message], float]] = {
     'receivedDateTime': lambda message: message.received,
     'sentDateTime': lambda message: message.received if message.sent is None else message.sent,
@@ -34,16 +40,21 @@ def found_messages(mailbox: Mailbox, folder_id: str | None, query: Query, view: 
     if query.order == (('receivedDateTime', False),):
         messages.reverse()
     in_order = not query.order or (len(query.order) == 1 and query.order[0][0] == 'receivedDateTime')
-    only_bounds = query.filter is None or (query.filter.is_required_only and all(
-        path == 'receivedDateTime' and operator in _BOUNDS for path, operator, _ in query.filter.required))
+    only_bounds = query.filter is None or (
+        query.filter.is_required_only
+        and all(path == 'receivedDateTime' and operator in _BOUNDS for path, operator, _ in query.filter.required)
+    )
     left = replace(query, order=() if in_order else query.order, filter=None if only_bounds else query.filter)
     return arranged(messages, left, 'message', lambda message: message_resolver(message, view))
 
 
 def received_bounds(found: Filter | None) -> tuple[float | None, float | None]:
     """From when, and before when, all was received that a filter lets through; None for no bound."""
-    bounds = [(value, *_BOUNDS[operator]) for path, operator, value in (found.required if found else ())
-              if path == 'receivedDateTime' and operator in _BOUNDS]
+    bounds = [
+        (value, *_BOUNDS[operator])
+        for path, operator, value in (found.required if found else ())
+        if path == 'receivedDateTime' and operator in _BOUNDS
+    ]
     firsts = [value + lower for value, lower, _ in bounds if lower is not None]
     ends = [value + upper for value, _, upper in bounds if upper is not None]
     return max(firsts, default=None), min(ends, default=None)
@@ -51,6 +62,7 @@ def received_bounds(found: Filter | None) -> tuple[float | None, float | None]:
 
 def message_resolver(message: Message, view: View) -> Resolve:
     """Gives the properties of ``message`` to a filter; each is made only when it is asked for."""
+
     def resolve(path: str) -> Any:
         if path in _MOMENTS:
             return int(_MOMENTS[path](message))
@@ -61,6 +73,7 @@ def message_resolver(message: Message, view: View) -> Resolve:
             return [{'id': known, 'value': value} for known, value in message.properties.items()]
         getter = MESSAGE_PROPERTIES.get(name)
         return dig(getter(message, view), rest) if getter else None
+
     return resolve
 
 
@@ -82,7 +95,7 @@ def page_of(found: Iterable[Listed], query: Query, show: Callable[[Listed], Prop
         answer['@odata.count'] = len(found)
     end = query.skip + query.size
     rows = list(islice(found, query.skip, end + 1))
-    answer['value'] = [show(one) for one in rows[:query.size]]
+    answer['value'] = [show(one) for one in rows[: query.size]]
     if len(rows) > query.size:
         options = {name: value for name, value in request.args.items() if name not in ('$skip', '$skiptoken')}
         answer['@odata.nextLink'] = link(graph, {**options, '$skiptoken': skip_token(end)})
@@ -100,4 +113,5 @@ def _key(path: str, kind: str, resolver: Callable[[Listed], Resolve]) -> Callabl
     def key(one: Listed) -> tuple[bool, Any]:
         value = comparable(resolver(one)(path), value_type)
         return value is not None, value
+
     return key

@@ -1,4 +1,5 @@
 """What every request about a mailbox has in common: whose mailbox, may it, how does it want its answer, which thing is meant."""
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -77,10 +78,12 @@ def mail_blueprint(name: str) -> Blueprint:
 
 def message_route(blueprint: Blueprint, suffix: str, *methods: str) -> Callable[[Handler], Handler]:
     """Routes a handler below each message, reached directly or through its folder."""
+
     def register(handler: Handler) -> Handler:
         blueprint.add_url_rule(f'/messages/<message_id>{suffix}', view_func=handler, methods=methods)
         blueprint.add_url_rule(f'/mailFolders/<folder_id>/messages/<message_id>{suffix}', view_func=handler, methods=methods)
         return handler
+
     return register
 
 
@@ -98,8 +101,15 @@ def open_mailbox(need: permissions.Need) -> MailCall:
     release_deferred(state)
     wishes = preferences(tuple(request.headers.getlist('Prefer')))
     g.applied = wishes.applied
-    return MailCall(state, caller, owner, mailbox, View(wishes.immutable_ids, wishes.body_type), wishes.page_size,
-                    is_basic=need is permissions.READ_BASIC and not permissions.may(caller, owner, permissions.READ))
+    return MailCall(
+        state,
+        caller,
+        owner,
+        mailbox,
+        View(wishes.immutable_ids, wishes.body_type),
+        wishes.page_size,
+        is_basic=need is permissions.READ_BASIC and not permissions.may(caller, owner, permissions.READ),
+    )
 
 
 def leave_mailbox(_error: BaseException | None = None) -> None:
@@ -144,8 +154,11 @@ def json_body() -> dict[str, Any]:
     """The object in the body. Raises GraphError 400."""
     body = request.get_json(silent=True) if request.is_json else None
     if not isinstance(body, dict):
-        raise GraphError(400, 'BadRequest', 'Unable to read JSON request payload. Please ensure Content-Type header is set and '
-                                            'payload is of valid JSON format.')
+        raise GraphError(
+            400,
+            'BadRequest',
+            'Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.',
+        )
     return body
 
 

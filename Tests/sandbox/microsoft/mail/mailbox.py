@@ -1,4 +1,5 @@
 """One mailbox: where its folders and messages are, and how they move. Safe to use from several threads."""
+
 import threading
 import time
 from collections.abc import Callable
@@ -83,8 +84,11 @@ class Mailbox:
     def folders(self, parent_id: str, include_hidden: bool = False) -> list[Folder]:
         """The folders in ``parent_id``, by name."""
         with self.lock:
-            found = [known for known in self._folders.values()
-                     if known.parent_folder_id == parent_id and (include_hidden or not known.is_hidden)]
+            found = [
+                known
+                for known in self._folders.values()
+                if known.parent_folder_id == parent_id and (include_hidden or not known.is_hidden)
+            ]
         return sorted(found, key=lambda known: known.display_name.casefold())
 
     def make_folder(self, display_name: str, parent: str = ROOT, is_hidden: bool = False) -> Folder:
@@ -150,8 +154,11 @@ class Mailbox:
             first, end: only those received at ``first`` or later, and before ``end`` (epoch seconds).
         """
         with self.lock:
-            folders = [folder_id] if folder_id is not None else [
-                known.folder_id for known in self._folders.values() if known.well_known_name != RECOVERABLE]
+            folders = (
+                [folder_id]
+                if folder_id is not None
+                else [known.folder_id for known in self._folders.values() if known.well_known_name != RECOVERABLE]
+            )
             chosen = [message for known in folders for message in self._members[known].between(first, end)]
         if folder_id is None:
             chosen.sort(key=lambda message: (message.received, message.key))
@@ -213,19 +220,32 @@ class Mailbox:
     # endregion
     # region attachments
 
-    def attach_file(self, message: Message, name: str | None, data: bytes, content_type: str | None = 'application/octet-stream',
-                    content_id: str | None = None, is_inline: bool | None = None) -> FileAttachment:
+    def attach_file(
+        self,
+        message: Message,
+        name: str | None,
+        data: bytes,
+        content_type: str | None = 'application/octet-stream',
+        content_id: str | None = None,
+        is_inline: bool | None = None,
+    ) -> FileAttachment:
         """A file; with a ``content_id`` it is inline, unless said otherwise."""
-        attachment = FileAttachment(name=name, content_type=content_type, content=Content(data), content_id=content_id,
-                                    is_inline=content_id is not None if is_inline is None else is_inline)
+        attachment = FileAttachment(
+            name=name,
+            content_type=content_type,
+            content=Content(data),
+            content_id=content_id,
+            is_inline=content_id is not None if is_inline is None else is_inline,
+        )
         self.attach(message, attachment)
         return attachment
 
     def attach_item(self, message: Message, item: Message | OutlookItem, name: str | None = None) -> ItemAttachment:
         """A message, an event or a contact."""
         subject = item.subject if isinstance(item, Message) else str(item.properties.get('subject', ''))
-        attachment = ItemAttachment(name=name or subject, content_type='message/rfc822' if isinstance(item, Message) else None,
-                                    item=item)
+        attachment = ItemAttachment(
+            name=name or subject, content_type='message/rfc822' if isinstance(item, Message) else None, item=item
+        )
         self.attach(message, attachment)
         return attachment
 

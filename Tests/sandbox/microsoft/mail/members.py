@@ -1,4 +1,5 @@
 """What a folder holds, in the order in which it was received: pages of large folders are cut out, not sorted anew."""
+
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 

@@ -1,4 +1,5 @@
 """From the JSON of a request to a message: what a new one may say, and what may be changed of one that exists."""
+
 import base64
 import binascii
 import re
@@ -23,8 +24,19 @@ from sandbox.microsoft.mail.model import (
 MOST_HEADERS = 5
 _HEADER_NAME = re.compile(r'[xX]-[!-9;-~]+')
 # What can be changed only before a message is sent
-OF_DRAFTS = ('subject', 'body', 'toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo', 'from', 'sender', 'internetMessageId',
-             'isReadReceiptRequested', 'isDeliveryReceiptRequested')
+OF_DRAFTS = (
+    'subject',
+    'body',
+    'toRecipients',
+    'ccRecipients',
+    'bccRecipients',
+    'replyTo',
+    'from',
+    'sender',
+    'internetMessageId',
+    'isReadReceiptRequested',
+    'isDeliveryReceiptRequested',
+)
 
 
 def new_draft(body: dict[str, Any], owner: EmailAddress, now: float) -> Message:
@@ -62,24 +74,36 @@ def add_headers(message: Message, body: dict[str, Any]) -> None:
     for header in wanted:
         name = header.get('name') or ''
         if not _HEADER_NAME.fullmatch(name):
-            raise GraphError(400, 'InvalidInternetMessageHeader',
-                             f"The internet message header name '{name}' should start with 'x-' or 'X-'.")
+            raise GraphError(
+                400, 'InvalidInternetMessageHeader', f"The internet message header name '{name}' should start with 'x-' or 'X-'."
+            )
     if len(wanted) > MOST_HEADERS:
-        raise GraphError(400, 'InvalidInternetMessageHeaderCollection',
-                         f'Maximum number of headers in one message should be less than or equal to {MOST_HEADERS}.')
+        raise GraphError(
+            400,
+            'InvalidInternetMessageHeaderCollection',
+            f'Maximum number of headers in one message should be less than or equal to {MOST_HEADERS}.',
+        )
     message.headers += [(header['name'], header.get('value') or '') for header in wanted]
 
 
 def new_attachment(body: dict[str, Any], now: float) -> Attachment:
     """An attachment as ``body`` describes it. Raises GraphError 400."""
     kind = str(body.get('@odata.type', '')).removeprefix('#').removeprefix('microsoft.graph.')
-    shared: dict[str, Any] = {'name': body.get('name'), 'content_type': body.get('contentType'),
-                              'is_inline': bool(body.get('isInline')), 'modified': now}
+    shared: dict[str, Any] = {
+        'name': body.get('name'),
+        'content_type': body.get('contentType'),
+        'is_inline': bool(body.get('isInline')),
+        'modified': now,
+    }
     if kind == 'fileAttachment':
         if body.get('contentBytes') is None:
             raise GraphError(400, 'ErrorInvalidRequest', 'A file attachment needs contentBytes.')
-        return FileAttachment(content=Content(base64.b64decode(body['contentBytes'])), content_id=body.get('contentId'),
-                              content_location=body.get('contentLocation'), **shared)
+        return FileAttachment(
+            content=Content(base64.b64decode(body['contentBytes'])),
+            content_id=body.get('contentId'),
+            content_location=body.get('contentLocation'),
+            **shared,
+        )
     if kind == 'itemAttachment':
         return ItemAttachment(item=_item(body.get('item') or {}, now), **shared)
     if kind == 'referenceAttachment':
@@ -122,8 +146,11 @@ def _item(body: dict[str, Any], now: float) -> Message | OutlookItem:
     if kind not in ('event', 'contact'):
         raise GraphError(400, 'RequestBodyRead', "An item needs '@odata.type': message, event or contact.")
     name = str(body.get('subject') or body.get('displayName') or '')
-    raw = (f'BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:{name}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n' if kind == 'event'
-           else f'BEGIN:VCARD\r\nVERSION:3.0\r\nFN:{name}\r\nEND:VCARD\r\n')
+    raw = (
+        f'BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:{name}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n'
+        if kind == 'event'
+        else f'BEGIN:VCARD\r\nVERSION:3.0\r\nFN:{name}\r\nEND:VCARD\r\n'
+    )
     return OutlookItem(kind=kind, properties={key: value for key, value in body.items() if '@' not in key}, raw=raw.encode())
 
 
@@ -140,8 +167,10 @@ def _sender(message: Message, value: dict[str, Any] | None) -> None:
 
 def _flag(message: Message, value: dict[str, Any] | None) -> None:
     value = value or {}
-    status = next((one for one in ('notFlagged', 'flagged', 'complete') if one.lower() == str(value.get('flagStatus')).lower()),
-                  'notFlagged')
+    status = next(
+        (one for one in ('notFlagged', 'flagged', 'complete') if one.lower() == str(value.get('flagStatus')).lower()),
+        'notFlagged',
+    )
     if value.get('dueDateTime') and not value.get('startDateTime'):
         raise GraphError(400, 'ErrorInvalidRequest', 'A flag with a due date needs a start date.')
     message.flag = Flag(status, value.get('startDateTime'), value.get('dueDateTime'), value.get('completedDateTime'))

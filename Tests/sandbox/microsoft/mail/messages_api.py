@@ -1,4 +1,5 @@
 """``/messages`` and ``/mailFolders/{id}/messages``: lists, single messages, their MIME; new drafts, changes, moves, deletions."""
+
 from typing import Any
 from urllib.parse import quote
 
@@ -52,8 +53,9 @@ def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
     if query.expand.attachments:
         check_whole(message, 'attachments')
         answer['attachments@odata.context'] = call.context(f"messages('{quote(call.view.id_of(message))}')/attachments")
-        answer['attachments'] = [attachment_json(message, one, call.view, query.expand.attachment_properties)
-                                 for one in message.attachments]
+        answer['attachments'] = [
+            attachment_json(message, one, call.view, query.expand.attachment_properties) for one in message.attachments
+        ]
     return answer
 
 

@@ -1,4 +1,5 @@
 """Messages as MIME: built with the same bytes each time, read from bytes, and kept as they came where they came as bytes."""
+
 import base64
 import hashlib
 import re
@@ -24,8 +25,22 @@ from sandbox.microsoft.mail.model import (
 LINE_BYTES = 57
 ENCODING_CHUNK_BYTES = LINE_BYTES * 4096
 PRIORITIES = {'low': '5', 'normal': '3', 'high': '1'}
-STRUCTURE = ('from', 'sender', 'to', 'cc', 'bcc', 'reply-to', 'subject', 'date', 'message-id', 'in-reply-to', 'references',
-             'mime-version', 'importance', 'x-priority')
+STRUCTURE = (
+    'from',
+    'sender',
+    'to',
+    'cc',
+    'bcc',
+    'reply-to',
+    'subject',
+    'date',
+    'message-id',
+    'in-reply-to',
+    'references',
+    'mime-version',
+    'importance',
+    'x-priority',
+)
 UNKNOWN_TYPE = 'application/octet-stream'
 
 
@@ -45,8 +60,9 @@ def chunks(message: Message) -> Iterator[bytes]:
         return
     # Each attachment is written as a mark first, and the marks are replaced while the bytes go out.
     digest = hashlib.sha256(message.key).hexdigest()[:32]
-    marked = {f'{digest}-{number}': one for number, one in enumerate(message.attachments)
-              if not isinstance(one, ReferenceAttachment)}
+    marked = {
+        f'{digest}-{number}': one for number, one in enumerate(message.attachments) if not isinstance(one, ReferenceAttachment)
+    }
     frame = _frame(message, marked, digest).as_bytes()
     for piece in re.split(rb'(%s-\d+)' % digest.encode(), frame):
         attachment = marked.get(piece.decode('ascii', 'replace'))
@@ -81,13 +97,27 @@ def parse(data: bytes, now: float) -> Message:
     plain, html = mail.get_body(('plain',)), mail.get_body(('html',))
     moment = _moment(mail, now)
     message = Message(
-        str(mail.get('subject', '')), senders[0] if senders else EmailAddress('', ''), moment, sent=moment,
-        to=_addresses(mail, 'to'), cc=_addresses(mail, 'cc'), bcc=_addresses(mail, 'bcc'), reply_to=_addresses(mail, 'reply-to'),
-        html=_text(html), plain=_text(plain), importance=_importance(mail),
-        headers=[(name, str(value)) for name, value in mail.items()
-                 if name.lower() not in STRUCTURE and not name.lower().startswith('content-')],
-        attachments=[_attachment(part, now) for part in _parts(mail)], in_reply_to=str(mail.get('in-reply-to', '')),
-        references=str(mail.get('references', '')).split(), source=data)
+        str(mail.get('subject', '')),
+        senders[0] if senders else EmailAddress('', ''),
+        moment,
+        sent=moment,
+        to=_addresses(mail, 'to'),
+        cc=_addresses(mail, 'cc'),
+        bcc=_addresses(mail, 'bcc'),
+        reply_to=_addresses(mail, 'reply-to'),
+        html=_text(html),
+        plain=_text(plain),
+        importance=_importance(mail),
+        headers=[
+            (name, str(value))
+            for name, value in mail.items()
+            if name.lower() not in STRUCTURE and not name.lower().startswith('content-')
+        ],
+        attachments=[_attachment(part, now) for part in _parts(mail)],
+        in_reply_to=str(mail.get('in-reply-to', '')),
+        references=str(mail.get('references', '')).split(),
+        source=data,
+    )
     if mail.get('message-id'):
         message.internet_message_id = str(mail['message-id'])
     return message
@@ -114,8 +144,12 @@ def _own_headers(message: Message) -> Iterator[tuple[str, str]]:
     yield 'From', _joined([message.sender])
     if message.submitter:
         yield 'Sender', _joined([message.submitter])
-    for name, people in (('To', message.to), ('Cc', message.cc), ('Bcc', message.bcc if message.is_draft else []),
-                         ('Reply-To', message.reply_to)):
+    for name, people in (
+        ('To', message.to),
+        ('Cc', message.cc),
+        ('Bcc', message.bcc if message.is_draft else []),
+        ('Reply-To', message.reply_to),
+    ):
         if people:
             yield name, _joined(people)
     yield 'Subject', message.subject
@@ -220,5 +254,10 @@ def _attachment(part: Any, now: float) -> Attachment:
         item = parse(part.get_payload()[0].as_bytes(), now)
         return ItemAttachment(name=name or item.subject, content_type=content_type, item=item)
     content_id = str(part.get('content-id', '')).strip('<>') or None
-    return FileAttachment(name=name, content_type=content_type, content=Content(part.get_payload(decode=True) or b''),
-                          content_id=content_id, is_inline=part.get_content_disposition() == 'inline')
+    return FileAttachment(
+        name=name,
+        content_type=content_type,
+        content=Content(part.get_payload(decode=True) or b''),
+        content_id=content_id,
+        is_inline=part.get_content_disposition() == 'inline',
+    )

@@ -1,4 +1,5 @@
 """What a mailbox holds: folders, messages, attachments. Plain objects; what Graph shows of them is made in ``representation``."""
+
 import html as html_entities
 import re
 import secrets
@@ -151,13 +152,18 @@ class Message:
 
     def attachment_id(self, attachment: Attachment, immutable: bool = False) -> str:
         """The ID of one of its attachments."""
-        return (ids.immutable_id(self.key, attachment.key) if immutable
-                else ids.plain_id(self.place, self.key, attachment.key))
+        return ids.immutable_id(self.key, attachment.key) if immutable else ids.plain_id(self.place, self.key, attachment.key)
 
     def attachment(self, attachment_id: str) -> Attachment | None:
         """The attachment of that plain or immutable ID."""
-        return next((one for one in self.attachments
-                     if attachment_id in (self.attachment_id(one), self.attachment_id(one, immutable=True))), None)
+        return next(
+            (
+                one
+                for one in self.attachments
+                if attachment_id in (self.attachment_id(one), self.attachment_id(one, immutable=True))
+            ),
+            None,
+        )
 
     @property
     def has_attachments(self) -> bool:
@@ -183,7 +189,8 @@ class Message:
     def size(self) -> int:
         """About how many bytes it takes: body and attachments."""
         return len(self.source or b'') or len(self.html.encode()) + len(self.plain.encode()) + sum(
-            one.size for one in self.attachments)
+            one.size for one in self.attachments
+        )
 
     @property
     def recipients(self) -> list[EmailAddress]:
@@ -196,10 +203,22 @@ class Message:
     def copied(self, **changes: Any) -> 'Message':
         """The same mail once more, with identifiers of its own, and ``changes``."""
         fresh: dict[str, Any] = {
-            'key': ids.new_key(), 'place': ids.new_place(), 'change_key': new_change_key(), 'created': None, 'modified': None,
-            'to': list(self.to), 'cc': list(self.cc), 'bcc': list(self.bcc), 'reply_to': list(self.reply_to),
-            'categories': list(self.categories), 'headers': list(self.headers), 'references': list(self.references),
-            'properties': dict(self.properties), 'flag': replace(self.flag), 'broken': set(), 'former_folder_id': '',
+            'key': ids.new_key(),
+            'place': ids.new_place(),
+            'change_key': new_change_key(),
+            'created': None,
+            'modified': None,
+            'to': list(self.to),
+            'cc': list(self.cc),
+            'bcc': list(self.bcc),
+            'reply_to': list(self.reply_to),
+            'categories': list(self.categories),
+            'headers': list(self.headers),
+            'references': list(self.references),
+            'properties': dict(self.properties),
+            'flag': replace(self.flag),
+            'broken': set(),
+            'former_folder_id': '',
             'attachments': [replace(one, key=ids.new_attachment_key()) for one in self.attachments],
         }
         return replace(self, **{**fresh, **changes})

@@ -1,4 +1,5 @@
 """The mailboxes as python-o365 sees them, a client that is not ours: it signs in, lists, reads, sends, uploads."""
+
 import hashlib
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -29,11 +30,24 @@ def account(cloud: MicrosoftCloud, daemon: Application, monkeypatch: pytest.Monk
     monkeypatch.setattr(MSGraphProtocol, '_protocol_url', f'{cloud.graph}/')
     monkeypatch.setattr(MSGraphProtocol, '_oauth_scope_prefix', f'{cloud.graph}/')
     tokens = MemoryTokenBackend()
-    made = Account((daemon.client_id, daemon.secret), protocol=MSGraphProtocol(timezone='UTC'), auth_flow_type='credentials',
-                   tenant_id=TENANT, main_resource=ADA, token_backend=tokens, verify_ssl=cloud.ca_file, requests_delay=0)
+    made = Account(
+        (daemon.client_id, daemon.secret),
+        protocol=MSGraphProtocol(timezone='UTC'),
+        auth_flow_type='credentials',
+        tenant_id=TENANT,
+        main_resource=ADA,
+        token_backend=tokens,
+        verify_ssl=cloud.ca_file,
+        requests_delay=0,
+    )
     made.con._msal_client = msal.ConfidentialClientApplication(
-        daemon.client_id, client_credential=daemon.secret, authority=f'{cloud.authority}/{TENANT}', token_cache=tokens,
-        verify=cloud.ca_file, instance_discovery=False)
+        daemon.client_id,
+        client_credential=daemon.secret,
+        authority=f'{cloud.authority}/{TENANT}',
+        token_cache=tokens,
+        verify=cloud.ca_file,
+        instance_discovery=False,
+    )
     assert made.authenticate(requested_scopes=[f'{cloud.graph}/.default'])
     return made
 
@@ -61,8 +75,9 @@ def test_it_walks_folders(account: Account, mailbox: Mailbox) -> None:
 
 
 def test_it_reads_bodies_attachments_and_mime(account: Account, mailbox: Mailbox) -> None:
-    stored = mailbox.deliver(Message('With a file', EmailAddress('Zoë', 'zoe@partner.example'), mailbox.now(),
-                                     html='<p>Grüße</p>', to=[mailbox.owner]))
+    stored = mailbox.deliver(
+        Message('With a file', EmailAddress('Zoë', 'zoe@partner.example'), mailbox.now(), html='<p>Grüße</p>', to=[mailbox.owner])
+    )
     mailbox.attach_file(stored, 'plan.txt', b'plan', 'text/plain')
     inner = Message('Inner', EmailAddress('a', 'a@b.example'), 0, html='<p>inner</p>')
     mailbox.attach_item(stored, inner)

@@ -1,4 +1,5 @@
 """``$filter``: the part of OData's grammar that mail commands need. Anything else is refused as Graph refuses it."""
+
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,15 +28,24 @@ FUNCTIONS: dict[str, Callable[[str, str], bool]] = {
     'startswith': lambda text, part: text.startswith(part),
     'endswith': lambda text, part: text.endswith(part),
 }
-OPERATOR_NAMES = {'eq': 'Equal', 'ne': 'NotEqual', 'gt': 'GreaterThan', 'ge': 'GreaterThanOrEqual', 'lt': 'LessThan',
-                  'le': 'LessThanOrEqual'}
-_TOKEN = re.compile(r"""\s*(?:
+OPERATOR_NAMES = {
+    'eq': 'Equal',
+    'ne': 'NotEqual',
+    'gt': 'GreaterThan',
+    'ge': 'GreaterThanOrEqual',
+    'lt': 'LessThan',
+    'le': 'LessThanOrEqual',
+}
+_TOKEN = re.compile(
+    r"""\s*(?:
     (?P<string>'(?:[^']|'')*')
   | (?P<time>\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?)
   | (?P<number>-?\d+)
   | (?P<name>[A-Za-z_][\w.]*(?:/[A-Za-z_][\w.]*)*)
   | (?P<mark>[():,])
-)""", re.VERBOSE)
+)""",
+    re.VERBOSE,
+)
 _LITERAL_TYPES = {'string': 'Edm.String', 'time': 'Edm.DateTimeOffset', 'number': 'Edm.Int32'}
 _DEEPEST = 20
 
@@ -122,8 +132,10 @@ class FilterParser:
         while position < len(text):
             found = _TOKEN.match(text, position)
             if found is None or found.lastgroup is None:
-                raise refusal(f"Syntax error: character '{text[position:].lstrip()[:1]}' is not valid at position {position} "
-                              f"in '{self._text}'.")
+                raise refusal(
+                    f"Syntax error: character '{text[position:].lstrip()[:1]}' is not valid at position {position} "
+                    f"in '{self._text}'."
+                )
             tokens.append((found.lastgroup, found[found.lastgroup]))
             position = found.end()
         return tokens
@@ -181,7 +193,7 @@ class FilterParser:
             inner = self._alternatives()
             self._take(')')
             return inner
-        follows = self._tokens[self._position + 1:self._position + 2]
+        follows = self._tokens[self._position + 1 : self._position + 2]
         if kind == 'name' and follows == [('mark', '(')] and text not in ('tolower', 'toupper'):
             self._next()
             return self._any(text) if text.endswith('/any') else self._function(text)
@@ -190,8 +202,10 @@ class FilterParser:
     def _function(self, name: str) -> Condition:
         function = FUNCTIONS.get(name)
         if function is None:
-            raise refusal(f"An unknown function with name '{name}' was found. This may also be a function import or a key lookup "
-                          'on a navigation property, which is not allowed.')
+            raise refusal(
+                f"An unknown function with name '{name}' was found. This may also be a function import or a key lookup "
+                'on a navigation property, which is not allowed.'
+            )
         self._take('(')
         whole = self._operand()
         self._take(',')
@@ -220,8 +234,11 @@ class FilterParser:
 
         def matches(resolve: Resolve) -> bool:
             found = dig(resolve(name), rest) or []
-            return any(inner(lambda inner_path, one=one: _of_variable(resolve, variable, one, inner_path))  # type: ignore[misc]
-                       for one in found)
+            return any(
+                inner(lambda inner_path, one=one: _of_variable(resolve, variable, one, inner_path))  # type: ignore[misc]
+                for one in found
+            )
+
         return matches
 
     def _comparison(self) -> Condition:
@@ -243,8 +260,10 @@ class FilterParser:
         kinds = {left.kind, right.kind} - {'null'}
         enumerated = {kind for kind in kinds if not kind.startswith('Edm.')}
         if len(kinds) == 2 and not (enumerated and 'Edm.String' in kinds) and kinds != {'Edm.Int32', 'Edm.Int64'}:
-            raise refusal(f"A binary operator with incompatible types was detected. Found operand types '{left.kind}' and "
-                          f"'{right.kind}' for operator kind '{OPERATOR_NAMES[operator]}'.")
+            raise refusal(
+                f"A binary operator with incompatible types was detected. Found operand types '{left.kind}' and "
+                f"'{right.kind}' for operator kind '{OPERATOR_NAMES[operator]}'."
+            )
 
     def _operand(self) -> Operand:
         kind, text = self._next()

@@ -1,4 +1,5 @@
 """What a token must hold for what it asks of a mailbox."""
+
 from dataclasses import dataclass
 
 from sandbox.microsoft.bearer import Caller

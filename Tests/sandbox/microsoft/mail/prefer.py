@@ -1,4 +1,5 @@
 """The ``Prefer`` header: what a request would like of its answer."""
+
 import re
 from dataclasses import dataclass
 from functools import lru_cache

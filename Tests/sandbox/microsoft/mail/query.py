@@ -1,4 +1,5 @@
 """The query options of a request: ``$select``, ``$filter``, ``$orderby``, ``$expand``, ``$search``, ``$top``, ``$skip``."""
+
 import base64
 import binascii
 import json
@@ -49,8 +50,9 @@ class Query:
     count: bool = False
 
 
-def read_query(options: Mapping[str, str], kind: str, page_size: int | None = None,
-               allowed: Collection[str] = _LIST_OPTIONS) -> Query:
+def read_query(
+    options: Mapping[str, str], kind: str, page_size: int | None = None, allowed: Collection[str] = _LIST_OPTIONS
+) -> Query:
     """Reads the options of a request for objects of the type ``kind``.
 
     Args:
@@ -68,11 +70,16 @@ def read_query(options: Mapping[str, str], kind: str, page_size: int | None = No
     _check_efficiency(found, order)
     top = _number(options, '$top', page_size or DEFAULT_PAGE, 1, LARGEST_PAGE)
     token = options.get('$skiptoken')
-    return Query(select=_selected(options.get('$select', ''), kind), filter=found, order=order,
-                 expand=_expand(options.get('$expand', ''), kind), search=options.get('$search', ''),
-                 size=min(top, page_size or LARGEST_PAGE),
-                 skip=_number(options, '$skip', 0, 0, None) if token is None else read_skip_token(token),
-                 count=options.get('$count', '').lower() == 'true')
+    return Query(
+        select=_selected(options.get('$select', ''), kind),
+        filter=found,
+        order=order,
+        expand=_expand(options.get('$expand', ''), kind),
+        search=options.get('$search', ''),
+        size=min(top, page_size or LARGEST_PAGE),
+        skip=_number(options, '$skip', 0, 0, None) if token is None else read_skip_token(token),
+        count=options.get('$count', '').lower() == 'true',
+    )
 
 
 def is_basic(query: Query) -> bool:
@@ -109,7 +116,7 @@ def _check_efficiency(found: Filter | None, order: tuple[tuple[str, bool], ...])
     if found is None or not order:
         return
     filtered = list(dict.fromkeys(found.paths))
-    if filtered[:len(order)] != [path for path, _ in order]:
+    if filtered[: len(order)] != [path for path, _ in order]:
         raise GraphError(400, 'InefficientFilter', 'The restriction or sort order is too complex for this operation.')
 
 

@@ -1,4 +1,5 @@
 """Reading with ``Mail.ReadBasic``: no bodies, no attachments, no extended properties, no search."""
+
 import pytest
 
 from sandbox.microsoft.cloud import MicrosoftCloud
@@ -20,8 +21,7 @@ def basic(cloud: MicrosoftCloud, wire: Wire, daemon: Application, request: pytes
 
 def test_what_is_withheld_is_missing(basic: GraphClient, mailbox: Mailbox) -> None:
     one = f'/messages/{mailbox.messages()[0].message_id}'
-    for shown in (basic.get(one), basic.get('/messages')['value'][0],
-                  basic.get('/mailFolders/inbox/messages/delta')['value'][0]):
+    for shown in (basic.get(one), basic.get('/messages')['value'][0], basic.get('/mailFolders/inbox/messages/delta')['value'][0]):
         assert {'subject', 'from', 'hasAttachments'} < set(shown)
         assert not WITHHELD & set(shown)
     assert basic.get(f'{one}?$select=subject,internetMessageHeaders')['internetMessageHeaders']
@@ -29,19 +29,22 @@ def test_what_is_withheld_is_missing(basic: GraphClient, mailbox: Mailbox) -> No
     assert basic.batch({'id': 'a', 'method': 'GET', 'url': f'/users/{ADA}{one}?$select=subject'})['a']['status'] == 200
 
 
-@pytest.mark.parametrize('path', [
-    '/messages?$select=subject,body',
-    '/messages?$select=bodyPreview',
-    '/messages?$search="report"',
-    '/messages?$expand=attachments',
-    "/messages?$filter=contains(body/content,'x')",
-    "/messages?$expand=singleValueExtendedProperties($filter=id eq 'String 0x007D')",
-    '/mailFolders/inbox/messages/delta?$select=uniqueBody',
-    '/messages/{id}?$select=body',
-    '/messages/{id}/$value',
-    '/messages/{id}/attachments',
-    '/messages/{id}/attachments/{id}/$value',
-])
+@pytest.mark.parametrize(
+    'path',
+    [
+        '/messages?$select=subject,body',
+        '/messages?$select=bodyPreview',
+        '/messages?$search="report"',
+        '/messages?$expand=attachments',
+        "/messages?$filter=contains(body/content,'x')",
+        "/messages?$expand=singleValueExtendedProperties($filter=id eq 'String 0x007D')",
+        '/mailFolders/inbox/messages/delta?$select=uniqueBody',
+        '/messages/{id}?$select=body',
+        '/messages/{id}/$value',
+        '/messages/{id}/attachments',
+        '/messages/{id}/attachments/{id}/$value',
+    ],
+)
 def test_who_asks_for_it_is_refused(basic: GraphClient, mailbox: Mailbox, path: str) -> None:
     assert basic.error('GET', path.replace('{id}', mailbox.messages()[0].message_id)) == DENIED
 

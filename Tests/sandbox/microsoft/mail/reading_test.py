@@ -1,4 +1,5 @@
 """Reading a mailbox: messages, folders, attachments, IDs."""
+
 import email
 import hashlib
 from email import policy
@@ -38,8 +39,14 @@ def test_plain_id_changes_with_a_move_and_the_immutable_one_stays(graph: GraphCl
 def test_ids_look_like_those_of_exchange(graph: GraphClient, mailbox: Mailbox) -> None:
     message = delivered(mailbox)
     attachment = mailbox.attach_file(message, 'a.txt', b'a')
-    for identifier in (message.message_id, message.immutable_id, message.folder_id, message.conversation_id,
-                       message.attachment_id(attachment), message.attachment_id(attachment, immutable=True)):
+    for identifier in (
+        message.message_id,
+        message.immutable_id,
+        message.folder_id,
+        message.conversation_id,
+        message.attachment_id(attachment),
+        message.attachment_id(attachment, immutable=True),
+    ):
         assert identifier.startswith('AA')
         assert identifier.endswith('=')
         assert '/' not in identifier
@@ -59,17 +66,20 @@ def test_several_preferences_share_one_header(graph: GraphClient, mailbox: Mailb
     assert answer.headers['Preference-Applied'] == 'IdType="ImmutableId", outlook.body-content-type="text"'
 
 
-@pytest.mark.parametrize('path, expected', [
-    ('/messages/abc', (400, 'ErrorInvalidIdMalformed')),
-    ('/messages/%3F%23..', (400, 'ErrorInvalidIdMalformed')),
-    ('/messages/a%2Fb', (400, 'BadRequest')),
-    (f'/messages/{UNKNOWN}', (404, 'ErrorItemNotFound')),
-    (f'/messages/{UNKNOWN}/attachments', (404, 'ErrorItemNotFound')),
-    (f'/mailFolders/{UNKNOWN}', (404, 'ErrorItemNotFound')),
-    ('/mailFolders/nothing', (400, 'ErrorInvalidIdMalformed')),
-    ('/mailFolders/nothing/messages', (400, 'ErrorInvalidIdMalformed')),
-    ('/nonsense', (400, 'BadRequest')),
-])
+@pytest.mark.parametrize(
+    'path, expected',
+    [
+        ('/messages/abc', (400, 'ErrorInvalidIdMalformed')),
+        ('/messages/%3F%23..', (400, 'ErrorInvalidIdMalformed')),
+        ('/messages/a%2Fb', (400, 'BadRequest')),
+        (f'/messages/{UNKNOWN}', (404, 'ErrorItemNotFound')),
+        (f'/messages/{UNKNOWN}/attachments', (404, 'ErrorItemNotFound')),
+        (f'/mailFolders/{UNKNOWN}', (404, 'ErrorItemNotFound')),
+        ('/mailFolders/nothing', (400, 'ErrorInvalidIdMalformed')),
+        ('/mailFolders/nothing/messages', (400, 'ErrorInvalidIdMalformed')),
+        ('/nonsense', (400, 'BadRequest')),
+    ],
+)
 def test_unknown_ids(graph: GraphClient, path: str, expected: tuple[int, str]) -> None:
     assert graph.error('GET', path) == expected
 
@@ -148,8 +158,9 @@ def test_mime_that_was_delivered_is_kept_byte_for_byte(graph: GraphClient, mailb
     assert graph.content(f'/messages/{message.message_id}/$value') == source
 
 
-@pytest.mark.parametrize('part, path', [('message', ''), ('mime', '/$value'), ('attachments', '/attachments'),
-                                        ('attachments', '?$expand=attachments')])
+@pytest.mark.parametrize(
+    'part, path', [('message', ''), ('mime', '/$value'), ('attachments', '/attachments'), ('attachments', '?$expand=attachments')]
+)
 def test_a_part_can_be_broken(graph: GraphClient, mailbox: Mailbox, part: str, path: str) -> None:
     message = delivered(mailbox)
     mailbox.attach_file(message, 'a.txt', b'a')
@@ -196,8 +207,10 @@ def test_attachments_with_a_selection(graph: GraphClient, mailbox: Mailbox) -> N
     mailbox.attach_file(message, 'a', b'abc', content_id='x')
     mailbox.attach_item(message, Message('Inner', ZOE, 0))
     names = 'name,size,microsoft.graph.fileAttachment/contentId'
-    for rows in (graph.get(f'/messages/{message.message_id}/attachments?$select={names}')['value'],
-                 graph.get(f'/messages/{message.message_id}?$expand=attachments($select={names})')['attachments']):
+    for rows in (
+        graph.get(f'/messages/{message.message_id}/attachments?$select={names}')['value'],
+        graph.get(f'/messages/{message.message_id}?$expand=attachments($select={names})')['attachments'],
+    ):
         assert {'contentId', 'name', 'size'} < set(rows[0])
         assert 'contentBytes' not in rows[0]
         assert 'contentId' not in rows[1]

@@ -1,4 +1,5 @@
 """How Microsoft Graph shows messages, folders and attachments as JSON."""
+
 import base64
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -90,7 +91,8 @@ DEFAULT_PROPERTIES: dict[str, Getter] = {
     'id': lambda message, view: view.id_of(message),
     'createdDateTime': lambda message, _view: graph_timestamp(message.received if message.created is None else message.created),
     'lastModifiedDateTime': lambda message, _view: graph_timestamp(
-        message.received if message.modified is None else message.modified),
+        message.received if message.modified is None else message.modified
+    ),
     'changeKey': lambda message, _view: message.change_key,
     'categories': lambda message, _view: list(message.categories),
     'receivedDateTime': _received,
@@ -152,12 +154,16 @@ def folder_json(mailbox: Mailbox, folder: Folder, selected: Collection[str] = ()
     return {name: value for name, value in shown.items() if not selected or name in selected or name == 'id'}
 
 
-ATTACHMENT_KINDS = {FileAttachment: 'fileAttachment', ItemAttachment: 'itemAttachment',
-                    ReferenceAttachment: 'referenceAttachment'}
+ATTACHMENT_KINDS = {
+    FileAttachment: 'fileAttachment',
+    ItemAttachment: 'itemAttachment',
+    ReferenceAttachment: 'referenceAttachment',
+}
 
 
-def attachment_json(message: Message, attachment: Attachment, view: View, selected: Collection[str] = (),
-                    with_item: bool = False) -> dict[str, Any]:
+def attachment_json(
+    message: Message, attachment: Attachment, view: View, selected: Collection[str] = (), with_item: bool = False
+) -> dict[str, Any]:
     """An ``attachment`` of one of three types; ``contentBytes`` of files comes unless others are selected."""
     kind = ATTACHMENT_KINDS[type(attachment)]
     # with a cast: microsoft.graph.fileAttachment/contentId
@@ -187,6 +193,9 @@ def item_json(attachment: ItemAttachment, view: View) -> dict[str, Any]:
         shown = message_json(item, view)
         del shown['@odata.etag']
         shown['id'] = ''
-        return {'@odata.type': '#microsoft.graph.message', **shown,
-                'attachments': [attachment_json(item, one, view) for one in item.attachments]}
+        return {
+            '@odata.type': '#microsoft.graph.message',
+            **shown,
+            'attachments': [attachment_json(item, one, view) for one in item.attachments],
+        }
     return {'@odata.type': f'#microsoft.graph.{item.kind}', **item.properties}

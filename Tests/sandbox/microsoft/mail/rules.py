@@ -1,4 +1,5 @@
 """Message rules: what a mailbox does by itself with a mail that arrives."""
+
 from collections.abc import Callable
 from typing import Any
 

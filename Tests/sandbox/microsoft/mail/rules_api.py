@@ -1,4 +1,5 @@
 """``/mailFolders/inbox/messageRules``: what a mailbox does by itself."""
+
 from typing import Any
 
 from flask import Response, jsonify
@@ -55,10 +56,15 @@ def create_rule(folder_id: str) -> tuple[Response, int]:
     body = typed_body('messageRule')
     if not body.get('displayName') or not body.get('actions'):
         raise GraphError(400, 'ErrorInvalidRequest', 'A rule needs a displayName and actions.')
-    rule = {'id': ids.new_rule_id(), 'displayName': body['displayName'],
-            'sequence': body.get('sequence') or len(call.mailbox.rules) + 1,
-            'isEnabled': body.get('isEnabled') is not False, 'hasError': False, 'isReadOnly': False,
-            **{name: body[name] for name in ('conditions', 'actions', 'exceptions') if body.get(name)}}
+    rule = {
+        'id': ids.new_rule_id(),
+        'displayName': body['displayName'],
+        'sequence': body.get('sequence') or len(call.mailbox.rules) + 1,
+        'isEnabled': body.get('isEnabled') is not False,
+        'hasError': False,
+        'isReadOnly': False,
+        **{name: body[name] for name in ('conditions', 'actions', 'exceptions') if body.get(name)},
+    }
     with call.mailbox.lock:
         call.mailbox.rules.append(rule)
     return jsonify(_entity(call, rule)), 201

@@ -3,6 +3,7 @@
 The schema is ``graph-mail-types.json``, an extract of what Microsoft publishes. The product's bodies can be held to it as well:
 ``Schema.load().problems('message', body)``.
 """
+
 import base64
 import binascii
 import json
@@ -12,8 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-INT32 = 2 ** 31
-INT64 = 2 ** 63
+INT32 = 2**31
+INT64 = 2**63
 _TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,7})?)?(Z|[+-]\d\d:\d\d)')
 _TIME_OF_DAY = re.compile(r'\d\d:\d\d:\d\d(\.\d{1,7})?')
 # The end of '@odata.context' -> the type of what it describes

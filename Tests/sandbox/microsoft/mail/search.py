@@ -1,4 +1,5 @@
 """``$search``: words and ``property:value`` pairs of the Keyword Query Language, joined by AND, OR and NOT."""
+
 import re
 from collections.abc import Callable
 

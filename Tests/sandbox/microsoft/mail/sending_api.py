@@ -1,4 +1,5 @@
 """Sending: ``sendMail``, ``send`` of a draft, answers at once (``reply``, ``forward``) and as drafts (``createReply``)."""
+
 from typing import Any
 
 from flask import Response, request

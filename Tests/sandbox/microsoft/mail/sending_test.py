@@ -1,4 +1,5 @@
 """Sending, answering, forwarding; rules at arrival; large files in ranges."""
+
 import hashlib
 from typing import Any
 
@@ -55,13 +56,16 @@ def test_blind_recipients_are_not_named_in_what_others_get(graph: GraphClient, b
     assert mime.build(latest(bobs)) == b'From: ada@contoso.example\r\nTo: bob@contoso.example\r\n\r\nx\r\n'
 
 
-@pytest.mark.parametrize('message, expected', [
-    (draft(toRecipients=[]), (400, 'ErrorInvalidRecipients')),
-    (draft(toRecipients=[{'emailAddress': {'address': 'bob'}}]), (400, 'ErrorInvalidRecipients')),
-    (draft(toRecipients=TO_BOB * 501), (400, 'ErrorInvalidRecipients')),
-    (draft(**{'from': TO_BOB[0]}), (403, 'ErrorSendAsDenied')),
-    (None, (400, 'ErrorInvalidRequest')),
-])
+@pytest.mark.parametrize(
+    'message, expected',
+    [
+        (draft(toRecipients=[]), (400, 'ErrorInvalidRecipients')),
+        (draft(toRecipients=[{'emailAddress': {'address': 'bob'}}]), (400, 'ErrorInvalidRecipients')),
+        (draft(toRecipients=TO_BOB * 501), (400, 'ErrorInvalidRecipients')),
+        (draft(**{'from': TO_BOB[0]}), (403, 'ErrorSendAsDenied')),
+        (None, (400, 'ErrorInvalidRequest')),
+    ],
+)
 def test_what_cannot_be_sent(graph: GraphClient, mailbox: Mailbox, message: Any, expected: tuple[int, str]) -> None:
     assert graph.error('POST', '/sendMail', {'message': message}) == expected
     assert subjects(mailbox, 'sentitems') == []
@@ -83,20 +87,20 @@ def test_sending_for_another_who_allows_it(graph: GraphClient, bobs: Mailbox, cl
 
 def test_the_sent_copy_keeps_the_immutable_id_of_the_draft(graph: GraphClient, mailbox: Mailbox, bobs: Mailbox) -> None:
     made = graph.post('/messages', draft(), **IMMUTABLE)
-    plain = graph.get(f"/messages/{made['id']}")['id']
-    graph.post(f"/messages/{made['id']}/send", None, status=202)
-    sent = graph.get(f"/messages/{made['id']}", **IMMUTABLE)
+    plain = graph.get(f'/messages/{made["id"]}')['id']
+    graph.post(f'/messages/{made["id"]}/send', None, status=202)
+    sent = graph.get(f'/messages/{made["id"]}', **IMMUTABLE)
     assert (sent['isDraft'], sent['parentFolderId']) == (False, graph.get('/mailFolders/sentitems')['id'])
     assert graph.error('GET', f'/messages/{plain}') == (404, 'ErrorItemNotFound')
     assert latest(bobs).subject == 'Plan'
-    assert graph.error('POST', f"/messages/{made['id']}/send") == (400, 'ErrorInvalidRequest')
+    assert graph.error('POST', f'/messages/{made["id"]}/send') == (400, 'ErrorInvalidRequest')
     assert subjects(mailbox, 'drafts') == []
 
 
 def test_a_mail_waits_for_its_time(graph: GraphClient, cloud: MicrosoftCloud, mailbox: Mailbox, bobs: Mailbox) -> None:
     later = {'id': 'SystemTime 0x3FEF', 'value': '2999-01-01T00:00:00Z'}
     made = graph.post('/messages', draft(singleValueExtendedProperties=[later]), **IMMUTABLE)
-    graph.post(f"/messages/{made['id']}/send", None, status=202)
+    graph.post(f'/messages/{made["id"]}/send', None, status=202)
     assert subjects(mailbox, 'outbox') == ['Plan']
     assert latest(bobs).subject != 'Plan'
     message = mailbox.message(made['id'])
@@ -112,20 +116,39 @@ def test_a_mail_waits_for_its_time(graph: GraphClient, cloud: MicrosoftCloud, ma
 @pytest.fixture
 def question(mailbox: Mailbox) -> Message:
     """A mail of Zoë to Ada and Bob, with a file and a picture in its text."""
-    message = mailbox.deliver(Message('Status?', ZOE, mailbox.now(), to=[mailbox.owner, EmailAddress('Bob', BOB)],
-                                      cc=[EmailAddress('Al', 'al@a.example')], html='<p>How is it?</p>'))
+    message = mailbox.deliver(
+        Message(
+            'Status?',
+            ZOE,
+            mailbox.now(),
+            to=[mailbox.owner, EmailAddress('Bob', BOB)],
+            cc=[EmailAddress('Al', 'al@a.example')],
+            html='<p>How is it?</p>',
+        )
+    )
     mailbox.attach_file(message, 'plan.txt', b'plan')
     mailbox.attach_file(message, 'logo.png', b'PNG', content_id='logo')
     return message
 
 
-@pytest.mark.parametrize('action, to, cc, subject, files', [
-    ('createReply', {ZOE.address}, set(), 'RE: Status?', ['logo.png']),
-    ('createReplyAll', {ZOE.address, BOB}, {'al@a.example'}, 'RE: Status?', ['logo.png']),
-    ('createForward', {'new@a.example'}, set(), 'FW: Status?', ['plan.txt', 'logo.png']),
-])
-def test_draft_of_an_answer(graph: GraphClient, mailbox: Mailbox, question: Message, action: str, to: set[str], cc: set[str],
-                            subject: str, files: list[str]) -> None:
+@pytest.mark.parametrize(
+    'action, to, cc, subject, files',
+    [
+        ('createReply', {ZOE.address}, set(), 'RE: Status?', ['logo.png']),
+        ('createReplyAll', {ZOE.address, BOB}, {'al@a.example'}, 'RE: Status?', ['logo.png']),
+        ('createForward', {'new@a.example'}, set(), 'FW: Status?', ['plan.txt', 'logo.png']),
+    ],
+)
+def test_draft_of_an_answer(
+    graph: GraphClient,
+    mailbox: Mailbox,
+    question: Message,
+    action: str,
+    to: set[str],
+    cc: set[str],
+    subject: str,
+    files: list[str],
+) -> None:
     forward = {'toRecipients': [{'emailAddress': {'address': 'new@a.example'}}]} if action == 'createForward' else {}
     made = graph.post(f'/messages/{question.message_id}/{action}', {'comment': 'a < b', **forward})
     assert made['subject'] == subject
@@ -134,9 +157,9 @@ def test_draft_of_an_answer(graph: GraphClient, mailbox: Mailbox, question: Mess
     assert {one['emailAddress']['address'] for one in made['ccRecipients']} == cc
     assert 'a &lt; b' in made['body']['content']
     assert 'How is it?' in made['body']['content']
-    unique = graph.get(f"/messages/{made['id']}?$select=uniqueBody", Prefer='outlook.body-content-type="text"')['uniqueBody']
+    unique = graph.get(f'/messages/{made["id"]}?$select=uniqueBody', Prefer='outlook.body-content-type="text"')['uniqueBody']
     assert unique['content'].strip() == 'a < b'
-    assert [one['name'] for one in graph.get(f"/messages/{made['id']}/attachments")['value']] == files
+    assert [one['name'] for one in graph.get(f'/messages/{made["id"]}/attachments')['value']] == files
     message = mailbox.message(made['id'])
     assert message
     assert (message.in_reply_to, message.references) == (question.internet_message_id, [question.internet_message_id])
@@ -144,7 +167,7 @@ def test_draft_of_an_answer(graph: GraphClient, mailbox: Mailbox, question: Mess
 
 def test_a_prefix_comes_once_and_references_grow(graph: GraphClient, mailbox: Mailbox, question: Message) -> None:
     first = graph.post(f'/messages/{question.message_id}/createReply', None)
-    second = graph.post(f"/messages/{first['id']}/createReply", None)
+    second = graph.post(f'/messages/{first["id"]}/createReply', None)
     assert second['subject'] == 'RE: Status?'
     message = mailbox.message(second['id'])
     assert message
@@ -163,9 +186,11 @@ def test_an_answer_at_once(graph: GraphClient, bobs: Mailbox, question: Message)
     assert latest(bobs).text == 'Mine'
 
 
-MIME_ANSWER = (b'To: bob@contoso.example\r\nSubject: My own\r\nFrom: ada@contoso.example\r\nMIME-Version: 1.0\r\n'
-               b'Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nFine.\r\n--x\r\n'
-               b'Content-Disposition: attachment; filename=a.bin\r\n\r\nabc\r\n--x--\r\n')
+MIME_ANSWER = (
+    b'To: bob@contoso.example\r\nSubject: My own\r\nFrom: ada@contoso.example\r\nMIME-Version: 1.0\r\n'
+    b'Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nFine.\r\n--x\r\n'
+    b'Content-Disposition: attachment; filename=a.bin\r\n\r\nabc\r\n--x--\r\n'
+)
 MIME_TYPE = {'Content-Type': 'text/plain'}
 
 
@@ -174,7 +199,7 @@ def test_draft_of_an_answer_in_mime(graph: GraphClient, question: Message, actio
     made = graph.post(f'/messages/{question.message_id}/{action}', base64_of(MIME_ANSWER).encode(), **MIME_TYPE)
     assert (made['subject'], made['conversationId'], made['isDraft']) == ('My own', question.conversation_id, True)
     assert [one['emailAddress']['address'] for one in made['toRecipients']] == [BOB]
-    assert [one['name'] for one in graph.get(f"/messages/{made['id']}/attachments")['value']] == ['a.bin']
+    assert [one['name'] for one in graph.get(f'/messages/{made["id"]}/attachments')['value']] == ['a.bin']
     assert 'How is it?' not in made['body']['content']
 
 
@@ -201,11 +226,11 @@ def test_the_life_of_a_rule(graph: GraphClient) -> None:
     path = '/mailFolders/inbox/messageRules'
     made = graph.post(path, {'displayName': 'Red', 'conditions': {'subjectContains': ['red']}, 'actions': {'markAsRead': True}})
     assert (made['sequence'], made['isEnabled'], made['hasError']) == (1, True, False)
-    assert graph.patch(f"{path}/{made['id']}", {'isEnabled': False})['isEnabled'] is False
+    assert graph.patch(f'{path}/{made["id"]}', {'isEnabled': False})['isEnabled'] is False
     assert [rule['id'] for rule in graph.get(path)['value']] == [made['id']]
-    assert graph.get(f"{path}/{made['id']}")['displayName'] == 'Red'
-    graph.delete(f"{path}/{made['id']}")
-    assert graph.error('GET', f"{path}/{made['id']}") == (404, 'ErrorItemNotFound')
+    assert graph.get(f'{path}/{made["id"]}')['displayName'] == 'Red'
+    graph.delete(f'{path}/{made["id"]}')
+    assert graph.error('GET', f'{path}/{made["id"]}') == (404, 'ErrorItemNotFound')
     assert graph.error('POST', path, {'displayName': 'x'}) == (400, 'ErrorInvalidRequest')
     assert graph.error('POST', path, {'displayName': 'x', 'actions': {'paint': True}}) == (400, 'RequestBodyRead')
     assert graph.error('GET', '/mailFolders/drafts/messageRules') == (400, 'ErrorInvalidRequest')
@@ -213,11 +238,20 @@ def test_the_life_of_a_rule(graph: GraphClient) -> None:
 
 def test_rules_act_on_mail_that_arrives(graph: GraphClient, bobs: Mailbox) -> None:
     of_bob = graph.of(BOB)
-    of_bob.post('/mailFolders/inbox/messageRules', {
-        'displayName': 'Plans',
-        'conditions': {'subjectContains': ['PLAN'], 'fromAddresses': [{'emailAddress': {'address': ADA}}]},
-        'exceptions': {'bodyContains': ['urgent']},
-        'actions': {'moveToFolder': 'archive', 'markAsRead': True, 'assignCategories': ['Plans'], 'stopProcessingRules': True}})
+    of_bob.post(
+        '/mailFolders/inbox/messageRules',
+        {
+            'displayName': 'Plans',
+            'conditions': {'subjectContains': ['PLAN'], 'fromAddresses': [{'emailAddress': {'address': ADA}}]},
+            'exceptions': {'bodyContains': ['urgent']},
+            'actions': {
+                'moveToFolder': 'archive',
+                'markAsRead': True,
+                'assignCategories': ['Plans'],
+                'stopProcessingRules': True,
+            },
+        },
+    )
     of_bob.post('/mailFolders/inbox/messageRules', {'displayName': 'All', 'sequence': 2, 'actions': {'delete': True}})
     graph.post('/sendMail', {'message': draft()}, status=202)
     assert (latest(bobs, 'archive').categories, latest(bobs, 'archive').is_read) == (['Plans'], True)
@@ -238,7 +272,7 @@ def upload_url(graph: GraphClient, path: str, size: int, **settings: Any) -> str
 @pytest.fixture
 def path(graph: GraphClient) -> str:
     """The path of a new draft."""
-    return f"/messages/{graph.post('/messages', draft())['id']}"
+    return f'/messages/{graph.post("/messages", draft())["id"]}'
 
 
 def test_a_large_file_comes_in_ranges(graph: GraphClient, mailbox: Mailbox, bobs: Mailbox, path: str) -> None:
@@ -246,7 +280,7 @@ def test_a_large_file_comes_in_ranges(graph: GraphClient, mailbox: Mailbox, bobs
     url = upload_url(graph, path, len(data), contentType='image/png', isInline=True, contentId='big')
     step = 3 * MEGABYTE
     for first in range(0, len(data), step):
-        answer = graph.put_range(url, data[first:first + step], first, len(data))
+        answer = graph.put_range(url, data[first : first + step], first, len(data))
         if first + step < len(data):
             assert (answer.status_code, answer.json()['nextExpectedRanges']) == (200, [str(first + step)])
     assert answer.status_code == 201
@@ -301,12 +335,15 @@ def test_a_session_expires(graph: GraphClient, cloud: MicrosoftCloud, path: str)
     assert graph.put_range(url, bytes(10), 0, 9 * MEGABYTE).status_code == 404
 
 
-@pytest.mark.parametrize('size, expected', [
-    (1000, (400, 'ErrorAttachmentSizeShouldNotBeLessThanMinimumSize')),
-    (151 * MEGABYTE, (413, 'ErrorAttachmentSizeLimitExceeded')),
-    (40 * MEGABYTE, (413, 'ErrorMessageSizeExceeded')),
-    (None, (400, 'ErrorInvalidRequest')),
-])
+@pytest.mark.parametrize(
+    'size, expected',
+    [
+        (1000, (400, 'ErrorAttachmentSizeShouldNotBeLessThanMinimumSize')),
+        (151 * MEGABYTE, (413, 'ErrorAttachmentSizeLimitExceeded')),
+        (40 * MEGABYTE, (413, 'ErrorMessageSizeExceeded')),
+        (None, (400, 'ErrorInvalidRequest')),
+    ],
+)
 def test_sizes_that_get_no_session(graph: GraphClient, path: str, size: int | None, expected: tuple[int, str]) -> None:
     item = {'AttachmentItem': {'attachmentType': 'file', 'name': 'x', 'size': size}}
     assert graph.error('POST', f'{path}/attachments/createUploadSession', item) == expected

@@ -1,4 +1,5 @@
 """What holds for all requests about mailboxes: permissions, limits, batches, settings, Microsoft's schema."""
+
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,12 +30,15 @@ CALLS = [
     ('GET', '/mailFolders/inbox/messageRules', None, 'MailboxSettings.Read'),
     ('PATCH', '/mailboxSettings', {'timeZone': 'UTC'}, 'MailboxSettings.ReadWrite'),
 ]
-IMPLIED = {'Mail.Read': {'Mail.Read', 'Mail.ReadWrite'},
-           'MailboxSettings.Read': {'MailboxSettings.Read', 'MailboxSettings.ReadWrite'}}
+IMPLIED = {
+    'Mail.Read': {'Mail.Read', 'Mail.ReadWrite'},
+    'MailboxSettings.Read': {'MailboxSettings.Read', 'MailboxSettings.ReadWrite'},
+}
 
 
-@pytest.mark.parametrize('held', ['Mail.Read', 'Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.Read',
-                                  'MailboxSettings.ReadWrite'])
+@pytest.mark.parametrize(
+    'held', ['Mail.Read', 'Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.Read', 'MailboxSettings.ReadWrite']
+)
 def test_each_call_needs_its_permission(cloud: MicrosoftCloud, wire: Wire, daemon: Application, held: str) -> None:
     daemon.application_permissions = [held]
     graph = GraphClient(cloud, wire.application_token().json()['access_token'])
@@ -99,7 +103,7 @@ def test_requests_in_ten_minutes(graph: GraphClient, cloud: MicrosoftCloud) -> N
 
 
 def test_bytes_uploaded_in_five_minutes(graph: GraphClient, cloud: MicrosoftCloud) -> None:
-    path = f"/messages/{graph.post('/messages', MESSAGE)['id']}/attachments"
+    path = f'/messages/{graph.post("/messages", MESSAGE)["id"]}/attachments'
     cloud.clock.advance(50)
     item = {'attachmentType': 'file', 'name': 'large.bin', 'size': 9_000_000}
     url = graph.post(f'{path}/createUploadSession', {'AttachmentItem': item})['uploadUrl']
@@ -143,7 +147,8 @@ def test_a_batch_answers_each_request(graph: GraphClient, mailbox: Mailbox) -> N
         {'id': '4', 'method': 'GET', 'url': file_url},
         {'id': '5', 'method': 'DELETE', 'url': one, 'dependsOn': ['3']},
         {'id': '6', 'method': 'GET', 'url': f'{user}/mailFolders', 'dependsOn': ['2']},
-        {'id': '7', 'method': 'GET', 'url': f'{user}/mailFolders', 'dependsOn': ['6']})
+        {'id': '7', 'method': 'GET', 'url': f'{user}/mailFolders', 'dependsOn': ['6']},
+    )
     assert [answers[str(number)]['status'] for number in range(1, 8)] == [200, 400, 200, 200, 204, 424, 424]
     assert len(answers['1']['body']['value']) == 2
     assert answers['2']['body']['error']['code'] == 'ErrorInvalidIdMalformed'
@@ -152,16 +157,19 @@ def test_a_batch_answers_each_request(graph: GraphClient, mailbox: Mailbox) -> N
     assert mailbox.is_in(message, 'deleteditems')
 
 
-@pytest.mark.parametrize('items, code', [
-    ([], 'BadRequest'),
-    ([{'id': str(number), 'method': 'GET', 'url': '/me'} for number in range(21)], 'MaximumValueExceeded'),
-    ([{'id': '1', 'method': 'GET', 'url': '/me'}] * 2, 'BadRequest'),
-    ([{'method': 'GET', 'url': '/me'}], 'BadRequest'),
-    ([{'id': '1', 'url': '/me'}], 'BadRequest'),
-    ([{'id': '1', 'method': 'GET', 'url': 'https://localhost/v1.0/me'}], 'BadRequest'),
-    ([{'id': '1', 'method': 'POST', 'url': '/me/sendMail', 'body': {}}], 'BadRequest'),
-    ([{'id': '1', 'method': 'GET', 'url': '/me', 'dependsOn': ['2']}], 'BadRequest'),
-])
+@pytest.mark.parametrize(
+    'items, code',
+    [
+        ([], 'BadRequest'),
+        ([{'id': str(number), 'method': 'GET', 'url': '/me'} for number in range(21)], 'MaximumValueExceeded'),
+        ([{'id': '1', 'method': 'GET', 'url': '/me'}] * 2, 'BadRequest'),
+        ([{'method': 'GET', 'url': '/me'}], 'BadRequest'),
+        ([{'id': '1', 'url': '/me'}], 'BadRequest'),
+        ([{'id': '1', 'method': 'GET', 'url': 'https://localhost/v1.0/me'}], 'BadRequest'),
+        ([{'id': '1', 'method': 'POST', 'url': '/me/sendMail', 'body': {}}], 'BadRequest'),
+        ([{'id': '1', 'method': 'GET', 'url': '/me', 'dependsOn': ['2']}], 'BadRequest'),
+    ],
+)
 def test_a_wrong_batch_is_refused(graph: GraphClient, cloud: MicrosoftCloud, items: list[Any], code: str) -> None:
     assert graph.error('POST', f'{cloud.graph}/v1.0/$batch', {'requests': items}) == (400, code)
 
@@ -218,22 +226,25 @@ def test_mail_tips(graph: GraphClient, bobs: Mailbox) -> None:
 # The schema itself
 
 
-@pytest.mark.parametrize('kind, body, problem', [
-    ('message', {'id': 'x', 'flag': {'flagStatus': 'flagged'}, '@odata.etag': 'W/"x"'}, ''),
-    ('message', {'Subject': 'x'}, "The property 'Subject' does not exist"),
-    ('message', {'id': None}, "'id' must not be null"),
-    ('message', {'categories': None}, "'categories' must not be null"),
-    ('message', {'importance': 'High'}, "Requested value 'High'"),
-    ('message', {'isRead': 'true'}, 'Edm.Boolean'),
-    ('message', {'receivedDateTime': '2026-01-01'}, 'Edm.DateTimeOffset'),
-    ('message', {'toRecipients': [{'emailAddress': {'mail': 'x'}}]}, "at 'toRecipients[0]/emailAddress'"),
-    ('message', {'attachments': [{'@odata.type': '#microsoft.graph.message'}]}, "'message' is not a 'attachment'"),
-    ('attachment', {'contentBytes': 'YQ=='}, "'contentBytes' does not exist"),
-    ('attachment', {'@odata.type': '#microsoft.graph.fileAttachment', 'contentBytes': 'YQ=='}, ''),
-    ('attachment', {'@odata.type': '#microsoft.graph.fileAttachment', 'contentBytes': '~'}, 'Edm.Binary'),
-    ('mailFolder', {'totalItemCount': 2 ** 31}, 'Edm.Int32'),
-    ('mailFolder', [], 'not an object'),
-])
+@pytest.mark.parametrize(
+    'kind, body, problem',
+    [
+        ('message', {'id': 'x', 'flag': {'flagStatus': 'flagged'}, '@odata.etag': 'W/"x"'}, ''),
+        ('message', {'Subject': 'x'}, "The property 'Subject' does not exist"),
+        ('message', {'id': None}, "'id' must not be null"),
+        ('message', {'categories': None}, "'categories' must not be null"),
+        ('message', {'importance': 'High'}, "Requested value 'High'"),
+        ('message', {'isRead': 'true'}, 'Edm.Boolean'),
+        ('message', {'receivedDateTime': '2026-01-01'}, 'Edm.DateTimeOffset'),
+        ('message', {'toRecipients': [{'emailAddress': {'mail': 'x'}}]}, "at 'toRecipients[0]/emailAddress'"),
+        ('message', {'attachments': [{'@odata.type': '#microsoft.graph.message'}]}, "'message' is not a 'attachment'"),
+        ('attachment', {'contentBytes': 'YQ=='}, "'contentBytes' does not exist"),
+        ('attachment', {'@odata.type': '#microsoft.graph.fileAttachment', 'contentBytes': 'YQ=='}, ''),
+        ('attachment', {'@odata.type': '#microsoft.graph.fileAttachment', 'contentBytes': '~'}, 'Edm.Binary'),
+        ('mailFolder', {'totalItemCount': 2**31}, 'Edm.Int32'),
+        ('mailFolder', [], 'not an object'),
+    ],
+)
 def test_schema_finds_what_is_wrong(kind: str, body: Any, problem: str) -> None:
     problems = Schema.load().problems(kind, body)
     assert bool(problems) is bool(problem)

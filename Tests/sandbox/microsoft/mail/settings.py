@@ -1,4 +1,5 @@
 """The settings of a mailbox, as Graph shows them."""
+
 from typing import Any
 
 WEEK = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday']

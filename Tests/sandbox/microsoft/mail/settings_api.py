@@ -1,4 +1,5 @@
 """``/mailboxSettings`` and ``getMailTips``: what a mailbox says of itself."""
+
 import copy
 from typing import Any
 
@@ -9,8 +10,18 @@ from sandbox.microsoft.mail.mail_request import MailCall, mail_blueprint, open_m
 from sandbox.microsoft.mail.permissions import READ, READ_SETTINGS, WRITE_SETTINGS
 from sandbox.microsoft.mail.schema import Schema
 
-TIPS = ('automaticReplies', 'mailboxFullStatus', 'customMailTip', 'externalMemberCount', 'totalMemberCount', 'maxMessageSize',
-        'deliveryRestriction', 'moderationStatus', 'recipientScope', 'recipientSuggestions')
+TIPS = (
+    'automaticReplies',
+    'mailboxFullStatus',
+    'customMailTip',
+    'externalMemberCount',
+    'totalMemberCount',
+    'maxMessageSize',
+    'deliveryRestriction',
+    'moderationStatus',
+    'recipientScope',
+    'recipientSuggestions',
+)
 settings_api = mail_blueprint('settings')
 
 
@@ -52,8 +63,12 @@ def get_mail_tips() -> Response:
     unknown = [option for option in options if option not in TIPS]
     if unknown:
         raise GraphError(400, 'RequestBodyRead', f"Requested value '{unknown[0]}' was not found in 'mailTipsType'.")
-    return jsonify({'@odata.context': f'{call.graph}/v1.0/$metadata#Collection(microsoft.graph.mailTips)',
-                    'value': [_tips(call, address, options) for address in given['emailaddresses']]})
+    return jsonify(
+        {
+            '@odata.context': f'{call.graph}/v1.0/$metadata#Collection(microsoft.graph.mailTips)',
+            'value': [_tips(call, address, options) for address in given['emailaddresses']],
+        }
+    )
 
 
 def _tips(call: MailCall, address: str, options: list[str]) -> dict[str, Any]:
@@ -64,8 +79,9 @@ def _tips(call: MailCall, address: str, options: list[str]) -> dict[str, Any]:
         return {**tips, 'error': {'code': 'RecipientNotFound', 'message': f'The recipient {address} was not found.'}}
     replies = (mailbox.settings if mailbox else {}).get('automaticRepliesSetting', {'status': 'disabled'})
     known: dict[str, dict[str, Any]] = {
-        'automaticReplies': {'automaticReplies': {
-            'message': '' if replies['status'] == 'disabled' else replies['internalReplyMessage']}},
+        'automaticReplies': {
+            'automaticReplies': {'message': '' if replies['status'] == 'disabled' else replies['internalReplyMessage']}
+        },
         'mailboxFullStatus': {'mailboxFull': False},
         'customMailTip': {'customMailTip': ''},
         'externalMemberCount': {'externalMemberCount': 0 if mailbox else 1},

@@ -1,4 +1,5 @@
 """The times that Graph tells: of the mailbox, of its mails, of its answers."""
+
 from email.utils import parsedate_to_datetime
 
 from sandbox.microsoft.clock import graph_timestamp
@@ -26,20 +27,29 @@ def times(graph: GraphClient, message: Message) -> dict[str, str]:
 
 
 def test_a_mail_that_was_held_up_is_created_when_it_enters_the_mailbox(
-        graph: GraphClient, mailbox: Mailbox, cloud: MicrosoftCloud) -> None:
+    graph: GraphClient, mailbox: Mailbox, cloud: MicrosoftCloud
+) -> None:
     now = set_clock(cloud)
     late = mailbox.deliver(Message('Late', ZOE, now - 2 * DAY, sent=now - 3 * DAY))
     assert times(graph, late) == {
-        'createdDateTime': graph_timestamp(now), 'lastModifiedDateTime': graph_timestamp(now),
-        'receivedDateTime': graph_timestamp(now - 2 * DAY), 'sentDateTime': graph_timestamp(now - 3 * DAY)}
+        'createdDateTime': graph_timestamp(now),
+        'lastModifiedDateTime': graph_timestamp(now),
+        'receivedDateTime': graph_timestamp(now - 2 * DAY),
+        'sentDateTime': graph_timestamp(now - 3 * DAY),
+    }
 
 
 def test_moves_and_changes_are_modifications_and_copies_are_created(
-        graph: GraphClient, mailbox: Mailbox, cloud: MicrosoftCloud) -> None:
+    graph: GraphClient, mailbox: Mailbox, cloud: MicrosoftCloud
+) -> None:
     entered = set_clock(cloud)
     message = mailbox.deliver(Message('Restless', ZOE, entered - DAY))
-    steps = (lambda: mailbox.move(message, 'archive'), lambda: mailbox.delete(message), lambda: mailbox.restore(message),
-             lambda: mailbox.touch(message))
+    steps = (
+        lambda: mailbox.move(message, 'archive'),
+        lambda: mailbox.delete(message),
+        lambda: mailbox.restore(message),
+        lambda: mailbox.touch(message),
+    )
     for number, step in enumerate(steps, 1):
         cloud.clock.advance(60)
         step()

@@ -2,6 +2,7 @@
 
 That URL stands for Outlook's host: it carries its own token, and an ``Authorization`` header is refused there.
 """
+
 import re
 import secrets
 from typing import Any
@@ -34,24 +35,40 @@ def create_session(message_id: str, folder_id: str | None = None) -> tuple[Respo
     if not item or str(item.get('attachmentType')).lower() != 'file' or not item.get('name') or item.get('size') is None:
         raise GraphError(400, 'ErrorInvalidRequest', 'An AttachmentItem needs attachmentType file, a name and a size.')
     if item['size'] < SMALLEST_FILE:
-        raise GraphError(400, 'ErrorAttachmentSizeShouldNotBeLessThanMinimumSize',
-                         'The size of the attachment is less than the minimum for an upload session.')
+        raise GraphError(
+            400,
+            'ErrorAttachmentSizeShouldNotBeLessThanMinimumSize',
+            'The size of the attachment is less than the minimum for an upload session.',
+        )
     if item['size'] > LARGEST_FILE:
         raise GraphError(413, 'ErrorAttachmentSizeLimitExceeded', 'The size of the attachment exceeds the maximum of 150 MB.')
     check_size(call.mailbox, message, item['size'])
-    settings = {'name': item['name'], 'content_type': item.get('contentType') or 'application/octet-stream',
-                'is_inline': bool(item.get('isInline')), 'content_id': item.get('contentId')}
+    settings = {
+        'name': item['name'],
+        'content_type': item.get('contentType') or 'application/octet-stream',
+        'is_inline': bool(item.get('isInline')),
+        'content_id': item.get('contentId'),
+    }
     pair = call.caller.principal.object_id, call.owner.object_id
     session = call.state.uploads.open(call.mailbox, pair, message, item['size'], settings)
-    url = (f"{call.graph}{UPLOAD_PATH}users('{call.owner.object_id}')/messages('{call.view.id_of(message)}')"
-           f"/AttachmentSessions('{session.session_id}')?authtoken={session.token}")
-    return jsonify({'@odata.context': f'{call.graph}/v1.0/$metadata#microsoft.graph.uploadSession',
-                    'uploadUrl': url, 'expirationDateTime': graph_timestamp(session.expires),
-                    'nextExpectedRanges': ['0-']}), 201
+    url = (
+        f"{call.graph}{UPLOAD_PATH}users('{call.owner.object_id}')/messages('{call.view.id_of(message)}')"
+        f"/AttachmentSessions('{session.session_id}')?authtoken={session.token}"
+    )
+    return jsonify(
+        {
+            '@odata.context': f'{call.graph}/v1.0/$metadata#microsoft.graph.uploadSession',
+            'uploadUrl': url,
+            'expirationDateTime': graph_timestamp(session.expires),
+            'nextExpectedRanges': ['0-'],
+        }
+    ), 201
 
 
-@upload_range_api.route(f"{UPLOAD_PATH}users('<user_id>')/messages('<message_id>')/AttachmentSessions('<session_id>')",
-                        methods=['GET', 'PUT', 'DELETE'])
+@upload_range_api.route(
+    f"{UPLOAD_PATH}users('<user_id>')/messages('<message_id>')/AttachmentSessions('<session_id>')",
+    methods=['GET', 'PUT', 'DELETE'],
+)
 def session_request(user_id: str, message_id: str, session_id: str) -> Any:
     session = _authorized(session_id)
     if request.method == 'DELETE':
@@ -98,8 +115,10 @@ def _attached(session: UploadSession, user_id: str, message_id: str) -> Any:
     attachment = FileAttachment(content=session.content, **session.settings)  # type: ignore[arg-type]
     session.mailbox.attach(session.message, attachment)
     immutable = message_id == session.message.immutable_id
-    location = (f"{request.host_url.rstrip('/')}{UPLOAD_PATH}users('{user_id}')/messages('{message_id}')"
-                f"/attachments('{session.message.attachment_id(attachment, immutable)}')")
+    location = (
+        f"{request.host_url.rstrip('/')}{UPLOAD_PATH}users('{user_id}')/messages('{message_id}')"
+        f"/attachments('{session.message.attachment_id(attachment, immutable)}')"
+    )
     return '', 201, {'Location': location}
 
 
@@ -113,6 +132,9 @@ def _content_range() -> tuple[int, int, int]:
 
 def _progress(session: UploadSession) -> dict[str, Any]:
     """Where a session stands, in Outlook's way: only the position, without the dash that Graph's first answer has."""
-    names = ('ExpirationDateTime', 'NextExpectedRanges') if g.state.uploads.answers_in_capitals else (
-        'expirationDateTime', 'nextExpectedRanges')
+    names = (
+        ('ExpirationDateTime', 'NextExpectedRanges')
+        if g.state.uploads.answers_in_capitals
+        else ('expirationDateTime', 'nextExpectedRanges')
+    )
     return dict(zip(names, (graph_timestamp(session.expires), [str(session.content.size)]), strict=True))

@@ -1,4 +1,5 @@
 """Upload sessions: large files that come in ranges, kept on disk until they are whole."""
+
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -52,8 +53,14 @@ class UploadSessions:
 
     def open(self, mailbox: Mailbox, pair: Pair, message: Message, size: int, settings: dict[str, object]) -> UploadSession:
         """A new session."""
-        session = UploadSession(mailbox=mailbox, pair=pair, message=message, size=size, settings=settings,
-                                expires=self._clock.now() + self.life_seconds)
+        session = UploadSession(
+            mailbox=mailbox,
+            pair=pair,
+            message=message,
+            size=size,
+            settings=settings,
+            expires=self._clock.now() + self.life_seconds,
+        )
         with self._lock:
             self._sessions[session.session_id] = session
         return session

@@ -1,4 +1,5 @@
 """Changing a mailbox: drafts, messages, folders, attachments."""
+
 from typing import Any
 
 import pytest
@@ -25,47 +26,67 @@ def subjects(mailbox: Mailbox, folder: str) -> list[str]:
 
 
 def test_a_draft_is_made_with_all_that_it_may_say(graph: GraphClient, mailbox: Mailbox) -> None:
-    made = graph.post('/messages', draft(
-        importance='High', categories=['Red'], flag={'flagStatus': 'flagged'}, replyTo=TO_BOB, ccRecipients=TO_BOB,
-        internetMessageHeaders=[{'name': 'x-colour', 'value': 'a: b, c'}], attachments=[FILE],
-        singleValueExtendedProperties=[{'id': 'String 0x3001', 'value': 'seven'}]))
+    made = graph.post(
+        '/messages',
+        draft(
+            importance='High',
+            categories=['Red'],
+            flag={'flagStatus': 'flagged'},
+            replyTo=TO_BOB,
+            ccRecipients=TO_BOB,
+            internetMessageHeaders=[{'name': 'x-colour', 'value': 'a: b, c'}],
+            attachments=[FILE],
+            singleValueExtendedProperties=[{'id': 'String 0x3001', 'value': 'seven'}],
+        ),
+    )
     names = 'isDraft,importance,flag,internetMessageHeaders,hasAttachments,parentFolderId'
-    shown = graph.get(f"/messages/{made['id']}?$select={names}")
+    shown = graph.get(f'/messages/{made["id"]}?$select={names}')
     assert (shown['isDraft'], shown['importance'], shown['hasAttachments']) == (True, 'high', True)
     assert shown['internetMessageHeaders'] == [{'name': 'x-colour', 'value': 'a: b, c'}]
     assert shown['parentFolderId'] == graph.get('/mailFolders/drafts')['id']
     message = mailbox.message(made['id'])
     assert message
     assert (message.properties, message.categories, message.reply_to) == (
-        {'String 0x3001': 'seven'}, ['Red'], [EmailAddress('Bob', BOB)])
+        {'String 0x3001': 'seven'},
+        ['Red'],
+        [EmailAddress('Bob', BOB)],
+    )
 
 
 def test_a_draft_is_made_of_mime(graph: GraphClient) -> None:
     source = b'From: ada@contoso.example\r\nTo: bob@contoso.example\r\nSubject: Raw\r\n\r\n\xe4\r\n'
     answer = graph.request('POST', '/messages', base64_of(source).encode(), **{'Content-Type': 'text/plain'})
     assert (answer.status_code, answer.json()['subject']) == (201, 'Raw')
-    assert answer.headers['Location'].endswith(f"/messages/{answer.json()['id']}")
-    assert graph.content(f"/messages/{answer.json()['id']}/$value") == source
+    assert answer.headers['Location'].endswith(f'/messages/{answer.json()["id"]}')
+    assert graph.content(f'/messages/{answer.json()["id"]}/$value') == source
 
 
-@pytest.mark.parametrize('body, code', [
-    ({'colour': 1}, 'RequestBodyRead'),
-    ({'subject': 1}, 'RequestBodyRead'),
-    ({'importance': 'urgent'}, 'RequestBodyRead'),
-    ({'toRecipients': [{'address': BOB}]}, 'RequestBodyRead'),
-    ({'toRecipients': BOB}, 'RequestBodyRead'),
-    ({'body': {'contentType': 'markdown', 'content': ''}}, 'RequestBodyRead'),
-    ({'attachments': [{'name': 'a'}]}, 'RequestBodyRead'),
-    ({'attachments': [{**FILE, 'contentBytes': '~'}]}, 'RequestBodyRead'),
-    ({'attachments': [{**FILE, 'contentBytes': None}]}, 'ErrorInvalidRequest'),
-    ({'internetMessageHeaders': [{'name': 'Colour', 'value': 'red'}]}, 'InvalidInternetMessageHeader'),
-    ({'internetMessageHeaders': [{'name': f'x-{n}', 'value': ''} for n in range(6)]}, 'InvalidInternetMessageHeaderCollection'),
-    ({'singleValueExtendedProperties': [{'id': 'colour', 'value': 'red'}]}, 'ErrorInvalidProperty'),
-    ({'flag': {'flagStatus': 'flagged', 'dueDateTime': {'dateTime': '2026-01-01T00:00:00', 'timeZone': 'UTC'}}},
-     'ErrorInvalidRequest'),
-    ([], 'BadRequest'),
-    (b'{', 'BadRequest'),
-])
+@pytest.mark.parametrize(
+    'body, code',
+    [
+        ({'colour': 1}, 'RequestBodyRead'),
+        ({'subject': 1}, 'RequestBodyRead'),
+        ({'importance': 'urgent'}, 'RequestBodyRead'),
+        ({'toRecipients': [{'address': BOB}]}, 'RequestBodyRead'),
+        ({'toRecipients': BOB}, 'RequestBodyRead'),
+        ({'body': {'contentType': 'markdown', 'content': ''}}, 'RequestBodyRead'),
+        ({'attachments': [{'name': 'a'}]}, 'RequestBodyRead'),
+        ({'attachments': [{**FILE, 'contentBytes': '~'}]}, 'RequestBodyRead'),
+        ({'attachments': [{**FILE, 'contentBytes': None}]}, 'ErrorInvalidRequest'),
+        ({'internetMessageHeaders': [{'name': 'Colour', 'value': 'red'}]}, 'InvalidInternetMessageHeader'),
+        (
+            {'internetMessageHeaders': [{'name': f'x-{n}', 'value': ''} for n in range(6)]},
+            'InvalidInternetMessageHeaderCollection',
+        ),
+        ({'singleValueExtendedProperties': [{'id': 'colour', 'value': 'red'}]}, 'ErrorInvalidProperty'),
+        (
+            {'flag': {'flagStatus': 'flagged', 'dueDateTime': {'dateTime': '2026-01-01T00:00:00', 'timeZone': 'UTC'}}},
+            'ErrorInvalidRequest',
+        ),
+        ([], 'BadRequest'),
+        (b'{', 'BadRequest'),
+    ],
+)
 def test_a_wrong_draft_is_refused_and_nothing_is_made(graph: GraphClient, mailbox: Mailbox, body: Any, code: str) -> None:
     headers = {'Content-Type': 'application/json'}
     assert graph.error('POST', '/messages', body, **headers) == (400, code)
@@ -96,19 +117,22 @@ def test_a_message_is_changed(graph: GraphClient, mailbox: Mailbox) -> None:
 @pytest.mark.parametrize('change', [{'subject': 'x'}, {'body': {'content': 'x'}}, {'toRecipients': []}])
 def test_content_is_changed_in_drafts_only(graph: GraphClient, mailbox: Mailbox, change: dict[str, Any]) -> None:
     made = graph.post('/messages', draft())
-    graph.patch(f"/messages/{made['id']}", change)
+    graph.patch(f'/messages/{made["id"]}', change)
     received = mailbox.messages()[-1].message_id
     assert graph.error('PATCH', f'/messages/{received}', {'isRead': True, **change}) == (400, 'ErrorInvalidPropertySet')
     assert graph.get(f'/messages/{received}')['isRead'] is False
 
 
-@pytest.mark.parametrize('change, code', [
-    ({'attachments': [FILE]}, 'ErrorInvalidRequest'),
-    ({'internetMessageHeaders': [{'name': 'x-a', 'value': 'b'}]}, 'ErrorInvalidPropertySet'),
-])
+@pytest.mark.parametrize(
+    'change, code',
+    [
+        ({'attachments': [FILE]}, 'ErrorInvalidRequest'),
+        ({'internetMessageHeaders': [{'name': 'x-a', 'value': 'b'}]}, 'ErrorInvalidPropertySet'),
+    ],
+)
 def test_attachments_and_headers_are_not_changed_with_a_message(graph: GraphClient, change: dict[str, Any], code: str) -> None:
     made = graph.post('/messages', draft())
-    assert graph.error('PATCH', f"/messages/{made['id']}", change) == (400, code)
+    assert graph.error('PATCH', f'/messages/{made["id"]}', change) == (400, code)
 
 
 def test_move_copy_and_delete(graph: GraphClient, mailbox: Mailbox) -> None:
@@ -129,29 +153,32 @@ def test_move_copy_and_delete(graph: GraphClient, mailbox: Mailbox) -> None:
     mailbox.restore(mailbox.restore(message))
     graph.post(f'{path}/permanentDelete', None, status=204)
     assert graph.error('GET', path) == (404, 'ErrorItemNotFound')
-    assert graph.error('POST', f"/messages/{copy['id']}/move", {'destinationId': 'nowhere'}) == (400, 'ErrorInvalidIdMalformed')
+    assert graph.error('POST', f'/messages/{copy["id"]}/move', {'destinationId': 'nowhere'}) == (400, 'ErrorInvalidIdMalformed')
 
 
 # Attachments
 
 
 def test_attachments_are_added_and_deleted(graph: GraphClient) -> None:
-    path = f"/messages/{graph.post('/messages', draft())['id']}"
+    path = f'/messages/{graph.post("/messages", draft())["id"]}'
     inline = graph.post(f'{path}/attachments', {**FILE, 'isInline': True, 'contentId': 'logo', 'contentType': 'image/png'})
     assert (inline['size'], inline['contentId'], inline['isInline']) == (3, 'logo', True)
-    item = {'@odata.type': 'microsoft.graph.itemAttachment', 'name': 'In',
-            'item': {'@odata.type': 'microsoft.graph.message', 'subject': 'In', 'attachments': [FILE]}}
+    item = {
+        '@odata.type': 'microsoft.graph.itemAttachment',
+        'name': 'In',
+        'item': {'@odata.type': 'microsoft.graph.message', 'subject': 'In', 'attachments': [FILE]},
+    }
     within = graph.post(f'{path}/attachments', item)
-    shown = graph.get(f"{path}/attachments/{within['id']}?$expand=microsoft.graph.itemAttachment/item")['item']
+    shown = graph.get(f'{path}/attachments/{within["id"]}?$expand=microsoft.graph.itemAttachment/item')['item']
     assert [one['name'] for one in shown['attachments']] == ['a.txt']
-    graph.delete(f"{path}/attachments/{inline['id']}")
+    graph.delete(f'{path}/attachments/{inline["id"]}')
     assert [one['id'] for one in graph.get(f'{path}/attachments')['value']] == [within['id']]
-    assert graph.error('DELETE', f"{path}/attachments/{inline['id']}") == (404, 'ErrorItemNotFound')
+    assert graph.error('DELETE', f'{path}/attachments/{inline["id"]}') == (404, 'ErrorItemNotFound')
 
 
 def test_a_mail_larger_than_the_mailbox_allows_is_refused(graph: GraphClient, mailbox: Mailbox) -> None:
     mailbox.message_limit = 1000
-    path = f"/messages/{graph.post('/messages', draft())['id']}/attachments"
+    path = f'/messages/{graph.post("/messages", draft())["id"]}/attachments'
     large = {**FILE, 'contentBytes': base64_of(bytes(1000))}
     assert graph.error('POST', path, large) == (413, 'ErrorMessageSizeExceeded')
     assert graph.error('POST', '/messages', draft(attachments=[large])) == (413, 'ErrorMessageSizeExceeded')
@@ -163,7 +190,7 @@ def test_a_mail_larger_than_the_mailbox_allows_is_refused(graph: GraphClient, ma
 
 def test_the_life_of_a_folder(graph: GraphClient, mailbox: Mailbox) -> None:
     made = graph.post('/mailFolders/inbox/childFolders', {'displayName': 'A/B'})
-    path = f"/mailFolders/{made['id']}"
+    path = f'/mailFolders/{made["id"]}'
     mailbox.deliver(Message('In it', EmailAddress('a', 'a@b.example'), mailbox.now()), made['id'])
     assert graph.patch(path, {'displayName': 'C'})['displayName'] == 'C'
     assert graph.patch(path, {'displayName': 'c'})['displayName'] == 'c'
@@ -180,13 +207,13 @@ def test_the_life_of_a_folder(graph: GraphClient, mailbox: Mailbox) -> None:
 
 def test_what_is_not_done_to_folders(graph: GraphClient) -> None:
     made = graph.post('/mailFolders', {'displayName': 'Team'})
-    child = graph.post(f"/mailFolders/{made['id']}/childFolders", {'displayName': 'Child'})
+    child = graph.post(f'/mailFolders/{made["id"]}/childFolders', {'displayName': 'Child'})
     assert graph.error('POST', '/mailFolders', {'displayName': 'TEAM'}) == (409, 'ErrorFolderExists')
     assert graph.error('POST', '/mailFolders', {'displayName': ' '}) == (400, 'ErrorInvalidRequest')
     assert graph.error('POST', '/mailFolders', {'name': 'x'}) == (400, 'RequestBodyRead')
     assert graph.error('DELETE', '/mailFolders/inbox') == (403, 'ErrorDeleteDistinguishedFolder')
     assert graph.error('PATCH', '/mailFolders/inbox', {'displayName': 'x'}) == (403, 'ErrorDeleteDistinguishedFolder')
     into_itself = {'destinationId': child['id']}
-    assert graph.error('POST', f"/mailFolders/{made['id']}/move", into_itself) == (400, 'ErrorMoveCopyFailed')
+    assert graph.error('POST', f'/mailFolders/{made["id"]}/move', into_itself) == (400, 'ErrorMoveCopyFailed')
     hidden = graph.post('/mailFolders', {'displayName': 'Hidden', 'isHidden': True})
     assert hidden['id'] not in [folder['id'] for folder in graph.rows('/mailFolders')]
