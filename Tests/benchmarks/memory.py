@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
-from benchmarks.row import Row, at_most
+from benchmarks.row import MessageRow, at_most
 from sandbox.demo.servers import Sandbox
 from sandbox.demo.ways import ADA, client_secret
 from sandbox.microsoft import MicrosoftCloud
@@ -20,7 +20,7 @@ GOAL = 16.0  # MB
 BOB = 'bob@contoso.example'
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
     cloud, folder = sandbox.cloud, sandbox.folder
     take_large_mails(cloud)
     message = message_with_file(cloud, LARGEST)
