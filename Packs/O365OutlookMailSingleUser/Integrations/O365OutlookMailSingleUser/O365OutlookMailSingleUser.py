@@ -49,10 +49,12 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         SignInRequiredError,
     )
     from MicrosoftApiModule import (
+        CommandThrottled,
         complete_browser_sign_in,
         complete_device_sign_in,
         generate_login_url,
         get_azure_cloud,
+        reschedule,
         reset_auth,
         start_browser_sign_in,
     )
@@ -531,6 +533,10 @@ def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailComma
             return None
         with client.reporting_metrics():
             return COMMANDS[command](client, args)
+    except CommandThrottled as throttled:
+        if not client.can_reschedule():
+            raise
+        return reschedule(args, throttled.seconds)
     except SignInRequiredError as error:
         error.advice = f'{error.advice} {sign_in_instruction(client.credential)}'.strip()
         raise
