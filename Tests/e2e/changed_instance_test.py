@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from sandbox.demo import ways
-from sandbox.demo.administrator import Administrator, CommandFailed
+import authentication_methods as ways
+from demo.administrator import Administrator, CommandFailed
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Person
 from sandbox.microsoft.samples import FABRIKAM
 
 TEST = '!msgraph-mail-auth-test'

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.demo.administrator import Administrator, CommandFailed
-from sandbox.demo.guide import field_labels
-from sandbox.demo.upload import REPOSITORY, own_environment
+from demo.administrator import Administrator, CommandFailed
+from demo.guide import field_labels
+from demo.upload import REPOSITORY, own_environment
 
 
 @dataclass

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
+import authentication_methods as ways
+from authentication_methods import WAYS
+from demo.administrator import Administrator
+from demo.walk import Walk
 from e2e.war_room import WarRoom, texts
-from sandbox.demo import ways
-from sandbox.demo.administrator import Administrator
-from sandbox.demo.walk import Walk
-from sandbox.demo.ways import WAYS
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.person import Person
-from sandbox.xsoar.conftest import eventually
+from sandbox.microsoft.browser import Person
+from sandbox.tests.xsoar.desk import eventually
 
 
 def walk(name: str, cloud: MicrosoftCloud, administrator: Administrator) -> dict[str, Any]:

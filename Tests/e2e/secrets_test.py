@@ -9,15 +9,15 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
+import authentication_methods as ways
+from authentication_methods import WAYS, Way
+from demo.administrator import Administrator, CommandFailed
+from demo.walk import Walk
 from e2e.war_room import WarRoom
-from sandbox.demo import ways
-from sandbox.demo.administrator import Administrator, CommandFailed
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.walk import Walk
-from sandbox.demo.ways import WAYS, Way
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.model import Message
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Person
+from sandbox.microsoft.graph_mail.model import Message
+from sandbox.servers import Sandbox
 
 SHORTEST = 16  # characters; what is shorter is a name
 # Arc's key folder takes root

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.upload import REPOSITORY, copy_packs, own_environment
+from demo.upload import REPOSITORY, copy_packs, own_environment
+from sandbox.servers import Sandbox
 from sandbox.xsoar import XsoarServer
 
 PACK = 'O365 Outlook Mail Single User'

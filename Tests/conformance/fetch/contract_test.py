@@ -11,7 +11,7 @@ from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import CURSOR, HAND_OVER
 from conformance.fetch.ledger import GIVES_UP_AFTER
 from conformance.fetch.mailroom import ANCIENT, DAY, Mailroom, attach
-from sandbox.microsoft.mail.model import Message
+from sandbox.microsoft.graph_mail.model import Message
 
 GRAPH_DOWN = {'service': 'graph', 'status': 503, 'times': None}
 

@@ -28,7 +28,7 @@ from conformance.fetch.fetching_platform import CURSOR, HAND_OVER, Crash, Meanwh
 from conformance.fetch.ledger import GIVES_UP_AFTER, Ledger, Mail
 from conformance.fetch.mailroom import ANCIENT, DAY, PARTNER, STRANGER, Mailroom, attach
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.model import Folder
+from sandbox.microsoft.graph_mail.model import Folder
 
 RETRY_SOON, RETRY_LATE = {'Retry-After': '1'}, {'Retry-After': '600'}
 SERVER_ERROR = {'error': {'code': 'ErrorInternalServerError', 'message': 'The operation failed.'}}

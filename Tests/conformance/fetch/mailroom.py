@@ -4,11 +4,11 @@ import hashlib
 import itertools
 from typing import Any
 
-from sandbox.demo.ways import ADA, client_secret
+from authentication_methods import ADA, client_secret
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail import mime
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, Folder, Message, ReferenceAttachment
+from sandbox.microsoft.graph_mail import mime
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Folder, Message, ReferenceAttachment
 
 PARTNER = EmailAddress('Quentin Reyes', 'quentin@partner.example')
 STRANGER = EmailAddress('Sam Stranger', 'sam@elsewhere.example')

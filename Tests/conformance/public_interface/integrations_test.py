@@ -11,7 +11,7 @@ import pytest
 import demistomock as demisto
 from conformance.public_interface.instance import ADA, BOB, Instance
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Person
 from sandbox.microsoft.samples import CONTOSO, REDIRECT_URI, SUBSCRIPTION
 
 Make = Callable[..., Instance]

@@ -8,7 +8,7 @@ import pytest
 import demistomock as demisto
 from MicrosoftApiModule import *
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Person
 from sandbox.microsoft.samples import CONTOSO
 
 NOW = 1_000_000

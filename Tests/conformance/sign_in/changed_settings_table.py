@@ -10,7 +10,7 @@ from conformance.sign_in.world import Settings, World
 from MicrosoftApiModule import AZURE_GERMAN_CLOUD, get_azure_cloud
 from MicrosoftSignInApiModule import CredentialError, SignInRefusedError, SignInRequiredError
 from sandbox.microsoft.certificates import certificate
-from sandbox.microsoft.directory import Application, Secret
+from sandbox.microsoft.entra.model import Application, Secret
 
 NEW = Call()
 CODE_USED = Call(Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again'))

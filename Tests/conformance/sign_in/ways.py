@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import MicrosoftApiModule
 from conformance.sign_in import rows
 from conformance.sign_in.world import Settings, World
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Person
 from sandbox.microsoft.samples import REDIRECT_URI
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'

@@ -10,7 +10,7 @@ import pytest
 import demistomock as demisto
 from MicrosoftTokenStoreApiModule import *
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Person
 from sandbox.microsoft.samples import REDIRECT_URI
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'

@@ -11,7 +11,7 @@ import pytest
 import demistomock as demisto
 import O365OutlookMailSingleUser
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Person
 from sandbox.microsoft.samples import REDIRECT_URI
 
 Params = dict[str, Any]

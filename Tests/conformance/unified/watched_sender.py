@@ -9,7 +9,7 @@ import requests
 import demistomock as demisto
 from MicrosoftGraphMailSendApiModule import *
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.schema import Schema
+from sandbox.microsoft.graph_mail.schema import Schema
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 MEGABYTE = 1_000_000

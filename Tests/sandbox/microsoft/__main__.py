@@ -6,7 +6,7 @@ import sys
 import threading
 
 from sandbox.microsoft.cloud import MicrosoftCloud
-from sandbox.microsoft.directory import Application
+from sandbox.microsoft.entra.model import Application
 
 LARGEST_PORT = 65535
 

@@ -1,6 +1,5 @@
 """Starts and stops the local Microsoft cloud."""
 
-import re
 import secrets
 import ssl
 import tempfile
@@ -15,28 +14,23 @@ import trustme
 
 from sandbox.microsoft.admin import admin_app
 from sandbox.microsoft.clock import Clock
-from sandbox.microsoft.cortex import TokenService, cortex_app
-from sandbox.microsoft.directory import Directory
-from sandbox.microsoft.entra import entra_app
+from sandbox.microsoft.entra.model import Directory
+from sandbox.microsoft.entra.routes import entra_app
 from sandbox.microsoft.faults import SERVICES, Faults, FaultyService
-from sandbox.microsoft.graph import graph_app
-from sandbox.microsoft.mail.limits import Limits
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.uploads import UploadSessions
-from sandbox.microsoft.metadata import ArcKeys, app_service_app, arc_app, imds_app
-from sandbox.microsoft.resource_manager import resource_manager_app
-from sandbox.microsoft.service import RequestLog, RequestRecord, Service
+from sandbox.microsoft.graph_mail.limits import Limits
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.routes import graph_app
+from sandbox.microsoft.graph_mail.uploads import UploadSessions
+from sandbox.microsoft.metadata.arc_keys import ArcKeys
+from sandbox.microsoft.metadata.routes import app_service_app, arc_app, imds_app
+from sandbox.microsoft.resource_manager.routes import resource_manager_app
+from sandbox.microsoft.service import Service
 from sandbox.microsoft.state import Addresses, CloudState
+from sandbox.microsoft.token_service.model import TokenService
+from sandbox.microsoft.token_service.routes import cortex_app
+from sandbox.microsoft.wire_log import RequestLog, RequestRecords
 
 TLS_SERVICES = ('entra', 'graph', 'resource-manager', 'token-service')
-
-
-class RequestRecords(list[RequestRecord]):
-    """The requests that were answered, oldest first. Threads may read it while others append: both are single steps of a list."""
-
-    def of(self, service: str, path: str = '') -> list[RequestRecord]:
-        """The requests to ``service`` whose path matches the regular expression ``path``."""
-        return [record for record in self if record.service == service and re.search(path, record.path)]
 
 
 class MicrosoftCloud:

@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Callable
 
 from sandbox.microsoft.certificates import certificate
-from sandbox.microsoft.directory import Application, Directory, ManagedIdentity, Secret, Subscription, Tenant, User
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, Message
+from sandbox.microsoft.entra.model import Application, Directory, ManagedIdentity, Secret, Subscription, Tenant, User
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 CONTOSO = '7d9a4b0e-52c1-4f3a-9a67-0c5d1e8f2b34'
 FABRIKAM = 'c0ffee5a-1b2d-4e3f-8a9b-6c7d8e9f0a1b'

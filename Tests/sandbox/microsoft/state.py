@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from sandbox.microsoft.client_authentication import ClientAuthentication
 from sandbox.microsoft.clock import Clock
-from sandbox.microsoft.directory import Directory, User
-from sandbox.microsoft.grants import GrantStore
-from sandbox.microsoft.mail.limits import Limits
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.uploads import UploadSessions
+from sandbox.microsoft.entra.client_authentication import ClientAuthentication
+from sandbox.microsoft.entra.grants import GrantStore
+from sandbox.microsoft.entra.model import Directory, User
+from sandbox.microsoft.entra.tokens import TokenIssuer
+from sandbox.microsoft.graph_mail.limits import Limits
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.uploads import UploadSessions
 from sandbox.microsoft.resources import graph_resource, resource_manager_resource
 from sandbox.microsoft.samples import default_directory, sample_mailbox
-from sandbox.microsoft.tokens import TokenIssuer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from conformance.api_client.instances import Instance
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.token_store.office import ADA, BOB, BusyStore
 from MicrosoftApiModule import *
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Person
 from sandbox.microsoft.samples import REDIRECT_URI
 
 instance = instances.instance

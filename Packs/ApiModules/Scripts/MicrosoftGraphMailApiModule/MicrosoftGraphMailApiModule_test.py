@@ -12,7 +12,7 @@ import demistomock as demisto
 from conformance.common_server.scripted_server import ScriptedServer
 from MicrosoftGraphMailApiModule import *
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.model import EmailAddress, Message
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 EMPTY_PAGE: tuple[int, dict[str, str], str] = (200, {}, '{"value": []}')

@@ -11,8 +11,8 @@ from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, Instance
 from MicrosoftGraphMailSendCommandsApiModule import *
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, FileAttachment, Message
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, FileAttachment, Message
 
 instance = instances.instance
 

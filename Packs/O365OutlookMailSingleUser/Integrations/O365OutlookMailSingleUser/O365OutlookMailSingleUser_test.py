@@ -23,8 +23,8 @@ from conformance.unified.instances import (
 )
 from MicrosoftApiModule import *
 from O365OutlookMailSingleUser import Settings
-from sandbox.microsoft.mail.model import EmailAddress, Message
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
+from sandbox.microsoft.browser import Person
 from sandbox.microsoft.samples import REDIRECT_URI
 
 instance = instances.instance
