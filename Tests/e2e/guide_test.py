@@ -48,7 +48,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     temporary = tmp_path_factory.mktemp('temporary')
     environment = {**own_environment(), 'PYTHONPATH': 'Tests', 'TMPDIR': str(temporary)}
     with subprocess.Popen(
-        [sys.executable, '-m', 'sandbox'],
+        [sys.executable, '-m', 'demo.serve'],
         cwd=REPOSITORY,
         env=environment,
         text=True,
