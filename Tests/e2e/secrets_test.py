@@ -32,8 +32,7 @@ def passwords_of(settings: dict[str, Any]) -> list[str]:
 
 def remembered(sandbox: Sandbox, instance: str) -> list[str]:
     """The secrets that an instance keeps between commands: tokens, and what belongs to a started sign-in."""
-    context, _ = sandbox.server._parts.instances.integration_context(sandbox.server._parts.instances.get(instance).id)
-    return list(strings_in(context))
+    return list(strings_in(sandbox.server.integration_context(instance)))
 
 
 def strings_in(value: Any) -> Iterator[str]:

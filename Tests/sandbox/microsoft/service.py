@@ -112,6 +112,12 @@ class Service(ThreadedWSGIServer):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections clients hold open."""
+        with self._connections_lock:
+            return len(self._connections)
+
     def get_request(self) -> tuple[Any, Any]:
         connection, address = super().get_request()
         with self._connections_lock:

@@ -72,7 +72,7 @@ def mail_of(*attachments: OutgoingAttachment, **more: Any) -> OutgoingMail:
 
 def nothing_is_left(cloud: MicrosoftCloud, mailbox: Mailbox) -> bool:
     """No draft, nothing sent, and no upload session."""
-    return not (in_folder(mailbox, 'drafts') or in_folder(mailbox, 'sentitems') or cloud.uploads._sessions)
+    return not (in_folder(mailbox, 'drafts') or in_folder(mailbox, 'sentitems') or cloud.uploads.open_count)
 
 
 def refusal(send: Callable[[], Any]) -> str:

@@ -129,16 +129,6 @@ class ManagedIdentity(Principal):
 
 
 @dataclass(kw_only=True)
-class Subscription:
-    """An Azure subscription; ``readers`` holds the object IDs of the principals that may see it."""
-
-    subscription_id: str
-    display_name: str
-    tenant_id: str
-    readers: set[str] = field(default_factory=set)
-
-
-@dataclass(kw_only=True)
 class Directory:
     """Everything that Entra knows, and how long what it issues lives (seconds)."""
 
@@ -146,7 +136,6 @@ class Directory:
     applications: list[Application] = field(default_factory=list)
     users: list[User] = field(default_factory=list)
     managed_identities: list[ManagedIdentity] = field(default_factory=list)
-    subscriptions: list[Subscription] = field(default_factory=list)
     resources: list[Resource] = field(default_factory=list)
 
     access_token_seconds: int = 3600

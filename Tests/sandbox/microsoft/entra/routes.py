@@ -13,7 +13,7 @@ from sandbox.microsoft.entra.token_endpoint import TokenEndpoint
 from sandbox.microsoft.state import CloudState
 
 
-def entra_app(state: CloudState) -> Flask:
+def create_app(state: CloudState) -> Flask:
     """The WSGI application of Entra ID."""
     app = Flask('entra', root_path=str(Path(__file__).parents[1]))
     app.json.sort_keys = False

@@ -92,6 +92,11 @@ class TokenIssuer:
             self._issued.clear()
             self._verified.clear()
 
+    @property
+    def issued_count(self) -> int:
+        """How many access tokens were issued since ``clear``."""
+        return len(self._issued)
+
     def keys(self) -> dict[str, Any]:
         """The JSON Web Key Set."""
         key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._public_key))

@@ -29,7 +29,7 @@ LARGEST_REQUEST = 4 * 1024 * 1024
 OF_A_MAILBOX = (messages_api, delta_api, folders_api, attachments_api, upload_api, sending_api, rules_api, settings_api)
 
 
-def graph_app(state: CloudState, faults: Faults | None = None) -> Flask:
+def create_app(state: CloudState, faults: Faults | None = None) -> Flask:
     """The WSGI application of Microsoft Graph. ``faults`` also hit the requests inside a batch."""
     app = Flask('graph')
     app.json.sort_keys = False

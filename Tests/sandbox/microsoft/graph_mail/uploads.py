@@ -51,6 +51,12 @@ class UploadSessions:
         self._sessions: dict[str, UploadSession] = {}
         self._lock = threading.Lock()
 
+    @property
+    def open_count(self) -> int:
+        """How many sessions are open."""
+        with self._lock:
+            return len(self._sessions)
+
     def open(self, mailbox: Mailbox, pair: Pair, message: Message, size: int, settings: dict[str, object]) -> UploadSession:
         """A new session."""
         session = UploadSession(

@@ -13,34 +13,34 @@ class ArcKeys:
     """The files by which an Arc machine proves that a caller may read what only privileged users can: each is good once."""
 
     def __init__(self, folder: Path = ARC_KEY_FOLDER) -> None:
-        self._folder = folder
+        self.folder = self._first_folder = folder
         self._made_here: list[Path] = []
         self._keys: dict[str, Path] = {}
 
     def prepare(self) -> None:
         """Makes the folder. Raises ArcKeyFolderError when that is not allowed."""
-        probe = self._folder / f'{uuid.uuid4()}.key'
+        probe = self.folder / f'{uuid.uuid4()}.key'
         self._write(probe, '')
         probe.unlink()
 
     def new(self) -> Path:
         """A new key file. Raises ArcKeyFolderError."""
-        path = self._folder / f'{uuid.uuid4()}.key'
+        path = self.folder / f'{uuid.uuid4()}.key'
         content = secrets.token_urlsafe(48)
         self._write(path, content)
         self._keys[content] = path
         return path
 
     def _write(self, path: Path, content: str) -> None:
-        missing = [folder for folder in (self._folder, *self._folder.parents) if not folder.exists()]
+        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
             path.chmod(0o640)
         except OSError as error:
             raise ArcKeyFolderError(
                 error.errno,
-                f'Arc keeps its key files in {self._folder}, which cannot be written '
+                f'Arc keeps its key files in {self.folder}, which cannot be written '
                 f'({error.strerror}). Run as root, or make this folder yours.',
             ) from error
         self._made_here.extend(missing)
@@ -64,3 +64,4 @@ class ArcKeys:
             except OSError:
                 break
         self._made_here.clear()
+        self.folder = self._first_folder

@@ -15,7 +15,7 @@ APP_SERVICE_VERSION = '2019-08-01'
 ARC_VERSION = '2020-06-01'
 
 
-def imds_app(state: CloudState) -> Flask:
+def create_vm_app(state: CloudState) -> Flask:
     """The WSGI application of the instance metadata service of a VM.
 
     Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
@@ -44,7 +44,7 @@ def imds_app(state: CloudState) -> Flask:
     return app
 
 
-def app_service_app(state: CloudState, identity_header: str) -> Flask:
+def create_app_service_app(state: CloudState, identity_header: str) -> Flask:
     """The WSGI application of App Service's identity endpoint, which wants ``identity_header`` back.
 
     Source: https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
@@ -75,7 +75,7 @@ def app_service_app(state: CloudState, identity_header: str) -> Flask:
     return app
 
 
-def arc_app(state: CloudState, keys: ArcKeys) -> Flask:
+def create_arc_app(state: CloudState, keys: ArcKeys) -> Flask:
     """The WSGI application of the identity endpoint of an Arc machine.
 
     Source: https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication

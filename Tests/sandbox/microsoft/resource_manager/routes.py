@@ -8,7 +8,7 @@ from sandbox.microsoft.resources import RESOURCE_MANAGER_APP_ID
 from sandbox.microsoft.state import CloudState
 
 
-def resource_manager_app(state: CloudState) -> Flask:
+def create_app(state: CloudState) -> Flask:
     """The WSGI application of Azure Resource Manager."""
     app = Flask('resource_manager')
     app.json.sort_keys = False
@@ -23,18 +23,8 @@ def resource_manager_app(state: CloudState) -> Flask:
     def subscriptions() -> Response | tuple[Response, int]:
         if not request.args.get('api-version'):
             return error_body('MissingApiVersionParameter', "The query parameter 'api-version' is required."), 400
-        visible = [
-            {
-                'id': f'/subscriptions/{known.subscription_id}',
-                'authorizationSource': 'RoleBased',
-                'subscriptionId': known.subscription_id,
-                'tenantId': known.tenant_id,
-                'displayName': known.display_name,
-                'state': 'Enabled',
-            }
-            for known in state.directory.subscriptions
-            if g.caller.principal.object_id in known.readers
-        ]
+        caller = g.caller.principal.object_id
+        visible = [known.as_json() for known in state.subscriptions if caller in known.readers]
         return jsonify({'value': visible, 'count': {'type': 'Total', 'value': len(visible)}})
 
     @app.errorhandler(BearerError)

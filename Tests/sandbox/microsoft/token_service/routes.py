@@ -14,7 +14,7 @@ from sandbox.microsoft.token_service.model import APPLICATION_APPS, USER_APPS, T
 CONSENT_PAGE = '/<any({}):app_name>'.format(','.join(f'"{name}"' for name in (*USER_APPS, *APPLICATION_APPS)))
 
 
-def cortex_app(state: CloudState, service: TokenService) -> Flask:
+def create_app(state: CloudState, service: TokenService) -> Flask:
     """The WSGI application of the token service."""
     app = Flask('cortex', root_path=str(Path(__file__).parents[1]))
 

@@ -90,7 +90,7 @@ def test_reset_in_mid_body_comes_after_the_service_acted(cloud: MicrosoftCloud, 
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         wire.application_token()
     assert [record.status for record in cloud.requests] == [200]
-    assert len(cloud._state.issuer._issued) == 1
+    assert cloud.access_tokens_issued == 1
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_faults_over_http(cloud: MicrosoftCloud, wire: Wire) -> None:
 def test_one_connection_serves_many_requests(cloud: MicrosoftCloud, wire: Wire) -> None:
     for _ in range(3):
         assert wire.application_token().status_code == 200
-    assert len(cloud._services['entra']._connections) == 1
+    assert cloud.open_connections('entra') == 1
 
 
 def test_requests_are_recorded_before_their_answers_arrive(cloud: MicrosoftCloud, wire: Wire) -> None:

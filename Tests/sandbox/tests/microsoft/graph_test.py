@@ -287,30 +287,3 @@ def test_unknown_path_and_method(cloud: MicrosoftCloud, wire: Wire, app_token: s
 def test_request_ids(wire: Wire, app_token: str) -> None:
     answer = wire.graph(MAIL, app_token, **{'client-request-id': 'mine'})
     assert (answer.headers['client-request-id'], len(answer.headers['request-id'])) == ('mine', 36)
-
-
-# Azure Resource Manager
-
-
-def test_subscriptions_of_the_caller(cloud: MicrosoftCloud, wire: Wire, daemon: Application) -> None:
-    token = wire.application_token(scope=f'{cloud.resource_manager}//.default').json()['access_token']
-    url, version = f'{cloud.resource_manager}/subscriptions', {'api-version': '2022-12-01'}
-    assert wire.get(url, token, version).json()['count'] == {'type': 'Total', 'value': 1}
-    cloud.directory.subscriptions[0].readers.discard(daemon.object_id)
-    assert wire.get(url, token, version).json()['value'] == []
-
-
-def test_resource_manager_refuses(cloud: MicrosoftCloud, wire: Wire, daemon: Application) -> None:
-    token = wire.application_token(scope=f'{cloud.resource_manager}/.default').json()['access_token']
-    url, version = f'{cloud.resource_manager}/subscriptions', {'api-version': '2022-12-01'}
-
-    def refusal(answer: Any) -> tuple[int, str]:
-        return answer.status_code, answer.json()['error']['code']
-
-    assert refusal(wire.get(url, token)) == (400, 'MissingApiVersionParameter')
-    assert refusal(wire.get(url, '', version)) == (401, 'AuthenticationFailed')
-    assert refusal(wire.get(url, 'abc', version)) == (401, 'InvalidAuthenticationToken')
-    daemon.revoke()
-    assert refusal(wire.get(url, token, version)) == (401, 'AuthenticationFailed')
-    cloud.clock.advance(3600)
-    assert refusal(wire.get(url, token, version)) == (401, 'ExpiredAuthenticationToken')

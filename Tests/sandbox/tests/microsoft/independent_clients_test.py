@@ -16,6 +16,7 @@ import requests
 
 from sandbox.microsoft.browser import Person
 from sandbox.microsoft.cloud import MicrosoftCloud
+from sandbox.microsoft.entra.client_authentication import ClientAuthentication
 from sandbox.microsoft.entra.model import Application
 from sandbox.microsoft.metadata.arc_keys import ARC_KEY_FOLDER
 from sandbox.microsoft.metadata.errors import ArcKeyFolderError
@@ -80,13 +81,13 @@ def test_msal_sends_the_two_kinds_of_assertion(
     cloud: MicrosoftCloud, daemon: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = []
-    original = cloud._state.client_authentication.check
+    original = ClientAuthentication.check
 
-    def note(application: Application, form: dict[str, str], audiences: set[str]) -> bool:
+    def note(self: ClientAuthentication, application: Application, form: dict[str, str], audiences: set[str]) -> bool:
         sent.append(jwt.get_unverified_header(form['client_assertion']))
-        return original(application, form, audiences)
+        return original(self, application, form, audiences)
 
-    monkeypatch.setattr(cloud._state.client_authentication, 'check', note)
+    monkeypatch.setattr(ClientAuthentication, 'check', note)
     for credential in (certificate_by_thumbprint(daemon), certificate_itself(daemon)):
         assert 'access_token' in confidential(cloud, daemon, credential).acquire_token_for_client([f'{cloud.graph}/.default'])
     assert [header['alg'] for header in sent] == ['RS256', 'PS256']

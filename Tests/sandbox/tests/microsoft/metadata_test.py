@@ -125,8 +125,8 @@ def test_app_service_refuses(
 class ArcMachine:
     """Asks the Arc endpoint of a cloud whose key files lie in ``folder``."""
 
-    def __init__(self, cloud: MicrosoftCloud, wire: Wire, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(cloud._arc_keys, '_folder', folder)
+    def __init__(self, cloud: MicrosoftCloud, wire: Wire, folder: Path) -> None:
+        cloud.arc_keys.folder = folder
         self.endpoint = cloud.host_environment('arc')['IDENTITY_ENDPOINT']
         self.cloud, self.wire, self.folder = cloud, wire, folder
 
@@ -143,8 +143,8 @@ class ArcMachine:
 
 
 @pytest.fixture
-def arc(cloud: MicrosoftCloud, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArcMachine:
-    return ArcMachine(cloud, wire, tmp_path / 'azcmagent' / 'tokens', monkeypatch)
+def arc(cloud: MicrosoftCloud, wire: Wire, tmp_path: Path) -> ArcMachine:
+    return ArcMachine(cloud, wire, tmp_path / 'azcmagent' / 'tokens')
 
 
 def test_arc_wants_the_content_of_a_key_file_once(arc: ArcMachine) -> None:
