@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.browser import Person
+from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
 
 ADA = 'ada@contoso.example'
@@ -46,7 +46,7 @@ def consent_page(cloud: MicrosoftCloud) -> str:
 
 def cortex_app(cloud: MicrosoftCloud) -> Settings:
     """ID, Token and Key, which a person is shown after consenting."""
-    registration_id, token, key = Person(cloud, ADA).consent_to_cortex_app(consent_page(cloud))
+    registration_id, token, key = Browser(cloud, ADA).consent_to_cortex_app(consent_page(cloud))
     return {
         **place(cloud),
         'creds_auth_id': _secret(registration_id),

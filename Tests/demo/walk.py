@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from authentication_methods import ADA, BROWSER, Way
 from demo.administrator import Administrator, CommandFailed
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.browser import Person, SignInRefused
+from sandbox.microsoft.browser import Browser, SignInRefused
 
 START, COMPLETE, TEST = '!msgraph-mail-auth-start', '!msgraph-mail-auth-complete', '!msgraph-mail-auth-test'
 _LINK = re.compile(r'\]\((https://[^)\s]+)\)')
@@ -77,11 +77,11 @@ class Walk:
     def _sign_in(self) -> None:
         told = self._run(START)
         address = _first(_LINK, told, 'address')
-        person = Person(self._cloud, ADA)
+        browser = Browser(self._cloud, ADA)
         if self._way.person == BROWSER:
-            self._run(f'{COMPLETE} code="{person.sign_in(address)}"')
+            self._run(f'{COMPLETE} code="{browser.sign_in(address)}"')
         else:
-            person.enter_device_code(address, _first(_BOLD, told, 'code'))
+            browser.enter_device_code(address, _first(_BOLD, told, 'code'))
             self._run(COMPLETE)
 
     def _ask_who_is_signed_in(self) -> None:

@@ -15,7 +15,7 @@ from demo.administrator import Administrator, CommandFailed
 from demo.walk import Walk
 from e2e.war_room import WarRoom
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.browser import Person
+from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.graph_mail.model import Message
 from sandbox.servers import Sandbox
 
@@ -81,7 +81,7 @@ def test_codes_of_a_browser_sign_in_do_not_show(
     administrator.add_instance('Codes', ways.authorization_code(cloud))
     told = administrator.run('!msgraph-mail-auth-start', 'Codes')
     verifier = [one for one in remembered(sandbox, 'Codes') if one not in told]
-    ended_on = Person(cloud, ways.ADA).sign_in(told.split('](')[1].split(')')[0])
+    ended_on = Browser(cloud, ways.ADA).sign_in(told.split('](')[1].split(')')[0])
     administrator.run(f'!msgraph-mail-auth-complete code="{ended_on}"', 'Codes')
     code = parse_qs(urlsplit(ended_on).query)['code'][0]
     assert verifier

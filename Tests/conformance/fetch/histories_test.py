@@ -117,7 +117,7 @@ class Histories(RuleBasedStateMachine):
             fetch_eml=eml,
             fetch_from='partner.example' if only_partner else '',
         )
-        self.mailbox.first_delta_round_limit, self.mailbox.delta_token_seconds = round_limit, token_life
+        self.mailbox.first_delta_sync_limit, self.mailbox.delta_token_seconds = round_limit, token_life
         self.platform = Platform(self.cloud, Path(self._folder.name), params)
         self.ledger = Ledger(
             self.mailbox, self.platform, marks_read, max_fetch, {self.folders[name].folder_id for name in watched}

@@ -60,7 +60,7 @@ class Mailroom:
                 mailbox.remove_folder(folder)
         for message in [*mailbox.messages(), *mailbox.messages(self._well_known('recoverableitemsdeletions').folder_id)]:
             mailbox.remove(message)
-        mailbox.delta_token_seconds = mailbox.first_delta_round_limit = None
+        mailbox.delta_token_seconds = mailbox.first_delta_sync_limit = None
 
     def _well_known(self, name: str) -> Folder:
         folder = self.mailbox.folder(name)

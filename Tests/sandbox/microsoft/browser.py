@@ -12,7 +12,7 @@ import requests
 if TYPE_CHECKING:
     from sandbox.microsoft.cloud import MicrosoftCloud
 
-MOST_REDIRECTS = 10
+MAX_REDIRECTS = 10
 TIMEOUT_SECONDS = 30
 
 
@@ -71,7 +71,7 @@ class Page(HTMLParser):
             self.texts[name] = self.texts.get(name, '') + data
 
 
-class Person:
+class Browser:
     """Signs in to the local cloud over HTTP, with the user's own password unless another one is given.
 
     Raises:
@@ -134,7 +134,7 @@ class Person:
 
     def _follow(self, answer: requests.Response, stop_at: str) -> Page | str:
         """The page at the end of the redirects, or the URL where the client takes over: it need not exist."""
-        for _ in range(MOST_REDIRECTS):
+        for _ in range(MAX_REDIRECTS):
             if not answer.is_redirect:
                 return Page(answer.url, answer.text)
             target = urljoin(answer.url, answer.headers['Location'])

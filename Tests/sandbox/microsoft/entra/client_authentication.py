@@ -11,7 +11,7 @@ from sandbox.microsoft.entra.errors import EntraError
 from sandbox.microsoft.entra.model import Application
 
 ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
-MAXIMUM_LIFETIME = 24 * 3600
+MAX_LIFETIME = 24 * 3600
 LEEWAY = 300
 
 
@@ -29,7 +29,7 @@ class ClientAuthentication:
             self._seen.clear()
 
     def check(self, application: Application, form: Mapping[str, str], audiences: set[str]) -> bool:
-        """Whether the client proved itself; False when it sent nothing.
+        """Whether the client authenticated; False when it sent nothing.
 
         Raises:
             EntraError: what it sent is wrong, or it is public and must send nothing.
@@ -78,7 +78,7 @@ class ClientAuthentication:
             raise EntraError(50027, 'The assertion lacks its times.')
         if ends <= now - LEEWAY or begins > now + LEEWAY:
             raise EntraError(700024)
-        if ends - begins > MAXIMUM_LIFETIME:
+        if ends - begins > MAX_LIFETIME:
             raise EntraError(700024, 'The assertion lives for more than a day.')
 
 

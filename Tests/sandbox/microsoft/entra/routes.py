@@ -8,7 +8,7 @@ from flask import Flask, Response, jsonify, request
 
 from sandbox.microsoft.entra.errors import EntraError
 from sandbox.microsoft.entra.sign_in_routes import add_pages
-from sandbox.microsoft.entra.tenants import tenant_of
+from sandbox.microsoft.entra.tenants import requested_tenant
 from sandbox.microsoft.entra.token_endpoint import TokenEndpoint
 from sandbox.microsoft.state import CloudState
 
@@ -60,7 +60,7 @@ def _add_discovery(app: Flask, state: CloudState) -> None:
     @app.get('/<tenant_name>/discovery/v2.0/keys')
     @app.get('/<tenant_name>/discovery/keys')
     def keys(tenant_name: str) -> Response:
-        tenant_of(state.directory, tenant_name)
+        requested_tenant(state.directory, tenant_name)
         return jsonify(state.issuer.keys())
 
 
@@ -77,7 +77,7 @@ def _add_token_endpoints(app: Flask, state: CloudState) -> None:
 
 
 def _configuration(state: CloudState, tenant_name: str, issuer_path: str, endpoint_path: str) -> dict[str, Any]:
-    tenant = tenant_of(state.directory, tenant_name)
+    tenant = requested_tenant(state.directory, tenant_name)
     name = tenant.tenant_id if tenant else tenant_name.lower()
     base = f'{state.addresses.authority}/{name}'
     keys = '/discovery/v2.0/keys' if issuer_path == '/v2.0' else '/discovery/keys'

@@ -54,7 +54,7 @@ def parse_scope(directory: Directory, scope: str) -> ScopeRequest:
     return request
 
 
-def default_of(directory: Directory, scope: str) -> ResourceRequest:
+def parse_default_scope(directory: Directory, scope: str) -> ResourceRequest:
     """Reads the ``scope`` of a client credentials request, which must be ``<resource>/.default``."""
     words = scope.split()
     if len(words) > 1 and all(word.endswith('/' + DEFAULT) for word in words):
@@ -66,7 +66,7 @@ def default_of(directory: Directory, scope: str) -> ResourceRequest:
     return wanted
 
 
-def of_resource(directory: Directory, identifier: str) -> ResourceRequest:
+def parse_resource(directory: Directory, identifier: str) -> ResourceRequest:
     """Reads the ``resource`` parameter of the v1 endpoint and of the identity endpoints of Azure hosts."""
     resource = directory.find_resource(identifier)
     if resource is None:

@@ -10,7 +10,7 @@ from sandbox.microsoft.entra.errors import EntraError
 from sandbox.microsoft.entra.grants import AuthorizationCode, DeviceAuthorization
 from sandbox.microsoft.entra.model import Application, User
 from sandbox.microsoft.entra.scopes import parse_scope
-from sandbox.microsoft.entra.tenants import home_of
+from sandbox.microsoft.entra.tenants import home_tenant
 from sandbox.microsoft.resources import OPENID_SCOPES, Permission, Resource
 from sandbox.microsoft.state import CloudState
 
@@ -80,7 +80,7 @@ class SignInFlows:
             raise EntraError(50126)
         if not user.enabled:
             raise EntraError(50057)
-        home_of(self._state.directory, flow.tenant_name, user)
+        home_tenant(self._state.directory, flow.tenant_name, user)
         flow.user, flow.generation = user, user.generation
         return user
 
@@ -101,7 +101,7 @@ class SignInFlows:
     def finish(self, flow: SignInFlow) -> str:
         """Hands out what the visit was for: the URL to go to, or an empty text when a device waits."""
         assert flow.user is not None, 'nothing is handed out before signing in'
-        tenant = home_of(self._state.directory, flow.tenant_name, flow.user)
+        tenant = home_tenant(self._state.directory, flow.tenant_name, flow.user)
         if flow.wants_admin_consent:
             flow.application.service_principals.add(tenant.tenant_id)
             return flow.redirect(admin_consent='True', tenant=tenant.tenant_id)

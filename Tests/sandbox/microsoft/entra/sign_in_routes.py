@@ -10,7 +10,7 @@ from sandbox.microsoft.entra.errors import AADSTS, EntraError
 from sandbox.microsoft.entra.grants import DeviceAuthorization, new_user_code
 from sandbox.microsoft.entra.scopes import parse_scope
 from sandbox.microsoft.entra.sign_in_flows import SignInFlow, SignInFlows
-from sandbox.microsoft.entra.tenants import application_of, tenant_of
+from sandbox.microsoft.entra.tenants import requested_application, requested_tenant
 from sandbox.microsoft.state import CloudState
 
 CHALLENGE_LENGTHS = range(43, 129)
@@ -83,7 +83,7 @@ def _add_device_code(app: Flask, state: CloudState, flows: SignInFlows) -> None:
         for parameter in ('client_id', 'scope'):
             if not request.form.get(parameter):
                 raise EntraError(900144, f"The body needs the parameter '{parameter}'.")
-        application = application_of(state.directory, tenant_name, request.form['client_id'])
+        application = requested_application(state.directory, tenant_name, request.form['client_id'])
         parse_scope(state.directory, request.form['scope'])
         directory = state.directory
         device = DeviceAuthorization(
@@ -166,8 +166,8 @@ def _authorization(state: CloudState, tenant_name: str, query: Mapping[str, str]
     """The visit that a client asks for. What is wrong here is shown to the person: the redirect URI cannot be trusted yet."""
     if not query.get('client_id'):
         raise EntraError(900144, "The request needs the parameter 'client_id'.")
-    tenant_of(state.directory, tenant_name)
-    application = application_of(state.directory, tenant_name, query['client_id'])
+    requested_tenant(state.directory, tenant_name)
+    application = requested_application(state.directory, tenant_name, query['client_id'])
     redirect_uri = query.get('redirect_uri') or (application.redirect_uris or [''])[0]
     if not redirect_uri:
         raise EntraError(900971)

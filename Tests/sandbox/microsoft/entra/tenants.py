@@ -9,7 +9,7 @@ SHARED_TENANTS = ('common', 'organizations')
 TENANT_NAME = re.compile(r'[0-9a-z]([0-9a-z.-]*[0-9a-z])?', re.IGNORECASE)
 
 
-def tenant_of(directory: Directory, name: str) -> Tenant | None:
+def requested_tenant(directory: Directory, name: str) -> Tenant | None:
     """The tenant called ``name`` (ID or domain); None for ``common`` and ``organizations``.
 
     Raises:
@@ -25,14 +25,14 @@ def tenant_of(directory: Directory, name: str) -> Tenant | None:
     return tenant
 
 
-def application_of(directory: Directory, tenant_name: str, client_id: str) -> Application:
+def requested_application(directory: Directory, tenant_name: str, client_id: str) -> Application:
     """The application of that client ID in the tenant.
 
     Raises:
         EntraError: 700016 when the tenant does not know it, 7000112 when it is disabled, 50194 when it is registered for one
             tenant and a common endpoint was asked.
     """
-    tenant = tenant_of(directory, tenant_name)
+    tenant = requested_tenant(directory, tenant_name)
     application = next((known for known in directory.applications if known.client_id == client_id.lower()), None)
     if application is None or not _is_known(application, tenant):
         raise EntraError(700016, f"Tenant '{tenant_name}' does not know an application with ID '{client_id}'.")
@@ -47,9 +47,9 @@ def _is_known(application: Application, tenant: Tenant | None) -> bool:
     return tenant is None or application.is_multi_tenant or tenant.tenant_id in application.service_principals
 
 
-def home_of(directory: Directory, tenant_name: str, user: User) -> Tenant:
+def home_tenant(directory: Directory, tenant_name: str, user: User) -> Tenant:
     """The tenant in which ``user`` signs in. Raises EntraError 50020 when the user belongs to another one."""
-    tenant = tenant_of(directory, tenant_name)
+    tenant = requested_tenant(directory, tenant_name)
     if tenant is not None and tenant.tenant_id != user.tenant_id:
         raise EntraError(50020, f"'{user.user_principal_name}' does not exist in tenant '{tenant.display_name}'.")
     return directory.tenant(user.tenant_id)

@@ -7,8 +7,8 @@ from typing import Any
 
 from sandbox.microsoft.entra.errors import EntraError
 from sandbox.microsoft.entra.model import Application, User
-from sandbox.microsoft.entra.scopes import ResourceRequest, default_of, of_resource
-from sandbox.microsoft.entra.tenants import application_of, tenant_of
+from sandbox.microsoft.entra.scopes import ResourceRequest, parse_default_scope, parse_resource
+from sandbox.microsoft.entra.tenants import requested_application, requested_tenant
 from sandbox.microsoft.entra.tokens import RequestedClaims, TokenSubject
 from sandbox.microsoft.entra.user_grants import UserGrants
 from sandbox.microsoft.state import CloudState
@@ -30,14 +30,14 @@ class TokenEndpoint:
             _required(form, parameter)
         if version == '2.0' and form.get('resource'):
             raise EntraError(901002)
-        tenant_of(self._state.directory, tenant_name)
-        application = application_of(self._state.directory, tenant_name, form['client_id'])
+        requested_tenant(self._state.directory, tenant_name)
+        application = requested_application(self._state.directory, tenant_name, form['client_id'])
         claims = _claims(form)
         grant_type = form['grant_type']
         if grant_type == 'client_credentials':
             return self._client_credentials(tenant_name, application, form, claims, version)
-        proved = self._prove(tenant_name, application, form)
-        redeemed = self._user_grants.redeem(grant_type, tenant_name, application, form, proved, version)
+        authenticated = self._authenticate(tenant_name, application, form)
+        redeemed = self._user_grants.redeem(grant_type, tenant_name, application, form, authenticated, version)
         answer = self._answer(redeemed.subject, redeemed.wanted, redeemed.granted, claims, version)
         answer['scope'] = ' '.join(redeemed.scope)
         if redeemed.refresh_token:
@@ -52,20 +52,20 @@ class TokenEndpoint:
     def _client_credentials(
         self, tenant_name: str, application: Application, form: Mapping[str, str], claims: RequestedClaims, version: str
     ) -> dict[str, Any]:
-        tenant = tenant_of(self._state.directory, tenant_name)
+        tenant = requested_tenant(self._state.directory, tenant_name)
         if tenant is None:
             raise EntraError(50059)
         if tenant.tenant_id not in application.service_principals:
             raise EntraError(700016, f"Nobody in tenant '{tenant.display_name}' has consented to '{application.display_name}'.")
-        if not self._prove(tenant_name, application, form):
+        if not self._authenticate(tenant_name, application, form):
             raise EntraError(7000218)
         directory = self._state.directory
         if version == '1.0':
             _required(form, 'resource')
-            wanted = of_resource(directory, form['resource'])
+            wanted = parse_resource(directory, form['resource'])
         else:
             _required(form, 'scope')
-            wanted = default_of(directory, form['scope'])
+            wanted = parse_default_scope(directory, form['scope'])
         granted = {
             name
             for name in application.application_permissions
@@ -74,8 +74,8 @@ class TokenEndpoint:
         subject = TokenSubject(client=application, tenant_id=tenant.tenant_id)
         return self._answer(subject, wanted, granted, claims, version)
 
-    def _prove(self, tenant_name: str, application: Application, form: Mapping[str, str]) -> bool:
-        tenant = tenant_of(self._state.directory, tenant_name)
+    def _authenticate(self, tenant_name: str, application: Application, form: Mapping[str, str]) -> bool:
+        tenant = requested_tenant(self._state.directory, tenant_name)
         names = {tenant_name} if tenant is None else {tenant_name, tenant.tenant_id, tenant.domain}
         base = self._state.addresses.authority
         audiences = {f'{base}/{name}{path}' for name in names for path in ('/oauth2/v2.0/token', '/oauth2/token', '/v2.0', '/')}

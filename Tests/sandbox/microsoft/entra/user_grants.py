@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sandbox.microsoft.entra.errors import EntraError
 from sandbox.microsoft.entra.grants import CODE, REFRESH_TOKEN, AuthorizationCode, Grant, RefreshToken
 from sandbox.microsoft.entra.model import Application, User
-from sandbox.microsoft.entra.scopes import ResourceRequest, of_resource, parse_scope
-from sandbox.microsoft.entra.tenants import home_of, tenant_of
+from sandbox.microsoft.entra.scopes import ResourceRequest, parse_resource, parse_scope
+from sandbox.microsoft.entra.tenants import home_tenant, requested_tenant
 from sandbox.microsoft.entra.tokens import TokenSubject
 from sandbox.microsoft.resources import GRAPH_APP_ID
 from sandbox.microsoft.state import CloudState
@@ -41,19 +41,27 @@ class UserGrants:
         self._state = state
 
     def redeem(
-        self, grant_type: str, tenant_name: str, application: Application, form: Mapping[str, str], proved: bool, version: str
+        self,
+        grant_type: str,
+        tenant_name: str,
+        application: Application,
+        form: Mapping[str, str],
+        authenticated: bool,
+        version: str,
     ) -> Redeemed:
-        """Redeems what ``form`` holds; ``proved``: the client showed its secret or certificate. Raises EntraError."""
+        """Redeems what ``form`` holds; ``authenticated``: the client showed its secret or certificate. Raises EntraError."""
         with self._state.grants.lock:
             if grant_type == 'authorization_code':
-                return self._code(tenant_name, application, form, proved, version)
+                return self._code(tenant_name, application, form, authenticated, version)
             if grant_type == 'refresh_token':
-                return self._refresh_token(tenant_name, application, form, proved, version)
+                return self._refresh_token(tenant_name, application, form, authenticated, version)
             if grant_type == DEVICE_GRANT_TYPE:
-                return self._device_code(tenant_name, application, form, proved, version)
+                return self._device_code(tenant_name, application, form, authenticated, version)
         raise EntraError(70003, f"Grant type '{grant_type}' is not supported.")
 
-    def _code(self, tenant_name: str, application: Application, form: Mapping[str, str], proved: bool, version: str) -> Redeemed:
+    def _code(
+        self, tenant_name: str, application: Application, form: Mapping[str, str], authenticated: bool, version: str
+    ) -> Redeemed:
         for parameter in ('code', 'redirect_uri'):
             if not form.get(parameter):
                 raise EntraError(900144, f"The body needs the parameter '{parameter}'.")
@@ -69,15 +77,15 @@ class UserGrants:
         if form['redirect_uri'] != code.redirect_uri:
             raise EntraError(500112)
         _check_code_verifier(code, form.get('code_verifier', ''))
-        if application.is_confidential and not proved:
+        if application.is_confidential and not authenticated:
             raise EntraError(7000218)
-        redeemed = self._rights(code, tenant_name, form, version, is_confidential=proved)
+        redeemed = self._rights(code, tenant_name, form, version, is_confidential=authenticated)
         redeemed.nonce = code.nonce
         code.is_redeemed = True
         return redeemed
 
     def _refresh_token(
-        self, tenant_name: str, application: Application, form: Mapping[str, str], proved: bool, version: str
+        self, tenant_name: str, application: Application, form: Mapping[str, str], authenticated: bool, version: str
     ) -> Redeemed:
         value = form.get('refresh_token', '')
         if not value:
@@ -89,17 +97,17 @@ class UserGrants:
             raise EntraError(70000, 'The refresh token is not valid, or was issued to another client.')
         if token.expires <= self._state.clock.now():
             raise EntraError(700082)
-        if token.is_confidential and not proved:
+        if token.is_confidential and not authenticated:
             raise EntraError(7000218)
         return self._rights(token, tenant_name, form, version, is_confidential=token.is_confidential)
 
     def _device_code(
-        self, tenant_name: str, application: Application, form: Mapping[str, str], proved: bool, version: str
+        self, tenant_name: str, application: Application, form: Mapping[str, str], authenticated: bool, version: str
     ) -> Redeemed:
         device = self._state.grants.device(form.get('device_code', ''))
         if device is None or device.application is not application:
             raise EntraError(70018)
-        if not proved and not application.allows_public_client_flows:
+        if not authenticated and not application.allows_public_client_flows:
             raise EntraError(7000218)
         now = self._state.clock.now()
         if device.is_redeemed:
@@ -114,7 +122,7 @@ class UserGrants:
                 device.interval += SLOW_DOWN_SECONDS
                 raise EntraError(70016, 'The device polls faster than its interval allows.', error='slow_down')
             raise EntraError(70016)
-        tenant = home_of(self._state.directory, tenant_name, device.user)
+        tenant = home_tenant(self._state.directory, tenant_name, device.user)
         grant = Grant(
             application=application,
             tenant_id=tenant.tenant_id,
@@ -123,7 +131,7 @@ class UserGrants:
             generation=device.generation,
             issued=now,
         )
-        redeemed = self._rights(grant, tenant_name, form, version, is_confidential=proved)
+        redeemed = self._rights(grant, tenant_name, form, version, is_confidential=authenticated)
         device.is_redeemed = True
         return redeemed
 
@@ -132,7 +140,7 @@ class UserGrants:
         directory = self._state.directory
         granted_openid = parse_scope(directory, grant.scope).openid
         if version == '1.0':
-            wanted = of_resource(directory, form.get('resource') or getattr(grant, 'resource', '') or GRAPH_APP_ID)
+            wanted = parse_resource(directory, form.get('resource') or getattr(grant, 'resource', '') or GRAPH_APP_ID)
             openid = granted_openid | {'openid', 'offline_access'}
         else:
             wanted, openid = self._wanted(grant, form.get('scope', ''))
@@ -165,7 +173,7 @@ class UserGrants:
         )
 
     def _check_still_good(self, grant: Grant, tenant_name: str) -> None:
-        tenant = tenant_of(self._state.directory, tenant_name)
+        tenant = requested_tenant(self._state.directory, tenant_name)
         if tenant is not None and tenant.tenant_id != grant.tenant_id:
             raise EntraError(700005)
         if not grant.user.enabled:

@@ -7,10 +7,10 @@ from flask import Response, jsonify, stream_with_context
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.delivery import check_size
 from sandbox.microsoft.graph_mail.errors import GraphError
-from sandbox.microsoft.graph_mail.listing import arranged, page_of
+from sandbox.microsoft.graph_mail.listing import filter_and_sort, page_json
 from sandbox.microsoft.graph_mail.mail_request import (
     MailCall,
-    check_whole,
+    check_not_broken,
     find_message,
     mail_blueprint,
     message_route,
@@ -40,9 +40,11 @@ def list_attachments(message_id: str, folder_id: str | None = None) -> Response:
     call = open_mailbox(READ)
     query = call.query('attachment')
     message = find_message(call, message_id, folder_id)
-    check_whole(message, 'attachments')
-    found = arranged(list(message.attachments), query, 'attachment', lambda one: attachment_json(message, one, call.view).get)
-    return jsonify(page_of(found, query, lambda one: shown(call, message, one, query), _context(call, message), call.graph))
+    check_not_broken(message, 'attachments')
+    found = filter_and_sort(
+        list(message.attachments), query, 'attachment', lambda one: attachment_json(message, one, call.view).get
+    )
+    return jsonify(page_json(found, query, lambda one: shown(call, message, one, query), _context(call, message), call.graph))
 
 
 @message_route(attachments_api, '/attachments', 'POST')
@@ -91,5 +93,5 @@ def find_attachment(message: Message, attachment_id: str) -> Attachment:
     attachment = message.attachment(attachment_id)
     if attachment is None:
         raise not_found(attachment_id)
-    check_whole(message, 'attachments')
+    check_not_broken(message, 'attachments')
     return attachment

@@ -17,11 +17,11 @@ from sandbox.microsoft.faults import Faults
 from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.state import CloudState
 
-MOST_REQUESTS = 20
-AT_A_TIME = 4
+MAX_REQUESTS = 20
+MAX_CONCURRENT_REQUESTS = 4
 IN_BATCH = 'sandbox.in_batch'
 METHODS = ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')
-OF_THE_CONNECTION = (
+CONNECTION_VARIABLES = (
     'SCRIPT_NAME',
     'SERVER_NAME',
     'SERVER_PORT',
@@ -79,7 +79,7 @@ def batch() -> Response:
     app: Flask = current_app._get_current_object()
     steps = Steps(app, g.state, g.faults, request.environ)
     if g.state.limits.item_latency:
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
+        with ThreadPoolExecutor(MAX_CONCURRENT_REQUESTS) as pool:
             answers = _run(items, steps.answer, pool.map)
     else:
         # what takes no time is answered in this thread: several would only wait for each other
@@ -90,8 +90,8 @@ def batch() -> Response:
 
 def _check(items: list[Item]) -> None:
     """Raises GraphError 400 when the batch as a whole is wrong."""
-    if len(items) > MOST_REQUESTS:
-        raise GraphError(400, 'MaximumValueExceeded', f'Number of batch request steps exceeds the maximum of {MOST_REQUESTS}.')
+    if len(items) > MAX_REQUESTS:
+        raise GraphError(400, 'MaximumValueExceeded', f'Number of batch request steps exceeds the maximum of {MAX_REQUESTS}.')
     seen: set[str] = set()
     for item in items:
         if not isinstance(item, dict) or not isinstance(item.get('id'), str) or not item['id'] or item['id'].lower() in seen:
@@ -157,7 +157,7 @@ class Steps:
     def _environ(self, item: Item) -> dict[str, Any]:
         path, _, query = item['url'].partition('?')
         body = _body(item)
-        kept = {name: self.environ[name] for name in OF_THE_CONNECTION}
+        kept = {name: self.environ[name] for name in CONNECTION_VARIABLES}
         headers = {
             'Host': self.environ['HTTP_HOST'],
             'Authorization': self.environ['HTTP_AUTHORIZATION'],

@@ -14,7 +14,7 @@ from sandbox.microsoft.graph_mail.rules import apply_rules
 if TYPE_CHECKING:
     from sandbox.microsoft.state import CloudState
 
-MOST_RECIPIENTS = 500
+MAX_RECIPIENTS = 500
 _ADDRESS = re.compile(r'[^@\s,;<>()\"]+@[^@\s,;<>()\"]+\.[^@\s,;<>()\".]+')
 _BCC_HEADER = re.compile(rb'(?im)^bcc:[^\n]*\n(?:[ \t][^\n]*\n)*')
 
@@ -67,8 +67,8 @@ def check_can_be_sent(state: 'CloudState', owner: User, mailbox: Mailbox, messag
                 f"Recipient '{person.address}' is not resolved. All recipients must be resolved before a "
                 'message can be submitted.'
             )
-    if len(recipients) > MOST_RECIPIENTS:
-        raise _invalid_recipients(f'The message has more than {MOST_RECIPIENTS} recipients.')
+    if len(recipients) > MAX_RECIPIENTS:
+        raise _invalid_recipients(f'The message has more than {MAX_RECIPIENTS} recipients.')
     check_size(mailbox, message)
     sender = state.directory.find_user(message.sender.address)
     may = sender is owner or (sender is not None and owner.object_id in sender.shared_with)

@@ -26,7 +26,7 @@ _KEY = secrets.token_bytes(32)
 
 
 @dataclass(frozen=True)
-class DeltaRound:
+class DeltaState:
     """Where a round stands.
 
     Attributes:
@@ -55,13 +55,13 @@ class DeltaRound:
     is_over: bool = False
 
 
-def written(state: DeltaRound) -> str:
+def written(state: DeltaState) -> str:
     """The token of a round."""
     text = json.dumps(vars(state), separators=(',', ':')).encode()
     return base64.urlsafe_b64encode(_signature(text) + text).decode().rstrip('=')
 
 
-def read(token: str, mailbox: Mailbox, of: str) -> DeltaRound:
+def read(token: str, mailbox: Mailbox, of: str) -> DeltaState:
     """The round of a token, ready to go on. Raises GraphError 410 for an expired token, 400 for one that is none."""
     try:
         data = base64.urlsafe_b64decode(token + '=' * (-len(token) % 4))
@@ -72,7 +72,7 @@ def read(token: str, mailbox: Mailbox, of: str) -> DeltaRound:
         raise _malformed()
     fields: dict[str, Any] = json.loads(text)
     fields['last'] = fields['last'] and tuple(fields['last'])
-    state = DeltaRound(**fields)
+    state = DeltaState(**fields)
     if state.of != of:
         raise _malformed()
     if _has_expired(state, mailbox):
@@ -85,7 +85,7 @@ def read(token: str, mailbox: Mailbox, of: str) -> DeltaRound:
     return replace(state, since=state.position, sent=0, is_over=False) if state.is_over else state
 
 
-def _has_expired(state: DeltaRound, mailbox: Mailbox) -> bool:
+def _has_expired(state: DeltaState, mailbox: Mailbox) -> bool:
     if state.generation != mailbox.delta_generation:
         return True
     if mailbox.delta_token_seconds is not None and mailbox.now() - state.made > mailbox.delta_token_seconds:
@@ -94,7 +94,7 @@ def _has_expired(state: DeltaRound, mailbox: Mailbox) -> bool:
     return mailbox.delta_generations is not None and behind >= mailbox.delta_generations
 
 
-def next_rows(log: ChangeLog, state: DeltaRound, size: int, wanted: Wanted) -> tuple[list[Change], DeltaRound, bool]:
+def next_rows(log: ChangeLog, state: DeltaState, size: int, wanted: Wanted) -> tuple[list[Change], DeltaState, bool]:
     """Up to ``size`` rows, the round after them, and whether there is more. ``wanted`` says which changes are shown."""
     rows = list(islice(_rows(log, state, wanted), size + 1))
     more = len(rows) > size
@@ -104,8 +104,8 @@ def next_rows(log: ChangeLog, state: DeltaRound, size: int, wanted: Wanted) -> t
 
 
 def next_sorted_rows(
-    log: ChangeLog, members: Members, state: DeltaRound, size: int, wanted: Wanted
-) -> tuple[list[Change], DeltaRound]:
+    log: ChangeLog, members: Members, state: DeltaState, size: int, wanted: Wanted
+) -> tuple[list[Change], DeltaState]:
     """The rows of a sorted first round, latest received first; without rows the snapshot is over, and what came since follows."""
     received, key = state.last or (inf, '')
     left = (log.latest(message.key) for message in members.before(received, bytes.fromhex(key)))
@@ -123,7 +123,7 @@ def change_type(change: Change, since: int) -> str:
     return 'created' if change.entered > since else 'updated'
 
 
-def _rows(log: ChangeLog, state: DeltaRound, wanted: Wanted) -> Iterator[Change]:
+def _rows(log: ChangeLog, state: DeltaState, wanted: Wanted) -> Iterator[Change]:
     for change in log.after(state.position):
         # In a first round nothing can have been removed that was seen before.
         if (change.is_present or state.since or change.entered <= state.position) and wanted(change):

@@ -11,7 +11,7 @@ from flask import Response, jsonify, request
 from sandbox.microsoft.graph_mail import ids
 from sandbox.microsoft.graph_mail.changes import Change, ChangeLog
 from sandbox.microsoft.graph_mail.delta import (
-    DeltaRound,
+    DeltaState,
     Wanted,
     change_type,
     next_rows,
@@ -41,7 +41,7 @@ delta_api = mail_blueprint('delta')
 def message_changes(folder_id: str) -> Response:
     call = open_mailbox(READ_BASIC)
     folder = find_folder(call, folder_id)
-    state = _round(call, folder.folder_id, OPTIONS)
+    state = _requested_state(call, folder.folder_id, OPTIONS)
     options = {name: value for name, value in state.options.items() if name in ('$select', '$top', '$expand')}
     query = call.allowed(read_query(options, 'message', call.page_size, OPTIONS))
     with call.mailbox.lock:
@@ -55,7 +55,7 @@ def message_changes(folder_id: str) -> Response:
 @delta_api.get('/mailFolders/delta()')
 def folder_changes() -> Response:
     call = open_mailbox(READ_BASIC)
-    state = _round(call, '', FOLDER_OPTIONS)
+    state = _requested_state(call, '', FOLDER_OPTIONS)
     query = read_query(
         {name: value for name, value in state.options.items() if name in ('$select', '$top')},
         'mailFolder',
@@ -68,7 +68,7 @@ def folder_changes() -> Response:
     return _answer(call, state, value, call.context('mailFolders'))
 
 
-def _round(call: MailCall, of: str, allowed: frozenset[str]) -> DeltaRound:
+def _requested_state(call: MailCall, of: str, allowed: frozenset[str]) -> DeltaState:
     """The round that the request begins or goes on with. What a token carries cannot be changed any more."""
     token = request.args.get('$deltatoken') or request.args.get('$skiptoken')
     if token:
@@ -85,7 +85,7 @@ def _round(call: MailCall, of: str, allowed: frozenset[str]) -> DeltaRound:
     if order != _ORDER:
         raise GraphError(400, 'ErrorInvalidUrlQuery', 'Change tracking sorts only by receivedDateTime desc.')
     mailbox = call.mailbox
-    return DeltaRound(
+    return DeltaState(
         of,
         mailbox.delta_generation,
         mailbox.now(),
@@ -95,8 +95,8 @@ def _round(call: MailCall, of: str, allowed: frozenset[str]) -> DeltaRound:
     )
 
 
-def _page(call: MailCall, log: ChangeLog, state: DeltaRound, query: Query, wanted: Wanted) -> tuple[list[Change], DeltaRound]:
-    limit = call.mailbox.first_delta_round_limit if not state.since else None
+def _page(call: MailCall, log: ChangeLog, state: DeltaState, query: Query, wanted: Wanted) -> tuple[list[Change], DeltaState]:
+    limit = call.mailbox.first_delta_sync_limit if not state.since else None
     size = min(query.size, limit - state.sent) if limit is not None else query.size
     if state.until:
         rows, state = next_sorted_rows(log, call.mailbox.members_of(state.of), state, size, wanted)
@@ -109,7 +109,7 @@ def _page(call: MailCall, log: ChangeLog, state: DeltaRound, query: Query, wante
     return rows, state
 
 
-def _answer(call: MailCall, state: DeltaRound, value: list[dict[str, Any]], context: str) -> Response:
+def _answer(call: MailCall, state: DeltaState, value: list[dict[str, Any]], context: str) -> Response:
     state = replace(state, generation=call.mailbox.delta_generation, made=call.mailbox.now(), step=state.step + 1)
     with call.mailbox.lock:
         call.mailbox.delta_steps[state.chain] = max(state.step, call.mailbox.delta_steps.get(state.chain, 0))
@@ -117,7 +117,7 @@ def _answer(call: MailCall, state: DeltaRound, value: list[dict[str, Any]], cont
     return jsonify({'@odata.context': context, name: link(call.graph, {token: written(state)}), 'value': value})
 
 
-def _wanted_message(call: MailCall, state: DeltaRound) -> Callable[[Change], bool]:
+def _wanted_message(call: MailCall, state: DeltaState) -> Callable[[Change], bool]:
     kind, bound = state.options.get('changeType'), _lower_bound(state.options.get('$filter', ''))
     members = call.mailbox.members_of(state.of)
 

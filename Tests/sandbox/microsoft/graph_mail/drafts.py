@@ -27,7 +27,7 @@ REPLY_ALL = Kind('replyAll', 'RE: ', to_all=True)
 FORWARD = Kind('forward', 'FW: ')
 
 
-def answer_draft(mailbox: Mailbox, original: Message, kind: Kind, comment: str, to: list[EmailAddress]) -> Message:
+def draft_answer(mailbox: Mailbox, original: Message, kind: Kind, comment: str, to: list[EmailAddress]) -> Message:
     """A draft in no folder yet: with recipients, subject, conversation, and the original below ``comment``.
 
     Args:

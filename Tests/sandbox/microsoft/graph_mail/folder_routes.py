@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from sandbox.microsoft.graph_mail.errors import GraphError
-from sandbox.microsoft.graph_mail.listing import arranged, page_of
+from sandbox.microsoft.graph_mail.listing import filter_and_sort, page_json
 from sandbox.microsoft.graph_mail.mail_request import MailCall, find_folder, mail_blueprint, open_mailbox, typed_body
 from sandbox.microsoft.graph_mail.mailbox import ROOT
 from sandbox.microsoft.graph_mail.message_routes import destination
@@ -29,11 +29,11 @@ def list_folders(folder_id: str = ROOT) -> Response:
     query = call.query('mailFolder')
     parent = find_folder(call, folder_id)
     hidden = request.args.get('includeHiddenFolders', '').lower() == 'true'
-    found = arranged(
+    found = filter_and_sort(
         call.mailbox.folders(parent.folder_id, hidden), query, 'mailFolder', lambda folder: folder_json(call.mailbox, folder).get
     )
     context = call.context('mailFolders' if folder_id == ROOT else f"mailFolders('{folder_id}')/childFolders")
-    return jsonify(page_of(found, query, lambda folder: folder_json(call.mailbox, folder, query.select), context, call.graph))
+    return jsonify(page_json(found, query, lambda folder: folder_json(call.mailbox, folder, query.select), context, call.graph))
 
 
 @folders_api.get('/mailFolders/<folder_id>')

@@ -83,7 +83,7 @@ class Limits:
         with self._lock:
             self._count_upload((app, mailbox), now, size)
 
-    def at_once(self, mailbox: str) -> int:
+    def running_requests(self, mailbox: str) -> int:
         """How many requests to that mailbox are being answered now."""
         with self._lock:
             return sum(count for (_, known), count in self._running.items() if known == mailbox)

@@ -10,11 +10,11 @@ from flask import request
 
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import Message
-from sandbox.microsoft.graph_mail.odata_filter import Filter, Resolve, comparable, dig
+from sandbox.microsoft.graph_mail.odata_filter import Filter, Resolve, comparable, follow_path
 from sandbox.microsoft.graph_mail.query import Query, skip_token
 from sandbox.microsoft.graph_mail.representation import MESSAGE_PROPERTIES, View
 from sandbox.microsoft.graph_mail.schema import Schema
-from sandbox.microsoft.graph_mail.search import searched
+from sandbox.microsoft.graph_mail.search import search_messages
 
 Listed = TypeVar('Listed')
 Properties = dict[str, Any]
@@ -32,10 +32,10 @@ _MOMENTS: dict[str, Callable[[Message], float]] = {
 }
 
 
-def found_messages(mailbox: Mailbox, folder_id: str | None, query: Query, view: View) -> Iterable[Message]:
+def select_messages(mailbox: Mailbox, folder_id: str | None, query: Query, view: View) -> Iterable[Message]:
     """The messages of a folder, or of all, that ``query`` asks for. No more of them are looked at than a page needs."""
     if query.search:
-        return searched(mailbox.messages(folder_id), query.search)
+        return search_messages(mailbox.messages(folder_id), query.search)
     messages = mailbox.messages(folder_id, *received_bounds(query.filter))
     if query.order == (('receivedDateTime', False),):
         messages.reverse()
@@ -45,7 +45,7 @@ def found_messages(mailbox: Mailbox, folder_id: str | None, query: Query, view: 
         and all(path == 'receivedDateTime' and operator in _BOUNDS for path, operator, _ in query.filter.required)
     )
     left = replace(query, order=() if in_order else query.order, filter=None if only_bounds else query.filter)
-    return arranged(messages, left, 'message', lambda message: message_resolver(message, view))
+    return filter_and_sort(messages, left, 'message', lambda message: message_resolver(message, view))
 
 
 def received_bounds(found: Filter | None) -> tuple[float | None, float | None]:
@@ -72,12 +72,12 @@ def message_resolver(message: Message, view: View) -> Resolve:
         if name == 'singleValueExtendedProperties':
             return [{'id': known, 'value': value} for known, value in message.properties.items()]
         getter = MESSAGE_PROPERTIES.get(name)
-        return dig(getter(message, view), rest) if getter else None
+        return follow_path(getter(message, view), rest) if getter else None
 
     return resolve
 
 
-def arranged(found: Iterable[Listed], query: Query, kind: str, resolver: Callable[[Listed], Resolve]) -> Iterable[Listed]:
+def filter_and_sort(found: Iterable[Listed], query: Query, kind: str, resolver: Callable[[Listed], Resolve]) -> Iterable[Listed]:
     """Those that the filter lets through, in the order that is asked for."""
     if query.filter:
         matches = query.filter.matches
@@ -87,7 +87,9 @@ def arranged(found: Iterable[Listed], query: Query, kind: str, resolver: Callabl
     return found
 
 
-def page_of(found: Iterable[Listed], query: Query, show: Callable[[Listed], Properties], context: str, graph: str) -> Properties:
+def page_json(
+    found: Iterable[Listed], query: Query, show: Callable[[Listed], Properties], context: str, graph: str
+) -> Properties:
     """The answer with one page, and the link to the next one when there is more."""
     answer: Properties = {'@odata.context': context}
     if query.count:

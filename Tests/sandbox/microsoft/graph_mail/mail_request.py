@@ -133,7 +133,7 @@ def find_message(call: MailCall, message_id: str, folder_id: str | None = None) 
     message = call.mailbox.message(message_id)
     if message is None or (folder is not None and message.folder_id != folder.folder_id):
         raise not_found(message_id)
-    check_whole(message, 'message')
+    check_not_broken(message, 'message')
     return message
 
 
@@ -144,7 +144,7 @@ def not_found(identifier: str) -> GraphError:
     return GraphError(404, 'ErrorItemNotFound', 'The specified object was not found in the store.')
 
 
-def check_whole(message: Message, part: str) -> None:
+def check_not_broken(message: Message, part: str) -> None:
     """Raises GraphError 500 when a test made that part of the message broken."""
     if part in message.broken:
         raise GraphError(500, 'ErrorInternalServerError', 'An internal server error occurred. The operation failed.')

@@ -45,7 +45,7 @@ class Mailbox:
         message_limit: largest mail that can be sent or kept, in bytes.
         delta_token_seconds: how long a delta token lives; None for ever. ``expire_delta_tokens`` ends all that exist.
         delta_generations: a delta token expires when so many others have followed from it, one after the other; None for never.
-        first_delta_round_limit: a first round of delta ends after so many messages; None for no such limit.
+        first_delta_sync_limit: a first round of delta ends after so many messages; None for no such limit.
         rules: as Graph shows them, in the order of their making.
         deferred: what waits to be sent: when, what, whether it is kept in Sent Items.
     """
@@ -57,7 +57,7 @@ class Mailbox:
         self.message_limit = MESSAGE_LIMIT_BYTES
         self.delta_token_seconds: float | None = None
         self.delta_generations: int | None = None
-        self.first_delta_round_limit: int | None = None
+        self.first_delta_sync_limit: int | None = None
         self.delta_generation = 1
         # By the first call of a chain of tokens: how many have followed from it
         self.delta_steps: dict[str, int] = {}

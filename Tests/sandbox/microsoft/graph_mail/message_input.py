@@ -21,10 +21,10 @@ from sandbox.microsoft.graph_mail.model import (
     ReferenceAttachment,
 )
 
-MOST_HEADERS = 5
+MAX_HEADERS = 5
 _HEADER_NAME = re.compile(r'[xX]-[!-9;-~]+')
 # What can be changed only before a message is sent
-OF_DRAFTS = (
+DRAFT_ONLY = (
     'subject',
     'body',
     'toRecipients',
@@ -52,7 +52,7 @@ def change(message: Message, body: dict[str, Any]) -> None:
     """Changes what ``body`` says of an existing message. Raises GraphError 400, and changes nothing then."""
     if 'attachments' in body:
         raise GraphError(400, 'ErrorInvalidRequest', 'Attachments cannot be changed with the message. Use its attachments.')
-    refused = [name for name in body if name in OF_DRAFTS or name == 'internetMessageHeaders']
+    refused = [name for name in body if name in DRAFT_ONLY or name == 'internetMessageHeaders']
     if 'internetMessageHeaders' in refused or (refused and not message.is_draft):
         raise GraphError(400, 'ErrorInvalidPropertySet', f"The property '{refused[0]}' cannot be changed now.")
     fill(message, body)
@@ -77,11 +77,11 @@ def add_headers(message: Message, body: dict[str, Any]) -> None:
             raise GraphError(
                 400, 'InvalidInternetMessageHeader', f"The internet message header name '{name}' should start with 'x-' or 'X-'."
             )
-    if len(wanted) > MOST_HEADERS:
+    if len(wanted) > MAX_HEADERS:
         raise GraphError(
             400,
             'InvalidInternetMessageHeaderCollection',
-            f'Maximum number of headers in one message should be less than or equal to {MOST_HEADERS}.',
+            f'Maximum number of headers in one message should be less than or equal to {MAX_HEADERS}.',
         )
     message.headers += [(header['name'], header.get('value') or '') for header in wanted]
 

@@ -8,10 +8,10 @@ from flask import Response, jsonify, request, stream_with_context
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.delivery import check_size
 from sandbox.microsoft.graph_mail.extended_properties import value_of
-from sandbox.microsoft.graph_mail.listing import found_messages, page_of
+from sandbox.microsoft.graph_mail.listing import page_json, select_messages
 from sandbox.microsoft.graph_mail.mail_request import (
     MailCall,
-    check_whole,
+    check_not_broken,
     find_folder,
     find_message,
     mail_blueprint,
@@ -43,7 +43,7 @@ def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
         GraphError: 500, something that it should show is broken.
     """
     if not query.select or query.select & CONTENT_PROPERTIES:
-        check_whole(message, 'message')
+        check_not_broken(message, 'message')
     answer = message_json(message, call.view, query.select)
     if call.is_basic:
         answer = {name: value for name, value in answer.items() if name not in WITHHELD}
@@ -51,7 +51,7 @@ def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
         found = [(known, value_of(message, known)) for known in query.expand.extended_properties]
         answer['singleValueExtendedProperties'] = [{'id': known, 'value': value} for known, value in found if value is not None]
     if query.expand.attachments:
-        check_whole(message, 'attachments')
+        check_not_broken(message, 'attachments')
         answer['attachments@odata.context'] = call.context(f"messages('{quote(call.view.id_of(message))}')/attachments")
         answer['attachments'] = [
             attachment_json(message, one, call.view, query.expand.attachment_properties) for one in message.attachments
@@ -76,9 +76,9 @@ def list_messages(folder_id: str | None = None) -> Response:
     call = open_mailbox(READ_BASIC)
     query = call.query('message')
     folder = find_folder(call, folder_id) if folder_id is not None else None
-    found = found_messages(call.mailbox, folder.folder_id if folder else None, query, call.view)
+    found = select_messages(call.mailbox, folder.folder_id if folder else None, query, call.view)
     context = call.context(f"mailFolders('{folder_id}')/messages" if folder_id else 'messages')
-    return jsonify(page_of(found, query, lambda message: shown(call, message, query), context, call.graph))
+    return jsonify(page_json(found, query, lambda message: shown(call, message, query), context, call.graph))
 
 
 @messages_api.get('/messages/$count')
@@ -87,7 +87,7 @@ def count_messages(folder_id: str | None = None) -> Response:
     call = open_mailbox(READ_BASIC)
     query = call.query('message')
     folder = find_folder(call, folder_id) if folder_id is not None else None
-    found = found_messages(call.mailbox, folder.folder_id if folder else None, query, call.view)
+    found = select_messages(call.mailbox, folder.folder_id if folder else None, query, call.view)
     return Response(str(sum(1 for _ in found)), mimetype='text/plain')
 
 
@@ -119,7 +119,7 @@ def get_message(message_id: str, folder_id: str | None = None) -> Response:
 @message_route(messages_api, '/$value', 'GET')
 def get_mime(message_id: str, folder_id: str | None = None) -> Response:
     message = find_message(open_mailbox(READ), message_id, folder_id)
-    check_whole(message, 'mime')
+    check_not_broken(message, 'mime')
     return Response(stream_with_context(mime.chunks(message)), mimetype='text/plain')
 
 

@@ -47,7 +47,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _LITERAL_TYPES = {'string': 'Edm.String', 'time': 'Edm.DateTimeOffset', 'number': 'Edm.Int32'}
-_DEEPEST = 20
+_MAX_DEPTH = 20
 
 
 def refusal(message: str) -> GraphError:
@@ -97,7 +97,7 @@ def comparable(value: Any, kind: str) -> Any:
     return value.casefold() if isinstance(value, str) else value
 
 
-def dig(value: Any, parts: list[str]) -> Any:
+def follow_path(value: Any, parts: list[str]) -> Any:
     """Follows property names into objects."""
     for part in parts:
         value = value.get(part) if isinstance(value, dict) else None
@@ -157,7 +157,7 @@ class FilterParser:
 
     def _alternatives(self) -> Condition:
         self._depth += 1
-        if self._depth > _DEEPEST:
+        if self._depth > _MAX_DEPTH:
             raise GraphError(400, 'ErrorInvalidUrlQueryFilter', 'The query filter contains one or more invalid nodes.')
         conditions = [self._conjunction()]
         while self._peek() == ('name', 'or'):
@@ -233,7 +233,7 @@ class FilterParser:
         name, *rest = path.split('/')
 
         def matches(resolve: Resolve) -> bool:
-            found = dig(resolve(name), rest) or []
+            found = follow_path(resolve(name), rest) or []
             return any(
                 inner(lambda inner_path, one=one: _of_variable(resolve, variable, one, inner_path))  # type: ignore[misc]
                 for one in found
@@ -308,4 +308,4 @@ class FilterParser:
 
 def _of_variable(resolve: Resolve, variable: str, value: Any, path: str) -> Any:
     name, _, rest = path.partition('/')
-    return dig(value, rest.split('/') if rest else []) if name == variable else resolve(path)
+    return follow_path(value, rest.split('/') if rest else []) if name == variable else resolve(path)

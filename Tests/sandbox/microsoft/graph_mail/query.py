@@ -14,12 +14,12 @@ from sandbox.microsoft.graph_mail.extended_properties import normal_id
 from sandbox.microsoft.graph_mail.odata_filter import Filter, FilterParser, refusal
 from sandbox.microsoft.graph_mail.schema import Schema
 
-DEFAULT_PAGE = 10
-LARGEST_PAGE = 1000
+DEFAULT_PAGE_SIZE = 10
+MAX_PAGE_SIZE = 1000
 # What Mail.ReadBasic does not let read, besides attachments and extended properties
 WITHHELD = frozenset({'body', 'bodyPreview', 'uniqueBody'})
 # How many different texts of each option are read once only
-KNOWN_TEXTS = 1000
+CACHE_SIZE = 1000
 _LIST_OPTIONS = frozenset({'$select', '$filter', '$orderby', '$expand', '$search', '$top', '$skip', '$count', '$skiptoken'})
 _EXPANDED = re.compile(r'\s*([\w.]+(?:/\w+)?)\s*(?:\((.*)\))?\s*', re.DOTALL)
 _PROPERTY_ID = re.compile(r"\s*id\s+eq\s+'((?:[^']|'')*)'\s*", re.IGNORECASE)
@@ -45,7 +45,7 @@ class Query:
     order: tuple[tuple[str, bool], ...] = ()
     expand: Expand = field(default_factory=Expand)
     search: str = ''
-    size: int = DEFAULT_PAGE
+    size: int = DEFAULT_PAGE_SIZE
     skip: int = 0
     count: bool = False
 
@@ -68,7 +68,7 @@ def read_query(
     found = _filter(options['$filter'], kind) if options.get('$filter', '').strip() else None
     order = _order(options.get('$orderby', ''), kind)
     _check_efficiency(found, order)
-    top = _number(options, '$top', page_size or DEFAULT_PAGE, 1, LARGEST_PAGE)
+    top = _number(options, '$top', page_size or DEFAULT_PAGE_SIZE, 1, MAX_PAGE_SIZE)
     token = options.get('$skiptoken')
     return Query(
         select=_selected(options.get('$select', ''), kind),
@@ -76,7 +76,7 @@ def read_query(
         order=order,
         expand=_expand(options.get('$expand', ''), kind),
         search=options.get('$search', ''),
-        size=min(top, page_size or LARGEST_PAGE),
+        size=min(top, page_size or MAX_PAGE_SIZE),
         skip=_number(options, '$skip', 0, 0, None) if token is None else read_skip_token(token),
         count=options.get('$count', '').lower() == 'true',
     )
@@ -107,7 +107,7 @@ def refuse_beside_search(options: Mapping[str, str]) -> None:
             raise GraphError(400, code, f"The query parameter '{name}' is not supported with '$search'.")
 
 
-@lru_cache(KNOWN_TEXTS)
+@lru_cache(CACHE_SIZE)
 def _filter(text: str, kind: str) -> Filter:
     return FilterParser(text, kind).parse()
 
@@ -120,7 +120,7 @@ def _check_efficiency(found: Filter | None, order: tuple[tuple[str, bool], ...])
         raise GraphError(400, 'InefficientFilter', 'The restriction or sort order is too complex for this operation.')
 
 
-@lru_cache(KNOWN_TEXTS)
+@lru_cache(CACHE_SIZE)
 def _selected(text: str, kind: str) -> frozenset[str]:
     names = [name.strip() for name in text.split(',') if name.strip()]
     for name in names:
@@ -131,7 +131,7 @@ def _selected(text: str, kind: str) -> frozenset[str]:
     return frozenset(names)
 
 
-@lru_cache(KNOWN_TEXTS)
+@lru_cache(CACHE_SIZE)
 def _order(text: str, kind: str) -> tuple[tuple[str, bool], ...]:
     order = []
     for part in filter(str.strip, text.split(',')):
@@ -146,7 +146,7 @@ def _order(text: str, kind: str) -> tuple[tuple[str, bool], ...]:
     return tuple(order)
 
 
-@lru_cache(KNOWN_TEXTS)
+@lru_cache(CACHE_SIZE)
 def _expand(text: str, kind: str) -> Expand:
     settings: dict[str, Any] = {}
     for part in filter(str.strip, _split(text)):

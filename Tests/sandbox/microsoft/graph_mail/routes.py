@@ -25,8 +25,8 @@ from sandbox.microsoft.graph_mail.upload_routes import UPLOAD_PATH, upload_api, 
 from sandbox.microsoft.resources import GRAPH_APP_ID
 from sandbox.microsoft.state import CloudState
 
-LARGEST_REQUEST = 4 * 1024 * 1024
-OF_A_MAILBOX = (messages_api, delta_api, folders_api, attachments_api, upload_api, sending_api, rules_api, settings_api)
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+MAILBOX_BLUEPRINTS = (messages_api, delta_api, folders_api, attachments_api, upload_api, sending_api, rules_api, settings_api)
 
 
 def create_app(state: CloudState, faults: Faults | None = None) -> Flask:
@@ -40,7 +40,7 @@ def create_app(state: CloudState, faults: Faults | None = None) -> Flask:
         latency = state.limits.item_latency if IN_BATCH in request.environ else state.limits.latency
         if latency:
             time.sleep(latency)
-        if (request.content_length or 0) > LARGEST_REQUEST:
+        if (request.content_length or 0) > MAX_REQUEST_BYTES:
             raise GraphError(413, 'BadRequest', 'The maximum request length supported is 4MB.')
         if request.path.startswith(UPLOAD_PATH):
             return
@@ -56,7 +56,7 @@ def create_app(state: CloudState, faults: Faults | None = None) -> Flask:
     def user(user_id: str) -> Response:
         return _user_answer(state, _readable_user(state, g.caller, user_id))
 
-    for blueprint in OF_A_MAILBOX:
+    for blueprint in MAILBOX_BLUEPRINTS:
         app.register_blueprint(blueprint, url_prefix='/v1.0/users/<user_id>')
         app.register_blueprint(blueprint, url_prefix='/v1.0/me', name=f'my_{blueprint.name}')
     app.register_blueprint(upload_range_api)

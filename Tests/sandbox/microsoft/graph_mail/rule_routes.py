@@ -6,7 +6,7 @@ from flask import Response, jsonify
 
 from sandbox.microsoft.graph_mail import ids
 from sandbox.microsoft.graph_mail.errors import GraphError
-from sandbox.microsoft.graph_mail.listing import arranged, page_of
+from sandbox.microsoft.graph_mail.listing import filter_and_sort, page_json
 from sandbox.microsoft.graph_mail.mail_request import MailCall, find_folder, mail_blueprint, not_found, open_mailbox, typed_body
 from sandbox.microsoft.graph_mail.permissions import READ_SETTINGS, WRITE_SETTINGS
 
@@ -36,12 +36,12 @@ def _entity(call: MailCall, rule: dict[str, Any]) -> dict[str, Any]:
 def list_rules(folder_id: str) -> Response:
     call = _open(folder_id)
     query = call.query('messageRule')
-    found = arranged(list(call.mailbox.rules), query, 'messageRule', lambda rule: rule.get)
+    found = filter_and_sort(list(call.mailbox.rules), query, 'messageRule', lambda rule: rule.get)
 
     def show(rule: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in rule.items() if not query.select or name in query.select or name == 'id'}
 
-    return jsonify(page_of(found, query, show, call.context("mailFolders('inbox')/messageRules"), call.graph))
+    return jsonify(page_json(found, query, show, call.context("mailFolders('inbox')/messageRules"), call.graph))
 
 
 @rules_api.get('/mailFolders/<folder_id>/messageRules/<rule_id>')

@@ -39,7 +39,7 @@ MOMENTS: dict[str, Callable[[Message], float]] = {
 }
 
 
-def searched(messages: list[Message], search: str) -> list[Message]:
+def search_messages(messages: list[Message], search: str) -> list[Message]:
     """The messages that ``search`` finds, by the date of sending, latest first. Raises GraphError 400 for an empty search."""
     text = search.strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
@@ -75,7 +75,7 @@ def _term(name: str, operator: str, value: str) -> Test:
     if name in MOMENTS:
         return _moment(MOMENTS[name], _OPERATORS[operator], value)
     if name not in TEXTS:
-        raise GraphError(400, 'BadRequest', f"Syntax error: '{name}' is not a property that can be searched.")
+        raise GraphError(400, 'BadRequest', f"Syntax error: '{name}' is not a property that can be search_messages.")
     read = TEXTS[name]
     return lambda message: value in read(message).casefold()
 

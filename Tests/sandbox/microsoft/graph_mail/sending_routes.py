@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, request
 
 from sandbox.microsoft.graph_mail.delivery import submit
-from sandbox.microsoft.graph_mail.drafts import FORWARD, REPLY, REPLY_ALL, Kind, answer_draft
+from sandbox.microsoft.graph_mail.drafts import FORWARD, REPLY, REPLY_ALL, Kind, draft_answer
 from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.graph_mail.mail_request import (
     MailCall,
@@ -108,7 +108,7 @@ def _drafted(call: MailCall, original: Message, kind: Kind, action: str) -> Mess
         raise GraphError(400, 'ErrorInvalidRequest', 'Give a comment or a body of the message, not both.')
     if given.get('torecipients') and body.get('toRecipients'):
         raise GraphError(400, 'ErrorInvalidRequest', 'Give toRecipients as a parameter or in the message, not both.')
-    draft = answer_draft(call.mailbox, original, kind, given.get('comment') or '', people(given.get('torecipients')))
+    draft = draft_answer(call.mailbox, original, kind, given.get('comment') or '', people(given.get('torecipients')))
     fill(draft, body)
     add_headers(draft, body)
     draft.attachments += [new_attachment(one, call.state.clock.now()) for one in body.get('attachments') or []]

@@ -18,9 +18,9 @@ from sandbox.microsoft.graph_mail.permissions import WRITE
 from sandbox.microsoft.graph_mail.uploads import UploadSession
 
 UPLOAD_PATH = '/api/gv1.0/'
-SMALLEST_FILE = 2 * 1024 * 1024
-LARGEST_FILE = 150 * 1024 * 1024
-LARGEST_RANGE = 4 * 1024 * 1024
+MIN_FILE_BYTES = 2 * 1024 * 1024
+MAX_FILE_BYTES = 150 * 1024 * 1024
+MAX_RANGE_BYTES = 4 * 1024 * 1024
 _RANGE = re.compile(r'bytes (\d+)-(\d+)/(\d+)')
 
 upload_api = mail_blueprint('uploads')
@@ -34,13 +34,13 @@ def create_session(message_id: str, folder_id: str | None = None) -> tuple[Respo
     item = parameters('createUploadSession', 'Collection(attachment)').get('attachmentitem')
     if not item or str(item.get('attachmentType')).lower() != 'file' or not item.get('name') or item.get('size') is None:
         raise GraphError(400, 'ErrorInvalidRequest', 'An AttachmentItem needs attachmentType file, a name and a size.')
-    if item['size'] < SMALLEST_FILE:
+    if item['size'] < MIN_FILE_BYTES:
         raise GraphError(
             400,
             'ErrorAttachmentSizeShouldNotBeLessThanMinimumSize',
             'The size of the attachment is less than the minimum for an upload session.',
         )
-    if item['size'] > LARGEST_FILE:
+    if item['size'] > MAX_FILE_BYTES:
         raise GraphError(413, 'ErrorAttachmentSizeLimitExceeded', 'The size of the attachment exceeds the maximum of 150 MB.')
     check_size(call.mailbox, message, item['size'])
     settings = {
@@ -97,7 +97,7 @@ def _put(session: UploadSession, user_id: str, message_id: str) -> Any:
     first, last, total = _content_range()
     if total != session.size or last >= total or last - first + 1 != len(data):
         raise GraphError(400, 'ErrorInvalidRequest', 'Content-Range does not fit the body, or the size of the session.')
-    if len(data) >= LARGEST_RANGE:
+    if len(data) >= MAX_RANGE_BYTES:
         raise GraphError(413, 'ErrorInvalidRequest', 'A range must be smaller than 4 MB.')
     if first != session.content.size:
         raise GraphError(416, 'ErrorInvalidRange', f'The next expected range is {session.content.size}-.')

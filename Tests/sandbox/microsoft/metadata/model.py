@@ -1,7 +1,7 @@
 """The managed identities of Azure hosts, and the tokens that they get."""
 
 from sandbox.microsoft.entra.model import ManagedIdentity
-from sandbox.microsoft.entra.scopes import of_resource
+from sandbox.microsoft.entra.scopes import parse_resource
 from sandbox.microsoft.entra.tokens import RequestedClaims, TokenSubject
 from sandbox.microsoft.metadata.errors import IdentityNotFound
 from sandbox.microsoft.state import CloudState
@@ -28,7 +28,7 @@ def identity_of(state: CloudState, host: str, named: dict[str, str]) -> ManagedI
 
 def identity_token(state: CloudState, identity: ManagedIdentity, resource: str) -> dict[str, str]:
     """The answer for one identity, all numbers as text. Raises EntraError 500011 for an unknown resource."""
-    wanted = of_resource(state.directory, resource)
+    wanted = parse_resource(state.directory, resource)
     seconds = state.directory.managed_identity_token_seconds
     granted = {
         name for name in identity.application_permissions if (known := wanted.resource.permission(name)) and known.application

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import jwt
 import requests
 
-from sandbox.microsoft.browser import Person
+from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.client_authentication import ASSERTION_TYPE
 from sandbox.microsoft.entra.model import Application
@@ -22,7 +22,7 @@ VERIFIER = 'a-verifier-of-43-characters-at-least-0123456789'
 SCOPE = 'openid offline_access User.Read Mail.ReadWrite'
 
 
-class Wire:
+class HttpClient:
     """One keep-alive connection pool that trusts the cloud's CA and knows no proxy."""
 
     def __init__(self, cloud: MicrosoftCloud) -> None:
@@ -63,12 +63,12 @@ class Wire:
         return self.get(f'{self._cloud.graph}/v1.0{path}', token, None, **headers)
 
 
-class Visit:
+class WebAppClient:
     """Ada signs in to the application ``web``; the code is redeemed as a test wants it."""
 
-    def __init__(self, cloud: MicrosoftCloud, wire: Wire) -> None:
+    def __init__(self, cloud: MicrosoftCloud, http: HttpClient) -> None:
         self.cloud = cloud
-        self.wire = wire
+        self.http = http
         self.web = cloud.directory.application('web')
 
     def authorize_url(self, tenant: str = TENANT, version: str = 'v2.0/', **changes: str) -> str:
@@ -88,7 +88,7 @@ class Visit:
 
     def code(self, user: str = 'ada@contoso.example', **changes: str) -> str:
         """The code for which ``user`` signs in and consents."""
-        url = Person(self.cloud, user).sign_in(self.authorize_url(**changes))
+        url = Browser(self.cloud, user).sign_in(self.authorize_url(**changes))
         return parse_qs(urlsplit(url).query)['code'][0]
 
     def redeem(self, **changes: str) -> requests.Response:
@@ -102,7 +102,7 @@ class Visit:
             **changes,
         }
         tenant = form.pop('tenant', TENANT)
-        return self.wire.token(tenant, form.pop('version', 'v2.0/'), **{name: value for name, value in form.items() if value})
+        return self.http.token(tenant, form.pop('version', 'v2.0/'), **{name: value for name, value in form.items() if value})
 
     def refresh(self, refresh_token: str, **changes: str) -> requests.Response:
         """Redeems a refresh token."""

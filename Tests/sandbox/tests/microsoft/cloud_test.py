@@ -17,7 +17,7 @@ import requests
 from sandbox.microsoft.__main__ import main
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.model import Application
-from sandbox.tests.microsoft.clients import TIMEOUT_SECONDS, Wire
+from sandbox.tests.microsoft.clients import TIMEOUT_SECONDS, HttpClient
 
 TESTS = Path(__file__).parents[3]
 MAIL = '/users/ada@contoso.example/messages'
@@ -26,26 +26,26 @@ MAIL = '/users/ada@contoso.example/messages'
 # Faults
 
 
-def test_fault_answers_in_place_of_the_service_as_often_as_said(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_fault_answers_in_place_of_the_service_as_often_as_said(cloud: MicrosoftCloud, http: HttpClient) -> None:
     cloud.faults.add(service='entra', path='/token$', times=2, status=429, headers={'Retry-After': '2'})
     statuses = []
     for _ in range(3):
-        answer = wire.application_token()
+        answer = http.application_token()
         statuses.append((answer.status_code, answer.headers.get('Retry-After')))
     assert statuses == [(429, '2'), (429, '2'), (200, None)]
 
 
-def test_fault_without_end_lasts_until_cleared(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_fault_without_end_lasts_until_cleared(cloud: MicrosoftCloud, http: HttpClient) -> None:
     cloud.faults.add(service='entra', times=None, status=500)
-    assert [wire.application_token().status_code for _ in range(3)] == [500, 500, 500]
+    assert [http.application_token().status_code for _ in range(3)] == [500, 500, 500]
     cloud.faults.clear()
-    assert wire.application_token().status_code == 200
+    assert http.application_token().status_code == 200
 
 
 @pytest.mark.parametrize('settings', [{'service': 'graph'}, {'path': 'devicecode'}, {'method': 'GET'}])
-def test_fault_for_other_requests_does_nothing(cloud: MicrosoftCloud, wire: Wire, settings: dict[str, str]) -> None:
+def test_fault_for_other_requests_does_nothing(cloud: MicrosoftCloud, http: HttpClient, settings: dict[str, str]) -> None:
     cloud.faults.add(status=500, **settings)
-    assert wire.application_token().status_code == 200
+    assert http.application_token().status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -61,34 +61,36 @@ def test_fault_for_other_requests_does_nothing(cloud: MicrosoftCloud, wire: Wire
         ({'aadsts': 90033}, 503, 'application/json', '{"error": "temporarily_unavailable", "error_description": "AADSTS90033: '),
     ],
 )
-def test_bodies_of_faults(cloud: MicrosoftCloud, wire: Wire, settings: dict[str, Any], status: int, kind: str, text: str) -> None:
+def test_bodies_of_faults(
+    cloud: MicrosoftCloud, http: HttpClient, settings: dict[str, Any], status: int, kind: str, text: str
+) -> None:
     cloud.faults.add(service='entra', **settings)
-    answer = wire.application_token()
+    answer = http.application_token()
     assert (answer.status_code, answer.headers['Content-Type']) == (status, kind)
     assert answer.text.startswith(text)
     assert bool(answer.text) == bool(text)
 
 
-def test_delay_lets_the_service_answer_late(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_delay_lets_the_service_answer_late(cloud: MicrosoftCloud, http: HttpClient) -> None:
     cloud.faults.add(service='entra', delay=0.2, headers={'x-slow': 'yes'})
     begun = time.perf_counter()
-    answer = wire.application_token()
+    answer = http.application_token()
     assert time.perf_counter() - begun >= 0.2
     assert (answer.status_code, answer.headers['x-slow']) == (200, 'yes')
     assert cloud.requests[0].milliseconds >= 200
 
 
-def test_reset_breaks_the_connection_before_the_service_acts(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_reset_breaks_the_connection_before_the_service_acts(cloud: MicrosoftCloud, http: HttpClient) -> None:
     cloud.faults.add(service='imds', reset=True)
     with pytest.raises(requests.ConnectionError):
-        wire.get(f'{cloud.imds}/metadata/identity/oauth2/token')
+        http.get(f'{cloud.imds}/metadata/identity/oauth2/token')
     assert [(record.service, record.status) for record in cloud.requests] == [('imds', 0)]
 
 
-def test_reset_in_mid_body_comes_after_the_service_acted(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_reset_in_mid_body_comes_after_the_service_acted(cloud: MicrosoftCloud, http: HttpClient) -> None:
     cloud.faults.add(service='entra', reset_mid_body=True)
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        wire.application_token()
+        http.application_token()
     assert [record.status for record in cloud.requests] == [200]
     assert cloud.access_tokens_issued == 1
 
@@ -106,16 +108,16 @@ def test_wrong_fault_is_refused(cloud: MicrosoftCloud, settings: dict[str, Any],
         cloud.faults.add(**settings)
 
 
-def test_faults_over_http(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_faults_over_http(cloud: MicrosoftCloud, http: HttpClient) -> None:
     url = f'{cloud.admin}/sandbox/faults'
-    made = wire.session.post(url, json={'service': 'entra', 'status': 503, 'times': None}, timeout=TIMEOUT_SECONDS)
+    made = http.session.post(url, json={'service': 'entra', 'status': 503, 'times': None}, timeout=TIMEOUT_SECONDS)
     assert (made.status_code, made.json()['status']) == (201, 503)
-    assert wire.application_token().status_code == 503
-    assert wire.session.delete(url, timeout=TIMEOUT_SECONDS).status_code == 204
-    assert wire.application_token().status_code == 200
+    assert http.application_token().status_code == 503
+    assert http.session.delete(url, timeout=TIMEOUT_SECONDS).status_code == 204
+    assert http.application_token().status_code == 200
     wrong: Any
     for wrong in ([], {'service': 'exchange'}, {'colour': 'red'}):
-        refused = wire.session.post(url, json=wrong, timeout=TIMEOUT_SECONDS)
+        refused = http.session.post(url, json=wrong, timeout=TIMEOUT_SECONDS)
         assert refused.status_code == 400
         assert refused.json()['error']
 
@@ -123,16 +125,16 @@ def test_faults_over_http(cloud: MicrosoftCloud, wire: Wire) -> None:
 # Connections
 
 
-def test_one_connection_serves_many_requests(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_one_connection_serves_many_requests(cloud: MicrosoftCloud, http: HttpClient) -> None:
     for _ in range(3):
-        assert wire.application_token().status_code == 200
+        assert http.application_token().status_code == 200
     assert cloud.open_connections('entra') == 1
 
 
-def test_requests_are_recorded_before_their_answers_arrive(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_requests_are_recorded_before_their_answers_arrive(cloud: MicrosoftCloud, http: HttpClient) -> None:
     started = time.time()
-    token = wire.application_token().json()['access_token']
-    wire.graph(MAIL + '?$top=1', token)
+    token = http.application_token().json()['access_token']
+    http.graph(MAIL + '?$top=1', token)
     assert [(record.service, record.method, record.path, record.status) for record in cloud.requests] == [
         ('entra', 'POST', '/contoso.example/oauth2/v2.0/token', 200),
         ('graph', 'GET', f'/v1.0{MAIL}', 200),
@@ -143,35 +145,37 @@ def test_requests_are_recorded_before_their_answers_arrive(cloud: MicrosoftCloud
 
 
 def test_client_without_the_ca_is_turned_away(cloud: MicrosoftCloud) -> None:
-    wire = Wire(cloud)
-    wire.session.verify = True
+    http = HttpClient(cloud)
+    http.session.verify = True
     with pytest.raises(requests.exceptions.SSLError):
-        wire.get(cloud.graph)
+        http.get(cloud.graph)
 
 
-def test_client_that_never_shakes_hands_holds_up_nobody(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_client_that_never_shakes_hands_holds_up_nobody(cloud: MicrosoftCloud, http: HttpClient) -> None:
     port = int(cloud.authority.rsplit(':', 1)[1])
     with socket.create_connection(('127.0.0.1', port)):
-        assert wire.application_token().status_code == 200
+        assert http.application_token().status_code == 200
 
 
-def test_chunked_body(cloud: MicrosoftCloud, wire: Wire, daemon: Application) -> None:
+def test_chunked_body(cloud: MicrosoftCloud, http: HttpClient, daemon: Application) -> None:
     form = (
         f'grant_type=client_credentials&client_id={daemon.client_id}&client_secret={daemon.secret}&scope={cloud.graph}/.default'
     )
-    answer = wire.session.post(
+    answer = http.session.post(
         f'{cloud.authority}/contoso.example/oauth2/v2.0/token',
         data=iter([form.encode()]),
         headers={'Content-Type': 'application/x-www-form-urlencoded'},
         timeout=TIMEOUT_SECONDS,
     )
     assert answer.status_code == 200
-    assert wire.application_token().status_code == 200
+    assert http.application_token().status_code == 200
 
 
 def test_many_clients_at_once(cloud: MicrosoftCloud) -> None:
     statuses: list[int] = []
-    threads = [threading.Thread(target=lambda: statuses.append(Wire(cloud).application_token().status_code)) for _ in range(20)]
+    threads = [
+        threading.Thread(target=lambda: statuses.append(HttpClient(cloud).application_token().status_code)) for _ in range(20)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -182,23 +186,23 @@ def test_many_clients_at_once(cloud: MicrosoftCloud) -> None:
 # Start and stop
 
 
-def test_reset_brings_back_the_beginning(cloud: MicrosoftCloud, wire: Wire, daemon: Application) -> None:
-    token = wire.application_token().json()['access_token']
+def test_reset_brings_back_the_beginning(cloud: MicrosoftCloud, http: HttpClient, daemon: Application) -> None:
+    token = http.application_token().json()['access_token']
     cloud.directory.users.clear()
     cloud.clock.advance(1000)
     cloud.faults.add(times=None, status=500)
     cloud.reset()
     assert (len(cloud.requests), abs(cloud.clock.now() - time.time()) < 5) == (0, True)
     assert cloud.directory.user('ada@contoso.example').display_name == 'Ada Lindqvist'
-    assert wire.graph(MAIL, token).status_code == 401
+    assert http.graph(MAIL, token).status_code == 401
     assert cloud.directory.application('daemon').secret != daemon.secret
 
 
 def test_stopped_cloud_leaves_nothing_behind() -> None:
     threads_before = threading.active_count()
     with MicrosoftCloud() as cloud:
-        wire = Wire(cloud)
-        assert wire.application_token().status_code == 200
+        http = HttpClient(cloud)
+        assert http.application_token().status_code == 200
         port = int(cloud.authority.rsplit(':', 1)[1])
         ca_file = Path(cloud.ca_file)
         assert ca_file.read_text().startswith('-----BEGIN CERTIFICATE-----')

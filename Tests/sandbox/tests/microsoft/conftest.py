@@ -4,19 +4,19 @@ import pytest
 
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.model import Application, User
-from sandbox.tests.microsoft.clients import Visit, Wire
+from sandbox.tests.microsoft.clients import HttpClient, WebAppClient
 
 
 @pytest.fixture
-def wire(cloud: MicrosoftCloud) -> Wire:
+def http(cloud: MicrosoftCloud) -> HttpClient:
     """A bare HTTP client."""
-    return Wire(cloud)
+    return HttpClient(cloud)
 
 
 @pytest.fixture
-def visit(cloud: MicrosoftCloud, wire: Wire) -> Visit:
-    """A visit of the application ``web``."""
-    return Visit(cloud, wire)
+def web_app(cloud: MicrosoftCloud, http: HttpClient) -> WebAppClient:
+    """A web_app of the application ``web``."""
+    return WebAppClient(cloud, http)
 
 
 @pytest.fixture

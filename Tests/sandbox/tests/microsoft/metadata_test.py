@@ -11,38 +11,38 @@ import pytest
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.metadata.arc_keys import ArcKeys
 from sandbox.microsoft.metadata.errors import ArcKeyFolderError
-from sandbox.tests.microsoft.clients import Wire
+from sandbox.tests.microsoft.clients import HttpClient
 
 TOKEN_PATH = '/metadata/identity/oauth2/token'
 
 
-def imds(cloud: MicrosoftCloud, wire: Wire, headers: dict[str, str] | None = None, **changes: str) -> Any:
+def imds(cloud: MicrosoftCloud, http: HttpClient, headers: dict[str, str] | None = None, **changes: str) -> Any:
     params = {'api-version': '2018-02-01', 'resource': cloud.graph, **changes}
     params = {name.replace('api_version', 'api-version'): value for name, value in params.items() if value}
-    return wire.get(cloud.imds + TOKEN_PATH, params=params, **({'Metadata': 'true'} if headers is None else headers))
+    return http.get(cloud.imds + TOKEN_PATH, params=params, **({'Metadata': 'true'} if headers is None else headers))
 
 
 def holder_of(token: str) -> str:
     return jwt.decode(token, options={'verify_signature': False})['appid']
 
 
-def test_answer_of_imds(cloud: MicrosoftCloud, wire: Wire) -> None:
-    answer = imds(cloud, wire).json()
+def test_answer_of_imds(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    answer = imds(cloud, http).json()
     identity = cloud.directory.managed_identity('azure-vm')
     assert holder_of(answer['access_token']) == answer['client_id'] == identity.client_id
     assert answer['expires_in'] == '86400'
     assert int(answer['expires_on']) - int(answer['not_before']) == 86400
     assert (answer['resource'], answer['token_type']) == (cloud.graph, 'Bearer')
     cloud.directory.refresh_in = 43200
-    assert imds(cloud, wire).json()['refresh_in'] == '43200'
+    assert imds(cloud, http).json()['refresh_in'] == '43200'
 
 
 @pytest.mark.parametrize(
     'parameter, attribute', [('client_id', 'client_id'), ('object_id', 'object_id'), ('msi_res_id', 'resource_id')]
 )
-def test_identity_is_named_in_three_ways(cloud: MicrosoftCloud, wire: Wire, parameter: str, attribute: str) -> None:
+def test_identity_is_named_in_three_ways(cloud: MicrosoftCloud, http: HttpClient, parameter: str, attribute: str) -> None:
     identity = cloud.directory.managed_identity('soar-engine')
-    answer = imds(cloud, wire, **{parameter: getattr(identity, attribute)})
+    answer = imds(cloud, http, **{parameter: getattr(identity, attribute)})
     assert holder_of(answer.json()['access_token']) == identity.client_id
 
 
@@ -60,48 +60,48 @@ def test_identity_is_named_in_three_ways(cloud: MicrosoftCloud, wire: Wire, para
     ],
 )
 def test_imds_refuses(
-    cloud: MicrosoftCloud, wire: Wire, headers: dict[str, str] | None, changes: dict[str, str], error: str
+    cloud: MicrosoftCloud, http: HttpClient, headers: dict[str, str] | None, changes: dict[str, str], error: str
 ) -> None:
-    answer = imds(cloud, wire, headers, **changes)
+    answer = imds(cloud, http, headers, **changes)
     assert (answer.status_code, answer.json()['error'], set(answer.json())) == (400, error, {'error', 'error_description'})
 
 
-def test_identity_of_another_host_is_unknown(cloud: MicrosoftCloud, wire: Wire) -> None:
-    answer = imds(cloud, wire, client_id=cloud.directory.managed_identity('app-service').client_id)
+def test_identity_of_another_host_is_unknown(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    answer = imds(cloud, http, client_id=cloud.directory.managed_identity('app-service').client_id)
     assert answer.json() == {'error': 'invalid_request', 'error_description': 'Identity not found'}
 
 
-def test_host_without_system_assigned_identity(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_host_without_system_assigned_identity(cloud: MicrosoftCloud, http: HttpClient) -> None:
     identities = cloud.directory.managed_identities
     identities.remove(cloud.directory.managed_identity('azure-vm'))
     only = cloud.directory.managed_identity('soar-engine')
-    assert imds(cloud, wire).json()['client_id'] == only.client_id
+    assert imds(cloud, http).json()['client_id'] == only.client_id
     cloud.directory.managed_identity('app-service').hosts.add('azure-vm')
     cloud.directory.managed_identity('app-service').is_user_assigned = True
-    assert 'name one of them' in imds(cloud, wire).json()['error_description']
+    assert 'name one of them' in imds(cloud, http).json()['error_description']
     identities.clear()
-    assert imds(cloud, wire).json()['error_description'] == 'Identity not found'
+    assert imds(cloud, http).json()['error_description'] == 'Identity not found'
 
 
-def test_disabled_identity_is_unknown(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_disabled_identity_is_unknown(cloud: MicrosoftCloud, http: HttpClient) -> None:
     for identity in cloud.directory.managed_identities:
         identity.enabled = False
-    assert imds(cloud, wire).json()['error_description'] == 'Identity not found'
+    assert imds(cloud, http).json()['error_description'] == 'Identity not found'
 
 
-def app_service(cloud: MicrosoftCloud, wire: Wire, headers: dict[str, str] | None = None, **changes: str) -> Any:
+def app_service(cloud: MicrosoftCloud, http: HttpClient, headers: dict[str, str] | None = None, **changes: str) -> Any:
     environment = cloud.host_environment('app-service')
     params = {'api-version': '2019-08-01', 'resource': cloud.graph, **changes}
     sent = {'X-IDENTITY-HEADER': environment['IDENTITY_HEADER']} if headers is None else headers
-    return wire.get(environment['IDENTITY_ENDPOINT'], params={name: value for name, value in params.items() if value}, **sent)
+    return http.get(environment['IDENTITY_ENDPOINT'], params={name: value for name, value in params.items() if value}, **sent)
 
 
-def test_answer_of_app_service(cloud: MicrosoftCloud, wire: Wire) -> None:
-    answer = app_service(cloud, wire).json()
+def test_answer_of_app_service(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    answer = app_service(cloud, http).json()
     assert set(answer) == {'access_token', 'client_id', 'expires_on', 'resource', 'token_type'}
     assert answer['expires_on'].isdigit()
     user_assigned = cloud.directory.managed_identity('soar-engine')
-    assert app_service(cloud, wire, client_id=user_assigned.client_id).json()['client_id'] == user_assigned.client_id
+    assert app_service(cloud, http, client_id=user_assigned.client_id).json()['client_id'] == user_assigned.client_id
 
 
 @pytest.mark.parametrize(
@@ -116,23 +116,23 @@ def test_answer_of_app_service(cloud: MicrosoftCloud, wire: Wire) -> None:
     ],
 )
 def test_app_service_refuses(
-    cloud: MicrosoftCloud, wire: Wire, headers: dict[str, str] | None, changes: dict[str, str], status: int
+    cloud: MicrosoftCloud, http: HttpClient, headers: dict[str, str] | None, changes: dict[str, str], status: int
 ) -> None:
-    answer = app_service(cloud, wire, headers, **changes)
+    answer = app_service(cloud, http, headers, **changes)
     assert (answer.status_code, answer.json()['statusCode']) == (status, status)
 
 
 class ArcMachine:
     """Asks the Arc endpoint of a cloud whose key files lie in ``folder``."""
 
-    def __init__(self, cloud: MicrosoftCloud, wire: Wire, folder: Path) -> None:
+    def __init__(self, cloud: MicrosoftCloud, http: HttpClient, folder: Path) -> None:
         cloud.arc_keys.folder = folder
         self.endpoint = cloud.host_environment('arc')['IDENTITY_ENDPOINT']
-        self.cloud, self.wire, self.folder = cloud, wire, folder
+        self.cloud, self.http, self.folder = cloud, http, folder
 
     def ask(self, **headers: str) -> Any:
         params = {'api-version': '2020-06-01', 'resource': self.cloud.graph}
-        return self.wire.get(self.endpoint, '', params, Metadata='true', **headers)
+        return self.http.get(self.endpoint, '', params, Metadata='true', **headers)
 
     def challenge(self) -> Path:
         answer = self.ask()
@@ -143,8 +143,8 @@ class ArcMachine:
 
 
 @pytest.fixture
-def arc(cloud: MicrosoftCloud, wire: Wire, tmp_path: Path) -> ArcMachine:
-    return ArcMachine(cloud, wire, tmp_path / 'azcmagent' / 'tokens')
+def arc(cloud: MicrosoftCloud, http: HttpClient, tmp_path: Path) -> ArcMachine:
+    return ArcMachine(cloud, http, tmp_path / 'azcmagent' / 'tokens')
 
 
 def test_arc_wants_the_content_of_a_key_file_once(arc: ArcMachine) -> None:
@@ -182,14 +182,14 @@ def test_arc_keys_leave_other_files_alone(arc: ArcMachine) -> None:
     ],
 )
 def test_arc_refuses(arc: ArcMachine, params: dict[str, str], headers: dict[str, str]) -> None:
-    assert arc.wire.get(arc.endpoint, params=params, **headers).status_code == 400
+    assert arc.http.get(arc.endpoint, params=params, **headers).status_code == 400
     assert list(arc.folder.iterdir()) == []
 
 
 def test_arc_knows_its_resources_and_identities(arc: ArcMachine) -> None:
     content = arc.challenge().read_text()
     params = {'api-version': '2020-06-01', 'resource': 'https://unknown.example'}
-    answer = arc.wire.get(arc.endpoint, params=params, Metadata='true', Authorization=f'Basic {content}')
+    answer = arc.http.get(arc.endpoint, params=params, Metadata='true', Authorization=f'Basic {content}')
     assert (answer.status_code, answer.json()['error']) == (400, 'invalid_resource')
     arc.cloud.directory.managed_identities.clear()
     answer = arc.ask(Authorization=f'Basic {arc.challenge().read_text()}')

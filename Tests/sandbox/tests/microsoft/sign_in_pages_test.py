@@ -5,11 +5,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from sandbox.microsoft.browser import Person, SignInRefused
+from sandbox.microsoft.browser import Browser, SignInRefused
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.model import Application, User
 from sandbox.microsoft.samples import REDIRECT_URI
-from sandbox.tests.microsoft.clients import Visit, Wire
+from sandbox.tests.microsoft.clients import HttpClient, WebAppClient
 
 
 def query_of(url: str) -> dict[str, str]:
@@ -17,41 +17,41 @@ def query_of(url: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
-def test_redirect_carries_code_and_state(visit: Visit, cloud: MicrosoftCloud) -> None:
-    query = query_of(Person(cloud, 'ada@contoso.example').sign_in(visit.authorize_url()))
+def test_redirect_carries_code_and_state(web_app: WebAppClient, cloud: MicrosoftCloud) -> None:
+    query = query_of(Browser(cloud, 'ada@contoso.example').sign_in(web_app.authorize_url()))
     assert set(query) == {'code', 'state', 'session_state'}
     assert query['state'] == 'some-state'
 
 
-def test_consent_is_asked_once(visit: Visit, cloud: MicrosoftCloud) -> None:
-    ada = Person(cloud, 'ada@contoso.example')
-    ada.sign_in(visit.authorize_url())
+def test_consent_is_asked_once(web_app: WebAppClient, cloud: MicrosoftCloud) -> None:
+    ada = Browser(cloud, 'ada@contoso.example')
+    ada.sign_in(web_app.authorize_url())
     cloud.requests.clear()
-    ada.sign_in(visit.authorize_url())
+    ada.sign_in(web_app.authorize_url())
     assert [record.path for record in cloud.requests][-1] == '/login'
-    ada.sign_in(visit.authorize_url(prompt='consent'))
+    ada.sign_in(web_app.authorize_url(prompt='consent'))
     assert [record.path for record in cloud.requests][-1] == '/consent'
 
 
-def test_consent_page_lists_the_permissions(visit: Visit, wire: Wire, ada: User) -> None:
-    page = wire.get(visit.authorize_url()).text
+def test_consent_page_lists_the_permissions(web_app: WebAppClient, http: HttpClient, ada: User) -> None:
+    page = http.get(web_app.authorize_url()).text
     flow = page.split('name="flow" value="')[1].split('"')[0]
-    asked = wire.post(
-        f'{visit.cloud.authority}/login', {'flow': flow, 'username': ada.user_principal_name, 'password': ada.password}
+    asked = http.post(
+        f'{web_app.cloud.authority}/login', {'flow': flow, 'username': ada.user_principal_name, 'password': ada.password}
     ).text
     for name in ('openid', 'offline_access', 'User.Read', 'Mail.ReadWrite'):
         assert f'({name})' in asked
     assert 'Mail.Send' not in asked
 
 
-def test_tenant_wide_consent_spares_the_page(visit: Visit, cloud: MicrosoftCloud) -> None:
-    visit.web.tenant_wide_consent = True
-    Person(cloud, 'bob@contoso.example').sign_in(visit.authorize_url())
+def test_tenant_wide_consent_spares_the_page(web_app: WebAppClient, cloud: MicrosoftCloud) -> None:
+    web_app.web.tenant_wide_consent = True
+    Browser(cloud, 'bob@contoso.example').sign_in(web_app.authorize_url())
     assert '/consent' not in [record.path for record in cloud.requests]
 
 
-def test_declined_consent_is_told_to_the_client(visit: Visit, cloud: MicrosoftCloud) -> None:
-    query = query_of(Person(cloud, 'ada@contoso.example').sign_in(visit.authorize_url(), accept=False))
+def test_declined_consent_is_told_to_the_client(web_app: WebAppClient, cloud: MicrosoftCloud) -> None:
+    query = query_of(Browser(cloud, 'ada@contoso.example').sign_in(web_app.authorize_url(), accept=False))
     assert (query['error'], query['state']) == ('access_denied', 'some-state')
     assert query['error_description'].startswith('AADSTS65004: ')
 
@@ -65,19 +65,19 @@ def test_declined_consent_is_told_to_the_client(visit: Visit, cloud: MicrosoftCl
     ],
 )
 def test_sign_in_is_refused_on_the_page(
-    visit: Visit, cloud: MicrosoftCloud, user: str, password: str | None, number: int
+    web_app: WebAppClient, cloud: MicrosoftCloud, user: str, password: str | None, number: int
 ) -> None:
     with pytest.raises(SignInRefused, match=f'AADSTS{number}: '):
-        Person(cloud, user, password).sign_in(visit.authorize_url())
+        Browser(cloud, user, password).sign_in(web_app.authorize_url())
 
 
-def test_unknown_user_is_refused_on_the_page(visit: Visit, cloud: MicrosoftCloud) -> None:
+def test_unknown_user_is_refused_on_the_page(web_app: WebAppClient, cloud: MicrosoftCloud) -> None:
     with pytest.raises(LookupError, match='The directory has no user "nobody'):
-        Person(cloud, 'nobody@contoso.example')
-    bob = Person(cloud, 'bob@contoso.example')
+        Browser(cloud, 'nobody@contoso.example')
+    bob = Browser(cloud, 'bob@contoso.example')
     cloud.directory.users = [known for known in cloud.directory.users if known.display_name != 'Bob Okafor']
     with pytest.raises(SignInRefused, match='AADSTS50034: '):
-        bob.sign_in(visit.authorize_url())
+        bob.sign_in(web_app.authorize_url())
 
 
 @pytest.mark.parametrize(
@@ -90,15 +90,17 @@ def test_unknown_user_is_refused_on_the_page(visit: Visit, cloud: MicrosoftCloud
         ({'tenant': 'nowhere.example'}, 90002),
     ],
 )
-def test_what_cannot_be_told_to_the_client_is_shown(visit: Visit, wire: Wire, changes: dict[str, str], number: int) -> None:
-    answer = wire.get(visit.authorize_url(**changes))
+def test_what_cannot_be_told_to_the_client_is_shown(
+    web_app: WebAppClient, http: HttpClient, changes: dict[str, str], number: int
+) -> None:
+    answer = http.get(web_app.authorize_url(**changes))
     assert answer.status_code == 400
     assert f'AADSTS{number}: ' in answer.text
     assert 'Correlation ID: ' in answer.text
 
 
-def test_application_without_redirect_uri(visit: Visit, wire: Wire, daemon: Application) -> None:
-    assert 'AADSTS900971: ' in wire.get(visit.authorize_url(client_id=daemon.client_id, redirect_uri='')).text
+def test_application_without_redirect_uri(web_app: WebAppClient, http: HttpClient, daemon: Application) -> None:
+    assert 'AADSTS900971: ' in http.get(web_app.authorize_url(client_id=daemon.client_id, redirect_uri='')).text
 
 
 @pytest.mark.parametrize(
@@ -114,57 +116,59 @@ def test_application_without_redirect_uri(visit: Visit, wire: Wire, daemon: Appl
         ({'prompt': 'none'}, 'login_required', 50058),
     ],
 )
-def test_wrong_request_is_told_to_the_client(visit: Visit, wire: Wire, changes: dict[str, str], error: str, number: int) -> None:
-    answer = wire.get(visit.authorize_url(**changes))
+def test_wrong_request_is_told_to_the_client(
+    web_app: WebAppClient, http: HttpClient, changes: dict[str, str], error: str, number: int
+) -> None:
+    answer = http.get(web_app.authorize_url(**changes))
     assert answer.status_code == 302
     query = query_of(answer.headers['Location'])
     assert (query['error'], query['state']) == (error, 'some-state')
     assert query['error_description'].startswith(f'AADSTS{number}: ')
 
 
-def test_plain_challenge_where_the_registration_allows_it(visit: Visit) -> None:
-    visit.web.code_challenge_methods = ('S256', 'plain')
+def test_plain_challenge_where_the_registration_allows_it(web_app: WebAppClient) -> None:
+    web_app.web.code_challenge_methods = ('S256', 'plain')
     verifier = 'p' * 43
-    code = visit.code(code_challenge=verifier, code_challenge_method='plain')
-    assert visit.redeem(code=code, code_verifier=verifier).status_code == 200
+    code = web_app.code(code_challenge=verifier, code_challenge_method='plain')
+    assert web_app.redeem(code=code, code_verifier=verifier).status_code == 200
 
 
-def test_default_scope_needs_a_registered_permission(visit: Visit, cloud: MicrosoftCloud) -> None:
-    visit.web.delegated_permissions = ['User.Read']
+def test_default_scope_needs_a_registered_permission(web_app: WebAppClient, cloud: MicrosoftCloud) -> None:
+    web_app.web.delegated_permissions = ['User.Read']
     with pytest.raises(SignInRefused, match='AADSTS650057: '):
-        visit.code(scope=f'{cloud.resource_manager}/.default')
+        web_app.code(scope=f'{cloud.resource_manager}/.default')
 
 
-def test_permission_that_only_administrators_may_grant(visit: Visit) -> None:
+def test_permission_that_only_administrators_may_grant(web_app: WebAppClient) -> None:
     with pytest.raises(SignInRefused, match='AADSTS90094: '):
-        visit.code(scope='User.Read.All')
-    assert visit.redeem(code=visit.code('admin@contoso.example', scope='User.Read.All')).status_code == 200
+        web_app.code(scope='User.Read.All')
+    assert web_app.redeem(code=web_app.code('admin@contoso.example', scope='User.Read.All')).status_code == 200
 
 
-def test_login_hint_fills_the_form(visit: Visit, wire: Wire) -> None:
-    assert 'value="ada@contoso.example"' in wire.get(visit.authorize_url(login_hint='ada@contoso.example')).text
+def test_login_hint_fills_the_form(web_app: WebAppClient, http: HttpClient) -> None:
+    assert 'value="ada@contoso.example"' in http.get(web_app.authorize_url(login_hint='ada@contoso.example')).text
 
 
-def test_visit_that_has_ended(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_visit_that_has_ended(cloud: MicrosoftCloud, http: HttpClient) -> None:
     for path in ('/login', '/consent'):
-        assert 'AADSTS50089: ' in wire.post(cloud.authority + path, {'flow': 'gone'}).text
+        assert 'AADSTS50089: ' in http.post(cloud.authority + path, {'flow': 'gone'}).text
 
 
-def test_nobody_consents_before_signing_in(visit: Visit, wire: Wire) -> None:
-    flow = wire.get(visit.authorize_url()).text.split('name="flow" value="')[1].split('"')[0]
-    assert 'AADSTS50058: ' in wire.post(f'{visit.cloud.authority}/consent', {'flow': flow, 'decision': 'accept'}).text
+def test_nobody_consents_before_signing_in(web_app: WebAppClient, http: HttpClient) -> None:
+    flow = http.get(web_app.authorize_url()).text.split('name="flow" value="')[1].split('"')[0]
+    assert 'AADSTS50058: ' in http.post(f'{web_app.cloud.authority}/consent', {'flow': flow, 'decision': 'accept'}).text
 
 
-def test_pages_show_text_as_text(visit: Visit, wire: Wire) -> None:
-    visit.web.display_name = '<script>alert(1)</script>'
-    page = wire.get(visit.authorize_url(login_hint='"><script>')).text
+def test_pages_show_text_as_text(web_app: WebAppClient, http: HttpClient) -> None:
+    web_app.web.display_name = '<script>alert(1)</script>'
+    page = http.get(web_app.authorize_url(login_hint='"><script>')).text
     assert '<script>' not in page
 
 
-def test_error_page_explains_a_number(cloud: MicrosoftCloud, wire: Wire) -> None:
-    assert 'The client secret is wrong.' in wire.get(f'{cloud.authority}/error?code=7000215').text
-    assert wire.get(f'{cloud.authority}/error?code=1').status_code == 404
-    assert wire.get(f'{cloud.authority}/error?code=x').status_code == 404
+def test_error_page_explains_a_number(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    assert 'The client secret is wrong.' in http.get(f'{cloud.authority}/error?code=7000215').text
+    assert http.get(f'{cloud.authority}/error?code=1').status_code == 404
+    assert http.get(f'{cloud.authority}/error?code=x').status_code == 404
 
 
 class Labels(HTMLParser):
@@ -184,8 +188,8 @@ class Labels(HTMLParser):
             self.labelled.add(values.get('for') or '')
 
 
-def test_every_field_has_a_label(visit: Visit, wire: Wire) -> None:
-    for url in (visit.authorize_url(), f'{visit.cloud.authority}/devicelogin'):
-        page = Labels(wire.get(url).text)
+def test_every_field_has_a_label(web_app: WebAppClient, http: HttpClient) -> None:
+    for url in (web_app.authorize_url(), f'{web_app.cloud.authority}/devicelogin'):
+        page = Labels(http.get(url).text)
         assert page.fields
         assert page.fields == page.labelled

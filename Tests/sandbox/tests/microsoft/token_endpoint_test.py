@@ -12,7 +12,7 @@ import pytest
 from sandbox.microsoft.certificates import certificate
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.model import Application, Secret
-from sandbox.tests.microsoft.clients import TENANT, Wire, assertion
+from sandbox.tests.microsoft.clients import TENANT, HttpClient, assertion
 from sandbox.tests.microsoft.expected import check_refusal
 
 CLIENT_CREDENTIALS = {
@@ -38,94 +38,94 @@ CLIENT_CREDENTIALS = {
 
 
 @pytest.mark.parametrize('changes, number', CLIENT_CREDENTIALS.values(), ids=CLIENT_CREDENTIALS)
-def test_client_credentials_are_refused(wire: Wire, changes: dict[str, str], number: int) -> None:
-    check_refusal(wire.application_token(**changes), number)
+def test_client_credentials_are_refused(http: HttpClient, changes: dict[str, str], number: int) -> None:
+    check_refusal(http.application_token(**changes), number)
 
 
-def test_two_resources_in_one_request_are_refused(cloud: MicrosoftCloud, wire: Wire) -> None:
-    check_refusal(wire.application_token(scope=f'{cloud.graph}/.default {cloud.resource_manager}/.default'), 700022)
+def test_two_resources_in_one_request_are_refused(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    check_refusal(http.application_token(scope=f'{cloud.graph}/.default {cloud.resource_manager}/.default'), 700022)
 
 
-def test_application_of_many_tenants_cannot_use_organizations_without_user(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_application_of_many_tenants_cannot_use_organizations_without_user(cloud: MicrosoftCloud, http: HttpClient) -> None:
     cortex = cloud.directory.application('ms-graph-mail')
-    check_refusal(wire.application_token(tenant='organizations', client_id=cortex.client_id, client_secret=cortex.secret), 50059)
+    check_refusal(http.application_token(tenant='organizations', client_id=cortex.client_id, client_secret=cortex.secret), 50059)
 
 
-def test_application_of_many_tenants_needs_consent_of_the_tenant(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_application_of_many_tenants_needs_consent_of_the_tenant(cloud: MicrosoftCloud, http: HttpClient) -> None:
     cortex = cloud.directory.application('ms-graph-mail')
     request = {'client_id': cortex.client_id, 'client_secret': cortex.secret}
-    check_refusal(wire.application_token(**request), 700016)
+    check_refusal(http.application_token(**request), 700016)
     cortex.service_principals.add(cloud.directory.tenant(TENANT).tenant_id)
-    assert wire.application_token(**request).status_code == 200
+    assert http.application_token(**request).status_code == 200
 
 
-def test_secret_id_in_place_of_the_secret_has_its_own_text(wire: Wire, daemon: Application) -> None:
-    answer = wire.application_token(client_secret=daemon.secrets[0].secret_id)
+def test_secret_id_in_place_of_the_secret_has_its_own_text(http: HttpClient, daemon: Application) -> None:
+    answer = http.application_token(client_secret=daemon.secrets[0].secret_id)
     check_refusal(answer, 7000215)
     assert 'ID of the secret, not its value' in answer.json()['error_description']
 
 
-def test_expired_secret_is_refused(cloud: MicrosoftCloud, wire: Wire, daemon: Application) -> None:
+def test_expired_secret_is_refused(cloud: MicrosoftCloud, http: HttpClient, daemon: Application) -> None:
     daemon.secrets.append(Secret(value='short-lived', expires=cloud.clock.now() + 60))
-    assert wire.application_token(client_secret='short-lived').status_code == 200
+    assert http.application_token(client_secret='short-lived').status_code == 200
     cloud.clock.advance(61)
-    check_refusal(wire.application_token(client_secret='short-lived'), 7000222)
+    check_refusal(http.application_token(client_secret='short-lived'), 7000222)
 
 
-def test_disabled_application_is_refused(wire: Wire, daemon: Application) -> None:
+def test_disabled_application_is_refused(http: HttpClient, daemon: Application) -> None:
     daemon.enabled = False
-    check_refusal(wire.application_token(), 7000112)
+    check_refusal(http.application_token(), 7000112)
 
 
-def test_public_client_must_not_send_a_secret(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_public_client_must_not_send_a_secret(cloud: MicrosoftCloud, http: HttpClient) -> None:
     device = cloud.directory.application('device')
-    check_refusal(wire.application_token(client_id=device.client_id), 700025)
+    check_refusal(http.application_token(client_id=device.client_id), 700025)
 
 
 @pytest.mark.parametrize('name', [TENANT, TENANT.upper(), 'tenant ID'])
-def test_tenant_is_known_by_domain_and_by_id(cloud: MicrosoftCloud, wire: Wire, name: str) -> None:
+def test_tenant_is_known_by_domain_and_by_id(cloud: MicrosoftCloud, http: HttpClient, name: str) -> None:
     tenant = cloud.directory.tenant(TENANT)
-    assert wire.application_token(tenant=tenant.tenant_id if name == 'tenant ID' else name).status_code == 200
+    assert http.application_token(tenant=tenant.tenant_id if name == 'tenant ID' else name).status_code == 200
 
 
 @pytest.mark.parametrize('resource', ['{graph}', '{graph}/', '00000003-0000-0000-c000-000000000000'])
-def test_graph_has_three_names(cloud: MicrosoftCloud, wire: Wire, resource: str) -> None:
-    answer = wire.application_token(scope=resource.format(graph=cloud.graph) + '/.default')
+def test_graph_has_three_names(cloud: MicrosoftCloud, http: HttpClient, resource: str) -> None:
+    answer = http.application_token(scope=resource.format(graph=cloud.graph) + '/.default')
     token = answer.json()['access_token']
     audience = jwt.decode(token, options={'verify_signature': False})['aud']
     assert audience == (f'{cloud.graph}/' if resource == '{graph}/' else cloud.graph)
-    assert wire.graph('/users/ada@contoso.example/messages', token).status_code == 200
+    assert http.graph('/users/ada@contoso.example/messages', token).status_code == 200
 
 
-def test_answer_has_the_fields_of_entra(cloud: MicrosoftCloud, wire: Wire) -> None:
-    answer = wire.application_token()
+def test_answer_has_the_fields_of_entra(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    answer = http.application_token()
     assert set(answer.json()) == {'token_type', 'expires_in', 'ext_expires_in', 'access_token'}
     assert answer.headers['Cache-Control'].startswith('no-store')
     cloud.directory.refresh_in = 1800
-    assert wire.application_token().json()['refresh_in'] == 1800
+    assert http.application_token().json()['refresh_in'] == 1800
 
 
-def test_token_holds_only_roles_that_the_resource_publishes(wire: Wire, daemon: Application) -> None:
+def test_token_holds_only_roles_that_the_resource_publishes(http: HttpClient, daemon: Application) -> None:
     daemon.application_permissions = ['Mail.ReadWrite', 'User.Read', 'Mail.Burn']
-    token = wire.application_token().json()['access_token']
+    token = http.application_token().json()['access_token']
     assert jwt.decode(token, options={'verify_signature': False})['roles'] == ['Mail.ReadWrite']
 
 
-def test_v1_endpoint_takes_resource_and_answers_text(cloud: MicrosoftCloud, wire: Wire) -> None:
-    answer = wire.application_token(version='', scope='', resource=f'{cloud.graph}/').json()
+def test_v1_endpoint_takes_resource_and_answers_text(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    answer = http.application_token(version='', scope='', resource=f'{cloud.graph}/').json()
     assert (answer['expires_in'], answer['resource']) == ('3599', f'{cloud.graph}/')
     assert abs(int(answer['expires_on']) - time.time() - 3599) < 5
-    assert wire.graph('/users/ada@contoso.example/messages', answer['access_token']).status_code == 200
+    assert http.graph('/users/ada@contoso.example/messages', answer['access_token']).status_code == 200
 
 
 @pytest.mark.parametrize('resource, number', [('', 900144), ('https://unknown.example', 500011)])
-def test_v1_endpoint_refuses(wire: Wire, resource: str, number: int) -> None:
-    check_refusal(wire.application_token(version='', scope='', resource=resource), number)
+def test_v1_endpoint_refuses(http: HttpClient, resource: str, number: int) -> None:
+    check_refusal(http.application_token(version='', scope='', resource=resource), number)
 
 
-def test_correlation_id_of_the_client_comes_back(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_correlation_id_of_the_client_comes_back(cloud: MicrosoftCloud, http: HttpClient) -> None:
     correlation_id = str(uuid.uuid4())
-    answer = wire.post(f'{cloud.authority}/{TENANT}/oauth2/v2.0/token', {}, **{'client-request-id': correlation_id})
+    answer = http.post(f'{cloud.authority}/{TENANT}/oauth2/v2.0/token', {}, **{'client-request-id': correlation_id})
     check_refusal(answer, 900144)
     assert answer.json()['correlation_id'] == correlation_id == answer.headers['client-request-id']
 
@@ -166,25 +166,25 @@ ASSERTIONS = {
 
 @pytest.mark.parametrize('make, number', ASSERTIONS.values(), ids=ASSERTIONS)
 def test_assertion_is_refused(
-    cloud: MicrosoftCloud, wire: Wire, daemon: Application, make: Callable[[Application, str], dict[str, str]], number: int
+    cloud: MicrosoftCloud, http: HttpClient, daemon: Application, make: Callable[[Application, str], dict[str, str]], number: int
 ) -> None:
     fields = make(daemon, f'{cloud.authority}/{TENANT}/oauth2/v2.0/token')
-    check_refusal(wire.application_token(client_secret='', **fields), number)
+    check_refusal(http.application_token(client_secret='', **fields), number)
 
 
-def test_assertion_is_good_once(cloud: MicrosoftCloud, wire: Wire, daemon: Application) -> None:
+def test_assertion_is_good_once(cloud: MicrosoftCloud, http: HttpClient, daemon: Application) -> None:
     fields = assertion(daemon, f'{cloud.authority}/{TENANT}/oauth2/v2.0/token')
-    assert wire.application_token(client_secret='', **fields).status_code == 200
-    check_refusal(wire.application_token(client_secret='', **fields), 50027)
+    assert http.application_token(client_secret='', **fields).status_code == 200
+    check_refusal(http.application_token(client_secret='', **fields), 50027)
 
 
 @pytest.mark.parametrize('algorithm', ['RS256', 'PS256'])
 @pytest.mark.parametrize('header', ['x5t', 'x5t#S256'])
-def test_assertion_is_accepted(cloud: MicrosoftCloud, wire: Wire, daemon: Application, algorithm: str, header: str) -> None:
+def test_assertion_is_accepted(cloud: MicrosoftCloud, http: HttpClient, daemon: Application, algorithm: str, header: str) -> None:
     value = daemon.certificate.x5t if header == 'x5t' else daemon.certificate.x5t_s256
     tenant_id = cloud.directory.tenant(TENANT).tenant_id
     fields = assertion(daemon, f'{cloud.authority}/{tenant_id}/oauth2/v2.0/token', algorithm=algorithm, headers={header: value})
-    assert wire.application_token(client_secret='', **fields).status_code == 200
+    assert http.application_token(client_secret='', **fields).status_code == 200
 
 
 def test_thumbprints_are_those_of_the_certificate(daemon: Application) -> None:

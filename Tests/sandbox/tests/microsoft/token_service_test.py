@@ -10,10 +10,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sandbox.microsoft.browser import Person, SignInRefused
+from sandbox.microsoft.browser import Browser, SignInRefused
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.model import User
-from sandbox.tests.microsoft.clients import TIMEOUT_SECONDS, Wire
+from sandbox.tests.microsoft.clients import TIMEOUT_SECONDS, HttpClient
 
 LISTENER = 'ms-graph-mail-listener'
 
@@ -21,11 +21,13 @@ LISTENER = 'ms-graph-mail-listener'
 class Instance:
     """An integration instance with the ID, Token and Key of one consent."""
 
-    def __init__(self, cloud: MicrosoftCloud, wire: Wire, app_name: str = LISTENER, user: str = 'ada@contoso.example') -> None:
+    def __init__(
+        self, cloud: MicrosoftCloud, http: HttpClient, app_name: str = LISTENER, user: str = 'ada@contoso.example'
+    ) -> None:
         page = cloud.token_service.replace('/obtain-token', f'/{app_name}')
-        whole_id, self.token, self.key = Person(cloud, user).consent_to_cortex_app(page)
+        whole_id, self.token, self.key = Browser(cloud, user).consent_to_cortex_app(page)
         self.registration_id, _, self.address = whole_id.partition('@')
-        self.app_name, self.cloud, self.wire = app_name, cloud, wire
+        self.app_name, self.cloud, self.http = app_name, cloud, http
 
     def encrypt(self, token: str, key: str = '', age: float = 0) -> str:
         nonce = secrets.token_bytes(12)
@@ -41,12 +43,12 @@ class Instance:
             'resource': '',
             **changes,
         }
-        return self.wire.session.post(self.address, json=body, timeout=TIMEOUT_SECONDS)
+        return self.http.session.post(self.address, json=body, timeout=TIMEOUT_SECONDS)
 
 
 @pytest.fixture
-def instance(cloud: MicrosoftCloud, wire: Wire) -> Instance:
-    return Instance(cloud, wire)
+def instance(cloud: MicrosoftCloud, http: HttpClient) -> Instance:
+    return Instance(cloud, http)
 
 
 def check_refusal(answer: Any, status: int, detail: str) -> None:
@@ -60,30 +62,30 @@ def test_consent_page_hands_out_what_an_instance_needs(instance: Instance, cloud
     assert len(base64.b64decode(instance.key)) == 32
 
 
-def test_user_mode(instance: Instance, wire: Wire) -> None:
+def test_user_mode(instance: Instance, http: HttpClient) -> None:
     answer = instance.obtain(instance.token).json()
     assert set(answer) == {'access_token', 'expires_in', 'refresh_token'}
-    assert wire.graph('/me', answer['access_token']).json()['userPrincipalName'] == 'ada@contoso.example'
+    assert http.graph('/me', answer['access_token']).json()['userPrincipalName'] == 'ada@contoso.example'
 
 
-def test_application_mode(cloud: MicrosoftCloud, wire: Wire) -> None:
-    instance = Instance(cloud, wire, 'ms-graph-mail', 'admin@contoso.example')
+def test_application_mode(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    instance = Instance(cloud, http, 'ms-graph-mail', 'admin@contoso.example')
     answer = instance.obtain(instance.token).json()
     assert 'roles' in jwt.decode(answer['access_token'], options={'verify_signature': False})
-    assert wire.graph('/users/ada@contoso.example/messages', answer['access_token']).status_code == 200
+    assert http.graph('/users/ada@contoso.example/messages', answer['access_token']).status_code == 200
     assert instance.obtain(answer['refresh_token']).status_code == 200
 
 
-def test_only_administrators_consent_to_application_mode(cloud: MicrosoftCloud, wire: Wire) -> None:
+def test_only_administrators_consent_to_application_mode(cloud: MicrosoftCloud, http: HttpClient) -> None:
     with pytest.raises(SignInRefused, match='AADSTS90094: '):
-        Instance(cloud, wire, 'ms-graph-mail')
+        Instance(cloud, http, 'ms-graph-mail')
 
 
 @pytest.mark.parametrize('app_name', [LISTENER, 'ms-graph-mail'])
 def test_declined_consent_hands_out_nothing(cloud: MicrosoftCloud, app_name: str) -> None:
     page = cloud.token_service.replace('/obtain-token', f'/{app_name}')
     with pytest.raises(SignInRefused, match='AADSTS65004: '):
-        Person(cloud, 'admin@contoso.example').consent_to_cortex_app(page, accept=False)
+        Browser(cloud, 'admin@contoso.example').consent_to_cortex_app(page, accept=False)
 
 
 def test_every_refresh_token_works_once(instance: Instance) -> None:
@@ -107,8 +109,8 @@ def test_one_token_at_once_from_many_threads_works_once(instance: Instance) -> N
     assert sorted(answers) == [200, 401, 401, 401, 401, 401]
 
 
-def test_two_instances_do_not_share_anything(instance: Instance, cloud: MicrosoftCloud, wire: Wire) -> None:
-    other = Instance(cloud, wire)
+def test_two_instances_do_not_share_anything(instance: Instance, cloud: MicrosoftCloud, http: HttpClient) -> None:
+    other = Instance(cloud, http)
     check_refusal(instance.obtain(other.token), 401, 'AADSTS70000: ')
     with_other_key = instance.encrypt(instance.token, other.key)
     check_refusal(instance.obtain(instance.token, encrypted_token=with_other_key), 401, 'does not decrypt')
@@ -139,7 +141,7 @@ def test_time_of_the_request_counts(instance: Instance, age: float, status: int)
 
 def test_body_that_is_no_object(instance: Instance) -> None:
     for body in ('[]', 'x', ''):
-        check_refusal(instance.wire.session.post(instance.address, data=body, timeout=TIMEOUT_SECONDS), 400, 'not a JSON object')
+        check_refusal(instance.http.session.post(instance.address, data=body, timeout=TIMEOUT_SECONDS), 400, 'not a JSON object')
 
 
 def test_scope_and_resource(instance: Instance, cloud: MicrosoftCloud) -> None:
@@ -176,7 +178,7 @@ def test_consent_lives_as_long_as_it_is_used(instance: Instance, cloud: Microsof
     check_refusal(instance.obtain(token), 401, 'AADSTS700082: ')
 
 
-def test_callback_without_visit(cloud: MicrosoftCloud, wire: Wire) -> None:
-    answer = wire.get(cloud.token_service.replace('/obtain-token', '/callback?state=abc&code=x'))
+def test_callback_without_visit(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    answer = http.get(cloud.token_service.replace('/obtain-token', '/callback?state=abc&code=x'))
     assert answer.status_code == 400
     assert 'Start on the consent page again' in answer.text

@@ -4,14 +4,14 @@ import pytest
 
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
-from sandbox.tests.microsoft.clients import Wire
+from sandbox.tests.microsoft.clients import HttpClient
 from sandbox.tests.microsoft.graph_mail.graph_client import ADA, BOB, GraphClient
 
 
 @pytest.fixture
-def graph(cloud: MicrosoftCloud, wire: Wire) -> GraphClient:
+def graph(cloud: MicrosoftCloud, http: HttpClient) -> GraphClient:
     """A client that acts as an application, in Ada's mailbox."""
-    return GraphClient(cloud, wire.application_token().json()['access_token'])
+    return GraphClient(cloud, http.application_token().json()['access_token'])
 
 
 @pytest.fixture

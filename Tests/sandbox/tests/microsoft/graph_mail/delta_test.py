@@ -167,7 +167,7 @@ def test_what_delta_does_not_take(graph: GraphClient, options: str, code: str) -
 
 
 def test_a_first_round_can_be_made_to_stop_early(graph: GraphClient, mailbox: Mailbox) -> None:
-    mailbox.first_delta_round_limit = 12
+    mailbox.first_delta_sync_limit = 12
     rows, link = round_of(graph, '/mailFolders/inbox/messages/delta?$top=5')
     assert len(rows) == 12
     put(mailbox, 'new', folder='inbox')
@@ -259,7 +259,7 @@ def test_an_expired_token_begins_anew_with_the_same_ids(graph: GraphClient, mail
 def test_a_limited_first_round_ends_with_a_delta_link_though_there_is_more(
     graph: GraphClient, mailbox: Mailbox, size: int, limit: int, pages: list[int]
 ) -> None:
-    mailbox.first_delta_round_limit = limit
+    mailbox.first_delta_sync_limit = limit
     found = graph.pages('/mailFolders/inbox/messages/delta?$select=subject', Prefer=f'odata.maxpagesize={size}')
     assert [len(page['value']) for page in found] == pages
     assert ['@odata.deltaLink' in page for page in found] == [False] * (len(pages) - 1) + [True]
@@ -273,7 +273,7 @@ def test_a_limited_first_round_ends_with_a_delta_link_though_there_is_more(
 def test_a_mail_that_comes_and_goes_between_two_rounds_is_told_as_removed(graph: GraphClient, mailbox: Mailbox) -> None:
     _, created = round_of(graph, f'{DELTA}?changeType=created')
     _, all_kinds = round_of(graph, DELTA)
-    message = put(mailbox, 'short visit')
+    message = put(mailbox, 'short web_app')
     mailbox.move(message, 'inbox')
     assert round_of(graph, created)[0] == []
     assert [row['id'] for row in round_of(graph, all_kinds)[0]] == [message.immutable_id]

@@ -8,7 +8,7 @@ import requests
 
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.graph_mail.schema import Schema
-from sandbox.tests.microsoft.clients import TIMEOUT_SECONDS, Wire
+from sandbox.tests.microsoft.clients import TIMEOUT_SECONDS, HttpClient
 
 ADA = 'ada@contoso.example'
 BOB = 'bob@contoso.example'
@@ -22,7 +22,7 @@ class GraphClient:
         self.cloud = cloud
         self.token = token
         self.base = f'{cloud.graph}/v1.0{base}'
-        self.connections = Wire(cloud).session
+        self.connections = HttpClient(cloud).session
 
     def of(self, user: str) -> 'GraphClient':
         """A client of another mailbox."""

@@ -5,7 +5,7 @@ import pytest
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.model import Application
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
-from sandbox.tests.microsoft.clients import Wire
+from sandbox.tests.microsoft.clients import HttpClient
 from sandbox.tests.microsoft.graph_mail.graph_client import ADA, GraphClient
 
 WITHHELD = {'body', 'bodyPreview', 'uniqueBody'}
@@ -13,10 +13,10 @@ DENIED = (403, 'ErrorAccessDenied')
 
 
 @pytest.fixture(params=['Mail.ReadBasic', 'Mail.ReadBasic.All'])
-def basic(cloud: MicrosoftCloud, wire: Wire, daemon: Application, request: pytest.FixtureRequest) -> GraphClient:
+def basic(cloud: MicrosoftCloud, http: HttpClient, daemon: Application, request: pytest.FixtureRequest) -> GraphClient:
     """A client that may read the basics only."""
     daemon.application_permissions = [request.param]
-    return GraphClient(cloud, wire.application_token().json()['access_token'])
+    return GraphClient(cloud, http.application_token().json()['access_token'])
 
 
 def test_what_is_withheld_is_missing(basic: GraphClient, mailbox: Mailbox) -> None:

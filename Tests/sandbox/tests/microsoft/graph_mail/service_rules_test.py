@@ -10,9 +10,9 @@ from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.model import Application, User
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.schema import Schema
-from sandbox.tests.microsoft.clients import Wire
+from sandbox.tests.microsoft.clients import HttpClient
 from sandbox.tests.microsoft.graph_mail.graph_client import ADA, BOB, GraphClient
-from sandbox.tests.microsoft.user_grants_test import Visit
+from sandbox.tests.microsoft.user_grants_test import WebAppClient
 
 MESSAGE = {'subject': 'x', 'toRecipients': [{'emailAddress': {'address': BOB}}]}
 
@@ -39,9 +39,9 @@ IMPLIED = {
 @pytest.mark.parametrize(
     'held', ['Mail.Read', 'Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.Read', 'MailboxSettings.ReadWrite']
 )
-def test_each_call_needs_its_permission(cloud: MicrosoftCloud, wire: Wire, daemon: Application, held: str) -> None:
+def test_each_call_needs_its_permission(cloud: MicrosoftCloud, http: HttpClient, daemon: Application, held: str) -> None:
     daemon.application_permissions = [held]
-    graph = GraphClient(cloud, wire.application_token().json()['access_token'])
+    graph = GraphClient(cloud, http.application_token().json()['access_token'])
     for method, path, body, needed in CALLS:
         answer = graph.request(method, path, body)
         if held in IMPLIED.get(needed, {needed}):
@@ -50,11 +50,11 @@ def test_each_call_needs_its_permission(cloud: MicrosoftCloud, wire: Wire, daemo
             assert (answer.status_code, answer.json()['error']['code']) == (403, 'ErrorAccessDenied'), (method, path)
 
 
-def test_shared_mailbox_needs_the_shared_scopes(cloud: MicrosoftCloud, wire: Wire, ada: User) -> None:
+def test_shared_mailbox_needs_the_shared_scopes(cloud: MicrosoftCloud, http: HttpClient, ada: User) -> None:
     cloud.directory.user(BOB).shared_with.add(ada.object_id)
-    visit = Visit(cloud, wire)
+    web_app = WebAppClient(cloud, http)
     for scope, allowed in (('Mail.ReadWrite Mail.Send', False), ('Mail.ReadWrite.Shared Mail.Send.Shared', True)):
-        token = visit.redeem(code=visit.code(ADA, scope=f'offline_access {scope}')).json()['access_token']
+        token = web_app.redeem(code=web_app.code(ADA, scope=f'offline_access {scope}')).json()['access_token']
         bobs, own = GraphClient(cloud, token, f'/users/{BOB}'), GraphClient(cloud, token, '/me')
         assert (bobs.request('POST', '/messages', MESSAGE).status_code == 201) is allowed
         assert (bobs.request('POST', '/sendMail', {'message': MESSAGE}).status_code == 202) is allowed
@@ -78,7 +78,7 @@ def test_four_requests_at_once_are_the_most(graph: GraphClient, cloud: Microsoft
     # holds up whoever wants to change this mailbox
     with mailbox.lock, ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(graph.request, 'PATCH', f'/messages/{message.message_id}', {'isRead': True}) for _ in range(4)]
-        while cloud.limits.at_once(ada.object_id) < 4:
+        while cloud.limits.running_requests(ada.object_id) < 4:
             time.sleep(0.01)
         refused = graph.request('GET', '/mailboxSettings')
         other = graph.of(BOB).request('GET', '/mailboxSettings')
