@@ -30,7 +30,9 @@ def pytest_configure() -> None:
 def mail(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A client of a new instance that acts as an application in Ada's mailbox."""
     import demistomock as demisto
-    from MicrosoftGraphMailSendApiModule import AzureCloud, AzureCloudEndpoints, ClientSecretCredential, GraphMailSender
+    from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
+    from MicrosoftCredentialsApiModule import ClientSecretCredential
+    from MicrosoftGraphMailSendApiModule import GraphMailSender
 
     monkeypatch.setattr(demisto, 'integrationContext', {})
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)

@@ -8,7 +8,7 @@ from typing import Any
 from authentication_methods import ADA, client_secret
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
-from benchmarks.row import Row, at_most
+from benchmarks.row import MessageRow, at_most
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.content import Content
 from sandbox.microsoft.graph_mail.model import FileAttachment, Message
@@ -20,7 +20,7 @@ GOAL = 16.0  # MB
 BOB = 'bob@contoso.example'
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
     cloud, folder = sandbox.cloud, sandbox.folder
     take_large_mails(cloud)
     message = message_with_file(cloud, LARGEST)

@@ -9,7 +9,7 @@ import requests
 
 from authentication_methods import client_secret
 from benchmarks.effort import Effort
-from benchmarks.row import Row, at_most, compared, plain
+from benchmarks.row import MessageRow, at_most, compared, plain
 from demo.administrator import Administrator
 from sandbox.servers import Sandbox
 
@@ -31,7 +31,7 @@ script:
 """
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
     server, cloud = sandbox.server, sandbox.cloud
     administrator = Administrator(server.url, server.api_key)
     administrator.add_instance(INSTANCE, client_secret(cloud))

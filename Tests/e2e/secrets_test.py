@@ -30,7 +30,7 @@ def passwords_of(settings: dict[str, Any]) -> list[str]:
     return [value.splitlines()[1] if value.startswith('-----BEGIN') else value for value in found]
 
 
-def remembered(sandbox: Sandbox, instance: str) -> list[str]:
+def seen(sandbox: Sandbox, instance: str) -> list[str]:
     """The secrets that an instance keeps between commands: tokens, and what belongs to a started sign-in."""
     return list(strings_in(sandbox.server.integration_context(instance)))
 
@@ -67,7 +67,7 @@ def test_sign_in_shows_no_secret(
     row = Walk(Way(way.name, lambda _: settings, way.services, way.person, way.engine), cloud, administrator).take()
     assert row.problems == []
     administrator.run('!msgraph-mail-list-emails page_size=1 debug-mode=true', way.name)
-    kept = remembered(sandbox, way.name)
+    kept = seen(sandbox, way.name)
     assert any(value.startswith('ey') for value in kept), 'the access token is not among what is looked for'
     public = {cloud.directory.application(name).client_id for name in ('web', 'daemon', 'device')}
     public |= {tenant.tenant_id for tenant in cloud.directory.tenants}
@@ -80,7 +80,7 @@ def test_codes_of_a_browser_sign_in_do_not_show(
 ) -> None:
     administrator.add_instance('Codes', ways.authorization_code(cloud))
     told = administrator.run('!msgraph-mail-auth-start', 'Codes')
-    verifier = [one for one in remembered(sandbox, 'Codes') if one not in told]
+    verifier = [one for one in seen(sandbox, 'Codes') if one not in told]
     ended_on = Browser(cloud, ways.ADA).sign_in(told.split('](')[1].split(')')[0])
     administrator.run(f'!msgraph-mail-auth-complete code="{ended_on}"', 'Codes')
     code = parse_qs(urlsplit(ended_on).query)['code'][0]

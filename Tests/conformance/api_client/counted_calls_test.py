@@ -4,11 +4,11 @@ import socket
 from typing import Any
 
 import pytest
+import requests
 
 from CommonServerPython import DemistoException
 from conformance.api_client.instances import Instance
 from conformance.token_store.office import ADA
-from MicrosoftApiModule import requests
 
 PATH = f'/users/{ADA}/messages'
 

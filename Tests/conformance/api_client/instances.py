@@ -6,7 +6,8 @@ import pytest
 
 import demistomock as demisto
 from conformance.token_store.office import ADA, CloudClock
-from MicrosoftApiModule import *
+from MicrosoftApiModule import AUTHORIZATION_CODE, DEVICE_CODE, MicrosoftClient, get_azure_cloud
+from MicrosoftCredentialsApiModule import AccessToken
 from sandbox.microsoft import MicrosoftCloud
 
 

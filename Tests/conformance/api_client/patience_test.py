@@ -122,8 +122,8 @@ def test_a_caller_that_lets_429_through_gets_it_at_once(instance: Instance) -> N
     [
         ({'method': 'GET'}, True),
         ({'method': 'DELETE'}, True),
-        ({'method': 'PATCH', 'may_repeat': True}, True),
-        ({'method': 'DELETE', 'may_repeat': False}, False),
+        ({'method': 'PATCH', 'is_idempotent': True}, True),
+        ({'method': 'DELETE', 'is_idempotent': False}, False),
         ({'method': 'POST'}, False),
     ],
 )
@@ -147,17 +147,17 @@ def test_a_command_is_not_run_again_where_a_failing_service_does_not_say_when(in
 def test_a_caller_may_say_that_its_request_can_be_sent_twice(instance: Instance) -> None:
     instance.fail(status=503, headers={'Retry-After': '1'})
     instance.fail(status=200, body={'done': True})
-    assert instance.client().http_request('PATCH', '/me', may_repeat=True) == {'done': True}
+    assert instance.client().http_request('PATCH', '/me', is_idempotent=True) == {'done': True}
     instance.fail(status=503, headers={'Retry-After': '1'})
     with pytest.raises(DemistoException, match=r'\[503\]'):
-        instance.client().http_request('DELETE', '/me', may_repeat=False)
+        instance.client().http_request('DELETE', '/me', is_idempotent=False)
 
 
 @pytest.mark.parametrize('retry_after, slept', [('2', 4), ('6', 0)])
 def test_a_client_may_have_less_patience(instance: Instance, retry_after: str, slept: float) -> None:
     instance.fail(times=None, status=429, headers={'Retry-After': retry_after})
     client = instance.client()
-    client.patience = 5
+    client.retry_budget = 5
     with pytest.raises(DemistoException, match=r'\[429\]'):
         client.http_request('GET', '/me')
     assert instance.clock.slept == slept
@@ -175,4 +175,4 @@ def test_a_client_may_have_less_patience(instance: Instance, retry_after: str, s
 )
 def test_a_command_can_be_run_again_once(instance: Instance, command: str, ran_once: str, keyword: bool, can: bool) -> None:
     instance.command, instance.args = command, {'ran_once_flag': ran_once}
-    assert instance.client(retry_on_rate_limit=keyword).can_run_again() is can
+    assert instance.client(retry_on_rate_limit=keyword).can_reschedule() is can

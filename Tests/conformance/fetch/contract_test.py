@@ -474,8 +474,8 @@ def test_a_long_first_round_loses_nothing_where_the_clock_of_the_engine_is_ahead
     room: Mailroom, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room.cloud.clock.stop()
-    monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, '_PAGES_OF_A_RUN', 1)
-    monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, 'LARGEST_PAGE', 5)
+    monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, '_MAX_PAGES_PER_RUN', 1)
+    monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, 'MAX_PAGE_SIZE', 5)
     for number in range(20):
         room.mail(f'old {number}', age=90 * DAY)
     room.cloud.clock.advance(120)

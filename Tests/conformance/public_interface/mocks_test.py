@@ -83,7 +83,7 @@ def test_the_encryption_and_the_headers_of_the_cortex_app_are_replaced(mocker: A
     )
     mocker.patch.object(client, 'get_encrypted', return_value='encrypted')
     mocker.patch.object(client, '_add_info_headers', return_value={'X-Mine': '1'})
-    request = client.credential.token_request(TokenTarget(), KeptSignIn())
+    request = client.credential.token_request(TokenTarget(), CachedSession())
     assert request.json_body['encrypted_token'] == 'encrypted'
     assert request.headers == {'X-Mine': '1'}
 
@@ -110,10 +110,10 @@ def test_the_context_is_written_through_the_function_of_the_module(platform: Mic
 
 
 def test_the_version_of_the_platform_is_replaced(mocker: Any) -> None:
-    from MicrosoftApiModule import _can_be_scheduled
+    from MicrosoftApiModule import _supports_scheduling
 
     mocker.patch('MicrosoftApiModule.is_demisto_version_ge', return_value=False)
-    assert not _can_be_scheduled()
+    assert not _supports_scheduling()
 
 
 def test_the_end_of_a_command_may_be_replaced(mocker: Any) -> None:

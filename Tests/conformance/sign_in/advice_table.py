@@ -6,12 +6,8 @@ Source of the numbers: https://learn.microsoft.com/entra/identity-platform/refer
 from dataclasses import dataclass
 
 from conformance.sign_in.rows import *
-from MicrosoftSignInApiModule import (
-    MicrosoftSignInError,
-    SignInRefusedError,
-    SignInRequiredError,
-    SignInUnavailableError,
-)
+from MicrosoftCoreApiModule import MicrosoftSignInError
+from MicrosoftCredentialsApiModule import SignInRefusedError, SignInRequiredError, SignInUnavailableError
 
 NO, PERSON, LATER = SignInRefusedError, SignInRequiredError, SignInUnavailableError
 PASSING = 'passing fault of the service'
@@ -90,7 +86,7 @@ ADVICE = (
 )
 
 
-def row(advice: Advice, way: str) -> Row:
+def row(advice: Advice, way: str) -> MessageRow:
     """An error that passes is met again and again: the last try tells of it."""
     passing = advice.kind is LATER
     says = f'(AADSTS{advice.number})' if passing else f'AADSTS{advice.number}: '
@@ -101,7 +97,9 @@ def row(advice: Advice, way: str) -> Row:
         ({**aadsts(advice.number), **ALWAYS},),
         (2.6, 4.4) if passing else (0, 0),
     )
-    return Row('429 without' if advice.number == 90055 else '5xx' if passing else '400', way, (call,), f'AADSTS{advice.number}')
+    return MessageRow(
+        '429 without' if advice.number == 90055 else '5xx' if passing else '400', way, (call,), f'AADSTS{advice.number}'
+    )
 
 
 ROWS = [row(advice, way) for advice in ADVICE for way in advice.ways]

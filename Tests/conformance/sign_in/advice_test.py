@@ -5,18 +5,19 @@ import re
 import pytest
 
 from conformance.sign_in.advice_table import ADVICE, ROWS
-from conformance.sign_in.rows import CLIENT_SECRET, Row
+from conformance.sign_in.rows import CLIENT_SECRET, MessageRow
 from conformance.sign_in.running import run
 from conformance.sign_in.ways import WAYS
 from conformance.sign_in.world import World
-from MicrosoftSignInApiModule import SIGN_IN_ADVICE, MicrosoftSignInError
+from MicrosoftCoreApiModule import MicrosoftSignInError
+from MicrosoftCredentialsApiModule import SIGN_IN_ADVICE
 from sandbox.microsoft.entra.errors import AADSTS
 
 CORRELATION_ID = re.compile(r' Correlation ID: [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')
 
 
 @pytest.mark.parametrize('row', ROWS, ids=str)
-def test_the_error_says_what_to_do(world: World, row: Row) -> None:
+def test_the_error_says_what_to_do(world: World, row: MessageRow) -> None:
     run(world, row)
 
 

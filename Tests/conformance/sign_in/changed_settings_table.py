@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from conformance.sign_in.rows import *
 from conformance.sign_in.ways import BOB, authorization_code, cortex_app
 from conformance.sign_in.world import Settings, World
-from MicrosoftApiModule import AZURE_GERMAN_CLOUD, get_azure_cloud
-from MicrosoftSignInApiModule import CredentialError, SignInRefusedError, SignInRequiredError
+from MicrosoftApiModule import get_azure_cloud
+from MicrosoftCoreApiModule import AZURE_GERMAN_CLOUD, CredentialError
+from MicrosoftCredentialsApiModule import SignInRefusedError, SignInRequiredError
 from sandbox.microsoft.certificates import certificate
 from sandbox.microsoft.entra.model import Application, Secret
 

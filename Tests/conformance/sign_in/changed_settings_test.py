@@ -7,7 +7,7 @@ from conformance.sign_in.rows import SAME_TOKEN, Call
 from conformance.sign_in.running import make
 from conformance.sign_in.ways import WAYS
 from conformance.sign_in.world import World
-from MicrosoftApiModule import AccessToken
+from MicrosoftCredentialsApiModule import AccessToken
 
 
 @pytest.mark.parametrize('row', ROWS, ids=str)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from MicrosoftIdentityApiModule import AzureArc
+from MicrosoftCredentialsApiModule import AzureArc
 
 pytest.register_assert_rewrite('conformance.sign_in.running', 'conformance.sign_in.world')
 

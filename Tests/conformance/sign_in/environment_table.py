@@ -1,7 +1,7 @@
 """What the engine brings along: proxies, certificates it trusts, a slow network."""
 
 from conformance.sign_in.rows import *
-from MicrosoftSignInApiModule import SignInUnavailableError
+from MicrosoftCredentialsApiModule import SignInUnavailableError
 
 THREE_WAITS = (2.6, 4.4)
 PROXY = {'HTTP_PROXY': '{proxy}', 'HTTPS_PROXY': '{proxy}'}

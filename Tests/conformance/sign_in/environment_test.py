@@ -3,20 +3,20 @@
 import pytest
 
 from conformance.sign_in.environment_table import CERTIFICATES, PROXIES, SLOW_NETWORK
-from conformance.sign_in.rows import HOSTS, VM_SYSTEM_ASSIGNED, Row
+from conformance.sign_in.rows import HOSTS, VM_SYSTEM_ASSIGNED, MessageRow
 from conformance.sign_in.running import run
 from conformance.sign_in.ways import WAYS
 from conformance.sign_in.world import World
-from MicrosoftApiModule import AccessToken
+from MicrosoftCredentialsApiModule import AccessToken
 
 
 @pytest.mark.parametrize('row', [row for row in PROXIES if row.way not in HOSTS], ids=str)
-def test_a_proxy_is_used_where_it_is_selected(world: World, row: Row) -> None:
+def test_a_proxy_is_used_where_it_is_selected(world: World, row: MessageRow) -> None:
     run(world, row)
 
 
 @pytest.mark.parametrize('row', [row for row in PROXIES if row.way in HOSTS], ids=str)
-def test_the_metadata_service_is_never_asked_through_a_proxy(world: World, row: Row) -> None:
+def test_the_metadata_service_is_never_asked_through_a_proxy(world: World, row: MessageRow) -> None:
     run(world, row)
 
 
@@ -27,10 +27,10 @@ def test_the_metadata_header_is_true_in_lower_case(world: World) -> None:
 
 @pytest.mark.filterwarnings('ignore:Unverified HTTPS request')
 @pytest.mark.parametrize('row', CERTIFICATES, ids=str)
-def test_the_certificates_that_the_engine_trusts_are_trusted_and_no_others(world: World, row: Row) -> None:
+def test_the_certificates_that_the_engine_trusts_are_trusted_and_no_others(world: World, row: MessageRow) -> None:
     run(world, row)
 
 
 @pytest.mark.parametrize('row', SLOW_NETWORK, ids=str)
-def test_a_token_request_has_a_time_limit(world: World, row: Row) -> None:
+def test_a_token_request_has_a_time_limit(world: World, row: MessageRow) -> None:
     run(world, row)

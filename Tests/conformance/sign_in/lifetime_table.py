@@ -4,7 +4,7 @@ Unless a row says otherwise, Entra's tokens live for 3,599 s and those of hosts 
 """
 
 from conformance.sign_in.rows import *
-from MicrosoftSignInApiModule import SignInRefusedError, SignInRequiredError, SignInUnavailableError
+from MicrosoftCredentialsApiModule import SignInRefusedError, SignInRequiredError, SignInUnavailableError
 
 HOUR, DAY = 3600.0, 24 * 3600.0
 THREE_WAITS, FOUR_WAITS = (2.6, 4.4), (9, 15)
@@ -56,7 +56,7 @@ def in_vain(sent: Answer) -> Call:
     return Call(SAME_TOKEN, 1, ({**sent, **ALWAYS},), later=13 * HOUR)
 
 
-def aging_survives(ways: tuple[str, ...], situation: str, call: Call) -> list[Row]:
+def aging_survives(ways: tuple[str, ...], situation: str, call: Call) -> list[MessageRow]:
     """The service is left alone for 30 s, then asked again."""
     return each(
         ways, 'aging', Call(), call, warm(10), Call(later=25), WARM, situation=situation, directory={'access_token_seconds': DAY}
@@ -114,7 +114,7 @@ def made_up(**fields: object) -> Answer:
     return answer({'token_type': 'Bearer', 'access_token': 'made-up-access-token', **fields})
 
 
-def lives(ways: tuple[str, ...], case: str, sent: Answer, seconds: float = 3599, situation: str = '') -> list[Row]:
+def lives(ways: tuple[str, ...], case: str, sent: Answer, seconds: float = 3599, situation: str = '') -> list[MessageRow]:
     """A token is used until 5 minutes before that many seconds have passed."""
     return each(ways, case, Call(answers=(sent,)), warm(seconds - 310), Call(later=20), situation=situation)
 

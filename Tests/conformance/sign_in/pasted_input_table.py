@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from conformance.sign_in.rows import *
-from MicrosoftSignInApiModule import CredentialError, SignInRefusedError, SignInRequiredError
+from MicrosoftCoreApiModule import CredentialError
+from MicrosoftCredentialsApiModule import SignInRefusedError, SignInRequiredError
 from sandbox.microsoft.certificates import certificate
 
 WORKS = Call()

@@ -7,7 +7,8 @@ from conformance.sign_in.rows import Refusal
 from conformance.sign_in.running import assert_refusal, make
 from conformance.sign_in.ways import WAYS
 from conformance.sign_in.world import World
-from MicrosoftApiModule import CredentialError, MicrosoftSignInError, complete_browser_sign_in
+from MicrosoftApiModule import complete_browser_sign_in
+from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError
 from O365OutlookMailSingleUser import Settings
 
 PASTED = [row for row in ROWS if isinstance(row, Pasted)]

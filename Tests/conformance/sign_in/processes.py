@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import demistomock as demisto
-from MicrosoftApiModule import MicrosoftClient, SystemClock
+from MicrosoftApiModule import MicrosoftClient
+from MicrosoftCoreApiModule import SystemClock
 
 PATIENCE = 60.0  # seconds
 Settings = dict[str, Any]

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from email.utils import formatdate
 from typing import Any
 
-from MicrosoftSignInApiModule import MicrosoftSignInError
+from MicrosoftCoreApiModule import MicrosoftSignInError
 
 # region ways, under the names that the rows use
 
@@ -201,7 +201,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Row:
+class MessageRow:
     """One way to sign in, in one situation.
 
     Args:
@@ -227,9 +227,9 @@ class Row:
         return ' - '.join(part for part in (self.way, self.case, self.situation) if part)
 
 
-def each(ways: Iterable[str], case: str, *calls: Call, **more: Any) -> list[Row]:
+def each(ways: Iterable[str], case: str, *calls: Call, **more: Any) -> list[MessageRow]:
     """The same row for several ways."""
-    return [Row(case, way, calls, **more) for way in ways]
+    return [MessageRow(case, way, calls, **more) for way in ways]
 
 
 # endregion

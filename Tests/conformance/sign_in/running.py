@@ -1,12 +1,14 @@
 """Runs a row: makes the calls, one after the other, and looks at what must have come of each."""
 
-from conformance.sign_in.rows import NEW_TOKEN, Call, Refusal, Row
+from conformance.sign_in.rows import NEW_TOKEN, Call, MessageRow, Refusal
 from conformance.sign_in.ways import WAYS, Way
 from conformance.sign_in.world import World
-from MicrosoftApiModule import AccessToken, CredentialError, MicrosoftClient, MicrosoftSignInError, TokenTarget
+from MicrosoftApiModule import MicrosoftClient
+from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError
+from MicrosoftCredentialsApiModule import AccessToken, TokenTarget
 
 
-def run(world: World, row: Row) -> None:
+def run(world: World, row: MessageRow) -> None:
     """Makes all calls of a row, each by a process of its own."""
     way = WAYS[row.way]
     for name, value in row.directory.items():

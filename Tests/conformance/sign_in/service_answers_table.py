@@ -4,12 +4,7 @@ A token endpoint is asked again 3 times, a host's identity endpoint 4 times, for
 """
 
 from conformance.sign_in.rows import *
-from MicrosoftSignInApiModule import (
-    SignInPendingError,
-    SignInRefusedError,
-    SignInRequiredError,
-    SignInUnavailableError,
-)
+from MicrosoftCredentialsApiModule import SignInPendingError, SignInRefusedError, SignInRequiredError, SignInUnavailableError
 
 ENDPOINTS = (CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP)
 SOME_HOSTS = (VM_SYSTEM_ASSIGNED, APP_SERVICE, ARC)
@@ -242,7 +237,7 @@ def unusable(what: str, sent: Answer) -> Call:
     """There is no use in asking again at once."""
     return fails(
         Refusal(
-            SignInUnavailableError, f'answered with {what}', 'A proxy or a wrong address may stand between', 'unusable_answer'
+            SignInUnavailableError, f'answered with {what}', 'A proxy or a wrong address may stand between', 'unusable_response'
         ),
         sent,
     )

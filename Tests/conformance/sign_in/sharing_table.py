@@ -12,8 +12,9 @@ from conformance.sign_in.rows import *
 from conformance.sign_in.running import assert_refusal, make
 from conformance.sign_in.ways import ADA, BOB, WAYS, authorization_code, cortex_app, device_code, redirect_of, signed_out
 from conformance.sign_in.world import Settings, World
-from MicrosoftApiModule import AccessToken, CortexAppCredential, MicrosoftClient, SystemClock
-from MicrosoftSignInApiModule import SignInRequiredError
+from MicrosoftApiModule import MicrosoftClient
+from MicrosoftCoreApiModule import SystemClock
+from MicrosoftCredentialsApiModule import AccessToken, CortexAppCredential, SignInRequiredError
 
 USED_UP = Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again')
 TOKEN_USED_UP = Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')
@@ -218,7 +219,7 @@ def the_test_button_leaves_the_token_unused(world: World, way: str) -> None:
     world.forget_requests()
     client: MicrosoftClient = world.client(settings)
     assert isinstance(client.credential, CortexAppCredential)
-    client.credential.check_without_using_the_token(client.tokens.transport)
+    client.credential.check_without_token_use(client.tokens.transport)
     assert demisto.getIntegrationContext() == {}
     assert [(record.method, record.path) for record in world.cloud.requests.of('token-service')] == [('GET', '/obtain-token')]
     make(world, WAYS[way], world.client(settings), Call())

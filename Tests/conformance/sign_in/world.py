@@ -15,7 +15,10 @@ import demistomock as demisto
 from CommonServerPython import get_integration_context
 from conformance.sign_in.recording_proxy import RecordingProxy
 from conformance.sign_in.rows import Answer, Moment
-from MicrosoftApiModule import AccessToken, KeptTokens, MicrosoftClient, MicrosoftSignInError, SystemClock, TokenTarget
+from MicrosoftApiModule import MicrosoftClient
+from MicrosoftCoreApiModule import MicrosoftSignInError, SystemClock
+from MicrosoftCredentialsApiModule import AccessToken, TokenTarget
+from MicrosoftTokenCacheApiModule import CachedTokens
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.clock import Clock
 
@@ -169,7 +172,7 @@ class World:
 
     def kept_token(self, client: MicrosoftClient, target: TokenTarget) -> AccessToken | None:
         """The access token that the instance's context holds for this client."""
-        return KeptTokens(get_integration_context(), client.credential).token(target)
+        return CachedTokens(get_integration_context(), client.credential).token(target)
 
     def kept_refresh_token(self, client: MicrosoftClient) -> str:
         """The refresh token that the instance's context holds for this client, empty if none."""

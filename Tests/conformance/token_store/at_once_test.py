@@ -9,7 +9,19 @@ import pytest
 import demistomock as demisto
 from conformance.token_store import office as made_of
 from conformance.token_store.office import ADA, BOB, VERIFIER, BusyStore, CloudClock, CountingStore, Office, at_once
-from MicrosoftTokenStoreApiModule import *
+from MicrosoftCoreApiModule import SystemClock
+from MicrosoftCredentialsApiModule import (
+    AccessToken,
+    AuthorizationCodeCredential,
+    CachedSession,
+    ClientSecretCredential,
+    Credential,
+    SignInRefusedError,
+    SignInRequiredError,
+    TokenResponse,
+    TokenTarget,
+)
+from MicrosoftTokenCacheApiModule import ContextStorage, clear_tokens, update_storage
 
 office = made_of.office
 
@@ -125,8 +137,8 @@ def test_where_every_write_is_refused_an_aging_token_is_used_up(office: Office) 
 
 
 def test_a_context_without_versions_works(office: Office) -> None:
-    def store() -> ContextTokenStore:
-        return ContextTokenStore(demisto.getIntegrationContext, lambda context, _version: demisto.setIntegrationContext(context))
+    def store() -> ContextStorage:
+        return ContextStorage(demisto.getIntegrationContext, lambda context, _version: demisto.setIntegrationContext(context))
 
     token = office.source(office.client(), store()).get(office.graph)
     assert office.source(office.client(), store()).get(office.graph) == token
@@ -138,19 +150,19 @@ def test_a_context_without_versions_works(office: Office) -> None:
 
 
 def other_process_asks(office: Office, credential: Credential) -> None:
-    until = office.clock.now() + Credential.longest_ask
+    until = office.clock.now() + Credential.max_request_seconds
     office.source(credential).change(lambda kept: kept.put_lease(holder='another', until=until))
 
 
 def test_a_process_that_died_while_asking_is_waited_for_no_longer_than_its_lease(office: Office) -> None:
     other_process_asks(office, office.client())
     assert office.source(office.client()).get(office.graph)
-    assert Credential.longest_ask - 1 < office.clock.slept < Credential.longest_ask + 1
+    assert Credential.max_request_seconds - 1 < office.clock.slept < Credential.max_request_seconds + 1
 
 
 def test_those_who_waited_for_a_process_that_was_killed_let_one_of_them_ask(office: Office, slow: Office) -> None:
     credential = slow.client()
-    credential.longest_ask = 1.0
+    credential.max_request_seconds = 1.0
     slow.source(credential).change(lambda kept: kept.put_lease(holder='killed', until=time.time() + 1))
     tokens = at_once(*[lambda: slow.source(credential, clock=SystemClock()).get(slow.graph)] * 10)
     assert office.token_requests() == 1
@@ -171,7 +183,7 @@ def test_a_context_that_takes_nothing_does_not_keep_a_command_from_its_token(off
         raise RuntimeError('The integration context is too large.')
 
     source = office.source(office.client())
-    source.store = ContextTokenStore(demisto.getIntegrationContextVersioned, refuse)
+    source.store = ContextStorage(demisto.getIntegrationContextVersioned, refuse)
     assert source.get(office.graph).claims()['aud'] == office.cloud.graph
     assert any('too large' in line for line in office.log)
 
@@ -189,7 +201,7 @@ def test_a_process_that_asks_for_long_holds_up_nobody_who_has_a_token(office: Of
 
 def test_who_keeps_what_a_person_brought_leaves_the_lease_of_another_process_alone(office: Office) -> None:
     other_process_asks(office, office.client())
-    office.source(office.client()).keep(office.graph, TokenAnswer(AccessToken('a token', 9e9, 9e9)))
+    office.source(office.client()).keep(office.graph, TokenResponse(AccessToken('a token', 9e9, 9e9)))
     assert office.kept(office.client()).lease()['holder'] == 'another'
 
 
@@ -201,7 +213,7 @@ def test_a_clock_that_stands_still_does_not_make_anybody_wait_for_ever(office: O
     other_process_asks(office, office.client())
     clock = StandingClock(office.cloud)
     assert office.source(office.client(), clock=clock).get(office.graph)
-    assert Credential.longest_ask <= clock.slept < Credential.longest_ask + 1
+    assert Credential.max_request_seconds <= clock.slept < Credential.max_request_seconds + 1
 
 
 @pytest.mark.parametrize('end', [KeyboardInterrupt, SystemExit, RuntimeError])
@@ -271,7 +283,7 @@ def test_who_waits_takes_over_the_lease_that_is_dropped(office: Office, slow: Of
 
 def sign_in_as(user: str, office: Office, credential: AuthorizationCodeCredential) -> None:
     source = office.source(credential)
-    request = credential.redeem_request(office.graph, office.code_of(user), KeptSignIn(code_verifier=VERIFIER))
+    request = credential.redeem_request(office.graph, office.code_of(user), CachedSession(code_verifier=VERIFIER))
     source.keep(office.graph, source.transport.ask(request), new_sign_in=True)
 
 
@@ -303,7 +315,7 @@ def test_a_reset_stands_against_a_renewal_that_was_under_way(office: Office) -> 
     credential = office.signed_in()
     office.cloud.clock.advance(3600)
     renewing = office.source(credential)
-    renewing.transport.after = lambda: change_store(CountingStore(), drop_all_tokens, office.clock)
+    renewing.transport.after = lambda: update_storage(CountingStore(), clear_tokens, office.clock)
     renewing.get(office.graph)
     assert demisto.getIntegrationContext() == {}
 

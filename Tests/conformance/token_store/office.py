@@ -8,7 +8,21 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-from MicrosoftTokenStoreApiModule import *
+from MicrosoftCoreApiModule import MicrosoftSignInError, SystemClock
+from MicrosoftCredentialsApiModule import (
+    REFRESH_MARGIN,
+    AccessToken,
+    AuthorizationCodeCredential,
+    ClientSecretCredential,
+    CortexAppCredential,
+    Credential,
+    DeviceCodeCredential,
+    TokenClient,
+    TokenRequest,
+    TokenResponse,
+    TokenTarget,
+)
+from MicrosoftTokenCacheApiModule import CachedTokens, ContextStorage, Storage, TokenProvider
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
@@ -32,7 +46,7 @@ class CloudClock(SystemClock):
         self.cloud.clock.advance(seconds)
 
 
-class CountingStore(ContextTokenStore):
+class CountingStore(ContextStorage):
     """The integration context, which counts how often it was used."""
 
     def __init__(self) -> None:
@@ -56,20 +70,20 @@ class BusyStore(CountingStore):
         self.times = times
 
     def write(self, kept: dict[str, Any], version: int) -> None:
-        if self.times > 0 and version != self.OVER_ANY_VERSION:
+        if self.times > 0 and version != self.ANY_VERSION:
             self.times -= 1
             others = f'other command {self.writes}'
             demisto.setIntegrationContext({**demisto.getIntegrationContext(), others: 'its value'})
         super().write(kept, version)
 
 
-class InterruptedTransport(TokenTransport):
+class InterruptedTransport(TokenClient):
     """Lets something happen before a request is sent, or after it was answered."""
 
     before: Callable[[], Any] = staticmethod(lambda: None)
     after: Callable[[], Any] = staticmethod(lambda: None)
 
-    def ask(self, request: TokenRequest) -> TokenAnswer:
+    def ask(self, request: TokenRequest) -> TokenResponse:
         before, self.before = self.before, lambda: None
         before()
         answer = super().ask(request)
@@ -117,7 +131,7 @@ class Office:
 
     def start_device(self, enter_as: str = '') -> None:
         source = self.source(self.device())
-        started = source.transport.ask_json(self.device().start_request(self.graph))
+        started = source.transport.request_json(self.device().start_request(self.graph))
         source.start(900, device_code=started['device_code'])
         if enter_as:
             Browser(self.cloud, enter_as).enter_device_code(started['verification_uri'], started['user_code'])
@@ -125,18 +139,18 @@ class Office:
     def source(
         self,
         credential: Credential,
-        store: TokenStore | None = None,
+        store: Storage | None = None,
         clock: SystemClock | None = None,
         usual_target: TokenTarget | None = None,
-    ) -> TokenSource:
+    ) -> TokenProvider:
         transport = InterruptedTransport(self.cloud.ca_file, clock or self.clock)
-        return TokenSource(credential, store or CountingStore(), transport, self.log.append, usual_target)
+        return TokenProvider(credential, store or CountingStore(), transport, self.log.append, usual_target)
 
-    def kept(self, credential: Credential, usual_target: TokenTarget | None = None) -> KeptTokens:
-        return KeptTokens(demisto.getIntegrationContext(), credential, usual_target)
+    def kept(self, credential: Credential, usual_target: TokenTarget | None = None) -> CachedTokens:
+        return CachedTokens(demisto.getIntegrationContext(), credential, usual_target)
 
     def refresh_token(self, credential: Credential) -> str:
-        return self.kept(credential).sign_ins(self.clock.now())[0].refresh_token
+        return self.kept(credential).sessions(self.clock.now())[0].refresh_token
 
     def tokens_expire_at_once(self) -> None:
         self.cloud.directory.access_token_seconds = REFRESH_MARGIN

@@ -6,7 +6,8 @@ import pytest
 
 from conformance.unified import watched_sender
 from conformance.unified.watched_sender import ADA, BOB, WatchedSender
-from MicrosoftGraphMailSendApiModule import *
+from MicrosoftGraphMailClientApiModule import GraphError
+from MicrosoftGraphMailSendApiModule import FORWARD, REPLY, REPLY_ALL, OutgoingMail
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message

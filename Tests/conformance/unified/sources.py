@@ -17,17 +17,15 @@ COMMON_SERVER = Path(os.environ.get('COMMON_SERVER_PYTHON') or ROOT / 'Tests' / 
 
 # Each imports the one before it, and nothing else of the product.
 LAYERS = (
-    'MicrosoftSignInApiModule',
-    'MicrosoftIdentityApiModule',
-    'MicrosoftTokenStoreApiModule',
+    'MicrosoftCoreApiModule',
+    'MicrosoftCredentialsApiModule',
+    'MicrosoftTokenCacheApiModule',
     'MicrosoftApiModule',
-    'MicrosoftGraphMailApiModule',
-    'MicrosoftGraphMailOutgoingApiModule',
-    'MicrosoftGraphMailSendApiModule',
+    'MicrosoftInstanceApiModule',
+    'MicrosoftGraphMailClientApiModule',
     'MicrosoftGraphMailCommandsApiModule',
-    'MicrosoftGraphMailSendCommandsApiModule',
+    'MicrosoftGraphMailSendApiModule',
     'MicrosoftGraphMailFetchApiModule',
-    'MicrosoftGraphMailIncidentsApiModule',
 )
 MODULES = {**{name: SCRIPTS / name / f'{name}.py' for name in LAYERS}, INTEGRATION.name: INTEGRATION / f'{INTEGRATION.name}.py'}
 

@@ -7,7 +7,9 @@ import pytest
 import requests
 
 import demistomock as demisto
-from MicrosoftGraphMailSendApiModule import *
+from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints, SystemClock
+from MicrosoftCredentialsApiModule import ClientSecretCredential
+from MicrosoftGraphMailSendApiModule import MAX_REQUEST_SIZE, GraphMailSender
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.schema import Schema
 
@@ -43,11 +45,11 @@ class WatchedSender(GraphMailSender):
         self.sent: list[tuple[str, str]] = []
         self.lost_answer: tuple[str, str] | None = None  # method and end of the path
 
-    def _http_request(
+    def _http_request(  # type: ignore[override]
         self,
         method: str,
         url_suffix: str = '',
-        full_url: str | None = None,  # type: ignore[override]
+        full_url: str | None = None,
         **kwargs: Any,
     ) -> Any:
         url = full_url or url_suffix
@@ -57,7 +59,7 @@ class WatchedSender(GraphMailSender):
             assert 'Authorization' not in kwargs['headers']
             assert len(kwargs.get('data') or b'') < 4 * MEGABYTE
         elif body is not None:
-            assert len(json.dumps(body)) <= LARGEST_REQUEST
+            assert len(json.dumps(body)) <= MAX_REQUEST_SIZE
             kind = 'message' if method == 'PATCH' else {'messages': 'message', 'attachments': 'attachment'}.get(action, '')
             problems = (
                 Schema.load().problems(kind, body, is_request=True)

@@ -6,20 +6,83 @@ Its public interface is that of the public MicrosoftApiModule, so that an integr
 
 import base64
 import json
-import os  # noqa: F401 - integrations take it from here
 import re
 import secrets
 import sys
+import os  # noqa: F401 - integrations take it from here
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
+from typing import Any
+from urllib.parse import urlsplit
 
 import demistomock as demisto
 import requests
 from CommonServerPython import *
-from MicrosoftTokenStoreApiModule import *
+from MicrosoftTokenCacheApiModule import *
 
-# region what integrations take from here
+with suppress(ImportError):  # in a built pack these names are already in the same file
+    from CommonServerPython import (
+        BaseClient,
+        CommandResults,
+        DemistoException,
+        ExecutionMetrics,
+        ScheduledCommand,
+        add_sensitive_log_strs,
+        argToBoolean,
+        get_integration_context,
+        get_x_content_info_headers,
+        is_demisto_version_ge,
+        return_results,
+        set_integration_context,
+    )
+    from MicrosoftCoreApiModule import (
+        AZURE_CLOUDS,
+        AZURE_CLOUD_NAME_CUSTOM,
+        AZURE_CLOUD_NAME_MAPPING,
+        AZURE_GERMAN_CLOUD,
+        AZURE_US_DOD_CLOUD,
+        AZURE_WORLDWIDE_CLOUD,
+        AzureCloud,
+        AzureCloudEndpoints,
+        CredentialError,
+        SystemClock,
+        backoff_seconds,
+        clean_tenant,
+        clean_value,
+        is_loopback,
+        skip_netrc,
+        retry_after_seconds,
+    )
+    from MicrosoftCredentialsApiModule import (
+        AccessToken,
+        AuthorizationCodeCredential,
+        CertificateCredential,
+        ClientSecretCredential,
+        CortexAppCredential,
+        Credential,
+        DeviceCodeCredential,
+        EntraCredential,
+        CachedSession,
+        ManagedIdentityCredential,
+        SignInPendingError,
+        SignInRequiredError,
+        TokenTarget,
+        TokenClient,
+        clean_authorization_code,
+        encrypt_for_token_service,
+        unusable_response,
+    )
+    from MicrosoftTokenCacheApiModule import (
+        ContextStorage,
+        MemoryStorage,
+        TokenProvider,
+        Storage,
+        update_storage,
+        clear_tokens,
+    )
+
+# region interface of the public module
 
 
 class Scopes:
@@ -38,22 +101,44 @@ class Resources:
 
 
 OPROXY_AUTH_TYPE = 'oproxy'
+
+
 SELF_DEPLOYED_AUTH_TYPE = 'self_deployed'
 
+
 CLIENT_CREDENTIALS = 'client_credentials'
+
+
 AUTHORIZATION_CODE = 'authorization_code'
+
+
 REFRESH_TOKEN = 'refresh_token'  # noqa: S105 - a grant type
+
+
 DEVICE_CODE = DeviceCodeCredential.GRANT
 
+
 MANAGED_IDENTITIES_SYSTEM_ASSIGNED = 'SYSTEM_ASSIGNED'
+
+
 MANAGED_IDENTITIES_TOKEN_URL = 'http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01'  # noqa: S105
 
+
 AZURE_DOD_CLOUD = AZURE_US_DOD_CLOUD
+
+
 _PUBLIC_CLOUDS = ('com', 'gcc', 'gcc-high', 'dod', 'de', 'cn')
+
+
 TOKEN_RETRIEVAL_ENDPOINTS = {name: AZURE_CLOUDS[name].endpoints.active_directory for name in _PUBLIC_CLOUDS}
+
+
 GRAPH_ENDPOINTS = {name: AZURE_CLOUDS[name].endpoints.microsoft_graph_resource_id.rstrip('/') for name in _PUBLIC_CLOUDS}
 
+
 MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE_CUSTOM = 'Custom'
+
+
 MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE = {
     'Worldwide': 'com',
     'US Geo Proximity': 'geo-us',
@@ -63,6 +148,8 @@ MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE = {
     'US GCC-High': 'gcc-high',
     'DoD': 'dod',
 }
+
+
 MICROSOFT_DEFENDER_FOR_ENDPOINT_API = {
     'com': 'https://api.securitycenter.microsoft.com',
     'geo-us': 'https://api.securitycenter.microsoft.com',
@@ -156,14 +243,27 @@ def azure_tag_formatter(arg: str) -> str:
 
 
 # endregion
+
 # region client
 
-_WORTH_WAITING = {429, 503, 504}
-_SAFE_TO_REPEAT = {'GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'}
-LONGEST_PATIENCE = 30.0  # seconds
-MOST_TRIES = 10
-_USUAL_PAUSE = 60.0  # seconds until a throttled command is run again, where Microsoft does not say
-_USUAL_OK_CODES = (200, 201, 202, 204, 206, 404)
+_RETRY_STATUSES = {429, 503, 504}
+
+
+_IDEMPOTENT_METHODS = {'GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'}
+
+
+DEFAULT_RETRY_BUDGET = 30.0  # seconds
+
+
+MAX_TRIES = 10
+
+
+_DEFAULT_DELAY = 60.0  # seconds until a throttled command is run again, where Microsoft does not say
+
+
+_DEFAULT_OK_CODES = (200, 201, 202, 204, 206, 404)
+
+
 _OPENID_SCOPES = {'openid', 'profile', 'email', 'offline_access'}  # they belong to no resource
 
 
@@ -230,7 +330,7 @@ class MicrosoftClient(BaseClient):
     The rest goes to BaseClient (proxy, ok_codes, headers, auth).
     """
 
-    patience = LONGEST_PATIENCE  # that one request has with a throttling service in total; a fetch has less
+    retry_budget = DEFAULT_RETRY_BUDGET  # that one request has with a throttling service in total; a fetch has less
     _counts_requests = False
 
     def __init__(
@@ -296,8 +396,8 @@ class MicrosoftClient(BaseClient):
         self.clock = _ClientClock(self)
         self._credential = credential
         self._credential_was_given = credential is not None
-        self._tokens: TokenSource | None = None
-        self._given_tokens: set[str] = set()
+        self._tokens: TokenProvider | None = None
+        self._issued_tokens: set[str] = set()
 
     # region sign-in
 
@@ -309,17 +409,17 @@ class MicrosoftClient(BaseClient):
         return self._credential
 
     @property
-    def tokens(self) -> TokenSource:
+    def tokens(self) -> TokenProvider:
         """Where access tokens come from."""
         if self._tokens is None:
-            self._tokens = self.tokens_of(self.credential)
+            self._tokens = self.token_provider_for(self.credential)
         return self._tokens
 
-    def tokens_of(self, credential: Credential) -> TokenSource:
+    def token_provider_for(self, credential: Credential) -> TokenProvider:
         """Where access tokens of `credential` come from. The Test button has no integration context: it keeps them in memory."""
-        store: TokenStore = MemoryTokenStore() if demisto.command() == 'test-module' else integration_context_store()
-        transport = TokenTransport(self.verify, self.clock, on_secret=add_sensitive_log_strs)
-        return TokenSource(credential, store, transport, demisto.debug, self.token_target())
+        store: Storage = MemoryStorage() if demisto.command() == 'test-module' else integration_context_storage()
+        transport = TokenClient(self.verify, self.clock, on_secret=add_sensitive_log_strs)
+        return TokenProvider(credential, store, transport, demisto.debug, self.token_target())
 
     def _credential_of_keywords(self) -> Credential:
         if self.managed_identities_client_id:
@@ -340,21 +440,23 @@ class MicrosoftClient(BaseClient):
                 'Choose the cloud to which the tenant was moved, most likely Worldwide.',
             )
         if self.grant_type == DEVICE_CODE:
-            return DeviceCodeCredential(*self._place, token_url=self.token_retrieval_url)
+            return DeviceCodeCredential(*self._registration, token_url=self.token_retrieval_url)
         if self.grant_type == AUTHORIZATION_CODE:
             return self.authorization_code_credential()
         return self._confidential_client()
 
     @property
-    def _place(self) -> tuple[str, str, str]:
+    def _registration(self) -> tuple[str, str, str]:
         # The device flow of many integrations names no tenant but in the URL: .../organizations/oauth2/v2.0/token.
         in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
         return self.azure_ad_endpoint, self.tenant_id or (in_url.group(1) if in_url else ''), self.client_id
 
     def _confidential_client(self) -> EntraCredential:
         if self.private_key:
-            return CertificateCredential(*self._place, self.private_key, self.certificate_thumbprint, self.token_retrieval_url)
-        return ClientSecretCredential(*self._place, self.client_secret, self.token_retrieval_url)
+            return CertificateCredential(
+                *self._registration, self.private_key, self.certificate_thumbprint, self.token_retrieval_url
+            )
+        return ClientSecretCredential(*self._registration, self.client_secret, self.token_retrieval_url)
 
     def authorization_code_credential(self) -> AuthorizationCodeCredential:
         """Who signs in with an authorization code: also where integrations choose that way only once a code was pasted.
@@ -372,7 +474,9 @@ class MicrosoftClient(BaseClient):
         ):
             raise CredentialError('This instance does not sign in with an authorization code.', 'No login URL is needed.')
         is_confidential = self.private_key or self.client_secret
-        client = self._confidential_client() if is_confidential else EntraCredential(*self._place, self.token_retrieval_url)
+        client = (
+            self._confidential_client() if is_confidential else EntraCredential(*self._registration, self.token_retrieval_url)
+        )
         return AuthorizationCodeCredential(client, self.redirect_uri, self.auth_code)
 
     def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:
@@ -389,7 +493,7 @@ class MicrosoftClient(BaseClient):
             return TokenTarget(resource=self.resource, claims=claims)
         return TokenTarget(scope_of_first_resource(self.scope), claims=claims)
 
-    def sign_in_target(self) -> TokenTarget:
+    def consent_target(self) -> TokenTarget:
         """What a person is asked to consent to: all that the client's scope names, be it of several resources."""
         target = self.token_target()
         return TokenTarget(self.scope) if target.scope else target
@@ -403,12 +507,12 @@ class MicrosoftClient(BaseClient):
         Raises:
             MicrosoftSignInError: signing in did not work.
         """
-        return self._own_token(self.token_target(resource, scope))
+        return self._issue_token(self.token_target(resource, scope))
 
-    def _own_token(self, target: TokenTarget, rejected: str = '') -> str:
+    def _issue_token(self, target: TokenTarget, rejected: str = '') -> str:
         token = self.tokens.get(target, rejected).value
-        self._given_tokens.add(token)
-        self.tokens.transport.tell_secret(token)
+        self._issued_tokens.add(token)
+        self.tokens.transport.mask(token)
         return token
 
     def start_auth(self, complete_command: str) -> str:
@@ -456,7 +560,7 @@ class MicrosoftClient(BaseClient):
         scope: str | None = None,
         resource: str = '',
         overwrite_rate_limit_retry: bool = False,
-        may_repeat: bool | None = None,
+        is_idempotent: bool | None = None,
         **kwargs: Any,
     ) -> Any:
         """Sends a request with a token.
@@ -469,7 +573,7 @@ class MicrosoftClient(BaseClient):
             return_empty_response: an answer 204 gives the response itself.
             scope, resource: what the token is for, where that is not the client's own.
             overwrite_rate_limit_retry: a throttled command is not run again later.
-            may_repeat: doing it twice comes to the same as doing it once, so it is sent again when it may have been carried out.
+            is_idempotent: sent again even where it may have been carried out, since twice has the same effect as once.
                 By default this is so for GET, HEAD, OPTIONS, PUT and DELETE.
         Raises:
             NotFoundError: 404, where `ok_codes` lets it through.
@@ -477,19 +581,19 @@ class MicrosoftClient(BaseClient):
             DemistoException: any other error status, or no answer.
         """
         if 'ok_codes' not in kwargs and not self._ok_codes:
-            kwargs['ok_codes'] = _USUAL_OK_CODES
+            kwargs['ok_codes'] = _DEFAULT_OK_CODES
         if self._timeout_of_all:
             kwargs['timeout'] = self.timeout
         self._require_https(full_url or self._base_url)
         kwargs.setdefault('with_metrics', self._counts_requests)
         request = {**kwargs, 'method': method, 'url_suffix': url_suffix, 'full_url': full_url}
-        may_repeat = method.upper() in _SAFE_TO_REPEAT if may_repeat is None else may_repeat
-        run_again_later = self.retry_on_rate_limit and not overwrite_rate_limit_retry and _can_be_scheduled()
+        is_idempotent = method.upper() in _IDEMPOTENT_METHODS if is_idempotent is None else is_idempotent
+        run_again_later = self.retry_on_rate_limit and not overwrite_rate_limit_retry and _supports_scheduling()
         token = self.get_access_token(resource=resource, scope=scope)
-        response = self._send_with_token(request, headers, token, may_repeat, run_again_later)
-        if response.status_code == 401 and token in self._given_tokens:  # a token from elsewhere cannot be replaced
-            token = self._own_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
-            response = self._send_with_token(request, headers, token, may_repeat, run_again_later)
+        response = self._send_with_token(request, headers, token, is_idempotent, run_again_later)
+        if response.status_code == 401 and token in self._issued_tokens:  # a token from elsewhere cannot be replaced
+            token = self._issue_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
+            response = self._send_with_token(request, headers, token, is_idempotent, run_again_later)
         if (response.status_code == 429 and run_again_later) or not self._is_status_code_valid(response, kwargs.get('ok_codes')):
             (kwargs.get('error_handler') or self.client_error_handler)(response)
         if response.status_code == 404:
@@ -497,7 +601,7 @@ class MicrosoftClient(BaseClient):
         return self._cast(response, resp_type, return_empty_response)
 
     def _send_with_token(
-        self, request: dict[str, Any], headers: dict[str, str] | None, token: str, may_repeat: bool, run_again_later: bool
+        self, request: dict[str, Any], headers: dict[str, str] | None, token: str, is_idempotent: bool, run_again_later: bool
     ) -> requests.Response:
         """Sends a request, waiting as a throttling service asks. Gives the last response, whatever its status."""
         usual = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
@@ -505,7 +609,7 @@ class MicrosoftClient(BaseClient):
             **request,
             'resp_type': 'response',
             'error_handler': _raise_error_status,
-            'auth': request.get('auth') or self._auth or no_netrc_login,
+            'auth': request.get('auth') or self._auth or skip_netrc,
             'headers': {**usual, **(headers or {})},
         }
         waited, tries = 0.0, 0
@@ -519,36 +623,36 @@ class MicrosoftClient(BaseClient):
             except requests.exceptions.ReadTimeout:  # of the timeouts, BaseClient counts those of the connection alone
                 self.execution_metrics.timeout_error += request['with_metrics']
                 raise
-            wait = self._wait_for(response, may_repeat, tries)
+            wait = self._wait_for(response, is_idempotent, tries)
             tries += 1
-            if wait is None or waited + wait > self.patience or tries == MOST_TRIES:
+            if wait is None or waited + wait > self.retry_budget or tries == MAX_TRIES:
                 break
             self.clock.sleep(wait)
             waited += wait
-        pause = self.pause_after(response, may_repeat)
-        if pause is not None and run_again_later and self.can_run_again():
-            return_results(command_again(demisto.args(), pause))
+        pause = self.reschedule_delay(response, is_idempotent)
+        if pause is not None and run_again_later and self.can_reschedule():
+            return_results(reschedule(demisto.args(), pause))
             sys.exit(0)
         return response
 
-    def _wait_for(self, response: requests.Response, may_repeat: bool, tries: int) -> float | None:
+    def _wait_for(self, response: requests.Response, is_idempotent: bool, tries: int) -> float | None:
         """Seconds to wait before a request that was sent again `tries` times may be sent again; None where it must not be."""
         # 429 was not carried out. 503 and 504 may have been: what must not happen twice is not sent twice.
-        if response.status_code not in _WORTH_WAITING or (response.status_code != 429 and not may_repeat):
+        if response.status_code not in _RETRY_STATUSES or (response.status_code != 429 and not is_idempotent):
             return None
         asked = retry_after_seconds(response, self.clock.now())
         return backoff_seconds(1.0, tries) if asked is None else asked
 
-    def pause_after(self, response: requests.Response, may_repeat: bool) -> float | None:
+    def reschedule_delay(self, response: requests.Response, is_idempotent: bool) -> float | None:
         """Seconds after which a later run may send a request again; None where it must not, or a failing service says no time."""
         asked = retry_after_seconds(response, self.clock.now())
         if response.status_code == 429:
-            return asked or _USUAL_PAUSE
-        return asked if response.status_code in _WORTH_WAITING and may_repeat else None
+            return asked or _DEFAULT_DELAY
+        return asked if response.status_code in _RETRY_STATUSES and is_idempotent else None
 
-    def can_run_again(self) -> bool:
+    def can_reschedule(self) -> bool:
         """Whether the platform can run this command again if it is throttled for long: it does so once."""
-        return self.retry_on_rate_limit and _can_be_scheduled() and not demisto.args().get('ran_once_flag')
+        return self.retry_on_rate_limit and _supports_scheduling() and not demisto.args().get('ran_once_flag')
 
     @staticmethod
     def _cast(response: requests.Response, resp_type: str, return_empty_response: bool) -> Any:
@@ -596,11 +700,9 @@ class MicrosoftClient(BaseClient):
             self._return_execution_metrics_results()
             self.execution_metrics = ExecutionMetrics()  # BaseClient reports what is left when the client dies
 
-    # endregion
 
-
-def integration_context_store() -> ContextTokenStore:
-    return ContextTokenStore(
+def integration_context_storage() -> ContextStorage:
+    return ContextStorage(
         lambda: get_integration_context(with_version=True),
         lambda context, version: set_integration_context(context, version=version),
     )
@@ -614,13 +716,13 @@ def scope_of_first_resource(scope: str) -> str:
     return ' '.join(word for word, resource in zip(words, resources, strict=True) if word in _OPENID_SCOPES or resource == first)
 
 
-def _can_be_scheduled() -> bool:
+def _supports_scheduling() -> bool:
     """Whether the platform can run this command again later: not so the Test button, nor a fetch."""
     command = demisto.command()
     return is_demisto_version_ge('6.2.0') and command != 'test-module' and not command.startswith(('fetch-', 'long-running-'))
 
 
-def command_again(args: dict[str, Any], pause: float, what: str = 'the command runs again') -> CommandResults:
+def reschedule(args: dict[str, Any], pause: float, what: str = 'the command runs again') -> CommandResults:
     """Has the platform run this command once more, with `args`, after a pause in seconds, and says `what` then happens.
     The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``."""
     seconds = max(10, int(pause) + 1)  # the platform takes no shorter time
@@ -647,7 +749,8 @@ def json_or_none(response: requests.Response) -> Any:
 
 
 # endregion
-# region sign-in by a person
+
+# region sign-in of a user
 
 
 def start_browser_sign_in(client: MicrosoftClient) -> str:
@@ -658,8 +761,8 @@ def start_browser_sign_in(client: MicrosoftClient) -> str:
     """
     credential = client.authorization_code_credential()
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(64)
-    client.tokens_of(credential).start(state=state, code_verifier=verifier)
-    return credential.authorize_url(client.sign_in_target(), state, verifier)
+    client.token_provider_for(credential).start(state=state, code_verifier=verifier)
+    return credential.authorize_url(client.consent_target(), state, verifier)
 
 
 def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToken:
@@ -677,7 +780,7 @@ def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToke
         raise SignInRequiredError(
             'No sign-in was started, or it is too long ago.', 'Start it again, and paste the URL that it ends on.'
         )
-    kept = KeptSignIn(code_verifier=started.get('code_verifier', ''), state=started.get('state', ''))
+    kept = CachedSession(code_verifier=started.get('code_verifier', ''), state=started.get('state', ''))
     answer = tokens.transport.ask(credential.redeem_request(target, pasted, kept))
     tokens.keep(target, answer, new_sign_in=True)
     return answer.token
@@ -693,10 +796,10 @@ def start_device_sign_in(client: MicrosoftClient) -> dict[str, Any]:
     if not isinstance(credential, DeviceCodeCredential):
         raise CredentialError('This instance does not sign in with a device code.', 'Choose Device Code in its settings.')
     tokens = client.tokens
-    request = credential.start_request(client.sign_in_target())
-    answer = tokens.transport.ask_json(request)
+    request = credential.start_request(client.consent_target())
+    answer = tokens.transport.request_json(request)
     if not (answer.get('device_code') and answer.get('user_code') and answer.get('verification_uri')):
-        raise unusable_answer(request, 'JSON without a device code')
+        raise unusable_response(request, 'JSON without a device code')
     interval, life = float(answer.get('interval') or 5), float(answer.get('expires_in') or 900)
     tokens.start(life, device_code=answer['device_code'], interval=interval)
     return {
@@ -722,7 +825,7 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
     if not started:  # another command has seen the end of it, or nothing was started
         return tokens.get(target)
     try:
-        answer = credential.ask(tokens.transport, target, KeptSignIn(device_code=started['device_code']))
+        answer = credential.ask(tokens.transport, target, CachedSession(device_code=started['device_code']))
     except SignInPendingError as pending:
         pending.interval += float(started.get('interval') or 5)
         raise
@@ -755,7 +858,7 @@ def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandR
 
 def reset_auth() -> CommandResults:
     """Forgets all tokens of the instance, so that the next sign-in starts anew."""
-    if not change_store(integration_context_store(), drop_all_tokens, SystemClock()):
+    if not update_storage(integration_context_storage(), clear_tokens, SystemClock()):
         raise DemistoException('The integration context is being written to all the time: run the command again.')
     return CommandResults(readable_output='All tokens of this instance were forgotten. Sign in again to go on.')
 

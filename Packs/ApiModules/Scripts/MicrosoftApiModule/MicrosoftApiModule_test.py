@@ -16,7 +16,53 @@ from conformance.api_client import instances
 from conformance.api_client.instances import Instance
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.token_store.office import ADA, BOB, BusyStore
-from MicrosoftApiModule import *
+from datetime import timezone
+from datetime import timedelta
+import requests
+import re
+from datetime import datetime
+from CommonServerPython import CommandResults
+from MicrosoftApiModule import (
+    AUTHORIZATION_CODE,
+    AZURE_DOD_CLOUD,
+    DEVICE_CODE,
+    MANAGED_IDENTITIES_SYSTEM_ASSIGNED,
+    MicrosoftClient,
+    NotFoundError,
+    azure_tag_formatter,
+    complete_browser_sign_in,
+    complete_device_sign_in,
+    generate_login_url,
+    get_azure_cloud,
+    reset_auth,
+    scope_of_first_resource,
+    start_browser_sign_in,
+    start_device_sign_in,
+)
+from MicrosoftCoreApiModule import (
+    AZURE_BLEU_CLOUD,
+    AZURE_CHINA_CLOUD,
+    AZURE_DELOS_CLOUD,
+    AZURE_GERMAN_CLOUD,
+    AZURE_GOVSG_CLOUD,
+    AZURE_US_GCC_CLOUD,
+    AZURE_US_GCC_HIGH_CLOUD,
+    AZURE_WORLDWIDE_CLOUD,
+    AzureCloud,
+    CredentialError,
+    SystemClock,
+)
+from MicrosoftCredentialsApiModule import (
+    AccessToken,
+    ManagedIdentityCredential,
+    SignInPendingError,
+    SignInRequiredError,
+    SignInUnavailableError,
+    TokenResponse,
+    TokenRequest,
+    TokenTarget,
+    clean_authorization_code,
+)
 from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
 
@@ -187,7 +233,7 @@ def test_time_is_that_of_epoch_seconds(instance: Instance, mocker: Any) -> None:
 
 
 def test_dates_become_seconds_since_the_epoch() -> None:
-    assert MicrosoftClient.epoch_seconds(datetime(1970, 1, 2)) == 86400
+    assert MicrosoftClient.epoch_seconds(datetime(1970, 1, 2)) == 86400  # noqa: DTZ001 - a naive one
     assert MicrosoftClient.epoch_seconds(datetime(1970, 1, 2, tzinfo=timezone(timedelta(hours=1)))) == 82800
     assert abs(MicrosoftClient.epoch_seconds() - SystemClock().now()) < 2
 
@@ -558,7 +604,7 @@ def test_a_reset_forgets_all_tokens_and_nothing_else(instance: Instance) -> None
 
 
 def test_a_reset_that_cannot_be_written_is_an_error(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MicrosoftApiModule, 'integration_context_store', lambda: BusyStore(float('inf')))
+    monkeypatch.setattr(MicrosoftApiModule, 'integration_context_storage', lambda: BusyStore(float('inf')))
     monkeypatch.setattr(MicrosoftApiModule, 'SystemClock', lambda: instance.clock)
     with pytest.raises(DemistoException, match='run the command again'):
         reset_auth()
@@ -620,7 +666,7 @@ def test_a_warm_command_loads_no_cryptography(instance: Instance, way: str) -> N
     }[way]
     keywords |= {'tenant_id': instance.tenant_id, 'auth_id': 'an-id'}
     client = MicrosoftClient(**keywords)
-    client.tokens.keep(client.token_target(), TokenAnswer(AccessToken('a token', 9e9, 9e9)))
+    client.tokens.keep(client.token_target(), TokenResponse(AccessToken('a token', 9e9, 9e9)))
     with ScriptedServer([(200, {}, '{}')]) as server:
         given = {'context': demisto.getIntegrationContext(), 'keywords': {**keywords, 'base_url': server.url}}
         command = subprocess.run(

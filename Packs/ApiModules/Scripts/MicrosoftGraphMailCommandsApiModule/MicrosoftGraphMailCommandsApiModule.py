@@ -1,84 +1,48 @@
-"""The commands of a mailbox: arguments in, war room entries out. An integration adds the table MAIL_COMMANDS to its own."""
+"""Implement the commands that read and organize a mailbox. An integration adds MAIL_COMMANDS to its own table."""
 
 import hashlib
-import mimetypes
-import os
-import re
-from collections.abc import Callable, Iterable
-from datetime import datetime, timezone
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-import demistomock as demisto
-from CommonServerPython import *
-from MicrosoftGraphMailSendApiModule import *
 
-# What goes to the war room: an entry, a file, or several of them.
-MailCommandResult = CommandResults | dict[str, Any] | list[CommandResults | dict[str, Any]]
-MOST_PAGES = 1000
-MOST_LISTED = 100_000
+with suppress(ImportError):  # in a built pack these names are already in the same file
+    from CommonServerPython import CommandResults, DemistoException, argToList, pascalToSpace, tableToMarkdown
+    from MicrosoftCoreApiModule import clean_value
+    from MicrosoftApiModule import reschedule
+    from MicrosoftInstanceApiModule import (
+        bool_argument,
+        json_argument,
+        future_datetime,
+        choice_argument,
+        required_argument,
+        id_list,
+        text_list,
+        int_argument,
+    )
+    from MicrosoftGraphMailClientApiModule import (
+        BatchItem,
+        BatchResult,
+        GraphError,
+        GraphMailClient,
+        MAX_PAGE_SIZE,
+        attachment_kind,
+        attachment_names,
+        file_entry,
+        item_file_name,
+        odata_query,
+    )
 
 # region arguments
 
-
-def required_argument(args: dict[str, Any], name: str) -> str:
-    """Gives an argument, without blanks around. Raises DemistoException, naming it, when it is empty."""
-    text = clean_value(args.get(name))
-    if not text:
-        raise DemistoException(f'The argument {name} is empty. Enter a value for it.')
-    return text
+# What goes to the war room: an entry, a file, or several of them.
+MailCommandResult = CommandResults | dict[str, Any] | list[CommandResults | dict[str, Any]]
 
 
-def several_ids(args: dict[str, Any], name: str) -> list[str]:
-    """Gives each ID of a list once. Raises DemistoException, naming the argument, when there is none."""
-    found = list(dict.fromkeys(filter(None, map(clean_value, argToList(args.get(name))))))
-    if not found:
-        raise DemistoException(f'The argument {name} holds no ID. Enter one ID, or several with commas between.')
-    return found
+MAX_PAGES = 1000
 
 
-def several_texts(args: dict[str, Any], name: str) -> list[str]:
-    """Gives the texts of a list that are not empty."""
-    return [text for text in (str(one).strip() for one in argToList(args.get(name))) if text]
-
-
-def whole_number(args: dict[str, Any], name: str, default: int, largest: int) -> int:
-    """Gives an argument from 1 to `largest`. Raises DemistoException, naming the argument, when it is something else."""
-    given = args.get(name)
-    text = str(default if given in (None, '') else given).strip()
-    number = int(text) if text.isdecimal() and len(text) < 10 else 0
-    if not 1 <= number <= largest:
-        raise DemistoException(f"'{text}' is not a whole number from 1 to {largest}. Change {name}.")
-    return number
-
-
-def is_selected(args: dict[str, Any], name: str, default: bool = False) -> bool:
-    """Gives an argument that is true or false. Raises DemistoException, naming it, when it is neither."""
-    text = clean_value(args.get(name))
-    try:
-        return argToBoolean(text) if text else default
-    except ValueError:
-        raise DemistoException(f"'{text}' is neither true nor false. Change {name}.") from None
-
-
-def one_of(args: dict[str, Any], name: str, choices: Iterable[str], default: str = '') -> str:
-    """Gives an argument as `choices` write it. Raises DemistoException, naming the argument, when it is none of them."""
-    text = clean_value(args.get(name)) or default
-    chosen = next((choice for choice in choices if choice.lower() == text.lower()), None)
-    if chosen is None:
-        raise DemistoException(f"'{text}' is not one of {', '.join(filter(None, choices))}. Change {name}.")
-    return chosen
-
-
-def json_object(args: dict[str, Any], name: str) -> dict[str, Any]:
-    """Gives an argument that holds a JSON object, empty where it is. Raises DemistoException when it is no such thing."""
-    given = args.get(name) or {}
-    try:
-        value = json.loads(given) if isinstance(given, str) else given
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise DemistoException(f'The argument {name} is not a JSON object. Write it as {{"name": value}}.')
-    return value
+MAX_LISTED = 100_000
 
 
 def folder_argument(args: dict[str, Any], name: str = 'folder_id') -> str:
@@ -91,6 +55,7 @@ def user_argument(args: dict[str, Any]) -> str:
 
 
 # endregion
+
 # region outputs
 
 # Names in the context, and the properties of a message in Graph that they hold.
@@ -114,6 +79,8 @@ EMAIL_PROPERTIES = {
     'ConversationID': 'conversationId',
     'InternetMessageID': 'internetMessageId',
 }
+
+
 # In addition, where one message is asked for.
 SINGLE_EMAIL_PROPERTIES = {
     **EMAIL_PROPERTIES,
@@ -123,6 +90,8 @@ SINGLE_EMAIL_PROPERTIES = {
     'WebLink': 'webLink',
     'Headers': 'internetMessageHeaders',
 }
+
+
 FOLDER_PROPERTIES = {
     'ID': 'id',
     'DisplayName': 'displayName',
@@ -167,7 +136,7 @@ def folder_outputs(folder: dict[str, Any]) -> dict[str, Any]:
     return {name: folder[source] for name, source in FOLDER_PROPERTIES.items() if source in folder}
 
 
-def own_properties(answer: dict[str, Any]) -> dict[str, Any]:
+def without_annotations(answer: dict[str, Any]) -> dict[str, Any]:
     """What an answer of Graph says, without what it says about itself."""
     return {name: value for name, value in answer.items() if not name.startswith('@odata.')}
 
@@ -178,31 +147,10 @@ def capitalized_keys(value: Any) -> Any:
         return [capitalized_keys(one) for one in value]
     if not isinstance(value, dict):
         return value
-    return {name[:1].upper() + name[1:]: capitalized_keys(one) for name, one in own_properties(value).items()}
+    return {name[:1].upper() + name[1:]: capitalized_keys(one) for name, one in without_annotations(value).items()}
 
 
-def moment_to_come(text: str, name: str, grace: float = 0) -> datetime:
-    """Reads a date that must not be over, in UTC.
-
-    Args:
-        grace: seconds for which one that is over counts all the same.
-    Raises:
-        DemistoException: it cannot be read, or is over: ``08:00`` and ``2 days`` are read as times that were.
-    """
-    how = f'Write {name} as 2030-01-31T08:00:00Z, or as in 2 hours.'
-    try:
-        moment = arg_to_datetime(text, name)
-    except ValueError:
-        moment = None
-    if not moment:
-        raise DemistoException(f"'{text}' is no date. {how}")
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    if moment.timestamp() < SystemClock().now() - grace:
-        raise DemistoException(f"'{text}' is read as {moment:%Y-%m-%dT%H:%M:%SZ}, which is over. {how}")
-    return moment
-
-
-def in_batches(
+def run_in_batches(
     client: GraphMailClient,
     args: dict[str, Any],
     ids_name: str,
@@ -220,17 +168,17 @@ def in_batches(
     Raises:
         DemistoException: nothing at all was done, nor will be.
     """
-    results = client.batch([request_of(one) for one in several_ids(args, ids_name)])
+    results = client.batch([request_of(one) for one in id_list(args, ids_name)])
     pauses = {
         result.item.name: pause
         for result in results
         if result.error
         and result.error.res is not None
-        and (pause := client.pause_after(result.error.res, result.item.may_repeat)) is not None
+        and (pause := client.reschedule_delay(result.error.res, result.item.is_idempotent)) is not None
     }
-    if not pauses or not client.can_run_again():
+    if not pauses or not client.can_reschedule():
         return batch_report(title, results, outputs_prefix, outputs_of)
-    rest = command_again({**args, ids_name: ','.join(pauses)}, max(pauses.values()), f'{len(pauses)} of the emails follow')
+    rest = reschedule({**args, ids_name: ','.join(pauses)}, max(pauses.values()), f'{len(pauses)} of the emails follow')
     settled = [result for result in results if result.item.name not in pauses]
     return [batch_report(title, settled, outputs_prefix, outputs_of, is_all=False), rest] if settled else rest
 
@@ -271,33 +219,8 @@ def batch_report(
     )
 
 
-def file_entry(name: str, download: Callable[[Callable[[bytes], Any]], None]) -> dict[str, Any]:
-    """A file for the war room, written piece by piece. Nothing of it stays when that fails.
-
-    Args:
-        name: the name that is shown.
-        download: is given the `write` of the file.
-    """
-    entry: dict[str, Any] = fileResult(name, b'')
-    try:
-        with open(_path_of_file(entry), 'wb') as file:
-            download(file.write)
-    except BaseException:  # also where the command ends here to run again later
-        remove_file(entry)
-        raise
-    return entry
-
-
-def remove_file(entry: dict[str, Any]) -> None:
-    """Takes away a file that is not handed over after all."""
-    os.remove(_path_of_file(entry))
-
-
-def _path_of_file(entry: dict[str, Any]) -> str:
-    return f'{demisto.investigation()["id"]}_{entry["FileID"]}'
-
-
 # endregion
+
 # region commands on emails
 
 
@@ -305,11 +228,11 @@ def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
     """Lists the messages of a mailbox or of one of its folders."""
     user_id, folder_id, next_page = user_argument(args), folder_argument(args), clean_value(args.get('next_page'))
     query = odata_query(args.get('odata') or '', args.get('search') or '')
-    page_size, pages = whole_number(args, 'page_size', 20, LARGEST_PAGE), whole_number(args, 'pages_to_pull', 1, MOST_PAGES)
-    given_limit = whole_number(args, 'limit', LARGEST_PAGE, MOST_LISTED)
-    limit = given_limit if is_selected(args, 'all_results') or args.get('limit') else None
+    page_size, pages = int_argument(args, 'page_size', 20, MAX_PAGE_SIZE), int_argument(args, 'pages_to_pull', 1, MAX_PAGES)
+    given_limit = int_argument(args, 'limit', MAX_PAGE_SIZE, MAX_LISTED)
+    limit = given_limit if bool_argument(args, 'all_results') or args.get('limit') else None
     if limit:
-        page_size, pages = min(limit, max(page_size, 100)), MOST_PAGES
+        page_size, pages = min(limit, max(page_size, 100)), MAX_PAGES
     messages, next_page = client.list_messages(user_id, folder_id, query, page_size, pages, next_page, limit)
     if not messages:
         return CommandResults(
@@ -336,7 +259,7 @@ def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
 def get_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Shows one message, with its body and its headers."""
     user_id, message_id, folder_id = user_argument(args), required_argument(args, 'message_id'), folder_argument(args)
-    body_type = one_of(args, 'body_type', ('HTML', 'text'), 'HTML').lower()
+    body_type = choice_argument(args, 'body_type', ('HTML', 'text'), 'HTML').lower()
     query = {'$select': ','.join(SINGLE_EMAIL_PROPERTIES.values()), **odata_query(args.get('odata') or '')}
     message = client.get_message(message_id, user_id, folder_id, query, body_type)
     outputs = {**email_outputs(message, SINGLE_EMAIL_PROPERTIES), 'UserID': user_id or client.mailbox}
@@ -374,7 +297,7 @@ def _change_emails(
 ) -> MailCommandResult:
     """Changes the same of several messages. `outputs` is what the context says of each."""
     user_id, folder_id = user_argument(args), folder_argument(args)
-    return in_batches(
+    return run_in_batches(
         client,
         args,
         'message_ids',
@@ -387,7 +310,7 @@ def _change_emails(
 
 def update_email_status_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Marks messages as read or unread."""
-    is_read = one_of(args, 'status', ('Read', 'Unread')) == 'Read'
+    is_read = choice_argument(args, 'status', ('Read', 'Unread')) == 'Read'
     return _change_emails(
         client, args, 'Marked as read' if is_read else 'Marked as unread', {'isRead': is_read}, {'IsRead': is_read}
     )
@@ -395,7 +318,7 @@ def update_email_status_command(client: GraphMailClient, args: dict[str, Any]) -
 
 def set_categories_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Gives messages these categories, in place of those that they have."""
-    categories, clear = several_texts(args, 'categories'), is_selected(args, 'clear')
+    categories, clear = text_list(args, 'categories'), bool_argument(args, 'clear')
     if bool(categories) is clear:
         raise DemistoException('Enter the categories that the emails should have, or clear=true to take all away, but not both.')
     return _change_emails(client, args, 'Categories set', {'categories': categories}, {'Categories': categories})
@@ -403,12 +326,15 @@ def set_categories_command(client: GraphMailClient, args: dict[str, Any]) -> Mai
 
 def flag_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Flags messages for follow-up, marks that as done, or takes the flag away."""
-    status, due = one_of(args, 'status', ('flagged', 'complete', 'notFlagged'), 'flagged'), clean_value(args.get('due_date'))
+    status, due = (
+        choice_argument(args, 'status', ('flagged', 'complete', 'notFlagged'), 'flagged'),
+        clean_value(args.get('due_date')),
+    )
     flag: dict[str, Any] = {'flagStatus': status}
     if due:
         if status != 'flagged':
             raise DemistoException('A due date goes with the status flagged only. Leave out due_date.')
-        date = moment_to_come(due, 'due_date', grace=24 * 3600)  # a date alone is read as its midnight
+        date = future_datetime(due, 'due_date', grace=24 * 3600)  # a date alone is read as its midnight
         moment = {'dateTime': f'{date:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
         flag.update(startDateTime=moment, dueDateTime=moment)
     return _change_emails(client, args, 'Flags set', {'flag': flag}, {'FlagStatus': status})
@@ -417,7 +343,7 @@ def flag_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
 def move_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Moves messages to another folder."""
     user_id, folder_id = user_argument(args), required_argument(args, 'destination_folder_id')
-    return in_batches(
+    return run_in_batches(
         client,
         args,
         'message_id',
@@ -435,7 +361,7 @@ def move_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
 def copy_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Copies messages into a folder."""
     user_id, folder_id = user_argument(args), required_argument(args, 'destination_folder_id')
-    return in_batches(
+    return run_in_batches(
         client,
         args,
         'message_id',
@@ -453,8 +379,8 @@ def copy_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
 
 def delete_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Deletes messages, for good if that is asked for."""
-    user_id, folder_id, permanent = user_argument(args), folder_argument(args), is_selected(args, 'permanent')
-    return in_batches(
+    user_id, folder_id, permanent = user_argument(args), folder_argument(args), bool_argument(args, 'permanent')
+    return run_in_batches(
         client,
         args,
         'message_id',
@@ -466,30 +392,14 @@ def delete_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailC
 
 
 # endregion
+
 # region commands on attachments
-
-_EXTENSIONS_OF_ITEMS = {b'BEGIN:VCALENDAR': '.ics', b'BEGIN:VCARD': '.vcf'}
-
-
-def attachment_kind(attachment: dict[str, Any]) -> str:
-    """``fileAttachment``, ``itemAttachment`` or ``referenceAttachment``."""
-    return str(attachment.get('@odata.type') or '').rpartition('.')[2]
-
-
-def attachment_names(attachments: list[dict[str, Any]]) -> list[str]:
-    """The names of attachments as names of files, made up where there is none."""
-    names = []
-    for number, attachment in enumerate(attachments, 1):
-        name = re.sub(r'[\\/\x00-\x1f\x7f]+', '_', attachment.get('name') or '').strip()
-        media_type = str(attachment.get('contentType') or '').partition(';')[0]
-        names.append(f'attachment-{number}{mimetypes.guess_extension(media_type) or ""}' if name in ('', '.', '..') else name)
-    return names
 
 
 def list_attachments_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Lists the attachments of a message, without their bytes."""
     user_id, message_id, folder_id = user_argument(args), required_argument(args, 'message_id'), folder_argument(args)
-    with_hash = is_selected(args, 'include_hash')
+    with_hash = bool_argument(args, 'include_hash')
     attachments = client.list_attachments(message_id, user_id, folder_id)
     if not attachments:
         return CommandResults(readable_output='The email has no attachments.', raw_response=attachments)
@@ -581,14 +491,8 @@ def _attachment_file(
 
     entry = file_entry(name, download)
     if attachment_kind(attachment) == 'itemAttachment':
-        entry['File'] = name_of_item(entry['File'], beginning)
+        entry['File'] = item_file_name(entry['File'], beginning)
     return entry
-
-
-def name_of_item(name: str, beginning: bytes) -> str:
-    """The name of an Outlook item as a file, whose ending its first bytes tell."""
-    ending = next((known for mark, known in _EXTENSIONS_OF_ITEMS.items() if beginning.startswith(mark)), '.eml')
-    return name if name.lower().endswith(ending) else name + ending
 
 
 def _web_link(client: GraphMailClient, attachments: list[dict[str, Any]], message_id: str, user_id: str) -> str:
@@ -599,6 +503,7 @@ def _web_link(client: GraphMailClient, attachments: list[dict[str, Any]], messag
 
 
 # endregion
+
 # region commands on folders
 
 
@@ -616,7 +521,7 @@ def _folder_results(title: str, folders: list[dict[str, Any]], single: bool = Fa
 
 def list_folders_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Lists the folders at the top of a mailbox."""
-    folders = client.list_folders(user_argument(args), whole_number(args, 'limit', 20, MOST_LISTED))
+    folders = client.list_folders(user_argument(args), int_argument(args, 'limit', 20, MAX_LISTED))
     return (
         _folder_results(f'Folders ({len(folders)})', folders)
         if folders
@@ -626,7 +531,7 @@ def list_folders_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
 
 def list_child_folders_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Lists the folders inside of a folder."""
-    user_id, limit = user_argument(args), whole_number(args, 'limit', 20, MOST_LISTED)
+    user_id, limit = user_argument(args), int_argument(args, 'limit', 20, MAX_LISTED)
     folders = client.list_child_folders(required_argument(args, 'parent_folder_id'), user_id, limit)
     return (
         _folder_results(f'Folders ({len(folders)})', folders)
@@ -653,7 +558,7 @@ def update_folder_command(client: GraphMailClient, args: dict[str, Any]) -> Comm
 
 def delete_folder_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Deletes a folder with all in it, for good if that is asked for."""
-    user_id, folder_id, permanent = user_argument(args), required_argument(args, 'folder_id'), is_selected(args, 'permanent')
+    user_id, folder_id, permanent = user_argument(args), required_argument(args, 'folder_id'), bool_argument(args, 'permanent')
     client.delete_folder(folder_id, user_id, permanent)
     outputs = {'ID': folder_id, 'Deleted': True}
     readable = tableToMarkdown('Folder deleted for good' if permanent else 'Folder moved to Deleted Items', outputs, ['ID'])
@@ -661,11 +566,12 @@ def delete_folder_command(client: GraphMailClient, args: dict[str, Any]) -> Comm
 
 
 # endregion
+
 # region commands on rules and settings
 
 
 def _rule_results(title: str, rules: list[dict[str, Any]], single: bool = False) -> CommandResults:
-    outputs = [own_properties(rule) for rule in rules]
+    outputs = [without_annotations(rule) for rule in rules]
     readable = tableToMarkdown(
         title,
         outputs,
@@ -686,18 +592,18 @@ def _rule_changes(args: dict[str, Any]) -> dict[str, Any]:
     """The properties of a rule that the arguments name."""
     changes: dict[str, Any] = {
         'displayName': clean_value(args.get('display_name')),
-        **{name: json_object(args, name) for name in ('conditions', 'actions', 'exceptions')},
+        **{name: json_argument(args, name) for name in ('conditions', 'actions', 'exceptions')},
     }
     if args.get('sequence'):
-        changes['sequence'] = whole_number(args, 'sequence', 1, 10_000)
+        changes['sequence'] = int_argument(args, 'sequence', 1, 10_000)
     if args.get('is_enabled') not in (None, ''):
-        changes['isEnabled'] = is_selected(args, 'is_enabled')
+        changes['isEnabled'] = bool_argument(args, 'is_enabled')
     return {name: value for name, value in changes.items() if value not in ('', {})}
 
 
 def list_rules_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Lists the rules of the inbox."""
-    rules = client.list_rules(user_argument(args), whole_number(args, 'limit', 50, MOST_LISTED))
+    rules = client.list_rules(user_argument(args), int_argument(args, 'limit', 50, MAX_LISTED))
     return (
         _rule_results(f'Rules ({len(rules)})', rules)
         if rules
@@ -758,7 +664,7 @@ def get_settings_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
 def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Shows what there is to know of recipients before writing to them."""
     user_id = user_argument(args)
-    addresses = several_texts(args, 'email_addresses')
+    addresses = text_list(args, 'email_addresses')
     if not addresses:
         raise DemistoException('The argument email_addresses is empty. Enter one address, or several with commas between.')
     tips = client.get_mailtips(addresses, user_id)
@@ -773,6 +679,7 @@ def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
 
 
 # endregion
+
 # region table
 
 MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-from MicrosoftGraphMailCommandsApiModule import *
+import re
+import json
+from collections.abc import Iterable
+from CommonServerPython import DemistoException
+from MicrosoftGraphMailClientApiModule import GraphMailClient
+from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
+from MicrosoftGraphMailSendApiModule import GraphMailSender
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
@@ -192,12 +198,14 @@ def test_mime_decoded_as_text_would_not_be_what_the_mailbox_holds(mail: GraphMai
 LARGEST_GROWTH = 16 * 1024 * 1024  # bytes
 WATCHED_COMMAND = """
 import sys, tracemalloc
+from MicrosoftApiModule import *
+from MicrosoftGraphMailClientApiModule import *
 from MicrosoftGraphMailCommandsApiModule import *
 job = json.load(sys.stdin)
 endpoints = AzureCloudEndpoints(job['authority'], job['graph'], '')
 credential = ClientSecretCredential(job['authority'], 'contoso.example', job['client_id'], job['secret'])
 client = GraphMailSender(job['mailbox'], AzureCloud('Local', 'com', endpoints), credential=credential)
-client.try_mailbox()
+client.check_mailbox()
 tracemalloc.start()
 entry = MAIL_COMMANDS[job['command']](client, {'message_id': job['message_id']})
 print(json.dumps({'file': entry['FileID'], 'growth': tracemalloc.get_traced_memory()[1]}))

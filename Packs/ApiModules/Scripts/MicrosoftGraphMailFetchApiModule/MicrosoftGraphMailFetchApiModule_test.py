@@ -5,8 +5,22 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-from MicrosoftGraphMailFetchApiModule import *
-from MicrosoftGraphMailFetchApiModule import FolderCursor, place_of
+import json
+from collections.abc import Callable
+from CommonServerPython import DemistoException
+from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient, find_folder, folder_names
+from MicrosoftGraphMailFetchApiModule import (
+    FetchCursor,
+    MAX_SEEN,
+    MailSelector,
+    SortKey,
+    SeenMails,
+    MessageRow,
+    PendingMail,
+    graph_seconds,
+    message_digest,
+)
+from MicrosoftGraphMailFetchApiModule import FolderCursor, sort_key
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -48,14 +62,14 @@ class Runs:
         self.problems: list[str] = []
         self.first = graph_seconds(cloud.clock.now() - HOUR)
 
-    def next(self, *names: str, most: int = 50, wants: Callable[[Row], bool] = lambda row: True) -> list[str]:
+    def next(self, *names: str, most: int = 50, wants: Callable[[MessageRow], bool] = lambda row: True) -> list[str]:
         """The subjects of the mails that the next run finds in the folders of these names, the inbox where there are none."""
         self.cloud.requests.clear()
         cursor = FetchCursor.from_last_run(self.last_run, ADA, '')
-        found = NextMails(self.client, cursor, most, wants)
+        found = MailSelector(self.client, cursor, most, wants)
         found.find(names or ('Inbox',), lambda: self.first)
         for message_id in found.chosen:
-            cursor.remembered.add(message_id)
+            cursor.seen.add(message_id)
         cursor.waiting = [one for one in cursor.waiting if one.message_id not in found.chosen]
         self.last_run = json.loads(json.dumps(cursor.as_last_run()))
         self.problems = list(map(str, found.problems))
@@ -92,7 +106,7 @@ def letters(mailbox: Mailbox, count: int, age: float = 60, step: float = 0, fold
 
 
 def test_a_digest_is_short_and_tells_ids_apart() -> None:
-    digests = {mail_digest(f'AAMk{number}') for number in range(10_000)}
+    digests = {message_digest(f'AAMk{number}') for number in range(10_000)}
     assert len(digests) == 10_000
     assert {len(digest) for digest in digests} == {8}
 
@@ -105,26 +119,26 @@ def test_moments_are_written_in_whole_seconds(moment: float, text: str) -> None:
 
 
 def test_a_place_is_the_second_and_then_the_digest() -> None:
-    assert place_of({'id': 'a', 'receivedDateTime': '2030-01-01T00:00:00Z'}) == ('2030-01-01T00:00:00', mail_digest('a'))
-    assert place_of({'id': 'a', 'receivedDateTime': None}) == ('', mail_digest('a')), 'a draft was never received'
+    assert sort_key({'id': 'a', 'receivedDateTime': '2030-01-01T00:00:00Z'}) == ('2030-01-01T00:00:00', message_digest('a'))
+    assert sort_key({'id': 'a', 'receivedDateTime': None}) == ('', message_digest('a')), 'a draft was never received'
 
 
 def test_remembered_mails_survive_as_text() -> None:
-    remembered = RememberedMails()
+    seen = SeenMails()
     for number in range(20):
-        remembered.add(f'mail {number}')
-    again = RememberedMails(remembered.as_text(1000))
+        seen.add(f'mail {number}')
+    again = SeenMails(seen.as_text(1000))
     assert all(f'mail {number}' in again for number in range(20))
     assert 'mail 20' not in again
-    assert again.as_text(1000) == remembered.as_text(1000)
+    assert again.as_text(1000) == seen.as_text(1000)
 
 
 @pytest.mark.parametrize('longest, kept', [(10_000, 20), (160, 20), (159, 19), (80, 10), (8, 1), (0, 1), (-3, 1)])
 def test_the_newest_mails_are_remembered_where_there_is_no_room_for_all(longest: int, kept: int) -> None:
-    remembered = RememberedMails()
+    seen = SeenMails()
     for number in range(20):
-        remembered.add(f'mail {number}')
-    again = RememberedMails(remembered.as_text(longest))
+        seen.add(f'mail {number}')
+    again = SeenMails(seen.as_text(longest))
     assert [f'mail {number}' in again for number in range(20)] == [False] * (20 - kept) + [True] * kept
 
 
@@ -135,13 +149,13 @@ def test_the_newest_mails_are_remembered_where_there_is_no_room_for_all(longest:
 NINE, TEN, ELEVEN = '2030-01-01T09:00:00', '2030-01-01T10:00:00', '2030-01-01T11:00:00'
 
 
-def folder_cursor(backlog: Place | None = None, **more: Any) -> FolderCursor:
+def folder_cursor(backlog: SortKey | None = None, **more: Any) -> FolderCursor:
     return FolderCursor(**{'name': 'Inbox', 'folder_id': 'f1', 'first': NINE, 'since': TEN, 'backlog': backlog, **more})
 
 
 @pytest.mark.parametrize('place', [None, (NINE, ''), (TEN, 'digest')])
-def test_a_folder_goes_on_where_it_was(place: Place | None) -> None:
-    folder = folder_cursor(place, changed=place, link='https://graph.example', is_first_round=False)
+def test_a_folder_goes_on_where_it_was(place: SortKey | None) -> None:
+    folder = folder_cursor(place, changed=place, link='https://graph.example', is_first_sync=False)
     assert vars(FolderCursor.from_json('Inbox', json.loads(json.dumps(folder.as_json())))) == vars(folder)
 
 
@@ -155,39 +169,41 @@ def test_a_folder_goes_on_where_it_was(place: Place | None) -> None:
         ((TEN, ''), ELEVEN, True),
     ],
 )
-def test_a_mail_is_left_to_the_backlog_where_that_comes_to_it(backlog: Place | None, received: str, is_left: bool) -> None:
-    assert folder_cursor(backlog).is_left_to_backlog({'id': 'a', 'receivedDateTime': f'{received}Z'}) is is_left
+def test_a_mail_is_left_to_the_backlog_where_that_comes_to_it(backlog: SortKey | None, received: str, is_left: bool) -> None:
+    assert folder_cursor(backlog).is_in_backlog({'id': 'a', 'receivedDateTime': f'{received}Z'}) is is_left
 
 
 @pytest.mark.parametrize('changed, begins', [(None, (TEN, '~')), ((NINE, 'x'), (NINE, 'x')), ((ELEVEN, ''), (TEN, '~'))])
-def test_what_entered_while_a_round_was_lost_is_looked_for_when_the_new_one_is_over(changed: Place | None, begins: Place) -> None:
-    folder = folder_cursor((NINE, ''), changed=changed, link='lost', is_first_round=False)
-    folder.begin_anew()
-    assert (folder.link, folder.is_first_round, folder.changed) == ('', True, changed)
-    folder.go_on('next', False, 1893495600.0)
-    assert (folder.is_first_round, folder.changed) == (True, changed)
-    folder.go_on('end', True, 1893495600.0)
-    assert (folder.is_first_round, folder.changed, folder.backlog) == (False, begins, (NINE, ''))
+def test_what_entered_while_a_round_was_lost_is_looked_for_when_the_new_one_is_over(
+    changed: SortKey | None, begins: SortKey
+) -> None:
+    folder = folder_cursor((NINE, ''), changed=changed, link='lost', is_first_sync=False)
+    folder.restart_sync()
+    assert (folder.link, folder.is_first_sync, folder.changed) == ('', True, changed)
+    folder.advance('next', False, 1893495600.0)
+    assert (folder.is_first_sync, folder.changed) == (True, changed)
+    folder.advance('end', True, 1893495600.0)
+    assert (folder.is_first_sync, folder.changed, folder.backlog) == (False, begins, (NINE, ''))
 
 
 def test_a_round_that_is_over_is_taken_as_older_than_it_is() -> None:
     folder, asked = folder_cursor(), 1893495600.0
-    folder.go_on('next', False, asked)
-    assert (folder.link, folder.is_first_round, folder.since) == ('next', True, TEN)
-    folder.go_on('end', True, asked)
-    assert (folder.link, folder.is_first_round, folder.since) == ('end', False, graph_seconds(asked - 300))
+    folder.advance('next', False, asked)
+    assert (folder.link, folder.is_first_sync, folder.since) == ('next', True, TEN)
+    folder.advance('end', True, asked)
+    assert (folder.link, folder.is_first_sync, folder.since) == ('end', False, graph_seconds(asked - 300))
 
 
 def cursor_with(mailbox: str = ADA, wanted: str = 'all') -> FetchCursor:
     cursor = FetchCursor.from_last_run({}, mailbox, wanted)
     cursor.folders = {'Inbox': folder_cursor()}
-    cursor.remembered.add('known')
-    cursor.waiting, cursor.to_mark = [WaitingMail('late', 'Inbox', NINE, 2)], {'unread': 1}
+    cursor.seen.add('known')
+    cursor.waiting, cursor.to_mark = [PendingMail('late', 'Inbox', NINE, 2)], {'unread': 1}
     return cursor
 
 
-def state_of(cursor: FetchCursor) -> tuple[list[str], bool, list[WaitingMail], dict[str, int]]:
-    return list(cursor.folders), 'known' in cursor.remembered, cursor.waiting, cursor.to_mark
+def state_of(cursor: FetchCursor) -> tuple[list[str], bool, list[PendingMail], dict[str, int]]:
+    return list(cursor.folders), 'known' in cursor.seen, cursor.waiting, cursor.to_mark
 
 
 @pytest.mark.parametrize(
@@ -218,22 +234,22 @@ def test_a_last_run_always_fits(waiting: int, to_mark: int, folders: int) -> Non
 
     cursor = FetchCursor.from_last_run({}, ADA, '')
     cursor.folders = {
-        name: folder_cursor((TEN, 'x' * 8), name=name, folder_id='f' * 120, link='l' * 700, is_first_round=False)
+        name: folder_cursor((TEN, 'x' * 8), name=name, folder_id='f' * 120, link='l' * 700, is_first_sync=False)
         for name in (f'Inbox/Reports of the year/{number}' for number in range(folders))
     }
-    cursor.waiting = [WaitingMail(one, 'Inbox/Reports of the year/0', NINE, 4) for one in message_ids('w', waiting)]
+    cursor.waiting = [PendingMail(one, 'Inbox/Reports of the year/0', NINE, 4) for one in message_ids('w', waiting)]
     cursor.to_mark = dict.fromkeys(message_ids('m', to_mark), 0)
     handed_over = message_ids('h', 5000)
     for one in handed_over:
-        cursor.remembered.add(one)
+        cursor.seen.add(one)
     last_run = cursor.as_last_run()
     assert len(json.dumps(last_run)) < 64_000
     again = FetchCursor.from_last_run(last_run, ADA, '')
     assert again.waiting == cursor.waiting
     assert list(again.folders) == list(cursor.folders)
-    remembered = [one in again.remembered for one in handed_over]
-    assert all(remembered[-1000:])
-    assert sum(remembered) <= MOST_REMEMBERED
+    seen = [one in again.seen for one in handed_over]
+    assert all(seen[-1000:])
+    assert sum(seen) <= MAX_SEEN
 
 
 def test_the_mails_that_wait_longest_to_be_marked_are_given_up_first() -> None:
@@ -420,14 +436,14 @@ def test_a_mail_that_leaves_while_the_list_is_long_hides_no_other(runs: Runs, ad
 
 def test_a_round_shows_all_of_a_folder_and_then_what_enters_it(mail: GraphMailClient, ada: Mailbox) -> None:
     letters(ada, 25)
-    rows, link, is_over = mail.entered_messages('inbox', select='subject', page_size=20)
-    rest, end, is_over_then = mail.entered_messages('inbox', link, page_size=20)
+    rows, link, is_over = mail.created_messages('inbox', select='subject', page_size=20)
+    rest, end, is_over_then = mail.created_messages('inbox', link, page_size=20)
     assert (len(rows), is_over, len(rest), is_over_then) == (20, False, 5, True)
     assert {'subject', 'body'} & set(rest[0]) == {'subject'}
     for message in ada.messages()[:5]:
         ada.delete(message)
     entered = letter(ada, 'entered')
-    assert [row['id'] for row in mail.entered_messages('inbox', end)[0]] == [entered.immutable_id]
+    assert [row['id'] for row in mail.created_messages('inbox', end)[0]] == [entered.immutable_id]
 
 
 @pytest.mark.parametrize(
@@ -444,14 +460,14 @@ def test_a_lost_round_is_told_from_other_errors(
 ) -> None:
     cloud.faults.add(service='graph', status=status, body={'error': {'code': code, 'message': 'No'}})
     with pytest.raises(GraphError) as caught:
-        mail.entered_messages('inbox')
-    assert caught.value.is_lost_round is is_lost
+        mail.created_messages('inbox')
+    assert caught.value.is_sync_state_lost is is_lost
 
 
 def test_a_round_that_does_not_say_where_it_goes_on_is_refused(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
     cloud.faults.add(service='graph', path=DELTA, status=200, body={'value': []})
     with pytest.raises(GraphError, match='did not say where the changes of the folder go on'):
-        mail.entered_messages('inbox')
+        mail.created_messages('inbox')
 
 
 # endregion
@@ -713,8 +729,8 @@ def test_nobody_is_asked_any_more_where_nobody_is_signed_in(runs: Runs, ada: Mai
 # region mails that wait
 
 
-def waiting(ada: Mailbox, count: int) -> list[WaitingMail]:
-    return [WaitingMail(letter(ada, f'waiting {number}', 'archive').immutable_id, 'archive') for number in range(count)]
+def waiting(ada: Mailbox, count: int) -> list[PendingMail]:
+    return [PendingMail(letter(ada, f'waiting {number}', 'archive').immutable_id, 'archive') for number in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -736,7 +752,7 @@ def test_a_mail_that_waits_is_not_found_once_more(runs: Runs, ada: Mailbox) -> N
     runs.next()
     message = letter(ada, 'waits', age=0)
     cursor = FetchCursor.from_last_run(runs.last_run, ADA, '')
-    cursor.waiting = [*waiting(ada, 3), WaitingMail(message.immutable_id, 'Inbox')]
+    cursor.waiting = [*waiting(ada, 3), PendingMail(message.immutable_id, 'Inbox')]
     runs.last_run = cursor.as_last_run()
     assert runs.next(most=6) == ['waiting 0', 'waiting 1', 'waiting 2']
     assert runs.next(most=6) == ['waits']

@@ -1,22 +1,385 @@
-"""Sending mail through Microsoft Graph: drafts, attachments of any size, replies. Nothing is sent twice. No commands."""
+"""Send mail through Microsoft Graph: drafts, attachments, uploads, and the commands for them."""
 
+import base64
+import binascii
+import copy
+import hashlib
+import io
+import json
+import mimetypes
+import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
 from typing import Any, BinaryIO, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
-import demistomock as demisto  # noqa: F401 - integrations take it from here
+import demistomock as demisto
 import requests
-from CommonServerPython import *
-from MicrosoftGraphMailOutgoingApiModule import *
 
-# region what can happen on the way
+with suppress(ImportError):  # in a built pack these names are already in the same file
+    from CommonServerPython import (
+        CommandResults,
+        DemistoException,
+        EntryFormat,
+        EntryType,
+        ScheduledCommand,
+        add_sensitive_log_strs,
+        argToList,
+        arg_to_datetime,
+        tableToMarkdown,
+    )
+    from MicrosoftCoreApiModule import SystemClock, backoff_seconds, clean_value, is_loopback, skip_netrc, retry_after_seconds
+    from MicrosoftApiModule import DEFAULT_RETRY_BUDGET, json_or_none
+    from MicrosoftInstanceApiModule import bool_argument, future_datetime, choice_argument, int_argument
+    from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient
+    from MicrosoftGraphMailCommandsApiModule import MailCommandResult, user_argument
 
+# region outgoing mail
+
+MAX_RECIPIENTS = 500
+
+
+MAX_HEADERS = 5
+
+
+# Source: https://learn.microsoft.com/graph/outlook-large-attachments
+MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
+
+
+MIN_UPLOAD_SIZE = 3_000_000  # bytes; base64 of anything smaller fits into one request
+
+
+MAX_REQUEST_SIZE = 4_096_000  # bytes; Graph takes 4 MB, headers included
+
+
+UPLOAD_RANGE = 12 * 320 * 1024  # bytes; under 4 MB, and a multiple of 320 KiB
+
+
+# Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagdeferredsendtime-canonical-property
+_DEFERRED_SEND_TIME = 'SystemTime 0x3FEF'
+
+
+_ANY_BYTES = 'application/octet-stream'
+
+
+_OWN_HEADER = r'[xX]-[!-9;-~]+'
+
+
+_IMPORTANCES = ('low', 'normal', 'high')
+
+
+_FLAGS = ('notFlagged', 'complete', 'flagged')
+
+
+class OutgoingAttachment:
+    """A file to send: one on disk, or one that is in memory already.
+
+    Args:
+        name: that recipients see.
+        path: where it lies on disk; empty where `content` is given.
+        size: in bytes.
+        content_id: by which HTML refers to it, as ``cid:<content_id>``.
+        is_inline: shown in the text, not listed below it.
+    Raises:
+        DemistoException: it is larger than any mail may carry.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        path: str = '',
+        content: bytes = b'',
+        content_type: str = _ANY_BYTES,
+        content_id: str = '',
+        is_inline: bool = False,
+    ):
+        if size > MAX_FILE_SIZE:
+            raise DemistoException(
+                f"'{name}' has {size} bytes, and a file of a mail may have {MAX_FILE_SIZE} (150 MB) "
+                'at most. Send a link to it instead.'
+            )
+        self.name = name
+        self.size = size
+        self.path = path
+        self.content = content
+        self.content_type = content_type
+        self.content_id = content_id
+        self.is_inline = is_inline
+
+    @classmethod
+    def of_file(cls, path: str, name: str, content_id: str = '') -> 'OutgoingAttachment':
+        """A file on disk; one with a content ID is inline. Raises OSError when it cannot be read."""
+        content_type = mimetypes.guess_type(name)[0] or _ANY_BYTES
+        return cls(
+            name, os.path.getsize(path), path, content_type=content_type, content_id=content_id, is_inline=bool(content_id)
+        )
+
+    def open(self) -> BinaryIO:
+        """Its bytes, from the beginning. Close it after use."""
+        return open(self.path, 'rb') if self.path else io.BytesIO(self.content)
+
+    @property
+    def request_size(self) -> int:
+        """How many bytes it takes in a request, as base64 in JSON."""
+        return len(json.dumps(self._as_json(''))) + 4 * ((self.size + 2) // 3) + len(', ')
+
+    def as_json(self) -> dict[str, Any]:
+        """It as a ``fileAttachment`` of Graph, with all its bytes."""
+        with self.open() as file:
+            return self._as_json(base64.b64encode(file.read()).decode())
+
+    def _as_json(self, content: str) -> dict[str, Any]:
+        return {'@odata.type': '#microsoft.graph.fileAttachment', **self._description(), 'contentBytes': content}
+
+    def as_item(self) -> dict[str, Any]:
+        """It as an ``attachmentItem`` of Graph, whose bytes come later."""
+        return {'attachmentType': 'file', 'size': self.size, **self._description()}
+
+    def _description(self) -> dict[str, Any]:
+        content_id = {'contentId': self.content_id} if self.content_id else {}
+        return {'name': self.name, 'contentType': self.content_type, 'isInline': self.is_inline, **content_id}
+
+
+class OutgoingMail:
+    """A mail to send, or what a reply has of its own.
+
+    Args:
+        text, html: the body. JSON of Graph has room for one: HTML, or else text. MIME has room for both.
+        importance: low, normal or high, in any case.
+        flag: notFlagged, complete or flagged, in any case.
+        headers: name and value of internet headers of one's own.
+        sender: whom the mail is from, if that is not the owner of the mailbox.
+        send_at: when Outlook sends it; at once if that is not given, or past.
+    Raises:
+        DemistoException: Graph would refuse it.
+    """
+
+    def __init__(
+        self,
+        to: tuple[str, ...] = (),
+        cc: tuple[str, ...] = (),
+        bcc: tuple[str, ...] = (),
+        reply_to: tuple[str, ...] = (),
+        subject: str = '',
+        text: str = '',
+        html: str = '',
+        importance: str = 'normal',
+        flag: str = 'notFlagged',
+        headers: tuple[tuple[str, str], ...] = (),
+        attachments: tuple[OutgoingAttachment, ...] = (),
+        sender: str = '',
+        send_at: datetime | None = None,
+    ):
+        recipients = len(to) + len(cc) + len(bcc)
+        if recipients > MAX_RECIPIENTS:
+            raise DemistoException(
+                f'The mail has {recipients} recipients, and may have {MAX_RECIPIENTS} in to, cc and bcc '
+                'together. Send it in several mails, or to a group.'
+            )
+        if len(headers) > MAX_HEADERS:
+            raise DemistoException(
+                f'There are {len(headers)} headers, and a mail may have {MAX_HEADERS} of its own. Leave some out.'
+            )
+        _choice('importance', importance, _IMPORTANCES)
+        _choice('flag', flag, _FLAGS)
+        self.to = to
+        self.cc = cc
+        self.bcc = bcc
+        self.reply_to = reply_to
+        self.subject = subject
+        self.text = text
+        self.html = html
+        self.importance = importance
+        self.flag = flag
+        self.headers = headers
+        self.attachments = attachments
+        self.sender = sender
+        self.send_at = send_at
+
+    @property
+    def has_recipients(self) -> bool:
+        return bool(self.to or self.cc or self.bcc)
+
+    @property
+    def body(self) -> dict[str, str]:
+        """The body as an ``itemBody`` of Graph."""
+        return {'contentType': 'html', 'content': self.html} if self.html else {'contentType': 'text', 'content': self.text}
+
+    def as_json(self) -> dict[str, Any]:
+        """It as a ``message`` of Graph, without attachments, and without what is empty."""
+        headers = [{'name': name, 'value': value} for name, value in self.headers]
+        people = {'toRecipients': self.to, 'ccRecipients': self.cc, 'bccRecipients': self.bcc, 'replyTo': self.reply_to}
+        message: dict[str, Any] = {
+            'subject': self.subject,
+            'body': self.body if self.html or self.text else None,
+            **{name: [_recipient(one) for one in addresses] for name, addresses in people.items()},
+            'importance': _choice('importance', self.importance, _IMPORTANCES),
+            'flag': {'flagStatus': _choice('flag', self.flag, _FLAGS)},
+            'internetMessageHeaders': headers,
+            'from': _recipient(self.sender) if self.sender else None,
+            'singleValueExtendedProperties': [{'id': _DEFERRED_SEND_TIME, 'value': _utc(self.send_at)}] if self.send_at else None,
+        }
+        return {name: value for name, value in message.items() if value}
+
+    @property
+    def has_both_forms(self) -> bool:
+        """Whether it has a text and HTML, so that it takes MIME to make a draft of it."""
+        return bool(self.text and self.html)
+
+    def as_mime(self, message_id: str) -> bytes:
+        """Its body in both forms and its headers as MIME in base64, as Graph takes it. `as_change` holds the rest of it.
+
+        Args:
+            message_id: the ``Message-ID`` that it gets.
+        Raises:
+            DemistoException: it is too large for a request.
+        """
+        from email.message import EmailMessage  # here, because few mails need them
+        from email.policy import SMTP
+
+        mime = EmailMessage(policy=SMTP)
+        for name, value in (('Message-ID', message_id), ('Subject', ' '.join(self.subject.splitlines())), *self.headers):
+            mime[name] = value
+        mime.set_content(self.text)
+        mime.add_alternative(self.html, subtype='html')
+        encoded = base64.b64encode(mime.as_bytes())
+        _require_room(MAX_REQUEST_SIZE - len(encoded))
+        return encoded
+
+    def as_change(self) -> dict[str, Any]:
+        """As a change of a draft that was made of its MIME: all that MIME does not hold."""
+        return {name: value for name, value in self.as_json().items() if name not in ('body', 'internetMessageHeaders')}
+
+
+def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    """Gives `value` as it is spelled in `allowed`. Raises DemistoException, naming it, when it is not among them."""
+    for one in allowed:
+        if one.casefold() == value.casefold():
+            return one
+    raise DemistoException(f"'{value}' is no {name}. Use one of {', '.join(allowed)}.")
+
+
+def _recipient(address: str) -> dict[str, Any]:
+    return {'emailAddress': {'address': address}}
+
+
+def _utc(moment: datetime) -> str:
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return moment.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+def internet_headers(text: str) -> tuple[tuple[str, str], ...]:
+    """Reads headers as users write them in one line, ``x-first:a:b,x-second:c, d``. A comma parts two headers only where a name
+    and a colon follow it.
+
+    Raises:
+        DemistoException: one has no colon, or a name that does not begin with ``x-``.
+    """
+    headers = []
+    for one in filter(None, map(str.strip, re.split(rf',(?=\s*{_OWN_HEADER}:)', text))):
+        name, colon, value = one.partition(':')
+        if not colon:
+            raise DemistoException(f"The header '{one}' has no value. Write headers as x-name:value, joined by commas.")
+        if not re.fullmatch(_OWN_HEADER, name.strip()):
+            raise DemistoException(f"The header name '{name.strip()}' does not begin with x-, as Microsoft Graph wants it.")
+        if re.search(r'[\r\n]', value):
+            raise DemistoException(f"The header '{name.strip()}' has a line break in its value. Leave it out.")
+        headers.append((name.strip(), value.strip()))
+    return tuple(headers)
+
+
+def reply_subject(subject: str) -> str:
+    """The subject of a reply: with ``Re: `` before it, once."""
+    return subject if re.match(r're\s*:', subject.strip(), re.IGNORECASE) else f'Re: {subject}'
+
+
+_DATA_URI_SOURCE = r'(?i)(\bsrc\s*=\s*)(?:"(\s*data:image/[^"]*)"|\'(\s*data:image/[^\']*)\')'
+
+
+def images_as_attachments(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
+    """Takes the pictures that stand in HTML as data URIs out of it: few mail programs show those.
+
+    Returns:
+        The HTML, in which ``cid:`` stands for each, and the pictures, each once.
+    Raises:
+        DemistoException: one cannot be read.
+    """
+    images: dict[str, OutgoingAttachment] = {}
+
+    def taken_out(match: re.Match[str]) -> str:
+        content_type, content = _data_of(match.group(2) or match.group(3), len(images) + 1)
+        digest = hashlib.sha256(content_type.encode() + content).hexdigest()[:32]
+        if digest not in images:
+            name = f'image{len(images) + 1}{mimetypes.guess_extension(content_type) or ""}'
+            images[digest] = OutgoingAttachment(
+                name, len(content), content=content, content_type=content_type, content_id=digest, is_inline=True
+            )
+        return f'{match.group(1)}"cid:{digest}"'
+
+    return re.sub(_DATA_URI_SOURCE, taken_out, html), tuple(images.values())
+
+
+def _data_of(uri: str, number: int) -> tuple[str, bytes]:
+    """The media type and the bytes of a data URI."""
+    head, comma, data = uri.strip().partition(',')
+    content_type, *settings = head[len('data:') :].split(';')
+    content = unquote_to_bytes(data)
+    try:
+        if 'base64' in (one.strip().lower() for one in settings):
+            content = b''.join(content.split()).rstrip(b'=')
+            content = base64.b64decode(content + b'=' * (-len(content) % 4), validate=True)
+    except binascii.Error:
+        content = b''
+    if not comma or not content:
+        raise DemistoException(
+            f'Picture {number} of the HTML is a data URI that cannot be read. '
+            'Write it as data:image/png;base64,<base64>, or attach the picture.'
+        )
+    return content_type.strip().lower(), content
+
+
+def with_message_or_after(
+    message: dict[str, Any], attachments: tuple[OutgoingAttachment, ...]
+) -> tuple[list[OutgoingAttachment], list[OutgoingAttachment]]:
+    """Parts attachments into those that fit into the request that makes the message, and those that follow it.
+
+    Raises:
+        DemistoException: the message alone is too large.
+    """
+    room = MAX_REQUEST_SIZE - len(json.dumps({'message': message, 'attachments': [], 'saveToSentItems': False}))
+    _require_room(room)
+    together, after = [], []
+    for attachment in attachments:
+        if attachment.size < MIN_UPLOAD_SIZE and attachment.request_size <= room:
+            together.append(attachment)
+            room -= attachment.request_size
+        else:
+            after.append(attachment)
+    return together, after
+
+
+def _require_room(room: int) -> None:
+    if room < 0:
+        raise DemistoException(
+            f'The text of the mail is too large: with all addresses, a mail may have {MAX_REQUEST_SIZE} bytes. '
+            'Shorten it, or attach it as a file.'
+        )
+
+
+# endregion
+
+# region outcomes
 
 REPLY = 'createReply'
+
+
 REPLY_ALL = 'createReplyAll'
+
+
 FORWARD = 'createForward'
 
 
@@ -33,22 +396,24 @@ class SendingProgress:
         can_go_on: a long throttling leaves the draft as it is, for the caller to go on from it later.
     """
 
-    def __init__(self, draft_id: str = '', made_with: int | None = None, can_go_on: bool = False):
+    def __init__(self, draft_id: str = '', made_with: int | None = None, can_resume: bool = False):
         self.draft_id = draft_id
         self.made_with = made_with
-        self.can_go_on = can_go_on
+        self.can_resume = can_resume
 
-    def goes_on_after(self, error: Exception) -> bool:
+    def can_resume_after(self, error: Exception) -> bool:
         """Whether the caller can go on later: Graph was asked too much, or is busy and says until when. Nothing is done twice
         then: what may have been done is looked for first."""
-        if not self.can_go_on or not isinstance(error, GraphError) or isinstance(error, UnknownOutcomeError):
+        if not self.can_resume or not isinstance(error, GraphError) or isinstance(error, UnknownOutcomeError):
             return False
         is_busy = error.status in (503, 504) and error.res is not None and 'Retry-After' in error.res.headers
         return is_throttled(error) or is_busy
 
 
 _Answer = TypeVar('_Answer')
-_TRIES_OF_A_STEP = 6
+
+
+_MAX_STEP_TRIES = 6
 
 
 def is_throttled(error: GraphError) -> bool:
@@ -62,6 +427,7 @@ def _may_have_been_done(error: GraphError) -> bool:
 
 
 # endregion
+
 # region upload session
 
 
@@ -92,8 +458,8 @@ class UploadSession:
 
     def put_all(self) -> None:
         """Sends the file. Raises GraphError, and leaves the session, when it finally fails."""
-        for _ in range(2 * (self._size // UPLOAD_RANGE + 1) + _TRIES_OF_A_STEP):
-            self._client.retried(
+        for _ in range(2 * (self._size // UPLOAD_RANGE + 1) + _MAX_STEP_TRIES):
+            self._client.retry(
                 self._put_next, lambda error: is_throttled(error) or _may_have_been_done(error) or error.status == 416
             )
             if self._position >= self._size:
@@ -148,6 +514,7 @@ def next_expected(answer: requests.Response) -> int:
 
 
 # endregion
+
 # region client
 
 
@@ -232,7 +599,7 @@ class GraphMailSender(GraphMailClient):
                 'Leave save_to_sent_items at true, or send less at once.'
             )
         message['attachments'] = [one.as_json() for one in together]
-        with self._going_on_itself():
+        with self._without_rescheduling():
             try:
                 self._accepted('POST', f'{self.mailbox_path(user_id)}/sendMail', {'message': message, 'saveToSentItems': False})
             except GraphError as error:
@@ -249,10 +616,10 @@ class GraphMailSender(GraphMailClient):
             GraphError: Graph refused it.
             UnknownOutcomeError: no clear answer came, and the draft could not be looked at.
         """
-        with self._going_on_itself():
+        with self._without_rescheduling():
             self._submit(self.message_path(draft_id, user_id), is_own=is_again)
 
-    def retried(self, step: Callable[[], _Answer], again: Callable[[GraphError], bool]) -> _Answer:
+    def retry(self, step: Callable[[], _Answer], again: Callable[[GraphError], bool]) -> _Answer:
         """Does a step, several times if need be, as long as `again` says so of its error."""
         waited, tries = 0.0, 0
         while True:
@@ -261,7 +628,7 @@ class GraphMailSender(GraphMailClient):
             except GraphError as error:
                 asked = None if error.res is None else retry_after_seconds(error.res, self.clock.now())
                 wait = backoff_seconds(1.0, tries) if asked is None else asked
-                if tries == _TRIES_OF_A_STEP - 1 or waited + wait > LONGEST_PATIENCE or not again(error):
+                if tries == _MAX_STEP_TRIES - 1 or waited + wait > DEFAULT_RETRY_BUDGET or not again(error):
                     raise
             self.clock.sleep(wait)
             waited += wait
@@ -279,7 +646,7 @@ class GraphMailSender(GraphMailClient):
                 ok_codes=(200, 201, 202, 204),
                 error_handler=self._raise_graph_error,
                 allow_redirects=False,
-                auth=no_netrc_login,
+                auth=skip_netrc,
                 with_metrics=self._counts_requests,
             )
         except (DemistoException, requests.exceptions.RequestException) as error:
@@ -293,7 +660,7 @@ class GraphMailSender(GraphMailClient):
         """Brings a draft about, with all attachments. Gives it as Graph showed it when it was made, empty if that was earlier."""
         if mail.has_both_forms:
             return self._draft_of_mime(mail, user_id, steps)
-        message, mark = _marked(mail.as_json())
+        message, mark = _with_mark(mail.as_json())
         together, after = with_message_or_after(message, mail.attachments)
         made: dict[str, Any] = {}
         held = None
@@ -333,7 +700,7 @@ class GraphMailSender(GraphMailClient):
             body = {name: value for name, value in (('message', message), ('comment', comment)) if value}
             return self._make_draft(path, user_id, mark, json_data=body)
 
-        marked, mark = _marked(message)
+        marked, mark = _with_mark(message)
         try:
             return made(marked)
         except GraphError as error:
@@ -347,9 +714,9 @@ class GraphMailSender(GraphMailClient):
         self, steps: SendingProgress, user_id: str, change: dict[str, Any], headers: dict[str, str] | None = None
     ) -> dict[str, Any]:
         """Changes a draft, and gives it as Graph shows it. It may be asked for twice."""
-        return self.retried(
+        return self.retry(
             lambda: self.graph_request('PATCH', self._draft_path(steps, user_id), json_data=change, headers=headers or {}),
-            lambda error: _is_too_early(error) or _may_have_been_done(error),
+            lambda error: _is_not_yet_known(error) or _may_have_been_done(error),
         )
 
     def _make_draft(
@@ -377,9 +744,9 @@ class GraphMailSender(GraphMailClient):
                 raise _unknown_outcome('a draft was made', 'Look for it in Drafts before you try again.', error) from error
             return next(iter(drafts.get('value') or []), None)
 
-        return self._once(made, found, _may_have_been_done)
+        return self.at_most_once(made, found, _may_have_been_done)
 
-    def _once(
+    def at_most_once(
         self, step: Callable[[], _Answer], outcome: Callable[[], _Answer | None], again: Callable[[GraphError], bool]
     ) -> _Answer:
         """Does a step that must not be done twice, several times if need be, as long as `again` says so of its error.
@@ -401,7 +768,7 @@ class GraphMailSender(GraphMailClient):
                 raise
 
         try:
-            return self.retried(tried, again)
+            return self.retry(tried, again)
         except GraphError:
             done = outcome() if is_unclear else None
             if done is None:
@@ -419,7 +786,7 @@ class GraphMailSender(GraphMailClient):
         if not attachments:
             return
         if held is None:
-            held = self.retried(lambda: self._attachments_of(steps, user_id), _is_too_early)
+            held = self.retry(lambda: self._attachments_of(steps, user_id), _is_not_yet_known)
         if steps.made_with is None:
             steps.made_with = held
         for attachment in attachments[max(0, held - steps.made_with) :]:
@@ -433,13 +800,13 @@ class GraphMailSender(GraphMailClient):
         def arrived() -> bool:
             return self._attachments_of(steps, user_id) > held
 
-        if attachment.size >= SMALLEST_UPLOAD:
+        if attachment.size >= MIN_UPLOAD_SIZE:
             self._upload(path, attachment, arrived)
             return
-        self._once(
+        self.at_most_once(
             lambda: self.graph_request('POST', path, json_data=attachment.as_json()),
             lambda: {} if arrived() else None,
-            lambda error: _is_too_early(error) or _may_have_been_done(error),
+            lambda error: _is_not_yet_known(error) or _may_have_been_done(error),
         )
 
     def _attachments_of(self, steps: SendingProgress, user_id: str) -> int:
@@ -449,28 +816,28 @@ class GraphMailSender(GraphMailClient):
     def _removing_draft(self, progress: SendingProgress | None, user_id: str) -> Iterator[SendingProgress]:
         """Removes the draft when a step inside fails, unless somebody goes on from it or it may have been sent."""
         steps = progress or SendingProgress()
-        with self._going_on_itself():
+        with self._without_rescheduling():
             try:
                 yield steps
             except UnknownOutcomeError:
                 raise
             except Exception as error:
-                if steps.draft_id and not steps.goes_on_after(error):
+                if steps.draft_id and not steps.can_resume_after(error):
                     path = self._draft_path(steps, user_id)
                     # What went wrong first is what the user has to know. The copy of a sent mail has the ID of its draft.
                     with suppress(Exception):
-                        if self._was_sent(path) is False:
+                        if self._is_sent(path) is False:
                             self._remove(path)
                 raise
 
     @contextmanager
-    def _going_on_itself(self) -> Iterator[None]:
+    def _without_rescheduling(self) -> Iterator[None]:
         """Within it, a long throttling is an error. What the client would do is to start the command anew, and so send twice."""
-        starts_anew, self.retry_on_rate_limit = self.retry_on_rate_limit, False
+        reschedules, self.retry_on_rate_limit = self.retry_on_rate_limit, False
         try:
             yield
         finally:
-            self.retry_on_rate_limit = starts_anew
+            self.retry_on_rate_limit = reschedules
 
     def _remove(self, path: str) -> None:
         """Removes the draft at `path` with its attachments, or at least puts it among the deleted items."""
@@ -493,13 +860,13 @@ class GraphMailSender(GraphMailClient):
                 self._accepted('POST', f'{path}/send')
             except GraphError as error:
                 is_unclear = is_unclear or _may_have_been_done(error)
-                if is_throttled(error) or not (is_own or is_unclear) or not self._was_sent(path):
+                if is_throttled(error) or not (is_own or is_unclear) or not self._is_sent(path):
                     raise
 
         try:
-            self.retried(sent, lambda error: _may_have_been_done(error) or (is_own and _is_too_early(error)))
+            self.retry(sent, lambda error: _may_have_been_done(error) or (is_own and _is_not_yet_known(error)))
         except GraphError as error:
-            was_sent = self._was_sent(path) if is_unclear else False
+            was_sent = self._is_sent(path) if is_unclear else False
             if was_sent is None:
                 raise _unknown_outcome(
                     'the mail was sent', 'Look for it in Sent Items and in Drafts before you send it again.', error
@@ -507,7 +874,7 @@ class GraphMailSender(GraphMailClient):
             if not was_sent:
                 raise
 
-    def _was_sent(self, path: str) -> bool | None:
+    def _is_sent(self, path: str) -> bool | None:
         """Whether the message at `path` is no draft any more; None where that cannot be found out."""
         try:
             shown = self.graph_request('GET', path, params={'$select': 'isDraft'})
@@ -516,9 +883,9 @@ class GraphMailSender(GraphMailClient):
         return shown.get('isDraft') is False
 
     def _upload(self, path: str, attachment: OutgoingAttachment, arrived: Callable[[], bool]) -> None:
-        opened = self.retried(
+        opened = self.retry(
             lambda: self.graph_request('POST', f'{path}/createUploadSession', json_data={'AttachmentItem': attachment.as_item()}),
-            lambda error: _is_too_early(error) or _may_have_been_done(error),
+            lambda error: _is_not_yet_known(error) or _may_have_been_done(error),
         )
         with attachment.open() as file:
             session = UploadSession(self, str(opened.get('uploadUrl') or ''), file, attachment.size, arrived)
@@ -544,8 +911,6 @@ class GraphMailSender(GraphMailClient):
                 response=response,
             )
 
-    # endregion
-
 
 def _preferences(mail: OutgoingMail) -> dict[str, str]:
     """How Graph is to show a draft: its body in the form in which it was given."""
@@ -556,7 +921,7 @@ def _preferences(mail: OutgoingMail) -> dict[str, str]:
 _MARK = 'String {6b0d2a3e-52c1-4d0b-9a57-0f1f6f3f7c5e} Name DraftMark'
 
 
-def _marked(message: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def _with_mark(message: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """A ``message`` of Graph with a property of its own, and the filter that finds it by that.
 
     Source: https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get
@@ -575,7 +940,7 @@ def _new_message_id(address: str) -> str:
     return f'<{secrets.token_hex(16)}@{domain if re.fullmatch("[A-Za-z0-9.-]+", domain) else "localhost"}>'
 
 
-def _is_too_early(error: GraphError) -> bool:
+def _is_not_yet_known(error: GraphError) -> bool:
     """Whether a draft that was just made is not known everywhere yet."""
     return error.status == 404
 
@@ -588,5 +953,342 @@ def _require_recipients(mail: OutgoingMail) -> None:
 def _unknown_outcome(what: str, advice: str, error: GraphError) -> UnknownOutcomeError:
     return UnknownOutcomeError(f'Whether {what} is not known. {error.what}', advice, error.code, error.res)
 
+
+# endregion
+
+# region arguments
+
+# The names of the arguments for files: entry IDs, names, content IDs.
+FILE_ARGUMENTS = ('attachIDs', 'attachNames', 'attachCIDs')
+
+
+FILE_ARGUMENTS_IN_SNAKE_CASE = ('attach_ids', 'attach_names', 'attach_cids')
+
+
+_ENTRY_ID = re.compile(r'\d+@[\w-]+')
+
+
+_MIN_RESUME_DELAY = 10  # seconds; the platform takes no less
+
+
+_DEFAULT_RESUME_DELAY = 60  # seconds, where Microsoft does not say
+
+
+_MAX_RUNS = 20
+
+
+_PREVIEW = 255  # characters
+
+
+def address_list(args: dict[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(clean_value, argToList(args.get(name)))))
+
+
+def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is_reply: bool = False) -> OutgoingMail:
+    """The mail that the arguments of a command describe. Raises DemistoException when they cannot be right."""
+    text, html = mail_body(args)
+    text = '' if is_reply and html else text  # an answer has room for one
+    html, images = images_as_attachments(html)
+    headers, subject = args.get('headers') or '', str(args.get('subject') or '')
+    return OutgoingMail(
+        to=address_list(args, 'to'),
+        cc=address_list(args, 'cc'),
+        bcc=address_list(args, 'bcc'),
+        reply_to=address_list(args, 'replyTo'),
+        sender=clean_value(args.get('from')),
+        subject=reply_subject(subject) if is_reply else subject,
+        text=text,
+        html=html,
+        importance=clean_value(args.get('importance')) or 'normal',
+        flag=clean_value(args.get('flag')) or 'notFlagged',
+        headers=internet_headers(','.join(map(str, headers)) if isinstance(headers, list) else str(headers)),
+        attachments=(*outgoing_files(args, file_arguments, html), *images),
+        send_at=_time_to_send(args),
+    )
+
+
+def _time_to_send(args: dict[str, Any]) -> datetime | None:
+    # A run that goes on after a throttling may be later than the time.
+    over_is_good = bool(args.get('resume_run'))
+    text = clean_value(args.get('send_time'))
+    if not text:
+        return None
+    return arg_to_datetime(text) if over_is_good else future_datetime(text, 'send_time')
+
+
+def mail_body(args: dict[str, Any]) -> tuple[str, str]:
+    """The body as text and as HTML; an empty one is not sent.
+
+    Of ``body`` and ``htmlBody``, ``body_type`` chooses one; both are sent if it does not. A ``body`` alone is text, unless
+    ``body_type`` says HTML.
+    """
+    body, html = str(args.get('body') or ''), str(args.get('htmlBody') or '')
+    body_type = choice_argument(args, 'body_type', ('', 'Text', 'HTML'))
+    if body_type == 'HTML':
+        return '', html or body
+    return body, '' if body and body_type == 'Text' else html
+
+
+def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str = '') -> list[OutgoingAttachment]:
+    """The files that the arguments of `names` speak of.
+
+    The third one holds entry IDs of further files, which are inline; or a content ID for each file of the first.
+
+    Raises:
+        DemistoException: the lists do not match in number, or an entry has no file.
+    """
+    ids, file_names, content_ids = (list(map(clean_value, argToList(args.get(name)))) for name in names)
+    inline = content_ids if content_ids and all(map(_ENTRY_ID.fullmatch, content_ids)) else []
+    content_ids = [] if inline else content_ids
+    for name, values in zip(names[1:], (file_names, content_ids), strict=True):
+        if values and len(values) != len(ids):
+            raise DemistoException(
+                f'The arguments {names[0]} and {name} hold {len(ids)} and {len(values)} values. '
+                f'Give one in {name} for each one in {names[0]}, or leave {name} out.'
+            )
+    wanted = zip(ids, file_names or [''] * len(ids), content_ids or [''] * len(ids), strict=True)
+    files = [_war_room_file(entry_id, name, content_id) for entry_id, name, content_id in wanted]
+    for entry_id in inline:
+        # The HTML refers to a picture by its entry ID, or by its name.
+        file = _war_room_file(entry_id, '', entry_id)
+        if f'cid:{file.name}' in html and f'cid:{entry_id}' not in html:
+            file.content_id = file.name
+        files.append(file)
+    return files
+
+
+def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachment:
+    try:
+        found = demisto.getFilePath(entry_id)
+        return OutgoingAttachment.of_file(found['path'], name or str(found.get('name') or entry_id), content_id)
+    except DemistoException:  # the file is too large
+        raise
+    except Exception as error:  # the platform has no error of its own for an ID that it does not know
+        raise DemistoException(
+            f"The war room has no file with the entry ID '{entry_id}'. Copy the ID from the entry that shows the file."
+        ) from error
+
+
+# endregion
+
+# region resuming
+
+
+def resumable(args: dict[str, Any], send: Callable[[SendingProgress], MailCommandResult]) -> MailCommandResult:
+    """Runs `send` from where an earlier run of the command stopped. If it is throttled for long, the platform runs the command
+    again, with what is needed to go on."""
+    run = int_argument(args, 'resume_run', 1, _MAX_RUNS)
+    draft_id, made_with = clean_value(args.get('resume_draft_id')), clean_value(args.get('resume_made_with'))
+    progress = SendingProgress(
+        draft_id,
+        int(made_with) if made_with.isdecimal() else None,
+        can_resume=run < _MAX_RUNS and ScheduledCommand.supports_polling(),
+    )
+    try:
+        return send(progress)
+    except GraphError as error:
+        if not progress.can_resume_after(error):
+            raise
+        asked = None if error.res is None else retry_after_seconds(error.res, SystemClock().now())
+        wait = asked or _DEFAULT_RESUME_DELAY
+    seconds = max(_MIN_RESUME_DELAY, int(wait) + 1)
+    made_with = '' if progress.made_with is None else str(progress.made_with)
+    rest = {'resume_draft_id': progress.draft_id, 'resume_made_with': made_with, 'resume_run': str(run + 1)}
+    return CommandResults(
+        readable_output=f'Microsoft limits the rate of requests: sending goes on in {seconds} seconds.',
+        scheduled_command=ScheduledCommand(demisto.command(), seconds, {**args, **rest}, max(900, 2 * seconds)),
+    )
+
+
+# endregion
+
+# region outputs
+
+# Names in the context, and the properties of a message in Graph that they hold.
+DRAFT_PROPERTIES = {
+    'ID': 'id',
+    'CreatedTime': 'createdDateTime',
+    'ModifiedTime': 'lastModifiedDateTime',
+    'ReceivedTime': 'receivedDateTime',
+    'SentTime': 'sentDateTime',
+    'Subject': 'subject',
+    'Importance': 'importance',
+    'ConversationID': 'conversationId',
+    'IsRead': 'isRead',
+    'IsDraft': 'isDraft',
+    'MessageID': 'internetMessageId',
+    'Headers': 'internetMessageHeaders',
+}
+
+
+_DRAFT_RECIPIENTS = {'From': 'from', 'Sender': 'sender', 'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients'}
+
+
+def draft_outputs(message: dict[str, Any]) -> dict[str, Any]:
+    """The context of a draft."""
+    body = message.get('body') or {}
+    return {
+        **{name: message.get(source) for name, source in DRAFT_PROPERTIES.items()},
+        **{name: _addresses_of(message.get(source)) for name, source in _DRAFT_RECIPIENTS.items()},
+        'Body': body.get('content'),
+        'BodyType': body.get('contentType'),
+    }
+
+
+def _addresses_of(people: Any) -> Any:
+    if isinstance(people, list):
+        return [_addresses_of(one) for one in people]
+    return ((people or {}).get('emailAddress') or {}).get('address')
+
+
+def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> dict[str, Any]:
+    """The context of a mail that was sent, without what it does not have."""
+    outputs = {
+        'ID': sent_id,
+        **mail.as_json(),
+        'bodyPreview': (mail.text or _text_in(mail.html))[:_PREVIEW],
+        'toRecipients': list(mail.to),
+        'ccRecipients': list(mail.cc),
+        'bccRecipients': list(mail.bcc),
+        'replyTo': list(mail.reply_to),
+    }
+    outputs.pop('singleValueExtendedProperties', None)
+    return {name: value for name, value in outputs.items() if value}
+
+
+def _text_in(html: str) -> str:
+    return ' '.join(re.sub(r'<[^>]*>', ' ', re.sub(r'(?is)<(style|script|head)\b.*?</\1\s*>', ' ', html)).split())
+
+
+def sent_results(title: str, prefix: str, outputs: dict[str, Any]) -> CommandResults:
+    rows = {
+        'Subject': outputs.get('subject'),
+        'To': outputs.get('toRecipients'),
+        'Cc': outputs.get('ccRecipients'),
+        'Bcc': outputs.get('bccRecipients'),
+        'ID': outputs.get('ID'),
+    }
+    return CommandResults(
+        outputs_prefix=prefix,
+        outputs_key_field='ID' if outputs.get('ID') else None,
+        outputs=outputs,
+        raw_response=outputs,
+        readable_output=tableToMarkdown(title, rows, removeNull=True),
+    )
+
+
+def with_rendered_body(args: dict[str, Any], result: CommandResults, mail: OutgoingMail) -> MailCommandResult:
+    """Adds the body as the recipient sees it, if that is wanted."""
+    if not bool_argument(args, 'renderBody'):
+        return result
+    return [
+        result,
+        CommandResults(entry_type=EntryType.NOTE, content_format=EntryFormat.HTML, raw_response=mail.html or mail.text),
+    ]
+
+
+# endregion
+
+# region commands
+
+
+def send_mail_command(client: GraphMailSender, args: dict[str, Any]) -> MailCommandResult:
+    """Sends a mail."""
+    mail, user_id = outgoing_mail(args, FILE_ARGUMENTS), user_argument(args)
+    is_saved = bool_argument(args, 'save_to_sent_items', True)
+    bool_argument(args, 'renderBody')  # is refused before anything is sent
+
+    def send(progress: SendingProgress) -> MailCommandResult:
+        sent_id = ''
+        if is_saved:
+            sent_id = client.send(mail, user_id, progress)
+        else:
+            client.send_unsaved(mail, user_id)
+        result = sent_results('The email was sent.', 'MicrosoftGraph.Email', sent_outputs(mail, sent_id))
+        return with_rendered_body(args, result, mail)
+
+    return resumable(args, send)
+
+
+def create_draft_command(client: GraphMailSender, args: dict[str, Any]) -> MailCommandResult:
+    """Makes a draft."""
+    mail, user_id = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE), user_argument(args)
+    bool_argument(args, 'renderBody')
+
+    def make(progress: SendingProgress) -> MailCommandResult:
+        made = client.create_draft(mail, user_id, progress)
+        outputs = draft_outputs(made)
+        readable = tableToMarkdown(
+            'The draft was made.', outputs, headers=['Subject', 'From', 'To', 'Cc', 'Bcc', 'ID'], removeNull=True
+        )
+        result = CommandResults(
+            outputs_prefix='MicrosoftGraph.Draft',
+            outputs_key_field='ID',
+            outputs=outputs,
+            raw_response=made,
+            readable_output=readable,
+        )
+        return with_rendered_body(args, result, mail)
+
+    return resumable(args, make)
+
+
+def send_draft_command(client: GraphMailSender, args: dict[str, Any]) -> MailCommandResult:
+    """Sends a draft."""
+    draft_id, user_id = clean_value(args.get('draft_id')), user_argument(args)
+
+    def send(progress: SendingProgress) -> MailCommandResult:
+        is_again, progress.draft_id = bool(progress.draft_id), draft_id
+        client.send_draft(draft_id, user_id, is_again)
+        return sent_results('The draft was sent.', 'MicrosoftGraph.SentMail', {'ID': draft_id})
+
+    return resumable(args, send)
+
+
+def reply_mail_command(client: GraphMailSender, args: dict[str, Any]) -> MailCommandResult:
+    """Answers a mail with a text of its own, which does not quote it."""
+    mail = outgoing_mail(args, FILE_ARGUMENTS, is_reply=True)
+    return _answer_mail(client, args, 'createReply', clean_value(args.get('inReplyTo')), mail)
+
+
+def _comment_command(action: str) -> Callable[[GraphMailSender, dict[str, Any]], MailCommandResult]:
+    """A command that answers a mail, or passes it on, with a comment above what it quotes."""
+
+    def run_command(client: GraphMailSender, args: dict[str, Any]) -> MailCommandResult:
+        mail = OutgoingMail(
+            to=address_list(args, 'to'),
+            cc=address_list(args, 'cc'),
+            bcc=address_list(args, 'bcc'),
+            attachments=tuple(outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE)),
+        )
+        return _answer_mail(client, args, action, clean_value(args.get('message_id')), mail, str(args.get('comment') or ''))
+
+    return run_command
+
+
+def _answer_mail(
+    client: GraphMailSender, args: dict[str, Any], action: str, message_id: str, mail: OutgoingMail, comment: str = ''
+) -> MailCommandResult:
+    user_id = user_argument(args)
+
+    def send(progress: SendingProgress) -> MailCommandResult:
+        sent_id = client.reply(action, message_id, mail, user_id, comment, progress)
+        sent = copy.copy(mail)
+        sent.text = comment or mail.text
+        title = 'The email was forwarded.' if action == FORWARD else 'The reply was sent.'
+        return sent_results(title, 'MicrosoftGraph.SentMail', {**sent_outputs(sent, sent_id), 'InReplyTo': message_id})
+
+    return resumable(args, send)
+
+
+SENDING_COMMANDS: dict[str, Callable[[GraphMailSender, dict[str, Any]], MailCommandResult]] = {
+    'send-mail': send_mail_command,
+    'reply-mail': reply_mail_command,
+    'msgraph-mail-create-draft': create_draft_command,
+    'msgraph-mail-send-draft': send_draft_command,
+    'msgraph-mail-reply-to': _comment_command(REPLY),
+    'msgraph-mail-reply-all': _comment_command(REPLY_ALL),
+    'msgraph-mail-forward': _comment_command(FORWARD),
+}
 
 # endregion

@@ -14,7 +14,23 @@ import requests
 
 from conformance.unified import watched_sender
 from conformance.unified.watched_sender import ADA, BOB, MEGABYTE, UPLOADS, WatchedSender
-from MicrosoftGraphMailSendApiModule import *
+from datetime import datetime, timezone
+from collections.abc import Callable
+from CommonServerPython import DemistoException
+from MicrosoftApiModule import DEFAULT_RETRY_BUDGET
+from MicrosoftGraphMailSendApiModule import (
+    FORWARD,
+    MAX_FILE_SIZE,
+    MAX_REQUEST_SIZE,
+    OutgoingAttachment,
+    OutgoingMail,
+    REPLY,
+    REPLY_ALL,
+    SendingProgress,
+    images_as_attachments,
+    internet_headers,
+    next_expected,
+)
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, FileAttachment, Message
@@ -179,7 +195,7 @@ def test_a_mail_is_sent_from_another_mailbox(sender: WatchedSender, cloud: Micro
 
 
 def test_a_mail_waits_for_its_time(sender: WatchedSender, adas: Mailbox) -> None:
-    sender.send(mail_of(send_at=datetime(2999, 1, 1)))
+    sender.send(mail_of(send_at=datetime(2999, 1, 1, tzinfo=timezone.utc)))
     [message] = in_folder(adas, 'outbox')
     assert message.properties['SystemTime 0x3FEF'] == '2999-01-01T00:00:00Z'
 
@@ -196,12 +212,12 @@ def test_a_mail_waits_for_its_time(sender: WatchedSender, adas: Mailbox) -> None
         ({'flag': 'red'}, "'red' is no flag. Use one of notFlagged, complete, flagged."),
         ({'headers': (('x-a', 'b'),) * 6}, 'There are 6 headers, and a mail may have 5 of its own. Leave some out.'),
         (
-            {'text': 'x' * LARGEST_REQUEST, 'html': ''},
+            {'text': 'x' * MAX_REQUEST_SIZE, 'html': ''},
             'The text of the mail is too large: with all addresses, a mail may have '
             '4096000 bytes. Shorten it, or attach it as a file.',
         ),
         (
-            {'text': 'x' * (LARGEST_REQUEST * 3 // 4), 'html': '<p>x</p>'},
+            {'text': 'x' * (MAX_REQUEST_SIZE * 3 // 4), 'html': '<p>x</p>'},
             'The text of the mail is too large: with all addresses, '
             'a mail may have 4096000 bytes. Shorten it, or attach it as a file.',
         ),
@@ -364,7 +380,7 @@ def test_an_upload_that_finally_fails_leaves_no_draft(
     cloud.faults.add(service='graph', path=UPLOADS, method='PUT', times=None, **fault)
     assert refusal(lambda: sender.send(mail_of(seven))).startswith('Microsoft Graph')
     assert nothing_is_left(cloud, adas)
-    assert sum(sender.clock.waits) <= LONGEST_PATIENCE
+    assert sum(sender.clock.waits) <= DEFAULT_RETRY_BUDGET
 
 
 def test_an_upload_has_a_timeout(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment) -> None:
@@ -519,7 +535,7 @@ def throttled(sender: WatchedSender, cloud: MicrosoftCloud) -> Callable[..., Non
 
 def going_on(progress: SendingProgress) -> SendingProgress:
     """The progress of a later run."""
-    return SendingProgress(progress.draft_id, progress.made_with, can_go_on=True)
+    return SendingProgress(progress.draft_id, progress.made_with, can_resume=True)
 
 
 @pytest.mark.parametrize('html', ['', '<p>See</p>'])
@@ -539,7 +555,7 @@ def test_no_second_draft_is_made_after_a_throttling(
     before = len(in_folder(bobs, 'inbox'))
     mail = mail_of(*(file_of(tmp_path, size, f'{size}.bin') for size in (1_900_000, 2_900_000, 4_000_000)), html=html)
     throttled(path, status)
-    progress = SendingProgress(can_go_on=True)
+    progress = SendingProgress(can_resume=True)
     refusal(lambda: sender.send(mail, progress=progress))
     assert len(in_folder(adas, 'drafts')) == (path != '/messages$')
     sent_id = sender.send(mail, progress=going_on(progress))
@@ -556,7 +572,7 @@ def test_a_large_file_is_attached_once_when_its_arrival_shows_only_in_a_later_ru
     mail = mail_of(file_of(tmp_path, 3 * MEGABYTE, '1.bin'), file_of(tmp_path, 3 * MEGABYTE, '2.bin'))
     sender.lost_answer = 'PUT', UPLOADS
     throttled('/attachments$')  # the look at the draft
-    progress = SendingProgress(can_go_on=True)
+    progress = SendingProgress(can_resume=True)
     refusal(lambda: sender.send(mail, progress=progress))
     sender.send(mail, progress=going_on(progress))
     assert [name for name, _ in digests(arrived(bobs))] == ['1.bin', '2.bin']
@@ -570,7 +586,7 @@ def test_what_a_forwarded_mail_brings_along_is_told_from_what_is_attached(
     large, small = file_of(tmp_path, 3 * MEGABYTE, 'large.bin'), file_of(tmp_path, 10, 'small.bin')
     large.name = small.name = 'plan.bin'
     mail = mail_of(large, small)
-    progress = SendingProgress(can_go_on=True)
+    progress = SendingProgress(can_resume=True)
 
     def forward() -> None:
         nonlocal progress
@@ -641,7 +657,7 @@ def test_a_draft_that_was_not_made_is_made_again(
 def test_a_draft_that_nobody_can_look_for_is_told(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox) -> None:
     sender.lost_answer = 'POST', 'messages'
     cloud.faults.add(service='graph', method='GET', path='/messages$', times=None, status=403)
-    said = refusal(lambda: sender.send(mail_of(), progress=SendingProgress(can_go_on=True)))
+    said = refusal(lambda: sender.send(mail_of(), progress=SendingProgress(can_resume=True)))
     assert said.startswith('Whether a draft was made is not known.')
     assert 'Look for it in Drafts before you try again.' in said
     assert len(in_folder(adas, 'drafts')) == 1
@@ -739,6 +755,7 @@ def test_an_id_of_nothing_is_refused(sender: WatchedSender, message_id: str) -> 
 
 SENDING_PROCESS = """
 import json, sys
+from MicrosoftApiModule import *
 from MicrosoftGraphMailSendApiModule import *
 
 def most_memory():
@@ -761,7 +778,7 @@ print(most_memory() - idle)
 def test_150_megabytes_take_at_most_16_of_memory(
     sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path
 ) -> None:
-    cloud.limits.uploaded_bytes = 2 * LARGEST_FILE
+    cloud.limits.uploaded_bytes = 2 * MAX_FILE_SIZE
     small = file_of(tmp_path, 2_900_000, 'small.bin')
     large = tmp_path / 'large.bin'
     with large.open('wb') as file:
@@ -786,7 +803,7 @@ def test_150_megabytes_take_at_most_16_of_memory(
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) <= 16 * 1024  # KiB
-    assert [getattr(one, 'size', 0) for one in arrived(bobs).attachments] == [2_900_000, LARGEST_FILE]
+    assert [getattr(one, 'size', 0) for one in arrived(bobs).attachments] == [2_900_000, MAX_FILE_SIZE]
 
 
 # endregion

@@ -1,11 +1,66 @@
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import demistomock as demisto
 from CommonServerPython import *
-from MicrosoftGraphMailIncidentsApiModule import *
+from MicrosoftApiModule import *
+from MicrosoftInstanceApiModule import *
+from MicrosoftGraphMailClientApiModule import *
+from MicrosoftGraphMailCommandsApiModule import *
+from MicrosoftGraphMailSendApiModule import *
+from MicrosoftGraphMailFetchApiModule import *
+
+with suppress(ImportError):  # in a built pack these names are already in the same file
+    from CommonServerPython import (
+        CommandResults,
+        DemistoException,
+        ScheduledCommand,
+        add_sensitive_log_strs,
+        arg_to_datetime,
+        get_x_content_info_headers,
+        pascalToSpace,
+        return_error,
+        return_results,
+        tableToMarkdown,
+    )
+    from MicrosoftCoreApiModule import (
+        AZURE_CLOUD_NAME_CUSTOM,
+        AZURE_CLOUD_NAME_MAPPING,
+        AzureCloud,
+        CredentialError,
+        clean_value,
+        require_https,
+    )
+    from MicrosoftCredentialsApiModule import (
+        AccessToken,
+        AuthorizationCodeCredential,
+        CertificateCredential,
+        ClientSecretCredential,
+        CortexAppCredential,
+        Credential,
+        DeviceCodeCredential,
+        EntraCredential,
+        ManagedIdentityCredential,
+        SignInPendingError,
+        SignInRequiredError,
+    )
+    from MicrosoftApiModule import (
+        complete_browser_sign_in,
+        complete_device_sign_in,
+        generate_login_url,
+        get_azure_cloud,
+        reset_auth,
+        start_browser_sign_in,
+    )
+    from MicrosoftInstanceApiModule import bool_argument, text_list, int_argument
+    from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient, find_folder, folder_names
+    from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS, MailCommandResult
+    from MicrosoftGraphMailSendApiModule import GraphMailSender, SENDING_COMMANDS
+    from MicrosoftGraphMailFetchApiModule import FetchOptions, MAX_MAILS_PER_RUN, fetch_mails, graph_seconds
 
 # region constants
 
@@ -14,11 +69,11 @@ CONSENT_PAGE = f'https://oproxy.demisto.ninja/{APP_NAME}'
 NEEDED_PERMISSIONS = ('Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite')
 OIDC_SCOPES = {'openid', 'profile', 'email', 'offline_access', '.default'}
 UNKNOWN = 'unknown'
-NOBODY_SIGNS_IN = 'Nobody has to sign in for this instance.'
+NO_USER_SIGN_IN = 'Nobody has to sign in for this instance.'
 DEVICE_CODE_LIFE = 900  # seconds
 DEFAULT_FIRST_FETCH = '15 minutes'
-MOST_FOLDERS = 50  # more would take too much of the last run
-LARGEST_ATTACHMENT_MB = 150  # Microsoft Graph takes no larger ones
+MAX_FOLDERS = 50  # more would take too much of the last run
+MAX_ATTACHMENT_MB = 150  # Microsoft Graph takes no larger ones
 
 METHOD_AUTHORIZATION_CODE = 'Authorization Code'
 METHOD_CLIENT_CREDENTIALS = 'Client Credentials'
@@ -48,8 +103,8 @@ class Parameter:
     GRAPH_ENDPOINT = 'Microsoft Graph endpoint'
     FOLDERS = 'Folders to fetch from'
     FIRST_FETCH = 'First fetch time'
-    MOST_MAILS = 'Maximum number of incidents per fetch'
-    LARGEST_ATTACHMENT = 'Largest attachment to take'
+    MAX_MAILS = 'Maximum number of incidents per fetch'
+    MAX_ATTACHMENT = 'Largest attachment to take'
 
 
 # endregion
@@ -71,7 +126,7 @@ class Settings:
         def password(name: str) -> str:
             return clean_value((params.get(name) or {}).get('password'))
 
-        selected = partial(is_selected, params)
+        selected = partial(bool_argument, params)
         self.id = password('creds_auth_id')
         self.token = password('creds_refresh_token')
         self.key = password('creds_enc_key')
@@ -224,23 +279,23 @@ def _host_address(value: str, name: str) -> str:
 
 def fetch_options(params: dict[str, Any]) -> FetchOptions:
     """What the instance fetches. Raises DemistoException, naming the field, when a value is none that it can have."""
-    selected = partial(is_selected, params)
+    selected = partial(bool_argument, params)
     folders = tuple(dict.fromkeys(folder_names(params.get('folder_to_fetch') or ''))) or ('Inbox',)
-    if len(folders) > MOST_FOLDERS:
+    if len(folders) > MAX_FOLDERS:
         raise DemistoException(
-            f"'{Parameter.FOLDERS}' names {len(folders)} folders. Name up to {MOST_FOLDERS}, and the rest in another instance."
+            f"'{Parameter.FOLDERS}' names {len(folders)} folders. Name up to {MAX_FOLDERS}, and the rest in another instance."
         )
-    most = {Parameter.MOST_MAILS: clean_value(params.get('max_fetch')) or clean_value(params.get('fetch_limit'))}
-    largest = {Parameter.LARGEST_ATTACHMENT: clean_value(params.get('max_attachment_size'))}
+    most = {Parameter.MAX_MAILS: clean_value(params.get('max_fetch')) or clean_value(params.get('fetch_limit'))}
+    largest = {Parameter.MAX_ATTACHMENT: clean_value(params.get('max_attachment_size'))}
     return FetchOptions(
         folders=folders,
         first=partial(_first_fetch, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
-        most=whole_number(most, Parameter.MOST_MAILS, 50, MOST_MAILS_OF_A_RUN),
-        senders=tuple(one.lower() for one in several_texts(params, 'fetch_from')),
+        most=int_argument(most, Parameter.MAX_MAILS, 50, MAX_MAILS_PER_RUN),
+        senders=tuple(one.lower() for one in text_list(params, 'fetch_from')),
         subject=clean_value(params.get('fetch_subject')).lower(),
         unread_only=selected('fetch_unread_only'),
         with_attachments_only=selected('fetch_with_attachments_only'),
-        largest_attachment=whole_number(largest, Parameter.LARGEST_ATTACHMENT, 50, LARGEST_ATTACHMENT_MB) * 1_000_000,
+        largest_attachment=int_argument(largest, Parameter.MAX_ATTACHMENT, 50, MAX_ATTACHMENT_MB) * 1_000_000,
         with_eml=selected('fetch_eml'),
         full_body=selected('display_full_email_body'),
         html=selected('fetch_html_formatting'),
@@ -272,7 +327,7 @@ def auth_start_command(client: GraphMailClient, _args: dict[str, Any]) -> Comman
     if isinstance(client.credential, DeviceCodeCredential):
         return CommandResults(readable_output=client.start_auth('!msgraph-mail-auth-complete'))
     if not isinstance(client.credential, AuthorizationCodeCredential):
-        return CommandResults(readable_output=f'{NOBODY_SIGNS_IN} Run `!msgraph-mail-auth-test` to see what it may do.')
+        return CommandResults(readable_output=f'{NO_USER_SIGN_IN} Run `!msgraph-mail-auth-test` to see what it may do.')
     return CommandResults(
         readable_output=(
             '### Authorization instructions\n'
@@ -286,8 +341,8 @@ def auth_start_command(client: GraphMailClient, _args: dict[str, Any]) -> Comman
 def auth_complete_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Finishes a sign-in that was started: redeems a code, or asks until the device code was entered."""
     code = clean_value(args.get('code'))
-    if not client.credential.needs_person:
-        raise CredentialError(NOBODY_SIGNS_IN, 'Run !msgraph-mail-auth-test to see what it may do.')
+    if not client.credential.needs_user:
+        raise CredentialError(NO_USER_SIGN_IN, 'Run !msgraph-mail-auth-test to see what it may do.')
     if not code and isinstance(client.credential, AuthorizationCodeCredential):
         raise CredentialError('The argument code is missing.', 'Run !msgraph-mail-auth-start to get one.')
     try:
@@ -311,7 +366,7 @@ def auth_test_command(client: GraphMailClient, _args: dict[str, Any]) -> Command
     """Signs in, calls Graph, and shows who, which way, which permissions, and until when."""
     refusal = None
     try:
-        client.try_mailbox()
+        client.check_mailbox()
     except GraphError as error:
         if not error.is_about_permissions:
             raise
@@ -371,13 +426,13 @@ def permission_advice(client: GraphMailClient, granted: list[str] | None, missin
             'All permissions that are needed are granted: '
             f'check that whoever is signed in may open {client.mailbox or "the mailbox"}.'
         )
-    again = how_to_sign_in_again(client.credential) or 'Run !msgraph-mail-auth-reset, so that a new token is asked for.'
+    again = sign_in_instruction(client.credential) or 'Run !msgraph-mail-auth-reset, so that a new token is asked for.'
     return f'Grant the missing permissions: {", ".join(missing)}. {again}'
 
 
-def how_to_sign_in_again(credential: Credential) -> str:
+def sign_in_instruction(credential: Credential) -> str:
     """What a person does when the sign-in has ended, or never began; empty where no person is needed."""
-    if credential.needs_person:
+    if credential.needs_user:
         return 'Run !msgraph-mail-auth-start.'
     if isinstance(credential, CortexAppCredential):
         return f'Get a new ID, Token and Key from {CONSENT_PAGE}.'
@@ -389,7 +444,7 @@ def auth_reset_command(client: GraphMailClient, _args: dict[str, Any]) -> Comman
     reset_auth()
     return CommandResults(
         readable_output='All tokens of this instance were forgotten. '
-        + (how_to_sign_in_again(client.credential) or 'The next command signs in anew.')
+        + (sign_in_instruction(client.credential) or 'The next command signs in anew.')
     )
 
 
@@ -409,16 +464,16 @@ def test_module(client: GraphMailClient, fetched: FetchOptions | None) -> str:
         fetched.first()  # refuses what is no time
     if isinstance(credential, AuthorizationCodeCredential):
         credential.client.client_authentication()  # reads the private key, if there is one
-    if credential.needs_person:
+    if credential.needs_user:
         raise DemistoException(
             'The settings are well-formed, but the Test button cannot see whether a person has signed in. '
             'Save the instance, run !msgraph-mail-auth-start to sign in, then !msgraph-mail-auth-test.'
         )
     if isinstance(credential, CortexAppCredential):
         # Each Token works once, and here is no integration context to keep the next one in.
-        credential.check_without_using_the_token(client.tokens.transport)
+        credential.check_without_token_use(client.tokens.transport)
     else:
-        client.try_mailbox()
+        client.check_mailbox()
         for name in fetched.folders if fetched else ():
             find_folder(client, name)
     return 'ok'
@@ -469,7 +524,7 @@ def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailComma
     if command not in (*COMMANDS, 'fetch-incidents', 'test-module'):
         raise NotImplementedError(f'The command {command} is not one of this integration.')
     if command == 'test-module':
-        return test_module(client, fetch_options(params) if is_selected(params, 'isFetch') else None)
+        return test_module(client, fetch_options(params) if bool_argument(params, 'isFetch') else None)
     try:
         if command == 'fetch-incidents':
             fetch_incidents(client, fetch_options(params))
@@ -477,7 +532,7 @@ def run(command: str, params: dict[str, Any], args: dict[str, Any]) -> MailComma
         with client.reporting_metrics():
             return COMMANDS[command](client, args)
     except SignInRequiredError as error:
-        error.advice = f'{error.advice} {how_to_sign_in_again(client.credential)}'.strip()
+        error.advice = f'{error.advice} {sign_in_instruction(client.credential)}'.strip()
         raise
 
 

@@ -21,7 +21,18 @@ from conformance.unified.instances import (
     secret,
     secrets_in,
 )
-from MicrosoftApiModule import *
+import base64
+from MicrosoftCoreApiModule import AZURE_CLOUDS, MicrosoftSignInError
+from MicrosoftCredentialsApiModule import (
+    AccessToken,
+    AuthorizationCodeCredential,
+    CertificateCredential,
+    ClientSecretCredential,
+    CortexAppCredential,
+    DeviceCodeCredential,
+    EntraCredential,
+    ManagedIdentityCredential,
+)
 from O365OutlookMailSingleUser import Settings
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 from sandbox.microsoft.browser import Browser
@@ -386,7 +397,7 @@ def test_the_test_button_reads_the_private_key_even_where_it_does_not_sign_in(in
 def test_the_test_button_says_what_is_wrong(
     instance: Instance, wrong: Params, sentences: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr('MicrosoftSignInApiModule.SystemClock.sleep', lambda *_: None)
+    monkeypatch.setattr('MicrosoftCoreApiModule.SystemClock.sleep', lambda *_: None)
     instance.params.update(wrong)
     assert sentences in instance.error('test-module')
 

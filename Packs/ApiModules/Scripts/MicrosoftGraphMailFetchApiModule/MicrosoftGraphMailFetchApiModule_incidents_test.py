@@ -8,7 +8,22 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-from MicrosoftGraphMailIncidentsApiModule import *
+import re
+from functools import partial
+import json
+from CommonServerPython import DemistoException
+from MicrosoftCoreApiModule import MicrosoftSignInError
+from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient
+from MicrosoftGraphMailFetchApiModule import (
+    FetchOptions,
+    FetchedMail,
+    MessageRow,
+    PendingMail,
+    email_of_incident,
+    fetch_mails,
+    graph_seconds,
+    incident_of,
+)
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
@@ -140,7 +155,7 @@ def sent_by(address: str) -> dict[str, Any]:
         ({'subject': 'a', 'unread_only': True}, {'subject': 'a', 'isRead': True}, False),
     ],
 )
-def test_a_mail_is_wanted_that_is_as_the_whole_filter_says(options: dict[str, Any], row: Row, is_wanted: bool) -> None:
+def test_a_mail_is_wanted_that_is_as_the_whole_filter_says(options: dict[str, Any], row: MessageRow, is_wanted: bool) -> None:
     assert FetchOptions(**options).wants(row) is is_wanted
 
 
@@ -241,7 +256,7 @@ def test_the_incident_is_named_and_dated_like_its_mail(fetches: Fetches, ada: Ma
 
 
 def test_a_header_without_a_value_is_a_label_without_one(ada: Mailbox) -> None:
-    mail = FetchedMail(WaitingMail('AAMk', 'Inbox'))
+    mail = FetchedMail(PendingMail('AAMk', 'Inbox'))
     mail.message = {'id': 'AAMk', 'internetMessageHeaders': [{'name': 'X-Empty', 'value': None}]}
     assert incident_of(mail, ADA, False)['labels'][0] == {'type': 'Email/Header/X-Empty', 'value': ''}
 
@@ -260,7 +275,7 @@ def test_the_body_comes_as_text_or_as_html(fetches: Fetches, ada: Mailbox, html:
 
 
 def text_of(html: str) -> str:
-    mail = FetchedMail(WaitingMail('AAMk', 'Inbox'))
+    mail = FetchedMail(PendingMail('AAMk', 'Inbox'))
     mail.message = {'body': {'contentType': 'html', 'content': html}}
     return str(email_of_incident(mail, ADA)['Text'])
 

@@ -8,38 +8,40 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
-import MicrosoftIdentityApiModule
+import MicrosoftCredentialsApiModule
 import pytest
 import requests
 from conformance.common_server.scripted_server import ScriptedServer
-from MicrosoftSignInApiModule import (
-    AZURE_CLOUD_NAME_MAPPING,
+from MicrosoftCoreApiModule import (
     AZURE_CLOUDS,
-    LONG_LIFE,
-    REFRESH_MARGIN,
-    SIGN_IN_ADVICE,
-    TOKEN_ENDPOINT_RETRIES,
-    AccessToken,
+    AZURE_CLOUD_NAME_MAPPING,
     CredentialError,
     MicrosoftSignInError,
     RetryPolicy,
+    SystemClock,
+    backoff_seconds,
+    is_loopback,
+    require_https,
+    retry_after_seconds,
+)
+from MicrosoftCredentialsApiModule import (
+    AccessToken,
+    LONG_LIFETIME,
+    REFRESH_MARGIN,
+    SIGN_IN_ADVICE,
     SignInPendingError,
     SignInRefusedError,
     SignInRequiredError,
     SignInUnavailableError,
-    SystemClock,
-    TokenAnswer,
+    TOKEN_ENDPOINT_RETRIES,
+    TokenResponse,
     TokenRequest,
     TokenTarget,
-    TokenTransport,
-    answer_from_body,
-    backoff_seconds,
-    is_loopback,
-    oauth_error_in,
-    refusal_from_body,
-    require_https,
-    retry_after_seconds,
-    unusable_answer,
+    TokenClient,
+    parse_token_response,
+    find_oauth_error,
+    parse_oauth_error,
+    unusable_response,
 )
 
 NOW = 1_900_000_000.0
@@ -70,8 +72,8 @@ def clock() -> StoppedClock:
 
 
 @pytest.fixture
-def transport(clock: StoppedClock) -> TokenTransport:
-    return TokenTransport(clock=clock)
+def transport(clock: StoppedClock) -> TokenClient:
+    return TokenClient(clock=clock)
 
 
 def response_with(**headers: str) -> requests.Response:
@@ -189,7 +191,7 @@ def test_every_advice_is_whole_sentences(number: int) -> None:
     ],
 )
 def test_of_a_description_the_first_sentence_is_shown(description: str, sentence: str) -> None:
-    assert refusal_from_body({'error': 'invalid_grant', 'error_description': description}, 400).what == (
+    assert parse_oauth_error({'error': 'invalid_grant', 'error_description': description}, 400).what == (
         f'Microsoft refused the sign-in: {sentence}'
     )
 
@@ -215,7 +217,7 @@ def test_of_a_description_the_first_sentence_is_shown(description: str, sentence
     ],
 )
 def test_the_error_chooses_the_kind_and_its_number_the_advice(body: dict[str, Any], kind: type, code: str, advice: str) -> None:
-    refusal = refusal_from_body(body, 400)
+    refusal = parse_oauth_error(body, 400)
     assert type(refusal) is kind
     assert refusal.code == code
     assert advice in refusal.advice
@@ -223,7 +225,7 @@ def test_the_error_chooses_the_kind_and_its_number_the_advice(body: dict[str, An
 
 @pytest.mark.parametrize('error, interval', [('authorization_pending', 0), ('slow_down', 5)])
 def test_a_sign_in_that_is_not_finished_says_how_much_longer_to_wait(error: str, interval: float) -> None:
-    pending = refusal_from_body({'error': error}, 400)
+    pending = parse_oauth_error({'error': error}, 400)
     assert isinstance(pending, SignInPendingError)
     assert pending.interval == interval
 
@@ -251,11 +253,11 @@ NESTED = {'error': 'invalid_grant', 'error_description': 'AADSTS50173: Revoked.'
     ],
 )
 def test_the_error_is_found_wherever_the_service_put_it(body: object, error: dict[str, str]) -> None:
-    assert oauth_error_in(body) == error
+    assert find_oauth_error(body) == error
 
 
 def test_an_answer_that_is_none_blames_what_stands_between() -> None:
-    error = unusable_answer(TokenRequest('POST', 'https://login.example/token?secret=x'), 'a poem')
+    error = unusable_response(TokenRequest('POST', 'https://login.example/token?secret=x'), 'a poem')
     assert str(error) == (
         'The sign-in service at login.example answered with a poem. A proxy or a wrong address may stand between: check both.'
     )
@@ -307,7 +309,7 @@ def test_an_empty_token_is_never_used() -> None:
 
 @pytest.mark.parametrize('seconds', [-1, 0, 1])
 def test_a_token_ages_from_when_it_should_be_renewed(seconds: float) -> None:
-    assert AccessToken('x', NOW + 3600, NOW + seconds).is_aging(NOW) == (seconds <= 0)
+    assert AccessToken('x', NOW + 3600, NOW + seconds).should_refresh(NOW) == (seconds <= 0)
 
 
 def part(claims: object) -> str:
@@ -357,7 +359,7 @@ def test_the_claims_of_a_token_are_read_as_far_as_they_can_be(value: str, claims
     ],
 )
 def test_the_end_of_a_token_is_read_in_every_form(body: dict[str, Any], life: float) -> None:
-    token = answer_from_body({'access_token': 'x', **body}, NOW).token
+    token = parse_token_response({'access_token': 'x', **body}, NOW).token
     assert token.expires_on - NOW == pytest.approx(life)
 
 
@@ -365,8 +367,8 @@ def test_the_end_of_a_token_is_read_in_every_form(body: dict[str, Any], life: fl
     'life, refresh_in, refreshed_after',
     [
         (3599, None, 3599),
-        (LONG_LIFE - 1, None, LONG_LIFE - 1),
-        (LONG_LIFE, None, LONG_LIFE / 2),
+        (LONG_LIFETIME - 1, None, LONG_LIFETIME - 1),
+        (LONG_LIFETIME, None, LONG_LIFETIME / 2),
         (86400, None, 43200),
         (3599, 1200, 1200),
         (86400, '50000', 50000),
@@ -379,14 +381,14 @@ def test_the_end_of_a_token_is_read_in_every_form(body: dict[str, Any], life: fl
 def test_a_token_is_renewed_as_the_service_says_or_at_half_of_a_long_life(
     life: float, refresh_in: object, refreshed_after: float
 ) -> None:
-    token = answer_from_body({'access_token': 'x', 'expires_in': life, 'refresh_in': refresh_in}, NOW).token
+    token = parse_token_response({'access_token': 'x', 'expires_in': life, 'refresh_in': refresh_in}, NOW).token
     assert token.refresh_on - NOW == pytest.approx(refreshed_after)
 
 
 def test_an_answer_tells_scope_and_refresh_token() -> None:
-    answer = answer_from_body({'access_token': 'x', 'refresh_token': 'r', 'scope': 'Mail.Send User.Read'}, NOW)
+    answer = parse_token_response({'access_token': 'x', 'refresh_token': 'r', 'scope': 'Mail.Send User.Read'}, NOW)
     assert (answer.refresh_token, answer.token.scope) == ('r', 'Mail.Send User.Read')
-    assert answer_from_body({'access_token': 'x', 'refresh_token': None}, NOW).refresh_token == ''
+    assert parse_token_response({'access_token': 'x', 'refresh_token': None}, NOW).refresh_token == ''
 
 
 # endregion
@@ -408,7 +410,7 @@ REQUEST = TokenRequest(
     [
         REQUEST,
         AccessToken(SECRET, 0, 0),
-        TokenAnswer(AccessToken(SECRET, 0, 0), SECRET),
+        TokenResponse(AccessToken(SECRET, 0, 0), SECRET),
         TokenRequest('POST', REQUEST.url, again=lambda: REQUEST),
     ],
 )
@@ -434,23 +436,23 @@ def test_no_secret_shows_when_an_object_is_printed(shown: object) -> None:
 @pytest.mark.parametrize('place', ['form', 'json_body', 'headers'])
 def test_what_a_service_echoes_is_blanked(name: str, place: str) -> None:
     request = TokenRequest('POST', 'https://login.example', **{place: {name: SECRET, 'client_id': 'id'}})  # type: ignore[arg-type]
-    assert request.hide_secrets(f'No {SECRET}, {SECRET} for id.') == 'No ***, *** for id.'
+    assert request.redact(f'No {SECRET}, {SECRET} for id.') == 'No ***, *** for id.'
 
 
 @pytest.mark.parametrize('text', ['abc', 'The code is wrong.'])
 def test_texts_without_a_secret_stay_as_they_are(text: str) -> None:
-    assert TokenRequest('POST', 'https://x', form={'code': 'The', 'client_secret': ''}).hide_secrets(text) == text
+    assert TokenRequest('POST', 'https://x', form={'code': 'The', 'client_secret': ''}).redact(text) == text
 
 
 def test_any_token_in_a_text_is_blanked() -> None:
-    assert REQUEST.hide_secrets(f'Token ey{part({})}. eyJh.eyJi.c-_1 is bad.') == f'Token ey{part({})}. *** is bad.'
+    assert REQUEST.redact(f'Token ey{part({})}. eyJh.eyJi.c-_1 is bad.') == f'Token ey{part({})}. *** is bad.'
 
 
 def test_a_netrc_file_adds_no_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / 'netrc').write_text('default login ada password of-ada')
     monkeypatch.setenv('NETRC', str(tmp_path / 'netrc'))
     with ScriptedServer([(200, JSON, '{}')]) as server:
-        response = TokenTransport().send(TokenRequest('POST', server.url, form={'code': 'c'}))
+        response = TokenClient().send(TokenRequest('POST', server.url, form={'code': 'c'}))
     assert 'Authorization' not in response.request.headers
 
 
@@ -458,7 +460,7 @@ def test_a_log_of_the_traffic_is_told_what_to_blank_as_it_stands_and_as_a_form_c
     told: list[str] = []
     answer = (200, JSON, json.dumps({'access_token': 'access/token', 'refresh_token': 'refresh token', 'expires_in': 3599}))
     with ScriptedServer([answer]) as server:
-        TokenTransport(on_secret=told.append).ask(TokenRequest('POST', server.url, form={'client_id': 'id', 'code': 'the+code'}))
+        TokenClient(on_secret=told.append).ask(TokenRequest('POST', server.url, form={'client_id': 'id', 'code': 'the+code'}))
         assert server.seen[0]['body'] == 'client_id=id&code=the%2Bcode'
     assert told == ['the+code', 'the%2Bcode', 'access/token', 'access%2Ftoken', 'refresh token', 'refresh+token']
 
@@ -467,7 +469,7 @@ def test_every_secret_is_told_once_before_it_is_sent_and_as_it_comes(clock: Stop
     told: list[str] = []
     answer: Answer = (200, JSON, '{"access_token": "the/token", "refresh_token": "the-next", "expires_in": 3599}')
     with ScriptedServer([(503, {}, ''), answer]) as server:
-        TokenTransport(clock=clock, on_secret=lambda secret: told.append(f'{len(server.seen)}: {secret}')).ask(
+        TokenClient(clock=clock, on_secret=lambda secret: told.append(f'{len(server.seen)}: {secret}')).ask(
             TokenRequest('POST', server.url, form={'code': 'the$code', 'client_id': 'the-client'})
         )
     assert told == [f'0: {secret}' for secret in ('the$code', 'the%24code')] + [
@@ -475,7 +477,7 @@ def test_every_secret_is_told_once_before_it_is_sent_and_as_it_comes(clock: Stop
     ]
 
 
-def test_an_echoed_secret_does_not_reach_the_error(transport: TokenTransport) -> None:
+def test_an_echoed_secret_does_not_reach_the_error(transport: TokenClient) -> None:
     body = json.dumps(
         {'error': 'invalid_client', 'error_description': f'Wrong: {SECRET}. Or {SECRET}!', 'error_codes': [7000215]}
     )
@@ -518,7 +520,7 @@ def test_waits_double_give_or_take_a_quarter(attempt: int, least: float, most: f
     assert least <= min(waits) < max(waits) <= most
 
 
-MANAGED_IDENTITY_RETRIES = MicrosoftIdentityApiModule.MANAGED_IDENTITY_RETRIES
+MANAGED_IDENTITY_RETRIES = MicrosoftCredentialsApiModule.MANAGED_IDENTITY_RETRIES
 
 
 @pytest.mark.parametrize('jitter', [0.75, 1.0, 1.25])
@@ -536,7 +538,7 @@ MANAGED_IDENTITY_RETRIES = MicrosoftIdentityApiModule.MANAGED_IDENTITY_RETRIES
     ],
 )
 def test_a_service_is_waited_for_as_long_as_it_needs_whatever_the_jitter(
-    transport: TokenTransport,
+    transport: TokenClient,
     clock: StoppedClock,
     monkeypatch: pytest.MonkeyPatch,
     policy: RetryPolicy,
@@ -560,7 +562,7 @@ def test_no_service_is_asked_more_often_than_it_allows(policy: RetryPolicy) -> N
 
 
 @pytest.mark.parametrize('waits', [['8'], ['10', '20'], ['0', '0', '0']])
-def test_the_wait_that_the_service_asks_for_is_kept(transport: TokenTransport, clock: StoppedClock, waits: list[str]) -> None:
+def test_the_wait_that_the_service_asks_for_is_kept(transport: TokenClient, clock: StoppedClock, waits: list[str]) -> None:
     with ScriptedServer([*((429, {'Retry-After': wait}, '') for wait in waits), GOOD]) as server:
         transport.ask(TokenRequest('POST', server.url))
     assert clock.waits == [float(wait) for wait in waits]
@@ -575,7 +577,7 @@ def test_the_wait_that_the_service_asks_for_is_kept(transport: TokenTransport, c
     ],
 )
 def test_a_service_that_asks_for_more_than_the_budget_is_not_waited_for(
-    transport: TokenTransport, clock: StoppedClock, answers: list[Answer], waits: list[float]
+    transport: TokenClient, clock: StoppedClock, answers: list[Answer], waits: list[float]
 ) -> None:
     with ScriptedServer(answers) as server, pytest.raises(SignInUnavailableError) as error:
         transport.ask(TokenRequest('POST', server.url))
@@ -583,7 +585,7 @@ def test_a_service_that_asks_for_more_than_the_budget_is_not_waited_for(
     assert error.value.retry_after == float(answers[-1][1]['Retry-After'])
 
 
-def test_a_request_that_must_not_be_sent_twice_is_made_anew(transport: TokenTransport) -> None:
+def test_a_request_that_must_not_be_sent_twice_is_made_anew(transport: TokenClient) -> None:
     numbers = iter(range(2, 9))
 
     def numbered(number: int) -> TokenRequest:
@@ -598,13 +600,13 @@ def test_a_request_that_must_not_be_sent_twice_is_made_anew(transport: TokenTran
 # region answers
 
 
-def test_a_token_lives_from_when_it_was_asked_for(transport: TokenTransport, clock: StoppedClock) -> None:
+def test_a_token_lives_from_when_it_was_asked_for(transport: TokenClient, clock: StoppedClock) -> None:
     with ScriptedServer([(429, {'Retry-After': '20'}, ''), GOOD]) as server:
         token = transport.ask(TokenRequest('POST', server.url)).token
     assert (clock.now(), token.expires_on) == (NOW + 20, NOW + 3599)
 
 
-def test_a_request_is_sent_as_it_is(transport: TokenTransport) -> None:
+def test_a_request_is_sent_as_it_is(transport: TokenClient) -> None:
     with ScriptedServer([GOOD]) as server:
         transport.ask(TokenRequest('GET', server.url, {'resource': GRAPH}, headers={'Accept': 'text/plain'}))
         transport.ask(TokenRequest('POST', server.url, json_body={'app_name': 'x'}))
@@ -620,12 +622,12 @@ def test_a_request_is_sent_as_it_is(transport: TokenTransport) -> None:
 @pytest.mark.parametrize(
     'status, body, kind, code',
     [
-        (200, '', SignInUnavailableError, 'unusable_answer'),
-        (200, 'null', SignInUnavailableError, 'unusable_answer'),
+        (200, '', SignInUnavailableError, 'unusable_response'),
+        (200, 'null', SignInUnavailableError, 'unusable_response'),
         (200, '{"error": "invalid_grant"}', SignInRequiredError, 'invalid_grant'),
         (200, '{"error": "temporarily_unavailable"}', SignInUnavailableError, '200'),
-        (204, '', SignInUnavailableError, 'unusable_answer'),
-        (302, '', SignInUnavailableError, 'unusable_answer'),
+        (204, '', SignInUnavailableError, 'unusable_response'),
+        (302, '', SignInUnavailableError, 'unusable_response'),
         (400, '{"error": "temporarily_unavailable"}', SignInUnavailableError, '400'),
         (400, '{"error": "slow_down"}', SignInPendingError, ''),
         (418, '<html>', SignInRefusedError, '418'),
@@ -635,7 +637,7 @@ def test_a_request_is_sent_as_it_is(transport: TokenTransport) -> None:
     ],
 )
 def test_an_answer_without_a_token_becomes_an_error_of_its_kind(
-    transport: TokenTransport, status: int, body: str, kind: type, code: str
+    transport: TokenClient, status: int, body: str, kind: type, code: str
 ) -> None:
     with ScriptedServer([(status, {'Location': '/elsewhere'}, body)]) as server, pytest.raises(MicrosoftSignInError) as error:
         transport.ask(TokenRequest('POST', server.url))
@@ -644,7 +646,7 @@ def test_an_answer_without_a_token_becomes_an_error_of_its_kind(
     assert len(server.seen) == 1
 
 
-def test_the_request_says_what_advice_a_refusal_comes_with(transport: TokenTransport) -> None:
+def test_the_request_says_what_advice_a_refusal_comes_with(transport: TokenClient) -> None:
     answer: Answer = (400, {}, '{"message": "No."}')
     with ScriptedServer([answer]) as server, pytest.raises(SignInRefusedError, match=r'No\. Ask the owner\.'):
         transport.ask(TokenRequest('POST', server.url, refusal_advice='Ask the owner.'))

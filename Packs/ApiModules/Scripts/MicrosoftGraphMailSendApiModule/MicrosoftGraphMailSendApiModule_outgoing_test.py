@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from MicrosoftGraphMailOutgoingApiModule import *
+import base64
+from CommonServerPython import DemistoException
+from MicrosoftGraphMailSendApiModule import (
+    MAX_FILE_SIZE,
+    OutgoingAttachment,
+    OutgoingMail,
+    images_as_attachments,
+    internet_headers,
+    reply_subject,
+)
 
 
 def refusal(make: Callable[[], Any]) -> str:
@@ -16,7 +25,7 @@ def refusal(make: Callable[[], Any]) -> str:
 
 
 def test_a_file_above_150_mb_is_refused() -> None:
-    assert refusal(lambda: OutgoingAttachment('film.mp4', LARGEST_FILE + 1)) == (
+    assert refusal(lambda: OutgoingAttachment('film.mp4', MAX_FILE_SIZE + 1)) == (
         "'film.mp4' has 157286401 bytes, and a file of a mail may have 157286400 (150 MB) at most. Send a link to it instead."
     )
 

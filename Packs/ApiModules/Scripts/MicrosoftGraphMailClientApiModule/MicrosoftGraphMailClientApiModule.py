@@ -1,16 +1,24 @@
-"""Mail in Microsoft Graph: reading and ordering one mailbox, or a shared one, through a client. No commands."""
+"""Read and organize one mailbox in Microsoft Graph. No commands."""
 
 import base64
 import io
+import json
+import mimetypes
+import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
-import demistomock as demisto  # noqa: F401 - integrations take it from here
+import demistomock as demisto
 import requests
-from CommonServerPython import *
-from MicrosoftApiModule import *
+
+with suppress(ImportError):  # in a built pack these names are already in the same file
+    from CommonServerPython import DemistoException, fileResult
+    from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, AzureCloud, retry_after_seconds
+    from MicrosoftApiModule import MAX_TRIES, MicrosoftClient, json_or_none
 
 # region errors
 
@@ -39,7 +47,7 @@ class GraphError(DemistoException):
         return self.status == 403 or self.code == 'NoPermissionsInAccessToken'
 
     @property
-    def is_lost_round(self) -> bool:
+    def is_sync_state_lost(self) -> bool:
         """Whether the link belongs to a round of changes that Graph no longer knows: it has to begin anew."""
         return self.status == 410 or 'syncstatenotfound' in self.code.lower()
 
@@ -50,8 +58,14 @@ class GraphError(DemistoException):
 
 
 _CHECK_MAILBOX = 'Check the address of the mailbox.'
+
+
 _CHECK_ID = 'Check the ID, and that it is one of this mailbox.'
+
+
 _NOT_GRAPH = 'A proxy or a wrong address may stand between: check the proxy and the cloud setting.'
+
+
 _ADVICE_BY_GRAPH_CODE = {
     'ErrorInvalidIdMalformed': _CHECK_ID,
     'ErrorItemNotFound': _CHECK_ID,
@@ -62,6 +76,8 @@ _ADVICE_BY_GRAPH_CODE = {
     'ErrorFolderExists': 'Choose another name, or another folder to put it in.',
     'ErrorDeleteDistinguishedFolder': 'Name a folder that was made by somebody, not one that every mailbox has.',
 }
+
+
 _ADVICE_BY_STATUS = {
     401: 'Check the cloud setting, and that the account was not disabled.',
     403: 'Check that the permission was granted, and that whoever is signed in may open this mailbox.',
@@ -85,7 +101,8 @@ def graph_error(response: requests.Response, now: float) -> GraphError:
 
 
 # endregion
-# region what users write
+
+# region paths and queries
 
 
 def path_segment(value: str, name: str) -> str:
@@ -142,9 +159,10 @@ def _search_option(search: str, query: dict[str, str]) -> dict[str, str]:
 
 
 # endregion
+
 # region batches
 
-LARGEST_BATCH = 20  # requests, which Graph sends on to a mailbox 4 at a time
+MAX_BATCH_SIZE = 20  # requests, which Graph sends on to a mailbox 4 at a time
 
 
 class BatchItem(NamedTuple):
@@ -154,7 +172,7 @@ class BatchItem(NamedTuple):
         name: what it is about, for whoever reads the result: as a rule the ID of a message.
         path: quoted, below ``/v1.0``.
         body: goes as JSON.
-        may_repeat: doing it twice comes to the same as doing it once, so it is sent again when it may have been carried out.
+        is_idempotent: doing it twice comes to the same as doing it once, so it is sent again when it may have been carried out.
         prefer: more of the header ``Prefer``, such as the form of a body.
     """
 
@@ -162,7 +180,7 @@ class BatchItem(NamedTuple):
     method: str
     path: str
     body: dict[str, Any] | None = None
-    may_repeat: bool = True
+    is_idempotent: bool = True
     prefer: str = ''
 
     def as_json(self, number: int) -> dict[str, Any]:
@@ -207,7 +225,7 @@ def _bytes_in_batch(body: Any) -> bytes | None:
 def _failed_item(item: BatchItem, error: GraphError) -> BatchResult:
     """The result of a request that was sent, and was answered with `error`, or not at all."""
     is_refused = 400 <= error.status < 500
-    if not (is_refused or item.may_repeat):
+    if not (is_refused or item.is_idempotent):
         error = GraphError(
             f'Whether this was done is not known. {error.what}',
             'Look into the folders before you run the command on it again.',
@@ -218,17 +236,30 @@ def _failed_item(item: BatchItem, error: GraphError) -> BatchResult:
 
 
 # endregion
+
 # region client
 
 # Ids that survive the move of a message to another folder.
 # Source: https://learn.microsoft.com/graph/outlook-immutable-id
 _IMMUTABLE_IDS = 'IdType="ImmutableId"'
+
+
 _GRAPH_OK_CODES = (200, 201, 202, 204, 206)
-LARGEST_PAGE = 1000  # messages
+
+
+MAX_PAGE_SIZE = 1000  # messages
+
+
 _FOLDER_ID = 'ID of a folder'
+
+
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes
+
+
 # What tells attachments apart, without their bytes. The content ID is one of files only.
 ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
+
+
 _MAIL_TIPS = (
     'automaticReplies, mailboxFullStatus, customMailTip, externalMemberCount, totalMemberCount, maxMessageSize, '
     'deliveryRestriction, moderationStatus, recipientScope'
@@ -355,31 +386,31 @@ class GraphMailClient(MicrosoftClient):
     def batch(self, items: Sequence[BatchItem]) -> list[BatchResult]:
         """Sends many requests in few. Each has a result of its own: one that is refused stops none of the others.
 
-        Throttled ones, and no others, are sent again after the time that Graph asks for, within `patience` in total.
+        Throttled ones, and no others, are sent again after the time that Graph asks for, within `retry_budget` in total.
 
         Returns:
             The results, in the order of `items`.
         """
         results: list[BatchResult] = []
-        patience = self.patience
-        for start in range(0, len(items), LARGEST_BATCH):
-            chunk = items[start : start + LARGEST_BATCH]
+        retry_budget = self.retry_budget
+        for start in range(0, len(items), MAX_BATCH_SIZE):
+            chunk = items[start : start + MAX_BATCH_SIZE]
             try:
-                answered, patience = self._batch_with_patience(chunk, patience)
+                answered, retry_budget = self._batch_with_retries(chunk, retry_budget)
             except GraphError as error:  # the batch as a whole: what follows would fare no better, and is not sent
                 return [
                     *results,
                     *(_failed_item(item, error) for item in chunk),
-                    *(BatchResult(item, error=error) for item in items[start + LARGEST_BATCH :]),
+                    *(BatchResult(item, error=error) for item in items[start + MAX_BATCH_SIZE :]),
                 ]
             results += answered
         return results
 
-    def _batch_with_patience(self, items: Sequence[BatchItem], patience: float) -> tuple[list[BatchResult], float]:
+    def _batch_with_retries(self, items: Sequence[BatchItem], retry_budget: float) -> tuple[list[BatchResult], float]:
         """The results of up to 20 requests, and how many seconds of patience are left. Raises GraphError if none was answered."""
         results: dict[int, BatchResult] = {}
         waiting: list[int] = list(range(len(items)))
-        for tries in range(MOST_TRIES):
+        for tries in range(MAX_TRIES):
             try:
                 answers = self._send_batch(items, waiting)
             except GraphError as error:
@@ -391,14 +422,14 @@ class GraphMailClient(MicrosoftClient):
             waits = {
                 number: wait
                 for number, response in answers.items()
-                if (wait := self._wait_for(response, items[number].may_repeat, tries)) is not None
+                if (wait := self._wait_for(response, items[number].is_idempotent, tries)) is not None
             }
-            if not waits or max(waits.values()) > patience:
+            if not waits or max(waits.values()) > retry_budget:
                 break
             self.clock.sleep(max(waits.values()))
-            patience -= max(waits.values())
+            retry_budget -= max(waits.values())
             waiting = list(waits)
-        return [results[number] for number in range(len(items))], patience
+        return [results[number] for number in range(len(items))], retry_budget
 
     def _send_batch(self, items: Sequence[BatchItem], numbers: Sequence[int]) -> dict[int, requests.Response]:
         """The answers to some of `items`, by their numbers; one that Graph left out is not there."""
@@ -408,7 +439,7 @@ class GraphMailClient(MicrosoftClient):
             '/$batch',
             overwrite_rate_limit_retry=True,
             json_data={'requests': [items[number].as_json(number) for number in numbers]},
-            may_repeat=all(items[number].may_repeat for number in numbers),
+            is_idempotent=all(items[number].is_idempotent for number in numbers),
         )
         wanted = {str(number): number for number in numbers}
         answers = {
@@ -480,7 +511,7 @@ class GraphMailClient(MicrosoftClient):
             link = answer.get('@odata.nextLink') or ''
         return messages, link
 
-    def entered_messages(
+    def created_messages(
         self, folder_id: str, link: str = '', select: str = '', page_size: int = 50, user_id: str = ''
     ) -> tuple[list[dict[str, Any]], str, bool]:
         """One page of the messages that entered a folder: delivered, moved or restored to it.
@@ -492,7 +523,7 @@ class GraphMailClient(MicrosoftClient):
         Returns:
             The messages, where to go on, and whether the round is over: going on then shows what entered since.
         Raises:
-            GraphError: `is_lost_round` where Graph does not know the round of `link` any more.
+            GraphError: `is_sync_state_lost` where Graph does not know the round of `link` any more.
         """
         headers = {'Prefer': f'{_IMMUTABLE_IDS}, odata.maxpagesize={page_size}'}
         if link:
@@ -503,10 +534,10 @@ class GraphMailClient(MicrosoftClient):
                 'GET', f'{self.folder_path(folder_id, user_id)}/messages/delta', params=query, headers=headers
             )
         present = [message for message in answer.get('value') or [] if '@removed' not in message]
-        go_on = answer.get('@odata.nextLink') or answer.get('@odata.deltaLink')
-        if not go_on:
+        advance = answer.get('@odata.nextLink') or answer.get('@odata.deltaLink')
+        if not advance:
             raise GraphError('Microsoft Graph did not say where the changes of the folder go on.', _NOT_GRAPH)
-        return present, go_on, '@odata.nextLink' not in answer
+        return present, advance, '@odata.nextLink' not in answer
 
     def get_message(
         self, message_id: str, user_id: str = '', folder_id: str = '', query: dict[str, str] | None = None, body_type: str = ''
@@ -533,13 +564,21 @@ class GraphMailClient(MicrosoftClient):
         """Puts a message into another folder, by ID or well-known name. Answered with the message, whose immutable ID stays."""
         # A plain ID ends with the move: a second one would find nothing, and pass for a failure.
         return BatchItem(
-            message_id, 'POST', f'{self.message_path(message_id, user_id)}/move', {'destinationId': folder_id}, may_repeat=False
+            message_id,
+            'POST',
+            f'{self.message_path(message_id, user_id)}/move',
+            {'destinationId': folder_id},
+            is_idempotent=False,
         )
 
     def copy_request(self, message_id: str, folder_id: str, user_id: str = '') -> BatchItem:
         """Copies a message into a folder, by ID or well-known name. Answered with the copy."""
         return BatchItem(
-            message_id, 'POST', f'{self.message_path(message_id, user_id)}/copy', {'destinationId': folder_id}, may_repeat=False
+            message_id,
+            'POST',
+            f'{self.message_path(message_id, user_id)}/copy',
+            {'destinationId': folder_id},
+            is_idempotent=False,
         )
 
     def delete_request(self, message_id: str, user_id: str = '', folder_id: str = '', permanent: bool = False) -> BatchItem:
@@ -547,9 +586,9 @@ class GraphMailClient(MicrosoftClient):
         path = self.message_path(message_id, user_id, folder_id)
         # A message that is in Deleted Items already leaves it when it is deleted once more.
         return (
-            BatchItem(message_id, 'POST', f'{path}/permanentDelete', may_repeat=False)
+            BatchItem(message_id, 'POST', f'{path}/permanentDelete', is_idempotent=False)
             if permanent
-            else BatchItem(message_id, 'DELETE', path, may_repeat=False)
+            else BatchItem(message_id, 'DELETE', path, is_idempotent=False)
         )
 
     def download_mime(self, message_id: str, write: Callable[[bytes], Any], user_id: str = '') -> None:
@@ -563,7 +602,7 @@ class GraphMailClient(MicrosoftClient):
         """What tells the attachments of a message apart, without their bytes; at most 1,000."""
         return self.list_all(
             f'{self.message_path(message_id, user_id, folder_id)}/attachments',
-            LARGEST_PAGE,
+            MAX_PAGE_SIZE,
             {'$select': ATTACHMENT_PROPERTIES, '$top': 100},
         )
 
@@ -592,11 +631,11 @@ class GraphMailClient(MicrosoftClient):
 
     def list_folders(self, user_id: str = '', limit: int = 20) -> list[dict[str, Any]]:
         """The first `limit` folders at the top of a mailbox."""
-        return self.list_all(f'{self.mailbox_path(user_id)}/mailFolders', limit, {'$top': min(limit, LARGEST_PAGE)})
+        return self.list_all(f'{self.mailbox_path(user_id)}/mailFolders', limit, {'$top': min(limit, MAX_PAGE_SIZE)})
 
     def list_child_folders(self, folder_id: str, user_id: str = '', limit: int = 20) -> list[dict[str, Any]]:
         """The first `limit` folders inside of a folder."""
-        return self.list_all(f'{self.folder_path(folder_id, user_id)}/childFolders', limit, {'$top': min(limit, LARGEST_PAGE)})
+        return self.list_all(f'{self.folder_path(folder_id, user_id)}/childFolders', limit, {'$top': min(limit, MAX_PAGE_SIZE)})
 
     def create_folder(self, name: str, parent_id: str = '', user_id: str = '') -> dict[str, Any]:
         """Makes a folder, at the top of the mailbox where no parent is named. Gives it."""
@@ -605,7 +644,9 @@ class GraphMailClient(MicrosoftClient):
 
     def update_folder(self, folder_id: str, name: str, user_id: str = '') -> dict[str, Any]:
         """Renames a folder. Gives it."""
-        return self.graph_request('PATCH', self.folder_path(folder_id, user_id), json_data={'displayName': name}, may_repeat=True)
+        return self.graph_request(
+            'PATCH', self.folder_path(folder_id, user_id), json_data={'displayName': name}, is_idempotent=True
+        )
 
     def delete_folder(self, folder_id: str, user_id: str = '', permanent: bool = False) -> None:
         """Moves a folder, with all in it, to Deleted Items; `permanent` ends it."""
@@ -613,7 +654,7 @@ class GraphMailClient(MicrosoftClient):
         if permanent:
             self.graph_request('POST', f'{path}/permanentDelete')
         else:
-            self.graph_request('DELETE', path, may_repeat=False)  # among the deleted items, it would end with the second time
+            self.graph_request('DELETE', path, is_idempotent=False)  # among the deleted items, it would end with the second time
 
     # endregion
     # region rules and settings
@@ -637,7 +678,7 @@ class GraphMailClient(MicrosoftClient):
 
     def update_rule(self, rule_id: str, changes: dict[str, Any], user_id: str = '') -> dict[str, Any]:
         """Changes some properties of a rule. Gives it."""
-        return self.graph_request('PATCH', self._rule_path(rule_id, user_id), json_data=changes, may_repeat=True)
+        return self.graph_request('PATCH', self._rule_path(rule_id, user_id), json_data=changes, is_idempotent=True)
 
     def delete_rule(self, rule_id: str, user_id: str = '') -> None:
         self.graph_request('DELETE', self._rule_path(rule_id, user_id))
@@ -657,15 +698,126 @@ class GraphMailClient(MicrosoftClient):
             'POST',
             f'{self.mailbox_path(user_id)}/getMailTips',
             json_data={'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS},
-            may_repeat=True,
+            is_idempotent=True,
         )
         return list(answer.get('value') or [])
 
     # endregion
 
-    def try_mailbox(self) -> None:
+    def check_mailbox(self) -> None:
         """Reads as little of the mailbox as shows that it can be read. Raises as `graph_request` does."""
         self.list_messages(query={'$select': 'id'}, page_size=1)
+
+
+# endregion
+
+# region folders
+
+NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
+
+
+def folder_names(text: str) -> list[str]:
+    """Parts a list of folders at its commas, but not at those behind a backslash."""
+    return [name.strip() for name in re.findall(r'(?:\\.?|[^,\\])+', text) if name.strip()]
+
+
+def find_folder(client: GraphMailClient, name: str) -> str:
+    """The ID of a folder.
+
+    Args:
+        name: an ID, a well-known name, or a path of display names such as ``Inbox/Phishing``, where a backslash before a slash, a
+            comma or a backslash makes it part of a name. Display names are looked for among the first 1,000 that are not hidden.
+    Raises:
+        DemistoException: there is none.
+        GraphError: Graph could not be asked.
+    """
+    path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
+    if not path:
+        raise DemistoException(f"'{name}' names no folder. Write a name, an ID, or a path such as Inbox/Phishing.")
+    folder_id = _known_folder(client, path[0]) or _named_folder(client.list_folders(limit=MAX_PAGE_SIZE), path[0], 'the mailbox')
+    for parent, child in pairwise(path):
+        folder_id = _named_folder(client.list_child_folders(folder_id, limit=MAX_PAGE_SIZE), child, f"'{parent}'")
+    return folder_id
+
+
+def _known_folder(client: GraphMailClient, name: str) -> str:
+    """The ID of the folder of that ID or well-known name, empty if there is none."""
+    try:
+        folder_id: str = client.graph_request('GET', client.folder_path(name), params={'$select': 'id'})['id']
+    except GraphError as error:
+        if error.status == 400 or error.code in NOT_FOUND_CODES:  # 400: a name may not even make a path
+            return ''
+        raise
+    return folder_id
+
+
+def _named_folder(folders: list[dict[str, Any]], name: str, parent: str) -> str:
+    for folder in folders:
+        if str(folder.get('displayName') or '').strip().casefold() == name.casefold():
+            return str(folder['id'])
+    raise DemistoException(
+        f"There is no folder '{name}' in {parent}. Check the folders to fetch from: a path is written as "
+        'Inbox/Phishing, a slash in a name as \\/.'
+    )
+
+
+# endregion
+
+# region attachments
+
+_EXTENSIONS_OF_ITEMS = {b'BEGIN:VCALENDAR': '.ics', b'BEGIN:VCARD': '.vcf'}
+
+
+def attachment_kind(attachment: dict[str, Any]) -> str:
+    """``fileAttachment``, ``itemAttachment`` or ``referenceAttachment``."""
+    return str(attachment.get('@odata.type') or '').rpartition('.')[2]
+
+
+def attachment_names(attachments: list[dict[str, Any]]) -> list[str]:
+    """The names of attachments as names of files, made up where there is none."""
+    names = []
+    for number, attachment in enumerate(attachments, 1):
+        name = re.sub(r'[\\/\x00-\x1f\x7f]+', '_', attachment.get('name') or '').strip()
+        media_type = str(attachment.get('contentType') or '').partition(';')[0]
+        names.append(f'attachment-{number}{mimetypes.guess_extension(media_type) or ""}' if name in ('', '.', '..') else name)
+    return names
+
+
+def item_file_name(name: str, beginning: bytes) -> str:
+    """The name of an Outlook item as a file, whose ending its first bytes tell."""
+    ending = next((known for mark, known in _EXTENSIONS_OF_ITEMS.items() if beginning.startswith(mark)), '.eml')
+    return name if name.lower().endswith(ending) else name + ending
+
+
+# endregion
+
+# region files
+
+
+def file_entry(name: str, download: Callable[[Callable[[bytes], Any]], None]) -> dict[str, Any]:
+    """A file for the war room, written piece by piece. Nothing of it stays when that fails.
+
+    Args:
+        name: the name that is shown.
+        download: is given the `write` of the file.
+    """
+    entry: dict[str, Any] = fileResult(name, b'')
+    try:
+        with open(_path_of_file(entry), 'wb') as file:
+            download(file.write)
+    except BaseException:  # also where the command ends here to run again later
+        remove_file(entry)
+        raise
+    return entry
+
+
+def remove_file(entry: dict[str, Any]) -> None:
+    """Takes away a file that is not handed over after all."""
+    os.remove(_path_of_file(entry))
+
+
+def _path_of_file(entry: dict[str, Any]) -> str:
+    return f'{demisto.investigation()["id"]}_{entry["FileID"]}'
 
 
 # endregion

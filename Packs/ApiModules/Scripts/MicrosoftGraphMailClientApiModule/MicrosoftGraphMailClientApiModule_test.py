@@ -10,7 +10,13 @@ import requests
 
 import demistomock as demisto
 from conformance.common_server.scripted_server import ScriptedServer
-from MicrosoftGraphMailApiModule import *
+import re
+import json
+import base64
+from CommonServerPython import DemistoException
+from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints, MicrosoftSignInError
+from MicrosoftCredentialsApiModule import AccessToken, Credential, CachedSession, TokenResponse, TokenTarget, TokenClient
+from MicrosoftGraphMailClientApiModule import BatchItem, GraphError, GraphMailClient, odata_query
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
@@ -24,8 +30,8 @@ EMPTY_PAGE: tuple[int, dict[str, str], str] = (200, {}, '{"value": []}')
 class KnownToken(Credential):
     """Signs in without asking anybody: for tests of what comes after."""
 
-    def ask(self, transport: TokenTransport, target: TokenTarget, kept: KeptSignIn) -> TokenAnswer:
-        return TokenAnswer(AccessToken('the-token', time.time() + 3600, time.time() + 3600))
+    def ask(self, transport: TokenClient, target: TokenTarget, kept: CachedSession) -> TokenResponse:
+        return TokenResponse(AccessToken('the-token', time.time() + 3600, time.time() + 3600))
 
 
 class Graph(ScriptedServer):
@@ -143,7 +149,7 @@ def test_options_of_a_query_go_along_with_every_page(mail: GraphMailClient) -> N
 
 def test_a_mailbox_can_be_tried_in_one_small_request(cloud: MicrosoftCloud) -> None:
     with Graph(EMPTY_PAGE) as graph:
-        graph.client().try_mailbox()
+        graph.client().check_mailbox()
     assert graph.paths == [f'/v1.0/users/{ADA}/messages?%24select=id&%24top=1']
 
 
@@ -560,7 +566,7 @@ def test_a_batch_is_patient_for_thirty_seconds_in_total(
 
 def test_a_batch_has_the_patience_of_its_client(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
     slept: list[float] = []
-    mail.clock.sleep, mail.patience = slept.append, 5  # type: ignore[method-assign,assignment]
+    mail.clock.sleep, mail.retry_budget = slept.append, 5  # type: ignore[method-assign,assignment]
     cloud.faults.add(service='graph', path='/users/', times=None, status=429, headers={'Retry-After': '4'})
     [result] = mail.batch([mail.update_request(message.immutable_id, {'isRead': True}) for message in messages_of(cloud)])
     assert (slept, bool(result.error)) == ([4], True)

@@ -1,29 +1,42 @@
-"""Keeps what sign-ins bring, and decides when to sign in: once for all processes that share a store.
-
-Knows credentials (MicrosoftIdentityApiModule). Does not know the platform: what reads and writes the integration context
-is handed in by MicrosoftApiModule.
-"""
+"""Cache tokens in the integration context, and decide when to request new ones."""
 
 import json
 import random
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from MicrosoftIdentityApiModule import *
+from MicrosoftCredentialsApiModule import *
 
-# region stores
+with suppress(ImportError):  # in a built pack these names are already in the same file
+    from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError, SystemClock
+    from MicrosoftCredentialsApiModule import (
+        AccessToken,
+        Credential,
+        CachedSession,
+        REFRESH_MARGIN,
+        SignInPendingError,
+        SignInRefusedError,
+        SignInRequiredError,
+        SignInUnavailableError,
+        TokenResponse,
+        TokenTarget,
+        TokenClient,
+    )
+
+# region storage
 
 
-class StoreConflictError(Exception):
+class StorageConflictError(Exception):
     """Somebody else has written since the store was read."""
 
 
-class StoreUnavailableError(Exception):
+class StorageUnavailableError(Exception):
     """The platform does not take what is written, whoever writes it."""
 
 
-class MemoryTokenStore:
+class MemoryStorage:
     """Keeps tokens for the life of this process: for the Test button, which has no integration context."""
 
     def __init__(self) -> None:
@@ -36,7 +49,7 @@ class MemoryTokenStore:
         self._kept = dict(kept)
 
 
-class ContextTokenStore:
+class ContextStorage:
     """Keeps tokens in the integration context, which all processes of an instance share.
 
     Args:
@@ -44,46 +57,46 @@ class ContextTokenStore:
         set_context: writes the whole context; raises ValueError when `version` is stale.
     """
 
-    OVER_ANY_VERSION = -1
+    ANY_VERSION = -1
 
     def __init__(self, get_context: Callable[[], Any], set_context: Callable[[dict[str, Any], int], Any]):
         self._get_context = get_context
         self._set_context = set_context
 
     def read(self) -> tuple[dict[str, Any], int]:
-        """Gives the context and its version, OVER_ANY_VERSION where the platform has no versions."""
+        """Gives the context and its version, ANY_VERSION where the platform has no versions."""
         context = self._get_context() or {}
         if set(context) == {'context', 'version'}:
             return dict(context['context'] or {}), int(context['version'])
-        return dict(context), self.OVER_ANY_VERSION
+        return dict(context), self.ANY_VERSION
 
     def write(self, kept: dict[str, Any], version: int) -> None:
         """Writes the context.
 
         Raises:
-            StoreConflictError: another process wrote since `version` was read.
-            StoreUnavailableError: the platform refused for some other reason, such as a context that is too large.
+            StorageConflictError: another process wrote since `version` was read.
+            StorageUnavailableError: the platform refused for some other reason, such as a context that is too large.
         """
         try:
             self._set_context(kept, version)
         except ValueError as error:
-            raise StoreConflictError(str(error)) from None
+            raise StorageConflictError(str(error)) from None
         except Exception as error:
-            raise StoreUnavailableError(str(error)) from None
+            raise StorageUnavailableError(str(error)) from None
 
 
-TokenStore = MemoryTokenStore | ContextTokenStore
+Storage = MemoryStorage | ContextStorage
+
+
 _WRITE_TRIES = 30
 
 
-def change_store(
-    store: TokenStore, change: Callable[[dict[str, Any]], None], clock: SystemClock, at_any_price: bool = False
-) -> bool:
+def update_storage(store: Storage, change: Callable[[dict[str, Any]], None], clock: SystemClock, force: bool = False) -> bool:
     """Reads, changes and writes `store` until nobody came between.
 
     Args:
         change: changes the context that it is given, in place; may be called several times.
-        at_any_price: when every write was refused, writes once over whatever is there.
+        force: when every write was refused, writes once over whatever is there.
     Returns:
         Whether the change was written.
     """
@@ -93,32 +106,41 @@ def change_store(
         try:
             store.write(context, version)
             return True
-        except StoreConflictError:
+        except StorageConflictError:
             clock.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311 - no secret
-        except StoreUnavailableError:
+        except StorageUnavailableError:
             return False
-    if not at_any_price:
+    if not force:
         return False
     context, _ = store.read()
     change(context)
     try:
-        store.write(context, ContextTokenStore.OVER_ANY_VERSION)
-    except (StoreConflictError, StoreUnavailableError):
+        store.write(context, ContextStorage.ANY_VERSION)
+    except (StorageConflictError, StorageUnavailableError):
         return False
     return True
 
 
 # endregion
-# region what one store holds
+
+# region cached tokens
 
 _PREFIX = 'microsoft-sign-in'
+
+
 _KEPT_SIGN_IN_LIFE = 90 * 24 * 3600  # seconds; a refresh token that was not used for so long is dead
+
+
 STARTED_SIGN_IN_LIFE = 24 * 3600  # seconds; a login URL may have to be sent to the person first
+
+
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
+
+
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
 
 
-class KeptTokens:
+class CachedTokens:
     """The tokens of one credential inside a context: what key holds what.
 
     Values are JSON in strings, as contexts want them; each says when it ends, in seconds since the epoch.
@@ -135,7 +157,7 @@ class KeptTokens:
         context: dict[str, Any],
         credential: Credential,
         usual_target: TokenTarget | None = None,
-        version: int = ContextTokenStore.OVER_ANY_VERSION,
+        version: int = ContextStorage.ANY_VERSION,
     ):
         self.context = context
         self.version = version
@@ -180,32 +202,34 @@ class KeptTokens:
 
     # sign-ins
 
-    def sign_ins(self, now: float) -> list[KeptSignIn]:
+    def sessions(self, now: float) -> list[CachedSession]:
         """What a token can be asked for with, newest first: a device code that was started; the refresh token, the own one or
         that of the public module; what was pasted into the settings.
         """
         started, kept = self.started(now), self._get(self._sign_in_key, now)
         found = []
         if started.get('device_code'):
-            found.append(KeptSignIn(device_code=started['device_code']))
+            found.append(CachedSession(device_code=started['device_code']))
         if kept.get('refresh_token'):
-            return [*found, KeptSignIn(kept['refresh_token'])]
+            return [*found, CachedSession(kept['refresh_token'])]
         if self._refresh_token_of_public_module():
-            found.append(KeptSignIn(self._refresh_token_of_public_module()))
+            found.append(CachedSession(self._refresh_token_of_public_module()))
         return [
             *found,
-            KeptSignIn(code_verifier=started.get('code_verifier', ''), state=started.get('state', ''), code_redeemed=bool(kept)),
+            CachedSession(
+                code_verifier=started.get('code_verifier', ''), state=started.get('state', ''), is_code_redeemed=bool(kept)
+            ),
         ]
 
-    def put_sign_in(self, refresh_token: str, now: float) -> None:
+    def put_session(self, refresh_token: str, now: float) -> None:
         """Keeps the newest refresh token. The code, if there was one, is used up."""
         self._put(self._sign_in_key, {'refresh_token': refresh_token}, now + _KEPT_SIGN_IN_LIFE)
-        if self._credential.needs_person:
+        if self._credential.needs_user:
             # Integrations look here for whether somebody has signed in, and an older pack finds its sign-in again. Not so for
             # the Cortex app: integrations would hand it back as another Token.
             self.context[_PUBLIC_REFRESH_TOKEN] = refresh_token
 
-    def drop_earlier_sign_in(self) -> None:
+    def drop_previous_session(self) -> None:
         """Drops what was started, and the access tokens of all resources: a new sign-in takes their place."""
         self._drop(self._token_prefix)
         self._drop(self._started_key)
@@ -225,11 +249,11 @@ class KeptTokens:
     # leases
 
     def lease(self) -> dict[str, Any]:
-        """Who asks for a token right now (``holder``, ``until``), or how it ended (``error``, ``rest_until``)."""
+        """Who asks for a token right now (``holder``, ``until``), or how it ended (``error``, ``retry_after_time``)."""
         return self._get(self._lease_key)
 
     def put_lease(self, **lease: Any) -> None:
-        self._put(self._lease_key, lease, max(lease.get('until', 0), lease.get('rest_until', 0)) + _LEASE_IS_READ_FOR)
+        self._put(self._lease_key, lease, max(lease.get('until', 0), lease.get('retry_after_time', 0)) + _LEASE_RETENTION)
 
     def drop_lease(self, holder: str) -> None:
         if self.lease().get('holder') == holder:
@@ -243,7 +267,7 @@ class KeptTokens:
         return not any(key.startswith(_PREFIX) and ('/token/' in key or key.endswith('/sign-in')) for key in self.context)
 
     def _is_own(self, access_token: Any) -> bool:
-        return self._credential.may_own(AccessToken(str(access_token), 0, 0).claims())
+        return self._credential.matches_claims(AccessToken(str(access_token), 0, 0).claims())
 
     def _refresh_token_of_public_module(self) -> str:
         if self._is_of_public_module() and self._is_own(self.context.get('access_token')):
@@ -268,7 +292,7 @@ class KeptTokens:
                 del self.context[key]
 
 
-def drop_all_tokens(context: dict[str, Any]) -> None:
+def clear_tokens(context: dict[str, Any]) -> None:
     """Drops every token in `context`, of all credentials, and those that the public module left."""
     for key in list(context):
         # The public module keeps the tokens of several resources under the addresses of these.
@@ -277,18 +301,27 @@ def drop_all_tokens(context: dict[str, Any]) -> None:
 
 
 # endregion
-# region when to sign in
 
-_LEASE_IS_READ_FOR = 60.0  # seconds; those who wait look again and again
-_MOST_HOLDERS = 5  # processes that one waits for, one after another, before it asks all the same
-ASK_AGAIN_AFTER = 30.0  # seconds for which a service that could not renew an aging token is left alone
+# region token provider
+
+_LEASE_RETENTION = 60.0  # seconds; those who wait look again and again
+
+
+_MAX_HOLDERS = 5  # processes that one waits for, one after another, before it asks all the same
+
+
+REFRESH_RETRY_SECONDS = 30.0  # seconds for which a service that could not renew an aging token is left alone
+
+
 _CLAIM_TRIES = 20
+
+
 _ERRORS_BY_NAME = {
     kind.__name__: kind for kind in (CredentialError, SignInRefusedError, SignInRequiredError, SignInUnavailableError)
 }
 
 
-class TokenSource:
+class TokenProvider:
     """Gives access tokens of one credential, out of the store where it can.
 
     A warm token costs one read of the store. An aging one is renewed by one process while the others use it up, and is
@@ -300,14 +333,14 @@ class TokenSource:
         store: where tokens are kept.
         transport: how requests are sent.
         log: takes a line that holds no secret.
-        usual_target: as in KeptTokens.
+        usual_target: as in CachedTokens.
     """
 
     def __init__(
         self,
         credential: Credential,
-        store: TokenStore,
-        transport: TokenTransport,
+        store: Storage,
+        transport: TokenClient,
         log: Callable[[str], Any] = lambda _line: None,
         usual_target: TokenTarget | None = None,
     ):
@@ -332,23 +365,23 @@ class TokenSource:
         now = self.clock.now()
         token = kept.usable_token(target, now, rejected)
         if token is None:
-            return self._ask_once_for_all(target, rejected)
-        if token.is_aging(now):
-            return self._renew(target, token, kept, kept.sign_ins(now))
+            return self._acquire_with_lease(target, rejected)
+        if token.should_refresh(now):
+            return self._refresh(target, token, kept, kept.sessions(now))
         if kept.started(now).get('device_code'):
             # A person signs in anew: integrations take the next token that they ask for as the end of that.
-            return self._renew(target, token, kept, kept.sign_ins(now)[:1])
+            return self._refresh(target, token, kept, kept.sessions(now)[:1])
         return token
 
     def start(self, life: float = STARTED_SIGN_IN_LIFE, **secrets: Any) -> None:
         """Keeps what a sign-in that a person has to finish is started with, for `life` seconds."""
-        self.change(lambda kept: kept.put_started(self.clock.now(), life, **secrets), at_any_price=True)
+        self.change(lambda kept: kept.put_started(self.clock.now(), life, **secrets), force=True)
 
     def started(self) -> dict[str, Any]:
         """What a sign-in that a person has to finish was started with; empty where there is none, or it is too long ago."""
         return self._read().started(self.clock.now())
 
-    def keep(self, target: TokenTarget, answer: TokenAnswer, refresh_token_used: str = '', new_sign_in: bool = False) -> None:
+    def keep(self, target: TokenTarget, answer: TokenResponse, refresh_token_used: str = '', new_sign_in: bool = False) -> None:
         """Keeps what a sign-in brought. An answer without a refresh token leaves the one that was used in place.
 
         Args:
@@ -358,91 +391,93 @@ class TokenSource:
         """
         refresh_token = answer.refresh_token or refresh_token_used
 
-        def change(kept: KeptTokens) -> None:
+        def change(kept: CachedTokens) -> None:
             now = self.clock.now()
             kept.drop_lease(self._name)
-            if not new_sign_in and refresh_token_used not in [sign_in.refresh_token for sign_in in kept.sign_ins(now)]:
+            if not new_sign_in and refresh_token_used not in [sign_in.refresh_token for sign_in in kept.sessions(now)]:
                 return
-            if refresh_token or self.credential.needs_person:
+            if refresh_token or self.credential.needs_user:
                 if not refresh_token_used:
-                    kept.drop_earlier_sign_in()
-                kept.put_sign_in(refresh_token, now)
+                    kept.drop_previous_session()
+                kept.put_session(refresh_token, now)
             kept.put_token(target, answer.token)
 
         # The refresh token that was used may be good no more: where the new one is lost, a person has to consent again.
-        self.change(change, at_any_price=bool(answer.refresh_token))
+        self.change(change, force=bool(answer.refresh_token))
 
-    def change(self, change: Callable[[KeptTokens], None], at_any_price: bool = False) -> None:
-        """Changes what is kept, as `change_store` does."""
+    def change(self, change: Callable[[CachedTokens], None], force: bool = False) -> None:
+        """Changes what is kept, as `update_storage` does."""
 
         def change_context(context: dict[str, Any]) -> None:
-            kept = KeptTokens(context, self.credential, self._usual_target)
+            kept = CachedTokens(context, self.credential, self._usual_target)
             change(kept)
             kept.prune(self.clock.now())
 
-        if not change_store(self.store, change_context, self.clock, at_any_price):
+        if not update_storage(self.store, change_context, self.clock, force):
             self._log('The integration context refused every write: what this sign-in brought could not be kept.')
 
-    def _read(self) -> KeptTokens:
+    def _read(self) -> CachedTokens:
         context, version = self.store.read()
-        return KeptTokens(context, self.credential, self._usual_target, version)
+        return CachedTokens(context, self.credential, self._usual_target, version)
 
-    def _renew(self, target: TokenTarget, token: AccessToken, kept: KeptTokens, sign_ins: list[KeptSignIn]) -> AccessToken:
+    def _refresh(self, target: TokenTarget, token: AccessToken, kept: CachedTokens, sessions: list[CachedSession]) -> AccessToken:
         """Asks for a token in place of one that is still good, unless somebody else does, or the service needs a rest."""
         lease = kept.lease()
-        if max(lease.get('until', 0), lease.get('rest_until', 0)) > self.clock.now() or not self._claim(kept):
+        if max(lease.get('until', 0), lease.get('retry_after_time', 0)) > self.clock.now() or not self._claim(kept):
             return token
         try:
-            return self._ask_and_keep(target, sign_ins, self.transport.without_retries())
+            return self._request_and_save(target, sessions, self.transport.without_retry())
         except MicrosoftSignInError as error:
             self._log(f'An access token that is still good could not be renewed. {error}')
-            rest_until = self.clock.now() + ASK_AGAIN_AFTER
-            self.change(lambda kept: self._end_lease(kept, rest_until=rest_until))
+            retry_after_time = self.clock.now() + REFRESH_RETRY_SECONDS
+            self.change(lambda kept: self._end_lease(kept, retry_after_time=retry_after_time))
             return token
 
-    def _ask_once_for_all(self, target: TokenTarget, rejected: str) -> AccessToken:
+    def _acquire_with_lease(self, target: TokenTarget, rejected: str) -> AccessToken:
         # The lease of a holder that was killed ends by itself, and one of those who wait claims the next: so each holder is
         # waited for anew, and a little longer than its lease.
         waited, holders, conflicts, holder = 0.0, 0, 0, ''
-        while waited < self.credential.longest_ask + 0.5 and holders <= _MOST_HOLDERS and conflicts < _CLAIM_TRIES:
+        while waited < self.credential.max_request_seconds + 0.5 and holders <= _MAX_HOLDERS and conflicts < _CLAIM_TRIES:
             kept = self._read()
             now = self.clock.now()
             token = kept.usable_token(target, now, rejected)
             if token:  # another process has brought it
                 return token
             lease = kept.lease()
-            self._fail_as(holder, lease, target.name)
+            self._raise_published_error(holder, lease, target.name)
             present = lease.get('holder', '') if lease.get('until', 0) > now else ''
             if present and present != holder:
                 waited, holders = 0.0, holders + 1
             holder = present
             if not holder and self._claim(kept):
-                return self._ask_or_take_newer(target, rejected, kept.sign_ins(now))
+                return self._request_or_use_newer(target, rejected, kept.sessions(now))
             conflicts += not holder
             pause = random.uniform(0.05, 0.2) if holder else random.uniform(0, 0.05)  # noqa: S311 - no secret
             self.clock.sleep(pause)
             waited += pause
         self._log('The right to ask for a token could not be claimed: other processes may ask for the same one.')
-        return self._ask_or_take_newer(target, rejected, self._read().sign_ins(self.clock.now()))
+        return self._request_or_use_newer(target, rejected, self._read().sessions(self.clock.now()))
 
-    def _claim(self, kept: KeptTokens) -> bool:
+    def _claim(self, kept: CachedTokens) -> bool:
         """Becomes the one process that asks. False where somebody has written since `kept` was read."""
-        kept.put_lease(holder=self._name, until=self.clock.now() + self.credential.longest_ask)
+        kept.put_lease(holder=self._name, until=self.clock.now() + self.credential.max_request_seconds)
         try:
             self.store.write(kept.context, kept.version)
-        except StoreConflictError:
+        except StorageConflictError:
             return False
-        except StoreUnavailableError as error:
+        except StorageUnavailableError as error:
             self._log(f'The integration context takes nothing: other processes may ask for the same token. {error}')
         return True
 
     def _drop_lease(self) -> None:
         self.change(lambda kept: kept.drop_lease(self._name))
 
-    def _ask_or_take_newer(self, target: TokenTarget, rejected: str, sign_ins: list[KeptSignIn], tries: int = 2) -> AccessToken:
+    def _request_or_use_newer(
+        self, target: TokenTarget, rejected: str, sessions: list[CachedSession], tries: int = 2
+    ) -> AccessToken:
         """Asks. When that fails, a process that was taken for dead may have brought something after all."""
         try:
-            return self._ask_and_keep(target, sign_ins, self.transport)
+            return self._request_and_save(target, sessions, self.transport)
         except MicrosoftSignInError as error:
             kept = self._read()
             now = self.clock.now()
@@ -450,14 +485,14 @@ class TokenSource:
             if token:
                 self._drop_lease()
                 return token
-            if tries > 1 and kept.sign_ins(now) != sign_ins:
-                return self._ask_or_take_newer(target, rejected, kept.sign_ins(now), tries - 1)
-            self._tell_those_who_wait(error, target.name)
+            if tries > 1 and kept.sessions(now) != sessions:
+                return self._request_or_use_newer(target, rejected, kept.sessions(now), tries - 1)
+            self._publish_error(error, target.name)
             raise
 
-    def _ask_and_keep(self, target: TokenTarget, sign_ins: list[KeptSignIn], transport: TokenTransport) -> AccessToken:
+    def _request_and_save(self, target: TokenTarget, sessions: list[CachedSession], transport: TokenClient) -> AccessToken:
         try:
-            answer, used = self._ask(target, sign_ins, transport)
+            answer, used = self._ask(target, sessions, transport)
         except MicrosoftSignInError:
             raise
         except BaseException:  # nobody shall wait for a command that was ended
@@ -466,17 +501,19 @@ class TokenSource:
         self.keep(target, answer, used.refresh_token)
         return answer.token
 
-    def _ask(self, target: TokenTarget, sign_ins: list[KeptSignIn], transport: TokenTransport) -> tuple[TokenAnswer, KeptSignIn]:
+    def _ask(
+        self, target: TokenTarget, sessions: list[CachedSession], transport: TokenClient
+    ) -> tuple[TokenResponse, CachedSession]:
         """Asks with the newest sign-in; where that has ended, or is not finished yet, with the one before."""
         failures: list[MicrosoftSignInError] = []
-        for sign_in in sign_ins:
+        for sign_in in sessions:
             try:
                 return self.credential.ask(transport, target, sign_in), sign_in
             except (SignInRequiredError, SignInPendingError) as error:
                 failures.append(error)
         raise failures[0]
 
-    def _tell_those_who_wait(self, error: MicrosoftSignInError, token_name: str) -> None:
+    def _publish_error(self, error: MicrosoftSignInError, token_name: str) -> None:
         described = {
             'kind': type(error).__name__,
             'what': error.what,
@@ -488,13 +525,13 @@ class TokenSource:
         until = self.clock.now()
         self.change(lambda kept: self._end_lease(kept, holder=self._name, until=until, error=described))
 
-    def _end_lease(self, kept: KeptTokens, **ending: Any) -> None:
+    def _end_lease(self, kept: CachedTokens, **ending: Any) -> None:
         """Says how the own lease ended; one that another process holds by now is left alone."""
         if kept.lease().get('holder') == self._name:
             kept.put_lease(**ending)
 
     @staticmethod
-    def _fail_as(holder: str, lease: dict[str, Any], token_name: str) -> None:
+    def _raise_published_error(holder: str, lease: dict[str, Any], token_name: str) -> None:
         """Raises the error of the process that was waited for: asking for the same at once would bring the same."""
         error = lease.get('error')
         if error and lease.get('holder') == holder and error['token_name'] == token_name:

@@ -20,28 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from MicrosoftIdentityApiModule import (
-    MANAGED_IDENTITY_RETRIES,
-    AppService,
-    AuthorizationCodeCredential,
-    AzureArc,
-    CertificateCredential,
-    ClientSecretCredential,
-    CortexAppCredential,
-    Credential,
+from MicrosoftCoreApiModule import (
     CredentialError,
-    DeviceCodeCredential,
-    EntraCredential,
-    KeptSignIn,
-    ManagedIdentityCredential,
-    SignInRefusedError,
-    SignInRequiredError,
-    SignInUnavailableError,
-    TokenRequest,
-    TokenTarget,
-    TokenTransport,
-    VirtualMachine,
-    clean_authorization_code,
     clean_client_id,
     clean_client_secret,
     clean_pem,
@@ -49,6 +29,28 @@ from MicrosoftIdentityApiModule import (
     clean_tenant,
     clean_thumbprint,
     clean_value,
+)
+from MicrosoftCredentialsApiModule import (
+    AppService,
+    AuthorizationCodeCredential,
+    AzureArc,
+    CertificateCredential,
+    ClientSecretCredential,
+    CortexAppCredential,
+    Credential,
+    DeviceCodeCredential,
+    EntraCredential,
+    CachedSession,
+    MANAGED_IDENTITY_RETRIES,
+    ManagedIdentityCredential,
+    SignInRefusedError,
+    SignInRequiredError,
+    SignInUnavailableError,
+    TokenRequest,
+    TokenTarget,
+    TokenClient,
+    VirtualMachine,
+    clean_authorization_code,
     encrypt_for_token_service,
     with_offline_access,
 )
@@ -59,7 +61,7 @@ LOGIN, TENANT, CLIENT = 'https://login.example', '7d9a4b0e-52c1-4f3a-9a67-0c5d1e
 V1_URL = f'{LOGIN}/{TENANT}/oauth2/token'
 REDIRECT_URI = 'https://localhost/myapp'
 TARGET = TokenTarget(scope='https://graph.microsoft.com/.default')
-NOTHING = KeptSignIn()
+NOTHING = CachedSession()
 OWN = certificate('unit-test')
 PEM = OWN.private_key_pem + OWN.certificate_pem
 AES_KEY = base64.b64encode(bytes(range(32))).decode()
@@ -278,7 +280,7 @@ def test_a_code_is_found_in_what_was_pasted(pasted: str, code: str, state: str) 
 
 
 def test_what_a_sign_in_left_behind_does_not_show() -> None:
-    assert SECRET not in repr(KeptSignIn(SECRET, SECRET, SECRET, state=SECRET))
+    assert SECRET not in repr(CachedSession(SECRET, SECRET, SECRET, state=SECRET))
 
 
 @pytest.mark.parametrize(
@@ -374,7 +376,7 @@ def test_no_credential_shows_its_secrets(credential: Credential) -> None:
 def test_a_token_may_be_own_unless_its_claims_say_otherwise(
     credential: Credential, claims: dict[str, Any], expected: bool
 ) -> None:
-    assert credential.may_own(claims) == expected
+    assert credential.matches_claims(claims) == expected
 
 
 # endregion
@@ -442,16 +444,16 @@ PASTED_CODE = f'{REDIRECT_URI}?code=0.c%24'
         (PASTED_CODE, NOTHING, {'grant_type': 'authorization_code', 'code': '0.c$', 'redirect_uri': REDIRECT_URI}),
         (
             PASTED_CODE,
-            KeptSignIn(code_verifier='v'),
+            CachedSession(code_verifier='v'),
             {'grant_type': 'authorization_code', 'code': '0.c$', 'redirect_uri': REDIRECT_URI, 'code_verifier': 'v'},
         ),
-        (PASTED_CODE, KeptSignIn(refresh_token='r', code_verifier='v'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
-        ('', KeptSignIn(refresh_token='r'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
+        (PASTED_CODE, CachedSession(refresh_token='r', code_verifier='v'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
+        ('', CachedSession(refresh_token='r'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
         ('refresh_token:p', NOTHING, {'grant_type': 'refresh_token', 'refresh_token': 'p'}),
-        ('refresh_token:p', KeptSignIn(refresh_token='r'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
+        ('refresh_token:p', CachedSession(refresh_token='r'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
     ],
 )
-def test_a_code_is_redeemed_once_and_then_refreshed(pasted: str, kept: KeptSignIn, fields: dict[str, str]) -> None:
+def test_a_code_is_redeemed_once_and_then_refreshed(pasted: str, kept: CachedSession, fields: dict[str, str]) -> None:
     request = code_of(pasted).token_request(TARGET, kept)
     assert request.form == {**fields, 'client_id': CLIENT, 'client_secret': SECRET, 'scope': f'{TARGET.scope} offline_access'}
 
@@ -460,17 +462,17 @@ def test_a_code_is_redeemed_once_and_then_refreshed(pasted: str, kept: KeptSignI
     'credential, kept',
     [
         (code_of(), NOTHING),
-        (code_of(PASTED_CODE), KeptSignIn(code_redeemed=True)),
+        (code_of(PASTED_CODE), CachedSession(is_code_redeemed=True)),
         (DeviceCodeCredential(LOGIN, TENANT, CLIENT), NOTHING),
     ],
 )
-def test_without_a_sign_in_a_person_is_asked_for(credential: Credential, kept: KeptSignIn) -> None:
+def test_without_a_sign_in_a_person_is_asked_for(credential: Credential, kept: CachedSession) -> None:
     with pytest.raises(SignInRequiredError, match='Nobody has signed in'):
         credential.token_request(TARGET, kept)
 
 
 def test_version_1_of_the_endpoint_wants_the_redirect_uri_with_a_refresh_token() -> None:
-    request = code_of(client=secret_of(url=V1_URL)).token_request(TARGET, KeptSignIn('r'))
+    request = code_of(client=secret_of(url=V1_URL)).token_request(TARGET, CachedSession('r'))
     assert request.form['redirect_uri'] == REDIRECT_URI
     assert request.form['resource'] == 'https://graph.microsoft.com'
 
@@ -500,14 +502,14 @@ def test_a_device_code_is_started_asked_for_and_refreshed_without_a_secret() -> 
     started = credential.start_request(TARGET)
     assert started.url == f'{LOGIN}/{TENANT}/oauth2/v2.0/devicecode'
     assert started.form == {'client_id': CLIENT, 'scope': f'{TARGET.scope} offline_access'}
-    polled = credential.token_request(TARGET, KeptSignIn(device_code='d')).form
+    polled = credential.token_request(TARGET, CachedSession(device_code='d')).form
     assert polled == {
         'grant_type': 'urn:ietf:params:oauth:grant-type:device_code',
         'device_code': 'd',
         'client_id': CLIENT,
         'scope': TARGET.scope,
     }
-    refreshed = credential.token_request(TARGET, KeptSignIn('r', device_code='d')).form
+    refreshed = credential.token_request(TARGET, CachedSession('r', device_code='d')).form
     assert refreshed == {
         'grant_type': 'refresh_token',
         'refresh_token': 'r',
@@ -645,8 +647,8 @@ def test_a_key_that_is_none_is_refused(key: str) -> None:
         encrypt_for_token_service('token', key)
 
 
-@pytest.mark.parametrize('kept, token', [(NOTHING, 'a-token'), (KeptSignIn('newer'), 'newer')])
-def test_the_newest_token_is_sent_to_the_service_that_the_id_names(kept: KeptSignIn, token: str) -> None:
+@pytest.mark.parametrize('kept, token', [(NOTHING, 'a-token'), (CachedSession('newer'), 'newer')])
+def test_the_newest_token_is_sent_to_the_service_that_the_id_names(kept: CachedSession, token: str) -> None:
     credential = cortex(info_headers=lambda: {'X-Content-Name': 'x'})
     request = credential.token_request(TokenTarget('scope', 'resource'), kept)
     assert (request.method, request.url, request.headers) == ('POST', 'https://tokens.example/obtain', {'X-Content-Name': 'x'})
@@ -680,7 +682,7 @@ def test_each_missing_value_of_the_consent_page_is_named(name: str, changes: dic
 @pytest.mark.parametrize('status', [200, 400, 405])
 def test_a_check_asks_the_service_and_leaves_the_token_unused(status: int) -> None:
     with ScriptedServer([(status, {'Retry-After': '0'}, '')]) as server:
-        cortex(registration_id=f'id@{server.url}').check_without_using_the_token(TokenTransport())
+        cortex(registration_id=f'id@{server.url}').check_without_token_use(TokenClient())
     assert {(seen['method'], seen['body']) for seen in server.seen} == {('GET', '')}
 
 
@@ -690,21 +692,21 @@ def test_a_check_finds_an_address_at_which_no_token_service_is(status: int) -> N
         ScriptedServer([(status, {'Retry-After': '0'}, '')]) as server,
         pytest.raises(SignInUnavailableError, match=rf'answered with HTTP status {status}\. A proxy or a wrong address'),
     ):
-        cortex(registration_id=f'id@{server.url}').check_without_using_the_token(TokenTransport())
+        cortex(registration_id=f'id@{server.url}').check_without_token_use(TokenClient())
 
 
 def test_the_token_service_may_not_show_the_token_that_it_decrypts() -> None:
     echo = json.dumps({'title': 'Refused', 'detail': 'The refresh token the-plain-Token is not known.'})
     with ScriptedServer([(400, {}, echo)]) as server, pytest.raises(SignInRefusedError) as refused:
-        TokenTransport().ask(
-            cortex(registration_id=f'id@{server.url}', token='the-plain-Token').token_request(TokenTarget(), KeptSignIn())
+        TokenClient().ask(
+            cortex(registration_id=f'id@{server.url}', token='the-plain-Token').token_request(TokenTarget(), CachedSession())
         )
     assert 'The refresh token *** is not known.' in str(refused.value)
 
 
 def test_the_token_service_gets_time_to_answer_since_its_answer_holds_the_next_token() -> None:
-    request = cortex().token_request(TokenTarget(), KeptSignIn())
-    assert 60 < request.read_timeout < CortexAppCredential.longest_ask
+    request = cortex().token_request(TokenTarget(), CachedSession())
+    assert 60 < request.read_timeout < CortexAppCredential.max_request_seconds
 
 
 @pytest.mark.parametrize(
@@ -719,7 +721,7 @@ def test_the_token_service_gets_time_to_answer_since_its_answer_holds_the_next_t
 def test_a_pasted_url_of_another_sign_in_than_the_one_started_last_is_refused(pasted: str, state: str, is_taken: bool) -> None:
     client = EntraCredential('https://login.example', 'contoso.example', 'id')
     credential = AuthorizationCodeCredential(client, 'https://localhost/myapp', pasted)
-    kept = KeptSignIn(state=state, code_verifier='verifier')
+    kept = CachedSession(state=state, code_verifier='verifier')
     if is_taken:
         assert credential.token_request(TokenTarget('s'), kept).form['code'] == 'c'
     else:
@@ -734,7 +736,7 @@ def test_a_redirect_url_that_says_to_wait_does_not_start_any_waiting() -> None:
 
 def test_a_check_finds_a_wrong_key_and_sends_nothing() -> None:
     with ScriptedServer([(200, {}, '')]) as server, pytest.raises(CredentialError, match='Key is not the Key'):
-        cortex(registration_id=f'id@{server.url}', key='wrong').check_without_using_the_token(TokenTransport())
+        cortex(registration_id=f'id@{server.url}', key='wrong').check_without_token_use(TokenClient())
     assert server.seen == []
 
 
@@ -811,7 +813,7 @@ def test_a_machine_of_arc_has_only_its_own_identity() -> None:
 @pytest.mark.parametrize('kind', [VirtualMachine, AppService])
 def test_other_hosts_challenge_nobody(kind: type[VirtualMachine]) -> None:
     request = TokenRequest('GET', 'http://127.0.0.1:1')
-    assert kind(APP_SERVICE_HOST).answer_challenge(request, TokenTransport()) is request
+    assert kind(APP_SERVICE_HOST).answer_challenge(request, TokenClient()) is request
 
 
 @pytest.fixture
@@ -824,8 +826,8 @@ def key_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / 'link.key').symlink_to(tmp_path / 'outside.key')
     (folder / 'good.txt').write_text('no key')
     (folder / 'folder.key').mkdir()
-    (folder / 'just-right.key').write_text('k' * AzureArc.LARGEST_KEY)
-    (folder / 'large.key').write_text('k' * (AzureArc.LARGEST_KEY + 1))
+    (folder / 'just-right.key').write_text('k' * AzureArc.MAX_KEY_SIZE)
+    (folder / 'large.key').write_text('k' * (AzureArc.MAX_KEY_SIZE + 1))
     monkeypatch.setattr(AzureArc, 'KEY_FOLDER', str(folder))
     return folder
 
@@ -834,7 +836,7 @@ def ask_arc(challenge: str, status: int = 401) -> str:
     """What Arc is sent once it has answered with `challenge`."""
     with ScriptedServer([(status, {'WWW-Authenticate': challenge} if challenge else {}, '{}')]) as server:
         host = AzureArc({'IDENTITY_ENDPOINT': server.url})
-        return host.answer_challenge(host.request('r', ''), TokenTransport()).headers['Authorization']
+        return host.answer_challenge(host.request('r', ''), TokenClient()).headers['Authorization']
 
 
 @pytest.mark.parametrize('name, key', [('good.key', 'the key'), ('just-right.key', 'k' * 4096)])
@@ -882,7 +884,7 @@ def test_an_answer_without_a_challenge_is_an_error(challenge: str, status: int, 
 
 
 def test_the_modules_load_neither_cryptography_nor_jwt() -> None:
-    program = "import sys, MicrosoftIdentityApiModule; print(sorted({'cryptography', 'jwt'} & set(sys.modules)))"
+    program = "import sys, MicrosoftCredentialsApiModule; print(sorted({'cryptography', 'jwt'} & set(sys.modules)))"
     loaded = subprocess.run(
         [sys.executable, '-c', f'import sys; sys.path[:] = {sys.path!r}; {program}'], capture_output=True, text=True, check=True
     )

@@ -9,7 +9,9 @@ import pytest
 import demistomock as demisto
 from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, Instance
-from MicrosoftGraphMailSendCommandsApiModule import *
+from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
+from MicrosoftCredentialsApiModule import ClientSecretCredential
+from MicrosoftGraphMailSendApiModule import GraphMailSender, send_mail_command
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, FileAttachment, Message

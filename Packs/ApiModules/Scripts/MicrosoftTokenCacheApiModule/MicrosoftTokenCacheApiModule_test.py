@@ -7,7 +7,25 @@ import demistomock as demisto
 import pytest
 from conformance.token_store import office as made_of
 from conformance.token_store.office import ADA, BOB, BusyStore, CountingStore, Office
-from MicrosoftTokenStoreApiModule import *
+from MicrosoftCredentialsApiModule import (
+    AccessToken,
+    CachedSession,
+    REFRESH_MARGIN,
+    SignInPendingError,
+    SignInRequiredError,
+    SignInUnavailableError,
+    TokenTarget,
+)
+from MicrosoftTokenCacheApiModule import (
+    REFRESH_RETRY_SECONDS,
+    ContextStorage,
+    CachedTokens,
+    MemoryStorage,
+    StorageConflictError,
+    Storage,
+    update_storage,
+    clear_tokens,
+)
 
 office = made_of.office
 
@@ -16,29 +34,29 @@ office = made_of.office
 
 def test_a_context_without_versions_is_read_and_written_as_it_is() -> None:
     written: list[Any] = []
-    store = ContextTokenStore(lambda: {'a': '1'}, lambda context, version: written.append((context, version)))
+    store = ContextStorage(lambda: {'a': '1'}, lambda context, version: written.append((context, version)))
     context, version = store.read()
     store.write(context, version)
-    assert written == [({'a': '1'}, ContextTokenStore.OVER_ANY_VERSION)]
+    assert written == [({'a': '1'}, ContextStorage.ANY_VERSION)]
 
 
 @pytest.mark.parametrize('nothing', [None, {}, {'context': None, 'version': 3}, {'context': {}, 'version': 3}])
 def test_an_empty_context_is_no_error(nothing: Any) -> None:
-    assert ContextTokenStore(lambda: nothing, lambda *_: None).read()[0] == {}
+    assert ContextStorage(lambda: nothing, lambda *_: None).read()[0] == {}
 
 
 def test_a_stale_version_is_a_conflict() -> None:
     first, second = CountingStore(), CountingStore()
     context, version = first.read()
     second.write({'b': '2'}, second.read()[1])
-    with pytest.raises(StoreConflictError):
+    with pytest.raises(StorageConflictError):
         first.write(context, version)
     assert demisto.getIntegrationContext() == {'b': '2'}
 
 
-@pytest.mark.parametrize('store', [MemoryTokenStore(), CountingStore()])
-def test_what_was_read_may_be_changed_without_changing_the_store(store: TokenStore) -> None:
-    store.write({'a': '1'}, 0 if isinstance(store, MemoryTokenStore) else ContextTokenStore.OVER_ANY_VERSION)
+@pytest.mark.parametrize('store', [MemoryStorage(), CountingStore()])
+def test_what_was_read_may_be_changed_without_changing_the_store(store: Storage) -> None:
+    store.write({'a': '1'}, 0 if isinstance(store, MemoryStorage) else ContextStorage.ANY_VERSION)
     store.read()[0]['a'] = 'changed'
     assert store.read()[0] == {'a': '1'}
 
@@ -46,19 +64,19 @@ def test_what_was_read_may_be_changed_without_changing_the_store(store: TokenSto
 @pytest.mark.parametrize('conflicts', [0, 1, 29])
 def test_a_change_is_made_again_until_nobody_came_between(office: Office, conflicts: int) -> None:
     store = BusyStore(conflicts)
-    assert change_store(store, lambda context: context.update(mine='1'), office.clock)
+    assert update_storage(store, lambda context: context.update(mine='1'), office.clock)
     assert demisto.getIntegrationContext() == {'mine': '1', **{f'other command {n}': 'its value' for n in range(conflicts)}}
 
 
 def test_a_change_gives_up_when_every_write_is_refused(office: Office) -> None:
-    assert not change_store(BusyStore(float('inf')), lambda context: context.update(mine='1'), office.clock)
+    assert not update_storage(BusyStore(float('inf')), lambda context: context.update(mine='1'), office.clock)
     assert 'mine' not in demisto.getIntegrationContext()
     assert office.clock.slept < 10
 
 
 def test_a_change_at_any_price_is_written_over_whatever_is_there(office: Office) -> None:
     store = BusyStore(float('inf'))
-    assert change_store(store, lambda context: context.update(mine='1'), office.clock, at_any_price=True)
+    assert update_storage(store, lambda context: context.update(mine='1'), office.clock, force=True)
     context = demisto.getIntegrationContext()
     assert context['mine'] == '1'
     assert len(context) == 31  # what the others wrote is still there
@@ -68,8 +86,8 @@ def test_a_store_that_refuses_at_any_price_is_told_of(office: Office) -> None:
     def refuse(*_: Any) -> None:
         raise ValueError('stale')
 
-    store = ContextTokenStore(lambda: {'context': {}, 'version': 1}, refuse)
-    assert not change_store(store, lambda context: None, office.clock, at_any_price=True)
+    store = ContextStorage(lambda: {'context': {}, 'version': 1}, refuse)
+    assert not update_storage(store, lambda context: None, office.clock, force=True)
 
 
 # endregion
@@ -87,40 +105,40 @@ def test_values_in_the_context_are_strings_under_keys_of_their_own(office: Offic
 def test_a_value_that_cannot_be_read_is_taken_for_none(office: Office, garbage: Any) -> None:
     office.signed_in()
     context = {key: garbage for key in demisto.getIntegrationContext() if key.startswith('microsoft-sign-in')}
-    kept = KeptTokens(context, office.web())
+    kept = CachedTokens(context, office.web())
     assert kept.usable_token(office.graph, office.clock.now()) is None
-    assert kept.sign_ins(office.clock.now()) == [KeptSignIn()]
+    assert kept.sessions(office.clock.now()) == [CachedSession()]
     assert kept.lease() == {}
     kept.prune(office.clock.now())
     assert context == {}
 
 
 def test_a_token_that_lacks_a_part_is_taken_for_none(office: Office) -> None:
-    kept = KeptTokens({}, office.client())
+    kept = CachedTokens({}, office.client())
     kept.put_token(office.graph, AccessToken('a token', 5e9, 5e9))
     key = next(iter(kept.context))
     for part in ('value', 'expires_on', 'refresh_on'):
         broken = {name: value for name, value in json.loads(kept.context[key]).items() if name != part}
-        assert KeptTokens({key: json.dumps(broken)}, office.client()).token(office.graph) is None
+        assert CachedTokens({key: json.dumps(broken)}, office.client()).token(office.graph) is None
 
 
 def test_tokens_of_other_targets_and_other_credentials_are_kept_apart(office: Office) -> None:
-    kept = KeptTokens({}, office.client())
+    kept = CachedTokens({}, office.client())
     kept.put_token(office.graph, AccessToken('for Graph', 5e9, 5e9))
     kept.put_token(office.azure, AccessToken('for Azure', 5e9, 5e9))
     assert kept.token(office.graph).value == 'for Graph'
     assert kept.token(office.azure).value == 'for Azure'
-    assert KeptTokens(kept.context, office.client('web')).token(office.graph) is None
+    assert CachedTokens(kept.context, office.client('web')).token(office.graph) is None
 
 
 def test_what_has_ended_is_pruned_and_all_else_is_left_alone(office: Office) -> None:
     now = office.clock.now()
-    old = KeptTokens({'of others': 'stays', 'microsoft-sign-in/x/token/y': 'broken'}, office.web('old'))
+    old = CachedTokens({'of others': 'stays', 'microsoft-sign-in/x/token/y': 'broken'}, office.web('old'))
     old.put_token(office.graph, AccessToken('old', now + 10, now + 10))
-    old.put_sign_in('old', now - 89 * 24 * 3600)
+    old.put_session('old', now - 89 * 24 * 3600)
     old.put_started(now - 23 * 3600, state='old')
     old.put_lease(holder='dead', until=now - 59)
-    kept = KeptTokens(old.context, office.web('new'))
+    kept = CachedTokens(old.context, office.web('new'))
     kept.put_token(office.graph, AccessToken('new', now + 4000, now + 4000))
     before = dict(kept.context)
     kept.prune(now)
@@ -153,9 +171,9 @@ def test_all_tokens_are_dropped_at_once_and_all_else_is_left_alone(office: Offic
             'last_fetch': 'stays',
         }
     )
-    drop_all_tokens(context)
+    clear_tokens(context)
     assert context == {'last_fetch': 'stays'}
-    assert KeptTokens(context, credential).sign_ins(office.clock.now()) == [KeptSignIn()]
+    assert CachedTokens(context, credential).sessions(office.clock.now()) == [CachedSession()]
 
 
 # endregion
@@ -176,7 +194,7 @@ def test_a_warm_token_costs_one_read_and_no_write(office: Office) -> None:
 
 
 def test_without_a_context_tokens_stay_in_memory(office: Office) -> None:
-    source = office.source(office.client(), MemoryTokenStore())
+    source = office.source(office.client(), MemoryStorage())
     assert source.get(office.graph) == source.get(office.graph)
     assert office.token_requests() == 1
     assert demisto.getIntegrationContext() == {}
@@ -209,12 +227,12 @@ def test_an_aging_token_is_used_up_in_an_outage_and_the_service_left_alone_for_a
         assert office.source(office.client()).get(office.graph) == old
         asked.append(office.token_requests())
     assert asked[0] == asked[1] == asked[2] > 1
-    office.cloud.clock.advance(ASK_AGAIN_AFTER + 1)
+    office.cloud.clock.advance(REFRESH_RETRY_SECONDS + 1)
     assert office.source(office.client()).get(office.graph) == old
     assert office.token_requests() > asked[-1]
     assert any('could not be renewed' in line and '503' in line for line in office.log)
     office.cloud.faults.clear()
-    office.cloud.clock.advance(ASK_AGAIN_AFTER + 1)
+    office.cloud.clock.advance(REFRESH_RETRY_SECONDS + 1)
     assert office.source(office.client()).get(office.graph) != old
 
 
@@ -270,11 +288,11 @@ def test_a_refresh_token_is_replaced_by_the_one_that_comes_back(office: Office) 
 
 def test_an_answer_without_a_refresh_token_keeps_the_old_one(office: Office) -> None:
     credential = office.signed_in()
-    before = office.kept(credential).sign_ins(office.clock.now())
+    before = office.kept(credential).sessions(office.clock.now())
     office.cloud.clock.advance(3600)
     office.cloud.faults.add(service='entra', path='token', body={'access_token': 'a-token', 'expires_in': 3600})
     assert office.source(credential).get(office.graph).value == 'a-token'
-    assert office.kept(credential).sign_ins(office.clock.now()) == before
+    assert office.kept(credential).sessions(office.clock.now()) == before
 
 
 def test_a_sign_in_without_a_refresh_token_is_not_asked_for_with_the_same_code_again(office: Office) -> None:
@@ -452,7 +470,7 @@ def test_a_token_of_another_tenant_or_client_is_not_adopted_nor_the_refresh_toke
     public_context(access_token=foreign, valid_until=9e9, current_refresh_token='foreign')
     kept = office.kept(office.client(), office.graph)
     assert kept.token(office.graph) is None
-    assert kept.sign_ins(office.clock.now()) == [KeptSignIn()]
+    assert kept.sessions(office.clock.now()) == [CachedSession()]
 
 
 def test_a_refresh_token_of_the_public_module_keeps_the_instance_signed_in(office: Office) -> None:
@@ -470,7 +488,7 @@ def test_once_there_are_own_tokens_those_of_the_public_module_are_no_longer_look
     assert context['current_refresh_token'] == context['access_token'] == 'of the public module'
     assert office.kept(credential, TokenTarget()).token(TokenTarget()) is None
     assert office.kept(office.web(), office.graph).token(office.graph) is None
-    assert office.kept(office.web()).sign_ins(office.clock.now()) == [KeptSignIn()]
+    assert office.kept(office.web()).sessions(office.clock.now()) == [CachedSession()]
 
 
 def test_where_the_refresh_token_of_the_public_module_is_refused_what_was_pasted_is_used(office: Office) -> None:
