@@ -19,10 +19,10 @@ setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the i
 	@$(INTERPRETER) Tests/setup/make_environment.py
 
 demo: setup ## build, upload, sign in in every way and use the mailbox, against the sandbox
-	@PYTHONPATH=Tests $(BIN)/python -m sandbox.demo $(ARGS)
+	@PYTHONPATH=Tests $(BIN)/python -m demo $(ARGS)
 
 sandbox: setup ## start the sandbox and leave it running, to try by hand
-	@PYTHONPATH=Tests $(BIN)/python -m sandbox $(ARGS)
+	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(ARGS)
 
 test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real file
 	@$(BIN)/coverage run -m pytest $(ARGS)

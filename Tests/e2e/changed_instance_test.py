@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from sandbox.demo import ways
-from sandbox.demo.administrator import Administrator, CommandFailed
+import authentication_methods as ways
+from demo.administrator import Administrator, CommandFailed
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import FABRIKAM
 
 TEST = '!msgraph-mail-auth-test'
@@ -31,7 +31,7 @@ def redirect_url(administrator: Administrator, cloud: MicrosoftCloud, instance: 
     """Where the browser of a person ends who signs in for an instance."""
     link = LINK.search(administrator.run('!msgraph-mail-generate-login-url', instance))
     assert link
-    return Person(cloud, person).sign_in(link.group(1))
+    return Browser(cloud, person).sign_in(link.group(1))
 
 
 def test_good_token_is_used_again_without_asking(signed_in: str, cloud: MicrosoftCloud, administrator: Administrator) -> None:

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.demo.administrator import Administrator
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.table import WIDTH, table, tour_table, tour_verdict, verdict
-from sandbox.demo.tour import BOB, Tour
-from sandbox.demo.upload import REPOSITORY
-from sandbox.demo.walk import Walk
-from sandbox.demo.ways import WAYS, Way
+from authentication_methods import WAYS, Way
+from demo.administrator import Administrator
+from demo.table import WIDTH, table, tour_table, tour_verdict, verdict
+from demo.tour import BOB, Tour
+from demo.upload import REPOSITORY
+from demo.walk import Walk
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.model import Message
+from sandbox.microsoft.graph_mail.model import Message
+from sandbox.servers import Sandbox
 from sandbox.xsoar import FetchReport
 
 TIME_LIMIT = 300  # seconds
@@ -60,7 +60,7 @@ def start_demo(repository: Path, temporary: Path) -> 'subprocess.Popen[str]':
     """Starts the demo as the Makefile does, with a temporary folder of its own."""
     environment = {**os.environ, 'PYTHONPATH': 'Tests', 'TMPDIR': str(temporary)}
     return subprocess.Popen(
-        [sys.executable, '-m', 'sandbox.demo'],
+        [sys.executable, '-m', 'demo'],
         cwd=repository,
         env=environment,
         text=True,

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.demo.administrator import Administrator, CommandFailed
-from sandbox.demo.guide import field_labels
-from sandbox.demo.upload import REPOSITORY, own_environment
+from demo.administrator import Administrator, CommandFailed
+from demo.guide import field_labels
+from demo.upload import REPOSITORY, own_environment
 
 
 @dataclass
@@ -48,7 +48,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     temporary = tmp_path_factory.mktemp('temporary')
     environment = {**own_environment(), 'PYTHONPATH': 'Tests', 'TMPDIR': str(temporary)}
     with subprocess.Popen(
-        [sys.executable, '-m', 'sandbox'],
+        [sys.executable, '-m', 'demo.serve'],
         cwd=REPOSITORY,
         env=environment,
         text=True,

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
+import authentication_methods as ways
+from authentication_methods import WAYS
+from demo.administrator import Administrator
+from demo.walk import Walk
 from e2e.war_room import WarRoom, texts
-from sandbox.demo import ways
-from sandbox.demo.administrator import Administrator
-from sandbox.demo.walk import Walk
-from sandbox.demo.ways import WAYS
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.person import Person
-from sandbox.xsoar.conftest import eventually
+from sandbox.microsoft.browser import Browser
+from sandbox.tests.xsoar.desk import eventually
 
 
 def walk(name: str, cloud: MicrosoftCloud, administrator: Administrator) -> dict[str, Any]:
@@ -77,6 +77,6 @@ def test_device_code_waits_until_it_was_entered(cloud: MicrosoftCloud, administr
     address, code = told.split('](')[1].split(')')[0], told.split('**')[1]
     before = len(war_room.entries())
     assert 'Waiting' in administrator.run('!msgraph-mail-auth-complete', 'Waiting')
-    Person(cloud, 'ada@contoso.example').enter_device_code(address, code)
+    Browser(cloud, 'ada@contoso.example').enter_device_code(address, code)
     eventually(lambda: 'sign-in is complete' in texts(war_room.entries()[before:]))
     assert 'ada@contoso.example' in administrator.run('!msgraph-mail-auth-test', 'Waiting')

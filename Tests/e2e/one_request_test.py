@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+import authentication_methods as ways
+from demo.administrator import Administrator
 from e2e.war_room import ERROR, WarRoom, texts
-from sandbox.demo import ways
-from sandbox.demo.administrator import Administrator
 from sandbox.microsoft import MicrosoftCloud
 
 PROCESSES = 20

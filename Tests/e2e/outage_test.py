@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+import authentication_methods as ways
+from demo.administrator import Administrator, CommandFailed
 from e2e.war_room import ERROR, WarRoom
-from sandbox.demo import ways
-from sandbox.demo.administrator import Administrator, CommandFailed
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.xsoar.conftest import eventually
+from sandbox.tests.xsoar.desk import eventually
 
 LIST = '!msgraph-mail-list-emails page_size=1'
 

@@ -9,15 +9,15 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
+import authentication_methods as ways
+from authentication_methods import WAYS, Way
+from demo.administrator import Administrator, CommandFailed
+from demo.walk import Walk
 from e2e.war_room import WarRoom
-from sandbox.demo import ways
-from sandbox.demo.administrator import Administrator, CommandFailed
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.walk import Walk
-from sandbox.demo.ways import WAYS, Way
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.model import Message
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Browser
+from sandbox.microsoft.graph_mail.model import Message
+from sandbox.servers import Sandbox
 
 SHORTEST = 16  # characters; what is shorter is a name
 # Arc's key folder takes root
@@ -32,8 +32,7 @@ def passwords_of(settings: dict[str, Any]) -> list[str]:
 
 def seen(sandbox: Sandbox, instance: str) -> list[str]:
     """The secrets that an instance keeps between commands: tokens, and what belongs to a started sign-in."""
-    context, _ = sandbox.server._parts.instances.integration_context(sandbox.server._parts.instances.get(instance).id)
-    return list(strings_in(context))
+    return list(strings_in(sandbox.server.integration_context(instance)))
 
 
 def strings_in(value: Any) -> Iterator[str]:
@@ -82,7 +81,7 @@ def test_codes_of_a_browser_sign_in_do_not_show(
     administrator.add_instance('Codes', ways.authorization_code(cloud))
     told = administrator.run('!msgraph-mail-auth-start', 'Codes')
     verifier = [one for one in seen(sandbox, 'Codes') if one not in told]
-    ended_on = Person(cloud, ways.ADA).sign_in(told.split('](')[1].split(')')[0])
+    ended_on = Browser(cloud, ways.ADA).sign_in(told.split('](')[1].split(')')[0])
     administrator.run(f'!msgraph-mail-auth-complete code="{ended_on}"', 'Codes')
     code = parse_qs(urlsplit(ended_on).query)['code'][0]
     assert verifier

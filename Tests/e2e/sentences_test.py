@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.demo import ways
-from sandbox.demo.administrator import Administrator, CommandFailed
+import authentication_methods as ways
+from demo.administrator import Administrator, CommandFailed
 from sandbox.microsoft import MicrosoftCloud
 
 TEST = '!msgraph-mail-auth-test'

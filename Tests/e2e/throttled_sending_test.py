@@ -3,13 +3,13 @@
 import json
 import os
 
+import authentication_methods as ways
+from demo.administrator import Administrator
 from e2e.desk import Desk
 from e2e.war_room import WarRoom, texts
-from sandbox.demo import ways
-from sandbox.demo.administrator import Administrator
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.model import FileAttachment
-from sandbox.xsoar.conftest import eventually
+from sandbox.microsoft.graph_mail.model import FileAttachment
+from sandbox.tests.xsoar.desk import eventually
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 

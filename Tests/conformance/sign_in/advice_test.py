@@ -11,7 +11,7 @@ from conformance.sign_in.ways import WAYS
 from conformance.sign_in.world import World
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftCredentialsApiModule import SIGN_IN_ADVICE
-from sandbox.microsoft.errors import AADSTS
+from sandbox.microsoft.entra.errors import AADSTS
 
 CORRELATION_ID = re.compile(r' Correlation ID: [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')
 

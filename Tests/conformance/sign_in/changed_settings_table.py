@@ -11,7 +11,7 @@ from MicrosoftApiModule import get_azure_cloud
 from MicrosoftCoreApiModule import AZURE_GERMAN_CLOUD, CredentialError
 from MicrosoftCredentialsApiModule import SignInRefusedError, SignInRequiredError
 from sandbox.microsoft.certificates import certificate
-from sandbox.microsoft.directory import Application, Secret
+from sandbox.microsoft.entra.model import Application, Secret
 
 NEW = Call()
 CODE_USED = Call(Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again'))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import MicrosoftApiModule
 from conformance.sign_in import rows
 from conformance.sign_in.world import Settings, World
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
@@ -59,7 +59,7 @@ def redirect_of(world: World, settings: Settings, user: str = ADA) -> str:
     """Starts a sign-in, has the person finish it in the browser, and gives the address on which it ends."""
     login_url = MicrosoftApiModule.start_browser_sign_in(world.client(settings))
     authority = settings['azure_cloud'].endpoints.active_directory
-    return Person(world.cloud, user).sign_in(login_url.replace(authority, world.cloud.authority, 1))
+    return Browser(world.cloud, user).sign_in(login_url.replace(authority, world.cloud.authority, 1))
 
 
 def authorization_code(world: World, user: str = ADA) -> Settings:
@@ -77,7 +77,7 @@ def device_code(world: World, user: str = ADA) -> Settings:
     """A person has entered the device code. Nothing was asked for since."""
     settings = device_signed_out(world)
     started = MicrosoftApiModule.start_device_sign_in(world.client(settings))
-    Person(world.cloud, user).enter_device_code(started['verification_uri'], started['user_code'])
+    Browser(world.cloud, user).enter_device_code(started['verification_uri'], started['user_code'])
     return settings
 
 
@@ -85,7 +85,7 @@ def cortex_app(world: World, user: str = ADA) -> Settings:
     """A person has gone through the consent page."""
     service = world.cloud.token_service
     page = service.replace('/obtain-token', f'/{CORTEX_APP_NAME}')
-    id_, token, key = Person(world.cloud, user).consent_to_cortex_app(page)
+    id_, token, key = Browser(world.cloud, user).consent_to_cortex_app(page)
     return {
         'app_name': CORTEX_APP_NAME,
         'auth_id': id_.replace(service, world.at(service)),

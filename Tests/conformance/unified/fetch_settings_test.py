@@ -9,8 +9,8 @@ import pytest
 import demistomock as demisto
 from conformance.unified.instances import ADA, Instance, Params, in_ways
 from O365OutlookMailSingleUser import FetchOptions, fetch_options
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, Message
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 MOST, LARGEST = 'Maximum number of incidents per fetch', 'Largest attachment to take'
 NO_NUMBER = "'{value}' is not a whole number from 1 to {largest}. Change {name}."

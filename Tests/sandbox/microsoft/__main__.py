@@ -6,9 +6,9 @@ import sys
 import threading
 
 from sandbox.microsoft.cloud import MicrosoftCloud
-from sandbox.microsoft.directory import Application
+from sandbox.microsoft.entra.model import Application
 
-LARGEST_PORT = 65535
+MAX_PORT = 65535
 
 
 def main(arguments: list[str]) -> int:
@@ -84,7 +84,7 @@ def _application_line(application: Application) -> str:
 
 def _port(text: str) -> tuple[str, int]:
     name, _, number = text.partition('=')
-    if not number.isdigit() or int(number) > LARGEST_PORT:
+    if not number.isdigit() or int(number) > MAX_PORT:
         raise argparse.ArgumentTypeError(f'"{text}" is not SERVICE=NUMBER, e.g. entra=8443')
     return name, int(number)
 

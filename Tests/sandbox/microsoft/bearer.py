@@ -7,10 +7,10 @@ from typing import Any
 
 import jwt
 
-from sandbox.microsoft.directory import Principal, User
+from sandbox.microsoft.entra.model import Principal, User
+from sandbox.microsoft.entra.tokens import IssuedToken
 from sandbox.microsoft.resources import Resource
 from sandbox.microsoft.state import CloudState
-from sandbox.microsoft.tokens import IssuedToken
 
 
 @dataclass(frozen=True)

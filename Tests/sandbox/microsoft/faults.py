@@ -12,7 +12,7 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 from sandbox.microsoft.clock import Clock
-from sandbox.microsoft.errors import AADSTS, EntraError
+from sandbox.microsoft.entra.errors import AADSTS, EntraError
 
 SERVICES = ('entra', 'graph', 'resource-manager', 'token-service', 'imds', 'app-service', 'arc')
 GARBAGE = b'<!DOCTYPE html><html><head><title>Guest network</title></head><body>Please accept our terms.</body></html>'

@@ -4,9 +4,10 @@ import secrets
 from collections.abc import Callable
 
 from sandbox.microsoft.certificates import certificate
-from sandbox.microsoft.directory import Application, Directory, ManagedIdentity, Secret, Subscription, Tenant, User
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, Message
+from sandbox.microsoft.entra.model import Application, Directory, ManagedIdentity, Secret, Tenant, User
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
+from sandbox.microsoft.resource_manager.model import Subscription
 
 CONTOSO = '7d9a4b0e-52c1-4f3a-9a67-0c5d1e8f2b34'
 FABRIKAM = 'c0ffee5a-1b2d-4e3f-8a9b-6c7d8e9f0a1b'
@@ -24,7 +25,7 @@ def default_directory(token_service: str = '') -> Directory:
     Args:
         token_service: base URL of the Cortex app's token service, where its applications are redirected to.
     """
-    directory = Directory(
+    return Directory(
         tenants=[
             Tenant(tenant_id=CONTOSO, domain='contoso.example', display_name='Contoso'),
             Tenant(tenant_id=FABRIKAM, domain='fabrikam.example', display_name='Fabrikam'),
@@ -33,15 +34,16 @@ def default_directory(token_service: str = '') -> Directory:
         users=sample_users(),
         managed_identities=sample_managed_identities(),
     )
+
+
+def sample_subscriptions(directory: Directory) -> list[Subscription]:
+    """Return one subscription, which every principal of Contoso may see."""
     readers = {
         principal.object_id
         for principal in (*directory.users, *directory.applications, *directory.managed_identities)
         if principal.tenant_id == CONTOSO
     }
-    directory.subscriptions = [
-        Subscription(subscription_id=SUBSCRIPTION, display_name='Contoso security', tenant_id=CONTOSO, readers=readers)
-    ]
-    return directory
+    return [Subscription(subscription_id=SUBSCRIPTION, display_name='Contoso security', tenant_id=CONTOSO, readers=readers)]
 
 
 def self_deployed_applications() -> list[Application]:

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server for one service: threads, keep-alive, TLS, a record of every request."""
+"""An HTTP/1.1 server for one service: threads, keep-alive, TLS."""
 
 import io
 import os
@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -20,44 +19,6 @@ LOOPBACK = '127.0.0.1'
 RESET_ON_CLOSE = struct.pack('ii', 1, 0)
 STATUS_WITHOUT_BODY = {204, 304}
 POLL_SECONDS = 0.05
-
-
-@dataclass(frozen=True)
-class RequestRecord:
-    """One request. ``status`` is 0 when the connection was broken, ``started`` is in epoch seconds of the machine's clock."""
-
-    service: str
-    method: str
-    path: str
-    status: int
-    started: float
-    milliseconds: float
-
-
-class RequestLog:
-    """A WSGI application that records the requests of another one, each before its answer leaves."""
-
-    def __init__(self, service: str, app: Any, record: Callable[[RequestRecord], None]) -> None:
-        self._service = service
-        self._app = app
-        self._record = record
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        started, begun = time.time(), time.perf_counter()
-
-        def note(status: int) -> None:
-            milliseconds = (time.perf_counter() - begun) * 1000
-            method, path = environ['REQUEST_METHOD'], environ['PATH_INFO']
-            self._record(RequestRecord(self._service, method, path, status, started, milliseconds))
-
-        try:
-            chunks, status, headers = run_wsgi_app(self._app, environ)
-        except ConnectionError:
-            note(0)
-            raise
-        note(int(status.split()[0]))
-        start_response(status, headers.to_wsgi_list())
-        return chunks
 
 
 class Connection(WSGIRequestHandler):
@@ -150,6 +111,12 @@ class Service(ThreadedWSGIServer):
         for connection in still_open:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections clients hold open."""
+        with self._connections_lock:
+            return len(self._connections)
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = super().get_request()

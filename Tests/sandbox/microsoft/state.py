@@ -3,16 +3,17 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from sandbox.microsoft.client_authentication import ClientAuthentication
 from sandbox.microsoft.clock import Clock
-from sandbox.microsoft.directory import Directory, User
-from sandbox.microsoft.grants import GrantStore
-from sandbox.microsoft.mail.limits import Limits
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.uploads import UploadSessions
+from sandbox.microsoft.entra.client_authentication import ClientAuthentication
+from sandbox.microsoft.entra.grants import GrantStore
+from sandbox.microsoft.entra.model import Directory, User
+from sandbox.microsoft.entra.tokens import TokenIssuer
+from sandbox.microsoft.graph_mail.limits import Limits
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.uploads import UploadSessions
+from sandbox.microsoft.resource_manager.model import Subscription
 from sandbox.microsoft.resources import graph_resource, resource_manager_resource
-from sandbox.microsoft.samples import default_directory, sample_mailbox
-from sandbox.microsoft.tokens import TokenIssuer
+from sandbox.microsoft.samples import default_directory, sample_mailbox, sample_subscriptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,7 @@ class CloudState:
 
     def __post_init__(self) -> None:
         self.directory: Directory
+        self.subscriptions: list[Subscription]
         self.mailboxes: dict[str, Mailbox]
         self.limits: Limits
         self.uploads: UploadSessions
@@ -69,6 +71,7 @@ class CloudState:
             graph_resource(self.addresses.graph),
             resource_manager_resource(self.addresses.resource_manager),
         ]
+        self.subscriptions = sample_subscriptions(self.directory)
         self.mailboxes = {}
         self.limits = Limits()
         self.uploads = UploadSessions(self.clock)

@@ -34,8 +34,8 @@ from MicrosoftCredentialsApiModule import (
     ManagedIdentityCredential,
 )
 from O365OutlookMailSingleUser import Settings
-from sandbox.microsoft.mail.model import EmailAddress, Message
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
+from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
 
 instance = instances.instance
@@ -371,7 +371,7 @@ def test_the_test_button_leaves_the_token_of_the_cortex_app_unused(instance: Ins
 @in_ways('authorization code')
 def test_the_test_button_leaves_a_pasted_code_unused(instance: Instance) -> None:
     address = re.findall(r'\((https:[^)]+)\)', instance.text('msgraph-mail-generate-login-url'))[0]
-    instance.params['creds_auth_code'] = secret(Person(instance.cloud, ADA).sign_in(address))
+    instance.params['creds_auth_code'] = secret(Browser(instance.cloud, ADA).sign_in(address))
     instance.error('test-module')
     assert rows_of(instance.text('msgraph-mail-auth-test'))['Account'] == ADA
 
@@ -441,7 +441,7 @@ def test_a_device_sign_in_waits_for_the_person(instance: Instance) -> None:
     assert int(waiting['NextRun']) >= 10
     assert int(waiting['Timeout']) == 900
     address, code = re.findall(r'\[(\S+)]|\*\*(\S+)\*\*', first)
-    Person(instance.cloud, ADA).enter_device_code(address[0], code[1])
+    Browser(instance.cloud, ADA).enter_device_code(address[0], code[1])
     assert instance.text('msgraph-mail-auth-complete') == (
         'The sign-in is complete. Run `!msgraph-mail-auth-test` to see what it may do.'
     )
@@ -473,7 +473,7 @@ def test_a_browser_sign_in_cannot_be_completed_without_a_code(instance: Instance
 @in_ways('authorization code')
 def test_a_bare_code_is_as_good_as_the_whole_address(instance: Instance) -> None:
     address = re.findall(r'\((https:[^)]+)\)', instance.text('msgraph-mail-auth-start'))[0]
-    code = re.findall(r'[?&]code=([^&]+)', Person(instance.cloud, ADA).sign_in(address))[0]
+    code = re.findall(r'[?&]code=([^&]+)', Browser(instance.cloud, ADA).sign_in(address))[0]
     instance.text('msgraph-mail-auth-complete', code=f' "{code}" ')
     assert rows_of(instance.text('msgraph-mail-auth-test'))['Account'] == ADA
 
@@ -481,7 +481,7 @@ def test_a_bare_code_is_as_good_as_the_whole_address(instance: Instance) -> None
 @in_ways('authorization code')
 def test_a_code_works_once(instance: Instance) -> None:
     address = re.findall(r'\((https:[^)]+)\)', instance.text('msgraph-mail-auth-start'))[0]
-    code = re.findall(r'[?&]code=([^&]+)', Person(instance.cloud, ADA).sign_in(address))[0]
+    code = re.findall(r'[?&]code=([^&]+)', Browser(instance.cloud, ADA).sign_in(address))[0]
     instance.text('msgraph-mail-auth-complete', code=code)
     assert 'The authorization code was already used: start the sign-in again. Run !msgraph-mail-auth-start.' in instance.error(
         'msgraph-mail-auth-complete', code=code
@@ -550,7 +550,7 @@ def test_a_login_url_alone_can_be_had_as_well(instance: Instance) -> None:
     said = instance.text('msgraph-mail-generate-login-url')
     address = re.findall(r'\((https:[^)]+)\)', said)[0]
     assert '**Authorization code**' in said
-    instance.text('msgraph-mail-auth-complete', code=Person(instance.cloud, ADA).sign_in(address))
+    instance.text('msgraph-mail-auth-complete', code=Browser(instance.cloud, ADA).sign_in(address))
     instance.text('msgraph-mail-auth-test')
 
 
