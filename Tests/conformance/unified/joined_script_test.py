@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-from conformance.unified.instances import Instance, in_ways
+from conformance.unified.instances import Instance, with_methods
 from conformance.unified.sources import COMMON_SERVER, LAYERS, MOCK
 
 RUNNER = Path(__file__).with_name('joined_script.py')
@@ -79,7 +79,7 @@ def test_it_mentions_nothing_of_what_stands_in_for_the_world(script: str) -> Non
     assert '__future__' not in script
 
 
-@in_ways('client secret', 'certificate', 'Cortex app', 'Azure VM')
+@with_methods('client secret', 'certificate', 'Cortex app', 'Azure VM')
 def test_it_signs_in_and_calls_graph(as_text: AsText, instance: Instance) -> None:
     entry = as_text.run('msgraph-mail-auth-test')
     assert entry['HumanReadable'].startswith('### Signed in to Microsoft Graph\n')

@@ -9,7 +9,7 @@ import demistomock as demisto
 import O365OutlookMailSingleUser
 from conformance.unified import described
 from conformance.unified.described import IN_YML, enough_arguments, leaves
-from conformance.unified.instances import Instance, Params, in_ways
+from conformance.unified.instances import Instance, Params, with_methods
 from conformance.unified.sources import INTEGRATION, loaded_yml
 from O365OutlookMailSingleUser import (
     CLOUDS,
@@ -78,7 +78,7 @@ def test_the_test_button_is_answered_although_no_yml_names_it(instance: Instance
 
 
 @pytest.mark.parametrize('command', IN_YML)
-@in_ways('authorization code')
+@with_methods('authorization code')
 def test_a_command_reads_the_arguments_of_the_yml_and_no_others(
     instance: Instance, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,7 +149,7 @@ def test_a_command_gives_the_outputs_of_the_yml_and_no_others(instance: Instance
 
 
 @pytest.mark.parametrize('command', ['msgraph-mail-auth-start', 'msgraph-mail-auth-reset', 'msgraph-mail-generate-login-url'])
-@in_ways('authorization code')
+@with_methods('authorization code')
 def test_a_command_without_outputs_in_the_yml_gives_none(instance: Instance, command: str) -> None:
     assert 'outputs' not in IN_YML[command]
     assert instance.run(command)['EntryContext'] == {}
