@@ -8,13 +8,13 @@ import pytest
 
 import demistomock as demisto
 from conformance.unified.instances import ADA, Instance, Params, with_methods
-from O365OutlookMailSingleUser import FetchOptions, fetch_options
+from MicrosoftGraphMailFetchApiModule import FetchOptions, fetch_options
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
-MOST, LARGEST = 'Maximum number of incidents per fetch', 'Largest attachment to take'
+MOST, LARGEST = 'Maximum number of incidents per fetch', 'Maximum attachment size'
 NO_NUMBER = "'{value}' is not a whole number from 1 to {largest}. Change {name}."
-NO_TIME = "'{value}' in 'First fetch time' is no time. Write it as 15 minutes, 2 days or 2030-01-31T08:00:00Z."
+NO_TIME = "'{value}' in 'First fetch time' is not a time. Write it as 15 minutes, 2 days or 2030-01-31T08:00:00Z."
 
 
 @pytest.fixture(autouse=True)
@@ -167,7 +167,7 @@ def test_a_fetch_hands_over_incidents_and_keeps_how_far_it_came(instance: Instan
     for subject in ('first', 'second'):
         letter(mailbox, subject)
         assert [incident['name'] for incident in fetched(instance)] == [subject]
-    assert demisto.getLastRun()['version'] == 1
+    assert demisto.getLastRun()['folders']
     assert fetched(instance) == []
 
 
