@@ -74,7 +74,7 @@ class MicrosoftCloud:
         self._token_service = TokenService(self._state, self.ca_file)
 
     def start(self) -> 'MicrosoftCloud':
-        """Starts all services."""
+        """Start all services."""
         for name, app in self.apps().items():
             faulty = FaultyService(name, app, self.faults, self.clock)
             self._services[name].start(RequestLog(name, faulty, self.requests.append), self.clock.now)
@@ -95,7 +95,7 @@ class MicrosoftCloud:
         }
 
     def stop(self) -> None:
-        """Stops all services and removes the files that they made. May be called twice."""
+        """Stop all services and remove the files that they made. May be called twice."""
         stopping = [threading.Thread(target=service.stop) for service in self._services.values()]
         for thread in stopping:
             thread.start()
@@ -106,7 +106,7 @@ class MicrosoftCloud:
         self._folder.cleanup()
 
     def reset(self) -> None:
-        """Brings directory, mailboxes, grants, faults, requests and clock back to how they were at the start."""
+        """Bring directory, mailboxes, grants, faults, requests and clock back to how they were at the start."""
         self._state.reset()
         self._token_service.clear()
         self.faults.clear()
@@ -114,7 +114,7 @@ class MicrosoftCloud:
         self.arc_keys.clear()
 
     def host_environment(self, host: str) -> dict[str, str]:
-        """The environment variables by which software on an Azure host finds its identity endpoint.
+        """Return the environment variables by which software on an Azure host finds its identity endpoint.
 
         Args:
             host: azure-vm, app-service or arc.
@@ -168,7 +168,7 @@ class MicrosoftCloud:
         return self._services[service].open_connections
 
     def mailbox(self, user_name: str) -> Mailbox:
-        """The mailbox of that user. Raises LookupError when the user has none."""
+        """Return the mailbox of that user. Raises LookupError when the user has none."""
         mailbox = self._state.mailbox_of(self.directory.user(user_name))
         if mailbox is None:
             raise LookupError(f'{user_name} has no mailbox.')

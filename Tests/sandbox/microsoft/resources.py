@@ -35,11 +35,11 @@ class Resource:
     permissions: tuple[Permission, ...]
 
     def is_called(self, identifier: str) -> bool:
-        """Whether ``identifier`` (URI with or without a slash at its end, or application ID) means this resource."""
+        """Return whether ``identifier`` (URI with or without a slash at its end, or application ID) means this resource."""
         return identifier.rstrip('/').lower() == self.uri.lower() or identifier.lower() == self.app_id
 
     def permission(self, name: str) -> Permission | None:
-        """The permission of that name in any case of letters, or None."""
+        """Return the permission of that name in upper or lower case, or None."""
         return next((known for known in self.permissions if known.name.lower() == name.lower()), None)
 
 

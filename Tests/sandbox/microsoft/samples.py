@@ -20,7 +20,7 @@ APPLICATION = ['Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite']
 
 
 def default_directory(token_service: str = '') -> Directory:
-    """A fresh directory: two tenants, the applications of each way to sign in, users, managed identities.
+    """Return a fresh directory: two tenants, the applications of each authentication method, users, managed identities.
 
     Args:
         token_service: base URL of the Cortex app's token service, where its applications are redirected to.
@@ -47,7 +47,7 @@ def sample_subscriptions(directory: Directory) -> list[Subscription]:
 
 
 def self_deployed_applications() -> list[Application]:
-    """The registrations of Contoso: ``web`` (authorization code), ``daemon`` (client credentials), ``device`` (device code)."""
+    """Return the apps of Contoso: ``web`` (authorization code), ``daemon`` (client credentials), ``device`` (device code)."""
     return [
         Application(
             name='web',
@@ -80,7 +80,7 @@ def self_deployed_applications() -> list[Application]:
 
 
 def cortex_applications(token_service: str) -> list[Application]:
-    """The two applications behind the Cortex app: one acts as the user who consents, one as itself."""
+    """Return the two applications behind the Cortex app: one acts as the user who consents, one as itself."""
     callback = [token_service + CORTEX_CALLBACK_PATH]
     return [
         Application(
@@ -107,7 +107,7 @@ def cortex_applications(token_service: str) -> list[Application]:
 
 
 def sample_users() -> list[User]:
-    """Ada (has mail), Bob (has mail), an administrator, a disabled account, and one person of the other tenant."""
+    """Return Ada and Bob (with mail), an administrator, a disabled account, and one user of the other tenant."""
     return [
         User(
             tenant_id=CONTOSO, user_principal_name='ada@contoso.example', display_name='Ada Lindqvist', password='Lovelace-1843'
@@ -133,7 +133,7 @@ def sample_users() -> list[User]:
 
 
 def sample_managed_identities() -> list[ManagedIdentity]:
-    """A system-assigned identity for each kind of host, and ``soar-engine``, user-assigned on the VM and on App Service."""
+    """Return a system-assigned identity for each kind of host, and ``soar-engine``, user-assigned on VM and App Service."""
     group = f'/subscriptions/{SUBSCRIPTION}/resourcegroups/soar/providers'
     system = [
         ('azure-vm', f'{group}/Microsoft.Compute/virtualMachines/soar-vm'),
@@ -165,7 +165,7 @@ def sample_managed_identities() -> list[ManagedIdentity]:
 
 
 def sample_mailbox(user: User, now: Callable[[], float]) -> Mailbox:
-    """A mailbox with 25 messages, one each hour back from ``now``."""
+    """Return a mailbox with 25 messages, one each hour back from ``now``."""
     mailbox = Mailbox(EmailAddress(user.display_name, user.user_principal_name), now)
     sender = EmailAddress('Quentin Reyes', 'quentin@partner.example')
     for number in range(25, 0, -1):

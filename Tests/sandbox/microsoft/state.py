@@ -52,7 +52,7 @@ class CloudState:
         self._fill()
 
     def reset(self) -> None:
-        """Forgets all that happened: directory, mailboxes, grants, tokens and time are as in a new cloud."""
+        """Forget all that happened: directory, mailboxes, grants, tokens and time are as in a new cloud."""
         self.clock.reset()
         self.grants.clear()
         self.issuer.clear()
@@ -60,7 +60,7 @@ class CloudState:
         self._fill()
 
     def mailbox_of(self, user: User) -> Mailbox | None:
-        """The user's mailbox, None when there is none."""
+        """Return the user's mailbox, None when there is none."""
         if user.has_mailbox and user.object_id not in self.mailboxes:
             self.mailboxes[user.object_id] = sample_mailbox(user, self.clock.now)
         return self.mailboxes.get(user.object_id) if user.has_mailbox else None

@@ -30,7 +30,7 @@ MAILBOX_BLUEPRINTS = (messages_api, delta_api, folders_api, attachments_api, upl
 
 
 def create_app(state: CloudState, faults: Faults | None = None) -> Flask:
-    """The WSGI application of Microsoft Graph. ``faults`` also hit the requests inside a batch."""
+    """Return the WSGI application of Microsoft Graph. ``faults`` also hit the requests inside a batch."""
     app = Flask('graph')
     app.json.sort_keys = False
 
@@ -129,7 +129,7 @@ def _user_answer(state: CloudState, user: User) -> Response:
 
 
 def user_json(user: User) -> dict[str, Any]:
-    """A ``user`` with the properties that Graph sends when none are selected."""
+    """Return a ``user`` with the properties that Graph sends when none are selected."""
     given_name, _, surname = user.display_name.partition(' ')
     return {
         'businessPhones': [],

@@ -31,7 +31,7 @@ def user_token(web_app: WebAppClient, scope: str, user: str = ADA) -> str:
 
 
 def check_error(answer: Any, status: int, code: str) -> None:
-    """The answer must have Graph's shape."""
+    """Return the answer must have Graph's shape."""
     assert answer.status_code == status, answer.text
     error = answer.json()['error']
     assert (error['code'], set(error), set(error['innerError'])) == (
