@@ -9,20 +9,20 @@ export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox test soak lint validate package upload bench
+.PHONY: dependencies help setup demo sandbox test soak lint validate package upload bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the interpreter
 	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here: apt-get install python3 python3-venv' >&2; exit 1; }
 	@$(INTERPRETER) Tests/setup/make_environment.py
 
 demo: setup ## build, upload, sign in in every way and use the mailbox, against the sandbox
-	@PYTHONPATH=Tests $(BIN)/python -m sandbox.demo $(ARGS)
+	@PYTHONPATH=Tests $(BIN)/python -m demo $(ARGS)
 
 sandbox: setup ## start the sandbox and leave it running, to try by hand
-	@PYTHONPATH=Tests $(BIN)/python -m sandbox $(ARGS)
+	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(ARGS)
 
 test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real file
 	@$(BIN)/coverage run -m pytest $(ARGS)
@@ -35,6 +35,9 @@ lint: setup ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+
+dependencies: setup ## print the dependencies between the shared scripts, as docs/architecture.md lists them
+	@PYTHONPATH=Tests $(BIN)/python -m conformance.unified.dependencies
 
 validate: setup ## what demisto-sdk says of the packs
 	@$(BIN)/demisto-sdk validate -a

@@ -3,7 +3,7 @@
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
 from benchmarks.row import MessageRow, at_most
-from sandbox.demo.servers import Sandbox
+from sandbox.servers import Sandbox
 
 
 def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:

@@ -3,12 +3,12 @@
 import time
 from statistics import median
 
+from authentication_methods import client_secret
 from benchmarks.effort import Effort
 from benchmarks.row import MessageRow, count, plain
+from demo.administrator import Administrator
 from e2e.war_room import ERROR, WarRoom
-from sandbox.demo.administrator import Administrator
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.ways import client_secret
+from sandbox.servers import Sandbox
 
 INSTANCE = 'Expired'
 COMMAND = '!msgraph-mail-list-emails page_size=1'

@@ -7,7 +7,7 @@ from benchmarks import letters
 from benchmarks.effort import Effort
 from benchmarks.mail_fetch import add_instance, fetched
 from benchmarks.row import MessageRow, at_most, plain
-from sandbox.demo.servers import Sandbox
+from sandbox.servers import Sandbox
 
 GOAL = 1.25
 

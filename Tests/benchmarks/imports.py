@@ -5,7 +5,7 @@ from statistics import median
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
 from benchmarks.row import MessageRow, at_most
-from sandbox.demo.servers import Sandbox
+from sandbox.servers import Sandbox
 
 PROCESSES = 21
 

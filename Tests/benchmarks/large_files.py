@@ -6,13 +6,13 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
+from authentication_methods import ADA
 from benchmarks import fresh_process, letters
 from benchmarks.effort import Effort
 from benchmarks.mail_fetch import token
 from benchmarks.memory import BOB, MEGABYTE, file_of, message_with_file, over_idle, sending, take_large_mails
 from benchmarks.row import MessageRow, compared, plain
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.ways import ADA
+from sandbox.servers import Sandbox
 
 
 def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:

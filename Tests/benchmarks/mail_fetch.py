@@ -12,13 +12,13 @@ from typing import Any
 
 import requests
 
+from authentication_methods import ADA, client_secret
 from benchmarks import fresh_process, letters
 from benchmarks.effort import LATENCY, Effort
 from benchmarks.round_trips import one_after_another
 from benchmarks.row import MessageRow, at_least, compared, count, plain
-from sandbox.demo.administrator import Administrator
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.ways import ADA, client_secret
+from demo.administrator import Administrator
+from sandbox.servers import Sandbox
 
 MAILS = 50
 INSTANCE = 'Fetching'

@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from authentication_methods import ADA, client_secret
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
 from benchmarks.row import MessageRow, at_most
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.ways import ADA, client_secret
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.content import Content
-from sandbox.microsoft.mail.model import FileAttachment, Message
+from sandbox.microsoft.graph_mail.content import Content
+from sandbox.microsoft.graph_mail.model import FileAttachment, Message
+from sandbox.servers import Sandbox
 
 MEGABYTE = 1024 * 1024
 LARGEST = 150 * MEGABYTE  # bytes; the largest file that Graph takes

@@ -7,11 +7,11 @@ from typing import Any
 
 import requests
 
+from authentication_methods import client_secret
 from benchmarks.effort import Effort
 from benchmarks.row import MessageRow, at_most, compared, plain
-from sandbox.demo.administrator import Administrator
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.ways import client_secret
+from demo.administrator import Administrator
+from sandbox.servers import Sandbox
 
 TIMES = 15
 INSTANCE = 'Benchmark'

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from authentication_methods import certificate_with_key
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
 from benchmarks.row import MessageRow
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.ways import certificate_with_key
+from sandbox.servers import Sandbox
 
 
 def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:

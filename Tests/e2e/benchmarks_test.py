@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.demo.upload import REPOSITORY
+from demo.upload import REPOSITORY
 
 
 @pytest.fixture(scope='module')

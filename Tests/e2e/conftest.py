@@ -4,18 +4,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from demo.administrator import Administrator
+from demo.upload import upload_to
 from e2e.desk import COMMANDS, Desk, command_of
 from e2e.war_room import WarRoom
-from sandbox.demo.administrator import Administrator
-from sandbox.demo.servers import Sandbox
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.servers import Sandbox
 
 
 @pytest.fixture(scope='session')
 def sandbox() -> Iterator[Sandbox]:
     """Both stand-ins, with the pack uploaded by demisto-sdk. Schedules run ten times as fast as they say."""
     with Sandbox(concurrency=20, second=0.1, fetches=False) as sandbox:
-        sandbox.upload()
+        upload_to(sandbox)
         yield sandbox
 
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import]
+import yaml
 
-from sandbox.demo.administrator import Administrator, CommandFailed
-from sandbox.demo.upload import PACK, REPOSITORY
-from sandbox.demo.ways import ADA, client_secret
+from authentication_methods import ADA, client_secret
+from demo.administrator import Administrator, CommandFailed
+from demo.upload import PACK, REPOSITORY
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.model import EmailAddress, Message
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 INSTANCE = 'Desk'
 BOB = 'bob@contoso.example'

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from authentication_methods import ADA
 from e2e.desk import BOB, Desk
-from sandbox.demo.ways import ADA
 
 NO_PERMISSION = 'ErrorAccessDenied'
 RULE = json.dumps({'markAsRead': True})

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from authentication_methods import ADA, client_secret
+from demo.administrator import Administrator
 from e2e.war_room import WarRoom
-from sandbox.demo.administrator import Administrator
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.ways import ADA, client_secret
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail import mime
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, Message
+from sandbox.microsoft.graph_mail import mime
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
+from sandbox.servers import Sandbox
 from sandbox.xsoar import FetchReport
 
 INSTANCE = 'Fetcher'

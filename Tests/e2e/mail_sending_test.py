@@ -5,7 +5,7 @@ from email import message_from_bytes, policy
 
 from e2e import mailbox_test
 from e2e.desk import BOB, COMMANDS, Desk, command_of
-from sandbox.microsoft.mail.model import FileAttachment, Message
+from sandbox.microsoft.graph_mail.model import FileAttachment, Message
 
 SMALL, LARGE = os.urandom(70_000), os.urandom(5_000_001)
 # What has to do with signing in has stories of its own.

@@ -5,8 +5,8 @@ import json
 from email import message_from_bytes
 
 from e2e.desk import BOB, Desk
-from sandbox.microsoft.mail import mime
-from sandbox.microsoft.mail.model import OutlookItem
+from sandbox.microsoft.graph_mail import mime
+from sandbox.microsoft.graph_mail.model import OutlookItem
 
 BYTES = bytes(range(256)) * 5
 RULE_ACTIONS = json.dumps({'markAsRead': True})

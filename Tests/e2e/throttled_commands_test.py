@@ -4,9 +4,9 @@ import json
 
 from e2e.desk import INSTANCE, Desk
 from e2e.war_room import WarRoom, texts
-from sandbox.demo.servers import Sandbox
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.xsoar.conftest import eventually
+from sandbox.servers import Sandbox
+from sandbox.tests.xsoar.desk import eventually
 
 LATER = {'Retry-After': '31'}
 

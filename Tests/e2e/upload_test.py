@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.upload import REPOSITORY, copy_packs, own_environment
+from demo.upload import REPOSITORY, copy_packs, own_environment
+from sandbox.servers import Sandbox
 from sandbox.xsoar import XsoarServer
 
 PACK = 'O365 Outlook Mail Single User'
@@ -36,10 +36,10 @@ def make_upload(repository: Path, **variables: str) -> 'subprocess.CompletedProc
 
 def test_pack_arrives_on_the_server_of_the_environment(repository: Path, tmp_path: Path) -> None:
     with XsoarServer(tmp_path / 'server', fetches=False) as server:
-        assert server._parts.catalogue.packs() == []
+        assert server.packs() == []
         done = make_upload(repository, DEMISTO_BASE_URL=server.url, DEMISTO_API_KEY=server.api_key)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert [pack['name'] for pack in server._parts.catalogue.packs()] == [PACK]
+        assert [pack['name'] for pack in server.packs()] == [PACK]
 
 
 @pytest.mark.parametrize('missing', ['DEMISTO_BASE_URL', 'DEMISTO_API_KEY'])

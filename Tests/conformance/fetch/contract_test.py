@@ -11,7 +11,7 @@ from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import CURSOR, HAND_OVER
 from conformance.fetch.ledger import GIVES_UP_AFTER
 from conformance.fetch.mailroom import ANCIENT, DAY, Mailroom, attach
-from sandbox.microsoft.mail.model import Message
+from sandbox.microsoft.graph_mail.model import Message
 
 GRAPH_DOWN = {'service': 'graph', 'status': 503, 'times': None}
 
@@ -403,7 +403,7 @@ def test_what_entered_while_a_token_was_lost_is_found_even_where_the_new_round_s
         room.mail(f'mail {number}', age=500 - number)
     platform = instance()
     platform.run_until_quiet()
-    room.mailbox.first_delta_round_limit = 2
+    room.mailbox.first_delta_sync_limit = 2
     room.mailbox.expire_delta_tokens()
     room.cloud.clock.advance(3600)
     room.mail('late', age=7 * DAY)

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.fetch.conftest import Instance
 from conformance.fetch.mailroom import DAY, PARTNER, STRANGER, Mailroom, attach
-from sandbox.microsoft.mail.model import EmailAddress
+from sandbox.microsoft.graph_mail.model import EmailAddress
 
 
 def names(instance: Instance, **params: Any) -> list[str]:

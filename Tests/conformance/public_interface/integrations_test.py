@@ -11,7 +11,7 @@ import pytest
 import demistomock as demisto
 from conformance.public_interface.instance import ADA, BOB, Instance
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import CONTOSO, REDIRECT_URI, SUBSCRIPTION
 
 Make = Callable[..., Instance]
@@ -63,7 +63,7 @@ def by_named_managed_identity(cloud: MicrosoftCloud) -> dict[str, Any]:
 
 def by_cortex_app(cloud: MicrosoftCloud) -> dict[str, Any]:
     consent_page = cloud.token_service.replace('obtain-token', 'ms-graph-mail')
-    id_, token, key = Person(cloud, 'admin@contoso.example').consent_to_cortex_app(consent_page)
+    id_, token, key = Browser(cloud, 'admin@contoso.example').consent_to_cortex_app(consent_page)
     return {'creds_tenant_id': password(token), 'creds_auth_id': password(id_), 'creds_enc_key': password(key)}
 
 
@@ -136,7 +136,7 @@ def subscriptions(instance: Make, platform: MicrosoftCloud) -> Instance:
 
 def sign_in_with_login_url(instance: Instance, user: str) -> None:
     url = re.findall(r'\((https://.*)\)', instance.run('azure-generate-login-url')['HumanReadable'])[0]
-    instance.params['auth_code'] = password(Person(instance.cloud, user).sign_in(url))
+    instance.params['auth_code'] = password(Browser(instance.cloud, user).sign_in(url))
 
 
 def test_a_person_signs_in_with_a_login_url_and_a_pasted_code(subscriptions: Instance) -> None:
@@ -191,7 +191,7 @@ def clusters(instance: Make, platform: MicrosoftCloud) -> Instance:
 def enter_device_code(clusters: Instance, user: str) -> None:
     told = clusters.run('clusters-auth-start')['HumanReadable']
     page, code = re.findall(r'\((https://\S+)\)', told)[0], re.findall(r'\*\*([A-Z0-9]{9})\*\*', told)[0]
-    Person(clusters.cloud, user).enter_device_code(page, code)
+    Browser(clusters.cloud, user).enter_device_code(page, code)
 
 
 def test_a_person_signs_in_with_a_device_code(clusters: Instance) -> None:
@@ -233,7 +233,7 @@ def test_an_emptied_context_ends_the_sign_in(clusters: Instance) -> None:
 @pytest.fixture
 def cortex_mail(instance: Make, platform: MicrosoftCloud) -> Instance:
     consent_page = platform.token_service.replace('obtain-token', 'ms-graph-mail-listener')
-    id_, token, key = Person(platform, ADA).consent_to_cortex_app(consent_page)
+    id_, token, key = Browser(platform, ADA).consent_to_cortex_app(consent_page)
     return instance('cortex_mail', creds_auth_id=password(id_), creds_refresh_token=password(token), creds_enc_key=password(key))
 
 

@@ -8,7 +8,7 @@ import pytest
 import demistomock as demisto
 from MicrosoftApiModule import *
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import CONTOSO
 
 NOW = 1_000_000
@@ -90,7 +90,7 @@ def test_the_encryption_and_the_headers_of_the_cortex_app_are_replaced(mocker: A
 
 def test_the_cortex_app_works_with_the_real_ones(platform: MicrosoftCloud) -> None:
     consent_page = platform.token_service.replace('obtain-token', 'ms-graph-mail-listener')
-    id_, token, key = Person(platform, 'ada@contoso.example').consent_to_cortex_app(consent_page)
+    id_, token, key = Browser(platform, 'ada@contoso.example').consent_to_cortex_app(consent_page)
     client = MicrosoftClient(tenant_id=token, auth_id=id_, enc_key=key, app_name='ms-graph-mail-listener')
     assert client.get_access_token().count('.') == 2
     assert 'X-Content-Name' in client._add_info_headers()
@@ -159,7 +159,7 @@ def test_a_token_in_the_context_is_used_without_a_request(
 
 def test_the_refresh_token_in_the_context_is_used(platform: MicrosoftCloud, mocker: Any) -> None:
     client = in_sandbox(platform, 'web', grant_type=AUTHORIZATION_CODE)
-    redirect_url = Person(platform, 'ada@contoso.example').sign_in(start_browser_sign_in(client))
+    redirect_url = Browser(platform, 'ada@contoso.example').sign_in(start_browser_sign_in(client))
     complete_browser_sign_in(client, redirect_url)
     context_of(mocker, current_refresh_token=demisto.getIntegrationContext()['current_refresh_token'])
     assert AccessToken(client.get_access_token(), 0, 0).claims()['upn'] == 'ada@contoso.example'

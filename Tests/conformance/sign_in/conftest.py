@@ -32,6 +32,6 @@ def world(cloud: MicrosoftCloud, proxy: RecordingProxy, monkeypatch: pytest.Monk
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
     # The real folder of Arc's keys takes root; what is checked of it is the same elsewhere.
     monkeypatch.setattr(AzureArc, 'KEY_FOLDER', str(tmp_path))
-    monkeypatch.setattr(cloud._arc_keys, '_folder', tmp_path)
+    cloud.arc_keys.folder = tmp_path
     proxy.passed.clear()
     return World(cloud, proxy, tmp_path, monkeypatch)

@@ -24,7 +24,7 @@ from MicrosoftCredentialsApiModule import (
 )
 from MicrosoftTokenCacheApiModule import CachedTokens, ContextStorage, Storage, TokenProvider
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
@@ -109,13 +109,13 @@ class Office:
 
     def cortex(self) -> CortexAppCredential:
         consent_page = self.cloud.token_service.replace('obtain-token', 'ms-graph-mail-listener')
-        return CortexAppCredential('ms-graph-mail-listener', *Person(self.cloud, ADA).consent_to_cortex_app(consent_page))
+        return CortexAppCredential('ms-graph-mail-listener', *Browser(self.cloud, ADA).consent_to_cortex_app(consent_page))
 
     def web(self, code: str = '') -> AuthorizationCodeCredential:
         return AuthorizationCodeCredential(self.client('web'), REDIRECT_URI, code)
 
     def code_of(self, user: str, verifier: str = VERIFIER) -> str:
-        return Person(self.cloud, user).sign_in(self.web().authorize_url(self.graph, 'state', verifier))
+        return Browser(self.cloud, user).sign_in(self.web().authorize_url(self.graph, 'state', verifier))
 
     def signed_in(self, user: str = ADA) -> AuthorizationCodeCredential:
         """The web application, with `user` signed in by a code that was pasted into the settings."""
@@ -134,7 +134,7 @@ class Office:
         started = source.transport.request_json(self.device().start_request(self.graph))
         source.start(900, device_code=started['device_code'])
         if enter_as:
-            Person(self.cloud, enter_as).enter_device_code(started['verification_uri'], started['user_code'])
+            Browser(self.cloud, enter_as).enter_device_code(started['verification_uri'], started['user_code'])
 
     def source(
         self,

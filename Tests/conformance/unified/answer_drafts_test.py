@@ -9,8 +9,8 @@ from conformance.unified.watched_sender import ADA, BOB, WatchedSender
 from MicrosoftGraphMailClientApiModule import GraphError
 from MicrosoftGraphMailSendApiModule import FORWARD, REPLY, REPLY_ALL, OutgoingMail
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, Message
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 sender = watched_sender.sender
 

@@ -11,7 +11,7 @@ import pytest
 import demistomock as demisto
 import O365OutlookMailSingleUser
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
 
 Params = dict[str, Any]
@@ -117,7 +117,7 @@ class Instance:
 
     def sign_in(self, user: str = ADA) -> None:
         """Has a person sign in, if this way needs one."""
-        person = Person(self.cloud, user)
+        person = Browser(self.cloud, user)
         said = self.text('msgraph-mail-auth-start')
         browser = re.search(r'\[login URL]\(([^)]+)\)', said)
         device = re.search(r'\[(https:[^]]+)].* code \*\*(\S+)\*\*', said)
@@ -152,7 +152,7 @@ def application(cloud: MicrosoftCloud, name: str, method: str, **params: Any) ->
 
 def of_cortex_app(cloud: MicrosoftCloud) -> Params:
     consent_page = cloud.token_service.replace('/obtain-token', '/ms-graph-mail-listener')
-    registration, token, key = Person(cloud, ADA).consent_to_cortex_app(consent_page)
+    registration, token, key = Browser(cloud, ADA).consent_to_cortex_app(consent_page)
     return {
         'creds_auth_id': secret(registration),
         'creds_refresh_token': secret(token),
@@ -239,9 +239,9 @@ WAYS = {
     'Azure VM, user-assigned': (of_user_assigned_identity, 'azure-vm'),
     'App Service': (of_managed_identity, 'app-service'),
 }
-ANY_PERSON = ('authorization code', 'authorization code, certificate', 'device code')
-ANY_CLIENT = ('client secret', 'certificate', 'certificate thumbprint')
-ANY_IDENTITY = ('Azure VM', 'Azure VM, user-assigned', 'App Service')
+USER_METHODS = ('authorization code', 'authorization code, certificate', 'device code')
+APPLICATION_METHODS = ('client secret', 'certificate', 'certificate thumbprint')
+MANAGED_IDENTITIES = ('Azure VM', 'Azure VM, user-assigned', 'App Service')
 
 
 @pytest.fixture
@@ -260,5 +260,5 @@ def instance(
     return made
 
 
-def in_ways(*ways: str) -> pytest.MarkDecorator:
+def with_methods(*ways: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize('instance', ways or tuple(WAYS), indirect=True)

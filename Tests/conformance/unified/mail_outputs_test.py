@@ -8,8 +8,8 @@ import pytest
 from conformance.unified.described import IN_YML, TYPES, cut_at, leaves
 from conformance.unified.instances import ADA, Instance
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, Message
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 ADDRESS = EmailAddress('Ada Lindqvist', ADA)
 RULE = {

@@ -10,7 +10,7 @@ from conformance.unified.instances import ADA, BOB, ERROR, Instance, of_authoriz
 from conformance.unified.mail_outputs_test import CASES, RULE, Scene
 from conformance.unified.sending_outputs_test import CASES as SENDING_CASES
 from conformance.unified.sources import INTEGRATION
-from sandbox.microsoft.mail.model import Message
+from sandbox.microsoft.graph_mail.model import Message
 
 README = (INTEGRATION / 'README.md').read_text(encoding='utf-8')
 OWN, SHARED, APPLICATION = 'own mailbox', 'mailbox of someone else', 'application'

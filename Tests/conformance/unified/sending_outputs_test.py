@@ -7,7 +7,7 @@ import pytest
 from conformance.unified.described import IN_YML, TYPES, cut_at, leaves
 from conformance.unified.instances import ADA, BOB, Instance
 from O365OutlookMailSingleUser import SENDING_COMMANDS
-from sandbox.microsoft.mail.model import EmailAddress, Message
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 PEOPLE = {'to': BOB, 'cc': BOB, 'bcc': ADA}
 WHOLE = {**PEOPLE, 'subject': 'Plan', 'htmlBody': '<p>Plan</p>', 'headers': 'x-a:b', 'replyTo': ADA, 'from': ADA}

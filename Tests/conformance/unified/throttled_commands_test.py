@@ -7,7 +7,7 @@ import pytest
 from conformance.unified.described import IN_YML, enough_arguments
 from conformance.unified.instances import ADA, ERROR, Instance
 from O365OutlookMailSingleUser import MAIL_COMMANDS
-from sandbox.microsoft.mail.model import Message
+from sandbox.microsoft.graph_mail.model import Message
 
 # What would not come to the same if it was done twice.
 NOT_TO_REPEAT = {

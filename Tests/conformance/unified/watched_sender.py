@@ -11,7 +11,7 @@ from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints, SystemClock
 from MicrosoftCredentialsApiModule import ClientSecretCredential
 from MicrosoftGraphMailSendApiModule import MAX_REQUEST_SIZE, GraphMailSender
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.schema import Schema
+from sandbox.microsoft.graph_mail.schema import Schema
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 MEGABYTE = 1_000_000

@@ -127,6 +127,15 @@ class XsoarServer:
         """
         return self._parts.runner.fetch(self._parts.instances.get(instance_name).id)
 
+    def packs(self) -> list[dict[str, Any]]:
+        """Return the installed packs, as the server's own list shows them."""
+        return self._parts.catalogue.packs()
+
+    def integration_context(self, instance_name: str) -> dict[str, Any]:
+        """Return what the commands of an instance keep between runs, in clear text."""
+        context, _version = self._parts.instances.integration_context(self._parts.instances.get(instance_name).id)
+        return context
+
     def last_run(self, instance_name: str) -> dict[str, Any]:
         """What the last successful fetch of an instance stored."""
         return self._parts.instances.last_run(self._parts.instances.get(instance_name).id)

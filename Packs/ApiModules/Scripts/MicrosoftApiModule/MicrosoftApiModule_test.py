@@ -63,7 +63,7 @@ from MicrosoftCredentialsApiModule import (
     TokenTarget,
     clean_authorization_code,
 )
-from sandbox.microsoft.person import Person
+from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
 
 instance = instances.instance
@@ -403,7 +403,7 @@ def test_a_token_that_came_from_elsewhere_is_not_replaced(instance: Instance, mo
 
 
 def test_a_person_signs_in_with_the_whole_redirect_url(instance: Instance) -> None:
-    redirect_url = Person(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
+    redirect_url = Browser(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
     token = complete_browser_sign_in(instance.web(), redirect_url)
     assert instance.user_of(token.value) == ADA
     assert instance.web().get_access_token() == token.value
@@ -411,13 +411,13 @@ def test_a_person_signs_in_with_the_whole_redirect_url(instance: Instance) -> No
 
 
 def test_a_person_signs_in_with_the_code_alone(instance: Instance) -> None:
-    redirect_url = Person(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
+    redirect_url = Browser(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
     code = clean_authorization_code(redirect_url).code
     assert instance.user_of(complete_browser_sign_in(instance.web(), code).value) == ADA
 
 
 def test_the_redirect_url_of_another_sign_in_is_refused(instance: Instance) -> None:
-    redirect_url = Person(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
+    redirect_url = Browser(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
     start_browser_sign_in(instance.web())
     with pytest.raises(SignInRequiredError, match='belongs to another sign-in'):
         complete_browser_sign_in(instance.web(), redirect_url)
@@ -426,13 +426,13 @@ def test_the_redirect_url_of_another_sign_in_is_refused(instance: Instance) -> N
 
 def test_a_new_sign_in_takes_the_place_of_the_old_one(instance: Instance) -> None:
     for user in (ADA, BOB):
-        redirect_url = Person(instance.cloud, user).sign_in(start_browser_sign_in(instance.web()))
+        redirect_url = Browser(instance.cloud, user).sign_in(start_browser_sign_in(instance.web()))
         complete_browser_sign_in(instance.web(), redirect_url)
     assert instance.user_of(instance.web().get_access_token()) == BOB
 
 
 def test_a_code_pasted_into_the_settings_is_redeemed_with_the_verifier_of_its_login_url(instance: Instance) -> None:
-    redirect_url = Person(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
+    redirect_url = Browser(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
     assert instance.user_of(instance.web(auth_code=redirect_url).get_access_token()) == ADA
 
 
@@ -450,13 +450,13 @@ def test_a_login_url_can_be_made_before_a_code_makes_it_that_flow(instance: Inst
     )
     client = instance.client('web', **proof)
     client.credential  # noqa: B018 - made already, for client credentials
-    redirect_url = Person(instance.cloud, ADA).sign_in(login_url_in(generate_login_url(client)))
+    redirect_url = Browser(instance.cloud, ADA).sign_in(login_url_in(generate_login_url(client)))
     assert instance.user_of(instance.web(auth_code=redirect_url, **proof).get_access_token()) == ADA
 
 
 def test_a_login_url_is_that_of_the_credential_that_was_given(instance: Instance) -> None:
     credential = instance.web().credential
-    redirect_url = Person(instance.cloud, ADA).sign_in(
+    redirect_url = Browser(instance.cloud, ADA).sign_in(
         start_browser_sign_in(MicrosoftClient(credential=credential, azure_cloud=instance.web().azure_cloud))
     )
     assert instance.user_of(complete_browser_sign_in(instance.client(credential=credential), redirect_url).value) == ADA
@@ -472,7 +472,7 @@ def test_a_person_is_asked_to_consent_to_all_resources_and_a_token_is_for_the_fi
     scope = f'{instance.cloud.resource_manager}/user_impersonation offline_access user.read'
     url = start_browser_sign_in(instance.web(scope=scope))
     assert 'user.read' in url
-    token = complete_browser_sign_in(instance.web(scope=scope), Person(instance.cloud, ADA).sign_in(url))
+    token = complete_browser_sign_in(instance.web(scope=scope), Browser(instance.cloud, ADA).sign_in(url))
     assert token.claims()['aud'] == instance.cloud.resource_manager
 
 
@@ -481,7 +481,7 @@ def test_a_public_client_signs_in_without_a_key(instance: Instance) -> None:
         return instance.device(grant_type=AUTHORIZATION_CODE, **keywords)
 
     instance.cloud.directory.application('device').redirect_uris.append(REDIRECT_URI)
-    redirect_url = Person(instance.cloud, ADA).sign_in(start_browser_sign_in(device()))
+    redirect_url = Browser(instance.cloud, ADA).sign_in(start_browser_sign_in(device()))
     assert instance.user_of(device(auth_code=redirect_url).get_access_token()) == ADA
 
 
@@ -514,7 +514,7 @@ def test_a_person_signs_in_with_a_device_code(instance: Instance) -> None:
     with pytest.raises(SignInPendingError) as pending:
         complete_device_sign_in(instance.device())
     assert pending.value.interval == started['interval'] == 5
-    Person(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
+    Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
     assert instance.user_of(complete_device_sign_in(instance.device()).value) == ADA
     assert instance.user_of(instance.device().get_access_token()) == ADA
 
@@ -529,7 +529,7 @@ def test_a_person_who_polls_too_fast_waits_longer(instance: Instance) -> None:
 
 def test_a_device_sign_in_may_be_seen_through_by_another_command(instance: Instance) -> None:
     started = start_device_sign_in(instance.device())
-    Person(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
+    Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
     assert instance.user_of(instance.device().get_access_token()) == ADA
     assert instance.user_of(complete_device_sign_in(instance.device()).value) == ADA
 
@@ -540,7 +540,7 @@ def test_a_device_sign_in_that_another_command_sees_through_meanwhile_is_complet
     send = slow.tokens.transport.send
 
     def another_is_faster(request: TokenRequest) -> requests.Response:
-        Person(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
+        Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
         instance.device().get_access_token()
         return send(request)
 
@@ -551,7 +551,7 @@ def test_a_device_sign_in_that_another_command_sees_through_meanwhile_is_complet
 def test_a_person_with_a_device_code_is_asked_to_consent_to_all_resources_too(instance: Instance) -> None:
     scope = f'{instance.cloud.resource_manager}/user_impersonation offline_access user.read'
     started = start_device_sign_in(instance.device(scope=scope))
-    Person(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
+    Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
     token = complete_device_sign_in(instance.device(scope=scope))
     assert token.claims()['aud'] == instance.cloud.resource_manager
     for_graph = instance.device(scope=scope).get_access_token(scope=f'{instance.cloud.graph}/User.Read')

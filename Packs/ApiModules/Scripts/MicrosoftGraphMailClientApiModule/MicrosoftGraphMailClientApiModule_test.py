@@ -18,7 +18,7 @@ from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints, MicrosoftSig
 from MicrosoftCredentialsApiModule import AccessToken, Credential, CachedSession, TokenResponse, TokenTarget, TokenClient
 from MicrosoftGraphMailClientApiModule import BatchItem, GraphError, GraphMailClient, odata_query
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.model import EmailAddress, Message
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 EMPTY_PAGE: tuple[int, dict[str, str], str] = (200, {}, '{"value": []}')

@@ -18,9 +18,9 @@ from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
 from MicrosoftGraphMailSendApiModule import GraphMailSender
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail import mime
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, Message, OutlookItem
+from sandbox.microsoft.graph_mail import mime
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message, OutlookItem
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 UNKNOWN_ID = 'AAMkAGVmMDEz'

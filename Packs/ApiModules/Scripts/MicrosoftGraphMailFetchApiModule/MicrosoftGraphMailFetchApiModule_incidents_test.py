@@ -25,9 +25,9 @@ from MicrosoftGraphMailFetchApiModule import (
     incident_of,
 )
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail import mime
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, Flag, Message, OutlookItem
+from sandbox.microsoft.graph_mail import mime
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Flag, Message, OutlookItem
 
 ADA, BOB, EVE = 'ada@contoso.example', 'bob@contoso.example', 'eve@partner.example'
 LATER = {'Retry-After': '60'}  # longer than anybody waits

@@ -22,8 +22,8 @@ from MicrosoftGraphMailFetchApiModule import (
 )
 from MicrosoftGraphMailFetchApiModule import FolderCursor, sort_key
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, Message
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 HOUR, DAY = 3600, 24 * 3600

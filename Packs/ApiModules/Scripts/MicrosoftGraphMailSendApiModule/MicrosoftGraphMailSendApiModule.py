@@ -42,7 +42,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     )
     from MicrosoftApiModule import API_RETRIES, json_or_none
     from MicrosoftInstanceApiModule import bool_argument, future_datetime, choice_argument, int_argument
-    from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient
+    from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient, MAX_FILE_SIZE
     from MicrosoftGraphMailCommandsApiModule import MailCommandResult, user_argument
 
 # region outgoing mail
@@ -51,10 +51,6 @@ MAX_RECIPIENTS = 500
 
 
 MAX_HEADERS = 5
-
-
-# Source: https://learn.microsoft.com/graph/outlook-large-attachments
-MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
 
 
 MIN_UPLOAD_SIZE = 3_000_000  # bytes; base64 of anything smaller fits into one request

@@ -13,8 +13,8 @@ from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
 from MicrosoftCredentialsApiModule import ClientSecretCredential
 from MicrosoftGraphMailSendApiModule import GraphMailSender, send_mail_command
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, FileAttachment, Message
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, FileAttachment, Message
 
 instance = instances.instance
 

@@ -32,8 +32,8 @@ from MicrosoftGraphMailSendApiModule import (
     next_expected,
 )
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, FileAttachment, Message
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, FileAttachment, Message
 
 sender = watched_sender.sender
 
@@ -88,7 +88,7 @@ def mail_of(*attachments: OutgoingAttachment, **more: Any) -> OutgoingMail:
 
 def nothing_is_left(cloud: MicrosoftCloud, mailbox: Mailbox) -> bool:
     """No draft, nothing sent, and no upload session."""
-    return not (in_folder(mailbox, 'drafts') or in_folder(mailbox, 'sentitems') or cloud.uploads._sessions)
+    return not (in_folder(mailbox, 'drafts') or in_folder(mailbox, 'sentitems') or cloud.uploads.open_count)
 
 
 def refusal(send: Callable[[], Any]) -> str:
