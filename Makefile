@@ -18,7 +18,7 @@ setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the i
 	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here: apt-get install python3 python3-venv' >&2; exit 1; }
 	@$(INTERPRETER) Tests/setup/make_environment.py
 
-demo: setup ## build, upload, sign in in every way and use the mailbox, against the sandbox
+demo: setup ## build, upload, sign in with every authentication method and use the mailbox, in the sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo $(ARGS)
 
 sandbox: setup ## start the sandbox and leave it running, to try by hand
