@@ -52,6 +52,7 @@ def describe(cloud: MicrosoftCloud) -> str:
             ('Entra ID', cloud.authority),
             ('Microsoft Graph', cloud.graph),
             ('Azure Resource Manager', cloud.resource_manager),
+            ('Defender for Endpoint', cloud.defender),
             ('Cortex app: consent', f'{host}/ms-graph-mail-listener'),
             ('Cortex app: tokens', cloud.token_service),
             ('Instance metadata', cloud.imds),

@@ -14,6 +14,8 @@ from flask import Flask
 
 from sandbox.microsoft.admin import admin_app
 from sandbox.microsoft.clock import Clock
+from sandbox.microsoft.defender import routes as defender
+from sandbox.microsoft.defender.model import Alert, Machine
 from sandbox.microsoft.entra import routes as entra
 from sandbox.microsoft.entra.model import Directory
 from sandbox.microsoft.faults import SERVICES, Faults, FaultyService
@@ -31,7 +33,7 @@ from sandbox.microsoft.token_service import routes as token_service
 from sandbox.microsoft.token_service.model import TokenService
 from sandbox.microsoft.wire_log import RequestLog, RequestRecords
 
-TLS_SERVICES = ('entra', 'graph', 'resource-manager', 'token-service')
+TLS_SERVICES = ('entra', 'graph', 'resource-manager', 'defender', 'token-service')
 
 
 class MicrosoftCloud:
@@ -88,6 +90,7 @@ class MicrosoftCloud:
             'entra': entra.create_app(state),
             'graph': graph_mail.create_app(state, self.faults),
             'resource-manager': resource_manager.create_app(state),
+            'defender': defender.create_app(state),
             'token-service': token_service.create_app(state, self._token_service),
             'imds': metadata.create_vm_app(state),
             'app-service': metadata.create_app_service_app(state, self._identity_header),
@@ -144,6 +147,16 @@ class MicrosoftCloud:
         return self._state.subscriptions
 
     @property
+    def alerts(self) -> list[Alert]:
+        """The alerts of Defender for Endpoint, to be read and changed."""
+        return self._state.alerts
+
+    @property
+    def machines(self) -> list[Machine]:
+        """The machines of Defender for Endpoint, to be read and changed."""
+        return self._state.machines
+
+    @property
     def clock(self) -> Clock:
         """The time of this cloud."""
         return self._state.clock
@@ -190,6 +203,11 @@ class MicrosoftCloud:
         return self._state.addresses.resource_manager
 
     @property
+    def defender(self) -> str:
+        """Base URL of Defender for Endpoint. The audience of its tokens is ``resources.DEFENDER_URI`` in every cloud."""
+        return self._state.addresses.defender
+
+    @property
     def token_service(self) -> str:
         """URL at which the Cortex app's token service answers token requests."""
         return f'{self._state.addresses.token_service}/obtain-token'
@@ -210,6 +228,7 @@ class MicrosoftCloud:
             authority=url['entra'],
             graph=url['graph'],
             resource_manager=url['resource-manager'],
+            defender=url['defender'],
             token_service=url['token-service'],
             imds=url['imds'],
             app_service=url['app-service'],

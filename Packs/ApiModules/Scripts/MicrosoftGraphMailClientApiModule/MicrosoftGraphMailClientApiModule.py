@@ -250,6 +250,10 @@ _GRAPH_OK_CODES = (200, 201, 202, 204, 206)
 MAX_PAGE_SIZE = 1000  # messages
 
 
+# Source: https://learn.microsoft.com/graph/outlook-large-attachments
+MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
+
+
 _FOLDER_ID = 'ID of a folder'
 
 

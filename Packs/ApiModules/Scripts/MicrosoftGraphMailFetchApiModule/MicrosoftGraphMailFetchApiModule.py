@@ -13,10 +13,12 @@ from html import unescape
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+import demistomock as demisto
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
-    from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import MicrosoftSignInError
+    from CommonServerPython import DemistoException, arg_to_datetime
+    from MicrosoftCoreApiModule import MicrosoftSignInError, clean_value
+    from MicrosoftInstanceApiModule import bool_argument, int_argument, text_list
     from MicrosoftGraphMailClientApiModule import (
         ATTACHMENT_PROPERTIES,
         BatchItem,
@@ -24,12 +26,14 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         GraphError,
         GraphMailClient,
         MAX_BATCH_SIZE,
+        MAX_FILE_SIZE,
         MAX_PAGE_SIZE,
         NOT_FOUND_CODES,
         attachment_kind,
         attachment_names,
         file_entry,
         find_folder,
+        folder_names,
         item_file_name,
         path_segment,
         remove_file,
@@ -1207,6 +1211,74 @@ def _mark_as_read(client: GraphMailClient, cursor: FetchCursor, options: FetchOp
     }
     cursor.to_mark = {one: tries for one, tries in tried.items() if tries < MAX_TRIES_PER_MAIL}
     return list[Exception](filter(None, (result.error for result in left)))[:1]
+
+
+# endregion
+
+# region parameters
+
+MAX_FOLDERS = 50  # more would take too much of the last run
+
+
+DEFAULT_FIRST_FETCH = '15 minutes'
+
+
+class FetchLabel:
+    """What the administrator sees of a parameter, up to the parenthesis: errors name the field to change."""
+
+    FOLDERS = 'Folders to fetch from'
+    FIRST_FETCH = 'First fetch time'
+    MAX_MAILS = 'Maximum number of incidents per fetch'
+    MAX_ATTACHMENT = 'Maximum attachment size'
+
+
+def fetch_options(params: dict[str, Any]) -> FetchOptions:
+    """Return what an instance fetches. Raise DemistoException, naming the field, when a parameter has a value it cannot have."""
+    selected = partial(bool_argument, params)
+    folders = tuple(dict.fromkeys(folder_names(params.get('folder_to_fetch') or ''))) or ('Inbox',)
+    if len(folders) > MAX_FOLDERS:
+        raise DemistoException(
+            f"'{FetchLabel.FOLDERS}' has {len(folders)} folders. Enter up to {MAX_FOLDERS}, and the rest in another instance."
+        )
+    numbers = {name: clean_value(params.get(name)) for name in ('max_fetch', 'fetch_limit', 'max_attachment_size')}
+    max_mails = 'max_fetch' if numbers['max_fetch'] else 'fetch_limit'
+    max_megabytes = MAX_FILE_SIZE // 2**20
+    return FetchOptions(
+        folders=folders,
+        first=partial(_first_fetch, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
+        most=int_argument(numbers, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
+        senders=tuple(one.lower() for one in text_list(params, 'fetch_from')),
+        subject=clean_value(params.get('fetch_subject')).lower(),
+        unread_only=selected('fetch_unread_only'),
+        with_attachments_only=selected('fetch_with_attachments_only'),
+        largest_attachment=int_argument(numbers, 'max_attachment_size', 50, max_megabytes, FetchLabel.MAX_ATTACHMENT) * 1_000_000,
+        with_eml=selected('fetch_eml'),
+        full_body=selected('display_full_email_body'),
+        html=selected('fetch_html_formatting'),
+        mark_read=selected('mark_fetched_read'),
+        content_id_names=not selected('legacy_name'),
+    )
+
+
+def _first_fetch(text: str) -> str:
+    try:
+        moment = arg_to_datetime(text)
+    except ValueError:
+        moment = None
+    if not moment:
+        raise DemistoException(
+            f"'{text}' in '{FetchLabel.FIRST_FETCH}' is not a time. Write it as 15 minutes, 2 days or 2030-01-31T08:00:00Z."
+        )
+    return graph_seconds((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())
+
+
+def fetch_incidents(client: GraphMailClient, options: FetchOptions) -> None:
+    """Fetch the next mails: hand over their incidents, then save the last run. Problems become the health of the instance."""
+    fetched = fetch_mails(client, options, demisto.getLastRun())
+    demisto.incidents(fetched.incidents)
+    demisto.setLastRun(fetched.last_run)
+    if fetched.problems:
+        demisto.updateModuleHealth('\n'.join(dict.fromkeys(map(str, fetched.problems))))
 
 
 # endregion

@@ -34,7 +34,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     from MicrosoftCoreApiModule import SystemClock, backoff_seconds, clean_value, is_loopback, skip_netrc, retry_after_seconds
     from MicrosoftApiModule import DEFAULT_RETRY_BUDGET, json_or_none
     from MicrosoftInstanceApiModule import bool_argument, future_datetime, choice_argument, int_argument
-    from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient
+    from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient, MAX_FILE_SIZE
     from MicrosoftGraphMailCommandsApiModule import MailCommandResult, user_argument
 
 # region outgoing mail
@@ -43,10 +43,6 @@ MAX_RECIPIENTS = 500
 
 
 MAX_HEADERS = 5
-
-
-# Source: https://learn.microsoft.com/graph/outlook-large-attachments
-MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
 
 
 MIN_UPLOAD_SIZE = 3_000_000  # bytes; base64 of anything smaller fits into one request

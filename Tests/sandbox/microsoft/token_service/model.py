@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sandbox.microsoft.entra.errors import EntraError
 from sandbox.microsoft.entra.model import Application
+from sandbox.microsoft.resources import DEFENDER_URI
 from sandbox.microsoft.samples import CORTEX_CALLBACK_PATH
 from sandbox.microsoft.state import CloudState
 from sandbox.microsoft.token_service.errors import TokenServiceError
@@ -25,7 +26,7 @@ NONCE_BYTES = 12
 SKEW_SECONDS = 300
 ENTRA_TIMEOUT_SECONDS = 10
 USER_APPS = ('ms-graph-mail-listener',)
-APPLICATION_APPS = ('ms-graph-mail',)
+APPLICATION_APPS = ('ms-graph-mail', 'ms-defender-atp')
 
 
 @dataclass(kw_only=True)
@@ -128,13 +129,16 @@ class TokenService:
     def _access_token(self, registration: Registration, scope: str, resource: str) -> dict[str, Any]:
         application = self._state.directory.application(registration.app_name)
         if registration.app_name in APPLICATION_APPS:
-            form = {'grant_type': 'client_credentials', 'scope': scope or f'{self._state.addresses.graph}/.default'}
+            form = {'grant_type': 'client_credentials', 'scope': scope or f'{self._resource_of(registration.app_name)}/.default'}
         else:
             form = {'grant_type': 'refresh_token', 'refresh_token': registration.entra_refresh_token, 'scope': scope}
         if resource:
             form = {**form, 'scope': '', 'resource': resource}
             return self._ask_entra(registration.tenant_id, application, form, '/oauth2/token')
         return self._ask_entra(registration.tenant_id, application, form)
+
+    def _resource_of(self, app_name: str) -> str:
+        return DEFENDER_URI if app_name == 'ms-defender-atp' else self._state.addresses.graph
 
     def _ask_entra(
         self, tenant: str, application: Application, form: dict[str, str], path: str = '/oauth2/v2.0/token'
