@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from html import unescape
 from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
@@ -156,6 +157,48 @@ def _search_option(search: str, query: dict[str, str]) -> dict[str, str]:
             )
     escaped = search.replace('\\', '\\\\').replace('"', '\\"')
     return {'$search': f'"{escaped}"'}
+
+
+# endregion
+
+# region text of HTML
+
+_BLOCKS = set('address blockquote br dd div dl dt h1 h2 h3 h4 h5 h6 hr li ol p pre table tr ul'.split())
+
+
+# Mails come from attackers too: each alternative ends at the end of the text at the latest, so that nothing is scanned twice.
+_REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
+
+
+_MARKUP = re.compile(
+    r'<!--(?:-?>|.*?(?:--!?>|\Z))'
+    rf'|<(?P<hidden>script|style|template|title)(?=[\s/>]){_REST_OF_TAG}.*?(?:</(?P=hidden)[^>]*(?:>|\Z)|\Z)'
+    rf'|</?(?P<name>[a-z][^\s/>]*){_REST_OF_TAG}'
+    r'|<[!?/][^>]*(?:>|\Z)'
+    r'|&#\d{8,};?',  # not a character, and maybe of more digits than Python converts
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def html_to_text(html: str, max_length: int | None = None) -> str:
+    """Return the text of HTML that a reader sees. Lines end where blocks do, and not within ``pay<b>pal</b>.com``.
+
+    Args:
+        max_length: maximum number of characters; HTML after them is not read.
+    """
+    parts: list[str] = []
+    length = end = 0
+    for found in _MARKUP.finditer(html):
+        part = unescape(html[end : found.start()])
+        parts += (part, '\n' if str(found['name']).lower() in _BLOCKS else '')
+        end = found.end()
+        length += len(''.join(part.split()))
+        if max_length is not None and length > max_length:
+            break
+    else:
+        parts.append(unescape(html[end:]))
+    lines = (' '.join(line.split()) for line in ''.join(parts).splitlines())
+    return '\n'.join(filter(None, lines))[:max_length]
 
 
 # endregion
