@@ -1,18 +1,18 @@
 """The commands of a mailbox against the local cloud: what they do there, what they say, and what they put into the context."""
 
 import hashlib
+import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import demistomock as demisto
-import re
-import json
-from collections.abc import Iterable
 from CommonServerPython import DemistoException
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS

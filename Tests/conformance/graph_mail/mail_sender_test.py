@@ -6,26 +6,27 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from CommonServerPython import DemistoException
+from conformance.common_server.scripted_server import ScriptedServer
 from conformance.graph_mail import watched_sender
 from conformance.graph_mail.watched_sender import ADA, BOB, MEGABYTE, UPLOADS, WatchedSender
-from datetime import datetime, timezone
-from collections.abc import Callable
-from CommonServerPython import DemistoException
 from MicrosoftApiModule import DEFAULT_RETRY_BUDGET
 from MicrosoftGraphMailSendApiModule import (
     FORWARD,
     MAX_FILE_SIZE,
     MAX_REQUEST_SIZE,
-    OutgoingAttachment,
-    OutgoingMail,
     REPLY,
     REPLY_ALL,
+    OutgoingAttachment,
+    OutgoingMail,
     SendingProgress,
     images_as_attachments,
     internet_headers,
@@ -251,7 +252,7 @@ def test_tiny_images_of_the_html_take_no_upload_session(sender: WatchedSender, b
         f'<p><img src="{data_uri(PIXEL)}"><img alt="x" src = \'{data_uri(PIXEL)}\'><img src="data:image/svg+xml,%3Csvg/%3E"></p>'
     )
     sender.send(mail_of(*images, text='', html=html))
-    assert sender.sent == [('POST', 'messages'), ('POST', 'send')]
+    assert sender.sent == [('POST', 'messages'), ('GET', 'attachments'), ('POST', 'send')]
     pixel, drawing = arrived(bobs).attachments
     assert isinstance(pixel, FileAttachment)
     assert isinstance(drawing, FileAttachment)
@@ -623,6 +624,60 @@ def test_a_small_attachment_is_tried_again(
     cloud.faults.add(service='graph', path='/attachments$', method='POST', times=2, **fault)
     sender.send(mail_of(*(file_of(tmp_path, 2_900_000, name) for name in ('1.bin', '2.bin'))))
     assert [name for name, _ in digests(arrived(bobs))] == ['1.bin', '2.bin']
+
+
+@pytest.mark.parametrize(
+    'response', [{'status': 204}, {'status': 201, 'body': {}}, {'status': 202, 'body': {'id': 'x'}}, {'body': []}]
+)
+@pytest.mark.parametrize('times', [1, None])
+def test_a_mail_is_never_sent_without_an_attachment_that_was_not_confirmed(
+    sender: WatchedSender,
+    cloud: MicrosoftCloud,
+    adas: Mailbox,
+    bobs: Mailbox,
+    tmp_path: Path,
+    response: dict[str, Any],
+    times: int | None,
+) -> None:
+    cloud.faults.add(service='graph', path='/attachments$', method='POST', times=times, **response)
+    mail = mail_of(*(file_of(tmp_path, 2_900_000, name) for name in ('1.bin', '2.bin')))
+    if times:
+        sender.send(mail)
+        assert [name for name, _ in digests(arrived(bobs))] == ['1.bin', '2.bin']
+    else:
+        assert refusal(lambda: sender.send(mail)).startswith('Microsoft Graph did not confirm that the object was created.')
+        assert in_folder(adas, 'drafts') == in_folder(adas, 'sentitems') == []
+
+
+def test_a_draft_that_lacks_an_attachment_is_not_sent(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, tmp_path: Path
+) -> None:
+    cloud.faults.add(service='graph', path='/attachments$', method='GET', times=None, body={'value': [{'id': 'x'}]})
+    files = [file_of(tmp_path, 10, name) for name in ('1.bin', '2.bin')]
+    assert refusal(lambda: sender.send(mail_of(*files))) == 'The draft has 1 of 2 attachments. Send the email again.'
+    assert sender.count('POST', 'send') == 0
+    assert in_folder(adas, 'drafts') == []
+
+
+def test_an_encoded_subject_adds_no_recipient(sender: WatchedSender, adas: Mailbox, bobs: Mailbox) -> None:
+    subject = 'Re: =?utf-8?q?x=0d=0aBcc=3a_ada=40contoso=2eexample?='
+    before = len(in_folder(adas, 'inbox'))
+    sender.send(mail_of(subject=subject, html='<p>See</p>'))
+    assert (arrived(bobs).subject, len(in_folder(adas, 'inbox'))) == (subject, before)
+    assert [one.bcc for one in in_folder(adas, 'sentitems')] == [[]]
+
+
+@pytest.mark.parametrize('status', [301, 302, 303, 307, 308])
+@pytest.mark.parametrize('path', ['/messages$', '/attachments$', 'createUploadSession', UPLOADS, '/send$'])
+def test_a_redirect_is_never_followed(
+    sender: WatchedSender, cloud: MicrosoftCloud, tmp_path: Path, path: str, status: int
+) -> None:
+    with ScriptedServer([(200, {}, '{"id": "x", "uploadUrl": "x"}')]) as other:
+        cloud.faults.add(service='graph', path=path, times=None, status=status, headers={'Location': f'{other.url}/v1.0/x'})
+        files = [file_of(tmp_path, size, f'{size}.bin') for size in (2_900_000, 2_900_001, 3_000_000)]
+        said = refusal(lambda: sender.send(mail_of(*files)))
+    assert f'Microsoft Graph redirected the request (HTTP status {status}), which is not allowed.' in said
+    assert other.seen == []
 
 
 @pytest.mark.parametrize('html', ['', '<p>See</p>'])

@@ -93,6 +93,10 @@ def graph_error(response: requests.Response, now: float) -> GraphError:
     busy = status == 429 or status >= 500
     wait = retry_after_seconds(response, now) if busy else None
     later = f'Try again in {wait:.0f} seconds.' if wait else 'Try again in a few minutes.'
+    if 300 <= status < 400:
+        return GraphError(
+            f'Microsoft Graph redirected the request (HTTP status {status}), which is not allowed.', _NOT_GRAPH, '', response
+        )
     if not isinstance(error, dict):
         return GraphError(f'Microsoft Graph answered with HTTP status {status}.', later if busy else _NOT_GRAPH, '', response)
     code, message = str(error.get('code') or ''), str(error.get('message') or 'no reason given')
@@ -163,7 +167,7 @@ def _search_option(search: str, query: dict[str, str]) -> dict[str, str]:
 
 # region text of HTML
 
-_BLOCKS = set('address blockquote br dd div dl dt h1 h2 h3 h4 h5 h6 hr li ol p pre table tr ul'.split())
+_BLOCK = re.compile('address|blockquote|br|dd|div|d[lt]|h[1-6r]|li|[ou]l|p|pre|table|tr', re.IGNORECASE)
 
 
 # Mails come from attackers too: each alternative ends at the end of the text at the latest, so that nothing is scanned twice.
@@ -190,7 +194,7 @@ def html_to_text(html: str, max_length: int | None = None) -> str:
     length = end = 0
     for found in _MARKUP.finditer(html):
         part = unescape(html[end : found.start()])
-        parts += (part, '\n' if str(found['name']).lower() in _BLOCKS else '')
+        parts += (part, '\n' if _BLOCK.fullmatch(found['name'] or '') else '')
         end = found.end()
         length += len(''.join(part.split()))
         if max_length is not None and length > max_length:
@@ -350,6 +354,23 @@ class GraphMailClient(MicrosoftClient):
             raise GraphError('Microsoft Graph answered with something that is not a JSON object.', _NOT_GRAPH, response=response)
         return answer
 
+    def create(self, path: str, method: str = 'POST', **kwargs: Any) -> dict[str, Any]:
+        """Create an object, and return it. Arguments as `graph_request`.
+
+        Raises:
+            GraphError: also if the response has no ID, which does not tell whether the object was created.
+        """
+        response = self._answer(method, path, **kwargs)
+        created = json_or_none(response)
+        if response.status_code not in (200, 201) or not (isinstance(created, dict) and created.get('id')):
+            raise GraphError(
+                'Microsoft Graph did not confirm that the object was created.',
+                'Check whether it exists before you try again.',
+                '',
+                response,
+            )
+        return created
+
     def _answer(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         headers = {'Prefer': _IMMUTABLE_IDS, **kwargs.pop('headers', {})}
         try:
@@ -360,6 +381,7 @@ class GraphMailClient(MicrosoftClient):
                 resp_type='response',
                 ok_codes=_GRAPH_OK_CODES,
                 error_handler=self._raise_graph_error,
+                allow_redirects=False,  # the token and the mail in the request go to no other host
                 **kwargs,
             )
         except (DemistoException, requests.exceptions.RequestException) as error:
@@ -687,7 +709,7 @@ class GraphMailClient(MicrosoftClient):
     def create_folder(self, name: str, parent_id: str = '', user_id: str = '') -> dict[str, Any]:
         """Makes a folder, at the top of the mailbox where no parent is named. Gives it."""
         parent = f'{self.folder_path(parent_id, user_id)}/childFolders' if parent_id else ''
-        return self.graph_request('POST', parent or f'{self.mailbox_path(user_id)}/mailFolders', json_data={'displayName': name})
+        return self.create(parent or f'{self.mailbox_path(user_id)}/mailFolders', json_data={'displayName': name})
 
     def update_folder(self, folder_id: str, name: str, user_id: str = '') -> dict[str, Any]:
         """Renames a folder. Gives it."""
@@ -721,7 +743,7 @@ class GraphMailClient(MicrosoftClient):
 
     def create_rule(self, rule: dict[str, Any], user_id: str = '') -> dict[str, Any]:
         """Makes a rule of the inbox: a ``messageRule`` of Graph. Gives it."""
-        return self.graph_request('POST', self._rules_path(user_id), json_data=rule)
+        return self.create(self._rules_path(user_id), json_data=rule)
 
     def update_rule(self, rule_id: str, changes: dict[str, Any], user_id: str = '') -> dict[str, Any]:
         """Changes some properties of a rule. Gives it."""

@@ -745,12 +745,6 @@ class GraphMailSender(GraphMailClient):
             request: what is sent to `path`: json_data or data.
         """
 
-        def made() -> dict[str, Any]:
-            draft = self.graph_request('POST', path, headers=headers or {}, **request)
-            if not draft.get('id'):
-                raise GraphError('Microsoft Graph did not give the ID of the draft that it made.', 'Look for it in Drafts.')
-            return draft
-
         def found() -> dict[str, Any] | None:
             try:
                 drafts = self.graph_request(
@@ -760,7 +754,7 @@ class GraphMailSender(GraphMailClient):
                 raise _unknown_outcome('a draft was made', 'Look for it in Drafts before you try again.', error) from error
             return next(iter(drafts.get('value') or []), None)
 
-        return self.at_most_once(made, found, _may_have_been_done)
+        return self.at_most_once(lambda: self.create(path, headers=headers or {}, **request), found, _may_have_been_done)
 
     def at_most_once(
         self, step: Callable[[], _Answer], outcome: Callable[[], _Answer | None], again: Callable[[GraphError], bool]
@@ -799,7 +793,7 @@ class GraphMailSender(GraphMailClient):
         Args:
             held: how many attachments the draft has; None where Graph has to be asked.
         """
-        if not attachments:
+        if not (attachments or steps.made_with):
             return
         if held is None:
             held = self.retry(lambda: self._attachments_of(steps, user_id), _is_not_yet_known)
@@ -808,6 +802,8 @@ class GraphMailSender(GraphMailClient):
         for attachment in attachments[max(0, held - steps.made_with) :]:
             self._attach(attachment, user_id, steps, held)
             held += 1
+        expected = steps.made_with + len(attachments)
+        self.retry(lambda: self._require_attachments(expected, user_id, steps), _is_not_yet_known)
 
     def _attach(self, attachment: OutgoingAttachment, user_id: str, steps: SendingProgress, held: int) -> None:
         """Attaches a file to a draft that has `held` attachments: in one request, or in ranges, as its size demands."""
@@ -820,10 +816,18 @@ class GraphMailSender(GraphMailClient):
             self._upload(path, attachment, arrived)
             return
         self.at_most_once(
-            lambda: self.graph_request('POST', path, json_data=attachment.as_json()),
+            lambda: self.create(path, json_data=attachment.as_json()),
             lambda: {} if arrived() else None,
             lambda error: _is_not_yet_known(error) or _may_have_been_done(error),
         )
+
+    def _require_attachments(self, expected: int, user_id: str, steps: SendingProgress) -> None:
+        """Raise GraphError if the draft has fewer attachments. Its status is 404, as for a draft that is not known everywhere."""
+        found = self._attachments_of(steps, user_id)
+        if found < expected:
+            error = GraphError(f'The draft has {found} of {expected} attachments.', 'Send the email again.')
+            error.status = 404
+            raise error
 
     def _attachments_of(self, steps: SendingProgress, user_id: str) -> int:
         return len(self.list_attachments(steps.draft_id, user_id))
