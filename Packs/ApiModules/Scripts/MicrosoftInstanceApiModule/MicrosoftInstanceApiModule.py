@@ -53,12 +53,14 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         SignInRequiredError,
     )
     from MicrosoftApiModule import (
+        CommandThrottled,
         _OPENID_SCOPES,
         MicrosoftClient,
         complete_browser_sign_in,
         complete_device_sign_in,
         generate_login_url,
         get_azure_cloud,
+        reschedule,
         reset_auth,
         start_browser_sign_in,
     )
@@ -618,6 +620,10 @@ def run_command(
     try:
         with client.reporting_metrics() if is_counted else nullcontext():
             return commands[command](client, demisto.args())
+    except CommandThrottled as throttled:
+        if not client.can_reschedule():
+            raise
+        return reschedule(demisto.args(), throttled.seconds)
     except SignInRequiredError as error:
         error.advice = f'{error.advice} {sign_in_instruction(spec, client.credential)}'.strip()
         raise
