@@ -9,10 +9,10 @@ export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox test soak lint validate package upload bench
+.PHONY: dependencies help setup demo sandbox test soak lint validate package upload bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the interpreter
 	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here: apt-get install python3 python3-venv' >&2; exit 1; }
@@ -35,6 +35,9 @@ lint: setup ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+
+dependencies: setup ## print the dependencies between the shared scripts, as docs/architecture.md lists them
+	@PYTHONPATH=Tests $(BIN)/python -m conformance.unified.dependencies
 
 validate: setup ## what demisto-sdk says of the packs
 	@$(BIN)/demisto-sdk validate -a

@@ -22,7 +22,7 @@ class UploadError(Exception):
 
 
 def own_environment() -> dict[str, str]:
-    """The environment of this process without what would send demisto-sdk to another server than the one it is told."""
+    """Return the environment of this process without what would send demisto-sdk to another server than the one it is told."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_OF_OTHERS)}
 
 
@@ -36,7 +36,7 @@ def upload_to(sandbox: Sandbox) -> None:
 
 
 def upload_pack(url: str, api_key: str, folder: Path) -> None:
-    """Runs ``demisto-sdk upload`` against a local server.
+    """Run ``demisto-sdk upload`` against a local server.
 
     It works on a copy of the packs with a repository of its own: in the user's it would read their ``.env``, which may name
     their real server, and it needs a commit.
@@ -64,7 +64,7 @@ def upload_pack(url: str, api_key: str, folder: Path) -> None:
 
 
 def copy_packs(folder: Path) -> None:
-    """Copies what demisto-sdk needs of this repository to a new folder, as a repository of its own with one commit."""
+    """Copy what demisto-sdk needs of this repository to a new folder, as a repository of its own with one commit."""
     for name in ('Packs', 'Config'):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns('__pycache__', '.*_cache'))
     shutil.copy(REPOSITORY / '.demisto-sdk-conf', folder)

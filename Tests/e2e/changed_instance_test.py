@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-import authentication_methods as ways
+import authentication_methods
 from demo.administrator import Administrator, CommandFailed
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.browser import Browser
@@ -21,7 +21,7 @@ def secret(value: str) -> dict[str, str]:
 @pytest.fixture
 def signed_in(cloud: MicrosoftCloud, administrator: Administrator) -> str:
     """The name of an instance with a client secret that holds a good token."""
-    administrator.add_instance('Changed', ways.client_secret(cloud))
+    administrator.add_instance('Changed', authentication_methods.client_secret(cloud))
     administrator.run(TEST, 'Changed')
     cloud.requests.clear()
     return 'Changed'
@@ -62,7 +62,7 @@ def test_changed_client_is_asked_itself(signed_in: str, cloud: MicrosoftCloud, a
 
 
 def test_newly_pasted_code_signs_in_the_other_person(cloud: MicrosoftCloud, administrator: Administrator) -> None:
-    administrator.add_instance('Pasted', ways.authorization_code(cloud))
+    administrator.add_instance('Pasted', authentication_methods.authorization_code(cloud))
     for person in ('ada@contoso.example', 'bob@contoso.example'):
         pasted = redirect_url(administrator, cloud, 'Pasted', person)
         administrator.change_instance('Pasted', {'creds_auth_code': secret(pasted)})
@@ -72,7 +72,7 @@ def test_newly_pasted_code_signs_in_the_other_person(cloud: MicrosoftCloud, admi
 
 
 def test_sign_in_by_another_person_replaces_the_first(cloud: MicrosoftCloud, administrator: Administrator) -> None:
-    administrator.add_instance('Replaced', ways.authorization_code(cloud))
+    administrator.add_instance('Replaced', authentication_methods.authorization_code(cloud))
     for person in ('ada@contoso.example', 'bob@contoso.example'):
         ended_on = redirect_url(administrator, cloud, 'Replaced', person)
         administrator.run(f'!msgraph-mail-auth-complete code="{ended_on}"', 'Replaced')
@@ -80,7 +80,7 @@ def test_sign_in_by_another_person_replaces_the_first(cloud: MicrosoftCloud, adm
 
 
 def test_redirect_url_of_another_sign_in_is_refused(cloud: MicrosoftCloud, administrator: Administrator) -> None:
-    administrator.add_instance('Mixed up', ways.authorization_code(cloud))
+    administrator.add_instance('Mixed up', authentication_methods.authorization_code(cloud))
     of_before = redirect_url(administrator, cloud, 'Mixed up', 'ada@contoso.example')
     redirect_url(administrator, cloud, 'Mixed up', 'ada@contoso.example')
     cloud.requests.clear()
@@ -90,7 +90,7 @@ def test_redirect_url_of_another_sign_in_is_refused(cloud: MicrosoftCloud, admin
 
 
 def test_reset_forgets_the_sign_in(cloud: MicrosoftCloud, administrator: Administrator) -> None:
-    administrator.add_instance('Reset', ways.authorization_code(cloud))
+    administrator.add_instance('Reset', authentication_methods.authorization_code(cloud))
     ended_on = redirect_url(administrator, cloud, 'Reset', 'ada@contoso.example')
     administrator.run(f'!msgraph-mail-auth-complete code="{ended_on}"', 'Reset')
     administrator.run('!msgraph-mail-auth-reset', 'Reset')

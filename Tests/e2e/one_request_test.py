@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-import authentication_methods as ways
+import authentication_methods
 from demo.administrator import Administrator
 from e2e.war_room import ERROR, WarRoom, texts
 from sandbox.microsoft import MicrosoftCloud
@@ -12,7 +12,7 @@ from sandbox.microsoft import MicrosoftCloud
 PROCESSES = 20
 SHORT_LIFE = 302  # seconds; Entra says one less, and a token counts as expired 300 s before its end
 INSTANCE = 'Twenty at once'
-TOKEN_SERVICES = [(ways.client_secret, 'entra'), (ways.cortex_app, 'token-service')]
+TOKEN_SERVICES = [(authentication_methods.client_secret, 'entra'), (authentication_methods.cortex_app, 'token-service')]
 
 
 @pytest.fixture(params=TOKEN_SERVICES, ids=['client secret', 'Cortex app'])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-import authentication_methods as ways
+import authentication_methods
 from demo.administrator import Administrator, CommandFailed
 from e2e.war_room import ERROR, WarRoom
 from sandbox.microsoft import MicrosoftCloud
@@ -33,7 +33,7 @@ def command_processes() -> list[int]:
 
 def test_aging_token_carries_an_instance_through_an_outage(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     cloud.directory.refresh_in = 1
-    administrator.add_instance('Aging', ways.client_secret(cloud))
+    administrator.add_instance('Aging', authentication_methods.client_secret(cloud))
     administrator.run(LIST, 'Aging')
     time.sleep(1.1)
     cloud.faults.add(service='entra', status=503, times=None)
@@ -46,7 +46,7 @@ def test_aging_token_carries_an_instance_through_an_outage(cloud: MicrosoftCloud
 
 
 def test_expired_token_in_an_outage_says_so(cloud: MicrosoftCloud, administrator: Administrator) -> None:
-    administrator.add_instance('Expired', ways.client_secret(cloud))
+    administrator.add_instance('Expired', authentication_methods.client_secret(cloud))
     cloud.faults.add(service='entra', status=503, times=None)
     with pytest.raises(CommandFailed, match=r'answered with HTTP status 503.* Try again in a few minutes\.'):
         administrator.run(LIST, 'Expired')
@@ -55,14 +55,16 @@ def test_expired_token_in_an_outage_says_so(cloud: MicrosoftCloud, administrator
 
 
 def test_captive_portal_is_recognised(cloud: MicrosoftCloud, administrator: Administrator) -> None:
-    administrator.add_instance('Portal', ways.client_secret(cloud))
+    administrator.add_instance('Portal', authentication_methods.client_secret(cloud))
     cloud.faults.add(service='entra', garbage=True)
     with pytest.raises(CommandFailed, match=r'not a JSON object.* proxy'):
         administrator.run(LIST, 'Portal')
 
 
 def test_unreachable_graph_is_a_sentence(cloud: MicrosoftCloud, administrator: Administrator) -> None:
-    administrator.add_instance('Nowhere', {**ways.client_secret(cloud), 'graph_endpoint': 'https://localhost:9'})
+    administrator.add_instance(
+        'Nowhere', {**authentication_methods.client_secret(cloud), 'graph_endpoint': 'https://localhost:9'}
+    )
     with pytest.raises(CommandFailed) as failure:
         administrator.run(LIST, 'Nowhere')
     assert 'Traceback' not in str(failure.value)
@@ -71,7 +73,7 @@ def test_unreachable_graph_is_a_sentence(cloud: MicrosoftCloud, administrator: A
 def test_killed_command_is_an_error_entry_and_the_server_goes_on(
     cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom
 ) -> None:
-    administrator.add_instance('Killed', ways.client_secret(cloud))
+    administrator.add_instance('Killed', authentication_methods.client_secret(cloud))
     administrator.run(LIST, 'Killed')
     cloud.faults.add(service='graph', delay=5.0)
     entries: list[dict[str, Any]] = []

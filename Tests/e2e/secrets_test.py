@@ -4,15 +4,16 @@ import json
 import os
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-import authentication_methods as ways
-from authentication_methods import WAYS, Way
+import authentication_methods
+from authentication_methods import ADA, METHODS, AuthenticationMethod
 from demo.administrator import Administrator, CommandFailed
-from demo.walk import Walk
+from demo.method_check import MethodCheck
 from e2e.war_room import WarRoom
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.browser import Browser
@@ -21,7 +22,7 @@ from sandbox.servers import Sandbox
 
 SHORTEST = 16  # characters; what is shorter is a name
 # Arc's key folder takes root
-WALKABLE = WAYS if os.geteuid() == 0 else [way for way in WAYS if way.engine != 'arc']
+TESTED = [method for method in METHODS if method.engine != 'arc' or os.geteuid() == 0]
 
 
 def passwords_of(settings: dict[str, Any]) -> list[str]:
@@ -57,17 +58,17 @@ def assert_hidden(secrets: list[str], sandbox: Sandbox, war_room: WarRoom) -> No
     assert len(places) > 3
 
 
-@pytest.mark.parametrize('way', WALKABLE, ids=[way.name for way in WALKABLE])
+@pytest.mark.parametrize('method', TESTED, ids=[method.name for method in TESTED])
 def test_sign_in_shows_no_secret(
-    sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom, way: Way
+    sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom, method: AuthenticationMethod
 ) -> None:
-    if way.engine:
-        cloud.host_environment(way.engine)
-    settings = way.settings(cloud)
-    row = Walk(Way(way.name, lambda _: settings, way.services, way.person, way.engine), cloud, administrator).take()
-    assert row.problems == []
-    administrator.run('!msgraph-mail-list-emails page_size=1 debug-mode=true', way.name)
-    kept = seen(sandbox, way.name)
+    if method.engine:
+        cloud.host_environment(method.engine)
+    settings = method.settings(cloud)
+    result = MethodCheck(replace(method, settings=lambda _: settings), cloud, administrator).run()
+    assert result.problems == []
+    administrator.run('!msgraph-mail-list-emails page_size=1 debug-mode=true', method.name)
+    kept = seen(sandbox, method.name)
     assert any(value.startswith('ey') for value in kept), 'the access token is not among what is looked for'
     public = {cloud.directory.application(name).client_id for name in ('web', 'daemon', 'device')}
     public |= {tenant.tenant_id for tenant in cloud.directory.tenants}
@@ -78,10 +79,10 @@ def test_sign_in_shows_no_secret(
 def test_codes_of_a_browser_sign_in_do_not_show(
     sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom
 ) -> None:
-    administrator.add_instance('Codes', ways.authorization_code(cloud))
+    administrator.add_instance('Codes', authentication_methods.authorization_code(cloud))
     told = administrator.run('!msgraph-mail-auth-start', 'Codes')
     verifier = [one for one in seen(sandbox, 'Codes') if one not in told]
-    ended_on = Browser(cloud, ways.ADA).sign_in(told.split('](')[1].split(')')[0])
+    ended_on = Browser(cloud, authentication_methods.ADA).sign_in(told.split('](')[1].split(')')[0])
     administrator.run(f'!msgraph-mail-auth-complete code="{ended_on}"', 'Codes')
     code = parse_qs(urlsplit(ended_on).query)['code'][0]
     assert verifier
@@ -93,7 +94,7 @@ def test_echoed_secret_does_not_show(
 ) -> None:
     """Services and proxies sometimes say what they were sent."""
     secret = cloud.directory.application('daemon').secret
-    administrator.add_instance('Echoed', ways.client_secret(cloud))
+    administrator.add_instance('Echoed', authentication_methods.client_secret(cloud))
     cloud.faults.add(
         service='entra',
         status=400,
@@ -107,8 +108,8 @@ def test_echoed_secret_does_not_show(
 def test_mails_and_attachments_do_not_show_in_debug_logs(
     sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator
 ) -> None:
-    administrator.add_instance('Debugged', ways.client_secret(cloud))
-    mailbox = cloud.mailbox(ways.ADA)
+    administrator.add_instance('Debugged', authentication_methods.client_secret(cloud))
+    mailbox = cloud.mailbox(authentication_methods.ADA)
     letter = mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now(), html='<p>body-that-is-nobodys-business</p>'))
     mailbox.attach_file(letter, 'plan.txt', b'file-that-is-nobodys-business')
     entry_id = administrator.upload_file('own.txt', b'file-that-is-nobodys-business')
@@ -116,7 +117,7 @@ def test_mails_and_attachments_do_not_show_in_debug_logs(
         f'msgraph-mail-get-email message_id="{letter.immutable_id}"',
         f'msgraph-mail-get-email-as-eml message_id="{letter.immutable_id}"',
         f'msgraph-mail-get-attachment message_id="{letter.immutable_id}"',
-        f'msgraph-mail-reply-to message_id="{letter.immutable_id}" to="{ways.ADA}" comment="x" attach_ids="{entry_id}"',
+        f'msgraph-mail-reply-to message_id="{letter.immutable_id}" to="{ADA}" comment="x" attach_ids="{entry_id}"',
     ):
         administrator.run(f'!{command} debug-mode=true', 'Debugged')
     logs = [path for path in (sandbox.folder / 'xsoar').rglob('*') if path.name.endswith(('.log', '_debug'))]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import authentication_methods as ways
+import authentication_methods
 from demo.administrator import Administrator, CommandFailed
 from sandbox.microsoft import MicrosoftCloud
 
@@ -59,7 +59,7 @@ REFUSED_SETTINGS = [
 def test_refusal_by_entra_tells_number_advice_and_correlation(
     cloud: MicrosoftCloud, administrator: Administrator, change: dict[str, Any], number: str, advice: str
 ) -> None:
-    administrator.add_instance('Wrong', {**ways.client_secret(cloud), **change})
+    administrator.add_instance('Wrong', {**authentication_methods.client_secret(cloud), **change})
     with pytest.raises(CommandFailed) as failure:
         administrator.run(TEST, 'Wrong')
     sentence = str(failure.value)
@@ -72,7 +72,7 @@ def test_refusal_by_entra_tells_number_advice_and_correlation(
 def test_test_button_refuses_settings_by_the_name_of_the_field(
     cloud: MicrosoftCloud, administrator: Administrator, change: dict[str, Any], fields: tuple[str, ...]
 ) -> None:
-    administrator.add_instance('Refused', {**ways.client_secret(cloud), **change})
+    administrator.add_instance('Refused', {**authentication_methods.client_secret(cloud), **change})
     sentence = administrator.press_test('Refused')
     assert all(field.lower() in sentence.lower() for field in fields), sentence
     assert re.fullmatch(r'[^\n]{20,300}\.', sentence), sentence
@@ -81,7 +81,7 @@ def test_test_button_refuses_settings_by_the_name_of_the_field(
 
 def test_missing_permission_is_named(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     cloud.directory.application('daemon').application_permissions.remove('Mail.ReadWrite')
-    administrator.add_instance('Not allowed', ways.client_secret(cloud))
+    administrator.add_instance('Not allowed', authentication_methods.client_secret(cloud))
     with pytest.raises(CommandFailed, match='ErrorAccessDenied'):
         administrator.run('!msgraph-mail-list-emails', 'Not allowed')
     try:
@@ -93,7 +93,7 @@ def test_missing_permission_is_named(cloud: MicrosoftCloud, administrator: Admin
 
 def test_permission_that_only_sending_needs_is_listed_as_missing(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     cloud.directory.application('daemon').application_permissions.remove('Mail.Send')
-    administrator.add_instance('Cannot send', ways.client_secret(cloud))
+    administrator.add_instance('Cannot send', authentication_methods.client_secret(cloud))
     administrator.run(TEST, 'Cannot send')
     assert administrator.context('MSGraphMailAuth')['MissingPermissions'] == ['Mail.Send']
 
@@ -110,7 +110,7 @@ def test_permission_that_only_sending_needs_is_listed_as_missing(cloud: Microsof
     ],
 )
 def test_wrong_argument_is_a_sentence(cloud: MicrosoftCloud, administrator: Administrator, arguments: str, sentence: str) -> None:
-    administrator.add_instance('Arguments', ways.client_secret(cloud))
+    administrator.add_instance('Arguments', authentication_methods.client_secret(cloud))
     with pytest.raises(CommandFailed, match=sentence) as failure:
         administrator.run(f'!msgraph-mail-list-emails {arguments}', 'Arguments')
     assert 'Traceback' not in str(failure.value)

@@ -3,7 +3,7 @@
 import json
 import os
 
-import authentication_methods as ways
+import authentication_methods
 from demo.administrator import Administrator
 from e2e.desk import Desk
 from e2e.war_room import WarRoom, texts
@@ -23,7 +23,7 @@ def subjects(cloud: MicrosoftCloud, address: str, folder: str = 'inbox') -> list
 def test_a_throttled_mail_is_sent_once_by_a_later_run(
     cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom
 ) -> None:
-    administrator.add_instance('Throttled', ways.client_secret(cloud))
+    administrator.add_instance('Throttled', authentication_methods.client_secret(cloud))
     for path in ('/messages$', '/send$'):
         cloud.faults.add(service='graph', path=path, method='POST', status=429, headers={'Retry-After': '31'})
     before = len(war_room.entries())

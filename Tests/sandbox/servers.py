@@ -32,7 +32,7 @@ class Sandbox:
         self.without_arc = ''
 
     def start(self) -> Sandbox:
-        """Starts both. What was started is stopped again when that fails."""
+        """Start both. What was started is stopped again when that fails."""
         try:
             self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix='sandbox-')))
             self.cloud = self._stack.enter_context(MicrosoftCloud())
@@ -45,7 +45,7 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Stops both and removes what they wrote. May be called twice."""
+        """Stop both and remove what they wrote. May be called twice."""
         self._stack.close()
 
     def _engines(self) -> dict[str, dict[str, str]]:

@@ -20,13 +20,13 @@ class Advice:
     Args:
         kind: its class: whether to give up, to have a person sign in, or to try again later.
         words: part of the advice.
-        ways: the ways that meet it.
+        methods: the methods that meet it.
     """
 
     number: int
     kind: type[MicrosoftSignInError]
     words: str
-    ways: tuple[str, ...] = (CLIENT_SECRET,)
+    methods: tuple[str, ...] = (CLIENT_SECRET,)
 
 
 USER = (AUTHORIZATION_CODE,)
@@ -86,7 +86,7 @@ ADVICE = (
 )
 
 
-def row(advice: Advice, way: str) -> MessageRow:
+def row(advice: Advice, method: str) -> MessageRow:
     """An error that passes is met again and again: the last try tells of it."""
     passing = advice.kind is LATER
     says = f'(AADSTS{advice.number})' if passing else f'AADSTS{advice.number}: '
@@ -98,8 +98,8 @@ def row(advice: Advice, way: str) -> MessageRow:
         (2.6, 4.4) if passing else (0, 0),
     )
     return MessageRow(
-        '429 without' if advice.number == 90055 else '5xx' if passing else '400', way, (call,), f'AADSTS{advice.number}'
+        '429 without' if advice.number == 90055 else '5xx' if passing else '400', method, (call,), f'AADSTS{advice.number}'
     )
 
 
-ROWS = [row(advice, way) for advice in ADVICE for way in advice.ways]
+ROWS = [row(advice, method) for advice in ADVICE for method in advice.methods]

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from conformance.sign_in.advice_table import ADVICE, ROWS
+from conformance.sign_in.methods import keywords
 from conformance.sign_in.rows import CLIENT_SECRET, MessageRow
 from conformance.sign_in.running import run
-from conformance.sign_in.ways import WAYS
 from conformance.sign_in.world import World
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftCredentialsApiModule import SIGN_IN_ADVICE
@@ -35,7 +35,7 @@ def test_the_error_is_the_first_sentence_the_advice_and_the_correlation_id(world
             },
         },
     )
-    error = world.ask(world.client(WAYS[CLIENT_SECRET].settings(world)))
+    error = world.ask(world.client(keywords(CLIENT_SECRET, world)))
     assert str(error) == (
         'Microsoft refused the sign-in: AADSTS7000215: Secret v1.2 is wrong. '
         "Paste the client secret's Value (not its Secret ID) into Key. "
@@ -46,7 +46,7 @@ def test_the_error_is_the_first_sentence_the_advice_and_the_correlation_id(world
 @pytest.mark.parametrize('number', sorted(AADSTS))
 def test_every_error_of_the_sandbox_ends_in_its_correlation_id_and_shows_no_trace_id(world: World, number: int) -> None:
     world.fail('entra', 'token', {'aadsts': number, 'times': None})
-    error = world.ask(world.client(WAYS[CLIENT_SECRET].settings(world)))
+    error = world.ask(world.client(keywords(CLIENT_SECRET, world)))
     assert isinstance(error, MicrosoftSignInError)
     if error.correlation_id:  # a sign-in that is not finished yet has none
         assert CORRELATION_ID.search(str(error))

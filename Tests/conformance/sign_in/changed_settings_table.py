@@ -4,8 +4,8 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from conformance.sign_in.methods import BOB, authorization_code, cortex_app
 from conformance.sign_in.rows import *
-from conformance.sign_in.ways import BOB, authorization_code, cortex_app
 from conformance.sign_in.world import Settings, World
 from MicrosoftApiModule import get_azure_cloud
 from MicrosoftCoreApiModule import AZURE_GERMAN_CLOUD, CredentialError
@@ -30,7 +30,7 @@ def not_sent(says: str, advice: str) -> Call:
 
 @dataclass(frozen=True)
 class Changed:
-    """A change of the settings of one way.
+    """A change of the settings of one method.
 
     Args:
         change: gives the keywords that are new.
@@ -38,13 +38,13 @@ class Changed:
     """
 
     case: str
-    way: str
+    method: str
     situation: str
     change: Change
     call: Call
 
     def __str__(self) -> str:
-        return f'{self.way} - {self.case} - {self.situation}'
+        return f'{self.method} - {self.case} - {self.situation}'
 
 
 # region secrets and certificates
@@ -302,12 +302,12 @@ CLOUDS = [
     *(
         Changed(
             'cloud changed',
-            way,
+            method,
             'another Graph',
             lambda world, _settings: {'managed_identities_resource_uri': world.cloud.resource_manager},
             NEW,
         )
-        for way in HOSTS
+        for method in HOSTS
     ),
 ]
 
@@ -320,7 +320,7 @@ def code_of_bob(world: World, _settings: Settings) -> Settings:
 
 
 CODES = [
-    Changed('code changed', AUTHORIZATION_CODE, 'another person has signed in', code_of_bob, NEW),
+    Changed('code changed', AUTHORIZATION_CODE, 'another user has signed in', code_of_bob, NEW),
     Changed(
         'code changed',
         AUTHORIZATION_CODE,
@@ -336,7 +336,7 @@ CODES = [
         lambda _world, _settings: {'auth_code': 'refresh_token:1.made-up'},
         Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'paste it whole')),
     ),
-    Changed('code changed', CORTEX_APP, 'another person has consented', lambda world, _settings: cortex_app(world, BOB), NEW),
+    Changed('code changed', CORTEX_APP, 'another user has consented', lambda world, _settings: cortex_app(world, BOB), NEW),
     Changed(
         'code changed',
         CORTEX_APP,

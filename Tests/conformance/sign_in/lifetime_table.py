@@ -21,7 +21,7 @@ def warm(later: float) -> Call:
 # region while all is well
 
 LIFE = [
-    *each(ALL_WAYS, 'warm', Call(), WARM, warm(60)),
+    *each(ALL_METHODS, 'warm', Call(), WARM, warm(60)),
     *each([*ENTRA, CORTEX_APP], 'expired', Call(), warm(3290), Call(later=20), WARM),
     *each(HOSTS, 'expired', Call(), Call(later=DAY), WARM),
     *each(ENTRA, 'aging', Call(), warm(1190), Call(later=20), WARM, directory={'refresh_in': 1200}, situation='by refresh_in'),
@@ -56,10 +56,18 @@ def in_vain(sent: Answer) -> Call:
     return Call(SAME_TOKEN, 1, ({**sent, **ALWAYS},), later=13 * HOUR)
 
 
-def aging_survives(ways: tuple[str, ...], situation: str, call: Call) -> list[MessageRow]:
+def aging_survives(methods: tuple[str, ...], situation: str, call: Call) -> list[MessageRow]:
     """The service is left alone for 30 s, then asked again."""
     return each(
-        ways, 'aging', Call(), call, warm(10), Call(later=25), WARM, situation=situation, directory={'access_token_seconds': DAY}
+        methods,
+        'aging',
+        Call(),
+        call,
+        warm(10),
+        Call(later=25),
+        WARM,
+        situation=situation,
+        directory={'access_token_seconds': DAY},
     )
 
 
@@ -72,7 +80,7 @@ OUTAGE = [
     *aging_survives(SECRET_AND_CODE, 'service resets', in_vain(RESET)),
     *aging_survives(SECRET_AND_CODE, 'guest network answers', in_vain(HTML_PAGE)),
     *aging_survives((CLIENT_SECRET,), 'secret has expired', in_vain(aadsts(7000222))),
-    *aging_survives(PERSONS, 'sign-in was revoked', in_vain(aadsts(50173))),
+    *aging_survives(USER_METHODS, 'sign-in was revoked', in_vain(aadsts(50173))),
     *aging_survives(HOSTS, 'host answers 503', in_vain(status(503))),
     *aging_survives((VM_SYSTEM_ASSIGNED,), 'host answers 410', in_vain(status(410))),
     *aging_survives((VM_SYSTEM_ASSIGNED, ARC), 'host resets', in_vain(RESET)),
@@ -114,9 +122,9 @@ def made_up(**fields: object) -> Answer:
     return answer({'token_type': 'Bearer', 'access_token': 'made-up-access-token', **fields})
 
 
-def lives(ways: tuple[str, ...], case: str, sent: Answer, seconds: float = 3599, situation: str = '') -> list[MessageRow]:
+def lives(methods: tuple[str, ...], case: str, sent: Answer, seconds: float = 3599, situation: str = '') -> list[MessageRow]:
     """A token is used until 5 minutes before that many seconds have passed."""
-    return each(ways, case, Call(answers=(sent,)), warm(seconds - 310), Call(later=20), situation=situation)
+    return each(methods, case, Call(answers=(sent,)), warm(seconds - 310), Call(later=20), situation=situation)
 
 
 CLIENT_AND_VM = (CLIENT_SECRET, VM_SYSTEM_ASSIGNED)
@@ -173,9 +181,11 @@ REFRESH = [
         Call(later=HOUR, answers=(NO_REFRESH_TOKEN,), refresh_token='same'),
         Call(later=HOUR, refresh_token='new'),
     ),
-    *each(PERSONS, 'refresh token revoked', Call(), Call(REVOKED, answers=(aadsts(50173),), later=HOUR, refresh_token='same')),
     *each(
-        PERSONS,
+        USER_METHODS, 'refresh token revoked', Call(), Call(REVOKED, answers=(aadsts(50173),), later=HOUR, refresh_token='same')
+    ),
+    *each(
+        USER_METHODS,
         'refresh token revoked',
         Call(),
         Call(UNUSED, later=11 * DAY),

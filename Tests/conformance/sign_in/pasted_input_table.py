@@ -41,21 +41,21 @@ class Pasted:
     """
 
     case: str
-    way: str
+    method: str
     field: str
     paste: Callable[[str], str]
     call: Call = WORKS
     situation: str = ''
 
     def __str__(self) -> str:
-        return ' - '.join(part for part in (self.way, self.case, self.field, self.situation) if part)
+        return ' - '.join(part for part in (self.method, self.case, self.field, self.situation) if part)
 
 
 def pasted(
-    case: str, ways: Iterable[str], fields: Iterable[str], paste: Callable[[str], str], call: Call = WORKS, situation: str = ''
+    case: str, methods: Iterable[str], fields: Iterable[str], paste: Callable[[str], str], call: Call = WORKS, situation: str = ''
 ) -> list[Pasted]:
-    """The same value in several fields of several ways."""
-    return [Pasted(case, way, name, paste, call, situation) for way in ways for name in fields]
+    """The same value in several fields of several methods."""
+    return [Pasted(case, method, name, paste, call, situation) for method in methods for name in fields]
 
 
 def always(text: str) -> Callable[[str], str]:

@@ -2,10 +2,11 @@
 
 import pytest
 
+from authentication_methods import METHODS_BY_NAME
+from conformance.sign_in.methods import keywords
 from conformance.sign_in.pasted_input_table import CONTRADICTIONS, ROWS, Contradiction, Pasted
 from conformance.sign_in.rows import Refusal
 from conformance.sign_in.running import assert_refusal, make
-from conformance.sign_in.ways import WAYS
 from conformance.sign_in.world import World
 from MicrosoftApiModule import complete_browser_sign_in
 from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError
@@ -16,15 +17,15 @@ PASTED = [row for row in ROWS if isinstance(row, Pasted)]
 
 @pytest.mark.parametrize('row', [row for row in PASTED if row.field != 'command'], ids=str)
 def test_what_is_pasted_into_the_settings_works_or_is_refused(world: World, row: Pasted) -> None:
-    way = WAYS[row.way]
-    settings = way.settings(world)
+    method = METHODS_BY_NAME[row.method]
+    settings = keywords(row.method, world)
     settings[row.field] = row.paste(settings[row.field])
-    make(world, way, world.client(settings), row.call)
+    make(world, method, world.client(settings), row.call)
 
 
 @pytest.mark.parametrize('row', [row for row in PASTED if row.field == 'command'], ids=str)
 def test_what_is_pasted_into_the_command_works_or_is_refused(world: World, row: Pasted) -> None:
-    settings = WAYS[row.way].settings(world)
+    settings = keywords(row.method, world)
     pasted = row.paste(settings.pop('auth_code'))
     client = world.client(settings)
     world.forget_requests()

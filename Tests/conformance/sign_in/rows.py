@@ -1,4 +1,4 @@
-"""What the tables of this folder are made of: one row is one way to sign in, in one situation, with what must come of it."""
+"""What the tables of this folder are made of: a row is one authentication method in one situation, with the expected outcome."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,27 +6,29 @@ from datetime import datetime, timezone
 from email.utils import formatdate
 from typing import Any
 
+import authentication_methods
+from authentication_methods import METHODS
 from MicrosoftCoreApiModule import MicrosoftSignInError
 
-# region ways, under the names that the rows use
+# region methods, by the names of the registry
 
-CLIENT_SECRET = 'client secret'
-CERTIFICATE_PS256 = 'certificate PS256'
-CERTIFICATE_RS256 = 'certificate RS256'
-AUTHORIZATION_CODE = 'authorization code'
-DEVICE_CODE = 'device code'
-CORTEX_APP = 'Cortex app'
-VM_SYSTEM_ASSIGNED = 'managed identity, VM, system-assigned'
-VM_USER_ASSIGNED = 'managed identity, VM, user-assigned'
-APP_SERVICE = 'managed identity, App Service'
-ARC = 'managed identity, Arc'
+ALL_METHODS = tuple(method.name for method in METHODS)
+CLIENT_SECRET = authentication_methods.CLIENT_SECRET.name
+CERTIFICATE_PS256 = authentication_methods.CERTIFICATE_PS256.name
+CERTIFICATE_RS256 = authentication_methods.CERTIFICATE_RS256.name
+AUTHORIZATION_CODE = authentication_methods.AUTHORIZATION_CODE.name
+DEVICE_CODE = authentication_methods.DEVICE_CODE.name
+CORTEX_APP = authentication_methods.CORTEX_APP.name
+VM_SYSTEM_ASSIGNED = authentication_methods.VM_SYSTEM_ASSIGNED.name
+VM_USER_ASSIGNED = authentication_methods.VM_USER_ASSIGNED.name
+APP_SERVICE = authentication_methods.APP_SERVICE.name
+ARC = authentication_methods.ARC.name
 
-CLIENTS = (CLIENT_SECRET, CERTIFICATE_PS256, CERTIFICATE_RS256)
-PERSONS = (AUTHORIZATION_CODE, DEVICE_CODE)
-ENTRA = (*CLIENTS, *PERSONS)
-VMS = (VM_SYSTEM_ASSIGNED, VM_USER_ASSIGNED)
-HOSTS = (*VMS, APP_SERVICE, ARC)
-ALL_WAYS = (*ENTRA, CORTEX_APP, *HOSTS)
+USER_METHODS = tuple(method.name for method in METHODS if method.sign_in)
+HOSTS = tuple(method.name for method in METHODS if method.engine)
+VMS = tuple(method.name for method in METHODS if method.token_service == 'imds')
+ENTRA = tuple(method.name for method in METHODS if method.token_service == 'entra')
+CLIENTS = tuple(name for name in ENTRA if name not in USER_METHODS)
 
 # endregion
 # region cases, under the names of the specification
@@ -202,19 +204,19 @@ class Call:
 
 @dataclass(frozen=True)
 class MessageRow:
-    """One way to sign in, in one situation.
+    """One authentication method in one situation.
 
     Args:
         situation: in words, where the name of the case does not say it all.
         directory: attributes of the sandbox's directory to set before, such as `access_token_seconds`.
-        settings: keywords of the client besides those of the way, such as `proxy` and `verify`.
+        settings: keywords of the client besides those of the method, such as `proxy` and `verify`.
         environment: as in Call, from the beginning.
         address: where settings look for the service, if not where it is: see `World.move_service`.
         read_timeout: seconds that the service may take to answer; 0 for the usual ones.
     """
 
     case: str
-    way: str
+    method: str
     calls: tuple[Call, ...] = ()
     situation: str = ''
     directory: dict[str, Any] = field(default_factory=dict)
@@ -224,12 +226,12 @@ class MessageRow:
     read_timeout: float = 0
 
     def __str__(self) -> str:
-        return ' - '.join(part for part in (self.way, self.case, self.situation) if part)
+        return ' - '.join(part for part in (self.method, self.case, self.situation) if part)
 
 
-def each(ways: Iterable[str], case: str, *calls: Call, **more: Any) -> list[MessageRow]:
-    """The same row for several ways."""
-    return [MessageRow(case, way, calls, **more) for way in ways]
+def each(methods: Iterable[str], case: str, *calls: Call, **more: Any) -> list[MessageRow]:
+    """Return the same row for several methods."""
+    return [MessageRow(case, method, calls, **more) for method in methods]
 
 
 # endregion

@@ -178,7 +178,7 @@ PASSING = [
     *each(VMS, '404', fails(unavailable(404), status(404), 5, FOUR_WAITS_OF_HOST), situation='always'),
     *each(HOSTS, '410', again(ONE_WAIT_OF_HOST, status(410))),
     *each(HOSTS, '410', fails(unavailable(410), status(410), 8, (70, 130)), situation='always'),
-    *each(ALL_WAYS, '5xx', again((2, 2), status(503, '2')), situation='503 with seconds'),
+    *each(ALL_METHODS, '5xx', again((2, 2), status(503, '2')), situation='503 with seconds'),
     *each(ENDPOINTS, '5xx', again(THREE_WAITS, status(500), status(502), status(504)), situation='500, 502, 504, then well'),
     *each(ENDPOINTS, '5xx', fails(unavailable(503), status(503), 4, THREE_WAITS), situation='503 always'),
     *each(SOME_HOSTS, '5xx', fails(unavailable(500), status(500), 5, FOUR_WAITS_OF_HOST), situation='500 always'),
@@ -218,10 +218,10 @@ NO_ANSWER = [
     *each(CLIENTS, 'reset mid-body', again(ONE_WAIT, RESET_MID_BODY)),
     *each(HOSTS, 'reset mid-body', again(ONE_WAIT_OF_HOST, RESET_MID_BODY)),
     # The lost answer held what the code, or the Token, was given for: neither is taken a second time.
-    *each(PERSONS, 'reset mid-body', Call(CODE_USED, 2, (RESET_MID_BODY,), ONE_WAIT)),
+    *each(USER_METHODS, 'reset mid-body', Call(CODE_USED, 2, (RESET_MID_BODY,), ONE_WAIT)),
     *each([CORTEX_APP], 'reset mid-body', Call(TOKEN_USED, 2, (RESET_MID_BODY,), ONE_WAIT)),
     *each(
-        PERSONS,
+        USER_METHODS,
         'reset mid-body',
         Call(),
         Call(requests=2, answers=(RESET_MID_BODY,), waits=ONE_WAIT, later=3600),
@@ -274,4 +274,4 @@ UNUSABLE = [
 
 # endregion
 
-ROWS = [*each(ALL_WAYS, 'cold', Call()), *THROTTLED, *REFUSED, *PASSING, *NO_ANSWER, *UNUSABLE]
+ROWS = [*each(ALL_METHODS, 'cold', Call()), *THROTTLED, *REFUSED, *PASSING, *NO_ANSWER, *UNUSABLE]

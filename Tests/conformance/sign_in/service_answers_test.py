@@ -7,7 +7,7 @@ from conformance.sign_in.running import run
 from conformance.sign_in.service_answers_table import NO_ANSWER, PASSING, ROWS
 from conformance.sign_in.world import World
 
-PASSING_AT_A_HOST = [row for row in (*PASSING, *NO_ANSWER) if row.way in HOSTS]
+PASSING_AT_A_HOST = [row for row in (*PASSING, *NO_ANSWER) if row.method in HOSTS]
 
 
 @pytest.mark.parametrize('row', [row for row in ROWS if row not in PASSING_AT_A_HOST], ids=str)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import demistomock as demisto
+from authentication_methods import METHODS_BY_NAME
+from conformance.sign_in.methods import ADA, BOB, authorization_code, cortex_app, device_code, keywords, redirect_of, signed_out
 from conformance.sign_in.processes import at_once
 from conformance.sign_in.rows import *
 from conformance.sign_in.running import assert_refusal, make
-from conformance.sign_in.ways import ADA, BOB, WAYS, authorization_code, cortex_app, device_code, redirect_of, signed_out
 from conformance.sign_in.world import Settings, World
 from MicrosoftApiModule import MicrosoftClient
 from MicrosoftCoreApiModule import SystemClock
@@ -22,19 +23,19 @@ TOKEN_USED_UP = Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')
 
 @dataclass(frozen=True)
 class Story:
-    """What happens between several parties, for one way to sign in."""
+    """What happens between several parties, for one authentication method."""
 
     case: str
-    way: str
+    method: str
     tell: Callable[[World, str], None]
     situation: str = ''
 
     def __str__(self) -> str:
-        return ' - '.join(part for part in (self.way, self.case, self.situation) if part)
+        return ' - '.join(part for part in (self.method, self.case, self.situation) if part)
 
 
-def stories(case: str, ways: Iterable[str], tell: Callable[[World, str], None], situation: str = '') -> list[Story]:
-    return [Story(case, way, tell, situation) for way in ways]
+def stories(case: str, methods: Iterable[str], tell: Callable[[World, str], None], situation: str = '') -> list[Story]:
+    return [Story(case, method, tell, situation) for method in methods]
 
 
 def token(world: World, settings: Settings, **target: Any) -> str:
@@ -47,22 +48,22 @@ def token(world: World, settings: Settings, **target: Any) -> str:
 # region instances and users
 
 
-def each_instance_signs_in_for_itself(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
+def each_instance_signs_in_for_itself(world: World, method: str) -> None:
+    settings = keywords(method, world)
     world.forget_requests()
     first = token(world, settings)
     world.switch_instance()
     assert token(world, settings) != first
-    assert world.requests_to(WAYS[way].service) == 2 * (1 + WAYS[way].challenges)
+    assert world.requests_to(METHODS_BY_NAME[method].token_service) == 2 * (1 + METHODS_BY_NAME[method].challenges)
     world.switch_instance()
     assert token(world, settings) == first
 
 
-def a_second_instance_is_refused(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
+def a_second_instance_is_refused(world: World, method: str) -> None:
+    settings = keywords(method, world)
     first = token(world, settings)
     world.switch_instance()
-    assert_refusal(world.ask(world.client(settings)), USED_UP if way == AUTHORIZATION_CODE else TOKEN_USED_UP)
+    assert_refusal(world.ask(world.client(settings)), USED_UP if method == AUTHORIZATION_CODE else TOKEN_USED_UP)
     world.switch_instance()
     assert token(world, settings) == first
     world.later(3600)
@@ -76,24 +77,24 @@ SIGN_IN_AS: dict[str, Callable[[World, str], Settings]] = {
 }
 
 
-def each_user_gets_the_own_token(world: World, way: str) -> None:
-    of_ada = SIGN_IN_AS[way](world, ADA)
+def each_user_gets_the_own_token(world: World, method: str) -> None:
+    of_ada = SIGN_IN_AS[method](world, ADA)
     token_of_ada = token(world, of_ada)
-    of_bob = SIGN_IN_AS[way](world, BOB)
+    of_bob = SIGN_IN_AS[method](world, BOB)
     token_of_bob = token(world, of_bob)
     assert world.user_of(token_of_ada) == ADA
     assert world.user_of(token_of_bob) == BOB
     world.forget_requests()
     assert token(world, of_bob) == token_of_bob
-    assert world.requests_to(WAYS[way].service) == 0
+    assert world.requests_to(METHODS_BY_NAME[method].token_service) == 0
     world.later(3600)
     assert world.user_of(token(world, of_bob)) == BOB
 
 
-def both_users_stay_signed_in(world: World, way: str) -> None:
-    of_ada = SIGN_IN_AS[way](world, ADA)
+def both_users_stay_signed_in(world: World, method: str) -> None:
+    of_ada = SIGN_IN_AS[method](world, ADA)
     token(world, of_ada)
-    of_bob = SIGN_IN_AS[way](world, BOB)
+    of_bob = SIGN_IN_AS[method](world, BOB)
     for _ in range(3):
         assert world.user_of(token(world, of_ada)) == ADA
         assert world.user_of(token(world, of_bob)) == BOB
@@ -104,43 +105,43 @@ def both_users_stay_signed_in(world: World, way: str) -> None:
 # region resources
 
 
-def each_resource_takes_its_own_token_only(world: World, way: str) -> None:
+def each_resource_takes_its_own_token_only(world: World, method: str) -> None:
     cloud = world.cloud
     for application in cloud.directory.applications:
         application.tenant_wide_consent = True
-    settings = WAYS[way].settings(world)
+    settings = keywords(method, world)
     world.forget_requests()
     for_graph = token(world, settings)
-    by_scope = WAYS[way].service == 'entra'
+    by_scope = METHODS_BY_NAME[method].token_service == 'entra'
     wanted = {'scope': f'{cloud.resource_manager}/.default'} if by_scope else {'resource': cloud.resource_manager}
     for_azure = token(world, settings, **wanted)
     assert (token(world, settings), token(world, settings, **wanted)) == (for_graph, for_azure)
-    assert world.requests_to(WAYS[way].service) == 2 * (1 + WAYS[way].challenges)
+    assert world.requests_to(METHODS_BY_NAME[method].token_service) == 2 * (1 + METHODS_BY_NAME[method].challenges)
     subscriptions = f'{cloud.resource_manager}/subscriptions?api-version=2022-12-01'
     assert [world.status_of(subscriptions, one) for one in (for_azure, for_graph)] == [200, 401]
     assert [world.graph_status(one) for one in (for_graph, for_azure)] == [200, 401]
 
 
-def version_1_of_the_token_endpoint_takes_a_resource(world: World, way: str) -> None:
+def version_1_of_the_token_endpoint_takes_a_resource(world: World, method: str) -> None:
     version_1 = {'token_retrieval_url': '{endpoint}/{tenant_id}/oauth2/token', 'resource': world.cloud.graph}
-    if way == AUTHORIZATION_CODE:
+    if method == AUTHORIZATION_CODE:
         settings = {**signed_out(world), **version_1}
         settings['auth_code'] = redirect_of(world, settings)
     else:
-        settings = {**WAYS[way].settings(world), **version_1}
+        settings = {**keywords(method, world), **version_1}
     world.forget_requests()
     first = token(world, settings)
     assert world.graph_status(first) == 200
     assert [record.path.endswith('/oauth2/token') for record in world.cloud.requests.of('entra')] == [True]
-    make(world, WAYS[way], world.client(settings), Call(later=3600))
+    make(world, METHODS_BY_NAME[method], world.client(settings), Call(later=3600))
 
 
 # endregion
 # region processes and the context
 
 
-def twenty_threads_ask_once(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
+def twenty_threads_ask_once(world: World, method: str) -> None:
+    settings = keywords(method, world)
     token(world, settings)
     world.later(25 * 3600)
     world.forget_requests()
@@ -155,41 +156,43 @@ def twenty_threads_ask_once(world: World, way: str) -> None:
         thread.join()
     assert len(got) == 20
     assert len({one.value for one in got if isinstance(one, AccessToken)}) == 1, got
-    assert world.requests_to(WAYS[way].service) == 1 + WAYS[way].challenges
-    make(world, WAYS[way], world.client(settings), Call(SAME_TOKEN, requests=0))
+    assert world.requests_to(METHODS_BY_NAME[method].token_service) == 1 + METHODS_BY_NAME[method].challenges
+    make(world, METHODS_BY_NAME[method], world.client(settings), Call(SAME_TOKEN, requests=0))
 
 
-def twenty_processes_ask_once(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
+def twenty_processes_ask_once(world: World, method: str) -> None:
+    settings = keywords(method, world)
     token(world, settings)
     world.later(3600)
     world.forget_requests()
     got = at_once(20, settings, world.clock.now() - time.time(), world.folder)
     assert len(got) == 20
     assert len(set(got)) == 1
-    assert world.requests_to(WAYS[way].service) == 1
-    make(world, WAYS[way], world.client(settings), Call(SAME_TOKEN, requests=0))
-    make(world, WAYS[way], world.client(settings), Call(later=3600, refresh_token='new'))
+    assert world.requests_to(METHODS_BY_NAME[method].token_service) == 1
+    make(world, METHODS_BY_NAME[method], world.client(settings), Call(SAME_TOKEN, requests=0))
+    make(world, METHODS_BY_NAME[method], world.client(settings), Call(later=3600, refresh_token='new'))
 
 
-def a_write_that_came_between_is_kept(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
+def a_write_that_came_between_is_kept(world: World, method: str) -> None:
+    settings = keywords(method, world)
     world.forget_requests()
     world.write_between(times=2)
-    make(world, WAYS[way], world.client(settings), Call(waits=(0, 1)))
-    make(world, WAYS[way], world.client(settings), Call(SAME_TOKEN, requests=0))
+    make(world, METHODS_BY_NAME[method], world.client(settings), Call(waits=(0, 1)))
+    make(world, METHODS_BY_NAME[method], world.client(settings), Call(SAME_TOKEN, requests=0))
     assert demisto.getIntegrationContext()['theirs'] == '2'
 
 
-def a_token_is_given_though_it_cannot_be_kept(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
+def a_token_is_given_though_it_cannot_be_kept(world: World, method: str) -> None:
+    settings = keywords(method, world)
     world.forget_requests()
     world.write_between(times=10_000)
     first = token(world, settings)
-    assert world.requests_to(WAYS[way].service) == 1 + WAYS[way].challenges
+    assert world.requests_to(METHODS_BY_NAME[method].token_service) == 1 + METHODS_BY_NAME[method].challenges
     world.write_between(times=0)
-    if WAYS[way].has_refresh_token:  # it is written over whatever is there: without it, a person would have to sign in again
-        make(world, WAYS[way], world.client(settings), Call(SAME_TOKEN, requests=0))
+    if METHODS_BY_NAME[
+        method
+    ].has_refresh_token:  # it is written over whatever is there: without it, a person would have to sign in again
+        make(world, METHODS_BY_NAME[method], world.client(settings), Call(SAME_TOKEN, requests=0))
     else:
         assert any('refused every write' in line for line in world.log)
         assert token(world, settings) != first
@@ -199,8 +202,8 @@ def a_token_is_given_though_it_cannot_be_kept(world: World, way: str) -> None:
 # region without a context
 
 
-def the_test_button_signs_in_and_keeps_nothing(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
+def the_test_button_signs_in_and_keeps_nothing(world: World, method: str) -> None:
+    settings = keywords(method, world)
     world.forget_requests()
     before = demisto.getIntegrationContext()
     world.press_test_button()
@@ -209,20 +212,20 @@ def the_test_button_signs_in_and_keeps_nothing(world: World, way: str) -> None:
     assert isinstance(first, AccessToken)
     assert world.graph_status(first.value) == 200
     assert world.ask(client) == first
-    assert world.requests_to(WAYS[way].service) == 1 + WAYS[way].challenges
+    assert world.requests_to(METHODS_BY_NAME[method].token_service) == 1 + METHODS_BY_NAME[method].challenges
     assert demisto.getIntegrationContext() == before
     assert token(world, settings) != first.value
 
 
-def the_test_button_leaves_the_token_unused(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
+def the_test_button_leaves_the_token_unused(world: World, method: str) -> None:
+    settings = keywords(method, world)
     world.forget_requests()
     client: MicrosoftClient = world.client(settings)
     assert isinstance(client.credential, CortexAppCredential)
     client.credential.check_without_token_use(client.tokens.transport)
     assert demisto.getIntegrationContext() == {}
     assert [(record.method, record.path) for record in world.cloud.requests.of('token-service')] == [('GET', '/obtain-token')]
-    make(world, WAYS[way], world.client(settings), Call())
+    make(world, METHODS_BY_NAME[method], world.client(settings), Call())
 
 
 # endregion
@@ -247,8 +250,8 @@ ROWS = [
         'as threads',
     ),
     *stories('20 processes at once', [CORTEX_APP], twenty_processes_ask_once),
-    *stories('context write refused once', ALL_WAYS, a_write_that_came_between_is_kept, 'or twice'),
-    *stories('context write refused always', ALL_WAYS, a_token_is_given_though_it_cannot_be_kept),
+    *stories('context write refused once', ALL_METHODS, a_write_that_came_between_is_kept, 'or twice'),
+    *stories('context write refused always', ALL_METHODS, a_token_is_given_though_it_cannot_be_kept),
     *stories('context unavailable', SYSTEM_ALONE, the_test_button_signs_in_and_keeps_nothing, 'the Test button'),
     *stories('context unavailable', [CORTEX_APP], the_test_button_leaves_the_token_unused, 'the Test button'),
 ]

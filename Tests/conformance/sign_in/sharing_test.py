@@ -8,4 +8,4 @@ from conformance.sign_in.world import World
 
 @pytest.mark.parametrize('row', ROWS, ids=str)
 def test_nobody_gets_into_the_way_of_another(world: World, row: Story) -> None:
-    row.tell(world, row.way)
+    row.tell(world, row.method)

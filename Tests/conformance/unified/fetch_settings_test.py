@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-from conformance.unified.instances import ADA, Instance, Params, in_ways
-from O365OutlookMailSingleUser import FetchOptions, fetch_options
+from conformance.unified.instances import ADA, Instance, Params, with_methods
+from MicrosoftGraphMailFetchApiModule import FetchOptions, fetch_options
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
-MOST, LARGEST = 'Maximum number of incidents per fetch', 'Largest attachment to take'
+MOST, LARGEST = 'Maximum number of incidents per fetch', 'Maximum attachment size'
 NO_NUMBER = "'{value}' is not a whole number from 1 to {largest}. Change {name}."
-NO_TIME = "'{value}' in 'First fetch time' is no time. Write it as 15 minutes, 2 days or 2030-01-31T08:00:00Z."
+NO_TIME = "'{value}' in 'First fetch time' is not a time. Write it as 15 minutes, 2 days or 2030-01-31T08:00:00Z."
 
 
 @pytest.fixture(autouse=True)
@@ -160,18 +160,18 @@ def fetched(instance: Instance) -> list[dict[str, Any]]:
     return incidents
 
 
-@in_ways('client secret', 'Azure VM', 'authorization code')
+@with_methods('client secret', 'Azure VM', 'authorization code')
 def test_a_fetch_hands_over_incidents_and_keeps_how_far_it_came(instance: Instance) -> None:
     instance.sign_in()
     mailbox = emptied(instance.cloud.mailbox(ADA))
     for subject in ('first', 'second'):
         letter(mailbox, subject)
         assert [incident['name'] for incident in fetched(instance)] == [subject]
-    assert demisto.getLastRun()['version'] == 1
+    assert demisto.getLastRun()['folders']
     assert fetched(instance) == []
 
 
-@in_ways('authorization code')
+@with_methods('authorization code')
 def test_a_fetch_that_nobody_is_signed_in_for_says_how_to_sign_in(instance: Instance) -> None:
     assert '!msgraph-mail-auth-start' in failure(instance)
     assert demisto.getLastRun() == {}

@@ -239,9 +239,9 @@ WAYS = {
     'Azure VM, user-assigned': (of_user_assigned_identity, 'azure-vm'),
     'App Service': (of_managed_identity, 'app-service'),
 }
-ANY_PERSON = ('authorization code', 'authorization code, certificate', 'device code')
-ANY_CLIENT = ('client secret', 'certificate', 'certificate thumbprint')
-ANY_IDENTITY = ('Azure VM', 'Azure VM, user-assigned', 'App Service')
+USER_METHODS = ('authorization code', 'authorization code, certificate', 'device code')
+APPLICATION_METHODS = ('client secret', 'certificate', 'certificate thumbprint')
+MANAGED_IDENTITIES = ('Azure VM', 'Azure VM, user-assigned', 'App Service')
 
 
 @pytest.fixture
@@ -260,5 +260,5 @@ def instance(
     return made
 
 
-def in_ways(*ways: str) -> pytest.MarkDecorator:
+def with_methods(*ways: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize('instance', ways or tuple(WAYS), indirect=True)

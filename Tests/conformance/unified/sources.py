@@ -15,19 +15,10 @@ INTEGRATION = PACKS / 'O365OutlookMailSingleUser' / 'Integrations' / 'O365Outloo
 MOCK = ROOT / 'Tests' / 'demistomock' / 'demistomock.py'
 COMMON_SERVER = Path(os.environ.get('COMMON_SERVER_PYTHON') or ROOT / 'Tests' / 'CommonServerPython') / 'CommonServerPython.py'
 
-# Each imports the one before it, and nothing else of the product.
-LAYERS = (
-    'MicrosoftCoreApiModule',
-    'MicrosoftCredentialsApiModule',
-    'MicrosoftTokenCacheApiModule',
-    'MicrosoftApiModule',
-    'MicrosoftInstanceApiModule',
-    'MicrosoftGraphMailClientApiModule',
-    'MicrosoftGraphMailCommandsApiModule',
-    'MicrosoftGraphMailSendApiModule',
-    'MicrosoftGraphMailFetchApiModule',
-)
-MODULES = {**{name: SCRIPTS / name / f'{name}.py' for name in LAYERS}, INTEGRATION.name: INTEGRATION / f'{INTEGRATION.name}.py'}
+# What the platform itself provides.
+PLATFORM = ('CommonServerPython', 'demistomock', 'CommonServerUserPython')
+API_MODULES = {folder.name: folder / f'{folder.name}.py' for folder in sorted(SCRIPTS.iterdir()) if folder.is_dir()}
+MODULES = {**API_MODULES, INTEGRATION.name: INTEGRATION / f'{INTEGRATION.name}.py'}
 
 
 def product_files() -> list[Path]:
@@ -66,16 +57,14 @@ def defined_names(path: Path) -> set[str]:
 
 
 def imported_names(path: Path) -> dict[str, str]:
-    """Names that a file imports at its top, and what they stand for; star imports are not among them."""
+    """Names that a file imports at its top, and what they stand for. Those of the product and the platform are not among them."""
     names: dict[str, str] = {}
     for statement in statements(parsed(path).body):
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 names[alias.asname or alias.name.split('.')[0]] = alias.name if alias.asname else alias.name.split('.')[0]
-        elif isinstance(statement, ast.ImportFrom):
-            names.update(
-                {alias.asname or alias.name: f'{statement.module}.{alias.name}' for alias in statement.names if alias.name != '*'}
-            )
+        elif isinstance(statement, ast.ImportFrom) and statement.module not in {*PLATFORM, *API_MODULES}:
+            names.update({alias.asname or alias.name: f'{statement.module}.{alias.name}' for alias in statement.names})
     return names
 
 

@@ -40,7 +40,7 @@ DRAFT_ONLY = (
 
 
 def new_draft(body: dict[str, Any], owner: EmailAddress, now: float) -> Message:
-    """A draft of ``owner`` as ``body``, a ``message`` of Graph, describes it. Raises GraphError 400."""
+    """Return a draft of ``owner`` as ``body``, a ``message`` of Graph, describes it. Raises GraphError 400."""
     message = Message('', owner, now, is_draft=True, is_read=True)
     fill(message, body)
     add_headers(message, body)
@@ -49,7 +49,7 @@ def new_draft(body: dict[str, Any], owner: EmailAddress, now: float) -> Message:
 
 
 def change(message: Message, body: dict[str, Any]) -> None:
-    """Changes what ``body`` says of an existing message. Raises GraphError 400, and changes nothing then."""
+    """Change what ``body`` says of an existing message. Raises GraphError 400 and changes nothing then."""
     if 'attachments' in body:
         raise GraphError(400, 'ErrorInvalidRequest', 'Attachments cannot be changed with the message. Use its attachments.')
     refused = [name for name in body if name in DRAFT_ONLY or name == 'internetMessageHeaders']
@@ -61,7 +61,7 @@ def change(message: Message, body: dict[str, Any]) -> None:
 
 
 def fill(message: Message, body: dict[str, Any]) -> None:
-    """Takes over the properties that can be written; those that only the service writes are passed over."""
+    """Set the properties that can be written; ignore those that only the service writes."""
     values = {name: (write, body[name]) for name, write in WRITERS.items() if name in body}
     _property_names(body.get('singleValueExtendedProperties') or [])
     for write, value in values.values():
@@ -69,7 +69,7 @@ def fill(message: Message, body: dict[str, Any]) -> None:
 
 
 def add_headers(message: Message, body: dict[str, Any]) -> None:
-    """Takes over headers of one's own. Raises GraphError 400."""
+    """Add custom headers. Raises GraphError 400."""
     wanted = body.get('internetMessageHeaders') or []
     for header in wanted:
         name = header.get('name') or ''
@@ -87,7 +87,7 @@ def add_headers(message: Message, body: dict[str, Any]) -> None:
 
 
 def new_attachment(body: dict[str, Any], now: float) -> Attachment:
-    """An attachment as ``body`` describes it. Raises GraphError 400."""
+    """Return an attachment as ``body`` describes it. Raises GraphError 400."""
     kind = str(body.get('@odata.type', '')).removeprefix('#').removeprefix('microsoft.graph.')
     shared: dict[str, Any] = {
         'name': body.get('name'),
@@ -112,7 +112,7 @@ def new_attachment(body: dict[str, Any], now: float) -> Attachment:
 
 
 def message_of_mime(data: bytes, owner: EmailAddress, now: float) -> Message:
-    """A draft from base64 of MIME. Raises GraphError 400."""
+    """Return a draft from base64 of MIME. Raises GraphError 400."""
     try:
         source = base64.b64decode(b''.join(data.split()), validate=True)
     except binascii.Error:

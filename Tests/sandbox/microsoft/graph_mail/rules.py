@@ -9,7 +9,7 @@ from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 
 def apply_rules(mailbox: Mailbox, message: Message) -> None:
-    """Runs the enabled rules on ``message``, which is in the inbox, in the order of their sequence."""
+    """Run the enabled rules on ``message``, which is in the inbox, in the order of their sequence."""
     for rule in sorted(mailbox.rules, key=lambda known: known['sequence']):
         if not rule['isEnabled'] or not _holds(rule.get('conditions') or {}, message, mailbox):
             continue
@@ -52,7 +52,7 @@ CONDITIONS: dict[str, Callable[[Message, Any, Mailbox], bool]] = {
 
 
 def _holds(conditions: dict[str, Any], message: Message, mailbox: Mailbox) -> bool:
-    """Whether all of them hold; one that is not known here never does."""
+    """Return whether all of them hold; an unknown one never does."""
     stated = {name: value for name, value in conditions.items() if value is not None}
     return all(name in CONDITIONS and CONDITIONS[name](message, value, mailbox) for name, value in stated.items())
 

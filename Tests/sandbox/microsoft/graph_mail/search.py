@@ -40,7 +40,7 @@ MOMENTS: dict[str, Callable[[Message], float]] = {
 
 
 def search_messages(messages: list[Message], search: str) -> list[Message]:
-    """The messages that ``search`` finds, by the date of sending, latest first. Raises GraphError 400 for an empty search."""
+    """Return the messages that ``search`` finds, latest sent first. Raises GraphError 400 for an empty search."""
     text = search.strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1].replace('\\"', '"')

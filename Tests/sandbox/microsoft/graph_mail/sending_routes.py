@@ -93,7 +93,7 @@ def _answer_as_draft(message_id: str, folder_id: str | None, kind: Kind, action:
 
 
 def _drafted(call: MailCall, original: Message, kind: Kind, action: str) -> Message:
-    """The answer to ``original`` with what the body of the request says, as JSON or as base64 of MIME.
+    """Return the answer to ``original`` with what the body of the request says, as JSON or as base64 of MIME.
 
     MIME is taken as it is: recipients, subject and attachments are its own. That it joins the conversation, whatever its headers
     say, is our assumption.

@@ -18,13 +18,13 @@ class ArcKeys:
         self._keys: dict[str, Path] = {}
 
     def prepare(self) -> None:
-        """Makes the folder. Raises ArcKeyFolderError when that is not allowed."""
+        """Make the folder. Raises ArcKeyFolderError when that is not allowed."""
         probe = self.folder / f'{uuid.uuid4()}.key'
         self._write(probe, '')
         probe.unlink()
 
     def new(self) -> Path:
-        """A new key file. Raises ArcKeyFolderError."""
+        """Return a new key file. Raises ArcKeyFolderError."""
         path = self.folder / f'{uuid.uuid4()}.key'
         content = secrets.token_urlsafe(48)
         self._write(path, content)
@@ -46,7 +46,7 @@ class ArcKeys:
         self._made_here.extend(missing)
 
     def redeem(self, content: str) -> bool:
-        """Whether ``content`` is that of a key file; the file is gone then."""
+        """Return whether ``content`` is that of a key file; the file is gone then."""
         path = self._keys.pop(content, None)
         if path is None:
             return False
@@ -54,7 +54,7 @@ class ArcKeys:
         return True
 
     def clear(self) -> None:
-        """Removes the key files, and the folders that were made for them if nothing else is in there."""
+        """Remove the key files, and the folders that were made for them if nothing else is in there."""
         for path in self._keys.values():
             path.unlink(missing_ok=True)
         self._keys.clear()

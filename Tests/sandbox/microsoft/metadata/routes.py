@@ -16,7 +16,7 @@ ARC_VERSION = '2020-06-01'
 
 
 def create_vm_app(state: CloudState) -> Flask:
-    """The WSGI application of the instance metadata service of a VM.
+    """Return the WSGI application of the instance metadata service of a VM.
 
     Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
     """
@@ -45,7 +45,7 @@ def create_vm_app(state: CloudState) -> Flask:
 
 
 def create_app_service_app(state: CloudState, identity_header: str) -> Flask:
-    """The WSGI application of App Service's identity endpoint, which wants ``identity_header`` back.
+    """Return the WSGI application of App Service's identity endpoint, which requires ``identity_header``.
 
     Source: https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
     """
@@ -76,7 +76,7 @@ def create_app_service_app(state: CloudState, identity_header: str) -> Flask:
 
 
 def create_arc_app(state: CloudState, keys: ArcKeys) -> Flask:
-    """The WSGI application of the identity endpoint of an Arc machine.
+    """Return the WSGI application of the identity endpoint of an Arc machine.
 
     Source: https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication
     """
@@ -107,5 +107,5 @@ def create_arc_app(state: CloudState, keys: ArcKeys) -> Flask:
 
 
 def _named(**parameters: str) -> dict[str, str]:
-    """What the query says of an identity: kind of ID -> value, for the parameter names of this host."""
+    """Return what the query says of an identity: kind of ID -> value, for the parameter names of this host."""
     return {kind: request.args[parameter] for kind, parameter in parameters.items() if request.args.get(parameter)}

@@ -9,7 +9,7 @@ from sandbox.microsoft.state import CloudState
 
 
 def create_app(state: CloudState) -> Flask:
-    """The WSGI application of Azure Resource Manager."""
+    """Return the WSGI application of Azure Resource Manager."""
     app = Flask('resource_manager')
     app.json.sort_keys = False
 

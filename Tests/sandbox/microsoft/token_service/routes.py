@@ -15,7 +15,7 @@ CONSENT_PAGE = '/<any({}):app_name>'.format(','.join(f'"{name}"' for name in (*U
 
 
 def create_app(state: CloudState, service: TokenService) -> Flask:
-    """The WSGI application of the token service."""
+    """Return the WSGI application of the token service."""
     app = Flask('cortex', root_path=str(Path(__file__).parents[1]))
 
     @app.post('/obtain-token')

@@ -34,7 +34,7 @@ class Browser:
         return self.page
 
     def fields(self, form: Tag) -> dict[str, str | list[str]]:
-        """What a browser would send of a form as it stands."""
+        """Return what a browser would send of a form as it stands."""
         values: dict[str, str | list[str]] = {}
         for each in form.select('input[name], textarea[name], select[name]'):
             name = str(each['name'])
@@ -47,7 +47,7 @@ class Browser:
         return values
 
     def send(self, form: str, **changes: str | list[str] | None) -> BeautifulSoup:
-        """Sends the form that a CSS selector names, with changes; in their names ``__`` is a dot, and None leaves a field out."""
+        """Send the form that a CSS selector names, with changes; in their names ``__`` is a dot, and None leaves a field out."""
         found = self.page.select_one(form)
         assert found, f'no {form} in {self.page.text}'
         fields: dict[str, Any] = {**self.fields(found), **{name.replace('__', '.'): value for name, value in changes.items()}}

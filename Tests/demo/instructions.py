@@ -1,4 +1,4 @@
-"""What to try by hand: addresses, people, what to enter for each way to sign in, how to have incidents and make things fail."""
+"""What to try by hand: addresses, users, what to enter for each authentication method, incidents, and how to cause faults."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Any
 
 import requests
 
-from authentication_methods import ADA, WAYS, Settings, Way, consent_page, cortex_app, place
+from authentication_methods import ADA, CORTEX_APP, METHODS, AuthenticationMethod, Settings, cloud_settings, consent_page
 from demo.administrator import INTEGRATION
 from sandbox.servers import Sandbox
 
 _INDENT = '    '
 
 
-def guide(sandbox: Sandbox) -> str:
-    """The text for whoever runs the sandbox. All secrets in it are made up and of this run only."""
+def instructions(sandbox: Sandbox) -> str:
+    """Return what `make sandbox` prints. All secrets in it are made up and only of this run."""
     labels = field_labels(sandbox.server.url, sandbox.server.api_key)
-    parts = [_xsoar(sandbox), _people(sandbox), _every_instance(sandbox, labels)]
-    parts += [_way(number, way, sandbox, labels) for number, way in enumerate(WAYS, 1)]
+    parts = [_xsoar(sandbox), _users(sandbox), _every_instance(sandbox, labels)]
+    parts += [_method(number, method, sandbox, labels) for number, method in enumerate(METHODS, 1)]
     return '\n\n'.join([*parts, _incidents(sandbox, labels), _faults(sandbox)])
 
 
 def _xsoar(sandbox: Sandbox) -> str:
     url, key = sandbox.server.url, sandbox.server.api_key
     return (
-        _chapter('XSOAR', {'Pages': url, 'API key': key})
+        _section('XSOAR', {'Pages': url, 'API key': key})
         + f"""
     The same from a shell:
       export DEMISTO_BASE_URL={url} DEMISTO_API_KEY={key}
@@ -33,10 +33,10 @@ def _xsoar(sandbox: Sandbox) -> str:
     )
 
 
-def _people(sandbox: Sandbox) -> str:
+def _users(sandbox: Sandbox) -> str:
     accounts = {user.user_principal_name: user.password for user in sandbox.cloud.directory.users if user.enabled}
     return (
-        _chapter('People who can sign in, and their passwords', accounts)
+        _section('Users who can sign in, and their passwords', accounts)
         + f"""
     Browsers warn of the certificate, unless they trust {sandbox.cloud.ca_file}"""
     )
@@ -44,32 +44,38 @@ def _people(sandbox: Sandbox) -> str:
 
 def _every_instance(sandbox: Sandbox, labels: dict[str, str]) -> str:
     title = f'Add an instance: Integrations > {INTEGRATION} > Add instance. Each needs'
-    return _chapter(title, _fields(place(sandbox.cloud), labels))
+    return _section(title, _fields(cloud_settings(sandbox.cloud), labels))
 
 
-def _way(number: int, way: Way, sandbox: Sandbox, labels: dict[str, str]) -> str:
-    if way.settings is cortex_app:
-        return _chapter(f'{number}. {way.name}', {'ID, Token, Key': f'shown at the end of {consent_page(sandbox.cloud)}'})
-    if way.engine == 'arc' and sandbox.without_arc:
-        return _chapter(f'{number}. {way.name}', {'Not here': sandbox.without_arc})
-    common = place(sandbox.cloud)
-    own = {name: value for name, value in way.settings(sandbox.cloud).items() if name not in common}
-    fields = {'Engine': way.engine} if way.engine else {}
+def _method(number: int, method: AuthenticationMethod, sandbox: Sandbox, labels: dict[str, str]) -> str:
+    title = section_title(number, method)
+    if method is CORTEX_APP:
+        return _section(title, {'ID, Token, Key': f'shown at the end of {consent_page(sandbox.cloud)}'})
+    if method.engine == 'arc' and sandbox.without_arc:
+        return _section(title, {'Not here': sandbox.without_arc})
+    common = cloud_settings(sandbox.cloud)
+    own = {name: value for name, value in method.settings(sandbox.cloud).items() if name not in common}
+    fields = {'Engine': method.engine} if method.engine else {}
     fields |= _fields(_with_key_in_file(own, sandbox.folder / f'private-key-{number}.pem'), labels)
-    if way.person:
-        fields['Then run'] = '!msgraph-mail-auth-start, which tells what to do next'
-    return _chapter(f'{number}. {way.name}', fields)
+    if method.sign_in:
+        fields['Then run'] = '!msgraph-mail-auth-start, which says what to do next'
+    return _section(title, fields)
+
+
+def section_title(number: int, method: AuthenticationMethod) -> str:
+    """Return the title of the section on a method, which is the ``number``-th of all."""
+    return f'{number}. {method.name}'
 
 
 def _incidents(sandbox: Sandbox, labels: dict[str, str]) -> str:
     fields = _fields({'isFetch': True}, labels)
     fields['Then run'] = f'!send-mail to={ADA} subject=Invoice body="Please pay."'
     fields['The incident is on'] = f'{sandbox.server.url}/incidents within a minute'
-    return _chapter('Have mails as incidents: in any of these instances', fields)
+    return _section('Mails as incidents: in any of these instances', fields)
 
 
 def _with_key_in_file(settings: Settings, file: Path) -> Settings:
-    """A private key has too many lines to be shown."""
+    """Replace a private key by a file that holds it: it has too many lines to be shown."""
     certificate = settings.get('creds_certificate')
     if not certificate:
         return settings
@@ -88,7 +94,9 @@ def _fields(settings: Settings, labels: dict[str, str]) -> dict[str, str]:
 
 
 def field_labels(url: str, api_key: str) -> dict[str, str]:
-    """What stands beside each field of an instance, by the parameter's name; credentials are two fields, ``<name>/password``."""
+    """Return the label of each field of an instance by the parameter's name; credentials have two, ``<name>/identifier`` and
+    ``<name>/password``.
+    """
     http = requests.Session()
     http.trust_env = False
     answer = http.post(f'{url}/settings/integration/search', json={}, timeout=30, headers={'Authorization': api_key}).json()
@@ -105,13 +113,13 @@ def field_labels(url: str, api_key: str) -> dict[str, str]:
 
 def _faults(sandbox: Sandbox) -> str:
     address = f'{sandbox.cloud.admin}/sandbox/faults'
-    return f"""Make things fail
+    return f"""Cause faults
     curl {address} -d '{{"service": "entra", "path": "token", "status": 503, "times": 4}}'
     curl {address} -d '{{"service": "entra", "path": "token", "aadsts": 7000222}}'
     curl {address} -d '{{"service": "graph", "status": 429, "headers": {{"Retry-After": "2"}}, "times": 2}}'
     curl -X DELETE {address}"""
 
 
-def _chapter(title: str, fields: dict[str, str]) -> str:
+def _section(title: str, fields: dict[str, str]) -> str:
     width = max(map(len, fields))
     return '\n'.join([title, *(f'{_INDENT}{name:<{width}}  {value}' for name, value in fields.items())])

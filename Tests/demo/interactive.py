@@ -4,7 +4,7 @@ import argparse
 import threading
 from contextlib import suppress
 
-from demo.guide import guide
+from demo.instructions import instructions
 from demo.progress import complain, say, step
 from demo.upload import UploadError, upload_to
 from sandbox.servers import Sandbox
@@ -12,7 +12,7 @@ from sandbox.xsoar import Refusal
 
 
 def main() -> int:
-    """Returns the exit status: 0 when it was stopped, 2 if it could not be started."""
+    """Return the exit status: 0 when it was stopped, 2 if it could not be started."""
     argparse.ArgumentParser(prog='python -m demo.serve', description=__doc__).parse_args()
     try:
         run(Sandbox())
@@ -23,13 +23,13 @@ def main() -> int:
 
 
 def run(sandbox: Sandbox) -> None:
-    """Runs the sandbox until somebody interrupts it."""
+    """Run the sandbox until Ctrl-C."""
     try:
         with step('Starting a local Microsoft cloud and a local XSOAR server'):
             sandbox.start()
         with step('Building the pack with demisto-sdk and uploading it'):
             upload_to(sandbox)
-        say(f'\n{guide(sandbox)}\n\nAll of it runs until Ctrl-C, and nothing of it is kept.')
+        say(f'\n{instructions(sandbox)}\n\nEverything runs until Ctrl-C; nothing is stored after that.')
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
     finally:

@@ -1,4 +1,4 @@
-"""How the programs of the sandbox begin and end."""
+"""Starts the programs of this package, and ends them."""
 
 import importlib
 import signal
@@ -7,10 +7,10 @@ import sys
 from demo.progress import complain
 
 
-def start(module: str) -> None:
-    """Runs ``main`` of a module as a program, and exits with the status that it returns.
+def run(module: str) -> None:
+    """Run ``main`` of a module as a program, and exit with the status that it returns.
 
-    Ctrl-C and SIGTERM end it in one line and with exit status 130; also while it loads, which takes a second.
+    Ctrl-C and SIGTERM end it with one line and exit status 130, even while it loads, which takes a second.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -1,10 +1,10 @@
-"""The ways to sign in, as instances of integrations are configured: keywords of `MicrosoftClient` for the sandbox."""
+"""The authentication methods as keywords of `MicrosoftClient`, for the sandbox."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import authentication_methods
 import MicrosoftApiModule
-from conformance.sign_in import rows
+from authentication_methods import METHODS_BY_NAME, AuthenticationMethod
 from conformance.sign_in.world import Settings, World
 from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
@@ -56,14 +56,14 @@ def signed_out(world: World) -> Settings:
 
 
 def redirect_of(world: World, settings: Settings, user: str = ADA) -> str:
-    """Starts a sign-in, has the person finish it in the browser, and gives the address on which it ends."""
+    """Starts a sign-in, has the user finish it in the browser, and returns the address on which it ends."""
     login_url = MicrosoftApiModule.start_browser_sign_in(world.client(settings))
     authority = settings['azure_cloud'].endpoints.active_directory
     return Browser(world.cloud, user).sign_in(login_url.replace(authority, world.cloud.authority, 1))
 
 
 def authorization_code(world: World, user: str = ADA) -> Settings:
-    """A person has signed in, and pasted the code into the settings. Nothing was redeemed yet."""
+    """The user has signed in, and pasted the code into the settings. Nothing was redeemed yet."""
     settings = signed_out(world)
     return {**settings, 'auth_code': redirect_of(world, settings, user)}
 
@@ -74,7 +74,7 @@ def device_signed_out(world: World) -> Settings:
 
 
 def device_code(world: World, user: str = ADA) -> Settings:
-    """A person has entered the device code. Nothing was asked for since."""
+    """The user has entered the device code. Nothing was asked for since."""
     settings = device_signed_out(world)
     started = MicrosoftApiModule.start_device_sign_in(world.client(settings))
     Browser(world.cloud, user).enter_device_code(started['verification_uri'], started['user_code'])
@@ -82,7 +82,7 @@ def device_code(world: World, user: str = ADA) -> Settings:
 
 
 def cortex_app(world: World, user: str = ADA) -> Settings:
-    """A person has gone through the consent page."""
+    """The user has gone through the consent page."""
     service = world.cloud.token_service
     page = service.replace('/obtain-token', f'/{CORTEX_APP_NAME}')
     id_, token, key = Browser(world.cloud, user).consent_to_cortex_app(page)
@@ -112,33 +112,21 @@ def managed_identity(host: str, identity: str = '') -> Callable[[World], Setting
     return settings
 
 
-@dataclass(frozen=True)
-class Way:
-    """One way to sign in.
-
-    Args:
-        service, path: of the sandbox, where its tokens come from.
-        settings: makes the keywords, and has the person do what a person has to.
-        has_refresh_token: the store holds one once it has signed in.
-        challenges: requests that come before each one that brings a token.
-    """
-
-    service: str
-    path: str
-    settings: Callable[[World], Settings]
-    has_refresh_token: bool = False
-    challenges: int = 0
-
-
-WAYS = {
-    rows.CLIENT_SECRET: Way('entra', '/token$', client_secret),
-    rows.CERTIFICATE_PS256: Way('entra', '/token$', certificate_ps256),
-    rows.CERTIFICATE_RS256: Way('entra', '/token$', certificate_rs256),
-    rows.AUTHORIZATION_CODE: Way('entra', '/token$', authorization_code, has_refresh_token=True),
-    rows.DEVICE_CODE: Way('entra', '/token$', device_code, has_refresh_token=True),
-    rows.CORTEX_APP: Way('token-service', '/obtain-token$', cortex_app, has_refresh_token=True),
-    rows.VM_SYSTEM_ASSIGNED: Way('imds', '/token$', managed_identity('azure-vm')),
-    rows.VM_USER_ASSIGNED: Way('imds', '/token$', managed_identity('azure-vm', 'soar-engine')),
-    rows.APP_SERVICE: Way('app-service', '/token$', managed_identity('app-service')),
-    rows.ARC: Way('arc', '/token$', managed_identity('arc'), challenges=1),
+# Makes the keywords, and has the user do what a user has to
+KEYWORDS: dict[AuthenticationMethod, Callable[[World], Settings]] = {
+    authentication_methods.CLIENT_SECRET: client_secret,
+    authentication_methods.CERTIFICATE_PS256: certificate_ps256,
+    authentication_methods.CERTIFICATE_RS256: certificate_rs256,
+    authentication_methods.AUTHORIZATION_CODE: authorization_code,
+    authentication_methods.DEVICE_CODE: device_code,
+    authentication_methods.CORTEX_APP: cortex_app,
+    authentication_methods.VM_SYSTEM_ASSIGNED: managed_identity('azure-vm'),
+    authentication_methods.VM_USER_ASSIGNED: managed_identity('azure-vm', 'soar-engine'),
+    authentication_methods.APP_SERVICE: managed_identity('app-service'),
+    authentication_methods.ARC: managed_identity('arc'),
 }
+
+
+def keywords(name: str, world: World) -> Settings:
+    """Return the keywords of `MicrosoftClient` for the method of that name, ready for the first token request."""
+    return KEYWORDS[METHODS_BY_NAME[name]](world)
