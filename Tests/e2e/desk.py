@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import]
+import yaml
 
 from sandbox.demo.administrator import Administrator, CommandFailed
 from sandbox.demo.upload import PACK, REPOSITORY
