@@ -14,6 +14,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
+# whatever is left in .venv, the Python that rebuilds it is another one
+setup: export PATH := $(subst $(CURDIR)/$(BIN):,,$(PATH))
 setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the interpreter
 	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here: apt-get install python3 python3-venv' >&2; exit 1; }
 	@$(INTERPRETER) Tests/setup/make_environment.py
