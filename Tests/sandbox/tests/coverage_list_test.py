@@ -18,6 +18,7 @@ TITLES = {
     'entra': 'Entra ID',
     'graph': 'Microsoft Graph',
     'resource-manager': 'Azure Resource Manager',
+    'defender': 'Microsoft Defender for Endpoint',
     'token-service': 'Token service of the Cortex XSOAR application',
     'imds': 'Instance metadata of a virtual machine',
     'app-service': 'App Service',
