@@ -6,18 +6,16 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.fixtures import cloud, empty_mailbox, microsoft_cloud
 
 __all__ = ['cloud', 'empty_mailbox', 'microsoft_cloud']
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
 if FOLDER:
     # absolute, since commands run as processes of their own in other working folders; first, so that it wins over the stub
-    FOLDER = os.environ['COMMON_SERVER_PYTHON'] = str(Path(FOLDER).resolve())
+    FOLDER = os.environ['COMMON_SERVER_PYTHON'] = str(Path(FOLDER).expanduser().resolve())
     sys.path.insert(0, FOLDER)
 
 
@@ -26,17 +24,21 @@ def pytest_configure() -> None:
         raise pytest.UsageError(f'There is no CommonServerPython.py in {FOLDER}: let COMMON_SERVER_PYTHON name its folder.')
 
 
-@pytest.fixture
-def mail(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client of a new instance that acts as an application in Ada's mailbox."""
-    import demistomock as demisto
-    from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
-    from MicrosoftCredentialsApiModule import ClientSecretCredential
-    from MicrosoftGraphMailSendApiModule import GraphMailSender
+@pytest.fixture(autouse=True)
+def _new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start each test as a new process on a current server.
 
-    monkeypatch.setattr(demisto, 'integrationContext', {})
-    monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-    daemon = cloud.directory.application('daemon')
-    custom = AzureCloud('Local', 'com', AzureCloudEndpoints(cloud.authority, cloud.graph, ''))
-    credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
-    return GraphMailSender('ada@contoso.example', custom, credential=credential)
+    CommonServerPython holds the registered secrets and the version of the server for the whole process, so that the secrets of one
+    test would be masked in the next. The platform's own demistomock is a server of 2018, without versions of the context.
+    """
+    import CommonServerPython
+    import demistomock as demisto
+    from instance_memory import InstanceMemory
+
+    monkeypatch.setattr(CommonServerPython.LOG, 'replace_strs', [])
+    monkeypatch.setattr(CommonServerPython.LOG, 'messages', [])
+    monkeypatch.setattr(CommonServerPython.get_demisto_version, '_version', None)
+    if not hasattr(demisto, '_context_version'):
+        for name, function in InstanceMemory(demisto).functions().items():
+            monkeypatch.setattr(demisto, name, function)
+

@@ -10,7 +10,8 @@ from conformance.sign_in.running import assert_refusal, make
 from conformance.sign_in.world import World
 from MicrosoftApiModule import complete_browser_sign_in
 from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError
-from O365OutlookMailSingleUser import Settings
+from MicrosoftInstanceApiModule import InstanceSettings
+from O365OutlookMailSingleUser import SPEC
 
 PASTED = [row for row in ROWS if isinstance(row, Pasted)]
 
@@ -44,6 +45,6 @@ def test_what_is_pasted_into_the_command_works_or_is_refused(world: World, row: 
 @pytest.mark.parametrize('row', CONTRADICTIONS, ids=str)
 def test_contradictory_settings_are_refused_by_name(row: Contradiction) -> None:
     with pytest.raises(CredentialError) as refusal:
-        Settings(row.params).credential()
+        InstanceSettings(row.params, SPEC).credential()
     for name in row.says:
         assert name in str(refusal.value)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
+from authentication_methods import AUTHORIZATION_CODE, CLIENT_SECRET, VM_SYSTEM_ASSIGNED
 from conformance.unified.instances import ADA, Instance, Params, with_methods
 from MicrosoftGraphMailFetchApiModule import FetchOptions, fetch_options
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
@@ -19,7 +20,7 @@ NO_TIME = "'{value}' in 'First fetch time' is not a time. Write it as 15 minutes
 
 @pytest.fixture(autouse=True)
 def a_new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demisto, '_last_run', {})
+    demisto.setLastRun({})
 
 
 def chosen(options: FetchOptions) -> Params:
@@ -160,7 +161,7 @@ def fetched(instance: Instance) -> list[dict[str, Any]]:
     return incidents
 
 
-@with_methods('client secret', 'Azure VM', 'authorization code')
+@with_methods(CLIENT_SECRET, VM_SYSTEM_ASSIGNED, AUTHORIZATION_CODE)
 def test_a_fetch_hands_over_incidents_and_keeps_how_far_it_came(instance: Instance) -> None:
     instance.sign_in()
     mailbox = emptied(instance.cloud.mailbox(ADA))
@@ -171,7 +172,7 @@ def test_a_fetch_hands_over_incidents_and_keeps_how_far_it_came(instance: Instan
     assert fetched(instance) == []
 
 
-@with_methods('authorization code')
+@with_methods(AUTHORIZATION_CODE)
 def test_a_fetch_that_nobody_is_signed_in_for_says_how_to_sign_in(instance: Instance) -> None:
     assert '!msgraph-mail-auth-start' in failure(instance)
     assert demisto.getLastRun() == {}

@@ -1,18 +1,21 @@
-"""An instance of the integration in this process, and how each way to sign in is set up in the local cloud."""
+"""An instance of the integration in this process, for each authentication method."""
 
 import contextlib
 import json
 import logging
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import demistomock as demisto
 import O365OutlookMailSingleUser
+from authentication_methods import AUTHORIZATION_CODE, CLIENT_SECRET, CORTEX_APP, METHODS, AuthenticationMethod
+from MicrosoftCredentialsApiModule import AzureArc
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.browser import Browser
-from sandbox.microsoft.samples import REDIRECT_URI
 
 Params = dict[str, Any]
 
@@ -116,7 +119,7 @@ class Instance:
         return [(one.path, one.status) for one in self.cloud.requests if one.service == service]
 
     def sign_in(self, user: str = ADA) -> None:
-        """Has a person sign in, if this way needs one."""
+        """Have a user sign in, if this method needs one."""
         person = Browser(self.cloud, user)
         said = self.text('msgraph-mail-auth-start')
         browser = re.search(r'\[login URL]\(([^)]+)\)', said)
@@ -138,127 +141,62 @@ def secrets_in(context: dict[str, Any]) -> list[str]:
     return [one[name] for one in kept for name in ('value', 'refresh_token', 'code_verifier', 'device_code') if one.get(name)]
 
 
-def application(cloud: MicrosoftCloud, name: str, method: str, **params: Any) -> Params:
-    """The parameters of a self-deployed application of the local cloud, pasted as carelessly as they often are."""
-    registered = cloud.directory.application(name)
-    return {
-        'self_deployed': True,
-        'auth_method': method,
-        'creds_auth_id': secret(f' {registered.client_id}\n'),
-        'creds_refresh_token': secret('contoso.example '),
-        **params,
-    }
-
-
-def of_cortex_app(cloud: MicrosoftCloud) -> Params:
-    consent_page = cloud.token_service.replace('/obtain-token', '/ms-graph-mail-listener')
-    registration, token, key = Browser(cloud, ADA).consent_to_cortex_app(consent_page)
-    return {
-        'creds_auth_id': secret(registration),
-        'creds_refresh_token': secret(token),
-        'creds_enc_key': secret(key),
-        'auth_method': 'Authorization Code',
-    }
-
-
-def of_authorization_code(cloud: MicrosoftCloud) -> Params:
-    return application(
-        cloud,
-        'web',
-        'Authorization Code',
-        redirect_uri=f' {REDIRECT_URI} ',
-        creds_enc_key=secret(cloud.directory.application('web').secret),
-    )
-
-
-def of_authorization_code_with_certificate(cloud: MicrosoftCloud) -> Params:
+def with_certificate_of_web(cloud: MicrosoftCloud) -> Params:
+    """Return settings for an authorization code with a certificate in place of the client secret."""
     certificate = cloud.directory.application('web').certificate
-    return application(
-        cloud,
-        'web',
-        'Authorization Code',
-        redirect_uri=REDIRECT_URI,
-        creds_certificate=secret(certificate.private_key_pem + certificate.certificate_pem),
-    )
+    settings = AUTHORIZATION_CODE.settings(cloud)
+    del settings['creds_enc_key']
+    return {**settings, 'creds_certificate': secret(certificate.private_key_pem + certificate.certificate_pem)}
 
 
-def of_client_secret(cloud: MicrosoftCloud) -> Params:
-    return application(
-        cloud,
-        'daemon',
-        'Client Credentials',
-        mailbox_to_fetch=ADA,
-        creds_enc_key=secret(cloud.directory.application('daemon').secret),
-    )
+def as_pasted(settings: Params) -> Params:
+    """Return the settings as careless users paste them, and as the platform sends fields that are empty."""
+    pasted: Params = {'auth_method': 'Authorization Code', **settings}
+    if pasted.get('self_deployed'):
+        pasted['creds_auth_id'] = secret(f' {pasted["creds_auth_id"]["password"]}\n')
+        pasted['creds_refresh_token'] = secret('contoso.example ')
+    if 'redirect_uri' in pasted:
+        pasted['redirect_uri'] = f' {pasted["redirect_uri"]} '
+    if 'creds_certificate' in pasted:
+        certificate = pasted['creds_certificate']
+        pasted['creds_certificate'] = {**certificate, 'identifier': certificate['identifier'].lower()}
+    if pasted.get('use_managed_identities'):
+        pasted |= {'use_managed_identities': 'true', 'creds_auth_id': None, 'creds_enc_key': {}}
+    return pasted
 
 
-def of_certificate(cloud: MicrosoftCloud) -> Params:
-    certificate = cloud.directory.application('daemon').certificate
-    return application(
-        cloud,
-        'daemon',
-        'Client Credentials',
-        mailbox_to_fetch=ADA,
-        creds_certificate=secret(certificate.private_key_pem + certificate.certificate_pem),
-    )
-
-
-def of_thumbprint(cloud: MicrosoftCloud) -> Params:
-    certificate = cloud.directory.application('daemon').certificate
-    return application(
-        cloud,
-        'daemon',
-        'Client Credentials',
-        mailbox_to_fetch=ADA,
-        creds_certificate={'identifier': certificate.sha1_thumbprint.lower(), 'password': certificate.private_key_pem},
-    )
-
-
-def of_device_code(cloud: MicrosoftCloud) -> Params:
-    return application(cloud, 'device', 'Device Code')
-
-
-def of_managed_identity(_cloud: MicrosoftCloud) -> Params:
-    return {'use_managed_identities': 'true', 'mailbox_to_fetch': ADA, 'creds_auth_id': None, 'creds_enc_key': {}}
-
-
-def of_user_assigned_identity(cloud: MicrosoftCloud) -> Params:
-    identity = cloud.directory.managed_identity('soar-engine')
-    return {**of_managed_identity(cloud), 'managed_identities_client_id': secret(identity.client_id)}
-
-
-WAYS = {
-    'Cortex app': (of_cortex_app, ''),
-    'authorization code': (of_authorization_code, ''),
-    'authorization code, certificate': (of_authorization_code_with_certificate, ''),
-    'client secret': (of_client_secret, ''),
-    'certificate': (of_certificate, ''),
-    'certificate thumbprint': (of_thumbprint, ''),
-    'device code': (of_device_code, ''),
-    'Azure VM': (of_managed_identity, 'azure-vm'),
-    'Azure VM, user-assigned': (of_user_assigned_identity, 'azure-vm'),
-    'App Service': (of_managed_identity, 'app-service'),
-}
-USER_METHODS = ('authorization code', 'authorization code, certificate', 'device code')
-APPLICATION_METHODS = ('client secret', 'certificate', 'certificate thumbprint')
-MANAGED_IDENTITIES = ('Azure VM', 'Azure VM, user-assigned', 'App Service')
+AUTHORIZATION_CODE_WITH_CERTIFICATE = replace(
+    AUTHORIZATION_CODE, name='Authorization code, certificate', settings=with_certificate_of_web
+)
+TESTED = (*METHODS, AUTHORIZATION_CODE_WITH_CERTIFICATE)
+USER_METHODS = tuple(method for method in TESTED if method.sign_in)
+MANAGED_IDENTITIES = tuple(method for method in TESTED if method.engine)
+APPLICATION_METHODS = tuple(method for method in TESTED if method not in (CORTEX_APP, *USER_METHODS, *MANAGED_IDENTITIES))
 
 
 @pytest.fixture
 def instance(
-    request: pytest.FixtureRequest, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    request: pytest.FixtureRequest,
+    cloud: MicrosoftCloud,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
 ) -> Instance:
-    """A new instance that signs in in the way that the test names; by a client secret if it names none."""
-    params_of, host = WAYS[getattr(request, 'param', 'client secret')]
+    """A new instance that signs in with the method that the test names; with a client secret if it names none."""
+    method: AuthenticationMethod = getattr(request, 'param', CLIENT_SECRET)
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-    for name, value in (cloud.host_environment(host) if host else {}).items():
+    # only root can make the real folder
+    monkeypatch.setattr(AzureArc, 'KEY_FOLDER', str(tmp_path))
+    cloud.arc_keys.folder = tmp_path
+    for name, value in (cloud.host_environment(method.engine) if method.engine else {}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(demisto, 'integrationContext', {})
     caplog.set_level(logging.DEBUG)
-    made = Instance(cloud, monkeypatch, caplog, **params_of(cloud))
+    made = Instance(cloud, monkeypatch, caplog, **as_pasted(method.settings(cloud)))
     cloud.requests.clear()
     return made
 
 
-def with_methods(*ways: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize('instance', ways or tuple(WAYS), indirect=True)
+def with_methods(*methods: AuthenticationMethod) -> pytest.MarkDecorator:
+    """Run a test with an instance of each of these methods; with all methods when none is named."""
+    return pytest.mark.parametrize('instance', methods or TESTED, indirect=True, ids=lambda method: method.name)

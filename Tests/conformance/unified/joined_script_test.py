@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
+from authentication_methods import ARC, CORTEX_APP
 from conformance.unified.dependencies import is_guard, is_of_product
-from conformance.unified.instances import Instance, with_methods
+from conformance.unified.instances import APPLICATION_METHODS, MANAGED_IDENTITIES, Instance, with_methods
 from conformance.unified.sources import COMMON_SERVER, MOCK
 
 RUNNER = Path(__file__).with_name('joined_script.py')
@@ -75,7 +76,7 @@ def test_it_does_not_mention_the_tests(script: str) -> None:
     assert '__future__' not in script
 
 
-@with_methods('client secret', 'certificate', 'Cortex app', 'Azure VM')
+@with_methods(CORTEX_APP, *APPLICATION_METHODS, *(method for method in MANAGED_IDENTITIES if method is not ARC))
 def test_it_signs_in_and_calls_graph(as_text: AsText, instance: Instance) -> None:
     entry = as_text.run('msgraph-mail-auth-test')
     assert entry['HumanReadable'].startswith('### Signed in to Microsoft Graph\n')

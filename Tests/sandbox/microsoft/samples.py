@@ -49,8 +49,11 @@ def sample_subscriptions(directory: Directory) -> list[Subscription]:
 
 
 def self_deployed_applications() -> list[Application]:
-    """Return the apps of Contoso: ``web`` (authorization code), ``daemon`` (client credentials), ``device`` (device code) for mail;
-    ``defender`` (client credentials) for endpoint alerts, ``directory`` (device code) for the users of the tenant."""
+    """Return the apps of Contoso.
+
+    For mail: ``web`` (authorization code), ``daemon`` (client credentials), ``device`` (device code). For endpoint alerts:
+    ``defender`` (client credentials). For the users of the tenant: ``directory`` (device code).
+    """
     return [
         Application(
             name='web',
@@ -109,7 +112,7 @@ def sample_machines(now: float) -> list[Machine]:
 
 
 def sample_alerts(machines: list[Machine], now: float) -> list[Alert]:
-    """An alert of each severity on the first two machines."""
+    """Return an alert of each severity on the first two machines."""
     titles = {
         'High': ('Credential dumping was blocked', 'CredentialAccess'),
         'Medium': ('Suspicious PowerShell command line', 'Execution'),

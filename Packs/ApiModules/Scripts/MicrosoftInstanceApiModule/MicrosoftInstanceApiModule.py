@@ -497,20 +497,19 @@ def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: dic
     advice = permission_advice(spec, client.credential, granted, missing)
     if denied:
         raise with_advice(denied, advice)
-    method = client.credential.description
     outputs = {
-        'AuthenticationMethod': method,
+        'AuthenticationMethod': client.credential.description,
         **token_outputs(token),
-        **spec.details(client),
+        **(details := spec.details(client)),
         'GrantedPermissions': _UNKNOWN if granted is None else granted,
         'MissingPermissions': _UNKNOWN if granted is None else missing,
     }
-    names = ('AuthenticationMethod', 'Account', *spec.details(client), *_TOKEN_ROWS)
+    names = ('AuthenticationMethod', 'Account', *details, *_TOKEN_ROWS)
     rows = [{'Property': pascalToSpace(name), 'Value': outputs[name] or 'none'} for name in names]
     readable = tableToMarkdown(f'Signed in to {spec.api}', rows, headers=['Property', 'Value'])
     return CommandResults(
         outputs_prefix=spec.outputs_prefix,
-        outputs={**outputs, 'Way': method},  # the earlier name of AuthenticationMethod
+        outputs=outputs,
         raw_response=outputs,
         readable_output=f'{readable}\n{advice}' if missing else readable,
     )
@@ -607,6 +606,34 @@ def check_instance(spec: IntegrationSpec, client: MicrosoftClient, check: Callab
     else:
         (check or spec.check)(client)
     return 'ok'
+
+
+# endregion
+# region lists
+
+
+def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return up to `limit` items of a collection, from as many pages as that takes.
+
+    Args:
+        path: below the base URL of the client.
+        params: the query of the first page; links to the next pages contain theirs.
+    Raises:
+        DemistoException: a response is not a page, or its link leads to another host or to a page that was read before.
+    """
+    items: list[dict[str, Any]] = []
+    page, links = client.http_request('GET', path, params=params), set()
+    while True:
+        if not (isinstance(page, dict) and isinstance(page.get('value'), list)):
+            raise DemistoException('The response is not a list. Check the cloud and the proxy settings.')
+        items += page['value']
+        link = page.get('@odata.nextLink') or page.get('nextLink')
+        if not link or len(items) >= limit:
+            return items[:limit]
+        if link in links or urlsplit(link)[:2] != urlsplit(client._base_url)[:2]:  # the token would go along
+            raise DemistoException('The link to the next page leads to another host or back. Try a smaller limit.')
+        links.add(link)
+        page = client.http_request('GET', full_url=link)
 
 
 # endregion

@@ -1,7 +1,6 @@
 """Work in one Outlook mailbox of Microsoft 365: the table of commands, and what differs from other Microsoft integrations."""
 
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import demistomock as demisto
@@ -14,6 +13,7 @@ from MicrosoftGraphMailSendApiModule import *
 from MicrosoftGraphMailFetchApiModule import *
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
+    from CommonServerPython import CommandResults
     from MicrosoftCoreApiModule import CredentialError, clean_value
     from MicrosoftInstanceApiModule import (
         CommandFunction,
@@ -54,6 +54,13 @@ def make_client(settings: InstanceSettings) -> GraphMailSender:
     return GraphMailSender(mailbox, retry_on_rate_limit=demisto.command() in MAIL_COMMANDS, **settings.client_keywords())
 
 
+def mail_auth_test_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """Return the results of auth-test. In the context, Way is the earlier name of AuthenticationMethod."""
+    results = auth_test_command(SPEC, client, args)
+    results.outputs['Way'] = results.outputs['AuthenticationMethod']
+    return results
+
+
 def check_instance_command(client: GraphMailClient, _args: dict[str, Any]) -> str:
     """Return ``ok`` if the instance works. If it fetches, check its options and look up its folders."""
     params = demisto.params()
@@ -75,7 +82,8 @@ def fetch_incidents_command(client: GraphMailClient, _args: dict[str, Any]) -> N
 
 COMMANDS: dict[str, CommandFunction] = {
     **auth_commands(SPEC),
-    'msgraph-mail-test': partial(auth_test_command, SPEC),
+    'msgraph-mail-auth-test': mail_auth_test_command,
+    'msgraph-mail-test': mail_auth_test_command,
     'test-module': check_instance_command,
     'fetch-incidents': fetch_incidents_command,
     **MAIL_COMMANDS,
