@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import]
 
 from authentication_methods import ADA, client_secret
 from demo.administrator import Administrator, CommandFailed
