@@ -7,6 +7,7 @@ import pytest
 
 from CommonServerPython import DemistoException
 from conformance.api_client.instances import Instance
+from MicrosoftApiModule import API_RETRIES
 
 
 @pytest.mark.parametrize(
@@ -156,8 +157,7 @@ def test_a_caller_may_say_that_its_request_can_be_sent_twice(instance: Instance)
 @pytest.mark.parametrize('retry_after, slept', [('2', 4), ('6', 0)])
 def test_a_client_may_have_less_patience(instance: Instance, retry_after: str, slept: float) -> None:
     instance.fail(times=None, status=429, headers={'Retry-After': retry_after})
-    client = instance.client()
-    client.retry_budget = 5
+    client = instance.client(retry_policy=API_RETRIES._replace(budget=5))
     with pytest.raises(DemistoException, match=r'\[429\]'):
         client.http_request('GET', '/me')
     assert instance.clock.slept == slept

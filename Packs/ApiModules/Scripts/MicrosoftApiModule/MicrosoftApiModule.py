@@ -10,7 +10,7 @@ import re
 import secrets
 import sys
 import os  # noqa: F401 - integrations take it from here
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
 from typing import Any
@@ -46,30 +46,32 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         AzureCloud,
         AzureCloudEndpoints,
         CredentialError,
+        ErrorResponse,
+        RetryPolicy,
         SystemClock,
-        backoff_seconds,
         clean_tenant,
         clean_value,
         is_loopback,
         skip_netrc,
         retry_after_seconds,
+        run_with_retries,
     )
     from MicrosoftCredentialsApiModule import (
         AccessToken,
+        AuthenticationMethod,
         AuthorizationCodeCredential,
-        CertificateCredential,
-        ClientSecretCredential,
+        CachedSession,
         CortexAppCredential,
         Credential,
+        CredentialSettings,
         DeviceCodeCredential,
-        EntraCredential,
-        CachedSession,
         ManagedIdentityCredential,
         SignInPendingError,
         SignInRequiredError,
         TokenTarget,
         TokenClient,
         clean_authorization_code,
+        create_credential,
         encrypt_for_token_service,
         unusable_response,
     )
@@ -106,16 +108,16 @@ OPROXY_AUTH_TYPE = 'oproxy'
 SELF_DEPLOYED_AUTH_TYPE = 'self_deployed'
 
 
-CLIENT_CREDENTIALS = 'client_credentials'
+CLIENT_CREDENTIALS = AuthenticationMethod.CLIENT_CREDENTIALS
 
 
-AUTHORIZATION_CODE = 'authorization_code'
+AUTHORIZATION_CODE = AuthenticationMethod.AUTHORIZATION_CODE
 
 
 REFRESH_TOKEN = 'refresh_token'  # noqa: S105 - a grant type
 
 
-DEVICE_CODE = DeviceCodeCredential.GRANT
+DEVICE_CODE = AuthenticationMethod.DEVICE_CODE
 
 
 MANAGED_IDENTITIES_SYSTEM_ASSIGNED = 'SYSTEM_ASSIGNED'
@@ -246,19 +248,13 @@ def azure_tag_formatter(arg: str) -> str:
 
 # region client
 
-_RETRY_STATUSES = {429, 503, 504}
-
-
 _IDEMPOTENT_METHODS = {'GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'}
 
 
-DEFAULT_RETRY_BUDGET = 30.0  # seconds
+API_RETRIES = RetryPolicy(dict.fromkeys((429, 503, 504), 9))
 
 
-MAX_TRIES = 10
-
-
-_DEFAULT_DELAY = 60.0  # seconds until a throttled command is run again, where Microsoft does not say
+_DEFAULT_DELAY = 60.0  # seconds until a throttled command runs again, where the service does not say
 
 
 _DEFAULT_OK_CODES = (200, 201, 202, 204, 206, 404)
@@ -267,16 +263,16 @@ _DEFAULT_OK_CODES = (200, 201, 202, 204, 206, 404)
 _OPENID_SCOPES = {'openid', 'profile', 'email', 'offline_access'}  # they belong to no resource
 
 
-class _ErrorStatus(Exception):
-    """Carries a response whose status is not among the expected ones out of BaseClient."""
+class CommandThrottled(DemistoException):
+    """The service throttles the command for longer than the retry budget. The command may run again after `seconds`."""
 
-    def __init__(self, response: requests.Response):
-        self.response = response
-        super().__init__(response.status_code)
+    def __init__(self, seconds: float, response: requests.Response):
+        self.seconds = seconds
+        super().__init__(f'Microsoft limits the rate of requests. Try again in {seconds:.0f} seconds.', res=response)
 
 
-def _raise_error_status(response: requests.Response) -> None:
-    raise _ErrorStatus(response)
+def _raise_error_response(response: requests.Response) -> None:
+    raise ErrorResponse(response)
 
 
 def _tenant_in(tenant_id: str) -> str:
@@ -327,10 +323,10 @@ class MicrosoftClient(BaseClient):
         managed_identities_resource_uri: what tokens of the managed identity are for.
         base_url: what `url_suffix` of requests is added to.
         command_prefix: what the names of the integration's commands start with.
+        retry_policy: when a request is sent again, where the request itself names no other policy.
     The rest goes to BaseClient (proxy, ok_codes, headers, auth).
     """
 
-    retry_budget = DEFAULT_RETRY_BUDGET  # that one request has with a throttling service in total; a fetch has less
     _counts_requests = False
 
     def __init__(
@@ -363,6 +359,7 @@ class MicrosoftClient(BaseClient):
         command_prefix: str | None = 'command_prefix',
         *args: Any,
         credential: Credential | None = None,
+        retry_policy: RetryPolicy = API_RETRIES,
         **kwargs: Any,
     ):
         super().__init__(base_url, verify, *args, **kwargs)  # type: ignore[arg-type]
@@ -393,6 +390,7 @@ class MicrosoftClient(BaseClient):
         self.managed_identities_resource_uri = managed_identities_resource_uri
         self.retry_on_rate_limit = retry_on_rate_limit
         self.command_prefix = command_prefix
+        self.retry_policy = retry_policy
         self.clock = _ClientClock(self)
         self._credential = credential
         self._credential_was_given = credential is not None
@@ -405,7 +403,7 @@ class MicrosoftClient(BaseClient):
     def credential(self) -> Credential:
         """Who signs in. Made when first needed: settings that cannot be right are refused then, not before."""
         if self._credential is None:
-            self._credential = self._credential_of_keywords()
+            self._credential = self._credential_of_keywords(self._method)
         return self._credential
 
     @property
@@ -421,63 +419,69 @@ class MicrosoftClient(BaseClient):
         transport = TokenClient(self.verify, self.clock, on_secret=add_sensitive_log_strs)
         return TokenProvider(credential, store, transport, demisto.debug, self.token_target())
 
-    def _credential_of_keywords(self) -> Credential:
+    @property
+    def _method(self) -> str:
+        """The authentication method that the keywords name."""
         if self.managed_identities_client_id:
-            system_assigned = self.managed_identities_client_id == MANAGED_IDENTITIES_SYSTEM_ASSIGNED
-            return ManagedIdentityCredential('' if system_assigned else self.managed_identities_client_id)
+            return AuthenticationMethod.MANAGED_IDENTITY
         if self.auth_type == OPROXY_AUTH_TYPE:
-            return CortexAppCredential(
-                self.app_name,
-                self.auth_id,
-                self.refresh_token or self.tenant_id,
-                self.enc_key,
-                encrypt=lambda token, key: self.get_encrypted(token, key),
-                info_headers=lambda: self._add_info_headers(),
+            return AuthenticationMethod.CORTEX_APP
+        if self.grant_type in (AUTHORIZATION_CODE, DEVICE_CODE):
+            return self.grant_type
+        return AuthenticationMethod.CLIENT_CREDENTIALS
+
+    def _credential_of_keywords(self, method: str) -> Credential:
+        if method == AuthenticationMethod.MANAGED_IDENTITY:
+            client_id = self.managed_identities_client_id or ''
+            return create_credential(
+                CredentialSettings(method, client_id='' if client_id == MANAGED_IDENTITIES_SYSTEM_ASSIGNED else client_id)
+            )
+        if method == AuthenticationMethod.CORTEX_APP:
+            return create_credential(
+                CredentialSettings(
+                    method,
+                    client_id=self.auth_id,
+                    app_name=self.app_name,
+                    token=self.refresh_token or self.tenant_id,
+                    key=self.enc_key,
+                    encrypt=lambda token, key: self.get_encrypted(token, key),
+                    info_headers=lambda: self._add_info_headers(),
+                )
             )
         if self.azure_cloud is AZURE_GERMAN_CLOUD:
             raise CredentialError(
                 'The German cloud of Microsoft was closed on 2021-10-29.',
                 'Choose the cloud to which the tenant was moved, most likely Worldwide.',
             )
-        if self.grant_type == DEVICE_CODE:
-            return DeviceCodeCredential(*self._registration, token_url=self.token_retrieval_url)
-        if self.grant_type == AUTHORIZATION_CODE:
-            return self.authorization_code_credential()
-        return self._confidential_client()
-
-    @property
-    def _registration(self) -> tuple[str, str, str]:
         # The device flow of many integrations names no tenant but in the URL: .../organizations/oauth2/v2.0/token.
         in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
-        return self.azure_ad_endpoint, self.tenant_id or (in_url.group(1) if in_url else ''), self.client_id
-
-    def _confidential_client(self) -> EntraCredential:
-        if self.private_key:
-            return CertificateCredential(
-                *self._registration, self.private_key, self.certificate_thumbprint, self.token_retrieval_url
+        return create_credential(
+            CredentialSettings(
+                method,
+                self.azure_ad_endpoint,
+                self.tenant_id or (in_url.group(1) if in_url else ''),
+                self.client_id,
+                self.client_secret,
+                self.private_key,
+                self.certificate_thumbprint,
+                self.token_retrieval_url,
+                self.redirect_uri,
+                self.auth_code,
             )
-        return ClientSecretCredential(*self._registration, self.client_secret, self.token_retrieval_url)
+        )
 
     def authorization_code_credential(self) -> AuthorizationCodeCredential:
-        """Who signs in with an authorization code: also where integrations choose that way only once a code was pasted.
+        """Return the credential for an authorization code, even if the integration selects that method only once a code is set.
 
         Raises:
-            CredentialError: the instance signs in some other way.
+            CredentialError: the instance uses another authentication method.
         """
-        if isinstance(self._credential, AuthorizationCodeCredential):
-            return self._credential
-        if (
-            self._credential_was_given
-            or self.auth_type == OPROXY_AUTH_TYPE
-            or self.managed_identities_client_id
-            or self.grant_type == DEVICE_CODE
-        ):
+        credential = self._credential
+        if not self._credential_was_given and self._method in (CLIENT_CREDENTIALS, AUTHORIZATION_CODE):
+            credential = self._credential_of_keywords(AUTHORIZATION_CODE)
+        if not isinstance(credential, AuthorizationCodeCredential):
             raise CredentialError('This instance does not sign in with an authorization code.', 'No login URL is needed.')
-        is_confidential = self.private_key or self.client_secret
-        client = (
-            self._confidential_client() if is_confidential else EntraCredential(*self._registration, self.token_retrieval_url)
-        )
-        return AuthorizationCodeCredential(client, self.redirect_uri, self.auth_code)
+        return credential
 
     def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:
         """What to ask a token for, if a request names `resource` or `scope`, or neither."""
@@ -554,31 +558,74 @@ class MicrosoftClient(BaseClient):
         url_suffix: str = '',
         full_url: str | None = None,
         *,
-        resp_type: str = 'json',
         headers: dict[str, str] | None = None,
+        resp_type: str = 'json',
         return_empty_response: bool = False,
         scope: str | None = None,
         resource: str = '',
         overwrite_rate_limit_retry: bool = False,
-        is_idempotent: bool | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Sends a request with a token.
+        """Send a request with a token, and return the response as `resp_type` says.
+
+        If the service throttles for longer than the retry budget and `retry_on_rate_limit` is set, the platform is asked to run
+        the command again, and this run ends here. `send_request` raises an error instead.
+
+        Args:
+            method, url_suffix, full_url, kwargs: as `send_request` and `BaseClient._http_request` take them.
+            resp_type: ``json``, ``text``, ``content`` (bytes), else the `requests.Response`.
+            return_empty_response: a response 204 is returned itself.
+            overwrite_rate_limit_retry: the command does not run again.
+        Raises:
+            NotFoundError: 404, where `ok_codes` allows it.
+            MicrosoftSignInError: the sign-in failed.
+            DemistoException: any other error status, or no response.
+        """
+        may_reschedule = self.retry_on_rate_limit and not overwrite_rate_limit_retry and _supports_scheduling()
+        ok_codes = kwargs.get('ok_codes') or self._ok_codes
+        if may_reschedule and ok_codes:
+            kwargs['ok_codes'] = tuple(code for code in ok_codes if code != 429)
+        try:
+            response = self.send_request(method, url_suffix, full_url, headers=headers, scope=scope, resource=resource, **kwargs)
+        except CommandThrottled as throttled:
+            if may_reschedule and self.can_reschedule():
+                return_results(reschedule(demisto.args(), throttled.seconds))
+                sys.exit(0)
+            response = throttled.res
+            (kwargs.get('error_handler') or self.client_error_handler)(response)
+        if response.status_code == 404:
+            raise NotFoundError(json_or_none(response) or 'Not Found - 404 Response')
+        return self._cast(response, resp_type, return_empty_response)
+
+    def send_request(
+        self,
+        method: str,
+        url_suffix: str = '',
+        full_url: str | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        resource: str = '',
+        is_idempotent: bool | None = None,
+        retry_policy: RetryPolicy | None = None,
+        error_handler: Callable[[requests.Response], Any] | None = None,
+        **kwargs: Any,
+    ) -> requests.Response:
+        """Send a request with a token, and return the response.
 
         Args:
             method, url_suffix, full_url, kwargs: as `BaseClient._http_request` takes them: params, json_data, data, timeout,
-                ok_codes, error_handler, ...
-            resp_type: what to give: ``json``, ``text``, ``content`` (bytes), else the `requests.Response`.
-            headers: added to, or in place of, the usual ones.
-            return_empty_response: an answer 204 gives the response itself.
-            scope, resource: what the token is for, where that is not the client's own.
-            overwrite_rate_limit_retry: a throttled command is not run again later.
-            is_idempotent: sent again even where it may have been carried out, since twice has the same effect as once.
-                By default this is so for GET, HEAD, OPTIONS, PUT and DELETE.
+                ok_codes, ...
+            headers: added to the usual ones, or replacing them.
+            scope, resource: what the token is for, if not what the client's tokens are for.
+            is_idempotent: the request may be sent again even if it may have been carried out. By default this is so for GET,
+                HEAD, OPTIONS, PUT and DELETE.
+            retry_policy: replaces that of the client.
+            error_handler: takes a response whose status is not in `ok_codes`, and raises its error.
         Raises:
-            NotFoundError: 404, where `ok_codes` lets it through.
-            MicrosoftSignInError: signing in did not work.
-            DemistoException: any other error status, or no answer.
+            CommandThrottled: the service is throttling or busy beyond the retry budget; the request may be sent again later.
+            MicrosoftSignInError: the sign-in failed.
+            DemistoException: any other error status, or no response.
         """
         if 'ok_codes' not in kwargs and not self._ok_codes:
             kwargs['ok_codes'] = _DEFAULT_OK_CODES
@@ -588,70 +635,63 @@ class MicrosoftClient(BaseClient):
         kwargs.setdefault('with_metrics', self._counts_requests)
         request = {**kwargs, 'method': method, 'url_suffix': url_suffix, 'full_url': full_url}
         is_idempotent = method.upper() in _IDEMPOTENT_METHODS if is_idempotent is None else is_idempotent
-        run_again_later = self.retry_on_rate_limit and not overwrite_rate_limit_retry and _supports_scheduling()
+        policy = self.retry_policy if retry_policy is None else retry_policy
         token = self.get_access_token(resource=resource, scope=scope)
-        response = self._send_with_token(request, headers, token, is_idempotent, run_again_later)
+        response = self._send_with_token(request, headers, token, is_idempotent, policy)
         if response.status_code == 401 and token in self._issued_tokens:  # a token from elsewhere cannot be replaced
             token = self._issue_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
-            response = self._send_with_token(request, headers, token, is_idempotent, run_again_later)
-        if (response.status_code == 429 and run_again_later) or not self._is_status_code_valid(response, kwargs.get('ok_codes')):
-            (kwargs.get('error_handler') or self.client_error_handler)(response)
-        if response.status_code == 404:
-            raise NotFoundError(json_or_none(response) or 'Not Found - 404 Response')
-        return self._cast(response, resp_type, return_empty_response)
+            response = self._send_with_token(request, headers, token, is_idempotent, policy)
+        if not self._is_status_code_valid(response, kwargs.get('ok_codes')):
+            seconds = self.reschedule_delay(response, is_idempotent)
+            if seconds is not None:
+                raise CommandThrottled(seconds, response)
+            (error_handler or self.client_error_handler)(response)
+        return response
 
     def _send_with_token(
-        self, request: dict[str, Any], headers: dict[str, str] | None, token: str, is_idempotent: bool, run_again_later: bool
+        self, request: dict[str, Any], headers: dict[str, str] | None, token: str, is_idempotent: bool, policy: RetryPolicy
     ) -> requests.Response:
-        """Sends a request, waiting as a throttling service asks. Gives the last response, whatever its status."""
+        """Send a request, retry as the policy says, and return the last response, whatever its status."""
         usual = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
         request = {
             **request,
             'resp_type': 'response',
-            'error_handler': _raise_error_status,
+            'error_handler': _raise_error_response,
             'auth': request.get('auth') or self._auth or skip_netrc,
             'headers': {**usual, **(headers or {})},
         }
-        waited, tries = 0.0, 0
-        while True:
-            try:
-                response = self._http_request(**request)
-                if response.status_code != 429 or not run_again_later:
-                    return response
-            except _ErrorStatus as error:
-                response = error.response
-            except requests.exceptions.ReadTimeout:  # of the timeouts, BaseClient counts those of the connection alone
-                self.execution_metrics.timeout_error += request['with_metrics']
-                raise
-            wait = self._wait_for(response, is_idempotent, tries)
-            tries += 1
-            if wait is None or waited + wait > self.retry_budget or tries == MAX_TRIES:
-                break
-            self.clock.sleep(wait)
-            waited += wait
-        pause = self.reschedule_delay(response, is_idempotent)
-        if pause is not None and run_again_later and self.can_reschedule():
-            return_results(reschedule(demisto.args(), pause))
-            sys.exit(0)
+
+        def delay_after(error: Exception, attempt: int) -> float | None:
+            if isinstance(error, ErrorResponse):
+                return self.retry_delay(policy, attempt, error.response, is_idempotent)
+            return None
+
+        try:
+            response: requests.Response = run_with_retries(lambda: self._http_request(**request), delay_after, policy, self.clock)
+        except ErrorResponse as error:
+            return error.response
+        except requests.exceptions.ReadTimeout:  # of the timeouts, BaseClient counts those of the connection alone
+            self.execution_metrics.timeout_error += request['with_metrics']
+            raise
         return response
 
-    def _wait_for(self, response: requests.Response, is_idempotent: bool, tries: int) -> float | None:
-        """Seconds to wait before a request that was sent again `tries` times may be sent again; None where it must not be."""
-        # 429 was not carried out. 503 and 504 may have been: what must not happen twice is not sent twice.
-        if response.status_code not in _RETRY_STATUSES or (response.status_code != 429 and not is_idempotent):
-            return None
-        asked = retry_after_seconds(response, self.clock.now())
-        return backoff_seconds(1.0, tries) if asked is None else asked
+    def retry_delay(self, policy: RetryPolicy, attempt: int, response: requests.Response, is_idempotent: bool) -> float | None:
+        """Return the seconds to wait before a request is sent again, None if it must not be."""
+        # 429 was not carried out. Anything else may have been: a request that is not idempotent is not sent again.
+        return policy.delay(attempt, response, self.clock.now()) if is_idempotent or response.status_code == 429 else None
 
     def reschedule_delay(self, response: requests.Response, is_idempotent: bool) -> float | None:
-        """Seconds after which a later run may send a request again; None where it must not, or a failing service says no time."""
+        """Return the seconds after which a later run may send a request again.
+
+        None if it must not, or if the service is busy and does not say for how long.
+        """
         asked = retry_after_seconds(response, self.clock.now())
         if response.status_code == 429:
             return asked or _DEFAULT_DELAY
-        return asked if response.status_code in _RETRY_STATUSES and is_idempotent else None
+        return asked if response.status_code in (503, 504) and is_idempotent else None
 
     def can_reschedule(self) -> bool:
-        """Whether the platform can run this command again if it is throttled for long: it does so once."""
+        """Return whether the platform can run this command again if it is throttled for long. It does so once."""
         return self.retry_on_rate_limit and _supports_scheduling() and not demisto.args().get('ran_once_flag')
 
     @staticmethod

@@ -1,12 +1,13 @@
 """Provide what the other Microsoft modules share: clock, clouds, checks of addresses, retries, cleaning of pasted text."""
 
+import math
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timezone
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -217,35 +218,80 @@ def skip_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
 # region retries
 
 
+_Result = TypeVar('_Result')
+
+
 class RetryPolicy(NamedTuple):
-    """When a request is sent again.
+    """When a failed request is sent again.
 
     Args:
-        retries: how often at most, by HTTP status; a status that is not named is not tried again.
-        connection_retries: how often at most when no answer came.
-        first_wait: seconds before the first retry when the service does not say; doubled each time.
-        budget: seconds that all tries and waits may take; a service that asks for more is not waited for.
+        retries: the number of retries by HTTP status; a status that is not named is not retried.
+        connection_retries: the number of retries when no response came.
+        first_wait: seconds before the first retry when the service does not say; doubled for each further one.
+        budget: seconds that all waits together may take; a service that asks for more is not waited for.
+        deadline: seconds after the first try from which on nothing is sent again.
     """
 
-    retries: Mapping[int, int]
-    connection_retries: int
-    first_wait: float
-    budget: float
+    retries: Mapping[int, int] = {}
+    connection_retries: int = 0
+    first_wait: float = 1.0
+    budget: float = 30.0
+    deadline: float = math.inf
+
+    def delay(self, attempt: int, response: requests.Response | None, now: float) -> float | None:
+        """Return the seconds to wait before a request is sent again, None if it must not be.
+
+        Args:
+            attempt: the number of retries so far.
+            response: the last response, None if none came.
+            now: seconds since the epoch.
+        """
+        if attempt >= (self.connection_retries if response is None else self.retries.get(response.status_code, 0)):
+            return None
+        asked = None if response is None else retry_after_seconds(response, now)
+        return backoff_seconds(self.first_wait, attempt) if asked is None else asked
 
 
-def _seconds(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
+NO_RETRIES = RetryPolicy()
+
+
+class ErrorResponse(Exception):
+    """A response with an error status, raised by a step that may be retried."""
+
+    def __init__(self, response: requests.Response):
+        self.response = response
+        super().__init__(response.status_code)
+
+
+def run_with_retries(
+    step: Callable[[], _Result], delay_after: Callable[[Exception, int], float | None], policy: RetryPolicy, clock: SystemClock
+) -> _Result:
+    """Run `step` until it succeeds, and return its result. This is the only retry loop: a step must not retry by itself.
+
+    Args:
+        delay_after: returns the seconds to wait after an error of the step and a number of retries, None to raise the error.
+        policy: its budget and deadline limit the waits.
+    """
+    end = clock.now() + policy.deadline
+    waited, attempt = 0.0, 0
+    while True:
+        try:
+            return step()
+        except Exception as error:
+            delay = delay_after(error, attempt)
+            if delay is None or waited + delay > policy.budget or clock.now() + delay > end:
+                raise
+        clock.sleep(delay)
+        waited += delay
+        attempt += 1
 
 
 def retry_after_seconds(response: requests.Response, now: float) -> float | None:
-    """Seconds that ``Retry-After`` asks for, in its number or its date form; None where it says nothing readable."""
+    """Return the seconds that ``Retry-After`` asks for, as a number or as a date; None if it cannot be read."""
     text = response.headers.get('Retry-After', '')
     seconds = _seconds(text)
     if seconds is None and text:
-        from email.utils import parsedate_to_datetime  # costs, and is rarely needed
+        from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
 
         try:
             date = parsedate_to_datetime(text)
@@ -256,8 +302,15 @@ def retry_after_seconds(response: requests.Response, now: float) -> float | None
 
 
 def backoff_seconds(first_wait: float, attempt: int) -> float:
-    """Exponential back-off with jitter, so that engines which failed together do not come back together."""
+    """Return an exponential delay with jitter, so that engines which failed together do not return together."""
     return first_wait * 2**attempt * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+
+
+def _seconds(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 # endregion

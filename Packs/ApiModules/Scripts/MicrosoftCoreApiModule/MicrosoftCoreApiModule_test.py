@@ -411,7 +411,7 @@ REQUEST = TokenRequest(
         REQUEST,
         AccessToken(SECRET, 0, 0),
         TokenResponse(AccessToken(SECRET, 0, 0), SECRET),
-        TokenRequest('POST', REQUEST.url, again=lambda: REQUEST),
+        TokenRequest('POST', REQUEST.url, renew=lambda: REQUEST),
     ],
 )
 def test_no_secret_shows_when_an_object_is_printed(shown: object) -> None:
@@ -589,7 +589,7 @@ def test_a_request_that_must_not_be_sent_twice_is_made_anew(transport: TokenClie
     numbers = iter(range(2, 9))
 
     def numbered(number: int) -> TokenRequest:
-        return TokenRequest('POST', server.url, form={'number': str(number)}, again=lambda: numbered(next(numbers)))
+        return TokenRequest('POST', server.url, form={'number': str(number)}, renew=lambda: numbered(next(numbers)))
 
     with ScriptedServer([(503, {}, ''), (503, {}, ''), GOOD]) as server:
         transport.ask(numbered(1))

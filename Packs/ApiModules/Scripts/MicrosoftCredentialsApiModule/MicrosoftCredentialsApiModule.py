@@ -17,14 +17,15 @@ from MicrosoftCoreApiModule import *
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
     from MicrosoftCoreApiModule import (
+        NO_RETRIES,
         CredentialError,
+        ErrorResponse,
         MicrosoftSignInError,
         RetryPolicy,
         SystemClock,
         _GUID,
         _NOT_IN_AN_ID,
         _seconds,
-        backoff_seconds,
         clean_client_id,
         clean_client_secret,
         clean_pem,
@@ -35,6 +36,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         skip_netrc,
         require_https,
         retry_after_seconds,
+        run_with_retries,
     )
 
 # region errors
@@ -314,7 +316,7 @@ def parse_token_response(body: dict[str, Any], now: float) -> TokenResponse:
 
 # region token requests
 
-TOKEN_ENDPOINT_RETRIES = RetryPolicy(dict.fromkeys((408, 429, 500, 502, 503, 504), 3), 3, 0.5, 30)
+TOKEN_ENDPOINT_RETRIES = RetryPolicy(dict.fromkeys((408, 429, 500, 502, 503, 504), 3), 3, 0.5, deadline=30)
 
 
 _CONNECT_TIMEOUT = 10.0  # seconds
@@ -351,7 +353,7 @@ class TokenRequest:
     Args:
         hidden: secrets that the service learns from the request although they do not stand in it.
         read_timeout: seconds that the service may take to answer, 0 for the usual time.
-        again: makes the request anew for another try, where the same one must not be sent twice.
+        renew: makes a new request for another try, where the same one must not be sent twice.
         unreachable_advice, refusal_advice: what to do if no answer comes, or one whose error says nothing known.
     """
 
@@ -370,7 +372,7 @@ class TokenRequest:
         through_proxy: bool = True,
         unreachable_advice: str = _UNREACHABLE_ADVICE,
         refusal_advice: str = _DEFAULT_ADVICE,
-        again: 'Callable[[], TokenRequest] | None' = None,
+        renew: 'Callable[[], TokenRequest] | None' = None,
     ):
         self.method = method
         self.url = url
@@ -385,7 +387,7 @@ class TokenRequest:
         self.through_proxy = through_proxy
         self.unreachable_advice = unreachable_advice
         self.refusal_advice = refusal_advice
-        self.again = again
+        self.renew = renew or (lambda: self)
 
     def secrets(self) -> list[str]:
         """What this request carries and nobody may see."""
@@ -473,46 +475,39 @@ class TokenClient:
                 self._on_secret(text)
 
     def send(self, request: TokenRequest) -> requests.Response:
-        """Sends `request`, again where that helps, and gives the last response, whatever its status.
+        """Send `request`, retry as its policy says, and return the last response, whatever its status.
 
         Raises:
             SignInUnavailableError: no response came.
         """
-        give_up_on = self.clock.now() + request.retry.budget
-        attempt = 0
-        while True:
-            for secret in request.secrets():
-                self.mask(secret)
-            outcome = self._send_once(request)
-            wait = self._wait_before_retry(request.retry, outcome, attempt) if self._retries else None
-            if wait is None or self.clock.now() + wait > give_up_on:
-                if isinstance(outcome, SignInUnavailableError):
-                    raise outcome
-                return outcome
-            self.clock.sleep(wait)
-            request = request.again() if request.again else request
-            attempt += 1
+        policy = request.retry if self._retries else NO_RETRIES
+        next_request: TokenRequest | None = request
 
-    def _wait_before_retry(
-        self, policy: RetryPolicy, outcome: requests.Response | SignInUnavailableError, attempt: int
-    ) -> float | None:
-        """Seconds to wait before the next try, None if there is to be none."""
-        asked = None
-        if isinstance(outcome, requests.Response):
-            retries, asked = policy.retries.get(outcome.status_code, 0), retry_after_seconds(outcome, self.clock.now())
-        else:
-            retries = 0 if outcome.code == _UNTRUSTED_CERTIFICATE else policy.connection_retries
-        if attempt >= retries:
-            return None
-        return backoff_seconds(policy.first_wait, attempt) if asked is None else asked
+        def send_once() -> requests.Response:
+            nonlocal next_request
+            sent, next_request = next_request or request.renew(), None
+            return self._send_once(sent)
 
-    def _send_once(self, request: TokenRequest) -> requests.Response | SignInUnavailableError:
+        def delay_after(error: Exception, attempt: int) -> float | None:
+            if isinstance(error, ErrorResponse):
+                return policy.delay(attempt, error.response, self.clock.now())
+            can_retry = isinstance(error, SignInUnavailableError) and error.code != _UNTRUSTED_CERTIFICATE
+            return policy.delay(attempt, None, 0) if can_retry else None
+
+        try:
+            return run_with_retries(send_once, delay_after, policy, self.clock)
+        except ErrorResponse as error:
+            return error.response
+
+    def _send_once(self, request: TokenRequest) -> requests.Response:
+        for secret in request.secrets():
+            self.mask(secret)
         session = requests.Session()
         # The metadata address must never be asked through a proxy, whatever the environment says.
         session.trust_env = request.through_proxy
         with session:
             try:
-                return session.request(
+                response = session.request(
                     request.method,
                     request.url,
                     params=request.params or None,
@@ -525,7 +520,10 @@ class TokenClient:
                     auth=skip_netrc,
                 )
             except OSError as error:  # all errors of requests are OSErrors; a missing CA bundle is a plain one
-                return self._unreachable(request, error)
+                raise self._unreachable(request, error) from None
+        if not response.ok:
+            raise ErrorResponse(response)
+        return response
 
     @staticmethod
     def _unreachable(request: TokenRequest, error: OSError) -> SignInUnavailableError:
@@ -841,7 +839,7 @@ class CertificateCredential(EntraCredential):
 
     def post(self, target: TokenTarget, offline: bool = False, **fields: str) -> TokenRequest:
         request = super().post(target, offline, **fields)
-        request.again = lambda: self.post(target, offline, **fields)
+        request.renew = lambda: self.post(target, offline, **fields)
         return request
 
     def assertion(self, now: float) -> str:
@@ -1138,7 +1136,9 @@ _NO_IDENTITY = 'Turn on the managed identity of this Azure host, and check Azure
 
 
 # The host's own service is restarted for up to 70 s (410) when identities change: seven waits take 76 to 127 s.
-MANAGED_IDENTITY_RETRIES = RetryPolicy({404: 4, 408: 4, 410: 7, 429: 4, **dict.fromkeys(range(500, 600), 4)}, 1, 0.8, 130)
+MANAGED_IDENTITY_RETRIES = RetryPolicy(
+    {404: 4, 408: 4, 410: 7, 429: 4, **dict.fromkeys(range(500, 600), 4)}, 1, 0.8, 130, deadline=130
+)
 
 
 class ManagedIdentityCredential(Credential):
@@ -1274,6 +1274,79 @@ def _metadata_request(endpoint: str, version: str, resource: str, client_id: str
         unreachable_advice=_NOT_ON_AZURE,
         refusal_advice=_NO_IDENTITY,
     )
+
+
+# endregion
+
+# region factory
+
+
+class AuthenticationMethod:
+    """The authentication methods that settings can name."""
+
+    MANAGED_IDENTITY = 'managed_identity'
+    CORTEX_APP = 'cortex_app'
+    CLIENT_CREDENTIALS = 'client_credentials'
+    AUTHORIZATION_CODE = 'authorization_code'
+    DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
+
+
+class CredentialSettings(NamedTuple):
+    """What an instance is configured with, whatever its authentication method. Values may be as pasted.
+
+    Args:
+        method: one of AuthenticationMethod.
+        authority, tenant_id, token_url: as in EntraCredential.
+        client_id: of the app registration or of a user-assigned managed identity; the ID of the Cortex XSOAR app.
+        client_secret, private_key, thumbprint: what an app registration proves its identity with.
+        redirect_uri, authorization_code: as in AuthorizationCodeCredential.
+        app_name, token, key, encrypt, info_headers: as in CortexAppCredential.
+    """
+
+    method: str
+    authority: str = ''
+    tenant_id: str = ''
+    client_id: str = ''
+    client_secret: str = ''
+    private_key: str = ''
+    thumbprint: str = ''
+    token_url: str = ''
+    redirect_uri: str = ''
+    authorization_code: str = ''
+    app_name: str = ''
+    token: str = ''
+    key: str = ''
+    encrypt: Callable[[str, str], str] | None = None
+    info_headers: Callable[[], dict[str, str]] = dict
+
+    def __repr__(self) -> str:
+        return f'<CredentialSettings {self.method}>'
+
+
+def create_credential(settings: CredentialSettings) -> Credential:
+    """Return the credential for the authentication method of `settings`.
+
+    Raises:
+        CredentialError: a value is missing or cannot be right.
+    """
+    one = settings
+    if one.method == AuthenticationMethod.MANAGED_IDENTITY:
+        return ManagedIdentityCredential(one.client_id)
+    if one.method == AuthenticationMethod.CORTEX_APP:
+        return CortexAppCredential(one.app_name, one.client_id, one.token, one.key, one.encrypt, one.info_headers)
+    registration = one.authority, one.tenant_id, one.client_id
+    if one.method == AuthenticationMethod.DEVICE_CODE:
+        return DeviceCodeCredential(*registration, token_url=one.token_url)
+    client: EntraCredential
+    if one.private_key:
+        client = CertificateCredential(*registration, one.private_key, one.thumbprint, one.token_url)
+    elif one.client_secret or one.method == AuthenticationMethod.CLIENT_CREDENTIALS:
+        client = ClientSecretCredential(*registration, one.client_secret, one.token_url)
+    else:
+        client = EntraCredential(*registration, one.token_url)
+    if one.method == AuthenticationMethod.CLIENT_CREDENTIALS:
+        return client
+    return AuthorizationCodeCredential(client, one.redirect_uri, one.authorization_code)
 
 
 # endregion

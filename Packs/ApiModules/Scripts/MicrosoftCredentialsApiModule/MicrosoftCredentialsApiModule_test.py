@@ -555,13 +555,11 @@ def test_an_assertion_names_its_certificate_as_its_algorithm_wants(
 def test_each_request_and_each_try_has_an_assertion_of_its_own() -> None:
     credential = CertificateCredential(LOGIN, TENANT, CLIENT, PEM)
     first = credential.token_request(TARGET, NOTHING)
-    assert first.again is not None
-    second = first.again()
-    assert second.again is not None
-    requests = [first, second, second.again(), credential.token_request(TARGET, NOTHING)]
+    second = first.renew()
+    requests = [first, second, second.renew(), credential.token_request(TARGET, NOTHING)]
     assert len({request.form['client_assertion'] for request in requests}) == 4
     assert {request.form['grant_type'] for request in requests} == {'client_credentials'}
-    assert vars(first) == vars(TokenRequest(first.method, first.url, form=first.form, again=first.again))
+    assert vars(first) == vars(TokenRequest(first.method, first.url, form=first.form, renew=first.renew))
 
 
 def test_a_certificate_proves_the_client_of_an_authorization_code_too() -> None:

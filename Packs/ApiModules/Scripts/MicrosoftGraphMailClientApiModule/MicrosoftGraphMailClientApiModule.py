@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import json
 import mimetypes
 import os
@@ -18,7 +19,7 @@ import requests
 with suppress(ImportError):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException, fileResult
     from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, AzureCloud, retry_after_seconds
-    from MicrosoftApiModule import MAX_TRIES, MicrosoftClient, json_or_none
+    from MicrosoftApiModule import CommandThrottled, MicrosoftClient, json_or_none
 
 # region errors
 
@@ -39,7 +40,7 @@ class GraphError(DemistoException):
         self.code = code
         self.status = 0 if response is None else response.status_code
         self.request_id = '' if response is None else response.headers.get('request-id', '')
-        super().__init__(what, res=response)
+        DemistoException.__init__(self, what, res=response)
 
     @property
     def is_about_permissions(self) -> bool:
@@ -55,6 +56,14 @@ class GraphError(DemistoException):
         # Microsoft's support finds the request by its ID.
         request_id = f'Request ID: {self.request_id}' if self.request_id else ''
         return ' '.join(part for part in (self.what, self.advice, request_id) if part)
+
+
+class GraphThrottled(GraphError, CommandThrottled):
+    """Microsoft Graph throttles the command for longer than the retry budget."""
+
+    def __init__(self, error: GraphError, seconds: float):
+        super().__init__(error.what, error.advice, error.code, error.res)
+        self.seconds = seconds
 
 
 _CHECK_MAILBOX = 'Check the address of the mailbox.'
@@ -310,19 +319,19 @@ class GraphMailClient(MicrosoftClient):
     def _answer(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         headers = {'Prefer': _IMMUTABLE_IDS, **kwargs.pop('headers', {})}
         try:
-            response: requests.Response = self.http_request(
+            return self.send_request(
                 method,
                 path,
                 headers=headers,
-                resp_type='response',
                 ok_codes=_GRAPH_OK_CODES,
                 error_handler=self._raise_graph_error,
                 **kwargs,
             )
+        except CommandThrottled as error:
+            raise GraphThrottled(graph_error(error.res, self.clock.now()), error.seconds) from None
         except (DemistoException, requests.exceptions.RequestException) as error:
             self._explain_outage(error)
             raise
-        return response
 
     def download(self, path: str, write: Callable[[bytes], Any]) -> None:
         """Streams the bytes of an answer, untouched, a piece at a time.
@@ -390,13 +399,13 @@ class GraphMailClient(MicrosoftClient):
     def batch(self, items: Sequence[BatchItem]) -> list[BatchResult]:
         """Sends many requests in few. Each has a result of its own: one that is refused stops none of the others.
 
-        Throttled ones, and no others, are sent again after the time that Graph asks for, within `retry_budget` in total.
+        Throttled ones, and no others, are sent again after the time that Graph asks for, within the retry budget in total.
 
         Returns:
             The results, in the order of `items`.
         """
         results: list[BatchResult] = []
-        retry_budget = self.retry_budget
+        retry_budget = self.retry_policy.budget
         for start in range(0, len(items), MAX_BATCH_SIZE):
             chunk = items[start : start + MAX_BATCH_SIZE]
             try:
@@ -414,7 +423,7 @@ class GraphMailClient(MicrosoftClient):
         """The results of up to 20 requests, and how many seconds of patience are left. Raises GraphError if none was answered."""
         results: dict[int, BatchResult] = {}
         waiting: list[int] = list(range(len(items)))
-        for tries in range(MAX_TRIES):
+        for tries in itertools.count():
             try:
                 answers = self._send_batch(items, waiting)
             except GraphError as error:
@@ -426,7 +435,7 @@ class GraphMailClient(MicrosoftClient):
             waits = {
                 number: wait
                 for number, response in answers.items()
-                if (wait := self._wait_for(response, items[number].is_idempotent, tries)) is not None
+                if (wait := self.retry_delay(self.retry_policy, tries, response, items[number].is_idempotent)) is not None
             }
             if not waits or max(waits.values()) > retry_budget:
                 break
@@ -437,11 +446,9 @@ class GraphMailClient(MicrosoftClient):
 
     def _send_batch(self, items: Sequence[BatchItem], numbers: Sequence[int]) -> dict[int, requests.Response]:
         """The answers to some of `items`, by their numbers; one that Graph left out is not there."""
-        # A command that began anew after a throttling would do again what earlier batches have done.
         answer = self.graph_request(
             'POST',
             '/$batch',
-            overwrite_rate_limit_retry=True,
             json_data={'requests': [items[number].as_json(number) for number in numbers]},
             is_idempotent=all(items[number].is_idempotent for number in numbers),
         )

@@ -17,7 +17,8 @@ import demistomock as demisto
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException, arg_to_datetime
-    from MicrosoftCoreApiModule import MicrosoftSignInError, clean_value
+    from MicrosoftCoreApiModule import NO_RETRIES, MicrosoftSignInError, clean_value
+    from MicrosoftApiModule import API_RETRIES
     from MicrosoftInstanceApiModule import bool_argument, int_argument, text_list
     from MicrosoftGraphMailClientApiModule import (
         ATTACHMENT_PROPERTIES,
@@ -391,7 +392,7 @@ class MailSelector:
         except GraphError as error:
             self.problems += self._relocate_folder(name, error) if error.status == 404 else [error]
             if error.status in TRANSIENT_STATUSES:
-                self._client.retry_budget = 0  # the run has waited once
+                self._client.retry_policy = NO_RETRIES  # the run has waited once
             if not error.status:
                 self._unanswered.add(name)
             return error.status != 429 and bool(error.status or is_mailbox_available(self._client))
@@ -824,7 +825,7 @@ class MailReader:
     def _attribute_fault(self, mail: FetchedMail, error: Exception, do_without: Callable[[Exception], None]) -> None:
         """What becomes of a mail of which something cannot be had."""
         if _status_of(error) in TRANSIENT_STATUSES:
-            self._client.retry_budget = 0  # the run has waited once
+            self._client.retry_policy = NO_RETRIES  # the run has waited once
         if self._ends_here(error) or not self._is_fault_of_mail(error):
             mail.leave()
         elif _status_of(error) in _FINAL_STATUSES or mail.is_last_try:
@@ -1139,7 +1140,7 @@ def _labels(email: dict[str, Any]) -> list[dict[str, str]]:
 
 # region fetch
 
-FETCH_RETRY_BUDGET = 5.0  # seconds: the next run comes soon
+FETCH_RETRIES = API_RETRIES._replace(budget=5.0)  # seconds: the next run comes soon
 
 
 class FetchResult(NamedTuple):
@@ -1162,7 +1163,7 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
     Raises:
         GraphError, MicrosoftSignInError, DemistoException: nothing could be done.
     """
-    client.retry_budget = FETCH_RETRY_BUDGET
+    client.retry_policy = FETCH_RETRIES
     mailbox = client.mailbox or _own_address(client)
     cursor = FetchCursor.from_last_run(last_run, mailbox, options.wanted)
     begun_at = cursor.as_last_run()

@@ -31,8 +31,16 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         arg_to_datetime,
         tableToMarkdown,
     )
-    from MicrosoftCoreApiModule import SystemClock, backoff_seconds, clean_value, is_loopback, skip_netrc, retry_after_seconds
-    from MicrosoftApiModule import DEFAULT_RETRY_BUDGET, json_or_none
+    from MicrosoftCoreApiModule import (
+        SystemClock,
+        backoff_seconds,
+        clean_value,
+        is_loopback,
+        skip_netrc,
+        retry_after_seconds,
+        run_with_retries,
+    )
+    from MicrosoftApiModule import API_RETRIES, json_or_none
     from MicrosoftInstanceApiModule import bool_argument, future_datetime, choice_argument, int_argument
     from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient, MAX_FILE_SIZE
     from MicrosoftGraphMailCommandsApiModule import MailCommandResult, user_argument
@@ -617,18 +625,14 @@ class GraphMailSender(GraphMailClient):
 
     def retry(self, step: Callable[[], _Answer], again: Callable[[GraphError], bool]) -> _Answer:
         """Does a step, several times if need be, as long as `again` says so of its error."""
-        waited, tries = 0.0, 0
-        while True:
-            try:
-                return step()
-            except GraphError as error:
-                asked = None if error.res is None else retry_after_seconds(error.res, self.clock.now())
-                wait = backoff_seconds(1.0, tries) if asked is None else asked
-                if tries == _MAX_STEP_TRIES - 1 or waited + wait > DEFAULT_RETRY_BUDGET or not again(error):
-                    raise
-            self.clock.sleep(wait)
-            waited += wait
-            tries += 1
+
+        def delay_after(error: Exception, attempt: int) -> float | None:
+            if not isinstance(error, GraphError) or attempt == _MAX_STEP_TRIES - 1 or not again(error):
+                return None
+            asked = None if error.res is None else retry_after_seconds(error.res, self.clock.now())
+            return backoff_seconds(1.0, attempt) if asked is None else asked
+
+        return run_with_retries(step, delay_after, API_RETRIES, self.clock)
 
     def request_without_token(self, method: str, url: str, headers: dict[str, str], data: bytes | None) -> requests.Response:
         """Sends a request to an upload URL. Raises GraphError."""

@@ -17,7 +17,7 @@ from conformance.unified.watched_sender import ADA, BOB, MEGABYTE, UPLOADS, Watc
 from datetime import datetime, timezone
 from collections.abc import Callable
 from CommonServerPython import DemistoException
-from MicrosoftApiModule import DEFAULT_RETRY_BUDGET
+from MicrosoftApiModule import API_RETRIES
 from MicrosoftGraphMailSendApiModule import (
     FORWARD,
     MAX_FILE_SIZE,
@@ -380,7 +380,7 @@ def test_an_upload_that_finally_fails_leaves_no_draft(
     cloud.faults.add(service='graph', path=UPLOADS, method='PUT', times=None, **fault)
     assert refusal(lambda: sender.send(mail_of(seven))).startswith('Microsoft Graph')
     assert nothing_is_left(cloud, adas)
-    assert sum(sender.clock.waits) <= DEFAULT_RETRY_BUDGET
+    assert sum(sender.clock.waits) <= API_RETRIES.budget
 
 
 def test_an_upload_has_a_timeout(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment) -> None:

@@ -42,24 +42,25 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     )
     from MicrosoftCredentialsApiModule import (
         AccessToken,
+        AuthenticationMethod,
         AuthorizationCodeCredential,
-        CertificateCredential,
-        ClientSecretCredential,
         CortexAppCredential,
         Credential,
+        CredentialSettings,
         DeviceCodeCredential,
-        EntraCredential,
-        ManagedIdentityCredential,
         SignInPendingError,
         SignInRequiredError,
+        create_credential,
     )
     from MicrosoftApiModule import (
         _OPENID_SCOPES,
+        CommandThrottled,
         MicrosoftClient,
         complete_browser_sign_in,
         complete_device_sign_in,
         generate_login_url,
         get_azure_cloud,
+        reschedule,
         reset_auth,
         start_browser_sign_in,
     )
@@ -161,7 +162,12 @@ def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
 METHOD_AUTHORIZATION_CODE = 'Authorization Code'
 METHOD_CLIENT_CREDENTIALS = 'Client Credentials'
 METHOD_DEVICE_CODE = 'Device Code'
-AUTH_METHODS = (METHOD_AUTHORIZATION_CODE, METHOD_CLIENT_CREDENTIALS, METHOD_DEVICE_CODE)
+_METHODS = {
+    METHOD_AUTHORIZATION_CODE: AuthenticationMethod.AUTHORIZATION_CODE,
+    METHOD_CLIENT_CREDENTIALS: AuthenticationMethod.CLIENT_CREDENTIALS,
+    METHOD_DEVICE_CODE: AuthenticationMethod.DEVICE_CODE,
+}
+AUTH_METHODS = tuple(_METHODS)
 # The German cloud was closed, so no instance can choose it.
 CLOUD_OPTIONS = {option: abbreviation for option, abbreviation in AZURE_CLOUD_NAME_MAPPING.items() if abbreviation != 'de'}
 
@@ -356,21 +362,33 @@ class InstanceSettings:
     def credential(self) -> Credential:
         """Return the credential of the chosen authentication method. Raise CredentialError when a value is missing or wrong."""
         if self.managed_identities:
-            return ManagedIdentityCredential(self.managed_identities_client_id)
+            return create_credential(
+                CredentialSettings(AuthenticationMethod.MANAGED_IDENTITY, client_id=self.managed_identities_client_id)
+            )
         if not self.self_deployed:
-            return CortexAppCredential(self.spec.app_name, self.id, self.token, self.key, info_headers=get_x_content_info_headers)
-        place = (self.cloud.endpoints.active_directory, self.token, self.id)
-        if self.method == METHOD_DEVICE_CODE:
-            return DeviceCodeCredential(*place)
-        if self.private_key:
-            client: EntraCredential = CertificateCredential(*place, self.private_key, self.thumbprint)
-        elif self.key or self.method == METHOD_CLIENT_CREDENTIALS:
-            client = ClientSecretCredential(*place, self.key)
-        else:
-            client = EntraCredential(*place)
-        if self.method == METHOD_CLIENT_CREDENTIALS:
-            return client
-        return AuthorizationCodeCredential(client, self.redirect_uri, self.authorization_code)
+            return create_credential(
+                CredentialSettings(
+                    AuthenticationMethod.CORTEX_APP,
+                    client_id=self.id,
+                    app_name=self.spec.app_name,
+                    token=self.token,
+                    key=self.key,
+                    info_headers=get_x_content_info_headers,
+                )
+            )
+        return create_credential(
+            CredentialSettings(
+                _METHODS[self.method],
+                self.cloud.endpoints.active_directory,
+                self.token,
+                self.id,
+                self.key,
+                self.private_key,
+                self.thumbprint,
+                redirect_uri=self.redirect_uri,
+                authorization_code=self.authorization_code,
+            )
+        )
 
     def client_keywords(self) -> dict[str, Any]:
         """Return the keywords of MicrosoftClient that follow from the parameters: all but the base URL and the scope."""
@@ -653,6 +671,10 @@ def run_command(
     try:
         with client.reporting_metrics() if is_counted else nullcontext():
             return commands[command](client, demisto.args())
+    except CommandThrottled as throttled:
+        if not client.can_reschedule():
+            raise
+        return reschedule(demisto.args(), throttled.seconds)
     except SignInRequiredError as error:
         error.advice = f'{error.advice} {sign_in_instruction(spec, client.credential)}'.strip()
         raise
