@@ -6,11 +6,9 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.fixtures import cloud, empty_mailbox, microsoft_cloud
 
 __all__ = ['cloud', 'empty_mailbox', 'microsoft_cloud']
@@ -24,19 +22,3 @@ if FOLDER:
 def pytest_configure() -> None:
     if FOLDER and not Path(FOLDER, 'CommonServerPython.py').is_file():
         raise pytest.UsageError(f'There is no CommonServerPython.py in {FOLDER}: let COMMON_SERVER_PYTHON name its folder.')
-
-
-@pytest.fixture
-def mail(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client of a new instance that acts as an application in Ada's mailbox."""
-    import demistomock as demisto
-    from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
-    from MicrosoftCredentialsApiModule import ClientSecretCredential
-    from MicrosoftGraphMailSendApiModule import GraphMailSender
-
-    monkeypatch.setattr(demisto, 'integrationContext', {})
-    monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-    daemon = cloud.directory.application('daemon')
-    custom = AzureCloud('Local', 'com', AzureCloudEndpoints(cloud.authority, cloud.graph, ''))
-    credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
-    return GraphMailSender('ada@contoso.example', custom, credential=credential)

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from html import unescape
 from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
@@ -101,6 +102,10 @@ def graph_error(response: requests.Response, now: float) -> GraphError:
     busy = status == 429 or status >= 500
     wait = retry_after_seconds(response, now) if busy else None
     later = f'Try again in {wait:.0f} seconds.' if wait else 'Try again in a few minutes.'
+    if 300 <= status < 400:
+        return GraphError(
+            f'Microsoft Graph redirected the request (HTTP status {status}), which is not allowed.', _NOT_GRAPH, '', response
+        )
     if not isinstance(error, dict):
         return GraphError(f'Microsoft Graph answered with HTTP status {status}.', later if busy else _NOT_GRAPH, '', response)
     code, message = str(error.get('code') or ''), str(error.get('message') or 'no reason given')
@@ -165,6 +170,48 @@ def _search_option(search: str, query: dict[str, str]) -> dict[str, str]:
             )
     escaped = search.replace('\\', '\\\\').replace('"', '\\"')
     return {'$search': f'"{escaped}"'}
+
+
+# endregion
+
+# region text of HTML
+
+_BLOCK = re.compile('address|blockquote|br|dd|div|d[lt]|h[1-6r]|li|[ou]l|p|pre|table|tr', re.IGNORECASE)
+
+
+# Mails come from attackers too: each alternative ends at the end of the text at the latest, so that nothing is scanned twice.
+_REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
+
+
+_MARKUP = re.compile(
+    r'<!--(?:-?>|.*?(?:--!?>|\Z))'
+    rf'|<(?P<hidden>script|style|template|title)(?=[\s/>]){_REST_OF_TAG}.*?(?:</(?P=hidden)[^>]*(?:>|\Z)|\Z)'
+    rf'|</?(?P<name>[a-z][^\s/>]*){_REST_OF_TAG}'
+    r'|<[!?/][^>]*(?:>|\Z)'
+    r'|&#\d{8,};?',  # not a character, and maybe of more digits than Python converts
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def html_to_text(html: str, max_length: int | None = None) -> str:
+    """Return the text of HTML that a reader sees. Lines end where blocks do, and not within ``pay<b>pal</b>.com``.
+
+    Args:
+        max_length: maximum number of characters; HTML after them is not read.
+    """
+    parts: list[str] = []
+    length = end = 0
+    for found in _MARKUP.finditer(html):
+        part = unescape(html[end : found.start()])
+        parts += (part, '\n' if _BLOCK.fullmatch(found['name'] or '') else '')
+        end = found.end()
+        length += len(''.join(part.split()))
+        if max_length is not None and length > max_length:
+            break
+    else:
+        parts.append(unescape(html[end:]))
+    lines = (' '.join(line.split()) for line in ''.join(parts).splitlines())
+    return '\n'.join(filter(None, lines))[:max_length]
 
 
 # endregion
@@ -316,6 +363,23 @@ class GraphMailClient(MicrosoftClient):
             raise GraphError('Microsoft Graph answered with something that is not a JSON object.', _NOT_GRAPH, response=response)
         return answer
 
+    def create(self, path: str, method: str = 'POST', **kwargs: Any) -> dict[str, Any]:
+        """Create an object, and return it. Arguments as `graph_request`.
+
+        Raises:
+            GraphError: also if the response has no ID, which does not tell whether the object was created.
+        """
+        response = self._answer(method, path, **kwargs)
+        created = json_or_none(response)
+        if response.status_code not in (200, 201) or not (isinstance(created, dict) and created.get('id')):
+            raise GraphError(
+                'Microsoft Graph did not confirm that the object was created.',
+                'Check whether it exists before you try again.',
+                '',
+                response,
+            )
+        return created
+
     def _answer(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         headers = {'Prefer': _IMMUTABLE_IDS, **kwargs.pop('headers', {})}
         try:
@@ -325,6 +389,7 @@ class GraphMailClient(MicrosoftClient):
                 headers=headers,
                 ok_codes=_GRAPH_OK_CODES,
                 error_handler=self._raise_graph_error,
+                allow_redirects=False,  # the token and the mail in the request go to no other host
                 **kwargs,
             )
         except CommandThrottled as error:
@@ -651,7 +716,7 @@ class GraphMailClient(MicrosoftClient):
     def create_folder(self, name: str, parent_id: str = '', user_id: str = '') -> dict[str, Any]:
         """Makes a folder, at the top of the mailbox where no parent is named. Gives it."""
         parent = f'{self.folder_path(parent_id, user_id)}/childFolders' if parent_id else ''
-        return self.graph_request('POST', parent or f'{self.mailbox_path(user_id)}/mailFolders', json_data={'displayName': name})
+        return self.create(parent or f'{self.mailbox_path(user_id)}/mailFolders', json_data={'displayName': name})
 
     def update_folder(self, folder_id: str, name: str, user_id: str = '') -> dict[str, Any]:
         """Renames a folder. Gives it."""
@@ -685,7 +750,7 @@ class GraphMailClient(MicrosoftClient):
 
     def create_rule(self, rule: dict[str, Any], user_id: str = '') -> dict[str, Any]:
         """Makes a rule of the inbox: a ``messageRule`` of Graph. Gives it."""
-        return self.graph_request('POST', self._rules_path(user_id), json_data=rule)
+        return self.create(self._rules_path(user_id), json_data=rule)
 
     def update_rule(self, rule_id: str, changes: dict[str, Any], user_id: str = '') -> dict[str, Any]:
         """Changes some properties of a rule. Gives it."""

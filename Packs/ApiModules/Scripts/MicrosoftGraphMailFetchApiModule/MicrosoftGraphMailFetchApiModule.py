@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
-from html import unescape
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -35,6 +34,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         file_entry,
         find_folder,
         folder_names,
+        html_to_text,
         item_file_name,
         path_segment,
         remove_file,
@@ -1045,7 +1045,7 @@ def email_of_incident(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
         'ReplyTo': _recipients(message.get('replyTo'), address_of),
         'ReplyToNames': _recipients(message.get('replyTo'), name_of),
         'Body': content,
-        'Text': _text_of(content) if is_html else content,
+        'Text': html_to_text(content) if is_html else content,
         'HTML': content if is_html else '',
         'BodyType': body_type,
         'BodyPreview': message.get('bodyPreview') or '',
@@ -1062,52 +1062,6 @@ def email_of_incident(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
     }
     optional = {'EML': mail.eml, 'Missing': mail.missing}
     return {**email, **{name: value for name, value in optional.items() if value}}
-
-
-_BLOCKS = (
-    'address',
-    'blockquote',
-    'br',
-    'dd',
-    'div',
-    'dl',
-    'dt',
-    'h1',
-    'h2',
-    'h3',
-    'h4',
-    'h5',
-    'h6',
-    'hr',
-    'li',
-    'ol',
-    'p',
-    'pre',
-    'table',
-    'tr',
-    'ul',
-)
-
-
-# Mails come from attackers too: each form of markup ends with the text at the latest, so that nothing is read twice. The last
-# one is of no character, and of so many digits that Python may refuse to read them.
-_REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
-
-
-_MARKUP = re.compile(
-    r'<!--(?:-?>|.*?(?:--!?>|\Z))'
-    rf'|<(?P<unseen>script|style|template)(?=[\s/>]){_REST_OF_TAG}.*?(?:</(?P=unseen)[^>]*(?:>|\Z)|\Z)'
-    rf'|</?(?P<name>[a-z][^\s/>]*){_REST_OF_TAG}'
-    r'|<[!?/][^>]*(?:>|\Z)'
-    r'|&#\d{8,};?',
-    re.IGNORECASE | re.DOTALL,
-)
-
-
-def _text_of(html: str) -> str:
-    """What a person reads of HTML. Lines end where blocks do, and not within ``pay<b>pal</b>.com``."""
-    text = _MARKUP.sub(lambda found: '\n' if str(found['name']).lower() in _BLOCKS else '', html)
-    return '\n'.join(filter(None, (' '.join(line.split()) for line in unescape(text).splitlines())))
 
 
 def incident_of(mail: FetchedMail, mailbox: str, full_body: bool) -> dict[str, Any]:

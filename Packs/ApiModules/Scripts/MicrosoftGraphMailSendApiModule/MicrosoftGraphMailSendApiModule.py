@@ -42,7 +42,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     )
     from MicrosoftApiModule import API_RETRIES, json_or_none
     from MicrosoftInstanceApiModule import bool_argument, future_datetime, choice_argument, int_argument
-    from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient, MAX_FILE_SIZE
+    from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient, MAX_FILE_SIZE, html_to_text
     from MicrosoftGraphMailCommandsApiModule import MailCommandResult, user_argument
 
 # region outgoing mail
@@ -188,6 +188,9 @@ class OutgoingMail:
             raise DemistoException(
                 f'There are {len(headers)} headers, and a mail may have {MAX_HEADERS} of its own. Leave some out.'
             )
+        for name, value in headers:
+            if re.search(r'=\?|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]', value):
+                raise DemistoException(f"The header '{name}' has a control character or =? in its value. Remove it.")
         _choice('importance', importance, _IMPORTANCES)
         _choice('flag', flag, _FLAGS)
         self.to = to
@@ -216,11 +219,10 @@ class OutgoingMail:
     def as_json(self) -> dict[str, Any]:
         """It as a ``message`` of Graph, without attachments, and without what is empty."""
         headers = [{'name': name, 'value': value} for name, value in self.headers]
-        people = {'toRecipients': self.to, 'ccRecipients': self.cc, 'bccRecipients': self.bcc, 'replyTo': self.reply_to}
         message: dict[str, Any] = {
             'subject': self.subject,
             'body': self.body if self.html or self.text else None,
-            **{name: [_recipient(one) for one in addresses] for name, addresses in people.items()},
+            **self._recipients(),
             'importance': _choice('importance', self.importance, _IMPORTANCES),
             'flag': {'flagStatus': _choice('flag', self.flag, _FLAGS)},
             'internetMessageHeaders': headers,
@@ -235,28 +237,48 @@ class OutgoingMail:
         return bool(self.text and self.html)
 
     def as_mime(self, message_id: str) -> bytes:
-        """Its body in both forms and its headers as MIME in base64, as Graph takes it. `as_change` holds the rest of it.
+        """Return its body in both forms and its own headers as MIME in base64. `as_change` has the subject and the recipients.
 
         Args:
             message_id: the ``Message-ID`` that it gets.
         Raises:
-            DemistoException: it is too large for a request.
+            DemistoException: it is too large for a request, or would have other headers.
         """
         from email.message import EmailMessage  # here, because few mails need them
         from email.policy import SMTP
 
         mime = EmailMessage(policy=SMTP)
-        for name, value in (('Message-ID', message_id), ('Subject', ' '.join(self.subject.splitlines())), *self.headers):
+        for name, value in (('Message-ID', message_id), *self.headers):
             mime[name] = value
         mime.set_content(self.text)
         mime.add_alternative(self.html, subtype='html')
-        encoded = base64.b64encode(mime.as_bytes())
+        content = mime.as_bytes()
+        _require_headers(content, ['Message-ID', 'MIME-Version', 'Content-Type', *(name for name, _ in self.headers)])
+        encoded = base64.b64encode(content)
         _require_room(MAX_REQUEST_SIZE - len(encoded))
         return encoded
 
     def as_change(self) -> dict[str, Any]:
-        """As a change of a draft that was made of its MIME: all that MIME does not hold."""
-        return {name: value for name, value in self.as_json().items() if name not in ('body', 'internetMessageHeaders')}
+        """Return what a draft that was made of its MIME lacks. All recipients are named, so that the draft has no others."""
+        recipients = {'subject': self.subject, **self._recipients()}
+        return {
+            name: value for name, value in self.as_json().items() if name not in ('body', 'internetMessageHeaders')
+        } | recipients
+
+    def _recipients(self) -> dict[str, list[dict[str, Any]]]:
+        people = {'toRecipients': self.to, 'ccRecipients': self.cc, 'bccRecipients': self.bcc, 'replyTo': self.reply_to}
+        return {name: [_recipient(one) for one in addresses] for name, addresses in people.items()}
+
+
+def _require_headers(content: bytes, names: list[str]) -> None:
+    """Raise DemistoException unless MIME has exactly the headers of these names. The email package of some versions adds others.
+
+    Source: CVE-2024-6923
+    """
+    block = re.split(rb'\r\n\r\n|\r\r|\n\n', content, maxsplit=1)[0]
+    lines = [line for line in re.split(rb'\r\n|\r|\n', block) if line[:1] not in (b' ', b'\t')]
+    if sorted(line.partition(b':')[0].lower() for line in lines) != sorted(name.lower().encode() for name in names):
+        raise DemistoException('A header of the mail would become several headers. Remove special characters from headers.')
 
 
 def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
@@ -290,8 +312,6 @@ def internet_headers(text: str) -> tuple[tuple[str, str], ...]:
             raise DemistoException(f"The header '{one}' has no value. Write headers as x-name:value, joined by commas.")
         if not re.fullmatch(_OWN_HEADER, name.strip()):
             raise DemistoException(f"The header name '{name.strip()}' does not begin with x-, as Microsoft Graph wants it.")
-        if re.search(r'[\r\n]', value):
-            raise DemistoException(f"The header '{name.strip()}' has a line break in its value. Leave it out.")
         headers.append((name.strip(), value.strip()))
     return tuple(headers)
 
@@ -729,12 +749,6 @@ class GraphMailSender(GraphMailClient):
             request: what is sent to `path`: json_data or data.
         """
 
-        def made() -> dict[str, Any]:
-            draft = self.graph_request('POST', path, headers=headers or {}, **request)
-            if not draft.get('id'):
-                raise GraphError('Microsoft Graph did not give the ID of the draft that it made.', 'Look for it in Drafts.')
-            return draft
-
         def found() -> dict[str, Any] | None:
             try:
                 drafts = self.graph_request(
@@ -744,7 +758,7 @@ class GraphMailSender(GraphMailClient):
                 raise _unknown_outcome('a draft was made', 'Look for it in Drafts before you try again.', error) from error
             return next(iter(drafts.get('value') or []), None)
 
-        return self.at_most_once(made, found, _may_have_been_done)
+        return self.at_most_once(lambda: self.create(path, headers=headers or {}, **request), found, _may_have_been_done)
 
     def at_most_once(
         self, step: Callable[[], _Answer], outcome: Callable[[], _Answer | None], again: Callable[[GraphError], bool]
@@ -783,7 +797,7 @@ class GraphMailSender(GraphMailClient):
         Args:
             held: how many attachments the draft has; None where Graph has to be asked.
         """
-        if not attachments:
+        if not (attachments or steps.made_with):
             return
         if held is None:
             held = self.retry(lambda: self._attachments_of(steps, user_id), _is_not_yet_known)
@@ -792,6 +806,8 @@ class GraphMailSender(GraphMailClient):
         for attachment in attachments[max(0, held - steps.made_with) :]:
             self._attach(attachment, user_id, steps, held)
             held += 1
+        expected = steps.made_with + len(attachments)
+        self.retry(lambda: self._require_attachments(expected, user_id, steps), _is_not_yet_known)
 
     def _attach(self, attachment: OutgoingAttachment, user_id: str, steps: SendingProgress, held: int) -> None:
         """Attaches a file to a draft that has `held` attachments: in one request, or in ranges, as its size demands."""
@@ -804,10 +820,18 @@ class GraphMailSender(GraphMailClient):
             self._upload(path, attachment, arrived)
             return
         self.at_most_once(
-            lambda: self.graph_request('POST', path, json_data=attachment.as_json()),
+            lambda: self.create(path, json_data=attachment.as_json()),
             lambda: {} if arrived() else None,
             lambda error: _is_not_yet_known(error) or _may_have_been_done(error),
         )
+
+    def _require_attachments(self, expected: int, user_id: str, steps: SendingProgress) -> None:
+        """Raise GraphError if the draft has fewer attachments. Its status is 404, as for a draft that is not known everywhere."""
+        found = self._attachments_of(steps, user_id)
+        if found < expected:
+            error = GraphError(f'The draft has {found} of {expected} attachments.', 'Send the email again.')
+            error.status = 404
+            raise error
 
     def _attachments_of(self, steps: SendingProgress, user_id: str) -> int:
         return len(self.list_attachments(steps.draft_id, user_id))
@@ -1146,7 +1170,7 @@ def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> dict[str, Any]:
     outputs = {
         'ID': sent_id,
         **mail.as_json(),
-        'bodyPreview': (mail.text or _text_in(mail.html))[:_PREVIEW],
+        'bodyPreview': mail.text[:_PREVIEW] or ' '.join(html_to_text(mail.html, _PREVIEW).split()),
         'toRecipients': list(mail.to),
         'ccRecipients': list(mail.cc),
         'bccRecipients': list(mail.bcc),
@@ -1154,10 +1178,6 @@ def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> dict[str, Any]:
     }
     outputs.pop('singleValueExtendedProperties', None)
     return {name: value for name, value in outputs.items() if value}
-
-
-def _text_in(html: str) -> str:
-    return ' '.join(re.sub(r'<[^>]*>', ' ', re.sub(r'(?is)<(style|script|head)\b.*?</\1\s*>', ' ', html)).split())
 
 
 def sent_results(title: str, prefix: str, outputs: dict[str, Any]) -> CommandResults:

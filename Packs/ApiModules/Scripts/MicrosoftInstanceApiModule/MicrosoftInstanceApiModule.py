@@ -53,6 +53,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         create_credential,
     )
     from MicrosoftApiModule import (
+        CommandThrottled,
         _OPENID_SCOPES,
         CommandThrottled,
         MicrosoftClient,

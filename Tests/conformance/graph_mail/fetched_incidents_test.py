@@ -1,22 +1,22 @@
 """Mails of the local cloud as incidents: what these hold, what becomes of mails that cannot be read, what a run leaves over."""
 
 import hashlib
+import json
 import os
+import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import demistomock as demisto
-import re
-from functools import partial
-import json
 from CommonServerPython import DemistoException
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient
 from MicrosoftGraphMailFetchApiModule import (
-    FetchOptions,
     FetchedMail,
+    FetchOptions,
     MessageRow,
     PendingMail,
     email_of_incident,

@@ -1,26 +1,27 @@
 """Which mails come next, from the local cloud: each once, whatever becomes of its folder, of the round of changes or of Graph."""
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import demistomock as demisto
-import json
-from collections.abc import Callable
 from CommonServerPython import DemistoException
 from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient, find_folder, folder_names
 from MicrosoftGraphMailFetchApiModule import (
-    FetchCursor,
     MAX_SEEN,
+    FetchCursor,
+    FolderCursor,
     MailSelector,
-    SortKey,
-    SeenMails,
     MessageRow,
     PendingMail,
+    SeenMails,
+    SortKey,
     graph_seconds,
     message_digest,
+    sort_key,
 )
-from MicrosoftGraphMailFetchApiModule import FolderCursor, sort_key
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message

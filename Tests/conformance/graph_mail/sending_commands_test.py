@@ -266,10 +266,10 @@ def test_a_comment_stands_above_what_is_quoted(
         ),
         ({'headers': 'x-a'}, "The header 'x-a' has no value. Write headers as x-name:value, joined by commas."),
         ({'importance': 'urgent'}, "'urgent' is no importance. Use one of low, normal, high."),
-        ({'send_time': 'whenever'}, "'whenever' is no date. Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours."),
+        ({'send_time': 'whenever'}, "'whenever' is not a date. Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours."),
         (
             {'send_time': '2020-01-01T08:00:00Z'},
-            "'2020-01-01T08:00:00Z' is read as 2020-01-01T08:00:00Z, which is over. "
+            "'2020-01-01T08:00:00Z' is read as 2020-01-01T08:00:00Z, which is in the past. "
             'Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours.',
         ),
         ({'renderBody': 'perhaps'}, "'perhaps' is neither true nor false. Change renderBody."),

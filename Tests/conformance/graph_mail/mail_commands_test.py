@@ -1,18 +1,18 @@
 """The commands of a mailbox against the local cloud: what they do there, what they say, and what they put into the context."""
 
 import hashlib
+import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import demistomock as demisto
-import re
-import json
-from collections.abc import Iterable
 from CommonServerPython import DemistoException
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
@@ -197,14 +197,15 @@ def test_mime_decoded_as_text_would_not_be_what_the_mailbox_holds(mail: GraphMai
 
 LARGEST_GROWTH = 16 * 1024 * 1024  # bytes
 WATCHED_COMMAND = """
-import sys, tracemalloc
-from MicrosoftApiModule import *
-from MicrosoftGraphMailClientApiModule import *
-from MicrosoftGraphMailCommandsApiModule import *
+import json, sys, tracemalloc
+from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
+from MicrosoftCredentialsApiModule import ClientSecretCredential
+from MicrosoftGraphMailClientApiModule import GraphMailClient
+from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
 job = json.load(sys.stdin)
 endpoints = AzureCloudEndpoints(job['authority'], job['graph'], '')
 credential = ClientSecretCredential(job['authority'], 'contoso.example', job['client_id'], job['secret'])
-client = GraphMailSender(job['mailbox'], AzureCloud('Local', 'com', endpoints), credential=credential)
+client = GraphMailClient(job['mailbox'], AzureCloud('Local', 'com', endpoints), credential=credential)
 client.check_mailbox()
 tracemalloc.start()
 entry = MAIL_COMMANDS[job['command']](client, {'message_id': job['message_id']})
@@ -326,7 +327,7 @@ class TestSeveral:
     ) -> None:
         name = self.name(command)
         assert refused(mail, command, **{name: value}, **args) == (
-            f'The argument {name} holds no ID. Enter one ID, or several with commas between.'
+            f'The argument {name} contains no ID. Enter one ID, or several separated by commas.'
         )
         assert list(cloud.requests) == []
 
@@ -389,10 +390,10 @@ def test_a_flag_is_set_with_a_date_completed_and_taken_away(mail: GraphMailSende
 @pytest.mark.parametrize(
     'args, sentence',
     [
-        ({'due_date': 'whenever'}, "'whenever' is no date. Write due_date as 2030-01-31T08:00:00Z, or as in 2 hours."),
+        ({'due_date': 'whenever'}, "'whenever' is not a date. Write due_date as 2030-01-31T08:00:00Z, or as in 2 hours."),
         (
             {'due_date': '2020-01-01'},
-            "'2020-01-01' is read as 2020-01-01T00:00:00Z, which is over. "
+            "'2020-01-01' is read as 2020-01-01T00:00:00Z, which is in the past. "
             'Write due_date as 2030-01-31T08:00:00Z, or as in 2 hours.',
         ),
         ({'status': 'complete', 'due_date': '2999-12-31'}, 'A due date goes with the status flagged only. Leave out due_date.'),

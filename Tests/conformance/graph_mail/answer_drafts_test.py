@@ -4,8 +4,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from conformance.unified import watched_sender
-from conformance.unified.watched_sender import ADA, BOB, WatchedSender
+from conformance.graph_mail import watched_sender
+from conformance.graph_mail.watched_sender import ADA, BOB, WatchedSender
 from MicrosoftGraphMailClientApiModule import GraphError
 from MicrosoftGraphMailSendApiModule import FORWARD, REPLY, REPLY_ALL, OutgoingMail
 from sandbox.microsoft import MicrosoftCloud

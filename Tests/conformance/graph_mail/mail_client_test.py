@@ -1,6 +1,9 @@
 """Mail through the client: against the local cloud where its answers are what matters, against a scripted server where what is
 sent is."""
 
+import base64
+import json
+import re
 import time
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -9,13 +12,10 @@ import pytest
 import requests
 
 import demistomock as demisto
-from conformance.common_server.scripted_server import ScriptedServer
-import re
-import json
-import base64
 from CommonServerPython import DemistoException
+from conformance.common_server.scripted_server import ScriptedServer
 from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints, MicrosoftSignInError
-from MicrosoftCredentialsApiModule import AccessToken, Credential, CachedSession, TokenResponse, TokenTarget, TokenClient
+from MicrosoftCredentialsApiModule import AccessToken, CachedSession, Credential, TokenClient, TokenResponse, TokenTarget
 from MicrosoftGraphMailClientApiModule import BatchItem, GraphError, GraphMailClient, odata_query
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -334,6 +334,46 @@ def test_a_throttled_request_waits_as_long_as_graph_asks(mail: GraphMailClient, 
     assert len(mail.list_messages()[0]) == 20
     assert 0.4 <= time.monotonic() - started < 5
     assert [one.status for one in cloud.requests if one.service == 'graph'] == [429, 429, 200]
+
+
+@pytest.mark.parametrize('status', [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    'call',
+    [
+        lambda mail: mail.list_messages(),
+        lambda mail: mail.get_mailtips([BOB]),
+        lambda mail: mail.download_mime('x', lambda chunk: None),
+        lambda mail: mail.delete_rule('x'),
+    ],
+)
+def test_a_redirect_is_not_followed(call: Any, status: int) -> None:
+    with (
+        Graph(EMPTY_PAGE) as other,
+        Graph((status, {'Location': f'{other.url}/v1.0/me'}, '')) as graph,
+        pytest.raises(GraphError) as caught,
+    ):
+        call(graph.client())
+    assert (
+        str(caught.value) == f'Microsoft Graph redirected the request (HTTP status {status}), which is not allowed. {CHECK_PROXY}'
+    )
+    assert other.seen == []
+
+
+def test_a_batch_that_is_redirected_is_not_followed() -> None:
+    with Graph(EMPTY_PAGE) as other, Graph((307, {'Location': f'{other.url}/v1.0/$batch'}, '')) as graph:
+        [result] = graph.client().batch([reading('/users/a')])
+    assert 'redirected the request (HTTP status 307)' in str(result.error)
+    assert other.seen == []
+
+
+@pytest.mark.parametrize('answer', [(204, {}, ''), (200, {}, '{}'), (202, {}, '{"id": "x"}')])
+@pytest.mark.parametrize('call', [lambda mail: mail.create_folder('x'), lambda mail: mail.create_rule({})])
+def test_a_creation_that_is_not_confirmed_is_an_error(call: Any, answer: Any) -> None:
+    with Graph(answer) as graph, pytest.raises(GraphError) as caught:
+        call(graph.client())
+    assert str(caught.value) == (
+        'Microsoft Graph did not confirm that the object was created. Check whether it exists before you try again.'
+    )
 
 
 def test_a_host_that_is_not_there_is_named_without_jargon() -> None:
