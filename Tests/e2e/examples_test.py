@@ -129,6 +129,13 @@ def test_defender_names_the_missing_permission(uploaded: Sandbox, cloud: Microso
         example.run('!defender-endpoint-auth-test')
 
 
+def test_a_throttled_command_runs_again_later(uploaded: Sandbox, cloud: MicrosoftCloud) -> None:
+    account = {'self_deployed': True, **application(cloud, 'defender')}
+    example = Example(uploaded, 'Defender Endpoint Alerts', {**defender(cloud), **account})
+    cloud.faults.add(service='defender', status=429, headers={'Retry-After': '45'}, times=1)
+    assert 'the command runs again in 46 seconds' in example.run('!defender-endpoint-machines-list')
+
+
 # endregion
 # region Graph users
 
