@@ -14,11 +14,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
+# whatever is left in .venv, the Python that rebuilds it is another one
+setup: export PATH := $(subst $(CURDIR)/$(BIN):,,$(PATH))
 setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the interpreter
 	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here: apt-get install python3 python3-venv' >&2; exit 1; }
 	@$(INTERPRETER) Tests/setup/make_environment.py
 
-demo: setup ## build, upload, sign in in every way and use the mailbox, against the sandbox
+demo: setup ## build, upload, sign in with every authentication method and use the mailbox, in the sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo $(ARGS)
 
 sandbox: setup ## start the sandbox and leave it running, to try by hand

@@ -19,7 +19,7 @@ NO_TIME = "'{value}' in 'First fetch time' is not a time. Write it as 15 minutes
 
 @pytest.fixture(autouse=True)
 def a_new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demisto, '_last_run', {})
+    demisto.setLastRun({})
 
 
 def chosen(options: FetchOptions) -> Params:

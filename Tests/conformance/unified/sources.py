@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import]
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKS = ROOT / 'Packs'

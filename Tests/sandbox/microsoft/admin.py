@@ -9,7 +9,7 @@ from sandbox.microsoft.faults import Faults
 
 def admin_app(faults: Faults) -> Flask:
     """Return an app where ``POST /sandbox/faults`` with the attributes of a Fault adds it, and ``DELETE`` removes all."""
-    app = Flask('admin')
+    app = Flask('admin', static_folder=None)
 
     @app.post('/sandbox/faults')
     def add() -> tuple[Response, int]:

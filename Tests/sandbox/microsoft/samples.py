@@ -112,7 +112,7 @@ def sample_machines(now: float) -> list[Machine]:
 
 
 def sample_alerts(machines: list[Machine], now: float) -> list[Alert]:
-    """An alert of each severity on the first two machines."""
+    """Return an alert of each severity on the first two machines."""
     titles = {
         'High': ('Credential dumping was blocked', 'CredentialAccess'),
         'Medium': ('Suspicious PowerShell command line', 'Execution'),

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from .api import application
@@ -118,6 +119,11 @@ class XsoarServer:
 
     def __exit__(self, *_: Any) -> None:
         self.stop()
+
+    @property
+    def application(self) -> Flask:
+        """The Flask application: the REST calls, and the pages for browsers."""
+        return self._application
 
     def fetch_now(self, instance_name: str) -> FetchReport:
         """Runs one fetch of an instance, whatever its interval, after the one that may be going on.

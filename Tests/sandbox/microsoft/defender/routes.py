@@ -17,8 +17,8 @@ COMPARISON = re.compile(r"(\w+) (eq|ne) '((?:[^']|'')*)'")
 
 
 def create_app(state: CloudState) -> Flask:
-    """The WSGI application of Defender for Endpoint."""
-    app = Flask('defender')
+    """Return the WSGI application of Defender for Endpoint."""
+    app = Flask('defender', static_folder=None)
     app.json.sort_keys = False
 
     @app.before_request
@@ -74,7 +74,7 @@ def _number(option: str, default: int, largest: int) -> int:
 
 
 def _filter(text: str, items: list[dict[str, Any]]) -> Callable[[dict[str, Any]], bool]:
-    """Reads comparisons of strings that are joined by ``and``; Defender knows more."""
+    """Read comparisons of strings that are joined by ``and``; Defender knows more."""
     if not text:
         return lambda _item: True
     wanted = []

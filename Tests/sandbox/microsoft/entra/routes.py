@@ -15,7 +15,7 @@ from sandbox.microsoft.state import CloudState
 
 def create_app(state: CloudState) -> Flask:
     """Return the WSGI application of Entra ID."""
-    app = Flask('entra', root_path=str(Path(__file__).parents[1]))
+    app = Flask('entra', root_path=str(Path(__file__).parents[1]), static_folder=None)
     app.json.sort_keys = False
     _add_discovery(app, state)
     _add_token_endpoints(app, state)

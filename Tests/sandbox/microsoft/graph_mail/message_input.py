@@ -126,11 +126,11 @@ def message_of_mime(data: bytes, owner: EmailAddress, now: float) -> Message:
     return message
 
 
-def people(value: list[dict[str, Any]] | None) -> list[EmailAddress]:
-    return [person(one) for one in value or []]
+def email_addresses(value: list[dict[str, Any]] | None) -> list[EmailAddress]:
+    return [email_address(one) for one in value or []]
 
 
-def person(value: dict[str, Any] | None) -> EmailAddress:
+def email_address(value: dict[str, Any] | None) -> EmailAddress:
     address = ((value or {}).get('emailAddress') or {}).get('address') or ''
     name = ((value or {}).get('emailAddress') or {}).get('name') or address
     return EmailAddress(name, address)
@@ -139,7 +139,7 @@ def person(value: dict[str, Any] | None) -> EmailAddress:
 def _item(body: dict[str, Any], now: float) -> Message | OutlookItem:
     kind = str(body.get('@odata.type', '')).removeprefix('#').removeprefix('microsoft.graph.')
     if kind == 'message':
-        message = Message('', person(body.get('from')), now, is_read=True)
+        message = Message('', email_address(body.get('from')), now, is_read=True)
         fill(message, body)
         message.attachments = [new_attachment(one, now) for one in body.get('attachments') or []]
         return message
@@ -161,8 +161,8 @@ def _body(message: Message, value: dict[str, Any] | None) -> None:
 
 
 def _sender(message: Message, value: dict[str, Any] | None) -> None:
-    if person(value).address:
-        message.sender = person(value)
+    if email_address(value).address:
+        message.sender = email_address(value)
 
 
 def _flag(message: Message, value: dict[str, Any] | None) -> None:
@@ -197,10 +197,10 @@ def _text(value: Any) -> str:
 WRITERS: dict[str, Callable[[Message, Any], None]] = {
     'subject': _attribute('subject', _text),
     'body': _body,
-    'toRecipients': _attribute('to', people),
-    'ccRecipients': _attribute('cc', people),
-    'bccRecipients': _attribute('bcc', people),
-    'replyTo': _attribute('reply_to', people),
+    'toRecipients': _attribute('to', email_addresses),
+    'ccRecipients': _attribute('cc', email_addresses),
+    'bccRecipients': _attribute('bcc', email_addresses),
+    'replyTo': _attribute('reply_to', email_addresses),
     'from': _sender,
     'importance': _attribute('importance', lambda value: (value or 'normal').lower()),
     'flag': _flag,

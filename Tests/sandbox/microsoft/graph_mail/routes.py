@@ -33,7 +33,7 @@ MAILBOX_BLUEPRINTS = (messages_api, delta_api, folders_api, attachments_api, upl
 
 def create_app(state: CloudState, faults: Faults | None = None) -> Flask:
     """Return the WSGI application of Microsoft Graph. ``faults`` also hit the requests inside a batch."""
-    app = Flask('graph')
+    app = Flask('graph', static_folder=None)
     app.json.sort_keys = False
 
     @app.before_request

@@ -25,21 +25,21 @@ def _within(text: str, words: list[str]) -> bool:
     return any(word.casefold() in text.casefold() for word in words)
 
 
-def _people(people: list[EmailAddress]) -> str:
-    return ' '.join(f'{one.name} {one.address}' for one in people)
+def _addresses(addresses: list[EmailAddress]) -> str:
+    return ' '.join(f'{one.name} {one.address}' for one in addresses)
 
 
-def _is_one_of(people: list[EmailAddress], wanted: list[dict[str, Any]]) -> bool:
+def _is_one_of(known: list[EmailAddress], wanted: list[dict[str, Any]]) -> bool:
     addresses = {one['emailAddress']['address'].casefold() for one in wanted}
-    return any(one.address.casefold() in addresses for one in people)
+    return any(one.address.casefold() in addresses for one in known)
 
 
 CONDITIONS: dict[str, Callable[[Message, Any, Mailbox], bool]] = {
     'subjectContains': lambda message, words, _: _within(message.subject, words),
     'bodyContains': lambda message, words, _: _within(message.text, words),
     'bodyOrSubjectContains': lambda message, words, _: _within(f'{message.subject} {message.text}', words),
-    'senderContains': lambda message, words, _: _within(_people([message.sender]), words),
-    'recipientContains': lambda message, words, _: _within(_people(message.recipients), words),
+    'senderContains': lambda message, words, _: _within(_addresses([message.sender]), words),
+    'recipientContains': lambda message, words, _: _within(_addresses(message.recipients), words),
     'headerContains': lambda message, words, _: _within('\n'.join(map(': '.join, mime.headers(message))), words),
     'fromAddresses': lambda message, wanted, _: _is_one_of([message.sender], wanted),
     'sentToAddresses': lambda message, wanted, _: _is_one_of(message.recipients, wanted),

@@ -20,7 +20,7 @@ def create_vm_app(state: CloudState) -> Flask:
 
     Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
     """
-    app = Flask('imds')
+    app = Flask('imds', static_folder=None)
 
     @app.get('/metadata/identity/oauth2/token')
     def token() -> Response | tuple[Response, int]:
@@ -49,7 +49,7 @@ def create_app_service_app(state: CloudState, identity_header: str) -> Flask:
 
     Source: https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
     """
-    app = Flask('app_service')
+    app = Flask('app_service', static_folder=None)
 
     def refusal(status: int, message: str) -> tuple[Response, int]:
         return jsonify({'statusCode': status, 'message': message}), status
@@ -80,7 +80,7 @@ def create_arc_app(state: CloudState, keys: ArcKeys) -> Flask:
 
     Source: https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication
     """
-    app = Flask('arc')
+    app = Flask('arc', static_folder=None)
 
     @app.get('/metadata/identity/oauth2/token')
     def token() -> Response | tuple[Response, int] | tuple[Response, int, dict[str, str]]:

@@ -16,7 +16,7 @@ CONSENT_PAGE = '/<any({}):app_name>'.format(','.join(f'"{name}"' for name in (*U
 
 def create_app(state: CloudState, service: TokenService) -> Flask:
     """Return the WSGI application of the token service."""
-    app = Flask('cortex', root_path=str(Path(__file__).parents[1]))
+    app = Flask('token_service', root_path=str(Path(__file__).parents[1]), static_folder=None)
 
     @app.post('/obtain-token')
     def obtain_token() -> Response:
