@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import]
+import yaml
 
 from authentication_methods import ADA, client_secret
 from demo.administrator import Administrator, CommandFailed
