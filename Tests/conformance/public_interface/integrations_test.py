@@ -105,7 +105,7 @@ def test_what_was_not_found_is_told_in_the_words_of_the_service(instance: Make, 
 def test_a_reset_makes_the_next_command_sign_in_anew(instance: Make, platform: MicrosoftCloud) -> None:
     mail = instance('application_mail', **by_secret(platform))
     mail.outputs('application-mail-list', user=ADA)
-    assert 'forgotten' in mail.run('application-mail-auth-reset')['HumanReadable']
+    assert 'deleted' in mail.run('application-mail-auth-reset')['HumanReadable']
     mail.outputs('application-mail-list', user=ADA)
     assert statuses(platform, 'entra') == [200, 200]
 
@@ -173,7 +173,7 @@ def test_the_test_button_sends_a_person_to_a_command(subscriptions: Instance) ->
 def test_what_neither_arguments_nor_parameters_hold_is_asked_for(subscriptions: Instance) -> None:
     sign_in_with_login_url(subscriptions, ADA)
     del subscriptions.params['subscription_id']
-    assert 'No subscription_id was given' in subscriptions.run('azure-subscriptions-list')['Contents']
+    assert 'subscription_id is missing' in subscriptions.run('azure-subscriptions-list')['Contents']
     assert subscriptions.outputs('azure-subscriptions-list', subscription_id=SUBSCRIPTION)
 
 
@@ -223,7 +223,7 @@ def test_an_emptied_context_ends_the_sign_in(clusters: Instance) -> None:
     enter_device_code(clusters, ADA)
     clusters.run('clusters-auth-complete')
     clusters.run('clusters-auth-reset')
-    assert 'Nobody has signed in' in clusters.run('clusters-list')['Contents']
+    assert 'No user has signed in' in clusters.run('clusters-list')['Contents']
 
 
 # endregion

@@ -68,7 +68,7 @@ def test_the_time_is_replaced(mocker: Any, now: int, token: str | None) -> None:
     client = self_deployed()
     mocker.patch.object(client, 'epoch_seconds', return_value=now)
     context_of(mocker, access_token='kept', valid_until=NOW)
-    ask = mocker.patch.object(client.credential, 'ask', side_effect=SignInRefusedError('asked'))
+    ask = mocker.patch.object(client.credential, 'request_token', side_effect=SignInRefusedError('asked'))
     if token:
         assert client.get_access_token() == token
         ask.assert_not_called()

@@ -187,7 +187,7 @@ def test_an_argument_goes_before_a_parameter() -> None:
 
 @pytest.mark.parametrize('args, params', [({}, {}), ({'a': ''}, {'a': '2'}), ({}, {'a': None})])
 def test_what_is_in_neither_is_asked_for_by_name(args: dict[str, Any], params: dict[str, Any]) -> None:
-    with pytest.raises(Exception, match='No a was given: add the argument a to the command, or set it in the instance'):
+    with pytest.raises(Exception, match='a is missing. Add the argument a to the command, or set it in the instance'):
         get_from_args_or_params(args, params, 'a')
 
 
@@ -215,7 +215,7 @@ def test_the_base_url_of_defender_follows_type_and_url(
 
 @pytest.mark.parametrize('endpoint_type', ['Custom', '', None])
 def test_defender_without_type_and_url_is_refused(endpoint_type: str) -> None:
-    with pytest.raises(DemistoException, match='choose a type, or enter the URL'):
+    with pytest.raises(DemistoException, match='Select a type, or enter the URL'):
         microsoft_defender_for_endpoint_get_base_url(endpoint_type, '')
 
 

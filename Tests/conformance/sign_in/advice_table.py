@@ -10,7 +10,7 @@ from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftCredentialsApiModule import SignInRefusedError, SignInRequiredError, SignInUnavailableError
 
 NO, PERSON, LATER = SignInRefusedError, SignInRequiredError, SignInUnavailableError
-PASSING = 'passing fault of the service'
+PASSING = 'temporary fault of the service'
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,16 @@ CERTIFICATE = (CERTIFICATE_PS256, CERTIFICATE_RS256)
 ADVICE = (
     # the client
     Advice(7000215, NO, 'Value (not its Secret ID) into Key'),
-    Advice(7000222, NO, 'make a new one'),
+    Advice(7000222, NO, 'Create a new one'),
     Advice(700016, NO, 'Check ID (client ID), Token (tenant ID) and the cloud'),
     Advice(700027, NO, 'Upload the certificate', CERTIFICATE),
-    Advice(50012, NO, 'thumbprint and private key must belong to it', CERTIFICATE),
+    Advice(50012, NO, 'Thumbprint and private key must belong to it', CERTIFICATE),
     Advice(700030, NO, 'Upload the certificate', CERTIFICATE),
     Advice(700024, NO, 'The clock of the engine is wrong', CERTIFICATE),
     Advice(7000218, NO, 'allow public client flows', (DEVICE_CODE,)),
     Advice(700025, NO, 'public client', USER),
-    Advice(7000112, NO, 'enable sign-in of the enterprise application'),
-    Advice(700011, NO, 'enable sign-in of the enterprise application'),
+    Advice(7000112, NO, 'Enable sign-in of the enterprise application'),
+    Advice(700011, NO, 'Enable sign-in of the enterprise application'),
     # the tenant
     Advice(90002, NO, 'Check Token (tenant ID) and the cloud'),
     Advice(900023, NO, 'Check Token (tenant ID) and the cloud'),
@@ -60,17 +60,17 @@ ADVICE = (
     Advice(901002, NO, '/.default'),
     # policies
     *(Advice(number, PERSON, 'Multi-factor authentication', USER) for number in (50076, 50079, 50074, 50078)),
-    *(Advice(number, PERSON, 'sign-in log of the tenant names the policy', USER) for number in (53003, 53000, 530032, 530003)),
+    *(Advice(number, PERSON, 'in the sign-in log of the tenant', USER) for number in (53003, 53000, 530032, 530003)),
     # codes and refresh tokens
-    Advice(54005, PERSON, 'start the sign-in again', (AUTHORIZATION_CODE, DEVICE_CODE)),
+    Advice(54005, PERSON, 'Start the sign-in again', (AUTHORIZATION_CODE, DEVICE_CODE)),
     *(
-        Advice(number, PERSON, 'reset the authentication and sign in again', (AUTHORIZATION_CODE, DEVICE_CODE))
+        Advice(number, PERSON, 'Reset the authentication and sign in again', (AUTHORIZATION_CODE, DEVICE_CODE))
         for number in (70008, 700082, 70043, 50173, 70000, 50089, 50132, 50133)
     ),
     Advice(700084, PERSON, 'platform Web, not Single-page application', USER),
-    Advice(501481, PERSON, 'start the sign-in again', USER),
-    Advice(9002313, NO, 'cut short or still URL-encoded', USER),
-    Advice(900144, NO, 'cut short or still URL-encoded', USER),
+    Advice(501481, PERSON, 'Start the sign-in again', USER),
+    Advice(9002313, NO, 'incomplete or URL-encoded', USER),
+    Advice(900144, NO, 'incomplete or URL-encoded', USER),
     Advice(50011, NO, 'redirect URI', USER),
     Advice(500112, NO, 'redirect URI', USER),
     Advice(900971, NO, 'redirect URI', USER),
@@ -80,8 +80,8 @@ ADVICE = (
     *(Advice(number, PERSON, 'Check the user account', USER) for number in (50126, 50055, 50057, 50053, 50034)),
     # the service
     Advice(1002016, NO, 'TLS 1.2'),
-    Advice(50196, NO, 'wait a few minutes'),
-    Advice(90055, LATER, 'wait a few minutes'),
+    Advice(50196, NO, 'Wait a few minutes'),
+    Advice(90055, LATER, 'Wait a few minutes'),
     *(Advice(number, LATER, PASSING) for number in (50033, 90006, 90012, 90033, 90090)),
 )
 

@@ -14,8 +14,8 @@ from sandbox.microsoft.certificates import certificate
 from sandbox.microsoft.entra.model import Application, Secret
 
 NEW = Call()
-CODE_USED = Call(Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again'))
-NOBODY = Call(Refusal(SignInRequiredError, 'Nobody has signed in', 'Start the sign-in'), requests=0)
+CODE_USED = Call(Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again'))
+NOBODY = Call(Refusal(SignInRequiredError, 'No user has signed in', 'Start the sign-in'), requests=0)
 UNKNOWN_ID = '00000000-0000-4000-8000-000000000000'
 Change = Callable[[World, Settings], Settings]
 
@@ -91,7 +91,7 @@ SECRETS = [
         CERTIFICATE_PS256,
         'key of another certificate',
         key_of_another,
-        not_sent('does not belong to the certificate', 'of one pair'),
+        not_sent('does not belong to the certificate', 'that belong together'),
     ),
     Changed(
         'secret changed',
@@ -217,7 +217,7 @@ CLIENT_IDS = [
         CORTEX_APP,
         'ID of another consent',
         lambda world, _settings: {'auth_id': cortex_app(world)['auth_id']},
-        refused('decrypt', 'Paste ID, Token and Key of one consent'),
+        refused('decrypt', 'Paste ID, Token and Key of the same consent'),
     ),
     Changed('client ID changed', VM_SYSTEM_ASSIGNED, 'user-assigned', user_assigned, NEW),
     Changed(
@@ -283,7 +283,7 @@ CLOUDS = [
         CLIENT_SECRET,
         'the old German cloud',
         lambda _world, _settings: {'azure_cloud': AZURE_GERMAN_CLOUD},
-        not_sent('was closed on 2021-10-29', 'Choose the cloud'),
+        not_sent('was closed on 2021-10-29', 'Select the cloud'),
     ),
     Changed(
         'cloud changed',
@@ -297,7 +297,7 @@ CLOUDS = [
         CORTEX_APP,
         'a token service without TLS',
         lambda _world, _settings: {'auth_id': f'{UNKNOWN_ID}@http://tokens.example'},
-        not_sent('the token service in ID is not an https', 'with https://'),
+        not_sent('The token service in ID is not an https', 'starting with https://'),
     ),
     *(
         Changed(
@@ -326,7 +326,7 @@ CODES = [
         AUTHORIZATION_CODE,
         'a code that is none',
         lambda _world, _settings: {'auth_code': '0.made-up'},
-        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'paste it whole')),
+        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'Paste all of it')),
     ),
     Changed('code changed', AUTHORIZATION_CODE, 'removed', lambda _world, _settings: {'auth_code': ''}, NOBODY),
     Changed(
@@ -334,7 +334,7 @@ CODES = [
         AUTHORIZATION_CODE,
         'a refresh token that is none',
         lambda _world, _settings: {'auth_code': 'refresh_token:1.made-up'},
-        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'paste it whole')),
+        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'Paste all of it')),
     ),
     Changed('code changed', CORTEX_APP, 'another user has consented', lambda world, _settings: cortex_app(world, BOB), NEW),
     Changed(

@@ -11,7 +11,7 @@ TRUSTS_NOBODY = {'REQUESTS_CA_BUNDLE': '{other_ca}'}
 UNTRUSTED = Refusal(
     SignInUnavailableError, 'The TLS certificate of localhost', "or select 'Trust any certificate'", 'untrusted_certificate'
 )
-NO_TLS = Refusal(SignInUnavailableError, 'No TLS connection', "Check the engine's file of trusted certificates", 'no_tls')
+NO_TLS = Refusal(SignInUnavailableError, 'The TLS connection to', "Check the engine's file of trusted certificates", 'no_tls')
 IN_TIME = Refusal(SignInUnavailableError, 'did not answer in time', code='no_answer')
 SLOW = {'delay': 0.7, 'times': None}
 
@@ -52,7 +52,7 @@ PROXIES = [
         [CLIENT_SECRET, CORTEX_APP],
         'proxy set in the environment',
         Call(
-            Refusal(SignInUnavailableError, 'The proxy did not let the sign-in through', 'Check the proxy', 'no_proxy'),
+            Refusal(SignInUnavailableError, 'The proxy blocked the sign-in', 'Check the proxy', 'no_proxy'),
             0,
             waits=THREE_WAITS,
         ),

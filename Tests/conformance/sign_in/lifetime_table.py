@@ -9,7 +9,7 @@ from MicrosoftCredentialsApiModule import SignInRefusedError, SignInRequiredErro
 HOUR, DAY = 3600.0, 24 * 3600.0
 THREE_WAITS, FOUR_WAITS = (2.6, 4.4), (9, 15)
 UNAVAILABLE = Refusal(SignInUnavailableError, 'answered with HTTP status', 'Try again')
-DISABLED = Refusal(SignInRefusedError, 'AADSTS7000112', 'enable sign-in')
+DISABLED = Refusal(SignInRefusedError, 'AADSTS7000112', 'Enable sign-in')
 WARM = Call(SAME_TOKEN, requests=0)
 
 
@@ -161,10 +161,10 @@ EXPIRY = [
 # region refresh tokens
 
 WITH_REFRESH_TOKEN = (AUTHORIZATION_CODE, DEVICE_CODE, CORTEX_APP)
-REVOKED = Refusal(SignInRequiredError, 'AADSTS50173', 'reset the authentication and sign in again')
-UNUSED = Refusal(SignInRequiredError, 'AADSTS700082', 'reset the authentication and sign in again')
-CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again')
-NOBODY = Refusal(SignInRequiredError, 'Nobody has signed in', 'Start the sign-in')
+REVOKED = Refusal(SignInRequiredError, 'AADSTS50173', 'Reset the authentication and sign in again')
+UNUSED = Refusal(SignInRequiredError, 'AADSTS700082', 'Reset the authentication and sign in again')
+CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
+NOBODY = Refusal(SignInRequiredError, 'No user has signed in', 'Start the sign-in')
 NO_REFRESH_TOKEN = answer({'access_token': 'made-up-access-token', 'expires_in': 3599})
 REFRESH = [
     *each(

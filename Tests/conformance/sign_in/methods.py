@@ -77,7 +77,7 @@ def device_code(world: World, user: str = ADA) -> Settings:
     """The user has entered the device code. Nothing was asked for since."""
     settings = device_signed_out(world)
     started = MicrosoftApiModule.start_device_sign_in(world.client(settings))
-    Browser(world.cloud, user).enter_device_code(started['verification_uri'], started['user_code'])
+    Browser(world.cloud, user).enter_device_code(started.verification_uri, started.user_code)
     return settings
 
 

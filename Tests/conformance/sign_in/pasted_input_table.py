@@ -82,7 +82,7 @@ AROUND = [
 # endregion
 # region tenant, client, secret
 
-OWN_TENANT = "Enter the tenant's own Directory (tenant) ID"
+OWN_TENANT = "Enter the Directory (tenant) ID of your tenant"
 TENANT_FORMS = [
     *pasted(
         'tenant as a URL',
@@ -177,7 +177,7 @@ CLIENT_FORMS = [
         [CORTEX_APP],
         ['auth_id'],
         lambda right: right.replace('https://', ''),
-        refused('the token service in ID is not an https address', 'with https://'),
+        refused('The token service in ID is not an https address', 'starting with https://'),
         'without https://',
     ),
     *pasted(BLANKS, [CLIENT_SECRET], ['auth_id'], always('  '), refused('ID (client ID) is missing'), 'and nothing else'),
@@ -187,7 +187,7 @@ CLIENT_FORMS = [
         [CLIENT_SECRET, AUTHORIZATION_CODE],
         ['enc_key'],
         always('0f0e0d0c-0b0a-4908-8706-050403020100'),
-        refused('Key holds the ID of the client secret', "Paste the secret's Value"),
+        refused('Key is the ID of the client secret', "Paste the secret's Value"),
     ),
     *pasted(BLANKS, [CLIENT_SECRET], ['enc_key'], always('\n'), refused('Key (client secret) is missing'), 'and nothing else'),
     *pasted('Key without a Token', [CORTEX_APP], ['refresh_token'], always(''), refused('Token is missing', 'Paste the Token')),
@@ -283,9 +283,9 @@ def other_kind(form: PrivateFormat, is_elliptic_curve: bool = True) -> str:
 
 KEY = ('private_key',)
 PKCS1, PKCS8 = PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8
-ENCRYPTED = refused('The private key is encrypted', 'Decrypt it first')
+ENCRYPTED = refused('The private key is encrypted', 'Decrypt it with openssl')
 UNREADABLE = refused('The private key cannot be read', 'Paste the whole key')
-NO_RSA = refused('The private key is not an RSA key', 'make one and upload it')
+NO_RSA = refused('The private key is not an RSA key', 'Create an RSA certificate')
 KEYS = [
     *pasted('private key on one line with \\n', CERTIFICATES, KEY, lambda right: right.replace('\n', '\\n')),
     *pasted(
@@ -311,14 +311,14 @@ KEYS = [
         [CERTIFICATE_PS256],
         KEY,
         lambda right: right.replace(certificate('soar-web').private_key_pem, certificate('soar-next').private_key_pem),
-        refused('The private key does not belong to the certificate', 'of one pair'),
+        refused('The private key does not belong to the certificate', 'that belong together'),
     ),
     *pasted(
         'key that does not match the certificate',
         [CERTIFICATE_RS256],
         KEY,
         always(certificate('soar-next').private_key_pem),
-        Call(Refusal(SignInRefusedError, 'AADSTS700027', 'thumbprint and private key must belong')),
+        Call(Refusal(SignInRefusedError, 'AADSTS700027', 'Thumbprint and private key must belong')),
         'named by its thumbprint',
     ),
     *pasted('PKCS#8 key', [CERTIFICATE_RS256], KEY, lambda _right: other_kind(PKCS8), NO_RSA, 'of an elliptic curve'),
@@ -395,7 +395,7 @@ CODES = [
         CODE,
         BOTH,
         always(DECLINED),
-        Call(Refusal(SignInRequiredError, 'AADSTS65004: The user declined.', 'start it again and accept'), requests=0),
+        Call(Refusal(SignInRequiredError, 'AADSTS65004: The user declined.', 'Start it again and accept'), requests=0),
         'of a failure',
     ),
     *pasted(
@@ -403,7 +403,7 @@ CODES = [
         CODE,
         BOTH,
         always('https://localhost/myapp'),
-        refused('The pasted URL holds no code', "it holds 'code='"),
+        refused('The pasted URL contains no code', "It contains 'code='"),
         'without a code',
     ),
     *pasted('code with session_state', CODE, BOTH, lambda right: f'{code_in(right)}&session_state=0f0e0d0c&state=x'),
@@ -420,7 +420,7 @@ CODES = [
         CODE,
         BOTH,
         lambda right: code_in(right)[:-9],
-        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'paste it whole')),
+        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'Paste all of it')),
         'cut short',
     ),
     *pasted(
@@ -436,7 +436,7 @@ CODES = [
         CODE,
         ['command'],
         always('&'),
-        refused('The authorization code is missing', 'Paste the whole address'),
+        refused('The authorization code is missing', 'Paste the full address'),
         'next to nothing',
     ),
     *pasted(
@@ -452,7 +452,7 @@ CODES = [
         CODE,
         ['redirect_uri'],
         lambda right: right + '/',
-        Call(Refusal(SignInRefusedError, 'AADSTS500112', 'must equal the one in the app registration')),
+        Call(Refusal(SignInRefusedError, 'AADSTS500112', 'exactly as in the app registration')),
         'where to, changed since',
     ),
 ]

@@ -83,11 +83,11 @@ THROTTLED = [
 
 BAD_REQUEST = Refusal(SignInRefusedError, 'Bad Request: Something is missing.', 'go through the consent page again', 'refused')
 MESSAGE = Refusal(SignInRefusedError, 'The {answer} is odd.', 'go through the consent page again', 'refused')
-REVOKED = Refusal(SignInRequiredError, 'AADSTS50173: Revoked.', 'reset the authentication', 'AADSTS50173')
+REVOKED = Refusal(SignInRequiredError, 'AADSTS50173: Revoked.', 'Reset the authentication', 'AADSTS50173')
 NO_IDENTITY = Refusal(SignInRefusedError, 'Identity not found', 'Turn on the managed identity of this Azure host')
 WRONG_SECRET = Refusal(SignInRefusedError, 'Wrong secret.', 'Check ID, Token and Key', 'invalid_client')
 REFUSED = [
-    *each(ENTRA, '400', fails(Refusal(SignInRefusedError, 'AADSTS900144', 'cut short', 'AADSTS900144'), aadsts(900144))),
+    *each(ENTRA, '400', fails(Refusal(SignInRefusedError, 'AADSTS900144', 'incomplete or URL-encoded', 'AADSTS900144'), aadsts(900144))),
     *each(
         [CORTEX_APP],
         '400',
@@ -146,7 +146,7 @@ REFUSED = [
     *each(
         [DEVICE_CODE],
         '400',
-        fails(Refusal(SignInRequiredError, 'AADSTS65004', 'start it again and accept'), aadsts(65004)),
+        fails(Refusal(SignInRequiredError, 'AADSTS65004', 'Start it again and accept'), aadsts(65004)),
         situation='declined',
     ),
     *each(
@@ -197,9 +197,9 @@ PASSING = [
 
 UNREACHABLE = Refusal(SignInUnavailableError, 'could not be reached', 'that the engine may reach it', 'unreachable')
 NOT_ON_AZURE = Refusal(
-    SignInUnavailableError, 'could not be reached', 'only where the integration runs on an Azure host', 'unreachable'
+    SignInUnavailableError, 'could not be reached', 'Choose an engine that runs on one', 'unreachable'
 )
-CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again')
+CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
 TOKEN_USED = Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')
 NO_ANSWER = [
     *each(
@@ -237,7 +237,7 @@ def unusable(what: str, sent: Answer) -> Call:
     """There is no use in asking again at once."""
     return fails(
         Refusal(
-            SignInUnavailableError, f'answered with {what}', 'A proxy or a wrong address may stand between', 'unusable_response'
+            SignInUnavailableError, f'answered with {what}', 'Check the address and the proxy settings', 'unusable_response'
         ),
         sent,
     )

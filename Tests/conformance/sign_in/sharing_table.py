@@ -17,7 +17,7 @@ from MicrosoftApiModule import MicrosoftClient
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftCredentialsApiModule import AccessToken, CortexAppCredential, SignInRequiredError
 
-USED_UP = Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again')
+USED_UP = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
 TOKEN_USED_UP = Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')
 
 
@@ -194,7 +194,7 @@ def a_token_is_given_though_it_cannot_be_kept(world: World, method: str) -> None
     ].has_refresh_token:  # it is written over whatever is there: without it, a person would have to sign in again
         make(world, METHODS_BY_NAME[method], world.client(settings), Call(SAME_TOKEN, requests=0))
     else:
-        assert any('refused every write' in line for line in world.log)
+        assert any('rejected every write' in line for line in world.log)
         assert token(world, settings) != first
 
 

@@ -172,7 +172,7 @@ class World:
 
     def kept_token(self, client: MicrosoftClient, target: TokenTarget) -> AccessToken | None:
         """The access token that the instance's context holds for this client."""
-        return CachedTokens(get_integration_context(), client.credential).token(target)
+        return CachedTokens(get_integration_context(), client.credential, target, self.clock.now()).token
 
     def kept_refresh_token(self, client: MicrosoftClient) -> str:
         """The refresh token that the instance's context holds for this client, empty if none."""
