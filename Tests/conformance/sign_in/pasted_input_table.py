@@ -1,4 +1,4 @@
-"""What administrators paste: it works, or is refused with a sentence that says what to fix. Nothing wrong is ever sent."""
+"""Values that administrators paste: they work, or are rejected with advice before anything is sent."""
 
 import base64
 import re
@@ -27,17 +27,17 @@ CERTIFICATES = (CERTIFICATE_PS256, CERTIFICATE_RS256)
 
 
 def refused(says: str, advice: str = '') -> Call:
-    """Refused before anything is sent."""
+    """Return a call that is rejected before anything is sent."""
     return Call(Refusal(CredentialError, says, advice), requests=0)
 
 
 @dataclass(frozen=True)
 class Pasted:
-    """A value as it was pasted.
+    """A pasted value.
 
     Args:
-        field: keyword of the client; ``command`` stands for the argument of the command that completes a sign-in.
-        paste: makes what is pasted out of the right value.
+        field: keyword of the client; ``command`` is the argument of the command that completes a sign-in.
+        paste: returns the pasted value for the correct value.
     """
 
     case: str
@@ -54,35 +54,39 @@ class Pasted:
 def pasted(
     case: str, methods: Iterable[str], fields: Iterable[str], paste: Callable[[str], str], call: Call = WORKS, situation: str = ''
 ) -> list[Pasted]:
-    """The same value in several fields of several methods."""
+    """Return rows for several fields of several methods."""
     return [Pasted(case, method, name, paste, call, situation) for method in methods for name in fields]
 
 
 def always(text: str) -> Callable[[str], str]:
-    """Whatever is right, `text` is pasted."""
+    """Return a function that returns `text`."""
     return lambda _right: text
 
 
-# region blanks
+# region whitespace
 
-BLANKS = 'blanks and newlines around IDs and secrets'
+WHITESPACE = 'whitespace around IDs and secrets'
 IDS = ('tenant_id', 'auth_id')
 AROUND = [
-    *pasted(BLANKS, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'  {right}\r\n'),
+    *pasted(WHITESPACE, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'  {right}\r\n'),
     *pasted(
-        BLANKS, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'\ufeff\u200b{right}\xa0\t', situation='invisible characters'
+        WHITESPACE,
+        [CLIENT_SECRET],
+        [*IDS, 'enc_key'],
+        lambda right: f'\ufeff\u200b{right}\xa0\t',
+        situation='invisible characters',
     ),
-    *pasted(BLANKS, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'" {right}"', situation='in quotes'),
-    *pasted(BLANKS, CERTIFICATES, IDS, lambda right: f'\n{right} '),
-    *pasted(BLANKS, [AUTHORIZATION_CODE], [*IDS, 'enc_key', 'redirect_uri', 'auth_code'], lambda right: f' \n{right}\n '),
-    *pasted(BLANKS, [CORTEX_APP], ['auth_id', 'refresh_token', 'enc_key'], lambda right: f'\t{right} \n'),
-    *pasted(BLANKS, [VM_USER_ASSIGNED], ['managed_identities_client_id'], lambda right: f' {right}\n'),
+    *pasted(WHITESPACE, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'" {right}"', situation='in quotes'),
+    *pasted(WHITESPACE, CERTIFICATES, IDS, lambda right: f'\n{right} '),
+    *pasted(WHITESPACE, [AUTHORIZATION_CODE], [*IDS, 'enc_key', 'redirect_uri', 'auth_code'], lambda right: f' \n{right}\n '),
+    *pasted(WHITESPACE, [CORTEX_APP], ['auth_id', 'refresh_token', 'enc_key'], lambda right: f'\t{right} \n'),
+    *pasted(WHITESPACE, [VM_USER_ASSIGNED], ['managed_identities_client_id'], lambda right: f' {right}\n'),
 ]
 
 # endregion
 # region tenant, client, secret
 
-OWN_TENANT = "Enter the Directory (tenant) ID of your tenant"
+OWN_TENANT = 'Enter the Directory (tenant) ID of your tenant'
 TENANT_FORMS = [
     *pasted(
         'tenant as a URL',
@@ -118,7 +122,7 @@ TENANT_FORMS = [
         ['tenant_id'],
         always('https://[login'),
         refused('Token is not a tenant ID'),
-        'cut short',
+        'incomplete',
     ),
     *pasted(
         'tenant as a domain name', [CLIENT_SECRET, CERTIFICATE_PS256, CERTIFICATE_RS256], ['tenant_id'], always('Contoso.example')
@@ -152,10 +156,10 @@ TENANT_FORMS = [
         ['tenant_id'],
         always('My tenant!'),
         refused('Token is not a tenant ID'),
-        'that is none',
+        'not a domain name',
     ),
     *pasted(
-        BLANKS,
+        WHITESPACE,
         [CLIENT_SECRET, DEVICE_CODE],
         ['tenant_id'],
         always(' \n'),
@@ -171,7 +175,7 @@ CLIENT_FORMS = [
         lambda right: f'{right}@https://oproxy.demisto.ninja/obtain-token',
         refused('ID is that of the Cortex XSOAR app', "clear 'Use a self-deployed Azure application'"),
     ),
-    *pasted('ID with @https://', [CORTEX_APP], ['auth_id'], lambda right: right, situation='where it belongs'),
+    *pasted('ID with @https://', [CORTEX_APP], ['auth_id'], lambda right: right, situation='for the Cortex XSOAR app'),
     *pasted(
         'ID with @https://',
         [CORTEX_APP],
@@ -180,8 +184,8 @@ CLIENT_FORMS = [
         refused('The token service in ID is not an https address', 'starting with https://'),
         'without https://',
     ),
-    *pasted(BLANKS, [CLIENT_SECRET], ['auth_id'], always('  '), refused('ID (client ID) is missing'), 'and nothing else'),
-    *pasted(BLANKS, [CLIENT_SECRET], ['auth_id'], always('My application'), refused('ID is not a client ID'), 'and inside'),
+    *pasted(WHITESPACE, [CLIENT_SECRET], ['auth_id'], always('  '), refused('ID (client ID) is missing'), 'and nothing else'),
+    *pasted(WHITESPACE, [CLIENT_SECRET], ['auth_id'], always('My application'), refused('ID is not a client ID'), 'and inside'),
     *pasted(
         "the secret's ID",
         [CLIENT_SECRET, AUTHORIZATION_CODE],
@@ -189,7 +193,9 @@ CLIENT_FORMS = [
         always('0f0e0d0c-0b0a-4908-8706-050403020100'),
         refused('Key is the ID of the client secret', "Paste the secret's Value"),
     ),
-    *pasted(BLANKS, [CLIENT_SECRET], ['enc_key'], always('\n'), refused('Key (client secret) is missing'), 'and nothing else'),
+    *pasted(
+        WHITESPACE, [CLIENT_SECRET], ['enc_key'], always('\n'), refused('Key (client secret) is missing'), 'and nothing else'
+    ),
     *pasted('Key without a Token', [CORTEX_APP], ['refresh_token'], always(''), refused('Token is missing', 'Paste the Token')),
     *pasted('Key without a Token', [CORTEX_APP], ['auth_id'], always(''), refused('ID is missing', 'Paste the ID'), 'nor ID'),
     *pasted(
@@ -221,9 +227,9 @@ NOT_HEXADECIMAL = refused('not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits', '
 THUMBPRINT = ('certificate_thumbprint',)
 THUMBPRINTS = [
     *pasted('thumbprint with colons', [CERTIFICATE_RS256], THUMBPRINT, by_twos(':')),
-    *pasted('thumbprint with blanks', [CERTIFICATE_RS256], THUMBPRINT, by_twos(' ')),
+    *pasted('thumbprint with spaces', [CERTIFICATE_RS256], THUMBPRINT, by_twos(' ')),
     *pasted(
-        'thumbprint with blanks',
+        'thumbprint with spaces',
         [CERTIFICATE_RS256],
         THUMBPRINT,
         lambda right: '\u200e' + by_twos(' ')(right),
@@ -238,9 +244,14 @@ THUMBPRINTS = [
         lambda right: by_twos(':')(sha256(right)).lower(),
         situation='with colons',
     ),
-    *pasted('thumbprint of 64 digits', [CERTIFICATE_RS256], THUMBPRINT, lambda right: right[:-2], NOT_HEXADECIMAL, 'or 38'),
+    *pasted('thumbprint of 64 digits', [CERTIFICATE_RS256], THUMBPRINT, lambda right: right[:-2], NOT_HEXADECIMAL, '38 digits'),
     *pasted(
-        'thumbprint of 64 digits', [CERTIFICATE_RS256], THUMBPRINT, lambda right: 'x' + right[1:], NOT_HEXADECIMAL, 'one no digit'
+        'thumbprint of 64 digits',
+        [CERTIFICATE_RS256],
+        THUMBPRINT,
+        lambda right: 'x' + right[1:],
+        NOT_HEXADECIMAL,
+        'another character',
     ),
     *pasted(
         'thumbprint of 64 digits',
@@ -248,14 +259,14 @@ THUMBPRINTS = [
         THUMBPRINT,
         always(''),
         refused('The certificate thumbprint is missing'),
-        'or none',
+        'none',
     ),
     *pasted(
         'thumbprint of 64 digits',
         [CERTIFICATE_RS256],
         THUMBPRINT,
         lambda _right: certificate('soar-web').certificate_pem,
-        situation='or the certificate itself',
+        situation='the certificate itself',
     ),
 ]
 
@@ -263,22 +274,22 @@ THUMBPRINTS = [
 # region private keys
 
 
-def in_form(form: PrivateFormat, password: bytes = b'') -> Callable[[str], str]:
-    """The same key, written in another form."""
+def in_format(key_format: PrivateFormat, password: bytes = b'') -> Callable[[str], str]:
+    """Return a function that converts a key to another format."""
 
     def paste(right: str) -> str:
         key = load_pem_private_key(right.encode(), None)
         encryption: Any = BestAvailableEncryption(password) if password else NoEncryption()
-        return key.private_bytes(Encoding.PEM, form, encryption).decode()
+        return key.private_bytes(Encoding.PEM, key_format, encryption).decode()
 
     return paste
 
 
 @cache
-def other_kind(form: PrivateFormat, is_elliptic_curve: bool = True) -> str:
-    """A key that is none of RSA."""
+def other_kind(key_format: PrivateFormat, is_elliptic_curve: bool = True) -> str:
+    """Return a key that is not an RSA key."""
     key: Any = ec.generate_private_key(ec.SECP256R1()) if is_elliptic_curve else ed25519.Ed25519PrivateKey.generate()
-    return key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
+    return key.private_bytes(Encoding.PEM, key_format, NoEncryption()).decode()
 
 
 KEY = ('private_key',)
@@ -291,21 +302,21 @@ KEYS = [
     *pasted(
         'private key on one line with \\n', CERTIFICATES, KEY, lambda right: right.replace('\n', '\\r\\n'), situation='and \\r'
     ),
-    *pasted('private key on one line with blanks', CERTIFICATES, KEY, lambda right: right.replace('\n', ' ')),
+    *pasted('private key on one line with spaces', CERTIFICATES, KEY, lambda right: right.replace('\n', ' ')),
     *pasted(
-        'private key on one line with blanks',
+        'private key on one line with spaces',
         CERTIFICATES,
         KEY,
         lambda right: right.replace('\n', '\r\n  '),
         situation='or indented',
     ),
     *pasted('PKCS#8 key', CERTIFICATES, KEY, lambda right: f'Bag Attributes\n  friendlyName: soar\n{right}\n'),
-    *pasted('PKCS#1 key', [CERTIFICATE_RS256], KEY, in_form(PKCS1)),
+    *pasted('PKCS#1 key', [CERTIFICATE_RS256], KEY, in_format(PKCS1)),
     *pasted(
-        'PKCS#1 key', [CERTIFICATE_RS256], KEY, lambda right: in_form(PKCS1)(right).replace('\n', ' '), situation='on one line'
+        'PKCS#1 key', [CERTIFICATE_RS256], KEY, lambda right: in_format(PKCS1)(right).replace('\n', ' '), situation='on one line'
     ),
-    *pasted('encrypted key', [CERTIFICATE_RS256], KEY, in_form(PKCS8, b'password'), ENCRYPTED, 'PKCS#8'),
-    *pasted('encrypted key', [CERTIFICATE_RS256], KEY, in_form(PKCS1, b'password'), ENCRYPTED, 'PKCS#1'),
+    *pasted('encrypted key', [CERTIFICATE_RS256], KEY, in_format(PKCS8, b'password'), ENCRYPTED, 'PKCS#8'),
+    *pasted('encrypted key', [CERTIFICATE_RS256], KEY, in_format(PKCS1, b'password'), ENCRYPTED, 'PKCS#1'),
     *pasted(
         'key that does not match the certificate',
         [CERTIFICATE_PS256],
@@ -330,7 +341,7 @@ KEYS = [
         KEY,
         lambda right: re.sub(r'(?s)(KEY-----.{200}).*(-----END)', r'\1\n\2', right),
         UNREADABLE,
-        'cut short',
+        'incomplete',
     ),
     *pasted(
         'PKCS#8 key',
@@ -363,7 +374,7 @@ KEYS = [
 
 
 def code_in(redirect_url: str) -> str:
-    """The bare code."""
+    """Return the code alone."""
     return parse_qs(urlsplit(redirect_url).query)['code'][0]
 
 
@@ -380,23 +391,23 @@ CODES = [
         lambda right: right.partition('?')[1] + right.partition('?')[2],
         situation='from the ? on',
     ),
-    *pasted('whole redirect URL', CODE, BOTH, lambda right: right.partition('?')[2], situation='what comes after the ?'),
+    *pasted('whole redirect URL', CODE, BOTH, lambda right: right.partition('?')[2], situation='after the ?'),
     *pasted(
         'whole redirect URL',
         CODE,
         BOTH,
         lambda right: 'session_state=1&' + right.partition('?')[2],
-        situation='code not the first',
+        situation='code is not first',
     ),
     *pasted('whole redirect URL', CODE, BOTH, lambda right: f'{right[:60]}\n{right[60:]}', situation='on two lines'),
-    *pasted('whole redirect URL', CODE, BOTH, code_in, situation='or only the code'),
+    *pasted('whole redirect URL', CODE, BOTH, code_in, situation='only the code'),
     *pasted(
         'whole redirect URL',
         CODE,
         BOTH,
         always(DECLINED),
         Call(Refusal(SignInRequiredError, 'AADSTS65004: The user declined.', 'Start it again and accept'), requests=0),
-        'of a failure',
+        'with an error',
     ),
     *pasted(
         'whole redirect URL',
@@ -421,7 +432,7 @@ CODES = [
         BOTH,
         lambda right: code_in(right)[:-9],
         Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'Paste all of it')),
-        'cut short',
+        'incomplete',
     ),
     *pasted(
         'whole redirect URL',
@@ -437,7 +448,7 @@ CODES = [
         ['command'],
         always('&'),
         refused('The authorization code is missing', 'Paste the full address'),
-        'next to nothing',
+        'almost empty',
     ),
     *pasted(
         'whole redirect URL',
@@ -445,7 +456,7 @@ CODES = [
         ['redirect_uri'],
         always(''),
         refused('The application redirect URI is missing'),
-        'where to, unknown',
+        'missing',
     ),
     *pasted(
         'whole redirect URL',
@@ -453,7 +464,7 @@ CODES = [
         ['redirect_uri'],
         lambda right: right + '/',
         Call(Refusal(SignInRefusedError, 'AADSTS500112', 'exactly as in the app registration')),
-        'where to, changed since',
+        'changed since',
     ),
 ]
 
@@ -463,11 +474,11 @@ CODES = [
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Instance parameters that cannot go together.
+    """Instance parameters that cannot be combined.
 
     Args:
         params: of the integration.
-        says: the displays of the fields that the error must name.
+        says: the labels that the error must name.
     """
 
     case: str
