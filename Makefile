@@ -9,7 +9,7 @@ export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: dependencies help setup demo sandbox test soak lint validate package upload bench
+.PHONY: dependencies example help setup demo sandbox test soak lint validate package upload bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -25,6 +25,9 @@ demo: setup ## build, upload, sign in with every authentication method and use t
 
 sandbox: setup ## start the sandbox and leave it running, to try by hand
 	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(ARGS)
+
+example: setup ## upload docs/examples/NAME to the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY, such as a running sandbox
+	@PYTHONPATH=Tests $(BIN)/python -m demo.upload_example $(NAME)
 
 test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real file
 	@$(BIN)/coverage run -m pytest $(ARGS)

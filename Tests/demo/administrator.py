@@ -29,11 +29,13 @@ class Administrator:
 
     Args:
         url, api_key: of the server.
+        integration: name of the integration whose instances are added.
     Raises:
         Exception: demisto-sdk finds no healthy server there.
     """
 
-    def __init__(self, url: str, api_key: str) -> None:
+    def __init__(self, url: str, api_key: str, integration: str = INTEGRATION) -> None:
+        self._integration = integration
         self._url = url
         self._api_key = api_key
         self._client = _sdk_client(url, api_key)
@@ -47,7 +49,7 @@ class Administrator:
             engine: name of the engine that is to run its commands; empty means the server itself.
         """
         with _explained():
-            self._client.create_integration_instance(INTEGRATION, name, settings)
+            self._client.create_integration_instance(self._integration, name, settings)
             if engine:
                 self._change(name, engine=engine)
 
@@ -64,7 +66,7 @@ class Administrator:
         """Press the Test button: ``ok``, or the sentence that it shows."""
         try:
             with _explained():
-                self._client.test_module(INTEGRATION, name)
+                self._client.test_module(self._integration, name)
         except CommandFailed as failure:
             return str(failure)
         return 'ok'

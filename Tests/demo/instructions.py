@@ -17,9 +17,9 @@ _INDENT = '    '
 def instructions(sandbox: Sandbox) -> str:
     """Return what `make sandbox` prints. All secrets in it are made up and only of this run."""
     labels = field_labels(sandbox.server.url, sandbox.server.api_key)
-    parts = [_xsoar(sandbox), _users(sandbox), _every_instance(sandbox, labels)]
+    parts = [_xsoar(sandbox), _cloud(sandbox), _users(sandbox), _every_instance(sandbox, labels)]
     parts += [_method(number, method, sandbox, labels) for number, method in enumerate(METHODS, 1)]
-    return '\n\n'.join([*parts, _incidents(sandbox, labels), _faults(sandbox)])
+    return '\n\n'.join([*parts, _incidents(sandbox, labels), _examples(sandbox), _faults(sandbox)])
 
 
 def _xsoar(sandbox: Sandbox) -> str:
@@ -31,6 +31,34 @@ def _xsoar(sandbox: Sandbox) -> str:
       export DEMISTO_BASE_URL={url} DEMISTO_API_KEY={key}
       .venv/bin/demisto-sdk run -q '!msgraph-mail-auth-test using="<name of the instance>"'"""
     )
+
+
+def _cloud(sandbox: Sandbox) -> str:
+    cloud = sandbox.cloud
+    return _section(
+        'The local Microsoft cloud',
+        {
+            'Microsoft Entra ID': cloud.authority,
+            'Microsoft Graph': cloud.graph,
+            'Azure Resource Manager': cloud.resource_manager,
+            'Defender for Endpoint': cloud.defender,
+            'Token service of the Cortex app': cloud.token_service,
+            'Instance metadata service': cloud.imds,
+            'Its certificate authority': cloud.ca_file,
+        },
+    )
+
+
+def _examples(sandbox: Sandbox) -> str:
+    """What to enter for the examples: the cloud Custom with the addresses above, and an application."""
+    directory = sandbox.cloud.directory
+    applications = {'AzureSubscriptions': 'daemon', 'DefenderEndpointAlerts': 'defender', 'GraphUsers': 'directory'}
+    values = {}
+    for example, name in applications.items():
+        application = directory.application(name)
+        secret = f', Key {application.secret}' if application.secrets else ''
+        values[f'make example NAME={example}'] = f'ID {application.client_id}, Token {application.tenant_id}{secret}'
+    return _section('Examples of integrations: upload one, and enter the cloud Custom, its addresses, and', values)
 
 
 def _users(sandbox: Sandbox) -> str:

@@ -1,4 +1,4 @@
-"""The README of the integration tells of the parameters and of the incidents as they are."""
+"""The README of the integration describes the parameters and the incidents as they are."""
 
 import re
 from typing import Any
@@ -23,7 +23,7 @@ def table(heading: str) -> dict[str, str]:
 
 
 PARAMETERS = table('## Configure O365 Outlook Mail Single User in Cortex')
-INCIDENT = table('### What an incident holds')
+INCIDENT = table('### What an incident contains')
 
 
 def label(parameter: dict[str, Any]) -> str:

@@ -53,14 +53,15 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         create_credential,
     )
     from MicrosoftApiModule import (
-        CommandThrottled,
         _OPENID_SCOPES,
         CommandThrottled,
         MicrosoftClient,
+        NotFoundError,
         complete_browser_sign_in,
         complete_device_sign_in,
         generate_login_url,
         get_azure_cloud,
+        json_or_none,
         reschedule,
         reset_auth,
         start_browser_sign_in,
@@ -628,11 +629,16 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str,
         path: below the base URL of the client.
         params: the query of the first page; links to the next pages contain theirs.
     Raises:
+        CommandThrottled: the API throttles for long.
+        NotFoundError: it answered 404.
         DemistoException: a response is not a page, or its link leads to another host or to a page that was read before.
     """
     items: list[dict[str, Any]] = []
-    page, links = client.http_request('GET', path, params=params), set()
+    response, links = client.send_request('GET', path, params=params), set()
     while True:
+        page = json_or_none(response)
+        if response.status_code == 404:
+            raise NotFoundError(page)
         if not (isinstance(page, dict) and isinstance(page.get('value'), list)):
             raise DemistoException('The response is not a list. Check the cloud and the proxy settings.')
         items += page['value']
@@ -642,7 +648,7 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str,
         if link in links or urlsplit(link)[:2] != urlsplit(client._base_url)[:2]:  # the token would go along
             raise DemistoException('The link to the next page leads to another host or back. Try a smaller limit.')
         links.add(link)
-        page = client.http_request('GET', full_url=link)
+        response = client.send_request('GET', full_url=link)
 
 
 # endregion

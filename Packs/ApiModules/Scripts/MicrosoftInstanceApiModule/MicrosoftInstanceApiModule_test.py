@@ -9,9 +9,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+import requests
 
 import demistomock as demisto
 from CommonServerPython import LOG, DemistoException
+from MicrosoftApiModule import CommandThrottled
 from MicrosoftCoreApiModule import AZURE_CLOUDS, MicrosoftSignInError
 from MicrosoftCredentialsApiModule import (
     AccessToken,
@@ -502,6 +504,10 @@ class Client:
     def __init__(self, settings: InstanceSettings) -> None:
         self.credential = settings.credential()
         self.is_counting = False
+        self.retry_on_rate_limit = True
+
+    def can_reschedule(self) -> bool:
+        return self.retry_on_rate_limit
 
     @contextmanager
     def reporting_metrics(self) -> Iterator[None]:
@@ -587,6 +593,26 @@ def test_an_ended_sign_in_says_how_to_sign_in_again(run: Run, params: Params, ad
         raise SignInRequiredError('The sign-in has ended.', 'Sign in again.')
 
     assert run('contoso-list', fail, params)['Contents'] == f'The sign-in has ended. Sign in again. {advice}'.strip()
+
+
+def throttle(client: Client, args: dict[str, Any]) -> None:
+    client.retry_on_rate_limit = 'ran_once_flag' not in args
+    response = requests.Response()
+    response.status_code = 429
+    raise CommandThrottled(45, response)
+
+
+def test_a_throttled_command_is_rescheduled(run: Run) -> None:
+    entry = run('contoso-list', throttle, limit='5')
+    assert (entry['PollingCommand'], entry['NextRun'], entry['PollingArgs']) == (
+        'contoso-list',
+        '46',
+        {'limit': '5', 'ran_once_flag': True},
+    )
+
+
+def test_a_throttled_command_that_was_rescheduled_is_an_error(run: Run) -> None:
+    assert run('contoso-list', throttle, ran_once_flag=True)['Contents'].endswith('Try again in 45 seconds.')
 
 
 def test_errors_show_the_tenant_and_no_secret(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

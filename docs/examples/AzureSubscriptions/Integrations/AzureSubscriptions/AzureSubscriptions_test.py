@@ -1,8 +1,10 @@
 """The commands of the example, with responses of Azure Resource Manager."""
 
+import json
 from typing import Any
 
 import pytest
+import requests
 
 from AzureSubscriptions import list_subscriptions_command, make_client, SPEC
 from CommonServerPython import DemistoException
@@ -24,14 +26,16 @@ class Responses:
         self.responses = list(responses)
         self.requested: list[str] = []
 
-    def __call__(self, _method: str, url_suffix: str = '', full_url: str = '', **_kwargs: Any) -> Any:
+    def __call__(self, _method: str, url_suffix: str = '', full_url: str = '', **_kwargs: Any) -> requests.Response:
         self.requested.append(url_suffix or full_url)
-        return self.responses.pop(0)
+        response = requests.Response()
+        response.status_code, response._content = 200, json.dumps(self.responses.pop(0)).encode()
+        return response
 
 
 def client_with(monkeypatch: pytest.MonkeyPatch, responses: Responses) -> Any:
     client = make_client(InstanceSettings(PARAMS, SPEC))
-    monkeypatch.setattr(client, 'http_request', responses)
+    monkeypatch.setattr(client, 'send_request', responses)
     return client
 
 

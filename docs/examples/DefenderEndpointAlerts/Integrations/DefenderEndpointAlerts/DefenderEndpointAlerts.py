@@ -9,6 +9,7 @@ from MicrosoftInstanceApiModule import *
 
 MAX_LIMIT = 10_000  # of one page, and so of one request
 SEVERITIES = ('High', 'Medium', 'Low', 'Informational')
+RATE_LIMITED = ('defender-endpoint-alerts-list', 'defender-endpoint-machines-list')  # polling commands of the yml
 GOVERNMENT_CLOUDS = ('gcc-high', 'dod')
 GOVERNMENT_SCOPE = 'https://securitycenter.onmicrosoft.us/windowsatpservice/.default'
 ALERT_COLUMNS = ['title', 'severity', 'status', 'category', 'computerDnsName', 'alertCreationTime', 'id']
@@ -18,7 +19,8 @@ MACHINE_COLUMNS = ['computerDnsName', 'osPlatform', 'healthStatus', 'riskScore',
 def make_client(settings: InstanceSettings) -> MicrosoftClient:
     geography, base_url = microsoft_defender_for_endpoint_get_base_url(settings.cloud_name, settings.api_endpoint)
     scope = GOVERNMENT_SCOPE if geography in GOVERNMENT_CLOUDS else Scopes.security_center_apt_service
-    return MicrosoftClient(base_url=base_url, scope=scope, **settings.client_keywords())
+    may_run_again = demisto.command() in RATE_LIMITED  # when Defender throttles it for long
+    return MicrosoftClient(base_url=base_url, scope=scope, retry_on_rate_limit=may_run_again, **settings.client_keywords())
 
 
 def list_entities(client: MicrosoftClient, name: str, limit: int, conditions: dict[str, str]) -> list[dict[str, Any]]:

@@ -1,12 +1,13 @@
 """The commands of the example, with responses of Defender for Endpoint."""
 
+import json
 from typing import Any
 
 import pytest
+import requests
 
 from CommonServerPython import DemistoException
 from DefenderEndpointAlerts import SPEC, list_alerts_command, list_machines_command, make_client
-from MicrosoftApiModule import NotFoundError
 from MicrosoftInstanceApiModule import InstanceSettings
 
 PARAMS = {
@@ -18,17 +19,17 @@ PARAMS = {
 ALERT = {'id': 'da1', 'title': 'A threat', 'severity': 'High'}
 
 
-def client_with(monkeypatch: pytest.MonkeyPatch, queries: list[Any], response: Any) -> Any:
-    """Return a client whose requests are answered with `response` and recorded in `queries`."""
+def client_with(monkeypatch: pytest.MonkeyPatch, queries: list[Any], body: Any, status: int = 200) -> Any:
+    """Return a client whose requests are answered with `body` and recorded in `queries`."""
 
-    def answer(_method: str, url_suffix: str, params: dict[str, Any]) -> Any:
+    def answer(_method: str, url_suffix: str, params: dict[str, Any]) -> requests.Response:
         queries.append((url_suffix, params))
-        if isinstance(response, Exception):
-            raise response
+        response = requests.Response()
+        response.status_code, response._content = status, json.dumps(body).encode()
         return response
 
     client = make_client(InstanceSettings(PARAMS, SPEC))
-    monkeypatch.setattr(client, 'http_request', answer)
+    monkeypatch.setattr(client, 'send_request', answer)
     return client
 
 
@@ -48,7 +49,7 @@ def test_all_machines_are_listed_without_a_filter(monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_machines_are_an_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list_machines_command(client_with(monkeypatch, [], NotFoundError('none')), {}).outputs == []
+    assert list_machines_command(client_with(monkeypatch, [], {'error': {'code': 'NotFound'}}, 404), {}).outputs == []
 
 
 def test_a_wrong_severity_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,10 @@
 """The command of the example, with responses of Microsoft Graph."""
 
+import json
 from typing import Any
 
 import pytest
+import requests
 
 from GraphUsers import COMMANDS, SPEC, list_users_command, make_client
 from MicrosoftInstanceApiModule import InstanceSettings
@@ -14,12 +16,14 @@ ADA = {'displayName': 'Ada', 'userPrincipalName': 'ada@contoso.example', 'id': '
 def test_users_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     queries: list[Any] = []
 
-    def answer(_method: str, url_suffix: str, params: dict[str, Any]) -> Any:
+    def answer(_method: str, url_suffix: str, params: dict[str, Any]) -> requests.Response:
         queries.append((url_suffix, params))
-        return {'value': [ADA]}
+        response = requests.Response()
+        response.status_code, response._content = 200, json.dumps({'value': [ADA]}).encode()
+        return response
 
     client = make_client(InstanceSettings(PARAMS, SPEC))
-    monkeypatch.setattr(client, 'http_request', answer)
+    monkeypatch.setattr(client, 'send_request', answer)
     results = list_users_command(client, {'limit': '5000'})
     assert results.outputs == [ADA]
     assert '| Ada | ada@contoso.example |' in results.readable_output
