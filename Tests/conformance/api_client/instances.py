@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-from conformance.token_store.office import ADA, CloudClock
+from conformance.token_cache.processes import ADA, CloudClock
 from MicrosoftApiModule import AUTHORIZATION_CODE, DEVICE_CODE, MicrosoftClient, get_azure_cloud
 from MicrosoftCredentialsApiModule import AccessToken
 from sandbox.microsoft import MicrosoftCloud

@@ -23,7 +23,7 @@ def run(world: World, row: MessageRow) -> None:
     for call in row.calls:
         world.set_environment({**row.environment, **call.environment})
         client = world.client(settings)
-        client.tokens.transport.read_timeout = row.read_timeout or client.tokens.transport.read_timeout
+        client.token_provider.token_client.read_timeout = row.read_timeout or client.token_provider.token_client.read_timeout
         if isinstance(make(world, method, client, call), AccessToken):
             assert type(client.credential).__name__ == method.credential
 

@@ -222,7 +222,7 @@ def the_test_button_leaves_the_token_unused(world: World, method: str) -> None:
     world.forget_requests()
     client: MicrosoftClient = world.client(settings)
     assert isinstance(client.credential, CortexAppCredential)
-    client.credential.check_without_token_use(client.tokens.transport)
+    client.credential.check_without_token_use(client.token_provider.token_client)
     assert demisto.getIntegrationContext() == {}
     assert [(record.method, record.path) for record in world.cloud.requests.of('token-service')] == [('GET', '/obtain-token')]
     make(world, METHODS_BY_NAME[method], world.client(settings), Call())

@@ -133,7 +133,7 @@ class World:
     def ask(self, client: MicrosoftClient, **target: Any) -> AccessToken | MicrosoftSignInError:
         """Asks for a token as a command does; gives the error in place of raising it."""
         try:
-            return client.tokens.get(client.token_target(**target))
+            return client.token_provider.get_token(client.token_target(**target))
         except MicrosoftSignInError as error:
             return error
         finally:

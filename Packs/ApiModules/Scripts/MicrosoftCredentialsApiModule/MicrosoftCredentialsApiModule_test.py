@@ -50,7 +50,7 @@ from MicrosoftCredentialsApiModule import (
     TokenTarget,
     TokenClient,
     VirtualMachine,
-    clean_authorization_code,
+    parse_authorization_response,
     encrypt_for_token_service,
     with_offline_access,
 )
@@ -274,7 +274,7 @@ def test_what_is_no_readable_private_key_is_refused(blocks: dict[str, str], says
     ],
 )
 def test_a_code_is_found_in_what_was_pasted(pasted: str, code: str, state: str) -> None:
-    response = clean_authorization_code(pasted)
+    response = parse_authorization_response(pasted)
     assert (response.code, response.state) == (code, state)
     assert code not in repr(response)
 
@@ -295,12 +295,12 @@ def test_what_a_sign_in_left_behind_does_not_show() -> None:
 )
 def test_what_holds_no_code_is_refused(pasted: str, says: str) -> None:
     with pytest.raises(CredentialError, match=says):
-        clean_authorization_code(pasted)
+        parse_authorization_response(pasted)
 
 
 def test_a_redirect_url_of_a_failure_says_what_failed() -> None:
     with pytest.raises(SignInRequiredError, match=r'AADSTS65004: Declined\. The sign-in was declined') as refused:
-        clean_authorization_code(f'{REDIRECT_URI}?error=access_denied&error_description=AADSTS65004%3a+Declined.+Trace+ID%3a+1')
+        parse_authorization_response(f'{REDIRECT_URI}?error=access_denied&error_description=AADSTS65004%3a+Declined.+Trace+ID%3a+1')
     assert refused.value.code == 'AADSTS65004'
 
 
@@ -729,7 +729,7 @@ def test_a_pasted_url_of_another_sign_in_than_the_one_started_last_is_refused(pa
 
 def test_a_redirect_url_that_says_to_wait_does_not_start_any_waiting() -> None:
     with pytest.raises(SignInRequiredError):
-        clean_authorization_code('https://localhost/myapp?error=authorization_pending')
+        parse_authorization_response('https://localhost/myapp?error=authorization_pending')
 
 
 def test_a_check_finds_a_wrong_key_and_sends_nothing() -> None:

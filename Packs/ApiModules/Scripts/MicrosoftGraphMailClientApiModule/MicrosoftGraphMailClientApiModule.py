@@ -19,8 +19,8 @@ import requests
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException, fileResult
-    from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, AzureCloud, retry_after_seconds
-    from MicrosoftApiModule import CommandThrottled, MicrosoftClient, json_or_none
+    from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, AzureCloud, json_or_none, retry_after_seconds
+    from MicrosoftApiModule import CommandThrottled, MicrosoftClient
 
 # region errors
 

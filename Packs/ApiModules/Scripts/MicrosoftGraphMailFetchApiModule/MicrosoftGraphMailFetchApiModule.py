@@ -1146,7 +1146,7 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
 
 def _own_address(client: GraphMailClient) -> str:
     """Whose mailbox it is where the instance names none, as the token says; empty where it does not."""
-    claims = client.tokens.get(client.token_target()).claims()
+    claims = client.token_provider.get_token(client.token_target()).claims()
     return str(next(filter(None, map(claims.get, ('upn', 'preferred_username', 'unique_name', 'oid'))), ''))
 
 

@@ -36,11 +36,12 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         backoff_seconds,
         clean_value,
         is_loopback,
+        json_or_none,
         skip_netrc,
         retry_after_seconds,
         run_with_retries,
     )
-    from MicrosoftApiModule import API_RETRIES, json_or_none
+    from MicrosoftApiModule import API_RETRIES
     from MicrosoftInstanceApiModule import bool_argument, future_datetime, choice_argument, int_argument
     from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient, MAX_FILE_SIZE, html_to_text
     from MicrosoftGraphMailCommandsApiModule import MailCommandResult, user_argument

@@ -15,7 +15,7 @@ from CommonServerPython import DemistoException
 from conformance.api_client import instances
 from conformance.api_client.instances import Instance
 from conformance.common_server.scripted_server import ScriptedServer
-from conformance.token_store.office import ADA, BOB, BusyStore
+from conformance.token_cache.processes import ADA, BOB, BusyStore
 from datetime import timezone
 from datetime import timedelta
 import requests
@@ -61,7 +61,7 @@ from MicrosoftCredentialsApiModule import (
     TokenResponse,
     TokenRequest,
     TokenTarget,
-    clean_authorization_code,
+    parse_authorization_response,
 )
 from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
@@ -412,7 +412,7 @@ def test_a_person_signs_in_with_the_whole_redirect_url(instance: Instance) -> No
 
 def test_a_person_signs_in_with_the_code_alone(instance: Instance) -> None:
     redirect_url = Browser(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
-    code = clean_authorization_code(redirect_url).code
+    code = parse_authorization_response(redirect_url).code
     assert instance.user_of(complete_browser_sign_in(instance.web(), code).value) == ADA
 
 
@@ -537,14 +537,14 @@ def test_a_device_sign_in_may_be_seen_through_by_another_command(instance: Insta
 def test_a_device_sign_in_that_another_command_sees_through_meanwhile_is_complete(instance: Instance) -> None:
     started = start_device_sign_in(instance.device())
     slow = instance.device()
-    send = slow.tokens.transport.send
+    send = slow.token_provider.token_client.send
 
     def another_is_faster(request: TokenRequest) -> requests.Response:
         Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
         instance.device().get_access_token()
         return send(request)
 
-    slow.tokens.transport.send = another_is_faster  # type: ignore[method-assign]
+    slow.token_provider.token_client.send = another_is_faster  # type: ignore[method-assign]
     assert instance.user_of(complete_device_sign_in(slow).value) == ADA
 
 
@@ -561,9 +561,9 @@ def test_a_person_with_a_device_code_is_asked_to_consent_to_all_resources_too(in
 def test_a_device_code_is_forgotten_with_its_end(instance: Instance) -> None:
     started = start_device_sign_in(instance.device())
     assert started['expires_in'] == 900
-    assert instance.device().tokens.started()
+    assert instance.device().token_provider.pending_sign_in()
     instance.cloud.clock.advance(901)
-    assert instance.device().tokens.started() == {}
+    assert instance.device().token_provider.pending_sign_in() == {}
 
 
 def test_a_device_sign_in_that_was_never_started_is_not_completed(instance: Instance) -> None:
@@ -666,7 +666,7 @@ def test_a_warm_command_loads_no_cryptography(instance: Instance, way: str) -> N
     }[way]
     keywords |= {'tenant_id': instance.tenant_id, 'auth_id': 'an-id'}
     client = MicrosoftClient(**keywords)
-    client.tokens.keep(client.token_target(), TokenResponse(AccessToken('a token', 9e9, 9e9)))
+    client.token_provider.save(client.token_target(), TokenResponse(AccessToken('a token', 9e9, 9e9)))
     with ScriptedServer([(200, {}, '{}')]) as server:
         given = {'context': demisto.getIntegrationContext(), 'keywords': {**keywords, 'base_url': server.url}}
         command = subprocess.run(

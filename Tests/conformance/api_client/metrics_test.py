@@ -8,7 +8,7 @@ import requests
 
 from CommonServerPython import DemistoException
 from conformance.api_client.instances import Instance
-from conformance.token_store.office import ADA
+from conformance.token_cache.processes import ADA
 
 PATH = f'/users/{ADA}/messages'
 
