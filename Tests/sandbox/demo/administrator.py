@@ -29,13 +29,15 @@ class Administrator:
 
     Args:
         url, api_key: of the server.
+        log_level: of the instances that are added, such as ``Debug``.
     Raises:
         Exception: demisto-sdk finds no healthy server there.
     """
 
-    def __init__(self, url: str, api_key: str) -> None:
+    def __init__(self, url: str, api_key: str, log_level: str = '') -> None:
         self._url = url
         self._api_key = api_key
+        self._log_level = log_level
         self._client = _sdk_client(url, api_key)
         self._playground = self._client.get_playground_id()
 
@@ -48,8 +50,8 @@ class Administrator:
         """
         with _explained():
             self._client.create_integration_instance(INTEGRATION, name, settings)
-            if engine:
-                self._change(name, engine=engine)
+            if engine or self._log_level:
+                self._change(name, engine=engine, integrationLogLevel=self._log_level)
 
     def change_instance(self, name: str, settings: dict[str, Any]) -> None:
         """Enters other values in some fields of an instance; the others stay."""

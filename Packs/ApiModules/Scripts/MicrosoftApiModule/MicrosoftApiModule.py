@@ -294,7 +294,7 @@ class MicrosoftClient(BaseClient):
         self.retry_on_rate_limit = retry_on_rate_limit
         self.command_prefix = command_prefix
         self.clock = _ClientClock(self)
-        self._credential = credential
+        self._credential = credential and _shown(credential)
         self._credential_was_given = credential is not None
         self._tokens: TokenSource | None = None
         self._given_tokens: set[str] = set()
@@ -305,7 +305,7 @@ class MicrosoftClient(BaseClient):
     def credential(self) -> Credential:
         """Who signs in. Made when first needed: settings that cannot be right are refused then, not before."""
         if self._credential is None:
-            self._credential = self._credential_of_keywords()
+            self._credential = _shown(self._credential_of_keywords())
         return self._credential
 
     @property
@@ -588,7 +588,7 @@ class MicrosoftClient(BaseClient):
     @contextmanager
     def reporting_metrics(self) -> Iterator[None]:
         """Counts the requests that are sent inside by their outcome, and reports them as one entry, however it ends."""
-        self._counts_requests = True
+        self._counts_requests = ExecutionMetrics.is_supported()
         try:
             yield
         finally:
@@ -604,6 +604,16 @@ def integration_context_store() -> ContextTokenStore:
         lambda: get_integration_context(with_version=True),
         lambda context, version: set_integration_context(context, version=version),
     )
+
+
+def _shown(credential: Credential) -> Credential:
+    """Have the platform show the names of a credential. It masks all that was entered in a hidden field, and errors would read
+    ``bob@<XX_REPLACED>``."""
+    names = {name.lower() for name in credential.names()}
+    for log in (LOG, getattr(globals().get('_requests_logger'), 'int_logger', None)):  # the second one in debug mode only
+        if log:
+            log.replace_strs = [text for text in log.replace_strs if clean_value(text).lower() not in names]
+    return credential
 
 
 def scope_of_first_resource(scope: str) -> str:

@@ -23,6 +23,8 @@ _INVISIBLE = dict.fromkeys(map(ord, '\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\
 _PEM_BLOCK = r'(?s)-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----'
 _NOT_IN_AN_ID = re.compile(r'[\s/@?#]')
 _SHARED_TENANTS = ('common', 'organizations', 'consumers')
+# An ID, a domain name, or a shared tenant. What else was pasted into such a field may be a secret.
+_NAME = re.compile(rf'{_GUID.pattern}|(?:[a-z0-9-]{{1,63}}\.)+[a-z]{{2,63}}|{"|".join(_SHARED_TENANTS)}', re.IGNORECASE)
 
 
 def clean_value(value: Any) -> str:
@@ -230,6 +232,10 @@ class Credential:
     def ask(self, transport: TokenTransport, target: TokenTarget, kept: KeptSignIn) -> TokenAnswer:
         return transport.ask(self.token_request(target, kept))
 
+    def names(self) -> list[str]:
+        """Return the IDs and domain names that this was made with: the platform's form hides them, but they are not secrets."""
+        return []
+
     def may_own(self, claims: dict[str, Any]) -> bool:
         """False where the claims of an access token show that another client, or another tenant, asked for it."""
         return True
@@ -257,6 +263,9 @@ class EntraCredential(Credential):
         self.client_id = clean_client_id(client_id)
         self.token_url = require_https(token_url or self.endpoint('token'), 'the token URL')
         super().__init__(self.authority, self.tenant_id, self.client_id, self.token_url, proof)
+
+    def names(self) -> list[str]:
+        return [name for name in (self.tenant_id, self.client_id) if _NAME.fullmatch(name)]
 
     def endpoint(self, name: str) -> str:
         return f'{self.authority}/{quote(self.tenant_id)}/oauth2/v2.0/{name}'
@@ -458,6 +467,9 @@ class AuthorizationCodeCredential(Credential):
         if not self.redirect_uri:
             raise CredentialError('The application redirect URI is missing.', 'Enter the redirect URI of the app registration.')
         super().__init__(client.application, self.redirect_uri, seed=self._pasted)
+
+    def names(self) -> list[str]:
+        return self.client.names()
 
     def may_own(self, claims: dict[str, Any]) -> bool:
         return self.client.may_own(claims)
@@ -677,6 +689,9 @@ class ManagedIdentityCredential(Credential):
             )
         self._host = _managed_identity_host(environment)
         super().__init__(type(self._host).__name__, self._host.endpoint, self.client_id)
+
+    def names(self) -> list[str]:
+        return [self.client_id] if _NAME.fullmatch(self.client_id) else []
 
     def token_request(self, target: TokenTarget, kept: KeptSignIn) -> TokenRequest:
         return self._host.request(target.as_resource, self.client_id)

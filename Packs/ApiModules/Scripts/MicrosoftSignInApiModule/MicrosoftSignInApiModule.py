@@ -17,6 +17,11 @@ from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlsplit
 
 import requests
+from urllib3.connection import HTTPConnection
+
+# In debug mode the platform has http.client print each request with its body to the server's log: mails, attachments, secrets.
+# What requests sends is not printed; urllib3 still logs method, path and status of each request.
+HTTPConnection.debuglevel = 0
 
 # region time
 

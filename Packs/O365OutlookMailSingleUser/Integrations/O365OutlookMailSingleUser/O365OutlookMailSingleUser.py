@@ -200,8 +200,9 @@ class Settings:
         return AuthorizationCodeCredential(client, self.redirect_uri, self.authorization_code)
 
     def secrets(self) -> list[str]:
-        """The values that must never show."""
-        return [secret for secret in (self.token, self.key, self.private_key, self.authorization_code) if secret]
+        """Return the values that must never show. The Token of a self-deployed application names its tenant."""
+        token = '' if self.self_deployed else self.token
+        return [secret for secret in (token, self.key, self.private_key, self.authorization_code) if secret]
 
 
 def _refuse(values: dict[str, Any], reason: str, otherwise: str) -> None:

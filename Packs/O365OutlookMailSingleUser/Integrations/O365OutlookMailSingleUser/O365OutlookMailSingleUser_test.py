@@ -292,8 +292,9 @@ def test_a_cloud_of_ones_own_has_the_addresses_that_were_entered() -> None:
 @pytest.mark.parametrize(
     'params, secrets_of_it',
     [
-        ({**OF_APPLICATION, 'creds_auth_code': secret('the code')}, ['tenant.example', 'the secret', 'the code']),
-        ({**OF_DAEMON, 'creds_enc_key': None, 'creds_certificate': PEM}, ['tenant.example', PEM['password'].strip()]),
+        ({**OF_APPLICATION, 'creds_auth_code': secret('the code')}, ['the secret', 'the code']),
+        ({**OF_DAEMON, 'creds_enc_key': None, 'creds_certificate': PEM}, [PEM['password'].strip()]),
+        (OF_CORTEX, ['token', 'a2V5']),
     ],
 )
 def test_settings_do_not_show_their_secrets(params: Params, secrets_of_it: list[str]) -> None:
@@ -302,15 +303,39 @@ def test_settings_do_not_show_their_secrets(params: Params, secrets_of_it: list[
     assert not [hidden for hidden in secrets_of_it if repr(hidden)[1:-1] in repr(settings)]
 
 
-def test_the_platform_is_told_what_to_blank_in_its_logs(monkeypatch: pytest.MonkeyPatch) -> None:
-    blanked: list[str] = []
-    monkeypatch.setattr(O365OutlookMailSingleUser, 'add_sensitive_log_strs', blanked.append)
+@pytest.mark.parametrize('params', [OF_APPLICATION, {**OF_DAEMON, 'creds_enc_key': None, 'creds_certificate': PEM}, OF_CORTEX])
+def test_the_platform_masks_the_secrets_of_an_instance(monkeypatch: pytest.MonkeyPatch, params: Params) -> None:
+    monkeypatch.setattr(demisto, 'integrationContext', {})
+    with pytest.raises(Exception, match='complete-nothing'):
+        O365OutlookMailSingleUser.run('complete-nothing', params, {})
+    assert {LOG.encode(secret) for secret in Settings(params).secrets()} == {'<XX_REPLACED>'}
+
+
+def test_the_platform_masks_what_was_pasted_after_a_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    pasted = 'https://localhost/myapp?state=x&code=the-code'
     monkeypatch.setattr(demisto, 'integrationContext', {})
     with pytest.raises(MicrosoftSignInError):
-        O365OutlookMailSingleUser.run(
-            'msgraph-mail-auth-complete', OF_APPLICATION, {'code': 'https://localhost/myapp?state=x&code=the-code'}
-        )
-    assert blanked == ['tenant.example', 'the secret', 'https://localhost/myapp?state=x&code=the-code']
+        O365OutlookMailSingleUser.run('msgraph-mail-auth-complete', OF_APPLICATION, {'code': pasted})
+    assert LOG.encode(pasted) == '<XX_REPLACED>'
+
+
+@pytest.mark.parametrize(
+    'params, token, shown',
+    [
+        (OF_APPLICATION, 'Tenant.example', 'Tenant.example'),
+        (OF_APPLICATION, ' 1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d', ' 1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d'),
+        (OF_DEVICE, 'organizations', 'organizations'),
+        (OF_APPLICATION, 'sesame-of-the-cortex-app', '<XX_REPLACED>'),
+        (OF_CORTEX, 'tenant.example', '<XX_REPLACED>'),
+    ],
+)
+def test_the_token_of_a_self_deployed_application_is_shown_if_it_names_a_tenant(
+    monkeypatch: pytest.MonkeyPatch, params: Params, token: str, shown: str
+) -> None:
+    LOG.add_replace_strs(token)  # so does the platform, at the start of each command
+    with pytest.raises(NotImplementedError):
+        O365OutlookMailSingleUser.run('no-command', {**params, 'creds_refresh_token': secret(token)}, {})
+    assert LOG.encode(token) == shown
 
 
 # endregion
