@@ -23,7 +23,7 @@ from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.mail.model import Message
 from sandbox.microsoft.person import Person
 
-SHORTEST = 16  # characters; what is shorter is a name
+SHORTEST, END = 16, 24  # characters; what is shorter is a name
 BODY, FILE = 'body-of-nobodys-business', 'file-of-nobodys-business'
 LARGER_THAN_A_RANGE = 4_000_000  # bytes
 # Arc's key folder takes root
@@ -45,7 +45,7 @@ def log(sandbox: Sandbox) -> Iterator['Log']:
     text = log.text()
     assert 'debug-mode started' in text
     assert '[urllib3.connectionpool]' in text
-    assert not re.search(r'\beyJ[\w-]+\.[\w-]+\.', text), 'a token is in the log'
+    assert not re.search(r'\beyJ[\w-]{20,}\.', text), 'a token is in the log'
     assert 'grant_type' not in text, 'the body of a token request is in the log'
 
 
@@ -96,10 +96,15 @@ def encoded(text: str) -> list[str]:
 
 
 def assert_hidden(secrets: list[str], sandbox: Sandbox, war_room: WarRoom) -> None:
-    """Looks for secrets, as they are and as part of a URL, in all that is shown, stored and logged."""
+    """Looks for secrets, as they are and as part of a URL, in all that is shown, stored and logged.
+
+    Of each secret the end is looked for: a part of it may be masked by chance, as the IDs in a token are.
+    """
     __tracebackhide__ = True  # a failure is not to show them either
-    forms = [form.encode() for secret in secrets for form in {secret, quote(secret, safe='')}]
+    forms = [form[-END:].encode() for secret in secrets for form in {secret, quote(secret, safe='')}]
+    instances = sandbox.server._parts.instances.all()
     places = {'answers of the server': war_room.everything().encode()}
+    places |= {f'last run of {one.name}': json.dumps(sandbox.server.last_run(one.name)).encode() for one in instances}
     places |= {str(path): path.read_bytes() for path in (sandbox.folder / 'xsoar').rglob('*') if path.is_file()}
     found = {name for name, content in places.items() for form in forms if form in content}
     assert not found, f'{len(found)} places show a secret: {", ".join(sorted(found))}'
@@ -166,14 +171,7 @@ def test_secret_that_the_sign_in_echoes_does_not_show(
     assert_hidden([secret], sandbox, war_room)
 
 
-ECHOING_COMMANDS = {
-    'error': '!msgraph-mail-list-emails',
-    'batch': '!msgraph-mail-flag-email message_ids="{id}" status=flagged',
-    'fetch': '',
-}
-
-
-@pytest.mark.parametrize('where', ECHOING_COMMANDS)
+@pytest.mark.parametrize('where', ['error', 'one of a batch', 'fetch'])
 def test_token_that_graph_echoes_does_not_show(
     sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom, log: Log, where: str
 ) -> None:
@@ -181,11 +179,16 @@ def test_token_that_graph_echoes_does_not_show(
     administrator.run('!msgraph-mail-auth-test', 'Echoing')
     token = access_token(sandbox, 'Echoing')
     mailbox = cloud.mailbox(ways.ADA)
-    letter = mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now()))
-    message = f"The access token '{token}' cannot be read."
-    cloud.faults.add(service='graph', times=None, status=400, body={'error': {'code': 'BadToken', 'message': message}})
-    command = ECHOING_COMMANDS[where].format(id=letter.immutable_id)
-    seen = texts(war_room.run(command, 'Echoing')) if command else sandbox.server.fetch_now('Echoing').error
+    first, second = (mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now())).immutable_id for _ in range(2))
+    body = {'error': {'code': 'BadToken', 'message': f"The access token '{token}' cannot be read."}}
+    if where == 'one of a batch':
+        cloud.faults.add(service='graph', path=f'messages/{first}', status=400, body=body)
+        seen = texts(war_room.run(f'!msgraph-mail-flag-email message_ids="{first},{second}" status=flagged', 'Echoing'))
+        assert 'Flags set' in seen
+    else:
+        cloud.faults.add(service='graph', times=None, status=400, body=body)
+        seen = texts(war_room.run('!msgraph-mail-list-emails', 'Echoing')) if where == 'error' else ''
+        seen = seen or sandbox.server.fetch_now('Echoing').error
     assert "BadToken: The access token '" in seen
     assert_hidden([token], sandbox, war_room)
 
@@ -211,7 +214,7 @@ def test_mails_and_attachments_do_not_show_in_debug_logs(
     ):
         administrator.run(f'!{command}', 'Debugged')
     assert sandbox.server.fetch_now('Debugged').incidents
-    logged = log.text()
+    logged = log.text() + json.dumps(sandbox.server.last_run('Debugged'))
     assert not [form for text in (BODY, FILE) for once in encoded(text) for form in encoded(once) if form in logged]
     assert 'createUploadSession' in logged
     assert not re.search('(?i)AttachmentSessions|authtoken', logged), 'the upload URL is in the log'
