@@ -1,11 +1,11 @@
 """What a client reports of its calls of an API: one entry, with how each call ended."""
 
 import socket
-from typing import Any
 
 import pytest
 import requests
 
+import demistomock as demisto
 from CommonServerPython import DemistoException
 from conformance.api_client.instances import Instance
 from conformance.token_cache.processes import ADA
@@ -97,10 +97,7 @@ def test_nothing_is_reported_where_nothing_was_called(instance: Instance) -> Non
 
 
 def test_an_old_platform_takes_no_metrics(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    def is_never(_version: Any) -> bool:
-        return False
-
-    monkeypatch.setattr('CommonServerPython.is_demisto_version_ge', is_never)
+    monkeypatch.setattr(demisto, 'demistoVersion', lambda: {'version': '6.7.0', 'platform': 'xsoar'})
     client = instance.client()
     with client.reporting_metrics():
         client.http_request('GET', PATH)

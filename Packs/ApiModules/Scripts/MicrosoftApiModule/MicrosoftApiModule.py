@@ -441,7 +441,7 @@ class MicrosoftClient(BaseClient):
     @contextmanager
     def reporting_metrics(self) -> Iterator[None]:
         """Count the requests of a block by their outcome, and report them as one entry, even if the block raises."""
-        self._counts_requests = True
+        self._counts_requests = ExecutionMetrics.is_supported()
         try:
             yield
         finally:

@@ -37,6 +37,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         CredentialError,
         SystemClock,
         clean_value,
+        is_public_id,
         require_https,
     )
     from MicrosoftCredentialsApiModule import (
@@ -409,9 +410,12 @@ class InstanceSettings:
         return [secret for secret in (token, self.key, self.private_key, self.authorization_code) if secret]
 
     def show_ids(self) -> None:
-        """Let errors show client ID and tenant: LOG masks whatever stands in a credential, and every ``user@tenant`` with it."""
-        if self.self_deployed:
-            LOG.replace_strs = [text for text in LOG.replace_strs if clean_value(text) not in (self.id, self.token)]
+        """Let errors show client ID and tenant: the platform masks what was entered in a hidden field, in ``user@tenant`` as well."""
+        fields = (self.id, self.token) if self.self_deployed else (self.managed_identities_client_id,)
+        ids = {text.lower() for text in fields if is_public_id(text)}
+        for log in (LOG, getattr(globals().get('_requests_logger'), 'int_logger', None)):  # the second one in debug mode only
+            if log:
+                log.replace_strs = [text for text in log.replace_strs if clean_value(text).lower() not in ids]
 
 
 def _reject(fields: dict[str, Any], reason: str, otherwise: str) -> None:
