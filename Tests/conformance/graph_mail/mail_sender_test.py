@@ -384,6 +384,33 @@ def test_an_upload_that_finally_fails_leaves_no_draft(
     assert sum(sender.clock.waits) <= API_RETRIES.budget
 
 
+@pytest.mark.parametrize('how', ['reset', 'proxy', 'untrusted', 'refused'])
+def test_an_upload_that_fails_shows_nothing_of_its_url(
+    sender: WatchedSender, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Not in the error, nor in the traceback that comes with it in debug mode."""
+    session = UploadSession(sender, f'{cloud.graph}/upload/sesame-path?authtoken=sesame-token', BytesIO(b'x'), 1, lambda: False)
+    if how == 'proxy':
+        sender._session.proxies = {'https': 'http://127.0.0.1:9'}
+        sender._session.trust_env = False
+    elif how == 'untrusted':
+        monkeypatch.delenv('REQUESTS_CA_BUNDLE')
+    else:
+        cloud.faults.add(service='graph', times=None, **{'reset': {'reset': True}, 'refused': {'status': 403}}[how])
+    with pytest.raises(DemistoException) as caught:
+        session.put_all()
+    shown = ''.join(traceback.format_exception(caught.value))
+    assert str(caught.value) in shown
+    assert 'sesame' not in shown
+
+
+def test_the_platform_masks_the_parts_of_an_upload_url(sender: WatchedSender) -> None:
+    url = "https://outlook.office.com/api/users('1')/AttachmentSessions('a b')?authtoken=sesame"
+    UploadSession(sender, url, BytesIO(b'x'), 1, lambda: False)
+    for text in (url, "/api/users('1')/AttachmentSessions('a%20b')?authtoken=sesame", 'authtoken=sesame'):
+        assert LOG.encode(f'"PUT {text} HTTP/1.1" 200') == '"PUT <XX_REPLACED> HTTP/1.1" 200'
+
+
 def test_an_upload_has_a_timeout(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment) -> None:
     sender.timeout = 0.2
     cloud.faults.add(service='graph', path=UPLOADS, method='PUT', times=None, delay=0.5, status=503)

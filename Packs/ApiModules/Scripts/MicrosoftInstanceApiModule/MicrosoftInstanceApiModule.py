@@ -9,13 +9,13 @@ from contextlib import nullcontext, suppress
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import demistomock as demisto
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
     from CommonServerPython import (
         CommandResults,
-        LOG,
         DemistoException,
         ScheduledCommand,
         add_sensitive_log_strs,
@@ -37,7 +37,6 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         CredentialError,
         SystemClock,
         clean_value,
-        is_public_id,
         require_https,
     )
     from MicrosoftCredentialsApiModule import (
@@ -409,13 +408,6 @@ class InstanceSettings:
         token = '' if self.self_deployed else self.token
         return [secret for secret in (token, self.key, self.private_key, self.authorization_code) if secret]
 
-    def show_ids(self) -> None:
-        """Let errors show client ID and tenant: the platform masks what was entered in a hidden field, in ``user@tenant`` as well."""
-        fields = (self.id, self.token) if self.self_deployed else (self.managed_identities_client_id,)
-        ids = {text.lower() for text in fields if is_public_id(text)}
-        for log in (LOG, getattr(globals().get('_requests_logger'), 'int_logger', None)):  # the second one in debug mode only
-            if log:
-                log.replace_strs = [text for text in log.replace_strs if clean_value(text).lower() not in ids]
 
 
 def _reject(fields: dict[str, Any], reason: str, otherwise: str) -> None:
@@ -664,7 +656,6 @@ def run_command(
     """
     command = demisto.command()
     settings = InstanceSettings(demisto.params(), spec)
-    settings.show_ids()
     for secret in settings.secrets():
         add_sensitive_log_strs(secret)
     client = make_client(settings)

@@ -1,0 +1,371 @@
+"""The client, with scripted responses in place of services."""
+
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import demistomock as demisto
+import MicrosoftApiModule
+import MicrosoftCoreApiModule
+import MicrosoftCredentialsApiModule
+import MicrosoftTokenCacheApiModule
+import pytest
+import requests
+from CommonServerPython import DemistoException
+from MicrosoftApiModule import (
+    API_RETRIES,
+    AZURE_DOD_CLOUD,
+    DEVICE_CODE,
+    MANAGED_IDENTITIES_SYSTEM_ASSIGNED,
+    CommandThrottled,
+    MicrosoftClient,
+    NotFoundError,
+    azure_tag_formatter,
+    generate_login_url,
+    get_azure_cloud,
+    integration_context_storage,
+    scope_of_first_resource,
+)
+from MicrosoftCoreApiModule import (
+    AZURE_BLEU_CLOUD,
+    AZURE_CHINA_CLOUD,
+    AZURE_DELOS_CLOUD,
+    AZURE_GERMAN_CLOUD,
+    AZURE_GOVSG_CLOUD,
+    AZURE_US_GCC_CLOUD,
+    AZURE_US_GCC_HIGH_CLOUD,
+    AZURE_WORLDWIDE_CLOUD,
+    NO_RETRIES,
+    AzureCloud,
+    CredentialError,
+    SystemClock,
+)
+from MicrosoftCredentialsApiModule import ClientSecretCredential, TokenClient, TokenTarget
+from MicrosoftTokenCacheApiModule import TokenProvider
+
+Response = tuple[int, dict[str, str], Any]
+GRAPH = 'https://graph.microsoft.com'
+
+
+class ScriptedService(requests.adapters.BaseAdapter):
+    """Answer all requests with the given responses in order, the last one again and again.
+
+    Args:
+        responses: status, headers and body (JSON unless it is text).
+    """
+
+    def __init__(self, *responses: Response):
+        super().__init__()
+        self.responses = responses
+        self.seen: list[requests.PreparedRequest] = []
+
+    def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
+        response = requests.Response()
+        response.status_code, headers, body = self.responses[min(len(self.seen), len(self.responses) - 1)]
+        response.headers.update(headers)
+        response.raw = io.BytesIO((body if isinstance(body, str) else json.dumps(body)).encode())
+        response.url, response.request = str(request.url), request
+        self.seen.append(request)
+        return response
+
+    def close(self) -> None:
+        pass
+
+
+class StoppedClock(SystemClock):
+    """A clock that only sleeping advances."""
+
+    def __init__(self) -> None:
+        self.time, self.waits = 1_900_000_000.0, []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.time += seconds
+
+
+Make = Callable[..., tuple[MicrosoftClient, ScriptedService]]
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Return a function that makes a client with a token, whose requests are answered by the given responses."""
+
+    def make(*responses: Response, **keywords: Any) -> tuple[MicrosoftClient, ScriptedService]:
+        service = ScriptedService(*responses)
+        monkeypatch.setattr(requests.Session, 'get_adapter', lambda _session, url: service)
+        client = MicrosoftClient(base_url=GRAPH, **keywords)
+        monkeypatch.setattr(client, 'get_access_token', lambda **_: 'a token')
+        monkeypatch.setattr(client, 'clock', StoppedClock())
+        return client, service
+
+    demisto.setIntegrationContext({})
+    yield make
+    demisto.setIntegrationContext({})
+
+
+# region parameters
+
+WORLDWIDE = AZURE_WORLDWIDE_CLOUD.endpoints
+
+
+@pytest.mark.parametrize(
+    'name, cloud',
+    [
+        ('Worldwide', AZURE_WORLDWIDE_CLOUD),
+        ('US GCC', AZURE_US_GCC_CLOUD),
+        ('US GCC-High', AZURE_US_GCC_HIGH_CLOUD),
+        ('DoD', AZURE_DOD_CLOUD),
+        ('Germany', AZURE_GERMAN_CLOUD),
+        ('China', AZURE_CHINA_CLOUD),
+        ('Bleu (France)', AZURE_BLEU_CLOUD),
+        ('Delos (Germany)', AZURE_DELOS_CLOUD),
+        ('GovSG (Singapore)', AZURE_GOVSG_CLOUD),
+        ('unheard of', AZURE_WORLDWIDE_CLOUD),
+    ],
+)
+def test_a_cloud_is_found_by_the_name_in_the_parameters(name: str, cloud: AzureCloud) -> None:
+    assert get_azure_cloud({'azure_cloud': name, 'url': 'https://not.looked.at'}, 'test') is cloud
+
+
+@pytest.mark.parametrize('params', [{}, {'azure_cloud': ''}, {'azure_cloud': 'Custom'}, {'azure_cloud': None, 'url': ''}])
+def test_a_custom_cloud_without_addresses_is_the_worldwide_one(params: dict[str, Any]) -> None:
+    assert get_azure_cloud(params, 'test') is AZURE_WORLDWIDE_CLOUD
+
+
+@pytest.mark.parametrize(
+    'param, part',
+    [
+        ('server_url', 'resource_manager'),
+        ('azure_ad_endpoint', 'active_directory'),
+        ('graph_endpoint', 'microsoft_graph_resource_id'),
+        ('url', 'microsoft_graph_resource_id'),
+        ('host', 'microsoft_graph_resource_id'),
+    ],
+)
+def test_the_addresses_of_a_custom_cloud_are_those_of_the_parameters_or_worldwide(param: str, part: str) -> None:
+    cloud = get_azure_cloud({'azure_cloud': 'Custom', param: 'https://mine.example'}, 'My integration')
+    assert cloud.endpoints == WORLDWIDE._replace(**{part: 'https://mine.example'})
+    assert (cloud.abbreviation, cloud.origin) == ('com', 'My integration')
+
+
+@pytest.mark.parametrize(
+    'arg, query',
+    [
+        ('{"owner": "soc"}', "tagName eq 'owner' and tagValue eq 'soc'"),
+        ('{"a": "1", "b": "2"}', "tagName eq 'a' and tagValue eq '1'"),
+        ('{"it\'s": "O\'Brien"}', "tagName eq 'it''s' and tagValue eq 'O''Brien'"),
+    ],
+)
+def test_a_tag_becomes_a_filter(arg: str, query: str) -> None:
+    assert azure_tag_formatter(arg) == query
+
+
+@pytest.mark.parametrize('arg', ['', 'owner=soc', '[]', '{}', '"text"', None])
+def test_an_invalid_tag_is_rejected(arg: Any) -> None:
+    with pytest.raises(Exception, match=re.escape('Write it as {"<tag name>": "<tag value>"}')):
+        azure_tag_formatter(arg)
+
+
+@pytest.mark.parametrize(
+    'scope, first',
+    [
+        ('https://graph.microsoft.com/.default', 'https://graph.microsoft.com/.default'),
+        ('', ''),
+        ('offline_access https://a/x https://b/y https://a/z openid', 'offline_access https://a/x https://a/z openid'),
+        (
+            'https://management.azure.com/user_impersonation offline_access user.read',
+            'https://management.azure.com/user_impersonation offline_access',
+        ),
+        ('user.read mail.read https://a/x', 'user.read mail.read'),
+        ('offline_access openid', 'offline_access openid'),
+    ],
+)
+def test_only_the_scopes_of_the_first_resource_remain(scope: str, first: str) -> None:
+    assert scope_of_first_resource(scope) == first
+
+
+@pytest.mark.parametrize(
+    'keywords, kind',
+    [
+        ({'managed_identities_client_id': MANAGED_IDENTITIES_SYSTEM_ASSIGNED}, 'managed-identity'),
+        ({'app_name': 'an app', 'tenant_id': 'a Token'}, 'cortex-app'),
+        ({'self_deployed': True, 'tenant_id': 'contoso.example'}, 'client-secret'),
+        ({'self_deployed': True, 'tenant_id': 'contoso.example', 'grant_type': 'authorization_code'}, 'authorization-code'),
+        ({'self_deployed': True, 'tenant_id': 'contoso.example', 'grant_type': DEVICE_CODE}, 'device-code'),
+    ],
+)
+def test_the_keywords_select_the_authentication_method(keywords: dict[str, Any], kind: str) -> None:
+    client = MicrosoftClient(auth_id='an-id', enc_key='a secret', **keywords)
+    assert client.credential.kind == kind
+    assert client.credential is client.credential
+    if kind not in ('client-secret', 'authorization-code'):
+        with pytest.raises(CredentialError, match='does not use an authorization code'):
+            generate_login_url(client)
+
+
+def test_dates_are_converted_to_seconds_since_the_epoch() -> None:
+    assert MicrosoftClient.epoch_seconds(datetime(1970, 1, 2)) == 86400  # noqa: DTZ001 - a naive one
+    assert MicrosoftClient.epoch_seconds(datetime(1970, 1, 2, tzinfo=timezone(timedelta(hours=1)))) == 82800
+    assert abs(MicrosoftClient.epoch_seconds() - SystemClock().now()) < 2
+
+
+# endregion
+# region requests
+
+
+def test_headers_are_added_to_the_default_ones_or_replace_them(scripted: Make) -> None:
+    client, service = scripted((200, {}, {}))
+    client.http_request('POST', '/x', headers={'Accept': 'text/csv', 'X-Test': 'mine'}, json_data={})
+    sent = {name: service.seen[0].headers[name] for name in ('Authorization', 'Accept', 'X-Test', 'Content-Type')}
+    assert sent == {'Authorization': 'Bearer a token', 'Accept': 'text/csv', 'X-Test': 'mine', 'Content-Type': 'application/json'}
+
+
+@pytest.mark.parametrize(
+    'resp_type, expected', [('json', {'value': []}), ('text', '{"value": []}'), ('content', b'{"value": []}')]
+)
+def test_the_response_is_returned_as_the_caller_wants(scripted: Make, resp_type: str, expected: Any) -> None:
+    client, _ = scripted((200, {}, {'value': []}))
+    assert client.http_request('GET', '/x', resp_type=resp_type) == expected
+    assert client.http_request('GET', '/x', resp_type='response').json() == {'value': []}
+
+
+def test_a_404_that_is_allowed_is_a_not_found_error(scripted: Make) -> None:
+    client, _ = scripted((404, {}, {'error': 'gone'}))
+    with pytest.raises(NotFoundError) as failure:
+        client.http_request('GET', '/x')
+    assert failure.value.message == {'error': 'gone'}
+    assert client.send_request('GET', '/x').status_code == 404
+    with pytest.raises(DemistoException, match=r'\[404\]'):
+        client.http_request('GET', '/x', ok_codes=(200,))
+
+
+@pytest.mark.parametrize('url', ['http://graph.example/me', 'HTTP://graph.example/me', 'https://user:word@graph.example/me'])
+def test_a_token_is_sent_only_to_https_addresses(scripted: Make, url: str) -> None:
+    client, service = scripted((200, {}, {}))
+    with pytest.raises(DemistoException, match=r'is not an https address\. Tokens are sent only to https addresses\.'):
+        client.http_request('GET', full_url=url)
+    assert service.seen == []
+
+
+THROTTLED: Response = (429, {'Retry-After': '45'}, {})
+
+
+def test_a_request_is_retried_as_the_policy_of_the_client_says(scripted: Make) -> None:
+    client, service = scripted((503, {'Retry-After': '2'}, {}), (429, {'Retry-After': '3'}, {}), (200, {}, {}))
+    assert client.send_request('GET', '/x').ok
+    assert (len(service.seen), client.clock.waits) == (3, [2, 3])
+
+
+@pytest.mark.parametrize('keywords, of_request', [({}, NO_RETRIES), ({'retry_policy': NO_RETRIES}, None)])
+def test_a_policy_is_that_of_the_request_or_of_the_client(scripted: Make, keywords: dict[str, Any], of_request: Any) -> None:
+    client, service = scripted((503, {'Retry-After': '2'}, {}), **keywords)
+    with pytest.raises(CommandThrottled):
+        client.send_request('GET', '/x', retry_policy=of_request)
+    assert (len(service.seen), client.clock.waits) == (1, [])
+    assert client.retry_policy == keywords.get('retry_policy', API_RETRIES)
+
+
+@pytest.mark.parametrize(
+    'response, method, seconds',
+    [
+        (THROTTLED, 'GET', 45),
+        (THROTTLED, 'POST', 45),
+        ((429, {'Retry-After': '0'}, {}), 'GET', 60),
+        ((503, {'Retry-After': '45'}, {}), 'GET', 45),
+    ],
+)
+def test_throttling_beyond_the_budget_raises_an_error_with_the_time(
+    scripted: Make, monkeypatch: pytest.MonkeyPatch, response: Response, method: str, seconds: float
+) -> None:
+    monkeypatch.setattr(demisto, 'results', pytest.fail)
+    client, _ = scripted(response, retry_on_rate_limit=True)
+    with pytest.raises(CommandThrottled, match=f'Try again in {seconds} seconds') as throttled:
+        client.send_request(method, '/x')
+    assert (throttled.value.seconds, throttled.value.res.status_code) == (seconds, response[0])
+
+
+@pytest.mark.parametrize('response, method', [((503, {'Retry-After': '45'}, {}), 'POST'), ((503, {}, {}), 'GET')])
+def test_a_request_that_must_not_be_sent_again_is_not_throttled(scripted: Make, response: Response, method: str) -> None:
+    client, _ = scripted(response, retry_policy=NO_RETRIES)
+    with pytest.raises(DemistoException, match=r'\[503\]') as failure:
+        client.send_request(method, '/x')
+    assert not isinstance(failure.value, CommandThrottled)
+
+
+def test_a_public_request_asks_for_another_run_and_ends_the_process(scripted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    results: list[Any] = []
+    monkeypatch.setattr(demisto, 'results', results.append)
+    monkeypatch.setattr(demisto, 'command', lambda: 'a-command')
+    monkeypatch.setattr(demisto, 'args', lambda: {'user': 'ada'})
+    client, _ = scripted(THROTTLED, retry_on_rate_limit=True)
+    with pytest.raises(SystemExit):
+        client.http_request('GET', '/x')
+    assert (results[0]['PollingCommand'], results[0]['NextRun']) == ('a-command', '46')
+    assert results[0]['PollingArgs'] == {'user': 'ada', 'ran_once_flag': True}
+    client, _ = scripted(THROTTLED)
+    with pytest.raises(DemistoException, match=r'\[429\]'):
+        client.http_request('GET', '/x')
+
+
+# endregion
+# region the cost of a token
+
+
+MODULES = (MicrosoftCoreApiModule, MicrosoftCredentialsApiModule, MicrosoftTokenCacheApiModule, MicrosoftApiModule)
+
+
+def functions_of(module: Any) -> Iterator[Any]:
+    """Yield the functions, methods and properties of a module, without the functions that are nested in others."""
+    for entry in vars(module).values():
+        for member in (entry, *(vars(entry).values() if isinstance(entry, type) else ())):
+            function = getattr(member, 'fget', member)
+            if getattr(getattr(function, '__code__', None), 'co_filename', '') == module.__file__:
+                yield function
+
+
+CODES = {function.__code__: function.__qualname__ for module in MODULES for function in functions_of(module)}
+
+
+def entered_functions(call: Callable[[], Any], exchange: Callable[..., Any]) -> set[str]:
+    """Return the functions of the product that `call` enters. The function `exchange` counts, and those that it enters do not."""
+    entered: set[str] = set()
+    exchanges = 0
+
+    def profile(frame: Any, event: str, _arg: Any) -> None:
+        nonlocal exchanges
+        if event == 'call' and exchanges == 0 and frame.f_code in CODES:
+            entered.add(CODES[frame.f_code])
+        if frame.f_code is exchange.__code__:
+            exchanges += {'call': 1, 'return': -1}.get(event, 0)
+
+    previous = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        call()
+    finally:
+        sys.setprofile(previous)
+    return entered
+
+
+def test_a_cold_token_takes_at_most_20_calls_and_2_reads_of_the_context(scripted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted((200, {}, {'access_token': 'a-token', 'expires_in': 3599}))
+    reads: list[int] = []
+    read = demisto.getIntegrationContextVersioned
+    monkeypatch.setattr(demisto, 'getIntegrationContextVersioned', lambda *args: reads.append(1) or read(*args))
+    credential = ClientSecretCredential('https://login.example', 'contoso.example', 'an-id', 'a secret')
+    provider = TokenProvider(credential, integration_context_storage(), TokenClient())
+    target = TokenTarget(f'{GRAPH}/.default')
+    entered = entered_functions(lambda: provider.get_token(target), exchange=TokenClient.request_token)
+    assert {'TokenProvider.get_token', 'TokenClient.request_token', 'TokenTarget.as_scope', 'TokenProvider.save'} <= entered
+    assert len(entered) <= 21, 'get_token, and the functions that it enters'
+    assert len(reads) == 2
+
+
+# endregion
