@@ -42,4 +42,3 @@ def _new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     if not hasattr(demisto, '_context_version'):
         for name, function in InstanceMemory(demisto).functions().items():
             monkeypatch.setattr(demisto, name, function)
-

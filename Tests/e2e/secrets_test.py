@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 import authentication_methods
-from authentication_methods import ADA, METHODS, AuthenticationMethod
+from authentication_methods import METHODS, AuthenticationMethod
 from demo.administrator import Administrator, CommandFailed
 from demo.method_check import MethodCheck
 from e2e.war_room import WarRoom, texts
@@ -113,7 +113,12 @@ def assert_hidden(secrets: list[str], sandbox: Sandbox, war_room: WarRoom) -> No
 
 @pytest.mark.parametrize('method', TESTED, ids=[method.name for method in TESTED])
 def test_sign_in_shows_no_secret(
-    sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom, log: Log, method: AuthenticationMethod
+    sandbox: Sandbox,
+    cloud: MicrosoftCloud,
+    administrator: Administrator,
+    war_room: WarRoom,
+    log: Log,
+    method: AuthenticationMethod,
 ) -> None:
     if method.engine:
         cloud.host_environment(method.engine)
@@ -135,7 +140,7 @@ def test_codes_of_a_browser_sign_in_do_not_show(
     administrator.add_instance('Codes', authentication_methods.authorization_code(cloud))
     told = administrator.run('!msgraph-mail-auth-start', 'Codes')
     verifier = [one for one in cached_secrets(sandbox, 'Codes') if one not in told]
-    ended_on = Browser(cloud, authentication_methods.ADA).sign_in(told.split('](')[1].split(')')[0])
+    ended_on = Browser(cloud, ADA).sign_in(told.split('](')[1].split(')')[0])
     administrator.run(f'!msgraph-mail-auth-complete code="{ended_on}"', 'Codes')
     code = parse_qs(urlsplit(ended_on).query)['code'][0]
     assert verifier
@@ -178,7 +183,7 @@ def test_token_that_graph_echoes_does_not_show(
     administrator.add_instance('Echoing', authentication_methods.client_secret(cloud))
     administrator.run('!msgraph-mail-auth-test', 'Echoing')
     token = access_token(sandbox, 'Echoing')
-    mailbox = cloud.mailbox(authentication_methods.ADA)
+    mailbox = cloud.mailbox(ADA)
     first, second = (mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now())).immutable_id for _ in range(2))
     body = {'error': {'code': 'BadToken', 'message': f"The access token '{token}' cannot be read."}}
     if where == 'one of a batch':
@@ -197,11 +202,11 @@ def test_mails_and_attachments_do_not_show_in_debug_logs(
     cloud: MicrosoftCloud, administrator: Administrator, sandbox: Sandbox, log: Log
 ) -> None:
     administrator.add_instance('Debugged', {**authentication_methods.client_secret(cloud), 'isFetch': True})
-    mailbox = cloud.mailbox(authentication_methods.ADA)
+    mailbox = cloud.mailbox(ADA)
     letter = mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now(), html=f'<p>{BODY}</p>'))
     mailbox.attach_file(letter, 'plan.txt', FILE.encode())
     small, large = (administrator.upload_file('own.txt', (FILE + '\n').encode() * times) for times in (1, 180_000))
-    mail = f'to="{authentication_methods.ADA}" subject="Plan" attachIDs="{small},{large}"'
+    mail = f'to="{ADA}" subject="Plan" attachIDs="{small},{large}"'
     for command in (
         f'msgraph-mail-get-email message_id="{letter.immutable_id}"',
         f'msgraph-mail-get-email-as-eml message_id="{letter.immutable_id}"',
@@ -210,7 +215,7 @@ def test_mails_and_attachments_do_not_show_in_debug_logs(
         f'send-mail {mail} htmlBody="<b>{BODY}</b>"',
         f'send-mail {mail} htmlBody="<b>{BODY}</b>" body="{BODY}"',
         f'msgraph-mail-create-draft subject="Plan" attach_ids="{small},{large}" body="{BODY}"',
-        f'msgraph-mail-reply-to message_id="{letter.immutable_id}" to="{authentication_methods.ADA}" comment="{BODY}" attach_ids="{small}"',
+        f'msgraph-mail-reply-to message_id="{letter.immutable_id}" to="{ADA}" comment="{BODY}" attach_ids="{small}"',
     ):
         administrator.run(f'!{command}', 'Debugged')
     assert sandbox.server.fetch_now('Debugged').incidents

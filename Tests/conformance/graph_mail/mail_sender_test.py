@@ -6,15 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from datetime import datetime, timezone
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from CommonServerPython import DemistoException
+from CommonServerPython import LOG, DemistoException
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.graph_mail import watched_sender
 from conformance.graph_mail.watched_sender import ADA, BOB, MEGABYTE, UPLOADS, WatchedSender
@@ -28,6 +30,7 @@ from MicrosoftGraphMailSendApiModule import (
     OutgoingAttachment,
     OutgoingMail,
     SendingProgress,
+    UploadSession,
     images_as_attachments,
     internet_headers,
     next_expected,

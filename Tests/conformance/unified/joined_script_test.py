@@ -15,7 +15,7 @@ import demistomock as demisto
 from authentication_methods import ARC, CORTEX_APP
 from conformance.unified.dependencies import is_guard, is_of_product
 from conformance.unified.instances import APPLICATION_METHODS, MANAGED_IDENTITIES, Instance, with_methods
-from conformance.unified.sources import COMMON_SERVER, MOCK
+from conformance.unified.sources import COMMON_SERVER, MOCK, ROOT
 
 RUNNER = Path(__file__).with_name('joined_script.py')
 

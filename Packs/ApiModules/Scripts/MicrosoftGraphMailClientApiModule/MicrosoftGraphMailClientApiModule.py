@@ -18,7 +18,7 @@ import demistomock as demisto
 import requests
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
-    from CommonServerPython import DemistoException, fileResult
+    from CommonServerPython import LOG, DemistoException, fileResult
     from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, AzureCloud, json_or_none, retry_after_seconds
     from MicrosoftApiModule import CommandThrottled, MicrosoftClient
 

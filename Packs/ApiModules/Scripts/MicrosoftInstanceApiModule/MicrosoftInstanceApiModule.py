@@ -409,7 +409,6 @@ class InstanceSettings:
         return [secret for secret in (token, self.key, self.private_key, self.authorization_code) if secret]
 
 
-
 def _reject(fields: dict[str, Any], reason: str, otherwise: str) -> None:
     """Raise CredentialError for the first of `fields`, values by label, that has a value."""
     for label, value in fields.items():
