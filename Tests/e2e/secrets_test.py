@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 import authentication_methods
-from authentication_methods import METHODS, AuthenticationMethod
+from authentication_methods import ADA, METHODS, AuthenticationMethod
 from demo.administrator import Administrator, CommandFailed
 from demo.method_check import MethodCheck
 from e2e.war_room import WarRoom, texts

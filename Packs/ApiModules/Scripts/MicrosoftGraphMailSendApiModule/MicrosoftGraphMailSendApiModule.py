@@ -261,10 +261,10 @@ class OutgoingMail:
 
     def as_change(self) -> dict[str, Any]:
         """Return what a draft that was made of its MIME lacks. All recipients are named, so that the draft has no others."""
-        recipients = {'subject': self.subject, **self._recipients()}
+        named: dict[str, Any] = {'subject': self.subject, **self._recipients()}
         return {
             name: value for name, value in self.as_json().items() if name not in ('body', 'internetMessageHeaders')
-        } | recipients
+        } | named
 
     def _recipients(self) -> dict[str, list[dict[str, Any]]]:
         people = {'toRecipients': self.to, 'ccRecipients': self.cc, 'bccRecipients': self.bcc, 'replyTo': self.reply_to}
