@@ -102,9 +102,10 @@ def assert_hidden(secrets: list[str], sandbox: Sandbox, war_room: WarRoom) -> No
     """
     __tracebackhide__ = True  # a failure is not to show them either
     forms = [form[-END:].encode() for secret in secrets for form in {secret, quote(secret, safe='')}]
-    instances = sandbox.server._parts.instances.all()
     places = {'answers of the server': war_room.everything().encode()}
-    places |= {f'last run of {one.name}': json.dumps(sandbox.server.last_run(one.name)).encode() for one in instances}
+    places |= {
+        f'last run of {name}': json.dumps(sandbox.server.last_run(name)).encode() for name in sandbox.server.instance_names()
+    }
     places |= {str(path): path.read_bytes() for path in (sandbox.folder / 'xsoar').rglob('*') if path.is_file()}
     found = {name for name, content in places.items() for form in forms if form in content}
     assert not found, f'{len(found)} places show a secret: {", ".join(sorted(found))}'
