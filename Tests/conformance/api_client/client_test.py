@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ import requests
 
 import demistomock as demisto
 import MicrosoftApiModule
-from CommonServerPython import CommandResults, DemistoException
+from CommonServerPython import LOG, CommandResults, DemistoException, IntegrationLogger
 from conformance.api_client.instances import Instance
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.token_cache.processes import ADA, BOB, BusyStorage
@@ -121,6 +122,21 @@ def test_what_a_token_is_for(instance: Instance, keywords: Any, request_for: dic
     graph = instance.cloud.graph
     wanted = TokenTarget(target.scope.replace('GRAPH', graph), target.resource.replace('GRAPH', graph))
     assert instance.client(**keywords).token_target(**request_for) == wanted
+
+
+@pytest.mark.parametrize('is_debug', [False, True])
+def test_names_of_tenant_and_application_are_shown_in_logs_and_keys_are_not(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, is_debug: bool
+) -> None:
+    log = IntegrationLogger() if is_debug else LOG
+    if is_debug:  # as in the joined script, where it is in the same namespace
+        monkeypatch.setattr(MicrosoftApiModule, '_requests_logger', SimpleNamespace(int_logger=log), raising=False)
+    client = instance.client(tenant_id='contoso.example', enc_key='the-key')
+    identity = instance.client(managed_identities_client_id='1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d')
+    log.add_replace_strs(' Contoso.example', client.auth_id, 'the-key', identity.managed_identities_client_id)
+    text = f'bob@contoso.example {client.auth_id} {identity.managed_identities_client_id}'
+    assert [each.credential.kind for each in (client, identity)] == ['client-secret', 'managed-identity']
+    assert log.encode(f'{text} the-key') == f'{text} <XX_REPLACED>'
 
 
 def test_the_test_button_caches_tokens_in_memory(instance: Instance) -> None:

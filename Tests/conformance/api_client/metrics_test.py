@@ -1,11 +1,11 @@
 """The metrics that a client reports: one entry, with the outcome of each API call."""
 
 import socket
-from typing import Any
 
 import pytest
 import requests
 
+import demistomock as demisto
 from CommonServerPython import DemistoException
 from conformance.api_client.instances import Instance
 from conformance.token_cache.processes import ADA
@@ -97,10 +97,7 @@ def test_nothing_is_reported_without_a_call(instance: Instance) -> None:
 
 
 def test_an_old_platform_gets_no_metrics(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    def is_never(_version: Any) -> bool:
-        return False
-
-    monkeypatch.setattr('CommonServerPython.is_demisto_version_ge', is_never)
+    monkeypatch.setattr(demisto, 'demistoVersion', lambda: {'version': '6.7.0', 'platform': 'xsoar'})
     client = instance.client()
     with client.reporting_metrics():
         client.http_request('GET', PATH)

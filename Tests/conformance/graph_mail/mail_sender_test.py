@@ -6,15 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from datetime import datetime, timezone
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from CommonServerPython import DemistoException
+from CommonServerPython import LOG, DemistoException
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.graph_mail import watched_sender
 from conformance.graph_mail.watched_sender import ADA, BOB, MEGABYTE, UPLOADS, WatchedSender
@@ -28,6 +30,7 @@ from MicrosoftGraphMailSendApiModule import (
     OutgoingAttachment,
     OutgoingMail,
     SendingProgress,
+    UploadSession,
     images_as_attachments,
     internet_headers,
     next_expected,
@@ -382,6 +385,33 @@ def test_an_upload_that_finally_fails_leaves_no_draft(
     assert refusal(lambda: sender.send(mail_of(seven))).startswith('Microsoft Graph')
     assert nothing_is_left(cloud, adas)
     assert sum(sender.clock.waits) <= API_RETRIES.budget
+
+
+@pytest.mark.parametrize('how', ['reset', 'proxy', 'untrusted', 'refused'])
+def test_an_upload_that_fails_shows_nothing_of_its_url(
+    sender: WatchedSender, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Not in the error, nor in the traceback that comes with it in debug mode."""
+    session = UploadSession(sender, f'{cloud.graph}/upload/sesame-path?authtoken=sesame-token', BytesIO(b'x'), 1, lambda: False)
+    if how == 'proxy':
+        sender._session.proxies = {'https': 'http://127.0.0.1:9'}
+        sender._session.trust_env = False
+    elif how == 'untrusted':
+        monkeypatch.delenv('REQUESTS_CA_BUNDLE')
+    else:
+        cloud.faults.add(service='graph', times=None, **{'reset': {'reset': True}, 'refused': {'status': 403}}[how])
+    with pytest.raises(DemistoException) as caught:
+        session.put_all()
+    shown = ''.join(traceback.format_exception(caught.value))
+    assert str(caught.value) in shown
+    assert 'sesame' not in shown
+
+
+def test_the_platform_masks_the_parts_of_an_upload_url(sender: WatchedSender) -> None:
+    url = "https://outlook.office.com/api/users('1')/AttachmentSessions('a b')?authtoken=sesame"
+    UploadSession(sender, url, BytesIO(b'x'), 1, lambda: False)
+    for text in (url, "/api/users('1')/AttachmentSessions('a%20b')?authtoken=sesame", 'authtoken=sesame'):
+        assert LOG.encode(f'"PUT {text} HTTP/1.1" 200') == '"PUT <XX_REPLACED> HTTP/1.1" 200'
 
 
 def test_an_upload_has_a_timeout(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment) -> None:

@@ -87,6 +87,7 @@ def run_at_once(command: Callable[[], str], number: int) -> list[str]:
 
 def main(number: int, settings: Settings, seconds_ahead: float, context: SharedContext) -> None:
     """Print the digest of the token of each process."""
+    demisto.demistoVersion = lambda: {'version': '6.10.0', 'platform': 'xsoar'}
     demisto.getIntegrationContextVersioned = context.read
     demisto.setIntegrationContextVersioned = context.write
     SystemClock.now = lambda _clock: time.time() + seconds_ahead  # type: ignore[assignment]

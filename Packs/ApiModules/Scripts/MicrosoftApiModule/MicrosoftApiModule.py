@@ -23,6 +23,7 @@ from MicrosoftTokenCacheApiModule import *
 with suppress(ImportError):  # in a built pack these names are already in the same file
     from CommonServerPython import (
         BaseClient,
+        LOG,
         CommandResults,
         DemistoException,
         ExecutionMetrics,
@@ -51,6 +52,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         clean_tenant,
         clean_value,
         is_https,
+        is_public_id,
         json_or_none,
         retry_after_seconds,
         run_with_retries,
@@ -261,7 +263,7 @@ class MicrosoftClient(BaseClient):
         self.command_prefix = command_prefix
         self.retry_policy = retry_policy
         self.clock = _ClientClock(self)
-        self._credential = credential
+        self._credential = credential and _show_ids(credential)
         self._credential_was_given = credential is not None
         self._token_provider: TokenProvider | None = None
         self._issued_tokens: set[str] = set()
@@ -441,7 +443,7 @@ class MicrosoftClient(BaseClient):
     @contextmanager
     def reporting_metrics(self) -> Iterator[None]:
         """Count the requests of a block by their outcome, and report them as one entry, even if the block raises."""
-        self._counts_requests = True
+        self._counts_requests = ExecutionMetrics.is_supported()
         try:
             yield
         finally:
@@ -507,7 +509,7 @@ class MicrosoftClient(BaseClient):
     def credential(self) -> Credential:
         """The credential. It is created when it is first needed, so that invalid settings are rejected then, not before."""
         if self._credential is None:
-            self._credential = self._credential_of_keywords(self._method)
+            self._credential = _show_ids(self._credential_of_keywords(self._method))
         return self._credential
 
     def authorization_code_credential(self) -> AuthorizationCodeCredential:
@@ -641,6 +643,19 @@ def _tenant_for_url(tenant_id: str) -> str:
 def _check_address(url: str) -> None:
     if '://' in url and not is_https(url):
         raise DemistoException(f'{url.partition("?")[0]} is not an https address. Tokens are sent only to https addresses.')
+
+
+def _show_ids(credential: Credential) -> Credential:
+    """Let errors and logs show client ID and tenant, and return the credential.
+
+    The platform masks what was entered in a hidden field, so that errors would read ``bob@<XX_REPLACED>``.
+    """
+    client = getattr(credential, 'client', credential)
+    ids = {text.lower() for text in (getattr(client, 'tenant_id', ''), getattr(client, 'client_id', '')) if is_public_id(text)}
+    for log in (LOG, getattr(globals().get('_requests_logger'), 'int_logger', None)):  # the second one in debug mode only
+        if log:
+            log.replace_strs = [text for text in log.replace_strs if clean_value(text).lower() not in ids]
+    return credential
 
 
 def _raise_error_response(response: requests.Response) -> None:

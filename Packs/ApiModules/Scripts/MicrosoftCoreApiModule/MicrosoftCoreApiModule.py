@@ -11,6 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.connection import HTTPConnection
+
+# In debug mode the platform has http.client print each request with its body to the server's log: mails, attachments, secrets.
+# What requests sends is not printed; urllib3 still logs method, path and status of each request.
+HTTPConnection.debuglevel = 0
 
 # region errors
 
@@ -311,10 +316,16 @@ _INVISIBLE = dict.fromkeys(map(ord, '\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\
 _PEM_BLOCK = r'(?s)-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----'
 _NOT_IN_AN_ID = re.compile(r'[\s/@?#]')
 SHARED_TENANTS = ('common', 'organizations', 'consumers')
+_DOMAIN_NAME = re.compile(r'(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}', re.IGNORECASE)
 
 
 def is_guid(text: str) -> bool:
     return bool(_GUID.fullmatch(text))
+
+
+def is_public_id(text: str) -> bool:
+    """Return whether a text is an ID, a domain name or a shared tenant. What else is pasted into such a field may be a secret."""
+    return is_guid(text) or text.lower() in SHARED_TENANTS or bool(_DOMAIN_NAME.fullmatch(text))
 
 
 def clean_value(value: Any) -> str:

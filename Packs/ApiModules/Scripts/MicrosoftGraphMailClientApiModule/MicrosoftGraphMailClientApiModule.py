@@ -18,7 +18,7 @@ import demistomock as demisto
 import requests
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
-    from CommonServerPython import DemistoException, fileResult
+    from CommonServerPython import LOG, DemistoException, fileResult
     from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, AzureCloud, json_or_none, retry_after_seconds
     from MicrosoftApiModule import CommandThrottled, MicrosoftClient
 
@@ -110,7 +110,7 @@ def graph_error(response: requests.Response, now: float) -> GraphError:
         return GraphError(f'Microsoft Graph answered with HTTP status {status}.', later if busy else _NOT_GRAPH, '', response)
     code, message = str(error.get('code') or ''), str(error.get('message') or 'no reason given')
     advice = _ADVICE_BY_GRAPH_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
-    reason = f'{code}: {message}' if code else message
+    reason = LOG.encode(f'{code}: {message}' if code else message)  # services sometimes say what they were sent
     return GraphError(f'Microsoft Graph refused the request: {reason.rstrip(". ")}.', later if busy else advice, code, response)
 
 
@@ -395,7 +395,9 @@ class GraphMailClient(MicrosoftClient):
         except CommandThrottled as error:
             raise GraphThrottled(graph_error(error.res, self.clock.now()), error.seconds) from None
         except (DemistoException, requests.exceptions.RequestException) as error:
-            self._explain_outage(error)
+            outage = self._outage(error)
+            if outage:
+                raise outage from error
             raise
 
     def download(self, path: str, write: Callable[[bytes], Any]) -> None:
@@ -415,22 +417,22 @@ class GraphMailClient(MicrosoftClient):
                 for chunk in response.iter_content(_DOWNLOAD_CHUNK):
                     write(chunk)
             except requests.exceptions.RequestException as error:
-                self._explain_outage(error)
-                raise
+                raise (self._outage(error) or error) from error
 
     def _raise_graph_error(self, response: requests.Response) -> None:
         raise graph_error(response, self.clock.now())
 
-    def _explain_outage(self, error: Exception) -> None:
-        """Raises a GraphError when no answer came. What the platform says of TLS and proxies is clear as it is."""
+    def _outage(self, error: Exception) -> GraphError | None:
+        """Return the error to raise when no answer came, None when it did, or the platform explains a fault of TLS or proxy."""
         cause = getattr(error, 'exception', error)
-        clear = (requests.exceptions.SSLError, requests.exceptions.ProxyError)
-        if isinstance(cause, requests.exceptions.RequestException) and not isinstance(cause, clear):
-            in_time = ' in time' if isinstance(cause, requests.exceptions.Timeout) else ''
-            raise GraphError(
-                f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.',
-                'Try again, and check that the engine may reach it, the proxy and the cloud setting.',
-            ) from error
+        is_clear = cause is not error and isinstance(cause, (requests.exceptions.SSLError, requests.exceptions.ProxyError))
+        if is_clear or not isinstance(cause, requests.exceptions.RequestException):
+            return None
+        in_time = ' in time' if isinstance(cause, requests.exceptions.Timeout) else ''
+        return GraphError(
+            f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.',
+            'Try again, and check that the engine may reach it, the proxy and the cloud setting.',
+        )
 
     def is_own_link(self, link: str) -> bool:
         """Whether a link leads to the host of this client, or there is none."""

@@ -261,10 +261,10 @@ class OutgoingMail:
 
     def as_change(self) -> dict[str, Any]:
         """Return what a draft that was made of its MIME lacks. All recipients are named, so that the draft has no others."""
-        recipients = {'subject': self.subject, **self._recipients()}
+        named: dict[str, Any] = {'subject': self.subject, **self._recipients()}
         return {
             name: value for name, value in self.as_json().items() if name not in ('body', 'internetMessageHeaders')
-        } | recipients
+        } | named
 
     def _recipients(self) -> dict[str, list[dict[str, Any]]]:
         people = {'toRecipients': self.to, 'ccRecipients': self.cc, 'bccRecipients': self.bcc, 'replyTo': self.reply_to}
@@ -471,7 +471,8 @@ class UploadSession:
         parts = urlsplit(url)
         if parts.scheme != 'https' and not is_loopback(parts.hostname or ''):
             raise GraphError('Microsoft Graph gave an address for the upload that is not an https one.', 'Try again.')
-        add_sensitive_log_strs(url)
+        for secret in (url, requests.Request('PUT', url).prepare().path_url, parts.query):  # as it is logged, longest first
+            add_sensitive_log_strs(secret)
         self._client = client
         self._url = url
         self._file = file
@@ -671,8 +672,7 @@ class GraphMailSender(GraphMailClient):
                 with_metrics=self._counts_requests,
             )
         except (DemistoException, requests.exceptions.RequestException) as error:
-            self._explain_outage(error)
-            raise
+            raise (self._outage(error) or error) from None  # errors of requests hold the URL
         return response
 
     # region steps

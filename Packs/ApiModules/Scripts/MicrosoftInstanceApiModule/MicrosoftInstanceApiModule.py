@@ -16,7 +16,6 @@ import demistomock as demisto
 with suppress(ImportError):  # in a built pack these names are already in the same file
     from CommonServerPython import (
         CommandResults,
-        LOG,
         DemistoException,
         ScheduledCommand,
         add_sensitive_log_strs,
@@ -409,11 +408,6 @@ class InstanceSettings:
         token = '' if self.self_deployed else self.token
         return [secret for secret in (token, self.key, self.private_key, self.authorization_code) if secret]
 
-    def show_ids(self) -> None:
-        """Let errors show client ID and tenant: LOG masks whatever stands in a credential, and every ``user@tenant`` with it."""
-        if self.self_deployed:
-            LOG.replace_strs = [text for text in LOG.replace_strs if clean_value(text) not in (self.id, self.token)]
-
 
 def _reject(fields: dict[str, Any], reason: str, otherwise: str) -> None:
     """Raise CredentialError for the first of `fields`, values by label, that has a value."""
@@ -661,7 +655,6 @@ def run_command(
     """
     command = demisto.command()
     settings = InstanceSettings(demisto.params(), spec)
-    settings.show_ids()
     for secret in settings.secrets():
         add_sensitive_log_strs(secret)
     client = make_client(settings)
