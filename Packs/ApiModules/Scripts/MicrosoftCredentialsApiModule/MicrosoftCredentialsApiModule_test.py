@@ -1282,14 +1282,17 @@ REGISTRATION: dict[str, Any] = {'authority': LOGIN, 'tenant_id': TENANT, 'client
 @pytest.mark.parametrize(
     'settings, credential',
     [
-        (CredentialSettings(AuthenticationMethod.MANAGED_IDENTITY, client_id=CLIENT), ManagedIdentityCredential(CLIENT)),
+        (
+            CredentialSettings(AuthenticationMethod.MANAGED_IDENTITY, managed_identity_id=CLIENT),
+            ManagedIdentityCredential(CLIENT),
+        ),
         (
             CredentialSettings(
                 AuthenticationMethod.CORTEX_APP,
                 client_id='id@https://tokens.example/obtain',
                 app_name='app',
                 token='a-token',
-                key=AES_KEY,
+                client_secret=AES_KEY,
             ),
             cortex(),
         ),
