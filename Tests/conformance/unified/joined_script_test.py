@@ -75,7 +75,7 @@ def test_it_does_not_mention_the_tests(script: str) -> None:
     assert '__future__' not in script
 
 
-@with_methods('client secret', 'certificate', 'Cortex app', 'Azure VM')
+@with_methods('Client secret', 'Certificate, PS256', 'Cortex app', 'Managed identity, system-assigned')
 def test_it_signs_in_and_calls_graph(as_text: AsText, instance: Instance) -> None:
     entry = as_text.run('msgraph-mail-auth-test')
     assert entry['HumanReadable'].startswith('### Signed in to Microsoft Graph\n')

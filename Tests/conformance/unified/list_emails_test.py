@@ -134,7 +134,7 @@ def test_errors_of_graph_have_advice(instance: Instance, args: dict[str, str], a
     )
 
 
-@with_methods('authorization code')
+@with_methods('Authorization code')
 def test_a_mailbox_that_is_not_shared_is_an_error(instance: Instance) -> None:
     instance.sign_in()
     assert 'Check that the permission was granted, and that whoever is signed in may open this mailbox.' in (

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.unified.instances import ADA, BOB, ERROR, Instance, of_authorization_code, of_client_secret
+from authentication_methods import authorization_code, client_secret
+from conformance.unified.instances import ADA, BOB, ERROR, Instance
 from conformance.unified.mail_outputs_test import CASES, RULE, Scene
 from conformance.unified.sending_outputs_test import CASES as SENDING_CASES
 from conformance.unified.sources import INTEGRATION
@@ -71,12 +72,12 @@ class Trial:
         self._instance.run('msgraph-mail-auth-reset')
         if self._who == APPLICATION:
             self._cloud.directory.application('daemon').application_permissions = permissions
-            self._instance.params.update(of_client_secret(self._cloud))
+            self._instance.params.update(client_secret(self._cloud))
         else:
             web = self._cloud.directory.application('web')
             web.delegated_permissions = ['offline_access', 'User.Read', *permissions]
             web.consents.clear()
-            self._instance.params.update({**of_authorization_code(self._cloud), 'mailbox_to_fetch': ''})
+            self._instance.params.update({**authorization_code(self._cloud), 'mailbox_to_fetch': ''})
             self._instance.sign_in()
 
     def _arguments(self, command: str) -> dict[str, str]:

@@ -73,7 +73,7 @@ def test_the_test_button_works_without_an_entry_in_the_yml(instance: Instance) -
 
 
 @pytest.mark.parametrize('command', IN_YML)
-@with_methods('authorization code')
+@with_methods('Authorization code')
 def test_a_command_reads_exactly_the_arguments_of_the_yml(
     instance: Instance, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,7 +145,7 @@ def test_a_command_returns_exactly_the_outputs_of_the_yml(instance: Instance, co
 
 
 @pytest.mark.parametrize('command', ['msgraph-mail-auth-start', 'msgraph-mail-auth-reset', 'msgraph-mail-generate-login-url'])
-@with_methods('authorization code')
+@with_methods('Authorization code')
 def test_a_command_without_outputs_in_the_yml_returns_none(instance: Instance, command: str) -> None:
     assert 'outputs' not in IN_YML[command]
     assert instance.run(command)['EntryContext'] == {}
