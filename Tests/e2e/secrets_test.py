@@ -1,4 +1,4 @@
-"""No secret shows: not in the war room, not in what the server stores or logs, not in its answers."""
+"""No secret is shown: in the War Room, in what the server stores or logs, or in its responses."""
 
 import json
 import os
@@ -26,18 +26,18 @@ TESTED = [method for method in METHODS if method.engine != 'arc' or os.geteuid()
 
 
 def passwords_of(settings: dict[str, Any]) -> list[str]:
-    """The secrets among the values of an instance; of a key the first line that is its own."""
+    """Return the secrets among the parameters of an instance; of a key, its first distinctive line."""
     found = [value['password'] for value in settings.values() if isinstance(value, dict)]
     return [value.splitlines()[1] if value.startswith('-----BEGIN') else value for value in found]
 
 
 def seen(sandbox: Sandbox, instance: str) -> list[str]:
-    """The secrets that an instance keeps between commands: tokens, and what belongs to a started sign-in."""
+    """Return the secrets that an instance caches: tokens, and the data of a pending sign-in."""
     return list(strings_in(sandbox.server.integration_context(instance)))
 
 
 def strings_in(value: Any) -> Iterator[str]:
-    """The long strings in a value and in the JSON texts of it."""
+    """Yield the long strings in a value, also in its JSON texts."""
     if isinstance(value, dict):
         for each in value.values():
             yield from strings_in(each)
@@ -48,7 +48,7 @@ def strings_in(value: Any) -> Iterator[str]:
 
 
 def assert_hidden(secrets: list[str], sandbox: Sandbox, war_room: WarRoom) -> None:
-    """Looks for secrets, as they are and as part of a URL, in all that is shown, stored and logged."""
+    """Searches for secrets, as they are and URL-encoded, in everything that is shown, stored and logged."""
     __tracebackhide__ = True  # a failure is not to show them either
     forms = [form.encode() for secret in secrets for form in {secret, quote(secret, safe='')}]
     places = {'answers of the server': war_room.everything().encode()}
@@ -76,23 +76,23 @@ def test_sign_in_shows_no_secret(
     assert_hidden([one for one in (*passwords_of(settings), *kept) if one and one not in public], sandbox, war_room)
 
 
-def test_codes_of_a_browser_sign_in_do_not_show(
+def test_a_browser_sign_in_shows_no_code(
     sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom
 ) -> None:
     administrator.add_instance('Codes', authentication_methods.authorization_code(cloud))
     told = administrator.run('!msgraph-mail-auth-start', 'Codes')
     verifier = [one for one in seen(sandbox, 'Codes') if one not in told]
-    ended_on = Browser(cloud, authentication_methods.ADA).sign_in(told.split('](')[1].split(')')[0])
-    administrator.run(f'!msgraph-mail-auth-complete code="{ended_on}"', 'Codes')
-    code = parse_qs(urlsplit(ended_on).query)['code'][0]
+    redirected_to = Browser(cloud, authentication_methods.ADA).sign_in(told.split('](')[1].split(')')[0])
+    administrator.run(f'!msgraph-mail-auth-complete code="{redirected_to}"', 'Codes')
+    code = parse_qs(urlsplit(redirected_to).query)['code'][0]
     assert verifier
     assert_hidden([code, *verifier], sandbox, war_room)
 
 
-def test_echoed_secret_does_not_show(
+def test_an_echoed_secret_is_not_shown(
     sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom
 ) -> None:
-    """Services and proxies sometimes say what they were sent."""
+    """Services and proxies sometimes repeat what they received."""
     secret = cloud.directory.application('daemon').secret
     administrator.add_instance('Echoed', authentication_methods.client_secret(cloud))
     cloud.faults.add(
@@ -105,19 +105,19 @@ def test_echoed_secret_does_not_show(
     assert_hidden([secret], sandbox, war_room)
 
 
-def test_mails_and_attachments_do_not_show_in_debug_logs(
+def test_debug_logs_contain_no_mails_and_attachments(
     sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator
 ) -> None:
     administrator.add_instance('Debugged', authentication_methods.client_secret(cloud))
     mailbox = cloud.mailbox(authentication_methods.ADA)
-    letter = mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now(), html='<p>body-that-is-nobodys-business</p>'))
-    mailbox.attach_file(letter, 'plan.txt', b'file-that-is-nobodys-business')
+    message = mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now(), html='<p>body-that-is-nobodys-business</p>'))
+    mailbox.attach_file(message, 'plan.txt', b'file-that-is-nobodys-business')
     entry_id = administrator.upload_file('own.txt', b'file-that-is-nobodys-business')
     for command in (
-        f'msgraph-mail-get-email message_id="{letter.immutable_id}"',
-        f'msgraph-mail-get-email-as-eml message_id="{letter.immutable_id}"',
-        f'msgraph-mail-get-attachment message_id="{letter.immutable_id}"',
-        f'msgraph-mail-reply-to message_id="{letter.immutable_id}" to="{ADA}" comment="x" attach_ids="{entry_id}"',
+        f'msgraph-mail-get-email message_id="{message.immutable_id}"',
+        f'msgraph-mail-get-email-as-eml message_id="{message.immutable_id}"',
+        f'msgraph-mail-get-attachment message_id="{message.immutable_id}"',
+        f'msgraph-mail-reply-to message_id="{message.immutable_id}" to="{ADA}" comment="x" attach_ids="{entry_id}"',
     ):
         administrator.run(f'!{command} debug-mode=true', 'Debugged')
     logs = [path for path in (sandbox.folder / 'xsoar').rglob('*') if path.name.endswith(('.log', '_debug'))]
@@ -127,8 +127,8 @@ def test_mails_and_attachments_do_not_show_in_debug_logs(
         assert text not in logged
 
 
-def test_looking_for_secrets_finds_them(sandbox: Sandbox, war_room: WarRoom) -> None:
-    """The search of the tests above is no empty one."""
+def test_the_search_finds_secrets(sandbox: Sandbox, war_room: WarRoom) -> None:
+    """The search of the tests above can fail."""
     war_room.run('A note about S8Q~a-secret-that-somebody-typed.', 'nobody')
     with pytest.raises(AssertionError, match=r'xsoar\.db.*answers of the server'):
         assert_hidden(['S8Q~a-secret-that-somebody-typed'], sandbox, war_room)
