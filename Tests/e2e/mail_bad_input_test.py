@@ -102,7 +102,7 @@ def test_id_that_is_another_path(analyst: Analyst, command: str) -> None:
 @pytest.mark.parametrize('command', LISTS)
 def test_list_without_an_id(analyst: Analyst, command: str) -> None:
     said = is_refused(analyst, command, ON_MESSAGES[command], ' , ')
-    assert said == f'The argument {LISTS[command]} holds no ID. Enter one ID, or several with commas between.'
+    assert said == f'The argument {LISTS[command]} contains no ID. Enter one ID, or several separated by commas.'
 
 
 def test_list_without_an_address(analyst: Analyst) -> None:
