@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from authentication_methods import AUTHORIZATION_CODE
 from conformance.unified.instances import ADA, BOB, Instance, Params, with_methods
 from MicrosoftGraphMailCommandsApiModule import addresses_text, property_outputs
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -135,7 +134,7 @@ def test_errors_of_graph_have_advice(instance: Instance, args: dict[str, str], a
     )
 
 
-@with_methods(AUTHORIZATION_CODE)
+@with_methods('Authorization code')
 def test_a_mailbox_that_is_not_shared_is_an_error(instance: Instance) -> None:
     instance.sign_in()
     assert 'Check that the permission was granted, and that whoever is signed in may open this mailbox.' in (
