@@ -24,7 +24,7 @@ demo: setup ## build, upload, sign in in every way and use the mailbox, against 
 sandbox: setup ## start the sandbox and leave it running, to try by hand
 	@PYTHONPATH=Tests $(BIN)/python -m sandbox $(ARGS)
 
-test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real file
+test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real files
 	@$(BIN)/coverage run -m pytest $(ARGS)
 	@$(if $(ARGS),true,$(BIN)/coverage report)
 
