@@ -387,19 +387,20 @@ def test_an_upload_that_finally_fails_leaves_no_draft(
     assert sum(sender.clock.waits) <= API_RETRIES.budget
 
 
-@pytest.mark.parametrize('how', ['reset', 'proxy', 'untrusted', 'refused'])
+@pytest.mark.parametrize('how', ['closed', 'reset', 'proxy', 'untrusted', 'refused'])
 def test_an_upload_that_fails_shows_nothing_of_its_url(
     sender: WatchedSender, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """Not in the error, nor in the traceback that comes with it in debug mode."""
-    session = UploadSession(sender, f'{cloud.graph}/upload/sesame-path?authtoken=sesame-token', BytesIO(b'x'), 1, lambda: False)
+    host = 'https://127.0.0.1:9' if how == 'closed' else cloud.graph
+    session = UploadSession(sender, f'{host}/upload/sesame-path?authtoken=sesame-token', BytesIO(b'x'), 1, lambda: False)
     if how == 'proxy':
         sender._session.proxies = {'https': 'http://127.0.0.1:9'}
         sender._session.trust_env = False
     elif how == 'untrusted':
         monkeypatch.delenv('REQUESTS_CA_BUNDLE')
     else:
-        cloud.faults.add(service='graph', times=None, **{'reset': {'reset': True}, 'refused': {'status': 403}}[how])
+        cloud.faults.add(service='graph', times=None, **{'refused': {'status': 403}}.get(how, {'reset': True}))
     with pytest.raises(DemistoException) as caught:
         session.put_all()
     shown = ''.join(traceback.format_exception(caught.value))
