@@ -57,7 +57,7 @@ class SignInPendingError(MicrosoftSignInError):
 
     def __init__(self, interval: float):
         self.interval = interval
-        super().__init__('The sign-in is not finished.', 'Finish it in the browser, then run the command again.')
+        super().__init__('The sign-in is not finished yet.', 'Finish it in the browser, then run the command again.')
 
 
 class SignInUnavailableError(MicrosoftSignInError):
@@ -519,7 +519,7 @@ class TokenClient:
             refusal = parse_oauth_error(error, status, 'Try again in a few minutes.')
             reason = f' ({refusal.code})' if refusal.code else ''
             return SignInUnavailableError(
-                f'The sign-in service at {host} responded with HTTP status {status}{reason}.',
+                f'The sign-in service at {host} answered with HTTP status {status}{reason}.',
                 f'Try again in {wait:.0f} seconds.' if wait else refusal.advice,
                 str(status),
                 refusal.correlation_id,
@@ -528,7 +528,7 @@ class TokenClient:
         if error:
             return parse_oauth_error(error, status, request.refusal_advice)
         return SignInRefusedError(
-            f'The sign-in service at {host} responded with HTTP status {status}.',
+            f'The sign-in service at {host} answered with HTTP status {status}.',
             'Check the address of the service, the cloud setting and the proxy.',
             str(status),
         )
@@ -537,7 +537,7 @@ class TokenClient:
 def unusable_response(request: TokenRequest, what: str) -> SignInUnavailableError:
     """Return the error for a response with `what`, which a token service does not send."""
     return SignInUnavailableError(
-        f'The sign-in service at {urlsplit(request.url).netloc} responded with {what}.',
+        f'The sign-in service at {urlsplit(request.url).netloc} answered with {what}.',
         'Check the address and the proxy settings.',
         'unusable_response',
     )
@@ -561,7 +561,7 @@ def _unreachable(request: TokenRequest, error: OSError) -> SignInUnavailableErro
     if isinstance(error, requests.exceptions.ProxyError):
         return SignInUnavailableError(f'The proxy blocked the sign-in at {host}.', 'Check the proxy settings.', 'no_proxy')
     if isinstance(error, requests.exceptions.Timeout):
-        return SignInUnavailableError(f'{host} did not respond in time.', request.unreachable_advice, 'no_answer')
+        return SignInUnavailableError(f'{host} did not answer in time.', request.unreachable_advice, 'no_answer')
     return SignInUnavailableError(f'{host} could not be reached.', request.unreachable_advice, 'unreachable')
 
 

@@ -293,7 +293,7 @@ def test_the_error_object_is_found_in_the_responses_of_all_services(body: object
 
 def test_an_unusable_response_names_the_host_and_what_to_check() -> None:
     error = unusable_response(TokenRequest('POST', 'https://login.example/token?secret=x'), 'a poem')
-    assert str(error) == ('The sign-in service at login.example responded with a poem. Check the address and the proxy settings.')
+    assert str(error) == ('The sign-in service at login.example answered with a poem. Check the address and the proxy settings.')
 
 
 # endregion
@@ -1114,7 +1114,7 @@ def test_a_check_calls_the_service_without_the_token(status: int) -> None:
 def test_a_check_finds_an_address_without_a_token_service(status: int) -> None:
     with (
         ScriptedService([(status, {'Retry-After': '0'}, '')]) as service,
-        pytest.raises(SignInUnavailableError, match=rf'responded with HTTP status {status}\. Check the address'),
+        pytest.raises(SignInUnavailableError, match=rf'answered with HTTP status {status}\. Check the address'),
     ):
         cortex(registration_id=f'id@{service.url}').check_without_token_use(TokenClient())
 
@@ -1226,7 +1226,7 @@ def key_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def authorization_for_arc(challenge: str, status: int = 401) -> str:
-    """What Arc is sent once it has responded with `challenge`."""
+    """What Arc is sent once it has answered with `challenge`."""
     with ScriptedService([(status, {'WWW-Authenticate': challenge} if challenge else {}, '{}')]) as service:
         host = AzureArc({'IDENTITY_ENDPOINT': service.url})
         return host.authenticate(host.request('r', ''), TokenClient()).headers['Authorization']
