@@ -762,11 +762,20 @@ def _supports_scheduling() -> bool:
     return is_demisto_version_ge('6.2.0') and command != 'test-module' and not command.startswith(('fetch-', 'long-running-'))
 
 
-def reschedule(args: dict[str, Any], pause: float, what: str = 'the command runs again') -> CommandResults:
-    """Has the platform run this command once more, with `args`, after a pause in seconds, and says `what` then happens.
-    The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``."""
+def reschedule(
+    args: dict[str, Any], pause: float, what: str = 'the command runs again', is_flagged: bool = True
+) -> CommandResults:
+    """Return an entry that has the platform run this command again, and says so. The yml declares the command as ``polling``.
+
+    Args:
+        args: of the next run.
+        pause: seconds.
+        what: what the entry says that happens then.
+        is_flagged: the next run is the last one: it gets ``ran_once_flag``, which the yml declares as deprecated.
+    """
     seconds = max(10, int(pause) + 1)  # the platform takes no shorter time
-    again = ScheduledCommand(demisto.command(), seconds, {**args, 'ran_once_flag': True}, max(900, 2 * seconds))
+    args = {**args, 'ran_once_flag': True} if is_flagged else args
+    again = ScheduledCommand(demisto.command(), seconds, args, max(900, 2 * seconds))
     return CommandResults(readable_output=f'Microsoft asks to wait: {what} in {seconds} seconds.', scheduled_command=again)
 
 
