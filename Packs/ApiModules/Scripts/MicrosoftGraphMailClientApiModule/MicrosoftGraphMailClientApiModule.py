@@ -601,7 +601,7 @@ class GraphMailClient(MicrosoftClient):
         raise GraphError.from_response(response, self.clock.now())
 
     def _outage(self, error: Exception) -> GraphError | None:
-        """Return the error to raise if no response came. None if one came, or if the platform explains a fault of TLS or proxy."""
+        """Return the error to raise if no response came. None if one came, or if the platform explains a TLS or proxy fault."""
         cause = getattr(error, 'exception', error)
         is_clear = cause is not error and isinstance(cause, (requests.exceptions.SSLError, requests.exceptions.ProxyError))
         if is_clear or not isinstance(cause, requests.exceptions.RequestException):

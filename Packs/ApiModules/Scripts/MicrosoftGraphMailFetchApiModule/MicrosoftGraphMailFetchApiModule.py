@@ -268,7 +268,7 @@ def status_of(error: Exception | None) -> int:
 
 def _signed_in_user(client: GraphMailClient) -> str:
     """Return the address or ID of the user that the token names, empty if it names none."""
-    claims = client.tokens.get(client.token_target()).claims()
+    claims = client.token_provider.get_token(client.token_target()).claims()
     return str(next(filter(None, map(claims.get, ('upn', 'preferred_username', 'unique_name', 'oid'))), ''))
 
 
