@@ -28,12 +28,13 @@ def pytest_configure() -> None:
 def _new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start each test as a new process on a current server.
 
-    CommonServerPython holds the registered secrets and the version of the server for the whole process, so that the secrets of one
-    test would be masked in the next. The platform's own demistomock is a server of 2018, without versions of the context.
+    CommonServerPython holds the registered secrets and the version of the server for the whole process: the secrets of one test
+    would be masked in the next. The platform's own demistomock is a server of 2018, without versions of the context.
     """
+    from instance_memory import InstanceMemory
+
     import CommonServerPython
     import demistomock as demisto
-    from instance_memory import InstanceMemory
 
     monkeypatch.setattr(CommonServerPython.LOG, 'replace_strs', [])
     monkeypatch.setattr(CommonServerPython.LOG, 'messages', [])
@@ -41,4 +42,3 @@ def _new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     if not hasattr(demisto, '_context_version'):
         for name, function in InstanceMemory(demisto).functions().items():
             monkeypatch.setattr(demisto, name, function)
-

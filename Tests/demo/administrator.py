@@ -30,14 +30,16 @@ class Administrator:
     Args:
         url, api_key: of the server.
         integration: name of the integration whose instances are added.
+        log_level: of the instances that are added, such as ``Debug``.
     Raises:
         Exception: demisto-sdk finds no healthy server there.
     """
 
-    def __init__(self, url: str, api_key: str, integration: str = INTEGRATION) -> None:
+    def __init__(self, url: str, api_key: str, integration: str = INTEGRATION, log_level: str = '') -> None:
         self._integration = integration
         self._url = url
         self._api_key = api_key
+        self._log_level = log_level
         self._client = _sdk_client(url, api_key)
         self._playground = self._client.get_playground_id()
 
@@ -50,8 +52,8 @@ class Administrator:
         """
         with _explained():
             self._client.create_integration_instance(self._integration, name, settings)
-            if engine:
-                self._change(name, engine=engine)
+            if engine or self._log_level:
+                self._change(name, engine=engine, integrationLogLevel=self._log_level)
 
     def change_instance(self, name: str, settings: dict[str, Any]) -> None:
         """Enter other values in some fields of an instance; the others stay."""

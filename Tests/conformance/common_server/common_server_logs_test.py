@@ -99,10 +99,10 @@ def test_in_debug_mode_an_error_shows_its_traceback_as_it_is(
     own_logger: IntegrationLogger, log: list[str], results: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demisto, 'is_debug', True)
-    with pytest.raises(SystemExit):
-        try:
-            raise ValueError(f'the key {SECRET} is wrong')
-        except ValueError as error:
+    try:
+        raise ValueError(f'the key {SECRET} is wrong')
+    except ValueError as error:
+        with pytest.raises(SystemExit):
             CommonServerPython.return_error(str(error))
     first, *others = results[0]['Contents'].splitlines()
     assert first == 'the key <XX_REPLACED> is wrong'
@@ -112,7 +112,7 @@ def test_in_debug_mode_an_error_shows_its_traceback_as_it_is(
 
 def test_a_fetch_that_fails_shows_no_secret(own_logger: IntegrationLogger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demisto, 'command', lambda: 'fetch-incidents')
-    with pytest.raises(Exception, match='^The key <XX_REPLACED> failed.$'):
+    with pytest.raises(Exception, match=r'^The key <XX_REPLACED> failed\.$'):
         CommonServerPython.return_error(f'The key {SECRET} failed.')
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import authentication_methods
 import MicrosoftApiModule
 from authentication_methods import METHODS_BY_NAME, AuthenticationMethod
-from conformance.sign_in.world import Settings, World
+from conformance.sign_in.workbench import Settings, Workbench
 from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
 
@@ -13,107 +13,111 @@ ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 CORTEX_APP_NAME = 'ms-graph-mail-listener'
 
 
-def self_deployed(world: World, application: str) -> Settings:
-    """Keywords of an instance with an app registration of its own."""
-    cloud = world.cloud
+def self_deployed(workbench: Workbench, application: str) -> Settings:
+    """Return the keywords of an instance with its own app registration."""
+    cloud = workbench.cloud
     return {
         'self_deployed': True,
         'tenant_id': cloud.directory.tenants[0].tenant_id,
         'auth_id': cloud.directory.application(application).client_id,
         'azure_cloud': MicrosoftApiModule.get_azure_cloud(
-            {'azure_ad_endpoint': world.at(cloud.authority), 'graph_endpoint': cloud.graph, 'server_url': cloud.resource_manager},
+            {
+                'azure_ad_endpoint': workbench.at(cloud.authority),
+                'graph_endpoint': cloud.graph,
+                'server_url': cloud.resource_manager,
+            },
             'conformance',
         ),
     }
 
 
-def client_secret(world: World) -> Settings:
-    return {**self_deployed(world, 'daemon'), 'enc_key': world.cloud.directory.application('daemon').secret}
+def client_secret(workbench: Workbench) -> Settings:
+    return {**self_deployed(workbench, 'daemon'), 'enc_key': workbench.cloud.directory.application('daemon').secret}
 
 
-def certificate_ps256(world: World) -> Settings:
-    certificate = world.cloud.directory.application('daemon').certificate
-    return {**self_deployed(world, 'daemon'), 'private_key': certificate.private_key_pem + certificate.certificate_pem}
+def certificate_ps256(workbench: Workbench) -> Settings:
+    certificate = workbench.cloud.directory.application('daemon').certificate
+    return {**self_deployed(workbench, 'daemon'), 'private_key': certificate.private_key_pem + certificate.certificate_pem}
 
 
-def certificate_rs256(world: World) -> Settings:
-    certificate = world.cloud.directory.application('daemon').certificate
+def certificate_rs256(workbench: Workbench) -> Settings:
+    certificate = workbench.cloud.directory.application('daemon').certificate
     return {
-        **self_deployed(world, 'daemon'),
+        **self_deployed(workbench, 'daemon'),
         'private_key': certificate.private_key_pem,
         'certificate_thumbprint': certificate.sha1_thumbprint,
     }
 
 
-def signed_out(world: World) -> Settings:
-    """An authorization code is wanted, and nobody has signed in."""
+def signed_out(workbench: Workbench) -> Settings:
+    """Return the keywords for an authorization code. No user has signed in."""
     return {
-        **self_deployed(world, 'web'),
-        'enc_key': world.cloud.directory.application('web').secret,
+        **self_deployed(workbench, 'web'),
+        'enc_key': workbench.cloud.directory.application('web').secret,
         'grant_type': MicrosoftApiModule.AUTHORIZATION_CODE,
         'redirect_uri': REDIRECT_URI,
     }
 
 
-def redirect_of(world: World, settings: Settings, user: str = ADA) -> str:
-    """Starts a sign-in, has the user finish it in the browser, and returns the address on which it ends."""
-    login_url = MicrosoftApiModule.start_browser_sign_in(world.client(settings))
+def redirect_of(workbench: Workbench, settings: Settings, user: str = ADA) -> str:
+    """Start a sign-in, have the user finish it in the browser, and return the redirect URL."""
+    login_url = MicrosoftApiModule.start_browser_sign_in(workbench.client(settings))
     authority = settings['azure_cloud'].endpoints.active_directory
-    return Browser(world.cloud, user).sign_in(login_url.replace(authority, world.cloud.authority, 1))
+    return Browser(workbench.cloud, user).sign_in(login_url.replace(authority, workbench.cloud.authority, 1))
 
 
-def authorization_code(world: World, user: str = ADA) -> Settings:
-    """The user has signed in, and pasted the code into the settings. Nothing was redeemed yet."""
-    settings = signed_out(world)
-    return {**settings, 'auth_code': redirect_of(world, settings, user)}
+def authorization_code(workbench: Workbench, user: str = ADA) -> Settings:
+    """Return the keywords with the code of a user who has signed in. It is not redeemed yet."""
+    settings = signed_out(workbench)
+    return {**settings, 'auth_code': redirect_of(workbench, settings, user)}
 
 
-def device_signed_out(world: World) -> Settings:
-    """A device code is wanted, and nobody has signed in."""
-    return {**self_deployed(world, 'device'), 'grant_type': MicrosoftApiModule.DEVICE_CODE}
+def device_signed_out(workbench: Workbench) -> Settings:
+    """Return the keywords for a device code. No user has signed in."""
+    return {**self_deployed(workbench, 'device'), 'grant_type': MicrosoftApiModule.DEVICE_CODE}
 
 
-def device_code(world: World, user: str = ADA) -> Settings:
-    """The user has entered the device code. Nothing was asked for since."""
-    settings = device_signed_out(world)
-    started = MicrosoftApiModule.start_device_sign_in(world.client(settings))
-    Browser(world.cloud, user).enter_device_code(started['verification_uri'], started['user_code'])
+def device_code(workbench: Workbench, user: str = ADA) -> Settings:
+    """Return the keywords for a device code that the user has entered. No token was requested yet."""
+    settings = device_signed_out(workbench)
+    started = MicrosoftApiModule.start_device_sign_in(workbench.client(settings))
+    Browser(workbench.cloud, user).enter_device_code(started.verification_uri, started.user_code)
     return settings
 
 
-def cortex_app(world: World, user: str = ADA) -> Settings:
+def cortex_app(workbench: Workbench, user: str = ADA) -> Settings:
     """The user has gone through the consent page."""
-    service = world.cloud.token_service
+    service = workbench.cloud.token_service
     page = service.replace('/obtain-token', f'/{CORTEX_APP_NAME}')
-    id_, token, key = Browser(world.cloud, user).consent_to_cortex_app(page)
+    id_, token, key = Browser(workbench.cloud, user).consent_to_cortex_app(page)
     return {
         'app_name': CORTEX_APP_NAME,
-        'auth_id': id_.replace(service, world.at(service)),
+        'auth_id': id_.replace(service, workbench.at(service)),
         'refresh_token': token,
         'enc_key': key,
     }
 
 
-def managed_identity(host: str, identity: str = '') -> Callable[[World], Settings]:
-    """What makes the keywords of an instance that runs on that kind of host.
+def managed_identity(host: str, identity: str = '') -> Callable[[Workbench], Settings]:
+    """Return a function that returns the keywords of an instance on that kind of host.
 
     Args:
         identity: name of a user-assigned one; empty for the system-assigned.
     """
 
-    def settings(world: World) -> Settings:
-        world.run_on(host)
-        client_id = world.cloud.directory.managed_identity(identity).client_id if identity else ''
+    def settings(workbench: Workbench) -> Settings:
+        workbench.run_on(host)
+        client_id = workbench.cloud.directory.managed_identity(identity).client_id if identity else ''
         return {
             'managed_identities_client_id': client_id or MicrosoftApiModule.MANAGED_IDENTITIES_SYSTEM_ASSIGNED,
-            'managed_identities_resource_uri': world.cloud.graph,
+            'managed_identities_resource_uri': workbench.cloud.graph,
         }
 
     return settings
 
 
-# Makes the keywords, and has the user do what a user has to
-KEYWORDS: dict[AuthenticationMethod, Callable[[World], Settings]] = {
+# Functions that return the keywords, after the user has signed in
+KEYWORDS: dict[AuthenticationMethod, Callable[[Workbench], Settings]] = {
     authentication_methods.CLIENT_SECRET: client_secret,
     authentication_methods.CERTIFICATE_PS256: certificate_ps256,
     authentication_methods.CERTIFICATE_RS256: certificate_rs256,
@@ -127,6 +131,6 @@ KEYWORDS: dict[AuthenticationMethod, Callable[[World], Settings]] = {
 }
 
 
-def keywords(name: str, world: World) -> Settings:
+def keywords(name: str, workbench: Workbench) -> Settings:
     """Return the keywords of `MicrosoftClient` for the method of that name, ready for the first token request."""
-    return KEYWORDS[METHODS_BY_NAME[name]](world)
+    return KEYWORDS[METHODS_BY_NAME[name]](workbench)

@@ -1,4 +1,4 @@
-"""What the tables of this folder are made of: a row is one authentication method in one situation, with the expected outcome."""
+"""The rows of the tables in this folder: one authentication method in one situation, with the expected outcome."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ CLIENTS = tuple(name for name in ENTRA if name not in USER_METHODS)
 CASES = (
     'cold',
     'warm',
-    'aging',
+    'due',
     'expired',
     '429 with seconds',
     '429 with a date',
@@ -81,16 +81,16 @@ CASES = (
     'insecure off',
 )
 PASTED_CASES = (
-    'blanks and newlines around IDs and secrets',
+    'whitespace around IDs and secrets',
     'tenant as a URL',
     'tenant as a domain name',
     'tenant common',
     'thumbprint with colons',
-    'thumbprint with blanks',
+    'thumbprint with spaces',
     'thumbprint in lower case',
     'thumbprint of 64 digits',
     'private key on one line with \\n',
-    'private key on one line with blanks',
+    'private key on one line with spaces',
     'encrypted key',
     'PKCS#8 key',
     'PKCS#1 key',
@@ -105,15 +105,15 @@ PASTED_CASES = (
 )
 
 # endregion
-# region what happens
+# region responses of services
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A time that is only known when the row runs: `seconds` from then, written as `form` says.
+    """A time relative to the run of the row: `seconds` later, in the given format.
 
     Args:
-        form: ``http`` for the date of a header, ``epoch`` for seconds, else a form of `datetime.strftime`.
+        form: ``http`` for a header, ``epoch`` for seconds, else a format of `datetime.strftime`.
     """
 
     seconds: float
@@ -136,22 +136,22 @@ HTML_PAGE: Answer = {'garbage': True}
 
 
 def status(code: int, retry_after: str | Moment = '', body: Any = None) -> Answer:
-    """An answer with that HTTP status."""
+    """Return a response with that HTTP status."""
     return {'status': code, 'headers': {'Retry-After': retry_after} if retry_after else {}, 'body': body}
 
 
 def answer(body: Any) -> Answer:
-    """An answer 200 with that body: text, or anything that JSON can hold."""
+    """Return a response 200 with that body: text or JSON."""
     return {'status': 200, 'body': body}
 
 
 def aadsts(number: int, retry_after: str = '') -> Answer:
-    """Entra's own error of that number."""
+    """Return Entra's error response with that number."""
     return {'aadsts': number, 'headers': {'Retry-After': retry_after} if retry_after else {}}
 
 
 # endregion
-# region what must come of it
+# region expected outcomes
 
 NEW_TOKEN = 'a new token'
 SAME_TOKEN = 'the same token as before'
@@ -163,9 +163,9 @@ class Refusal:
 
     Args:
         kind: its class.
-        says: part of its sentence.
+        says: part of its message.
         advice: part of its advice.
-        code: the service's own name of it; empty is not looked at.
+        code: the service's name of it; empty is not checked.
     """
 
     kind: type[MicrosoftSignInError]
@@ -176,19 +176,19 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Call:
-    """One call for a token, by a process of its own.
+    """One request for a token, by its own process.
 
     Args:
-        answers: what the service answers in place of its own, in this order; afterwards it answers as it should.
-        gives: NEW_TOKEN, SAME_TOKEN or a Refusal. A token must stand in the store afterwards; after a Refusal, what stood before.
-        requests: how many reach the service. Arc's challenge before each answer is not counted.
-        waits: least and most seconds of waiting, in total.
-        later: seconds that pass before.
-        refresh_token: what the store holds afterwards: ``new`` or ``same``; empty is not looked at.
-        is_kept: False for a token that is of no use to anybody later.
-        through_proxy: requests that the proxy passed on.
-        environment: variables of the engine from now on; ``{proxy}`` stands for the address of a proxy that passes everything
-            on, ``{other_ca}`` for a file of certificate authorities that lacks the sandbox's.
+        answers: what the service answers first, in this order; then it answers normally.
+        gives: NEW_TOKEN, SAME_TOKEN or a Refusal. A token must be cached afterwards; after a Refusal, what was cached before.
+        requests: how many reach the service, without Arc's challenges.
+        waits: minimum and maximum of the seconds waited in total.
+        later: seconds that pass before the request.
+        refresh_token: the cached one afterwards: ``new`` or ``same``; empty is not checked.
+        is_cached: False for a token that expires at once.
+        through_proxy: requests that the proxy forwarded.
+        environment: variables of the engine from then on; ``{proxy}`` is the address of the recording proxy, ``{other_ca}`` a
+            CA bundle without the CA of the sandbox.
     """
 
     gives: str | Refusal = NEW_TOKEN
@@ -197,7 +197,7 @@ class Call:
     waits: tuple[float, float] = (0, 0)
     later: float = 0
     refresh_token: str = ''
-    is_kept: bool = True
+    is_cached: bool = True
     through_proxy: int = 0
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -207,12 +207,12 @@ class MessageRow:
     """One authentication method in one situation.
 
     Args:
-        situation: in words, where the name of the case does not say it all.
-        directory: attributes of the sandbox's directory to set before, such as `access_token_seconds`.
-        settings: keywords of the client besides those of the method, such as `proxy` and `verify`.
-        environment: as in Call, from the beginning.
-        address: where settings look for the service, if not where it is: see `World.move_service`.
-        read_timeout: seconds that the service may take to answer; 0 for the usual ones.
+        situation: details of the case.
+        directory: attributes of the sandbox's directory, such as `access_token_seconds`.
+        settings: more keywords of the client, such as `proxy` and `verify`.
+        environment: as in Call, from the start.
+        address: a wrong address of the service in the settings, see `Workbench.move_service`.
+        read_timeout: seconds that the service may take to answer; 0 for the default.
     """
 
     case: str

@@ -1,4 +1,4 @@
-"""The table as a whole: it holds every case of the specification, and every authentication method."""
+"""The tables contain every case and every authentication method."""
 
 from collections import Counter
 
@@ -33,12 +33,12 @@ def test_there_are_150_rows_or_more() -> None:
     assert len(ROWS) >= 150
 
 
-def test_no_row_is_there_twice() -> None:
+def test_no_row_is_duplicated() -> None:
     names = Counter((type(row).__name__, str(row)) for row in ROWS)
     assert [name for name, times in names.items() if times > 1] == []
 
 
-def test_every_case_of_the_specification_is_there() -> None:
+def test_every_case_has_a_row() -> None:
     assert set(CASES) | set(PASTED_CASES) == {row.case for row in ROWS}
 
 
@@ -55,11 +55,11 @@ def test_every_credential_of_the_product_has_a_method() -> None:
     assert final == {method.credential for method in METHODS}
 
 
-def test_every_method_is_there() -> None:
+def test_every_method_has_a_row() -> None:
     assert set(ALL_METHODS) == {row.method for row in ROWS if hasattr(row, 'method')}
 
 
-def test_every_method_meets_a_cold_a_warm_and_an_expired_token_and_one_that_ages() -> None:
-    for case in ('cold', 'warm', 'expired', 'aging'):
+def test_every_method_has_rows_for_each_state_of_a_token() -> None:
+    for case in ('cold', 'warm', 'expired', 'due'):
         methods = {row.method for row in ROWS if row.case == case and hasattr(row, 'method')}
         assert methods == set(ALL_METHODS), case

@@ -114,7 +114,7 @@ def test_no_user_is_asked_to_sign_in_if_none_is_needed(instance: Instance) -> No
             'No user has to sign in for this instance. Run !msgraph-mail-auth-test.'
         )
     assert instance.error('msgraph-mail-generate-login-url') == (
-        'This instance does not sign in with an authorization code. No login URL is needed.'
+        'This instance does not use an authorization code. Run the commands without a login URL.'
     )
     assert not list(instance.cloud.requests)
 
@@ -153,13 +153,13 @@ def test_a_device_sign_in_that_expired_says_how_to_start_again(instance: Instanc
     instance.text('msgraph-mail-auth-start')
     instance.cloud.clock.advance(1000)
     said = instance.error('msgraph-mail-auth-complete')
-    assert 'The code was not entered in time: start the sign-in again. Run !msgraph-mail-auth-start. Correlation ID: ' in said
+    assert 'The code was not entered in time. Start the sign-in again. Run !msgraph-mail-auth-start. Correlation ID: ' in said
 
 
 @with_methods('Device code')
 def test_a_device_sign_in_takes_no_code(instance: Instance) -> None:
     assert instance.error('msgraph-mail-auth-complete', code='M.C5-abc') == (
-        'This instance does not sign in with an authorization code. Run the command without a code.'
+        'This instance does not use an authorization code. Run the command without a code.'
     )
 
 
@@ -183,7 +183,7 @@ def test_a_code_works_once(instance: Instance) -> None:
     address = re.findall(r'\((https:[^)]+)\)', instance.text('msgraph-mail-auth-start'))[0]
     code = re.findall(r'[?&]code=([^&]+)', Browser(instance.cloud, ADA).sign_in(address))[0]
     instance.text('msgraph-mail-auth-complete', code=code)
-    assert 'The authorization code was already used: start the sign-in again. Run !msgraph-mail-auth-start.' in instance.error(
+    assert 'The authorization code was already used. Start the sign-in again. Run !msgraph-mail-auth-start.' in instance.error(
         'msgraph-mail-auth-complete', code=code
     )
     instance.text('msgraph-mail-list-emails')
@@ -201,7 +201,7 @@ def test_the_address_of_another_sign_in_is_rejected(instance: Instance) -> None:
 @with_methods(*USER_METHODS)
 def test_a_command_before_the_sign_in_says_how_to_sign_in(instance: Instance) -> None:
     assert instance.error('msgraph-mail-list-emails') == (
-        'Nobody has signed in with these settings yet. Start the sign-in, then complete it. Run !msgraph-mail-auth-start.'
+        'No user has signed in with these settings. Start the sign-in, then complete it. Run !msgraph-mail-auth-start.'
     )
 
 

@@ -137,6 +137,10 @@ class XsoarServer:
         """Return the installed packs, as the server's own list shows them."""
         return self._parts.catalogue.packs()
 
+    def instance_names(self) -> list[str]:
+        """Return the names of all instances."""
+        return [instance.name for instance in self._parts.instances.all()]
+
     def integration_context(self, instance_name: str) -> dict[str, Any]:
         """Return what the commands of an instance keep between runs, in clear text."""
         context, _version = self._parts.instances.integration_context(self._parts.instances.get(instance_name).id)

@@ -16,7 +16,6 @@ import demistomock as demisto
 with suppress(ImportError):  # in a built pack these names are already in the same file
     from CommonServerPython import (
         CommandResults,
-        LOG,
         DemistoException,
         ScheduledCommand,
         add_sensitive_log_strs,
@@ -41,6 +40,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         require_https,
     )
     from MicrosoftCredentialsApiModule import (
+        OIDC_SCOPES,
         AccessToken,
         AuthenticationMethod,
         AuthorizationCodeCredential,
@@ -53,7 +53,6 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         create_credential,
     )
     from MicrosoftApiModule import (
-        _OPENID_SCOPES,
         CommandThrottled,
         MicrosoftClient,
         NotFoundError,
@@ -355,8 +354,10 @@ class InstanceSettings:
             return AZURE_CLOUDS.get(self.spec.clouds[self.cloud_name], AZURE_WORLDWIDE_CLOUD)
         return get_azure_cloud(
             {
-                'azure_ad_endpoint': _host_address(self.azure_ad_endpoint, ParameterLabel.AZURE_AD_ENDPOINT),
-                self.spec.endpoint_parameter: _host_address(self.api_endpoint, self.spec.endpoint_label),
+                'azure_ad_endpoint': require_https(
+                    self.azure_ad_endpoint, f"'{ParameterLabel.AZURE_AD_ENDPOINT}'", host_only=True
+                ),
+                self.spec.endpoint_parameter: require_https(self.api_endpoint, f"'{self.spec.endpoint_label}'", host_only=True),
             },
             self.spec.api,
         )
@@ -407,26 +408,12 @@ class InstanceSettings:
         token = '' if self.self_deployed else self.token
         return [secret for secret in (token, self.key, self.private_key, self.authorization_code) if secret]
 
-    def show_ids(self) -> None:
-        """Let errors show client ID and tenant: LOG masks whatever stands in a credential, and every ``user@tenant`` with it."""
-        if self.self_deployed:
-            LOG.replace_strs = [text for text in LOG.replace_strs if clean_value(text) not in (self.id, self.token)]
-
 
 def _reject(fields: dict[str, Any], reason: str, otherwise: str) -> None:
     """Raise CredentialError for the first of `fields`, values by label, that has a value."""
     for label, value in fields.items():
         if value:
             raise CredentialError(f"'{label}' {reason}.", f"Clear '{label}', or {otherwise}.")
-
-
-def _host_address(value: str, label: str) -> str:
-    """Return the https address of a host. Raise CredentialError, naming the parameter, when it is not one or has a path."""
-    address = require_https(value, f"'{label}'")
-    parts = urlsplit(address)
-    if address != f'{parts.scheme}://{parts.netloc}':
-        raise CredentialError(f"'{label}' is more than the address of a host.", f'Enter only {parts.scheme}://{parts.netloc}.')
-    return address
 
 
 # endregion
@@ -501,7 +488,7 @@ def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: dic
         if not is_permission_error(error):
             raise
         denied = error
-    token = client.tokens.get(client.token_target())  # after the call, which replaces a token that the API rejects
+    token = client.token_provider.get_token(client.token_target())  # after the call, which replaces a token that the API rejects
     granted = granted_permissions(token)
     missing = [name for name in spec.permissions if name not in (granted or ())]
     advice = permission_advice(spec, client.credential, granted, missing)
@@ -557,7 +544,7 @@ def granted_permissions(token: AccessToken) -> list[str] | None:
     """Return the permissions of a token, from the token response or else from its claims; None where it cannot be read."""
     claims = token.claims()
     for named in (token.scope.split(), str(claims.get('scp') or '').split(), claims.get('roles') or []):
-        names = {name.rpartition('/')[2] for name in named} - {*_OPENID_SCOPES, '.default'}
+        names = {name.rpartition('/')[2] for name in named} - {*OIDC_SCOPES, '.default'}
         if names:
             return sorted(names)
     return [] if claims else None
@@ -612,7 +599,7 @@ def check_instance(spec: IntegrationSpec, client: MicrosoftClient, check: Callab
         )
     if isinstance(credential, CortexAppCredential):
         # Each Token works once, and the Test button has no integration context for the next one.
-        credential.check_without_token_use(client.tokens.transport)
+        credential.check_without_token_use(client.token_provider.token_client)
     else:
         (check or spec.check)(client)
     return 'ok'
@@ -668,7 +655,6 @@ def run_command(
     """
     command = demisto.command()
     settings = InstanceSettings(demisto.params(), spec)
-    settings.show_ids()
     for secret in settings.secrets():
         add_sensitive_log_strs(secret)
     client = make_client(settings)

@@ -200,7 +200,7 @@ METHODS: list[Rejection] = [
     ),
     (
         {**DAEMON, 'creds_enc_key': secret('1b2c3d4e-0002-4a5b-8c7d-9e0f1a2b3c4d')},
-        'Key holds the ID of the client secret, '
+        'Key is the ID of the client secret, '
         "not its value. Paste the secret's Value; if it is no longer shown, make a new secret.",
     ),
     (

@@ -1,4 +1,4 @@
-"""How long a client waits for a service that throttles it, and when the platform runs the command again."""
+"""How long a client waits for a service that throttles, and when the platform runs the command again."""
 
 from email.utils import formatdate
 from typing import Any
@@ -14,7 +14,7 @@ from MicrosoftApiModule import API_RETRIES
     'retry_after, slept', [('2', (2, 2)), ('0', (0, 0)), (9, (5, 9)), (-9, (0, 0)), ('', (0.75, 1.25)), ('soon', (0.75, 1.25))]
 )
 @pytest.mark.parametrize('status', [429, 503, 504])
-def test_a_throttling_service_is_waited_for_as_it_asks(
+def test_the_client_waits_as_a_throttling_service_asks(
     instance: Instance, status: int, retry_after: Any, slept: tuple[float, float]
 ) -> None:
     is_date = isinstance(retry_after, int)  # seconds from now
@@ -26,7 +26,7 @@ def test_a_throttling_service_is_waited_for_as_it_asks(
 
 
 @pytest.mark.parametrize('method', ['POST', 'PATCH'])
-def test_what_must_not_happen_twice_is_sent_again_only_if_it_was_not_carried_out(instance: Instance, method: str) -> None:
+def test_a_request_that_is_not_idempotent_is_sent_again_only_after_429(instance: Instance, method: str) -> None:
     instance.fail(status=503, headers={'Retry-After': '1'})
     with pytest.raises(DemistoException, match=r'\[503\]'):
         instance.client().http_request(method, '/me')
@@ -36,7 +36,7 @@ def test_what_must_not_happen_twice_is_sent_again_only_if_it_was_not_carried_out
 
 
 @pytest.mark.parametrize('status', [400, 403, 500, 502])
-def test_other_errors_are_not_waited_for(instance: Instance, status: int) -> None:
+def test_other_errors_are_not_retried(instance: Instance, status: int) -> None:
     instance.fail(status=status)
     with pytest.raises(DemistoException):
         instance.messages()
@@ -44,14 +44,14 @@ def test_other_errors_are_not_waited_for(instance: Instance, status: int) -> Non
 
 
 @pytest.mark.parametrize('retry_after, most', [('12', 24), ('31', 0), ('', 31)])
-def test_patience_ends_after_half_a_minute(instance: Instance, retry_after: str, most: float) -> None:
+def test_the_retry_budget_is_30_seconds(instance: Instance, retry_after: str, most: float) -> None:
     instance.fail(times=None, status=429, headers={'Retry-After': retry_after} if retry_after else {})
     with pytest.raises(DemistoException, match=r'\[429\]'):
         instance.messages()
     assert instance.clock.slept <= min(most, 30)
 
 
-def test_a_service_that_always_asks_to_come_back_at_once_is_asked_ten_times(instance: Instance) -> None:
+def test_a_service_that_never_asks_to_wait_gets_ten_requests(instance: Instance) -> None:
     instance.fail(times=None, status=429, headers={'Retry-After': '0'})
     with pytest.raises(DemistoException, match=r'\[429\]'):
         instance.messages()
@@ -59,7 +59,9 @@ def test_a_service_that_always_asks_to_come_back_at_once_is_asked_ten_times(inst
 
 
 @pytest.mark.parametrize('retry_after, next_run, timeout', [('45', '46', '900'), ('1200', '1201', '2402'), ('0', '61', '900')])
-def test_a_command_throttled_for_long_is_run_again(instance: Instance, retry_after: str, next_run: str, timeout: str) -> None:
+def test_a_command_throttled_beyond_the_budget_runs_again(
+    instance: Instance, retry_after: str, next_run: str, timeout: str
+) -> None:
     instance.fail(times=None, status=429, headers={'Retry-After': retry_after})
     instance.args = {'user': 'ada'}
     with pytest.raises(SystemExit) as end:
@@ -84,34 +86,34 @@ def test_a_command_that_is_throttled_again_is_an_error(instance: Instance, ok_co
     assert instance.given == []
 
 
-def test_a_throttled_command_is_run_again_where_the_integration_lets_its_status_through(instance: Instance) -> None:
+def test_a_throttled_command_runs_again_even_if_the_integration_allows_its_status(instance: Instance) -> None:
     instance.fail(times=None, status=429, headers={'Retry-After': '45'})
     with pytest.raises(SystemExit):
         instance.client(retry_on_rate_limit=True).http_request('GET', '/me', ok_codes=(200, 429))
 
 
 @pytest.mark.parametrize('command', ['test-module', 'fetch-incidents', 'fetch-events', 'long-running-execution'])
-def test_what_the_platform_cannot_run_again_is_an_error(instance: Instance, command: str) -> None:
+def test_throttling_is_an_error_if_the_platform_cannot_run_the_command_again(instance: Instance, command: str) -> None:
     instance.fail(times=None, status=429, headers={'Retry-After': '45'})
     instance.command = command
     with pytest.raises(DemistoException, match=r'\[429\]'):
         instance.client(retry_on_rate_limit=True).http_request('GET', '/me')
 
 
-def test_an_old_platform_cannot_run_a_command_again(instance: Instance, mocker: Any) -> None:
+def test_throttling_is_an_error_on_an_old_platform(instance: Instance, mocker: Any) -> None:
     mocker.patch('MicrosoftApiModule.is_demisto_version_ge', return_value=False)
     instance.fail(times=None, status=429, headers={'Retry-After': '45'})
     with pytest.raises(DemistoException, match=r'\[429\]'):
         instance.client(retry_on_rate_limit=True).http_request('GET', '/me')
 
 
-def test_a_request_may_forbid_that_its_command_is_run_again(instance: Instance) -> None:
+def test_a_request_can_forbid_another_run(instance: Instance) -> None:
     instance.fail(times=None, status=429, headers={'Retry-After': '45'})
     with pytest.raises(DemistoException, match=r'\[429\]'):
         instance.client(retry_on_rate_limit=True).http_request('GET', '/me', overwrite_rate_limit_retry=True)
 
 
-def test_a_caller_that_lets_429_through_gets_it_at_once(instance: Instance) -> None:
+def test_a_caller_that_allows_429_gets_it_at_once(instance: Instance) -> None:
     instance.fail(status=429, headers={'Retry-After': '5'})
     assert instance.messages(ok_codes=(200, 429), resp_type='response').status_code == 429
     assert instance.clock.slept == 0
@@ -119,7 +121,7 @@ def test_a_caller_that_lets_429_through_gets_it_at_once(instance: Instance) -> N
 
 @pytest.mark.parametrize('status', [503, 504])
 @pytest.mark.parametrize(
-    'request_of, is_run_again',
+    'request_of, runs_again',
     [
         ({'method': 'GET'}, True),
         ({'method': 'DELETE'}, True),
@@ -128,24 +130,24 @@ def test_a_caller_that_lets_429_through_gets_it_at_once(instance: Instance) -> N
         ({'method': 'POST'}, False),
     ],
 )
-def test_a_command_whose_service_fails_for_long_is_run_again_if_its_request_may_be_repeated(
-    instance: Instance, status: int, request_of: dict[str, Any], is_run_again: bool
+def test_a_command_of_a_busy_service_runs_again_if_its_request_is_idempotent(
+    instance: Instance, status: int, request_of: dict[str, Any], runs_again: bool
 ) -> None:
     instance.fail(times=None, status=status, headers={'Retry-After': '45'})
-    with pytest.raises(SystemExit if is_run_again else DemistoException):
+    with pytest.raises(SystemExit if runs_again else DemistoException):
         instance.client(retry_on_rate_limit=True).http_request(url_suffix='/me', **request_of)
-    assert [entry['NextRun'] for entry in instance.given] == ['46'] * is_run_again
+    assert [entry['NextRun'] for entry in instance.given] == ['46'] * runs_again
     assert instance.requests() == [status]
 
 
-def test_a_command_is_not_run_again_where_a_failing_service_does_not_say_when(instance: Instance) -> None:
+def test_a_command_of_a_busy_service_does_not_run_again_without_a_time(instance: Instance) -> None:
     instance.fail(times=None, status=503)
     with pytest.raises(DemistoException, match=r'\[503\]'):
         instance.client(retry_on_rate_limit=True).http_request('GET', '/me')
     assert instance.given == []
 
 
-def test_a_caller_may_say_that_its_request_can_be_sent_twice(instance: Instance) -> None:
+def test_a_caller_can_declare_a_request_idempotent(instance: Instance) -> None:
     instance.fail(status=503, headers={'Retry-After': '1'})
     instance.fail(status=200, body={'done': True})
     assert instance.client().http_request('PATCH', '/me', is_idempotent=True) == {'done': True}
@@ -155,7 +157,7 @@ def test_a_caller_may_say_that_its_request_can_be_sent_twice(instance: Instance)
 
 
 @pytest.mark.parametrize('retry_after, slept', [('2', 4), ('6', 0)])
-def test_a_client_may_have_less_patience(instance: Instance, retry_after: str, slept: float) -> None:
+def test_a_client_can_have_a_smaller_budget(instance: Instance, retry_after: str, slept: float) -> None:
     instance.fail(times=None, status=429, headers={'Retry-After': retry_after})
     client = instance.client(retry_policy=API_RETRIES._replace(budget=5))
     with pytest.raises(DemistoException, match=r'\[429\]'):
@@ -173,6 +175,6 @@ def test_a_client_may_have_less_patience(instance: Instance, retry_after: str, s
         ('fetch-incidents', '', True, False),
     ],
 )
-def test_a_command_can_be_run_again_once(instance: Instance, command: str, ran_once: str, keyword: bool, can: bool) -> None:
+def test_a_command_can_run_again_once(instance: Instance, command: str, ran_once: str, keyword: bool, can: bool) -> None:
     instance.command, instance.args = command, {'ran_once_flag': ran_once}
     assert instance.client(retry_on_rate_limit=keyword).can_reschedule() is can

@@ -1,14 +1,14 @@
-"""What a client reports of its calls of an API: one entry, with how each call ended."""
+"""The metrics that a client reports: one entry, with the outcome of each API call."""
 
 import socket
-from typing import Any
 
 import pytest
 import requests
 
+import demistomock as demisto
 from CommonServerPython import DemistoException
 from conformance.api_client.instances import Instance
-from conformance.token_store.office import ADA
+from conformance.token_cache.processes import ADA
 
 PATH = f'/users/{ADA}/messages'
 
@@ -38,7 +38,7 @@ def test_all_calls_are_reported_in_one_entry(instance: Instance) -> None:
 
 
 @pytest.mark.parametrize('status, kind', [(400, 'GeneralError'), (500, 'ServiceError'), (429, 'QuotaError')])
-def test_a_call_that_fails_is_reported(instance: Instance, status: int, kind: str) -> None:
+def test_a_failed_call_is_reported(instance: Instance, status: int, kind: str) -> None:
     client = instance.client()
     instance.fail(status=status, headers={'Retry-After': '60'})
     with pytest.raises(DemistoException), client.reporting_metrics():
@@ -46,7 +46,7 @@ def test_a_call_that_fails_is_reported(instance: Instance, status: int, kind: st
     assert reported(instance) == [{kind: 1}]
 
 
-def test_a_token_that_is_refused_is_reported(instance: Instance) -> None:
+def test_a_rejected_token_is_reported(instance: Instance) -> None:
     client = instance.client()
     instance.fail(status=401)
     with client.reporting_metrics():
@@ -54,14 +54,14 @@ def test_a_token_that_is_refused_is_reported(instance: Instance) -> None:
     assert reported(instance) == [{'AuthError': 1, 'Successful': 1}]
 
 
-def test_a_call_without_an_answer_is_reported(instance: Instance) -> None:
+def test_a_call_without_a_response_is_reported(instance: Instance) -> None:
     client = instance.client()
     with socket.socket() as nobody, pytest.raises(DemistoException), client.reporting_metrics():
         client.http_request('GET', full_url=address_of(nobody))
     assert reported(instance) == [{'ConnectionError': 1}]
 
 
-def test_a_call_whose_answer_does_not_come_in_time_is_reported(instance: Instance) -> None:
+def test_a_call_without_a_response_in_time_is_reported(instance: Instance) -> None:
     client = instance.client()
     with socket.socket() as silent:
         address = address_of(silent)
@@ -71,7 +71,7 @@ def test_a_call_whose_answer_does_not_come_in_time_is_reported(instance: Instanc
     assert reported(instance) == [{'TimeoutError': 1}]
 
 
-def test_a_command_that_is_run_again_later_reports_its_calls_first(instance: Instance) -> None:
+def test_a_command_that_runs_again_reports_its_calls_first(instance: Instance) -> None:
     client = instance.client(retry_on_rate_limit=True)
     instance.fail(status=429, headers={'Retry-After': '60'})
     with pytest.raises(SystemExit), client.reporting_metrics():
@@ -89,18 +89,15 @@ def test_calls_are_reported_once(instance: Instance) -> None:
     assert reported(instance) == [{'Successful': 1}, {'Successful': 1}]
 
 
-def test_nothing_is_reported_where_nothing_was_called(instance: Instance) -> None:
+def test_nothing_is_reported_without_a_call(instance: Instance) -> None:
     client = instance.client()
     with client.reporting_metrics():
         client.get_access_token()
     assert instance.given == []
 
 
-def test_an_old_platform_takes_no_metrics(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    def is_never(_version: Any) -> bool:
-        return False
-
-    monkeypatch.setattr('CommonServerPython.is_demisto_version_ge', is_never)
+def test_an_old_platform_gets_no_metrics(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demisto, 'demistoVersion', lambda: {'version': '6.7.0', 'platform': 'xsoar'})
     client = instance.client()
     with client.reporting_metrics():
         client.http_request('GET', PATH)

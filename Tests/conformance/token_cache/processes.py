@@ -1,4 +1,4 @@
-"""Processes of one instance that need tokens of the sandbox cloud: what the tests of the token store are made of."""
+"""Processes of one instance that need tokens of the sandbox cloud, for the tests of the token cache."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from MicrosoftCredentialsApiModule import (
     CortexAppCredential,
     Credential,
     DeviceCodeCredential,
+    PendingSignIn,
     TokenClient,
     TokenRequest,
     TokenResponse,
@@ -28,11 +29,11 @@ from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
-VERIFIER = 'a verifier of forty-three characters or more'
+PENDING = PendingSignIn('state', 'a verifier of forty-three characters or more')
 
 
 class CloudClock(SystemClock):
-    """Goes with the clock of the cloud; who sleeps moves it."""
+    """Share the time of the cloud. A sleep advances it."""
 
     def __init__(self, cloud: MicrosoftCloud):
         self.cloud = cloud
@@ -46,8 +47,8 @@ class CloudClock(SystemClock):
         self.cloud.clock.advance(seconds)
 
 
-class CountingStore(ContextStorage):
-    """The integration context, which counts how often it was used."""
+class CountingStorage(ContextStorage):
+    """The integration context. It counts its reads and writes."""
 
     def __init__(self) -> None:
         super().__init__(demisto.getIntegrationContextVersioned, demisto.setIntegrationContextVersioned)
@@ -57,43 +58,42 @@ class CountingStore(ContextStorage):
         self.reads += 1
         return super().read()
 
-    def write(self, kept: dict[str, Any], version: int) -> None:
+    def write(self, context: dict[str, Any], version: int) -> None:
         self.writes += 1
-        super().write(kept, version)
+        super().write(context, version)
 
 
-class BusyStore(CountingStore):
-    """The integration context of an instance whose other commands write between each read and write, `times` times."""
+class BusyStorage(CountingStorage):
+    """The integration context of an instance in which another command writes between a read and a write, `times` times."""
 
     def __init__(self, times: float):
         super().__init__()
         self.times = times
 
-    def write(self, kept: dict[str, Any], version: int) -> None:
+    def write(self, context: dict[str, Any], version: int) -> None:
         if self.times > 0 and version != self.ANY_VERSION:
             self.times -= 1
-            others = f'other command {self.writes}'
-            demisto.setIntegrationContext({**demisto.getIntegrationContext(), others: 'its value'})
-        super().write(kept, version)
+            demisto.setIntegrationContext({**demisto.getIntegrationContext(), f'other command {self.writes}': 'its value'})
+        super().write(context, version)
 
 
-class InterruptedTransport(TokenClient):
-    """Lets something happen before a request is sent, or after it was answered."""
+class InterruptibleTokenClient(TokenClient):
+    """Call `before` before the next token request, and `after` after its response."""
 
     before: Callable[[], Any] = staticmethod(lambda: None)
     after: Callable[[], Any] = staticmethod(lambda: None)
 
-    def ask(self, request: TokenRequest) -> TokenResponse:
+    def request_token(self, request: TokenRequest) -> TokenResponse:
         before, self.before = self.before, lambda: None
         before()
-        answer = super().ask(request)
+        response = super().request_token(request)
         after, self.after = self.after, lambda: None
         after()
-        return answer
+        return response
 
 
-class Office:
-    """Makes credentials of the sandbox, and token sources as processes have them: each its own, all on one context."""
+class Processes:
+    """Create credentials of the sandbox, and token providers as separate processes have them, on one integration context."""
 
     def __init__(self, cloud: MicrosoftCloud):
         self.cloud = cloud
@@ -103,7 +103,7 @@ class Office:
         self.azure = TokenTarget(f'{cloud.resource_manager}/.default')
         self.log: list[str] = []
 
-    def client(self, name: str = 'daemon') -> ClientSecretCredential:
+    def application(self, name: str = 'daemon') -> ClientSecretCredential:
         application = self.cloud.directory.application(name)
         return ClientSecretCredential(self.cloud.authority, self.tenant_id, application.client_id, application.secret)
 
@@ -112,17 +112,17 @@ class Office:
         return CortexAppCredential('ms-graph-mail-listener', *Browser(self.cloud, ADA).consent_to_cortex_app(consent_page))
 
     def web(self, code: str = '') -> AuthorizationCodeCredential:
-        return AuthorizationCodeCredential(self.client('web'), REDIRECT_URI, code)
+        return AuthorizationCodeCredential(self.application('web'), REDIRECT_URI, code)
 
-    def code_of(self, user: str, verifier: str = VERIFIER) -> str:
-        return Browser(self.cloud, user).sign_in(self.web().authorize_url(self.graph, 'state', verifier))
+    def code_of(self, user: str) -> str:
+        return Browser(self.cloud, user).sign_in(self.web().authorize_url(self.graph, *PENDING[:2]))
 
     def signed_in(self, user: str = ADA) -> AuthorizationCodeCredential:
-        """The web application, with `user` signed in by a code that was pasted into the settings."""
+        """Return the web application, with `user` signed in by a code in the settings."""
         credential = self.web(self.code_of(user))
-        source = self.source(credential)
-        source.start(code_verifier=VERIFIER)
-        source.get(self.graph)
+        provider = self.provider(credential)
+        provider.start_sign_in(PENDING)
+        provider.get_token(self.graph)
         self.cloud.requests.clear()
         return credential
 
@@ -130,27 +130,42 @@ class Office:
         return DeviceCodeCredential(self.cloud.authority, self.tenant_id, self.cloud.directory.application('device').client_id)
 
     def start_device(self, enter_as: str = '') -> None:
-        source = self.source(self.device())
-        started = source.transport.request_json(self.device().start_request(self.graph))
-        source.start(900, device_code=started['device_code'])
+        """Start a sign-in with a device code, and have a user enter the code."""
+        provider = self.provider(self.device())
+        started = provider.token_client.request_json(self.device().start_request(self.graph))
+        provider.start_sign_in(PendingSignIn(device_code=started['device_code']), 900)
         if enter_as:
             Browser(self.cloud, enter_as).enter_device_code(started['verification_uri'], started['user_code'])
 
-    def source(
+    def provider(
         self,
         credential: Credential,
-        store: Storage | None = None,
+        storage: Storage | None = None,
         clock: SystemClock | None = None,
-        usual_target: TokenTarget | None = None,
+        default_target: TokenTarget | None = None,
     ) -> TokenProvider:
-        transport = InterruptedTransport(self.cloud.ca_file, clock or self.clock)
-        return TokenProvider(credential, store or CountingStore(), transport, self.log.append, usual_target)
+        """Return the token provider of a new process. Its `token_client` is an InterruptibleTokenClient."""
+        token_client = InterruptibleTokenClient(self.cloud.ca_file, clock or self.clock)
+        return TokenProvider(credential, storage or CountingStorage(), token_client, self.log.append, default_target)
 
-    def kept(self, credential: Credential, usual_target: TokenTarget | None = None) -> CachedTokens:
-        return CachedTokens(demisto.getIntegrationContext(), credential, usual_target)
+    def token(self, credential: Credential, target: TokenTarget | None = None) -> AccessToken:
+        """Return the token that a new process gets."""
+        return self.provider(credential).get_token(target or self.graph)
+
+    def cached(
+        self,
+        credential: Credential,
+        target: TokenTarget | None = None,
+        default_target: TokenTarget | None = None,
+        context: dict[str, Any] | None = None,
+        now: float = 0,
+    ) -> CachedTokens:
+        """Return what is cached for a credential, by default for Graph, in the integration context, now."""
+        context = demisto.getIntegrationContext() if context is None else context
+        return CachedTokens(context, credential, target or self.graph, now or self.clock.now(), default_target)
 
     def refresh_token(self, credential: Credential) -> str:
-        return self.kept(credential).sessions(self.clock.now())[0].refresh_token
+        return self.cached(credential).sessions[0].refresh_token
 
     def tokens_expire_at_once(self) -> None:
         self.cloud.directory.access_token_seconds = REFRESH_MARGIN
@@ -167,7 +182,7 @@ class Office:
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """Does all calls at the same time, in a thread each, and gives what they return or raise."""
+    """Make all calls at the same time, each in its own thread, and return their results or exceptions."""
     barrier = threading.Barrier(len(calls))
 
     def do(call: Callable[[], Any]) -> Any:
@@ -182,8 +197,8 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 
 @pytest.fixture
-def office(cloud: MicrosoftCloud) -> Iterator[Office]:
+def processes(cloud: MicrosoftCloud) -> Iterator[Processes]:
     """The sandbox cloud, and an instance with an empty integration context."""
     demisto.setIntegrationContext({})
-    yield Office(cloud)
+    yield Processes(cloud)
     demisto.setIntegrationContext({})
