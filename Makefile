@@ -29,7 +29,7 @@ sandbox: setup ## start the sandbox and leave it running, to try by hand
 example: setup ## upload docs/examples/NAME to the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY, such as a running sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo.upload_example $(NAME)
 
-test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real file
+test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real files
 	@$(BIN)/coverage run -m pytest $(ARGS)
 	@$(if $(ARGS),true,$(BIN)/coverage report)
 

@@ -1,4 +1,4 @@
-"""``make demo`` from outside: what it prints, how it ends, what it leaves behind."""
+"""``make demo`` from outside: its output, its exit status, and what it leaves behind."""
 
 import os
 import re
@@ -36,7 +36,7 @@ SHOWN = METHODS if os.geteuid() == 0 else [method for method in METHODS if metho
 
 
 def start_demo(repository: Path, temporary: Path) -> 'subprocess.Popen[str]':
-    """Starts the demo as the Makefile does, with a temporary folder of its own."""
+    """Start the demo as the Makefile does, with its own temporary folder."""
     environment = {**os.environ, 'PYTHONPATH': 'Tests', 'TMPDIR': str(temporary)}
     return subprocess.Popen(
         [sys.executable, '-m', 'demo'],
@@ -55,14 +55,14 @@ def run_demo(repository: Path, temporary: Path) -> tuple[int, str]:
 
 
 def cells_of(output: str, name: str) -> list[str]:
-    """The cells of a row of the table."""
+    """Return the cells of a row of the table."""
     line = next(line for line in output.splitlines() if line.startswith(f'{name}  '))
     return re.split(r'\s{2,}', line)
 
 
 @pytest.fixture
 def repository_copy(tmp_path: Path) -> Path:
-    """A copy of what the demo needs, to be broken."""
+    """Return a copy of what the demo needs, so that a test can break it."""
     for name in ('Packs', 'Config', 'Tests'):
         shutil.copytree(REPOSITORY / name, tmp_path / 'copy' / name, ignore=shutil.ignore_patterns('__pycache__', '.*_cache'))
     shutil.copy(REPOSITORY / '.demisto-sdk-conf', tmp_path / 'copy')
@@ -95,7 +95,7 @@ def test_demo_shows_every_method_and_the_tour(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_demo_that_is_interrupted_stops_everything(tmp_path: Path) -> None:
+def test_an_interrupted_demo_stops_everything(tmp_path: Path) -> None:
     with start_demo(REPOSITORY, tmp_path) as demo:
         assert demo.stdout
         lines = iter(demo.stdout.readline, '')
@@ -110,7 +110,7 @@ def test_demo_that_is_interrupted_stops_everything(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_demo_of_a_broken_integration_fails_and_shows_the_sentences(repository_copy: Path, tmp_path: Path) -> None:
+def test_the_demo_of_a_broken_integration_fails_and_shows_the_errors(repository_copy: Path, tmp_path: Path) -> None:
     integrations = repository_copy / 'Packs/O365OutlookMailSingleUser/Integrations'
     script = integrations / 'O365OutlookMailSingleUser/O365OutlookMailSingleUser.py'
     source = script.read_text()
@@ -129,7 +129,7 @@ def test_demo_of_a_broken_integration_fails_and_shows_the_sentences(repository_c
     assert 'Save the mail' not in output
 
 
-def test_demo_of_a_pack_that_cannot_be_built_says_what_demisto_sdk_said(repository_copy: Path, tmp_path: Path) -> None:
+def test_the_demo_of_a_pack_that_cannot_be_built_shows_the_output_of_demisto_sdk(repository_copy: Path, tmp_path: Path) -> None:
     (repository_copy / 'Packs/O365OutlookMailSingleUser/pack_metadata.json').write_text('{')
     (tmp_path / 'temporary').mkdir()
     status, output = run_demo(repository_copy, tmp_path / 'temporary')
@@ -138,9 +138,7 @@ def test_demo_of_a_pack_that_cannot_be_built_says_what_demisto_sdk_said(reposito
     assert list((tmp_path / 'temporary').iterdir()) == []
 
 
-def test_method_that_lacks_a_permission_does_not_work(
-    sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator
-) -> None:
+def test_a_method_without_a_permission_fails(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator) -> None:
     cloud.directory.application('daemon').application_permissions.remove('Mail.Send')
     result = MethodCheck(CLIENT_SECRET, cloud, administrator).run()
     assert result.auth_test == 'failed'
@@ -148,16 +146,14 @@ def test_method_that_lacks_a_permission_does_not_work(
     assert method_verdict([result]) == '1 of 1 authentication methods do not work.'
 
 
-def test_test_button_that_signs_in_without_the_user_is_found_out(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+def test_a_test_button_that_uses_the_code_is_detected(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     """The Test button of an instance that needs a user must not use up a code. Here it signs in, since it needs no user."""
     method = replace(CLIENT_SECRET, name='Not a user', sign_in=DEVICE_CODE.sign_in)
     assert MethodCheck(method, cloud, administrator).run().test_button == 'failed'
 
 
-def test_tour_that_gets_another_file_back_does_not_work(
-    sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator
-) -> None:
-    """One byte less is found out, and nothing is done after that."""
+def test_a_tour_with_another_file_fails(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator) -> None:
+    """One missing byte is detected, and the tour ends there."""
     cloud.faults.add(service='graph', path=r'/attachments/[^/]+/\$value', status=200, body=b'x', headers={'request-id': 'other'})
     steps = Tour(cloud, administrator, sandbox.server.fetch_now).run()
     assert (steps[-1].what, steps[-1].seen) == ('Get the file out of it', 'failed')
@@ -165,7 +161,7 @@ def test_tour_that_gets_another_file_back_does_not_work(
     assert tour_verdict(steps) == f'The tour of the mailbox ended at step {len(steps)}, which does not work.'
 
 
-def test_tour_that_is_refused_shows_why(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator) -> None:
+def test_a_tour_that_fails_shows_the_error(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator) -> None:
     cloud.directory.application('daemon').application_permissions.remove('Mail.Send')
     steps = Tour(cloud, administrator, sandbox.server.fetch_now).run()
     assert [step.problem == '' for step in steps] == [True, False]
@@ -192,14 +188,14 @@ def _attach_more(cloud: MicrosoftCloud, mail: Message) -> None:
         (_attach_more, 'The files of the incident are not what the mailbox holds.'),
     ],
 )
-def test_tour_without_the_right_incident_does_not_work(
+def test_a_tour_without_the_right_incident_fails(
     sandbox: Sandbox,
     cloud: MicrosoftCloud,
     administrator: Administrator,
     happens: Callable[[MicrosoftCloud, Message], None],
     sentence: str,
 ) -> None:
-    """What happens to the mail just before the fetch is found out."""
+    """A change of the mail just before the fetch is detected."""
 
     def fetch_now(name: str) -> FetchReport:
         [mail] = [mail for mail in cloud.mailbox(BOB).messages() if mail.subject == 'Evidence']
@@ -211,7 +207,7 @@ def test_tour_without_the_right_incident_does_not_work(
     assert sentence in tour_table(steps)
 
 
-def test_tour_whose_incident_names_another_digest_does_not_work(
+def test_a_tour_whose_incident_has_another_digest_fails(
     sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator
 ) -> None:
     def fetch_now(name: str) -> FetchReport:

@@ -1,4 +1,4 @@
-"""Commands of a signed-in instance, as a person reads them."""
+"""The output of commands of a signed-in instance."""
 
 from typing import Any
 
@@ -43,33 +43,33 @@ def test_all_pages_of_emails(cloud: MicrosoftCloud, administrator: Administrator
         (AUTHORIZATION_CODE, 'Self-deployed application, authorization code'),
     ],
 )
-def test_auth_test_tells_which_user_is_signed_in(
+def test_auth_test_shows_the_signed_in_user(
     cloud: MicrosoftCloud, administrator: Administrator, method: AuthenticationMethod, shown: str
 ) -> None:
     told = sign_in(method, cloud, administrator)
-    assert (told['Way'], told['Account'], told['MissingPermissions']) == (shown, authentication_methods.ADA, [])
+    assert (told['AuthenticationMethod'], told['Account'], told['MissingPermissions']) == (shown, authentication_methods.ADA, [])
 
 
-def test_auth_test_tells_which_application_is_signed_in(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+def test_auth_test_shows_the_application(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     told = sign_in(CLIENT_SECRET, cloud, administrator)
     daemon = cloud.directory.application('daemon')
-    assert (told['Way'], told['ClientID']) == ('Self-deployed application, client secret', daemon.client_id)
+    assert (told['AuthenticationMethod'], told['ClientID']) == ('Self-deployed application, client secret', daemon.client_id)
     assert (told['TenantID'], told['Mailbox']) == (daemon.tenant_id, authentication_methods.ADA)
 
 
-def test_auth_test_tells_which_identity_is_signed_in(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+def test_auth_test_shows_the_managed_identity(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     told = sign_in(VM_USER_ASSIGNED, cloud, administrator)
     identity = cloud.directory.managed_identity('soar-engine')
-    assert (told['Way'], told['ClientID']) == ('Azure managed identity', identity.client_id)
+    assert (told['AuthenticationMethod'], told['ClientID']) == ('Azure managed identity', identity.client_id)
 
 
-def test_older_name_of_auth_test_answers_the_same(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+def test_the_older_name_of_auth_test_works(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     administrator.add_instance('Older', authentication_methods.client_secret(cloud))
     assert administrator.run('!msgraph-mail-test', 'Older') == administrator.run('!msgraph-mail-auth-test', 'Older')
 
 
 def test_device_code_waits_until_it_was_entered(cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom) -> None:
-    """auth-complete comes first: the platform asks again by itself until the person has signed in."""
+    """auth-complete comes first: the platform runs it again until the user has signed in."""
     cloud.directory.device_code_interval = 1
     administrator.add_instance('Waiting', authentication_methods.device_code(cloud))
     told = administrator.run('!msgraph-mail-auth-start', 'Waiting')

@@ -1,4 +1,4 @@
-"""A sign-in service that fails, and processes that die."""
+"""A token service that fails, and processes that are killed."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ LIST = '!msgraph-mail-list-emails page_size=1'
 
 
 def command_processes() -> list[int]:
-    """The process IDs of the commands that this process has started."""
+    """Return the process IDs of the commands that this process has started."""
     found = []
     for folder in Path('/proc').glob('[0-9]*'):
         try:
@@ -31,7 +31,7 @@ def command_processes() -> list[int]:
     return found
 
 
-def test_aging_token_carries_an_instance_through_an_outage(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+def test_a_token_due_for_refresh_is_used_in_an_outage(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     cloud.directory.refresh_in = 1
     administrator.add_instance('Aging', authentication_methods.client_secret(cloud))
     administrator.run(LIST, 'Aging')
@@ -42,10 +42,10 @@ def test_aging_token_carries_an_instance_through_an_outage(cloud: MicrosoftCloud
     assert {record.status for record in cloud.requests.of('entra', 'token')} == {503}
     cloud.requests.clear()
     assert 'Report 1' in administrator.run(LIST, 'Aging')
-    assert cloud.requests.of('entra') == [], 'a service that failed a moment ago is asked again by each command'
+    assert cloud.requests.of('entra') == [], 'every command calls a service that has just failed'
 
 
-def test_expired_token_in_an_outage_says_so(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+def test_an_expired_token_in_an_outage_is_an_error(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     administrator.add_instance('Expired', authentication_methods.client_secret(cloud))
     cloud.faults.add(service='entra', status=503, times=None)
     with pytest.raises(CommandFailed, match=r'answered with HTTP status 503.* Try again in a few minutes\.'):
@@ -54,14 +54,14 @@ def test_expired_token_in_an_outage_says_so(cloud: MicrosoftCloud, administrator
     assert 'Report 1' in administrator.run(LIST, 'Expired')
 
 
-def test_captive_portal_is_recognised(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+def test_a_captive_portal_is_recognized(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     administrator.add_instance('Portal', authentication_methods.client_secret(cloud))
     cloud.faults.add(service='entra', garbage=True)
     with pytest.raises(CommandFailed, match=r'not a JSON object.* proxy'):
         administrator.run(LIST, 'Portal')
 
 
-def test_unreachable_graph_is_a_sentence(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+def test_an_unreachable_graph_is_an_error(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     administrator.add_instance(
         'Nowhere', {**authentication_methods.client_secret(cloud), 'graph_endpoint': 'https://localhost:9'}
     )
@@ -70,7 +70,7 @@ def test_unreachable_graph_is_a_sentence(cloud: MicrosoftCloud, administrator: A
     assert 'Traceback' not in str(failure.value)
 
 
-def test_killed_command_is_an_error_entry_and_the_server_goes_on(
+def test_a_killed_command_is_an_error_and_the_server_continues(
     cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom
 ) -> None:
     administrator.add_instance('Killed', authentication_methods.client_secret(cloud))

@@ -53,8 +53,9 @@ def test_the_decorator_sets_the_pace() -> None:
 
 def test_a_partial_result_takes_the_place_of_the_message(results: list[Any]) -> None:
     partial = CommandResults(readable_output='half of it')
-    half = polling_function('search')(lambda args: PollResult(None, True, partial_result=partial))
-    entry = half({'polling': 'true'}).to_context()
+    entry = polling_function('search')(lambda args: PollResult(None, True, partial_result=partial))(
+        {'polling': 'true'}
+    ).to_context()
     assert (entry['HumanReadable'], entry['PollingCommand']) == ('half of it', 'search')
     assert results == []
 

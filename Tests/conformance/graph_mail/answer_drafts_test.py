@@ -6,6 +6,7 @@ import pytest
 
 from conformance.graph_mail import watched_sender
 from conformance.graph_mail.watched_sender import ADA, BOB, WatchedSender
+from MicrosoftGraphMailClientApiModule import EmailAddress as Address
 from MicrosoftGraphMailClientApiModule import GraphError
 from MicrosoftGraphMailSendApiModule import FORWARD, REPLY, REPLY_ALL, OutgoingMail
 from sandbox.microsoft import MicrosoftCloud
@@ -15,7 +16,7 @@ from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 sender = watched_sender.sender
 
 ANSWERS = [(REPLY, 'RE: Status?'), (REPLY_ALL, 'RE: Status?'), (FORWARD, 'FW: Status?')]
-TO_BOB = OutgoingMail(to=(BOB,))
+TO_BOB = OutgoingMail(to=[Address(BOB)])
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_an_answer_that_is_refused_for_what_it_is_is_tried_once_more_only(
     cloud.faults.add(service='graph', path='/createReply$', times=None, status=400)
     with pytest.raises(GraphError, match='400'):
         sender.reply(REPLY, question, TO_BOB, comment='All well.')
-    assert sender.count('POST', 'createReply') == 2
+    assert sender.client.count('POST', 'createReply') == 2
     assert in_folder(adas, 'drafts') == in_folder(adas, 'sentitems') == []
 
 
@@ -76,4 +77,4 @@ def test_an_answer_waits_for_its_time_all_the_same(
     sender.reply(REPLY, question, OutgoingMail(text='All well.', send_at=datetime(2999, 1, 1, tzinfo=timezone.utc)))
     [waiting] = in_folder(adas, 'outbox')
     assert (waiting.text, waiting.properties['SystemTime 0x3FEF']) == ('All well.', '2999-01-01T00:00:00Z')
-    assert [one[0] for one in sender.sent if one[0] == 'PATCH'] == ['PATCH']  # Microsoft documents it of a change
+    assert [one[0] for one in sender.client.sent if one[0] == 'PATCH'] == ['PATCH']  # Microsoft documents it of a change

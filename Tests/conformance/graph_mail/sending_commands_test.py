@@ -11,7 +11,8 @@ from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, Instance
 from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
 from MicrosoftCredentialsApiModule import ClientSecretCredential
-from MicrosoftGraphMailSendApiModule import GraphMailSender, send_mail_command
+from MicrosoftGraphMailClientApiModule import GraphMailClient
+from MicrosoftGraphMailSendApiModule import send_mail_command
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, FileAttachment, Message
@@ -167,10 +168,10 @@ def test_the_body_is_shown_if_that_is_wanted(instance: Instance) -> None:
     assert (shown['Contents'], shown['ContentsFormat']) == ('<p>Hi</p>', 'html')
 
 
-def client_of(instance: Instance) -> GraphMailSender:
+def client_of(instance: Instance) -> GraphMailClient:
     daemon = instance.cloud.directory.application('daemon')
     place = AzureCloud('Local', 'com', AzureCloudEndpoints(instance.cloud.authority, instance.cloud.graph, ''))
-    return GraphMailSender(
+    return GraphMailClient(
         ADA,
         place,
         credential=ClientSecretCredential(instance.cloud.authority, 'contoso.example', daemon.client_id, daemon.secret),
@@ -243,29 +244,29 @@ def test_a_comment_stands_above_what_is_quoted(
         ({'to': ''}, 'The mail has no recipients. Enter an address in to, cc or bcc.'),
         (
             {'to': ','.join([BOB] * 2000)},
-            'The mail has 2000 recipients, and may have 500 in to, cc and bcc together. Send it in several mails, or to a group.',
+            'The mail has 2000 recipients, but to, cc and bcc together may have 500. Send several mails, or use a group.',
         ),
         (
             {'attachIDs': '1@7,2@7', 'attachNames': 'a.pdf'},
-            'The arguments attachIDs and attachNames hold 2 and 1 values. '
-            'Give one in attachNames for each one in attachIDs, or leave attachNames out.',
+            'The arguments attachIDs and attachNames have 2 and 1 values. '
+            'Enter one in attachNames for each in attachIDs, or remove attachNames.',
         ),
         (
             {'attachIDs': '1@7,2@7', 'attachCIDs': 'logo'},
-            'The arguments attachIDs and attachCIDs hold 2 and 1 values. '
-            'Give one in attachCIDs for each one in attachIDs, or leave attachCIDs out.',
+            'The arguments attachIDs and attachCIDs have 2 and 1 values. '
+            'Enter one in attachCIDs for each in attachIDs, or remove attachCIDs.',
         ),
         (
             {'attachNames': 'a.pdf'},
-            'The arguments attachIDs and attachNames hold 0 and 1 values. '
-            'Give one in attachNames for each one in attachIDs, or leave attachNames out.',
+            'The arguments attachIDs and attachNames have 0 and 1 values. '
+            'Enter one in attachNames for each in attachIDs, or remove attachNames.',
         ),
         (
             {'attachIDs': '9@9'},
-            "The war room has no file with the entry ID '9@9'. Copy the ID from the entry that shows the file.",
+            "The War Room has no file with the entry ID '9@9'. Copy the ID of a file.",
         ),
-        ({'headers': 'x-a'}, "The header 'x-a' has no value. Write headers as x-name:value, joined by commas."),
-        ({'importance': 'urgent'}, "'urgent' is no importance. Use one of low, normal, high."),
+        ({'headers': 'x-a'}, "The header 'x-a' has no value. Write headers as x-name:value, separated by commas."),
+        ({'importance': 'urgent'}, "'urgent' is not a valid importance. Use one of low, normal, high."),
         ({'send_time': 'whenever'}, "'whenever' is not a date. Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours."),
         (
             {'send_time': '2020-01-01T08:00:00Z'},
@@ -289,7 +290,7 @@ def test_mismatched_and_missing_things_are_refused_before_anything_is_sent(insta
     ],
 )
 def test_an_id_that_is_none_is_refused(instance: Instance, command: str, args: Any) -> None:
-    assert 'ID of a message' in instance.error(command, **args)
+    assert 'message ID' in instance.error(command, **args)
     assert instance.requests('graph') == []
 
 
@@ -309,7 +310,7 @@ def test_a_throttled_command_goes_on_where_it_stopped(
     throttle(cloud, path)
     args = {**MAIL, 'attachIDs': '3@a-b-c'}
     entry = instance.run('send-mail', **args)
-    assert entry['HumanReadable'] == 'Microsoft limits the rate of requests: sending goes on in 121 seconds.'
+    assert entry['HumanReadable'] == 'Microsoft limits the rate of requests. Sending resumes in 121 seconds.'
     assert (entry['PollingCommand'], entry['NextRun'], entry['PollingArgs']['resume_run']) == ('send-mail', '121', '2')
     assert json.loads(json.dumps(entry['PollingArgs'])).items() >= args.items()
     sent = instance.context('send-mail', **entry['PollingArgs'])

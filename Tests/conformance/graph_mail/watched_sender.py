@@ -1,4 +1,4 @@
-"""A sender of Ada's mailbox in the local cloud that holds all it sends to Microsoft's rules, and loses answers on demand."""
+"""A sender for Ada's mailbox in the sandbox that checks its requests against Microsoft's rules, and loses responses on demand."""
 
 import json
 from typing import Any
@@ -9,7 +9,8 @@ import requests
 import demistomock as demisto
 from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints, SystemClock
 from MicrosoftCredentialsApiModule import ClientSecretCredential
-from MicrosoftGraphMailSendApiModule import MAX_REQUEST_SIZE, GraphMailSender
+from MicrosoftGraphMailClientApiModule import GraphMailClient
+from MicrosoftGraphMailSendApiModule import MAX_REQUEST_SIZE, MailSender
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.schema import Schema
 
@@ -27,7 +28,7 @@ ACTIONS = {
 
 
 class NoWaiting(SystemClock):
-    """Notes how long it was asked to wait, and does not."""
+    """Record waits instead of waiting."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
@@ -36,14 +37,19 @@ class NoWaiting(SystemClock):
         self.waits.append(seconds)
 
 
-class WatchedSender(GraphMailSender):
-    """Holds every body that goes out to Microsoft's schema, and every upload to its rules."""
+class WatchedClient(GraphMailClient):
+    """Check every body that is sent against Microsoft's schema, and every upload against its rules.
+
+    Attributes:
+        sent: method and end of the path of each request.
+        lost_response: method and end of the path of a request whose response is lost once.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.clock: NoWaiting = NoWaiting()  # type: ignore[assignment]
         self.sent: list[tuple[str, str]] = []
-        self.lost_answer: tuple[str, str] | None = None  # method and end of the path
+        self.lost_response: tuple[str, str] | None = None
 
     def _http_request(  # type: ignore[override]
         self,
@@ -68,18 +74,24 @@ class WatchedSender(GraphMailSender):
             )
             assert problems == []
         response = super()._http_request(method, url_suffix, full_url, **kwargs)
-        if self.lost_answer and (method, True) == (self.lost_answer[0], action.startswith(self.lost_answer[1])):
-            self.lost_answer = None
-            raise requests.exceptions.ConnectionError('The answer was lost.')
+        if self.lost_response and (method, True) == (self.lost_response[0], action.startswith(self.lost_response[1])):
+            self.lost_response = None
+            raise requests.exceptions.ConnectionError('The response was lost.')
         return response
 
     def count(self, method: str, end: str) -> int:
         return sum(one[0] == method and one[1].startswith(end) for one in self.sent)
 
 
+class WatchedSender(MailSender):
+    def __init__(self, client: WatchedClient) -> None:
+        super().__init__(client.mailbox)
+        self.client = client
+
+
 @pytest.fixture
 def sender(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> WatchedSender:
-    """Sends from Ada's mailbox of the local cloud, as an application. No mail is too large for it."""
+    """Return a sender that acts as an application. No mail is too large for the mailboxes."""
     monkeypatch.setattr(demisto, 'integrationContext', {})
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
     daemon = cloud.directory.application('daemon')
@@ -87,4 +99,4 @@ def sender(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> WatchedSen
     credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
     for address in (ADA, BOB):
         cloud.mailbox(address).message_limit = 500 * 1024 * 1024
-    return WatchedSender(ADA, custom, credential=credential)
+    return WatchedSender(WatchedClient(ADA, custom, credential=credential))

@@ -5,19 +5,9 @@ import re
 import pytest
 
 import demistomock as demisto
-from authentication_methods import (
-    AUTHORIZATION_CODE,
-    CERTIFICATE_PS256,
-    CLIENT_SECRET,
-    CORTEX_APP,
-    DEVICE_CODE,
-    VM_SYSTEM_ASSIGNED,
-    VM_USER_ASSIGNED,
-)
 from conformance.unified.instances import (
     ADA,
     APPLICATION_METHODS,
-    AUTHORIZATION_CODE_WITH_CERTIFICATE,
     BOB,
     MANAGED_IDENTITIES,
     USER_METHODS,
@@ -74,7 +64,7 @@ def test_the_test_button_names_the_next_command_if_a_user_is_needed(instance: In
     assert not list(instance.cloud.requests)
 
 
-@with_methods(CORTEX_APP)
+@with_methods('Cortex app')
 def test_the_test_button_does_not_use_the_token_of_the_cortex_app(instance: Instance) -> None:
     assert instance.run('test-module')['Contents'] == 'ok'
     assert {path for path, _ in instance.requests('token-service')} == {'/obtain-token'}
@@ -82,7 +72,7 @@ def test_the_test_button_does_not_use_the_token_of_the_cortex_app(instance: Inst
     assert 'Ada' not in instance.text('msgraph-mail-auth-test')  # which uses it, and must still find it good
 
 
-@with_methods(AUTHORIZATION_CODE)
+@with_methods('Authorization code')
 def test_the_test_button_does_not_use_the_authorization_code(instance: Instance) -> None:
     address = re.findall(r'\((https:[^)]+)\)', instance.text('msgraph-mail-generate-login-url'))[0]
     instance.params['creds_auth_code'] = secret(Browser(instance.cloud, ADA).sign_in(address))
@@ -90,7 +80,7 @@ def test_the_test_button_does_not_use_the_authorization_code(instance: Instance)
     assert rows_of(instance.text('msgraph-mail-auth-test'))['Account'] == ADA
 
 
-@with_methods(AUTHORIZATION_CODE_WITH_CERTIFICATE)
+@with_methods('Authorization code, certificate')
 def test_the_test_button_reads_the_private_key_even_if_it_does_not_sign_in(instance: Instance) -> None:
     certificate = instance.cloud.directory.application('web').certificate.certificate_pem
     instance.params['creds_certificate'] = secret(f'-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n{certificate}')
@@ -116,7 +106,7 @@ def test_the_test_button_says_what_is_wrong(
     assert sentences in instance.error('test-module')
 
 
-@with_methods(*APPLICATION_METHODS, *MANAGED_IDENTITIES, CORTEX_APP)
+@with_methods(*APPLICATION_METHODS, *MANAGED_IDENTITIES, 'Cortex app')
 def test_no_user_is_asked_to_sign_in_if_none_is_needed(instance: Instance) -> None:
     assert instance.text('msgraph-mail-auth-start') == ('No user has to sign in for this instance. Run !msgraph-mail-auth-test.')
     for code in ('', 'something'):
@@ -129,12 +119,12 @@ def test_no_user_is_asked_to_sign_in_if_none_is_needed(instance: Instance) -> No
     assert not list(instance.cloud.requests)
 
 
-@with_methods(AUTHORIZATION_CODE)
+@with_methods('Authorization code')
 def test_a_browser_sign_in_shows_each_step(instance: Instance) -> None:
     title, first, second, third = instance.text('msgraph-mail-auth-start').splitlines()
     assert title == '### Authorization instructions'
     assert re.fullmatch(
-        r'1\. Open the \[login URL]\(https://localhost:\d+/contoso\.example/oauth2/v2\.0/authorize\?\S+\) '
+        r'1\. Open the \[login URL]\(https://localhost:\d+/[0-9a-f-]{36}/oauth2/v2\.0/authorize\?\S+\) '
         r'in a browser, sign in and grant the permissions\.',
         first,
     )
@@ -142,7 +132,7 @@ def test_a_browser_sign_in_shows_each_step(instance: Instance) -> None:
     assert third == '3. Copy the whole address and run `!msgraph-mail-auth-complete code="<the address>"` within a few minutes.'
 
 
-@with_methods(DEVICE_CODE)
+@with_methods('Device code')
 def test_a_device_sign_in_waits_for_the_user(instance: Instance) -> None:
     _, first, second = instance.text('msgraph-mail-auth-start').splitlines()
     assert second == '2. Run the **!msgraph-mail-auth-complete** command in the War Room.'
@@ -158,7 +148,7 @@ def test_a_device_sign_in_waits_for_the_user(instance: Instance) -> None:
     assert rows_of(instance.text('msgraph-mail-auth-test'))['Account'] == ADA
 
 
-@with_methods(DEVICE_CODE)
+@with_methods('Device code')
 def test_a_device_sign_in_that_expired_says_how_to_start_again(instance: Instance) -> None:
     instance.text('msgraph-mail-auth-start')
     instance.cloud.clock.advance(1000)
@@ -166,21 +156,21 @@ def test_a_device_sign_in_that_expired_says_how_to_start_again(instance: Instanc
     assert 'The code was not entered in time. Start the sign-in again. Run !msgraph-mail-auth-start. Correlation ID: ' in said
 
 
-@with_methods(DEVICE_CODE)
+@with_methods('Device code')
 def test_a_device_sign_in_takes_no_code(instance: Instance) -> None:
     assert instance.error('msgraph-mail-auth-complete', code='M.C5-abc') == (
         'This instance does not use an authorization code. Run the command without a code.'
     )
 
 
-@with_methods(AUTHORIZATION_CODE)
+@with_methods('Authorization code')
 def test_a_browser_sign_in_cannot_be_completed_without_a_code(instance: Instance) -> None:
     assert instance.error('msgraph-mail-auth-complete', code=' ') == (
         'The argument code is missing. To get a code, run !msgraph-mail-auth-start.'
     )
 
 
-@with_methods(AUTHORIZATION_CODE)
+@with_methods('Authorization code')
 def test_a_code_alone_works_like_the_whole_address(instance: Instance) -> None:
     address = re.findall(r'\((https:[^)]+)\)', instance.text('msgraph-mail-auth-start'))[0]
     code = re.findall(r'[?&]code=([^&]+)', Browser(instance.cloud, ADA).sign_in(address))[0]
@@ -188,7 +178,7 @@ def test_a_code_alone_works_like_the_whole_address(instance: Instance) -> None:
     assert rows_of(instance.text('msgraph-mail-auth-test'))['Account'] == ADA
 
 
-@with_methods(AUTHORIZATION_CODE)
+@with_methods('Authorization code')
 def test_a_code_works_once(instance: Instance) -> None:
     address = re.findall(r'\((https:[^)]+)\)', instance.text('msgraph-mail-auth-start'))[0]
     code = re.findall(r'[?&]code=([^&]+)', Browser(instance.cloud, ADA).sign_in(address))[0]
@@ -199,7 +189,7 @@ def test_a_code_works_once(instance: Instance) -> None:
     instance.text('msgraph-mail-list-emails')
 
 
-@with_methods(AUTHORIZATION_CODE)
+@with_methods('Authorization code')
 def test_the_address_of_another_sign_in_is_rejected(instance: Instance) -> None:
     instance.text('msgraph-mail-auth-start')
     assert instance.error('msgraph-mail-auth-complete', code=f'{REDIRECT_URI}?code=abc&state=of-another') == (
@@ -215,7 +205,7 @@ def test_a_command_before_the_sign_in_says_how_to_sign_in(instance: Instance) ->
     )
 
 
-@with_methods(CORTEX_APP)
+@with_methods('Cortex app')
 def test_a_token_of_the_cortex_app_that_was_used_elsewhere_says_where_to_get_a_new_one(instance: Instance) -> None:
     instance.text('msgraph-mail-auth-test')
     demisto.setIntegrationContext({})  # like a second instance with the same Token
@@ -240,13 +230,12 @@ def test_a_revoked_sign_in_says_how_to_sign_in_again(instance: Instance) -> None
 @pytest.mark.parametrize(
     'instance, then',
     [
-        (DEVICE_CODE, 'Run !msgraph-mail-auth-start.'),
-        (CLIENT_SECRET, 'The next command requests a new token.'),
-        (VM_SYSTEM_ASSIGNED, 'The next command requests a new token.'),
-        (CORTEX_APP, 'Get a new ID, Token and Key from https://oproxy.demisto.ninja/ms-graph-mail-listener.'),
+        ('Device code', 'Run !msgraph-mail-auth-start.'),
+        ('Client secret', 'The next command requests a new token.'),
+        ('Managed identity, system-assigned', 'The next command requests a new token.'),
+        ('Cortex app', 'Get a new ID, Token and Key from https://oproxy.demisto.ninja/ms-graph-mail-listener.'),
     ],
     indirect=['instance'],
-    ids=lambda value: getattr(value, 'name', ''),
 )
 def test_a_reset_deletes_every_token_and_says_what_follows(instance: Instance, then: str) -> None:
     instance.sign_in()
@@ -256,7 +245,7 @@ def test_a_reset_deletes_every_token_and_says_what_follows(instance: Instance, t
     assert demisto.getIntegrationContext() == {}
 
 
-@with_methods(AUTHORIZATION_CODE)
+@with_methods('Authorization code')
 def test_a_login_url_starts_a_sign_in(instance: Instance) -> None:
     said = instance.text('msgraph-mail-generate-login-url')
     address = re.findall(r'\((https:[^)]+)\)', said)[0]
@@ -272,13 +261,13 @@ def test_a_login_url_starts_a_sign_in(instance: Instance) -> None:
 @pytest.mark.parametrize(
     'instance, method, account, mailbox',
     [
-        (CORTEX_APP, 'Cortex XSOAR application', ADA, 'of the signed-in user'),
-        (AUTHORIZATION_CODE, 'Self-deployed application, authorization code', ADA, 'of the signed-in user'),
-        (DEVICE_CODE, 'Self-deployed application, device code', ADA, 'of the signed-in user'),
-        (CLIENT_SECRET, 'Self-deployed application, client secret', 'SOAR mail daemon', ADA),
-        (CERTIFICATE_PS256, 'Self-deployed application, certificate', 'SOAR mail daemon', ADA),
-        (VM_SYSTEM_ASSIGNED, 'Azure managed identity', 'azure-vm', ADA),
-        (VM_USER_ASSIGNED, 'Azure managed identity', 'soar-engine', ADA),
+        ('Cortex app', 'Cortex XSOAR application', ADA, 'of the signed-in user'),
+        ('Authorization code', 'Self-deployed application, authorization code', ADA, 'of the signed-in user'),
+        ('Device code', 'Self-deployed application, device code', ADA, 'of the signed-in user'),
+        ('Client secret', 'Self-deployed application, client secret', 'SOAR mail daemon', ADA),
+        ('Certificate, PS256', 'Self-deployed application, certificate', 'SOAR mail daemon', ADA),
+        ('Managed identity, system-assigned', 'Azure managed identity', 'azure-vm', ADA),
+        ('Managed identity, user-assigned', 'Azure managed identity', 'soar-engine', ADA),
     ],
     indirect=['instance'],
 )
@@ -317,8 +306,8 @@ def test_the_older_name_of_auth_test_does_the_same(instance: Instance) -> None:
 @pytest.mark.parametrize(
     'instance, again',
     [
-        (CLIENT_SECRET, 'Run !msgraph-mail-auth-reset. This requests a new token.'),
-        (AUTHORIZATION_CODE, 'Run !msgraph-mail-auth-start.'),
+        ('Client secret', 'Run !msgraph-mail-auth-reset. This requests a new token.'),
+        ('Authorization code', 'Run !msgraph-mail-auth-start.'),
     ],
     indirect=['instance'],
 )
@@ -351,7 +340,7 @@ def test_auth_test_names_the_missing_permissions_if_graph_denies_access(
 
 
 @pytest.mark.parametrize('mailbox', [BOB, ''])
-@with_methods(AUTHORIZATION_CODE)
+@with_methods('Authorization code')
 def test_auth_test_names_the_mailbox_if_no_permission_is_missing(instance: Instance, mailbox: str) -> None:
     instance.params['mailbox_to_fetch'] = mailbox
     instance.sign_in()
@@ -393,7 +382,7 @@ def test_auth_test_shows_the_token_that_graph_accepted(instance: Instance) -> No
     assert 'User.Read.All' in instance.context('msgraph-mail-auth-test')['GrantedPermissions']
 
 
-@with_methods(AUTHORIZATION_CODE)
+@with_methods('Authorization code')
 def test_a_permission_for_shared_mailboxes_does_not_count(instance: Instance) -> None:
     web = instance.cloud.directory.application('web')
     web.delegated_permissions = ['offline_access', 'Mail.ReadWrite.Shared', 'Mail.Send', 'MailboxSettings.ReadWrite']

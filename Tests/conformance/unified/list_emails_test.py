@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from authentication_methods import AUTHORIZATION_CODE
 from conformance.unified.instances import ADA, BOB, Instance, Params, with_methods
 from MicrosoftGraphMailCommandsApiModule import addresses_text, property_outputs
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -103,14 +102,14 @@ def test_an_empty_page_is_not_the_last_page(instance: Instance) -> None:
         ({'pages_to_pull': '1001'}, "'1001' is not a whole number from 1 to 1000. Change pages_to_pull."),
         (
             {'odata': 'isRead eq false'},
-            "'isRead eq false' in odata is no OData option. Write options as $filter=..., joined by &.",
+            "'isRead eq false' in odata is not an OData option. Write options as $filter=..., joined by &.",
         ),
         (
             {'odata': '$filter=isRead eq false', 'search': 'x'},
             'Microsoft Graph does not take $filter together with a search. Leave out search, or $filter in odata.',
         ),
-        ({'folder_id': '..'}, "'..' is no ID of a folder. Enter the ID of a folder as Microsoft Graph gave it."),
-        ({'user_id': '.'}, "'.' is no address of a mailbox. Enter the address of a mailbox as Microsoft Graph gave it."),
+        ({'folder_id': '..'}, "'..' is not a valid folder ID. Enter the folder ID from Microsoft Graph."),
+        ({'user_id': '.'}, "'.' is not a valid mailbox address. Enter the mailbox address from Microsoft Graph."),
     ],
 )
 def test_invalid_arguments_are_rejected_before_a_request(instance: Instance, args: Params, sentences: str) -> None:
@@ -121,8 +120,8 @@ def test_invalid_arguments_are_rejected_before_a_request(instance: Instance, arg
 @pytest.mark.parametrize(
     'args, advice',
     [
-        ({'folder_id': 'nowhere'}, 'Check the ID, and that it is one of this mailbox.'),
-        ({'folder_id': 'inbox?x=1#y'}, 'Check the ID, and that it is one of this mailbox.'),
+        ({'folder_id': 'nowhere'}, 'Check that the ID belongs to this mailbox.'),
+        ({'folder_id': 'inbox?x=1#y'}, 'Check that the ID belongs to this mailbox.'),
         ({'folder_id': 'a/b'}, 'Check the arguments of the command.'),
         ({'user_id': 'nobody@contoso.example'}, 'Check the address of the mailbox.'),
         ({'user_id': 'eve@fabrikam.example'}, 'Check the address of the mailbox.'),
@@ -135,10 +134,10 @@ def test_errors_of_graph_have_advice(instance: Instance, args: dict[str, str], a
     )
 
 
-@with_methods(AUTHORIZATION_CODE)
+@with_methods('Authorization code')
 def test_a_mailbox_that_is_not_shared_is_an_error(instance: Instance) -> None:
     instance.sign_in()
-    assert 'Check that the permission was granted, and that whoever is signed in may open this mailbox.' in (
+    assert 'Check that the permission is granted and that the account may open this mailbox.' in (
         instance.error('msgraph-mail-list-emails', user_id=BOB)
     )
 

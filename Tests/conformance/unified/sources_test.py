@@ -1,4 +1,4 @@
-"""What the sources must be like, so that the platform can join them into one text and run it in its container."""
+"""The sources can be unified into one script that runs in the container of the platform."""
 
 import sys
 from collections import Counter
@@ -20,33 +20,33 @@ from conformance.unified.sources import (
 
 # What the Docker image has, of all that could be imported.
 THIRD_PARTY = {'requests', 'cryptography', 'jwt', 'dateparser', 'urllib3', 'bs4', 'defusedxml', 'yaml', 'pytz', 'dateutil'}
-JOINED = {'CommonServerPython': COMMON_SERVER, **MODULES}
+ALL_FILES = {'CommonServerPython': COMMON_SERVER, **MODULES}
 
 
-def test_every_python_file_of_the_product_is_known_here() -> None:
+def test_every_python_file_of_the_product_is_a_module() -> None:
     assert set(product_files()) == set(MODULES.values())
 
 
 def test_no_two_files_define_the_same_name() -> None:
-    counts = Counter(name for path in JOINED.values() for name in defined_names(path))
+    counts = Counter(name for path in ALL_FILES.values() for name in defined_names(path))
     twice = {
-        name: [file for file, path in JOINED.items() if name in defined_names(path)]
+        name: [file for file, path in ALL_FILES.items() if name in defined_names(path)]
         for name, count in counts.items()
         if count > 1
     }
     assert twice == {}
 
 
-def test_an_imported_name_stands_for_the_same_in_every_file() -> None:
+def test_an_imported_name_has_the_same_meaning_in_every_file() -> None:
     meanings: dict[str, set[str]] = {}
-    for path in JOINED.values():
+    for path in ALL_FILES.values():
         for name, meaning in imported_names(path).items():
             meanings.setdefault(name, set()).add(meaning)
     assert {name: found for name, found in meanings.items() if len(found) > 1} == {}
 
 
 def test_no_file_defines_a_name_that_another_one_imports() -> None:
-    imported = {name for path in JOINED.values() for name in imported_names(path)}
+    imported = {name for path in ALL_FILES.values() for name in imported_names(path)}
     assert {file: defined_names(path) & imported for file, path in MODULES.items() if defined_names(path) & imported} == {}
 
 

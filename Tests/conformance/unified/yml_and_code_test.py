@@ -1,4 +1,4 @@
-"""The yml of the integration and its code say the same."""
+"""The yml of the integration matches its code."""
 
 import contextlib
 from typing import Any
@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-from authentication_methods import AUTHORIZATION_CODE
-from conformance.unified import described
-from conformance.unified.described import IN_YML, enough_arguments, leaves
+from conformance.unified import integration_yml
 from conformance.unified.instances import Instance, Params, with_methods
+from conformance.unified.integration_yml import IN_YML, enough_arguments, leaves
 from conformance.unified.sources import INTEGRATION, loaded_yml
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
@@ -37,7 +36,7 @@ MESSAGE = {
     'isDraft': False,
 }
 CREDENTIALS = ('creds_auth_id', 'creds_refresh_token')
-TYPES = {**described.TYPES, 'Unknown': lambda value: isinstance(value, list)}
+TYPES = {**integration_yml.TYPES, 'Unknown': lambda value: isinstance(value, list)}
 
 
 class RecordingDict(dict[str, Any]):
@@ -64,7 +63,7 @@ def displays(parameter: dict[str, Any]) -> list[str]:
 # region commands
 
 
-def test_every_command_of_the_yml_is_in_the_code_and_the_reverse() -> None:
+def test_the_yml_and_the_code_have_the_same_commands() -> None:
     assert {*IN_YML, 'test-module', 'fetch-incidents'} == set(COMMANDS)
 
 
@@ -74,7 +73,7 @@ def test_the_test_button_works_without_an_entry_in_the_yml(instance: Instance) -
 
 
 @pytest.mark.parametrize('command', IN_YML)
-@with_methods(AUTHORIZATION_CODE)
+@with_methods('Authorization code')
 def test_a_command_reads_exactly_the_arguments_of_the_yml(
     instance: Instance, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,7 +145,7 @@ def test_a_command_returns_exactly_the_outputs_of_the_yml(instance: Instance, co
 
 
 @pytest.mark.parametrize('command', ['msgraph-mail-auth-start', 'msgraph-mail-auth-reset', 'msgraph-mail-generate-login-url'])
-@with_methods(AUTHORIZATION_CODE)
+@with_methods('Authorization code')
 def test_a_command_without_outputs_in_the_yml_returns_none(instance: Instance, command: str) -> None:
     assert 'outputs' not in IN_YML[command]
     assert instance.run(command)['EntryContext'] == {}
@@ -187,7 +186,7 @@ def labels_in(names: type) -> set[str]:
 
 
 @pytest.mark.parametrize('name, options', [('azure_cloud', {*CLOUD_OPTIONS, 'Custom'}), ('auth_method', {*AUTH_METHODS})])
-def test_a_choice_offers_what_the_code_knows(name: str, options: set[str]) -> None:
+def test_a_choice_has_the_options_of_the_code(name: str, options: set[str]) -> None:
     assert set(PARAMETERS[name]['options']) == options
     assert PARAMETERS[name]['type'] == 15
 
@@ -208,7 +207,7 @@ def test_defaults_of_parameters_are_those_of_the_code() -> None:
     assert PARAMETERS['first_fetch']['defaultvalue'] == DEFAULT_FIRST_FETCH
 
 
-def test_everything_secret_is_a_credential() -> None:
+def test_every_secret_is_a_credential() -> None:
     kinds = {name: parameter['type'] for name, parameter in PARAMETERS.items() if parameter['type'] not in (0, 8, 15)}
     assert kinds == {
         **dict.fromkeys(

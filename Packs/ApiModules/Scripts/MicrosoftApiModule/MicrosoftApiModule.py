@@ -617,13 +617,17 @@ def _claims_challenge(response: requests.Response) -> str:
 # region rescheduling
 
 
-def reschedule(args: dict[str, Any], seconds: float, what: str = 'The command runs again') -> CommandResults:
+def reschedule(
+    args: dict[str, Any], seconds: float, what: str = 'The command runs again', is_last: bool = True
+) -> CommandResults:
     """Return results that make the platform run this command again after `seconds`, with `args`. The message says `what` happens.
 
-    The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``.
+    The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``. The next run gets it if `is_last`:
+    then it is not rescheduled again.
     """
     delay = max(10, int(seconds) + 1)  # the platform does not accept less
-    next_run = ScheduledCommand(demisto.command(), delay, {**args, 'ran_once_flag': True}, max(900, 2 * delay))
+    args = {**args, 'ran_once_flag': True} if is_last else args
+    next_run = ScheduledCommand(demisto.command(), delay, args, max(900, 2 * delay))
     message = f'Microsoft limits the rate of requests. {what} in {delay} seconds.'
     return CommandResults(readable_output=message, scheduled_command=next_run)
 

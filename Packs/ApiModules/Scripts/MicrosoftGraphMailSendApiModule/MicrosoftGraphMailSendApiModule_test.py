@@ -9,11 +9,11 @@ import pytest
 
 import base64
 from CommonServerPython import DemistoException
+from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE
 from MicrosoftGraphMailSendApiModule import (
-    MAX_FILE_SIZE,
     OutgoingAttachment,
     OutgoingMail,
-    images_as_attachments,
+    extract_data_uris,
     internet_headers,
     reply_subject,
     sent_outputs,
@@ -28,7 +28,7 @@ def rejection(make: Callable[[], Any]) -> str:
 
 def test_a_file_above_150_mb_is_refused() -> None:
     assert rejection(lambda: OutgoingAttachment('film.mp4', MAX_FILE_SIZE + 1)) == (
-        "'film.mp4' has 157286401 bytes, and a file of a mail may have 157286400 (150 MB) at most. Send a link to it instead."
+        "'film.mp4' has 157286401 bytes, but a file may have at most 157286400 (150 MB). Send a link to it instead."
     )
 
 
@@ -49,8 +49,8 @@ def test_header_values_keep_their_colons(text: str, headers: Any) -> None:
 @pytest.mark.parametrize(
     'text, sentence',
     [
-        ('x-alone', "The header 'x-alone' has no value. Write headers as x-name:value, joined by commas."),
-        ('Subject:x', "The header name 'Subject' does not begin with x-, as Microsoft Graph wants it."),
+        ('x-alone', "The header 'x-alone' has no value. Write headers as x-name:value, separated by commas."),
+        ('Subject:x', "The header name 'Subject' is not valid. Use a name that starts with x-."),
     ],
 )
 def test_a_header_without_a_colon_is_refused_in_a_sentence(text: str, sentence: str) -> None:
@@ -76,9 +76,7 @@ def test_a_reply_subject_is_prefixed_once(subject: str, reply: str) -> None:
     'uri', ['data:image/png;base64,A', 'data:image/png;base64,', 'data:image/png', 'data:image/png;base64,*']
 )
 def test_a_data_uri_that_cannot_be_read_is_refused(uri: str) -> None:
-    assert rejection(lambda: images_as_attachments(f'<img src="{uri}">')).startswith(
-        'Picture 1 of the HTML is a data URI that cannot be read.'
-    )
+    assert rejection(lambda: extract_data_uris(f'<img src="{uri}">')).startswith('Image 1 of the HTML is not a valid data URI.')
 
 
 def test_mime_has_both_forms_of_the_body_and_the_custom_headers_only() -> None:
@@ -98,7 +96,7 @@ def test_mime_has_both_forms_of_the_body_and_the_custom_headers_only() -> None:
 
 
 def test_the_change_of_a_mime_draft_sets_the_subject_and_all_recipients() -> None:
-    mail = OutgoingMail(to=('bob@contoso.example',), text='See', html='<p>See</p>', headers=(('x-a', 'b'),))
+    mail = OutgoingMail(to=[EmailAddress('bob@contoso.example')], text='See', html='<p>See</p>', headers=(('x-a', 'b'),))
     assert mail.as_change() == {
         'subject': '',
         'toRecipients': [{'emailAddress': {'address': 'bob@contoso.example'}}],

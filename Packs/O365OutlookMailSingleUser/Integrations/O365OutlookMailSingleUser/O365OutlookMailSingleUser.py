@@ -25,9 +25,9 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         run_integration,
         check_instance,
     )
-    from MicrosoftGraphMailClientApiModule import GraphMailClient, find_folder
+    from MicrosoftGraphMailClientApiModule import GraphMailClient
     from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
-    from MicrosoftGraphMailSendApiModule import SENDING_COMMANDS, GraphMailSender
+    from MicrosoftGraphMailSendApiModule import SENDING_COMMANDS
     from MicrosoftGraphMailFetchApiModule import fetch_incidents, fetch_options
 
 MAILBOX_LABEL = 'Email address of the mailbox'
@@ -40,18 +40,18 @@ SPEC = IntegrationSpec(
     permissions=('Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite'),
     access_advice='All required permissions are granted. Check that this account may open the mailbox.',
     app_name='ms-graph-mail-listener',
-    details=lambda client: {'Mailbox': client.mailbox or 'of the signed-in user'},
+    details=lambda client: {'Mailbox': client.mailbox.address or 'of the signed-in user'},
 )
 
 
-def make_client(settings: InstanceSettings) -> GraphMailSender:
+def make_client(settings: InstanceSettings) -> GraphMailClient:
     """Return the client of an instance. Raise CredentialError when the mailbox is missing."""
     mailbox = clean_value(demisto.params().get('mailbox_to_fetch'))
     if settings.acts_as_application and not mailbox:
         raise CredentialError(
             f"'{MAILBOX_LABEL}' is missing.", 'An application or a managed identity has no mailbox: enter an address.'
         )
-    return GraphMailSender(mailbox, retry_on_rate_limit=demisto.command() in MAIL_COMMANDS, **settings.client_keywords())
+    return GraphMailClient(mailbox, retry_on_rate_limit=demisto.command() in MAIL_COMMANDS, **settings.client_keywords())
 
 
 def mail_auth_test_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -66,12 +66,12 @@ def check_instance_command(client: GraphMailClient, _args: dict[str, Any]) -> st
     params = demisto.params()
     options = fetch_options(params) if bool_argument(params, 'isFetch') else None
     if options:
-        options.first()  # rejects what is not a time
+        options.first_fetch()  # rejects what is not a time
 
     def check(client: GraphMailClient) -> None:
         client.check_mailbox()
         for name in options.folders if options else ():
-            find_folder(client, name)
+            client.mailbox.find_folder(name)
 
     return check_instance(SPEC, client, check)
 

@@ -1,4 +1,4 @@
-"""``make sandbox``: what it tells people to enter works, until they press Ctrl-C."""
+"""``make sandbox``: the values that it prints work until Ctrl-C."""
 
 import re
 import shlex
@@ -23,7 +23,7 @@ from demo.upload import REPOSITORY, own_environment
 
 @dataclass
 class Running:
-    """A sandbox in a process of its own, what it printed, and somebody who uses it."""
+    """A sandbox in its own process, and its output."""
 
     process: 'subprocess.Popen[str]'
     printed: str
@@ -31,13 +31,13 @@ class Running:
 
     def value(self, name: str) -> str:
         found = re.search(rf'^ +{re.escape(name)} +(\S.*)$', self.printed, re.MULTILINE)
-        assert found, f'the guide names no {name}'
+        assert found, f'no {name} is printed'
         return found.group(1)
 
     def fields(self, section: str) -> dict[str, str]:
-        """Return what a section says to enter, by label."""
+        """Return the values of a section by label."""
         lines = self.printed.partition(f'{section}\n')[2].partition('\n\n')[0].splitlines()
-        assert lines, f'the guide has no section {section}'
+        assert lines, f'no section {section} is printed'
         return dict(re.split(r' {2,}', line.strip(), maxsplit=1) for line in lines)
 
     def administrator(self) -> Administrator:
@@ -67,7 +67,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def settings_of(fields: dict[str, str], labels: dict[str, str]) -> dict[str, Any]:
-    """The values of parameters that somebody enters who reads the guide."""
+    """Return the values of parameters that the instructions name."""
     places = {label: place for place, label in labels.items() if label}
     settings: dict[str, Any] = {}
     for label, value in fields.items():
@@ -90,7 +90,7 @@ BY_VALUES_ALONE = [one for one in METHODS if not one.sign_in and one not in (COR
 
 
 @pytest.mark.parametrize('method', BY_VALUES_ALONE, ids=[method.name for method in BY_VALUES_ALONE])
-def test_values_of_the_guide_sign_in(running: Running, method: AuthenticationMethod) -> None:
+def test_the_printed_values_sign_in(running: Running, method: AuthenticationMethod) -> None:
     labels = field_labels(running.value('Pages'), running.value('API key'))
     fields = {**running.fields('Each needs'), **running.fields(section_of(method))}
     engine = fields.pop('Engine', '')
@@ -100,12 +100,12 @@ def test_values_of_the_guide_sign_in(running: Running, method: AuthenticationMet
     assert 'Signed in' in administrator.run('!msgraph-mail-auth-test', method.name)
 
 
-def test_the_guide_names_every_method(running: Running) -> None:
+def test_every_method_has_instructions(running: Running) -> None:
     for method in METHODS:
         assert running.fields(section_of(method)), method.name
 
 
-def test_a_mail_becomes_an_incident_as_the_guide_says(running: Running) -> None:
+def test_a_mail_becomes_an_incident_as_printed(running: Running) -> None:
     """Within the minute after which the instance fetches again."""
     labels = field_labels(running.value('Pages'), running.value('API key'))
     administrator = running.administrator()
@@ -125,13 +125,13 @@ def test_a_mail_becomes_an_incident_as_the_guide_says(running: Running) -> None:
             raise AssertionError('The mail has not become an incident.')
 
 
-def test_consent_page_of_the_guide_is_there(running: Running) -> None:
+def test_the_printed_consent_page_exists(running: Running) -> None:
     page = running.value('ID, Token, Key').split()[-1]
     certificate_authority = running.value('Browsers warn of the certificate, unless they trust')
     assert requests.get(page, verify=certificate_authority, timeout=30).status_code == 200
 
 
-def test_faults_of_the_guide_can_be_switched_on_and_off(running: Running) -> None:
+def test_the_printed_faults_can_be_switched_on_and_off(running: Running) -> None:
     labels = field_labels(running.value('Pages'), running.value('API key'))
     administrator = running.administrator()
     fields = {**running.fields('Each needs'), **running.fields(section_of(CLIENT_SECRET))}
@@ -146,7 +146,7 @@ def test_faults_of_the_guide_can_be_switched_on_and_off(running: Running) -> Non
     administrator.run('!msgraph-mail-auth-test', 'Faulty')
 
 
-def test_interrupt_stops_the_sandbox_and_leaves_nothing(running: Running) -> None:
+def test_an_interrupt_stops_the_sandbox_and_leaves_nothing(running: Running) -> None:
     running.process.send_signal(signal.SIGINT)
     rest, _ = running.process.communicate(timeout=30)
     assert running.process.returncode == 0

@@ -1,6 +1,6 @@
-"""Runs a command of a joined script as the platform does, and prints what it gives. Started as a process of its own.
+"""Runs a command of a unified script as the platform does, and prints its results. Runs in its own process.
 
-``python -I joined_script.py``, with a JSON object on standard input: ``script`` and ``common_server`` (texts), ``mock`` (path of
+``python -I unified_script.py``, with a JSON object on standard input: ``script`` and ``common_server`` (texts), ``mock`` (path of
 demistomock.py), ``context`` (of the integration), ``command``, ``params``, ``args``. Prints a JSON object: ``results``, and the
 ``modules`` that were loaded.
 """
@@ -16,7 +16,7 @@ _FILE_IMPORTS = re.compile(r'^(import demistomock as demisto|from CommonServerPy
 
 
 def demisto_of(job: dict[str, Any], results: list[Any]) -> types.ModuleType:
-    """The stand-in for ``demisto``, loaded by its path: nothing else of its folder can be imported."""
+    """Return the stub of ``demisto``, loaded by its path: nothing else in its folder can be imported."""
     spec = importlib.util.spec_from_file_location('demistomock', job['mock'])
     assert spec
     assert spec.loader

@@ -1,4 +1,4 @@
-"""The JSON text of an incident that the fetch makes, read: every key that it can have, each with something in it."""
+"""The parsed rawJSON of an incident, with a value for every key that it can have."""
 
 from typing import Any
 

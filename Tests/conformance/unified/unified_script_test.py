@@ -1,4 +1,4 @@
-"""The text that demisto-sdk makes of the integration and its API modules: it holds what it must, and it runs."""
+"""The unified script that demisto-sdk builds from the integration and its shared scripts: its content, and that it runs."""
 
 import ast
 import json
@@ -12,16 +12,15 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-from authentication_methods import ARC, CORTEX_APP
 from conformance.unified.dependencies import is_guard, is_of_product
-from conformance.unified.instances import APPLICATION_METHODS, MANAGED_IDENTITIES, Instance, with_methods
-from conformance.unified.sources import COMMON_SERVER, MOCK, ROOT
+from conformance.unified.instances import Instance, with_methods
+from conformance.unified.sources import COMMON_SERVER, MOCK
 
-RUNNER = Path(__file__).with_name('joined_script.py')
+RUNNER = Path(__file__).with_name('unified_script.py')
 
 
-class AsText:
-    """Runs commands of the joined script, each in a process that can import nothing of this repository."""
+class UnifiedScript:
+    """Runs commands of the unified script, each in a process that cannot import anything of this repository."""
 
     def __init__(self, script: str, instance: Instance, folder: Path) -> None:
         self.modules: list[str] = []
@@ -31,7 +30,7 @@ class AsText:
         self._folder = folder
 
     def run(self, command: str, **args: Any) -> Any:
-        """The one result that a command gives."""
+        """Return the one result of a command."""
         job = {
             'script': self._script,
             'common_server': COMMON_SERVER.read_text(encoding='utf-8'),
@@ -60,8 +59,8 @@ class AsText:
 
 
 @pytest.fixture
-def as_text(script: str, instance: Instance, tmp_path: Path) -> AsText:
-    return AsText(script, instance, tmp_path)
+def unified(script: str, instance: Instance, tmp_path: Path) -> UnifiedScript:
+    return UnifiedScript(script, instance, tmp_path)
 
 
 def test_no_import_of_an_api_module_takes_effect(script: str) -> None:
@@ -76,36 +75,34 @@ def test_it_does_not_mention_the_tests(script: str) -> None:
     assert '__future__' not in script
 
 
-@with_methods(CORTEX_APP, *APPLICATION_METHODS, *(method for method in MANAGED_IDENTITIES if method is not ARC))
-def test_it_signs_in_and_calls_graph(as_text: AsText, instance: Instance) -> None:
-    entry = as_text.run('msgraph-mail-auth-test')
+@with_methods('Client secret', 'Certificate, PS256', 'Cortex app', 'Managed identity, system-assigned')
+def test_it_signs_in_and_calls_graph(unified: UnifiedScript, instance: Instance) -> None:
+    entry = unified.run('msgraph-mail-auth-test')
     assert entry['HumanReadable'].startswith('### Signed in to Microsoft Graph\n')
     assert entry['EntryContext']['MSGraphMailAuth']['MissingPermissions'] == []
-    assert not [name for name in as_text.modules if name.endswith('ApiModule') or name == 'CommonServerPython']
+    assert not [name for name in unified.modules if name.endswith('ApiModule') or name == 'CommonServerPython']
     assert [status for _, status in instance.requests('graph')] == [200]
 
 
-def test_it_says_the_same_as_the_files_of_the_repository(as_text: AsText, instance: Instance) -> None:
-    assert as_text.run('test-module') == 'ok'
+def test_it_behaves_like_the_files_of_the_repository(unified: UnifiedScript, instance: Instance) -> None:
+    assert unified.run('test-module') == 'ok'
     in_this_process = instance.run('msgraph-mail-list-emails', page_size='3')
-    assert as_text.run('msgraph-mail-list-emails', page_size='3') == json.loads(json.dumps(in_this_process))
-    error = as_text.run('msgraph-mail-list-emails', folder_id='..')
+    assert unified.run('msgraph-mail-list-emails', page_size='3') == json.loads(json.dumps(in_this_process))
+    error = unified.run('msgraph-mail-list-emails', folder_id='..')
     assert error == instance.run('msgraph-mail-list-emails', folder_id='..')
 
 
-def test_its_errors_are_entries(as_text: AsText, instance: Instance) -> None:
+def test_its_errors_are_entries(unified: UnifiedScript, instance: Instance) -> None:
     instance.params['creds_enc_key'] = {'password': 'wrong'}
-    entry = as_text.run('msgraph-mail-auth-test')
+    entry = unified.run('msgraph-mail-auth-test')
     assert entry['Type'] == 4
     assert entry['Contents'].startswith('Microsoft refused the sign-in: AADSTS7000215: ')
 
 
-def test_a_command_with_a_token_at_hand_loads_nothing_that_costs_much(as_text: AsText, instance: Instance) -> None:
+def test_a_command_with_a_cached_token_imports_no_slow_module(unified: UnifiedScript, instance: Instance) -> None:
     instance.text('msgraph-mail-auth-test')
-    as_text.context = demisto.getIntegrationContext()
+    unified.context = demisto.getIntegrationContext()
     instance.cloud.requests.clear()
-    as_text.run('msgraph-mail-list-emails')
+    unified.run('msgraph-mail-list-emails')
     assert [one.service for one in instance.cloud.requests] == ['graph']
-    # the platform's own file loads some that ours does not
-    own = set() if COMMON_SERVER.is_relative_to(ROOT) else {'dateparser', 'dataclasses', 'uuid'}
-    assert not ({'cryptography', 'jwt', 'dateparser', 'dataclasses', 'uuid'} - own) & set(as_text.modules)
+    assert not {'cryptography', 'jwt', 'dateparser', 'dataclasses', 'uuid'} & set(unified.modules)

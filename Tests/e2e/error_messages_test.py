@@ -1,4 +1,4 @@
-"""What an administrator reads when something is wrong: one sentence of what happened, one of what to do, the correlation ID."""
+"""Error messages: what happened, what to do, and the correlation ID."""
 
 import re
 from typing import Any
@@ -24,7 +24,7 @@ WRONG_SETTINGS = [
     pytest.param({'creds_refresh_token': secret('nobody.example')}, 'AADSTS90002', 'Check Token', id='tenant'),
     pytest.param({'creds_auth_id': secret('1b2c3d4e-9999-4a5b-8c7d-9e0f1a2b3c4d')}, 'AADSTS700016', 'Check ID', id='client'),
 ]
-REFUSED_SETTINGS = [
+REJECTED_SETTINGS = [
     pytest.param(
         {'use_managed_identities': True},
         ('Use a self-deployed Azure application', 'Use Azure Managed Identities'),
@@ -56,7 +56,7 @@ REFUSED_SETTINGS = [
 
 
 @pytest.mark.parametrize('change, number, advice', WRONG_SETTINGS)
-def test_refusal_by_entra_tells_number_advice_and_correlation(
+def test_an_error_of_entra_has_number_advice_and_correlation_id(
     cloud: MicrosoftCloud, administrator: Administrator, change: dict[str, Any], number: str, advice: str
 ) -> None:
     administrator.add_instance('Wrong', {**authentication_methods.client_secret(cloud), **change})
@@ -68,18 +68,18 @@ def test_refusal_by_entra_tells_number_advice_and_correlation(
     assert administrator.press_test('Wrong').startswith(f'Microsoft refused the sign-in: {number}: ')
 
 
-@pytest.mark.parametrize('change, fields', REFUSED_SETTINGS)
-def test_test_button_refuses_settings_by_the_name_of_the_field(
+@pytest.mark.parametrize('change, fields', REJECTED_SETTINGS)
+def test_the_test_button_rejects_parameters_by_label(
     cloud: MicrosoftCloud, administrator: Administrator, change: dict[str, Any], fields: tuple[str, ...]
 ) -> None:
-    administrator.add_instance('Refused', {**authentication_methods.client_secret(cloud), **change})
-    sentence = administrator.press_test('Refused')
+    administrator.add_instance('Rejected', {**authentication_methods.client_secret(cloud), **change})
+    sentence = administrator.press_test('Rejected')
     assert all(field.lower() in sentence.lower() for field in fields), sentence
     assert re.fullmatch(r'[^\n]{20,300}\.', sentence), sentence
     assert len(cloud.requests) == 0
 
 
-def test_missing_permission_is_named(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+def test_a_missing_permission_is_named(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     cloud.directory.application('daemon').application_permissions.remove('Mail.ReadWrite')
     administrator.add_instance('Not allowed', authentication_methods.client_secret(cloud))
     with pytest.raises(CommandFailed, match='ErrorAccessDenied'):
@@ -91,7 +91,7 @@ def test_missing_permission_is_named(cloud: MicrosoftCloud, administrator: Admin
     assert 'Mail.ReadWrite' in shown
 
 
-def test_permission_that_only_sending_needs_is_listed_as_missing(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+def test_auth_test_lists_a_permission_that_only_sending_needs(cloud: MicrosoftCloud, administrator: Administrator) -> None:
     cloud.directory.application('daemon').application_permissions.remove('Mail.Send')
     administrator.add_instance('Cannot send', authentication_methods.client_secret(cloud))
     administrator.run(TEST, 'Cannot send')
@@ -109,7 +109,7 @@ def test_permission_that_only_sending_needs_is_listed_as_missing(cloud: Microsof
         pytest.param('pages=3', 'has no argument pages', id='no argument'),
     ],
 )
-def test_wrong_argument_is_a_sentence(cloud: MicrosoftCloud, administrator: Administrator, arguments: str, sentence: str) -> None:
+def test_a_wrong_argument_is_an_error(cloud: MicrosoftCloud, administrator: Administrator, arguments: str, sentence: str) -> None:
     administrator.add_instance('Arguments', authentication_methods.client_secret(cloud))
     with pytest.raises(CommandFailed, match=sentence) as failure:
         administrator.run(f'!msgraph-mail-list-emails {arguments}', 'Arguments')

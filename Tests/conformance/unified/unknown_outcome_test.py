@@ -1,4 +1,4 @@
-"""What commands on several emails say of those of which it is not known whether they were done."""
+"""Commands on several emails whose outcome is unknown."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def ids_of(instance: Instance, count: int) -> list[str]:
     ],
 )
 @pytest.mark.parametrize('command, args', NOT_TWICE)
-def test_a_batch_without_a_clear_answer_is_not_repeated_and_says_so(
+def test_a_batch_without_a_response_is_not_repeated(
     instance: Instance, command: str, args: dict[str, Any], fault: dict[str, Any]
 ) -> None:
     instance.cloud.faults.add(service='graph', path='batch', **fault)
@@ -45,7 +45,7 @@ def test_a_batch_without_a_clear_answer_is_not_repeated_and_says_so(
 
 @pytest.mark.parametrize('status', [500, 503, 504])
 @pytest.mark.parametrize('command, args', NOT_TWICE)
-def test_a_request_of_a_batch_that_may_have_been_done_says_so(
+def test_a_request_of_a_batch_with_an_unknown_outcome_is_reported(
     instance: Instance, command: str, args: dict[str, Any], status: int
 ) -> None:
     first, second = ids_of(instance, 2)
@@ -55,26 +55,26 @@ def test_a_request_of_a_batch_that_may_have_been_done_says_so(
     assert f'{UNKNOWN} Microsoft Graph answered with HTTP status {status}. {LOOK}' in shown
 
 
-def test_what_was_never_sent_is_not_said_to_be_unknown(instance: Instance) -> None:
+def test_requests_that_were_not_sent_have_a_known_outcome(instance: Instance) -> None:
     instance.cloud.faults.add(service='graph', path='batch', reset=True)
     said = instance.error('msgraph-mail-move-email', message_id=ids_of(instance, 21), destination_folder_id='archive')
     assert said.count(UNKNOWN) == 20
 
 
 @pytest.mark.parametrize('fault', [{'reset': True}, {'status': 500}, {'body': {'responses': []}}])
-def test_what_may_be_done_twice_is_just_to_be_tried_again(instance: Instance, fault: dict[str, Any]) -> None:
+def test_an_idempotent_request_can_be_retried_by_the_user(instance: Instance, fault: dict[str, Any]) -> None:
     instance.cloud.faults.add(service='graph', path='batch', **fault)
     said = instance.error('msgraph-update-email-status', message_ids=ids_of(instance, 1), status='Read')
     assert UNKNOWN not in said
     assert 'ry again' in said
 
 
-def test_a_batch_of_what_may_be_done_twice_is_sent_again(instance: Instance) -> None:
+def test_a_batch_of_idempotent_requests_is_sent_again(instance: Instance) -> None:
     instance.cloud.faults.add(service='graph', path='batch', status=503, headers={'Retry-After': '0'})
     assert '(1 of 1)' in instance.text('msgraph-update-email-status', message_ids=ids_of(instance, 1), status='Read')
 
 
 @pytest.mark.parametrize('command, args', NOT_TWICE)
-def test_a_batch_that_is_refused_was_not_done(instance: Instance, command: str, args: dict[str, Any]) -> None:
+def test_a_rejected_batch_has_a_known_outcome(instance: Instance, command: str, args: dict[str, Any]) -> None:
     instance.cloud.faults.add(service='graph', path='batch', status=403)
     assert UNKNOWN not in instance.error(command, message_id=ids_of(instance, 1), **args)

@@ -1,4 +1,4 @@
-"""What the yml of the integration says of commands, and how the context of a command is held to it."""
+"""The commands in the yml of the integration, and helpers that compare a context with it."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ TYPES = {
     'Date': lambda value: bool(re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ', value)),
     'Unknown': lambda value: True,
 }
-# What must be told beyond the required arguments, or in a form of its own, for a command to get as far as Graph.
+# Arguments that a command needs, besides the required ones or in a special format, before it calls Graph.
 ENOUGH = {
     'send-mail': {'to': 'bob@contoso.example'},
     'msgraph-mail-set-categories': {'clear': 'true'},
@@ -26,7 +26,7 @@ ENOUGH = {
 
 
 def enough_arguments(command: str) -> dict[str, str]:
-    """Arguments with which a command has nothing to refuse before it asks Graph."""
+    """Return arguments with which a command gets as far as calling Graph."""
     required = [argument for argument in IN_YML[command].get('arguments') or () if argument.get('required')]
     return {
         **{argument['name']: (argument.get('predefined') or ['AAMkAD='])[0] for argument in required},
@@ -35,7 +35,7 @@ def enough_arguments(command: str) -> dict[str, str]:
 
 
 def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Paths into a context with what is there; lists of objects are one path, other lists a value."""
+    """Yield the paths of a context with their values. A list of objects is one path, any other list is a value."""
     if isinstance(value, dict):
         for name, below in value.items():
             yield from leaves(f'{path}.{name}', below)
@@ -47,5 +47,5 @@ def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def cut_at(described: set[str], path: str) -> str:
-    """What is below a path of the type Unknown stands for that path."""
+    """Return the path of the type Unknown that a path is below, or the path itself."""
     return next((known for known in described if path == known or path.startswith(f'{known}.')), path)
