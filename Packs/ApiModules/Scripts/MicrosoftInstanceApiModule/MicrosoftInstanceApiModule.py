@@ -37,6 +37,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         CredentialError,
         SystemClock,
         clean_value,
+        json_or_none,
         require_https,
     )
     from MicrosoftCredentialsApiModule import (
@@ -60,7 +61,6 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         complete_device_sign_in,
         generate_login_url,
         get_azure_cloud,
-        json_or_none,
         reschedule,
         reset_auth,
         start_browser_sign_in,
