@@ -43,11 +43,11 @@ class WatchedSender(GraphMailSender):
         self.sent: list[tuple[str, str]] = []
         self.lost_answer: tuple[str, str] | None = None  # method and end of the path
 
-    def _http_request(
+    def _http_request(  # type: ignore[override]
         self,
         method: str,
         url_suffix: str = '',
-        full_url: str | None = None,  # type: ignore[override]
+        full_url: str | None = None,
         **kwargs: Any,
     ) -> Any:
         url = full_url or url_suffix
