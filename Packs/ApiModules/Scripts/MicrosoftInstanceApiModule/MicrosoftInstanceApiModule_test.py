@@ -615,6 +615,11 @@ def test_a_throttled_command_that_was_rescheduled_is_an_error(run: Run) -> None:
     assert run('contoso-list', throttle, ran_once_flag=True)['Contents'].endswith('Try again in 45 seconds.')
 
 
+def test_secrets_are_masked(run: Run) -> None:
+    run('contoso-list', lambda *_: 'ok')
+    assert LOG.encode('the secret') == '<XX_REPLACED>'
+
+
 def test_the_token_of_the_cortex_application_stays_masked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LOG, 'replace_strs', [])
     run('contoso-list', lambda *_: 'ok', CORTEX)
