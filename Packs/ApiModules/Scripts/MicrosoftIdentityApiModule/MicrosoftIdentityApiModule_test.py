@@ -179,6 +179,7 @@ def test_what_is_no_client_id_is_refused(pasted: str, says: str) -> None:
 @pytest.mark.parametrize(
     'pasted, says',
     [('', 'is missing'), (str(uuid.uuid4()), 'ID of the client secret'), (str(uuid.uuid4()).upper(), 'ID of the client secret')],
+    ids=['empty', 'ID', 'ID in upper case'],
 )
 def test_what_is_no_secret_is_refused(pasted: str, says: str) -> None:
     with pytest.raises(CredentialError, match=f'Key.* {says}'):
@@ -529,6 +530,7 @@ def test_a_device_code_is_started_asked_for_and_refreshed_without_a_secret() -> 
         (OWN.private_key_pem, OWN.sha1_thumbprint, 'RS256', {'x5t': OWN.x5t}),
         (PEM, OWN.sha1_thumbprint, 'PS256', {'x5t#S256': OWN.x5t_s256}),
     ],
+    ids=['both in one', 'certificate', 'SHA-256', 'SHA-1', 'both and SHA-1'],
 )
 def test_an_assertion_names_its_certificate_as_its_algorithm_wants(
     private_key: str, thumbprint: str, algorithm: str, header: dict[str, str]
@@ -578,7 +580,7 @@ def certificate_of_edwards() -> str:
     return built.sign(key, None).public_bytes(Encoding.PEM).decode()
 
 
-@pytest.mark.parametrize('thumbprint', [OWN.sha1_thumbprint, OWN.sha256_thumbprint])
+@pytest.mark.parametrize('thumbprint', [OWN.sha1_thumbprint, OWN.sha256_thumbprint], ids=['SHA-1', 'SHA-256'])
 def test_the_thumbprint_of_the_pasted_certificate_does_no_harm(thumbprint: str) -> None:
     assert CertificateCredential(LOGIN, TENANT, CLIENT, PEM, thumbprint).assertion(1.9e9)
 
