@@ -19,12 +19,12 @@ __all__ = ['cloud', 'empty_mailbox', 'microsoft_cloud']
 # What the tests of a folder are marked as. A test that makes up histories is marked as property too, where it is.
 MARKERS = {
     'Packs': 'unit',
-    'Tests/benchmarks': 'unit',
     'Tests/mutants': 'unit',
     'Tests/conformance': 'contract',
     'Tests/sandbox': 'standin',
     'Tests/e2e': 'e2e',
     'Tests/setup': 'e2e',
+    'Tests/benchmarks': 'e2e',
 }
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
 if FOLDER:
