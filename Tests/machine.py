@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_MARGIN = 4.0
+_START_OF_PYTHON = 0.025  # seconds, on an idle machine of 2026
 
-def seconds(on_an_idle_machine: float) -> float:
-    """Return a time limit in seconds, scaled for this machine.
 
-    Limits find what hangs; they do not measure. ``TEST_TIME_FACTOR`` is what they are multiplied by (default 4).
+@functools.cache
+def slowness() -> float:
+    """Return how many times slower this machine is than one on which a test takes as long as it says; at least 1.
+
+    Measured once in each process, or the environment variable ``TEST_SLOWNESS``.
     """
-    return on_an_idle_machine * float(os.environ.get('TEST_TIME_FACTOR', '4'))
+    if os.environ.get('TEST_SLOWNESS'):
+        return float(os.environ['TEST_SLOWNESS'])
+    started = time.monotonic()
+    subprocess.run([sys.executable, '-I', '-c', 'pass'], check=True)
+    return max(1.0, (time.monotonic() - started) / _START_OF_PYTHON)
+
+
+def limit(seconds: float) -> float:
+    """Return the time limit for what takes that many seconds on an idle machine. It finds what hangs, it does not measure."""
+    return seconds * slowness() * _MARGIN
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from e2e.war_room import ERROR, WarRoom, texts
+from machine import slowness
 from sandbox.demo import ways
 from sandbox.demo.administrator import Administrator
 from sandbox.microsoft import MicrosoftCloud
@@ -32,7 +33,7 @@ def test_twenty_processes_make_one_token_request_and_all_answer(
     token_service: str, cloud: MicrosoftCloud, war_room: WarRoom
 ) -> None:
     # The answer takes a while, so that all others come while it is awaited.
-    cloud.faults.add(service=token_service, path='token', delay=2.0)
+    cloud.faults.add(service=token_service, path='token', delay=2 * slowness())
     answers = war_room.run_at_once('!msgraph-mail-list-emails page_size=1', INSTANCE, PROCESSES)
     assert len(cloud.requests.of(token_service)) == 1
     assert [entry['contents'] for entries in answers for entry in entries if entry['type'] == ERROR] == []
@@ -56,7 +57,7 @@ def test_refusal_reaches_all_twenty_with_few_requests(token_service: str, cloud:
     cloud.faults.add(
         service=token_service,
         path='token',
-        delay=2.0,
+        delay=2 * slowness(),
         status=401,
         times=None,
         body={'error': 'invalid_client', 'error_description': 'AADSTS7000222: The secret has expired.'},

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from e2e.war_room import ERROR, WarRoom
+from machine import limit, slowness
 from sandbox.demo import ways
 from sandbox.demo.administrator import Administrator, CommandFailed
 from sandbox.microsoft import MicrosoftCloud
@@ -73,12 +74,12 @@ def test_killed_command_is_an_error_entry_and_the_server_goes_on(
 ) -> None:
     administrator.add_instance('Killed', ways.client_secret(cloud))
     administrator.run(LIST, 'Killed')
-    cloud.faults.add(service='graph', delay=5.0)
+    cloud.faults.add(service='graph', delay=2 * slowness())
     entries: list[dict[str, Any]] = []
     command = threading.Thread(target=lambda: entries.extend(war_room.run(LIST, 'Killed')))
     command.start()
     os.kill(eventually(command_processes)[0], signal.SIGKILL)
-    command.join(timeout=30)
+    command.join(timeout=limit(30))
     assert [entry['type'] for entry in entries] == [ERROR]
     assert 'SIGKILL' in entries[0]['contents']
     assert 'Report 1' in administrator.run(LIST, 'Killed')

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from machine import limit
 from sandbox.demo.servers import Sandbox
 from sandbox.demo.upload import REPOSITORY, copy_packs, own_environment
 from sandbox.xsoar import XsoarServer
@@ -31,7 +32,9 @@ def make_upload(repository: Path, **variables: str) -> 'subprocess.CompletedProc
         **variables,
     }
     command = ['make', '-o', 'setup', f'BIN={Path(sys.executable).parent}', 'upload']
-    return subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command, cwd=repository, env=environment, capture_output=True, text=True, timeout=limit(60), check=False
+    )
 
 
 def test_pack_arrives_on_the_server_of_the_environment(repository: Path, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from machine import interruptible_children, seconds
 from make_environment import Environment, explanation
+
+from machine import interruptible_children, limit
 
 SCRIPT = Path(__file__).with_name('make_environment.py')
 MAKEFILE = SCRIPT.parents[2] / 'Makefile'
@@ -91,7 +92,7 @@ def test_the_second_of_two_set_ups_waits_and_finds_it_made(repository):
             assert second.stdout
             assert second.stdout.readline() == 'setup: another one is at work in this folder, waiting for it\n'
             fcntl.flock(lock, fcntl.LOCK_UN)
-            assert second.communicate(timeout=seconds(60)) == ('demo of tool 1.0\n', None)
+            assert second.communicate(timeout=limit(60)) == ('demo of tool 1.0\n', None)
 
 
 def change_pins(folder):
@@ -143,7 +144,7 @@ def test_whatever_is_left_is_rebuilt_once(repository, damage, variables):
 def test_interrupted_setup_goes_on_next_time(repository):
     change_pins(repository)
     with socket.create_server(('127.0.0.1', 0)) as silent_index:
-        silent_index.settimeout(seconds(60))
+        silent_index.settimeout(limit(60))
         index = f'http://127.0.0.1:{silent_index.getsockname()[1]}/'
         command, environment = command_and_environment(repository, {'PIP_INDEX_URL': index, 'PIP_FIND_LINKS': ''})
         del environment['PIP_NO_INDEX']
@@ -158,7 +159,7 @@ def test_interrupted_setup_goes_on_next_time(repository):
             )
         with made, silent_index.accept()[0]:
             os.killpg(made.pid, signal.SIGINT)
-            output, _ = made.communicate(timeout=seconds(60))
+            output, _ = made.communicate(timeout=limit(60))
     assert made.returncode != 0
     assert 'setup: stopped. Run it again: it starts from the beginning.' in output.splitlines()
     assert 'Traceback' not in output

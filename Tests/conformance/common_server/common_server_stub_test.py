@@ -10,6 +10,7 @@ import pytest
 
 from conformance.common_server.recording import STUB
 from conformance.common_server.scripted_server import ScriptedServer
+from machine import limit
 
 MOCK = STUB.parents[1] / 'demistomock'
 IMPORT_OF_THE_MOCK = 'import demistomock as demisto'
@@ -55,7 +56,7 @@ def run(code: str, text: str = '', **environment: str) -> str:
         input=text,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=limit(15),
         check=False,
         env={'PATH': os.environ['PATH'], 'PYTHONPATH': f'{STUB.parent}{os.pathsep}{MOCK}', **environment},
     )

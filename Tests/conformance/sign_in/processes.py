@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import demistomock as demisto
+from machine import limit
 from MicrosoftApiModule import MicrosoftClient, SystemClock
 
-PATIENCE = 60.0  # seconds
+PATIENCE = limit(15)
 Settings = dict[str, Any]
 
 

@@ -15,12 +15,13 @@ import demistomock as demisto
 from CommonServerPython import get_integration_context
 from conformance.sign_in.recording_proxy import RecordingProxy
 from conformance.sign_in.rows import Answer, Moment
+from machine import limit
 from MicrosoftApiModule import AccessToken, KeptTokens, MicrosoftClient, MicrosoftSignInError, SystemClock, TokenTarget
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.clock import Clock
 
 Settings = dict[str, Any]
-LONGEST_ANSWER = 5.0  # seconds
+LONGEST_ANSWER = limit(2)
 SECRET_SETTINGS = ('enc_key', 'private_key', 'refresh_token', 'auth_code')
 SECRETS_OF_THE_STORE = ('value', 'refresh_token', 'code_verifier', 'device_code', 'state')
 
@@ -196,7 +197,7 @@ class World:
         return AccessToken(token, 0, 0).claims()['upn']
 
     def status_of(self, url: str, token: str) -> int:
-        answer = requests.get(url, headers={'Authorization': f'Bearer {token}'}, verify=self.cloud.ca_file, timeout=10)
+        answer = requests.get(url, headers={'Authorization': f'Bearer {token}'}, verify=self.cloud.ca_file, timeout=limit(10))
         return answer.status_code
 
     def _learn_secrets(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 import demistomock as demisto
 from conformance.token_store import office as made_of
 from conformance.token_store.office import ADA, BOB, VERIFIER, BusyStore, CloudClock, CountingStore, Office, at_once
+from machine import limit, slowness
 from MicrosoftTokenStoreApiModule import *
 
 office = made_of.office
@@ -20,7 +21,7 @@ office = made_of.office
 def slow(office: Office) -> Office:
     """A cloud whose sign-in services take long enough for all who ask at once to come before the first answer."""
     for service in ('entra', 'token-service'):
-        office.cloud.faults.add(service=service, path='token$', delay=0.4, times=None)
+        office.cloud.faults.add(service=service, path='token$', delay=0.4 * slowness(), times=None)
     return office
 
 
@@ -77,7 +78,7 @@ def test_an_error_of_one_resource_is_not_that_of_another(office: Office) -> None
         first.transport.before = let_another_wait
         with pytest.raises(SignInRefusedError):
             first.get(TokenTarget('https://unknown.example/.default'))
-        assert waiting[0].result(timeout=10).claims()['aud'] == office.cloud.graph
+        assert waiting[0].result(timeout=limit(10)).claims()['aud'] == office.cloud.graph
 
 
 def test_two_resources_at_once_take_the_one_time_refresh_token_in_turn(office: Office, slow: Office) -> None:
@@ -150,7 +151,7 @@ def test_a_process_that_died_while_asking_is_waited_for_no_longer_than_its_lease
 
 def test_those_who_waited_for_a_process_that_was_killed_let_one_of_them_ask(office: Office, slow: Office) -> None:
     credential = slow.client()
-    credential.longest_ask = 1.0
+    credential.longest_ask = slowness()
     slow.source(credential).change(lambda kept: kept.put_lease(holder='killed', until=time.time() + 1))
     tokens = at_once(*[lambda: slow.source(credential, clock=SystemClock()).get(slow.graph)] * 10)
     assert office.token_requests() == 1

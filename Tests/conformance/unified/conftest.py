@@ -10,6 +10,7 @@ import pytest
 
 from conformance.unified.instances import instance
 from conformance.unified.sources import INTEGRATION, ROOT, loaded_yml
+from machine import limit
 
 __all__ = ['instance']
 
@@ -31,7 +32,7 @@ def built_yml(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env={**os.environ, 'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1'},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=limit(30),
         check=False,
     )
     assert made.returncode == 0, made.stdout + made.stderr

@@ -13,6 +13,7 @@ import pytest
 import demistomock as demisto
 from conformance.unified.instances import Instance, in_ways
 from conformance.unified.sources import COMMON_SERVER, LAYERS, MOCK
+from machine import limit
 
 RUNNER = Path(__file__).with_name('joined_script.py')
 
@@ -46,7 +47,7 @@ class AsText:
             cwd=self._folder,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=limit(15),
             check=False,
         )
         assert done.returncode == 0, done.stderr

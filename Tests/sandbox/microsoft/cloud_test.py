@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from machine import limit
 from sandbox.microsoft.__main__ import main
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.directory import Application
@@ -205,7 +206,7 @@ def test_stopped_cloud_leaves_nothing_behind() -> None:
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(('127.0.0.1', port))
     assert not ca_file.parent.exists()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + limit(5)
     while threading.active_count() > threads_before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threading.active_count() <= threads_before

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import jwt
 import requests
 
+from machine import limit
 from sandbox.microsoft.client_authentication import ASSERTION_TYPE
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.directory import Application
@@ -17,7 +18,7 @@ from sandbox.microsoft.person import Person
 from sandbox.microsoft.samples import REDIRECT_URI
 
 TENANT = 'contoso.example'
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = limit(10)
 VERIFIER = 'a-verifier-of-43-characters-at-least-0123456789'
 SCOPE = 'openid offline_access User.Read Mail.ReadWrite'
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from machine import limit
 from sandbox.xsoar import XsoarServer
 
 CONTENT = Path(__file__).with_name('content')
@@ -32,7 +33,7 @@ class Desk:
         self.http.headers['Authorization'] = server.api_key
 
     def request(self, method: str, path: str, **rest: Any) -> requests.Response:
-        return self.http.request(method, self.server.url + path, timeout=60, **rest)
+        return self.http.request(method, self.server.url + path, timeout=limit(60), **rest)
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """A call that must succeed; its JSON answer."""
@@ -76,15 +77,16 @@ class Desk:
         return self.call('POST', f'/investigation/{self.playground}/context', {'query': query})
 
 
-def eventually(what: Callable[[], Any], seconds: float = 20) -> Any:
-    """Waits until something is true."""
+def eventually(what: Callable[[], Any]) -> Any:
+    """Wait until something is true, and return it."""
+    seconds = limit(5)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = what()
         if found:
             return found
         time.sleep(0.02)
-    raise AssertionError(f'did not happen within {seconds} seconds')
+    raise AssertionError(f'did not happen within {seconds:.0f} seconds')
 
 
 def processes_in(data_folder: Path) -> list[str]:
@@ -116,7 +118,7 @@ def probe_pack(content: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip file that demisto-sdk makes of the pack Probe."""
     folder = tmp_path_factory.mktemp('packs')
     command = [str(SDK), 'prepare-content', '-f', '-i', 'Packs/Probe', '-o', str(folder)]
-    subprocess.run(command, cwd=content, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, cwd=content, check=True, capture_output=True, timeout=limit(30))
     return folder / 'Probe.zip'
 
 

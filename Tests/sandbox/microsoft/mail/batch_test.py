@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from machine import limit
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.directory import User
 from sandbox.microsoft.mail import mime
@@ -61,7 +62,7 @@ def test_a_file_of_json_comes_as_json(graph: GraphClient, mailbox: Mailbox, mess
     answer = graph.connections.post(
         f'{graph.cloud.graph}/v1.0/$batch',
         json={'requests': [get('a', path)]},
-        timeout=9,
+        timeout=limit(9),
         headers={'Authorization': f'Bearer {graph.token}'},
     )
     assert answer.json()['responses'][0]['body'] == {'a': 1}

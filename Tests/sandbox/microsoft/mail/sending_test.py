@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from machine import limit
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.directory import User
 from sandbox.microsoft.mail import mime
@@ -317,9 +318,9 @@ def test_a_session_tells_where_it_is_and_can_be_cancelled(graph: GraphClient, pa
     url = upload_url(graph, path, 9 * MEGABYTE)
     graph.put_range(url, bytes(10), 0, 9 * MEGABYTE)
     session = graph.connections
-    assert session.get(url, timeout=9).json()['nextExpectedRanges'] == ['10']
-    assert session.delete(url, timeout=9).status_code == 204
-    assert session.get(url, timeout=9).status_code == 404
+    assert session.get(url, timeout=limit(9)).json()['nextExpectedRanges'] == ['10']
+    assert session.delete(url, timeout=limit(9)).status_code == 204
+    assert session.get(url, timeout=limit(9)).status_code == 404
     assert graph.get(f'{path}/attachments')['value'] == []
 
 
