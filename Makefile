@@ -41,7 +41,7 @@ soak: setup ## 100,000 made-up histories of a mailbox that is fetched from (`mak
 	@$(BIN)/python -m pytest -m property --hypothesis-profile=soak $(ARGS)
 
 mutants: setup ## break 40 lines of Packs/, one at a time, and see that tests fail; SEED=7 takes the same lines again
-	@$(BIN)/python Tests/mutants/mutants.py $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@PYTHONPATH=Tests $(BIN)/python -m mutants $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: setup ## style and types
 	@$(BIN)/ruff check .
