@@ -11,10 +11,10 @@ export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox test test-fast soak mutants lint format hooks validate package upload bench
+.PHONY: help setup demo sandbox example test test-fast soak mutants lint format hooks dependencies validate package upload bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 # whatever is left in .venv, the Python that rebuilds it is another one
 setup: export PATH := $(subst $(CURDIR)/$(BIN):,,$(PATH))
@@ -22,13 +22,16 @@ setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the i
 	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here: apt-get install python3 python3-venv' >&2; exit 1; }
 	@$(INTERPRETER) Tests/setup/make_environment.py
 
-demo: setup ## build, upload, sign in in every way and use the mailbox, against the sandbox
-	@PYTHONPATH=Tests $(BIN)/python -m sandbox.demo $(ARGS)
+demo: setup ## build, upload, sign in with every authentication method and use the mailbox, in the sandbox
+	@PYTHONPATH=Tests $(BIN)/python -m demo $(ARGS)
 
 sandbox: setup ## start the sandbox and leave it running, to try by hand
-	@PYTHONPATH=Tests $(BIN)/python -m sandbox $(ARGS)
+	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(ARGS)
 
-test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real file
+example: setup ## upload docs/examples/NAME to the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY, such as a running sandbox
+	@PYTHONPATH=Tests $(BIN)/python -m demo.upload_example $(NAME)
+
+test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real files
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run --parallel-mode -m pytest $(PARALLEL) $(ARGS)
 	@$(BIN)/coverage combine --quiet
@@ -54,6 +57,9 @@ format: setup ## format the code, and fix what ruff can fix
 
 hooks: setup ## install the git hooks of .pre-commit-config.yaml: lint and validate before a commit, test-fast before a push
 	@$(BIN)/pre-commit install
+
+dependencies: setup ## print the dependencies between the shared scripts, as docs/architecture.md lists them
+	@PYTHONPATH=Tests $(BIN)/python -m conformance.unified.dependencies
 
 validate: setup ## what demisto-sdk says of the packs
 	@$(BIN)/demisto-sdk validate -a

@@ -5,20 +5,20 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import coverage
 import pytest
 
-from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.fixtures import cloud, empty_mailbox, microsoft_cloud
 
 __all__ = ['cloud', 'empty_mailbox', 'microsoft_cloud']
 # What the tests of a folder are marked as. A test that makes up histories is marked as property too, where it is.
 MARKERS = {
     'Packs': 'unit',
+    'docs/examples': 'unit',
+    'Tests/demo': 'unit',
     'Tests/mutants': 'unit',
     'Tests/conformance': 'contract',
     'Tests/sandbox': 'standin',
@@ -29,7 +29,7 @@ MARKERS = {
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
 if FOLDER:
     # absolute, since commands run as processes of their own in other working folders; first, so that it wins over the stub
-    FOLDER = os.environ['COMMON_SERVER_PYTHON'] = str(Path(FOLDER).resolve())
+    FOLDER = os.environ['COMMON_SERVER_PYTHON'] = str(Path(FOLDER).expanduser().resolve())
     sys.path.insert(0, FOLDER)
 
 
@@ -61,23 +61,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def forgotten_secrets() -> Iterator[None]:
-    """What a test has the platform mask, and what it logs, is not there in the next one."""
-    yield
-    if 'CommonServerPython' in sys.modules:
-        log = sys.modules['CommonServerPython'].LOG
-        log.replace_strs, log.messages = [], []
+def _new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start each test as a new process on a current server.
 
+    CommonServerPython holds the registered secrets and the version of the server for the whole process: the secrets of one test
+    would be masked in the next. The platform's own demistomock is a server of 2018, without versions of the context.
+    """
+    from instance_memory import InstanceMemory
 
-@pytest.fixture
-def mail(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client of a new instance that acts as an application in Ada's mailbox."""
+    import CommonServerPython
     import demistomock as demisto
-    from MicrosoftGraphMailSendApiModule import AzureCloud, AzureCloudEndpoints, ClientSecretCredential, GraphMailSender
 
-    monkeypatch.setattr(demisto, 'integrationContext', {})
-    monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-    daemon = cloud.directory.application('daemon')
-    custom = AzureCloud('Local', 'com', AzureCloudEndpoints(cloud.authority, cloud.graph, ''))
-    credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
-    return GraphMailSender('ada@contoso.example', custom, credential=credential)
+    monkeypatch.setattr(CommonServerPython.LOG, 'replace_strs', [])
+    monkeypatch.setattr(CommonServerPython.LOG, 'messages', [])
+    monkeypatch.setattr(CommonServerPython.get_demisto_version, '_version', None)
+    if not hasattr(demisto, '_context_version'):
+        for name, function in InstanceMemory(demisto).functions().items():
+            monkeypatch.setattr(demisto, name, function)

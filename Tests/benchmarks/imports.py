@@ -4,13 +4,13 @@ from statistics import median
 
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
-from benchmarks.row import Row, at_most
-from sandbox.demo.servers import Sandbox
+from benchmarks.row import MessageRow, at_most
+from sandbox.servers import Sandbox
 
 PROCESSES = 21
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
     fresh_process.run('imports.py', sandbox.folder)  # compiles
     measured = [fresh_process.run('imports.py', sandbox.folder) for _ in range(PROCESSES)]
     platform, shared = (median(one[name] for one in measured) for name in ('platform', 'shared'))

@@ -7,11 +7,11 @@ from typing import Any
 
 import requests
 
+from authentication_methods import client_secret
 from benchmarks.effort import Effort
-from benchmarks.row import Row, at_most, compared, plain
-from sandbox.demo.administrator import Administrator
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.ways import client_secret
+from benchmarks.row import MessageRow, at_most, compared, plain
+from demo.administrator import Administrator
+from sandbox.servers import Sandbox
 
 TIMES = 15
 INSTANCE = 'Benchmark'
@@ -31,7 +31,7 @@ script:
 """
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
     server, cloud = sandbox.server, sandbox.cloud
     administrator = Administrator(server.url, server.api_key)
     administrator.add_instance(INSTANCE, client_secret(cloud))

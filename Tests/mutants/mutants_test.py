@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from machine import limit
 from mutants.__main__ import choose
 from mutants.mutations import mutations
+from sandbox.tests.machine import limit
 
 TESTS = Path(__file__).parents[1]
 CODE = '''

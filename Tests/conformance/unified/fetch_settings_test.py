@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-from conformance.unified.instances import ADA, Instance, Params, in_ways
-from O365OutlookMailSingleUser import FetchOptions, fetch_options
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, Message
+from conformance.unified.instances import ADA, Instance, Params, with_methods
+from MicrosoftGraphMailFetchApiModule import FetchOptions, fetch_options
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
-MOST, LARGEST = 'Maximum number of incidents per fetch', 'Largest attachment to take'
+MOST, LARGEST = 'Maximum number of incidents per fetch', 'Maximum attachment size'
 NO_NUMBER = "'{value}' is not a whole number from 1 to {largest}. Change {name}."
-NO_TIME = "'{value}' in 'First fetch time' is no time. Write it as 15 minutes, 2 days or 2030-01-31T08:00:00Z."
+NO_TIME = "'{value}' in 'First fetch time' is not a time. Write it as 15 minutes, 2 days or 2030-01-31T08:00:00Z."
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def a_new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def chosen(options: FetchOptions) -> Params:
     """What an instance fetches, without how far back it begins."""
-    return {name: value for name, value in options._asdict().items() if name != 'first'}
+    return {name: value for name, value in options._asdict().items() if name != 'first_fetch'}
 
 
 DEFAULTS = chosen(FetchOptions())
@@ -52,12 +52,12 @@ DEFAULTS = chosen(FetchOptions())
         ),
         ({'folder_to_fetch': ' , '}, {}),
         ({'folder_to_fetch': 'Inbox/Phishing, A\\, B, Inbox/Phishing'}, {'folders': ('Inbox/Phishing', 'A\\, B')}),
-        ({'max_fetch': ' 200 '}, {'most': 200}),
-        ({'max_fetch': 7, 'fetch_limit': '9'}, {'most': 7}),
-        ({'max_fetch': ' ', 'fetch_limit': '9'}, {'most': 9}),
+        ({'max_fetch': ' 200 '}, {'max_mails': 200}),
+        ({'max_fetch': 7, 'fetch_limit': '9'}, {'max_mails': 7}),
+        ({'max_fetch': ' ', 'fetch_limit': '9'}, {'max_mails': 9}),
         ({'fetch_from': ' Eve@Partner.example ,contoso.example,'}, {'senders': ('eve@partner.example', 'contoso.example')}),
         ({'fetch_subject': ' Invoice '}, {'subject': 'invoice'}),
-        ({'max_attachment_size': '150'}, {'largest_attachment': 150_000_000}),
+        ({'max_attachment_size': '150'}, {'max_attachment_size': 150_000_000}),
         *(
             ({name: value}, {option: is_on})
             for value, is_on in ((True, True), ('true', True))
@@ -88,7 +88,7 @@ def test_the_parameters_say_what_is_fetched(params: Params, options: Params) -> 
     ],
 )
 def test_a_fetch_begins_at_a_time_of_utc(text: str, first: str) -> None:
-    assert fetch_options({'first_fetch': text}).first() == first
+    assert fetch_options({'first_fetch': text}).first_fetch() == first
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_fetch_begins_at_a_time_of_utc(text: str, first: str) -> None:
     [({}, 900), ({'first_fetch': None}, 900), ({'first_fetch': '2 hours'}, 7200), ({'first_fetch': '3 days ago'}, 3 * 24 * 3600)],
 )
 def test_a_fetch_begins_so_long_ago(params: Params, seconds: int) -> None:
-    first = datetime.strptime(fetch_options(params).first() + '+0000', '%Y-%m-%dT%H:%M:%S%z')
+    first = datetime.strptime(fetch_options(params).first_fetch() + '+0000', '%Y-%m-%dT%H:%M:%S%z')
     assert abs((datetime.now(timezone.utc) - first).total_seconds() - seconds) < 60
 
 
@@ -160,18 +160,18 @@ def fetched(instance: Instance) -> list[dict[str, Any]]:
     return incidents
 
 
-@in_ways('client secret', 'Azure VM', 'authorization code')
+@with_methods('client secret', 'Azure VM', 'authorization code')
 def test_a_fetch_hands_over_incidents_and_keeps_how_far_it_came(instance: Instance) -> None:
     instance.sign_in()
     mailbox = emptied(instance.cloud.mailbox(ADA))
     for subject in ('first', 'second'):
         letter(mailbox, subject)
         assert [incident['name'] for incident in fetched(instance)] == [subject]
-    assert demisto.getLastRun()['version'] == 1
+    assert demisto.getLastRun()['folders']
     assert fetched(instance) == []
 
 
-@in_ways('authorization code')
+@with_methods('authorization code')
 def test_a_fetch_that_nobody_is_signed_in_for_says_how_to_sign_in(instance: Instance) -> None:
     assert '!msgraph-mail-auth-start' in failure(instance)
     assert demisto.getLastRun() == {}
