@@ -49,6 +49,7 @@ from MicrosoftCredentialsApiModule import (
 )
 from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
+from sandbox.tests.machine import limit
 
 # region clouds and other things that parameters name
 
@@ -569,7 +570,7 @@ def test_a_warm_command_loads_no_cryptography(instance: Instance, way: str) -> N
             capture_output=True,
             text=True,
             env={'PYTHONPATH': ':'.join(map(str, map(Path, sys.path)))},
-            timeout=60,
+            timeout=limit(15),
             check=True,
         )
     assert json.loads(command.stdout) == []

@@ -963,6 +963,7 @@ def test_a_device_code_is_requested_redeemed_and_refreshed_without_a_secret() ->
         (OWN.private_key_pem, SHA1_OF_OWN, 'RS256', {'x5t': base64url(OWN.digest('sha1'))}),
         (PEM, SHA1_OF_OWN, 'PS256', {'x5t#S256': base64url(OWN.digest('sha256'))}),
     ],
+    ids=['both in one', 'certificate', 'SHA-256', 'SHA-1', 'both and SHA-1'],
 )
 def test_an_assertion_names_its_certificate_as_its_algorithm_requires(
     private_key: str, thumbprint: str, algorithm: str, header: dict[str, str]
@@ -1004,7 +1005,7 @@ def test_a_certificate_authenticates_the_client_of_an_authorization_code() -> No
     assert 'client_secret' not in form
 
 
-@pytest.mark.parametrize('thumbprint', [SHA1_OF_OWN, SHA256_OF_OWN])
+@pytest.mark.parametrize('thumbprint', [SHA1_OF_OWN, SHA256_OF_OWN], ids=['SHA-1', 'SHA-256'])
 def test_the_thumbprint_may_be_given_with_its_certificate(thumbprint: str) -> None:
     assert CertificateCredential(LOGIN, TENANT, CLIENT, PEM, thumbprint).assertion(1.9e9)
 
