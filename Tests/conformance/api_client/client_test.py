@@ -551,14 +551,14 @@ print(json.dumps(sorted({'cryptography', 'jwt', 'msal'} & set(sys.modules))))
 """
 
 
-@pytest.mark.parametrize('way', ['secret', 'certificate', 'cortex app'])
-def test_a_warm_command_loads_no_cryptography(instance: Instance, way: str) -> None:
+@pytest.mark.parametrize('method', ['secret', 'certificate', 'cortex app'])
+def test_a_warm_command_loads_no_cryptography(instance: Instance, method: str) -> None:
     certificate = instance.cloud.directory.application('daemon').certificate
     keywords: dict[str, Any] = {
         'secret': {'self_deployed': True, 'enc_key': 'a secret'},
         'certificate': {'self_deployed': True, 'private_key': certificate.private_key_pem + certificate.certificate_pem},
         'cortex app': {'app_name': 'an app', 'enc_key': base64.b64encode(b'k' * 32).decode()},
-    }[way]
+    }[method]
     keywords |= {'tenant_id': instance.tenant_id, 'auth_id': 'an-id'}
     client = MicrosoftClient(**keywords)
     client.token_provider.save(client.token_target(), TokenResponse(AccessToken('a token', 9e9, 9e9)))
