@@ -3,6 +3,7 @@
 INTERPRETER := $(or $(PYTHON),python3)
 BIN := .venv/bin
 PACK := Packs/O365OutlookMailSingleUser
+DELIVERY := PYTHONPATH=Tests $(BIN)/python -m delivery
 
 # demisto-sdk: no warning that this is not the public content repository
 export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
@@ -36,8 +37,8 @@ lint: setup ## style and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-validate: setup ## what demisto-sdk says of the packs
-	@$(BIN)/demisto-sdk validate -a
+validate: setup ## what demisto-sdk says of the packs, and of what changed since the last release; ARGS=--list shows each check
+	@$(DELIVERY).validate $(ARGS)
 
 package: setup ## the pack as a zip in build/
 	@$(BIN)/demisto-sdk zip-packs -i $(PACK) -o build
