@@ -10,10 +10,10 @@ export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox test soak lint validate package upload bench
+.PHONY: help setup demo sandbox test soak lint validate xsoar-lint package upload bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the interpreter
 	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here: apt-get install python3 python3-venv' >&2; exit 1; }
@@ -39,6 +39,9 @@ lint: setup ## style and types
 
 validate: setup ## what demisto-sdk says of the packs, and of what changed since the last release; ARGS=--list shows each check
 	@$(DELIVERY).validate $(ARGS)
+
+xsoar-lint: setup ## the pylint plugins of demisto-sdk
+	@$(DELIVERY).xsoar_lint
 
 package: setup ## the pack as a zip in build/
 	@$(BIN)/demisto-sdk zip-packs -i $(PACK) -o build
