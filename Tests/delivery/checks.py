@@ -6,8 +6,6 @@ in a repository where each file was changed, added or moved.
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +14,9 @@ from typing import Any, NamedTuple
 
 from delivery import baseline
 from delivery.baseline import CONTENT, SETTINGS, commit, copy
-from delivery.commands import ROOT, DeliveryError, files_of, git, run
+from delivery.commands import ROOT, ask_the_sdk, files_of, git
 
 CHANGES = ('changed', 'added', 'moved')
-_RESULT = 'checks.json'
 
 
 class Check(NamedTuple):
@@ -47,10 +44,7 @@ def of_the_sdk(folder: Path = ROOT) -> list[Check]:
         DeliveryError: the SDK cannot read the packs.
     """
     with _every_change(folder) as repository:
-        done = run([sys.executable, '-m', 'delivery.checks'], repository, PYTHONPATH=str(Path(__file__).parents[1]))
-        if done.returncode:
-            raise DeliveryError(f'demisto-sdk cannot read the packs: {done.stdout[-2000:]}')
-        return [Check(code, *fields) for code, fields in sorted(json.loads((repository / _RESULT).read_text()).items())]
+        return [Check(code, *fields) for code, fields in sorted(ask_the_sdk('delivery.checks', repository).items())]
 
 
 def settings(folder: Path = ROOT) -> tuple[dict[str, list[str]], dict[str, str]]:
@@ -109,8 +103,8 @@ def _commit_as(repository: Path, branch: str, folder: Path, files: list[Path]) -
     git('update-ref', f'refs/remotes/origin/{branch}', 'HEAD', folder=repository)
 
 
-def _ask_the_sdk() -> dict[str, Any]:
-    """Return the fields of each `Check` by its code. The SDK takes the working folder for the repository when it is imported."""
+def answer() -> dict[str, Any]:
+    """Return the fields of each `Check` by its code, for the repository in the working folder."""
     from demisto_sdk.commands.common.constants import ExecutionMode
     from demisto_sdk.commands.validate.config_reader import ConfigReader
     from demisto_sdk.commands.validate.initializer import Initializer
@@ -134,7 +128,3 @@ def _ask_the_sdk() -> dict[str, Any]:
             else:
                 check[4][run_name] += given
     return found
-
-
-if __name__ == '__main__':
-    Path(_RESULT).write_text(json.dumps(_ask_the_sdk()))

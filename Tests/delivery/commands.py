@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,6 +59,23 @@ def run(command: Iterable[str], folder: Path = ROOT, **variables: str) -> subpro
         text=True,
         check=False,
     )
+
+
+def ask_the_sdk(module: str, folder: Path) -> Any:
+    """Return what `answer()` of a module here returns, in a process of its own.
+
+    The SDK takes the working folder for the repository when it is imported, and sets its variables from an `.env` file in it.
+
+    Raises:
+        DeliveryError: it failed.
+    """
+    with TemporaryDirectory() as made:
+        result = Path(made, 'answer.json')
+        code = f'import json, {module}; open({str(result)!r}, "w").write(json.dumps({module}.answer()))'
+        done = run([sys.executable, '-c', code], folder, PYTHONPATH=str(ROOT / 'Tests'))
+        if done.returncode:
+            raise DeliveryError(f'demisto-sdk cannot read the packs:\n{readable(done.stdout)[-2000:]}')
+        return json.loads(result.read_text())
 
 
 def git(*arguments: str, folder: Path = ROOT, **variables: str) -> str:

@@ -8,6 +8,7 @@ from delivery import xsoar_lint
 from delivery.commands import ROOT
 
 SCRIPT = 'script: ""\ntype: python\n'
+SOURCE = 'import time\n\n\ndef main() -> None:\n    try:\n        {}\n    except Exception as error:\n        return_error(error)'
 INTEGRATION = 'script:\n  commands:\n  - name: probe-run\n  type: python\n'
 
 
@@ -30,8 +31,7 @@ def checked(folder: Path, kind: str, described: str, code: str) -> int:
     ],
 )
 def test_a_call_that_scripts_must_not_make_fails(tmp_path: Path, capsys, line: str, code: str) -> None:
-    source = f'import time\n\n\ndef main() -> None:\n    try:\n        {line}\n    except Exception as error:\n        return_error(error)'
-    assert checked(tmp_path, 'Scripts', SCRIPT, source) == 1
+    assert checked(tmp_path, 'Scripts', SCRIPT, SOURCE.format(line)) == 1
     said = capsys.readouterr().out
     assert f'Packs/Probe/Scripts/Probe/Probe.py:6: {code}' in said
     assert said.endswith('xsoar-lint: 1 files: failed\n')
