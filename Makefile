@@ -10,7 +10,7 @@ export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox test soak lint validate format xsoar-lint secrets package upload bench
+.PHONY: help setup demo sandbox test soak lint validate format docs xsoar-lint secrets package upload bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,9 @@ validate: setup ## what demisto-sdk says of the packs, and of what changed since
 
 format: setup ## ruff format, and demisto-sdk format for yml and json
 	@$(DELIVERY).format
+
+docs: setup ## the tables of an integration's README, from its yml
+	@$(DELIVERY).docs
 
 xsoar-lint: setup ## the pylint plugins of demisto-sdk
 	@$(DELIVERY).xsoar_lint
