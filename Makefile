@@ -52,8 +52,8 @@ xsoar-lint: setup ## the pylint plugins of demisto-sdk
 secrets: setup ## what demisto-sdk takes for a secret in the packs
 	@$(DELIVERY).secrets
 
-package: setup ## the pack as a zip in build/
-	@$(BIN)/demisto-sdk zip-packs -i $(PACK) -o build
+package: setup ## the pack as a zip in build/; MARKETPLACE=platform chooses the marketplace, MARKETPLACE=all makes a zip for each
+	@$(DELIVERY).package $(MARKETPLACE)
 
 upload: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
 upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY; INSECURE=1 trusts any certificate

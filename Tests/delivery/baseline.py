@@ -19,7 +19,8 @@ from delivery.commands import ROOT, DeliveryError, files_of, git, run
 
 CONTENT = ('Packs', 'Config')
 SETTINGS = ('.demisto-sdk-conf', 'validation_config.toml')
-RELEASED = 'released'
+# the SDK looks for a branch of this name in any case
+RELEASED = 'main'
 _AUTHOR = {
     f'GIT_{who}_{what}': value
     for who in ('AUTHOR', 'COMMITTER')
