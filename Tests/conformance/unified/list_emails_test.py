@@ -106,7 +106,7 @@ def test_an_empty_page_is_not_the_last_page(instance: Instance) -> None:
         ),
         (
             {'odata': '$filter=isRead eq false', 'search': 'x'},
-            'Microsoft Graph does not take $filter together with a search. Leave out search, or $filter in odata.',
+            'search and $filter in odata cannot be combined. Remove one of them.',
         ),
         ({'folder_id': '..'}, "'..' is not a valid folder ID. Enter the folder ID from Microsoft Graph."),
         ({'user_id': '.'}, "'.' is not a valid mailbox address. Enter the mailbox address from Microsoft Graph."),
@@ -171,8 +171,8 @@ def test_addresses_are_one_line(value: Any, text: str) -> None:
         (['a'], ['a']),
         ({'contentType': 'html', 'content': '<p>'}, '<p>'),
         ({'emailAddress': {'name': 'Ada', 'address': ADA}}, {'Name': 'Ada', 'Address': ADA}),
-        ({'emailAddress': None}, {'Name': None, 'Address': None}),
-        ({}, {'Name': None, 'Address': None}),
+        ({'emailAddress': None}, {'Name': '', 'Address': ''}),
+        ({}, {'Name': '', 'Address': ''}),
     ],
 )
 def test_a_property_becomes_a_context_value(value: Any, context: Any) -> None:
