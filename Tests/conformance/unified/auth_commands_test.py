@@ -371,7 +371,7 @@ def test_auth_test_shows_unknown_if_the_token_cannot_be_read(instance: Instance)
 
 def test_auth_test_fails_if_graph_fails_for_another_reason(instance: Instance) -> None:
     instance.cloud.faults.add(service='graph', garbage=True)
-    assert instance.error('msgraph-mail-auth-test').startswith('Microsoft Graph answered with something that is not a JSON')
+    assert instance.error('msgraph-mail-auth-test').startswith('Microsoft Graph sent a response that is not a JSON object.')
 
 
 def test_auth_test_shows_the_token_that_graph_accepted(instance: Instance) -> None:

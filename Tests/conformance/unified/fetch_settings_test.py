@@ -160,7 +160,7 @@ def fetched(instance: Instance) -> list[dict[str, Any]]:
     return incidents
 
 
-@with_methods('client secret', 'Azure VM', 'authorization code')
+@with_methods('Client secret', 'Managed identity, system-assigned', 'Authorization code')
 def test_a_fetch_hands_over_incidents_and_keeps_how_far_it_came(instance: Instance) -> None:
     instance.sign_in()
     mailbox = emptied(instance.cloud.mailbox(ADA))
@@ -171,7 +171,7 @@ def test_a_fetch_hands_over_incidents_and_keeps_how_far_it_came(instance: Instan
     assert fetched(instance) == []
 
 
-@with_methods('authorization code')
+@with_methods('Authorization code')
 def test_a_fetch_that_nobody_is_signed_in_for_says_how_to_sign_in(instance: Instance) -> None:
     assert '!msgraph-mail-auth-start' in failure(instance)
     assert demisto.getLastRun() == {}
