@@ -365,10 +365,10 @@ class MicrosoftClient(BaseClient):
 
     def reschedule_delay(self, response: requests.Response, is_idempotent: bool) -> float | None:
         """Return the seconds after which a later run may send a request again, None if it must not or the time is unknown."""
-        asked = retry_after_seconds(response, self.clock.now())
+        retry_after = retry_after_seconds(response, self.clock.now())
         if response.status_code == 429:
-            return asked or _DEFAULT_DELAY
-        return asked if response.status_code in (503, 504) and is_idempotent else None
+            return retry_after or _DEFAULT_DELAY
+        return retry_after if response.status_code in (503, 504) and is_idempotent else None
 
     def can_reschedule(self) -> bool:
         """Return whether the platform can run this command again if it is throttled for long. It does so once."""
@@ -444,7 +444,7 @@ class MicrosoftClient(BaseClient):
             named = resource or self.managed_identities_resource_uri or TokenTarget(scope or self.scope).as_resource
             return TokenTarget(resource=named, claims=claims)
         if isinstance(self.credential, CortexAppCredential):
-            # The token service selects the API, so only the cloud of the client tells what the token is for.
+            # The token service selects the API, so what the token is for depends only on the cloud of the client.
             return TokenTarget(scope or '', resource, claims, self.azure_cloud.endpoints.microsoft_graph_resource_id)
         if scope or resource:
             return TokenTarget(scope or '', resource, claims)
@@ -548,7 +548,7 @@ class MicrosoftClient(BaseClient):
 
 
 class _ClientClock(SystemClock):
-    """The time as `epoch_seconds` of a client tells it, which tests of integrations replace."""
+    """Use `epoch_seconds` of a client, which tests of integrations replace."""
 
     def __init__(self, client: MicrosoftClient):
         self._client = client

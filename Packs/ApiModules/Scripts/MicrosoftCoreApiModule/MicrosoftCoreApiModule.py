@@ -58,7 +58,7 @@ class SystemClock:
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+        time.sleep(seconds)  # pylint: disable=sleep-exists  # shorter than the command; longer waits are rescheduled
 
 
 # endregion
@@ -263,8 +263,8 @@ class RetryPolicy(NamedTuple):
         """
         if attempt >= (self.connection_retries if response is None else self.retries.get(response.status_code, 0)):
             return None
-        asked = None if response is None else retry_after_seconds(response, now)
-        return backoff_seconds(self.first_wait, attempt) if asked is None else asked
+        retry_after = None if response is None else retry_after_seconds(response, now)
+        return backoff_seconds(self.first_wait, attempt) if retry_after is None else retry_after
 
 
 NO_RETRIES = RetryPolicy()

@@ -1069,7 +1069,7 @@ class ManagedIdentityCredential(Credential):
 
     Args:
         client_id: of a user-assigned identity; empty for the system-assigned one.
-        environment: environment variables of the host, which tell its kind.
+        environment: environment variables, which identify the kind of host.
     Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
     """
 

@@ -308,12 +308,10 @@ class CachedTokens:
         session: CachedSession | None = _read_entry(context, self._session_key, CachedSession, now)
         self.pending: PendingSignIn | None = _read_entry(context, self._pending_key, PendingSignIn, now)
         self.lease: Lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
-        refresh_token = session.refresh_token if session else ''
+        refresh_token, public_refresh_token = session.refresh_token if session else '', ''
         if not all(key.startswith(_PREFIX) for key in context):
             token = token or self._public_token(target, default_target)
             public_refresh_token = '' if refresh_token else self._public_refresh_token()
-        else:
-            public_refresh_token = ''
         self.token = token if token and token.is_usable(now) and token.value != rejected else None
         pending = self.pending or PendingSignIn()
         self.sessions = [
