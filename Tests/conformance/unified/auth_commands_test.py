@@ -85,7 +85,7 @@ def test_the_test_button_reads_the_private_key_even_if_it_does_not_sign_in(insta
     certificate = instance.cloud.directory.application('web').certificate.certificate_pem
     instance.params['creds_certificate'] = secret(f'-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n{certificate}')
     assert instance.error('test-module') == (
-        'The private key cannot be read. Paste the whole key in PEM form, as it was created.'
+        'The private key cannot be read. Paste the whole key in PEM format.'
     )
 
 
