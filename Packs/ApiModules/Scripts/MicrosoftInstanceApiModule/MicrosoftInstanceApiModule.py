@@ -364,32 +364,22 @@ class InstanceSettings:
 
     def credential(self) -> Credential:
         """Return the credential of the chosen authentication method. Raise CredentialError when a value is missing or wrong."""
-        if self.managed_identities:
-            return create_credential(
-                CredentialSettings(AuthenticationMethod.MANAGED_IDENTITY, client_id=self.managed_identities_client_id)
-            )
-        if not self.self_deployed:
-            return create_credential(
-                CredentialSettings(
-                    AuthenticationMethod.CORTEX_APP,
-                    client_id=self.id,
-                    app_name=self.spec.app_name,
-                    token=self.token,
-                    key=self.key,
-                    info_headers=get_x_content_info_headers,
-                )
-            )
+        method = AuthenticationMethod.MANAGED_IDENTITY if self.managed_identities else AuthenticationMethod.CORTEX_APP
         return create_credential(
             CredentialSettings(
-                _METHODS[self.method],
-                self.cloud.endpoints.active_directory,
-                self.token,
-                self.id,
-                self.key,
-                self.private_key,
-                self.thumbprint,
+                _METHODS[self.method] if self.self_deployed else method,
+                authority=self.cloud.endpoints.active_directory,
+                tenant_id=self.token,
+                client_id=self.id,
+                client_secret=self.key,
+                private_key=self.private_key,
+                thumbprint=self.thumbprint,
                 redirect_uri=self.redirect_uri,
                 authorization_code=self.authorization_code,
+                managed_identity_id=self.managed_identities_client_id,
+                app_name=self.spec.app_name,
+                token=self.token,
+                info_headers=get_x_content_info_headers,
             )
         )
 
