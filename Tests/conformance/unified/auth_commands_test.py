@@ -84,9 +84,7 @@ def test_the_test_button_does_not_use_the_authorization_code(instance: Instance)
 def test_the_test_button_reads_the_private_key_even_if_it_does_not_sign_in(instance: Instance) -> None:
     certificate = instance.cloud.directory.application('web').certificate.certificate_pem
     instance.params['creds_certificate'] = secret(f'-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n{certificate}')
-    assert instance.error('test-module') == (
-        'The private key cannot be read. Paste the whole key in PEM format.'
-    )
+    assert instance.error('test-module') == ('The private key cannot be read. Paste the whole key in PEM format.')
 
 
 @pytest.mark.parametrize(
