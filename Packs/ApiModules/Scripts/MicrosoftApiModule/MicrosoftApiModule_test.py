@@ -151,8 +151,8 @@ def test_a_custom_cloud_without_addresses_is_the_worldwide_one(params: dict[str,
 )
 def test_the_addresses_of_a_custom_cloud_are_those_of_the_parameters_or_worldwide(param: str, part: str) -> None:
     cloud = get_azure_cloud({'azure_cloud': 'Custom', param: 'https://mine.example'}, 'My integration')
-    assert cloud.endpoints == WORLDWIDE._replace(**{part: 'https://mine.example'})
-    assert (cloud.abbreviation, cloud.origin) == ('com', 'My integration')
+    assert vars(cloud.endpoints) == {**vars(WORLDWIDE), part: 'https://mine.example'}
+    assert (cloud.abbreviation, cloud.origin, cloud.suffixes) == ('com', 'My integration', AZURE_WORLDWIDE_CLOUD.suffixes)
 
 
 @pytest.mark.parametrize(
