@@ -185,6 +185,13 @@ def test_an_invalid_tag_is_rejected(arg: Any) -> None:
         ),
         ('user.read mail.read https://a/x', 'user.read mail.read'),
         ('offline_access openid', 'offline_access openid'),
+        ('https://graph.microsoft.com/A B offline_access', 'https://graph.microsoft.com/A B offline_access'),
+        ('B https://graph.microsoft.us/A https://a/x', 'B https://graph.microsoft.us/A'),
+        ('00000003-0000-0000-c000-000000000000/A B', '00000003-0000-0000-c000-000000000000/A B'),
+        ('https://graph.microsoft.com//A B', 'https://graph.microsoft.com//A B'),
+        ('https://a/x B', 'https://a/x'),
+        ('https://a/x%20https://b/y%20offline_access', 'https://a/x offline_access'),
+        ('https%3A%2F%2Fgraph.microsoft.com%2FA+B', 'https://graph.microsoft.com/A B'),
     ],
 )
 def test_only_the_scopes_of_the_first_resource_remain(scope: str, first: str) -> None:
