@@ -455,8 +455,8 @@ def test_a_keyword_may_be_none(keyword: str) -> None:
     [
         (b'{"error": {"code": "ErrorItemNotFound", "message": "No such item."}}', 'ErrorItemNotFound: No such item.'),
         (
-            b'{"error": "invalid_grant", "error_description": "AADSTS50173: The grant expired. Trace ID: 1", "error_codes": [50173]}',
-            'invalid_grant. \nThe grant expired.\nRun the ***my-auth-reset*** command, and sign in again.',
+            b'{"error": "invalid_grant", "error_description": "AADSTS50173: It expired. Trace ID: 1", "error_codes": [50173]}',
+            'invalid_grant. \nIt expired.\nRun the ***my-auth-reset*** command, and sign in again.',
         ),
         (
             b'{"error": "invalid_client", "error_description": "AADSTS7000215: Wrong secret.", "error_codes": [7000215]}',

@@ -919,7 +919,7 @@ def get_azure_cloud(params: dict[str, Any], integration_name: str) -> AzureCloud
     name = params.get('azure_cloud')
     if name and name != AZURE_CLOUD_NAME_CUSTOM:
         return AZURE_CLOUDS[AZURE_CLOUD_NAME_MAPPING.get(name, 'com')]
-    custom: dict[str, str] = {
+    custom: dict[str, Any] = {
         'active_directory': params.get('azure_ad_endpoint', ''),
         'microsoft_graph_resource_id': params.get('graph_endpoint') or params.get('url') or params.get('host', ''),
         'resource_manager': params.get('server_url', ''),
