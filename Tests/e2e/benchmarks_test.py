@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo.upload import REPOSITORY
+from sandbox.tests.machine import limit
 
 
 @pytest.fixture(scope='module')
@@ -16,7 +17,9 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     folder, temporary = (tmp_path_factory.mktemp(name) for name in ('results', 'temporary'))
     environment = {**os.environ, 'PYTHONPATH': 'Tests', 'TMPDIR': str(temporary)}
     command = [sys.executable, '-m', 'benchmarks', '--quick', '--results', str(folder)]
-    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=limit(100), check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(temporary.iterdir()) == []
     return done.stdout, folder

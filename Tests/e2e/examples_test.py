@@ -16,6 +16,7 @@ from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import CONTOSO, SUBSCRIPTION
 from sandbox.servers import Sandbox
+from sandbox.tests.machine import limit
 
 MAX_LINES = 120
 
@@ -25,7 +26,9 @@ def make_example(**variables: str) -> 'subprocess.CompletedProcess[str]':
     name = [f'NAME={variables.pop("NAME")}'] if 'NAME' in variables else []
     command = ['make', '-o', 'setup', f'BIN={Path(sys.executable).parent}', 'example', *name]
     environment = {**own_environment(), **variables}
-    return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=limit(60), check=False
+    )
 
 
 @pytest.fixture(scope='module')
@@ -179,7 +182,7 @@ def test_examples_are_valid(tmp_path: Path) -> None:
         env={**environment, 'DEMISTO_SDK_LOG_FILE_PATH': str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=limit(60),
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -8,6 +8,7 @@ import authentication_methods
 from demo.administrator import Administrator
 from e2e.war_room import ERROR, WarRoom, texts
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.tests.machine import slowness
 
 PROCESSES = 20
 SHORT_LIFE = 302  # seconds; Entra says one less, and a token counts as expired 300 s before its end
@@ -32,7 +33,7 @@ def test_twenty_processes_send_one_token_request_and_all_succeed(
     token_service: str, cloud: MicrosoftCloud, war_room: WarRoom
 ) -> None:
     # The response takes a while, so that all others wait for it.
-    cloud.faults.add(service=token_service, path='token', delay=2.0)
+    cloud.faults.add(service=token_service, path='token', delay=2 * slowness())
     answers = war_room.run_concurrently('!msgraph-mail-list-emails page_size=1', INSTANCE, PROCESSES)
     assert len(cloud.requests.of(token_service)) == 1
     assert [entry['contents'] for entries in answers for entry in entries if entry['type'] == ERROR] == []
@@ -56,7 +57,7 @@ def test_an_error_reaches_all_twenty_with_few_requests(token_service: str, cloud
     cloud.faults.add(
         service=token_service,
         path='token',
-        delay=2.0,
+        delay=2 * slowness(),
         status=401,
         times=None,
         body={'error': 'invalid_client', 'error_description': 'AADSTS7000222: The secret has expired.'},

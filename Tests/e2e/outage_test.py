@@ -13,6 +13,7 @@ import authentication_methods
 from demo.administrator import Administrator, CommandFailed
 from e2e.war_room import ERROR, WarRoom
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.tests.machine import limit, slowness
 from sandbox.tests.xsoar.desk import eventually
 
 LIST = '!msgraph-mail-list-emails page_size=1'
@@ -75,12 +76,12 @@ def test_a_killed_command_is_an_error_and_the_server_continues(
 ) -> None:
     administrator.add_instance('Killed', authentication_methods.client_secret(cloud))
     administrator.run(LIST, 'Killed')
-    cloud.faults.add(service='graph', delay=5.0)
+    cloud.faults.add(service='graph', delay=2 * slowness())
     entries: list[dict[str, Any]] = []
     command = threading.Thread(target=lambda: entries.extend(war_room.run(LIST, 'Killed')))
     command.start()
     os.kill(eventually(command_processes)[0], signal.SIGKILL)
-    command.join(timeout=30)
+    command.join(timeout=limit(30))
     assert [entry['type'] for entry in entries] == [ERROR]
     assert 'SIGKILL' in entries[0]['contents']
     assert 'Report 1' in administrator.run(LIST, 'Killed')

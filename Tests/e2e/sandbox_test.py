@@ -19,6 +19,7 @@ from authentication_methods import ARC, CLIENT_SECRET, CORTEX_APP, METHODS, Auth
 from demo.administrator import Administrator, CommandFailed
 from demo.instructions import field_labels, section_title
 from demo.upload import REPOSITORY, own_environment
+from sandbox.tests.machine import interruptible_children, limit
 
 
 @dataclass
@@ -48,14 +49,16 @@ class Running:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     temporary = tmp_path_factory.mktemp('temporary')
     environment = {**own_environment(), 'PYTHONPATH': 'Tests', 'TMPDIR': str(temporary)}
-    with subprocess.Popen(
-        [sys.executable, '-m', 'demo.serve'],
-        cwd=REPOSITORY,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as process:
+    with interruptible_children():
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'demo.serve'],
+            cwd=REPOSITORY,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    with process:
         assert process.stdout
         lines = []
         for line in iter(process.stdout.readline, ''):
@@ -116,9 +119,9 @@ def test_a_mail_becomes_an_incident_as_printed(running: Running) -> None:
     administrator.run(command, 'Fetcher')
     with closing(requests.Session()) as browser:
         browser.trust_env = False
-        browser.post(f'{running.value("Pages")}/login', data={'key': running.value('API key')}, timeout=30)
-        for _ in range(120):
-            if '<td>Invoice</td>' in browser.get(page, timeout=30).text:
+        browser.post(f'{running.value("Pages")}/login', data={'key': running.value('API key')}, timeout=limit(30))
+        for _ in range(int(limit(60))):
+            if '<td>Invoice</td>' in browser.get(page, timeout=limit(30)).text:
                 break
             time.sleep(1)
         else:
@@ -128,7 +131,7 @@ def test_a_mail_becomes_an_incident_as_printed(running: Running) -> None:
 def test_the_printed_consent_page_exists(running: Running) -> None:
     page = running.value('ID, Token, Key').split()[-1]
     certificate_authority = running.value('Browsers warn of the certificate, unless they trust')
-    assert requests.get(page, verify=certificate_authority, timeout=30).status_code == 200
+    assert requests.get(page, verify=certificate_authority, timeout=limit(30)).status_code == 200
 
 
 def test_the_printed_faults_can_be_switched_on_and_off(running: Running) -> None:
@@ -139,16 +142,16 @@ def test_the_printed_faults_can_be_switched_on_and_off(running: Running) -> None
     commands = [shlex.split(line) for line in running.printed.splitlines() if line.strip().startswith('curl ')]
     for command in commands[:-1]:
         _, address, _, body = command
-        assert requests.post(address, data=body, timeout=30).status_code == 201
+        assert requests.post(address, data=body, timeout=limit(30)).status_code == 201
     with pytest.raises(CommandFailed):
         administrator.run('!msgraph-mail-auth-test', 'Faulty')
-    assert requests.delete(commands[-1][-1], timeout=30).status_code == 204
+    assert requests.delete(commands[-1][-1], timeout=limit(30)).status_code == 204
     administrator.run('!msgraph-mail-auth-test', 'Faulty')
 
 
 def test_an_interrupt_stops_the_sandbox_and_leaves_nothing(running: Running) -> None:
     running.process.send_signal(signal.SIGINT)
-    rest, _ = running.process.communicate(timeout=30)
+    rest, _ = running.process.communicate(timeout=limit(30))
     assert running.process.returncode == 0
     assert rest.strip() == 'Stopped. Nothing is left running.'
     assert list(running.temporary.iterdir()) == []

@@ -9,6 +9,7 @@ import pytest
 
 from demo.upload import REPOSITORY, copy_packs, own_environment
 from sandbox.servers import Sandbox
+from sandbox.tests.machine import limit
 from sandbox.xsoar import XsoarServer
 
 PACK = 'O365 Outlook Mail Single User'
@@ -31,7 +32,9 @@ def make_upload(repository: Path, **variables: str) -> 'subprocess.CompletedProc
         **variables,
     }
     command = ['make', '-o', 'setup', f'BIN={Path(sys.executable).parent}', 'upload']
-    return subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command, cwd=repository, env=environment, capture_output=True, text=True, timeout=limit(60), check=False
+    )
 
 
 def test_the_pack_is_on_the_server_of_the_environment(repository: Path, tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import requests
 
+from sandbox.tests.machine import limit
 from sandbox.xsoar import XsoarServer
 
 ERROR, PLAYGROUND = 4, 9
-_TIME_LIMIT = 120  # seconds
+_TIME_LIMIT = limit(120)
 
 
 class WarRoom:

@@ -10,11 +10,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from machine import interruptible_children, seconds
 from make_environment import Environment, explanation
+
+from sandbox.tests.machine import interruptible_children, limit
 
 SCRIPT = Path(__file__).with_name('make_environment.py')
 MAKEFILE = SCRIPT.parents[2] / 'Makefile'
+# a target that needs the environment, as most do
+TARGET = '\nuse: setup\n\t@$(BIN)/python -c "import tool; print(\'tool\', tool.version)"\n'
 STEPS = ['1/3', '2/3', '3/3']
 # settings of the make that runs these tests, and of a pip of another environment
 OF_OTHERS = ('MAKE', 'MFLAGS', 'PIP_', 'PYTHON', 'VIRTUAL_ENV')
@@ -23,11 +26,11 @@ OF_OTHERS = ('MAKE', 'MFLAGS', 'PIP_', 'PYTHON', 'VIRTUAL_ENV')
 def command_and_environment(folder, variables):
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(OF_OTHERS)}
     offline = {'PIP_NO_INDEX': '1', 'PIP_FIND_LINKS': str(folder / 'wheels'), 'PIP_CONFIG_FILE': os.devnull}
-    return ['make', '--no-print-directory', '-C', str(folder), 'demo'], {**inherited, **offline, **variables}
+    return ['make', '--no-print-directory', '-C', str(folder), 'use'], {**inherited, **offline, **variables}
 
 
-def make_demo(folder, **variables):
-    """Run `make demo`, which sets up first, then prints the version of the package that was installed."""
+def make_use(folder, **variables):
+    """Run a target that sets up first, then prints the version of the package that was installed."""
     command, environment = command_and_environment(folder, variables)
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -37,13 +40,11 @@ def steps_of(answer):
 
 
 def new_repository(folder, requirements):
-    """Write a repository with what `make demo` needs."""
+    """Write a repository with what setup needs."""
     (folder / 'Tests' / 'setup').mkdir(parents=True)
-    shutil.copy(MAKEFILE, folder)
+    (folder / 'Makefile').write_text(MAKEFILE.read_text() + TARGET)
     shutil.copy(SCRIPT, folder / 'Tests' / 'setup')
     (folder / 'requirements-dev.txt').write_text(requirements)
-    (folder / 'Tests' / 'sandbox').mkdir()
-    (folder / 'Tests' / 'sandbox' / 'demo.py').write_text("import tool\nprint('demo of tool', tool.version)\n")
     return folder
 
 
@@ -63,7 +64,7 @@ def repository(tmp_path_factory):
     """A repository with an environment, made by a user whose pip installs elsewhere. Tests damage it and leave it whole."""
     folder = new_repository(tmp_path_factory.mktemp('clone') / 'repository', 'tool==1.0\n')
     add_wheel(folder, 'tool', '1.0')
-    answer = make_demo(folder, PIP_TARGET=str(folder / 'elsewhere'), PIP_USER='1')
+    answer = make_use(folder, PIP_TARGET=str(folder / 'elsewhere'), PIP_USER='1')
     assert answer.returncode == 0, answer.stderr
     (folder / 'output').write_text(answer.stdout)
     return folder
@@ -73,13 +74,13 @@ def test_a_fresh_clone_gets_its_environment_and_sees_each_step(repository):
     lines = (repository / 'output').read_text().splitlines()
     assert [line.split()[1] for line in lines if line.endswith('...')] == STEPS
     assert len(lines) < 13
-    assert lines[-1] == 'demo of tool 1.0'
+    assert lines[-1] == 'tool 1.0'
 
 
 def test_a_good_environment_is_left_alone(repository):
     before = (repository / '.venv' / 'made-of').stat().st_mtime_ns
-    answer = make_demo(repository)
-    assert (answer.returncode, answer.stdout, answer.stderr) == (0, 'demo of tool 1.0\n', '')
+    answer = make_use(repository)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, 'tool 1.0\n', '')
     assert (repository / '.venv' / 'made-of').stat().st_mtime_ns == before
 
 
@@ -91,18 +92,12 @@ def test_the_second_of_two_set_ups_waits_and_finds_it_made(repository):
             assert second.stdout
             assert second.stdout.readline() == 'setup: another one is at work in this folder, waiting for it\n'
             fcntl.flock(lock, fcntl.LOCK_UN)
-            assert second.communicate(timeout=seconds(60)) == ('demo of tool 1.0\n', None)
+            assert second.communicate(timeout=limit(60)) == ('tool 1.0\n', None)
 
 
 def change_pins(folder):
     with (folder / 'requirements-dev.txt').open('a') as requirements:
         requirements.write('# changed\n')
-
-
-def break_interpreter(folder):
-    for python in (folder / '.venv' / 'bin').glob('python*'):
-        python.unlink()
-        python.symlink_to('/no/such/python')
 
 
 def interpreter_of_another_machine(folder):
@@ -118,52 +113,19 @@ def leave_a_symlink(folder):
     change_pins(folder)
 
 
-def leave_a_file(folder):
-    shutil.rmtree(folder / '.venv')
-    (folder / '.venv').write_text('not a folder')
-
-
 @pytest.mark.parametrize(
     'damage, variables',
     [
         (change_pins, {}),
-        (break_interpreter, {}),
         (interpreter_of_another_machine, {}),
-        (leave_a_file, {}),
         (leave_a_symlink, {'PYTHON': '.venv/bin/python'}),
     ],
 )
 def test_whatever_is_left_is_rebuilt_once(repository, damage, variables):
     damage(repository)
-    answer = make_demo(repository, **variables)
+    answer = make_use(repository, **variables)
     assert (answer.returncode, answer.stderr, steps_of(answer)) == (0, '', STEPS)
-    assert make_demo(repository).stdout == 'demo of tool 1.0\n'
-
-
-def test_interrupted_setup_goes_on_next_time(repository):
-    change_pins(repository)
-    with socket.create_server(('127.0.0.1', 0)) as silent_index:
-        silent_index.settimeout(seconds(60))
-        index = f'http://127.0.0.1:{silent_index.getsockname()[1]}/'
-        command, environment = command_and_environment(repository, {'PIP_INDEX_URL': index, 'PIP_FIND_LINKS': ''})
-        del environment['PIP_NO_INDEX']
-        with interruptible_children():
-            made = subprocess.Popen(
-                command,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
-        with made, silent_index.accept()[0]:
-            os.killpg(made.pid, signal.SIGINT)
-            output, _ = made.communicate(timeout=seconds(60))
-    assert made.returncode != 0
-    assert 'setup: stopped. Run it again: it starts from the beginning.' in output.splitlines()
-    assert 'Traceback' not in output
-    answer = make_demo(repository)
-    assert (answer.returncode, answer.stderr, steps_of(answer)) == (0, '', STEPS)
+    assert make_use(repository).stdout == 'tool 1.0\n'
 
 
 def from_another_folder(stamp):
@@ -202,24 +164,46 @@ def test_stamp_is_removed_before_what_it_describes(tmp_path, monkeypatch):
     assert left == []
 
 
-def test_anything_in_the_place_of_the_folder_is_removed(tmp_path):
+@pytest.mark.parametrize('leave', [os.mkfifo, Path.touch, lambda path: path.symlink_to('nowhere')])
+def test_anything_in_the_place_of_the_folder_is_removed(tmp_path, leave):
     (tmp_path / 'requirements-dev.txt').touch()
     environment = Environment(tmp_path)
-    os.mkfifo(environment.path)
+    leave(environment.path)
     environment.remove()
     assert not os.path.lexists(environment.path)
 
 
-def test_a_failure_is_shown_with_what_to_do_and_the_next_run_starts_from_the_beginning(repository):
+def test_setup_that_was_interrupted_or_failed_starts_from_the_beginning_next_time(repository):
     (repository / 'requirements-dev.txt').write_text('tool==2.0\n')
-    answer = make_demo(repository)
+    with socket.create_server(('127.0.0.1', 0)) as silent_index:
+        silent_index.settimeout(limit(60))
+        index = f'http://127.0.0.1:{silent_index.getsockname()[1]}/'
+        command, environment = command_and_environment(repository, {'PIP_INDEX_URL': index, 'PIP_FIND_LINKS': ''})
+        del environment['PIP_NO_INDEX']
+        with interruptible_children():
+            made = subprocess.Popen(
+                command,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        with made, silent_index.accept()[0]:
+            os.killpg(made.pid, signal.SIGINT)
+            output, _ = made.communicate(timeout=limit(60))
+    assert made.returncode != 0
+    assert 'setup: stopped. Run it again: it starts from the beginning.' in output.splitlines()
+    assert 'Traceback' not in output
+
+    answer = make_use(repository)
     assert answer.returncode != 0
     assert 'No matching distribution found for tool==2.0' in answer.stderr
     assert any(line.startswith('setup: The package index has no such version') for line in answer.stderr.splitlines())
-    assert 'demo of tool' not in answer.stdout
+    assert 'tool' not in answer.stdout
 
     add_wheel(repository, 'tool', '2.0')
-    assert make_demo(repository).stdout.splitlines()[-1] == 'demo of tool 2.0'
+    assert make_use(repository).stdout.splitlines()[-1] == 'tool 2.0'
 
 
 @pytest.mark.parametrize(
@@ -244,7 +228,7 @@ def test_a_python_without_ensurepip_says_what_to_install(tmp_path):
     folder = new_repository(tmp_path / 'repository', '')
     (tmp_path / 'split').mkdir()
     (tmp_path / 'split' / 'ensurepip.py').write_text('raise ImportError\n')
-    answer = make_demo(folder, PYTHONPATH=str(tmp_path / 'split'))
+    answer = make_use(folder, PYTHONPATH=str(tmp_path / 'split'))
     assert answer.returncode != 0
     assert 'apt-get install python3-venv' in answer.stderr
     assert not (folder / '.venv').exists()
@@ -253,6 +237,6 @@ def test_a_python_without_ensurepip_says_what_to_install(tmp_path):
 def test_a_folder_without_requirements_is_refused(tmp_path):
     folder = new_repository(tmp_path / 'repository', '')
     (folder / 'requirements-dev.txt').unlink()
-    answer = make_demo(folder)
+    answer = make_use(folder)
     assert answer.returncode != 0
     assert 'Run it from the root of the repository' in answer.stderr

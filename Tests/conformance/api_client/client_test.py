@@ -49,6 +49,7 @@ from MicrosoftCredentialsApiModule import (
 )
 from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
+from sandbox.tests.machine import limit
 
 # region clouds and other things that parameters name
 
@@ -577,14 +578,14 @@ print(json.dumps(sorted({'cryptography', 'jwt', 'msal'} & set(sys.modules))))
 """
 
 
-@pytest.mark.parametrize('way', ['secret', 'certificate', 'cortex app'])
-def test_a_warm_command_loads_no_cryptography(instance: Instance, way: str) -> None:
+@pytest.mark.parametrize('method', ['secret', 'certificate', 'cortex app'])
+def test_a_warm_command_loads_no_cryptography(instance: Instance, method: str) -> None:
     certificate = instance.cloud.directory.application('daemon').certificate
     keywords: dict[str, Any] = {
         'secret': {'self_deployed': True, 'enc_key': 'a secret'},
         'certificate': {'self_deployed': True, 'private_key': certificate.private_key_pem + certificate.certificate_pem},
         'cortex app': {'app_name': 'an app', 'enc_key': base64.b64encode(b'k' * 32).decode()},
-    }[way]
+    }[method]
     keywords |= {'tenant_id': instance.tenant_id, 'auth_id': 'an-id'}
     client = MicrosoftClient(**keywords)
     client.token_provider.save(client.token_target(), TokenResponse(AccessToken('a token', 9e9, 9e9)))
@@ -596,7 +597,7 @@ def test_a_warm_command_loads_no_cryptography(instance: Instance, way: str) -> N
             capture_output=True,
             text=True,
             env={'PYTHONPATH': ':'.join(map(str, map(Path, sys.path)))},
-            timeout=60,
+            timeout=limit(15),
             check=True,
         )
     assert json.loads(command.stdout) == []

@@ -11,6 +11,7 @@ import pytest
 import CommonServerPython
 from conformance.common_server.recording import STUB
 from conformance.common_server.scripted_server import ScriptedServer
+from sandbox.tests.machine import limit
 
 MOCK = STUB.parents[1] / 'demistomock'
 # what both do alike is tested on both
@@ -58,7 +59,7 @@ def run(code: str, text: str = '', path: Path = STUB.parent) -> str:
         input=text,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=limit(15),
         check=False,
         env={'PATH': os.environ['PATH'], 'PYTHONPATH': f'{path}{os.pathsep}{MOCK}'},
     )

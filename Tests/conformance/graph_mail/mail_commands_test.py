@@ -20,6 +20,7 @@ from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message, OutlookItem
+from sandbox.tests.machine import limit
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 UNKNOWN_ID = 'AAMkAGVmMDEz'
@@ -233,7 +234,7 @@ def test_the_largest_files_cost_little_memory(ada: Mailbox, cloud: MicrosoftClou
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=limit(15),
         check=False,
     )
     assert done.returncode == 0, done.stderr

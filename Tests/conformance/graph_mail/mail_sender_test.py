@@ -41,6 +41,7 @@ from MicrosoftGraphMailSendApiModule import (
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, FileAttachment, Message
+from sandbox.tests.machine import limit, slowness
 
 sender = watched_sender.sender
 
@@ -511,12 +512,14 @@ def test_a_lost_answer_to_send_sends_nothing_twice(sender: WatchedSender, bobs: 
     assert (len(in_folder(bobs, 'inbox')), sender.client.count('POST', 'send')) == (before + 1, 1)
 
 
-@pytest.mark.parametrize('fault', [{'delay': 0.6}, {'reset': True}, {'status': 503}, {'status': 504}, {'garbage': True}])
+@pytest.mark.parametrize(
+    'fault', [{'delay': 0.6 * slowness()}, {'reset': True}, {'status': 503}, {'status': 504}, {'garbage': True}]
+)
 def test_an_unclear_answer_to_send_is_looked_into(
     sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, fault: dict[str, Any]
 ) -> None:
     before = len(in_folder(bobs, 'inbox'))
-    sender.client.timeout = 0.3 if 'delay' in fault else 60
+    sender.client.timeout = fault['delay'] / 2 if 'delay' in fault else 60
     cloud.faults.add(service='graph', path='/send$', **fault)
     sender.send(mail_of())
     assert len(in_folder(bobs, 'inbox')) == before + 1
@@ -900,7 +903,7 @@ def test_150_megabytes_take_at_most_16_of_memory(
         input=json.dumps(job),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=limit(60),
         check=False,
         env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
     )

@@ -2,6 +2,7 @@
 
 from conformance.sign_in.rows import *
 from MicrosoftCredentialsApiModule import SignInUnavailableError
+from sandbox.tests.machine import slowness
 
 THREE_WAITS = (2.6, 4.4)
 PROXY = {'HTTP_PROXY': '{proxy}', 'HTTPS_PROXY': '{proxy}'}
@@ -13,7 +14,8 @@ UNTRUSTED = Refusal(
 )
 NO_TLS = Refusal(SignInUnavailableError, 'The TLS connection to', "Check the engine's file of trusted certificates", 'no_tls')
 IN_TIME = Refusal(SignInUnavailableError, 'did not answer in time', code='no_answer')
-SLOW = {'delay': 0.7, 'times': None}
+READ_TIMEOUT = 0.4 * slowness()
+SLOW = {'delay': 1.75 * READ_TIMEOUT, 'times': None}
 
 PROXIES = [
     *each(
@@ -113,12 +115,12 @@ SLOW_NETWORK = [
     *each(
         [CLIENT_SECRET, VM_SYSTEM_ASSIGNED],
         'slow',
-        Call(requests=2, answers=({'delay': 0.7},), waits=(0.375, 1)),
-        read_timeout=0.4,
+        Call(requests=2, answers=({'delay': 1.75 * READ_TIMEOUT},), waits=(0.375, 1)),
+        read_timeout=READ_TIMEOUT,
         situation='once',
     ),
-    *each([CLIENT_SECRET], 'slow', Call(IN_TIME, 4, (SLOW,), THREE_WAITS), read_timeout=0.4, situation='always'),
-    *each([VM_SYSTEM_ASSIGNED], 'slow', Call(IN_TIME, 2, (SLOW,), (0.6, 1)), read_timeout=0.4, situation='always'),
+    *each([CLIENT_SECRET], 'slow', Call(IN_TIME, 4, (SLOW,), THREE_WAITS), read_timeout=READ_TIMEOUT, situation='always'),
+    *each([VM_SYSTEM_ASSIGNED], 'slow', Call(IN_TIME, 2, (SLOW,), (0.6, 1)), read_timeout=READ_TIMEOUT, situation='always'),
     *each([CLIENT_SECRET], 'slow', Call(answers=({'delay': 0.2},)), situation='but in time'),
 ]
 

@@ -19,8 +19,9 @@ from typing import Any, TextIO
 import demistomock as demisto
 from MicrosoftApiModule import MicrosoftClient
 from MicrosoftCoreApiModule import SystemClock
+from sandbox.tests.machine import limit
 
-TIMEOUT = 60.0  # seconds
+TIMEOUT = limit(15)
 Settings = dict[str, Any]
 
 

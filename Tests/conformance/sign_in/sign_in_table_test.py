@@ -29,10 +29,6 @@ TABLES = (
 ROWS = [row for table in TABLES for row in table.ROWS]
 
 
-def test_there_are_150_rows_or_more() -> None:
-    assert len(ROWS) >= 150
-
-
 def test_no_row_is_duplicated() -> None:
     names = Counter((type(row).__name__, str(row)) for row in ROWS)
     assert [name for name, times in names.items() if times > 1] == []

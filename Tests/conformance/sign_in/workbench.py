@@ -21,9 +21,10 @@ from MicrosoftCredentialsApiModule import AccessToken, TokenTarget
 from MicrosoftTokenCacheApiModule import CachedTokens
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.clock import Clock
+from sandbox.tests.machine import limit
 
 Settings = dict[str, Any]
-MAX_RESPONSE_SECONDS = 5.0  # seconds
+MAX_RESPONSE_SECONDS = limit(2)
 SECRET_SETTINGS = ('enc_key', 'private_key', 'refresh_token', 'auth_code')
 SECRETS_OF_THE_CACHE = ('value', 'refresh_token', 'code_verifier', 'device_code', 'state')
 
@@ -199,7 +200,7 @@ class Workbench:
         return AccessToken(token, 0, 0).claims()['upn']
 
     def status_of(self, url: str, token: str) -> int:
-        answer = requests.get(url, headers={'Authorization': f'Bearer {token}'}, verify=self.cloud.ca_file, timeout=10)
+        answer = requests.get(url, headers={'Authorization': f'Bearer {token}'}, verify=self.cloud.ca_file, timeout=limit(10))
         return answer.status_code
 
     def _collect_secrets(self) -> None:

@@ -21,6 +21,7 @@ from MicrosoftCredentialsApiModule import (
     TokenTarget,
 )
 from MicrosoftTokenCacheApiModule import ContextStorage, Lease, clear_tokens, update_storage
+from sandbox.tests.machine import limit, slowness
 
 # region several processes at once
 
@@ -29,7 +30,7 @@ from MicrosoftTokenCacheApiModule import ContextStorage, Lease, clear_tokens, up
 def slow(processes: Processes) -> Processes:
     """A cloud whose sign-in services respond so slowly that simultaneous requests all arrive before the first response."""
     for service in ('entra', 'token-service'):
-        processes.cloud.faults.add(service=service, path='token$', delay=0.4, times=None)
+        processes.cloud.faults.add(service=service, path='token$', delay=0.4 * slowness(), times=None)
     return processes
 
 
@@ -86,7 +87,7 @@ def test_an_error_for_one_resource_is_not_raised_for_another(processes: Processe
         first.token_client.before = let_another_wait
         with pytest.raises(SignInRefusedError):
             first.get_token(TokenTarget('https://unknown.example/.default'))
-        assert waiting[0].result(timeout=10).claims()['aud'] == processes.cloud.graph
+        assert waiting[0].result(timeout=limit(10)).claims()['aud'] == processes.cloud.graph
 
 
 def test_requests_for_several_resources_use_the_one_time_refresh_token_in_turn(processes: Processes, slow: Processes) -> None:
@@ -159,7 +160,7 @@ def test_a_process_that_died_is_waited_for_no_longer_than_its_lease(processes: P
 
 def test_after_a_process_was_killed_one_of_those_who_waited_requests_the_token(processes: Processes, slow: Processes) -> None:
     credential = slow.application()
-    credential.max_request_seconds = 1.0
+    credential.max_request_seconds = slowness()
     slow.provider(credential).update(lambda cached: cached.put_lease(Lease('killed', time.time() + 1)))
     tokens = at_once(*[lambda: slow.provider(credential, clock=SystemClock()).get_token(slow.graph)] * 10)
     assert processes.token_requests() == 1

@@ -12,6 +12,7 @@ import pytest
 from conformance.unified.instances import instance
 from conformance.unified.sources import INTEGRATION, loaded_yml
 from demo.upload import copy_packs
+from sandbox.tests.machine import limit
 
 __all__ = ['instance']
 
@@ -35,7 +36,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
             env={**os.environ, 'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1'},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=limit(30),
             check=False,
         )
         assert made.returncode == 0, made.stdout + made.stderr

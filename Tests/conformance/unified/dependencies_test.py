@@ -11,6 +11,7 @@ from conformance.unified.conftest import Build
 from conformance.unified.dependencies import HEADER, as_markdown, read_module, unified_order
 from conformance.unified.sources import API_MODULES, INTEGRATION, MODULES, ROOT, defined_names, loaded_yml
 from demo.upload import example_names
+from sandbox.tests.machine import limit
 
 ARCHITECTURE = (ROOT / 'docs' / 'architecture.md').read_text(encoding='utf-8')
 ORDER = unified_order()
@@ -28,7 +29,7 @@ def test_they_can_be_printed() -> None:
         env={**os.environ, 'PYTHONPATH': 'Tests'},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=limit(15),
         check=True,
     )
     assert printed.stdout.rstrip() == as_markdown()

@@ -13,6 +13,7 @@ from conformance.unified.sending_outputs_test import CASES as SENDING_CASES
 from conformance.unified.sources import INTEGRATION
 from sandbox.microsoft.graph_mail.model import Message
 
+pytestmark = pytest.mark.slow
 README = (INTEGRATION / 'README.md').read_text(encoding='utf-8')
 OWN, SHARED, APPLICATION = 'own mailbox', 'another mailbox', 'application'
 ARGUMENTS: dict[str, dict[str, str]] = {

@@ -15,6 +15,7 @@ import demistomock as demisto
 from conformance.unified.dependencies import is_guard, is_of_product
 from conformance.unified.instances import Instance, with_methods
 from conformance.unified.sources import COMMON_SERVER, MOCK
+from sandbox.tests.machine import limit
 
 RUNNER = Path(__file__).with_name('unified_script.py')
 
@@ -48,7 +49,7 @@ class UnifiedScript:
             cwd=self._folder,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=limit(15),
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -80,14 +80,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         parse_authorization_response,
         unusable_response,
     )
-    from MicrosoftTokenCacheApiModule import (
-        ContextStorage,
-        MemoryStorage,
-        Storage,
-        TokenProvider,
-        clear_tokens,
-        update_storage,
-    )
+    from MicrosoftTokenCacheApiModule import ContextStorage, MemoryStorage, Storage, TokenProvider, clear_tokens, update_storage
 
 # region names for integrations
 
@@ -189,35 +182,12 @@ _DEFAULT_OK_CODES = (200, 201, 202, 204, 206, 404)
 class MicrosoftClient(BaseClient):
     """Send requests to a Microsoft API, with tokens of one credential.
 
-    The credential is either `credential`, or follows from the keywords of the public MicrosoftApiModule:
+    The keywords are those of the public MicrosoftApiModule, which the README of this module explains, and:
 
     Args:
-        tenant_id: of a self-deployed application, by default that in `token_retrieval_url`; the Token of the Cortex XSOAR app.
-        auth_id: client ID of a self-deployed application; the ID of the Cortex XSOAR app, maybe with ``@<token service>``.
-        enc_key: client secret; the Key of the Cortex XSOAR app.
-        token_retrieval_url: template of the token endpoint, with ``{endpoint}`` and ``{tenant_id}``.
-        app_name: name of the integration at the token service of the Cortex XSOAR app.
-        refresh_token: the Token of the Cortex XSOAR app, in place of `tenant_id`.
-        auth_code: the authorization code, as pasted.
-        scope: template of the scope, with ``{graph_endpoint}``. If it names several resources, users consent to all of them,
-            and tokens are for the first one.
-        grant_type: CLIENT_CREDENTIALS, AUTHORIZATION_CODE or DEVICE_CODE.
-        redirect_uri: of the application.
-        resource: what tokens are for, on a v1 token endpoint.
-        multi_resource, resources: each request names one of several resources.
-        verify: False trusts any certificate.
-        self_deployed: False for the Cortex XSOAR app.
-        timeout: seconds for each request, whatever the request itself says; by default those of BaseClient.
-        azure_ad_endpoint: login host, by default that of the cloud.
-        azure_cloud, endpoint: the cloud, or its abbreviation (com, gcc, gcc-high, dod, de, cn).
-        certificate_thumbprint, private_key: the certificate, in place of `enc_key`.
-        retry_on_rate_limit: the platform runs a command again that is throttled for longer than the retry budget.
-        managed_identities_client_id: of a managed identity, or MANAGED_IDENTITIES_SYSTEM_ASSIGNED.
-        managed_identities_resource_uri: what tokens of the managed identity are for.
-        base_url: the address that `url_suffix` of a request is added to.
-        command_prefix: the beginning of the names of the integration's commands.
+        credential: replaces the keywords that describe one.
         retry_policy: when a request is sent again, unless the request has a policy of its own.
-    The others go to BaseClient (proxy, ok_codes, headers, auth).
+        kwargs: go to BaseClient (proxy, ok_codes, headers, auth).
     """
 
     _counts_requests = False
@@ -306,20 +276,17 @@ class MicrosoftClient(BaseClient):
         overwrite_rate_limit_retry: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Send a request with a token, and return the response as `resp_type` says.
+        """Send a request as `send_request` does, for integrations written for the public module.
 
-        With `retry_on_rate_limit`, each call is reported to the platform. If the service throttles for longer than the retry
-        budget, the platform is asked to run the command again, and this run ends here. `send_request` raises an error instead.
+        With `retry_on_rate_limit`, report each call to the platform. If the service throttles beyond the retry budget, have the
+        platform run the command again and end this run.
 
         Args:
-            method, url_suffix, full_url, headers, scope, resource, kwargs: as in `send_request`.
-            resp_type: ``json``, ``text``, ``content`` (bytes), else the `requests.Response`.
+            resp_type: return ``json``, ``text``, ``content`` (bytes), else the `requests.Response`.
             return_empty_response: return a response with status 204 itself.
             overwrite_rate_limit_retry: do not run the command again, and report nothing.
         Raises:
             NotFoundError: the status is 404, and `ok_codes` allows it.
-            MicrosoftSignInError: the sign-in failed.
-            DemistoException: any other error status, or no response.
         """
         handles_limit = self.retry_on_rate_limit and not overwrite_rate_limit_retry
         may_reschedule = handles_limit and _supports_scheduling()
@@ -363,16 +330,14 @@ class MicrosoftClient(BaseClient):
         """Send a request with a token, and return the response.
 
         Args:
-            method, url_suffix, full_url, kwargs: as `BaseClient._http_request` takes them: params, json_data, data, timeout,
-                ok_codes, ...
+            method, url_suffix, full_url, kwargs: as in `BaseClient._http_request`.
             headers: added to the default ones, or replacing them.
-            scope, resource: what the token is for, if not what the client's tokens are for.
-            is_idempotent: the request may be sent again even if it may have been carried out. By default this is so for GET,
-                HEAD, OPTIONS, PUT and DELETE.
+            scope, resource: what the token is for, by default what the client's tokens are for.
+            is_idempotent: the request may be sent again even if it may have been carried out; by default not for POST and PATCH.
             retry_policy: replaces that of the client.
-            error_handler: is called with a response whose status is not in `ok_codes`, and raises its error.
+            error_handler: raises the error of a response whose status is not in `ok_codes`.
         Raises:
-            CommandThrottled: the service is throttling or busy beyond the retry budget. The request may be sent again later.
+            CommandThrottled: the service is throttling or busy beyond the retry budget; the request may be sent again later.
             MicrosoftSignInError: the sign-in failed.
             DemistoException: any other error status, or no response.
         """
@@ -430,14 +395,11 @@ class MicrosoftClient(BaseClient):
         return policy.delay(attempt, response, self.clock.now()) if is_idempotent or response.status_code == 429 else None
 
     def reschedule_delay(self, response: requests.Response, is_idempotent: bool) -> float | None:
-        """Return the seconds after which a later run may send a request again.
-
-        None if it must not, or if the service is busy and does not say for how long.
-        """
-        asked = retry_after_seconds(response, self.clock.now())
+        """Return the seconds after which a later run may send a request again, None if it must not or the time is unknown."""
+        retry_after = retry_after_seconds(response, self.clock.now())
         if response.status_code == 429:
-            return asked or _DEFAULT_DELAY
-        return asked if response.status_code in (503, 504) and is_idempotent else None
+            return retry_after or _DEFAULT_DELAY
+        return retry_after if response.status_code in (503, 504) and is_idempotent else None
 
     def can_reschedule(self) -> bool:
         """Return whether the platform can run this command again if it is throttled for long. It does so once."""
@@ -507,14 +469,7 @@ class MicrosoftClient(BaseClient):
     # region tokens
 
     def get_access_token(self, resource: str = '', scope: str | None = None) -> str:
-        """Return an access token that can be used now.
-
-        Args:
-            resource: URI of the resource, if the client has several.
-            scope: replaces that of the client.
-        Raises:
-            MicrosoftSignInError: the sign-in failed.
-        """
+        """Return an access token for `resource` or `scope`, by default for those of the client. Raise MicrosoftSignInError."""
         return self._issue_token(self.token_target(resource, scope))
 
     def _issue_token(self, target: TokenTarget, rejected: str = '') -> str:
@@ -542,7 +497,7 @@ class MicrosoftClient(BaseClient):
             named = resource or self.managed_identities_resource_uri or TokenTarget(scope or _decoded(self.scope)).as_resource
             return TokenTarget(resource=named, claims=claims)
         if isinstance(self.credential, CortexAppCredential):
-            # The token service selects the API, so only the cloud of the client tells what the token is for.
+            # The token service selects the API, so what the token is for depends only on the cloud of the client.
             return TokenTarget(scope, resource, claims, self.azure_cloud.endpoints.microsoft_graph_resource_id)
         if scope or resource:
             return TokenTarget(scope, resource, claims)
@@ -569,8 +524,7 @@ class MicrosoftClient(BaseClient):
     def authorization_code_credential(self) -> AuthorizationCodeCredential:
         """Return the credential for an authorization code, even if the integration selects that method only once a code is set.
 
-        Raises:
-            CredentialError: the instance uses another authentication method.
+        Raise CredentialError if the instance uses another authentication method.
         """
         credential = self._credential
         if not self._credential_was_given and self._method in (CLIENT_CREDENTIALS, AUTHORIZATION_CODE):
@@ -589,42 +543,32 @@ class MicrosoftClient(BaseClient):
         return self.grant_type if self.grant_type in (AUTHORIZATION_CODE, DEVICE_CODE) else CLIENT_CREDENTIALS
 
     def _credential_of_keywords(self, method: str) -> Credential:
-        if method == AuthenticationMethod.MANAGED_IDENTITY:
-            client_id = self.managed_identities_client_id or ''
-            return create_credential(
-                CredentialSettings(method, client_id='' if client_id == MANAGED_IDENTITIES_SYSTEM_ASSIGNED else client_id)
-            )
-        if method == AuthenticationMethod.CORTEX_APP:
-            return create_credential(
-                CredentialSettings(
-                    method,
-                    client_id=self.auth_id,
-                    app_name=self.app_name,
-                    token=self.refresh_token or self.tenant_id,
-                    key=self.enc_key,
-                    encrypt=lambda token, key: self.get_encrypted(token, key),
-                    info_headers=lambda: self._add_info_headers(),
-                )
-            )
-        if self.azure_cloud is AZURE_GERMAN_CLOUD:
+        is_entra = method not in (AuthenticationMethod.MANAGED_IDENTITY, AuthenticationMethod.CORTEX_APP)
+        if is_entra and self.azure_cloud is AZURE_GERMAN_CLOUD:
             raise CredentialError(
                 'The German cloud of Microsoft was closed on 2021-10-29.',
                 'Select the cloud to which the tenant was moved, most likely Worldwide.',
             )
         # The device flow of many integrations names no tenant except in the URL: .../organizations/oauth2/v2.0/token.
         in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
+        managed_identity_id = self.managed_identities_client_id or ''
         return create_credential(
             CredentialSettings(
                 method,
-                self.azure_ad_endpoint,
-                self.tenant_id or (in_url.group(1) if in_url else ''),
-                self.client_id,
-                self.client_secret,
-                self.private_key,
-                self.certificate_thumbprint,
-                self.token_retrieval_url,
-                self.redirect_uri,
-                self.auth_code,
+                authority=self.azure_ad_endpoint,
+                tenant_id=self.tenant_id or (in_url.group(1) if in_url else ''),
+                client_id=self.client_id,
+                client_secret=self.client_secret,
+                private_key=self.private_key,
+                thumbprint=self.certificate_thumbprint,
+                token_url=self.token_retrieval_url,
+                redirect_uri=self.redirect_uri,
+                authorization_code=self.auth_code,
+                managed_identity_id='' if managed_identity_id == MANAGED_IDENTITIES_SYSTEM_ASSIGNED else managed_identity_id,
+                app_name=self.app_name,
+                token=self.refresh_token or self.tenant_id,
+                encrypt=lambda token, key: self.get_encrypted(token, key),
+                info_headers=lambda: self._add_info_headers(),
             )
         )
 
@@ -648,11 +592,7 @@ class MicrosoftClient(BaseClient):
         }
 
     def start_auth(self, complete_command: str) -> str:
-        """Start a sign-in with a device code, and return instructions for the user in Markdown.
-
-        Args:
-            complete_command: the command to run afterwards, e.g. ``!msgraph-mail-auth-complete``.
-        """
+        """Start a sign-in with a device code, and return instructions for the user, which name the command to run afterwards."""
         started = self.device_auth_request()
         address = re.search(r'https?://\S+', started['message'])
         url = address.group() if address else ''
@@ -671,7 +611,7 @@ class MicrosoftClient(BaseClient):
 
 
 class _ClientClock(SystemClock):
-    """The time as `epoch_seconds` of a client tells it, which tests of integrations replace."""
+    """Use `epoch_seconds` of a client, which tests of integrations replace."""
 
     def __init__(self, client: MicrosoftClient):
         self._client = client
@@ -757,15 +697,10 @@ def _claims_challenge(response: requests.Response) -> str:
 def reschedule(
     args: dict[str, Any], seconds: float, what: str = 'The command runs again', is_last: bool = True
 ) -> CommandResults:
-    """Return results that make the platform run this command again.
+    """Return results that make the platform run this command again after `seconds`, with `args`. The message says `what` happens.
 
-    The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``.
-
-    Args:
-        args: the arguments of the next run.
-        seconds: until the next run.
-        what: what happens then, for the message.
-        is_last: whether the next run is not rescheduled again; it gets ``ran_once_flag``.
+    The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``. The next run gets it if `is_last`:
+    then it is not rescheduled again.
     """
     delay = max(10, int(seconds) + 1)  # the platform does not accept less
     args = {**args, 'ran_once_flag': True} if is_last else args
@@ -802,11 +737,7 @@ class DeviceCode(NamedTuple):
 
 
 def start_browser_sign_in(client: MicrosoftClient) -> str:
-    """Start a sign-in with state and PKCE, and return the address to open in a browser.
-
-    Raises:
-        CredentialError: the instance uses another authentication method.
-    """
+    """Start a sign-in with state and PKCE, and return the address to open in a browser."""
     credential = client.authorization_code_credential()
     pending = PendingSignIn(secrets.token_urlsafe(24), secrets.token_urlsafe(64))
     client.token_provider_for(credential).start_sign_in(pending)
@@ -814,13 +745,7 @@ def start_browser_sign_in(client: MicrosoftClient) -> str:
 
 
 def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToken:
-    """Exchange the authorization code for tokens.
-
-    Args:
-        pasted: the redirect URL, or the code alone.
-    Raises:
-        MicrosoftSignInError: it belongs to another sign-in, or was refused.
-    """
+    """Exchange a code for tokens. `pasted` is the redirect URL or the code. Raise MicrosoftSignInError if it is refused."""
     credential = client.credential
     if not isinstance(credential, AuthorizationCodeCredential):
         raise CredentialError('This instance does not use an authorization code.', 'Run the command without a code.')
@@ -878,11 +803,7 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
 
 
 def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandResults:
-    """Start a sign-in with an authorization code, and return instructions for the user.
-
-    Args:
-        login_url: login host, by default that of the client's cloud.
-    """
+    """Start a sign-in with an authorization code, and return instructions for the user. `login_url` replaces the login host."""
     address = start_browser_sign_in(client)
     if login_url:
         address = address.replace(client.authorization_code_credential().client.authority, login_url.rstrip('/'), 1)
@@ -908,14 +829,7 @@ def reset_auth() -> CommandResults:
 
 
 def get_azure_cloud(params: dict[str, Any], integration_name: str) -> AzureCloud:
-    """Return the cloud that instance parameters name.
-
-    Args:
-        params: ``azure_cloud`` is a key of AZURE_CLOUD_NAME_MAPPING, or ``Custom``. With ``Custom``, ``server_url`` (Azure
-            Resource Manager), ``azure_ad_endpoint`` (login host) and ``graph_endpoint``, ``url`` or ``host`` (Microsoft Graph)
-            replace those of the worldwide cloud.
-        integration_name: origin of a custom cloud.
-    """
+    """Return the cloud that the parameter azure_cloud names. Custom replaces addresses of the worldwide cloud by parameters."""
     name = params.get('azure_cloud')
     if name and name != AZURE_CLOUD_NAME_CUSTOM:
         return AZURE_CLOUDS[AZURE_CLOUD_NAME_MAPPING.get(name, 'com')]
@@ -942,11 +856,8 @@ def microsoft_defender_for_endpoint_get_base_url(endpoint_type: str, url: str, i
     """Return the abbreviation of a Defender for Endpoint service and its base URL.
 
     Args:
-        endpoint_type: a key of MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE, or ``Custom``.
-        url: base URL that replaces that of the type; required for ``Custom``.
+        endpoint_type: a key of MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE, or ``Custom``, which needs a `url`.
         is_gcc: parameter of older instances, in place of the type ``US GCC``.
-    Raises:
-        DemistoException: neither the type nor the URL is given.
     """
     if is_gcc:
         endpoint_type = 'US GCC'
@@ -965,11 +876,7 @@ def get_from_args_or_params(args: dict[str, Any], params: dict[str, Any], key: s
 
 
 def azure_tag_formatter(arg: str) -> str:
-    """Return the ``$filter`` of Azure Resource Manager for the JSON ``{"<tag name>": "<tag value>"}``.
-
-    Raises:
-        Exception: `arg` is something else.
-    """
+    """Return the ``$filter`` of Azure Resource Manager for the JSON ``{"<tag name>": "<tag value>"}``."""
     try:
         (name, value), *_ = json.loads(arg).items()
     except (TypeError, ValueError, AttributeError):

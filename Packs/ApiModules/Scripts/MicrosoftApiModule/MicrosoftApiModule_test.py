@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -268,6 +269,18 @@ def test_a_request_is_retried_as_the_policy_of_the_client_says(scripted: Make) -
     client, service = scripted((503, {'Retry-After': '2'}, {}), (429, {'Retry-After': '3'}, {}), (200, {}, {}))
     assert client.send_request('GET', '/x').ok
     assert (len(service.seen), client.clock.waits) == (3, [2, 3])
+
+
+@pytest.mark.parametrize(
+    'keywords, statuses', [({}, [503]), ({'is_idempotent': True}, [503, 200]), ({'method': 'GET'}, [503, 200])]
+)
+def test_a_request_that_is_not_idempotent_is_retried_only_after_429(
+    scripted: Make, keywords: dict[str, Any], statuses: list[int]
+) -> None:
+    client, service = scripted((429, {'Retry-After': '0'}, {}), (503, {'Retry-After': '2'}, {}), (200, {}, {}))
+    with suppress(DemistoException):
+        client.send_request(**{'method': 'POST', 'url_suffix': '/x', **keywords})
+    assert len(service.seen) == 1 + len(statuses)
 
 
 @pytest.mark.parametrize('keywords, of_request', [({}, NO_RETRIES), ({'retry_policy': NO_RETRIES}, None)])

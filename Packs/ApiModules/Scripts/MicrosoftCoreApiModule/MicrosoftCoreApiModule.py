@@ -59,7 +59,7 @@ class SystemClock:
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+        time.sleep(seconds)  # pylint: disable=sleep-exists  # shorter than the command; longer waits are rescheduled
 
 
 # endregion
@@ -322,13 +322,11 @@ def is_https(url: str) -> bool:
 
 
 def require_https(url: str, field_name: str, host_only: bool = False) -> str:
-    """Return `url` without surrounding whitespace and trailing slashes.
+    """Return `url` without whitespace and trailing slashes. Raise CredentialError if secrets must not be sent there.
 
     Args:
         field_name: what errors call the field.
         host_only: reject a path as well.
-    Raises:
-        CredentialError: secrets must not be sent there.
     """
     cleaned = str(url or '').strip().rstrip('/')
     if not is_https(cleaned):
@@ -411,8 +409,8 @@ class RetryPolicy(NamedTuple):
         """
         if attempt >= (self.connection_retries if response is None else self.retries.get(response.status_code, 0)):
             return None
-        asked = None if response is None else retry_after_seconds(response, now)
-        return backoff_seconds(self.first_wait, attempt) if asked is None else asked
+        retry_after = None if response is None else retry_after_seconds(response, now)
+        return backoff_seconds(self.first_wait, attempt) if retry_after is None else retry_after
 
 
 NO_RETRIES = RetryPolicy()
@@ -481,11 +479,7 @@ def clean_value(value: Any) -> str:
 
 
 def clean_tenant(value: str) -> str:
-    """Return the ID or the domain name of a tenant. A URL that contains one is accepted.
-
-    Raises:
-        CredentialError: it is missing, or is something else.
-    """
+    """Return the ID or the domain name of a tenant, which may be in a URL. Raise CredentialError if there is none."""
     text = clean_value(value)
     if not text:
         raise CredentialError(
@@ -517,11 +511,7 @@ def clean_client_id(value: str) -> str:
 
 
 def clean_managed_identity_id(value: str) -> str:
-    """Return the client ID of a user-assigned managed identity, empty for the system-assigned one.
-
-    Raises:
-        CredentialError: it is something else, such as a resource ID.
-    """
+    """Return a client ID, which may be empty. Raise CredentialError if it is something else, such as a resource ID."""
     text = clean_value(value)
     if _NOT_IN_AN_ID.search(text):
         raise CredentialError(
@@ -545,11 +535,7 @@ def clean_client_secret(value: str) -> str:
 
 
 def clean_thumbprint(value: str) -> str:
-    """Return the hexadecimal digits of a thumbprint in upper case: 40 (SHA-1) or 64 (SHA-256).
-
-    Raises:
-        CredentialError: its length is another, or it contains other characters.
-    """
+    """Return the digits of a thumbprint in upper case: 40 (SHA-1) or 64 (SHA-256). Raise CredentialError for something else."""
     digits = re.sub(r'[\s:-]', '', clean_value(value)).upper()
     if not re.fullmatch(r'[0-9A-F]{40}|[0-9A-F]{64}', digits):
         raise CredentialError(

@@ -22,11 +22,12 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         NO_RETRIES,
         AzureCloud,
         RetryPolicy,
+        json_or_none,
         retry_after_seconds,
         run_with_retries,
         skip_netrc,
     )
-    from MicrosoftApiModule import CommandThrottled, MicrosoftClient, json_or_none
+    from MicrosoftApiModule import CommandThrottled, MicrosoftClient
 
 # region errors
 

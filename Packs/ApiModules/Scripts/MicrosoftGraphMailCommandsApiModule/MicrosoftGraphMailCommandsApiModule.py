@@ -120,7 +120,7 @@ def property_outputs(value: Any) -> Any:
     if 'value' in value:
         return {'Name': value.get('name'), 'Value': value['value']}
     address = EmailAddress.from_json(value)
-    return {'Name': address.name, 'Address': address.address}
+    return {'Name': address.name or None, 'Address': address.address or None}
 
 
 def addresses_text(recipients: Any) -> str:

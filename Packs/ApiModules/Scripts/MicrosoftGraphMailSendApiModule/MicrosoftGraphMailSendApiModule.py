@@ -31,8 +31,8 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         arg_to_datetime,
         tableToMarkdown,
     )
-    from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback
-    from MicrosoftApiModule import json_or_none, reschedule
+    from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback, json_or_none
+    from MicrosoftApiModule import reschedule
     from MicrosoftInstanceApiModule import bool_argument, future_datetime, choice_argument, int_argument
     from MicrosoftGraphMailClientApiModule import (
         EmailAddress,

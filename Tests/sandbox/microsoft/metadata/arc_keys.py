@@ -34,9 +34,10 @@ class ArcKeys:
     def _write(self, path: Path, content: str) -> None:
         missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(content)
-            path.chmod(0o640)
+            try:
+                self._write_once(path, content)
+            except FileNotFoundError:  # another cloud on this machine has just removed the folder
+                self._write_once(path, content)
         except OSError as error:
             raise ArcKeyFolderError(
                 error.errno,
@@ -44,6 +45,11 @@ class ArcKeys:
                 f'({error.strerror}). Run as root, or make this folder yours.',
             ) from error
         self._made_here.extend(missing)
+
+    def _write_once(self, path: Path, content: str) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        path.chmod(0o640)
 
     def redeem(self, content: str) -> bool:
         """Return whether ``content`` is that of a key file; the file is gone then."""

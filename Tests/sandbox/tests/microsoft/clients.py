@@ -15,9 +15,10 @@ from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.client_authentication import ASSERTION_TYPE
 from sandbox.microsoft.entra.model import Application
 from sandbox.microsoft.samples import REDIRECT_URI
+from sandbox.tests.machine import limit
 
 TENANT = 'contoso.example'
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = limit(10)
 VERIFIER = 'a-verifier-of-43-characters-at-least-0123456789'
 SCOPE = 'openid offline_access User.Read Mail.ReadWrite'
 

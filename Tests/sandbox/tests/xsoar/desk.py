@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 
+from sandbox.tests.machine import limit
 from sandbox.xsoar import XsoarServer
 
 SDK = Path(sys.executable).with_name('demisto-sdk')
@@ -28,7 +29,7 @@ class Desk:
         self.http.headers['Authorization'] = server.api_key
 
     def request(self, method: str, path: str, **rest: Any) -> requests.Response:
-        return self.http.request(method, self.server.url + path, timeout=60, **rest)
+        return self.http.request(method, self.server.url + path, timeout=limit(60), **rest)
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Return the JSON answer of a call that must succeed."""
@@ -72,15 +73,16 @@ class Desk:
         return self.call('POST', f'/investigation/{self.playground}/context', {'query': query})
 
 
-def eventually(what: Callable[[], Any], seconds: float = 20) -> Any:
-    """Wait until something is true."""
+def eventually(what: Callable[[], Any]) -> Any:
+    """Wait until something is true, and return it."""
+    seconds = limit(5)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = what()
         if found:
             return found
         time.sleep(0.02)
-    raise AssertionError(f'did not happen within {seconds} seconds')
+    raise AssertionError(f'did not happen within {seconds:.0f} seconds')
 
 
 def processes_in(data_folder: Path) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 import requests
 from bs4 import BeautifulSoup, Tag
 
+from sandbox.tests.machine import limit
 from sandbox.tests.xsoar.desk import Desk
 
 
@@ -26,7 +27,7 @@ class Browser:
         self.page = BeautifulSoup('', 'html.parser')
 
     def open(self, path: str) -> BeautifulSoup:
-        return self._take(self.http.get(urljoin(self.url, path), timeout=60))
+        return self._take(self.http.get(urljoin(self.url, path), timeout=limit(60)))
 
     def _take(self, answer: requests.Response) -> BeautifulSoup:
         self.answer, self.url = answer, answer.url
@@ -53,7 +54,7 @@ class Browser:
         fields: dict[str, Any] = {**self.fields(found), **{name.replace('__', '.'): value for name, value in changes.items()}}
         data = {name: value for name, value in fields.items() if value is not None}
         target = urljoin(self.url, str(found.get('action') or ''))
-        return self._take(self.http.post(target, data=data, timeout=60))
+        return self._take(self.http.post(target, data=data, timeout=limit(60)))
 
     def sign_in(self, key: str) -> BeautifulSoup:
         self.open('/login')
