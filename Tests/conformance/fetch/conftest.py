@@ -1,4 +1,4 @@
-"""A mailbox that is watched, the platform of the instance that watches it, and how many histories are gone through."""
+"""The mailbox that is fetched from, the platform of the instance, and the number of histories."""
 
 import os
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-pytest.register_assert_rewrite('conformance.fetch.fetching_platform', 'conformance.fetch.ledger')
+pytest.register_assert_rewrite('conformance.fetch.fetching_platform', 'conformance.fetch.fetch_checker')
 
 from conformance.fetch.fetching_platform import Platform  # noqa: E402
-from conformance.fetch.mailroom import Mailroom  # noqa: E402 - after its assertions are to be explained
+from conformance.fetch.mail_source import MailSource  # noqa: E402
 from sandbox.microsoft import MicrosoftCloud  # noqa: E402
 
 STEPS = 12
-# A history takes as long as its requests do: no single one is too slow.
+# The duration of a history depends on its requests.
 settings.register_profile(
     'histories',
     max_examples=500,
@@ -35,9 +35,9 @@ Instance = Callable[..., Platform]
 
 @pytest.fixture(autouse=True, scope='package')
 def trusted_cloud(microsoft_cloud: MicrosoftCloud) -> Any:
-    """The certificates of the cloud are trusted, and nothing goes through a proxy."""
+    """Trust the certificates of the cloud, and use no proxy."""
     with pytest.MonkeyPatch.context() as environment:
-        # requests looks through all variables for proxies, twice for each request: a sixth of the time of the histories
+        # requests searches all variables for proxies, twice per request: a sixth of the duration of the histories
         for name in set(os.environ) - KEPT_VARIABLES:
             environment.delenv(name)
         environment.setenv('REQUESTS_CA_BUNDLE', microsoft_cloud.ca_file)
@@ -45,15 +45,15 @@ def trusted_cloud(microsoft_cloud: MicrosoftCloud) -> Any:
 
 
 @pytest.fixture
-def room(cloud: MicrosoftCloud) -> Mailroom:
-    return Mailroom(cloud)
+def source(cloud: MicrosoftCloud) -> MailSource:
+    return MailSource(cloud)
 
 
 @pytest.fixture
-def instance(room: Mailroom, tmp_path: Path) -> Instance:
-    """Makes the platform of an instance with the given parameters besides those that it needs to sign in."""
+def instance(source: MailSource, tmp_path: Path) -> Instance:
+    """Return a function that creates the platform of an instance with parameters besides those of the sign-in."""
 
     def make(**params: Any) -> Platform:
-        return Platform(room.cloud, tmp_path, room.settings(**params))
+        return Platform(source.cloud, tmp_path, source.params(**params))
 
     return make

@@ -1,7 +1,7 @@
-"""The platform of one instance that fetches, in this process: what it hands to the integration, and what it keeps of a run.
+"""The platform of one instance that fetches, in this process.
 
-As on an XSOAR server, incidents are stored when the process has ended, and the last run after them; a run that fails or dies
-leaves neither behind. What it asked of Microsoft until then has happened.
+As on an XSOAR server, incidents are stored when the process has ended, and the last run after them. A run that fails or crashes
+stores neither, but its requests had their effects.
 """
 
 import contextlib
@@ -23,19 +23,19 @@ import O365OutlookMailSingleUser
 from MicrosoftCoreApiModule import SystemClock
 from sandbox.microsoft import MicrosoftCloud
 
-HAND_OVER, CURSOR = 'hand-over', 'cursor'
+AFTER_INCIDENTS, BEFORE_LAST_RUN = 'after incidents', 'before last run'
 Crash = int | str | None
 Meanwhile = Callable[[int], None]
 INVESTIGATION = 'instance'
 
 
 class ProcessDied(BaseException):
-    """The process of the integration ends here, whatever it was doing. Nothing that catches errors catches it."""
+    """The process of the integration crashed. Code that handles errors does not catch it."""
 
 
 @dataclass(frozen=True)
 class File:
-    """An attachment of an incident, as the platform stored it."""
+    """A file of an incident, as the platform stored it."""
 
     name: str
     type: str
@@ -60,7 +60,7 @@ class Incident:
 
     @property
     def raw(self) -> dict[str, Any]:
-        """What ``rawJSON`` holds."""
+        """The content of ``rawJSON``."""
         return dict(json.loads(self.fields['rawJSON']))
 
     @property
@@ -68,7 +68,7 @@ class Incident:
         return [(label['type'], label['value']) for label in self.fields['labels']]
 
     def file(self, name: str) -> bytes:
-        """The bytes of the only file of that name."""
+        """Return the bytes of the only file with that name."""
         [found] = [one for one in self.files if one.name == name]
         return found.data
 
@@ -78,12 +78,14 @@ class Run:
     """One run of ``fetch-incidents``.
 
     Attributes:
-        incidents: what was stored of it.
-        error: the sentence that it failed with; empty if it did not.
-        died: whether the crash that was asked for came to pass.
-        cursor_lost: whether incidents were stored and the last run was not.
-        requests: how many left the process. ``slept``: seconds that it waited.
-        health: what it said of the instance. ``log``: what it wrote to the server's log.
+        incidents: those that were stored.
+        error: its error, empty if it succeeded.
+        died: it crashed.
+        cursor_lost: incidents were stored, but not the last run.
+        requests: number of requests.
+        slept: seconds that it waited.
+        health: messages for the health of the instance.
+        log: messages for the server log.
     """
 
     incidents: list[Incident] = field(default_factory=list)
@@ -100,20 +102,20 @@ class Run:
         return [incident.name for incident in self.incidents]
 
     @property
-    def is_good(self) -> bool:
+    def has_succeeded(self) -> bool:
         return not self.error and not self.died
 
 
 class Platform:
-    """What the platform is to one instance.
+    """The platform of one instance.
 
     Args:
-        cloud: what the instance talks to; the time of the process is that of the cloud, and waiting moves it on.
-        folder: where commands work. Their files are taken away after each run.
+        cloud: its clock is that of the process; waiting advances it.
+        folder: working folder of commands. Their files are removed after each run.
         params: of the instance.
-
     Attributes:
-        last_run: as JSON, '' before the first. ``context``: the integration context.
+        last_run: JSON, empty before the first run.
+        context: the integration context.
     """
 
     def __init__(self, cloud: MicrosoftCloud, folder: Path, params: dict[str, Any]) -> None:
@@ -125,13 +127,12 @@ class Platform:
         self._folder = folder
 
     def fetch(self, crash: Crash = None, meanwhile: Meanwhile = lambda _number: None) -> Run:
-        """Runs ``fetch-incidents`` once.
+        """Run ``fetch-incidents`` once.
 
         Args:
-            crash: after how many requests the process dies, all of which have their effect; or HAND_OVER: it dies right after
-                it has handed its incidents over; or CURSOR: it ends well, but the platform dies between storing the
-                incidents and storing the last run.
-            meanwhile: is called with the number of each request (from 0) just before it leaves.
+            crash: number of requests after which the process crashes; AFTER_INCIDENTS: it crashes after `demisto.incidents`;
+                BEFORE_LAST_RUN: the platform crashes after it stored the incidents and before it stores the last run.
+            meanwhile: called with the number of each request (from 0) before it is sent.
         """
         process = _Process(self, crash, meanwhile)
         try:
@@ -142,16 +143,16 @@ class Platform:
         except Exception as error:  # as the server shows whatever a fetch ends with
             process.run.error = str(error) or type(error).__name__
         self.context = process.context
-        if process.run.is_good:
+        if process.run.has_succeeded:
             self._store(process, crash)
         self._clear()
         return process.run
 
-    def run_until_quiet(self, quiet: int = 2, most: int = 200) -> list[Run]:
-        """Fetches, a minute apart, until ``quiet`` runs in a row brought nothing. All have to end well."""
+    def run_until_quiet(self, quiet: int = 2, max_runs: int = 200) -> list[Run]:
+        """Fetch once a minute until `quiet` consecutive runs brought nothing. All have to succeed."""
         runs: list[Run] = []
         while len(runs) < quiet or any(run.incidents for run in runs[-quiet:]):
-            assert len(runs) < most, 'The fetch does not come to rest.'
+            assert len(runs) < max_runs, 'The fetch does not end.'
             runs.append(self.fetch())
             assert not runs[-1].error, runs[-1].error
             self.cloud.clock.advance(60)
@@ -159,17 +160,17 @@ class Platform:
 
     def _store(self, process: '_Process', crash: Crash) -> None:
         run = process.run
-        assert len(process.handed_over) == 1, 'A fetch hands its incidents over once.'
-        run.incidents = [self._incident(one) for one in process.handed_over[0]]
+        assert len(process.incidents) == 1, 'A fetch creates its incidents once.'
+        run.incidents = [self._incident(one) for one in process.incidents[0]]
         self.incidents += run.incidents
-        run.cursor_lost = crash == CURSOR
+        run.cursor_lost = crash == BEFORE_LAST_RUN
         if not run.cursor_lost and process.last_run:
             self.last_run = process.last_run[-1]
 
-    def _incident(self, handed_over: dict[str, Any]) -> Incident:
-        attachments = handed_over.get('attachment') or []
+    def _incident(self, fields: dict[str, Any]) -> Incident:
+        attachments = fields.get('attachment') or []
         return Incident(
-            handed_over,
+            fields,
             tuple(
                 File(str(one['name']), str(one.get('type') or ''), self._file(one['path']).read_bytes()) for one in attachments
             ),
@@ -177,7 +178,7 @@ class Platform:
 
     def _file(self, path: str) -> Path:
         file = self._folder / f'{INVESTIGATION}_{path}'
-        assert file.is_file(), f'The incident names a file that was not written: {path}'
+        assert file.is_file(), f'The incident has a file that does not exist: {path}'
         return file
 
     def _clear(self) -> None:
@@ -186,11 +187,11 @@ class Platform:
 
 
 class _Process:
-    """One process of the integration: what it sees of the platform."""
+    """One process of the integration."""
 
     def __init__(self, platform: Platform, crash: Crash, meanwhile: Meanwhile) -> None:
         self.run = Run()
-        self.handed_over: list[list[dict[str, Any]]] = []
+        self.incidents: list[list[dict[str, Any]]] = []
         self.last_run: list[str] = []
         self.context = platform.context
         self._platform = platform
@@ -202,7 +203,7 @@ class _Process:
 
     @contextlib.contextmanager
     def patched(self) -> Iterator[None]:
-        """Puts this process into the place of the platform's stub, of the network's door and of the clock."""
+        """Replace the stub of the platform, the sending of requests and the clock."""
         process, clock = self, self._platform.cloud.clock
         seams: dict[str, Any] = {
             'command': lambda: 'fetch-incidents',
@@ -235,7 +236,7 @@ class _Process:
                 self.context = demisto.integrationContext
 
     def send(self, session: requests.Session, request: requests.PreparedRequest, settings: dict[str, Any]) -> requests.Response:
-        """A request leaves, has its effect, and its answer comes back, unless the process is dead by then."""
+        """Send a request, and return its response unless the process crashed meanwhile."""
         with self._lock:
             number = self.run.requests
             self._end_if_due(number)
@@ -251,8 +252,8 @@ class _Process:
             raise ProcessDied
 
     def _take(self, incidents: list[dict[str, Any]]) -> None:
-        self.handed_over.append(json.loads(json.dumps(incidents)))
-        if self._crash == HAND_OVER:
+        self.incidents.append(json.loads(json.dumps(incidents)))
+        if self._crash == AFTER_INCIDENTS:
             raise ProcessDied
 
     def _set_last_run(self, last_run: dict[str, Any]) -> None:

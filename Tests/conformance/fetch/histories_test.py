@@ -1,6 +1,6 @@
 """Whatever happens to a mailbox, its service and the platform: no mail is lost, and none becomes two incidents.
 
-Hypothesis makes up histories, and shortens those that fail. A failure prints the steps, and how to run it once more.
+Hypothesis creates histories, and shortens those that fail. A failure prints the steps, and how to run them again.
 """
 
 import random
@@ -24,9 +24,9 @@ from hypothesis.stateful import (
 )
 
 import MicrosoftGraphMailFetchApiModule
-from conformance.fetch.fetching_platform import CURSOR, HAND_OVER, Crash, Meanwhile, Platform, Run
-from conformance.fetch.ledger import GIVES_UP_AFTER, Ledger, Mail
-from conformance.fetch.mailroom import ANCIENT, DAY, PARTNER, STRANGER, Mailroom, attach
+from conformance.fetch.fetch_checker import MAX_TRIES, FetchChecker, Mail
+from conformance.fetch.fetching_platform import AFTER_INCIDENTS, BEFORE_LAST_RUN, Crash, Meanwhile, Platform, Run
+from conformance.fetch.mail_source import DAY, PARTNER, STRANGER, YEARS_AGO, MailSource, attach
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.model import Folder
 
@@ -42,24 +42,24 @@ FAULTS: dict[str, dict[str, Any]] = {
     'throttled for long': {'status': 429, 'headers': RETRY_LATE},
     'unauthorized': {'status': 401},
     'connection reset': {'reset': True},
-    'answer broken off': {'reset_mid_body': True},
+    'broken response': {'reset_mid_body': True},
     'a web page': {'garbage': True},
     'an empty object': {'status': 200, 'body': {}},
 }
 PLACES = {
     'any request': {'service': 'graph'},
-    'signing in': {'service': 'entra'},
+    'sign-in': {'service': 'entra'},
     'delta': {'service': 'graph', 'path': r'/delta'},
     'a list or a mail': {'service': 'graph', 'path': r'/messages(/[^/]+)?$', 'method': 'GET'},
     'an attachment': {'service': 'graph', 'path': r'/attachments'},
     'a batch': {'service': 'graph', 'path': r'/\$batch$'},
-    'marking read': {'service': 'graph', 'method': 'PATCH'},
+    'mark as read': {'service': 'graph', 'method': 'PATCH'},
     'MIME': {'service': 'graph', 'path': r'/messages/[^/]+/\$value$'},
 }
 FOLDERS = ('Cases', 'Reports', 'Elsewhere')
 KINDS = ('file', 'inline', 'nameless', 'item', 'reference')
 PARTS = ('message', 'attachments', 'mime')
-AGES = {'now': 0.0, 'late': 7 * DAY, 'ancient': ANCIENT}
+AGES = {'now': 0.0, 'late': 7 * DAY, 'years ago': YEARS_AGO}
 
 
 def _repeatable_bytes() -> Callable[..., bytes]:
@@ -68,7 +68,7 @@ def _repeatable_bytes() -> Callable[..., bytes]:
 
 
 class Histories(RuleBasedStateMachine):
-    """A mailbox with three folders, of which an instance watches one or two."""
+    """A mailbox with three folders, and an instance that fetches from one or two of them."""
 
     mails = Bundle('mails')
     cloud: MicrosoftCloud
@@ -76,21 +76,21 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._folder = tempfile.TemporaryDirectory(prefix='fetch-')
-        # IDs of mails decide on their order within a second: the same history has to have the same ones
+        # the order of mails within a second depends on their IDs, so a repeated history needs the same ones
         self._same_ids = mock.patch('secrets.token_bytes', _repeatable_bytes())
         self._same_ids.start()
         self.cloud.reset()
         self.cloud.clock.stop()
         self.cloud.limits.requests = sys.maxsize  # histories of hours pass in seconds
-        self.room = Mailroom(self.cloud)
-        self.mailbox = self.room.mailbox
-        self.folders: dict[str, Folder] = {name: self.room.folder(name) for name in FOLDERS}
+        self.source = MailSource(self.cloud)
+        self.mailbox = self.source.mailbox
+        self.folders: dict[str, Folder] = {name: self.source.folder(name) for name in FOLDERS}
         self.subjects = 0
-        self.has_begun = False
+        self.has_started = False
         self.is_failing = self.has_failed = False
 
     @initialize(
-        watched=st.sampled_from([('Cases',), ('Cases', 'Reports')]),
+        fetched=st.sampled_from([('Cases',), ('Cases', 'Reports')]),
         max_fetch=st.sampled_from([10, 3, 2, 1]),
         marks_read=st.booleans(),
         only_partner=st.booleans(),
@@ -100,7 +100,7 @@ class Histories(RuleBasedStateMachine):
     )
     def begin(
         self,
-        watched: tuple[str, ...],
+        fetched: tuple[str, ...],
         max_fetch: int,
         marks_read: bool,
         only_partner: bool,
@@ -108,9 +108,9 @@ class Histories(RuleBasedStateMachine):
         round_limit: int | None,
         token_life: float | None,
     ) -> None:
-        self.watched_names, self.only_partner = list(watched), only_partner
-        names = [f'{self.room.path}/{watched[0]}', *(self.folders[name].folder_id for name in watched[1:])]
-        params = self.room.settings(
+        self.fetched_names, self.only_partner = list(fetched), only_partner
+        names = [f'{self.source.path}/{fetched[0]}', *(self.folders[name].folder_id for name in fetched[1:])]
+        params = self.source.params(
             folder_to_fetch=', '.join(names),
             max_fetch=str(max_fetch),
             mark_fetched_read=marks_read,
@@ -119,22 +119,22 @@ class Histories(RuleBasedStateMachine):
         )
         self.mailbox.first_delta_sync_limit, self.mailbox.delta_token_seconds = round_limit, token_life
         self.platform = Platform(self.cloud, Path(self._folder.name), params)
-        self.ledger = Ledger(
-            self.mailbox, self.platform, marks_read, max_fetch, {self.folders[name].folder_id for name in watched}
+        self.checker = FetchChecker(
+            self.mailbox, self.platform, marks_read, max_fetch, {self.folders[name].folder_id for name in fetched}
         )
 
-    # region what happens to the mailbox
+    # region events of the mailbox
 
     def _enter(self, mail: Mail) -> Mail:
         message = mail.message
-        known_before_first_fetch = not self.has_begun and message.received < self.mailbox.now() - 30 * DAY
-        return self.ledger.enter(
-            message, is_wanted=not self.only_partner or message.sender == PARTNER, is_owed=not known_before_first_fetch
+        is_too_old = not self.has_started and message.received < self.mailbox.now() - 30 * DAY
+        return self.checker.enter(
+            message, matches_filters=not self.only_partner or message.sender == PARTNER, is_expected=not is_too_old
         )
 
     def _receive(self, folder: str, age: str, kinds: list[str], sender: Any = PARTNER) -> Mail:
         self.subjects += 1
-        message = self.room.mail(f'mail {self.subjects}', self._existing(folder), AGES[age], sender=sender)
+        message = self.source.deliver(f'mail {self.subjects}', self._existing(folder), AGES[age], sender=sender)
         for kind in kinds:
             attach(self.mailbox, message, kind)
         return self._enter(Mail(message))
@@ -197,7 +197,7 @@ class Histories(RuleBasedStateMachine):
         mail.was_broken = True
 
     @rule(mail=mails)
-    def mend(self, mail: Mail) -> None:
+    def repair(self, mail: Mail) -> None:
         mail.message.broken.clear()
 
     @rule(mail=mails)
@@ -214,21 +214,21 @@ class Histories(RuleBasedStateMachine):
 
     @rule(folder=st.sampled_from(FOLDERS[:2]))
     def rename_folder(self, folder: str) -> None:
-        # a path leads to a folder only until the fetch knows its ID
-        if self.has_begun and self.mailbox.folder(self.folders[folder].folder_id):
+        # a path is only used until the fetch knows the ID of the folder
+        if self.has_started and self.mailbox.folder(self.folders[folder].folder_id):
             self.mailbox.rename_folder(self.folders[folder], f'{folder} of last year')
 
     @rule()
     def remove_folder(self) -> None:
-        if self.has_begun and self.mailbox.folder(self.folders['Reports'].folder_id):
+        if self.has_started and self.mailbox.folder(self.folders['Reports'].folder_id):
             self.mailbox.remove_folder(self.folders['Reports'])
-            self.ledger.watched.discard(self.folders['Reports'].folder_id)
+            self.checker.folders.discard(self.folders['Reports'].folder_id)
 
     def _is_there(self, mail: Mail) -> bool:
         return self.mailbox.message(mail.message.immutable_id) is mail.message
 
     # endregion
-    # region what happens to the service
+    # region events of the service
 
     @rule(fault=st.sampled_from(list(FAULTS)), place=st.sampled_from(list(PLACES)), times=st.integers(1, 3))
     def fail(self, fault: str, place: str, times: int) -> None:
@@ -248,18 +248,18 @@ class Histories(RuleBasedStateMachine):
         self.cloud.clock.advance(seconds)
 
     # endregion
-    # region what happens to the platform
+    # region events of the platform
 
     def _fetch(self, crash: Crash = None, meanwhile: Meanwhile = lambda _number: None) -> None:
         run = self.platform.fetch(crash, meanwhile)
-        self.ledger.failing_runs += self.is_failing
+        self.checker.failing_runs += self.is_failing
         self._record(run)
-        if run.is_good and not run.cursor_lost and not self.is_failing:
-            self.has_begun = True
+        if run.has_succeeded and not run.cursor_lost and not self.is_failing:
+            self.has_started = True
 
     def _record(self, run: Run) -> None:
         self.has_failed = True
-        self.ledger.record(run)
+        self.checker.check_run(run)
         self.has_failed = False
 
     @rule()
@@ -270,7 +270,7 @@ class Histories(RuleBasedStateMachine):
     def die_after_requests(self, after: int) -> None:
         self._fetch(crash=after)
 
-    @rule(crash=st.sampled_from([HAND_OVER, CURSOR]))
+    @rule(crash=st.sampled_from([AFTER_INCIDENTS, BEFORE_LAST_RUN]))
     def die_after(self, crash: str) -> None:
         self._fetch(crash)
 
@@ -292,29 +292,29 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            if hasattr(self, 'ledger') and not self.has_failed:
-                self._come_to_rest()
-                self.ledger.balance()
+            if hasattr(self, 'checker') and not self.has_failed:
+                self._finish()
+                self.checker.check_end()
         finally:
             self._same_ids.stop()
             self._folder.cleanup()
 
-    def _come_to_rest(self) -> None:
-        """With a service that is well again, fetches until nothing more comes."""
+    def _finish(self) -> None:
+        """Fetch from a working service until there is nothing more."""
         self.cloud.faults.clear()
         self.mailbox.delta_token_seconds = None
         all_there = self.mailbox.folder(self.folders['Reports'].folder_id) is not None
-        # a mail that cannot be read is tried again and again before it becomes an incident, maybe one in a run
-        quiet, needed = 0, 2 + GIVES_UP_AFTER * sum(bool(mail.message.broken) for mail in self.ledger.mails.values())
+        # a mail that cannot be read is tried several times before it becomes an incident, maybe one per run
+        quiet, needed = 0, 2 + MAX_TRIES * sum(bool(mail.message.broken) for mail in self.checker.mails.values())
         for _ in range(100):
             self.cloud.clock.advance(60)
             run = self.platform.fetch()
-            self.ledger.record(run)
+            self.checker.check_run(run)
             assert not run.error or not all_there, run.error
             quiet = 0 if run.incidents else quiet + 1
             if quiet >= needed:
                 return
-        raise AssertionError('The fetch does not come to rest.')
+        raise AssertionError('The fetch does not end.')
 
 
 @pytest.mark.property
@@ -322,8 +322,8 @@ def test_no_mail_is_lost_and_none_becomes_two_incidents(request: pytest.FixtureR
     profile = settings.get_profile(request.config.getoption('--hypothesis-profile') or 'histories')
     number = int(request.config.getoption('--hypothesis-seed') or random.getrandbits(32))
     repeat = f'make test ARGS="Tests/conformance/fetch/histories_test.py --hypothesis-seed={number}"'
-    print(f'The seed of these histories is {number}. To go through them again: {repeat}')
+    print(f'The seed of these histories is {number}. To run them again: {repeat}')
     Histories.cloud = microsoft_cloud
-    # A history has few mails: lists have to have small pages for their ends to be met.
+    # A history has few mails, so pages have to be small.
     with mock.patch.object(MicrosoftGraphMailFetchApiModule, '_SMALL_PAGE', 1):
         run_state_machine_as_test(seed(number)(Histories), settings=profile)

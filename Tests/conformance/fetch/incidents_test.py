@@ -1,4 +1,4 @@
-"""What an incident says of its mail: names, labels, rawJSON, files."""
+"""The incident of a mail: name, labels, rawJSON, files."""
 
 import hashlib
 import re
@@ -8,7 +8,7 @@ import pytest
 
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import Incident
-from conformance.fetch.mailroom import PARTNER, STRANGER, Mailroom, attach, digest, digests_of_attachments
+from conformance.fetch.mail_source import PARTNER, STRANGER, MailSource, attach, digest, digests_of_attachments
 from sandbox.microsoft.clock import graph_timestamp
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.model import EmailAddress, Flag, Message, OutlookItem
@@ -58,9 +58,9 @@ GROWN_BY = {
 
 
 @pytest.fixture
-def rich(room: Mailroom) -> Message:
+def rich(source: MailSource) -> Message:
     """A mail with everything that a mail can have but attachments."""
-    return room.mail(
+    return source.deliver(
         'Quarterly figures',
         cc=[CC],
         bcc=[BCC],
@@ -75,7 +75,7 @@ def rich(room: Mailroom) -> Message:
 
 
 def only(instance: Instance, **params: Any) -> Incident:
-    """The incident of the only mail."""
+    """Return the incident of the only mail."""
     [incident] = instance(**params).fetch().incidents
     return incident
 
@@ -84,7 +84,7 @@ def test_raw_json_has_the_keys_of_the_marketplace_pack_and_more(rich: Message, i
     assert set(only(instance).raw) >= OF_THE_PEER | GROWN_BY
 
 
-def test_raw_json_says_what_graph_says(room: Mailroom, rich: Message, instance: Instance) -> None:
+def test_raw_json_has_the_values_of_graph(source: MailSource, rich: Message, instance: Instance) -> None:
     raw = only(instance).raw
     assert {
         name: raw[name]
@@ -140,11 +140,11 @@ def test_raw_json_says_what_graph_says(room: Mailroom, rich: Message, instance: 
     }
     assert raw['ReceivedTime'] == graph_timestamp(rich.received)
     assert raw['WebLink'].startswith('https://')
-    assert raw['ParentFolderID'] == room.inbox.folder_id
+    assert raw['ParentFolderID'] == source.inbox.folder_id
     assert [one['value'] for one in raw['Headers'] if one['name'] == 'X-Trace'] == ['a:b', 'c']
 
 
-def test_an_incident_is_named_dated_and_linked_to_its_mail(rich: Message, instance: Instance) -> None:
+def test_an_incident_has_the_subject_the_time_and_the_id_of_its_mail(rich: Message, instance: Instance) -> None:
     incident = only(instance)
     assert (incident.name, incident.fields['occurred'], incident.mail_id) == (
         'Quarterly figures',
@@ -153,9 +153,9 @@ def test_an_incident_is_named_dated_and_linked_to_its_mail(rich: Message, instan
     )
 
 
-def test_the_immutable_id_stays_when_the_mail_moves(room: Mailroom, rich: Message, instance: Instance) -> None:
-    room.mailbox.move(rich, 'archive')
-    room.mailbox.move(rich, 'inbox')
+def test_the_immutable_id_stays_when_the_mail_is_moved(source: MailSource, rich: Message, instance: Instance) -> None:
+    source.mailbox.move(rich, 'archive')
+    source.mailbox.move(rich, 'inbox')
     assert only(instance).mail_id == rich.immutable_id
 
 
@@ -172,8 +172,8 @@ def test_labels_have_the_names_of_the_marketplace_pack(rich: Message, instance: 
     assert all(isinstance(value, str) for _, value in labels)
 
 
-def test_a_mail_without_a_subject_has_a_name(room: Mailroom, instance: Instance) -> None:
-    room.mail('')
+def test_a_mail_without_a_subject_has_a_name(source: MailSource, instance: Instance) -> None:
+    source.deliver('')
     assert only(instance).name == '(no subject)'
 
 
@@ -190,10 +190,10 @@ def test_details_are_the_preview_or_the_body_as_text_or_html(
     assert re.sub(r'\s+', ' ', incident.raw['Text'].strip()) == 'Hello Ada'
 
 
-def test_each_attachment_is_a_file_byte_for_byte_and_described(room: Mailroom, instance: Instance) -> None:
-    message = room.mail()
+def test_each_attachment_is_a_file_byte_for_byte_and_described(source: MailSource, instance: Instance) -> None:
+    message = source.deliver()
     for kind in ('file', 'inline', 'nameless', 'item'):
-        attach(room.mailbox, message, kind)
+        attach(source.mailbox, message, kind)
     incident = only(instance)
     assert [digest(file.data) for file in incident.files] == digests_of_attachments(message)
     details = incident.raw['AttachmentDetails']
@@ -209,31 +209,31 @@ def test_each_attachment_is_a_file_byte_for_byte_and_described(room: Mailroom, i
 
 
 @pytest.mark.parametrize('legacy, name', [(False, 'logo@contoso-attachmentName-logo.png'), (True, 'logo.png')])
-def test_inline_attachments_keep_their_content_id_unless_old_names_are_wanted(
-    room: Mailroom, instance: Instance, legacy: bool, name: str
+def test_inline_attachments_are_named_by_content_id_unless_legacy_names_are_set(
+    source: MailSource, instance: Instance, legacy: bool, name: str
 ) -> None:
-    attach(room.mailbox, room.mail(), 'inline')
+    attach(source.mailbox, source.deliver(), 'inline')
     assert [file.name for file in only(instance, legacy_name=legacy).files] == [name]
 
 
-def test_a_mail_with_nothing_but_inline_attachments_has_them(room: Mailroom, instance: Instance) -> None:
-    message = room.mail(html='<img src="cid:logo@contoso">')
-    attach(room.mailbox, message, 'inline')
+def test_inline_attachments_are_attached_even_if_there_are_no_others(source: MailSource, instance: Instance) -> None:
+    message = source.deliver(html='<img src="cid:logo@contoso">')
+    attach(source.mailbox, message, 'inline')
     assert not message.has_attachments
     assert len(only(instance).files) == 1
 
 
-def test_a_link_is_named_with_the_way_to_it(room: Mailroom, instance: Instance) -> None:
-    attach(room.mailbox, room.mail(), 'reference')
+def test_a_link_is_named_with_the_address_of_its_mail(source: MailSource, instance: Instance) -> None:
+    attach(source.mailbox, source.deliver(), 'reference')
     incident = only(instance)
     assert incident.files == ()
     assert incident.raw['WebLink'] in incident.fields['details']
 
 
-def test_a_larger_attachment_than_wanted_is_named_and_not_taken(room: Mailroom, instance: Instance) -> None:
-    message = room.mail()
-    room.mailbox.attach_file(message, 'large.bin', bytes(1_100_000))
-    room.mailbox.attach_file(message, 'small.bin', bytes(900_000))
+def test_an_attachment_above_the_maximum_is_only_named(source: MailSource, instance: Instance) -> None:
+    message = source.deliver()
+    source.mailbox.attach_file(message, 'large.bin', bytes(1_100_000))
+    source.mailbox.attach_file(message, 'small.bin', bytes(900_000))
     platform = instance(max_attachment_size='1')
     [incident] = platform.fetch().incidents
     assert [file.name for file in incident.files] == ['small.bin']
@@ -242,37 +242,37 @@ def test_a_larger_attachment_than_wanted_is_named_and_not_taken(room: Mailroom, 
     assert 'large.bin' in ' '.join(incident.raw['Missing'])
 
 
-def test_attachments_of_any_size_are_whole(room: Mailroom, instance: Instance) -> None:
-    message = room.mail()
+def test_attachments_of_any_size_are_complete(source: MailSource, instance: Instance) -> None:
+    message = source.deliver()
     for size in (0, 1, 999_999, 3_000_001, 6_000_000):
         pattern = hashlib.sha256(str(size).encode()).digest()
-        room.mailbox.attach_file(message, f'{size}.bin', pattern * (size // 32) + bytes(size % 32))
+        source.mailbox.attach_file(message, f'{size}.bin', pattern * (size // 32) + bytes(size % 32))
     assert [digest(file.data) for file in only(instance).files] == digests_of_attachments(message)
 
 
 @pytest.mark.parametrize(
     'content_type', ['application/json', 'text/plain', 'text/html', 'message/rfc822', None, 'x', 'multipart/mixed']
 )
-def test_bytes_do_not_depend_on_the_media_type(room: Mailroom, instance: Instance, content_type: str | None) -> None:
-    message = room.mail()
+def test_bytes_do_not_depend_on_the_media_type(source: MailSource, instance: Instance, content_type: str | None) -> None:
+    message = source.deliver()
     for data in (b'{"a": 1}', b'\xff\xfe\x00\r\n\n', b''):
-        room.mailbox.attach_file(message, 'a', data, content_type)
+        source.mailbox.attach_file(message, 'a', data, content_type)
     assert [digest(file.data) for file in only(instance).files] == digests_of_attachments(message)
 
 
-def test_an_event_that_is_attached_is_a_file(room: Mailroom, instance: Instance) -> None:
-    message = room.mail()
+def test_an_attached_event_is_a_file(source: MailSource, instance: Instance) -> None:
+    message = source.deliver()
     event = OutlookItem(kind='event', properties={'subject': 'Lunch'}, raw=b'BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n')
-    room.mailbox.attach_item(message, event)
+    source.mailbox.attach_item(message, event)
     [file] = only(instance).files
     assert (file.name, file.data[:15]) == ('Lunch.ics', b'BEGIN:VCALENDAR')
 
 
 @pytest.mark.parametrize(
-    'source', [None, b'Subject: raw\r\nFrom: a@b.example\r\n\r\n\xff\xfe not UTF-8\r\n', b'From: a@b.example\nX: y\n\n{"a": 1}']
+    'raw', [None, b'Subject: raw\r\nFrom: a@b.example\r\n\r\n\xff\xfe not UTF-8\r\n', b'From: a@b.example\nX: y\n\n{"a": 1}']
 )
-def test_the_eml_is_the_mail_byte_for_byte(room: Mailroom, instance: Instance, source: bytes | None) -> None:
-    message = room.mail('Re: a/b: c?', source=source)
+def test_the_eml_is_the_mail_byte_for_byte(source: MailSource, instance: Instance, raw: bytes | None) -> None:
+    message = source.deliver('Re: a/b: c?', source=raw)
     incident = only(instance, fetch_eml=True)
     [file] = incident.files
     assert file.data == mime.build(message)

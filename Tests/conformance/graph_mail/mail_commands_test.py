@@ -1,4 +1,4 @@
-"""The commands of a mailbox against the local cloud: what they do there, what they say, and what they put into the context."""
+"""The commands for a mailbox of the sandbox: their effects, entries and context."""
 
 import hashlib
 import json
@@ -33,18 +33,18 @@ MIME = (
 )
 
 
-# region the mailbox
+# region mailbox
 
 
 @pytest.fixture(autouse=True)
-def a_working_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(demisto, 'integrationContext', {})
 
 
 @pytest.fixture
 def mail(mail: GraphMailClient, cloud: MicrosoftCloud) -> GraphMailClient:
-    """A client that has its token."""
+    """A client with a token."""
     mail.get_access_token()
     cloud.requests.clear()
     return mail
@@ -68,7 +68,7 @@ def delivered(mailbox: Mailbox, subject: str = 'Hello', **properties: Any) -> Me
 
 
 def run(client: GraphMailClient, command: str, **args: Any) -> Any:
-    """What a command gives. Every body that it sends fits Microsoft's schema, as the local cloud sees to."""
+    """Return the result of a command. The sandbox checks every body that it sends against Microsoft's schema."""
     return MAIL_COMMANDS[command](client, args)
 
 
@@ -76,8 +76,8 @@ def outputs(client: GraphMailClient, command: str, **args: Any) -> Any:
     return run(client, command, **args).outputs
 
 
-def refused(client: GraphMailClient, command: str, **args: Any) -> str:
-    """What a command says that ends with an error."""
+def error_of(client: GraphMailClient, command: str, **args: Any) -> str:
+    """Return the error of a command."""
     with pytest.raises(DemistoException) as caught:
         run(client, command, **args)
     return str(caught.value)
@@ -88,7 +88,7 @@ def file_of(entry: dict[str, Any]) -> bytes:
 
 
 def allow_only(cloud: MicrosoftCloud, permission: str) -> None:
-    """From the next token on the application may do that and nothing else; the next token is asked for at once."""
+    """Give the application this permission only, and drop its token."""
     cloud.directory.application('daemon').application_permissions = [permission]
     demisto.setIntegrationContext({})
 
@@ -101,7 +101,7 @@ def ids(*messages: Message) -> list[str]:
 # region emails
 
 
-def test_emails_go_on_where_an_earlier_list_ended(mail: GraphMailClient) -> None:
+def test_a_list_continues_where_an_earlier_one_ended(mail: GraphMailClient) -> None:
     first = outputs(mail, 'msgraph-mail-list-emails', page_size='10')
     second = outputs(mail, 'msgraph-mail-list-emails', page_size='10', next_page=first[-1]['NextPage'])
     assert [one['Subject'] for one in first + second] == [f'Report {number}' for number in range(1, 21)]
@@ -118,13 +118,13 @@ def test_emails_go_on_where_an_earlier_list_ended(mail: GraphMailClient) -> None
         ({'all_results': 'false'}, 20, True),
     ],
 )
-def test_all_results_come_up_to_a_limit(mail: GraphMailClient, args: dict[str, str], count: int, more: bool) -> None:
+def test_all_results_are_listed_up_to_a_limit(mail: GraphMailClient, args: dict[str, str], count: int, more: bool) -> None:
     found = outputs(mail, 'msgraph-mail-list-emails', **args)
     assert len(found) == count
     assert ('NextPage' in found[-1]) is more
 
 
-def test_a_list_longer_than_a_page_stops_at_its_limit_and_loses_nothing(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_a_list_of_several_pages_ends_at_its_limit_and_skips_nothing(mail: GraphMailClient, ada: Mailbox) -> None:
     for number in range(200):
         delivered(ada, f'Mail {number}')
     first = outputs(mail, 'msgraph-mail-list-emails', limit='150')
@@ -144,18 +144,18 @@ def test_a_list_longer_than_a_page_stops_at_its_limit_and_loses_nothing(mail: Gr
         ),
     ],
 )
-def test_a_list_that_cannot_be_meant_is_refused(mail: GraphMailClient, args: dict[str, str], sentence: str) -> None:
-    assert refused(mail, 'msgraph-mail-list-emails', **args) == sentence
+def test_invalid_arguments_of_a_list_are_rejected(mail: GraphMailClient, args: dict[str, str], sentence: str) -> None:
+    assert error_of(mail, 'msgraph-mail-list-emails', **args) == sentence
 
 
-def test_a_folder_may_be_named_by_its_whole_path_of_ids(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_a_folder_may_be_named_by_a_path_of_ids(mail: GraphMailClient, ada: Mailbox) -> None:
     child = ada.make_folder('Child', 'inbox')
     ada.move(delivered(ada), child.folder_id)
     [found] = outputs(mail, 'msgraph-mail-list-emails', folder_id=f'inbox,{child.folder_id}')
     assert found['Subject'] == 'Hello'
 
 
-def test_one_email_comes_with_its_headers_whole(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_an_email_is_shown_with_its_headers(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada, html='<p>Hi</p>', headers=[('X-Test', 'a: b: c, d')], categories=['Red'])
     result = run(mail, 'msgraph-mail-get-email', message_id=message.immutable_id)
     assert {name: result.outputs[name] for name in ('ID', 'Subject', 'Body', 'IsRead', 'Categories')} == {
@@ -171,7 +171,7 @@ def test_one_email_comes_with_its_headers_whole(mail: GraphMailClient, ada: Mail
     assert outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, body_type='text')['Body'] == 'Hi'
 
 
-def test_an_email_of_another_mailbox_is_reached_by_every_command(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+def test_commands_work_in_another_mailbox(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
     message = delivered(cloud.mailbox(BOB))
     assert outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, user_id=BOB)['UserID'] == BOB
     run(mail, 'msgraph-mail-get-email-as-eml', message_id=message.immutable_id, user_id=BOB)
@@ -181,7 +181,7 @@ def test_an_email_of_another_mailbox_is_reached_by_every_command(mail: GraphMail
     assert cloud.mailbox(BOB).is_in(message, 'archive')
 
 
-def test_mime_decoded_as_text_would_not_be_what_the_mailbox_holds(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_an_eml_file_has_the_bytes_of_the_mailbox(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada, source=MIME)
     entry = run(mail, 'msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
     assert file_of(entry) == MIME
@@ -194,7 +194,7 @@ def test_mime_decoded_as_text_would_not_be_what_the_mailbox_holds(mail: GraphMai
     }
 
 
-LARGEST_GROWTH = 16 * 1024 * 1024  # bytes
+MAX_GROWTH = 16 * 1024 * 1024  # bytes
 WATCHED_COMMAND = """
 import json, sys, tracemalloc
 from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
@@ -213,7 +213,7 @@ print(json.dumps({'file': entry['FileID'], 'growth': tracemalloc.get_traced_memo
 
 
 @pytest.mark.parametrize('command', ['msgraph-mail-get-attachment', 'msgraph-mail-get-email-as-eml'])
-def test_the_largest_files_cost_little_memory(ada: Mailbox, cloud: MicrosoftCloud, command: str) -> None:
+def test_large_files_take_little_memory(ada: Mailbox, cloud: MicrosoftCloud, command: str) -> None:
     message = delivered(ada)
     attachment = ada.attach_file(message, 'big.bin', os.urandom(1024 * 1024) * 150)
     daemon = cloud.directory.application('daemon')
@@ -226,7 +226,7 @@ def test_the_largest_files_cost_little_memory(ada: Mailbox, cloud: MicrosoftClou
         'command': command,
         'message_id': message.immutable_id,
     }
-    # A process of its own, since the local cloud lives in this one.
+    # A process of its own, since the sandbox lives in this one.
     environment = {**os.environ, 'REQUESTS_CA_BUNDLE': cloud.ca_file, 'PYTHONPATH': os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, '-c', WATCHED_COMMAND],
@@ -239,10 +239,10 @@ def test_the_largest_files_cost_little_memory(ada: Mailbox, cloud: MicrosoftClou
     )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert answer['growth'] < LARGEST_GROWTH
+    assert answer['growth'] < MAX_GROWTH
     with open(f'1_{answer["file"]}', 'rb') as file:
         if command == 'msgraph-mail-get-attachment':
-            assert digest_of(iter(lambda: file.read(LARGEST_GROWTH), b'')) == digest_of(attachment.content.chunks())
+            assert digest_of(iter(lambda: file.read(MAX_GROWTH), b'')) == digest_of(attachment.content.chunks())
         else:
             assert file.seek(0, os.SEEK_END) == sum(map(len, mime.chunks(message)))
 
@@ -254,11 +254,11 @@ def digest_of(chunks: Iterable[bytes]) -> bytes:
     return digest.digest()
 
 
-def test_nothing_of_a_broken_download_stays(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+def test_nothing_remains_of_a_broken_download(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud) -> None:
     message = delivered(ada)
     ada.attach_file(message, 'a.bin', NOT_UTF8)
     cloud.faults.add(service='graph', path='messages', reset_mid_body=True)
-    assert 'did not answer. Try again' in refused(mail, 'msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
+    assert 'did not answer. Try again' in error_of(mail, 'msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
     assert os.listdir('.') == []
 
 
@@ -266,7 +266,7 @@ def test_nothing_of_a_broken_download_stays(mail: GraphMailClient, ada: Mailbox,
 # region several emails at once
 
 
-def test_update_status_does_not_stop_at_the_first_bad_id(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_an_unknown_id_does_not_stop_the_other_updates(mail: GraphMailClient, ada: Mailbox) -> None:
     first, last = delivered(ada), delivered(ada)
     result = run(
         mail,
@@ -296,14 +296,14 @@ def test_update_status_does_not_stop_at_the_first_bad_id(mail: GraphMailClient, 
         ('msgraph-mail-delete-email', {}),
     ],
 )
-class TestSeveral:
-    """What holds for every command that takes several IDs."""
+class TestBatchCommand:
+    """Every command that takes several IDs."""
 
     @staticmethod
     def name(command: str) -> str:
         return 'message_ids' if 'status' in command or 'set-' in command or 'flag' in command else 'message_id'
 
-    def test_all_go_out_together(
+    def test_all_are_sent_in_one_batch(
         self, mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud, command: str, args: dict[str, str]
     ) -> None:
         messages = [delivered(ada) for _ in range(3)]
@@ -313,50 +313,48 @@ class TestSeveral:
         assert '(3 of 3)' in result.readable_output
         assert result.outputs_key_field == 'ID'
 
-    def test_an_id_that_stands_there_twice_counts_once(
-        self, mail: GraphMailClient, ada: Mailbox, command: str, args: dict[str, str]
-    ) -> None:
+    def test_a_duplicate_id_is_sent_once(self, mail: GraphMailClient, ada: Mailbox, command: str, args: dict[str, str]) -> None:
         message = delivered(ada)
         result = run(mail, command, **{self.name(command): ids(message, message)}, **args)
         assert len(result.raw_response) == 1
 
     @pytest.mark.parametrize('value', ['', ' ', ',', [], None])
-    def test_an_empty_list_is_refused(
+    def test_an_empty_list_is_rejected(
         self, mail: GraphMailClient, cloud: MicrosoftCloud, command: str, args: dict[str, str], value: Any
     ) -> None:
         name = self.name(command)
-        assert refused(mail, command, **{name: value}, **args) == (
+        assert error_of(mail, command, **{name: value}, **args) == (
             f'The argument {name} contains no ID. Enter one ID, or several separated by commas.'
         )
         assert list(cloud.requests) == []
 
     @pytest.mark.parametrize('value', HOSTILE_IDS)
-    def test_an_id_is_never_more_than_an_id(
+    def test_an_id_is_quoted(
         self, mail: GraphMailClient, cloud: MicrosoftCloud, command: str, args: dict[str, str], value: str
     ) -> None:
-        error = refused(mail, command, **{self.name(command): value}, **args)
+        error = error_of(mail, command, **{self.name(command): value}, **args)
         assert re.search(r'ErrorInvalidIdMalformed|Resource not found for the segment', error)
 
-    def test_where_nothing_was_done_it_is_an_error(self, mail: GraphMailClient, command: str, args: dict[str, str]) -> None:
+    def test_it_is_an_error_if_nothing_was_done(self, mail: GraphMailClient, command: str, args: dict[str, str]) -> None:
         name = self.name(command)
-        assert refused(mail, command, **{name: UNKNOWN_ID}, **args).startswith(
+        assert error_of(mail, command, **{name: UNKNOWN_ID}, **args).startswith(
             'Microsoft Graph refused the request: ErrorItemNotFound: '
         )
-        error = refused(mail, command, **{name: f'{UNKNOWN_ID},nonsense'}, **args)
+        error = error_of(mail, command, **{name: f'{UNKNOWN_ID},nonsense'}, **args)
         assert error.startswith(
             f'None of the emails is known to be done.\n{UNKNOWN_ID}: Microsoft Graph refused the request: ErrorItemNotFound: '
         )
 
-    def test_a_missing_permission_is_told(
+    def test_a_missing_permission_is_named(
         self, mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud, command: str, args: dict[str, str]
     ) -> None:
         allow_only(cloud, 'Mail.Read')
-        error = refused(mail, command, **{self.name(command): delivered(ada).immutable_id}, **args)
+        error = error_of(mail, command, **{self.name(command): delivered(ada).immutable_id}, **args)
         assert 'ErrorAccessDenied' in error
         assert 'Check that the permission is granted' in error
 
 
-def test_categories_take_the_place_of_others_or_are_taken_away(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_categories_are_replaced_or_removed(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada, categories=['Old'])
     found = outputs(mail, 'msgraph-mail-set-categories', message_ids=message.immutable_id, categories='Red, Blue ,')
     assert found == {'ID': message.immutable_id, 'Categories': ['Red', 'Blue'], 'UserID': ADA}
@@ -366,13 +364,13 @@ def test_categories_take_the_place_of_others_or_are_taken_away(mail: GraphMailCl
 
 
 @pytest.mark.parametrize('args', [{}, {'categories': ' , '}, {'categories': 'Red', 'clear': 'true'}])
-def test_categories_are_either_named_or_cleared(mail: GraphMailClient, args: dict[str, str]) -> None:
-    assert refused(mail, 'msgraph-mail-set-categories', message_ids='x', **args) == (
+def test_categories_are_either_set_or_cleared(mail: GraphMailClient, args: dict[str, str]) -> None:
+    assert error_of(mail, 'msgraph-mail-set-categories', message_ids='x', **args) == (
         'Enter categories, or clear=true to remove all, but not both.'
     )
 
 
-def test_a_flag_is_set_with_a_date_completed_and_taken_away(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_a_flag_is_set_with_a_date_completed_and_removed(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada)
     assert outputs(mail, 'msgraph-mail-flag-email', message_ids=message.immutable_id, due_date='2999-12-31') == {
         'ID': message.immutable_id,
@@ -399,11 +397,11 @@ def test_a_flag_is_set_with_a_date_completed_and_taken_away(mail: GraphMailClien
         ({'status': 'red'}, "'red' is not one of flagged, complete, notFlagged. Change status."),
     ],
 )
-def test_a_flag_that_cannot_be_meant_is_refused(mail: GraphMailClient, args: dict[str, str], sentence: str) -> None:
-    assert refused(mail, 'msgraph-mail-flag-email', message_ids='x', **args) == sentence
+def test_an_invalid_flag_is_rejected(mail: GraphMailClient, args: dict[str, str], sentence: str) -> None:
+    assert error_of(mail, 'msgraph-mail-flag-email', message_ids='x', **args) == sentence
 
 
-def test_moving_one_email_gives_the_context_of_one(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_the_context_of_one_moved_email_is_not_a_list(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada)
     result = run(mail, 'msgraph-mail-move-email', message_id=message.immutable_id, destination_folder_id='archive')
     assert result.outputs_prefix == 'MSGraphMail.MovedEmails'
@@ -411,7 +409,7 @@ def test_moving_one_email_gives_the_context_of_one(mail: GraphMailClient, ada: M
     assert ada.is_in(message, 'archive')
 
 
-def test_a_copy_has_an_id_of_its_own(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_a_copy_has_another_id(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada)
     copied = outputs(mail, 'msgraph-mail-copy-email', message_id=message.immutable_id, destination_folder_id='archive')
     assert copied['SourceID'] == message.immutable_id != copied['ID']
@@ -419,7 +417,7 @@ def test_a_copy_has_an_id_of_its_own(mail: GraphMailClient, ada: Mailbox) -> Non
     assert ada.is_in(message, 'inbox')
 
 
-def test_a_deleted_email_can_be_brought_back_unless_it_is_deleted_for_good(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_a_deleted_email_can_be_restored_unless_it_is_deleted_permanently(mail: GraphMailClient, ada: Mailbox) -> None:
     soft, hard = delivered(ada), delivered(ada)
     result = run(mail, 'msgraph-mail-delete-email', message_id=soft.immutable_id)
     assert ada.is_in(soft, 'deleteditems')
@@ -428,7 +426,7 @@ def test_a_deleted_email_can_be_brought_back_unless_it_is_deleted_for_good(mail:
     assert ada.message(hard.immutable_id) is None
 
 
-def test_throttled_items_alone_are_sent_again(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+def test_only_throttled_requests_are_sent_again(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud) -> None:
     messages = [delivered(ada) for _ in range(3)]
     cloud.faults.add(service='graph', path=messages[1].immutable_id, status=429, headers={'Retry-After': '0.1'})
     result = run(mail, 'msgraph-mail-copy-email', message_id=ids(*messages), destination_folder_id='archive')
@@ -456,7 +454,7 @@ def with_everything(ada: Mailbox) -> Message:
 NAMES = ['a.bin', 'attachment-2.png', '.._up_..', 'Inner', 'Lunch', 'Budget.xlsx']
 
 
-def test_attachments_are_listed_with_what_tells_them_apart(
+def test_attachments_are_listed_without_their_bytes(
     mail: GraphMailClient, with_everything: Message, cloud: MicrosoftCloud
 ) -> None:
     result = run(mail, 'msgraph-mail-list-attachments', message_id=with_everything.immutable_id)
@@ -472,14 +470,16 @@ def test_attachments_are_listed_with_what_tells_them_apart(
     assert '| a.bin | application/octet-stream | 768000 |' in result.readable_output
 
 
-def test_hashes_are_those_of_the_bytes(mail: GraphMailClient, with_everything: Message) -> None:
+def test_digests_are_those_of_the_bytes(mail: GraphMailClient, with_everything: Message) -> None:
     listed = outputs(mail, 'msgraph-mail-list-attachments', message_id=with_everything.immutable_id, include_hash='true')
     rows = listed['Attachment']
     assert rows[0]['SHA256'] == hashlib.sha256(NOT_UTF8).hexdigest()
     assert [('SHA256' in row) for row in rows] == [True] * 5 + [False]
 
 
-def test_reference_attachments_do_not_vanish(mail: GraphMailClient, with_everything: Message, cloud: MicrosoftCloud) -> None:
+def test_links_are_listed_with_the_address_of_their_mail(
+    mail: GraphMailClient, with_everything: Message, cloud: MicrosoftCloud
+) -> None:
     row = outputs(mail, 'msgraph-mail-list-attachments', message_id=with_everything.immutable_id)['Attachment'][-1]
     assert row['Name'] == 'Budget.xlsx'
     assert row['WebLink'].startswith('https://outlook.contoso.example/')
@@ -490,7 +490,7 @@ def test_reference_attachments_do_not_vanish(mail: GraphMailClient, with_everyth
     )
 
 
-def test_nameless_attachments_do_not_crash(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_attachments_without_a_name_get_one(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada)
     for name in (None, '', '  ', '..', '/'):
         ada.attach_file(message, name, b'data', 'text/csv' if name is None else None)
@@ -499,7 +499,7 @@ def test_nameless_attachments_do_not_crash(mail: GraphMailClient, ada: Mailbox) 
     assert [entry['File'] for entry in run(mail, 'msgraph-mail-get-attachment', message_id=message.immutable_id)] == names
 
 
-def test_all_attachments_come_as_files_where_none_is_named(mail: GraphMailClient, with_everything: Message) -> None:
+def test_all_attachments_are_returned_if_none_is_named(mail: GraphMailClient, with_everything: Message) -> None:
     *files, rest = run(mail, 'msgraph-mail-get-attachment', message_id=with_everything.immutable_id)
     assert [entry['File'] for entry in files] == ['a.bin', 'attachment-2.png', '.._up_..', 'Inner.eml', 'Lunch.ics']
     assert [file_of(entry) for entry in files] == [NOT_UTF8, b'\x89PNG', b'x', MIME, CALENDAR]
@@ -507,13 +507,13 @@ def test_all_attachments_come_as_files_where_none_is_named(mail: GraphMailClient
     assert 'Budget.xlsx' in rest.readable_output
 
 
-def test_one_attachment_comes_as_one_file(mail: GraphMailClient, with_everything: Message) -> None:
+def test_one_attachment_is_returned_as_a_file(mail: GraphMailClient, with_everything: Message) -> None:
     chosen = with_everything.attachment_id(with_everything.attachments[0], True)
     entry = run(mail, 'msgraph-mail-get-attachment', message_id=with_everything.immutable_id, attachment_id=chosen)
     assert (entry['File'], file_of(entry)) == ('a.bin', NOT_UTF8)
 
 
-def test_an_attachment_that_cannot_be_had_keeps_back_none_of_the_others(
+def test_an_attachment_that_cannot_be_read_does_not_block_others(
     mail: GraphMailClient, with_everything: Message, cloud: MicrosoftCloud
 ) -> None:
     second = with_everything.attachment_id(with_everything.attachments[1], True)
@@ -524,11 +524,11 @@ def test_an_attachment_that_cannot_be_had_keeps_back_none_of_the_others(
     assert len(os.listdir('.')) == 4
 
 
-def test_where_no_attachment_can_be_had_it_is_an_error(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+def test_it_is_an_error_if_no_attachment_can_be_read(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud) -> None:
     message = delivered(ada)
     ada.attach_file(message, 'a.txt', b'a')
     cloud.faults.add(service='graph', path='value', status=500, times=None)
-    assert refused(mail, 'msgraph-mail-get-attachment', message_id=message.immutable_id) == (
+    assert error_of(mail, 'msgraph-mail-get-attachment', message_id=message.immutable_id) == (
         'Microsoft Graph answered with HTTP status 500. Try again in a few minutes.'
     )
     assert os.listdir('.') == []
@@ -544,7 +544,7 @@ def test_an_email_without_attachments_says_so(mail: GraphMailClient, ada: Mailbo
 # region folders
 
 
-def test_folders_are_made_renamed_listed_and_deleted(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_folders_are_created_renamed_listed_and_deleted(mail: GraphMailClient, ada: Mailbox) -> None:
     made = outputs(mail, 'msgraph-mail-create-folder', new_folder_name='Team/Red', parent_folder_id='inbox')
     assert made == {
         'ID': made['ID'],
@@ -590,8 +590,8 @@ def test_a_folder_without_folders_says_so(mail: GraphMailClient) -> None:
         ('msgraph-mail-list-folders', {'limit': 'many'}, "'many' is not a whole number from 1 to 100000. Change limit."),
     ],
 )
-def test_folders_that_cannot_be_are_refused(mail: GraphMailClient, command: str, args: dict[str, str], sentence: str) -> None:
-    assert sentence in refused(mail, command, **args)
+def test_invalid_folders_are_rejected(mail: GraphMailClient, command: str, args: dict[str, str], sentence: str) -> None:
+    assert sentence in error_of(mail, command, **args)
 
 
 # endregion
@@ -600,7 +600,7 @@ def test_folders_that_cannot_be_are_refused(mail: GraphMailClient, command: str,
 ACTIONS = {'markAsRead': True, 'assignCategories': ['Invoice']}
 
 
-def test_rules_are_made_changed_listed_and_deleted(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_rules_are_created_changed_listed_and_deleted(mail: GraphMailClient, ada: Mailbox) -> None:
     made = outputs(
         mail,
         'msgraph-mail-create-rule',
@@ -629,7 +629,7 @@ def test_rules_are_made_changed_listed_and_deleted(mail: GraphMailClient, ada: M
     assert 'Invoices' in listed.readable_output
 
 
-def test_delete_rule_does_not_report_its_success_as_an_error(mail: GraphMailClient, ada: Mailbox) -> None:
+def test_the_deletion_of_a_rule_is_reported(mail: GraphMailClient, ada: Mailbox) -> None:
     rule = outputs(mail, 'msgraph-mail-create-rule', display_name='Invoices', actions=json.dumps(ACTIONS))['id']
     result = run(mail, 'msgraph-mail-delete-rule', rule_id=rule)
     assert result.outputs == {'id': rule, 'deleted': True}
@@ -638,7 +638,7 @@ def test_delete_rule_does_not_report_its_success_as_an_error(mail: GraphMailClie
     assert run(mail, 'msgraph-mail-list-rules').readable_output == 'The inbox has no rules.'
 
 
-def test_rules_of_another_mailbox_do_not_use_me(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+def test_rules_of_another_mailbox_are_created(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
     run(mail, 'msgraph-mail-create-rule', display_name='Invoices', actions=json.dumps(ACTIONS), user_id=BOB)
     assert cloud.mailbox(ADA).rules == []
     assert [rule['displayName'] for rule in cloud.mailbox(BOB).rules] == ['Invoices']
@@ -687,14 +687,14 @@ def test_rules_of_another_mailbox_do_not_use_me(mail: GraphMailClient, cloud: Mi
         ('msgraph-mail-get-email', {'message_id': 'x', 'body_type': 'pdf'}, "'pdf' is not one of HTML, text. Change body_type."),
     ],
 )
-def test_arguments_that_cannot_be_meant_are_refused_before_graph_is_asked(
+def test_invalid_arguments_are_rejected_before_a_request(
     mail: GraphMailClient, cloud: MicrosoftCloud, command: str, args: dict[str, str], sentence: str
 ) -> None:
-    assert refused(mail, command, **args) == sentence
+    assert error_of(mail, command, **args) == sentence
     assert list(cloud.requests) == []
 
 
-def test_settings_come_all_or_one(mail: GraphMailClient) -> None:
+def test_settings_are_shown_together_or_alone(mail: GraphMailClient) -> None:
     result = run(mail, 'msgraph-mail-get-settings', user_id=BOB)
     assert result.outputs['UserID'] == BOB
     assert result.outputs['WorkingHours']['TimeZone'] == {'Name': 'UTC'}
@@ -705,7 +705,7 @@ def test_settings_come_all_or_one(mail: GraphMailClient) -> None:
     }
 
 
-def test_mail_tips_come_for_each_address(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+def test_mail_tips_are_shown_for_each_address(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
     cloud.mailbox(BOB).settings['automaticRepliesSetting'] |= {'status': 'alwaysEnabled', 'internalReplyMessage': 'Away'}
     bob, stranger = outputs(mail, 'msgraph-mail-get-mailtips', email_addresses=f'{BOB}, who@partner.example')
     assert (bob['EmailAddress'], bob['AutomaticReplies'], bob['RecipientScope']) == (BOB, {'Message': 'Away'}, 'internal')
@@ -713,7 +713,7 @@ def test_mail_tips_come_for_each_address(mail: GraphMailClient, cloud: Microsoft
 
 
 # endregion
-# region what Graph refuses
+# region errors of Graph
 
 OF_ONE = [
     ('msgraph-mail-get-email', {'message_id': '{id}'}),
@@ -732,8 +732,8 @@ OF_ONE = [
 
 @pytest.mark.parametrize('command, args', OF_ONE)
 @pytest.mark.parametrize('value', [UNKNOWN_ID, *HOSTILE_IDS])
-def test_an_id_of_nothing_is_told_as_such(mail: GraphMailClient, command: str, args: dict[str, str], value: str) -> None:
-    error = refused(mail, command, **{name: text.replace('{id}', value) for name, text in args.items()})
+def test_an_unknown_id_is_an_error(mail: GraphMailClient, command: str, args: dict[str, str], value: str) -> None:
+    error = error_of(mail, command, **{name: text.replace('{id}', value) for name, text in args.items()})
     assert re.search(r'ErrorItemNotFound|ErrorInvalidIdMalformed|Resource not found for the segment', error)
     assert os.listdir('.') == []
 
@@ -750,11 +750,11 @@ def test_an_id_of_nothing_is_told_as_such(mail: GraphMailClient, command: str, a
         ('msgraph-mail-get-mailtips', {'email_addresses': BOB}),
     ],
 )
-def test_a_missing_permission_is_told_as_such(
+def test_a_missing_permission_is_an_error(
     mail: GraphMailClient, cloud: MicrosoftCloud, command: str, args: dict[str, str]
 ) -> None:
     allow_only(cloud, 'Mail.Send')
-    error = refused(mail, command, **{name: text.replace('{id}', UNKNOWN_ID) for name, text in args.items()})
+    error = error_of(mail, command, **{name: text.replace('{id}', UNKNOWN_ID) for name, text in args.items()})
     assert 'ErrorAccessDenied' in error
     assert 'Check that the permission is granted' in error
 

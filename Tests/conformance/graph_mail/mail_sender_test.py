@@ -1,4 +1,4 @@
-"""Mail that is sent through the client, against the local cloud: what arrives in the other mailbox is what counts."""
+"""Mail that is sent in the sandbox, and arrives in the other mailbox."""
 
 import base64
 import hashlib
@@ -48,7 +48,7 @@ sender = watched_sender.sender
 ADDRESS_LISTS = {'to': (BOB,), 'cc': (), 'bcc': (), 'reply_to': ()}
 PIXEL = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==')
 
-# region who sends and who receives
+# region mailboxes
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def arrived(mailbox: Mailbox) -> Message:
 
 
 def digests(message: Message) -> list[tuple[str | None, str]]:
-    """The name and the hash of each attachment, by name."""
+    """Return the names and digests of the attachments, sorted by name."""
     found = []
     for one in message.attachments:
         assert isinstance(one, FileAttachment)
@@ -81,7 +81,7 @@ def digests(message: Message) -> list[tuple[str | None, str]]:
 
 
 def pattern(size: int, seed: int = 0) -> bytes:
-    """Bytes of which no two ranges are the same."""
+    """Return bytes without equal ranges."""
     block = b''.join(hashlib.sha256(b'%d %d' % (seed, number)).digest() for number in range(1024))
     return b''.join((number.to_bytes(8, 'big') + block)[:32768] for number in range(size // 32768 + 1))[:size]
 
@@ -101,11 +101,11 @@ def mail_of(*attachments: OutgoingAttachment, **more: Any) -> OutgoingMail:
 
 
 def nothing_is_left(cloud: MicrosoftCloud, mailbox: Mailbox) -> bool:
-    """No draft, nothing sent, and no upload session."""
+    """Return whether there is no draft, no sent mail, and no upload session."""
     return not (in_folder(mailbox, 'drafts') or in_folder(mailbox, 'sentitems') or cloud.uploads.open_count)
 
 
-def refusal(send: Callable[[], Any]) -> str:
+def error_of(send: Callable[[], Any]) -> str:
     with pytest.raises(DemistoException) as error:
         send()
     return str(error.value)
@@ -125,24 +125,24 @@ def test_the_id_of_the_sent_mail_is_known(sender: WatchedSender, adas: Mailbox, 
     assert [one.address for one in (*message.to, *message.cc, *message.reply_to)] == [BOB, ADA, 'desk@contoso.example']
 
 
-def test_importance_and_flag_are_normal_unless_said_otherwise(sender: WatchedSender, adas: Mailbox) -> None:
+def test_importance_and_flag_have_defaults(sender: WatchedSender, adas: Mailbox) -> None:
     for more in ({}, {'importance': 'High', 'flag': 'FLAGGED'}):
         sender.send(mail_of(**more))
     shown = [(one.importance, one.flag.status) for one in in_folder(adas, 'sentitems')]
     assert sorted(shown) == [('high', 'flagged'), ('normal', 'notFlagged')]
 
 
-def test_a_plain_body_is_sent_as_plain_text(sender: WatchedSender, bobs: Mailbox) -> None:
+def test_a_text_body_is_sent_as_text(sender: WatchedSender, bobs: Mailbox) -> None:
     sender.send(mail_of(text='1 < 2 & <b>3</b>'))
     assert (arrived(bobs).plain, arrived(bobs).html) == ('1 < 2 & <b>3</b>', '')
 
 
-def test_html_alone_is_sent_alone(sender: WatchedSender, bobs: Mailbox) -> None:
+def test_an_html_body_is_sent_as_html(sender: WatchedSender, bobs: Mailbox) -> None:
     sender.send(mail_of(text='', html='<p>See</p>'))
     assert (arrived(bobs).plain, arrived(bobs).html) == ('', '<p>See</p>')
 
 
-def test_a_body_in_both_forms_arrives_in_both(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, tmp_path: Path) -> None:
+def test_a_body_in_both_formats_arrives_in_both(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, tmp_path: Path) -> None:
     small, large = file_of(tmp_path, 1000, 'small.bin'), file_of(tmp_path, 4 * MEGABYTE, 'large.bin')
     sent_id = sender.send(
         mail_of(
@@ -167,14 +167,14 @@ def test_a_body_in_both_forms_arrives_in_both(sender: WatchedSender, adas: Mailb
     assert sender.client.count('POST', 'messages') == 1
 
 
-def test_a_draft_with_a_body_in_both_forms_is_shown_as_it_is(sender: WatchedSender, adas: Mailbox) -> None:
+def test_a_draft_with_a_body_in_both_formats_is_returned_as_it_is(sender: WatchedSender, adas: Mailbox) -> None:
     made = sender.create_draft(mail_of(html='<p>See</p>', to=()))
     assert (made['subject'], made['body']) == ('Plan', {'contentType': 'html', 'content': '<p>See</p>'})
     assert adas.message(made['id']).plain == 'See the plan.'
 
 
 @pytest.mark.parametrize('is_address', [True, False])
-def test_a_message_id_has_the_domain_of_the_mailbox_if_that_is_known(
+def test_the_message_id_has_the_domain_of_the_mailbox_if_it_is_known(
     sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, is_address: bool
 ) -> None:
     user = cloud.directory.find_user(ADA)
@@ -183,8 +183,8 @@ def test_a_message_id_has_the_domain_of_the_mailbox_if_that_is_known(
     assert arrived(bobs).internet_message_id.endswith('@contoso.example>' if is_address else '@localhost>')
 
 
-def test_a_body_in_both_forms_is_not_sent_without_a_copy(sender: WatchedSender) -> None:
-    assert refusal(lambda: sender.send_unsaved(mail_of(html='<p>See</p>'))).startswith(
+def test_a_body_in_both_formats_is_not_sent_without_a_copy(sender: WatchedSender) -> None:
+    assert error_of(lambda: sender.send_unsaved(mail_of(html='<p>See</p>'))).startswith(
         'A mail with text and HTML cannot be sent without a copy.'
     )
     assert sender.client.sent == []
@@ -199,7 +199,7 @@ def test_a_mail_without_a_copy_is_sent_in_one_request(
 
 
 def test_a_mail_without_a_copy_has_to_fit_into_one_request(sender: WatchedSender, tmp_path: Path) -> None:
-    said = refusal(lambda: sender.send_unsaved(mail_of(file_of(tmp_path, 3 * MEGABYTE))))
+    said = error_of(lambda: sender.send_unsaved(mail_of(file_of(tmp_path, 3 * MEGABYTE))))
     assert said.startswith("'plan.bin' makes the mail too large to be sent without a copy")
     assert sender.client.sent == []
 
@@ -210,7 +210,7 @@ def test_a_mail_is_sent_from_another_mailbox(sender: WatchedSender, cloud: Micro
     assert arrived(cloud.mailbox(ADA)).sender.address == BOB
 
 
-def test_a_mail_waits_for_its_time(sender: WatchedSender, adas: Mailbox) -> None:
+def test_a_mail_is_deferred(sender: WatchedSender, adas: Mailbox) -> None:
     sender.send(mail_of(send_at=datetime(2999, 1, 1, tzinfo=timezone.utc)))
     [message] = in_folder(adas, 'outbox')
     assert message.properties['SystemTime 0x3FEF'] == '2999-01-01T00:00:00Z'
@@ -239,21 +239,21 @@ def test_a_mail_waits_for_its_time(sender: WatchedSender, adas: Mailbox) -> None
         ),
     ],
 )
-def test_what_graph_would_refuse_is_refused_before_anything_is_sent(sender: WatchedSender, more: Any, sentence: str) -> None:
-    assert refusal(lambda: sender.send(mail_of(**more))) == sentence
+def test_what_graph_would_reject_is_rejected_before_a_request(sender: WatchedSender, more: Any, sentence: str) -> None:
+    assert error_of(lambda: sender.send(mail_of(**more))) == sentence
     assert sender.client.sent == []
 
 
-def test_five_hundred_recipients_are_not_too_many(sender: WatchedSender, bobs: Mailbox) -> None:
+def test_a_mail_may_have_500_recipients(sender: WatchedSender, bobs: Mailbox) -> None:
     sender.send(mail_of(to=(BOB,) * 500))
     assert arrived(bobs).subject == 'Plan'
 
 
 # endregion
-# region headers, subjects, pictures
+# region headers, subjects, images
 
 
-def test_headers_arrive_whole(sender: WatchedSender, bobs: Mailbox) -> None:
+def test_headers_arrive_completely(sender: WatchedSender, bobs: Mailbox) -> None:
     sender.send(mail_of(headers=internet_headers('x-a:value:with:colons,x-b:v, with comma')))
     assert arrived(bobs).headers == [('x-a', 'value:with:colons'), ('x-b', 'v, with comma')]
 
@@ -262,7 +262,7 @@ def data_uri(content: bytes, content_type: str = 'image/png') -> str:
     return f'data:{content_type};base64,{base64.b64encode(content).decode()}'
 
 
-def test_tiny_images_of_the_html_take_no_upload_session(sender: WatchedSender, bobs: Mailbox) -> None:
+def test_small_images_of_the_html_need_no_upload_session(sender: WatchedSender, bobs: Mailbox) -> None:
     html, images = extract_data_uris(
         f'<p><img src="{data_uri(PIXEL)}"><img alt="x" src = \'{data_uri(PIXEL)}\'><img src="data:image/svg+xml,%3Csvg/%3E"></p>'
     )
@@ -279,7 +279,7 @@ def test_tiny_images_of_the_html_take_no_upload_session(sender: WatchedSender, b
     )
 
 
-def test_a_large_data_uri_goes_by_an_upload_session(sender: WatchedSender, bobs: Mailbox) -> None:
+def test_a_large_data_uri_is_uploaded(sender: WatchedSender, bobs: Mailbox) -> None:
     picture = pattern(5 * MEGABYTE)
     html, images = extract_data_uris(f'<img src="{data_uri(picture, "image/jpeg")}">')
     sender.send(mail_of(*images, html=html))
@@ -290,7 +290,7 @@ def test_a_large_data_uri_goes_by_an_upload_session(sender: WatchedSender, bobs:
     assert sender.client.count('POST', 'createUploadSession') == 1
 
 
-def test_an_upload_carries_no_login_of_a_netrc_file(
+def test_an_upload_does_not_use_a_netrc_file(
     sender: WatchedSender, bobs: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / 'netrc').write_text('default login ada password of-ada')
@@ -300,7 +300,7 @@ def test_an_upload_carries_no_login_of_a_netrc_file(
 
 
 # endregion
-# region attachments of any mix
+# region attachments
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_an_upload_carries_no_login_of_a_netrc_file(
         pytest.param([7_000_000, 2_500_000, 2_500_000, 10], {'attachments': 1, 'createUploadSession': 1}, id='all kinds'),
     ],
 )
-def test_the_size_of_the_whole_request_counts(
+def test_the_size_of_the_whole_request_is_limited(
     sender: WatchedSender, bobs: Mailbox, tmp_path: Path, sizes: list[int], requests_made: dict[str, int]
 ) -> None:
     files = [file_of(tmp_path, size, f'{number}.bin') for number, size in enumerate(sizes)]
@@ -340,7 +340,7 @@ def test_names_types_and_content_ids_arrive(sender: WatchedSender, bobs: Mailbox
 
 
 # endregion
-# region what goes wrong on the way
+# region failures
 
 
 @pytest.fixture
@@ -348,7 +348,7 @@ def seven(tmp_path: Path) -> OutgoingAttachment:
     return file_of(tmp_path, 7 * MEGABYTE)
 
 
-def test_seven_megabytes_go_in_two_ranges(sender: WatchedSender, bobs: Mailbox, seven: OutgoingAttachment) -> None:
+def test_seven_megabytes_are_uploaded_in_two_ranges(sender: WatchedSender, bobs: Mailbox, seven: OutgoingAttachment) -> None:
     sender.send(mail_of(seven))
     assert sender.client.count('PUT', UPLOADS) == 2
     assert digests(arrived(bobs))[0][1] == hashlib.sha256(Path(seven.path).read_bytes()).hexdigest()
@@ -380,7 +380,7 @@ def test_an_upload_is_retried(
         assert sender.client.clock.waits == [3.0, 3.0]
 
 
-def test_the_last_answer_of_an_upload_may_be_lost(sender: WatchedSender, bobs: Mailbox, tmp_path: Path) -> None:
+def test_the_last_response_of_an_upload_may_be_lost(sender: WatchedSender, bobs: Mailbox, tmp_path: Path) -> None:
     sender.client.lost_response = 'PUT', UPLOADS
     sender.send(mail_of(file_of(tmp_path, 3 * MEGABYTE)))
     assert len(arrived(bobs).attachments) == 1
@@ -394,7 +394,7 @@ def test_an_upload_that_finally_fails_leaves_no_draft(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment, fault: dict[str, Any]
 ) -> None:
     cloud.faults.add(service='graph', path=UPLOADS, method='PUT', times=None, **fault)
-    assert refusal(lambda: sender.send(mail_of(seven))).startswith('Microsoft Graph')
+    assert error_of(lambda: sender.send(mail_of(seven))).startswith('Microsoft Graph')
     assert nothing_is_left(cloud, adas)
     assert sum(sender.client.clock.waits) <= API_RETRIES.budget
 
@@ -430,7 +430,7 @@ def test_the_platform_masks_the_parts_of_an_upload_url(sender: WatchedSender) ->
 def test_an_upload_has_a_timeout(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment) -> None:
     sender.client.timeout = 0.2
     cloud.faults.add(service='graph', path=UPLOADS, method='PUT', times=None, delay=0.5, status=503)
-    assert 'did not answer in time' in refusal(lambda: sender.send(mail_of(seven)))
+    assert 'did not answer in time' in error_of(lambda: sender.send(mail_of(seven)))
     assert in_folder(adas, 'drafts') == []
 
 
@@ -438,35 +438,35 @@ def test_a_mail_too_large_for_the_mailbox_leaves_nothing(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment
 ) -> None:
     adas.message_limit = 5 * MEGABYTE
-    assert 'ErrorMessageSizeExceeded' in refusal(lambda: sender.send(mail_of(seven)))
+    assert 'ErrorMessageSizeExceeded' in error_of(lambda: sender.send(mail_of(seven)))
     assert nothing_is_left(cloud, adas)
 
 
-def test_a_refused_mail_leaves_nothing(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox) -> None:
-    assert 'ErrorInvalidRecipients' in refusal(lambda: sender.send(mail_of(to=('bob',))))
+def test_a_rejected_mail_leaves_nothing(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox) -> None:
+    assert 'ErrorInvalidRecipients' in error_of(lambda: sender.send(mail_of(to=('bob',))))
     assert nothing_is_left(cloud, adas)
 
 
 @pytest.mark.parametrize('status', [403, 429])
-def test_the_first_error_is_told_even_if_the_draft_stays(
+def test_the_first_error_is_raised_even_if_the_draft_cannot_be_removed(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, status: int
 ) -> None:
     for path, method in (('permanentDelete', 'POST'), ('messages/', 'DELETE')):
         cloud.faults.add(service='graph', path=path, method=method, times=None, status=status, headers={'Retry-After': '300'})
-    assert 'ErrorInvalidRecipients' in refusal(lambda: sender.send(mail_of(to=('bob',))))
+    assert 'ErrorInvalidRecipients' in error_of(lambda: sender.send(mail_of(to=('bob',))))
     assert len(in_folder(adas, 'drafts')) == 1
 
 
-def test_a_draft_that_cannot_be_removed_for_good_goes_to_the_deleted_items(
+def test_a_draft_that_cannot_be_deleted_permanently_is_moved_to_deleted_items(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox
 ) -> None:
     cloud.faults.add(service='graph', path='permanentDelete', times=None, status=403)
-    refusal(lambda: sender.send(mail_of(to=('bob',))))
+    error_of(lambda: sender.send(mail_of(to=('bob',))))
     assert (len(in_folder(adas, 'drafts')), len(in_folder(adas, 'deleteditems'))) == (0, 1)
 
 
 @pytest.mark.parametrize('path, size', [('createUploadSession', 7 * MEGABYTE), ('attachments$', 2_000_000), ('/send$', 10)])
-def test_a_draft_may_be_unknown_just_after_it_was_made(
+def test_a_draft_may_be_unknown_just_after_it_was_created(
     sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path, path: str, size: int
 ) -> None:
     cloud.faults.add(service='graph', path=path, method='POST', times=2, status=404)
@@ -475,37 +475,37 @@ def test_a_draft_may_be_unknown_just_after_it_was_made(
 
 
 @pytest.mark.parametrize('url', ['http://evil.example/upload', '', 'ftp://evil.example/'])
-def test_an_upload_goes_to_https_only(
+def test_an_upload_url_is_an_https_address(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment, url: str
 ) -> None:
     cloud.faults.add(service='graph', path='createUploadSession', status=201, body={'uploadUrl': url})
-    assert 'not an https address' in refusal(lambda: sender.send(mail_of(seven)))
+    assert 'not an https address' in error_of(lambda: sender.send(mail_of(seven)))
     assert in_folder(adas, 'drafts') == []
 
 
 @pytest.mark.parametrize(
     'answer', [{}, {'nextExpectedRanges': []}, {'nextExpectedRanges': ['soon']}, {'nextExpectedRanges': ['0-']}]
 )
-def test_an_upload_that_does_not_get_on_ends(
+def test_an_upload_without_progress_ends(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, answer: dict[str, Any], seven: OutgoingAttachment
 ) -> None:
     cloud.faults.add(service='graph', path=UPLOADS, times=None, status=200, body=answer)
-    refusal(lambda: sender.send(mail_of(seven)))
+    error_of(lambda: sender.send(mail_of(seven)))
     assert in_folder(adas, 'drafts') == []
 
 
 @pytest.mark.parametrize('text, position', [('5', 5), ('5-', 5), ('5-9', 5)])
-def test_positions_are_read_in_every_spelling(text: str, position: int) -> None:
+def test_the_position_of_an_upload_is_read_in_every_format(text: str, position: int) -> None:
     answer = requests.Response()
     answer._content = json.dumps({'NextExpectedRanges': [text]}).encode()
     assert next_position(answer) == position
 
 
 # endregion
-# region nothing is sent twice
+# region unclear outcomes
 
 
-def test_a_lost_answer_to_send_sends_nothing_twice(sender: WatchedSender, bobs: Mailbox) -> None:
+def test_a_lost_response_to_send_sends_nothing_twice(sender: WatchedSender, bobs: Mailbox) -> None:
     before = len(in_folder(bobs, 'inbox'))
     sender.client.lost_response = 'POST', 'send'
     sender.send(mail_of())
@@ -515,7 +515,7 @@ def test_a_lost_answer_to_send_sends_nothing_twice(sender: WatchedSender, bobs: 
 @pytest.mark.parametrize(
     'fault', [{'delay': 0.6 * slowness()}, {'reset': True}, {'status': 503}, {'status': 504}, {'garbage': True}]
 )
-def test_an_unclear_answer_to_send_is_looked_into(
+def test_the_outcome_of_an_unclear_send_is_looked_up(
     sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, fault: dict[str, Any]
 ) -> None:
     before = len(in_folder(bobs, 'inbox'))
@@ -525,16 +525,16 @@ def test_an_unclear_answer_to_send_is_looked_into(
     assert len(in_folder(bobs, 'inbox')) == before + 1
 
 
-def test_an_unclear_answer_that_nobody_can_look_into_is_told(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox) -> None:
+def test_an_outcome_that_cannot_be_looked_up_is_unknown(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox) -> None:
     cloud.faults.add(service='graph', path='/send$', times=None, reset=True)
     cloud.faults.add(service='graph', method='GET', path='/messages/', times=None, status=404)
-    said = refusal(lambda: sender.send(mail_of()))
+    said = error_of(lambda: sender.send(mail_of()))
     assert said.startswith('Whether the mail was sent is not known.')
     assert 'Look for it in Sent Items and in Drafts' in said
     assert len(in_folder(adas, 'drafts')) == 1
 
 
-def test_a_mail_that_was_sent_is_never_taken_for_failed_nor_removed(
+def test_a_sent_mail_is_neither_reported_as_failed_nor_removed(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, bobs: Mailbox
 ) -> None:
     before = len(in_folder(bobs, 'inbox'))
@@ -548,9 +548,9 @@ def test_a_mail_that_was_sent_is_never_taken_for_failed_nor_removed(
     assert (len(in_folder(bobs, 'inbox')), len(in_folder(adas, 'sentitems'))) == (before + 1, 1)
 
 
-def test_a_mail_that_was_never_sent_leaves_nothing(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox) -> None:
+def test_a_mail_that_cannot_be_sent_leaves_nothing(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox) -> None:
     cloud.faults.add(service='graph', path='/send$', times=None, status=503)
-    refusal(lambda: sender.send(mail_of()))
+    error_of(lambda: sender.send(mail_of()))
     assert nothing_is_left(cloud, adas)
 
 
@@ -562,11 +562,11 @@ def test_a_mail_that_was_never_sent_leaves_nothing(sender: WatchedSender, cloud:
         ({'status': 403}, 'Microsoft Graph answered with HTTP status 403.'),
     ],
 )
-def test_a_mail_without_a_copy_is_asked_for_once(
+def test_a_mail_without_a_copy_is_requested_once(
     sender: WatchedSender, cloud: MicrosoftCloud, fault: dict[str, Any], sentence: str
 ) -> None:
     cloud.faults.add(service='graph', path='/sendMail$', **fault)
-    assert refusal(lambda: sender.send_unsaved(mail_of())).startswith(sentence)
+    assert error_of(lambda: sender.send_unsaved(mail_of())).startswith(sentence)
     assert sender.client.count('POST', 'sendMail') == 1
 
 
@@ -578,15 +578,15 @@ def throttled(sender: WatchedSender, cloud: MicrosoftCloud) -> Callable[..., Non
     return at
 
 
-def going_on(progress: SendingProgress) -> SendingProgress:
-    """The progress of a later run."""
+def resumed(progress: SendingProgress) -> SendingProgress:
+    """Return the progress of a later run."""
     return SendingProgress(progress.draft_id, progress.first_attachments, can_resume=True)
 
 
 @pytest.mark.parametrize('html', ['', '<p>See</p>'])
 @pytest.mark.parametrize('status', [429, 503])
 @pytest.mark.parametrize('path', ['/messages$', '/attachments$', 'createUploadSession', UPLOADS, '/send$'])
-def test_no_second_draft_is_made_after_a_throttling(
+def test_throttling_causes_no_second_draft(
     sender: WatchedSender,
     throttled: Callable[..., None],
     adas: Mailbox,
@@ -600,29 +600,29 @@ def test_no_second_draft_is_made_after_a_throttling(
     mail = mail_of(*(file_of(tmp_path, size, f'{size}.bin') for size in (1_900_000, 2_900_000, 4_000_000)), html=html)
     throttled(path, status)
     progress = SendingProgress(can_resume=True)
-    refusal(lambda: sender.send(mail, progress=progress))
+    error_of(lambda: sender.send(mail, progress=progress))
     assert len(in_folder(adas, 'drafts')) == (path != '/messages$')
-    sent_id = sender.send(mail, progress=going_on(progress))
+    sent_id = sender.send(mail, progress=resumed(progress))
     assert len(in_folder(bobs, 'inbox')) == before + 1
     assert [one.immutable_id for one in in_folder(adas, 'sentitems')] == [sent_id]
     assert len(digests(arrived(bobs))) == 3
     assert in_folder(adas, 'drafts') == []
 
 
-def test_a_large_file_is_attached_once_when_its_arrival_shows_only_in_a_later_run(
+def test_a_large_file_is_attached_once_even_if_a_later_run_finds_it(
     sender: WatchedSender, throttled: Callable[..., None], bobs: Mailbox, tmp_path: Path
 ) -> None:
     mail = mail_of(file_of(tmp_path, 3 * MEGABYTE, '1.bin'), file_of(tmp_path, 3 * MEGABYTE, '2.bin'))
     sender.client.lost_response = 'PUT', UPLOADS
     throttled('/attachments$')  # the look at the draft
     progress = SendingProgress(can_resume=True)
-    refusal(lambda: sender.send(mail, progress=progress))
-    sender.send(mail, progress=going_on(progress))
+    error_of(lambda: sender.send(mail, progress=progress))
+    sender.send(mail, progress=resumed(progress))
     assert [name for name, _ in digests(arrived(bobs))] == ['1.bin', '2.bin']
     assert sender.client.count('PUT', UPLOADS) == 2
 
 
-def test_what_a_forwarded_mail_brings_along_is_told_from_what_is_attached(
+def test_the_attachments_of_a_forwarded_mail_are_not_counted_as_new(
     sender: WatchedSender,
     throttled: Callable[..., None],
     adas: Mailbox,
@@ -638,17 +638,17 @@ def test_what_a_forwarded_mail_brings_along_is_told_from_what_is_attached(
 
     def forward() -> None:
         nonlocal progress
-        progress = going_on(progress)
+        progress = resumed(progress)
         sender.reply(FORWARD, question.immutable_id, mail, progress=progress)
 
     for path in ('/attachments$', UPLOADS, '/send$'):  # a look at what it brings along, and two steps later on
         throttled(path)
-        refusal(forward)
+        error_of(forward)
     forward()
     assert sorted(getattr(one, 'size', 0) for one in arrived(bobs).attachments) == [4, 10, 3 * MEGABYTE]
 
 
-def test_attachments_beyond_the_first_page_count(sender: WatchedSender, bobs: Mailbox, tmp_path: Path) -> None:
+def test_attachments_on_later_pages_are_counted(sender: WatchedSender, bobs: Mailbox, tmp_path: Path) -> None:
     tiny = file_of(tmp_path, 10)
     sender.client.lost_response = 'PUT', UPLOADS
     sender.send(mail_of(*[tiny] * 101, file_of(tmp_path, 3 * MEGABYTE, 'large.bin')))
@@ -656,7 +656,7 @@ def test_attachments_beyond_the_first_page_count(sender: WatchedSender, bobs: Ma
 
 
 @pytest.mark.parametrize('html', ['', '<p>See</p>'])
-def test_a_lost_answer_to_a_small_attachment_attaches_nothing_twice(
+def test_a_lost_response_to_a_small_attachment_attaches_nothing_twice(
     sender: WatchedSender, bobs: Mailbox, tmp_path: Path, html: str
 ) -> None:
     sender.client.lost_response = 'POST', 'attachments'
@@ -665,7 +665,7 @@ def test_a_lost_answer_to_a_small_attachment_attaches_nothing_twice(
 
 
 @pytest.mark.parametrize('fault', [{'reset': True}, {'status': 503}, {'garbage': True}, {'status': 404}])
-def test_a_small_attachment_is_tried_again(
+def test_a_small_attachment_is_retried(
     sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path, fault: dict[str, Any]
 ) -> None:
     cloud.faults.add(service='graph', path='/attachments$', method='POST', times=2, **fault)
@@ -692,7 +692,7 @@ def test_a_mail_is_never_sent_without_an_attachment_that_was_not_confirmed(
         sender.send(mail)
         assert [name for name, _ in digests(arrived(bobs))] == ['1.bin', '2.bin']
     else:
-        assert refusal(lambda: sender.send(mail)).startswith('Microsoft Graph did not confirm that the object was created.')
+        assert error_of(lambda: sender.send(mail)).startswith('Microsoft Graph did not confirm that the object was created.')
         assert in_folder(adas, 'drafts') == in_folder(adas, 'sentitems') == []
 
 
@@ -701,7 +701,7 @@ def test_a_draft_that_lacks_an_attachment_is_not_sent(
 ) -> None:
     cloud.faults.add(service='graph', path='/attachments$', method='GET', times=None, body={'value': [{'id': 'x'}]})
     files = [file_of(tmp_path, 10, name) for name in ('1.bin', '2.bin')]
-    assert refusal(lambda: sender.send(mail_of(*files))) == 'The draft has 1 of 2 attachments. Send the email again.'
+    assert error_of(lambda: sender.send(mail_of(*files))) == 'The draft has 1 of 2 attachments. Send the email again.'
     assert sender.client.count('POST', 'send') == 0
     assert in_folder(adas, 'drafts') == []
 
@@ -722,13 +722,13 @@ def test_a_redirect_is_never_followed(
     with ScriptedServer([(200, {}, '{"id": "x", "uploadUrl": "x"}')]) as other:
         cloud.faults.add(service='graph', path=path, times=None, status=status, headers={'Location': f'{other.url}/v1.0/x'})
         files = [file_of(tmp_path, size, f'{size}.bin') for size in (2_900_000, 2_900_001, 3_000_000)]
-        said = refusal(lambda: sender.send(mail_of(*files)))
+        said = error_of(lambda: sender.send(mail_of(*files)))
     assert f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.' in said
     assert other.seen == []
 
 
 @pytest.mark.parametrize('html', ['', '<p>See</p>'])
-def test_a_draft_whose_answer_is_lost_is_found_again(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, html: str) -> None:
+def test_a_draft_whose_response_is_lost_is_found(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, html: str) -> None:
     adas.deliver(Message('Another', adas.owner, adas.now() + 3600, is_draft=True), 'drafts')  # the first that a list shows
     sender.client.lost_response = 'POST', 'messages'
     sender.send(mail_of(html=html))
@@ -736,9 +736,7 @@ def test_a_draft_whose_answer_is_lost_is_found_again(sender: WatchedSender, adas
     assert [one.subject for one in in_folder(adas, 'drafts')] == ['Another']
 
 
-def test_an_answer_whose_draft_is_not_told_is_found_again(
-    sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message
-) -> None:
+def test_a_reply_whose_response_is_lost_is_found(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message) -> None:
     sender.client.lost_response = 'POST', 'createReply'
     sender.reply(REPLY, question.immutable_id, OutgoingMail(), comment='All well.')
     assert (arrived(bobs).subject, in_folder(adas, 'drafts')) == ('RE: Status?', [])
@@ -748,7 +746,7 @@ def test_an_answer_whose_draft_is_not_told_is_found_again(
 @pytest.mark.parametrize(
     'fault', [{'reset': True}, {'status': 503}, {'garbage': True}, {'status': 201, 'body': {'subject': 'x'}}]
 )
-def test_a_draft_that_was_not_made_is_made_again(
+def test_a_draft_that_was_not_created_is_created_again(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, bobs: Mailbox, fault: dict[str, Any]
 ) -> None:
     cloud.faults.add(service='graph', path='/messages$', method='POST', times=2, **fault)
@@ -756,28 +754,30 @@ def test_a_draft_that_was_not_made_is_made_again(
     assert (arrived(bobs).subject, in_folder(adas, 'drafts'), sender.client.count('POST', 'messages')) == ('Plan', [], 3)
 
 
-def test_a_draft_that_nobody_can_look_for_is_told(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox) -> None:
+def test_a_draft_that_cannot_be_looked_up_is_an_unknown_outcome(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox
+) -> None:
     sender.client.lost_response = 'POST', 'messages'
     cloud.faults.add(service='graph', method='GET', path='/messages$', times=None, status=403)
-    said = refusal(lambda: sender.send(mail_of(), progress=SendingProgress(can_resume=True)))
+    said = error_of(lambda: sender.send(mail_of(), progress=SendingProgress(can_resume=True)))
     assert said.startswith('Whether a draft was created is not known.')
     assert 'Look for it in Drafts before you try again.' in said
     assert len(in_folder(adas, 'drafts')) == 1
 
 
-def test_a_throttled_mail_leaves_nothing_if_nobody_goes_on(
+def test_a_throttled_mail_leaves_nothing_if_it_cannot_be_resumed(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, throttled: Callable[..., None]
 ) -> None:
     throttled('/send$')
-    refusal(lambda: sender.send(mail_of()))
+    error_of(lambda: sender.send(mail_of()))
     assert nothing_is_left(cloud, adas)
 
 
 # endregion
-# region drafts and answers
+# region drafts and replies
 
 
-def test_a_draft_is_shown_as_it_is(sender: WatchedSender, adas: Mailbox, seven: OutgoingAttachment) -> None:
+def test_a_draft_is_returned_as_it_is(sender: WatchedSender, adas: Mailbox, seven: OutgoingAttachment) -> None:
     made = sender.create_draft(mail_of(seven, to=()))
     draft = adas.message(made['id'])
     assert draft is in_folder(adas, 'drafts')[0]
@@ -790,18 +790,18 @@ def test_a_draft_is_sent_and_keeps_its_id(sender: WatchedSender, adas: Mailbox) 
     made = sender.create_draft(mail_of())
     sender.send_draft(made['id'])
     assert [one.immutable_id for one in in_folder(adas, 'sentitems')] == [made['id']]
-    assert 'ErrorInvalidRequest' in refusal(lambda: sender.send_draft(made['id']))
+    assert 'ErrorInvalidRequest' in error_of(lambda: sender.send_draft(made['id']))
 
 
-def test_a_draft_of_somebody_is_never_removed(sender: WatchedSender, adas: Mailbox) -> None:
+def test_a_draft_of_a_user_is_never_removed(sender: WatchedSender, adas: Mailbox) -> None:
     made = sender.create_draft(mail_of(to=()))
-    assert 'ErrorInvalidRecipients' in refusal(lambda: sender.send_draft(made['id']))
+    assert 'ErrorInvalidRecipients' in error_of(lambda: sender.send_draft(made['id']))
     assert len(in_folder(adas, 'drafts')) == 1
 
 
 @pytest.fixture
 def question(adas: Mailbox) -> Message:
-    """A mail of Bob to Ada and Zoë."""
+    """A mail from Bob to Ada and Zoë."""
     return adas.deliver(
         Message(
             'Status?',
@@ -813,7 +813,7 @@ def question(adas: Mailbox) -> Message:
     )
 
 
-def test_a_reply_quotes_what_it_answers_below_its_comment(
+def test_a_reply_has_a_comment_above_the_quoted_mail(
     sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message, tmp_path: Path
 ) -> None:
     files = file_of(tmp_path, 10, '1.bin'), file_of(tmp_path, 4 * MEGABYTE, '2.bin')
@@ -826,29 +826,31 @@ def test_a_reply_quotes_what_it_answers_below_its_comment(
     assert adas.message(sent_id) is in_folder(adas, 'sentitems')[0]
 
 
-def test_a_reply_to_all_goes_to_all(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message) -> None:
+def test_a_reply_to_all_is_sent_to_all(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message) -> None:
     sender.reply(REPLY_ALL, question.immutable_id, OutgoingMail(), comment='All well.')
     assert {one.address for one in arrived(bobs).recipients} == {BOB, 'zoe@partner.example'}
 
 
-def test_a_mail_is_passed_on_with_its_attachments(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message) -> None:
+def test_a_mail_is_forwarded_with_its_attachments(sender: WatchedSender, adas: Mailbox, bobs: Mailbox, question: Message) -> None:
     adas.attach_file(question, 'plan.txt', b'plan')
     sender.reply(FORWARD, question.immutable_id, OutgoingMail(to=addresses(BOB)))
     assert (arrived(bobs).subject, [one.name for one in arrived(bobs).attachments]) == ('FW: Status?', ['plan.txt'])
-    assert refusal(lambda: sender.reply(FORWARD, question.immutable_id, OutgoingMail())).startswith('The mail has no recipients.')
+    assert error_of(lambda: sender.reply(FORWARD, question.immutable_id, OutgoingMail())).startswith(
+        'The mail has no recipients.'
+    )
 
 
-def test_an_answer_that_fails_leaves_nothing(
+def test_a_failed_reply_leaves_nothing(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: Message, seven: OutgoingAttachment
 ) -> None:
     cloud.faults.add(service='graph', path=UPLOADS, method='PUT', times=None, status=503)
-    refusal(lambda: sender.reply(REPLY, question.immutable_id, OutgoingMail(attachments=(seven,)), comment='x'))
+    error_of(lambda: sender.reply(REPLY, question.immutable_id, OutgoingMail(attachments=(seven,)), comment='x'))
     assert nothing_is_left(cloud, adas)
 
 
 @pytest.mark.parametrize('message_id', ['AAMkAD/?#', '../../other', 'AAMk='])
-def test_an_id_of_nothing_is_refused(sender: WatchedSender, message_id: str) -> None:
-    said = refusal(lambda: sender.reply(REPLY, message_id, OutgoingMail(), comment='x'))
+def test_an_unknown_id_is_rejected(sender: WatchedSender, message_id: str) -> None:
+    said = error_of(lambda: sender.reply(REPLY, message_id, OutgoingMail(), comment='x'))
     assert said.startswith('Microsoft Graph refused the request: ')
 
 
@@ -863,8 +865,8 @@ from MicrosoftCredentialsApiModule import ClientSecretCredential
 from MicrosoftGraphMailClientApiModule import EmailAddress, GraphMailClient
 from MicrosoftGraphMailSendApiModule import MailSender, OutgoingAttachment, OutgoingMail
 
-def most_memory():
-    # not getrusage: its maximum begins with that of the process that started this one
+def peak_memory():
+    # not getrusage, whose maximum starts with that of the parent process
     with open('/proc/self/status') as status:
         return next(int(line.split()[1]) for line in status if line.startswith('VmHWM'))
 
@@ -874,14 +876,14 @@ place = AzureCloud('Test', 'Local', 'com', endpoints)
 credential = ClientSecretCredential(job['authority'], 'contoso.example', job['client_id'], job['secret'])
 sender = MailSender(GraphMailClient('ada@contoso.example', place, credential=credential).mailbox)
 sender.send(OutgoingMail(to=[EmailAddress('bob@contoso.example')], subject='Small'))
-idle = most_memory()
+idle = peak_memory()
 files = tuple(OutgoingAttachment.from_file(path, os.path.basename(path)) for path in job['files'])
 sender.send(OutgoingMail(to=[EmailAddress('bob@contoso.example')], subject='Large', attachments=files))
-print(most_memory() - idle)
+print(peak_memory() - idle)
 """
 
 
-def test_150_megabytes_take_at_most_16_of_memory(
+def test_150_megabytes_take_at_most_16_megabytes_of_memory(
     sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path
 ) -> None:
     cloud.limits.uploaded_bytes = 2 * MAX_FILE_SIZE

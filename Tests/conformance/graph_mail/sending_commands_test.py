@@ -1,4 +1,4 @@
-"""Commands that send, as a playbook runs them: arguments go in, mail arrives in the other mailbox, war room entries come out."""
+"""The commands that send, as a playbook runs them, and the mail that arrives in the other mailbox."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ MAIL = {'to': BOB, 'subject': 'Plan'}
 
 @pytest.fixture(autouse=True)
 def war_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files of a war room."""
+    """Provide the files of a War Room."""
 
     def path_of(entry_id: str) -> dict[str, str]:
         if entry_id not in FILES:
@@ -74,10 +74,10 @@ def files_of(message: Message) -> list[tuple[Any, ...]]:
     return [(one.name, one.content.read(), one.content_id) for one in message.attachments if isinstance(one, FileAttachment)]
 
 
-# region what arrives
+# region sent mails
 
 
-def test_a_mail_with_everything_arrives(instance: Instance, adas: Mailbox, bobs: Mailbox) -> None:
+def test_a_mail_with_all_arguments_arrives(instance: Instance, adas: Mailbox, bobs: Mailbox) -> None:
     outputs = instance.context(
         'send-mail',
         to=f'{BOB}, zoe@partner.example',
@@ -123,7 +123,7 @@ def test_a_mail_with_everything_arrives(instance: Instance, adas: Mailbox, bobs:
         ({}, '', ''),
     ],
 )
-def test_the_body_is_sent_in_the_forms_that_are_given(
+def test_the_body_is_sent_in_the_given_formats(
     instance: Instance, bobs: Mailbox, args: dict[str, str], plain: str, html: str
 ) -> None:
     instance.text('send-mail', **MAIL, **args)
@@ -147,7 +147,7 @@ def test_the_body_is_sent_in_the_forms_that_are_given(
         ),
     ],
 )
-def test_inline_images_are_named_by_entry_or_by_content_id(
+def test_inline_images_are_named_by_entry_id_or_content_id(
     instance: Instance, bobs: Mailbox, args: dict[str, str], html: str, expected: Any
 ) -> None:
     instance.text('send-mail', **MAIL, htmlBody=f'<img src="{html}">', **args)
@@ -161,7 +161,7 @@ def test_data_uris_of_the_html_become_inline_images(instance: Instance, bobs: Ma
     assert (name, content, arrived(bobs).html) == ('image1.png', b'PNG', f'<img src="cid:{content_id}">')
 
 
-def test_the_body_is_shown_if_that_is_wanted(instance: Instance) -> None:
+def test_the_body_is_shown_if_render_body_is_set(instance: Instance) -> None:
     results = send_mail_command(client_of(instance), {**MAIL, 'htmlBody': '<p>Hi</p>', 'renderBody': 'true'})
     assert isinstance(results, list)
     shown = results[1].to_context()  # type: ignore[union-attr]
@@ -189,24 +189,24 @@ def test_a_mail_without_a_copy_has_no_id(instance: Instance, adas: Mailbox, bobs
     assert (arrived(bobs).subject, in_folder(adas, 'sentitems')) == ('Plan', [])
 
 
-def test_a_mail_is_sent_from_another_mailbox_and_later(instance: Instance, bobs: Mailbox) -> None:
+def test_a_mail_is_sent_from_another_mailbox_and_deferred(instance: Instance, bobs: Mailbox) -> None:
     instance.text('send-mail', to=ADA, subject='Later', user_id=BOB, send_time='2999-01-01T08:00:00Z')
     [message] = in_folder(bobs, 'outbox')
     assert message.properties['SystemTime 0x3FEF'] == '2999-01-01T08:00:00Z'
 
 
 # endregion
-# region drafts and answers
+# region drafts and replies
 
 
-def test_a_draft_is_made_and_sent(instance: Instance, adas: Mailbox, bobs: Mailbox) -> None:
+def test_a_draft_is_created_and_sent(instance: Instance, adas: Mailbox, bobs: Mailbox) -> None:
     draft = instance.context('msgraph-mail-create-draft', **MAIL, body='See.', attach_ids='1@7', attach_names='x.pdf')
     assert (draft['To'], draft['From'], draft['Body'], draft['BodyType'], draft['IsDraft']) == ([BOB], ADA, 'See.', 'text', True)
     assert instance.context('msgraph-mail-send-draft', draft_id=draft['ID']) == {'ID': draft['ID']}
     assert files_of(arrived(bobs)) == [('x.pdf', b'%PDF plan', None)]
 
 
-def test_a_reply_has_its_subject_once_and_a_text_of_its_own(instance: Instance, bobs: Mailbox, question: Message) -> None:
+def test_a_reply_has_one_prefix_and_its_own_body(instance: Instance, bobs: Mailbox, question: Message) -> None:
     args = {'to': BOB, 'inReplyTo': question.immutable_id, 'htmlBody': '<p>Well.</p>', 'attachIDs': '1@7'}
     outputs = instance.context('reply-mail', subject='RE: Status?', **args)
     message = arrived(bobs)
@@ -215,7 +215,7 @@ def test_a_reply_has_its_subject_once_and_a_text_of_its_own(instance: Instance, 
     assert instance.context('reply-mail', subject='Status?', **args)['subject'] == 'Re: Status?'
 
 
-def test_a_reply_has_room_for_one_form_of_its_body(instance: Instance, bobs: Mailbox, question: Message) -> None:
+def test_a_reply_has_one_format_of_its_body(instance: Instance, bobs: Mailbox, question: Message) -> None:
     outputs = instance.context('reply-mail', to=BOB, subject='x', inReplyTo=question.immutable_id, body='a', htmlBody='<p>b</p>')
     assert (arrived(bobs).plain, arrived(bobs).html, outputs['bodyPreview']) == ('', '<p>b</p>', 'b')
 
@@ -228,7 +228,7 @@ def test_a_reply_has_room_for_one_form_of_its_body(instance: Instance, bobs: Mai
         ('msgraph-mail-forward', {'to': BOB}, {BOB}, 'FW: Status?'),
     ],
 )
-def test_a_comment_stands_above_what_is_quoted(
+def test_a_comment_is_above_the_quoted_mail(
     instance: Instance, bobs: Mailbox, question: Message, command: str, args: Any, recipients: set[str], subject: str
 ) -> None:
     outputs = instance.context(command, message_id=question.immutable_id, comment='See below.', attach_ids='3@a-b-c', **args)
@@ -240,7 +240,7 @@ def test_a_comment_stands_above_what_is_quoted(
 
 
 # endregion
-# region what is refused
+# region rejected arguments
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_a_comment_stands_above_what_is_quoted(
         ({'renderBody': 'perhaps'}, "'perhaps' is neither true nor false. Change renderBody."),
     ],
 )
-def test_mismatched_and_missing_things_are_refused_before_anything_is_sent(instance: Instance, args: Any, sentence: str) -> None:
+def test_invalid_arguments_are_rejected_before_a_request(instance: Instance, args: Any, sentence: str) -> None:
     assert instance.error('send-mail', **{**MAIL, **args}) == sentence
     assert instance.requests('graph') == []
 
@@ -294,13 +294,13 @@ def test_mismatched_and_missing_things_are_refused_before_anything_is_sent(insta
         ('reply-mail', {'to': BOB, 'subject': 'x', 'inReplyTo': '..'}),
     ],
 )
-def test_an_id_that_is_none_is_refused(instance: Instance, command: str, args: Any) -> None:
+def test_an_invalid_id_is_rejected(instance: Instance, command: str, args: Any) -> None:
     assert 'message ID' in instance.error(command, **args)
     assert instance.requests('graph') == []
 
 
 # endregion
-# region going on later
+# region resuming
 
 
 def throttle(cloud: MicrosoftCloud, path: str, seconds: int = 120) -> None:
@@ -308,9 +308,7 @@ def throttle(cloud: MicrosoftCloud, path: str, seconds: int = 120) -> None:
 
 
 @pytest.mark.parametrize('path', ['/messages$', 'createUploadSession', '/send$'])
-def test_a_throttled_command_goes_on_where_it_stopped(
-    instance: Instance, cloud: MicrosoftCloud, adas: Mailbox, bobs: Mailbox, path: str
-) -> None:
+def test_a_throttled_command_resumes(instance: Instance, cloud: MicrosoftCloud, adas: Mailbox, bobs: Mailbox, path: str) -> None:
     before = len(in_folder(bobs, 'inbox'))
     throttle(cloud, path)
     args = {**MAIL, 'attachIDs': '3@a-b-c'}
@@ -325,7 +323,7 @@ def test_a_throttled_command_goes_on_where_it_stopped(
     assert files_of(arrived(bobs)) == [('raw', FILES['3@a-b-c'][1], None)]
 
 
-def test_a_command_is_run_again_a_number_of_times_only(instance: Instance, cloud: MicrosoftCloud, adas: Mailbox) -> None:
+def test_a_command_is_rescheduled_a_limited_number_of_times(instance: Instance, cloud: MicrosoftCloud, adas: Mailbox) -> None:
     throttle(cloud, '/send$')
     args = instance.run('send-mail', **MAIL)['PollingArgs']
     throttle(cloud, '/send$')
@@ -333,7 +331,7 @@ def test_a_command_is_run_again_a_number_of_times_only(instance: Instance, cloud
     assert in_folder(adas, 'drafts') == in_folder(adas, 'sentitems') == []
 
 
-def test_a_short_throttling_is_waited_for(instance: Instance, cloud: MicrosoftCloud, bobs: Mailbox) -> None:
+def test_short_throttling_is_waited_for(instance: Instance, cloud: MicrosoftCloud, bobs: Mailbox) -> None:
     throttle(cloud, '/send$', 1)
     instance.text('send-mail', **MAIL)
     assert arrived(bobs).subject == 'Plan'
@@ -347,7 +345,7 @@ def test_a_short_throttling_is_waited_for(instance: Instance, cloud: MicrosoftCl
         ('msgraph-mail-forward', {'message_id': '{message}', 'comment': 'x', 'to': BOB, 'attach_ids': '1@7'}),
     ],
 )
-def test_drafts_and_answers_go_on_too(
+def test_drafts_and_replies_resume(
     instance: Instance, cloud: MicrosoftCloud, adas: Mailbox, bobs: Mailbox, question: Message, command: str, args: dict[str, str]
 ) -> None:
     draft = instance.context('msgraph-mail-create-draft', **MAIL)['ID'] if 'draft_id' in args else ''

@@ -1,4 +1,4 @@
-"""Drafts of answers, where Graph takes no extended properties with them: Microsoft documents these for other requests only."""
+"""Drafts of replies, if Graph rejects extended properties for them, which Microsoft documents for other requests only."""
 
 from datetime import datetime, timezone
 
@@ -15,7 +15,7 @@ from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 sender = watched_sender.sender
 
-ANSWERS = [(REPLY, 'RE: Status?'), (REPLY_ALL, 'RE: Status?'), (FORWARD, 'FW: Status?')]
+REPLIES = [(REPLY, 'RE: Status?'), (REPLY_ALL, 'RE: Status?'), (FORWARD, 'FW: Status?')]
 TO_BOB = OutgoingMail(to=[Address(BOB)])
 
 
@@ -26,7 +26,7 @@ def adas(cloud: MicrosoftCloud) -> Mailbox:
 
 @pytest.fixture
 def question(adas: Mailbox) -> str:
-    """The ID of a mail of Bob to Ada."""
+    """The ID of a mail from Bob to Ada."""
     return adas.deliver(Message('Status?', EmailAddress('Bob', BOB), adas.now(), to=[adas.owner])).immutable_id
 
 
@@ -36,8 +36,8 @@ def in_folder(mailbox: Mailbox, name: str) -> list[Message]:
     return mailbox.messages(folder.folder_id)
 
 
-@pytest.mark.parametrize('action, subject', ANSWERS)
-def test_an_answer_whose_mark_is_refused_goes_without(
+@pytest.mark.parametrize('action, subject', REPLIES)
+def test_a_reply_whose_mark_is_rejected_has_none(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: str, action: str, subject: str
 ) -> None:
     cloud.faults.add(service='graph', path=f'/{action}$', status=400)
@@ -48,9 +48,7 @@ def test_an_answer_whose_mark_is_refused_goes_without(
     assert [one.subject for one in in_folder(cloud.mailbox(BOB), 'inbox')].count(subject) == 1
 
 
-def test_an_answer_that_is_refused_for_what_it_is_is_tried_once_more_only(
-    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: str
-) -> None:
+def test_a_rejected_reply_is_retried_once(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: str) -> None:
     cloud.faults.add(service='graph', path='/createReply$', times=None, status=400)
     with pytest.raises(GraphError, match='400'):
         sender.reply(REPLY, question, TO_BOB, comment='All well.')
@@ -58,7 +56,7 @@ def test_an_answer_that_is_refused_for_what_it_is_is_tried_once_more_only(
     assert in_folder(adas, 'drafts') == in_folder(adas, 'sentitems') == []
 
 
-def test_an_answer_without_a_mark_is_sent_once_though_nothing_tells_of_its_draft(
+def test_a_reply_without_a_mark_is_sent_once_even_if_its_draft_is_not_found(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: str
 ) -> None:
     cloud.faults.add(service='graph', path='/createReply$', status=400)
@@ -69,9 +67,7 @@ def test_an_answer_without_a_mark_is_sent_once_though_nothing_tells_of_its_draft
 
 
 @pytest.mark.parametrize('refused', [True, False])
-def test_an_answer_waits_for_its_time_all_the_same(
-    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: str, refused: bool
-) -> None:
+def test_a_reply_is_deferred(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, question: str, refused: bool) -> None:
     if refused:
         cloud.faults.add(service='graph', path='/createReply$', status=400)
     sender.reply(REPLY, question, OutgoingMail(text='All well.', send_at=datetime(2999, 1, 1, tzinfo=timezone.utc)))

@@ -1,4 +1,4 @@
-"""A mailbox that is watched by an instance: where its mails come from, and what may be the matter with them."""
+"""The mailbox that an instance fetches from, and its mails."""
 
 import hashlib
 import itertools
@@ -14,43 +14,44 @@ PARTNER = EmailAddress('Quentin Reyes', 'quentin@partner.example')
 STRANGER = EmailAddress('Sam Stranger', 'sam@elsewhere.example')
 DAY = 86400.0
 FIRST_FETCH = '30 days'
-# Received long before what the first fetch goes back to
-ANCIENT = 400 * DAY
-_HOLDERS = itertools.count(1)
+# Received long before the first fetch time
+YEARS_AGO = 400 * DAY
+_NUMBERS = itertools.count(1)
 
 
-class Mailroom:
-    """Ada's mailbox without the sample mails, and a folder below her inbox for one test.
+class MailSource:
+    """Ada's mailbox without the sample mails, and an empty folder in her inbox for one test.
 
     Attributes:
-        holder: the folder, empty at first. ``path``: how a setting names it.
+        parent: that folder.
+        path: its path in the parameter of the instance.
     """
 
     def __init__(self, cloud: MicrosoftCloud) -> None:
         self.cloud = cloud
         self.mailbox: Mailbox = cloud.mailbox(ADA)
         self.empty()
-        self.holder = self.mailbox.make_folder(f'Tests {next(_HOLDERS)}', 'inbox')
-        self.path = f'Inbox/{self.holder.display_name}'
+        self.parent = self.mailbox.make_folder(f'Tests {next(_NUMBERS)}', 'inbox')
+        self.path = f'Inbox/{self.parent.display_name}'
         self.inbox = self._well_known('inbox')
 
-    def settings(self, **more: Any) -> dict[str, Any]:
-        """The parameters of an instance that watches the inbox, but for what is said otherwise."""
+    def params(self, **more: Any) -> dict[str, Any]:
+        """Return the parameters of an instance that fetches from the inbox, with changes."""
         return {**client_secret(self.cloud), 'isFetch': True, 'first_fetch': FIRST_FETCH, **more}
 
     def folder(self, name: str, parent: Folder | None = None) -> Folder:
-        """A new folder, below the one of this test unless said otherwise."""
-        return self.mailbox.make_folder(name, (parent or self.holder).folder_id)
+        """Create a folder, by default in that of this test."""
+        return self.mailbox.make_folder(name, (parent or self.parent).folder_id)
 
-    def mail(self, subject: str = 'A mail', folder: Folder | None = None, age: float = 60.0, **more: Any) -> Message:
-        """A mail that enters a folder (the inbox) now, and whose received time is ``age`` seconds ago."""
-        facts: dict[str, Any] = {'sender': PARTNER, 'to': [self.mailbox.owner], 'html': f'<p>{subject}</p>', **more}
+    def deliver(self, subject: str = 'A mail', folder: Folder | None = None, age: float = 60.0, **more: Any) -> Message:
+        """Deliver a mail to a folder, by default the inbox. Its received time is `age` seconds ago."""
+        properties: dict[str, Any] = {'sender': PARTNER, 'to': [self.mailbox.owner], 'html': f'<p>{subject}</p>', **more}
         now = self.mailbox.now()
-        message = Message(subject, received=now - age, created=now, modified=now, **facts)
+        message = Message(subject, received=now - age, created=now, modified=now, **properties)
         return self.mailbox.deliver(message, (folder or self.inbox).folder_id)
 
     def empty(self) -> None:
-        """Ends all mails, all folders that somebody made, and what was changed of how the mailbox behaves."""
+        """Remove all mails and all folders of users, and reset the behavior of the mailbox."""
         mailbox = self.mailbox
         root = self._well_known('msgfolderroot')
         for folder in mailbox.folders(root.folder_id, include_hidden=True):
@@ -69,7 +70,7 @@ class Mailroom:
 
 
 def attach(mailbox: Mailbox, message: Message, kind: str) -> None:
-    """Puts an attachment of some kind on a mail: file, inline, hidden (inline only), item, reference or nameless."""
+    """Attach something to a mail. `kind` is file, inline, item, reference or nameless."""
     data = f'{kind} of {message.subject}'.encode()
     if kind == 'file':
         mailbox.attach_file(message, 'report.pdf', data, 'application/pdf')
@@ -90,5 +91,5 @@ def digest(data: bytes) -> str:
 
 
 def digests_of_attachments(message: Message) -> list[str]:
-    """SHA-256 of what the attachments of a mail hold; those that are links hold nothing."""
+    """Return the SHA-256 digests of the attachments of a mail, except links."""
     return [digest(b''.join(mime.raw(one))) for one in message.attachments if not isinstance(one, ReferenceAttachment)]

@@ -1,0 +1,126 @@
+"""Invariants of the fetch: its incidents are compared with the mails of the mailbox."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from conformance.fetch.fetching_platform import Incident, Platform, Run
+from conformance.fetch.mail_source import digest, digests_of_attachments
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import Message
+
+MAX_CURSOR_BYTES = 64 * 1024
+MAX_TRIES = 5  # to read a mail completely, or to mark it as read
+
+
+@dataclass(eq=False)
+class Mail:
+    """A mail, and what happened to it.
+
+    Attributes:
+        is_allowed: it was in a fetched folder at some time, so it may become an incident.
+        is_expected: it has to become an incident, unless it leaves the fetched folders.
+        was_broken: the service could not return some part of it for some time.
+        was_read_by_user: a user marked it as read.
+    """
+
+    message: Message
+    is_expected: bool = False
+    is_allowed: bool = False
+    was_broken: bool = False
+    was_read_by_user: bool = False
+
+
+@dataclass
+class FetchChecker:
+    """Check the runs of one instance.
+
+    Attributes:
+        folders: IDs of the folders that it fetches from, while they exist.
+        failing_runs: number of runs while the service failed.
+    """
+
+    mailbox: Mailbox
+    platform: Platform
+    marks_read: bool
+    max_fetch: int
+    folders: set[str]
+    mails: dict[str, Mail] = field(default_factory=dict)
+    failing_runs: int = 0
+    _incidents: Counter[str] = field(default_factory=Counter)
+    _repeats: Counter[str] = field(default_factory=Counter)
+    _saved: set[str] = field(default_factory=set)
+
+    def enter(self, message: Message, matches_filters: bool = True, is_expected: bool = True) -> Mail:
+        """Record that a mail entered the mailbox or another folder.
+
+        Args:
+            is_expected: False if it is older than the first fetch time.
+        """
+        mail = self.mails.setdefault(message.immutable_id, Mail(message))
+        if message.folder_id in self.folders and matches_filters:
+            mail.is_allowed = True
+            mail.is_expected |= is_expected
+        return mail
+
+    def check_run(self, run: Run) -> None:
+        """Check what must be true after every run."""
+        assert len(run.incidents) <= self.max_fetch, f'{len(run.incidents)} incidents in a run of at most {self.max_fetch}'
+        assert len(self.platform.last_run.encode()) < MAX_CURSOR_BYTES
+        for incident in run.incidents:
+            self._check_incident(incident, run.cursor_lost)
+        early = [
+            mail.message.subject
+            for identifier, mail in self.mails.items()
+            if mail.message.is_read and not mail.was_read_by_user and not self._incidents[identifier]
+        ]
+        assert not early, f'Marked as read before there was an incident: {early}'
+
+    def _check_incident(self, incident: Incident, cursor_lost: bool) -> None:
+        mail = self.mails.get(incident.mail_id)
+        assert mail, f'An incident of a mail that was not delivered: {incident.name}'
+        assert mail.is_allowed, f'An incident of a mail that is not to be fetched: {incident.name}'
+        self._incidents[incident.mail_id] += 1
+        allowed = 1 + self._repeats[incident.mail_id]
+        assert self._incidents[incident.mail_id] <= allowed, f'Two incidents of one mail: {incident.name}'
+        if cursor_lost:
+            self._repeats[incident.mail_id] += 1
+        else:
+            self._saved.add(incident.mail_id)
+        self._check_files(incident, mail)
+
+    def _check_files(self, incident: Incident, mail: Mail) -> None:
+        raw, files = incident.raw, Counter(digest(file.data) for file in incident.files)
+        links = [one for one in raw['AttachmentDetails'] if one['Kind'] == 'reference']
+        if len(raw.get('Missing', [])) <= len(links):
+            is_complete = not Counter(digests_of_attachments(mail.message)) - files
+            assert is_complete, f'An incident lacks attachments and does not say so: {incident.name}'
+        else:
+            may_lack = mail.was_broken or self.failing_runs >= MAX_TRIES or not self._exists(mail)
+            assert may_lack, f'An incident lacks what could be read: {incident.name}: {raw["Missing"]}'
+
+    def check_end(self) -> None:
+        """Check what must be true once the service works and the fetch finds nothing more."""
+        missed = [
+            mail.message.subject
+            for mail in self.mails.values()
+            if mail.is_expected
+            and mail.message.folder_id in self.folders
+            and self._exists(mail)
+            and not self._incidents[mail.message.immutable_id]
+        ]
+        assert not missed, f'No incidents of mails that are in the folders: {missed}'
+        for identifier, mail in self.mails.items():
+            if self._exists(mail) and not mail.was_read_by_user:
+                self._check_read(identifier, mail)
+
+    def _check_read(self, identifier: str, mail: Mail) -> None:
+        if not self.marks_read or not self._incidents[identifier]:
+            assert not mail.message.is_read, f'Marked as read by mistake: {mail.message.subject}'
+        elif identifier in self._saved and not mail.was_broken and self.failing_runs < MAX_TRIES:
+            assert mail.message.is_read, f'Not marked as read: {mail.message.subject}'
+
+    def _exists(self, mail: Mail) -> bool:
+        """Return whether a user can find it."""
+        return self.mailbox.message(mail.message.immutable_id) is mail.message and not self.mailbox.is_in(
+            mail.message, 'recoverableitemsdeletions'
+        )
