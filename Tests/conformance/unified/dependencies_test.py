@@ -58,6 +58,6 @@ def test_names_are_imported_with_a_guard_from_the_module_that_defines_them(name:
 def test_each_module_is_in_a_unified_script_once_and_in_the_order_of_the_table(build: Build, pack: str) -> None:
     script = str(loaded_yml(build(pack))['script']['script'])
     starts, ends = (re.findall(rf"register_module_line\('(\w+ApiModule)', '{end}'", script) for end in ('start', 'end'))
-    assert sorted(starts) == sorted(ends)
+    assert sorted(starts) == sorted(ends) == sorted(set(ends)), 'a module was inserted twice'
     assert ends == [name for name in ORDER if name in ends]
     assert ends == ORDER or pack in example_names()

@@ -45,6 +45,17 @@ def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                     yield from below.body if isinstance(below, ast.ExceptHandler) else statements([below])
 
 
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def stored_names(node: ast.AST) -> set[str]:
+    """Return the names that a statement assigns. The variables of comprehensions are their own."""
+    if isinstance(node, COMPREHENSIONS):
+        return set()
+    own = {node.id} if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else set()
+    return own.union(*map(stored_names, ast.iter_child_nodes(node)))
+
+
 def defined_names(path: Path) -> set[str]:
     """Return the names of functions, classes and variables at the top level of a file, without imported ones."""
     names: set[str] = set()
@@ -52,7 +63,7 @@ def defined_names(path: Path) -> set[str]:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names.add(statement.name)
         elif not isinstance(statement, (ast.Import, ast.ImportFrom)):
-            names |= {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+            names |= stored_names(statement)
     return names
 
 
