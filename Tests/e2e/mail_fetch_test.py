@@ -106,7 +106,7 @@ def test_attachments_that_are_not_downloaded_are_named(fetch: Fetch, mailbox: Ma
     huge, shared = email_in(incident)['AttachmentDetails']
     assert huge['Missing'] == 'It has 1.1 MB, but the maximum is 1 MB.'
     assert shared['Missing'].startswith('It is a link to a file elsewhere. Open the email to follow it: https://')
-    assert "The attachment 'huge.bin' was not taken along. It has 1.1 MB" in incident['details']
+    assert "The attachment 'huge.bin' is not attached. It has 1.1 MB" in incident['details']
     assert incident['attachment'] == []
 
 
