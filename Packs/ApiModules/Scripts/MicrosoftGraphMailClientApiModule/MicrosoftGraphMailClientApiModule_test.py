@@ -73,7 +73,8 @@ class ScriptedClient(GraphMailClient):
     """A client with a token, whose waits are recorded."""
 
     def __init__(self, *responses: Any, address: str = ADA, graph: str = 'https://graph.example') -> None:
-        super().__init__(address, AzureCloud('Test', 'com', AzureCloudEndpoints('https://localhost', graph, '')))
+        endpoints = AzureCloudEndpoints(active_directory='https://localhost', microsoft_graph_resource_id=graph)
+        super().__init__(address, AzureCloud('Test', 'Test', 'com', endpoints))
         self.script = Script(responses or (page(),))
         self._session.mount('https://', self.script)
         self.waits: list[float] = []
