@@ -713,6 +713,9 @@ class Mailbox:
     def download(self, path: str, write: Callable[[bytes], Any]) -> None:
         self.client.download(path, write, self._retry_policy)
 
+    def _next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
+        return self.client.next_page(link, retry_policy=self._retry_policy, **kwargs)
+
     def check(self) -> None:
         """Read the ID of one message. Raise GraphError if the mailbox cannot be read."""
         self.list_messages(query={'$select': 'id'}, page_size=1)
@@ -722,7 +725,7 @@ class Mailbox:
         page = self.request('GET', path, params=query or {})
         found = list(page.get('value') or [])
         while len(found) < limit and page.get('@odata.nextLink'):
-            page = self.client.next_page(page['@odata.nextLink'], retry_policy=self._retry_policy)
+            page = self._next_page(page['@odata.nextLink'])
             found += page.get('value') or []
         return found[:limit]
 
@@ -778,7 +781,7 @@ class Mailbox:
                 page is cut, the returned link leads to that page, so that no message is skipped.
         """
         page = (
-            self.client.next_page(next_page, retry_policy=self._retry_policy)
+            self._next_page(next_page)
             if next_page
             else self.request('GET', self.messages_path(folder_id), params={**(query or {}), '$top': page_size})
         )
@@ -786,7 +789,7 @@ class Mailbox:
         for _ in range(pages - 1):
             if not link or (limit and len(messages) >= limit):
                 break
-            page = self.client.next_page(link, retry_policy=self._retry_policy)
+            page = self._next_page(link)
             messages += page.get('value') or []
             if limit and len(messages) > limit:
                 return messages[:limit], link
@@ -805,7 +808,7 @@ class Mailbox:
         """
         headers = {'Prefer': f'{_IMMUTABLE_IDS}, odata.maxpagesize={page_size}'}
         if link:
-            page = self.client.next_page(link, headers=headers, retry_policy=self._retry_policy)
+            page = self._next_page(link, headers=headers)
         else:
             query = {'changeType': 'created', '$select': select}
             page = self.request('GET', f'{self.messages_path(folder_id)}/delta', params=query, headers=headers)
@@ -906,7 +909,7 @@ class Mailbox:
     def _known_folder(self, name: str) -> str:
         """Return the ID of the folder with that ID or well-known name, empty if there is none."""
         try:
-            return str(self.request('GET', self.folder_path(name), params={'$select': 'id'})['id'])
+            return str(self.request('GET', self.folder_path(name), params={'$select': 'id'}).get('id') or '')
         except GraphError as error:
             if error.status == 400 or error.code in NOT_FOUND_CODES:  # 400: a name may not be a valid path
                 return ''

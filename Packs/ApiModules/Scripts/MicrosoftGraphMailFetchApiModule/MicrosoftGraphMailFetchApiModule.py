@@ -341,9 +341,16 @@ class PendingMail(NamedTuple):
 
 
 # Keys of a folder in the last run, and the attributes that they save.
-_FOLDER_KEYS = {name: name for name in ('first', 'since', 'backlog', 'changed', 'link', 'checked', 'is_deleted')} | {
+_FOLDER_KEYS = {
     'id': 'folder_id',
+    'first': 'first',
+    'since': 'since',
+    'backlog': 'backlog',
+    'changed': 'changed',
+    'link': 'link',
     'is_first_round': 'is_first_sync',
+    'checked': 'checked',
+    'is_deleted': 'is_deleted',
 }
 
 

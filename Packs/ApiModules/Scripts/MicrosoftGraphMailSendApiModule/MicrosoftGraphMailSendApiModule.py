@@ -542,8 +542,9 @@ class MailSender:
         """Send a mail, and return its immutable ID. Arguments as `create_draft`, errors as `send_draft`."""
         mail.require_recipients()
         with self._removing_draft(progress) as state:
-            self._create_draft(mail, state)
-            self._submit(state, is_new=True)
+            if not self._was_sent(state):
+                self._create_draft(mail, state)
+                self._submit(state, is_new=True)
         return state.draft_id
 
     def reply(
@@ -564,6 +565,8 @@ class MailSender:
         properties = message.pop('singleValueExtendedProperties', [])
         path = f'{self._mailbox.message_path(message_id)}/{action}'
         with self._removing_draft(progress) as state:
+            if self._was_sent(state):
+                return state.draft_id
             if not state.draft_id:
                 state.draft_id = self._create_reply(path, message, comment)['id']
             if properties:
@@ -608,7 +611,8 @@ class MailSender:
         """
         state = progress or SendingProgress()
         state.draft_id = draft_id
-        self._submit(state, is_new=False)
+        if not self._was_sent(state):
+            self._submit(state, is_new=False)
 
     # region drafts
 
@@ -778,9 +782,12 @@ class MailSender:
             lambda: self._is_sent(state) or None,
             _NEW_DRAFT_RETRIES if is_new else _STEP_RETRIES,
             unknown=('the mail was sent', 'Look for it in Sent Items and in Drafts before you send it again.'),
-            is_unclear=state.is_resumed,
             can_resume=state.can_resume,
         )
+
+    def _was_sent(self, state: SendingProgress) -> bool:
+        """Return whether an earlier run sent the draft. A sent mail cannot be changed."""
+        return state.is_resumed and self._client.retry(lambda: self._is_sent(state), _STEP_RETRIES)
 
     def _is_sent(self, state: SendingProgress) -> bool:
         """Return whether the message is not a draft any more."""
@@ -792,7 +799,6 @@ class MailSender:
         find_outcome: Callable[[], _Outcome | None],
         policy: RetryPolicy,
         unknown: tuple[str, str] | None = None,
-        is_unclear: bool = False,
         can_resume: bool = False,
     ) -> _Outcome:
         """Run a step that must not be done twice, with retries, and return its result.
@@ -800,9 +806,9 @@ class MailSender:
         Args:
             find_outcome: looks up the result of the step if a response was unclear; returns None if the step was not done.
             unknown: what may have happened, and advice, if this cannot be looked up.
-            is_unclear: the step may have been done before.
             can_resume: a later run looks up the result.
         """
+        is_unclear = False
 
         def attempt() -> _Outcome:
             nonlocal is_unclear

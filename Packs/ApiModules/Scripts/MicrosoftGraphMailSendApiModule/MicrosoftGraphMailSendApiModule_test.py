@@ -450,10 +450,34 @@ def test_a_throttled_mail_resumes_from_its_draft() -> None:
     assert client.sent == ['POST messages', 'POST send', 'GET d', 'POST send']
 
 
-def test_a_mail_that_an_earlier_run_sent_is_not_sent_again() -> None:
+BOTH_FORMATS = OutgoingMail(to=[BOB], text='See', html='<p>See</p>')
+
+
+@pytest.mark.parametrize(
+    'send',
+    [
+        lambda sender: sender.send_draft('d', SendingProgress('d')),
+        lambda sender: sender.send(BOTH_FORMATS, SendingProgress('d')),
+        lambda sender: sender.reply(REPLY, 'm', MAIL, progress=SendingProgress('d')),
+    ],
+)
+def test_a_mail_that_an_earlier_run_sent_is_neither_changed_nor_sent_again(send: Callable[[MailSender], Any]) -> None:
     client = ScriptedClient(GET_d=[SENT])
-    MailSender(client.mailbox).send_draft('d', SendingProgress('d'))
+    send(MailSender(client.mailbox))
     assert client.sent == ['GET d']
+
+
+def test_an_unclear_send_that_is_throttled_resumes_with_a_lookup() -> None:
+    client = ScriptedClient(
+        POST_messages=[DRAFT], PATCH_d=[(200, {'id': 'd'})], POST_send=[BUSY], GET_d=[(429, {}, '300'), (429, {}, '300'), SENT]
+    )
+
+    def send(progress: SendingProgress) -> Any:
+        return MailSender(client.mailbox).send(BOTH_FORMATS, progress)
+
+    entry = run_resumable(client, {}, send).to_context()  # type: ignore[union-attr]
+    assert run_resumable(client, entry['PollingArgs'], send) == 'd'
+    assert client.sent.count('POST send') == client.sent.count('PATCH d') == 1
 
 
 def test_a_mail_is_not_rescheduled_for_ever() -> None:
