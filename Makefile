@@ -10,7 +10,7 @@ export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox test soak lint validate format docs xsoar-lint secrets package release-notes release upload bench
+.PHONY: help setup demo sandbox test soak lint validate format docs xsoar-lint secrets package release-notes release upload smoke bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -65,6 +65,10 @@ upload: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
 upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY; INSECURE=1 trusts any certificate
 	@test -n "$$DEMISTO_BASE_URL" -a -n "$$DEMISTO_API_KEY" || { echo 'upload: set DEMISTO_BASE_URL to the address of your XSOAR and DEMISTO_API_KEY to an API key of it.' >&2; exit 1; }
 	@$(BIN)/demisto-sdk upload -i $(PACK) -z
+
+smoke: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
+smoke: setup ## run !msgraph-mail-auth-test on that XSOAR; INSTANCE=name chooses the instance
+	@$(DELIVERY).smoke
 
 bench: setup ## measure, print figures beside their goals, write Tests/benchmarks/results.md; ARGS=--quick for a short run
 	@PYTHONPATH=Tests $(BIN)/python -m benchmarks $(ARGS)
