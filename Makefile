@@ -10,7 +10,7 @@ export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox test soak lint validate format docs xsoar-lint secrets package release-notes release upload smoke bench
+.PHONY: help setup demo sandbox test soak lint validate format docs xsoar-lint secrets audit package release-notes release upload smoke bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,9 @@ xsoar-lint: setup ## the pylint plugins of demisto-sdk
 
 secrets: setup ## what demisto-sdk takes for a secret in the packs
 	@$(DELIVERY).secrets
+
+audit: setup ## known vulnerabilities of the pinned packages, where the OSV database can be reached
+	@$(DELIVERY).audit
 
 package: setup ## the pack as a zip in build/; MARKETPLACE=platform chooses the marketplace, MARKETPLACE=all makes a zip for each
 	@$(DELIVERY).package $(MARKETPLACE)
