@@ -2,11 +2,11 @@
 
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
-from benchmarks.row import Row, at_most
-from sandbox.demo.servers import Sandbox
+from benchmarks.row import MessageRow, at_most
+from sandbox.servers import Sandbox
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
     application = sandbox.cloud.directory.application('daemon')
     job = {
         'authority': sandbox.cloud.authority,

@@ -2,11 +2,11 @@
 
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
-from benchmarks.row import Row, at_most, compared, plain
-from sandbox.demo.servers import Sandbox
+from benchmarks.row import MessageRow, at_most, compared, plain
+from sandbox.servers import Sandbox
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
     cloud = sandbox.cloud
     application = cloud.directory.application('daemon')
     job = {

@@ -3,19 +3,19 @@
 import time
 from statistics import median
 
+from authentication_methods import client_secret
 from benchmarks.effort import Effort
-from benchmarks.row import Row, count, plain
+from benchmarks.row import MessageRow, count, plain
+from demo.administrator import Administrator
 from e2e.war_room import ERROR, WarRoom
-from sandbox.demo.administrator import Administrator
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.ways import client_secret
+from sandbox.servers import Sandbox
 
 INSTANCE = 'Expired'
 COMMAND = '!msgraph-mail-list-emails page_size=1'
 SHORT_LIFE = 302  # seconds; Entra says one less, and a token counts as expired 300 s before its end
 
 
-def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
+def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
     administrator = Administrator(sandbox.server.url, sandbox.server.api_key)
     administrator.add_instance(INSTANCE, client_secret(sandbox.cloud))
     # it is the token that they shall wait for, not the mailbox
@@ -26,7 +26,7 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
         sandbox.cloud.limits.enabled = True
 
 
-def _rows_of(sandbox: Sandbox, administrator: Administrator, processes: int, times: int) -> list[Row]:
+def _rows_of(sandbox: Sandbox, administrator: Administrator, processes: int, times: int) -> list[MessageRow]:
     war_room = WarRoom(sandbox.server)
     measured = []
     for _ in range(times):
@@ -55,7 +55,7 @@ def _at_once(sandbox: Sandbox, war_room: WarRoom, processes: int) -> tuple[float
     """Seconds until the last of so many commands asks for mail, and how many token requests they made."""
     sandbox.cloud.requests.clear()
     begun = time.time()
-    answers = war_room.run_at_once(COMMAND, INSTANCE, processes)
+    answers = war_room.run_concurrently(COMMAND, INSTANCE, processes)
     failed = [entry['contents'] for entries in answers for entry in entries if entry['type'] == ERROR]
     asked = sandbox.cloud.requests.of('graph')
     if failed or len(asked) != processes:

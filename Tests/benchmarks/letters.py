@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from authentication_methods import ADA
 from benchmarks.effort import LATENCY
-from sandbox.demo.ways import ADA
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, Message
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 FILE_BYTES = 50 * 1024
 WITH_FILES, WITH_MAIL = 0.4, 0.1  # of all mails: two attachments each, an attached mail each

@@ -12,13 +12,13 @@ from typing import Any
 
 import requests
 
+from authentication_methods import ADA, client_secret
 from benchmarks import fresh_process, letters
 from benchmarks.effort import LATENCY, Effort
 from benchmarks.round_trips import one_after_another
-from benchmarks.row import Row, at_least, compared, count, plain
-from sandbox.demo.administrator import Administrator
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.ways import ADA, client_secret
+from benchmarks.row import MessageRow, at_least, compared, count, plain
+from demo.administrator import Administrator
+from sandbox.servers import Sandbox
 
 MAILS = 50
 INSTANCE = 'Fetching'
@@ -46,7 +46,7 @@ class Fetch:
     round_trips: int
 
 
-def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
+def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
     add_instance(sandbox)
     ways: dict[str, Callable[[Sandbox], float]] = {
         'requests one after another': lambda sandbox: _by_reference(sandbox, 'sequential_fetch.py'),
@@ -62,7 +62,7 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
     return _table({name: _median(of_way) for name, of_way in runs.items()}, _median(with_items))
 
 
-def _table(fetches: dict[str, Fetch], with_items: Fetch) -> list[Row]:
+def _table(fetches: dict[str, Fetch], with_items: Fetch) -> list[MessageRow]:
     reference, own = fetches['requests one after another'], fetches['this integration']
     shown = {**fetches, 'this integration, items of a batch as slow as requests': with_items}
     return [

@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from authentication_methods import ADA, client_secret
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
-from benchmarks.row import Row, at_most
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.ways import ADA, client_secret
+from benchmarks.row import MessageRow, at_most
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.content import Content
-from sandbox.microsoft.mail.model import FileAttachment, Message
+from sandbox.microsoft.graph_mail.content import Content
+from sandbox.microsoft.graph_mail.model import FileAttachment, Message
+from sandbox.servers import Sandbox
 
 MEGABYTE = 1024 * 1024
 LARGEST = 150 * MEGABYTE  # bytes; the largest file that Graph takes
@@ -20,7 +20,7 @@ GOAL = 16.0  # MB
 BOB = 'bob@contoso.example'
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
     cloud, folder = sandbox.cloud, sandbox.folder
     take_large_mails(cloud)
     message = message_with_file(cloud, LARGEST)

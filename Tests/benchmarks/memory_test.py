@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.memory import BOB, GOAL, MEGABYTE, file_of, message_with_file, over_idle, sending, take_large_mails
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.model import FileAttachment
+from sandbox.microsoft.graph_mail.model import FileAttachment
 
 SIZE = 40 * MEGABYTE
 

@@ -17,10 +17,10 @@ from benchmarks import (
     warm_modules,
 )
 from benchmarks.effort import QUICK, THOROUGH, Effort
-from benchmarks.row import Row, table
-from sandbox.demo.progress import complain, say, step
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.upload import UploadError
+from benchmarks.row import MessageRow, table
+from demo.progress import complain, say, step
+from demo.upload import UploadError, upload_to
+from sandbox.servers import Sandbox
 
 SUBJECTS = {
     results.FETCH: mail_fetch.rows,
@@ -54,11 +54,11 @@ def main() -> int:
     return 0
 
 
-def measure(effort: Effort) -> dict[str, list[Row]]:
+def measure(effort: Effort) -> dict[str, list[MessageRow]]:
     """The rows of each subject, measured one after another."""
     with Sandbox(fetches=False, concurrency=max(effort.processes)) as sandbox:
         with step('Building the pack with demisto-sdk and uploading it to a local XSOAR server'):
-            sandbox.upload()
+            upload_to(sandbox)
         subjects = {}
         for subject, measured in SUBJECTS.items():
             with step(f'Measuring {subject}'):

@@ -2,20 +2,20 @@
 
 from typing import Any
 
+from authentication_methods import certificate_with_key
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
-from benchmarks.row import Row
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.ways import certificate_with_key
+from benchmarks.row import MessageRow
+from sandbox.servers import Sandbox
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
     cold = _command(sandbox, {})
     warm = _command(sandbox, cold['context'])
     if not cold['loaded']:
         raise RuntimeError('A command that signs with a certificate loads nothing for it: look for other modules.')
     return [
-        Row(
+        MessageRow(
             'Signing modules that a warm command loads',
             ', '.join(warm['loaded']) or 'none',
             'none',

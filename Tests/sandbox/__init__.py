@@ -1,1 +1,1 @@
-"""Stand-ins for the outside world, each behind the protocol of the real thing."""
+"""A Microsoft cloud and a Cortex XSOAR server on loopback. It knows no integration: see README.md."""

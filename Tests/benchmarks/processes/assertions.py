@@ -5,7 +5,7 @@ import sys
 import time
 from statistics import median
 
-from MicrosoftIdentityApiModule import CertificateCredential
+from MicrosoftCredentialsApiModule import CertificateCredential
 
 TIMES = 50
 credential = CertificateCredential(**json.load(sys.stdin))

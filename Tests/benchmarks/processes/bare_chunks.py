@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from MicrosoftGraphMailSendApiModule import UPLOAD_RANGE  # ranges as large as those that it is compared with
+from MicrosoftGraphMailSendApiModule import UPLOAD_RANGE
 
 DOWNLOAD_CHUNK = 256 * 1024  # bytes
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from CommonServerPython import BaseClient
-from conformance.common_server.recording import Row, recorded, rows
+from conformance.common_server.recording import MessageRow, recorded, rows
 from conformance.common_server.scripted_server import ScriptedServer
 
 ROWS = rows('base-client-answers.json')
@@ -19,7 +19,7 @@ def test_no_row_is_lost() -> None:
     assert len(ROWS) == len(HTTP_ROWS) + len(NETWORK_ROWS) == 45
 
 
-def outcome(client: BaseClient, request: dict[str, Any]) -> Row:
+def outcome(client: BaseClient, request: dict[str, Any]) -> MessageRow:
     """What a request gives, in the shape of the recording."""
     try:
         returned = client._http_request(**request)
@@ -33,7 +33,7 @@ def outcome(client: BaseClient, request: dict[str, Any]) -> Row:
 
 
 @pytest.mark.parametrize('row', HTTP_ROWS, ids=[str(number) for number in range(len(HTTP_ROWS))])
-def test_a_request_goes_and_ends_as_recorded(row: Row) -> None:
+def test_a_request_goes_and_ends_as_recorded(row: MessageRow) -> None:
     request = dict(row['request'])
     with ScriptedServer(row['server_answers']) as server:
         if 'full_url' in request:
@@ -44,7 +44,7 @@ def test_a_request_goes_and_ends_as_recorded(row: Row) -> None:
     assert seen == {key: value for key, value in row.items() if key not in ('client', 'request', 'server_answers')}
 
 
-def broken(base_url: str, port: int | None = None) -> Row:
+def broken(base_url: str, port: int | None = None) -> MessageRow:
     """How a request to a host ends that cannot answer, with the port and the resolver's own words made equal."""
     seen = outcome(BaseClient(base_url), {'method': 'GET', 'url_suffix': 'x'})
     message = seen['message'].replace(f'port={port}', 'port=PORT')

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance.common_server.recording import Row, function_of, play, recorded, rows
+from conformance.common_server.recording import MessageRow, function_of, play, recorded, rows
 
 ROWS = rows('common-server-answers.json')
 OFFERED = [row for row in ROWS if function_of(row)]
@@ -18,7 +18,7 @@ def test_no_row_is_lost() -> None:
 
 @pytest.mark.parametrize('row', OFFERED, ids=[f'{number}-{row["function"]}' for number, row in enumerate(OFFERED)])
 @pytest.mark.usefixtures('recorded_platform')
-def test_a_call_is_answered_as_recorded(row: Row, results: list[Any], tmp_path: Path) -> None:
+def test_a_call_is_answered_as_recorded(row: MessageRow, results: list[Any], tmp_path: Path) -> None:
     function = function_of(row)
     assert function
     seen = play(function, row)

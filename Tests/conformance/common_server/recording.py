@@ -13,10 +13,10 @@ DATA = Path(__file__).parent / 'data'
 STUB = Path(__file__).parents[2] / 'CommonServerPython' / 'CommonServerPython.py'
 STUB_IS_TESTED = Path(CommonServerPython.__file__).resolve() == STUB.resolve()
 
-Row = dict[str, Any]
+MessageRow = dict[str, Any]
 
 
-def rows(file_name: str) -> list[Row]:
+def rows(file_name: str) -> list[MessageRow]:
     """The rows of a recording."""
     return json.loads((DATA / file_name).read_text(encoding='utf-8'))
 
@@ -39,7 +39,7 @@ def recorded(value: Any) -> Any:
     return [recorded(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def call_of(row: Row) -> tuple[list[Any], dict[str, Any]]:
+def call_of(row: MessageRow) -> tuple[list[Any], dict[str, Any]]:
     """The arguments and keywords of a row, with what the recording has lost: the order of keys, and what was written as text."""
     args, kwargs = revived(row['args']), revived(row['kwargs'])
     if kwargs.get('sort_headers') is False:
@@ -74,14 +74,14 @@ _OF_CLASSES: dict[str, tuple[str, Callable[..., Any]]] = {
 }
 
 
-def function_of(row: Row) -> Callable[..., Any] | None:
+def function_of(row: MessageRow) -> Callable[..., Any] | None:
     """What a row calls; None if the module on the path does not offer it."""
     name, call = _OF_CLASSES.get(row['function'], (row['function'], None))
     offered = getattr(CommonServerPython, name, None)
     return call if offered and call else offered
 
 
-def play(function: Callable[..., Any], row: Row) -> Row:
+def play(function: Callable[..., Any], row: MessageRow) -> MessageRow:
     """What a call returns, raises or exits with, in the shape of the recording."""
     args, kwargs = call_of(row)
     try:

@@ -11,7 +11,7 @@ from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import CURSOR, HAND_OVER
 from conformance.fetch.ledger import GIVES_UP_AFTER
 from conformance.fetch.mailroom import ANCIENT, DAY, Mailroom, attach
-from sandbox.microsoft.mail.model import Message
+from sandbox.microsoft.graph_mail.model import Message
 
 GRAPH_DOWN = {'service': 'graph', 'status': 503, 'times': None}
 
@@ -403,7 +403,7 @@ def test_what_entered_while_a_token_was_lost_is_found_even_where_the_new_round_s
         room.mail(f'mail {number}', age=500 - number)
     platform = instance()
     platform.run_until_quiet()
-    room.mailbox.first_delta_round_limit = 2
+    room.mailbox.first_delta_sync_limit = 2
     room.mailbox.expire_delta_tokens()
     room.cloud.clock.advance(3600)
     room.mail('late', age=7 * DAY)
@@ -474,8 +474,8 @@ def test_a_long_first_round_loses_nothing_where_the_clock_of_the_engine_is_ahead
     room: Mailroom, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room.cloud.clock.stop()
-    monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, '_PAGES_OF_A_RUN', 1)
-    monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, 'LARGEST_PAGE', 5)
+    monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, '_MAX_PAGES_PER_RUN', 1)
+    monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, 'MAX_PAGE_SIZE', 5)
     for number in range(20):
         room.mail(f'old {number}', age=90 * DAY)
     room.cloud.clock.advance(120)
@@ -525,7 +525,7 @@ def test_a_folder_that_was_put_among_the_deleted_items_says_so_until_it_is_back(
     room.mailbox.move_folder(cases, 'deleteditems')
     room.cloud.clock.advance(700)
     for _ in range(2):
-        assert f"The folder '{open_cases.folder_id}' was deleted: it lies in Deleted Items." in ' '.join(platform.fetch().health)
+        assert f"The folder '{open_cases.folder_id}' is in Deleted Items." in ' '.join(platform.fetch().health)
     room.mailbox.move_folder(cases, 'inbox')
     room.cloud.clock.advance(700)
     room.mail('back', open_cases)

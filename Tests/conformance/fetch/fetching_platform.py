@@ -20,7 +20,7 @@ import requests
 
 import demistomock as demisto
 import O365OutlookMailSingleUser
-from MicrosoftSignInApiModule import SystemClock
+from MicrosoftCoreApiModule import SystemClock
 from sandbox.microsoft import MicrosoftCloud
 
 HAND_OVER, CURSOR = 'hand-over', 'cursor'

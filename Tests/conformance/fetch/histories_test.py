@@ -28,7 +28,7 @@ from conformance.fetch.fetching_platform import CURSOR, HAND_OVER, Crash, Meanwh
 from conformance.fetch.ledger import GIVES_UP_AFTER, Ledger, Mail
 from conformance.fetch.mailroom import ANCIENT, DAY, PARTNER, STRANGER, Mailroom, attach
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail.model import Folder
+from sandbox.microsoft.graph_mail.model import Folder
 
 RETRY_SOON, RETRY_LATE = {'Retry-After': '1'}, {'Retry-After': '600'}
 SERVER_ERROR = {'error': {'code': 'ErrorInternalServerError', 'message': 'The operation failed.'}}
@@ -117,7 +117,7 @@ class Histories(RuleBasedStateMachine):
             fetch_eml=eml,
             fetch_from='partner.example' if only_partner else '',
         )
-        self.mailbox.first_delta_round_limit, self.mailbox.delta_token_seconds = round_limit, token_life
+        self.mailbox.first_delta_sync_limit, self.mailbox.delta_token_seconds = round_limit, token_life
         self.platform = Platform(self.cloud, Path(self._folder.name), params)
         self.ledger = Ledger(
             self.mailbox, self.platform, marks_read, max_fetch, {self.folders[name].folder_id for name in watched}
@@ -317,6 +317,7 @@ class Histories(RuleBasedStateMachine):
         raise AssertionError('The fetch does not come to rest.')
 
 
+@pytest.mark.property
 def test_no_mail_is_lost_and_none_becomes_two_incidents(request: pytest.FixtureRequest, microsoft_cloud: MicrosoftCloud) -> None:
     profile = settings.get_profile(request.config.getoption('--hypothesis-profile') or 'histories')
     number = int(request.config.getoption('--hypothesis-seed') or random.getrandbits(32))

@@ -10,8 +10,8 @@ from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import Incident
 from conformance.fetch.mailroom import PARTNER, STRANGER, Mailroom, attach, digest, digests_of_attachments
 from sandbox.microsoft.clock import graph_timestamp
-from sandbox.microsoft.mail import mime
-from sandbox.microsoft.mail.model import EmailAddress, Flag, Message, OutlookItem
+from sandbox.microsoft.graph_mail import mime
+from sandbox.microsoft.graph_mail.model import EmailAddress, Flag, Message, OutlookItem
 
 CC, BCC, ANSWERS = (EmailAddress(name, f'{name.lower()}@partner.example') for name in ('Cy', 'Bea', 'Ann'))
 OF_THE_PEER = {

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from conformance.fetch.fetching_platform import Incident, Platform, Run
 from conformance.fetch.mailroom import digest, digests_of_attachments
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import Message
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import Message
 
 LARGEST_CURSOR = 64 * 1024  # bytes
 GIVES_UP_AFTER = 5  # tries to read a mail wholly, or to mark it read

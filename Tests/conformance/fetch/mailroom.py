@@ -4,11 +4,11 @@ import hashlib
 import itertools
 from typing import Any
 
-from sandbox.demo.ways import ADA, client_secret
+from authentication_methods import ADA, client_secret
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.mail import mime
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.model import EmailAddress, Folder, Message, ReferenceAttachment
+from sandbox.microsoft.graph_mail import mime
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Folder, Message, ReferenceAttachment
 
 PARTNER = EmailAddress('Quentin Reyes', 'quentin@partner.example')
 STRANGER = EmailAddress('Sam Stranger', 'sam@elsewhere.example')
@@ -60,7 +60,7 @@ class Mailroom:
                 mailbox.remove_folder(folder)
         for message in [*mailbox.messages(), *mailbox.messages(self._well_known('recoverableitemsdeletions').folder_id)]:
             mailbox.remove(message)
-        mailbox.delta_token_seconds = mailbox.first_delta_round_limit = None
+        mailbox.delta_token_seconds = mailbox.first_delta_sync_limit = None
 
     def _well_known(self, name: str) -> Folder:
         folder = self.mailbox.folder(name)

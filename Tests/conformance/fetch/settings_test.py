@@ -6,7 +6,7 @@ import pytest
 
 from conformance.fetch.conftest import Instance
 from conformance.fetch.mailroom import DAY, PARTNER, STRANGER, Mailroom, attach
-from sandbox.microsoft.mail.model import EmailAddress
+from sandbox.microsoft.graph_mail.model import EmailAddress
 
 
 def names(instance: Instance, **params: Any) -> list[str]:
@@ -216,8 +216,8 @@ def test_what_enters_is_not_kept_waiting_by_the_backlog_for_ever(room: Mailroom,
         ({'max_fetch': '2.5'}, 'Maximum number'),
         ({'max_fetch': '', 'fetch_limit': 'x'}, 'Maximum number'),
         ({'first_fetch': 'long ago'}, 'First fetch'),
-        ({'max_attachment_size': 'big'}, 'Largest attachment'),
-        ({'max_attachment_size': '-3'}, 'Largest attachment'),
+        ({'max_attachment_size': 'big'}, 'Maximum attachment'),
+        ({'max_attachment_size': '-3'}, 'Maximum attachment'),
         ({'mailbox_to_fetch': ''}, 'Email address of the mailbox'),
     ],
 )

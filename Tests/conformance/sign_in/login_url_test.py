@@ -1,11 +1,12 @@
-"""The address at which a person signs in: that of the cloud, with every value encoded."""
+"""The address at which a user signs in: that of the cloud, with every value encoded."""
 
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 import demistomock as demisto
-from MicrosoftApiModule import *
+from MicrosoftApiModule import AUTHORIZATION_CODE, MicrosoftClient, start_browser_sign_in
+from MicrosoftCoreApiModule import AZURE_CLOUDS, AZURE_WORLDWIDE_CLOUD, AzureCloud
 
 CLIENT = '11111111-2222-4333-8444-555555555555'
 TENANT = 'contoso.example'

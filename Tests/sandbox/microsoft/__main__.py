@@ -6,13 +6,13 @@ import sys
 import threading
 
 from sandbox.microsoft.cloud import MicrosoftCloud
-from sandbox.microsoft.directory import Application
+from sandbox.microsoft.entra.model import Application
 
-LARGEST_PORT = 65535
+MAX_PORT = 65535
 
 
 def main(arguments: list[str]) -> int:
-    """Serves until Ctrl-C or SIGTERM. Exit status 2 for wrong arguments, 1 when a port is taken."""
+    """Serve until Ctrl-C or SIGTERM. Exit status 2 for wrong arguments, 1 when a port is taken."""
     parser = argparse.ArgumentParser(prog='python -m sandbox.microsoft', description='A local Microsoft cloud on loopback.')
     parser.add_argument(
         '--port',
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 
 def describe(cloud: MicrosoftCloud) -> str:
-    """Where everything is, who may sign in, and what to try first."""
+    """Return where everything is, who may sign in, and what to try first."""
     directory = cloud.directory
     tenant = directory.tenant('contoso.example')
     daemon = directory.application('daemon')
@@ -52,6 +52,7 @@ def describe(cloud: MicrosoftCloud) -> str:
             ('Entra ID', cloud.authority),
             ('Microsoft Graph', cloud.graph),
             ('Azure Resource Manager', cloud.resource_manager),
+            ('Defender for Endpoint', cloud.defender),
             ('Cortex app: consent', f'{host}/ms-graph-mail-listener'),
             ('Cortex app: tokens', cloud.token_service),
             ('Instance metadata', cloud.imds),
@@ -84,7 +85,7 @@ def _application_line(application: Application) -> str:
 
 def _port(text: str) -> tuple[str, int]:
     name, _, number = text.partition('=')
-    if not number.isdigit() or int(number) > LARGEST_PORT:
+    if not number.isdigit() or int(number) > MAX_PORT:
         raise argparse.ArgumentTypeError(f'"{text}" is not SERVICE=NUMBER, e.g. entra=8443')
     return name, int(number)
 

@@ -1,6 +1,5 @@
 """Starts and stops the local Microsoft cloud."""
 
-import re
 import secrets
 import ssl
 import tempfile
@@ -9,34 +8,32 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import trustme
+from flask import Flask
 
 from sandbox.microsoft.admin import admin_app
 from sandbox.microsoft.clock import Clock
-from sandbox.microsoft.cortex import TokenService, cortex_app
-from sandbox.microsoft.directory import Directory
-from sandbox.microsoft.entra import entra_app
+from sandbox.microsoft.defender import routes as defender
+from sandbox.microsoft.defender.model import Alert, Machine
+from sandbox.microsoft.entra import routes as entra
+from sandbox.microsoft.entra.model import Directory
 from sandbox.microsoft.faults import SERVICES, Faults, FaultyService
-from sandbox.microsoft.graph import graph_app
-from sandbox.microsoft.mail.limits import Limits
-from sandbox.microsoft.mail.mailbox import Mailbox
-from sandbox.microsoft.mail.uploads import UploadSessions
-from sandbox.microsoft.metadata import ArcKeys, app_service_app, arc_app, imds_app
-from sandbox.microsoft.resource_manager import resource_manager_app
-from sandbox.microsoft.service import RequestLog, RequestRecord, Service
+from sandbox.microsoft.graph_mail import routes as graph_mail
+from sandbox.microsoft.graph_mail.limits import Limits
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.uploads import UploadSessions
+from sandbox.microsoft.metadata import routes as metadata
+from sandbox.microsoft.metadata.arc_keys import ArcKeys
+from sandbox.microsoft.resource_manager import routes as resource_manager
+from sandbox.microsoft.resource_manager.model import Subscription
+from sandbox.microsoft.service import Service
 from sandbox.microsoft.state import Addresses, CloudState
+from sandbox.microsoft.token_service import routes as token_service
+from sandbox.microsoft.token_service.model import TokenService
+from sandbox.microsoft.wire_log import RequestLog, RequestRecords
 
-TLS_SERVICES = ('entra', 'graph', 'resource-manager', 'token-service')
-
-
-class RequestRecords(list[RequestRecord]):
-    """The requests that were answered, oldest first. Threads may read it while others append: both are single steps of a list."""
-
-    def of(self, service: str, path: str = '') -> list[RequestRecord]:
-        """The requests to ``service`` whose path matches the regular expression ``path``."""
-        return [record for record in self if record.service == service and re.search(path, record.path)]
+TLS_SERVICES = ('entra', 'graph', 'resource-manager', 'defender', 'token-service')
 
 
 class MicrosoftCloud:
@@ -49,6 +46,11 @@ class MicrosoftCloud:
         ports: name of a service (see ``faults.SERVICES``, and ``admin``) -> port. The others take free ones.
     Raises:
         OSError: a port is taken.
+    Attributes:
+        ca_file: PEM file of the certificate authority that clients have to trust.
+        faults: switched on and off by tests.
+        requests: what was answered so far.
+        arc_keys: the key files of the Azure Arc machine; their folder may be changed until ``reset``.
     """
 
     def __init__(self, ports: Mapping[str, int] | None = None) -> None:
@@ -61,7 +63,7 @@ class MicrosoftCloud:
         Path(self.ca_file).write_bytes(_authority().cert_pem.bytes())
         self.faults = Faults()
         self.requests = RequestRecords()
-        self._arc_keys = ArcKeys()
+        self.arc_keys = ArcKeys()
         self._identity_header = secrets.token_hex(16)
         self._services: dict[str, Service] = {}
         try:
@@ -74,44 +76,48 @@ class MicrosoftCloud:
         self._token_service = TokenService(self._state, self.ca_file)
 
     def start(self) -> 'MicrosoftCloud':
-        """Starts all services."""
-        state = self._state
-        apps: dict[str, Any] = {
-            'entra': entra_app(state),
-            'graph': graph_app(state, self.faults),
-            'resource-manager': resource_manager_app(state),
-            'token-service': cortex_app(state, self._token_service),
-            'imds': imds_app(state),
-            'app-service': app_service_app(state, self._identity_header),
-            'arc': arc_app(state, self._arc_keys),
-        }
-        for name, app in apps.items():
+        """Start all services."""
+        for name, app in self.apps().items():
             faulty = FaultyService(name, app, self.faults, self.clock)
             self._services[name].start(RequestLog(name, faulty, self.requests.append), self.clock.now)
         self._services['admin'].start(admin_app(self.faults))
         return self
 
+    def apps(self) -> dict[str, Flask]:
+        """Return a new Flask application for each of ``faults.SERVICES``, by its name."""
+        state = self._state
+        return {
+            'entra': entra.create_app(state),
+            'graph': graph_mail.create_app(state, self.faults),
+            'resource-manager': resource_manager.create_app(state),
+            'defender': defender.create_app(state),
+            'token-service': token_service.create_app(state, self._token_service),
+            'imds': metadata.create_vm_app(state),
+            'app-service': metadata.create_app_service_app(state, self._identity_header),
+            'arc': metadata.create_arc_app(state, self.arc_keys),
+        }
+
     def stop(self) -> None:
-        """Stops all services and removes the files that they made. May be called twice."""
+        """Stop all services and remove the files that they made. May be called twice."""
         stopping = [threading.Thread(target=service.stop) for service in self._services.values()]
         for thread in stopping:
             thread.start()
         for thread in stopping:
             thread.join()
         self._services.clear()
-        self._arc_keys.clear()
+        self.arc_keys.clear()
         self._folder.cleanup()
 
     def reset(self) -> None:
-        """Brings directory, mailboxes, grants, faults, requests and clock back to how they were at the start."""
+        """Bring directory, mailboxes, grants, faults, requests and clock back to how they were at the start."""
         self._state.reset()
         self._token_service.clear()
         self.faults.clear()
         self.requests.clear()
-        self._arc_keys.clear()
+        self.arc_keys.clear()
 
     def host_environment(self, host: str) -> dict[str, str]:
-        """The environment variables by which software on an Azure host finds its identity endpoint.
+        """Return the environment variables by which software on an Azure host finds its identity endpoint.
 
         Args:
             host: azure-vm, app-service or arc.
@@ -125,7 +131,7 @@ class MicrosoftCloud:
             app_service = self._state.addresses.app_service
             return {'IDENTITY_ENDPOINT': f'{app_service}/msi/token', 'IDENTITY_HEADER': self._identity_header}
         if host == 'arc':
-            self._arc_keys.prepare()
+            self.arc_keys.prepare()
             arc = self._state.addresses.arc
             return {'IDENTITY_ENDPOINT': f'{arc}/metadata/identity/oauth2/token', 'IMDS_ENDPOINT': arc}
         raise ValueError(f'There is no host "{host}". Use azure-vm, app-service or arc.')
@@ -134,6 +140,21 @@ class MicrosoftCloud:
     def directory(self) -> Directory:
         """Tenants, applications, users and managed identities, to be read and changed."""
         return self._state.directory
+
+    @property
+    def subscriptions(self) -> list[Subscription]:
+        """The Azure subscriptions, to be read and changed."""
+        return self._state.subscriptions
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """The alerts of Defender for Endpoint, to be read and changed."""
+        return self._state.alerts
+
+    @property
+    def machines(self) -> list[Machine]:
+        """The machines of Defender for Endpoint, to be read and changed."""
+        return self._state.machines
 
     @property
     def clock(self) -> Clock:
@@ -150,8 +171,17 @@ class MicrosoftCloud:
         """The upload sessions of large attachments, and how they behave."""
         return self._state.uploads
 
+    @property
+    def access_tokens_issued(self) -> int:
+        """How many access tokens were issued since the start or the last reset."""
+        return self._state.issuer.issued_count
+
+    def open_connections(self, service: str) -> int:
+        """Return how many connections clients hold open to that service."""
+        return self._services[service].open_connections
+
     def mailbox(self, user_name: str) -> Mailbox:
-        """The mailbox of that user. Raises LookupError when the user has none."""
+        """Return the mailbox of that user. Raises LookupError when the user has none."""
         mailbox = self._state.mailbox_of(self.directory.user(user_name))
         if mailbox is None:
             raise LookupError(f'{user_name} has no mailbox.')
@@ -171,6 +201,11 @@ class MicrosoftCloud:
     def resource_manager(self) -> str:
         """Base URL of Azure Resource Manager; also the audience of its tokens."""
         return self._state.addresses.resource_manager
+
+    @property
+    def defender(self) -> str:
+        """Base URL of Defender for Endpoint. The audience of its tokens is ``resources.DEFENDER_URI`` in every cloud."""
+        return self._state.addresses.defender
 
     @property
     def token_service(self) -> str:
@@ -193,6 +228,7 @@ class MicrosoftCloud:
             authority=url['entra'],
             graph=url['graph'],
             resource_manager=url['resource-manager'],
+            defender=url['defender'],
             token_service=url['token-service'],
             imds=url['imds'],
             app_service=url['app-service'],

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.microsoft.cloud import MicrosoftCloud
-from sandbox.microsoft.mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
 
 
 @pytest.fixture(scope='session')

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server for one service: threads, keep-alive, TLS, a record of every request."""
+"""An HTTP/1.1 server for one service: threads, keep-alive, TLS."""
 
 import io
 import os
@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -20,44 +19,6 @@ LOOPBACK = '127.0.0.1'
 RESET_ON_CLOSE = struct.pack('ii', 1, 0)
 STATUS_WITHOUT_BODY = {204, 304}
 POLL_SECONDS = 0.05
-
-
-@dataclass(frozen=True)
-class RequestRecord:
-    """One request. ``status`` is 0 when the connection was broken, ``started`` is in epoch seconds of the machine's clock."""
-
-    service: str
-    method: str
-    path: str
-    status: int
-    started: float
-    milliseconds: float
-
-
-class RequestLog:
-    """A WSGI application that records the requests of another one, each before its answer leaves."""
-
-    def __init__(self, service: str, app: Any, record: Callable[[RequestRecord], None]) -> None:
-        self._service = service
-        self._app = app
-        self._record = record
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        started, begun = time.time(), time.perf_counter()
-
-        def note(status: int) -> None:
-            milliseconds = (time.perf_counter() - begun) * 1000
-            method, path = environ['REQUEST_METHOD'], environ['PATH_INFO']
-            self._record(RequestRecord(self._service, method, path, status, started, milliseconds))
-
-        try:
-            chunks, status, headers = run_wsgi_app(self._app, environ)
-        except ConnectionError:
-            note(0)
-            raise
-        note(int(status.split()[0]))
-        start_response(status, headers.to_wsgi_list())
-        return chunks
 
 
 class Connection(WSGIRequestHandler):
@@ -101,7 +62,7 @@ class Connection(WSGIRequestHandler):
         return super().date_time_string(int(self.server.now()) if timestamp is None else timestamp)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the name is werkzeug's
-        """Logs nothing: paths of this cloud may hold codes."""
+        """Log nothing: paths of this cloud may hold codes."""
 
 
 class Service(ThreadedWSGIServer):
@@ -135,12 +96,12 @@ class Service(ThreadedWSGIServer):
         self._thread = threading.Thread(target=self.serve_forever, args=(POLL_SECONDS,), name=f'sandbox {name}', daemon=True)
 
     def start(self, app: Any, now: Callable[[], float] = time.time) -> None:
-        """Begins to serve ``app``; ``now`` gives the ``Date`` of its answers, in epoch seconds."""
+        """Begin to serve ``app``; ``now`` gives the ``Date`` of its answers, in epoch seconds."""
         self.app, self.now = app, now
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends serving and breaks the connections that are still open."""
+        """Stop serving and break the connections that are still open."""
         if self._thread.is_alive():
             self.shutdown()
             self._thread.join()
@@ -150,6 +111,12 @@ class Service(ThreadedWSGIServer):
         for connection in still_open:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections clients hold open."""
+        with self._connections_lock:
+            return len(self._connections)
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = super().get_request()
@@ -166,7 +133,7 @@ class Service(ThreadedWSGIServer):
             super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up, or does not trust the certificate, is no error of the server."""
+        """Ignore a client that hangs up or does not trust the certificate: that is not an error of the server."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 

@@ -1,0 +1,433 @@
+"""Provide what all Microsoft modules share: errors, clock, clouds, https checks, HTTP helpers, retries, pasted text."""
+
+import math
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from datetime import timezone
+from ipaddress import ip_address
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.connection import HTTPConnection
+
+# In debug mode the platform has http.client print each request with its body to the server's log: mails, attachments, secrets.
+# What requests sends is not printed; urllib3 still logs method, path and status of each request.
+HTTPConnection.debuglevel = 0
+
+# region errors
+
+
+class MicrosoftSignInError(Exception):
+    """The sign-in to Microsoft failed.
+
+    Args:
+        what: one sentence that says what happened.
+        advice: one sentence that says what to do.
+        code: the service's name of the error, such as ``AADSTS7000215`` or ``invalid_client``.
+        correlation_id: identifies the attempt in the sign-in log of the tenant, and for Microsoft's support.
+    """
+
+    def __init__(self, what: str, advice: str = '', code: str = '', correlation_id: str = ''):
+        self.what = what
+        self.advice = advice
+        self.code = code
+        self.correlation_id = correlation_id
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        correlation = f'Correlation ID: {self.correlation_id}' if self.correlation_id else ''
+        return ' '.join(part for part in (self.what, self.advice, correlation) if part)
+
+
+class CredentialError(MicrosoftSignInError):
+    """The settings are invalid. Nothing was sent."""
+
+
+# endregion
+# region clock
+
+
+class SystemClock:
+    """Tell the time and wait. Tests replace it."""
+
+    def now(self) -> float:
+        """Return the seconds since the epoch."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)  # pylint: disable=sleep-exists  # shorter than the command; longer waits are rescheduled
+
+
+# endregion
+# region clouds
+
+
+class AzureCloudEndpoints(NamedTuple):
+    """Base URLs of a cloud. Integrations rely on the trailing slashes."""
+
+    active_directory: str
+    microsoft_graph_resource_id: str
+    resource_manager: str
+
+
+class AzureCloud(NamedTuple):
+    """A national cloud of Microsoft or of a partner.
+
+    Source: https://learn.microsoft.com/graph/deployments
+    """
+
+    name: str
+    abbreviation: str
+    endpoints: AzureCloudEndpoints
+    origin: str = 'Embedded'
+
+
+def _cloud(name: str, abbreviation: str, login: str, graph: str, management: str) -> AzureCloud:
+    return AzureCloud(name, abbreviation, AzureCloudEndpoints(login, graph, management))
+
+
+AZURE_WORLDWIDE_CLOUD = _cloud(
+    'AzureCloud', 'com', 'https://login.microsoftonline.com', 'https://graph.microsoft.com/', 'https://management.azure.com/'
+)
+# US GCC tenants are in the worldwide cloud: same login host, same Graph.
+AZURE_US_GCC_CLOUD = AZURE_WORLDWIDE_CLOUD._replace(name='AzureUSGovernmentCommunity', abbreviation='gcc')
+AZURE_US_GCC_HIGH_CLOUD = _cloud(
+    'AzureUSGovernment',
+    'gcc-high',
+    'https://login.microsoftonline.us',
+    'https://graph.microsoft.us/',
+    'https://management.usgovcloudapi.net/',
+)
+AZURE_US_DOD_CLOUD = _cloud(
+    'AzureUSGovernmentDoD',
+    'dod',
+    'https://login.microsoftonline.us',
+    'https://dod-graph.microsoft.us/',
+    'https://management.usgovcloudapi.net/',
+)
+# Closed on 2021-10-29. Listed so that old settings lead to an error message, not to a KeyError.
+AZURE_GERMAN_CLOUD = _cloud(
+    'AzureGermanCloud',
+    'de',
+    'https://login.microsoftonline.de',
+    'https://graph.microsoft.de/',
+    'https://management.microsoftazure.de/',
+)
+AZURE_CHINA_CLOUD = _cloud(
+    'AzureChinaCloud',
+    'cn',
+    'https://login.partner.microsoftonline.cn',
+    'https://microsoftgraph.chinacloudapi.cn/',
+    'https://management.chinacloudapi.cn/',
+)
+# The addresses of the three sovereign clouds are not confirmed by Microsoft's list of deployments.
+AZURE_BLEU_CLOUD = _cloud('AzureBleuCloud', 'fr', 'https://login.sovcloud-identity.fr', 'https://graph.svc.sovcloud.fr/', '')
+AZURE_DELOS_CLOUD = _cloud('AzureDelosCloud', 'delos', 'https://login.sovcloud-identity.de', 'https://graph.svc.sovcloud.de/', '')
+AZURE_GOVSG_CLOUD = _cloud('AzureGovSGCloud', 'sg', 'https://login.sovcloud-identity.sg', 'https://graph.svc.sovcloud.sg/', '')
+AZURE_CLOUDS = {
+    cloud.abbreviation: cloud
+    for cloud in (
+        AZURE_WORLDWIDE_CLOUD,
+        AZURE_US_GCC_CLOUD,
+        AZURE_US_GCC_HIGH_CLOUD,
+        AZURE_US_DOD_CLOUD,
+        AZURE_GERMAN_CLOUD,
+        AZURE_CHINA_CLOUD,
+        AZURE_BLEU_CLOUD,
+        AZURE_DELOS_CLOUD,
+        AZURE_GOVSG_CLOUD,
+    )
+}
+AZURE_CLOUD_NAME_CUSTOM = 'Custom'
+AZURE_CLOUD_NAME_MAPPING = {
+    'Worldwide': 'com',
+    'US GCC': 'gcc',
+    'US GCC-High': 'gcc-high',
+    'DoD': 'dod',
+    'Germany': 'de',
+    'China': 'cn',
+    'Bleu (France)': 'fr',
+    'Delos (Germany)': 'delos',
+    'GovSG (Singapore)': 'sg',
+}
+
+# endregion
+# region https
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == 'localhost'
+
+
+def is_https(url: str) -> bool:
+    """Return whether secrets may be sent to `url`: to an https address, or to this machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ''
+    except ValueError:  # brackets without an IPv6 address
+        return False
+    return bool(host) and '@' not in parts.netloc and (parts.scheme == 'https' or (parts.scheme == 'http' and is_loopback(host)))
+
+
+def require_https(url: str, field_name: str, host_only: bool = False) -> str:
+    """Return `url` without whitespace and trailing slashes. Raise CredentialError if secrets must not be sent there.
+
+    Args:
+        field_name: what errors call the field.
+        host_only: reject a path as well.
+    """
+    cleaned = str(url or '').strip().rstrip('/')
+    if not is_https(cleaned):
+        raise CredentialError(f'{field_name} is not an https address.', 'Enter the full address, starting with https://.')
+    parts = urlsplit(cleaned)
+    if host_only and cleaned != f'{parts.scheme}://{parts.netloc}':
+        raise CredentialError(f'{field_name} is more than the address of a host.', f'Enter only {parts.scheme}://{parts.netloc}.')
+    return cleaned
+
+
+# endregion
+# region HTTP
+
+
+def skip_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Change nothing. Without an ``auth``, requests replaces the header ``Authorization`` by what a netrc file contains."""
+    return request
+
+
+def json_or_none(response: requests.Response) -> Any:
+    """Return the JSON of a response, None if it is not JSON."""
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def retry_after_seconds(response: requests.Response, now: float) -> float | None:
+    """Return the seconds that ``Retry-After`` asks for, as a number or as a date; None if it cannot be read."""
+    text = response.headers.get('Retry-After', '')
+    seconds = float_or_none(text)
+    if seconds is None and text:
+        from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
+
+        try:
+            date = parsedate_to_datetime(text)
+        except (TypeError, ValueError):
+            return None
+        seconds = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now
+    return None if seconds is None else max(0.0, seconds)
+
+
+def float_or_none(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+# endregion
+# region retries
+
+_Result = TypeVar('_Result')
+
+
+class RetryPolicy(NamedTuple):
+    """When a failed request is sent again.
+
+    Args:
+        retries: the number of retries by HTTP status; other statuses are not retried.
+        connection_retries: the number of retries when no response came.
+        first_wait: seconds before the first retry if the service does not say; doubled for each further one.
+        budget: seconds that all waits together may take; a service that asks for more is not waited for.
+        deadline: seconds after the first try; nothing is sent again later than that.
+    """
+
+    retries: Mapping[int, int] = {}
+    connection_retries: int = 0
+    first_wait: float = 1.0
+    budget: float = 30.0
+    deadline: float = math.inf
+
+    def delay(self, attempt: int, response: requests.Response | None, now: float) -> float | None:
+        """Return the seconds to wait before a request is sent again, None if it must not be.
+
+        Args:
+            attempt: the number of retries so far.
+            response: the last response, None if none came.
+            now: seconds since the epoch.
+        """
+        if attempt >= (self.connection_retries if response is None else self.retries.get(response.status_code, 0)):
+            return None
+        retry_after = None if response is None else retry_after_seconds(response, now)
+        return backoff_seconds(self.first_wait, attempt) if retry_after is None else retry_after
+
+
+NO_RETRIES = RetryPolicy()
+
+
+class ErrorResponse(Exception):
+    """Raised by a step for a response with an error status, so that it can be retried."""
+
+    def __init__(self, response: requests.Response):
+        self.response = response
+        super().__init__(response.status_code)
+
+
+def run_with_retries(
+    step: Callable[[], _Result], delay_after: Callable[[Exception, int], float | None], policy: RetryPolicy, clock: SystemClock
+) -> _Result:
+    """Return the result of `step`, which runs until it succeeds. This is the only retry loop: the step must not retry by itself.
+
+    Args:
+        delay_after: returns the seconds to wait after an error and a number of retries, None to raise the error.
+        policy: limits the waits by its budget and its deadline.
+    """
+    end = clock.now() + policy.deadline
+    waited, attempt = 0.0, 0
+    while True:
+        try:
+            return step()
+        except Exception as error:
+            delay = delay_after(error, attempt)
+            if delay is None or waited + delay > policy.budget or clock.now() + delay > end:
+                raise
+        clock.sleep(delay)
+        waited += delay
+        attempt += 1
+
+
+def backoff_seconds(first_wait: float, attempt: int) -> float:
+    """Return an exponential delay with jitter, so that engines which failed together do not return together."""
+    return first_wait * 2**attempt * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+
+
+# endregion
+# region pasted text
+
+_GUID = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}', re.IGNORECASE)
+_INVISIBLE = dict.fromkeys(map(ord, '\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\xa0'))
+_PEM_BLOCK = r'(?s)-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----'
+_NOT_IN_AN_ID = re.compile(r'[\s/@?#]')
+SHARED_TENANTS = ('common', 'organizations', 'consumers')
+_DOMAIN_NAME = re.compile(r'(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}', re.IGNORECASE)
+
+
+def is_guid(text: str) -> bool:
+    return bool(_GUID.fullmatch(text))
+
+
+def is_public_id(text: str) -> bool:
+    """Return whether a text is an ID, a domain name or a shared tenant. What else is pasted into such a field may be a secret."""
+    return is_guid(text) or text.lower() in SHARED_TENANTS or bool(_DOMAIN_NAME.fullmatch(text))
+
+
+def clean_value(value: Any) -> str:
+    """Return a value without what copying adds: whitespace around it, invisible characters, quotes."""
+    text = str(value or '').translate(_INVISIBLE).strip()
+    return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] and text[0] in '"\'' else text
+
+
+def clean_tenant(value: str) -> str:
+    """Return the ID or the domain name of a tenant, which may be in a URL. Raise CredentialError if there is none."""
+    text = clean_value(value)
+    if not text:
+        raise CredentialError(
+            'Token (tenant ID) is missing.', 'Copy the Directory (tenant) ID from the app registration into Token.'
+        )
+    if '://' in text:
+        path = text.split('://', 1)[1].partition('/')[2]
+        guid = _GUID.search(path)
+        text = guid.group() if guid else re.split(r'[/?#]', path)[0]
+    text = text.strip('/').lower()
+    if not re.fullmatch(r'[a-z0-9][a-z0-9._-]*', text):
+        raise CredentialError('Token is not a tenant ID.', 'Enter the Directory (tenant) ID, or a domain name of the tenant.')
+    return text
+
+
+def clean_client_id(value: str) -> str:
+    """Return a client ID. Raise CredentialError if it is missing, or is clearly something else."""
+    text = clean_value(value)
+    if not text:
+        raise CredentialError('ID (client ID) is missing.', 'Copy the Application (client) ID from the app registration into ID.')
+    if '@' in text:
+        raise CredentialError(
+            'ID is that of the Cortex XSOAR app, not a client ID.',
+            "Enter the Application (client) ID, or clear 'Use a self-deployed Azure application'.",
+        )
+    if _NOT_IN_AN_ID.search(text):
+        raise CredentialError('ID is not a client ID.', 'Enter the Application (client) ID of the app registration in ID.')
+    return text
+
+
+def clean_managed_identity_id(value: str) -> str:
+    """Return a client ID, which may be empty. Raise CredentialError if it is something else, such as a resource ID."""
+    text = clean_value(value)
+    if _NOT_IN_AN_ID.search(text):
+        raise CredentialError(
+            'Azure Managed Identities Client ID is not a client ID.',
+            'Enter the client ID of the user-assigned identity, not its resource ID or name.',
+        )
+    return text
+
+
+def clean_client_secret(value: str) -> str:
+    """Return a client secret. Raise CredentialError if it is missing, or is the ID of the secret."""
+    text = clean_value(value)
+    if not text:
+        raise CredentialError('Key (client secret) is missing.', 'Enter the client secret, or a certificate and its private key.')
+    if is_guid(text):
+        raise CredentialError(
+            'Key is the ID of the client secret, not its value.',
+            "Paste the secret's Value. If it is no longer shown, create a new secret.",
+        )
+    return text
+
+
+def clean_thumbprint(value: str) -> str:
+    """Return the digits of a thumbprint in upper case: 40 (SHA-1) or 64 (SHA-256). Raise CredentialError for something else."""
+    digits = re.sub(r'[\s:-]', '', clean_value(value)).upper()
+    if not re.fullmatch(r'[0-9A-F]{40}|[0-9A-F]{64}', digits):
+        raise CredentialError(
+            'The certificate thumbprint is not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.',
+            'Copy the thumbprint from Certificates & secrets of the app registration.',
+        )
+    return digits
+
+
+def clean_pem(value: str) -> dict[str, str]:
+    """Return the PEM blocks of `value` by label, such as ``PRIVATE KEY``; the first one of each label.
+
+    Text boxes and vaults replace line breaks by spaces or by the two characters ``\\n``.
+    """
+    text = str(value or '').replace('\\r', '').replace('\\n', '\n')
+    blocks: dict[str, str] = {}
+    for label, body in re.findall(_PEM_BLOCK, text):
+        if 'ENCRYPTED' in body:  # a header of an encrypted key in the traditional format
+            label = 'ENCRYPTED PRIVATE KEY'
+        packed = re.sub(r'\s', '', body)
+        lines = '\n'.join(packed[start : start + 64] for start in range(0, len(packed), 64))
+        blocks.setdefault(label, f'-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n')
+    return blocks
+
+
+def clean_private_key(blocks: dict[str, str]) -> str:
+    """Return the private key among PEM blocks. Raise CredentialError if there is none, or if it is encrypted."""
+    if 'ENCRYPTED PRIVATE KEY' in blocks:
+        raise CredentialError(
+            'The private key is encrypted.', 'Decrypt it with openssl pkey -in key.pem -out plain.pem, and paste the result.'
+        )
+    for label, block in blocks.items():
+        if label.endswith('PRIVATE KEY'):
+            return block
+    raise CredentialError(
+        'The private key is missing, or is not in PEM format.',
+        "Paste the whole key, from '-----BEGIN PRIVATE KEY-----' to '-----END PRIVATE KEY-----'.",
+    )
+
+
+# endregion

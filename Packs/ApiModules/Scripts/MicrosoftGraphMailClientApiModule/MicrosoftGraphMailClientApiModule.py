@@ -1,0 +1,1054 @@
+"""Read and organize mail in Microsoft Graph. This module contains no commands."""
+
+import base64
+import hashlib
+import mimetypes
+import os
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from html import unescape
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
+
+import demistomock as demisto
+import requests
+
+with suppress(ImportError):  # in a built pack these names are already in the same file
+    from CommonServerPython import LOG, DemistoException, fileResult
+    from MicrosoftCoreApiModule import (
+        AZURE_WORLDWIDE_CLOUD,
+        NO_RETRIES,
+        AzureCloud,
+        RetryPolicy,
+        json_or_none,
+        retry_after_seconds,
+        run_with_retries,
+        skip_netrc,
+    )
+    from MicrosoftApiModule import CommandThrottled, MicrosoftClient
+
+# region errors
+
+
+class GraphError(DemistoException):
+    """Microsoft Graph rejected a request, or sent no usable response.
+
+    Args:
+        what: what happened, in one sentence.
+        advice: what to do, in one sentence.
+        code: Graph's error code, such as ``ErrorItemNotFound``; empty if there is none.
+        response: the response, None if none came.
+    """
+
+    def __init__(self, what: str, advice: str, code: str = '', response: requests.Response | None = None):
+        self.what = what
+        self.advice = advice
+        self.code = code
+        self.status = 0 if response is None else response.status_code
+        self.request_id = '' if response is None else response.headers.get('request-id', '')
+        DemistoException.__init__(self, what, res=response)
+
+    @classmethod
+    def from_response(cls, response: requests.Response, now: float) -> 'GraphError':
+        """Return the error that an error response tells, with advice. `now` is in seconds since the epoch."""
+        body, status = json_or_none(response), response.status_code
+        error = body.get('error') if isinstance(body, dict) else None
+        if 300 <= status < 400:
+            what = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.'
+            return cls(what, _CHECK_PROXY, '', response)
+        is_busy = status == 429 or status >= 500
+        seconds = retry_after_seconds(response, now) if is_busy else None
+        later = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
+        if not isinstance(error, dict):
+            what = f'Microsoft Graph answered with HTTP status {status}.'
+            return cls(what, later if is_busy else _CHECK_PROXY, '', response)
+        code, message = str(error.get('code') or ''), str(error.get('message') or 'no reason given')
+        advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
+        reason = LOG.encode(f'{code}: {message}' if code else message)  # services sometimes repeat what they were sent
+        what = f'Microsoft Graph refused the request: {reason.rstrip(". ")}.'
+        return cls(what, later if is_busy else advice, code, response)
+
+    @property
+    def is_sync_state_lost(self) -> bool:
+        """Whether Graph no longer knows the sync state of a link, so that the delta sync has to start again."""
+        return self.status == 410 or 'syncstatenotfound' in self.code.lower()
+
+    @property
+    def is_outcome_unclear(self) -> bool:
+        """Whether the request may have been carried out: no response came, or one that does not tell."""
+        return self.status < 300 or self.status >= 500
+
+    def __str__(self) -> str:
+        # Microsoft's support finds the request by its ID.
+        request_id = f'Request ID: {self.request_id}' if self.request_id else ''
+        return ' '.join(filter(None, (self.what, self.advice, request_id)))
+
+
+class GraphThrottled(GraphError, CommandThrottled):
+    """Microsoft Graph throttles the command for longer than the retry budget. The command may run again after `seconds`."""
+
+    def __init__(self, error: GraphError, seconds: float):
+        super().__init__(error.what, error.advice, error.code, error.res)
+        self.seconds = seconds
+
+
+_CHECK_ID = 'Check that the ID belongs to this mailbox.'
+
+
+_CHECK_MAILBOX = 'Check the address of the mailbox.'
+
+
+_CHECK_PROXY = 'Check the proxy and the cloud setting.'
+
+
+_ADVICE_BY_CODE = {
+    'ErrorInvalidIdMalformed': _CHECK_ID,
+    'ErrorItemNotFound': _CHECK_ID,
+    'ErrorInvalidUser': _CHECK_MAILBOX,
+    'Request_ResourceNotFound': _CHECK_MAILBOX,
+    'ResourceNotFound': _CHECK_MAILBOX,
+    'MailboxNotEnabledForRESTAPI': 'Check the address: the account has no mailbox in Exchange Online.',
+    'ErrorFolderExists': 'Choose another name or another parent folder.',
+    'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
+}
+
+
+_ADVICE_BY_STATUS = {
+    401: 'Check the cloud setting, and that the account is not disabled.',
+    403: 'Check that the permission is granted and that the account may open this mailbox.',
+    404: _CHECK_ID,
+}
+
+
+# endregion
+
+# region paths and queries
+
+
+def path_segment(value: str, name: str) -> str:
+    """Quote an ID or an address so that it is one segment of a path.
+
+    Args:
+        name: what it is, for the error.
+    Raises:
+        DemistoException: `value` is empty, or is a path segment with a meaning of its own.
+    """
+    if not value:
+        raise DemistoException(f'The {name} is missing. Enter the {name}.')
+    if value in ('.', '..'):
+        raise DemistoException(f"'{value}' is not a valid {name}. Enter the {name} from Microsoft Graph.")
+    return quote(value, safe='@')
+
+
+def odata_query(text: str, search: str = '') -> dict[str, str]:
+    """Parse OData options in one line, such as ``$filter=isRead eq false&$select=subject``.
+
+    Args:
+        text: the options, URL-encoded or not.
+        search: words for ``$search``.
+    Raises:
+        DemistoException: an option is not an OData option, is given twice, or cannot be combined with another one.
+    """
+    # If spaces are not encoded, neither are plus signs, as in the time zone of a date.
+    decode = unquote if ' ' in text.strip() else unquote_plus
+    query: dict[str, str] = {}
+    # An ampersand inside quotes, such as in subject eq 'R&D', is no separator: an even number of quotes follows a separator.
+    separator = r"&+(?=(?:\$|%24)?\w+=)(?=(?:[^']*'[^']*')*[^']*$)"
+    for option in filter(None, re.split(separator, text.strip().lstrip('?').strip('&'))):
+        name, _, value = map(decode, option.partition('='))
+        if not name.startswith('$'):
+            raise DemistoException(f"'{name}' in odata is not an OData option. Write options as $filter=..., joined by &.")
+        if name == '$top':
+            raise DemistoException('$top in odata is not supported. Use page_size.')
+        if name in query:
+            raise DemistoException(f'odata contains {name} twice. Combine the two.')
+        query[name] = value
+    search = search.strip()
+    for name in ('$search', '$filter', '$orderby') if search else ():
+        if name in query:
+            raise DemistoException(f'search and {name} in odata cannot be combined. Remove one of them.')
+    escaped = search.replace('\\', '\\\\').replace('"', '\\"')
+    return {**query, **({'$search': f'"{escaped}"'} if search else {})}
+
+
+# endregion
+
+# region values
+
+
+class EmailAddress(NamedTuple):
+    """An email address, and the name that goes with it."""
+
+    address: str
+    name: str = ''
+
+    @classmethod
+    def from_json(cls, recipient: Any) -> 'EmailAddress':
+        """Read a ``recipient`` of Graph, which may be missing or incomplete."""
+        value = (recipient or {}).get('emailAddress') or {}
+        return cls(value.get('address') or '', value.get('name') or '')
+
+    def as_json(self) -> dict[str, Any]:
+        return {'emailAddress': {'address': self.address, **({'name': self.name} if self.name else {})}}
+
+
+class Attachment(NamedTuple):
+    """An attachment of a message, without its bytes.
+
+    Args:
+        attachment_id: empty if Graph gives none.
+        name: valid as a file name; made up if the attachment has none.
+        kind: ``file``, ``item`` (an Outlook item), or ``reference`` (a link to a file elsewhere).
+        content_type: empty if Graph gives none.
+        size: in bytes.
+    """
+
+    attachment_id: str
+    name: str
+    kind: str
+    content_type: str
+    size: int
+    content_id: str
+    is_inline: bool
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any], number: int) -> 'Attachment':
+        """Read an ``attachment`` of Graph. `number` becomes part of a name that is made up."""
+        name = re.sub(r'[\\/\x00-\x1f\x7f]+', '_', value.get('name') or '').strip()
+        content_type = str(value.get('contentType') or '')
+        if name in ('', '.', '..'):
+            name = f'attachment-{number}{mimetypes.guess_extension(content_type.partition(";")[0]) or ""}'
+        return cls(
+            value.get('id') or '',
+            name,
+            str(value.get('@odata.type') or '').rpartition('.')[2].removesuffix('Attachment'),
+            content_type,
+            value.get('size') or 0,
+            value.get('contentId') or '',
+            bool(value.get('isInline')),
+        )
+
+    @classmethod
+    def list_from_json(cls, values: Sequence[dict[str, Any]]) -> list['Attachment']:
+        return [cls.from_json(value, number) for number, value in enumerate(values, 1)]
+
+
+def without_annotations(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of an object of Graph, without what OData says about it."""
+    return {name: part for name, part in value.items() if not name.startswith('@odata.')}
+
+
+# endregion
+
+# region text of HTML
+
+_BLOCK = re.compile('address|blockquote|br|dd|div|d[lt]|h[1-6r]|li|[ou]l|p|pre|table|tr', re.IGNORECASE)
+
+
+# Mails come from attackers too: each alternative ends at the end of the text at the latest, so that nothing is scanned twice.
+_REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
+
+
+_MARKUP = re.compile(
+    r'<!--(?:-?>|.*?(?:--!?>|\Z))'
+    rf'|<(?P<hidden>script|style|template|title)(?=[\s/>]){_REST_OF_TAG}.*?(?:</(?P=hidden)[^>]*(?:>|\Z)|\Z)'
+    rf'|</?(?P<name>[a-z][^\s/>]*){_REST_OF_TAG}'
+    r'|<[!?/][^>]*(?:>|\Z)'
+    r'|&#\d{8,};?',  # not a character, and maybe of more digits than Python converts
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def html_to_text(html: str, max_length: int | None = None) -> str:
+    """Return the text of HTML that a reader sees. Lines end where blocks do, and not within ``pay<b>pal</b>.com``.
+
+    Args:
+        max_length: maximum number of characters. HTML after them is not read.
+    """
+    parts: list[str] = []
+    length = end = 0
+    for found in _MARKUP.finditer(html):
+        part = unescape(html[end : found.start()])
+        parts += (part, '\n' if _BLOCK.fullmatch(found['name'] or '') else '')
+        end = found.end()
+        length += len(''.join(part.split()))
+        if max_length is not None and length > max_length:
+            break
+    else:
+        parts.append(unescape(html[end:]))
+    lines = (' '.join(line.split()) for line in ''.join(parts).splitlines())
+    return '\n'.join(filter(None, lines))[:max_length]
+
+
+# endregion
+
+# region batches
+
+MAX_BATCH_SIZE = 20  # requests; Graph sends them to a mailbox 4 at a time
+
+
+class BatchRequest(NamedTuple):
+    """A request of a batch.
+
+    Args:
+        message_id: the message that it is about.
+        path: quoted, below ``/v1.0``.
+        body: sent as JSON.
+        is_idempotent: the request may be sent again even if it may have been carried out.
+        creates: the response must have the ID of a message.
+        prefer: added to the header ``Prefer``.
+    """
+
+    message_id: str
+    method: str
+    path: str
+    body: dict[str, Any] | None = None
+    is_idempotent: bool = True
+    creates: bool = False
+    prefer: str = ''
+
+    def as_json(self, number: int) -> dict[str, Any]:
+        """Return it as a request of a batch, with `number` as its ID."""
+        headers = {'Prefer': ', '.join(filter(None, (_IMMUTABLE_IDS, self.prefer)))}
+        request: dict[str, Any] = {'id': str(number), 'method': self.method, 'url': self.path, 'headers': headers}
+        if self.body is not None:
+            headers['Content-Type'] = 'application/json'
+            request['body'] = self.body
+        return request
+
+
+class BatchResponse(requests.Response):
+    """The response to one request of a batch. Its body is JSON already.
+
+    Attributes:
+        body: JSON, or base64 of bytes.
+    """
+
+    def __init__(self, value: dict[str, Any]):
+        super().__init__()
+        self.status_code = int(value['status'])
+        self.headers.update(value.get('headers') or {})
+        self.body = value.get('body')
+
+    def json(self, **_kwargs: Any) -> Any:
+        return self.body
+
+    def content_bytes(self) -> bytes | None:
+        """Return the bytes of a body that is not JSON, None if there are none."""
+        try:
+            return base64.b64decode(self.body, validate=True) if isinstance(self.body, str) else None
+        except ValueError:
+            return None
+
+
+class BatchResult:
+    """The result of one request of a batch.
+
+    Args:
+        body: the JSON object of the response, empty if there is none.
+        content: the bytes of the response, None if it has none.
+        error: None if the request succeeded.
+    """
+
+    def __init__(
+        self,
+        request: BatchRequest,
+        body: dict[str, Any] | None = None,
+        content: bytes | None = None,
+        error: GraphError | None = None,
+    ):
+        self.request = request
+        self.body = body or {}
+        self.content = content
+        self.error = error
+
+    @classmethod
+    def failed(cls, request: BatchRequest, error: GraphError) -> 'BatchResult':
+        """Return the result of a request that was sent, and failed with `error`."""
+        if error.is_outcome_unclear and not request.is_idempotent:
+            what = f'Whether this was done is not known. {error.what}'
+            error = GraphError(what, 'Check the folders before you run the command again.', error.code, error.res)
+        return cls(request, error=error)
+
+
+class _FailedRequests(Exception):
+    """Some requests of a batch failed."""
+
+
+class _Batch:
+    """Send many requests in few. Each has its own result: a rejected one does not stop the others.
+
+    Throttled ones, and no others, are sent again.
+    """
+
+    def __init__(self, client: 'GraphMailClient', items: Sequence[BatchRequest], policy: RetryPolicy):
+        self._client = client
+        self._items = items
+        self._policy = policy
+        self._waited = 0.0
+        self._pending: list[int] = []
+        self._responses: dict[int, BatchResponse] = {}
+        self._results: dict[int, BatchResult] = {}
+
+    def results(self) -> list[BatchResult]:
+        """Send the requests, and return their results in the same order."""
+        for start in range(0, len(self._items), MAX_BATCH_SIZE):
+            self._pending = list(range(len(self._items)))[start : start + MAX_BATCH_SIZE]
+            try:
+                run_with_retries(self._send_pending, self._delay_after, self._policy, self._client.clock)
+            except _FailedRequests:
+                continue
+            except GraphError as error:  # the batch as a whole
+                is_answered = start in self._results
+                self._results |= {number: BatchResult.failed(self._items[number], error) for number in self._pending}
+                if not is_answered:  # the rest would fail as well, and is not sent
+                    self._results |= {
+                        number: BatchResult(item, error=error)
+                        for number, item in enumerate(self._items)
+                        if number not in self._results
+                    }
+                    break
+        return [self._results[number] for number in range(len(self._items))]
+
+    def _send_pending(self) -> None:
+        body = self._client.graph_request(
+            'POST',
+            '/$batch',
+            json_data={'requests': [self._items[number].as_json(number) for number in self._pending]},
+            is_idempotent=self._is_idempotent,
+            retry_policy=NO_RETRIES,
+        )
+        numbers = {str(number): number for number in self._pending}
+        self._responses = {
+            numbers[value['id']]: BatchResponse(value)
+            for value in body.get('responses') or []
+            if value.get('id') in numbers and str(value.get('status')).isdecimal()
+        }
+        self._results |= {number: self._result(number) for number in self._pending}
+        if any(self._results[number].error for number in self._pending):
+            raise _FailedRequests
+
+    @property
+    def _is_idempotent(self) -> bool:
+        return all(self._items[number].is_idempotent for number in self._pending)
+
+    def _result(self, number: int) -> BatchResult:
+        item, response = self._items[number], self._responses.get(number)
+        if response is None:
+            what = 'Microsoft Graph answered other requests of the batch, but not this one.'
+            return BatchResult.failed(item, GraphError(what, 'Try again.'))
+        if response.status_code not in _GRAPH_OK_CODES:
+            self._client.count_failure(response)  # the batch as a whole is counted as a success
+            return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))
+        body = response.body if isinstance(response.body, dict) else {}
+        if item.creates and not body.get('id'):
+            return BatchResult.failed(item, _not_confirmed(response))
+        return BatchResult(item, body, response.content_bytes())
+
+    def _delay_after(self, error: Exception, attempt: int) -> float | None:
+        """Return the seconds to wait before throttled requests are sent again, None if none must be."""
+        delays: dict[int, float | None] = {}
+        if isinstance(error, _FailedRequests):
+            for number, response in self._responses.items():
+                delays[number] = self._client.retry_delay(self._policy, attempt, response, self._items[number].is_idempotent)
+        elif isinstance(error, GraphError) and error.res is not None:
+            delays = dict.fromkeys(self._pending, self._client.retry_delay(self._policy, attempt, error.res, self._is_idempotent))
+        retried = {number: delay for number, delay in delays.items() if delay is not None}
+        delay = max(retried.values(), default=None)
+        if delay is None or self._waited + delay > self._policy.budget:
+            return None
+        self._pending = list(retried)
+        self._waited += delay
+        return delay
+
+
+# endregion
+
+# region client
+
+# IDs that stay when a message is moved to another folder. Source: https://learn.microsoft.com/graph/outlook-immutable-id
+_IMMUTABLE_IDS = 'IdType="ImmutableId"'
+
+
+_GRAPH_OK_CODES = (200, 201, 202, 204, 206)
+
+
+_DOWNLOAD_CHUNK = 256 * 1024  # bytes
+
+
+_StepResult = TypeVar('_StepResult')
+
+
+def _not_confirmed(response: requests.Response) -> GraphError:
+    what = 'Microsoft Graph did not confirm that the object was created.'
+    return GraphError(what, 'Check whether it exists before you try again.', '', response)
+
+
+class GraphMailClient(MicrosoftClient):
+    """Send requests about mail.
+
+    Args:
+        address: address or ID of the mailbox that commands work in by default; empty for that of the signed-in user.
+        azure_cloud: the cloud whose Microsoft Graph is used.
+        kwargs: as MicrosoftClient takes them.
+    Attributes:
+        mailbox: that mailbox.
+    """
+
+    def __init__(self, address: str = '', azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD, **kwargs: Any):
+        graph = azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
+        super().__init__(base_url=f'{graph}/v1.0', azure_cloud=azure_cloud, **kwargs)
+        self.mailbox = Mailbox(self, address)
+
+    def check_mailbox(self) -> None:
+        """Check as `Mailbox.check` that the mailbox can be read."""
+        self.mailbox.check()
+
+    def graph_request(self, method: str, path: str = '', **kwargs: Any) -> dict[str, Any]:
+        """Send a request, and return the JSON object of the response; an empty one if Graph has nothing to return.
+
+        Args:
+            path: quoted, below ``/v1.0``.
+            kwargs: as `send_request` takes them.
+        Raises:
+            GraphThrottled: Graph throttles for longer than the retry budget.
+            GraphError: the response is an error or not JSON, or none came.
+            MicrosoftSignInError: the sign-in failed.
+        """
+        response = self._send(method, path, **kwargs)
+        if response.status_code in (202, 204):
+            return {}
+        body = json_or_none(response)
+        if not isinstance(body, dict):
+            raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
+        return body
+
+    def create(self, path: str, **kwargs: Any) -> dict[str, Any]:
+        """Create an object, and return it. Arguments and errors as `graph_request`.
+
+        Raises:
+            GraphError: also if the response does not have an ID, so that it is unclear whether the object was created.
+        """
+        response = self._send('POST', path, **kwargs)
+        body = json_or_none(response)
+        if response.status_code not in (200, 201) or not (isinstance(body, dict) and body.get('id')):
+            raise _not_confirmed(response)
+        return body
+
+    def run_action(self, method: str, path: str, **kwargs: Any) -> None:
+        """Send a request whose response is empty. Arguments and errors as `graph_request`."""
+        response = self._send(method, path, **kwargs)
+        if response.status_code not in (202, 204):
+            raise GraphError('Microsoft Graph did not confirm the request.', _CHECK_PROXY, '', response)
+
+    def download(self, path: str, write: Callable[[bytes], Any], retry_policy: RetryPolicy | None = None) -> None:
+        """Stream the bytes of a response.
+
+        Args:
+            path: quoted, below ``/v1.0``.
+            write: takes each chunk: the `write` of a file, the `update` of a hash.
+        Raises:
+            GraphError: as `graph_request`; also if the connection breaks, or the bytes are not from Graph.
+        """
+        response = self._send('GET', path, headers={'Accept': '*/*'}, stream=True, retry_policy=retry_policy)
+        with response:
+            if 'request-id' not in response.headers:  # the page of a proxy must not be taken for the file
+                raise GraphError('The response instead of the file is not from Microsoft Graph.', _CHECK_PROXY, '', response)
+            try:
+                for chunk in response.iter_content(_DOWNLOAD_CHUNK):
+                    write(chunk)
+            except requests.exceptions.RequestException as error:
+                raise (self._outage(error) or error) from error
+
+    def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        headers = {'Prefer': _IMMUTABLE_IDS, **(kwargs.pop('headers', None) or {})}
+        try:
+            return self.send_request(
+                method,
+                path,
+                headers=headers,
+                ok_codes=_GRAPH_OK_CODES,
+                error_handler=self._raise_graph_error,
+                allow_redirects=False,  # neither the token nor the mail in the request may go to another host
+                **kwargs,
+            )
+        except CommandThrottled as error:
+            raise GraphThrottled(GraphError.from_response(error.res, self.clock.now()), error.seconds) from None
+        except (DemistoException, requests.exceptions.RequestException) as error:
+            raise (self._outage(error) or error) from error
+
+    def send_without_token(self, method: str, url: str, headers: dict[str, str], data: bytes | None = None) -> requests.Response:
+        """Send a request to an upload URL, without retries, and return the response. Raise GraphError as `graph_request`."""
+        try:
+            response: requests.Response = self._http_request(
+                method,
+                full_url=url,
+                headers=headers,
+                data=data,
+                resp_type='response',
+                ok_codes=_GRAPH_OK_CODES,
+                error_handler=self._raise_graph_error,
+                allow_redirects=False,
+                auth=skip_netrc,
+                with_metrics=self._counts_requests,
+            )
+        except (DemistoException, requests.exceptions.RequestException) as error:
+            raise (self._outage(error) or error) from None  # errors of requests contain the URL
+        return response
+
+    def _raise_graph_error(self, response: requests.Response) -> None:
+        raise GraphError.from_response(response, self.clock.now())
+
+    def _outage(self, error: Exception) -> GraphError | None:
+        """Return the error to raise if no response came. None if one came, or if the platform explains a TLS or proxy fault."""
+        cause = getattr(error, 'exception', error)
+        is_clear = cause is not error and isinstance(cause, (requests.exceptions.SSLError, requests.exceptions.ProxyError))
+        if is_clear or not isinstance(cause, requests.exceptions.RequestException):
+            return None
+        in_time = ' in time' if isinstance(cause, requests.exceptions.Timeout) else ''
+        return GraphError(
+            f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.',
+            'Try again, and check the network of the engine, the proxy and the cloud setting.',
+        )
+
+    def retry(self, step: Callable[[], _StepResult], policy: RetryPolicy) -> _StepResult:
+        """Run a step that sends requests without retries until it succeeds, and return its result.
+
+        Args:
+            policy: by the status of a GraphError; other errors are raised.
+        """
+
+        def delay_after(error: Exception, attempt: int) -> float | None:
+            return policy.delay(attempt, error.res, self.clock.now()) if isinstance(error, GraphError) else None
+
+        return run_with_retries(step, delay_after, policy, self.clock)
+
+    def count_failure(self, response: requests.Response) -> None:
+        """Count a failed request of a batch in the execution metrics."""
+        if self._counts_requests:
+            self._update_metrics(response, success=False)
+
+    def is_own_link(self, link: str) -> bool:
+        """Return whether a link leads to the host of this client, or is empty."""
+        own, other = urlsplit(self._base_url.lower()), urlsplit(link.lower())
+        return not link or (own.scheme, own.netloc) == (other.scheme, other.netloc)
+
+    def next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
+        """Follow an ``@odata.nextLink``. Other arguments are those of `graph_request`.
+
+        Raises:
+            DemistoException: the link leads to another host, which would get the token.
+        """
+        if not self.is_own_link(link):
+            raise DemistoException(f'The link to the next page leads to another host, so it was not followed. {_CHECK_PROXY}')
+        return self.graph_request('GET', full_url=link, **kwargs)
+
+    def batch(self, items: Sequence[BatchRequest], retry_policy: RetryPolicy | None = None) -> list[BatchResult]:
+        """Send many requests in few, and return their results in the same order. A rejected request does not stop the others.
+
+        Throttled requests, and no others, are sent again. All waits together stay within the retry budget.
+        """
+        return _Batch(self, items, retry_policy or self.retry_policy).results()
+
+
+# endregion
+
+# region mailbox
+
+MAX_PAGE_SIZE = 1000  # messages
+
+
+# Source: https://learn.microsoft.com/graph/outlook-large-attachments
+MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
+
+
+NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
+
+
+# Properties of attachments, without their bytes. Only files have a content ID.
+ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
+
+
+_MAIL_TIPS = (
+    'automaticReplies, mailboxFullStatus, customMailTip, externalMemberCount, totalMemberCount, maxMessageSize, '
+    'deliveryRestriction, moderationStatus, recipientScope'
+)
+
+
+class DeltaPage(NamedTuple):
+    """A page of a delta sync.
+
+    Args:
+        link: the next page, or where the next sync starts.
+        is_last: `link` is where the next sync starts.
+    """
+
+    messages: list[dict[str, Any]]
+    link: str
+    is_last: bool
+
+
+class Mailbox:
+    """A mailbox, and what can be done in it. Errors are those of `GraphMailClient.graph_request`.
+
+    Args:
+        address: address or ID; empty for the mailbox of the signed-in user.
+        retry_policy: of its requests, by default that of the client.
+    """
+
+    def __init__(self, client: GraphMailClient, address: str = '', retry_policy: RetryPolicy | None = None):
+        self.client = client
+        self.address = address
+        self._retry_policy = retry_policy
+
+    def request(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
+        """Send a request as `GraphMailClient.graph_request`, with the retry policy of this mailbox."""
+        return self.client.graph_request(method, path, retry_policy=self._retry_policy, **kwargs)
+
+    def create(self, path: str, **kwargs: Any) -> dict[str, Any]:
+        """Create an object as `GraphMailClient.create`, with the retry policy of this mailbox."""
+        return self.client.create(path, retry_policy=self._retry_policy, **kwargs)
+
+    def run_action(self, method: str, path: str, **kwargs: Any) -> None:
+        """Send a request as `GraphMailClient.run_action`, with the retry policy of this mailbox."""
+        self.client.run_action(method, path, retry_policy=self._retry_policy, **kwargs)
+
+    def batch(self, items: Sequence[BatchRequest]) -> list[BatchResult]:
+        """Send many requests as `GraphMailClient.batch`, with the retry policy of this mailbox."""
+        return self.client.batch(items, self._retry_policy)
+
+    def download(self, path: str, write: Callable[[bytes], Any]) -> None:
+        """Stream the bytes of a response as `GraphMailClient.download`, with the retry policy of this mailbox."""
+        self.client.download(path, write, self._retry_policy)
+
+    def check(self) -> None:
+        """Read the ID of one message. Raise GraphError if the mailbox cannot be read."""
+        self.list_messages(query={'$select': 'id'}, page_size=1)
+
+    def _list(self, path: str, limit: int, query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Return the first `limit` objects of a list, from as many pages as necessary."""
+        page = self.request('GET', path, params=query or {})
+        found = list(page.get('value') or [])
+        while len(found) < limit and page.get('@odata.nextLink'):
+            page = self.client.next_page(page['@odata.nextLink'], retry_policy=self._retry_policy)
+            found += page.get('value') or []
+        return found[:limit]
+
+    # region paths
+
+    @property
+    def path(self) -> str:
+        """The path of the mailbox. Only ``/users/...`` works for shared mailboxes and for applications."""
+        return f'/users/{path_segment(self.address, "mailbox address")}' if self.address else '/me'
+
+    def folder_path(self, folder_id: str) -> str:
+        """Return the path of a folder, by its ID or well-known name."""
+        return f'{self.path}/mailFolders/{path_segment(folder_id, "folder ID")}'
+
+    def messages_path(self, folder_id: str = '') -> str:
+        """Return the path of the messages of a folder, or of the whole mailbox."""
+        return f'{self.folder_path(folder_id) if folder_id else self.path}/messages'
+
+    def message_path(self, message_id: str, folder_id: str = '') -> str:
+        return f'{self.messages_path(folder_id)}/{path_segment(message_id, "message ID")}'
+
+    def attachment_path(self, message_id: str, attachment_id: str, folder_id: str = '') -> str:
+        return f'{self.message_path(message_id, folder_id)}/attachments/{path_segment(attachment_id, "attachment ID")}'
+
+    @property
+    def _rules_path(self) -> str:
+        return f'{self.folder_path("inbox")}/messageRules'
+
+    def _rule_path(self, rule_id: str) -> str:
+        return f'{self._rules_path}/{path_segment(rule_id, "rule ID")}'
+
+    # endregion
+    # region messages
+
+    def list_messages(
+        self,
+        folder_id: str = '',
+        query: dict[str, str] | None = None,
+        page_size: int = 20,
+        pages: int = 1,
+        next_page: str = '',
+        limit: int | None = None,
+    ) -> tuple[list[dict[str, Any]], str]:
+        """Return messages, and the link to the next page, empty if there is none.
+
+        Args:
+            folder_id: ID or well-known name of a folder; empty for the whole mailbox.
+            query: OData system query options, e.g. ``{'$filter': 'isRead eq false'}``.
+            page_size: messages of a page, 1 to 1,000.
+            pages: maximum number of pages.
+            next_page: link that an earlier list ended with; it contains the arguments above, except `pages`.
+            limit: maximum number of messages. The first page is not cut, so that following its link makes progress. If a later
+                page is cut, the returned link leads to that page, so that no message is skipped.
+        """
+        page = (
+            self.client.next_page(next_page, retry_policy=self._retry_policy)
+            if next_page
+            else self.request('GET', self.messages_path(folder_id), params={**(query or {}), '$top': page_size})
+        )
+        messages, link = list(page.get('value') or []), page.get('@odata.nextLink') or ''
+        for _ in range(pages - 1):
+            if not link or (limit and len(messages) >= limit):
+                break
+            page = self.client.next_page(link, retry_policy=self._retry_policy)
+            messages += page.get('value') or []
+            if limit and len(messages) > limit:
+                return messages[:limit], link
+            link = page.get('@odata.nextLink') or ''
+        return messages, link
+
+    def created_messages(self, folder_id: str, link: str = '', select: str = '', page_size: int = 50) -> DeltaPage:
+        """Return a page of the messages that were delivered, moved or restored to a folder.
+
+        Args:
+            link: link of the previous page; empty to start a delta sync, which returns all messages of the folder.
+            select: properties, comma-separated; used where a sync starts.
+            page_size: messages of a page, 1 to 1,000.
+        Raises:
+            GraphError: `is_sync_state_lost` if Graph no longer knows the sync state of `link`.
+        """
+        headers = {'Prefer': f'{_IMMUTABLE_IDS}, odata.maxpagesize={page_size}'}
+        if link:
+            page = self.client.next_page(link, headers=headers, retry_policy=self._retry_policy)
+        else:
+            query = {'changeType': 'created', '$select': select}
+            page = self.request('GET', f'{self.messages_path(folder_id)}/delta', params=query, headers=headers)
+        messages = [message for message in page.get('value') or [] if '@removed' not in message]
+        next_link = page.get('@odata.nextLink') or page.get('@odata.deltaLink')
+        if not next_link:
+            raise GraphError('Microsoft Graph did not send the next link of the delta sync.', _CHECK_PROXY)
+        return DeltaPage(messages, next_link, '@odata.nextLink' not in page)
+
+    def get_message(
+        self, message_id: str, folder_id: str = '', query: dict[str, str] | None = None, body_type: str = ''
+    ) -> dict[str, Any]:
+        """Return a message.
+
+        Args:
+            query: ``$select`` and ``$expand``.
+            body_type: ``text`` or ``html``; empty for Graph's default, HTML.
+        """
+        prefer = f', outlook.body-content-type="{body_type}"' if body_type else ''
+        headers = {'Prefer': _IMMUTABLE_IDS + prefer}
+        return self.request('GET', self.message_path(message_id, folder_id), params=query or {}, headers=headers)
+
+    def update_request(self, message_id: str, changes: dict[str, Any], folder_id: str = '') -> BatchRequest:
+        """Return a request that changes properties, such as ``isRead``, ``categories`` and ``flag``."""
+        return BatchRequest(message_id, 'PATCH', self.message_path(message_id, folder_id), changes)
+
+    def move_request(self, message_id: str, folder_id: str) -> BatchRequest:
+        """Return a request that moves a message to a folder, by ID or well-known name. Its immutable ID stays."""
+        # An ID that is not immutable becomes invalid: a second move would find nothing, which looks like a failure.
+        return self._transfer_request(message_id, 'move', folder_id)
+
+    def copy_request(self, message_id: str, folder_id: str) -> BatchRequest:
+        """Return a request that copies a message to a folder, by ID or well-known name. The response is the copy."""
+        return self._transfer_request(message_id, 'copy', folder_id)
+
+    def _transfer_request(self, message_id: str, action: str, folder_id: str) -> BatchRequest:
+        path, body = f'{self.message_path(message_id)}/{action}', {'destinationId': folder_id}
+        return BatchRequest(message_id, 'POST', path, body, is_idempotent=False, creates=True)
+
+    def delete_request(self, message_id: str, folder_id: str = '', permanent: bool = False) -> BatchRequest:
+        """Return a request that moves a message to Deleted Items, or deletes it so that its owner cannot restore it."""
+        path = self.message_path(message_id, folder_id)
+        method, path = ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
+        # A second deletion would remove the message from Deleted Items.
+        return BatchRequest(message_id, method, path, is_idempotent=False)
+
+    def download_mime(self, message_id: str, write: Callable[[bytes], Any]) -> None:
+        """Stream a message as MIME. It is bytes: its parts may have different encodings."""
+        self.download(f'{self.message_path(message_id)}/$value', write)
+
+    # endregion
+    # region attachments
+
+    def list_attachments(self, message_id: str, folder_id: str = '') -> list[dict[str, Any]]:
+        """Return the attachments of a message without their bytes; at most 1,000."""
+        query = {'$select': ATTACHMENT_PROPERTIES, '$top': 100}
+        return self._list(f'{self.message_path(message_id, folder_id)}/attachments', MAX_PAGE_SIZE, query)
+
+    def get_attachment(self, message_id: str, attachment_id: str, folder_id: str = '') -> dict[str, Any]:
+        """Return an attachment without its bytes."""
+        path = self.attachment_path(message_id, attachment_id, folder_id)
+        return self.request('GET', path, params={'$select': ATTACHMENT_PROPERTIES})
+
+    def download_attachment(
+        self, message_id: str, attachment_id: str, write: Callable[[bytes], Any], folder_id: str = ''
+    ) -> None:
+        """Stream the bytes of a file, or an item as MIME, iCalendar or vCard. Graph rejects links."""
+        self.download(f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value', write)
+
+    # endregion
+    # region folders
+
+    def list_folders(self, limit: int = 20) -> list[dict[str, Any]]:
+        """Return the first `limit` folders at the top of the mailbox."""
+        return self._list(f'{self.path}/mailFolders', limit, {'$top': min(limit, MAX_PAGE_SIZE)})
+
+    def list_child_folders(self, folder_id: str, limit: int = 20) -> list[dict[str, Any]]:
+        """Return the first `limit` child folders of a folder."""
+        return self._list(f'{self.folder_path(folder_id)}/childFolders', limit, {'$top': min(limit, MAX_PAGE_SIZE)})
+
+    def find_folder(self, name: str) -> str:
+        """Return the ID of a folder.
+
+        Args:
+            name: an ID, a well-known name, or a path of display names such as ``Inbox/Phishing``. A backslash makes a slash, a
+                comma or a backslash part of a name. Hidden folders, and those after the first 1,000, are not found.
+        Raises:
+            DemistoException: there is no such folder.
+        """
+        path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
+        if not path:
+            raise DemistoException(f"'{name}' is not a folder. Enter a name, an ID, or a path such as Inbox/Phishing.")
+        folder_id = self._known_folder(path[0]) or _folder_named(path[0], self.list_folders(MAX_PAGE_SIZE), 'the mailbox')
+        for parent, child in pairwise(path):
+            folder_id = _folder_named(child, self.list_child_folders(folder_id, MAX_PAGE_SIZE), f"'{parent}'")
+        return folder_id
+
+    def _known_folder(self, name: str) -> str:
+        """Return the ID of the folder with that ID or well-known name, empty if there is none."""
+        try:
+            return str(self.request('GET', self.folder_path(name), params={'$select': 'id'})['id'])
+        except GraphError as error:
+            if error.status == 400 or error.code in NOT_FOUND_CODES:  # 400: a name may not be a valid path
+                return ''
+            raise
+
+    def create_folder(self, name: str, parent_id: str = '') -> dict[str, Any]:
+        """Create a folder in a parent folder, or at the top of the mailbox, and return it."""
+        path = f'{self.folder_path(parent_id)}/childFolders' if parent_id else f'{self.path}/mailFolders'
+        return self.create(path, json_data={'displayName': name})
+
+    def update_folder(self, folder_id: str, name: str) -> dict[str, Any]:
+        """Rename a folder, and return it."""
+        return self.request('PATCH', self.folder_path(folder_id), json_data={'displayName': name}, is_idempotent=True)
+
+    def delete_folder(self, folder_id: str, permanent: bool = False) -> None:
+        """Move a folder with its contents to Deleted Items, or delete it permanently."""
+        path = self.folder_path(folder_id)
+        if permanent:
+            self.request('POST', f'{path}/permanentDelete')
+        else:
+            self.request('DELETE', path, is_idempotent=False)  # a second deletion would remove it from Deleted Items
+
+    # endregion
+    # region rules and settings
+
+    def list_rules(self, limit: int = 50) -> list[dict[str, Any]]:
+        """Return the first `limit` rules of the inbox."""
+        return self._list(self._rules_path, limit)
+
+    def get_rule(self, rule_id: str) -> dict[str, Any]:
+        return self.request('GET', self._rule_path(rule_id))
+
+    def create_rule(self, rule: dict[str, Any]) -> dict[str, Any]:
+        """Create a rule of the inbox from a ``messageRule`` of Graph, and return it."""
+        return self.create(self._rules_path, json_data=rule)
+
+    def update_rule(self, rule_id: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """Change properties of a rule, and return it."""
+        return self.request('PATCH', self._rule_path(rule_id), json_data=changes, is_idempotent=True)
+
+    def delete_rule(self, rule_id: str) -> None:
+        self.request('DELETE', self._rule_path(rule_id))
+
+    def get_settings(self, name: str = '') -> dict[str, Any]:
+        """Return the settings of the mailbox by Graph's names, or only the one called `name`."""
+        path = f'{self.path}/mailboxSettings'
+        if not name:
+            return self.request('GET', path)
+        value = without_annotations(self.request('GET', f'{path}/{path_segment(name, "setting name")}'))
+        return {name: value['value'] if set(value) == {'value'} else value}
+
+    def get_mailtips(self, addresses: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the ``mailTips`` of Graph for each address."""
+        body = {'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS}
+        found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
+        return list(found.get('value') or [])
+
+    # endregion
+
+
+def _folder_named(name: str, folders: list[dict[str, Any]], parent: str) -> str:
+    """Return the ID of the folder with a display name. Raise DemistoException, naming `parent`, if there is none."""
+    for folder in folders:
+        if str(folder.get('displayName') or '').strip().casefold() == name.casefold():
+            return str(folder['id'])
+    raise DemistoException(
+        f"There is no folder '{name}' in {parent}. Write a path as Inbox/Phishing, and a slash in a name as \\/."
+    )
+
+
+def folder_names(text: str) -> list[str]:
+    """Split a list of folders at its commas, except those after a backslash."""
+    return [name.strip() for name in re.findall(r'(?:\\.?|[^,\\])+', text) if name.strip()]
+
+
+# endregion
+
+# region files
+
+_ITEM_EXTENSIONS = {b'BEGIN:VCALENDAR': '.ics', b'BEGIN:VCARD': '.vcf'}
+
+
+class SavedFile(NamedTuple):
+    """A file in the folder from which the platform takes the files of entries and incidents.
+
+    Args:
+        entry: the entry of the file.
+        sha256: hexadecimal digest of its bytes.
+    """
+
+    entry: dict[str, Any]
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        return str(self.entry['File'])
+
+    def remove(self) -> None:
+        """Delete a file that is not needed after all."""
+        os.remove(_file_path(self.entry))
+
+
+def save_file(name: str, download: Callable[[Callable[[bytes], Any]], None], is_item: bool = False) -> SavedFile:
+    """Save a file chunk by chunk. If that fails, nothing of it remains.
+
+    Args:
+        download: writes the file with the function that it gets.
+        is_item: it is an Outlook item, which gets the extension of its format.
+    """
+    entry: dict[str, Any] = fileResult(name, b'')
+    digest, start = hashlib.sha256(), b''
+    try:
+        with open(_file_path(entry), 'wb') as file:
+
+            def write(chunk: bytes) -> None:
+                nonlocal start
+                start = start or chunk[:32]
+                digest.update(chunk)
+                file.write(chunk)
+
+            download(write)
+    except BaseException:
+        os.remove(_file_path(entry))
+        raise
+    if is_item:
+        extension = next((one for mark, one in _ITEM_EXTENSIONS.items() if start.startswith(mark)), '.eml')
+        entry['File'] = name if name.lower().endswith(extension) else name + extension
+    return SavedFile(entry, digest.hexdigest())
+
+
+def _file_path(entry: dict[str, Any]) -> str:
+    return f'{demisto.investigation()["id"]}_{entry["FileID"]}'
+
+
+# endregion

@@ -1,0 +1,753 @@
+"""The client and the mailbox against scripted responses. Tests/conformance/graph_mail has the tests that need a mailbox."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+import demistomock as demisto
+from CommonServerPython import DemistoException
+from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
+from MicrosoftGraphMailClientApiModule import (
+    Attachment,
+    BatchRequest,
+    EmailAddress,
+    GraphError,
+    GraphMailClient,
+    GraphThrottled,
+    Mailbox,
+    folder_names,
+    html_to_text,
+    odata_query,
+    save_file,
+)
+
+ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
+CHECK_PROXY = 'Check the proxy and the cloud setting.'
+CHECK_ID = 'Check that the ID belongs to this mailbox.'
+REFUSED = 'Microsoft Graph refused the request: '
+LATER = 'Try again in a few minutes.'
+
+# region scripted Graph
+
+
+class Script(requests.adapters.BaseAdapter):
+    """Answer requests with scripted responses in order, the last one again and again, or with an exception."""
+
+    def __init__(self, responses: tuple[Any, ...]) -> None:
+        super().__init__()
+        self.responses = list(responses)
+        self.requests: list[requests.PreparedRequest] = []
+
+    def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
+        self.requests.append(request)
+        scripted = self.responses[min(len(self.requests), len(self.responses)) - 1]
+        if isinstance(scripted, Exception):
+            raise scripted
+        response = requests.Response()
+        response.status_code, headers, body = scripted
+        response.headers.update(headers)
+        response.raw = io.BytesIO(body if isinstance(body, bytes) else body.encode())
+        response.request, response.url = request, str(request.url)
+        return response
+
+    def close(self) -> None:
+        pass
+
+    @property
+    def paths(self) -> list[str]:
+        return [request.path_url for request in self.requests]
+
+    @property
+    def bodies(self) -> list[Any]:
+        return [json.loads(request.body or 'null') for request in self.requests]
+
+
+class ScriptedClient(GraphMailClient):
+    """A client with a token, whose waits are recorded."""
+
+    def __init__(self, *responses: Any, address: str = ADA, graph: str = 'https://graph.example') -> None:
+        super().__init__(address, AzureCloud('Test', 'com', AzureCloudEndpoints('https://localhost', graph, '')))
+        self.script = Script(responses or (page(),))
+        self._session.mount('https://', self.script)
+        self.waits: list[float] = []
+        self.clock.sleep = self.waits.append  # type: ignore[method-assign,assignment]
+
+    def get_access_token(self, resource: str = '', scope: str | None = None) -> str:
+        return 'the-token'
+
+
+def answer(value: Any, status: int = 200, **headers: str) -> tuple[int, dict[str, str], str]:
+    return status, {name.replace('_', '-'): text for name, text in headers.items()}, json.dumps(value)
+
+
+def page(*values: Any, link: str = '') -> tuple[int, dict[str, str], str]:
+    return answer({'value': list(values), **({'@odata.nextLink': link} if link else {})})
+
+
+def error_body(code: Any = 'Code', message: Any = 'Reason') -> str:
+    return json.dumps({'error': {'code': code, 'message': message}})
+
+
+def error_of(call: Any) -> str:
+    with pytest.raises(DemistoException) as caught:
+        call()
+    return str(caught.value)
+
+
+# endregion
+# region paths
+
+
+@pytest.mark.parametrize('value', ['a/b', 'a?b', 'a#b', '../me', 'a b', 'ä', 'a%2Fb', '..%2f', '...'])
+def test_an_id_is_one_segment_of_the_path(value: str) -> None:
+    client = ScriptedClient(address=value)
+    client.mailbox.list_messages(value)
+    path, _, query = client.script.paths[0].partition('?')
+    _, version, users, mailbox, folders, folder, messages = path.split('/')
+    assert [version, users, folders, messages] == ['v1.0', 'users', 'mailFolders', 'messages']
+    assert requests.utils.unquote(mailbox) == requests.utils.unquote(folder) == value
+    assert query == '%24top=20'
+
+
+@pytest.mark.parametrize('value', ['a/b?c#d', '../..', 'a%2Fb', 'ä b'])
+@pytest.mark.parametrize(
+    'call',
+    [
+        lambda mailbox, value: mailbox.get_message(value, value),
+        lambda mailbox, value: mailbox.list_attachments(value, value),
+        lambda mailbox, value: mailbox.get_attachment(value, value, value),
+        lambda mailbox, value: mailbox.list_child_folders(value),
+        lambda mailbox, value: mailbox.update_folder(value, 'x'),
+        lambda mailbox, value: mailbox.delete_folder(value),
+        lambda mailbox, value: mailbox.delete_folder(value, permanent=True),
+        lambda mailbox, value: mailbox.get_rule(value),
+        lambda mailbox, value: mailbox.update_rule(value, {'sequence': 1}),
+        lambda mailbox, value: mailbox.delete_rule(value),
+        lambda mailbox, value: mailbox.get_settings(value),
+    ],
+)
+def test_ids_are_quoted_in_every_path(call: Any, value: str) -> None:
+    client = ScriptedClient(address=value)
+    call(client.mailbox, value)
+    [path] = client.script.paths
+    segments = path.partition('?')[0].split('/')
+    assert segments[2] == 'users'
+    assert not set('?# ') & set(''.join(segments))
+    assert [requests.utils.unquote(one) for one in segments].count(value) == segments.count(segments[3]) > 1
+
+
+@pytest.mark.parametrize(
+    'call, sentence',
+    [
+        (lambda mailbox: mailbox.get_message(''), 'The message ID is missing. Enter the message ID.'),
+        (lambda mailbox: mailbox.get_attachment('a', ''), 'The attachment ID is missing. Enter the attachment ID.'),
+        (lambda mailbox: mailbox.delete_folder(''), 'The folder ID is missing. Enter the folder ID.'),
+        (lambda mailbox: mailbox.delete_rule(''), 'The rule ID is missing. Enter the rule ID.'),
+        (
+            lambda mailbox: mailbox.list_messages('..'),
+            "'..' is not a valid folder ID. Enter the folder ID from Microsoft Graph.",
+        ),
+        (
+            lambda mailbox: Mailbox(mailbox.client, '.').list_messages(),
+            "'.' is not a valid mailbox address. Enter the mailbox address from Microsoft Graph.",
+        ),
+    ],
+)
+def test_an_id_that_would_change_the_path_is_rejected(call: Any, sentence: str) -> None:
+    client = ScriptedClient()
+    assert error_of(lambda: call(client.mailbox)) == sentence
+    assert client.script.requests == []
+
+
+def test_without_an_address_the_mailbox_is_that_of_the_signed_in_user() -> None:
+    client = ScriptedClient(address='')
+    client.mailbox.list_messages()
+    assert client.script.paths == ['/v1.0/me/messages?%24top=20']
+
+
+def test_the_check_of_a_mailbox_is_one_small_request() -> None:
+    client = ScriptedClient()
+    client.check_mailbox()
+    assert client.script.paths == [f'/v1.0/users/{ADA}/messages?%24select=id&%24top=1']
+
+
+@pytest.mark.parametrize('graph', ['https://graph.example', 'https://graph.example/'])
+def test_the_address_of_graph_may_end_with_a_slash(graph: str) -> None:
+    client = ScriptedClient(graph=graph)
+    assert (client._base_url, client.scope) == ('https://graph.example/v1.0', 'https://graph.example/.default')
+
+
+def test_the_default_is_graph_of_the_worldwide_cloud() -> None:
+    assert GraphMailClient()._base_url == 'https://graph.microsoft.com/v1.0'
+
+
+# endregion
+# region OData options
+
+
+@pytest.mark.parametrize(
+    'text, search, query',
+    [
+        ('', '', {}),
+        ('  ', '  ', {}),
+        ('$filter=isRead eq false', '', {'$filter': 'isRead eq false'}),
+        ('?$filter=isRead eq false&$select=subject,from', '', {'$filter': 'isRead eq false', '$select': 'subject,from'}),
+        (' &$select=subject& ', '', {'$select': 'subject'}),
+        ('$select=id&&$count=true', '', {'$select': 'id', '$count': 'true'}),
+        ("$filter=subject eq 'R&D'&$select=id", '', {'$filter': "subject eq 'R&D'", '$select': 'id'}),
+        ("$filter=subject eq 'Q&A=1 it''s'&$select=id", '', {'$filter': "subject eq 'Q&A=1 it''s'", '$select': 'id'}),
+        ("$filter=subject eq 'a=b'", '', {'$filter': "subject eq 'a=b'"}),
+        ('$filter=sent ge 2026-01-01T00:00:00+02:00', '', {'$filter': 'sent ge 2026-01-01T00:00:00+02:00'}),
+        ('$filter=isRead+eq+false', '', {'$filter': 'isRead eq false'}),
+        ('$filter=isRead%20eq%20false', '', {'$filter': 'isRead eq false'}),
+        ('%24filter=isRead%20eq%20false&%24select=id', '', {'$filter': 'isRead eq false', '$select': 'id'}),
+        ("$filter=subject%20eq%20'R%26D'", '', {'$filter': "subject eq 'R&D'"}),
+        ("$filter=subject eq '50% off'", '', {'$filter': "subject eq '50% off'"}),
+        ('$search="from:ada"', '', {'$search': '"from:ada"'}),
+        ('', 'invoice', {'$search': '"invoice"'}),
+        ('$select=id', ' two words ', {'$select': 'id', '$search': '"two words"'}),
+        ('', 'say "hello" \\ bye', {'$search': '"say \\"hello\\" \\\\ bye"'}),
+    ],
+)
+def test_odata_options_may_be_encoded_or_not(text: str, search: str, query: dict[str, str]) -> None:
+    assert odata_query(text, search) == query
+
+
+NOT_AN_OPTION = "'{}' in odata is not an OData option. Write options as $filter=..., joined by &."
+
+
+@pytest.mark.parametrize(
+    'text, search, sentence',
+    [
+        ('filter=isRead eq false', '', NOT_AN_OPTION.format('filter')),
+        ('isRead eq false', '', NOT_AN_OPTION.format('isRead eq false')),
+        ('$filter=isRead eq false&select=id', '', NOT_AN_OPTION.format('select')),
+        ('$top=50', '', '$top in odata is not supported. Use page_size.'),
+        ('$select=id&$select=subject', '', 'odata contains $select twice. Combine the two.'),
+        ('$filter=isRead eq false', 'x', 'search and $filter in odata cannot be combined. Remove one of them.'),
+        ('$orderby=subject', 'x', 'search and $orderby in odata cannot be combined. Remove one of them.'),
+        ('$search="y"', 'x', 'search and $search in odata cannot be combined. Remove one of them.'),
+    ],
+)
+def test_invalid_odata_options_are_rejected(text: str, search: str, sentence: str) -> None:
+    assert error_of(lambda: odata_query(text, search)) == sentence
+
+
+def test_odata_options_are_encoded_once() -> None:
+    client = ScriptedClient()
+    client.mailbox.list_messages(query=odata_query("$filter=subject eq 'R&D+#1'"), page_size=7)
+    assert client.script.paths[0].endswith('/messages?%24filter=subject+eq+%27R%26D%2B%231%27&%24top=7')
+
+
+# endregion
+# region requests
+
+
+def test_every_request_asks_for_immutable_ids() -> None:
+    client = ScriptedClient(page(link='https://graph.example/v1.0/me/messages?$skip=1'), page())
+    client.mailbox.list_messages(pages=2)
+    assert [one.headers['Prefer'] for one in client.script.requests] == ['IdType="ImmutableId"'] * 2
+    assert [one.headers['Authorization'] for one in client.script.requests] == ['Bearer the-token'] * 2
+
+
+def test_headers_of_a_request_replace_the_usual_ones() -> None:
+    client = ScriptedClient()
+    client.graph_request('GET', '/me', headers={'Prefer': 'odata.maxpagesize=5', 'X-Test': 'yes'})
+    [request] = client.script.requests
+    assert (request.headers['Prefer'], request.headers['X-Test']) == ('odata.maxpagesize=5', 'yes')
+
+
+@pytest.mark.parametrize(
+    'link',
+    [
+        'http://graph.example/v1.0/me',
+        'https://graph.example:444/v1.0/me',
+        'https://graph.example@evil.example/v1.0/me',
+        'https://evil.example\\@graph.example/v1.0/me',
+        '//evil.example/v1.0/me',
+        'file:///etc/passwd',
+        '/v1.0/me',
+    ],
+)
+def test_a_link_to_another_host_is_not_followed(link: str) -> None:
+    client = ScriptedClient(page(link=link))
+    assert error_of(lambda: client.mailbox.list_messages(pages=2)) == (
+        f'The link to the next page leads to another host, so it was not followed. {CHECK_PROXY}'
+    )
+    assert len(client.script.requests) == 1
+
+
+def test_the_case_of_the_host_in_a_link_does_not_matter() -> None:
+    client = ScriptedClient(page(link='HTTPS://Graph.Example/v1.0/me/messages?$skip=1'), page())
+    client.mailbox.list_messages(pages=2)
+    assert client.script.paths[1] == '/v1.0/me/messages?$skip=1'
+
+
+@pytest.mark.parametrize('status', [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    'call',
+    [
+        lambda client: client.mailbox.list_messages(),
+        lambda client: client.mailbox.get_mailtips([BOB]),
+        lambda client: client.mailbox.download_mime('x', lambda chunk: None),
+        lambda client: client.mailbox.delete_rule('x'),
+        lambda client: client.mailbox.create_folder('x'),
+        lambda client: client.run_action('POST', '/x'),
+        lambda client: client.send_without_token('PUT', 'https://graph.example/upload', {}, b'x'),
+    ],
+)
+def test_a_redirect_is_not_followed(call: Any, status: int) -> None:
+    client = ScriptedClient((status, {'Location': 'https://evil.example/v1.0/me'}, ''))
+    assert error_of(lambda: call(client)) == (
+        f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed. {CHECK_PROXY}'
+    )
+    assert len(client.script.requests) == 1
+
+
+@pytest.mark.parametrize('response', [(204, {}, ''), answer({}), answer([]), answer({'id': 'x'}, 202), (200, {}, 'no JSON')])
+@pytest.mark.parametrize('call', [lambda mailbox: mailbox.create_folder('x'), lambda mailbox: mailbox.create_rule({})])
+def test_a_creation_without_an_id_in_the_response_is_an_error(call: Any, response: Any) -> None:
+    assert error_of(lambda: call(ScriptedClient(response).mailbox)) == (
+        'Microsoft Graph did not confirm that the object was created. Check whether it exists before you try again.'
+    )
+
+
+@pytest.mark.parametrize('response', [answer({}), (200, {}, '<html></html>')])
+def test_an_action_has_an_empty_response(response: Any) -> None:
+    ScriptedClient((202, {}, '')).run_action('POST', '/x')
+    assert error_of(lambda: ScriptedClient(response).run_action('POST', '/x')) == (
+        f'Microsoft Graph did not confirm the request. {CHECK_PROXY}'
+    )
+
+
+def test_an_upload_has_no_token() -> None:
+    client = ScriptedClient((201, {}, ''))
+    client.send_without_token('PUT', 'https://graph.example/upload', {'Content-Range': 'bytes 0-0/1'}, b'x')
+    [request] = client.script.requests
+    assert 'Authorization' not in request.headers
+    assert (request.body, request.headers['Content-Range']) == (b'x', 'bytes 0-0/1')
+
+
+# endregion
+# region errors
+
+
+@pytest.mark.parametrize(
+    'status, headers, body, sentences',
+    [
+        (400, {}, error_body(), f'{REFUSED}Code: Reason. Check the arguments of the command.'),
+        (400, {}, error_body(message='It ends. '), f'{REFUSED}Code: It ends. Check the arguments of the command.'),
+        (400, {}, error_body(''), f'{REFUSED}Reason. Check the arguments of the command.'),
+        (400, {}, error_body(message=None), f'{REFUSED}Code: no reason given. Check the arguments of the command.'),
+        (401, {}, error_body(), f'{REFUSED}Code: Reason. Check the cloud setting, and that the account is not disabled.'),
+        (
+            403,
+            {'request-id': 'r1'},
+            error_body(),
+            f'{REFUSED}Code: Reason. Check that the permission is granted and that the account may open this mailbox. '
+            'Request ID: r1',
+        ),
+        (404, {}, error_body(), f'{REFUSED}Code: Reason. {CHECK_ID}'),
+        (404, {}, '[]', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
+        (404, {}, '{"error": "text"}', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
+        (407, {}, '<html>Who are you?</html>', f'Microsoft Graph answered with HTTP status 407. {CHECK_PROXY}'),
+        (500, {}, error_body('ErrorItemNotFound'), f'{REFUSED}ErrorItemNotFound: Reason. {LATER}'),
+        (502, {}, '<html>Bad gateway</html>', f'Microsoft Graph answered with HTTP status 502. {LATER}'),
+        (503, {'Retry-After': '3600'}, '', 'Microsoft Graph answered with HTTP status 503. Try again in 3600 seconds.'),
+    ],
+)
+def test_an_error_says_what_happened_and_what_to_do(status: int, headers: dict[str, str], body: str, sentences: str) -> None:
+    assert error_of(lambda: ScriptedClient((status, headers, body)).mailbox.list_messages()) == sentences
+
+
+@pytest.mark.parametrize('body', ['<html><body>Please accept our terms.</body></html>', '', '[]', '"text"'])
+def test_a_response_that_is_not_a_json_object_is_not_repeated_in_the_error(body: str) -> None:
+    assert error_of(lambda: ScriptedClient((200, {}, body)).mailbox.list_messages()) == (
+        f'Microsoft Graph sent a response that is not a JSON object. {CHECK_PROXY}'
+    )
+
+
+def test_throttling_beyond_the_retry_budget_says_when_to_run_again() -> None:
+    client = ScriptedClient((429, {'Retry-After': '40'}, error_body()))
+    with pytest.raises(GraphThrottled) as caught:
+        client.mailbox.list_messages()
+    assert (caught.value.seconds, caught.value.status, client.waits) == (40, 429, [])
+    assert str(caught.value) == f'{REFUSED}Code: Reason. Try again in 40 seconds.'
+
+
+@pytest.mark.parametrize(
+    'status, code, is_lost',
+    [(410, '', True), (400, 'SyncStateNotFound', True), (404, 'ErrorSyncStateNotFound', True), (404, 'Code', False)],
+)
+def test_a_lost_sync_state_is_recognized(status: int, code: str, is_lost: bool) -> None:
+    with pytest.raises(GraphError) as caught:
+        ScriptedClient((status, {}, error_body(code))).mailbox.created_messages('inbox')
+    assert caught.value.is_sync_state_lost is is_lost
+
+
+def test_a_delta_page_without_a_link_is_an_error() -> None:
+    assert error_of(lambda: ScriptedClient().mailbox.created_messages('inbox')) == (
+        f'Microsoft Graph did not send the next link of the delta sync. {CHECK_PROXY}'
+    )
+
+
+@pytest.mark.parametrize(
+    'error, in_time', [(requests.exceptions.ConnectionError('x'), ''), (requests.exceptions.ReadTimeout('x'), ' in time')]
+)
+@pytest.mark.parametrize(
+    'call',
+    [
+        lambda client: client.mailbox.list_messages(),
+        lambda client: client.mailbox.download_mime('x', lambda chunk: None),
+        lambda client: client.send_without_token('PUT', 'https://graph.example/upload', {}, b'x'),
+    ],
+)
+def test_a_missing_response_is_described_without_jargon(call: Any, error: Exception, in_time: str) -> None:
+    assert error_of(lambda: call(ScriptedClient(error))) == (
+        f'Microsoft Graph at graph.example did not answer{in_time}. '
+        'Try again, and check the network of the engine, the proxy and the cloud setting.'
+    )
+
+
+@pytest.mark.parametrize('error', [requests.exceptions.SSLError('x'), requests.exceptions.ProxyError('x')])
+def test_the_words_of_the_platform_for_tls_and_proxies_are_kept(error: Exception) -> None:
+    with pytest.raises(DemistoException) as caught:
+        ScriptedClient(error).mailbox.list_messages()
+    assert not isinstance(caught.value, GraphError)
+
+
+# endregion
+# region lists
+
+
+@pytest.mark.parametrize('limit, count, requests_made', [(1, 1, 1), (2, 2, 1), (3, 3, 2), (99, 4, 2)])
+def test_a_list_takes_as_many_pages_as_the_limit_needs(limit: int, count: int, requests_made: int) -> None:
+    link = 'https://graph.example/v1.0/more'
+    client = ScriptedClient(page({'id': 1}, {'id': 2}, link=link), page({'id': 3}, {'id': 4}))
+    assert [one['id'] for one in client.mailbox.list_rules(limit)] == list(range(1, count + 1))
+    assert len(client.script.requests) == requests_made
+
+
+def test_a_list_without_values_is_empty() -> None:
+    client = ScriptedClient(answer({}))
+    assert client.mailbox.list_folders() == client.mailbox.get_mailtips([BOB]) == []
+    assert client.mailbox.list_messages() == ([], '')
+
+
+@pytest.mark.parametrize(
+    'name, value, expected',
+    [
+        ('timeZone', {'@odata.context': 'x', 'value': 'UTC'}, {'timeZone': 'UTC'}),
+        ('language', {'locale': 'en-US'}, {'language': {'locale': 'en-US'}}),
+        ('', {'timeZone': 'UTC'}, {'timeZone': 'UTC'}),
+    ],
+)
+def test_one_setting_has_the_shape_of_all_settings(name: str, value: Any, expected: Any) -> None:
+    assert ScriptedClient(answer(value)).mailbox.get_settings(name) == expected
+
+
+# endregion
+# region batches
+
+
+def batch_answer(*responses: dict[str, Any]) -> tuple[int, dict[str, str], str]:
+    return answer({'responses': list(responses)})
+
+
+def reading(name: str = 'm', **more: Any) -> BatchRequest:
+    return BatchRequest(name, 'GET', f'/users/{name}', **more)
+
+
+def test_a_request_of_a_batch_has_its_own_headers_and_body() -> None:
+    client = ScriptedClient(batch_answer({'id': '0', 'status': 200, 'body': {'id': 'm'}}))
+    [result] = client.batch([BatchRequest('m', 'PATCH', '/users/m', {'isRead': True}, prefer='outlook.x="y"')])
+    assert (result.body, result.content, result.error) == ({'id': 'm'}, None, None)
+    assert client.script.bodies == [
+        {
+            'requests': [
+                {
+                    'id': '0',
+                    'method': 'PATCH',
+                    'url': '/users/m',
+                    'headers': {'Prefer': 'IdType="ImmutableId", outlook.x="y"', 'Content-Type': 'application/json'},
+                    'body': {'isRead': True},
+                }
+            ]
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    'body, content', [(base64.b64encode(b'x').decode(), b'x'), ('no base64', None), ('', b''), (None, None), ({}, None)]
+)
+def test_bytes_of_a_batch_are_base64(body: Any, content: bytes | None) -> None:
+    client = ScriptedClient(batch_answer({'id': '0', 'status': 200, 'body': body}))
+    assert [result.content for result in client.batch([reading()])] == [content]
+
+
+@pytest.mark.parametrize('other', [{'id': '0'}, {'id': '0', 'status': 'soon'}, {'id': '7', 'status': 200}])
+def test_a_request_without_a_response_in_the_batch_is_an_error(other: dict[str, Any]) -> None:
+    client = ScriptedClient(batch_answer(other, {'id': '1', 'status': 200, 'body': {}}))
+    first, second = client.batch([reading(), reading()])
+    assert second.error is None
+    assert str(first.error) == 'Microsoft Graph answered other requests of the batch, but not this one. Try again.'
+
+
+@pytest.mark.parametrize('body', [None, {}, {'error': 'x'}])
+def test_a_copy_without_an_id_has_an_unknown_outcome(body: Any) -> None:
+    client = ScriptedClient(batch_answer({'id': '0', 'status': 204 if body is None else 201, 'body': body}))
+    [result] = client.batch([client.mailbox.copy_request('m', 'archive')])
+    assert str(result.error) == (
+        'Whether this was done is not known. Microsoft Graph did not confirm that the object was created. '
+        'Check the folders before you run the command again.'
+    )
+
+
+def throttled(number: int, status: int = 429, **headers: str) -> dict[str, Any]:
+    return {'id': str(number), 'status': status, 'headers': {name.replace('_', '-'): text for name, text in headers.items()}}
+
+
+def test_only_throttled_requests_are_sent_again_after_the_longest_delay() -> None:
+    client = ScriptedClient(
+        batch_answer(
+            throttled(0, Retry_After='2'),
+            throttled(1, 503, Retry_After='5'),
+            throttled(2, 400, Retry_After='9'),
+            {'id': '3', 'status': 200, 'body': {}},
+        ),
+        batch_answer({'id': '0', 'status': 200, 'body': {}}, {'id': '1', 'status': 200, 'body': {}}),
+    )
+    results = client.batch([reading(str(number)) for number in range(4)])
+    assert [result.error.status if result.error else 0 for result in results] == [0, 0, 400, 0]
+    assert client.waits == [5]
+    assert [[one['id'] for one in body['requests']] for body in client.script.bodies] == [['0', '1', '2', '3'], ['0', '1']]
+
+
+def test_all_waits_of_a_batch_share_the_retry_budget() -> None:
+    client = ScriptedClient(
+        *[batch_answer(*(throttled(number, Retry_After='12') for number in range(20)))] * 3,
+        batch_answer(throttled(20, Retry_After='12')),
+    )
+    results = client.batch([reading(str(number)) for number in range(21)])
+    assert client.waits == [12, 12]
+    assert {str(result.error) for result in results} == {
+        'Microsoft Graph answered with HTTP status 429. Try again in 12 seconds.'
+    }
+    assert len(client.script.requests) == 4
+
+
+def test_a_batch_has_the_retry_policy_of_the_mailbox() -> None:
+    client = ScriptedClient(batch_answer(throttled(0, Retry_After='4')))
+    mailbox = Mailbox(client, ADA, client.retry_policy._replace(budget=5))
+    [result] = mailbox.batch([reading()])
+    assert (client.waits, bool(result.error)) == ([4], True)
+
+
+def test_a_throttled_batch_is_sent_again_as_a_whole() -> None:
+    client = ScriptedClient((429, {'Retry-After': '3'}, ''), batch_answer({'id': '0', 'status': 200, 'body': {}}))
+    [result] = client.batch([client.mailbox.delete_request('m')])
+    assert (client.waits, result.error) == ([3], None)
+
+
+@pytest.mark.parametrize('error', [(503, {'Retry-After': '1'}, ''), requests.exceptions.ConnectionError('x')])
+def test_a_batch_that_may_have_been_carried_out_is_not_sent_again(error: Any) -> None:
+    client = ScriptedClient(error)
+    [result] = client.batch([client.mailbox.delete_request('m')])
+    assert str(result.error).startswith('Whether this was done is not known. Microsoft Graph ')
+    assert len(client.script.requests) == 1
+
+
+def test_the_rest_is_not_sent_if_a_batch_fails_as_a_whole() -> None:
+    client = ScriptedClient((403, {}, error_body()))
+    results = client.batch([client.mailbox.delete_request(str(number)) for number in range(45)])
+    assert [result.error.code if result.error else '' for result in results] == ['Code'] * 45
+    assert len(client.script.requests) == 1
+
+
+# endregion
+# region downloads and files
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demisto, 'investigation', lambda: {'id': 'x'})
+
+
+def test_a_download_that_is_not_from_graph_is_an_error() -> None:
+    client, chunks = ScriptedClient((200, {}, 'The page of a proxy')), []
+    assert error_of(lambda: client.mailbox.download_mime('m', chunks.append)) == (
+        f'The response instead of the file is not from Microsoft Graph. {CHECK_PROXY}'
+    )
+    assert chunks == []
+
+
+def test_a_file_is_saved_with_its_digest() -> None:
+    client = ScriptedClient((200, {'request-id': 'x'}, bytes(range(256)) * 3000))
+    saved = save_file('a.bin', lambda write: client.mailbox.download_attachment('m', 'a', write))
+    content = Path(f'x_{saved.entry["FileID"]}').read_bytes()
+    assert (saved.name, content) == ('a.bin', bytes(range(256)) * 3000)
+    assert saved.sha256 == hashlib.sha256(content).hexdigest()
+    saved.remove()
+    assert os.listdir('.') == []
+
+
+@pytest.mark.parametrize(
+    'name, start, expected',
+    [
+        ('Lunch', b'BEGIN:VCALENDAR\r\n', 'Lunch.ics'),
+        ('Bob', b'BEGIN:VCARD\r\n', 'Bob.vcf'),
+        ('Mail', b'From: a', 'Mail.eml'),
+        ('Mail.EML', b'From: a', 'Mail.EML'),
+    ],
+)
+def test_an_outlook_item_gets_the_extension_of_its_format(name: str, start: bytes, expected: str) -> None:
+    def download(write: Any) -> None:
+        for chunk in (start, b'BEGIN:VCARD'):
+            write(chunk)
+
+    assert save_file(name, download, is_item=True).name == expected
+
+
+@pytest.mark.parametrize('error', [OSError('full'), KeyboardInterrupt()])
+def test_nothing_remains_of_a_file_that_cannot_be_saved(error: BaseException) -> None:
+    def download(write: Any) -> None:
+        write(b'x')
+        raise error
+
+    with pytest.raises(type(error)):
+        save_file('a.bin', download)
+    assert os.listdir('.') == []
+
+
+# endregion
+# region values
+
+
+@pytest.mark.parametrize('recipient', [None, {}, {'emailAddress': None}, {'emailAddress': {'name': None, 'address': None}}])
+def test_an_incomplete_recipient_is_empty(recipient: Any) -> None:
+    assert EmailAddress.from_json(recipient) == ('', '')
+
+
+def test_an_address_is_read_as_it_is_written() -> None:
+    for address in (EmailAddress(ADA), EmailAddress(ADA, 'Ada')):
+        assert EmailAddress.from_json(address.as_json()) == address
+
+
+@pytest.mark.parametrize(
+    'name, content_type, expected',
+    [
+        ('a.txt', 'text/plain', 'a.txt'),
+        (' ../a\\b\x00 ', '', '.._a_b_'),
+        (None, 'text/csv; charset=x', 'attachment-3.csv'),
+        ('', None, 'attachment-3'),
+        ('..', 'no/such', 'attachment-3'),
+    ],
+)
+def test_an_attachment_has_a_valid_file_name(name: Any, content_type: Any, expected: str) -> None:
+    value = {'@odata.type': '#microsoft.graph.itemAttachment', 'name': name, 'contentType': content_type}
+    assert Attachment.from_json(value, 3) == ('', expected, 'item', content_type or '', 0, '', False)
+
+
+# endregion
+# region folders
+
+
+@pytest.mark.parametrize(
+    'text, names',
+    [
+        ('', []),
+        (' , ,', []),
+        ('Inbox', ['Inbox']),
+        ('Inbox,Junk', ['Inbox', 'Junk']),
+        (' A , B/Old ', ['A', 'B/Old']),
+        (r'A\, B, C', [r'A\, B', 'C']),
+        (r'A\\, B', [r'A\\', 'B']),
+        (r'A\/B', [r'A\/B']),
+        ('A\\', ['A\\']),
+    ],
+)
+def test_a_list_of_folders_is_split_at_its_commas(text: str, names: list[str]) -> None:
+    assert folder_names(text) == names
+
+
+def test_a_folder_is_found_by_its_path() -> None:
+    client = ScriptedClient(
+        (404, {}, error_body('ErrorItemNotFound')),
+        page({'id': '1', 'displayName': 'Other'}, {'id': '2', 'displayName': ' CASES '}),
+        page({'id': '3', 'displayName': 'a/b'}),
+    )
+    assert client.mailbox.find_folder(r'Cases/A\/B') == '3'
+    assert client.script.paths[2] == f'/v1.0/users/{ADA}/mailFolders/2/childFolders?%24top=1000'
+
+
+@pytest.mark.parametrize(
+    'name, sentence',
+    [
+        ('Nowhere', "There is no folder 'Nowhere' in the mailbox. "),
+        ('/', "'/' is not a folder. Enter a name, an ID, or a path such as Inbox/Phishing."),
+    ],
+)
+def test_a_folder_that_does_not_exist_is_named(name: str, sentence: str) -> None:
+    client = ScriptedClient((400, {}, error_body()), page())
+    assert error_of(lambda: client.mailbox.find_folder(name)).startswith(sentence)
+
+
+def test_a_failure_of_graph_is_not_a_missing_folder() -> None:
+    with pytest.raises(GraphError, match='Check the address of the mailbox'):
+        ScriptedClient((404, {}, error_body('ErrorInvalidUser'))).mailbox.find_folder('Alerts')
+
+
+# endregion
+# region text of HTML
+
+
+@pytest.mark.parametrize(
+    'html, text',
+    [
+        ('pay<b>pal</b>.com', 'paypal.com'),
+        ('<div>one<br>two</div><P class="x">three', 'one\ntwo\nthree'),
+        ('<a title="1 > 0" href=x>link</a>', 'link'),
+        ("<p don't>seen</p> it's", "seen\nit's"),
+        ('1 < 2 &lt;b&gt; &amp;amp;', '1 < 2 <b> &amp;'),
+        ('<style>p {}</style>a<SCRIPT src="x">1 > 0</script >b<scripted>c', 'abc'),
+        ('<head><title>Title</title></head>Text', 'Text'),
+        ('a<!-- <p>b</p> -->c<!-->d', 'acd'),
+        ('a<![if !mso]>b<![endif]>c<?xml x?>d', 'abcd'),
+        ('a<![foo[bar]]>b', 'ab'),
+        ('a<![foo', 'a'),
+        ('a<', 'a<'),
+        ('', ''),
+        (f'a&#{"9" * 5000};b', 'ab'),
+    ],
+)
+def test_the_text_of_html_is_what_a_reader_sees(html: str, text: str) -> None:
+    assert html_to_text(html) == text
+
+
+@pytest.mark.parametrize('max_length', [None, 255])
+@pytest.mark.parametrize('part', ['<br>', '<p>', '<a ', '<a b="', '<!--', '<![', '<script>', '<style>', '</', '&', ' ', '<a =\n'])
+def test_html_takes_linear_time_whatever_it_is(part: str, max_length: int | None) -> None:
+    html_to_text(part * 100_000, max_length)  # takes hours if anything is scanned twice
+
+
+@pytest.mark.parametrize('length', [0, 1, 10, 12])
+def test_text_is_cut_at_its_maximum_length(length: int) -> None:
+    assert html_to_text('<p>one</p><p>two</p><p>three &amp; four</p>', length) == 'one\ntwo\nthree & four'[:length]
+
+
+def test_html_after_the_maximum_length_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    monkeypatch.setattr('MicrosoftGraphMailClientApiModule.unescape', lambda text: read.append(text) or text)
+    html_to_text('<p>one</p><p>two</p><p>three</p><p>four</p>', 5)
+    assert read == ['', 'one', '', 'two']
+
+
+# endregion

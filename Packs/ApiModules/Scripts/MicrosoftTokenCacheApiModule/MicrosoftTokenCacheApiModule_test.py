@@ -1,0 +1,491 @@
+"""The token cache: what it writes into a context and reads from it, and when a token is requested. No service is called."""
+
+import base64
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import demistomock as demisto
+import pytest
+from MicrosoftCoreApiModule import SystemClock
+from MicrosoftCredentialsApiModule import (
+    REFRESH_MARGIN,
+    AccessToken,
+    AuthorizationCodeCredential,
+    CachedSession,
+    ClientSecretCredential,
+    Credential,
+    PendingSignIn,
+    SignInPendingError,
+    SignInRefusedError,
+    SignInRequiredError,
+    SignInUnavailableError,
+    TokenClient,
+    TokenResponse,
+    TokenTarget,
+)
+from MicrosoftTokenCacheApiModule import (
+    REFRESH_RETRY_SECONDS,
+    CachedTokens,
+    ContextStorage,
+    Lease,
+    MemoryStorage,
+    Storage,
+    StorageConflictError,
+    TokenProvider,
+    clear_tokens,
+    update_storage,
+)
+
+NOW = 1_900_000_000.0
+LOGIN, TENANT = 'https://login.example', '11111111-2222-3333-4444-555555555555'
+APPLICATION = ClientSecretCredential(LOGIN, TENANT, 'app', 'a secret')
+OTHER_APPLICATION = ClientSecretCredential(LOGIN, TENANT, 'another', 'a secret')
+USER = AuthorizationCodeCredential(APPLICATION, 'https://localhost/app', 'a code')
+GRAPH, AZURE = TokenTarget('https://graph.example/.default'), TokenTarget('https://azure.example/.default')
+
+
+class FakeClock(SystemClock):
+    """A clock that only sleeping and the test advance."""
+
+    def __init__(self) -> None:
+        self.time, self.slept = NOW, 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        self.slept += seconds
+
+
+class ScriptedCredential(Credential):
+    """A credential whose requests end as `outcomes` say: responses, or errors that are raised."""
+
+    kind = 'scripted'
+
+    def __init__(self, *outcomes: Any):
+        super().__init__('application')
+        self.outcomes = list(outcomes)
+        self.sessions: list[CachedSession] = []
+
+    def request_token(self, token_client: TokenClient, target: TokenTarget, session: CachedSession) -> TokenResponse:
+        self.sessions.append(session)
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+
+class BusyStorage(ContextStorage):
+    """The integration context of an instance in which another command writes between a read and a write, `times` times."""
+
+    def __init__(self, times: float):
+        super().__init__(demisto.getIntegrationContextVersioned, demisto.setIntegrationContextVersioned)
+        self.times, self.writes = times, 0
+
+    def write(self, context: dict[str, Any], version: int) -> None:
+        if self.times > 0 and version != self.ANY_VERSION:
+            self.times, self.writes = self.times - 1, self.writes + 1
+            demisto.setIntegrationContext({**demisto.getIntegrationContext(), f'other command {self.writes}': 'its value'})
+        super().write(context, version)
+
+
+@pytest.fixture(autouse=True)
+def _empty_context() -> Iterator[None]:
+    demisto.setIntegrationContext({})
+    yield
+    demisto.setIntegrationContext({})
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def response(value: str, lifetime: float = 3600, refresh_token: str = '', refresh_in: float = 0) -> TokenResponse:
+    return TokenResponse(AccessToken(value, NOW + lifetime, NOW + (refresh_in or lifetime)), refresh_token)
+
+
+def provider(credential: Credential, clock: SystemClock, storage: Storage | None = None) -> TokenProvider:
+    return TokenProvider(credential, storage or BusyStorage(0), TokenClient(clock=clock))
+
+
+def cached(
+    context: dict[str, Any], credential: Credential = APPLICATION, target: TokenTarget = GRAPH, now: float = NOW
+) -> CachedTokens:
+    return CachedTokens(context, credential, target, now, GRAPH)
+
+
+def jwt_of(**claims: str) -> str:
+    return f'header.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")}.signature'
+
+
+# region storage
+
+
+def test_a_context_without_versions_is_read_and_written_unchanged() -> None:
+    written: list[Any] = []
+    storage = ContextStorage(lambda: {'a': '1'}, lambda context, version: written.append((context, version)))
+    storage.write(*storage.read())
+    assert written == [({'a': '1'}, ContextStorage.ANY_VERSION)]
+
+
+@pytest.mark.parametrize('nothing', [None, {}, {'context': None, 'version': 3}, {'context': {}, 'version': 3}])
+def test_an_empty_context_can_be_read(nothing: Any) -> None:
+    assert ContextStorage(lambda: nothing, lambda *_: None).read()[0] == {}
+
+
+def test_a_stale_version_is_a_conflict() -> None:
+    first, second = BusyStorage(0), BusyStorage(0)
+    context, version = first.read()
+    second.write({'b': '2'}, second.read()[1])
+    with pytest.raises(StorageConflictError):
+        first.write(context, version)
+    assert demisto.getIntegrationContext() == {'b': '2'}
+
+
+@pytest.mark.parametrize('storage', [MemoryStorage(), BusyStorage(0)])
+def test_a_context_that_was_read_may_be_changed_without_changing_the_storage(storage: Storage) -> None:
+    storage.write({'a': '1'}, 0 if isinstance(storage, MemoryStorage) else ContextStorage.ANY_VERSION)
+    storage.read()[0]['a'] = 'changed'
+    assert storage.read()[0] == {'a': '1'}
+
+
+@pytest.mark.parametrize('conflicts', [0, 1, 29])
+def test_an_update_is_repeated_until_there_is_no_conflict(clock: FakeClock, conflicts: int) -> None:
+    assert update_storage(BusyStorage(conflicts), lambda context: context.update(mine='1'), clock)
+    others = {f'other command {number}': 'its value' for number in range(1, conflicts + 1)}
+    assert demisto.getIntegrationContext() == {'mine': '1', **others}
+
+
+def test_an_update_gives_up_after_too_many_conflicts(clock: FakeClock) -> None:
+    assert not update_storage(BusyStorage(math.inf), lambda context: context.update(mine='1'), clock)
+    assert 'mine' not in demisto.getIntegrationContext()
+    assert clock.slept < 10
+
+
+def test_a_forced_update_ignores_the_version_in_the_end(clock: FakeClock) -> None:
+    assert update_storage(BusyStorage(math.inf), lambda context: context.update(mine='1'), clock, force=True)
+    context = demisto.getIntegrationContext()
+    assert context['mine'] == '1'
+    assert len(context) == 31  # with what the other commands wrote
+
+
+def test_an_update_that_is_always_rejected_is_reported(clock: FakeClock) -> None:
+    def reject(*_: Any) -> None:
+        raise ValueError('stale')
+
+    storage = ContextStorage(lambda: {'context': {}, 'version': 1}, reject)
+    assert not update_storage(storage, lambda _context: None, clock, force=True)
+
+
+# endregion
+# region cached tokens
+
+
+@pytest.mark.parametrize('garbage', ['', 'no json', '[]', '"text"', '5', 'null', '{}', '{"ends_on": "soon"}', None, 7, ['a']])
+def test_a_value_that_cannot_be_read_is_ignored_and_dropped(clock: FakeClock, garbage: Any) -> None:
+    tokens = cached({}, USER)
+    tokens.put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
+    tokens.put_session('a refresh token')
+    tokens.put_pending(PendingSignIn('state', 'verifier'), 900)
+    tokens.put_lease(Lease('another', NOW + 60))
+    context = {key: garbage for key in tokens.context if key.startswith('microsoft-sign-in')}
+    assert len(context) == 4
+    read = cached(context, USER)
+    assert (read.token, read.sessions, read.pending, read.lease) == (None, [CachedSession()], None, Lease())
+    demisto.setIntegrationContext(context)
+    provider(USER, clock).update(lambda _cached: None)
+    assert demisto.getIntegrationContext() == {}
+
+
+@pytest.mark.parametrize('part', ['value', 'expires_on', 'refresh_on'])
+def test_a_token_without_one_of_its_parts_is_ignored(part: str) -> None:
+    tokens = cached({})
+    tokens.put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
+    [(key, text)] = tokens.context.items()
+    incomplete = {name: value for name, value in json.loads(text).items() if name != part}
+    assert cached({key: text}).token
+    assert cached({key: json.dumps(incomplete)}).token is None
+
+
+def test_an_entry_of_an_earlier_version_can_be_read() -> None:
+    token = {'value': 'a token', 'expires_on': NOW + 3600, 'refresh_on': NOW + 3600, 'scope': '', 'ends_on': NOW + 3600}
+    tokens = cached({})
+    context = {
+        f'microsoft-sign-in/{USER.identity}/token/{tokens.token_name}': json.dumps(token),
+        f'microsoft-sign-in/{USER.identity}/sign-in': json.dumps({'refresh_token': 'a refresh token', 'ends_on': NOW + 1}),
+        f'microsoft-sign-in/{USER.identity}/lease': json.dumps({'holder': 'another', 'until': NOW + 5, 'ends_on': NOW + 65}),
+        f'microsoft-sign-in/{USER.application}/started': json.dumps({'state': 's', 'code_verifier': 'v', 'ends_on': NOW + 1}),
+    }
+    read = cached(context, USER)
+    assert read.token == AccessToken('a token', NOW + 3600, NOW + 3600)
+    assert read.sessions == [CachedSession('a refresh token')]
+    assert (read.pending, read.lease) == (PendingSignIn('s', 'v'), Lease('another', NOW + 5))
+
+
+def test_tokens_of_other_targets_and_credentials_are_separate() -> None:
+    context: dict[str, Any] = {}
+    cached(context).put_token(AccessToken('for Graph', NOW + 3600, NOW + 3600))
+    cached(context, target=AZURE).put_token(AccessToken('for Azure', NOW + 3600, NOW + 3600))
+    values = [cached(context, target=target).token for target in (GRAPH, AZURE)]
+    assert [token.value for token in values if token] == ['for Graph', 'for Azure']
+    assert cached(context, OTHER_APPLICATION).token is None
+    assert cached(context, target=GRAPH._replace(claims='{}')).token == values[0]
+
+
+def test_a_rejected_or_expired_token_is_not_used() -> None:
+    context: dict[str, Any] = {}
+    cached(context).put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
+    assert cached(context).token
+    assert CachedTokens(context, APPLICATION, GRAPH, NOW, rejected='a token').token is None
+    assert cached(context, now=NOW + 3600 - REFRESH_MARGIN).token is None
+
+
+def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock: FakeClock) -> None:
+    context = {'of others': 'remains', 'microsoft-sign-in/x/token/y': 'broken'}
+    old = cached(context, USER)
+    old.put_token(AccessToken('old', NOW + 10, NOW + 10))
+    old.put_session('old')
+    old.put_pending(PendingSignIn('old'), 3600)
+    old.put_lease(Lease('killed', NOW - 59))
+    cached(context).put_token(AccessToken('new', NOW + 4000, NOW + 4000))
+    demisto.setIntegrationContext(context)
+
+    def keys_after(seconds: float) -> set[str]:
+        clock.time = NOW + seconds
+        provider(APPLICATION, clock).update(lambda _cached: None)
+        return set(demisto.getIntegrationContext())
+
+    assert context.keys() - keys_after(0) == {'microsoft-sign-in/x/token/y'}
+    assert sorted(key.split('/')[2] for key in keys_after(3600) if key.startswith('microsoft')) == ['sign-in', 'token']
+    assert keys_after(90 * 24 * 3600) == {'of others', 'current_refresh_token'}
+
+
+def test_all_tokens_can_be_dropped_and_the_rest_remains() -> None:
+    context: dict[str, Any] = {
+        'access_token': 'a',
+        'valid_until': 1,
+        'https://x/.default_access_token': 'a',
+        'https://x/.default_valid_until': 1,
+        'https://management.azure.com/': 'a',
+        'device_code': 'a',
+        'last_fetch': 'remains',
+    }
+    cached(context, USER).put_session('a refresh token')
+    clear_tokens(context)
+    assert context == {'last_fetch': 'remains'}
+
+
+def test_secrets_are_not_in_a_repr() -> None:
+    values = [
+        response('secret', refresh_token='secret'),
+        AccessToken('secret', NOW, NOW),
+        PendingSignIn('secret', 'secret', 'secret'),
+        CachedSession('secret', PendingSignIn('secret')),
+    ]
+    assert 'secret' not in repr(values)
+
+
+# endregion
+# region the context of the public module
+
+
+@pytest.mark.parametrize('valid_until', [NOW + 50, int(NOW) + 50, str(int(NOW) + 50), f'{int(NOW) + 50}.5'])
+def test_a_token_of_the_public_module_is_used_until_it_says(valid_until: Any) -> None:
+    context = {'access_token': 'of the public module', 'valid_until': valid_until}
+    token = cached(context).token
+    assert token
+    assert token.value == 'of the public module'
+    assert cached(context, now=NOW + 51).token is None
+
+
+@pytest.mark.parametrize('valid_until', ['soon', None, '', -5])
+def test_a_token_of_the_public_module_without_an_expiry_is_not_used(valid_until: Any) -> None:
+    assert cached({'access_token': 'of the public module', 'valid_until': valid_until}).token is None
+
+
+@pytest.mark.parametrize(
+    'target, value',
+    [
+        (TokenTarget('Mail.Send'), 'for a scope'),
+        (TokenTarget(resource='https://management.azure.com/'), 'for a resource'),
+        (GRAPH, 'for the default target'),
+        (GRAPH._replace(claims='{}'), 'for the default target'),
+        (AZURE, ''),
+        (TokenTarget('Mail.Read'), ''),
+    ],
+)
+def test_a_token_of_the_public_module_is_used_only_for_its_scope_or_resource(target: TokenTarget, value: str) -> None:
+    context = {
+        'Mail.Send_access_token': 'for a scope',
+        'Mail.Send_valid_until': 9e9,
+        'valid_until': 9e9,
+        'https://management.azure.com/': 'for a resource',
+        'access_token': 'for the default target',
+    }
+    token = cached(context, target=target).token
+    assert (token.value if token else '') == value
+
+
+@pytest.mark.parametrize('claims', [{'appid': 'another'}, {'tid': 'another'}])
+def test_a_token_of_another_client_or_tenant_is_not_used_and_neither_is_its_refresh_token(claims: dict[str, str]) -> None:
+    own = {'appid': 'app', 'tid': TENANT}
+    for found, is_own in ((own, True), ({**own, **claims}, False)):
+        tokens = cached({'access_token': jwt_of(**found), 'valid_until': 9e9, 'current_refresh_token': 'public'})
+        assert bool(tokens.token) == is_own
+        assert tokens.sessions[0].refresh_token == ('public' if is_own else '')
+
+
+def test_a_context_of_the_public_module_is_not_read_once_there_are_own_tokens(clock: FakeClock) -> None:
+    public = {'current_refresh_token': 'public', 'access_token': 'public', 'valid_until': 9e9}
+    demisto.setIntegrationContext(dict(public))
+    credential = ScriptedCredential(response('own'))
+    assert provider(credential, clock).get_token(AZURE).value == 'own'
+    assert credential.sessions == [CachedSession('public')]
+    context = demisto.getIntegrationContext()
+    assert {key: context[key] for key in public} == public
+    assert cached(context).token is None
+    assert cached(context).sessions == [CachedSession()]
+
+
+# endregion
+# region token provider
+
+
+def test_a_fresh_token_is_not_requested_again(clock: FakeClock) -> None:
+    credential = ScriptedCredential(response('first'), response('second'))
+    for later in (0, 3600 - REFRESH_MARGIN - 1):
+        clock.time = NOW + later
+        assert provider(credential, clock).get_token(GRAPH).value == 'first'
+        assert cached(demisto.getIntegrationContext(), credential).lease == Lease(), 'the lease ends with the request'
+    clock.time = NOW + 3600 - REFRESH_MARGIN
+    assert provider(credential, clock).get_token(GRAPH).value == 'second'
+
+
+def test_a_token_that_is_due_is_refreshed_and_used_if_that_fails(clock: FakeClock) -> None:
+    credential = ScriptedCredential(
+        response('first', refresh_in=1000), SignInUnavailableError('down'), response('second', lifetime=7200)
+    )
+    assert provider(credential, clock).get_token(GRAPH).value == 'first'
+    clock.time = NOW + 1000
+    for _ in range(2):
+        assert provider(credential, clock).get_token(GRAPH).value == 'first'
+    assert len(credential.sessions) == 2, 'the service is left alone after a failure'
+    clock.time += REFRESH_RETRY_SECONDS + 1
+    assert provider(credential, clock).get_token(GRAPH).value == 'second'
+    assert clock.slept == 0
+
+
+def test_a_rejected_token_is_replaced(clock: FakeClock) -> None:
+    credential = ScriptedCredential(response('first'), response('second'))
+    assert provider(credential, clock).get_token(GRAPH).value == 'first'
+    assert provider(credential, clock).get_token(GRAPH, rejected='first').value == 'second'
+    assert provider(credential, clock).get_token(GRAPH, rejected='first').value == 'second'
+
+
+def test_the_latest_refresh_token_is_used(clock: FakeClock) -> None:
+    credential = ScriptedCredential(
+        response('first', 300, 'one'), response('second', 300), response('third', 300, 'two'), response('fourth', 300)
+    )
+    for _ in range(4):
+        provider(credential, clock).get_token(GRAPH)
+    assert [session.refresh_token for session in credential.sessions] == ['', 'one', 'one', 'two']
+
+
+def test_without_a_context_tokens_remain_in_memory(clock: FakeClock) -> None:
+    storage = MemoryStorage()
+    credential = ScriptedCredential(response('first'))
+    assert provider(credential, clock, storage).get_token(GRAPH) == provider(credential, clock, storage).get_token(GRAPH)
+    assert demisto.getIntegrationContext() == {}
+
+
+@pytest.mark.parametrize(
+    'error',
+    [SignInRefusedError('refused', 'advice', 'AADSTS1', 'id'), SignInUnavailableError('down'), SignInRequiredError('nobody')],
+)
+def test_an_error_is_raised_and_published_to_those_who_wait(clock: FakeClock, error: Exception) -> None:
+    with pytest.raises(type(error), match=str(error)):
+        provider(ScriptedCredential(error), clock).get_token(GRAPH)
+    published = cached(demisto.getIntegrationContext(), ScriptedCredential()).lease.error()
+    assert (type(published), str(published)) == (type(error), str(error))
+
+
+def test_a_session_that_has_ended_is_followed_by_the_previous_one(clock: FakeClock) -> None:
+    credential = ScriptedCredential(SignInPendingError(5), response('first'))
+    asking = provider(credential, clock)
+    asking.start_sign_in(PendingSignIn(device_code='a code'))
+    assert asking.get_token(GRAPH).value == 'first'
+    assert [session.pending.device_code for session in credential.sessions] == ['a code', '']
+
+
+def test_another_process_is_waited_for_until_its_lease_ends(clock: FakeClock) -> None:
+    credential = ScriptedCredential(response('first'))
+    provider(credential, clock).update(lambda tokens: tokens.put_lease(Lease('another', NOW + 20)))
+    assert provider(credential, clock).get_token(GRAPH).value == 'first'
+    assert 20 <= clock.slept < 21
+
+
+def test_a_waiting_process_gets_the_error_of_its_own_target_only(clock: FakeClock) -> None:
+    for target, outcome in ((GRAPH, SignInRefusedError), (AZURE, 'a token')):
+        waiting = provider(ScriptedCredential(response('a token')), clock)
+        waiting.update(lambda tokens: tokens.put_lease(Lease('another', clock.now() + 20)))
+
+        def fail_elsewhere(_seconds: float, waiting: TokenProvider = waiting) -> None:
+            error = Lease.of_error(SignInRefusedError('refused'), 'another', clock.now(), cached({}).token_name)
+            waiting.update(lambda tokens: tokens.put_lease(error))
+
+        waiting.clock = waiting.token_client.clock = FakeClock()
+        waiting.clock.sleep = fail_elsewhere  # type: ignore[method-assign]
+        try:
+            found: Any = waiting.get_token(target).value
+        except SignInRefusedError as error:
+            found = type(error)
+        assert found == outcome
+
+
+@pytest.mark.parametrize('end', [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_the_lease_of_a_command_that_was_ended_is_dropped(clock: FakeClock, end: type[BaseException]) -> None:
+    credential = ScriptedCredential(end())
+    with pytest.raises(end):
+        provider(credential, clock).get_token(GRAPH)
+    assert demisto.getIntegrationContext() == {}
+
+
+def test_a_pending_sign_in_is_cached_for_a_day(clock: FakeClock) -> None:
+    asking = provider(USER, clock)
+    asking.start_sign_in(PendingSignIn('state', 'verifier'))
+    assert asking.pending_sign_in() == PendingSignIn('state', 'verifier')
+    clock.time += 24 * 3600 + 1
+    assert asking.pending_sign_in() is None
+
+
+def test_a_new_sign_in_replaces_the_tokens_of_the_previous_one(clock: FakeClock) -> None:
+    asking = provider(USER, clock)
+    for target in (GRAPH, AZURE):
+        asking.save(target, response('of Ada', refresh_token='of Ada'), is_new_sign_in=True)
+    asking.start_sign_in(PendingSignIn('state'))
+    asking.save(GRAPH, response('of Bob', refresh_token='of Bob'), is_new_sign_in=True)
+    assert asking.get_token(GRAPH).value == 'of Bob'
+    read = cached(demisto.getIntegrationContext(), USER, AZURE)
+    assert (read.token, read.sessions, read.pending) == (None, [CachedSession('of Bob')], None)
+    assert demisto.getIntegrationContext()['current_refresh_token'] == 'of Bob'
+
+
+def test_a_refresh_that_ends_after_a_new_sign_in_is_not_saved(clock: FakeClock) -> None:
+    asking = provider(USER, clock)
+    asking.save(GRAPH, response('of Bob', refresh_token='of Bob'), is_new_sign_in=True)
+    asking.save(GRAPH, response('of Ada', refresh_token='newer of Ada'), refresh_token_used='of Ada')
+    assert asking.get_token(GRAPH).value == 'of Bob'
+
+
+def test_the_lease_of_another_process_is_left_alone(clock: FakeClock) -> None:
+    asking = provider(USER, clock)
+    asking.update(lambda tokens: tokens.put_lease(Lease('another', NOW + 60)))
+    asking.save(GRAPH, response('a token'), is_new_sign_in=True)
+    assert cached(demisto.getIntegrationContext(), USER).lease.holder == 'another'
+
+
+# endregion

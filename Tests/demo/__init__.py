@@ -1,0 +1,1 @@
+"""The demonstration of the README: the pack is built, uploaded, configured, and signs in with every method, on the sandbox."""

@@ -1,0 +1,6 @@
+"""``python -m demo.serve``: see interactive.py."""
+
+from demo.program import run
+
+if __name__ == '__main__':
+    run('demo.interactive')

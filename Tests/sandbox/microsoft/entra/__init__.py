@@ -1,0 +1,1 @@
+"""Entra ID: directory, sign-in pages, token endpoints."""

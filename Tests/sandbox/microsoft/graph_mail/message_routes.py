@@ -1,0 +1,166 @@
+"""``/messages`` and ``/mailFolders/{id}/messages``: lists, single messages, their MIME; new drafts, changes, moves, deletions."""
+
+from typing import Any
+from urllib.parse import quote
+
+from flask import Response, jsonify, request, stream_with_context
+
+from sandbox.microsoft.graph_mail import mime
+from sandbox.microsoft.graph_mail.delivery import check_size
+from sandbox.microsoft.graph_mail.extended_properties import value_of
+from sandbox.microsoft.graph_mail.listing import page_json, select_messages
+from sandbox.microsoft.graph_mail.mail_request import (
+    MailCall,
+    check_not_broken,
+    find_folder,
+    find_message,
+    mail_blueprint,
+    message_route,
+    open_mailbox,
+    parameters,
+    typed_body,
+)
+from sandbox.microsoft.graph_mail.message_input import change, message_of_mime, new_draft
+from sandbox.microsoft.graph_mail.model import Message
+from sandbox.microsoft.graph_mail.permissions import READ, READ_BASIC, WRITE
+from sandbox.microsoft.graph_mail.query import WITHHELD, Query
+from sandbox.microsoft.graph_mail.representation import attachment_json, message_json
+
+Answer = tuple[Response, int, dict[str, str]]
+messages_api = mail_blueprint('messages')
+# What is not in a folder's table: it is read from the message itself
+CONTENT_PROPERTIES = frozenset({'body', 'uniqueBody', 'internetMessageHeaders'})
+
+
+def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
+    """Return the message with what the query selects and expands.
+
+    What a test made broken fails as late as it can: ``message`` only where its content is shown, so that a list or a page of
+    delta that selects a few properties of the folder's table goes well, and one that shows bodies fails as a whole;
+    ``attachments`` only where they are expanded. A request for that message alone fails always (``find_message``).
+
+    Raises:
+        GraphError: 500, something that it should show is broken.
+    """
+    if not query.select or query.select & CONTENT_PROPERTIES:
+        check_not_broken(message, 'message')
+    answer = message_json(message, call.view, query.select)
+    if call.is_basic:
+        answer = {name: value for name, value in answer.items() if name not in WITHHELD}
+    if query.expand.extended_properties:
+        found = [(known, value_of(message, known)) for known in query.expand.extended_properties]
+        answer['singleValueExtendedProperties'] = [{'id': known, 'value': value} for known, value in found if value is not None]
+    if query.expand.attachments:
+        check_not_broken(message, 'attachments')
+        answer['attachments@odata.context'] = call.context(f"messages('{quote(call.view.id_of(message))}')/attachments")
+        answer['attachments'] = [
+            attachment_json(message, one, call.view, query.expand.attachment_properties) for one in message.attachments
+        ]
+    return answer
+
+
+def entity(call: MailCall, message: Message, query: Query | None = None) -> dict[str, Any]:
+    """Return the answer that shows one message."""
+    return {'@odata.context': call.context('messages/$entity'), **shown(call, message, query or Query())}
+
+
+def created(call: MailCall, message: Message) -> Answer:
+    """Return the answer to a request that made a message."""
+    location = f'{call.url}/messages/{call.view.id_of(message)}'
+    return jsonify(entity(call, message)), 201, {'Location': location}
+
+
+@messages_api.get('/messages')
+@messages_api.get('/mailFolders/<folder_id>/messages')
+def list_messages(folder_id: str | None = None) -> Response:
+    call = open_mailbox(READ_BASIC)
+    query = call.query('message')
+    folder = find_folder(call, folder_id) if folder_id is not None else None
+    found = select_messages(call.mailbox, folder.folder_id if folder else None, query, call.view)
+    context = call.context(f"mailFolders('{folder_id}')/messages" if folder_id else 'messages')
+    return jsonify(page_json(found, query, lambda message: shown(call, message, query), context, call.graph))
+
+
+@messages_api.get('/messages/$count')
+@messages_api.get('/mailFolders/<folder_id>/messages/$count')
+def count_messages(folder_id: str | None = None) -> Response:
+    call = open_mailbox(READ_BASIC)
+    query = call.query('message')
+    folder = find_folder(call, folder_id) if folder_id is not None else None
+    found = select_messages(call.mailbox, folder.folder_id if folder else None, query, call.view)
+    return Response(str(sum(1 for _ in found)), mimetype='text/plain')
+
+
+@messages_api.post('/messages')
+@messages_api.post('/mailFolders/<folder_id>/messages')
+def create_message(folder_id: str = 'drafts') -> Answer:
+    call = open_mailbox(WRITE)
+    folder = find_folder(call, folder_id)
+    message = draft_in_body(call)
+    check_size(call.mailbox, message)
+    return created(call, call.mailbox.deliver(message, folder.folder_id))
+
+
+def draft_in_body(call: MailCall) -> Message:
+    """Return the draft that the body describes, as JSON or as base64 of MIME."""
+    now = call.state.clock.now()
+    if request.mimetype == 'text/plain':
+        return message_of_mime(request.get_data(), call.mailbox.owner, now)
+    return new_draft(typed_body('message'), call.mailbox.owner, now)
+
+
+@message_route(messages_api, '', 'GET')
+def get_message(message_id: str, folder_id: str | None = None) -> Response:
+    call = open_mailbox(READ_BASIC)
+    query = call.query('message')
+    return jsonify(entity(call, find_message(call, message_id, folder_id), query))
+
+
+@message_route(messages_api, '/$value', 'GET')
+def get_mime(message_id: str, folder_id: str | None = None) -> Response:
+    message = find_message(open_mailbox(READ), message_id, folder_id)
+    check_not_broken(message, 'mime')
+    return Response(stream_with_context(mime.chunks(message)), mimetype='text/plain')
+
+
+@message_route(messages_api, '', 'PATCH')
+def update_message(message_id: str, folder_id: str | None = None) -> Response:
+    call = open_mailbox(WRITE)
+    message = find_message(call, message_id, folder_id)
+    with call.mailbox.lock:
+        change(message, typed_body('message'))
+        call.mailbox.touch(message)
+    return jsonify(entity(call, message))
+
+
+@message_route(messages_api, '', 'DELETE')
+def delete_message(message_id: str, folder_id: str | None = None) -> tuple[str, int]:
+    call = open_mailbox(WRITE)
+    call.mailbox.delete(find_message(call, message_id, folder_id))
+    return '', 204
+
+
+@message_route(messages_api, '/permanentDelete', 'POST')
+def delete_for_ever(message_id: str, folder_id: str | None = None) -> tuple[str, int]:
+    call = open_mailbox(WRITE)
+    call.mailbox.remove(find_message(call, message_id, folder_id))
+    return '', 204
+
+
+@message_route(messages_api, '/move', 'POST')
+def move_message(message_id: str, folder_id: str | None = None) -> Answer:
+    call = open_mailbox(WRITE)
+    message = find_message(call, message_id, folder_id)
+    return created(call, call.mailbox.move(message, destination(call, 'message', 'move')))
+
+
+@message_route(messages_api, '/copy', 'POST')
+def copy_message(message_id: str, folder_id: str | None = None) -> Answer:
+    call = open_mailbox(WRITE)
+    message = find_message(call, message_id, folder_id)
+    return created(call, call.mailbox.copy(message, destination(call, 'message', 'copy')))
+
+
+def destination(call: MailCall, bound_to: str, action: str) -> str:
+    """Return the ID of the folder that the body names. Raises GraphError 400 or 404."""
+    return find_folder(call, parameters(action, bound_to).get('destinationid') or '').folder_id

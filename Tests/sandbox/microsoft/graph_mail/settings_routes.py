@@ -1,0 +1,97 @@
+"""``/mailboxSettings`` and ``getMailTips``: what a mailbox says of itself."""
+
+import copy
+from typing import Any
+
+from flask import Response, jsonify
+
+from sandbox.microsoft.graph_mail.errors import GraphError
+from sandbox.microsoft.graph_mail.mail_request import MailCall, mail_blueprint, open_mailbox, parameters, typed_body
+from sandbox.microsoft.graph_mail.permissions import READ, READ_SETTINGS, WRITE_SETTINGS
+from sandbox.microsoft.graph_mail.schema import Schema
+
+TIPS = (
+    'automaticReplies',
+    'mailboxFullStatus',
+    'customMailTip',
+    'externalMemberCount',
+    'totalMemberCount',
+    'maxMessageSize',
+    'deliveryRestriction',
+    'moderationStatus',
+    'recipientScope',
+    'recipientSuggestions',
+)
+settings_api = mail_blueprint('settings')
+
+
+@settings_api.get('/mailboxSettings')
+def get_settings() -> Response:
+    call = open_mailbox(READ_SETTINGS)
+    return jsonify({'@odata.context': call.context('mailboxSettings'), **call.mailbox.settings})
+
+
+@settings_api.get('/mailboxSettings/<name>')
+def get_setting(name: str) -> Response:
+    call = open_mailbox(READ_SETTINGS)
+    if name not in Schema.load().names('mailboxSettings'):
+        raise GraphError(400, 'BadRequest', f"Resource not found for the segment '{name}'.")
+    value = call.mailbox.settings.get(name)
+    shown = value if isinstance(value, dict) else {'value': value}
+    return jsonify({'@odata.context': call.context(f'mailboxSettings/{name}'), **shown})
+
+
+@settings_api.patch('/mailboxSettings')
+def update_settings() -> Response:
+    call = open_mailbox(WRITE_SETTINGS)
+    changes = {name: value for name, value in typed_body('mailboxSettings').items() if '@' not in name}
+    with call.mailbox.lock:
+        merged = copy.deepcopy(call.mailbox.settings)
+        for name, value in changes.items():
+            merged[name] = {**merged[name], **value} if isinstance(value, dict) and isinstance(merged.get(name), dict) else value
+        call.mailbox.settings = merged
+    return jsonify({'@odata.context': call.context('mailboxSettings'), **{name: merged[name] for name in changes}})
+
+
+@settings_api.post('/getMailTips')
+def get_mail_tips() -> Response:
+    call = open_mailbox(READ)
+    given = parameters('getMailTips', 'user')
+    if not given.get('emailaddresses') or not given.get('mailtipsoptions'):
+        raise GraphError(400, 'ErrorInvalidRequest', 'EmailAddresses and MailTipsOptions are needed.')
+    options = [option.strip() for option in given['mailtipsoptions'].split(',')]
+    unknown = [option for option in options if option not in TIPS]
+    if unknown:
+        raise GraphError(400, 'RequestBodyRead', f"Requested value '{unknown[0]}' was not found in 'mailTipsType'.")
+    return jsonify(
+        {
+            '@odata.context': f'{call.graph}/v1.0/$metadata#Collection(microsoft.graph.mailTips)',
+            'value': [_tips(call, address, options) for address in given['emailaddresses']],
+        }
+    )
+
+
+def _tips(call: MailCall, address: str, options: list[str]) -> dict[str, Any]:
+    user = call.state.directory.find_user(address)
+    mailbox = call.state.mailbox_of(user) if user else None
+    tips: dict[str, Any] = {'emailAddress': {'name': user.display_name if user else '', 'address': address}}
+    if '@' not in address:
+        return {**tips, 'error': {'code': 'RecipientNotFound', 'message': f'The recipient {address} was not found.'}}
+    replies = (mailbox.settings if mailbox else {}).get('automaticRepliesSetting', {'status': 'disabled'})
+    known: dict[str, dict[str, Any]] = {
+        'automaticReplies': {
+            'automaticReplies': {'message': '' if replies['status'] == 'disabled' else replies['internalReplyMessage']}
+        },
+        'mailboxFullStatus': {'mailboxFull': False},
+        'customMailTip': {'customMailTip': ''},
+        'externalMemberCount': {'externalMemberCount': 0 if mailbox else 1},
+        'totalMemberCount': {'totalMemberCount': 1},
+        'maxMessageSize': {'maxMessageSize': (mailbox or call.mailbox).message_limit},
+        'deliveryRestriction': {'deliveryRestricted': False},
+        'moderationStatus': {'isModerated': False},
+        'recipientScope': {'recipientScope': 'internal' if mailbox else 'external'},
+        'recipientSuggestions': {'recipientSuggestions': []},
+    }
+    for option in options:
+        tips |= known[option]
+    return tips

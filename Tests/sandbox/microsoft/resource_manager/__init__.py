@@ -1,0 +1,1 @@
+"""Azure Resource Manager, as far as a second resource needs it."""

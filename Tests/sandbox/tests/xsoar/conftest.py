@@ -1,0 +1,61 @@
+"""What the tests of the local XSOAR server share: a server with the pack of ``content/`` and somebody who uses it."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.tests.machine import limit
+from sandbox.tests.xsoar.desk import SDK, TEMPO, Desk
+from sandbox.xsoar import XsoarServer
+
+CONTENT = Path(__file__).with_name('content')
+
+
+@pytest.fixture(scope='session')
+def content(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A content repository with the pack Probe, as demisto-sdk wants one."""
+    root = tmp_path_factory.mktemp('content')
+    shutil.copytree(CONTENT, root, dirs_exist_ok=True)
+    git = ['git', '-c', 'user.name=test', '-c', 'user.email=test@contoso.example', '-c', 'commit.gpgsign=false']
+    subprocess.run([*git, 'init', '-q', '-b', 'main'], cwd=root, check=True)
+    subprocess.run([*git, 'commit', '-q', '--allow-empty', '-m', 'first'], cwd=root, check=True)
+    return root
+
+
+@pytest.fixture(scope='session')
+def probe_pack(content: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip file that demisto-sdk makes of the pack Probe."""
+    folder = tmp_path_factory.mktemp('packs')
+    command = [str(SDK), 'prepare-content', '-f', '-i', 'Packs/Probe', '-o', str(folder)]
+    subprocess.run(command, cwd=content, check=True, capture_output=True, timeout=limit(30))
+    return folder / 'Probe.zip'
+
+
+@pytest.fixture
+def start(tmp_path: Path, probe_pack: Path) -> Iterator[Callable[..., Desk]]:
+    """Starts servers on one data folder; each has the probe. A second on them lasts a hundredth of one."""
+    servers: list[XsoarServer] = []
+
+    def begin(**options: Any) -> Desk:
+        settings: dict[str, Any] = {'second': TEMPO, 'fetches': False, **options}
+        server = XsoarServer(tmp_path / 'data', **settings).start()
+        servers.append(server)
+        desk = Desk(server)
+        desk.upload(probe_pack)
+        return desk
+
+    yield begin
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def desk(start: Callable[..., Desk]) -> Desk:
+    """A server with an instance of the probe."""
+    desk = start()
+    desk.add()
+    return desk

@@ -1,0 +1,318 @@
+"""Commands as processes: however one ends, the server answers and goes on."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.tests.machine import limit
+from sandbox.tests.xsoar.desk import Desk, eventually, processes_in
+
+CRASHES = {
+    'exception': 'The command crashed: IndexError: pop from empty list',
+    'error': 'it went wrong',
+    'exit': 'The command crashed: its process ended with exit status 1.',
+    'exit after error': 'the reason',
+    'exit with a text': 'The command crashed: its process ended with exit status 1.',
+    'kill': 'The command crashed: its process was ended by signal 9 (SIGKILL).',
+    'segfault': 'The command crashed: its process was ended by signal 11 (SIGSEGV).',
+    'garbage': 'The command was stopped: what it sent to the server cannot be read.',
+    'wrong message': 'The command was stopped: what it sent to the server cannot be read.',
+    'unknown question': "The command crashed: ValueError: The platform cannot answer the weather: 'the weather'.",
+    'endless results': 'The command was stopped: its results are larger than 128 MB.',
+    'no JSON': 'The command crashed: TypeError: Object of type bytes is not JSON serializable',
+    'recursion': 'The command crashed: RecursionError: maximum recursion depth exceeded',
+    'missing function': 'The command crashed: AttributeError: demisto.executeCommand is not offered by this server',
+    'missing file': "The command named a file '../../xsoar.key' that it did not write: make files with fileResult.",
+    'bad entry': 'The command sent an entry that cannot be read: use CommandResults, or the fields of an entry.',
+    'bad context': "The condition 'val.x > 3' of a context key cannot be read: use val.X, and val.X == obj.X.",
+}
+
+
+@pytest.mark.parametrize('how, sentence', CRASHES.items())
+def test_a_command_that_ends_badly_is_an_error_entry(desk: Desk, how: str, sentence: str) -> None:
+    entries = desk.run(f'!probe-crash how="{how}"')
+
+    assert [(each['type'], each['contents']) for each in entries if each['type'] == 4] == [(4, sentence)]
+    assert desk.say('!probe-echo alive') == 'echo alive'
+
+
+@pytest.mark.parametrize('how', ['hang', 'hang with children', 'endless print', 'endless line'])
+def test_a_command_over_its_time_limit_is_stopped_with_all_that_it_started(desk: Desk, how: str) -> None:
+    began = time.monotonic()
+
+    sentence = desk.say(f'!probe-crash how="{how}" execution-timeout=1')
+
+    assert sentence == 'The command was stopped: it took longer than its limit of 1 seconds.'
+    assert time.monotonic() - began < limit(3)
+    eventually(lambda: not processes_in(desk.server.data_folder))
+
+
+def test_a_process_that_a_command_leaves_behind_is_ended(desk: Desk) -> None:
+    assert desk.say('!probe-crash how="leave a child"') == 'left'
+
+    eventually(lambda: not processes_in(desk.server.data_folder))
+
+
+def test_the_time_limit_of_the_server_holds_where_nothing_else_is_said(start: Callable[..., Desk]) -> None:
+    desk = start(time_limit=0.5)
+    desk.add()
+
+    assert desk.say('!probe-crash how=hang') == 'The command was stopped: it took longer than its limit of 0.5 seconds.'
+
+
+def test_the_time_limit_of_the_yml_holds(desk: Desk) -> None:
+    yml = (
+        'commonfields: {id: Slow}\nname: Slow\nscript: {type: python, timeout: 1ns, commands: [{name: slow}], '
+        'script: "import time; time.sleep(60)"}'
+    )
+    desk.request('POST', '/settings/integration-conf/upload', files={'file': ('Slow.yml', yml)})
+    desk.call('PUT', '/settings/integration', {'name': 'slow', 'brand': 'Slow'})
+
+    assert desk.say('!slow') == 'The command was stopped: it took longer than its limit of 1 seconds.'
+
+
+def test_a_script_with_a_syntax_error_is_an_error_entry(desk: Desk) -> None:
+    yml = 'commonfields: {id: Odd}\nname: Odd\nscript: {type: python, commands: [{name: odd}], script: "def x(:"}'
+    desk.request('POST', '/settings/integration-conf/upload', files={'file': ('Odd.yml', yml)})
+    desk.call('PUT', '/settings/integration', {'name': 'odd', 'brand': 'Odd'})
+
+    assert desk.say('!odd').startswith('The command crashed: SyntaxError: ')
+
+
+def platform(desk: Desk, text: str = '!probe-platform') -> Any:
+    return json.loads(desk.say(text))
+
+
+def test_a_command_sees_only_the_environment_it_is_given(start: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('SECRET_OF_THE_HOST', 'x')
+    monkeypatch.setenv('PYTHONPATH', '/somewhere')
+    desk = start(
+        environment={'REQUESTS_CA_BUNDLE': '/ca.pem'}, engines={'azure-vm': {'IMDS': 'http://127.0.0.1:1'}, 'other': {'X': '1'}}
+    )
+    desk.add('here')
+    desk.add('there', engine='azure-vm')
+
+    here, there = platform(desk, '!probe-platform using=here'), platform(desk, '!probe-platform using=there')
+
+    names = {'PATH', 'LANG', 'HOME', 'TMPDIR', 'REQUESTS_CA_BUNDLE', 'LC_CTYPE'}
+    assert set(here['environment']) <= names
+    assert set(there['environment']) - {'IMDS'} <= names
+    assert there['environment']['IMDS'] == 'http://127.0.0.1:1'
+
+
+def test_a_command_runs_as_the_main_module_in_a_folder_of_its_own(desk: Desk) -> None:
+    seen, again = platform(desk), platform(desk)
+
+    assert (seen['name'], seen['argv'], seen['files']) == ('__main__', [''], [])
+    assert seen['folder'] == seen['environment']['TMPDIR'] != again['folder']
+    assert not os.path.exists(seen['folder'])
+    assert not any('Tests/sandbox' in each for each in seen['path'])
+    assert seen['unique'] != again['unique']
+
+
+def test_a_command_sees_its_parameters_as_the_platform_gives_them(desk: Desk) -> None:
+    desk.add(
+        'full',
+        url='https://x',
+        credentials={'identifier': 'ada', 'password': 'sesame'},
+        api_key='key',
+        insecure=True,
+        colours='red,green',
+    )
+
+    params = platform(desk, '!probe-platform using=full')['params']
+
+    assert (params['url'], params['api_key'], params['insecure'], params['isFetch']) == ('https://x', 'key', True, False)
+    assert (params['colours'], params['certificate'], params['incidentFetchInterval']) == (['red', 'green'], '', '1')
+    credentials = params['credentials']
+    assert (credentials['identifier'], credentials['password'], credentials['credential']) == ('ada', 'sesame', '')
+
+
+def test_parameters_that_were_never_set_have_the_empty_value_of_their_type(desk: Desk) -> None:
+    params = platform(desk)['params']
+
+    assert (params['api_key'], params['insecure'], params['colours']) == ('', False, [])
+    assert (params['credentials']['identifier'], params['credentials']['password']) == ('', '')
+
+
+def test_a_command_knows_where_it_runs(desk: Desk) -> None:
+    seen = platform(desk)
+
+    assert (seen['version']['version'], seen['urls']['server'], seen['instance']) == ('6.10.0', desk.server.url, 'probe')
+    assert seen['investigation']['id'] == desk.playground
+    assert seen['calling']['context']['IntegrationBrand'] == 'Probe'
+    assert seen['calling']['context']['IntegrationInstance'] == 'probe'
+    assert seen['calling']['context']['ExecutedCommands'] == [{'moduleBrand': 'Probe', 'name': 'probe-platform'}]
+    assert (seen['param'], seen['deep'], seen['last_run'], seen['context']) == ('https://probe.example', 1, {}, {})
+
+
+def test_outputs_of_commands_reach_the_context(desk: Desk) -> None:
+    desk.run('!probe-echo text=one id=1 colour=red')
+    desk.run('!probe-echo text=two id=1')
+
+    assert desk.context() == {'Probe': {'Echo': {'ID': '1', 'Text': 'two', 'Colour': 'red'}}}
+
+
+def test_an_argument_can_name_a_value_of_the_context(desk: Desk) -> None:
+    desk.run('!probe-echo text=one id=1')
+
+    assert desk.say('!probe-need what=${Probe.Echo.Text}') == 'got one'
+
+
+def test_a_command_runs_on_every_enabled_instance_unless_one_is_named(desk: Desk) -> None:
+    desk.add('second')
+    desk.add('third', enabled=False)
+
+    assert sorted(each['instance'] for each in desk.run('!probe-echo x')) == ['probe', 'second']
+    assert [each['instance'] for each in desk.run('!probe-echo x using=second')] == ['second']
+    assert len(desk.run('!probe-echo x using-brand=Probe')) == 2
+    assert (
+        desk.say('!probe-echo x using=third') == "!probe-echo cannot run using 'third': the enabled instances are probe, second."
+    )
+
+
+@pytest.mark.parametrize(
+    'text, sentence',
+    [
+        ('!probe-ecko x', 'There is no command !probe-ecko: check its spelling, or upload the pack that brings it.'),
+        ('!probe-echo typo=1', '!probe-echo has no argument typo: it takes text, id, colour, password.'),
+        ('!probe-need', '!probe-need needs the argument what: write what=<value>.'),
+        ('!probe-echo colour=blue', "The argument colour of !probe-echo cannot be 'blue': choose one of red, green."),
+        ('!probe-echo text="open', 'The quote at character 18 is not closed: end the value with a double quote.'),
+        ('!probe-echo x execution-timeout=long', "execution-timeout cannot be 'long': give a number of seconds."),
+        ('!', 'A command is an exclamation mark and a name: write !command argument=value.'),
+    ],
+)
+def test_a_mistake_in_a_command_is_an_error_entry(desk: Desk, text: str, sentence: str) -> None:
+    entries = desk.run(text)
+
+    assert [(each['type'], each['contents']) for each in entries] == [(4, sentence)]
+
+
+def test_an_entry_tells_the_command_that_it_answers(desk: Desk) -> None:
+    entry = desk.run('!probe-echo hello')[0]
+
+    assert (entry['parentContent'], entry['brand'], entry['instance'], entry['format']) == (
+        '!probe-echo hello',
+        'Probe',
+        'probe',
+        'markdown',
+    )
+    parent = desk.entries()[0]
+    assert (parent['id'], parent['contents'], parent['user']) == (entry['parentId'], '!probe-echo hello', 'admin')
+
+
+def test_files_go_from_command_to_command(desk: Desk) -> None:
+    entry = desk.run('!probe-file name="päckchen.txt" text="what is in it"')[0]
+
+    assert (entry['type'], entry['file']) == (3, 'päckchen.txt')
+    assert desk.request('GET', f'/entry/download/{entry["id"]}').content == b'what is in it'
+    assert desk.say(f'!probe-read-file entry_id={entry["id"]}') == 'päckchen.txt: what is in it'
+    assert desk.say('!probe-read-file entry_id=${File.EntryID}') == 'päckchen.txt: what is in it'
+    assert "There is no entry '99@1'" in desk.say('!probe-read-file entry_id=99@1')
+
+
+def test_the_log_of_a_command_can_be_asked_for(desk: Desk) -> None:
+    entries = desk.run('!probe-leak how=log debug-mode=true')
+
+    assert [each['type'] for each in entries] == [16]
+    log = desk.request('GET', f'/entry/download/{entries[0]["id"]}').text
+    assert 'debug: debug' in log
+    assert log in (desk.server.data_folder / 'integration-instance.log').read_text().replace('probe probe-leak: ', '')
+
+
+@pytest.mark.parametrize(
+    'level, argument, is_debug',
+    [('', '', False), ('', ' debug-mode=true', True), ('Debug', '', True), ('Verbose', '', True)],
+)
+def test_debug_mode_comes_from_the_command_or_from_the_log_level(desk: Desk, level: str, argument: str, is_debug: bool) -> None:
+    desk.call('PUT', '/settings/integration', {**desk.instance(), 'integrationLogLevel': level})
+
+    entries = desk.run(f'!probe-http{argument}')
+
+    log = (desk.server.data_folder / 'integration-instance.log').read_text()
+    assert ('POST /about' in log, 'the-body-of-a-request' in log) == (is_debug, is_debug)
+    assert [each['type'] for each in entries] == [1, 16] if argument else [1]
+
+
+def test_the_log_level_can_be_changed_back(desk: Desk) -> None:
+    for level in ('Debug', ''):
+        desk.call('PUT', '/settings/integration', {**desk.instance(), 'integrationLogLevel': level})
+        assert desk.instance()['integrationLogLevel'] == level
+
+
+def test_an_unknown_log_level_is_refused(desk: Desk) -> None:
+    answer = desk.request('PUT', '/settings/integration', json={**desk.instance(), 'integrationLogLevel': 'Loud'})
+
+    assert answer.status_code == 400
+    assert "'Loud' is not a log level. Use Debug or Verbose" in answer.text
+
+
+def test_no_more_commands_run_at_once_than_allowed_and_all_are_answered(start: Callable[..., Desk]) -> None:
+    desk = start(concurrency=2)
+    desk.add()
+    most = 0
+
+    def watch() -> None:
+        nonlocal most
+        most = max(most, len(list((desk.server.data_folder / 'work').iterdir())))
+
+    with ThreadPoolExecutor(8) as users:
+        running = [users.submit(desk.say, f'!probe-echo {number}') for number in range(8)]
+        while not all(each.done() for each in running):
+            watch()
+    assert sorted(each.result() for each in running) == [f'echo {number}' for number in range(8)]
+    assert most == 2
+
+
+def test_stopping_the_server_ends_what_runs(start: Callable[..., Desk]) -> None:
+    desk = start()
+    desk.add()
+    with ThreadPoolExecutor(1) as users:
+        running = users.submit(
+            desk.request,
+            'POST',
+            '/entry/execute/sync',
+            json={'investigationId': desk.playground, 'data': '!probe-crash how=hang'},
+        )
+        eventually(lambda: processes_in(desk.server.data_folder))
+        desk.server.stop()
+        assert running.result().json()[0]['contents'] == 'The command was stopped with the server.'
+    assert not processes_in(desk.server.data_folder)
+
+
+def test_a_missing_common_server_python_says_what_to_set(
+    start: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv('COMMON_SERVER_PYTHON', str(tmp_path / 'nowhere'))
+    desk = start()
+    desk.add()
+
+    assert desk.say('!probe-echo x') == (
+        f'{tmp_path / "nowhere"}/CommonServerPython.py does not exist: let COMMON_SERVER_PYTHON name the folder that holds it.'
+    )
+
+
+def test_the_common_server_python_of_a_folder_is_used(
+    start: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / 'CommonServerPython.py').write_text(
+        'from __future__ import print_function\nimport demistomock as demisto  # noqa\nWORD = "mine"\n'
+        'def register_module_line(*args): pass\ndef __line__(): return 0\n'
+    )
+    (tmp_path / 'CommonServerUserPython.py').write_text('from CommonServerPython import *\nWORD += " and yours"\n')
+    monkeypatch.setenv('COMMON_SERVER_PYTHON', str(tmp_path))
+    desk = start()
+    yml = (
+        'commonfields: {id: Word}\nname: Word\nscript: {type: python, commands: [{name: word}], script: "demisto.results(WORD)"}'
+    )
+    desk.request('POST', '/settings/integration-conf/upload', files={'file': ('Word.yml', yml)})
+    desk.call('PUT', '/settings/integration', {'name': 'word', 'brand': 'Word'})
+
+    assert desk.say('!word') == 'mine and yours'

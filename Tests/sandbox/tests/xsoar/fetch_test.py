@@ -1,0 +1,159 @@
+"""Fetching: incidents first, then the last run; never two at once for one instance."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sandbox.tests.xsoar.desk import Desk, eventually, processes_in
+from sandbox.xsoar import FetchReport
+from sandbox.xsoar.incidents import Incidents
+from sandbox.xsoar.problems import NotFound
+
+
+def fetching(desk: Desk, does: str = 'two', name: str = 'fetcher') -> None:
+    desk.add(name, isFetch=True, fetch_does=does, incidentType='Phishing')
+
+
+def names(desk: Desk) -> list[str]:
+    return [each['name'] for each in desk.call('POST', '/incidents/search', {'filter': {'size': 1000}})['data']]
+
+
+def test_a_fetch_creates_incidents_and_keeps_where_it_was(desk: Desk) -> None:
+    fetching(desk)
+
+    first, second = desk.server.fetch_now('fetcher'), desk.server.fetch_now('fetcher')
+
+    assert (
+        [each['name'] for each in (*first.incidents, *second.incidents)] == names(desk) == [f'incident {n}' for n in (1, 2, 3, 4)]
+    )
+    assert (first.error, desk.server.last_run('fetcher')) == ('', {'next': 5})
+
+
+def test_an_incident_says_where_it_comes_from(desk: Desk) -> None:
+    fetching(desk)
+    desk.server.fetch_now('fetcher')
+
+    incident = desk.call('POST', '/incidents/search', {'filter': {'sourceInstance': 'fetcher'}})['data'][0]
+
+    assert (incident['type'], incident['sourceBrand'], incident['occurred']) == ('Phishing', 'Probe', '2024-05-01T10:00:00Z')
+    assert json.loads(incident['rawJSON']) == {'number': 1}
+
+
+def test_attachments_are_kept_with_their_incident(desk: Desk) -> None:
+    fetching(desk, 'attach')
+
+    incident = desk.server.fetch_now('fetcher').incidents[0]
+
+    assert incident['attachment'][0]['name'] == 'note.txt'
+    entry = desk.entries(incident['id'])[0]
+    assert (entry['file'], entry['fileID']) == ('note.txt', incident['attachment'][0]['path'])
+    assert desk.request('GET', f'/entry/download/{entry["id"]}').text == 'attached text'
+
+
+@pytest.mark.parametrize(
+    'does, error',
+    [
+        ('crash', 'The command crashed: RuntimeError: after the hand-over'),
+        ('error', 'The command crashed: Exception: the mailbox is locked'),
+        ('attach nothing', "The command named a file 'missing' that it did not write: make files with fileResult."),
+    ],
+)
+def test_a_fetch_that_fails_stores_nothing_and_says_why(desk: Desk, does: str, error: str) -> None:
+    fetching(desk, does)
+
+    assert desk.server.fetch_now('fetcher') == FetchReport((), error)
+    assert (names(desk), desk.server.last_run('fetcher')) == ([], {})
+    assert desk.instance('fetcher')['health'] == error
+
+
+def test_a_good_fetch_heals_the_instance(desk: Desk) -> None:
+    fetching(desk, 'error')
+    desk.server.fetch_now('fetcher')
+    instance = desk.instance('fetcher')
+    next(each for each in instance['data'] if each['name'] == 'fetch_does')['value'] = 'two'
+    desk.call('PUT', '/settings/integration', instance)
+
+    desk.server.fetch_now('fetcher')
+
+    assert desk.instance('fetcher')['health'] == ''
+
+
+def test_incidents_are_stored_before_the_last_run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetching(desk)
+    add: Callable[..., Any] = Incidents.add
+    seen = []
+
+    def look(self: Incidents, *values: Any) -> Any:
+        seen.append(desk.server.last_run('fetcher'))
+        return add(self, *values)
+
+    monkeypatch.setattr(Incidents, 'add', look)
+    desk.server.fetch_now('fetcher')
+
+    assert seen == [{}, {}]
+
+
+def test_a_server_that_dies_between_the_two_fetches_the_batch_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetching(desk)
+    with monkeypatch.context() as patched:
+        patched.setattr('sandbox.xsoar.instances.Instances.set_last_run', lambda *values: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            desk.server.fetch_now('fetcher')
+
+    desk.server.fetch_now('fetcher')
+
+    assert names(desk) == ['incident 1', 'incident 2', 'incident 1', 'incident 2']
+
+
+def test_fetches_of_one_instance_never_overlap(desk: Desk) -> None:
+    fetching(desk, 'slow')
+    runs = [threading.Thread(target=desk.server.fetch_now, args=('fetcher',)) for _ in range(3)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+
+    assert names(desk) == [f'incident {number}' for number in range(1, 7)]
+
+
+def test_an_unknown_instance_cannot_fetch(desk: Desk) -> None:
+    with pytest.raises(NotFound, match="There is no instance 'nobody'"):
+        desk.server.fetch_now('nobody')
+
+
+def test_the_server_fetches_by_itself_in_the_interval_of_the_instance(start: Callable[..., Desk]) -> None:
+    desk = start(fetches=True, second=0.02)
+    began = time.monotonic()
+    fetching(desk)
+
+    eventually(lambda: len(names(desk)) >= 6)
+
+    assert time.monotonic() - began >= 2 * 60 * 0.02, 'three fetches take two intervals of a minute'
+    assert names(desk)[:6] == [f'incident {number}' for number in range(1, 7)]
+
+
+@pytest.mark.parametrize('parameters', [{'enabled': False, 'isFetch': True}, {'isFetch': False}])
+def test_an_instance_that_is_disabled_or_does_not_fetch_rests(start: Callable[..., Desk], parameters: dict[str, Any]) -> None:
+    desk = start(fetches=True)
+    desk.add('idle', **parameters)
+    fetching(desk, name='busy')
+
+    eventually(lambda: len(names(desk)) >= 4)
+
+    assert {each['sourceInstance'] for each in desk.call('POST', '/incidents/search', {})['data']} == {'busy'}
+
+
+def test_fetching_ends_when_the_instance_is_disabled(start: Callable[..., Desk]) -> None:
+    desk = start(fetches=True)
+    fetching(desk)
+    eventually(lambda: len(names(desk)) >= 2)
+    desk.call('PUT', '/settings/integration', {**desk.instance('fetcher'), 'enabled': 'false', 'version': -1})
+    eventually(lambda: not processes_in(desk.server.data_folder))
+    count = len(names(desk))
+    time.sleep(1.5)
+
+    assert len(names(desk)) == count

@@ -1,0 +1,78 @@
+"""The integration context: versions let many commands at once change it without losing a change."""
+
+import contextlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sandbox.tests.xsoar.desk import Desk
+from sandbox.xsoar.database import Database
+from sandbox.xsoar.instances import Instance, Instances
+from sandbox.xsoar.problems import Conflict, NotFound
+from sandbox.xsoar.vault import Vault
+
+
+def test_twenty_commands_at_once_lose_no_update(desk: Desk) -> None:
+    with ThreadPoolExecutor(20) as users:
+        counted = [json.loads(each) for each in users.map(desk.say, ['!probe-count'] * 20)]
+
+    assert json.loads(desk.say('!probe-recall')) == {'context': {'number': '20'}, 'version': 20}
+    assert sorted(each['number'] for each in counted) == list(range(1, 21))
+    assert sum(each['conflicts'] for each in counted) > 0, 'they ran at once'
+
+
+def test_a_stale_version_is_a_value_error_in_the_command(desk: Desk) -> None:
+    desk.run('!probe-remember text=one')
+    desk.run('!probe-remember text=two')
+
+    sentence = desk.say('!probe-remember text=three version=1')
+
+    assert sentence == (
+        'The command crashed: ValueError: DB Version error: The integration context is at version 2, not 1: '
+        'read it again and repeat the change.'
+    )
+    assert json.loads(desk.say('!probe-recall')) == {'context': {'text': 'two'}, 'version': 2}
+
+
+@pytest.mark.parametrize('version', ['-1', '1'])
+def test_the_current_version_and_no_version_are_taken(desk: Desk, version: str) -> None:
+    desk.run('!probe-remember text=one')
+
+    assert desk.say(f'!probe-remember text=two version={version}') == 'remembered'
+    assert json.loads(desk.say('!probe-recall')) == {'context': {'text': 'two'}, 'version': 2}
+
+
+def test_a_hundred_changes_from_eight_threads_are_all_kept(tmp_path: Path) -> None:
+    database = Database(tmp_path / 'xsoar.db')
+    instances = Instances(database, Vault(tmp_path / 'key'))
+    saved = instances.save(Instance('1', 'one', 'Probe'))
+
+    def add_one(_: int) -> None:
+        while True:
+            context, version = instances.integration_context(saved.id)
+            with contextlib.suppress(Conflict):
+                return instances.set_integration_context(saved.id, {'number': context.get('number', 0) + 1}, version)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(add_one, range(100)))
+
+    assert instances.integration_context(saved.id) == ({'number': 100}, 100)
+    database.close()
+
+
+def test_a_deleted_instance_remembers_nothing_more(tmp_path: Path) -> None:
+    instances = Instances(Database(tmp_path / 'xsoar.db'), Vault(tmp_path / 'key'))
+
+    with pytest.raises(NotFound, match='The instance has been deleted while its command ran'):
+        instances.set_integration_context('gone', {}, -1)
+    with pytest.raises(NotFound, match='The instance has been deleted while its command ran'):
+        instances.set_last_run('gone', {})
+
+
+def test_each_instance_has_its_own(desk: Desk) -> None:
+    desk.add('second')
+    desk.run('!probe-remember text=one using=probe')
+
+    assert json.loads(desk.say('!probe-recall using=second')) == {'context': {}, 'version': 0}

@@ -1,0 +1,461 @@
+"""Each REST call: what it answers, and how it refuses."""
+
+import io
+import json
+import select
+import socket
+import ssl
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import trustme
+
+from sandbox.tests.machine import limit
+from sandbox.tests.xsoar.desk import Desk
+from sandbox.xsoar import XsoarServer
+
+CALLS = [
+    ('GET', '/health/server'),
+    ('GET', '/about'),
+    ('GET', '/user'),
+    ('POST', '/contentpacks/installed/upload'),
+    ('POST', '/settings/integration-conf/upload'),
+    ('GET', '/contentpacks/metadata/installed'),
+    ('POST', '/settings/integration/search'),
+    ('PUT', '/settings/integration'),
+    ('POST', '/settings/integration/test'),
+    ('DELETE', '/settings/integration/x'),
+    ('POST', '/investigations/search'),
+    ('POST', '/entry/execute/sync'),
+    ('POST', '/investigation/1/context'),
+    ('POST', '/investigation/1'),
+    ('POST', '/entry/upload/1'),
+    ('GET', '/entry/download/1@1'),
+    ('POST', '/incidents/search'),
+    ('POST', '/incident'),
+    ('GET', '/incident/load/1'),
+    ('GET', '/xsoar/about'),
+]
+
+
+@pytest.mark.parametrize('key', ['wrong', '', 'ключ'])
+def test_no_call_works_without_the_api_key(desk: Desk, key: str) -> None:
+    answers = [desk.request(method, path, headers={'Authorization': key.encode()}) for method, path in CALLS]
+
+    assert {(each.status_code, each.json()['error']) for each in answers} == {
+        (401, 'The API key is missing or wrong: send the one of this server in the Authorization header.')
+    }
+
+
+def test_about_holds_texts_only_as_demisto_sdk_needs(desk: Desk) -> None:
+    about = desk.call('GET', '/about')
+
+    assert about == {'demistoVersion': '6.10.0', 'buildNum': '12345', 'productMode': 'xsoar', 'deploymentMode': 'opp'}
+
+
+def test_health_of_the_process_needs_no_key(desk: Desk) -> None:
+    assert requests.get(f'{desk.server.url}/health', timeout=limit(10)).status_code == 200
+
+
+def test_an_answer_waits_for_the_whole_request(desk: Desk) -> None:
+    with socket.create_connection(('127.0.0.1', int(desk.server.url.rpartition(':')[2])), timeout=limit(10)) as connection:
+        head = (
+            f'POST /settings/integration/search HTTP/1.0\r\nHost: localhost\r\nAuthorization: {desk.server.api_key}\r\n'
+            'Content-Type: application/json\r\nContent-Length: 2\r\n\r\n'
+        )
+        connection.sendall(head.encode())
+        assert not select.select([connection], [], [], 0.3)[0], 'it answered before it had the body'
+        connection.sendall(b'{}')
+        answer = b''.join(iter(lambda: connection.recv(65536), b''))
+
+    assert 'configurations' in json.loads(answer.partition(b'\r\n\r\n')[2])
+
+
+def test_user(desk: Desk) -> None:
+    assert desk.call('GET', '/user')['username'] == 'admin'
+
+
+def test_a_client_of_version_8_may_put_xsoar_before_each_path(desk: Desk) -> None:
+    assert desk.call('GET', '/xsoar/about') == desk.call('GET', '/about')
+
+
+@pytest.mark.parametrize('host', ['evil.example', 'evil.example:443', '10.0.0.1', '[::2]', ''])
+def test_a_name_that_is_not_of_this_machine_is_refused(desk: Desk, host: str) -> None:
+    response = desk.request('GET', '/about', headers={'Host': host})
+
+    assert response.status_code in (400, 403)
+
+
+@pytest.mark.parametrize('host', ['localhost', '127.0.0.1:80', '[::1]:80'])
+def test_names_of_this_machine_are_taken(desk: Desk, host: str) -> None:
+    assert desk.request('GET', '/about', headers={'Host': host}).status_code == 200
+
+
+def test_an_unknown_path_says_so(desk: Desk) -> None:
+    response = desk.request('GET', '/nowhere')
+
+    assert (response.status_code, response.json()['error']) == (
+        404,
+        'There is no /nowhere here: check the path of the REST call.',
+    )
+
+
+def test_a_wrong_method_says_so(desk: Desk) -> None:
+    response = desk.request('DELETE', '/about')
+
+    assert (response.status_code, response.json()['error'][:27]) == (405, '/about does not take DELETE')
+
+
+def test_a_body_that_is_no_object_is_refused(desk: Desk) -> None:
+    response = desk.request('POST', '/entry/execute/sync', json=['!probe-echo'])
+
+    assert (response.status_code, response.reason) == (400, 'Bad Request')
+    assert response.json()['error'].startswith('/entry/execute/sync takes a JSON object')
+
+
+@pytest.mark.parametrize(
+    'method, path, body, sentence',
+    [
+        ('POST', '/entry/execute/sync', {'investigationId': '1', 'data': ' '}, 'There is nothing to run'),
+        ('POST', '/incidents/search', {'filter': [1]}, 'The filter of a search is an object'),
+        ('POST', '/incidents/search', {'filter': {'page': 'first'}}, "page cannot be 'first': send a whole number."),
+        ('POST', '/investigations/search', {'filter': {'size': {}}}, 'size cannot be {}: send a whole number.'),
+        ('PUT', '/settings/integration', {'name': 'x', 'brand': 'Probe', 'version': 'new'}, "version cannot be 'new'"),
+    ],
+)
+def test_a_wrong_value_in_a_body_is_named(desk: Desk, method: str, path: str, body: Any, sentence: str) -> None:
+    response = desk.request(method, path, json=body)
+
+    assert (response.status_code, sentence in response.json()['error']) == (400, True), response.text
+
+
+def test_installed_packs_are_listed(desk: Desk) -> None:
+    packs = desk.call('GET', '/contentpacks/metadata/installed')
+
+    assert [(each['id'], each['name'], each['currentVersion']) for each in packs] == [('Probe', 'Probe', '1.0.0')]
+
+
+def test_a_pack_can_be_uploaded_again_and_keeps_its_instances(desk: Desk, probe_pack: Path) -> None:
+    desk.upload(probe_pack)
+
+    assert len(desk.call('GET', '/contentpacks/metadata/installed')) == 1
+    assert desk.say('!probe-echo again') == 'echo again'
+
+
+def test_a_zip_of_zips_brings_each_pack(desk: Desk, probe_pack: Path, tmp_path: Path) -> None:
+    outer = tmp_path / 'uploadable_packs.zip'
+    with zipfile.ZipFile(outer, 'w') as archive:
+        archive.write(probe_pack, 'Probe.zip')
+        archive.writestr('Other.zip', zip_of({'pack_metadata.json': json.dumps({'name': 'Other', 'id': 'Other'})}))
+
+    desk.upload(outer)
+
+    assert [each['name'] for each in desk.call('GET', '/contentpacks/metadata/installed')] == ['Other', 'Probe']
+
+
+def zip_of(files: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+METADATA = '{"name": "Broken", "id": "Broken"}'
+BROKEN = [
+    (b'', 'is not a whole zip file'),
+    (b'no zip at all', 'is not a whole zip file'),
+    (zip_of({'pack_metadata.json': METADATA})[:-30], 'is not a whole zip file'),
+    (zip_of({'a.txt': 'a'}), 'holds no pack_metadata.json'),
+    (zip_of({'pack_metadata.json': '{'}), 'is no JSON object'),
+    (zip_of({'pack_metadata.json': '[]'}), 'is no JSON object'),
+    (zip_of({'pack_metadata.json': METADATA, 'Integrations/i.yml': 'a: [b'}), 'is not valid yml'),
+    (zip_of({'pack_metadata.json': METADATA, 'Integrations/i.yml': '[]'}), 'is no integration'),
+    (zip_of({'pack_metadata.json': METADATA, 'Integrations/i.yml': 'name: I'}), 'is no unified integration'),
+    (
+        zip_of(
+            {
+                'pack_metadata.json': METADATA,
+                'Integrations/i.yml': ('commonfields: {id: I}\nname: I\nscript: {type: python, script: "-"}'),
+            }
+        ),
+        'holds no Python script',
+    ),
+    (
+        zip_of(
+            {
+                'pack_metadata.json': METADATA,
+                'Integrations/i.yml': ('commonfields: {id: I}\nname: Probe\nscript: {type: python, script: "pass"}'),
+            }
+        ),
+        'Another pack already has an integration',
+    ),
+    (zip_of({'Broken.zip': 'no zip'}), 'is not a whole zip file'),
+]
+
+
+@pytest.mark.parametrize('data, sentence', BROKEN)
+def test_a_broken_pack_is_refused_with_a_sentence_and_changes_nothing(desk: Desk, data: bytes, sentence: str) -> None:
+    response = desk.request('POST', '/contentpacks/installed/upload', files={'file': ('Broken.zip', data)})
+
+    assert response.status_code == 400
+    assert sentence in response.json()['error']
+    assert [each['id'] for each in desk.call('GET', '/contentpacks/metadata/installed')] == ['Probe']
+    assert desk.say('!probe-echo still') == 'echo still'
+
+
+def test_a_pack_that_unpacks_to_too_much_is_refused_unread(desk: Desk) -> None:
+    bomb = zip_of({'pack_metadata.json': METADATA, 'large.bin': '0' * (257 << 20)})
+
+    response = desk.request('POST', '/contentpacks/installed/upload', files={'file': ('Bomb.zip', bomb)})
+
+    assert (response.status_code, 'unpacks to more than 256 MB' in response.json()['error']) == (400, True)
+
+
+@pytest.mark.parametrize('path', ['/contentpacks/installed/upload', '/settings/integration-conf/upload'])
+def test_an_upload_without_a_file_is_refused(desk: Desk, path: str) -> None:
+    response = desk.request('POST', path, data={'skipVerify': 'true'})
+
+    assert (response.status_code, 'part named file' in response.json()['error']) == (400, True)
+
+
+def test_one_integration_can_be_uploaded_and_replaced(desk: Desk) -> None:
+    for word in ('one', 'two'):
+        yml = (
+            'commonfields: {id: Alone}\nname: Alone\ncategory: Utilities\nconfiguration: []\n'
+            f'script: {{type: python, script: "demisto.results(\'{word}\')", commands: [{{name: alone}}]}}'
+        )
+        answer = desk.request('POST', '/settings/integration-conf/upload', files={'file': ('integration-Alone.yml', yml)})
+        assert (answer.status_code, answer.json()['name']) == (200, 'Alone')
+    desk.call('PUT', '/settings/integration', {'name': 'alone', 'brand': 'Alone'})
+
+    assert desk.say('!alone') == 'two'
+
+
+def test_integrations_are_described_with_all_that_a_form_needs(desk: Desk) -> None:
+    probe = desk.call('POST', '/settings/integration/search', {})['configurations'][0]
+
+    assert (probe['id'], probe['name'], probe['category']) == ('Probe', 'Probe', 'Utilities')
+    assert '## How to set up a probe' in probe['detailedDescription']
+    url = probe['configuration'][0]
+    assert {key: url[key] for key in ('name', 'type', 'display', 'defaultValue', 'required', 'section', 'info')} == {
+        'name': 'url',
+        'type': 0,
+        'display': 'Server',
+        'defaultValue': 'https://probe.example',
+        'required': True,
+        'section': 'Connect',
+        'info': 'Where the probe would go.',
+    }
+
+
+def test_an_instance_takes_the_defaults_that_are_not_sent(desk: Desk) -> None:
+    shown = {each['name']: each['value'] for each in desk.instance()['data']}
+
+    assert (shown['url'], shown['test_answer'], shown['isFetch'], shown['incidentFetchInterval']) == (
+        'https://probe.example',
+        'ok',
+        '',
+        '1',
+    )
+
+
+@pytest.mark.parametrize(
+    'body, sentence',
+    [
+        ({'brand': 'Probe'}, 'The instance has no name'),
+        ({'brand': 'Probe', 'name': 'probe'}, "There is already an instance named 'probe'"),
+        ({'brand': 'Probe', 'name': 'x', 'engine': 'moon'}, "There is no engine 'moon'"),
+        ({'brand': 'Probe', 'name': 'x', 'data': [{'name': 'typo', 'value': 1}]}, "Probe has no parameter 'typo'"),
+        (
+            {'brand': 'Probe', 'name': 'x', 'data': [{'name': 'credentials', 'value': 'text'}]},
+            'The parameter credentials takes credentials',
+        ),
+        (
+            {'brand': 'Probe', 'name': 'x', 'data': [{'name': 'url', 'value': {'a': 1}}]},
+            'The parameter url takes a text, not dict',
+        ),
+        ({'brand': 'Probe', 'name': 'x', 'data': {'url': 1}}, 'The data of an instance is a list'),
+    ],
+)
+def test_a_wrong_instance_is_refused(desk: Desk, body: dict[str, Any], sentence: str) -> None:
+    response = desk.request('PUT', '/settings/integration', json=body)
+
+    assert (response.status_code, sentence in response.json()['error']) == (400, True), response.text
+    assert len(desk.call('POST', '/settings/integration/search', {})['instances']) == 1
+
+
+def test_an_unknown_integration_or_instance_is_not_found(desk: Desk) -> None:
+    assert desk.request('PUT', '/settings/integration', json={'brand': 'None', 'name': 'x'}).status_code == 404
+    assert desk.request('PUT', '/settings/integration', json={'brand': 'Probe', 'name': 'x', 'id': 'none'}).status_code == 404
+    assert desk.request('DELETE', '/settings/integration/none').status_code == 404
+
+
+def test_an_instance_can_be_changed_and_disabled(desk: Desk) -> None:
+    instance = desk.instance()
+
+    changed = desk.call('PUT', '/settings/integration', {**instance, 'name': 'renamed', 'enabled': 'false', 'version': -1})
+
+    assert (changed['name'], changed['enabled'], changed['version']) == ('renamed', 'false', instance['version'] + 1)
+    assert 'No instance of Probe is enabled' in desk.say('!probe-echo x')
+
+
+def test_a_change_of_an_old_version_is_refused(desk: Desk) -> None:
+    old = desk.instance()
+    desk.call('PUT', '/settings/integration', old)
+
+    response = desk.request('PUT', '/settings/integration', json=old)
+
+    assert (response.status_code, 'read it again' in response.json()['error']) == (409, True)
+
+
+def test_a_deleted_instance_is_gone_with_what_it_remembered(desk: Desk) -> None:
+    desk.run('!probe-remember text=old')
+    desk.call('DELETE', f'/settings/integration/{desk.instance()["id"]}')
+    assert 'No instance of Probe is enabled' in desk.say('!probe-recall')
+    desk.add()
+
+    assert json.loads(desk.say('!probe-recall')) == {'context': {}, 'version': 0}
+
+
+@pytest.mark.parametrize(
+    'answer, success, message',
+    [
+        ('ok', True, ''),
+        ('text', False, 'something else'),
+        ('error', False, 'the server cannot be reached'),
+        ('crash', False, 'The command crashed: RuntimeError: the Test button broke'),
+        ('remembers', False, 'sees {}'),
+    ],
+)
+def test_the_test_button(desk: Desk, answer: str, success: bool, message: str) -> None:
+    instance = desk.instance()
+    for each in instance['data']:
+        if each['name'] == 'test_answer':
+            each['value'] = answer
+
+    assert desk.call('POST', '/settings/integration/test', instance) == {'success': success, 'message': message}
+    assert desk.instance()['version'] == instance['version'], 'a test stores nothing'
+
+
+def test_the_test_button_neither_sees_nor_stores_the_integration_context(desk: Desk) -> None:
+    desk.run('!probe-remember text=kept')
+    instance = desk.instance()
+    next(each for each in instance['data'] if each['name'] == 'test_answer')['value'] = 'remembers'
+
+    assert desk.call('POST', '/settings/integration/test', instance)['message'] == 'sees {}'
+    assert json.loads(desk.say('!probe-recall'))['context'] == {'text': 'kept'}
+
+
+def test_there_is_one_playground(desk: Desk) -> None:
+    found = desk.call('POST', '/investigations/search', {'filter': {'type': [9], 'page': 0}})
+
+    assert (found['total'], found['data'][0]['name'], found['data'][0]['type']) == (1, 'Playground', 9)
+
+
+def test_an_investigation_that_does_not_exist_is_not_found(desk: Desk) -> None:
+    for path, body in [
+        ('/entry/execute/sync', {'investigationId': '7', 'data': '!x'}),
+        ('/investigation/7/context', {'query': '${.}'}),
+        ('/investigation/7', {}),
+    ]:
+        response = desk.request('POST', path, json=body)
+        assert (response.status_code, "There is no investigation '7'" in response.json()['error']) == (404, True)
+    assert desk.request('POST', '/entry/upload/7', files={'file': b'x'}).status_code == 404
+
+
+def test_the_context_can_be_asked_for_a_path(desk: Desk) -> None:
+    desk.run('!probe-echo text=one id=1')
+    desk.run('!probe-echo text=two id=2')
+
+    assert desk.context('${Probe.Echo.Text}') == ['one', 'two']
+    assert desk.context('Probe.Nothing') is None
+    assert (
+        desk.request('POST', f'/investigation/{desk.playground}/context', json={'query': '${Probe(val.ID)}'}).status_code == 400
+    )
+
+
+def test_the_context_can_be_deleted_whole_or_in_part(desk: Desk) -> None:
+    desk.run('!probe-echo text=one')
+    desk.run('!probe-file name=a.txt text=x')
+
+    desk.run('!DeleteContext key=Probe.Echo')
+    assert (desk.context()['Probe'], desk.context()['File']['Name']) == ({}, 'a.txt')
+    desk.run('!DeleteContext all=yes')
+    assert desk.context() == {}
+    assert 'needs to know what to delete' in desk.say('!DeleteContext')
+
+
+def test_a_file_goes_into_the_war_room_and_comes_back_byte_for_byte(desk: Desk) -> None:
+    data = bytes(range(256)) * 5000
+
+    entry = desk.request(
+        'POST',
+        f'/entry/upload/{desk.playground}',
+        data={'fileName': '../a b.bin', 'fileComment': 'look'},
+        files={'file': ('x', data)},
+    ).json()
+
+    assert (entry['type'], entry['file'], entry['contents'], entry['fileMetadata']['size']) == (3, 'a b.bin', 'look', len(data))
+    assert desk.request('GET', f'/entry/download/{entry["id"]}').content == data
+    assert desk.context('${File.EntryID}') == entry['id']
+
+
+def test_only_files_can_be_downloaded(desk: Desk) -> None:
+    note = desk.run('only a note')[0]
+
+    assert desk.request('GET', f'/entry/download/{note["id"]}').status_code == 400
+    assert desk.request('GET', '/entry/download/99@1').status_code == 404
+    assert desk.request('GET', '/entry/download/nonsense').status_code == 404
+
+
+def test_a_text_without_a_command_is_a_note(desk: Desk) -> None:
+    assert desk.run('call Ada')[0]['contents'] == 'call Ada'
+    assert [each['contents'] for each in desk.entries()] == ['call Ada']
+
+
+def test_incidents_are_created_searched_and_loaded(desk: Desk) -> None:
+    first = desk.call('POST', '/incident', {'name': 'Phish', 'type': 'Phishing', 'createInvestigation': True})
+    second = desk.call('POST', '/incident', {'name': 'Other'})
+
+    def names(**wanted: object) -> list[str]:
+        return [each['name'] for each in desk.call('POST', '/incidents/search', {'filter': wanted})['data']]
+
+    assert names() == ['Phish', 'Other']
+    assert names(id=[second['id']]) == ['Other']
+    assert names(type=['Phishing']) == ['Phish']
+    assert names(sourceInstance='probe') == []
+    assert names(fromDate='2020-01-01T00:00:00.000+00:00') == ['Phish', 'Other']
+    assert names(fromDate='2120-01-01T00:00:00.000+00:00') == []
+    assert names(toDate='2020-01-01T00:00:00Z') == []
+    assert names(page=1, size=1) == ['Other']
+    assert desk.call('GET', f'/incident/load/{first["id"]}')['type'] == 'Phishing'
+    assert desk.request('GET', '/incident/load/99').status_code == 404
+    assert desk.request('GET', '/incident/load/x').status_code == 404
+    assert desk.request('POST', '/incidents/search', json={'filter': {'query': 'name:x'}}).status_code == 400
+
+
+def test_commands_run_in_the_war_room_of_an_incident(desk: Desk) -> None:
+    incident = desk.call('POST', '/incident', {'name': 'Phish'})
+
+    entries = desk.run('!probe-platform', incident['id'])
+
+    seen = json.loads(entries[0]['contents'])
+    assert (seen['investigation']['id'], seen['incident']['name']) == (incident['id'], 'Phish')
+    assert desk.entries() == []
+
+
+def test_the_server_speaks_tls_when_it_is_given_a_certificate(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert('localhost').configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / 'ca.pem')
+    with XsoarServer(tmp_path / 'tls', tls=context) as server:
+        about = requests.get(
+            f'{server.url}/about', headers={'Authorization': server.api_key}, verify=str(tmp_path / 'ca.pem'), timeout=limit(10)
+        )
+
+    assert (server.url.startswith('https://localhost:'), about.status_code) == (True, 200)
