@@ -32,10 +32,11 @@ sandbox: setup ## start the sandbox and leave it running, to try by hand
 example: setup ## upload docs/examples/NAME to the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY, such as a running sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo.upload_example $(NAME)
 
-test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real files
+test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real files, REPORTS=folder gets JUnit and cobertura
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run --parallel-mode -m pytest $(PARALLEL) $(ARGS)
+	@$(BIN)/coverage run --parallel-mode -m pytest $(PARALLEL) $(if $(REPORTS),--junitxml=$(REPORTS)/junit.xml) $(ARGS)
 	@$(BIN)/coverage combine --quiet
+	@$(if $(REPORTS),$(BIN)/coverage xml --quiet -o $(REPORTS)/coverage.xml --fail-under=0,true)
 	@$(if $(ARGS),true,$(BIN)/coverage report)
 
 test-fast: setup ## run the unit and contract tests that are not slow, without coverage

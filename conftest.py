@@ -23,6 +23,7 @@ MARKERS = {
     'Tests/conformance': 'contract',
     'Tests/sandbox': 'standin',
     'Tests/e2e': 'e2e',
+    'Tests/delivery': 'e2e',
     'Tests/setup': 'e2e',
     'Tests/benchmarks': 'e2e',
 }
