@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from authentication_methods import client_secret, device_code
 from delivery.commands import ROOT
-from sandbox.demo.administrator import Administrator
-from sandbox.demo.servers import Sandbox
-from sandbox.demo.upload import own_environment
-from sandbox.demo.ways import client_secret, device_code
+from demo.administrator import Administrator
+from demo.upload import own_environment
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.servers import Sandbox
 
 
 def make_smoke(tmp_path: Path, **variables: str) -> 'subprocess.CompletedProcess[str]':
