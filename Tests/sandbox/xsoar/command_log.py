@@ -1,29 +1,9 @@
-"""The log of the integrations: what commands print and log, without secrets, in one file of bounded size."""
+"""The log of the integrations: what commands print and log, as it is, in one file of bounded size."""
 
 import os
 import threading
 from pathlib import Path
 from typing import IO
-
-_MASK = '*****'
-_SHORTEST_SECRET = 4
-
-
-class Blanker:
-    """Replaces secrets in texts.
-
-    Args:
-        secrets: the strings to replace; those of fewer than 4 characters would blank half of any text and stay.
-    """
-
-    def __init__(self, secrets: list[str]) -> None:
-        lines = {line.strip() for secret in secrets for line in (secret, *secret.splitlines())}
-        self._secrets = sorted((each for each in lines if len(each) >= _SHORTEST_SECRET), key=len, reverse=True)
-
-    def __call__(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, _MASK)
-        return text
 
 
 class CommandLog:
@@ -41,13 +21,13 @@ class CommandLog:
         self._per_command = per_command
         self._lock = threading.Lock()
 
-    def copy(self, stream: IO[bytes], title: str, blank: Blanker) -> list[str]:
+    def copy(self, stream: IO[bytes], title: str) -> list[str]:
         """Copies a stream into the log until it ends; returns the lines written."""
         lines: list[str] = []
         size = dropped = 0
-        # One byte over the limit: a line that is cut in two, perhaps within a secret, is never written.
+        # One byte over the limit: a line that is cut in two is never written.
         for raw in iter(lambda: stream.readline(self._per_command + 1), b''):
-            line = blank(raw.decode('utf-8', 'replace').rstrip('\n'))
+            line = raw.decode('utf-8', 'replace').rstrip('\n')
             size += len(line)
             if size <= self._per_command:
                 lines.append(line)

@@ -42,7 +42,6 @@ def run(script: str, demisto: Demisto) -> None:
     module = types.ModuleType('__main__')
     module.__dict__.update(demisto=demisto, __file__=script, __builtins__=__builtins__)
     sys.modules['__main__'] = module
-    demisto.namespace = module.__dict__
     exec(load(script), module.__dict__)  # noqa: S102 - it is what this file is for
 
 

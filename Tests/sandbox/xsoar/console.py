@@ -93,8 +93,9 @@ class Console:
             time_limit = _seconds(line.platform_argument('execution-timeout'))
         except Refusal as refusal:
             return [self._war_room.add(investigation_id, error_entry(str(refusal)), **facts)]
-        job = self._runner.job(integration, instance, line.name, bound, investigation_id, time_limit)
-        documents, polling = self._runner.run(job, facts, debug=line.platform_argument('debug-mode') == 'true')
+        debug = line.platform_argument('debug-mode') == 'true'
+        job = self._runner.job(integration, instance, line.name, bound, investigation_id, time_limit, debug)
+        documents, polling = self._runner.run(job, facts)
         if polling:
             self._schedules.add(investigation_id, parent['id'], instance.id, polling)
         return documents

@@ -8,8 +8,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-_MASK = '<XX_REPLACED>'
-
 
 class Channel:
     """JSON lines to and from the server; several threads may use it.
@@ -57,12 +55,10 @@ class Demisto:
     A function that this server has no use for does not exist; the error names it.
     """
 
-    is_debug = False
-
     def __init__(self, job: dict[str, Any], channel: Channel) -> None:
         self._job = job
         self._channel = channel
-        self.namespace: dict[str, Any] = {}
+        self.is_debug: bool = job['is_debug']
         self.callingContext = job['calling_context']
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -183,9 +179,7 @@ class Demisto:
         self._log('log', msg, ())
 
     def _log(self, level: str, message: Any, arguments: tuple[Any, ...]) -> None:
-        """Writes a line to the log without the strings that ``add_sensitive_log_strs`` has named."""
+        """Writes a line to the log. As on a real server, what must not be seen in it is the integration's own concern."""
         text = ' '.join(map(str, (message, *arguments)))
-        for secret in getattr(self.namespace.get('LOG'), 'replace_strs', ()):
-            text = text.replace(secret, _MASK)
         sys.stderr.flush()
         os.write(2, f'{level}: {text}\n'.encode('utf-8', 'replace'))

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .command_log import Blanker, CommandLog
+from .command_log import CommandLog
 from .content import Integration
 from .instances import Instance
 from .problems import Refusal
@@ -21,12 +20,11 @@ from .process import Answerer, CommandProcess, Outcome
 
 # What the platform's files import of each other when they are tested as files.
 _MOCK_IMPORT = re.compile(r'^(import demistomock as demisto|from CommonServerPython import \*)[ \t]*(#.*)?$', re.MULTILINE)
-_SHORTEST_STORED_SECRET = 20
 
 
 @dataclass(frozen=True)
 class Job:
-    """One command of one instance."""
+    """One command of one instance. ``debug`` says that it was typed with ``debug-mode=true``."""
 
     integration: Integration
     instance: Instance
@@ -36,6 +34,7 @@ class Job:
     incident: dict[str, Any] = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
     time_limit: float = 0
+    debug: bool = False
 
     def to_message(self, script: Path, version: dict[str, str]) -> dict[str, Any]:
         """The first line that the process of the command reads."""
@@ -56,6 +55,7 @@ class Job:
             'instance': self.instance.name,
             'investigation': self.investigation,
             'incident': self.incident,
+            'is_debug': self.debug or self.instance.logs_debug,
             'version': version,
             'license': 'sandbox',
             'urls': self.urls,
@@ -109,13 +109,12 @@ class Engine:
             each.mkdir(mode=0o700, exist_ok=True)
 
     @contextlib.contextmanager
-    def run(self, job: Job, answerer: Callable[[Path], Answerer], secrets: list[str]) -> Iterator[tuple[Outcome, Path]]:
+    def run(self, job: Job, answerer: Callable[[Path], Answerer]) -> Iterator[tuple[Outcome, Path]]:
         """Runs a command to its end; its working folder exists as long as the block.
 
         Args:
             job: what to run.
             answerer: makes what answers the command, given its working folder.
-            secrets: strings that must not reach the log or a failure's sentence.
         """
         with self._places:
             folder = Path(tempfile.mkdtemp(dir=self._work))
@@ -125,7 +124,7 @@ class Engine:
                 try:
                     title = f'{job.instance.name} {job.command}:'
                     limit = job.time_limit or job.integration.time_limit or self._time_limit
-                    outcome = process.run(limit, self._log, title, Blanker(secrets))
+                    outcome = process.run(limit, self._log, title)
                 finally:
                     with self._lock:
                         self._running.discard(process)
@@ -176,19 +175,3 @@ class Engine:
             running = list(self._running)
         for process in running:
             process.stop('The command was stopped with the server.')
-
-
-def secrets_in(value: Any) -> list[str]:
-    """Strings within an integration context that may be secrets: all long ones but URLs, also inside JSON texts."""
-    if isinstance(value, dict):
-        return [secret for each in value.values() for secret in secrets_in(each)]
-    if isinstance(value, list):
-        return [secret for each in value for secret in secrets_in(each)]
-    if not isinstance(value, str):
-        return []
-    if value[:1] in ('{', '['):
-        try:
-            return secrets_in(json.loads(value))
-        except json.JSONDecodeError:
-            pass
-    return [value] if len(value) >= _SHORTEST_STORED_SECRET and '://' not in value else []

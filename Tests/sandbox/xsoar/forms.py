@@ -70,6 +70,7 @@ def body_of(form: 'MultiDict[str, str]', integration: Integration, instance: Ins
         'name': form.get('.name', ''),
         'brand': integration.id,
         'engine': form.get('.engine', ''),
+        'integrationLogLevel': form.get('.log_level', ''),
         'enabled': '.enabled' in form,
         'version': form.get('.version', 0, int),
         'data': data,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from .instances import MAPPINGS, Instance
+from .instances import LOG_LEVELS, MAPPINGS, Instance
 from .parts import Parts
 from .problems import Refusal
 
@@ -26,7 +26,10 @@ def described_instance(parts: Parts, body: dict[str, Any]) -> Instance:
     data = body.get('data') or []
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         raise Refusal('The data of an instance is a list of {"name": ..., "value": ...} objects.')
-    mappings = {key: str(body[key]) for key in MAPPINGS if body.get(key)}
+    mappings = {key: str(body[key]) for key in MAPPINGS if body.get(key) is not None}
+    level = mappings.get('integrationLogLevel', '')
+    if level not in LOG_LEVELS:
+        raise Refusal(f'{level!r} is not a log level. Use Debug or Verbose, or leave integrationLogLevel empty.')
     return replace(
         base.changed(integration, data),
         name=name,

@@ -17,6 +17,7 @@ name = excluded.name, enabled = excluded.enabled, engine = excluded.engine, plai
 mappings = excluded.mappings, version = excluded.version
 """
 MAPPINGS = ('mappingId', 'incomingMapperId', 'outgoingMapperId', 'integrationLogLevel')
+LOG_LEVELS = ('', 'Debug', 'Verbose')  # the empty one is the server's own
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ class Instance:
         if parameter.type == MULTIPLE_SELECT:
             return value or []
         return '' if value is None else str(value)
+
+    @property
+    def logs_debug(self) -> bool:
+        """Whether the log level of the instance makes every command of it run in debug mode."""
+        return bool(self.mappings.get('integrationLogLevel'))
 
     def to_answer(self, integration: Integration) -> dict[str, Any]:
         """The instance as the REST calls show it: a secret is only said to be there."""

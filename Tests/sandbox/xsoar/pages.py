@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from .forms import CLEAR_SUFFIX, PASSWORD_SUFFIX, body_of, sections
 from .instance_body import described_instance
-from .instances import Instance
+from .instances import LOG_LEVELS, Instance
 from .parts import Parts
 from .problems import Refusal
 from .war_room import INCIDENT
@@ -157,6 +157,7 @@ def _form(parts: Parts, instance: Instance) -> Any:
         instance=instance,
         sections=sections(integration, instance),
         engines=parts.engine.names,
+        log_levels=LOG_LEVELS,
         problem=problem,
         success=success,
         password=PASSWORD_SUFFIX,

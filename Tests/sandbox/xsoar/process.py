@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
-from .command_log import Blanker, CommandLog
+from .command_log import CommandLog
 
 _CHILD = Path(__file__).with_name('command_process.py')
 _LARGEST_MESSAGES = 128 << 20
@@ -67,14 +67,14 @@ class CommandProcess:
         self._ending = threading.Lock()
         self._reaped = False
 
-    def run(self, time_limit: float, log: CommandLog, title: str, blank: Blanker) -> Outcome:
+    def run(self, time_limit: float, log: CommandLog, title: str) -> Outcome:
         """Lets it run to its end, at most ``time_limit`` seconds."""
         timer = threading.Timer(
             time_limit, self.stop, [f'The command was stopped: it took longer than its limit of {time_limit:g} seconds.']
         )
         timer.daemon = True
         timer.start()
-        logger = threading.Thread(target=self._copy_log, args=(log, title, blank), daemon=True)
+        logger = threading.Thread(target=self._copy_log, args=(log, title), daemon=True)
         logger.start()
         try:
             self._converse()
@@ -84,12 +84,12 @@ class CommandProcess:
         finally:
             self._wait(timer)
             logger.join(timeout=5)
-        self._outcome.failure = blank(self._outcome.failure or self._unexpected_end())
+        self._outcome.failure = self._outcome.failure or self._unexpected_end()
         return self._outcome
 
-    def _copy_log(self, log: CommandLog, title: str, blank: Blanker) -> None:
+    def _copy_log(self, log: CommandLog, title: str) -> None:
         with cast(IO[bytes], self._process.stdout) as stream:
-            self._outcome.log.extend(log.copy(stream, title, blank))
+            self._outcome.log.extend(log.copy(stream, title))
 
     def stop(self, reason: str) -> None:
         """Kills the process with all that it started; the reason becomes its failure."""

@@ -9,7 +9,7 @@ from typing import Any
 from .answers import Answers
 from .catalogue import Catalogue
 from .content import Integration
-from .engine import Engine, Job, secrets_in
+from .engine import Engine, Job
 from .entries import DEBUG_FILE, ERROR, FILE, METRICS, Entry, Polling, entries_of, error_entry
 from .files import Files
 from .incidents import Incidents
@@ -65,6 +65,7 @@ class Runner:
         arguments: dict[str, Any],
         investigation_id: str,
         time_limit: float = 0,
+        debug: bool = False,
     ) -> Job:
         """A command of an instance in an investigation; a time limit of 0 takes that of the integration."""
         try:
@@ -81,24 +82,24 @@ class Runner:
             incident,
             {'server': self._url, 'warRoom': page, 'investigation': page},
             time_limit,
+            debug,
         )
 
-    def run(self, job: Job, facts: dict[str, Any], debug: bool = False) -> tuple[list[dict[str, Any]], Polling | None]:
+    def run(self, job: Job, facts: dict[str, Any]) -> tuple[list[dict[str, Any]], Polling | None]:
         """Runs a command and stores its entries in the war room.
 
         Args:
-            job: what to run.
+            job: what to run; in debug mode its log becomes an entry too.
             facts: what the entries say of where they come from.
-            debug: whether its log becomes an entry too.
         Returns:
             The entries as stored, and what the command wants to be run later.
         """
         try:
-            with self._engine.run(job, partial(self._answers, job, True), self._secrets(job.instance)) as (outcome, folder):
+            with self._engine.run(job, partial(self._answers, job, True)) as (outcome, folder):
                 entries = entries_of(outcome.results)
                 if outcome.failure and not any(entry.type == ERROR for entry in entries):
                     entries.append(error_entry(outcome.failure))
-                if debug:
+                if job.debug:
                     entries.append(_debug_entry(outcome, folder, job))
                 documents = [self._store(job, entry, folder, facts) for entry in entries if not self._is_metrics(job, entry)]
         except Refusal as refusal:
@@ -107,9 +108,6 @@ class Runner:
 
     def _answers(self, job: Job, with_context: bool, folder: Path) -> Answers:
         return Answers(job, folder, self._instances, self._war_room, self._incidents, with_context)
-
-    def _secrets(self, instance: Instance) -> list[str]:
-        return [*instance.secrets.values(), *secrets_in(self._instances.integration_context(instance.id)[0])]
 
     def _is_metrics(self, job: Job, entry: Entry) -> bool:
         if entry.type == METRICS:
@@ -128,7 +126,7 @@ class Runner:
     def test(self, integration: Integration, instance: Instance) -> tuple[bool, str]:
         """Presses the Test button: whether the integration answered exactly ``ok``, and what it answered otherwise."""
         job = Job(integration, instance, 'test-module', investigation={'id': '', 'name': ''}, urls={'server': self._url})
-        with self._engine.run(job, partial(self._answers, job, False), list(instance.secrets.values())) as (outcome, _):
+        with self._engine.run(job, partial(self._answers, job, False)) as (outcome, _):
             said = [entry for entry in entries_of(outcome.results) if not self._is_metrics(job, entry)]
         if not outcome.failure and [entry.contents for entry in said] == ['ok']:
             return True, ''
@@ -159,7 +157,7 @@ class Runner:
             integration, instance, 'fetch-incidents', investigation={'id': instance.id, 'name': ''}, urls={'server': self._url}
         )
         try:
-            with self._engine.run(job, partial(self._answers, job, True), self._secrets(instance)) as (outcome, folder):
+            with self._engine.run(job, partial(self._answers, job, True)) as (outcome, folder):
                 said = [entry for entry in entries_of(outcome.results) if not self._is_metrics(job, entry)]
                 error = outcome.failure or '\n'.join(entry.contents for entry in said if entry.type == ERROR)
                 if error:

@@ -226,6 +226,33 @@ def test_the_log_of_a_command_can_be_asked_for(desk: Desk) -> None:
     assert log in (desk.server.data_folder / 'integration-instance.log').read_text().replace('probe probe-leak: ', '')
 
 
+@pytest.mark.parametrize(
+    'level, argument, is_debug',
+    [('', '', False), ('', ' debug-mode=true', True), ('Debug', '', True), ('Verbose', '', True)],
+)
+def test_debug_mode_comes_from_the_command_or_from_the_log_level(desk: Desk, level: str, argument: str, is_debug: bool) -> None:
+    desk.call('PUT', '/settings/integration', {**desk.instance(), 'integrationLogLevel': level})
+
+    entries = desk.run(f'!probe-http{argument}')
+
+    log = (desk.server.data_folder / 'integration-instance.log').read_text()
+    assert ('POST /about' in log, 'the-body-of-a-request' in log) == (is_debug, is_debug)
+    assert [each['type'] for each in entries] == [1, 16] if argument else [1]
+
+
+def test_the_log_level_can_be_changed_back(desk: Desk) -> None:
+    for level in ('Debug', ''):
+        desk.call('PUT', '/settings/integration', {**desk.instance(), 'integrationLogLevel': level})
+        assert desk.instance()['integrationLogLevel'] == level
+
+
+def test_an_unknown_log_level_is_refused(desk: Desk) -> None:
+    answer = desk.request('PUT', '/settings/integration', json={**desk.instance(), 'integrationLogLevel': 'Loud'})
+
+    assert answer.status_code == 400
+    assert "'Loud' is not a log level. Use Debug or Verbose" in answer.text
+
+
 def test_no_more_commands_run_at_once_than_allowed_and_all_are_answered(start: Callable[..., Desk]) -> None:
     desk = start(concurrency=2)
     desk.add()

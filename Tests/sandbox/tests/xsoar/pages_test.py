@@ -189,6 +189,21 @@ def test_the_test_button_shows_success_or_the_message(browser: Browser) -> None:
     assert browser.page.select('#name')[0]['value'] == 'tested'
 
 
+def test_the_log_level_is_chosen_in_the_form(browser: Browser, desk: Desk) -> None:
+    path = f'/instances/{desk.instance()["id"]}'
+    browser.open(path)
+
+    browser.send('main form', __log_level='Debug')
+    assert desk.instance()['integrationLogLevel'] == 'Debug'
+    browser.open(path)
+    browser.send('main form', url='https://changed')
+    assert desk.instance()['integrationLogLevel'] == 'Debug'
+    browser.open(path)
+    browser.send('main form', __log_level='')
+
+    assert desk.instance()['integrationLogLevel'] == ''
+
+
 def test_a_stored_secret_is_kept_unless_it_is_removed(browser: Browser, desk: Desk) -> None:
     desk.add('secret', api_key='sesame', credentials={'identifier': 'ada', 'password': 'sesame'})
     path = f'/instances/{desk.instance("secret")["id"]}'

@@ -1,4 +1,4 @@
-"""Secrets: sealed at rest, never sent back, blanked in the log and in failures."""
+"""Secrets: sealed at rest and never sent back. What commands show and log themselves is not masked, as on a real server."""
 
 import json
 import os
@@ -54,30 +54,23 @@ def stored(folder: Path) -> bytes:
 
 
 def test_no_secret_is_found_in_any_file_or_answer(full: Desk) -> None:
-    full.run('!probe-leak how=log')
-    full.run('!probe-leak how=crash')
-
     said, kept = answers(full), stored(full.server.data_folder)
 
-    assert 'debug: debug' in kept.decode('utf-8', 'replace'), 'the log was written'
     assert [each for each in SECRETS if each in said] == []
     assert [each for each in SECRETS if each.encode() in kept] == []
     assert full.server.api_key.encode() not in kept
 
 
-def test_what_a_command_names_as_sensitive_is_blanked_in_the_log(full: Desk) -> None:
+def test_what_a_command_shows_is_not_masked(full: Desk) -> None:
+    """A server that masked it would hide that an integration does not."""
     full.run('!probe-leak how=log')
+    sentence = full.say('!probe-leak how=crash')
 
     log = (full.server.data_folder / 'integration-instance.log').read_text()
 
-    assert 'debug: debug <XX_REPLACED>' in log
-    assert 'sensitive-string-of-the-command' not in log
-
-
-def test_a_crash_that_tells_secrets_has_them_blanked(full: Desk) -> None:
-    sentence = full.say('!probe-leak how=crash')
-
-    assert sentence.startswith("The command crashed: ValueError: crash ['*****', '*****', ")
+    assert sentence.startswith(f"The command crashed: ValueError: crash ['{PASSWORD}', '{API_KEY}', ")
+    assert f"debug: debug ['{PASSWORD}', '{API_KEY}', " in log
+    assert f'info: info {PASSWORD} {API_KEY} ' in log
 
 
 def test_secrets_reach_the_command(full: Desk) -> None:

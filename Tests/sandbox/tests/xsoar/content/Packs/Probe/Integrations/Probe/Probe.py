@@ -94,8 +94,6 @@ def leak(args: Args) -> None:
     demisto.debug(f'debug {secrets}')
     demisto.info('info', *secrets)
     demisto.error(f'error {secrets}')
-    add_sensitive_log_strs('sensitive-string-of-the-command')
-    demisto.debug('debug sensitive-string-of-the-command')
 
 
 def count(_: Args) -> Args:
@@ -119,6 +117,10 @@ def remember(args: Args) -> str:
 
 def recall(_: Args) -> Args:
     return demisto.getIntegrationContextVersioned(refresh=True)
+
+
+def http(_: Args) -> str:
+    return f'{requests.post(demisto.demistoUrls()["server"] + "/about", data="the-body-of-a-request", timeout=10)}'
 
 
 def make_file(args: Args) -> Args:
@@ -209,6 +211,7 @@ COMMANDS = {
     'probe-count': count,
     'probe-remember': remember,
     'probe-recall': recall,
+    'probe-http': http,
     'probe-file': make_file,
     'probe-read-file': read_file,
     'probe-poll': poll,
