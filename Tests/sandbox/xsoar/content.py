@@ -151,6 +151,26 @@ class Integration:
         return str(self.document.get('category') or '')
 
     @property
+    def classifier(self) -> str:
+        """The id of the classifier that a new instance begins with; empty without one."""
+        return str(self.document.get('defaultclassifier') or '')
+
+    @property
+    def mapper(self) -> str:
+        """The id of the incoming mapper that a new instance begins with; empty without one."""
+        return str(self.document.get('defaultmapperin') or '')
+
+    @property
+    def fetches(self) -> bool:
+        """Whether instances can fetch incidents."""
+        return _is_true(self.document['script'].get('isfetch'))
+
+    @property
+    def sections(self) -> list[str]:
+        """The sections of the form, in their order."""
+        return [str(each) for each in self.document.get('sectionorder') or self.document.get('sectionOrder') or ()]
+
+    @property
     def parameters(self) -> list[Parameter]:
         return [Parameter.read(each) for each in self.document.get('configuration') or ()]
 
@@ -180,13 +200,13 @@ class Integration:
             'detailedDescription': self.instructions,
             'image': self.image,
             'configuration': [parameter.to_answer() for parameter in self.parameters],
-            'defaultClassifier': str(self.document.get('defaultclassifier') or ''),
-            'defaultMapperIn': str(self.document.get('defaultmapperin') or ''),
+            'defaultClassifier': self.classifier,
+            'defaultMapperIn': self.mapper,
             'defaultMapperOut': str(self.document.get('defaultmapperout') or ''),
             'integrationScript': {
                 'type': 'python',
                 'dockerImage': str(script.get('dockerimage') or ''),
-                'isFetch': _is_true(script.get('isfetch')),
+                'isFetch': self.fetches,
                 'commands': script.get('commands') or [],
             },
         }

@@ -14,6 +14,14 @@ from CommonServerPython import *
 from CommonServerUserPython import *
 
 Args = dict[str, Any]
+MAIL = {
+    'kind': 'letter',
+    'from': 'eve@partner.example',
+    'to': ['ada@contoso.example', 'bob@contoso.example'],
+    'subject': 'Invoice',
+    'severity': 3,
+    'html': '<p>Please <b>pay</b>.</p><script>parent.document.title = "taken"</script><img src="https://tracker.example/x.png">',
+}
 
 
 def echo(args: Args) -> CommandResults:
@@ -179,6 +187,8 @@ def fetch() -> None:
     if does == 'attach':
         file = fileResult('note.txt', 'attached text')
         incidents[0]['attachment'] = [{'path': file['FileID'], 'name': 'note.txt'}]
+    if does == 'mail':
+        incidents[0].update(details='Please pay.', rawJSON=json.dumps({**MAIL, 'number': first}))
     if does == 'attach nothing':
         incidents[1]['attachment'] = [{'path': 'missing', 'name': 'note.txt'}]
     if does == 'slow':
