@@ -83,6 +83,8 @@ class Argument:
     options: tuple[str, ...]
     is_list: bool
     is_secret: bool
+    description: str = ''
+    deprecated: bool = False
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> 'Argument':
@@ -94,7 +96,19 @@ class Argument:
             options=tuple(map(str, document.get('predefined') or ())),
             is_list=_is_true(document.get('isArray')),
             is_secret=_is_true(document.get('secret')),
+            description=str(document.get('description') or ''),
+            deprecated=_is_true(document.get('deprecated')),
         )
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as a person reads about it: without what is deprecated."""
+
+    name: str
+    description: str
+    arguments: list[Argument]
+    outputs: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -181,6 +195,20 @@ class Integration:
             each['name']: [Argument.read(argument) for argument in each.get('arguments') or ()]
             for each in self.document['script'].get('commands') or ()
         }
+
+    @property
+    def described_commands(self) -> list[Command]:
+        """The commands to offer and explain, in the order of the yml."""
+        return [
+            Command(
+                str(each['name']),
+                str(each.get('description') or ''),
+                [argument for argument in self.commands[each['name']] if not argument.deprecated],
+                list(each.get('outputs') or ()),
+            )
+            for each in self.document['script'].get('commands') or ()
+            if not _is_true(each.get('deprecated'))
+        ]
 
     @property
     def time_limit(self) -> float:

@@ -80,6 +80,8 @@ def _parser(breaks: bool) -> MarkdownIt:
     parser = MarkdownIt('commonmark', {'html': False, 'breaks': breaks}).enable(['table', 'strikethrough'])
     parser.inline.ruler.before('autolink', 'br', _read_break)
     parser.add_render_rule('image', _render_image)
+    parser.add_render_rule('table_open', lambda *_: '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>\n')
+    parser.add_render_rule('table_close', lambda *_: '</table></div>\n')
     parser.validateLink = lambda address: address.lower().startswith(('http://', 'https://', 'mailto:', '#'))
     return parser
 

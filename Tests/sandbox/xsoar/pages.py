@@ -1,5 +1,7 @@
 """The pages of the server, as a blueprint: who may see them, what protects them, what they share."""
 
+import json
+import time
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from .clock import now
 from .engines_page import add_engines
-from .incidents_page import add_incidents
+from .incidents_page import add_incidents, shown
 from .instance_page import add_instance_form
 from .integrations_page import add_integrations
 from .keys_pages import add_keys
@@ -49,6 +51,8 @@ def pages(parts: Parts) -> Blueprint:
     site.add_app_template_filter(_moment, 'moment')
     site.add_app_template_filter(_ago, 'ago')
     site.add_app_template_filter(_size, 'size')
+    site.add_app_template_filter(_pretty, 'pretty')
+    site.add_app_template_filter(shown, 'shown')
 
     @site.before_request
     def check_visit() -> AnyResponse | None:
@@ -65,7 +69,7 @@ def pages(parts: Parts) -> Blueprint:
 
     @site.app_context_processor
     def shared() -> dict[str, Any]:
-        return {'start_page': parts.surroundings.start_page, 'messages': _messages}
+        return {'start_page': parts.surroundings.start_page, 'messages': _messages, 'now_seconds': time.time}
 
     site.register_error_handler(Refusal, lambda refusal: problem_page(str(refusal), refusal.status))
     add_sign_in(site, parts, visits)
@@ -123,6 +127,14 @@ def _ago(text: str) -> str:
             count = int(seconds // size)
             return f'{count} {name}{"s" if count > 1 else ""} ago'
     return 'just now' if seconds < 5 else f'{int(seconds)} seconds ago'
+
+
+def _pretty(text: str) -> str:
+    """Return a JSON text with line breaks; any other text as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text
 
 
 def _size(count: int) -> str:
