@@ -1,20 +1,20 @@
 """The server as a WSGI application: its REST calls, as demisto-sdk and demisto-py make them, and its pages."""
 
-import ipaddress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, jsonify, request, send_file
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException
 
+from sandbox.web.protection import is_local_host, protect, static_files
+
 from .context import ask
 from .entries import FILE, Entry
 from .instance_body import described_instance
 from .packs import read_integration, read_upload
-from .pages import pages, problem_page, protect, wants_page
+from .pages import pages, problem_page, wants_page
 from .parts import Parts
 from .problems import Refusal
 
@@ -35,18 +35,15 @@ def application(parts: Parts) -> Flask:
     # A client of version 8, which has a key with an id, puts /xsoar before every path.
     app.register_blueprint(api, url_prefix='/xsoar', name='version8')
     app.register_blueprint(pages(parts))
+    app.register_blueprint(static_files())
     app.add_url_rule('/health', view_func=lambda: jsonify({}))
     return app
 
 
 def _refuse_other_hosts() -> Response | None:
-    """A web page elsewhere cannot reach this server under a name of its own that leads to loopback."""
-    host = urlsplit(f'//{request.host}').hostname or ''
-    try:
-        local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = host == 'localhost'
-    return None if local else _problem(403, 'This server is for this machine only: call it as localhost or 127.0.0.1.')
+    if is_local_host():
+        return None
+    return _problem(403, 'This server is for this machine only: call it as localhost or 127.0.0.1.')
 
 
 def _read_whole_body() -> None:

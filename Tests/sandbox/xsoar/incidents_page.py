@@ -2,13 +2,14 @@
 
 import base64
 import html
-import json
 import math
 import re
 from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
+
+from sandbox.web.protection import mail_page
 
 from .entries import Entry
 from .files import Files
@@ -18,9 +19,6 @@ from .problems import Refusal
 
 _ON_A_PAGE = 25
 _LARGEST_INLINE_IMAGE = 2 << 20
-# A mail runs no scripts, loads nothing and leads nowhere: it is a page of its own in a frame.
-_MAIL_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
-_MAIL_STYLE = 'body{margin:1rem;font:15px/1.5 system-ui,sans-serif;color:#18222f;background:#fff;overflow-wrap:anywhere}'
 _CONTENT_ID = re.compile(r'cid:([^"\'\s>)]+)', re.IGNORECASE)
 _OF_MAIL = ('emailfrom', 'emailto', 'emailcc', 'emailbcc', 'emailreplyto', 'emailsubject', 'emailreceived')
 _BODIES = ('emailhtml', 'emailbodyhtml', 'emailbody')
@@ -89,9 +87,7 @@ def _add_page(site: Blueprint, parts: Parts) -> None:
         text = next((str(fields[key]) for key in _BODIES[:2] if fields.get(key)), '')
         text = text or f'<div style="white-space:pre-wrap">{html.escape(str(fields.get("emailbody") or ""))}</div>'
         shown = _CONTENT_ID.sub(lambda match: _inline_image(parts.files, found, match[1]) or match[0], text)
-        response = Response(f'<!doctype html><meta charset="utf-8"><title>Mail</title><style>{_MAIL_STYLE}</style>{shown}')
-        response.headers['Content-Security-Policy'] = _MAIL_POLICY
-        return response
+        return mail_page(shown)
 
 
 def _add_changes(site: Blueprint, parts: Parts) -> None:
@@ -140,10 +136,3 @@ def _inline_image(files: Files, incident: dict[str, Any], content_id: str) -> st
             if kind.startswith('image/') and kind != 'image/svg+xml' and facts['size'] <= _LARGEST_INLINE_IMAGE:
                 return f'data:{kind};base64,{base64.b64encode(files.path(each["path"]).read_bytes()).decode()}'
     return ''
-
-
-def shown(value: Any) -> str:
-    """Return the value of a field as text."""
-    if isinstance(value, list) and not any(isinstance(each, (dict, list)) for each in value):
-        return '\n'.join(map(str, value))
-    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,14 +1,15 @@
 """Signing in to the pages: with an API key, or with the ticket in the address that the sandbox prints."""
 
-import hmac
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from sandbox.web.protection import enter, is_ticket
+from sandbox.web.visits import Visits
+
 from .parts import Parts
-from .visits import Visits
 
 
 def cookie_name(parts: Parts) -> str:
@@ -29,28 +30,16 @@ def add_sign_in(site: Blueprint, parts: Parts, visits: Visits) -> None:
         if not parts.api_keys.accepts(request.form.get('key', '').strip()):
             problem = 'This is not an API key of the server. It is shown when the server starts.'
             return render_template('login.html', problem=problem, next=wanted), 401
-        return _enter(local_path(wanted))
+        return enter(visits, cookie_name(parts), wanted)
 
     @site.get('/sign-in/<ticket>')
-    def enter(ticket: str) -> Any:
-        if not hmac.compare_digest(ticket.encode(), parts.surroundings.ticket.encode()):
+    def enter_with(ticket: str) -> Any:
+        if not is_ticket(ticket, parts.surroundings.ticket):
             problem = 'This address is of an earlier run of the server. Take the one that the server printed now, or an API key.'
             return render_template('login.html', problem=problem, next=''), 401
-        return _enter(local_path(request.args.get('next', '')))
+        return enter(visits, cookie_name(parts), request.args.get('next', ''))
 
     @site.post('/logout')
     def sign_out() -> Response:
         visits.end(request.cookies.get(cookie_name(parts), ''))
         return redirect(url_for('pages.login'))
-
-    def _enter(path: str) -> Response:
-        response = redirect(path)
-        response.set_cookie(cookie_name(parts), visits.begin(), httponly=True, samesite='Strict', secure=request.is_secure)
-        return response
-
-
-def local_path(address: str) -> str:
-    """Return an address if it is a path of this server, otherwise the path of the first page."""
-    parsed = urlsplit(address)
-    is_path = address.startswith('/') and not address.startswith(('//', '/\\'))
-    return address if is_path and not parsed.scheme and not parsed.netloc else '/'

@@ -5,6 +5,8 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 
+from flask import g
+
 
 @dataclass
 class Visit:
@@ -42,3 +44,12 @@ class Visits:
 def is_token(given: str, visit: Visit) -> bool:
     """Return whether a form comes from a page of this visit."""
     return hmac.compare_digest(given.encode(), visit.form_token.encode())
+
+
+def take_messages() -> list[tuple[str, str]]:
+    """Take what waits to be told to the browser of this request."""
+    visit = g.get('visit')
+    if not visit:
+        return []
+    messages, visit.messages = visit.messages, []
+    return list(messages)
