@@ -21,8 +21,8 @@ setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the i
 demo: setup ## build, upload, sign in in every way and use the mailbox, against the sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo $(ARGS)
 
-sandbox: setup ## start the sandbox and leave it running, to try by hand
-	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(ARGS)
+sandbox: setup ## start the sandbox and leave it running; PORT=8080 chooses its ports, KEEP=folder keeps its state
+	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(if $(PORT),--port '$(PORT)') $(if $(KEEP),--keep '$(KEEP)') $(ARGS)
 
 test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real file
 	@$(BIN)/coverage run -m pytest $(ARGS)

@@ -10,9 +10,11 @@ from demo.progress import complain
 def start(module: str) -> None:
     """Runs ``main`` of a module as a program, and exits with the status that it returns.
 
-    Ctrl-C and SIGTERM end it in one line and with exit status 130; also while it loads, which takes a second.
+    Ctrl-C, SIGTERM and SIGHUP (the terminal is closed) end it in one line and with exit status 130; also while it loads, which
+    takes a second.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         status = importlib.import_module(module).main()
     except KeyboardInterrupt:

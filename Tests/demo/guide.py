@@ -1,80 +1,49 @@
-"""What to try by hand: addresses, people, what to enter for each way to sign in, how to have incidents and make things fail."""
+"""What to enter for each authentication method, and how to have incidents: chapters of the sandbox's start page."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import requests
 
 from authentication_methods import ADA, WAYS, Settings, Way, consent_page, cortex_app, place
 from demo.administrator import INTEGRATION
+from sandbox.portal import Chapter
 from sandbox.servers import Sandbox
 
-_INDENT = '    '
 
-
-def guide(sandbox: Sandbox) -> str:
-    """The text for whoever runs the sandbox. All secrets in it are made up and of this run only."""
+def guide(sandbox: Sandbox) -> list[Chapter]:
+    """Return the chapters. All secrets in them are made up and of this sandbox only."""
     labels = field_labels(sandbox.server.url, sandbox.server.api_key)
-    parts = [_xsoar(sandbox), _people(sandbox), _every_instance(sandbox, labels)]
-    parts += [_way(number, way, sandbox, labels) for number, way in enumerate(WAYS, 1)]
-    return '\n\n'.join([*parts, _incidents(sandbox, labels), _faults(sandbox)])
+    title = 'Every instance: where the cloud is'
+    note = f'Settings > {INTEGRATION} > Add instance has filled these in already.'
+    return [
+        Chapter(title, _fields(place(sandbox.cloud), labels), note),
+        *(_way(number, way, sandbox, labels) for number, way in enumerate(WAYS, 1)),
+        _incidents(sandbox, labels),
+    ]
 
 
-def _xsoar(sandbox: Sandbox) -> str:
-    url, key = sandbox.server.url, sandbox.server.api_key
-    return (
-        _chapter('XSOAR', {'Pages': url, 'API key': key})
-        + f"""
-    The same from a shell:
-      export DEMISTO_BASE_URL={url} DEMISTO_API_KEY={key}
-      .venv/bin/demisto-sdk run -q '!msgraph-mail-auth-test using="<name of the instance>"'"""
-    )
-
-
-def _people(sandbox: Sandbox) -> str:
-    accounts = {user.user_principal_name: user.password for user in sandbox.cloud.directory.users if user.enabled}
-    return (
-        _chapter('People who can sign in, and their passwords', accounts)
-        + f"""
-    Browsers warn of the certificate, unless they trust {sandbox.cloud.ca_file}"""
-    )
-
-
-def _every_instance(sandbox: Sandbox, labels: dict[str, str]) -> str:
-    title = f'Add an instance: Integrations > {INTEGRATION} > Add instance. Each needs'
-    return _chapter(title, _fields(place(sandbox.cloud), labels))
-
-
-def _way(number: int, way: Way, sandbox: Sandbox, labels: dict[str, str]) -> str:
+def _way(number: int, way: Way, sandbox: Sandbox, labels: dict[str, str]) -> Chapter:
+    title = f'{number}. {way.name}'
     if way.settings is cortex_app:
-        return _chapter(f'{number}. {way.name}', {'ID, Token, Key': f'shown at the end of {consent_page(sandbox.cloud)}'})
+        return Chapter(title, {'Consent page': consent_page(sandbox.cloud)}, 'Shows ID, Token and Key for one instance.')
     if way.engine == 'arc' and sandbox.without_arc:
-        return _chapter(f'{number}. {way.name}', {'Not here': sandbox.without_arc})
+        return Chapter(title, {'Not here': sandbox.without_arc})
     common = place(sandbox.cloud)
     own = {name: value for name, value in way.settings(sandbox.cloud).items() if name not in common}
-    fields = {'Engine': way.engine} if way.engine else {}
-    fields |= _fields(_with_key_in_file(own, sandbox.folder / f'private-key-{number}.pem'), labels)
+    fields = {'Run on': way.engine} if way.engine else {}
+    fields |= _fields(own, labels)
     if way.person:
-        fields['Then run'] = '!msgraph-mail-auth-start, which tells what to do next'
-    return _chapter(f'{number}. {way.name}', fields)
+        fields['Then run'] = '!msgraph-mail-auth-start'
+    return Chapter(title, fields)
 
 
-def _incidents(sandbox: Sandbox, labels: dict[str, str]) -> str:
+def _incidents(sandbox: Sandbox, labels: dict[str, str]) -> Chapter:
     fields = _fields({'isFetch': True}, labels)
     fields['Then run'] = f'!send-mail to={ADA} subject=Invoice body="Please pay."'
-    fields['The incident is on'] = f'{sandbox.server.url}/incidents within a minute'
-    return _chapter('Have mails as incidents: in any of these instances', fields)
-
-
-def _with_key_in_file(settings: Settings, file: Path) -> Settings:
-    """A private key has too many lines to be shown."""
-    certificate = settings.get('creds_certificate')
-    if not certificate:
-        return settings
-    file.write_text(certificate['password'])
-    return {**settings, 'creds_certificate': {**certificate, 'password': f'the content of {file}'}}
+    fields['The incident is on'] = f'{sandbox.server.url}/incidents'
+    return Chapter('Have mails as incidents', fields, 'In any of these instances. It takes up to a minute, or Fetch now.')
 
 
 def _fields(settings: Settings, labels: dict[str, str]) -> dict[str, str]:
@@ -101,17 +70,3 @@ def field_labels(url: str, api_key: str) -> dict[str, str]:
         else:
             labels[field['name']] = field['display']
     return labels
-
-
-def _faults(sandbox: Sandbox) -> str:
-    address = f'{sandbox.cloud.admin}/sandbox/faults'
-    return f"""Make things fail
-    curl {address} -d '{{"service": "entra", "path": "token", "status": 503, "times": 4}}'
-    curl {address} -d '{{"service": "entra", "path": "token", "aadsts": 7000222}}'
-    curl {address} -d '{{"service": "graph", "status": 429, "headers": {{"Retry-After": "2"}}, "times": 2}}'
-    curl -X DELETE {address}"""
-
-
-def _chapter(title: str, fields: dict[str, str]) -> str:
-    width = max(map(len, fields))
-    return '\n'.join([title, *(f'{_INDENT}{name:<{width}}  {value}' for name, value in fields.items())])
