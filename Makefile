@@ -9,10 +9,10 @@ export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox test soak lint validate package upload bench
+.PHONY: help setup demo sandbox test browser-test soak lint validate package upload bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the interpreter
 	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here: apt-get install python3 python3-venv' >&2; exit 1; }
@@ -27,6 +27,10 @@ sandbox: setup ## start the sandbox and leave it running; PORT=8080 chooses its 
 test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real file
 	@$(BIN)/coverage run -m pytest $(ARGS)
 	@$(if $(ARGS),true,$(BIN)/coverage report)
+
+browser-test: setup ## use the sandbox in a real browser; installs chromium as root, Playwright and axe-core
+	@$(BIN)/python Tests/setup/make_browser.py
+	@$(BIN)/python -m pytest Tests/browser -m browser $(ARGS)
 
 soak: setup ## 100,000 made-up histories of a mailbox that is fetched from (`make test` goes through 2,000); takes hours
 	@$(BIN)/python -m pytest Tests/conformance/fetch/histories_test.py --hypothesis-profile=soak $(ARGS)
