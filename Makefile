@@ -3,48 +3,82 @@
 INTERPRETER := $(or $(PYTHON),python3)
 BIN := .venv/bin
 PACK := Packs/O365OutlookMailSingleUser
+# a worker for each processor; the tests of a file stay together, and files in the order of conftest.py
+PARALLEL := --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
+DELIVERY := PYTHONPATH=Tests $(BIN)/python -m delivery
 
 # demisto-sdk: no warning that this is not the public content repository
 export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox test browser-test soak lint validate package upload bench
+.PHONY: help setup demo sandbox example test test-fast browser-test soak mutants lint format hooks dependencies validate package upload bench docs xsoar-lint secrets
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
+# whatever is left in .venv, the Python that rebuilds it is another one
+setup: export PATH := $(subst $(CURDIR)/$(BIN):,,$(PATH))
 setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the interpreter
 	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here: apt-get install python3 python3-venv' >&2; exit 1; }
 	@$(INTERPRETER) Tests/setup/make_environment.py
 
-demo: setup ## build, upload, sign in in every way and use the mailbox, against the sandbox
+demo: setup ## build, upload, sign in with every authentication method and use the mailbox, in the sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo $(ARGS)
 
 sandbox: setup ## start the sandbox and leave it running; PORT=8080 chooses its ports, KEEP=folder keeps its state
 	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(if $(PORT),--port '$(PORT)') $(if $(KEEP),--keep '$(KEEP)') $(ARGS)
 
-test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real file
-	@$(BIN)/coverage run -m pytest $(ARGS)
+example: setup ## upload docs/examples/NAME to the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY, such as a running sandbox
+	@PYTHONPATH=Tests $(BIN)/python -m demo.upload_example $(NAME)
+
+test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real files
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run --parallel-mode -m pytest $(PARALLEL) $(ARGS)
+	@$(BIN)/coverage combine --quiet
 	@$(if $(ARGS),true,$(BIN)/coverage report)
 
 browser-test: setup ## use the sandbox in a real browser; installs chromium as root, Playwright and axe-core
 	@$(BIN)/python Tests/setup/make_browser.py
 	@$(BIN)/python -m pytest Tests/browser -m browser $(ARGS)
 
-soak: setup ## 100,000 made-up histories of a mailbox that is fetched from (`make test` goes through 2,000); takes hours
-	@$(BIN)/python -m pytest Tests/conformance/fetch/histories_test.py --hypothesis-profile=soak $(ARGS)
+test-fast: setup ## run the unit and contract tests that are not slow, without coverage
+	@$(BIN)/python -m pytest $(PARALLEL) -m '(unit or contract) and not slow and not property' $(ARGS)
+
+soak: setup ## 100,000 made-up histories of a mailbox that is fetched from (`make test` runs 500); takes hours
+	@$(BIN)/python -m pytest -m property --hypothesis-profile=soak $(ARGS)
+
+mutants: setup ## break 40 lines of Packs/, one at a time, and see that tests fail; SEED=7 takes the same lines again
+	@PYTHONPATH=Tests $(BIN)/python -m mutants $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: setup ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-validate: setup ## what demisto-sdk says of the packs
-	@$(BIN)/demisto-sdk validate -a
+hooks: setup ## install the git hooks of .pre-commit-config.yaml: lint and validate before a commit, test-fast before a push
+	@$(BIN)/pre-commit install
 
-package: setup ## the pack as a zip in build/
-	@$(BIN)/demisto-sdk zip-packs -i $(PACK) -o build
+dependencies: setup ## print the dependencies between the shared scripts, as docs/architecture.md lists them
+	@PYTHONPATH=Tests $(BIN)/python -m conformance.unified.dependencies
+
+validate: setup ## what demisto-sdk says of the packs, and of what changed since the last release; ARGS=--list shows each check
+	@$(DELIVERY).validate $(ARGS)
+
+format: setup ## ruff format, and demisto-sdk format for yml and json
+	@$(DELIVERY).format
+
+docs: setup ## the tables of an integration's README, from its yml
+	@$(DELIVERY).docs
+
+xsoar-lint: setup ## the pylint plugins of demisto-sdk
+	@$(DELIVERY).xsoar_lint
+
+secrets: setup ## what demisto-sdk takes for a secret in the packs
+	@$(DELIVERY).secrets
+
+package: setup ## the pack as a zip in build/; MARKETPLACE=platform chooses the marketplace, MARKETPLACE=all makes a zip for each
+	@$(DELIVERY).package $(MARKETPLACE)
 
 upload: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
 upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY; INSECURE=1 trusts any certificate

@@ -1,4 +1,4 @@
-"""Fixtures of the whole test suite, which runs on the platform's real CommonServerPython too.
+"""Fixtures and markers of the whole test suite, which runs on the platform's real CommonServerPython too.
 
 ``COMMON_SERVER_PYTHON=<its folder> make test``
 """
@@ -8,35 +8,74 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import coverage
 import pytest
 
-from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.fixtures import cloud, empty_mailbox, microsoft_cloud
 
 __all__ = ['cloud', 'empty_mailbox', 'microsoft_cloud']
+# What the tests of a folder are marked as. A test that makes up histories is marked as property too, where it is.
+MARKERS = {
+    'Packs': 'unit',
+    'docs/examples': 'unit',
+    'Tests/demo': 'unit',
+    'Tests/mutants': 'unit',
+    'Tests/conformance': 'contract',
+    'Tests/sandbox': 'standin',
+    'Tests/browser': 'browser',
+    'Tests/e2e': 'e2e',
+    'Tests/setup': 'e2e',
+    'Tests/benchmarks': 'e2e',
+}
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
 if FOLDER:
     # absolute, since commands run as processes of their own in other working folders; first, so that it wins over the stub
-    FOLDER = os.environ['COMMON_SERVER_PYTHON'] = str(Path(FOLDER).resolve())
+    FOLDER = os.environ['COMMON_SERVER_PYTHON'] = str(Path(FOLDER).expanduser().resolve())
     sys.path.insert(0, FOLDER)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     if FOLDER and not Path(FOLDER, 'CommonServerPython.py').is_file():
         raise pytest.UsageError(f'There is no CommonServerPython.py in {FOLDER}: let COMMON_SERVER_PYTHON name its folder.')
+    if getattr(config, 'workerinput', {}).get('is_measured'):
+        measured = coverage.Coverage(data_suffix=True)
+        measured.start()
+        config.add_cleanup(measured.save)
+        config.add_cleanup(measured.stop)
 
 
-@pytest.fixture
-def mail(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client of a new instance that acts as an application in Ada's mailbox."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Let the workers of pytest-xdist measure coverage if this process does (``coverage run -m pytest -n 2``)."""
+    node.workerinput['is_measured'] = coverage.Coverage.current() is not None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its folder, and begin with what takes longest, so that no worker waits for it in the end."""
+    for item in items:
+        folder = item.path.relative_to(item.config.rootpath).as_posix()
+        markers = [marker for name, marker in MARKERS.items() if folder.startswith(f'{name}/')]
+        if not markers:
+            raise pytest.UsageError(f'{folder} has no marker: add its folder to MARKERS in conftest.py.')
+        item.add_marker(markers[0])
+    items.sort(key=lambda item: item.get_closest_marker('property') is None)
+
+
+@pytest.fixture(autouse=True)
+def _new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start each test as a new process on a current server.
+
+    CommonServerPython holds the registered secrets and the version of the server for the whole process: the secrets of one test
+    would be masked in the next. The platform's own demistomock is a server of 2018, without versions of the context.
+    """
+    from instance_memory import InstanceMemory
+
+    import CommonServerPython
     import demistomock as demisto
-    from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
-    from MicrosoftCredentialsApiModule import ClientSecretCredential
-    from MicrosoftGraphMailSendApiModule import GraphMailSender
 
-    monkeypatch.setattr(demisto, 'integrationContext', {})
-    monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-    daemon = cloud.directory.application('daemon')
-    custom = AzureCloud('Local', 'com', AzureCloudEndpoints(cloud.authority, cloud.graph, ''))
-    credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
-    return GraphMailSender('ada@contoso.example', custom, credential=credential)
+    monkeypatch.setattr(CommonServerPython.LOG, 'replace_strs', [])
+    monkeypatch.setattr(CommonServerPython.LOG, 'messages', [])
+    monkeypatch.setattr(CommonServerPython.get_demisto_version, '_version', None)
+    if not hasattr(demisto, '_context_version'):
+        for name, function in InstanceMemory(demisto).functions().items():
+            monkeypatch.setattr(demisto, name, function)

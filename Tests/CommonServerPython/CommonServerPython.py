@@ -10,7 +10,7 @@ integration as text, in one namespace: the import of ``demistomock`` is the one 
 import base64
 import collections.abc as _abc
 import json
-import logging  # noqa: F401
+import logging
 import os
 import random
 import re
@@ -53,7 +53,9 @@ _PROXY_VARIABLES = ('HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy')
 _CERTIFICATE_VARIABLES = ('REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE')
 _MASK = '<XX_REPLACED>'
 _SENSITIVE_PARAMS = ('key', 'private', 'password', 'secret', 'token', 'credentials', 'service_account')
-_FETCHING_COMMANDS = ('fetch-incidents', 'fetch-credentials', 'fetch-indicators', 'fetch-assets', 'long-running-execution')
+_FETCHING_COMMANDS = ('fetch-incidents', 'fetch-credentials', 'fetch-indicators', 'long-running-execution')
+_AUTHORIZATION = re.compile(r'(Authorization: (?:Bearer |Basic )?)[^\\\r\n]+', re.IGNORECASE)
+_LONGEST_ERROR = 50000
 
 
 class EntryType:
@@ -216,17 +218,22 @@ class DemistoException(Exception):
 
 # region Logs, without the secrets
 def is_debug_mode() -> bool:
-    """Whether the command runs with debug-mode=true."""
+    """Return whether the command runs in debug mode: typed with debug-mode=true, or by the log level of its instance."""
     return bool(getattr(demisto, 'is_debug', False))
 
 
+def stringEscape(st: str) -> str:
+    """Return the text with its line ends and tabs written out."""
+    return st.replace('\r', '\\r').replace('\n', '\\n').replace('\t', '\\t')
+
+
 def stringUnEscape(st: str) -> str:
-    """Text with its written-out line ends and tabs turned into real ones."""
+    """Return the text with its written-out line ends and tabs turned into real ones."""
     return st.replace('\\r', '\r').replace('\\n', '\n').replace('\\t', '\t')
 
 
 class IntegrationLogger:
-    """Gathers what a command says, and blanks every secret of the instance's parameters in it.
+    """Collect what a command logs, and mask every secret of the instance's parameters in it.
 
     Args:
         debug_logging: pass each message on to ``demisto.debug`` at once.
@@ -246,109 +253,142 @@ class IntegrationLogger:
         for key, value in dict_obj.items():
             if isinstance(value, dict):
                 self._iter_sensistive_dict_obj(value, sensitive_params)
+                if value.get('identifier') and value.get('password'):
+                    self.add_replace_strs(b64_encode(f'{value["identifier"]}:{value["password"]}'))
             elif isinstance(value, str) and any(name in key.lower() for name in sensitive_params):
                 self.add_replace_strs(value, b64_encode(value))
 
     def add_replace_strs(self, *args: str) -> None:
-        """Adds secrets to blank, with the forms that they take in a URL, in JSON and with written-out line ends."""
-        known = set(self.replace_strs)
-        for secret in args:
-            if secret:
-                known |= {secret, stringUnEscape(secret), urllib.parse.quote_plus(secret), json.dumps(secret)[1:-1]}
-        # a secret may be a part of another one: the longest goes first
-        self.replace_strs = sorted(known, key=len, reverse=True)
+        """Register secrets to mask, in the forms that they take in a URL, in JSON and with written-out line ends."""
+        for secret in filter(None, args):
+            text = self.encode(secret)
+            self.replace_strs += [
+                stringEscape(text),
+                stringUnEscape(text),
+                json.dumps(text)[1:-1],
+                urllib.parse.quote_plus(text),
+            ]
 
     def encode(self, message: Any) -> str:
-        """The message as text, without the secrets."""
-        text = message.decode('utf-8', 'replace') if isinstance(message, bytes) else str(message)
+        """Return the message as text, without the secrets. They are replaced in the order in which they were registered."""
+        text = str(message)
         for secret in self.replace_strs:
             text = text.replace(secret, _MASK)
         return text
 
-    def __call__(self, message: Any) -> None:
+    def __call__(self, message: Any) -> str:
+        """Log a message, and return it without the secrets."""
         text = self.encode(message)
+        if not self.buffering:
+            demisto.info(text)
+            return text
+        self.messages.append(text)
         if self.debug_logging:
             demisto.debug(text)
-        else:
-            self.messages.append(text)
+        return text
 
     def set_buffering(self, state: bool) -> None:
-        """Whether ``write`` waits for the end of a line."""
+        """Collect messages until ``print_log``, or send each to the server's log at once."""
         self.buffering = state
 
     def write(self, msg: Any) -> None:
-        """Takes output as a file does."""
-        self.write_buf.append(str(msg))
-        text = ''.join(self.write_buf)
-        if not self.buffering or text.endswith('\n'):
-            self.write_buf = []
-            if text.strip():
-                self(text.rstrip('\n'))
+        """Take output as a file does, a line at a time."""
+        text = self.encode(msg)
+        self.write_buf.append(text.removesuffix('\n'))
+        if '\n' not in text:
+            return
+        line, self.write_buf = ''.join(self.write_buf), []
+        if self.buffering:
+            self.messages.append(line)
+        else:
+            demisto.info(_AUTHORIZATION.sub(rf'\1{_MASK}', line) if line.startswith(('send:', 'header:')) else line)
 
     def print_override(self, *args: Any, **kwargs: Any) -> None:
-        """Takes the place of ``print``; what goes to a file of its own still goes there."""
-        if kwargs.get('file') not in (None, sys.stdout):
-            print(*args, **kwargs)
-        else:
-            self.write(kwargs.get('sep', ' ').join(str(arg) for arg in args) + kwargs.get('end', '\n'))
+        """Take the place of ``print``: what goes to a file of its own still goes there."""
+        if kwargs.get('file') in (None, sys.stdout, sys.stderr):
+            kwargs['file'] = self
+        print(*args, **kwargs)
 
     def print_log(self, verbose: bool = False) -> None:
-        """Sends all that was gathered to the server's log, and to the war room if verbose."""
-        messages = self.messages + [self.encode(text) for text in self.write_buf]
-        self.messages, self.write_buf = [], []
-        if not messages:
+        """Send all that was collected to the server's log, and to the war room if verbose."""
+        if self.write_buf:
+            self.messages.append(''.join(self.write_buf))
+        if not self.messages:
             return
-        text = 'Full Integration Log:\n' + '\n'.join(messages)
+        text = 'Full Integration Log:\n' + '\n'.join(self.messages)
         if verbose:
             demisto.log(text)
-        demisto.info(text)
+        if not self.debug_logging:  # otherwise each was sent at once
+            demisto.info(text)
+        self.messages = []
+
+
+class DemistoHandler(logging.Handler):
+    """Send what Python's logging collects to an IntegrationLogger."""
+
+    def __init__(self, int_logger: IntegrationLogger) -> None:
+        super().__init__()
+        self.int_logger = int_logger
+        self.setFormatter(logging.Formatter('python logging: %(levelname)s [%(name)s] - %(message)s'))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one record; those of the root logger are what ``demistomock`` itself writes."""
+        if record.name != 'root':
+            self.int_logger(self.format(record))
 
 
 class DebugLogger:
-    """Sends the HTTP traffic of the process to ``demisto.debug``, without the secrets and without Authorization headers."""
+    """Send the HTTP traffic of the process, and what its libraries log, to the server's log.
 
-    _authorization = re.compile(r'(Authorization: )[^\\\r\n]+', re.IGNORECASE)
+    Only the registered secrets and Authorization headers are masked: bodies of requests are printed as they are.
+    """
 
     def __init__(self) -> None:
         import http.client
 
-        self.int_logger = IntegrationLogger(debug_logging=True)
+        self.int_logger = IntegrationLogger()
+        self.int_logger.set_buffering(False)
         self.http_client: Any = http.client
         self.http_client.HTTPConnection.debuglevel = 1
-        self.http_client.print = self._print
-
-    def _print(self, *args: Any, **kwargs: Any) -> None:
-        self.int_logger.print_override(*(self._authorization.sub(rf'\1{_MASK}', str(arg)) for arg in args), **kwargs)
+        self.http_client.print = self.int_logger.print_override
+        self.handler = DemistoHandler(self.int_logger)
+        self.root_logger = logging.getLogger()
+        self.root_logger.handlers[:] = [self.handler]
+        self.root_logger.setLevel(logging.DEBUG)
 
     def __del__(self) -> None:
+        self.root_logger.removeHandler(self.handler)
         self.http_client.HTTPConnection.debuglevel = 0
         if hasattr(self.http_client, 'print'):
             del self.http_client.print
 
     def log_start_debug(self) -> None:
-        """Says what the command was called with: names only, as values may be secret."""
-        demisto.debug(
-            f'debug-mode started. Command: {demisto.command()}. Arguments: {sorted(demisto.args())}. '
-            f'Parameters: {sorted(demisto.params())}. Python: {sys.version.split()[0]}'
+        """Log the environment and the parameters that the command was started with."""
+        self.int_logger.write(
+            f'debug-mode started.\n#### Env {os.environ}.\n#### Params: {json.dumps(demisto.params(), indent=2)}.\n'
+            f'#### Integration: brand: [{_calling_name()}] instance: [{demisto.integrationInstance()}]'
         )
 
 
 def logger(func: _Function) -> _Function:
-    """Notes each call of a function in LOG."""
+    """Log each call of a function, and in debug mode what it returns."""
 
     @wraps(func)
     def func_wrapper(*args: Any, **kwargs: Any) -> Any:
         LOG(f'calling {func.__name__}({args}, {kwargs})')
-        return func(*args, **kwargs)
+        returned = func(*args, **kwargs)
+        if is_debug_mode():
+            LOG(f'Return value [{func.__name__}]: {returned}')
+        return returned
 
     return func_wrapper
 
 
 def add_sensitive_log_strs(sensitive_str: str) -> None:
-    """Has a secret blanked in the logs, plain and in Base64."""
-    LOG.add_replace_strs(sensitive_str, b64_encode(sensitive_str))
+    """Register a secret, to be masked in the logs and in errors."""
+    LOG.add_replace_strs(sensitive_str)
     if _requests_logger:
-        _requests_logger.int_logger.add_replace_strs(sensitive_str, b64_encode(sensitive_str))
+        _requests_logger.int_logger.add_replace_strs(sensitive_str)
 
 
 # endregion
@@ -670,8 +710,19 @@ def safe_sleep(duration_seconds: float) -> None:
 
 
 # region The server
-def _server_version() -> _Dict:
-    return demisto.demistoVersion()
+class GetDemistoVersion:
+    """Return version, build number and platform of the server. It is asked once, and remembered in ``_version``."""
+
+    def __init__(self) -> None:
+        self._version: _Dict | None = None
+
+    def __call__(self) -> _Dict:
+        if self._version is None:
+            self._version = demisto.demistoVersion()
+        return self._version
+
+
+get_demisto_version = GetDemistoVersion()
 
 
 def _version_numbers(version: str) -> list[int]:
@@ -680,7 +731,7 @@ def _version_numbers(version: str) -> list[int]:
 
 def is_demisto_version_ge(version: str, build_number: str = '') -> bool:
     """Whether the server has this version or a later one, and within the same version this build or a later one."""
-    server = _server_version()
+    server = get_demisto_version()
     ours, asked = _version_numbers(server['version']), _version_numbers(version)
     if build_number and ours == asked:
         return int(server.get('buildNumber') or 0) >= int(build_number)
@@ -689,7 +740,7 @@ def is_demisto_version_ge(version: str, build_number: str = '') -> bool:
 
 def is_xsoar() -> bool:
     """Whether the server is Cortex XSOAR, in the cloud or on premises."""
-    return 'xsoar' in _server_version().get('platform', '')
+    return 'xsoar' in demisto.demistoVersion().get('platform', '')
 
 
 def is_xsoar_saas() -> bool:
@@ -699,7 +750,7 @@ def is_xsoar_saas() -> bool:
 
 def is_xsiam() -> bool:
     """Whether the server is Cortex XSIAM."""
-    return _server_version().get('platform') == 'x2'
+    return demisto.demistoVersion().get('platform') == 'x2'
 
 
 def is_time_sensitive() -> bool:
@@ -716,7 +767,7 @@ def _calling_name() -> str:
 
 def get_x_content_info_headers() -> _Dict:
     """Headers that tell a service of the vendor who is calling."""
-    server = _server_version()
+    server = get_demisto_version()
     return {
         'X-Content-Version': CONTENT_RELEASE_VERSION,
         'X-Content-Name': _calling_name() or 'Name not found',
@@ -962,8 +1013,6 @@ class ScheduledCommand:
         args: its arguments.
         timeout_in_seconds: until when it may be run again.
         items_remaining: shown as what is left to do.
-    Raises:
-        DemistoException: the server is too old for it.
     """
 
     def __init__(
@@ -978,30 +1027,28 @@ class ScheduledCommand:
         self._command = command
         self._next_run = str(max(next_run_in_seconds, 10))
         self._args = args
-        self._timeout = None if timeout_in_seconds is None else str(timeout_in_seconds)
+        self._timeout = str(timeout_in_seconds) if timeout_in_seconds else None
         self._items_remaining = items_remaining
 
     @staticmethod
     def supports_polling() -> bool:
-        """Whether the server can."""
-        return is_demisto_version_ge('6.2.0')
+        """Return True: the platform no longer asks for the version of the server."""
+        return True
 
     @staticmethod
-    def raise_error_if_not_supported() -> None:
-        """Refuses a server that cannot."""
-        if not ScheduledCommand.supports_polling():
-            raise DemistoException('This command is run again by the server, which needs Cortex XSOAR 6.2.0 or later: update it.')
+    def raise_error_if_not_supported() -> bool:
+        """Raise nothing, and return True."""
+        return True
 
     def to_results(self) -> _Dict:
         """What an entry says of it."""
-        entry = {
-            'PollingCommand': self._command,
-            'NextRun': self._next_run,
-            'PollingArgs': self._args,
-            'Timeout': self._timeout,
-            'PollingItemsRemaining': self._items_remaining,
-        }
-        return {key: value for key, value in entry.items() if value is not None}
+        return assign_params(
+            PollingCommand=self._command,
+            NextRun=self._next_run,
+            PollingArgs=self._args,
+            Timeout=self._timeout,
+            PollingItemsRemaining=self._items_remaining,
+        )
 
 
 class CommandResults:
@@ -1167,19 +1214,24 @@ def return_error(message: Any, error: Any = '', outputs: Any = None) -> _NoRetur
     """Ends the command with an error entry. What fetches has no war room: there it is an exception, which the server shows.
 
     Args:
-        message: what the user reads.
+        message: what the user reads, with the registered secrets masked; in debug mode a traceback follows, as it is.
         error: goes to the log.
         outputs: go to the context.
     """
-    message = str(message)
-    LOG(message)
+    message = LOG(message)
     if error:
         LOG(error)
     if sys.exc_info()[0]:
-        LOG(fix_traceback_line_numbers(traceback.format_exc()))
+        trace = fix_traceback_line_numbers(traceback.format_exc())
+        LOG(f'\n{trace}')
+        if is_debug_mode():
+            message = f'{message}\n\n{trace}'  # what the platform does not mask
     LOG.print_log()
     if demisto.command() in _FETCHING_COMMANDS:
         raise Exception(message)
+    if len(message) > _LONGEST_ERROR:
+        half = _LONGEST_ERROR // 2
+        message = f'{message[:half]}...This error body was truncated...{message[-half:]}'
     demisto.results({'Type': EntryType.ERROR, 'ContentsFormat': EntryFormat.TEXT, 'Contents': message, 'EntryContext': outputs})
     sys.exit(0)
 
@@ -1260,15 +1312,14 @@ class ExecutionMetrics:
     retry_error = _counter(ErrorTypes.RETRY_ERROR)
 
     def get_metric_list(self) -> _List:
-        """The counts that are not zero, as the server takes them."""
-        return [{'Type': error_type, 'APICallsCount': count} for error_type, count in self._counts.items() if count]
+        """The counts, as the server takes them."""
+        return [{'Type': error_type, 'APICallsCount': count} for error_type, count in self._counts.items()]
 
     def update_metrics(self, metric_type: str, metric_value: int) -> None:
         """Sets one count."""
-        self._counts[metric_type] = metric_value
-        rows = self.get_metric_list()
-        if rows and ExecutionMetrics.is_supported():
-            self.metrics = CommandResults(execution_metrics=rows)
+        if metric_value > 0:
+            self._counts[metric_type] = metric_value
+            self.metrics = CommandResults(execution_metrics=self.get_metric_list())
 
 
 # endregion
@@ -1567,13 +1618,13 @@ class BaseClient:
                 files=files,
                 headers=headers or self._headers,
                 auth=auth or self._auth,
-                timeout=self.timeout if timeout is None else timeout,
+                timeout=timeout or self.timeout,
                 **kwargs,
             )
         except requests.exceptions.RequestException as error:
             raise self._explained(error, retries, with_metrics) from error
         if not self._is_status_code_valid(res, ok_codes):
-            return self._handle_error(error_handler, res, with_metrics)
+            self._handle_error(error_handler, res, with_metrics)
         return self._handle_success(res, resp_type, empty_valid_codes, return_empty_response, with_metrics)
 
     def _explained(self, error: requests.exceptions.RequestException, retries: int, should_update_metrics: bool) -> Exception:
@@ -1582,15 +1633,20 @@ class BaseClient:
             if isinstance(error, kind):
                 if should_update_metrics:
                     setattr(self.execution_metrics, counter, getattr(self.execution_metrics, counter) + 1)
+                if kind is requests.exceptions.SSLError and not self._verify:
+                    return error
                 kind_of_error = f'{type(error).__module__}.{type(error).__name__}'
                 return DemistoException(hint.format(error=error, kind=kind_of_error, times=retries + 1), error)
         return error
 
-    def _handle_error(self, error_handler: _Function | None, res: requests.Response, should_update_metrics: bool) -> Any:
-        """Counts a failed request, and hands it over."""
-        if should_update_metrics:
-            self._update_metrics(res, success=False)
-        return error_handler(res) if error_handler else self.client_error_handler(res)
+    def _handle_error(self, error_handler: _Function | None, res: requests.Response, should_update_metrics: bool) -> None:
+        """Raises the error of a request, and counts it. One that the handler lets through goes on as a success."""
+        try:
+            (error_handler or self.client_error_handler)(res)
+        except Exception:
+            if should_update_metrics:
+                self._update_metrics(res, success=False)
+            raise
 
     def _handle_success(
         self,
@@ -1735,7 +1791,7 @@ class PollResult:
         response: the answer, when it is the last round.
         continue_to_poll: whether there is another round, or a function that says so.
         args_for_next_run: arguments of that round; by default those of this one.
-        partial_result: shown already now.
+        partial_result: shown already now, in place of the message.
     """
 
     def __init__(
@@ -1763,8 +1819,8 @@ def polling_function(
 
     Args:
         name: of the command that the server runs again.
-        interval: seconds between rounds, unless the argument interval_in_seconds is given.
-        timeout: seconds after which the server stops, unless the argument timeout_in_seconds is given.
+        interval: seconds between rounds.
+        timeout: seconds after which the server stops.
         poll_message: shown in the first round.
         polling_arg_name: the argument that switches polling on.
         requires_polling_arg: without that argument there is one round only; else there are always more.
@@ -1773,24 +1829,19 @@ def polling_function(
     def decorate(func: _Function) -> _Function:
         @wraps(func)
         def inner(args: _Dict, *arguments: Any, **kwargs: Any) -> Any:
-            if requires_polling_arg and str(args.get(polling_arg_name)).lower() not in ('true', 'yes'):
+            if requires_polling_arg and not argToBoolean(args.get(polling_arg_name, False)):
                 return func(args, *arguments, **kwargs).response
             ScheduledCommand.raise_error_if_not_supported()
             found = func(args, *arguments, **kwargs)
             again = found.continue_to_poll() if callable(found.continue_to_poll) else found.continue_to_poll
             if not again:
                 return found.response
-            if found.partial_result:
-                return_results(found.partial_result)
-            scheduled = ScheduledCommand(
-                command=name,
-                next_run_in_seconds=int(args.get('interval_in_seconds', interval)),
-                args={**(found.args_for_next_run or args), 'hide_polling_output': True},
-                timeout_in_seconds=int(args.get('timeout_in_seconds', timeout)),
-            )
-            return CommandResults(
-                readable_output=None if args.get('hide_polling_output') else poll_message, scheduled_command=scheduled
-            )
+            shown = None if args.get('hide_polling_output') else poll_message
+            next_args = found.args_for_next_run or args
+            next_args['hide_polling_output'] = True
+            answer = found.partial_result or CommandResults(readable_output=shown)
+            answer.scheduled_command = ScheduledCommand(name, interval, next_args, timeout)
+            return answer
 
         return inner
 

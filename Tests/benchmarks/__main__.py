@@ -1,6 +1,6 @@
 """``python -m benchmarks``: see table_of_figures.py."""
 
-from demo.entry import start
+from demo.program import run
 
 if __name__ == '__main__':
-    start('benchmarks.table_of_figures')
+    run('benchmarks.table_of_figures')

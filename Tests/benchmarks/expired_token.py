@@ -55,7 +55,7 @@ def _at_once(sandbox: Sandbox, war_room: WarRoom, processes: int) -> tuple[float
     """Seconds until the last of so many commands asks for mail, and how many token requests they made."""
     sandbox.cloud.requests.clear()
     begun = time.time()
-    answers = war_room.run_at_once(COMMAND, INSTANCE, processes)
+    answers = war_room.run_concurrently(COMMAND, INSTANCE, processes)
     failed = [entry['contents'] for entries in answers for entry in entries if entry['type'] == ERROR]
     asked = sandbox.cloud.requests.of('graph')
     if failed or len(asked) != processes:

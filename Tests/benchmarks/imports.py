@@ -7,12 +7,10 @@ from benchmarks.effort import Effort
 from benchmarks.row import MessageRow, at_most
 from sandbox.servers import Sandbox
 
-PROCESSES = 21
 
-
-def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
+def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
     fresh_process.run('imports.py', sandbox.folder)  # compiles
-    measured = [fresh_process.run('imports.py', sandbox.folder) for _ in range(PROCESSES)]
+    measured = [fresh_process.run('imports.py', sandbox.folder) for _ in range(1 + 4 * effort.times)]
     platform, shared = (median(one[name] for one in measured) for name in ('platform', 'shared'))
     return [
         at_most('Import of the shared scripts, processor time', shared, 15, 'ms', f'on top of {platform:.0f} ms without them')

@@ -13,7 +13,6 @@ from benchmarks.row import MessageRow, at_most, compared, plain
 from demo.administrator import Administrator
 from sandbox.servers import Sandbox
 
-TIMES = 15
 INSTANCE = 'Benchmark'
 EMPTY_INTEGRATION = """
 commonfields: {id: Empty, version: -1}
@@ -31,7 +30,7 @@ script:
 """
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
+def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
     server, cloud = sandbox.server, sandbox.cloud
     administrator = Administrator(server.url, server.api_key)
     administrator.add_instance(INSTANCE, client_secret(cloud))
@@ -45,7 +44,7 @@ def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
         return lambda: _ask(http, f'{server.url}/entry/execute/sync', {'investigationId': playground, 'data': command})
 
     empty, warm = run('!empty-command'), run(f'!msgraph-mail-list-emails page_size=1 using="{INSTANCE}"')
-    measured = [(_milliseconds(empty), _milliseconds(warm)) for _ in range(1 + TIMES)][1:]
+    measured = [(_milliseconds(empty), _milliseconds(warm)) for _ in range(1 + 3 * effort.times)][1:]
     limit, own = (median(one[column] for one in measured) for column in (0, 1))
     return [
         *compared(

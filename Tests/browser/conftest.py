@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authentication_methods import place
+from authentication_methods import cloud_settings
 from demo.administrator import INTEGRATION, Administrator
-from demo.guide import guide
+from demo.instructions import instructions
 from demo.upload import upload_to
 from sandbox.servers import Sandbox
 
@@ -43,8 +43,8 @@ def sandbox() -> Iterator[Sandbox]:
     """Both stand-ins with the pack and the portal, as ``make sandbox`` starts them. Nothing is fetched but by the button."""
     with Sandbox(fetches=False) as sandbox:
         upload_to(sandbox)
-        sandbox.server.surroundings.presets[INTEGRATION] = place(sandbox.cloud)
-        sandbox.portal.chapters[:] = guide(sandbox)
+        sandbox.server.surroundings.presets[INTEGRATION] = cloud_settings(sandbox.cloud)
+        sandbox.portal.chapters[:] = instructions(sandbox)
         yield sandbox
 
 
@@ -102,10 +102,3 @@ def axe() -> str:
     """The script of axe-core."""
     folder = Path(os.environ.get('AXE') or Path(__file__).resolve().parents[2] / '.venv' / 'axe')
     return (folder / 'node_modules' / 'axe-core' / 'axe.min.js').read_text()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test of this folder as ``browser``."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.browser)

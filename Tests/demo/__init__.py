@@ -1,1 +1,1 @@
-"""The story of the README: the pack is built, uploaded, configured, and signs in in every way, against the sandbox."""
+"""The demonstration of the README: the pack is built, uploaded, configured, and signs in with every method, on the sandbox."""

@@ -1,6 +1,6 @@
-"""``python -m demo``: see story.py."""
+"""``python -m demo``: see demonstration.py."""
 
-from demo.entry import start
+from demo.program import run
 
 if __name__ == '__main__':
-    start('demo.story')
+    run('demo.demonstration')

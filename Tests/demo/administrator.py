@@ -21,7 +21,7 @@ _TEST_FAILED = re.compile(r'Test module failed - (.*), status code: \d+', re.DOT
 
 
 class CommandFailed(Exception):
-    """A command ended in an error entry, or XSOAR refused what was asked; the text is what a person reads there."""
+    """A command ended in an error entry, or XSOAR refused what was asked; the text is what the user reads there."""
 
 
 class Administrator:
@@ -29,30 +29,34 @@ class Administrator:
 
     Args:
         url, api_key: of the server.
+        integration: name of the integration whose instances are added.
+        log_level: of the instances that are added, such as ``Debug``.
     Raises:
         Exception: demisto-sdk finds no healthy server there.
     """
 
-    def __init__(self, url: str, api_key: str) -> None:
+    def __init__(self, url: str, api_key: str, integration: str = INTEGRATION, log_level: str = '') -> None:
+        self._integration = integration
         self._url = url
         self._api_key = api_key
+        self._log_level = log_level
         self._client = _sdk_client(url, api_key)
         self._playground = self._client.get_playground_id()
 
     def add_instance(self, name: str, settings: dict[str, Any], engine: str = '') -> None:
-        """Adds an instance, in place of the one of that name if there is one.
+        """Add an instance, in place of the one of that name if there is one.
 
         Args:
             settings: values of parameters by name; credentials are ``{'identifier': ..., 'password': ...}``.
             engine: name of the engine that is to run its commands; empty means the server itself.
         """
         with _explained():
-            self._client.create_integration_instance(INTEGRATION, name, settings)
-            if engine:
-                self._change(name, engine=engine)
+            self._client.create_integration_instance(self._integration, name, settings)
+            if engine or self._log_level:
+                self._change(name, engine=engine, integrationLogLevel=self._log_level)
 
     def change_instance(self, name: str, settings: dict[str, Any]) -> None:
-        """Enters other values in some fields of an instance; the others stay."""
+        """Enter other values in some fields of an instance; the others stay."""
         with _explained():
             data = self._client.get_integration_instance(name)['data']
             for field in data:
@@ -66,22 +70,22 @@ class Administrator:
             return str(self._client.get_integration_instance(name)['id'])
 
     def press_test(self, name: str) -> str:
-        """Presses the Test button: ``ok``, or the sentence that it shows."""
+        """Press the Test button: ``ok``, or the sentence that it shows."""
         try:
             with _explained():
-                self._client.test_module(INTEGRATION, name)
+                self._client.test_module(self._integration, name)
         except CommandFailed as failure:
             return str(failure)
         return 'ok'
 
     def run(self, command: str, using: str) -> str:
-        """Runs a command of one instance in the playground.
+        """Run a command of one instance in the playground.
 
         Args:
             command: as typed, e.g. ``!msgraph-mail-list-emails page_size=2``.
             using: name of the instance.
         Returns:
-            What a person reads in the entries that came of it.
+            What the user reads in the resulting entries.
         Raises:
             CommandFailed: one of them is an error.
         """
@@ -93,20 +97,20 @@ class Administrator:
         return '\n'.join(entry.contents for entry in entries)
 
     def context(self, path: str) -> Any:
-        """What the last command has put at a path of the playground's context; None if nothing."""
+        """Return what the last command has put at a path of the playground's context; None if nothing."""
         return self._client.get_investigation_context(self._playground).get(path)
 
     def upload_file(self, name: str, content: bytes) -> str:
-        """Puts a file into the playground, as if it were dropped there, and gives the ID of its entry."""
+        """Put a file into the playground, as if it were dropped there, and return the ID of its entry."""
         answer = self._rest('POST', f'/entry/upload/{self._playground}', files={'file': (name, content)})
         return str(answer.json()['id'])
 
     def download_file(self, entry_id: str) -> bytes:
-        """The bytes of a file in a war room."""
+        """Return the bytes of a file in a war room."""
         return self._rest('GET', f'/entry/download/{entry_id}').content
 
     def incident_files(self, incident_id: str) -> dict[str, bytes]:
-        """The bytes of the files in the war room of an incident, by name."""
+        """Return the bytes of the files in the war room of an incident, by name."""
         entries = self._rest('POST', f'/investigation/{incident_id}', json={}).json()['entries']
         return {entry['file']: self.download_file(entry['id']) for entry in entries if entry['file']}
 
@@ -128,7 +132,7 @@ class Administrator:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Turns the client's exception into the sentence that the server sent."""
+    """Turn the client's exception into the sentence that the server sent."""
     from demisto_client.demisto_api.rest import ApiException
 
     try:
@@ -149,7 +153,7 @@ def _sentence(body: str | bytes) -> str:
 
 
 def _sdk_client(url: str, api_key: str) -> Any:
-    """demisto-sdk's client. It reads the environment, and a ``.env`` of the folder into it: both may name another server."""
+    """Return demisto-sdk's client. It reads the environment and a ``.env`` of the folder: both may name another server."""
     before = dict(os.environ)
     try:
         from demisto_sdk.commands.common.clients import get_client_from_server_type

@@ -10,7 +10,7 @@ _WIDTH = 88
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Prints what is being done, and when it ends how long it took or that it failed."""
+    """Print what is being done, and when it ends how long it took or that it failed."""
     print(f'{what} '.ljust(_WIDTH, '.'), end=' ', flush=True)
     started = time.monotonic()
     try:
@@ -25,10 +25,10 @@ def step(what: str) -> Iterator[None]:
 
 
 def say(text: str = '') -> None:
-    """Prints a text, at once also where the output is a pipe."""
+    """Print a text, at once also where the output is a pipe."""
     print(text, flush=True)
 
 
 def complain(text: str) -> None:
-    """Prints why something ended early, where errors go."""
+    """Print why something ended early, where errors go."""
     print(text, file=sys.stderr, flush=True)

@@ -1,6 +1,6 @@
-"""``python -m demo.serve``: see by_hand.py."""
+"""``python -m demo.serve``: see interactive.py."""
 
-from demo.entry import start
+from demo.program import run
 
 if __name__ == '__main__':
-    start('demo.by_hand')
+    run('demo.interactive')

@@ -4,61 +4,63 @@ from __future__ import annotations
 
 import textwrap
 
-from demo.tour import Stop
-from demo.walk import Row
+from demo.method_check import MethodResult
+from demo.tour import TourStep
 
 WIDTH = 100
-_HEADINGS = ('Way', 'Test button', 'auth-test', 'Requests', 'Milliseconds')
+_HEADINGS = ('Method', 'Test button', 'auth-test', 'Requests', 'Milliseconds')
 _RULES = (36, 18, 10, 8, 12)
 _TOUR_HEADINGS = ('Step', 'Command', 'Seen', 'Milliseconds')
 _TOUR_RULES = (27, 30, 25, 12)
 
 
-def table(rows: list[Row]) -> str:
-    """The rows as text, at most 100 columns wide, with the sentences of what went wrong beneath."""
+def method_table(results: list[MethodResult]) -> str:
+    """Return the results as text, at most 100 columns wide, followed by the sentences of what went wrong."""
     lines = [_line(*_HEADINGS), _line(*('-' * width for width in _RULES))]
-    for row in rows:
-        if row.note:
-            lines.append(_line(row.way, 'left out', 'left out', '', ''))
+    for result in results:
+        if result.note:
+            lines.append(_line(result.method, 'left out', 'left out', '', ''))
         else:
-            lines.append(_line(row.way, row.test_button, row.auth_test, str(row.requests), f'{row.milliseconds:.0f}'))
-    for row in rows:
-        for sentence in filter(None, (*row.problems, row.note)):
-            lines += ['', *_wrapped(f'{row.way}: {sentence}')]
+            lines.append(
+                _line(result.method, result.test_button, result.auth_test, str(result.requests), f'{result.milliseconds:.0f}')
+            )
+    for result in results:
+        for sentence in filter(None, (*result.problems, result.note)):
+            lines += ['', *_wrapped(f'{result.method}: {sentence}')]
     return '\n'.join(lines)
 
 
-def verdict(rows: list[Row]) -> str:
-    """One sentence: how many of the ways hold."""
-    walked = [row for row in rows if not row.note]
-    broken = [row for row in walked if row.problems]
-    left_out = f' {len(rows) - len(walked)} was left out.' if len(walked) < len(rows) else ''
+def method_verdict(results: list[MethodResult]) -> str:
+    """Return one sentence: how many of the methods work."""
+    checked = [result for result in results if not result.note]
+    broken = [result for result in checked if result.problems]
+    left_out = f' {len(results) - len(checked)} was left out.' if len(checked) < len(results) else ''
     if broken:
-        return f'{len(broken)} of {len(walked)} ways to sign in do not hold.{left_out}'
-    return f'All {len(walked)} ways to sign in hold.{left_out}'
+        return f'{len(broken)} of {len(checked)} authentication methods do not work.{left_out}'
+    return f'All {len(checked)} authentication methods work.{left_out}'
 
 
-def tour_table(stops: list[Stop]) -> str:
-    """The steps of the tour as text, with the sentence of the one that does not hold beneath."""
+def tour_table(steps: list[TourStep]) -> str:
+    """Return the steps of the tour as text, followed by the sentence of the one that failed."""
     lines = [_tour_line(*_TOUR_HEADINGS), _tour_line(*('-' * width for width in _TOUR_RULES))]
     lines += [
-        _tour_line(stop.what, stop.command, stop.seen, f'{stop.milliseconds:.0f}' if stop.milliseconds else '') for stop in stops
+        _tour_line(step.what, step.command, step.seen, f'{step.milliseconds:.0f}' if step.milliseconds else '') for step in steps
     ]
-    for stop in stops:
-        if stop.problem:
-            lines += ['', *_wrapped(f'{stop.what}: {stop.problem}')]
+    for step in steps:
+        if step.problem:
+            lines += ['', *_wrapped(f'{step.what}: {step.problem}')]
     return '\n'.join(lines)
 
 
-def tour_verdict(stops: list[Stop]) -> str:
-    """One sentence: whether the tour came to its end."""
-    if stops[-1].problem:
-        return f'The tour of the mailbox ended at step {len(stops)}, which does not hold.'
-    return f'All {len(stops)} steps of the tour hold.'
+def tour_verdict(steps: list[TourStep]) -> str:
+    """Return one sentence: whether the tour reached its end."""
+    if steps[-1].problem:
+        return f'The tour of the mailbox ended at step {len(steps)}, which does not work.'
+    return f'All {len(steps)} steps of the tour work.'
 
 
-def _line(way: str, test_button: str, auth_test: str, requests: str, milliseconds: str) -> str:
-    return f'{way:<38}{test_button:<20}{auth_test:<12}{requests:>10}{milliseconds:>14}'.rstrip()
+def _line(method: str, test_button: str, auth_test: str, requests: str, milliseconds: str) -> str:
+    return f'{method:<38}{test_button:<20}{auth_test:<12}{requests:>10}{milliseconds:>14}'.rstrip()
 
 
 def _tour_line(what: str, command: str, seen: str, milliseconds: str) -> str:

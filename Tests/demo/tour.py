@@ -26,15 +26,15 @@ _FILE_SIZE = 4_000_000  # bytes; more than one request carries
 
 
 @dataclass
-class Stop:
+class TourStep:
     """One step of the tour.
 
     Attributes:
-        what: what a person wants.
-        command: by which they get it; for an incident, the one that XSOAR runs by itself.
+        what: what the user wants to do.
+        command: that does it; for an incident, the one that XSOAR runs by itself.
         seen: what came of it, a few words.
         milliseconds: from the start of the command to its answer.
-        problem: a sentence that says why the step does not hold; empty when it does.
+        problem: a sentence that says why the step failed; empty when it did not.
     """
 
     what: str
@@ -45,7 +45,7 @@ class Stop:
 
 
 class _NotAsExpected(Exception):
-    """A command did not do what it is for."""
+    """A command did not do what it should."""
 
 
 class Tour:
@@ -61,10 +61,10 @@ class Tour:
         self._fetch_now = fetch_now
         self._file = os.urandom(_FILE_SIZE)
         self._entry_id = self._mail_id = self._reply_id = ''
-        self._stop = Stop('')
+        self._step = TourStep('')
 
-    def take(self) -> list[Stop]:
-        """Goes from step to step, up to the first one that does not hold."""
+    def run(self) -> list[TourStep]:
+        """Run step after step, up to the first one that fails."""
         steps: list[tuple[str, Callable[[], str]]] = [
             ('Drop a file in the war room', self._drop_file),
             ('Send it to Bob', self._send),
@@ -75,16 +75,16 @@ class Tour:
             ('Save the mail', self._save),
             ('Have it as an incident', self._fetch),
         ]
-        stops = []
-        for what, step in steps:
-            self._stop = Stop(what)
-            stops.append(self._stop)
+        results = []
+        for what, run_step in steps:
+            self._step = TourStep(what)
+            results.append(self._step)
             try:
-                self._stop.seen = step()
+                self._step.seen = run_step()
             except (CommandFailed, _NotAsExpected) as failure:
-                self._stop.problem = str(failure)
+                self._step.problem = str(failure)
                 break
-        return stops
+        return results
 
     def _drop_file(self) -> str:
         self._administrator.add_instance(_INSTANCE, client_secret(self._cloud))
@@ -128,7 +128,7 @@ class Tour:
         return self._same_bytes(mime.build(self._one_in(BOB, 'inbox')))
 
     def _fetch(self) -> str:
-        """Bob's instance fetches for the first time: what arrived of late, which is the one mail of the tour."""
+        """Fetch with Bob's instance for the first time: the recent mails, which is the one mail of the tour."""
         settings = {**client_secret(self._cloud), 'mailbox_to_fetch': BOB, 'isFetch': True, 'fetch_eml': True}
         self._administrator.add_instance(_FETCHER, settings)
         with self._timed('fetch-incidents'):
@@ -150,15 +150,15 @@ class Tour:
 
     @contextmanager
     def _timed(self, command: str) -> Iterator[None]:
-        self._stop.command = command
+        self._step.command = command
         started = time.monotonic()
         try:
             yield
         finally:
-            self._stop.milliseconds = (time.monotonic() - started) * 1000
+            self._step.milliseconds = (time.monotonic() - started) * 1000
 
     def _one_in(self, address: str, folder_name: str) -> Message:
-        """The one mail of the tour in a folder, looked up in the mailbox itself."""
+        """Return the one mail of the tour in a folder, looked up in the mailbox itself."""
         mailbox = self._cloud.mailbox(address)
         found = [message for message in mailbox.messages() if mailbox.is_in(message, folder_name) and _SUBJECT in message.subject]
         if len(found) != 1:
@@ -166,7 +166,7 @@ class Tour:
         return found[0]
 
     def _same_bytes(self, expected: bytes) -> str:
-        """Holds the file that a command put into the war room to `expected`, byte for byte."""
+        """Check that the file that a command put into the war room has the bytes `expected`; return how many."""
         file: dict[str, Any] = self._administrator.context('File') or {}
         content = self._administrator.download_file(file.get('EntryID', ''))
         if content != expected:

@@ -11,6 +11,7 @@ from sandbox.servers import Sandbox
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACK = 'Packs/O365OutlookMailSingleUser'
+EXAMPLES = REPOSITORY / 'docs' / 'examples'
 _TIME_LIMIT = 300  # seconds
 _COLOURS = re.compile(r'\x1b\[[0-9;]*m')
 # What a user has set for a server or a repository of their own: none of it is for the local ones.
@@ -22,7 +23,7 @@ class UploadError(Exception):
 
 
 def own_environment() -> dict[str, str]:
-    """The environment of this process without what would send demisto-sdk to another server than the one it is told."""
+    """Return the environment of this process without what would send demisto-sdk to another server than the one it is told."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_OF_OTHERS)}
 
 
@@ -35,14 +36,15 @@ def upload_to(sandbox: Sandbox) -> None:
     upload_pack(sandbox.server.url, sandbox.server.api_key, sandbox.folder / 'build')
 
 
-def upload_pack(url: str, api_key: str, folder: Path) -> None:
-    """Runs ``demisto-sdk upload`` against a local server.
+def upload_pack(url: str, api_key: str, folder: Path, pack: str = PACK) -> None:
+    """Run ``demisto-sdk upload`` against a local server.
 
     It works on a copy of the packs with a repository of its own: in the user's it would read their ``.env``, which may name
     their real server, and it needs a commit.
 
     Args:
         folder: where the copy is made.
+        pack: below that folder.
     Raises:
         UploadError: it did not work.
     """
@@ -60,13 +62,23 @@ def upload_pack(url: str, api_key: str, folder: Path) -> None:
         'https_proxy': 'http://127.0.0.1:9',
         'no_proxy': 'localhost,127.0.0.1',
     }
-    _run([str(Path(sys.executable).with_name('demisto-sdk')), 'upload', '-i', PACK, '-z'], folder, environment)
+    _run([str(Path(sys.executable).with_name('demisto-sdk')), 'upload', '-i', pack, '-z'], folder, environment)
+
+
+def example_names() -> list[str]:
+    """Return the names of the example packs."""
+    return sorted(path.parent.name for path in EXAMPLES.glob('*/pack_metadata.json'))
 
 
 def copy_packs(folder: Path) -> None:
-    """Copies what demisto-sdk needs of this repository to a new folder, as a repository of its own with one commit."""
+    """Copy what demisto-sdk needs of this repository to a new folder, as a repository of its own with one commit.
+
+    The examples become packs beside the others: demisto-sdk takes packs, and the shared scripts, only from ``Packs``.
+    """
     for name in ('Packs', 'Config'):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns('__pycache__', '.*_cache'))
+    for name in example_names():
+        shutil.copytree(EXAMPLES / name, folder / 'Packs' / name, ignore=shutil.ignore_patterns('__pycache__', '.*_cache'))
     shutil.copy(REPOSITORY / '.demisto-sdk-conf', folder)
     git = ['git', '-c', 'user.name=sandbox', '-c', 'user.email=sandbox@localhost', '-c', 'commit.gpgsign=false']
     for arguments in (['init', '--quiet'], ['add', '--all'], ['commit', '--quiet', '--no-verify', '--message', 'copy']):

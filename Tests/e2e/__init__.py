@@ -1,1 +1,1 @@
-"""The story of the README, from the upload of the pack to commands in the war room."""
+"""End-to-end tests: from the upload of the pack to commands in the War Room."""

@@ -1,4 +1,4 @@
-"""One sandbox for all stories: the pack is built and uploaded once, each test adds instances of its own."""
+"""One sandbox for all tests: the pack is built and uploaded once, and each test adds its own instances."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 
 from demo.administrator import Administrator
 from demo.upload import upload_to
-from e2e.desk import COMMANDS, Desk, command_of
+from e2e.analyst import Analyst
 from e2e.war_room import WarRoom
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.servers import Sandbox
@@ -14,7 +14,7 @@ from sandbox.servers import Sandbox
 
 @pytest.fixture(scope='session')
 def sandbox() -> Iterator[Sandbox]:
-    """Both stand-ins, with the pack uploaded by demisto-sdk. Schedules run ten times as fast as they say."""
+    """Return a running sandbox with the pack uploaded by demisto-sdk. Schedules run ten times as fast as they say."""
     with Sandbox(concurrency=20, second=0.1, fetches=False) as sandbox:
         upload_to(sandbox)
         yield sandbox
@@ -27,7 +27,7 @@ def administrator(sandbox: Sandbox) -> Administrator:
 
 @pytest.fixture
 def cloud(sandbox: Sandbox) -> MicrosoftCloud:
-    """The cloud that the server's commands reach, in which nothing has happened yet."""
+    """Return the cloud that the commands of the server call, in its initial state."""
     sandbox.cloud.reset()
     return sandbox.cloud
 
@@ -38,9 +38,6 @@ def war_room(sandbox: Sandbox) -> WarRoom:
 
 
 @pytest.fixture
-def desk(request: pytest.FixtureRequest, cloud: MicrosoftCloud, administrator: Administrator) -> Iterator[Desk]:
-    """Somebody who works in Ada's mailbox. A test that is named after a command has to run that command."""
-    desk = Desk(cloud, administrator)
-    yield desk
-    command = command_of(request.function.__name__)
-    assert command not in COMMANDS or command in desk.commands_run
+def analyst(cloud: MicrosoftCloud, administrator: Administrator) -> Analyst:
+    """Return an analyst who works in the mailbox of Ada."""
+    return Analyst(cloud, administrator)

@@ -1,4 +1,4 @@
-"""Bad input to the commands of a mailbox: a sentence in an error entry, and nothing half done."""
+"""Invalid input to the commands of a mailbox: a message in an error entry, and no partial change."""
 
 import json
 import re
@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from authentication_methods import ADA
-from e2e.desk import BOB, Desk
+from e2e.analyst import BOB, Analyst
 
 NO_PERMISSION = 'ErrorAccessDenied'
 RULE = json.dumps({'markAsRead': True})
 MANY = ','.join(f'person{number}@partner.example' for number in range(2000))
-# Arguments of commands for a message, with {id} where its ID stands.
+# Arguments of commands for a message, with {id} for its ID.
 ON_MESSAGES: dict[str, dict[str, str]] = {
     'msgraph-mail-get-email': {'message_id': '{id}'},
     'msgraph-mail-get-email-as-eml': {'message_id': '{id}'},
@@ -57,11 +57,11 @@ LISTS = {
 }
 
 
-def everything_in(desk: Desk) -> dict[str, Any]:
-    """All that commands could change, in both mailboxes."""
+def everything_in(analyst: Analyst) -> dict[str, Any]:
+    """Return everything that commands could change, in both mailboxes."""
     found: dict[str, Any] = {}
     for address in (ADA, BOB):
-        mailbox = desk.cloud.mailbox(address)
+        mailbox = analyst.cloud.mailbox(address)
         messages = [
             (message.immutable_id, message.folder_id, message.is_read, message.categories, message.flag.status)
             for message in mailbox.messages()
@@ -72,51 +72,51 @@ def everything_in(desk: Desk) -> dict[str, Any]:
     return found
 
 
-def is_refused(desk: Desk, command: str, arguments: dict[str, str], message_id: str = '') -> str:
-    """The sentences with which a command is refused, once it is sure that it did nothing."""
-    before = everything_in(desk)
-    said = desk.refusal(command, **{name: value.replace('{id}', message_id) for name, value in arguments.items()})
+def is_refused(analyst: Analyst, command: str, arguments: dict[str, str], message_id: str = '') -> str:
+    """Return the error of a command that changed nothing."""
+    before = everything_in(analyst)
+    said = analyst.error(command, **{name: value.replace('{id}', message_id) for name, value in arguments.items()})
     assert re.fullmatch(r"['\w][^\n]+\.( Request ID: [\w-]+)?", said), said
     assert 'Traceback' not in said
     assert 'crashed' not in said
-    assert everything_in(desk) == before, f'{command} did something before it was refused: {said}'
+    assert everything_in(analyst) == before, f'{command} did something before it was refused: {said}'
     return said
 
 
 @pytest.mark.parametrize('unknown', ['AAMkAGNoSuchThing=', 'a/b?c#d/..', '../../bob@contoso.example/messages'])
 @pytest.mark.parametrize('command', [*ON_MESSAGES, *ON_OTHERS])
-def test_unknown_id(desk: Desk, command: str, unknown: str) -> None:
-    """Whatever an ID holds, it stays an ID: the service is asked for that one thing, and does not know it."""
-    is_refused(desk, command, (ON_MESSAGES | ON_OTHERS)[command], unknown)
-    asked = {record.status for record in desk.cloud.requests.of('graph')}
+def test_unknown_id(analyst: Analyst, command: str, unknown: str) -> None:
+    """Any text stays an ID: Graph is called with it, and does not know it."""
+    is_refused(analyst, command, (ON_MESSAGES | ON_OTHERS)[command], unknown)
+    asked = {record.status for record in analyst.cloud.requests.of('graph')}
     assert asked <= {200, 400, 404}  # 200 is a batch, whose one request was refused
 
 
 @pytest.mark.parametrize('command', [*ON_MESSAGES, *ON_OTHERS])
-def test_id_that_is_another_folder_of_the_path(desk: Desk, command: str) -> None:
-    said = is_refused(desk, command, (ON_MESSAGES | ON_OTHERS)[command], '..')
+def test_id_that_is_another_path(analyst: Analyst, command: str) -> None:
+    said = is_refused(analyst, command, (ON_MESSAGES | ON_OTHERS)[command], '..')
     assert "'..' is no " in said
-    assert desk.cloud.requests.of('graph') == []
+    assert analyst.cloud.requests.of('graph') == []
 
 
 @pytest.mark.parametrize('command', LISTS)
-def test_list_without_an_id(desk: Desk, command: str) -> None:
-    said = is_refused(desk, command, ON_MESSAGES[command], ' , ')
-    assert said == f'The argument {LISTS[command]} holds no ID. Enter one ID, or several with commas between.'
+def test_list_without_an_id(analyst: Analyst, command: str) -> None:
+    said = is_refused(analyst, command, ON_MESSAGES[command], ' , ')
+    assert said == f'The argument {LISTS[command]} contains no ID. Enter one ID, or several separated by commas.'
 
 
-def test_list_without_an_address(desk: Desk) -> None:
-    assert 'email_addresses' in is_refused(desk, 'msgraph-mail-get-mailtips', {'email_addresses': ' , '})
-    assert 'no recipients' in is_refused(desk, 'send-mail', {'subject': 'Mail', 'to': ' , '})
+def test_list_without_an_address(analyst: Analyst) -> None:
+    assert 'email_addresses' in is_refused(analyst, 'msgraph-mail-get-mailtips', {'email_addresses': ' , '})
+    assert 'no recipients' in is_refused(analyst, 'send-mail', {'subject': 'Mail', 'to': ' , '})
 
 
-def test_unknown_id_among_known_ones(desk: Desk) -> None:
-    """The known ones are moved, and the table says what became of each."""
-    first, second = desk.letter('First'), desk.letter('Second')
+def test_unknown_id_among_known_ones(analyst: Analyst) -> None:
+    """The known ones are moved, and the table has the result of each."""
+    first, second = analyst.receive('First'), analyst.receive('Second')
     ids = f'{first.immutable_id},AAMkAGNoSuchThing=,{second.immutable_id}'
-    shown = desk.run('msgraph-mail-move-email', message_id=ids, destination_folder_id='archive')
+    shown = analyst.run('msgraph-mail-move-email', message_id=ids, destination_folder_id='archive')
     assert '2 of 3' in shown
-    assert set(desk.messages('archive')) == {first, second}
+    assert set(analyst.messages('archive')) == {first, second}
     [failed] = [line for line in shown.splitlines() if 'Failed' in line]
     assert 'AAMkAGNoSuchThing' in failed
 
@@ -129,45 +129,45 @@ def test_unknown_id_among_known_ones(desk: Desk) -> None:
         ('msgraph-mail-list-emails', {'odata': '$filter=receivedDateTime ge yesterday'}),
     ],
 )
-def test_wrong_date(desk: Desk, command: str, arguments: dict[str, str]) -> None:
-    is_refused(desk, command, arguments, desk.letter().immutable_id)
+def test_wrong_date(analyst: Analyst, command: str, arguments: dict[str, str]) -> None:
+    is_refused(analyst, command, arguments, analyst.receive().immutable_id)
 
 
 @pytest.mark.parametrize('command', SENDING)
-def test_two_thousand_recipients(desk: Desk, command: str) -> None:
-    said = is_refused(desk, command, {**SENDING[command], 'to': MANY}, desk.letter().immutable_id)
+def test_two_thousand_recipients(analyst: Analyst, command: str) -> None:
+    said = is_refused(analyst, command, {**SENDING[command], 'to': MANY}, analyst.receive().immutable_id)
     assert 'The mail has 2000 recipients, and may have 500' in said
 
 
 @pytest.mark.parametrize('command', SENDING)
-def test_file_entry_that_is_missing(desk: Desk, command: str) -> None:
+def test_missing_file_entry(analyst: Analyst, command: str) -> None:
     files = 'attachIDs' if command in ('send-mail', 'reply-mail') else 'attach_ids'
-    there = desk.upload('there.bin', b'there')
+    there = analyst.upload('there.bin', b'there')
     arguments = {**SENDING[command], 'to': BOB, files: f'{there},99999@{there.partition("@")[2]}'}
-    assert "has no file with the entry ID '99999@" in is_refused(desk, command, arguments, desk.letter().immutable_id)
-    assert [record for record in desk.cloud.requests.of('graph') if record.method != 'GET'] == []
+    assert "has no file with the entry ID '99999@" in is_refused(analyst, command, arguments, analyst.receive().immutable_id)
+    assert [record for record in analyst.cloud.requests.of('graph') if record.method != 'GET'] == []
 
 
-def test_names_that_do_not_match_the_files(desk: Desk) -> None:
-    there = desk.upload('there.bin', b'there')
-    said = is_refused(desk, 'send-mail', {'to': BOB, 'subject': 'Mail', 'attachIDs': there, 'attachNames': 'one,two'})
+def test_names_that_do_not_match_the_files(analyst: Analyst) -> None:
+    there = analyst.upload('there.bin', b'there')
+    said = is_refused(analyst, 'send-mail', {'to': BOB, 'subject': 'Mail', 'attachIDs': there, 'attachNames': 'one,two'})
     assert 'The arguments attachIDs and attachNames hold 1 and 2 values.' in said
 
 
 @pytest.mark.parametrize('command', sorted({*ON_MESSAGES, 'send-mail'} - {'msgraph-mail-send-draft'}))
-def test_no_permission_to_the_mailbox(desk: Desk, command: str) -> None:
-    letter = desk.letter()
-    desk.cloud.directory.application('daemon').application_permissions.remove('Mail.ReadWrite')
+def test_no_permission_to_the_mailbox(analyst: Analyst, command: str) -> None:
+    message = analyst.receive()
+    analyst.cloud.directory.application('daemon').application_permissions.remove('Mail.ReadWrite')
     arguments = {**ON_MESSAGES, 'send-mail': {'to': BOB, 'subject': 'Mail'}}[command]
-    assert NO_PERMISSION in is_refused(desk, command, arguments, letter.immutable_id)
+    assert NO_PERMISSION in is_refused(analyst, command, arguments, message.immutable_id)
 
 
 @pytest.mark.parametrize('command', ['send-mail', 'reply-mail', 'msgraph-mail-reply-to', 'msgraph-mail-forward'])
-def test_no_permission_to_send_leaves_no_draft(desk: Desk, command: str) -> None:
-    letter = desk.letter()
-    desk.cloud.directory.application('daemon').application_permissions.remove('Mail.Send')
-    assert NO_PERMISSION in is_refused(desk, command, {**SENDING[command], 'to': BOB}, letter.immutable_id)
-    assert desk.messages('drafts') == []
+def test_no_permission_to_send_leaves_no_draft(analyst: Analyst, command: str) -> None:
+    message = analyst.receive()
+    analyst.cloud.directory.application('daemon').application_permissions.remove('Mail.Send')
+    assert NO_PERMISSION in is_refused(analyst, command, {**SENDING[command], 'to': BOB}, message.immutable_id)
+    assert analyst.messages('drafts') == []
 
 
 @pytest.mark.parametrize(
@@ -178,22 +178,22 @@ def test_no_permission_to_send_leaves_no_draft(desk: Desk, command: str) -> None
         ('msgraph-mail-get-settings', {}),
     ],
 )
-def test_no_permission_to_the_settings(desk: Desk, command: str, arguments: dict[str, str]) -> None:
-    desk.cloud.directory.application('daemon').application_permissions.remove('MailboxSettings.ReadWrite')
-    assert NO_PERMISSION in is_refused(desk, command, arguments)
+def test_no_permission_to_the_settings(analyst: Analyst, command: str, arguments: dict[str, str]) -> None:
+    analyst.cloud.directory.application('daemon').application_permissions.remove('MailboxSettings.ReadWrite')
+    assert NO_PERMISSION in is_refused(analyst, command, arguments)
 
 
-def test_upload_that_is_refused_leaves_no_draft(desk: Desk) -> None:
-    desk.cloud.faults.add(service='graph', path='AttachmentSessions', method='PUT', status=403, times=None)
-    file = desk.upload('large.bin', bytes(4_000_000))
-    is_refused(desk, 'send-mail', {'to': BOB, 'subject': 'Mail', 'attachIDs': file})
-    assert (desk.messages('drafts'), desk.messages('sentitems')) == ([], [])
+def test_failed_upload_leaves_no_draft(analyst: Analyst) -> None:
+    analyst.cloud.faults.add(service='graph', path='AttachmentSessions', method='PUT', status=403, times=None)
+    file = analyst.upload('large.bin', bytes(4_000_000))
+    is_refused(analyst, 'send-mail', {'to': BOB, 'subject': 'Mail', 'attachIDs': file})
+    assert (analyst.messages('drafts'), analyst.messages('sentitems')) == ([], [])
 
 
-def test_file_that_breaks_off_is_not_shown(desk: Desk) -> None:
-    """No war room entry holds half of a file."""
-    letter = desk.letter()
-    desk.mailbox.attach_file(letter, 'large.bin', bytes(3_000_000))
-    desk.cloud.faults.add(service='graph', path='value', reset_mid_body=True, times=None)
-    is_refused(desk, 'msgraph-mail-get-attachment', {'message_id': '{id}'}, letter.immutable_id)
-    assert desk.context('File') is None
+def test_incomplete_file_is_not_shown(analyst: Analyst) -> None:
+    """No War Room entry has a part of a file."""
+    message = analyst.receive()
+    analyst.mailbox.attach_file(message, 'large.bin', bytes(3_000_000))
+    analyst.cloud.faults.add(service='graph', path='value', reset_mid_body=True, times=None)
+    is_refused(analyst, 'msgraph-mail-get-attachment', {'message_id': '{id}'}, message.immutable_id)
+    assert analyst.context('File') is None

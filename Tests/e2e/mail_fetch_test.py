@@ -1,4 +1,4 @@
-"""Incidents out of a mailbox, fetched by the local XSOAR: what an admin sets, and what an analyst finds."""
+"""Incidents that the local XSOAR fetches from a mailbox, with the parameters of an administrator."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ def mailbox(empty_mailbox: Mailbox) -> Mailbox:
 
 @pytest.fixture
 def fetch(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator) -> Fetch:
-    """Fetches with these parameters. The instance is made by the first call of a test."""
+    """Fetches with these parameters. The first call of a test adds the instance."""
     names: list[str] = []
 
     def run(**parameters: Any) -> FetchReport:
@@ -48,8 +48,8 @@ def fetch(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator)
     return run
 
 
-def letter(mailbox: Mailbox, subject: str, folder: str = 'inbox', age: float = 0, **more: Any) -> Message:
-    """A mail from Bob, received so many seconds ago."""
+def deliver(mailbox: Mailbox, subject: str, folder: str = 'inbox', age: float = 0, **more: Any) -> Message:
+    """Deliver a mail from Bob that was received some seconds ago."""
     message = Message(subject, BOB, mailbox.now() - age, to=[mailbox.owner], **{'plain': 'Look at this.', **more})
     return mailbox.deliver(message, folder)
 
@@ -65,7 +65,7 @@ def email_in(incident: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_mail_becomes_an_incident_once(fetch: Fetch, mailbox: Mailbox) -> None:
-    message = letter(mailbox, 'Invoice')
+    message = deliver(mailbox, 'Invoice')
 
     [incident] = fetch().incidents
 
@@ -79,10 +79,10 @@ def test_a_mail_becomes_an_incident_once(fetch: Fetch, mailbox: Mailbox) -> None
     assert subjects(fetch()) == []
 
 
-def test_attachments_and_the_mail_itself_come_byte_for_byte(
+def test_attachments_and_the_mail_itself_are_complete(
     fetch: Fetch, mailbox: Mailbox, war_room: WarRoom, administrator: Administrator
 ) -> None:
-    message = letter(mailbox, 'Files')
+    message = deliver(mailbox, 'Files')
     contents = {'data.json': b'{"a": [1, 2]}', 'picture.png': bytes(range(256)), 'large.bin': bytes(1_500_000)}
     for name, content in contents.items():
         mailbox.attach_file(message, name, content, 'application/json' if name.endswith('json') else 'application/octet-stream')
@@ -96,8 +96,8 @@ def test_attachments_and_the_mail_itself_come_byte_for_byte(
     assert digests == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
-def test_what_cannot_be_taken_along_is_named(fetch: Fetch, mailbox: Mailbox) -> None:
-    message = letter(mailbox, 'Left out')
+def test_attachments_that_are_not_downloaded_are_named(fetch: Fetch, mailbox: Mailbox) -> None:
+    message = deliver(mailbox, 'Left out')
     mailbox.attach_file(message, 'huge.bin', bytes(1_100_000))
     mailbox.attach_reference(message, 'shared.docx', 'https://files.contoso.example/shared.docx')
 
@@ -111,7 +111,7 @@ def test_what_cannot_be_taken_along_is_named(fetch: Fetch, mailbox: Mailbox) -> 
 
 
 def test_mails_are_marked_as_read_when_their_incidents_exist(fetch: Fetch, mailbox: Mailbox) -> None:
-    message = letter(mailbox, 'Mark me')
+    message = deliver(mailbox, 'Mark me')
 
     assert subjects(fetch(mark_fetched_read=True)) == ['Mark me']
     assert not message.is_read
@@ -119,9 +119,9 @@ def test_mails_are_marked_as_read_when_their_incidents_exist(fetch: Fetch, mailb
     assert message.is_read
 
 
-def test_a_moved_mail_counts_and_a_lost_round_brings_no_repeats(fetch: Fetch, mailbox: Mailbox) -> None:
-    old = letter(mailbox, 'From the archive', 'archive', age=30 * 24 * 3600)
-    letter(mailbox, 'First')
+def test_a_moved_mail_counts_and_a_lost_sync_state_repeats_nothing(fetch: Fetch, mailbox: Mailbox) -> None:
+    old = deliver(mailbox, 'From the archive', 'archive', age=30 * 24 * 3600)
+    deliver(mailbox, 'First')
     assert subjects(fetch()) == ['First']
 
     mailbox.move(old, 'inbox')
@@ -135,31 +135,29 @@ def test_several_folders_by_path_name_and_id(fetch: Fetch, mailbox: Mailbox) -> 
     reports = mailbox.make_folder('Reports 2025/26', 'inbox')
     phishing = mailbox.make_folder('Phishing', reports.folder_id)
     for subject, folder in (('A', reports.folder_id), ('B', phishing.folder_id), ('C', 'junkemail'), ('D', 'archive')):
-        letter(mailbox, subject, folder)
+        deliver(mailbox, subject, folder)
 
     report = fetch(folder_to_fetch=f'Inbox/Reports 2025\\/26, {phishing.folder_id}, JunkEmail')
 
     assert sorted(subjects(report)) == ['A', 'B', 'C']
 
 
-def test_only_wanted_mails_become_incidents(fetch: Fetch, mailbox: Mailbox) -> None:
-    letter(mailbox, 'URGENT invoice')
-    letter(mailbox, 'Urgent, but read', is_read=True)
-    letter(mailbox, 'Lunch')
+def test_only_mails_that_match_the_filters_become_incidents(fetch: Fetch, mailbox: Mailbox) -> None:
+    deliver(mailbox, 'URGENT invoice')
+    deliver(mailbox, 'Urgent, but read', is_read=True)
+    deliver(mailbox, 'Lunch')
 
     report = fetch(fetch_from='contoso.example', fetch_subject='urgent', fetch_unread_only=True)
 
     assert subjects(report) == ['URGENT invoice']
 
 
-def test_a_deleted_folder_says_so_and_keeps_no_other_from_being_fetched(
-    fetch: Fetch, mailbox: Mailbox, war_room: WarRoom
-) -> None:
+def test_a_deleted_folder_is_reported_and_the_others_are_fetched(fetch: Fetch, mailbox: Mailbox, war_room: WarRoom) -> None:
     folder = mailbox.make_folder('Alerts')
     both = {'folder_to_fetch': 'Alerts, Inbox'}
     fetch(**both)
     mailbox.remove_folder(folder)
-    letter(mailbox, 'Still here')
+    deliver(mailbox, 'Still here')
 
     assert subjects(fetch(**both)) == ['Still here']
     assert "The folder 'Alerts' was deleted. There is no folder 'Alerts' in the mailbox." in war_room.everything()
@@ -169,16 +167,16 @@ def test_a_deleted_folder_says_so_and_keeps_no_other_from_being_fetched(
     'parameters, sentence',
     [
         ({'max_fetch': 'many'}, "'many' is not a whole number from 1 to 200. Change Maximum number of incidents per fetch."),
-        ({'first_fetch': 'soon enough'}, "'soon enough' in 'First fetch time' is no time. Write it as 15 minutes"),
-        ({'max_attachment_size': '-1'}, "'-1' is not a whole number from 1 to 150. Change Largest attachment to take."),
+        ({'first_fetch': 'soon enough'}, "'soon enough' in 'First fetch time' is not a time. Write it as 15 minutes"),
+        ({'max_attachment_size': '-1'}, "'-1' is not a whole number from 1 to 150. Change Maximum attachment size."),
         (
             {'folder_to_fetch': ','.join(map(str, range(51)))},
-            "'Folders to fetch from' names 51 folders. Name up to 50, and the rest",
+            "'Folders to fetch from' has 51 folders. Enter up to 50, and the rest",
         ),
         ({'folder_to_fetch': 'Inbox/Nowhere'}, "There is no folder 'Nowhere' in 'Inbox'."),
     ],
 )
-def test_the_test_button_and_the_fetch_name_a_wrong_field(
+def test_the_test_button_and_the_fetch_name_an_invalid_field(
     fetch: Fetch, administrator: Administrator, cloud: MicrosoftCloud, parameters: dict[str, str], sentence: str
 ) -> None:
     administrator.add_instance('Wrong', {**client_secret(cloud), 'isFetch': True, **parameters})

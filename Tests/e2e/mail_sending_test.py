@@ -1,38 +1,32 @@
-"""Each command that sends, run by the server, with files out of the war room; tests are named after the commands."""
+"""Each sending command, run by the server, with files from the War Room."""
 
 import os
 from email import message_from_bytes, policy
 
-from e2e import mailbox_test
-from e2e.desk import BOB, COMMANDS, Desk, command_of
+from e2e.analyst import BOB, Analyst
 from sandbox.microsoft.graph_mail.model import FileAttachment, Message
 
 SMALL, LARGE = os.urandom(70_000), os.urandom(5_000_001)
-# What has to do with signing in has stories of its own.
-SIGN_IN_COMMANDS = {
-    'msgraph-mail-auth-start',
-    'msgraph-mail-auth-complete',
-    'msgraph-mail-auth-test',
-    'msgraph-mail-auth-reset',
-    'msgraph-mail-generate-login-url',
-    'msgraph-mail-test',
-}
 
 
 def files_of(message: Message) -> dict[str | None, bytes]:
-    """The files of a message, by name."""
+    """Return the files of a message by name."""
     return {one.name: one.content.read() for one in message.attachments if isinstance(one, FileAttachment)}
 
 
-def newest(desk: Desk, address: str = BOB) -> Message:
-    """What arrived last in somebody's inbox."""
-    return desk.messages('inbox', address)[0]
+def newest(analyst: Analyst, address: str = BOB) -> Message:
+    """Return the newest message in an inbox."""
+    return analyst.messages('inbox', address)[0]
 
 
-def test_send_mail(desk: Desk) -> None:
-    """A small file, one that takes an upload session, and a picture that the HTML shows."""
-    small, large, logo = desk.upload('small.bin', SMALL), desk.upload('large.bin', LARGE), desk.upload('logo.png', b'PNG')
-    desk.run(
+def test_send_mail(analyst: Analyst) -> None:
+    """A small file, one that needs an upload session, and an inline image."""
+    small, large, logo = (
+        analyst.upload('small.bin', SMALL),
+        analyst.upload('large.bin', LARGE),
+        analyst.upload('logo.png', b'PNG'),
+    )
+    analyst.run(
         'send-mail',
         to=BOB,
         subject='Files',
@@ -41,15 +35,17 @@ def test_send_mail(desk: Desk) -> None:
         attachNames='s.bin,l.bin,logo.png',
         attachCIDs=',,logo',
     )
-    sent = newest(desk)
+    sent = newest(analyst)
     assert files_of(sent) == {'s.bin': SMALL, 'l.bin': LARGE, 'logo.png': b'PNG'}
     assert [one.name for one in sent.attachments if one.is_inline] == ['logo.png']
-    assert [message.immutable_id for message in desk.messages('sentitems')] == [desk.context('MicrosoftGraph')['Email']['ID']]
+    assert [message.immutable_id for message in analyst.messages('sentitems')] == [
+        analyst.context('MicrosoftGraph')['Email']['ID']
+    ]
 
 
-def test_text_and_html_are_both_sent_when_both_are_given(desk: Desk) -> None:
-    small, large = desk.upload('small.bin', SMALL), desk.upload('large.bin', LARGE)
-    desk.run(
+def test_text_and_html_are_both_sent(analyst: Analyst) -> None:
+    small, large = analyst.upload('small.bin', SMALL), analyst.upload('large.bin', LARGE)
+    analyst.run(
         'send-mail',
         to=BOB,
         subject='Both',
@@ -59,10 +55,10 @@ def test_text_and_html_are_both_sent_when_both_are_given(desk: Desk) -> None:
         attachIDs=f'{small},{large}',
         flag='flagged',
         importance='High',
-        replyTo='desk@contoso.example',
+        replyTo='analyst@contoso.example',
     )
-    desk.run('msgraph-mail-get-email-as-eml', message_id=newest(desk).immutable_id, user_id=BOB)
-    [received] = desk.files().values()
+    analyst.run('msgraph-mail-get-email-as-eml', message_id=newest(analyst).immutable_id, user_id=BOB)
+    [received] = analyst.files().values()
     mime = message_from_bytes(received, policy=policy.default)
     parts = {part.get_content_type(): part for part in mime.walk() if not part.is_attachment()}  # type: ignore[attr-defined]
     assert 'multipart/alternative' in parts
@@ -70,74 +66,73 @@ def test_text_and_html_are_both_sent_when_both_are_given(desk: Desk) -> None:
     assert [mime[name] for name in ('x-a', 'Importance', 'Reply-To', 'Subject')] == [
         'b: c, d',
         'high',
-        'desk@contoso.example',
+        'analyst@contoso.example',
         'Both',
     ]
-    assert files_of(newest(desk)) == {'small.bin': SMALL, 'large.bin': LARGE}
-    [kept] = desk.messages('sentitems')
+    assert files_of(newest(analyst)) == {'small.bin': SMALL, 'large.bin': LARGE}
+    [kept] = analyst.messages('sentitems')
     assert kept.flag.status == 'flagged'
 
 
-def test_msgraph_mail_create_draft(desk: Desk) -> None:
-    desk.run('msgraph-mail-create-draft', to=BOB, subject='Later', body='a < b', attach_ids=desk.upload('small.bin', SMALL))
-    [draft] = desk.messages('drafts')
+def test_msgraph_mail_create_draft(analyst: Analyst) -> None:
+    analyst.run('msgraph-mail-create-draft', to=BOB, subject='Later', body='a < b', attach_ids=analyst.upload('small.bin', SMALL))
+    [draft] = analyst.messages('drafts')
     assert (draft.plain, files_of(draft)) == ('a < b', {'small.bin': SMALL})
-    assert desk.context('MicrosoftGraph')['Draft']['ID'] == draft.immutable_id
+    assert analyst.context('MicrosoftGraph')['Draft']['ID'] == draft.immutable_id
 
 
-def test_msgraph_mail_send_draft(desk: Desk) -> None:
-    desk.run('msgraph-mail-create-draft', to=BOB, subject='Now')
-    desk.run('msgraph-mail-send-draft', draft_id=desk.context('MicrosoftGraph')['Draft']['ID'])
-    assert (newest(desk).subject, desk.messages('drafts')) == ('Now', [])
+def test_msgraph_mail_send_draft(analyst: Analyst) -> None:
+    analyst.run('msgraph-mail-create-draft', to=BOB, subject='Now')
+    analyst.run('msgraph-mail-send-draft', draft_id=analyst.context('MicrosoftGraph')['Draft']['ID'])
+    assert (newest(analyst).subject, analyst.messages('drafts')) == ('Now', [])
 
 
-def test_reply_mail(desk: Desk) -> None:
-    letter = desk.letter('Status?')
-    desk.run(
+def test_reply_mail(analyst: Analyst) -> None:
+    message = analyst.receive('Status?')
+    analyst.run(
         'reply-mail',
         to=BOB,
         subject='Status?',
-        inReplyTo=letter.immutable_id,
+        inReplyTo=message.immutable_id,
         body='Well.',
-        attachIDs=desk.upload('large.bin', LARGE),
+        attachIDs=analyst.upload('large.bin', LARGE),
     )
-    answer = newest(desk)
-    assert (answer.subject, answer.conversation_id) == ('Re: Status?', letter.conversation_id)
+    answer = newest(analyst)
+    assert (answer.subject, answer.conversation_id) == ('Re: Status?', message.conversation_id)
     assert files_of(answer) == {'large.bin': LARGE}
-    assert desk.context('MicrosoftGraph')['SentMail']['ID'] == desk.messages('sentitems')[0].immutable_id
+    assert analyst.context('MicrosoftGraph')['SentMail']['ID'] == analyst.messages('sentitems')[0].immutable_id
 
 
-def test_msgraph_mail_reply_to(desk: Desk) -> None:
-    letter = desk.letter('Status?', plain='How is it?')
-    desk.run(
+def test_msgraph_mail_reply_to(analyst: Analyst) -> None:
+    message = analyst.receive('Status?', plain='How is it?')
+    analyst.run(
         'msgraph-mail-reply-to',
         to=BOB,
-        message_id=letter.immutable_id,
+        message_id=message.immutable_id,
         comment='Fine.',
-        attach_ids=desk.upload('small.bin', SMALL),
+        attach_ids=analyst.upload('small.bin', SMALL),
     )
-    answer = newest(desk)
+    answer = newest(analyst)
     assert 'Fine.' in answer.text
     assert 'How is it?' in answer.text
     assert files_of(answer) == {'small.bin': SMALL}
 
 
-def test_msgraph_mail_reply_all(desk: Desk) -> None:
-    letter = desk.letter('Status?')
-    letter.cc.append(desk.cloud.mailbox(BOB).owner)
-    desk.run('msgraph-mail-reply-all', message_id=letter.immutable_id, comment='To all.')
-    assert 'To all.' in newest(desk).text
+def test_msgraph_mail_reply_all(analyst: Analyst) -> None:
+    message = analyst.receive('Status?')
+    message.cc.append(analyst.cloud.mailbox(BOB).owner)
+    analyst.run('msgraph-mail-reply-all', message_id=message.immutable_id, comment='To all.')
+    assert 'To all.' in newest(analyst).text
 
 
-def test_msgraph_mail_forward(desk: Desk) -> None:
-    letter = desk.letter('Look')
-    desk.mailbox.attach_file(letter, 'given.bin', SMALL)
-    desk.run(
-        'msgraph-mail-forward', to=BOB, message_id=letter.immutable_id, comment='See.', attach_ids=desk.upload('own.bin', b'own')
+def test_msgraph_mail_forward(analyst: Analyst) -> None:
+    message = analyst.receive('Look')
+    analyst.mailbox.attach_file(message, 'given.bin', SMALL)
+    analyst.run(
+        'msgraph-mail-forward',
+        to=BOB,
+        message_id=message.immutable_id,
+        comment='See.',
+        attach_ids=analyst.upload('own.bin', b'own'),
     )
-    assert files_of(newest(desk)) == {'given.bin': SMALL, 'own.bin': b'own'}
-
-
-def test_no_command_of_the_yml_is_without_such_a_test() -> None:
-    tested = {command_of(name) for name in (*vars(mailbox_test), *globals()) if name.startswith('test_')}
-    assert tested & COMMANDS == COMMANDS - SIGN_IN_COMMANDS
+    assert files_of(newest(analyst)) == {'given.bin': SMALL, 'own.bin': b'own'}

@@ -1,28 +1,27 @@
-"""Commands of a signed-in instance, as a person reads them."""
+"""The output of commands of a signed-in instance."""
 
 from typing import Any
 
 import pytest
 
-import authentication_methods as ways
-from authentication_methods import WAYS
+import authentication_methods
+from authentication_methods import AUTHORIZATION_CODE, CLIENT_SECRET, CORTEX_APP, VM_USER_ASSIGNED, AuthenticationMethod
 from demo.administrator import Administrator
-from demo.walk import Walk
+from demo.method_check import MethodCheck
 from e2e.war_room import WarRoom, texts
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.browser import Browser
 from sandbox.tests.xsoar.desk import eventually
 
 
-def walk(name: str, cloud: MicrosoftCloud, administrator: Administrator) -> dict[str, Any]:
-    """Goes a way to sign in to its end, and gives what auth-test put into the context."""
-    row = Walk(next(way for way in WAYS if way.name == name), cloud, administrator).take()
-    assert row.problems == []
+def sign_in(method: AuthenticationMethod, cloud: MicrosoftCloud, administrator: Administrator) -> dict[str, Any]:
+    """Sign in with that method, and return what auth-test put into the context."""
+    assert MethodCheck(method, cloud, administrator).run().problems == []
     return dict(administrator.context('MSGraphMailAuth'))
 
 
 def test_first_page_of_emails(cloud: MicrosoftCloud, administrator: Administrator) -> None:
-    administrator.add_instance('Mail', ways.client_secret(cloud))
+    administrator.add_instance('Mail', authentication_methods.client_secret(cloud))
     shown = administrator.run('!msgraph-mail-list-emails page_size=3', 'Mail')
     emails = administrator.context('MSGraphMail')
     assert [email['Subject'] for email in emails] == ['Report 1', 'Report 2', 'Report 3']
@@ -31,48 +30,48 @@ def test_first_page_of_emails(cloud: MicrosoftCloud, administrator: Administrato
 
 
 def test_all_pages_of_emails(cloud: MicrosoftCloud, administrator: Administrator) -> None:
-    administrator.add_instance('Mail', ways.client_secret(cloud))
+    administrator.add_instance('Mail', authentication_methods.client_secret(cloud))
     administrator.run('!msgraph-mail-list-emails page_size=10 pages_to_pull=5', 'Mail')
     assert len(administrator.context('MSGraphMail')) == 25
     assert len(cloud.requests.of('graph')) == 3
 
 
 @pytest.mark.parametrize(
-    'name, way',
+    'method, shown',
     [
-        ('Cortex app', 'Cortex XSOAR application'),
-        ('Authorization code', 'Self-deployed application, authorization code'),
+        (CORTEX_APP, 'Cortex XSOAR application'),
+        (AUTHORIZATION_CODE, 'Self-deployed application, authorization code'),
     ],
 )
-def test_auth_test_tells_which_person_is_signed_in(
-    cloud: MicrosoftCloud, administrator: Administrator, name: str, way: str
+def test_auth_test_shows_the_signed_in_user(
+    cloud: MicrosoftCloud, administrator: Administrator, method: AuthenticationMethod, shown: str
 ) -> None:
-    told = walk(name, cloud, administrator)
-    assert (told['Way'], told['Account'], told['MissingPermissions']) == (way, ways.ADA, [])
+    told = sign_in(method, cloud, administrator)
+    assert (told['AuthenticationMethod'], told['Account'], told['MissingPermissions']) == (shown, authentication_methods.ADA, [])
 
 
-def test_auth_test_tells_which_application_is_signed_in(cloud: MicrosoftCloud, administrator: Administrator) -> None:
-    told = walk('Client secret', cloud, administrator)
+def test_auth_test_shows_the_application(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+    told = sign_in(CLIENT_SECRET, cloud, administrator)
     daemon = cloud.directory.application('daemon')
-    assert (told['Way'], told['ClientID']) == ('Self-deployed application, client secret', daemon.client_id)
-    assert (told['TenantID'], told['Mailbox']) == (daemon.tenant_id, ways.ADA)
+    assert (told['AuthenticationMethod'], told['ClientID']) == ('Self-deployed application, client secret', daemon.client_id)
+    assert (told['TenantID'], told['Mailbox']) == (daemon.tenant_id, authentication_methods.ADA)
 
 
-def test_auth_test_tells_which_identity_is_signed_in(cloud: MicrosoftCloud, administrator: Administrator) -> None:
-    told = walk('Managed identity, user-assigned', cloud, administrator)
+def test_auth_test_shows_the_managed_identity(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+    told = sign_in(VM_USER_ASSIGNED, cloud, administrator)
     identity = cloud.directory.managed_identity('soar-engine')
-    assert (told['Way'], told['ClientID']) == ('Azure managed identity', identity.client_id)
+    assert (told['AuthenticationMethod'], told['ClientID']) == ('Azure managed identity', identity.client_id)
 
 
-def test_older_name_of_auth_test_answers_the_same(cloud: MicrosoftCloud, administrator: Administrator) -> None:
-    administrator.add_instance('Older', ways.client_secret(cloud))
+def test_the_older_name_of_auth_test_works(cloud: MicrosoftCloud, administrator: Administrator) -> None:
+    administrator.add_instance('Older', authentication_methods.client_secret(cloud))
     assert administrator.run('!msgraph-mail-test', 'Older') == administrator.run('!msgraph-mail-auth-test', 'Older')
 
 
 def test_device_code_waits_until_it_was_entered(cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom) -> None:
-    """auth-complete comes first: the platform asks again by itself until the person has signed in."""
+    """auth-complete comes first: the platform runs it again until the user has signed in."""
     cloud.directory.device_code_interval = 1
-    administrator.add_instance('Waiting', ways.device_code(cloud))
+    administrator.add_instance('Waiting', authentication_methods.device_code(cloud))
     told = administrator.run('!msgraph-mail-auth-start', 'Waiting')
     address, code = told.split('](')[1].split(')')[0], told.split('**')[1]
     before = len(war_room.entries())

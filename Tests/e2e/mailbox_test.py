@@ -1,10 +1,10 @@
-"""Each command that reads or orders a mailbox, run by the server; tests are named after the commands."""
+"""Each command that reads or organizes a mailbox, run by the server."""
 
 import hashlib
 import json
 from email import message_from_bytes
 
-from e2e.desk import BOB, Desk
+from e2e.analyst import BOB, Analyst
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.model import OutlookItem
 
@@ -14,94 +14,96 @@ RULE_ACTIONS = json.dumps({'markAsRead': True})
 # region emails
 
 
-def test_msgraph_mail_list_emails(desk: Desk) -> None:
-    shown = desk.run('msgraph-mail-list-emails', page_size=2)
-    first = desk.context('MSGraphMail')
-    desk.run('msgraph-mail-list-emails', page_size=2, next_page=first[-1]['NextPage'])
-    assert [email['Subject'] for email in first + desk.context('MSGraphMail')] == [f'Report {number}' for number in (1, 2, 3, 4)]
+def test_msgraph_mail_list_emails(analyst: Analyst) -> None:
+    shown = analyst.run('msgraph-mail-list-emails', page_size=2)
+    first = analyst.context('MSGraphMail')
+    analyst.run('msgraph-mail-list-emails', page_size=2, next_page=first[-1]['NextPage'])
+    assert [email['Subject'] for email in first + analyst.context('MSGraphMail')] == [
+        f'Report {number}' for number in (1, 2, 3, 4)
+    ]
     assert 'Report 2' in shown
 
 
-def test_msgraph_mail_get_email(desk: Desk) -> None:
-    letter = desk.letter(html='<p>Dear Ada</p>')
-    assert 'Dear Ada' in desk.run('msgraph-mail-get-email', message_id=letter.message_id)
-    assert desk.context('MSGraphMail')['From'] == {'Name': 'Bob Okafor', 'Address': BOB}
+def test_msgraph_mail_get_email(analyst: Analyst) -> None:
+    message = analyst.receive(html='<p>Dear Ada</p>')
+    assert 'Dear Ada' in analyst.run('msgraph-mail-get-email', message_id=message.message_id)
+    assert analyst.context('MSGraphMail')['From'] == {'Name': 'Bob Okafor', 'Address': BOB}
 
 
-def test_msgraph_mail_get_email_as_eml(desk: Desk) -> None:
-    letter = desk.letter(html='<p>Grüße</p>')
-    desk.mailbox.attach_file(letter, 'data.bin', BYTES)
-    desk.run('msgraph-mail-get-email-as-eml', message_id=letter.immutable_id)
-    assert desk.files() == {f'{letter.immutable_id}.eml': mime.build(letter)}
+def test_msgraph_mail_get_email_as_eml(analyst: Analyst) -> None:
+    message = analyst.receive(html='<p>Grüße</p>')
+    analyst.mailbox.attach_file(message, 'data.bin', BYTES)
+    analyst.run('msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
+    assert analyst.files() == {f'{message.immutable_id}.eml': mime.build(message)}
 
 
-def test_msgraph_update_email_status(desk: Desk) -> None:
-    first, second = desk.letter('First'), desk.letter('Second')
+def test_msgraph_update_email_status(analyst: Analyst) -> None:
+    first, second = analyst.receive('First'), analyst.receive('Second')
     ids = f'{first.immutable_id},{second.immutable_id}'
-    assert '2 of 2' in desk.run('msgraph-update-email-status', message_ids=ids, status='Read')
+    assert '2 of 2' in analyst.run('msgraph-update-email-status', message_ids=ids, status='Read')
     assert (first.is_read, second.is_read) == (True, True)
-    desk.run('msgraph-update-email-status', message_ids=first.immutable_id, status='Unread')
-    assert (first.is_read, desk.context('MSGraphMail')['IsRead']) == (False, False)
+    analyst.run('msgraph-update-email-status', message_ids=first.immutable_id, status='Unread')
+    assert (first.is_read, analyst.context('MSGraphMail')['IsRead']) == (False, False)
 
 
-def test_msgraph_mail_set_categories(desk: Desk) -> None:
-    letter = desk.letter()
-    desk.run('msgraph-mail-set-categories', message_ids=letter.immutable_id, categories='Red,Phishing')
-    assert letter.categories == desk.context('MSGraphMail')['Categories'] == ['Red', 'Phishing']
+def test_msgraph_mail_set_categories(analyst: Analyst) -> None:
+    message = analyst.receive()
+    analyst.run('msgraph-mail-set-categories', message_ids=message.immutable_id, categories='Red,Phishing')
+    assert message.categories == analyst.context('MSGraphMail')['Categories'] == ['Red', 'Phishing']
 
 
-def test_msgraph_mail_flag_email(desk: Desk) -> None:
-    letter = desk.letter()
-    desk.run('msgraph-mail-flag-email', message_ids=letter.immutable_id, due_date='2030-01-31')
-    assert letter.flag.due
-    assert (letter.flag.status, letter.flag.due['dateTime'][:10]) == ('flagged', '2030-01-31')
+def test_msgraph_mail_flag_email(analyst: Analyst) -> None:
+    message = analyst.receive()
+    analyst.run('msgraph-mail-flag-email', message_ids=message.immutable_id, due_date='2030-01-31')
+    assert message.flag.due
+    assert (message.flag.status, message.flag.due['dateTime'][:10]) == ('flagged', '2030-01-31')
 
 
-def test_msgraph_mail_move_email(desk: Desk) -> None:
-    letter = desk.letter()
-    desk.run('msgraph-mail-move-email', message_id=letter.message_id, destination_folder_id='archive')
-    assert desk.messages('archive') == [letter]
-    assert desk.context('MSGraphMail')['MovedEmails']['ID'] == letter.immutable_id
+def test_msgraph_mail_move_email(analyst: Analyst) -> None:
+    message = analyst.receive()
+    analyst.run('msgraph-mail-move-email', message_id=message.message_id, destination_folder_id='archive')
+    assert analyst.messages('archive') == [message]
+    assert analyst.context('MSGraphMail')['MovedEmails']['ID'] == message.immutable_id
 
 
-def test_msgraph_mail_copy_email(desk: Desk) -> None:
-    letter = desk.letter()
-    desk.run('msgraph-mail-copy-email', message_id=letter.immutable_id, destination_folder_id='archive')
-    [copy] = desk.messages('archive')
-    assert desk.context('MSGraphMail')['CopiedEmails']['ID'] == copy.immutable_id
-    assert desk.mailbox.is_in(letter, 'inbox')
+def test_msgraph_mail_copy_email(analyst: Analyst) -> None:
+    message = analyst.receive()
+    analyst.run('msgraph-mail-copy-email', message_id=message.immutable_id, destination_folder_id='archive')
+    [copy] = analyst.messages('archive')
+    assert analyst.context('MSGraphMail')['CopiedEmails']['ID'] == copy.immutable_id
+    assert analyst.mailbox.is_in(message, 'inbox')
 
 
-def test_msgraph_mail_delete_email(desk: Desk) -> None:
-    softly, for_good = desk.letter('Softly'), desk.letter('For good')
-    desk.run('msgraph-mail-delete-email', message_id=softly.immutable_id)
-    desk.run('msgraph-mail-delete-email', message_id=for_good.immutable_id, permanent='true')
-    assert desk.messages('deleteditems') == [softly]
-    assert 'For good' not in [message.subject for message in desk.mailbox.messages()]
+def test_msgraph_mail_delete_email(analyst: Analyst) -> None:
+    softly, for_good = analyst.receive('Softly'), analyst.receive('For good')
+    analyst.run('msgraph-mail-delete-email', message_id=softly.immutable_id)
+    analyst.run('msgraph-mail-delete-email', message_id=for_good.immutable_id, permanent='true')
+    assert analyst.messages('deleteditems') == [softly]
+    assert 'For good' not in [message.subject for message in analyst.mailbox.messages()]
 
 
 # endregion
 # region attachments
 
 
-def test_msgraph_mail_list_attachments(desk: Desk) -> None:
-    letter = desk.letter()
-    desk.mailbox.attach_file(letter, 'data.bin', BYTES, content_id='logo')
-    desk.run('msgraph-mail-list-attachments', message_id=letter.immutable_id, include_hash='true')
-    row = desk.context('MSGraphMailAttachment')['Attachment'][0]
+def test_msgraph_mail_list_attachments(analyst: Analyst) -> None:
+    message = analyst.receive()
+    analyst.mailbox.attach_file(message, 'data.bin', BYTES, content_id='logo')
+    analyst.run('msgraph-mail-list-attachments', message_id=message.immutable_id, include_hash='true')
+    row = analyst.context('MSGraphMailAttachment')['Attachment'][0]
     assert (row['Name'], row['ContentID'], row['SHA256']) == ('data.bin', 'logo', hashlib.sha256(BYTES).hexdigest())
 
 
-def test_msgraph_mail_get_attachment(desk: Desk) -> None:
-    """Files come byte for byte, a mail as MIME, an appointment as iCalendar; a link is named."""
-    letter, inner = desk.letter(), desk.letter('Inner')
+def test_msgraph_mail_get_attachment(analyst: Analyst) -> None:
+    """Files are complete, a mail is MIME, an appointment is iCalendar, and a link is named."""
+    message, inner = analyst.receive(), analyst.receive('Inner')
     event = OutlookItem(kind='event', properties={'subject': 'Meeting'}, raw=b'BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n')
-    desk.mailbox.attach_file(letter, 'data.bin', BYTES)
-    desk.mailbox.attach_item(letter, inner)
-    desk.mailbox.attach_item(letter, event)
-    desk.mailbox.attach_reference(letter, 'plan.docx', 'https://files.contoso.example/plan.docx')
-    shown = desk.run('msgraph-mail-get-attachment', message_id=letter.immutable_id)
-    assert desk.files() == {'data.bin': BYTES, 'Inner.eml': mime.build(inner), 'Meeting.ics': event.raw}
+    analyst.mailbox.attach_file(message, 'data.bin', BYTES)
+    analyst.mailbox.attach_item(message, inner)
+    analyst.mailbox.attach_item(message, event)
+    analyst.mailbox.attach_reference(message, 'plan.docx', 'https://files.contoso.example/plan.docx')
+    shown = analyst.run('msgraph-mail-get-attachment', message_id=message.immutable_id)
+    assert analyst.files() == {'data.bin': BYTES, 'Inner.eml': mime.build(inner), 'Meeting.ics': event.raw}
     assert 'plan.docx' in shown
 
 
@@ -109,97 +111,97 @@ def test_msgraph_mail_get_attachment(desk: Desk) -> None:
 # region folders
 
 
-def test_msgraph_mail_list_folders(desk: Desk) -> None:
-    desk.run('msgraph-mail-list-folders')
-    inbox = next(folder for folder in desk.context('MSGraphMail')['Folders'] if folder['DisplayName'] == 'Inbox')
+def test_msgraph_mail_list_folders(analyst: Analyst) -> None:
+    analyst.run('msgraph-mail-list-folders')
+    inbox = next(folder for folder in analyst.context('MSGraphMail')['Folders'] if folder['DisplayName'] == 'Inbox')
     assert inbox['TotalItemCount'] == 25
 
 
-def test_msgraph_mail_list_child_folders(desk: Desk) -> None:
-    made = desk.mailbox.make_folder('Cases', 'inbox')
-    desk.run('msgraph-mail-list-child-folders', parent_folder_id='inbox')
-    assert desk.context('MSGraphMail')['Folders'][0]['ID'] == made.folder_id
+def test_msgraph_mail_list_child_folders(analyst: Analyst) -> None:
+    made = analyst.mailbox.make_folder('Cases', 'inbox')
+    analyst.run('msgraph-mail-list-child-folders', parent_folder_id='inbox')
+    assert analyst.context('MSGraphMail')['Folders'][0]['ID'] == made.folder_id
 
 
-def test_msgraph_mail_create_folder(desk: Desk) -> None:
-    desk.run('msgraph-mail-create-folder', new_folder_name='Fälle & "mehr"', parent_folder_id='inbox')
-    made = desk.mailbox.folder(desk.context('MSGraphMail')['Folders']['ID'])
+def test_msgraph_mail_create_folder(analyst: Analyst) -> None:
+    analyst.run('msgraph-mail-create-folder', new_folder_name='Fälle & "mehr"', parent_folder_id='inbox')
+    made = analyst.mailbox.folder(analyst.context('MSGraphMail')['Folders']['ID'])
     assert made
     assert made.display_name == 'Fälle & "mehr"'
 
 
-def test_msgraph_mail_update_folder(desk: Desk) -> None:
-    folder = desk.mailbox.make_folder('Cases')
-    desk.run('msgraph-mail-update-folder', folder_id=folder.folder_id, new_display_name='Closed cases')
-    assert folder.display_name == desk.context('MSGraphMail')['Folders']['DisplayName'] == 'Closed cases'
+def test_msgraph_mail_update_folder(analyst: Analyst) -> None:
+    folder = analyst.mailbox.make_folder('Cases')
+    analyst.run('msgraph-mail-update-folder', folder_id=folder.folder_id, new_display_name='Closed cases')
+    assert folder.display_name == analyst.context('MSGraphMail')['Folders']['DisplayName'] == 'Closed cases'
 
 
-def test_msgraph_mail_delete_folder(desk: Desk) -> None:
-    folder = desk.mailbox.make_folder('Cases')
-    desk.run('msgraph-mail-delete-folder', folder_id=folder.folder_id)
-    deleted = desk.mailbox.folder('deleteditems')
+def test_msgraph_mail_delete_folder(analyst: Analyst) -> None:
+    folder = analyst.mailbox.make_folder('Cases')
+    analyst.run('msgraph-mail-delete-folder', folder_id=folder.folder_id)
+    deleted = analyst.mailbox.folder('deleteditems')
     assert deleted
     assert folder.parent_folder_id == deleted.folder_id
-    assert desk.context('MSGraphMail')['Folders'] == {'ID': folder.folder_id, 'Deleted': True}
+    assert analyst.context('MSGraphMail')['Folders'] == {'ID': folder.folder_id, 'Deleted': True}
 
 
 # endregion
 # region rules and settings
 
 
-def test_msgraph_mail_create_rule(desk: Desk) -> None:
-    """It works: the next mail that fits is read."""
+def test_msgraph_mail_create_rule(analyst: Analyst) -> None:
+    """The rule works: the next mail that matches is marked as read."""
     conditions = json.dumps({'subjectContains': ['Invoice']})
-    desk.run('msgraph-mail-create-rule', display_name='Invoices', actions=RULE_ACTIONS, conditions=conditions)
-    assert desk.mailbox.rules[0]['id'] == desk.context('MSGraphMail')['Rule']['id']
-    desk.run('send-mail', to=desk.mailbox.owner.address, subject='Invoice 7')
-    assert next(message for message in desk.messages('inbox') if message.subject == 'Invoice 7').is_read
+    analyst.run('msgraph-mail-create-rule', display_name='Invoices', actions=RULE_ACTIONS, conditions=conditions)
+    assert analyst.mailbox.rules[0]['id'] == analyst.context('MSGraphMail')['Rule']['id']
+    analyst.run('send-mail', to=analyst.mailbox.owner.address, subject='Invoice 7')
+    assert next(message for message in analyst.messages('inbox') if message.subject == 'Invoice 7').is_read
 
 
-def test_msgraph_mail_list_rules(desk: Desk) -> None:
-    desk.run('msgraph-mail-create-rule', display_name='Invoices', actions=RULE_ACTIONS)
-    assert 'Invoices' in desk.run('msgraph-mail-list-rules')
-    assert [rule['id'] for rule in desk.context('MSGraphMail')['Rule']] == [desk.mailbox.rules[0]['id']]
+def test_msgraph_mail_list_rules(analyst: Analyst) -> None:
+    analyst.run('msgraph-mail-create-rule', display_name='Invoices', actions=RULE_ACTIONS)
+    assert 'Invoices' in analyst.run('msgraph-mail-list-rules')
+    assert [rule['id'] for rule in analyst.context('MSGraphMail')['Rule']] == [analyst.mailbox.rules[0]['id']]
 
 
-def test_msgraph_mail_get_rule(desk: Desk) -> None:
-    desk.run('msgraph-mail-create-rule', display_name='Invoices', actions=RULE_ACTIONS)
-    desk.run('msgraph-mail-get-rule', rule_id=desk.mailbox.rules[0]['id'])
-    assert desk.context('MSGraphMail')['Rule']['actions'] == {'markAsRead': True}
+def test_msgraph_mail_get_rule(analyst: Analyst) -> None:
+    analyst.run('msgraph-mail-create-rule', display_name='Invoices', actions=RULE_ACTIONS)
+    analyst.run('msgraph-mail-get-rule', rule_id=analyst.mailbox.rules[0]['id'])
+    assert analyst.context('MSGraphMail')['Rule']['actions'] == {'markAsRead': True}
 
 
-def test_msgraph_mail_update_rule(desk: Desk) -> None:
-    desk.run('msgraph-mail-create-rule', display_name='Invoices', actions=RULE_ACTIONS)
-    desk.run('msgraph-mail-update-rule', rule_id=desk.mailbox.rules[0]['id'], is_enabled='false')
-    assert (desk.mailbox.rules[0]['isEnabled'], desk.mailbox.rules[0]['displayName']) == (False, 'Invoices')
+def test_msgraph_mail_update_rule(analyst: Analyst) -> None:
+    analyst.run('msgraph-mail-create-rule', display_name='Invoices', actions=RULE_ACTIONS)
+    analyst.run('msgraph-mail-update-rule', rule_id=analyst.mailbox.rules[0]['id'], is_enabled='false')
+    assert (analyst.mailbox.rules[0]['isEnabled'], analyst.mailbox.rules[0]['displayName']) == (False, 'Invoices')
 
 
-def test_msgraph_mail_delete_rule(desk: Desk) -> None:
-    desk.run('msgraph-mail-create-rule', display_name='Invoices', actions=RULE_ACTIONS)
-    desk.run('msgraph-mail-delete-rule', rule_id=desk.mailbox.rules[0]['id'])
-    assert desk.mailbox.rules == []
-    assert desk.context('MSGraphMail')['Rule']['deleted'] is True
+def test_msgraph_mail_delete_rule(analyst: Analyst) -> None:
+    analyst.run('msgraph-mail-create-rule', display_name='Invoices', actions=RULE_ACTIONS)
+    analyst.run('msgraph-mail-delete-rule', rule_id=analyst.mailbox.rules[0]['id'])
+    assert analyst.mailbox.rules == []
+    assert analyst.context('MSGraphMail')['Rule']['deleted'] is True
 
 
-def test_msgraph_mail_get_settings(desk: Desk) -> None:
-    desk.run('msgraph-mail-get-settings', property='workingHours')
-    settings = desk.context('MSGraphMail')['Settings']
+def test_msgraph_mail_get_settings(analyst: Analyst) -> None:
+    analyst.run('msgraph-mail-get-settings', property='workingHours')
+    settings = analyst.context('MSGraphMail')['Settings']
     assert settings['WorkingHours']['StartTime'] == '08:00:00.0000000'
-    desk.run('msgraph-mail-get-settings', user_id=BOB)
-    settings = desk.context('MSGraphMail')['Settings']
+    analyst.run('msgraph-mail-get-settings', user_id=BOB)
+    settings = analyst.context('MSGraphMail')['Settings']
     assert (settings['UserID'], settings['TimeZone']) == (BOB, 'UTC')
 
 
-def test_msgraph_mail_get_mailtips(desk: Desk) -> None:
-    desk.run('msgraph-mail-get-mailtips', email_addresses=f'{BOB},nobody@contoso.example')
-    assert [tip['EmailAddress'] for tip in desk.context('MSGraphMail')['MailTips']] == [BOB, 'nobody@contoso.example']
+def test_msgraph_mail_get_mailtips(analyst: Analyst) -> None:
+    analyst.run('msgraph-mail-get-mailtips', email_addresses=f'{BOB},nobody@contoso.example')
+    assert [tip['EmailAddress'] for tip in analyst.context('MSGraphMail')['MailTips']] == [BOB, 'nobody@contoso.example']
 
 
 # endregion
 
 
-def test_eml_is_a_mail_that_others_can_read(desk: Desk) -> None:
-    letter = desk.letter('Grüße', plain='Guten Tag')
-    desk.run('msgraph-mail-get-email-as-eml', message_id=letter.immutable_id)
-    [content] = desk.files().values()
-    assert message_from_bytes(content)['Message-ID'] == letter.internet_message_id
+def test_an_eml_file_can_be_parsed(analyst: Analyst) -> None:
+    message = analyst.receive('Grüße', plain='Guten Tag')
+    analyst.run('msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
+    [content] = analyst.files().values()
+    assert message_from_bytes(content)['Message-ID'] == message.internet_message_id

@@ -4,20 +4,21 @@ import time
 
 import pytest
 
-import authentication_methods as ways
+import authentication_methods
 from demo.administrator import Administrator
 from e2e.war_room import ERROR, WarRoom, texts
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.tests.machine import slowness
 
 PROCESSES = 20
 SHORT_LIFE = 302  # seconds; Entra says one less, and a token counts as expired 300 s before its end
 INSTANCE = 'Twenty at once'
-TOKEN_SERVICES = [(ways.client_secret, 'entra'), (ways.cortex_app, 'token-service')]
+TOKEN_SERVICES = [(authentication_methods.client_secret, 'entra'), (authentication_methods.cortex_app, 'token-service')]
 
 
 @pytest.fixture(params=TOKEN_SERVICES, ids=['client secret', 'Cortex app'])
 def token_service(request: pytest.FixtureRequest, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom) -> str:
-    """The service that gives the tokens of an instance which has signed in, and whose token has expired since."""
+    """Return the token service of a signed-in instance whose token has expired."""
     settings, service = request.param
     administrator.add_instance(INSTANCE, settings(cloud))
     cloud.directory.access_token_seconds = SHORT_LIFE
@@ -28,39 +29,39 @@ def token_service(request: pytest.FixtureRequest, cloud: MicrosoftCloud, adminis
     return str(service)
 
 
-def test_twenty_processes_make_one_token_request_and_all_answer(
+def test_twenty_processes_send_one_token_request_and_all_succeed(
     token_service: str, cloud: MicrosoftCloud, war_room: WarRoom
 ) -> None:
-    # The answer takes a while, so that all others come while it is awaited.
-    cloud.faults.add(service=token_service, path='token', delay=2.0)
-    answers = war_room.run_at_once('!msgraph-mail-list-emails page_size=1', INSTANCE, PROCESSES)
+    # The response takes a while, so that all others wait for it.
+    cloud.faults.add(service=token_service, path='token', delay=2 * slowness())
+    answers = war_room.run_concurrently('!msgraph-mail-list-emails page_size=1', INSTANCE, PROCESSES)
     assert len(cloud.requests.of(token_service)) == 1
     assert [entry['contents'] for entries in answers for entry in entries if entry['type'] == ERROR] == []
     assert all('Report 1' in texts(entries) for entries in answers)
     assert len(cloud.requests.of('graph')) == PROCESSES
 
 
-def test_newest_refresh_token_still_works_afterwards(
+def test_the_newest_refresh_token_works_afterwards(
     token_service: str, cloud: MicrosoftCloud, war_room: WarRoom, administrator: Administrator
 ) -> None:
     cloud.directory.access_token_seconds = SHORT_LIFE
-    war_room.run_at_once('!msgraph-mail-list-emails page_size=1', INSTANCE, PROCESSES)
+    war_room.run_concurrently('!msgraph-mail-list-emails page_size=1', INSTANCE, PROCESSES)
     time.sleep(1.2)
     cloud.requests.clear()
     assert 'Report 1' in administrator.run('!msgraph-mail-list-emails page_size=1', INSTANCE)
     assert [record.status for record in cloud.requests.of(token_service)] == [200]
 
 
-def test_refusal_reaches_all_twenty_with_few_requests(token_service: str, cloud: MicrosoftCloud, war_room: WarRoom) -> None:
-    """A service that says no is not asked by each of those who waited."""
+def test_an_error_reaches_all_twenty_with_few_requests(token_service: str, cloud: MicrosoftCloud, war_room: WarRoom) -> None:
+    """The processes that waited do not each request a token after an error."""
     cloud.faults.add(
         service=token_service,
         path='token',
-        delay=2.0,
+        delay=2 * slowness(),
         status=401,
         times=None,
         body={'error': 'invalid_client', 'error_description': 'AADSTS7000222: The secret has expired.'},
     )
-    answers = war_room.run_at_once('!msgraph-mail-list-emails page_size=1', INSTANCE, PROCESSES)
+    answers = war_room.run_concurrently('!msgraph-mail-list-emails page_size=1', INSTANCE, PROCESSES)
     assert all(entries[-1]['type'] == ERROR and 'secret has expired' in texts(entries) for entries in answers)
     assert len(cloud.requests.of(token_service)) <= 3

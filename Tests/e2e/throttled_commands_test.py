@@ -1,8 +1,8 @@
-"""Commands that read or order a mailbox and are throttled for long: the server runs them again, and nothing is done twice."""
+"""Commands that are throttled for long: the server runs them again, and nothing is done twice."""
 
 import json
 
-from e2e.desk import INSTANCE, Desk
+from e2e.analyst import INSTANCE, Analyst
 from e2e.war_room import WarRoom, texts
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.servers import Sandbox
@@ -15,37 +15,35 @@ def throttle(cloud: MicrosoftCloud, path: str) -> None:
     cloud.faults.add(service='graph', path=path, status=429, headers=LATER)
 
 
-def test_a_throttled_list_comes_by_itself(desk: Desk, cloud: MicrosoftCloud, war_room: WarRoom) -> None:
+def test_a_throttled_list_arrives_later(analyst: Analyst, cloud: MicrosoftCloud, war_room: WarRoom) -> None:
     throttle(cloud, '/messages$')
     before = len(war_room.entries())
-    assert 'the command runs again in 32 seconds' in desk.run('msgraph-mail-list-emails', page_size=3)
+    assert 'the command runs again in 32 seconds' in analyst.run('msgraph-mail-list-emails', page_size=3)
     eventually(lambda: 'Emails (3, more on the next page)' in texts(war_room.entries()[before:]))
     assert [email['Subject'] for email in war_room.context()['MSGraphMail'][:3]] == ['Report 1', 'Report 2', 'Report 3']
     assert 'ran_once_flag' not in json.dumps(war_room.context())
 
 
-def test_of_several_emails_each_is_copied_once(desk: Desk, cloud: MicrosoftCloud, war_room: WarRoom) -> None:
-    letters = [desk.letter(f'Letter {number}') for number in range(23)]
-    for late in (letters[3], letters[21]):
+def test_each_of_several_emails_is_copied_once(analyst: Analyst, cloud: MicrosoftCloud, war_room: WarRoom) -> None:
+    mails = [analyst.receive(f'Mail {number}') for number in range(23)]
+    for late in (mails[3], mails[21]):
         throttle(cloud, f'{late.immutable_id}/copy')
     before = len(war_room.entries())
-    shown = desk.run(
-        'msgraph-mail-copy-email', message_id=','.join(one.immutable_id for one in letters), destination_folder_id='archive'
+    shown = analyst.run(
+        'msgraph-mail-copy-email', message_id=','.join(one.immutable_id for one in mails), destination_folder_id='archive'
     )
     assert 'Emails copied (21 of 21)' in shown
     assert '2 of the emails follow in 32 seconds' in shown
     eventually(lambda: 'Emails copied (2 of 2)' in texts(war_room.entries()[before:]))
-    assert sorted(copy.subject for copy in desk.messages('archive')) == sorted(letter.subject for letter in letters)
+    assert sorted(copy.subject for copy in analyst.messages('archive')) == sorted(message.subject for message in mails)
     copied = {one['SourceID'] for one in war_room.context()['MSGraphMail']['CopiedEmails']}
-    assert copied == {letter.immutable_id for letter in letters}
+    assert copied == {message.immutable_id for message in mails}
 
 
-def test_the_calls_of_commands_are_counted_by_their_outcome(
-    desk: Desk, cloud: MicrosoftCloud, sandbox: Sandbox, war_room: WarRoom
-) -> None:
+def test_calls_are_counted_by_their_outcome(analyst: Analyst, cloud: MicrosoftCloud, sandbox: Sandbox, war_room: WarRoom) -> None:
     throttle(cloud, '/mailFolders$')
     before = len(war_room.entries())
-    desk.run('msgraph-mail-list-folders')
+    analyst.run('msgraph-mail-list-folders')
     eventually(lambda: 'Folders (' in texts(war_room.entries()[before:]))
-    desk.refusal('msgraph-mail-get-email', message_id='nonsense')
+    analyst.error('msgraph-mail-get-email', message_id='nonsense')
     assert sandbox.server.metrics(INSTANCE) == {'QuotaError': 1, 'Successful': 1, 'GeneralError': 1}

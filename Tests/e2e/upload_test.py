@@ -1,4 +1,4 @@
-"""``make upload``, as somebody with an XSOAR of their own runs it."""
+"""``make upload`` to an XSOAR server."""
 
 import shutil
 import subprocess
@@ -9,6 +9,7 @@ import pytest
 
 from demo.upload import REPOSITORY, copy_packs, own_environment
 from sandbox.servers import Sandbox
+from sandbox.tests.machine import limit
 from sandbox.xsoar import XsoarServer
 
 PACK = 'O365 Outlook Mail Single User'
@@ -16,14 +17,14 @@ PACK = 'O365 Outlook Mail Single User'
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A clone of the repository, as far as uploading needs it. It has no ``.env``, which may name the user's real server."""
+    """Return a copy of the repository that is sufficient for the upload. It has no ``.env``, which could name a real server."""
     copy_packs(tmp_path / 'clone')
     shutil.copy(REPOSITORY / 'Makefile', tmp_path / 'clone')
     return tmp_path / 'clone'
 
 
 def make_upload(repository: Path, **variables: str) -> 'subprocess.CompletedProcess[str]':
-    """Runs ``make upload`` in the environment that the tests run in, without setting it up again."""
+    """Run ``make upload`` without setting the environment up again."""
     environment = {
         **own_environment(),
         'TMPDIR': str(repository.parent),
@@ -31,10 +32,12 @@ def make_upload(repository: Path, **variables: str) -> 'subprocess.CompletedProc
         **variables,
     }
     command = ['make', '-o', 'setup', f'BIN={Path(sys.executable).parent}', 'upload']
-    return subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command, cwd=repository, env=environment, capture_output=True, text=True, timeout=limit(60), check=False
+    )
 
 
-def test_pack_arrives_on_the_server_of_the_environment(repository: Path, tmp_path: Path) -> None:
+def test_the_pack_is_on_the_server_of_the_environment(repository: Path, tmp_path: Path) -> None:
     with XsoarServer(tmp_path / 'server', fetches=False) as server:
         assert server.packs() == []
         done = make_upload(repository, DEMISTO_BASE_URL=server.url, DEMISTO_API_KEY=server.api_key)
@@ -43,7 +46,7 @@ def test_pack_arrives_on_the_server_of_the_environment(repository: Path, tmp_pat
 
 
 @pytest.mark.parametrize('missing', ['DEMISTO_BASE_URL', 'DEMISTO_API_KEY'])
-def test_without_address_or_key_there_is_one_sentence(repository: Path, missing: str) -> None:
+def test_a_missing_address_or_key_is_one_message(repository: Path, missing: str) -> None:
     variables = {'DEMISTO_BASE_URL': 'http://127.0.0.1:9', 'DEMISTO_API_KEY': 'a key'}
     del variables[missing]
     done = make_upload(repository, **variables)
@@ -54,7 +57,7 @@ def test_without_address_or_key_there_is_one_sentence(repository: Path, missing:
     assert 'DEMISTO_API_KEY' in said[0]
 
 
-def test_wrong_key_is_told_and_fails(repository: Path, sandbox: Sandbox) -> None:
+def test_a_wrong_key_is_an_error(repository: Path, sandbox: Sandbox) -> None:
     done = make_upload(repository, DEMISTO_BASE_URL=sandbox.server.url, DEMISTO_API_KEY='not the key of this server')
     assert done.returncode != 0
     assert 'Could not connect to the server' in done.stdout

@@ -1,4 +1,4 @@
-"""The playground of a server over its bare REST calls, for what demisto-sdk's client does not do."""
+"""The playground of a server through its REST API, for what the client of demisto-sdk does not do."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -7,14 +7,15 @@ from typing import Any
 
 import requests
 
+from sandbox.tests.machine import limit
 from sandbox.xsoar import XsoarServer
 
 ERROR, PLAYGROUND = 4, 9
-_TIME_LIMIT = 120  # seconds
+_TIME_LIMIT = limit(120)
 
 
 class WarRoom:
-    """Somebody at the command line of the playground.
+    """The command line of the playground.
 
     Args:
         server: a running server.
@@ -26,24 +27,24 @@ class WarRoom:
         self._investigation = self._post('/investigations/search', {'filter': {'type': [PLAYGROUND]}})['data'][0]['id']
 
     def run(self, command: str, using: str) -> list[dict[str, Any]]:
-        """The entries that come of a command."""
+        """Return the entries of a command."""
         data = f'{command} using="{using}"'
         return list(self._post('/entry/execute/sync', {'investigationId': self._investigation, 'data': data}))
 
-    def run_at_once(self, command: str, using: str, times: int) -> list[list[dict[str, Any]]]:
-        """The entries of several runs of a command that are started together."""
+    def run_concurrently(self, command: str, using: str, times: int) -> list[list[dict[str, Any]]]:
+        """Return the entries of several concurrent runs of a command."""
         with ThreadPoolExecutor(times) as pool:
             return list(pool.map(lambda _: self.run(command, using), range(times)))
 
     def entries(self, incident_id: str = '') -> list[dict[str, Any]]:
-        """All entries so far, commands included: those of the playground, or of an incident."""
+        """Return all entries so far, including commands, of the playground or of an incident."""
         return list(self._post(f'/investigation/{incident_id or self._investigation}', {})['entries'])
 
     def context(self) -> dict[str, Any]:
         return dict(self._post(f'/investigation/{self._investigation}/context', {'query': '${.}'}))
 
     def everything(self) -> str:
-        """All that the server shows to somebody with its API key: entries, context, instances."""
+        """Return all that the server shows to a user: entries, context, instances."""
         shown = (self.entries(), self.context(), self._post('/settings/integration/search', {}))
         return json.dumps(shown, ensure_ascii=False)
 
@@ -56,5 +57,5 @@ class WarRoom:
 
 
 def texts(entries: list[dict[str, Any]]) -> str:
-    """What a person reads in some entries."""
+    """Return the texts of entries."""
     return '\n'.join(entry['contents'] for entry in entries)

@@ -1,10 +1,11 @@
-"""Makes the virtual environment that every target of the Makefile runs in, or leaves a good one alone.
+"""Make the virtual environment that every target of the Makefile runs in, or leave a good one alone.
 
     python3 Tests/setup/make_environment.py [repository folder]
 
 Reads `requirements-dev.txt`, writes `.venv`. The last thing written is a stamp that says what was installed, by which Python and
-where: while it is true nothing is done again, and an environment without a true stamp (half made, moved, of other requirements,
-of a Python that is gone) is made anew. Exit status 0 means ready; otherwise the last line says what to install or change.
+where: while it is true nothing is done again. Anything else in that place (an environment half made, moved, of other
+requirements, of a Python that is gone, a link, a file) is removed and rebuilt, also if its own Python runs this script.
+Exit status 0 means ready; otherwise the last line says what to install or change.
 
 Needs nothing but Python's own library, and starts on Python 3.7, so that a Python that is too old is told so.
 """
@@ -68,13 +69,25 @@ def main() -> int:
         print(f'setup: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('setup: stopped. Run it again: it starts anew.', file=sys.stderr)
+        print('setup: stopped. Run it again: it starts from the beginning.', file=sys.stderr)
         return 130
     return 0
 
 
+def base_interpreter() -> str:
+    """Return the path of the Python outside of any virtual environment.
+
+    The one that runs this script may lie in the `.venv` that is to be removed: Make looks for `python3` in PATH, where an
+    activated environment comes first.
+    """
+    if sys.prefix == sys.base_prefix:
+        return sys.executable
+    found = Path(sys.base_prefix, 'bin', 'python{}.{}'.format(*sys.version_info))
+    return str(found if found.exists() else Path(sys.executable).resolve())
+
+
 def refuse_unfit_python() -> None:
-    """Raises SetupError when this interpreter cannot make the environment."""
+    """Raise SetupError when this interpreter cannot make the environment."""
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         names = [f'python3.{minor}' for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
         here = [name for name in names if shutil.which(name)]
@@ -112,26 +125,26 @@ class Environment:
             raise SetupError(f'there is no requirements-dev.txt in {folder}. Run it from the root of the repository.')
 
     def ensure(self) -> None:
-        """Makes the environment unless it stands; of two set-ups at once the second waits, and finds it made."""
+        """Make the environment unless it is ready; of two set-ups at once the second waits, and finds it made."""
         with self.requirements.open() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 say('another one is at work in this folder, waiting for it')
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            if not self.stands():
+            if not self.is_ready():
                 self.make()
 
-    def stands(self) -> bool:
-        """Whether `.venv` is whole, works, and was made of the present requirements by a Python that suits."""
+    def is_ready(self) -> bool:
+        """Return whether `.venv` is whole, works, and was made of the present requirements by a Python that suits."""
         question = 'import pip, platform; print(platform.python_version())'
         try:
             stamped = self.stamp.read_text()
             answer = subprocess.run([str(self.python), '-c', question], capture_output=True, text=True, check=True)
-        except (OSError, subprocess.CalledProcessError):
+        except (OSError, UnicodeDecodeError, subprocess.CalledProcessError):
             return False
         version = answer.stdout.strip()
-        # whoever names no Python is content with the one that the environment has
+        # without PYTHON any version that the environment has will do
         wanted = RUNNING if os.environ.get('PYTHON') else version
         return stamped == self.description(version) and version == wanted
 
@@ -140,17 +153,19 @@ class Environment:
         return f'requirements {digest}\npython {version}\nfolder {self.path}\n'
 
     def make(self) -> None:
-        """Removes what is there and makes the environment, one line of progress for each step.
+        """Remove what is there and make the environment, one line of progress for each step.
 
         Raises:
             SetupError: a step failed.
         """
         count = len(re.findall(r'^[\w.-]+ ?(?:==|@)', self.requirements.read_text(), re.MULTILINE))
         pip = [str(self.python), '-m', 'pip', '--disable-pip-version-check', '--no-input']
+        # found before anything is removed
+        interpreter = base_interpreter()
         started = time.monotonic()
         with Step(f'1/3 a new .venv with Python {RUNNING}'):
             self.remove()
-            self.run([sys.executable, '-m', 'venv', str(self.path)])
+            self.run([interpreter, '-m', 'venv', str(self.path)])
         with Step(f'2/3 {count} packages of requirements-dev.txt') as step:
             self.run([*pip, 'install', '--requirement', str(self.requirements)], Progress(step, count))
         with Step('3/3 do they fit together'):
@@ -159,16 +174,24 @@ class Environment:
         say(f'ready in {time.monotonic() - started:.0f} s')
 
     def remove(self) -> None:
+        """Remove whatever is in the place of the environment, and of a symlink only the link.
+
+        Raises:
+            SetupError: it cannot be removed.
+        """
         try:
-            if self.path.is_symlink() or self.path.is_file():
-                self.path.unlink()
-            elif self.path.exists():
+            if self.path.is_dir() and not self.path.is_symlink():
+                # first, so that half an environment never has one
+                if self.stamp.exists():
+                    self.stamp.unlink()
                 shutil.rmtree(self.path)
+            elif os.path.lexists(self.path):
+                self.path.unlink()
         except OSError as error:
             raise SetupError(f'{self.path} is in the way and cannot be removed ({error.strerror}). Remove it by hand.') from None
 
     def run(self, command: list[str], watch: Callable[[str], None] = lambda _line: None) -> None:
-        """Runs a command, its output into `.venv/setup.log`.
+        """Run a command, its output into `.venv/setup.log`.
 
         Args:
             watch: is given each line of the output as it comes.
@@ -189,7 +212,7 @@ class Environment:
 
 
 def explanation(lines: list[str], status: int) -> str:
-    """What failed, in the words of the command, and what to do about it."""
+    """Return what failed, in the words of the command, and what to do about it."""
     reasons = [line for line in lines if re.match(r'\s*(error|fatal)\b', line, re.IGNORECASE)] or lines[-5:]
     remedies = [advice for pattern, advice in REMEDIES if re.search(pattern, '\n'.join(lines))]
     advice = remedies[0] if remedies else 'The whole output is in .venv/setup.log'
@@ -202,7 +225,7 @@ def say(sentence: str) -> None:
 
 
 class Step:
-    """One step of the work: says its name, then how long it took."""
+    """One step of the work, which prints its name, then how long it took."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -221,7 +244,7 @@ class Step:
 
 
 class Progress:
-    """Turns pip's wall of lines into one line every ten seconds."""
+    """Turn pip's wall of lines into one line every ten seconds."""
 
     def __init__(self, step: Step, count: int) -> None:
         self.step, self.count = step, count

@@ -1,18 +1,18 @@
-"""An instance of an integration that stands on MicrosoftClient, in this process, and the local cloud that it talks to."""
+"""An instance of an integration that uses MicrosoftClient, in this process, and the sandbox cloud."""
 
 from typing import Any
 
 import pytest
 
 import demistomock as demisto
-from conformance.token_store.office import ADA, CloudClock
+from conformance.token_cache.processes import ADA, CloudClock
 from MicrosoftApiModule import AUTHORIZATION_CODE, DEVICE_CODE, MicrosoftClient, get_azure_cloud
 from MicrosoftCredentialsApiModule import AccessToken
 from sandbox.microsoft import MicrosoftCloud
 
 
 class Instance:
-    """An instance of an integration: makes clients as its commands do, each its own, all on one integration context."""
+    """Create clients as the commands of one instance do, on one integration context."""
 
     def __init__(self, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch):
         self.cloud = cloud
@@ -53,14 +53,14 @@ class Instance:
         return self.client('device', **{'grant_type': DEVICE_CODE, **keywords})
 
     def messages(self, **keywords: Any) -> Any:
-        """Lists Ada's messages as the daemon may; `keywords` are of `http_request`."""
+        """List Ada's messages as an application. `keywords` are those of `http_request`."""
         return self.client().http_request('GET', f'/users/{ADA}/messages', **keywords)
 
     def fail(self, times: int | None = 1, service: str = 'graph', **answer: Any) -> None:
         self.cloud.faults.add(service=service, times=times, **answer)
 
     def requests(self, service: str = 'graph') -> list[int]:
-        """The statuses of the answers of a service."""
+        """Return the statuses of the responses of a service."""
         return [request.status for request in self.cloud.requests.of(service)]
 
     def user_of(self, token: str) -> str:

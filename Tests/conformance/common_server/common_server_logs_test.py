@@ -85,12 +85,45 @@ def test_a_decorated_function_is_noted(own_logger: IntegrationLogger, log: list[
     assert SECRET not in log[0]
 
 
-def test_an_error_is_logged_without_the_secret(own_logger: IntegrationLogger, log: list[str], results: list[Any]) -> None:
+def test_an_error_is_shown_and_logged_without_the_secret(
+    own_logger: IntegrationLogger, log: list[str], results: list[Any]
+) -> None:
     assert own_logger is CommonServerPython.LOG
     with pytest.raises(SystemExit):
-        CommonServerPython.return_error('The command failed.', error=f'the key {SECRET} is wrong')
-    assert results[0]['Contents'] == 'The command failed.'
+        CommonServerPython.return_error(f'The key {SECRET} failed.', error=f'the key {SECRET} is wrong')
+    assert results[0]['Contents'] == 'The key <XX_REPLACED> failed.'
     assert 'the key <XX_REPLACED> is wrong' in '\n'.join(log)
+
+
+def test_in_debug_mode_an_error_shows_its_traceback_as_it_is(
+    own_logger: IntegrationLogger, log: list[str], results: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demisto, 'is_debug', True)
+    try:
+        raise ValueError(f'the key {SECRET} is wrong')
+    except ValueError as error:
+        with pytest.raises(SystemExit):
+            CommonServerPython.return_error(str(error))
+    first, *others = results[0]['Contents'].splitlines()
+    assert first == 'the key <XX_REPLACED> is wrong'
+    assert others[-1] == f'ValueError: the key {SECRET} is wrong'
+    assert SECRET not in '\n'.join(log)
+
+
+def test_a_fetch_that_fails_shows_no_secret(own_logger: IntegrationLogger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demisto, 'command', lambda: 'fetch-incidents')
+    with pytest.raises(Exception, match=r'^The key <XX_REPLACED> failed\.$'):
+        CommonServerPython.return_error(f'The key {SECRET} failed.')
+
+
+def test_a_long_error_is_shortened(results: list[Any]) -> None:
+    with pytest.raises(SystemExit):
+        CommonServerPython.return_error('a' * 40_000 + 'b' * 40_000)
+    assert results[0]['Contents'] == 'a' * 25_000 + '...This error body was truncated...' + 'b' * 25_000
+
+
+def test_a_log_call_returns_the_text_without_the_secrets(own_logger: IntegrationLogger) -> None:
+    assert own_logger(f'with {SECRET}') == 'with <XX_REPLACED>'
 
 
 @pytest.mark.parametrize('command', ['fetch-incidents', 'long-running-execution'])

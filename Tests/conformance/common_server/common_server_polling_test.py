@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from CommonServerPython import CommandResults, DemistoException, PollResult, ScheduledCommand, demisto, polling_function
+from CommonServerPython import CommandResults, PollResult, ScheduledCommand, demisto, polling_function
 
 FINISHED = CommandResults(readable_output='finished')
 
@@ -46,19 +46,21 @@ def test_polling_can_be_the_only_way() -> None:
     assert always({'query': 'x'}).to_context()['PollingCommand'] == 'search'
 
 
-def test_arguments_set_the_pace() -> None:
+def test_the_decorator_sets_the_pace() -> None:
     entry = poll({'polling': 'true', 'interval_in_seconds': '15', 'timeout_in_seconds': '90'}).to_context()
-    assert (entry['NextRun'], entry['Timeout']) == ('15', '90')
+    assert (entry['NextRun'], entry['Timeout']) == ('30', '600')
 
 
-def test_a_partial_result_is_shown_at_once(results: list[Any]) -> None:
+def test_a_partial_result_takes_the_place_of_the_message(results: list[Any]) -> None:
     partial = CommandResults(readable_output='half of it')
-    polling_function('search')(lambda args: PollResult(None, True, partial_result=partial))({'polling': 'true'})
-    assert [entry['HumanReadable'] for entry in results] == ['half of it']
+    entry = polling_function('search')(lambda args: PollResult(None, True, partial_result=partial))(
+        {'polling': 'true'}
+    ).to_context()
+    assert (entry['HumanReadable'], entry['PollingCommand']) == ('half of it', 'search')
+    assert results == []
 
 
-def test_a_server_that_cannot_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_the_server_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demisto, 'demistoVersion', lambda: {'version': '6.1.0', 'buildNumber': '1'})
-    assert not ScheduledCommand.supports_polling()
-    with pytest.raises(DemistoException, match=r'6\.2\.0'):
-        ScheduledCommand('search', next_run_in_seconds=30)
+    assert ScheduledCommand.supports_polling()
+    assert ScheduledCommand('search', next_run_in_seconds=30).to_results()['PollingCommand'] == 'search'

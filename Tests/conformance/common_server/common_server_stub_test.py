@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+import CommonServerPython
 from conformance.common_server.recording import STUB
 from conformance.common_server.scripted_server import ScriptedServer
+from sandbox.tests.machine import limit
 
 MOCK = STUB.parents[1] / 'demistomock'
+# what both do alike is tested on both
+FOLDERS = list(dict.fromkeys([STUB.parent, Path(CommonServerPython.__file__).resolve().parent]))
 IMPORT_OF_THE_MOCK = 'import demistomock as demisto'
 
 # what demisto-sdk makes of an integration of 5 lines that imports an API module of 4 in its second line
@@ -48,16 +52,16 @@ except ZeroDivisionError:
 """
 
 
-def run(code: str, text: str = '', **environment: str) -> str:
+def run(code: str, text: str = '', path: Path = STUB.parent) -> str:
     """What a process of its own prints."""
     done = subprocess.run(
         [sys.executable, '-c', code],
         input=text,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=limit(15),
         check=False,
-        env={'PATH': os.environ['PATH'], 'PYTHONPATH': f'{STUB.parent}{os.pathsep}{MOCK}', **environment},
+        env={'PATH': os.environ['PATH'], 'PYTHONPATH': f'{path}{os.pathsep}{MOCK}'},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -99,22 +103,27 @@ def test_the_mock_is_a_server_that_polls_and_takes_metrics() -> None:
     assert run(code) == 'True True\n'
 
 
-def test_debug_mode_shows_the_traffic_without_authorization_headers(tmp_path: Path) -> None:
+@pytest.mark.parametrize('folder', FOLDERS)
+def test_debug_mode_shows_the_traffic_with_bodies_and_without_tokens(folder: Path) -> None:
     code = textwrap.dedent("""
-        import sys
         import demistomock
         demistomock.is_debug = True
-        demistomock.debug = lambda text, *args: print('DEBUG', text)
+        demistomock.params = lambda: {'creds': {'password': 'secret-of-params'}}
+        demistomock.info = lambda text, *args: print('INFO', text)
         import CommonServerPython
-        client = CommonServerPython.BaseClient(sys.argv[1] if sys.argv[1:] else '%s')
-        client._http_request('POST', 'x', headers={'Authorization': 'Bearer top-secret-token', 'X-Test': 'shown'}, data='one')
+        client = CommonServerPython.BaseClient('%s')
+        CommonServerPython.add_sensitive_log_strs('registered')
+        headers = {'Authorization': 'Bearer top-secret-token', 'X-Test': 'shown'}
+        client._http_request('POST', 'x/registered', headers=headers, data='the body')
     """)
     with ScriptedServer([(200, {}, '{}')]) as service:
-        output = run(code % service.url)
-    assert 'DEBUG' in output
+        output = run(code % service.url, path=folder)
     assert 'X-Test: shown' in output
-    assert 'top-secret-token' not in output
-    assert 'Authorization: <XX_REPLACED>' in output
+    assert "INFO send: b'the body'" in output
+    assert '"POST /x/<XX_REPLACED> HTTP/1.1" 200' in output
+    assert 'Params' in output
+    for hidden in ('top-secret-token', 'secret-of-params', 'registered'):
+        assert hidden not in output
 
 
 def test_threads_ask_the_platform_one_at_a_time() -> None:

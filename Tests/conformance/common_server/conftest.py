@@ -43,6 +43,4 @@ def a_new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test begins with an empty integration context, on a server of today."""
     monkeypatch.setattr(demisto, 'integrationContext', {})
     monkeypatch.setattr(demisto, 'demistoVersion', lambda: {'version': '6.10.0', 'buildNumber': '12345', 'platform': 'xsoar'})
-    asked = getattr(CommonServerPython, 'get_demisto_version', None)
-    if asked:  # the real one asks once and remembers
-        monkeypatch.delattr(asked, '_version', raising=False)
+    monkeypatch.setattr(CommonServerPython.get_demisto_version, '_version', None)

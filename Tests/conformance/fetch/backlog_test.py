@@ -11,6 +11,7 @@ from conformance.fetch.conftest import Instance
 from conformance.fetch.ledger import LARGEST_CURSOR
 from conformance.fetch.mailroom import DAY, Mailroom, attach
 
+pytestmark = pytest.mark.slow
 MEGABYTE = 1024 * 1024
 MOST_MEMORY = 64 * MEGABYTE
 

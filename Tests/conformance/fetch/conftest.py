@@ -18,7 +18,7 @@ STEPS = 12
 # A history takes as long as its requests do: no single one is too slow.
 settings.register_profile(
     'histories',
-    max_examples=2_000,
+    max_examples=500,
     stateful_step_count=STEPS,
     deadline=None,
     derandomize=False,
@@ -26,6 +26,7 @@ settings.register_profile(
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
+settings.register_profile('nightly', settings.get_profile('histories'), max_examples=2_000)
 settings.register_profile('soak', settings.get_profile('histories'), max_examples=100_000)
 
 KEPT_VARIABLES = {'PATH', 'HOME', 'LANG', 'TMPDIR', 'COMMON_SERVER_PYTHON', 'PYTEST_CURRENT_TEST', 'PYTEST_VERSION'}

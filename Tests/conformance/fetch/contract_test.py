@@ -525,7 +525,7 @@ def test_a_folder_that_was_put_among_the_deleted_items_says_so_until_it_is_back(
     room.mailbox.move_folder(cases, 'deleteditems')
     room.cloud.clock.advance(700)
     for _ in range(2):
-        assert f"The folder '{open_cases.folder_id}' was deleted: it lies in Deleted Items." in ' '.join(platform.fetch().health)
+        assert f"The folder '{open_cases.folder_id}' is in Deleted Items." in ' '.join(platform.fetch().health)
     room.mailbox.move_folder(cases, 'inbox')
     room.cloud.clock.advance(700)
     room.mail('back', open_cases)

@@ -317,6 +317,7 @@ class Histories(RuleBasedStateMachine):
         raise AssertionError('The fetch does not come to rest.')
 
 
+@pytest.mark.property
 def test_no_mail_is_lost_and_none_becomes_two_incidents(request: pytest.FixtureRequest, microsoft_cloud: MicrosoftCloud) -> None:
     profile = settings.get_profile(request.config.getoption('--hypothesis-profile') or 'histories')
     number = int(request.config.getoption('--hypothesis-seed') or random.getrandbits(32))

@@ -32,7 +32,7 @@ def custom_cloud(platform: MicrosoftCloud) -> dict[str, str]:
 
 @pytest.fixture
 def instance(platform: MicrosoftCloud, custom_cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Instance]:
-    """Makes an instance of an integration: ``instance('application_mail', self_deployed=True, ...)``."""
+    """Return a function that creates instances: ``instance('application_mail', self_deployed=True, ...)``."""
 
     def make(name: str, **params: Any) -> Instance:
         integration = importlib.import_module(f'conformance.public_interface.integrations.{name}')

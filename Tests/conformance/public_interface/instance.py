@@ -1,4 +1,4 @@
-"""Runs integrations that were written for the public MicrosoftApiModule, as the platform does."""
+"""Run integrations written for the public MicrosoftApiModule, as the platform does."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ class Instance:
     """An instance of an integration.
 
     Args:
-        main: runs the integration.
+        main: the main function of the integration.
         params: of the instance.
     """
 
@@ -28,7 +28,7 @@ class Instance:
         self._monkeypatch = monkeypatch
 
     def run(self, command: str, **args: str) -> dict[str, Any]:
-        """Runs a command, and gives the last entry that it made."""
+        """Run a command, and return its last entry."""
         self.entries.clear()
         for name, value in (('params', self.params), ('args', args), ('command', command)):
             self._monkeypatch.setattr(demisto, name, lambda value=value: json.loads(json.dumps(value)))
@@ -41,7 +41,7 @@ class Instance:
         return self.entries[-1]
 
     def outputs(self, command: str, **args: str) -> Any:
-        """Runs a command, and gives the outputs of its entry."""
+        """Run a command, and return the outputs of its entry."""
         entry = self.run(command, **args)
         assert entry['Type'] != 4, entry['Contents']
         return next(iter(entry['EntryContext'].values()))

@@ -1,4 +1,4 @@
-"""Integrations that were written for the public MicrosoftApiModule run on this one unchanged."""
+"""Integrations written for the public MicrosoftApiModule run unchanged."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import CONTOSO, REDIRECT_URI, SUBSCRIPTION
 
 Make = Callable[..., Instance]
-Way = Callable[[MicrosoftCloud], dict[str, Any]]
+Method = Callable[[MicrosoftCloud], dict[str, Any]]
 
 
 def password(value: str) -> dict[str, str]:
@@ -67,7 +67,7 @@ def by_cortex_app(cloud: MicrosoftCloud) -> dict[str, Any]:
     return {'creds_tenant_id': password(token), 'creds_auth_id': password(id_), 'creds_enc_key': password(key)}
 
 
-WAYS = (by_secret, by_certificate, by_managed_identity, by_named_managed_identity, by_cortex_app)
+METHODS = (by_secret, by_certificate, by_managed_identity, by_named_managed_identity, by_cortex_app)
 
 
 @pytest.fixture
@@ -77,40 +77,40 @@ def on_azure(platform: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures('on_azure')
-@pytest.mark.parametrize('way', WAYS)
-def test_an_application_lists_mail(instance: Make, platform: MicrosoftCloud, way: Way) -> None:
-    mail = instance('application_mail', **way(platform))
+@pytest.mark.parametrize('method', METHODS)
+def test_an_application_lists_mail(instance: Make, platform: MicrosoftCloud, method: Method) -> None:
+    mail = instance('application_mail', **method(platform))
     outputs = mail.outputs('application-mail-list', user=ADA)
     assert outputs['Subjects'] == [f'Report {number}' for number in range(1, 6)]
     assert json.loads(base64.b64decode(outputs['Packed'])) == outputs['Subjects']
     platform.requests.clear()
     assert mail.outputs('application-mail-list', user=ADA, since='150 minutes')['Subjects'] == ['Report 1', 'Report 2']
     assert statuses(platform, 'graph') == [200]
-    assert len(platform.requests) == 1  # no other request was made: the token was kept
+    assert len(platform.requests) == 1  # no other request was made: the token was cached
 
 
 @pytest.mark.usefixtures('on_azure')
-@pytest.mark.parametrize('way', WAYS)
-def test_the_test_button_of_an_application_is_green(instance: Make, platform: MicrosoftCloud, way: Way) -> None:
-    assert instance('application_mail', **way(platform)).run('test-module')['Contents'] == 'ok'
+@pytest.mark.parametrize('method', METHODS)
+def test_the_test_button_of_an_application_succeeds(instance: Make, platform: MicrosoftCloud, method: Method) -> None:
+    assert instance('application_mail', **method(platform)).run('test-module')['Contents'] == 'ok'
 
 
-def test_what_was_not_found_is_told_in_the_words_of_the_service(instance: Make, platform: MicrosoftCloud) -> None:
+def test_a_not_found_error_has_the_message_of_the_service(instance: Make, platform: MicrosoftCloud) -> None:
     mail = instance('application_mail', **by_secret(platform))
     entry = mail.run('application-mail-folder', user='nobody@contoso.example', folder='inbox')
     assert entry['HumanReadable'] == 'There is no such folder: ErrorInvalidUser'
     assert len(mail.outputs('application-mail-folder', user=ADA, folder='inbox')) == 10
 
 
-def test_a_reset_makes_the_next_command_sign_in_anew(instance: Make, platform: MicrosoftCloud) -> None:
+def test_after_a_reset_the_next_command_signs_in_again(instance: Make, platform: MicrosoftCloud) -> None:
     mail = instance('application_mail', **by_secret(platform))
     mail.outputs('application-mail-list', user=ADA)
-    assert 'forgotten' in mail.run('application-mail-auth-reset')['HumanReadable']
+    assert 'deleted' in mail.run('application-mail-auth-reset')['HumanReadable']
     mail.outputs('application-mail-list', user=ADA)
     assert statuses(platform, 'entra') == [200, 200]
 
 
-def test_an_error_of_the_sign_in_is_what_the_command_ends_with(instance: Make, platform: MicrosoftCloud) -> None:
+def test_a_command_ends_with_the_error_of_the_sign_in(instance: Make, platform: MicrosoftCloud) -> None:
     mail = instance('application_mail', **{**by_secret(platform), 'creds_enc_key': password('wrong')})
     entry = mail.run('application-mail-list', user=ADA)
     assert entry['Type'] == 4
@@ -118,7 +118,7 @@ def test_an_error_of_the_sign_in_is_what_the_command_ends_with(instance: Make, p
 
 
 # endregion
-# region a person, by authorization code at the v1 endpoint
+# region a user with an authorization code at the v1 endpoint
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def sign_in_with_login_url(instance: Instance, user: str) -> None:
     instance.params['auth_code'] = password(Browser(instance.cloud, user).sign_in(url))
 
 
-def test_a_person_signs_in_with_a_login_url_and_a_pasted_code(subscriptions: Instance) -> None:
+def test_a_user_signs_in_with_a_login_url_and_a_pasted_code(subscriptions: Instance) -> None:
     sign_in_with_login_url(subscriptions, ADA)
     assert subscriptions.run('azure-auth-test')['Contents'] == 'Success!'
     found = subscriptions.outputs('azure-subscriptions-list', tag='{"owner": "soc"}')
@@ -147,7 +147,7 @@ def test_a_person_signs_in_with_a_login_url_and_a_pasted_code(subscriptions: Ins
     assert found[0]['filter'] == "tagName eq 'owner' and tagValue eq 'soc'"
 
 
-def test_a_token_at_the_v1_endpoint_is_renewed(subscriptions: Instance, platform: MicrosoftCloud) -> None:
+def test_a_token_of_the_v1_endpoint_is_refreshed(subscriptions: Instance, platform: MicrosoftCloud) -> None:
     platform.directory.access_token_seconds = 300
     sign_in_with_login_url(subscriptions, ADA)
     for _ in range(3):
@@ -156,7 +156,7 @@ def test_a_token_at_the_v1_endpoint_is_renewed(subscriptions: Instance, platform
     assert [request.status for request in tokens] == [200, 200, 200]
 
 
-def test_another_pasted_code_takes_the_place_of_the_sign_in(subscriptions: Instance) -> None:
+def test_another_pasted_code_replaces_the_sign_in(subscriptions: Instance) -> None:
     for user in (ADA, BOB):
         sign_in_with_login_url(subscriptions, user)
         subscriptions.run('azure-auth-test')
@@ -165,20 +165,20 @@ def test_another_pasted_code_takes_the_place_of_the_sign_in(subscriptions: Insta
     assert subscriptions.outputs('azure-subscriptions-list')
 
 
-def test_the_test_button_sends_a_person_to_a_command(subscriptions: Instance) -> None:
+def test_the_test_button_names_a_command_for_users(subscriptions: Instance) -> None:
     sign_in_with_login_url(subscriptions, ADA)
     assert subscriptions.run('test-module')['Contents'] == 'Run !azure-auth-test instead.'
 
 
-def test_what_neither_arguments_nor_parameters_hold_is_asked_for(subscriptions: Instance) -> None:
+def test_a_value_in_neither_arguments_nor_parameters_is_named(subscriptions: Instance) -> None:
     sign_in_with_login_url(subscriptions, ADA)
     del subscriptions.params['subscription_id']
-    assert 'No subscription_id was given' in subscriptions.run('azure-subscriptions-list')['Contents']
+    assert 'subscription_id is missing' in subscriptions.run('azure-subscriptions-list')['Contents']
     assert subscriptions.outputs('azure-subscriptions-list', subscription_id=SUBSCRIPTION)
 
 
 # endregion
-# region a person, by device code
+# region a user with a device code
 
 
 @pytest.fixture
@@ -189,12 +189,12 @@ def clusters(instance: Make, platform: MicrosoftCloud) -> Instance:
 
 
 def enter_device_code(clusters: Instance, user: str) -> None:
-    told = clusters.run('clusters-auth-start')['HumanReadable']
-    page, code = re.findall(r'\((https://\S+)\)', told)[0], re.findall(r'\*\*([A-Z0-9]{9})\*\*', told)[0]
+    shown = clusters.run('clusters-auth-start')['HumanReadable']
+    page, code = re.findall(r'\((https://\S+)\)', shown)[0], re.findall(r'\*\*([A-Z0-9]{9})\*\*', shown)[0]
     Browser(clusters.cloud, user).enter_device_code(page, code)
 
 
-def test_a_person_signs_in_with_a_device_code(clusters: Instance) -> None:
+def test_a_user_signs_in_with_a_device_code(clusters: Instance) -> None:
     assert 'Run !clusters-auth-start' in clusters.run('clusters-auth-test')['Contents']
     enter_device_code(clusters, ADA)
     assert clusters.run('clusters-auth-complete')['Contents'] == 'Authorization completed.'
@@ -202,7 +202,7 @@ def test_a_person_signs_in_with_a_device_code(clusters: Instance) -> None:
     assert [one['subscriptionId'] for one in clusters.outputs('clusters-list')] == [SUBSCRIPTION]
 
 
-def test_a_person_signs_in_again_after_the_sign_in_was_revoked(clusters: Instance, platform: MicrosoftCloud) -> None:
+def test_a_user_signs_in_again_after_a_revocation(clusters: Instance, platform: MicrosoftCloud) -> None:
     platform.directory.access_token_seconds = 300
     enter_device_code(clusters, ADA)
     clusters.run('clusters-auth-complete')
@@ -213,21 +213,21 @@ def test_a_person_signs_in_again_after_the_sign_in_was_revoked(clusters: Instanc
     assert clusters.outputs('clusters-list')
 
 
-def test_a_device_code_that_was_not_entered_is_told_of(clusters: Instance) -> None:
+def test_a_device_code_that_was_not_entered_is_an_error(clusters: Instance) -> None:
     clusters.run('clusters-auth-start')
     entry = clusters.run('clusters-auth-complete')
     assert (entry['Type'], 'not finished yet' in entry['Contents']) == (4, True)
 
 
-def test_an_emptied_context_ends_the_sign_in(clusters: Instance) -> None:
+def test_an_empty_context_ends_the_sign_in(clusters: Instance) -> None:
     enter_device_code(clusters, ADA)
     clusters.run('clusters-auth-complete')
     clusters.run('clusters-auth-reset')
-    assert 'Nobody has signed in' in clusters.run('clusters-list')['Contents']
+    assert 'No user has signed in' in clusters.run('clusters-list')['Contents']
 
 
 # endregion
-# region the Cortex XSOAR app of a person
+# region the Cortex XSOAR app for a user
 
 
 @pytest.fixture
@@ -248,7 +248,7 @@ def test_an_instance_that_was_signed_in_by_the_public_module_stays_signed_in(
     cortex_mail: Instance, platform: MicrosoftCloud
 ) -> None:
     platform.directory.access_token_seconds = 300
-    # What the public module leaves: its own newest refresh token. The Token in the settings was used up long ago.
+    # The public module leaves its latest refresh token. The Token in the settings was used up long ago.
     newest = cortex_mail.params['creds_refresh_token']['password']
     cortex_mail.params['creds_refresh_token'] = password('used up')
     demisto.setIntegrationContext({'current_refresh_token': newest, 'access_token': 'expired', 'valid_until': 1})
@@ -262,7 +262,7 @@ def test_an_instance_that_was_signed_in_by_the_public_module_stays_signed_in(
 
 @pytest.mark.usefixtures('on_azure')
 @pytest.mark.parametrize('managed', [False, True])
-def test_each_of_several_resources_gets_a_token_of_its_own(instance: Make, platform: MicrosoftCloud, managed: bool) -> None:
+def test_each_of_several_resources_gets_its_own_token(instance: Make, platform: MicrosoftCloud, managed: bool) -> None:
     application = platform.directory.application('daemon')
     params = (
         {'use_managed_identities': True}
@@ -275,7 +275,7 @@ def test_each_of_several_resources_gets_a_token_of_its_own(instance: Make, platf
     assert statuses(platform, 'imds' if managed else 'entra') == [200, 200]
 
 
-def test_a_status_that_the_integration_lets_through_is_its_own_to_explain(instance: Make, platform: MicrosoftCloud) -> None:
+def test_an_allowed_status_is_returned_to_the_integration(instance: Make, platform: MicrosoftCloud) -> None:
     application = platform.directory.application('daemon')
     vault = instance('vault_keys', tenant_id=CONTOSO, client_id=application.client_id, client_secret=application.secret)
     platform.faults.add(service='resource-manager', status=403, body={'error': {'code': 'Forbidden'}})
@@ -283,7 +283,7 @@ def test_a_status_that_the_integration_lets_through_is_its_own_to_explain(instan
 
 
 # endregion
-# region an API that limits its callers
+# region a throttling API
 
 
 @pytest.fixture
@@ -300,7 +300,7 @@ def alerts(instance: Make, platform: MicrosoftCloud) -> Instance:
     )
 
 
-def test_a_command_that_is_throttled_for_long_is_run_again_once(alerts: Instance, platform: MicrosoftCloud) -> None:
+def test_a_command_that_is_throttled_runs_again_once(alerts: Instance, platform: MicrosoftCloud) -> None:
     platform.faults.add(service='graph', status=429, headers={'Retry-After': '40'}, times=2)
     entry = alerts.run('alerts-list', query='high')
     assert entry['PollingArgs'] == {'query': 'high', 'ran_once_flag': True}
@@ -318,7 +318,7 @@ def test_a_fetch_that_is_throttled_is_an_error(alerts: Instance, platform: Micro
 
 
 # endregion
-# region an integration that sends its requests itself
+# region an integration that calls _http_request
 
 
 @pytest.fixture
@@ -328,13 +328,13 @@ def traced(instance: Make, platform: MicrosoftCloud, monkeypatch: pytest.MonkeyP
     return instance('traced_messages', tenant_id=CONTOSO, client_id=application.client_id, client_secret=application.secret)
 
 
-def test_a_subclass_may_send_requests_itself_and_report_them(traced: Instance) -> None:
+def test_a_subclass_can_call_http_request_and_report_metrics(traced: Instance) -> None:
     assert traced.outputs('traced', path=f'/v1.0/users/{ADA}/messages') == {'OnLastPage': 5}
     success = [{'Type': 'Successful', 'APICallsCount': 1}]
     assert [entry.get('APIExecutionMetrics') for entry in traced.entries[:-1]] == [success, success]
 
 
-def test_a_subclass_that_sends_requests_itself_reports_failures(traced: Instance) -> None:
+def test_a_subclass_can_report_failures(traced: Instance) -> None:
     entry = traced.run('traced', path='/v1.0/nothing')
     assert (entry['Type'], 'Error in API call [400]' in entry['Contents']) == (4, True)
     assert traced.entries[0]['APIExecutionMetrics'] == [{'Type': 'GeneralError', 'APICallsCount': 1}]

@@ -1,4 +1,4 @@
-"""What the tests of integrations put in the place of parts of the public MicrosoftApiModule takes effect on this one."""
+"""What tests of integrations replace in the public MicrosoftApiModule can be replaced in this one."""
 
 import base64
 from typing import Any
@@ -40,35 +40,35 @@ def context_of(mocker: Any, **values: Any) -> None:
 # region methods of the client
 
 
-def test_requests_are_replaced(mocker: Any) -> None:
+def test_requests_can_be_replaced(mocker: Any) -> None:
     client = self_deployed()
     mocker.patch.object(client, 'http_request', return_value={'value': []})
     assert client.http_request('GET', '/users') == {'value': []}
 
 
-def test_requests_of_all_clients_are_replaced(mocker: Any) -> None:
+def test_requests_of_all_clients_can_be_replaced(mocker: Any) -> None:
     mocker.patch('MicrosoftApiModule.MicrosoftClient.http_request', return_value={'value': []})
     mocker.patch('MicrosoftApiModule.MicrosoftClient.get_access_token')
     assert self_deployed().http_request('GET', '/users') == {'value': []}
 
 
-def test_the_access_token_is_replaced(mocker: Any) -> None:
+def test_the_access_token_can_be_replaced(mocker: Any) -> None:
     client = self_deployed(base_url='https://graph.example')
     response = requests.Response()
     response.status_code = 200
     response._content = b'{"value": []}'
-    mocker.patch.object(client, 'get_access_token', return_value='of the test')
+    mocker.patch.object(client, 'get_access_token', return_value='of-the-test')
     sent = mocker.patch.object(client._session, 'request', return_value=response)
     assert client.http_request('GET', '/users') == {'value': []}
-    assert sent.call_args.kwargs['headers']['Authorization'] == 'Bearer of the test'
+    assert sent.call_args.kwargs['headers']['Authorization'] == 'Bearer of-the-test'
 
 
-@pytest.mark.parametrize('now, token', [(NOW - 1, 'kept'), (NOW, None)])
-def test_the_time_is_replaced(mocker: Any, now: int, token: str | None) -> None:
+@pytest.mark.parametrize('now, token', [(NOW - 1, 'cached'), (NOW, None)])
+def test_the_time_can_be_replaced(mocker: Any, now: int, token: str | None) -> None:
     client = self_deployed()
     mocker.patch.object(client, 'epoch_seconds', return_value=now)
-    context_of(mocker, access_token='kept', valid_until=NOW)
-    ask = mocker.patch.object(client.credential, 'ask', side_effect=SignInRefusedError('asked'))
+    context_of(mocker, access_token='cached', valid_until=NOW)
+    ask = mocker.patch.object(client.credential, 'request_token', side_effect=SignInRefusedError('asked'))
     if token:
         assert client.get_access_token() == token
         ask.assert_not_called()
@@ -77,7 +77,7 @@ def test_the_time_is_replaced(mocker: Any, now: int, token: str | None) -> None:
             client.get_access_token()
 
 
-def test_the_encryption_and_the_headers_of_the_cortex_app_are_replaced(mocker: Any) -> None:
+def test_the_encryption_and_the_headers_of_the_cortex_app_can_be_replaced(mocker: Any) -> None:
     client = MicrosoftClient(
         tenant_id='a Token', auth_id='an-id@https://tokens.example/obtain-token', enc_key='not base64', app_name='an app'
     )
@@ -101,7 +101,7 @@ def test_the_cortex_app_works_with_the_real_ones(platform: MicrosoftCloud) -> No
 # region functions of the module
 
 
-def test_the_context_is_written_through_the_function_of_the_module(platform: MicrosoftCloud, mocker: Any) -> None:
+def test_the_context_is_written_with_the_function_of_the_module(platform: MicrosoftCloud, mocker: Any) -> None:
     mocker.patch('MicrosoftApiModule.get_integration_context', return_value={})
     write = mocker.patch('MicrosoftApiModule.set_integration_context')
     token = in_sandbox(platform, 'daemon').get_access_token()
@@ -109,40 +109,44 @@ def test_the_context_is_written_through_the_function_of_the_module(platform: Mic
     assert demisto.getIntegrationContext() == {}
 
 
-def test_the_version_of_the_platform_is_replaced(mocker: Any) -> None:
+def test_the_version_of_the_platform_can_be_replaced(mocker: Any) -> None:
     from MicrosoftApiModule import _supports_scheduling
 
     mocker.patch('MicrosoftApiModule.is_demisto_version_ge', return_value=False)
     assert not _supports_scheduling()
 
 
-def test_the_end_of_a_command_may_be_replaced(mocker: Any) -> None:
+def test_the_end_of_a_command_can_be_replaced(mocker: Any) -> None:
     mocker.patch('MicrosoftApiModule.return_error')
     with pytest.raises(CredentialError):
         self_deployed(enc_key='').get_access_token()
 
 
 # endregion
-# region contexts that tests have filled
+# region contexts that tests have set
 
 
 @pytest.mark.parametrize(
     'context, keywords, request_for',
     [
-        ({'access_token': 'kept', 'valid_until': NOW}, {}, {}),
-        ({'access_token': 'kept', 'valid_until': NOW}, {'scope': 'https://a/.default https://b/.default'}, {}),
-        ({'access_token': 'kept', 'valid_until': NOW}, {'resource': 'https://a/', 'scope': ''}, {}),
-        ({'access_token': 'kept', 'valid_until': NOW}, {'self_deployed': False, 'app_name': 'an app', 'enc_key': 'eA=='}, {}),
-        ({'access_token': 'kept', 'valid_until': NOW}, {'managed_identities_client_id': MANAGED_IDENTITIES_SYSTEM_ASSIGNED}, {}),
-        ({'access_token': 'kept', 'valid_until': NOW}, {'grant_type': DEVICE_CODE}, {}),
-        ({'access_token': 'kept', 'valid_until': NOW}, {'grant_type': AUTHORIZATION_CODE}, {}),
+        ({'access_token': 'cached', 'valid_until': NOW}, {}, {}),
+        ({'access_token': 'cached', 'valid_until': NOW}, {'scope': 'https://a/.default https://b/.default'}, {}),
+        ({'access_token': 'cached', 'valid_until': NOW}, {'resource': 'https://a/', 'scope': ''}, {}),
+        ({'access_token': 'cached', 'valid_until': NOW}, {'self_deployed': False, 'app_name': 'an app', 'enc_key': 'eA=='}, {}),
         (
-            {'s/.default_access_token': 'kept', 's/.default_valid_until': NOW, 'access_token': 'another', 'valid_until': NOW},
+            {'access_token': 'cached', 'valid_until': NOW},
+            {'managed_identities_client_id': MANAGED_IDENTITIES_SYSTEM_ASSIGNED},
+            {},
+        ),
+        ({'access_token': 'cached', 'valid_until': NOW}, {'grant_type': DEVICE_CODE}, {}),
+        ({'access_token': 'cached', 'valid_until': NOW}, {'grant_type': AUTHORIZATION_CODE}, {}),
+        (
+            {'s/.default_access_token': 'cached', 's/.default_valid_until': NOW, 'access_token': 'another', 'valid_until': NOW},
             {},
             {'scope': 's/.default'},
         ),
         (
-            {'https://a/': 'kept', 'https://b/': 'another', 'access_token': '', 'valid_until': NOW},
+            {'https://a/': 'cached', 'https://b/': 'another', 'access_token': '', 'valid_until': NOW},
             {'multi_resource': True, 'resources': ['https://a/', 'https://b/']},
             {'resource': 'https://a/'},
         ),
@@ -154,7 +158,7 @@ def test_a_token_in_the_context_is_used_without_a_request(
     client = self_deployed(**keywords)
     mocker.patch.object(client, 'epoch_seconds', return_value=NOW - 100)
     context_of(mocker, **context)
-    assert client.get_access_token(**request_for) == 'kept'
+    assert client.get_access_token(**request_for) == 'cached'
 
 
 def test_the_refresh_token_in_the_context_is_used(platform: MicrosoftCloud, mocker: Any) -> None:

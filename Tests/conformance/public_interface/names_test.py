@@ -1,4 +1,4 @@
-"""Every name that integrations take from the public MicrosoftApiModule is here, and means the same."""
+"""Every name that integrations use from the public MicrosoftApiModule exists, with the same meaning."""
 
 import inspect
 import types
@@ -76,15 +76,15 @@ def test_a_constant_has_its_value(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize('name', ['requests', 'demisto', 'base64', 're', 'json', 'os'])
-def test_modules_come_with_the_star(name: str) -> None:
+def test_the_star_import_includes_modules(name: str) -> None:
     assert isinstance(globals()[name], types.ModuleType)
 
 
-def test_date_classes_come_with_the_star() -> None:
+def test_the_star_import_includes_date_classes() -> None:
     assert (datetime(2026, 1, 1) - timedelta(days=1)).year == 2025
 
 
-def test_nothing_restricts_what_the_star_gives() -> None:
+def test_nothing_restricts_the_star_import() -> None:
     assert not hasattr(MicrosoftApiModule, '__all__')
 
 
@@ -176,18 +176,18 @@ SYSTEM_ASSIGNED = MANAGED_IDENTITIES_SYSTEM_ASSIGNED
         ({'auth_type': 'Client Credentials'}, None),
     ],
 )
-def test_parameters_name_the_managed_identity(params: dict[str, Any], client_id: str | None) -> None:
+def test_the_managed_identity_is_read_from_the_parameters(params: dict[str, Any], client_id: str | None) -> None:
     assert get_azure_managed_identities_client_id(params) == client_id
 
 
-def test_an_argument_goes_before_a_parameter() -> None:
+def test_an_argument_takes_precedence_over_a_parameter() -> None:
     assert get_from_args_or_params({'a': '1'}, {'a': '2'}, 'a') == '1'
     assert get_from_args_or_params({}, {'a': '2'}, 'a') == '2'
 
 
 @pytest.mark.parametrize('args, params', [({}, {}), ({'a': ''}, {'a': '2'}), ({}, {'a': None})])
-def test_what_is_in_neither_is_asked_for_by_name(args: dict[str, Any], params: dict[str, Any]) -> None:
-    with pytest.raises(Exception, match='No a was given: add the argument a to the command, or set it in the instance'):
+def test_a_missing_value_is_named(args: dict[str, Any], params: dict[str, Any]) -> None:
+    with pytest.raises(Exception, match=r'a is missing\. Add the argument a to the command, or set it in the instance'):
         get_from_args_or_params(args, params, 'a')
 
 
@@ -207,19 +207,19 @@ GOV_API = 'https://api-gcc.securitycenter.microsoft.us'
         ('Worldwide', 'https://mine', True, ('gcc', 'https://mine')),
     ],
 )
-def test_the_base_url_of_defender_follows_type_and_url(
+def test_the_base_url_of_defender_depends_on_type_and_url(
     endpoint_type: str, url: str, is_gcc: bool | None, expected: tuple[str, str]
 ) -> None:
     assert microsoft_defender_for_endpoint_get_base_url(endpoint_type, url, is_gcc) == expected
 
 
 @pytest.mark.parametrize('endpoint_type', ['Custom', '', None])
-def test_defender_without_type_and_url_is_refused(endpoint_type: str) -> None:
-    with pytest.raises(DemistoException, match='choose a type, or enter the URL'):
+def test_defender_without_type_and_url_is_rejected(endpoint_type: str) -> None:
+    with pytest.raises(DemistoException, match='Select a type, or enter the URL'):
         microsoft_defender_for_endpoint_get_base_url(endpoint_type, '')
 
 
-def test_what_was_not_found_has_a_message() -> None:
+def test_a_not_found_error_has_a_message() -> None:
     error = NotFoundError({'error': 'gone'})
     assert isinstance(error, Exception)
     assert error.message == {'error': 'gone'}
@@ -258,7 +258,7 @@ KEYWORDS = (
 )
 
 
-def test_the_client_takes_the_keywords_in_this_order_all_optional() -> None:
+def test_the_keywords_of_the_client_are_optional_and_in_this_order() -> None:
     parameters = inspect.signature(MicrosoftClient).parameters
     assert tuple(parameters)[: len(KEYWORDS)] == KEYWORDS
     assert all(parameters[name].default is not inspect.Parameter.empty for name in KEYWORDS)
@@ -313,7 +313,7 @@ def test_a_keyword_becomes_an_attribute(keyword: str) -> None:
             'https://x/t/oauth2/token',
         ),
         ({'endpoint': 'dod'}, 'azure_cloud', AZURE_DOD_CLOUD),
-        ({'endpoint': 'unheard of'}, 'azure_cloud', AZURE_WORLDWIDE_CLOUD),
+        ({'endpoint': 'unknown'}, 'azure_cloud', AZURE_WORLDWIDE_CLOUD),
         ({'azure_cloud': AZURE_CHINA_CLOUD}, 'azure_ad_endpoint', 'https://login.partner.microsoftonline.cn'),
         ({'azure_ad_endpoint': 'https://x/'}, 'azure_ad_endpoint', 'https://x'),
         ({'azure_ad_endpoint': ''}, 'azure_ad_endpoint', 'https://login.microsoftonline.com'),
@@ -326,7 +326,7 @@ def test_a_keyword_becomes_an_attribute(keyword: str) -> None:
         ({'verify': False}, '_verify', False),
     ],
 )
-def test_an_attribute_follows_from_the_keywords(keywords: dict[str, Any], attribute: str, value: Any) -> None:
+def test_attributes_are_derived_from_the_keywords(keywords: dict[str, Any], attribute: str, value: Any) -> None:
     assert getattr(MicrosoftClient(**keywords), attribute) == value
 
 
@@ -346,11 +346,11 @@ def test_an_attribute_follows_from_the_keywords(keywords: dict[str, Any], attrib
         'base_url',
     ],
 )
-def test_a_parameter_that_was_left_empty_may_be_handed_on(keyword: str) -> None:
+def test_a_keyword_may_be_none(keyword: str) -> None:
     MicrosoftClient(**{keyword: None})
 
 
-def test_the_methods_take_what_integrations_give() -> None:
+def test_the_methods_have_the_parameters_that_integrations_use() -> None:
     request = inspect.signature(MicrosoftClient.http_request).parameters
     assert list(request)[1:4] == ['method', 'url_suffix', 'full_url']
     assert {'headers', 'resp_type', 'return_empty_response', 'scope', 'resource', 'overwrite_rate_limit_retry', 'kwargs'} <= set(

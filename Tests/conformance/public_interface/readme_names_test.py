@@ -5,9 +5,12 @@ import re
 
 import pytest
 
-from conformance.unified.sources import LAYERS, SCRIPTS
+from conformance.unified.dependencies import unified_order
+from conformance.unified.sources import SCRIPTS
 
 FIRST_COLUMN = re.compile(r'^\| (`[^|]*?) \|', re.MULTILINE)
+
+ORDER = unified_order()
 
 
 def named(module: str) -> list[str]:
@@ -17,7 +20,7 @@ def named(module: str) -> list[str]:
     return re.findall(r'`([\w.]+)`', ' '.join(FIRST_COLUMN.findall(table)))
 
 
-@pytest.mark.parametrize('module', LAYERS)
+@pytest.mark.parametrize('module', ORDER)
 def test_every_name_of_a_readme_is_there(module: str) -> None:
     names = named(module)
     assert names, 'The README has no table of names.'
@@ -29,4 +32,4 @@ def test_every_name_of_a_readme_is_there(module: str) -> None:
 
 def test_every_shared_script_has_a_line_in_the_readme_of_the_pack() -> None:
     text = (SCRIPTS.parent / 'README.md').read_text(encoding='utf-8')
-    assert re.findall(r'^\| (\w+ApiModule) \|', text, re.MULTILINE) == list(LAYERS)
+    assert re.findall(r'^\| (\w+ApiModule) \|', text, re.MULTILINE) == ORDER

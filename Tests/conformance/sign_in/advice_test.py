@@ -1,14 +1,14 @@
-"""Every error of Entra that is worth it comes with advice: the code, the first sentence, what to do, the correlation ID."""
+"""Errors of Entra contain the code, the first sentence, advice and the correlation ID."""
 
 import re
 
 import pytest
 
 from conformance.sign_in.advice_table import ADVICE, ROWS
+from conformance.sign_in.methods import keywords
 from conformance.sign_in.rows import CLIENT_SECRET, MessageRow
 from conformance.sign_in.running import run
-from conformance.sign_in.ways import WAYS
-from conformance.sign_in.world import World
+from conformance.sign_in.workbench import Workbench
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftCredentialsApiModule import SIGN_IN_ADVICE
 from sandbox.microsoft.entra.errors import AADSTS
@@ -17,12 +17,12 @@ CORRELATION_ID = re.compile(r' Correlation ID: [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9
 
 
 @pytest.mark.parametrize('row', ROWS, ids=str)
-def test_the_error_says_what_to_do(world: World, row: MessageRow) -> None:
-    run(world, row)
+def test_the_error_has_its_advice(workbench: Workbench, row: MessageRow) -> None:
+    run(workbench, row)
 
 
-def test_the_error_is_the_first_sentence_the_advice_and_the_correlation_id(world: World) -> None:
-    world.fail(
+def test_the_error_consists_of_first_sentence_advice_and_correlation_id(workbench: Workbench) -> None:
+    workbench.fail(
         'entra',
         'token',
         {
@@ -35,7 +35,7 @@ def test_the_error_is_the_first_sentence_the_advice_and_the_correlation_id(world
             },
         },
     )
-    error = world.ask(world.client(WAYS[CLIENT_SECRET].settings(world)))
+    error = workbench.ask(workbench.client(keywords(CLIENT_SECRET, workbench)))
     assert str(error) == (
         'Microsoft refused the sign-in: AADSTS7000215: Secret v1.2 is wrong. '
         "Paste the client secret's Value (not its Secret ID) into Key. "
@@ -44,15 +44,15 @@ def test_the_error_is_the_first_sentence_the_advice_and_the_correlation_id(world
 
 
 @pytest.mark.parametrize('number', sorted(AADSTS))
-def test_every_error_of_the_sandbox_ends_in_its_correlation_id_and_shows_no_trace_id(world: World, number: int) -> None:
-    world.fail('entra', 'token', {'aadsts': number, 'times': None})
-    error = world.ask(world.client(WAYS[CLIENT_SECRET].settings(world)))
+def test_every_error_of_the_sandbox_ends_with_its_correlation_id_and_has_no_trace_id(workbench: Workbench, number: int) -> None:
+    workbench.fail('entra', 'token', {'aadsts': number, 'times': None})
+    error = workbench.ask(workbench.client(keywords(CLIENT_SECRET, workbench)))
     assert isinstance(error, MicrosoftSignInError)
-    if error.correlation_id:  # a sign-in that is not finished yet has none
+    if error.correlation_id:  # a pending sign-in has none
         assert CORRELATION_ID.search(str(error))
     assert 'Trace ID' not in str(error)
     assert 'Timestamp' not in str(error)
 
 
-def test_each_number_with_advice_is_a_row() -> None:
+def test_each_number_with_advice_has_a_row() -> None:
     assert {advice.number for advice in ADVICE} == set(SIGN_IN_ADVICE)

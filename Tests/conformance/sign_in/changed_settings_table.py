@@ -1,12 +1,12 @@
-"""What an administrator changes in an instance that has signed in: the old token is never used for the new settings."""
+"""Changes of the settings of an instance that has signed in: the old token is never used for the new settings."""
 
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from conformance.sign_in.methods import BOB, authorization_code, cortex_app
 from conformance.sign_in.rows import *
-from conformance.sign_in.ways import BOB, authorization_code, cortex_app
-from conformance.sign_in.world import Settings, World
+from conformance.sign_in.workbench import Settings, Workbench
 from MicrosoftApiModule import get_azure_cloud
 from MicrosoftCoreApiModule import AZURE_GERMAN_CLOUD, CredentialError
 from MicrosoftCredentialsApiModule import SignInRefusedError, SignInRequiredError
@@ -14,10 +14,10 @@ from sandbox.microsoft.certificates import certificate
 from sandbox.microsoft.entra.model import Application, Secret
 
 NEW = Call()
-CODE_USED = Call(Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again'))
-NOBODY = Call(Refusal(SignInRequiredError, 'Nobody has signed in', 'Start the sign-in'), requests=0)
+CODE_USED = Call(Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again'))
+NO_USER = Call(Refusal(SignInRequiredError, 'No user has signed in', 'Start the sign-in'), requests=0)
 UNKNOWN_ID = '00000000-0000-4000-8000-000000000000'
-Change = Callable[[World, Settings], Settings]
+Change = Callable[[Workbench, Settings], Settings]
 
 
 def refused(says: str, advice: str) -> Call:
@@ -30,48 +30,48 @@ def not_sent(says: str, advice: str) -> Call:
 
 @dataclass(frozen=True)
 class Changed:
-    """A change of the settings of one way.
+    """A change of the settings of one method.
 
     Args:
-        change: gives the keywords that are new.
-        call: what the first call for a token comes to.
+        change: returns the new keywords.
+        call: the outcome of the first token request.
     """
 
     case: str
-    way: str
+    method: str
     situation: str
     change: Change
     call: Call
 
     def __str__(self) -> str:
-        return f'{self.way} - {self.case} - {self.situation}'
+        return f'{self.method} - {self.case} - {self.situation}'
 
 
 # region secrets and certificates
 
 
-def daemon(world: World) -> Application:
-    return world.cloud.directory.application('daemon')
+def daemon(workbench: Workbench) -> Application:
+    return workbench.cloud.directory.application('daemon')
 
 
-def new_secret(world: World, settings: Settings) -> Settings:
-    world.cloud.directory.application(settings['auth_id']).secrets.append(Secret(value='another~secret'))
+def new_secret(workbench: Workbench, settings: Settings) -> Settings:
+    workbench.cloud.directory.application(settings['auth_id']).secrets.append(Secret(value='another~secret'))
     return {'enc_key': 'another~secret'}
 
 
-def new_certificate(world: World, _settings: Settings) -> Settings:
+def new_certificate(workbench: Workbench, _settings: Settings) -> Settings:
     following = certificate('soar-next')
-    daemon(world).certificates.append(following)
+    daemon(workbench).certificates.append(following)
     return {'private_key': following.private_key_pem + following.certificate_pem}
 
 
-def certificate_for_secret(world: World, _settings: Settings) -> Settings:
-    own = daemon(world).certificate
+def certificate_for_secret(workbench: Workbench, _settings: Settings) -> Settings:
+    own = daemon(workbench).certificate
     return {'enc_key': '', 'private_key': own.private_key_pem + own.certificate_pem}
 
 
-def key_of_another(world: World, _settings: Settings) -> Settings:
-    return {'private_key': certificate('soar-next').private_key_pem + daemon(world).certificate.certificate_pem}
+def key_of_another(workbench: Workbench, _settings: Settings) -> Settings:
+    return {'private_key': certificate('soar-next').private_key_pem + daemon(workbench).certificate.certificate_pem}
 
 
 SECRETS = [
@@ -80,7 +80,7 @@ SECRETS = [
         'secret changed',
         CLIENT_SECRET,
         'wrong one',
-        lambda _world, _settings: {'enc_key': 'wrong~secret'},
+        lambda _workbench, _settings: {'enc_key': 'wrong~secret'},
         refused('AADSTS7000215', 'Value (not its Secret ID)'),
     ),
     Changed('secret changed', CLIENT_SECRET, 'certificate in its place', certificate_for_secret, NEW),
@@ -91,34 +91,34 @@ SECRETS = [
         CERTIFICATE_PS256,
         'key of another certificate',
         key_of_another,
-        not_sent('does not belong to the certificate', 'of one pair'),
+        not_sent('does not belong to the certificate', 'that belong together'),
     ),
     Changed(
         'secret changed',
         CERTIFICATE_RS256,
         'thumbprint by SHA-256',
-        lambda world, _settings: {'certificate_thumbprint': daemon(world).certificate.sha256_thumbprint},
+        lambda workbench, _settings: {'certificate_thumbprint': daemon(workbench).certificate.sha256_thumbprint},
         NEW,
     ),
     Changed(
         'secret changed',
         CERTIFICATE_RS256,
         'thumbprint of another certificate',
-        lambda _world, _settings: {'certificate_thumbprint': certificate('soar-next').sha1_thumbprint},
+        lambda _workbench, _settings: {'certificate_thumbprint': certificate('soar-next').sha1_thumbprint},
         refused('AADSTS700027', 'Upload the certificate'),
     ),
     Changed(
         'secret changed',
         CORTEX_APP,
         'Key of another consent',
-        lambda _world, _settings: {'enc_key': base64.b64encode(b'k' * 32).decode()},
+        lambda _workbench, _settings: {'enc_key': base64.b64encode(b'k' * 32).decode()},
         refused('decrypt', 'go through the consent page again'),
     ),
     Changed(
         'secret changed',
         CORTEX_APP,
         'Key that is none',
-        lambda _world, _settings: {'enc_key': 'client~secret'},
+        lambda _workbench, _settings: {'enc_key': 'client~secret'},
         not_sent('Key is not the Key of the Cortex XSOAR app', 'Paste the Key that the consent page shows'),
     ),
 ]
@@ -131,61 +131,61 @@ TENANTS = [
         'tenant changed',
         CLIENT_SECRET,
         'same tenant by its domain',
-        lambda world, _settings: {'tenant_id': world.cloud.directory.tenants[0].domain},
+        lambda workbench, _settings: {'tenant_id': workbench.cloud.directory.tenants[0].domain},
         NEW,
     ),
     Changed(
         'tenant changed',
         CERTIFICATE_PS256,
         'same tenant by its domain',
-        lambda world, _settings: {'tenant_id': world.cloud.directory.tenants[0].domain},
+        lambda workbench, _settings: {'tenant_id': workbench.cloud.directory.tenants[0].domain},
         NEW,
     ),
     Changed(
         'tenant changed',
         CLIENT_SECRET,
         'another one',
-        lambda world, _settings: {'tenant_id': world.cloud.directory.tenants[1].tenant_id},
+        lambda workbench, _settings: {'tenant_id': workbench.cloud.directory.tenants[1].tenant_id},
         refused('AADSTS700016', 'Token (tenant ID)'),
     ),
     Changed(
         'tenant changed',
         CLIENT_SECRET,
         'unknown one',
-        lambda _world, _settings: {'tenant_id': UNKNOWN_ID},
+        lambda _workbench, _settings: {'tenant_id': UNKNOWN_ID},
         refused('AADSTS90002', 'Check Token (tenant ID)'),
     ),
     Changed(
         'tenant changed',
         AUTHORIZATION_CODE,
         'same tenant by its domain',
-        lambda world, _settings: {'tenant_id': world.cloud.directory.tenants[0].domain},
+        lambda workbench, _settings: {'tenant_id': workbench.cloud.directory.tenants[0].domain},
         CODE_USED,
     ),
     Changed(
         'tenant changed',
         DEVICE_CODE,
         'another one',
-        lambda world, _settings: {'tenant_id': world.cloud.directory.tenants[1].tenant_id},
-        NOBODY,
+        lambda workbench, _settings: {'tenant_id': workbench.cloud.directory.tenants[1].tenant_id},
+        NO_USER,
     ),
 ]
 
 
-def web_for_daemon(world: World, _settings: Settings) -> Settings:
-    web = world.cloud.directory.application('web')
+def web_for_daemon(workbench: Workbench, _settings: Settings) -> Settings:
+    web = workbench.cloud.directory.application('web')
     return {'auth_id': web.client_id, 'enc_key': web.secret}
 
 
-def daemon_for_web(world: World, _settings: Settings) -> Settings:
-    return {'auth_id': daemon(world).client_id, 'enc_key': daemon(world).secret}
+def daemon_for_web(workbench: Workbench, _settings: Settings) -> Settings:
+    return {'auth_id': daemon(workbench).client_id, 'enc_key': daemon(workbench).secret}
 
 
-def user_assigned(world: World, _settings: Settings) -> Settings:
-    return {'managed_identities_client_id': world.cloud.directory.managed_identity('soar-engine').client_id}
+def user_assigned(workbench: Workbench, _settings: Settings) -> Settings:
+    return {'managed_identities_client_id': workbench.cloud.directory.managed_identity('soar-engine').client_id}
 
 
-def unknown_identity(_world: World, _settings: Settings) -> Settings:
+def unknown_identity(_workbench: Workbench, _settings: Settings) -> Settings:
     return {'managed_identities_client_id': UNKNOWN_ID}
 
 
@@ -195,7 +195,7 @@ CLIENT_IDS = [
         'client ID changed',
         CLIENT_SECRET,
         'unknown one',
-        lambda _world, _settings: {'auth_id': UNKNOWN_ID},
+        lambda _workbench, _settings: {'auth_id': UNKNOWN_ID},
         refused('AADSTS700016', 'Check ID (client ID)'),
     ),
     Changed(
@@ -209,22 +209,22 @@ CLIENT_IDS = [
         'client ID changed',
         DEVICE_CODE,
         'another application',
-        lambda world, _settings: {'auth_id': world.cloud.directory.application('web').client_id},
-        NOBODY,
+        lambda workbench, _settings: {'auth_id': workbench.cloud.directory.application('web').client_id},
+        NO_USER,
     ),
     Changed(
         'client ID changed',
         CORTEX_APP,
         'ID of another consent',
-        lambda world, _settings: {'auth_id': cortex_app(world)['auth_id']},
-        refused('decrypt', 'Paste ID, Token and Key of one consent'),
+        lambda workbench, _settings: {'auth_id': cortex_app(workbench)['auth_id']},
+        refused('decrypt', 'Paste ID, Token and Key of the same consent'),
     ),
     Changed('client ID changed', VM_SYSTEM_ASSIGNED, 'user-assigned', user_assigned, NEW),
     Changed(
         'client ID changed',
         VM_USER_ASSIGNED,
         'system-assigned',
-        lambda _world, _settings: {'managed_identities_client_id': 'SYSTEM_ASSIGNED'},
+        lambda _workbench, _settings: {'managed_identities_client_id': 'SYSTEM_ASSIGNED'},
         NEW,
     ),
     Changed(
@@ -255,19 +255,22 @@ CLIENT_IDS = [
 # region cloud
 
 
-def same_login_host_by_number(world: World, _settings: Settings) -> Settings:
+def same_login_host_by_number(workbench: Workbench, _settings: Settings) -> Settings:
     return {
         'azure_cloud': get_azure_cloud(
-            {'azure_ad_endpoint': world.cloud.authority.replace('localhost', '127.0.0.1'), 'graph_endpoint': world.cloud.graph},
+            {
+                'azure_ad_endpoint': workbench.cloud.authority.replace('localhost', '127.0.0.1'),
+                'graph_endpoint': workbench.cloud.graph,
+            },
             'conformance',
         )
     }
 
 
-def other_graph(world: World, _settings: Settings) -> Settings:
+def other_graph(workbench: Workbench, _settings: Settings) -> Settings:
     return {
         'azure_cloud': get_azure_cloud(
-            {'azure_ad_endpoint': world.cloud.authority, 'graph_endpoint': world.cloud.resource_manager}, 'conformance'
+            {'azure_ad_endpoint': workbench.cloud.authority, 'graph_endpoint': workbench.cloud.resource_manager}, 'conformance'
         )
     }
 
@@ -275,39 +278,39 @@ def other_graph(world: World, _settings: Settings) -> Settings:
 CLOUDS = [
     Changed('cloud changed', CLIENT_SECRET, 'another login host', same_login_host_by_number, NEW),
     Changed('cloud changed', AUTHORIZATION_CODE, 'another login host', same_login_host_by_number, CODE_USED),
-    Changed('cloud changed', DEVICE_CODE, 'another login host', same_login_host_by_number, NOBODY),
+    Changed('cloud changed', DEVICE_CODE, 'another login host', same_login_host_by_number, NO_USER),
     Changed('cloud changed', CLIENT_SECRET, 'another Graph', other_graph, NEW),
     Changed('cloud changed', CORTEX_APP, 'another Graph', other_graph, NEW),
     Changed(
         'cloud changed',
         CLIENT_SECRET,
         'the old German cloud',
-        lambda _world, _settings: {'azure_cloud': AZURE_GERMAN_CLOUD},
-        not_sent('was closed on 2021-10-29', 'Choose the cloud'),
+        lambda _workbench, _settings: {'azure_cloud': AZURE_GERMAN_CLOUD},
+        not_sent('was closed on 2021-10-29', 'Select the cloud'),
     ),
     Changed(
         'cloud changed',
         CORTEX_APP,
         'another token service',
-        lambda _world, settings: {'auth_id': settings['auth_id'].replace('localhost', '127.0.0.1')},
+        lambda _workbench, settings: {'auth_id': settings['auth_id'].replace('localhost', '127.0.0.1')},
         Call(Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')),
     ),
     Changed(
         'cloud changed',
         CORTEX_APP,
         'a token service without TLS',
-        lambda _world, _settings: {'auth_id': f'{UNKNOWN_ID}@http://tokens.example'},
-        not_sent('the token service in ID is not an https', 'with https://'),
+        lambda _workbench, _settings: {'auth_id': f'{UNKNOWN_ID}@http://tokens.example'},
+        not_sent('The token service in ID is not an https', 'starting with https://'),
     ),
     *(
         Changed(
             'cloud changed',
-            way,
+            method,
             'another Graph',
-            lambda world, _settings: {'managed_identities_resource_uri': world.cloud.resource_manager},
+            lambda workbench, _settings: {'managed_identities_resource_uri': workbench.cloud.resource_manager},
             NEW,
         )
-        for way in HOSTS
+        for method in HOSTS
     ),
 ]
 
@@ -315,33 +318,35 @@ CLOUDS = [
 # region code
 
 
-def code_of_bob(world: World, _settings: Settings) -> Settings:
-    return {'auth_code': authorization_code(world, BOB)['auth_code']}
+def code_of_bob(workbench: Workbench, _settings: Settings) -> Settings:
+    return {'auth_code': authorization_code(workbench, BOB)['auth_code']}
 
 
 CODES = [
-    Changed('code changed', AUTHORIZATION_CODE, 'another person has signed in', code_of_bob, NEW),
+    Changed('code changed', AUTHORIZATION_CODE, 'another user has signed in', code_of_bob, NEW),
     Changed(
         'code changed',
         AUTHORIZATION_CODE,
-        'a code that is none',
-        lambda _world, _settings: {'auth_code': '0.made-up'},
-        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'paste it whole')),
+        'an invalid code',
+        lambda _workbench, _settings: {'auth_code': '0.made-up'},
+        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'Paste all of it')),
     ),
-    Changed('code changed', AUTHORIZATION_CODE, 'removed', lambda _world, _settings: {'auth_code': ''}, NOBODY),
+    Changed('code changed', AUTHORIZATION_CODE, 'removed', lambda _workbench, _settings: {'auth_code': ''}, NO_USER),
     Changed(
         'code changed',
         AUTHORIZATION_CODE,
-        'a refresh token that is none',
-        lambda _world, _settings: {'auth_code': 'refresh_token:1.made-up'},
-        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'paste it whole')),
+        'an invalid refresh token',
+        lambda _workbench, _settings: {'auth_code': 'refresh_token:1.made-up'},
+        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'Paste all of it')),
     ),
-    Changed('code changed', CORTEX_APP, 'another person has consented', lambda world, _settings: cortex_app(world, BOB), NEW),
+    Changed(
+        'code changed', CORTEX_APP, 'another user has consented', lambda workbench, _settings: cortex_app(workbench, BOB), NEW
+    ),
     Changed(
         'code changed',
         CORTEX_APP,
-        'a Token that is none',
-        lambda _world, _settings: {'refresh_token': 'made-up-token'},
+        'an invalid Token',
+        lambda _workbench, _settings: {'refresh_token': 'made-up-token'},
         Call(Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')),
     ),
 ]

@@ -1,4 +1,4 @@
-"""The world of each row."""
+"""The workbench of each row."""
 
 import os
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ import pytest
 
 from MicrosoftCredentialsApiModule import AzureArc
 
-pytest.register_assert_rewrite('conformance.sign_in.running', 'conformance.sign_in.world')
+pytest.register_assert_rewrite('conformance.sign_in.running', 'conformance.sign_in.workbench')
 
 from conformance.sign_in.recording_proxy import RecordingProxy  # noqa: E402
-from conformance.sign_in.world import World  # noqa: E402 - after its assertions are to be explained
+from conformance.sign_in.workbench import Workbench  # noqa: E402 - after the registration of its assertions
 from sandbox.microsoft import MicrosoftCloud  # noqa: E402
 
 HOST_VARIABLES = ('IDENTITY_ENDPOINT', 'IDENTITY_HEADER', 'IMDS_ENDPOINT', 'AZURE_POD_IDENTITY_AUTHORITY_HOST')
@@ -25,13 +25,13 @@ def proxy() -> Iterator[RecordingProxy]:
 
 
 @pytest.fixture
-def world(cloud: MicrosoftCloud, proxy: RecordingProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+def workbench(cloud: MicrosoftCloud, proxy: RecordingProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Workbench:
     """A fresh sandbox, an instance that has not run yet, and an engine that trusts the sandbox's certificates."""
     for name in [*HOST_VARIABLES, *(name for name in os.environ if name.lower().endswith('_proxy'))]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-    # The real folder of Arc's keys takes root; what is checked of it is the same elsewhere.
+    # Only root can create the real folder of Arc's key files.
     monkeypatch.setattr(AzureArc, 'KEY_FOLDER', str(tmp_path))
     cloud.arc_keys.folder = tmp_path
     proxy.passed.clear()
-    return World(cloud, proxy, tmp_path, monkeypatch)
+    return Workbench(cloud, proxy, tmp_path, monkeypatch)

@@ -1,19 +1,21 @@
-"""What the engine brings along: proxies, certificates it trusts, a slow network."""
+"""The environment of the engine: proxies, trusted certificates, a slow network."""
 
 from conformance.sign_in.rows import *
 from MicrosoftCredentialsApiModule import SignInUnavailableError
+from sandbox.tests.machine import slowness
 
 THREE_WAITS = (2.6, 4.4)
 PROXY = {'HTTP_PROXY': '{proxy}', 'HTTPS_PROXY': '{proxy}'}
-NOBODY_THERE = {'HTTP_PROXY': 'http://127.0.0.1:9', 'HTTPS_PROXY': 'http://127.0.0.1:9'}
+UNREACHABLE_PROXY = {'HTTP_PROXY': 'http://127.0.0.1:9', 'HTTPS_PROXY': 'http://127.0.0.1:9'}
 ENDPOINTS = (CLIENT_SECRET, CERTIFICATE_PS256, AUTHORIZATION_CODE, DEVICE_CODE, CORTEX_APP)
-TRUSTS_NOBODY = {'REQUESTS_CA_BUNDLE': '{other_ca}'}
+OTHER_CA_BUNDLE = {'REQUESTS_CA_BUNDLE': '{other_ca}'}
 UNTRUSTED = Refusal(
     SignInUnavailableError, 'The TLS certificate of localhost', "or select 'Trust any certificate'", 'untrusted_certificate'
 )
-NO_TLS = Refusal(SignInUnavailableError, 'No TLS connection', "Check the engine's file of trusted certificates", 'no_tls')
+NO_TLS = Refusal(SignInUnavailableError, 'The TLS connection to', "Check the engine's file of trusted certificates", 'no_tls')
 IN_TIME = Refusal(SignInUnavailableError, 'did not answer in time', code='no_answer')
-SLOW = {'delay': 0.7, 'times': None}
+READ_TIMEOUT = 0.4 * slowness()
+SLOW = {'delay': 1.75 * READ_TIMEOUT, 'times': None}
 
 PROXIES = [
     *each(
@@ -52,12 +54,12 @@ PROXIES = [
         [CLIENT_SECRET, CORTEX_APP],
         'proxy set in the environment',
         Call(
-            Refusal(SignInUnavailableError, 'The proxy did not let the sign-in through', 'Check the proxy', 'no_proxy'),
+            Refusal(SignInUnavailableError, 'The proxy blocked the sign-in', 'Check the proxy', 'no_proxy'),
             0,
             waits=THREE_WAITS,
         ),
         settings={'proxy': True},
-        environment=NOBODY_THERE,
+        environment=UNREACHABLE_PROXY,
         situation='and selected, but out of order',
     ),
     *each(
@@ -65,60 +67,60 @@ PROXIES = [
         'proxy set in the environment',
         Call(),
         settings={'proxy': True},
-        environment=NOBODY_THERE,
+        environment=UNREACHABLE_PROXY,
         situation='and selected, but out of order',
     ),
 ]
 CERTIFICATES = [
-    *each(ENDPOINTS, 'TLS failure', Call(UNTRUSTED, 0), environment=TRUSTS_NOBODY, situation='unknown authority'),
+    *each(ENDPOINTS, 'TLS failure', Call(UNTRUSTED, 0), environment=OTHER_CA_BUNDLE, situation='unknown authority'),
     *each(
         [CLIENT_SECRET, CORTEX_APP],
         'TLS failure',
         Call(NO_TLS, 0, waits=THREE_WAITS),
         address='no TLS',
-        situation='the other side speaks plain HTTP',
+        situation='the server speaks plain HTTP',
     ),
     *each(
         [CLIENT_SECRET, CORTEX_APP],
         'TLS failure',
         Call(NO_TLS, 0, waits=THREE_WAITS),
         environment={'REQUESTS_CA_BUNDLE': '/nowhere/ca.pem'},
-        situation='the file of authorities is missing',
+        situation='the CA bundle is missing',
     ),
-    *each(HOSTS, 'TLS failure', Call(), environment=TRUSTS_NOBODY, situation='hosts need no TLS'),
+    *each(HOSTS, 'TLS failure', Call(), environment=OTHER_CA_BUNDLE, situation='hosts need no TLS'),
     *each(
         [CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP],
         'insecure on',
         Call(),
-        environment=TRUSTS_NOBODY,
+        environment=OTHER_CA_BUNDLE,
         settings={'verify': False},
     ),
     *each(
         [CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP],
         'insecure off',
         Call(UNTRUSTED, 0),
-        environment=TRUSTS_NOBODY,
+        environment=OTHER_CA_BUNDLE,
         settings={'verify': True},
     ),
     *each(
         [CLIENT_SECRET],
-        'aging',
+        'due',
         Call(),
         Call(SAME_TOKEN, 0, later=1300, environment={'REQUESTS_CA_BUNDLE': '/nowhere/ca.pem'}),
         directory={'refresh_in': 1200},
-        situation='the file of authorities has gone',
+        situation='the CA bundle was deleted',
     ),
 ]
 SLOW_NETWORK = [
     *each(
         [CLIENT_SECRET, VM_SYSTEM_ASSIGNED],
         'slow',
-        Call(requests=2, answers=({'delay': 0.7},), waits=(0.375, 1)),
-        read_timeout=0.4,
+        Call(requests=2, answers=({'delay': 1.75 * READ_TIMEOUT},), waits=(0.375, 1)),
+        read_timeout=READ_TIMEOUT,
         situation='once',
     ),
-    *each([CLIENT_SECRET], 'slow', Call(IN_TIME, 4, (SLOW,), THREE_WAITS), read_timeout=0.4, situation='always'),
-    *each([VM_SYSTEM_ASSIGNED], 'slow', Call(IN_TIME, 2, (SLOW,), (0.6, 1)), read_timeout=0.4, situation='always'),
+    *each([CLIENT_SECRET], 'slow', Call(IN_TIME, 4, (SLOW,), THREE_WAITS), read_timeout=READ_TIMEOUT, situation='always'),
+    *each([VM_SYSTEM_ASSIGNED], 'slow', Call(IN_TIME, 2, (SLOW,), (0.6, 1)), read_timeout=READ_TIMEOUT, situation='always'),
     *each([CLIENT_SECRET], 'slow', Call(answers=({'delay': 0.2},)), situation='but in time'),
 ]
 

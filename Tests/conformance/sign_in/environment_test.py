@@ -1,36 +1,36 @@
-"""A sign-in goes through the proxy where it shall and only there, trusts what the engine trusts, and does not wait for ever."""
+"""Proxies, trusted certificates and timeouts of token requests."""
 
 import pytest
 
 from conformance.sign_in.environment_table import CERTIFICATES, PROXIES, SLOW_NETWORK
+from conformance.sign_in.methods import keywords
 from conformance.sign_in.rows import HOSTS, VM_SYSTEM_ASSIGNED, MessageRow
 from conformance.sign_in.running import run
-from conformance.sign_in.ways import WAYS
-from conformance.sign_in.world import World
+from conformance.sign_in.workbench import Workbench
 from MicrosoftCredentialsApiModule import AccessToken
 
 
-@pytest.mark.parametrize('row', [row for row in PROXIES if row.way not in HOSTS], ids=str)
-def test_a_proxy_is_used_where_it_is_selected(world: World, row: MessageRow) -> None:
-    run(world, row)
+@pytest.mark.parametrize('row', [row for row in PROXIES if row.method not in HOSTS], ids=str)
+def test_a_proxy_is_used_if_it_is_selected(workbench: Workbench, row: MessageRow) -> None:
+    run(workbench, row)
 
 
-@pytest.mark.parametrize('row', [row for row in PROXIES if row.way in HOSTS], ids=str)
-def test_the_metadata_service_is_never_asked_through_a_proxy(world: World, row: MessageRow) -> None:
-    run(world, row)
+@pytest.mark.parametrize('row', [row for row in PROXIES if row.method in HOSTS], ids=str)
+def test_the_metadata_service_is_never_called_through_a_proxy(workbench: Workbench, row: MessageRow) -> None:
+    run(workbench, row)
 
 
-def test_the_metadata_header_is_true_in_lower_case(world: World) -> None:
-    # The local cloud refuses any other spelling, as Azure does.
-    assert isinstance(world.ask(world.client(WAYS[VM_SYSTEM_ASSIGNED].settings(world))), AccessToken)
+def test_the_metadata_header_is_lower_case(workbench: Workbench) -> None:
+    # The sandbox rejects any other spelling, as Azure does.
+    assert isinstance(workbench.ask(workbench.client(keywords(VM_SYSTEM_ASSIGNED, workbench))), AccessToken)
 
 
 @pytest.mark.filterwarnings('ignore:Unverified HTTPS request')
 @pytest.mark.parametrize('row', CERTIFICATES, ids=str)
-def test_the_certificates_that_the_engine_trusts_are_trusted_and_no_others(world: World, row: MessageRow) -> None:
-    run(world, row)
+def test_only_certificates_that_the_engine_trusts_are_accepted(workbench: Workbench, row: MessageRow) -> None:
+    run(workbench, row)
 
 
 @pytest.mark.parametrize('row', SLOW_NETWORK, ids=str)
-def test_a_token_request_has_a_time_limit(world: World, row: MessageRow) -> None:
-    run(world, row)
+def test_a_token_request_has_a_timeout(workbench: Workbench, row: MessageRow) -> None:
+    run(workbench, row)

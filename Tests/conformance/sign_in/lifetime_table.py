@@ -1,4 +1,4 @@
-"""How long tokens are used, when they are renewed, and what an outage does to them. Times are in seconds.
+"""How long tokens are used, when they are refreshed, and what happens in an outage. Times are in seconds.
 
 Unless a row says otherwise, Entra's tokens live for 3,599 s and those of hosts for a day; the last 300 s are not used.
 """
@@ -9,26 +9,26 @@ from MicrosoftCredentialsApiModule import SignInRefusedError, SignInRequiredErro
 HOUR, DAY = 3600.0, 24 * 3600.0
 THREE_WAITS, FOUR_WAITS = (2.6, 4.4), (9, 15)
 UNAVAILABLE = Refusal(SignInUnavailableError, 'answered with HTTP status', 'Try again')
-DISABLED = Refusal(SignInRefusedError, 'AADSTS7000112', 'enable sign-in')
+DISABLED = Refusal(SignInRefusedError, 'AADSTS7000112', 'Enable sign-in')
 WARM = Call(SAME_TOKEN, requests=0)
 
 
 def warm(later: float) -> Call:
-    """The token of before serves, without a request."""
+    """Return a call that gets the same token without a request."""
     return Call(SAME_TOKEN, requests=0, later=later)
 
 
-# region while all is well
+# region without errors
 
 LIFE = [
-    *each(ALL_WAYS, 'warm', Call(), WARM, warm(60)),
+    *each(ALL_METHODS, 'warm', Call(), WARM, warm(60)),
     *each([*ENTRA, CORTEX_APP], 'expired', Call(), warm(3290), Call(later=20), WARM),
     *each(HOSTS, 'expired', Call(), Call(later=DAY), WARM),
-    *each(ENTRA, 'aging', Call(), warm(1190), Call(later=20), WARM, directory={'refresh_in': 1200}, situation='by refresh_in'),
-    *each(HOSTS, 'aging', Call(), warm(11 * HOUR), Call(later=2 * HOUR), WARM, situation='half of a day'),
+    *each(ENTRA, 'due', Call(), warm(1190), Call(later=20), WARM, directory={'refresh_in': 1200}, situation='by refresh_in'),
+    *each(HOSTS, 'due', Call(), warm(11 * HOUR), Call(later=2 * HOUR), WARM, situation='half of a day'),
     *each(
         [CLIENT_SECRET, CORTEX_APP],
-        'aging',
+        'due',
         Call(),
         warm(3580),
         Call(later=40),
@@ -38,45 +38,53 @@ LIFE = [
     ),
     *each(
         [CLIENT_SECRET],
-        'aging',
+        'due',
         Call(),
         warm(3290),
-        situation='refresh_in that means nothing',
+        situation='refresh_in 0',
         directory={'access_token_seconds': 7199, 'refresh_in': 0},
     ),
-    *each([CLIENT_SECRET], 'aging', Call(), warm(3290), situation='refresh_in after its end', directory={'refresh_in': 5000}),
+    *each([CLIENT_SECRET], 'due', Call(), warm(3290), situation='refresh_in after the expiry', directory={'refresh_in': 5000}),
 ]
 
 # endregion
-# region while the service is down, or says no
+# region if the service fails or refuses
 
 
-def in_vain(sent: Answer) -> Call:
-    """The service is asked once for another token, and gives none: the aging one serves on."""
+def failed_refresh(sent: Answer) -> Call:
+    """Return a call with one failing request, which gets the same token."""
     return Call(SAME_TOKEN, 1, ({**sent, **ALWAYS},), later=13 * HOUR)
 
 
-def aging_survives(ways: tuple[str, ...], situation: str, call: Call) -> list[MessageRow]:
-    """The service is left alone for 30 s, then asked again."""
+def due_token_survives(methods: tuple[str, ...], situation: str, call: Call) -> list[MessageRow]:
+    """Return rows in which a failed refresh is repeated after 30 s."""
     return each(
-        ways, 'aging', Call(), call, warm(10), Call(later=25), WARM, situation=situation, directory={'access_token_seconds': DAY}
+        methods,
+        'due',
+        Call(),
+        call,
+        warm(10),
+        Call(later=25),
+        WARM,
+        situation=situation,
+        directory={'access_token_seconds': DAY},
     )
 
 
 SECRET_AND_CODE = (CLIENT_SECRET, AUTHORIZATION_CODE)
 OUTAGE = [
-    *aging_survives((*ENTRA, CORTEX_APP), 'service answers 503', in_vain(status(503))),
-    *aging_survives(SECRET_AND_CODE, 'service answers 500', in_vain(status(500))),
-    *aging_survives(SECRET_AND_CODE, 'service answers 429', in_vain(status(429))),
-    *aging_survives(SECRET_AND_CODE, 'service answers 429 with seconds', in_vain(status(429, '600'))),
-    *aging_survives(SECRET_AND_CODE, 'service resets', in_vain(RESET)),
-    *aging_survives(SECRET_AND_CODE, 'guest network answers', in_vain(HTML_PAGE)),
-    *aging_survives((CLIENT_SECRET,), 'secret has expired', in_vain(aadsts(7000222))),
-    *aging_survives(PERSONS, 'sign-in was revoked', in_vain(aadsts(50173))),
-    *aging_survives(HOSTS, 'host answers 503', in_vain(status(503))),
-    *aging_survives((VM_SYSTEM_ASSIGNED,), 'host answers 410', in_vain(status(410))),
-    *aging_survives((VM_SYSTEM_ASSIGNED, ARC), 'host resets', in_vain(RESET)),
-    *aging_survives((APP_SERVICE,), 'host refuses', in_vain(status(400, body={'message': 'Identity not found.'}))),
+    *due_token_survives((*ENTRA, CORTEX_APP), 'service answers 503', failed_refresh(status(503))),
+    *due_token_survives(SECRET_AND_CODE, 'service answers 500', failed_refresh(status(500))),
+    *due_token_survives(SECRET_AND_CODE, 'service answers 429', failed_refresh(status(429))),
+    *due_token_survives(SECRET_AND_CODE, 'service answers 429 with seconds', failed_refresh(status(429, '600'))),
+    *due_token_survives(SECRET_AND_CODE, 'service resets', failed_refresh(RESET)),
+    *due_token_survives(SECRET_AND_CODE, 'guest network answers', failed_refresh(HTML_PAGE)),
+    *due_token_survives((CLIENT_SECRET,), 'secret has expired', failed_refresh(aadsts(7000222))),
+    *due_token_survives(USER_METHODS, 'sign-in was revoked', failed_refresh(aadsts(50173))),
+    *due_token_survives(HOSTS, 'host answers 503', failed_refresh(status(503))),
+    *due_token_survives((VM_SYSTEM_ASSIGNED,), 'host answers 410', failed_refresh(status(410))),
+    *due_token_survives((VM_SYSTEM_ASSIGNED, ARC), 'host resets', failed_refresh(RESET)),
+    *due_token_survives((APP_SERVICE,), 'host refuses', failed_refresh(status(400, body={'message': 'Identity not found.'}))),
     *each(
         [CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP],
         'expired',
@@ -84,7 +92,7 @@ OUTAGE = [
         Call(UNAVAILABLE, 4, ({**status(503), **ALWAYS},), THREE_WAITS, later=HOUR),
         Call(),
         WARM,
-        situation='service answers 503, then well',
+        situation='service answers 503, then works',
     ),
     *each(
         [VM_SYSTEM_ASSIGNED, ARC],
@@ -93,7 +101,7 @@ OUTAGE = [
         Call(UNAVAILABLE, 5, ({**status(503), **ALWAYS},), FOUR_WAITS, later=DAY),
         Call(),
         WARM,
-        situation='host answers 503, then well',
+        situation='host answers 503, then works',
     ),
     *each(
         [CLIENT_SECRET, CERTIFICATE_PS256],
@@ -106,27 +114,29 @@ OUTAGE = [
 ]
 
 # endregion
-# region expiry, as services write it
+# region expiry in responses
 
 
 def made_up(**fields: object) -> Answer:
-    """A good answer but for what it says of its end."""
+    """Return a valid response with those fields."""
     return answer({'token_type': 'Bearer', 'access_token': 'made-up-access-token', **fields})
 
 
-def lives(ways: tuple[str, ...], case: str, sent: Answer, seconds: float = 3599, situation: str = '') -> list[MessageRow]:
-    """A token is used until 5 minutes before that many seconds have passed."""
-    return each(ways, case, Call(answers=(sent,)), warm(seconds - 310), Call(later=20), situation=situation)
+def has_lifetime(
+    methods: tuple[str, ...], case: str, sent: Answer, seconds: float = 3599, situation: str = ''
+) -> list[MessageRow]:
+    """Return rows in which a token is used until 5 minutes before its lifetime ends."""
+    return each(methods, case, Call(answers=(sent,)), warm(seconds - 310), Call(later=20), situation=situation)
 
 
 CLIENT_AND_VM = (CLIENT_SECRET, VM_SYSTEM_ASSIGNED)
 EXPIRY = [
-    *lives((*CLIENT_AND_VM, APP_SERVICE), 'expires_in missing', made_up()),
-    *lives((*CLIENT_AND_VM, APP_SERVICE), 'expires_in string', made_up(expires_in='1800'), 1800),
-    *lives((CLIENT_SECRET,), 'expires_in string', made_up(expires_in='soon'), situation='that is no number'),
-    *lives((CLIENT_SECRET,), 'expires_in string', made_up(expires_in=''), situation='empty'),
-    *each(CLIENT_AND_VM, 'expires_in 0', Call(answers=(made_up(expires_in=0),), is_kept=False), Call(), WARM),
-    *each(CLIENT_AND_VM, 'expires_in negative', Call(answers=(made_up(expires_in=-60),), is_kept=False), Call(), WARM),
+    *has_lifetime((*CLIENT_AND_VM, APP_SERVICE), 'expires_in missing', made_up()),
+    *has_lifetime((*CLIENT_AND_VM, APP_SERVICE), 'expires_in string', made_up(expires_in='1800'), 1800),
+    *has_lifetime((CLIENT_SECRET,), 'expires_in string', made_up(expires_in='soon'), situation='not a number'),
+    *has_lifetime((CLIENT_SECRET,), 'expires_in string', made_up(expires_in=''), situation='empty'),
+    *each(CLIENT_AND_VM, 'expires_in 0', Call(answers=(made_up(expires_in=0),), is_cached=False), Call(), WARM),
+    *each(CLIENT_AND_VM, 'expires_in negative', Call(answers=(made_up(expires_in=-60),), is_cached=False), Call(), WARM),
     *each(
         CLIENT_AND_VM,
         'expires_in huge',
@@ -135,28 +145,28 @@ EXPIRY = [
         Call(later=2 * HOUR),
         situation='counts as 28 hours',
     ),
-    *lives(HOSTS[:3], 'expires_in missing', made_up(expires_on=Moment(1800, 'epoch')), 1800, 'expires_on in seconds'),
-    *lives(
+    *has_lifetime(HOSTS[:3], 'expires_in missing', made_up(expires_on=Moment(1800, 'epoch')), 1800, 'expires_on in seconds'),
+    *has_lifetime(
         HOSTS[:3], 'expires_in missing', made_up(expires_on=Moment(1800, '%m/%d/%Y %H:%M:%S +00:00')), 1800, 'expires_on as date'
     ),
-    *lives(
+    *has_lifetime(
         (APP_SERVICE,),
         'expires_in missing',
         made_up(expires_on=Moment(1800, '%m/%d/%Y %I:%M:%S %p +00:00')),
         1800,
         'expires_on as date with AM or PM',
     ),
-    *lives((APP_SERVICE,), 'expires_in missing', made_up(expires_on='tomorrow'), situation='expires_on that cannot be read'),
+    *has_lifetime((APP_SERVICE,), 'expires_in missing', made_up(expires_on='tomorrow'), situation='expires_on is not a date'),
 ]
 
 # endregion
 # region refresh tokens
 
 WITH_REFRESH_TOKEN = (AUTHORIZATION_CODE, DEVICE_CODE, CORTEX_APP)
-REVOKED = Refusal(SignInRequiredError, 'AADSTS50173', 'reset the authentication and sign in again')
-UNUSED = Refusal(SignInRequiredError, 'AADSTS700082', 'reset the authentication and sign in again')
-CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again')
-NOBODY = Refusal(SignInRequiredError, 'Nobody has signed in', 'Start the sign-in')
+REVOKED = Refusal(SignInRequiredError, 'AADSTS50173', 'Reset the authentication and sign in again')
+UNUSED = Refusal(SignInRequiredError, 'AADSTS700082', 'Reset the authentication and sign in again')
+CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
+NO_USER = Refusal(SignInRequiredError, 'No user has signed in', 'Start the sign-in')
 NO_REFRESH_TOKEN = answer({'access_token': 'made-up-access-token', 'expires_in': 3599})
 REFRESH = [
     *each(
@@ -173,9 +183,11 @@ REFRESH = [
         Call(later=HOUR, answers=(NO_REFRESH_TOKEN,), refresh_token='same'),
         Call(later=HOUR, refresh_token='new'),
     ),
-    *each(PERSONS, 'refresh token revoked', Call(), Call(REVOKED, answers=(aadsts(50173),), later=HOUR, refresh_token='same')),
     *each(
-        PERSONS,
+        USER_METHODS, 'refresh token revoked', Call(), Call(REVOKED, answers=(aadsts(50173),), later=HOUR, refresh_token='same')
+    ),
+    *each(
+        USER_METHODS,
         'refresh token revoked',
         Call(),
         Call(UNUSED, later=11 * DAY),
@@ -187,14 +199,14 @@ REFRESH = [
         'refresh token revoked',
         Call(),
         Call(CODE_USED, later=91 * DAY),
-        situation='forgotten after 90 days',
+        situation='dropped after 90 days',
     ),
     *each(
         [DEVICE_CODE],
         'refresh token revoked',
         Call(),
-        Call(NOBODY, requests=0, later=91 * DAY),
-        situation='forgotten after 90 days',
+        Call(NO_USER, requests=0, later=91 * DAY),
+        situation='dropped after 90 days',
     ),
     *each(
         [CORTEX_APP],

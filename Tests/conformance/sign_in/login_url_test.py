@@ -1,4 +1,4 @@
-"""The address at which a person signs in: that of the cloud, with every value encoded."""
+"""The address at which a user signs in: that of the cloud, with every value encoded."""
 
 from urllib.parse import parse_qs, urlsplit
 

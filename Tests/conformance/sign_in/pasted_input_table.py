@@ -1,4 +1,4 @@
-"""What administrators paste: it works, or is refused with a sentence that says what to fix. Nothing wrong is ever sent."""
+"""Values that administrators paste: they work, or are rejected with advice before anything is sent."""
 
 import base64
 import re
@@ -27,62 +27,66 @@ CERTIFICATES = (CERTIFICATE_PS256, CERTIFICATE_RS256)
 
 
 def refused(says: str, advice: str = '') -> Call:
-    """Refused before anything is sent."""
+    """Return a call that is rejected before anything is sent."""
     return Call(Refusal(CredentialError, says, advice), requests=0)
 
 
 @dataclass(frozen=True)
 class Pasted:
-    """A value as it was pasted.
+    """A pasted value.
 
     Args:
-        field: keyword of the client; ``command`` stands for the argument of the command that completes a sign-in.
-        paste: makes what is pasted out of the right value.
+        field: keyword of the client; ``command`` is the argument of the command that completes a sign-in.
+        paste: returns the pasted value for the correct value.
     """
 
     case: str
-    way: str
+    method: str
     field: str
     paste: Callable[[str], str]
     call: Call = WORKS
     situation: str = ''
 
     def __str__(self) -> str:
-        return ' - '.join(part for part in (self.way, self.case, self.field, self.situation) if part)
+        return ' - '.join(part for part in (self.method, self.case, self.field, self.situation) if part)
 
 
 def pasted(
-    case: str, ways: Iterable[str], fields: Iterable[str], paste: Callable[[str], str], call: Call = WORKS, situation: str = ''
+    case: str, methods: Iterable[str], fields: Iterable[str], paste: Callable[[str], str], call: Call = WORKS, situation: str = ''
 ) -> list[Pasted]:
-    """The same value in several fields of several ways."""
-    return [Pasted(case, way, name, paste, call, situation) for way in ways for name in fields]
+    """Return rows for several fields of several methods."""
+    return [Pasted(case, method, name, paste, call, situation) for method in methods for name in fields]
 
 
 def always(text: str) -> Callable[[str], str]:
-    """Whatever is right, `text` is pasted."""
+    """Return a function that returns `text`."""
     return lambda _right: text
 
 
-# region blanks
+# region whitespace
 
-BLANKS = 'blanks and newlines around IDs and secrets'
+WHITESPACE = 'whitespace around IDs and secrets'
 IDS = ('tenant_id', 'auth_id')
 AROUND = [
-    *pasted(BLANKS, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'  {right}\r\n'),
+    *pasted(WHITESPACE, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'  {right}\r\n'),
     *pasted(
-        BLANKS, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'\ufeff\u200b{right}\xa0\t', situation='invisible characters'
+        WHITESPACE,
+        [CLIENT_SECRET],
+        [*IDS, 'enc_key'],
+        lambda right: f'\ufeff\u200b{right}\xa0\t',
+        situation='invisible characters',
     ),
-    *pasted(BLANKS, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'" {right}"', situation='in quotes'),
-    *pasted(BLANKS, CERTIFICATES, IDS, lambda right: f'\n{right} '),
-    *pasted(BLANKS, [AUTHORIZATION_CODE], [*IDS, 'enc_key', 'redirect_uri', 'auth_code'], lambda right: f' \n{right}\n '),
-    *pasted(BLANKS, [CORTEX_APP], ['auth_id', 'refresh_token', 'enc_key'], lambda right: f'\t{right} \n'),
-    *pasted(BLANKS, [VM_USER_ASSIGNED], ['managed_identities_client_id'], lambda right: f' {right}\n'),
+    *pasted(WHITESPACE, [CLIENT_SECRET], [*IDS, 'enc_key'], lambda right: f'" {right}"', situation='in quotes'),
+    *pasted(WHITESPACE, CERTIFICATES, IDS, lambda right: f'\n{right} '),
+    *pasted(WHITESPACE, [AUTHORIZATION_CODE], [*IDS, 'enc_key', 'redirect_uri', 'auth_code'], lambda right: f' \n{right}\n '),
+    *pasted(WHITESPACE, [CORTEX_APP], ['auth_id', 'refresh_token', 'enc_key'], lambda right: f'\t{right} \n'),
+    *pasted(WHITESPACE, [VM_USER_ASSIGNED], ['managed_identities_client_id'], lambda right: f' {right}\n'),
 ]
 
 # endregion
 # region tenant, client, secret
 
-OWN_TENANT = "Enter the tenant's own Directory (tenant) ID"
+OWN_TENANT = 'Enter the Directory (tenant) ID of your tenant'
 TENANT_FORMS = [
     *pasted(
         'tenant as a URL',
@@ -118,7 +122,7 @@ TENANT_FORMS = [
         ['tenant_id'],
         always('https://[login'),
         refused('Token is not a tenant ID'),
-        'cut short',
+        'incomplete',
     ),
     *pasted(
         'tenant as a domain name', [CLIENT_SECRET, CERTIFICATE_PS256, CERTIFICATE_RS256], ['tenant_id'], always('Contoso.example')
@@ -152,10 +156,10 @@ TENANT_FORMS = [
         ['tenant_id'],
         always('My tenant!'),
         refused('Token is not a tenant ID'),
-        'that is none',
+        'not a domain name',
     ),
     *pasted(
-        BLANKS,
+        WHITESPACE,
         [CLIENT_SECRET, DEVICE_CODE],
         ['tenant_id'],
         always(' \n'),
@@ -171,29 +175,31 @@ CLIENT_FORMS = [
         lambda right: f'{right}@https://oproxy.demisto.ninja/obtain-token',
         refused('ID is that of the Cortex XSOAR app', "clear 'Use a self-deployed Azure application'"),
     ),
-    *pasted('ID with @https://', [CORTEX_APP], ['auth_id'], lambda right: right, situation='where it belongs'),
+    *pasted('ID with @https://', [CORTEX_APP], ['auth_id'], lambda right: right, situation='for the Cortex XSOAR app'),
     *pasted(
         'ID with @https://',
         [CORTEX_APP],
         ['auth_id'],
         lambda right: right.replace('https://', ''),
-        refused('the token service in ID is not an https address', 'with https://'),
+        refused('The token service in ID is not an https address', 'starting with https://'),
         'without https://',
     ),
-    *pasted(BLANKS, [CLIENT_SECRET], ['auth_id'], always('  '), refused('ID (client ID) is missing'), 'and nothing else'),
-    *pasted(BLANKS, [CLIENT_SECRET], ['auth_id'], always('My application'), refused('ID is not a client ID'), 'and inside'),
+    *pasted(WHITESPACE, [CLIENT_SECRET], ['auth_id'], always('  '), refused('ID (client ID) is missing'), 'and nothing else'),
+    *pasted(WHITESPACE, [CLIENT_SECRET], ['auth_id'], always('My application'), refused('ID is not a client ID'), 'and inside'),
     *pasted(
         "the secret's ID",
         [CLIENT_SECRET, AUTHORIZATION_CODE],
         ['enc_key'],
         always('0f0e0d0c-0b0a-4908-8706-050403020100'),
-        refused('Key holds the ID of the client secret', "Paste the secret's Value"),
+        refused('Key is the ID of the client secret', "Paste the secret's Value"),
     ),
-    *pasted(BLANKS, [CLIENT_SECRET], ['enc_key'], always('\n'), refused('Key (client secret) is missing'), 'and nothing else'),
+    *pasted(
+        WHITESPACE, [CLIENT_SECRET], ['enc_key'], always('\n'), refused('Key (client secret) is missing'), 'and nothing else'
+    ),
     *pasted('Key without a Token', [CORTEX_APP], ['refresh_token'], always(''), refused('Token is missing', 'Paste the Token')),
     *pasted('Key without a Token', [CORTEX_APP], ['auth_id'], always(''), refused('ID is missing', 'Paste the ID'), 'nor ID'),
     *pasted(
-        'Key without a Token', [CORTEX_APP], ['enc_key'], always(''), refused('Key is missing', 'Paste the Key'), 'the other way'
+        'Key without a Token', [CORTEX_APP], ['enc_key'], always(''), refused('Key is missing', 'Paste the Key'), 'without a Key'
     ),
     *pasted(
         "the secret's ID",
@@ -221,9 +227,9 @@ NOT_HEXADECIMAL = refused('not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits', '
 THUMBPRINT = ('certificate_thumbprint',)
 THUMBPRINTS = [
     *pasted('thumbprint with colons', [CERTIFICATE_RS256], THUMBPRINT, by_twos(':')),
-    *pasted('thumbprint with blanks', [CERTIFICATE_RS256], THUMBPRINT, by_twos(' ')),
+    *pasted('thumbprint with spaces', [CERTIFICATE_RS256], THUMBPRINT, by_twos(' ')),
     *pasted(
-        'thumbprint with blanks',
+        'thumbprint with spaces',
         [CERTIFICATE_RS256],
         THUMBPRINT,
         lambda right: '\u200e' + by_twos(' ')(right),
@@ -238,9 +244,14 @@ THUMBPRINTS = [
         lambda right: by_twos(':')(sha256(right)).lower(),
         situation='with colons',
     ),
-    *pasted('thumbprint of 64 digits', [CERTIFICATE_RS256], THUMBPRINT, lambda right: right[:-2], NOT_HEXADECIMAL, 'or 38'),
+    *pasted('thumbprint of 64 digits', [CERTIFICATE_RS256], THUMBPRINT, lambda right: right[:-2], NOT_HEXADECIMAL, '38 digits'),
     *pasted(
-        'thumbprint of 64 digits', [CERTIFICATE_RS256], THUMBPRINT, lambda right: 'x' + right[1:], NOT_HEXADECIMAL, 'one no digit'
+        'thumbprint of 64 digits',
+        [CERTIFICATE_RS256],
+        THUMBPRINT,
+        lambda right: 'x' + right[1:],
+        NOT_HEXADECIMAL,
+        'another character',
     ),
     *pasted(
         'thumbprint of 64 digits',
@@ -248,14 +259,14 @@ THUMBPRINTS = [
         THUMBPRINT,
         always(''),
         refused('The certificate thumbprint is missing'),
-        'or none',
+        'none',
     ),
     *pasted(
         'thumbprint of 64 digits',
         [CERTIFICATE_RS256],
         THUMBPRINT,
         lambda _right: certificate('soar-web').certificate_pem,
-        situation='or the certificate itself',
+        situation='the certificate itself',
     ),
 ]
 
@@ -263,62 +274,62 @@ THUMBPRINTS = [
 # region private keys
 
 
-def in_form(form: PrivateFormat, password: bytes = b'') -> Callable[[str], str]:
-    """The same key, written in another form."""
+def in_format(key_format: PrivateFormat, password: bytes = b'') -> Callable[[str], str]:
+    """Return a function that converts a key to another format."""
 
     def paste(right: str) -> str:
         key = load_pem_private_key(right.encode(), None)
         encryption: Any = BestAvailableEncryption(password) if password else NoEncryption()
-        return key.private_bytes(Encoding.PEM, form, encryption).decode()
+        return key.private_bytes(Encoding.PEM, key_format, encryption).decode()
 
     return paste
 
 
 @cache
-def other_kind(form: PrivateFormat, is_elliptic_curve: bool = True) -> str:
-    """A key that is none of RSA."""
+def other_kind(key_format: PrivateFormat, is_elliptic_curve: bool = True) -> str:
+    """Return a key that is not an RSA key."""
     key: Any = ec.generate_private_key(ec.SECP256R1()) if is_elliptic_curve else ed25519.Ed25519PrivateKey.generate()
-    return key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
+    return key.private_bytes(Encoding.PEM, key_format, NoEncryption()).decode()
 
 
 KEY = ('private_key',)
 PKCS1, PKCS8 = PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8
-ENCRYPTED = refused('The private key is encrypted', 'Decrypt it first')
+ENCRYPTED = refused('The private key is encrypted', 'Decrypt it with openssl')
 UNREADABLE = refused('The private key cannot be read', 'Paste the whole key')
-NO_RSA = refused('The private key is not an RSA key', 'make one and upload it')
+NO_RSA = refused('The private key is not an RSA key', 'Create an RSA certificate')
 KEYS = [
     *pasted('private key on one line with \\n', CERTIFICATES, KEY, lambda right: right.replace('\n', '\\n')),
     *pasted(
         'private key on one line with \\n', CERTIFICATES, KEY, lambda right: right.replace('\n', '\\r\\n'), situation='and \\r'
     ),
-    *pasted('private key on one line with blanks', CERTIFICATES, KEY, lambda right: right.replace('\n', ' ')),
+    *pasted('private key on one line with spaces', CERTIFICATES, KEY, lambda right: right.replace('\n', ' ')),
     *pasted(
-        'private key on one line with blanks',
+        'private key on one line with spaces',
         CERTIFICATES,
         KEY,
         lambda right: right.replace('\n', '\r\n  '),
         situation='or indented',
     ),
     *pasted('PKCS#8 key', CERTIFICATES, KEY, lambda right: f'Bag Attributes\n  friendlyName: soar\n{right}\n'),
-    *pasted('PKCS#1 key', [CERTIFICATE_RS256], KEY, in_form(PKCS1)),
+    *pasted('PKCS#1 key', [CERTIFICATE_RS256], KEY, in_format(PKCS1)),
     *pasted(
-        'PKCS#1 key', [CERTIFICATE_RS256], KEY, lambda right: in_form(PKCS1)(right).replace('\n', ' '), situation='on one line'
+        'PKCS#1 key', [CERTIFICATE_RS256], KEY, lambda right: in_format(PKCS1)(right).replace('\n', ' '), situation='on one line'
     ),
-    *pasted('encrypted key', [CERTIFICATE_RS256], KEY, in_form(PKCS8, b'password'), ENCRYPTED, 'PKCS#8'),
-    *pasted('encrypted key', [CERTIFICATE_RS256], KEY, in_form(PKCS1, b'password'), ENCRYPTED, 'PKCS#1'),
+    *pasted('encrypted key', [CERTIFICATE_RS256], KEY, in_format(PKCS8, b'password'), ENCRYPTED, 'PKCS#8'),
+    *pasted('encrypted key', [CERTIFICATE_RS256], KEY, in_format(PKCS1, b'password'), ENCRYPTED, 'PKCS#1'),
     *pasted(
         'key that does not match the certificate',
         [CERTIFICATE_PS256],
         KEY,
         lambda right: right.replace(certificate('soar-web').private_key_pem, certificate('soar-next').private_key_pem),
-        refused('The private key does not belong to the certificate', 'of one pair'),
+        refused('The private key does not belong to the certificate', 'that belong together'),
     ),
     *pasted(
         'key that does not match the certificate',
         [CERTIFICATE_RS256],
         KEY,
         always(certificate('soar-next').private_key_pem),
-        Call(Refusal(SignInRefusedError, 'AADSTS700027', 'thumbprint and private key must belong')),
+        Call(Refusal(SignInRefusedError, 'AADSTS700027', 'Thumbprint and private key must belong')),
         'named by its thumbprint',
     ),
     *pasted('PKCS#8 key', [CERTIFICATE_RS256], KEY, lambda _right: other_kind(PKCS8), NO_RSA, 'of an elliptic curve'),
@@ -330,7 +341,7 @@ KEYS = [
         KEY,
         lambda right: re.sub(r'(?s)(KEY-----.{200}).*(-----END)', r'\1\n\2', right),
         UNREADABLE,
-        'cut short',
+        'incomplete',
     ),
     *pasted(
         'PKCS#8 key',
@@ -363,7 +374,7 @@ KEYS = [
 
 
 def code_in(redirect_url: str) -> str:
-    """The bare code."""
+    """Return the code alone."""
     return parse_qs(urlsplit(redirect_url).query)['code'][0]
 
 
@@ -380,30 +391,30 @@ CODES = [
         lambda right: right.partition('?')[1] + right.partition('?')[2],
         situation='from the ? on',
     ),
-    *pasted('whole redirect URL', CODE, BOTH, lambda right: right.partition('?')[2], situation='what comes after the ?'),
+    *pasted('whole redirect URL', CODE, BOTH, lambda right: right.partition('?')[2], situation='after the ?'),
     *pasted(
         'whole redirect URL',
         CODE,
         BOTH,
         lambda right: 'session_state=1&' + right.partition('?')[2],
-        situation='code not the first',
+        situation='code is not first',
     ),
     *pasted('whole redirect URL', CODE, BOTH, lambda right: f'{right[:60]}\n{right[60:]}', situation='on two lines'),
-    *pasted('whole redirect URL', CODE, BOTH, code_in, situation='or only the code'),
+    *pasted('whole redirect URL', CODE, BOTH, code_in, situation='only the code'),
     *pasted(
         'whole redirect URL',
         CODE,
         BOTH,
         always(DECLINED),
-        Call(Refusal(SignInRequiredError, 'AADSTS65004: The user declined.', 'start it again and accept'), requests=0),
-        'of a failure',
+        Call(Refusal(SignInRequiredError, 'AADSTS65004: The user declined.', 'Start it again and accept'), requests=0),
+        'with an error',
     ),
     *pasted(
         'whole redirect URL',
         CODE,
         BOTH,
         always('https://localhost/myapp'),
-        refused('The pasted URL holds no code', "it holds 'code='"),
+        refused('The pasted URL contains no code', "It contains 'code='"),
         'without a code',
     ),
     *pasted('code with session_state', CODE, BOTH, lambda right: f'{code_in(right)}&session_state=0f0e0d0c&state=x'),
@@ -420,8 +431,8 @@ CODES = [
         CODE,
         BOTH,
         lambda right: code_in(right)[:-9],
-        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'paste it whole')),
-        'cut short',
+        Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'Paste all of it')),
+        'incomplete',
     ),
     *pasted(
         'whole redirect URL',
@@ -436,8 +447,8 @@ CODES = [
         CODE,
         ['command'],
         always('&'),
-        refused('The authorization code is missing', 'Paste the whole address'),
-        'next to nothing',
+        refused('The authorization code is missing', 'Paste the full address'),
+        'almost empty',
     ),
     *pasted(
         'whole redirect URL',
@@ -445,15 +456,15 @@ CODES = [
         ['redirect_uri'],
         always(''),
         refused('The application redirect URI is missing'),
-        'where to, unknown',
+        'missing',
     ),
     *pasted(
         'whole redirect URL',
         CODE,
         ['redirect_uri'],
         lambda right: right + '/',
-        Call(Refusal(SignInRefusedError, 'AADSTS500112', 'must equal the one in the app registration')),
-        'where to, changed since',
+        Call(Refusal(SignInRefusedError, 'AADSTS500112', 'exactly as in the app registration')),
+        'changed since',
     ),
 ]
 
@@ -463,11 +474,11 @@ CODES = [
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Instance parameters that cannot go together.
+    """Instance parameters that cannot be combined.
 
     Args:
         params: of the integration.
-        says: the displays of the fields that the error must name.
+        says: the labels that the error must name.
     """
 
     case: str

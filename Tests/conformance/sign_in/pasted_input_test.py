@@ -1,48 +1,50 @@
-"""What administrators paste works, or is refused by the name of the field."""
+"""Values that administrators paste work, or are rejected with the name of the field."""
 
 import pytest
 
+from authentication_methods import METHODS_BY_NAME
+from conformance.sign_in.methods import keywords
 from conformance.sign_in.pasted_input_table import CONTRADICTIONS, ROWS, Contradiction, Pasted
 from conformance.sign_in.rows import Refusal
 from conformance.sign_in.running import assert_refusal, make
-from conformance.sign_in.ways import WAYS
-from conformance.sign_in.world import World
+from conformance.sign_in.workbench import Workbench
 from MicrosoftApiModule import complete_browser_sign_in
 from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError
-from O365OutlookMailSingleUser import Settings
+from MicrosoftInstanceApiModule import InstanceSettings
+from O365OutlookMailSingleUser import SPEC
 
 PASTED = [row for row in ROWS if isinstance(row, Pasted)]
 
 
 @pytest.mark.parametrize('row', [row for row in PASTED if row.field != 'command'], ids=str)
-def test_what_is_pasted_into_the_settings_works_or_is_refused(world: World, row: Pasted) -> None:
-    way = WAYS[row.way]
-    settings = way.settings(world)
+def test_a_pasted_setting_works_or_is_rejected(workbench: Workbench, row: Pasted) -> None:
+    method = METHODS_BY_NAME[row.method]
+    settings = keywords(row.method, workbench)
     settings[row.field] = row.paste(settings[row.field])
-    make(world, way, world.client(settings), row.call)
+    make(workbench, method, workbench.client(settings), row.call)
 
 
 @pytest.mark.parametrize('row', [row for row in PASTED if row.field == 'command'], ids=str)
-def test_what_is_pasted_into_the_command_works_or_is_refused(world: World, row: Pasted) -> None:
-    settings = WAYS[row.way].settings(world)
+def test_a_pasted_argument_works_or_is_rejected(workbench: Workbench, row: Pasted) -> None:
+    settings = keywords(row.method, workbench)
     pasted = row.paste(settings.pop('auth_code'))
-    client = world.client(settings)
-    world.forget_requests()
-    if isinstance(row.call.gives, Refusal):
+    client = workbench.client(settings)
+    workbench.reset_counts()
+    if isinstance(row.call.outcome, Refusal):
         with pytest.raises(MicrosoftSignInError) as refused:
             complete_browser_sign_in(client, pasted)
-        assert_refusal(refused.value, row.call.gives)
-        world.assert_no_secret_in(refused.value)
+        assert_refusal(refused.value, row.call.outcome)
+        workbench.assert_no_secret_in(refused.value)
     else:
         token = complete_browser_sign_in(client, pasted)
-        assert world.kept_token(client, client.token_target()) == token
-        assert world.kept_refresh_token(client)
-    assert world.requests_to('entra') == row.call.requests
+        assert workbench.cached_token(client, client.token_target()) == token
+        assert workbench.cached_refresh_token(client)
+    assert workbench.requests_to('entra') == row.call.requests
 
 
 @pytest.mark.parametrize('row', CONTRADICTIONS, ids=str)
-def test_contradictory_settings_are_refused_by_name(row: Contradiction) -> None:
+def test_contradictory_settings_are_rejected_with_their_names(row: Contradiction) -> None:
     with pytest.raises(CredentialError) as refusal:
-        Settings(row.params).credential()
+        InstanceSettings(row.params, SPEC).credential()
     for name in row.says:
         assert name in str(refusal.value)

@@ -1,6 +1,6 @@
-"""Many commands of one instance at once, each a process of its own, on one integration context, which lies in a file.
+"""Many commands of one instance at once, each in its own process, with one integration context in a file.
 
-Run as a program, this is the one that all these processes are forked from: pytest itself has threads, and must not fork.
+The processes are forked from this module as a program, since pytest has threads and must not fork.
 """
 
 import fcntl
@@ -19,24 +19,25 @@ from typing import Any, TextIO
 import demistomock as demisto
 from MicrosoftApiModule import MicrosoftClient
 from MicrosoftCoreApiModule import SystemClock
+from sandbox.tests.machine import limit
 
-PATIENCE = 60.0  # seconds
+TIMEOUT = limit(15)
 Settings = dict[str, Any]
 
 
 def at_once(number: int, settings: Settings, seconds_ahead: float, folder: Path) -> list[str]:
-    """Asks for a token in that many processes at once, and gives the digests of what they got.
+    """Request a token in that many processes at once, and return the digests of their tokens.
 
     Args:
-        settings: keywords of the client, such as JSON can hold.
-        seconds_ahead: how far the time of these processes is ahead of that of the machine.
+        settings: keywords of the client, as JSON values.
+        seconds_ahead: difference between the clock of these processes and that of the machine.
         folder: for the context.
     """
     context = SharedContext(folder / 'context.json')
     context.path.write_text(json.dumps(demisto.getIntegrationContextVersioned()))
     program = [sys.executable, '-m', __name__, str(number), json.dumps(settings), str(seconds_ahead), str(context.path)]
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
-    answer = subprocess.run(program, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE)
+    answer = subprocess.run(program, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=TIMEOUT)
     demisto.setIntegrationContextVersioned(context.read()['context'])
     return json.loads(answer.stdout)
 
@@ -52,7 +53,7 @@ class SharedContext:
             return json.load(file)
 
     def write(self, context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
-        """Raises ValueError when somebody has written since `version` was read."""
+        """Write the context. Raise ValueError if another process has written since `version` was read."""
         with self._locked() as file:
             current = json.load(file)['version']
             if version not in (-1, current):
@@ -69,24 +70,25 @@ class SharedContext:
 
 
 def run_at_once(command: Callable[[], str], number: int) -> list[str]:
-    """Forks that many processes, has them wait for each other, and gives what `command` answers in each."""
+    """Run `command` in that many processes at the same time, and return the results."""
     forking = multiprocessing.get_context('fork')
     gate, answers = forking.Barrier(number), forking.SimpleQueue()
 
     def run() -> None:
-        gate.wait(PATIENCE)
+        gate.wait(TIMEOUT)
         answers.put(command())
 
     processes = [forking.Process(target=run) for _ in range(number)]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(PATIENCE)
+        process.join(TIMEOUT)
     return [answers.get() for process in processes if process.exitcode == 0]
 
 
 def main(number: int, settings: Settings, seconds_ahead: float, context: SharedContext) -> None:
-    """Prints the digest of the token that each of the processes got."""
+    """Print the digest of the token of each process."""
+    demisto.demistoVersion = lambda: {'version': '6.10.0', 'platform': 'xsoar'}
     demisto.getIntegrationContextVersioned = context.read
     demisto.setIntegrationContextVersioned = context.write
     SystemClock.now = lambda _clock: time.time() + seconds_ahead  # type: ignore[assignment]

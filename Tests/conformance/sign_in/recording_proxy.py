@@ -1,4 +1,4 @@
-"""A little HTTP proxy on loopback that passes everything on, and notes where it went."""
+"""A small HTTP proxy on loopback that forwards all requests and records their targets."""
 
 import select
 import socket
@@ -6,14 +6,14 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-LARGEST_PIECE = 65536  # bytes
+MAX_CHUNK = 65536  # bytes
 
 
 class RecordingProxy:
-    """Serves while its ``with`` block runs.
+    """A proxy that runs while its ``with`` block does.
 
     Args:
-        refuses: answers 403 in place of passing on.
+        refuses: answer 403 instead of forwarding.
 
     Attributes:
         passed: ``CONNECT host:port`` or ``GET <url>`` of each request.
@@ -47,7 +47,7 @@ def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
             with socket.create_connection((host, int(port))) as target:
                 self.send_response(200)
                 self.end_headers()
-                _pass_on(self.connection, target)
+                _forward(self.connection, target)
             self.close_connection = True
 
         def do_GET(self) -> None:
@@ -55,16 +55,16 @@ def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
             self.send_error(403)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class
-            """Stays silent: the requests are in ``passed``."""
+            """Log nothing: the requests are in ``passed``."""
 
     return Handler
 
 
-def _pass_on(one: socket.socket, other: socket.socket) -> None:
-    """Passes bytes between two connections until one of them ends."""
+def _forward(one: socket.socket, other: socket.socket) -> None:
+    """Forward bytes between two connections until one of them closes."""
     while True:
         for ready in select.select([one, other], [], [])[0]:
-            piece = ready.recv(LARGEST_PIECE)
-            if not piece:
+            chunk = ready.recv(MAX_CHUNK)
+            if not chunk:
                 return
-            (other if ready is one else one).sendall(piece)
+            (other if ready is one else one).sendall(chunk)

@@ -1,4 +1,4 @@
-"""What the tables of this folder are made of: one row is one way to sign in, in one situation, with what must come of it."""
+"""The rows of the tables in this folder: one authentication method in one situation, with the expected outcome."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,27 +6,29 @@ from datetime import datetime, timezone
 from email.utils import formatdate
 from typing import Any
 
+import authentication_methods
+from authentication_methods import METHODS
 from MicrosoftCoreApiModule import MicrosoftSignInError
 
-# region ways, under the names that the rows use
+# region methods, by the names of the registry
 
-CLIENT_SECRET = 'client secret'
-CERTIFICATE_PS256 = 'certificate PS256'
-CERTIFICATE_RS256 = 'certificate RS256'
-AUTHORIZATION_CODE = 'authorization code'
-DEVICE_CODE = 'device code'
-CORTEX_APP = 'Cortex app'
-VM_SYSTEM_ASSIGNED = 'managed identity, VM, system-assigned'
-VM_USER_ASSIGNED = 'managed identity, VM, user-assigned'
-APP_SERVICE = 'managed identity, App Service'
-ARC = 'managed identity, Arc'
+ALL_METHODS = tuple(method.name for method in METHODS)
+CLIENT_SECRET = authentication_methods.CLIENT_SECRET.name
+CERTIFICATE_PS256 = authentication_methods.CERTIFICATE_PS256.name
+CERTIFICATE_RS256 = authentication_methods.CERTIFICATE_RS256.name
+AUTHORIZATION_CODE = authentication_methods.AUTHORIZATION_CODE.name
+DEVICE_CODE = authentication_methods.DEVICE_CODE.name
+CORTEX_APP = authentication_methods.CORTEX_APP.name
+VM_SYSTEM_ASSIGNED = authentication_methods.VM_SYSTEM_ASSIGNED.name
+VM_USER_ASSIGNED = authentication_methods.VM_USER_ASSIGNED.name
+APP_SERVICE = authentication_methods.APP_SERVICE.name
+ARC = authentication_methods.ARC.name
 
-CLIENTS = (CLIENT_SECRET, CERTIFICATE_PS256, CERTIFICATE_RS256)
-PERSONS = (AUTHORIZATION_CODE, DEVICE_CODE)
-ENTRA = (*CLIENTS, *PERSONS)
-VMS = (VM_SYSTEM_ASSIGNED, VM_USER_ASSIGNED)
-HOSTS = (*VMS, APP_SERVICE, ARC)
-ALL_WAYS = (*ENTRA, CORTEX_APP, *HOSTS)
+USER_METHODS = tuple(method.name for method in METHODS if method.sign_in)
+HOSTS = tuple(method.name for method in METHODS if method.engine)
+VMS = tuple(method.name for method in METHODS if method.token_service == 'imds')
+ENTRA = tuple(method.name for method in METHODS if method.token_service == 'entra')
+CLIENTS = tuple(name for name in ENTRA if name not in USER_METHODS)
 
 # endregion
 # region cases, under the names of the specification
@@ -34,7 +36,7 @@ ALL_WAYS = (*ENTRA, CORTEX_APP, *HOSTS)
 CASES = (
     'cold',
     'warm',
-    'aging',
+    'due',
     'expired',
     '429 with seconds',
     '429 with a date',
@@ -79,16 +81,16 @@ CASES = (
     'insecure off',
 )
 PASTED_CASES = (
-    'blanks and newlines around IDs and secrets',
+    'whitespace around IDs and secrets',
     'tenant as a URL',
     'tenant as a domain name',
     'tenant common',
     'thumbprint with colons',
-    'thumbprint with blanks',
+    'thumbprint with spaces',
     'thumbprint in lower case',
     'thumbprint of 64 digits',
     'private key on one line with \\n',
-    'private key on one line with blanks',
+    'private key on one line with spaces',
     'encrypted key',
     'PKCS#8 key',
     'PKCS#1 key',
@@ -103,15 +105,15 @@ PASTED_CASES = (
 )
 
 # endregion
-# region what happens
+# region responses of services
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A time that is only known when the row runs: `seconds` from then, written as `form` says.
+    """A time relative to the run of the row: `seconds` later, in the given format.
 
     Args:
-        form: ``http`` for the date of a header, ``epoch`` for seconds, else a form of `datetime.strftime`.
+        form: ``http`` for a header, ``epoch`` for seconds, else a format of `datetime.strftime`.
     """
 
     seconds: float
@@ -134,22 +136,22 @@ HTML_PAGE: Answer = {'garbage': True}
 
 
 def status(code: int, retry_after: str | Moment = '', body: Any = None) -> Answer:
-    """An answer with that HTTP status."""
+    """Return a response with that HTTP status."""
     return {'status': code, 'headers': {'Retry-After': retry_after} if retry_after else {}, 'body': body}
 
 
 def answer(body: Any) -> Answer:
-    """An answer 200 with that body: text, or anything that JSON can hold."""
+    """Return a response 200 with that body: text or JSON."""
     return {'status': 200, 'body': body}
 
 
 def aadsts(number: int, retry_after: str = '') -> Answer:
-    """Entra's own error of that number."""
+    """Return Entra's error response with that number."""
     return {'aadsts': number, 'headers': {'Retry-After': retry_after} if retry_after else {}}
 
 
 # endregion
-# region what must come of it
+# region expected outcomes
 
 NEW_TOKEN = 'a new token'
 SAME_TOKEN = 'the same token as before'
@@ -161,9 +163,9 @@ class Refusal:
 
     Args:
         kind: its class.
-        says: part of its sentence.
+        says: part of its message.
         advice: part of its advice.
-        code: the service's own name of it; empty is not looked at.
+        code: the service's name of it; empty is not checked.
     """
 
     kind: type[MicrosoftSignInError]
@@ -174,47 +176,47 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Call:
-    """One call for a token, by a process of its own.
+    """One request for a token, by its own process.
 
     Args:
-        answers: what the service answers in place of its own, in this order; afterwards it answers as it should.
-        gives: NEW_TOKEN, SAME_TOKEN or a Refusal. A token must stand in the store afterwards; after a Refusal, what stood before.
-        requests: how many reach the service. Arc's challenge before each answer is not counted.
-        waits: least and most seconds of waiting, in total.
-        later: seconds that pass before.
-        refresh_token: what the store holds afterwards: ``new`` or ``same``; empty is not looked at.
-        is_kept: False for a token that is of no use to anybody later.
-        through_proxy: requests that the proxy passed on.
-        environment: variables of the engine from now on; ``{proxy}`` stands for the address of a proxy that passes everything
-            on, ``{other_ca}`` for a file of certificate authorities that lacks the sandbox's.
+        answers: what the service answers first, in this order; then it answers normally.
+        outcome: NEW_TOKEN, SAME_TOKEN or a Refusal. A token must be cached afterwards; after a Refusal, what was cached before.
+        requests: how many reach the service, without Arc's challenges.
+        waits: minimum and maximum of the seconds waited in total.
+        later: seconds that pass before the request.
+        refresh_token: the cached one afterwards: ``new`` or ``same``; empty is not checked.
+        is_cached: False for a token that expires at once.
+        through_proxy: requests that the proxy forwarded.
+        environment: variables of the engine from then on; ``{proxy}`` is the address of the recording proxy, ``{other_ca}`` a
+            CA bundle without the CA of the sandbox.
     """
 
-    gives: str | Refusal = NEW_TOKEN
+    outcome: str | Refusal = NEW_TOKEN
     requests: int = 1
     answers: tuple[Answer, ...] = ()
     waits: tuple[float, float] = (0, 0)
     later: float = 0
     refresh_token: str = ''
-    is_kept: bool = True
+    is_cached: bool = True
     through_proxy: int = 0
     environment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class MessageRow:
-    """One way to sign in, in one situation.
+    """One authentication method in one situation.
 
     Args:
-        situation: in words, where the name of the case does not say it all.
-        directory: attributes of the sandbox's directory to set before, such as `access_token_seconds`.
-        settings: keywords of the client besides those of the way, such as `proxy` and `verify`.
-        environment: as in Call, from the beginning.
-        address: where settings look for the service, if not where it is: see `World.move_service`.
-        read_timeout: seconds that the service may take to answer; 0 for the usual ones.
+        situation: details of the case.
+        directory: attributes of the sandbox's directory, such as `access_token_seconds`.
+        settings: more keywords of the client, such as `proxy` and `verify`.
+        environment: as in Call, from the start.
+        address: a wrong address of the service in the settings, see `Workbench.move_service`.
+        read_timeout: seconds that the service may take to answer; 0 for the default.
     """
 
     case: str
-    way: str
+    method: str
     calls: tuple[Call, ...] = ()
     situation: str = ''
     directory: dict[str, Any] = field(default_factory=dict)
@@ -224,12 +226,12 @@ class MessageRow:
     read_timeout: float = 0
 
     def __str__(self) -> str:
-        return ' - '.join(part for part in (self.way, self.case, self.situation) if part)
+        return ' - '.join(part for part in (self.method, self.case, self.situation) if part)
 
 
-def each(ways: Iterable[str], case: str, *calls: Call, **more: Any) -> list[MessageRow]:
-    """The same row for several ways."""
-    return [MessageRow(case, way, calls, **more) for way in ways]
+def each(methods: Iterable[str], case: str, *calls: Call, **more: Any) -> list[MessageRow]:
+    """Return the same row for several methods."""
+    return [MessageRow(case, method, calls, **more) for method in methods]
 
 
 # endregion

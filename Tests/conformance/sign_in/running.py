@@ -1,86 +1,98 @@
-"""Runs a row: makes the calls, one after the other, and looks at what must have come of each."""
+"""Run the calls of a row one after the other, and check the outcome of each."""
 
+from authentication_methods import METHODS_BY_NAME, AuthenticationMethod
+from conformance.sign_in.methods import keywords
 from conformance.sign_in.rows import NEW_TOKEN, Call, MessageRow, Refusal
-from conformance.sign_in.ways import WAYS, Way
-from conformance.sign_in.world import World
+from conformance.sign_in.workbench import Workbench
 from MicrosoftApiModule import MicrosoftClient
 from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError
 from MicrosoftCredentialsApiModule import AccessToken, TokenTarget
 
+# Part of the path of every token request, whatever the service
+TOKEN_PATH = 'token$'
 
-def run(world: World, row: MessageRow) -> None:
-    """Makes all calls of a row, each by a process of its own."""
-    way = WAYS[row.way]
+
+def run(workbench: Workbench, row: MessageRow) -> None:
+    """Make all calls of a row, each as its own process."""
+    method = METHODS_BY_NAME[row.method]
     for name, value in row.directory.items():
-        setattr(world.cloud.directory, name, value)
+        setattr(workbench.cloud.directory, name, value)
     if row.address:
-        world.move_service(row.address)
-    settings = {**way.settings(world), **row.settings}
+        workbench.move_service(row.address)
+    settings = {**keywords(row.method, workbench), **row.settings}
     for call in row.calls:
-        world.set_environment({**row.environment, **call.environment})
-        client = world.client(settings)
-        client.tokens.transport.read_timeout = row.read_timeout or client.tokens.transport.read_timeout
-        make(world, way, client, call)
+        workbench.set_environment({**row.environment, **call.environment})
+        client = workbench.client(settings)
+        client.token_provider.token_client.read_timeout = row.read_timeout or client.token_provider.token_client.read_timeout
+        if isinstance(make(workbench, method, client, call), AccessToken):
+            assert type(client.credential).__name__ == method.credential
 
 
-def make(world: World, way: Way, client: MicrosoftClient, call: Call) -> AccessToken | MicrosoftSignInError:
-    """Makes one call for a token, and gives what came of it."""
-    world.later(call.later)
+def make(
+    workbench: Workbench, method: AuthenticationMethod, client: MicrosoftClient, call: Call
+) -> AccessToken | MicrosoftSignInError:
+    """Make one request for a token, and return the token or the error."""
+    workbench.later(call.later)
     for one in call.answers:
-        world.fail(way.service, way.path, one)
-    world.forget_requests()
+        workbench.fail(method.token_service, TOKEN_PATH, one)
+    workbench.reset_counts()
     try:
         target = client.token_target()
-    except CredentialError as error:  # settings that are refused before anything is sent
+    except CredentialError as error:  # invalid settings: nothing is sent
         assert_outcome(error, call, None)
-        assert call.requests == world.requests_to(way.service) == 0
-        world.assert_no_secret_in(error)
+        assert call.requests == workbench.requests_to(method.token_service) == 0
+        workbench.assert_no_secret_in(error)
         return error
-    token_before, refresh_token_before = world.kept_token(client, target), world.kept_refresh_token(client)
-    outcome = world.ask(client)
-    world.cloud.faults.clear()
+    token_before, refresh_token_before = workbench.cached_token(client, target), workbench.cached_refresh_token(client)
+    outcome = workbench.ask(client)
+    workbench.cloud.faults.clear()
     assert_outcome(outcome, call, token_before)
-    challenges = way.challenges if call.gives == NEW_TOKEN else 0
-    assert world.requests_to(way.service, call.requests + challenges) - challenges == call.requests
-    assert len(world.proxy.passed) == call.through_proxy
+    challenges = method.challenges if call.outcome == NEW_TOKEN else 0
+    assert workbench.requests_to(method.token_service, call.requests + challenges) - challenges == call.requests
+    assert len(workbench.proxy.passed) == call.through_proxy
     least, most = call.waits
-    assert least <= sum(world.clock.waits) <= most
-    assert_kept(world, way, client, target, call, outcome)
+    assert least <= sum(workbench.clock.waits) <= most
+    assert_cached(workbench, method, client, target, call, outcome)
     if call.refresh_token:
-        is_same = world.kept_refresh_token(client) == refresh_token_before
+        is_same = workbench.cached_refresh_token(client) == refresh_token_before
         assert is_same == (call.refresh_token == 'same')
-    world.assert_no_secret_in(outcome, client.credential, target)
+    workbench.assert_no_secret_in(outcome, client.credential, target)
     return outcome
 
 
 def assert_outcome(outcome: AccessToken | MicrosoftSignInError, call: Call, before: AccessToken | None) -> None:
-    """Fails where `outcome` is not what the call must give."""
-    if isinstance(call.gives, Refusal):
-        assert_refusal(outcome, call.gives)
+    """Check the token or the error of a call."""
+    if isinstance(call.outcome, Refusal):
+        assert_refusal(outcome, call.outcome)
         return
     assert isinstance(outcome, AccessToken), outcome
     is_new = before is None or outcome.value != before.value
-    assert is_new == (call.gives == NEW_TOKEN)
+    assert is_new == (call.outcome == NEW_TOKEN)
 
 
 def assert_refusal(outcome: object, refusal: Refusal) -> None:
-    """Fails where `outcome` is not that error, or does not say so."""
+    """Check the class and the text of an error."""
     assert type(outcome) is refusal.kind, outcome
     assert isinstance(outcome, MicrosoftSignInError)
     assert refusal.says in outcome.what
     assert refusal.advice in outcome.advice
-    assert outcome.advice.endswith('.'), 'an error ends in a sentence that says what to do'
+    assert outcome.advice.endswith('.'), 'an error must end with advice'
     assert refusal.code in ('', outcome.code)
 
 
-def assert_kept(
-    world: World, way: Way, client: MicrosoftClient, target: TokenTarget, call: Call, outcome: AccessToken | MicrosoftSignInError
+def assert_cached(
+    workbench: Workbench,
+    method: AuthenticationMethod,
+    client: MicrosoftClient,
+    target: TokenTarget,
+    call: Call,
+    outcome: AccessToken | MicrosoftSignInError,
 ) -> None:
-    """Fails where the store holds anything but what was given, or where an error left a token behind."""
-    token = world.kept_token(client, target)
+    """Check that the token is cached, and that an error leaves no usable token in the cache."""
+    token = workbench.cached_token(client, target)
     if isinstance(outcome, AccessToken):
-        assert token == (outcome if call.is_kept else None)
-        assert bool(world.kept_refresh_token(client)) == way.has_refresh_token
-        assert not world.kept_under(client, 'started'), 'a finished sign-in leaves nothing open'
+        assert token == (outcome if call.is_cached else None)
+        assert bool(workbench.cached_refresh_token(client)) == method.has_refresh_token
+        assert not workbench.cached_entry(client, 'started'), 'a completed sign-in must not remain pending'
     else:
-        assert token is None or not token.is_usable(world.clock.now()), 'an error, and yet there was a token'
+        assert token is None or not token.is_usable(workbench.clock.now()), 'there must be no token after an error'

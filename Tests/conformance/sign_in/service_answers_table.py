@@ -1,6 +1,6 @@
-"""What services answer to a request for a token, and what must come of it.
+"""Responses to token requests, and the expected outcome.
 
-A token endpoint is asked again 3 times, a host's identity endpoint 4 times, for as long as their patience lasts: 30 and 130 s.
+Requests to a token endpoint are retried 3 times within 30 s, those to the identity endpoint of a host 4 times within 130 s.
 """
 
 from conformance.sign_in.rows import *
@@ -9,17 +9,17 @@ from MicrosoftCredentialsApiModule import SignInPendingError, SignInRefusedError
 ENDPOINTS = (CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP)
 SOME_HOSTS = (VM_SYSTEM_ASSIGNED, APP_SERVICE, ARC)
 SOME = (*ENDPOINTS, *SOME_HOSTS)
-ONE_WAIT, ONE_WAIT_OF_HOST = (0.375, 0.625), (0.6, 1.0)  # s; 0.5 and 0.8, give or take a quarter
+ONE_WAIT, ONE_WAIT_OF_HOST = (0.375, 0.625), (0.6, 1.0)  # s; 0.5 and 0.8, plus or minus a quarter
 THREE_WAITS, FOUR_WAITS_OF_HOST = (2.6, 4.4), (9, 15)  # s; doubled each time
 
 
-def again(waits: tuple[float, float], *answers: Answer) -> Call:
-    """These answers come first, and a token after them."""
+def retried(waits: tuple[float, float], *answers: Answer) -> Call:
+    """Return a call in which these responses come first, and a token after them."""
     return Call(requests=len(answers) + 1, answers=answers, waits=waits)
 
 
 def fails(refusal: Refusal, sent: Answer, requests: int = 1, waits: tuple[float, float] = (0, 0)) -> Call:
-    """The same answer comes again and again."""
+    """Return a call in which the same response comes to each request."""
     return Call(refusal, requests, ({**sent, **ALWAYS},), waits)
 
 
@@ -34,33 +34,33 @@ def refused(code: int) -> Refusal:
 # region throttled
 
 THROTTLED = [
-    *each((*SOME, DEVICE_CODE, VM_USER_ASSIGNED), '429 with seconds', again((7, 7), status(429, '7'))),
+    *each((*SOME, DEVICE_CODE, VM_USER_ASSIGNED), '429 with seconds', retried((7, 7), status(429, '7'))),
     *each(
         ENDPOINTS,
         '429 with seconds',
         fails(unavailable(429, 'Try again in 31 seconds.'), status(429, '31')),
-        situation='more than its patience',
+        situation='beyond the budget',
     ),
-    *each(HOSTS, '429 with seconds', again((31, 31), status(429, '31')), situation='hosts have more patience'),
+    *each(HOSTS, '429 with seconds', retried((31, 31), status(429, '31')), situation='hosts have a larger budget'),
     *each(
         HOSTS,
         '429 with seconds',
         fails(unavailable(429, 'Try again in 200 seconds.'), status(429, '200')),
-        situation='more than the patience of hosts',
+        situation='beyond the budget of hosts',
     ),
     *each(
         [CLIENT_SECRET],
         '429 with seconds',
-        again((29, 29), status(429, '20'), status(429, '9')),
-        situation='twice, within its patience',
+        retried((29, 29), status(429, '20'), status(429, '9')),
+        situation='twice, within the budget',
     ),
     *each(
         [CLIENT_SECRET],
         '429 with seconds',
         fails(unavailable(429, 'Try again in 20 seconds.'), status(429, '20'), 2, (20, 20)),
-        situation='twice, beyond its patience',
+        situation='twice, beyond the budget',
     ),
-    *each([CLIENT_SECRET, VM_SYSTEM_ASSIGNED], '429 with seconds', again((0, 0), status(429, '-5')), situation='negative'),
+    *each([CLIENT_SECRET, VM_SYSTEM_ASSIGNED], '429 with seconds', retried((0, 0), status(429, '-5')), situation='negative'),
     *each(
         [CLIENT_SECRET],
         '429 with seconds',
@@ -69,11 +69,11 @@ THROTTLED = [
         ),
         situation='with an error of Entra',
     ),
-    *each(SOME, '429 with a date', again((5, 7), status(429, Moment(7)))),
-    *each([CLIENT_SECRET], '429 with a date', again((0, 0), status(429, Moment(-60))), situation='gone by'),
-    *each(ENDPOINTS, '429 without', again(ONE_WAIT, status(429))),
-    *each(HOSTS, '429 without', again(ONE_WAIT_OF_HOST, status(429))),
-    *each([CLIENT_SECRET], '429 without', again(ONE_WAIT, status(429, 'soon')), situation='neither number nor date'),
+    *each(SOME, '429 with a date', retried((5, 7), status(429, Moment(7)))),
+    *each([CLIENT_SECRET], '429 with a date', retried((0, 0), status(429, Moment(-60))), situation='in the past'),
+    *each(ENDPOINTS, '429 without', retried(ONE_WAIT, status(429))),
+    *each(HOSTS, '429 without', retried(ONE_WAIT_OF_HOST, status(429))),
+    *each([CLIENT_SECRET], '429 without', retried(ONE_WAIT, status(429, 'soon')), situation='not a number or a date'),
     *each(ENDPOINTS, '429 without', fails(unavailable(429), status(429), 4, THREE_WAITS), situation='always'),
     *each(VMS, '429 without', fails(unavailable(429), status(429), 5, FOUR_WAITS_OF_HOST), situation='always'),
 ]
@@ -83,11 +83,15 @@ THROTTLED = [
 
 BAD_REQUEST = Refusal(SignInRefusedError, 'Bad Request: Something is missing.', 'go through the consent page again', 'refused')
 MESSAGE = Refusal(SignInRefusedError, 'The {answer} is odd.', 'go through the consent page again', 'refused')
-REVOKED = Refusal(SignInRequiredError, 'AADSTS50173: Revoked.', 'reset the authentication', 'AADSTS50173')
+REVOKED = Refusal(SignInRequiredError, 'AADSTS50173: Revoked.', 'Reset the authentication', 'AADSTS50173')
 NO_IDENTITY = Refusal(SignInRefusedError, 'Identity not found', 'Turn on the managed identity of this Azure host')
 WRONG_SECRET = Refusal(SignInRefusedError, 'Wrong secret.', 'Check ID, Token and Key', 'invalid_client')
 REFUSED = [
-    *each(ENTRA, '400', fails(Refusal(SignInRefusedError, 'AADSTS900144', 'cut short', 'AADSTS900144'), aadsts(900144))),
+    *each(
+        ENTRA,
+        '400',
+        fails(Refusal(SignInRefusedError, 'AADSTS900144', 'incomplete or URL-encoded', 'AADSTS900144'), aadsts(900144)),
+    ),
     *each(
         [CORTEX_APP],
         '400',
@@ -98,7 +102,7 @@ REFUSED = [
         [CORTEX_APP],
         '400',
         fails(MESSAGE, status(400, body={'message': 'The {answer} is odd.'})),
-        situation='a message with braces that are no JSON',
+        situation='a message with braces that is not JSON',
     ),
     *each(
         [CORTEX_APP],
@@ -107,7 +111,7 @@ REFUSED = [
             REVOKED,
             status(400, body={'detail': 'No token: {"error": "invalid_grant", "error_description": "AADSTS50173: Revoked."}'}),
         ),
-        situation='JSON of Entra inside the text',
+        situation='JSON of Entra in the text',
     ),
     *each(
         (*VMS, ARC),
@@ -122,15 +126,15 @@ REFUSED = [
             Refusal(SignInRefusedError, 'HTTP status 400, invalid_request.', 'Check the settings of the instance'),
             status(400, body={'error': 'invalid_request', 'error_codes': 'none'}),
         ),
-        situation='no description, codes that are no list',
+        situation='no description, codes are not a list',
     ),
     *each(
         [CLIENT_SECRET],
         '400',
         fails(WRONG_SECRET, status(400, body={'error': {'code': 'invalid_client', 'message': 'Wrong secret. Try another.'}})),
-        situation='an object inside the error',
+        situation='an object in the error',
     ),
-    *each(SOME, '400', fails(refused(400), status(400, body='Bad Request')), situation='no JSON'),
+    *each(SOME, '400', fails(refused(400), status(400, body='Bad Request')), situation='not JSON'),
     *each(
         [DEVICE_CODE],
         '400',
@@ -141,12 +145,12 @@ REFUSED = [
         [DEVICE_CODE],
         '400',
         fails(Refusal(SignInPendingError, 'not finished yet'), status(400, body={'error': 'slow_down'})),
-        situation='asked too often',
+        situation='polled too often',
     ),
     *each(
         [DEVICE_CODE],
         '400',
-        fails(Refusal(SignInRequiredError, 'AADSTS65004', 'start it again and accept'), aadsts(65004)),
+        fails(Refusal(SignInRequiredError, 'AADSTS65004', 'Start it again and accept'), aadsts(65004)),
         situation='declined',
     ),
     *each(
@@ -164,26 +168,26 @@ REFUSED = [
         [CLIENT_SECRET, CORTEX_APP],
         '5xx',
         fails(WRONG_SECRET, status(500, body={'error': 'invalid_client', 'error_description': 'Wrong secret.'}), 4, THREE_WAITS),
-        situation='that names a refusal',
+        situation='with a final error',
     ),
 ]
 
 # endregion
-# region worth another try
+# region temporary errors
 
-PASSING = [
-    *each(ENDPOINTS, '408', again(ONE_WAIT, status(408))),
-    *each(SOME_HOSTS, '408', again(ONE_WAIT_OF_HOST, status(408))),
-    *each(HOSTS, '404', again(ONE_WAIT_OF_HOST, status(404))),
+TEMPORARY = [
+    *each(ENDPOINTS, '408', retried(ONE_WAIT, status(408))),
+    *each(SOME_HOSTS, '408', retried(ONE_WAIT_OF_HOST, status(408))),
+    *each(HOSTS, '404', retried(ONE_WAIT_OF_HOST, status(404))),
     *each(VMS, '404', fails(unavailable(404), status(404), 5, FOUR_WAITS_OF_HOST), situation='always'),
-    *each(HOSTS, '410', again(ONE_WAIT_OF_HOST, status(410))),
+    *each(HOSTS, '410', retried(ONE_WAIT_OF_HOST, status(410))),
     *each(HOSTS, '410', fails(unavailable(410), status(410), 8, (70, 130)), situation='always'),
-    *each(ALL_WAYS, '5xx', again((2, 2), status(503, '2')), situation='503 with seconds'),
-    *each(ENDPOINTS, '5xx', again(THREE_WAITS, status(500), status(502), status(504)), situation='500, 502, 504, then well'),
+    *each(ALL_METHODS, '5xx', retried((2, 2), status(503, '2')), situation='503 with seconds'),
+    *each(ENDPOINTS, '5xx', retried(THREE_WAITS, status(500), status(502), status(504)), situation='500, 502, 504, then works'),
     *each(ENDPOINTS, '5xx', fails(unavailable(503), status(503), 4, THREE_WAITS), situation='503 always'),
     *each(SOME_HOSTS, '5xx', fails(unavailable(500), status(500), 5, FOUR_WAITS_OF_HOST), situation='500 always'),
-    *each([CLIENT_SECRET], '5xx', fails(unavailable(501), status(501)), situation='501, which asking again does not mend'),
-    *each([VM_SYSTEM_ASSIGNED], '5xx', again(ONE_WAIT_OF_HOST, status(501)), situation='501, which is tried again at a host'),
+    *each([CLIENT_SECRET], '5xx', fails(unavailable(501), status(501)), situation='501, which is not retried'),
+    *each([VM_SYSTEM_ASSIGNED], '5xx', retried(ONE_WAIT_OF_HOST, status(501)), situation='501, which is retried for a host'),
     *each(
         [CLIENT_SECRET],
         '5xx',
@@ -193,52 +197,50 @@ PASSING = [
 ]
 
 # endregion
-# region no answer
+# region no response
 
 UNREACHABLE = Refusal(SignInUnavailableError, 'could not be reached', 'that the engine may reach it', 'unreachable')
-NOT_ON_AZURE = Refusal(
-    SignInUnavailableError, 'could not be reached', 'only where the integration runs on an Azure host', 'unreachable'
-)
-CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again')
+NOT_ON_AZURE = Refusal(SignInUnavailableError, 'could not be reached', 'Choose an engine that runs on one', 'unreachable')
+CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
 TOKEN_USED = Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')
-NO_ANSWER = [
+NO_RESPONSE = [
     *each(
         (*ENDPOINTS, CERTIFICATE_RS256), 'connection refused', Call(UNREACHABLE, 0, waits=THREE_WAITS), address='closed TLS port'
     ),
     *each(HOSTS, 'connection refused', Call(NOT_ON_AZURE, 0, waits=ONE_WAIT_OF_HOST), address='closed port'),
-    *each((*ENDPOINTS, DEVICE_CODE), 'connection refused', again(ONE_WAIT, RESET), situation='reset before the answer'),
-    *each(SOME_HOSTS, 'connection refused', again(ONE_WAIT_OF_HOST, RESET), situation='reset before the answer'),
-    *each(ENDPOINTS, 'connection refused', fails(UNREACHABLE, RESET, 4, THREE_WAITS), situation='always reset before the answer'),
+    *each((*ENDPOINTS, DEVICE_CODE), 'connection refused', retried(ONE_WAIT, RESET), situation='reset before the response'),
+    *each(SOME_HOSTS, 'connection refused', retried(ONE_WAIT_OF_HOST, RESET), situation='reset before the response'),
+    *each(
+        ENDPOINTS, 'connection refused', fails(UNREACHABLE, RESET, 4, THREE_WAITS), situation='always reset before the response'
+    ),
     *each(
         SOME_HOSTS,
         'connection refused',
         fails(NOT_ON_AZURE, RESET, 2, ONE_WAIT_OF_HOST),
-        situation='always reset before the answer',
+        situation='always reset before the response',
     ),
-    *each(CLIENTS, 'reset mid-body', again(ONE_WAIT, RESET_MID_BODY)),
-    *each(HOSTS, 'reset mid-body', again(ONE_WAIT_OF_HOST, RESET_MID_BODY)),
-    # The lost answer held what the code, or the Token, was given for: neither is taken a second time.
-    *each(PERSONS, 'reset mid-body', Call(CODE_USED, 2, (RESET_MID_BODY,), ONE_WAIT)),
+    *each(CLIENTS, 'reset mid-body', retried(ONE_WAIT, RESET_MID_BODY)),
+    *each(HOSTS, 'reset mid-body', retried(ONE_WAIT_OF_HOST, RESET_MID_BODY)),
+    # The code and the Token are used up, and the tokens were in the lost response.
+    *each(USER_METHODS, 'reset mid-body', Call(CODE_USED, 2, (RESET_MID_BODY,), ONE_WAIT)),
     *each([CORTEX_APP], 'reset mid-body', Call(TOKEN_USED, 2, (RESET_MID_BODY,), ONE_WAIT)),
     *each(
-        PERSONS,
+        USER_METHODS,
         'reset mid-body',
         Call(),
         Call(requests=2, answers=(RESET_MID_BODY,), waits=ONE_WAIT, later=3600),
-        situation='but a refresh token is',
+        situation='with a refresh token',
     ),
 ]
 
 # endregion
-# region answers that are none
+# region unusable responses
 
 
 def unusable(what: str, sent: Answer) -> Call:
-    """There is no use in asking again at once."""
+    """Return a call whose response is not from a token service, and is not retried."""
     return fails(
-        Refusal(
-            SignInUnavailableError, f'answered with {what}', 'A proxy or a wrong address may stand between', 'unusable_response'
-        ),
+        Refusal(SignInUnavailableError, f'answered with {what}', 'Check the address and the proxy settings', 'unusable_response'),
         sent,
     )
 
@@ -257,12 +259,12 @@ UNUSABLE = [
     ),
     *each([ARC], 'JSON without access_token', unusable('a token in place of a challenge', answer({'access_token': 'x'}))),
     *each(SOME, 'a list instead of an object', unusable(NO_OBJECT, answer([{'access_token': 'x'}]))),
-    *each([CLIENT_SECRET], 'a list instead of an object', unusable(NO_OBJECT, answer('null')), situation='or null'),
+    *each([CLIENT_SECRET], 'a list instead of an object', unusable(NO_OBJECT, answer('null')), situation='null'),
     *each(
         [CLIENT_SECRET, CORTEX_APP],
         'HTML with 200',
         unusable('HTTP status 302', REDIRECT),
-        situation='or a redirect, which is not followed',
+        situation='a redirect, which is not followed',
     ),
     *each(
         [CLIENT_SECRET, VM_SYSTEM_ASSIGNED],
@@ -274,4 +276,4 @@ UNUSABLE = [
 
 # endregion
 
-ROWS = [*each(ALL_WAYS, 'cold', Call()), *THROTTLED, *REFUSED, *PASSING, *NO_ANSWER, *UNUSABLE]
+ROWS = [*each(ALL_METHODS, 'cold', Call()), *THROTTLED, *REFUSED, *TEMPORARY, *NO_RESPONSE, *UNUSABLE]

@@ -1,4 +1,4 @@
-"""Who shares what: instances with one app, users of one app, resources of one sign-in, processes of one instance."""
+"""Several instances with one app, users of one app, resources of one sign-in, processes of one instance."""
 
 import threading
 import time
@@ -7,39 +7,40 @@ from dataclasses import dataclass
 from typing import Any
 
 import demistomock as demisto
+from authentication_methods import METHODS_BY_NAME
+from conformance.sign_in.methods import ADA, BOB, authorization_code, cortex_app, device_code, keywords, redirect_of, signed_out
 from conformance.sign_in.processes import at_once
 from conformance.sign_in.rows import *
 from conformance.sign_in.running import assert_refusal, make
-from conformance.sign_in.ways import ADA, BOB, WAYS, authorization_code, cortex_app, device_code, redirect_of, signed_out
-from conformance.sign_in.world import Settings, World
+from conformance.sign_in.workbench import Settings, Workbench
 from MicrosoftApiModule import MicrosoftClient
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftCredentialsApiModule import AccessToken, CortexAppCredential, SignInRequiredError
 
-USED_UP = Refusal(SignInRequiredError, 'AADSTS54005', 'start the sign-in again')
+USED_UP = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
 TOKEN_USED_UP = Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')
 
 
 @dataclass(frozen=True)
-class Story:
-    """What happens between several parties, for one way to sign in."""
+class Scenario:
+    """A scenario with several instances, users, resources or processes, for one authentication method."""
 
     case: str
-    way: str
-    tell: Callable[[World, str], None]
+    method: str
+    run: Callable[[Workbench, str], None]
     situation: str = ''
 
     def __str__(self) -> str:
-        return ' - '.join(part for part in (self.way, self.case, self.situation) if part)
+        return ' - '.join(part for part in (self.method, self.case, self.situation) if part)
 
 
-def stories(case: str, ways: Iterable[str], tell: Callable[[World, str], None], situation: str = '') -> list[Story]:
-    return [Story(case, way, tell, situation) for way in ways]
+def scenarios(case: str, methods: Iterable[str], run: Callable[[Workbench, str], None], situation: str = '') -> list[Scenario]:
+    return [Scenario(case, method, run, situation) for method in methods]
 
 
-def token(world: World, settings: Settings, **target: Any) -> str:
-    """The token that a command of the instance gets."""
-    outcome = world.ask(world.client(settings), **target)
+def token(workbench: Workbench, settings: Settings, **target: Any) -> str:
+    """Return the token that a command of the instance gets."""
+    outcome = workbench.ask(workbench.client(settings), **target)
     assert isinstance(outcome, AccessToken), outcome
     return outcome.value
 
@@ -47,208 +48,210 @@ def token(world: World, settings: Settings, **target: Any) -> str:
 # region instances and users
 
 
-def each_instance_signs_in_for_itself(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
-    world.forget_requests()
-    first = token(world, settings)
-    world.switch_instance()
-    assert token(world, settings) != first
-    assert world.requests_to(WAYS[way].service) == 2 * (1 + WAYS[way].challenges)
-    world.switch_instance()
-    assert token(world, settings) == first
+def each_instance_signs_in_for_itself(workbench: Workbench, method: str) -> None:
+    settings = keywords(method, workbench)
+    workbench.reset_counts()
+    first = token(workbench, settings)
+    workbench.switch_instance()
+    assert token(workbench, settings) != first
+    assert workbench.requests_to(METHODS_BY_NAME[method].token_service) == 2 * (1 + METHODS_BY_NAME[method].challenges)
+    workbench.switch_instance()
+    assert token(workbench, settings) == first
 
 
-def a_second_instance_is_refused(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
-    first = token(world, settings)
-    world.switch_instance()
-    assert_refusal(world.ask(world.client(settings)), USED_UP if way == AUTHORIZATION_CODE else TOKEN_USED_UP)
-    world.switch_instance()
-    assert token(world, settings) == first
-    world.later(3600)
-    assert token(world, settings) != first
+def a_second_instance_is_refused(workbench: Workbench, method: str) -> None:
+    settings = keywords(method, workbench)
+    first = token(workbench, settings)
+    workbench.switch_instance()
+    assert_refusal(workbench.ask(workbench.client(settings)), USED_UP if method == AUTHORIZATION_CODE else TOKEN_USED_UP)
+    workbench.switch_instance()
+    assert token(workbench, settings) == first
+    workbench.later(3600)
+    assert token(workbench, settings) != first
 
 
-SIGN_IN_AS: dict[str, Callable[[World, str], Settings]] = {
+SIGN_IN_AS: dict[str, Callable[[Workbench, str], Settings]] = {
     AUTHORIZATION_CODE: authorization_code,
     CORTEX_APP: cortex_app,
     DEVICE_CODE: device_code,
 }
 
 
-def each_user_gets_the_own_token(world: World, way: str) -> None:
-    of_ada = SIGN_IN_AS[way](world, ADA)
-    token_of_ada = token(world, of_ada)
-    of_bob = SIGN_IN_AS[way](world, BOB)
-    token_of_bob = token(world, of_bob)
-    assert world.user_of(token_of_ada) == ADA
-    assert world.user_of(token_of_bob) == BOB
-    world.forget_requests()
-    assert token(world, of_bob) == token_of_bob
-    assert world.requests_to(WAYS[way].service) == 0
-    world.later(3600)
-    assert world.user_of(token(world, of_bob)) == BOB
+def each_user_gets_a_separate_token(workbench: Workbench, method: str) -> None:
+    of_ada = SIGN_IN_AS[method](workbench, ADA)
+    token_of_ada = token(workbench, of_ada)
+    of_bob = SIGN_IN_AS[method](workbench, BOB)
+    token_of_bob = token(workbench, of_bob)
+    assert workbench.user_of(token_of_ada) == ADA
+    assert workbench.user_of(token_of_bob) == BOB
+    workbench.reset_counts()
+    assert token(workbench, of_bob) == token_of_bob
+    assert workbench.requests_to(METHODS_BY_NAME[method].token_service) == 0
+    workbench.later(3600)
+    assert workbench.user_of(token(workbench, of_bob)) == BOB
 
 
-def both_users_stay_signed_in(world: World, way: str) -> None:
-    of_ada = SIGN_IN_AS[way](world, ADA)
-    token(world, of_ada)
-    of_bob = SIGN_IN_AS[way](world, BOB)
+def both_users_stay_signed_in(workbench: Workbench, method: str) -> None:
+    of_ada = SIGN_IN_AS[method](workbench, ADA)
+    token(workbench, of_ada)
+    of_bob = SIGN_IN_AS[method](workbench, BOB)
     for _ in range(3):
-        assert world.user_of(token(world, of_ada)) == ADA
-        assert world.user_of(token(world, of_bob)) == BOB
-        world.later(3600)
+        assert workbench.user_of(token(workbench, of_ada)) == ADA
+        assert workbench.user_of(token(workbench, of_bob)) == BOB
+        workbench.later(3600)
 
 
 # endregion
 # region resources
 
 
-def each_resource_takes_its_own_token_only(world: World, way: str) -> None:
-    cloud = world.cloud
+def each_resource_accepts_only_its_own_token(workbench: Workbench, method: str) -> None:
+    cloud = workbench.cloud
     for application in cloud.directory.applications:
         application.tenant_wide_consent = True
-    settings = WAYS[way].settings(world)
-    world.forget_requests()
-    for_graph = token(world, settings)
-    by_scope = WAYS[way].service == 'entra'
-    wanted = {'scope': f'{cloud.resource_manager}/.default'} if by_scope else {'resource': cloud.resource_manager}
-    for_azure = token(world, settings, **wanted)
-    assert (token(world, settings), token(world, settings, **wanted)) == (for_graph, for_azure)
-    assert world.requests_to(WAYS[way].service) == 2 * (1 + WAYS[way].challenges)
+    settings = keywords(method, workbench)
+    workbench.reset_counts()
+    for_graph = token(workbench, settings)
+    by_scope = METHODS_BY_NAME[method].token_service == 'entra'
+    requested = {'scope': f'{cloud.resource_manager}/.default'} if by_scope else {'resource': cloud.resource_manager}
+    for_azure = token(workbench, settings, **requested)
+    assert (token(workbench, settings), token(workbench, settings, **requested)) == (for_graph, for_azure)
+    assert workbench.requests_to(METHODS_BY_NAME[method].token_service) == 2 * (1 + METHODS_BY_NAME[method].challenges)
     subscriptions = f'{cloud.resource_manager}/subscriptions?api-version=2022-12-01'
-    assert [world.status_of(subscriptions, one) for one in (for_azure, for_graph)] == [200, 401]
-    assert [world.graph_status(one) for one in (for_graph, for_azure)] == [200, 401]
+    assert [workbench.status_of(subscriptions, one) for one in (for_azure, for_graph)] == [200, 401]
+    assert [workbench.graph_status(one) for one in (for_graph, for_azure)] == [200, 401]
 
 
-def version_1_of_the_token_endpoint_takes_a_resource(world: World, way: str) -> None:
-    version_1 = {'token_retrieval_url': '{endpoint}/{tenant_id}/oauth2/token', 'resource': world.cloud.graph}
-    if way == AUTHORIZATION_CODE:
-        settings = {**signed_out(world), **version_1}
-        settings['auth_code'] = redirect_of(world, settings)
+def the_v1_endpoint_gets_a_resource(workbench: Workbench, method: str) -> None:
+    version_1 = {'token_retrieval_url': '{endpoint}/{tenant_id}/oauth2/token', 'resource': workbench.cloud.graph}
+    if method == AUTHORIZATION_CODE:
+        settings = {**signed_out(workbench), **version_1}
+        settings['auth_code'] = redirect_of(workbench, settings)
     else:
-        settings = {**WAYS[way].settings(world), **version_1}
-    world.forget_requests()
-    first = token(world, settings)
-    assert world.graph_status(first) == 200
-    assert [record.path.endswith('/oauth2/token') for record in world.cloud.requests.of('entra')] == [True]
-    make(world, WAYS[way], world.client(settings), Call(later=3600))
+        settings = {**keywords(method, workbench), **version_1}
+    workbench.reset_counts()
+    first = token(workbench, settings)
+    assert workbench.graph_status(first) == 200
+    assert [record.path.endswith('/oauth2/token') for record in workbench.cloud.requests.of('entra')] == [True]
+    make(workbench, METHODS_BY_NAME[method], workbench.client(settings), Call(later=3600))
 
 
 # endregion
 # region processes and the context
 
 
-def twenty_threads_ask_once(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
-    token(world, settings)
-    world.later(25 * 3600)
-    world.forget_requests()
-    clients = [world.client(settings) for _ in range(20)]
-    got: list[object] = []
+def twenty_threads_make_one_request(workbench: Workbench, method: str) -> None:
+    settings = keywords(method, workbench)
+    token(workbench, settings)
+    workbench.later(25 * 3600)
+    workbench.reset_counts()
+    clients = [workbench.client(settings) for _ in range(20)]
+    results: list[object] = []
     for client in clients:
-        client.clock = SystemClock()  # type: ignore[assignment]  # they really wait for each other
-    threads = [threading.Thread(target=lambda client=client: got.append(world.ask(client))) for client in clients]
+        client.clock = SystemClock()  # type: ignore[assignment]  # they wait in real time
+    threads = [threading.Thread(target=lambda client=client: results.append(workbench.ask(client))) for client in clients]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(got) == 20
-    assert len({one.value for one in got if isinstance(one, AccessToken)}) == 1, got
-    assert world.requests_to(WAYS[way].service) == 1 + WAYS[way].challenges
-    make(world, WAYS[way], world.client(settings), Call(SAME_TOKEN, requests=0))
+    assert len(results) == 20
+    assert len({one.value for one in results if isinstance(one, AccessToken)}) == 1, results
+    assert workbench.requests_to(METHODS_BY_NAME[method].token_service) == 1 + METHODS_BY_NAME[method].challenges
+    make(workbench, METHODS_BY_NAME[method], workbench.client(settings), Call(SAME_TOKEN, requests=0))
 
 
-def twenty_processes_ask_once(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
-    token(world, settings)
-    world.later(3600)
-    world.forget_requests()
-    got = at_once(20, settings, world.clock.now() - time.time(), world.folder)
-    assert len(got) == 20
-    assert len(set(got)) == 1
-    assert world.requests_to(WAYS[way].service) == 1
-    make(world, WAYS[way], world.client(settings), Call(SAME_TOKEN, requests=0))
-    make(world, WAYS[way], world.client(settings), Call(later=3600, refresh_token='new'))
+def twenty_processes_make_one_request(workbench: Workbench, method: str) -> None:
+    settings = keywords(method, workbench)
+    token(workbench, settings)
+    workbench.later(3600)
+    workbench.reset_counts()
+    results = at_once(20, settings, workbench.clock.now() - time.time(), workbench.folder)
+    assert len(results) == 20
+    assert len(set(results)) == 1
+    assert workbench.requests_to(METHODS_BY_NAME[method].token_service) == 1
+    make(workbench, METHODS_BY_NAME[method], workbench.client(settings), Call(SAME_TOKEN, requests=0))
+    make(workbench, METHODS_BY_NAME[method], workbench.client(settings), Call(later=3600, refresh_token='new'))
 
 
-def a_write_that_came_between_is_kept(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
-    world.forget_requests()
-    world.write_between(times=2)
-    make(world, WAYS[way], world.client(settings), Call(waits=(0, 1)))
-    make(world, WAYS[way], world.client(settings), Call(SAME_TOKEN, requests=0))
-    assert demisto.getIntegrationContext()['theirs'] == '2'
+def a_write_of_another_command_is_cached(workbench: Workbench, method: str) -> None:
+    settings = keywords(method, workbench)
+    workbench.reset_counts()
+    workbench.write_between(times=2)
+    make(workbench, METHODS_BY_NAME[method], workbench.client(settings), Call(waits=(0, 1)))
+    make(workbench, METHODS_BY_NAME[method], workbench.client(settings), Call(SAME_TOKEN, requests=0))
+    assert demisto.getIntegrationContext()['others'] == '2'
 
 
-def a_token_is_given_though_it_cannot_be_kept(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
-    world.forget_requests()
-    world.write_between(times=10_000)
-    first = token(world, settings)
-    assert world.requests_to(WAYS[way].service) == 1 + WAYS[way].challenges
-    world.write_between(times=0)
-    if WAYS[way].has_refresh_token:  # it is written over whatever is there: without it, a person would have to sign in again
-        make(world, WAYS[way], world.client(settings), Call(SAME_TOKEN, requests=0))
+def a_token_is_returned_even_if_it_cannot_be_cached(workbench: Workbench, method: str) -> None:
+    settings = keywords(method, workbench)
+    workbench.reset_counts()
+    workbench.write_between(times=10_000)
+    first = token(workbench, settings)
+    assert workbench.requests_to(METHODS_BY_NAME[method].token_service) == 1 + METHODS_BY_NAME[method].challenges
+    workbench.write_between(times=0)
+    if METHODS_BY_NAME[
+        method
+    ].has_refresh_token:  # the write is forced: without the refresh token, a user would have to sign in again
+        make(workbench, METHODS_BY_NAME[method], workbench.client(settings), Call(SAME_TOKEN, requests=0))
     else:
-        assert any('refused every write' in line for line in world.log)
-        assert token(world, settings) != first
+        assert any('rejected every write' in line for line in workbench.log)
+        assert token(workbench, settings) != first
 
 
 # endregion
 # region without a context
 
 
-def the_test_button_signs_in_and_keeps_nothing(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
-    world.forget_requests()
+def the_test_button_signs_in_and_caches_nothing(workbench: Workbench, method: str) -> None:
+    settings = keywords(method, workbench)
+    workbench.reset_counts()
     before = demisto.getIntegrationContext()
-    world.press_test_button()
-    client = world.client(settings)
-    first = world.ask(client)
+    workbench.press_test_button()
+    client = workbench.client(settings)
+    first = workbench.ask(client)
     assert isinstance(first, AccessToken)
-    assert world.graph_status(first.value) == 200
-    assert world.ask(client) == first
-    assert world.requests_to(WAYS[way].service) == 1 + WAYS[way].challenges
+    assert workbench.graph_status(first.value) == 200
+    assert workbench.ask(client) == first
+    assert workbench.requests_to(METHODS_BY_NAME[method].token_service) == 1 + METHODS_BY_NAME[method].challenges
     assert demisto.getIntegrationContext() == before
-    assert token(world, settings) != first.value
+    assert token(workbench, settings) != first.value
 
 
-def the_test_button_leaves_the_token_unused(world: World, way: str) -> None:
-    settings = WAYS[way].settings(world)
-    world.forget_requests()
-    client: MicrosoftClient = world.client(settings)
+def the_test_button_does_not_use_the_token(workbench: Workbench, method: str) -> None:
+    settings = keywords(method, workbench)
+    workbench.reset_counts()
+    client: MicrosoftClient = workbench.client(settings)
     assert isinstance(client.credential, CortexAppCredential)
-    client.credential.check_without_token_use(client.tokens.transport)
+    client.credential.check_without_token_use(client.token_provider.token_client)
     assert demisto.getIntegrationContext() == {}
-    assert [(record.method, record.path) for record in world.cloud.requests.of('token-service')] == [('GET', '/obtain-token')]
-    make(world, WAYS[way], world.client(settings), Call())
+    assert [(record.method, record.path) for record in workbench.cloud.requests.of('token-service')] == [('GET', '/obtain-token')]
+    make(workbench, METHODS_BY_NAME[method], workbench.client(settings), Call())
 
 
 # endregion
 
-SYSTEM_ALONE = (*CLIENTS, *HOSTS)
+WITHOUT_USER = (*CLIENTS, *HOSTS)
 ROWS = [
-    *stories('two instances with the same app', SYSTEM_ALONE, each_instance_signs_in_for_itself),
-    *stories('two instances with the same app', [AUTHORIZATION_CODE, CORTEX_APP], a_second_instance_is_refused),
-    *stories('two users', [AUTHORIZATION_CODE, DEVICE_CODE, CORTEX_APP], each_user_gets_the_own_token),
-    *stories('two users', [AUTHORIZATION_CODE, CORTEX_APP], both_users_stay_signed_in, 'turn by turn'),
-    *stories('several resources at once', [*ENTRA, *HOSTS], each_resource_takes_its_own_token_only),
-    *stories(
+    *scenarios('two instances with the same app', WITHOUT_USER, each_instance_signs_in_for_itself),
+    *scenarios('two instances with the same app', [AUTHORIZATION_CODE, CORTEX_APP], a_second_instance_is_refused),
+    *scenarios('two users', [AUTHORIZATION_CODE, DEVICE_CODE, CORTEX_APP], each_user_gets_a_separate_token),
+    *scenarios('two users', [AUTHORIZATION_CODE, CORTEX_APP], both_users_stay_signed_in, 'alternately'),
+    *scenarios('several resources at once', [*ENTRA, *HOSTS], each_resource_accepts_only_its_own_token),
+    *scenarios(
         'several resources at once',
         [*CLIENTS, AUTHORIZATION_CODE],
-        version_1_of_the_token_endpoint_takes_a_resource,
-        'by version 1 of the endpoint',
+        the_v1_endpoint_gets_a_resource,
+        'v1 endpoint',
     ),
-    *stories(
+    *scenarios(
         '20 processes at once',
         [CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP, VM_SYSTEM_ASSIGNED, ARC],
-        twenty_threads_ask_once,
+        twenty_threads_make_one_request,
         'as threads',
     ),
-    *stories('20 processes at once', [CORTEX_APP], twenty_processes_ask_once),
-    *stories('context write refused once', ALL_WAYS, a_write_that_came_between_is_kept, 'or twice'),
-    *stories('context write refused always', ALL_WAYS, a_token_is_given_though_it_cannot_be_kept),
-    *stories('context unavailable', SYSTEM_ALONE, the_test_button_signs_in_and_keeps_nothing, 'the Test button'),
-    *stories('context unavailable', [CORTEX_APP], the_test_button_leaves_the_token_unused, 'the Test button'),
+    *scenarios('20 processes at once', [CORTEX_APP], twenty_processes_make_one_request),
+    *scenarios('context write refused once', ALL_METHODS, a_write_of_another_command_is_cached, 'or twice'),
+    *scenarios('context write refused always', ALL_METHODS, a_token_is_returned_even_if_it_cannot_be_cached),
+    *scenarios('context unavailable', WITHOUT_USER, the_test_button_signs_in_and_caches_nothing, 'the Test button'),
+    *scenarios('context unavailable', [CORTEX_APP], the_test_button_does_not_use_the_token, 'the Test button'),
 ]

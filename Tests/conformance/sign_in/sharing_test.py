@@ -1,11 +1,11 @@
-"""Instances, users, resources and processes do not get into each other's way."""
+"""Instances, users, resources and processes that share something do not disturb each other."""
 
 import pytest
 
-from conformance.sign_in.sharing_table import ROWS, Story
-from conformance.sign_in.world import World
+from conformance.sign_in.sharing_table import ROWS, Scenario
+from conformance.sign_in.workbench import Workbench
 
 
 @pytest.mark.parametrize('row', ROWS, ids=str)
-def test_nobody_gets_into_the_way_of_another(world: World, row: Story) -> None:
-    row.tell(world, row.way)
+def test_they_do_not_disturb_each_other(workbench: Workbench, row: Scenario) -> None:
+    row.run(workbench, row.method)

@@ -1,11 +1,11 @@
-"""The examples: command lines that the platform takes, and what the README shows of each command."""
+"""The examples: valid command lines, and the output of each command in the README."""
 
 import json
 import re
 
 import pytest
 
-from conformance.unified.described import IN_YML, cut_at, leaves
+from conformance.unified.integration_yml import IN_YML, cut_at, leaves
 from conformance.unified.sources import INTEGRATION
 from sandbox.xsoar.commands import parse
 from sandbox.xsoar.content import Argument
@@ -21,7 +21,7 @@ OF_EVERY_FILE = {'File.Info', 'File.SHA512'}
 
 
 def section_of(command: str) -> str:
-    """What the README says of a command."""
+    """Return the section of the README on a command."""
     return README.partition(f'\n### {command}\n')[2].partition('\n### ')[0].partition('\n## ')[0]
 
 
@@ -30,7 +30,7 @@ def test_every_command_has_an_example() -> None:
 
 
 @pytest.mark.parametrize('line', [*EXAMPLES, *EXAMPLES_OF_README])
-def test_an_example_is_a_command_line_that_the_platform_takes(line: str) -> None:
+def test_an_example_is_a_valid_command_line(line: str) -> None:
     command = parse(line)
     command.bind([Argument.read(one) for one in ARGUMENTS[command.name]])
     assert not {word.name for word in command.words} & {one['name'] for one in ARGUMENTS[command.name] if one.get('deprecated')}
@@ -47,8 +47,8 @@ def test_the_readme_lists_the_permission_of_a_command(command: str) -> None:
 
 
 @pytest.mark.parametrize('command', IN_YML)
-def test_the_readme_shows_what_comes_of_every_command(command: str) -> None:
-    """A text, unless it is a file that comes; and a context with what the yml describes, and nothing else."""
+def test_the_readme_shows_the_output_of_every_command(command: str) -> None:
+    """A text, unless the output is a file; and a context with exactly the paths of the yml."""
     outputs = {output['contextPath'] for output in IN_YML[command].get('outputs') or ()}
     [(name, shown)] = EXAMPLE.findall(section_of(command))
     contexts = [json.loads(text) for text in CONTEXT.findall(shown)]
@@ -59,7 +59,7 @@ def test_the_readme_shows_what_comes_of_every_command(command: str) -> None:
 
 
 @pytest.mark.parametrize('command', IN_YML)
-def test_the_readme_describes_every_argument_that_is_not_hidden(command: str) -> None:
+def test_the_readme_describes_every_visible_argument(command: str) -> None:
     section = section_of(command)
     described = re.findall(r'^\| (\w+) \| .* \| (Required|Optional) \|$', section.partition('#### Input')[2], re.MULTILINE)
     shown = [one for one in ARGUMENTS[command] if not one.get('deprecated')]

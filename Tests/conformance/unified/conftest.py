@@ -1,42 +1,55 @@
-"""The integration as demisto-sdk builds it, and instances of it."""
+"""The integrations as demisto-sdk builds them, and instances of the mail integration."""
 
 import os
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from conformance.unified.instances import instance
-from conformance.unified.sources import INTEGRATION, ROOT, loaded_yml
+from conformance.unified.sources import INTEGRATION, loaded_yml
+from demo.upload import copy_packs
+from sandbox.tests.machine import limit
 
 __all__ = ['instance']
 
-GIT = ('git', '-c', 'user.name=test', '-c', 'user.email=test@contoso.example', '-c', 'commit.gpgsign=false')
+Build = Callable[[str], Path]
 
 
 @pytest.fixture(scope='session')
-def built_yml(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The yml file that demisto-sdk makes of the integration. It wants a git repository that has a commit, so it gets one."""
-    folder = tmp_path_factory.mktemp('content')
-    shutil.copytree(ROOT / 'Packs', folder / 'Packs')
-    subprocess.run([*GIT, 'init', '-q', '-b', 'main'], cwd=folder, check=True)
-    subprocess.run([*GIT, 'commit', '-q', '--allow-empty', '-m', 'first'], cwd=folder, check=True)
-    (folder / 'out').mkdir()
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Builds the integration of a pack, once, and returns its unified yml. Examples are packs too."""
+    folder = tmp_path_factory.mktemp('build') / 'content'
+    copy_packs(folder)
     sdk = Path(sys.executable).with_name('demisto-sdk')
-    made = subprocess.run(
-        [str(sdk), 'prepare-content', '-f', '-i', str(INTEGRATION.relative_to(ROOT)), '-o', 'out'],
-        cwd=folder,
-        env={**os.environ, 'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1'},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
-    [built] = (folder / 'out').glob('*.yml')
+
+    @cache
+    def built(pack: str) -> Path:
+        output = folder / 'built' / pack
+        output.mkdir(parents=True)
+        made = subprocess.run(
+            [str(sdk), 'prepare-content', '-f', '-i', f'Packs/{pack}/Integrations/{pack}', '-o', str(output)],
+            cwd=folder,
+            env={**os.environ, 'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1'},
+            capture_output=True,
+            text=True,
+            timeout=limit(30),
+            check=False,
+        )
+        assert made.returncode == 0, made.stdout + made.stderr
+        [unified] = output.glob('*.yml')
+        return unified
+
     return built
+
+
+@pytest.fixture(scope='session')
+def built_yml(build: Build) -> Path:
+    """The unified yml of the mail integration."""
+    return build(INTEGRATION.name)
 
 
 @pytest.fixture(scope='session')

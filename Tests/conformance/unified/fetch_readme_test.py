@@ -1,11 +1,11 @@
-"""The README of the integration tells of the parameters and of the incidents as they are."""
+"""The README of the integration describes the parameters and the incidents as they are."""
 
 import re
 from typing import Any
 
 import pytest
 
-from conformance.unified.fetched import ATTACHMENTS, EMAIL
+from conformance.unified.incident_keys import ATTACHMENTS, EMAIL
 from conformance.unified.sources import INTEGRATION, loaded_yml
 
 README = (INTEGRATION / 'README.md').read_text(encoding='utf-8')
@@ -15,7 +15,7 @@ SHOWN: list[dict[str, Any]] = [
 
 
 def table(heading: str) -> dict[str, str]:
-    """The second cell of each row of the tables below a heading, by the first cell."""
+    """Return the second cell of each row of the tables below a heading, by the first cell."""
     level = heading.partition(' ')[0]
     text = README.partition(f'\n{heading}\n')[2].partition(f'\n{level} ')[0]
     rows = [line.removeprefix('| ').removesuffix(' |').split(' | ') for line in text.splitlines() if line.startswith('| ')]
@@ -23,11 +23,11 @@ def table(heading: str) -> dict[str, str]:
 
 
 PARAMETERS = table('## Configure O365 Outlook Mail Single User in Cortex')
-INCIDENT = table('### What an incident holds')
+INCIDENT = table('### What an incident contains')
 
 
 def label(parameter: dict[str, Any]) -> str:
-    """What the README calls a parameter."""
+    """Return the label of a parameter in the README."""
     seen = ' / '.join(filter(None, (parameter['display'], parameter.get('displaypassword'))))
     return seen.replace('<', '&lt;').replace('>', '&gt;')
 
@@ -35,7 +35,7 @@ def label(parameter: dict[str, Any]) -> str:
 @pytest.mark.parametrize('parameter', SHOWN, ids=lambda parameter: str(parameter['name']))
 def test_a_parameter_is_described_as_in_the_settings(parameter: dict[str, Any]) -> None:
     default = f'Default: {parameter["defaultvalue"]}.' if 'defaultvalue' in parameter else ''
-    described = PARAMETERS[label(parameter)].replace('<br/>', '\n').replace('`', '')
+    described = PARAMETERS[label(parameter)].replace('<br/>', '\n').replace('\\\\', '\\')
     assert described == '\n'.join(filter(None, (parameter.get('additionalinfo'), default)))
 
 

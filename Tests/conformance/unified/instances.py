@@ -1,18 +1,19 @@
-"""An instance of the integration in this process, and how each way to sign in is set up in the local cloud."""
+"""Instances of the integration in this process, with each authentication method, against the local cloud."""
 
 import contextlib
 import json
 import logging
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import demistomock as demisto
 import O365OutlookMailSingleUser
+from authentication_methods import ARC, AUTHORIZATION_CODE, CLIENT_SECRET, METHODS
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.browser import Browser
-from sandbox.microsoft.samples import REDIRECT_URI
 
 Params = dict[str, Any]
 
@@ -21,42 +22,37 @@ ERROR = 4
 
 
 def secret(value: str) -> dict[str, str]:
-    """A credential of which only the password is shown."""
+    """Return a credential of which only the password is used."""
     return {'identifier': '', 'password': value}
 
 
 class Instance:
-    """An instance of the integration: runs commands, and watches that nothing secret shows.
+    """An instance of the integration: runs commands, and checks that no secret is shown.
 
     Args:
-        cloud: what the instance talks to.
-        params: in addition to the addresses of that cloud.
+        cloud: the cloud that the parameters name.
+        params: the parameters of the instance; tests may change them.
 
     Attributes:
-        metrics: what the last command reported of its calls of the API, one list for each entry.
+        metrics: the API execution metrics of the last command, one list for each entry.
     """
 
     def __init__(
-        self, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture, **params: Any
+        self, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture, params: Params
     ) -> None:
         self.cloud = cloud
-        self.params: Params = {
-            'azure_cloud': 'Custom',
-            'azure_ad_endpoint': cloud.authority,
-            'graph_endpoint': cloud.graph,
-            **params,
-        }
+        self.params = params
         self.metrics: list[list[dict[str, Any]]] = []
         self._monkeypatch = monkeypatch
         self._log = log
 
     def run(self, command: str, **args: Any) -> dict[str, Any]:
-        """The one entry that a command gives."""
+        """Return the one entry of a command."""
         [entry] = self.entries(command, **args)
         return entry
 
     def entries(self, command: str, **args: Any) -> list[dict[str, Any]]:
-        """The entries that a command gives."""
+        """Return the entries of a command, without metrics."""
         entries: list[Any] = []
         with self._monkeypatch.context() as platform:
             for name, answer in (('command', command), ('params', self.params), ('args', args)):
@@ -79,52 +75,54 @@ class Instance:
             if 'APIExecutionMetrics' not in one
         ]
         for entry in given:
-            self._watch(entry)
+            self._check(entry)
         return given
 
-    def _watch(self, entry: dict[str, Any]) -> None:
+    def _check(self, entry: dict[str, Any]) -> None:
         shown = json.dumps(entry) + self._log.text
         for hidden in (*self._typed_secrets(), *secrets_in(demisto.getIntegrationContext())):
-            assert hidden not in shown, 'A secret shows.'
+            assert hidden not in shown, 'A secret is shown.'
 
     def _typed_secrets(self) -> list[str]:
+        """Return the longest line of each secret parameter: texts of several lines are not shown as they are."""
         names = ['creds_enc_key', 'creds_certificate', 'creds_auth_code']
         names += [] if self.params.get('self_deployed') else ['creds_refresh_token']
-        return [value['password'] for value in map(self.params.get, names) if value]
+        values = [value['password'].strip() for value in map(self.params.get, names) if value]
+        return [max(value.splitlines(), key=len) for value in values if value]
 
     def text(self, command: str, **args: Any) -> str:
-        """What a command shows when it succeeds."""
+        """Return what a successful command shows."""
         entry = self.run(command, **args)
         assert entry['Type'] != ERROR, entry['Contents']
         return str(entry['HumanReadable'])
 
     def error(self, command: str, **args: Any) -> str:
-        """What a command shows when it fails."""
+        """Return the message of a command that fails."""
         entry = self.run(command, **args)
         assert entry['Type'] == ERROR, entry
         return str(entry['Contents'])
 
     def context(self, command: str, **args: Any) -> Any:
-        """What a command puts into the context."""
+        """Return the context of a successful command."""
         entry = self.run(command, **args)
         assert entry['Type'] != ERROR, entry['Contents']
         [value] = entry['EntryContext'].values()
         return value
 
     def requests(self, service: str) -> list[tuple[str, int]]:
-        """Paths and statuses of the requests that reached a service."""
+        """Return paths and statuses of the requests to a service."""
         return [(one.path, one.status) for one in self.cloud.requests if one.service == service]
 
     def sign_in(self, user: str = ADA) -> None:
-        """Has a person sign in, if this way needs one."""
-        person = Browser(self.cloud, user)
+        """Let a user sign in, if the authentication method needs one."""
+        browser = Browser(self.cloud, user)
         said = self.text('msgraph-mail-auth-start')
-        browser = re.search(r'\[login URL]\(([^)]+)\)', said)
+        login_url = re.search(r'\[login URL]\(([^)]+)\)', said)
         device = re.search(r'\[(https:[^]]+)].* code \*\*(\S+)\*\*', said)
-        if browser:
-            self.text('msgraph-mail-auth-complete', code=person.sign_in(browser[1]))
+        if login_url:
+            self.text('msgraph-mail-auth-complete', code=browser.sign_in(login_url[1]))
         elif device:
-            person.enter_device_code(device[1], device[2])
+            browser.enter_device_code(device[1], device[2])
             self.text('msgraph-mail-auth-complete')
 
 
@@ -133,132 +131,62 @@ def no_context(*_args: Any, **_kwargs: Any) -> None:
 
 
 def secrets_in(context: dict[str, Any]) -> list[str]:
-    """What an integration context holds that nobody may see: tokens and codes, in JSON or as they are."""
-    kept = [json.loads(text) if text.startswith('{') else {'value': text} for text in context.values()]
-    return [one[name] for one in kept for name in ('value', 'refresh_token', 'code_verifier', 'device_code') if one.get(name)]
+    """Return the tokens and codes in an integration context."""
+    cached = [json.loads(text) if text.startswith('{') else {'value': text} for text in context.values()]
+    return [one[name] for one in cached for name in ('value', 'refresh_token', 'code_verifier', 'device_code') if one.get(name)]
 
 
-def application(cloud: MicrosoftCloud, name: str, method: str, **params: Any) -> Params:
-    """The parameters of a self-deployed application of the local cloud, pasted as carelessly as they often are."""
-    registered = cloud.directory.application(name)
-    return {
-        'self_deployed': True,
-        'auth_method': method,
-        'creds_auth_id': secret(f' {registered.client_id}\n'),
-        'creds_refresh_token': secret('contoso.example '),
-        **params,
-    }
-
-
-def of_cortex_app(cloud: MicrosoftCloud) -> Params:
-    consent_page = cloud.token_service.replace('/obtain-token', '/ms-graph-mail-listener')
-    registration, token, key = Browser(cloud, ADA).consent_to_cortex_app(consent_page)
-    return {
-        'creds_auth_id': secret(registration),
-        'creds_refresh_token': secret(token),
-        'creds_enc_key': secret(key),
-        'auth_method': 'Authorization Code',
-    }
-
-
-def of_authorization_code(cloud: MicrosoftCloud) -> Params:
-    return application(
-        cloud,
-        'web',
-        'Authorization Code',
-        redirect_uri=f' {REDIRECT_URI} ',
-        creds_enc_key=secret(cloud.directory.application('web').secret),
-    )
+# region authentication methods
 
 
 def of_authorization_code_with_certificate(cloud: MicrosoftCloud) -> Params:
     certificate = cloud.directory.application('web').certificate
-    return application(
-        cloud,
-        'web',
-        'Authorization Code',
-        redirect_uri=REDIRECT_URI,
-        creds_certificate=secret(certificate.private_key_pem + certificate.certificate_pem),
-    )
+    pem = secret(certificate.private_key_pem + certificate.certificate_pem)
+    return {**AUTHORIZATION_CODE.settings(cloud), 'creds_enc_key': {}, 'creds_certificate': pem}
 
 
-def of_client_secret(cloud: MicrosoftCloud) -> Params:
-    return application(
-        cloud,
-        'daemon',
-        'Client Credentials',
-        mailbox_to_fetch=ADA,
-        creds_enc_key=secret(cloud.directory.application('daemon').secret),
-    )
+# A user signs in to an application that authenticates with a certificate: the demo does not show this combination.
+WITH_CERTIFICATE = replace(
+    AUTHORIZATION_CODE, name='Authorization code, certificate', settings=of_authorization_code_with_certificate
+)
+# The key folder of Azure Arc needs root: Tests/conformance/sign_in has it.
+BY_NAME = {method.name: method for method in (*METHODS, WITH_CERTIFICATE) if method is not ARC}
+USER_METHODS = tuple(name for name, method in BY_NAME.items() if method.sign_in)
+MANAGED_IDENTITIES = tuple(name for name, method in BY_NAME.items() if method.engine)
+APPLICATION_METHODS = tuple(name for name, method in BY_NAME.items() if method.option == 'Client Credentials')
 
 
-def of_certificate(cloud: MicrosoftCloud) -> Params:
-    certificate = cloud.directory.application('daemon').certificate
-    return application(
-        cloud,
-        'daemon',
-        'Client Credentials',
-        mailbox_to_fetch=ADA,
-        creds_certificate=secret(certificate.private_key_pem + certificate.certificate_pem),
-    )
+def as_pasted(settings: Params) -> Params:
+    """Return settings as people paste them, with whitespace around the values."""
 
+    def pasted(name: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {part: f' {text}\n' if text else text for part, text in value.items()}
+        return f' {value} ' if name in ('redirect_uri', 'mailbox_to_fetch') else value
 
-def of_thumbprint(cloud: MicrosoftCloud) -> Params:
-    certificate = cloud.directory.application('daemon').certificate
-    return application(
-        cloud,
-        'daemon',
-        'Client Credentials',
-        mailbox_to_fetch=ADA,
-        creds_certificate={'identifier': certificate.sha1_thumbprint.lower(), 'password': certificate.private_key_pem},
-    )
-
-
-def of_device_code(cloud: MicrosoftCloud) -> Params:
-    return application(cloud, 'device', 'Device Code')
-
-
-def of_managed_identity(_cloud: MicrosoftCloud) -> Params:
-    return {'use_managed_identities': 'true', 'mailbox_to_fetch': ADA, 'creds_auth_id': None, 'creds_enc_key': {}}
-
-
-def of_user_assigned_identity(cloud: MicrosoftCloud) -> Params:
-    identity = cloud.directory.managed_identity('soar-engine')
-    return {**of_managed_identity(cloud), 'managed_identities_client_id': secret(identity.client_id)}
-
-
-WAYS = {
-    'Cortex app': (of_cortex_app, ''),
-    'authorization code': (of_authorization_code, ''),
-    'authorization code, certificate': (of_authorization_code_with_certificate, ''),
-    'client secret': (of_client_secret, ''),
-    'certificate': (of_certificate, ''),
-    'certificate thumbprint': (of_thumbprint, ''),
-    'device code': (of_device_code, ''),
-    'Azure VM': (of_managed_identity, 'azure-vm'),
-    'Azure VM, user-assigned': (of_user_assigned_identity, 'azure-vm'),
-    'App Service': (of_managed_identity, 'app-service'),
-}
-ANY_PERSON = ('authorization code', 'authorization code, certificate', 'device code')
-ANY_CLIENT = ('client secret', 'certificate', 'certificate thumbprint')
-ANY_IDENTITY = ('Azure VM', 'Azure VM, user-assigned', 'App Service')
+    empty: Params = {'creds_auth_id': None, 'creds_enc_key': {}}  # forms in which the platform gives empty credentials
+    return {**empty, **{name: pasted(name, value) for name, value in settings.items()}}
 
 
 @pytest.fixture
 def instance(
     request: pytest.FixtureRequest, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> Instance:
-    """A new instance that signs in in the way that the test names; by a client secret if it names none."""
-    params_of, host = WAYS[getattr(request, 'param', 'client secret')]
+    """Return a new instance with the authentication method that the test names, by default a client secret."""
+    method = BY_NAME[getattr(request, 'param', CLIENT_SECRET.name)]
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-    for name, value in (cloud.host_environment(host) if host else {}).items():
+    for name, value in (cloud.host_environment(method.engine) if method.engine else {}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(demisto, 'integrationContext', {})
     caplog.set_level(logging.DEBUG)
-    made = Instance(cloud, monkeypatch, caplog, **params_of(cloud))
+    made = Instance(cloud, monkeypatch, caplog, as_pasted(method.settings(cloud)))
     cloud.requests.clear()
     return made
 
 
-def in_ways(*ways: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize('instance', ways or tuple(WAYS), indirect=True)
+def with_methods(*names: str) -> pytest.MarkDecorator:
+    """Run a test with an instance of each of these authentication methods, or of all."""
+    return pytest.mark.parametrize('instance', names or tuple(BY_NAME), indirect=True)
+
+
+# endregion

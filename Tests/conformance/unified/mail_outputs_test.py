@@ -1,12 +1,12 @@
-"""Every command on a mailbox puts into the context what the yml describes, and nothing else; the sandbox's cloud answers."""
+"""Every command on a mailbox returns exactly the outputs of the yml, against the local cloud."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from conformance.unified.described import IN_YML, TYPES, cut_at, leaves
 from conformance.unified.instances import ADA, Instance
+from conformance.unified.integration_yml import IN_YML, TYPES, cut_at, leaves, readme_title, title_of
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -21,7 +21,7 @@ RULE = {
 
 
 class Scene:
-    """A mailbox in which there is something of everything, and what it is called."""
+    """A mailbox with an object of each kind, and their IDs."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         now = mailbox.now()
@@ -79,23 +79,23 @@ CASES: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize('command', CASES)
-def test_a_command_gives_the_outputs_of_the_yml_and_no_others(instance: Instance, scene: Scene, command: str) -> None:
+def test_a_mail_command_returns_exactly_the_outputs_of_the_yml(instance: Instance, scene: Scene, command: str) -> None:
     rule = instance.run('msgraph-mail-create-rule', **RULE)['Contents']['id']
     known = {'message': scene.message, 'folder': scene.folder, 'rule': rule}
     arguments = {name: known.get(value.strip('{}'), value) for name, value in CASES[command].items()}
-    [(path, outputs)] = instance.run(command, **arguments)['EntryContext'].items()
+    entry = instance.run(command, **arguments)
+    [(path, outputs)] = entry['EntryContext'].items()
     described = {output['contextPath']: output['type'] for output in IN_YML[command]['outputs']}
     given = [(cut_at(set(described), path), value) for path, value in leaves(path.partition('(')[0], outputs)]
     assert {path for path, _ in given} == set(described)
     assert [path for path, value in given if not TYPES[described[path]](value)] == []
+    assert title_of(entry['HumanReadable']) == readme_title(command)
 
 
 @pytest.mark.parametrize(
     'command, file', [('msgraph-mail-get-email-as-eml', '{message}.eml'), ('msgraph-mail-get-attachment', 'a.txt')]
 )
-def test_a_command_that_gives_files_describes_what_the_platform_says_of_files(
-    instance: Instance, scene: Scene, command: str, file: str
-) -> None:
+def test_the_outputs_of_files_are_those_of_the_platform(instance: Instance, scene: Scene, command: str, file: str) -> None:
     assert {output['contextPath'].split('.')[0] for output in IN_YML[command]['outputs']} == {'File'}
     attachments = instance.context('msgraph-mail-list-attachments', message_id=scene.message)['Attachment']
     extra = {'attachment_id': attachments[0]['ID']} if command.endswith('attachment') else {}

@@ -1,4 +1,4 @@
-"""The classifier and the incoming mapper fit what the fetch makes of an email."""
+"""The classifier and the incoming mapper match the incidents of the fetch."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance.unified.fetched import EMAIL, SHA256
+from conformance.unified.incident_keys import EMAIL, SHA256
 from conformance.unified.sources import INTEGRATION, loaded_yml
 
 FOLDER = INTEGRATION.parents[1] / 'Classifiers'
@@ -66,12 +66,12 @@ MAPPED: dict[str, dict[str, Any]] = {
 
 
 def argument(document: dict[str, Any]) -> str:
-    """A value that a filter or a transformer is given; what the platform's editor saves of an empty one has none."""
+    """Return the value of an argument of a filter or a transformer; the editor of the platform saves empty ones without it."""
     return str(document.get('value', {}).get('simple', ''))
 
 
 def paths_of(rule: dict[str, Any]) -> list[str]:
-    """The paths into an incident that a rule reads."""
+    """Return the paths of an incident that a rule reads."""
     if 'simple' in rule:
         return [rule['simple']]
     source = rule['complex']
@@ -85,7 +85,7 @@ def operators_of(rule: dict[str, Any]) -> set[str]:
 
 
 def passes(item: dict[str, Any], condition: dict[str, Any]) -> bool:
-    """Whether an item of a list passes a filter of the mapper, as the platform sees it."""
+    """Return whether an item of a list passes a filter of the mapper, as the platform applies it."""
     left, right = str(item[condition['left']['value']['simple'].rpartition('.')[2]]), argument(condition['right'])
     if condition.get('ignoreCase'):
         left, right = left.lower(), right.lower()
@@ -93,7 +93,7 @@ def passes(item: dict[str, Any], condition: dict[str, Any]) -> bool:
 
 
 def transformed(value: Any, transformer: dict[str, Any]) -> Any:
-    """What a transformer of the mapper makes of a value, as the platform does it."""
+    """Return the result of a transformer of the mapper, as the platform applies it."""
     arguments = transformer.get('args', {})
     if transformer['operator'] == 'count':
         return len(value)
@@ -103,7 +103,7 @@ def transformed(value: Any, transformer: dict[str, Any]) -> Any:
 
 
 def mapped(rule: dict[str, Any]) -> Any:
-    """What a field holds after the mapper; a list of one value is that value."""
+    """Return the value of a field after the mapper. A list of one value is that value."""
     if 'simple' in rule:
         return EMAIL[rule['simple']]
     source = rule['complex']
@@ -134,12 +134,12 @@ def test_classifier_and_mapper_are_for_the_versions_of_the_integration(item: dic
 # region classifier
 
 
-def test_an_email_becomes_a_phishing_incident_which_the_mapper_knows() -> None:
+def test_an_email_becomes_a_phishing_incident() -> None:
     assert CLASSIFIER['defaultIncidentType'] == 'Phishing'
     assert CLASSIFIER['defaultIncidentType'] in FIELDS
 
 
-def test_a_copy_of_the_classifier_can_tell_folders_apart() -> None:
+def test_a_copy_of_the_classifier_can_distinguish_folders() -> None:
     assert CLASSIFIER['transformer'] == {'simple': 'Folder'}
     assert isinstance(EMAIL['Folder'], str)
     assert CLASSIFIER['keyTypeMap'] == {}
@@ -166,7 +166,7 @@ def test_the_mapper_needs_no_script_of_another_pack(rule: dict[str, Any]) -> Non
     'incident_type, field, value',
     [(incident_type, field, value) for incident_type, fields in MAPPED.items() for field, value in fields.items()],
 )
-def test_a_field_of_a_layout_holds(incident_type: str, field: str, value: Any) -> None:
+def test_a_field_of_a_layout_has_a_value(incident_type: str, field: str, value: Any) -> None:
     assert mapped(FIELDS[incident_type][field]) == value
 
 

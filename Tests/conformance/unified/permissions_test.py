@@ -1,4 +1,4 @@
-"""The permissions that the README lists for a command are those that it needs, all of them, and no others."""
+"""The README lists exactly the permissions that a command needs."""
 
 import json
 import re
@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from conformance.unified.instances import ADA, BOB, ERROR, Instance, of_authorization_code, of_client_secret
+from authentication_methods import authorization_code, client_secret
+from conformance.unified.instances import ADA, BOB, ERROR, Instance
 from conformance.unified.mail_outputs_test import CASES, RULE, Scene
 from conformance.unified.sending_outputs_test import CASES as SENDING_CASES
 from conformance.unified.sources import INTEGRATION
 from sandbox.microsoft.graph_mail.model import Message
 
+pytestmark = pytest.mark.slow
 README = (INTEGRATION / 'README.md').read_text(encoding='utf-8')
-OWN, SHARED, APPLICATION = 'own mailbox', 'mailbox of someone else', 'application'
+OWN, SHARED, APPLICATION = 'own mailbox', 'another mailbox', 'application'
 ARGUMENTS: dict[str, dict[str, str]] = {
     **CASES,
     **SENDING_CASES,
@@ -26,7 +28,7 @@ ARGUMENTS: dict[str, dict[str, str]] = {
 
 
 def permissions_of_commands() -> dict[str, dict[str, list[str]]]:
-    """The README's table: permissions by command, then by who needs them."""
+    """Return the table of the README: permissions by command, then by kind of access."""
     table = re.findall(r'^\| (`[^|]*?`) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$', README, re.MULTILINE)
     return {
         command: dict(zip((OWN, SHARED, APPLICATION), (re.findall(r'`(.*?)`', cell) for cell in cells), strict=True))
@@ -39,16 +41,16 @@ TABLE = permissions_of_commands()
 
 
 class Trial:
-    """An instance whose application has no permission but those that it is given.
+    """An instance whose application has only the permissions that it is given.
 
     Args:
-        who: OWN and SHARED sign in as a person, APPLICATION as an application.
+        access: OWN and SHARED act on behalf of a user, APPLICATION as an application.
     """
 
-    def __init__(self, instance: Instance, who: str) -> None:
-        self._instance, self._who = instance, who
+    def __init__(self, instance: Instance, access: str) -> None:
+        self._instance, self._access = instance, access
         self._cloud = instance.cloud
-        self._owner = BOB if who == SHARED else ADA
+        self._owner = BOB if access == SHARED else ADA
         scene = Scene(self._cloud.mailbox(self._owner))
         attachments = instance.context('msgraph-mail-list-attachments', message_id=scene.message, user_id=self._owner)
         rule = instance.run('msgraph-mail-create-rule', **RULE, user_id=self._owner)['Contents']
@@ -69,14 +71,14 @@ class Trial:
 
     def _grant(self, permissions: list[str]) -> None:
         self._instance.run('msgraph-mail-auth-reset')
-        if self._who == APPLICATION:
+        if self._access == APPLICATION:
             self._cloud.directory.application('daemon').application_permissions = permissions
-            self._instance.params.update(of_client_secret(self._cloud))
+            self._instance.params.update(client_secret(self._cloud))
         else:
             web = self._cloud.directory.application('web')
             web.delegated_permissions = ['offline_access', 'User.Read', *permissions]
             web.consents.clear()
-            self._instance.params.update({**of_authorization_code(self._cloud), 'mailbox_to_fetch': ''})
+            self._instance.params.update({**authorization_code(self._cloud), 'mailbox_to_fetch': ''})
             self._instance.sign_in()
 
     def _arguments(self, command: str) -> dict[str, str]:
@@ -84,7 +86,7 @@ class Trial:
         draft = mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now(), to=[mailbox.owner], is_draft=True), 'drafts')
         known = {**self._known, 'draft': draft.immutable_id}
         given = {name: known.get(value.strip('{}'), value) for name, value in ARGUMENTS[command].items() if name != 'from'}
-        return {**given, 'user_id': self._owner} if self._who == SHARED else given
+        return {**given, 'user_id': self._owner} if self._access == SHARED else given
 
 
 @pytest.fixture(autouse=True)
@@ -92,21 +94,21 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize('who', [OWN, SHARED, APPLICATION])
+@pytest.mark.parametrize('access', [OWN, SHARED, APPLICATION])
 @pytest.mark.parametrize('command', ARGUMENTS)
-def test_a_command_needs_the_permissions_of_the_readme(instance: Instance, command: str, who: str) -> None:
-    trial = Trial(instance, who)
-    needed = TABLE[command][who]
+def test_a_command_needs_the_permissions_of_the_readme(instance: Instance, command: str, access: str) -> None:
+    trial = Trial(instance, access)
+    needed = TABLE[command][access]
     for missing in needed:
         assert not trial.is_allowed(command, [one for one in needed if one != missing]), f'{missing} is not needed.'
     own_rights = [*TABLE[command][OWN], 'MailboxSettings.ReadWrite']
     assert trial.is_allowed(command, needed or own_rights) is bool(needed)
 
 
-def test_every_command_that_asks_graph_is_tried() -> None:
+def test_every_command_that_calls_graph_is_tested() -> None:
     assert set(ARGUMENTS) == {command for command, needs in TABLE.items() if needs[APPLICATION]}
 
 
-@pytest.mark.parametrize('who', [OWN, SHARED, APPLICATION])
-def test_a_mail_that_is_not_saved_needs_one_permission(instance: Instance, who: str) -> None:
-    assert Trial(instance, who).is_allowed('send-mail', TABLE['send-mail'][who][1:], save_to_sent_items='false')
+@pytest.mark.parametrize('access', [OWN, SHARED, APPLICATION])
+def test_an_email_that_is_not_saved_needs_one_permission(instance: Instance, access: str) -> None:
+    assert Trial(instance, access).is_allowed('send-mail', TABLE['send-mail'][access][1:], save_to_sent_items='false')

@@ -16,7 +16,7 @@ def ids_of(instance: Instance, count: int) -> list[str]:
     return [message.immutable_id for message in instance.cloud.mailbox(ADA).messages()[:count]]
 
 
-def test_a_command_reports_all_its_calls_in_one_entry(instance: Instance) -> None:
+def test_a_command_reports_its_calls_in_one_entry(instance: Instance) -> None:
     instance.run('msgraph-mail-list-emails', page_size='5', pages_to_pull='3')
     assert reported(instance) == [{'Successful': 3}]
 
@@ -30,13 +30,13 @@ def test_a_command_reports_all_its_calls_in_one_entry(instance: Instance) -> Non
         ({'reset': True}, 'ConnectionError'),
     ],
 )
-def test_a_command_that_fails_reports_how(instance: Instance, fault: dict[str, object], kind: str) -> None:
+def test_a_failed_command_reports_the_kind_of_error(instance: Instance, fault: dict[str, object], kind: str) -> None:
     instance.cloud.faults.add(service='graph', **fault)
     instance.run('msgraph-mail-list-folders')
     assert reported(instance) == [{kind: 1}]
 
 
-def test_a_command_that_sends_reports_its_calls_and_those_of_its_uploads(
+def test_a_sending_command_reports_its_calls_and_uploads(
     instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / 'large.bin'
@@ -48,19 +48,19 @@ def test_a_command_that_sends_reports_its_calls_and_those_of_its_uploads(
     assert reported(instance) == [{'Successful': len(calls)}]
 
 
-def test_what_was_refused_in_a_batch_is_reported_with_it(instance: Instance) -> None:
+def test_failed_requests_of_a_batch_are_reported(instance: Instance) -> None:
     throttled, *others = ids_of(instance, 21)
     instance.cloud.faults.add(service='graph', path=throttled, status=429, headers={'Retry-After': '60'})
     instance.entries('msgraph-update-email-status', message_ids=[throttled, *others, 'nonsense'], status='Read')
     assert reported(instance) == [{'Successful': 2, 'QuotaError': 1, 'GeneralError': 1}]
 
 
-def test_a_test_of_the_sign_in_is_a_command_too(instance: Instance) -> None:
+def test_auth_test_reports_its_calls(instance: Instance) -> None:
     instance.run('msgraph-mail-auth-test')
     assert reported(instance) == [{'Successful': 1}]
 
 
 @pytest.mark.parametrize('command', ['test-module', 'msgraph-mail-auth-reset'])
-def test_what_calls_nothing_for_a_command_reports_nothing(instance: Instance, command: str) -> None:
+def test_the_test_button_and_the_fetch_report_nothing(instance: Instance, command: str) -> None:
     instance.run(command)
     assert reported(instance) == []

@@ -1,11 +1,11 @@
-"""Every command that sends puts into the context what the yml describes, and nothing else; the mail really goes out."""
+"""Every sending command returns exactly the outputs of the yml, and the mail is sent."""
 
 from typing import Any
 
 import pytest
 
-from conformance.unified.described import IN_YML, TYPES, cut_at, leaves
 from conformance.unified.instances import ADA, BOB, Instance
+from conformance.unified.integration_yml import IN_YML, TYPES, cut_at, leaves, readme_title, title_of
 from O365OutlookMailSingleUser import SENDING_COMMANDS
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
@@ -22,12 +22,12 @@ CASES: dict[str, dict[str, str]] = {
 }
 
 
-def test_every_command_that_sends_has_a_case() -> None:
+def test_every_sending_command_has_a_case() -> None:
     assert set(CASES) == set(SENDING_COMMANDS)
 
 
 @pytest.mark.parametrize('command', CASES)
-def test_a_command_that_sends_gives_the_outputs_of_the_yml(instance: Instance, command: str) -> None:
+def test_a_sending_command_returns_exactly_the_outputs_of_the_yml(instance: Instance, command: str) -> None:
     mailbox = instance.cloud.mailbox(ADA)
     message, draft = (
         Message('Status?', EmailAddress('Bob', BOB), mailbox.now(), to=[mailbox.owner], is_draft=is_draft)
@@ -37,9 +37,11 @@ def test_a_command_that_sends_gives_the_outputs_of_the_yml(instance: Instance, c
     mailbox.deliver(message)
     mailbox.deliver(draft, 'drafts')
     args = {name: value.format(message=message.immutable_id, draft=draft.immutable_id) for name, value in CASES[command].items()}
-    [(key, outputs)] = instance.run(command, **args)['EntryContext'].items()
+    entry = instance.run(command, **args)
+    [(key, outputs)] = entry['EntryContext'].items()
     described: dict[str, Any] = {one['contextPath']: one['type'] for one in IN_YML[command]['outputs']}
     given = {cut_at(set(described), path): value for path, value in leaves(key.partition('(')[0], outputs)}
     assert set(given) == set(described)
     assert [path for path, value in given.items() if not TYPES[described[path]](value)] == []
     assert mailbox.message(outputs['ID'])
+    assert title_of(entry['HumanReadable']) == readme_title(command)

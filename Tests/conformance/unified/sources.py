@@ -1,4 +1,4 @@
-"""The sources of the product, and what they define and import."""
+"""The sources of the product, and the names that they define and import."""
 
 import ast
 import os
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import]
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKS = ROOT / 'Packs'
@@ -15,23 +15,14 @@ INTEGRATION = PACKS / 'O365OutlookMailSingleUser' / 'Integrations' / 'O365Outloo
 MOCK = ROOT / 'Tests' / 'demistomock' / 'demistomock.py'
 COMMON_SERVER = Path(os.environ.get('COMMON_SERVER_PYTHON') or ROOT / 'Tests' / 'CommonServerPython') / 'CommonServerPython.py'
 
-# Each imports the one before it, and nothing else of the product.
-LAYERS = (
-    'MicrosoftCoreApiModule',
-    'MicrosoftCredentialsApiModule',
-    'MicrosoftTokenCacheApiModule',
-    'MicrosoftApiModule',
-    'MicrosoftInstanceApiModule',
-    'MicrosoftGraphMailClientApiModule',
-    'MicrosoftGraphMailCommandsApiModule',
-    'MicrosoftGraphMailSendApiModule',
-    'MicrosoftGraphMailFetchApiModule',
-)
-MODULES = {**{name: SCRIPTS / name / f'{name}.py' for name in LAYERS}, INTEGRATION.name: INTEGRATION / f'{INTEGRATION.name}.py'}
+# What the platform itself provides.
+PLATFORM = ('CommonServerPython', 'demistomock', 'CommonServerUserPython')
+API_MODULES = {folder.name: folder / f'{folder.name}.py' for folder in sorted(SCRIPTS.iterdir()) if folder.is_dir()}
+MODULES = {**API_MODULES, INTEGRATION.name: INTEGRATION / f'{INTEGRATION.name}.py'}
 
 
 def product_files() -> list[Path]:
-    """Every Python file that goes to the platform."""
+    """Return every Python file that is part of a pack."""
     return [path for path in sorted(PACKS.rglob('*.py')) if not path.name.endswith('_test.py') and path.name != 'conftest.py']
 
 
@@ -45,7 +36,7 @@ def parsed(path: Path) -> ast.Module:
 
 
 def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run at import, those inside of if, try, with and loops included."""
+    """Yield the statements that run at import, including those inside if, try, with and loops."""
     for statement in body:
         yield statement
         if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -55,7 +46,7 @@ def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def defined_names(path: Path) -> set[str]:
-    """Names of functions, classes and variables at the top of a file; imported ones are not among them."""
+    """Return the names of functions, classes and variables at the top level of a file, without imported ones."""
     names: set[str] = set()
     for statement in statements(parsed(path).body):
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -66,21 +57,19 @@ def defined_names(path: Path) -> set[str]:
 
 
 def imported_names(path: Path) -> dict[str, str]:
-    """Names that a file imports at its top, and what they stand for; star imports are not among them."""
+    """Return the names that a file imports at its top level, and their meaning, without those of the product and the platform."""
     names: dict[str, str] = {}
     for statement in statements(parsed(path).body):
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 names[alias.asname or alias.name.split('.')[0]] = alias.name if alias.asname else alias.name.split('.')[0]
-        elif isinstance(statement, ast.ImportFrom):
-            names.update(
-                {alias.asname or alias.name: f'{statement.module}.{alias.name}' for alias in statement.names if alias.name != '*'}
-            )
+        elif isinstance(statement, ast.ImportFrom) and statement.module not in {*PLATFORM, *API_MODULES}:
+            names.update({alias.asname or alias.name: f'{statement.module}.{alias.name}' for alias in statement.names})
     return names
 
 
 def imported_packages(path: Path) -> set[str]:
-    """Packages that a file imports anywhere, inside of functions too."""
+    """Return the packages that a file imports anywhere, also inside functions."""
     packages: set[str] = set()
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):

@@ -1,15 +1,15 @@
-"""What becomes of a command that Microsoft Graph throttles for longer than a request waits."""
+"""Commands that Microsoft Graph throttles beyond the retry budget."""
 
 from typing import Any
 
 import pytest
 
-from conformance.unified.described import IN_YML, enough_arguments
 from conformance.unified.instances import ADA, ERROR, Instance
+from conformance.unified.integration_yml import IN_YML, enough_arguments
 from O365OutlookMailSingleUser import MAIL_COMMANDS
 from sandbox.microsoft.graph_mail.model import Message
 
-# What would not come to the same if it was done twice.
+# Commands that must not run twice.
 NOT_TO_REPEAT = {
     'msgraph-mail-move-email',
     'msgraph-mail-copy-email',
@@ -29,7 +29,7 @@ def next_run(entry: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
     return entry['PollingCommand'], entry['NextRun'], entry['PollingArgs']
 
 
-def letters(instance: Instance, count: int) -> list[Message]:
+def messages_of(instance: Instance, count: int) -> list[Message]:
     return instance.cloud.mailbox(ADA).messages()[:count]
 
 
@@ -41,33 +41,31 @@ def ids(messages: list[Message]) -> str:
 
 
 @pytest.mark.parametrize('command', MAIL_COMMANDS)
-def test_a_throttled_command_is_run_again(instance: Instance, command: str) -> None:
+def test_a_throttled_command_is_rescheduled(instance: Instance, command: str) -> None:
     fail(instance)
     args = enough_arguments(command)
     entry = instance.run(command, **args)
     assert next_run(entry) == (command, '46', {**args, 'ran_once_flag': True})
-    assert entry['HumanReadable'].startswith('Microsoft asks to wait: ')
+    assert entry['HumanReadable'].startswith('Microsoft limits the rate of requests. ')
     assert set(entry['PollingArgs']) <= {one['name'] for one in IN_YML[command]['arguments']}
 
 
 @pytest.mark.parametrize('command', MAIL_COMMANDS)
-def test_a_command_that_is_throttled_once_more_says_when_to_try_again(instance: Instance, command: str) -> None:
+def test_a_rescheduled_command_that_is_throttled_is_an_error(instance: Instance, command: str) -> None:
     fail(instance)
     assert 'Try again in 45 seconds.' in instance.error(command, **enough_arguments(command), ran_once_flag='true')
 
 
 @pytest.mark.parametrize('status', [503, 504])
 @pytest.mark.parametrize('command', MAIL_COMMANDS)
-def test_a_command_whose_service_fails_is_run_again_if_it_may_be_done_twice(
-    instance: Instance, command: str, status: int
-) -> None:
+def test_a_command_is_rescheduled_on_a_server_error_if_it_may_run_twice(instance: Instance, command: str, status: int) -> None:
     fail(instance, status)
     entry = instance.run(command, **enough_arguments(command))
     assert ('PollingCommand' in entry, entry['Type'] == ERROR) == (command not in NOT_TO_REPEAT, command in NOT_TO_REPEAT)
 
 
 @pytest.mark.parametrize('command', ['msgraph-mail-auth-test', 'msgraph-mail-test', 'test-module'])
-def test_a_test_of_the_sign_in_does_not_wait_for_a_later_run(instance: Instance, command: str) -> None:
+def test_auth_test_is_not_rescheduled(instance: Instance, command: str) -> None:
     fail(instance)
     assert 'Try again in 45 seconds.' in instance.error(command)
 
@@ -76,8 +74,8 @@ def test_a_test_of_the_sign_in_does_not_wait_for_a_later_run(instance: Instance,
 # region several IDs
 
 
-def test_of_several_emails_only_those_that_are_left_follow(instance: Instance) -> None:
-    first, second, third = letters(instance, 3)
+def test_only_the_remaining_emails_are_rescheduled(instance: Instance) -> None:
+    first, second, third = messages_of(instance, 3)
     fail(instance, path=second.immutable_id, times=1)
     report, rest = instance.entries(
         'msgraph-mail-copy-email',
@@ -93,15 +91,15 @@ def test_of_several_emails_only_those_that_are_left_follow(instance: Instance) -
         '46',
         {'message_id': second.immutable_id, 'destination_folder_id': 'archive', 'user_id': ADA, 'ran_once_flag': True},
     )
-    assert rest['HumanReadable'] == 'Microsoft asks to wait: 1 of the emails follow in 46 seconds.'
+    assert rest['HumanReadable'] == 'Microsoft limits the rate of requests. 1 of the emails follow in 46 seconds.'
     assert instance.context('msgraph-mail-copy-email', **rest['PollingArgs'])['SourceID'] == second.immutable_id
     archive = instance.cloud.mailbox(ADA).folder('archive')
     assert archive
     assert len(instance.cloud.mailbox(ADA).messages(archive.folder_id)) == 3
 
 
-def test_a_batch_that_is_throttled_as_a_whole_keeps_what_earlier_ones_did(instance: Instance) -> None:
-    messages = letters(instance, 25)
+def test_the_results_before_a_throttled_batch_are_reported(instance: Instance) -> None:
+    messages = messages_of(instance, 25)
     instance.cloud.faults.add(service='graph', path='batch', delay=0)
     fail(instance, path='batch', times=1)
     report, rest = instance.entries('msgraph-update-email-status', message_ids=ids(messages), status='Read')
@@ -110,15 +108,15 @@ def test_a_batch_that_is_throttled_as_a_whole_keeps_what_earlier_ones_did(instan
     assert [message.is_read for message in messages] == [True] * 20 + [False] * 5
 
 
-def test_the_longest_pause_is_kept(instance: Instance) -> None:
-    first, second = letters(instance, 2)
+def test_the_longest_delay_counts(instance: Instance) -> None:
+    first, second = messages_of(instance, 2)
     for message, seconds in ((first, '100'), (second, '50')):
         instance.cloud.faults.add(service='graph', path=message.immutable_id, status=429, headers={'Retry-After': seconds})
     assert instance.run('msgraph-update-email-status', message_ids=ids([first, second]), status='Read')['NextRun'] == '101'
 
 
-def test_a_later_run_reports_what_is_throttled_once_more(instance: Instance) -> None:
-    first, second = letters(instance, 2)
+def test_a_rescheduled_batch_reports_throttled_requests(instance: Instance) -> None:
+    first, second = messages_of(instance, 2)
     fail(instance, path=second.immutable_id)
     entry = instance.run('msgraph-update-email-status', message_ids=ids([first, second]), status='Read', ran_once_flag='true')
     assert '(1 of 2)' in entry['HumanReadable']
@@ -129,11 +127,9 @@ def test_a_later_run_reports_what_is_throttled_once_more(instance: Instance) -> 
 # region files
 
 
-def test_nothing_stays_of_a_file_whose_command_is_run_again(
-    instance: Instance, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_file_of_a_rescheduled_command_is_removed(instance: Instance, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    [message] = letters(instance, 1)
+    [message] = messages_of(instance, 1)
     fail(instance)
     assert 'PollingCommand' in instance.run('msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
     assert list(tmp_path.iterdir()) == []

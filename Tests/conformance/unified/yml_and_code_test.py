@@ -1,4 +1,4 @@
-"""The yml of the integration and its code say the same."""
+"""The yml of the integration matches its code."""
 
 import contextlib
 from typing import Any
@@ -6,22 +6,16 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-import O365OutlookMailSingleUser
-from conformance.unified import described
-from conformance.unified.described import IN_YML, enough_arguments, leaves
-from conformance.unified.instances import Instance, Params, in_ways
+from conformance.unified import integration_yml
+from conformance.unified.instances import Instance, Params, with_methods
+from conformance.unified.integration_yml import IN_YML, enough_arguments, leaves
 from conformance.unified.sources import INTEGRATION, loaded_yml
-from O365OutlookMailSingleUser import (
-    CLOUDS,
-    COMMANDS,
-    DEFAULT_FIRST_FETCH,
-    MAIL_COMMANDS,
-    METHODS,
-    SENDING_COMMANDS,
-    Parameter,
-    Settings,
-    fetch_options,
-)
+from MicrosoftCoreApiModule import MicrosoftSignInError
+from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
+from MicrosoftGraphMailFetchApiModule import DEFAULT_FIRST_FETCH, FetchLabel, fetch_options
+from MicrosoftGraphMailSendApiModule import SENDING_COMMANDS
+from MicrosoftInstanceApiModule import AUTH_METHODS, CLOUD_OPTIONS, InstanceSettings, ParameterLabel, run_command
+from O365OutlookMailSingleUser import COMMANDS, MAILBOX_LABEL, SPEC, make_client
 
 YML = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')
 PARAMETERS: dict[str, dict[str, Any]] = {one['name']: one for one in YML['configuration']}
@@ -41,11 +35,12 @@ MESSAGE = {
     'hasAttachments': True,
     'isDraft': False,
 }
-TYPES = {**described.TYPES, 'Unknown': lambda value: isinstance(value, list)}
+CREDENTIALS = ('creds_auth_id', 'creds_refresh_token')
+TYPES = {**integration_yml.TYPES, 'Unknown': lambda value: isinstance(value, list)}
 
 
-class Noting(dict[str, Any]):
-    """Notes which keys are read."""
+class RecordingDict(dict[str, Any]):
+    """A dict that records which keys are read."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -61,32 +56,33 @@ class Noting(dict[str, Any]):
 
 
 def displays(parameter: dict[str, Any]) -> list[str]:
-    """What the admin sees of a parameter, up to the bracket."""
+    """What the administrator sees of a parameter, up to the parenthesis."""
     return [text.partition(' (')[0] for text in (parameter['display'], parameter.get('displaypassword')) if text]
 
 
 # region commands
 
 
-def test_every_command_of_the_yml_is_in_the_code_and_the_reverse() -> None:
-    assert set(IN_YML) == set(COMMANDS)
+def test_the_yml_and_the_code_have_the_same_commands() -> None:
+    assert {*IN_YML, 'test-module', 'fetch-incidents'} == set(COMMANDS)
 
 
-def test_the_test_button_is_answered_although_no_yml_names_it(instance: Instance) -> None:
+def test_the_test_button_works_without_an_entry_in_the_yml(instance: Instance) -> None:
     assert 'test-module' not in IN_YML
     assert instance.run('test-module')['Contents'] == 'ok'
 
 
 @pytest.mark.parametrize('command', IN_YML)
-@in_ways('authorization code')
-def test_a_command_reads_the_arguments_of_the_yml_and_no_others(
+@with_methods('Authorization code')
+def test_a_command_reads_exactly_the_arguments_of_the_yml(
     instance: Instance, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demisto, 'command', lambda: command)
-    args = Noting(enough_arguments(command))
-    with contextlib.suppress(O365OutlookMailSingleUser.MicrosoftSignInError):  # nobody has signed in, which shows after that
-        O365OutlookMailSingleUser.run(command, instance.params, args)
-    # these are looked at only while a device sign-in waits, or Graph throttles
+    args = RecordingDict(enough_arguments(command))
+    for name, value in (('command', command), ('params', instance.params), ('args', args)):
+        monkeypatch.setattr(demisto, name, lambda value=value: value)
+    with contextlib.suppress(MicrosoftSignInError):  # no user has signed in
+        run_command(SPEC, COMMANDS, make_client)
+    # read only while a device sign-in is pending or Graph throttles
     rarely = {'hide_polling_output', 'ran_once_flag'}
     assert args.read | rarely == {argument['name'] for argument in IN_YML[command].get('arguments') or ()} | rarely
 
@@ -107,7 +103,7 @@ def test_defaults_of_arguments_are_those_of_the_code(instance: Instance, command
     assert instance.run(command, **defaults) == instance.run(command)
 
 
-def test_every_command_on_mail_works_in_another_mailbox_too() -> None:
+def test_every_mail_command_accepts_another_mailbox() -> None:
     without = [
         name
         for name in (*MAIL_COMMANDS, *SENDING_COMMANDS)
@@ -116,7 +112,7 @@ def test_every_command_on_mail_works_in_another_mailbox_too() -> None:
     assert without == []
 
 
-def test_what_is_chosen_from_or_switched_has_its_choices_in_the_yml() -> None:
+def test_arguments_with_choices_are_predefined_in_the_yml() -> None:
     every = [argument for command in IN_YML.values() for argument in command.get('arguments') or ()]
     assert [one['name'] for one in every if bool(one.get('predefined')) != (one.get('auto') == 'PREDEFINED')] == []
     assert [
@@ -126,20 +122,20 @@ def test_what_is_chosen_from_or_switched_has_its_choices_in_the_yml() -> None:
     ] == []
 
 
-def test_only_commands_that_run_again_later_are_polling() -> None:
+def test_only_commands_that_can_be_rescheduled_are_polling() -> None:
     polling = {name for name, command in IN_YML.items() if command.get('polling')}
     assert polling == {'msgraph-mail-auth-complete', *MAIL_COMMANDS, *SENDING_COMMANDS}
 
 
 @pytest.mark.parametrize('name, commands', [('ran_once_flag', MAIL_COMMANDS), ('resume_run', SENDING_COMMANDS)])
-def test_what_a_later_run_is_told_is_a_hidden_argument(name: str, commands: dict[str, Any]) -> None:
+def test_the_arguments_of_a_scheduled_run_are_hidden(name: str, commands: dict[str, Any]) -> None:
     declared = {command: one for command, said in IN_YML.items() for one in said.get('arguments') or () if one['name'] == name}
     assert set(declared) == set(commands)
     assert all(one['deprecated'] for one in declared.values())
 
 
 @pytest.mark.parametrize('command', ['msgraph-mail-auth-test', 'msgraph-mail-test', 'msgraph-mail-list-emails'])
-def test_a_command_gives_the_outputs_of_the_yml_and_no_others(instance: Instance, command: str) -> None:
+def test_a_command_returns_exactly_the_outputs_of_the_yml(instance: Instance, command: str) -> None:
     instance.cloud.faults.add(service='graph', body={'value': [MESSAGE], '@odata.nextLink': f'{instance.cloud.graph}/v1.0/more'})
     [(path, outputs)] = instance.run(command)['EntryContext'].items()
     given = dict(leaves(path.partition('(')[0], outputs))
@@ -149,8 +145,8 @@ def test_a_command_gives_the_outputs_of_the_yml_and_no_others(instance: Instance
 
 
 @pytest.mark.parametrize('command', ['msgraph-mail-auth-start', 'msgraph-mail-auth-reset', 'msgraph-mail-generate-login-url'])
-@in_ways('authorization code')
-def test_a_command_without_outputs_in_the_yml_gives_none(instance: Instance, command: str) -> None:
+@with_methods('Authorization code')
+def test_a_command_without_outputs_in_the_yml_returns_none(instance: Instance, command: str) -> None:
     assert 'outputs' not in IN_YML[command]
     assert instance.run(command)['EntryContext'] == {}
 
@@ -164,31 +160,33 @@ def test_every_parameter_is_in_a_section_that_the_yml_orders() -> None:
     assert YML['sectionorder'] == ['Connect', 'Collect']
 
 
-def test_every_parameter_of_the_yml_is_read_and_no_other() -> None:
-    params = Noting({'creds_auth_id': {'password': 'x'}})
-    Settings(params)
-    fetch_options(params).first()
+def test_exactly_the_parameters_of_the_yml_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    params = RecordingDict(
+        {'self_deployed': True, 'auth_method': 'Device Code', **{name: {'password': 'x'} for name in CREDENTIALS}}
+    )
+    monkeypatch.setattr(demisto, 'params', lambda: params)
+    make_client(InstanceSettings(params, SPEC))
+    fetch_options(params).first_fetch()
     assert params.read == set(PARAMETERS) - {'isFetch', 'incidentType', 'incidentFetchInterval'}  # the platform's own
 
 
-def test_errors_call_every_parameter_what_the_admin_sees() -> None:
+def test_errors_name_every_parameter_by_its_label() -> None:
     connect, collect = (
         [text for parameter in PARAMETERS.values() if parameter['section'] == section for text in displays(parameter)]
         for section in YML['sectionorder']
     )
-    called = {value for name, value in vars(Parameter).items() if name.isupper()}
-    assert called - {*collect} == {*connect} - {'Trust any certificate', 'Use system proxy settings'}
-    assert called & {*collect} == {
-        'Folders to fetch from',
-        'First fetch time',
-        'Maximum number of incidents per fetch',
-        'Largest attachment to take',
-    }
+    labels = {MAILBOX_LABEL, SPEC.endpoint_label, *labels_in(ParameterLabel)}
+    assert labels == {*connect} - {'Trust any certificate', 'Use system proxy settings'}
+    assert labels_in(FetchLabel) <= {*collect}
     assert len({*connect, *collect}) == len(connect + collect)
 
 
-@pytest.mark.parametrize('name, options', [('azure_cloud', CLOUDS), ('auth_method', set(METHODS))])
-def test_a_choice_offers_what_the_code_knows(name: str, options: set[str]) -> None:
+def labels_in(names: type) -> set[str]:
+    return {value for name, value in vars(names).items() if name.isupper()}
+
+
+@pytest.mark.parametrize('name, options', [('azure_cloud', {*CLOUD_OPTIONS, 'Custom'}), ('auth_method', {*AUTH_METHODS})])
+def test_a_choice_has_the_options_of_the_code(name: str, options: set[str]) -> None:
     assert set(PARAMETERS[name]['options']) == options
     assert PARAMETERS[name]['type'] == 15
 
@@ -204,12 +202,12 @@ def test_defaults_of_parameters_are_those_of_the_code() -> None:
         'max_fetch',
         'max_attachment_size',
     }
-    assert vars(Settings(defaults)) == vars(Settings({}))
-    assert fetch_options(defaults)._replace(first=str) == fetch_options({})._replace(first=str)
+    assert vars(InstanceSettings(defaults, SPEC)) == vars(InstanceSettings({}, SPEC))
+    assert fetch_options(defaults)._replace(first_fetch=str) == fetch_options({})._replace(first_fetch=str)
     assert PARAMETERS['first_fetch']['defaultvalue'] == DEFAULT_FIRST_FETCH
 
 
-def test_everything_secret_is_a_credential() -> None:
+def test_every_secret_is_a_credential() -> None:
     kinds = {name: parameter['type'] for name, parameter in PARAMETERS.items() if parameter['type'] not in (0, 8, 15)}
     assert kinds == {
         **dict.fromkeys(

@@ -12,7 +12,7 @@ MAX_PORT = 65535
 
 
 def main(arguments: list[str]) -> int:
-    """Serves until Ctrl-C or SIGTERM. Exit status 2 for wrong arguments, 1 when a port is taken."""
+    """Serve until Ctrl-C or SIGTERM. Exit status 2 for wrong arguments, 1 when a port is taken."""
     parser = argparse.ArgumentParser(prog='python -m sandbox.microsoft', description='A local Microsoft cloud on loopback.')
     parser.add_argument(
         '--port',
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 
 def describe(cloud: MicrosoftCloud) -> str:
-    """Where everything is, who may sign in, and what to try first."""
+    """Return where everything is, who may sign in, and what to try first."""
     directory = cloud.directory
     tenant = directory.tenant('contoso.example')
     daemon = directory.application('daemon')
@@ -52,6 +52,7 @@ def describe(cloud: MicrosoftCloud) -> str:
             ('Entra ID', cloud.authority),
             ('Microsoft Graph', cloud.graph),
             ('Azure Resource Manager', cloud.resource_manager),
+            ('Defender for Endpoint', cloud.defender),
             ('Cortex app: consent', f'{host}/ms-graph-mail-listener'),
             ('Cortex app: tokens', cloud.token_service),
             ('Instance metadata', cloud.imds),

@@ -1,4 +1,4 @@
-"""Switches faults over HTTP, for people who try the sandbox. Listens on loopback like everything else."""
+"""Switches faults over HTTP, for trying the sandbox by hand. Listens on loopback like everything else."""
 
 from dataclasses import asdict
 
@@ -8,8 +8,8 @@ from sandbox.microsoft.faults import Faults
 
 
 def admin_app(faults: Faults) -> Flask:
-    """``POST /sandbox/faults`` with the attributes of a Fault as JSON switches one on, ``DELETE`` switches all off."""
-    app = Flask('admin')
+    """Return an app where ``POST /sandbox/faults`` with the attributes of a Fault adds it, and ``DELETE`` removes all."""
+    app = Flask('admin', static_folder=None)
 
     @app.post('/sandbox/faults')
     def add() -> tuple[Response, int]:

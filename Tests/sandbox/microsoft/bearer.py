@@ -23,7 +23,7 @@ class Caller:
     permissions: frozenset[str]
 
     def has_one_of(self, *permissions: str) -> bool:
-        """Whether the token holds at least one of these permissions."""
+        """Return whether the token holds at least one of these permissions."""
         return any(permission.lower() in self.permissions for permission in permissions)
 
 
@@ -38,7 +38,7 @@ class BearerError(Exception):
 
 
 def authenticate(state: CloudState, resource: Resource, authorization: str) -> Caller:
-    """The caller behind an ``Authorization`` header. Raises BearerError."""
+    """Return the caller behind an ``Authorization`` header. Raises BearerError."""
     scheme, _, token = authorization.partition(' ')
     if scheme.lower() != 'bearer' or not token.strip():
         raise BearerError('missing', 'Access token is empty.', _challenge(state))
@@ -64,13 +64,13 @@ def _check_still_welcome(state: CloudState, issued: IssuedToken, claims: dict[st
             'claims', 'Continuous access evaluation asks for more claims.', _challenge(state, principal.required_claims_time)
         )
     if issued.is_revoked or not principal.enabled:
-        # A client that declared itself capable of claims challenges is told to ask anew; others only see a 401.
+        # Only a client that declared itself capable of claims challenges gets one; others see a plain 401.
         time_of_challenge = int(state.clock.now()) if 'CP1' in map(str.upper, claims.get('xms_cc', ())) else 0
         raise BearerError('revoked', 'The access token has been revoked.', _challenge(state, time_of_challenge))
 
 
 def _challenge(state: CloudState, not_before: int = 0) -> str:
-    """A ``WWW-Authenticate`` value; with ``not_before`` it is the claims challenge of continuous access evaluation."""
+    """Return a ``WWW-Authenticate`` value; with ``not_before`` it is the claims challenge of continuous access evaluation."""
     challenge = f'Bearer realm="", authorization_uri="{state.addresses.authority}/common/oauth2/authorize"'
     if not not_before:
         return challenge

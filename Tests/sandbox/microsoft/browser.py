@@ -1,4 +1,4 @@
-"""A person at a web browser, who signs in through the same pages as anybody else."""
+"""A web browser in which a user signs in, through the same pages as anybody else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMEOUT_SECONDS = 30
 
 
 class SignInRefused(Exception):
-    """The pages did not let the person through; the text is what they say."""
+    """The pages refused the sign-in; the text is what they say."""
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Form:
 
 
 class Page(HTMLParser):
-    """A page as a person sees it: heading, alert, forms, and texts with an ID."""
+    """A page as the user sees it: heading, alert, forms, and texts with an ID."""
 
     def __init__(self, url: str, html: str) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Page(HTMLParser):
 
 
 class Browser:
-    """Signs in to the local cloud over HTTP, with the user's own password unless another one is given.
+    """The browser of one user, who signs in with the right password unless another one is given.
 
     Raises:
         LookupError: the directory has no such user.
@@ -86,7 +86,7 @@ class Browser:
         self._browser.verify = cloud.ca_file
 
     def sign_in(self, authorize_url: str, accept: bool = True) -> str:
-        """Follows a login URL to the end: the whole redirect URL, with code and state (or with the error, when not accepting).
+        """Follow a login URL to the end: the whole redirect URL, with code and state (or with the error, when not accepting).
 
         Raises:
             SignInRefused: the pages show an error.
@@ -98,7 +98,7 @@ class Browser:
         return reached
 
     def enter_device_code(self, verification_uri: str, user_code: str, accept: bool = True) -> None:
-        """Enters the code that a device shows, and signs in for it. Raises SignInRefused."""
+        """Enter the code that a device shows, and sign in for it. Raises SignInRefused."""
         page = self._page(self._open(verification_uri))
         page = self._page(self._submit(page, {'user_code': user_code}))
         page = self._page(self._pass(page, '', accept))
@@ -106,7 +106,7 @@ class Browser:
             raise SignInRefused(page.alert or page.heading)
 
     def consent_to_cortex_app(self, consent_page_url: str, accept: bool = True) -> tuple[str, str, str]:
-        """Goes through the Cortex app's consent page: ID (with the token service's URL), Token and Key. Raises SignInRefused."""
+        """Go through the Cortex app's consent page: ID (with the token service's URL), Token and Key. Raises SignInRefused."""
         page = self._page(self._open(consent_page_url))
         page = self._page(self._pass(self._submit(page, {}), '', accept))
         if 'registration-id' not in page.texts:
@@ -114,7 +114,7 @@ class Browser:
         return page.texts['registration-id'], page.texts['token'], page.texts['key']
 
     def _pass(self, reached: Page | str, redirect_uri: str, accept: bool) -> Page | str:
-        """Signs in and consents, as far as the pages ask for it."""
+        """Sign in and consent, as far as the pages ask for it."""
         if isinstance(reached, Page) and _asks_for(reached, 'password'):
             reached = self._submit(reached, {'username': self._user_name, 'password': self._password}, redirect_uri)
         if isinstance(reached, Page) and _asks_for(reached, 'decision'):
@@ -133,7 +133,7 @@ class Browser:
         return self._follow(answer, stop_at)
 
     def _follow(self, answer: requests.Response, stop_at: str) -> Page | str:
-        """The page at the end of the redirects, or the URL where the client takes over: it need not exist."""
+        """Return the page at the end of the redirects, or the URL where the client takes over: it need not exist."""
         for _ in range(MAX_REDIRECTS):
             if not answer.is_redirect:
                 return Page(answer.url, answer.text)

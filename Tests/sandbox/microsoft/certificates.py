@@ -57,7 +57,7 @@ class Certificate:
 
 
 def rsa_key(purpose: str) -> rsa.RSAPrivateKey:
-    """The RSA key of this process for ``purpose``: the same at each call."""
+    """Return the RSA key of this process for ``purpose``: the same at each call."""
     if purpose not in _KEYS:
         _KEYS[purpose] = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return _KEYS[purpose]
@@ -65,7 +65,7 @@ def rsa_key(purpose: str) -> rsa.RSAPrivateKey:
 
 @cache
 def certificate(common_name: str) -> Certificate:
-    """A self-signed certificate with its own key: the same at each call with this name."""
+    """Return a self-signed certificate with its own key: the same at each call with this name."""
     key = rsa_key(common_name)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     now = datetime.now(timezone.utc)

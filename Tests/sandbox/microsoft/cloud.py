@@ -15,6 +15,8 @@ from flask import Flask
 
 from sandbox.microsoft.admin import admin_app
 from sandbox.microsoft.clock import Clock
+from sandbox.microsoft.defender import routes as defender
+from sandbox.microsoft.defender.model import Alert, Machine
 from sandbox.microsoft.entra import routes as entra
 from sandbox.microsoft.entra.model import Directory
 from sandbox.microsoft.faults import SERVICES, Faults, FaultyService
@@ -32,7 +34,7 @@ from sandbox.microsoft.token_service import routes as token_service
 from sandbox.microsoft.token_service.model import TokenService
 from sandbox.microsoft.wire_log import RequestLog, RequestRecords
 
-TLS_SERVICES = ('entra', 'graph', 'resource-manager', 'token-service')
+TLS_SERVICES = ('entra', 'graph', 'resource-manager', 'defender', 'token-service')
 
 
 class MicrosoftCloud:
@@ -75,7 +77,7 @@ class MicrosoftCloud:
         self._token_service = TokenService(self._state, self.ca_file)
 
     def start(self) -> 'MicrosoftCloud':
-        """Starts all services."""
+        """Start all services."""
         for name, app in self.apps().items():
             faulty = FaultyService(name, app, self.faults, self.clock)
             self._services[name].start(RequestLog(name, faulty, self.requests.append), self.clock.now)
@@ -89,6 +91,7 @@ class MicrosoftCloud:
             'entra': entra.create_app(state),
             'graph': graph_mail.create_app(state, self.faults),
             'resource-manager': resource_manager.create_app(state),
+            'defender': defender.create_app(state),
             'token-service': token_service.create_app(state, self._token_service),
             'imds': metadata.create_vm_app(state),
             'app-service': metadata.create_app_service_app(state, self._identity_header),
@@ -96,7 +99,7 @@ class MicrosoftCloud:
         }
 
     def stop(self) -> None:
-        """Stops all services and removes the files that they made. May be called twice."""
+        """Stop all services and remove the files that they made. May be called twice."""
         stopping = [threading.Thread(target=service.stop) for service in self._services.values()]
         for thread in stopping:
             thread.start()
@@ -107,7 +110,7 @@ class MicrosoftCloud:
         self._folder.cleanup()
 
     def reset(self) -> None:
-        """Brings directory, mailboxes, grants, faults, requests and clock back to how they were at the start."""
+        """Bring directory, mailboxes, grants, faults, requests and clock back to how they were at the start."""
         self._state.reset()
         self._token_service.clear()
         self.faults.clear()
@@ -138,7 +141,7 @@ class MicrosoftCloud:
         self._identity_header = kept['header']
 
     def host_environment(self, host: str) -> dict[str, str]:
-        """The environment variables by which software on an Azure host finds its identity endpoint.
+        """Return the environment variables by which software on an Azure host finds its identity endpoint.
 
         Args:
             host: azure-vm, app-service or arc.
@@ -168,6 +171,16 @@ class MicrosoftCloud:
         return self._state.subscriptions
 
     @property
+    def alerts(self) -> list[Alert]:
+        """The alerts of Defender for Endpoint, to be read and changed."""
+        return self._state.alerts
+
+    @property
+    def machines(self) -> list[Machine]:
+        """The machines of Defender for Endpoint, to be read and changed."""
+        return self._state.machines
+
+    @property
     def clock(self) -> Clock:
         """The time of this cloud."""
         return self._state.clock
@@ -192,7 +205,7 @@ class MicrosoftCloud:
         return self._services[service].open_connections
 
     def mailbox(self, user_name: str) -> Mailbox:
-        """The mailbox of that user. Raises LookupError when the user has none."""
+        """Return the mailbox of that user. Raises LookupError when the user has none."""
         mailbox = self._state.mailbox_of(self.directory.user(user_name))
         if mailbox is None:
             raise LookupError(f'{user_name} has no mailbox.')
@@ -212,6 +225,11 @@ class MicrosoftCloud:
     def resource_manager(self) -> str:
         """Base URL of Azure Resource Manager; also the audience of its tokens."""
         return self._state.addresses.resource_manager
+
+    @property
+    def defender(self) -> str:
+        """Base URL of Defender for Endpoint. The audience of its tokens is ``resources.DEFENDER_URI`` in every cloud."""
+        return self._state.addresses.defender
 
     @property
     def token_service(self) -> str:
@@ -234,6 +252,7 @@ class MicrosoftCloud:
             authority=url['entra'],
             graph=url['graph'],
             resource_manager=url['resource-manager'],
+            defender=url['defender'],
             token_service=url['token-service'],
             imds=url['imds'],
             app_service=url['app-service'],

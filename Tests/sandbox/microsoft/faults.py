@@ -14,14 +14,14 @@ from werkzeug.wrappers import Response
 from sandbox.microsoft.clock import Clock
 from sandbox.microsoft.entra.errors import AADSTS, EntraError
 
-SERVICES = ('entra', 'graph', 'resource-manager', 'token-service', 'imds', 'app-service', 'arc')
+SERVICES = ('entra', 'graph', 'resource-manager', 'defender', 'token-service', 'imds', 'app-service', 'arc')
 GARBAGE = b'<!DOCTYPE html><html><head><title>Guest network</title></head><body>Please accept our terms.</body></html>'
 MID_BODY_PAUSE = 0.05
 
 
 @dataclass(kw_only=True)
 class Fault:
-    """One way to fail, for the requests of ``service`` whose path matches ``path``.
+    """A failure, for the requests of ``service`` whose path matches ``path``.
 
     Attributes:
         service: name of a service, see ``SERVICES``; empty means all.
@@ -60,11 +60,11 @@ class Fault:
             raise ValueError(f'The path is not a regular expression: {error}.') from error
 
     def matches(self, service: str, method: str, path: str) -> bool:
-        """Whether this fault is for such a request."""
+        """Return whether this fault is for such a request."""
         return self.service in ('', service) and self.method in ('', method) and bool(self._pattern.search(path))
 
     def answer(self, now: float) -> Response | None:
-        """The answer in place of the service's, None when the service is to answer itself."""
+        """Return the answer in place of the service's, None when the service is to answer itself."""
         if self.garbage:
             return Response(GARBAGE, 200, self.headers, mimetype='text/html')
         if self.aadsts is not None:
@@ -83,7 +83,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def add(self, **settings: Any) -> Fault:
-        """Switches a fault on; the keywords are the attributes of ``Fault``. Raises ValueError or TypeError for wrong ones."""
+        """Switch a fault on; the keywords are the attributes of ``Fault``. Raises ValueError or TypeError for wrong ones."""
         fault = Fault(**settings)
         with self._lock:
             self._faults.append(fault)
@@ -100,12 +100,12 @@ class Faults:
             self._faults = [each for each in self._faults if each is not fault]
 
     def clear(self) -> None:
-        """Switches all faults off."""
+        """Switch all faults off."""
         with self._lock:
             self._faults.clear()
 
     def take(self, service: str, method: str, path: str) -> Fault | None:
-        """The first fault for such a request; it counts as used."""
+        """Return the first fault for such a request; it counts as used."""
         with self._lock:
             for fault in self._faults:
                 if fault.matches(service, method, path):

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 
 from sandbox.microsoft.certificates import certificate
+from sandbox.microsoft.defender.model import Alert, Machine
 from sandbox.microsoft.entra.model import Application, Directory, ManagedIdentity, Secret, Tenant, User
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -17,10 +18,11 @@ CORTEX_CALLBACK_PATH = '/callback'
 
 DELEGATED = ['offline_access', 'User.Read', 'Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite']
 APPLICATION = ['Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite']
+DEFENDER = ['Alert.Read.All', 'Machine.Read.All']
 
 
 def default_directory(token_service: str = '') -> Directory:
-    """A fresh directory: two tenants, the applications of each way to sign in, users, managed identities.
+    """Return a fresh directory: two tenants, the applications of each authentication method, users, managed identities.
 
     Args:
         token_service: base URL of the Cortex app's token service, where its applications are redirected to.
@@ -47,7 +49,11 @@ def sample_subscriptions(directory: Directory) -> list[Subscription]:
 
 
 def self_deployed_applications() -> list[Application]:
-    """The registrations of Contoso: ``web`` (authorization code), ``daemon`` (client credentials), ``device`` (device code)."""
+    """Return the apps of Contoso.
+
+    For mail: ``web`` (authorization code), ``daemon`` (client credentials), ``device`` (device code). For endpoint alerts:
+    ``defender`` (client credentials). For the users of the tenant: ``directory`` (device code).
+    """
     return [
         Application(
             name='web',
@@ -76,11 +82,51 @@ def self_deployed_applications() -> list[Application]:
             allows_public_client_flows=True,
             delegated_permissions=[*DELEGATED, 'user_impersonation'],
         ),
+        Application(
+            name='defender',
+            display_name='SOAR endpoint alerts',
+            tenant_id=CONTOSO,
+            client_id='1b2c3d4e-0006-4a5b-8c7d-9e0f1a2b3c4d',
+            secrets=[Secret(value=_secret())],
+            certificates=[certificate('soar-web')],
+            application_permissions=list(DEFENDER),
+        ),
+        Application(
+            name='directory',
+            display_name='SOAR directory',
+            tenant_id=CONTOSO,
+            client_id='1b2c3d4e-0008-4a5b-8c7d-9e0f1a2b3c4d',
+            allows_public_client_flows=True,
+            delegated_permissions=['offline_access', 'User.Read', 'User.ReadBasic.All'],
+        ),
+    ]
+
+
+def sample_machines(now: float) -> list[Machine]:
+    """Two workstations and a server."""
+    return [
+        Machine(computer_dns_name='ws-ada.contoso.example', os_platform='Windows11', risk_score='High', last_seen=now - 600),
+        Machine(computer_dns_name='ws-bob.contoso.example', os_platform='Windows11', risk_score='Low', last_seen=now - 900),
+        Machine(computer_dns_name='files.contoso.example', os_platform='Linux', risk_score='None', last_seen=now - 60),
+    ]
+
+
+def sample_alerts(machines: list[Machine], now: float) -> list[Alert]:
+    """Return an alert of each severity on the first two machines."""
+    titles = {
+        'High': ('Credential dumping was blocked', 'CredentialAccess'),
+        'Medium': ('Suspicious PowerShell command line', 'Execution'),
+        'Low': ('Unwanted software was found', 'UnwantedSoftware'),
+        'Informational': ('A test alert', 'SuspiciousActivity'),
+    }
+    return [
+        Alert(title=title, severity=severity, category=category, machine=machines[number % 2], created=now - 3600 * (number + 1))
+        for number, (severity, (title, category)) in enumerate(titles.items())
     ]
 
 
 def cortex_applications(token_service: str) -> list[Application]:
-    """The two applications behind the Cortex app: one acts as the user who consents, one as itself."""
+    """Return the two applications behind the Cortex app: one acts as the user who consents, one as itself."""
     callback = [token_service + CORTEX_CALLBACK_PATH]
     return [
         Application(
@@ -103,11 +149,21 @@ def cortex_applications(token_service: str) -> list[Application]:
             redirect_uris=callback,
             application_permissions=list(APPLICATION),
         ),
+        Application(
+            name='ms-defender-atp',
+            display_name='Cortex XSOAR Defender',
+            tenant_id=FABRIKAM,
+            client_id='1b2c3d4e-0007-4a5b-8c7d-9e0f1a2b3c4d',
+            is_multi_tenant=True,
+            secrets=[Secret(value=_secret())],
+            redirect_uris=callback,
+            application_permissions=list(DEFENDER),
+        ),
     ]
 
 
 def sample_users() -> list[User]:
-    """Ada (has mail), Bob (has mail), an administrator, a disabled account, and one person of the other tenant."""
+    """Return Ada and Bob (with mail), an administrator, a disabled account, and one user of the other tenant."""
     return [
         User(
             tenant_id=CONTOSO, user_principal_name='ada@contoso.example', display_name='Ada Lindqvist', password='Lovelace-1843'
@@ -133,7 +189,7 @@ def sample_users() -> list[User]:
 
 
 def sample_managed_identities() -> list[ManagedIdentity]:
-    """A system-assigned identity for each kind of host, and ``soar-engine``, user-assigned on the VM and on App Service."""
+    """Return a system-assigned identity for each kind of host, and ``soar-engine``, user-assigned on VM and App Service."""
     group = f'/subscriptions/{SUBSCRIPTION}/resourcegroups/soar/providers'
     system = [
         ('azure-vm', f'{group}/Microsoft.Compute/virtualMachines/soar-vm'),
@@ -165,7 +221,7 @@ def sample_managed_identities() -> list[ManagedIdentity]:
 
 
 def sample_mailbox(user: User, now: Callable[[], float]) -> Mailbox:
-    """A mailbox with 25 messages, one each hour back from ``now``."""
+    """Return a mailbox with 25 messages, one each hour back from ``now``."""
     mailbox = Mailbox(EmailAddress(user.display_name, user.user_principal_name), now)
     sender = EmailAddress('Quentin Reyes', 'quentin@partner.example')
     for number in range(25, 0, -1):

@@ -62,7 +62,7 @@ class Connection(WSGIRequestHandler):
         return super().date_time_string(int(self.server.now()) if timestamp is None else timestamp)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the name is werkzeug's
-        """Logs nothing: paths of this cloud may hold codes."""
+        """Log nothing: paths of this cloud may hold codes."""
 
 
 class Service(ThreadedWSGIServer):
@@ -96,12 +96,12 @@ class Service(ThreadedWSGIServer):
         self._thread = threading.Thread(target=self.serve_forever, args=(POLL_SECONDS,), name=f'sandbox {name}', daemon=True)
 
     def start(self, app: Any, now: Callable[[], float] = time.time) -> None:
-        """Begins to serve ``app``; ``now`` gives the ``Date`` of its answers, in epoch seconds."""
+        """Begin to serve ``app``; ``now`` gives the ``Date`` of its answers, in epoch seconds."""
         self.app, self.now = app, now
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends serving and breaks the connections that are still open."""
+        """Stop serving and break the connections that are still open."""
         if self._thread.is_alive():
             self.shutdown()
             self._thread.join()
@@ -133,7 +133,7 @@ class Service(ThreadedWSGIServer):
             super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up, or does not trust the certificate, is no error of the server."""
+        """Ignore a client that hangs up or does not trust the certificate: that is not an error of the server."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from sandbox.microsoft.clock import Clock
+from sandbox.microsoft.defender.model import Alert, Machine
 from sandbox.microsoft.entra.client_authentication import ClientAuthentication
 from sandbox.microsoft.entra.grants import GrantStore
 from sandbox.microsoft.entra.model import Directory, User
@@ -12,8 +13,8 @@ from sandbox.microsoft.graph_mail.limits import Limits
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.uploads import UploadSessions
 from sandbox.microsoft.resource_manager.model import Subscription
-from sandbox.microsoft.resources import graph_resource, resource_manager_resource
-from sandbox.microsoft.samples import default_directory, sample_mailbox, sample_subscriptions
+from sandbox.microsoft.resources import defender_resource, graph_resource, resource_manager_resource
+from sandbox.microsoft.samples import default_directory, sample_alerts, sample_machines, sample_mailbox, sample_subscriptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class Addresses:
     authority: str
     graph: str
     resource_manager: str
+    defender: str
     token_service: str
     imds: str
     app_service: str
@@ -43,6 +45,8 @@ class CloudState:
     def __post_init__(self) -> None:
         self.directory: Directory
         self.subscriptions: list[Subscription]
+        self.machines: list[Machine]
+        self.alerts: list[Alert]
         self.mailboxes: dict[str, Mailbox]
         self.limits: Limits
         self.uploads: UploadSessions
@@ -52,7 +56,7 @@ class CloudState:
         self._fill()
 
     def reset(self) -> None:
-        """Forgets all that happened: directory, mailboxes, grants, tokens and time are as in a new cloud."""
+        """Forget all that happened: directory, mailboxes, grants, tokens and time are as in a new cloud."""
         self.clock.reset()
         self.grants.clear()
         self.issuer.clear()
@@ -60,7 +64,7 @@ class CloudState:
         self._fill()
 
     def mailbox_of(self, user: User) -> Mailbox | None:
-        """The user's mailbox, None when there is none."""
+        """Return the user's mailbox, None when there is none."""
         if user.has_mailbox and user.object_id not in self.mailboxes:
             self.mailboxes[user.object_id] = sample_mailbox(user, self.clock.now)
         return self.mailboxes.get(user.object_id) if user.has_mailbox else None
@@ -70,8 +74,11 @@ class CloudState:
         self.directory.resources = [
             graph_resource(self.addresses.graph),
             resource_manager_resource(self.addresses.resource_manager),
+            defender_resource(),
         ]
         self.subscriptions = sample_subscriptions(self.directory)
+        self.machines = sample_machines(self.clock.now())
+        self.alerts = sample_alerts(self.machines, self.clock.now())
         self.mailboxes = {}
         self.limits = Limits()
         self.uploads = UploadSessions(self.clock)

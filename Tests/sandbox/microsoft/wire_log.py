@@ -51,5 +51,5 @@ class RequestRecords(list[RequestRecord]):
     """The requests that were answered, oldest first. Threads may read it while others append: both are single steps of a list."""
 
     def of(self, service: str, path: str = '') -> list[RequestRecord]:
-        """The requests to ``service`` whose path matches the regular expression ``path``."""
+        """Return the requests to ``service`` whose path matches the regular expression ``path``."""
         return [record for record in self if record.service == service and re.search(path, record.path)]

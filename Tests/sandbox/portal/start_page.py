@@ -23,6 +23,7 @@ def add_start(app: Flask, world: World) -> None:
                 'Entra ID': cloud.authority,
                 'Microsoft Graph': cloud.graph,
                 'Azure Resource Manager': cloud.resource_manager,
+                'Defender for Endpoint': cloud.defender,
                 'Token service of the Cortex app': cloud.token_service,
                 'Instance metadata': cloud.imds,
                 'Faults by REST': f'{cloud.admin}/sandbox/faults',

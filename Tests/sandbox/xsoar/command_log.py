@@ -15,7 +15,7 @@ class CommandLog:
         per_command: characters that one command may write; what is over them is dropped.
     """
 
-    def __init__(self, file: Path, largest: int = 16 << 20, per_command: int = 1 << 20) -> None:
+    def __init__(self, file: Path, largest: int = 16 << 20, per_command: int = 8 << 20) -> None:
         self._file = file
         self._largest = largest
         self._per_command = per_command

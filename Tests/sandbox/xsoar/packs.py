@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-import yaml  # type: ignore[import]
+import yaml
 
 from .classifiers import Classifier
 from .content import Integration

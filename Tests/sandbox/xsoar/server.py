@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from .api import application
@@ -129,6 +130,11 @@ class XsoarServer:
     def __exit__(self, *_: Any) -> None:
         self.stop()
 
+    @property
+    def application(self) -> Flask:
+        """The Flask application: the REST calls, and the pages for browsers."""
+        return self._application
+
     def fetch_now(self, instance_name: str) -> FetchReport:
         """Runs one fetch of an instance, whatever its interval, after the one that may be going on.
 
@@ -140,6 +146,10 @@ class XsoarServer:
     def packs(self) -> list[dict[str, Any]]:
         """Return the installed packs, as the server's own list shows them."""
         return self._parts.catalogue.packs()
+
+    def instance_names(self) -> list[str]:
+        """Return the names of all instances."""
+        return [instance.name for instance in self._parts.instances.all()]
 
     def integration_context(self, instance_name: str) -> dict[str, Any]:
         """Return what the commands of an instance keep between runs, in clear text."""

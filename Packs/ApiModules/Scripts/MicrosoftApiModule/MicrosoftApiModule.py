@@ -1,7 +1,6 @@
-"""The client that Microsoft integrations stand on: requests with a token, patience with a throttling service, errors that
-explain themselves, and the commands by which a person signs in.
+"""Provide the client that Microsoft integrations use: requests with a token, retries, errors with advice, sign-in of users.
 
-Its public interface is that of the public MicrosoftApiModule, so that an integration written for that one runs on this one.
+It has the public interface of the public MicrosoftApiModule, so that integrations written for that module run unchanged.
 """
 
 import base64
@@ -10,10 +9,10 @@ import re
 import secrets
 import sys
 import os  # noqa: F401 - integrations take it from here
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import demistomock as demisto
@@ -24,6 +23,7 @@ from MicrosoftTokenCacheApiModule import *
 with suppress(ImportError):  # in a built pack these names are already in the same file
     from CommonServerPython import (
         BaseClient,
+        LOG,
         CommandResults,
         DemistoException,
         ExecutionMetrics,
@@ -46,43 +46,42 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         AzureCloud,
         AzureCloudEndpoints,
         CredentialError,
+        ErrorResponse,
+        RetryPolicy,
         SystemClock,
-        backoff_seconds,
         clean_tenant,
         clean_value,
-        is_loopback,
-        skip_netrc,
+        is_https,
+        is_public_id,
+        json_or_none,
         retry_after_seconds,
+        run_with_retries,
+        skip_netrc,
     )
     from MicrosoftCredentialsApiModule import (
+        OIDC_SCOPES,
         AccessToken,
+        AuthenticationMethod,
         AuthorizationCodeCredential,
-        CertificateCredential,
-        ClientSecretCredential,
+        CachedSession,
         CortexAppCredential,
         Credential,
+        CredentialSettings,
         DeviceCodeCredential,
-        EntraCredential,
-        CachedSession,
         ManagedIdentityCredential,
+        PendingSignIn,
         SignInPendingError,
         SignInRequiredError,
-        TokenTarget,
         TokenClient,
-        clean_authorization_code,
+        TokenTarget,
+        create_credential,
         encrypt_for_token_service,
+        parse_authorization_response,
         unusable_response,
     )
-    from MicrosoftTokenCacheApiModule import (
-        ContextStorage,
-        MemoryStorage,
-        TokenProvider,
-        Storage,
-        update_storage,
-        clear_tokens,
-    )
+    from MicrosoftTokenCacheApiModule import ContextStorage, MemoryStorage, Storage, TokenProvider, clear_tokens, update_storage
 
-# region interface of the public module
+# region names for integrations
 
 
 class Scopes:
@@ -101,44 +100,18 @@ class Resources:
 
 
 OPROXY_AUTH_TYPE = 'oproxy'
-
-
 SELF_DEPLOYED_AUTH_TYPE = 'self_deployed'
-
-
-CLIENT_CREDENTIALS = 'client_credentials'
-
-
-AUTHORIZATION_CODE = 'authorization_code'
-
-
+CLIENT_CREDENTIALS = AuthenticationMethod.CLIENT_CREDENTIALS
+AUTHORIZATION_CODE = AuthenticationMethod.AUTHORIZATION_CODE
 REFRESH_TOKEN = 'refresh_token'  # noqa: S105 - a grant type
-
-
-DEVICE_CODE = DeviceCodeCredential.GRANT
-
-
+DEVICE_CODE = AuthenticationMethod.DEVICE_CODE
 MANAGED_IDENTITIES_SYSTEM_ASSIGNED = 'SYSTEM_ASSIGNED'
-
-
 MANAGED_IDENTITIES_TOKEN_URL = 'http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01'  # noqa: S105
-
-
 AZURE_DOD_CLOUD = AZURE_US_DOD_CLOUD
-
-
 _PUBLIC_CLOUDS = ('com', 'gcc', 'gcc-high', 'dod', 'de', 'cn')
-
-
 TOKEN_RETRIEVAL_ENDPOINTS = {name: AZURE_CLOUDS[name].endpoints.active_directory for name in _PUBLIC_CLOUDS}
-
-
 GRAPH_ENDPOINTS = {name: AZURE_CLOUDS[name].endpoints.microsoft_graph_resource_id.rstrip('/') for name in _PUBLIC_CLOUDS}
-
-
 MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE_CUSTOM = 'Custom'
-
-
 MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE = {
     'Worldwide': 'com',
     'US Geo Proximity': 'geo-us',
@@ -148,8 +121,6 @@ MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE = {
     'US GCC-High': 'gcc-high',
     'DoD': 'dod',
 }
-
-
 MICROSOFT_DEFENDER_FOR_ENDPOINT_API = {
     'com': 'https://api.securitycenter.microsoft.com',
     'geo-us': 'https://api.securitycenter.microsoft.com',
@@ -162,175 +133,41 @@ MICROSOFT_DEFENDER_FOR_ENDPOINT_API = {
 
 
 class NotFoundError(Exception):
-    """The service answered 404. `message` is its answer, as JSON where it was JSON."""
+    """The service responded with 404. `message` is the body, as JSON if it is JSON."""
 
     def __init__(self, message: Any):
         self.message = message
         super().__init__(message)
 
 
-def microsoft_defender_for_endpoint_get_base_url(endpoint_type: str, url: str, is_gcc: bool | None = None) -> tuple[str, str]:
-    """Gives the abbreviation of a Defender for Endpoint service and its base URL.
+class CommandThrottled(DemistoException):
+    """The service throttles the command for longer than the retry budget. The command may run again after `seconds`."""
 
-    Args:
-        endpoint_type: a key of MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE, or ``Custom``.
-        url: base URL that overrides the one of the type; needed for ``Custom``.
-        is_gcc: what instances had before there was a type; stands for ``US GCC``.
-    Raises:
-        DemistoException: neither type nor URL tells where the service is.
-    """
-    if is_gcc:
-        endpoint_type = 'US GCC'
-    if not url and endpoint_type not in MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE:
-        raise DemistoException(f"Endpoint Type is '{endpoint_type or ''}' and no URL is set: choose a type, or enter the URL.")
-    abbreviation = MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE.get(endpoint_type, 'com')
-    return abbreviation, url or MICROSOFT_DEFENDER_FOR_ENDPOINT_API[abbreviation]
-
-
-def get_azure_cloud(params: dict[str, Any], integration_name: str) -> AzureCloud:
-    """Gives the cloud that instance parameters name.
-
-    Args:
-        params: ``azure_cloud`` is a key of AZURE_CLOUD_NAME_MAPPING, or ``Custom``; then ``server_url`` (Azure Resource
-            Manager), ``azure_ad_endpoint`` (login host) and ``graph_endpoint``, ``url`` or ``host`` (Microsoft Graph)
-            replace those of the worldwide cloud.
-        integration_name: becomes the origin of a custom cloud.
-    """
-    name = params.get('azure_cloud')
-    if name and name != AZURE_CLOUD_NAME_CUSTOM:
-        return AZURE_CLOUDS[AZURE_CLOUD_NAME_MAPPING.get(name, 'com')]
-    worldwide = AZURE_WORLDWIDE_CLOUD.endpoints
-    endpoints = AzureCloudEndpoints(
-        active_directory=params.get('azure_ad_endpoint') or worldwide.active_directory,
-        microsoft_graph_resource_id=(
-            params.get('graph_endpoint') or params.get('url') or params.get('host') or worldwide.microsoft_graph_resource_id
-        ),
-        resource_manager=params.get('server_url') or worldwide.resource_manager,
-    )
-    if endpoints == worldwide:
-        return AZURE_WORLDWIDE_CLOUD
-    return AzureCloud(AZURE_WORLDWIDE_CLOUD.name, AZURE_WORLDWIDE_CLOUD.abbreviation, endpoints, origin=integration_name)
-
-
-def get_azure_managed_identities_client_id(params: dict[str, Any]) -> str | None:
-    """Gives the client ID of the managed identity to use, MANAGED_IDENTITIES_SYSTEM_ASSIGNED, or None if none is to be used."""
-    chosen = params.get('auth_type') or params.get('authentication_type')
-    if not argToBoolean(params.get('use_managed_identities') or chosen == 'Azure Managed Identities'):
-        return None
-    return (params.get('managed_identities_client_id') or {}).get('password') or MANAGED_IDENTITIES_SYSTEM_ASSIGNED
-
-
-def get_from_args_or_params(args: dict[str, Any], params: dict[str, Any], key: str) -> Any:
-    """Gives `key` of the arguments, else of the parameters. Raises when neither has it."""
-    value = args.get(key, params.get(key))
-    if not value:
-        raise Exception(f'No {key} was given: add the argument {key} to the command, or set it in the instance.')
-    return value
-
-
-def azure_tag_formatter(arg: str) -> str:
-    """Makes the ``$filter`` of Azure Resource Manager out of the JSON ``{"<tag name>": "<tag value>"}``.
-
-    Raises:
-        Exception: `arg` is no such JSON.
-    """
-    try:
-        (name, value), *_ = json.loads(arg).items()
-    except (TypeError, ValueError, AttributeError):
-        raise Exception('The tag is not JSON: write it as {"<tag name>": "<tag value>"}.') from None
-    name, value = (str(part).replace("'", "''") for part in (name, value))
-    return f"tagName eq '{name}' and tagValue eq '{value}'"
+    def __init__(self, seconds: float, response: requests.Response):
+        self.seconds = seconds
+        super().__init__(f'Microsoft limits the rate of requests. Try again in {seconds:.0f} seconds.', res=response)
 
 
 # endregion
-
 # region client
 
-_RETRY_STATUSES = {429, 503, 504}
-
-
+API_RETRIES = RetryPolicy(dict.fromkeys((429, 503, 504), 9))
 _IDEMPOTENT_METHODS = {'GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'}
-
-
-DEFAULT_RETRY_BUDGET = 30.0  # seconds
-
-
-MAX_TRIES = 10
-
-
-_DEFAULT_DELAY = 60.0  # seconds until a throttled command is run again, where Microsoft does not say
-
-
+_DEFAULT_DELAY = 60.0  # seconds until a throttled command runs again, if the service does not say
 _DEFAULT_OK_CODES = (200, 201, 202, 204, 206, 404)
 
 
-_OPENID_SCOPES = {'openid', 'profile', 'email', 'offline_access'}  # they belong to no resource
-
-
-class _ErrorStatus(Exception):
-    """Carries a response whose status is not among the expected ones out of BaseClient."""
-
-    def __init__(self, response: requests.Response):
-        self.response = response
-        super().__init__(response.status_code)
-
-
-def _raise_error_status(response: requests.Response) -> None:
-    raise _ErrorStatus(response)
-
-
-def _tenant_in(tenant_id: str) -> str:
-    """The tenant for a URL. What is none is left as it is, for the credential to refuse."""
-    try:
-        return clean_tenant(tenant_id)
-    except CredentialError:
-        return clean_value(tenant_id)
-
-
-class _ClientClock(SystemClock):
-    """Takes the time from `epoch_seconds` of a client, the one place that integrations know."""
-
-    def __init__(self, client: 'MicrosoftClient'):
-        self._client = client
-
-    def now(self) -> float:
-        return float(self._client.epoch_seconds())
-
-
 class MicrosoftClient(BaseClient):
-    """Sends requests to a Microsoft API, signed in by one credential.
+    """Send requests to a Microsoft API, with tokens of one credential.
 
-    Say who signs in either by `credential`, or by the keywords of the public MicrosoftApiModule:
+    The keywords are those of the public MicrosoftApiModule, which the README of this module explains, and:
 
     Args:
-        tenant_id: of a self-deployed application, by default that in `token_retrieval_url`; the Token of the Cortex XSOAR app.
-        auth_id: client ID of a self-deployed application; the ID of the Cortex XSOAR app, maybe with ``@<token service>``.
-        enc_key: client secret; the Key of the Cortex XSOAR app.
-        token_retrieval_url: template of the token endpoint, with ``{endpoint}`` and ``{tenant_id}``.
-        app_name: name by which the token service of the Cortex XSOAR app knows the integration.
-        refresh_token: the Token of the Cortex XSOAR app, in place of `tenant_id`.
-        auth_code: the authorization code, as pasted.
-        scope: template of the scope, with ``{graph_endpoint}``. Where it names several resources, a person consents to all of
-            them, and tokens are for the first.
-        grant_type: CLIENT_CREDENTIALS, AUTHORIZATION_CODE or DEVICE_CODE.
-        redirect_uri: of the application.
-        resource: what tokens are for, on a v1 token endpoint.
-        multi_resource, resources: each request names one of several resources.
-        verify: False trusts any certificate.
-        self_deployed: False for the Cortex XSOAR app.
-        timeout: seconds for each request, whatever the request itself says; by default those of BaseClient.
-        azure_ad_endpoint: login host; by default that of the cloud.
-        azure_cloud, endpoint: the cloud, or its abbreviation (com, gcc, gcc-high, dod, de, cn).
-        certificate_thumbprint, private_key: the certificate, in place of `enc_key`.
-        retry_on_rate_limit: a command that is throttled for long is run again later by the platform.
-        managed_identities_client_id: of a managed identity, or MANAGED_IDENTITIES_SYSTEM_ASSIGNED.
-        managed_identities_resource_uri: what tokens of the managed identity are for.
-        base_url: what `url_suffix` of requests is added to.
-        command_prefix: what the names of the integration's commands start with.
-    The rest goes to BaseClient (proxy, ok_codes, headers, auth).
+        credential: replaces the keywords that describe one.
+        retry_policy: when a request is sent again, unless the request has a policy of its own.
+        kwargs: go to BaseClient (proxy, ok_codes, headers, auth).
     """
 
-    retry_budget = DEFAULT_RETRY_BUDGET  # that one request has with a throttling service in total; a fetch has less
     _counts_requests = False
 
     def __init__(
@@ -363,6 +200,7 @@ class MicrosoftClient(BaseClient):
         command_prefix: str | None = 'command_prefix',
         *args: Any,
         credential: Credential | None = None,
+        retry_policy: RetryPolicy = API_RETRIES,
         **kwargs: Any,
     ):
         super().__init__(base_url, verify, *args, **kwargs)  # type: ignore[arg-type]
@@ -370,7 +208,7 @@ class MicrosoftClient(BaseClient):
         login = self.azure_cloud.endpoints.active_directory.rstrip('/')
         graph = self.azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
         self.azure_ad_endpoint = (azure_ad_endpoint or login).format(endpoint=login).rstrip('/')
-        self.token_retrieval_url = token_retrieval_url.format(endpoint=login, tenant_id=_tenant_in(tenant_id))
+        self.token_retrieval_url = token_retrieval_url.format(endpoint=login, tenant_id=_tenant_for_url(tenant_id))
         self.auth_type = SELF_DEPLOYED_AUTH_TYPE if self_deployed else OPROXY_AUTH_TYPE
         self.grant_type = grant_type
         self.tenant_id = tenant_id
@@ -385,7 +223,7 @@ class MicrosoftClient(BaseClient):
         self.multi_resource = multi_resource
         self.resources = resources or []
         self.verify = verify
-        self._timeout_of_all = bool(timeout)
+        self._has_fixed_timeout = bool(timeout)
         self.timeout = timeout or self.timeout
         self.certificate_thumbprint = certificate_thumbprint or ''
         self.private_key = private_key or ''
@@ -393,159 +231,13 @@ class MicrosoftClient(BaseClient):
         self.managed_identities_resource_uri = managed_identities_resource_uri
         self.retry_on_rate_limit = retry_on_rate_limit
         self.command_prefix = command_prefix
+        self.retry_policy = retry_policy
         self.clock = _ClientClock(self)
-        self._credential = credential
+        self._credential = credential and _show_ids(credential)
         self._credential_was_given = credential is not None
-        self._tokens: TokenProvider | None = None
+        self._token_provider: TokenProvider | None = None
         self._issued_tokens: set[str] = set()
 
-    # region sign-in
-
-    @property
-    def credential(self) -> Credential:
-        """Who signs in. Made when first needed: settings that cannot be right are refused then, not before."""
-        if self._credential is None:
-            self._credential = self._credential_of_keywords()
-        return self._credential
-
-    @property
-    def tokens(self) -> TokenProvider:
-        """Where access tokens come from."""
-        if self._tokens is None:
-            self._tokens = self.token_provider_for(self.credential)
-        return self._tokens
-
-    def token_provider_for(self, credential: Credential) -> TokenProvider:
-        """Where access tokens of `credential` come from. The Test button has no integration context: it keeps them in memory."""
-        store: Storage = MemoryStorage() if demisto.command() == 'test-module' else integration_context_storage()
-        transport = TokenClient(self.verify, self.clock, on_secret=add_sensitive_log_strs)
-        return TokenProvider(credential, store, transport, demisto.debug, self.token_target())
-
-    def _credential_of_keywords(self) -> Credential:
-        if self.managed_identities_client_id:
-            system_assigned = self.managed_identities_client_id == MANAGED_IDENTITIES_SYSTEM_ASSIGNED
-            return ManagedIdentityCredential('' if system_assigned else self.managed_identities_client_id)
-        if self.auth_type == OPROXY_AUTH_TYPE:
-            return CortexAppCredential(
-                self.app_name,
-                self.auth_id,
-                self.refresh_token or self.tenant_id,
-                self.enc_key,
-                encrypt=lambda token, key: self.get_encrypted(token, key),
-                info_headers=lambda: self._add_info_headers(),
-            )
-        if self.azure_cloud is AZURE_GERMAN_CLOUD:
-            raise CredentialError(
-                'The German cloud of Microsoft was closed on 2021-10-29.',
-                'Choose the cloud to which the tenant was moved, most likely Worldwide.',
-            )
-        if self.grant_type == DEVICE_CODE:
-            return DeviceCodeCredential(*self._registration, token_url=self.token_retrieval_url)
-        if self.grant_type == AUTHORIZATION_CODE:
-            return self.authorization_code_credential()
-        return self._confidential_client()
-
-    @property
-    def _registration(self) -> tuple[str, str, str]:
-        # The device flow of many integrations names no tenant but in the URL: .../organizations/oauth2/v2.0/token.
-        in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
-        return self.azure_ad_endpoint, self.tenant_id or (in_url.group(1) if in_url else ''), self.client_id
-
-    def _confidential_client(self) -> EntraCredential:
-        if self.private_key:
-            return CertificateCredential(
-                *self._registration, self.private_key, self.certificate_thumbprint, self.token_retrieval_url
-            )
-        return ClientSecretCredential(*self._registration, self.client_secret, self.token_retrieval_url)
-
-    def authorization_code_credential(self) -> AuthorizationCodeCredential:
-        """Who signs in with an authorization code: also where integrations choose that way only once a code was pasted.
-
-        Raises:
-            CredentialError: the instance signs in some other way.
-        """
-        if isinstance(self._credential, AuthorizationCodeCredential):
-            return self._credential
-        if (
-            self._credential_was_given
-            or self.auth_type == OPROXY_AUTH_TYPE
-            or self.managed_identities_client_id
-            or self.grant_type == DEVICE_CODE
-        ):
-            raise CredentialError('This instance does not sign in with an authorization code.', 'No login URL is needed.')
-        is_confidential = self.private_key or self.client_secret
-        client = (
-            self._confidential_client() if is_confidential else EntraCredential(*self._registration, self.token_retrieval_url)
-        )
-        return AuthorizationCodeCredential(client, self.redirect_uri, self.auth_code)
-
-    def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:
-        """What to ask a token for, if a request names `resource` or `scope`, or neither."""
-        if isinstance(self.credential, ManagedIdentityCredential):
-            wanted = resource or self.managed_identities_resource_uri or TokenTarget(scope or self.scope).as_resource
-            return TokenTarget(resource=wanted, claims=claims)
-        if isinstance(self.credential, CortexAppCredential):
-            # The service chooses the API by itself, so the cloud of the client is all that tells whose token it is.
-            return TokenTarget(scope or '', resource, claims, self.azure_cloud.endpoints.microsoft_graph_resource_id)
-        if scope or resource:
-            return TokenTarget(scope or '', resource, claims)
-        if self.resource and ('/v2.0/' not in self.token_retrieval_url or not self.scope):
-            return TokenTarget(resource=self.resource, claims=claims)
-        return TokenTarget(scope_of_first_resource(self.scope), claims=claims)
-
-    def consent_target(self) -> TokenTarget:
-        """What a person is asked to consent to: all that the client's scope names, be it of several resources."""
-        target = self.token_target()
-        return TokenTarget(self.scope) if target.scope else target
-
-    def get_access_token(self, resource: str = '', scope: str | None = None) -> str:
-        """Gives an access token that can be used now.
-
-        Args:
-            resource: URI of the resource, where the client has several.
-            scope: in place of the client's own.
-        Raises:
-            MicrosoftSignInError: signing in did not work.
-        """
-        return self._issue_token(self.token_target(resource, scope))
-
-    def _issue_token(self, target: TokenTarget, rejected: str = '') -> str:
-        token = self.tokens.get(target, rejected).value
-        self._issued_tokens.add(token)
-        self.tokens.transport.mask(token)
-        return token
-
-    def start_auth(self, complete_command: str) -> str:
-        """Starts a sign-in with a device code. Gives Markdown that tells the person what to do.
-
-        Args:
-            complete_command: the command to run afterwards, e.g. ``!msgraph-mail-auth-complete``.
-        """
-        started = start_device_sign_in(self)
-        return (
-            '### Authorization instructions\n'
-            f'1. Open [{started["verification_uri"]}]({started["verification_uri"]}) in a browser '
-            f'and enter the code **{started["user_code"]}**.\n'
-            f'2. Run the **{complete_command}** command in the War Room.'
-        )
-
-    @staticmethod
-    def epoch_seconds(d: datetime | None = None) -> int:
-        """Seconds since the epoch of `d` (naive means UTC), or of now."""
-        if d is None:
-            return int(SystemClock().now())
-        return int((d if d.tzinfo else d.replace(tzinfo=timezone.utc)).timestamp())
-
-    @staticmethod
-    def get_encrypted(content: str, key: str) -> str:
-        """Encrypts a token for the token service of the Cortex XSOAR app."""
-        return encrypt_for_token_service(content, key)
-
-    @staticmethod
-    def _add_info_headers() -> dict[str, str]:
-        return get_x_content_info_headers()
-
-    # endregion
     # region requests
 
     def http_request(
@@ -554,104 +246,132 @@ class MicrosoftClient(BaseClient):
         url_suffix: str = '',
         full_url: str | None = None,
         *,
-        resp_type: str = 'json',
         headers: dict[str, str] | None = None,
+        resp_type: str = 'json',
         return_empty_response: bool = False,
         scope: str | None = None,
         resource: str = '',
         overwrite_rate_limit_retry: bool = False,
-        is_idempotent: bool | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Sends a request with a token.
+        """Send a request as `send_request` does, for integrations written for the public module.
+
+        If the service throttles beyond the retry budget and `retry_on_rate_limit` is set, have the platform run the command again
+        and end this run.
 
         Args:
-            method, url_suffix, full_url, kwargs: as `BaseClient._http_request` takes them: params, json_data, data, timeout,
-                ok_codes, error_handler, ...
-            resp_type: what to give: ``json``, ``text``, ``content`` (bytes), else the `requests.Response`.
-            headers: added to, or in place of, the usual ones.
-            return_empty_response: an answer 204 gives the response itself.
-            scope, resource: what the token is for, where that is not the client's own.
-            overwrite_rate_limit_retry: a throttled command is not run again later.
-            is_idempotent: sent again even where it may have been carried out, since twice has the same effect as once.
-                By default this is so for GET, HEAD, OPTIONS, PUT and DELETE.
+            resp_type: return ``json``, ``text``, ``content`` (bytes), else the `requests.Response`.
+            return_empty_response: return a response with status 204 itself.
+            overwrite_rate_limit_retry: do not run the command again.
         Raises:
-            NotFoundError: 404, where `ok_codes` lets it through.
-            MicrosoftSignInError: signing in did not work.
-            DemistoException: any other error status, or no answer.
+            NotFoundError: the status is 404, and `ok_codes` allows it.
         """
-        if 'ok_codes' not in kwargs and not self._ok_codes:
-            kwargs['ok_codes'] = _DEFAULT_OK_CODES
-        if self._timeout_of_all:
-            kwargs['timeout'] = self.timeout
-        self._require_https(full_url or self._base_url)
-        kwargs.setdefault('with_metrics', self._counts_requests)
-        request = {**kwargs, 'method': method, 'url_suffix': url_suffix, 'full_url': full_url}
-        is_idempotent = method.upper() in _IDEMPOTENT_METHODS if is_idempotent is None else is_idempotent
-        run_again_later = self.retry_on_rate_limit and not overwrite_rate_limit_retry and _supports_scheduling()
-        token = self.get_access_token(resource=resource, scope=scope)
-        response = self._send_with_token(request, headers, token, is_idempotent, run_again_later)
-        if response.status_code == 401 and token in self._issued_tokens:  # a token from elsewhere cannot be replaced
-            token = self._issue_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
-            response = self._send_with_token(request, headers, token, is_idempotent, run_again_later)
-        if (response.status_code == 429 and run_again_later) or not self._is_status_code_valid(response, kwargs.get('ok_codes')):
+        may_reschedule = self.retry_on_rate_limit and not overwrite_rate_limit_retry and _supports_scheduling()
+        ok_codes = kwargs.get('ok_codes') or self._ok_codes
+        if may_reschedule and ok_codes:
+            kwargs['ok_codes'] = tuple(code for code in ok_codes if code != 429)
+        try:
+            response = self.send_request(method, url_suffix, full_url, headers=headers, scope=scope, resource=resource, **kwargs)
+        except CommandThrottled as throttled:
+            if may_reschedule and self.can_reschedule():
+                return_results(reschedule(demisto.args(), throttled.seconds))
+                sys.exit(0)
+            response = throttled.res
             (kwargs.get('error_handler') or self.client_error_handler)(response)
         if response.status_code == 404:
             raise NotFoundError(json_or_none(response) or 'Not Found - 404 Response')
         return self._cast(response, resp_type, return_empty_response)
 
-    def _send_with_token(
-        self, request: dict[str, Any], headers: dict[str, str] | None, token: str, is_idempotent: bool, run_again_later: bool
+    def send_request(
+        self,
+        method: str,
+        url_suffix: str = '',
+        full_url: str | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+        scope: str | None = None,
+        resource: str = '',
+        is_idempotent: bool | None = None,
+        retry_policy: RetryPolicy | None = None,
+        error_handler: Callable[[requests.Response], Any] | None = None,
+        **kwargs: Any,
     ) -> requests.Response:
-        """Sends a request, waiting as a throttling service asks. Gives the last response, whatever its status."""
-        usual = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
+        """Send a request with a token, and return the response.
+
+        Args:
+            method, url_suffix, full_url, kwargs: as in `BaseClient._http_request`.
+            headers: added to the default ones, or replacing them.
+            scope, resource: what the token is for, by default what the client's tokens are for.
+            is_idempotent: the request may be sent again even if it may have been carried out; by default not for POST and PATCH.
+            retry_policy: replaces that of the client.
+            error_handler: raises the error of a response whose status is not in `ok_codes`.
+        Raises:
+            CommandThrottled: the service is throttling or busy beyond the retry budget; the request may be sent again later.
+            MicrosoftSignInError: the sign-in failed.
+            DemistoException: any other error status, or no response.
+        """
+        if 'ok_codes' not in kwargs and not self._ok_codes:
+            kwargs['ok_codes'] = _DEFAULT_OK_CODES
+        if self._has_fixed_timeout:
+            kwargs['timeout'] = self.timeout
+        _check_address(full_url or self._base_url or '')
+        kwargs.setdefault('with_metrics', self._counts_requests)
+        request = {**kwargs, 'method': method, 'url_suffix': url_suffix, 'full_url': full_url}
+        is_idempotent = method.upper() in _IDEMPOTENT_METHODS if is_idempotent is None else is_idempotent
+        policy = self.retry_policy if retry_policy is None else retry_policy
+        token = self.get_access_token(resource=resource, scope=scope)
+        response = self._send_with_token(request, headers, token, is_idempotent, policy)
+        if response.status_code == 401 and token in self._issued_tokens:  # a token from elsewhere cannot be replaced
+            token = self._issue_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
+            response = self._send_with_token(request, headers, token, is_idempotent, policy)
+        if not self._is_status_code_valid(response, kwargs.get('ok_codes')):
+            seconds = self.reschedule_delay(response, is_idempotent)
+            if seconds is not None:
+                raise CommandThrottled(seconds, response)
+            (error_handler or self.client_error_handler)(response)
+        return response
+
+    def _send_with_token(
+        self, request: dict[str, Any], headers: dict[str, str] | None, token: str, is_idempotent: bool, policy: RetryPolicy
+    ) -> requests.Response:
+        """Send a request, retry as the policy says, and return the last response, whatever its status."""
+        defaults = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
         request = {
             **request,
             'resp_type': 'response',
-            'error_handler': _raise_error_status,
+            'error_handler': _raise_error_response,
             'auth': request.get('auth') or self._auth or skip_netrc,
-            'headers': {**usual, **(headers or {})},
+            'headers': {**defaults, **(headers or {})},
         }
-        waited, tries = 0.0, 0
-        while True:
-            try:
-                response = self._http_request(**request)
-                if response.status_code != 429 or not run_again_later:
-                    return response
-            except _ErrorStatus as error:
-                response = error.response
-            except requests.exceptions.ReadTimeout:  # of the timeouts, BaseClient counts those of the connection alone
-                self.execution_metrics.timeout_error += request['with_metrics']
-                raise
-            wait = self._wait_for(response, is_idempotent, tries)
-            tries += 1
-            if wait is None or waited + wait > self.retry_budget or tries == MAX_TRIES:
-                break
-            self.clock.sleep(wait)
-            waited += wait
-        pause = self.reschedule_delay(response, is_idempotent)
-        if pause is not None and run_again_later and self.can_reschedule():
-            return_results(reschedule(demisto.args(), pause))
-            sys.exit(0)
+
+        def delay_after(error: Exception, attempt: int) -> float | None:
+            if isinstance(error, ErrorResponse):
+                return self.retry_delay(policy, attempt, error.response, is_idempotent)
+            return None
+
+        try:
+            response: requests.Response = run_with_retries(lambda: self._http_request(**request), delay_after, policy, self.clock)
+        except ErrorResponse as error:
+            return error.response
+        except requests.exceptions.ReadTimeout:  # of the timeouts, BaseClient counts only those of the connection
+            self.execution_metrics.timeout_error += request['with_metrics']
+            raise
         return response
 
-    def _wait_for(self, response: requests.Response, is_idempotent: bool, tries: int) -> float | None:
-        """Seconds to wait before a request that was sent again `tries` times may be sent again; None where it must not be."""
-        # 429 was not carried out. 503 and 504 may have been: what must not happen twice is not sent twice.
-        if response.status_code not in _RETRY_STATUSES or (response.status_code != 429 and not is_idempotent):
-            return None
-        asked = retry_after_seconds(response, self.clock.now())
-        return backoff_seconds(1.0, tries) if asked is None else asked
+    def retry_delay(self, policy: RetryPolicy, attempt: int, response: requests.Response, is_idempotent: bool) -> float | None:
+        """Return the seconds to wait before a request is sent again, None if it must not be."""
+        # A request that was answered with 429 was not carried out. With any other status it may have been.
+        return policy.delay(attempt, response, self.clock.now()) if is_idempotent or response.status_code == 429 else None
 
     def reschedule_delay(self, response: requests.Response, is_idempotent: bool) -> float | None:
-        """Seconds after which a later run may send a request again; None where it must not, or a failing service says no time."""
-        asked = retry_after_seconds(response, self.clock.now())
+        """Return the seconds after which a later run may send a request again, None if it must not or the time is unknown."""
+        retry_after = retry_after_seconds(response, self.clock.now())
         if response.status_code == 429:
-            return asked or _DEFAULT_DELAY
-        return asked if response.status_code in _RETRY_STATUSES and is_idempotent else None
+            return retry_after or _DEFAULT_DELAY
+        return retry_after if response.status_code in (503, 504) and is_idempotent else None
 
     def can_reschedule(self) -> bool:
-        """Whether the platform can run this command again if it is throttled for long: it does so once."""
+        """Return whether the platform can run this command again if it is throttled for long. It does so once."""
         return self.retry_on_rate_limit and _supports_scheduling() and not demisto.args().get('ran_once_flag')
 
     @staticmethod
@@ -662,28 +382,21 @@ class MicrosoftClient(BaseClient):
             try:
                 return response.json()
             except ValueError as error:
-                # What it is instead may be a mail, and is not for an error.
-                kind = response.headers.get('Content-Type') or 'without a type'
+                # The body may be an email, which errors must not show.
+                content_type = response.headers.get('Content-Type') or 'no content type'
                 raise DemistoException(
-                    f'Failed to parse json object from response: it has {len(response.content)} bytes ({kind}).', error, response
+                    f'Failed to parse json object from response: {len(response.content)} bytes ({content_type}).', error, response
                 ) from None
         return {'text': lambda: response.text, 'content': lambda: response.content}.get(resp_type, lambda: response)()
 
-    @staticmethod
-    def _require_https(url: str | None) -> None:
-        """A token goes to https hosts only; loopback excepted."""
-        parts = urlsplit(url or '')
-        if parts.scheme == 'http' and not is_loopback(parts.hostname or ''):
-            raise DemistoException(f'A token is not sent to {parts.hostname} without TLS: use its https address.')
-
     def handle_error_with_metrics(self, res: requests.Response) -> None:
-        """Reports a failed call, then raises its error: an `error_handler` for integrations that send requests themselves."""
+        """Report a failed call, then raise its error: an `error_handler` for integrations that call `_http_request`."""
         self.create_api_metrics(res.status_code)
         self.client_error_handler(res)
 
     @staticmethod
     def create_api_metrics(status_code: int) -> None:
-        """Reports one call of the API to the platform, with its outcome."""
+        """Report one call of the API to the platform."""
         if ExecutionMetrics.is_supported() and demisto.command() not in ('test-module', 'fetch-events'):
             metrics = ExecutionMetrics()
             setattr(metrics, 'quota_error' if status_code == 429 else 'success' if status_code < 400 else 'general_error', 1)
@@ -691,14 +404,157 @@ class MicrosoftClient(BaseClient):
 
     @contextmanager
     def reporting_metrics(self) -> Iterator[None]:
-        """Counts the requests that are sent inside by their outcome, and reports them as one entry, however it ends."""
-        self._counts_requests = True
+        """Count the requests of a block by their outcome, and report them as one entry, even if the block raises."""
+        self._counts_requests = ExecutionMetrics.is_supported()
         try:
             yield
         finally:
             self._counts_requests = False
             self._return_execution_metrics_results()
-            self.execution_metrics = ExecutionMetrics()  # BaseClient reports what is left when the client dies
+            self.execution_metrics = ExecutionMetrics()  # BaseClient reports what is left when the client is deleted
+
+    # endregion
+    # region tokens
+
+    def get_access_token(self, resource: str = '', scope: str | None = None) -> str:
+        """Return an access token for `resource` or `scope`, by default for those of the client. Raise MicrosoftSignInError."""
+        return self._issue_token(self.token_target(resource, scope))
+
+    def _issue_token(self, target: TokenTarget, rejected: str = '') -> str:
+        token = self.token_provider.get_token(target, rejected).value
+        self._issued_tokens.add(token)
+        self.token_provider.token_client.mask(token)
+        return token
+
+    @property
+    def token_provider(self) -> TokenProvider:
+        if self._token_provider is None:
+            self._token_provider = self.token_provider_for(self.credential)
+        return self._token_provider
+
+    def token_provider_for(self, credential: Credential) -> TokenProvider:
+        """Return a provider of tokens. For the Test button, which has no integration context, it caches them in memory."""
+        storage: Storage = MemoryStorage() if demisto.command() == 'test-module' else integration_context_storage()
+        token_client = TokenClient(self.verify, self.clock, on_secret=add_sensitive_log_strs)
+        return TokenProvider(credential, storage, token_client, demisto.debug, self.token_target())
+
+    def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:
+        """Return what a token is for, if the request names `resource` or `scope`, or neither."""
+        if isinstance(self.credential, ManagedIdentityCredential):
+            named = resource or self.managed_identities_resource_uri or TokenTarget(scope or self.scope).as_resource
+            return TokenTarget(resource=named, claims=claims)
+        if isinstance(self.credential, CortexAppCredential):
+            # The token service selects the API, so what the token is for depends only on the cloud of the client.
+            return TokenTarget(scope or '', resource, claims, self.azure_cloud.endpoints.microsoft_graph_resource_id)
+        if scope or resource:
+            return TokenTarget(scope or '', resource, claims)
+        if self.resource and ('/v2.0/' not in self.token_retrieval_url or not self.scope):
+            return TokenTarget(resource=self.resource, claims=claims)
+        return TokenTarget(scope_of_first_resource(self.scope), claims=claims)
+
+    def consent_target(self) -> TokenTarget:
+        """Return what a user consents to: all scopes of the client, even of several resources."""
+        target = self.token_target()
+        return TokenTarget(self.scope) if target.scope else target
+
+    # endregion
+    # region credential
+
+    @property
+    def credential(self) -> Credential:
+        """The credential. It is created when it is first needed, so that invalid settings are rejected then, not before."""
+        if self._credential is None:
+            self._credential = _show_ids(self._credential_of_keywords(self._method))
+        return self._credential
+
+    def authorization_code_credential(self) -> AuthorizationCodeCredential:
+        """Return the credential for an authorization code, even if the integration selects that method only once a code is set.
+
+        Raise CredentialError if the instance uses another authentication method.
+        """
+        credential = self._credential
+        if not self._credential_was_given and self._method in (CLIENT_CREDENTIALS, AUTHORIZATION_CODE):
+            credential = self._credential_of_keywords(AUTHORIZATION_CODE)
+        if not isinstance(credential, AuthorizationCodeCredential):
+            raise CredentialError('This instance does not use an authorization code.', 'Run the commands without a login URL.')
+        return credential
+
+    @property
+    def _method(self) -> str:
+        """The authentication method of the keywords."""
+        if self.managed_identities_client_id:
+            return AuthenticationMethod.MANAGED_IDENTITY
+        if self.auth_type == OPROXY_AUTH_TYPE:
+            return AuthenticationMethod.CORTEX_APP
+        return self.grant_type if self.grant_type in (AUTHORIZATION_CODE, DEVICE_CODE) else CLIENT_CREDENTIALS
+
+    def _credential_of_keywords(self, method: str) -> Credential:
+        is_entra = method not in (AuthenticationMethod.MANAGED_IDENTITY, AuthenticationMethod.CORTEX_APP)
+        if is_entra and self.azure_cloud is AZURE_GERMAN_CLOUD:
+            raise CredentialError(
+                'The German cloud of Microsoft was closed on 2021-10-29.',
+                'Select the cloud to which the tenant was moved, most likely Worldwide.',
+            )
+        # The device flow of many integrations names no tenant except in the URL: .../organizations/oauth2/v2.0/token.
+        in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
+        managed_identity_id = self.managed_identities_client_id or ''
+        return create_credential(
+            CredentialSettings(
+                method,
+                authority=self.azure_ad_endpoint,
+                tenant_id=self.tenant_id or (in_url.group(1) if in_url else ''),
+                client_id=self.client_id,
+                client_secret=self.client_secret,
+                private_key=self.private_key,
+                thumbprint=self.certificate_thumbprint,
+                token_url=self.token_retrieval_url,
+                redirect_uri=self.redirect_uri,
+                authorization_code=self.auth_code,
+                managed_identity_id='' if managed_identity_id == MANAGED_IDENTITIES_SYSTEM_ASSIGNED else managed_identity_id,
+                app_name=self.app_name,
+                token=self.refresh_token or self.tenant_id,
+                encrypt=lambda token, key: self.get_encrypted(token, key),
+                info_headers=lambda: self._add_info_headers(),
+            )
+        )
+
+    @staticmethod
+    def get_encrypted(content: str, key: str) -> str:
+        """Return a token, encrypted for the token service of the Cortex XSOAR app."""
+        return encrypt_for_token_service(content, key)
+
+    @staticmethod
+    def _add_info_headers() -> dict[str, str]:
+        return get_x_content_info_headers()
+
+    # endregion
+
+    def start_auth(self, complete_command: str) -> str:
+        """Start a sign-in with a device code, and return instructions for the user, which name the command to run afterwards."""
+        started = start_device_sign_in(self)
+        return (
+            '### Authorization instructions\n'
+            f'1. Open [{started.verification_uri}]({started.verification_uri}) in a browser '
+            f'and enter the code **{started.user_code}**.\n'
+            f'2. Run the **{complete_command}** command in the War Room.'
+        )
+
+    @staticmethod
+    def epoch_seconds(d: datetime | None = None) -> int:
+        """Return the seconds since the epoch of `d` (UTC if naive), or of now."""
+        if d is None:
+            return int(SystemClock().now())
+        return int((d if d.tzinfo else d.replace(tzinfo=timezone.utc)).timestamp())
+
+
+class _ClientClock(SystemClock):
+    """Use `epoch_seconds` of a client, which tests of integrations replace."""
+
+    def __init__(self, client: MicrosoftClient):
+        self._client = client
+
+    def now(self) -> float:
+        return float(self._client.epoch_seconds())
 
 
 def integration_context_storage() -> ContextStorage:
@@ -709,29 +565,45 @@ def integration_context_storage() -> ContextStorage:
 
 
 def scope_of_first_resource(scope: str) -> str:
-    """What of `scope` one token request may name: the scopes of one resource. Short names are those of Microsoft Graph."""
+    """Return the scopes of the first resource, since a token request may name only one. Short names are those of Graph."""
     words = scope.split()
     resources = [word.rpartition('/')[0] for word in words]
-    first = next((resource for word, resource in zip(words, resources, strict=True) if word not in _OPENID_SCOPES), '')
-    return ' '.join(word for word, resource in zip(words, resources, strict=True) if word in _OPENID_SCOPES or resource == first)
+    first = next((resource for word, resource in zip(words, resources, strict=True) if word not in OIDC_SCOPES), '')
+    return ' '.join(word for word, resource in zip(words, resources, strict=True) if word in OIDC_SCOPES or resource == first)
 
 
-def _supports_scheduling() -> bool:
-    """Whether the platform can run this command again later: not so the Test button, nor a fetch."""
-    command = demisto.command()
-    return is_demisto_version_ge('6.2.0') and command != 'test-module' and not command.startswith(('fetch-', 'long-running-'))
+def _tenant_for_url(tenant_id: str) -> str:
+    """Return the tenant for a URL. An invalid one remains as it is, for the credential to reject."""
+    try:
+        return clean_tenant(tenant_id)
+    except CredentialError:
+        return clean_value(tenant_id)
 
 
-def reschedule(args: dict[str, Any], pause: float, what: str = 'the command runs again') -> CommandResults:
-    """Has the platform run this command once more, with `args`, after a pause in seconds, and says `what` then happens.
-    The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``."""
-    seconds = max(10, int(pause) + 1)  # the platform takes no shorter time
-    again = ScheduledCommand(demisto.command(), seconds, {**args, 'ran_once_flag': True}, max(900, 2 * seconds))
-    return CommandResults(readable_output=f'Microsoft asks to wait: {what} in {seconds} seconds.', scheduled_command=again)
+def _check_address(url: str) -> None:
+    if '://' in url and not is_https(url):
+        raise DemistoException(f'{url.partition("?")[0]} is not an https address. Tokens are sent only to https addresses.')
+
+
+def _show_ids(credential: Credential) -> Credential:
+    """Let errors and logs show client ID and tenant, and return the credential.
+
+    The platform masks what was entered in a hidden field, so that errors would read ``bob@<XX_REPLACED>``.
+    """
+    client = getattr(credential, 'client', credential)
+    ids = {text.lower() for text in (getattr(client, 'tenant_id', ''), getattr(client, 'client_id', '')) if is_public_id(text)}
+    for log in (LOG, getattr(globals().get('_requests_logger'), 'int_logger', None)):  # the second one in debug mode only
+        if log:
+            log.replace_strs = [text for text in log.replace_strs if clean_value(text).lower() not in ids]
+    return credential
+
+
+def _raise_error_response(response: requests.Response) -> None:
+    raise ErrorResponse(response)
 
 
 def _claims_challenge(response: requests.Response) -> str:
-    """The claims that an API demands of a new token (JSON), empty where it demands none that can be read."""
+    """Return the claims that an API requires of a new token (JSON), empty if it requires none or they cannot be read."""
     challenge = re.search(r'claims="([^"]+)"', response.headers.get('WWW-Authenticate', ''))
     packed = challenge.group(1) if challenge else ''
     try:
@@ -741,108 +613,116 @@ def _claims_challenge(response: requests.Response) -> str:
         return ''
 
 
-def json_or_none(response: requests.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        return None
+# endregion
+# region rescheduling
+
+
+def reschedule(
+    args: dict[str, Any], seconds: float, what: str = 'The command runs again', is_last: bool = True
+) -> CommandResults:
+    """Return results that make the platform run this command again after `seconds`, with `args`. The message says `what` happens.
+
+    The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``. The next run gets it if `is_last`:
+    then it is not rescheduled again.
+    """
+    delay = max(10, int(seconds) + 1)  # the platform does not accept less
+    args = {**args, 'ran_once_flag': True} if is_last else args
+    next_run = ScheduledCommand(demisto.command(), delay, args, max(900, 2 * delay))
+    message = f'Microsoft limits the rate of requests. {what} in {delay} seconds.'
+    return CommandResults(readable_output=message, scheduled_command=next_run)
+
+
+def _supports_scheduling() -> bool:
+    """Return whether the platform can run this command again later. It cannot for the Test button and for a fetch."""
+    command = demisto.command()
+    return is_demisto_version_ge('6.2.0') and command != 'test-module' and not command.startswith(('fetch-', 'long-running-'))
 
 
 # endregion
+# region sign-in of users
 
-# region sign-in of a user
+
+class DeviceCode(NamedTuple):
+    """What a user needs to enter a device code.
+
+    Args:
+        interval, expires_in: seconds between two requests for the outcome, and until the code expires.
+    """
+
+    user_code: str
+    verification_uri: str
+    interval: float
+    expires_in: float
 
 
 def start_browser_sign_in(client: MicrosoftClient) -> str:
-    """Starts a sign-in with state and PKCE, and gives the address to open in a browser.
-
-    Raises:
-        CredentialError: the instance signs in some other way.
-    """
+    """Start a sign-in with state and PKCE, and return the address to open in a browser."""
     credential = client.authorization_code_credential()
-    state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(64)
-    client.token_provider_for(credential).start(state=state, code_verifier=verifier)
-    return credential.authorize_url(client.consent_target(), state, verifier)
+    pending = PendingSignIn(secrets.token_urlsafe(24), secrets.token_urlsafe(64))
+    client.token_provider_for(credential).start_sign_in(pending)
+    return credential.authorize_url(client.consent_target(), pending.state, pending.code_verifier)
 
 
 def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToken:
-    """Redeems what the browser brought back: the whole redirect URL, or the code alone.
-
-    Raises:
-        MicrosoftSignInError: it belongs to another sign-in, or was refused.
-    """
+    """Exchange a code for tokens. `pasted` is the redirect URL or the code. Raise MicrosoftSignInError if it is refused."""
     credential = client.credential
     if not isinstance(credential, AuthorizationCodeCredential):
-        raise CredentialError('This instance does not sign in with an authorization code.', 'Run the command without a code.')
-    tokens, target = client.tokens, client.token_target()
-    started = tokens.started()
-    if not started and clean_authorization_code(pasted).state:
+        raise CredentialError('This instance does not use an authorization code.', 'Run the command without a code.')
+    provider, target = client.token_provider, client.token_target()
+    pending = provider.pending_sign_in()
+    if not pending and parse_authorization_response(pasted).state:
         raise SignInRequiredError(
-            'No sign-in was started, or it is too long ago.', 'Start it again, and paste the URL that it ends on.'
+            'No sign-in was started, or it has expired.', 'Start the sign-in again, and paste the URL that it ends on.'
         )
-    kept = CachedSession(code_verifier=started.get('code_verifier', ''), state=started.get('state', ''))
-    answer = tokens.transport.ask(credential.redeem_request(target, pasted, kept))
-    tokens.keep(target, answer, new_sign_in=True)
-    return answer.token
+    response = provider.token_client.request_token(credential.redeem_request(target, pasted, pending or PendingSignIn()))
+    provider.save(target, response, is_new_sign_in=True)
+    return response.token
 
 
-def start_device_sign_in(client: MicrosoftClient) -> dict[str, Any]:
-    """Starts a sign-in with a device code.
-
-    Returns:
-        ``user_code``, ``verification_uri``, ``interval`` and ``expires_in`` (seconds). The device code stays in the store.
-    """
+def start_device_sign_in(client: MicrosoftClient) -> DeviceCode:
+    """Start a sign-in with a device code. The device code itself is cached and not returned."""
     credential = client.credential
     if not isinstance(credential, DeviceCodeCredential):
-        raise CredentialError('This instance does not sign in with a device code.', 'Choose Device Code in its settings.')
-    tokens = client.tokens
+        raise CredentialError('This instance does not use a device code.', 'Select Device Code in its settings.')
+    provider = client.token_provider
     request = credential.start_request(client.consent_target())
-    answer = tokens.transport.request_json(request)
-    if not (answer.get('device_code') and answer.get('user_code') and answer.get('verification_uri')):
+    body = provider.token_client.request_json(request)
+    if not (body.get('device_code') and body.get('user_code') and body.get('verification_uri')):
         raise unusable_response(request, 'JSON without a device code')
-    interval, life = float(answer.get('interval') or 5), float(answer.get('expires_in') or 900)
-    tokens.start(life, device_code=answer['device_code'], interval=interval)
-    return {
-        'user_code': answer['user_code'],
-        'verification_uri': answer['verification_uri'],
-        'interval': interval,
-        'expires_in': life,
-    }
+    interval, lifetime = float(body.get('interval') or 5), float(body.get('expires_in') or 900)
+    provider.start_sign_in(PendingSignIn(device_code=body['device_code'], interval=interval), lifetime)
+    return DeviceCode(body['user_code'], body['verification_uri'], interval, lifetime)
 
 
 def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
-    """Asks once whether the person has entered the device code.
+    """Request the token once, which succeeds when the user has entered the device code.
 
     Raises:
-        SignInPendingError: not yet; ask again after its `interval` seconds.
-        MicrosoftSignInError: the sign-in ended in some other way.
+        SignInPendingError: not yet. Try again after its `interval` seconds.
+        MicrosoftSignInError: the sign-in failed.
     """
     credential = client.credential
     if not isinstance(credential, DeviceCodeCredential):
-        raise CredentialError('This instance does not sign in with a device code.', 'Paste the code of the browser sign-in.')
-    tokens, target = client.tokens, client.token_target()
-    started = tokens.started()
-    if not started:  # another command has seen the end of it, or nothing was started
-        return tokens.get(target)
+        raise CredentialError('This instance does not use a device code.', 'Paste the code of the browser sign-in.')
+    provider, target = client.token_provider, client.token_target()
+    pending = provider.pending_sign_in()
+    if not pending:  # another command has completed it, or none was started
+        return provider.get_token(target)
     try:
-        answer = credential.ask(tokens.transport, target, CachedSession(device_code=started['device_code']))
-    except SignInPendingError as pending:
-        pending.interval += float(started.get('interval') or 5)
+        response = credential.request_token(provider.token_client, target, CachedSession(pending=pending))
+    except SignInPendingError as error:
+        error.interval += pending.interval
         raise
     except SignInRequiredError:
-        if tokens.started():
+        if provider.pending_sign_in():
             raise
-        return tokens.get(target)  # another command was faster, and has kept what the device code brought
-    tokens.keep(target, answer, new_sign_in=True)
-    return answer.token
+        return provider.get_token(target)  # another command has completed it meanwhile
+    provider.save(target, response, is_new_sign_in=True)
+    return response.token
 
 
 def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandResults:
-    """Starts a sign-in with an authorization code, and tells how to go on.
-
-    Args:
-        login_url: login host; by default that of the client's cloud.
-    """
+    """Start a sign-in with an authorization code, and return instructions for the user. `login_url` replaces the login host."""
     address = start_browser_sign_in(client)
     if login_url:
         address = address.replace(client.authorization_code_credential().client.authority, login_url.rstrip('/'), 1)
@@ -850,17 +730,80 @@ def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandR
         readable_output=(
             '### Authorization instructions\n'
             f'1. Open the [login URL]({address}) in a browser, sign in and grant the permissions.\n'
-            '2. The browser ends on the redirect URI, with a code in its address. The page itself may well be empty.\n'
-            '3. Copy the whole address, and paste it into **Authorization code** of the instance.'
+            '2. The browser ends on the redirect URI, with a code in its address. The page itself may be empty.\n'
+            '3. Copy the full address, and paste it into **Authorization code** of the instance.'
         )
     )
 
 
 def reset_auth() -> CommandResults:
-    """Forgets all tokens of the instance, so that the next sign-in starts anew."""
+    """Delete all cached tokens of the instance, so that the next command signs in again."""
     if not update_storage(integration_context_storage(), clear_tokens, SystemClock()):
-        raise DemistoException('The integration context is being written to all the time: run the command again.')
-    return CommandResults(readable_output='All tokens of this instance were forgotten. Sign in again to go on.')
+        raise DemistoException('The integration context is busy, so that the tokens were not deleted. Run the command again.')
+    return CommandResults(readable_output='All cached tokens of this instance were deleted. Sign in again to continue.')
+
+
+# endregion
+# region parameters
+
+
+def get_azure_cloud(params: dict[str, Any], integration_name: str) -> AzureCloud:
+    """Return the cloud that the parameter azure_cloud names. Custom replaces addresses of the worldwide cloud by parameters."""
+    name = params.get('azure_cloud')
+    if name and name != AZURE_CLOUD_NAME_CUSTOM:
+        return AZURE_CLOUDS[AZURE_CLOUD_NAME_MAPPING.get(name, 'com')]
+    worldwide = AZURE_WORLDWIDE_CLOUD.endpoints
+    endpoints = AzureCloudEndpoints(
+        active_directory=params.get('azure_ad_endpoint') or worldwide.active_directory,
+        microsoft_graph_resource_id=(
+            params.get('graph_endpoint') or params.get('url') or params.get('host') or worldwide.microsoft_graph_resource_id
+        ),
+        resource_manager=params.get('server_url') or worldwide.resource_manager,
+    )
+    if endpoints == worldwide:
+        return AZURE_WORLDWIDE_CLOUD
+    return AzureCloud(AZURE_WORLDWIDE_CLOUD.name, AZURE_WORLDWIDE_CLOUD.abbreviation, endpoints, origin=integration_name)
+
+
+def get_azure_managed_identities_client_id(params: dict[str, Any]) -> str | None:
+    """Return the client ID of the managed identity, MANAGED_IDENTITIES_SYSTEM_ASSIGNED, or None if the instance uses none."""
+    selected = params.get('auth_type') or params.get('authentication_type')
+    if not argToBoolean(params.get('use_managed_identities') or selected == 'Azure Managed Identities'):
+        return None
+    return (params.get('managed_identities_client_id') or {}).get('password') or MANAGED_IDENTITIES_SYSTEM_ASSIGNED
+
+
+def microsoft_defender_for_endpoint_get_base_url(endpoint_type: str, url: str, is_gcc: bool | None = None) -> tuple[str, str]:
+    """Return the abbreviation of a Defender for Endpoint service and its base URL.
+
+    Args:
+        endpoint_type: a key of MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE, or ``Custom``, which needs a `url`.
+        is_gcc: parameter of older instances, in place of the type ``US GCC``.
+    """
+    if is_gcc:
+        endpoint_type = 'US GCC'
+    if not url and endpoint_type not in MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE:
+        raise DemistoException(f"Endpoint Type is '{endpoint_type or ''}' and no URL is set. Select a type, or enter the URL.")
+    abbreviation = MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE.get(endpoint_type, 'com')
+    return abbreviation, url or MICROSOFT_DEFENDER_FOR_ENDPOINT_API[abbreviation]
+
+
+def get_from_args_or_params(args: dict[str, Any], params: dict[str, Any], key: str) -> Any:
+    """Return `key` of the arguments, or else of the parameters. Raise an exception if both are empty."""
+    value = args.get(key, params.get(key))
+    if not value:
+        raise Exception(f'{key} is missing. Add the argument {key} to the command, or set it in the instance.')
+    return value
+
+
+def azure_tag_formatter(arg: str) -> str:
+    """Return the ``$filter`` of Azure Resource Manager for the JSON ``{"<tag name>": "<tag value>"}``."""
+    try:
+        (name, value), *_ = json.loads(arg).items()
+    except (TypeError, ValueError, AttributeError):
+        raise Exception('The tag is not a JSON object. Write it as {"<tag name>": "<tag value>"}.') from None
+    name, value = (str(part).replace("'", "''") for part in (name, value))
+    return f"tagName eq '{name}' and tagValue eq '{value}'"
 
 
 # endregion

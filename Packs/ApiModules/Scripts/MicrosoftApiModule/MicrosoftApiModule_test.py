@@ -1,43 +1,35 @@
-"""The client that Microsoft integrations stand on, against the sandbox cloud."""
+"""The client, with scripted responses in place of services."""
 
-import base64
+import io
 import json
-import subprocess
+import re
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import demistomock as demisto
 import MicrosoftApiModule
+import MicrosoftCoreApiModule
+import MicrosoftCredentialsApiModule
+import MicrosoftTokenCacheApiModule
 import pytest
-from CommonServerPython import DemistoException
-from conformance.api_client import instances
-from conformance.api_client.instances import Instance
-from conformance.common_server.scripted_server import ScriptedServer
-from conformance.token_store.office import ADA, BOB, BusyStore
-from datetime import timezone
-from datetime import timedelta
 import requests
-import re
-from datetime import datetime
-from CommonServerPython import CommandResults
+from CommonServerPython import DemistoException
 from MicrosoftApiModule import (
-    AUTHORIZATION_CODE,
+    API_RETRIES,
     AZURE_DOD_CLOUD,
     DEVICE_CODE,
     MANAGED_IDENTITIES_SYSTEM_ASSIGNED,
+    CommandThrottled,
     MicrosoftClient,
     NotFoundError,
     azure_tag_formatter,
-    complete_browser_sign_in,
-    complete_device_sign_in,
     generate_login_url,
     get_azure_cloud,
-    reset_auth,
+    integration_context_storage,
     scope_of_first_resource,
-    start_browser_sign_in,
-    start_device_sign_in,
 )
 from MicrosoftCoreApiModule import (
     AZURE_BLEU_CLOUD,
@@ -48,27 +40,78 @@ from MicrosoftCoreApiModule import (
     AZURE_US_GCC_CLOUD,
     AZURE_US_GCC_HIGH_CLOUD,
     AZURE_WORLDWIDE_CLOUD,
+    NO_RETRIES,
     AzureCloud,
     CredentialError,
     SystemClock,
 )
-from MicrosoftCredentialsApiModule import (
-    AccessToken,
-    ManagedIdentityCredential,
-    SignInPendingError,
-    SignInRequiredError,
-    SignInUnavailableError,
-    TokenResponse,
-    TokenRequest,
-    TokenTarget,
-    clean_authorization_code,
-)
-from sandbox.microsoft.browser import Browser
-from sandbox.microsoft.samples import REDIRECT_URI
+from MicrosoftCredentialsApiModule import ClientSecretCredential, TokenClient, TokenTarget
+from MicrosoftTokenCacheApiModule import TokenProvider
 
-instance = instances.instance
+Response = tuple[int, dict[str, str], Any]
+GRAPH = 'https://graph.microsoft.com'
 
-# region clouds and other things that parameters name
+
+class ScriptedService(requests.adapters.BaseAdapter):
+    """Answer all requests with the given responses in order, the last one again and again.
+
+    Args:
+        responses: status, headers and body (JSON unless it is text).
+    """
+
+    def __init__(self, *responses: Response):
+        super().__init__()
+        self.responses = responses
+        self.seen: list[requests.PreparedRequest] = []
+
+    def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
+        response = requests.Response()
+        response.status_code, headers, body = self.responses[min(len(self.seen), len(self.responses) - 1)]
+        response.headers.update(headers)
+        response.raw = io.BytesIO((body if isinstance(body, str) else json.dumps(body)).encode())
+        response.url, response.request = str(request.url), request
+        self.seen.append(request)
+        return response
+
+    def close(self) -> None:
+        pass
+
+
+class StoppedClock(SystemClock):
+    """A clock that only sleeping advances."""
+
+    def __init__(self) -> None:
+        self.time, self.waits = 1_900_000_000.0, []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.time += seconds
+
+
+Make = Callable[..., tuple[MicrosoftClient, ScriptedService]]
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Return a function that makes a client with a token, whose requests are answered by the given responses."""
+
+    def make(*responses: Response, **keywords: Any) -> tuple[MicrosoftClient, ScriptedService]:
+        service = ScriptedService(*responses)
+        monkeypatch.setattr(requests.Session, 'get_adapter', lambda _session, url: service)
+        client = MicrosoftClient(base_url=GRAPH, **keywords)
+        monkeypatch.setattr(client, 'get_access_token', lambda **_: 'a token')
+        monkeypatch.setattr(client, 'clock', StoppedClock())
+        return client, service
+
+    demisto.setIntegrationContext({})
+    yield make
+    demisto.setIntegrationContext({})
+
+
+# region parameters
 
 WORLDWIDE = AZURE_WORLDWIDE_CLOUD.endpoints
 
@@ -88,7 +131,7 @@ WORLDWIDE = AZURE_WORLDWIDE_CLOUD.endpoints
         ('unheard of', AZURE_WORLDWIDE_CLOUD),
     ],
 )
-def test_a_cloud_is_found_by_the_name_that_admins_choose(name: str, cloud: AzureCloud) -> None:
+def test_a_cloud_is_found_by_the_name_in_the_parameters(name: str, cloud: AzureCloud) -> None:
     assert get_azure_cloud({'azure_cloud': name, 'url': 'https://not.looked.at'}, 'test') is cloud
 
 
@@ -107,7 +150,7 @@ def test_a_custom_cloud_without_addresses_is_the_worldwide_one(params: dict[str,
         ('host', 'microsoft_graph_resource_id'),
     ],
 )
-def test_a_custom_cloud_has_the_addresses_of_the_parameters_and_else_those_worldwide(param: str, part: str) -> None:
+def test_the_addresses_of_a_custom_cloud_are_those_of_the_parameters_or_worldwide(param: str, part: str) -> None:
     cloud = get_azure_cloud({'azure_cloud': 'Custom', param: 'https://mine.example'}, 'My integration')
     assert cloud.endpoints == WORLDWIDE._replace(**{part: 'https://mine.example'})
     assert (cloud.abbreviation, cloud.origin) == ('com', 'My integration')
@@ -126,8 +169,8 @@ def test_a_tag_becomes_a_filter(arg: str, query: str) -> None:
 
 
 @pytest.mark.parametrize('arg', ['', 'owner=soc', '[]', '{}', '"text"', None])
-def test_a_tag_that_is_none_is_refused_with_advice(arg: Any) -> None:
-    with pytest.raises(Exception, match=re.escape('write it as {"<tag name>": "<tag value>"}')):
+def test_an_invalid_tag_is_rejected(arg: Any) -> None:
+    with pytest.raises(Exception, match=re.escape('Write it as {"<tag name>": "<tag value>"}')):
         azure_tag_formatter(arg)
 
 
@@ -145,94 +188,30 @@ def test_a_tag_that_is_none_is_refused_with_advice(arg: Any) -> None:
         ('offline_access openid', 'offline_access openid'),
     ],
 )
-def test_of_the_scopes_of_several_resources_those_of_the_first_are_taken(scope: str, first: str) -> None:
+def test_only_the_scopes_of_the_first_resource_remain(scope: str, first: str) -> None:
     assert scope_of_first_resource(scope) == first
 
 
-# endregion
-# region who signs in, and for what
-
-
-@pytest.mark.parametrize('pasted', ['{tenant}', ' {tenant}\n', 'https://login.microsoftonline.com/{tenant}/', 'contoso.example'])
-@pytest.mark.parametrize('template', ['{endpoint}/{tenant_id}/oauth2/v2.0/token', '{endpoint}/{tenant_id}/oauth2/token'])
-def test_a_tenant_may_be_pasted_in_many_forms(instance: Instance, pasted: str, template: str) -> None:
-    client = instance.client(
-        tenant_id=pasted.format(tenant=instance.tenant_id), token_retrieval_url=template, resource=instance.cloud.graph
-    )
-    assert client.http_request('GET', f'/users/{ADA}/messages')['value']
-
-
 @pytest.mark.parametrize(
-    'keywords, sentence',
+    'keywords, kind',
     [
-        ({'tenant_id': ''}, 'Token (tenant ID) is missing.'),
-        ({'tenant_id': 'a tenant'}, 'Token is not a tenant ID.'),
-        ({'auth_id': ''}, 'ID (client ID) is missing.'),
-        ({'enc_key': ''}, 'Key (client secret) is missing.'),
-        ({'endpoint': 'de'}, 'The German cloud of Microsoft was closed'),
+        ({'managed_identities_client_id': MANAGED_IDENTITIES_SYSTEM_ASSIGNED}, 'managed-identity'),
+        ({'app_name': 'an app', 'tenant_id': 'a Token'}, 'cortex-app'),
+        ({'self_deployed': True, 'tenant_id': 'contoso.example'}, 'client-secret'),
+        ({'self_deployed': True, 'tenant_id': 'contoso.example', 'grant_type': 'authorization_code'}, 'authorization-code'),
+        ({'self_deployed': True, 'tenant_id': 'contoso.example', 'grant_type': DEVICE_CODE}, 'device-code'),
     ],
 )
-def test_settings_that_cannot_be_right_are_refused(instance: Instance, keywords: dict[str, str], sentence: str) -> None:
-    client = instance.client(**keywords)
-    with pytest.raises(CredentialError, match=re.escape(sentence)):
-        client.get_access_token()
-    assert instance.requests('entra') == []
+def test_the_keywords_select_the_authentication_method(keywords: dict[str, Any], kind: str) -> None:
+    client = MicrosoftClient(auth_id='an-id', enc_key='a secret', **keywords)
+    assert client.credential.kind == kind
+    assert client.credential is client.credential
+    if kind not in ('client-secret', 'authorization-code'):
+        with pytest.raises(CredentialError, match='does not use an authorization code'):
+            generate_login_url(client)
 
 
-def test_a_device_flow_may_name_its_tenant_in_the_url_alone(instance: Instance) -> None:
-    client = instance.device(tenant_id=None, token_retrieval_url=f'{instance.cloud.authority}/organizations/oauth2/v2.0/token')
-    assert client.credential.tenant_id == 'organizations'
-
-
-@pytest.mark.parametrize(
-    'keywords, request_for, target',
-    [
-        ({}, {}, TokenTarget('GRAPH/.default')),
-        ({'scope': 'https://a/b offline_access user.read'}, {}, TokenTarget('https://a/b offline_access')),
-        ({'resource': 'https://a'}, {}, TokenTarget('GRAPH/.default')),
-        ({'resource': 'https://a', 'scope': ''}, {}, TokenTarget(resource='https://a')),
-        (
-            {'resource': 'https://a', 'token_retrieval_url': '{endpoint}/{tenant_id}/oauth2/token'},
-            {},
-            TokenTarget(resource='https://a'),
-        ),
-        ({}, {'resource': 'https://a'}, TokenTarget(resource='https://a')),
-        ({}, {'scope': 'https://a/b'}, TokenTarget('https://a/b')),
-        ({'managed_identities_client_id': MANAGED_IDENTITIES_SYSTEM_ASSIGNED}, {}, TokenTarget(resource='GRAPH')),
-        (
-            {'managed_identities_client_id': 'an-id', 'managed_identities_resource_uri': 'https://a'},
-            {},
-            TokenTarget(resource='https://a'),
-        ),
-        (
-            {'managed_identities_client_id': 'an-id', 'managed_identities_resource_uri': 'https://a'},
-            {'resource': 'https://b'},
-            TokenTarget(resource='https://b'),
-        ),
-        ({'managed_identities_client_id': 'an-id'}, {'scope': 'https://c/.default'}, TokenTarget(resource='https://c')),
-    ],
-)
-def test_what_a_token_is_for(instance: Instance, keywords: Any, request_for: dict[str, str], target: TokenTarget) -> None:
-    graph = instance.cloud.graph
-    wanted = TokenTarget(target.scope.replace('GRAPH', graph), target.resource.replace('GRAPH', graph))
-    assert instance.client(**keywords).token_target(**request_for) == wanted
-
-
-def test_the_test_button_keeps_tokens_in_memory(instance: Instance) -> None:
-    instance.command = 'test-module'
-    client = instance.client()
-    assert client.get_access_token() == client.get_access_token()
-    assert instance.requests('entra') == [200]
-    assert demisto.getIntegrationContext() == {}
-
-
-def test_time_is_that_of_epoch_seconds(instance: Instance, mocker: Any) -> None:
-    client = MicrosoftClient()
-    mocker.patch.object(client, 'epoch_seconds', return_value=1234)
-    assert client.clock.now() == 1234
-
-
-def test_dates_become_seconds_since_the_epoch() -> None:
+def test_dates_are_converted_to_seconds_since_the_epoch() -> None:
     assert MicrosoftClient.epoch_seconds(datetime(1970, 1, 2)) == 86400  # noqa: DTZ001 - a naive one
     assert MicrosoftClient.epoch_seconds(datetime(1970, 1, 2, tzinfo=timezone(timedelta(hours=1)))) == 82800
     assert abs(MicrosoftClient.epoch_seconds() - SystemClock().now()) < 2
@@ -242,444 +221,164 @@ def test_dates_become_seconds_since_the_epoch() -> None:
 # region requests
 
 
-def test_a_request_carries_the_token_and_gives_the_json_of_the_answer(instance: Instance) -> None:
-    assert len(instance.messages(params={'$top': 3})['value']) == 3
+def test_headers_are_added_to_the_default_ones_or_replace_them(scripted: Make) -> None:
+    client, service = scripted((200, {}, {}))
+    client.http_request('POST', '/x', headers={'Accept': 'text/csv', 'X-Test': 'mine'}, json_data={})
+    sent = {name: service.seen[0].headers[name] for name in ('Authorization', 'Accept', 'X-Test', 'Content-Type')}
+    assert sent == {'Authorization': 'Bearer a token', 'Accept': 'text/csv', 'X-Test': 'mine', 'Content-Type': 'application/json'}
 
 
 @pytest.mark.parametrize(
-    'resp_type, kind',
-    [('json', dict), ('text', str), ('content', bytes), ('response', requests.Response), ('xml', requests.Response)],
+    'resp_type, expected', [('json', {'value': []}), ('text', '{"value": []}'), ('content', b'{"value": []}')]
 )
-def test_the_answer_is_given_as_it_is_wanted(instance: Instance, resp_type: str, kind: type) -> None:
-    assert isinstance(instance.messages(resp_type=resp_type), kind)
+def test_the_response_is_returned_as_the_caller_wants(scripted: Make, resp_type: str, expected: Any) -> None:
+    client, _ = scripted((200, {}, {'value': []}))
+    assert client.http_request('GET', '/x', resp_type=resp_type) == expected
+    assert client.http_request('GET', '/x', resp_type='response').json() == {'value': []}
 
 
-def test_headers_are_added_to_the_usual_ones_or_take_their_place() -> None:
-    with ScriptedServer([(200, {}, '{}')]) as server:
-        client = MicrosoftClient(base_url=server.url)
-        client.get_access_token = lambda **_: 'a token'
-        client.http_request('POST', '/x', headers={'Accept': 'text/csv', 'X-Test': 'mine'}, json_data={})
-    sent = server.seen[0]
-    assert (sent['accept'], sent['x'], sent['content_type']) == ('text/csv', 'mine', 'application/json')
-
-
-def test_a_netrc_file_does_not_take_the_place_of_the_token(
-    instance: Instance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / 'netrc').write_text('default login ada password of-ada')
-    token = instance.client().get_access_token()
-    monkeypatch.setenv('NETRC', str(tmp_path / 'netrc'))
-    assert instance.messages(resp_type='response').request.headers['Authorization'] == f'Bearer {token}'
-
-
-def test_an_empty_answer_is_given_as_response_where_that_is_wanted(instance: Instance) -> None:
-    instance.fail(status=204, times=2)
-    assert instance.messages(return_empty_response=True).status_code == 204
-    with pytest.raises(DemistoException, match='Failed to parse json object from response'):
-        instance.messages()
-
-
-def test_an_answer_that_is_no_json_is_refused_without_showing_it(instance: Instance) -> None:
-    instance.fail(status=200, body='From: ada. A mail.', headers={'Content-Type': 'message/rfc822'})
-    with pytest.raises(DemistoException, match=r'Failed to parse json .* 18 bytes \(message/rfc822\)') as failure:
-        instance.messages()
-    assert 'ada' not in str(failure.value)
-
-
-@pytest.mark.parametrize('body, message', [({'error': 'gone'}, {'error': 'gone'}), ('gone', 'Not Found - 404 Response')])
-def test_not_found_is_an_error_of_its_own(instance: Instance, body: Any, message: Any) -> None:
-    instance.fail(status=404, body=body)
+def test_a_404_that_is_allowed_is_a_not_found_error(scripted: Make) -> None:
+    client, _ = scripted((404, {}, {'error': 'gone'}))
     with pytest.raises(NotFoundError) as failure:
-        instance.messages()
-    assert failure.value.message == message
+        client.http_request('GET', '/x')
+    assert failure.value.message == {'error': 'gone'}
+    assert client.send_request('GET', '/x').status_code == 404
+    with pytest.raises(DemistoException, match=r'\[404\]'):
+        client.http_request('GET', '/x', ok_codes=(200,))
 
 
-@pytest.mark.parametrize('ok_codes', [(200,), (200, 204)])
-def test_not_found_is_an_error_as_any_other_where_it_is_not_expected(instance: Instance, ok_codes: tuple[int, ...]) -> None:
-    instance.fail(status=404, times=2)
-    with pytest.raises(DemistoException, match='404'):
-        instance.messages(ok_codes=ok_codes)
-    with pytest.raises(DemistoException, match='404'):
-        instance.client(ok_codes=ok_codes).http_request('GET', '/me')
+@pytest.mark.parametrize('url', ['http://graph.example/me', 'HTTP://graph.example/me', 'https://user:word@graph.example/me'])
+def test_a_token_is_sent_only_to_https_addresses(scripted: Make, url: str) -> None:
+    client, service = scripted((200, {}, {}))
+    with pytest.raises(DemistoException, match=r'is not an https address\. Tokens are sent only to https addresses\.'):
+        client.http_request('GET', full_url=url)
+    assert service.seen == []
 
 
-def test_an_error_status_goes_to_the_handler_of_the_caller(instance: Instance) -> None:
-    instance.fail(status=400, body={'error': 'no'}, times=2)
-    seen: list[requests.Response] = []
-    assert instance.messages(error_handler=seen.append) == {'error': 'no'}
-    assert [response.status_code for response in seen] == [400]
-    with pytest.raises(DemistoException, match=r'Error in API call \[400\]'):
-        instance.messages()
+THROTTLED: Response = (429, {'Retry-After': '45'}, {})
 
 
-@pytest.mark.parametrize('of_client, of_request, used', [(None, None, 60), (None, 5, 5), (7, 5, 7), (7, None, 7)])
-def test_every_request_has_a_time_limit(instance: Instance, mocker: Any, of_client: Any, of_request: Any, used: float) -> None:
-    client = instance.client(timeout=of_client)
-    sent = mocker.spy(client._session, 'request')
-    client.http_request('GET', f'/users/{ADA}/messages', **({'timeout': of_request} if of_request else {}))
-    assert sent.call_args.kwargs['timeout'] == used
-
-
-@pytest.mark.parametrize('url', ['http://graph.example', 'HTTP://graph.example'])
-def test_a_token_is_not_sent_without_tls(instance: Instance, url: str) -> None:
-    for call in (
-        lambda: instance.client(base_url=url).http_request('GET', '/me'),
-        lambda: instance.client().http_request('GET', full_url=f'{url}/me'),
-        lambda: instance.client().http_request('GET', '', f'{url}/me'),
-    ):
-        with pytest.raises(DemistoException, match=r'not sent to graph\.example without TLS: use its https address'):
-            call()
-    assert instance.requests('entra') == []
-
-
-# endregion
-# region tokens that the API refuses
-
-
-def test_a_revoked_token_is_replaced_once(instance: Instance) -> None:
-    instance.messages()
-    instance.cloud.directory.application('daemon').revoke()
-    assert instance.messages()['value']
-    assert (instance.requests('entra'), instance.requests()) == ([200, 200], [200, 401, 200])
-
-
-@pytest.mark.parametrize('version', ['/v2.0', ''])
-def test_a_claims_challenge_is_met(instance: Instance, version: str) -> None:
-    url = f'{instance.cloud.authority}/{instance.tenant_id}/oauth2{version}/token'
-    client = instance.client(token_retrieval_url=url, resource=instance.cloud.graph)
-    client.http_request('GET', f'/users/{ADA}/messages')
-    instance.cloud.directory.application('daemon').require_claims()
-    for _ in range(2):
-        assert client.http_request('GET', f'/users/{ADA}/messages')['value']
-    assert (instance.requests('entra'), instance.requests()) == ([200, 200], [200, 401, 200, 200])
-
-
-def challenge(claims: str) -> dict[str, str]:
-    return {'WWW-Authenticate': f'Bearer error="insufficient_claims", claims="{claims}"'}
+def test_a_request_is_retried_as_the_policy_of_the_client_says(scripted: Make) -> None:
+    client, service = scripted((503, {'Retry-After': '2'}, {}), (429, {'Retry-After': '3'}, {}), (200, {}, {}))
+    assert client.send_request('GET', '/x').ok
+    assert (len(service.seen), client.clock.waits) == (3, [2, 3])
 
 
 @pytest.mark.parametrize(
-    'claims',
-    [
-        '%%%',
-        'AAAAA',
-        base64.b64encode(b'\xff\xfe').decode(),
-        base64.b64encode(b'[1]').decode(),
-        base64.b64encode(b'no json').decode(),
-    ],
+    'keywords, statuses', [({}, [503]), ({'is_idempotent': True}, [503, 200]), ({'method': 'GET'}, [503, 200])]
 )
-def test_a_claims_challenge_that_cannot_be_read_is_a_plain_refusal(instance: Instance, claims: str) -> None:
-    instance.fail(status=401, headers=challenge(claims))
-    assert instance.messages()['value']
-    assert (instance.requests('entra'), instance.requests()) == ([200, 200], [401, 200])
+def test_a_request_that_is_not_idempotent_is_retried_only_after_429(
+    scripted: Make, keywords: dict[str, Any], statuses: list[int]
+) -> None:
+    client, service = scripted((429, {'Retry-After': '0'}, {}), (503, {'Retry-After': '2'}, {}), (200, {}, {}))
+    with suppress(DemistoException):
+        client.send_request(**{'method': 'POST', 'url_suffix': '/x', **keywords})
+    assert len(service.seen) == 1 + len(statuses)
 
 
-def test_a_claims_challenge_may_be_written_in_both_alphabets_without_padding(instance: Instance) -> None:
-    instance.messages()
-    demanded = json.dumps({'access_token': {'xms_cc': {'values': ['CP1'], 'note': '???>>>'}}}).encode()
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        instance.fail(status=401, headers=challenge(encode(demanded).decode().rstrip('=')))
-        token = instance.messages(resp_type='response').request.headers['Authorization'].split()[1]
-        assert AccessToken(token, 0, 0).claims()['xms_cc'] == ['CP1']
-
-
-def test_an_api_that_refuses_every_token_is_asked_twice(instance: Instance) -> None:
-    instance.fail(times=None, status=401)
-    with pytest.raises(DemistoException, match=r'\[401\]'):
-        instance.messages()
-    assert (instance.requests('entra'), instance.requests()) == ([200, 200], [401, 401])
-
-
-def test_a_token_that_came_from_elsewhere_is_not_replaced(instance: Instance, mocker: Any) -> None:
-    client = instance.client()
-    mocker.patch.object(client, 'get_access_token', return_value='of the test')
-    with pytest.raises(DemistoException, match=r'\[401\]'):
-        client.http_request('GET', '/me')
-    assert (instance.requests('entra'), instance.requests()) == ([], [401])
-
-
-# endregion
-# region sign-in in a browser
-
-
-def test_a_person_signs_in_with_the_whole_redirect_url(instance: Instance) -> None:
-    redirect_url = Browser(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
-    token = complete_browser_sign_in(instance.web(), redirect_url)
-    assert instance.user_of(token.value) == ADA
-    assert instance.web().get_access_token() == token.value
-    assert instance.web().http_request('GET', '/me')['userPrincipalName'] == ADA
-
-
-def test_a_person_signs_in_with_the_code_alone(instance: Instance) -> None:
-    redirect_url = Browser(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
-    code = clean_authorization_code(redirect_url).code
-    assert instance.user_of(complete_browser_sign_in(instance.web(), code).value) == ADA
-
-
-def test_the_redirect_url_of_another_sign_in_is_refused(instance: Instance) -> None:
-    redirect_url = Browser(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
-    start_browser_sign_in(instance.web())
-    with pytest.raises(SignInRequiredError, match='belongs to another sign-in'):
-        complete_browser_sign_in(instance.web(), redirect_url)
-    assert instance.requests('entra').count(400) == 0
-
-
-def test_a_new_sign_in_takes_the_place_of_the_old_one(instance: Instance) -> None:
-    for user in (ADA, BOB):
-        redirect_url = Browser(instance.cloud, user).sign_in(start_browser_sign_in(instance.web()))
-        complete_browser_sign_in(instance.web(), redirect_url)
-    assert instance.user_of(instance.web().get_access_token()) == BOB
-
-
-def test_a_code_pasted_into_the_settings_is_redeemed_with_the_verifier_of_its_login_url(instance: Instance) -> None:
-    redirect_url = Browser(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
-    assert instance.user_of(instance.web(auth_code=redirect_url).get_access_token()) == ADA
-
-
-def login_url_in(results: CommandResults) -> str:
-    return re.findall(r'\[login URL\]\((.*)\)', str(results.readable_output))[0]
-
-
-@pytest.mark.parametrize('certificate', [False, True])
-def test_a_login_url_can_be_made_before_a_code_makes_it_that_flow(instance: Instance, certificate: bool) -> None:
-    registered = instance.cloud.directory.application('web').certificate
-    proof = (
-        {'enc_key': '', 'private_key': registered.private_key_pem, 'certificate_thumbprint': registered.sha1_thumbprint}
-        if certificate
-        else {}
-    )
-    client = instance.client('web', **proof)
-    client.credential  # noqa: B018 - made already, for client credentials
-    redirect_url = Browser(instance.cloud, ADA).sign_in(login_url_in(generate_login_url(client)))
-    assert instance.user_of(instance.web(auth_code=redirect_url, **proof).get_access_token()) == ADA
-
-
-def test_a_login_url_is_that_of_the_credential_that_was_given(instance: Instance) -> None:
-    credential = instance.web().credential
-    redirect_url = Browser(instance.cloud, ADA).sign_in(
-        start_browser_sign_in(MicrosoftClient(credential=credential, azure_cloud=instance.web().azure_cloud))
-    )
-    assert instance.user_of(complete_browser_sign_in(instance.client(credential=credential), redirect_url).value) == ADA
-
-
-def test_a_login_url_may_lead_to_another_login_host(instance: Instance) -> None:
-    url = login_url_in(generate_login_url(instance.web(), 'https://login.example/'))
-    assert url.startswith(f'https://login.example/{instance.tenant_id}/oauth2/v2.0/authorize?')
-
-
-def test_a_person_is_asked_to_consent_to_all_resources_and_a_token_is_for_the_first(instance: Instance) -> None:
-    instance.cloud.directory.application('web').tenant_wide_consent = True
-    scope = f'{instance.cloud.resource_manager}/user_impersonation offline_access user.read'
-    url = start_browser_sign_in(instance.web(scope=scope))
-    assert 'user.read' in url
-    token = complete_browser_sign_in(instance.web(scope=scope), Browser(instance.cloud, ADA).sign_in(url))
-    assert token.claims()['aud'] == instance.cloud.resource_manager
-
-
-def test_a_public_client_signs_in_without_a_key(instance: Instance) -> None:
-    def device(**keywords: Any) -> MicrosoftClient:
-        return instance.device(grant_type=AUTHORIZATION_CODE, **keywords)
-
-    instance.cloud.directory.application('device').redirect_uris.append(REDIRECT_URI)
-    redirect_url = Browser(instance.cloud, ADA).sign_in(start_browser_sign_in(device()))
-    assert instance.user_of(device(auth_code=redirect_url).get_access_token()) == ADA
+@pytest.mark.parametrize('keywords, of_request', [({}, NO_RETRIES), ({'retry_policy': NO_RETRIES}, None)])
+def test_a_policy_is_that_of_the_request_or_of_the_client(scripted: Make, keywords: dict[str, Any], of_request: Any) -> None:
+    client, service = scripted((503, {'Retry-After': '2'}, {}), **keywords)
+    with pytest.raises(CommandThrottled):
+        client.send_request('GET', '/x', retry_policy=of_request)
+    assert (len(service.seen), client.clock.waits) == (1, [])
+    assert client.retry_policy == keywords.get('retry_policy', API_RETRIES)
 
 
 @pytest.mark.parametrize(
-    'keywords',
+    'response, method, seconds',
     [
-        {'credential': ManagedIdentityCredential()},
-        {'managed_identities_client_id': 'an-id'},
-        {'self_deployed': False, 'app_name': 'an app', 'tenant_id': 'a Token'},
-        {'grant_type': DEVICE_CODE},
+        (THROTTLED, 'GET', 45),
+        (THROTTLED, 'POST', 45),
+        ((429, {'Retry-After': '0'}, {}), 'GET', 60),
+        ((503, {'Retry-After': '45'}, {}), 'GET', 45),
     ],
 )
-def test_only_a_self_deployed_application_has_a_login_url(instance: Instance, keywords: dict[str, Any]) -> None:
-    with pytest.raises(CredentialError, match='does not sign in with an authorization code'):
-        generate_login_url(instance.client(**keywords))
+def test_throttling_beyond_the_budget_raises_an_error_with_the_time(
+    scripted: Make, monkeypatch: pytest.MonkeyPatch, response: Response, method: str, seconds: float
+) -> None:
+    monkeypatch.setattr(demisto, 'results', pytest.fail)
+    client, _ = scripted(response, retry_on_rate_limit=True)
+    with pytest.raises(CommandThrottled, match=f'Try again in {seconds} seconds') as throttled:
+        client.send_request(method, '/x')
+    assert (throttled.value.seconds, throttled.value.res.status_code) == (seconds, response[0])
 
 
-def test_only_an_authorization_code_is_completed_with_a_code(instance: Instance) -> None:
-    with pytest.raises(CredentialError, match='Run the command without a code'):
-        complete_browser_sign_in(instance.device(), 'a code')
+@pytest.mark.parametrize('response, method', [((503, {'Retry-After': '45'}, {}), 'POST'), ((503, {}, {}), 'GET')])
+def test_a_request_that_must_not_be_sent_again_is_not_throttled(scripted: Make, response: Response, method: str) -> None:
+    client, _ = scripted(response, retry_policy=NO_RETRIES)
+    with pytest.raises(DemistoException, match=r'\[503\]') as failure:
+        client.send_request(method, '/x')
+    assert not isinstance(failure.value, CommandThrottled)
 
 
-# endregion
-# region sign-in with a device code
-
-
-def test_a_person_signs_in_with_a_device_code(instance: Instance) -> None:
-    started = start_device_sign_in(instance.device())
-    assert 'device_code' not in started
-    with pytest.raises(SignInPendingError) as pending:
-        complete_device_sign_in(instance.device())
-    assert pending.value.interval == started['interval'] == 5
-    Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
-    assert instance.user_of(complete_device_sign_in(instance.device()).value) == ADA
-    assert instance.user_of(instance.device().get_access_token()) == ADA
-
-
-def test_a_person_who_polls_too_fast_waits_longer(instance: Instance) -> None:
-    start_device_sign_in(instance.device())
-    for expected in (5, 10):
-        with pytest.raises(SignInPendingError) as pending:
-            complete_device_sign_in(instance.device())
-        assert pending.value.interval == expected
-
-
-def test_a_device_sign_in_may_be_seen_through_by_another_command(instance: Instance) -> None:
-    started = start_device_sign_in(instance.device())
-    Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
-    assert instance.user_of(instance.device().get_access_token()) == ADA
-    assert instance.user_of(complete_device_sign_in(instance.device()).value) == ADA
-
-
-def test_a_device_sign_in_that_another_command_sees_through_meanwhile_is_complete(instance: Instance) -> None:
-    started = start_device_sign_in(instance.device())
-    slow = instance.device()
-    send = slow.tokens.transport.send
-
-    def another_is_faster(request: TokenRequest) -> requests.Response:
-        Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
-        instance.device().get_access_token()
-        return send(request)
-
-    slow.tokens.transport.send = another_is_faster  # type: ignore[method-assign]
-    assert instance.user_of(complete_device_sign_in(slow).value) == ADA
-
-
-def test_a_person_with_a_device_code_is_asked_to_consent_to_all_resources_too(instance: Instance) -> None:
-    scope = f'{instance.cloud.resource_manager}/user_impersonation offline_access user.read'
-    started = start_device_sign_in(instance.device(scope=scope))
-    Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
-    token = complete_device_sign_in(instance.device(scope=scope))
-    assert token.claims()['aud'] == instance.cloud.resource_manager
-    for_graph = instance.device(scope=scope).get_access_token(scope=f'{instance.cloud.graph}/User.Read')
-    assert AccessToken(for_graph, 0, 0).claims()['aud'] == instance.cloud.graph
-
-
-def test_a_device_code_is_forgotten_with_its_end(instance: Instance) -> None:
-    started = start_device_sign_in(instance.device())
-    assert started['expires_in'] == 900
-    assert instance.device().tokens.started()
-    instance.cloud.clock.advance(901)
-    assert instance.device().tokens.started() == {}
-
-
-def test_a_device_sign_in_that_was_never_started_is_not_completed(instance: Instance) -> None:
-    with pytest.raises(SignInRequiredError, match='Nobody has signed in'):
-        complete_device_sign_in(instance.device())
-
-
-def test_the_instructions_name_address_code_and_next_command(instance: Instance) -> None:
-    instructions = instance.device().start_auth('!mine-auth-complete')
-    assert f'{instance.cloud.authority}/devicelogin' in instructions
-    assert re.search(r'\*\*[A-Z0-9]{9}\*\*', instructions)
-    assert '**!mine-auth-complete**' in instructions
-
-
-@pytest.mark.parametrize('body', [{}, {'device_code': 'x', 'user_code': 'y'}, {'user_code': 'y', 'verification_uri': 'z'}])
-def test_an_answer_without_a_device_code_is_refused(instance: Instance, body: dict[str, str]) -> None:
-    instance.fail(service='entra', path='devicecode', status=200, body=body)
-    with pytest.raises(SignInUnavailableError, match='JSON without a device code'):
-        start_device_sign_in(instance.device())
-
-
-@pytest.mark.parametrize('call', [start_device_sign_in, complete_device_sign_in])
-def test_only_a_device_code_is_started_and_completed_as_one(instance: Instance, call: Callable[[MicrosoftClient], Any]) -> None:
-    with pytest.raises(CredentialError, match='does not sign in with a device code'):
-        call(instance.web())
+def test_a_public_request_asks_for_another_run_and_ends_the_process(scripted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    results: list[Any] = []
+    monkeypatch.setattr(demisto, 'results', results.append)
+    monkeypatch.setattr(demisto, 'command', lambda: 'a-command')
+    monkeypatch.setattr(demisto, 'args', lambda: {'user': 'ada'})
+    client, _ = scripted(THROTTLED, retry_on_rate_limit=True)
+    with pytest.raises(SystemExit):
+        client.http_request('GET', '/x')
+    assert (results[0]['PollingCommand'], results[0]['NextRun']) == ('a-command', '46')
+    assert results[0]['PollingArgs'] == {'user': 'ada', 'ran_once_flag': True}
+    client, _ = scripted(THROTTLED)
+    with pytest.raises(DemistoException, match=r'\[429\]'):
+        client.http_request('GET', '/x')
 
 
 # endregion
-# region commands that integrations offer
+# region the cost of a token
 
 
-def test_a_reset_forgets_all_tokens_and_nothing_else(instance: Instance) -> None:
-    old = instance.client().get_access_token()
-    demisto.setIntegrationContext({**demisto.getIntegrationContext(), 'access_token': 'a', 'of others': 'stays'})
-    assert 'forgotten' in str(reset_auth().readable_output)
-    assert demisto.getIntegrationContext() == {'of others': 'stays'}
-    assert instance.client().get_access_token() != old
+MODULES = (MicrosoftCoreApiModule, MicrosoftCredentialsApiModule, MicrosoftTokenCacheApiModule, MicrosoftApiModule)
 
 
-def test_a_reset_that_cannot_be_written_is_an_error(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MicrosoftApiModule, 'integration_context_storage', lambda: BusyStore(float('inf')))
-    monkeypatch.setattr(MicrosoftApiModule, 'SystemClock', lambda: instance.clock)
-    with pytest.raises(DemistoException, match='run the command again'):
-        reset_auth()
+def functions_of(module: Any) -> Iterator[Any]:
+    """Yield the functions, methods and properties of a module, without the functions that are nested in others."""
+    for entry in vars(module).values():
+        for member in (entry, *(vars(entry).values() if isinstance(entry, type) else ())):
+            function = getattr(member, 'fget', member)
+            if getattr(getattr(function, '__code__', None), 'co_filename', '') == module.__file__:
+                yield function
 
 
-@pytest.mark.parametrize('status, kind', [(200, 'Successful'), (204, 'Successful'), (429, 'QuotaError'), (500, 'GeneralError')])
-def test_calls_of_the_api_are_reported(instance: Instance, monkeypatch: pytest.MonkeyPatch, status: int, kind: str) -> None:
-    monkeypatch.setattr(demisto, 'callingContext', {'context': {'ExecutedCommands': [{'moduleBrand': 'mine'}]}})
-    MicrosoftClient.create_api_metrics(status)
-    assert instance.given[0]['APIExecutionMetrics'] == [{'Type': kind, 'APICallsCount': 1}]
+CODES = {function.__code__: function.__qualname__ for module in MODULES for function in functions_of(module)}
 
 
-def test_the_test_button_reports_no_calls(instance: Instance) -> None:
-    instance.command = 'test-module'
-    MicrosoftClient.create_api_metrics(200)
-    assert instance.given == []
+def entered_functions(call: Callable[[], Any], exchange: Callable[..., Any]) -> set[str]:
+    """Return the functions of the product that `call` enters. The function `exchange` counts, and those that it enters do not."""
+    entered: set[str] = set()
+    exchanges = 0
+
+    def profile(frame: Any, event: str, _arg: Any) -> None:
+        nonlocal exchanges
+        if event == 'call' and exchanges == 0 and frame.f_code in CODES:
+            entered.add(CODES[frame.f_code])
+        if frame.f_code is exchange.__code__:
+            exchanges += {'call': 1, 'return': -1}.get(event, 0)
+
+    previous = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        call()
+    finally:
+        sys.setprofile(previous)
+    return entered
 
 
-def test_a_failed_call_is_reported_before_its_error_is_raised(instance: Instance) -> None:
-    instance.fail(status=400)
-    with pytest.raises(DemistoException, match=r'\[400\]'):
-        instance.messages(error_handler=instance.client().handle_error_with_metrics)
-    assert [entry.get('APIExecutionMetrics') for entry in instance.given] == [[{'Type': 'GeneralError', 'APICallsCount': 1}]]
-
-
-# endregion
-# region what a warm command costs
-
-
-def test_a_warm_request_asks_for_no_token_reads_the_context_once_and_writes_nothing(instance: Instance, mocker: Any) -> None:
-    instance.messages()
-    instance.cloud.requests.clear()
-    reads = mocker.spy(demisto, 'getIntegrationContextVersioned')
-    writes = mocker.spy(demisto, 'setIntegrationContextVersioned')
-    instance.messages()
-    assert (instance.requests('entra'), instance.requests()) == ([], [200])
-    assert (reads.call_count, writes.call_count) == (1, 0)
-
-
-WARM_COMMAND = """
-import json, sys
-given = json.load(sys.stdin)
-import demistomock as demisto
-demisto.setIntegrationContext(given['context'])
-from MicrosoftApiModule import *
-client = MicrosoftClient(**given['keywords'])
-client.http_request('GET', '/me')
-print(json.dumps(sorted({'cryptography', 'jwt', 'msal'} & set(sys.modules))))
-"""
-
-
-@pytest.mark.parametrize('way', ['secret', 'certificate', 'cortex app'])
-def test_a_warm_command_loads_no_cryptography(instance: Instance, way: str) -> None:
-    certificate = instance.cloud.directory.application('daemon').certificate
-    keywords: dict[str, Any] = {
-        'secret': {'self_deployed': True, 'enc_key': 'a secret'},
-        'certificate': {'self_deployed': True, 'private_key': certificate.private_key_pem + certificate.certificate_pem},
-        'cortex app': {'app_name': 'an app', 'enc_key': base64.b64encode(b'k' * 32).decode()},
-    }[way]
-    keywords |= {'tenant_id': instance.tenant_id, 'auth_id': 'an-id'}
-    client = MicrosoftClient(**keywords)
-    client.tokens.keep(client.token_target(), TokenResponse(AccessToken('a token', 9e9, 9e9)))
-    with ScriptedServer([(200, {}, '{}')]) as server:
-        given = {'context': demisto.getIntegrationContext(), 'keywords': {**keywords, 'base_url': server.url}}
-        command = subprocess.run(
-            [sys.executable, '-c', WARM_COMMAND],
-            input=json.dumps(given),
-            capture_output=True,
-            text=True,
-            env={'PYTHONPATH': ':'.join(map(str, map(Path, sys.path)))},
-            timeout=60,
-            check=True,
-        )
-    assert json.loads(command.stdout) == []
-    assert [request['path'] for request in server.seen] == ['/me']
+def test_a_cold_token_takes_at_most_20_calls_and_2_reads_of_the_context(scripted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted((200, {}, {'access_token': 'a-token', 'expires_in': 3599}))
+    reads: list[int] = []
+    read = demisto.getIntegrationContextVersioned
+    monkeypatch.setattr(demisto, 'getIntegrationContextVersioned', lambda *args: reads.append(1) or read(*args))
+    credential = ClientSecretCredential('https://login.example', 'contoso.example', 'an-id', 'a secret')
+    provider = TokenProvider(credential, integration_context_storage(), TokenClient())
+    target = TokenTarget(f'{GRAPH}/.default')
+    entered = entered_functions(lambda: provider.get_token(target), exchange=TokenClient.request_token)
+    assert {'TokenProvider.get_token', 'TokenClient.request_token', 'TokenTarget.as_scope', 'TokenProvider.save'} <= entered
+    assert len(entered) <= 21, 'get_token, and the functions that it enters'
+    assert len(reads) == 2
 
 
 # endregion

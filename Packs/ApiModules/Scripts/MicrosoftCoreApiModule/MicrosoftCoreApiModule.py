@@ -1,42 +1,33 @@
-"""Provide what the other Microsoft modules share: clock, clouds, checks of addresses, retries, cleaning of pasted text."""
+"""Provide what all Microsoft modules share: errors, clock, clouds, https checks, HTTP helpers, retries, pasted text."""
 
+import math
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timezone
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.connection import HTTPConnection
 
-# region clock
-
-
-class SystemClock:
-    """The one place where time comes from, in seconds since the epoch, and where waiting is done."""
-
-    def now(self) -> float:
-        return time.time()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
-# endregion
+# In debug mode the platform has http.client print each request with its body to the server's log: mails, attachments, secrets.
+# What requests sends is not printed; urllib3 still logs method, path and status of each request.
+HTTPConnection.debuglevel = 0
 
 # region errors
 
 
 class MicrosoftSignInError(Exception):
-    """Signing in to Microsoft did not work.
+    """The sign-in to Microsoft failed.
 
     Args:
         what: one sentence that says what happened.
         advice: one sentence that says what to do.
-        code: the service's own name of the error, such as ``AADSTS7000215`` or ``invalid_client``.
-        correlation_id: what Microsoft's support and the tenant's sign-in log find the attempt by.
+        code: the service's name of the error, such as ``AADSTS7000215`` or ``invalid_client``.
+        correlation_id: identifies the attempt in the sign-in log of the tenant, and for Microsoft's support.
     """
 
     def __init__(self, what: str, advice: str = '', code: str = '', correlation_id: str = ''):
@@ -52,16 +43,30 @@ class MicrosoftSignInError(Exception):
 
 
 class CredentialError(MicrosoftSignInError):
-    """The settings cannot be right, seen before anything was sent."""
+    """The settings are invalid. Nothing was sent."""
 
 
 # endregion
+# region clock
 
+
+class SystemClock:
+    """Tell the time and wait. Tests replace it."""
+
+    def now(self) -> float:
+        """Return the seconds since the epoch."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)  # pylint: disable=sleep-exists  # shorter than the command; longer waits are rescheduled
+
+
+# endregion
 # region clouds
 
 
 class AzureCloudEndpoints(NamedTuple):
-    """Base addresses of one cloud. The trailing slashes are part of the values that integrations rely on."""
+    """Base URLs of a cloud. Integrations rely on the trailing slashes."""
 
     active_directory: str
     microsoft_graph_resource_id: str
@@ -69,7 +74,7 @@ class AzureCloudEndpoints(NamedTuple):
 
 
 class AzureCloud(NamedTuple):
-    """A cloud that Microsoft, or one of its partners, runs.
+    """A national cloud of Microsoft or of a partner.
 
     Source: https://learn.microsoft.com/graph/deployments
     """
@@ -87,18 +92,8 @@ def _cloud(name: str, abbreviation: str, login: str, graph: str, management: str
 AZURE_WORLDWIDE_CLOUD = _cloud(
     'AzureCloud', 'com', 'https://login.microsoftonline.com', 'https://graph.microsoft.com/', 'https://management.azure.com/'
 )
-
-
-# US GCC lives in the worldwide cloud: same login host, same Graph.
-AZURE_US_GCC_CLOUD = _cloud(
-    'AzureUSGovernmentCommunity',
-    'gcc',
-    'https://login.microsoftonline.com',
-    'https://graph.microsoft.com/',
-    'https://management.azure.com/',
-)
-
-
+# US GCC tenants are in the worldwide cloud: same login host, same Graph.
+AZURE_US_GCC_CLOUD = AZURE_WORLDWIDE_CLOUD._replace(name='AzureUSGovernmentCommunity', abbreviation='gcc')
 AZURE_US_GCC_HIGH_CLOUD = _cloud(
     'AzureUSGovernment',
     'gcc-high',
@@ -106,8 +101,6 @@ AZURE_US_GCC_HIGH_CLOUD = _cloud(
     'https://graph.microsoft.us/',
     'https://management.usgovcloudapi.net/',
 )
-
-
 AZURE_US_DOD_CLOUD = _cloud(
     'AzureUSGovernmentDoD',
     'dod',
@@ -115,9 +108,7 @@ AZURE_US_DOD_CLOUD = _cloud(
     'https://dod-graph.microsoft.us/',
     'https://management.usgovcloudapi.net/',
 )
-
-
-# Closed on 2021-10-29. Named so that old settings meet a sentence, not a KeyError.
+# Closed on 2021-10-29. Listed so that old settings lead to an error message, not to a KeyError.
 AZURE_GERMAN_CLOUD = _cloud(
     'AzureGermanCloud',
     'de',
@@ -125,8 +116,6 @@ AZURE_GERMAN_CLOUD = _cloud(
     'https://graph.microsoft.de/',
     'https://management.microsoftazure.de/',
 )
-
-
 AZURE_CHINA_CLOUD = _cloud(
     'AzureChinaCloud',
     'cn',
@@ -134,18 +123,10 @@ AZURE_CHINA_CLOUD = _cloud(
     'https://microsoftgraph.chinacloudapi.cn/',
     'https://management.chinacloudapi.cn/',
 )
-
-
-# The three sovereign clouds: addresses second-hand, not confirmed by Microsoft's own list of deployments.
+# The addresses of the three sovereign clouds are not confirmed by Microsoft's list of deployments.
 AZURE_BLEU_CLOUD = _cloud('AzureBleuCloud', 'fr', 'https://login.sovcloud-identity.fr', 'https://graph.svc.sovcloud.fr/', '')
-
-
 AZURE_DELOS_CLOUD = _cloud('AzureDelosCloud', 'delos', 'https://login.sovcloud-identity.de', 'https://graph.svc.sovcloud.de/', '')
-
-
 AZURE_GOVSG_CLOUD = _cloud('AzureGovSGCloud', 'sg', 'https://login.sovcloud-identity.sg', 'https://graph.svc.sovcloud.sg/', '')
-
-
 AZURE_CLOUDS = {
     cloud.abbreviation: cloud
     for cloud in (
@@ -160,11 +141,7 @@ AZURE_CLOUDS = {
         AZURE_GOVSG_CLOUD,
     )
 }
-
-
 AZURE_CLOUD_NAME_CUSTOM = 'Custom'
-
-
 AZURE_CLOUD_NAME_MAPPING = {
     'Worldwide': 'com',
     'US GCC': 'gcc',
@@ -178,8 +155,7 @@ AZURE_CLOUD_NAME_MAPPING = {
 }
 
 # endregion
-
-# region addresses
+# region https
 
 
 def is_loopback(host: str) -> bool:
@@ -189,63 +165,55 @@ def is_loopback(host: str) -> bool:
         return host == 'localhost'
 
 
-def require_https(url: str, field_name: str) -> str:
-    """Gives `url` back without blanks and without trailing slash. Secrets go nowhere but to https, loopback excepted.
+def is_https(url: str) -> bool:
+    """Return whether secrets may be sent to `url`: to an https address, or to this machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ''
+    except ValueError:  # brackets without an IPv6 address
+        return False
+    return bool(host) and '@' not in parts.netloc and (parts.scheme == 'https' or (parts.scheme == 'http' and is_loopback(host)))
 
-    Raises:
-        CredentialError: naming `field_name`, when `url` is no such address.
+
+def require_https(url: str, field_name: str, host_only: bool = False) -> str:
+    """Return `url` without whitespace and trailing slashes. Raise CredentialError if secrets must not be sent there.
+
+    Args:
+        field_name: what errors call the field.
+        host_only: reject a path as well.
     """
     cleaned = str(url or '').strip().rstrip('/')
-    try:
-        parts = urlsplit(cleaned)
-        host = parts.hostname or ''
-    except ValueError:  # brackets that hold no IPv6 address
-        host = ''
-    if host and '@' not in parts.netloc and (parts.scheme == 'https' or (parts.scheme == 'http' and is_loopback(host))):
-        return cleaned
-    raise CredentialError(f'{field_name} is not an https address.', f'Enter the whole address of {field_name}, with https://.')
-
-
-def skip_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """An ``auth`` that changes nothing. Where there is none, requests lets what a netrc file has for the host, or for every
-    host, take the place of the header ``Authorization``."""
-    return request
+    if not is_https(cleaned):
+        raise CredentialError(f'{field_name} is not an https address.', 'Enter the full address, starting with https://.')
+    parts = urlsplit(cleaned)
+    if host_only and cleaned != f'{parts.scheme}://{parts.netloc}':
+        raise CredentialError(f'{field_name} is more than the address of a host.', f'Enter only {parts.scheme}://{parts.netloc}.')
+    return cleaned
 
 
 # endregion
-
-# region retries
-
-
-class RetryPolicy(NamedTuple):
-    """When a request is sent again.
-
-    Args:
-        retries: how often at most, by HTTP status; a status that is not named is not tried again.
-        connection_retries: how often at most when no answer came.
-        first_wait: seconds before the first retry when the service does not say; doubled each time.
-        budget: seconds that all tries and waits may take; a service that asks for more is not waited for.
-    """
-
-    retries: Mapping[int, int]
-    connection_retries: int
-    first_wait: float
-    budget: float
+# region HTTP
 
 
-def _seconds(value: Any) -> float | None:
+def skip_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Change nothing. Without an ``auth``, requests replaces the header ``Authorization`` by what a netrc file contains."""
+    return request
+
+
+def json_or_none(response: requests.Response) -> Any:
+    """Return the JSON of a response, None if it is not JSON."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        return response.json()
+    except ValueError:
         return None
 
 
 def retry_after_seconds(response: requests.Response, now: float) -> float | None:
-    """Seconds that ``Retry-After`` asks for, in its number or its date form; None where it says nothing readable."""
+    """Return the seconds that ``Retry-After`` asks for, as a number or as a date; None if it cannot be read."""
     text = response.headers.get('Retry-After', '')
-    seconds = _seconds(text)
+    seconds = float_or_none(text)
     if seconds is None and text:
-        from email.utils import parsedate_to_datetime  # costs, and is rarely needed
+        from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
 
         try:
             date = parsedate_to_datetime(text)
@@ -255,44 +223,117 @@ def retry_after_seconds(response: requests.Response, now: float) -> float | None
     return None if seconds is None else max(0.0, seconds)
 
 
+def float_or_none(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+# endregion
+# region retries
+
+_Result = TypeVar('_Result')
+
+
+class RetryPolicy(NamedTuple):
+    """When a failed request is sent again.
+
+    Args:
+        retries: the number of retries by HTTP status; other statuses are not retried.
+        connection_retries: the number of retries when no response came.
+        first_wait: seconds before the first retry if the service does not say; doubled for each further one.
+        budget: seconds that all waits together may take; a service that asks for more is not waited for.
+        deadline: seconds after the first try; nothing is sent again later than that.
+    """
+
+    retries: Mapping[int, int] = {}
+    connection_retries: int = 0
+    first_wait: float = 1.0
+    budget: float = 30.0
+    deadline: float = math.inf
+
+    def delay(self, attempt: int, response: requests.Response | None, now: float) -> float | None:
+        """Return the seconds to wait before a request is sent again, None if it must not be.
+
+        Args:
+            attempt: the number of retries so far.
+            response: the last response, None if none came.
+            now: seconds since the epoch.
+        """
+        if attempt >= (self.connection_retries if response is None else self.retries.get(response.status_code, 0)):
+            return None
+        retry_after = None if response is None else retry_after_seconds(response, now)
+        return backoff_seconds(self.first_wait, attempt) if retry_after is None else retry_after
+
+
+NO_RETRIES = RetryPolicy()
+
+
+class ErrorResponse(Exception):
+    """Raised by a step for a response with an error status, so that it can be retried."""
+
+    def __init__(self, response: requests.Response):
+        self.response = response
+        super().__init__(response.status_code)
+
+
+def run_with_retries(
+    step: Callable[[], _Result], delay_after: Callable[[Exception, int], float | None], policy: RetryPolicy, clock: SystemClock
+) -> _Result:
+    """Return the result of `step`, which runs until it succeeds. This is the only retry loop: the step must not retry by itself.
+
+    Args:
+        delay_after: returns the seconds to wait after an error and a number of retries, None to raise the error.
+        policy: limits the waits by its budget and its deadline.
+    """
+    end = clock.now() + policy.deadline
+    waited, attempt = 0.0, 0
+    while True:
+        try:
+            return step()
+        except Exception as error:
+            delay = delay_after(error, attempt)
+            if delay is None or waited + delay > policy.budget or clock.now() + delay > end:
+                raise
+        clock.sleep(delay)
+        waited += delay
+        attempt += 1
+
+
 def backoff_seconds(first_wait: float, attempt: int) -> float:
-    """Exponential back-off with jitter, so that engines which failed together do not come back together."""
+    """Return an exponential delay with jitter, so that engines which failed together do not return together."""
     return first_wait * 2**attempt * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
 
 
 # endregion
-
 # region pasted text
 
 _GUID = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}', re.IGNORECASE)
-
-
 _INVISIBLE = dict.fromkeys(map(ord, '\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\xa0'))
-
-
 _PEM_BLOCK = r'(?s)-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----'
-
-
 _NOT_IN_AN_ID = re.compile(r'[\s/@?#]')
+SHARED_TENANTS = ('common', 'organizations', 'consumers')
+_DOMAIN_NAME = re.compile(r'(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}', re.IGNORECASE)
 
 
-_SHARED_TENANTS = ('common', 'organizations', 'consumers')
+def is_guid(text: str) -> bool:
+    return bool(_GUID.fullmatch(text))
+
+
+def is_public_id(text: str) -> bool:
+    """Return whether a text is an ID, a domain name or a shared tenant. What else is pasted into such a field may be a secret."""
+    return is_guid(text) or text.lower() in SHARED_TENANTS or bool(_DOMAIN_NAME.fullmatch(text))
 
 
 def clean_value(value: Any) -> str:
-    """Takes away what copying adds: blanks and newlines around, invisible characters, surrounding quotes."""
+    """Return a value without what copying adds: whitespace around it, invisible characters, quotes."""
     text = str(value or '').translate(_INVISIBLE).strip()
     return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] and text[0] in '"\'' else text
 
 
-def clean_tenant(value: str, own_tenant_needed: bool = False) -> str:
-    """Gives the tenant's ID or domain name; takes a URL that holds it as well.
-
-    Args:
-        own_tenant_needed: refuse ``common`` and its like, which stand for no tenant in particular.
-    Raises:
-        CredentialError: nothing that could be a tenant is there.
-    """
+def clean_tenant(value: str) -> str:
+    """Return the ID or the domain name of a tenant, which may be in a URL. Raise CredentialError if there is none."""
     text = clean_value(value)
     if not text:
         raise CredentialError(
@@ -305,16 +346,11 @@ def clean_tenant(value: str, own_tenant_needed: bool = False) -> str:
     text = text.strip('/').lower()
     if not re.fullmatch(r'[a-z0-9][a-z0-9._-]*', text):
         raise CredentialError('Token is not a tenant ID.', 'Enter the Directory (tenant) ID, or a domain name of the tenant.')
-    if own_tenant_needed and text in _SHARED_TENANTS:
-        raise CredentialError(
-            f"Token is '{text}', which stands for no tenant in particular.",
-            "Enter the tenant's own Directory (tenant) ID in Token.",
-        )
     return text
 
 
 def clean_client_id(value: str) -> str:
-    """Gives the client ID. Raises CredentialError when it is missing, or plainly something else."""
+    """Return a client ID. Raise CredentialError if it is missing, or is clearly something else."""
     text = clean_value(value)
     if not text:
         raise CredentialError('ID (client ID) is missing.', 'Copy the Application (client) ID from the app registration into ID.')
@@ -328,25 +364,32 @@ def clean_client_id(value: str) -> str:
     return text
 
 
+def clean_managed_identity_id(value: str) -> str:
+    """Return a client ID, which may be empty. Raise CredentialError if it is something else, such as a resource ID."""
+    text = clean_value(value)
+    if _NOT_IN_AN_ID.search(text):
+        raise CredentialError(
+            'Azure Managed Identities Client ID is not a client ID.',
+            'Enter the client ID of the user-assigned identity, not its resource ID or name.',
+        )
+    return text
+
+
 def clean_client_secret(value: str) -> str:
-    """Gives the client secret. Raises CredentialError when it is missing, or is the secret's ID."""
+    """Return a client secret. Raise CredentialError if it is missing, or is the ID of the secret."""
     text = clean_value(value)
     if not text:
         raise CredentialError('Key (client secret) is missing.', 'Enter the client secret, or a certificate and its private key.')
-    if _GUID.fullmatch(text):
+    if is_guid(text):
         raise CredentialError(
-            'Key holds the ID of the client secret, not its value.',
-            "Paste the secret's Value; if it is no longer shown, make a new secret.",
+            'Key is the ID of the client secret, not its value.',
+            "Paste the secret's Value. If it is no longer shown, create a new secret.",
         )
     return text
 
 
 def clean_thumbprint(value: str) -> str:
-    """Gives the hexadecimal digits of a thumbprint: 40 (SHA-1) or 64 (SHA-256), upper case.
-
-    Raises:
-        CredentialError: it has another length or other characters.
-    """
+    """Return the digits of a thumbprint in upper case: 40 (SHA-1) or 64 (SHA-256). Raise CredentialError for something else."""
     digits = re.sub(r'[\s:-]', '', clean_value(value)).upper()
     if not re.fullmatch(r'[0-9A-F]{40}|[0-9A-F]{64}', digits):
         raise CredentialError(
@@ -357,14 +400,14 @@ def clean_thumbprint(value: str) -> str:
 
 
 def clean_pem(value: str) -> dict[str, str]:
-    """Gives the PEM blocks in `value` by their label, e.g. ``PRIVATE KEY``; the first of each label.
+    """Return the PEM blocks of `value` by label, such as ``PRIVATE KEY``; the first one of each label.
 
-    Line ends may have become blanks or ``\\n`` in letters, as text boxes and vaults do.
+    Text boxes and vaults replace line breaks by spaces or by the two characters ``\\n``.
     """
     text = str(value or '').replace('\\r', '').replace('\\n', '\n')
     blocks: dict[str, str] = {}
     for label, body in re.findall(_PEM_BLOCK, text):
-        if 'ENCRYPTED' in body:  # the header lines of an encrypted key in the traditional form
+        if 'ENCRYPTED' in body:  # a header of an encrypted key in the traditional format
             label = 'ENCRYPTED PRIVATE KEY'
         packed = re.sub(r'\s', '', body)
         lines = '\n'.join(packed[start : start + 64] for start in range(0, len(packed), 64))
@@ -373,16 +416,16 @@ def clean_pem(value: str) -> dict[str, str]:
 
 
 def clean_private_key(blocks: dict[str, str]) -> str:
-    """Picks the private key out of PEM blocks. Raises CredentialError when there is none, or it is encrypted."""
+    """Return the private key among PEM blocks. Raise CredentialError if there is none, or if it is encrypted."""
     if 'ENCRYPTED PRIVATE KEY' in blocks:
         raise CredentialError(
-            'The private key is encrypted.', 'Decrypt it first (openssl pkey -in key.pem -out plain.pem) and paste the result.'
+            'The private key is encrypted.', 'Decrypt it with openssl pkey -in key.pem -out plain.pem, and paste the result.'
         )
     for label, block in blocks.items():
         if label.endswith('PRIVATE KEY'):
             return block
     raise CredentialError(
-        'The private key is missing, or is not in PEM form.',
+        'The private key is missing, or is not in PEM format.',
         "Paste the whole key, from '-----BEGIN PRIVATE KEY-----' to '-----END PRIVATE KEY-----'.",
     )
 

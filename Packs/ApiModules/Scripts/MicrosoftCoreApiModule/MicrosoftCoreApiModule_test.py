@@ -1,58 +1,43 @@
-"""How Microsoft's sign-in services are spoken to. What whole sign-ins come to stands in Tests/conformance/sign_in."""
+"""The helpers that all Microsoft modules share. No service is called."""
 
-import base64
-import json
 import random
 import time
+from collections.abc import Callable
 from email.utils import formatdate
-from pathlib import Path
-from typing import Any
 
-import MicrosoftCredentialsApiModule
 import pytest
 import requests
-from conformance.common_server.scripted_server import ScriptedServer
 from MicrosoftCoreApiModule import (
     AZURE_CLOUDS,
     AZURE_CLOUD_NAME_MAPPING,
+    NO_RETRIES,
     CredentialError,
+    ErrorResponse,
     MicrosoftSignInError,
     RetryPolicy,
     SystemClock,
     backoff_seconds,
+    clean_client_id,
+    clean_client_secret,
+    clean_managed_identity_id,
+    clean_pem,
+    clean_private_key,
+    clean_tenant,
+    clean_thumbprint,
+    clean_value,
     is_loopback,
+    json_or_none,
     require_https,
     retry_after_seconds,
-)
-from MicrosoftCredentialsApiModule import (
-    AccessToken,
-    LONG_LIFETIME,
-    REFRESH_MARGIN,
-    SIGN_IN_ADVICE,
-    SignInPendingError,
-    SignInRefusedError,
-    SignInRequiredError,
-    SignInUnavailableError,
-    TOKEN_ENDPOINT_RETRIES,
-    TokenResponse,
-    TokenRequest,
-    TokenTarget,
-    TokenClient,
-    parse_token_response,
-    find_oauth_error,
-    parse_oauth_error,
-    unusable_response,
+    run_with_retries,
 )
 
 NOW = 1_900_000_000.0
-JSON = {'Content-Type': 'application/json'}
-GRAPH = 'https://graph.microsoft.com'
-Answer = tuple[int, dict[str, str], str]
-GOOD: Answer = (200, JSON, '{"access_token": "a-token", "expires_in": 3599}')
+LOGIN, TENANT, CLIENT = 'https://login.example', '7d9a4b0e-52c1-4f3a-9a67-0c5d1e8f2b34', '1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d'
 
 
 class StoppedClock(SystemClock):
-    """Moves only when somebody waits."""
+    """A clock that only sleeping advances."""
 
     def __init__(self) -> None:
         self.time = NOW
@@ -71,18 +56,27 @@ def clock() -> StoppedClock:
     return StoppedClock()
 
 
-@pytest.fixture
-def transport(clock: StoppedClock) -> TokenClient:
-    return TokenClient(clock=clock)
-
-
-def response_with(**headers: str) -> requests.Response:
+def response_with(status: int = 503, body: bytes = b'', **headers: str) -> requests.Response:
     response = requests.Response()
+    response.status_code, response._content = status, body
     response.headers.update({name.replace('_', '-'): value for name, value in headers.items()})
     return response
 
 
-# region time and clouds
+# region errors, time and clouds
+
+
+@pytest.mark.parametrize(
+    'error, text',
+    [
+        (MicrosoftSignInError('It broke.'), 'It broke.'),
+        (MicrosoftSignInError('It broke.', 'Mend it.'), 'It broke. Mend it.'),
+        (MicrosoftSignInError('It broke.', 'Mend it.', 'code', '1-2'), 'It broke. Mend it. Correlation ID: 1-2'),
+    ],
+)
+def test_an_error_says_what_happened_what_to_do_and_its_correlation_id(error: MicrosoftSignInError, text: str) -> None:
+    assert str(error) == text
+    assert error.args == (text,)
 
 
 def test_the_system_clock_tells_the_time_and_waits() -> None:
@@ -93,13 +87,17 @@ def test_the_system_clock_tells_the_time_and_waits() -> None:
     assert clock.now() - before >= 0.01
 
 
-def test_every_cloud_that_can_be_chosen_exists_and_speaks_https() -> None:
+def test_every_cloud_that_can_be_selected_exists_and_uses_https() -> None:
     assert set(AZURE_CLOUD_NAME_MAPPING.values()) == set(AZURE_CLOUDS)
     for abbreviation, cloud in AZURE_CLOUDS.items():
         assert cloud.abbreviation == abbreviation
         assert cloud.endpoints.active_directory == require_https(cloud.endpoints.active_directory, 'login host')
         assert cloud.endpoints.microsoft_graph_resource_id.startswith('https://')
         assert cloud.endpoints.microsoft_graph_resource_id.endswith('/')
+
+
+# endregion
+# region https and HTTP
 
 
 @pytest.mark.parametrize(
@@ -117,7 +115,7 @@ def test_every_cloud_that_can_be_chosen_exists_and_speaks_https() -> None:
         ('', False),
     ],
 )
-def test_loopback_is_this_machine_only(host: str, expected: bool) -> None:
+def test_only_this_machine_is_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) == expected
 
 
@@ -131,7 +129,7 @@ def test_loopback_is_this_machine_only(host: str, expected: bool) -> None:
         ('http://[::1]:1', 'http://[::1]:1'),
     ],
 )
-def test_a_secret_goes_to_https_or_to_loopback(pasted: str, expected: str) -> None:
+def test_https_and_loopback_addresses_are_accepted(pasted: str, expected: str) -> None:
     assert require_https(pasted, 'Token URL') == expected
 
 
@@ -151,344 +149,23 @@ def test_a_secret_goes_to_https_or_to_loopback(pasted: str, expected: str) -> No
         'https://user:password@login.example',
     ],
 )
-def test_any_other_address_is_refused_by_the_name_of_its_field(pasted: str) -> None:
-    with pytest.raises(CredentialError, match=r'Token URL is not an https address\. Enter the whole address of Token URL'):
+def test_other_addresses_are_rejected_with_the_name_of_the_field(pasted: str) -> None:
+    with pytest.raises(CredentialError, match=r'Token URL is not an https address\. Enter the full address'):
         require_https(pasted, 'Token URL')
 
 
-# endregion
-# region errors
+@pytest.mark.parametrize('address', ['https://login.example/a', 'https://login.example?a=b'])
+def test_a_path_is_rejected_where_a_host_is_expected(address: str) -> None:
+    assert require_https('https://login.example:8443/', 'Endpoint', host_only=True) == 'https://login.example:8443'
+    with pytest.raises(
+        CredentialError, match=r'Endpoint is more than the address of a host\. Enter only https://login\.example\.'
+    ):
+        require_https(address, 'Endpoint', host_only=True)
 
 
-@pytest.mark.parametrize(
-    'error, text',
-    [
-        (MicrosoftSignInError('It broke.'), 'It broke.'),
-        (MicrosoftSignInError('It broke.', 'Mend it.'), 'It broke. Mend it.'),
-        (MicrosoftSignInError('It broke.', 'Mend it.', 'code', '1-2'), 'It broke. Mend it. Correlation ID: 1-2'),
-        (SignInPendingError(5), 'The sign-in is not finished yet. Finish it in the browser, then run the command again.'),
-    ],
-)
-def test_an_error_says_what_happened_what_to_do_and_how_to_find_it(error: MicrosoftSignInError, text: str) -> None:
-    assert str(error) == text
-    assert error.args == (text,)
-
-
-@pytest.mark.parametrize('number', sorted(SIGN_IN_ADVICE))
-def test_every_advice_is_whole_sentences(number: int) -> None:
-    assert SIGN_IN_ADVICE[number].endswith('.')
-    assert SIGN_IN_ADVICE[number][0].isupper()
-
-
-@pytest.mark.parametrize(
-    'description, sentence',
-    [
-        ('AADSTS50034: No account. Try another. Trace ID: 1', 'AADSTS50034: No account.'),
-        ('AADSTS50034: Version 2.0 is needed! Try it.', 'AADSTS50034: Version 2.0 is needed!'),
-        ('AADSTS50034: Is 1. May be 2.', 'AADSTS50034: Is 1. May be 2.'),
-        ('No account\r\nTrace ID: 1\r\nCorrelation ID: 2', 'No account'),
-        ('', 'HTTP status 400, invalid_grant.'),
-    ],
-)
-def test_of_a_description_the_first_sentence_is_shown(description: str, sentence: str) -> None:
-    assert parse_oauth_error({'error': 'invalid_grant', 'error_description': description}, 400).what == (
-        f'Microsoft refused the sign-in: {sentence}'
-    )
-
-
-@pytest.mark.parametrize(
-    'body, kind, code, advice',
-    [
-        ({'error': 'invalid_client'}, SignInRefusedError, 'invalid_client', 'Check ID, Token and Key'),
-        ({'error': 'invalid_grant'}, SignInRequiredError, 'invalid_grant', 'Reset the authentication'),
-        ({'error': 'login_required'}, SignInRequiredError, 'login_required', 'Check the settings'),
-        ({'error': 'new_error'}, SignInRefusedError, 'new_error', 'Check the settings'),
-        ({}, SignInRefusedError, '', 'Check the settings'),
-        ({'error': 'invalid_grant', 'error_codes': [50076]}, SignInRequiredError, 'AADSTS50076', 'Multi-factor'),
-        ({'error': 'invalid_grant', 'error_codes': ['50076', None, 'x']}, SignInRequiredError, 'AADSTS50076', 'Multi-factor'),
-        ({'error': 'invalid_grant', 'error_codes': 50076}, SignInRequiredError, 'invalid_grant', 'Reset'),
-        ({'error': 'invalid_grant', 'error_codes': [1, 50076]}, SignInRequiredError, 'AADSTS1', 'Multi-factor'),
-        (
-            {'error': 'invalid_grant', 'error_description': 'AADSTS700082: x AADSTS1: y', 'error_codes': [1]},
-            SignInRequiredError,
-            'AADSTS700082',
-            'expired or was revoked',
-        ),
-    ],
-)
-def test_the_error_chooses_the_kind_and_its_number_the_advice(body: dict[str, Any], kind: type, code: str, advice: str) -> None:
-    refusal = parse_oauth_error(body, 400)
-    assert type(refusal) is kind
-    assert refusal.code == code
-    assert advice in refusal.advice
-
-
-@pytest.mark.parametrize('error, interval', [('authorization_pending', 0), ('slow_down', 5)])
-def test_a_sign_in_that_is_not_finished_says_how_much_longer_to_wait(error: str, interval: float) -> None:
-    pending = parse_oauth_error({'error': error}, 400)
-    assert isinstance(pending, SignInPendingError)
-    assert pending.interval == interval
-
-
-NESTED = {'error': 'invalid_grant', 'error_description': 'AADSTS50173: Revoked.'}
-
-
-@pytest.mark.parametrize(
-    'body, error',
-    [
-        (NESTED, NESTED),
-        ({'error': {'code': 'invalid_request', 'message': 'Odd.'}}, {'error': 'invalid_request', 'error_description': 'Odd.'}),
-        ({'error': {'code': None}}, {'error': '', 'error_description': ''}),
-        ({'message': 'Odd.'}, {'error': 'refused', 'error_description': 'Odd.'}),
-        ({'title': 'No', 'detail': 'Odd.'}, {'error': 'refused', 'error_description': 'No: Odd.'}),
-        ({'title': 'No', 'detail': f'Answer: {json.dumps(NESTED)}.'}, NESTED),
-        ({'message': f'Answer:\n{json.dumps(NESTED, indent=2)}'}, NESTED),
-        ({'message': '{"no": "error"}'}, {'error': 'refused', 'error_description': '{"no": "error"}'}),
-        ({'message': 'a {b} c'}, {'error': 'refused', 'error_description': 'a {b} c'}),
-        ({}, {}),
-        ({'other': 'x'}, {}),
-        ([NESTED], {}),
-        ('text', {}),
-        (None, {}),
-    ],
-)
-def test_the_error_is_found_wherever_the_service_put_it(body: object, error: dict[str, str]) -> None:
-    assert find_oauth_error(body) == error
-
-
-def test_an_answer_that_is_none_blames_what_stands_between() -> None:
-    error = unusable_response(TokenRequest('POST', 'https://login.example/token?secret=x'), 'a poem')
-    assert str(error) == (
-        'The sign-in service at login.example answered with a poem. A proxy or a wrong address may stand between: check both.'
-    )
-
-
-# endregion
-# region tokens
-
-
-@pytest.mark.parametrize(
-    'target, scope, resource',
-    [
-        (TokenTarget(scope=f'{GRAPH}/.default'), f'{GRAPH}/.default', GRAPH),
-        (TokenTarget(resource=GRAPH), f'{GRAPH}/.default', GRAPH),
-        (TokenTarget(resource=f'{GRAPH}/'), f'{GRAPH}//.default', f'{GRAPH}/'),
-        (TokenTarget(scope=f'{GRAPH}//.default'), f'{GRAPH}//.default', f'{GRAPH}/'),
-        (TokenTarget(scope=f'{GRAPH}/Mail.Send'), f'{GRAPH}/Mail.Send', GRAPH),
-        (TokenTarget(scope=f'offline_access {GRAPH}/Mail.Send'), f'offline_access {GRAPH}/Mail.Send', GRAPH),
-        (
-            TokenTarget(scope='https://x.example/service/.default'),
-            'https://x.example/service/.default',
-            'https://x.example/service',
-        ),
-        (TokenTarget(scope='1b2c/.default'), '1b2c/.default', '1b2c'),
-        (TokenTarget(scope='1b2c'), '1b2c', '1b2c'),
-        (TokenTarget(), '', ''),
-    ],
-)
-def test_a_target_has_a_form_for_each_version_of_the_endpoint(target: TokenTarget, scope: str, resource: str) -> None:
-    assert target.as_scope == scope
-    assert target.as_resource == resource
-
-
-def test_claims_do_not_name_the_token() -> None:
-    assert TokenTarget(scope='x', claims='{}').name == TokenTarget(scope='x').name
-    assert TokenTarget(scope='x').name != TokenTarget(resource='x').name
-
-
-@pytest.mark.parametrize(
-    'seconds_left, is_usable', [(3600, True), (REFRESH_MARGIN + 1, True), (REFRESH_MARGIN, False), (-1, False)]
-)
-def test_a_token_is_used_until_five_minutes_before_its_end(seconds_left: float, is_usable: bool) -> None:
-    assert AccessToken('x', NOW + seconds_left, 0).is_usable(NOW) == is_usable
-
-
-def test_an_empty_token_is_never_used() -> None:
-    assert not AccessToken('', NOW + 3600, NOW).is_usable(NOW)
-
-
-@pytest.mark.parametrize('seconds', [-1, 0, 1])
-def test_a_token_ages_from_when_it_should_be_renewed(seconds: float) -> None:
-    assert AccessToken('x', NOW + 3600, NOW + seconds).should_refresh(NOW) == (seconds <= 0)
-
-
-def part(claims: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')
-
-
-@pytest.mark.parametrize(
-    'value, claims',
-    [
-        (f'{part({})}.{part({"tid": "ä"})}.signature', {'tid': 'ä'}),
-        (f'x.{part([1])}.x', {}),
-        ('opaque', {}),
-        ('', {}),
-        ('a.b.c', {}),
-        ('a.!!!.c', {}),
-        (f'a.{base64.b64encode(bytes([255])).decode()}.c', {}),
-    ],
-)
-def test_the_claims_of_a_token_are_read_as_far_as_they_can_be(value: str, claims: dict[str, Any]) -> None:
-    assert AccessToken(value, 0, 0).claims() == claims
-
-
-@pytest.mark.parametrize(
-    'body, life',
-    [
-        ({'expires_in': 3599}, 3599),
-        ({'expires_in': '3599'}, 3599),
-        ({'expires_in': 1800.5}, 1800.5),
-        ({}, 3599),
-        ({'expires_in': None}, 3599),
-        ({'expires_in': ''}, 3599),
-        ({'expires_in': 'soon'}, 3599),
-        ({'expires_in': [1]}, 3599),
-        ({'expires_in': 0}, 0),
-        ({'expires_in': -1}, 0),
-        ({'expires_in': 10**15}, 28 * 3600),
-        ({'expires_in': 'inf'}, 28 * 3600),
-        ({'expires_in': float('nan')}, 0),
-        ({'expires_on': NOW + 60}, 60),
-        ({'expires_on': str(int(NOW) + 60)}, 60),
-        ({'expires_on': NOW - 60}, 0),
-        ({'expires_in': '90', 'expires_on': NOW + 60}, 90),
-        ({'expires_on': '03/17/2030 17:47:40 +00:00'}, 60),
-        ({'expires_on': '03/17/2030 05:47:40 PM +00:00'}, 60),
-        ({'expires_on': '03/17/2030 19:47:40 +02:00'}, 60),
-        ({'expires_on': 'tomorrow'}, 3599),
-    ],
-)
-def test_the_end_of_a_token_is_read_in_every_form(body: dict[str, Any], life: float) -> None:
-    token = parse_token_response({'access_token': 'x', **body}, NOW).token
-    assert token.expires_on - NOW == pytest.approx(life)
-
-
-@pytest.mark.parametrize(
-    'life, refresh_in, refreshed_after',
-    [
-        (3599, None, 3599),
-        (LONG_LIFETIME - 1, None, LONG_LIFETIME - 1),
-        (LONG_LIFETIME, None, LONG_LIFETIME / 2),
-        (86400, None, 43200),
-        (3599, 1200, 1200),
-        (86400, '50000', 50000),
-        (3599, 0, 3599),
-        (3599, -5, 3599),
-        (3599, 3599, 3599),
-        (3599, 'x', 3599),
-    ],
-)
-def test_a_token_is_renewed_as_the_service_says_or_at_half_of_a_long_life(
-    life: float, refresh_in: object, refreshed_after: float
-) -> None:
-    token = parse_token_response({'access_token': 'x', 'expires_in': life, 'refresh_in': refresh_in}, NOW).token
-    assert token.refresh_on - NOW == pytest.approx(refreshed_after)
-
-
-def test_an_answer_tells_scope_and_refresh_token() -> None:
-    answer = parse_token_response({'access_token': 'x', 'refresh_token': 'r', 'scope': 'Mail.Send User.Read'}, NOW)
-    assert (answer.refresh_token, answer.token.scope) == ('r', 'Mail.Send User.Read')
-    assert parse_token_response({'access_token': 'x', 'refresh_token': None}, NOW).refresh_token == ''
-
-
-# endregion
-# region secrets
-
-SECRET = 'Very~secret'
-REQUEST = TokenRequest(
-    'POST',
-    'https://login.example/token',
-    {'api-version': '1'},
-    {'client_secret': SECRET},
-    {'encrypted_token': SECRET},
-    {'X-IDENTITY-HEADER': SECRET},
-)
-
-
-@pytest.mark.parametrize(
-    'shown',
-    [
-        REQUEST,
-        AccessToken(SECRET, 0, 0),
-        TokenResponse(AccessToken(SECRET, 0, 0), SECRET),
-        TokenRequest('POST', REQUEST.url, again=lambda: REQUEST),
-    ],
-)
-def test_no_secret_shows_when_an_object_is_printed(shown: object) -> None:
-    assert SECRET not in repr(shown)
-    assert SECRET not in str(shown)
-
-
-@pytest.mark.parametrize(
-    'name',
-    [
-        'client_secret',
-        'client_assertion',
-        'refresh_token',
-        'code',
-        'code_verifier',
-        'device_code',
-        'encrypted_token',
-        'X-IDENTITY-HEADER',
-        'Authorization',
-    ],
-)
-@pytest.mark.parametrize('place', ['form', 'json_body', 'headers'])
-def test_what_a_service_echoes_is_blanked(name: str, place: str) -> None:
-    request = TokenRequest('POST', 'https://login.example', **{place: {name: SECRET, 'client_id': 'id'}})  # type: ignore[arg-type]
-    assert request.redact(f'No {SECRET}, {SECRET} for id.') == 'No ***, *** for id.'
-
-
-@pytest.mark.parametrize('text', ['abc', 'The code is wrong.'])
-def test_texts_without_a_secret_stay_as_they_are(text: str) -> None:
-    assert TokenRequest('POST', 'https://x', form={'code': 'The', 'client_secret': ''}).redact(text) == text
-
-
-def test_any_token_in_a_text_is_blanked() -> None:
-    assert REQUEST.redact(f'Token ey{part({})}. eyJh.eyJi.c-_1 is bad.') == f'Token ey{part({})}. *** is bad.'
-
-
-def test_a_netrc_file_adds_no_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / 'netrc').write_text('default login ada password of-ada')
-    monkeypatch.setenv('NETRC', str(tmp_path / 'netrc'))
-    with ScriptedServer([(200, JSON, '{}')]) as server:
-        response = TokenClient().send(TokenRequest('POST', server.url, form={'code': 'c'}))
-    assert 'Authorization' not in response.request.headers
-
-
-def test_a_log_of_the_traffic_is_told_what_to_blank_as_it_stands_and_as_a_form_carries_it() -> None:
-    told: list[str] = []
-    answer = (200, JSON, json.dumps({'access_token': 'access/token', 'refresh_token': 'refresh token', 'expires_in': 3599}))
-    with ScriptedServer([answer]) as server:
-        TokenClient(on_secret=told.append).ask(TokenRequest('POST', server.url, form={'client_id': 'id', 'code': 'the+code'}))
-        assert server.seen[0]['body'] == 'client_id=id&code=the%2Bcode'
-    assert told == ['the+code', 'the%2Bcode', 'access/token', 'access%2Ftoken', 'refresh token', 'refresh+token']
-
-
-def test_every_secret_is_told_once_before_it_is_sent_and_as_it_comes(clock: StoppedClock) -> None:
-    told: list[str] = []
-    answer: Answer = (200, JSON, '{"access_token": "the/token", "refresh_token": "the-next", "expires_in": 3599}')
-    with ScriptedServer([(503, {}, ''), answer]) as server:
-        TokenClient(clock=clock, on_secret=lambda secret: told.append(f'{len(server.seen)}: {secret}')).ask(
-            TokenRequest('POST', server.url, form={'code': 'the$code', 'client_id': 'the-client'})
-        )
-    assert told == [f'0: {secret}' for secret in ('the$code', 'the%24code')] + [
-        f'2: {secret}' for secret in ('the/token', 'the%2Ftoken', 'the-next')
-    ]
-
-
-def test_an_echoed_secret_does_not_reach_the_error(transport: TokenClient) -> None:
-    body = json.dumps(
-        {'error': 'invalid_client', 'error_description': f'Wrong: {SECRET}. Or {SECRET}!', 'error_codes': [7000215]}
-    )
-    with ScriptedServer([(401, JSON, body)]) as server, pytest.raises(SignInRefusedError) as refused:
-        transport.ask(TokenRequest('POST', server.url, form=REQUEST.form))
-    assert refused.value.what == 'Microsoft refused the sign-in: Wrong: ***.'
-    assert SECRET not in repr(refused.value)
-
-
-# endregion
-# region waits
+def test_a_body_that_is_not_json_is_none() -> None:
+    assert json_or_none(response_with(body=b'{"a": 1}')) == {'a': 1}
+    assert json_or_none(response_with(body=b'<html>')) is None
 
 
 @pytest.mark.parametrize(
@@ -506,150 +183,244 @@ def test_an_echoed_secret_does_not_reach_the_error(transport: TokenClient) -> No
         ('32 Foo 2030', None),
     ],
 )
-def test_the_wait_that_a_service_asks_for_is_a_number_or_a_date(text: str, seconds: float | None) -> None:
+def test_retry_after_is_a_number_or_a_date(text: str, seconds: float | None) -> None:
     assert retry_after_seconds(response_with(Retry_After=text), NOW) == seconds
 
 
-def test_a_service_may_ask_for_no_wait() -> None:
+def test_retry_after_may_be_missing() -> None:
     assert retry_after_seconds(response_with(), NOW) is None
 
 
+# endregion
+# region retries
+
+POLICY = RetryPolicy({429: 3, 503: 1}, connection_retries=2, budget=30)
+
+
+@pytest.mark.parametrize(
+    'attempt, response, delay',
+    [
+        (0, response_with(429, Retry_After='7'), 7),
+        (2, response_with(429, Retry_After='7'), 7),
+        (3, response_with(429, Retry_After='7'), None),
+        (0, response_with(503), 1),
+        (1, response_with(503), None),
+        (0, response_with(500, Retry_After='7'), None),
+        (0, None, 1),
+        (1, None, 2),
+        (2, None, None),
+    ],
+)
+def test_a_policy_limits_the_retries_by_status(
+    monkeypatch: pytest.MonkeyPatch, attempt: int, response: requests.Response | None, delay: float | None
+) -> None:
+    monkeypatch.setattr(random, 'uniform', lambda _least, _most: 1.0)
+    assert POLICY.delay(attempt, response, NOW) == delay
+    assert NO_RETRIES.delay(attempt, response, NOW) is None
+
+
+def failing(times: int, error: Exception | None = None) -> Callable[[], str]:
+    """Return a step that fails several times, then succeeds."""
+    outcomes: list[Exception | None] = [error or ErrorResponse(response_with())] * times
+
+    def step() -> str:
+        if outcomes and (outcome := outcomes.pop()):
+            raise outcome
+        return 'done'
+
+    return step
+
+
+def test_a_step_is_repeated_until_it_succeeds(clock: StoppedClock) -> None:
+    assert run_with_retries(failing(3), lambda _error, attempt: float(attempt), POLICY, clock) == 'done'
+    assert clock.waits == [0, 1, 2]
+
+
+def test_an_error_without_a_delay_is_raised(clock: StoppedClock) -> None:
+    with pytest.raises(ValueError, match='broken'):
+        run_with_retries(failing(1, ValueError('broken')), lambda _error, _attempt: None, POLICY, clock)
+    assert clock.waits == []
+
+
+@pytest.mark.parametrize(
+    'policy, waits', [(POLICY, [12, 12]), (POLICY._replace(budget=11), []), (POLICY._replace(deadline=15), [12])]
+)
+def test_no_wait_exceeds_the_budget_or_the_deadline(clock: StoppedClock, policy: RetryPolicy, waits: list[float]) -> None:
+    with pytest.raises(ErrorResponse):
+        run_with_retries(failing(9), lambda _error, _attempt: 12.0, policy, clock)
+    assert clock.waits == waits
+
+
 @pytest.mark.parametrize('attempt, least, most', [(0, 0.75, 1.25), (1, 1.5, 2.5), (5, 24, 40)])
-def test_waits_double_give_or_take_a_quarter(attempt: int, least: float, most: float) -> None:
+def test_backoff_doubles_with_a_jitter_of_a_quarter(attempt: int, least: float, most: float) -> None:
     waits = [backoff_seconds(1, attempt) for _ in range(200)]
     assert least <= min(waits) < max(waits) <= most
 
 
-MANAGED_IDENTITY_RETRIES = MicrosoftCredentialsApiModule.MANAGED_IDENTITY_RETRIES
-
-
-@pytest.mark.parametrize('jitter', [0.75, 1.0, 1.25])
-@pytest.mark.parametrize(
-    'policy, status, retries, least',
-    [
-        (MANAGED_IDENTITY_RETRIES, 410, 7, 70),  # the host's service may be away for 70 s
-        (MANAGED_IDENTITY_RETRIES, 404, 4, 9),
-        (MANAGED_IDENTITY_RETRIES, 429, 4, 9),
-        (MANAGED_IDENTITY_RETRIES, 599, 4, 9),
-        (TOKEN_ENDPOINT_RETRIES, 429, 3, 2.6),
-        (TOKEN_ENDPOINT_RETRIES, 503, 3, 2.6),
-        (TOKEN_ENDPOINT_RETRIES, 400, 0, 0),
-        (TOKEN_ENDPOINT_RETRIES, 410, 0, 0),
-    ],
-)
-def test_a_service_is_waited_for_as_long_as_it_needs_whatever_the_jitter(
-    transport: TokenClient,
-    clock: StoppedClock,
-    monkeypatch: pytest.MonkeyPatch,
-    policy: RetryPolicy,
-    status: int,
-    retries: int,
-    least: float,
-    jitter: float,
-) -> None:
-    monkeypatch.setattr(random, 'uniform', lambda _least, _most: jitter)
-    with ScriptedServer([(status, {}, '')]) as server:
-        assert transport.send(TokenRequest('GET', server.url, retry=policy)).status_code == status
-    assert len(server.seen) == retries + 1
-    assert least <= sum(clock.waits) <= policy.budget
-
-
-@pytest.mark.parametrize('policy', [MANAGED_IDENTITY_RETRIES, TOKEN_ENDPOINT_RETRIES])
-def test_no_service_is_asked_more_often_than_it_allows(policy: RetryPolicy) -> None:
-    assert max(policy.retries.values()) <= (7 if policy is MANAGED_IDENTITY_RETRIES else 3)
-    assert not {400, 401, 403} & set(policy.retries)
-    assert policy.connection_retries <= 3
-
-
-@pytest.mark.parametrize('waits', [['8'], ['10', '20'], ['0', '0', '0']])
-def test_the_wait_that_the_service_asks_for_is_kept(transport: TokenClient, clock: StoppedClock, waits: list[str]) -> None:
-    with ScriptedServer([*((429, {'Retry-After': wait}, '') for wait in waits), GOOD]) as server:
-        transport.ask(TokenRequest('POST', server.url))
-    assert clock.waits == [float(wait) for wait in waits]
-
-
-@pytest.mark.parametrize(
-    'answers, waits',
-    [
-        ([(503, {'Retry-After': '31'}, '')], []),
-        ([(503, {'Retry-After': '20'}, ''), (503, {'Retry-After': '11'}, '')], [20.0]),
-        ([(429, {'Retry-After': '1e9'}, '')], []),
-    ],
-)
-def test_a_service_that_asks_for_more_than_the_budget_is_not_waited_for(
-    transport: TokenClient, clock: StoppedClock, answers: list[Answer], waits: list[float]
-) -> None:
-    with ScriptedServer(answers) as server, pytest.raises(SignInUnavailableError) as error:
-        transport.ask(TokenRequest('POST', server.url))
-    assert clock.waits == waits
-    assert error.value.retry_after == float(answers[-1][1]['Retry-After'])
-
-
-def test_a_request_that_must_not_be_sent_twice_is_made_anew(transport: TokenClient) -> None:
-    numbers = iter(range(2, 9))
-
-    def numbered(number: int) -> TokenRequest:
-        return TokenRequest('POST', server.url, form={'number': str(number)}, again=lambda: numbered(next(numbers)))
-
-    with ScriptedServer([(503, {}, ''), (503, {}, ''), GOOD]) as server:
-        transport.ask(numbered(1))
-    assert [seen['body'] for seen in server.seen] == ['number=1', 'number=2', 'number=3']
-
-
 # endregion
-# region answers
-
-
-def test_a_token_lives_from_when_it_was_asked_for(transport: TokenClient, clock: StoppedClock) -> None:
-    with ScriptedServer([(429, {'Retry-After': '20'}, ''), GOOD]) as server:
-        token = transport.ask(TokenRequest('POST', server.url)).token
-    assert (clock.now(), token.expires_on) == (NOW + 20, NOW + 3599)
-
-
-def test_a_request_is_sent_as_it_is(transport: TokenClient) -> None:
-    with ScriptedServer([GOOD]) as server:
-        transport.ask(TokenRequest('GET', server.url, {'resource': GRAPH}, headers={'Accept': 'text/plain'}))
-        transport.ask(TokenRequest('POST', server.url, json_body={'app_name': 'x'}))
-    first, second = server.seen
-    assert (first['method'], first['path'], first['accept']) == (
-        'GET',
-        f'/?resource={requests.compat.quote(GRAPH, safe="")}',
-        'text/plain',
-    )
-    assert (second['method'], json.loads(second['body']), second['accept']) == ('POST', {'app_name': 'x'}, 'application/json')
+# region pasted text
 
 
 @pytest.mark.parametrize(
-    'status, body, kind, code',
+    'pasted, cleaned',
     [
-        (200, '', SignInUnavailableError, 'unusable_response'),
-        (200, 'null', SignInUnavailableError, 'unusable_response'),
-        (200, '{"error": "invalid_grant"}', SignInRequiredError, 'invalid_grant'),
-        (200, '{"error": "temporarily_unavailable"}', SignInUnavailableError, '200'),
-        (204, '', SignInUnavailableError, 'unusable_response'),
-        (302, '', SignInUnavailableError, 'unusable_response'),
-        (400, '{"error": "temporarily_unavailable"}', SignInUnavailableError, '400'),
-        (400, '{"error": "slow_down"}', SignInPendingError, ''),
-        (418, '<html>', SignInRefusedError, '418'),
-        (505, '{"message": "No."}', SignInUnavailableError, '505'),
-        (505, '{"error": "authorization_pending"}', SignInPendingError, ''),
-        (505, '{"error": "consent_required"}', SignInRequiredError, 'consent_required'),
+        (None, ''),
+        ('', ''),
+        (5, '5'),
+        ('  a b \r\n', 'a b'),
+        ('\ufeffa\u200b', 'a'),
+        ('\xa0a', 'a'),
+        ('"a"', 'a'),
+        ("' a '", 'a'),
+        ('"', '"'),
+        ('"a', '"a'),
+        ('"a\'', '"a\''),
+        ('""', ''),
     ],
 )
-def test_an_answer_without_a_token_becomes_an_error_of_its_kind(
-    transport: TokenClient, status: int, body: str, kind: type, code: str
-) -> None:
-    with ScriptedServer([(status, {'Location': '/elsewhere'}, body)]) as server, pytest.raises(MicrosoftSignInError) as error:
-        transport.ask(TokenRequest('POST', server.url))
-    assert type(error.value) is kind
-    assert error.value.code == code
-    assert len(server.seen) == 1
+def test_whitespace_quotes_and_invisible_characters_are_removed(pasted: object, cleaned: str) -> None:
+    assert clean_value(pasted) == cleaned
 
 
-def test_the_request_says_what_advice_a_refusal_comes_with(transport: TokenClient) -> None:
-    answer: Answer = (400, {}, '{"message": "No."}')
-    with ScriptedServer([answer]) as server, pytest.raises(SignInRefusedError, match=r'No\. Ask the owner\.'):
-        transport.ask(TokenRequest('POST', server.url, refusal_advice='Ask the owner.'))
+@pytest.mark.parametrize(
+    'pasted, tenant',
+    [
+        (TENANT, TENANT),
+        (TENANT.upper(), TENANT),
+        ('Contoso.Example', 'contoso.example'),
+        ('contoso', 'contoso'),
+        ('/contoso/', 'contoso'),
+        (f'{LOGIN}/{TENANT}', TENANT),
+        (f'{LOGIN}/{TENANT}/v2.0/', TENANT),
+        (f'{LOGIN}/contoso.example?x=1', 'contoso.example'),
+        (f'{LOGIN}/common/oauth2', 'common'),
+        (f'https://portal.example/#x/{TENANT}/y', TENANT),
+    ],
+)
+def test_a_tenant_is_found_in_the_pasted_text(pasted: str, tenant: str) -> None:
+    assert clean_tenant(pasted) == tenant
+
+
+@pytest.mark.parametrize(
+    'pasted, says',
+    [
+        ('', 'is missing'),
+        (' \n', 'is missing'),
+        ('two words', 'is not a tenant ID'),
+        (LOGIN, 'is not a tenant ID'),
+        ('a/b', 'is not a'),
+        ('tenant?', 'is not a'),
+        ('-x', 'is not a'),
+    ],
+)
+def test_a_value_that_is_not_a_tenant_is_rejected(pasted: str, says: str) -> None:
+    with pytest.raises(CredentialError, match=f'^Token.* {says}'):
+        clean_tenant(pasted)
+
+
+@pytest.mark.parametrize(
+    'pasted, says',
+    [
+        ('', 'ID .* is missing'),
+        ('a b', 'is not a client ID'),
+        ('https://x', 'is not a client ID'),
+        (f'{CLIENT}?', 'is not a client ID'),
+        (f'{CLIENT}@https://tokens.example', 'is that of the Cortex XSOAR app'),
+    ],
+)
+def test_a_value_that_is_not_a_client_id_is_rejected(pasted: str, says: str) -> None:
+    with pytest.raises(CredentialError, match=says):
+        clean_client_id(pasted)
+
+
+@pytest.mark.parametrize('client_id', ['/subscriptions/1/x', 'my identity', f'{CLIENT}@x'])
+def test_the_client_id_of_a_managed_identity_is_not_its_resource_id(client_id: str) -> None:
+    assert clean_managed_identity_id(f' {CLIENT}\n') == CLIENT
+    with pytest.raises(CredentialError, match=r'^Azure Managed Identities Client ID is not a client ID'):
+        clean_managed_identity_id(client_id)
+
+
+@pytest.mark.parametrize(
+    'pasted, says',
+    [('', 'is missing'), (TENANT, 'ID of the client secret'), (TENANT.upper(), 'ID of the client secret')],
+)
+def test_a_value_that_is_not_a_client_secret_is_rejected(pasted: str, says: str) -> None:
+    with pytest.raises(CredentialError, match=f'Key.* {says}'):
+        clean_client_secret(pasted)
+
+
+def test_a_client_secret_may_contain_an_id() -> None:
+    assert clean_client_secret(f' x{TENANT}\n') == f'x{TENANT}'
+
+
+SHA1, SHA256 = 'AB' * 20, '0F' * 32
+
+
+@pytest.mark.parametrize(
+    'pasted, digits',
+    [
+        (SHA1, SHA1),
+        (SHA1.lower(), SHA1),
+        (' '.join([SHA1[:20], SHA1[20:]]), SHA1),
+        (':'.join(['0f'] * 32), SHA256),
+        ('AB-' * 19 + 'AB', SHA1),
+        (f'\u200e{SHA1}', SHA1),
+    ],
+)
+def test_a_thumbprint_is_reduced_to_its_digits(pasted: str, digits: str) -> None:
+    assert clean_thumbprint(pasted) == digits
+
+
+@pytest.mark.parametrize('pasted', ['', SHA1[1:], SHA1 + 'A', SHA1[:-1] + 'G', 'thumbprint'])
+def test_a_value_that_is_not_a_thumbprint_is_rejected(pasted: str) -> None:
+    with pytest.raises(CredentialError, match=r'40 .* or 64'):
+        clean_thumbprint(pasted)
+
+
+KEY, CERTIFICATE = (
+    f'-----BEGIN {label}-----\n{"A" * 64}\n{content}\n-----END {label}-----\n'
+    for label, content in (('PRIVATE KEY', 'BBBB'), ('CERTIFICATE', 'CC=='))
+)
+PEM = KEY + CERTIFICATE
+
+
+@pytest.mark.parametrize(
+    'mangle',
+    [
+        lambda pem: pem,
+        lambda pem: pem.replace('\n', '\\n'),
+        lambda pem: pem.replace('\n', '\\r\\n'),
+        lambda pem: pem.replace('\n', ' '),
+        lambda pem: pem.replace('\n', '\r\n'),
+        lambda pem: f'text {pem} text',
+        lambda pem: pem + CERTIFICATE.replace('CC==', 'DD=='),
+    ],
+)
+def test_pem_blocks_are_found_whatever_the_line_breaks_have_become(mangle: Callable[[str], str]) -> None:
+    blocks = clean_pem(mangle(PEM))
+    assert blocks == {'PRIVATE KEY': KEY, 'CERTIFICATE': CERTIFICATE}
+
+
+@pytest.mark.parametrize('label', ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'])
+def test_a_private_key_of_any_kind_is_selected(label: str) -> None:
+    assert clean_private_key({'CERTIFICATE': 'c', label: 'key'}) == 'key'
+
+
+@pytest.mark.parametrize(
+    'blocks, says',
+    [
+        ({}, 'is missing'),
+        ({'CERTIFICATE': 'c'}, 'is missing'),
+        ({'ENCRYPTED PRIVATE KEY': 'k'}, 'is encrypted'),
+        (
+            clean_pem('-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----'),
+            'is encrypted',
+        ),
+    ],
+)
+def test_a_missing_or_encrypted_private_key_is_rejected(blocks: dict[str, str], says: str) -> None:
+    with pytest.raises(CredentialError, match=f'The private key {says}'):
+        clean_private_key(blocks)
 
 
 # endregion

@@ -1,71 +1,180 @@
-"""Who signs in, and what admins paste. What whole sign-ins come to stands in Tests/conformance/sign_in."""
+"""Token requests and responses, and the authentication methods. Responses come from a script, not from a service."""
 
 import base64
 import hashlib
+import io
 import json
+import random
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 import pytest
-from conformance.common_server.scripted_server import ScriptedServer
+import requests
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from MicrosoftCoreApiModule import (
-    CredentialError,
-    clean_client_id,
-    clean_client_secret,
-    clean_pem,
-    clean_private_key,
-    clean_tenant,
-    clean_thumbprint,
-    clean_value,
-)
+from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError, RetryPolicy, SystemClock
 from MicrosoftCredentialsApiModule import (
+    LONG_LIFETIME,
+    MANAGED_IDENTITY_RETRIES,
+    REFRESH_MARGIN,
+    SIGN_IN_ADVICE,
+    TOKEN_ENDPOINT_RETRIES,
+    AccessToken,
     AppService,
+    AuthenticationMethod,
     AuthorizationCodeCredential,
     AzureArc,
+    CachedSession,
     CertificateCredential,
     ClientSecretCredential,
     CortexAppCredential,
     Credential,
+    CredentialSettings,
     DeviceCodeCredential,
     EntraCredential,
-    CachedSession,
-    MANAGED_IDENTITY_RETRIES,
     ManagedIdentityCredential,
+    PendingSignIn,
+    SignInPendingError,
     SignInRefusedError,
     SignInRequiredError,
     SignInUnavailableError,
-    TokenRequest,
-    TokenTarget,
     TokenClient,
+    TokenRequest,
+    TokenResponse,
+    TokenTarget,
     VirtualMachine,
-    clean_authorization_code,
+    create_credential,
     encrypt_for_token_service,
+    find_oauth_error,
+    parse_authorization_response,
+    parse_oauth_error,
+    parse_token_response,
+    unusable_response,
     with_offline_access,
 )
 
-from sandbox.microsoft.certificates import certificate
-
+NOW = 1_900_000_000.0
 LOGIN, TENANT, CLIENT = 'https://login.example', '7d9a4b0e-52c1-4f3a-9a67-0c5d1e8f2b34', '1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d'
 V1_URL = f'{LOGIN}/{TENANT}/oauth2/token'
+GRAPH = 'https://graph.microsoft.com'
 REDIRECT_URI = 'https://localhost/myapp'
 TARGET = TokenTarget(scope='https://graph.microsoft.com/.default')
 NOTHING = CachedSession()
-OWN = certificate('unit-test')
-PEM = OWN.private_key_pem + OWN.certificate_pem
 AES_KEY = base64.b64encode(bytes(range(32))).decode()
 SECRET = 'Very~secret'
+SHA1, SHA256 = 'AB' * 20, '0F' * 32
+JSON = {'Content-Type': 'application/json'}
+Response = tuple[int, dict[str, str], str]
+GOOD: Response = (200, JSON, '{"access_token": "a-token", "expires_in": 3599}')
+
+# region a scripted service, a clock and certificates
+
+
+class ScriptedService(requests.adapters.BaseAdapter):
+    """Answer all requests of a ``with`` block with the given responses in order, the last one again and again.
+
+    Args:
+        responses: status, headers and body.
+    """
+
+    url = 'https://service.example'
+
+    def __init__(self, responses: list[Response]):
+        super().__init__()
+        self.responses = responses
+        self.seen: list[requests.PreparedRequest] = []
+        self._patch = mock.patch.object(requests.Session, 'get_adapter', return_value=self)
+
+    def __enter__(self) -> 'ScriptedService':
+        self._patch.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._patch.stop()
+
+    def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
+        response = requests.Response()
+        response.status_code, headers, body = self.responses[min(len(self.seen), len(self.responses) - 1)]
+        response.headers.update(headers)
+        response.raw, response.url, response.request = io.BytesIO(body.encode()), str(request.url), request
+        self.seen.append(request)
+        return response
+
+    def close(self) -> None:
+        pass
+
+
+class StoppedClock(SystemClock):
+    """A clock that only sleeping advances."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+        self.waits: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.time += seconds
+
+
+@pytest.fixture
+def clock() -> StoppedClock:
+    return StoppedClock()
+
+
+@pytest.fixture
+def token_client(clock: StoppedClock) -> TokenClient:
+    return TokenClient(clock=clock)
+
+
+class Certificate(NamedTuple):
+    """A self-signed certificate and its private key."""
+
+    certificate_pem: str
+    private_key_pem: str
+
+    def digest(self, algorithm: str) -> bytes:
+        der = base64.b64decode(''.join(self.certificate_pem.splitlines()[1:-1]))
+        return hashlib.new(algorithm, der).digest()
+
+
+@cache
+def certificate(name: str, kind: str = 'rsa') -> Certificate:
+    """Return the same certificate for each call with this name and this kind of key."""
+    key = ed25519.Ed25519PrivateKey.generate() if kind == 'ed25519' else rsa.generate_private_key(65537, 2048)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(timezone.utc)
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key()).serial_number(1)
+    signed = (
+        builder.not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+    )
+    private_key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return Certificate(signed.public_bytes(Encoding.PEM).decode(), private_key.decode())
+
+
+def base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip('=')
+
+
+OWN = certificate('unit-test')
+PEM = OWN.private_key_pem + OWN.certificate_pem
+SHA1_OF_OWN, SHA256_OF_OWN = (OWN.digest(algorithm).hex().upper() for algorithm in ('sha1', 'sha256'))
 
 
 def secret_of(
@@ -96,162 +205,463 @@ def cortex(**changes: Any) -> CortexAppCredential:
     )
 
 
-# region cleaning
+# endregion
+# region errors
+
+
+@pytest.mark.parametrize('number', sorted(SIGN_IN_ADVICE))
+def test_every_advice_consists_of_full_sentences(number: int) -> None:
+    assert SIGN_IN_ADVICE[number].endswith('.')
+    assert SIGN_IN_ADVICE[number][0].isupper()
 
 
 @pytest.mark.parametrize(
-    'pasted, cleaned',
+    'description, sentence',
     [
-        (None, ''),
-        ('', ''),
-        (5, '5'),
-        ('  a b \r\n', 'a b'),
-        ('\ufeffa\u200b', 'a'),
-        ('\xa0a', 'a'),
-        ('"a"', 'a'),
-        ("' a '", 'a'),
-        ('"', '"'),
-        ('"a', '"a'),
-        ('"a\'', '"a\''),
-        ('""', ''),
+        ('AADSTS50034: No account. Try another. Trace ID: 1', 'AADSTS50034: No account.'),
+        ('AADSTS50034: Version 2.0 is needed! Try it.', 'AADSTS50034: Version 2.0 is needed!'),
+        ('AADSTS50034: Is 1. May be 2.', 'AADSTS50034: Is 1. May be 2.'),
+        ('No account\r\nTrace ID: 1\r\nCorrelation ID: 2', 'No account'),
+        ('', 'HTTP status 400, invalid_grant.'),
     ],
 )
-def test_what_copying_adds_is_taken_away(pasted: object, cleaned: str) -> None:
-    assert clean_value(pasted) == cleaned
+def test_the_first_sentence_of_a_description_is_shown(description: str, sentence: str) -> None:
+    assert parse_oauth_error({'error': 'invalid_grant', 'error_description': description}, 400).what == (
+        f'Microsoft refused the sign-in: {sentence}'
+    )
 
 
 @pytest.mark.parametrize(
-    'pasted, tenant',
+    'body, kind, code, advice',
     [
-        (TENANT, TENANT),
-        (TENANT.upper(), TENANT),
-        ('Contoso.Example', 'contoso.example'),
-        ('contoso', 'contoso'),
-        ('/contoso/', 'contoso'),
-        (f'{LOGIN}/{TENANT}', TENANT),
-        (f'{LOGIN}/{TENANT}/v2.0/', TENANT),
-        (f'{LOGIN}/contoso.example?x=1', 'contoso.example'),
-        (f'{LOGIN}/common/oauth2', 'common'),
-        (f'https://portal.example/#x/{TENANT}/y', TENANT),
-    ],
-)
-def test_a_tenant_is_found_in_what_was_pasted(pasted: str, tenant: str) -> None:
-    assert clean_tenant(pasted) == tenant
-
-
-@pytest.mark.parametrize(
-    'pasted, says',
-    [
-        ('', 'is missing'),
-        (' \n', 'is missing'),
-        ('two words', 'is not a tenant ID'),
-        (LOGIN, 'is not a tenant ID'),
-        ('a/b', 'is not a'),
-        ('tenant?', 'is not a'),
-        ('-x', 'is not a'),
-    ],
-)
-def test_what_is_no_tenant_is_refused(pasted: str, says: str) -> None:
-    with pytest.raises(CredentialError, match=f'^Token.* {says}'):
-        clean_tenant(pasted)
-
-
-@pytest.mark.parametrize('tenant', ['common', 'Organizations', f'{LOGIN}/consumers/'])
-def test_a_shared_tenant_is_refused_only_where_an_own_one_is_needed(tenant: str) -> None:
-    assert clean_tenant(tenant) in ('common', 'organizations', 'consumers')
-    with pytest.raises(CredentialError, match='stands for no tenant in particular'):
-        clean_tenant(tenant, own_tenant_needed=True)
-
-
-@pytest.mark.parametrize(
-    'pasted, says',
-    [
-        ('', 'ID .* is missing'),
-        ('a b', 'is not a client ID'),
-        ('https://x', 'is not a client ID'),
-        (f'{CLIENT}?', 'is not a client ID'),
-        (f'{CLIENT}@https://tokens.example', 'is that of the Cortex XSOAR app'),
-    ],
-)
-def test_what_is_no_client_id_is_refused(pasted: str, says: str) -> None:
-    with pytest.raises(CredentialError, match=says):
-        clean_client_id(pasted)
-
-
-@pytest.mark.parametrize(
-    'pasted, says',
-    [('', 'is missing'), (str(uuid.uuid4()), 'ID of the client secret'), (str(uuid.uuid4()).upper(), 'ID of the client secret')],
-)
-def test_what_is_no_secret_is_refused(pasted: str, says: str) -> None:
-    with pytest.raises(CredentialError, match=f'Key.* {says}'):
-        clean_client_secret(pasted)
-
-
-def test_a_secret_that_holds_an_id_is_taken() -> None:
-    assert clean_client_secret(f' x{TENANT}\n') == f'x{TENANT}'
-
-
-SHA1, SHA256 = 'AB' * 20, '0F' * 32
-
-
-@pytest.mark.parametrize(
-    'pasted, digits',
-    [
-        (SHA1, SHA1),
-        (SHA1.lower(), SHA1),
-        (' '.join([SHA1[:20], SHA1[20:]]), SHA1),
-        (':'.join(['0f'] * 32), SHA256),
-        ('AB-' * 19 + 'AB', SHA1),
-        (f'\u200e{SHA1}', SHA1),
-    ],
-)
-def test_a_thumbprint_is_its_digits(pasted: str, digits: str) -> None:
-    assert clean_thumbprint(pasted) == digits
-
-
-@pytest.mark.parametrize('pasted', ['', SHA1[1:], SHA1 + 'A', SHA1[:-1] + 'G', 'thumbprint'])
-def test_what_is_no_thumbprint_is_refused(pasted: str) -> None:
-    with pytest.raises(CredentialError, match=r'40 .* or 64'):
-        clean_thumbprint(pasted)
-
-
-@pytest.mark.parametrize(
-    'mangle',
-    [
-        lambda pem: pem,
-        lambda pem: pem.replace('\n', '\\n'),
-        lambda pem: pem.replace('\n', '\\r\\n'),
-        lambda pem: pem.replace('\n', ' '),
-        lambda pem: pem.replace('\n', '\r\n'),
-        lambda pem: f'text {pem} text',
-        lambda pem: pem + certificate('another').certificate_pem,
-    ],
-)
-def test_the_blocks_of_a_pem_are_found_however_its_lines_were_mangled(mangle: Callable[[str], str]) -> None:
-    blocks = clean_pem(mangle(PEM))
-    assert blocks == {'PRIVATE KEY': OWN.private_key_pem, 'CERTIFICATE': OWN.certificate_pem}
-
-
-@pytest.mark.parametrize('label', ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'])
-def test_any_private_key_is_picked(label: str) -> None:
-    assert clean_private_key({'CERTIFICATE': 'c', label: 'key'}) == 'key'
-
-
-@pytest.mark.parametrize(
-    'blocks, says',
-    [
-        ({}, 'is missing'),
-        ({'CERTIFICATE': 'c'}, 'is missing'),
-        ({'ENCRYPTED PRIVATE KEY': 'k'}, 'is encrypted'),
+        ({'error': 'invalid_client'}, SignInRefusedError, 'invalid_client', 'Check ID, Token and Key'),
+        ({'error': 'invalid_grant'}, SignInRequiredError, 'invalid_grant', 'Reset the authentication'),
+        ({'error': 'login_required'}, SignInRequiredError, 'login_required', 'Check the settings'),
+        ({'error': 'new_error'}, SignInRefusedError, 'new_error', 'Check the settings'),
+        ({}, SignInRefusedError, '', 'Check the settings'),
+        ({'error': 'invalid_grant', 'error_codes': [50076]}, SignInRequiredError, 'AADSTS50076', 'Multi-factor'),
+        ({'error': 'invalid_grant', 'error_codes': ['50076', None, 'x']}, SignInRequiredError, 'AADSTS50076', 'Multi-factor'),
+        ({'error': 'invalid_grant', 'error_codes': 50076}, SignInRequiredError, 'invalid_grant', 'Reset'),
+        ({'error': 'invalid_grant', 'error_codes': [1, 50076]}, SignInRequiredError, 'AADSTS1', 'Multi-factor'),
         (
-            clean_pem('-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----'),
-            'is encrypted',
+            {'error': 'invalid_grant', 'error_description': 'AADSTS700082: x AADSTS1: y', 'error_codes': [1]},
+            SignInRequiredError,
+            'AADSTS700082',
+            'expired or was revoked',
         ),
     ],
 )
-def test_what_is_no_readable_private_key_is_refused(blocks: dict[str, str], says: str) -> None:
-    with pytest.raises(CredentialError, match=f'The private key {says}'):
-        clean_private_key(blocks)
+def test_the_error_selects_the_class_and_its_number_the_advice(body: dict[str, Any], kind: type, code: str, advice: str) -> None:
+    refusal = parse_oauth_error(body, 400)
+    assert type(refusal) is kind
+    assert refusal.code == code
+    assert advice in refusal.advice
+
+
+@pytest.mark.parametrize('error, interval', [('authorization_pending', 0), ('slow_down', 5)])
+def test_a_pending_sign_in_says_how_much_longer_to_wait(error: str, interval: float) -> None:
+    pending = parse_oauth_error({'error': error}, 400)
+    assert isinstance(pending, SignInPendingError)
+    assert pending.interval == interval
+
+
+NESTED = {'error': 'invalid_grant', 'error_description': 'AADSTS50173: Revoked.'}
+
+
+@pytest.mark.parametrize(
+    'body, error',
+    [
+        (NESTED, NESTED),
+        ({'error': {'code': 'invalid_request', 'message': 'Odd.'}}, {'error': 'invalid_request', 'error_description': 'Odd.'}),
+        ({'error': {'code': None}}, {'error': '', 'error_description': ''}),
+        ({'message': 'Odd.'}, {'error': 'refused', 'error_description': 'Odd.'}),
+        ({'title': 'No', 'detail': 'Odd.'}, {'error': 'refused', 'error_description': 'No: Odd.'}),
+        ({'title': 'No', 'detail': f'Answer: {json.dumps(NESTED)}.'}, NESTED),
+        ({'message': f'Answer:\n{json.dumps(NESTED, indent=2)}'}, NESTED),
+        ({'message': '{"no": "error"}'}, {'error': 'refused', 'error_description': '{"no": "error"}'}),
+        ({'message': 'a {b} c'}, {'error': 'refused', 'error_description': 'a {b} c'}),
+        ({}, {}),
+        ({'other': 'x'}, {}),
+        ([NESTED], {}),
+        ('text', {}),
+        (None, {}),
+    ],
+)
+def test_the_error_object_is_found_in_the_responses_of_all_services(body: object, error: dict[str, str]) -> None:
+    assert find_oauth_error(body) == error
+
+
+def test_an_unusable_response_names_the_host_and_what_to_check() -> None:
+    error = unusable_response(TokenRequest('POST', 'https://login.example/token?secret=x'), 'a poem')
+    assert str(error) == ('The sign-in service at login.example answered with a poem. Check the address and the proxy settings.')
+
+
+# endregion
+# region tokens
+
+
+@pytest.mark.parametrize(
+    'target, scope, resource',
+    [
+        (TokenTarget(scope=f'{GRAPH}/.default'), f'{GRAPH}/.default', GRAPH),
+        (TokenTarget(resource=GRAPH), f'{GRAPH}/.default', GRAPH),
+        (TokenTarget(resource=f'{GRAPH}/'), f'{GRAPH}//.default', f'{GRAPH}/'),
+        (TokenTarget(scope=f'{GRAPH}//.default'), f'{GRAPH}//.default', f'{GRAPH}/'),
+        (TokenTarget(scope=f'{GRAPH}/Mail.Send'), f'{GRAPH}/Mail.Send', GRAPH),
+        (TokenTarget(scope=f'offline_access {GRAPH}/Mail.Send'), f'offline_access {GRAPH}/Mail.Send', GRAPH),
+        (
+            TokenTarget(scope='https://x.example/service/.default'),
+            'https://x.example/service/.default',
+            'https://x.example/service',
+        ),
+        (TokenTarget(scope='1b2c/.default'), '1b2c/.default', '1b2c'),
+        (TokenTarget(scope='1b2c'), '1b2c', '1b2c'),
+        (TokenTarget(), '', ''),
+    ],
+)
+def test_a_target_is_a_scope_or_a_resource(target: TokenTarget, scope: str, resource: str) -> None:
+    assert target.as_scope == scope
+    assert target.as_resource == resource
+
+
+@pytest.mark.parametrize(
+    'seconds_left, is_usable', [(3600, True), (REFRESH_MARGIN + 1, True), (REFRESH_MARGIN, False), (-1, False)]
+)
+def test_a_token_is_used_until_five_minutes_before_it_expires(seconds_left: float, is_usable: bool) -> None:
+    assert AccessToken('x', NOW + seconds_left, 0).is_usable(NOW) == is_usable
+
+
+def test_an_empty_token_is_never_used() -> None:
+    assert not AccessToken('', NOW + 3600, NOW).is_usable(NOW)
+
+
+@pytest.mark.parametrize('seconds', [-1, 0, 1])
+def test_a_token_is_due_for_refresh_from_its_time_on(seconds: float) -> None:
+    assert AccessToken('x', NOW + 3600, NOW + seconds).should_refresh(NOW) == (seconds <= 0)
+
+
+def part(claims: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')
+
+
+@pytest.mark.parametrize(
+    'value, claims',
+    [
+        (f'{part({})}.{part({"tid": "ä"})}.signature', {'tid': 'ä'}),
+        (f'x.{part([1])}.x', {}),
+        ('opaque', {}),
+        ('', {}),
+        ('a.b.c', {}),
+        ('a.!!!.c', {}),
+        (f'a.{base64.b64encode(bytes([255])).decode()}.c', {}),
+    ],
+)
+def test_claims_are_empty_if_the_token_cannot_be_read(value: str, claims: dict[str, Any]) -> None:
+    assert AccessToken(value, 0, 0).claims() == claims
+
+
+@pytest.mark.parametrize(
+    'body, life',
+    [
+        ({'expires_in': 3599}, 3599),
+        ({'expires_in': '3599'}, 3599),
+        ({'expires_in': 1800.5}, 1800.5),
+        ({}, 3599),
+        ({'expires_in': None}, 3599),
+        ({'expires_in': ''}, 3599),
+        ({'expires_in': 'soon'}, 3599),
+        ({'expires_in': [1]}, 3599),
+        ({'expires_in': 0}, 0),
+        ({'expires_in': -1}, 0),
+        ({'expires_in': 10**15}, 28 * 3600),
+        ({'expires_in': 'inf'}, 28 * 3600),
+        ({'expires_in': float('nan')}, 0),
+        ({'expires_on': NOW + 60}, 60),
+        ({'expires_on': str(int(NOW) + 60)}, 60),
+        ({'expires_on': NOW - 60}, 0),
+        ({'expires_in': '90', 'expires_on': NOW + 60}, 90),
+        ({'expires_on': '03/17/2030 17:47:40 +00:00'}, 60),
+        ({'expires_on': '03/17/2030 05:47:40 PM +00:00'}, 60),
+        ({'expires_on': '03/17/2030 19:47:40 +02:00'}, 60),
+        ({'expires_on': 'tomorrow'}, 3599),
+    ],
+)
+def test_the_expiry_is_read_in_every_format(body: dict[str, Any], life: float) -> None:
+    token = parse_token_response({'access_token': 'x', **body}, NOW).token
+    assert token.expires_on - NOW == pytest.approx(life)
+
+
+@pytest.mark.parametrize(
+    'life, refresh_in, refreshed_after',
+    [
+        (3599, None, 3599),
+        (LONG_LIFETIME - 1, None, LONG_LIFETIME - 1),
+        (LONG_LIFETIME, None, LONG_LIFETIME / 2),
+        (86400, None, 43200),
+        (3599, 1200, 1200),
+        (86400, '50000', 50000),
+        (3599, 0, 3599),
+        (3599, -5, 3599),
+        (3599, 3599, 3599),
+        (3599, 'x', 3599),
+    ],
+)
+def test_a_token_is_refreshed_as_the_service_says_or_at_half_of_a_long_lifetime(
+    life: float, refresh_in: object, refreshed_after: float
+) -> None:
+    token = parse_token_response({'access_token': 'x', 'expires_in': life, 'refresh_in': refresh_in}, NOW).token
+    assert token.refresh_on - NOW == pytest.approx(refreshed_after)
+
+
+def test_a_response_has_a_scope_and_a_refresh_token() -> None:
+    answer = parse_token_response({'access_token': 'x', 'refresh_token': 'r', 'scope': 'Mail.Send User.Read'}, NOW)
+    assert (answer.refresh_token, answer.token.scope) == ('r', 'Mail.Send User.Read')
+    assert parse_token_response({'access_token': 'x', 'refresh_token': None}, NOW).refresh_token == ''
+
+
+# endregion
+# region secrets
+
+REQUEST = TokenRequest(
+    'POST',
+    'https://login.example/token',
+    {'api-version': '1'},
+    {'client_secret': SECRET},
+    {'encrypted_token': SECRET},
+    {'X-IDENTITY-HEADER': SECRET},
+)
+
+
+@pytest.mark.parametrize(
+    'shown',
+    [
+        REQUEST,
+        AccessToken(SECRET, 0, 0),
+        TokenResponse(AccessToken(SECRET, 0, 0), SECRET),
+        TokenRequest('POST', REQUEST.url, renew=lambda: REQUEST),
+    ],
+)
+def test_no_secret_is_in_a_repr(shown: object) -> None:
+    assert SECRET not in repr(shown)
+    assert SECRET not in str(shown)
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'client_secret',
+        'client_assertion',
+        'refresh_token',
+        'code',
+        'code_verifier',
+        'device_code',
+        'encrypted_token',
+        'X-IDENTITY-HEADER',
+        'Authorization',
+    ],
+)
+@pytest.mark.parametrize('place', ['form', 'json_body', 'headers'])
+def test_an_echoed_secret_is_redacted(name: str, place: str) -> None:
+    request = TokenRequest('POST', 'https://login.example', **{place: {name: SECRET, 'client_id': 'id'}})  # type: ignore[arg-type]
+    assert request.redact(f'No {SECRET}, {SECRET} for id.') == 'No ***, *** for id.'
+
+
+@pytest.mark.parametrize('text', ['abc', 'The code is wrong.'])
+def test_a_text_without_a_secret_is_not_changed(text: str) -> None:
+    assert TokenRequest('POST', 'https://x', form={'code': 'The', 'client_secret': ''}).redact(text) == text
+
+
+def test_any_token_in_a_text_is_redacted() -> None:
+    assert REQUEST.redact(f'Token ey{part({})}. eyJh.eyJi.c-_1 is bad.') == f'Token ey{part({})}. *** is bad.'
+
+
+def test_a_netrc_file_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / 'netrc').write_text('default login ada password of-ada')
+    monkeypatch.setenv('NETRC', str(tmp_path / 'netrc'))
+    with ScriptedService([(200, JSON, '{}')]) as service:
+        response = TokenClient().send(TokenRequest('POST', service.url, form={'code': 'c'}))
+    assert 'Authorization' not in response.request.headers
+
+
+def test_secrets_are_masked_as_they_are_and_as_a_form_encodes_them() -> None:
+    masked: list[str] = []
+    answer = (200, JSON, json.dumps({'access_token': 'access/token', 'refresh_token': 'refresh token', 'expires_in': 3599}))
+    with ScriptedService([answer]) as service:
+        TokenClient(on_secret=masked.append).request_token(
+            TokenRequest('POST', service.url, form={'client_id': 'id', 'code': 'the+code'})
+        )
+        assert service.seen[0].body == 'client_id=id&code=the%2Bcode'
+    assert masked == ['the+code', 'the%2Bcode', 'access/token', 'access%2Ftoken', 'refresh token', 'refresh+token']
+
+
+def test_each_secret_is_masked_once_before_it_is_sent_or_when_it_is_received(clock: StoppedClock) -> None:
+    masked: list[str] = []
+    answer: Response = (200, JSON, '{"access_token": "the/token", "refresh_token": "the-next", "expires_in": 3599}')
+    with ScriptedService([(503, {}, ''), answer]) as service:
+        TokenClient(clock=clock, on_secret=lambda secret: masked.append(f'{len(service.seen)}: {secret}')).request_token(
+            TokenRequest('POST', service.url, form={'code': 'the$code', 'client_id': 'the-client'})
+        )
+    assert masked == [f'0: {secret}' for secret in ('the$code', 'the%24code')] + [
+        f'2: {secret}' for secret in ('the/token', 'the%2Ftoken', 'the-next')
+    ]
+
+
+def test_an_echoed_secret_is_not_in_the_error(token_client: TokenClient) -> None:
+    body = json.dumps(
+        {'error': 'invalid_client', 'error_description': f'Wrong: {SECRET}. Or {SECRET}!', 'error_codes': [7000215]}
+    )
+    with ScriptedService([(401, JSON, body)]) as service, pytest.raises(SignInRefusedError) as refused:
+        token_client.request_token(TokenRequest('POST', service.url, form=REQUEST.form))
+    assert refused.value.what == 'Microsoft refused the sign-in: Wrong: ***.'
+    assert SECRET not in repr(refused.value)
+
+
+# endregion
+# region retries
+
+
+@pytest.mark.parametrize('jitter', [0.75, 1.0, 1.25])
+@pytest.mark.parametrize(
+    'policy, status, retries, least',
+    [
+        (MANAGED_IDENTITY_RETRIES, 410, 7, 70),  # the host's service may be away for 70 s
+        (MANAGED_IDENTITY_RETRIES, 404, 4, 9),
+        (MANAGED_IDENTITY_RETRIES, 429, 4, 9),
+        (MANAGED_IDENTITY_RETRIES, 599, 4, 9),
+        (TOKEN_ENDPOINT_RETRIES, 429, 3, 2.6),
+        (TOKEN_ENDPOINT_RETRIES, 503, 3, 2.6),
+        (TOKEN_ENDPOINT_RETRIES, 400, 0, 0),
+        (TOKEN_ENDPOINT_RETRIES, 410, 0, 0),
+    ],
+)
+def test_the_retries_last_as_long_as_the_service_needs_with_any_jitter(
+    token_client: TokenClient,
+    clock: StoppedClock,
+    monkeypatch: pytest.MonkeyPatch,
+    policy: RetryPolicy,
+    status: int,
+    retries: int,
+    least: float,
+    jitter: float,
+) -> None:
+    monkeypatch.setattr(random, 'uniform', lambda _least, _most: jitter)
+    with ScriptedService([(status, {}, '')]) as service:
+        assert token_client.send(TokenRequest('GET', service.url, retry_policy=policy)).status_code == status
+    assert len(service.seen) == retries + 1
+    assert least <= sum(clock.waits) <= policy.budget
+
+
+@pytest.mark.parametrize('policy', [MANAGED_IDENTITY_RETRIES, TOKEN_ENDPOINT_RETRIES])
+def test_the_policies_retry_only_transient_errors(policy: RetryPolicy) -> None:
+    assert max(policy.retries.values()) <= (7 if policy is MANAGED_IDENTITY_RETRIES else 3)
+    assert not {400, 401, 403} & set(policy.retries)
+    assert policy.connection_retries <= 3
+
+
+@pytest.mark.parametrize('waits', [['8'], ['10', '20'], ['0', '0', '0']])
+def test_the_client_waits_as_the_service_asks(token_client: TokenClient, clock: StoppedClock, waits: list[str]) -> None:
+    with ScriptedService([*((429, {'Retry-After': wait}, '') for wait in waits), GOOD]) as service:
+        token_client.request_token(TokenRequest('POST', service.url))
+    assert clock.waits == [float(wait) for wait in waits]
+
+
+@pytest.mark.parametrize(
+    'answers, waits',
+    [
+        ([(503, {'Retry-After': '31'}, '')], []),
+        ([(503, {'Retry-After': '20'}, ''), (503, {'Retry-After': '11'}, '')], [20.0]),
+        ([(429, {'Retry-After': '1e9'}, '')], []),
+    ],
+)
+def test_a_wait_beyond_the_budget_is_not_made(
+    token_client: TokenClient, clock: StoppedClock, answers: list[Response], waits: list[float]
+) -> None:
+    with ScriptedService(answers) as service, pytest.raises(SignInUnavailableError) as error:
+        token_client.request_token(TokenRequest('POST', service.url))
+    assert clock.waits == waits
+    assert error.value.retry_after == float(answers[-1][1]['Retry-After'])
+
+
+def test_a_request_can_be_renewed_for_each_retry(token_client: TokenClient) -> None:
+    numbers = iter(range(2, 9))
+
+    def numbered(number: int) -> TokenRequest:
+        return TokenRequest('POST', service.url, form={'number': str(number)}, renew=lambda: numbered(next(numbers)))
+
+    with ScriptedService([(503, {}, ''), (503, {}, ''), GOOD]) as service:
+        token_client.request_token(numbered(1))
+    assert [seen.body for seen in service.seen] == ['number=1', 'number=2', 'number=3']
+
+
+def test_a_client_without_retries_sends_a_request_once(token_client: TokenClient, clock: StoppedClock) -> None:
+    with ScriptedService([(503, {}, ''), GOOD]) as service:
+        assert token_client.without_retries().send(TokenRequest('POST', service.url)).status_code == 503
+        assert token_client.send(TokenRequest('POST', service.url)).status_code == 200
+    assert (len(service.seen), clock.waits) == (2, [])
+
+
+# endregion
+# region responses
+
+
+def test_the_lifetime_starts_with_the_request(token_client: TokenClient, clock: StoppedClock) -> None:
+    with ScriptedService([(429, {'Retry-After': '20'}, ''), GOOD]) as service:
+        token = token_client.request_token(TokenRequest('POST', service.url)).token
+    assert (clock.now(), token.expires_on) == (NOW + 20, NOW + 3599)
+
+
+def test_a_request_is_sent_with_its_parameters_headers_and_body(token_client: TokenClient) -> None:
+    with ScriptedService([GOOD]) as service:
+        token_client.request_token(TokenRequest('GET', service.url, {'resource': GRAPH}, headers={'Accept': 'text/plain'}))
+        token_client.request_token(TokenRequest('POST', service.url, json_body={'app_name': 'x'}))
+    first, second = service.seen
+    assert (first.method, first.url, first.headers['Accept']) == (
+        'GET',
+        f'{service.url}/?resource={requests.compat.quote(GRAPH, safe="")}',
+        'text/plain',
+    )
+    assert (second.method, json.loads(second.body or ''), second.headers['Accept']) == (
+        'POST',
+        {'app_name': 'x'},
+        'application/json',
+    )
+
+
+@pytest.mark.parametrize(
+    'status, body, kind, code',
+    [
+        (200, '', SignInUnavailableError, 'unusable_response'),
+        (200, 'null', SignInUnavailableError, 'unusable_response'),
+        (200, '{"error": "invalid_grant"}', SignInRequiredError, 'invalid_grant'),
+        (200, '{"error": "temporarily_unavailable"}', SignInUnavailableError, '200'),
+        (204, '', SignInUnavailableError, 'unusable_response'),
+        (302, '', SignInUnavailableError, 'unusable_response'),
+        (400, '{"error": "temporarily_unavailable"}', SignInUnavailableError, '400'),
+        (400, '{"error": "slow_down"}', SignInPendingError, ''),
+        (418, '<html>', SignInRefusedError, '418'),
+        (505, '{"message": "No."}', SignInUnavailableError, '505'),
+        (505, '{"error": "authorization_pending"}', SignInPendingError, ''),
+        (505, '{"error": "consent_required"}', SignInRequiredError, 'consent_required'),
+    ],
+)
+def test_a_response_without_a_token_raises_the_error_of_its_kind(
+    token_client: TokenClient, status: int, body: str, kind: type, code: str
+) -> None:
+    with ScriptedService([(status, {'Location': '/elsewhere'}, body)]) as service, pytest.raises(MicrosoftSignInError) as error:
+        token_client.request_token(TokenRequest('POST', service.url))
+    assert type(error.value) is kind
+    assert error.value.code == code
+    assert len(service.seen) == 1
+
+
+def test_the_request_has_the_advice_for_an_unknown_refusal(token_client: TokenClient) -> None:
+    answer: Response = (400, {}, '{"message": "No."}')
+    with ScriptedService([answer]) as service, pytest.raises(SignInRefusedError, match=r'No\. Ask the owner\.'):
+        token_client.request_token(TokenRequest('POST', service.url, refusal_advice='Ask the owner.'))
+
+
+# endregion
+# region authorization response
 
 
 @pytest.mark.parametrize(
@@ -273,14 +683,10 @@ def test_what_is_no_readable_private_key_is_refused(blocks: dict[str, str], says
         (f'"{REDIRECT_URI}?code=c"', 'c', ''),
     ],
 )
-def test_a_code_is_found_in_what_was_pasted(pasted: str, code: str, state: str) -> None:
-    response = clean_authorization_code(pasted)
+def test_a_code_is_found_in_the_pasted_text(pasted: str, code: str, state: str) -> None:
+    response = parse_authorization_response(pasted)
     assert (response.code, response.state) == (code, state)
     assert code not in repr(response)
-
-
-def test_what_a_sign_in_left_behind_does_not_show() -> None:
-    assert SECRET not in repr(CachedSession(SECRET, SECRET, SECRET, state=SECRET))
 
 
 @pytest.mark.parametrize(
@@ -288,27 +694,34 @@ def test_what_a_sign_in_left_behind_does_not_show() -> None:
     [
         ('', 'code is missing'),
         ('&state=x', 'code is missing'),
-        (REDIRECT_URI, 'holds no code'),
-        (f'{REDIRECT_URI}?state=s', 'holds no code'),
-        ('code=', 'holds no code'),
+        (REDIRECT_URI, 'contains no code'),
+        (f'{REDIRECT_URI}?state=s', 'contains no code'),
+        ('code=', 'contains no code'),
     ],
 )
-def test_what_holds_no_code_is_refused(pasted: str, says: str) -> None:
+def test_a_text_without_a_code_is_rejected(pasted: str, says: str) -> None:
     with pytest.raises(CredentialError, match=says):
-        clean_authorization_code(pasted)
+        parse_authorization_response(pasted)
 
 
-def test_a_redirect_url_of_a_failure_says_what_failed() -> None:
+def test_a_redirect_url_with_an_error_raises_it() -> None:
     with pytest.raises(SignInRequiredError, match=r'AADSTS65004: Declined\. The sign-in was declined') as refused:
-        clean_authorization_code(f'{REDIRECT_URI}?error=access_denied&error_description=AADSTS65004%3a+Declined.+Trace+ID%3a+1')
+        parse_authorization_response(
+            f'{REDIRECT_URI}?error=access_denied&error_description=AADSTS65004%3a+Declined.+Trace+ID%3a+1'
+        )
     assert refused.value.code == 'AADSTS65004'
+
+
+def test_a_redirect_url_cannot_make_the_sign_in_pending() -> None:
+    with pytest.raises(SignInRequiredError):
+        parse_authorization_response('https://localhost/myapp?error=authorization_pending')
 
 
 # endregion
 # region identity
 
 
-def test_equal_settings_are_the_same_credential_however_they_were_pasted() -> None:
+def test_the_identity_does_not_depend_on_how_values_were_pasted() -> None:
     assert secret_of().identity == secret_of(f' {SECRET}', f'{LOGIN}/{TENANT.upper()}/', f'{CLIENT}\n', f'{LOGIN}/').identity
 
 
@@ -344,18 +757,18 @@ DIFFERENT: list[Credential] = [
 ]
 
 
-def test_any_other_setting_is_another_credential() -> None:
+def test_any_other_value_is_another_identity() -> None:
     assert len({credential.identity for credential in DIFFERENT}) == len(DIFFERENT)
 
 
-def test_what_one_person_pasted_does_not_change_the_application() -> None:
+def test_the_application_does_not_depend_on_what_a_user_pasted() -> None:
     assert code_of('one').application == code_of('two').application
     assert cortex(token='one').application == cortex(token='two').application
     assert code_of().application != secret_of().application
 
 
 @pytest.mark.parametrize('credential', DIFFERENT)
-def test_no_credential_shows_its_secrets(credential: Credential) -> None:
+def test_the_repr_of_a_credential_has_no_secret(credential: Credential) -> None:
     assert repr(credential) == f'<{type(credential).__name__} {credential.identity[:8]}>'
     assert str(credential) == repr(credential)
 
@@ -373,7 +786,7 @@ def test_no_credential_shows_its_secrets(credential: Credential) -> None:
         (cortex(), {'appid': 'other'}, True),
     ],
 )
-def test_a_token_may_be_own_unless_its_claims_say_otherwise(
+def test_claims_match_unless_they_name_another_client_or_tenant(
     credential: Credential, claims: dict[str, Any], expected: bool
 ) -> None:
     assert credential.matches_claims(claims) == expected
@@ -384,19 +797,14 @@ def test_a_token_may_be_own_unless_its_claims_say_otherwise(
 
 
 @pytest.mark.parametrize(
-    'scope, offline, expected',
-    [
-        ('a', True, 'a offline_access'),
-        ('a', False, 'a'),
-        ('offline_access a', True, 'offline_access a'),
-        ('', True, 'offline_access'),
-    ],
+    'scope, expected',
+    [('a', 'a offline_access'), ('offline_access a', 'offline_access a'), ('', 'offline_access')],
 )
-def test_a_refresh_token_is_asked_for_by_its_scope(scope: str, offline: bool, expected: str) -> None:
-    assert with_offline_access(scope, offline) == expected
+def test_offline_access_is_added_once(scope: str, expected: str) -> None:
+    assert with_offline_access(scope) == expected
 
 
-def test_a_client_secret_is_sent_in_one_form() -> None:
+def test_a_client_secret_is_sent_in_the_form() -> None:
     request = secret_of().token_request(TARGET, NOTHING)
     assert (request.method, request.url) == ('POST', f'{LOGIN}/{TENANT}/oauth2/v2.0/token')
     assert request.form == {
@@ -408,30 +816,30 @@ def test_a_client_secret_is_sent_in_one_form() -> None:
     assert request.through_proxy
 
 
-def test_version_1_of_the_endpoint_takes_a_resource_in_place_of_a_scope() -> None:
+def test_a_v1_endpoint_gets_a_resource_instead_of_a_scope() -> None:
     form = secret_of(url=V1_URL).token_request(TARGET, NOTHING).form
     assert form['resource'] == 'https://graph.microsoft.com'
     assert 'scope' not in form
 
 
-def test_a_claims_challenge_is_passed_on() -> None:
+def test_a_claims_challenge_is_part_of_the_form() -> None:
     assert secret_of().token_request(TokenTarget(scope='s', claims='{"x":1}'), NOTHING).form['claims'] == '{"x":1}'
 
 
 @pytest.mark.parametrize('credential', [secret_of(tenant='common'), CertificateCredential(LOGIN, 'common', CLIENT, PEM)])
-def test_an_application_signs_in_to_a_tenant_of_its_own_only(credential: Credential) -> None:
+def test_an_application_needs_a_particular_tenant(credential: Credential) -> None:
     with pytest.raises(CredentialError, match="Token is 'common'"):
         credential.token_request(TARGET, NOTHING)
 
 
 @pytest.mark.parametrize('url', ['http://login.example', 'login.example', ''])
-def test_a_login_host_without_tls_is_refused(url: str) -> None:
-    with pytest.raises(CredentialError, match='the Azure AD endpoint is not an https address'):
+def test_a_login_host_without_tls_is_rejected(url: str) -> None:
+    with pytest.raises(CredentialError, match='The Azure AD endpoint is not an https address'):
         secret_of(login=url)
 
 
-def test_a_token_url_without_tls_is_refused() -> None:
-    with pytest.raises(CredentialError, match='the token URL is not an https address'):
+def test_a_token_url_without_tls_is_rejected() -> None:
+    with pytest.raises(CredentialError, match='The token URL is not an https address'):
         secret_of(url='http://login.example/token')
 
 
@@ -439,50 +847,74 @@ PASTED_CODE = f'{REDIRECT_URI}?code=0.c%24'
 
 
 @pytest.mark.parametrize(
-    'pasted, kept, fields',
+    'pasted, session, fields',
     [
         (PASTED_CODE, NOTHING, {'grant_type': 'authorization_code', 'code': '0.c$', 'redirect_uri': REDIRECT_URI}),
         (
             PASTED_CODE,
-            CachedSession(code_verifier='v'),
+            CachedSession(pending=PendingSignIn(code_verifier='v')),
             {'grant_type': 'authorization_code', 'code': '0.c$', 'redirect_uri': REDIRECT_URI, 'code_verifier': 'v'},
         ),
-        (PASTED_CODE, CachedSession(refresh_token='r', code_verifier='v'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
-        ('', CachedSession(refresh_token='r'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
+        (
+            PASTED_CODE,
+            CachedSession('r', PendingSignIn(code_verifier='v')),
+            {'grant_type': 'refresh_token', 'refresh_token': 'r'},
+        ),
+        ('', CachedSession('r'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
         ('refresh_token:p', NOTHING, {'grant_type': 'refresh_token', 'refresh_token': 'p'}),
-        ('refresh_token:p', CachedSession(refresh_token='r'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
+        ('refresh_token:p', CachedSession('r'), {'grant_type': 'refresh_token', 'refresh_token': 'r'}),
     ],
 )
-def test_a_code_is_redeemed_once_and_then_refreshed(pasted: str, kept: CachedSession, fields: dict[str, str]) -> None:
-    request = code_of(pasted).token_request(TARGET, kept)
+def test_a_code_is_redeemed_once_and_then_refreshed(pasted: str, session: CachedSession, fields: dict[str, str]) -> None:
+    request = code_of(pasted).token_request(TARGET, session)
     assert request.form == {**fields, 'client_id': CLIENT, 'client_secret': SECRET, 'scope': f'{TARGET.scope} offline_access'}
 
 
 @pytest.mark.parametrize(
-    'credential, kept',
+    'credential, session',
     [
         (code_of(), NOTHING),
         (code_of(PASTED_CODE), CachedSession(is_code_redeemed=True)),
         (DeviceCodeCredential(LOGIN, TENANT, CLIENT), NOTHING),
     ],
 )
-def test_without_a_sign_in_a_person_is_asked_for(credential: Credential, kept: CachedSession) -> None:
-    with pytest.raises(SignInRequiredError, match='Nobody has signed in'):
-        credential.token_request(TARGET, kept)
+def test_without_a_session_a_sign_in_is_required(credential: Credential, session: CachedSession) -> None:
+    with pytest.raises(SignInRequiredError, match='No user has signed in'):
+        credential.token_request(TARGET, session)
 
 
-def test_version_1_of_the_endpoint_wants_the_redirect_uri_with_a_refresh_token() -> None:
+@pytest.mark.parametrize(
+    'pasted, state, is_taken',
+    [
+        ('https://localhost/myapp?code=c&state=mine', 'mine', True),
+        ('c', 'mine', True),
+        ('https://localhost/myapp?code=c&state=x', '', True),
+        ('https://localhost/myapp?code=c&state=of-somebody-else', 'mine', False),
+    ],
+)
+def test_a_redirect_url_of_another_sign_in_is_rejected(pasted: str, state: str, is_taken: bool) -> None:
+    client = EntraCredential('https://login.example', 'contoso.example', 'id')
+    credential = AuthorizationCodeCredential(client, 'https://localhost/myapp', pasted)
+    session = CachedSession(pending=PendingSignIn(state, 'verifier'))
+    if is_taken:
+        assert credential.token_request(TokenTarget('s'), session).form['code'] == 'c'
+    else:
+        with pytest.raises(SignInRequiredError, match='belongs to another sign-in than the one started last'):
+            credential.token_request(TokenTarget('s'), session)
+
+
+def test_a_v1_endpoint_gets_the_redirect_uri_with_a_refresh_token() -> None:
     request = code_of(client=secret_of(url=V1_URL)).token_request(TARGET, CachedSession('r'))
     assert request.form['redirect_uri'] == REDIRECT_URI
     assert request.form['resource'] == 'https://graph.microsoft.com'
 
 
-def test_a_redirect_uri_is_needed() -> None:
+def test_a_redirect_uri_is_required() -> None:
     with pytest.raises(CredentialError, match='The application redirect URI is missing'):
         code_of(redirect_uri=' ')
 
 
-def test_the_login_url_holds_the_challenge_and_not_the_verifier() -> None:
+def test_the_login_url_contains_the_challenge_and_not_the_verifier() -> None:
     url = urlsplit(code_of().authorize_url(TokenTarget(scope='Mail.Send'), 'a state', 'verifier'))
     assert f'{url.scheme}://{url.netloc}{url.path}' == f'{LOGIN}/{TENANT}/oauth2/v2.0/authorize'
     assert dict(parse_qsl(url.query)) == {
@@ -497,19 +929,19 @@ def test_the_login_url_holds_the_challenge_and_not_the_verifier() -> None:
     assert '+' not in url.query
 
 
-def test_a_device_code_is_started_asked_for_and_refreshed_without_a_secret() -> None:
+def test_a_device_code_is_requested_redeemed_and_refreshed_without_a_secret() -> None:
     credential = DeviceCodeCredential(LOGIN, TENANT, CLIENT)
     started = credential.start_request(TARGET)
     assert started.url == f'{LOGIN}/{TENANT}/oauth2/v2.0/devicecode'
     assert started.form == {'client_id': CLIENT, 'scope': f'{TARGET.scope} offline_access'}
-    polled = credential.token_request(TARGET, CachedSession(device_code='d')).form
+    polled = credential.token_request(TARGET, CachedSession(pending=PendingSignIn(device_code='d'))).form
     assert polled == {
         'grant_type': 'urn:ietf:params:oauth:grant-type:device_code',
         'device_code': 'd',
         'client_id': CLIENT,
         'scope': TARGET.scope,
     }
-    refreshed = credential.token_request(TARGET, CachedSession('r', device_code='d')).form
+    refreshed = credential.token_request(TARGET, CachedSession('r', PendingSignIn(device_code='d'))).form
     assert refreshed == {
         'grant_type': 'refresh_token',
         'refresh_token': 'r',
@@ -525,21 +957,26 @@ def test_a_device_code_is_started_asked_for_and_refreshed_without_a_secret() -> 
 @pytest.mark.parametrize(
     'private_key, thumbprint, algorithm, header',
     [
-        (PEM, '', 'PS256', {'x5t#S256': OWN.x5t_s256}),
-        (OWN.private_key_pem, OWN.certificate_pem, 'PS256', {'x5t#S256': OWN.x5t_s256}),
-        (OWN.private_key_pem, OWN.sha256_thumbprint, 'PS256', {'x5t#S256': OWN.x5t_s256}),
-        (OWN.private_key_pem, OWN.sha1_thumbprint, 'RS256', {'x5t': OWN.x5t}),
-        (PEM, OWN.sha1_thumbprint, 'PS256', {'x5t#S256': OWN.x5t_s256}),
+        (PEM, '', 'PS256', {'x5t#S256': base64url(OWN.digest('sha256'))}),
+        (OWN.private_key_pem, OWN.certificate_pem, 'PS256', {'x5t#S256': base64url(OWN.digest('sha256'))}),
+        (OWN.private_key_pem, SHA256_OF_OWN, 'PS256', {'x5t#S256': base64url(OWN.digest('sha256'))}),
+        (OWN.private_key_pem, SHA1_OF_OWN, 'RS256', {'x5t': base64url(OWN.digest('sha1'))}),
+        (PEM, SHA1_OF_OWN, 'PS256', {'x5t#S256': base64url(OWN.digest('sha256'))}),
     ],
+    ids=['both in one', 'certificate', 'SHA-256', 'SHA-1', 'both and SHA-1'],
 )
-def test_an_assertion_names_its_certificate_as_its_algorithm_wants(
+def test_an_assertion_names_its_certificate_as_its_algorithm_requires(
     private_key: str, thumbprint: str, algorithm: str, header: dict[str, str]
 ) -> None:
     credential = CertificateCredential(LOGIN, TENANT, CLIENT, private_key, thumbprint)
     assertion = credential.assertion(1_900_000_000.7)
     assert jwt.get_unverified_header(assertion) == {'alg': algorithm, 'typ': 'JWT', **header}
     claims = jwt.decode(
-        assertion, OWN.public_key, [algorithm], audience=credential.token_url, options={'verify_nbf': False, 'verify_iat': False}
+        assertion,
+        x509.load_pem_x509_certificate(OWN.certificate_pem.encode()).public_key(),
+        [algorithm],
+        audience=credential.token_url,
+        options={'verify_nbf': False, 'verify_iat': False},
     )
     assert uuid.UUID(claims.pop('jti'))
     assert claims == {
@@ -552,42 +989,30 @@ def test_an_assertion_names_its_certificate_as_its_algorithm_wants(
     }
 
 
-def test_each_request_and_each_try_has_an_assertion_of_its_own() -> None:
+def test_each_request_and_each_retry_has_its_own_assertion() -> None:
     credential = CertificateCredential(LOGIN, TENANT, CLIENT, PEM)
     first = credential.token_request(TARGET, NOTHING)
-    assert first.again is not None
-    second = first.again()
-    assert second.again is not None
-    requests = [first, second, second.again(), credential.token_request(TARGET, NOTHING)]
+    second = first.renew()
+    requests = [first, second, second.renew(), credential.token_request(TARGET, NOTHING)]
     assert len({request.form['client_assertion'] for request in requests}) == 4
     assert {request.form['grant_type'] for request in requests} == {'client_credentials'}
-    assert vars(first) == vars(TokenRequest(first.method, first.url, form=first.form, again=first.again))
+    assert first == TokenRequest(first.method, first.url, form=first.form, renew=first.renew)
 
 
-def test_a_certificate_proves_the_client_of_an_authorization_code_too() -> None:
+def test_a_certificate_authenticates_the_client_of_an_authorization_code() -> None:
     form = code_of('code', CertificateCredential(LOGIN, TENANT, CLIENT, PEM)).token_request(TARGET, NOTHING).form
     assert form['client_assertion_type'] == 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
     assert 'client_secret' not in form
 
 
-def certificate_of_edwards() -> str:
-    """A certificate whose key is none of RSA."""
-    key = ed25519.Ed25519PrivateKey.generate()
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, 'edwards')])
-    now = datetime.now(timezone.utc)
-    built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-    built = built.not_valid_before(now).not_valid_after(now + timedelta(days=1))
-    return built.sign(key, None).public_bytes(Encoding.PEM).decode()
-
-
-@pytest.mark.parametrize('thumbprint', [OWN.sha1_thumbprint, OWN.sha256_thumbprint])
-def test_the_thumbprint_of_the_pasted_certificate_does_no_harm(thumbprint: str) -> None:
+@pytest.mark.parametrize('thumbprint', [SHA1_OF_OWN, SHA256_OF_OWN], ids=['SHA-1', 'SHA-256'])
+def test_the_thumbprint_may_be_given_with_its_certificate(thumbprint: str) -> None:
     assert CertificateCredential(LOGIN, TENANT, CLIENT, PEM, thumbprint).assertion(1.9e9)
 
 
-def test_a_thumbprint_of_another_certificate_than_the_pasted_one_is_refused() -> None:
-    with pytest.raises(CredentialError, match='is not that of the certificate'):
-        CertificateCredential(LOGIN, TENANT, CLIENT, PEM, certificate('another').sha1_thumbprint).assertion(1.9e9)
+def test_the_thumbprint_of_another_certificate_is_rejected() -> None:
+    with pytest.raises(CredentialError, match='does not belong to the certificate'):
+        CertificateCredential(LOGIN, TENANT, CLIENT, PEM, certificate('another').digest('sha1').hex()).assertion(1.9e9)
 
 
 NO_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----'
@@ -598,12 +1023,12 @@ NO_KEY = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'
     'private_key, says',
     [
         (OWN.private_key_pem + certificate('another').certificate_pem, 'does not belong to the certificate'),
-        (OWN.private_key_pem + certificate_of_edwards(), 'does not belong to the certificate'),
+        (OWN.private_key_pem + certificate('edwards', 'ed25519').certificate_pem, 'does not belong to the certificate'),
         (OWN.private_key_pem + NO_CERTIFICATE, 'The certificate cannot be read'),
         (NO_KEY + OWN.certificate_pem, 'The private key cannot be read'),
     ],
 )
-def test_a_pair_that_is_none_is_refused_when_it_is_to_sign(private_key: str, says: str) -> None:
+def test_a_key_and_a_certificate_that_do_not_match_are_rejected_when_they_sign(private_key: str, says: str) -> None:
     credential = CertificateCredential(LOGIN, TENANT, CLIENT, private_key)
     with pytest.raises(CredentialError, match=says):
         credential.token_request(TARGET, NOTHING)
@@ -617,13 +1042,13 @@ def test_a_pair_that_is_none_is_refused_when_it_is_to_sign(private_key: str, say
         (OWN.private_key_pem, 'x', 'is not 40'),
     ],
 )
-def test_half_a_pair_is_refused_at_once(private_key: str, thumbprint: str, says: str) -> None:
+def test_a_missing_key_or_thumbprint_is_rejected_at_once(private_key: str, thumbprint: str, says: str) -> None:
     with pytest.raises(CredentialError, match=says):
         CertificateCredential(LOGIN, TENANT, CLIENT, private_key, thumbprint)
 
 
 # endregion
-# region Cortex app
+# region Cortex XSOAR app
 
 
 def decrypted(encrypted: str) -> tuple[int, str]:
@@ -634,7 +1059,7 @@ def decrypted(encrypted: str) -> tuple[int, str]:
     return int(seconds), token
 
 
-def test_the_token_service_can_decrypt_the_token_and_sees_its_age() -> None:
+def test_the_token_service_can_decrypt_the_token_and_its_time() -> None:
     seconds, token = decrypted(encrypt_for_token_service('a:token', AES_KEY))
     assert token == 'a:token'
     assert seconds == pytest.approx(datetime.now(timezone.utc).timestamp(), abs=2)
@@ -642,25 +1067,25 @@ def test_the_token_service_can_decrypt_the_token_and_sees_its_age() -> None:
 
 
 @pytest.mark.parametrize('key', ['short', 'a-b_', base64.b64encode(b'k' * 31).decode(), 'kéy', AES_KEY + '\n', ''])
-def test_a_key_that_is_none_is_refused(key: str) -> None:
+def test_an_invalid_key_is_rejected(key: str) -> None:
     with pytest.raises(CredentialError, match='Key is not the Key of the Cortex XSOAR app'):
         encrypt_for_token_service('token', key)
 
 
-@pytest.mark.parametrize('kept, token', [(NOTHING, 'a-token'), (CachedSession('newer'), 'newer')])
-def test_the_newest_token_is_sent_to_the_service_that_the_id_names(kept: CachedSession, token: str) -> None:
+@pytest.mark.parametrize('session, token', [(NOTHING, 'a-token'), (CachedSession('newer'), 'newer')])
+def test_the_latest_token_is_sent_to_the_service_in_the_id(session: CachedSession, token: str) -> None:
     credential = cortex(info_headers=lambda: {'X-Content-Name': 'x'})
-    request = credential.token_request(TokenTarget('scope', 'resource'), kept)
+    request = credential.token_request(TokenTarget('scope', 'resource'), session)
     assert (request.method, request.url, request.headers) == ('POST', 'https://tokens.example/obtain', {'X-Content-Name': 'x'})
     assert decrypted(request.json_body.pop('encrypted_token'))[1] == token
     assert request.json_body == {'app_name': 'app', 'registration_id': 'id', 'scope': 'scope', 'resource': 'resource'}
 
 
-def test_an_id_without_a_service_means_the_public_one() -> None:
+def test_without_a_service_in_the_id_the_public_one_is_used() -> None:
     assert cortex(registration_id='id').token_request(TokenTarget(), NOTHING).url == 'https://oproxy.demisto.ninja/obtain-token'
 
 
-def test_the_encryption_can_be_given() -> None:
+def test_the_encryption_can_be_replaced() -> None:
     credential = cortex(encrypt=lambda token, key: f'{token}+{len(key)}')
     assert credential.token_request(TokenTarget(), NOTHING).json_body['encrypted_token'] == 'a-token+44'
 
@@ -680,64 +1105,39 @@ def test_each_missing_value_of_the_consent_page_is_named(name: str, changes: dic
 
 
 @pytest.mark.parametrize('status', [200, 400, 405])
-def test_a_check_asks_the_service_and_leaves_the_token_unused(status: int) -> None:
-    with ScriptedServer([(status, {'Retry-After': '0'}, '')]) as server:
-        cortex(registration_id=f'id@{server.url}').check_without_token_use(TokenClient())
-    assert {(seen['method'], seen['body']) for seen in server.seen} == {('GET', '')}
+def test_a_check_calls_the_service_without_the_token(status: int) -> None:
+    with ScriptedService([(status, {'Retry-After': '0'}, '')]) as service:
+        cortex(registration_id=f'id@{service.url}').check_without_token_use(TokenClient())
+    assert {(seen.method, seen.body) for seen in service.seen} == {('GET', None)}
 
 
 @pytest.mark.parametrize('status', [404, 500, 503])
-def test_a_check_finds_an_address_at_which_no_token_service_is(status: int) -> None:
+def test_a_check_finds_an_address_without_a_token_service(status: int) -> None:
     with (
-        ScriptedServer([(status, {'Retry-After': '0'}, '')]) as server,
-        pytest.raises(SignInUnavailableError, match=rf'answered with HTTP status {status}\. A proxy or a wrong address'),
+        ScriptedService([(status, {'Retry-After': '0'}, '')]) as service,
+        pytest.raises(SignInUnavailableError, match=rf'answered with HTTP status {status}\. Check the address'),
     ):
-        cortex(registration_id=f'id@{server.url}').check_without_token_use(TokenClient())
+        cortex(registration_id=f'id@{service.url}').check_without_token_use(TokenClient())
 
 
-def test_the_token_service_may_not_show_the_token_that_it_decrypts() -> None:
+def test_a_check_finds_an_invalid_key_and_sends_nothing() -> None:
+    with ScriptedService([(200, {}, '')]) as service, pytest.raises(CredentialError, match='Key is not the Key'):
+        cortex(registration_id=f'id@{service.url}', key='wrong').check_without_token_use(TokenClient())
+    assert service.seen == []
+
+
+def test_an_echoed_token_is_not_in_the_error_of_the_token_service() -> None:
     echo = json.dumps({'title': 'Refused', 'detail': 'The refresh token the-plain-Token is not known.'})
-    with ScriptedServer([(400, {}, echo)]) as server, pytest.raises(SignInRefusedError) as refused:
-        TokenClient().ask(
-            cortex(registration_id=f'id@{server.url}', token='the-plain-Token').token_request(TokenTarget(), CachedSession())
+    with ScriptedService([(400, {}, echo)]) as service, pytest.raises(SignInRefusedError) as refused:
+        TokenClient().request_token(
+            cortex(registration_id=f'id@{service.url}', token='the-plain-Token').token_request(TokenTarget(), CachedSession())
         )
     assert 'The refresh token *** is not known.' in str(refused.value)
 
 
-def test_the_token_service_gets_time_to_answer_since_its_answer_holds_the_next_token() -> None:
+def test_the_token_service_has_time_since_its_response_contains_the_next_token() -> None:
     request = cortex().token_request(TokenTarget(), CachedSession())
     assert 60 < request.read_timeout < CortexAppCredential.max_request_seconds
-
-
-@pytest.mark.parametrize(
-    'pasted, state, is_taken',
-    [
-        ('https://localhost/myapp?code=c&state=mine', 'mine', True),
-        ('c', 'mine', True),
-        ('https://localhost/myapp?code=c&state=x', '', True),
-        ('https://localhost/myapp?code=c&state=of-somebody-else', 'mine', False),
-    ],
-)
-def test_a_pasted_url_of_another_sign_in_than_the_one_started_last_is_refused(pasted: str, state: str, is_taken: bool) -> None:
-    client = EntraCredential('https://login.example', 'contoso.example', 'id')
-    credential = AuthorizationCodeCredential(client, 'https://localhost/myapp', pasted)
-    kept = CachedSession(state=state, code_verifier='verifier')
-    if is_taken:
-        assert credential.token_request(TokenTarget('s'), kept).form['code'] == 'c'
-    else:
-        with pytest.raises(SignInRequiredError, match='belongs to another sign-in than the one started last'):
-            credential.token_request(TokenTarget('s'), kept)
-
-
-def test_a_redirect_url_that_says_to_wait_does_not_start_any_waiting() -> None:
-    with pytest.raises(SignInRequiredError):
-        clean_authorization_code('https://localhost/myapp?error=authorization_pending')
-
-
-def test_a_check_finds_a_wrong_key_and_sends_nothing() -> None:
-    with ScriptedServer([(200, {}, '')]) as server, pytest.raises(CredentialError, match='Key is not the Key'):
-        cortex(registration_id=f'id@{server.url}', key='wrong').check_without_token_use(TokenClient())
-    assert server.seen == []
 
 
 # endregion
@@ -780,7 +1180,7 @@ ARC_HOST = {'IDENTITY_ENDPOINT': 'http://127.0.0.1:1/arc', 'IMDS_ENDPOINT': 'htt
         (ARC_HOST, '', 'http://127.0.0.1:1/arc', '2020-06-01', {'Metadata': 'true'}),
     ],
 )
-def test_the_environment_tells_which_host_it_is(
+def test_the_environment_tells_the_kind_of_host(
     environment: dict[str, str], client_id: str, url: str, version: str, header: dict[str, str]
 ) -> None:
     request = ManagedIdentityCredential(client_id, environment).token_request(RESOURCE, NOTHING)
@@ -788,37 +1188,31 @@ def test_the_environment_tells_which_host_it_is(
     assert (request.method, request.url, request.headers) == ('GET', url, header)
     assert request.params == {'api-version': version, 'resource': 'https://graph.microsoft.com', **named}
     assert not request.through_proxy
-    assert request.retry is MANAGED_IDENTITY_RETRIES
+    assert request.retry_policy is MANAGED_IDENTITY_RETRIES
     assert request.connect_timeout == 2
     assert SECRET not in repr(request)
 
 
-def test_the_environment_is_that_of_the_process_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_by_default_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('AZURE_POD_IDENTITY_AUTHORITY_HOST', 'http://10.0.0.7')
     monkeypatch.delenv('IDENTITY_ENDPOINT', raising=False)
     assert ManagedIdentityCredential().token_request(RESOURCE, NOTHING).url.startswith('http://10.0.0.7/')
 
 
-@pytest.mark.parametrize('client_id', ['/subscriptions/1/x', 'my identity', f'{CLIENT}@x'])
-def test_what_is_no_client_id_of_an_identity_is_refused_by_the_name_of_its_field(client_id: str) -> None:
-    with pytest.raises(CredentialError, match=r'^Azure Managed Identities Client ID is not a client ID'):
-        ManagedIdentityCredential(client_id, {})
-
-
-def test_a_machine_of_arc_has_only_its_own_identity() -> None:
+def test_an_arc_machine_has_only_a_system_assigned_identity() -> None:
     with pytest.raises(CredentialError, match='Leave Azure Managed Identities Client ID empty'):
         ManagedIdentityCredential(CLIENT, ARC_HOST).token_request(RESOURCE, NOTHING)
 
 
 @pytest.mark.parametrize('kind', [VirtualMachine, AppService])
-def test_other_hosts_challenge_nobody(kind: type[VirtualMachine]) -> None:
+def test_other_hosts_send_no_challenge(kind: type[VirtualMachine]) -> None:
     request = TokenRequest('GET', 'http://127.0.0.1:1')
-    assert kind(APP_SERVICE_HOST).answer_challenge(request, TokenClient()) is request
+    assert kind(APP_SERVICE_HOST).authenticate(request, TokenClient()) is request
 
 
 @pytest.fixture
 def key_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands for the folder of Arc's keys, which only root can make."""
+    """Replace the folder of Arc's key files, which only root can create."""
     folder = tmp_path / 'tokens'
     folder.mkdir()
     (folder / 'good.key').write_text('the key\n')
@@ -832,17 +1226,17 @@ def key_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def ask_arc(challenge: str, status: int = 401) -> str:
+def authorization_for_arc(challenge: str, status: int = 401) -> str:
     """What Arc is sent once it has answered with `challenge`."""
-    with ScriptedServer([(status, {'WWW-Authenticate': challenge} if challenge else {}, '{}')]) as server:
-        host = AzureArc({'IDENTITY_ENDPOINT': server.url})
-        return host.answer_challenge(host.request('r', ''), TokenClient()).headers['Authorization']
+    with ScriptedService([(status, {'WWW-Authenticate': challenge} if challenge else {}, '{}')]) as service:
+        host = AzureArc({'IDENTITY_ENDPOINT': service.url})
+        return host.authenticate(host.request('r', ''), TokenClient()).headers['Authorization']
 
 
 @pytest.mark.parametrize('name, key', [('good.key', 'the key'), ('just-right.key', 'k' * 4096)])
 @pytest.mark.parametrize('form', ['Basic realm={}', 'Basic realm="{}"'])
-def test_the_key_of_arc_is_read_and_sent(key_folder: Path, name: str, key: str, form: str) -> None:
-    assert ask_arc(form.format(key_folder / name)) == f'Basic {key}'
+def test_the_key_file_of_arc_is_read_and_sent(key_folder: Path, name: str, key: str, form: str) -> None:
+    assert authorization_for_arc(form.format(key_folder / name)) == f'Basic {key}'
 
 
 @pytest.mark.parametrize(
@@ -859,9 +1253,9 @@ def test_the_key_of_arc_is_read_and_sent(key_folder: Path, name: str, key: str, 
         ('{folder}/folder.key', 'himds'),
     ],
 )
-def test_any_other_file_is_not_read(key_folder: Path, path: str, says: str) -> None:
+def test_other_files_are_not_read(key_folder: Path, path: str, says: str) -> None:
     with pytest.raises(SignInRefusedError, match=says) as refused:
-        ask_arc(f'Basic realm={path.format(folder=key_folder)}')
+        authorization_for_arc(f'Basic realm={path.format(folder=key_folder)}')
     assert 'secret' not in str(refused.value)
 
 
@@ -875,9 +1269,75 @@ def test_any_other_file_is_not_read(key_folder: Path, path: str, says: str) -> N
         ('Basic realm=x', 200, SignInUnavailableError),
     ],
 )
-def test_an_answer_without_a_challenge_is_an_error(challenge: str, status: int, kind: type[Exception]) -> None:
+def test_a_response_without_a_challenge_is_an_error(challenge: str, status: int, kind: type[Exception]) -> None:
     with pytest.raises(kind):
-        ask_arc(challenge, status)
+        authorization_for_arc(challenge, status)
+
+
+# endregion
+# region factory
+
+REGISTRATION: dict[str, Any] = {'authority': LOGIN, 'tenant_id': TENANT, 'client_id': CLIENT}
+
+
+@pytest.mark.parametrize(
+    'settings, credential',
+    [
+        (
+            CredentialSettings(AuthenticationMethod.MANAGED_IDENTITY, managed_identity_id=CLIENT),
+            ManagedIdentityCredential(CLIENT),
+        ),
+        (
+            CredentialSettings(
+                AuthenticationMethod.CORTEX_APP,
+                client_id='id@https://tokens.example/obtain',
+                app_name='app',
+                token='a-token',
+                client_secret=AES_KEY,
+            ),
+            cortex(),
+        ),
+        (CredentialSettings(AuthenticationMethod.DEVICE_CODE, **REGISTRATION), DeviceCodeCredential(LOGIN, TENANT, CLIENT)),
+        (CredentialSettings(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION, client_secret=SECRET), secret_of()),
+        (
+            CredentialSettings(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION, client_secret=SECRET, token_url=V1_URL),
+            secret_of(url=V1_URL),
+        ),
+        (
+            CredentialSettings(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION, private_key=PEM),
+            CertificateCredential(LOGIN, TENANT, CLIENT, PEM),
+        ),
+        (
+            CredentialSettings(
+                AuthenticationMethod.AUTHORIZATION_CODE,
+                **REGISTRATION,
+                client_secret=SECRET,
+                redirect_uri=REDIRECT_URI,
+                authorization_code='code',
+            ),
+            code_of('code'),
+        ),
+        (
+            CredentialSettings(AuthenticationMethod.AUTHORIZATION_CODE, **REGISTRATION, redirect_uri=REDIRECT_URI),
+            code_of(client=EntraCredential(LOGIN, TENANT, CLIENT)),
+        ),
+        (
+            CredentialSettings(
+                AuthenticationMethod.AUTHORIZATION_CODE, **REGISTRATION, private_key=PEM, redirect_uri=REDIRECT_URI
+            ),
+            code_of(client=CertificateCredential(LOGIN, TENANT, CLIENT, PEM)),
+        ),
+    ],
+)
+def test_the_settings_select_the_credential(settings: CredentialSettings, credential: Credential) -> None:
+    created = create_credential(settings)
+    assert (type(created), created.identity) == (type(credential), credential.identity)
+    assert SECRET not in repr(settings)
+
+
+def test_client_credentials_without_a_secret_are_rejected() -> None:
+    with pytest.raises(CredentialError, match=r'Key .* is missing'):
+        create_credential(CredentialSettings(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION))
 
 
 # endregion

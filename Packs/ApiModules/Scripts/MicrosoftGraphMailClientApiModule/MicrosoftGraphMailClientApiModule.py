@@ -1,36 +1,45 @@
-"""Read and organize one mailbox in Microsoft Graph. No commands."""
+"""Read and organize mail in Microsoft Graph. This module contains no commands."""
 
 import base64
-import io
-import json
+import hashlib
 import mimetypes
 import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from html import unescape
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 import demistomock as demisto
 import requests
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
-    from CommonServerPython import DemistoException, fileResult
-    from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, AzureCloud, retry_after_seconds
-    from MicrosoftApiModule import MAX_TRIES, MicrosoftClient, json_or_none
+    from CommonServerPython import LOG, DemistoException, fileResult
+    from MicrosoftCoreApiModule import (
+        AZURE_WORLDWIDE_CLOUD,
+        NO_RETRIES,
+        AzureCloud,
+        RetryPolicy,
+        json_or_none,
+        retry_after_seconds,
+        run_with_retries,
+        skip_netrc,
+    )
+    from MicrosoftApiModule import CommandThrottled, MicrosoftClient
 
 # region errors
 
 
 class GraphError(DemistoException):
-    """Microsoft Graph refused a request, or gave no usable answer.
+    """Microsoft Graph rejected a request, or sent no usable response.
 
     Args:
-        what: one sentence that says what happened.
-        advice: one sentence that says what to do.
-        code: Graph's name of the error, such as ``ErrorItemNotFound``; empty if it gave none.
-        response: what came; None if nothing did.
+        what: what happened, in one sentence.
+        advice: what to do, in one sentence.
+        code: Graph's error code, such as ``ErrorItemNotFound``; empty if there is none.
+        response: the response, None if none came.
     """
 
     def __init__(self, what: str, advice: str, code: str = '', response: requests.Response | None = None):
@@ -39,65 +48,78 @@ class GraphError(DemistoException):
         self.code = code
         self.status = 0 if response is None else response.status_code
         self.request_id = '' if response is None else response.headers.get('request-id', '')
-        super().__init__(what, res=response)
+        DemistoException.__init__(self, what, res=response)
 
-    @property
-    def is_about_permissions(self) -> bool:
-        """Whether signing in worked, but does not allow this."""
-        return self.status == 403 or self.code == 'NoPermissionsInAccessToken'
+    @classmethod
+    def from_response(cls, response: requests.Response, now: float) -> 'GraphError':
+        """Return the error that an error response tells, with advice. `now` is in seconds since the epoch."""
+        body, status = json_or_none(response), response.status_code
+        error = body.get('error') if isinstance(body, dict) else None
+        if 300 <= status < 400:
+            what = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.'
+            return cls(what, _CHECK_PROXY, '', response)
+        is_busy = status == 429 or status >= 500
+        seconds = retry_after_seconds(response, now) if is_busy else None
+        later = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
+        if not isinstance(error, dict):
+            what = f'Microsoft Graph answered with HTTP status {status}.'
+            return cls(what, later if is_busy else _CHECK_PROXY, '', response)
+        code, message = str(error.get('code') or ''), str(error.get('message') or 'no reason given')
+        advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
+        reason = LOG.encode(f'{code}: {message}' if code else message)  # services sometimes repeat what they were sent
+        what = f'Microsoft Graph refused the request: {reason.rstrip(". ")}.'
+        return cls(what, later if is_busy else advice, code, response)
 
     @property
     def is_sync_state_lost(self) -> bool:
-        """Whether the link belongs to a round of changes that Graph no longer knows: it has to begin anew."""
+        """Whether Graph no longer knows the sync state of a link, so that the delta sync has to start again."""
         return self.status == 410 or 'syncstatenotfound' in self.code.lower()
+
+    @property
+    def is_outcome_unclear(self) -> bool:
+        """Whether the request may have been carried out: no response came, or one that does not tell."""
+        return self.status < 300 or self.status >= 500
 
     def __str__(self) -> str:
         # Microsoft's support finds the request by its ID.
         request_id = f'Request ID: {self.request_id}' if self.request_id else ''
-        return ' '.join(part for part in (self.what, self.advice, request_id) if part)
+        return ' '.join(filter(None, (self.what, self.advice, request_id)))
+
+
+class GraphThrottled(GraphError, CommandThrottled):
+    """Microsoft Graph throttles the command for longer than the retry budget. The command may run again after `seconds`."""
+
+    def __init__(self, error: GraphError, seconds: float):
+        super().__init__(error.what, error.advice, error.code, error.res)
+        self.seconds = seconds
+
+
+_CHECK_ID = 'Check that the ID belongs to this mailbox.'
 
 
 _CHECK_MAILBOX = 'Check the address of the mailbox.'
 
 
-_CHECK_ID = 'Check the ID, and that it is one of this mailbox.'
+_CHECK_PROXY = 'Check the proxy and the cloud setting.'
 
 
-_NOT_GRAPH = 'A proxy or a wrong address may stand between: check the proxy and the cloud setting.'
-
-
-_ADVICE_BY_GRAPH_CODE = {
+_ADVICE_BY_CODE = {
     'ErrorInvalidIdMalformed': _CHECK_ID,
     'ErrorItemNotFound': _CHECK_ID,
     'ErrorInvalidUser': _CHECK_MAILBOX,
     'Request_ResourceNotFound': _CHECK_MAILBOX,
     'ResourceNotFound': _CHECK_MAILBOX,
-    'MailboxNotEnabledForRESTAPI': 'The account has no mailbox in Exchange Online: check the address of the mailbox.',
-    'ErrorFolderExists': 'Choose another name, or another folder to put it in.',
-    'ErrorDeleteDistinguishedFolder': 'Name a folder that was made by somebody, not one that every mailbox has.',
+    'MailboxNotEnabledForRESTAPI': 'Check the address: the account has no mailbox in Exchange Online.',
+    'ErrorFolderExists': 'Choose another name or another parent folder.',
+    'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
 }
 
 
 _ADVICE_BY_STATUS = {
-    401: 'Check the cloud setting, and that the account was not disabled.',
-    403: 'Check that the permission was granted, and that whoever is signed in may open this mailbox.',
+    401: 'Check the cloud setting, and that the account is not disabled.',
+    403: 'Check that the permission is granted and that the account may open this mailbox.',
     404: _CHECK_ID,
 }
-
-
-def graph_error(response: requests.Response, now: float) -> GraphError:
-    """Reads an error answer into an error with advice. `now` is in seconds since the epoch."""
-    body, status = json_or_none(response), response.status_code
-    error = body.get('error') if isinstance(body, dict) else None
-    busy = status == 429 or status >= 500
-    wait = retry_after_seconds(response, now) if busy else None
-    later = f'Try again in {wait:.0f} seconds.' if wait else 'Try again in a few minutes.'
-    if not isinstance(error, dict):
-        return GraphError(f'Microsoft Graph answered with HTTP status {status}.', later if busy else _NOT_GRAPH, '', response)
-    code, message = str(error.get('code') or ''), str(error.get('message') or 'no reason given')
-    advice = _ADVICE_BY_GRAPH_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
-    reason = f'{code}: {message}' if code else message
-    return GraphError(f'Microsoft Graph refused the request: {reason.rstrip(". ")}.', later if busy else advice, code, response)
 
 
 # endregion
@@ -106,85 +128,189 @@ def graph_error(response: requests.Response, now: float) -> GraphError:
 
 
 def path_segment(value: str, name: str) -> str:
-    """Quotes an ID or an address, so that it stays one segment of a path whatever it holds.
+    """Quote an ID or an address so that it is one segment of a path.
 
     Args:
         name: what it is, for the error.
     Raises:
-        DemistoException: `value` is empty, or means another folder of the path, quoted or not.
+        DemistoException: `value` is empty, or is a path segment with a meaning of its own.
     """
     if not value:
-        raise DemistoException(f'The {name} is missing. Enter the {name} as Microsoft Graph gave it.')
+        raise DemistoException(f'The {name} is missing. Enter the {name}.')
     if value in ('.', '..'):
-        raise DemistoException(f"'{value}' is no {name}. Enter the {name} as Microsoft Graph gave it.")
+        raise DemistoException(f"'{value}' is not a valid {name}. Enter the {name} from Microsoft Graph.")
     return quote(value, safe='@')
 
 
 def odata_query(text: str, search: str = '') -> dict[str, str]:
-    """Reads OData options as users write them in one line, ``$filter=isRead eq false&$select=subject``.
+    """Parse OData options in one line, such as ``$filter=isRead eq false&$select=subject``.
 
     Args:
-        text: as it would stand in an address, URL-encoded or not.
-        search: words for ``$search``; Graph wants them in double quotes.
+        text: the options, URL-encoded or not.
+        search: words for ``$search``.
     Raises:
-        DemistoException: an option is none, stands there twice, or goes with none of the others.
+        DemistoException: an option is not an OData option, is given twice, or cannot be combined with another one.
     """
-    # Where blanks were left as they are, so were plus signs, as in the time zone of a date.
+    # If spaces are not encoded, neither are plus signs, as in the time zone of a date.
     decode = unquote if ' ' in text.strip() else unquote_plus
     query: dict[str, str] = {}
-    # An ampersand in a value, such as subject eq 'R&D' or 'Q&A=1', parts nothing: an even number of quotes follows one that does.
-    parting = r"&+(?=(?:\$|%24)?\w+=)(?=(?:[^']*'[^']*')*[^']*$)"
-    for option in filter(None, re.split(parting, text.strip().lstrip('?').strip('&'))):
+    # An ampersand inside quotes, such as in subject eq 'R&D', is no separator: an even number of quotes follows a separator.
+    separator = r"&+(?=(?:\$|%24)?\w+=)(?=(?:[^']*'[^']*')*[^']*$)"
+    for option in filter(None, re.split(separator, text.strip().lstrip('?').strip('&'))):
         name, _, value = map(decode, option.partition('='))
         if not name.startswith('$'):
-            raise DemistoException(f"'{name}' in odata is no OData option. Write options as $filter=..., joined by &.")
+            raise DemistoException(f"'{name}' in odata is not an OData option. Write options as $filter=..., joined by &.")
         if name == '$top':
-            raise DemistoException('$top in odata is the same as page_size. Use page_size instead.')
+            raise DemistoException('$top in odata is not supported. Use page_size.')
         if name in query:
-            raise DemistoException(f'{name} stands twice in odata. Join the two into one.')
+            raise DemistoException(f'odata contains {name} twice. Combine the two.')
         query[name] = value
-    return {**query, **_search_option(search.strip(), query)}
-
-
-def _search_option(search: str, query: dict[str, str]) -> dict[str, str]:
-    if not search:
-        return {}
-    for name in ('$search', '$filter', '$orderby'):
+    search = search.strip()
+    for name in ('$search', '$filter', '$orderby') if search else ():
         if name in query:
-            raise DemistoException(
-                f'Microsoft Graph does not take {name} together with a search. Leave out search, or {name} in odata.'
-            )
+            raise DemistoException(f'search and {name} in odata cannot be combined. Remove one of them.')
     escaped = search.replace('\\', '\\\\').replace('"', '\\"')
-    return {'$search': f'"{escaped}"'}
+    return {**query, **({'$search': f'"{escaped}"'} if search else {})}
+
+
+# endregion
+
+# region values
+
+
+class EmailAddress(NamedTuple):
+    """An email address, and the name that goes with it."""
+
+    address: str
+    name: str = ''
+
+    @classmethod
+    def from_json(cls, recipient: Any) -> 'EmailAddress':
+        """Read a ``recipient`` of Graph, which may be missing or incomplete."""
+        value = (recipient or {}).get('emailAddress') or {}
+        return cls(value.get('address') or '', value.get('name') or '')
+
+    def as_json(self) -> dict[str, Any]:
+        return {'emailAddress': {'address': self.address, **({'name': self.name} if self.name else {})}}
+
+
+class Attachment(NamedTuple):
+    """An attachment of a message, without its bytes.
+
+    Args:
+        attachment_id: empty if Graph gives none.
+        name: valid as a file name; made up if the attachment has none.
+        kind: ``file``, ``item`` (an Outlook item), or ``reference`` (a link to a file elsewhere).
+        content_type: empty if Graph gives none.
+        size: in bytes.
+    """
+
+    attachment_id: str
+    name: str
+    kind: str
+    content_type: str
+    size: int
+    content_id: str
+    is_inline: bool
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any], number: int) -> 'Attachment':
+        """Read an ``attachment`` of Graph. `number` becomes part of a name that is made up."""
+        name = re.sub(r'[\\/\x00-\x1f\x7f]+', '_', value.get('name') or '').strip()
+        content_type = str(value.get('contentType') or '')
+        if name in ('', '.', '..'):
+            name = f'attachment-{number}{mimetypes.guess_extension(content_type.partition(";")[0]) or ""}'
+        return cls(
+            value.get('id') or '',
+            name,
+            str(value.get('@odata.type') or '').rpartition('.')[2].removesuffix('Attachment'),
+            content_type,
+            value.get('size') or 0,
+            value.get('contentId') or '',
+            bool(value.get('isInline')),
+        )
+
+    @classmethod
+    def list_from_json(cls, values: Sequence[dict[str, Any]]) -> list['Attachment']:
+        return [cls.from_json(value, number) for number, value in enumerate(values, 1)]
+
+
+def without_annotations(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of an object of Graph, without what OData says about it."""
+    return {name: part for name, part in value.items() if not name.startswith('@odata.')}
+
+
+# endregion
+
+# region text of HTML
+
+_BLOCK = re.compile('address|blockquote|br|dd|div|d[lt]|h[1-6r]|li|[ou]l|p|pre|table|tr', re.IGNORECASE)
+
+
+# Mails come from attackers too: each alternative ends at the end of the text at the latest, so that nothing is scanned twice.
+_REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
+
+
+_MARKUP = re.compile(
+    r'<!--(?:-?>|.*?(?:--!?>|\Z))'
+    rf'|<(?P<hidden>script|style|template|title)(?=[\s/>]){_REST_OF_TAG}.*?(?:</(?P=hidden)[^>]*(?:>|\Z)|\Z)'
+    rf'|</?(?P<name>[a-z][^\s/>]*){_REST_OF_TAG}'
+    r'|<[!?/][^>]*(?:>|\Z)'
+    r'|&#\d{8,};?',  # not a character, and maybe of more digits than Python converts
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def html_to_text(html: str, max_length: int | None = None) -> str:
+    """Return the text of HTML that a reader sees. Lines end where blocks do, and not within ``pay<b>pal</b>.com``.
+
+    Args:
+        max_length: maximum number of characters. HTML after them is not read.
+    """
+    parts: list[str] = []
+    length = end = 0
+    for found in _MARKUP.finditer(html):
+        part = unescape(html[end : found.start()])
+        parts += (part, '\n' if _BLOCK.fullmatch(found['name'] or '') else '')
+        end = found.end()
+        length += len(''.join(part.split()))
+        if max_length is not None and length > max_length:
+            break
+    else:
+        parts.append(unescape(html[end:]))
+    lines = (' '.join(line.split()) for line in ''.join(parts).splitlines())
+    return '\n'.join(filter(None, lines))[:max_length]
 
 
 # endregion
 
 # region batches
 
-MAX_BATCH_SIZE = 20  # requests, which Graph sends on to a mailbox 4 at a time
+MAX_BATCH_SIZE = 20  # requests; Graph sends them to a mailbox 4 at a time
 
 
-class BatchItem(NamedTuple):
-    """One request of a batch.
+class BatchRequest(NamedTuple):
+    """A request of a batch.
 
     Args:
-        name: what it is about, for whoever reads the result: as a rule the ID of a message.
+        message_id: the message that it is about.
         path: quoted, below ``/v1.0``.
-        body: goes as JSON.
-        is_idempotent: doing it twice comes to the same as doing it once, so it is sent again when it may have been carried out.
-        prefer: more of the header ``Prefer``, such as the form of a body.
+        body: sent as JSON.
+        is_idempotent: the request may be sent again even if it may have been carried out.
+        creates: the response must have the ID of a message.
+        prefer: added to the header ``Prefer``.
     """
 
-    name: str
+    message_id: str
     method: str
     path: str
     body: dict[str, Any] | None = None
     is_idempotent: bool = True
+    creates: bool = False
     prefer: str = ''
 
     def as_json(self, number: int) -> dict[str, Any]:
-        """How Graph takes it. `number` is its ID among the requests of the batch."""
+        """Return it as a request of a batch, with `number` as its ID."""
         headers = {'Prefer': ', '.join(filter(None, (_IMMUTABLE_IDS, self.prefer)))}
         request: dict[str, Any] = {'id': str(number), 'method': self.method, 'url': self.path, 'headers': headers}
         if self.body is not None:
@@ -193,70 +319,355 @@ class BatchItem(NamedTuple):
         return request
 
 
+class BatchResponse(requests.Response):
+    """The response to one request of a batch. Its body is JSON already.
+
+    Attributes:
+        body: JSON, or base64 of bytes.
+    """
+
+    def __init__(self, value: dict[str, Any]):
+        super().__init__()
+        self.status_code = int(value['status'])
+        self.headers.update(value.get('headers') or {})
+        self.body = value.get('body')
+
+    def json(self, **_kwargs: Any) -> Any:
+        return self.body
+
+    def content_bytes(self) -> bytes | None:
+        """Return the bytes of a body that is not JSON, None if there are none."""
+        try:
+            return base64.b64decode(self.body, validate=True) if isinstance(self.body, str) else None
+        except ValueError:
+            return None
+
+
 class BatchResult:
-    """What became of one request of a batch: the JSON object of its answer, or its bytes where it has some, or an error."""
+    """The result of one request of a batch.
+
+    Args:
+        body: the JSON object of the response, empty if there is none.
+        content: the bytes of the response, None if it has none.
+        error: None if the request succeeded.
+    """
 
     def __init__(
-        self, item: BatchItem, answer: dict[str, Any] | None = None, error: GraphError | None = None, content: bytes | None = None
+        self,
+        request: BatchRequest,
+        body: dict[str, Any] | None = None,
+        content: bytes | None = None,
+        error: GraphError | None = None,
     ):
-        self.item = item
-        self.answer = answer or {}
-        self.error = error
+        self.request = request
+        self.body = body or {}
         self.content = content
+        self.error = error
+
+    @classmethod
+    def failed(cls, request: BatchRequest, error: GraphError) -> 'BatchResult':
+        """Return the result of a request that was sent, and failed with `error`."""
+        if error.is_outcome_unclear and not request.is_idempotent:
+            what = f'Whether this was done is not known. {error.what}'
+            error = GraphError(what, 'Check the folders before you run the command again.', error.code, error.res)
+        return cls(request, error=error)
 
 
-def _response_in_batch(answer: dict[str, Any]) -> requests.Response:
-    """An answer inside of a batch, as if it had come by itself."""
-    response = requests.Response()
-    response.status_code = int(answer['status'])
-    response.headers.update(answer.get('headers') or {})
-    response.raw = io.BytesIO(json.dumps(answer.get('body')).encode())
-    return response
+class _FailedRequests(Exception):
+    """Some requests of a batch failed."""
 
 
-def _bytes_in_batch(body: Any) -> bytes | None:
-    """The bytes of an answer that is no JSON; None where it is, or cannot be read."""
-    try:
-        return base64.b64decode(body, validate=True) if isinstance(body, str) else None
-    except ValueError:
-        return None
+class _Batch:
+    """Send many requests in few. Each has its own result: a rejected one does not stop the others.
 
+    Throttled ones, and no others, are sent again.
+    """
 
-def _failed_item(item: BatchItem, error: GraphError) -> BatchResult:
-    """The result of a request that was sent, and was answered with `error`, or not at all."""
-    is_refused = 400 <= error.status < 500
-    if not (is_refused or item.is_idempotent):
-        error = GraphError(
-            f'Whether this was done is not known. {error.what}',
-            'Look into the folders before you run the command on it again.',
-            error.code,
-            error.res,
+    def __init__(self, client: 'GraphMailClient', items: Sequence[BatchRequest], policy: RetryPolicy):
+        self._client = client
+        self._items = items
+        self._policy = policy
+        self._waited = 0.0
+        self._pending: list[int] = []
+        self._responses: dict[int, BatchResponse] = {}
+        self._results: dict[int, BatchResult] = {}
+
+    def results(self) -> list[BatchResult]:
+        """Send the requests, and return their results in the same order."""
+        for start in range(0, len(self._items), MAX_BATCH_SIZE):
+            self._pending = list(range(len(self._items)))[start : start + MAX_BATCH_SIZE]
+            try:
+                run_with_retries(self._send_pending, self._delay_after, self._policy, self._client.clock)
+            except _FailedRequests:
+                continue
+            except GraphError as error:  # the batch as a whole
+                is_answered = start in self._results
+                self._results |= {number: BatchResult.failed(self._items[number], error) for number in self._pending}
+                if not is_answered:  # the rest would fail as well, and is not sent
+                    self._results |= {
+                        number: BatchResult(item, error=error)
+                        for number, item in enumerate(self._items)
+                        if number not in self._results
+                    }
+                    break
+        return [self._results[number] for number in range(len(self._items))]
+
+    def _send_pending(self) -> None:
+        body = self._client.graph_request(
+            'POST',
+            '/$batch',
+            json_data={'requests': [self._items[number].as_json(number) for number in self._pending]},
+            is_idempotent=self._is_idempotent,
+            retry_policy=NO_RETRIES,
         )
-    return BatchResult(item, error=error)
+        numbers = {str(number): number for number in self._pending}
+        self._responses = {
+            numbers[value['id']]: BatchResponse(value)
+            for value in body.get('responses') or []
+            if value.get('id') in numbers and str(value.get('status')).isdecimal()
+        }
+        self._results |= {number: self._result(number) for number in self._pending}
+        if any(self._results[number].error for number in self._pending):
+            raise _FailedRequests
+
+    @property
+    def _is_idempotent(self) -> bool:
+        return all(self._items[number].is_idempotent for number in self._pending)
+
+    def _result(self, number: int) -> BatchResult:
+        item, response = self._items[number], self._responses.get(number)
+        if response is None:
+            what = 'Microsoft Graph answered other requests of the batch, but not this one.'
+            return BatchResult.failed(item, GraphError(what, 'Try again.'))
+        if response.status_code not in _GRAPH_OK_CODES:
+            self._client.count_failure(response)  # the batch as a whole is counted as a success
+            return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))
+        body = response.body if isinstance(response.body, dict) else {}
+        if item.creates and not body.get('id'):
+            return BatchResult.failed(item, _not_confirmed(response))
+        return BatchResult(item, body, response.content_bytes())
+
+    def _delay_after(self, error: Exception, attempt: int) -> float | None:
+        """Return the seconds to wait before throttled requests are sent again, None if none must be."""
+        delays: dict[int, float | None] = {}
+        if isinstance(error, _FailedRequests):
+            for number, response in self._responses.items():
+                delays[number] = self._client.retry_delay(self._policy, attempt, response, self._items[number].is_idempotent)
+        elif isinstance(error, GraphError) and error.res is not None:
+            delays = dict.fromkeys(self._pending, self._client.retry_delay(self._policy, attempt, error.res, self._is_idempotent))
+        retried = {number: delay for number, delay in delays.items() if delay is not None}
+        delay = max(retried.values(), default=None)
+        if delay is None or self._waited + delay > self._policy.budget:
+            return None
+        self._pending = list(retried)
+        self._waited += delay
+        return delay
 
 
 # endregion
 
 # region client
 
-# Ids that survive the move of a message to another folder.
-# Source: https://learn.microsoft.com/graph/outlook-immutable-id
+# IDs that stay when a message is moved to another folder. Source: https://learn.microsoft.com/graph/outlook-immutable-id
 _IMMUTABLE_IDS = 'IdType="ImmutableId"'
 
 
 _GRAPH_OK_CODES = (200, 201, 202, 204, 206)
 
 
-MAX_PAGE_SIZE = 1000  # messages
-
-
-_FOLDER_ID = 'ID of a folder'
-
-
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes
 
 
-# What tells attachments apart, without their bytes. The content ID is one of files only.
+_StepResult = TypeVar('_StepResult')
+
+
+def _not_confirmed(response: requests.Response) -> GraphError:
+    what = 'Microsoft Graph did not confirm that the object was created.'
+    return GraphError(what, 'Check whether it exists before you try again.', '', response)
+
+
+class GraphMailClient(MicrosoftClient):
+    """Send requests about mail.
+
+    Args:
+        address: address or ID of the mailbox that commands work in by default; empty for that of the signed-in user.
+        azure_cloud: the cloud whose Microsoft Graph is used.
+        kwargs: as MicrosoftClient takes them.
+    Attributes:
+        mailbox: that mailbox.
+    """
+
+    def __init__(self, address: str = '', azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD, **kwargs: Any):
+        graph = azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
+        super().__init__(base_url=f'{graph}/v1.0', azure_cloud=azure_cloud, **kwargs)
+        self.mailbox = Mailbox(self, address)
+
+    def check_mailbox(self) -> None:
+        """Check as `Mailbox.check` that the mailbox can be read."""
+        self.mailbox.check()
+
+    def graph_request(self, method: str, path: str = '', **kwargs: Any) -> dict[str, Any]:
+        """Send a request, and return the JSON object of the response; an empty one if Graph has nothing to return.
+
+        Args:
+            path: quoted, below ``/v1.0``.
+            kwargs: as `send_request` takes them.
+        Raises:
+            GraphThrottled: Graph throttles for longer than the retry budget.
+            GraphError: the response is an error or not JSON, or none came.
+            MicrosoftSignInError: the sign-in failed.
+        """
+        response = self._send(method, path, **kwargs)
+        if response.status_code in (202, 204):
+            return {}
+        body = json_or_none(response)
+        if not isinstance(body, dict):
+            raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
+        return body
+
+    def create(self, path: str, **kwargs: Any) -> dict[str, Any]:
+        """Create an object, and return it. Arguments and errors as `graph_request`.
+
+        Raises:
+            GraphError: also if the response does not have an ID, so that it is unclear whether the object was created.
+        """
+        response = self._send('POST', path, **kwargs)
+        body = json_or_none(response)
+        if response.status_code not in (200, 201) or not (isinstance(body, dict) and body.get('id')):
+            raise _not_confirmed(response)
+        return body
+
+    def run_action(self, method: str, path: str, **kwargs: Any) -> None:
+        """Send a request whose response is empty. Arguments and errors as `graph_request`."""
+        response = self._send(method, path, **kwargs)
+        if response.status_code not in (202, 204):
+            raise GraphError('Microsoft Graph did not confirm the request.', _CHECK_PROXY, '', response)
+
+    def download(self, path: str, write: Callable[[bytes], Any], retry_policy: RetryPolicy | None = None) -> None:
+        """Stream the bytes of a response.
+
+        Args:
+            path: quoted, below ``/v1.0``.
+            write: takes each chunk: the `write` of a file, the `update` of a hash.
+        Raises:
+            GraphError: as `graph_request`; also if the connection breaks, or the bytes are not from Graph.
+        """
+        response = self._send('GET', path, headers={'Accept': '*/*'}, stream=True, retry_policy=retry_policy)
+        with response:
+            if 'request-id' not in response.headers:  # the page of a proxy must not be taken for the file
+                raise GraphError('The response instead of the file is not from Microsoft Graph.', _CHECK_PROXY, '', response)
+            try:
+                for chunk in response.iter_content(_DOWNLOAD_CHUNK):
+                    write(chunk)
+            except requests.exceptions.RequestException as error:
+                raise (self._outage(error) or error) from error
+
+    def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        headers = {'Prefer': _IMMUTABLE_IDS, **(kwargs.pop('headers', None) or {})}
+        try:
+            return self.send_request(
+                method,
+                path,
+                headers=headers,
+                ok_codes=_GRAPH_OK_CODES,
+                error_handler=self._raise_graph_error,
+                allow_redirects=False,  # neither the token nor the mail in the request may go to another host
+                **kwargs,
+            )
+        except CommandThrottled as error:
+            raise GraphThrottled(GraphError.from_response(error.res, self.clock.now()), error.seconds) from None
+        except (DemistoException, requests.exceptions.RequestException) as error:
+            raise (self._outage(error) or error) from error
+
+    def send_without_token(self, method: str, url: str, headers: dict[str, str], data: bytes | None = None) -> requests.Response:
+        """Send a request to an upload URL, without retries, and return the response. Raise GraphError as `graph_request`."""
+        try:
+            response: requests.Response = self._http_request(
+                method,
+                full_url=url,
+                headers=headers,
+                data=data,
+                resp_type='response',
+                ok_codes=_GRAPH_OK_CODES,
+                error_handler=self._raise_graph_error,
+                allow_redirects=False,
+                auth=skip_netrc,
+                with_metrics=self._counts_requests,
+            )
+        except (DemistoException, requests.exceptions.RequestException) as error:
+            raise (self._outage(error) or error) from None  # errors of requests contain the URL
+        return response
+
+    def _raise_graph_error(self, response: requests.Response) -> None:
+        raise GraphError.from_response(response, self.clock.now())
+
+    def _outage(self, error: Exception) -> GraphError | None:
+        """Return the error to raise if no response came. None if one came, or if the platform explains a TLS or proxy fault."""
+        cause = getattr(error, 'exception', error)
+        is_clear = cause is not error and isinstance(cause, (requests.exceptions.SSLError, requests.exceptions.ProxyError))
+        if is_clear or not isinstance(cause, requests.exceptions.RequestException):
+            return None
+        in_time = ' in time' if isinstance(cause, requests.exceptions.Timeout) else ''
+        return GraphError(
+            f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.',
+            'Try again, and check the network of the engine, the proxy and the cloud setting.',
+        )
+
+    def retry(self, step: Callable[[], _StepResult], policy: RetryPolicy) -> _StepResult:
+        """Run a step that sends requests without retries until it succeeds, and return its result.
+
+        Args:
+            policy: by the status of a GraphError; other errors are raised.
+        """
+
+        def delay_after(error: Exception, attempt: int) -> float | None:
+            return policy.delay(attempt, error.res, self.clock.now()) if isinstance(error, GraphError) else None
+
+        return run_with_retries(step, delay_after, policy, self.clock)
+
+    def count_failure(self, response: requests.Response) -> None:
+        """Count a failed request of a batch in the execution metrics."""
+        if self._counts_requests:
+            self._update_metrics(response, success=False)
+
+    def is_own_link(self, link: str) -> bool:
+        """Return whether a link leads to the host of this client, or is empty."""
+        own, other = urlsplit(self._base_url.lower()), urlsplit(link.lower())
+        return not link or (own.scheme, own.netloc) == (other.scheme, other.netloc)
+
+    def next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
+        """Follow an ``@odata.nextLink``. Other arguments are those of `graph_request`.
+
+        Raises:
+            DemistoException: the link leads to another host, which would get the token.
+        """
+        if not self.is_own_link(link):
+            raise DemistoException(f'The link to the next page leads to another host, so it was not followed. {_CHECK_PROXY}')
+        return self.graph_request('GET', full_url=link, **kwargs)
+
+    def batch(self, items: Sequence[BatchRequest], retry_policy: RetryPolicy | None = None) -> list[BatchResult]:
+        """Send many requests in few, and return their results in the same order. A rejected request does not stop the others.
+
+        Throttled requests, and no others, are sent again. All waits together stay within the retry budget.
+        """
+        return _Batch(self, items, retry_policy or self.retry_policy).results()
+
+
+# endregion
+
+# region mailbox
+
+MAX_PAGE_SIZE = 1000  # messages
+
+
+# Source: https://learn.microsoft.com/graph/outlook-large-attachments
+MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
+
+
+NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
+
+
+# Properties of attachments, without their bytes. Only files have a content ID.
 ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
 
 
@@ -266,212 +677,98 @@ _MAIL_TIPS = (
 )
 
 
-class GraphMailClient(MicrosoftClient):
-    """Reads and changes mail.
+class DeltaPage(NamedTuple):
+    """A page of a delta sync.
 
     Args:
-        mailbox: address or ID of the mailbox that is meant where a call names none; empty means the signed-in user's own.
-        azure_cloud: whose Microsoft Graph is asked.
-        kwargs: as MicrosoftClient.
+        link: the next page, or where the next sync starts.
+        is_last: `link` is where the next sync starts.
     """
 
-    def __init__(self, mailbox: str = '', azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD, **kwargs: Any):
-        self.mailbox = mailbox
-        graph = azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
-        super().__init__(base_url=f'{graph}/v1.0', azure_cloud=azure_cloud, **kwargs)
+    messages: list[dict[str, Any]]
+    link: str
+    is_last: bool
 
-    def mailbox_path(self, user_id: str = '') -> str:
-        """The path of a mailbox. Only ``/users/...`` works for shared mailboxes and for applications."""
-        mailbox = user_id or self.mailbox
-        return f'/users/{path_segment(mailbox, "address of a mailbox")}' if mailbox else '/me'
 
-    def graph_request(self, method: str, path: str = '', **kwargs: Any) -> dict[str, Any]:
-        """Sends a request to Graph, and gives the JSON object of its answer; an empty one where Graph has nothing to say.
+class Mailbox:
+    """A mailbox, and what can be done in it. Errors are those of `GraphMailClient.graph_request`.
 
-        Args:
-            path: quoted, below ``/v1.0``.
-            kwargs: as `http_request` takes them.
-        Raises:
-            GraphError: Graph answered with an error, not with JSON, or not at all.
-            MicrosoftSignInError: signing in did not work.
-        """
-        response = self._answer(method, path, **kwargs)
-        if response.status_code in (202, 204):
-            return {}
-        answer = json_or_none(response)
-        if not isinstance(answer, dict):
-            raise GraphError('Microsoft Graph answered with something that is not a JSON object.', _NOT_GRAPH, response=response)
-        return answer
+    Args:
+        address: address or ID; empty for the mailbox of the signed-in user.
+        retry_policy: of its requests, by default that of the client.
+    """
 
-    def _answer(self, method: str, path: str, **kwargs: Any) -> requests.Response:
-        headers = {'Prefer': _IMMUTABLE_IDS, **kwargs.pop('headers', {})}
-        try:
-            response: requests.Response = self.http_request(
-                method,
-                path,
-                headers=headers,
-                resp_type='response',
-                ok_codes=_GRAPH_OK_CODES,
-                error_handler=self._raise_graph_error,
-                **kwargs,
-            )
-        except (DemistoException, requests.exceptions.RequestException) as error:
-            self._explain_outage(error)
-            raise
-        return response
+    def __init__(self, client: GraphMailClient, address: str = '', retry_policy: RetryPolicy | None = None):
+        self.client = client
+        self.address = address
+        self._retry_policy = retry_policy
+
+    def request(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
+        """Send a request as `GraphMailClient.graph_request`, with the retry policy of this mailbox."""
+        return self.client.graph_request(method, path, retry_policy=self._retry_policy, **kwargs)
+
+    def create(self, path: str, **kwargs: Any) -> dict[str, Any]:
+        """Create an object as `GraphMailClient.create`, with the retry policy of this mailbox."""
+        return self.client.create(path, retry_policy=self._retry_policy, **kwargs)
+
+    def run_action(self, method: str, path: str, **kwargs: Any) -> None:
+        """Send a request as `GraphMailClient.run_action`, with the retry policy of this mailbox."""
+        self.client.run_action(method, path, retry_policy=self._retry_policy, **kwargs)
+
+    def batch(self, items: Sequence[BatchRequest]) -> list[BatchResult]:
+        """Send many requests as `GraphMailClient.batch`, with the retry policy of this mailbox."""
+        return self.client.batch(items, self._retry_policy)
 
     def download(self, path: str, write: Callable[[bytes], Any]) -> None:
-        """Streams the bytes of an answer, untouched, a piece at a time.
+        """Stream the bytes of a response as `GraphMailClient.download`, with the retry policy of this mailbox."""
+        self.client.download(path, write, self._retry_policy)
 
-        Args:
-            path: quoted, below ``/v1.0``.
-            write: takes each piece: the `write` of a file, the `update` of a hash.
-        Raises:
-            GraphError: as `graph_request`, also where the connection breaks on the way, or the bytes are not Graph's.
-        """
-        response = self._answer('GET', path, headers={'Accept': '*/*'}, stream=True)
-        with response:
-            if 'request-id' not in response.headers:  # the page of a proxy must not pass for the file that it withholds
-                raise GraphError('What came in place of the file is not from Microsoft Graph.', _NOT_GRAPH, response=response)
-            try:
-                for chunk in response.iter_content(_DOWNLOAD_CHUNK):
-                    write(chunk)
-            except requests.exceptions.RequestException as error:
-                self._explain_outage(error)
-                raise
+    def check(self) -> None:
+        """Read the ID of one message. Raise GraphError if the mailbox cannot be read."""
+        self.list_messages(query={'$select': 'id'}, page_size=1)
 
-    def _raise_graph_error(self, response: requests.Response) -> None:
-        raise graph_error(response, self.clock.now())
-
-    def _explain_outage(self, error: Exception) -> None:
-        """Raises a GraphError when no answer came. What the platform says of TLS and proxies is clear as it is."""
-        cause = getattr(error, 'exception', error)
-        clear = (requests.exceptions.SSLError, requests.exceptions.ProxyError)
-        if isinstance(cause, requests.exceptions.RequestException) and not isinstance(cause, clear):
-            in_time = ' in time' if isinstance(cause, requests.exceptions.Timeout) else ''
-            raise GraphError(
-                f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.',
-                'Try again, and check that the engine may reach it, the proxy and the cloud setting.',
-            ) from error
-
-    def is_own_link(self, link: str) -> bool:
-        """Whether a link leads to the host of this client, or there is none."""
-        own, other = urlsplit(self._base_url.lower()), urlsplit(link.lower())
-        return not link or (own.scheme, own.netloc) == (other.scheme, other.netloc)
-
-    def next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
-        """Follows an ``@odata.nextLink``. `kwargs` are as `http_request` takes them.
-
-        Raises:
-            DemistoException: it leads to another host, and would take the token there.
-        """
-        if not self.is_own_link(link):
-            raise DemistoException(f'The link to the next page leads to another host, so it was not followed. {_NOT_GRAPH}')
-        return self.graph_request('GET', full_url=link, **kwargs)
-
-    def list_all(self, path: str, limit: int, query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        """The first `limit` objects of a list, over as many pages as it takes.
-
-        Args:
-            path: quoted, below ``/v1.0``.
-            query: OData system query options.
-        """
-        answer = self.graph_request('GET', path, params=query or {})
-        found = list(answer.get('value') or [])
-        while len(found) < limit and answer.get('@odata.nextLink'):
-            answer = self.next_page(answer['@odata.nextLink'])
-            found += answer.get('value') or []
+    def _list(self, path: str, limit: int, query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Return the first `limit` objects of a list, from as many pages as necessary."""
+        page = self.request('GET', path, params=query or {})
+        found = list(page.get('value') or [])
+        while len(found) < limit and page.get('@odata.nextLink'):
+            page = self.client.next_page(page['@odata.nextLink'], retry_policy=self._retry_policy)
+            found += page.get('value') or []
         return found[:limit]
 
-    def batch(self, items: Sequence[BatchItem]) -> list[BatchResult]:
-        """Sends many requests in few. Each has a result of its own: one that is refused stops none of the others.
+    # region paths
 
-        Throttled ones, and no others, are sent again after the time that Graph asks for, within `retry_budget` in total.
+    @property
+    def path(self) -> str:
+        """The path of the mailbox. Only ``/users/...`` works for shared mailboxes and for applications."""
+        return f'/users/{path_segment(self.address, "mailbox address")}' if self.address else '/me'
 
-        Returns:
-            The results, in the order of `items`.
-        """
-        results: list[BatchResult] = []
-        retry_budget = self.retry_budget
-        for start in range(0, len(items), MAX_BATCH_SIZE):
-            chunk = items[start : start + MAX_BATCH_SIZE]
-            try:
-                answered, retry_budget = self._batch_with_retries(chunk, retry_budget)
-            except GraphError as error:  # the batch as a whole: what follows would fare no better, and is not sent
-                return [
-                    *results,
-                    *(_failed_item(item, error) for item in chunk),
-                    *(BatchResult(item, error=error) for item in items[start + MAX_BATCH_SIZE :]),
-                ]
-            results += answered
-        return results
+    def folder_path(self, folder_id: str) -> str:
+        """Return the path of a folder, by its ID or well-known name."""
+        return f'{self.path}/mailFolders/{path_segment(folder_id, "folder ID")}'
 
-    def _batch_with_retries(self, items: Sequence[BatchItem], retry_budget: float) -> tuple[list[BatchResult], float]:
-        """The results of up to 20 requests, and how many seconds of patience are left. Raises GraphError if none was answered."""
-        results: dict[int, BatchResult] = {}
-        waiting: list[int] = list(range(len(items)))
-        for tries in range(MAX_TRIES):
-            try:
-                answers = self._send_batch(items, waiting)
-            except GraphError as error:
-                if not results:
-                    raise
-                results |= {number: _failed_item(items[number], error) for number in waiting}
-                break  # the others were answered before
-            results |= {number: self._batch_result(items[number], answers.get(number)) for number in waiting}
-            waits = {
-                number: wait
-                for number, response in answers.items()
-                if (wait := self._wait_for(response, items[number].is_idempotent, tries)) is not None
-            }
-            if not waits or max(waits.values()) > retry_budget:
-                break
-            self.clock.sleep(max(waits.values()))
-            retry_budget -= max(waits.values())
-            waiting = list(waits)
-        return [results[number] for number in range(len(items))], retry_budget
+    def messages_path(self, folder_id: str = '') -> str:
+        """Return the path of the messages of a folder, or of the whole mailbox."""
+        return f'{self.folder_path(folder_id) if folder_id else self.path}/messages'
 
-    def _send_batch(self, items: Sequence[BatchItem], numbers: Sequence[int]) -> dict[int, requests.Response]:
-        """The answers to some of `items`, by their numbers; one that Graph left out is not there."""
-        # A command that began anew after a throttling would do again what earlier batches have done.
-        answer = self.graph_request(
-            'POST',
-            '/$batch',
-            overwrite_rate_limit_retry=True,
-            json_data={'requests': [items[number].as_json(number) for number in numbers]},
-            is_idempotent=all(items[number].is_idempotent for number in numbers),
-        )
-        wanted = {str(number): number for number in numbers}
-        answers = {
-            wanted[one['id']]: _response_in_batch(one)
-            for one in answer.get('responses') or []
-            if one.get('id') in wanted and one.get('status')
-        }
-        for response in answers.values():
-            if self._counts_requests and response.status_code not in _GRAPH_OK_CODES:
-                self._update_metrics(response, success=False)  # the batch as a whole is counted as a success
-        return answers
+    def message_path(self, message_id: str, folder_id: str = '') -> str:
+        return f'{self.messages_path(folder_id)}/{path_segment(message_id, "message ID")}'
 
-    def _batch_result(self, item: BatchItem, response: requests.Response | None) -> BatchResult:
-        if response is None:
-            return _failed_item(
-                item, GraphError('Microsoft Graph answered other requests of the batch, but not this one.', 'Try again.')
-            )
-        if response.status_code in _GRAPH_OK_CODES:
-            answer = json_or_none(response)
-            return BatchResult(item, answer if isinstance(answer, dict) else {}, content=_bytes_in_batch(answer))
-        return _failed_item(item, graph_error(response, self.clock.now()))
+    def attachment_path(self, message_id: str, attachment_id: str, folder_id: str = '') -> str:
+        return f'{self.message_path(message_id, folder_id)}/attachments/{path_segment(attachment_id, "attachment ID")}'
 
+    @property
+    def _rules_path(self) -> str:
+        return f'{self.folder_path("inbox")}/messageRules'
+
+    def _rule_path(self, rule_id: str) -> str:
+        return f'{self._rules_path}/{path_segment(rule_id, "rule ID")}'
+
+    # endregion
     # region messages
-
-    def message_path(self, message_id: str, user_id: str = '', folder_id: str = '') -> str:
-        """The path of a message, through its folder where one is named."""
-        folder = f'/mailFolders/{path_segment(folder_id, _FOLDER_ID)}' if folder_id else ''
-        return f'{self.mailbox_path(user_id)}{folder}/messages/{path_segment(message_id, "ID of a message")}'
 
     def list_messages(
         self,
-        user_id: str = '',
         folder_id: str = '',
         query: dict[str, str] | None = None,
         page_size: int = 20,
@@ -479,344 +776,278 @@ class GraphMailClient(MicrosoftClient):
         next_page: str = '',
         limit: int | None = None,
     ) -> tuple[list[dict[str, Any]], str]:
-        """Lists messages.
+        """Return messages, and the link to the next page, empty if there is none.
 
         Args:
-            folder_id: ID or well-known name of a folder; empty means the whole mailbox.
+            folder_id: ID or well-known name of a folder; empty for the whole mailbox.
             query: OData system query options, e.g. ``{'$filter': 'isRead eq false'}``.
-            page_size: messages of one page, 1 to 1,000.
-            pages: how many pages at most.
-            next_page: the link that an earlier list ended with, to go on there; it holds all of the above but `pages`.
-            limit: how many messages at most. The first page is never cut, so that going on by its link comes forward.
-        Returns:
-            The messages as Graph sends them, and the link to the next page, empty if there is none. Where `limit` cut a page,
-            the link leads to that page once more, so that none is passed over.
+            page_size: messages of a page, 1 to 1,000.
+            pages: maximum number of pages.
+            next_page: link that an earlier list ended with; it contains the arguments above, except `pages`.
+            limit: maximum number of messages. The first page is not cut, so that following its link makes progress. If a later
+                page is cut, the returned link leads to that page, so that no message is skipped.
         """
-        folder = f'/mailFolders/{path_segment(folder_id, _FOLDER_ID)}' if folder_id else ''
-        path = f'{self.mailbox_path(user_id)}{folder}/messages'
-        answer = (
-            self.next_page(next_page)
+        page = (
+            self.client.next_page(next_page, retry_policy=self._retry_policy)
             if next_page
-            else self.graph_request('GET', path, params={**(query or {}), '$top': page_size})
+            else self.request('GET', self.messages_path(folder_id), params={**(query or {}), '$top': page_size})
         )
-        messages = list(answer.get('value') or [])
-        link = answer.get('@odata.nextLink') or ''
+        messages, link = list(page.get('value') or []), page.get('@odata.nextLink') or ''
         for _ in range(pages - 1):
             if not link or (limit and len(messages) >= limit):
                 break
-            answer = self.next_page(link)
-            messages += answer.get('value') or []
+            page = self.client.next_page(link, retry_policy=self._retry_policy)
+            messages += page.get('value') or []
             if limit and len(messages) > limit:
                 return messages[:limit], link
-            link = answer.get('@odata.nextLink') or ''
+            link = page.get('@odata.nextLink') or ''
         return messages, link
 
-    def created_messages(
-        self, folder_id: str, link: str = '', select: str = '', page_size: int = 50, user_id: str = ''
-    ) -> tuple[list[dict[str, Any]], str, bool]:
-        """One page of the messages that entered a folder: delivered, moved or restored to it.
+    def created_messages(self, folder_id: str, link: str = '', select: str = '', page_size: int = 50) -> DeltaPage:
+        """Return a page of the messages that were delivered, moved or restored to a folder.
 
         Args:
-            link: where the page before it said to go on; empty begins a round anew, with all that is in the folder.
-            select: properties, with commas between; of a round that goes on they are those of its beginning.
-            page_size: messages of one page, 1 to 1,000.
-        Returns:
-            The messages, where to go on, and whether the round is over: going on then shows what entered since.
+            link: link of the previous page; empty to start a delta sync, which returns all messages of the folder.
+            select: properties, comma-separated; used where a sync starts.
+            page_size: messages of a page, 1 to 1,000.
         Raises:
-            GraphError: `is_sync_state_lost` where Graph does not know the round of `link` any more.
+            GraphError: `is_sync_state_lost` if Graph no longer knows the sync state of `link`.
         """
         headers = {'Prefer': f'{_IMMUTABLE_IDS}, odata.maxpagesize={page_size}'}
         if link:
-            answer = self.next_page(link, headers=headers)
+            page = self.client.next_page(link, headers=headers, retry_policy=self._retry_policy)
         else:
             query = {'changeType': 'created', '$select': select}
-            answer = self.graph_request(
-                'GET', f'{self.folder_path(folder_id, user_id)}/messages/delta', params=query, headers=headers
-            )
-        present = [message for message in answer.get('value') or [] if '@removed' not in message]
-        advance = answer.get('@odata.nextLink') or answer.get('@odata.deltaLink')
-        if not advance:
-            raise GraphError('Microsoft Graph did not say where the changes of the folder go on.', _NOT_GRAPH)
-        return present, advance, '@odata.nextLink' not in answer
+            page = self.request('GET', f'{self.messages_path(folder_id)}/delta', params=query, headers=headers)
+        messages = [message for message in page.get('value') or [] if '@removed' not in message]
+        next_link = page.get('@odata.nextLink') or page.get('@odata.deltaLink')
+        if not next_link:
+            raise GraphError('Microsoft Graph did not send the next link of the delta sync.', _CHECK_PROXY)
+        return DeltaPage(messages, next_link, '@odata.nextLink' not in page)
 
     def get_message(
-        self, message_id: str, user_id: str = '', folder_id: str = '', query: dict[str, str] | None = None, body_type: str = ''
+        self, message_id: str, folder_id: str = '', query: dict[str, str] | None = None, body_type: str = ''
     ) -> dict[str, Any]:
-        """One message.
+        """Return a message.
 
         Args:
             query: ``$select`` and ``$expand``.
-            body_type: ``text`` or ``html``; empty leaves it to Graph, which gives HTML.
+            body_type: ``text`` or ``html``; empty for Graph's default, HTML.
         """
         prefer = f', outlook.body-content-type="{body_type}"' if body_type else ''
-        return self.graph_request(
-            'GET',
-            self.message_path(message_id, user_id, folder_id),
-            params=query or {},
-            headers={'Prefer': _IMMUTABLE_IDS + prefer},
-        )
+        headers = {'Prefer': _IMMUTABLE_IDS + prefer}
+        return self.request('GET', self.message_path(message_id, folder_id), params=query or {}, headers=headers)
 
-    def update_request(self, message_id: str, changes: dict[str, Any], user_id: str = '', folder_id: str = '') -> BatchItem:
-        """Changes properties, such as ``isRead``, ``categories`` and ``flag``. Answered with the message."""
-        return BatchItem(message_id, 'PATCH', self.message_path(message_id, user_id, folder_id), changes)
+    def update_request(self, message_id: str, changes: dict[str, Any], folder_id: str = '') -> BatchRequest:
+        """Return a request that changes properties, such as ``isRead``, ``categories`` and ``flag``."""
+        return BatchRequest(message_id, 'PATCH', self.message_path(message_id, folder_id), changes)
 
-    def move_request(self, message_id: str, folder_id: str, user_id: str = '') -> BatchItem:
-        """Puts a message into another folder, by ID or well-known name. Answered with the message, whose immutable ID stays."""
-        # A plain ID ends with the move: a second one would find nothing, and pass for a failure.
-        return BatchItem(
-            message_id,
-            'POST',
-            f'{self.message_path(message_id, user_id)}/move',
-            {'destinationId': folder_id},
-            is_idempotent=False,
-        )
+    def move_request(self, message_id: str, folder_id: str) -> BatchRequest:
+        """Return a request that moves a message to a folder, by ID or well-known name. Its immutable ID stays."""
+        # An ID that is not immutable becomes invalid: a second move would find nothing, which looks like a failure.
+        return self._transfer_request(message_id, 'move', folder_id)
 
-    def copy_request(self, message_id: str, folder_id: str, user_id: str = '') -> BatchItem:
-        """Copies a message into a folder, by ID or well-known name. Answered with the copy."""
-        return BatchItem(
-            message_id,
-            'POST',
-            f'{self.message_path(message_id, user_id)}/copy',
-            {'destinationId': folder_id},
-            is_idempotent=False,
-        )
+    def copy_request(self, message_id: str, folder_id: str) -> BatchRequest:
+        """Return a request that copies a message to a folder, by ID or well-known name. The response is the copy."""
+        return self._transfer_request(message_id, 'copy', folder_id)
 
-    def delete_request(self, message_id: str, user_id: str = '', folder_id: str = '', permanent: bool = False) -> BatchItem:
-        """Moves a message to Deleted Items; `permanent` takes it away from where its owner could bring it back."""
-        path = self.message_path(message_id, user_id, folder_id)
-        # A message that is in Deleted Items already leaves it when it is deleted once more.
-        return (
-            BatchItem(message_id, 'POST', f'{path}/permanentDelete', is_idempotent=False)
-            if permanent
-            else BatchItem(message_id, 'DELETE', path, is_idempotent=False)
-        )
+    def _transfer_request(self, message_id: str, action: str, folder_id: str) -> BatchRequest:
+        path, body = f'{self.message_path(message_id)}/{action}', {'destinationId': folder_id}
+        return BatchRequest(message_id, 'POST', path, body, is_idempotent=False, creates=True)
 
-    def download_mime(self, message_id: str, write: Callable[[bytes], Any], user_id: str = '') -> None:
-        """Streams a message as MIME: bytes, for whose parts no one encoding need hold. As `download`."""
-        self.download(f'{self.message_path(message_id, user_id)}/$value', write)
+    def delete_request(self, message_id: str, folder_id: str = '', permanent: bool = False) -> BatchRequest:
+        """Return a request that moves a message to Deleted Items, or deletes it so that its owner cannot restore it."""
+        path = self.message_path(message_id, folder_id)
+        method, path = ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
+        # A second deletion would remove the message from Deleted Items.
+        return BatchRequest(message_id, method, path, is_idempotent=False)
+
+    def download_mime(self, message_id: str, write: Callable[[bytes], Any]) -> None:
+        """Stream a message as MIME. It is bytes: its parts may have different encodings."""
+        self.download(f'{self.message_path(message_id)}/$value', write)
 
     # endregion
     # region attachments
 
-    def list_attachments(self, message_id: str, user_id: str = '', folder_id: str = '') -> list[dict[str, Any]]:
-        """What tells the attachments of a message apart, without their bytes; at most 1,000."""
-        return self.list_all(
-            f'{self.message_path(message_id, user_id, folder_id)}/attachments',
-            MAX_PAGE_SIZE,
-            {'$select': ATTACHMENT_PROPERTIES, '$top': 100},
-        )
+    def list_attachments(self, message_id: str, folder_id: str = '') -> list[dict[str, Any]]:
+        """Return the attachments of a message without their bytes; at most 1,000."""
+        query = {'$select': ATTACHMENT_PROPERTIES, '$top': 100}
+        return self._list(f'{self.message_path(message_id, folder_id)}/attachments', MAX_PAGE_SIZE, query)
 
-    def get_attachment(self, message_id: str, attachment_id: str, user_id: str = '', folder_id: str = '') -> dict[str, Any]:
-        """What tells one attachment, without its bytes."""
-        return self.graph_request(
-            'GET', self._attachment_path(message_id, attachment_id, user_id, folder_id), params={'$select': ATTACHMENT_PROPERTIES}
-        )
+    def get_attachment(self, message_id: str, attachment_id: str, folder_id: str = '') -> dict[str, Any]:
+        """Return an attachment without its bytes."""
+        path = self.attachment_path(message_id, attachment_id, folder_id)
+        return self.request('GET', path, params={'$select': ATTACHMENT_PROPERTIES})
 
     def download_attachment(
-        self, message_id: str, attachment_id: str, write: Callable[[bytes], Any], user_id: str = '', folder_id: str = ''
+        self, message_id: str, attachment_id: str, write: Callable[[bytes], Any], folder_id: str = ''
     ) -> None:
-        """Streams a file as it is, and an item as MIME, iCalendar or vCard. Graph refuses links. As `download`."""
-        self.download(f'{self._attachment_path(message_id, attachment_id, user_id, folder_id)}/$value', write)
-
-    def _attachment_path(self, message_id: str, attachment_id: str, user_id: str, folder_id: str) -> str:
-        message = self.message_path(message_id, user_id, folder_id)
-        return f'{message}/attachments/{path_segment(attachment_id, "ID of an attachment")}'
+        """Stream the bytes of a file, or an item as MIME, iCalendar or vCard. Graph rejects links."""
+        self.download(f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value', write)
 
     # endregion
     # region folders
 
-    def folder_path(self, folder_id: str, user_id: str = '') -> str:
-        """The path of a folder, by its ID or well-known name."""
-        return f'{self.mailbox_path(user_id)}/mailFolders/{path_segment(folder_id, _FOLDER_ID)}'
+    def list_folders(self, limit: int = 20) -> list[dict[str, Any]]:
+        """Return the first `limit` folders at the top of the mailbox."""
+        return self._list(f'{self.path}/mailFolders', limit, {'$top': min(limit, MAX_PAGE_SIZE)})
 
-    def list_folders(self, user_id: str = '', limit: int = 20) -> list[dict[str, Any]]:
-        """The first `limit` folders at the top of a mailbox."""
-        return self.list_all(f'{self.mailbox_path(user_id)}/mailFolders', limit, {'$top': min(limit, MAX_PAGE_SIZE)})
+    def list_child_folders(self, folder_id: str, limit: int = 20) -> list[dict[str, Any]]:
+        """Return the first `limit` child folders of a folder."""
+        return self._list(f'{self.folder_path(folder_id)}/childFolders', limit, {'$top': min(limit, MAX_PAGE_SIZE)})
 
-    def list_child_folders(self, folder_id: str, user_id: str = '', limit: int = 20) -> list[dict[str, Any]]:
-        """The first `limit` folders inside of a folder."""
-        return self.list_all(f'{self.folder_path(folder_id, user_id)}/childFolders', limit, {'$top': min(limit, MAX_PAGE_SIZE)})
+    def find_folder(self, name: str) -> str:
+        """Return the ID of a folder.
 
-    def create_folder(self, name: str, parent_id: str = '', user_id: str = '') -> dict[str, Any]:
-        """Makes a folder, at the top of the mailbox where no parent is named. Gives it."""
-        parent = f'{self.folder_path(parent_id, user_id)}/childFolders' if parent_id else ''
-        return self.graph_request('POST', parent or f'{self.mailbox_path(user_id)}/mailFolders', json_data={'displayName': name})
+        Args:
+            name: an ID, a well-known name, or a path of display names such as ``Inbox/Phishing``. A backslash makes a slash, a
+                comma or a backslash part of a name. Hidden folders, and those after the first 1,000, are not found.
+        Raises:
+            DemistoException: there is no such folder.
+        """
+        path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
+        if not path:
+            raise DemistoException(f"'{name}' is not a folder. Enter a name, an ID, or a path such as Inbox/Phishing.")
+        folder_id = self._known_folder(path[0]) or _folder_named(path[0], self.list_folders(MAX_PAGE_SIZE), 'the mailbox')
+        for parent, child in pairwise(path):
+            folder_id = _folder_named(child, self.list_child_folders(folder_id, MAX_PAGE_SIZE), f"'{parent}'")
+        return folder_id
 
-    def update_folder(self, folder_id: str, name: str, user_id: str = '') -> dict[str, Any]:
-        """Renames a folder. Gives it."""
-        return self.graph_request(
-            'PATCH', self.folder_path(folder_id, user_id), json_data={'displayName': name}, is_idempotent=True
-        )
+    def _known_folder(self, name: str) -> str:
+        """Return the ID of the folder with that ID or well-known name, empty if there is none."""
+        try:
+            return str(self.request('GET', self.folder_path(name), params={'$select': 'id'})['id'])
+        except GraphError as error:
+            if error.status == 400 or error.code in NOT_FOUND_CODES:  # 400: a name may not be a valid path
+                return ''
+            raise
 
-    def delete_folder(self, folder_id: str, user_id: str = '', permanent: bool = False) -> None:
-        """Moves a folder, with all in it, to Deleted Items; `permanent` ends it."""
-        path = self.folder_path(folder_id, user_id)
+    def create_folder(self, name: str, parent_id: str = '') -> dict[str, Any]:
+        """Create a folder in a parent folder, or at the top of the mailbox, and return it."""
+        path = f'{self.folder_path(parent_id)}/childFolders' if parent_id else f'{self.path}/mailFolders'
+        return self.create(path, json_data={'displayName': name})
+
+    def update_folder(self, folder_id: str, name: str) -> dict[str, Any]:
+        """Rename a folder, and return it."""
+        return self.request('PATCH', self.folder_path(folder_id), json_data={'displayName': name}, is_idempotent=True)
+
+    def delete_folder(self, folder_id: str, permanent: bool = False) -> None:
+        """Move a folder with its contents to Deleted Items, or delete it permanently."""
+        path = self.folder_path(folder_id)
         if permanent:
-            self.graph_request('POST', f'{path}/permanentDelete')
+            self.request('POST', f'{path}/permanentDelete')
         else:
-            self.graph_request('DELETE', path, is_idempotent=False)  # among the deleted items, it would end with the second time
+            self.request('DELETE', path, is_idempotent=False)  # a second deletion would remove it from Deleted Items
 
     # endregion
     # region rules and settings
 
-    def _rules_path(self, user_id: str) -> str:
-        return f'{self.mailbox_path(user_id)}/mailFolders/inbox/messageRules'
+    def list_rules(self, limit: int = 50) -> list[dict[str, Any]]:
+        """Return the first `limit` rules of the inbox."""
+        return self._list(self._rules_path, limit)
 
-    def _rule_path(self, rule_id: str, user_id: str) -> str:
-        return f'{self._rules_path(user_id)}/{path_segment(rule_id, "ID of a rule")}'
+    def get_rule(self, rule_id: str) -> dict[str, Any]:
+        return self.request('GET', self._rule_path(rule_id))
 
-    def list_rules(self, user_id: str = '', limit: int = 50) -> list[dict[str, Any]]:
-        """The first `limit` rules of the inbox."""
-        return self.list_all(self._rules_path(user_id), limit)
+    def create_rule(self, rule: dict[str, Any]) -> dict[str, Any]:
+        """Create a rule of the inbox from a ``messageRule`` of Graph, and return it."""
+        return self.create(self._rules_path, json_data=rule)
 
-    def get_rule(self, rule_id: str, user_id: str = '') -> dict[str, Any]:
-        return self.graph_request('GET', self._rule_path(rule_id, user_id))
+    def update_rule(self, rule_id: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """Change properties of a rule, and return it."""
+        return self.request('PATCH', self._rule_path(rule_id), json_data=changes, is_idempotent=True)
 
-    def create_rule(self, rule: dict[str, Any], user_id: str = '') -> dict[str, Any]:
-        """Makes a rule of the inbox: a ``messageRule`` of Graph. Gives it."""
-        return self.graph_request('POST', self._rules_path(user_id), json_data=rule)
+    def delete_rule(self, rule_id: str) -> None:
+        self.request('DELETE', self._rule_path(rule_id))
 
-    def update_rule(self, rule_id: str, changes: dict[str, Any], user_id: str = '') -> dict[str, Any]:
-        """Changes some properties of a rule. Gives it."""
-        return self.graph_request('PATCH', self._rule_path(rule_id, user_id), json_data=changes, is_idempotent=True)
-
-    def delete_rule(self, rule_id: str, user_id: str = '') -> None:
-        self.graph_request('DELETE', self._rule_path(rule_id, user_id))
-
-    def get_settings(self, name: str = '', user_id: str = '') -> dict[str, Any]:
-        """The settings of a mailbox, as Graph calls them, or the one of that `name`."""
-        path = f'{self.mailbox_path(user_id)}/mailboxSettings'
+    def get_settings(self, name: str = '') -> dict[str, Any]:
+        """Return the settings of the mailbox by Graph's names, or only the one called `name`."""
+        path = f'{self.path}/mailboxSettings'
         if not name:
-            return self.graph_request('GET', path)
-        answer = self.graph_request('GET', f'{path}/{path_segment(name, "name of a setting")}')
-        value = {key: found for key, found in answer.items() if not key.startswith('@odata.')}
+            return self.request('GET', path)
+        value = without_annotations(self.request('GET', f'{path}/{path_segment(name, "setting name")}'))
         return {name: value['value'] if set(value) == {'value'} else value}
 
-    def get_mailtips(self, addresses: Sequence[str], user_id: str = '') -> list[dict[str, Any]]:
-        """What there is to know of recipients before writing to them: one ``mailTips`` of Graph for each."""
-        answer = self.graph_request(
-            'POST',
-            f'{self.mailbox_path(user_id)}/getMailTips',
-            json_data={'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS},
-            is_idempotent=True,
-        )
-        return list(answer.get('value') or [])
+    def get_mailtips(self, addresses: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the ``mailTips`` of Graph for each address."""
+        body = {'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS}
+        found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
+        return list(found.get('value') or [])
 
     # endregion
 
-    def check_mailbox(self) -> None:
-        """Reads as little of the mailbox as shows that it can be read. Raises as `graph_request` does."""
-        self.list_messages(query={'$select': 'id'}, page_size=1)
 
-
-# endregion
-
-# region folders
-
-NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
-
-
-def folder_names(text: str) -> list[str]:
-    """Parts a list of folders at its commas, but not at those behind a backslash."""
-    return [name.strip() for name in re.findall(r'(?:\\.?|[^,\\])+', text) if name.strip()]
-
-
-def find_folder(client: GraphMailClient, name: str) -> str:
-    """The ID of a folder.
-
-    Args:
-        name: an ID, a well-known name, or a path of display names such as ``Inbox/Phishing``, where a backslash before a slash, a
-            comma or a backslash makes it part of a name. Display names are looked for among the first 1,000 that are not hidden.
-    Raises:
-        DemistoException: there is none.
-        GraphError: Graph could not be asked.
-    """
-    path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
-    if not path:
-        raise DemistoException(f"'{name}' names no folder. Write a name, an ID, or a path such as Inbox/Phishing.")
-    folder_id = _known_folder(client, path[0]) or _named_folder(client.list_folders(limit=MAX_PAGE_SIZE), path[0], 'the mailbox')
-    for parent, child in pairwise(path):
-        folder_id = _named_folder(client.list_child_folders(folder_id, limit=MAX_PAGE_SIZE), child, f"'{parent}'")
-    return folder_id
-
-
-def _known_folder(client: GraphMailClient, name: str) -> str:
-    """The ID of the folder of that ID or well-known name, empty if there is none."""
-    try:
-        folder_id: str = client.graph_request('GET', client.folder_path(name), params={'$select': 'id'})['id']
-    except GraphError as error:
-        if error.status == 400 or error.code in NOT_FOUND_CODES:  # 400: a name may not even make a path
-            return ''
-        raise
-    return folder_id
-
-
-def _named_folder(folders: list[dict[str, Any]], name: str, parent: str) -> str:
+def _folder_named(name: str, folders: list[dict[str, Any]], parent: str) -> str:
+    """Return the ID of the folder with a display name. Raise DemistoException, naming `parent`, if there is none."""
     for folder in folders:
         if str(folder.get('displayName') or '').strip().casefold() == name.casefold():
             return str(folder['id'])
     raise DemistoException(
-        f"There is no folder '{name}' in {parent}. Check the folders to fetch from: a path is written as "
-        'Inbox/Phishing, a slash in a name as \\/.'
+        f"There is no folder '{name}' in {parent}. Write a path as Inbox/Phishing, and a slash in a name as \\/."
     )
 
 
-# endregion
-
-# region attachments
-
-_EXTENSIONS_OF_ITEMS = {b'BEGIN:VCALENDAR': '.ics', b'BEGIN:VCARD': '.vcf'}
-
-
-def attachment_kind(attachment: dict[str, Any]) -> str:
-    """``fileAttachment``, ``itemAttachment`` or ``referenceAttachment``."""
-    return str(attachment.get('@odata.type') or '').rpartition('.')[2]
-
-
-def attachment_names(attachments: list[dict[str, Any]]) -> list[str]:
-    """The names of attachments as names of files, made up where there is none."""
-    names = []
-    for number, attachment in enumerate(attachments, 1):
-        name = re.sub(r'[\\/\x00-\x1f\x7f]+', '_', attachment.get('name') or '').strip()
-        media_type = str(attachment.get('contentType') or '').partition(';')[0]
-        names.append(f'attachment-{number}{mimetypes.guess_extension(media_type) or ""}' if name in ('', '.', '..') else name)
-    return names
-
-
-def item_file_name(name: str, beginning: bytes) -> str:
-    """The name of an Outlook item as a file, whose ending its first bytes tell."""
-    ending = next((known for mark, known in _EXTENSIONS_OF_ITEMS.items() if beginning.startswith(mark)), '.eml')
-    return name if name.lower().endswith(ending) else name + ending
+def folder_names(text: str) -> list[str]:
+    """Split a list of folders at its commas, except those after a backslash."""
+    return [name.strip() for name in re.findall(r'(?:\\.?|[^,\\])+', text) if name.strip()]
 
 
 # endregion
 
 # region files
 
+_ITEM_EXTENSIONS = {b'BEGIN:VCALENDAR': '.ics', b'BEGIN:VCARD': '.vcf'}
 
-def file_entry(name: str, download: Callable[[Callable[[bytes], Any]], None]) -> dict[str, Any]:
-    """A file for the war room, written piece by piece. Nothing of it stays when that fails.
+
+class SavedFile(NamedTuple):
+    """A file in the folder from which the platform takes the files of entries and incidents.
 
     Args:
-        name: the name that is shown.
-        download: is given the `write` of the file.
+        entry: the entry of the file.
+        sha256: hexadecimal digest of its bytes.
+    """
+
+    entry: dict[str, Any]
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        return str(self.entry['File'])
+
+    def remove(self) -> None:
+        """Delete a file that is not needed after all."""
+        os.remove(_file_path(self.entry))
+
+
+def save_file(name: str, download: Callable[[Callable[[bytes], Any]], None], is_item: bool = False) -> SavedFile:
+    """Save a file chunk by chunk. If that fails, nothing of it remains.
+
+    Args:
+        download: writes the file with the function that it gets.
+        is_item: it is an Outlook item, which gets the extension of its format.
     """
     entry: dict[str, Any] = fileResult(name, b'')
+    digest, start = hashlib.sha256(), b''
     try:
-        with open(_path_of_file(entry), 'wb') as file:
-            download(file.write)
-    except BaseException:  # also where the command ends here to run again later
-        remove_file(entry)
+        with open(_file_path(entry), 'wb') as file:
+
+            def write(chunk: bytes) -> None:
+                nonlocal start
+                start = start or chunk[:32]
+                digest.update(chunk)
+                file.write(chunk)
+
+            download(write)
+    except BaseException:
+        os.remove(_file_path(entry))
         raise
-    return entry
+    if is_item:
+        extension = next((one for mark, one in _ITEM_EXTENSIONS.items() if start.startswith(mark)), '.eml')
+        entry['File'] = name if name.lower().endswith(extension) else name + extension
+    return SavedFile(entry, digest.hexdigest())
 
 
-def remove_file(entry: dict[str, Any]) -> None:
-    """Takes away a file that is not handed over after all."""
-    os.remove(_path_of_file(entry))
-
-
-def _path_of_file(entry: dict[str, Any]) -> str:
+def _file_path(entry: dict[str, Any]) -> str:
     return f'{demisto.investigation()["id"]}_{entry["FileID"]}'
 
 

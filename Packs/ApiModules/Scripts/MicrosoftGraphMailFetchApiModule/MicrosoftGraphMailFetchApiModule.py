@@ -1,4 +1,4 @@
-"""Fetch the mails of a mailbox as incidents: the cursor, the selection, reading, and the incidents."""
+"""Fetch the mails of a mailbox as incidents: options, cursor, selection, reading, incidents."""
 
 import base64
 import hashlib
@@ -9,72 +9,331 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
-from html import unescape
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+import demistomock as demisto
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
-    from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import MicrosoftSignInError
+    from CommonServerPython import DemistoException, arg_to_datetime
+    from MicrosoftCoreApiModule import NO_RETRIES, MicrosoftSignInError, clean_value
+    from MicrosoftApiModule import API_RETRIES
+    from MicrosoftInstanceApiModule import bool_argument, int_argument, text_list
     from MicrosoftGraphMailClientApiModule import (
         ATTACHMENT_PROPERTIES,
-        BatchItem,
+        Attachment,
+        BatchRequest,
         BatchResult,
+        EmailAddress,
         GraphError,
         GraphMailClient,
         MAX_BATCH_SIZE,
+        MAX_FILE_SIZE,
         MAX_PAGE_SIZE,
+        Mailbox,
         NOT_FOUND_CODES,
-        attachment_kind,
-        attachment_names,
-        file_entry,
-        find_folder,
-        item_file_name,
-        path_segment,
-        remove_file,
+        SavedFile,
+        folder_names,
+        html_to_text,
+        save_file,
     )
 
-# region sort keys and digests
+# region options
 
-MessageRow = dict[str, Any]  # the few properties of a message that tell whether it is wanted
-
-
-SortKey = tuple[str, str]  # a time in whole seconds and a digest: the place of a message in a list by that time
+MAX_FOLDERS = 50  # more would take too much of the last run
 
 
-ROW_PROPERTIES = 'id,receivedDateTime,lastModifiedDateTime,from,sender,subject,isRead,hasAttachments'
+MAX_MAILS_PER_RUN = 200  # more would not fit into the cursor if none of them can be read
+
+
+DEFAULT_FIRST_FETCH = '15 minutes'
+
+
+MessageRow = dict[str, Any]  # the properties of a message that decide whether it is fetched
+
+
+class FetchLabel:
+    """What the administrator sees of a parameter, up to the parenthesis: errors name the field to change."""
+
+    FOLDERS = 'Folders to fetch from'
+    FIRST_FETCH = 'First fetch time'
+    MAX_MAILS = 'Maximum number of incidents per fetch'
+    MAX_ATTACHMENT = 'Maximum attachment size'
+
+
+def graph_seconds(moment: float) -> str:
+    """Return a time (seconds since the epoch) as Graph writes it, in whole seconds, UTC and without time zone."""
+    return datetime.fromtimestamp(max(moment, 0), timezone.utc).strftime('%Y-%m-%dT%H:%M:%S')
+
+
+class FetchOptions(NamedTuple):
+    """What an instance fetches.
+
+    Args:
+        folders: IDs, well-known names or paths, as `Mailbox.find_folder` takes them.
+        first_fetch: returns the received time of the oldest mail to fetch, e.g. ``2030-01-31T08:00:00``, UTC. It is called for
+            folders that were not fetched from before.
+        max_mails: incidents of one run, 1 to MAX_MAILS_PER_RUN.
+        senders: addresses or domains in lower case; empty for all.
+        subject: text in the subject, in lower case.
+        unread_only, with_attachments_only: only such mails are fetched.
+        max_attachment_size: bytes; larger attachments are named only.
+        with_eml: the mail itself is attached to the incident.
+        full_body: the details of an incident are the body, not its beginning.
+        html: the body is HTML.
+        mark_read: mails are marked as read once their incidents exist.
+        content_id_names: the file names of inline attachments start with their content IDs.
+    """
+
+    folders: tuple[str, ...] = ('Inbox',)
+    first_fetch: Callable[[], str] = partial(graph_seconds, 0)
+    max_mails: int = 50
+    senders: tuple[str, ...] = ()
+    subject: str = ''
+    unread_only: bool = False
+    with_attachments_only: bool = False
+    max_attachment_size: int = 50_000_000
+    with_eml: bool = False
+    full_body: bool = False
+    html: bool = False
+    mark_read: bool = False
+    content_id_names: bool = True
+
+    @property
+    def filters(self) -> str:
+        """What distinguishes one choice of mails from another."""
+        return json.dumps([self.senders, self.subject, self.unread_only, self.with_attachments_only])
+
+    def matches(self, row: MessageRow) -> bool:
+        """Return whether a message is to be fetched."""
+        senders = {EmailAddress.from_json(row.get(name)).address.lower() for name in ('from', 'sender')}
+        return (
+            (
+                not self.senders
+                or any(sender == one or sender.endswith(f'@{one.lstrip("@")}') for sender in senders for one in self.senders)
+            )
+            and self.subject in str(row.get('subject') or '').lower()
+            and not (self.unread_only and row.get('isRead'))
+            and not (self.with_attachments_only and not row.get('hasAttachments'))
+        )
+
+
+def fetch_options(params: dict[str, Any]) -> FetchOptions:
+    """Return what an instance fetches. Raise DemistoException, naming the field, if a parameter is not valid."""
+    selected = partial(bool_argument, params)
+    folders = tuple(dict.fromkeys(folder_names(params.get('folder_to_fetch') or ''))) or ('Inbox',)
+    if len(folders) > MAX_FOLDERS:
+        raise DemistoException(
+            f"'{FetchLabel.FOLDERS}' has {len(folders)} folders. Enter up to {MAX_FOLDERS}, and the rest in another instance."
+        )
+    numbers = {name: clean_value(params.get(name)) for name in ('max_fetch', 'fetch_limit', 'max_attachment_size')}
+    max_mails = 'max_fetch' if numbers['max_fetch'] else 'fetch_limit'
+    max_size = int_argument(numbers, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, FetchLabel.MAX_ATTACHMENT)
+    return FetchOptions(
+        folders=folders,
+        first_fetch=partial(_first_fetch, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
+        max_mails=int_argument(numbers, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
+        senders=tuple(one.lower() for one in text_list(params, 'fetch_from')),
+        subject=clean_value(params.get('fetch_subject')).lower(),
+        unread_only=selected('fetch_unread_only'),
+        with_attachments_only=selected('fetch_with_attachments_only'),
+        max_attachment_size=max_size * 1_000_000,
+        with_eml=selected('fetch_eml'),
+        full_body=selected('display_full_email_body'),
+        html=selected('fetch_html_formatting'),
+        mark_read=selected('mark_fetched_read'),
+        content_id_names=not selected('legacy_name'),
+    )
+
+
+def _first_fetch(text: str) -> str:
+    try:
+        moment = arg_to_datetime(text)
+    except ValueError:
+        moment = None
+    if not moment:
+        raise DemistoException(
+            f"'{text}' in '{FetchLabel.FIRST_FETCH}' is not a time. Write it as 15 minutes, 2 days or 2030-01-31T08:00:00Z."
+        )
+    return graph_seconds((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())
+
+
+# endregion
+
+# region fetch
+
+# Of one request; after the first failure of the service, a run does not wait any more, since the next run comes soon.
+FETCH_RETRIES = API_RETRIES._replace(budget=5.0)  # seconds
+
+
+# The platform ends a command after five minutes by default, and everything that a run has read is lost then.
+_MAX_READING_SECONDS = 120.0
+
+
+# The failure is not that of what was requested; 0: no response came.
+TRANSIENT_STATUSES = (0, 429, 502, 503, 504)
+
+
+def fetch_incidents(client: GraphMailClient, options: FetchOptions) -> None:
+    """Fetch the next mails: create their incidents, then save the last run. Problems become the health of the instance."""
+    fetched = fetch_mails(client, options, demisto.getLastRun())
+    demisto.incidents(fetched.incidents)
+    demisto.setLastRun(fetched.last_run)
+    if fetched.problems:
+        demisto.updateModuleHealth('\n'.join(dict.fromkeys(map(str, fetched.problems))))
+
+
+class FetchResult(NamedTuple):
+    """The result of one run.
+
+    Args:
+        incidents: to be created first.
+        last_run: to be saved after that.
+        problems: why there may be more mails.
+    """
+
+    incidents: list[dict[str, Any]]
+    last_run: dict[str, Any]
+    problems: list[Exception]
+
+
+def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[str, Any]) -> FetchResult:
+    """Return the next mails as incidents. If something fails, everything else is fetched all the same.
+
+    Raises:
+        GraphError, MicrosoftSignInError, DemistoException: nothing could be done.
+    """
+    run = FetchRun(client)
+    address = client.mailbox.address or _signed_in_user(client)
+    cursor = FetchCursor.from_last_run(last_run, address, options.filters)
+    before = cursor.as_last_run()
+    _mark_as_read(run, cursor, options.mark_read)
+    mails = [] if run.is_throttled else MailSelector(run, cursor, options).select()
+    MailReader(run, options).read(mails)
+    cursor.record(mails, options.mark_read)
+    incidents = [mail_to_incident(mail, address, options.full_body) for mail in mails if mail.is_active]
+    after = cursor.as_last_run()
+    if run.problems and not incidents and after == before:
+        raise run.problems[0]
+    return FetchResult(incidents, after, run.problems)
+
+
+class FetchRun:
+    """What the steps of one run share.
+
+    Attributes:
+        problems: why not everything was fetched.
+    """
+
+    def __init__(self, client: GraphMailClient):
+        self.client = client
+        self.problems: list[Exception] = []
+        self._retry_policy = FETCH_RETRIES
+        self._end = self.now() + _MAX_READING_SECONDS
+
+    def now(self) -> float:
+        return self.client.clock.now()
+
+    @property
+    def is_over_time(self) -> bool:
+        return self.now() > self._end
+
+    @property
+    def is_throttled(self) -> bool:
+        return any(status_of(problem) == 429 for problem in self.problems)
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """The mailbox of the client, with the retry policy of this run."""
+        return Mailbox(self.client, self.client.mailbox.address, self._retry_policy)
+
+    def is_mailbox_available(self) -> bool:
+        """Return whether Graph can read the mailbox, so that a failure is that of what was requested."""
+        try:
+            self.mailbox.check()
+        except (DemistoException, MicrosoftSignInError):
+            return False
+        return True
+
+    def stop_waiting_after(self, error: Exception) -> None:
+        """Send no request again any more if the service failed."""
+        if status_of(error) in TRANSIENT_STATUSES:
+            self._retry_policy = NO_RETRIES
+
+
+def status_of(error: Exception | None) -> int:
+    """Return the HTTP status of an error of Graph, 0 if there is none."""
+    return error.status if isinstance(error, GraphError) else 0
+
+
+def _signed_in_user(client: GraphMailClient) -> str:
+    """Return the address or ID of the user that the token names, empty if it names none."""
+    claims = client.token_provider.get_token(client.token_target()).claims()
+    return str(next(filter(None, map(claims.get, ('upn', 'preferred_username', 'unique_name', 'oid'))), ''))
+
+
+def _mark_as_read(run: FetchRun, cursor: 'FetchCursor', is_wanted: bool) -> None:
+    """Mark the mails whose incidents exist since the last run as read. What fails is repeated in the next run."""
+    if not is_wanted:
+        cursor.to_mark = {}
+    mailbox = run.mailbox
+    results = mailbox.batch([mailbox.update_request(message_id, {'isRead': True}) for message_id in cursor.to_mark])
+    run.problems += cursor.record_marked(results)[:1]
+
+
+# endregion
+
+# region cursor
+
+SortKey = tuple[str, str]  # a time in whole seconds and a digest: the position of a message in a list by that time
 
 
 RECEIVED, CHANGED = 'receivedDateTime', 'lastModifiedDateTime'
 
 
-_END_OF_SECOND = '~'  # behind all digests
+MAX_SEEN = 4000  # mails
 
 
-_DIGEST_LENGTH = 8  # characters that hold 6 bytes: one mail is taken for one of 4,000 with a chance of 1 to 70 billion
+MAX_TRIES_PER_MAIL = 5
+
+
+_MIN_SEEN = 1000
+
+
+_CURSOR_VERSION = 1
+
+
+_CURSOR_LENGTH = 63_000  # characters of JSON
+
+
+_DIGEST_LENGTH = 8  # characters that encode 6 bytes: the chance that a new mail collides with one of 4,000 is 1 in 70 billion
+
+
+_END_OF_SECOND = '~'  # sorts after all digests
+
+
+# The time of a sync is recorded as that much earlier: the clocks of Microsoft and of the engine differ.
+_OVERLAP = 300.0  # seconds
+
+
+_CHECK_INTERVAL = 600.0  # seconds
 
 
 def message_digest(message_id: str) -> str:
-    """Stands for a message where its ID would take too much room."""
+    """Return a digest of a message ID, which would need too much space."""
     return base64.urlsafe_b64encode(hashlib.sha256(message_id.encode()).digest()[:6]).decode()
 
 
 def sort_key(row: MessageRow, by: str = RECEIVED) -> SortKey:
-    """The place of a message in a list by a time of Graph's."""
+    """Return the position of a message in a list by a time of Graph."""
     return str(row.get(by) or '')[:19], message_digest(row['id'])
 
 
-def graph_seconds(moment: float) -> str:
-    """A moment (seconds since the epoch) as Graph writes it, in whole seconds and without its time zone, which is UTC."""
-    return datetime.fromtimestamp(max(moment, 0), timezone.utc).strftime('%Y-%m-%dT%H:%M:%S')
-
-
 class SeenMails:
-    """The mails that were handed over last, by their digests.
+    """The digests of the mails that became incidents last.
 
     Args:
-        text: what `as_text` gave.
+        text: as `as_text` returns it.
     """
 
     def __init__(self, text: str = ''):
@@ -86,51 +345,40 @@ class SeenMails:
     def add(self, message_id: str) -> None:
         self._digests[message_digest(message_id)] = None
 
-    def as_text(self, longest: int) -> str:
-        """The newest of them, in at most so many characters."""
-        return ''.join(list(self._digests)[-max(longest // _DIGEST_LENGTH, 1) :])
+    def as_text(self, max_length: int) -> str:
+        """Return the newest ones, in at most `max_length` characters."""
+        return ''.join(list(self._digests)[-max(max_length // _DIGEST_LENGTH, 1) :])
 
 
-# endregion
+class PendingMail(NamedTuple):
+    """A mail that is to become an incident.
 
-# region cursor
+    Args:
+        folder: its name in the parameters of the instance.
+        received: time as Graph writes it.
+        tries: number of runs that could not read it, although the mailbox could be read.
+    """
 
-_CURSOR_VERSION = 2
-
-
-_CURSOR_LENGTH = 63_000  # characters of JSON
-
-
-MAX_SEEN = 4000  # mails
-
-
-_MIN_SEEN = 1000
-
-
-MAX_MAILS_PER_RUN = 200  # more would not fit into the cursor when none of them can be read
-
-
-MAX_TRIES_PER_MAIL = 5
-
-
-# A round is taken as that much older than it is: the clocks of Microsoft and of the engine differ, and so do Microsoft's own.
-_OVERLAP = 300.0  # seconds
+    message_id: str
+    folder: str
+    received: str = ''
+    tries: int = 0
 
 
 class FolderCursor:
-    """How far the fetch has come in one folder.
+    """How far the fetch is in one folder.
 
     Args:
-        name: the folder as the instance names it.
+        name: the folder in the parameters of the instance.
         folder_id: stays when the folder is renamed or moved.
         first: received time of the oldest message to fetch.
-        since: nothing that entered the folder before that was passed over.
-        backlog: where the list by received time goes on; None: it has come to its end.
-        changed: where the list by time of change goes on, likewise.
-        link: where the round of changes goes on; empty: it begins anew.
-        is_first_sync: whether the round shows what is in the folder, and not what entered it.
-        checked: when it was last looked whether the folder still has its place.
-        is_deleted: whether it then lay among the deleted items.
+        since: everything that entered the folder before was selected.
+        backlog: position in the list by received time, None if it is finished.
+        changed: position in the list by changed time, None if it is finished.
+        link: where the delta sync continues; empty to start it.
+        is_first_sync: the sync returns the messages that are in the folder, not those that entered it.
+        checked: when it was checked whether the folder is deleted.
+        is_deleted: it was in Deleted Items then.
     """
 
     def __init__(
@@ -159,15 +407,16 @@ class FolderCursor:
 
     @classmethod
     def from_json(cls, name: str, value: dict[str, Any]) -> 'FolderCursor':
+        backlog, changed = (None if value[key] is None else (value[key][0], value[key][1]) for key in ('backlog', 'changed'))
         return cls(
             name,
             value['id'],
             value['first'],
             value['since'],
-            _sort_key_from(value['backlog']),
-            _sort_key_from(value['changed']),
+            backlog,
+            changed,
             value['link'],
-            value['is_first_sync'],
+            value['is_first_round'],
             value['checked'],
             value['is_deleted'],
         )
@@ -180,113 +429,107 @@ class FolderCursor:
             'backlog': self.backlog and list(self.backlog),
             'changed': self.changed and list(self.changed),
             'link': self.link,
-            'is_first_sync': self.is_first_sync,
+            'is_first_round': self.is_first_sync,
             'checked': self.checked,
             'is_deleted': self.is_deleted,
         }
 
-    def advance(self, link: str, is_over: bool, asked: float) -> None:
-        """Keeps where the round goes on. `asked` is when the page was asked for, in seconds since the epoch."""
+    def is_in_backlog(self, row: MessageRow) -> bool:
+        """Return whether the list by received time will reach a message."""
+        return self.backlog is not None and sort_key(row) > self.backlog
+
+    def record_sync(self, link: str, is_last: bool, requested: float) -> None:
+        """Record a page of the delta sync that was requested at a time, in seconds since the epoch."""
         self.link = link
-        if is_over and self.is_first_sync:
+        if is_last and self.is_first_sync:
             missed = (self.since, _END_OF_SECOND)
             self.changed = missed if self.changed is None else min(self.changed, missed)
             self.is_first_sync = False
-        if is_over:
-            self.since = graph_seconds(asked - _OVERLAP)
+        if is_last:
+            self.since = graph_seconds(requested - _OVERLAP)
 
     def restart_sync(self) -> None:
-        """The round is lost. What entered since is found by when it was changed."""
+        """Start the delta sync again. What entered since the last one is found in the list by changed time."""
         self.link, self.is_first_sync = '', True
 
-    def is_in_backlog(self, row: MessageRow) -> bool:
-        """Whether the list by received time will come to a message."""
-        return self.backlog is not None and sort_key(row) > self.backlog
+    def record_changed(self, position: SortKey, is_end: bool) -> None:
+        self.changed = None if is_end else position
 
+    def record_backlog(self, position: SortKey, is_end: bool) -> None:
+        """Record the position. The list is not finished before the first sync, so that nothing enters between them."""
+        self.backlog = None if is_end and not self.is_first_sync else position
 
-def _sort_key_from(value: list[str] | None) -> SortKey | None:
-    return None if value is None else (value[0], value[1])
+    def is_check_due(self, now: float) -> bool:
+        return self.checked < graph_seconds(now - _CHECK_INTERVAL)
 
-
-class PendingMail(NamedTuple):
-    """A mail that is due.
-
-    Args:
-        folder: by the name that the instance has for it.
-        received: as Graph writes it.
-        tries: how often it could not be read, by its own fault.
-    """
-
-    message_id: str
-    folder: str
-    received: str = ''
-    tries: int = 0
+    def record_check(self, now: float, is_deleted: bool) -> None:
+        self.checked, self.is_deleted = graph_seconds(now), is_deleted
 
 
 class FetchCursor:
-    """How far the fetch of an instance has come: what is kept from run to run.
+    """How far the fetch of an instance is: what is saved from run to run.
 
     Args:
-        mailbox, wanted: digests of what is fetched from, and of which mails are wanted.
-        folders: by their names.
-        remembered: mails that were handed over.
-        waiting: mails that are due.
-        to_mark: IDs of mails that were handed over and are to be marked as read, and how often Graph refused that.
+        mailbox, filters: digests of the mailbox and of the filters.
+        folders: those that are fetched from.
+        seen: digests of mails that became incidents.
+        pending: mails that are to become incidents.
+        to_mark: IDs of mails to mark as read, and how often Graph rejected that.
     """
 
     def __init__(
         self,
         mailbox: str,
-        wanted: str,
+        filters: str,
         folders: Iterable[FolderCursor] = (),
         seen: str = '',
-        waiting: Iterable[PendingMail] = (),
+        pending: Iterable[PendingMail] = (),
         to_mark: dict[str, int] | None = None,
     ):
         self.mailbox = mailbox
-        self.wanted = wanted
+        self.filters = filters
         self.folders = {folder.name: folder for folder in folders}
         self.seen = SeenMails(seen)
-        self.waiting = list(waiting)
+        self.pending = list(pending)
         self.to_mark = to_mark or {}
 
     @classmethod
-    def from_last_run(cls, last_run: dict[str, Any], mailbox: str, wanted: str) -> 'FetchCursor':
-        """Goes on from a last run; anew where it is of another mailbox or was not written by this fetch.
+    def from_last_run(cls, last_run: dict[str, Any], address: str, filters: str) -> 'FetchCursor':
+        """Return the cursor of a last run, or a new one if that is of another mailbox or of another integration.
 
-        Other wishes begin the folders anew, but what was handed over of the mailbox stays known.
+        With other filters the folders start again, but the mails of the mailbox that became incidents stay known.
         """
-        mailbox, wanted = message_digest(mailbox.lower()), message_digest(wanted)
+        mailbox, filters = message_digest(address.lower()), message_digest(filters)
         if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
-            return cls(mailbox, wanted)
-        folders = last_run['folders'] if last_run['wanted'] == wanted else {}
-        waiting = [
+            return cls(mailbox, filters)
+        folders = last_run['folders'] if last_run['wanted'] == filters else {}
+        pending = [
             PendingMail(message_id, last_run['names'][number], received, tries)
             for message_id, number, received, tries in last_run['waiting']
         ]
         return cls(
             mailbox,
-            wanted,
+            filters,
             [FolderCursor.from_json(name, value) for name, value in folders.items()],
             last_run['remembered'],
-            waiting,
+            pending,
             last_run['to_mark'],
         )
 
     def as_last_run(self) -> dict[str, Any]:
-        """What to keep. Where it would be too long, it gives up what waits longest to be marked as read, then rounds."""
+        """Return what to save. If it is too long, first the oldest mails to mark as read are dropped, then links."""
         folders = {name: folder.as_json() for name, folder in self.folders.items()}
-        names = sorted({mail.folder for mail in self.waiting})
-        waiting = [[mail.message_id, names.index(mail.folder), mail.received, mail.tries] for mail in self.waiting]
+        names = sorted({mail.folder for mail in self.pending})
+        pending = [[mail.message_id, names.index(mail.folder), mail.received, mail.tries] for mail in self.pending]
         to_mark, linked = list(self.to_mark.items()), [name for name, folder in self.folders.items() if folder.link]
         while True:
             rest = {
                 'version': _CURSOR_VERSION,
                 'mailbox': self.mailbox,
-                'wanted': self.wanted,
+                'wanted': self.filters,
                 'folders': folders,
                 'names': names,
-                'waiting': waiting,
+                'waiting': pending,
                 'to_mark': dict(to_mark),
             }
             room = _CURSOR_LENGTH - len(json.dumps(rest))
@@ -295,178 +538,198 @@ class FetchCursor:
             if to_mark:
                 to_mark = to_mark[10:]
             else:
-                folders[linked.pop()].update(link='', is_first_sync=True)
+                folders[linked.pop()].update(link='', is_first_round=True)
+
+    def record_marked(self, results: Sequence[BatchResult]) -> list[Exception]:
+        """Record which mails were marked as read, and return the errors. Mails that do not exist any more are dropped."""
+        failed = [
+            result
+            for result in results
+            if not (result.body.get('isRead') or (result.error and result.error.code in NOT_FOUND_CODES))
+        ]
+        tries = {
+            result.request.message_id: self.to_mark[result.request.message_id]
+            + (status_of(result.error) not in TRANSIENT_STATUSES)
+            for result in failed
+        }
+        self.to_mark = {message_id: count for message_id, count in tries.items() if count < MAX_TRIES_PER_MAIL}
+        return [result.error for result in failed if result.error]
+
+    def set_folders(self, names: Sequence[str], new: Sequence[FolderCursor], is_complete: bool) -> None:
+        """Fetch from the folders of `names` from now on, each once. A folder with a new name continues.
+
+        Args:
+            new: cursors of folders that have no cursor by their name.
+            is_complete: the new folders are complete; otherwise no folder is dropped, since a later run may find its new name.
+        """
+        known = self.folders
+        renamed = {folder.folder_id: folder for name, folder in known.items() if name not in names}
+        self.folders = {name: folder for name, folder in known.items() if name in names}
+        for folder in new:
+            if not self.has_folder(folder.folder_id):
+                found = renamed.get(folder.folder_id, folder)
+                found.name = folder.name
+                self.folders[folder.name] = found
+        if not is_complete:
+            self.folders = {**known, **self.folders}
+
+    def has_folder(self, folder_id: str) -> bool:
+        return any(folder.folder_id == folder_id for folder in self.folders.values())
+
+    def replace_folder(self, folder: FolderCursor, new: FolderCursor) -> None:
+        """Fetch from another folder of the same name, unless it is fetched from by another name."""
+        if self.has_folder(new.folder_id):
+            del self.folders[folder.name]
+        else:
+            self.folders[folder.name] = new
+
+    def rotate_folders(self) -> None:
+        """Let another folder be the first one, so that a busy folder does not block the others."""
+        first, *others = self.folders
+        self.folders = {name: self.folders[name] for name in (*others, first)}
+
+    def record(self, mails: Sequence['FetchedMail'], marks_read: bool) -> None:
+        """Record the mails of a run: those that become incidents, and those that are postponed."""
+        tried = {mail.message_id for mail in mails}
+        self.pending = [pending for pending in self.pending if pending.message_id not in tried]
+        self.pending += [mail.pending for mail in mails if mail.is_postponed]
+        for mail in mails:
+            if mail.is_active:
+                self.seen.add(mail.message_id)
+                if marks_read and not mail.message.get('isRead'):
+                    self.to_mark[mail.message_id] = 0
 
 
 # endregion
 
 # region selection
 
-# Nothing that was asked for is at fault; 0: there was no answer.
-TRANSIENT_STATUSES = (0, 429, 502, 503, 504)
+ROW_PROPERTIES = 'id,receivedDateTime,lastModifiedDateTime,from,sender,subject,isRead,hasAttachments'
 
 
-_MAX_PAGES_PER_RUN = 20  # of one folder, and of each of its three sources
-
-
-_SMALL_PAGE = 50  # rows
+_MAX_PAGES_PER_RUN = 20  # of a folder, for each of its three lists
 
 
 _MAX_PAGES_PER_SECOND = 1000
 
 
-_CHECK_INTERVAL = 600.0  # seconds
+_SMALL_PAGE = 50  # rows
 
 
 _MAX_FOLDER_DEPTH = 20
 
 
-_DELETED_ITEMS = 'deleteditems'
-
-
-def is_mailbox_available(client: GraphMailClient) -> bool:
-    """Whether Graph answers as to the mailbox, so that the fault lies with what it did not give."""
-    try:
-        client.check_mailbox()
-    except (DemistoException, MicrosoftSignInError):
-        return False
-    return True
-
-
 class MailSelector:
-    """The mails that one run works on, at most so many: those that are due already, then those that are found.
+    """Select the mails of one run: those that are pending, then those that are found in the folders."""
 
-    Args:
-        is_wanted: whether a message is to be fetched at all.
-    Attributes:
-        chosen: by their message IDs.
-        problems: why not all was found that there may be.
-    """
-
-    def __init__(self, client: GraphMailClient, cursor: FetchCursor, most: int, is_wanted: Callable[[MessageRow], bool]):
-        self._client = client
+    def __init__(self, run: FetchRun, cursor: FetchCursor, options: FetchOptions):
+        self._run = run
         self._cursor = cursor
-        self._most = most
-        self._is_wanted = is_wanted
-        self.problems: list[Exception] = []
-        self._unanswered: set[str] = set()  # folders that Graph gave no answer about, though it does of the mailbox
-        # Those that have failed so far leave half of the room for others. Those of them that are not tried now take up room as
-        # well, so that no more than `most` ever wait.
-        due_now = cursor.waiting[: max(1, most // 2)]
-        self.chosen = {mail.message_id: mail for mail in due_now}
-        self._known = {mail.message_id for mail in cursor.waiting}
-        self._places = most - max(0, len(cursor.waiting) - len(due_now))
+        self._options = options
+        self._silent: set[str] = set()  # folders without a response, although the mailbox has one
+        # Pending mails leave half of the run to others. Those that are not tried now count as well, so that no more than the
+        # maximum are ever pending.
+        tried = cursor.pending[: max(1, options.max_mails // 2)]
+        self._selected = {mail.message_id: mail for mail in tried}
+        self._pending = {mail.message_id for mail in cursor.pending}
+        self._max_selected = options.max_mails - max(0, len(cursor.pending) - len(tried))
+
+    def select(self) -> list['FetchedMail']:
+        """Return the mails of this run, and record in the cursor how far their folders are."""
+        if self._open_folders():
+            self._select_from_folders()
+        return [FetchedMail(pending) for pending in self._selected.values()]
 
     @property
-    def is_full(self) -> bool:
-        return len(self.chosen) >= self._places
+    def _room(self) -> int:
+        return max(0, self._max_selected - len(self._selected))
 
-    @property
-    def room(self) -> int:
-        return max(0, self._places - len(self.chosen))
-
-    def find(self, names: Sequence[str], first: Callable[[], str]) -> None:
-        """Looks into the folders of these names. Each comes first in turn, so that a busy one keeps none of the others waiting.
-
-        Args:
-            first: gives the received time of the oldest message to fetch from a folder that was not fetched from before.
-        """
-        if not self._open_folders(names, first):
-            return
-        open_names = list(self._cursor.folders)
-        self._cursor.folders = {name: self._cursor.folders[name] for name in open_names[1:] + open_names[:1]}
+    def _select_from_folders(self) -> None:
+        names = list(self._cursor.folders)
+        if names:
+            self._cursor.rotate_folders()
         for step in (self._check_location, self._select_created, self._select_changed, self._select_backlog):
-            for name in [name for name in open_names if name in self._cursor.folders and name not in self._unanswered]:
-                if self.is_full or not self._try(name, partial(step, self._cursor.folders[name])):
+            for name in names:
+                folder = self._cursor.folders.get(name)
+                if folder and name not in self._silent and not (self._room and self._try(name, partial(step, folder))):
                     return
 
-    def _try(self, name: str, look: Callable[[], None]) -> bool:
-        """Whether the run may go on after looking into a folder: not where Graph rests or is away, or nobody is signed in."""
+    def _try(self, name: str, step: Callable[[], None]) -> bool:
+        """Run a step with a folder, and return whether the run may continue. It must not if Graph throttles or does not answer,
+        or if the sign-in failed."""
         try:
-            look()
+            step()
         except GraphError as error:
-            self.problems += self._relocate_folder(name, error) if error.status == 404 else [error]
-            if error.status in TRANSIENT_STATUSES:
-                self._client.retry_budget = 0  # the run has waited once
+            self._run.problems += self._find_again(name, error) if error.status == 404 else [error]
+            self._run.stop_waiting_after(error)
             if not error.status:
-                self._unanswered.add(name)
-            return error.status != 429 and bool(error.status or is_mailbox_available(self._client))
+                self._silent.add(name)
+            return error.status != 429 and bool(error.status or self._run.is_mailbox_available())
         except (DemistoException, MicrosoftSignInError) as error:
-            self.problems.append(error)
+            self._run.problems.append(error)
             return not isinstance(error, MicrosoftSignInError)
         return True
 
-    def _open_folders(self, names: Sequence[str], first: Callable[[], str]) -> bool:
-        known = self._cursor.folders
-        unnamed = {folder.folder_id: folder for name, folder in known.items() if name not in names}
-        self._cursor.folders = {name: folder for name, folder in known.items() if name in names}
+    # region folders
+
+    def _open_folders(self) -> bool:
+        """Look up new folders, and return whether the run may continue."""
+        names, new = self._options.folders, []
 
         def open_folder(name: str) -> None:
-            folder_id = find_folder(self._client, name)
-            if any(folder.folder_id == folder_id for folder in self._cursor.folders.values()):
-                return  # the same one, named in two ways
-            folder = unnamed.get(folder_id) or self._new_folder(name, folder_id, first())
-            folder.name = name
-            self._cursor.folders[name] = folder
+            new.append(self._new_folder(name, self._run.mailbox.find_folder(name), self._options.first_fetch()))
 
-        new = [name for name in names if name not in known]
-        are_open = all(self._try(name, partial(open_folder, name)) for name in new)
-        if not are_open:  # the next run may find that one of them is meant
-            self._cursor.folders = {**known, **self._cursor.folders}
-        return are_open
+        unknown = [name for name in names if name not in self._cursor.folders]
+        is_complete = all(self._try(name, partial(open_folder, name)) for name in unknown)
+        self._cursor.set_folders(names, new, is_complete)
+        return is_complete
 
     def _new_folder(self, name: str, folder_id: str, first: str) -> FolderCursor:
-        return FolderCursor(name, folder_id, first, graph_seconds(self._client.clock.now()), (first, ''))
+        return FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, ''))
 
-    def _relocate_folder(self, name: str, error: GraphError) -> list[Exception]:
-        """Graph does not find a folder: if another one has its name now, that one is fetched from. Gives what is wrong."""
+    def _replace_folder(self, folder: FolderCursor, folder_id: str) -> None:
+        self._cursor.replace_folder(folder, self._new_folder(folder.name, folder_id, folder.first))
+
+    def _find_again(self, name: str, error: GraphError) -> list[Exception]:
+        """Fetch from the folder that now has the name of one that Graph does not find. Return the problems."""
         folder = self._cursor.folders.get(name)
         if folder is None:
             return [error]
         try:
-            folder_id = find_folder(self._client, name)
+            folder_id = self._run.mailbox.find_folder(name)
         except (GraphError, MicrosoftSignInError) as problem:
             return [problem]
         except DemistoException as problem:
             return [DemistoException(f"The folder '{name}' was deleted. {problem}")]
         if folder_id == folder.folder_id:
             return [error]
-        self._skip_folder(folder, folder_id)
+        self._replace_folder(folder, folder_id)
         if name in self._cursor.folders:
             self._try(name, partial(self._select_created, self._cursor.folders[name]))
         return []
 
-    def _skip_folder(self, folder: FolderCursor, other_id: str) -> None:
-        """Goes over to the folder that has the name of a deleted one now, unless it is fetched from by the name it had before."""
-        if any(other.folder_id == other_id for other in self._cursor.folders.values()):
-            del self._cursor.folders[folder.name]
-        else:
-            self._cursor.folders[folder.name] = self._new_folder(folder.name, other_id, folder.first)
-
     def _check_location(self, folder: FolderCursor) -> None:
-        """Looks from time to time whether a folder was deleted: it lies among the deleted items then, and nothing enters it.
+        """Check from time to time whether a folder is in Deleted Items, where nothing enters it.
 
         Raises:
-            DemistoException: it was, and no other folder has its name now.
+            DemistoException: it is, and no other folder has its name.
         """
-        now = self._client.clock.now()
-        if folder.checked < graph_seconds(now - _CHECK_INTERVAL):
-            folder.checked, folder.is_deleted = graph_seconds(now), self._is_deleted(folder)
+        if folder.is_check_due(self._run.now()):
+            folder.record_check(self._run.now(), self._is_deleted(folder))
         if not folder.is_deleted:
             return
-        named_id = find_folder(self._client, folder.name)  # raises where the name leads nowhere any more
-        if named_id != folder.folder_id:
-            self._skip_folder(folder, named_id)
-        elif folder.name != folder.folder_id:
-            folder.is_deleted = False  # a path leads there on purpose
-        else:
+        folder_id = self._run.mailbox.find_folder(folder.name)  # raises an error if the name leads nowhere any more
+        if folder_id != folder.folder_id:
+            self._replace_folder(folder, folder_id)
+        elif folder.name == folder.folder_id:
             raise DemistoException(
-                f"The folder '{folder.name}' was deleted: it lies in Deleted Items. Move it back, or change "
-                'the folders to fetch from.'
+                f"The folder '{folder.name}' is in Deleted Items. Move it back, or change '{FetchLabel.FOLDERS}'."
             )
+        else:
+            folder.record_check(self._run.now(), is_deleted=False)  # the path leads to Deleted Items on purpose
 
     def _is_deleted(self, folder: FolderCursor) -> bool:
-        deleted_id = self._folder(_DELETED_ITEMS)['id']
+        deleted_id = self._folder('deleteditems')['id']
         folder_id = folder.folder_id
         for _ in range(_MAX_FOLDER_DEPTH):
             parent_id = self._folder(folder_id).get('parentFolderId') or folder_id
@@ -476,82 +739,88 @@ class MailSelector:
         return False
 
     def _folder(self, folder_id: str) -> dict[str, Any]:
-        return self._client.graph_request('GET', self._client.folder_path(folder_id), params={'$select': 'id,parentFolderId'})
+        mailbox = self._run.mailbox
+        return mailbox.request('GET', mailbox.folder_path(folder_id), params={'$select': 'id,parentFolderId'})
 
-    def _is_due(self, row: MessageRow) -> bool:
-        return (
-            row['id'] not in self.chosen
-            and row['id'] not in self._known
-            and row['id'] not in self._cursor.seen
-            and self._is_wanted(row)
-        )
+    # endregion
+    # region messages
 
-    def _choose(self, row: MessageRow, folder: FolderCursor) -> None:
-        self.chosen[row['id']] = PendingMail(row['id'], folder.name, str(row.get(RECEIVED) or ''))
+    def _is_new(self, row: MessageRow) -> bool:
+        message_id = row['id']
+        is_known = message_id in self._selected or message_id in self._pending or message_id in self._cursor.seen
+        return not is_known and self._options.matches(row)
+
+    def _add(self, row: MessageRow, folder: FolderCursor) -> None:
+        self._selected[row['id']] = PendingMail(row['id'], folder.name, str(row.get(RECEIVED) or ''))
 
     def _select_created(self, folder: FolderCursor) -> None:
-        """Follows the round of changes. A first round shows what is there already, and not always all of it: it only leads on."""
+        """Select what entered the folder, by delta sync. The first sync returns what was there before, and not always everything:
+        its messages are ignored."""
         for _ in range(_MAX_PAGES_PER_RUN):
-            if not self._client.is_own_link(folder.link):  # the address of Graph was changed
+            if not self._run.client.is_own_link(folder.link):  # the address of Graph was changed
                 folder.restart_sync()
-            asked, page_size = self._client.clock.now(), MAX_PAGE_SIZE if folder.is_first_sync else max(self.room, _SMALL_PAGE)
+            requested = self._run.now()
+            page_size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, _SMALL_PAGE)
             try:
-                rows, link, is_over = self._client.created_messages(folder.folder_id, folder.link, ROW_PROPERTIES, page_size)
+                page = self._run.mailbox.created_messages(folder.folder_id, folder.link, ROW_PROPERTIES, page_size)
             except GraphError as error:
-                # Graph made the link itself: nothing but the link can be wrong with a request that it does not understand.
+                # Graph made the link: nothing but the link can be wrong with a request that it does not understand.
                 if not (folder.link and (error.is_sync_state_lost or error.status == 400)):
                     raise
                 folder.restart_sync()
                 continue
-            for row in [] if folder.is_first_sync else rows:
-                if not folder.is_in_backlog(row) and self._is_due(row):
-                    if self.is_full:
-                        return  # the page comes once more in the next run, so that the rest of it is not passed over
-                    self._choose(row, folder)
-            folder.advance(link, is_over, asked)
-            if is_over or self.is_full:
+            for row in [] if folder.is_first_sync else page.messages:
+                if not folder.is_in_backlog(row) and self._is_new(row):
+                    if not self._room:
+                        return  # the page is requested again in the next run, so that its other rows are not skipped
+                    self._add(row, folder)
+            folder.record_sync(page.link, page.is_last, requested)
+            if page.is_last or not self._room:
                 return
 
     def _select_changed(self, folder: FolderCursor) -> None:
-        """Goes on with the list of what was changed while no round told what entered."""
+        """Continue the list of what changed while no delta sync told what entered."""
         if folder.changed is not None:
-            place, is_over = self._list(
-                folder, CHANGED, folder.changed, lambda row: not folder.is_in_backlog(row) and self._is_due(row)
-            )
-            folder.changed = None if is_over else place
+
+            def is_new(row: MessageRow) -> bool:
+                return not folder.is_in_backlog(row) and self._is_new(row)
+
+            folder.record_changed(*self._select_listed(folder, CHANGED, folder.changed, is_new))
 
     def _select_backlog(self, folder: FolderCursor) -> None:
-        """Goes on with the list of what was there before. It outlasts the first round: nothing enters between the two."""
+        """Continue the list of what was in the folder before the first sync."""
         if folder.backlog is not None and folder.link:
-            place, is_over = self._list(folder, RECEIVED, folder.backlog, self._is_due)
-            folder.backlog = None if is_over and not folder.is_first_sync else place
+            folder.record_backlog(*self._select_listed(folder, RECEIVED, folder.backlog, self._is_new))
 
-    def _list(self, folder: FolderCursor, by: str, place: SortKey, is_due: Callable[[MessageRow], bool]) -> tuple[SortKey, bool]:
-        """Goes on with a list by a time from `place` on. Gives the place up to which it came, and whether that is its end."""
+    def _select_listed(
+        self, folder: FolderCursor, by: str, position: SortKey, is_new: Callable[[MessageRow], bool]
+    ) -> tuple[SortKey, bool]:
+        """Continue a list by a time after `position`. Return the new position, and whether it is the end of the list."""
         for _ in range(_MAX_PAGES_PER_RUN):
-            rows, next_second = self._next_seconds(folder, by, place[0])
+            rows, next_second = self._list_seconds(folder, by, position[0])
             for row in sorted(rows, key=partial(sort_key, by=by)):
-                if sort_key(row, by) > place and is_due(row):
-                    if self.is_full:
-                        return place, False
-                    self._choose(row, folder)
-                place = max(place, sort_key(row, by))
+                if sort_key(row, by) > position and is_new(row):
+                    if not self._room:
+                        return position, False
+                    self._add(row, folder)
+                position = max(position, sort_key(row, by))
             if not next_second:
-                return place, True
-            place = (next_second, '')
-            if self.is_full:
+                return position, True
+            position = (next_second, '')
+            if not self._room:
                 break
-        return place, False
+        return position, False
 
-    def _next_seconds(self, folder: FolderCursor, by: str, begin: str) -> tuple[list[MessageRow], str]:
-        """The messages of some seconds from `begin` on, all of each, and the second that comes next, empty after the last.
+    def _list_seconds(self, folder: FolderCursor, by: str, start: str) -> tuple[list[MessageRow], str]:
+        """Return all messages of some seconds from `start` on, and the next second, empty after the last one.
 
-        A link to the next page counts rows, and misses one where another was taken away: it is followed within a second only.
+        A link to the next page counts rows, and skips one if another was removed: it is only followed within a second.
         """
-        query = {'$select': ROW_PROPERTIES, '$orderby': f'{by} asc', '$filter': f'{by} ge {begin}Z'}
+        mailbox = self._run.mailbox
+        query = {'$select': ROW_PROPERTIES, '$orderby': f'{by} asc', '$filter': f'{by} ge {start}Z'}
         rows: dict[str, MessageRow] = {}
-        for page_size in (2 * max(self.room, _SMALL_PAGE), MAX_PAGE_SIZE):
-            page, link = self._client.list_messages(folder_id=folder.folder_id, query=query, page_size=page_size)
+        for page_size in (2 * max(self._room, _SMALL_PAGE), MAX_PAGE_SIZE):
+            page, link = mailbox.list_messages(folder.folder_id, query, page_size)
             rows = {row['id']: row for row in page}
             seconds = {sort_key(row, by)[0] for row in page}
             if not link or len(seconds) > 1:
@@ -562,77 +831,13 @@ class MailSelector:
                 return list(rows.values()), ''
             if any(sort_key(row, by)[0] != last for row in rows.values()):
                 return [row for row in rows.values() if sort_key(row, by)[0] != last], last
-            page, link = self._client.list_messages(next_page=link)
+            page, link = mailbox.list_messages(next_page=link)
             rows.update((row['id'], row) for row in page)
         raise DemistoException(
-            f"More than {len(rows)} messages in '{folder.name}' are of the same second, {last}. "
-            'Move some of them to another folder.'
+            f"More than {len(rows)} messages in '{folder.name}' have the same time, {last}. Move some of them to another folder."
         )
 
-
-# endregion
-
-# region options
-
-
-class FetchOptions(NamedTuple):
-    """What an instance fetches, and what it makes of it.
-
-    Args:
-        folders: IDs, well-known names or paths, as `find_folder` takes them.
-        first: gives the received time of the oldest mail to fetch, ``2030-01-31T08:00:00`` in UTC. It is asked only for a folder
-            that was not fetched from before.
-        most: incidents of one run, 1 to MAX_MAILS_PER_RUN.
-        senders: addresses or domains, in small letters; none means all.
-        subject: what the subject holds, in small letters.
-        unread_only, with_attachments_only: which mails are wanted.
-        largest_attachment: bytes; larger ones are named only.
-        with_eml: each mail is attached to its incident as it is.
-        full_body: details are the body, and not its beginning.
-        html: the body comes as HTML.
-        mark_read: mails are marked as read once their incidents exist.
-        content_id_names: the names of inline attachments begin with their content IDs.
-    """
-
-    folders: tuple[str, ...] = ('Inbox',)
-    first: Callable[[], str] = partial(graph_seconds, 0)
-    most: int = 50
-    senders: tuple[str, ...] = ()
-    subject: str = ''
-    unread_only: bool = False
-    with_attachments_only: bool = False
-    largest_attachment: int = 50_000_000
-    with_eml: bool = False
-    full_body: bool = False
-    html: bool = False
-    mark_read: bool = False
-    content_id_names: bool = True
-
-    @property
-    def wanted(self) -> str:
-        """What tells one choice of mails from another."""
-        return json.dumps([self.senders, self.subject, self.unread_only, self.with_attachments_only])
-
-    def wants(self, row: MessageRow) -> bool:
-        """Whether a message is one of those to fetch."""
-        senders = {str(address_of(row.get(name))).lower() for name in ('from', 'sender')}
-        return (
-            (
-                not self.senders
-                or any(sender == one or sender.endswith(f'@{one.lstrip("@")}') for sender in senders for one in self.senders)
-            )
-            and self.subject in str(row.get('subject') or '').lower()
-            and not (self.unread_only and row.get('isRead'))
-            and not (self.with_attachments_only and not row.get('hasAttachments'))
-        )
-
-
-def address_of(recipient: dict[str, Any] | None) -> str:
-    return ((recipient or {}).get('emailAddress') or {}).get('address') or ''
-
-
-def name_of(recipient: dict[str, Any] | None) -> str:
-    return ((recipient or {}).get('emailAddress') or {}).get('name') or ''
+    # endregion
 
 
 # endregion
@@ -649,30 +854,25 @@ _MAIL_PROPERTIES = (
 _FEW_PROPERTIES = f'{ROW_PROPERTIES},sentDateTime,internetMessageId,webLink,parentFolderId'
 
 
-_BATCH_BYTES = 3_000_000  # of the files in one batch. They come a third larger, and Graph's limit is said to be 4 MB
+_BATCH_BYTES = 3_000_000  # of the files in one batch. Base64 makes them a third larger, and Graph's limit is said to be 4 MB
 
 
 _EML = 'message/rfc822'
 
 
-# Asking again changes nothing.
-_FINAL_STATUSES = (400, 404, 405, 410, 413)
-
-
-# The platform ends a command after five minutes, unless it was told otherwise, and all that a run has read is lost then.
-_MAX_READING_SECONDS = 120.0  # seconds
+_FINAL_STATUSES = (400, 404, 405, 410, 413)  # requesting again changes nothing
 
 
 class MailFile:
     """A file of a mail: an attachment, or the mail itself as EML.
 
     Args:
-        path: where Graph has its bytes.
+        path: of its bytes in Graph.
         name: shown in the incident.
-        size: bytes, more or less.
-        details: what the incident says of it. Its digest is added, or why it is missing.
+        size: approximate number of bytes.
+        details: what the incident says about it. Its digest is added, or why it is missing.
     Attributes:
-        entry: the file, once it was written.
+        saved: None before it was read.
     """
 
     def __init__(self, path: str, name: str, media_type: str, size: int, details: dict[str, Any]):
@@ -681,218 +881,200 @@ class MailFile:
         self.media_type = media_type
         self.size = size
         self.details = details
-        self.entry: dict[str, Any] | None = None
+        self.saved: SavedFile | None = None
 
     @property
     def fits_batch(self) -> bool:
-        """Whether its bytes can come in a batch. JSON cannot: it would become a part of the batch's own."""
+        """Whether a batch can contain its bytes. JSON would become a part of the JSON of the batch."""
         return self.size <= _BATCH_BYTES // 3 and 'json' not in self.media_type.lower()
 
     @property
     def is_done(self) -> bool:
-        return bool(self.entry or self.details.get('Missing'))
+        return bool(self.saved or self.details.get('Missing'))
 
-    def write(self, download: Callable[[Callable[[bytes], Any]], None]) -> None:
-        """Writes what `download` brings. An Outlook item gets the ending and the media type of what it is."""
-        digest, beginning = hashlib.sha256(), b''
-
-        def write_all(write: Callable[[bytes], Any]) -> None:
-            def write_and_look(chunk: bytes) -> None:
-                nonlocal beginning
-                beginning = beginning or chunk[:32]
-                digest.update(chunk)
-                write(chunk)
-
-            download(write_and_look)
-
-        self.entry = file_entry(self.name, write_all)
-        self.details['SHA256'] = digest.hexdigest()
-        if self.details.get('Kind') == 'item':
-            self.name = item_file_name(self.name, beginning)
-            self.details['Name'] = self.name
+    def save(self, download: Callable[[Callable[[bytes], Any]], None]) -> None:
+        """Save what `download` writes. An Outlook item gets the extension and the media type of its format."""
+        is_item = self.details.get('Kind') == 'item'
+        self.saved = save_file(self.name, download, is_item)
+        self.details['SHA256'] = self.saved.sha256
+        if is_item:
+            self.name = self.details['Name'] = self.saved.name
             self.details['ContentType'] = self.media_type = mimetypes.guess_type(self.name)[0] or _EML
 
 
 class FetchedMail:
-    """A mail on its way to an incident.
+    """A mail that is to become an incident.
 
     Attributes:
-        message: as Graph shows it; empty until it was read.
-        attachments: what the incident says of each.
-        eml: what it says of the mail itself as a file.
-        files: what is taken along.
-        missing: sentences on what could not be had.
-        is_gone: it was deleted meanwhile.
-        is_left: a later run goes on with it.
+        message: as Graph shows it; empty before it was read.
+        attachments: what the incident says about each.
+        eml: what it says about the mail as a file.
+        files: those to attach to the incident.
+        missing: sentences about what could not be read.
+        is_deleted: the mail does not exist any more.
+        is_postponed: a later run continues.
     """
 
-    def __init__(self, waiting: PendingMail):
-        self.waiting = waiting
+    def __init__(self, pending: PendingMail):
+        self.pending = pending
         self.message: dict[str, Any] = {}
         self.attachments: list[dict[str, Any]] = []
         self.eml: dict[str, Any] = {}
         self.files: list[MailFile] = []
         self.missing: list[str] = []
-        self.is_gone = False
-        self.is_left = False
+        self.is_deleted = False
+        self.is_postponed = False
 
     @property
     def message_id(self) -> str:
-        return self.waiting.message_id
+        return self.pending.message_id
 
     @property
-    def is_open(self) -> bool:
-        return not (self.is_gone or self.is_left)
+    def is_active(self) -> bool:
+        """Whether this run makes an incident of the mail."""
+        return not (self.is_deleted or self.is_postponed)
 
     @property
     def is_last_try(self) -> bool:
-        return self.waiting.tries + 1 >= MAX_TRIES_PER_MAIL
+        return self.pending.tries + 1 >= MAX_TRIES_PER_MAIL
 
-    def leave(self, own_fault: bool = False) -> None:
-        """Leaves the mail to a later run, and takes away the files that were written so far."""
-        self.is_left = True
-        self.waiting = self.waiting._replace(tries=self.waiting.tries + own_fault)
+    def postpone(self, is_own_fault: bool = False) -> None:
+        """Leave the mail to a later run, and delete the files that were saved."""
+        self.is_postponed = True
+        self.pending = self.pending._replace(tries=self.pending.tries + is_own_fault)
         for file in self.files:
-            if file.entry:
-                remove_file(file.entry)
+            if file.saved:
+                file.saved.remove()
         self.files = []
 
 
 class MailReader:
-    """Reads mails with their attachments, many with one request.
+    """Read mails with their attachments, many with one request.
 
-    What fails in a batch is asked for once more by itself. A mail that fails then too, while its mailbox answers, is at fault
-    itself: later runs try it again, and in the end the incident does without what it does not give.
-
-    Attributes:
-        problem: what ended the reading before all was read; None if nothing did.
+    What fails in a batch is requested again alone. If it fails again, although the mailbox can be read, the fault is that of the
+    mail: later runs try it again, and finally the incident says what is missing.
     """
 
-    def __init__(self, client: GraphMailClient, options: FetchOptions):
-        self._client = client
+    def __init__(self, run: FetchRun, options: FetchOptions):
+        self._run = run
         self._options = options
-        self._mailbox_answers: bool | None = None
-        self._end = client.clock.now() + _MAX_READING_SECONDS
+        self._body_type = 'html' if options.html else 'text'
+        self._is_mailbox_available: bool | None = None
         self._first: FetchedMail | None = None
-        self.problem: Exception | None = None
+        self._is_over = False
 
     def read(self, mails: Sequence[FetchedMail]) -> None:
-        """Reads `mails`. One that is then neither gone nor left has all that could be had of it."""
+        """Read `mails`. Those that are active afterwards are complete, or say what is missing."""
         self._first = next(iter(mails), None)
         self._read_messages(mails)
         for mail in mails:
-            if mail.is_open:
+            if mail.is_active:
                 self._plan_files(mail)
         files = [(mail, file) for mail in mails for file in mail.files]
-        self._read_in_batches([one for one in files if one[1].fits_batch])
+        self._read_in_batches([(mail, file) for mail, file in files if file.fits_batch])
         for mail, file in files:
-            if mail.is_open and not file.is_done:
-                self._read_file_alone(mail, file)
+            if mail.is_active and not file.is_done:
+                self._read_file(mail, file)
 
-    def _batch(self, items: Sequence[BatchItem]) -> list[BatchResult]:
+    # region failures
+
+    def _batch(self, items: Sequence[BatchRequest]) -> list[BatchResult]:
         try:
-            return self._client.batch(items)
-        except (DemistoException, MicrosoftSignInError) as error:  # the way to Graph is closed: what is whole by now comes
-            self.problem = error
+            return self._run.mailbox.batch(items)
+        except (DemistoException, MicrosoftSignInError) as error:
+            self._end(error)
             return [BatchResult(item) for item in items]
+
+    def _end(self, error: Exception) -> None:
+        """Request nothing more in this run. What is complete becomes incidents."""
+        if not self._is_over:
+            self._run.problems.append(error)
+        self._is_over = True
+
+    def _ends_with(self, error: Exception | None) -> bool:
+        """Return whether this run requests nothing more, since Graph throttles or the sign-in failed."""
+        if isinstance(error, MicrosoftSignInError) or (error and status_of(error) == 429):
+            self._end(error)
+        return self._is_over
 
     def _attempt(
         self, mail: FetchedMail, error: Exception | None, read: Callable[[], None], do_without: Callable[[Exception], None]
     ) -> None:
-        """Asks for a part of a mail by itself.
+        """Request a part of a mail alone.
 
         Args:
-            error: by which it failed in a batch.
-            do_without: what to do when it cannot be had.
+            error: with which it failed in a batch.
+            do_without: what to do if it cannot be read.
         """
-        if self._ends_here(error) or (self._is_over_time and mail is not self._first):  # one comes through, however long it takes
-            mail.leave()
+        # one mail of a run is read, however long it takes
+        if self._ends_with(error) or (self._run.is_over_time and mail is not self._first):
+            mail.postpone()
             return
         try:
             read()
         except (DemistoException, MicrosoftSignInError) as own_error:
-            self._attribute_fault(mail, own_error, do_without)
+            self._handle_failure(mail, own_error, do_without)
 
-    @property
-    def _is_over_time(self) -> bool:
-        return self._client.clock.now() > self._end
-
-    def _attribute_fault(self, mail: FetchedMail, error: Exception, do_without: Callable[[Exception], None]) -> None:
-        """What becomes of a mail of which something cannot be had."""
-        if _status_of(error) in TRANSIENT_STATUSES:
-            self._client.retry_budget = 0  # the run has waited once
-        if self._ends_here(error) or not self._is_fault_of_mail(error):
-            mail.leave()
-        elif _status_of(error) in _FINAL_STATUSES or mail.is_last_try:
+    def _handle_failure(self, mail: FetchedMail, error: Exception, do_without: Callable[[Exception], None]) -> None:
+        """Postpone a mail of which a part cannot be read, or do without that part."""
+        self._run.stop_waiting_after(error)
+        if self._ends_with(error) or not self._is_fault_of_mail(error):
+            mail.postpone()
+        elif status_of(error) in _FINAL_STATUSES or mail.is_last_try:
             do_without(error)
         else:
-            mail.leave(own_fault=True)
-
-    def _ends_here(self, error: Exception | None) -> bool:
-        """Whether nothing more is asked for in this run: Graph wants it so, or nobody is signed in any more."""
-        if isinstance(error, MicrosoftSignInError) or _status_of(error) == 429:
-            self.problem = self.problem or error
-        return self.problem is not None
+            mail.postpone(is_own_fault=True)
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
-        """Whether the mail alone is at fault, which the mailbox shows by answering otherwise."""
-        if self._mailbox_answers is None or not _status_of(error):
-            self._mailbox_answers = is_mailbox_available(self._client)
-        if not self._mailbox_answers:
-            self.problem = error
-        return self._mailbox_answers
+        """Return whether the mailbox can be read, although a mail cannot."""
+        if self._is_mailbox_available is None or not status_of(error):
+            self._is_mailbox_available = self._run.is_mailbox_available()
+        if not self._is_mailbox_available:
+            self._end(error)
+        return self._is_mailbox_available
 
+    # endregion
     # region messages
-
-    @property
-    def _body_type(self) -> str:
-        return 'html' if self._options.html else 'text'
 
     def _read_messages(self, mails: Sequence[FetchedMail]) -> None:
         query = urlencode({'$select': _MAIL_PROPERTIES, '$expand': f'attachments($select={ATTACHMENT_PROPERTIES})'})
-        results = self._batch(
-            [
-                BatchItem(
-                    mail.message_id,
-                    'GET',
-                    f'{self._client.message_path(mail.message_id)}?{query}',
-                    prefer=f'outlook.body-content-type="{self._body_type}"',
-                )
-                for mail in mails
-            ]
-        )
-        for mail, result in zip(mails, results, strict=True):
-            if result.answer.get('id'):
-                mail.message = result.answer
-                if 'attachments@odata.nextLink' in mail.message:  # there are more than come along
+        mailbox, prefer = self._run.mailbox, f'outlook.body-content-type="{self._body_type}"'
+        paths = [f'{mailbox.message_path(mail.message_id)}?{query}' for mail in mails]
+        items = [BatchRequest(mail.message_id, 'GET', path, prefer=prefer) for mail, path in zip(mails, paths, strict=True)]
+        for mail, result in zip(mails, self._batch(items), strict=True):
+            if result.body.get('id'):
+                mail.message = result.body
+                if 'attachments@odata.nextLink' in mail.message:  # there are more than the message contains
                     self._list_attachments(mail)
             else:
-                self._attempt(mail, result.error, partial(self._read_alone, mail), partial(self._read_minimum, mail))
+                self._attempt(mail, result.error, partial(self._read_message, mail), partial(self._read_minimum, mail))
 
-    def _read_alone(self, mail: FetchedMail) -> None:
-        mail.message = self._client.get_message(mail.message_id, query={'$select': _MAIL_PROPERTIES}, body_type=self._body_type)
+    def _read_message(self, mail: FetchedMail) -> None:
+        query = {'$select': _MAIL_PROPERTIES}
+        mail.message = self._run.mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
         self._list_attachments(mail)
 
     def _list_attachments(self, mail: FetchedMail) -> None:
         def read() -> None:
-            mail.message['attachments'] = self._client.list_attachments(mail.message_id)
+            mail.message['attachments'] = self._run.mailbox.list_attachments(mail.message_id)
 
-        self._attempt(
-            mail, None, read, lambda error: mail.missing.append(f'The attachments of this email are missing. {_reason(error)}')
-        )
+        def do_without(error: Exception) -> None:
+            mail.missing.append(f'The attachments of this email are missing. {_reason(error)}')
+
+        self._attempt(mail, None, read, do_without)
 
     def _read_minimum(self, mail: FetchedMail, error: Exception) -> None:
-        """Reads what is left to have of a mail that cannot be read."""
-        if _status_of(error) == 404:
-            mail.is_gone = True
+        """Read a few properties of a mail that cannot be read otherwise."""
+        if status_of(error) == 404:
+            mail.is_deleted = True
             return
         mail.missing.append(f'The body, the headers and the attachments of this email are missing. {_reason(error)}')
 
         def read() -> None:
-            mail.message = self._client.get_message(mail.message_id, query={'$select': _FEW_PROPERTIES})
+            mail.message = self._run.mailbox.get_message(mail.message_id, query={'$select': _FEW_PROPERTIES})
 
         def do_without(own_error: Exception) -> None:
-            mail.is_gone = _status_of(own_error) == 404
+            mail.is_deleted = status_of(own_error) == 404
 
         self._attempt(mail, None, read, do_without)
 
@@ -900,89 +1082,78 @@ class MailReader:
     # region files
 
     def _plan_files(self, mail: FetchedMail) -> None:
-        """Decides which files of a mail are taken along."""
-        path = self._client.message_path(mail.message_id)
-        attachments = mail.message.get('attachments') or []
-        for attachment, name in zip(attachments, attachment_names(attachments), strict=True):
-            details = attachment_details(attachment, name)
+        """Decide which files of a mail are attached to the incident."""
+        mailbox = self._run.mailbox
+        for attachment in Attachment.list_from_json(mail.message.get('attachments') or []):
+            details = attachment_details(attachment)
             mail.attachments.append(details)
-            reason = self._reason_against(mail, details)
+            reason = self._reason_against(mail, attachment)
             if reason:
                 details['Missing'] = reason
-                mail.missing.append(f"The attachment '{name}' was not taken along. {reason}")
+                mail.missing.append(f"The attachment '{attachment.name}' is not attached. {reason}")
                 continue
-            mail.files.append(
-                MailFile(
-                    f'{path}/attachments/{path_segment(details["ID"], "ID of an attachment")}/$value',
-                    self._file_name(details),
-                    details['ContentType'],
-                    details['Size'],
-                    details,
-                )
-            )
+            path = f'{mailbox.attachment_path(mail.message_id, attachment.attachment_id)}/$value'
+            mail.files.append(MailFile(path, self._file_name(attachment), details['ContentType'], attachment.size, details))
         if self._options.with_eml:
-            mail.eml = {'Name': f'{_file_name_of(mail.message.get("subject"))}.eml'}
+            mail.eml = {'Name': f'{_as_file_name(mail.message.get("subject"))}.eml'}
             content = str((mail.message.get('body') or {}).get('content') or '')
-            body_size = len(content.encode(errors='replace'))  # half a character may stand where a body was cut
+            body_size = len(content.encode(errors='replace'))  # a body may have been cut inside a character
             size = 10_000 + 2 * body_size + sum(3 * details['Size'] // 2 for details in mail.attachments)
-            mail.files.append(MailFile(f'{path}/$value', mail.eml['Name'], _EML, size, mail.eml))
+            path = f'{mailbox.message_path(mail.message_id)}/$value'
+            mail.files.append(MailFile(path, mail.eml['Name'], _EML, size, mail.eml))
 
-    def _reason_against(self, mail: FetchedMail, details: dict[str, Any]) -> str:
-        largest = self._options.largest_attachment
-        if not details['ID']:
+    def _reason_against(self, mail: FetchedMail, attachment: Attachment) -> str:
+        max_size = self._options.max_attachment_size
+        if not attachment.attachment_id:
             return 'Microsoft Graph gives no ID of it.'
-        if details['Kind'] == 'reference':
+        if attachment.kind == 'reference':
             return f'It is a link to a file elsewhere. Open the email to follow it: {mail.message.get("webLink") or "in Outlook"}'
-        if details['Size'] > largest:
-            return f'It has {details["Size"] / 1_000_000:.1f} MB; the instance takes up to {largest / 1_000_000:g} MB.'
+        if attachment.size > max_size:
+            return f'It has {attachment.size / 1_000_000:.1f} MB, but the maximum is {max_size / 1_000_000:g} MB.'
         return ''
 
-    def _file_name(self, details: dict[str, Any]) -> str:
-        """The name of an attachment as a file. Inline ones keep their content ID in it, by which the body refers to them."""
-        is_named = self._options.content_id_names and details['IsInline'] and details['ContentID']
-        return f'{_file_name_of(details["ContentID"])}-attachmentName-{details["Name"]}' if is_named else str(details['Name'])
+    def _file_name(self, attachment: Attachment) -> str:
+        """Return the name of an attachment as a file. That of an inline one contains the content ID, which the body refers to."""
+        is_named = self._options.content_id_names and attachment.is_inline and attachment.content_id
+        return f'{_as_file_name(attachment.content_id)}-attachmentName-{attachment.name}' if is_named else attachment.name
 
     def _read_in_batches(self, files: list[tuple[FetchedMail, MailFile]]) -> None:
-        """Writes small files, batch by batch."""
-        while files and not (self.problem or self._is_over_time):
+        """Save small files, batch by batch."""
+        while files and not (self._is_over or self._run.is_over_time):
             chunk: list[tuple[FetchedMail, MailFile]] = []
             size = 0
             while files and len(chunk) < MAX_BATCH_SIZE and (not chunk or size + files[0][1].size <= _BATCH_BYTES):
                 size += files[0][1].size
                 chunk.append(files.pop(0))
-            chunk = [(mail, file) for mail, file in chunk if mail.is_open]
-            results = self._batch([BatchItem(mail.message_id, 'GET', file.path) for mail, file in chunk])
+            chunk = [(mail, file) for mail, file in chunk if mail.is_active]
+            results = self._batch([BatchRequest(mail.message_id, 'GET', file.path) for mail, file in chunk])
             for (mail, file), result in zip(chunk, results, strict=True):
-                self._take(mail, file, result)
+                if mail.is_active:
+                    self._take_file(mail, file, result)
 
-    def _take(self, mail: FetchedMail, file: MailFile, result: BatchResult) -> None:
-        if not mail.is_open:
-            return
+    def _take_file(self, mail: FetchedMail, file: MailFile, result: BatchResult) -> None:
         if result.content is None:
-            self._read_file_alone(mail, file, result.error)
+            self._read_file(mail, file, result.error)
         else:
             content = result.content
-            file.write(lambda write: write(content))
+            file.save(lambda write: write(content))
 
-    def _read_file_alone(self, mail: FetchedMail, file: MailFile, error: Exception | None = None) -> None:
+    def _read_file(self, mail: FetchedMail, file: MailFile, error: Exception | None = None) -> None:
         def do_without(own_error: Exception) -> None:
             file.details['Missing'] = _reason(own_error)
             mail.missing.append(f"The file '{file.name}' is missing. {_reason(own_error)}")
 
-        self._attempt(mail, error, lambda: file.write(lambda write: self._client.download(file.path, write)), do_without)
+        self._attempt(mail, error, lambda: file.save(partial(self._run.mailbox.download, file.path)), do_without)
 
-
-def _status_of(error: Exception | None) -> int:
-    return error.status if isinstance(error, GraphError) else 0
+    # endregion
 
 
 def _reason(error: Exception) -> str:
-    """What happened, without advice for whoever ran a command."""
+    """Return what happened, without the advice for commands."""
     return error.what if isinstance(error, GraphError) else str(error)
 
 
-def _file_name_of(text: Any) -> str:
-    """A text as a part of the name of a file."""
+def _as_file_name(text: Any) -> str:
     return re.sub(r'[\\/:*?"<>|\x00-\x1f\x7f]+', '_', str(text or '')).strip()[:100] or 'email'
 
 
@@ -991,33 +1162,36 @@ def _file_name_of(text: Any) -> str:
 # region incidents
 
 
-def attachment_details(attachment: dict[str, Any], name: str) -> dict[str, Any]:
-    """What an incident says of an attachment, by the name of its file."""
+def attachment_details(attachment: Attachment) -> dict[str, Any]:
+    """Return what an incident says about an attachment."""
     return {
-        'ID': attachment.get('id'),
-        'Name': name,
-        'Kind': attachment_kind(attachment).removesuffix('Attachment'),
-        'ContentType': attachment.get('contentType') or mimetypes.guess_type(name)[0] or 'application/octet-stream',
-        'Size': attachment.get('size') or 0,
-        'ContentID': attachment.get('contentId'),
-        'IsInline': bool(attachment.get('isInline')),
+        'ID': attachment.attachment_id,
+        'Name': attachment.name,
+        'Kind': attachment.kind,
+        'ContentType': attachment.content_type or mimetypes.guess_type(attachment.name)[0] or 'application/octet-stream',
+        'Size': attachment.size,
+        'ContentID': attachment.content_id or None,
+        'IsInline': attachment.is_inline,
     }
 
 
-def _recipients(recipients: Any, part: Callable[[dict[str, Any] | None], str]) -> list[str]:
-    return [part(recipient) for recipient in recipients or []]
-
-
-def email_of_incident(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
-    """What an incident knows of a mail: its ``rawJSON``."""
+def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
+    """Return the ``rawJSON`` of the incident of a mail. `mailbox` is an address."""
     message, body = mail.message, mail.message.get('body') or {}
     content, body_type = body.get('content') or '', body.get('contentType') or ''
     is_html = body_type.lower() == 'html'
+    sender, author = EmailAddress.from_json(message.get('sender')), EmailAddress.from_json(message.get('from'))
+    lists = {'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ReplyTo': 'replyTo'}
+    recipients: dict[str, list[str]] = {}
+    for name, source in lists.items():
+        addresses = [EmailAddress.from_json(one) for one in message.get(source) or []]
+        recipients[name] = [one.address for one in addresses]
+        recipients[f'{name}Names'] = [one.name for one in addresses]
     email = {
         'ID': mail.message_id,
         'CreatedTime': message.get('createdDateTime'),
         'ModifiedTime': message.get('lastModifiedDateTime'),
-        'ReceivedTime': message.get('receivedDateTime') or mail.waiting.received,
+        'ReceivedTime': message.get('receivedDateTime') or mail.pending.received,
         'SentTime': message.get('sentDateTime'),
         'Subject': message.get('subject'),
         'Importance': message.get('importance'),
@@ -1027,30 +1201,23 @@ def email_of_incident(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
         'MessageID': message.get('internetMessageId'),
         'Categories': message.get('categories') or [],
         'Headers': message.get('internetMessageHeaders') or [],
-        'Sender': address_of(message.get('sender')),
-        'SenderName': name_of(message.get('sender')),
-        'From': address_of(message.get('from')),
-        'FromName': name_of(message.get('from')),
-        'To': _recipients(message.get('toRecipients'), address_of),
-        'ToNames': _recipients(message.get('toRecipients'), name_of),
-        'Cc': _recipients(message.get('ccRecipients'), address_of),
-        'CcNames': _recipients(message.get('ccRecipients'), name_of),
-        'Bcc': _recipients(message.get('bccRecipients'), address_of),
-        'BccNames': _recipients(message.get('bccRecipients'), name_of),
-        'ReplyTo': _recipients(message.get('replyTo'), address_of),
-        'ReplyToNames': _recipients(message.get('replyTo'), name_of),
+        'Sender': sender.address,
+        'SenderName': sender.name,
+        'From': author.address,
+        'FromName': author.name,
+        **recipients,
         'Body': content,
-        'Text': _text_of(content) if is_html else content,
+        'Text': html_to_text(content) if is_html else content,
         'HTML': content if is_html else '',
         'BodyType': body_type,
         'BodyPreview': message.get('bodyPreview') or '',
         'HasAttachments': bool(message.get('hasAttachments') or mail.attachments),
         'Attachments': [
-            {'path': file.entry['FileID'], 'name': file.name, 'type': file.media_type} for file in mail.files if file.entry
+            {'path': file.saved.entry['FileID'], 'name': file.name, 'type': file.media_type} for file in mail.files if file.saved
         ],
         'AttachmentDetails': mail.attachments,
         'Mailbox': mailbox,
-        'Folder': mail.waiting.folder,
+        'Folder': mail.pending.folder,
         'ParentFolderID': message.get('parentFolderId'),
         'Flag': (message.get('flag') or {}).get('flagStatus'),
         'WebLink': message.get('webLink'),
@@ -1059,55 +1226,9 @@ def email_of_incident(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
     return {**email, **{name: value for name, value in optional.items() if value}}
 
 
-_BLOCKS = (
-    'address',
-    'blockquote',
-    'br',
-    'dd',
-    'div',
-    'dl',
-    'dt',
-    'h1',
-    'h2',
-    'h3',
-    'h4',
-    'h5',
-    'h6',
-    'hr',
-    'li',
-    'ol',
-    'p',
-    'pre',
-    'table',
-    'tr',
-    'ul',
-)
-
-
-# Mails come from attackers too: each form of markup ends with the text at the latest, so that nothing is read twice. The last
-# one is of no character, and of so many digits that Python may refuse to read them.
-_REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
-
-
-_MARKUP = re.compile(
-    r'<!--(?:-?>|.*?(?:--!?>|\Z))'
-    rf'|<(?P<unseen>script|style|template)(?=[\s/>]){_REST_OF_TAG}.*?(?:</(?P=unseen)[^>]*(?:>|\Z)|\Z)'
-    rf'|</?(?P<name>[a-z][^\s/>]*){_REST_OF_TAG}'
-    r'|<[!?/][^>]*(?:>|\Z)'
-    r'|&#\d{8,};?',
-    re.IGNORECASE | re.DOTALL,
-)
-
-
-def _text_of(html: str) -> str:
-    """What a person reads of HTML. Lines end where blocks do, and not within ``pay<b>pal</b>.com``."""
-    text = _MARKUP.sub(lambda found: '\n' if str(found['name']).lower() in _BLOCKS else '', html)
-    return '\n'.join(filter(None, (' '.join(line.split()) for line in unescape(text).splitlines())))
-
-
-def incident_of(mail: FetchedMail, mailbox: str, full_body: bool) -> dict[str, Any]:
-    """The incident that a mail becomes."""
-    email = email_of_incident(mail, mailbox)
+def mail_to_incident(mail: FetchedMail, mailbox: str, full_body: bool) -> dict[str, Any]:
+    """Return the incident of a mail. `mailbox` is an address."""
+    email = mail_to_json(mail, mailbox)
     details = email['Body'] if full_body else email['BodyPreview']
     return {
         'name': email['Subject'] or '(no subject)',
@@ -1126,87 +1247,9 @@ def _labels(email: dict[str, Any]) -> list[dict[str, str]]:
     ]
     for name, value in email.items():
         if name not in ('Headers', 'Attachments', 'AttachmentDetails', 'EML'):
-            several = value if isinstance(value, list) else [value]
-            labels += [{'type': f'Email/{name}', 'value': str(one)} for one in several if one not in (None, '')]
+            values = value if isinstance(value, list) else [value]
+            labels += [{'type': f'Email/{name}', 'value': str(one)} for one in values if one not in (None, '')]
     return labels
-
-
-# endregion
-
-# region fetch
-
-FETCH_RETRY_BUDGET = 5.0  # seconds: the next run comes soon
-
-
-class FetchResult(NamedTuple):
-    """What one run of the fetch brings.
-
-    Args:
-        incidents: to be handed over first.
-        last_run: to be kept after that.
-        problems: why there may be more than this.
-    """
-
-    incidents: list[dict[str, Any]]
-    last_run: dict[str, Any]
-    problems: list[Exception]
-
-
-def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[str, Any]) -> FetchResult:
-    """Fetches the mails that come next. What goes wrong with some of it keeps back nothing of the rest.
-
-    Raises:
-        GraphError, MicrosoftSignInError, DemistoException: nothing could be done.
-    """
-    client.retry_budget = FETCH_RETRY_BUDGET
-    mailbox = client.mailbox or _own_address(client)
-    cursor = FetchCursor.from_last_run(last_run, mailbox, options.wanted)
-    begun_at = cursor.as_last_run()
-    problems = _mark_as_read(client, cursor, options)
-    selector, reader = MailSelector(client, cursor, options.most, options.wants), MailReader(client, options)
-    mails: list[FetchedMail] = []
-    if not any(_status_of(problem) == 429 for problem in problems):
-        selector.find(options.folders, options.first)
-        mails = [FetchedMail(waiting) for waiting in selector.chosen.values()]
-    reader.read(mails)
-    whole = [mail for mail in mails if mail.is_open]
-    tried = {mail.message_id for mail in mails}
-    cursor.waiting = [waiting for waiting in cursor.waiting if waiting.message_id not in tried] + [
-        mail.waiting for mail in mails if mail.is_left
-    ]
-    for mail in whole:
-        cursor.seen.add(mail.message_id)
-        if options.mark_read and not mail.message.get('isRead'):
-            cursor.to_mark[mail.message_id] = 0
-    problems += selector.problems + ([reader.problem] if reader.problem else [])
-    result = FetchResult([incident_of(mail, mailbox, options.full_body) for mail in whole], cursor.as_last_run(), problems)
-    if problems and not result.incidents and result.last_run == begun_at:
-        raise problems[0]
-    return result
-
-
-def _own_address(client: GraphMailClient) -> str:
-    """Whose mailbox it is where the instance names none, as the token says; empty where it does not."""
-    claims = client.tokens.get(client.token_target()).claims()
-    return str(next(filter(None, map(claims.get, ('upn', 'preferred_username', 'unique_name', 'oid'))), ''))
-
-
-def _mark_as_read(client: GraphMailClient, cursor: FetchCursor, options: FetchOptions) -> list[Exception]:
-    """Marks the mails of which there are incidents since the last run. Gives what failed, to be caught up in the next one."""
-    if not options.mark_read:
-        cursor.to_mark = {}
-    results = client.batch([client.update_request(one, {'isRead': True}) for one in cursor.to_mark])
-    left = [
-        result
-        for result in results
-        if not (result.answer.get('isRead') or (result.error and result.error.code in NOT_FOUND_CODES))
-    ]
-    tried = {
-        result.item.name: cursor.to_mark[result.item.name] + (_status_of(result.error) not in TRANSIENT_STATUSES)
-        for result in left
-    }
-    cursor.to_mark = {one: tries for one, tries in tried.items() if tries < MAX_TRIES_PER_MAIL}
-    return list[Exception](filter(None, (result.error for result in left)))[:1]
 
 
 # endregion

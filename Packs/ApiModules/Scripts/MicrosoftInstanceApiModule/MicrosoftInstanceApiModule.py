@@ -1,21 +1,76 @@
-"""Read the parameters and arguments of an integration instance."""
+"""Provide what an integration on MicrosoftClient needs: parameters, arguments, auth commands, and the run of a command.
+
+An integration describes itself by an `IntegrationSpec` and adds its own commands; `run_integration` does the rest.
+"""
 
 import json
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext, suppress
 from datetime import datetime, timezone
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+import demistomock as demisto
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
-    from CommonServerPython import DemistoException, argToBoolean, argToList, arg_to_datetime
-    from MicrosoftCoreApiModule import SystemClock, clean_value
+    from CommonServerPython import (
+        CommandResults,
+        DemistoException,
+        ScheduledCommand,
+        add_sensitive_log_strs,
+        argToBoolean,
+        argToList,
+        arg_to_datetime,
+        get_x_content_info_headers,
+        pascalToSpace,
+        return_error,
+        return_results,
+        tableToMarkdown,
+    )
+    from MicrosoftCoreApiModule import (
+        AZURE_CLOUDS,
+        AZURE_CLOUD_NAME_CUSTOM,
+        AZURE_CLOUD_NAME_MAPPING,
+        AZURE_WORLDWIDE_CLOUD,
+        AzureCloud,
+        CredentialError,
+        SystemClock,
+        clean_value,
+        json_or_none,
+        require_https,
+    )
+    from MicrosoftCredentialsApiModule import (
+        OIDC_SCOPES,
+        AccessToken,
+        AuthenticationMethod,
+        AuthorizationCodeCredential,
+        CortexAppCredential,
+        Credential,
+        CredentialSettings,
+        DeviceCodeCredential,
+        SignInPendingError,
+        SignInRequiredError,
+        create_credential,
+    )
+    from MicrosoftApiModule import (
+        CommandThrottled,
+        MicrosoftClient,
+        NotFoundError,
+        complete_browser_sign_in,
+        complete_device_sign_in,
+        generate_login_url,
+        get_azure_cloud,
+        reschedule,
+        reset_auth,
+        start_browser_sign_in,
+    )
 
 # region arguments
 
 
 def required_argument(args: dict[str, Any], name: str) -> str:
-    """Gives an argument, without blanks around. Raises DemistoException, naming it, when it is empty."""
+    """Return an argument without surrounding whitespace. Raise DemistoException, naming it, when it is empty."""
     text = clean_value(args.get(name))
     if not text:
         raise DemistoException(f'The argument {name} is empty. Enter a value for it.')
@@ -23,30 +78,36 @@ def required_argument(args: dict[str, Any], name: str) -> str:
 
 
 def id_list(args: dict[str, Any], name: str) -> list[str]:
-    """Gives each ID of a list once. Raises DemistoException, naming the argument, when there is none."""
+    """Return the IDs of a comma-separated argument without duplicates. Raise DemistoException, naming it, when there are none."""
     found = list(dict.fromkeys(filter(None, map(clean_value, argToList(args.get(name))))))
     if not found:
-        raise DemistoException(f'The argument {name} holds no ID. Enter one ID, or several with commas between.')
+        raise DemistoException(f'The argument {name} contains no ID. Enter one ID, or several separated by commas.')
     return found
 
 
 def text_list(args: dict[str, Any], name: str) -> list[str]:
-    """Gives the texts of a list that are not empty."""
+    """Return the values of a comma-separated argument that are not empty."""
     return [text for text in (str(one).strip() for one in argToList(args.get(name))) if text]
 
 
-def int_argument(args: dict[str, Any], name: str, default: int, largest: int) -> int:
-    """Gives an argument from 1 to `largest`. Raises DemistoException, naming the argument, when it is something else."""
+def int_argument(args: dict[str, Any], name: str, default: int, maximum: int, label: str = '') -> int:
+    """Return an argument as a number from 1 to `maximum`.
+
+    Args:
+        label: what errors call the argument, by default its name.
+    Raises:
+        DemistoException: it is something else.
+    """
     given = args.get(name)
     text = str(default if given in (None, '') else given).strip()
     number = int(text) if text.isdecimal() and len(text) < 10 else 0
-    if not 1 <= number <= largest:
-        raise DemistoException(f"'{text}' is not a whole number from 1 to {largest}. Change {name}.")
+    if not 1 <= number <= maximum:
+        raise DemistoException(f"'{text}' is not a whole number from 1 to {maximum}. Change {label or name}.")
     return number
 
 
 def bool_argument(args: dict[str, Any], name: str, default: bool = False) -> bool:
-    """Gives an argument that is true or false. Raises DemistoException, naming it, when it is neither."""
+    """Return an argument as a boolean. Raise DemistoException, naming it, when it is neither true nor false."""
     text = clean_value(args.get(name))
     try:
         return argToBoolean(text) if text else default
@@ -55,7 +116,7 @@ def bool_argument(args: dict[str, Any], name: str, default: bool = False) -> boo
 
 
 def choice_argument(args: dict[str, Any], name: str, choices: Iterable[str], default: str = '') -> str:
-    """Gives an argument as `choices` write it. Raises DemistoException, naming the argument, when it is none of them."""
+    """Return an argument in the spelling of `choices`. Raise DemistoException, naming it, when it is not one of them."""
     text = clean_value(args.get(name)) or default
     chosen = next((choice for choice in choices if choice.lower() == text.lower()), None)
     if chosen is None:
@@ -64,7 +125,7 @@ def choice_argument(args: dict[str, Any], name: str, choices: Iterable[str], def
 
 
 def json_argument(args: dict[str, Any], name: str) -> dict[str, Any]:
-    """Gives an argument that holds a JSON object, empty where it is. Raises DemistoException when it is no such thing."""
+    """Return an argument that is a JSON object; an empty argument is an empty object. Raise DemistoException otherwise."""
     given = args.get(name) or {}
     try:
         value = json.loads(given) if isinstance(given, str) else given
@@ -76,12 +137,12 @@ def json_argument(args: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
-    """Reads a date that must not be over, in UTC.
+    """Return a date and time that is not in the past, in UTC.
 
     Args:
-        grace: seconds for which one that is over counts all the same.
+        grace: seconds by which it may be in the past.
     Raises:
-        DemistoException: it cannot be read, or is over: ``08:00`` and ``2 days`` are read as times that were.
+        DemistoException: it cannot be read, or is in the past, as ``08:00`` and ``2 days`` are.
     """
     how = f'Write {name} as 2030-01-31T08:00:00Z, or as in 2 hours.'
     try:
@@ -89,11 +150,529 @@ def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
     except ValueError:
         moment = None
     if not moment:
-        raise DemistoException(f"'{text}' is no date. {how}")
+        raise DemistoException(f"'{text}' is not a date. {how}")
     moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     if moment.timestamp() < SystemClock().now() - grace:
-        raise DemistoException(f"'{text}' is read as {moment:%Y-%m-%dT%H:%M:%SZ}, which is over. {how}")
+        raise DemistoException(f"'{text}' is read as {moment:%Y-%m-%dT%H:%M:%SZ}, which is in the past. {how}")
     return moment
+
+
+# endregion
+# region parameters
+
+METHOD_AUTHORIZATION_CODE = 'Authorization Code'
+METHOD_CLIENT_CREDENTIALS = 'Client Credentials'
+METHOD_DEVICE_CODE = 'Device Code'
+_METHODS = {
+    METHOD_AUTHORIZATION_CODE: AuthenticationMethod.AUTHORIZATION_CODE,
+    METHOD_CLIENT_CREDENTIALS: AuthenticationMethod.CLIENT_CREDENTIALS,
+    METHOD_DEVICE_CODE: AuthenticationMethod.DEVICE_CODE,
+}
+AUTH_METHODS = tuple(_METHODS)
+# The German cloud was closed, so no instance can choose it.
+CLOUD_OPTIONS = {option: abbreviation for option, abbreviation in AZURE_CLOUD_NAME_MAPPING.items() if abbreviation != 'de'}
+
+
+class ParameterLabel:
+    """What the administrator sees of a parameter, up to the parenthesis: errors name the field to change."""
+
+    ID = 'ID'
+    TOKEN = 'Token'  # the tenant ID, or the Token of the Cortex XSOAR application  # noqa: S105
+    KEY = 'Key'
+    SELF_DEPLOYED = 'Use a self-deployed Azure application'
+    METHOD = 'Authentication method of the self-deployed application'
+    REDIRECT_URI = 'Application redirect URI'
+    AUTHORIZATION_CODE = 'Authorization code'
+    THUMBPRINT = 'Certificate thumbprint'
+    PRIVATE_KEY = 'Private key of the certificate'
+    MANAGED_IDENTITIES = 'Use Azure Managed Identities'
+    MANAGED_IDENTITIES_CLIENT_ID = 'Azure Managed Identities Client ID'
+    CLOUD = 'Azure cloud'
+    AZURE_AD_ENDPOINT = 'Azure AD endpoint'
+
+
+class IntegrationSpec(NamedTuple):
+    """The description of an integration for the code that it shares with others.
+
+    Args:
+        api: name of the API, as messages write it.
+        command_prefix: what the names of the commands start with.
+        outputs_prefix: context path of the auth-test command.
+        check: calls the API once, with the client.
+        permissions: names of the permissions that the integration needs; none where the API knows only roles.
+        access_advice: what to do when the permissions are granted and the API still answers 403.
+        app_name: name by which the token service of the Cortex XSOAR application knows the integration; empty where it does not.
+        methods: options of the parameter auth_method, the default first.
+        endpoint_parameter, endpoint_label: the parameter with the address of the API, for the cloud Custom.
+        cloud_parameter, cloud_label: the parameter with the cloud.
+        clouds: its options, and the abbreviations of the clouds.
+        details: returns what auth-test shows besides, from the client.
+    """
+
+    api: str
+    command_prefix: str
+    outputs_prefix: str
+    check: Callable[[Any], Any]
+    permissions: tuple[str, ...] = ()
+    access_advice: str = 'Check the access rights of this account.'
+    app_name: str = ''
+    methods: tuple[str, ...] = AUTH_METHODS
+    endpoint_parameter: str = 'graph_endpoint'
+    endpoint_label: str = 'Microsoft Graph endpoint'
+    cloud_parameter: str = 'azure_cloud'
+    cloud_label: str = ParameterLabel.CLOUD
+    clouds: Mapping[str, str] = CLOUD_OPTIONS
+    details: Callable[[Any], dict[str, str]] = lambda _client: {}
+
+    def instruction(self, command: str) -> str:
+        """Return the sentence that tells the user to run a command, named without the prefix."""
+        return f'Run !{self.command_prefix}-{command}.'
+
+    @property
+    def consent_page(self) -> str:
+        return f'https://oproxy.demisto.ninja/{self.app_name}'
+
+
+class InstanceSettings:
+    """The parameters of an instance, cleaned and free of contradictions.
+
+    The credential checks each single value.
+
+    Args:
+        params: as the platform gives them: texts, check boxes as booleans or texts, credentials that may be None.
+        spec: the integration; parameters that its yml does not have are empty.
+    Raises:
+        CredentialError: two fields contradict each other; it names both.
+    """
+
+    def __init__(self, params: dict[str, Any], spec: IntegrationSpec):
+        def password(name: str) -> str:
+            return clean_value((params.get(name) or {}).get('password'))
+
+        selected = partial(bool_argument, params)
+        self.spec = spec
+        self.id = password('creds_auth_id')
+        self.token = password('creds_refresh_token')
+        self.key = password('creds_enc_key')
+        self.thumbprint = clean_value((params.get('creds_certificate') or {}).get('identifier'))
+        self.private_key = password('creds_certificate')
+        self.authorization_code = password('creds_auth_code')
+        self.redirect_uri = clean_value(params.get('redirect_uri'))
+        self.managed_identities = selected('use_managed_identities')
+        self.managed_identities_client_id = password('managed_identities_client_id')
+        self.self_deployed = selected('self_deployed') or not (spec.app_name or self.managed_identities)
+        self.method = clean_value(params.get('auth_method')) or spec.methods[0]
+        self.cloud_name = clean_value(params.get(spec.cloud_parameter)) or 'Worldwide'
+        self.azure_ad_endpoint = clean_value(params.get('azure_ad_endpoint'))
+        self.api_endpoint = clean_value(params.get(spec.endpoint_parameter))
+        self.verify = not selected('insecure')
+        self.proxy = selected('proxy')
+        self._check_method()
+        self._check_cloud()
+
+    def _check_method(self) -> None:
+        if self.managed_identities:
+            _reject(
+                {
+                    ParameterLabel.SELF_DEPLOYED: self.self_deployed,
+                    ParameterLabel.ID: self.id,
+                    ParameterLabel.TOKEN: self.token,
+                    ParameterLabel.KEY: self.key,
+                    **self._application_fields(),
+                },
+                f"cannot be combined with '{ParameterLabel.MANAGED_IDENTITIES}'",
+                f"clear '{ParameterLabel.MANAGED_IDENTITIES}'",
+            )
+            return
+        _reject(
+            {ParameterLabel.MANAGED_IDENTITIES_CLIENT_ID: self.managed_identities_client_id},
+            f"is only used with '{ParameterLabel.MANAGED_IDENTITIES}'",
+            f"select '{ParameterLabel.MANAGED_IDENTITIES}'",
+        )
+        if self.self_deployed:
+            self._check_application()
+        else:
+            _reject(
+                self._application_fields(),
+                f"is only used with '{ParameterLabel.SELF_DEPLOYED}'",
+                f"select '{ParameterLabel.SELF_DEPLOYED}'",
+            )
+
+    def _check_application(self) -> None:
+        if self.method not in self.spec.methods:
+            raise CredentialError(
+                f"'{self.method}' is not an authentication method.", f"Choose one in '{ParameterLabel.METHOD}'."
+            )
+        if self.private_key:
+            _reject(
+                {ParameterLabel.KEY: self.key},
+                f"cannot be combined with '{ParameterLabel.PRIVATE_KEY}'",
+                f"clear '{ParameterLabel.PRIVATE_KEY}'",
+            )
+        elif self.thumbprint:
+            raise CredentialError(
+                f"'{ParameterLabel.PRIVATE_KEY}' is missing.", f"Paste it, or clear '{ParameterLabel.THUMBPRINT}'."
+            )
+        unused: dict[str, Any] = {}
+        if self.method != METHOD_AUTHORIZATION_CODE:
+            unused = {ParameterLabel.REDIRECT_URI: self.redirect_uri, ParameterLabel.AUTHORIZATION_CODE: self.authorization_code}
+        if self.method == METHOD_DEVICE_CODE:
+            unused |= {ParameterLabel.KEY: self.key, ParameterLabel.PRIVATE_KEY: self.private_key}
+        _reject(unused, f'is not used by the authentication method {self.method}', 'choose another authentication method')
+
+    def _application_fields(self) -> dict[str, Any]:
+        """The fields that only a self-deployed application uses."""
+        return {
+            ParameterLabel.METHOD: self.method != self.spec.methods[0],
+            ParameterLabel.REDIRECT_URI: self.redirect_uri,
+            ParameterLabel.AUTHORIZATION_CODE: self.authorization_code,
+            ParameterLabel.THUMBPRINT: self.thumbprint,
+            ParameterLabel.PRIVATE_KEY: self.private_key,
+        }
+
+    def _check_cloud(self) -> None:
+        label = self.spec.cloud_label
+        if self.cloud_name == AZURE_CLOUD_NAME_CUSTOM:
+            return
+        if self.cloud_name not in self.spec.clouds:
+            raise CredentialError(f"'{self.cloud_name}' is not one of the clouds.", f"Choose one in '{label}'.")
+        _reject(
+            {ParameterLabel.AZURE_AD_ENDPOINT: self.azure_ad_endpoint, self.spec.endpoint_label: self.api_endpoint},
+            f'is only used with the cloud {AZURE_CLOUD_NAME_CUSTOM}',
+            f"choose {AZURE_CLOUD_NAME_CUSTOM} in '{label}'",
+        )
+
+    @property
+    def acts_as_application(self) -> bool:
+        """Whether the instance acts as an application or a managed identity, and not as a user."""
+        return self.managed_identities or (self.self_deployed and self.method == METHOD_CLIENT_CREDENTIALS)
+
+    @property
+    def cloud(self) -> AzureCloud:
+        """The cloud of the tenant. Raise CredentialError when an endpoint of Custom is not the address of a host."""
+        if self.cloud_name != AZURE_CLOUD_NAME_CUSTOM:
+            return AZURE_CLOUDS.get(self.spec.clouds[self.cloud_name], AZURE_WORLDWIDE_CLOUD)
+        return get_azure_cloud(
+            {
+                'azure_ad_endpoint': require_https(
+                    self.azure_ad_endpoint, f"'{ParameterLabel.AZURE_AD_ENDPOINT}'", host_only=True
+                ),
+                self.spec.endpoint_parameter: require_https(self.api_endpoint, f"'{self.spec.endpoint_label}'", host_only=True),
+            },
+            self.spec.api,
+        )
+
+    def credential(self) -> Credential:
+        """Return the credential of the chosen authentication method. Raise CredentialError when a value is missing or wrong."""
+        method = AuthenticationMethod.MANAGED_IDENTITY if self.managed_identities else AuthenticationMethod.CORTEX_APP
+        return create_credential(
+            CredentialSettings(
+                _METHODS[self.method] if self.self_deployed else method,
+                authority=self.cloud.endpoints.active_directory,
+                tenant_id=self.token,
+                client_id=self.id,
+                client_secret=self.key,
+                private_key=self.private_key,
+                thumbprint=self.thumbprint,
+                redirect_uri=self.redirect_uri,
+                authorization_code=self.authorization_code,
+                managed_identity_id=self.managed_identities_client_id,
+                app_name=self.spec.app_name,
+                token=self.token,
+                info_headers=get_x_content_info_headers,
+            )
+        )
+
+    def client_keywords(self) -> dict[str, Any]:
+        """Return the keywords of MicrosoftClient that follow from the parameters: all but the base URL and the scope."""
+        return {
+            'credential': self.credential(),
+            'azure_cloud': self.cloud,
+            'verify': self.verify,
+            'proxy': self.proxy,
+            'command_prefix': self.spec.command_prefix,
+        }
+
+    def secrets(self) -> list[str]:
+        """Return the values that must not be shown."""
+        token = '' if self.self_deployed else self.token
+        return [secret for secret in (token, self.key, self.private_key, self.authorization_code) if secret]
+
+
+def _reject(fields: dict[str, Any], reason: str, otherwise: str) -> None:
+    """Raise CredentialError for the first of `fields`, values by label, that has a value."""
+    for label, value in fields.items():
+        if value:
+            raise CredentialError(f"'{label}' {reason}.", f"Clear '{label}', or {otherwise}.")
+
+
+# endregion
+# region auth commands
+
+CommandFunction = Callable[
+    [Any, dict[str, Any]], Any
+]  # takes the client and the arguments; returns what return_results takes, or None
+_NO_USER_SIGN_IN = 'No user has to sign in for this instance.'
+_DEVICE_CODE_LIFETIME = 900  # seconds
+_UNKNOWN = 'unknown'
+
+
+def auth_commands(spec: IntegrationSpec) -> dict[str, CommandFunction]:
+    """Return the auth commands of an integration by name, and the Test button."""
+    functions: dict[str, Callable[..., Any]] = {
+        'auth-start': auth_start_command,
+        'auth-complete': auth_complete_command,
+        'auth-test': auth_test_command,
+        'auth-reset': auth_reset_command,
+        'generate-login-url': generate_login_url_command,
+    }
+    commands = {f'{spec.command_prefix}-{name}': partial(function, spec) for name, function in functions.items()}
+    return {**commands, 'test-module': lambda client, _args: check_instance(spec, client)}
+
+
+def auth_start_command(spec: IntegrationSpec, client: MicrosoftClient, _args: dict[str, Any]) -> CommandResults:
+    """Start the sign-in of a user, and show how to continue."""
+    if isinstance(client.credential, DeviceCodeCredential):
+        return CommandResults(readable_output=client.start_auth(f'!{spec.command_prefix}-auth-complete'))
+    if not isinstance(client.credential, AuthorizationCodeCredential):
+        return CommandResults(readable_output=f'{_NO_USER_SIGN_IN} {spec.instruction("auth-test")}')
+    return CommandResults(
+        readable_output=(
+            '### Authorization instructions\n'
+            f'1. Open the [login URL]({start_browser_sign_in(client)}) in a browser, sign in and grant the permissions.\n'
+            '2. The browser is redirected to the redirect URI. The page may be empty: only its address is needed.\n'
+            f'3. Copy the whole address and run `!{spec.command_prefix}-auth-complete code="<the address>"` within a few minutes.'
+        )
+    )
+
+
+def auth_complete_command(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> CommandResults:
+    """Complete a sign-in that was started: redeem a code, or wait until the user has entered the device code."""
+    code = clean_value(args.get('code'))
+    if not client.credential.needs_user:
+        raise CredentialError(_NO_USER_SIGN_IN, spec.instruction('auth-test'))
+    if not code and isinstance(client.credential, AuthorizationCodeCredential):
+        raise CredentialError('The argument code is missing.', f'To get a code, run !{spec.command_prefix}-auth-start.')
+    try:
+        if code:
+            add_sensitive_log_strs(code)
+            complete_browser_sign_in(client, code)
+        else:
+            complete_device_sign_in(client)
+    except SignInPendingError as pending:
+        return CommandResults(
+            readable_output=None if args.get('hide_polling_output') else 'Waiting for the user to enter the device code.',
+            scheduled_command=ScheduledCommand(
+                demisto.command(), int(pending.interval), {**args, 'hide_polling_output': True}, _DEVICE_CODE_LIFETIME
+            ),
+        )
+    return CommandResults(readable_output=f'The sign-in is complete. {spec.instruction("auth-test")}')
+
+
+def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: dict[str, Any]) -> CommandResults:
+    """Call the API, and show the authentication method, the account, its permissions and when the token expires."""
+    denied = None
+    try:
+        spec.check(client)
+    except DemistoException as error:
+        if not is_permission_error(error):
+            raise
+        denied = error
+    token = client.token_provider.get_token(client.token_target())  # after the call, which replaces a token that the API rejects
+    granted = granted_permissions(token)
+    missing = [name for name in spec.permissions if name not in (granted or ())]
+    advice = permission_advice(spec, client.credential, granted, missing)
+    if denied:
+        raise with_advice(denied, advice)
+    outputs = {
+        'AuthenticationMethod': client.credential.description,
+        **token_outputs(token),
+        **(details := spec.details(client)),
+        'GrantedPermissions': _UNKNOWN if granted is None else granted,
+        'MissingPermissions': _UNKNOWN if granted is None else missing,
+    }
+    names = ('AuthenticationMethod', 'Account', *details, *_TOKEN_ROWS)
+    rows = [{'Property': pascalToSpace(name), 'Value': outputs[name] or 'none'} for name in names]
+    readable = tableToMarkdown(f'Signed in to {spec.api}', rows, headers=['Property', 'Value'])
+    return CommandResults(
+        outputs_prefix=spec.outputs_prefix,
+        outputs=outputs,
+        raw_response=outputs,
+        readable_output=f'{readable}\n{advice}' if missing else readable,
+    )
+
+
+_TOKEN_ROWS = ('TenantID', 'ClientID', 'GrantedPermissions', 'MissingPermissions', 'ExpiresOn')
+
+
+def is_permission_error(error: DemistoException) -> bool:
+    """Return whether the API accepted the token, but not for this request."""
+    return getattr(error.res, 'status_code', 0) == 403 or 'NoPermissionsInAccessToken' in str(error)
+
+
+def with_advice(error: Any, advice: str) -> Exception:
+    """Return `error` with `advice` in place of its own, or after its text where it has none."""
+    if hasattr(error, 'advice'):
+        error.advice = advice
+        return error
+    return DemistoException(f'{error} {advice}', res=error.res)
+
+
+def token_outputs(token: AccessToken) -> dict[str, Any]:
+    """Return the account, the tenant and the client that a token names, and when it expires."""
+    claims = token.claims()
+    account = next(filter(None, map(claims.get, ('upn', 'preferred_username', 'unique_name', 'app_displayname'))), _UNKNOWN)
+    return {
+        'Account': account,
+        'TenantID': claims.get('tid') or _UNKNOWN,
+        'ClientID': claims.get('appid') or _UNKNOWN,
+        'ExpiresOn': datetime.fromtimestamp(token.expires_on, timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ'),
+    }
+
+
+def granted_permissions(token: AccessToken) -> list[str] | None:
+    """Return the permissions of a token, from the token response or else from its claims; None where it cannot be read."""
+    claims = token.claims()
+    for named in (token.scope.split(), str(claims.get('scp') or '').split(), claims.get('roles') or []):
+        names = {name.rpartition('/')[2] for name in named} - {*OIDC_SCOPES, '.default'}
+        if names:
+            return sorted(names)
+    return [] if claims else None
+
+
+def permission_advice(spec: IntegrationSpec, credential: Credential, granted: list[str] | None, missing: list[str]) -> str:
+    """Return what to do about permissions that are missing or cannot be read."""
+    if granted is None:
+        return f'The permissions of the token cannot be read. Check that {", ".join(spec.permissions)} are granted.'
+    if not missing:
+        return spec.access_advice
+    again = sign_in_instruction(spec, credential) or f'{spec.instruction("auth-reset")} This requests a new token.'
+    return f'Grant the missing permissions: {", ".join(missing)}. {again}'
+
+
+def sign_in_instruction(spec: IntegrationSpec, credential: Credential) -> str:
+    """Return what the user does when a sign-in is needed; empty where no user is needed."""
+    if credential.needs_user:
+        return spec.instruction('auth-start')
+    if isinstance(credential, CortexAppCredential):
+        return f'Get a new ID, Token and Key from {spec.consent_page}.'
+    return ''
+
+
+def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, _args: dict[str, Any]) -> CommandResults:
+    """Delete all cached tokens of the instance."""
+    reset_auth()
+    follows = sign_in_instruction(spec, client.credential) or 'The next command requests a new token.'
+    return CommandResults(readable_output=f'All cached tokens of this instance were deleted. {follows}')
+
+
+def generate_login_url_command(_spec: IntegrationSpec, client: MicrosoftClient, _args: dict[str, Any]) -> CommandResults:
+    """Start a sign-in with an authorization code, and show the login URL."""
+    return generate_login_url(client)
+
+
+def check_instance(spec: IntegrationSpec, client: MicrosoftClient, check: Callable[[Any], Any] | None = None) -> str:
+    """Return ``ok`` if the instance works. Use neither the authorization code nor the Token of the Cortex XSOAR application.
+
+    Args:
+        check: calls the API with the client, by default the check of the integration.
+    Raises:
+        DemistoException: also where a user has to sign in, which the Test button cannot see; it names the next command.
+    """
+    credential = client.credential
+    if isinstance(credential, AuthorizationCodeCredential):
+        credential.client.client_authentication()  # reads the private key, if there is one
+    if credential.needs_user:
+        raise DemistoException(
+            'The parameters are valid, but the Test button cannot check the sign-in of a user. Save the instance, '
+            f'run !{spec.command_prefix}-auth-start to sign in, then run !{spec.command_prefix}-auth-test.'
+        )
+    if isinstance(credential, CortexAppCredential):
+        # Each Token works once, and the Test button has no integration context for the next one.
+        credential.check_without_token_use(client.token_provider.token_client)
+    else:
+        (check or spec.check)(client)
+    return 'ok'
+
+
+# endregion
+# region lists
+
+
+def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return up to `limit` items of a collection, from as many pages as that takes.
+
+    Args:
+        path: below the base URL of the client.
+        params: the query of the first page; links to the next pages contain theirs.
+    Raises:
+        CommandThrottled: the API throttles for long.
+        NotFoundError: it answered 404.
+        DemistoException: a response is not a page, or its link leads to another host or to a page that was read before.
+    """
+    items: list[dict[str, Any]] = []
+    response, links = client.send_request('GET', path, params=params), set()
+    while True:
+        page = json_or_none(response)
+        if response.status_code == 404:
+            raise NotFoundError(page)
+        if not (isinstance(page, dict) and isinstance(page.get('value'), list)):
+            raise DemistoException('The response is not a list. Check the cloud and the proxy settings.')
+        items += page['value']
+        link = page.get('@odata.nextLink') or page.get('nextLink')
+        if not link or len(items) >= limit:
+            return items[:limit]
+        if link in links or urlsplit(link)[:2] != urlsplit(client._base_url)[:2]:  # the token would go along
+            raise DemistoException('The link to the next page leads to another host or back. Try a smaller limit.')
+        links.add(link)
+        response = client.send_request('GET', full_url=link)
+
+
+# endregion
+# region run
+
+
+def run_command(
+    spec: IntegrationSpec, commands: Mapping[str, CommandFunction], make_client: Callable[[InstanceSettings], MicrosoftClient]
+) -> Any:
+    """Run the command that the platform asks for, and return its results.
+
+    Args:
+        commands: functions by name, with test-module and, if the integration fetches, fetch-incidents.
+        make_client: makes the client that they get.
+    Raises:
+        Exception: what the command raises; a sign-in that is needed names the command for it.
+    """
+    command = demisto.command()
+    settings = InstanceSettings(demisto.params(), spec)
+    for secret in settings.secrets():
+        add_sensitive_log_strs(secret)
+    client = make_client(settings)
+    if command not in commands:
+        raise NotImplementedError(f'The command {command} does not exist in this integration.')
+    is_counted = not command.startswith(('fetch-', 'test-'))
+    try:
+        with client.reporting_metrics() if is_counted else nullcontext():
+            return commands[command](client, demisto.args())
+    except CommandThrottled as throttled:
+        if not client.can_reschedule():
+            raise
+        return reschedule(demisto.args(), throttled.seconds)
+    except SignInRequiredError as error:
+        error.advice = f'{error.advice} {sign_in_instruction(spec, client.credential)}'.strip()
+        raise
+
+
+def run_integration(
+    spec: IntegrationSpec, commands: Mapping[str, CommandFunction], make_client: Callable[[InstanceSettings], MicrosoftClient]
+) -> None:
+    """Run a command, and hand its results or its error to the platform. This ends the command, and nothing else does."""
+    try:
+        results = run_command(spec, commands, make_client)
+        if results is not None:
+            return_results(results)
+    except Exception as error:
+        return_error(str(error))
 
 
 # endregion

@@ -1,52 +1,144 @@
-"""What the store of tokens keeps, and when it asks for new ones: with the sandbox cloud, in demistomock's integration context."""
+"""The token cache: what it writes into a context and reads from it, and when a token is requested. No service is called."""
 
+import base64
 import json
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import demistomock as demisto
 import pytest
-from conformance.token_store import office as made_of
-from conformance.token_store.office import ADA, BOB, BusyStore, CountingStore, Office
+from MicrosoftCoreApiModule import SystemClock
 from MicrosoftCredentialsApiModule import (
-    AccessToken,
-    CachedSession,
     REFRESH_MARGIN,
+    AccessToken,
+    AuthorizationCodeCredential,
+    CachedSession,
+    ClientSecretCredential,
+    Credential,
+    PendingSignIn,
     SignInPendingError,
+    SignInRefusedError,
     SignInRequiredError,
     SignInUnavailableError,
+    TokenClient,
+    TokenResponse,
     TokenTarget,
 )
 from MicrosoftTokenCacheApiModule import (
     REFRESH_RETRY_SECONDS,
-    ContextStorage,
     CachedTokens,
+    ContextStorage,
+    Lease,
     MemoryStorage,
-    StorageConflictError,
     Storage,
-    update_storage,
+    StorageConflictError,
+    TokenProvider,
     clear_tokens,
+    update_storage,
 )
 
-office = made_of.office
+NOW = 1_900_000_000.0
+LOGIN, TENANT = 'https://login.example', '11111111-2222-3333-4444-555555555555'
+APPLICATION = ClientSecretCredential(LOGIN, TENANT, 'app', 'a secret')
+OTHER_APPLICATION = ClientSecretCredential(LOGIN, TENANT, 'another', 'a secret')
+USER = AuthorizationCodeCredential(APPLICATION, 'https://localhost/app', 'a code')
+GRAPH, AZURE = TokenTarget('https://graph.example/.default'), TokenTarget('https://azure.example/.default')
 
-# region stores
+
+class FakeClock(SystemClock):
+    """A clock that only sleeping and the test advance."""
+
+    def __init__(self) -> None:
+        self.time, self.slept = NOW, 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        self.slept += seconds
 
 
-def test_a_context_without_versions_is_read_and_written_as_it_is() -> None:
+class ScriptedCredential(Credential):
+    """A credential whose requests end as `outcomes` say: responses, or errors that are raised."""
+
+    kind = 'scripted'
+
+    def __init__(self, *outcomes: Any):
+        super().__init__('application')
+        self.outcomes = list(outcomes)
+        self.sessions: list[CachedSession] = []
+
+    def request_token(self, token_client: TokenClient, target: TokenTarget, session: CachedSession) -> TokenResponse:
+        self.sessions.append(session)
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+
+class BusyStorage(ContextStorage):
+    """The integration context of an instance in which another command writes between a read and a write, `times` times."""
+
+    def __init__(self, times: float):
+        super().__init__(demisto.getIntegrationContextVersioned, demisto.setIntegrationContextVersioned)
+        self.times, self.writes = times, 0
+
+    def write(self, context: dict[str, Any], version: int) -> None:
+        if self.times > 0 and version != self.ANY_VERSION:
+            self.times, self.writes = self.times - 1, self.writes + 1
+            demisto.setIntegrationContext({**demisto.getIntegrationContext(), f'other command {self.writes}': 'its value'})
+        super().write(context, version)
+
+
+@pytest.fixture(autouse=True)
+def _empty_context() -> Iterator[None]:
+    demisto.setIntegrationContext({})
+    yield
+    demisto.setIntegrationContext({})
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def response(value: str, lifetime: float = 3600, refresh_token: str = '', refresh_in: float = 0) -> TokenResponse:
+    return TokenResponse(AccessToken(value, NOW + lifetime, NOW + (refresh_in or lifetime)), refresh_token)
+
+
+def provider(credential: Credential, clock: SystemClock, storage: Storage | None = None) -> TokenProvider:
+    return TokenProvider(credential, storage or BusyStorage(0), TokenClient(clock=clock))
+
+
+def cached(
+    context: dict[str, Any], credential: Credential = APPLICATION, target: TokenTarget = GRAPH, now: float = NOW
+) -> CachedTokens:
+    return CachedTokens(context, credential, target, now, GRAPH)
+
+
+def jwt_of(**claims: str) -> str:
+    return f'header.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")}.signature'
+
+
+# region storage
+
+
+def test_a_context_without_versions_is_read_and_written_unchanged() -> None:
     written: list[Any] = []
-    store = ContextStorage(lambda: {'a': '1'}, lambda context, version: written.append((context, version)))
-    context, version = store.read()
-    store.write(context, version)
+    storage = ContextStorage(lambda: {'a': '1'}, lambda context, version: written.append((context, version)))
+    storage.write(*storage.read())
     assert written == [({'a': '1'}, ContextStorage.ANY_VERSION)]
 
 
 @pytest.mark.parametrize('nothing', [None, {}, {'context': None, 'version': 3}, {'context': {}, 'version': 3}])
-def test_an_empty_context_is_no_error(nothing: Any) -> None:
+def test_an_empty_context_can_be_read(nothing: Any) -> None:
     assert ContextStorage(lambda: nothing, lambda *_: None).read()[0] == {}
 
 
 def test_a_stale_version_is_a_conflict() -> None:
-    first, second = CountingStore(), CountingStore()
+    first, second = BusyStorage(0), BusyStorage(0)
     context, version = first.read()
     second.write({'b': '2'}, second.read()[1])
     with pytest.raises(StorageConflictError):
@@ -54,457 +146,346 @@ def test_a_stale_version_is_a_conflict() -> None:
     assert demisto.getIntegrationContext() == {'b': '2'}
 
 
-@pytest.mark.parametrize('store', [MemoryStorage(), CountingStore()])
-def test_what_was_read_may_be_changed_without_changing_the_store(store: Storage) -> None:
-    store.write({'a': '1'}, 0 if isinstance(store, MemoryStorage) else ContextStorage.ANY_VERSION)
-    store.read()[0]['a'] = 'changed'
-    assert store.read()[0] == {'a': '1'}
+@pytest.mark.parametrize('storage', [MemoryStorage(), BusyStorage(0)])
+def test_a_context_that_was_read_may_be_changed_without_changing_the_storage(storage: Storage) -> None:
+    storage.write({'a': '1'}, 0 if isinstance(storage, MemoryStorage) else ContextStorage.ANY_VERSION)
+    storage.read()[0]['a'] = 'changed'
+    assert storage.read()[0] == {'a': '1'}
 
 
 @pytest.mark.parametrize('conflicts', [0, 1, 29])
-def test_a_change_is_made_again_until_nobody_came_between(office: Office, conflicts: int) -> None:
-    store = BusyStore(conflicts)
-    assert update_storage(store, lambda context: context.update(mine='1'), office.clock)
-    assert demisto.getIntegrationContext() == {'mine': '1', **{f'other command {n}': 'its value' for n in range(conflicts)}}
+def test_an_update_is_repeated_until_there_is_no_conflict(clock: FakeClock, conflicts: int) -> None:
+    assert update_storage(BusyStorage(conflicts), lambda context: context.update(mine='1'), clock)
+    others = {f'other command {number}': 'its value' for number in range(1, conflicts + 1)}
+    assert demisto.getIntegrationContext() == {'mine': '1', **others}
 
 
-def test_a_change_gives_up_when_every_write_is_refused(office: Office) -> None:
-    assert not update_storage(BusyStore(float('inf')), lambda context: context.update(mine='1'), office.clock)
+def test_an_update_gives_up_after_too_many_conflicts(clock: FakeClock) -> None:
+    assert not update_storage(BusyStorage(math.inf), lambda context: context.update(mine='1'), clock)
     assert 'mine' not in demisto.getIntegrationContext()
-    assert office.clock.slept < 10
+    assert clock.slept < 10
 
 
-def test_a_change_at_any_price_is_written_over_whatever_is_there(office: Office) -> None:
-    store = BusyStore(float('inf'))
-    assert update_storage(store, lambda context: context.update(mine='1'), office.clock, force=True)
+def test_a_forced_update_ignores_the_version_in_the_end(clock: FakeClock) -> None:
+    assert update_storage(BusyStorage(math.inf), lambda context: context.update(mine='1'), clock, force=True)
     context = demisto.getIntegrationContext()
     assert context['mine'] == '1'
-    assert len(context) == 31  # what the others wrote is still there
+    assert len(context) == 31  # with what the other commands wrote
 
 
-def test_a_store_that_refuses_at_any_price_is_told_of(office: Office) -> None:
-    def refuse(*_: Any) -> None:
+def test_an_update_that_is_always_rejected_is_reported(clock: FakeClock) -> None:
+    def reject(*_: Any) -> None:
         raise ValueError('stale')
 
-    store = ContextStorage(lambda: {'context': {}, 'version': 1}, refuse)
-    assert not update_storage(store, lambda context: None, office.clock, force=True)
+    storage = ContextStorage(lambda: {'context': {}, 'version': 1}, reject)
+    assert not update_storage(storage, lambda _context: None, clock, force=True)
 
 
 # endregion
-# region what is kept
-
-
-def test_values_in_the_context_are_strings_under_keys_of_their_own(office: Office) -> None:
-    office.signed_in()
-    context = demisto.getIntegrationContext()
-    assert {key.partition('/')[0] for key in context} == {'microsoft-sign-in', 'current_refresh_token'}
-    assert all(isinstance(value, str) for value in context.values())
+# region cached tokens
 
 
 @pytest.mark.parametrize('garbage', ['', 'no json', '[]', '"text"', '5', 'null', '{}', '{"ends_on": "soon"}', None, 7, ['a']])
-def test_a_value_that_cannot_be_read_is_taken_for_none(office: Office, garbage: Any) -> None:
-    office.signed_in()
-    context = {key: garbage for key in demisto.getIntegrationContext() if key.startswith('microsoft-sign-in')}
-    kept = CachedTokens(context, office.web())
-    assert kept.usable_token(office.graph, office.clock.now()) is None
-    assert kept.sessions(office.clock.now()) == [CachedSession()]
-    assert kept.lease() == {}
-    kept.prune(office.clock.now())
-    assert context == {}
-
-
-def test_a_token_that_lacks_a_part_is_taken_for_none(office: Office) -> None:
-    kept = CachedTokens({}, office.client())
-    kept.put_token(office.graph, AccessToken('a token', 5e9, 5e9))
-    key = next(iter(kept.context))
-    for part in ('value', 'expires_on', 'refresh_on'):
-        broken = {name: value for name, value in json.loads(kept.context[key]).items() if name != part}
-        assert CachedTokens({key: json.dumps(broken)}, office.client()).token(office.graph) is None
-
-
-def test_tokens_of_other_targets_and_other_credentials_are_kept_apart(office: Office) -> None:
-    kept = CachedTokens({}, office.client())
-    kept.put_token(office.graph, AccessToken('for Graph', 5e9, 5e9))
-    kept.put_token(office.azure, AccessToken('for Azure', 5e9, 5e9))
-    assert kept.token(office.graph).value == 'for Graph'
-    assert kept.token(office.azure).value == 'for Azure'
-    assert CachedTokens(kept.context, office.client('web')).token(office.graph) is None
-
-
-def test_what_has_ended_is_pruned_and_all_else_is_left_alone(office: Office) -> None:
-    now = office.clock.now()
-    old = CachedTokens({'of others': 'stays', 'microsoft-sign-in/x/token/y': 'broken'}, office.web('old'))
-    old.put_token(office.graph, AccessToken('old', now + 10, now + 10))
-    old.put_session('old', now - 89 * 24 * 3600)
-    old.put_started(now - 23 * 3600, state='old')
-    old.put_lease(holder='dead', until=now - 59)
-    kept = CachedTokens(old.context, office.web('new'))
-    kept.put_token(office.graph, AccessToken('new', now + 4000, now + 4000))
-    before = dict(kept.context)
-    kept.prune(now)
-    assert before.keys() - kept.context.keys() == {'microsoft-sign-in/x/token/y'}
-    kept.prune(now + 3600)
-    assert not any(key.endswith(('/started', '/lease')) for key in kept.context)
-    assert [key for key in kept.context if '/token/' in key] == [key for key in before if '"value": "new"' in before[key]]
-    kept.prune(now + 90 * 24 * 3600)
-    assert kept.context.keys() == {'of others', 'current_refresh_token'}
-
-
-def test_what_has_ended_goes_with_the_next_token_that_is_kept(office: Office) -> None:
-    office.source(office.client('web')).get(office.graph)
-    office.cloud.clock.advance(3600)
-    office.source(office.client()).get(office.graph)
-    assert len(demisto.getIntegrationContext()) == 1
-
-
-def test_all_tokens_are_dropped_at_once_and_all_else_is_left_alone(office: Office) -> None:
-    credential = office.signed_in()
-    context = demisto.getIntegrationContext()
-    context.update(
-        {
-            'access_token': 'a',
-            'valid_until': 1,
-            'https://x/.default_access_token': 'a',
-            'https://x/.default_valid_until': 1,
-            'https://management.azure.com/': 'a',
-            'device_code': 'a',
-            'last_fetch': 'stays',
-        }
-    )
-    clear_tokens(context)
-    assert context == {'last_fetch': 'stays'}
-    assert CachedTokens(context, credential).sessions(office.clock.now()) == [CachedSession()]
-
-
-# endregion
-# region warm, aging, expired
-
-
-def test_a_cold_token_takes_one_request_and_a_warm_one_none(office: Office) -> None:
-    token = office.source(office.client()).get(office.graph)
-    assert office.source(office.client()).get(office.graph) == token
-    assert office.token_requests() == 1
-
-
-def test_a_warm_token_costs_one_read_and_no_write(office: Office) -> None:
-    office.source(office.client()).get(office.graph)
-    store = CountingStore()
-    office.source(office.client(), store).get(office.graph)
-    assert (store.reads, store.writes) == (1, 0)
-
-
-def test_without_a_context_tokens_stay_in_memory(office: Office) -> None:
-    source = office.source(office.client(), MemoryStorage())
-    assert source.get(office.graph) == source.get(office.graph)
-    assert office.token_requests() == 1
+def test_a_value_that_cannot_be_read_is_ignored_and_dropped(clock: FakeClock, garbage: Any) -> None:
+    tokens = cached({}, USER)
+    tokens.put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
+    tokens.put_session('a refresh token')
+    tokens.put_pending(PendingSignIn('state', 'verifier'), 900)
+    tokens.put_lease(Lease('another', NOW + 60))
+    context = {key: garbage for key in tokens.context if key.startswith('microsoft-sign-in')}
+    assert len(context) == 4
+    read = cached(context, USER)
+    assert (read.token, read.sessions, read.pending, read.lease) == (None, [CachedSession()], None, Lease())
+    demisto.setIntegrationContext(context)
+    provider(USER, clock).update(lambda _cached: None)
     assert demisto.getIntegrationContext() == {}
 
 
-def test_an_expired_token_is_replaced(office: Office) -> None:
-    old = office.source(office.client()).get(office.graph)
-    office.cloud.clock.advance(3600 - REFRESH_MARGIN)
-    assert office.source(office.client()).get(office.graph).value != old.value
-    assert office.token_requests() == 2
+@pytest.mark.parametrize('part', ['value', 'expires_on', 'refresh_on'])
+def test_a_token_without_one_of_its_parts_is_ignored(part: str) -> None:
+    tokens = cached({})
+    tokens.put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
+    [(key, text)] = tokens.context.items()
+    incomplete = {name: value for name, value in json.loads(text).items() if name != part}
+    assert cached({key: text}).token
+    assert cached({key: json.dumps(incomplete)}).token is None
 
 
-def test_an_aging_token_is_renewed(office: Office) -> None:
-    office.cloud.directory.refresh_in = 1000
-    old = office.source(office.client()).get(office.graph)
-    office.cloud.clock.advance(1001)
-    new = office.source(office.client()).get(office.graph)
-    assert new.value != old.value
-    assert office.source(office.client()).get(office.graph) == new
-    assert office.token_requests() == 2
+def test_an_entry_of_an_earlier_version_can_be_read() -> None:
+    token = {'value': 'a token', 'expires_on': NOW + 3600, 'refresh_on': NOW + 3600, 'scope': '', 'ends_on': NOW + 3600}
+    tokens = cached({})
+    context = {
+        f'microsoft-sign-in/{USER.identity}/token/{tokens.token_name}': json.dumps(token),
+        f'microsoft-sign-in/{USER.identity}/sign-in': json.dumps({'refresh_token': 'a refresh token', 'ends_on': NOW + 1}),
+        f'microsoft-sign-in/{USER.identity}/lease': json.dumps({'holder': 'another', 'until': NOW + 5, 'ends_on': NOW + 65}),
+        f'microsoft-sign-in/{USER.application}/started': json.dumps({'state': 's', 'code_verifier': 'v', 'ends_on': NOW + 1}),
+    }
+    read = cached(context, USER)
+    assert read.token == AccessToken('a token', NOW + 3600, NOW + 3600)
+    assert read.sessions == [CachedSession('a refresh token')]
+    assert (read.pending, read.lease) == (PendingSignIn('s', 'v'), Lease('another', NOW + 5))
 
 
-def test_an_aging_token_is_used_up_in_an_outage_and_the_service_left_alone_for_a_while(office: Office) -> None:
-    office.cloud.directory.refresh_in = 1000
-    old = office.source(office.client()).get(office.graph)
-    office.cloud.clock.advance(1001)
-    office.cloud.faults.add(service='entra', path='token', status=503, times=None)
-    asked = []
-    for _ in range(3):
-        assert office.source(office.client()).get(office.graph) == old
-        asked.append(office.token_requests())
-    assert asked[0] == asked[1] == asked[2] > 1
-    office.cloud.clock.advance(REFRESH_RETRY_SECONDS + 1)
-    assert office.source(office.client()).get(office.graph) == old
-    assert office.token_requests() > asked[-1]
-    assert any('could not be renewed' in line and '503' in line for line in office.log)
-    office.cloud.faults.clear()
-    office.cloud.clock.advance(REFRESH_RETRY_SECONDS + 1)
-    assert office.source(office.client()).get(office.graph) != old
+def test_tokens_of_other_targets_and_credentials_are_separate() -> None:
+    context: dict[str, Any] = {}
+    cached(context).put_token(AccessToken('for Graph', NOW + 3600, NOW + 3600))
+    cached(context, target=AZURE).put_token(AccessToken('for Azure', NOW + 3600, NOW + 3600))
+    values = [cached(context, target=target).token for target in (GRAPH, AZURE)]
+    assert [token.value for token in values if token] == ['for Graph', 'for Azure']
+    assert cached(context, OTHER_APPLICATION).token is None
+    assert cached(context, target=GRAPH._replace(claims='{}')).token == values[0]
 
 
-def test_an_expired_token_is_not_used_in_an_outage(office: Office) -> None:
-    office.source(office.client()).get(office.graph)
-    office.cloud.clock.advance(3600)
-    office.cloud.faults.add(service='entra', path='token', status=503, times=None)
-    with pytest.raises(SignInUnavailableError):
-        office.source(office.client()).get(office.graph)
+def test_a_rejected_or_expired_token_is_not_used() -> None:
+    context: dict[str, Any] = {}
+    cached(context).put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
+    assert cached(context).token
+    assert CachedTokens(context, APPLICATION, GRAPH, NOW, rejected='a token').token is None
+    assert cached(context, now=NOW + 3600 - REFRESH_MARGIN).token is None
 
 
-def test_the_rest_of_an_aging_token_does_not_hold_up_an_expired_one(office: Office) -> None:
-    office.cloud.directory.refresh_in = 3600 - REFRESH_MARGIN - 20
-    office.source(office.client()).get(office.graph)
-    office.cloud.clock.advance(3600 - REFRESH_MARGIN - 15)
-    office.cloud.faults.add(service='entra', path='token', status=400, body={'error': 'invalid_client'})
-    office.source(office.client()).get(office.graph)
-    office.cloud.clock.advance(16)
-    slept = office.clock.slept
-    office.source(office.client()).get(office.graph)
-    assert (office.token_requests(), office.clock.slept) == (3, slept)
+def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock: FakeClock) -> None:
+    context = {'of others': 'remains', 'microsoft-sign-in/x/token/y': 'broken'}
+    old = cached(context, USER)
+    old.put_token(AccessToken('old', NOW + 10, NOW + 10))
+    old.put_session('old')
+    old.put_pending(PendingSignIn('old'), 3600)
+    old.put_lease(Lease('killed', NOW - 59))
+    cached(context).put_token(AccessToken('new', NOW + 4000, NOW + 4000))
+    demisto.setIntegrationContext(context)
+
+    def keys_after(seconds: float) -> set[str]:
+        clock.time = NOW + seconds
+        provider(APPLICATION, clock).update(lambda _cached: None)
+        return set(demisto.getIntegrationContext())
+
+    assert context.keys() - keys_after(0) == {'microsoft-sign-in/x/token/y'}
+    assert sorted(key.split('/')[2] for key in keys_after(3600) if key.startswith('microsoft')) == ['sign-in', 'token']
+    assert keys_after(90 * 24 * 3600) == {'of others', 'current_refresh_token'}
 
 
-def test_a_rejected_token_is_replaced_and_one_that_came_since_is_taken(office: Office) -> None:
-    old = office.source(office.client()).get(office.graph)
-    new = office.source(office.client()).get(office.graph, rejected=old.value)
-    assert new.value != old.value
-    assert office.source(office.client()).get(office.graph, rejected=old.value) == new
-    assert office.token_requests() == 2
+def test_all_tokens_can_be_dropped_and_the_rest_remains() -> None:
+    context: dict[str, Any] = {
+        'access_token': 'a',
+        'valid_until': 1,
+        'https://x/.default_access_token': 'a',
+        'https://x/.default_valid_until': 1,
+        'https://management.azure.com/': 'a',
+        'device_code': 'a',
+        'last_fetch': 'remains',
+    }
+    cached(context, USER).put_session('a refresh token')
+    clear_tokens(context)
+    assert context == {'last_fetch': 'remains'}
 
 
-def test_claims_that_a_resource_demands_go_into_the_request_but_not_into_the_name_of_the_token(office: Office) -> None:
-    old = office.source(office.client()).get(office.graph)
-    challenged = TokenTarget(office.graph.scope, claims=json.dumps({'access_token': {'xms_cc': {'values': ['CP1']}}}))
-    new = office.source(office.client()).get(challenged, rejected=old.value)
-    assert new.claims()['xms_cc'] == ['CP1']
-    assert office.source(office.client()).get(office.graph) == new
-
-
-# endregion
-# region refresh tokens
-
-
-def test_a_refresh_token_is_replaced_by_the_one_that_comes_back(office: Office) -> None:
-    office.tokens_expire_at_once()
-    credential = office.cortex()
-    values = []
-    for _ in range(3):
-        office.source(credential).get(office.graph)
-        values.append(office.refresh_token(credential))
-    assert len(set(values)) == 3
-
-
-def test_an_answer_without_a_refresh_token_keeps_the_old_one(office: Office) -> None:
-    credential = office.signed_in()
-    before = office.kept(credential).sessions(office.clock.now())
-    office.cloud.clock.advance(3600)
-    office.cloud.faults.add(service='entra', path='token', body={'access_token': 'a-token', 'expires_in': 3600})
-    assert office.source(credential).get(office.graph).value == 'a-token'
-    assert office.kept(credential).sessions(office.clock.now()) == before
-
-
-def test_a_sign_in_without_a_refresh_token_is_not_asked_for_with_the_same_code_again(office: Office) -> None:
-    office.cloud.faults.add(service='entra', path='token', body={'access_token': 'a-token', 'expires_in': 3600})
-    office.source(office.web('a code')).get(office.graph)
-    office.cloud.clock.advance(3600)
-    with pytest.raises(SignInRequiredError, match='Nobody has signed in'):
-        office.source(office.web('a code')).get(office.graph)
-    assert office.token_requests() == 1
-
-
-def test_one_refresh_token_serves_several_resources(office: Office) -> None:
-    office.consent_to_all()
-    credential = office.signed_in()
-    graph, azure = office.source(credential).get(office.graph), office.source(credential).get(office.azure)
-    assert (graph.claims()['aud'], azure.claims()['aud']) == (office.cloud.graph, office.cloud.resource_manager)
-    assert office.source(credential).get(office.graph) == graph
-
-
-def test_a_pasted_code_beats_what_is_kept_and_the_same_one_does_not(office: Office) -> None:
-    of_ada = office.signed_in(ADA)
-    of_bob = office.signed_in(BOB)
-    assert office.user_of(office.source(of_bob).get(office.graph)) == BOB
-    assert office.user_of(office.source(of_ada).get(office.graph)) == ADA
-    assert office.token_requests() == 0
-
-
-def test_a_revoked_refresh_token_asks_for_a_person(office: Office) -> None:
-    credential = office.signed_in()
-    office.cloud.directory.user(ADA).revoke()
-    office.cloud.clock.advance(3600)
-    with pytest.raises(SignInRequiredError) as failure:
-        office.source(credential).get(office.graph)
-    assert failure.value.code == 'AADSTS50173'
-
-
-def test_a_sign_in_that_was_started_outlives_a_renewal(office: Office) -> None:
-    credential = office.signed_in()
-    office.source(credential).start(state='mine', code_verifier='mine too')
-    office.cloud.clock.advance(3600)
-    office.source(credential).get(office.graph)
-    started = office.source(credential).started()
-    assert (started['state'], started['code_verifier']) == ('mine', 'mine too')
-
-
-def test_a_sign_in_that_was_started_is_forgotten_after_a_day(office: Office) -> None:
-    source = office.source(office.web())
-    source.start(state='mine')
-    office.cloud.clock.advance(24 * 3600 + 1)
-    assert source.started() == {}
-
-
-def test_a_sign_in_can_be_started_where_every_write_is_refused(office: Office) -> None:
-    office.source(office.web(), BusyStore(float('inf'))).start(state='mine')
-    assert office.source(office.web()).started()['state'] == 'mine'
-
-
-def test_others_see_that_a_person_has_signed_in(office: Office) -> None:
-    credential = office.signed_in()
-    assert demisto.getIntegrationContext()['current_refresh_token'] == office.refresh_token(credential)
-
-
-def test_the_refresh_token_of_the_cortex_app_is_not_shown_to_others(office: Office) -> None:
-    office.source(office.cortex()).get(office.graph)
-    assert 'current_refresh_token' not in demisto.getIntegrationContext()
-
-
-# endregion
-# region device code
-
-
-def test_a_device_code_is_redeemed_by_whoever_asks_next(office: Office) -> None:
-    office.start_device(enter_as=ADA)
-    assert office.user_of(office.source(office.device()).get(office.graph)) == ADA
-    assert office.source(office.device()).started() == {}
-
-
-def test_a_device_code_that_was_not_entered_yet_is_pending(office: Office) -> None:
-    office.start_device()
-    with pytest.raises(SignInPendingError):
-        office.source(office.device()).get(office.graph)
-
-
-def test_a_new_device_sign_in_takes_the_place_of_a_token_that_is_still_good(office: Office) -> None:
-    office.consent_to_all()
-    office.start_device(enter_as=ADA)
-    for target in (office.graph, office.azure):
-        assert office.user_of(office.source(office.device()).get(target)) == ADA
-    office.start_device(enter_as=BOB)
-    assert office.user_of(office.source(office.device()).get(office.graph)) == BOB
-    assert office.user_of(office.source(office.device()).get(office.azure)) == BOB
-
-
-def test_a_new_device_sign_in_takes_the_place_of_a_revoked_one(office: Office) -> None:
-    office.start_device(enter_as=ADA)
-    office.source(office.device()).get(office.graph)
-    office.cloud.directory.user(ADA).revoke()
-    office.cloud.clock.advance(3600)
-    office.start_device(enter_as=ADA)
-    assert office.user_of(office.source(office.device()).get(office.graph)) == ADA
-
-
-@pytest.mark.parametrize('later', [0, 3600 - 600])
-def test_while_a_new_device_code_is_not_entered_the_old_sign_in_goes_on(office: Office, later: float) -> None:
-    office.start_device(enter_as=ADA)
-    office.source(office.device()).get(office.graph)
-    office.cloud.clock.advance(later)
-    office.start_device()
-    office.cloud.clock.advance(later and 600)
-    assert office.user_of(office.source(office.device()).get(office.graph)) == ADA
-    asked = office.token_requests()
-    assert office.user_of(office.source(office.device()).get(office.graph)) == ADA
-    assert office.token_requests() - asked == (1 if later else 0)  # a pending code is not polled again at once
-
-
-def test_a_device_code_that_was_never_entered_is_forgotten(office: Office) -> None:
-    office.start_device(enter_as=ADA)
-    office.source(office.device()).get(office.graph)
-    office.start_device()
-    office.cloud.clock.advance(901)
-    asked = office.token_requests()
-    office.source(office.device()).get(office.graph)
-    assert office.token_requests() == asked
+def test_secrets_are_not_in_a_repr() -> None:
+    values = [
+        response('secret', refresh_token='secret'),
+        AccessToken('secret', NOW, NOW),
+        PendingSignIn('secret', 'secret', 'secret'),
+        CachedSession('secret', PendingSignIn('secret')),
+    ]
+    assert 'secret' not in repr(values)
 
 
 # endregion
 # region the context of the public module
 
 
-def public_context(**values: Any) -> None:
-    demisto.setIntegrationContext(values)
-
-
-@pytest.mark.parametrize('valid_until', [9e9, 9000000000, '9000000000', '9000000000.5'])
-def test_a_token_that_the_public_module_left_is_used(office: Office, valid_until: Any) -> None:
-    public_context(access_token='of the public module', valid_until=valid_until)
-    assert office.source(office.client(), usual_target=office.graph).get(office.graph).value == 'of the public module'
-    assert office.token_requests() == 0
-
-
-def test_a_token_of_the_public_module_is_used_up_to_its_written_end(office: Office) -> None:
-    public_context(access_token='of the public module', valid_until=int(office.clock.now()) + 100)
-    office.cloud.clock.advance(95)
-    assert office.source(office.client(), usual_target=office.graph).get(office.graph).value == 'of the public module'
-    office.cloud.clock.advance(6)
-    assert office.source(office.client(), usual_target=office.graph).get(office.graph).value != 'of the public module'
+@pytest.mark.parametrize('valid_until', [NOW + 50, int(NOW) + 50, str(int(NOW) + 50), f'{int(NOW) + 50}.5'])
+def test_a_token_of_the_public_module_is_used_until_it_says(valid_until: Any) -> None:
+    context = {'access_token': 'of the public module', 'valid_until': valid_until}
+    token = cached(context).token
+    assert token
+    assert token.value == 'of the public module'
+    assert cached(context, now=NOW + 51).token is None
 
 
 @pytest.mark.parametrize('valid_until', ['soon', None, '', -5])
-def test_a_token_of_the_public_module_without_an_end_is_not_used(office: Office, valid_until: Any) -> None:
-    public_context(access_token='of the public module', valid_until=valid_until)
-    assert office.source(office.client(), usual_target=office.graph).get(office.graph).value != 'of the public module'
+def test_a_token_of_the_public_module_without_an_expiry_is_not_used(valid_until: Any) -> None:
+    assert cached({'access_token': 'of the public module', 'valid_until': valid_until}).token is None
 
 
-def test_tokens_that_the_public_module_kept_by_scope_and_by_resource_are_used_for_these_only(office: Office) -> None:
-    public_context(
-        **{
-            'Mail.Send_access_token': 'for a scope',
-            'Mail.Send_valid_until': 9e9,
-            'valid_until': 9e9,
-            'https://management.azure.com/': 'for a resource',
-            'access_token': 'the usual one',
-        }
-    )
-    kept = office.kept(office.client(), office.graph)
-    assert kept.token(TokenTarget('Mail.Send')).value == 'for a scope'
-    assert kept.token(TokenTarget(resource='https://management.azure.com/')).value == 'for a resource'
-    assert kept.token(office.graph).value == 'the usual one'
-    assert kept.token(office.azure) is None
-    assert kept.token(TokenTarget('Mail.Read')) is None
+@pytest.mark.parametrize(
+    'target, value',
+    [
+        (TokenTarget('Mail.Send'), 'for a scope'),
+        (TokenTarget(resource='https://management.azure.com/'), 'for a resource'),
+        (GRAPH, 'for the default target'),
+        (GRAPH._replace(claims='{}'), 'for the default target'),
+        (AZURE, ''),
+        (TokenTarget('Mail.Read'), ''),
+    ],
+)
+def test_a_token_of_the_public_module_is_used_only_for_its_scope_or_resource(target: TokenTarget, value: str) -> None:
+    context = {
+        'Mail.Send_access_token': 'for a scope',
+        'Mail.Send_valid_until': 9e9,
+        'valid_until': 9e9,
+        'https://management.azure.com/': 'for a resource',
+        'access_token': 'for the default target',
+    }
+    token = cached(context, target=target).token
+    assert (token.value if token else '') == value
 
 
-def test_a_token_of_another_tenant_or_client_is_not_adopted_nor_the_refresh_token_beside_it(office: Office) -> None:
-    foreign = office.source(office.client('web')).get(office.graph).value
-    public_context(access_token=foreign, valid_until=9e9, current_refresh_token='foreign')
-    kept = office.kept(office.client(), office.graph)
-    assert kept.token(office.graph) is None
-    assert kept.sessions(office.clock.now()) == [CachedSession()]
+@pytest.mark.parametrize('claims', [{'appid': 'another'}, {'tid': 'another'}])
+def test_a_token_of_another_client_or_tenant_is_not_used_and_neither_is_its_refresh_token(claims: dict[str, str]) -> None:
+    own = {'appid': 'app', 'tid': TENANT}
+    for found, is_own in ((own, True), ({**own, **claims}, False)):
+        tokens = cached({'access_token': jwt_of(**found), 'valid_until': 9e9, 'current_refresh_token': 'public'})
+        assert bool(tokens.token) == is_own
+        assert tokens.sessions[0].refresh_token == ('public' if is_own else '')
 
 
-def test_a_refresh_token_of_the_public_module_keeps_the_instance_signed_in(office: Office) -> None:
-    refresh_token = office.refresh_token(office.signed_in())
-    public_context(current_refresh_token=refresh_token, access_token='expired', valid_until=1)
-    assert office.user_of(office.source(office.web()).get(office.graph)) == ADA
-    assert office.token_requests() == 1
-
-
-def test_once_there_are_own_tokens_those_of_the_public_module_are_no_longer_looked_at_but_left_in_place(office: Office) -> None:
-    public_context(current_refresh_token='of the public module', access_token='of the public module', valid_until=9e9)
-    credential = office.cortex()
-    office.source(credential, usual_target=TokenTarget()).get(TokenTarget('Mail.Send'))
+def test_a_context_of_the_public_module_is_not_read_once_there_are_own_tokens(clock: FakeClock) -> None:
+    public = {'current_refresh_token': 'public', 'access_token': 'public', 'valid_until': 9e9}
+    demisto.setIntegrationContext(dict(public))
+    credential = ScriptedCredential(response('own'))
+    assert provider(credential, clock).get_token(AZURE).value == 'own'
+    assert credential.sessions == [CachedSession('public')]
     context = demisto.getIntegrationContext()
-    assert context['current_refresh_token'] == context['access_token'] == 'of the public module'
-    assert office.kept(credential, TokenTarget()).token(TokenTarget()) is None
-    assert office.kept(office.web(), office.graph).token(office.graph) is None
-    assert office.kept(office.web()).sessions(office.clock.now()) == [CachedSession()]
+    assert {key: context[key] for key in public} == public
+    assert cached(context).token is None
+    assert cached(context).sessions == [CachedSession()]
 
 
-def test_where_the_refresh_token_of_the_public_module_is_refused_what_was_pasted_is_used(office: Office) -> None:
-    public_context(current_refresh_token='an old one')
-    credential = office.cortex()
-    assert office.source(credential).get(office.graph)
-    assert office.token_requests('token-service') == 2
+# endregion
+# region token provider
 
 
-def test_where_both_are_refused_the_error_is_that_of_the_refresh_token(office: Office) -> None:
-    revoked = office.refresh_token(office.signed_in())
-    office.cloud.directory.user(ADA).revoke()
-    public_context(current_refresh_token=revoked)
-    with pytest.raises(SignInRequiredError) as failure:
-        office.source(office.web()).get(office.graph)
-    assert failure.value.code == 'AADSTS50173'
+def test_a_fresh_token_is_not_requested_again(clock: FakeClock) -> None:
+    credential = ScriptedCredential(response('first'), response('second'))
+    for later in (0, 3600 - REFRESH_MARGIN - 1):
+        clock.time = NOW + later
+        assert provider(credential, clock).get_token(GRAPH).value == 'first'
+        assert cached(demisto.getIntegrationContext(), credential).lease == Lease(), 'the lease ends with the request'
+    clock.time = NOW + 3600 - REFRESH_MARGIN
+    assert provider(credential, clock).get_token(GRAPH).value == 'second'
+
+
+def test_a_token_that_is_due_is_refreshed_and_used_if_that_fails(clock: FakeClock) -> None:
+    credential = ScriptedCredential(
+        response('first', refresh_in=1000), SignInUnavailableError('down'), response('second', lifetime=7200)
+    )
+    assert provider(credential, clock).get_token(GRAPH).value == 'first'
+    clock.time = NOW + 1000
+    for _ in range(2):
+        assert provider(credential, clock).get_token(GRAPH).value == 'first'
+    assert len(credential.sessions) == 2, 'the service is left alone after a failure'
+    clock.time += REFRESH_RETRY_SECONDS + 1
+    assert provider(credential, clock).get_token(GRAPH).value == 'second'
+    assert clock.slept == 0
+
+
+def test_a_rejected_token_is_replaced(clock: FakeClock) -> None:
+    credential = ScriptedCredential(response('first'), response('second'))
+    assert provider(credential, clock).get_token(GRAPH).value == 'first'
+    assert provider(credential, clock).get_token(GRAPH, rejected='first').value == 'second'
+    assert provider(credential, clock).get_token(GRAPH, rejected='first').value == 'second'
+
+
+def test_the_latest_refresh_token_is_used(clock: FakeClock) -> None:
+    credential = ScriptedCredential(
+        response('first', 300, 'one'), response('second', 300), response('third', 300, 'two'), response('fourth', 300)
+    )
+    for _ in range(4):
+        provider(credential, clock).get_token(GRAPH)
+    assert [session.refresh_token for session in credential.sessions] == ['', 'one', 'one', 'two']
+
+
+def test_without_a_context_tokens_remain_in_memory(clock: FakeClock) -> None:
+    storage = MemoryStorage()
+    credential = ScriptedCredential(response('first'))
+    assert provider(credential, clock, storage).get_token(GRAPH) == provider(credential, clock, storage).get_token(GRAPH)
+    assert demisto.getIntegrationContext() == {}
+
+
+@pytest.mark.parametrize(
+    'error',
+    [SignInRefusedError('refused', 'advice', 'AADSTS1', 'id'), SignInUnavailableError('down'), SignInRequiredError('nobody')],
+)
+def test_an_error_is_raised_and_published_to_those_who_wait(clock: FakeClock, error: Exception) -> None:
+    with pytest.raises(type(error), match=str(error)):
+        provider(ScriptedCredential(error), clock).get_token(GRAPH)
+    published = cached(demisto.getIntegrationContext(), ScriptedCredential()).lease.error()
+    assert (type(published), str(published)) == (type(error), str(error))
+
+
+def test_a_session_that_has_ended_is_followed_by_the_previous_one(clock: FakeClock) -> None:
+    credential = ScriptedCredential(SignInPendingError(5), response('first'))
+    asking = provider(credential, clock)
+    asking.start_sign_in(PendingSignIn(device_code='a code'))
+    assert asking.get_token(GRAPH).value == 'first'
+    assert [session.pending.device_code for session in credential.sessions] == ['a code', '']
+
+
+def test_another_process_is_waited_for_until_its_lease_ends(clock: FakeClock) -> None:
+    credential = ScriptedCredential(response('first'))
+    provider(credential, clock).update(lambda tokens: tokens.put_lease(Lease('another', NOW + 20)))
+    assert provider(credential, clock).get_token(GRAPH).value == 'first'
+    assert 20 <= clock.slept < 21
+
+
+def test_a_waiting_process_gets_the_error_of_its_own_target_only(clock: FakeClock) -> None:
+    for target, outcome in ((GRAPH, SignInRefusedError), (AZURE, 'a token')):
+        waiting = provider(ScriptedCredential(response('a token')), clock)
+        waiting.update(lambda tokens: tokens.put_lease(Lease('another', clock.now() + 20)))
+
+        def fail_elsewhere(_seconds: float, waiting: TokenProvider = waiting) -> None:
+            error = Lease.of_error(SignInRefusedError('refused'), 'another', clock.now(), cached({}).token_name)
+            waiting.update(lambda tokens: tokens.put_lease(error))
+
+        waiting.clock = waiting.token_client.clock = FakeClock()
+        waiting.clock.sleep = fail_elsewhere  # type: ignore[method-assign]
+        try:
+            found: Any = waiting.get_token(target).value
+        except SignInRefusedError as error:
+            found = type(error)
+        assert found == outcome
+
+
+@pytest.mark.parametrize('end', [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_the_lease_of_a_command_that_was_ended_is_dropped(clock: FakeClock, end: type[BaseException]) -> None:
+    credential = ScriptedCredential(end())
+    with pytest.raises(end):
+        provider(credential, clock).get_token(GRAPH)
+    assert demisto.getIntegrationContext() == {}
+
+
+def test_a_pending_sign_in_is_cached_for_a_day(clock: FakeClock) -> None:
+    asking = provider(USER, clock)
+    asking.start_sign_in(PendingSignIn('state', 'verifier'))
+    assert asking.pending_sign_in() == PendingSignIn('state', 'verifier')
+    clock.time += 24 * 3600 + 1
+    assert asking.pending_sign_in() is None
+
+
+def test_a_new_sign_in_replaces_the_tokens_of_the_previous_one(clock: FakeClock) -> None:
+    asking = provider(USER, clock)
+    for target in (GRAPH, AZURE):
+        asking.save(target, response('of Ada', refresh_token='of Ada'), is_new_sign_in=True)
+    asking.start_sign_in(PendingSignIn('state'))
+    asking.save(GRAPH, response('of Bob', refresh_token='of Bob'), is_new_sign_in=True)
+    assert asking.get_token(GRAPH).value == 'of Bob'
+    read = cached(demisto.getIntegrationContext(), USER, AZURE)
+    assert (read.token, read.sessions, read.pending) == (None, [CachedSession('of Bob')], None)
+    assert demisto.getIntegrationContext()['current_refresh_token'] == 'of Bob'
+
+
+def test_a_refresh_that_ends_after_a_new_sign_in_is_not_saved(clock: FakeClock) -> None:
+    asking = provider(USER, clock)
+    asking.save(GRAPH, response('of Bob', refresh_token='of Bob'), is_new_sign_in=True)
+    asking.save(GRAPH, response('of Ada', refresh_token='newer of Ada'), refresh_token_used='of Ada')
+    assert asking.get_token(GRAPH).value == 'of Bob'
+
+
+def test_the_lease_of_another_process_is_left_alone(clock: FakeClock) -> None:
+    asking = provider(USER, clock)
+    asking.update(lambda tokens: tokens.put_lease(Lease('another', NOW + 60)))
+    asking.save(GRAPH, response('a token'), is_new_sign_in=True)
+    assert cached(demisto.getIntegrationContext(), USER).lease.holder == 'another'
 
 
 # endregion

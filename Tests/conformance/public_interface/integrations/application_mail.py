@@ -1,4 +1,4 @@
-"""Lists mail as an application, in every way that needs no person. Written for the public module."""
+"""List mail as an application, with every authentication method that needs no user. Written for the public module."""
 
 # mypy: ignore-errors
 import demistomock as demisto

@@ -1,4 +1,4 @@
-"""Lists Azure subscriptions for a person, by authorization code at the v1 token endpoint. Written for the public module."""
+"""List Azure subscriptions of a user, with an authorization code at the v1 token endpoint. Written for the public module."""
 
 # mypy: ignore-errors
 import demistomock as demisto

@@ -1,5 +1,7 @@
-"""Reads the mail of a person who consented to the Cortex XSOAR app. Written for the public module, which wants the integration to
-take the newest refresh token out of the integration context."""
+"""Read the mail of a user who consented to the Cortex XSOAR app.
+
+Written for the public module, for which the integration reads the latest refresh token from the integration context.
+"""
 
 # mypy: ignore-errors
 import demistomock as demisto

@@ -1,4 +1,4 @@
-"""Reads Azure for a person who signs in with a device code, without a tenant in the settings. Written for the public module."""
+"""Read Azure for a user with a device code, without a tenant in the settings. Written for the public module."""
 
 # mypy: ignore-errors
 import demistomock as demisto

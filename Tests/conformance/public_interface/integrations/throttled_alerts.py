@@ -1,4 +1,4 @@
-"""Lists alerts of an API that limits its callers, as an application. Written for the public module."""
+"""List alerts of a throttling API, as an application. Written for the public module."""
 
 # mypy: ignore-errors
 import demistomock as demisto

@@ -1,4 +1,4 @@
-"""Sends its requests itself, with token and error handler of the client that it derives from. Written for the public module."""
+"""Call `_http_request` with the token and the error handler of the base class. Written for the public module."""
 
 # mypy: ignore-errors
 import demistomock as demisto

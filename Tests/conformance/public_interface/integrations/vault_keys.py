@@ -1,4 +1,4 @@
-"""Asks two resources, each with a token of its own, as an application or managed identity. Written for the public module."""
+"""Call two resources with separate tokens, as an application or managed identity. Written for the public module."""
 
 # mypy: ignore-errors
 import demistomock as demisto

@@ -24,12 +24,12 @@ class ClientAuthentication:
         self._lock = threading.Lock()
 
     def clear(self) -> None:
-        """Forgets the assertions seen."""
+        """Forget the assertions seen."""
         with self._lock:
             self._seen.clear()
 
     def check(self, application: Application, form: Mapping[str, str], audiences: set[str]) -> bool:
-        """Whether the client authenticated; False when it sent nothing.
+        """Return whether the client authenticated; False when it sent nothing.
 
         Raises:
             EntraError: what it sent is wrong, or it is public and must send nothing.
@@ -83,7 +83,7 @@ class ClientAuthentication:
 
 
 def _verify_signature(application: Application, assertion: str) -> dict[str, Any]:
-    """The claims of ``assertion`` when a registered certificate verifies it."""
+    """Return the claims of ``assertion`` when a registered certificate verifies it."""
     try:
         header = jwt.get_unverified_header(assertion)
     except jwt.InvalidTokenError:

@@ -120,14 +120,14 @@ class EntraError(Exception):
         super().__init__(f'AADSTS{number}: {self.sentence}')
 
     def description(self, now: float, trace_id: str, correlation_id: str) -> str:
-        """What ``error_description`` says."""
+        """Return what ``error_description`` says."""
         return (
             f'AADSTS{self.number}: {self.sentence} Trace ID: {trace_id} Correlation ID: {correlation_id} '
             f'Timestamp: {entra_timestamp(now)}'
         )
 
     def body(self, now: float, correlation_id: str = '', authority: str = '') -> dict[str, Any]:
-        """The JSON object that Entra answers with."""
+        """Return the JSON object that Entra answers with."""
         trace_id, correlation_id = str(uuid.uuid4()), correlation_id or str(uuid.uuid4())
         answer: dict[str, Any] = {
             'error': self.error,

@@ -74,28 +74,28 @@ class GrantStore:
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def clear(self) -> None:
-        """Forgets all grants."""
+        """Forget all grants."""
         with self.lock:
             self._codes.clear()
             self._refresh_tokens.clear()
             self._devices.clear()
 
     def add_code(self, code: AuthorizationCode) -> str:
-        """The code to hand to the client."""
+        """Return the code to hand to the client."""
         value = f'0.A{secrets.token_urlsafe(64)}!{secrets.token_urlsafe(32)}$'
         with self.lock:
             self._codes[value] = code
         return value
 
     def add_refresh_token(self, token: RefreshToken) -> str:
-        """The refresh token to hand to the client."""
+        """Return the refresh token to hand to the client."""
         value = f'1.A{secrets.token_urlsafe(128)}'
         with self.lock:
             self._refresh_tokens[value] = token
         return value
 
     def add_device(self, device: DeviceAuthorization) -> str:
-        """The device code to hand to the client."""
+        """Return the device code to hand to the client."""
         value = secrets.token_urlsafe(96)
         with self.lock:
             self._devices[value] = device
@@ -111,12 +111,12 @@ class GrantStore:
         return self._devices.get(value)
 
     def device_by_user_code(self, user_code: str) -> DeviceAuthorization | None:
-        """The device that waits for ``user_code``, in any case of letters and with blanks around."""
+        """Return the device that waits for ``user_code``, in upper or lower case and with spaces around it."""
         wanted = user_code.strip().upper()
         with self.lock:
             return next((device for device in self._devices.values() if device.user_code == wanted), None)
 
 
 def new_user_code() -> str:
-    """Nine letters and digits that are hard to confuse."""
+    """Return nine letters and digits that are hard to confuse."""
     return ''.join(secrets.choice(USER_CODE_LETTERS) for _ in range(9))

@@ -23,7 +23,7 @@ class Tenant:
 
 @dataclass(kw_only=True)
 class Secret:
-    """A client secret. ``secret_id`` is what people paste by mistake; ``expires`` is in epoch seconds, None is never."""
+    """A client secret. ``secret_id`` is often pasted by mistake; ``expires`` is in epoch seconds, None is never."""
 
     value: str = field(repr=False)
     secret_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -32,7 +32,7 @@ class Secret:
 
 @dataclass(kw_only=True)
 class Principal:
-    """Whoever a token can be issued for."""
+    """A user, application or managed identity: what a token can be issued for."""
 
     object_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     tenant_id: str
@@ -41,17 +41,17 @@ class Principal:
     required_claims_time: int = 0
 
     def revoke(self) -> None:
-        """Ends everything issued so far: refresh tokens answer AADSTS50173, access tokens 401."""
+        """End everything issued so far: refresh tokens answer AADSTS50173, access tokens 401."""
         self.generation += 1
 
     def require_claims(self) -> None:
-        """From now on resources answer 401 ``insufficient_claims`` until a token was asked for with those ``claims``."""
+        """Make resources answer 401 ``insufficient_claims`` until a token was requested with those ``claims``."""
         self.required_claims_time = max(self.required_claims_time + 1, int(time.time()))
 
 
 @dataclass(kw_only=True)
 class User(Principal):
-    """A person. ``shared_with`` holds the object IDs of the users who may open this mailbox."""
+    """A user account. ``shared_with`` holds the object IDs of the users who may open this mailbox."""
 
     user_principal_name: str
     display_name: str
@@ -63,7 +63,7 @@ class User(Principal):
 
 @dataclass(kw_only=True)
 class Application(Principal):
-    """An app registration and its service principals. ``name`` finds it in the directory, ``display_name`` is what people see.
+    """An app registration and its service principals. ``name`` finds it in the directory, ``display_name`` is what users see.
 
     ``application_permissions`` are granted (an administrator consented); ``delegated_permissions`` are listed in the
     registration and need consent: ``consents`` maps a user's object ID to what that user granted, ``tenant_wide_consent``
@@ -104,14 +104,14 @@ class Application(Principal):
         return bool(self.secrets or self.certificates)
 
     def granted_to(self, user: User) -> set[str]:
-        """Delegated permissions that this app has for ``user``, lower case."""
+        """Return the delegated permissions that this app has for ``user``, in lower case."""
         granted = set(self.consents.get(user.object_id, set()))
         if self.tenant_wide_consent:
             granted.update(self.delegated_permissions, ('openid', 'profile', 'email', 'offline_access'))
         return {name.lower() for name in granted}
 
     def consent(self, user: User, permissions: set[str]) -> None:
-        """Records that ``user`` granted ``permissions`` to this app."""
+        """Record that ``user`` granted ``permissions`` to this app."""
         self.consents.setdefault(user.object_id, set()).update(permissions)
         self.service_principals.add(user.tenant_id)
 
@@ -147,19 +147,19 @@ class Directory:
     device_code_interval: int = 5
 
     def tenant(self, name: str) -> Tenant:
-        """The tenant of that ID or domain. Raises LookupError."""
+        """Return the tenant of that ID or domain. Raises LookupError."""
         return _one(self.find_tenant(name), 'tenant', name)
 
     def application(self, name: str) -> Application:
-        """The application of that name or client ID. Raises LookupError."""
+        """Return the application of that name or client ID. Raises LookupError."""
         return _one(self.find_application(name), 'application', name)
 
     def user(self, name: str) -> User:
-        """The user of that principal name or object ID. Raises LookupError."""
+        """Return the user of that principal name or object ID. Raises LookupError."""
         return _one(self.find_user(name), 'user', name)
 
     def managed_identity(self, name: str) -> ManagedIdentity:
-        """The managed identity of that name. Raises LookupError."""
+        """Return the managed identity of that name. Raises LookupError."""
         return _one(next((known for known in self.managed_identities if known.name == name), None), 'managed identity', name)
 
     def find_tenant(self, name: str) -> Tenant | None:

@@ -1,4 +1,4 @@
-"""Entra ID over HTTP: discovery, keys, token endpoints, and the pages where people sign in."""
+"""Entra ID over HTTP: discovery, keys, token endpoints, and the pages where users sign in."""
 
 import uuid
 from pathlib import Path
@@ -14,8 +14,8 @@ from sandbox.microsoft.state import CloudState
 
 
 def create_app(state: CloudState) -> Flask:
-    """The WSGI application of Entra ID."""
-    app = Flask('entra', root_path=str(Path(__file__).parents[1]))
+    """Return the WSGI application of Entra ID."""
+    app = Flask('entra', root_path=str(Path(__file__).parents[1]), static_folder=None)
     app.json.sort_keys = False
     _add_discovery(app, state)
     _add_token_endpoints(app, state)

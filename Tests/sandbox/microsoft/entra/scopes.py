@@ -28,14 +28,14 @@ class ScopeRequest:
     resources: list[ResourceRequest] = field(default_factory=list)
 
     def single(self) -> ResourceRequest | None:
-        """The only resource asked for, None without one. Raises AADSTS700022 when there are several."""
+        """Return the only resource asked for, None without one. Raises AADSTS700022 when there are several."""
         if len(self.resources) > 1:
             raise EntraError(700022)
         return self.resources[0] if self.resources else None
 
 
 def parse_scope(directory: Directory, scope: str) -> ScopeRequest:
-    """Reads a ``scope`` parameter of the v2 endpoint.
+    """Read a ``scope`` parameter of the v2 endpoint.
 
     Raises:
         EntraError: 70011 for an empty or impossible scope, 500011 for an unknown resource.
@@ -55,7 +55,7 @@ def parse_scope(directory: Directory, scope: str) -> ScopeRequest:
 
 
 def parse_default_scope(directory: Directory, scope: str) -> ResourceRequest:
-    """Reads the ``scope`` of a client credentials request, which must be ``<resource>/.default``."""
+    """Read the ``scope`` of a client credentials request, which must be ``<resource>/.default``."""
     words = scope.split()
     if len(words) > 1 and all(word.endswith('/' + DEFAULT) for word in words):
         raise EntraError(700022)
@@ -67,7 +67,7 @@ def parse_default_scope(directory: Directory, scope: str) -> ResourceRequest:
 
 
 def parse_resource(directory: Directory, identifier: str) -> ResourceRequest:
-    """Reads the ``resource`` parameter of the v1 endpoint and of the identity endpoints of Azure hosts."""
+    """Read the ``resource`` parameter of the v1 endpoint and of the identity endpoints of Azure hosts."""
     resource = directory.find_resource(identifier)
     if resource is None:
         raise EntraError(500011, f'The tenant has no resource named {identifier}.')

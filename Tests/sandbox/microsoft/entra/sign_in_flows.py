@@ -1,4 +1,4 @@
-"""A person's way through the pages of Entra ID: sign in, consent, and what the client gets for it."""
+"""A sign-in on the pages of Entra ID: user name and password, consent, and what the client gets for it."""
 
 import secrets
 import threading
@@ -17,7 +17,7 @@ from sandbox.microsoft.state import CloudState
 
 @dataclass(kw_only=True)
 class SignInFlow:
-    """A visit that has begun. ``device`` is set when a device waits for it, ``wants_admin_consent`` when an administrator
+    """A sign-in that has begun. ``device`` is set when a device waits for it, ``wants_admin_consent`` when an administrator
     shall let an application act as itself; else the client gets a code at ``redirect_uri``."""
 
     tenant_name: str
@@ -37,14 +37,14 @@ class SignInFlow:
     generation: int = 0
 
     def redirect(self, **parameters: str) -> str:
-        """The redirect URI with these parameters and the client's ``state``."""
+        """Return the redirect URI with these parameters and the client's ``state``."""
         if self.state:
             parameters['state'] = self.state
         return self.redirect_uri + ('&' if '?' in self.redirect_uri else '?') + urlencode(parameters)
 
 
 class SignInFlows:
-    """The visits under way. Safe to use from several threads."""
+    """The sign-ins that have begun. Safe to use from several threads."""
 
     def __init__(self, state: CloudState) -> None:
         self._state = state
@@ -52,27 +52,27 @@ class SignInFlows:
         self._lock = threading.Lock()
 
     def begin(self, flow: SignInFlow) -> str:
-        """The ID under which the pages go on."""
+        """Return the ID under which the pages go on."""
         flow_id = secrets.token_urlsafe(24)
         with self._lock:
             self._flows[flow_id] = flow
         return flow_id
 
     def get(self, flow_id: str) -> SignInFlow:
-        """The visit of that ID. Raises EntraError 50089 when it has ended."""
+        """Return the sign-in of that ID. Raises EntraError 50089 when it has ended."""
         with self._lock:
             flow = self._flows.get(flow_id)
         if flow is None:
-            raise EntraError(50089, 'This visit has ended. Start the sign-in again.')
+            raise EntraError(50089, 'This sign-in has ended. Start it again.')
         return flow
 
     def end(self, flow_id: str) -> None:
-        """Forgets a visit."""
+        """Forget a sign-in."""
         with self._lock:
             self._flows.pop(flow_id, None)
 
     def sign_in(self, flow: SignInFlow, username: str, password: str) -> User:
-        """Checks who it is. Raises EntraError 50034, 50126, 50057 or 50020."""
+        """Check user name and password. Raises EntraError 50034, 50126, 50057 or 50020."""
         user = self._state.directory.find_user(username)
         if user is None:
             raise EntraError(50034, f"There is no account named '{username.strip()}'.")
@@ -85,7 +85,7 @@ class SignInFlows:
         return user
 
     def permissions_to_ask(self, flow: SignInFlow) -> list[Permission]:
-        """What the person has to consent to still; empty when nothing. Raises EntraError 90094 when only administrators may."""
+        """Return what the user still has to consent to. Raises EntraError 90094 when only an administrator may."""
         assert flow.user is not None, 'nobody is asked before signing in'
         if flow.wants_admin_consent:
             names = flow.application.application_permissions
@@ -99,7 +99,7 @@ class SignInFlows:
         return wanted
 
     def finish(self, flow: SignInFlow) -> str:
-        """Hands out what the visit was for: the URL to go to, or an empty text when a device waits."""
+        """Grant what the sign-in was for; return the URL to go to, empty when a device waits."""
         assert flow.user is not None, 'nothing is handed out before signing in'
         tenant = home_tenant(self._state.directory, flow.tenant_name, flow.user)
         if flow.wants_admin_consent:
@@ -127,14 +127,14 @@ class SignInFlows:
         return flow.redirect(code=code, session_state=str(uuid.uuid4()))
 
     def decline(self, flow: SignInFlow) -> str:
-        """The person does not consent: the URL to go to, or an empty text when a device waits."""
+        """Decline consent; return the URL to go to, empty when a device waits."""
         if flow.device:
             flow.device.is_declined = True
             return ''
         return self.refuse(flow, EntraError(65004))
 
     def refuse(self, flow: SignInFlow, error: EntraError) -> str:
-        """The URL that tells the client of ``error``."""
+        """Return the URL that tells the client of ``error``."""
         body = error.body(self._state.clock.now())
         return flow.redirect(error=error.error, error_description=body['error_description'], error_uri=body['error_uri'])
 

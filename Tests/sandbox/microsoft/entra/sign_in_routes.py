@@ -1,4 +1,4 @@
-"""The pages of Entra ID where people sign in: authorize, consent, device code, admin consent."""
+"""The pages of Entra ID where users sign in: authorize, consent, device code, admin consent."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ CHALLENGE_LENGTHS = range(43, 129)
 
 
 class PageError(Exception):
-    """An error that the person at the browser gets to see, not the client."""
+    """An error that is shown to the user in the browser, not sent to the client."""
 
     def __init__(self, error: EntraError) -> None:
         super().__init__(str(error))
@@ -25,8 +25,8 @@ class PageError(Exception):
 
 
 @contextmanager
-def shown_to_person() -> Iterator[None]:
-    """Turns errors of the block into a page."""
+def shown_to_user() -> Iterator[None]:
+    """Show errors of the block to the user as a page."""
     try:
         yield
     except EntraError as error:
@@ -34,7 +34,7 @@ def shown_to_person() -> Iterator[None]:
 
 
 def add_pages(app: Flask, state: CloudState) -> None:
-    """Adds the pages to the application of Entra ID."""
+    """Add the pages to the application of Entra ID."""
     flows = SignInFlows(state)
     _add_starts(app, state, flows)
     _add_device_code(app, state, flows)
@@ -60,7 +60,7 @@ def _add_starts(app: Flask, state: CloudState, flows: SignInFlows) -> None:
     @app.get('/<tenant_name>/oauth2/v2.0/authorize')
     @app.get('/<tenant_name>/oauth2/authorize')
     def authorize(tenant_name: str) -> str | Answer:
-        with shown_to_person():
+        with shown_to_user():
             flow = _authorization(state, tenant_name, request.args)
         try:
             _check_authorization(state, flow, request.args, is_v2='/v2.0/' in request.path)
@@ -71,7 +71,7 @@ def _add_starts(app: Flask, state: CloudState, flows: SignInFlows) -> None:
     @app.get('/<tenant_name>/adminconsent')
     @app.get('/<tenant_name>/v2.0/adminconsent')
     def admin_consent(tenant_name: str) -> str:
-        with shown_to_person():
+        with shown_to_user():
             flow = _authorization(state, tenant_name, request.args)
         flow.wants_admin_consent = True
         return _sign_in_page(flows.begin(flow), flow)
@@ -129,13 +129,13 @@ def _add_steps(app: Flask, state: CloudState, flows: SignInFlows) -> None:
     @app.post('/login')
     def login() -> str | Answer:
         flow_id, username = request.form.get('flow', ''), request.form.get('username', '')
-        with shown_to_person():
+        with shown_to_user():
             flow = flows.get(flow_id)
         try:
             user = flows.sign_in(flow, username, request.form.get('password', ''))
         except EntraError as error:
             return _sign_in_page(flow_id, flow, username, str(error))
-        with shown_to_person():
+        with shown_to_user():
             permissions = flows.permissions_to_ask(flow)
         if not permissions:
             return go_on(flow_id, flow)
@@ -152,7 +152,7 @@ def _add_steps(app: Flask, state: CloudState, flows: SignInFlows) -> None:
     @app.post('/consent')
     def consent() -> str | Answer:
         flow_id = request.form.get('flow', '')
-        with shown_to_person():
+        with shown_to_user():
             flow = flows.get(flow_id)
             if flow.user is None:
                 raise EntraError(50058, 'Sign in before you consent.')
@@ -163,7 +163,7 @@ def _add_steps(app: Flask, state: CloudState, flows: SignInFlows) -> None:
 
 
 def _authorization(state: CloudState, tenant_name: str, query: Mapping[str, str]) -> SignInFlow:
-    """The visit that a client asks for. What is wrong here is shown to the person: the redirect URI cannot be trusted yet."""
+    """Return the sign-in that a client requests. Errors here are shown to the user: the redirect URI cannot be trusted yet."""
     if not query.get('client_id'):
         raise EntraError(900144, "The request needs the parameter 'client_id'.")
     requested_tenant(state.directory, tenant_name)
@@ -188,7 +188,7 @@ def _authorization(state: CloudState, tenant_name: str, query: Mapping[str, str]
 
 
 def _check_authorization(state: CloudState, flow: SignInFlow, query: Mapping[str, str], is_v2: bool) -> None:
-    """The rest of the request. What is wrong here is told to the client."""
+    """Check the rest of the request. Errors here are sent to the client."""
     if query.get('response_type') != 'code':
         raise EntraError(70005)
     if query.get('response_mode', 'query') != 'query':

@@ -10,7 +10,7 @@ TENANT_NAME = re.compile(r'[0-9a-z]([0-9a-z.-]*[0-9a-z])?', re.IGNORECASE)
 
 
 def requested_tenant(directory: Directory, name: str) -> Tenant | None:
-    """The tenant called ``name`` (ID or domain); None for ``common`` and ``organizations``.
+    """Return the tenant called ``name`` (ID or domain); None for ``common`` and ``organizations``.
 
     Raises:
         EntraError: 900023 when it can be no tenant's name, 90002 when there is no such tenant.
@@ -26,7 +26,7 @@ def requested_tenant(directory: Directory, name: str) -> Tenant | None:
 
 
 def requested_application(directory: Directory, tenant_name: str, client_id: str) -> Application:
-    """The application of that client ID in the tenant.
+    """Return the application of that client ID in the tenant.
 
     Raises:
         EntraError: 700016 when the tenant does not know it, 7000112 when it is disabled, 50194 when it is registered for one
@@ -48,7 +48,7 @@ def _is_known(application: Application, tenant: Tenant | None) -> bool:
 
 
 def home_tenant(directory: Directory, tenant_name: str, user: User) -> Tenant:
-    """The tenant in which ``user`` signs in. Raises EntraError 50020 when the user belongs to another one."""
+    """Return the tenant in which ``user`` signs in. Raises EntraError 50020 when the user belongs to another one."""
     tenant = requested_tenant(directory, tenant_name)
     if tenant is not None and tenant.tenant_id != user.tenant_id:
         raise EntraError(50020, f"'{user.user_principal_name}' does not exist in tenant '{tenant.display_name}'.")

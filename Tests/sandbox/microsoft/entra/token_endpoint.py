@@ -25,7 +25,7 @@ class TokenEndpoint:
         self._user_grants = UserGrants(state)
 
     def answer(self, tenant_name: str, form: Mapping[str, str], version: str) -> dict[str, Any]:
-        """The JSON object for a request. ``version`` is 1.0 or 2.0. Raises EntraError."""
+        """Return the JSON object for a request. ``version`` is 1.0 or 2.0. Raises EntraError."""
         for parameter in ('grant_type', 'client_id'):
             _required(form, parameter)
         if version == '2.0' and form.get('resource'):

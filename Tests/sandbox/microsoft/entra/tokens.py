@@ -59,7 +59,7 @@ class RequestedClaims:
 
     @classmethod
     def parse(cls, text: str) -> 'RequestedClaims':
-        """Reads the JSON of the parameter. Raises ValueError when it is none."""
+        """Read the JSON of the parameter. Raises ValueError when it is not JSON."""
         if not text:
             return cls()
         try:
@@ -87,7 +87,7 @@ class TokenIssuer:
         self._lock = threading.Lock()
 
     def clear(self) -> None:
-        """Forgets every token, so that none is accepted any more."""
+        """Forget every token, so that none is accepted any more."""
         with self._lock:
             self._issued.clear()
             self._verified.clear()
@@ -98,14 +98,14 @@ class TokenIssuer:
         return len(self._issued)
 
     def keys(self) -> dict[str, Any]:
-        """The JSON Web Key Set."""
+        """Return the JSON Web Key Set."""
         key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._public_key))
         return {'keys': [{'kty': 'RSA', 'use': 'sig', 'kid': self.key_id, 'x5t': self.key_id, 'n': key['n'], 'e': key['e']}]}
 
     def access_token(
         self, subject: TokenSubject, audience: str, permissions: set[str], seconds: int, claims: RequestedClaims, version: str
     ) -> str:
-        """A JWT for the resource ``audience`` that is good for ``seconds``; ``permissions`` become ``scp`` or ``roles``."""
+        """Return a JWT for the resource ``audience``, valid for ``seconds``; ``permissions`` go into ``scp`` or ``roles``."""
         token_id = secrets.token_urlsafe(16)
         payload = self._common(subject, audience, seconds, version) | {'uti': token_id, 'ver': version}
         payload |= _client_claims(subject.client, version)
@@ -131,7 +131,7 @@ class TokenIssuer:
         return self._sign(payload)
 
     def id_token(self, subject: TokenSubject, seconds: int, nonce: str, version: str) -> str:
-        """A JWT that tells the client who signed in."""
+        """Return a JWT that tells the client who signed in."""
         assert subject.user is not None, 'an ID token is about a user'
         payload = self._common(subject, subject.client.client_id, seconds, version) | {
             'ver': version,
@@ -142,7 +142,7 @@ class TokenIssuer:
         return self._sign(payload | ({'nonce': nonce} if nonce else {}))
 
     def verify(self, token: str) -> tuple[dict[str, Any], IssuedToken]:
-        """Checks the signature and finds what is known of ``token``. Time and audience are the resource's to check.
+        """Check the signature and return what is known of ``token``. Time and audience are the resource's to check.
 
         Raises:
             jwt.InvalidTokenError: it is malformed, not signed by this cloud, or forgotten.

@@ -49,7 +49,7 @@ class UserGrants:
         authenticated: bool,
         version: str,
     ) -> Redeemed:
-        """Redeems what ``form`` holds; ``authenticated``: the client showed its secret or certificate. Raises EntraError."""
+        """Redeem what ``form`` holds; ``authenticated``: the client showed its secret or certificate. Raises EntraError."""
         with self._state.grants.lock:
             if grant_type == 'authorization_code':
                 return self._code(tenant_name, application, form, authenticated, version)
@@ -197,7 +197,7 @@ class UserGrants:
 
 
 def _consented(grant: Grant, wanted: ResourceRequest) -> set[str]:
-    """The rights on the resource that the user granted: all of them, as Entra puts them into a token."""
+    """Return the rights on the resource that the user granted: all of them, as Entra puts them into a token."""
     granted = grant.application.granted_to(grant.user)
     consented = {known.name for known in wanted.resource.permissions if known.delegated and known.name.lower() in granted}
     missing = wanted.permissions - consented

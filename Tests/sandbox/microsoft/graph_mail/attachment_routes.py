@@ -89,7 +89,7 @@ def delete_attachment(message_id: str, attachment_id: str, folder_id: str | None
 
 
 def find_attachment(message: Message, attachment_id: str) -> Attachment:
-    """The attachment of that ID. Raises GraphError 400 or 404."""
+    """Return the attachment of that ID. Raises GraphError 400 or 404."""
     attachment = message.attachment(attachment_id)
     if attachment is None:
         raise not_found(attachment_id)

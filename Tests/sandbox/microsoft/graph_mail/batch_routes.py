@@ -89,7 +89,7 @@ def batch() -> Response:
 
 
 def _check(items: list[Item]) -> None:
-    """Raises GraphError 400 when the batch as a whole is wrong."""
+    """Check the batch as a whole. Raises GraphError 400."""
     if len(items) > MAX_REQUESTS:
         raise GraphError(400, 'MaximumValueExceeded', f'Number of batch request steps exceeds the maximum of {MAX_REQUESTS}.')
     seen: set[str] = set()
@@ -113,7 +113,7 @@ def _invalid(message: str) -> GraphError:
 
 
 def _run(items: list[Item], answer: Callable[[Item], Answer], each: Callable[..., Iterator[Answer]]) -> dict[str, Answer]:
-    """The answers by ID, each made after those that it depends on. ``each`` is ``map``, or one that works in several threads."""
+    """Return the answers by ID, each after those that it depends on. ``each`` is ``map``, possibly with threads."""
     answers: dict[str, Answer] = {}
     waiting = items
     while waiting:
@@ -139,7 +139,7 @@ class Steps:
     environ: dict[str, Any]
 
     def answer(self, item: Item) -> Answer:
-        """What the item is answered, by the service or by a fault."""
+        """Return what the item is answered, by the service or by a fault."""
         environ = self._environ(item)
         fault = self.faults.take('graph', environ['REQUEST_METHOD'], environ['PATH_INFO']) if self.faults else None
         if fault is None:
@@ -190,7 +190,7 @@ def _body(item: Item) -> bytes:
 
 
 def _shown(identifier: str, answer: Answer) -> str:
-    """The item of the answer as JSON. What is JSON already goes in as it is, all else as base64."""
+    """Return the item of the answer as JSON. What is JSON already goes in as it is, all else as base64."""
     kept = {name: value for name, value in answer.headers.items() if name.lower() not in HIDDEN_HEADERS}
     shown = json.dumps({'id': identifier, 'status': answer.status, 'headers': kept})
     if not answer.data:

@@ -25,7 +25,7 @@ class ChangeLog:
         self._latest: dict[bytes, Change] = {}
 
     def record(self, number: int, key: bytes, is_present: bool, former_id: str = '') -> None:
-        """Notes that ``key`` came, changed or (not ``is_present``) left, when it was called ``former_id``."""
+        """Note that ``key`` came, changed or (not ``is_present``) left, when it was called ``former_id``."""
         before = self._latest.get(key)
         entered = before.entered if before and before.is_present else number
         self._numbers.append(number)
@@ -33,11 +33,11 @@ class ChangeLog:
         self._latest[key] = Change(number, key, entered, is_present, former_id)
 
     def latest(self, key: bytes) -> Change:
-        """The latest change of that key."""
+        """Return the latest change of that key."""
         return self._latest[key]
 
     def after(self, number: int) -> Iterator[Change]:
-        """The latest change of each key that changed after ``number``, oldest first."""
+        """Return the latest change of each key that changed after ``number``, oldest first."""
         for index in range(bisect_right(self._numbers, number), len(self._numbers)):
             change = self._latest[self._keys[index]]
             if change.number == self._numbers[index]:

@@ -26,7 +26,7 @@ class Content:
         return self._file is not None
 
     def append(self, data: bytes) -> None:
-        """Adds ``data``; from ``IN_MEMORY_BYTES`` on everything goes to disk."""
+        """Add ``data``; from ``IN_MEMORY_BYTES`` on everything goes to disk."""
         if self._file is None and self.size + len(data) > IN_MEMORY_BYTES:
             self._file = tempfile.TemporaryFile(prefix='attachment-', buffering=0)  # noqa: SIM115 - it lives as long as this
             self._file.write(self._memory)
@@ -38,14 +38,14 @@ class Content:
         self.size += len(data)
 
     def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        """``length`` bytes from ``offset``, all without one."""
+        """Return ``length`` bytes from ``offset``; all of them without a length."""
         length = self.size - offset if length is None else min(length, self.size - offset)
         if self._file is None:
             return bytes(self._memory[offset : offset + length])
         return os.pread(self._file.fileno(), length, offset)
 
     def chunks(self, length: int = CHUNK_BYTES) -> Iterator[bytes]:
-        """All bytes, ``length`` at a time."""
+        """Return all bytes, ``length`` at a time."""
         return (self.read(offset, length) for offset in range(0, self.size, length))
 
     def __del__(self) -> None:

@@ -20,7 +20,7 @@ _BCC_HEADER = re.compile(rb'(?im)^bcc:[^\n]*\n(?:[ \t][^\n]*\n)*')
 
 
 def submit(state: 'CloudState', owner: User, message: Message, save: bool = True) -> None:
-    """Sends ``message`` for ``owner``. A draft moves to Sent Items and keeps its immutable ID.
+    """Send ``message`` for ``owner``. A draft moves to Sent Items and keeps its immutable ID.
 
     Args:
         save: keeps it in Sent Items.
@@ -34,14 +34,14 @@ def submit(state: 'CloudState', owner: User, message: Message, save: bool = True
     moment = _deferred_until(message)
     message.is_draft, message.is_read = False, True
     if moment is not None and moment > state.clock.now():
-        _place(mailbox, message, 'outbox')
+        _put_into(mailbox, message, 'outbox')
         mailbox.deferred.append((moment, message, save))
     else:
         _send(state, mailbox, message, save)
 
 
 def release_deferred(state: 'CloudState') -> None:
-    """Sends what waited for its time."""
+    """Send what waited for its time."""
     now = state.clock.now()
     for mailbox in list(state.mailboxes.values()):
         if not mailbox.deferred:
@@ -57,7 +57,7 @@ def release_deferred(state: 'CloudState') -> None:
 
 
 def check_can_be_sent(state: 'CloudState', owner: User, mailbox: Mailbox, message: Message) -> None:
-    """Raises GraphError as ``submit`` does."""
+    """Check that ``message`` can be sent. Raises GraphError as ``submit`` does."""
     recipients = message.recipients
     if not recipients:
         raise _invalid_recipients("A message can't be sent because it contains no recipients.")
@@ -86,7 +86,7 @@ def _invalid_recipients(reason: str) -> GraphError:
 
 
 def check_size(mailbox: Mailbox, message: Message, more: int = 0) -> None:
-    """Raises GraphError 413 when ``message``, with ``more`` bytes, is larger than the mailbox allows."""
+    """Check that ``message``, with ``more`` bytes, is not too large for the mailbox. Raises GraphError 413."""
     if message.size + more > mailbox.message_limit:
         raise GraphError(413, 'ErrorMessageSizeExceeded', 'The message exceeds the maximum supported size.')
 
@@ -109,7 +109,7 @@ def _send(state: 'CloudState', mailbox: Mailbox, message: Message, save: bool) -
         if inbox is not None:
             _arrive(inbox, message)
     if save:
-        _place(mailbox, message, 'sentitems')
+        _put_into(mailbox, message, 'sentitems')
     elif message.folder_id:
         mailbox.remove(message)
 
@@ -121,7 +121,7 @@ def _arrive(mailbox: Mailbox, message: Message) -> None:
     apply_rules(mailbox, copy)
 
 
-def _place(mailbox: Mailbox, message: Message, folder: str) -> None:
+def _put_into(mailbox: Mailbox, message: Message, folder: str) -> None:
     if message.folder_id:
         mailbox.move(message, folder)
     else:

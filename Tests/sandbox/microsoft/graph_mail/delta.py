@@ -1,4 +1,4 @@
-"""Rounds of changes: which rows come next, and the token that says where a round stands.
+"""Delta queries: which changes come next, and the token that holds the state of a query.
 
 A token carries all that the first call asked for, and is signed, so that nobody can change it; the service keeps nothing.
 """
@@ -27,18 +27,18 @@ _KEY = secrets.token_bytes(32)
 
 @dataclass(frozen=True)
 class DeltaState:
-    """Where a round stands.
+    """The state of a delta query.
 
     Attributes:
         of: the folder whose messages it is about; empty for the folders themselves.
         generation: how often the mailbox had let all tokens expire.
         chain, step: names the tokens that follow from one first call, and counts them.
         options: the query options of the first call.
-        since: the number of the change where the round began; 0 in a first round.
+        since: the number of the change where the sync began; 0 in a first sync.
         position: the number of the last change that was sent.
         sent: how many rows came so far.
-        until, last: of a first round that is sorted: where its snapshot was taken, and the last one that was sent of it.
-        is_over: whether the round has ended, and the token waits for the next one.
+        until, last: of a first sync that is sorted: where its snapshot was taken, and the last message sent of it.
+        is_over: whether the sync has ended, and the token is for the next one.
     """
 
     of: str
@@ -56,13 +56,13 @@ class DeltaState:
 
 
 def written(state: DeltaState) -> str:
-    """The token of a round."""
+    """Return the token of a state."""
     text = json.dumps(vars(state), separators=(',', ':')).encode()
     return base64.urlsafe_b64encode(_signature(text) + text).decode().rstrip('=')
 
 
 def read(token: str, mailbox: Mailbox, of: str) -> DeltaState:
-    """The round of a token, ready to go on. Raises GraphError 410 for an expired token, 400 for one that is none."""
+    """Return the state of a token, ready to continue. Raises GraphError 410 for an expired token, 400 for a malformed one."""
     try:
         data = base64.urlsafe_b64decode(token + '=' * (-len(token) % 4))
     except (binascii.Error, ValueError):
@@ -95,7 +95,7 @@ def _has_expired(state: DeltaState, mailbox: Mailbox) -> bool:
 
 
 def next_rows(log: ChangeLog, state: DeltaState, size: int, wanted: Wanted) -> tuple[list[Change], DeltaState, bool]:
-    """Up to ``size`` rows, the round after them, and whether there is more. ``wanted`` says which changes are shown."""
+    """Return up to ``size`` changes, the state after them, and whether there are more. ``wanted`` selects the changes."""
     rows = list(islice(_rows(log, state, wanted), size + 1))
     more = len(rows) > size
     rows = rows[:size]
@@ -106,7 +106,7 @@ def next_rows(log: ChangeLog, state: DeltaState, size: int, wanted: Wanted) -> t
 def next_sorted_rows(
     log: ChangeLog, members: Members, state: DeltaState, size: int, wanted: Wanted
 ) -> tuple[list[Change], DeltaState]:
-    """The rows of a sorted first round, latest received first; without rows the snapshot is over, and what came since follows."""
+    """Return the changes of a sorted first sync, latest received first. When none is left, the changes since its start follow."""
     received, key = state.last or (inf, '')
     left = (log.latest(message.key) for message in members.before(received, bytes.fromhex(key)))
     rows = list(islice((change for change in left if change.number <= state.until and wanted(change)), size))
@@ -117,7 +117,7 @@ def next_sorted_rows(
 
 
 def change_type(change: Change, since: int) -> str:
-    """Whether a row is about something created, updated or deleted since the round began."""
+    """Return whether a change created, updated or deleted something since the sync began."""
     if not change.is_present:
         return 'deleted'
     return 'created' if change.entered > since else 'updated'
@@ -125,7 +125,7 @@ def change_type(change: Change, since: int) -> str:
 
 def _rows(log: ChangeLog, state: DeltaState, wanted: Wanted) -> Iterator[Change]:
     for change in log.after(state.position):
-        # In a first round nothing can have been removed that was seen before.
+        # In a first sync nothing can have been removed that was seen before.
         if (change.is_present or state.since or change.entered <= state.position) and wanted(change):
             yield change
 

@@ -69,7 +69,7 @@ def folder_changes() -> Response:
 
 
 def _requested_state(call: MailCall, of: str, allowed: frozenset[str]) -> DeltaState:
-    """The round that the request begins or goes on with. What a token carries cannot be changed any more."""
+    """Return the state of the query that the request starts or continues. A token fixes the options."""
     token = request.args.get('$deltatoken') or request.args.get('$skiptoken')
     if token:
         return read(token, call.mailbox, of)

@@ -15,7 +15,7 @@ CHILD_INDEX_BYTES = 5
 
 @dataclass(frozen=True)
 class Kind:
-    """One way to answer. ``prefix`` comes before the subject once."""
+    """A kind of answer. ``prefix`` comes before the subject once."""
 
     name: str
     prefix: str
@@ -28,7 +28,7 @@ FORWARD = Kind('forward', 'FW: ')
 
 
 def draft_answer(mailbox: Mailbox, original: Message, kind: Kind, comment: str, to: list[EmailAddress]) -> Message:
-    """A draft in no folder yet: with recipients, subject, conversation, and the original below ``comment``.
+    """Return a draft in no folder yet: with recipients, subject, conversation, and the original below ``comment``.
 
     Args:
         to: who else is to get it; for a forwarded mail, who gets it.
@@ -60,7 +60,7 @@ def draft_answer(mailbox: Mailbox, original: Message, kind: Kind, comment: str, 
 
 
 def quoted(original: Message, comment: str) -> str:
-    """``comment``, and below it the original with its sender, date, recipients and subject."""
+    """Return ``comment``, and below it the original with its sender, date, recipients and subject."""
     sent = original.received if original.sent is None else original.sent
     lines = [
         ('From', f'{original.sender.name} <{original.sender.address}>'),

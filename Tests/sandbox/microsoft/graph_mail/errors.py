@@ -16,7 +16,7 @@ class GraphError(Exception):
         self.headers = headers or {}
 
     def body(self, now: float, request_id: str, client_request_id: str) -> dict[str, Any]:
-        """The JSON object that Graph answers with."""
+        """Return the JSON object that Graph answers with."""
         return {
             'error': {
                 'code': self.code,

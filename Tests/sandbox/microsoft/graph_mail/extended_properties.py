@@ -15,7 +15,7 @@ _BY_NAME = re.compile(r'(\w+) \{[0-9a-f-]{36}\} (Name .+|Id 0x[0-9a-f]+)', re.IG
 
 
 def normal_id(identifier: str) -> str | None:
-    """The ID in one spelling, None when it is none: ``String 0x007D`` and ``string 0x7d`` are the same."""
+    """Return the ID in one spelling, None when it is not an ID: ``String 0x007D`` and ``string 0x7d`` are the same."""
     by_tag = _BY_TAG.fullmatch(identifier.strip())
     if by_tag:
         return f'{by_tag[1].lower()} {int(by_tag[2], 16):#x}'
@@ -23,7 +23,7 @@ def normal_id(identifier: str) -> str | None:
 
 
 def value_of(message: Message, identifier: str) -> str | None:
-    """The value of a property of ``message``, None without it."""
+    """Return the value of a property of ``message``, None without it."""
     name = normal_id(identifier)
     if name == TRANSPORT_HEADERS and not message.is_draft:
         return ''.join(f'{key}: {value}\r\n' for key, value in mime.headers(message))

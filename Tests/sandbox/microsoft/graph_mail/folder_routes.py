@@ -139,7 +139,7 @@ def _refuse_well_known(folder: Folder) -> None:
 
 
 def _free_name(call: MailCall, parent_id: str, name: str | None, folder: Folder | None = None) -> str:
-    """``name`` when nothing else in the parent is called so. Raises GraphError 400 or 409."""
+    """Return ``name`` unless another folder of the parent has it. Raises GraphError 400 or 409."""
     if not name or not name.strip():
         raise GraphError(400, 'ErrorInvalidRequest', 'A folder needs a displayName.')
     siblings = call.mailbox.folders(parent_id, include_hidden=True)

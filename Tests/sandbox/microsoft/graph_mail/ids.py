@@ -15,7 +15,7 @@ CONVERSATION = bytes.fromhex('000424')
 RULE = bytes.fromhex('010000')
 
 # The sums with the three bytes of the kind leave a rest of 2 when divided by 3: so every ID ends in one '='.
-PLACE_BYTES = 46
+LOCATION_BYTES = 46
 KEY_BYTES = 16
 ATTACHMENT_KEY_BYTES = 18
 FOLDER_BYTES = 50
@@ -26,13 +26,13 @@ _WELL_FORMED = re.compile(r'A[AQ][A-Za-z0-9_-]{9,}={0,2}')
 
 
 def new_key() -> bytes:
-    """What names a message for as long as it lives."""
+    """Return what identifies a message for its whole life."""
     return secrets.token_bytes(KEY_BYTES)
 
 
-def new_place() -> bytes:
-    """What names the place of a message: renewed with each move."""
-    return secrets.token_bytes(PLACE_BYTES)
+def new_location() -> bytes:
+    """Return what identifies where a message is: it changes with each move."""
+    return secrets.token_bytes(LOCATION_BYTES)
 
 
 def new_attachment_key() -> bytes:
@@ -51,18 +51,18 @@ def new_rule_id() -> str:
     return _encode(RULE, secrets.token_bytes(RULE_BYTES))
 
 
-def plain_id(place: bytes, key: bytes, attachment_key: bytes = b'') -> str:
-    """The plain ID of a message, or of an attachment of it."""
-    return _encode(PLAIN, place, key, attachment_key)
+def plain_id(location: bytes, key: bytes, attachment_key: bytes = b'') -> str:
+    """Return the plain ID of a message, or of an attachment of it."""
+    return _encode(PLAIN, location, key, attachment_key)
 
 
 def immutable_id(key: bytes, attachment_key: bytes = b'') -> str:
-    """The immutable ID of a message, or of an attachment of it."""
-    return _encode(IMMUTABLE, hashlib.sha512(key).digest()[:PLACE_BYTES], key, attachment_key)
+    """Return the immutable ID of a message, or of an attachment of it."""
+    return _encode(IMMUTABLE, hashlib.sha512(key).digest()[:LOCATION_BYTES], key, attachment_key)
 
 
 def is_well_formed(identifier: str) -> bool:
-    """Whether it could be an ID of Exchange; others are refused as malformed, not as unknown."""
+    """Return whether it could be an ID of Exchange; others are refused as malformed, not as unknown."""
     return len(identifier) % 4 == 0 and _WELL_FORMED.fullmatch(identifier) is not None
 
 

@@ -1,4 +1,4 @@
-"""How much an app may ask of one mailbox, and how long the way to it is."""
+"""How much an app may request of one mailbox, and how long requests take."""
 
 import threading
 from collections import defaultdict, deque
@@ -28,7 +28,7 @@ class _Uploads:
             self.total -= self._known.popleft()[1]
 
     def falls_below(self, size: int) -> float:
-        """The moment of the upload without which, and without those before it, less than ``size`` bytes are left."""
+        """Return the time of the upload whose end brings the total below ``size`` bytes."""
         gone = accumulate(one for _, one in self._known)
         return next(moment for (moment, _), so_far in zip(self._known, gone, strict=True) if self.total - so_far < size)
 
@@ -61,9 +61,9 @@ class Limits:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def enter(self, app: str, mailbox: str, now: float, size: int) -> None:
-        """A request begins that uploads ``size`` bytes; it must ``leave``.
+        """Count a request that begins and uploads ``size`` bytes; call ``leave`` when it ends.
 
-        Raises GraphError 429 when it is one too many; that one must not leave.
+        Raises GraphError 429 when it is one too many; do not call ``leave`` for that one.
         """
         pair = app, mailbox
         with self._lock:
@@ -79,17 +79,17 @@ class Limits:
             self._running[pair] += 1
 
     def upload(self, app: str, mailbox: str, now: float, size: int) -> None:
-        """A range of a file begins, which is no request to the mailbox. Raises GraphError 429 when it is one too many."""
+        """Count a range of a file, which is not a request to the mailbox. Raises GraphError 429 when it is one too many."""
         with self._lock:
             self._count_upload((app, mailbox), now, size)
 
     def running_requests(self, mailbox: str) -> int:
-        """How many requests to that mailbox are being answered now."""
+        """Return how many requests to that mailbox are being answered now."""
         with self._lock:
             return sum(count for (_, known), count in self._running.items() if known == mailbox)
 
     def leave(self, app: str, mailbox: str) -> None:
-        """A request has ended."""
+        """Count a request that has ended."""
         with self._lock:
             self._running[app, mailbox] -= 1
 

@@ -33,7 +33,7 @@ _MOMENTS: dict[str, Callable[[Message], float]] = {
 
 
 def select_messages(mailbox: Mailbox, folder_id: str | None, query: Query, view: View) -> Iterable[Message]:
-    """The messages of a folder, or of all, that ``query`` asks for. No more of them are looked at than a page needs."""
+    """Return the messages of a folder, or of all, that ``query`` asks for. No more of them are looked at than a page needs."""
     if query.search:
         return search_messages(mailbox.messages(folder_id), query.search)
     messages = mailbox.messages(folder_id, *received_bounds(query.filter))
@@ -49,7 +49,7 @@ def select_messages(mailbox: Mailbox, folder_id: str | None, query: Query, view:
 
 
 def received_bounds(found: Filter | None) -> tuple[float | None, float | None]:
-    """From when, and before when, all was received that a filter lets through; None for no bound."""
+    """Return from when and before when everything was received that a filter lets through; None for no bound."""
     bounds = [
         (value, *_BOUNDS[operator])
         for path, operator, value in (found.required if found else ())
@@ -61,7 +61,7 @@ def received_bounds(found: Filter | None) -> tuple[float | None, float | None]:
 
 
 def message_resolver(message: Message, view: View) -> Resolve:
-    """Gives the properties of ``message`` to a filter; each is made only when it is asked for."""
+    """Give the properties of ``message`` to a filter; each is made only when it is asked for."""
 
     def resolve(path: str) -> Any:
         if path in _MOMENTS:
@@ -78,7 +78,7 @@ def message_resolver(message: Message, view: View) -> Resolve:
 
 
 def filter_and_sort(found: Iterable[Listed], query: Query, kind: str, resolver: Callable[[Listed], Resolve]) -> Iterable[Listed]:
-    """Those that the filter lets through, in the order that is asked for."""
+    """Return those that the filter lets through, in the order that is asked for."""
     if query.filter:
         matches = query.filter.matches
         found = (one for one in found if matches(resolver(one)))
@@ -90,7 +90,7 @@ def filter_and_sort(found: Iterable[Listed], query: Query, kind: str, resolver: 
 def page_json(
     found: Iterable[Listed], query: Query, show: Callable[[Listed], Properties], context: str, graph: str
 ) -> Properties:
-    """The answer with one page, and the link to the next one when there is more."""
+    """Return the answer with one page, and the link to the next one when there is more."""
     answer: Properties = {'@odata.context': context}
     if query.count:
         found = list(found)
@@ -105,7 +105,7 @@ def page_json(
 
 
 def link(graph: str, options: dict[str, str]) -> str:
-    """A URL of the same path with other options."""
+    """Return a URL of the same path with other options."""
     return f'{graph}{quote(request.path)}?{urlencode(options)}'
 
 

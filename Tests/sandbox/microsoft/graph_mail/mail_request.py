@@ -48,15 +48,15 @@ class MailCall:
         return f'{self.graph}/v1.0/users/{quote(self.owner.user_principal_name)}'
 
     def context(self, path: str) -> str:
-        """``@odata.context`` of something in the mailbox."""
+        """Return ``@odata.context`` of something in the mailbox."""
         return f"{self.graph}/{METADATA}('{quote(self.owner.object_id)}')/{path}"
 
     def query(self, kind: str) -> Query:
-        """The query options for objects of that type. Raises GraphError 403 for more than the caller may read."""
+        """Return the query options for objects of that type. Raises GraphError 403 for more than the caller may read."""
         return self.allowed(read_query(request.args, kind, self.page_size))
 
     def allowed(self, query: Query) -> Query:
-        """``query``, if the caller may read all that it names. Raises GraphError 403 for more.
+        """Return ``query`` if the caller may read all that it names. Raises GraphError 403 otherwise.
 
         That Graph refuses it, and does not leave it out, is our assumption.
         """
@@ -66,7 +66,7 @@ class MailCall:
 
 
 def mail_blueprint(name: str) -> Blueprint:
-    """A blueprint for below ``/me`` and below ``/users/<user_id>``; its handlers never see which."""
+    """Return a blueprint for both ``/me`` and ``/users/<user_id>``; its handlers do not see which."""
     blueprint = Blueprint(name, __name__)
 
     @blueprint.url_value_preprocessor
@@ -77,7 +77,7 @@ def mail_blueprint(name: str) -> Blueprint:
 
 
 def message_route(blueprint: Blueprint, suffix: str, *methods: str) -> Callable[[Handler], Handler]:
-    """Routes a handler below each message, reached directly or through its folder."""
+    """Route a handler below each message, reached directly or through its folder."""
 
     def register(handler: Handler) -> Handler:
         blueprint.add_url_rule(f'/messages/<message_id>{suffix}', view_func=handler, methods=methods)
@@ -88,7 +88,7 @@ def message_route(blueprint: Blueprint, suffix: str, *methods: str) -> Callable[
 
 
 def open_mailbox(need: permissions.Need) -> MailCall:
-    """The mailbox that the request is about. Raises GraphError when there is none, it may not, or it is one too many."""
+    """Return the mailbox of the request. Raises GraphError when there is none, access is denied, or a limit is exceeded."""
     state, caller = g.state, g.caller
     owner = permissions.signed_in(caller) if g.user_id is None else _owner(state, caller, g.user_id)
     permissions.check(caller, owner, need)
@@ -113,14 +113,14 @@ def open_mailbox(need: permissions.Need) -> MailCall:
 
 
 def leave_mailbox(_error: BaseException | None = None) -> None:
-    """The request has ended: others may come."""
+    """Count a request that has ended."""
     entered = g.pop('entered', None)
     if entered:
         g.state.limits.leave(*entered)
 
 
 def find_folder(call: MailCall, folder_id: str) -> Folder:
-    """The folder of that ID or well-known name. Raises GraphError 400 or 404."""
+    """Return the folder of that ID or well-known name. Raises GraphError 400 or 404."""
     folder = call.mailbox.folder(folder_id)
     if folder is None:
         raise not_found(folder_id)
@@ -128,7 +128,7 @@ def find_folder(call: MailCall, folder_id: str) -> Folder:
 
 
 def find_message(call: MailCall, message_id: str, folder_id: str | None = None) -> Message:
-    """The message of that ID. Raises GraphError 400 or 404."""
+    """Return the message of that ID. Raises GraphError 400 or 404."""
     folder = find_folder(call, folder_id) if folder_id is not None else None
     message = call.mailbox.message(message_id)
     if message is None or (folder is not None and message.folder_id != folder.folder_id):
@@ -138,20 +138,20 @@ def find_message(call: MailCall, message_id: str, folder_id: str | None = None) 
 
 
 def not_found(identifier: str) -> GraphError:
-    """What is answered to an ID that names nothing."""
+    """Return the error for an ID that names nothing."""
     if not ids.is_well_formed(identifier):
         return GraphError(400, 'ErrorInvalidIdMalformed', 'Id is malformed.')
     return GraphError(404, 'ErrorItemNotFound', 'The specified object was not found in the store.')
 
 
 def check_not_broken(message: Message, part: str) -> None:
-    """Raises GraphError 500 when a test made that part of the message broken."""
+    """Check that no test has broken that part of the message. Raises GraphError 500."""
     if part in message.broken:
         raise GraphError(500, 'ErrorInternalServerError', 'An internal server error occurred. The operation failed.')
 
 
 def json_body() -> dict[str, Any]:
-    """The object in the body. Raises GraphError 400."""
+    """Return the object in the body. Raises GraphError 400."""
     body = request.get_json(silent=True) if request.is_json else None
     if not isinstance(body, dict):
         raise GraphError(
@@ -163,14 +163,14 @@ def json_body() -> dict[str, Any]:
 
 
 def typed_body(kind: str) -> dict[str, Any]:
-    """The object of that type in the body. Raises GraphError 400 for what Microsoft's schema does not allow."""
+    """Return the object of that type in the body. Raises GraphError 400 for what Microsoft's schema does not allow."""
     body = json_body()
     refuse(Schema.load().problems(kind, body, is_request=True))
     return body
 
 
 def parameters(action: str, bound_to: str) -> dict[str, Any]:
-    """The parameters of an action, their names in lower case. Raises GraphError 400."""
+    """Return the parameters of an action, their names in lower case. Raises GraphError 400."""
     body = json_body() if request.get_data() else {}
     refuse(Schema.load().action_problems(action, bound_to, body))
     return {name.lower(): value for name, value in body.items()}

@@ -45,7 +45,7 @@ class Mailbox:
         message_limit: largest mail that can be sent or kept, in bytes.
         delta_token_seconds: how long a delta token lives; None for ever. ``expire_delta_tokens`` ends all that exist.
         delta_generations: a delta token expires when so many others have followed from it, one after the other; None for never.
-        first_delta_sync_limit: a first round of delta ends after so many messages; None for no such limit.
+        first_delta_sync_limit: a first delta sync ends after so many messages; None for no limit.
         rules: as Graph shows them, in the order of their making.
         deferred: what waits to be sent: when, what, whether it is kept in Sent Items.
     """
@@ -75,14 +75,14 @@ class Mailbox:
     # region folders
 
     def folder(self, name: str) -> Folder | None:
-        """The folder of that ID or well-known name."""
+        """Return the folder of that ID or well-known name."""
         with self.lock:
             if name in self._folders:
                 return self._folders[name]
             return next((known for known in self._folders.values() if known.well_known_name == name.lower()), None)
 
     def folders(self, parent_id: str, include_hidden: bool = False) -> list[Folder]:
-        """The folders in ``parent_id``, by name."""
+        """Return the folders in ``parent_id``, by name."""
         with self.lock:
             found = [
                 known
@@ -92,7 +92,7 @@ class Mailbox:
         return sorted(found, key=lambda known: known.display_name.casefold())
 
     def make_folder(self, display_name: str, parent: str = ROOT, is_hidden: bool = False) -> Folder:
-        """A new folder in ``parent`` (ID or well-known name). Raises LookupError without such a parent."""
+        """Make a folder in ``parent`` (ID or well-known name). Raises LookupError without such a parent."""
         with self.lock:
             folder = Folder(display_name, parent_folder_id=self._existing(parent).folder_id, is_hidden=is_hidden)
             self._add_folder(folder)
@@ -104,13 +104,13 @@ class Mailbox:
             self._note_folder(folder)
 
     def move_folder(self, folder: Folder, parent: str) -> None:
-        """Puts ``folder``, with all in it, into ``parent``; its ID stays."""
+        """Put ``folder``, with all in it, into ``parent``; its ID stays."""
         with self.lock:
             folder.parent_folder_id = self._existing(parent).folder_id
             self._note_folder(folder)
 
     def remove_folder(self, folder: Folder) -> None:
-        """Ends ``folder`` with all in it."""
+        """Delete ``folder`` and everything in it, permanently."""
         with self.lock:
             for child in self.folders(folder.folder_id, include_hidden=True):
                 self.remove_folder(child)
@@ -120,7 +120,7 @@ class Mailbox:
             self.folder_log.record(self._next_number(), folder.folder_id.encode(), is_present=False, former_id=folder.folder_id)
 
     def counts(self, folder: Folder) -> tuple[int, int, int]:
-        """How many child folders, messages, and unread messages it has."""
+        """Return how many child folders, messages, and unread messages it has."""
         with self.lock:
             members = self._members[folder.folder_id]
             return len(self.folders(folder.folder_id)), len(members), members.unread
@@ -129,7 +129,7 @@ class Mailbox:
     # region messages
 
     def deliver(self, message: Message, folder: str = 'inbox', at: float | None = None) -> Message:
-        """Puts ``message`` into ``folder`` (ID or well-known name). Raises LookupError for an unknown folder.
+        """Put ``message`` into ``folder`` (ID or well-known name). Raises LookupError for an unknown folder.
 
         Args:
             at: the moment, in epoch seconds, that becomes its ``created``; now without one. The message itself says when it was
@@ -143,12 +143,12 @@ class Mailbox:
         return message
 
     def message(self, message_id: str) -> Message | None:
-        """The message of that plain or immutable ID."""
+        """Return the message of that plain or immutable ID."""
         with self.lock:
             return self._messages.get(message_id)
 
     def messages(self, folder_id: str | None = None, first: float | None = None, end: float | None = None) -> list[Message]:
-        """Messages of one folder, or of all, newest first.
+        """Return the messages of one folder, or of all, newest first.
 
         Args:
             first, end: only those received at ``first`` or later, and before ``end`` (epoch seconds).
@@ -166,55 +166,55 @@ class Mailbox:
         return chosen
 
     def is_in(self, message: Message, folder: str) -> bool:
-        """Whether ``message`` is in that folder (ID or well-known name)."""
+        """Return whether ``message`` is in that folder (ID or well-known name)."""
         return message.folder_id == self._existing(folder).folder_id
 
     def move(self, message: Message, folder: str) -> Message:
-        """Into another folder: the plain ID becomes another, the immutable one stays. Raises LookupError."""
+        """Move to another folder: the plain ID changes, the immutable one stays. Raises LookupError."""
         with self.lock:
             target = self._existing(folder)
             if target.folder_id != message.folder_id:
                 message.former_folder_id = message.folder_id
                 self._leave(message)
-                message.place = ids.new_place()
+                message.location = ids.new_location()
                 self._enter(message, target, self.now())
         return message
 
     def copy(self, message: Message, folder: str) -> Message:
-        """A copy in ``folder``, which is a message of its own."""
+        """Copy to ``folder``; the copy is a message of its own."""
         return self.deliver(message.copied(), folder)
 
     def delete(self, message: Message) -> None:
-        """Into Deleted Items; from there, and from what is recoverable, out of sight."""
+        """Move to Deleted Items; from there to the recoverable items, which are hidden."""
         deleted = self._existing('deleteditems').folder_id
         self.move(message, RECOVERABLE if message.folder_id == deleted else 'deleteditems')
 
     def restore(self, message: Message) -> Message:
-        """Back to the folder that it was in before it was moved or deleted."""
+        """Move back to the folder that it was in before it was moved or deleted."""
         return self.move(message, message.former_folder_id or 'inbox')
 
     def remove(self, message: Message) -> None:
-        """For ever."""
+        """Delete permanently."""
         with self.lock:
             self._leave(message)
 
     def touch(self, message: Message) -> None:
-        """To be called after a change of ``message``: gives it a new change key, and tells delta."""
+        """Record a change of ``message``: give it a new change key and show it in delta queries."""
         with self.lock:
             message.change_key, message.modified = new_change_key(), self.now()
             self._members[message.folder_id].put(message)
             self.log_of(message.folder_id).record(self._next_number(), message.key, is_present=True)
 
     def expire_delta_tokens(self) -> None:
-        """From now on every delta token that exists answers 410."""
+        """Expire every delta token that exists: it answers 410."""
         self.delta_generation += 1
 
     def log_of(self, folder_id: str) -> ChangeLog:
-        """What changed in a folder; hold ``lock`` while reading it."""
+        """Return what changed in a folder; hold ``lock`` while reading it."""
         return self._logs.setdefault(folder_id, ChangeLog())
 
     def members_of(self, folder_id: str) -> Members:
-        """What is in a folder; hold ``lock`` while reading it."""
+        """Return what is in a folder; hold ``lock`` while reading it."""
         return self._members[folder_id]
 
     # endregion
@@ -229,7 +229,7 @@ class Mailbox:
         content_id: str | None = None,
         is_inline: bool | None = None,
     ) -> FileAttachment:
-        """A file; with a ``content_id`` it is inline, unless said otherwise."""
+        """Attach a file; with a ``content_id`` it is inline, unless ``is_inline`` says otherwise."""
         attachment = FileAttachment(
             name=name,
             content_type=content_type,
@@ -241,7 +241,7 @@ class Mailbox:
         return attachment
 
     def attach_item(self, message: Message, item: Message | OutlookItem, name: str | None = None) -> ItemAttachment:
-        """A message, an event or a contact."""
+        """Attach a message, an event or a contact."""
         subject = item.subject if isinstance(item, Message) else str(item.properties.get('subject', ''))
         attachment = ItemAttachment(
             name=name or subject, content_type='message/rfc822' if isinstance(item, Message) else None, item=item
@@ -250,7 +250,7 @@ class Mailbox:
         return attachment
 
     def attach_reference(self, message: Message, name: str | None, source_url: str) -> ReferenceAttachment:
-        """A link to a file elsewhere."""
+        """Attach a link to a file elsewhere."""
         attachment = ReferenceAttachment(name=name, source_url=source_url)
         self.attach(message, attachment)
         return attachment

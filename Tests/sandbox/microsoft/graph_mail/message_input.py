@@ -40,7 +40,7 @@ DRAFT_ONLY = (
 
 
 def new_draft(body: dict[str, Any], owner: EmailAddress, now: float) -> Message:
-    """A draft of ``owner`` as ``body``, a ``message`` of Graph, describes it. Raises GraphError 400."""
+    """Return a draft of ``owner`` as ``body``, a ``message`` of Graph, describes it. Raises GraphError 400."""
     message = Message('', owner, now, is_draft=True, is_read=True)
     fill(message, body)
     add_headers(message, body)
@@ -49,7 +49,7 @@ def new_draft(body: dict[str, Any], owner: EmailAddress, now: float) -> Message:
 
 
 def change(message: Message, body: dict[str, Any]) -> None:
-    """Changes what ``body`` says of an existing message. Raises GraphError 400, and changes nothing then."""
+    """Change what ``body`` says of an existing message. Raises GraphError 400 and changes nothing then."""
     if 'attachments' in body:
         raise GraphError(400, 'ErrorInvalidRequest', 'Attachments cannot be changed with the message. Use its attachments.')
     refused = [name for name in body if name in DRAFT_ONLY or name == 'internetMessageHeaders']
@@ -61,7 +61,7 @@ def change(message: Message, body: dict[str, Any]) -> None:
 
 
 def fill(message: Message, body: dict[str, Any]) -> None:
-    """Takes over the properties that can be written; those that only the service writes are passed over."""
+    """Set the properties that can be written; ignore those that only the service writes."""
     values = {name: (write, body[name]) for name, write in WRITERS.items() if name in body}
     _property_names(body.get('singleValueExtendedProperties') or [])
     for write, value in values.values():
@@ -69,7 +69,7 @@ def fill(message: Message, body: dict[str, Any]) -> None:
 
 
 def add_headers(message: Message, body: dict[str, Any]) -> None:
-    """Takes over headers of one's own. Raises GraphError 400."""
+    """Add custom headers. Raises GraphError 400."""
     wanted = body.get('internetMessageHeaders') or []
     for header in wanted:
         name = header.get('name') or ''
@@ -87,7 +87,7 @@ def add_headers(message: Message, body: dict[str, Any]) -> None:
 
 
 def new_attachment(body: dict[str, Any], now: float) -> Attachment:
-    """An attachment as ``body`` describes it. Raises GraphError 400."""
+    """Return an attachment as ``body`` describes it. Raises GraphError 400."""
     kind = str(body.get('@odata.type', '')).removeprefix('#').removeprefix('microsoft.graph.')
     shared: dict[str, Any] = {
         'name': body.get('name'),
@@ -112,7 +112,7 @@ def new_attachment(body: dict[str, Any], now: float) -> Attachment:
 
 
 def message_of_mime(data: bytes, owner: EmailAddress, now: float) -> Message:
-    """A draft from base64 of MIME. Raises GraphError 400."""
+    """Return a draft from base64 of MIME. Raises GraphError 400."""
     try:
         source = base64.b64decode(b''.join(data.split()), validate=True)
     except binascii.Error:
@@ -126,11 +126,11 @@ def message_of_mime(data: bytes, owner: EmailAddress, now: float) -> Message:
     return message
 
 
-def people(value: list[dict[str, Any]] | None) -> list[EmailAddress]:
-    return [person(one) for one in value or []]
+def email_addresses(value: list[dict[str, Any]] | None) -> list[EmailAddress]:
+    return [email_address(one) for one in value or []]
 
 
-def person(value: dict[str, Any] | None) -> EmailAddress:
+def email_address(value: dict[str, Any] | None) -> EmailAddress:
     address = ((value or {}).get('emailAddress') or {}).get('address') or ''
     name = ((value or {}).get('emailAddress') or {}).get('name') or address
     return EmailAddress(name, address)
@@ -139,7 +139,7 @@ def person(value: dict[str, Any] | None) -> EmailAddress:
 def _item(body: dict[str, Any], now: float) -> Message | OutlookItem:
     kind = str(body.get('@odata.type', '')).removeprefix('#').removeprefix('microsoft.graph.')
     if kind == 'message':
-        message = Message('', person(body.get('from')), now, is_read=True)
+        message = Message('', email_address(body.get('from')), now, is_read=True)
         fill(message, body)
         message.attachments = [new_attachment(one, now) for one in body.get('attachments') or []]
         return message
@@ -161,8 +161,8 @@ def _body(message: Message, value: dict[str, Any] | None) -> None:
 
 
 def _sender(message: Message, value: dict[str, Any] | None) -> None:
-    if person(value).address:
-        message.sender = person(value)
+    if email_address(value).address:
+        message.sender = email_address(value)
 
 
 def _flag(message: Message, value: dict[str, Any] | None) -> None:
@@ -197,10 +197,10 @@ def _text(value: Any) -> str:
 WRITERS: dict[str, Callable[[Message, Any], None]] = {
     'subject': _attribute('subject', _text),
     'body': _body,
-    'toRecipients': _attribute('to', people),
-    'ccRecipients': _attribute('cc', people),
-    'bccRecipients': _attribute('bcc', people),
-    'replyTo': _attribute('reply_to', people),
+    'toRecipients': _attribute('to', email_addresses),
+    'ccRecipients': _attribute('cc', email_addresses),
+    'bccRecipients': _attribute('bcc', email_addresses),
+    'replyTo': _attribute('reply_to', email_addresses),
     'from': _sender,
     'importance': _attribute('importance', lambda value: (value or 'normal').lower()),
     'flag': _flag,

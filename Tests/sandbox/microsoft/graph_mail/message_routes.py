@@ -33,7 +33,7 @@ CONTENT_PROPERTIES = frozenset({'body', 'uniqueBody', 'internetMessageHeaders'})
 
 
 def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
-    """The message with what the query selects and expands.
+    """Return the message with what the query selects and expands.
 
     What a test made broken fails as late as it can: ``message`` only where its content is shown, so that a list or a page of
     delta that selects a few properties of the folder's table goes well, and one that shows bodies fails as a whole;
@@ -60,12 +60,12 @@ def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
 
 
 def entity(call: MailCall, message: Message, query: Query | None = None) -> dict[str, Any]:
-    """The answer that shows one message."""
+    """Return the answer that shows one message."""
     return {'@odata.context': call.context('messages/$entity'), **shown(call, message, query or Query())}
 
 
 def created(call: MailCall, message: Message) -> Answer:
-    """The answer to whoever made a message."""
+    """Return the answer to a request that made a message."""
     location = f'{call.url}/messages/{call.view.id_of(message)}'
     return jsonify(entity(call, message)), 201, {'Location': location}
 
@@ -102,7 +102,7 @@ def create_message(folder_id: str = 'drafts') -> Answer:
 
 
 def draft_in_body(call: MailCall) -> Message:
-    """The draft that the body describes, as JSON or as base64 of MIME."""
+    """Return the draft that the body describes, as JSON or as base64 of MIME."""
     now = call.state.clock.now()
     if request.mimetype == 'text/plain':
         return message_of_mime(request.get_data(), call.mailbox.owner, now)
@@ -162,5 +162,5 @@ def copy_message(message_id: str, folder_id: str | None = None) -> Answer:
 
 
 def destination(call: MailCall, bound_to: str, action: str) -> str:
-    """The ID of the folder that the body names. Raises GraphError 400 or 404."""
+    """Return the ID of the folder that the body names. Raises GraphError 400 or 404."""
     return find_folder(call, parameters(action, bound_to).get('destinationid') or '').folder_id

@@ -49,12 +49,12 @@ class MimeError(ValueError):
 
 
 def build(message: Message) -> bytes:
-    """The whole mail."""
+    """Return the whole mail."""
     return b''.join(chunks(message))
 
 
 def chunks(message: Message) -> Iterator[bytes]:
-    """The whole mail, piece by piece: large attachments are never in memory at once."""
+    """Return the whole mail, piece by piece: large attachments are never in memory at once."""
     if message.source is not None:
         yield message.source
         return
@@ -73,7 +73,7 @@ def chunks(message: Message) -> Iterator[bytes]:
 
 
 def raw(attachment: Attachment) -> Iterator[bytes]:
-    """What ``$value`` of an attachment gives: the bytes of a file, MIME of a message, iCalendar or vCard of others."""
+    """Return what ``$value`` of an attachment gives: the bytes of a file, MIME of a message, iCalendar or vCard of others."""
     if isinstance(attachment, FileAttachment):
         return attachment.content.chunks()
     if isinstance(attachment, ItemAttachment):
@@ -82,14 +82,14 @@ def raw(attachment: Attachment) -> Iterator[bytes]:
 
 
 def headers(message: Message) -> list[tuple[str, str]]:
-    """The internet headers, in their order."""
+    """Return the internet headers, in their order."""
     if message.source is not None:
         return [(name, str(value)) for name, value in BytesHeaderParser(policy=policy.default).parsebytes(message.source).items()]
     return [(name, str(value)) for name, value in _frame(message, {}, 'headers').items()]
 
 
 def parse(data: bytes, now: float) -> Message:
-    """The message that these bytes are; they become its ``source``. Raises MimeError."""
+    """Return the message that these bytes are; they become its ``source``. Raises MimeError."""
     mail = BytesParser(policy=policy.default).parsebytes(data)
     if not isinstance(mail, EmailMessage) or not mail.keys():
         raise MimeError('The MIME content has no headers.')

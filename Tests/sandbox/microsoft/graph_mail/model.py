@@ -138,12 +138,12 @@ class Message:
     former_folder_id: str = ''
     broken: set[str] = field(default_factory=set)
     key: bytes = field(default_factory=ids.new_key)
-    place: bytes = field(default_factory=ids.new_place)
+    location: bytes = field(default_factory=ids.new_location)
 
     @property
     def message_id(self) -> str:
         """The plain ID: another one after each move."""
-        return ids.plain_id(self.place, self.key)
+        return ids.plain_id(self.location, self.key)
 
     @property
     def immutable_id(self) -> str:
@@ -151,11 +151,11 @@ class Message:
         return ids.immutable_id(self.key)
 
     def attachment_id(self, attachment: Attachment, immutable: bool = False) -> str:
-        """The ID of one of its attachments."""
-        return ids.immutable_id(self.key, attachment.key) if immutable else ids.plain_id(self.place, self.key, attachment.key)
+        """Return the ID of one of its attachments."""
+        return ids.immutable_id(self.key, attachment.key) if immutable else ids.plain_id(self.location, self.key, attachment.key)
 
     def attachment(self, attachment_id: str) -> Attachment | None:
-        """The attachment of that plain or immutable ID."""
+        """Return the attachment of that plain or immutable ID."""
         return next(
             (
                 one
@@ -197,14 +197,14 @@ class Message:
         return [*self.to, *self.cc, *self.bcc]
 
     def changed(self) -> None:
-        """To be called after a change of what its MIME shows."""
+        """Drop the original MIME after a change of what it shows."""
         self.source = None
 
     def copied(self, **changes: Any) -> 'Message':
-        """The same mail once more, with identifiers of its own, and ``changes``."""
+        """Return a copy with identifiers of its own, and ``changes``."""
         fresh: dict[str, Any] = {
             'key': ids.new_key(),
-            'place': ids.new_place(),
+            'location': ids.new_location(),
             'change_key': new_change_key(),
             'created': None,
             'modified': None,
@@ -240,7 +240,7 @@ def new_change_key() -> str:
 
 
 def text_of(html: str) -> str:
-    """HTML as plain text."""
+    """Convert HTML to plain text."""
     without_head = re.sub(r'(?is)<(head|style|script)\b.*?</\1>', '', html)
     with_mark = without_head.replace(HTML_QUOTE_MARK, f'\r\n{TEXT_QUOTE_MARK}\r\n')
     without_tags = re.sub(r'<[^>]+>', '', re.sub(r'(?i)</p>|</div>|<br */?>', '\r\n', with_mark))
@@ -248,7 +248,7 @@ def text_of(html: str) -> str:
 
 
 def html_of(text: str) -> str:
-    """Plain text as HTML."""
+    """Convert plain text to HTML."""
     lines = html_entities.escape(text, quote=False).splitlines()
     mark = html_entities.escape(TEXT_QUOTE_MARK)
     body = '<br>\r\n'.join(lines).replace(mark, HTML_QUOTE_MARK)

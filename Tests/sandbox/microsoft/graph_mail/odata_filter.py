@@ -55,7 +55,7 @@ def refusal(message: str) -> GraphError:
 
 
 def parse_time(text: str) -> float:
-    """A date or a date with time as epoch seconds. Raises ValueError."""
+    """Parse a date, or a date with time, as epoch seconds. Raises ValueError."""
     text = text if 'T' in text else f'{text}T00:00:00Z'
     moment = datetime.fromisoformat(re.sub(r'\.\d+', '', text).replace('Z', '+00:00'))
     return moment.astimezone(timezone.utc).timestamp()
@@ -89,7 +89,7 @@ class Filter:
 
 
 def comparable(value: Any, kind: str) -> Any:
-    """The value in a form that compares as Exchange compares: texts without regard to case, times as moments."""
+    """Return the value in a form that compares as Exchange compares: texts without regard to case, times as moments."""
     if value is None:
         return None
     if kind == 'Edm.DateTimeOffset':
@@ -98,7 +98,7 @@ def comparable(value: Any, kind: str) -> Any:
 
 
 def follow_path(value: Any, parts: list[str]) -> Any:
-    """Follows property names into objects."""
+    """Follow property names into objects."""
     for part in parts:
         value = value.get(part) if isinstance(value, dict) else None
     return value
@@ -120,7 +120,7 @@ class FilterParser:
         self._conjuncts = 0
 
     def parse(self) -> Filter:
-        """Raises GraphError 400 for what is not understood."""
+        """Parse the filter. Raises GraphError 400 for a filter that Graph refuses."""
         condition = self._alternatives()
         if self._peek()[1]:
             raise self._syntax_error()

@@ -9,7 +9,7 @@ from sandbox.microsoft.graph_mail.errors import GraphError
 
 @dataclass(frozen=True)
 class Need:
-    """One of them is enough: ``own`` for one's own mailbox and for applications, ``shared`` for other people's."""
+    """Permissions of which one is enough: ``own`` for applications and the user's own mailbox, ``shared`` for other mailboxes."""
 
     own: tuple[str, ...]
     shared: tuple[str, ...] = ()
@@ -20,19 +20,19 @@ READ = Need(('Mail.Read', 'Mail.ReadWrite'), ('Mail.Read.Shared', 'Mail.ReadWrit
 READ_BASIC = Need(('Mail.ReadBasic', 'Mail.ReadBasic.All', *READ.own), READ.shared)
 WRITE = Need(('Mail.ReadWrite',), ('Mail.ReadWrite.Shared',))
 SEND = Need(('Mail.Send',), ('Mail.Send.Shared',))
-# Graph has no shared form of these: an application can, a person cannot
+# Graph has no shared form of these: only an application reaches the settings of other mailboxes
 READ_SETTINGS = Need(('MailboxSettings.Read', 'MailboxSettings.ReadWrite'))
 WRITE_SETTINGS = Need(('MailboxSettings.ReadWrite',))
 
 
 def check(caller: Caller, owner: User, need: Need) -> None:
-    """Raises GraphError 403 unless ``caller`` may do that in the mailbox of ``owner``."""
+    """Check that ``caller`` may do that in the mailbox of ``owner``. Raises GraphError 403."""
     if not may(caller, owner, need):
         raise denied()
 
 
 def may(caller: Caller, owner: User, need: Need) -> bool:
-    """Whether ``caller`` may do that in the mailbox of ``owner``."""
+    """Return whether ``caller`` may do that in the mailbox of ``owner``."""
     if caller.user is None:
         return caller.has_one_of(*need.own)
     if caller.user is owner:
@@ -45,7 +45,7 @@ def denied() -> GraphError:
 
 
 def signed_in(caller: Caller) -> User:
-    """The user behind ``/me``. Raises GraphError 400 for applications."""
+    """Return the user behind ``/me``. Raises GraphError 400 for applications."""
     if caller.user is None:
         raise GraphError(400, 'BadRequest', '/me is only for tokens of a signed-in user.')
     return caller.user

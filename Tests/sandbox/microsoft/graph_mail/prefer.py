@@ -20,7 +20,7 @@ class Preferences:
 
 @lru_cache(1000)
 def preferences(values: tuple[str, ...]) -> Preferences:
-    """Reads all ``Prefer`` headers of a request; several values may share one. What is not known is passed over."""
+    """Read all ``Prefer`` headers of a request; several values may share one. Unknown ones are ignored."""
     found = {name: value.strip('"') for header in values for name, value in _PREFERENCE.findall(header)}
     immutable = found.get('IdType') == 'ImmutableId'
     body_type = found.get('outlook.body-content-type', '').lower()

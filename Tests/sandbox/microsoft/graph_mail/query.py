@@ -53,7 +53,7 @@ class Query:
 def read_query(
     options: Mapping[str, str], kind: str, page_size: int | None = None, allowed: Collection[str] = _LIST_OPTIONS
 ) -> Query:
-    """Reads the options of a request for objects of the type ``kind``.
+    """Read the options of a request for objects of the type ``kind``.
 
     Args:
         page_size: what ``Prefer: odata.maxpagesize`` says.
@@ -83,13 +83,13 @@ def read_query(
 
 
 def is_basic(query: Query) -> bool:
-    """Whether ``query`` asks for nothing that Mail.ReadBasic withholds; to search is more, too."""
+    """Return whether ``query`` needs no more than Mail.ReadBasic; a search does."""
     named = query.select | {path.partition('/')[0] for path in (query.filter.paths if query.filter else ())}
     return not query.search and query.expand == Expand() and not named & WITHHELD
 
 
 def skip_token(offset: int) -> str:
-    """Where the next page begins, in a form that says nothing to the reader."""
+    """Return where the next page begins, in a form that says nothing to the reader."""
     return base64.urlsafe_b64encode(json.dumps({'offset': offset}).encode()).decode()
 
 
@@ -185,7 +185,7 @@ def _property_ids(text: str) -> tuple[str, ...]:
 
 
 def _split(text: str) -> list[str]:
-    """At the commas that are neither in parentheses nor in quotes."""
+    """Split at the commas that are neither in parentheses nor in quotes."""
     parts, depth, quoted = [''], 0, False
     for character in text:
         quoted ^= character == "'"

@@ -50,7 +50,7 @@ def body_of(message: Message, view: View) -> dict[str, str]:
 
 
 def unique_body_of(message: Message, view: View) -> dict[str, str]:
-    """The body without what it quotes."""
+    """Return the body without what it quotes."""
     body = body_of(message, view)
     own, quoted, _ = body['content'].partition(TEXT_QUOTE_MARK if view.body_type == 'text' else HTML_QUOTE_MARK)
     if quoted:
@@ -133,14 +133,14 @@ def _getters(selected: frozenset[str]) -> tuple[tuple[str, Getter], ...]:
 
 
 def message_json(message: Message, view: View, selected: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """A ``message`` with the ``selected`` properties and its ID, without a selection with those that Graph sends then."""
+    """Return a ``message`` with its ID and the ``selected`` properties; without a selection, the default ones."""
     getters = _getters(selected) if selected else DEFAULT_PROPERTIES.items()
     shown = {name: getter(message, view) for name, getter in getters}
     return {'@odata.etag': f'W/"{message.change_key}"', **shown}
 
 
 def folder_json(mailbox: Mailbox, folder: Folder, selected: Collection[str] = ()) -> dict[str, Any]:
-    """A ``mailFolder``."""
+    """Return a ``mailFolder``."""
     children, total, unread = mailbox.counts(folder)
     shown = {
         'id': folder.folder_id,
@@ -164,7 +164,7 @@ ATTACHMENT_KINDS = {
 def attachment_json(
     message: Message, attachment: Attachment, view: View, selected: Collection[str] = (), with_item: bool = False
 ) -> dict[str, Any]:
-    """An ``attachment`` of one of three types; ``contentBytes`` of files comes unless others are selected."""
+    """Return an ``attachment`` of one of three types; ``contentBytes`` of files comes unless others are selected."""
     kind = ATTACHMENT_KINDS[type(attachment)]
     # with a cast: microsoft.graph.fileAttachment/contentId
     wanted = {name.removeprefix(f'microsoft.graph.{kind}/') for name in selected}
@@ -187,7 +187,7 @@ def attachment_json(
 
 
 def item_json(attachment: ItemAttachment, view: View) -> dict[str, Any]:
-    """What an item attachment holds, as ``$expand`` shows it."""
+    """Return what an item attachment holds, as ``$expand`` shows it."""
     item = attachment.item
     if isinstance(item, Message):
         shown = message_json(item, view)

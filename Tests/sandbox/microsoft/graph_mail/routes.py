@@ -3,6 +3,7 @@
 import time
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -26,12 +27,13 @@ from sandbox.microsoft.resources import GRAPH_APP_ID
 from sandbox.microsoft.state import CloudState
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
+MAX_USERS = 999
 MAILBOX_BLUEPRINTS = (messages_api, delta_api, folders_api, attachments_api, upload_api, sending_api, rules_api, settings_api)
 
 
 def create_app(state: CloudState, faults: Faults | None = None) -> Flask:
-    """The WSGI application of Microsoft Graph. ``faults`` also hit the requests inside a batch."""
-    app = Flask('graph')
+    """Return the WSGI application of Microsoft Graph. ``faults`` also hit the requests inside a batch."""
+    app = Flask('graph', static_folder=None)
     app.json.sort_keys = False
 
     @app.before_request
@@ -48,14 +50,7 @@ def create_app(state: CloudState, faults: Faults | None = None) -> Flask:
         assert resource is not None, 'every cloud has Microsoft Graph'
         g.caller = authenticate(state, resource, request.headers.get('Authorization', ''))
 
-    @app.get('/v1.0/me')
-    def me() -> Response:
-        return _user_answer(state, signed_in(g.caller))
-
-    @app.get('/v1.0/users/<user_id>')
-    def user(user_id: str) -> Response:
-        return _user_answer(state, _readable_user(state, g.caller, user_id))
-
+    _add_users(app, state)
     for blueprint in MAILBOX_BLUEPRINTS:
         app.register_blueprint(blueprint, url_prefix='/v1.0/users/<user_id>')
         app.register_blueprint(blueprint, url_prefix='/v1.0/me', name=f'my_{blueprint.name}')
@@ -64,6 +59,22 @@ def create_app(state: CloudState, faults: Faults | None = None) -> Flask:
     app.teardown_request(leave_mailbox)
     _answer_errors(app, state)
     return app
+
+
+def _add_users(app: Flask, state: CloudState) -> None:
+    @app.get('/v1.0/me')
+    def me() -> Response:
+        return _user_answer(state, signed_in(g.caller))
+
+    @app.get('/v1.0/users')
+    def users() -> Response:
+        if not g.caller.has_one_of('User.ReadBasic.All', 'User.Read.All', 'Directory.Read.All'):
+            raise GraphError(403, 'Authorization_RequestDenied', 'Insufficient privileges to complete the operation.')
+        return _users_answer(state, [one for one in state.directory.users if one.tenant_id == g.caller.tenant_id])
+
+    @app.get('/v1.0/users/<user_id>')
+    def user(user_id: str) -> Response:
+        return _user_answer(state, _readable_user(state, g.caller, user_id))
 
 
 def _answer_errors(app: Flask, state: CloudState) -> None:
@@ -116,6 +127,28 @@ def _readable_user(state: CloudState, caller: Caller, user_id: str) -> User:
 def _user_answer(state: CloudState, user: User) -> Response:
     if not g.caller.has_one_of('User.Read', 'User.ReadBasic.All', 'User.Read.All', 'Directory.Read.All'):
         raise GraphError(403, 'Authorization_RequestDenied', 'Insufficient privileges to complete the operation.')
+    return jsonify({'@odata.context': f'{state.addresses.graph}/v1.0/$metadata#users/$entity', **_selected(user)})
+
+
+def _users_answer(state: CloudState, users: list[User]) -> Response:
+    """Return a page of users. Directory objects know ``$top`` up to 999 and go on by ``$skiptoken``."""
+    unknown = sorted(set(request.args) - {'$select', '$top', '$skiptoken'})
+    if unknown:
+        raise GraphError(400, 'Request_BadRequest', f'The query option {unknown[0]} is not supported.')
+    top, start = request.args.get('$top', '100'), int(request.args.get('$skiptoken', '0'))
+    if not (top.isdecimal() and 1 <= int(top) <= MAX_USERS):
+        raise GraphError(
+            400, 'Request_UnsupportedQuery', f"Invalid page size specified: '{top}'. Must be between 1 and 999 inclusive."
+        )
+    end = start + int(top)
+    page: dict[str, Any] = {'@odata.context': f'{state.addresses.graph}/v1.0/$metadata#users'}
+    if end < len(users):
+        query = urlencode({**request.args, '$skiptoken': end}, safe='$,')
+        page['@odata.nextLink'] = f'{state.addresses.graph}/v1.0/users?{query}'
+    return jsonify({**page, 'value': [_selected(user) for user in users[start:end]]})
+
+
+def _selected(user: User) -> dict[str, Any]:
     shown = user_json(user)
     selected = {name.strip() for name in request.args.get('$select', '').split(',') if name.strip()}
     unknown = sorted(selected - set(shown))
@@ -123,13 +156,11 @@ def _user_answer(state: CloudState, user: User) -> Response:
         raise GraphError(
             400, 'RequestBroker--ParseUri', f"Could not find a property named '{unknown[0]}' on type 'microsoft.graph.user'."
         )
-    if selected:
-        shown = {name: shown[name] for name in shown if name in selected}
-    return jsonify({'@odata.context': f'{state.addresses.graph}/v1.0/$metadata#users/$entity', **shown})
+    return {name: shown[name] for name in shown if name in selected} if selected else shown
 
 
 def user_json(user: User) -> dict[str, Any]:
-    """A ``user`` with the properties that Graph sends when none are selected."""
+    """Return a ``user`` with the properties that Graph sends when none are selected."""
     given_name, _, surname = user.display_name.partition(' ')
     return {
         'businessPhones': [],

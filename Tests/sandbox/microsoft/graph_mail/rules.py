@@ -9,7 +9,7 @@ from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 
 def apply_rules(mailbox: Mailbox, message: Message) -> None:
-    """Runs the enabled rules on ``message``, which is in the inbox, in the order of their sequence."""
+    """Run the enabled rules on ``message``, which is in the inbox, in the order of their sequence."""
     for rule in sorted(mailbox.rules, key=lambda known: known['sequence']):
         if not rule['isEnabled'] or not _holds(rule.get('conditions') or {}, message, mailbox):
             continue
@@ -25,21 +25,21 @@ def _within(text: str, words: list[str]) -> bool:
     return any(word.casefold() in text.casefold() for word in words)
 
 
-def _people(people: list[EmailAddress]) -> str:
-    return ' '.join(f'{one.name} {one.address}' for one in people)
+def _addresses(addresses: list[EmailAddress]) -> str:
+    return ' '.join(f'{one.name} {one.address}' for one in addresses)
 
 
-def _is_one_of(people: list[EmailAddress], wanted: list[dict[str, Any]]) -> bool:
+def _is_one_of(known: list[EmailAddress], wanted: list[dict[str, Any]]) -> bool:
     addresses = {one['emailAddress']['address'].casefold() for one in wanted}
-    return any(one.address.casefold() in addresses for one in people)
+    return any(one.address.casefold() in addresses for one in known)
 
 
 CONDITIONS: dict[str, Callable[[Message, Any, Mailbox], bool]] = {
     'subjectContains': lambda message, words, _: _within(message.subject, words),
     'bodyContains': lambda message, words, _: _within(message.text, words),
     'bodyOrSubjectContains': lambda message, words, _: _within(f'{message.subject} {message.text}', words),
-    'senderContains': lambda message, words, _: _within(_people([message.sender]), words),
-    'recipientContains': lambda message, words, _: _within(_people(message.recipients), words),
+    'senderContains': lambda message, words, _: _within(_addresses([message.sender]), words),
+    'recipientContains': lambda message, words, _: _within(_addresses(message.recipients), words),
     'headerContains': lambda message, words, _: _within('\n'.join(map(': '.join, mime.headers(message))), words),
     'fromAddresses': lambda message, wanted, _: _is_one_of([message.sender], wanted),
     'sentToAddresses': lambda message, wanted, _: _is_one_of(message.recipients, wanted),
@@ -52,7 +52,7 @@ CONDITIONS: dict[str, Callable[[Message, Any, Mailbox], bool]] = {
 
 
 def _holds(conditions: dict[str, Any], message: Message, mailbox: Mailbox) -> bool:
-    """Whether all of them hold; one that is not known here never does."""
+    """Return whether all of them hold; an unknown one never does."""
     stated = {name: value for name, value in conditions.items() if value is not None}
     return all(name in CONDITIONS and CONDITIONS[name](message, value, mailbox) for name, value in stated.items())
 

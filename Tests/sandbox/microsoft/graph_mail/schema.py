@@ -43,11 +43,11 @@ class Schema:
     @staticmethod
     @cache
     def load() -> 'Schema':
-        """The schema that lies beside this file."""
+        """Return the schema beside this file."""
         return Schema(json.loads(Path(__file__).with_name('graph-mail-types.json').read_text()))
 
     def type_of(self, name: str, path: str) -> str | None:
-        """The type at the end of ``path`` (parts separated by slashes) from the type ``name``; None without such a property."""
+        """Return the type at the end of ``path`` (parts separated by slashes) from the type ``name``; None if there is none."""
         for part in path.split('/'):
             found = self._properties(name).get(part)
             if found is None:
@@ -56,11 +56,11 @@ class Schema:
         return name
 
     def names(self, name: str) -> frozenset[str]:
-        """The properties and navigation properties of a type, inherited ones included."""
+        """Return the properties and navigation properties of a type, inherited ones included."""
         return frozenset(self._properties(name))
 
     def problems(self, name: str, body: Any, is_request: bool = False) -> list[str]:
-        """What is wrong with ``body`` as an object of the type ``name``, empty when nothing is.
+        """Return what is wrong with ``body`` as an object of the type ``name``, empty when nothing is.
 
         Args:
             is_request: enumerations may then be written in any case, as Graph takes them, and collections may be null.
@@ -68,7 +68,7 @@ class Schema:
         return list(self._of_object(name, body, '', is_request))
 
     def action_problems(self, action: str, bound_to: str, body: Any) -> list[str]:
-        """What is wrong with ``body`` as the parameters of an action. Their first letter may be small."""
+        """Return what is wrong with ``body`` as the parameters of an action. Their names may start in lower case."""
         if not isinstance(body, dict):
             return ['The body is not an object.']
         variant = next(one for one in self.actions[action] if one['bound_to'] == bound_to)
@@ -82,7 +82,7 @@ class Schema:
         return found
 
     def answer_problems(self, body: dict[str, Any]) -> list[str]:
-        """What is wrong with an answer of Graph; which type it is of follows from its ``@odata.context``."""
+        """Return what is wrong with an answer of Graph; which type it is of follows from its ``@odata.context``."""
         path = str(body.get('@odata.context', '')).partition('#')[2]
         name = next((kind for end, kind in _CONTEXTS.items() if re.search(end, path)), None)
         if name is None:
@@ -177,7 +177,7 @@ def _fits(kind: str, value: Any) -> bool:
 
 
 def is_base64(text: str) -> bool:
-    """Whether ``text`` is base64 of any bytes."""
+    """Return whether ``text`` is base64 of any bytes."""
     try:
         base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -7,7 +7,7 @@ from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 from sandbox.microsoft.graph_mail.odata_filter import COMPARISONS, parse_time
 
-MOST_FOUND = 1000
+MAX_FOUND = 1000
 _TERM = re.compile(r'\s*(?:(\w+)\s*(:|>=|<=|>|<|=)\s*)?("[^"]*"|[^\s()]+)')
 _OPERATORS = {':': 'eq', '=': 'eq', '>=': 'ge', '<=': 'le', '>': 'gt', '<': 'lt'}
 DAY = 24 * 3600.0
@@ -15,17 +15,17 @@ DAY = 24 * 3600.0
 Test = Callable[[Message], bool]
 
 
-def _people(people: list[EmailAddress]) -> str:
-    return ' '.join(f'{one.name} {one.address}' for one in people)
+def _addresses(addresses: list[EmailAddress]) -> str:
+    return ' '.join(f'{one.name} {one.address}' for one in addresses)
 
 
 TEXTS: dict[str, Callable[[Message], str]] = {
-    'from': lambda message: _people([message.sender]),
-    'to': lambda message: _people(message.to),
-    'cc': lambda message: _people(message.cc),
-    'bcc': lambda message: _people(message.bcc),
-    'recipients': lambda message: _people(message.recipients),
-    'participants': lambda message: _people([message.sender, *message.recipients]),
+    'from': lambda message: _addresses([message.sender]),
+    'to': lambda message: _addresses(message.to),
+    'cc': lambda message: _addresses(message.cc),
+    'bcc': lambda message: _addresses(message.bcc),
+    'recipients': lambda message: _addresses(message.recipients),
+    'participants': lambda message: _addresses([message.sender, *message.recipients]),
     'subject': lambda message: message.subject,
     'body': lambda message: message.text,
     'importance': lambda message: message.importance,
@@ -40,14 +40,14 @@ MOMENTS: dict[str, Callable[[Message], float]] = {
 
 
 def search_messages(messages: list[Message], search: str) -> list[Message]:
-    """The messages that ``search`` finds, by the date of sending, latest first. Raises GraphError 400 for an empty search."""
+    """Return the messages that ``search`` finds, latest sent first. Raises GraphError 400 for an empty search."""
     text = search.strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1].replace('\\"', '"')
     if not text.strip():
         raise GraphError(400, 'BadRequest', "The query parameter '$search' must not be empty.")
     test = _test(text)
-    return sorted(filter(test, messages), key=MOMENTS['sent'], reverse=True)[:MOST_FOUND]
+    return sorted(filter(test, messages), key=MOMENTS['sent'], reverse=True)[:MAX_FOUND]
 
 
 def _test(text: str) -> Test:
@@ -75,7 +75,7 @@ def _term(name: str, operator: str, value: str) -> Test:
     if name in MOMENTS:
         return _moment(MOMENTS[name], _OPERATORS[operator], value)
     if name not in TEXTS:
-        raise GraphError(400, 'BadRequest', f"Syntax error: '{name}' is not a property that can be search_messages.")
+        raise GraphError(400, 'BadRequest', f"Syntax error: '{name}' is not a property that can be searched.")
     read = TEXTS[name]
     return lambda message: value in read(message).casefold()
 

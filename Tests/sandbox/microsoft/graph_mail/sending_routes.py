@@ -15,7 +15,14 @@ from sandbox.microsoft.graph_mail.mail_request import (
     open_mailbox,
     parameters,
 )
-from sandbox.microsoft.graph_mail.message_input import add_headers, fill, message_of_mime, new_attachment, new_draft, people
+from sandbox.microsoft.graph_mail.message_input import (
+    add_headers,
+    email_addresses,
+    fill,
+    message_of_mime,
+    new_attachment,
+    new_draft,
+)
 from sandbox.microsoft.graph_mail.message_routes import created
 from sandbox.microsoft.graph_mail.model import Message
 from sandbox.microsoft.graph_mail.permissions import SEND, WRITE
@@ -93,7 +100,7 @@ def _answer_as_draft(message_id: str, folder_id: str | None, kind: Kind, action:
 
 
 def _drafted(call: MailCall, original: Message, kind: Kind, action: str) -> Message:
-    """The answer to ``original`` with what the body of the request says, as JSON or as base64 of MIME.
+    """Return the answer to ``original`` with what the body of the request says, as JSON or as base64 of MIME.
 
     MIME is taken as it is: recipients, subject and attachments are its own. That it joins the conversation, whatever its headers
     say, is our assumption.
@@ -108,7 +115,7 @@ def _drafted(call: MailCall, original: Message, kind: Kind, action: str) -> Mess
         raise GraphError(400, 'ErrorInvalidRequest', 'Give a comment or a body of the message, not both.')
     if given.get('torecipients') and body.get('toRecipients'):
         raise GraphError(400, 'ErrorInvalidRequest', 'Give toRecipients as a parameter or in the message, not both.')
-    draft = draft_answer(call.mailbox, original, kind, given.get('comment') or '', people(given.get('torecipients')))
+    draft = draft_answer(call.mailbox, original, kind, given.get('comment') or '', email_addresses(given.get('torecipients')))
     fill(draft, body)
     add_headers(draft, body)
     draft.attachments += [new_attachment(one, call.state.clock.now()) for one in body.get('attachments') or []]

@@ -6,7 +6,7 @@ WEEK = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday']
 
 
 def default_settings() -> dict[str, Any]:
-    """What a new mailbox has."""
+    """Return what a new mailbox has."""
     noon = {'dateTime': '2026-01-01T12:00:00.0000000', 'timeZone': 'UTC'}
     return {
         'archiveFolder': None,

@@ -131,7 +131,7 @@ def _content_range() -> tuple[int, int, int]:
 
 
 def _progress(session: UploadSession) -> dict[str, Any]:
-    """Where a session stands, in Outlook's way: only the position, without the dash that Graph's first answer has."""
+    """Return the progress of a session as Outlook's host does: only the position, without the dash of Graph's first answer."""
     names = (
         ('ExpirationDateTime', 'NextExpectedRanges')
         if g.state.uploads.answers_in_capitals

@@ -58,7 +58,7 @@ class UploadSessions:
             return len(self._sessions)
 
     def open(self, mailbox: Mailbox, pair: Pair, message: Message, size: int, settings: dict[str, object]) -> UploadSession:
-        """A new session."""
+        """Open a session."""
         session = UploadSession(
             mailbox=mailbox,
             pair=pair,
@@ -72,12 +72,12 @@ class UploadSessions:
         return session
 
     def find(self, session_id: str) -> UploadSession | None:
-        """The session of that ID, None when it is unknown, ended or expired."""
+        """Return the session of that ID, None when it is unknown, ended or expired."""
         with self._lock:
             session = self._sessions.get(session_id)
         return session if session and session.expires > self._clock.now() else None
 
     def close(self, session: UploadSession) -> None:
-        """Ends a session; what came of the file is gone."""
+        """End a session; what came of the file is gone."""
         with self._lock:
             self._sessions.pop(session.session_id, None)

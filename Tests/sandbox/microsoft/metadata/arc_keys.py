@@ -18,13 +18,13 @@ class ArcKeys:
         self._keys: dict[str, Path] = {}
 
     def prepare(self) -> None:
-        """Makes the folder. Raises ArcKeyFolderError when that is not allowed."""
+        """Make the folder. Raises ArcKeyFolderError when that is not allowed."""
         probe = self.folder / f'{uuid.uuid4()}.key'
         self._write(probe, '')
         probe.unlink()
 
     def new(self) -> Path:
-        """A new key file. Raises ArcKeyFolderError."""
+        """Return a new key file. Raises ArcKeyFolderError."""
         path = self.folder / f'{uuid.uuid4()}.key'
         content = secrets.token_urlsafe(48)
         self._write(path, content)
@@ -34,9 +34,10 @@ class ArcKeys:
     def _write(self, path: Path, content: str) -> None:
         missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(content)
-            path.chmod(0o640)
+            try:
+                self._write_once(path, content)
+            except FileNotFoundError:  # another cloud on this machine has just removed the folder
+                self._write_once(path, content)
         except OSError as error:
             raise ArcKeyFolderError(
                 error.errno,
@@ -45,8 +46,13 @@ class ArcKeys:
             ) from error
         self._made_here.extend(missing)
 
+    def _write_once(self, path: Path, content: str) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        path.chmod(0o640)
+
     def redeem(self, content: str) -> bool:
-        """Whether ``content`` is that of a key file; the file is gone then."""
+        """Return whether ``content`` is that of a key file; the file is gone then."""
         path = self._keys.pop(content, None)
         if path is None:
             return False
@@ -54,7 +60,7 @@ class ArcKeys:
         return True
 
     def clear(self) -> None:
-        """Removes the key files, and the folders that were made for them if nothing else is in there."""
+        """Remove the key files, and the folders that were made for them if nothing else is in there."""
         for path in self._keys.values():
             path.unlink(missing_ok=True)
         self._keys.clear()

@@ -4,7 +4,7 @@ from flask import Response, jsonify
 
 
 class ArcKeyFolderError(OSError):
-    """The folder for Arc's key files cannot be used. It lies outside every user's own files, so that it takes root."""
+    """The folder for Arc's key files cannot be used. Only root can make it."""
 
 
 class IdentityNotFound(Exception):

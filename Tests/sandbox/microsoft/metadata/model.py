@@ -8,7 +8,7 @@ from sandbox.microsoft.state import CloudState
 
 
 def identity_of(state: CloudState, host: str, named: dict[str, str]) -> ManagedIdentity:
-    """The managed identity of ``host`` that ``named`` (client_id, object_id, resource_id) means, or its only one.
+    """Return the managed identity of ``host`` that ``named`` (client_id, object_id, resource_id) means, or its only one.
 
     Raises:
         IdentityNotFound
@@ -27,7 +27,7 @@ def identity_of(state: CloudState, host: str, named: dict[str, str]) -> ManagedI
 
 
 def identity_token(state: CloudState, identity: ManagedIdentity, resource: str) -> dict[str, str]:
-    """The answer for one identity, all numbers as text. Raises EntraError 500011 for an unknown resource."""
+    """Return the answer for one identity, all numbers as text. Raises EntraError 500011 for an unknown resource."""
     wanted = parse_resource(state.directory, resource)
     seconds = state.directory.managed_identity_token_seconds
     granted = {

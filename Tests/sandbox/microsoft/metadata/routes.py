@@ -16,11 +16,11 @@ ARC_VERSION = '2020-06-01'
 
 
 def create_vm_app(state: CloudState) -> Flask:
-    """The WSGI application of the instance metadata service of a VM.
+    """Return the WSGI application of the instance metadata service of a VM.
 
     Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
     """
-    app = Flask('imds')
+    app = Flask('imds', static_folder=None)
 
     @app.get('/metadata/identity/oauth2/token')
     def token() -> Response | tuple[Response, int]:
@@ -45,11 +45,11 @@ def create_vm_app(state: CloudState) -> Flask:
 
 
 def create_app_service_app(state: CloudState, identity_header: str) -> Flask:
-    """The WSGI application of App Service's identity endpoint, which wants ``identity_header`` back.
+    """Return the WSGI application of App Service's identity endpoint, which requires ``identity_header``.
 
     Source: https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
     """
-    app = Flask('app_service')
+    app = Flask('app_service', static_folder=None)
 
     def refusal(status: int, message: str) -> tuple[Response, int]:
         return jsonify({'statusCode': status, 'message': message}), status
@@ -76,11 +76,11 @@ def create_app_service_app(state: CloudState, identity_header: str) -> Flask:
 
 
 def create_arc_app(state: CloudState, keys: ArcKeys) -> Flask:
-    """The WSGI application of the identity endpoint of an Arc machine.
+    """Return the WSGI application of the identity endpoint of an Arc machine.
 
     Source: https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication
     """
-    app = Flask('arc')
+    app = Flask('arc', static_folder=None)
 
     @app.get('/metadata/identity/oauth2/token')
     def token() -> Response | tuple[Response, int] | tuple[Response, int, dict[str, str]]:
@@ -107,5 +107,5 @@ def create_arc_app(state: CloudState, keys: ArcKeys) -> Flask:
 
 
 def _named(**parameters: str) -> dict[str, str]:
-    """What the query says of an identity: kind of ID -> value, for the parameter names of this host."""
+    """Return what the query says of an identity: kind of ID -> value, for the parameter names of this host."""
     return {kind: request.args[parameter] for kind, parameter in parameters.items() if request.args.get(parameter)}

@@ -9,8 +9,8 @@ from sandbox.microsoft.state import CloudState
 
 
 def create_app(state: CloudState) -> Flask:
-    """The WSGI application of Azure Resource Manager."""
-    app = Flask('resource_manager')
+    """Return the WSGI application of Azure Resource Manager."""
+    app = Flask('resource_manager', static_folder=None)
     app.json.sort_keys = False
 
     @app.before_request

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sandbox.microsoft.entra.errors import EntraError
 from sandbox.microsoft.entra.model import Application
+from sandbox.microsoft.resources import DEFENDER_URI
 from sandbox.microsoft.samples import CORTEX_CALLBACK_PATH
 from sandbox.microsoft.state import CloudState
 from sandbox.microsoft.token_service.errors import TokenServiceError
@@ -25,7 +26,7 @@ NONCE_BYTES = 12
 SKEW_SECONDS = 300
 ENTRA_TIMEOUT_SECONDS = 10
 USER_APPS = ('ms-graph-mail-listener',)
-APPLICATION_APPS = ('ms-graph-mail',)
+APPLICATION_APPS = ('ms-graph-mail', 'ms-defender-atp')
 
 
 @dataclass(kw_only=True)
@@ -52,29 +53,29 @@ class TokenService:
         self._state = state
         self._ca_file = ca_file
         self.registrations: dict[str, Registration] = {}
-        self._visits: dict[str, str] = {}
+        self._consents: dict[str, str] = {}
 
     def clear(self) -> None:
-        """Forgets all consents."""
+        """Forget all consents."""
         self.registrations.clear()
-        self._visits.clear()
+        self._consents.clear()
 
     def consent_url(self, app_name: str) -> str:
-        """Where Microsoft asks for consent to the app of that name."""
+        """Return where Microsoft asks for consent to the app of that name."""
         application = self._state.directory.application(app_name)
-        visit = secrets.token_urlsafe(24)
-        self._visits[visit] = app_name
-        parameters = {'client_id': application.client_id, 'redirect_uri': self._callback, 'state': visit}
+        state = secrets.token_urlsafe(24)
+        self._consents[state] = app_name
+        parameters = {'client_id': application.client_id, 'redirect_uri': self._callback, 'state': state}
         if app_name in APPLICATION_APPS:
             return f'{self._state.addresses.authority}/organizations/adminconsent?{urlencode(parameters)}'
         parameters |= {'response_type': 'code', 'scope': ' '.join(application.delegated_permissions), 'prompt': 'consent'}
         return f'{self._state.addresses.authority}/organizations/oauth2/v2.0/authorize?{urlencode(parameters)}'
 
-    def register(self, visit: str, code: str, tenant_id: str) -> Registration:
-        """Keeps the consent that a visit ended with. Raises TokenServiceError."""
-        app_name = self._visits.pop(visit, '')
+    def register(self, state: str, code: str, tenant_id: str) -> Registration:
+        """Register the consent that came back with ``state``. Raises TokenServiceError."""
+        app_name = self._consents.pop(state, '')
         if not app_name:
-            raise TokenServiceError(400, 'Bad Request', 'This visit is unknown. Start on the consent page again.')
+            raise TokenServiceError(400, 'Bad Request', 'This consent was not started here. Start on the consent page again.')
         refresh_token = ''
         if app_name in USER_APPS:
             answer = self._ask_entra(
@@ -95,7 +96,7 @@ class TokenService:
         return registration
 
     def obtain_token(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Answers a token request of an integration. Raises TokenServiceError."""
+        """Answer a token request of an integration. Raises TokenServiceError."""
         registration = self.registrations.get(str(body.get('registration_id', '')))
         if registration is None or registration.app_name != body.get('app_name'):
             raise TokenServiceError(401, 'Unauthorized', 'The app has no registration with this ID.')
@@ -132,13 +133,16 @@ class TokenService:
     def _access_token(self, registration: Registration, scope: str, resource: str) -> dict[str, Any]:
         application = self._state.directory.application(registration.app_name)
         if registration.app_name in APPLICATION_APPS:
-            form = {'grant_type': 'client_credentials', 'scope': scope or f'{self._state.addresses.graph}/.default'}
+            form = {'grant_type': 'client_credentials', 'scope': scope or f'{self._resource_of(registration.app_name)}/.default'}
         else:
             form = {'grant_type': 'refresh_token', 'refresh_token': registration.entra_refresh_token, 'scope': scope}
         if resource:
             form = {**form, 'scope': '', 'resource': resource}
             return self._ask_entra(registration.tenant_id, application, form, '/oauth2/token')
         return self._ask_entra(registration.tenant_id, application, form)
+
+    def _resource_of(self, app_name: str) -> str:
+        return DEFENDER_URI if app_name == 'ms-defender-atp' else self._state.addresses.graph
 
     def _ask_entra(
         self, tenant: str, application: Application, form: dict[str, str], path: str = '/oauth2/v2.0/token'

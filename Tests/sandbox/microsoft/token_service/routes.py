@@ -15,8 +15,8 @@ CONSENT_PAGE = '/<any({}):app_name>'.format(','.join(f'"{name}"' for name in (*U
 
 
 def create_app(state: CloudState, service: TokenService) -> Flask:
-    """The WSGI application of the token service."""
-    app = Flask('cortex', root_path=str(Path(__file__).parents[1]))
+    """Return the WSGI application of the token service."""
+    app = Flask('token_service', root_path=str(Path(__file__).parents[1]), static_folder=None)
 
     @app.post('/obtain-token')
     def obtain_token() -> Response:

@@ -15,9 +15,10 @@ from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.client_authentication import ASSERTION_TYPE
 from sandbox.microsoft.entra.model import Application
 from sandbox.microsoft.samples import REDIRECT_URI
+from sandbox.tests.machine import limit
 
 TENANT = 'contoso.example'
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = limit(10)
 VERIFIER = 'a-verifier-of-43-characters-at-least-0123456789'
 SCOPE = 'openid offline_access User.Read Mail.ReadWrite'
 
@@ -32,21 +33,21 @@ class HttpClient:
         self.session.verify = cloud.ca_file
 
     def post(self, url: str, data: dict[str, str], **headers: str) -> requests.Response:
-        """A form to any URL."""
+        """Post a form to any URL."""
         return self.session.post(url, data, headers=headers, timeout=TIMEOUT_SECONDS)
 
     def get(self, url: str, token: str = '', params: dict[str, str] | None = None, **headers: str) -> requests.Response:
-        """A GET of any URL, with ``token`` as bearer."""
+        """Get any URL, with ``token`` as bearer."""
         if token:
             headers['Authorization'] = f'Bearer {token}'
         return self.session.get(url, headers=headers, params=params, timeout=TIMEOUT_SECONDS, allow_redirects=False)
 
     def token(self, tenant: str = TENANT, version: str = 'v2.0/', **form: str) -> requests.Response:
-        """A token request; ``version`` is ``v2.0/`` or empty for the v1 endpoint."""
+        """Send a token request; ``version`` is ``v2.0/`` or empty for the v1 endpoint."""
         return self.post(f'{self._cloud.authority}/{tenant}/oauth2/{version}token', form)
 
     def application_token(self, **changes: str) -> requests.Response:
-        """A client credentials request of ``daemon`` for Graph, with ``changes``; an empty value leaves a field out."""
+        """Send a client credentials request of ``daemon`` for Graph, with ``changes``; an empty value leaves a field out."""
         daemon = self._cloud.directory.application('daemon')
         form = {
             'grant_type': 'client_credentials',
@@ -59,7 +60,7 @@ class HttpClient:
         return self.token(tenant, form.pop('version', 'v2.0/'), **{name: value for name, value in form.items() if value})
 
     def graph(self, path: str, token: str, **headers: str) -> requests.Response:
-        """A GET of Microsoft Graph; ``path`` starts with a slash and follows ``/v1.0``."""
+        """Get from Microsoft Graph; ``path`` starts with a slash and follows ``/v1.0``."""
         return self.get(f'{self._cloud.graph}/v1.0{path}', token, None, **headers)
 
 
@@ -72,7 +73,7 @@ class WebAppClient:
         self.web = cloud.directory.application('web')
 
     def authorize_url(self, tenant: str = TENANT, version: str = 'v2.0/', **changes: str) -> str:
-        """A login URL; an empty value in ``changes`` leaves a parameter out."""
+        """Return a login URL; an empty value in ``changes`` leaves a parameter out."""
         query = {
             'client_id': self.web.client_id,
             'response_type': 'code',
@@ -87,12 +88,12 @@ class WebAppClient:
         return f'{self.cloud.authority}/{tenant}/oauth2/{version}authorize?{urlencode(query)}'
 
     def code(self, user: str = 'ada@contoso.example', **changes: str) -> str:
-        """The code for which ``user`` signs in and consents."""
+        """Return the code for which ``user`` signs in and consents."""
         url = Browser(self.cloud, user).sign_in(self.authorize_url(**changes))
         return parse_qs(urlsplit(url).query)['code'][0]
 
     def redeem(self, **changes: str) -> requests.Response:
-        """Redeems a code; ``tenant`` and ``version`` in ``changes`` choose the endpoint."""
+        """Redeem a code; ``tenant`` and ``version`` in ``changes`` choose the endpoint."""
         form = {
             'grant_type': 'authorization_code',
             'client_id': self.web.client_id,
@@ -105,11 +106,11 @@ class WebAppClient:
         return self.http.token(tenant, form.pop('version', 'v2.0/'), **{name: value for name, value in form.items() if value})
 
     def refresh(self, refresh_token: str, **changes: str) -> requests.Response:
-        """Redeems a refresh token."""
+        """Redeem a refresh token."""
         return self.redeem(grant_type='refresh_token', refresh_token=refresh_token, redirect_uri='', code_verifier='', **changes)
 
     def tokens(self) -> dict[str, Any]:
-        """What a sign-in of Ada ends with."""
+        """Return what a sign-in of Ada ends with."""
         answer = self.redeem(code=self.code())
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -118,7 +119,7 @@ class WebAppClient:
 def assertion(
     application: Application, audience: str, *, algorithm: str = 'PS256', headers: dict[str, Any] | None = None, **claims: Any
 ) -> dict[str, str]:
-    """The form fields of a client assertion that ``application`` signs, with ``claims`` in place of the right ones."""
+    """Return the form fields of a client assertion that ``application`` signs, with ``claims`` in place of the right ones."""
     now = int(time.time())
     payload = {
         'aud': audience,
@@ -136,5 +137,5 @@ def assertion(
 
 
 def pkce(verifier: str) -> str:
-    """The S256 challenge of a code verifier."""
+    """Return the S256 challenge of a code verifier."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b'=').decode()

@@ -17,6 +17,7 @@ import requests
 from sandbox.microsoft.__main__ import main
 from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.model import Application
+from sandbox.tests.machine import limit
 from sandbox.tests.microsoft.clients import TIMEOUT_SECONDS, HttpClient
 
 TESTS = Path(__file__).parents[3]
@@ -209,7 +210,7 @@ def test_stopped_cloud_leaves_nothing_behind() -> None:
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(('127.0.0.1', port))
     assert not ca_file.parent.exists()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + limit(5)
     while threading.active_count() > threads_before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threading.active_count() <= threads_before

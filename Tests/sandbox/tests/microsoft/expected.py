@@ -12,7 +12,7 @@ DESCRIPTION = re.compile(
 
 
 def check_refusal(answer: requests.Response, number: int, error: str = '') -> None:
-    """The answer must have Entra's shape and say what the table says of ``number``."""
+    """Check that the answer has Entra's shape and says what the table says of ``number``."""
     body, refusal = answer.json(), AADSTS[number]
     assert (answer.status_code, body['error']) == (refusal.status, error or refusal.error), body
     assert body['error_codes'] == [number]

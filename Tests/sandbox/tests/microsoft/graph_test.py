@@ -31,7 +31,7 @@ def user_token(web_app: WebAppClient, scope: str, user: str = ADA) -> str:
 
 
 def check_error(answer: Any, status: int, code: str) -> None:
-    """The answer must have Graph's shape."""
+    """Return the answer must have Graph's shape."""
     assert answer.status_code == status, answer.text
     error = answer.json()['error']
     assert (error['code'], set(error), set(error['innerError'])) == (
@@ -289,3 +289,22 @@ def test_unknown_path_and_method(cloud: MicrosoftCloud, http: HttpClient, app_to
 def test_request_ids(http: HttpClient, app_token: str) -> None:
     answer = http.graph(MAIL, app_token, **{'client-request-id': 'mine'})
     assert (answer.headers['client-request-id'], len(answer.headers['request-id'])) == ('mine', 36)
+
+
+def test_users_are_listed_page_by_page(cloud: MicrosoftCloud, http: HttpClient, daemon: Application) -> None:
+    daemon.application_permissions = ['User.Read.All']
+    token = http.application_token().json()['access_token']
+    first = http.graph('/users?$top=3&$select=userPrincipalName', token).json()
+    assert [list(user) for user in first['value']] == [['userPrincipalName']] * 3
+    second = http.get(first['@odata.nextLink'], token).json()
+    assert '@odata.nextLink' not in second
+    names = {user['userPrincipalName'] for user in first['value'] + second['value']}
+    assert names == {user.user_principal_name for user in cloud.directory.users if user.tenant_id == daemon.tenant_id}
+
+
+def test_users_are_listed_only_with_a_permission_and_a_known_query(http: HttpClient, daemon: Application) -> None:
+    check_error(http.graph('/users', http.application_token().json()['access_token']), 403, 'Authorization_RequestDenied')
+    daemon.application_permissions = ['User.Read.All']
+    token = http.application_token().json()['access_token']
+    check_error(http.graph('/users?$top=1000', token), 400, 'Request_UnsupportedQuery')
+    check_error(http.graph('/users?$filter=x', token), 400, 'Request_BadRequest')

@@ -46,7 +46,7 @@ def confidential(cloud: MicrosoftCloud, application: Application, credential: ob
 
 
 def arguments(cloud: MicrosoftCloud) -> dict[str, Any]:
-    """What every azure-identity credential is told about the local cloud."""
+    """Return what every azure-identity credential is told about the local cloud."""
     return {'authority': cloud.authority, 'disable_instance_discovery': True, 'connection_verify': cloud.ca_file}
 
 
@@ -112,7 +112,7 @@ def test_msal_signs_in_with_code_and_pkce_then_refreshes(cloud: MicrosoftCloud, 
 
 @contextmanager
 def entering_the_code(browser: Browser) -> Iterator[Callable[[str, str], None]]:
-    """Gives a function that enters a device code in another thread, and hands on what went wrong there."""
+    """Give a function that enters a device code in another thread, and pass on what went wrong there."""
     failures: list[BaseException] = []
     threads: list[threading.Thread] = []
 
@@ -222,7 +222,7 @@ def test_msal_answers_a_claims_challenge(cloud: MicrosoftCloud, http: HttpClient
 
 
 def live_on(host: str, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Makes this process live on ``host``. False where a user may not write Arc's key folder; then the reason must be told."""
+    """Make this process live on ``host``. False where a user may not write Arc's key folder; then the reason must be told."""
     nearest = next(folder for folder in (ARC_KEY_FOLDER, *ARC_KEY_FOLDER.parents) if folder.exists())
     if host == 'arc' and not os.access(nearest, os.W_OK):
         with pytest.raises(ArcKeyFolderError, match=str(ARC_KEY_FOLDER)):

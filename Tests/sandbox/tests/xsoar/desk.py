@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 
+from sandbox.tests.machine import limit
 from sandbox.xsoar import XsoarServer
 
 SDK = Path(sys.executable).with_name('demisto-sdk')
@@ -28,10 +29,10 @@ class Desk:
         self.http.headers['Authorization'] = server.api_key
 
     def request(self, method: str, path: str, **rest: Any) -> requests.Response:
-        return self.http.request(method, self.server.url + path, timeout=60, **rest)
+        return self.http.request(method, self.server.url + path, timeout=limit(60), **rest)
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """A call that must succeed; its JSON answer."""
+        """Return the JSON answer of a call that must succeed."""
         response = self.request(method, path, json=body)
         assert response.status_code == 200, response.text
         return response.json()
@@ -41,7 +42,7 @@ class Desk:
             assert self.request('POST', '/contentpacks/installed/upload', files={'file': (pack.name, file)}).status_code == 200
 
     def add(self, name: str = 'probe', engine: str = '', enabled: bool = True, **parameters: Any) -> Any:
-        """Adds an instance of the probe."""
+        """Add an instance of the probe."""
         data = [{'name': key, 'value': value, 'hasvalue': True} for key, value in parameters.items()]
         body = {'name': name, 'brand': 'Probe', 'engine': engine, 'enabled': str(enabled).lower(), 'data': data}
         return self.call('PUT', '/settings/integration', body)
@@ -55,12 +56,12 @@ class Desk:
         return str(self.call('POST', '/investigations/search', {'filter': {'type': [9], 'page': 0}})['data'][0]['id'])
 
     def run(self, text: str, investigation: str = '') -> Any:
-        """The entries that a text typed in the war room gives."""
+        """Return the entries that a text typed in the war room gives."""
         body = {'investigationId': investigation or self.playground, 'data': text}
         return self.call('POST', '/entry/execute/sync', body)
 
     def say(self, text: str) -> str:
-        """The contents of the one entry that a command gives."""
+        """Return the contents of the one entry that a command gives."""
         entries = self.run(text)
         assert len(entries) == 1, entries
         return str(entries[0]['contents'])
@@ -72,19 +73,20 @@ class Desk:
         return self.call('POST', f'/investigation/{self.playground}/context', {'query': query})
 
 
-def eventually(what: Callable[[], Any], seconds: float = 20) -> Any:
-    """Waits until something is true."""
+def eventually(what: Callable[[], Any]) -> Any:
+    """Wait until something is true, and return it."""
+    seconds = limit(5)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = what()
         if found:
             return found
         time.sleep(0.02)
-    raise AssertionError(f'did not happen within {seconds} seconds')
+    raise AssertionError(f'did not happen within {seconds:.0f} seconds')
 
 
 def processes_in(data_folder: Path) -> list[str]:
-    """The numbers of the processes whose working folder is one of a server's."""
+    """Return the numbers of the processes whose working folder is one of a server's."""
     found = []
     for process in Path('/proc').glob('[0-9]*'):
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.tests.xsoar.desk import Desk, eventually
+from sandbox.tests.xsoar.desk import Desk, eventually, processes_in
 from sandbox.xsoar import FetchReport
 from sandbox.xsoar.incidents import Incidents
 from sandbox.xsoar.problems import NotFound
@@ -152,7 +152,7 @@ def test_fetching_ends_when_the_instance_is_disabled(start: Callable[..., Desk])
     fetching(desk)
     eventually(lambda: len(names(desk)) >= 2)
     desk.call('PUT', '/settings/integration', {**desk.instance('fetcher'), 'enabled': 'false', 'version': -1})
-    time.sleep(0.5)
+    eventually(lambda: not processes_in(desk.server.data_folder))
     count = len(names(desk))
     time.sleep(1.5)
 

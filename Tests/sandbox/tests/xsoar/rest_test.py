@@ -13,6 +13,7 @@ import pytest
 import requests
 import trustme
 
+from sandbox.tests.machine import limit
 from sandbox.tests.xsoar.desk import Desk
 from sandbox.xsoar import XsoarServer
 
@@ -56,11 +57,11 @@ def test_about_holds_texts_only_as_demisto_sdk_needs(desk: Desk) -> None:
 
 
 def test_health_of_the_process_needs_no_key(desk: Desk) -> None:
-    assert requests.get(f'{desk.server.url}/health', timeout=10).status_code == 200
+    assert requests.get(f'{desk.server.url}/health', timeout=limit(10)).status_code == 200
 
 
 def test_an_answer_waits_for_the_whole_request(desk: Desk) -> None:
-    with socket.create_connection(('127.0.0.1', int(desk.server.url.rpartition(':')[2])), timeout=10) as connection:
+    with socket.create_connection(('127.0.0.1', int(desk.server.url.rpartition(':')[2])), timeout=limit(10)) as connection:
         head = (
             f'POST /settings/integration/search HTTP/1.0\r\nHost: localhost\r\nAuthorization: {desk.server.api_key}\r\n'
             'Content-Type: application/json\r\nContent-Length: 2\r\n\r\n'
@@ -454,7 +455,7 @@ def test_the_server_speaks_tls_when_it_is_given_a_certificate(tmp_path: Path) ->
     authority.cert_pem.write_to_path(tmp_path / 'ca.pem')
     with XsoarServer(tmp_path / 'tls', tls=context) as server:
         about = requests.get(
-            f'{server.url}/about', headers={'Authorization': server.api_key}, verify=str(tmp_path / 'ca.pem'), timeout=10
+            f'{server.url}/about', headers={'Authorization': server.api_key}, verify=str(tmp_path / 'ca.pem'), timeout=limit(10)
         )
 
     assert (server.url.startswith('https://localhost:'), about.status_code) == (True, 200)

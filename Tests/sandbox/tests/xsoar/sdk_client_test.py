@@ -12,6 +12,7 @@ from demisto_sdk.commands.common.clients import XsoarClient, get_client_from_ser
 from demisto_sdk.commands.common.clients.errors import UnAuthorized
 from demisto_sdk.commands.common.constants import MarketplaceVersions
 
+from sandbox.tests.machine import limit
 from sandbox.tests.xsoar.desk import SDK, Desk
 from sandbox.xsoar import XsoarServer
 
@@ -33,7 +34,7 @@ def run_sdk(content: Path, server: XsoarServer, *arguments: str, key: str = '') 
         'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1',
     }
     return subprocess.run(
-        [str(SDK), *arguments], cwd=content, env=environment, capture_output=True, text=True, timeout=120, check=False
+        [str(SDK), *arguments], cwd=content, env=environment, capture_output=True, text=True, timeout=limit(30), check=False
     )
 
 

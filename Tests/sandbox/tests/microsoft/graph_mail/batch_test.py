@@ -13,6 +13,7 @@ from sandbox.microsoft.entra.model import User
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
+from sandbox.tests.machine import limit
 from sandbox.tests.microsoft.graph_mail.graph_client import ADA, IMMUTABLE, GraphClient
 
 ZOE = EmailAddress('Zoë', 'zoe@partner.example')
@@ -61,7 +62,7 @@ def test_a_file_of_json_comes_as_json(graph: GraphClient, mailbox: Mailbox, mess
     answer = graph.connections.post(
         f'{graph.cloud.graph}/v1.0/$batch',
         json={'requests': [get('a', path)]},
-        timeout=9,
+        timeout=limit(9),
         headers={'Authorization': f'Bearer {graph.token}'},
     )
     assert answer.json()['responses'][0]['body'] == {'a': 1}

@@ -18,7 +18,7 @@ def put(mailbox: Mailbox, subject: str, age: float = 0, folder: str = 'archive')
 
 
 def round_of(graph: GraphClient, path: str, **headers: str) -> tuple[list[dict[str, Any]], str]:
-    """All rows of a round, and where the next one begins."""
+    """Return all rows of a delta sync, and the link of the next one."""
     pages = graph.pages(path, **{**IMMUTABLE, **headers})
     return [row for page in pages for row in page['value']], pages[-1]['@odata.deltaLink']
 

@@ -25,11 +25,11 @@ class GraphClient:
         self.connections = HttpClient(cloud).session
 
     def of(self, user: str) -> 'GraphClient':
-        """A client of another mailbox."""
+        """Return a client of another mailbox."""
         return GraphClient(self.cloud, self.token, f'/users/{user}')
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
-        """The answer, whatever it is. Raises AssertionError when it does not fit the schema."""
+        """Return the answer, whatever it is. Raises AssertionError when it does not fit the schema."""
         headers = {'Authorization': f'Bearer {self.token}', **headers}
         url = path if path.startswith('https:') else self.base + path
         data = body if isinstance(body, bytes) or body is None else json.dumps(body)
@@ -40,11 +40,11 @@ class GraphClient:
         return answer
 
     def get(self, path: str, **headers: str) -> Any:
-        """The JSON of a GET that must go well."""
+        """Return the JSON of a GET that must go well."""
         return self._expect(200, 'GET', path, None, headers)
 
     def post(self, path: str, body: Any, status: int = 201, **headers: str) -> Any:
-        """The JSON of a POST that must answer ``status``."""
+        """Return the JSON of a POST that must answer ``status``."""
         return self._expect(status, 'POST', path, body, headers)
 
     def patch(self, path: str, body: Any, **headers: str) -> Any:
@@ -54,7 +54,7 @@ class GraphClient:
         self._expect(204, 'DELETE', path, None, {})
 
     def error(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str]:
-        """Status and code of a request that must fail in Graph's shape."""
+        """Return status and code of a request that must fail in Graph's shape."""
         answer = self.request(method, path, body, **headers)
         assert answer.status_code >= 400, answer.text
         error = answer.json()['error']
@@ -63,30 +63,30 @@ class GraphClient:
         return answer.status_code, error['code']
 
     def content(self, path: str) -> bytes:
-        """The bytes of a GET that must go well."""
+        """Return the bytes of a GET that must go well."""
         answer = self.request('GET', path)
         assert answer.status_code == 200, answer.text
         return answer.content
 
     def pages(self, path: str, **headers: str) -> list[dict[str, Any]]:
-        """All pages of a list, or of a round of delta."""
+        """Return all pages of a list, or of a round of delta."""
         found = [self.get(path, **headers)]
         while '@odata.nextLink' in found[-1]:
             found.append(self.get(found[-1]['@odata.nextLink'], **headers))
         return found
 
     def rows(self, path: str, **headers: str) -> list[dict[str, Any]]:
-        """All rows of all pages."""
+        """Return all rows of all pages."""
         return [row for page in self.pages(path, **headers) for row in page['value']]
 
     def batch(self, *items: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """The answers of a batch by ID. The URLs of the items begin after ``/v1.0``."""
+        """Return the answers of a batch by ID. The URLs of the items begin after ``/v1.0``."""
         answer = self.request('POST', f'{self.cloud.graph}/v1.0/$batch', {'requests': list(items)})
         assert answer.status_code == 200, answer.text
         return {one['id']: one for one in answer.json()['responses']}
 
     def put_range(self, url: str, data: bytes, first: int, total: int, **headers: str) -> requests.Response:
-        """A range to an upload URL, without Authorization unless ``headers`` bring it."""
+        """Put a range to an upload URL, without Authorization unless ``headers`` bring it."""
         headers = {'Content-Range': f'bytes {first}-{first + len(data) - 1}/{total}', **headers}
         return self.connections.put(url, data=data, headers=headers, timeout=TIMEOUT_SECONDS)
 
@@ -97,7 +97,7 @@ class GraphClient:
 
 
 def check_answer(answer: requests.Response) -> None:
-    """Raises AssertionError when a JSON answer does not fit Microsoft's schema."""
+    """Check that a JSON answer fits Microsoft's schema. Raises AssertionError."""
     if answer.status_code >= 400 or not answer.content or not answer.headers['Content-Type'].startswith('application/json'):
         return
     body = answer.json()

@@ -79,6 +79,7 @@ def test_several_preferences_share_one_header(graph: GraphClient, mailbox: Mailb
         ('/mailFolders/nothing/messages', (400, 'ErrorInvalidIdMalformed')),
         ('/nonsense', (400, 'BadRequest')),
     ],
+    ids=lambda value: value.replace(UNKNOWN, 'unknown') if isinstance(value, str) else None,
 )
 def test_unknown_ids(graph: GraphClient, path: str, expected: tuple[int, str]) -> None:
     assert graph.error('GET', path) == expected

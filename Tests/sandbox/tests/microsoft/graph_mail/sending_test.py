@@ -10,6 +10,7 @@ from sandbox.microsoft.entra.model import User
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, FileAttachment, Message
+from sandbox.tests.machine import limit
 from sandbox.tests.microsoft.graph_mail.graph_client import ADA, BOB, IMMUTABLE, GraphClient, base64_of
 from sandbox.tests.microsoft.graph_mail.writing_test import FILE, TO_BOB, draft, subjects
 
@@ -317,9 +318,9 @@ def test_a_session_tells_where_it_is_and_can_be_cancelled(graph: GraphClient, pa
     url = upload_url(graph, path, 9 * MEGABYTE)
     graph.put_range(url, bytes(10), 0, 9 * MEGABYTE)
     session = graph.connections
-    assert session.get(url, timeout=9).json()['nextExpectedRanges'] == ['10']
-    assert session.delete(url, timeout=9).status_code == 204
-    assert session.get(url, timeout=9).status_code == 404
+    assert session.get(url, timeout=limit(9)).json()['nextExpectedRanges'] == ['10']
+    assert session.delete(url, timeout=limit(9)).status_code == 204
+    assert session.get(url, timeout=limit(9)).status_code == 404
     assert graph.get(f'{path}/attachments')['value'] == []
 
 

@@ -10,6 +10,7 @@ from sandbox.microsoft.cloud import MicrosoftCloud
 from sandbox.microsoft.entra.model import Application, User
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.schema import Schema
+from sandbox.tests.machine import limit
 from sandbox.tests.microsoft.clients import HttpClient
 from sandbox.tests.microsoft.graph_mail.graph_client import ADA, BOB, GraphClient
 from sandbox.tests.microsoft.user_grants_test import WebAppClient
@@ -192,7 +193,7 @@ def test_requests_of_a_batch_meet_limits_and_faults_one_by_one(graph: GraphClien
 
 def test_a_batch_needs_a_token(graph: GraphClient, cloud: MicrosoftCloud) -> None:
     url = f'{cloud.graph}/v1.0/$batch'
-    answer = graph.connections.post(url, json={'requests': [{'id': '1', 'method': 'GET', 'url': '/me'}]}, timeout=9)
+    answer = graph.connections.post(url, json={'requests': [{'id': '1', 'method': 'GET', 'url': '/me'}]}, timeout=limit(9))
     assert answer.status_code == 401
 
 
@@ -206,7 +207,7 @@ def test_settings_are_read_and_changed(graph: GraphClient) -> None:
     assert changed['automaticRepliesSetting']['externalAudience'] == 'all'
     assert set(changed) == {'@odata.context', 'automaticRepliesSetting'}
     headers = {'Authorization': f'Bearer {graph.token}'}
-    answer = graph.connections.get(f'{graph.base}/mailboxSettings/timeZone', headers=headers, timeout=9)
+    answer = graph.connections.get(f'{graph.base}/mailboxSettings/timeZone', headers=headers, timeout=limit(9))
     assert answer.json()['value'] == 'UTC'
     assert graph.error('PATCH', '/mailboxSettings', {'language': 'de'}) == (400, 'RequestBodyRead')
     assert graph.error('GET', '/mailboxSettings/colour') == (400, 'BadRequest')

@@ -15,7 +15,7 @@ TIMES = 'createdDateTime,lastModifiedDateTime,receivedDateTime,sentDateTime'
 
 
 def set_clock(cloud: MicrosoftCloud) -> float:
-    """Stops the clock half an hour ahead of the machine's, so that no test passes by accident; gives its time."""
+    """Stop the clock half an hour ahead of the machine's, so that no test passes by accident; return its time."""
     cloud.clock.stop()
     cloud.clock.advance(1800)
     return cloud.clock.now()

@@ -35,7 +35,7 @@ def need(args: Args) -> str:
 
 
 def crash(args: Args) -> None:
-    """Ends in one of the ways in which commands end badly."""
+    """End in one of the ways in which commands end badly."""
     WAYS[args['how']]()
 
 
@@ -50,7 +50,7 @@ def leave_a_child() -> None:
 
 
 def send_raw(line: bytes) -> None:
-    """Writes to the server past the platform's functions."""
+    """Write to the server past the platform's functions."""
     descriptors = [each for each in range(3, 64) if os.path.exists(f'/proc/self/fd/{each}')]
     channel = next(each for each in descriptors if os.readlink(f'/proc/self/fd/{each}').startswith('socket:'))
     os.write(channel, line)
@@ -105,7 +105,7 @@ def leak(args: Args) -> None:
 
 
 def count(_: Args) -> Args:
-    """Adds one, and begins again when another command was faster."""
+    """Add one, and begin again when another command was faster."""
     conflicts = 0
     while True:
         current = demisto.getIntegrationContextVersioned()
@@ -178,7 +178,7 @@ def send(args: Args) -> Any:
 
 
 def fetch() -> None:
-    """Hands over two incidents per run; the parameter names other things that a fetch may do."""
+    """Hand over two incidents per run; the parameter names other things that a fetch may do."""
     does, first = demisto.params()['fetch_does'], demisto.getLastRun().get('next', 1)
     incidents: list[Args] = [
         {'name': f'incident {number}', 'occurred': '2024-05-01T10:00:00Z', 'rawJSON': json.dumps({'number': number})}

@@ -1,0 +1,762 @@
+"""The commands of a mailbox against the local cloud: what they do there, what they say, and what they put into the context."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import demistomock as demisto
+from CommonServerPython import DemistoException
+from MicrosoftGraphMailClientApiModule import GraphMailClient
+from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
+from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.graph_mail import mime
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message, OutlookItem
+from sandbox.tests.machine import limit
+
+ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
+UNKNOWN_ID = 'AAMkAGVmMDEz'
+HOSTILE_IDS = ['a/b', 'a?b', 'a#b', '../me', 'a%2Fb', '%2e%2e/x']
+NOT_UTF8 = bytes(range(256)) * 3000
+CALENDAR = b'BEGIN:VCALENDAR\r\n' + b'X-FILL:0\r\n' * 60_000 + b'END:VCALENDAR'
+MIME = (
+    b'From: a@contoso.example\r\nSubject: =?iso-8859-1?Q?Gr=FC=DFe?=\r\nContent-Type: text/plain; charset=iso-8859-1\r\n'
+    b'Content-Transfer-Encoding: 8bit\r\n\r\nGr\xfc\xdfe \x00\x80\xff\r\n'
+)
+
+
+# region the mailbox
+
+
+@pytest.fixture(autouse=True)
+def a_working_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demisto, 'integrationContext', {})
+
+
+@pytest.fixture
+def mail(mail: GraphMailClient, cloud: MicrosoftCloud) -> GraphMailClient:
+    """A client that has its token."""
+    mail.get_access_token()
+    cloud.requests.clear()
+    return mail
+
+
+@pytest.fixture
+def ada(cloud: MicrosoftCloud) -> Mailbox:
+    return cloud.mailbox(ADA)
+
+
+def delivered(mailbox: Mailbox, subject: str = 'Hello', **properties: Any) -> Message:
+    return mailbox.deliver(
+        Message(
+            subject=subject,
+            sender=EmailAddress('Eve', 'eve@partner.example'),
+            received=mailbox.now(),
+            to=[mailbox.owner],
+            **properties,
+        )
+    )
+
+
+def run(client: GraphMailClient, command: str, **args: Any) -> Any:
+    """What a command gives. Every body that it sends fits Microsoft's schema, as the local cloud sees to."""
+    return MAIL_COMMANDS[command](client, args)
+
+
+def outputs(client: GraphMailClient, command: str, **args: Any) -> Any:
+    return run(client, command, **args).outputs
+
+
+def refused(client: GraphMailClient, command: str, **args: Any) -> str:
+    """What a command says that ends with an error."""
+    with pytest.raises(DemistoException) as caught:
+        run(client, command, **args)
+    return str(caught.value)
+
+
+def file_of(entry: dict[str, Any]) -> bytes:
+    return Path(f'1_{entry["FileID"]}').read_bytes()
+
+
+def allow_only(cloud: MicrosoftCloud, permission: str) -> None:
+    """From the next token on the application may do that and nothing else; the next token is asked for at once."""
+    cloud.directory.application('daemon').application_permissions = [permission]
+    demisto.setIntegrationContext({})
+
+
+def ids(*messages: Message) -> list[str]:
+    return [message.immutable_id for message in messages]
+
+
+# endregion
+# region emails
+
+
+def test_emails_go_on_where_an_earlier_list_ended(mail: GraphMailClient) -> None:
+    first = outputs(mail, 'msgraph-mail-list-emails', page_size='10')
+    second = outputs(mail, 'msgraph-mail-list-emails', page_size='10', next_page=first[-1]['NextPage'])
+    assert [one['Subject'] for one in first + second] == [f'Report {number}' for number in range(1, 21)]
+    assert [number for number, one in enumerate(first + second) if 'NextPage' in one] == [9, 19]
+
+
+@pytest.mark.parametrize(
+    'args, count, more',
+    [
+        ({'all_results': 'true'}, 25, False),
+        ({'all_results': 'true', 'page_size': '3', 'limit': '4'}, 4, True),
+        ({'limit': '25'}, 25, False),
+        ({'limit': '7', 'pages_to_pull': '1', 'page_size': '2'}, 7, True),
+        ({'all_results': 'false'}, 20, True),
+    ],
+)
+def test_all_results_come_up_to_a_limit(mail: GraphMailClient, args: dict[str, str], count: int, more: bool) -> None:
+    found = outputs(mail, 'msgraph-mail-list-emails', **args)
+    assert len(found) == count
+    assert ('NextPage' in found[-1]) is more
+
+
+def test_a_list_longer_than_a_page_stops_at_its_limit_and_loses_nothing(mail: GraphMailClient, ada: Mailbox) -> None:
+    for number in range(200):
+        delivered(ada, f'Mail {number}')
+    first = outputs(mail, 'msgraph-mail-list-emails', limit='150')
+    rest = outputs(mail, 'msgraph-mail-list-emails', all_results='true', next_page=first[-1]['NextPage'])
+    assert len(first) == 150
+    assert len({one['ID'] for one in first + rest}) == 225
+
+
+@pytest.mark.parametrize(
+    'args, sentence',
+    [
+        ({'limit': '0'}, "'0' is not a whole number from 1 to 100000. Change limit."),
+        ({'all_results': 'maybe'}, "'maybe' is neither true nor false. Change all_results."),
+        (
+            {'next_page': 'https://graph.attacker.example/v1.0/me/messages'},
+            'The link to the next page leads to another host, so it was not followed. Check the proxy and the cloud setting.',
+        ),
+    ],
+)
+def test_a_list_that_cannot_be_meant_is_refused(mail: GraphMailClient, args: dict[str, str], sentence: str) -> None:
+    assert refused(mail, 'msgraph-mail-list-emails', **args) == sentence
+
+
+def test_a_folder_may_be_named_by_its_whole_path_of_ids(mail: GraphMailClient, ada: Mailbox) -> None:
+    child = ada.make_folder('Child', 'inbox')
+    ada.move(delivered(ada), child.folder_id)
+    [found] = outputs(mail, 'msgraph-mail-list-emails', folder_id=f'inbox,{child.folder_id}')
+    assert found['Subject'] == 'Hello'
+
+
+def test_one_email_comes_with_its_headers_whole(mail: GraphMailClient, ada: Mailbox) -> None:
+    message = delivered(ada, html='<p>Hi</p>', headers=[('X-Test', 'a: b: c, d')], categories=['Red'])
+    result = run(mail, 'msgraph-mail-get-email', message_id=message.immutable_id)
+    assert {name: result.outputs[name] for name in ('ID', 'Subject', 'Body', 'IsRead', 'Categories')} == {
+        'ID': message.immutable_id,
+        'Subject': 'Hello',
+        'Body': '<p>Hi</p>',
+        'IsRead': False,
+        'Categories': ['Red'],
+    }
+    assert {'Name': 'X-Test', 'Value': 'a: b: c, d'} in result.outputs['Headers']
+    assert result.outputs['FolderID'] == ada.folder('inbox').folder_id
+    assert '| Hello | eve@partner.example | ada@contoso.example |' in result.readable_output
+    assert outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, body_type='text')['Body'] == 'Hi'
+
+
+def test_an_email_of_another_mailbox_is_reached_by_every_command(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    message = delivered(cloud.mailbox(BOB))
+    assert outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, user_id=BOB)['UserID'] == BOB
+    run(mail, 'msgraph-mail-get-email-as-eml', message_id=message.immutable_id, user_id=BOB)
+    run(mail, 'msgraph-update-email-status', message_ids=message.immutable_id, status='read', user_id=BOB)
+    run(mail, 'msgraph-mail-move-email', message_id=message.immutable_id, destination_folder_id='archive', user_id=BOB)
+    assert message.is_read
+    assert cloud.mailbox(BOB).is_in(message, 'archive')
+
+
+def test_mime_decoded_as_text_would_not_be_what_the_mailbox_holds(mail: GraphMailClient, ada: Mailbox) -> None:
+    message = delivered(ada, source=MIME)
+    entry = run(mail, 'msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
+    assert file_of(entry) == MIME
+    assert {**entry, 'FileID': 0} == {
+        'Contents': '',
+        'ContentsFormat': 'text',
+        'Type': 3,
+        'FileID': 0,
+        'File': f'{message.immutable_id}.eml',
+    }
+
+
+LARGEST_GROWTH = 16 * 1024 * 1024  # bytes
+WATCHED_COMMAND = """
+import json, sys, tracemalloc
+from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
+from MicrosoftCredentialsApiModule import ClientSecretCredential
+from MicrosoftGraphMailClientApiModule import GraphMailClient
+from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
+job = json.load(sys.stdin)
+endpoints = AzureCloudEndpoints(job['authority'], job['graph'], '')
+credential = ClientSecretCredential(job['authority'], 'contoso.example', job['client_id'], job['secret'])
+client = GraphMailClient(job['mailbox'], AzureCloud('Local', 'com', endpoints), credential=credential)
+client.check_mailbox()
+tracemalloc.start()
+entry = MAIL_COMMANDS[job['command']](client, {'message_id': job['message_id']})
+print(json.dumps({'file': entry['FileID'], 'growth': tracemalloc.get_traced_memory()[1]}))
+"""
+
+
+@pytest.mark.parametrize('command', ['msgraph-mail-get-attachment', 'msgraph-mail-get-email-as-eml'])
+def test_the_largest_files_cost_little_memory(ada: Mailbox, cloud: MicrosoftCloud, command: str) -> None:
+    message = delivered(ada)
+    attachment = ada.attach_file(message, 'big.bin', os.urandom(1024 * 1024) * 150)
+    daemon = cloud.directory.application('daemon')
+    job = {
+        'authority': cloud.authority,
+        'graph': cloud.graph,
+        'client_id': daemon.client_id,
+        'secret': daemon.secret,
+        'mailbox': ADA,
+        'command': command,
+        'message_id': message.immutable_id,
+    }
+    # A process of its own, since the local cloud lives in this one.
+    environment = {**os.environ, 'REQUESTS_CA_BUNDLE': cloud.ca_file, 'PYTHONPATH': os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, '-c', WATCHED_COMMAND],
+        input=json.dumps(job),
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=limit(15),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer['growth'] < LARGEST_GROWTH
+    with open(f'1_{answer["file"]}', 'rb') as file:
+        if command == 'msgraph-mail-get-attachment':
+            assert digest_of(iter(lambda: file.read(LARGEST_GROWTH), b'')) == digest_of(attachment.content.chunks())
+        else:
+            assert file.seek(0, os.SEEK_END) == sum(map(len, mime.chunks(message)))
+
+
+def digest_of(chunks: Iterable[bytes]) -> bytes:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.digest()
+
+
+def test_nothing_of_a_broken_download_stays(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    message = delivered(ada)
+    ada.attach_file(message, 'a.bin', NOT_UTF8)
+    cloud.faults.add(service='graph', path='messages', reset_mid_body=True)
+    assert 'did not answer. Try again' in refused(mail, 'msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
+    assert os.listdir('.') == []
+
+
+# endregion
+# region several emails at once
+
+
+def test_update_status_does_not_stop_at_the_first_bad_id(mail: GraphMailClient, ada: Mailbox) -> None:
+    first, last = delivered(ada), delivered(ada)
+    result = run(
+        mail,
+        'msgraph-update-email-status',
+        status='Read',
+        message_ids=[first.immutable_id, UNKNOWN_ID, 'a/b?c#d', last.immutable_id],
+    )
+    assert first.is_read
+    assert last.is_read
+    assert [one['ID'] for one in result.outputs] == ids(first, last)
+    assert result.readable_output.startswith('### Marked as read (2 of 4)\n')
+    rows = result.readable_output.splitlines()[3:]
+    assert rows[0] == f'| {first.immutable_id} | Done |  |'
+    assert re.match(rf'\| {UNKNOWN_ID} \| Failed \| .*ErrorItemNotFound: .* Check that the ID', rows[1])
+    assert rows[2].startswith('| a/b?c#d | Failed | Microsoft Graph refused the request: BadRequest: ')
+    assert [bool(one['error']) for one in result.raw_response] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    'command, args',
+    [
+        ('msgraph-update-email-status', {'status': 'Unread'}),
+        ('msgraph-mail-set-categories', {'categories': 'Red'}),
+        ('msgraph-mail-flag-email', {}),
+        ('msgraph-mail-move-email', {'destination_folder_id': 'archive'}),
+        ('msgraph-mail-copy-email', {'destination_folder_id': 'archive'}),
+        ('msgraph-mail-delete-email', {}),
+    ],
+)
+class TestSeveral:
+    """What holds for every command that takes several IDs."""
+
+    @staticmethod
+    def name(command: str) -> str:
+        return 'message_ids' if 'status' in command or 'set-' in command or 'flag' in command else 'message_id'
+
+    def test_all_go_out_together(
+        self, mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud, command: str, args: dict[str, str]
+    ) -> None:
+        messages = [delivered(ada) for _ in range(3)]
+        result = run(mail, command, **{self.name(command): ','.join(ids(*messages))}, **args)
+        assert len(result.outputs) == 3
+        assert [(one.method, one.path) for one in cloud.requests] == [('POST', '/v1.0/$batch')]
+        assert '(3 of 3)' in result.readable_output
+        assert result.outputs_key_field == 'ID'
+
+    def test_an_id_that_stands_there_twice_counts_once(
+        self, mail: GraphMailClient, ada: Mailbox, command: str, args: dict[str, str]
+    ) -> None:
+        message = delivered(ada)
+        result = run(mail, command, **{self.name(command): ids(message, message)}, **args)
+        assert len(result.raw_response) == 1
+
+    @pytest.mark.parametrize('value', ['', ' ', ',', [], None])
+    def test_an_empty_list_is_refused(
+        self, mail: GraphMailClient, cloud: MicrosoftCloud, command: str, args: dict[str, str], value: Any
+    ) -> None:
+        name = self.name(command)
+        assert refused(mail, command, **{name: value}, **args) == (
+            f'The argument {name} contains no ID. Enter one ID, or several separated by commas.'
+        )
+        assert list(cloud.requests) == []
+
+    @pytest.mark.parametrize('value', HOSTILE_IDS)
+    def test_an_id_is_never_more_than_an_id(
+        self, mail: GraphMailClient, cloud: MicrosoftCloud, command: str, args: dict[str, str], value: str
+    ) -> None:
+        error = refused(mail, command, **{self.name(command): value}, **args)
+        assert re.search(r'ErrorInvalidIdMalformed|Resource not found for the segment', error)
+
+    def test_where_nothing_was_done_it_is_an_error(self, mail: GraphMailClient, command: str, args: dict[str, str]) -> None:
+        name = self.name(command)
+        assert refused(mail, command, **{name: UNKNOWN_ID}, **args).startswith(
+            'Microsoft Graph refused the request: ErrorItemNotFound: '
+        )
+        error = refused(mail, command, **{name: f'{UNKNOWN_ID},nonsense'}, **args)
+        assert error.startswith(
+            f'None of the emails is known to be done.\n{UNKNOWN_ID}: Microsoft Graph refused the request: ErrorItemNotFound: '
+        )
+
+    def test_a_missing_permission_is_told(
+        self, mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud, command: str, args: dict[str, str]
+    ) -> None:
+        allow_only(cloud, 'Mail.Read')
+        error = refused(mail, command, **{self.name(command): delivered(ada).immutable_id}, **args)
+        assert 'ErrorAccessDenied' in error
+        assert 'Check that the permission is granted' in error
+
+
+def test_categories_take_the_place_of_others_or_are_taken_away(mail: GraphMailClient, ada: Mailbox) -> None:
+    message = delivered(ada, categories=['Old'])
+    found = outputs(mail, 'msgraph-mail-set-categories', message_ids=message.immutable_id, categories='Red, Blue ,')
+    assert found == {'ID': message.immutable_id, 'Categories': ['Red', 'Blue'], 'UserID': ADA}
+    assert message.categories == ['Red', 'Blue']
+    run(mail, 'msgraph-mail-set-categories', message_ids=message.immutable_id, clear='true')
+    assert message.categories == []
+
+
+@pytest.mark.parametrize('args', [{}, {'categories': ' , '}, {'categories': 'Red', 'clear': 'true'}])
+def test_categories_are_either_named_or_cleared(mail: GraphMailClient, args: dict[str, str]) -> None:
+    assert refused(mail, 'msgraph-mail-set-categories', message_ids='x', **args) == (
+        'Enter categories, or clear=true to remove all, but not both.'
+    )
+
+
+def test_a_flag_is_set_with_a_date_completed_and_taken_away(mail: GraphMailClient, ada: Mailbox) -> None:
+    message = delivered(ada)
+    assert outputs(mail, 'msgraph-mail-flag-email', message_ids=message.immutable_id, due_date='2999-12-31') == {
+        'ID': message.immutable_id,
+        'FlagStatus': 'flagged',
+        'UserID': ADA,
+    }
+    assert message.flag.status == 'flagged'
+    assert message.flag.due['dateTime'].startswith('2999-12-31T00:00:00')
+    for status in ('complete', 'notFlagged'):
+        run(mail, 'msgraph-mail-flag-email', message_ids=message.immutable_id, status=status)
+        assert message.flag.status == status
+
+
+@pytest.mark.parametrize(
+    'args, sentence',
+    [
+        ({'due_date': 'whenever'}, "'whenever' is not a date. Write due_date as 2030-01-31T08:00:00Z, or as in 2 hours."),
+        (
+            {'due_date': '2020-01-01'},
+            "'2020-01-01' is read as 2020-01-01T00:00:00Z, which is in the past. "
+            'Write due_date as 2030-01-31T08:00:00Z, or as in 2 hours.',
+        ),
+        ({'status': 'complete', 'due_date': '2999-12-31'}, 'due_date can only be used with the status flagged. Remove due_date.'),
+        ({'status': 'red'}, "'red' is not one of flagged, complete, notFlagged. Change status."),
+    ],
+)
+def test_a_flag_that_cannot_be_meant_is_refused(mail: GraphMailClient, args: dict[str, str], sentence: str) -> None:
+    assert refused(mail, 'msgraph-mail-flag-email', message_ids='x', **args) == sentence
+
+
+def test_moving_one_email_gives_the_context_of_one(mail: GraphMailClient, ada: Mailbox) -> None:
+    message = delivered(ada)
+    result = run(mail, 'msgraph-mail-move-email', message_id=message.immutable_id, destination_folder_id='archive')
+    assert result.outputs_prefix == 'MSGraphMail.MovedEmails'
+    assert result.outputs == {'ID': message.immutable_id, 'DestinationFolderID': 'archive', 'UserID': ADA}
+    assert ada.is_in(message, 'archive')
+
+
+def test_a_copy_has_an_id_of_its_own(mail: GraphMailClient, ada: Mailbox) -> None:
+    message = delivered(ada)
+    copied = outputs(mail, 'msgraph-mail-copy-email', message_id=message.immutable_id, destination_folder_id='archive')
+    assert copied['SourceID'] == message.immutable_id != copied['ID']
+    assert ada.is_in(ada.message(copied['ID']), 'archive')
+    assert ada.is_in(message, 'inbox')
+
+
+def test_a_deleted_email_can_be_brought_back_unless_it_is_deleted_for_good(mail: GraphMailClient, ada: Mailbox) -> None:
+    soft, hard = delivered(ada), delivered(ada)
+    result = run(mail, 'msgraph-mail-delete-email', message_id=soft.immutable_id)
+    assert ada.is_in(soft, 'deleteditems')
+    assert result.outputs == {'ID': soft.immutable_id, 'Permanent': False, 'UserID': ADA}
+    run(mail, 'msgraph-mail-delete-email', message_id=hard.immutable_id, permanent='true')
+    assert ada.message(hard.immutable_id) is None
+
+
+def test_throttled_items_alone_are_sent_again(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    messages = [delivered(ada) for _ in range(3)]
+    cloud.faults.add(service='graph', path=messages[1].immutable_id, status=429, headers={'Retry-After': '0.1'})
+    result = run(mail, 'msgraph-mail-copy-email', message_id=ids(*messages), destination_folder_id='archive')
+    assert len(result.outputs) == 3
+    assert len(ada.messages(ada.folder('archive').folder_id)) == 3
+
+
+# endregion
+# region attachments
+
+
+@pytest.fixture
+def with_everything(ada: Mailbox) -> Message:
+    """A message with attachments of every kind, some without a name."""
+    message = delivered(ada)
+    ada.attach_file(message, 'a.bin', NOT_UTF8)
+    ada.attach_file(message, None, b'\x89PNG', 'image/png', content_id='logo@contoso')
+    ada.attach_file(message, '../up\x00/.. ', b'x', None)
+    ada.attach_item(message, Message(subject='Inner', sender=ada.owner, received=ada.now(), source=MIME))
+    ada.attach_item(message, OutlookItem(kind='event', properties={'subject': 'Lunch'}, raw=CALENDAR))
+    ada.attach_reference(message, 'Budget.xlsx', 'https://files.contoso.example/budget')
+    return message
+
+
+NAMES = ['a.bin', 'attachment-2.png', '.._up_..', 'Inner', 'Lunch', 'Budget.xlsx']
+
+
+def test_attachments_are_listed_with_what_tells_them_apart(
+    mail: GraphMailClient, with_everything: Message, cloud: MicrosoftCloud
+) -> None:
+    result = run(mail, 'msgraph-mail-list-attachments', message_id=with_everything.immutable_id)
+    assert result.outputs_prefix == 'MSGraphMailAttachment'
+    assert (result.outputs['ID'], result.outputs['UserID']) == (with_everything.immutable_id, ADA)
+    rows = result.outputs['Attachment']
+    assert [row['Name'] for row in rows] == NAMES
+    assert (rows[0]['Type'], rows[0]['Size'], rows[0]['IsInline']) == ('application/octet-stream', len(NOT_UTF8), False)
+    assert (rows[1]['ContentID'], rows[1]['IsInline']) == ('logo@contoso', True)
+    assert [row['Kind'] for row in rows[2:]] == ['fileAttachment', 'itemAttachment', 'itemAttachment', 'referenceAttachment']
+    assert not [row for row in rows if 'SHA256' in row]
+    assert all('contentBytes' not in one for one in result.raw_response)
+    assert '| a.bin | application/octet-stream | 768000 |' in result.readable_output
+
+
+def test_hashes_are_those_of_the_bytes(mail: GraphMailClient, with_everything: Message) -> None:
+    listed = outputs(mail, 'msgraph-mail-list-attachments', message_id=with_everything.immutable_id, include_hash='true')
+    rows = listed['Attachment']
+    assert rows[0]['SHA256'] == hashlib.sha256(NOT_UTF8).hexdigest()
+    assert [('SHA256' in row) for row in rows] == [True] * 5 + [False]
+
+
+def test_reference_attachments_do_not_vanish(mail: GraphMailClient, with_everything: Message, cloud: MicrosoftCloud) -> None:
+    row = outputs(mail, 'msgraph-mail-list-attachments', message_id=with_everything.immutable_id)['Attachment'][-1]
+    assert row['Name'] == 'Budget.xlsx'
+    assert row['WebLink'].startswith('https://outlook.contoso.example/')
+    result = run(mail, 'msgraph-mail-get-attachment', message_id=with_everything.immutable_id, attachment_id=row['ID'])
+    assert (
+        '| Budget.xlsx | It is a link to a file elsewhere. Open the email to follow it: https://outlook.'
+        in result.readable_output
+    )
+
+
+def test_nameless_attachments_do_not_crash(mail: GraphMailClient, ada: Mailbox) -> None:
+    message = delivered(ada)
+    for name in (None, '', '  ', '..', '/'):
+        ada.attach_file(message, name, b'data', 'text/csv' if name is None else None)
+    names = [row['Name'] for row in outputs(mail, 'msgraph-mail-list-attachments', message_id=message.immutable_id)['Attachment']]
+    assert names == ['attachment-1.csv', 'attachment-2', 'attachment-3', 'attachment-4', '_']
+    assert [entry['File'] for entry in run(mail, 'msgraph-mail-get-attachment', message_id=message.immutable_id)] == names
+
+
+def test_all_attachments_come_as_files_where_none_is_named(mail: GraphMailClient, with_everything: Message) -> None:
+    *files, rest = run(mail, 'msgraph-mail-get-attachment', message_id=with_everything.immutable_id)
+    assert [entry['File'] for entry in files] == ['a.bin', 'attachment-2.png', '.._up_..', 'Inner.eml', 'Lunch.ics']
+    assert [file_of(entry) for entry in files] == [NOT_UTF8, b'\x89PNG', b'x', MIME, CALENDAR]
+    assert [entry['Type'] for entry in files] == [3] * 5
+    assert 'Budget.xlsx' in rest.readable_output
+
+
+def test_one_attachment_comes_as_one_file(mail: GraphMailClient, with_everything: Message) -> None:
+    chosen = with_everything.attachment_id(with_everything.attachments[0], True)
+    entry = run(mail, 'msgraph-mail-get-attachment', message_id=with_everything.immutable_id, attachment_id=chosen)
+    assert (entry['File'], file_of(entry)) == ('a.bin', NOT_UTF8)
+
+
+def test_an_attachment_that_cannot_be_had_keeps_back_none_of_the_others(
+    mail: GraphMailClient, with_everything: Message, cloud: MicrosoftCloud
+) -> None:
+    second = with_everything.attachment_id(with_everything.attachments[1], True)
+    cloud.faults.add(service='graph', path=second, status=500, body={'error': {'code': 'Broken', 'message': 'It is.'}})
+    *files, rest = run(mail, 'msgraph-mail-get-attachment', message_id=with_everything.immutable_id)
+    assert len(files) == 4
+    assert '| attachment-2.png | Microsoft Graph refused the request: Broken: It is. ' in rest.readable_output
+    assert len(os.listdir('.')) == 4
+
+
+def test_where_no_attachment_can_be_had_it_is_an_error(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    message = delivered(ada)
+    ada.attach_file(message, 'a.txt', b'a')
+    cloud.faults.add(service='graph', path='value', status=500, times=None)
+    assert refused(mail, 'msgraph-mail-get-attachment', message_id=message.immutable_id) == (
+        'Microsoft Graph answered with HTTP status 500. Try again in a few minutes.'
+    )
+    assert os.listdir('.') == []
+
+
+@pytest.mark.parametrize('command', ['msgraph-mail-list-attachments', 'msgraph-mail-get-attachment'])
+def test_an_email_without_attachments_says_so(mail: GraphMailClient, ada: Mailbox, command: str) -> None:
+    result = run(mail, command, message_id=delivered(ada).immutable_id)
+    assert (result.readable_output, result.outputs) == ('The email has no attachments.', None)
+
+
+# endregion
+# region folders
+
+
+def test_folders_are_made_renamed_listed_and_deleted(mail: GraphMailClient, ada: Mailbox) -> None:
+    made = outputs(mail, 'msgraph-mail-create-folder', new_folder_name='Team/Red', parent_folder_id='inbox')
+    assert made == {
+        'ID': made['ID'],
+        'DisplayName': 'Team/Red',
+        'ParentFolderID': ada.folder('inbox').folder_id,
+        'ChildFolderCount': 0,
+        'TotalItemCount': 0,
+        'UnreadItemCount': 0,
+    }
+    renamed = outputs(mail, 'msgraph-mail-update-folder', folder_id=made['ID'], new_display_name='Blue')
+    assert outputs(mail, 'msgraph-mail-list-child-folders', parent_folder_id='inbox') == [renamed]
+    assert outputs(mail, 'msgraph-mail-delete-folder', folder_id=made['ID']) == {'ID': made['ID'], 'Deleted': True}
+    assert ada.folder(made['ID']).parent_folder_id == ada.folder('deleteditems').folder_id
+    run(mail, 'msgraph-mail-delete-folder', folder_id=made['ID'], permanent='true')
+    assert ada.folder(made['ID']) is None
+
+
+def test_a_folder_at_the_top_needs_no_parent(mail: GraphMailClient, ada: Mailbox) -> None:
+    run(mail, 'msgraph-mail-create-folder', new_folder_name='Top')
+    listed = run(mail, 'msgraph-mail-list-folders')
+    assert 'Top' in [one['DisplayName'] for one in listed.outputs]
+    assert listed.readable_output.startswith('### Folders (9)\n|ID|Display Name|Parent Folder ID|')
+    assert len(outputs(mail, 'msgraph-mail-list-folders', limit='3')) == 3
+
+
+def test_a_folder_without_folders_says_so(mail: GraphMailClient) -> None:
+    result = run(mail, 'msgraph-mail-list-child-folders', parent_folder_id='drafts')
+    assert (result.readable_output, result.outputs) == ('There are no folders in this folder.', None)
+
+
+@pytest.mark.parametrize(
+    'command, args, sentence',
+    [
+        ('msgraph-mail-create-folder', {'new_folder_name': 'Inbox'}, 'Choose another name or another parent folder.'),
+        (
+            'msgraph-mail-delete-folder',
+            {'folder_id': 'inbox'},
+            'Choose a folder that is not a default folder.',
+        ),
+        ('msgraph-mail-create-folder', {'new_folder_name': ' '}, 'The argument new_folder_name is empty. Enter a value for it.'),
+        ('msgraph-mail-update-folder', {'folder_id': '', 'new_display_name': 'x'}, 'The argument folder_id is empty.'),
+        ('msgraph-mail-list-child-folders', {'parent_folder_id': '..'}, "'..' is not a valid folder ID."),
+        ('msgraph-mail-list-folders', {'limit': 'many'}, "'many' is not a whole number from 1 to 100000. Change limit."),
+    ],
+)
+def test_folders_that_cannot_be_are_refused(mail: GraphMailClient, command: str, args: dict[str, str], sentence: str) -> None:
+    assert sentence in refused(mail, command, **args)
+
+
+# endregion
+# region rules and settings
+
+ACTIONS = {'markAsRead': True, 'assignCategories': ['Invoice']}
+
+
+def test_rules_are_made_changed_listed_and_deleted(mail: GraphMailClient, ada: Mailbox) -> None:
+    made = outputs(
+        mail,
+        'msgraph-mail-create-rule',
+        display_name='Invoices',
+        actions=json.dumps(ACTIONS),
+        sequence='2',
+        conditions='{"subjectContains": ["invoice"]}',
+        exceptions={'importance': 'high'},
+        is_enabled='false',
+    )
+    assert made == {
+        'id': made['id'],
+        'displayName': 'Invoices',
+        'sequence': 2,
+        'isEnabled': False,
+        'hasError': False,
+        'isReadOnly': False,
+        'conditions': {'subjectContains': ['invoice']},
+        'actions': ACTIONS,
+        'exceptions': {'importance': 'high'},
+    }
+    changed = outputs(mail, 'msgraph-mail-update-rule', rule_id=made['id'], is_enabled='true')
+    assert changed == {**made, 'isEnabled': True} == outputs(mail, 'msgraph-mail-get-rule', rule_id=made['id'])
+    listed = run(mail, 'msgraph-mail-list-rules')
+    assert (listed.outputs_prefix, listed.outputs_key_field, listed.outputs) == ('MSGraphMail.Rule', 'id', [changed])
+    assert 'Invoices' in listed.readable_output
+
+
+def test_delete_rule_does_not_report_its_success_as_an_error(mail: GraphMailClient, ada: Mailbox) -> None:
+    rule = outputs(mail, 'msgraph-mail-create-rule', display_name='Invoices', actions=json.dumps(ACTIONS))['id']
+    result = run(mail, 'msgraph-mail-delete-rule', rule_id=rule)
+    assert result.outputs == {'id': rule, 'deleted': True}
+    assert rule in result.readable_output
+    assert ada.rules == []
+    assert run(mail, 'msgraph-mail-list-rules').readable_output == 'The inbox has no rules.'
+
+
+def test_rules_of_another_mailbox_do_not_use_me(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    run(mail, 'msgraph-mail-create-rule', display_name='Invoices', actions=json.dumps(ACTIONS), user_id=BOB)
+    assert cloud.mailbox(ADA).rules == []
+    assert [rule['displayName'] for rule in cloud.mailbox(BOB).rules] == ['Invoices']
+
+
+@pytest.mark.parametrize(
+    'command, args, sentence',
+    [
+        (
+            'msgraph-mail-create-rule',
+            {'actions': '{}', 'display_name': 'x'},
+            'The argument actions is empty. Enter a value for it.',
+        ),
+        (
+            'msgraph-mail-create-rule',
+            {'actions': '{"delete": true}'},
+            'The argument display_name is empty. Enter a value for it.',
+        ),
+        (
+            'msgraph-mail-create-rule',
+            {'actions': 'delete', 'display_name': 'x'},
+            'The argument actions is not a JSON object. Write it as {"name": value}.',
+        ),
+        (
+            'msgraph-mail-create-rule',
+            {'actions': '[1]', 'display_name': 'x'},
+            'The argument actions is not a JSON object. Write it as {"name": value}.',
+        ),
+        (
+            'msgraph-mail-update-rule',
+            {'rule_id': 'x'},
+            'There is nothing to change. Enter at least one property of the rule.',
+        ),
+        (
+            'msgraph-mail-update-rule',
+            {'rule_id': 'x', 'sequence': '-1'},
+            "'-1' is not a whole number from 1 to 10000. Change sequence.",
+        ),
+        ('msgraph-mail-get-rule', {}, 'The argument rule_id is empty. Enter a value for it.'),
+        (
+            'msgraph-mail-get-mailtips',
+            {'email_addresses': ' ,'},
+            'The argument email_addresses is empty. Enter one address, or several separated by commas.',
+        ),
+        ('msgraph-update-email-status', {'message_ids': 'x', 'status': ''}, "'' is not one of Read, Unread. Change status."),
+        ('msgraph-mail-get-email', {'message_id': 'x', 'body_type': 'pdf'}, "'pdf' is not one of HTML, text. Change body_type."),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused_before_graph_is_asked(
+    mail: GraphMailClient, cloud: MicrosoftCloud, command: str, args: dict[str, str], sentence: str
+) -> None:
+    assert refused(mail, command, **args) == sentence
+    assert list(cloud.requests) == []
+
+
+def test_settings_come_all_or_one(mail: GraphMailClient) -> None:
+    result = run(mail, 'msgraph-mail-get-settings', user_id=BOB)
+    assert result.outputs['UserID'] == BOB
+    assert result.outputs['WorkingHours']['TimeZone'] == {'Name': 'UTC'}
+    assert outputs(mail, 'msgraph-mail-get-settings', property='timeZone') == {'TimeZone': 'UTC', 'UserID': ADA}
+    assert outputs(mail, 'msgraph-mail-get-settings', property='language') == {
+        'Language': {'Locale': 'en-US', 'DisplayName': 'English (United States)'},
+        'UserID': ADA,
+    }
+
+
+def test_mail_tips_come_for_each_address(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    cloud.mailbox(BOB).settings['automaticRepliesSetting'] |= {'status': 'alwaysEnabled', 'internalReplyMessage': 'Away'}
+    bob, stranger = outputs(mail, 'msgraph-mail-get-mailtips', email_addresses=f'{BOB}, who@partner.example')
+    assert (bob['EmailAddress'], bob['AutomaticReplies'], bob['RecipientScope']) == (BOB, {'Message': 'Away'}, 'internal')
+    assert (stranger['EmailAddress'], stranger['RecipientScope']) == ('who@partner.example', 'external')
+
+
+# endregion
+# region what Graph refuses
+
+OF_ONE = [
+    ('msgraph-mail-get-email', {'message_id': '{id}'}),
+    ('msgraph-mail-get-email-as-eml', {'message_id': '{id}'}),
+    ('msgraph-mail-list-attachments', {'message_id': '{id}'}),
+    ('msgraph-mail-get-attachment', {'message_id': '{id}'}),
+    ('msgraph-mail-list-child-folders', {'parent_folder_id': '{id}'}),
+    ('msgraph-mail-create-folder', {'parent_folder_id': '{id}', 'new_folder_name': 'x'}),
+    ('msgraph-mail-update-folder', {'folder_id': '{id}', 'new_display_name': 'x'}),
+    ('msgraph-mail-delete-folder', {'folder_id': '{id}'}),
+    ('msgraph-mail-get-rule', {'rule_id': '{id}'}),
+    ('msgraph-mail-update-rule', {'rule_id': '{id}', 'display_name': 'x'}),
+    ('msgraph-mail-delete-rule', {'rule_id': '{id}'}),
+]
+
+
+@pytest.mark.parametrize('command, args', OF_ONE)
+@pytest.mark.parametrize('value', [UNKNOWN_ID, *HOSTILE_IDS])
+def test_an_id_of_nothing_is_told_as_such(mail: GraphMailClient, command: str, args: dict[str, str], value: str) -> None:
+    error = refused(mail, command, **{name: text.replace('{id}', value) for name, text in args.items()})
+    assert re.search(r'ErrorItemNotFound|ErrorInvalidIdMalformed|Resource not found for the segment', error)
+    assert os.listdir('.') == []
+
+
+@pytest.mark.parametrize(
+    'command, args',
+    [
+        *OF_ONE,
+        ('msgraph-mail-list-emails', {}),
+        ('msgraph-mail-list-folders', {}),
+        ('msgraph-mail-list-rules', {}),
+        ('msgraph-mail-create-rule', {'display_name': 'x', 'actions': '{"delete": true}'}),
+        ('msgraph-mail-get-settings', {}),
+        ('msgraph-mail-get-mailtips', {'email_addresses': BOB}),
+    ],
+)
+def test_a_missing_permission_is_told_as_such(
+    mail: GraphMailClient, cloud: MicrosoftCloud, command: str, args: dict[str, str]
+) -> None:
+    allow_only(cloud, 'Mail.Send')
+    error = refused(mail, command, **{name: text.replace('{id}', UNKNOWN_ID) for name, text in args.items()})
+    assert 'ErrorAccessDenied' in error
+    assert 'Check that the permission is granted' in error
+
+
+# endregion

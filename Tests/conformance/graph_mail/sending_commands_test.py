@@ -1,0 +1,358 @@
+"""Commands that send, as a playbook runs them: arguments go in, mail arrives in the other mailbox, war room entries come out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import demistomock as demisto
+from conformance.unified import instances
+from conformance.unified.instances import ADA, BOB, Instance
+from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
+from MicrosoftCredentialsApiModule import ClientSecretCredential
+from MicrosoftGraphMailClientApiModule import GraphMailClient
+from MicrosoftGraphMailSendApiModule import send_mail_command
+from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, FileAttachment, Message
+
+instance = instances.instance
+
+FILES = {'1@7': ('plan.pdf', b'%PDF plan'), '2@7': ('logo.png', b'PNG logo'), '3@a-b-c': ('raw', bytes(range(256)) * 12_000)}
+MAIL = {'to': BOB, 'subject': 'Plan'}
+
+
+@pytest.fixture(autouse=True)
+def war_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of a war room."""
+
+    def path_of(entry_id: str) -> dict[str, str]:
+        if entry_id not in FILES:
+            raise ValueError('no such entry')
+        name, content = FILES[entry_id]
+        (tmp_path / name).write_bytes(content)
+        return {'id': entry_id, 'path': str(tmp_path / name), 'name': name}
+
+    monkeypatch.setattr(demisto, 'getFilePath', path_of)
+
+
+@pytest.fixture
+def adas(cloud: MicrosoftCloud) -> Mailbox:
+    return cloud.mailbox(ADA)
+
+
+@pytest.fixture
+def bobs(cloud: MicrosoftCloud) -> Mailbox:
+    return cloud.mailbox(BOB)
+
+
+@pytest.fixture
+def question(adas: Mailbox) -> Message:
+    return adas.deliver(
+        Message(
+            'Status?',
+            EmailAddress('Bob', BOB),
+            adas.now(),
+            html='<p>How is it?</p>',
+            to=[adas.owner, EmailAddress('Zoë', 'zoe@partner.example')],
+        )
+    )
+
+
+def in_folder(mailbox: Mailbox, name: str) -> list[Message]:
+    folder = mailbox.folder(name)
+    assert folder
+    return mailbox.messages(folder.folder_id)
+
+
+def arrived(mailbox: Mailbox) -> Message:
+    return in_folder(mailbox, 'inbox')[0]
+
+
+def files_of(message: Message) -> list[tuple[Any, ...]]:
+    return [(one.name, one.content.read(), one.content_id) for one in message.attachments if isinstance(one, FileAttachment)]
+
+
+# region what arrives
+
+
+def test_a_mail_with_everything_arrives(instance: Instance, adas: Mailbox, bobs: Mailbox) -> None:
+    outputs = instance.context(
+        'send-mail',
+        to=f'{BOB}, zoe@partner.example',
+        cc=[ADA],
+        bcc='al@a.example',
+        subject='Plan',
+        htmlBody='<p>See <b>it</b></p>',
+        importance='High',
+        flag='flagged',
+        headers='x-a:value:with:colons,x-b:v, with comma',
+        replyTo='desk@contoso.example',
+        attachIDs='1@7,3@a-b-c',
+        attachNames='the plan.pdf,raw.bin',
+    )
+    message = arrived(bobs)
+    assert files_of(message) == [('the plan.pdf', FILES['1@7'][1], None), ('raw.bin', FILES['3@a-b-c'][1], None)]
+    assert (message.subject, message.html, message.importance) == ('Plan', '<p>See <b>it</b></p>', 'high')
+    assert message.headers == [('x-a', 'value:with:colons'), ('x-b', 'v, with comma')]
+    assert outputs == {
+        'ID': in_folder(adas, 'sentitems')[0].immutable_id,
+        'subject': 'Plan',
+        'bodyPreview': 'See it',
+        'importance': 'high',
+        'body': {'contentType': 'html', 'content': '<p>See <b>it</b></p>'},
+        'flag': {'flagStatus': 'flagged'},
+        'internetMessageHeaders': [{'name': 'x-a', 'value': 'value:with:colons'}, {'name': 'x-b', 'value': 'v, with comma'}],
+        'toRecipients': [BOB, 'zoe@partner.example'],
+        'ccRecipients': [ADA],
+        'bccRecipients': ['al@a.example'],
+        'replyTo': ['desk@contoso.example'],
+    }
+
+
+@pytest.mark.parametrize(
+    'args, plain, html',
+    [
+        ({'body': 'a < b'}, 'a < b', ''),
+        ({'body': '<p>a</p>', 'body_type': 'HTML'}, '', '<p>a</p>'),
+        ({'body': 'a', 'htmlBody': '<p>b</p>'}, 'a', '<p>b</p>'),
+        ({'body': 'a', 'htmlBody': '<p>a</p>', 'body_type': 'text'}, 'a', ''),
+        ({'body': 'a', 'htmlBody': '<p>b</p>', 'body_type': 'HTML'}, '', '<p>b</p>'),
+        ({'htmlBody': '<p>b</p>', 'body_type': 'Text'}, '', '<p>b</p>'),
+        ({}, '', ''),
+    ],
+)
+def test_the_body_is_sent_in_the_forms_that_are_given(
+    instance: Instance, bobs: Mailbox, args: dict[str, str], plain: str, html: str
+) -> None:
+    instance.text('send-mail', **MAIL, **args)
+    assert (arrived(bobs).plain, arrived(bobs).html) == (plain, html)
+
+
+@pytest.mark.parametrize(
+    'args, html, expected',
+    [
+        ({'attachCIDs': '2@7'}, 'cid:2@7', [('logo.png', b'PNG logo', '2@7')]),
+        ({'attachCIDs': '2@7'}, 'cid:logo.png', [('logo.png', b'PNG logo', 'logo.png')]),
+        (
+            {'attachIDs': '1@7', 'attachCIDs': '2@7'},
+            'cid:2@7',
+            [('plan.pdf', b'%PDF plan', None), ('logo.png', b'PNG logo', '2@7')],
+        ),
+        (
+            {'attachIDs': '1@7,2@7', 'attachCIDs': ',brand'},
+            'cid:brand',
+            [('plan.pdf', b'%PDF plan', None), ('logo.png', b'PNG logo', 'brand')],
+        ),
+    ],
+)
+def test_inline_images_are_named_by_entry_or_by_content_id(
+    instance: Instance, bobs: Mailbox, args: dict[str, str], html: str, expected: Any
+) -> None:
+    instance.text('send-mail', **MAIL, htmlBody=f'<img src="{html}">', **args)
+    assert files_of(arrived(bobs)) == expected
+    assert [one.is_inline for one in arrived(bobs).attachments] == [content_id is not None for *_, content_id in expected]
+
+
+def test_data_uris_of_the_html_become_inline_images(instance: Instance, bobs: Mailbox) -> None:
+    instance.text('send-mail', **MAIL, htmlBody='<img src="data:image/png;base64,UE5H">')
+    [(name, content, content_id)] = files_of(arrived(bobs))
+    assert (name, content, arrived(bobs).html) == ('image1.png', b'PNG', f'<img src="cid:{content_id}">')
+
+
+def test_the_body_is_shown_if_that_is_wanted(instance: Instance) -> None:
+    results = send_mail_command(client_of(instance), {**MAIL, 'htmlBody': '<p>Hi</p>', 'renderBody': 'true'})
+    assert isinstance(results, list)
+    shown = results[1].to_context()  # type: ignore[union-attr]
+    assert (shown['Contents'], shown['ContentsFormat']) == ('<p>Hi</p>', 'html')
+
+
+def client_of(instance: Instance) -> GraphMailClient:
+    daemon = instance.cloud.directory.application('daemon')
+    place = AzureCloud('Local', 'com', AzureCloudEndpoints(instance.cloud.authority, instance.cloud.graph, ''))
+    return GraphMailClient(
+        ADA,
+        place,
+        credential=ClientSecretCredential(instance.cloud.authority, 'contoso.example', daemon.client_id, daemon.secret),
+    )
+
+
+def test_a_mail_without_a_copy_has_no_id(instance: Instance, adas: Mailbox, bobs: Mailbox) -> None:
+    outputs = instance.context('send-mail', **MAIL, save_to_sent_items='false')
+    assert 'ID' not in outputs
+    assert (arrived(bobs).subject, in_folder(adas, 'sentitems')) == ('Plan', [])
+
+
+def test_a_mail_is_sent_from_another_mailbox_and_later(instance: Instance, bobs: Mailbox) -> None:
+    instance.text('send-mail', to=ADA, subject='Later', user_id=BOB, send_time='2999-01-01T08:00:00Z')
+    [message] = in_folder(bobs, 'outbox')
+    assert message.properties['SystemTime 0x3FEF'] == '2999-01-01T08:00:00Z'
+
+
+# endregion
+# region drafts and answers
+
+
+def test_a_draft_is_made_and_sent(instance: Instance, adas: Mailbox, bobs: Mailbox) -> None:
+    draft = instance.context('msgraph-mail-create-draft', **MAIL, body='See.', attach_ids='1@7', attach_names='x.pdf')
+    assert (draft['To'], draft['From'], draft['Body'], draft['BodyType'], draft['IsDraft']) == ([BOB], ADA, 'See.', 'text', True)
+    assert instance.context('msgraph-mail-send-draft', draft_id=draft['ID']) == {'ID': draft['ID']}
+    assert files_of(arrived(bobs)) == [('x.pdf', b'%PDF plan', None)]
+
+
+def test_a_reply_has_its_subject_once_and_a_text_of_its_own(instance: Instance, bobs: Mailbox, question: Message) -> None:
+    args = {'to': BOB, 'inReplyTo': question.immutable_id, 'htmlBody': '<p>Well.</p>', 'attachIDs': '1@7'}
+    outputs = instance.context('reply-mail', subject='RE: Status?', **args)
+    message = arrived(bobs)
+    assert (message.subject, message.html, len(message.attachments)) == ('RE: Status?', '<p>Well.</p>', 1)
+    assert (outputs['subject'], outputs['InReplyTo'], outputs['bodyPreview']) == ('RE: Status?', question.immutable_id, 'Well.')
+    assert instance.context('reply-mail', subject='Status?', **args)['subject'] == 'Re: Status?'
+
+
+def test_a_reply_has_room_for_one_form_of_its_body(instance: Instance, bobs: Mailbox, question: Message) -> None:
+    outputs = instance.context('reply-mail', to=BOB, subject='x', inReplyTo=question.immutable_id, body='a', htmlBody='<p>b</p>')
+    assert (arrived(bobs).plain, arrived(bobs).html, outputs['bodyPreview']) == ('', '<p>b</p>', 'b')
+
+
+@pytest.mark.parametrize(
+    'command, args, recipients, subject',
+    [
+        ('msgraph-mail-reply-to', {'to': BOB}, {BOB}, 'RE: Status?'),
+        ('msgraph-mail-reply-all', {}, {BOB, 'zoe@partner.example'}, 'RE: Status?'),
+        ('msgraph-mail-forward', {'to': BOB}, {BOB}, 'FW: Status?'),
+    ],
+)
+def test_a_comment_stands_above_what_is_quoted(
+    instance: Instance, bobs: Mailbox, question: Message, command: str, args: Any, recipients: set[str], subject: str
+) -> None:
+    outputs = instance.context(command, message_id=question.immutable_id, comment='See below.', attach_ids='3@a-b-c', **args)
+    message = arrived(bobs)
+    assert {one.address for one in message.recipients} == recipients
+    assert (message.subject, files_of(message)) == (subject, [('raw', FILES['3@a-b-c'][1], None)])
+    assert message.html.index('See below.') < message.html.index('How is it?')
+    assert outputs['InReplyTo'] == question.immutable_id
+
+
+# endregion
+# region what is refused
+
+
+@pytest.mark.parametrize(
+    'args, sentence',
+    [
+        ({'to': ''}, 'The mail has no recipients. Enter an address in to, cc or bcc.'),
+        (
+            {'to': ','.join([BOB] * 2000)},
+            'The mail has 2000 recipients, but to, cc and bcc together may have 500. Send several mails, or use a group.',
+        ),
+        (
+            {'attachIDs': '1@7,2@7', 'attachNames': 'a.pdf'},
+            'The arguments attachIDs and attachNames have 2 and 1 values. '
+            'Enter one in attachNames for each in attachIDs, or remove attachNames.',
+        ),
+        (
+            {'attachIDs': '1@7,2@7', 'attachCIDs': 'logo'},
+            'The arguments attachIDs and attachCIDs have 2 and 1 values. '
+            'Enter one in attachCIDs for each in attachIDs, or remove attachCIDs.',
+        ),
+        (
+            {'attachNames': 'a.pdf'},
+            'The arguments attachIDs and attachNames have 0 and 1 values. '
+            'Enter one in attachNames for each in attachIDs, or remove attachNames.',
+        ),
+        (
+            {'attachIDs': '9@9'},
+            "The War Room has no file with the entry ID '9@9'. Copy the ID of a file.",
+        ),
+        ({'headers': 'x-a'}, "The header 'x-a' has no value. Write headers as x-name:value, separated by commas."),
+        ({'importance': 'urgent'}, "'urgent' is not a valid importance. Use one of low, normal, high."),
+        ({'send_time': 'whenever'}, "'whenever' is not a date. Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours."),
+        (
+            {'send_time': '2020-01-01T08:00:00Z'},
+            "'2020-01-01T08:00:00Z' is read as 2020-01-01T08:00:00Z, which is in the past. "
+            'Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours.',
+        ),
+        ({'renderBody': 'perhaps'}, "'perhaps' is neither true nor false. Change renderBody."),
+    ],
+)
+def test_mismatched_and_missing_things_are_refused_before_anything_is_sent(instance: Instance, args: Any, sentence: str) -> None:
+    assert instance.error('send-mail', **{**MAIL, **args}) == sentence
+    assert instance.requests('graph') == []
+
+
+@pytest.mark.parametrize(
+    'command, args',
+    [
+        ('msgraph-mail-send-draft', {'draft_id': ' '}),
+        ('msgraph-mail-reply-to', {'message_id': '', 'comment': 'x', 'to': BOB}),
+        ('reply-mail', {'to': BOB, 'subject': 'x', 'inReplyTo': '..'}),
+    ],
+)
+def test_an_id_that_is_none_is_refused(instance: Instance, command: str, args: Any) -> None:
+    assert 'message ID' in instance.error(command, **args)
+    assert instance.requests('graph') == []
+
+
+# endregion
+# region going on later
+
+
+def throttle(cloud: MicrosoftCloud, path: str, seconds: int = 120) -> None:
+    cloud.faults.add(service='graph', path=path, status=429, headers={'Retry-After': str(seconds)})
+
+
+@pytest.mark.parametrize('path', ['/messages$', 'createUploadSession', '/send$'])
+def test_a_throttled_command_goes_on_where_it_stopped(
+    instance: Instance, cloud: MicrosoftCloud, adas: Mailbox, bobs: Mailbox, path: str
+) -> None:
+    before = len(in_folder(bobs, 'inbox'))
+    throttle(cloud, path)
+    args = {**MAIL, 'attachIDs': '3@a-b-c'}
+    entry = instance.run('send-mail', **args)
+    assert entry['HumanReadable'] == 'Microsoft limits the rate of requests. Sending resumes in 121 seconds.'
+    assert (entry['PollingCommand'], entry['NextRun'], entry['PollingArgs']['resume_run']) == ('send-mail', '121', '2')
+    assert json.loads(json.dumps(entry['PollingArgs'])).items() >= args.items()
+    sent = instance.context('send-mail', **entry['PollingArgs'])
+    assert len(in_folder(bobs, 'inbox')) == before + 1
+    assert [one.immutable_id for one in in_folder(adas, 'sentitems')] == [sent['ID']]
+    assert in_folder(adas, 'drafts') == []
+    assert files_of(arrived(bobs)) == [('raw', FILES['3@a-b-c'][1], None)]
+
+
+def test_a_command_is_run_again_a_number_of_times_only(instance: Instance, cloud: MicrosoftCloud, adas: Mailbox) -> None:
+    throttle(cloud, '/send$')
+    args = instance.run('send-mail', **MAIL)['PollingArgs']
+    throttle(cloud, '/send$')
+    assert 'Try again in 120 seconds.' in instance.error('send-mail', **{**args, 'resume_run': '20'})
+    assert in_folder(adas, 'drafts') == in_folder(adas, 'sentitems') == []
+
+
+def test_a_short_throttling_is_waited_for(instance: Instance, cloud: MicrosoftCloud, bobs: Mailbox) -> None:
+    throttle(cloud, '/send$', 1)
+    instance.text('send-mail', **MAIL)
+    assert arrived(bobs).subject == 'Plan'
+
+
+@pytest.mark.parametrize(
+    'command, args',
+    [
+        ('msgraph-mail-send-draft', {'draft_id': '{draft}'}),
+        ('msgraph-mail-reply-to', {'message_id': '{message}', 'comment': 'x', 'to': BOB}),
+        ('msgraph-mail-forward', {'message_id': '{message}', 'comment': 'x', 'to': BOB, 'attach_ids': '1@7'}),
+    ],
+)
+def test_drafts_and_answers_go_on_too(
+    instance: Instance, cloud: MicrosoftCloud, adas: Mailbox, bobs: Mailbox, question: Message, command: str, args: dict[str, str]
+) -> None:
+    draft = instance.context('msgraph-mail-create-draft', **MAIL)['ID'] if 'draft_id' in args else ''
+    args = {name: value.format(draft=draft, message=question.immutable_id) for name, value in args.items()}
+    before = len(in_folder(bobs, 'inbox'))
+    throttle(cloud, '/send$')
+    instance.text(command, **instance.run(command, **args)['PollingArgs'])
+    assert len(in_folder(bobs, 'inbox')) == before + 1
+    assert len(arrived(bobs).attachments) == ('attach_ids' in args)
+    assert in_folder(adas, 'drafts') == []
+
+
+# endregion

@@ -1,0 +1,65 @@
+"""The commands in the yml of the integration, and helpers that compare a context with it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.unified.sources import INTEGRATION, loaded_yml
+
+IN_YML: dict[str, dict[str, Any]] = {
+    one['name']: one for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['script']['commands']
+}
+TYPES = {
+    'String': lambda value: isinstance(value, str),
+    'Boolean': lambda value: isinstance(value, bool),
+    'Number': lambda value: type(value) is int,
+    'Date': lambda value: bool(re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ', value)),
+    'Unknown': lambda value: True,
+}
+# Arguments that a command needs, besides the required ones or in a special format, before it calls Graph.
+ENOUGH = {
+    'send-mail': {'to': 'bob@contoso.example'},
+    'msgraph-mail-set-categories': {'clear': 'true'},
+    'msgraph-mail-create-rule': {'actions': '{"markAsRead": true}'},
+    'msgraph-mail-update-rule': {'display_name': 'Invoices'},
+}
+
+
+README = (INTEGRATION / 'README.md').read_text(encoding='utf-8')
+
+
+def readme_title(command: str) -> str:
+    """Return the title of the output of a command that the README shows, without its count."""
+    section = README.partition(f'\n### {command}\n')[2].partition('\n### ')[0]
+    return title_of(section.partition('#### Human Readable Output')[2].strip().removeprefix('>'))
+
+
+def title_of(readable: str) -> str:
+    """Return the title of an output, without its count."""
+    return readable.partition('\n')[0].partition(' (')[0]
+
+
+def enough_arguments(command: str) -> dict[str, str]:
+    """Return arguments with which a command gets as far as calling Graph."""
+    required = [argument for argument in IN_YML[command].get('arguments') or () if argument.get('required')]
+    return {
+        **{argument['name']: (argument.get('predefined') or ['AAMkAD='])[0] for argument in required},
+        **ENOUGH.get(command, {}),
+    }
+
+
+def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the paths of a context with their values. A list of objects is one path, any other list is a value."""
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from leaves(f'{path}.{name}', below)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for below in value:
+            yield from leaves(path, below)
+    else:
+        yield path, value
+
+
+def cut_at(described: set[str], path: str) -> str:
+    """Return the path of the type Unknown that a path is below, or the path itself."""
+    return next((known for known in described if path == known or path.startswith(f'{known}.')), path)
