@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import requests
 from playwright.sync_api import Locator, Page, expect
 
 from authentication_methods import client_secret
@@ -140,7 +141,13 @@ def test_the_test_button_shows_progress_and_result_and_keeps_the_form(xsoar: Pag
 
 def test_a_mail_can_do_nothing(xsoar: Page, sandbox: Sandbox) -> None:
     fields = {'emailhtml': '<p>Hello</p><script>top.document.title = "taken"</script><form action="/"><button>Go</button></form>'}
-    number = sandbox.server._parts.incidents.add({'name': 'Trap', 'CustomFields': fields})['id']
+    answer = requests.post(
+        f'{sandbox.server.url}/incident',
+        json={'name': 'Trap', 'CustomFields': fields},
+        headers={'Authorization': sandbox.server.api_key},
+        timeout=30,
+    )
+    number = answer.json()['id']
 
     xsoar.goto(f'{sandbox.server.url}/incidents/{number}')
 

@@ -213,7 +213,7 @@ def test_a_command_that_runs_again_says_when(start: Callable[..., Desk]) -> None
 
 def test_older_entries_are_on_older_pages(browser: Browser, desk: Desk) -> None:
     for number in range(1, 121):
-        desk.server._parts.console.execute(desk.playground, f'note {number}')
+        desk.run(f'note {number}')
 
     shown = [texts(browser.open('/war-room'))]
     while link := browser.page.select_one('.pager a:-soup-contains("Older")'):
