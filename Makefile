@@ -12,10 +12,10 @@ export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox example test test-fast browser-test soak mutants lint format hooks dependencies validate package upload bench docs xsoar-lint secrets
+.PHONY: help setup demo sandbox example test test-fast browser-test soak mutants lint format hooks dependencies validate package upload bench docs xsoar-lint secrets release-notes release
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 # whatever is left in .venv, the Python that rebuilds it is another one
 setup: export PATH := $(subst $(CURDIR)/$(BIN):,,$(PATH))
@@ -79,6 +79,12 @@ secrets: setup ## what demisto-sdk takes for a secret in the packs
 
 package: setup ## the pack as a zip in build/; MARKETPLACE=platform chooses the marketplace, MARKETPLACE=all makes a zip for each
 	@$(DELIVERY).package $(MARKETPLACE)
+
+release-notes: setup ## begin the next version: raise its number, write release notes to fill in; UPDATE=revision, minor or major
+	@$(DELIVERY).release notes $(UPDATE)
+
+release: setup ## tag the version, and build zips, SHA-256, notes and SBOM in build/release
+	@$(DELIVERY).release
 
 upload: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
 upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY; INSECURE=1 trusts any certificate

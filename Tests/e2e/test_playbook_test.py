@@ -7,7 +7,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from delivery.commands import ROOT
-from e2e.desk import Desk
+from e2e.analyst import Analyst
 
 [FILE] = Path(ROOT, 'Packs/O365OutlookMailSingleUser/TestPlaybooks').glob('*.yml')
 PLAYBOOK = YAML(typ='safe').load(FILE)
@@ -23,15 +23,15 @@ def found_at(path: str, context: Context) -> Any:
     return found
 
 
-def run(task: Any, context: Context, desk: Desk) -> None:
+def run(task: Any, context: Context, analyst: Analyst) -> None:
     """Run the command of a task with what earlier tasks put into the context, and add what it puts there."""
     arguments = {
         name: re.sub(r'\$\{(.*?)\}', lambda found: str(found_at(found[1], context)), given['simple'])
         for name, given in task.get('scriptarguments', {}).items()
     }
-    desk.run(task['task']['script'].removeprefix(BRAND), **arguments)
+    analyst.run(task['task']['script'].removeprefix(BRAND), **arguments)
     for root in ('MSGraphMailAuth', 'MSGraphMail', 'MicrosoftGraph'):
-        if found := desk.context(root):
+        if found := analyst.context(root):
             context[root] = found
 
 
@@ -43,15 +43,15 @@ def holds(condition: Any, context: Context) -> bool:
     return left not in (None, '', [])
 
 
-def test_the_playbook_reaches_its_end(desk: Desk) -> None:
+def test_the_playbook_reaches_its_end(analyst: Analyst) -> None:
     context: Context = {}
     path = [PLAYBOOK['starttaskid']]
     while (task := PLAYBOOK['tasks'][path[-1]]).get('nexttasks'):
         if task['task'].get('script', '').startswith(BRAND):
-            run(task, context, desk)
+            run(task, context, analyst)
         for condition in task.get('conditions', ()):
             assert all(any(holds(one, context) for one in group) for group in condition['condition']), task['task']['name']
         path.append(next(iter(task['nexttasks'].values()))[0])
     assert path == list(PLAYBOOK['tasks'])
     assert task['task']['name'] == 'Done'
-    assert [message.subject for message in desk.messages('deleteditems')] == ['Draft of the test playbook']
+    assert [message.subject for message in analyst.messages('deleteditems')] == ['Draft of the test playbook']

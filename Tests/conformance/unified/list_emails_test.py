@@ -171,8 +171,8 @@ def test_addresses_are_one_line(value: Any, text: str) -> None:
         (['a'], ['a']),
         ({'contentType': 'html', 'content': '<p>'}, '<p>'),
         ({'emailAddress': {'name': 'Ada', 'address': ADA}}, {'Name': 'Ada', 'Address': ADA}),
-        ({'emailAddress': None}, {'Name': '', 'Address': ''}),
-        ({}, {'Name': '', 'Address': ''}),
+        ({'emailAddress': None}, {'Name': None, 'Address': None}),
+        ({}, {'Name': None, 'Address': None}),
     ],
 )
 def test_a_property_becomes_a_context_value(value: Any, context: Any) -> None:

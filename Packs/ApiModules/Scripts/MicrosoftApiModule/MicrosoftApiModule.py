@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 import demistomock as demisto
 import requests
@@ -44,13 +44,13 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         AZURE_US_DOD_CLOUD,
         AZURE_WORLDWIDE_CLOUD,
         AzureCloud,
-        AzureCloudEndpoints,
         CredentialError,
         ErrorResponse,
         RetryPolicy,
         SystemClock,
         clean_tenant,
         clean_value,
+        create_custom_azure_cloud,
         is_https,
         is_public_id,
         json_or_none,
@@ -76,6 +76,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         TokenTarget,
         create_credential,
         encrypt_for_token_service,
+        find_oauth_error,
         parse_authorization_response,
         unusable_response,
     )
@@ -111,7 +112,11 @@ AZURE_DOD_CLOUD = AZURE_US_DOD_CLOUD
 _PUBLIC_CLOUDS = ('com', 'gcc', 'gcc-high', 'dod', 'de', 'cn')
 TOKEN_RETRIEVAL_ENDPOINTS = {name: AZURE_CLOUDS[name].endpoints.active_directory for name in _PUBLIC_CLOUDS}
 GRAPH_ENDPOINTS = {name: AZURE_CLOUDS[name].endpoints.microsoft_graph_resource_id.rstrip('/') for name in _PUBLIC_CLOUDS}
+GRAPH_BASE_ENDPOINTS = {graph: name for name, graph in GRAPH_ENDPOINTS.items() if name != 'gcc'}  # that of com is the same
+SESSION_STATE = 'session_state'
+TOKEN_EXPIRED_ERROR_CODES = {50173, 54005, 70008, 700082, 7000222}  # numbers of AADSTS errors
 MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE_CUSTOM = 'Custom'
+MICROSOFT_DEFENDER_FOR_ENDPOINT_DEFAULT_ENDPOINT_TYPE = 'com'
 MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE = {
     'Worldwide': 'com',
     'US Geo Proximity': 'geo-us',
@@ -129,6 +134,23 @@ MICROSOFT_DEFENDER_FOR_ENDPOINT_API = {
     'gcc': 'https://api-gcc.securitycenter.microsoft.us',
     'gcc-high': 'https://api-gov.securitycenter.microsoft.us',
     'dod': 'https://api-gov.securitycenter.microsoft.us',
+}
+MICROSOFT_DEFENDER_FOR_ENDPOINT_TOKEN_RETRIVAL_ENDPOINTS = {
+    name: TOKEN_RETRIEVAL_ENDPOINTS.get(name, TOKEN_RETRIEVAL_ENDPOINTS['com']) for name in MICROSOFT_DEFENDER_FOR_ENDPOINT_API
+}
+MICROSOFT_DEFENDER_FOR_ENDPOINT_GRAPH_ENDPOINTS = {
+    name: GRAPH_ENDPOINTS.get(name, GRAPH_ENDPOINTS['com']) for name in MICROSOFT_DEFENDER_FOR_ENDPOINT_API
+}
+MICROSOFT_DEFENDER_FOR_ENDPOINT_APT_SERVICE_ENDPOINTS = {
+    name: f'https://securitycenter.onmicrosoft.{"us" if name in ("gcc-high", "dod") else "com"}'
+    for name in MICROSOFT_DEFENDER_FOR_ENDPOINT_API
+}
+MICROSOFT_DEFENDER_FOR_APPLICATION_TYPE = {'Worldwide': 'com', 'US GCC': 'gcc', 'US GCC-High': 'gcc-high'}
+MICROSOFT_DEFENDER_FOR_APPLICATION_API = {
+    name: MICROSOFT_DEFENDER_FOR_ENDPOINT_API[name] for name in MICROSOFT_DEFENDER_FOR_APPLICATION_TYPE.values()
+}
+MICROSOFT_DEFENDER_FOR_APPLICATION_TOKEN_RETRIEVAL_ENDPOINTS = {
+    name: TOKEN_RETRIEVAL_ENDPOINTS[name] for name in MICROSOFT_DEFENDER_FOR_APPLICATION_TYPE.values()
 }
 
 
@@ -256,28 +278,37 @@ class MicrosoftClient(BaseClient):
     ) -> Any:
         """Send a request as `send_request` does, for integrations written for the public module.
 
-        If the service throttles beyond the retry budget and `retry_on_rate_limit` is set, have the platform run the command again
-        and end this run.
+        With `retry_on_rate_limit`, report each call to the platform. If the service throttles beyond the retry budget, have the
+        platform run the command again and end this run.
 
         Args:
             resp_type: return ``json``, ``text``, ``content`` (bytes), else the `requests.Response`.
             return_empty_response: return a response with status 204 itself.
-            overwrite_rate_limit_retry: do not run the command again.
+            overwrite_rate_limit_retry: do not run the command again, and report nothing.
         Raises:
             NotFoundError: the status is 404, and `ok_codes` allows it.
         """
-        may_reschedule = self.retry_on_rate_limit and not overwrite_rate_limit_retry and _supports_scheduling()
+        handles_limit = self.retry_on_rate_limit and not overwrite_rate_limit_retry
+        may_reschedule = handles_limit and _supports_scheduling()
+        reports = handles_limit and not self._counts_requests and self.is_command_executed_from_integration()
+        handler = kwargs.pop('error_handler', None) or (self.handle_error_with_metrics if reports else self.client_error_handler)
         ok_codes = kwargs.get('ok_codes') or self._ok_codes
         if may_reschedule and ok_codes:
             kwargs['ok_codes'] = tuple(code for code in ok_codes if code != 429)
         try:
-            response = self.send_request(method, url_suffix, full_url, headers=headers, scope=scope, resource=resource, **kwargs)
+            response = self.send_request(
+                method, url_suffix, full_url, headers=headers, scope=scope, resource=resource, error_handler=handler, **kwargs
+            )
         except CommandThrottled as throttled:
+            response = throttled.res
             if may_reschedule and self.can_reschedule():
+                if reports:
+                    self.create_api_metrics(response.status_code)
                 return_results(reschedule(demisto.args(), throttled.seconds))
                 sys.exit(0)
-            response = throttled.res
-            (kwargs.get('error_handler') or self.client_error_handler)(response)
+            handler(response)
+        if reports:
+            self.create_api_metrics(response.status_code)
         if response.status_code == 404:
             raise NotFoundError(json_or_none(response) or 'Not Found - 404 Response')
         return self._cast(response, resp_type, return_empty_response)
@@ -397,10 +428,31 @@ class MicrosoftClient(BaseClient):
     @staticmethod
     def create_api_metrics(status_code: int) -> None:
         """Report one call of the API to the platform."""
-        if ExecutionMetrics.is_supported() and demisto.command() not in ('test-module', 'fetch-events'):
+        if ExecutionMetrics.is_supported() and _takes_entries():
             metrics = ExecutionMetrics()
             setattr(metrics, 'quota_error' if status_code == 429 else 'success' if status_code < 400 else 'general_error', 1)
             return_results(metrics.metrics)
+
+    @staticmethod
+    def is_command_executed_from_integration() -> bool:
+        """Return whether no script runs the command. A script would get metrics as one of its results."""
+        executed = demisto.callingContext.get('context', {}).get('ExecutedCommands', [{'moduleBrand': 'Scripts'}])
+        return not executed or executed[0].get('moduleBrand') != 'Scripts'
+
+    def error_parser(self, error: requests.Response) -> str:
+        """Return the code and the message of an error response of Microsoft Entra ID or an API, the body if it has none."""
+        body = json_or_none(error)
+        found = find_oauth_error(body)
+        code, text = str(found.get('error') or ''), str(found.get('error_description') or '')
+        if not code:
+            return error.text
+        if isinstance(body.get('error'), dict):
+            return f'{code}: {text}'
+        sentence = re.search(r'^.*?:\s(.*?\.)', text)
+        numbers = found.get('error_codes')
+        expired = numbers and TOKEN_EXPIRED_ERROR_CODES.issuperset(numbers)
+        advice = f'\nRun the ***{self.command_prefix}-auth-reset*** command, and sign in again.' if expired else ''
+        return code + (f'. \n{sentence.group(1)}' if sentence else '') + advice
 
     @contextmanager
     def reporting_metrics(self) -> Iterator[None]:
@@ -440,22 +492,24 @@ class MicrosoftClient(BaseClient):
 
     def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:
         """Return what a token is for, if the request names `resource` or `scope`, or neither."""
+        scope = _decoded(scope or '')
         if isinstance(self.credential, ManagedIdentityCredential):
-            named = resource or self.managed_identities_resource_uri or TokenTarget(scope or self.scope).as_resource
+            named = resource or self.managed_identities_resource_uri or TokenTarget(scope or _decoded(self.scope)).as_resource
             return TokenTarget(resource=named, claims=claims)
         if isinstance(self.credential, CortexAppCredential):
             # The token service selects the API, so what the token is for depends only on the cloud of the client.
-            return TokenTarget(scope or '', resource, claims, self.azure_cloud.endpoints.microsoft_graph_resource_id)
+            return TokenTarget(scope, resource, claims, self.azure_cloud.endpoints.microsoft_graph_resource_id)
         if scope or resource:
-            return TokenTarget(scope or '', resource, claims)
+            return TokenTarget(scope, resource, claims)
         if self.resource and ('/v2.0/' not in self.token_retrieval_url or not self.scope):
             return TokenTarget(resource=self.resource, claims=claims)
-        return TokenTarget(scope_of_first_resource(self.scope), claims=claims)
+        graph = self.azure_cloud.endpoints.microsoft_graph_resource_id
+        return TokenTarget(scope_of_first_resource(self.scope, graph), claims=claims)
 
     def consent_target(self) -> TokenTarget:
         """Return what a user consents to: all scopes of the client, even of several resources."""
         target = self.token_target()
-        return TokenTarget(self.scope) if target.scope else target
+        return TokenTarget(_decoded(self.scope)) if target.scope else target
 
     # endregion
     # region credential
@@ -529,13 +583,22 @@ class MicrosoftClient(BaseClient):
 
     # endregion
 
+    def device_auth_request(self) -> dict[str, Any]:
+        """Start a sign-in with a device code. Return `message` and what DeviceCode has. The device code itself is cached."""
+        started = start_device_sign_in(self)
+        return {
+            **started._asdict(),
+            'message': f'Open {started.verification_uri} in a browser and enter the code {started.user_code}.',
+        }
+
     def start_auth(self, complete_command: str) -> str:
         """Start a sign-in with a device code, and return instructions for the user, which name the command to run afterwards."""
-        started = start_device_sign_in(self)
+        started = self.device_auth_request()
+        address = re.search(r'https?://\S+', started['message'])
+        url = address.group() if address else ''
         return (
             '### Authorization instructions\n'
-            f'1. Open [{started.verification_uri}]({started.verification_uri}) in a browser '
-            f'and enter the code **{started.user_code}**.\n'
+            f'1. Open [{url}]({url}) in a browser and enter the code **{started["user_code"]}**.\n'
             f'2. Run the **{complete_command}** command in the War Room.'
         )
 
@@ -564,12 +627,26 @@ def integration_context_storage() -> ContextStorage:
     )
 
 
-def scope_of_first_resource(scope: str) -> str:
-    """Return the scopes of the first resource, since a token request may name only one. Short names are those of Graph."""
-    words = scope.split()
-    resources = [word.rpartition('/')[0] for word in words]
-    first = next((resource for word, resource in zip(words, resources, strict=True) if word not in OIDC_SCOPES), '')
-    return ' '.join(word for word, resource in zip(words, resources, strict=True) if word in OIDC_SCOPES or resource == first)
+_GRAPH_RESOURCES = {'', '00000003-0000-0000-c000-000000000000', *GRAPH_ENDPOINTS.values()}  # '' is that of a short name
+
+
+def scope_of_first_resource(scope: str, graph: str = '') -> str:
+    """Return the scopes of the first resource, since a token request may name only one. Short names are those of Graph.
+
+    Args:
+        scope: scopes separated by spaces, maybe URL-encoded.
+        graph: base URL of Graph in a custom cloud.
+    """
+    graphs = {*_GRAPH_RESOURCES, graph.rstrip('/')}
+    resources = {word: word.rpartition('/')[0].rstrip('/') for word in _decoded(scope).split()}
+    resources = {word: '' if resource.lower() in graphs else resource for word, resource in resources.items()}
+    first = next((resource for word, resource in resources.items() if word not in OIDC_SCOPES), '')
+    return ' '.join(word for word, resource in resources.items() if word in OIDC_SCOPES or resource == first)
+
+
+def _decoded(scope: str) -> str:
+    """Return scopes without URL encoding. Some integrations encode them for the login URL."""
+    return unquote_plus(scope) if '%' in scope else scope
 
 
 def _tenant_for_url(tenant_id: str) -> str:
@@ -633,9 +710,13 @@ def reschedule(
 
 
 def _supports_scheduling() -> bool:
-    """Return whether the platform can run this command again later. It cannot for the Test button and for a fetch."""
-    command = demisto.command()
-    return is_demisto_version_ge('6.2.0') and command != 'test-module' and not command.startswith(('fetch-', 'long-running-'))
+    """Return whether the platform can run this command again later."""
+    return is_demisto_version_ge('6.2.0') and _takes_entries()
+
+
+def _takes_entries() -> bool:
+    """Return whether the command can return other entries. The Test button and a fetch cannot."""
+    return demisto.command() != 'test-module' and not demisto.command().startswith(('fetch-', 'long-running-'))
 
 
 # endregion
@@ -752,17 +833,15 @@ def get_azure_cloud(params: dict[str, Any], integration_name: str) -> AzureCloud
     name = params.get('azure_cloud')
     if name and name != AZURE_CLOUD_NAME_CUSTOM:
         return AZURE_CLOUDS[AZURE_CLOUD_NAME_MAPPING.get(name, 'com')]
-    worldwide = AZURE_WORLDWIDE_CLOUD.endpoints
-    endpoints = AzureCloudEndpoints(
-        active_directory=params.get('azure_ad_endpoint') or worldwide.active_directory,
-        microsoft_graph_resource_id=(
-            params.get('graph_endpoint') or params.get('url') or params.get('host') or worldwide.microsoft_graph_resource_id
-        ),
-        resource_manager=params.get('server_url') or worldwide.resource_manager,
-    )
-    if endpoints == worldwide:
+    custom: dict[str, Any] = {
+        'active_directory': params.get('azure_ad_endpoint', ''),
+        'microsoft_graph_resource_id': params.get('graph_endpoint') or params.get('url') or params.get('host', ''),
+        'resource_manager': params.get('server_url', ''),
+    }
+    custom = {name: url for name, url in custom.items() if url}
+    if all(getattr(AZURE_WORLDWIDE_CLOUD.endpoints, name) == url for name, url in custom.items()):
         return AZURE_WORLDWIDE_CLOUD
-    return AzureCloud(AZURE_WORLDWIDE_CLOUD.name, AZURE_WORLDWIDE_CLOUD.abbreviation, endpoints, origin=integration_name)
+    return create_custom_azure_cloud(integration_name, defaults=AZURE_WORLDWIDE_CLOUD, endpoints=custom)
 
 
 def get_azure_managed_identities_client_id(params: dict[str, Any]) -> str | None:

@@ -152,8 +152,8 @@ def test_a_custom_cloud_without_addresses_is_the_worldwide_one(params: dict[str,
 )
 def test_the_addresses_of_a_custom_cloud_are_those_of_the_parameters_or_worldwide(param: str, part: str) -> None:
     cloud = get_azure_cloud({'azure_cloud': 'Custom', param: 'https://mine.example'}, 'My integration')
-    assert cloud.endpoints == WORLDWIDE._replace(**{part: 'https://mine.example'})
-    assert (cloud.abbreviation, cloud.origin) == ('com', 'My integration')
+    assert vars(cloud.endpoints) == {**vars(WORLDWIDE), part: 'https://mine.example'}
+    assert (cloud.abbreviation, cloud.origin, cloud.suffixes) == ('com', 'My integration', AZURE_WORLDWIDE_CLOUD.suffixes)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +186,13 @@ def test_an_invalid_tag_is_rejected(arg: Any) -> None:
         ),
         ('user.read mail.read https://a/x', 'user.read mail.read'),
         ('offline_access openid', 'offline_access openid'),
+        ('https://graph.microsoft.com/A B offline_access', 'https://graph.microsoft.com/A B offline_access'),
+        ('B https://graph.microsoft.us/A https://a/x', 'B https://graph.microsoft.us/A'),
+        ('00000003-0000-0000-c000-000000000000/A B', '00000003-0000-0000-c000-000000000000/A B'),
+        ('https://graph.microsoft.com//A B', 'https://graph.microsoft.com//A B'),
+        ('https://a/x B', 'https://a/x'),
+        ('https://a/x%20https://b/y%20offline_access', 'https://a/x offline_access'),
+        ('https%3A%2F%2Fgraph.microsoft.com%2FA+B', 'https://graph.microsoft.com/A B'),
     ],
 )
 def test_only_the_scopes_of_the_first_resource_remain(scope: str, first: str) -> None:

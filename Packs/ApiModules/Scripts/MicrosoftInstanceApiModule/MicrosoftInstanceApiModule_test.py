@@ -372,7 +372,8 @@ def test_errors_use_the_labels_of_the_integration(params: Params, message: str) 
 def test_a_custom_cloud_has_the_endpoint_of_the_integration() -> None:
     custom = {'endpoint_type': 'Custom', 'azure_ad_endpoint': 'https://login.example', 'server_url': 'https://arm.example'}
     settings = InstanceSettings({**OTHER_PARAMS, **custom}, OTHER)
-    assert settings.cloud.endpoints[::2] == ('https://login.example', 'https://arm.example')
+    endpoints = settings.cloud.endpoints
+    assert (endpoints.active_directory, endpoints.resource_manager) == ('https://login.example', 'https://arm.example')
     assert settings.client_keywords()['command_prefix'] == 'azure'
 
 
