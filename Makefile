@@ -26,8 +26,8 @@ setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the i
 demo: setup ## build, upload, sign in with every authentication method and use the mailbox, in the sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo $(ARGS)
 
-sandbox: setup ## start the sandbox and leave it running, to try by hand
-	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(ARGS)
+sandbox: setup ## start the sandbox and leave it running; PORT=8080 chooses its ports, KEEP=folder keeps its state
+	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(if $(PORT),--port '$(PORT)') $(if $(KEEP),--keep '$(KEEP)') $(ARGS)
 
 example: setup ## upload docs/examples/NAME to the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY, such as a running sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo.upload_example $(NAME)
@@ -38,6 +38,10 @@ test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_
 	@$(BIN)/coverage combine --quiet
 	@$(if $(REPORTS),$(BIN)/coverage xml --quiet -o $(REPORTS)/coverage.xml --fail-under=0,true)
 	@$(if $(ARGS),true,$(BIN)/coverage report)
+
+browser-test: setup ## use the sandbox in a real browser; installs chromium as root, Playwright and axe-core
+	@$(BIN)/python Tests/setup/make_browser.py
+	@$(BIN)/python -m pytest Tests/browser -m browser $(ARGS)
 
 test-fast: setup ## run the unit and contract tests that are not slow, without coverage
 	@$(BIN)/python -m pytest $(PARALLEL) -m '(unit or contract) and not slow and not property' $(ARGS)

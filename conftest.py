@@ -22,6 +22,7 @@ MARKERS = {
     'Tests/mutants': 'unit',
     'Tests/conformance': 'contract',
     'Tests/sandbox': 'standin',
+    'Tests/browser': 'browser',
     'Tests/e2e': 'e2e',
     'Tests/delivery': 'e2e',
     'Tests/setup': 'e2e',
