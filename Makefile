@@ -12,7 +12,7 @@ export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox example test test-fast soak mutants lint format hooks dependencies validate package upload bench docs xsoar-lint secrets release-notes release
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*## .*/\1/p' Makefile)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -26,17 +26,22 @@ setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the i
 demo: setup ## build, upload, sign in with every authentication method and use the mailbox, in the sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo $(ARGS)
 
-sandbox: setup ## start the sandbox and leave it running, to try by hand
-	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(ARGS)
+sandbox: setup ## start the sandbox and leave it running; PORT=8080 chooses its ports, KEEP=folder keeps its state
+	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(if $(PORT),--port '$(PORT)') $(if $(KEEP),--keep '$(KEEP)') $(ARGS)
 
 example: setup ## upload docs/examples/NAME to the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY, such as a running sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo.upload_example $(NAME)
 
-test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real files
+test: setup ## run the tests, with branch coverage; ARGS goes to pytest, COMMON_SERVER_PYTHON=folder takes the real files, REPORTS=folder gets JUnit and cobertura
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run --parallel-mode -m pytest $(PARALLEL) $(ARGS)
+	@$(BIN)/coverage run --parallel-mode -m pytest $(PARALLEL) $(if $(REPORTS),--junitxml=$(REPORTS)/junit.xml) $(ARGS)
 	@$(BIN)/coverage combine --quiet
+	@$(if $(REPORTS),$(BIN)/coverage xml --quiet -o $(REPORTS)/coverage.xml --fail-under=0,true)
 	@$(if $(ARGS),true,$(BIN)/coverage report)
+
+browser-test: setup ## use the sandbox in a real browser; installs chromium as root, Playwright and axe-core
+	@$(BIN)/python Tests/setup/make_browser.py
+	@$(BIN)/python -m pytest Tests/browser -m browser $(ARGS)
 
 test-fast: setup ## run the unit and contract tests that are not slow, without coverage
 	@$(BIN)/python -m pytest $(PARALLEL) -m '(unit or contract) and not slow and not property' $(ARGS)
@@ -61,7 +66,7 @@ dependencies: setup ## print the dependencies between the shared scripts, as doc
 validate: setup ## what demisto-sdk says of the packs, and of what changed since the last release; ARGS=--list shows each check
 	@$(DELIVERY).validate $(ARGS)
 
-format: setup ## ruff format, and demisto-sdk format for yml and json
+format: setup ## format Python with ruff, which also fixes what it can, and yml and json of the packs with demisto-sdk
 	@$(DELIVERY).format
 
 docs: setup ## the tables of an integration's README, from its yml
@@ -72,6 +77,12 @@ xsoar-lint: setup ## the pylint plugins of demisto-sdk
 
 secrets: setup ## what demisto-sdk takes for a secret in the packs
 	@$(DELIVERY).secrets
+
+pins: setup ## resolve requirements-dev.in to requirements-dev.txt, newest versions with hashes, and write docs/dependencies.md
+	@$(DELIVERY).pins
+
+audit: setup ## known vulnerabilities of the pinned packages, where the OSV database can be reached
+	@$(DELIVERY).audit
 
 package: setup ## the pack as a zip in build/; MARKETPLACE=platform chooses the marketplace, MARKETPLACE=all makes a zip for each
 	@$(DELIVERY).package $(MARKETPLACE)
@@ -86,6 +97,10 @@ upload: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
 upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY; INSECURE=1 trusts any certificate
 	@test -n "$$DEMISTO_BASE_URL" -a -n "$$DEMISTO_API_KEY" || { echo 'upload: set DEMISTO_BASE_URL to the address of your XSOAR and DEMISTO_API_KEY to an API key of it.' >&2; exit 1; }
 	@$(BIN)/demisto-sdk upload -i $(PACK) -z
+
+smoke: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
+smoke: setup ## run !msgraph-mail-auth-test on that XSOAR; INSTANCE=name chooses the instance
+	@$(DELIVERY).smoke
 
 bench: setup ## measure, print figures beside their goals, write Tests/benchmarks/results.md; ARGS=--quick for a short run
 	@PYTHONPATH=Tests $(BIN)/python -m benchmarks $(ARGS)

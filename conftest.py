@@ -22,9 +22,10 @@ MARKERS = {
     'Tests/mutants': 'unit',
     'Tests/conformance': 'contract',
     'Tests/sandbox': 'standin',
+    'Tests/browser': 'browser',
     'Tests/e2e': 'e2e',
-    'Tests/setup': 'e2e',
     'Tests/delivery': 'e2e',
+    'Tests/setup': 'e2e',
     'Tests/benchmarks': 'e2e',
 }
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')

@@ -21,6 +21,7 @@ CONTENT = ('Packs', 'Config')
 SETTINGS = ('.demisto-sdk-conf', 'validation_config.toml')
 # the SDK looks for a branch of this name in any case
 RELEASED = 'main'
+_TAGS = 'v[0-9]*'
 _AUTHOR = {
     f'GIT_{who}_{what}': value
     for who in ('AUTHOR', 'COMMITTER')
@@ -42,19 +43,22 @@ def last_release(folder: Path = ROOT) -> str:
     Raises:
         DeliveryError: the clone does not hold that commit.
     """
-    found = run(['git', 'describe', '--tags', '--abbrev=0', '--match=v[0-9]*', *_before(folder)], folder)
-    name = found.stdout.strip()
-    if found.returncode:
-        name = settings(folder)['before_the_first_release']
+    tagged = git('tag', '--points-at=HEAD', '--list', _TAGS, folder=folder)
+    changed = git('status', '--porcelain', '--', *CONTENT, folder=folder)
+    return newest_release(folder, 'HEAD^' if tagged and not changed else 'HEAD')
+
+
+def newest_release(folder: Path, commit: str = 'HEAD') -> str:
+    """Return the newest tag `v*` of a commit or one before it, or the commit that `validation_config.toml` names.
+
+    Raises:
+        DeliveryError: the clone does not hold that commit.
+    """
+    found = run(['git', 'describe', '--tags', '--abbrev=0', f'--match={_TAGS}', commit], folder)
+    name = str(settings(folder)['before_the_first_release']) if found.returncode else found.stdout.strip()
     if run(['git', 'cat-file', '-e', f'{name}^{{commit}}'], folder).returncode:
         raise DeliveryError(f'The commit {name} is not in this clone. Get the whole history: git fetch --unshallow --tags')
     return name
-
-
-def _before(folder: Path) -> list[str]:
-    tagged = git('tag', '--points-at=HEAD', '--list', 'v[0-9]*', folder=folder)
-    changed = git('status', '--porcelain', '--', *CONTENT, folder=folder)
-    return ['HEAD^'] if tagged and not changed else []
 
 
 @contextmanager

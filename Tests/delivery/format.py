@@ -19,7 +19,7 @@ def main(folder: Path = ROOT) -> int:
     before = {
         path: (folder / path).read_bytes() for path in files_of('.', folder=folder) if path.suffix in ('.py', '.yml', '.json')
     }
-    runs = [[program('ruff'), 'format', '--quiet', '.']]
+    runs = [[program('ruff'), *options, '--quiet', '.'] for options in (('check', '--fix-only'), ('format',))]
     for version, group in _by_version(files, folder).items():
         inputs = ','.join(map(str, group))
         runs.append([program('demisto-sdk'), 'format', '-i', inputs, '-nv', '-ngr', '-y', '-fv', version])

@@ -12,7 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from delivery.baseline import RELEASED, commit, comparison, last_release
+from delivery.baseline import RELEASED, commit, comparison, newest_release
 from delivery.commands import ROOT, DeliveryError, git, program, readable, run
 from delivery.package import PACK, build, committed_at, metadata
 from delivery.sbom import bill
@@ -42,7 +42,10 @@ def begin(update: str, folder: Path = ROOT) -> None:
     """
     if update not in UPDATES:
         raise DeliveryError(f'There is no update {update!r}. Choose {", ".join(UPDATES)}.')
-    with comparison(last_release(folder), folder) as repository:
+    released = newest_release(folder)
+    if not released.startswith('v'):
+        raise DeliveryError('Nothing is released yet, and the first version has no release notes. Run make release.')
+    with comparison(released, folder) as repository:
         # The integration holds the shared scripts, which the SDK knows only with its graph database: it counts as changed.
         for source in repository.glob(f'{PACK}/Integrations/*/*.py'):
             source.write_text(source.read_text(encoding='utf-8') + '\n', encoding='utf-8')

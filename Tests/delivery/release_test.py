@@ -106,6 +106,12 @@ def test_the_next_version_has_notes_to_fill_in(repository: Path, capsys, changed
     assert 'Add a section: ## [1.1.0]' in capsys.readouterr().err
 
 
+def test_the_first_version_has_no_release_notes(unreleased: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(release, 'newest_release', lambda _folder: 'b545205')
+    assert release.main(['notes'], unreleased) == 1
+    assert 'Run make release.' in capsys.readouterr().err
+
+
 def test_another_kind_of_update_is_refused(repository: Path, capsys) -> None:
     assert release.main(['notes', 'huge'], repository) == 1
     assert 'Choose revision, minor, major.' in capsys.readouterr().err

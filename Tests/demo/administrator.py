@@ -64,6 +64,11 @@ class Administrator:
                     field.update(value=settings[field['name']], hasvalue=bool(settings[field['name']]))
             self._change(name, data=data)
 
+    def instance_id(self, name: str) -> str:
+        """Return the ID of an instance."""
+        with _explained():
+            return str(self._client.get_integration_instance(name)['id'])
+
     def press_test(self, name: str) -> str:
         """Press the Test button: ``ok``, or the sentence that it shows."""
         try:

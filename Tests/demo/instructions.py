@@ -1,56 +1,61 @@
-"""What to try by hand: addresses, users, what to enter for each authentication method, incidents, and how to cause faults."""
+"""What to enter for each authentication method, incidents and examples: the chapters of the sandbox's start page."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import requests
 
 from authentication_methods import ADA, CORTEX_APP, METHODS, AuthenticationMethod, Settings, cloud_settings, consent_page
 from demo.administrator import INTEGRATION
+from sandbox.portal import Chapter
 from sandbox.servers import Sandbox
 
-_INDENT = '    '
+EVERY_INSTANCE = 'Every instance: where the cloud is'
+INCIDENTS = 'Mails as incidents'
 
 
-def instructions(sandbox: Sandbox) -> str:
-    """Return what `make sandbox` prints. All secrets in it are made up and only of this run."""
+def instructions(sandbox: Sandbox) -> list[Chapter]:
+    """Return the chapters. All secrets in them are made up and only of this sandbox."""
     labels = field_labels(sandbox.server.url, sandbox.server.api_key)
-    parts = [_xsoar(sandbox), _cloud(sandbox), _users(sandbox), _every_instance(sandbox, labels)]
-    parts += [_method(number, method, sandbox, labels) for number, method in enumerate(METHODS, 1)]
-    return '\n\n'.join([*parts, _incidents(sandbox, labels), _examples(sandbox), _faults(sandbox)])
+    note = f'Settings > Integrations > {INTEGRATION} > Add instance has filled these in.'
+    return [
+        Chapter(EVERY_INSTANCE, _fields(cloud_settings(sandbox.cloud), labels), note),
+        *(_method(number, method, sandbox, labels) for number, method in enumerate(METHODS, 1)),
+        _incidents(sandbox, labels),
+        _examples(sandbox),
+    ]
 
 
-def _xsoar(sandbox: Sandbox) -> str:
-    url, key = sandbox.server.url, sandbox.server.api_key
-    return (
-        _section('XSOAR', {'Pages': url, 'API key': key})
-        + f"""
-    The same from a shell:
-      export DEMISTO_BASE_URL={url} DEMISTO_API_KEY={key}
-      .venv/bin/demisto-sdk run -q '!msgraph-mail-auth-test using="<name of the instance>"'"""
-    )
+def _method(number: int, method: AuthenticationMethod, sandbox: Sandbox, labels: dict[str, str]) -> Chapter:
+    title = section_title(number, method)
+    if method is CORTEX_APP:
+        return Chapter(title, {'Consent page': consent_page(sandbox.cloud)}, 'It shows ID, Token and Key for one instance.')
+    if method.engine == 'arc' and sandbox.without_arc:
+        return Chapter(title, {'Not here': sandbox.without_arc})
+    common = cloud_settings(sandbox.cloud)
+    own = {name: value for name, value in method.settings(sandbox.cloud).items() if name not in common}
+    fields = {'Run on': method.engine} if method.engine else {}
+    fields |= _fields(own, labels)
+    if method.sign_in:
+        fields['Then run'] = '!msgraph-mail-auth-start'
+    return Chapter(title, fields)
 
 
-def _cloud(sandbox: Sandbox) -> str:
-    cloud = sandbox.cloud
-    return _section(
-        'The local Microsoft cloud',
-        {
-            'Microsoft Entra ID': cloud.authority,
-            'Microsoft Graph': cloud.graph,
-            'Azure Resource Manager': cloud.resource_manager,
-            'Defender for Endpoint': cloud.defender,
-            'Token service of the Cortex app': cloud.token_service,
-            'Instance metadata service': cloud.imds,
-            'Its certificate authority': cloud.ca_file,
-        },
-    )
+def section_title(number: int, method: AuthenticationMethod) -> str:
+    """Return the title of the chapter on a method, which is the ``number``-th of all."""
+    return f'{number}. {method.name}'
 
 
-def _examples(sandbox: Sandbox) -> str:
-    """What to enter for the examples: the cloud Custom with the addresses above, and an application."""
+def _incidents(sandbox: Sandbox, labels: dict[str, str]) -> Chapter:
+    fields = _fields({'isFetch': True}, labels)
+    fields['Then run'] = f'!send-mail to={ADA} subject=Invoice body="Please pay."'
+    fields['The incident is on'] = f'{sandbox.server.url}/incidents'
+    return Chapter(INCIDENTS, fields, 'In any of these instances. It takes up to a minute, or press Fetch now.')
+
+
+def _examples(sandbox: Sandbox) -> Chapter:
+    """What to enter for the examples: the cloud Custom with the addresses of the sandbox, and an application."""
     directory = sandbox.cloud.directory
     applications = {'AzureSubscriptions': 'daemon', 'DefenderEndpointAlerts': 'defender', 'GraphUsers': 'directory'}
     values = {}
@@ -58,57 +63,9 @@ def _examples(sandbox: Sandbox) -> str:
         application = directory.application(name)
         secret = f', Key {application.secret}' if application.secrets else ''
         values[f'make example NAME={example}'] = f'ID {application.client_id}, Token {application.tenant_id}{secret}'
-    return _section('Examples of integrations: upload one, and enter the cloud Custom, its addresses, and', values)
-
-
-def _users(sandbox: Sandbox) -> str:
-    accounts = {user.user_principal_name: user.password for user in sandbox.cloud.directory.users if user.enabled}
-    return (
-        _section('Users who can sign in, and their passwords', accounts)
-        + f"""
-    Browsers warn of the certificate, unless they trust {sandbox.cloud.ca_file}"""
+    return Chapter(
+        'Examples of integrations', values, 'Upload one, and enter the cloud Custom with the addresses below, and these.'
     )
-
-
-def _every_instance(sandbox: Sandbox, labels: dict[str, str]) -> str:
-    title = f'Add an instance: Integrations > {INTEGRATION} > Add instance. Each needs'
-    return _section(title, _fields(cloud_settings(sandbox.cloud), labels))
-
-
-def _method(number: int, method: AuthenticationMethod, sandbox: Sandbox, labels: dict[str, str]) -> str:
-    title = section_title(number, method)
-    if method is CORTEX_APP:
-        return _section(title, {'ID, Token, Key': f'shown at the end of {consent_page(sandbox.cloud)}'})
-    if method.engine == 'arc' and sandbox.without_arc:
-        return _section(title, {'Not here': sandbox.without_arc})
-    common = cloud_settings(sandbox.cloud)
-    own = {name: value for name, value in method.settings(sandbox.cloud).items() if name not in common}
-    fields = {'Engine': method.engine} if method.engine else {}
-    fields |= _fields(_with_key_in_file(own, sandbox.folder / f'private-key-{number}.pem'), labels)
-    if method.sign_in:
-        fields['Then run'] = '!msgraph-mail-auth-start, which says what to do next'
-    return _section(title, fields)
-
-
-def section_title(number: int, method: AuthenticationMethod) -> str:
-    """Return the title of the section on a method, which is the ``number``-th of all."""
-    return f'{number}. {method.name}'
-
-
-def _incidents(sandbox: Sandbox, labels: dict[str, str]) -> str:
-    fields = _fields({'isFetch': True}, labels)
-    fields['Then run'] = f'!send-mail to={ADA} subject=Invoice body="Please pay."'
-    fields['The incident is on'] = f'{sandbox.server.url}/incidents within a minute'
-    return _section('Mails as incidents: in any of these instances', fields)
-
-
-def _with_key_in_file(settings: Settings, file: Path) -> Settings:
-    """Replace a private key by a file that holds it: it has too many lines to be shown."""
-    certificate = settings.get('creds_certificate')
-    if not certificate:
-        return settings
-    file.write_text(certificate['password'])
-    return {**settings, 'creds_certificate': {**certificate, 'password': f'the content of {file}'}}
 
 
 def _fields(settings: Settings, labels: dict[str, str]) -> dict[str, str]:
@@ -137,17 +94,3 @@ def field_labels(url: str, api_key: str) -> dict[str, str]:
         else:
             labels[field['name']] = field['display']
     return labels
-
-
-def _faults(sandbox: Sandbox) -> str:
-    address = f'{sandbox.cloud.admin}/sandbox/faults'
-    return f"""Cause faults
-    curl {address} -d '{{"service": "entra", "path": "token", "status": 503, "times": 4}}'
-    curl {address} -d '{{"service": "entra", "path": "token", "aadsts": 7000222}}'
-    curl {address} -d '{{"service": "graph", "status": 429, "headers": {{"Retry-After": "2"}}, "times": 2}}'
-    curl -X DELETE {address}"""
-
-
-def _section(title: str, fields: dict[str, str]) -> str:
-    width = max(map(len, fields))
-    return '\n'.join([title, *(f'{_INDENT}{name:<{width}}  {value}' for name, value in fields.items())])

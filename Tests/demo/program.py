@@ -10,9 +10,11 @@ from demo.progress import complain
 def run(module: str) -> None:
     """Run ``main`` of a module as a program, and exit with the status that it returns.
 
-    Ctrl-C and SIGTERM end it with one line and exit status 130, even while it loads, which takes a second.
+    Ctrl-C, SIGTERM and SIGHUP (the terminal was closed) end it with one line and exit status 130, even while it loads, which
+    takes a second.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         status = importlib.import_module(module).main()
     except KeyboardInterrupt:

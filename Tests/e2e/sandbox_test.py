@@ -1,53 +1,65 @@
-"""``make sandbox``: the values that it prints work until Ctrl-C."""
+"""``make sandbox``: the values on its start page work until it is stopped."""
 
 import re
-import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from bs4 import BeautifulSoup
 
 from authentication_methods import ARC, CLIENT_SECRET, CORTEX_APP, METHODS, AuthenticationMethod
-from demo.administrator import Administrator, CommandFailed
-from demo.instructions import field_labels, section_title
+from demo.administrator import INTEGRATION, Administrator, CommandFailed
+from demo.instructions import EVERY_INSTANCE, INCIDENTS, field_labels, section_title
 from demo.upload import REPOSITORY, own_environment
 from sandbox.tests.machine import interruptible_children, limit
 
 
 @dataclass
 class Running:
-    """A sandbox in its own process, and its output."""
+    """A sandbox in its own process, and its start page."""
 
     process: 'subprocess.Popen[str]'
-    printed: str
+    start_url: str
     temporary: Path
 
-    def value(self, name: str) -> str:
-        found = re.search(rf'^ +{re.escape(name)} +(\S.*)$', self.printed, re.MULTILINE)
-        assert found, f'no {name} is printed'
-        return found.group(1)
+    def __post_init__(self) -> None:
+        self.browser = requests.Session()
+        self.browser.trust_env = False
+        self.page = BeautifulSoup(self.browser.get(self.start_url, timeout=limit(60)).text, 'html.parser')
+        shell = self.page.find('pre', string=re.compile('DEMISTO_API_KEY')).text
+        self.url, self.api_key = (re.search(rf'{name}=(\S+)', shell)[1] for name in ('DEMISTO_BASE_URL', 'DEMISTO_API_KEY'))
 
-    def fields(self, section: str) -> dict[str, str]:
-        """Return the values of a section by label."""
-        lines = self.printed.partition(f'{section}\n')[2].partition('\n\n')[0].splitlines()
-        assert lines, f'no section {section} is printed'
-        return dict(re.split(r' {2,}', line.strip(), maxsplit=1) for line in lines)
+    def fields(self, chapter: str) -> dict[str, str]:
+        """Return the values of a chapter by label."""
+        found = next((each for each in self.page.select('.chapter') if each.summary.text == chapter), None)
+        assert found, f'no chapter {chapter}'
+        return {name.text: value.text for name, value in zip(found.select('dt'), found.select('dd'), strict=True)}
+
+    def open_xsoar(self) -> None:
+        """Sign in to XSOAR by the link of the start page."""
+        self.browser.get(self.page.select_one('a.main-tile')['href'], timeout=limit(30))
 
     def administrator(self) -> Administrator:
-        return Administrator(self.value('Pages'), self.value('API key'))
+        return Administrator(self.url, self.api_key)
 
 
 @pytest.fixture(scope='module')
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    temporary = tmp_path_factory.mktemp('temporary')
+    with started(tmp_path_factory.mktemp('temporary')) as running:
+        yield running
+
+
+@contextmanager
+def started(temporary: Path) -> Iterator[Running]:
+    """Start a sandbox whose temporary files go to a folder."""
     environment = {**own_environment(), 'PYTHONPATH': 'Tests', 'TMPDIR': str(temporary)}
     with interruptible_children():
         process = subprocess.Popen(
@@ -60,12 +72,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         )
     with process:
         assert process.stdout
-        lines = []
+        printed = ''
         for line in iter(process.stdout.readline, ''):
-            lines.append(line)
+            printed += line
             if 'until Ctrl-C' in line:
                 break
-        yield Running(process, ''.join(lines), temporary)
+        addresses = re.findall(r'http\S+', printed)
+        assert len(addresses) == 1, printed
+        yield Running(process, addresses[0], temporary)
         process.terminate()
 
 
@@ -75,8 +89,6 @@ def settings_of(fields: dict[str, str], labels: dict[str, str]) -> dict[str, Any
     settings: dict[str, Any] = {}
     for label, value in fields.items():
         name, _, part = places[label].partition('/')
-        if value.startswith('the content of '):
-            value = Path(value.removeprefix('the content of ')).read_text()
         if part:
             settings.setdefault(name, {'identifier': '', 'password': ''})[part] = value
         else:
@@ -94,9 +106,9 @@ BY_VALUES_ALONE = [one for one in METHODS if not one.sign_in and one not in (COR
 
 @pytest.mark.parametrize('method', BY_VALUES_ALONE, ids=[method.name for method in BY_VALUES_ALONE])
 def test_the_printed_values_sign_in(running: Running, method: AuthenticationMethod) -> None:
-    labels = field_labels(running.value('Pages'), running.value('API key'))
-    fields = {**running.fields('Each needs'), **running.fields(section_of(method))}
-    engine = fields.pop('Engine', '')
+    labels = field_labels(running.url, running.api_key)
+    fields = {**running.fields(EVERY_INSTANCE), **running.fields(section_of(method))}
+    engine = fields.pop('Run on', '')
     administrator = running.administrator()
     administrator.add_instance(method.name, settings_of(fields, labels), engine)
     assert administrator.press_test(method.name) == 'ok'
@@ -110,47 +122,61 @@ def test_every_method_has_instructions(running: Running) -> None:
 
 def test_a_mail_becomes_an_incident_as_printed(running: Running) -> None:
     """Within the minute after which the instance fetches again."""
-    labels = field_labels(running.value('Pages'), running.value('API key'))
+    labels = field_labels(running.url, running.api_key)
     administrator = running.administrator()
-    fields = running.fields('Mails as incidents: in any of these instances')
-    command, page = fields.pop('Then run'), fields.pop('The incident is on').partition(' ')[0]
-    fields |= {**running.fields('Each needs'), **running.fields(section_of(CLIENT_SECRET))}
+    fields = running.fields(INCIDENTS)
+    command, page = fields.pop('Then run'), fields.pop('The incident is on')
+    fields |= {**running.fields(EVERY_INSTANCE), **running.fields(section_of(CLIENT_SECRET))}
     administrator.add_instance('Fetcher', settings_of(fields, labels))
     administrator.run(command, 'Fetcher')
-    with closing(requests.Session()) as browser:
-        browser.trust_env = False
-        browser.post(f'{running.value("Pages")}/login', data={'key': running.value('API key')}, timeout=limit(30))
-        for _ in range(int(limit(60))):
-            if '<td>Invoice</td>' in browser.get(page, timeout=limit(30)).text:
-                break
-            time.sleep(1)
-        else:
-            raise AssertionError('The mail has not become an incident.')
+    running.open_xsoar()
+    for _ in range(int(limit(60))):
+        if '>Invoice</a>' in running.browser.get(page, timeout=limit(30)).text:
+            break
+        time.sleep(1)
+    else:
+        raise AssertionError('The mail has not become an incident.')
 
 
-def test_the_printed_consent_page_exists(running: Running) -> None:
-    page = running.value('ID, Token, Key').split()[-1]
-    certificate_authority = running.value('Browsers warn of the certificate, unless they trust')
+def test_the_consent_page_exists(running: Running) -> None:
+    page = running.fields(section_of(CORTEX_APP))['Consent page']
+    certificate_authority = running.fields('Addresses')['Certificate authority']
     assert requests.get(page, verify=certificate_authority, timeout=limit(30)).status_code == 200
 
 
-def test_the_printed_faults_can_be_switched_on_and_off(running: Running) -> None:
-    labels = field_labels(running.value('Pages'), running.value('API key'))
+def test_the_faults_can_be_switched_on_and_off(running: Running) -> None:
+    labels = field_labels(running.url, running.api_key)
     administrator = running.administrator()
-    fields = {**running.fields('Each needs'), **running.fields(section_of(CLIENT_SECRET))}
+    fields = {**running.fields(EVERY_INSTANCE), **running.fields(section_of(CLIENT_SECRET))}
     administrator.add_instance('Faulty', settings_of(fields, labels))
-    commands = [shlex.split(line) for line in running.printed.splitlines() if line.strip().startswith('curl ')]
-    for command in commands[:-1]:
-        _, address, _, body = command
-        assert requests.post(address, data=body, timeout=limit(30)).status_code == 201
-    with pytest.raises(CommandFailed):
+    faults = f'{running.start_url.partition("/?")[0]}/faults'
+    page = BeautifulSoup(running.browser.get(faults, timeout=limit(30)).text, 'html.parser')
+    form = {'.token': page.select_one('[name=".token"]')['value'], 'name': 'secret-expired'}
+    running.browser.post(f'{faults}/switch', data={**form, 'on': 'true'}, timeout=limit(30))
+    with pytest.raises(CommandFailed, match='AADSTS7000222'):
         administrator.run('!msgraph-mail-auth-test', 'Faulty')
-    assert requests.delete(commands[-1][-1], timeout=limit(30)).status_code == 204
+    running.browser.post(f'{faults}/switch', data={**form, 'on': 'false'}, timeout=limit(30))
     administrator.run('!msgraph-mail-auth-test', 'Faulty')
 
 
-def test_an_interrupt_stops_the_sandbox_and_leaves_nothing(running: Running) -> None:
-    running.process.send_signal(signal.SIGINT)
+def test_the_form_of_an_instance_knows_the_local_cloud(running: Running) -> None:
+    running.open_xsoar()
+    form = running.browser.get(f'{running.url}/integrations/{INTEGRATION}/add', timeout=limit(30)).text
+    page = BeautifulSoup(form, 'html.parser')
+    assert page.select_one('#p-graph_endpoint')['value'] == running.fields('Addresses')['Microsoft Graph']
+    assert page.select_one('#p-azure_cloud option[selected]').text == 'Custom'
+    for link in page.select('#instructions a[href]'):
+        assert not re.search(r'oproxy|portal\.azure\.com|login\.microsoftonline', link['href'])
+
+
+@pytest.mark.parametrize('stop', [signal.SIGINT, signal.SIGHUP], ids=['Ctrl-C', 'closed terminal'])
+def test_nothing_is_left_after_the_sandbox_was_stopped(tmp_path: Path, stop: int) -> None:
+    with started(tmp_path) as running:
+        running.process.send_signal(stop)
+        is_stopped(running)
+
+
+def is_stopped(running: Running) -> None:
     rest, _ = running.process.communicate(timeout=limit(30))
     assert running.process.returncode == 0
     assert rest.strip() == 'Stopped. Nothing is left running.'

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import trustme
 from flask import Flask
@@ -115,6 +116,29 @@ class MicrosoftCloud:
         self.faults.clear()
         self.requests.clear()
         self.arc_keys.clear()
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The port of each service."""
+        return {name: service.port for name, service in self._services.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a later run needs to go on, see ``restore``."""
+        return {'state': self._state, 'registrations': self._token_service.registrations, 'header': self._identity_header}
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Take over the state of an earlier run. To be called before ``start``.
+
+        Raises:
+            ValueError: that run was on other ports, which tokens and settings name.
+        """
+        state: CloudState = kept['state']
+        if state.addresses != self._state.addresses:
+            raise ValueError('What was kept is of other ports. Choose the same ports as then, or keep the state elsewhere.')
+        self._state = state
+        self._token_service = TokenService(state, self.ca_file)
+        self._token_service.registrations.update(kept['registrations'])
+        self._identity_header = kept['header']
 
     def host_environment(self, host: str) -> dict[str, str]:
         """Return the environment variables by which software on an Azure host finds its identity endpoint.

@@ -89,6 +89,16 @@ class Faults:
             self._faults.append(fault)
         return fault
 
+    def all(self) -> list[Fault]:
+        """Return the faults that are on, in their order."""
+        with self._lock:
+            return list(self._faults)
+
+    def remove(self, fault: Fault) -> None:
+        """Switch one fault off, unless it has ended already."""
+        with self._lock:
+            self._faults = [each for each in self._faults if each is not fault]
+
     def clear(self) -> None:
         """Switch all faults off."""
         with self._lock:

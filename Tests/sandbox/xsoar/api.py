@@ -1,21 +1,20 @@
 """The server as a WSGI application: its REST calls, as demisto-sdk and demisto-py make them, and its pages."""
 
-import hmac
-import ipaddress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, jsonify, request, send_file
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException
 
+from sandbox.web.protection import is_local_host, protect, static_files
+
 from .context import ask
 from .entries import FILE, Entry
 from .instance_body import described_instance
 from .packs import read_integration, read_upload
-from .pages import pages
+from .pages import pages, problem_page, wants_page
 from .parts import Parts
 from .problems import Refusal
 
@@ -28,30 +27,42 @@ def application(parts: Parts) -> Flask:
     app.config['MAX_CONTENT_LENGTH'] = _LARGEST_REQUEST
     app.before_request(_refuse_other_hosts)
     app.before_request(_read_whole_body)
+    app.after_request(protect)
     app.register_error_handler(Refusal, lambda refusal: _problem(refusal.status, str(refusal)))
-    app.register_error_handler(HTTPException, lambda error: _problem(error.code or 500, _sentence(error)))
+    app.register_error_handler(HTTPException, _http_problem)
     api = _blueprint(parts)
     app.register_blueprint(api)
     # A client of version 8, which has a key with an id, puts /xsoar before every path.
     app.register_blueprint(api, url_prefix='/xsoar', name='version8')
     app.register_blueprint(pages(parts))
+    app.register_blueprint(static_files())
     app.add_url_rule('/health', view_func=lambda: jsonify({}))
     return app
 
 
 def _refuse_other_hosts() -> Response | None:
-    """A web page elsewhere cannot reach this server under a name of its own that leads to loopback."""
-    host = urlsplit(f'//{request.host}').hostname or ''
-    try:
-        local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = host == 'localhost'
-    return None if local else _problem(403, 'This server is for this machine only: call it as localhost or 127.0.0.1.')
+    if is_local_host():
+        return None
+    return _problem(403, 'This server is for this machine only: call it as localhost or 127.0.0.1.')
 
 
 def _read_whole_body() -> None:
     """An answer must not overtake its request: a connection that is closed with unread data breaks off what was sent on it."""
     request.get_data(parse_form_data=True)
+
+
+def _http_problem(error: HTTPException) -> Any:
+    status = error.code or 500
+    return problem_page(_page_sentence(status), status) if wants_page() else _problem(status, _sentence(error))
+
+
+def _page_sentence(status: int) -> str:
+    sentences = {
+        404: 'There is no such page. Check the address, or go on from the menu.',
+        405: 'This page does not take what was sent to it. Go on from the menu.',
+        413: f'The file is larger than {_LARGEST_REQUEST >> 20} MB. Choose a smaller one.',
+    }
+    return sentences.get(status, 'The server failed. What it printed says why.')
 
 
 def _sentence(error: HTTPException) -> str:
@@ -116,8 +127,7 @@ def _blueprint(parts: Parts) -> Blueprint:
 
     @api.before_request
     def check_key() -> Response | None:
-        given = request.headers.get('Authorization', '')
-        if hmac.compare_digest(given.encode(), parts.api_key.encode()):
+        if parts.api_keys.accepts(request.headers.get('Authorization', '')):
             return None
         return _problem(401, 'The API key is missing or wrong: send the one of this server in the Authorization header.')
 

@@ -2,9 +2,6 @@
 
 import threading
 import time
-import traceback
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -12,27 +9,25 @@ from . import commands
 from .entries import error_entry
 from .instances import Instance
 from .parts import Parts
-from .problems import NotFound, Refusal
+from .problems import Refusal
 from .schedules import Schedule
+from .work import guarded
 
 
 class Background:
-    """One thread that looks for work that is due, and several that do it.
+    """A thread that looks for work that is due.
 
     Args:
         second: how long a second of schedules and fetch intervals lasts, in seconds.
         fetches: whether instances that fetch do so by themselves.
-        threads: how many pieces of work go on at once.
     """
 
-    def __init__(self, parts: Parts, second: float, fetches: bool, threads: int) -> None:
+    def __init__(self, parts: Parts, second: float, fetches: bool) -> None:
         self._parts = parts
         self._second = second
         self._fetches = fetches
-        self._workers = ThreadPoolExecutor(threads, thread_name_prefix='xsoar-work')
         self._thread = threading.Thread(target=self._look, name='xsoar-background', daemon=True)
         self._stopping = threading.Event()
-        self._going_on: set[tuple[str, Any]] = set()
         self._next_fetch: dict[str, float] = {}
 
     def start(self) -> None:
@@ -42,33 +37,19 @@ class Background:
         """Starts nothing more and waits for what goes on."""
         self._stopping.set()
         self._thread.join()
-        self._workers.shutdown(wait=True)
+        self._parts.work.stop()
 
     def _look(self) -> None:
         while not self._stopping.wait(max(0.02, min(0.25, self._second / 4))):
-            _guarded(self._begin_what_is_due)
+            guarded(self._begin_what_is_due)
 
     def _begin_what_is_due(self) -> None:
         for schedule in self._parts.schedules.all():
             if schedule.due <= time.time():
-                self._begin(('schedule', schedule.id), partial(self._run, schedule))
+                self._parts.work.begin(('schedule', schedule.id), partial(self._run, schedule))
         if self._fetches:
             for instance in self._parts.instances.all():
                 self._fetch_if_due(instance)
-
-    def _begin(self, key: tuple[str, Any], work: Callable[[], object]) -> None:
-        """Hands work over unless the same is still going on."""
-        if key in self._going_on:
-            return
-        self._going_on.add(key)
-
-        def do() -> None:
-            try:
-                _guarded(work)
-            finally:
-                self._going_on.discard(key)
-
-        self._workers.submit(do)
 
     def _fetch_if_due(self, instance: Instance) -> None:
         if not instance.enabled or not instance.values.get('isFetch'):
@@ -79,7 +60,7 @@ class Background:
             except ValueError:
                 minutes = 1
             self._next_fetch[instance.id] = time.time() + minutes * 60 * self._second
-            self._begin(('fetch', instance.id), partial(self._parts.runner.fetch, instance.id))
+            self._parts.work.begin(('fetch', instance.id), partial(self._parts.runner.fetch, instance.id))
 
     def _run(self, schedule: Schedule) -> None:
         if not self._parts.schedules.holds(schedule):
@@ -111,13 +92,3 @@ class Background:
         _, polling = self._parts.runner.run(job, facts)
         if polling:
             self._parts.schedules.add(schedule.investigation_id, schedule.parent_id, instance.id, polling, schedule.deadline)
-
-
-def _guarded(work: Callable[[], object]) -> None:
-    """Does work on a thread that must not end: a defect of the server is printed for whoever runs it."""
-    try:
-        work()
-    except NotFound:
-        return  # the instance has been deleted in between
-    except Exception:
-        traceback.print_exc()

@@ -1,14 +1,18 @@
-"""The installed packs and their integrations, kept in the database."""
+"""The installed packs with their integrations, classifiers and mappers, kept in the database."""
 
 import json
 import sqlite3
 from typing import Any
 
+from .classifiers import Classifier
 from .clock import now, text_of
 from .content import Integration
 from .database import Database
 from .packs import Pack
 from .problems import NotFound, Refusal
+
+# What a server has without any pack of its own.
+_INCIDENT_TYPES = {'Access', 'Authentication', 'Email Communication', 'Malware', 'Phishing', 'Unclassified', 'Vulnerability'}
 
 
 class Catalogue:
@@ -25,12 +29,18 @@ class Catalogue:
         """
         with self._database.writing() as connection:
             connection.execute('DELETE FROM integrations WHERE pack_id = ?', (pack.id,))
+            connection.execute('DELETE FROM classifiers WHERE pack_id = ?', (pack.id,))
             connection.execute(
                 'INSERT OR REPLACE INTO packs VALUES (?, ?, ?, ?, ?)',
                 (pack.id, pack.name, pack.version, json.dumps(pack.metadata), text_of(now())),
             )
             for integration in pack.integrations:
                 _store(connection, integration, pack.id)
+            for each in pack.classifiers:
+                connection.execute(
+                    'INSERT OR REPLACE INTO classifiers VALUES (?, ?, ?, ?, ?)',
+                    (each.id, pack.id, each.name, each.kind, json.dumps(each.document)),
+                )
 
     def install_integration(self, integration: Integration) -> None:
         """Adds an integration that comes without a pack; one of the same id is replaced."""
@@ -69,6 +79,16 @@ class Catalogue:
         if not row:
             raise NotFound(f'There is no integration {key!r} here: upload its pack first.')
         return _integration(row)
+
+    def classifiers(self) -> list[Classifier]:
+        """Return the classifiers and incoming mappers, by name."""
+        with self._database.reading() as connection:
+            rows = connection.execute('SELECT * FROM classifiers ORDER BY name')
+            return [Classifier(row['id'], row['name'], row['kind'], json.loads(row['document'])) for row in rows]
+
+    def incident_types(self) -> list[str]:
+        """Return the names of the incident types: those of every server, and those that classifiers and mappers name."""
+        return sorted(_INCIDENT_TYPES.union(*(each.incident_types for each in self.classifiers())))
 
 
 def _store(connection: sqlite3.Connection, integration: Integration, pack_id: str | None) -> None:

@@ -1,7 +1,7 @@
 """Reads what a person types in the war room: ``!command argument=value other="two words"``."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,9 +58,16 @@ class CommandLine:
         """The text with the values of secret arguments blanked, for the war room."""
         secret = {argument.name for argument in arguments if argument.is_secret}
         secret |= {'' for argument in arguments if argument.is_secret and argument.is_default}
+        return self._blanked(lambda word: word.name in secret)
+
+    def masked_unless(self, plain: set[str]) -> str:
+        """The text with the values of all arguments blanked but those of some names."""
+        return self._blanked(lambda word: word.name not in plain)
+
+    def _blanked(self, is_secret: Callable[[Word], bool]) -> str:
         text = self.text
         for word in reversed(self.words):
-            if word.name in secret:
+            if is_secret(word):
                 text = text[: word.start] + _MASK + text[word.end :]
         return text
 

@@ -1,10 +1,16 @@
 """The command line of the war room: from what a person types to the entries that come of it."""
 
+import difflib
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from . import commands
 from .catalogue import Catalogue
-from .commands import CommandLine
+from .commands import PLATFORM_ARGUMENTS, CommandLine
+from .completion import help_text, known_commands
 from .content import Integration
 from .context import ask
 from .entries import Entry, error_entry
@@ -26,12 +32,14 @@ class Console:
         self._war_room = war_room
         self._schedules = schedules
         self._runner = runner
+        self._running: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     def execute(self, investigation_id: str, text: str, user: str = 'admin') -> list[dict[str, Any]]:
         """Runs a text; returns the entries that came of it.
 
-        A text without an exclamation mark is a note. A mistake in a command is an error entry. A command that several enabled
-        instances offer runs on each of them, unless ``using`` names one.
+        A text without an exclamation mark is a note. What was typed becomes an entry, and a mistake in it an error entry below.
+        A command that several enabled instances offer runs on each of them, unless ``using`` names one.
 
         Raises:
             NotFound: there is no such investigation.
@@ -39,65 +47,116 @@ class Console:
         self._war_room.investigation(investigation_id)
         if not text.strip().startswith('!'):
             return [self._war_room.add(investigation_id, Entry(text), user=user)]
+        with self._run(investigation_id):
+            return self._execute(investigation_id, text.strip(), user)
+
+    def is_running(self, investigation_id: str) -> bool:
+        """Return whether a command that was typed in an investigation has not ended yet."""
+        with self._lock:
+            return self._running[investigation_id] > 0
+
+    @contextmanager
+    def _run(self, investigation_id: str) -> Iterator[None]:
+        with self._lock:
+            self._running[investigation_id] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[investigation_id] -= 1
+
+    def _execute(self, investigation_id: str, text: str, user: str) -> list[dict[str, Any]]:
+        line, problem = None, ''
         try:
             line = commands.parse(text)
-            if line.name == 'DeleteContext':
-                return [self._delete_context(investigation_id, line, user)]
-            targets = self._targets(line)
         except Refusal as refusal:
-            return [self._war_room.add(investigation_id, error_entry(str(refusal)), user=user)]
-        return [
-            entry
-            for integration, instance in targets
-            for entry in self._execute_on(investigation_id, line, integration, instance, user)
-        ]
+            problem = str(refusal)
+        owners = [each for each in self._catalogue.integrations() if line and line.name in each.commands]
+        parent = self._typed(investigation_id, text, line, owners, user)
+        facts = {'parentId': parent['id'], 'parentContent': parent['contents']}
+        try:
+            if not line:
+                raise Refusal(problem)
+            if line.name in _BUILT_IN:
+                entry = _BUILT_IN[line.name](self, investigation_id, line)
+                return [self._war_room.add(investigation_id, entry, **facts)]
+            targets = self._targets(line, owners)
+        except Refusal as refusal:
+            return [self._war_room.add(investigation_id, error_entry(str(refusal)), **facts)]
+        return [entry for each in targets for entry in self._execute_on(investigation_id, line, *each, facts)]
 
-    def _delete_context(self, investigation_id: str, line: CommandLine, user: str) -> dict[str, Any]:
+    def _typed(
+        self, investigation_id: str, text: str, line: CommandLine | None, owners: list[Integration], user: str
+    ) -> dict[str, Any]:
+        """Adds the entry of what was typed, without the values that are secret or may be."""
+        if line and owners:
+            shown = line.masked([argument for each in owners for argument in each.commands[line.name]])
+        elif line and line.name in _BUILT_IN:
+            shown = text
+        elif line:
+            shown = line.masked_unless(self._plain_arguments())
+        else:
+            name, *values = text.split(maxsplit=1)
+            shown = f'{name} *****' if values else name
+        return self._war_room.add(investigation_id, Entry(shown), user=user, category='commandAndArguments')
+
+    def _plain_arguments(self) -> set[str]:
+        """The names of arguments that are not secret in any command: a misspelled command may be any of them."""
+        every = [argument for each in self._catalogue.integrations() for found in each.commands.values() for argument in found]
+        return {*PLATFORM_ARGUMENTS, *(each.name for each in every)} - {each.name for each in every if each.is_secret}
+
+    def _delete_context(self, investigation_id: str, line: CommandLine) -> Entry:
         given = {word.name: word.value for word in line.words}
         everything = given.get('all') == 'yes'
         if not everything and not given.get('key'):
             raise Refusal('!DeleteContext needs to know what to delete: write all=yes, or key=<path>.')
         self._war_room.delete_context(investigation_id, '' if everything else given['key'])
-        return self._war_room.add(investigation_id, Entry('The context has been deleted.'), parentContent=line.text, user=user)
+        return Entry('The context has been deleted.')
 
-    def _targets(self, line: CommandLine) -> list[tuple[Integration, Instance]]:
-        owners = {each.id: each for each in self._catalogue.integrations() if line.name in each.commands}
+    def _help(self, _: str, line: CommandLine) -> Entry:
+        wanted = next((word.value for word in line.words if word.name in ('', 'command')), '')
+        return Entry(help_text(known_commands(self._catalogue, self._instances), wanted), 'markdown')
+
+    def _targets(self, line: CommandLine, owners: list[Integration]) -> list[tuple[Integration, Instance]]:
         if not owners:
-            raise Refusal(f'There is no command !{line.name}: check its spelling, or upload the pack that brings it.')
+            raise Refusal(self._unknown(line.name))
         using, brand = line.platform_argument('using'), line.platform_argument('using-brand')
+        known = {each.id: each for each in owners}
         enabled = [
-            (owners[each.integration_id], each)
-            for each in self._instances.all()
-            if each.enabled and each.integration_id in owners
+            (known[each.integration_id], each) for each in self._instances.all() if each.enabled and each.integration_id in known
         ]
         chosen = [
             (integration, each) for integration, each in enabled if using in ('', each.name) and brand in ('', integration.name)
         ]
         if not enabled:
-            names = ', '.join(sorted(each.name for each in owners.values()))
+            names = ', '.join(sorted(each.name for each in owners))
             raise Refusal(f'No instance of {names} is enabled: add one under Settings > Integrations.')
         if not chosen:
             names = ', '.join(each.name for _, each in enabled)
             raise Refusal(f'!{line.name} cannot run using {using or brand!r}: the enabled instances are {names}.')
         return chosen
 
+    def _unknown(self, name: str) -> str:
+        names = [command for each in self._catalogue.integrations() for command in each.commands]
+        close = difflib.get_close_matches(name, [*names, *_BUILT_IN], 1, 0.75)
+        advice = f'Did you mean !{close[0]}?' if close else 'Check its spelling, or upload the pack that brings it.'
+        return f'There is no command !{name}. {advice}'
+
     def _execute_on(
-        self, investigation_id: str, line: CommandLine, integration: Integration, instance: Instance, user: str
+        self, investigation_id: str, line: CommandLine, integration: Integration, instance: Instance, typed: dict[str, Any]
     ) -> list[dict[str, Any]]:
-        arguments = integration.commands[line.name]
-        shown = line.masked(arguments)
-        parent = self._war_room.add(investigation_id, Entry(shown), user=user, category='commandAndArguments')
-        facts = {'parentId': parent['id'], 'parentContent': shown, 'instance': instance.name, 'brand': integration.name}
+        facts = {**typed, 'instance': instance.name, 'brand': integration.name}
         try:
-            bound = {name: self._resolved(investigation_id, value) for name, value in line.bind(arguments).items()}
+            given = line.bind(integration.commands[line.name])
+            bound = {name: self._resolved(investigation_id, value) for name, value in given.items()}
             time_limit = _seconds(line.platform_argument('execution-timeout'))
+            debug = line.platform_argument('debug-mode') == 'true'
+            job = self._runner.job(integration, instance, line.name, bound, investigation_id, time_limit, debug)
         except Refusal as refusal:
             return [self._war_room.add(investigation_id, error_entry(str(refusal)), **facts)]
-        debug = line.platform_argument('debug-mode') == 'true'
-        job = self._runner.job(integration, instance, line.name, bound, investigation_id, time_limit, debug)
         documents, polling = self._runner.run(job, facts)
         if polling:
-            self._schedules.add(investigation_id, parent['id'], instance.id, polling)
+            self._schedules.add(investigation_id, typed['parentId'], instance.id, polling)
         return documents
 
     def _resolved(self, investigation_id: str, value: Any) -> Any:
@@ -105,6 +164,9 @@ class Console:
         if not isinstance(value, str) or not value.startswith('${') or not value.endswith('}'):
             return value
         return ask(self._war_room.context(investigation_id), value)
+
+
+_BUILT_IN = {'DeleteContext': Console._delete_context, 'help': Console._help}
 
 
 def _seconds(text: str) -> float:

@@ -83,6 +83,8 @@ class Argument:
     options: tuple[str, ...]
     is_list: bool
     is_secret: bool
+    description: str = ''
+    deprecated: bool = False
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> 'Argument':
@@ -94,7 +96,19 @@ class Argument:
             options=tuple(map(str, document.get('predefined') or ())),
             is_list=_is_true(document.get('isArray')),
             is_secret=_is_true(document.get('secret')),
+            description=str(document.get('description') or ''),
+            deprecated=_is_true(document.get('deprecated')),
         )
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as a person reads about it: without what is deprecated."""
+
+    name: str
+    description: str
+    arguments: list[Argument]
+    outputs: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -151,6 +165,26 @@ class Integration:
         return str(self.document.get('category') or '')
 
     @property
+    def classifier(self) -> str:
+        """The id of the classifier that a new instance begins with; empty without one."""
+        return str(self.document.get('defaultclassifier') or '')
+
+    @property
+    def mapper(self) -> str:
+        """The id of the incoming mapper that a new instance begins with; empty without one."""
+        return str(self.document.get('defaultmapperin') or '')
+
+    @property
+    def fetches(self) -> bool:
+        """Whether instances can fetch incidents."""
+        return _is_true(self.document['script'].get('isfetch'))
+
+    @property
+    def sections(self) -> list[str]:
+        """The sections of the form, in their order."""
+        return [str(each) for each in self.document.get('sectionorder') or self.document.get('sectionOrder') or ()]
+
+    @property
     def parameters(self) -> list[Parameter]:
         return [Parameter.read(each) for each in self.document.get('configuration') or ()]
 
@@ -161,6 +195,20 @@ class Integration:
             each['name']: [Argument.read(argument) for argument in each.get('arguments') or ()]
             for each in self.document['script'].get('commands') or ()
         }
+
+    @property
+    def described_commands(self) -> list[Command]:
+        """The commands to offer and explain, in the order of the yml."""
+        return [
+            Command(
+                str(each['name']),
+                str(each.get('description') or ''),
+                [argument for argument in self.commands[each['name']] if not argument.deprecated],
+                list(each.get('outputs') or ()),
+            )
+            for each in self.document['script'].get('commands') or ()
+            if not _is_true(each.get('deprecated'))
+        ]
 
     @property
     def time_limit(self) -> float:
@@ -180,13 +228,13 @@ class Integration:
             'detailedDescription': self.instructions,
             'image': self.image,
             'configuration': [parameter.to_answer() for parameter in self.parameters],
-            'defaultClassifier': str(self.document.get('defaultclassifier') or ''),
-            'defaultMapperIn': str(self.document.get('defaultmapperin') or ''),
+            'defaultClassifier': self.classifier,
+            'defaultMapperIn': self.mapper,
             'defaultMapperOut': str(self.document.get('defaultmapperout') or ''),
             'integrationScript': {
                 'type': 'python',
                 'dockerImage': str(script.get('dockerimage') or ''),
-                'isFetch': _is_true(script.get('isfetch')),
+                'isFetch': self.fetches,
                 'commands': script.get('commands') or [],
             },
         }

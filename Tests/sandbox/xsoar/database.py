@@ -7,7 +7,9 @@ from pathlib import Path
 
 from .problems import Refusal
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+# What a folder of an older server lacks beyond whole tables, by the version that brought it.
+_CHANGES = {2: "ALTER TABLE instances ADD COLUMN vault TEXT NOT NULL DEFAULT '{}'"}
 # Columns named ``sealed`` hold what the vault encrypted; all other ones are plain.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, sealed BLOB NOT NULL);
@@ -15,13 +17,22 @@ CREATE TABLE IF NOT EXISTS packs (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, metadata TEXT NOT NULL, installed TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS integrations (
     id TEXT PRIMARY KEY, pack_id TEXT, name TEXT NOT NULL UNIQUE, document TEXT NOT NULL, script TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS classifiers (
+    id TEXT PRIMARY KEY, pack_id TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, document TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS credentials (name TEXT PRIMARY KEY, user TEXT NOT NULL, sealed BLOB NOT NULL, modified TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS api_keys (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, digest TEXT NOT NULL, created TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS instances (
     id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, integration_id TEXT NOT NULL, enabled INTEGER NOT NULL, engine TEXT NOT NULL,
-    plain TEXT NOT NULL, sealed BLOB NOT NULL, mappings TEXT NOT NULL, version INTEGER NOT NULL, health TEXT NOT NULL DEFAULT '');
+    plain TEXT NOT NULL, sealed BLOB NOT NULL, mappings TEXT NOT NULL, version INTEGER NOT NULL, health TEXT NOT NULL DEFAULT '',
+    vault TEXT NOT NULL DEFAULT '{}');
 CREATE TABLE IF NOT EXISTS integration_contexts (
     instance_id TEXT PRIMARY KEY REFERENCES instances (id) ON DELETE CASCADE, sealed BLOB NOT NULL, version INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS last_runs (
     instance_id TEXT PRIMARY KEY REFERENCES instances (id) ON DELETE CASCADE, sealed BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS fetches (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, instance_id TEXT NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
+    ended TEXT NOT NULL, seconds REAL NOT NULL, incidents INTEGER NOT NULL, error TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS investigations (
     id TEXT PRIMARY KEY, type INTEGER NOT NULL, name TEXT NOT NULL, created TEXT NOT NULL, last_entry INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS entries (
@@ -72,6 +83,9 @@ class Database:
         if version > _SCHEMA_VERSION:
             raise Refusal(f'{self._file} was written by a newer server: use that one, or choose another data folder.')
         self._anchor.execute('PRAGMA journal_mode = WAL')
+        for number in range(version + 1, _SCHEMA_VERSION + 1):
+            if version and number in _CHANGES:
+                self._anchor.execute(_CHANGES[number])
         self._anchor.executescript(_SCHEMA)
         self._anchor.execute(f'PRAGMA user_version = {_SCHEMA_VERSION}')
         self._file.chmod(0o600)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .database import Database
+from .problems import Refusal
 
 _DIGESTS = ('md5', 'sha1', 'sha256', 'sha512')
 _PIECE = 1 << 20
@@ -61,3 +62,16 @@ def _facts(path: Path) -> dict[str, Any]:
             for digest in digests.values():
                 digest.update(piece)
     return {'size': path.stat().st_size, **{name: digest.hexdigest() for name, digest in digests.items()}}
+
+
+def file_in(folder: Path, investigation_id: str, file_id: str) -> Path:
+    """Return where ``fileResult`` put a file in the working folder of a command.
+
+    Raises:
+        Refusal: it is not there.
+    """
+    name = f'{investigation_id}_{file_id}'
+    path = folder / name
+    if name != path.name or path.is_symlink() or not path.is_file():
+        raise Refusal(f'The command named a file {file_id!r} that it did not write: make files with fileResult.')
+    return path

@@ -12,9 +12,10 @@ from .problems import Conflict, NotFound, Refusal
 from .vault import Vault
 
 _SAVE = """
-INSERT INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+INSERT INTO instances (id, name, integration_id, enabled, engine, plain, sealed, mappings, version, health, vault)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
 name = excluded.name, enabled = excluded.enabled, engine = excluded.engine, plain = excluded.plain, sealed = excluded.sealed,
-mappings = excluded.mappings, version = excluded.version
+mappings = excluded.mappings, version = excluded.version, vault = excluded.vault
 """
 MAPPINGS = ('mappingId', 'incomingMapperId', 'outgoingMapperId', 'integrationLogLevel')
 LOG_LEVELS = ('', 'Debug', 'Verbose')  # the empty one is the server's own
@@ -25,7 +26,8 @@ class Instance:
     """A configured integration.
 
     ``values`` are the parameters that may be shown; of credentials the user name. ``secrets`` are the rest: passwords
-    and encrypted parameters. ``version`` grows with each change.
+    and encrypted parameters. ``vault`` names the shared credentials that some parameters take theirs from. ``version`` grows with
+    each change.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Instance:
     mappings: dict[str, str] = field(default_factory=dict)
     version: int = 0
     health: str = ''
+    vault: dict[str, str] = field(default_factory=dict)
 
     def parameters(self, integration: Integration) -> dict[str, Any]:
         """What ``demisto.params()`` gives to a command."""
@@ -46,18 +49,19 @@ class Instance:
     def _parameter(self, parameter: Parameter) -> Any:
         value, secret = self.values.get(parameter.name), self.secrets.get(parameter.name, '')
         if parameter.type == CREDENTIALS:
-            empty = {
+            name = self.vault.get(parameter.name, '')
+            shared = {
                 'cacheExpiry': '0001-01-01T00:00:00Z',
-                'id': '',
-                'name': '',
-                'password': '',
+                'id': name,
+                'name': name,
+                'password': secret if name else '',
                 'sshkey': '',
-                'user': '',
+                'user': (value or '') if name else '',
                 'vaultInstanceId': '',
             }
             return {
-                'credential': '',
-                'credentials': empty,
+                'credential': name,
+                'credentials': shared,
                 'identifier': value or '',
                 'password': secret,
                 'passwordChanged': False,
@@ -95,8 +99,9 @@ class Instance:
     def _shown(self, parameter: Parameter) -> dict[str, Any]:
         value, has_secret = self.values.get(parameter.name), bool(self.secrets.get(parameter.name))
         if parameter.type == CREDENTIALS:
-            shown = {'credential': '', 'identifier': value or '', 'password': '', 'passwordChanged': False}
-            return {'value': shown, 'hasvalue': bool(value) or has_secret}
+            name = self.vault.get(parameter.name, '')
+            shown = {'credential': name, 'identifier': value or '', 'password': '', 'passwordChanged': False}
+            return {'value': shown, 'hasvalue': bool(value) or has_secret or bool(name)}
         if parameter.is_secret:
             return {'value': '', 'hasvalue': has_secret}
         return {'value': '' if value is None else value, 'hasvalue': value not in (None, '')}
@@ -108,13 +113,15 @@ class Instance:
             Refusal: a parameter is unknown, or its value has another shape.
         """
         parameters = {parameter.name: parameter for parameter in integration.parameters}
-        values, secrets = dict(self.values), dict(self.secrets)
+        values, secrets, vault = dict(self.values), dict(self.secrets), dict(self.vault)
         for item in data:
             parameter = parameters.get(str(item.get('name')))
             if not parameter:
                 raise Refusal(f'{integration.name} has no parameter {item.get("name")!r}: use the names of its configuration.')
             _take(parameter, item, values, secrets)
-        return replace(self, values=values, secrets=secrets)
+            if parameter.type == CREDENTIALS and isinstance(item.get('value'), dict):
+                _take_vault(parameter.name, str(item['value'].get('credential') or ''), vault)
+        return replace(self, values=values, secrets=secrets, vault=vault)
 
 
 def _take(parameter: Parameter, item: dict[str, Any], values: dict[str, Any], secrets: dict[str, str]) -> None:
@@ -134,6 +141,13 @@ def _take(parameter: Parameter, item: dict[str, Any], values: dict[str, Any], se
         secrets[parameter.name] = str(value)
     elif not keep:
         secrets.pop(parameter.name, None)
+
+
+def _take_vault(name: str, credential: str, vault: dict[str, str]) -> None:
+    if credential:
+        vault[name] = credential
+    else:
+        vault.pop(name, None)
 
 
 def _plain(parameter: Parameter, value: Any) -> Any:
@@ -200,6 +214,7 @@ class Instances:
             json.dumps(instance.mappings),
             instance.version,
             instance.health,
+            json.dumps(instance.vault),
         )
 
     def all(self) -> list[Instance]:
@@ -228,6 +243,22 @@ class Instances:
             if not connection.execute('DELETE FROM instances WHERE id = ?', (instance_id,)).rowcount:
                 raise NotFound(f'There is no instance of id {instance_id!r}: it may have been deleted already.')
 
+    def set_enabled(self, instance_id: str, enabled: bool) -> Instance:
+        """Enable or disable an instance.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        return self.save(replace(self.get(instance_id), enabled=enabled))
+
+    def free_name(self, integration: Integration) -> str:
+        """Return a name for a new instance that no other one has, as the platform proposes it."""
+        taken = {each.name for each in self.all()}
+        number = 1
+        while f'{integration.name}_instance_{number}' in taken:
+            number += 1
+        return f'{integration.name}_instance_{number}'
+
     def set_health(self, instance_id: str, text: str) -> None:
         """Notes how the last fetch went; empty text means well."""
         with self._database.writing() as connection:
@@ -245,6 +276,7 @@ class Instances:
             json.loads(row['mappings']),
             row['version'],
             row['health'],
+            json.loads(row['vault']),
         )
 
     def integration_context(self, instance_id: str) -> tuple[dict[str, Any], int]:

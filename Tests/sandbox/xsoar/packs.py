@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from .classifiers import Classifier
 from .content import Integration
 from .problems import Refusal
 
@@ -26,6 +27,7 @@ class Pack:
     version: str
     metadata: dict[str, Any]
     integrations: tuple[Integration, ...]
+    classifiers: tuple[Classifier, ...] = ()
 
 
 def read_upload(data: bytes, file_name: str) -> list[Pack]:
@@ -69,17 +71,29 @@ def _read_pack(archive: zipfile.ZipFile, file_name: str) -> Pack:
     names = archive.namelist()
     for name in ('pack_metadata.json', 'metadata.json'):
         if name in names:
-            metadata.update(_read_metadata(archive, name, file_name))
+            metadata.update(_read_json(archive, name, file_name))
     if not metadata:
         raise Refusal(f'{file_name} holds no pack_metadata.json: zip the pack with demisto-sdk and upload that.')
     integrations = tuple(
         read_integration(archive.read(name)) for name in names if name.startswith('Integrations/') and name.endswith('.yml')
     )
+    read = [
+        Classifier.read(_read_json(archive, name, file_name), name)
+        for name in names
+        if name.startswith('Classifiers/') and name.endswith('.json')
+    ]
     name = str(metadata.get('name') or file_name.rsplit('.', 1)[0])
-    return Pack(str(metadata.get('id') or name), name, str(metadata.get('currentVersion') or '1.0.0'), metadata, integrations)
+    return Pack(
+        str(metadata.get('id') or name),
+        name,
+        str(metadata.get('currentVersion') or '1.0.0'),
+        metadata,
+        integrations,
+        tuple(each for each in read if each),
+    )
 
 
-def _read_metadata(archive: zipfile.ZipFile, name: str, file_name: str) -> dict[str, Any]:
+def _read_json(archive: zipfile.ZipFile, name: str, file_name: str) -> dict[str, Any]:
     try:
         document = json.loads(archive.read(name))
     except (json.JSONDecodeError, UnicodeDecodeError):

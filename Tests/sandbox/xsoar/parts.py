@@ -1,48 +1,112 @@
 """The parts that the REST calls, the pages and the background of the server work with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from .api_keys import ApiKeys
 from .catalogue import Catalogue
 from .console import Console
+from .credentials import Credentials
 from .database import Database
 from .engine import Engine
+from .fetches import Fetches
 from .files import Files
 from .incidents import Incidents
 from .instances import Instances
+from .intake import Intake
 from .metrics import Metrics
 from .runner import Runner
 from .schedules import Schedules
 from .vault import Vault
 from .war_room import WarRoom
+from .work import Work
+
+
+@dataclass
+class Surroundings:
+    """What the pages say of where the server runs.
+
+    Attributes:
+        url: of the server.
+        ticket: opens the pages in place of an API key; of this run of the server only.
+        local_addresses: what stands in for an address of the internet, by the beginning of the latter; empty for what has no
+            stand-in, so that no link leads there.
+        presets: values that the form of a new instance begins with, by the id of the integration and the name of the parameter.
+        start_page: the address of the page that the sandbox starts with; empty without one.
+    """
+
+    url: str
+    ticket: str = field(repr=False)
+    local_addresses: dict[str, str] = field(default_factory=dict)
+    presets: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    start_page: str = ''
 
 
 @dataclass(frozen=True)
 class Parts:
     """The server, taken apart."""
 
+    api_keys: ApiKeys
     catalogue: Catalogue
+    credentials: Credentials
     instances: Instances
     files: Files
     war_room: WarRoom
     incidents: Incidents
     schedules: Schedules
     metrics: Metrics
+    fetches: Fetches
     engine: Engine
     runner: Runner
     console: Console
+    work: Work
     version: dict[str, str]
-    api_key: str = field(repr=False)
+    surroundings: Surroundings
 
 
 def assemble(
-    folder: Path, database: Database, vault: Vault, engine: Engine, version: dict[str, str], url: str, api_key: str, second: float
+    folder: Path,
+    database: Database,
+    vault: Vault,
+    engine: Engine,
+    version: dict[str, str],
+    surroundings: Surroundings,
+    api_key: str,
+    second: float,
+    threads: int,
 ) -> Parts:
-    """Makes the parts of a server out of what they stand on; a second of their schedules lasts ``second`` seconds."""
+    """Make the parts of a server out of what they stand on.
+
+    Args:
+        api_key: the key that the server starts with.
+        second: how long a second of schedules lasts, in seconds.
+        threads: how many pieces of work go on beside requests.
+    """
     catalogue, instances = Catalogue(database), Instances(database, vault)
-    files = Files(database, folder / 'files')
+    files, credentials, fetches = Files(database, folder / 'files'), Credentials(database, vault), Fetches(database)
     war_room = WarRoom(database, vault, files)
     incidents, schedules, metrics = Incidents(database, war_room), Schedules(database, vault, second), Metrics(database)
-    runner = Runner(catalogue, instances, war_room, incidents, metrics, files, engine, url)
-    console = Console(catalogue, instances, war_room, schedules, runner)
-    return Parts(catalogue, instances, files, war_room, incidents, schedules, metrics, engine, runner, console, version, api_key)
+    intake = Intake(catalogue, incidents, war_room, files)
+    runner = Runner(
+        catalogue, instances, war_room, incidents, metrics, files, fetches, credentials, intake, engine, surroundings.url
+    )
+    return Parts(
+        api_keys=ApiKeys(database, api_key),
+        catalogue=catalogue,
+        credentials=credentials,
+        instances=instances,
+        files=files,
+        war_room=war_room,
+        incidents=incidents,
+        schedules=schedules,
+        metrics=metrics,
+        fetches=fetches,
+        engine=engine,
+        runner=runner,
+        console=Console(catalogue, instances, war_room, schedules, runner),
+        work=Work(threads),
+        version=version,
+        surroundings=surroundings,
+    )

@@ -1,6 +1,7 @@
 """Runs commands for the war room, the Test button and the fetch, and puts what they give where it belongs."""
 
 import threading
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any
 from .answers import Answers
 from .catalogue import Catalogue
 from .content import Integration
+from .credentials import Credentials
 from .engine import Engine, Job
-from .entries import DEBUG_FILE, ERROR, FILE, METRICS, Entry, Polling, entries_of, error_entry
-from .files import Files
+from .entries import DEBUG_FILE, ERROR, METRICS, Entry, Polling, entries_of, error_entry
+from .fetches import Fetches
+from .files import Files, file_in
 from .incidents import Incidents
 from .instances import Instance, Instances
+from .intake import Intake
 from .metrics import Metrics
 from .problems import NotFound, Refusal
 from .process import Outcome
@@ -43,6 +47,9 @@ class Runner:
         incidents: Incidents,
         metrics: Metrics,
         files: Files,
+        fetches: Fetches,
+        credentials: Credentials,
+        intake: Intake,
         engine: Engine,
         url: str,
     ) -> None:
@@ -51,6 +58,9 @@ class Runner:
         self._war_room = war_room
         self._incidents = incidents
         self._files = files
+        self._fetches = fetches
+        self._credentials = credentials
+        self._intake = intake
         self._metrics = metrics
         self._engine = engine
         self._url = url
@@ -67,7 +77,11 @@ class Runner:
         time_limit: float = 0,
         debug: bool = False,
     ) -> Job:
-        """A command of an instance in an investigation; a time limit of 0 takes that of the integration."""
+        """A command of an instance in an investigation; a time limit of 0 takes that of the integration.
+
+        Raises:
+            Refusal: the instance uses credentials that do not exist.
+        """
         try:
             incident = self._incidents.get(investigation_id)
         except NotFound:
@@ -75,7 +89,7 @@ class Runner:
         page = f'{self._url}/war-room/{investigation_id}'
         return Job(
             integration,
-            instance,
+            self._credentials.resolved(instance),
             command,
             arguments,
             self._war_room.investigation(investigation_id),
@@ -107,7 +121,7 @@ class Runner:
         return documents, next((entry.polling for entry in entries if entry.polling), None)
 
     def _answers(self, job: Job, with_context: bool, folder: Path) -> Answers:
-        return Answers(job, folder, self._instances, self._war_room, self._incidents, with_context)
+        return Answers(job, folder, self._instances, self._war_room, self._intake, with_context)
 
     def _is_metrics(self, job: Job, entry: Entry) -> bool:
         if entry.type == METRICS:
@@ -118,13 +132,18 @@ class Runner:
         investigation_id = job.investigation['id']
         try:
             if entry.file_id:
-                entry.file_id = self._files.keep(_file_in(folder, investigation_id, entry.file_id), entry.file)
+                entry.file_id = self._files.keep(file_in(folder, investigation_id, entry.file_id), entry.file)
             return self._war_room.add(investigation_id, entry, scheduled=bool(entry.polling), **facts)
         except Refusal as refusal:
             return self._war_room.add(investigation_id, error_entry(str(refusal)), **facts)
 
     def test(self, integration: Integration, instance: Instance) -> tuple[bool, str]:
-        """Presses the Test button: whether the integration answered exactly ``ok``, and what it answered otherwise."""
+        """Presses the Test button: whether the integration answered exactly ``ok``, and what it answered otherwise.
+
+        Raises:
+            Refusal: the instance uses credentials that do not exist.
+        """
+        instance = self._credentials.resolved(instance)
         job = Job(integration, instance, 'test-module', investigation={'id': '', 'name': ''}, urls={'server': self._url})
         with self._engine.run(job, partial(self._answers, job, False)) as (outcome, _):
             said = [entry for entry in entries_of(outcome.results) if not self._is_metrics(job, entry)]
@@ -146,62 +165,34 @@ class Runner:
         with alone:
             instance = self._instances.get(instance_id)
             self._instances.set_health(instance.id, '')  # the command may set another one, and end well
+            started = time.monotonic()
             report = self._fetch(instance)
             if report.error:
                 self._instances.set_health(instance.id, report.error)
+            self._fetches.add(instance.id, time.monotonic() - started, len(report.incidents), report.error)
         return report
 
     def _fetch(self, instance: Instance) -> FetchReport:
         integration = self._catalogue.integration(instance.integration_id)
-        job = Job(
-            integration, instance, 'fetch-incidents', investigation={'id': instance.id, 'name': ''}, urls={'server': self._url}
-        )
         try:
+            job = Job(
+                integration,
+                self._credentials.resolved(instance),
+                'fetch-incidents',
+                investigation={'id': instance.id, 'name': ''},
+                urls={'server': self._url},
+            )
             with self._engine.run(job, partial(self._answers, job, True)) as (outcome, folder):
                 said = [entry for entry in entries_of(outcome.results) if not self._is_metrics(job, entry)]
                 error = outcome.failure or '\n'.join(entry.contents for entry in said if entry.type == ERROR)
                 if error:
                     return FetchReport(error=error)
-                incidents = self._create_incidents(job, outcome.incidents or [], folder)
+                incidents = self._intake.create(job, outcome.incidents or [], folder)
         except Refusal as refusal:
             return FetchReport(error=str(refusal))
         if outcome.last_run is not None:
             self._instances.set_last_run(instance.id, outcome.last_run)
         return FetchReport(tuple(incidents))
-
-    def _create_incidents(self, job: Job, incidents: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-        """Creates them with their attachments; a missing file is found before anything is stored."""
-        files = [
-            [_file_in(folder, job.investigation['id'], str(each.get('path'))) for each in incident.get('attachment') or ()]
-            for incident in incidents
-        ]
-        return [self._create_incident(job, incident, paths) for incident, paths in zip(incidents, files, strict=True)]
-
-    def _create_incident(self, job: Job, incident: dict[str, Any], paths: list[Path]) -> dict[str, Any]:
-        attachments = []
-        for described, path in zip(incident.get('attachment') or (), paths, strict=True):
-            name = str(described.get('name') or 'attachment')
-            attachments.append({**described, 'name': name, 'path': self._files.keep(path, name)})
-        kind = incident.get('type') or job.instance.values.get('incidentType') or 'Unclassified'
-        created = self._incidents.add(
-            {**incident, 'type': kind, 'attachment': attachments}, job.instance.name, job.integration.name
-        )
-        for each in attachments:
-            self._war_room.add(created['id'], Entry('', type=FILE, file=each['name'], file_id=each['path']))
-        return created
-
-
-def _file_in(folder: Path, investigation_id: str, file_id: str) -> Path:
-    """Where ``fileResult`` put a file.
-
-    Raises:
-        Refusal: it is not there.
-    """
-    name = f'{investigation_id}_{file_id}'
-    path = folder / name
-    if name != path.name or path.is_symlink() or not path.is_file():
-        raise Refusal(f'The command named a file {file_id!r} that it did not write: make files with fileResult.')
-    return path
 
 
 def _debug_entry(outcome: Outcome, folder: Path, job: Job) -> Entry:

@@ -17,7 +17,7 @@ from .api import application
 from .background import Background
 from .database import Database
 from .engine import Engine
-from .parts import assemble
+from .parts import Surroundings, assemble
 from .problems import Refusal
 from .runner import FetchReport
 from .vault import Vault
@@ -50,6 +50,8 @@ class XsoarServer:
         time_limit: seconds that a command may take when its yml does not say.
         second: how long a second of schedules and fetch intervals lasts, in seconds. Tests shorten it.
         fetches: whether instances that fetch do so by themselves; otherwise only :meth:`fetch_now` does.
+    Attributes:
+        surroundings: what the pages say of where the server runs; may be changed at any time.
     Raises:
         Refusal: the folder is in use by another server or is not one of this server, or the port is taken.
     """
@@ -89,12 +91,20 @@ class XsoarServer:
         self.url = f'{"https" if tls else "http"}://{"localhost" if tls else "127.0.0.1"}:{port}'
         common = Path(os.environ.get('COMMON_SERVER_PYTHON') or _COMMON_SERVER_PYTHON)
         engine = Engine(self.data_folder, common, environment or {}, engines or {}, _VERSION, concurrency, time_limit)
-        self._parts = assemble(self.data_folder, self._database, vault, engine, _VERSION, self.url, self.api_key, second)
-        self._background = Background(self._parts, second, fetches, concurrency)
+        self.surroundings = Surroundings(self.url, secrets.token_urlsafe(24))
+        self._parts = assemble(
+            self.data_folder, self._database, vault, engine, _VERSION, self.surroundings, self.api_key, second, concurrency
+        )
+        self._background = Background(self._parts, second, fetches)
         self._application = application(self._parts)
         self._thread = threading.Thread(
             target=self._web.serve_forever, kwargs={'poll_interval': 0.05}, name='xsoar-web', daemon=True
         )
+
+    @property
+    def sign_in_url(self) -> str:
+        """An address that opens the pages without the API key, as long as this server runs."""
+        return f'{self.url}/sign-in/{self.surroundings.ticket}'
 
     def _answer(self, environ: 'WSGIEnvironment', start_response: 'StartResponse') -> Iterable[bytes]:
         return self._application(environ, start_response)

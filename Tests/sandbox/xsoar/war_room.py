@@ -110,6 +110,41 @@ class WarRoom:
             )
             return [json.loads(row['document']) for row in rows]
 
+    def page(self, investigation_id: str, count: int, before: int | None = None) -> list[dict[str, Any]]:
+        """Return the last entries of an investigation, or the last ones before a number, oldest first."""
+        self.investigation(investigation_id)
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                'SELECT document FROM entries WHERE investigation_id = ? AND (? IS NULL OR number < ?) '
+                'ORDER BY number DESC LIMIT ?',
+                (investigation_id, before, before, count),
+            ).fetchall()
+        return [json.loads(row['document']) for row in reversed(rows)]
+
+    def since(self, investigation_id: str, number: int) -> list[dict[str, Any]]:
+        """Return the entries of an investigation from a number on, oldest first."""
+        self.investigation(investigation_id)
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                'SELECT document FROM entries WHERE investigation_id = ? AND number >= ? ORDER BY number',
+                (investigation_id, number),
+            )
+            return [json.loads(row['document']) for row in rows]
+
+    def set_note(self, entry_id: str, note: bool) -> None:
+        """Mark an entry as a note, or as none.
+
+        Raises:
+            NotFound: there is no such entry.
+        """
+        entry = self.entry(entry_id)
+        number, _, investigation_id = entry_id.partition('@')
+        with self._database.writing() as connection:
+            connection.execute(
+                'UPDATE entries SET document = ? WHERE investigation_id = ? AND number = ?',
+                (json.dumps({**entry, 'note': note, 'modified': text_of(now())}), investigation_id, int(number)),
+            )
+
     def entry(self, entry_id: str) -> dict[str, Any]:
         """Raises:
         NotFound: there is no such entry.

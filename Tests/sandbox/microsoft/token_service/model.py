@@ -43,17 +43,21 @@ class Registration:
 
 
 class TokenService:
-    """Registrations, and what the service does with them. It is itself a client of Entra ID, over HTTP."""
+    """Registrations, and what the service does with them. It is itself a client of Entra ID, over HTTP.
+
+    Attributes:
+        registrations: all consents, by the ID that integrations send.
+    """
 
     def __init__(self, state: CloudState, ca_file: str) -> None:
         self._state = state
         self._ca_file = ca_file
-        self._registrations: dict[str, Registration] = {}
+        self.registrations: dict[str, Registration] = {}
         self._consents: dict[str, str] = {}
 
     def clear(self) -> None:
         """Forget all consents."""
-        self._registrations.clear()
+        self.registrations.clear()
         self._consents.clear()
 
     def consent_url(self, app_name: str) -> str:
@@ -88,12 +92,12 @@ class TokenService:
             token=_new_token(),
             entra_refresh_token=refresh_token,
         )
-        self._registrations[registration.registration_id] = registration
+        self.registrations[registration.registration_id] = registration
         return registration
 
     def obtain_token(self, body: dict[str, Any]) -> dict[str, Any]:
         """Answer a token request of an integration. Raises TokenServiceError."""
-        registration = self._registrations.get(str(body.get('registration_id', '')))
+        registration = self.registrations.get(str(body.get('registration_id', '')))
         if registration is None or registration.app_name != body.get('app_name'):
             raise TokenServiceError(401, 'Unauthorized', 'The app has no registration with this ID.')
         token = self._decrypt(registration, str(body.get('encrypted_token', '')))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.tests.machine import limit
+from sandbox.tests.xsoar.browser import Browser
 from sandbox.tests.xsoar.desk import SDK, TEMPO, Desk
 from sandbox.xsoar import XsoarServer
 
@@ -59,3 +60,11 @@ def desk(start: Callable[..., Desk]) -> Desk:
     desk = start()
     desk.add()
     return desk
+
+
+@pytest.fixture
+def browser(desk: Desk) -> Browser:
+    """A browser that has signed in."""
+    browser = Browser(desk.server.url)
+    browser.sign_in(desk.server.api_key)
+    return browser

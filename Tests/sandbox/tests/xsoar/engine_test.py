@@ -180,7 +180,7 @@ def test_a_command_runs_on_every_enabled_instance_unless_one_is_named(desk: Desk
 @pytest.mark.parametrize(
     'text, sentence',
     [
-        ('!probe-ecko x', 'There is no command !probe-ecko: check its spelling, or upload the pack that brings it.'),
+        ('!probe-ecko x', 'There is no command !probe-ecko. Did you mean !probe-echo?'),
         ('!probe-echo typo=1', '!probe-echo has no argument typo: it takes text, id, colour, password.'),
         ('!probe-need', '!probe-need needs the argument what: write what=<value>.'),
         ('!probe-echo colour=blue', "The argument colour of !probe-echo cannot be 'blue': choose one of red, green."),

@@ -1,5 +1,6 @@
 """An integration that the tests of the local XSOAR server run: each command does one thing that a test looks at."""
 
+import base64
 import ctypes
 import os
 import signal
@@ -14,6 +15,16 @@ from CommonServerPython import *
 from CommonServerUserPython import *
 
 Args = dict[str, Any]
+PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+MAIL = {
+    'kind': 'letter',
+    'from': 'eve@partner.example',
+    'to': ['ada@contoso.example', 'bob@contoso.example'],
+    'subject': 'Invoice',
+    'severity': 3,
+    'html': '<p>Please <b>pay</b>.</p><script>parent.document.title = "taken"</script>'
+    '<img src="cid:logo@mail"><img src="cid:missing@mail"><img src="https://tracker.example/x.png">',
+}
 
 
 def echo(args: Args) -> CommandResults:
@@ -179,6 +190,10 @@ def fetch() -> None:
     if does == 'attach':
         file = fileResult('note.txt', 'attached text')
         incidents[0]['attachment'] = [{'path': file['FileID'], 'name': 'note.txt'}]
+    if does == 'mail':
+        incidents[0].update(details='Please pay.', rawJSON=json.dumps({**MAIL, 'number': first}))
+        file = fileResult('logo.png', base64.b64decode(PIXEL))
+        incidents[0]['attachment'] = [{'path': file['FileID'], 'name': 'logo@mail-attachmentName-logo.png', 'type': 'image/png'}]
     if does == 'attach nothing':
         incidents[1]['attachment'] = [{'path': 'missing', 'name': 'note.txt'}]
     if does == 'slow':
