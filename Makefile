@@ -5,16 +5,17 @@ BIN := .venv/bin
 PACK := Packs/O365OutlookMailSingleUser
 # a worker for each processor; the tests of a file stay together, and files in the order of conftest.py
 PARALLEL := --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
+DELIVERY := PYTHONPATH=Tests $(BIN)/python -m delivery
 
 # demisto-sdk: no warning that this is not the public content repository
 export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox example test test-fast soak mutants lint format hooks dependencies validate package upload bench
+.PHONY: help setup demo sandbox example test test-fast soak mutants lint format hooks dependencies validate package upload bench docs xsoar-lint secrets release-notes release
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 # whatever is left in .venv, the Python that rebuilds it is another one
 setup: export PATH := $(subst $(CURDIR)/$(BIN):,,$(PATH))
@@ -51,21 +52,35 @@ lint: setup ## style and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-format: setup ## format the code, and fix what ruff can fix
-	@$(BIN)/ruff check --fix .
-	@$(BIN)/ruff format .
-
 hooks: setup ## install the git hooks of .pre-commit-config.yaml: lint and validate before a commit, test-fast before a push
 	@$(BIN)/pre-commit install
 
 dependencies: setup ## print the dependencies between the shared scripts, as docs/architecture.md lists them
 	@PYTHONPATH=Tests $(BIN)/python -m conformance.unified.dependencies
 
-validate: setup ## what demisto-sdk says of the packs
-	@$(BIN)/demisto-sdk validate -a
+validate: setup ## what demisto-sdk says of the packs, and of what changed since the last release; ARGS=--list shows each check
+	@$(DELIVERY).validate $(ARGS)
 
-package: setup ## the pack as a zip in build/
-	@$(BIN)/demisto-sdk zip-packs -i $(PACK) -o build
+format: setup ## ruff format, and demisto-sdk format for yml and json
+	@$(DELIVERY).format
+
+docs: setup ## the tables of an integration's README, from its yml
+	@$(DELIVERY).docs
+
+xsoar-lint: setup ## the pylint plugins of demisto-sdk
+	@$(DELIVERY).xsoar_lint
+
+secrets: setup ## what demisto-sdk takes for a secret in the packs
+	@$(DELIVERY).secrets
+
+package: setup ## the pack as a zip in build/; MARKETPLACE=platform chooses the marketplace, MARKETPLACE=all makes a zip for each
+	@$(DELIVERY).package $(MARKETPLACE)
+
+release-notes: setup ## begin the next version: raise its number, write release notes to fill in; UPDATE=revision, minor or major
+	@$(DELIVERY).release notes $(UPDATE)
+
+release: setup ## tag the version, and build zips, SHA-256, notes and SBOM in build/release
+	@$(DELIVERY).release
 
 upload: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
 upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY; INSECURE=1 trusts any certificate

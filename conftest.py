@@ -24,6 +24,7 @@ MARKERS = {
     'Tests/sandbox': 'standin',
     'Tests/e2e': 'e2e',
     'Tests/setup': 'e2e',
+    'Tests/delivery': 'e2e',
     'Tests/benchmarks': 'e2e',
 }
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')

@@ -136,7 +136,7 @@ def test_a_throttled_command_runs_again_later(uploaded: Sandbox, cloud: Microsof
     account = {'self_deployed': True, **application(cloud, 'defender')}
     example = Example(uploaded, 'Defender Endpoint Alerts', {**defender(cloud), **account})
     cloud.faults.add(service='defender', status=429, headers={'Retry-After': '45'}, times=1)
-    assert 'the command runs again in 46 seconds' in example.run('!defender-endpoint-machines-list')
+    assert 'The command runs again in 46 seconds' in example.run('!defender-endpoint-machines-list')
 
 
 # endregion

@@ -104,7 +104,7 @@ def test_attachments_that_are_not_downloaded_are_named(fetch: Fetch, mailbox: Ma
     [incident] = fetch(max_attachment_size='1').incidents
 
     huge, shared = email_in(incident)['AttachmentDetails']
-    assert huge['Missing'] == 'It has 1.1 MB; the instance takes up to 1 MB.'
+    assert huge['Missing'] == 'It has 1.1 MB, but the maximum is 1 MB.'
     assert shared['Missing'].startswith('It is a link to a file elsewhere. Open the email to follow it: https://')
     assert "The attachment 'huge.bin' was not taken along. It has 1.1 MB" in incident['details']
     assert incident['attachment'] == []

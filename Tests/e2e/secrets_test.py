@@ -152,8 +152,9 @@ def test_device_code_does_not_show(
     sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom, log: Log
 ) -> None:
     administrator.add_instance('Device', authentication_methods.device_code(cloud))
-    administrator.run('!msgraph-mail-auth-start', 'Device')
+    told = administrator.run('!msgraph-mail-auth-start', 'Device')
     device_code = cached_secrets(sandbox, 'Device')
+    Browser(cloud, ADA).enter_device_code(told.split('](')[1].split(')')[0], told.split('**')[1])
     administrator.run('!msgraph-mail-auth-complete', 'Device')
     assert device_code
     assert_hidden(device_code, sandbox, war_room)

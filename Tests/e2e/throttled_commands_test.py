@@ -18,7 +18,7 @@ def throttle(cloud: MicrosoftCloud, path: str) -> None:
 def test_a_throttled_list_arrives_later(analyst: Analyst, cloud: MicrosoftCloud, war_room: WarRoom) -> None:
     throttle(cloud, '/messages$')
     before = len(war_room.entries())
-    assert 'the command runs again in 32 seconds' in analyst.run('msgraph-mail-list-emails', page_size=3)
+    assert 'The command runs again in 32 seconds' in analyst.run('msgraph-mail-list-emails', page_size=3)
     eventually(lambda: 'Emails (3, more on the next page)' in texts(war_room.entries()[before:]))
     assert [email['Subject'] for email in war_room.context()['MSGraphMail'][:3]] == ['Report 1', 'Report 2', 'Report 3']
     assert 'ran_once_flag' not in json.dumps(war_room.context())

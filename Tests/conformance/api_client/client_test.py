@@ -360,6 +360,24 @@ def test_a_login_url_can_have_another_login_host(instance: Instance) -> None:
     assert url.startswith(f'https://login.example/{instance.tenant_id}/oauth2/v2.0/authorize?')
 
 
+@pytest.mark.parametrize('space, slash', [('%20', '/'), ('+', '%2F'), ('%20', '%2f')])
+def test_a_user_signs_in_with_a_scope_that_is_encoded_already(instance: Instance, space: str, slash: str) -> None:
+    instance.cloud.directory.application('web').tenant_wide_consent = True
+    arm, graph = instance.cloud.resource_manager, instance.cloud.graph
+    scope = f'{arm}{slash}user_impersonation{space}{graph}{slash}Mail.Read'
+    client = instance.web(scope=scope)
+    assert client.scope == scope
+    redirect_url = Browser(instance.cloud, ADA).sign_in(login_url_in(generate_login_url(client)))
+    token = instance.web(scope=scope, auth_code=redirect_url).get_access_token()
+    assert AccessToken(token, 0, 0).claims()['aud'].rstrip('/') == arm
+
+
+def test_a_user_consents_to_short_names_beside_a_scope_of_graph(instance: Instance) -> None:
+    scope = f'{instance.cloud.graph}/Mail.Read Mail.Send offline_access'
+    asked = instance.web(scope=scope).token_target().scope
+    assert asked == scope
+
+
 def test_a_user_consents_to_all_resources_and_the_token_is_for_the_first(instance: Instance) -> None:
     instance.cloud.directory.application('web').tenant_wide_consent = True
     scope = f'{instance.cloud.resource_manager}/user_impersonation offline_access user.read'
@@ -418,6 +436,15 @@ def test_polling_too_fast_lengthens_the_interval(instance: Instance) -> None:
         with pytest.raises(SignInPendingError) as pending:
             complete_device_sign_in(instance.device())
         assert pending.value.interval == expected
+
+
+def test_a_device_sign_in_is_started_by_the_public_method(instance: Instance) -> None:
+    started = instance.device().device_auth_request()
+    assert started['user_code'] in started['message']
+    assert started['verification_uri'] in started['message']
+    assert 'device_code' not in started
+    Browser(instance.cloud, ADA).enter_device_code(started['verification_uri'], started['user_code'])
+    assert instance.user_of(instance.device().get_access_token()) == ADA
 
 
 def test_another_command_can_complete_a_device_sign_in(instance: Instance) -> None:
@@ -551,14 +578,14 @@ print(json.dumps(sorted({'cryptography', 'jwt', 'msal'} & set(sys.modules))))
 """
 
 
-@pytest.mark.parametrize('way', ['secret', 'certificate', 'cortex app'])
-def test_a_warm_command_loads_no_cryptography(instance: Instance, way: str) -> None:
+@pytest.mark.parametrize('method', ['secret', 'certificate', 'cortex app'])
+def test_a_warm_command_loads_no_cryptography(instance: Instance, method: str) -> None:
     certificate = instance.cloud.directory.application('daemon').certificate
     keywords: dict[str, Any] = {
         'secret': {'self_deployed': True, 'enc_key': 'a secret'},
         'certificate': {'self_deployed': True, 'private_key': certificate.private_key_pem + certificate.certificate_pem},
         'cortex app': {'app_name': 'an app', 'enc_key': base64.b64encode(b'k' * 32).decode()},
-    }[way]
+    }[method]
     keywords |= {'tenant_id': instance.tenant_id, 'auth_id': 'an-id'}
     client = MicrosoftClient(**keywords)
     client.token_provider.save(client.token_target(), TokenResponse(AccessToken('a token', 9e9, 9e9)))

@@ -9,6 +9,7 @@ import demistomock as demisto
 from CommonServerPython import DemistoException
 from conformance.api_client.instances import Instance
 from conformance.token_cache.processes import ADA
+from MicrosoftApiModule import NotFoundError
 
 PATH = f'/users/{ADA}/messages'
 
@@ -102,3 +103,73 @@ def test_an_old_platform_gets_no_metrics(instance: Instance, monkeypatch: pytest
     with client.reporting_metrics():
         client.http_request('GET', PATH)
     assert instance.given == []
+
+
+# region an integration with retry_on_rate_limit
+
+
+@pytest.fixture
+def no_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demisto, 'callingContext', {'context': {'ExecutedCommands': [{'moduleBrand': 'mine'}]}})
+
+
+@pytest.mark.usefixtures('no_script')
+def test_each_call_is_reported_in_an_entry_of_its_own(instance: Instance) -> None:
+    client = instance.client(retry_on_rate_limit=True)
+    client.http_request('GET', PATH)
+    client.http_request('GET', PATH)
+    instance.fail(status=400)
+    with pytest.raises(DemistoException):
+        client.http_request('GET', PATH)
+    instance.fail(status=429, headers={'Retry-After': '60'})
+    with pytest.raises(SystemExit):
+        client.http_request('GET', PATH)
+    assert reported(instance) == [{'Successful': 1}, {'Successful': 1}, {'GeneralError': 1}, {'QuotaError': 1}]
+    assert instance.given[-1]['NextRun'] == '61'
+
+
+@pytest.mark.usefixtures('no_script')
+def test_a_call_that_succeeds_when_it_is_retried_is_a_successful_one(instance: Instance) -> None:
+    instance.fail(status=429, headers={'Retry-After': '1'})
+    instance.client(retry_on_rate_limit=True).http_request('GET', PATH)
+    assert reported(instance) == [{'Successful': 1}]
+
+
+@pytest.mark.usefixtures('no_script')
+@pytest.mark.parametrize('status, kind', [(500, 'GeneralError'), (429, 'QuotaError'), (404, 'GeneralError')])
+def test_a_call_that_fails_in_the_second_run_is_reported(instance: Instance, status: int, kind: str) -> None:
+    instance.args = {'ran_once_flag': 'true'}
+    instance.fail(status=status, headers={'Retry-After': '60'})
+    with pytest.raises((DemistoException, NotFoundError)):
+        instance.client(retry_on_rate_limit=True).http_request('GET', PATH)
+    assert reported(instance) == [{kind: 1}]
+
+
+@pytest.mark.usefixtures('no_script')
+@pytest.mark.parametrize(
+    'keywords, request_keywords, command',
+    [
+        ({}, {}, 'a-command'),
+        ({'retry_on_rate_limit': True}, {'overwrite_rate_limit_retry': True}, 'a-command'),
+        ({'retry_on_rate_limit': True}, {}, 'test-module'),
+        ({'retry_on_rate_limit': True}, {}, 'fetch-incidents'),
+    ],
+)
+def test_other_calls_are_not_reported(
+    instance: Instance, keywords: dict[str, bool], request_keywords: dict[str, bool], command: str
+) -> None:
+    instance.command = command
+    instance.client(**keywords).http_request('GET', PATH, **request_keywords)
+    assert instance.given == []
+
+
+def test_a_script_gets_no_entries_of_metrics(instance: Instance) -> None:
+    client = instance.client(retry_on_rate_limit=True)
+    client.http_request('GET', PATH)
+    instance.fail(status=400)
+    with pytest.raises(DemistoException):
+        client.http_request('GET', PATH)
+    assert instance.given == []
+
+
+# endregion

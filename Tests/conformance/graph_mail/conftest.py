@@ -15,6 +15,8 @@ def mail(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> GraphMailCli
     monkeypatch.setattr(demisto, 'integrationContext', {})
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
     daemon = cloud.directory.application('daemon')
-    custom = AzureCloud('Local', 'com', AzureCloudEndpoints(cloud.authority, cloud.graph, ''))
+    custom = AzureCloud(
+        'Test', 'Local', 'com', AzureCloudEndpoints(active_directory=cloud.authority, microsoft_graph_resource_id=cloud.graph)
+    )
     credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
     return GraphMailClient('ada@contoso.example', custom, credential=credential)

@@ -202,9 +202,9 @@ from MicrosoftCredentialsApiModule import ClientSecretCredential
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
 job = json.load(sys.stdin)
-endpoints = AzureCloudEndpoints(job['authority'], job['graph'], '')
+endpoints = AzureCloudEndpoints(active_directory=job['authority'], microsoft_graph_resource_id=job['graph'])
 credential = ClientSecretCredential(job['authority'], 'contoso.example', job['client_id'], job['secret'])
-client = GraphMailClient(job['mailbox'], AzureCloud('Local', 'com', endpoints), credential=credential)
+client = GraphMailClient(job['mailbox'], AzureCloud('Test', 'Local', 'com', endpoints), credential=credential)
 client.check_mailbox()
 tracemalloc.start()
 entry = MAIL_COMMANDS[job['command']](client, {'message_id': job['message_id']})

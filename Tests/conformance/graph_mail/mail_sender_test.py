@@ -869,7 +869,8 @@ def most_memory():
         return next(int(line.split()[1]) for line in status if line.startswith('VmHWM'))
 
 job = json.load(sys.stdin)
-place = AzureCloud('Local', 'com', AzureCloudEndpoints(job['authority'], job['graph'], ''))
+endpoints = AzureCloudEndpoints(active_directory=job['authority'], microsoft_graph_resource_id=job['graph'])
+place = AzureCloud('Test', 'Local', 'com', endpoints)
 credential = ClientSecretCredential(job['authority'], 'contoso.example', job['client_id'], job['secret'])
 sender = MailSender(GraphMailClient('ada@contoso.example', place, credential=credential).mailbox)
 sender.send(OutgoingMail(to=[EmailAddress('bob@contoso.example')], subject='Small'))

@@ -170,7 +170,12 @@ def test_the_body_is_shown_if_that_is_wanted(instance: Instance) -> None:
 
 def client_of(instance: Instance) -> GraphMailClient:
     daemon = instance.cloud.directory.application('daemon')
-    place = AzureCloud('Local', 'com', AzureCloudEndpoints(instance.cloud.authority, instance.cloud.graph, ''))
+    place = AzureCloud(
+        'Test',
+        'Local',
+        'com',
+        AzureCloudEndpoints(active_directory=instance.cloud.authority, microsoft_graph_resource_id=instance.cloud.graph),
+    )
     return GraphMailClient(
         ADA,
         place,

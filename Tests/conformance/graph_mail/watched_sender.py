@@ -95,7 +95,9 @@ def sender(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> WatchedSen
     monkeypatch.setattr(demisto, 'integrationContext', {})
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
     daemon = cloud.directory.application('daemon')
-    custom = AzureCloud('Local', 'com', AzureCloudEndpoints(cloud.authority, cloud.graph, ''))
+    custom = AzureCloud(
+        'Test', 'Local', 'com', AzureCloudEndpoints(active_directory=cloud.authority, microsoft_graph_resource_id=cloud.graph)
+    )
     credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
     for address in (ADA, BOB):
         cloud.mailbox(address).message_limit = 500 * 1024 * 1024

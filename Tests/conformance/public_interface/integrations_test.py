@@ -189,8 +189,8 @@ def clusters(instance: Make, platform: MicrosoftCloud) -> Instance:
 
 
 def enter_device_code(clusters: Instance, user: str) -> None:
-    told = clusters.run('clusters-auth-start')['HumanReadable']
-    page, code = re.findall(r'\((https://\S+)\)', told)[0], re.findall(r'\*\*([A-Z0-9]{9})\*\*', told)[0]
+    shown = clusters.run('clusters-auth-start')['HumanReadable']
+    page, code = re.findall(r'\((https://\S+)\)', shown)[0], re.findall(r'\*\*([A-Z0-9]{9})\*\*', shown)[0]
     Browser(clusters.cloud, user).enter_device_code(page, code)
 
 

@@ -1,4 +1,7 @@
-"""Every name that integrations use from the public MicrosoftApiModule exists, with the same meaning."""
+"""Every name that integrations use from the public MicrosoftApiModule exists, with the same meaning.
+
+The lists of names are in used_names.py. They come from the integrations, not from this repository's module.
+"""
 
 import inspect
 import types
@@ -6,10 +9,22 @@ from typing import Any
 
 import pytest
 
+import demistomock as demisto
 import MicrosoftApiModule
+from conformance.public_interface.used_names import ADDRESSES, CLIENT_ATTRIBUTES, NAMES
 from MicrosoftApiModule import *
 
 # region modules and constants
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_the_star_import_includes_what_integrations_use(name: str) -> None:
+    assert name in globals()
+
+
+@pytest.mark.parametrize('name', CLIENT_ATTRIBUTES)
+def test_a_client_has_what_integrations_use(name: str) -> None:
+    assert hasattr(MicrosoftClient(self_deployed=True, tenant_id='a-tenant', auth_id='an-id'), name)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +81,44 @@ from MicrosoftApiModule import *
             'gcc-high': 'https://api-gov.securitycenter.microsoft.us',
             'dod': 'https://api-gov.securitycenter.microsoft.us',
         },
+        'GRAPH_BASE_ENDPOINTS': {
+            'https://graph.microsoft.com': 'com',
+            'https://graph.microsoft.us': 'gcc-high',
+            'https://dod-graph.microsoft.us': 'dod',
+            'https://graph.microsoft.de': 'de',
+            'https://microsoftgraph.chinacloudapi.cn': 'cn',
+        },
+        'MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE_CUSTOM': 'Custom',
+        'MICROSOFT_DEFENDER_FOR_ENDPOINT_DEFAULT_ENDPOINT_TYPE': 'com',
+        'MICROSOFT_DEFENDER_FOR_ENDPOINT_TOKEN_RETRIVAL_ENDPOINTS': {
+            **dict.fromkeys(('com', 'geo-us', 'geo-eu', 'geo-uk', 'gcc'), 'https://login.microsoftonline.com'),
+            **dict.fromkeys(('gcc-high', 'dod'), 'https://login.microsoftonline.us'),
+        },
+        'MICROSOFT_DEFENDER_FOR_ENDPOINT_GRAPH_ENDPOINTS': {
+            **dict.fromkeys(('com', 'geo-us', 'geo-eu', 'geo-uk', 'gcc'), 'https://graph.microsoft.com'),
+            'gcc-high': 'https://graph.microsoft.us',
+            'dod': 'https://dod-graph.microsoft.us',
+        },
+        'MICROSOFT_DEFENDER_FOR_ENDPOINT_APT_SERVICE_ENDPOINTS': {
+            **dict.fromkeys(('com', 'geo-us', 'geo-eu', 'geo-uk', 'gcc'), 'https://securitycenter.onmicrosoft.com'),
+            **dict.fromkeys(('gcc-high', 'dod'), 'https://securitycenter.onmicrosoft.us'),
+        },
+        'MICROSOFT_DEFENDER_FOR_APPLICATION_TYPE': {'Worldwide': 'com', 'US GCC': 'gcc', 'US GCC-High': 'gcc-high'},
+        'MICROSOFT_DEFENDER_FOR_APPLICATION_API': {
+            'com': 'https://api.securitycenter.microsoft.com',
+            'gcc': 'https://api-gcc.securitycenter.microsoft.us',
+            'gcc-high': 'https://api-gov.securitycenter.microsoft.us',
+        },
+        'MICROSOFT_DEFENDER_FOR_APPLICATION_TOKEN_RETRIEVAL_ENDPOINTS': {
+            'com': 'https://login.microsoftonline.com',
+            'gcc': 'https://login.microsoftonline.com',
+            'gcc-high': 'https://login.microsoftonline.us',
+        },
+        'TOKEN_EXPIRED_ERROR_CODES': {50173, 700082, 70008, 54005, 7000222},
+        'SESSION_STATE': 'session_state',
+        'AzureCloudNames.WORLDWIDE': 'com',
+        'AzureCloudNames.US_GCC_HIGH': 'gcc-high',
+        'AzureCloudNames.CUSTOM': 'custom',
     }.items(),
 )
 def test_a_constant_has_its_value(name: str, value: Any) -> None:
@@ -153,6 +206,53 @@ def test_a_cloud_is_found_by_its_abbreviation(
     assert cloud.endpoints.active_directory == login
     assert cloud.endpoints.microsoft_graph_resource_id == f'{graph}/'
     assert cloud.endpoints.resource_manager == f'{management}/'
+
+
+@pytest.mark.parametrize('abbreviation, name', [(cloud, name) for cloud, addresses in ADDRESSES.items() for name in addresses])
+def test_a_cloud_has_the_addresses_of_azure(abbreviation: str, name: str) -> None:
+    group, _, part = name.partition('.')
+    assert getattr(getattr(AZURE_CLOUDS[abbreviation], group), part) == ADDRESSES[abbreviation][name]
+
+
+def test_an_address_that_a_cloud_does_not_have_is_named() -> None:
+    china = AZURE_CLOUDS['cn']
+    with pytest.raises(
+        CloudSuffixNotSetException, match=r"does not have the suffix 'attestation_endpoint'\. Select another cloud"
+    ):
+        assert china.suffixes.attestation_endpoint
+    with pytest.raises(CloudEndpointNotSetException, match=r"does not have the endpoint 'attestation_resource_id'"):
+        assert china.endpoints.attestation_resource_id
+    with pytest.raises(TypeError, match='managment is not an address of a cloud'):
+        AzureCloudEndpoints(managment='https://x')
+    assert (china.endpoints.has_endpoint_set('portal'), china.endpoints.has_endpoint_set('attestation_resource_id')) == (
+        True,
+        False,
+    )
+
+
+def test_a_cloud_is_made_of_its_addresses() -> None:
+    endpoints = AzureCloudEndpoints(active_directory='', exchange_online='https://mail.example', portal=None)
+    cloud = AzureCloud('an origin', 'a name', 'abc', endpoints)
+    assert (cloud.origin, cloud.name, cloud.abbreviation) == ('an origin', 'a name', 'abc')
+    assert (cloud.endpoints.active_directory, cloud.endpoints.exchange_online) == ('', 'https://mail.example')
+    for read in (lambda: cloud.endpoints.portal, lambda: cloud.suffixes.keyvault_dns):
+        with pytest.raises((CloudEndpointNotSetException, CloudSuffixNotSetException)):
+            read()
+
+
+def test_a_custom_cloud_takes_the_rest_from_the_defaults() -> None:
+    cloud = create_custom_azure_cloud(
+        'mine',
+        defaults=AZURE_CHINA_CLOUD,
+        endpoints={'portal': 'https://portal.example'},
+        suffixes={'keyvault_dns': '.vault.example'},
+    )
+    assert (cloud.origin, cloud.name, cloud.abbreviation) == ('mine', 'AzureChinaCloud', 'cn')
+    assert (cloud.endpoints.portal, cloud.endpoints.keyvault) == ('https://portal.example', 'https://vault.azure.cn')
+    assert (cloud.suffixes.keyvault_dns, cloud.suffixes.mhsm_dns) == ('.vault.example', '.managedhsm.azure.cn')
+    assert AZURE_CHINA_CLOUD.endpoints.portal == 'https://portal.azure.cn'
+    empty = create_custom_azure_cloud('mine', 'a name', 'abc', endpoints={'resource_manager': 'https://arm.example'})
+    assert (empty.name, empty.endpoints.resource_manager) == ('a name', 'https://arm.example')
 
 
 # endregion
@@ -348,6 +448,45 @@ def test_attributes_are_derived_from_the_keywords(keywords: dict[str, Any], attr
 )
 def test_a_keyword_may_be_none(keyword: str) -> None:
     MicrosoftClient(**{keyword: None})
+
+
+@pytest.mark.parametrize(
+    'body, expected',
+    [
+        (b'{"error": {"code": "ErrorItemNotFound", "message": "No such item."}}', 'ErrorItemNotFound: No such item.'),
+        (
+            b'{"error": "invalid_grant", "error_description": "AADSTS50173: It expired. Trace ID: 1", "error_codes": [50173]}',
+            'invalid_grant. \nIt expired.\nRun the ***my-auth-reset*** command, and sign in again.',
+        ),
+        (
+            b'{"error": "invalid_client", "error_description": "AADSTS7000215: Wrong secret.", "error_codes": [7000215]}',
+            'invalid_client. \nWrong secret.',
+        ),
+        (b'{"error": "invalid_request"}', 'invalid_request'),
+        (b'<html>Bad gateway</html>', '<html>Bad gateway</html>'),
+        (b'[1]', '[1]'),
+    ],
+)
+def test_the_error_of_a_response_is_read(body: bytes, expected: str) -> None:
+    response = requests.Response()
+    response.status_code, response._content = 400, body
+    assert MicrosoftClient(command_prefix='my').error_parser(response) == expected
+
+
+@pytest.mark.parametrize(
+    'context, expected',
+    [
+        ({}, False),
+        ({'context': {'ExecutedCommands': [{'moduleBrand': 'Scripts'}]}}, False),
+        ({'context': {'ExecutedCommands': [{'moduleBrand': 'mine'}]}}, True),
+        ({'context': {'ExecutedCommands': []}}, True),
+    ],
+)
+def test_the_platform_tells_whether_a_script_runs_the_command(
+    monkeypatch: pytest.MonkeyPatch, context: dict[str, Any], expected: bool
+) -> None:
+    monkeypatch.setattr(demisto, 'callingContext', context)
+    assert MicrosoftClient.is_command_executed_from_integration() is expected
 
 
 def test_the_methods_have_the_parameters_that_integrations_use() -> None:

@@ -15,7 +15,7 @@ from sandbox.microsoft.entra.model import Application, Secret
 
 NEW = Call()
 CODE_USED = Call(Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again'))
-NOBODY = Call(Refusal(SignInRequiredError, 'No user has signed in', 'Start the sign-in'), requests=0)
+NO_USER = Call(Refusal(SignInRequiredError, 'No user has signed in', 'Start the sign-in'), requests=0)
 UNKNOWN_ID = '00000000-0000-4000-8000-000000000000'
 Change = Callable[[Workbench, Settings], Settings]
 
@@ -167,7 +167,7 @@ TENANTS = [
         DEVICE_CODE,
         'another one',
         lambda workbench, _settings: {'tenant_id': workbench.cloud.directory.tenants[1].tenant_id},
-        NOBODY,
+        NO_USER,
     ),
 ]
 
@@ -210,7 +210,7 @@ CLIENT_IDS = [
         DEVICE_CODE,
         'another application',
         lambda workbench, _settings: {'auth_id': workbench.cloud.directory.application('web').client_id},
-        NOBODY,
+        NO_USER,
     ),
     Changed(
         'client ID changed',
@@ -278,7 +278,7 @@ def other_graph(workbench: Workbench, _settings: Settings) -> Settings:
 CLOUDS = [
     Changed('cloud changed', CLIENT_SECRET, 'another login host', same_login_host_by_number, NEW),
     Changed('cloud changed', AUTHORIZATION_CODE, 'another login host', same_login_host_by_number, CODE_USED),
-    Changed('cloud changed', DEVICE_CODE, 'another login host', same_login_host_by_number, NOBODY),
+    Changed('cloud changed', DEVICE_CODE, 'another login host', same_login_host_by_number, NO_USER),
     Changed('cloud changed', CLIENT_SECRET, 'another Graph', other_graph, NEW),
     Changed('cloud changed', CORTEX_APP, 'another Graph', other_graph, NEW),
     Changed(
@@ -331,7 +331,7 @@ CODES = [
         lambda _workbench, _settings: {'auth_code': '0.made-up'},
         Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'Paste all of it')),
     ),
-    Changed('code changed', AUTHORIZATION_CODE, 'removed', lambda _workbench, _settings: {'auth_code': ''}, NOBODY),
+    Changed('code changed', AUTHORIZATION_CODE, 'removed', lambda _workbench, _settings: {'auth_code': ''}, NO_USER),
     Changed(
         'code changed',
         AUTHORIZATION_CODE,

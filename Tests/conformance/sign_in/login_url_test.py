@@ -17,7 +17,11 @@ def a_new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demisto, 'integrationContext', {})
 
 
-def login_url(redirect_uri: str = 'https://localhost/myapp', cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD) -> str:
+def login_url(
+    redirect_uri: str = 'https://localhost/myapp',
+    cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD,
+    scope: str = 'https://graph.microsoft.com/Mail.Read',
+) -> str:
     return start_browser_sign_in(
         MicrosoftClient(
             self_deployed=True,
@@ -27,7 +31,7 @@ def login_url(redirect_uri: str = 'https://localhost/myapp', cloud: AzureCloud =
             grant_type=AUTHORIZATION_CODE,
             redirect_uri=redirect_uri,
             azure_cloud=cloud,
-            scope='https://graph.microsoft.com/Mail.Read',
+            scope=scope,
         )
     )
 
@@ -50,3 +54,21 @@ def test_the_redirect_uri_is_encoded_in_the_login_url() -> None:
 )
 def test_the_login_url_is_that_of_the_cloud(abbreviation: str, host: str) -> None:
     assert login_url(cloud=AZURE_CLOUDS[abbreviation]).startswith(f'https://{host}/{TENANT}/oauth2/v2.0/authorize?')
+
+
+LOG_ANALYTICS = 'https://api.loganalytics.io/Data.Read https://management.azure.com/user_impersonation'
+
+
+@pytest.mark.parametrize(
+    'scope',
+    [
+        LOG_ANALYTICS,
+        LOG_ANALYTICS.replace(' ', '%20'),
+        'https%3A%2F%2Fapi.loganalytics.io%2FData.Read+https%3A%2F%2Fmanagement.azure.com%2Fuser_impersonation',
+        'https%3a%2f%2fapi.loganalytics.io%2fData.Read%20https%3a%2f%2fmanagement.azure.com%2fuser_impersonation',
+        LOG_ANALYTICS.replace(' ', '%20') + ' offline_access',
+    ],
+)
+def test_a_scope_is_encoded_once(scope: str) -> None:
+    asked = parse_qs(urlsplit(login_url(scope=scope)).query)['scope'][0]
+    assert sorted(asked.split()) == sorted([*LOG_ANALYTICS.split(), 'offline_access'])

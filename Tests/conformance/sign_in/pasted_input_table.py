@@ -199,7 +199,7 @@ CLIENT_FORMS = [
     *pasted('Key without a Token', [CORTEX_APP], ['refresh_token'], always(''), refused('Token is missing', 'Paste the Token')),
     *pasted('Key without a Token', [CORTEX_APP], ['auth_id'], always(''), refused('ID is missing', 'Paste the ID'), 'nor ID'),
     *pasted(
-        'Key without a Token', [CORTEX_APP], ['enc_key'], always(''), refused('Key is missing', 'Paste the Key'), 'the other way'
+        'Key without a Token', [CORTEX_APP], ['enc_key'], always(''), refused('Key is missing', 'Paste the Key'), 'without a Key'
     ),
     *pasted(
         "the secret's ID",

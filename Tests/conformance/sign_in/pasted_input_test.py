@@ -30,10 +30,10 @@ def test_a_pasted_argument_works_or_is_rejected(workbench: Workbench, row: Paste
     pasted = row.paste(settings.pop('auth_code'))
     client = workbench.client(settings)
     workbench.reset_counts()
-    if isinstance(row.call.gives, Refusal):
+    if isinstance(row.call.outcome, Refusal):
         with pytest.raises(MicrosoftSignInError) as refused:
             complete_browser_sign_in(client, pasted)
-        assert_refusal(refused.value, row.call.gives)
+        assert_refusal(refused.value, row.call.outcome)
         workbench.assert_no_secret_in(refused.value)
     else:
         token = complete_browser_sign_in(client, pasted)

@@ -180,7 +180,7 @@ class Call:
 
     Args:
         answers: what the service answers first, in this order; then it answers normally.
-        gives: NEW_TOKEN, SAME_TOKEN or a Refusal. A token must be cached afterwards; after a Refusal, what was cached before.
+        outcome: NEW_TOKEN, SAME_TOKEN or a Refusal. A token must be cached afterwards; after a Refusal, what was cached before.
         requests: how many reach the service, without Arc's challenges.
         waits: minimum and maximum of the seconds waited in total.
         later: seconds that pass before the request.
@@ -191,7 +191,7 @@ class Call:
             CA bundle without the CA of the sandbox.
     """
 
-    gives: str | Refusal = NEW_TOKEN
+    outcome: str | Refusal = NEW_TOKEN
     requests: int = 1
     answers: tuple[Answer, ...] = ()
     waits: tuple[float, float] = (0, 0)

@@ -47,7 +47,7 @@ def make(
     outcome = workbench.ask(client)
     workbench.cloud.faults.clear()
     assert_outcome(outcome, call, token_before)
-    challenges = method.challenges if call.gives == NEW_TOKEN else 0
+    challenges = method.challenges if call.outcome == NEW_TOKEN else 0
     assert workbench.requests_to(method.token_service, call.requests + challenges) - challenges == call.requests
     assert len(workbench.proxy.passed) == call.through_proxy
     least, most = call.waits
@@ -62,12 +62,12 @@ def make(
 
 def assert_outcome(outcome: AccessToken | MicrosoftSignInError, call: Call, before: AccessToken | None) -> None:
     """Check the token or the error of a call."""
-    if isinstance(call.gives, Refusal):
-        assert_refusal(outcome, call.gives)
+    if isinstance(call.outcome, Refusal):
+        assert_refusal(outcome, call.outcome)
         return
     assert isinstance(outcome, AccessToken), outcome
     is_new = before is None or outcome.value != before.value
-    assert is_new == (call.gives == NEW_TOKEN)
+    assert is_new == (call.outcome == NEW_TOKEN)
 
 
 def assert_refusal(outcome: object, refusal: Refusal) -> None:

@@ -69,14 +69,14 @@ def test_in_an_outage_a_token_that_is_due_is_used_and_the_service_is_left_alone_
     old = processes.token(processes.application())
     processes.cloud.clock.advance(1001)
     processes.cloud.faults.add(service='entra', path='token', status=503, times=None)
-    asked = []
+    requests = []
     for _ in range(3):
         assert processes.token(processes.application()) == old
-        asked.append(processes.token_requests())
-    assert asked[0] == asked[1] == asked[2] > 1
+        requests.append(processes.token_requests())
+    assert requests[0] == requests[1] == requests[2] > 1
     processes.cloud.clock.advance(REFRESH_RETRY_SECONDS + 1)
     assert processes.token(processes.application()) == old
-    assert processes.token_requests() > asked[-1]
+    assert processes.token_requests() > requests[-1]
     assert any('could not be refreshed' in line and '503' in line for line in processes.log)
     processes.cloud.faults.clear()
     processes.cloud.clock.advance(REFRESH_RETRY_SECONDS + 1)
@@ -249,9 +249,9 @@ def test_until_a_new_device_code_is_entered_the_previous_session_is_used(process
     processes.start_device()
     processes.cloud.clock.advance(later and 600)
     assert processes.user_of(processes.token(processes.device())) == ADA
-    asked = processes.token_requests()
+    requests = processes.token_requests()
     assert processes.user_of(processes.token(processes.device())) == ADA
-    assert processes.token_requests() - asked == (1 if later else 0)  # a pending code is not polled again at once
+    assert processes.token_requests() - requests == (1 if later else 0)  # a pending code is not polled again at once
 
 
 def test_a_device_code_that_was_never_entered_expires(processes: Processes) -> None:
@@ -259,9 +259,9 @@ def test_a_device_code_that_was_never_entered_expires(processes: Processes) -> N
     processes.token(processes.device())
     processes.start_device()
     processes.cloud.clock.advance(901)
-    asked = processes.token_requests()
+    requests = processes.token_requests()
     processes.token(processes.device())
-    assert processes.token_requests() == asked
+    assert processes.token_requests() == requests
 
 
 # endregion

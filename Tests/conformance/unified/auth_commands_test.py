@@ -84,9 +84,7 @@ def test_the_test_button_does_not_use_the_authorization_code(instance: Instance)
 def test_the_test_button_reads_the_private_key_even_if_it_does_not_sign_in(instance: Instance) -> None:
     certificate = instance.cloud.directory.application('web').certificate.certificate_pem
     instance.params['creds_certificate'] = secret(f'-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n{certificate}')
-    assert instance.error('test-module') == (
-        'The private key cannot be read. Paste the whole key in PEM form, as it was created.'
-    )
+    assert instance.error('test-module') == ('The private key cannot be read. Paste the whole key in PEM format.')
 
 
 @pytest.mark.parametrize(
@@ -371,7 +369,7 @@ def test_auth_test_shows_unknown_if_the_token_cannot_be_read(instance: Instance)
 
 def test_auth_test_fails_if_graph_fails_for_another_reason(instance: Instance) -> None:
     instance.cloud.faults.add(service='graph', garbage=True)
-    assert instance.error('msgraph-mail-auth-test').startswith('Microsoft Graph answered with something that is not a JSON')
+    assert instance.error('msgraph-mail-auth-test').startswith('Microsoft Graph sent a response that is not a JSON object.')
 
 
 def test_auth_test_shows_the_token_that_graph_accepted(instance: Instance) -> None:

@@ -35,7 +35,7 @@ def label(parameter: dict[str, Any]) -> str:
 @pytest.mark.parametrize('parameter', SHOWN, ids=lambda parameter: str(parameter['name']))
 def test_a_parameter_is_described_as_in_the_settings(parameter: dict[str, Any]) -> None:
     default = f'Default: {parameter["defaultvalue"]}.' if 'defaultvalue' in parameter else ''
-    described = PARAMETERS[label(parameter)].replace('<br/>', '\n').replace('`', '')
+    described = PARAMETERS[label(parameter)].replace('<br/>', '\n').replace('\\\\', '\\')
     assert described == '\n'.join(filter(None, (parameter.get('additionalinfo'), default)))
 
 

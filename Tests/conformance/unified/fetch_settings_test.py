@@ -1,4 +1,4 @@
-"""The fetch as the platform runs it: what the parameters mean, which of them are refused, and what is handed over and kept."""
+"""The fetch as the platform runs it: its parameters, which of them are rejected, its incidents and its last run."""
 
 import json
 from datetime import datetime, timezone
@@ -18,12 +18,12 @@ NO_TIME = "'{value}' in 'First fetch time' is not a time. Write it as 15 minutes
 
 
 @pytest.fixture(autouse=True)
-def a_new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+def new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demisto, '_last_run', {})
 
 
 def chosen(options: FetchOptions) -> Params:
-    """What an instance fetches, without how far back it begins."""
+    """Return the options of a fetch without the start of the first fetch."""
     return {name: value for name, value in options._asdict().items() if name != 'first_fetch'}
 
 
@@ -74,7 +74,7 @@ DEFAULTS = chosen(FetchOptions())
         ({'legacy_name': 'false', 'fetch_eml': False}, {}),
     ],
 )
-def test_the_parameters_say_what_is_fetched(params: Params, options: Params) -> None:
+def test_parameters_become_options(params: Params, options: Params) -> None:
     assert chosen(fetch_options(params)) == {**DEFAULTS, **options}
 
 
@@ -87,7 +87,7 @@ def test_the_parameters_say_what_is_fetched(params: Params, options: Params) -> 
         (' 2030-01-31 ', '2030-01-31T00:00:00'),
     ],
 )
-def test_a_fetch_begins_at_a_time_of_utc(text: str, first: str) -> None:
+def test_the_first_fetch_starts_at_a_time_in_utc(text: str, first: str) -> None:
     assert fetch_options({'first_fetch': text}).first_fetch() == first
 
 
@@ -95,7 +95,7 @@ def test_a_fetch_begins_at_a_time_of_utc(text: str, first: str) -> None:
     'params, seconds',
     [({}, 900), ({'first_fetch': None}, 900), ({'first_fetch': '2 hours'}, 7200), ({'first_fetch': '3 days ago'}, 3 * 24 * 3600)],
 )
-def test_a_fetch_begins_so_long_ago(params: Params, seconds: int) -> None:
+def test_the_first_fetch_starts_relative_to_now(params: Params, seconds: int) -> None:
     first = datetime.strptime(fetch_options(params).first_fetch() + '+0000', '%Y-%m-%dT%H:%M:%S%z')
     assert abs((datetime.now(timezone.utc) - first).total_seconds() - seconds) < 60
 
@@ -115,7 +115,7 @@ REFUSED: list[tuple[Params, str]] = [
 
 
 def failure(instance: Instance) -> str:
-    """What a fetch ends with that fails. It has no war room to say it in."""
+    """Return the error of a fetch that fails. It has no war room for an error entry."""
     try:
         instance.run('fetch-incidents')
     except Exception as error:
@@ -124,14 +124,14 @@ def failure(instance: Instance) -> str:
 
 
 @pytest.mark.parametrize('params, sentence', REFUSED)
-def test_a_parameter_that_cannot_be_meant_is_refused_by_its_name(instance: Instance, params: Params, sentence: str) -> None:
+def test_an_invalid_parameter_is_rejected_by_label(instance: Instance, params: Params, sentence: str) -> None:
     instance.params |= {'isFetch': True, **params}
     assert failure(instance) == sentence
     assert instance.error('test-module') == sentence
     assert not instance.cloud.requests.of('graph', 'messages')
 
 
-def test_the_parameters_of_the_fetch_matter_only_to_who_fetches(instance: Instance) -> None:
+def test_fetch_parameters_are_ignored_if_the_instance_does_not_fetch(instance: Instance) -> None:
     instance.params |= {'isFetch': False, 'first_fetch': 'soon', 'folder_to_fetch': 'Nowhere', 'max_fetch': 'many'}
     assert instance.text('test-module') == 'ok'
     assert len(instance.context('msgraph-mail-list-emails')) == 20
@@ -144,41 +144,41 @@ def test_the_test_button_looks_for_the_folders(instance: Instance) -> None:
     assert instance.text('test-module') == 'ok'
 
 
-def emptied(mailbox: Mailbox) -> Mailbox:
+def empty(mailbox: Mailbox) -> Mailbox:
     for message in mailbox.messages():
         mailbox.remove(message)
     return mailbox
 
 
-def letter(mailbox: Mailbox, subject: str) -> None:
+def deliver(mailbox: Mailbox, subject: str) -> None:
     mailbox.deliver(Message(subject, EmailAddress('Eve', 'eve@partner.example'), mailbox.now(), to=[mailbox.owner]))
 
 
 def fetched(instance: Instance) -> list[dict[str, Any]]:
-    """The incidents of the next fetch."""
+    """Return the incidents of the next fetch."""
     incidents: list[dict[str, Any]] = json.loads(instance.run('fetch-incidents')['Contents'])
     return incidents
 
 
-@with_methods('client secret', 'Azure VM', 'authorization code')
-def test_a_fetch_hands_over_incidents_and_keeps_how_far_it_came(instance: Instance) -> None:
+@with_methods('Client secret', 'Managed identity, system-assigned', 'Authorization code')
+def test_a_fetch_creates_incidents_and_saves_the_last_run(instance: Instance) -> None:
     instance.sign_in()
-    mailbox = emptied(instance.cloud.mailbox(ADA))
+    mailbox = empty(instance.cloud.mailbox(ADA))
     for subject in ('first', 'second'):
-        letter(mailbox, subject)
+        deliver(mailbox, subject)
         assert [incident['name'] for incident in fetched(instance)] == [subject]
     assert demisto.getLastRun()['folders']
     assert fetched(instance) == []
 
 
-@with_methods('authorization code')
-def test_a_fetch_that_nobody_is_signed_in_for_says_how_to_sign_in(instance: Instance) -> None:
+@with_methods('Authorization code')
+def test_a_fetch_without_a_session_says_how_to_sign_in(instance: Instance) -> None:
     assert '!msgraph-mail-auth-start' in failure(instance)
     assert demisto.getLastRun() == {}
 
 
 def test_a_fetch_that_fails_keeps_the_last_run(instance: Instance) -> None:
-    letter(emptied(instance.cloud.mailbox(ADA)), 'waits')
+    deliver(empty(instance.cloud.mailbox(ADA)), 'waits')
     instance.cloud.faults.add(service='graph', status=500, times=None)
     assert failure(instance) == 'Microsoft Graph answered with HTTP status 500. Try again in a few minutes.'
     assert demisto.getLastRun() == {}
@@ -186,12 +186,10 @@ def test_a_fetch_that_fails_keeps_the_last_run(instance: Instance) -> None:
     assert [incident['name'] for incident in fetched(instance)] == ['waits']
 
 
-def test_what_goes_wrong_beside_incidents_becomes_the_health_of_the_instance(
-    instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_problems_beside_incidents_become_the_health_of_the_instance(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     health: list[str] = []
     monkeypatch.setattr(demisto, 'updateModuleHealth', health.append)
-    letter(emptied(instance.cloud.mailbox(ADA)), 'found')
+    deliver(empty(instance.cloud.mailbox(ADA)), 'found')
     instance.params['folder_to_fetch'] = 'Inbox, Nowhere, Elsewhere'
     assert [incident['name'] for incident in fetched(instance)] == ['found']
     [said] = health

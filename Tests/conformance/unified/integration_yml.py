@@ -25,6 +25,20 @@ ENOUGH = {
 }
 
 
+README = (INTEGRATION / 'README.md').read_text(encoding='utf-8')
+
+
+def readme_title(command: str) -> str:
+    """Return the title of the output of a command that the README shows, without its count."""
+    section = README.partition(f'\n### {command}\n')[2].partition('\n### ')[0]
+    return title_of(section.partition('#### Human Readable Output')[2].strip().removeprefix('>'))
+
+
+def title_of(readable: str) -> str:
+    """Return the title of an output, without its count."""
+    return readable.partition('\n')[0].partition(' (')[0]
+
+
 def enough_arguments(command: str) -> dict[str, str]:
     """Return arguments with which a command gets as far as calling Graph."""
     required = [argument for argument in IN_YML[command].get('arguments') or () if argument.get('required')]

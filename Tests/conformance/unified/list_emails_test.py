@@ -106,7 +106,7 @@ def test_an_empty_page_is_not_the_last_page(instance: Instance) -> None:
         ),
         (
             {'odata': '$filter=isRead eq false', 'search': 'x'},
-            'Microsoft Graph does not take $filter together with a search. Leave out search, or $filter in odata.',
+            'search and $filter in odata cannot be combined. Remove one of them.',
         ),
         ({'folder_id': '..'}, "'..' is not a valid folder ID. Enter the folder ID from Microsoft Graph."),
         ({'user_id': '.'}, "'.' is not a valid mailbox address. Enter the mailbox address from Microsoft Graph."),

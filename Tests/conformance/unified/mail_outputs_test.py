@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conformance.unified.instances import ADA, Instance
-from conformance.unified.integration_yml import IN_YML, TYPES, cut_at, leaves
+from conformance.unified.integration_yml import IN_YML, TYPES, cut_at, leaves, readme_title, title_of
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -83,11 +83,13 @@ def test_a_mail_command_returns_exactly_the_outputs_of_the_yml(instance: Instanc
     rule = instance.run('msgraph-mail-create-rule', **RULE)['Contents']['id']
     known = {'message': scene.message, 'folder': scene.folder, 'rule': rule}
     arguments = {name: known.get(value.strip('{}'), value) for name, value in CASES[command].items()}
-    [(path, outputs)] = instance.run(command, **arguments)['EntryContext'].items()
+    entry = instance.run(command, **arguments)
+    [(path, outputs)] = entry['EntryContext'].items()
     described = {output['contextPath']: output['type'] for output in IN_YML[command]['outputs']}
     given = [(cut_at(set(described), path), value) for path, value in leaves(path.partition('(')[0], outputs)]
     assert {path for path, _ in given} == set(described)
     assert [path for path, value in given if not TYPES[described[path]](value)] == []
+    assert title_of(entry['HumanReadable']) == readme_title(command)
 
 
 @pytest.mark.parametrize(

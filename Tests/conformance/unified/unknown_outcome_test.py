@@ -7,7 +7,7 @@ import pytest
 from conformance.unified.instances import ADA, Instance
 
 UNKNOWN = 'Whether this was done is not known.'
-LOOK = 'Look into the folders before you run the command on it again.'
+LOOK = 'Check the folders before you run the command again.'
 NOT_TWICE: list[tuple[str, dict[str, Any]]] = [
     ('msgraph-mail-move-email', {'destination_folder_id': 'archive'}),
     ('msgraph-mail-copy-email', {'destination_folder_id': 'archive'}),

@@ -166,7 +166,7 @@ def test_exactly_the_parameters_of_the_yml_are_read(monkeypatch: pytest.MonkeyPa
     )
     monkeypatch.setattr(demisto, 'params', lambda: params)
     make_client(InstanceSettings(params, SPEC))
-    fetch_options(params).first()
+    fetch_options(params).first_fetch()
     assert params.read == set(PARAMETERS) - {'isFetch', 'incidentType', 'incidentFetchInterval'}  # the platform's own
 
 
@@ -203,7 +203,7 @@ def test_defaults_of_parameters_are_those_of_the_code() -> None:
         'max_attachment_size',
     }
     assert vars(InstanceSettings(defaults, SPEC)) == vars(InstanceSettings({}, SPEC))
-    assert fetch_options(defaults)._replace(first=str) == fetch_options({})._replace(first=str)
+    assert fetch_options(defaults)._replace(first_fetch=str) == fetch_options({})._replace(first_fetch=str)
     assert PARAMETERS['first_fetch']['defaultvalue'] == DEFAULT_FIRST_FETCH
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 import demistomock as demisto
 import requests
@@ -44,13 +44,13 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         AZURE_US_DOD_CLOUD,
         AZURE_WORLDWIDE_CLOUD,
         AzureCloud,
-        AzureCloudEndpoints,
         CredentialError,
         ErrorResponse,
         RetryPolicy,
         SystemClock,
         clean_tenant,
         clean_value,
+        create_custom_azure_cloud,
         is_https,
         is_public_id,
         json_or_none,
@@ -76,17 +76,11 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         TokenTarget,
         create_credential,
         encrypt_for_token_service,
+        find_oauth_error,
         parse_authorization_response,
         unusable_response,
     )
-    from MicrosoftTokenCacheApiModule import (
-        ContextStorage,
-        MemoryStorage,
-        Storage,
-        TokenProvider,
-        clear_tokens,
-        update_storage,
-    )
+    from MicrosoftTokenCacheApiModule import ContextStorage, MemoryStorage, Storage, TokenProvider, clear_tokens, update_storage
 
 # region names for integrations
 
@@ -118,7 +112,11 @@ AZURE_DOD_CLOUD = AZURE_US_DOD_CLOUD
 _PUBLIC_CLOUDS = ('com', 'gcc', 'gcc-high', 'dod', 'de', 'cn')
 TOKEN_RETRIEVAL_ENDPOINTS = {name: AZURE_CLOUDS[name].endpoints.active_directory for name in _PUBLIC_CLOUDS}
 GRAPH_ENDPOINTS = {name: AZURE_CLOUDS[name].endpoints.microsoft_graph_resource_id.rstrip('/') for name in _PUBLIC_CLOUDS}
+GRAPH_BASE_ENDPOINTS = {graph: name for name, graph in GRAPH_ENDPOINTS.items() if name != 'gcc'}  # that of com is the same
+SESSION_STATE = 'session_state'
+TOKEN_EXPIRED_ERROR_CODES = {50173, 54005, 70008, 700082, 7000222}  # numbers of AADSTS errors
 MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE_CUSTOM = 'Custom'
+MICROSOFT_DEFENDER_FOR_ENDPOINT_DEFAULT_ENDPOINT_TYPE = 'com'
 MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE = {
     'Worldwide': 'com',
     'US Geo Proximity': 'geo-us',
@@ -136,6 +134,23 @@ MICROSOFT_DEFENDER_FOR_ENDPOINT_API = {
     'gcc': 'https://api-gcc.securitycenter.microsoft.us',
     'gcc-high': 'https://api-gov.securitycenter.microsoft.us',
     'dod': 'https://api-gov.securitycenter.microsoft.us',
+}
+MICROSOFT_DEFENDER_FOR_ENDPOINT_TOKEN_RETRIVAL_ENDPOINTS = {
+    name: TOKEN_RETRIEVAL_ENDPOINTS.get(name, TOKEN_RETRIEVAL_ENDPOINTS['com']) for name in MICROSOFT_DEFENDER_FOR_ENDPOINT_API
+}
+MICROSOFT_DEFENDER_FOR_ENDPOINT_GRAPH_ENDPOINTS = {
+    name: GRAPH_ENDPOINTS.get(name, GRAPH_ENDPOINTS['com']) for name in MICROSOFT_DEFENDER_FOR_ENDPOINT_API
+}
+MICROSOFT_DEFENDER_FOR_ENDPOINT_APT_SERVICE_ENDPOINTS = {
+    name: f'https://securitycenter.onmicrosoft.{"us" if name in ("gcc-high", "dod") else "com"}'
+    for name in MICROSOFT_DEFENDER_FOR_ENDPOINT_API
+}
+MICROSOFT_DEFENDER_FOR_APPLICATION_TYPE = {'Worldwide': 'com', 'US GCC': 'gcc', 'US GCC-High': 'gcc-high'}
+MICROSOFT_DEFENDER_FOR_APPLICATION_API = {
+    name: MICROSOFT_DEFENDER_FOR_ENDPOINT_API[name] for name in MICROSOFT_DEFENDER_FOR_APPLICATION_TYPE.values()
+}
+MICROSOFT_DEFENDER_FOR_APPLICATION_TOKEN_RETRIEVAL_ENDPOINTS = {
+    name: TOKEN_RETRIEVAL_ENDPOINTS[name] for name in MICROSOFT_DEFENDER_FOR_APPLICATION_TYPE.values()
 }
 
 
@@ -167,35 +182,12 @@ _DEFAULT_OK_CODES = (200, 201, 202, 204, 206, 404)
 class MicrosoftClient(BaseClient):
     """Send requests to a Microsoft API, with tokens of one credential.
 
-    The credential is either `credential`, or follows from the keywords of the public MicrosoftApiModule:
+    The keywords are those of the public MicrosoftApiModule, which the README of this module explains, and:
 
     Args:
-        tenant_id: of a self-deployed application, by default that in `token_retrieval_url`; the Token of the Cortex XSOAR app.
-        auth_id: client ID of a self-deployed application; the ID of the Cortex XSOAR app, maybe with ``@<token service>``.
-        enc_key: client secret; the Key of the Cortex XSOAR app.
-        token_retrieval_url: template of the token endpoint, with ``{endpoint}`` and ``{tenant_id}``.
-        app_name: name of the integration at the token service of the Cortex XSOAR app.
-        refresh_token: the Token of the Cortex XSOAR app, in place of `tenant_id`.
-        auth_code: the authorization code, as pasted.
-        scope: template of the scope, with ``{graph_endpoint}``. If it names several resources, users consent to all of them,
-            and tokens are for the first one.
-        grant_type: CLIENT_CREDENTIALS, AUTHORIZATION_CODE or DEVICE_CODE.
-        redirect_uri: of the application.
-        resource: what tokens are for, on a v1 token endpoint.
-        multi_resource, resources: each request names one of several resources.
-        verify: False trusts any certificate.
-        self_deployed: False for the Cortex XSOAR app.
-        timeout: seconds for each request, whatever the request itself says; by default those of BaseClient.
-        azure_ad_endpoint: login host, by default that of the cloud.
-        azure_cloud, endpoint: the cloud, or its abbreviation (com, gcc, gcc-high, dod, de, cn).
-        certificate_thumbprint, private_key: the certificate, in place of `enc_key`.
-        retry_on_rate_limit: the platform runs a command again that is throttled for longer than the retry budget.
-        managed_identities_client_id: of a managed identity, or MANAGED_IDENTITIES_SYSTEM_ASSIGNED.
-        managed_identities_resource_uri: what tokens of the managed identity are for.
-        base_url: the address that `url_suffix` of a request is added to.
-        command_prefix: the beginning of the names of the integration's commands.
+        credential: replaces the keywords that describe one.
         retry_policy: when a request is sent again, unless the request has a policy of its own.
-    The others go to BaseClient (proxy, ok_codes, headers, auth).
+        kwargs: go to BaseClient (proxy, ok_codes, headers, auth).
     """
 
     _counts_requests = False
@@ -284,33 +276,39 @@ class MicrosoftClient(BaseClient):
         overwrite_rate_limit_retry: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Send a request with a token, and return the response as `resp_type` says.
+        """Send a request as `send_request` does, for integrations written for the public module.
 
-        If the service throttles for longer than the retry budget and `retry_on_rate_limit` is set, the platform is asked to run
-        the command again, and this run ends here. `send_request` raises an error instead.
+        With `retry_on_rate_limit`, report each call to the platform. If the service throttles beyond the retry budget, have the
+        platform run the command again and end this run.
 
         Args:
-            method, url_suffix, full_url, headers, scope, resource, kwargs: as in `send_request`.
-            resp_type: ``json``, ``text``, ``content`` (bytes), else the `requests.Response`.
+            resp_type: return ``json``, ``text``, ``content`` (bytes), else the `requests.Response`.
             return_empty_response: return a response with status 204 itself.
-            overwrite_rate_limit_retry: do not run the command again.
+            overwrite_rate_limit_retry: do not run the command again, and report nothing.
         Raises:
             NotFoundError: the status is 404, and `ok_codes` allows it.
-            MicrosoftSignInError: the sign-in failed.
-            DemistoException: any other error status, or no response.
         """
-        may_reschedule = self.retry_on_rate_limit and not overwrite_rate_limit_retry and _supports_scheduling()
+        handles_limit = self.retry_on_rate_limit and not overwrite_rate_limit_retry
+        may_reschedule = handles_limit and _supports_scheduling()
+        reports = handles_limit and not self._counts_requests and self.is_command_executed_from_integration()
+        handler = kwargs.pop('error_handler', None) or (self.handle_error_with_metrics if reports else self.client_error_handler)
         ok_codes = kwargs.get('ok_codes') or self._ok_codes
         if may_reschedule and ok_codes:
             kwargs['ok_codes'] = tuple(code for code in ok_codes if code != 429)
         try:
-            response = self.send_request(method, url_suffix, full_url, headers=headers, scope=scope, resource=resource, **kwargs)
+            response = self.send_request(
+                method, url_suffix, full_url, headers=headers, scope=scope, resource=resource, error_handler=handler, **kwargs
+            )
         except CommandThrottled as throttled:
+            response = throttled.res
             if may_reschedule and self.can_reschedule():
+                if reports:
+                    self.create_api_metrics(response.status_code)
                 return_results(reschedule(demisto.args(), throttled.seconds))
                 sys.exit(0)
-            response = throttled.res
-            (kwargs.get('error_handler') or self.client_error_handler)(response)
+            handler(response)
+        if reports:
+            self.create_api_metrics(response.status_code)
         if response.status_code == 404:
             raise NotFoundError(json_or_none(response) or 'Not Found - 404 Response')
         return self._cast(response, resp_type, return_empty_response)
@@ -332,16 +330,14 @@ class MicrosoftClient(BaseClient):
         """Send a request with a token, and return the response.
 
         Args:
-            method, url_suffix, full_url, kwargs: as `BaseClient._http_request` takes them: params, json_data, data, timeout,
-                ok_codes, ...
+            method, url_suffix, full_url, kwargs: as in `BaseClient._http_request`.
             headers: added to the default ones, or replacing them.
-            scope, resource: what the token is for, if not what the client's tokens are for.
-            is_idempotent: the request may be sent again even if it may have been carried out. By default this is so for GET,
-                HEAD, OPTIONS, PUT and DELETE.
+            scope, resource: what the token is for, by default what the client's tokens are for.
+            is_idempotent: the request may be sent again even if it may have been carried out; by default not for POST and PATCH.
             retry_policy: replaces that of the client.
-            error_handler: is called with a response whose status is not in `ok_codes`, and raises its error.
+            error_handler: raises the error of a response whose status is not in `ok_codes`.
         Raises:
-            CommandThrottled: the service is throttling or busy beyond the retry budget. The request may be sent again later.
+            CommandThrottled: the service is throttling or busy beyond the retry budget; the request may be sent again later.
             MicrosoftSignInError: the sign-in failed.
             DemistoException: any other error status, or no response.
         """
@@ -399,14 +395,11 @@ class MicrosoftClient(BaseClient):
         return policy.delay(attempt, response, self.clock.now()) if is_idempotent or response.status_code == 429 else None
 
     def reschedule_delay(self, response: requests.Response, is_idempotent: bool) -> float | None:
-        """Return the seconds after which a later run may send a request again.
-
-        None if it must not, or if the service is busy and does not say for how long.
-        """
-        asked = retry_after_seconds(response, self.clock.now())
+        """Return the seconds after which a later run may send a request again, None if it must not or the time is unknown."""
+        retry_after = retry_after_seconds(response, self.clock.now())
         if response.status_code == 429:
-            return asked or _DEFAULT_DELAY
-        return asked if response.status_code in (503, 504) and is_idempotent else None
+            return retry_after or _DEFAULT_DELAY
+        return retry_after if response.status_code in (503, 504) and is_idempotent else None
 
     def can_reschedule(self) -> bool:
         """Return whether the platform can run this command again if it is throttled for long. It does so once."""
@@ -435,10 +428,31 @@ class MicrosoftClient(BaseClient):
     @staticmethod
     def create_api_metrics(status_code: int) -> None:
         """Report one call of the API to the platform."""
-        if ExecutionMetrics.is_supported() and demisto.command() not in ('test-module', 'fetch-events'):
+        if ExecutionMetrics.is_supported() and _takes_entries():
             metrics = ExecutionMetrics()
             setattr(metrics, 'quota_error' if status_code == 429 else 'success' if status_code < 400 else 'general_error', 1)
             return_results(metrics.metrics)
+
+    @staticmethod
+    def is_command_executed_from_integration() -> bool:
+        """Return whether no script runs the command. A script would get metrics as one of its results."""
+        executed = demisto.callingContext.get('context', {}).get('ExecutedCommands', [{'moduleBrand': 'Scripts'}])
+        return not executed or executed[0].get('moduleBrand') != 'Scripts'
+
+    def error_parser(self, error: requests.Response) -> str:
+        """Return the code and the message of an error response of Microsoft Entra ID or an API, the body if it has none."""
+        body = json_or_none(error)
+        found = find_oauth_error(body)
+        code, text = str(found.get('error') or ''), str(found.get('error_description') or '')
+        if not code:
+            return error.text
+        if isinstance(body.get('error'), dict):
+            return f'{code}: {text}'
+        sentence = re.search(r'^.*?:\s(.*?\.)', text)
+        numbers = found.get('error_codes')
+        expired = numbers and TOKEN_EXPIRED_ERROR_CODES.issuperset(numbers)
+        advice = f'\nRun the ***{self.command_prefix}-auth-reset*** command, and sign in again.' if expired else ''
+        return code + (f'. \n{sentence.group(1)}' if sentence else '') + advice
 
     @contextmanager
     def reporting_metrics(self) -> Iterator[None]:
@@ -455,14 +469,7 @@ class MicrosoftClient(BaseClient):
     # region tokens
 
     def get_access_token(self, resource: str = '', scope: str | None = None) -> str:
-        """Return an access token that can be used now.
-
-        Args:
-            resource: URI of the resource, if the client has several.
-            scope: replaces that of the client.
-        Raises:
-            MicrosoftSignInError: the sign-in failed.
-        """
+        """Return an access token for `resource` or `scope`, by default for those of the client. Raise MicrosoftSignInError."""
         return self._issue_token(self.token_target(resource, scope))
 
     def _issue_token(self, target: TokenTarget, rejected: str = '') -> str:
@@ -485,22 +492,24 @@ class MicrosoftClient(BaseClient):
 
     def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:
         """Return what a token is for, if the request names `resource` or `scope`, or neither."""
+        scope = _decoded(scope or '')
         if isinstance(self.credential, ManagedIdentityCredential):
-            named = resource or self.managed_identities_resource_uri or TokenTarget(scope or self.scope).as_resource
+            named = resource or self.managed_identities_resource_uri or TokenTarget(scope or _decoded(self.scope)).as_resource
             return TokenTarget(resource=named, claims=claims)
         if isinstance(self.credential, CortexAppCredential):
-            # The token service selects the API, so only the cloud of the client tells what the token is for.
-            return TokenTarget(scope or '', resource, claims, self.azure_cloud.endpoints.microsoft_graph_resource_id)
+            # The token service selects the API, so what the token is for depends only on the cloud of the client.
+            return TokenTarget(scope, resource, claims, self.azure_cloud.endpoints.microsoft_graph_resource_id)
         if scope or resource:
-            return TokenTarget(scope or '', resource, claims)
+            return TokenTarget(scope, resource, claims)
         if self.resource and ('/v2.0/' not in self.token_retrieval_url or not self.scope):
             return TokenTarget(resource=self.resource, claims=claims)
-        return TokenTarget(scope_of_first_resource(self.scope), claims=claims)
+        graph = self.azure_cloud.endpoints.microsoft_graph_resource_id
+        return TokenTarget(scope_of_first_resource(self.scope, graph), claims=claims)
 
     def consent_target(self) -> TokenTarget:
         """Return what a user consents to: all scopes of the client, even of several resources."""
         target = self.token_target()
-        return TokenTarget(self.scope) if target.scope else target
+        return TokenTarget(_decoded(self.scope)) if target.scope else target
 
     # endregion
     # region credential
@@ -515,8 +524,7 @@ class MicrosoftClient(BaseClient):
     def authorization_code_credential(self) -> AuthorizationCodeCredential:
         """Return the credential for an authorization code, even if the integration selects that method only once a code is set.
 
-        Raises:
-            CredentialError: the instance uses another authentication method.
+        Raise CredentialError if the instance uses another authentication method.
         """
         credential = self._credential
         if not self._credential_was_given and self._method in (CLIENT_CREDENTIALS, AUTHORIZATION_CODE):
@@ -535,42 +543,32 @@ class MicrosoftClient(BaseClient):
         return self.grant_type if self.grant_type in (AUTHORIZATION_CODE, DEVICE_CODE) else CLIENT_CREDENTIALS
 
     def _credential_of_keywords(self, method: str) -> Credential:
-        if method == AuthenticationMethod.MANAGED_IDENTITY:
-            client_id = self.managed_identities_client_id or ''
-            return create_credential(
-                CredentialSettings(method, client_id='' if client_id == MANAGED_IDENTITIES_SYSTEM_ASSIGNED else client_id)
-            )
-        if method == AuthenticationMethod.CORTEX_APP:
-            return create_credential(
-                CredentialSettings(
-                    method,
-                    client_id=self.auth_id,
-                    app_name=self.app_name,
-                    token=self.refresh_token or self.tenant_id,
-                    key=self.enc_key,
-                    encrypt=lambda token, key: self.get_encrypted(token, key),
-                    info_headers=lambda: self._add_info_headers(),
-                )
-            )
-        if self.azure_cloud is AZURE_GERMAN_CLOUD:
+        is_entra = method not in (AuthenticationMethod.MANAGED_IDENTITY, AuthenticationMethod.CORTEX_APP)
+        if is_entra and self.azure_cloud is AZURE_GERMAN_CLOUD:
             raise CredentialError(
                 'The German cloud of Microsoft was closed on 2021-10-29.',
                 'Select the cloud to which the tenant was moved, most likely Worldwide.',
             )
         # The device flow of many integrations names no tenant except in the URL: .../organizations/oauth2/v2.0/token.
         in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
+        managed_identity_id = self.managed_identities_client_id or ''
         return create_credential(
             CredentialSettings(
                 method,
-                self.azure_ad_endpoint,
-                self.tenant_id or (in_url.group(1) if in_url else ''),
-                self.client_id,
-                self.client_secret,
-                self.private_key,
-                self.certificate_thumbprint,
-                self.token_retrieval_url,
-                self.redirect_uri,
-                self.auth_code,
+                authority=self.azure_ad_endpoint,
+                tenant_id=self.tenant_id or (in_url.group(1) if in_url else ''),
+                client_id=self.client_id,
+                client_secret=self.client_secret,
+                private_key=self.private_key,
+                thumbprint=self.certificate_thumbprint,
+                token_url=self.token_retrieval_url,
+                redirect_uri=self.redirect_uri,
+                authorization_code=self.auth_code,
+                managed_identity_id='' if managed_identity_id == MANAGED_IDENTITIES_SYSTEM_ASSIGNED else managed_identity_id,
+                app_name=self.app_name,
+                token=self.refresh_token or self.tenant_id,
+                encrypt=lambda token, key: self.get_encrypted(token, key),
+                info_headers=lambda: self._add_info_headers(),
             )
         )
 
@@ -585,17 +583,22 @@ class MicrosoftClient(BaseClient):
 
     # endregion
 
-    def start_auth(self, complete_command: str) -> str:
-        """Start a sign-in with a device code, and return instructions for the user in Markdown.
-
-        Args:
-            complete_command: the command to run afterwards, e.g. ``!msgraph-mail-auth-complete``.
-        """
+    def device_auth_request(self) -> dict[str, Any]:
+        """Start a sign-in with a device code. Return `message` and what DeviceCode has. The device code itself is cached."""
         started = start_device_sign_in(self)
+        return {
+            **started._asdict(),
+            'message': f'Open {started.verification_uri} in a browser and enter the code {started.user_code}.',
+        }
+
+    def start_auth(self, complete_command: str) -> str:
+        """Start a sign-in with a device code, and return instructions for the user, which name the command to run afterwards."""
+        started = self.device_auth_request()
+        address = re.search(r'https?://\S+', started['message'])
+        url = address.group() if address else ''
         return (
             '### Authorization instructions\n'
-            f'1. Open [{started.verification_uri}]({started.verification_uri}) in a browser '
-            f'and enter the code **{started.user_code}**.\n'
+            f'1. Open [{url}]({url}) in a browser and enter the code **{started["user_code"]}**.\n'
             f'2. Run the **{complete_command}** command in the War Room.'
         )
 
@@ -608,7 +611,7 @@ class MicrosoftClient(BaseClient):
 
 
 class _ClientClock(SystemClock):
-    """The time as `epoch_seconds` of a client tells it, which tests of integrations replace."""
+    """Use `epoch_seconds` of a client, which tests of integrations replace."""
 
     def __init__(self, client: MicrosoftClient):
         self._client = client
@@ -624,12 +627,26 @@ def integration_context_storage() -> ContextStorage:
     )
 
 
-def scope_of_first_resource(scope: str) -> str:
-    """Return the scopes of the first resource, since a token request may name only one. Short names are those of Graph."""
-    words = scope.split()
-    resources = [word.rpartition('/')[0] for word in words]
-    first = next((resource for word, resource in zip(words, resources, strict=True) if word not in OIDC_SCOPES), '')
-    return ' '.join(word for word, resource in zip(words, resources, strict=True) if word in OIDC_SCOPES or resource == first)
+_GRAPH_RESOURCES = {'', '00000003-0000-0000-c000-000000000000', *GRAPH_ENDPOINTS.values()}  # '' is that of a short name
+
+
+def scope_of_first_resource(scope: str, graph: str = '') -> str:
+    """Return the scopes of the first resource, since a token request may name only one. Short names are those of Graph.
+
+    Args:
+        scope: scopes separated by spaces, maybe URL-encoded.
+        graph: base URL of Graph in a custom cloud.
+    """
+    graphs = {*_GRAPH_RESOURCES, graph.rstrip('/')}
+    resources = {word: word.rpartition('/')[0].rstrip('/') for word in _decoded(scope).split()}
+    resources = {word: '' if resource.lower() in graphs else resource for word, resource in resources.items()}
+    first = next((resource for word, resource in resources.items() if word not in OIDC_SCOPES), '')
+    return ' '.join(word for word, resource in resources.items() if word in OIDC_SCOPES or resource == first)
+
+
+def _decoded(scope: str) -> str:
+    """Return scopes without URL encoding. Some integrations encode them for the login URL."""
+    return unquote_plus(scope) if '%' in scope else scope
 
 
 def _tenant_for_url(tenant_id: str) -> str:
@@ -680,15 +697,10 @@ def _claims_challenge(response: requests.Response) -> str:
 def reschedule(
     args: dict[str, Any], seconds: float, what: str = 'The command runs again', is_last: bool = True
 ) -> CommandResults:
-    """Return results that make the platform run this command again.
+    """Return results that make the platform run this command again after `seconds`, with `args`. The message says `what` happens.
 
-    The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``.
-
-    Args:
-        args: the arguments of the next run.
-        seconds: until the next run.
-        what: what happens then, for the message.
-        is_last: whether the next run is not rescheduled again; it gets ``ran_once_flag``.
+    The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``. The next run gets it if `is_last`:
+    then it is not rescheduled again.
     """
     delay = max(10, int(seconds) + 1)  # the platform does not accept less
     args = {**args, 'ran_once_flag': True} if is_last else args
@@ -698,9 +710,13 @@ def reschedule(
 
 
 def _supports_scheduling() -> bool:
-    """Return whether the platform can run this command again later. It cannot for the Test button and for a fetch."""
-    command = demisto.command()
-    return is_demisto_version_ge('6.2.0') and command != 'test-module' and not command.startswith(('fetch-', 'long-running-'))
+    """Return whether the platform can run this command again later."""
+    return is_demisto_version_ge('6.2.0') and _takes_entries()
+
+
+def _takes_entries() -> bool:
+    """Return whether the command can return other entries. The Test button and a fetch cannot."""
+    return demisto.command() != 'test-module' and not demisto.command().startswith(('fetch-', 'long-running-'))
 
 
 # endregion
@@ -721,11 +737,7 @@ class DeviceCode(NamedTuple):
 
 
 def start_browser_sign_in(client: MicrosoftClient) -> str:
-    """Start a sign-in with state and PKCE, and return the address to open in a browser.
-
-    Raises:
-        CredentialError: the instance uses another authentication method.
-    """
+    """Start a sign-in with state and PKCE, and return the address to open in a browser."""
     credential = client.authorization_code_credential()
     pending = PendingSignIn(secrets.token_urlsafe(24), secrets.token_urlsafe(64))
     client.token_provider_for(credential).start_sign_in(pending)
@@ -733,13 +745,7 @@ def start_browser_sign_in(client: MicrosoftClient) -> str:
 
 
 def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToken:
-    """Exchange the authorization code for tokens.
-
-    Args:
-        pasted: the redirect URL, or the code alone.
-    Raises:
-        MicrosoftSignInError: it belongs to another sign-in, or was refused.
-    """
+    """Exchange a code for tokens. `pasted` is the redirect URL or the code. Raise MicrosoftSignInError if it is refused."""
     credential = client.credential
     if not isinstance(credential, AuthorizationCodeCredential):
         raise CredentialError('This instance does not use an authorization code.', 'Run the command without a code.')
@@ -797,11 +803,7 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
 
 
 def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandResults:
-    """Start a sign-in with an authorization code, and return instructions for the user.
-
-    Args:
-        login_url: login host, by default that of the client's cloud.
-    """
+    """Start a sign-in with an authorization code, and return instructions for the user. `login_url` replaces the login host."""
     address = start_browser_sign_in(client)
     if login_url:
         address = address.replace(client.authorization_code_credential().client.authority, login_url.rstrip('/'), 1)
@@ -827,28 +829,19 @@ def reset_auth() -> CommandResults:
 
 
 def get_azure_cloud(params: dict[str, Any], integration_name: str) -> AzureCloud:
-    """Return the cloud that instance parameters name.
-
-    Args:
-        params: ``azure_cloud`` is a key of AZURE_CLOUD_NAME_MAPPING, or ``Custom``. With ``Custom``, ``server_url`` (Azure
-            Resource Manager), ``azure_ad_endpoint`` (login host) and ``graph_endpoint``, ``url`` or ``host`` (Microsoft Graph)
-            replace those of the worldwide cloud.
-        integration_name: origin of a custom cloud.
-    """
+    """Return the cloud that the parameter azure_cloud names. Custom replaces addresses of the worldwide cloud by parameters."""
     name = params.get('azure_cloud')
     if name and name != AZURE_CLOUD_NAME_CUSTOM:
         return AZURE_CLOUDS[AZURE_CLOUD_NAME_MAPPING.get(name, 'com')]
-    worldwide = AZURE_WORLDWIDE_CLOUD.endpoints
-    endpoints = AzureCloudEndpoints(
-        active_directory=params.get('azure_ad_endpoint') or worldwide.active_directory,
-        microsoft_graph_resource_id=(
-            params.get('graph_endpoint') or params.get('url') or params.get('host') or worldwide.microsoft_graph_resource_id
-        ),
-        resource_manager=params.get('server_url') or worldwide.resource_manager,
-    )
-    if endpoints == worldwide:
+    custom: dict[str, Any] = {
+        'active_directory': params.get('azure_ad_endpoint', ''),
+        'microsoft_graph_resource_id': params.get('graph_endpoint') or params.get('url') or params.get('host', ''),
+        'resource_manager': params.get('server_url', ''),
+    }
+    custom = {name: url for name, url in custom.items() if url}
+    if all(getattr(AZURE_WORLDWIDE_CLOUD.endpoints, name) == url for name, url in custom.items()):
         return AZURE_WORLDWIDE_CLOUD
-    return AzureCloud(AZURE_WORLDWIDE_CLOUD.name, AZURE_WORLDWIDE_CLOUD.abbreviation, endpoints, origin=integration_name)
+    return create_custom_azure_cloud(integration_name, defaults=AZURE_WORLDWIDE_CLOUD, endpoints=custom)
 
 
 def get_azure_managed_identities_client_id(params: dict[str, Any]) -> str | None:
@@ -863,11 +856,8 @@ def microsoft_defender_for_endpoint_get_base_url(endpoint_type: str, url: str, i
     """Return the abbreviation of a Defender for Endpoint service and its base URL.
 
     Args:
-        endpoint_type: a key of MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE, or ``Custom``.
-        url: base URL that replaces that of the type; required for ``Custom``.
+        endpoint_type: a key of MICROSOFT_DEFENDER_FOR_ENDPOINT_TYPE, or ``Custom``, which needs a `url`.
         is_gcc: parameter of older instances, in place of the type ``US GCC``.
-    Raises:
-        DemistoException: neither the type nor the URL is given.
     """
     if is_gcc:
         endpoint_type = 'US GCC'
@@ -886,11 +876,7 @@ def get_from_args_or_params(args: dict[str, Any], params: dict[str, Any], key: s
 
 
 def azure_tag_formatter(arg: str) -> str:
-    """Return the ``$filter`` of Azure Resource Manager for the JSON ``{"<tag name>": "<tag value>"}``.
-
-    Raises:
-        Exception: `arg` is something else.
-    """
+    """Return the ``$filter`` of Azure Resource Manager for the JSON ``{"<tag name>": "<tag value>"}``."""
     try:
         (name, value), *_ = json.loads(arg).items()
     except (TypeError, ValueError, AttributeError):

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -151,8 +152,8 @@ def test_a_custom_cloud_without_addresses_is_the_worldwide_one(params: dict[str,
 )
 def test_the_addresses_of_a_custom_cloud_are_those_of_the_parameters_or_worldwide(param: str, part: str) -> None:
     cloud = get_azure_cloud({'azure_cloud': 'Custom', param: 'https://mine.example'}, 'My integration')
-    assert cloud.endpoints == WORLDWIDE._replace(**{part: 'https://mine.example'})
-    assert (cloud.abbreviation, cloud.origin) == ('com', 'My integration')
+    assert vars(cloud.endpoints) == {**vars(WORLDWIDE), part: 'https://mine.example'}
+    assert (cloud.abbreviation, cloud.origin, cloud.suffixes) == ('com', 'My integration', AZURE_WORLDWIDE_CLOUD.suffixes)
 
 
 @pytest.mark.parametrize(
@@ -185,6 +186,13 @@ def test_an_invalid_tag_is_rejected(arg: Any) -> None:
         ),
         ('user.read mail.read https://a/x', 'user.read mail.read'),
         ('offline_access openid', 'offline_access openid'),
+        ('https://graph.microsoft.com/A B offline_access', 'https://graph.microsoft.com/A B offline_access'),
+        ('B https://graph.microsoft.us/A https://a/x', 'B https://graph.microsoft.us/A'),
+        ('00000003-0000-0000-c000-000000000000/A B', '00000003-0000-0000-c000-000000000000/A B'),
+        ('https://graph.microsoft.com//A B', 'https://graph.microsoft.com//A B'),
+        ('https://a/x B', 'https://a/x'),
+        ('https://a/x%20https://b/y%20offline_access', 'https://a/x offline_access'),
+        ('https%3A%2F%2Fgraph.microsoft.com%2FA+B', 'https://graph.microsoft.com/A B'),
     ],
 )
 def test_only_the_scopes_of_the_first_resource_remain(scope: str, first: str) -> None:
@@ -261,6 +269,18 @@ def test_a_request_is_retried_as_the_policy_of_the_client_says(scripted: Make) -
     client, service = scripted((503, {'Retry-After': '2'}, {}), (429, {'Retry-After': '3'}, {}), (200, {}, {}))
     assert client.send_request('GET', '/x').ok
     assert (len(service.seen), client.clock.waits) == (3, [2, 3])
+
+
+@pytest.mark.parametrize(
+    'keywords, statuses', [({}, [503]), ({'is_idempotent': True}, [503, 200]), ({'method': 'GET'}, [503, 200])]
+)
+def test_a_request_that_is_not_idempotent_is_retried_only_after_429(
+    scripted: Make, keywords: dict[str, Any], statuses: list[int]
+) -> None:
+    client, service = scripted((429, {'Retry-After': '0'}, {}), (503, {'Retry-After': '2'}, {}), (200, {}, {}))
+    with suppress(DemistoException):
+        client.send_request(**{'method': 'POST', 'url_suffix': '/x', **keywords})
+    assert len(service.seen) == 1 + len(statuses)
 
 
 @pytest.mark.parametrize('keywords, of_request', [({}, NO_RETRIES), ({'retry_policy': NO_RETRIES}, None)])

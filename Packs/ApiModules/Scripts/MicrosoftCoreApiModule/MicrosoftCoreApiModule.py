@@ -4,9 +4,10 @@ import math
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timezone
 from ipaddress import ip_address
+from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -58,19 +59,100 @@ class SystemClock:
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+        time.sleep(seconds)  # pylint: disable=sleep-exists  # shorter than the command; longer waits are rescheduled
 
 
 # endregion
 # region clouds
 
 
-class AzureCloudEndpoints(NamedTuple):
+class CloudEndpointNotSetException(AttributeError):
+    """The cloud does not have this endpoint."""
+
+
+class CloudSuffixNotSetException(AttributeError):
+    """The cloud does not have this DNS suffix."""
+
+
+# Patterns of addresses, and what replaces {} in the worldwide cloud, that of the US government, of China and of Germany.
+# Source: `az cloud show` of the Azure CLI; https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
+_CORE = 'windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de'
+_SERVICE = 'azure.com usgovcloudapi.net chinacloudapi.cn cloudapi.de'
+_VAULT = 'azure.net usgovcloudapi.net azure.cn microsoftazure.de'
+_SYNAPSE = 'net usgovcloudapi.net azure.cn'
+_ALIASES = 'https://raw.githubusercontent.com/Azure/azure-rest-api-specs/main/arm-compute/quickstart-templates/aliases.json'
+_ENDPOINTS = {
+    'management': ('https://management.core.{}/', _CORE),
+    'active_directory_resource_id': ('https://management.core.{}/', _CORE),
+    'sql_management': ('https://management.core.{}:8443/', _CORE),
+    'ossrdbms_resource_id': ('https://ossrdbms-aad.database.{}', _CORE),
+    'batch_resource_id': ('https://batch.{}/', 'core.windows.net core.usgovcloudapi.net chinacloudapi.cn cloudapi.de'),
+    'gallery': ('https://gallery.{}/', _SERVICE),
+    'active_directory_graph_resource_id': ('https://graph.{}/', 'windows.net windows.net chinacloudapi.cn cloudapi.de'),
+    'active_directory_data_lake_resource_id': ('https://datalake.{}/', 'azure.net'),
+    'vm_image_alias_doc': (_ALIASES, '- - - -'),
+    'media_resource_id': ('https://rest.media.{}', 'azure.net usgovcloudapi.net chinacloudapi.cn cloudapi.de'),
+    'app_insights_resource_id': ('https://api.applicationinsights.{}', 'io us azure.cn'),
+    'log_analytics_resource_id': ('https://api.loganalytics.{}', 'io us azure.cn'),
+    'app_insights_telemetry_channel_resource_id': ('https://dc.applicationinsights.{}/v2/track', 'azure.com us azure.cn'),
+    'synapse_analytics_resource_id': ('https://dev.azuresynapse.{}', _SYNAPSE),
+    'attestation_resource_id': ('https://attest.{}', 'azure.net'),
+    'portal': ('https://portal.{}', 'azure.com azure.us azure.cn microsoftazure.de'),
+    'keyvault': ('https://vault.{}', _VAULT),
+}
+_SUFFIXES = {
+    'storage_endpoint': ('core.{}', _CORE),
+    'storage_sync_endpoint': ('afs.azure.{}', 'net us cn'),
+    'keyvault_dns': ('.vault.{}', _VAULT),
+    'mhsm_dns': ('.managedhsm.{}', _VAULT),
+    'sql_server_hostname': ('.database.{}', _CORE),
+    'mysql_server_endpoint': ('.mysql.database.{}', _SERVICE),
+    'postgresql_server_endpoint': ('.postgres.database.{}', _SERVICE),
+    'mariadb_server_endpoint': ('.mariadb.database.{}', _SERVICE),
+    'azure_datalake_store_file_system_endpoint': ('azuredatalakestore.{}', 'net'),
+    'azure_datalake_analytics_catalog_and_job_endpoint': ('azuredatalakeanalytics.{}', 'net'),
+    'acr_login_server_endpoint': ('.azurecr.{}', 'io us cn'),
+    'synapse_analytics_endpoint': ('.dev.azuresynapse.{}', _SYNAPSE),
+    'attestation_endpoint': ('.attest.{}', 'azure.net'),
+}
+
+
+class _Addresses(SimpleNamespace):
+    """Addresses in a cloud by name. One that the cloud does not have raises an error when it is read."""
+
+    def __init__(self, known: Collection[str], addresses: dict[str, str | None]):
+        unknown = [name for name in addresses if name not in known]
+        if unknown:
+            raise TypeError(f'{unknown[0]} is not an address of a cloud.')
+        super().__init__(**{name: value for name, value in addresses.items() if value is not None})
+
+
+class AzureCloudEndpoints(_Addresses):
     """Base URLs of a cloud. Integrations rely on the trailing slashes."""
 
     active_directory: str
     microsoft_graph_resource_id: str
     resource_manager: str
+    exchange_online: str
+
+    def __init__(self, **urls: str | None):
+        super().__init__({**_ENDPOINTS, **AzureCloudEndpoints.__annotations__}, urls)
+
+    def __getattr__(self, name: str) -> Any:
+        raise CloudEndpointNotSetException(f"This cloud does not have the endpoint '{name}'. Select another cloud.")
+
+    def has_endpoint_set(self, endpoint_name: str) -> bool:
+        return hasattr(self, endpoint_name)
+
+
+class AzureCloudSuffixes(_Addresses):
+    """Ends of host names in a cloud, such as ``.vault.azure.net``."""
+
+    def __init__(self, **suffixes: str | None):
+        super().__init__(_SUFFIXES, suffixes)
+
+    def __getattr__(self, name: str) -> Any:
+        raise CloudSuffixNotSetException(f"This cloud does not have the suffix '{name}'. Select another cloud.")
 
 
 class AzureCloud(NamedTuple):
@@ -79,18 +161,75 @@ class AzureCloud(NamedTuple):
     Source: https://learn.microsoft.com/graph/deployments
     """
 
+    origin: str
     name: str
     abbreviation: str
-    endpoints: AzureCloudEndpoints
-    origin: str = 'Embedded'
+    endpoints: AzureCloudEndpoints = AzureCloudEndpoints()
+    suffixes: AzureCloudSuffixes = AzureCloudSuffixes()
 
 
-def _cloud(name: str, abbreviation: str, login: str, graph: str, management: str) -> AzureCloud:
-    return AzureCloud(name, abbreviation, AzureCloudEndpoints(login, graph, management))
+class AzureCloudNames:
+    WORLDWIDE = 'com'
+    US_GCC = 'gcc'
+    US_GCC_HIGH = 'gcc-high'
+    DOD = 'dod'
+    GERMANY = 'de'
+    CHINA = 'cn'
+    CUSTOM = 'custom'
+
+
+def create_custom_azure_cloud(
+    origin: str,
+    name: str | None = None,
+    abbreviation: str | None = None,
+    defaults: AzureCloud | None = None,
+    endpoints: dict[str, str] | None = None,
+    suffixes: dict[str, str] | None = None,
+) -> AzureCloud:
+    """Return a cloud with the given endpoints and suffixes, and the others of `defaults`."""
+    base = defaults or AzureCloud(origin, name or '', abbreviation or '')
+    return AzureCloud(
+        origin,
+        name or base.name,
+        abbreviation or base.abbreviation,
+        AzureCloudEndpoints(**{**vars(base.endpoints), **(endpoints or {})}),
+        AzureCloudSuffixes(**{**vars(base.suffixes), **(suffixes or {})}),
+    )
+
+
+def _cloud(
+    name: str,
+    abbreviation: str,
+    login: str,
+    graph: str,
+    management: str | None = None,
+    exchange: str | None = None,
+    column: int = -1,
+) -> AzureCloud:
+    """Return a cloud. `column` is its place in the values of the patterns, -1 if they do not apply."""
+
+    def of_column(patterns: dict[str, tuple[str, str]]) -> dict[str, str]:
+        values = {key: (pattern, words.split()) for key, (pattern, words) in patterns.items()}
+        return {key: pattern.format(words[column]) for key, (pattern, words) in values.items() if 0 <= column < len(words)}
+
+    endpoints = AzureCloudEndpoints(
+        active_directory=login,
+        microsoft_graph_resource_id=graph,
+        resource_manager=management,
+        exchange_online=exchange,
+        **of_column(_ENDPOINTS),
+    )
+    return AzureCloud('Embedded', name, abbreviation, endpoints, AzureCloudSuffixes(**of_column(_SUFFIXES)))
 
 
 AZURE_WORLDWIDE_CLOUD = _cloud(
-    'AzureCloud', 'com', 'https://login.microsoftonline.com', 'https://graph.microsoft.com/', 'https://management.azure.com/'
+    'AzureCloud',
+    'com',
+    'https://login.microsoftonline.com',
+    'https://graph.microsoft.com/',
+    'https://management.azure.com/',
+    'https://outlook.office365.com',
+    0,
 )
 # US GCC tenants are in the worldwide cloud: same login host, same Graph.
 AZURE_US_GCC_CLOUD = AZURE_WORLDWIDE_CLOUD._replace(name='AzureUSGovernmentCommunity', abbreviation='gcc')
@@ -100,6 +239,8 @@ AZURE_US_GCC_HIGH_CLOUD = _cloud(
     'https://login.microsoftonline.us',
     'https://graph.microsoft.us/',
     'https://management.usgovcloudapi.net/',
+    'https://outlook.office365.us',
+    1,
 )
 AZURE_US_DOD_CLOUD = _cloud(
     'AzureUSGovernmentDoD',
@@ -107,6 +248,8 @@ AZURE_US_DOD_CLOUD = _cloud(
     'https://login.microsoftonline.us',
     'https://dod-graph.microsoft.us/',
     'https://management.usgovcloudapi.net/',
+    'https://outlook-dod.office365.us',
+    1,
 )
 # Closed on 2021-10-29. Listed so that old settings lead to an error message, not to a KeyError.
 AZURE_GERMAN_CLOUD = _cloud(
@@ -115,6 +258,7 @@ AZURE_GERMAN_CLOUD = _cloud(
     'https://login.microsoftonline.de',
     'https://graph.microsoft.de/',
     'https://management.microsoftazure.de/',
+    column=3,
 )
 AZURE_CHINA_CLOUD = _cloud(
     'AzureChinaCloud',
@@ -122,11 +266,13 @@ AZURE_CHINA_CLOUD = _cloud(
     'https://login.partner.microsoftonline.cn',
     'https://microsoftgraph.chinacloudapi.cn/',
     'https://management.chinacloudapi.cn/',
+    'https://partner.outlook.cn',
+    2,
 )
 # The addresses of the three sovereign clouds are not confirmed by Microsoft's list of deployments.
-AZURE_BLEU_CLOUD = _cloud('AzureBleuCloud', 'fr', 'https://login.sovcloud-identity.fr', 'https://graph.svc.sovcloud.fr/', '')
-AZURE_DELOS_CLOUD = _cloud('AzureDelosCloud', 'delos', 'https://login.sovcloud-identity.de', 'https://graph.svc.sovcloud.de/', '')
-AZURE_GOVSG_CLOUD = _cloud('AzureGovSGCloud', 'sg', 'https://login.sovcloud-identity.sg', 'https://graph.svc.sovcloud.sg/', '')
+AZURE_BLEU_CLOUD = _cloud('AzureBleuCloud', 'fr', 'https://login.sovcloud-identity.fr', 'https://graph.svc.sovcloud.fr/')
+AZURE_DELOS_CLOUD = _cloud('AzureDelosCloud', 'delos', 'https://login.sovcloud-identity.de', 'https://graph.svc.sovcloud.de/')
+AZURE_GOVSG_CLOUD = _cloud('AzureGovSGCloud', 'sg', 'https://login.sovcloud-identity.sg', 'https://graph.svc.sovcloud.sg/')
 AZURE_CLOUDS = {
     cloud.abbreviation: cloud
     for cloud in (
@@ -176,13 +322,11 @@ def is_https(url: str) -> bool:
 
 
 def require_https(url: str, field_name: str, host_only: bool = False) -> str:
-    """Return `url` without surrounding whitespace and trailing slashes.
+    """Return `url` without whitespace and trailing slashes. Raise CredentialError if secrets must not be sent there.
 
     Args:
         field_name: what errors call the field.
         host_only: reject a path as well.
-    Raises:
-        CredentialError: secrets must not be sent there.
     """
     cleaned = str(url or '').strip().rstrip('/')
     if not is_https(cleaned):
@@ -265,8 +409,8 @@ class RetryPolicy(NamedTuple):
         """
         if attempt >= (self.connection_retries if response is None else self.retries.get(response.status_code, 0)):
             return None
-        asked = None if response is None else retry_after_seconds(response, now)
-        return backoff_seconds(self.first_wait, attempt) if asked is None else asked
+        retry_after = None if response is None else retry_after_seconds(response, now)
+        return backoff_seconds(self.first_wait, attempt) if retry_after is None else retry_after
 
 
 NO_RETRIES = RetryPolicy()
@@ -335,11 +479,7 @@ def clean_value(value: Any) -> str:
 
 
 def clean_tenant(value: str) -> str:
-    """Return the ID or the domain name of a tenant. A URL that contains one is accepted.
-
-    Raises:
-        CredentialError: it is missing, or is something else.
-    """
+    """Return the ID or the domain name of a tenant, which may be in a URL. Raise CredentialError if there is none."""
     text = clean_value(value)
     if not text:
         raise CredentialError(
@@ -371,11 +511,7 @@ def clean_client_id(value: str) -> str:
 
 
 def clean_managed_identity_id(value: str) -> str:
-    """Return the client ID of a user-assigned managed identity, empty for the system-assigned one.
-
-    Raises:
-        CredentialError: it is something else, such as a resource ID.
-    """
+    """Return a client ID, which may be empty. Raise CredentialError if it is something else, such as a resource ID."""
     text = clean_value(value)
     if _NOT_IN_AN_ID.search(text):
         raise CredentialError(
@@ -399,11 +535,7 @@ def clean_client_secret(value: str) -> str:
 
 
 def clean_thumbprint(value: str) -> str:
-    """Return the hexadecimal digits of a thumbprint in upper case: 40 (SHA-1) or 64 (SHA-256).
-
-    Raises:
-        CredentialError: its length is another, or it contains other characters.
-    """
+    """Return the digits of a thumbprint in upper case: 40 (SHA-1) or 64 (SHA-256). Raise CredentialError for something else."""
     digits = re.sub(r'[\s:-]', '', clean_value(value)).upper()
     if not re.fullmatch(r'[0-9A-F]{40}|[0-9A-F]{64}', digits):
         raise CredentialError(

@@ -63,8 +63,7 @@ class SignInPendingError(MicrosoftSignInError):
 class SignInUnavailableError(MicrosoftSignInError):
     """The service could not be reached, or its response cannot be used. A later request may succeed.
 
-    Args:
-        retry_after: seconds that the service asked to wait, 0 if it did not say.
+    `retry_after` is in seconds, 0 if the service did not say.
     """
 
     def __init__(self, what: str, advice: str = '', code: str = '', correlation_id: str = '', retry_after: float = 0):
@@ -153,13 +152,7 @@ _FINAL = {*_ADVICE_BY_ERROR, *_NEEDS_USER, *_PENDING}
 
 
 def parse_oauth_error(body: dict[str, Any], status: int, default_advice: str = _DEFAULT_ADVICE) -> MicrosoftSignInError:
-    """Return the exception, with advice, for an OAuth error object.
-
-    Args:
-        body: ``error``, ``error_description``, ``error_codes``, ``correlation_id`` as Microsoft Entra ID sends them.
-        status: the HTTP status of the response.
-        default_advice: used if neither the number nor the name of the error is known.
-    """
+    """Return the exception for an OAuth error object, with advice, or `default_advice` for an unknown error."""
     error = str(body.get('error') or '')
     if error in _PENDING:
         return SignInPendingError(_PENDING[error])
@@ -291,12 +284,7 @@ class TokenResponse(NamedTuple):
 
 
 def parse_token_response(body: dict[str, Any], now: float) -> TokenResponse:
-    """Return the tokens of a successful token response.
-
-    Args:
-        body: its JSON.
-        now: when it was requested, in seconds since the epoch.
-    """
+    """Return the tokens of a successful token response, which was requested at `now` (seconds since the epoch)."""
     expires_on = _expiry(body, now)
     lifetime = expires_on - now
     refresh_in = float_or_none(body.get('refresh_in'))
@@ -437,11 +425,7 @@ class TokenClient:
         return self.read_json(request, self.send(request))
 
     def send(self, request: TokenRequest) -> requests.Response:
-        """Send `request`, retry as its policy says, and return the last response, whatever its status.
-
-        Raises:
-            SignInUnavailableError: no response came.
-        """
+        """Send `request`, retry as its policy says, and return the last response. Raise SignInUnavailableError without one."""
         policy = request.retry_policy if self._retries else NO_RETRIES
         next_request: TokenRequest | None = request
 
@@ -676,11 +660,7 @@ class Credential:
         return f'<{type(self).__name__} {self.identity[:8]}>'
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
-        """Return the request for a token.
-
-        Raises:
-            SignInRequiredError: a user has to sign in first.
-        """
+        """Return the request for a token. Raise SignInRequiredError if a user has to sign in first."""
         raise NotImplementedError
 
     def request_token(self, token_client: TokenClient, target: TokenTarget, session: CachedSession) -> TokenResponse:
@@ -701,7 +681,6 @@ class EntraCredential(Credential):
     Args:
         authority: login host of the cloud, e.g. ``https://login.microsoftonline.com``.
         tenant_id: ID or domain name of the tenant.
-        client_id: of the app registration.
         token_url: token endpoint, by default the v2 endpoint of authority and tenant.
         secret: what the client authenticates with.
     """
@@ -759,11 +738,6 @@ class ConfidentialClientCredential(EntraCredential):
 class ClientSecretCredential(ConfidentialClientCredential):
     """An application that authenticates with a client secret.
 
-    Args:
-        authority, tenant_id, client_id, token_url: as in EntraCredential.
-        client_secret: the value of the secret.
-    Raises:
-        CredentialError: a value is missing, or is clearly something else (the secret's ID, a URL, ...).
     Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
     """
 
@@ -785,11 +759,8 @@ class CertificateCredential(ConfidentialClientCredential):
     SHA-1 thumbprint they are signed with RS256 and name it by ``x5t``.
 
     Args:
-        authority, tenant_id, client_id, token_url: as in EntraCredential.
         private_key: PEM, PKCS#8 or PKCS#1, not encrypted; may contain the certificate as well.
         thumbprint: hexadecimal SHA-1 or SHA-256, or the certificate in PEM.
-    Raises:
-        CredentialError: a value is missing, unreadable or encrypted.
     Source: https://learn.microsoft.com/entra/identity-platform/certificate-credentials
     """
 
@@ -982,10 +953,7 @@ class DeviceCodeCredential(EntraCredential):
     needs_user = True
 
     def start_request(self, target: TokenTarget) -> TokenRequest:
-        """Return the request that starts a sign-in.
-
-        The response has ``device_code``, ``user_code``, ``verification_uri``, ``interval`` and ``expires_in``.
-        """
+        """Return the request that starts a sign-in."""
         return TokenRequest(
             'POST', self.endpoint('devicecode'), form={'client_id': self.client_id, 'scope': with_offline_access(target.as_scope)}
         )
@@ -1014,8 +982,6 @@ class CortexAppCredential(Credential):
         key: the Key, base64 of an AES key.
         encrypt: encrypts the Token with the Key, by default `encrypt_for_token_service`.
         info_headers: returns headers that describe the content pack and the server.
-    Raises:
-        CredentialError: a value is missing, or the token service is not an https address.
     """
 
     kind = 'cortex-app'
@@ -1067,11 +1033,7 @@ class CortexAppCredential(Credential):
         )
 
     def check_without_token_use(self, token_client: TokenClient) -> None:
-        """Check the Key, and that the token service responds, without using the Token.
-
-        Raises:
-            MicrosoftSignInError: the Key is invalid, or the service does not respond.
-        """
+        """Check the Key, and that the token service responds, without using the Token. Raise MicrosoftSignInError."""
         self._encrypt(self._token, self._key)
         request = TokenRequest('GET', self.token_service)
         status = token_client.send(request).status_code
@@ -1080,11 +1042,7 @@ class CortexAppCredential(Credential):
 
 
 def encrypt_for_token_service(token: str, key: str) -> str:
-    """Return base64 of the nonce and the AES-256-GCM of ``<epoch seconds>:<token>``.
-
-    Raises:
-        CredentialError: `key` is not base64 of an AES key.
-    """
+    """Return base64 of the nonce and the AES-256-GCM of ``<epoch seconds>:<token>``. Raise CredentialError for an invalid key."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # slow to import, and a warm command does not need it
 
     try:
@@ -1111,7 +1069,7 @@ class ManagedIdentityCredential(Credential):
 
     Args:
         client_id: of a user-assigned identity; empty for the system-assigned one.
-        environment: environment variables of the host, which tell its kind.
+        environment: environment variables, which identify the kind of host.
     Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
     """
 
@@ -1239,15 +1197,13 @@ def _metadata_request(endpoint: str, version: str, resource: str, client_id: str
 
 
 class CredentialSettings(NamedTuple):
-    """The values that an instance is configured with, for any authentication method. They may be as pasted.
+    """The values that an instance is configured with, as pasted. Those that the method does not use are ignored.
 
     Args:
         method: one of AuthenticationMethod.
-        authority, tenant_id, token_url: as in EntraCredential.
-        client_id: of the app registration or of a user-assigned managed identity; the ID of the Cortex XSOAR app.
-        client_secret, private_key, thumbprint: what an app registration authenticates with, if it does.
-        redirect_uri, authorization_code: as in AuthorizationCodeCredential.
-        app_name, token, key, encrypt, info_headers: as in CortexAppCredential.
+        client_id, client_secret: of the app registration, or ID and Key of the Cortex XSOAR app.
+        managed_identity_id: client ID of a user-assigned managed identity, else empty.
+        token: the Token of the Cortex XSOAR app.
     """
 
     method: str
@@ -1260,9 +1216,9 @@ class CredentialSettings(NamedTuple):
     token_url: str = ''
     redirect_uri: str = ''
     authorization_code: str = ''
+    managed_identity_id: str = ''
     app_name: str = ''
     token: str = ''
-    key: str = ''
     encrypt: Callable[[str, str], str] | None = None
     info_headers: Callable[[], dict[str, str]] = dict
 
@@ -1271,17 +1227,18 @@ class CredentialSettings(NamedTuple):
 
 
 def create_credential(settings: CredentialSettings) -> Credential:
-    """Return the credential for the authentication method of `settings`.
-
-    Raises:
-        CredentialError: a value is missing or cannot be right.
-    """
+    """Return the credential for the authentication method of `settings`. Raise CredentialError for invalid values."""
     method = settings.method
     if method == AuthenticationMethod.MANAGED_IDENTITY:
-        return ManagedIdentityCredential(settings.client_id)
+        return ManagedIdentityCredential(settings.managed_identity_id)
     if method == AuthenticationMethod.CORTEX_APP:
         return CortexAppCredential(
-            settings.app_name, settings.client_id, settings.token, settings.key, settings.encrypt, settings.info_headers
+            settings.app_name,
+            settings.client_id,
+            settings.token,
+            settings.client_secret,
+            settings.encrypt,
+            settings.info_headers,
         )
     registration = settings.authority, settings.tenant_id, settings.client_id
     if method == AuthenticationMethod.DEVICE_CODE:

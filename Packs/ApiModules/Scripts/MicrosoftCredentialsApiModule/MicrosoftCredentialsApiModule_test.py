@@ -484,24 +484,24 @@ def test_a_netrc_file_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 def test_secrets_are_masked_as_they_are_and_as_a_form_encodes_them() -> None:
-    told: list[str] = []
+    masked: list[str] = []
     answer = (200, JSON, json.dumps({'access_token': 'access/token', 'refresh_token': 'refresh token', 'expires_in': 3599}))
     with ScriptedService([answer]) as service:
-        TokenClient(on_secret=told.append).request_token(
+        TokenClient(on_secret=masked.append).request_token(
             TokenRequest('POST', service.url, form={'client_id': 'id', 'code': 'the+code'})
         )
         assert service.seen[0].body == 'client_id=id&code=the%2Bcode'
-    assert told == ['the+code', 'the%2Bcode', 'access/token', 'access%2Ftoken', 'refresh token', 'refresh+token']
+    assert masked == ['the+code', 'the%2Bcode', 'access/token', 'access%2Ftoken', 'refresh token', 'refresh+token']
 
 
 def test_each_secret_is_masked_once_before_it_is_sent_or_when_it_is_received(clock: StoppedClock) -> None:
-    told: list[str] = []
+    masked: list[str] = []
     answer: Response = (200, JSON, '{"access_token": "the/token", "refresh_token": "the-next", "expires_in": 3599}')
     with ScriptedService([(503, {}, ''), answer]) as service:
-        TokenClient(clock=clock, on_secret=lambda secret: told.append(f'{len(service.seen)}: {secret}')).request_token(
+        TokenClient(clock=clock, on_secret=lambda secret: masked.append(f'{len(service.seen)}: {secret}')).request_token(
             TokenRequest('POST', service.url, form={'code': 'the$code', 'client_id': 'the-client'})
         )
-    assert told == [f'0: {secret}' for secret in ('the$code', 'the%24code')] + [
+    assert masked == [f'0: {secret}' for secret in ('the$code', 'the%24code')] + [
         f'2: {secret}' for secret in ('the/token', 'the%2Ftoken', 'the-next')
     ]
 
@@ -1212,7 +1212,7 @@ def test_other_hosts_send_no_challenge(kind: type[VirtualMachine]) -> None:
 
 @pytest.fixture
 def key_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands for the folder of Arc's keys, which only root can make."""
+    """Replace the folder of Arc's key files, which only root can create."""
     folder = tmp_path / 'tokens'
     folder.mkdir()
     (folder / 'good.key').write_text('the key\n')
@@ -1283,14 +1283,17 @@ REGISTRATION: dict[str, Any] = {'authority': LOGIN, 'tenant_id': TENANT, 'client
 @pytest.mark.parametrize(
     'settings, credential',
     [
-        (CredentialSettings(AuthenticationMethod.MANAGED_IDENTITY, client_id=CLIENT), ManagedIdentityCredential(CLIENT)),
+        (
+            CredentialSettings(AuthenticationMethod.MANAGED_IDENTITY, managed_identity_id=CLIENT),
+            ManagedIdentityCredential(CLIENT),
+        ),
         (
             CredentialSettings(
                 AuthenticationMethod.CORTEX_APP,
                 client_id='id@https://tokens.example/obtain',
                 app_name='app',
                 token='a-token',
-                key=AES_KEY,
+                client_secret=AES_KEY,
             ),
             cortex(),
         ),

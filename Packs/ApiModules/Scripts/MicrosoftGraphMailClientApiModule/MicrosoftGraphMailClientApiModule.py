@@ -22,11 +22,12 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         NO_RETRIES,
         AzureCloud,
         RetryPolicy,
+        json_or_none,
         retry_after_seconds,
         run_with_retries,
         skip_netrc,
     )
-    from MicrosoftApiModule import CommandThrottled, MicrosoftClient, json_or_none
+    from MicrosoftApiModule import CommandThrottled, MicrosoftClient
 
 # region errors
 
@@ -94,14 +95,8 @@ class GraphThrottled(GraphError, CommandThrottled):
 
 
 _CHECK_ID = 'Check that the ID belongs to this mailbox.'
-
-
 _CHECK_MAILBOX = 'Check the address of the mailbox.'
-
-
 _CHECK_PROXY = 'Check the proxy and the cloud setting.'
-
-
 _ADVICE_BY_CODE = {
     'ErrorInvalidIdMalformed': _CHECK_ID,
     'ErrorItemNotFound': _CHECK_ID,
@@ -112,8 +107,6 @@ _ADVICE_BY_CODE = {
     'ErrorFolderExists': 'Choose another name or another parent folder.',
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
 }
-
-
 _ADVICE_BY_STATUS = {
     401: 'Check the cloud setting, and that the account is not disabled.',
     403: 'Check that the permission is granted and that the account may open this mailbox.',
@@ -244,12 +237,8 @@ def without_annotations(value: dict[str, Any]) -> dict[str, Any]:
 # region text of HTML
 
 _BLOCK = re.compile('address|blockquote|br|dd|div|d[lt]|h[1-6r]|li|[ou]l|p|pre|table|tr', re.IGNORECASE)
-
-
 # Mails come from attackers too: each alternative ends at the end of the text at the latest, so that nothing is scanned twice.
 _REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
-
-
 _MARKUP = re.compile(
     r'<!--(?:-?>|.*?(?:--!?>|\Z))'
     rf'|<(?P<hidden>script|style|template|title)(?=[\s/>]){_REST_OF_TAG}.*?(?:</(?P=hidden)[^>]*(?:>|\Z)|\Z)'
@@ -377,38 +366,31 @@ class _FailedRequests(Exception):
 
 
 class _Batch:
-    """Send many requests in few. Each has its own result: a rejected one does not stop the others.
+    """Send up to 20 requests in one, and those that are throttled again.
 
-    Throttled ones, and no others, are sent again.
+    Args:
+        budget: seconds that all waits together may take.
     """
 
-    def __init__(self, client: 'GraphMailClient', items: Sequence[BatchRequest], policy: RetryPolicy):
+    def __init__(self, client: 'GraphMailClient', items: Sequence[BatchRequest], policy: RetryPolicy, budget: float):
         self._client = client
         self._items = items
         self._policy = policy
-        self._waited = 0.0
-        self._pending: list[int] = []
+        self.budget = budget
+        self._pending = list(range(len(items)))
         self._responses: dict[int, BatchResponse] = {}
         self._results: dict[int, BatchResult] = {}
 
     def results(self) -> list[BatchResult]:
-        """Send the requests, and return their results in the same order."""
-        for start in range(0, len(self._items), MAX_BATCH_SIZE):
-            self._pending = list(range(len(self._items)))[start : start + MAX_BATCH_SIZE]
-            try:
-                run_with_retries(self._send_pending, self._delay_after, self._policy, self._client.clock)
-            except _FailedRequests:
-                continue
-            except GraphError as error:  # the batch as a whole
-                is_answered = start in self._results
-                self._results |= {number: BatchResult.failed(self._items[number], error) for number in self._pending}
-                if not is_answered:  # the rest would fail as well, and is not sent
-                    self._results |= {
-                        number: BatchResult(item, error=error)
-                        for number, item in enumerate(self._items)
-                        if number not in self._results
-                    }
-                    break
+        """Send the requests, and return their results in the same order. Raise GraphError if the batch fails as a whole."""
+        try:
+            run_with_retries(self._send_pending, self._delay_after, self._policy, self._client.clock)
+        except _FailedRequests:
+            pass
+        except GraphError as error:
+            if not self._results:
+                raise
+            self._results |= {number: BatchResult.failed(self._items[number], error) for number in self._pending}
         return [self._results[number] for number in range(len(self._items))]
 
     def _send_pending(self) -> None:
@@ -447,19 +429,19 @@ class _Batch:
         return BatchResult(item, body, response.content_bytes())
 
     def _delay_after(self, error: Exception, attempt: int) -> float | None:
-        """Return the seconds to wait before throttled requests are sent again, None if none must be."""
-        delays: dict[int, float | None] = {}
+        """Return the seconds to wait before throttled requests are sent again, None if none may be."""
+        failed: dict[int, tuple[requests.Response, bool]] = {}
         if isinstance(error, _FailedRequests):
-            for number, response in self._responses.items():
-                delays[number] = self._client.retry_delay(self._policy, attempt, response, self._items[number].is_idempotent)
+            failed = {number: (response, self._items[number].is_idempotent) for number, response in self._responses.items()}
         elif isinstance(error, GraphError) and error.res is not None:
-            delays = dict.fromkeys(self._pending, self._client.retry_delay(self._policy, attempt, error.res, self._is_idempotent))
+            failed = dict.fromkeys(self._pending, (error.res, self._is_idempotent))
+        delays = {number: self._client.retry_delay(self._policy, attempt, *one) for number, one in failed.items()}
         retried = {number: delay for number, delay in delays.items() if delay is not None}
         delay = max(retried.values(), default=None)
-        if delay is None or self._waited + delay > self._policy.budget:
+        if delay is None or delay > self.budget:
             return None
         self._pending = list(retried)
-        self._waited += delay
+        self.budget -= delay
         return delay
 
 
@@ -469,14 +451,8 @@ class _Batch:
 
 # IDs that stay when a message is moved to another folder. Source: https://learn.microsoft.com/graph/outlook-immutable-id
 _IMMUTABLE_IDS = 'IdType="ImmutableId"'
-
-
 _GRAPH_OK_CODES = (200, 201, 202, 204, 206)
-
-
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes
-
-
 _StepResult = TypeVar('_StepResult')
 
 
@@ -649,7 +625,19 @@ class GraphMailClient(MicrosoftClient):
 
         Throttled requests, and no others, are sent again. All waits together stay within the retry budget.
         """
-        return _Batch(self, items, retry_policy or self.retry_policy).results()
+        policy = retry_policy or self.retry_policy
+        results: list[BatchResult] = []
+        budget = policy.budget
+        for start in range(0, len(items), MAX_BATCH_SIZE):
+            chunk, rest = items[start : start + MAX_BATCH_SIZE], items[start + MAX_BATCH_SIZE :]
+            batch = _Batch(self, chunk, policy, budget)
+            try:
+                results += batch.results()
+            except GraphError as error:  # the rest would fail as well, and is not sent
+                results += [BatchResult.failed(item, error) for item in chunk]
+                return results + [BatchResult(item, error=error) for item in rest]
+            budget = batch.budget
+        return results
 
 
 # endregion
@@ -657,19 +645,26 @@ class GraphMailClient(MicrosoftClient):
 # region mailbox
 
 MAX_PAGE_SIZE = 1000  # messages
-
-
 # Source: https://learn.microsoft.com/graph/outlook-large-attachments
 MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
-
-
 NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
-
-
 # Properties of attachments, without their bytes. Only files have a content ID.
 ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
-
-
+# Names in the context and in incidents of the properties of a message in Graph.
+MESSAGE_PROPERTIES = {
+    'ID': 'id',
+    'CreatedTime': 'createdDateTime',
+    'ModifiedTime': 'lastModifiedDateTime',
+    'ReceivedTime': 'receivedDateTime',
+    'SentTime': 'sentDateTime',
+    'Subject': 'subject',
+    'Importance': 'importance',
+    'ConversationID': 'conversationId',
+    'IsRead': 'isRead',
+    'IsDraft': 'isDraft',
+    'MessageID': 'internetMessageId',
+    'Headers': 'internetMessageHeaders',
+}
 _MAIL_TIPS = (
     'automaticReplies, mailboxFullStatus, customMailTip, externalMemberCount, totalMemberCount, maxMessageSize, '
     'deliveryRestriction, moderationStatus, recipientScope'
@@ -690,7 +685,7 @@ class DeltaPage(NamedTuple):
 
 
 class Mailbox:
-    """A mailbox, and what can be done in it. Errors are those of `GraphMailClient.graph_request`.
+    """A mailbox, and what can be done in it. Methods and errors of the same names as in `GraphMailClient` are documented there.
 
     Args:
         address: address or ID; empty for the mailbox of the signed-in user.
@@ -703,23 +698,19 @@ class Mailbox:
         self._retry_policy = retry_policy
 
     def request(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
-        """Send a request as `GraphMailClient.graph_request`, with the retry policy of this mailbox."""
+        """Send a request as `GraphMailClient.graph_request` does."""
         return self.client.graph_request(method, path, retry_policy=self._retry_policy, **kwargs)
 
     def create(self, path: str, **kwargs: Any) -> dict[str, Any]:
-        """Create an object as `GraphMailClient.create`, with the retry policy of this mailbox."""
         return self.client.create(path, retry_policy=self._retry_policy, **kwargs)
 
     def run_action(self, method: str, path: str, **kwargs: Any) -> None:
-        """Send a request as `GraphMailClient.run_action`, with the retry policy of this mailbox."""
         self.client.run_action(method, path, retry_policy=self._retry_policy, **kwargs)
 
     def batch(self, items: Sequence[BatchRequest]) -> list[BatchResult]:
-        """Send many requests as `GraphMailClient.batch`, with the retry policy of this mailbox."""
         return self.client.batch(items, self._retry_policy)
 
     def download(self, path: str, write: Callable[[bytes], Any]) -> None:
-        """Stream the bytes of a response as `GraphMailClient.download`, with the retry policy of this mailbox."""
         self.client.download(path, write, self._retry_policy)
 
     def check(self) -> None:

@@ -38,11 +38,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
 
 # What a command returns: an entry, a file, or several of them.
 MailCommandResult = CommandResults | dict[str, Any] | list[CommandResults | dict[str, Any]]
-
-
 MAX_PAGES = 1000
-
-
 MAX_LISTED = 100_000
 
 
@@ -82,8 +78,6 @@ EMAIL_PROPERTIES = {
     'ConversationID': 'conversationId',
     'InternetMessageID': 'internetMessageId',
 }
-
-
 SINGLE_EMAIL_PROPERTIES = {
     **EMAIL_PROPERTIES,
     'IsRead': 'isRead',
@@ -92,8 +86,6 @@ SINGLE_EMAIL_PROPERTIES = {
     'WebLink': 'webLink',
     'Headers': 'internetMessageHeaders',
 }
-
-
 FOLDER_PROPERTIES = {
     'ID': 'id',
     'DisplayName': 'displayName',
@@ -120,7 +112,7 @@ def property_outputs(value: Any) -> Any:
     if 'value' in value:
         return {'Name': value.get('name'), 'Value': value['value']}
     address = EmailAddress.from_json(value)
-    return {'Name': address.name, 'Address': address.address}
+    return {'Name': address.name or None, 'Address': address.address or None}
 
 
 def addresses_text(recipients: Any) -> str:
@@ -139,7 +131,7 @@ def capitalized_keys(value: Any) -> Any:
 
 
 def object_results(
-    prefix: str, title: str, outputs: Any, raw: Any, headers: list[str] | None = None, key: str = 'ID', rows: Any = None
+    prefix: str, title: str, outputs: Any, raw: Any, headers: list[str] | None = None, key: str | None = 'ID', rows: Any = None
 ) -> CommandResults:
     """Return an entry with a table of `outputs`, or of `rows` if given."""
     readable = tableToMarkdown(title, outputs if rows is None else rows, headers, pascalToSpace, removeNull=True)

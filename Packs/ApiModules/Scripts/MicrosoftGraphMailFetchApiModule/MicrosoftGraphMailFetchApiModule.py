@@ -30,6 +30,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         MAX_BATCH_SIZE,
         MAX_FILE_SIZE,
         MAX_PAGE_SIZE,
+        MESSAGE_PROPERTIES,
         Mailbox,
         NOT_FOUND_CODES,
         SavedFile,
@@ -41,14 +42,8 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
 # region options
 
 MAX_FOLDERS = 50  # more would take too much of the last run
-
-
 MAX_MAILS_PER_RUN = 200  # more would not fit into the cursor if none of them can be read
-
-
 DEFAULT_FIRST_FETCH = '15 minutes'
-
-
 MessageRow = dict[str, Any]  # the properties of a message that decide whether it is fetched
 
 
@@ -164,12 +159,8 @@ def _first_fetch(text: str) -> str:
 
 # Of one request; after the first failure of the service, a run does not wait any more, since the next run comes soon.
 FETCH_RETRIES = API_RETRIES._replace(budget=5.0)  # seconds
-
-
 # The platform ends a command after five minutes by default, and everything that a run has read is lost then.
 _MAX_READING_SECONDS = 120.0
-
-
 # The failure is not that of what was requested; 0: no response came.
 TRANSIENT_STATUSES = (0, 429, 502, 503, 504)
 
@@ -286,36 +277,20 @@ def _mark_as_read(run: FetchRun, cursor: 'FetchCursor', is_wanted: bool) -> None
 # region cursor
 
 SortKey = tuple[str, str]  # a time in whole seconds and a digest: the position of a message in a list by that time
-
-
 RECEIVED, CHANGED = 'receivedDateTime', 'lastModifiedDateTime'
-
-
 MAX_SEEN = 4000  # mails
-
-
 MAX_TRIES_PER_MAIL = 5
 
 
 _MIN_SEEN = 1000
-
-
 _CURSOR_VERSION = 1
 
 
 _CURSOR_LENGTH = 63_000  # characters of JSON
-
-
 _DIGEST_LENGTH = 8  # characters that encode 6 bytes: the chance that a new mail collides with one of 4,000 is 1 in 70 billion
-
-
 _END_OF_SECOND = '~'  # sorts after all digests
-
-
 # The time of a sync is recorded as that much earlier: the clocks of Microsoft and of the engine differ.
 _OVERLAP = 300.0  # seconds
-
-
 _CHECK_INTERVAL = 600.0  # seconds
 
 
@@ -365,6 +340,13 @@ class PendingMail(NamedTuple):
     tries: int = 0
 
 
+# Keys of a folder in the last run, and the attributes that they save.
+_FOLDER_KEYS = {name: name for name in ('first', 'since', 'backlog', 'changed', 'link', 'checked', 'is_deleted')} | {
+    'id': 'folder_id',
+    'is_first_round': 'is_first_sync',
+}
+
+
 class FolderCursor:
     """How far the fetch is in one folder.
 
@@ -407,32 +389,13 @@ class FolderCursor:
 
     @classmethod
     def from_json(cls, name: str, value: dict[str, Any]) -> 'FolderCursor':
-        backlog, changed = (None if value[key] is None else (value[key][0], value[key][1]) for key in ('backlog', 'changed'))
-        return cls(
-            name,
-            value['id'],
-            value['first'],
-            value['since'],
-            backlog,
-            changed,
-            value['link'],
-            value['is_first_round'],
-            value['checked'],
-            value['is_deleted'],
-        )
+        fields = {field: value[key] for key, field in _FOLDER_KEYS.items()}
+        positions = {field: fields[field] and tuple(fields[field]) for field in ('backlog', 'changed')}
+        return cls(name, **{**fields, **positions})
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            'id': self.folder_id,
-            'first': self.first,
-            'since': self.since,
-            'backlog': self.backlog and list(self.backlog),
-            'changed': self.changed and list(self.changed),
-            'link': self.link,
-            'is_first_round': self.is_first_sync,
-            'checked': self.checked,
-            'is_deleted': self.is_deleted,
-        }
+        values = {key: getattr(self, field) for key, field in _FOLDER_KEYS.items()}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
     def is_in_backlog(self, row: MessageRow) -> bool:
         """Return whether the list by received time will reach a message."""
@@ -605,17 +568,9 @@ class FetchCursor:
 # region selection
 
 ROW_PROPERTIES = 'id,receivedDateTime,lastModifiedDateTime,from,sender,subject,isRead,hasAttachments'
-
-
 _MAX_PAGES_PER_RUN = 20  # of a folder, for each of its three lists
-
-
 _MAX_PAGES_PER_SECOND = 1000
-
-
 _SMALL_PAGE = 50  # rows
-
-
 _MAX_FOLDER_DEPTH = 20
 
 
@@ -849,17 +804,9 @@ _MAIL_PROPERTIES = (
     'internetMessageId,categories,internetMessageHeaders,sender,from,toRecipients,ccRecipients,bccRecipients,replyTo,body,'
     'bodyPreview,webLink,parentFolderId,flag,hasAttachments'
 )
-
-
 _FEW_PROPERTIES = f'{ROW_PROPERTIES},sentDateTime,internetMessageId,webLink,parentFolderId'
-
-
 _BATCH_BYTES = 3_000_000  # of the files in one batch. Base64 makes them a third larger, and Graph's limit is said to be 4 MB
-
-
 _EML = 'message/rfc822'
-
-
 _FINAL_STATUSES = (400, 404, 405, 410, 413)  # requesting again changes nothing
 
 
@@ -1188,17 +1135,9 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
         recipients[name] = [one.address for one in addresses]
         recipients[f'{name}Names'] = [one.name for one in addresses]
     email = {
+        **{name: message.get(source) for name, source in MESSAGE_PROPERTIES.items()},
         'ID': mail.message_id,
-        'CreatedTime': message.get('createdDateTime'),
-        'ModifiedTime': message.get('lastModifiedDateTime'),
         'ReceivedTime': message.get('receivedDateTime') or mail.pending.received,
-        'SentTime': message.get('sentDateTime'),
-        'Subject': message.get('subject'),
-        'Importance': message.get('importance'),
-        'ConversationID': message.get('conversationId'),
-        'IsRead': message.get('isRead'),
-        'IsDraft': message.get('isDraft'),
-        'MessageID': message.get('internetMessageId'),
         'Categories': message.get('categories') or [],
         'Headers': message.get('internetMessageHeaders') or [],
         'Sender': sender.address,

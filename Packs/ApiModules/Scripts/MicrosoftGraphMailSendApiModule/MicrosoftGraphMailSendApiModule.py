@@ -29,10 +29,9 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         add_sensitive_log_strs,
         argToList,
         arg_to_datetime,
-        tableToMarkdown,
     )
-    from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback
-    from MicrosoftApiModule import json_or_none, reschedule
+    from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback, json_or_none
+    from MicrosoftApiModule import reschedule
     from MicrosoftInstanceApiModule import bool_argument, future_datetime, choice_argument, int_argument
     from MicrosoftGraphMailClientApiModule import (
         EmailAddress,
@@ -40,6 +39,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         GraphMailClient,
         GraphThrottled,
         MAX_FILE_SIZE,
+        MESSAGE_PROPERTIES,
         Mailbox,
         html_to_text,
     )
@@ -48,8 +48,6 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
 # region attachments
 
 MIN_UPLOAD_SIZE = 3_000_000  # bytes; base64 of a smaller file fits into one request
-
-
 _BINARY = 'application/octet-stream'
 
 
@@ -166,24 +164,14 @@ def _read_data_uri(uri: str, number: int) -> tuple[str, bytes]:
 # region outgoing mail
 
 MAX_RECIPIENTS = 500
-
-
 MAX_HEADERS = 5
 
 
 MAX_REQUEST_SIZE = 4_096_000  # bytes; Graph takes 4 MB, headers included
-
-
 # Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagdeferredsendtime-canonical-property
 _DEFERRED_SEND_TIME = 'SystemTime 0x3FEF'
-
-
 _HEADER_NAME = r'[xX]-[!-9;-~]{1,255}'
-
-
 _IMPORTANCES = ('low', 'normal', 'high')
-
-
 _FLAGS = ('notFlagged', 'complete', 'flagged')
 
 
@@ -384,19 +372,13 @@ def split_attachments(
 # region upload session
 
 UPLOAD_RANGE = 12 * 320 * 1024  # bytes; under 4 MB, and a multiple of 320 KiB
-
-
 _RETRIES = 5
 
 
 # A step of sending: what may have been done is looked up before the step is repeated.
 _STEP_RETRIES = RetryPolicy(dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES), _RETRIES)
-
-
 # A new draft is not known everywhere at once.
 _NEW_DRAFT_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 404: _RETRIES})
-
-
 _UPLOAD_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 416: _RETRIES})
 
 
@@ -483,11 +465,7 @@ def next_position(response: requests.Response) -> int:
 # region sender
 
 REPLY = 'createReply'
-
-
 REPLY_ALL = 'createReplyAll'
-
-
 FORWARD = 'createForward'
 
 
@@ -532,8 +510,6 @@ class SendingProgress:
 
 
 _Outcome = TypeVar('_Outcome')
-
-
 # Identifies the drafts that are created here.
 _DRAFT_MARK = 'String {6b0d2a3e-52c1-4d0b-9a57-0f1f6f3f7c5e} Name DraftMark'
 
@@ -894,11 +870,7 @@ def _new_message_id(address: str) -> str:
 
 # Arguments for files: entry IDs, names, content IDs.
 FILE_ARGUMENTS = ('attachIDs', 'attachNames', 'attachCIDs')
-
-
 FILE_ARGUMENTS_IN_SNAKE_CASE = ('attach_ids', 'attach_names', 'attach_cids')
-
-
 _ENTRY_ID = re.compile(r'\d+@[\w-]+')
 
 
@@ -1025,29 +997,12 @@ def run_resumable(
 _PREVIEW_LENGTH = 255  # characters
 
 
-# Context keys of a draft, and the properties in Graph that they show.
-DRAFT_PROPERTIES = {
-    'ID': 'id',
-    'CreatedTime': 'createdDateTime',
-    'ModifiedTime': 'lastModifiedDateTime',
-    'ReceivedTime': 'receivedDateTime',
-    'SentTime': 'sentDateTime',
-    'Subject': 'subject',
-    'Importance': 'importance',
-    'ConversationID': 'conversationId',
-    'IsRead': 'isRead',
-    'IsDraft': 'isDraft',
-    'MessageID': 'internetMessageId',
-    'Headers': 'internetMessageHeaders',
-}
-
-
 def draft_outputs(message: dict[str, Any]) -> dict[str, Any]:
     """Return the context of a draft."""
     body = message.get('body') or {}
     recipients = {'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients'}
     return {
-        **{name: message.get(source) for name, source in DRAFT_PROPERTIES.items()},
+        **{name: message.get(source) for name, source in MESSAGE_PROPERTIES.items()},
         **{name: EmailAddress.from_json(message.get(name.lower())).address for name in ('From', 'Sender')},
         **{
             name: [EmailAddress.from_json(one).address for one in message.get(source) or []]
@@ -1072,20 +1027,9 @@ def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> dict[str, Any]:
 
 
 def sent_results(title: str, prefix: str, outputs: dict[str, Any]) -> CommandResults:
-    rows = {
-        'Subject': outputs.get('subject'),
-        'To': outputs.get('toRecipients'),
-        'Cc': outputs.get('ccRecipients'),
-        'Bcc': outputs.get('bccRecipients'),
-        'ID': outputs.get('ID'),
-    }
-    return CommandResults(
-        outputs_prefix=prefix,
-        outputs_key_field='ID' if outputs.get('ID') else None,
-        outputs=outputs,
-        raw_response=outputs,
-        readable_output=tableToMarkdown(title, rows, removeNull=True),
-    )
+    shown = {'Subject': 'subject', 'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ID': 'ID'}
+    rows = {name: outputs.get(source) for name, source in shown.items()}
+    return object_results(prefix, title, outputs, outputs, None, 'ID' if outputs.get('ID') else None, rows)
 
 
 def with_rendered_body(args: dict[str, Any], result: CommandResults, mail: OutgoingMail) -> MailCommandResult:

@@ -1,23 +1,45 @@
-"""What a mail consists of: how it is read, what is refused before anything is sent, and how it looks as MIME."""
+"""Outgoing mails, and sending against scripted responses. Tests/conformance/graph_mail has the tests that need a mailbox."""
 
+import base64
+import io
+import json
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
-import base64
+import demistomock as demisto
 from CommonServerPython import DemistoException
-from MicrosoftGraphMailClientApiModule import EmailAddress, MAX_FILE_SIZE
+from MicrosoftGraphMailClientApiModule import MAX_FILE_SIZE, EmailAddress, GraphError, GraphMailClient
 from MicrosoftGraphMailSendApiModule import (
+    FORWARD,
+    REPLY,
+    SENDING_COMMANDS,
+    UPLOAD_RANGE,
+    MailSender,
     OutgoingAttachment,
     OutgoingMail,
+    SendingProgress,
+    UnknownOutcomeError,
+    UploadSession,
+    draft_outputs,
     extract_data_uris,
     internet_headers,
+    mail_body,
+    next_position,
+    outgoing_files,
     reply_subject,
+    run_resumable,
     sent_outputs,
+    split_attachments,
 )
+
+ADA = 'ada@contoso.example'
+BOB = EmailAddress('bob@contoso.example')
 
 
 def rejection(make: Callable[[], Any]) -> str:
@@ -26,7 +48,10 @@ def rejection(make: Callable[[], Any]) -> str:
     return str(error.value)
 
 
-def test_a_file_above_150_mb_is_refused() -> None:
+# region outgoing mails
+
+
+def test_a_file_above_150_mb_is_rejected() -> None:
     assert rejection(lambda: OutgoingAttachment('film.mp4', MAX_FILE_SIZE + 1)) == (
         "'film.mp4' has 157286401 bytes, but a file may have at most 157286400 (150 MB). Send a link to it instead."
     )
@@ -42,7 +67,7 @@ def test_a_file_above_150_mb_is_refused() -> None:
         ('x-a:1,x-b', (('x-a', '1,x-b'),)),
     ],
 )
-def test_header_values_keep_their_colons(text: str, headers: Any) -> None:
+def test_header_values_may_contain_colons_and_commas(text: str, headers: Any) -> None:
     assert internet_headers(text) == headers
 
 
@@ -53,7 +78,7 @@ def test_header_values_keep_their_colons(text: str, headers: Any) -> None:
         ('Subject:x', "The header name 'Subject' is not valid. Use a name that starts with x-."),
     ],
 )
-def test_a_header_without_a_colon_is_refused_in_a_sentence(text: str, sentence: str) -> None:
+def test_an_invalid_header_is_rejected(text: str, sentence: str) -> None:
     assert rejection(lambda: internet_headers(text)) == sentence
 
 
@@ -75,13 +100,13 @@ def test_a_reply_subject_is_prefixed_once(subject: str, reply: str) -> None:
 @pytest.mark.parametrize(
     'uri', ['data:image/png;base64,A', 'data:image/png;base64,', 'data:image/png', 'data:image/png;base64,*']
 )
-def test_a_data_uri_that_cannot_be_read_is_refused(uri: str) -> None:
+def test_an_invalid_data_uri_is_rejected(uri: str) -> None:
     assert rejection(lambda: extract_data_uris(f'<img src="{uri}">')).startswith('Image 1 of the HTML is not a valid data URI.')
 
 
-def test_mime_has_both_forms_of_the_body_and_the_custom_headers_only() -> None:
+def test_mime_has_the_body_in_both_formats_and_only_the_custom_headers() -> None:
     mail = OutgoingMail(
-        to=('bob@contoso.example',),
+        to=[BOB],
         subject='Zoë',
         text='Sée\n' * 50,
         html='<p>Sée</p>',
@@ -96,10 +121,10 @@ def test_mime_has_both_forms_of_the_body_and_the_custom_headers_only() -> None:
 
 
 def test_the_change_of_a_mime_draft_sets_the_subject_and_all_recipients() -> None:
-    mail = OutgoingMail(to=[EmailAddress('bob@contoso.example')], text='See', html='<p>See</p>', headers=(('x-a', 'b'),))
+    mail = OutgoingMail(to=[BOB], text='See', html='<p>See</p>', headers=(('x-a', 'b'),))
     assert mail.as_change() == {
         'subject': '',
-        'toRecipients': [{'emailAddress': {'address': 'bob@contoso.example'}}],
+        'toRecipients': [BOB.as_json()],
         'ccRecipients': [],
         'bccRecipients': [],
         'replyTo': [],
@@ -145,3 +170,385 @@ def test_mime_with_another_header_than_asked_for_is_rejected_on_any_python(monke
 )
 def test_the_preview_of_a_sent_mail_takes_linear_time(html: str, preview: str) -> None:
     assert sent_outputs(OutgoingMail(html=html)).get('bodyPreview', '') == preview
+
+
+def test_images_in_data_uris_become_inline_attachments() -> None:
+    html, images = extract_data_uris('<img src="data:image/png;base64,UE5H"><img src=\'data:image/png;base64,UE5H\'>')
+    [image] = images
+    assert (image.name, image.content, image.content_type, image.is_inline) == ('image1.png', b'PNG', 'image/png', True)
+    assert html == f'<img src="cid:{image.content_id}">' * 2
+
+
+@pytest.mark.parametrize(
+    'sizes, included', [([10, 10], 2), ([2_000_000, 2_000_000, 10], 2), ([3_000_000], 0), ([2_990_000, 10], 2)]
+)
+def test_attachments_are_included_if_the_whole_request_is_small_enough(sizes: list[int], included: int) -> None:
+    attachments = [OutgoingAttachment(str(number), size) for number, size in enumerate(sizes)]
+    now, later = split_attachments({'subject': 'x'}, attachments)
+    assert (len(now), len(later)) == (included, len(sizes) - included)
+
+
+@pytest.mark.parametrize(
+    'make, sentence',
+    [
+        (lambda: OutgoingMail(to=[BOB] * 501), 'The mail has 501 recipients, but to, cc and bcc together may have 500. '),
+        (lambda: OutgoingMail(headers=[('x-a', 'b')] * 6), 'The mail has 6 custom headers, but may have 5. Remove some.'),
+        (lambda: OutgoingMail(importance='urgent'), "'urgent' is not a valid importance. Use one of low, normal, high."),
+        (lambda: OutgoingMail().require_recipients(), 'The mail has no recipients. Enter an address in to, cc or bcc.'),
+        (lambda: split_attachments({'subject': 'x' * 4_096_000}, ()), 'The text of the mail is too large: with all addresses, '),
+    ],
+)
+def test_a_mail_that_graph_would_reject_is_rejected(make: Callable[[], Any], sentence: str) -> None:
+    assert rejection(make).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    'args, body',
+    [
+        ({'body': 'a'}, ('a', '')),
+        ({'htmlBody': '<p>'}, ('', '<p>')),
+        ({'body': 'a', 'htmlBody': '<p>'}, ('a', '<p>')),
+        ({'body': 'a', 'htmlBody': '<p>', 'body_type': 'text'}, ('a', '')),
+        ({'body': 'a', 'htmlBody': '<p>', 'body_type': 'html'}, ('', '<p>')),
+        ({'body': '<p>', 'body_type': 'HTML'}, ('', '<p>')),
+        ({'htmlBody': '<p>', 'body_type': 'Text'}, ('', '<p>')),
+        ({}, ('', '')),
+    ],
+)
+def test_the_body_type_selects_a_body(args: dict[str, Any], body: tuple[str, str]) -> None:
+    assert mail_body(args) == body
+
+
+def test_a_draft_has_addresses_in_the_context() -> None:
+    outputs = draft_outputs({'id': 'd', 'from': BOB.as_json(), 'toRecipients': [BOB.as_json()], 'body': {'content': 'Hi'}})
+    assert {name: outputs[name] for name in ('ID', 'From', 'To', 'Cc', 'Body', 'BodyType')} == {
+        'ID': 'd',
+        'From': BOB.address,
+        'To': [BOB.address],
+        'Cc': [],
+        'Body': 'Hi',
+        'BodyType': None,
+    }
+
+
+# endregion
+# region files of the War Room
+
+NAMES = ('attachIDs', 'attachNames', 'attachCIDs')
+
+
+@pytest.fixture
+def war_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two files with the entry IDs 1@7 and 2@7."""
+    for name in ('plan.pdf', 'logo.png'):
+        (tmp_path / name).write_bytes(b'x')
+    files = {'1@7': 'plan.pdf', '2@7': 'logo.png'}
+    monkeypatch.setattr(
+        demisto, 'getFilePath', lambda entry_id: {'path': str(tmp_path / files[entry_id]), 'name': files[entry_id]}
+    )
+
+
+@pytest.mark.parametrize(
+    'args, html, files',
+    [
+        ({}, '', []),
+        ({'attachIDs': '1@7, 2@7', 'attachNames': 'a.pdf,b.png'}, '', [('a.pdf', ''), ('b.png', '')]),
+        ({'attachIDs': '1@7,2@7', 'attachCIDs': ',logo'}, '', [('plan.pdf', ''), ('logo.png', 'logo')]),
+        ({'attachIDs': '1@7', 'attachCIDs': '2@7'}, 'cid:2@7', [('plan.pdf', ''), ('logo.png', '2@7')]),
+        ({'attachCIDs': '2@7'}, 'cid:logo.png', [('logo.png', 'logo.png')]),
+    ],
+)
+def test_files_are_named_by_entry_ids_and_content_ids(war_room: None, args: Any, html: str, files: Any) -> None:
+    assert [(one.name, one.content_id) for one in outgoing_files(args, NAMES, html)] == files
+
+
+@pytest.mark.parametrize(
+    'args, sentence',
+    [
+        ({'attachIDs': '9@9'}, "The War Room has no file with the entry ID '9@9'. Copy the ID of a file."),
+        (
+            {'attachIDs': '1@7,2@7', 'attachNames': 'a.pdf'},
+            'The arguments attachIDs and attachNames have 2 and 1 values. '
+            'Enter one in attachNames for each in attachIDs, or remove attachNames.',
+        ),
+    ],
+)
+def test_files_that_cannot_be_found_are_named(war_room: None, args: Any, sentence: str) -> None:
+    assert rejection(lambda: outgoing_files(args, NAMES)) == sentence
+
+
+# endregion
+# region sending
+
+
+class ScriptedClient(GraphMailClient):
+    """A client that answers with scripted responses by method and end of the path, and records waits.
+
+    Each response is a status, JSON, and optionally a ``Retry-After``. The last one of a list is used again and again.
+    """
+
+    def __init__(self, **responses: list[tuple[Any, ...]]) -> None:
+        super().__init__(ADA)
+        self.responses = {name.replace('_', ' ', 1): list(values) for name, values in responses.items()}
+        self.sent: list[str] = []
+        self.waits: list[float] = []
+        self.clock.sleep = self.waits.append  # type: ignore[method-assign,assignment]
+
+    def get_access_token(self, resource: str = '', scope: str | None = None) -> str:
+        return 'the-token'
+
+    def _http_request(self, method: str, url_suffix: str = '', full_url: str | None = None, **kwargs: Any) -> Any:
+        name = f'{method} {(full_url or url_suffix).rpartition("/")[2]}'
+        self.sent.append(name)
+        script = self.responses[name]
+        status, body, *retry_after = script.pop(0) if len(script) > 1 else script[0]
+        response = requests.Response()
+        response.status_code = status
+        response._content = json.dumps(body).encode()
+        if retry_after:
+            response.headers['Retry-After'] = retry_after[0]
+        if status not in kwargs['ok_codes']:
+            kwargs['error_handler'](response)
+        return response
+
+
+DRAFT, SENT, ACCEPTED = (201, {'id': 'd'}), (200, {'isDraft': False}), (202, None)
+STILL_A_DRAFT, BUSY = (200, {'isDraft': True}), (503, {})
+SMALL = OutgoingAttachment('a.txt', 1, content=b'x')
+LARGE = OutgoingAttachment('b.bin', 3_000_000, content=bytes(3_000_000))
+MAIL = OutgoingMail(to=[BOB], subject='Plan', text='See')
+
+
+def test_a_mail_is_a_draft_that_is_sent() -> None:
+    client = ScriptedClient(POST_messages=[DRAFT], POST_send=[ACCEPTED])
+    assert MailSender(client.mailbox).send(MAIL) == 'd'
+    assert client.sent == ['POST messages', 'POST send']
+
+
+def test_a_body_in_both_formats_is_a_draft_from_mime_that_is_changed() -> None:
+    client = ScriptedClient(POST_messages=[DRAFT], PATCH_d=[(200, {'id': 'd'})], POST_send=[ACCEPTED])
+    MailSender(client.mailbox).send(OutgoingMail(to=[BOB], text='See', html='<p>See</p>'))
+    assert client.sent == ['POST messages', 'PATCH d', 'POST send']
+
+
+def test_steps_are_retried_without_nested_retries() -> None:
+    client = ScriptedClient(POST_messages=[(429, {}, '3'), DRAFT], POST_send=[(429, {}, '4'), ACCEPTED])
+    MailSender(client.mailbox).send(MAIL)
+    assert client.sent == ['POST messages', 'POST messages', 'POST send', 'POST send']
+    assert client.waits == [3, 4]
+
+
+@pytest.mark.parametrize('found, count', [([], 2), ([{'id': 'd'}], 1)])
+def test_a_draft_is_looked_up_before_it_is_created_again(found: list[Any], count: int) -> None:
+    client = ScriptedClient(POST_messages=[BUSY, DRAFT], GET_messages=[(200, {'value': found})], POST_send=[ACCEPTED])
+    assert MailSender(client.mailbox).send(MAIL) == 'd'
+    assert client.sent.count('POST messages') == count
+
+
+@pytest.mark.parametrize('state, count', [(SENT, 1), (STILL_A_DRAFT, 2)])
+def test_a_mail_is_looked_up_before_it_is_sent_again(state: Any, count: int) -> None:
+    client = ScriptedClient(POST_messages=[DRAFT], POST_send=[BUSY, ACCEPTED], GET_d=[state])
+    MailSender(client.mailbox).send(MAIL)
+    assert client.sent.count('POST send') == count
+
+
+def test_an_outcome_that_cannot_be_looked_up_is_unknown_and_the_draft_stays() -> None:
+    client = ScriptedClient(POST_messages=[DRAFT], POST_send=[BUSY], GET_d=[(403, {})])
+    with pytest.raises(UnknownOutcomeError, match=r'^Whether the mail was sent is not known\. .* Look for it in Sent Items '):
+        MailSender(client.mailbox).send(MAIL)
+    assert 'POST permanentDelete' not in client.sent
+
+
+@pytest.mark.parametrize('removal, last', [((204, None), 'POST permanentDelete'), ((403, {}), 'DELETE d')])
+def test_a_draft_that_cannot_be_sent_is_removed(removal: Any, last: str) -> None:
+    client = ScriptedClient(
+        POST_messages=[DRAFT],
+        POST_send=[(400, {})],
+        GET_d=[STILL_A_DRAFT],
+        POST_permanentDelete=[removal],
+        DELETE_d=[(204, None)],
+    )
+    with pytest.raises(GraphError, match='HTTP status 400'):
+        MailSender(client.mailbox).send(MAIL)
+    assert client.sent[-1] == last
+
+
+@pytest.mark.parametrize('unconfirmed', [(204, None), (201, {}), (200, []), (202, {'id': 'x'})])
+def test_an_attachment_that_is_not_confirmed_is_looked_up(unconfirmed: Any) -> None:
+    client = ScriptedClient(
+        POST_createForward=[DRAFT],
+        GET_attachments=[(200, {'value': []}), (200, {'value': []}), (200, {'value': [{'id': 'a'}]})],
+        POST_attachments=[unconfirmed, (201, {'id': 'a'})],
+        POST_send=[ACCEPTED],
+    )
+    MailSender(client.mailbox).reply(FORWARD, 'm', OutgoingMail(to=[BOB], attachments=[SMALL]))
+    assert client.sent.count('POST attachments') == 2
+
+
+def test_a_mail_with_fewer_attachments_than_it_should_have_is_not_sent() -> None:
+    client = ScriptedClient(
+        POST_messages=[DRAFT], GET_attachments=[(200, {'value': []})], GET_d=[STILL_A_DRAFT], POST_permanentDelete=[(204, None)]
+    )
+    with pytest.raises(GraphError, match=r'^The draft has 0 of 1 attachments\. Send the email again\.$'):
+        MailSender(client.mailbox).send(OutgoingMail(to=[BOB], attachments=[SMALL]))
+    assert 'POST send' not in client.sent
+
+
+@pytest.mark.parametrize(
+    'mail, sentence',
+    [
+        (OutgoingMail(to=[BOB], text='a', html='b'), 'A mail with text and HTML cannot be sent without a copy. '),
+        (OutgoingMail(to=[BOB], attachments=[LARGE]), "'b.bin' makes the mail too large to be sent without a copy. "),
+    ],
+)
+def test_a_mail_without_a_copy_has_to_fit_into_one_request(mail: OutgoingMail, sentence: str) -> None:
+    assert rejection(lambda: MailSender(ScriptedClient().mailbox).send_unsaved(mail)).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    'responses, count, error',
+    [
+        ([ACCEPTED], 1, None),
+        ([(429, {}, '1'), ACCEPTED], 2, None),
+        ([BUSY], 1, UnknownOutcomeError),
+        ([(200, {})], 1, UnknownOutcomeError),
+        ([(403, {})], 1, GraphError),
+    ],
+)
+def test_a_mail_without_a_copy_is_sent_again_only_after_throttling(responses: Any, count: int, error: Any) -> None:
+    client = ScriptedClient(POST_sendMail=responses)
+    if error:
+        with pytest.raises(error):
+            MailSender(client.mailbox).send_unsaved(OutgoingMail(to=[BOB], attachments=[SMALL]))
+    else:
+        MailSender(client.mailbox).send_unsaved(OutgoingMail(to=[BOB], attachments=[SMALL]))
+    assert client.sent == ['POST sendMail'] * count
+
+
+def test_a_reply_whose_mark_is_rejected_has_none() -> None:
+    client = ScriptedClient(POST_createReply=[(400, {}), DRAFT], PATCH_d=[(200, {'id': 'd'})], POST_send=[ACCEPTED])
+    assert MailSender(client.mailbox).reply(REPLY, 'm', OutgoingMail(), 'Well.') == 'd'
+    assert client.sent == ['POST createReply', 'POST createReply', 'POST send']
+
+
+# endregion
+# region resuming
+
+
+def test_a_throttled_mail_resumes_from_its_draft() -> None:
+    client = ScriptedClient(POST_messages=[DRAFT], POST_send=[(429, {}, '300'), ACCEPTED], GET_d=[STILL_A_DRAFT])
+    sender = MailSender(client.mailbox)
+
+    def send(progress: SendingProgress) -> Any:
+        return sender.send(MAIL, progress)
+
+    entry = run_resumable(client, {'subject': 'Plan'}, send).to_context()  # type: ignore[union-attr]
+    args = entry['PollingArgs']
+    assert args == {'subject': 'Plan', 'resume_draft_id': 'd', 'resume_made_with': '0', 'resume_run': '2'}
+    assert entry['NextRun'] == '301'
+    assert run_resumable(client, args, send) == 'd'
+    assert client.sent == ['POST messages', 'POST send', 'GET d', 'POST send']
+
+
+def test_a_mail_that_an_earlier_run_sent_is_not_sent_again() -> None:
+    client = ScriptedClient(GET_d=[SENT])
+    MailSender(client.mailbox).send_draft('d', SendingProgress('d'))
+    assert client.sent == ['GET d']
+
+
+def test_a_mail_is_not_rescheduled_for_ever() -> None:
+    client = ScriptedClient(POST_messages=[(429, {}, '300')])
+    with pytest.raises(GraphError, match=r'Try again in 300 seconds\.'):
+        run_resumable(client, {'resume_run': '20'}, lambda progress: MailSender(client.mailbox).create_draft(MAIL, progress))
+
+
+@pytest.mark.parametrize('response', [(503, {}), (400, {})])
+def test_a_failed_mail_is_not_rescheduled(response: Any) -> None:
+    client = ScriptedClient(POST_messages=[response], GET_messages=[(200, {'value': []})])
+    with pytest.raises(GraphError, match=f'HTTP status {response[0]}'):
+        run_resumable(client, {}, lambda progress: MailSender(client.mailbox).create_draft(MAIL, progress))
+
+
+@pytest.mark.parametrize('command', ['msgraph-mail-reply-to', 'msgraph-mail-send-draft', 'reply-mail'])
+def test_a_command_without_a_message_id_is_rejected(command: str) -> None:
+    client = ScriptedClient()
+    assert rejection(lambda: SENDING_COMMANDS[command](client, {})) == 'The message ID is missing. Enter the message ID.'
+    assert client.sent == []
+
+
+# endregion
+# region uploads
+
+
+class Uploads:
+    """An upload session whose responses are scripted: a status and the next position, or an exception."""
+
+    def __init__(self, *responses: Any, is_attached: bool = False, size: int = UPLOAD_RANGE + 10) -> None:
+        self.client = ScriptedClient()
+        self.responses = list(responses)
+        self.sent: list[tuple[str, str]] = []
+        self.client.send_without_token = self._answer  # type: ignore[method-assign]
+        self.session = UploadSession(self.client, 'https://upload.example/x', io.BytesIO(bytes(size)), size, lambda: is_attached)
+
+    def _answer(self, method: str, url: str, headers: dict[str, str], data: bytes | None = None) -> requests.Response:
+        self.sent.append((method, headers.get('Content-Range', '')))
+        response = requests.Response()
+        response.status_code, position = self.responses.pop(0)
+        response._content = json.dumps({'NextExpectedRanges': [f'{position}-']}).encode()
+        if response.status_code >= 400:
+            raise GraphError('It failed.', 'Wait.', '', response)
+        return response
+
+
+def test_a_file_is_uploaded_in_ranges() -> None:
+    uploads = Uploads((200, UPLOAD_RANGE), (201, 0))
+    uploads.session.upload()
+    assert uploads.sent == [
+        ('PUT', f'bytes 0-{UPLOAD_RANGE - 1}/{UPLOAD_RANGE + 10}'),
+        ('PUT', f'bytes {UPLOAD_RANGE}-{UPLOAD_RANGE + 9}/{UPLOAD_RANGE + 10}'),
+    ]
+
+
+@pytest.mark.parametrize('status', [416, 429, 500, 503])
+def test_an_upload_resumes_from_where_the_service_says(status: int) -> None:
+    uploads = Uploads((status, 0), (200, UPLOAD_RANGE), (201, 0))
+    uploads.session.upload()
+    assert [method for method, _ in uploads.sent] == ['PUT', 'GET', 'PUT']
+
+
+@pytest.mark.parametrize('is_attached', [True, False])
+def test_an_upload_whose_session_is_gone_may_have_arrived(is_attached: bool) -> None:
+    uploads = Uploads((503, 0), (404, 0), is_attached=is_attached, size=10)
+    if is_attached:
+        uploads.session.upload()
+    else:
+        with pytest.raises(GraphError):
+            uploads.session.upload()
+    assert [method for method, _ in uploads.sent] == ['PUT', 'GET']
+
+
+def test_an_upload_without_progress_ends() -> None:
+    uploads = Uploads(*[(200, 0)] * 50)
+    assert rejection(uploads.session.upload) == (
+        'Microsoft Graph requested the same bytes of the upload again and again. Try again.'
+    )
+
+
+@pytest.mark.parametrize('url', ['http://evil.example/upload', '', 'ftp://evil.example/'])
+def test_an_upload_url_is_an_https_address(url: str) -> None:
+    assert rejection(lambda: UploadSession(ScriptedClient(), url, io.BytesIO(), 0, lambda: True)) == (
+        'Microsoft Graph sent an upload URL that is not an https address. Try again.'
+    )
+
+
+@pytest.mark.parametrize('ranges, position', [(['5'], 5), (['5-'], 5), (['5-9'], 5), ([], None), (['soon'], None), (None, None)])
+def test_the_position_of_an_upload_has_several_formats(ranges: Any, position: int | None) -> None:
+    response = requests.Response()
+    response._content = json.dumps({'nextExpectedRanges': ranges}).encode()
+    if position is None:
+        assert rejection(lambda: next_position(response)).startswith('Microsoft Graph did not send the position of the upload.')
+    else:
+        assert next_position(response) == position
+
+
+# endregion

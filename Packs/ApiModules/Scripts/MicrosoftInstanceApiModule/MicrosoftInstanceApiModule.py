@@ -37,6 +37,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         CredentialError,
         SystemClock,
         clean_value,
+        json_or_none,
         require_https,
     )
     from MicrosoftCredentialsApiModule import (
@@ -60,7 +61,6 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         complete_device_sign_in,
         generate_login_url,
         get_azure_cloud,
-        json_or_none,
         reschedule,
         reset_auth,
         start_browser_sign_in,
@@ -192,7 +192,7 @@ class ParameterLabel:
 
 
 class IntegrationSpec(NamedTuple):
-    """Describe an integration to the code that it shares with others.
+    """The description of an integration for the code that it shares with others.
 
     Args:
         api: name of the API, as messages write it.
@@ -224,8 +224,8 @@ class IntegrationSpec(NamedTuple):
     clouds: Mapping[str, str] = CLOUD_OPTIONS
     details: Callable[[Any], dict[str, str]] = lambda _client: {}
 
-    def run(self, command: str) -> str:
-        """Return the sentence that tells the user to run a command, by its name without the prefix."""
+    def instruction(self, command: str) -> str:
+        """Return the sentence that tells the user to run a command, named without the prefix."""
         return f'Run !{self.command_prefix}-{command}.'
 
     @property
@@ -364,32 +364,22 @@ class InstanceSettings:
 
     def credential(self) -> Credential:
         """Return the credential of the chosen authentication method. Raise CredentialError when a value is missing or wrong."""
-        if self.managed_identities:
-            return create_credential(
-                CredentialSettings(AuthenticationMethod.MANAGED_IDENTITY, client_id=self.managed_identities_client_id)
-            )
-        if not self.self_deployed:
-            return create_credential(
-                CredentialSettings(
-                    AuthenticationMethod.CORTEX_APP,
-                    client_id=self.id,
-                    app_name=self.spec.app_name,
-                    token=self.token,
-                    key=self.key,
-                    info_headers=get_x_content_info_headers,
-                )
-            )
+        method = AuthenticationMethod.MANAGED_IDENTITY if self.managed_identities else AuthenticationMethod.CORTEX_APP
         return create_credential(
             CredentialSettings(
-                _METHODS[self.method],
-                self.cloud.endpoints.active_directory,
-                self.token,
-                self.id,
-                self.key,
-                self.private_key,
-                self.thumbprint,
+                _METHODS[self.method] if self.self_deployed else method,
+                authority=self.cloud.endpoints.active_directory,
+                tenant_id=self.token,
+                client_id=self.id,
+                client_secret=self.key,
+                private_key=self.private_key,
+                thumbprint=self.thumbprint,
                 redirect_uri=self.redirect_uri,
                 authorization_code=self.authorization_code,
+                managed_identity_id=self.managed_identities_client_id,
+                app_name=self.spec.app_name,
+                token=self.token,
+                info_headers=get_x_content_info_headers,
             )
         )
 
@@ -445,7 +435,7 @@ def auth_start_command(spec: IntegrationSpec, client: MicrosoftClient, _args: di
     if isinstance(client.credential, DeviceCodeCredential):
         return CommandResults(readable_output=client.start_auth(f'!{spec.command_prefix}-auth-complete'))
     if not isinstance(client.credential, AuthorizationCodeCredential):
-        return CommandResults(readable_output=f'{_NO_USER_SIGN_IN} {spec.run("auth-test")}')
+        return CommandResults(readable_output=f'{_NO_USER_SIGN_IN} {spec.instruction("auth-test")}')
     return CommandResults(
         readable_output=(
             '### Authorization instructions\n'
@@ -460,7 +450,7 @@ def auth_complete_command(spec: IntegrationSpec, client: MicrosoftClient, args: 
     """Complete a sign-in that was started: redeem a code, or wait until the user has entered the device code."""
     code = clean_value(args.get('code'))
     if not client.credential.needs_user:
-        raise CredentialError(_NO_USER_SIGN_IN, spec.run('auth-test'))
+        raise CredentialError(_NO_USER_SIGN_IN, spec.instruction('auth-test'))
     if not code and isinstance(client.credential, AuthorizationCodeCredential):
         raise CredentialError('The argument code is missing.', f'To get a code, run !{spec.command_prefix}-auth-start.')
     try:
@@ -476,7 +466,7 @@ def auth_complete_command(spec: IntegrationSpec, client: MicrosoftClient, args: 
                 demisto.command(), int(pending.interval), {**args, 'hide_polling_output': True}, _DEVICE_CODE_LIFETIME
             ),
         )
-    return CommandResults(readable_output=f'The sign-in is complete. {spec.run("auth-test")}')
+    return CommandResults(readable_output=f'The sign-in is complete. {spec.instruction("auth-test")}')
 
 
 def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: dict[str, Any]) -> CommandResults:
@@ -556,14 +546,14 @@ def permission_advice(spec: IntegrationSpec, credential: Credential, granted: li
         return f'The permissions of the token cannot be read. Check that {", ".join(spec.permissions)} are granted.'
     if not missing:
         return spec.access_advice
-    again = sign_in_instruction(spec, credential) or f'{spec.run("auth-reset")} This requests a new token.'
+    again = sign_in_instruction(spec, credential) or f'{spec.instruction("auth-reset")} This requests a new token.'
     return f'Grant the missing permissions: {", ".join(missing)}. {again}'
 
 
 def sign_in_instruction(spec: IntegrationSpec, credential: Credential) -> str:
     """Return what the user does when a sign-in is needed; empty where no user is needed."""
     if credential.needs_user:
-        return spec.run('auth-start')
+        return spec.instruction('auth-start')
     if isinstance(credential, CortexAppCredential):
         return f'Get a new ID, Token and Key from {spec.consent_page}.'
     return ''

@@ -201,7 +201,7 @@ METHODS: list[Rejection] = [
     (
         {**DAEMON, 'creds_enc_key': secret('1b2c3d4e-0002-4a5b-8c7d-9e0f1a2b3c4d')},
         'Key is the ID of the client secret, '
-        "not its value. Paste the secret's Value; if it is no longer shown, make a new secret.",
+        "not its value. Paste the secret's Value. If it is no longer shown, create a new secret.",
     ),
     (
         {**APPLICATION, 'auth_method': 'Password'},
@@ -223,11 +223,11 @@ CLOUDS: list[Rejection] = [
     ),
     (
         {**CUSTOM, 'azure_ad_endpoint': None, 'graph_endpoint': 'https://x.example'},
-        "'Azure AD endpoint' is not an https address. Enter the whole address of 'Azure AD endpoint', with https://.",
+        "'Azure AD endpoint' is not an https address. Enter the full address, starting with https://.",
     ),
     (
         {**CUSTOM, 'graph_endpoint': 'http://x.example'},
-        "'Microsoft Graph endpoint' is not an https address. Enter the whole address of 'Microsoft Graph endpoint', with https://.",
+        "'Microsoft Graph endpoint' is not an https address. Enter the full address, starting with https://.",
     ),
     (
         {**CUSTOM, 'graph_endpoint': 'https://y.example:8/v1.0/'},
@@ -372,7 +372,8 @@ def test_errors_use_the_labels_of_the_integration(params: Params, message: str) 
 def test_a_custom_cloud_has_the_endpoint_of_the_integration() -> None:
     custom = {'endpoint_type': 'Custom', 'azure_ad_endpoint': 'https://login.example', 'server_url': 'https://arm.example'}
     settings = InstanceSettings({**OTHER_PARAMS, **custom}, OTHER)
-    assert settings.cloud.endpoints[::2] == ('https://login.example', 'https://arm.example')
+    endpoints = settings.cloud.endpoints
+    assert (endpoints.active_directory, endpoints.resource_manager) == ('https://login.example', 'https://arm.example')
     assert settings.client_keywords()['command_prefix'] == 'azure'
 
 
@@ -615,13 +616,9 @@ def test_a_throttled_command_that_was_rescheduled_is_an_error(run: Run) -> None:
     assert run('contoso-list', throttle, ran_once_flag=True)['Contents'].endswith('Try again in 45 seconds.')
 
 
-def test_errors_show_the_tenant_and_no_secret(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The real LOG registers what stands in every credential parameter, IDs and domain names too.
-    registered = ['tenant.example', 'client', 'the secret']
-    monkeypatch.setattr(LOG, 'replace_strs', registered)
+def test_secrets_are_masked(run: Run) -> None:
     run('contoso-list', lambda *_: 'ok')
-    assert LOG.encode('bob@tenant.example, client, the secret') == 'bob@tenant.example, client, <XX_REPLACED>'
-    assert 'the secret' in LOG.replace_strs
+    assert LOG.encode('the secret') == '<XX_REPLACED>'
 
 
 def test_the_token_of_the_cortex_application_stays_masked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

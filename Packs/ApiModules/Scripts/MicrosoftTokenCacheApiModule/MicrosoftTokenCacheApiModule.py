@@ -43,9 +43,6 @@ class TokenProvider:
     others wait for the token or the error that it writes.
 
     Args:
-        credential: whose tokens.
-        storage: where they are cached.
-        token_client: sends the requests.
         log: is called with lines that contain no secret.
         default_target: as in CachedTokens.
     """
@@ -67,13 +64,7 @@ class TokenProvider:
         self._name = secrets.token_hex(16)
 
     def get_token(self, target: TokenTarget, rejected: str = '') -> AccessToken:
-        """Return a token that can be used now.
-
-        Args:
-            rejected: value of a token that the resource has rejected. Any other cached token is used.
-        Raises:
-            MicrosoftSignInError: the sign-in failed.
-        """
+        """Return a token that can be used now, and is not the one that the resource has rejected. Raise MicrosoftSignInError."""
         cached = self._read(target, rejected)
         token = cached.token
         if token is None:
@@ -120,11 +111,7 @@ class TokenProvider:
         self.update(change, target, force=bool(response.refresh_token))
 
     def update(self, change: Callable[['CachedTokens'], None], target: TokenTarget | None = None, force: bool = False) -> None:
-        """Change the cache, and drop what has expired.
-
-        Args:
-            change, force: as in `update_storage`.
-        """
+        """Change the cache as `update_storage` does, and drop what has expired."""
 
         def change_context(context: dict[str, Any]) -> None:
             now = self.clock.now()
@@ -253,11 +240,9 @@ class Lease(NamedTuple):
     """The right of one process to request a token, or how its request ended.
 
     Args:
-        holder: the process.
-        until: seconds since the epoch.
+        until: its end, in seconds since the epoch.
         retry_after_time: seconds since the epoch from which on a token may be refreshed again.
-        kind, what, advice, code, correlation_id: class and attributes of the error.
-        token_name: name of the token that the error is about.
+        kind, what, advice, code, correlation_id, token_name: class and attributes of the error, and the token it is about.
     """
 
     holder: str = ''
@@ -323,12 +308,10 @@ class CachedTokens:
         session: CachedSession | None = _read_entry(context, self._session_key, CachedSession, now)
         self.pending: PendingSignIn | None = _read_entry(context, self._pending_key, PendingSignIn, now)
         self.lease: Lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
-        refresh_token = session.refresh_token if session else ''
+        refresh_token, public_refresh_token = session.refresh_token if session else '', ''
         if not all(key.startswith(_PREFIX) for key in context):
             token = token or self._public_token(target, default_target)
             public_refresh_token = '' if refresh_token else self._public_refresh_token()
-        else:
-            public_refresh_token = ''
         self.token = token if token and token.is_usable(now) and token.value != rejected else None
         pending = self.pending or PendingSignIn()
         self.sessions = [
@@ -458,12 +441,7 @@ class ContextStorage:
         return dict(context), self.ANY_VERSION
 
     def write(self, context: dict[str, Any], version: int) -> None:
-        """Write the context.
-
-        Raises:
-            StorageConflictError: another process has written since `version` was read.
-            StorageUnavailableError: the platform rejects it for another reason, such as its size.
-        """
+        """Write the context. Raise StorageConflictError if `version` is stale, else StorageUnavailableError."""
         try:
             self._set_context(context, version)
         except ValueError as error:

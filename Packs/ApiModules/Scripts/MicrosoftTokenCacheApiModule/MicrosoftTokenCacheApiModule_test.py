@@ -360,6 +360,7 @@ def test_a_fresh_token_is_not_requested_again(clock: FakeClock) -> None:
     for later in (0, 3600 - REFRESH_MARGIN - 1):
         clock.time = NOW + later
         assert provider(credential, clock).get_token(GRAPH).value == 'first'
+        assert cached(demisto.getIntegrationContext(), credential).lease == Lease(), 'the lease ends with the request'
     clock.time = NOW + 3600 - REFRESH_MARGIN
     assert provider(credential, clock).get_token(GRAPH).value == 'second'
 
@@ -425,6 +426,24 @@ def test_another_process_is_waited_for_until_its_lease_ends(clock: FakeClock) ->
     provider(credential, clock).update(lambda tokens: tokens.put_lease(Lease('another', NOW + 20)))
     assert provider(credential, clock).get_token(GRAPH).value == 'first'
     assert 20 <= clock.slept < 21
+
+
+def test_a_waiting_process_gets_the_error_of_its_own_target_only(clock: FakeClock) -> None:
+    for target, outcome in ((GRAPH, SignInRefusedError), (AZURE, 'a token')):
+        waiting = provider(ScriptedCredential(response('a token')), clock)
+        waiting.update(lambda tokens: tokens.put_lease(Lease('another', clock.now() + 20)))
+
+        def fail_elsewhere(_seconds: float, waiting: TokenProvider = waiting) -> None:
+            error = Lease.of_error(SignInRefusedError('refused'), 'another', clock.now(), cached({}).token_name)
+            waiting.update(lambda tokens: tokens.put_lease(error))
+
+        waiting.clock = waiting.token_client.clock = FakeClock()
+        waiting.clock.sleep = fail_elsewhere  # type: ignore[method-assign]
+        try:
+            found: Any = waiting.get_token(target).value
+        except SignInRefusedError as error:
+            found = type(error)
+        assert found == outcome
 
 
 @pytest.mark.parametrize('end', [KeyboardInterrupt, SystemExit, RuntimeError])

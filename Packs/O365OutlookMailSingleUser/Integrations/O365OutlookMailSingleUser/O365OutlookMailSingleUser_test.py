@@ -32,11 +32,11 @@ def run(monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], command: str = 
 def test_an_application_needs_a_mailbox(monkeypatch: pytest.MonkeyPatch, params: dict[str, Any]) -> None:
     with pytest.raises(CredentialError, match=r"^'Email address of the mailbox' is missing\. .* enter an address\.$"):
         run(monkeypatch, {**params, 'mailbox_to_fetch': ' '})
-    assert run(monkeypatch, {**params, 'mailbox_to_fetch': ' ada@contoso.example '}).mailbox == 'ada@contoso.example'
+    assert run(monkeypatch, {**params, 'mailbox_to_fetch': ' ada@contoso.example '}).mailbox.address == 'ada@contoso.example'
 
 
 def test_a_user_has_a_mailbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, DEVICE).mailbox == ''
+    assert run(monkeypatch, DEVICE).mailbox.address == ''
 
 
 @pytest.mark.parametrize(

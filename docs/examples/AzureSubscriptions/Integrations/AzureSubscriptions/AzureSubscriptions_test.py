@@ -1,5 +1,6 @@
 """The commands of the example, with responses of Azure Resource Manager."""
 
+import io
 import json
 from typing import Any
 
@@ -29,7 +30,7 @@ class Responses:
     def __call__(self, _method: str, url_suffix: str = '', full_url: str = '', **_kwargs: Any) -> requests.Response:
         self.requested.append(url_suffix or full_url)
         response = requests.Response()
-        response.status_code, response._content = 200, json.dumps(self.responses.pop(0)).encode()
+        response.status_code, response.raw = 200, io.BytesIO(json.dumps(self.responses.pop(0)).encode())
         return response
 
 

@@ -1,5 +1,6 @@
 """The commands of the example, with responses of Defender for Endpoint."""
 
+import io
 import json
 from typing import Any
 
@@ -25,7 +26,7 @@ def client_with(monkeypatch: pytest.MonkeyPatch, queries: list[Any], body: Any, 
     def answer(_method: str, url_suffix: str, params: dict[str, Any]) -> requests.Response:
         queries.append((url_suffix, params))
         response = requests.Response()
-        response.status_code, response._content = status, json.dumps(body).encode()
+        response.status_code, response.raw = status, io.BytesIO(json.dumps(body).encode())
         return response
 
     client = make_client(InstanceSettings(PARAMS, SPEC))

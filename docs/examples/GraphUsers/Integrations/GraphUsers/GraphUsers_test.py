@@ -1,5 +1,6 @@
 """The command of the example, with responses of Microsoft Graph."""
 
+import io
 import json
 from typing import Any
 
@@ -19,7 +20,7 @@ def test_users_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(_method: str, url_suffix: str, params: dict[str, Any]) -> requests.Response:
         queries.append((url_suffix, params))
         response = requests.Response()
-        response.status_code, response._content = 200, json.dumps({'value': [ADA]}).encode()
+        response.status_code, response.raw = 200, io.BytesIO(json.dumps({'value': [ADA]}).encode())
         return response
 
     client = make_client(InstanceSettings(PARAMS, SPEC))

@@ -1,0 +1,326 @@
+"""The commands against scripted responses. Tests/conformance/graph_mail has the tests that need a mailbox."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+import demistomock as demisto
+from CommonServerPython import DemistoException
+from MicrosoftGraphMailClientApiModule import GraphMailClient
+from MicrosoftGraphMailCommandsApiModule import (
+    MAIL_COMMANDS,
+    addresses_text,
+    capitalized_keys,
+    folder_argument,
+    mailbox_argument,
+    property_outputs,
+)
+
+ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
+
+
+class ScriptedClient(GraphMailClient):
+    """A client that answers with scripted responses: a status and JSON or bytes."""
+
+    def __init__(self, *responses: tuple[int, Any]) -> None:
+        super().__init__(ADA, retry_on_rate_limit=True)
+        self.responses = list(responses)
+        self.sent: list[tuple[str, str, Any]] = []
+        self.clock.sleep = lambda _seconds: None  # type: ignore[method-assign,assignment]
+
+    def send_request(self, method: str, url_suffix: str = '', full_url: str | None = None, **kwargs: Any) -> requests.Response:
+        self.sent.append((method, full_url or url_suffix, kwargs.get('json_data') or kwargs.get('params')))
+        response = requests.Response()
+        response.status_code, body = self.responses.pop(0)
+        response._content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        response._content_consumed = True  # type: ignore[attr-defined]
+        response.headers['request-id'] = 'x'
+        if response.status_code not in kwargs['ok_codes']:
+            kwargs['error_handler'](response)
+        return response
+
+
+def run(client: GraphMailClient, command: str, **args: Any) -> Any:
+    return MAIL_COMMANDS[command](client, args)
+
+
+def error_of(command: str, **args: Any) -> str:
+    """Return the error of a command that sends nothing."""
+    with pytest.raises(DemistoException) as caught:
+        run(ScriptedClient(), command, **args)
+    return str(caught.value)
+
+
+def batch(*statuses: int, **headers: str) -> tuple[int, Any]:
+    return 200, {
+        'responses': [
+            {'id': str(number), 'status': status, 'headers': headers, 'body': {'id': f'new {number}'}}
+            for number, status in enumerate(statuses)
+        ]
+    }
+
+
+@pytest.fixture(autouse=True)
+def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demisto, 'command', lambda: 'msgraph-mail-move-email')
+    monkeypatch.setattr(demisto, 'args', dict)
+
+
+# region arguments and outputs
+
+
+@pytest.mark.parametrize('args, address', [({}, ADA), ({'user_id': ' '}, ADA), ({'user_id': f' {BOB} '}, BOB)])
+def test_a_command_works_in_the_mailbox_that_is_named(args: dict[str, Any], address: str) -> None:
+    assert mailbox_argument(ScriptedClient(), args).address == address
+
+
+@pytest.mark.parametrize('value, folder_id', [(None, ''), ('inbox', 'inbox'), ('a, b', 'b'), (['a', 'b'], 'b')])
+def test_the_last_folder_of_a_path_of_ids_counts(value: Any, folder_id: str) -> None:
+    assert folder_argument({'folder_id': value}) == folder_id
+
+
+@pytest.mark.parametrize(
+    'value, outputs',
+    [
+        (None, None),
+        (True, True),
+        (['Red'], ['Red']),
+        ({'contentType': 'text', 'content': 'Hi'}, 'Hi'),
+        ({'name': 'X', 'value': 'a: b'}, {'Name': 'X', 'Value': 'a: b'}),
+        ([{'emailAddress': {'name': 'Ada', 'address': ADA}}], [{'Name': 'Ada', 'Address': ADA}]),
+    ],
+)
+def test_a_property_becomes_a_context_value(value: Any, outputs: Any) -> None:
+    assert property_outputs(value) == outputs
+
+
+@pytest.mark.parametrize(
+    'recipients, text',
+    [(None, ''), ({}, ''), ({'Address': ADA}, ADA), ([{'Address': ADA}, {'Name': 'Bob'}, {}], f'{ADA}, Bob')],
+)
+def test_recipients_are_shown_by_their_addresses(recipients: Any, text: str) -> None:
+    assert addresses_text(recipients) == text
+
+
+def test_keys_in_the_context_are_capitalized_and_have_no_annotations() -> None:
+    assert capitalized_keys({'@odata.context': 'x', 'timeZone': {'name': 'UTC'}, 'days': [{'dayOfWeek': 1}, 'x']}) == {
+        'TimeZone': {'Name': 'UTC'},
+        'Days': [{'DayOfWeek': 1}, 'x'],
+    }
+
+
+@pytest.mark.parametrize(
+    'command, args, sentence',
+    [
+        ('msgraph-mail-list-emails', {'limit': '0'}, "'0' is not a whole number from 1 to 100000. Change limit."),
+        ('msgraph-mail-get-email', {}, 'The argument message_id is empty. Enter a value for it.'),
+        ('msgraph-update-email-status', {'message_ids': 'x'}, "'' is not one of Read, Unread. Change status."),
+        ('msgraph-mail-set-categories', {'message_ids': 'x'}, 'Enter categories, or clear=true to remove all, but not both.'),
+        (
+            'msgraph-mail-flag-email',
+            {'message_ids': 'x', 'status': 'complete', 'due_date': 'tomorrow'},
+            'due_date can only be used with the status flagged. Remove due_date.',
+        ),
+        (
+            'msgraph-mail-create-rule',
+            {'display_name': 'x', 'actions': '{}'},
+            'The argument actions is empty. Enter a value for it.',
+        ),
+        ('msgraph-mail-update-rule', {'rule_id': 'x'}, 'There is nothing to change. Enter at least one property of the rule.'),
+        (
+            'msgraph-mail-get-mailtips',
+            {'email_addresses': ','},
+            'The argument email_addresses is empty. Enter one address, or several separated by commas.',
+        ),
+    ],
+)
+def test_invalid_arguments_are_rejected_before_a_request(command: str, args: dict[str, Any], sentence: str) -> None:
+    assert error_of(command, **args) == sentence
+
+
+# endregion
+# region emails
+
+
+@pytest.mark.parametrize(
+    'link, text', [('', 'No emails were found.'), ('https://graph.microsoft.com/x', 'No emails were found on')]
+)
+def test_a_page_without_emails_says_whether_there_are_more(link: str, text: str) -> None:
+    result = run(ScriptedClient((200, {'value': [], '@odata.nextLink': link})), 'msgraph-mail-list-emails')
+    assert result.readable_output.startswith(text)
+
+
+def test_emails_are_listed_with_the_next_page() -> None:
+    client = ScriptedClient((200, {'value': [{'id': 'm', 'subject': 'Hi'}], '@odata.nextLink': 'https://graph.example/x'}))
+    result = run(client, 'msgraph-mail-list-emails', folder_id='inbox', odata='$select=subject', page_size='7')
+    assert result.outputs == [{'ID': 'm', 'Subject': 'Hi', 'UserID': ADA, 'NextPage': 'https://graph.example/x'}]
+    assert client.sent == [('GET', f'/users/{ADA}/mailFolders/inbox/messages', {'$select': 'subject', '$top': 7})]
+
+
+def test_an_email_is_a_file_with_its_bytes() -> None:
+    entry = run(ScriptedClient((200, b'From: a\r\n')), 'msgraph-mail-get-email-as-eml', message_id='m')
+    assert (entry['File'], Path(f'1_{entry["FileID"]}').read_bytes()) == ('m.eml', b'From: a\r\n')
+
+
+def test_each_email_of_a_batch_has_its_result() -> None:
+    result = run(
+        ScriptedClient(batch(201, 404, 201)), 'msgraph-mail-copy-email', message_id='a,b,c', destination_folder_id='archive'
+    )
+    assert [one['SourceID'] for one in result.outputs] == ['a', 'c']
+    assert result.outputs[0] == {'ID': 'new 0', 'SourceID': 'a', 'DestinationFolderID': 'archive', 'UserID': ADA}
+    assert result.readable_output.startswith('### Emails copied (2 of 3)\n')
+    assert [bool(one['error']) for one in result.raw_response] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    'ids, statuses, start',
+    [('a', (404,), 'Microsoft Graph answered with HTTP status 404.'), ('a,b', (404, 404), 'None of the emails is known to be')],
+)
+def test_it_is_an_error_if_nothing_was_done(ids: str, statuses: Any, start: str) -> None:
+    with pytest.raises(DemistoException, match=f'^{start}'):
+        run(ScriptedClient(batch(*statuses)), 'msgraph-mail-delete-email', message_id=ids)
+
+
+def test_only_throttled_emails_are_rescheduled() -> None:
+    client = ScriptedClient(batch(201, 429, **{'Retry-After': '45'}))
+    done, rest = run(client, 'msgraph-mail-move-email', message_id='a,b', destination_folder_id='archive')
+    assert done.outputs['ID'] == 'new 0'
+    scheduled = rest.to_context()
+    assert scheduled['PollingArgs'] == {'message_id': 'b', 'destination_folder_id': 'archive', 'ran_once_flag': True}
+    assert scheduled['NextRun'] == '46'
+
+
+def test_nothing_is_reported_if_all_emails_are_throttled() -> None:
+    client = ScriptedClient(batch(429, **{'Retry-After': '45'}))
+    result = run(client, 'msgraph-mail-move-email', message_id='a', destination_folder_id='archive')
+    assert result.to_context()['PollingArgs']['message_id'] == 'a'
+
+
+# endregion
+# region attachments
+
+FILE = {'@odata.type': '#microsoft.graph.fileAttachment', 'id': 'f', 'name': 'a.txt', 'contentType': 'text/plain', 'size': 1}
+LINK = {'@odata.type': '#microsoft.graph.referenceAttachment', 'id': 'r', 'name': 'Budget.xlsx'}
+WEB_LINK = 200, {'webLink': 'https://outlook.example/m'}
+
+
+def test_attachments_are_listed_with_digests() -> None:
+    client = ScriptedClient((200, {'value': [FILE, LINK]}), WEB_LINK, (200, b'x'))
+    result = run(client, 'msgraph-mail-list-attachments', message_id='m', include_hash='true')
+    file, link = result.outputs['Attachment']
+    assert (file['Kind'], file['SHA256'][:8], file.get('WebLink')) == ('fileAttachment', '2d711642', None)
+    assert (link['Kind'], link['WebLink'], link.get('SHA256')) == ('referenceAttachment', 'https://outlook.example/m', None)
+
+
+def test_an_attachment_without_a_file_does_not_block_the_others() -> None:
+    client = ScriptedClient((200, {'value': [FILE, LINK, {**FILE, 'id': 'g'}]}), WEB_LINK, (200, b'x'), (500, {}))
+    file, rest = run(client, 'msgraph-mail-get-attachment', message_id='m')
+    assert file['File'] == 'a.txt'
+    assert '| Budget.xlsx | It is a link to a file elsewhere. Open the email to follow it: ' in rest.readable_output
+    assert '| a.txt | Microsoft Graph answered with HTTP status 500. ' in rest.readable_output
+
+
+def test_it_is_an_error_if_no_attachment_can_be_read() -> None:
+    with pytest.raises(DemistoException, match='HTTP status 500'):
+        run(ScriptedClient((200, FILE), (500, {})), 'msgraph-mail-get-attachment', message_id='m', attachment_id='f')
+
+
+@pytest.mark.parametrize('command', ['msgraph-mail-list-attachments', 'msgraph-mail-get-attachment'])
+def test_an_email_without_attachments_says_so(command: str) -> None:
+    result = run(ScriptedClient((200, {'value': []})), command, message_id='m')
+    assert result.readable_output == 'The email has no attachments.'
+
+
+# endregion
+# region folders, rules and settings
+
+
+@pytest.mark.parametrize(
+    'command, args, text',
+    [
+        ('msgraph-mail-list-folders', {}, 'No folders were found.'),
+        ('msgraph-mail-list-child-folders', {'parent_folder_id': 'x'}, 'There are no folders in this folder.'),
+        ('msgraph-mail-list-rules', {}, 'The inbox has no rules.'),
+    ],
+)
+def test_an_empty_list_says_so(command: str, args: dict[str, Any], text: str) -> None:
+    assert run(ScriptedClient((200, {'value': []})), command, **args).readable_output == text
+
+
+@pytest.mark.parametrize(
+    'command, args, response, sent, outputs',
+    [
+        (
+            'msgraph-mail-list-folders',
+            {'limit': '3'},
+            {'value': [{'id': 'f', 'displayName': 'A', 'isHidden': True}]},
+            ('GET', '/mailFolders', {'$top': 3}),
+            [{'ID': 'f', 'DisplayName': 'A'}],
+        ),
+        (
+            'msgraph-mail-create-folder',
+            {'new_folder_name': 'A', 'parent_folder_id': 'p'},
+            {'id': 'f'},
+            ('POST', '/mailFolders/p/childFolders', {'displayName': 'A'}),
+            {'ID': 'f'},
+        ),
+        (
+            'msgraph-mail-update-folder',
+            {'folder_id': 'f', 'new_display_name': 'B'},
+            {'id': 'f', 'displayName': 'B'},
+            ('PATCH', '/mailFolders/f', {'displayName': 'B'}),
+            {'ID': 'f', 'DisplayName': 'B'},
+        ),
+        (
+            'msgraph-mail-delete-folder',
+            {'folder_id': 'f', 'permanent': 'true'},
+            {},
+            ('POST', '/mailFolders/f/permanentDelete', None),
+            {'ID': 'f', 'Deleted': True},
+        ),
+        (
+            'msgraph-mail-delete-folder',
+            {'folder_id': 'f'},
+            {},
+            ('DELETE', '/mailFolders/f', None),
+            {'ID': 'f', 'Deleted': True},
+        ),
+        (
+            'msgraph-mail-create-rule',
+            {'display_name': 'A', 'actions': '{"delete": true}', 'sequence': '2', 'is_enabled': 'false'},
+            {'@odata.context': 'x', 'id': 'r'},
+            (
+                'POST',
+                '/mailFolders/inbox/messageRules',
+                {'displayName': 'A', 'actions': {'delete': True}, 'sequence': 2, 'isEnabled': False},
+            ),
+            {'id': 'r'},
+        ),
+        (
+            'msgraph-mail-delete-rule',
+            {'rule_id': 'r'},
+            {},
+            ('DELETE', '/mailFolders/inbox/messageRules/r', None),
+            {'id': 'r', 'deleted': True},
+        ),
+        (
+            'msgraph-mail-get-settings',
+            {'property': 'timeZone'},
+            {'value': 'UTC'},
+            ('GET', '/mailboxSettings/timeZone', None),
+            {'TimeZone': 'UTC', 'UserID': ADA},
+        ),
+    ],
+)
+def test_a_command_sends_one_request(command: str, args: dict[str, Any], response: Any, sent: Any, outputs: Any) -> None:
+    client = ScriptedClient((200, response))
+    assert run(client, command, **args).outputs == outputs
+    method, path, body = sent
+    assert client.sent == [(method, f'/users/{ADA}{path}', body)]
+
+
+# endregion

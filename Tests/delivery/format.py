@@ -1,0 +1,51 @@
+"""`make format`: ruff for Python, demisto-sdk for yml and json of the packs.
+
+The SDK raises the minimum version of XSOAR to its own unless it is told one, ends json files without a line feed, and takes
+Python in a README for links. So it is told the version of the pack's metadata, gets no README, and files end in a line feed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from delivery.commands import ROOT, files_of, program, readable, run
+
+
+def main(folder: Path = ROOT) -> int:
+    """Format the files in place, print which ones changed, and return the exit status."""
+    files = [path for path in files_of('Packs', folder=folder) if path.suffix in ('.yml', '.json')]
+    before = {
+        path: (folder / path).read_bytes() for path in files_of('.', folder=folder) if path.suffix in ('.py', '.yml', '.json')
+    }
+    runs = [[program('ruff'), 'format', '--quiet', '.']]
+    for version, group in _by_version(files, folder).items():
+        inputs = ','.join(map(str, group))
+        runs.append([program('demisto-sdk'), 'format', '-i', inputs, '-nv', '-ngr', '-y', '-fv', version])
+    for command in runs:
+        done = run(command, folder)
+        if done.returncode:
+            print(readable(done.stdout))
+            print(f'format: {Path(command[0]).name} failed', file=sys.stderr)
+            return 1
+    for path in files:
+        written = (folder / path).read_bytes()
+        if not written.endswith(b'\n'):
+            (folder / path).write_bytes(written + b'\n')
+    changed = [str(path) for path, content in before.items() if (folder / path).read_bytes() != content]
+    print('\n'.join([*changed, f'format: {len(changed)} files changed']))
+    return 0
+
+
+def _by_version(files: list[Path], folder: Path) -> dict[str, list[Path]]:
+    """Return the files of packs by the oldest version of XSOAR that the pack supports."""
+    groups: dict[str, list[Path]] = {}
+    for path in files:
+        metadata = json.loads((folder / path.parts[0] / path.parts[1] / 'pack_metadata.json').read_text(encoding='utf-8'))
+        groups.setdefault(metadata['serverMinVersion'], []).append(path)
+    return groups
+
+
+if __name__ == '__main__':
+    sys.exit(main())
