@@ -881,6 +881,7 @@ print(most_memory() - idle)
 """
 
 
+@pytest.mark.slow
 def test_150_megabytes_take_at_most_16_of_memory(
     sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path
 ) -> None:
