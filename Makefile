@@ -3,6 +3,8 @@
 INTERPRETER := $(or $(PYTHON),python3)
 BIN := .venv/bin
 PACK := Packs/O365OutlookMailSingleUser
+# folders with unit and contract tests: the others are not even collected
+FAST := Packs docs/examples Tests/demo Tests/conformance
 # a worker for each processor; the tests of a file stay together, and files in the order of conftest.py
 PARALLEL := --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 DELIVERY := PYTHONPATH=Tests $(BIN)/python -m delivery
@@ -44,7 +46,7 @@ browser-test: setup ## use the sandbox in a real browser; installs chromium as r
 	@$(BIN)/python -m pytest Tests/browser -m browser $(ARGS)
 
 test-fast: setup ## run the unit and contract tests that are not slow, without coverage
-	@$(BIN)/python -m pytest $(PARALLEL) -m '(unit or contract) and not slow and not property' $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) -m '(unit or contract) and not slow and not property' $(FAST) $(ARGS)
 
 soak: setup ## 100,000 made-up histories of a mailbox that is fetched from (`make test` runs 500); takes hours
 	@$(BIN)/python -m pytest -m property --hypothesis-profile=soak $(ARGS)

@@ -14,19 +14,19 @@ import pytest
 from sandbox.microsoft.fixtures import cloud, empty_mailbox, microsoft_cloud
 
 __all__ = ['cloud', 'empty_mailbox', 'microsoft_cloud']
-# What the tests of a folder are marked as. A test that makes up histories is marked as property too, where it is.
+# What the tests of a folder are marked as, those with the longest files first. Made-up histories are marked as property too.
 MARKERS = {
-    'Packs': 'unit',
-    'docs/examples': 'unit',
-    'Tests/demo': 'unit',
-    'Tests/mutants': 'unit',
-    'Tests/conformance': 'contract',
-    'Tests/sandbox': 'standin',
     'Tests/browser': 'browser',
     'Tests/e2e': 'e2e',
     'Tests/delivery': 'e2e',
     'Tests/setup': 'e2e',
     'Tests/benchmarks': 'e2e',
+    'Tests/mutants': 'e2e',
+    'Tests/sandbox': 'standin',
+    'Tests/conformance': 'contract',
+    'Tests/demo': 'unit',
+    'docs/examples': 'unit',
+    'Packs': 'unit',
 }
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
 if FOLDER:
@@ -53,13 +53,14 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test by its folder, and begin with what takes longest, so that no worker waits for it in the end."""
+    order = ['property', *dict.fromkeys(MARKERS.values())]
     for item in items:
-        folder = item.path.relative_to(item.config.rootpath).as_posix()
-        markers = [marker for name, marker in MARKERS.items() if folder.startswith(f'{name}/')]
-        if not markers:
-            raise pytest.UsageError(f'{folder} has no marker: add its folder to MARKERS in conftest.py.')
-        item.add_marker(markers[0])
-    items.sort(key=lambda item: item.get_closest_marker('property') is None)
+        path = item.path.relative_to(item.config.rootpath).as_posix()
+        marker = next((marker for folder, marker in MARKERS.items() if path.startswith(f'{folder}/')), None)
+        if not marker:
+            raise pytest.UsageError(f'{path} has no marker: add its folder to MARKERS in conftest.py.')
+        item.add_marker(marker)
+    items.sort(key=lambda item: min(order.index(marker.name) for marker in item.iter_markers() if marker.name in order))
 
 
 @pytest.fixture(autouse=True)

@@ -212,6 +212,7 @@ print(json.dumps({'file': entry['FileID'], 'growth': tracemalloc.get_traced_memo
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('command', ['msgraph-mail-get-attachment', 'msgraph-mail-get-email-as-eml'])
 def test_large_files_take_little_memory(ada: Mailbox, cloud: MicrosoftCloud, command: str) -> None:
     message = delivered(ada)

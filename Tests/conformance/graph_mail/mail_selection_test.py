@@ -148,6 +148,7 @@ def test_an_empty_page_does_not_end_the_list(runs: Runs, ada: Mailbox, cloud: Mi
     assert len(runs.next()) == 3
 
 
+@pytest.mark.slow
 def test_too_many_mails_of_one_second_are_a_problem_with_advice(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud) -> None:
     inbox, received = ada.folder('inbox').folder_id, f'{graph_seconds(ada.now())}Z'
     endless = {

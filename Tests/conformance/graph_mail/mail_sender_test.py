@@ -883,6 +883,7 @@ print(peak_memory() - idle)
 """
 
 
+@pytest.mark.slow
 def test_150_megabytes_take_at_most_16_megabytes_of_memory(
     sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path
 ) -> None:

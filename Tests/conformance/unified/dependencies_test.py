@@ -54,6 +54,7 @@ def test_names_are_imported_with_a_guard_from_the_module_that_defines_them(name:
             assert names <= defined_names(API_MODULES[imported]), imported
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('pack', [INTEGRATION.name, *example_names()])
 def test_each_module_is_in_a_unified_script_once_and_in_the_order_of_the_table(build: Build, pack: str) -> None:
     script = str(loaded_yml(build(pack))['script']['script'])
