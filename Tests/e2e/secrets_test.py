@@ -69,8 +69,7 @@ def passwords_of(settings: dict[str, Any]) -> list[str]:
 
 def remembered(sandbox: Sandbox, instance: str) -> list[str]:
     """The secrets that an instance keeps between commands: tokens, and what belongs to a started sign-in."""
-    context, _ = sandbox.server._parts.instances.integration_context(sandbox.server._parts.instances.get(instance).id)
-    return list(strings_in(context))
+    return list(strings_in(sandbox.server.integration_context(instance)))
 
 
 def access_token(sandbox: Sandbox, instance: str) -> str:
@@ -102,9 +101,8 @@ def assert_hidden(secrets: list[str], sandbox: Sandbox, war_room: WarRoom) -> No
     """
     __tracebackhide__ = True  # a failure is not to show them either
     forms = [form[-END:].encode() for secret in secrets for form in {secret, quote(secret, safe='')}]
-    instances = sandbox.server._parts.instances.all()
     places = {'answers of the server': war_room.everything().encode()}
-    places |= {f'last run of {one.name}': json.dumps(sandbox.server.last_run(one.name)).encode() for one in instances}
+    places |= {f'last run of {one}': json.dumps(sandbox.server.last_run(one)).encode() for one in sandbox.server.instance_names}
     places |= {str(path): path.read_bytes() for path in (sandbox.folder / 'xsoar').rglob('*') if path.is_file()}
     found = {name for name, content in places.items() for form in forms if form in content}
     assert not found, f'{len(found)} places show a secret: {", ".join(sorted(found))}'

@@ -127,6 +127,15 @@ class XsoarServer:
         """
         return self._parts.runner.fetch(self._parts.instances.get(instance_name).id)
 
+    @property
+    def instance_names(self) -> list[str]:
+        """The names of all instances."""
+        return [each.name for each in self._parts.instances.all()]
+
+    def integration_context(self, instance_name: str) -> dict[str, Any]:
+        """Return what the commands of an instance stored in its integration context."""
+        return self._parts.instances.integration_context(self._parts.instances.get(instance_name).id)[0]
+
     def last_run(self, instance_name: str) -> dict[str, Any]:
         """What the last successful fetch of an instance stored."""
         return self._parts.instances.last_run(self._parts.instances.get(instance_name).id)
