@@ -48,9 +48,9 @@ def run(script: str, folder: Path, job: Any = None, **environment: str) -> Any:
 def _import_roots() -> list[Path]:
     own = REPOSITORY / 'Tests/CommonServerPython'
     return [
+        REPOSITORY / 'Tests/demistomock',  # first: the platform's own one keeps no last run
         Path(os.environ.get('COMMON_SERVER_PYTHON') or own),
         own,
-        REPOSITORY / 'Tests/demistomock',
         *sorted((REPOSITORY / 'Packs/ApiModules/Scripts').iterdir()),
         _INTEGRATION,
     ]

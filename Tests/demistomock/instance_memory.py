@@ -24,7 +24,7 @@ class InstanceMemory:
         return {
             'demistoVersion': lambda: {'version': '6.10.0', 'buildNumber': '12345', 'platform': 'xsoar'},
             'getIntegrationContext': lambda: self._read()['context'],
-            'setIntegrationContext': self._write,
+            'setIntegrationContext': self._overwrite,
             'getIntegrationContextVersioned': self._read,
             'setIntegrationContextVersioned': self._write,
             'getLastRun': lambda: _copy(self._last_run),
@@ -41,6 +41,9 @@ class InstanceMemory:
                 raise ValueError(f'The context is at version {self._version}, not {version}. Read it again.')
             self._demisto.integrationContext = _copy(context)
             self._version += 1
+
+    def _overwrite(self, context: dict[str, Any]) -> None:
+        self._write(context)
 
     def _set_last_run(self, obj: dict[str, Any]) -> None:
         self._last_run = _copy(obj)
