@@ -14,6 +14,7 @@ import pytest
 from sandbox.microsoft.fixtures import cloud, empty_mailbox, microsoft_cloud
 
 __all__ = ['cloud', 'empty_mailbox', 'microsoft_cloud']
+pytest_plugins = ['conformance.field_reports.report']
 # What the tests of a folder are marked as, those with the longest files first. Made-up histories are marked as property too.
 MARKERS = {
     'Tests/browser': 'browser',
