@@ -1,4 +1,7 @@
-"""`make docs`: the tables of an integration's README, written from its yml between markers.
+"""`make docs`: the tables of an integration's README, written from its yml between markers, and links to this repository.
+
+Inside XSOAR, relative links lead nowhere. The names of documents in README and description become links as soon as `url` in
+pack_metadata.json is the address of this repository at GitHub or GitLab, and are only names while it is empty.
 
 Everything outside the markers, and the example of each command, is written by hand. `demisto-sdk generate-docs` writes a whole
 new README; `.demisto-sdk-conf` sends that to build/.
@@ -6,6 +9,7 @@ new README; `.demisto-sdk-conf` sends that to build/.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,20 +23,38 @@ from delivery.commands import ROOT, DeliveryError
 _MARKED = r'(<!-- {0}: written by make docs -->\n)(.*?)(<!-- end of {0} -->)'
 _EXAMPLE = '#### Command example'
 _CHECKBOX = 8
+_DOCUMENT = re.compile(r'\[?`((?:docs|Packs)/[^`\s]+\.md)`(?:\]\([^)\s]*\))?')
 
 
 def main(folder: Path = ROOT) -> int:
     """Write the marked parts of every integration's README, print which ones changed, and return the exit status."""
     for readme in sorted(folder.glob('Packs/*/Integrations/*/README.md')):
-        text = readme.read_text(encoding='utf-8')
+        url = repository_url(readme.parent)
         try:
-            written = renewed(text, described(readme.parent))
+            _write(readme, linked(renewed(readme.read_text(encoding='utf-8'), described(readme.parent)), url), folder)
         except DeliveryError as error:
             print(f'docs: {readme.relative_to(folder)}: {error}', file=sys.stderr)
             return 1
-        readme.write_text(written, encoding='utf-8')
-        print(f'docs: {readme.relative_to(folder)}: {"as it was" if written == text else "written"}')
+        description = readme.with_name(f'{readme.parent.name}_description.md')
+        _write(description, linked(description.read_text(encoding='utf-8'), url), folder)
     return 0
+
+
+def _write(path: Path, text: str, folder: Path) -> None:
+    same = path.read_text(encoding='utf-8') == text
+    path.write_text(text, encoding='utf-8')
+    print(f'docs: {path.relative_to(folder)}: {"as it was" if same else "written"}')
+
+
+def repository_url(integration: Path) -> str:
+    """Return the address of this repository, from the metadata of the integration's pack; empty if it has none."""
+    metadata = json.loads((integration.parents[1] / 'pack_metadata.json').read_text(encoding='utf-8'))
+    return str(metadata.get('url') or '').rstrip('/')
+
+
+def linked(text: str, url: str) -> str:
+    """Return a document in which the names of this repository's documents are links to them, or only names without a `url`."""
+    return _DOCUMENT.sub(lambda found: f'[`{found[1]}`]({url}/blob/main/{found[1]})' if url else f'`{found[1]}`', text)
 
 
 def described(integration: Path) -> dict[str, Any]:

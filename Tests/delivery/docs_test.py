@@ -17,6 +17,24 @@ def test_the_readme_is_what_make_docs_writes() -> None:
     assert docs.renewed(README, YML) == README, 'The README is older than the yml: run make docs.'
 
 
+@pytest.mark.parametrize('name', ['README.md', f'{INTEGRATION.name}_description.md'])
+def test_documents_of_this_repository_are_links_once_its_address_is_known(name: str) -> None:
+    text = (INTEGRATION / name).read_text(encoding='utf-8')
+    guide = 'docs/microsoft-integrations-authentication.md'
+    assert docs.linked(text, docs.repository_url(INTEGRATION)) == text, 'The url of the pack has changed: run make docs.'
+    link = f'[`{guide}`](https://git.example/team/mail/blob/main/{guide})'
+    known = docs.linked(text, 'https://git.example/team/mail')
+    assert link in known
+    assert (ROOT / guide).is_file()
+    assert docs.linked(known, 'https://git.example/other') == docs.linked(text, 'https://git.example/other') != known
+    assert docs.linked(known, '') == text
+
+
+def test_nothing_leads_to_the_documents_of_another_integration() -> None:
+    for name in ('README.md', f'{INTEGRATION.name}_description.md'):
+        assert 'xsoar.pan.dev' not in (INTEGRATION / name).read_text(encoding='utf-8')
+
+
 def test_a_changed_yml_changes_its_row_and_nothing_else() -> None:
     changed = copy.deepcopy(YML)
     changed['script']['commands'][0]['arguments'] = [

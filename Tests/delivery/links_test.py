@@ -52,9 +52,7 @@ def test_each_link_within_the_repository_leads_somewhere(path: Path) -> None:
     for link in links(path):
         name, _, anchor = unquote(link).partition('#')
         target = path if not name else Path(ROOT, path.parent, name).resolve()
-        if name and not target.exists():
-            broken.append(link)
-        elif anchor and target.suffix == '.md' and anchor not in anchors(target):
+        if (name and not target.exists()) or (anchor and target.suffix == '.md' and anchor not in anchors(target)):
             broken.append(link)
     assert not broken
 
