@@ -17,6 +17,8 @@ def repository(tmp_path: Path) -> Path:
     folder.mkdir()
     copy(files_of(*CONTENT, *SETTINGS), ROOT, folder)
     git('init', '--quiet', '--initial-branch=main', folder=folder)
+    for name, value in (('user.name', 'Tests'), ('user.email', 'tests@localhost')):  # a machine may know nobody
+        git('config', name, value, folder=folder)
     commit(folder, 'Release')
     git('tag', 'v1.0.0', folder=folder)
     return folder
