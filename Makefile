@@ -28,8 +28,11 @@ setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the i
 demo: setup ## build, upload, sign in with every authentication method and use the mailbox, in the sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo $(ARGS)
 
-sandbox: setup ## start the sandbox and leave it running; PORT=8080 chooses its ports, KEEP=folder keeps its state
-	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(if $(PORT),--port '$(PORT)') $(if $(KEEP),--keep '$(KEEP)') $(ARGS)
+sandbox: setup ## start the sandbox and leave it running; PORT=8080 chooses its ports, KEEP=folder keeps its state, MICROSOFT=real leaves the cloud out
+	@PYTHONPATH=Tests $(BIN)/python -m demo.serve $(if $(PORT),--port '$(PORT)') $(if $(KEEP),--keep '$(KEEP)') $(if $(MICROSOFT),--microsoft '$(MICROSOFT)') $(ARGS)
+
+live-check: setup ## compare the sandbox with a tenant of yours, see docs/live-check.md
+	@PYTHONPATH=Tests $(BIN)/python -m live_check
 
 example: setup ## upload docs/examples/NAME to the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY, such as a running sandbox
 	@PYTHONPATH=Tests $(BIN)/python -m demo.upload_example $(NAME)

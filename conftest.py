@@ -20,6 +20,7 @@ MARKERS = {
     'Tests/browser': 'browser',
     'Tests/e2e': 'e2e',
     'Tests/delivery': 'e2e',
+    'Tests/live_check': 'contract',
     'Tests/setup': 'e2e',
     'Tests/benchmarks': 'e2e',
     'Tests/mutants': 'e2e',

@@ -125,6 +125,7 @@ def test_authorization_code_by_clicks(xsoar: Page, sandbox: Sandbox) -> None:
     login.wait_for_url(f'{REDIRECT_URI}?**')
 
     run(xsoar, f'!msgraph-mail-auth-complete code="{login.url}"')
+    expect(xsoar.get_by_text('The sign-in is complete.')).to_be_visible()  # commands run side by side
     run(xsoar, '!msgraph-mail-auth-test')
 
     expect(xsoar.get_by_text('Self-deployed application, authorization code')).to_be_visible()
@@ -148,9 +149,10 @@ def test_device_code_by_clicks(xsoar: Page, sandbox: Sandbox) -> None:
     expect(device.get_by_role('heading', name='You are signed in')).to_be_visible()
 
     run(xsoar, '!msgraph-mail-auth-complete')
+    expect(xsoar.get_by_text('The sign-in is complete.')).to_be_visible(timeout=40_000)
     run(xsoar, '!msgraph-mail-auth-test')
 
-    expect(xsoar.get_by_text('Self-deployed application, device code')).to_be_visible(timeout=40_000)
+    expect(xsoar.get_by_text('Self-deployed application, device code')).to_be_visible()
 
 
 def test_a_profile_that_did_not_begin_at_the_address_sees_nothing(

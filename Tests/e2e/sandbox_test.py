@@ -60,10 +60,19 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @contextmanager
 def started(temporary: Path) -> Iterator[Running]:
     """Start a sandbox whose temporary files go to a folder."""
+    with serving(temporary) as (process, printed):
+        addresses = re.findall(r'http\S+', printed)
+        assert len(addresses) == 1, printed
+        yield Running(process, addresses[0], temporary)
+
+
+@contextmanager
+def serving(temporary: Path, *arguments: str) -> Iterator['tuple[subprocess.Popen[str], str]']:
+    """Run ``demo.serve``; return its process and what it printed when it was ready."""
     environment = {**own_environment(), 'PYTHONPATH': 'Tests', 'TMPDIR': str(temporary)}
     with interruptible_children():
         process = subprocess.Popen(
-            [sys.executable, '-m', 'demo.serve'],
+            [sys.executable, '-m', 'demo.serve', *arguments],
             cwd=REPOSITORY,
             env=environment,
             text=True,
@@ -77,10 +86,10 @@ def started(temporary: Path) -> Iterator[Running]:
             printed += line
             if 'until Ctrl-C' in line:
                 break
-        addresses = re.findall(r'http\S+', printed)
-        assert len(addresses) == 1, printed
-        yield Running(process, addresses[0], temporary)
-        process.terminate()
+        try:
+            yield process, printed
+        finally:
+            process.terminate()
 
 
 def settings_of(fields: dict[str, str], labels: dict[str, str]) -> dict[str, Any]:
@@ -113,6 +122,24 @@ def test_the_printed_values_sign_in(running: Running, method: AuthenticationMeth
     administrator.add_instance(method.name, settings_of(fields, labels), engine)
     assert administrator.press_test(method.name) == 'ok'
     assert 'Signed in' in administrator.run('!msgraph-mail-auth-test', method.name)
+
+
+def test_without_the_local_cloud_the_pages_lead_to_the_real_microsoft(tmp_path: Path) -> None:
+    with serving(tmp_path, '--microsoft', 'real') as (process, printed):
+        browser = requests.Session()
+        browser.trust_env = False
+        browser.get(re.search(r'Open (\S+)', printed)[1], timeout=limit(60))
+        url, api_key = (re.search(rf'{name}=(\S+)', printed)[1] for name in ('DEMISTO_BASE_URL', 'DEMISTO_API_KEY'))
+        page = BeautifulSoup(browser.get(f'{url}/integrations/{INTEGRATION}/add', timeout=limit(60)).text, 'html.parser')
+        assert page.find('a', href='https://oproxy.demisto.ninja/ms-graph-mail-listener')
+        assert 'local' not in ' '.join(hint.text for hint in page.select('.note.hint'))
+        assert not page.find(string='Sandbox')
+        administrator = Administrator(url, api_key)
+        administrator.add_instance('Mine', {'self_deployed': True})
+        assert 'Token (tenant ID) is missing.' in administrator.press_test('Mine')
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(limit(30)) == 0
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_method_has_instructions(running: Running) -> None:
