@@ -48,6 +48,11 @@ browser-test: setup ## use the sandbox in a real browser; installs chromium as r
 	@$(BIN)/python Tests/setup/make_browser.py
 	@$(BIN)/python -m pytest Tests/browser -m browser $(ARGS)
 
+screenshots: ## take the pictures of the README in the browser tests
+	@SCREENSHOTS=build/screenshots $(MAKE) browser-test
+	@mkdir -p docs/images
+	@cd build/screenshots && cp add-instance-1600-light.png signed-in.png incident-1600-light.png $(CURDIR)/docs/images
+
 test-fast: setup ## run the unit and contract tests that are not slow, without coverage
 	@$(BIN)/python -m pytest $(PARALLEL) -m '(unit or contract) and not slow and not property' $(FAST) $(ARGS)
 

@@ -1,8 +1,6 @@
 """Every page, at both widths, light and dark: nothing overflows, and axe-core finds nothing serious."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +8,11 @@ from playwright.sync_api import Page
 
 from authentication_methods import ADA, client_secret, consent_page, managed_identity
 from browser.conftest import NARROW, WIDE
+from browser.pictures import picture
 from demo.administrator import INTEGRATION, Administrator, CommandFailed
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 from sandbox.servers import Sandbox
 
-# The look is not tested by comparing pictures; where this names a folder, they are put there, for people and the README.
-SCREENSHOTS = os.environ.get('SCREENSHOTS', '')
 SUBJECT = 'Your invoice 2026-118 is overdue'
 HTML = (
     '<h2>Invoice overdue</h2><p>Dear Ada,</p><p>please open the <a href="https://partner.example">attached invoice</a> and pay '
@@ -99,11 +96,6 @@ def serious(page: Page, axe: str) -> list[str]:
         if each['impact'] in ('serious', 'critical')
         for node in each['nodes']
     ]
-
-
-def picture(page: Page, name: str) -> None:
-    if SCREENSHOTS:
-        page.screenshot(path=Path(SCREENSHOTS) / f'{name}.png')
 
 
 @pytest.mark.parametrize('scheme', ['light', 'dark'])

@@ -8,6 +8,7 @@ import requests
 from playwright.sync_api import Page, expect
 
 from authentication_methods import ADA
+from browser.pictures import picture
 from sandbox.microsoft.samples import REDIRECT_URI
 from sandbox.servers import Sandbox
 
@@ -129,6 +130,7 @@ def test_authorization_code_by_clicks(xsoar: Page, sandbox: Sandbox) -> None:
     run(xsoar, '!msgraph-mail-auth-test')
 
     expect(xsoar.get_by_text('Self-deployed application, authorization code')).to_be_visible()
+    picture(xsoar, 'signed-in')
     assert login.url.partition('code=')[2][:20] not in xsoar.content(), 'the code is secret'
 
 
