@@ -1,6 +1,6 @@
 """The dependencies of the shared scripts, found in the code by ast.
 
-``python -m conformance.unified.dependencies`` prints them as the table of docs/architecture.md.
+``python -m conformance.unified.dependencies`` prints them as the diagram and the table of docs/architecture.md.
 """
 
 import ast
@@ -100,5 +100,29 @@ def as_markdown() -> str:
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
 
 
+def as_mermaid() -> str:
+    """Return a diagram: a thick arrow leads from the module that inserts to the one that is inserted, a thin one to names."""
+    modules = {**api_modules(), INTEGRATION.name: read_module(MODULES[INTEGRATION.name])}
+    shown = [*unified_order(), INTEGRATION.name]
+    lines = ['flowchart TD']
+    for name in reversed(shown):
+        inserts = modules[name].stars
+        lines += [f'    {_short(name)} ==> {_short(other)}' for other in inserts]
+        names = [other for other in shown if other in modules[name].explicit and other not in inserts]
+        lines += [
+            f'    {_short(name)} --> {_short(other)}' for other in names if not _implied(other, [*names, *inserts], modules)
+        ]
+    return '\n'.join(lines)
+
+
+def _implied(name: str, beside: list[str], modules: dict[str, Module]) -> bool:
+    """Whether a module is already reached through another one of the same importer: a diagram of every import shows nothing."""
+    return any(name in modules[other].explicit or name in inserted(modules[other], modules) for other in beside)
+
+
+def _short(name: str) -> str:
+    return name.removesuffix('ApiModule') if name != 'MicrosoftApiModule' else name
+
+
 if __name__ == '__main__':
-    print(as_markdown())
+    print(f'```mermaid\n{as_mermaid()}\n```\n\n{as_markdown()}')

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from conformance.unified.conftest import Build
-from conformance.unified.dependencies import HEADER, as_markdown, read_module, unified_order
+from conformance.unified.dependencies import HEADER, as_markdown, as_mermaid, read_module, unified_order
 from conformance.unified.sources import API_MODULES, INTEGRATION, MODULES, ROOT, defined_names, loaded_yml
 from demo.upload import example_names
 from sandbox.tests.machine import limit
@@ -22,6 +22,10 @@ def test_the_code_has_the_dependencies_of_the_table() -> None:
     assert documented.rstrip() == as_markdown()
 
 
+def test_the_code_has_the_dependencies_of_the_diagram() -> None:
+    assert re.findall(r'^```mermaid\n(.*?)\n```$', ARCHITECTURE, re.MULTILINE | re.DOTALL) == [as_mermaid()]
+
+
 def test_they_can_be_printed() -> None:
     printed = subprocess.run(
         [sys.executable, '-m', 'conformance.unified.dependencies'],
@@ -32,7 +36,7 @@ def test_they_can_be_printed() -> None:
         timeout=limit(15),
         check=True,
     )
-    assert printed.stdout.rstrip() == as_markdown()
+    assert printed.stdout.rstrip() == f'```mermaid\n{as_mermaid()}\n```\n\n{as_markdown()}'
 
 
 def test_every_shared_script_is_inserted_once() -> None:
