@@ -34,6 +34,8 @@ class Outcome:
     failure: str = ''
     log: list[str] = field(default_factory=list)
 
+_REPORTED = 'Exception: '
+
 
 class CommandProcess:
     """A process that runs one command.
@@ -135,7 +137,9 @@ class CommandProcess:
         elif name == 'last_run' and isinstance(value, dict):
             self._outcome.last_run = value
         elif name == 'crash':
-            self._outcome.failure = f'The command crashed: {value}'
+            # return_error of a fetch raises a plain Exception, and the server shows its text
+            text = str(value)
+            self._outcome.failure = text[len(_REPORTED) :] if text.startswith(_REPORTED) else f'The command crashed: {text}'
         else:
             return False
         return True

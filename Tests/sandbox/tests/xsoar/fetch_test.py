@@ -58,7 +58,7 @@ def test_attachments_are_kept_with_their_incident(desk: Desk) -> None:
     'does, error',
     [
         ('crash', 'The command crashed: RuntimeError: after the hand-over'),
-        ('error', 'The command crashed: Exception: the mailbox is locked'),
+        ('error', 'the mailbox is locked'),
         ('attach nothing', "The command named a file 'missing' that it did not write: make files with fileResult."),
     ],
 )
