@@ -18,8 +18,8 @@ NO_TIME = "'{value}' in 'First fetch time' is not a time. Write it as 15 minutes
 
 
 @pytest.fixture(autouse=True)
-def new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demisto, '_last_run', {})
+def new_instance() -> None:
+    demisto.setLastRun({})
 
 
 def chosen(options: FetchOptions) -> Params:

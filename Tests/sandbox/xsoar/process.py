@@ -34,6 +34,7 @@ class Outcome:
     failure: str = ''
     log: list[str] = field(default_factory=list)
 
+
 _REPORTED = 'Exception: '
 
 
