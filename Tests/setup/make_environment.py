@@ -42,11 +42,15 @@ REMEDIES = (
         r'CERTIFICATE_VERIFY_FAILED|SSLError',
         'The certificate of the package index is not trusted here. Set PIP_CERT to the file of its certificate authority.',
     ),
-    (r'No space left on device|Disk quota exceeded', 'The disk is full: the environment needs about 500 MB.'),
+    (r'No space left on device|Disk quota exceeded', 'The disk is full: the environment needs about 1 GB.'),
     (r'Permission denied', 'The repository folder cannot be written to. Clone it to a folder of your own.'),
     (
         r'Python\.h|\bgcc\b|Failed building wheel|Failed to build',
         'A package has no ready build for this Python and machine: apt-get install build-essential python3-dev libffi-dev',
+    ),
+    (
+        r'\(from versions: none\)',
+        'No package index has this package. Name one that does with PIP_INDEX_URL, or unset PIP_NO_INDEX if that is set.',
     ),
     (
         r'No matching distribution found|Could not find a version',

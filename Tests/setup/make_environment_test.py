@@ -215,6 +215,8 @@ def test_setup_that_was_interrupted_or_failed_starts_from_the_beginning_next_tim
         ('ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device', 'The disk is full'),
         ("ERROR: Could not install packages: [Errno 13] Permission denied: 'x'", 'Clone it to a folder of your own'),
         ("  error: command 'gcc' failed: No such file or directory", 'apt-get install build-essential'),
+        ('ERROR: Could not find a version that satisfies the requirement x==1 (from versions: none)', 'unset PIP_NO_INDEX'),
+        ('ERROR: Could not find a version that satisfies the requirement x==1 (from versions: 2)', 'Name another Python'),
         ('ERROR: something that nobody has seen before', '.venv/setup.log'),
     ],
 )
