@@ -788,7 +788,7 @@ _INVISIBLE = dict.fromkeys(map(ord, '\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\
 _PEM_BLOCK = r'(?s)-----BEGIN ([A-Z0-9 ]{1,64})-----((?:(?!-----).)*)-----END \1-----'
 _NOT_IN_AN_ID = re.compile(r'[\s/@?#]')
 SHARED_TENANTS = ('common', 'organizations', 'consumers')
-_DOMAIN_NAME = re.compile(r'(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}', re.IGNORECASE)
+_DOMAIN_NAME = r'(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}'
 
 
 def is_guid(text: str) -> bool:
@@ -797,7 +797,7 @@ def is_guid(text: str) -> bool:
 
 def is_public_id(text: str) -> bool:
     """Return whether a text is an ID, a domain name or a shared tenant. What else is pasted into such a field may be a secret."""
-    return is_guid(text) or text.lower() in SHARED_TENANTS or bool(_DOMAIN_NAME.fullmatch(text))
+    return is_guid(text) or text.lower() in SHARED_TENANTS or bool(re.fullmatch(_DOMAIN_NAME, text, re.IGNORECASE))
 
 
 def clean_value(value: Any) -> str:

@@ -150,8 +150,9 @@ def odata_query(text: str, search: str = '') -> dict[str, str]:
     decode = unquote if ' ' in text.strip() else unquote_plus
     query: dict[str, str] = {}
     # An ampersand inside quotes, such as in subject eq 'R&D', is no separator: an even number of quotes follows a separator.
-    separator = r"&+(?=(?:\$|%24)?\w+=)(?=(?:[^']*'[^']*')*[^']*$)"
-    for option in filter(None, re.split(separator, text.strip().lstrip('?').strip('&'))):
+    parts = text.strip().lstrip('?').strip('&').split("'")
+    parts[::-2] = [re.sub(r'&(?=(?:\$|%24)?\w+=)', '\0', part) for part in parts[::-2]]
+    for option in filter(None, (option.rstrip('&') for option in "'".join(parts).split('\0'))):
         name, _, value = map(decode, option.partition('='))
         if not name.startswith('$'):
             raise DemistoException(f"'{name}' in odata is not an OData option. Write options as $filter=..., joined by &.")
