@@ -29,6 +29,7 @@ class Fault:
         path: regular expression, searched in the path.
         method: HTTP method; empty means all.
         times: how many requests fail, None for all until ``Faults.clear``.
+        skip: how many requests are answered properly before.
         status, headers, body: the answer in place of the service's. ``body`` may be text, bytes, or anything that JSON can hold.
         aadsts: answers with Entra's error of that number.
         delay: seconds to wait before anything else happens.
@@ -39,13 +40,15 @@ class Fault:
         endless: the answer is followed by bytes without end.
         truncated: the connection ends properly before the answer is complete.
         bomb: the answer is that many bytes of JSON, compressed.
-        The last four are not for the items of a batch.
+        replace: where to put another value in the JSON of the proper answer, and the value: ``[['value', 0, 'id'], 5]``.
+        The last five are not for the items of a batch.
     """
 
     service: str = ''
     path: str = ''
     method: str = ''
     times: int | None = 1
+    skip: int = 0
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
@@ -58,6 +61,7 @@ class Fault:
     endless: bool = False
     truncated: bool = False
     bomb: int = 0
+    replace: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.service and self.service not in SERVICES:
@@ -124,6 +128,9 @@ class Faults:
         with self._lock:
             for fault in self._faults:
                 if fault.matches(service, method, path):
+                    if fault.skip:
+                        fault.skip -= 1
+                        continue
                     if fault.times is not None:
                         fault.times -= 1
                         if fault.times <= 0:
@@ -153,16 +160,31 @@ class FaultyService:
             chunks, status, headers = run_wsgi_app(self._app, environ)
             answer = Response(b''.join(chunks), status, headers)
             answer.headers.extend(fault.headers)
+            if fault.replace and answer.is_json:
+                answer.set_data(_with_value(answer.get_data(), *fault.replace))
         if fault.endless:
             answer.headers.pop('Content-Length', None)
         bodies = {'slow': _slowly, 'endless': _without_end, 'truncated': _cut, 'reset_mid_body': _half}
         sent_as = next((body for name, body in bodies.items() if getattr(fault, name)), None)
-        if not sent_as:
+        if not sent_as and 'Location' not in fault.headers:  # werkzeug corrects addresses, also wrong ones
             return answer(environ, start_response)
         if fault.truncated:
             answer.headers['Connection'] = 'close'
         start_response(answer.status, answer.headers.to_wsgi_list())
-        return sent_as(answer.get_data(), fault)
+        return sent_as(answer.get_data(), fault) if sent_as else [answer.get_data()]
+
+
+def _with_value(data: bytes, path: list[Any], value: Any) -> bytes:
+    """Return JSON with another value at a path; as it is if there is no such path."""
+    body = json.loads(data)
+    try:
+        inner = body
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = value
+    except (KeyError, IndexError, TypeError):
+        return data
+    return json.dumps(body).encode()
 
 
 def _slowly(body: bytes, fault: Fault) -> Iterator[bytes]:

@@ -52,6 +52,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         clean_tenant,
         clean_value,
         create_custom_azure_cloud,
+        float_or_none,
         is_https,
         is_public_id,
         is_reset,
@@ -785,11 +786,15 @@ def start_device_sign_in(client: MicrosoftClient) -> DeviceCode:
     provider = client.token_provider
     request = credential.start_request(client.consent_target())
     body = provider.token_client.request_json(request)
-    if not (body.get('device_code') and body.get('user_code') and body.get('verification_uri')):
+    device_code, user_code, address = (body.get(name) for name in ('device_code', 'user_code', 'verification_uri'))
+    if not (isinstance(device_code, str) and isinstance(address, str) and is_https(address)):
         raise unusable_response(request, 'JSON without a device code')
-    interval, lifetime = float(body.get('interval') or 5), float(body.get('expires_in') or 900)
-    provider.start_sign_in(PendingSignIn(device_code=body['device_code'], interval=interval), lifetime)
-    return DeviceCode(body['user_code'], body['verification_uri'], interval, lifetime)
+    if not (isinstance(user_code, str) and re.fullmatch(r'[\w-]{1,50}', user_code)):
+        raise unusable_response(request, 'JSON without a user code')
+    interval = min(max(float_or_none(body.get('interval')) or 5, 1), 60)
+    lifetime = min(max(float_or_none(body.get('expires_in')) or 900, 60), 3600)
+    provider.start_sign_in(PendingSignIn(device_code=device_code, interval=interval), lifetime)
+    return DeviceCode(user_code, re.sub(r'[^!-\'*-Z_a-z~]', '', address), interval, lifetime)  # nothing that Markdown reads
 
 
 def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:

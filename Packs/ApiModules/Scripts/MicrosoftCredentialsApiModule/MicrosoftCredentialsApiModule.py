@@ -273,7 +273,7 @@ class AccessToken(NamedTuple):
         try:
             payload = self.value.split('.')[1]
             claims = json.loads(base64.urlsafe_b64decode(payload + '=' * (-len(payload) % 4)))
-        except (IndexError, ValueError):
+        except (IndexError, ValueError, RecursionError):
             return {}
         return claims if isinstance(claims, dict) else {}
 
@@ -624,6 +624,9 @@ class CachedSession(NamedTuple):
     refresh_token: str = ''
     pending: PendingSignIn = PendingSignIn()
     is_code_redeemed: bool = False
+
+    def secrets(self) -> tuple[str, ...]:
+        return self.refresh_token, self.pending.code_verifier, self.pending.device_code
 
     def __repr__(self) -> str:
         return '<CachedSession>'

@@ -126,7 +126,9 @@ class TokenProvider:
 
     def _read(self, target: TokenTarget, rejected: str = '') -> 'CachedTokens':
         context, version = self.storage.read()
-        return CachedTokens(context, self.credential, target, self.clock.now(), self._default_target, rejected, version)
+        cached = CachedTokens(context, self.credential, target, self.clock.now(), self._default_target, rejected, version)
+        self.token_client.mask(*filter(None, (secret for session in cached.sessions for secret in session.secrets())))
+        return cached
 
     def _refresh(
         self, target: TokenTarget, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]
