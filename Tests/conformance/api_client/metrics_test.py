@@ -59,7 +59,7 @@ def test_a_call_without_a_response_is_reported(instance: Instance) -> None:
     client = instance.client()
     with socket.socket() as nobody, pytest.raises(DemistoException), client.reporting_metrics():
         client.http_request('GET', full_url=address_of(nobody))
-    assert reported(instance) == [{'ConnectionError': 1}]
+    assert reported(instance) == [{'ConnectionError': 2}]  # a GET is sent again once
 
 
 def test_a_call_without_a_response_in_time_is_reported(instance: Instance) -> None:

@@ -35,7 +35,7 @@ def test_a_request_that_is_not_idempotent_is_sent_again_only_after_429(instance:
     assert instance.client().http_request(method, '/me') == {'done': True}
 
 
-@pytest.mark.parametrize('status', [400, 403, 500, 502])
+@pytest.mark.parametrize('status', [400, 403, 500, 501])
 def test_other_errors_are_not_retried(instance: Instance, status: int) -> None:
     instance.fail(status=status)
     with pytest.raises(DemistoException):

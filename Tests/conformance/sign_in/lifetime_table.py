@@ -27,11 +27,22 @@ LIFE = [
     *each(ENTRA, 'due', Call(), warm(1190), Call(later=20), WARM, directory={'refresh_in': 1200}, situation='by refresh_in'),
     *each(HOSTS, 'due', Call(), warm(11 * HOUR), Call(later=2 * HOUR), WARM, situation='half of a day'),
     *each(
-        [CLIENT_SECRET, CORTEX_APP],
+        [CLIENT_SECRET],
         'due',
         Call(),
         warm(3580),
         Call(later=40),
+        WARM,
+        situation='half of two hours',
+        directory={'access_token_seconds': 7201},
+    ),
+    # a refresh is given up after some seconds, which would lose the next Token
+    *each(
+        [CORTEX_APP],
+        'expired',
+        Call(),
+        warm(6890),
+        Call(later=20),
         WARM,
         situation='half of two hours',
         directory={'access_token_seconds': 7201},
@@ -73,7 +84,7 @@ def due_token_survives(methods: tuple[str, ...], situation: str, call: Call) -> 
 
 SECRET_AND_CODE = (CLIENT_SECRET, AUTHORIZATION_CODE)
 OUTAGE = [
-    *due_token_survives((*ENTRA, CORTEX_APP), 'service answers 503', failed_refresh(status(503))),
+    *due_token_survives(ENTRA, 'service answers 503', failed_refresh(status(503))),
     *due_token_survives(SECRET_AND_CODE, 'service answers 500', failed_refresh(status(500))),
     *due_token_survives(SECRET_AND_CODE, 'service answers 429', failed_refresh(status(429))),
     *due_token_survives(SECRET_AND_CODE, 'service answers 429 with seconds', failed_refresh(status(429, '600'))),

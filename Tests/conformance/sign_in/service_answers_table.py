@@ -201,6 +201,8 @@ TEMPORARY = [
 
 UNREACHABLE = Refusal(SignInUnavailableError, 'could not be reached', 'that the engine may reach it', 'unreachable')
 NOT_ON_AZURE = Refusal(SignInUnavailableError, 'could not be reached', 'Choose an engine that runs on one', 'unreachable')
+BROKEN = Refusal(SignInUnavailableError, 'did not answer.', 'that the engine may reach it', 'unreachable')
+BROKEN_ON_HOST = Refusal(SignInUnavailableError, 'did not answer.', 'Choose an engine that runs on one', 'unreachable')
 CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
 TOKEN_USED = Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')
 NO_RESPONSE = [
@@ -210,13 +212,11 @@ NO_RESPONSE = [
     *each(HOSTS, 'connection refused', Call(NOT_ON_AZURE, 0, waits=ONE_WAIT_OF_HOST), address='closed port'),
     *each((*ENDPOINTS, DEVICE_CODE), 'connection refused', retried(ONE_WAIT, RESET), situation='reset before the response'),
     *each(SOME_HOSTS, 'connection refused', retried(ONE_WAIT_OF_HOST, RESET), situation='reset before the response'),
-    *each(
-        ENDPOINTS, 'connection refused', fails(UNREACHABLE, RESET, 4, THREE_WAITS), situation='always reset before the response'
-    ),
+    *each(ENDPOINTS, 'connection refused', fails(BROKEN, RESET, 4, THREE_WAITS), situation='always reset before the response'),
     *each(
         SOME_HOSTS,
         'connection refused',
-        fails(NOT_ON_AZURE, RESET, 2, ONE_WAIT_OF_HOST),
+        fails(BROKEN_ON_HOST, RESET, 2, ONE_WAIT_OF_HOST),
         situation='always reset before the response',
     ),
     *each(CLIENTS, 'reset mid-body', retried(ONE_WAIT, RESET_MID_BODY)),

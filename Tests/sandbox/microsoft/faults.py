@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import time
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,18 +29,26 @@ class Fault:
         path: regular expression, searched in the path.
         method: HTTP method; empty means all.
         times: how many requests fail, None for all until ``Faults.clear``.
+        skip: how many requests are answered properly before.
         status, headers, body: the answer in place of the service's. ``body`` may be text, bytes, or anything that JSON can hold.
         aadsts: answers with Entra's error of that number.
         delay: seconds to wait before anything else happens.
         reset: breaks the connection; the service never sees the request.
         reset_mid_body: the service does its work, and the connection breaks in the middle of the answer.
         garbage: answers 200 with the web page of a captive portal; inside a batch, where none can be, 504.
+        slow: seconds between two bytes of the answer.
+        endless: the answer is followed by bytes without end.
+        truncated: the connection ends properly before the answer is complete.
+        bomb: the answer is that many bytes of JSON, compressed.
+        replace: where to put another value in the JSON of the proper answer, and the value: ``[['value', 0, 'id'], 5]``.
+        The last five are not for the items of a batch.
     """
 
     service: str = ''
     path: str = ''
     method: str = ''
     times: int | None = 1
+    skip: int = 0
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
@@ -48,6 +57,11 @@ class Fault:
     reset: bool = False
     reset_mid_body: bool = False
     garbage: bool = False
+    slow: float = 0.0
+    endless: bool = False
+    truncated: bool = False
+    bomb: int = 0
+    replace: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.service and self.service not in SERVICES:
@@ -65,6 +79,11 @@ class Fault:
 
     def answer(self, now: float) -> Response | None:
         """Return the answer in place of the service's, None when the service is to answer itself."""
+        if self.bomb:
+            headers = {'Content-Encoding': 'gzip', **self.headers}
+            answer = Response(_compressed_spaces(self.bomb), self.status or 200, headers, mimetype='application/json')
+            answer.headers.pop('Content-Length', None)
+            return answer
         if self.garbage:
             return Response(GARBAGE, 200, self.headers, mimetype='text/html')
         if self.aadsts is not None:
@@ -109,6 +128,9 @@ class Faults:
         with self._lock:
             for fault in self._faults:
                 if fault.matches(service, method, path):
+                    if fault.skip:
+                        fault.skip -= 1
+                        continue
                     if fault.times is not None:
                         fault.times -= 1
                         if fault.times <= 0:
@@ -138,13 +160,58 @@ class FaultyService:
             chunks, status, headers = run_wsgi_app(self._app, environ)
             answer = Response(b''.join(chunks), status, headers)
             answer.headers.extend(fault.headers)
-        if not fault.reset_mid_body:
+            if fault.replace and answer.is_json:
+                answer.set_data(_with_value(answer.get_data(), *fault.replace))
+        if fault.endless:
+            answer.headers.pop('Content-Length', None)
+        bodies = {'slow': _slowly, 'endless': _without_end, 'truncated': _cut, 'reset_mid_body': _half}
+        sent_as = next((body for name, body in bodies.items() if getattr(fault, name)), None)
+        if not sent_as and 'Location' not in fault.headers:  # werkzeug corrects addresses, also wrong ones
             return answer(environ, start_response)
+        if fault.truncated:
+            answer.headers['Connection'] = 'close'
         start_response(answer.status, answer.headers.to_wsgi_list())
-        return _half(answer.get_data())
+        return sent_as(answer.get_data(), fault) if sent_as else [answer.get_data()]
 
 
-def _half(body: bytes) -> Iterator[bytes]:
+def _with_value(data: bytes, path: list[Any], value: Any) -> bytes:
+    """Return JSON with another value at a path; as it is if there is no such path."""
+    body = json.loads(data)
+    try:
+        inner = body
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = value
+    except (KeyError, IndexError, TypeError):
+        return data
+    return json.dumps(body).encode()
+
+
+def _slowly(body: bytes, fault: Fault) -> Iterator[bytes]:
+    for number in range(len(body)):
+        time.sleep(fault.slow)  # ends when the client does: the next write fails
+        yield body[number : number + 1]
+
+
+def _without_end(body: bytes, _fault: Fault) -> Iterator[bytes]:
+    yield body
+    while True:
+        yield b' ' * 65536
+
+
+def _cut(body: bytes, _fault: Fault) -> Iterator[bytes]:
+    yield body[: len(body) // 2]
+
+
+def _compressed_spaces(size: int) -> Iterator[bytes]:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    yield compressor.compress(b'{"value": [')
+    for _ in range(size // 2**20):
+        yield compressor.compress(b' ' * 2**20)
+    yield compressor.compress(b']}') + compressor.flush()
+
+
+def _half(body: bytes, _fault: Fault) -> Iterator[bytes]:
     yield body[: len(body) // 2]
     # Lets the first half arrive: a reset discards what the receiver has not read yet.
     time.sleep(MID_BODY_PAUSE)

@@ -49,6 +49,8 @@ class Connection(WSGIRequestHandler):
             self.send_header(name, value)
         if 'Content-Length' not in headers and int(code) not in STATUS_WITHOUT_BODY:
             self.send_header('Connection', 'close')
+        if headers.get('Connection') == 'close':
+            self.close_connection = True
         self.end_headers()
         try:
             for chunk in chunks:

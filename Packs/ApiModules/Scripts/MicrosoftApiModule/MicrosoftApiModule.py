@@ -8,7 +8,7 @@ import json
 import re
 import secrets
 import sys
-import os  # noqa: F401 - integrations take it from here
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
@@ -46,16 +46,23 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         AzureCloud,
         CredentialError,
         ErrorResponse,
+        LimitedSession,
         RetryPolicy,
         SystemClock,
         clean_tenant,
         clean_value,
         create_custom_azure_cloud,
+        float_or_none,
         is_https,
         is_public_id,
+        is_reset,
         json_or_none,
+        outside_text,
+        proxy_passwords,
+        read_json,
         retry_after_seconds,
         run_with_retries,
+        secret_forms,
         skip_netrc,
     )
     from MicrosoftCredentialsApiModule import (
@@ -173,7 +180,7 @@ class CommandThrottled(DemistoException):
 # endregion
 # region client
 
-API_RETRIES = RetryPolicy(dict.fromkeys((429, 503, 504), 9))
+API_RETRIES = RetryPolicy({429: 9, 502: 1, 503: 9, 504: 9}, 1)
 _IDEMPOTENT_METHODS = {'GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'}
 _DEFAULT_DELAY = 60.0  # seconds until a throttled command runs again, if the service does not say
 _DEFAULT_OK_CODES = (200, 201, 202, 204, 206, 404)
@@ -225,7 +232,12 @@ class MicrosoftClient(BaseClient):
         retry_policy: RetryPolicy = API_RETRIES,
         **kwargs: Any,
     ):
+        for password in proxy_passwords(os.environ):
+            mask_secret(password)
         super().__init__(base_url, verify, *args, **kwargs)  # type: ignore[arg-type]
+        session = LimitedSession(lambda: self.clock.remaining())
+        session.adapters.update(self._session.adapters)
+        self._session = session
         self.azure_cloud = azure_cloud if endpoint == '__NA__' else AZURE_CLOUDS.get(endpoint, AZURE_WORLDWIDE_CLOUD)
         login = self.azure_cloud.endpoints.active_directory.rstrip('/')
         graph = self.azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
@@ -378,7 +390,7 @@ class MicrosoftClient(BaseClient):
         def delay_after(error: Exception, attempt: int) -> float | None:
             if isinstance(error, ErrorResponse):
                 return self.retry_delay(policy, attempt, error.response, is_idempotent)
-            return None
+            return policy.delay(attempt, None, 0) if is_idempotent and is_reset(error) else None
 
         try:
             response: requests.Response = run_with_retries(lambda: self._http_request(**request), delay_after, policy, self.clock)
@@ -411,7 +423,7 @@ class MicrosoftClient(BaseClient):
             return response
         if resp_type == 'json':
             try:
-                return response.json()
+                return read_json(response)
             except ValueError as error:
                 # The body may be an email, which errors must not show.
                 content_type = response.headers.get('Content-Type') or 'no content type'
@@ -445,14 +457,15 @@ class MicrosoftClient(BaseClient):
         found = find_oauth_error(body)
         code, text = str(found.get('error') or ''), str(found.get('error_description') or '')
         if not code:
-            return error.text
+            return outside_text(error.text, LOG.encode)
         if isinstance(body.get('error'), dict):
-            return f'{code}: {text}'
-        sentence = re.search(r'^.*?:\s(.*?\.)', text)
+            return outside_text(f'{code}: {text}', LOG.encode)
+        start, end = text.find(': ') + 2, text.find('.', text.find(': ') + 2) + 1
+        sentence = text[start:end] if 2 <= start < end else ''
         numbers = found.get('error_codes')
-        expired = numbers and TOKEN_EXPIRED_ERROR_CODES.issuperset(numbers)
+        expired = isinstance(numbers, list) and numbers and all(number in TOKEN_EXPIRED_ERROR_CODES for number in numbers)
         advice = f'\nRun the ***{self.command_prefix}-auth-reset*** command, and sign in again.' if expired else ''
-        return code + (f'. \n{sentence.group(1)}' if sentence else '') + advice
+        return outside_text(code, LOG.encode) + (f'. \n{outside_text(sentence, LOG.encode)}' if sentence else '') + advice
 
     @contextmanager
     def reporting_metrics(self) -> Iterator[None]:
@@ -487,7 +500,7 @@ class MicrosoftClient(BaseClient):
     def token_provider_for(self, credential: Credential) -> TokenProvider:
         """Return a provider of tokens. For the Test button, which has no integration context, it caches them in memory."""
         storage: Storage = MemoryStorage() if demisto.command() == 'test-module' else integration_context_storage()
-        token_client = TokenClient(self.verify, self.clock, on_secret=add_sensitive_log_strs)
+        token_client = TokenClient(self.verify, self.clock, on_secret=add_sensitive_log_strs, redact=LOG.encode)
         return TokenProvider(credential, storage, token_client, demisto.debug, self.token_target())
 
     def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:
@@ -620,6 +633,12 @@ class _ClientClock(SystemClock):
         return float(self._client.epoch_seconds())
 
 
+def mask_secret(secret: str) -> None:
+    """Replace a secret, in each of its forms, in all logs, errors and texts of services."""
+    for form in secret_forms(secret):
+        add_sensitive_log_strs(form)
+
+
 def integration_context_storage() -> ContextStorage:
     return ContextStorage(
         lambda: get_integration_context(with_version=True),
@@ -681,12 +700,11 @@ def _raise_error_response(response: requests.Response) -> None:
 
 def _claims_challenge(response: requests.Response) -> str:
     """Return the claims that an API requires of a new token (JSON), empty if it requires none or they cannot be read."""
-    challenge = re.search(r'claims="([^"]+)"', response.headers.get('WWW-Authenticate', ''))
-    packed = challenge.group(1) if challenge else ''
+    packed = response.headers.get('WWW-Authenticate', '').partition('claims="')[2].partition('"')[0]
     try:
         claims = base64.urlsafe_b64decode(packed + '=' * (-len(packed) % 4)).decode()
         return claims if isinstance(json.loads(claims), dict) else ''
-    except ValueError:
+    except (ValueError, RecursionError):
         return ''
 
 
@@ -768,11 +786,15 @@ def start_device_sign_in(client: MicrosoftClient) -> DeviceCode:
     provider = client.token_provider
     request = credential.start_request(client.consent_target())
     body = provider.token_client.request_json(request)
-    if not (body.get('device_code') and body.get('user_code') and body.get('verification_uri')):
+    device_code, user_code, address = (body.get(name) for name in ('device_code', 'user_code', 'verification_uri'))
+    if not (isinstance(device_code, str) and isinstance(address, str) and is_https(address)):
         raise unusable_response(request, 'JSON without a device code')
-    interval, lifetime = float(body.get('interval') or 5), float(body.get('expires_in') or 900)
-    provider.start_sign_in(PendingSignIn(device_code=body['device_code'], interval=interval), lifetime)
-    return DeviceCode(body['user_code'], body['verification_uri'], interval, lifetime)
+    if not (isinstance(user_code, str) and re.fullmatch(r'[\w-]{1,50}', user_code)):
+        raise unusable_response(request, 'JSON without a user code')
+    interval = min(max(float_or_none(body.get('interval')) or 5, 1), 60)
+    lifetime = min(max(float_or_none(body.get('expires_in')) or 900, 60), 3600)
+    provider.start_sign_in(PendingSignIn(device_code=device_code, interval=interval), lifetime)
+    return DeviceCode(user_code, re.sub(r'[^!-\'*-Z_a-z~]', '', address), interval, lifetime)  # nothing that Markdown reads
 
 
 def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:

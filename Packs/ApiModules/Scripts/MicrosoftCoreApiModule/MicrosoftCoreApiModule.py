@@ -1,18 +1,27 @@
 """Provide what all Microsoft modules share: errors, clock, clouds, https checks, HTTP helpers, retries, pasted text."""
 
+import json
 import math
 import random
 import re
+import socket
+import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+import weakref
+import zlib
+from base64 import b64encode
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from datetime import timezone
 from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 import requests
 from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 
 # In debug mode the platform has http.client print each request with its body to the server's log: mails, attachments, secrets.
 # What requests sends is not printed; urllib3 still logs method, path and status of each request.
@@ -52,11 +61,29 @@ class CredentialError(MicrosoftSignInError):
 
 
 class SystemClock:
-    """Tell the time and wait. Tests replace it."""
+    """Tell the time and wait, and know by when a command has to end. Tests replace it.
+
+    Attributes:
+        end: what `elapsed` returns at the end; infinite unless `limit` was called.
+    """
+
+    end = math.inf
 
     def now(self) -> float:
         """Return the seconds since the epoch."""
         return time.time()
+
+    def elapsed(self) -> float:
+        """Return seconds since some moment. They go on evenly when the time of the machine is set."""
+        return time.monotonic()
+
+    def limit(self, seconds: float) -> None:
+        """Let the command end in `seconds`: all its requests and waits share them."""
+        self.end = self.elapsed() + seconds
+
+    def remaining(self) -> float:
+        """Return the seconds until the end, negative after it."""
+        return self.end - self.elapsed()
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # pylint: disable=sleep-exists  # shorter than the command; longer waits are rescheduled
@@ -321,6 +348,14 @@ def is_https(url: str) -> bool:
     return bool(host) and '@' not in parts.netloc and (parts.scheme == 'https' or (parts.scheme == 'http' and is_loopback(host)))
 
 
+def is_same_host(link: Any, base: str) -> bool:
+    """Return whether a link of a service leads to the host of `base`, which may get the token."""
+    try:
+        return isinstance(link, str) and urlsplit(link.lower())[:2] == urlsplit(base.lower())[:2]
+    except ValueError:
+        return False
+
+
 def require_https(url: str, field_name: str, host_only: bool = False) -> str:
     """Return `url` without whitespace and trailing slashes. Raise CredentialError if secrets must not be sent there.
 
@@ -340,40 +375,333 @@ def require_https(url: str, field_name: str, host_only: bool = False) -> str:
 # endregion
 # region HTTP
 
+REQUEST_SECONDS = 120.0  # of a request, until its response is complete
+STREAM_SECONDS = 240.0  # the same, for a file that is streamed
+CONNECT_SECONDS = 10.0  # of a connection to one of the addresses of a host, which may have many
+MAX_RESPONSE_SIZE = 64 * 2**20  # bytes, decompressed; files are streamed
+_CHUNK = 64 * 1024  # bytes
+
+
+class DeadlineError(requests.exceptions.ReadTimeout):
+    """A request took longer than it may, or the command has no time left for it."""
+
+
+class _Deadline:
+    """The deadline of one request. It breaks the connection, however little or much the service sends until then.
+
+    The timeouts of requests apply to each read of a socket: a service that sends a byte per second never exceeds them.
+    """
+
+    def __init__(self, seconds: float):
+        self.is_over = False
+        self._connection: Any = None
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> '_Deadline':
+        self._thread: Any = threading.current_thread()
+        self._outer, self._thread.deadline = getattr(self._thread, 'deadline', None), self
+        with suppress(RuntimeError):  # the container allows no more threads: the timeouts of requests have to do
+            self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.deadline = self._outer
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+    def watch(self, connection: Any) -> None:
+        connection.deadline = self
+        self._connection = connection
+        if self.is_over:
+            self._end()
+
+    def _end(self) -> None:
+        self.is_over = True
+        if self._connection is not None and self._connection.deadline is self:
+            with suppress(OSError):
+                self._connection.breaker.shutdown(socket.SHUT_RDWR)
+
+
+class _Watched:
+    """A connection that the deadline of the current request can break."""
+
+    deadline: Any = None
+    breaker: Any = None
+
+    def _new_conn(self) -> Any:
+        connected = super()._new_conn()  # type: ignore[misc]
+        self.breaker = connected.dup()  # TLS takes the socket itself away
+        self._watch()
+        return connected
+
+    def putrequest(self, *args: Any, **kwargs: Any) -> Any:
+        self._watch()  # it may be used again
+        return super().putrequest(*args, **kwargs)  # type: ignore[misc]
+
+    def close(self) -> None:
+        super().close()  # type: ignore[misc]
+        if self.breaker:
+            self.breaker.close()
+
+    def _watch(self) -> None:
+        deadline = getattr(threading.current_thread(), 'deadline', None)
+        if deadline and self.breaker:
+            deadline.watch(self)
+
+
+for _pool in (HTTPConnectionPool, HTTPSConnectionPool):
+    if _pool.ConnectionCls.__name__ != 'WatchedConnection':  # a process may run this more than once
+        _pool.ConnectionCls = type('WatchedConnection', (_Watched, _pool.ConnectionCls), {})
+
+
+class LimitedSession(requests.Session):
+    """Send requests whose duration and size are limited, whatever the service sends.
+
+    Args:
+        remaining: returns the seconds that the command has left.
+    Raises:
+        DeadlineError: the request took too long. The other errors are those of requests as well.
+    """
+
+    def __init__(self, remaining: Callable[[], float], max_size: int = MAX_RESPONSE_SIZE):
+        super().__init__()
+        self._limits = remaining, max_size
+
+    def get_adapter(self, url: Any, *_args: Any) -> Any:
+        return _LimitedAdapter(super().get_adapter(url), *self._limits)
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        try:
+            return super().request(*args, **kwargs)
+        except requests.exceptions.RequestException:
+            raise
+        except (ValueError, HTTPError) as error:  # an address that cannot be parsed; the text may contain it
+            raise requests.exceptions.InvalidURL(type(error).__name__) from None
+
+
+class _LimitedAdapter:
+    def __init__(self, adapter: Any, remaining: Callable[[], float], max_size: int):
+        self._adapter, self._remaining, self._max_size = adapter, remaining, max_size
+
+    def send(self, request: Any, stream: bool = False, timeout: Any = None, **kwargs: Any) -> requests.Response:
+        seconds = min(STREAM_SECONDS if stream else REQUEST_SECONDS, self._remaining())
+        if seconds <= 0:
+            raise DeadlineError('The command has no time left.', request=request)
+        if stream:
+            request.headers['Accept-Encoding'] = 'identity'
+        connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        timeout = min(connect or CONNECT_SECONDS, CONNECT_SECONDS, seconds), min(read or seconds, seconds)
+        with _Deadline(seconds) as deadline:
+            try:
+                response = self._adapter.send(request, stream=True, timeout=timeout, **kwargs)
+                self._limit(response, deadline, stream)
+            except Exception as error:
+                deadline.cancel()
+                if deadline.is_over:
+                    raise DeadlineError(f'No complete response came within {seconds:.0f} seconds.', request=request) from None
+                raise error
+        return response
+
+    def _limit(self, response: requests.Response, deadline: _Deadline, stream: bool) -> None:
+        encoding = response.headers.get('Content-Encoding', '').strip().lower()
+        getattr(response.raw, 'headers', {}).pop(
+            'Content-Encoding', None
+        )  # it is decompressed here, since urllib3 does so without a limit
+        response.raw.enforce_content_length = True  # some versions of urllib3 take what a broken connection leaves for all of it
+        response.encoding = response.encoding or 'utf-8'  # guessing it takes minutes for a large body
+        pieces = response.iter_content
+
+        def iter_content(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            try:
+                yield from pieces(*args, **kwargs)
+            except Exception:
+                if not deadline.is_over:
+                    raise
+            deadline.cancel()
+            if deadline.is_over:
+                raise DeadlineError('The response did not end in time.', request=response.request)
+
+        if stream and response.status_code < 300:
+            if encoding not in ('', 'identity'):
+                raise requests.exceptions.ContentDecodingError('The service compressed a file that was requested as it is.')
+            response.iter_content = iter_content  # type: ignore[method-assign]
+            weakref.finalize(response, deadline.cancel)
+            return
+        try:
+            response._content = _joined(iter_content(_CHUNK), encoding, self._max_size)  # type: ignore[attr-defined]
+        except BaseException:
+            response.close()
+            raise
+        response._content_consumed = True  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        self._adapter.close()
+
+
+def _joined(pieces: Iterator[bytes], encoding: str, max_size: int) -> bytes:
+    """Return the decompressed bytes of a response. Raise ContentDecodingError if there are more than `max_size`."""
+    if encoding not in ('', 'identity', 'gzip', 'x-gzip', 'deflate'):
+        raise requests.exceptions.ContentDecodingError('The response is compressed in an unknown way.')
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding not in ('', 'identity') else None
+    body, piece = bytearray(), b''
+    for piece in pieces:
+        try:
+            body += decompressor.decompress(piece, max_size + 1 - len(body)) if decompressor else piece
+        except zlib.error:
+            raise requests.exceptions.ContentDecodingError('The response cannot be decompressed.') from None
+        if len(body) > max_size:
+            raise requests.exceptions.ContentDecodingError(f'The response has more than {max_size} bytes.')
+    if decompressor and piece and not decompressor.eof:
+        raise requests.exceptions.ContentDecodingError('The compressed response is incomplete.')
+    return bytes(body)
+
+
+class ConnectionProblem(NamedTuple):
+    """Why no response came: what happened, what to do, and a code for programs."""
+
+    what: str
+    advice: str
+    code: str
+
+
+_UNTRUSTED_ADVICE = "Add the CA to the engine's trusted certificates, or select 'Trust any certificate'."
+_TLS_PROBLEMS = (
+    ('certificate has expired', 'has expired', 'Renew it, or the certificate of the proxy, and check the clock of the engine.'),
+    ('not yet valid', 'is not valid yet', 'Check the clock of the engine.'),
+    ('mismatch', 'is that of another host', 'Check the address and the proxy settings.'),
+    ("doesn't match", 'is that of another host', 'Check the address and the proxy settings.'),
+    ('CERTIFICATE_VERIFY_FAILED', 'is not trusted', _UNTRUSTED_ADVICE),
+)
+
+
+def connection_problem(error: Exception, host: str, advice: str) -> ConnectionProblem:
+    """Return why no response came from `host`. `advice` is for a host that cannot be reached."""
+    text, exceptions = str(error), requests.exceptions
+    if isinstance(error, exceptions.SSLError) or not isinstance(error, exceptions.RequestException):
+        for sign, what, tls_advice in _TLS_PROBLEMS:
+            if sign in text:
+                return ConnectionProblem(f'The TLS certificate of {host} {what}.', tls_advice, 'untrusted_certificate')
+        tls_advice = "Check the engine's file of trusted certificates, and that the host and the proxy use TLS 1.2 or later."
+        return ConnectionProblem(f'The TLS connection to {host} failed.', tls_advice, 'no_tls')
+    if isinstance(error, (exceptions.InvalidProxyURL, exceptions.ProxyError)):
+        is_invalid = isinstance(error, exceptions.InvalidProxyURL)
+        what = 'The address of the proxy is not valid.' if is_invalid else f'The proxy blocked the request to {host}.'
+        return ConnectionProblem(what, 'Check the proxy settings.', 'no_proxy')
+    if isinstance(error, (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema)):
+        return ConnectionProblem(f'The address of {host}, or that of the proxy, is not valid.', advice, 'invalid_address')
+    if isinstance(error, exceptions.Timeout):
+        return ConnectionProblem(f'{host} did not answer in time.', advice, 'no_answer')
+    if isinstance(error, exceptions.ContentDecodingError):
+        return ConnectionProblem(f'{host} sent a response that is too large or cannot be read.', advice, 'unusable_response')
+    is_connected = 'NewConnectionError' not in text and 'NameResolutionError' not in text
+    return ConnectionProblem(f'{host} {"did not answer" if is_connected else "could not be reached"}.', advice, 'unreachable')
+
+
+def is_reset(error: Exception) -> bool:
+    """Return whether a connection was not made or broke, which a second try may mend: no timeout, no fault of TLS or a proxy."""
+    cause, exceptions = getattr(error, 'exception', None) or error, requests.exceptions
+    others = exceptions.Timeout, exceptions.SSLError, exceptions.ProxyError
+    return isinstance(cause, (exceptions.ConnectionError, exceptions.ChunkedEncodingError)) and not isinstance(cause, others)
+
 
 def skip_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Change nothing. Without an ``auth``, requests replaces the header ``Authorization`` by what a netrc file contains."""
     return request
 
 
+def read_json(response: requests.Response) -> Any:
+    """Return the JSON of a response, without lone surrogates, which no text can contain. Raise ValueError if it is not JSON."""
+
+    def reject(name: str) -> None:
+        raise ValueError(f'{name} is not JSON.')
+
+    content = response.content
+    if not isinstance(content, bytes):  # a part of a batch, parsed with it
+        return response.json()
+    try:
+        value = json.loads(content.decode('utf-8-sig', 'replace'), parse_constant=reject)
+        if rb'\ud' in content.lower():
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode('utf-8', 'replace'))
+    except RecursionError:
+        raise ValueError('The JSON is nested too deeply.') from None
+    return value
+
+
 def json_or_none(response: requests.Response) -> Any:
     """Return the JSON of a response, None if it is not JSON."""
     try:
-        return response.json()
+        return read_json(response)
     except ValueError:
         return None
 
 
+MAX_RETRY_AFTER = 3600.0  # seconds; a service that asks for more is asked again after that
+
+
 def retry_after_seconds(response: requests.Response, now: float) -> float | None:
     """Return the seconds that ``Retry-After`` asks for, as a number or as a date; None if it cannot be read."""
-    text = response.headers.get('Retry-After', '')
-    seconds = float_or_none(text)
-    if seconds is None and text:
+    text = response.headers.get('Retry-After', '').strip()
+    if not re.fullmatch(r'-?\d{1,12}(\.\d{1,6})?', text, re.ASCII):
         from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
 
         try:
-            date = parsedate_to_datetime(text)
-        except (TypeError, ValueError):
+            date = parsedate_to_datetime(text[:100])
+            text = str((date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now)
+        except (TypeError, ValueError, IndexError, OverflowError):
             return None
-        seconds = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now
-    return None if seconds is None else max(0.0, seconds)
+    return min(max(0.0, float(text)), MAX_RETRY_AFTER)
 
 
 def float_or_none(value: Any) -> float | None:
+    """Return a value as a finite number, None if it is not one."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) else None
+
+
+# endregion
+# region texts from outside
+
+MAX_OUTSIDE_TEXT = 500  # characters
+
+
+def outside_text(value: Any, redact: Callable[[str], str] = str) -> str:
+    """Return what a service, a proxy or a user wrote as a text that can be shown: printable, short, without secrets.
+
+    Args:
+        redact: replaces secrets. It gets far more than is shown, so that no secret is cut before it is recognized.
+    """
+    shown = redact(str(value or '')[:1_000_000])[: 4 * MAX_OUTSIDE_TEXT]
+    text = ' '.join(''.join(one if one.isprintable() else ' ' for one in shown).split())
+    return text if len(text) <= MAX_OUTSIDE_TEXT else f'{text[: MAX_OUTSIDE_TEXT - 3]}...'
+
+
+def secret_forms(secret: str) -> list[str]:
+    """Return the forms in which a secret appears in URLs, JSON, headers and logs: longest first, as it is among them."""
+    raw = secret.encode(errors='replace')
+    forms = {secret, quote(secret, safe=''), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1]}
+    forms |= {form.lower() for form in (quote(secret, safe=''), quote_plus(secret))} if '%' in quote(secret, safe='') else set()
+    forms.add(json.dumps(secret, ensure_ascii=False)[1:-1].replace('/', '\\/'))
+    if len(raw) >= 8:  # the middle of the base64 of anything that contains it, for each of the three positions
+        for start in range(3):
+            encoded = b64encode(b'\0' * start + raw)[4 if start else 0 :].decode().rstrip('=')
+            encoded = encoded[:-1] if (len(raw) + start) % 3 else encoded
+            forms |= {encoded, encoded.replace('+', '-').replace('/', '_')}
+    return sorted((form for form in forms if len(form) > 3), key=len, reverse=True)
+
+
+def proxy_passwords(environment: Mapping[str, str]) -> list[str]:
+    """Return the passwords of the proxies of an environment, as they are written there and decoded."""
+    passwords: list[str] = []
+    for name, value in environment.items():
+        if name.lower().endswith('_proxy') and '@' in value:
+            password = value.rpartition('@')[0].rpartition('//')[2].partition(':')[2]
+            passwords += filter(None, dict.fromkeys((password, unquote(password))))
+    return passwords
 
 
 # endregion
@@ -431,7 +759,7 @@ def run_with_retries(
 
     Args:
         delay_after: returns the seconds to wait after an error and a number of retries, None to raise the error.
-        policy: limits the waits by its budget and its deadline.
+        policy: limits the waits by its budget and its deadline. The end of the command limits them as well.
     """
     end = clock.now() + policy.deadline
     waited, attempt = 0.0, 0
@@ -440,7 +768,7 @@ def run_with_retries(
             return step()
         except Exception as error:
             delay = delay_after(error, attempt)
-            if delay is None or waited + delay > policy.budget or clock.now() + delay > end:
+            if delay is None or waited + delay > policy.budget or clock.now() + delay > end or delay >= clock.remaining():
                 raise
         clock.sleep(delay)
         waited += delay
@@ -457,10 +785,10 @@ def backoff_seconds(first_wait: float, attempt: int) -> float:
 
 _GUID = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}', re.IGNORECASE)
 _INVISIBLE = dict.fromkeys(map(ord, '\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\xa0'))
-_PEM_BLOCK = r'(?s)-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----'
+_PEM_BLOCK = r'(?s)-----BEGIN ([A-Z0-9 ]{1,64})-----((?:(?!-----).)*)-----END \1-----'
 _NOT_IN_AN_ID = re.compile(r'[\s/@?#]')
 SHARED_TENANTS = ('common', 'organizations', 'consumers')
-_DOMAIN_NAME = re.compile(r'(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}', re.IGNORECASE)
+_DOMAIN_NAME = r'(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}'
 
 
 def is_guid(text: str) -> bool:
@@ -469,7 +797,7 @@ def is_guid(text: str) -> bool:
 
 def is_public_id(text: str) -> bool:
     """Return whether a text is an ID, a domain name or a shared tenant. What else is pasted into such a field may be a secret."""
-    return is_guid(text) or text.lower() in SHARED_TENANTS or bool(_DOMAIN_NAME.fullmatch(text))
+    return is_guid(text) or text.lower() in SHARED_TENANTS or bool(re.fullmatch(_DOMAIN_NAME, text, re.IGNORECASE))
 
 
 def clean_value(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import math
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, quote, quote_plus, unquote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 import requests
 from MicrosoftCoreApiModule import *
@@ -21,6 +22,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         SHARED_TENANTS,
         CredentialError,
         ErrorResponse,
+        LimitedSession,
         MicrosoftSignInError,
         RetryPolicy,
         SystemClock,
@@ -32,12 +34,15 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         clean_tenant,
         clean_thumbprint,
         clean_value,
+        connection_problem,
         float_or_none,
         is_guid,
         json_or_none,
+        outside_text,
         require_https,
         retry_after_seconds,
         run_with_retries,
+        secret_forms,
         skip_netrc,
     )
 
@@ -153,15 +158,15 @@ _FINAL = {*_ADVICE_BY_ERROR, *_NEEDS_USER, *_PENDING}
 
 def parse_oauth_error(body: dict[str, Any], status: int, default_advice: str = _DEFAULT_ADVICE) -> MicrosoftSignInError:
     """Return the exception for an OAuth error object, with advice, or `default_advice` for an unknown error."""
-    error = str(body.get('error') or '')
+    error = outside_text(body.get('error'))
     if error in _PENDING:
         return SignInPendingError(_PENDING[error])
-    description = re.split(r'\s*(?:Trace ID|Correlation ID|Timestamp):', str(body.get('error_description') or ''))[0].strip()
+    description = re.split(r'(?:Trace ID|Correlation ID|Timestamp):', outside_text(body.get('error_description')))[0].strip()
     sentence = re.split(r'(?<=[^\d\s][.!?])\s', description, maxsplit=1)[0]
     sentence = sentence or f'HTTP status {status}, {error or "no reason given"}.'
-    numbers = [int(number) for number in re.findall(r'AADSTS(\d+)', description)]
+    numbers = [int(number) for number in re.findall(r'AADSTS([0-9]{1,9})', description)]
     codes = body.get('error_codes')
-    numbers += [int(code) for code in (codes if isinstance(codes, list) else []) if str(code).isdigit()]
+    numbers += [int(code) for code in map(str, codes if isinstance(codes, list) else ()) if re.fullmatch(r'[0-9]{1,9}', code)]
     advice = next(
         (SIGN_IN_ADVICE[number] for number in numbers if number in SIGN_IN_ADVICE), _ADVICE_BY_ERROR.get(error, default_advice)
     )
@@ -170,7 +175,7 @@ def parse_oauth_error(body: dict[str, Any], status: int, default_advice: str = _
         f'Microsoft refused the sign-in: {sentence}',
         advice,
         f'AADSTS{numbers[0]}' if numbers else error,
-        str(body.get('correlation_id') or ''),
+        outside_text(body.get('correlation_id'))[:50],
     )
 
 
@@ -189,11 +194,11 @@ def find_oauth_error(body: Any) -> dict[str, Any]:
     if body.get('error'):
         return body
     text = ': '.join(str(body[name]) for name in ('message', 'title', 'detail') if body.get(name))
-    embedded = re.search(r'\{.*\}', text, re.DOTALL)
-    if embedded:
+    start, end = text.find('{'), text.rfind('}') + 1
+    if 0 <= start < end:
         try:
-            found = json.loads(embedded.group())
-        except ValueError:
+            found = json.loads(text[start:end])
+        except (ValueError, RecursionError):
             found = None
         if isinstance(found, dict) and found.get('error'):
             return found
@@ -268,7 +273,7 @@ class AccessToken(NamedTuple):
         try:
             payload = self.value.split('.')[1]
             claims = json.loads(base64.urlsafe_b64decode(payload + '=' * (-len(payload) % 4)))
-        except (IndexError, ValueError):
+        except (IndexError, ValueError, RecursionError):
             return {}
         return claims if isinstance(claims, dict) else {}
 
@@ -323,6 +328,7 @@ _CONNECT_TIMEOUT = 10.0  # seconds
 _READ_TIMEOUT = 20.0  # seconds
 _UNREACHABLE_ADVICE = 'Check the address, the proxy settings and that the engine may reach it.'
 _UNTRUSTED_CERTIFICATE = 'untrusted_certificate'
+_MAX_TOKEN_RESPONSE = 2**20  # bytes
 _SECRET_FIELDS = (
     'client_secret',
     'client_assertion',
@@ -334,7 +340,7 @@ _SECRET_FIELDS = (
     'X-IDENTITY-HEADER',
     'Authorization',
 )
-_JWT = r'\beyJ[\w-]+\.[\w-]+\.[\w-]*'
+_JWT = r'(?<![\w-])eyJ[\w-]+(?:\.[\w-]*){0,2}'
 
 
 class TokenRequest(NamedTuple):
@@ -373,7 +379,8 @@ class TokenRequest(NamedTuple):
     def redact(self, text: str) -> str:
         """Return `text` without the secrets of this request, which services and proxies sometimes echo."""
         for secret in self.secrets():
-            text = text.replace(secret, '***')
+            for form in secret_forms(secret):
+                text = text.replace(form, '***')
         return re.sub(_JWT, '***', text)
 
 
@@ -384,6 +391,7 @@ class TokenClient:
         verify: True, False, or the path of a CA bundle, as in requests.
         read_timeout: seconds that a service may take to respond.
         on_secret: is called with each secret before it is sent and when it is received, so that logs can mask it.
+        redact: replaces the secrets in a text that comes from a service.
     """
 
     def __init__(
@@ -392,18 +400,21 @@ class TokenClient:
         clock: SystemClock | None = None,
         read_timeout: float = _READ_TIMEOUT,
         on_secret: Callable[[str], Any] = lambda _secret: None,
+        redact: Callable[[str], str] = str,
     ):
         self.verify = verify
         self.clock = clock or SystemClock()
         self.read_timeout = read_timeout
         self._on_secret = on_secret
+        self._redact = redact
         self._masked: set[str] = set()
         self._retries = True
+        self._end = math.inf
 
-    def without_retries(self) -> 'TokenClient':
-        """Return a copy that sends each request once."""
+    def without_retries(self, seconds: float) -> 'TokenClient':
+        """Return a copy that sends each request once, and has `seconds` for all of them."""
         once = copy.copy(self)
-        once._retries = False
+        once._retries, once._end = False, self.clock.elapsed() + seconds
         return once
 
     def request_token(self, request: TokenRequest) -> TokenResponse:
@@ -460,16 +471,16 @@ class TokenClient:
         return body
 
     def mask(self, *secrets: str) -> None:
-        """Call `on_secret` once with each new secret, as it is and as a form encodes it."""
+        """Call `on_secret` once with each form of each new secret."""
         for secret in secrets:
-            for text in (secret, quote_plus(secret)):
-                if text and text not in self._masked:
-                    self._masked.add(text)
-                    self._on_secret(text)
+            if secret not in self._masked:
+                self._masked.add(secret)
+                for form in secret_forms(secret):
+                    self._on_secret(form)
 
     def _send_once(self, request: TokenRequest) -> requests.Response:
         self.mask(*request.secrets())
-        session = requests.Session()
+        session = LimitedSession(lambda: min(self._end - self.clock.elapsed(), self.clock.remaining()), _MAX_TOKEN_RESPONSE)
         # Tokens of a host must not be requested through a proxy, whatever the environment says.
         session.trust_env = request.through_proxy
         with session:
@@ -495,7 +506,8 @@ class TokenClient:
     def _error(self, request: TokenRequest, response: requests.Response, body: Any) -> MicrosoftSignInError:
         status, host = response.status_code, urlsplit(request.url).netloc
         error = {
-            name: request.redact(value) if isinstance(value, str) else value for name, value in find_oauth_error(body).items()
+            name: outside_text(self._redact(value), request.redact) if isinstance(value, str) else value
+            for name, value in find_oauth_error(body).items()
         }
         is_transient = status in request.retry_policy.retries or status >= 500 or error.get('error') == 'temporarily_unavailable'
         if is_transient and error.get('error') not in _FINAL:
@@ -528,25 +540,7 @@ def unusable_response(request: TokenRequest, what: str) -> SignInUnavailableErro
 
 
 def _unreachable(request: TokenRequest, error: OSError) -> SignInUnavailableError:
-    host = urlsplit(request.url).netloc
-    is_tls_error = isinstance(error, requests.exceptions.SSLError)
-    if is_tls_error and 'CERTIFICATE_VERIFY_FAILED' in str(error):
-        return SignInUnavailableError(
-            f'The TLS certificate of {host} could not be verified.',
-            "Add the CA to the engine's trusted certificates, or select 'Trust any certificate'.",
-            _UNTRUSTED_CERTIFICATE,
-        )
-    if is_tls_error or not isinstance(error, requests.exceptions.RequestException):
-        return SignInUnavailableError(
-            f'The TLS connection to {host} failed.',
-            "Check the engine's file of trusted certificates, and that the host and the proxy use TLS 1.2 or later.",
-            'no_tls',
-        )
-    if isinstance(error, requests.exceptions.ProxyError):
-        return SignInUnavailableError(f'The proxy blocked the sign-in at {host}.', 'Check the proxy settings.', 'no_proxy')
-    if isinstance(error, requests.exceptions.Timeout):
-        return SignInUnavailableError(f'{host} did not answer in time.', request.unreachable_advice, 'no_answer')
-    return SignInUnavailableError(f'{host} could not be reached.', request.unreachable_advice, 'unreachable')
+    return SignInUnavailableError(*connection_problem(error, urlsplit(request.url).netloc, request.unreachable_advice))
 
 
 # endregion
@@ -631,6 +625,9 @@ class CachedSession(NamedTuple):
     pending: PendingSignIn = PendingSignIn()
     is_code_redeemed: bool = False
 
+    def secrets(self) -> tuple[str, ...]:
+        return self.refresh_token, self.pending.code_verifier, self.pending.device_code
+
     def __repr__(self) -> str:
         return '<CachedSession>'
 
@@ -645,12 +642,14 @@ class Credential:
         identity: digest of all values. Tokens are cached under it, so that a changed setting never meets an old token.
         application: the same without what one user pasted (code, Token). A pending sign-in is cached under it.
         max_request_seconds: seconds that a token request may take, with all retries.
+        refreshes_early: a token may be requested while the cached one is valid, and the request given up after some seconds.
     """
 
     kind = ''
     description = ''
     needs_user = False
     max_request_seconds = 60.0
+    refreshes_early = True
 
     def __init__(self, *application: str, seed: str = ''):
         self.application = _digest(self.kind, *application)
@@ -987,6 +986,7 @@ class CortexAppCredential(Credential):
     kind = 'cortex-app'
     description = 'Cortex XSOAR application'
     max_request_seconds = 140.0
+    refreshes_early = False  # the next Token is in the response
     READ_TIMEOUT = 90.0  # seconds; a response that is not read is lost, with the next Token in it
     TOKEN_SERVICE = 'https://oproxy.demisto.ninja/obtain-token'  # noqa: S105 - an address
 
@@ -1152,7 +1152,11 @@ class AzureArc(ManagedIdentityHost):
 
     def _read_key(self, path: str) -> str:
         # The path comes over plain http: another service at this address must not make the integration read other files.
-        if os.path.dirname(os.path.realpath(path)) != os.path.realpath(self.KEY_FOLDER) or not path.endswith('.key'):
+        if (
+            '\0' in path
+            or os.path.dirname(os.path.realpath(path)) != os.path.realpath(self.KEY_FOLDER)
+            or not path.endswith('.key')
+        ):
             raise SignInRefusedError(
                 'The Azure Arc agent named a key file outside of its own folder.', 'Check the agent of this machine.'
             )

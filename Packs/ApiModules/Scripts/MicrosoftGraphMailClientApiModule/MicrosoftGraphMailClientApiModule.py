@@ -22,7 +22,10 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         NO_RETRIES,
         AzureCloud,
         RetryPolicy,
+        connection_problem,
+        is_same_host,
         json_or_none,
+        outside_text,
         retry_after_seconds,
         run_with_retries,
         skip_netrc,
@@ -47,7 +50,7 @@ class GraphError(DemistoException):
         self.advice = advice
         self.code = code
         self.status = 0 if response is None else response.status_code
-        self.request_id = '' if response is None else response.headers.get('request-id', '')
+        self.request_id = '' if response is None else outside_text(response.headers.get('request-id'), LOG.encode)[:50]
         DemistoException.__init__(self, what, res=response)
 
     @classmethod
@@ -64,9 +67,9 @@ class GraphError(DemistoException):
         if not isinstance(error, dict):
             what = f'Microsoft Graph answered with HTTP status {status}.'
             return cls(what, later if is_busy else _CHECK_PROXY, '', response)
-        code, message = str(error.get('code') or ''), str(error.get('message') or 'no reason given')
+        code, message = outside_text(error.get('code'), LOG.encode), error.get('message') or 'no reason given'
         advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
-        reason = LOG.encode(f'{code}: {message}' if code else message)  # services sometimes repeat what they were sent
+        reason = outside_text(f'{code}: {message}' if code else message, LOG.encode)  # services repeat what they were sent
         what = f'Microsoft Graph refused the request: {reason.rstrip(". ")}.'
         return cls(what, later if is_busy else advice, code, response)
 
@@ -147,8 +150,9 @@ def odata_query(text: str, search: str = '') -> dict[str, str]:
     decode = unquote if ' ' in text.strip() else unquote_plus
     query: dict[str, str] = {}
     # An ampersand inside quotes, such as in subject eq 'R&D', is no separator: an even number of quotes follows a separator.
-    separator = r"&+(?=(?:\$|%24)?\w+=)(?=(?:[^']*'[^']*')*[^']*$)"
-    for option in filter(None, re.split(separator, text.strip().lstrip('?').strip('&'))):
+    parts = text.strip().lstrip('?').strip('&').split("'")
+    parts[::-2] = [re.sub(r'&(?=(?:\$|%24)?\w+=)', '\0', part) for part in parts[::-2]]
+    for option in filter(None, (option.rstrip('&') for option in "'".join(parts).split('\0'))):
         name, _, value = map(decode, option.partition('='))
         if not name.startswith('$'):
             raise DemistoException(f"'{name}' in odata is not an OData option. Write options as $filter=..., joined by &.")
@@ -453,6 +457,7 @@ class _Batch:
 _IMMUTABLE_IDS = 'IdType="ImmutableId"'
 _GRAPH_OK_CODES = (200, 201, 202, 204, 206)
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes
+_MAX_PAGES = 2000  # of one list
 _StepResult = TypeVar('_StepResult')
 
 
@@ -570,23 +575,22 @@ class GraphMailClient(MicrosoftClient):
                 with_metrics=self._counts_requests,
             )
         except (DemistoException, requests.exceptions.RequestException) as error:
-            raise (self._outage(error) or error) from None  # errors of requests contain the URL
+            host = f'The upload host {urlsplit(url).netloc}'
+            raise (self._outage(error, host) or error) from None  # errors of requests contain the URL
         return response
 
     def _raise_graph_error(self, response: requests.Response) -> None:
         raise GraphError.from_response(response, self.clock.now())
 
-    def _outage(self, error: Exception) -> GraphError | None:
-        """Return the error to raise if no response came. None if one came, or if the platform explains a TLS or proxy fault."""
+    def _outage(self, error: Exception, host: str = '') -> GraphError | None:
+        """Return the error to raise if no response came from `host`, by default Microsoft Graph. None if one came."""
         cause = getattr(error, 'exception', error)
-        is_clear = cause is not error and isinstance(cause, (requests.exceptions.SSLError, requests.exceptions.ProxyError))
-        if is_clear or not isinstance(cause, requests.exceptions.RequestException):
+        if not isinstance(cause, requests.exceptions.RequestException):
             return None
-        in_time = ' in time' if isinstance(cause, requests.exceptions.Timeout) else ''
-        return GraphError(
-            f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.',
-            'Try again, and check the network of the engine, the proxy and the cloud setting.',
-        )
+        host = host or f'Microsoft Graph at {urlsplit(self._base_url).netloc}'
+        advice = 'Try again, and check the network of the engine, the proxy and the cloud setting.'
+        problem = connection_problem(cause, host, advice)
+        return GraphError(problem.what, problem.advice)
 
     def retry(self, step: Callable[[], _StepResult], policy: RetryPolicy) -> _StepResult:
         """Run a step that sends requests without retries until it succeeds, and return its result.
@@ -607,8 +611,7 @@ class GraphMailClient(MicrosoftClient):
 
     def is_own_link(self, link: str) -> bool:
         """Return whether a link leads to the host of this client, or is empty."""
-        own, other = urlsplit(self._base_url.lower()), urlsplit(link.lower())
-        return not link or (own.scheme, own.netloc) == (other.scheme, other.netloc)
+        return not link or is_same_host(link, self._base_url)
 
     def next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
         """Follow an ``@odata.nextLink``. Other arguments are those of `graph_request`.
@@ -671,6 +674,20 @@ _MAIL_TIPS = (
 )
 
 
+class _Links:
+    """The links that a list has followed."""
+
+    def __init__(self) -> None:
+        self._followed: set[str] = set()
+
+    def new(self, link: Any) -> Any:
+        """Return a link that was not followed before. Raise GraphError for another one, and after too many of them."""
+        if link in self._followed or len(self._followed) >= _MAX_PAGES:
+            raise GraphError('Microsoft Graph sent a link to a page that was read before, or too many links.', 'Try again.')
+        self._followed.add(link)
+        return link
+
+
 class DeltaPage(NamedTuple):
     """A page of a delta sync.
 
@@ -723,9 +740,9 @@ class Mailbox:
     def _list(self, path: str, limit: int, query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the first `limit` objects of a list, from as many pages as necessary."""
         page = self.request('GET', path, params=query or {})
-        found = list(page.get('value') or [])
+        found, links = list(page.get('value') or []), _Links()
         while len(found) < limit and page.get('@odata.nextLink'):
-            page = self._next_page(page['@odata.nextLink'])
+            page = self._next_page(links.new(page['@odata.nextLink']))
             found += page.get('value') or []
         return found[:limit]
 
@@ -785,11 +802,11 @@ class Mailbox:
             if next_page
             else self.request('GET', self.messages_path(folder_id), params={**(query or {}), '$top': page_size})
         )
-        messages, link = list(page.get('value') or []), page.get('@odata.nextLink') or ''
+        messages, link, links = list(page.get('value') or []), page.get('@odata.nextLink') or '', _Links()
         for _ in range(pages - 1):
             if not link or (limit and len(messages) >= limit):
                 break
-            page = self._next_page(link)
+            page = self._next_page(links.new(link))
             messages += page.get('value') or []
             if limit and len(messages) > limit:
                 return messages[:limit], link

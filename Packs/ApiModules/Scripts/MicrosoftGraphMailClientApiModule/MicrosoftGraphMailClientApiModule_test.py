@@ -403,25 +403,36 @@ def test_a_delta_page_without_a_link_is_an_error() -> None:
     'error, in_time', [(requests.exceptions.ConnectionError('x'), ''), (requests.exceptions.ReadTimeout('x'), ' in time')]
 )
 @pytest.mark.parametrize(
-    'call',
+    'host, call',
     [
-        lambda client: client.mailbox.list_messages(),
-        lambda client: client.mailbox.download_mime('x', lambda chunk: None),
-        lambda client: client.send_without_token('PUT', 'https://graph.example/upload', {}, b'x'),
+        ('Microsoft Graph at graph.example', lambda client: client.mailbox.list_messages()),
+        ('Microsoft Graph at graph.example', lambda client: client.mailbox.download_mime('x', lambda chunk: None)),
+        (
+            'The upload host up.example',
+            lambda client: client.send_without_token('PUT', 'https://up.example/x?authtoken=y', {}, b'x'),
+        ),
     ],
 )
-def test_a_missing_response_is_described_without_jargon(call: Any, error: Exception, in_time: str) -> None:
+def test_a_missing_response_is_described_without_jargon(host: str, call: Any, error: Exception, in_time: str) -> None:
     assert error_of(lambda: call(ScriptedClient(error))) == (
-        f'Microsoft Graph at graph.example did not answer{in_time}. '
-        'Try again, and check the network of the engine, the proxy and the cloud setting.'
+        f'{host} did not answer{in_time}. Try again, and check the network of the engine, the proxy and the cloud setting.'
     )
 
 
-@pytest.mark.parametrize('error', [requests.exceptions.SSLError('x'), requests.exceptions.ProxyError('x')])
-def test_the_words_of_the_platform_for_tls_and_proxies_are_kept(error: Exception) -> None:
-    with pytest.raises(DemistoException) as caught:
+@pytest.mark.parametrize(
+    'error, what',
+    [
+        (
+            requests.exceptions.SSLError('certificate verify failed: certificate has expired'),
+            'of Microsoft Graph at graph.example has',
+        ),
+        (requests.exceptions.ProxyError('x'), 'The proxy blocked the request to Microsoft Graph at graph.example.'),
+    ],
+)
+def test_faults_of_tls_and_proxies_name_the_host(error: Exception, what: str) -> None:
+    with pytest.raises(GraphError) as caught:
         ScriptedClient(error).mailbox.list_messages()
-    assert not isinstance(caught.value, GraphError)
+    assert what in str(caught.value)
 
 
 # endregion

@@ -26,12 +26,11 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         EntryFormat,
         EntryType,
         ScheduledCommand,
-        add_sensitive_log_strs,
         argToList,
         arg_to_datetime,
     )
     from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback, json_or_none
-    from MicrosoftApiModule import reschedule
+    from MicrosoftApiModule import mask_secret, reschedule
     from MicrosoftInstanceApiModule import bool_argument, future_datetime, choice_argument, int_argument
     from MicrosoftGraphMailClientApiModule import (
         EmailAddress,
@@ -373,7 +372,7 @@ def split_attachments(
 
 UPLOAD_RANGE = 12 * 320 * 1024  # bytes; under 4 MB, and a multiple of 320 KiB
 _RETRIES = 5
-
+_CLEANUP_SECONDS = 20.0  # to remove a draft after the end of the command
 
 # A step of sending: what may have been done is looked up before the step is repeated.
 _STEP_RETRIES = RetryPolicy(dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES), _RETRIES)
@@ -397,7 +396,7 @@ class UploadSession:
         if parts.scheme != 'https' and not is_loopback(parts.hostname or ''):
             raise GraphError('Microsoft Graph sent an upload URL that is not an https address.', 'Try again.')
         for secret in (url, requests.Request('PUT', url).prepare().path_url, parts.query):  # as it is logged, longest first
-            add_sensitive_log_strs(secret)
+            mask_secret(secret)
         self._client = client
         self._url = url
         self._file = file
@@ -695,6 +694,8 @@ class MailSender:
         except Exception as error:
             if state.draft_id and state.resume_delay(error, self._client) is None:
                 # The user has to see the first error. The copy of a sent mail has the ID of its draft.
+                clock = self._client.clock
+                clock.limit(max(clock.remaining(), _CLEANUP_SECONDS))
                 with suppress(Exception):
                     if not self._client.retry(lambda: self._is_sent(state), _STEP_RETRIES):
                         self._remove(self._path(state))

@@ -4,6 +4,7 @@ An integration describes itself by an `IntegrationSpec` and adds its own command
 """
 
 import json
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext, suppress
 from datetime import datetime, timezone
@@ -12,13 +13,14 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import demistomock as demisto
+import requests
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
     from CommonServerPython import (
         CommandResults,
         DemistoException,
+        LOG,
         ScheduledCommand,
-        add_sensitive_log_strs,
         argToBoolean,
         argToList,
         arg_to_datetime,
@@ -35,8 +37,11 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         AZURE_WORLDWIDE_CLOUD,
         AzureCloud,
         CredentialError,
+        MicrosoftSignInError,
         SystemClock,
         clean_value,
+        connection_problem,
+        is_same_host,
         json_or_none,
         require_https,
     )
@@ -61,6 +66,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         complete_device_sign_in,
         generate_login_url,
         get_azure_cloud,
+        mask_secret,
         reschedule,
         reset_auth,
         start_browser_sign_in,
@@ -455,7 +461,7 @@ def auth_complete_command(spec: IntegrationSpec, client: MicrosoftClient, args: 
         raise CredentialError('The argument code is missing.', f'To get a code, run !{spec.command_prefix}-auth-start.')
     try:
         if code:
-            add_sensitive_log_strs(code)
+            mask_secret(code)
             complete_browser_sign_in(client, code)
         else:
             complete_device_sign_in(client)
@@ -622,7 +628,7 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str,
         link = page.get('@odata.nextLink') or page.get('nextLink')
         if not link or len(items) >= limit:
             return items[:limit]
-        if link in links or urlsplit(link)[:2] != urlsplit(client._base_url)[:2]:  # the token would go along
+        if not is_same_host(link, client._base_url) or link in links:  # the token would go along
             raise DemistoException('The link to the next page leads to another host or back. Try a smaller limit.')
         links.add(link)
         response = client.send_request('GET', full_url=link)
@@ -630,6 +636,36 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str,
 
 # endregion
 # region run
+
+# The platform ends a command after five minutes by default; what a fetch has read is lost then.
+COMMAND_SECONDS = 240.0
+FETCH_SECONDS = 180.0
+
+
+def _valid_args() -> dict[str, Any]:
+    """Return the arguments of the command. Raise DemistoException for one that is not text, such as half of an emoji."""
+    args = demisto.args()
+    for name, value in args.items():
+        if any('\ud800' <= one <= '\udfff' or one == '\0' for one in str(value)):
+            raise DemistoException(f'The argument {name} contains characters that no text can contain. Remove them.')
+    return args
+
+
+def error_text(error: Exception) -> str:
+    """Return what the user reads about an error: its own text if it was written for users, else its type."""
+    if isinstance(error, requests.exceptions.RequestException):
+        host = urlsplit(getattr(error.request, 'url', None) or '').netloc or 'the service'
+        problem = connection_problem(error, host, 'Try again, and check the network of the engine and the proxy.')
+        return f'{problem.what} {problem.advice}'
+    if (
+        isinstance(error, (DemistoException, MicrosoftSignInError, NotImplementedError, NotFoundError))
+        or type(error) is Exception
+    ):
+        return str(error)
+    return (
+        f'An unexpected error occurred ({type(error).__name__}). '
+        'Run the command again with debug-mode=true, and report the error with the log.'
+    )
 
 
 def run_command(
@@ -646,14 +682,15 @@ def run_command(
     command = demisto.command()
     settings = InstanceSettings(demisto.params(), spec)
     for secret in settings.secrets():
-        add_sensitive_log_strs(secret)
+        mask_secret(secret)
     client = make_client(settings)
+    client.clock.limit(FETCH_SECONDS if command.startswith('fetch-') else COMMAND_SECONDS)
     if command not in commands:
         raise NotImplementedError(f'The command {command} does not exist in this integration.')
     is_counted = not command.startswith(('fetch-', 'test-'))
     try:
         with client.reporting_metrics() if is_counted else nullcontext():
-            return commands[command](client, demisto.args())
+            return commands[command](client, _valid_args())
     except CommandThrottled as throttled:
         if not client.can_reschedule():
             raise
@@ -671,8 +708,11 @@ def run_integration(
         results = run_command(spec, commands, make_client)
         if results is not None:
             return_results(results)
+        return
     except Exception as error:
-        return_error(str(error))
+        text = error_text(error)
+        demisto.debug(LOG.encode(traceback.format_exc()))  # in debug mode, return_error would show it unmasked
+    return_error(text)
 
 
 # endregion

@@ -14,7 +14,7 @@ import requests
 import demistomock as demisto
 from CommonServerPython import LOG, DemistoException
 from MicrosoftApiModule import CommandThrottled
-from MicrosoftCoreApiModule import AZURE_CLOUDS, MicrosoftSignInError
+from MicrosoftCoreApiModule import AZURE_CLOUDS, MicrosoftSignInError, SystemClock
 from MicrosoftCredentialsApiModule import (
     AccessToken,
     AuthorizationCodeCredential,
@@ -506,6 +506,7 @@ class Client:
         self.credential = settings.credential()
         self.is_counting = False
         self.retry_on_rate_limit = True
+        self.clock = SystemClock()
 
     def can_reschedule(self) -> bool:
         return self.retry_on_rate_limit

@@ -30,6 +30,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
 # region token provider
 
 REFRESH_RETRY_SECONDS = 30.0  # seconds until the next refresh, after one that failed
+MAX_REFRESH_SECONDS = 4.5  # seconds that a command spends on a refresh while it has a valid token
 PENDING_LIFETIME = 24 * 3600  # seconds; a login URL may have to be sent to the user first
 _MAX_HOLDERS = 5  # processes that one waits for, one after another, before it requests a token itself
 _CLAIM_TRIES = 20
@@ -69,7 +70,7 @@ class TokenProvider:
         token = cached.token
         if token is None:
             return self._acquire_with_lease(target, rejected, cached)
-        if token.should_refresh(cached.now):
+        if token.should_refresh(cached.now) and self.credential.refreshes_early:
             return self._refresh(target, token, cached, cached.sessions)
         if cached.pending and cached.pending.device_code:
             # A user is signing in again: the next token that an integration asks for completes that sign-in.
@@ -125,7 +126,9 @@ class TokenProvider:
 
     def _read(self, target: TokenTarget, rejected: str = '') -> 'CachedTokens':
         context, version = self.storage.read()
-        return CachedTokens(context, self.credential, target, self.clock.now(), self._default_target, rejected, version)
+        cached = CachedTokens(context, self.credential, target, self.clock.now(), self._default_target, rejected, version)
+        self.token_client.mask(*filter(None, (secret for session in cached.sessions for secret in session.secrets())))
+        return cached
 
     def _refresh(
         self, target: TokenTarget, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]
@@ -134,9 +137,10 @@ class TokenProvider:
         if max(cached.lease.until, cached.lease.retry_after_time) > cached.now or not self._claim(cached):
             return token
         try:
-            return self._request_and_save(target, sessions, self.token_client.without_retries())
-        except MicrosoftSignInError as error:
-            self._log(f'An access token that is still valid could not be refreshed. {error}')
+            return self._request_and_save(target, sessions, self.token_client.without_retries(MAX_REFRESH_SECONDS))
+        except Exception as error:
+            what = str(error) if isinstance(error, MicrosoftSignInError) else type(error).__name__
+            self._log(f'An access token that is still valid could not be refreshed. {what}')
             self._end_lease(Lease(retry_after_time=self.clock.now() + REFRESH_RETRY_SECONDS))
             return token
 
@@ -144,7 +148,8 @@ class TokenProvider:
         # The lease of a process that was killed expires, and one of those who wait claims the next. So each holder is waited
         # for separately, and a little longer than its lease.
         waited, holders, conflicts, holder = 0.0, 0, 0, ''
-        while waited < self.credential.max_request_seconds + 0.5 and holders <= _MAX_HOLDERS and conflicts < _CLAIM_TRIES:
+        waits = self.credential.max_request_seconds + 0.5
+        while waited < min(waits, self.clock.remaining()) and holders <= _MAX_HOLDERS and conflicts < _CLAIM_TRIES:
             if cached.token:  # another process has requested it
                 return cached.token
             lease = cached.lease

@@ -1,0 +1,214 @@
+"""Whatever a service sends, a request ends at its deadline and at that of the command, and its response has a maximum size."""
+
+import resource
+import socket
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+import requests
+
+import MicrosoftCoreApiModule
+from CommonServerPython import DemistoException
+from conformance.api_client.instances import Instance
+from conformance.token_cache.processes import ADA
+from MicrosoftCoreApiModule import DeadlineError, LimitedSession, SystemClock
+from MicrosoftCredentialsApiModule import AccessToken
+from sandbox.tests.machine import limit
+
+SECONDS = 0.5  # of a request, in place of two minutes
+
+
+@pytest.fixture(autouse=True)
+def _short_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', SECONDS)
+    monkeypatch.setattr(MicrosoftCoreApiModule, 'STREAM_SECONDS', SECONDS)
+
+
+@contextmanager
+def serving(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Serve each connection of a plain TCP server, and return its host and port."""
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            threading.Thread(target=handle, args=(connection,), daemon=True).start()
+
+    def handle(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            serve(connection)
+
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f'localhost:{server.getsockname()[1]}'
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def slowly(data: bytes) -> Callable[[socket.socket], None]:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(1)
+        for number in range(len(data)):
+            connection.sendall(data[number : number + 1])
+            time.sleep(0.02)
+
+    return serve
+
+
+def without_reading(connection: socket.socket) -> None:
+    while connection.recv(1):
+        time.sleep(0.02)
+
+
+def seconds_of(call: Callable[[], Any], error: type[Exception] = DeadlineError) -> float:
+    started = time.monotonic()
+    with pytest.raises(error):
+        call()
+    return time.monotonic() - started
+
+
+HEAD = b'HTTP/1.1 200 OK\r\n'
+SLOW_ANSWERS = {
+    'a head, byte by byte': slowly(HEAD + b'X: ' + b'x' * 10_000),
+    'headers, byte by byte': slowly(HEAD + b'X: y\r\n' * 90 + b'Y: ' + b'z' * 5000),
+    'a body, byte by byte': slowly(HEAD + b'Content-Length: 9999\r\n\r\n' + b' ' * 9999),
+    'a body without a length': slowly(HEAD + b'\r\n' + b' ' * 9999),
+    'chunks, byte by byte': slowly(HEAD + b'Transfer-Encoding: chunked\r\n\r\n' + b'1\r\n \r\n' * 2000),
+    'nothing': lambda connection: time.sleep(limit(5)),
+    'a request that is read byte by byte': without_reading,
+}
+
+
+@pytest.mark.parametrize('scheme', ['http', 'https'])
+@pytest.mark.parametrize('is_stream', [False, True])
+@pytest.mark.parametrize('answer', SLOW_ANSWERS)
+def test_a_slow_answer_ends_at_the_deadline(answer: str, is_stream: bool, scheme: str) -> None:
+    def call() -> None:
+        with LimitedSession(SystemClock().remaining) as session:
+            response = session.post(f'{scheme}://{host}/', data=b'x' * 20_000_000, timeout=60, stream=is_stream, verify=False)
+            for _ in response.iter_content(1000):
+                pass
+
+    with serving(SLOW_ANSWERS[answer]) as host:
+        # a server that speaks no TLS is found out as such, or as slow
+        error = DeadlineError if scheme == 'http' else requests.exceptions.RequestException
+        assert seconds_of(call, error) < SECONDS + limit(0.5)
+
+
+@pytest.mark.parametrize(
+    'fault', [{'slow': 0.01}, {'endless': True, 'slow': 0}, {'delay': 3.0}, {'bomb': 600 * 2**20}, {'truncated': True}]
+)
+@pytest.mark.parametrize('service', ['entra', 'graph'])
+def test_each_request_of_the_client_ends(instance: Instance, service: str, fault: dict[str, Any]) -> None:
+    instance.fail(times=None, service=service, **fault)
+    client = instance.client()
+    tracemalloc.start()
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        elapsed = seconds_of(lambda: client.http_request('GET', f'/users/{ADA}/messages'), Exception)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert elapsed < 4 * (SECONDS + 1) + limit(2)
+    assert peak < 250_000_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used < 400_000  # kB
+
+
+@pytest.mark.parametrize('size', [64 * 2**20 + 2**20, 600 * 2**20])
+def test_a_response_has_a_maximum_size(instance: Instance, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(10))
+    instance.fail(bomb=size)
+    with pytest.raises(requests.exceptions.ContentDecodingError, match=f'more than {64 * 2**20} bytes'):
+        instance.messages()
+
+
+def test_a_large_response_below_the_maximum_is_read(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(10))
+    instance.fail(bomb=20 * 2**20)
+    assert instance.messages() == {'value': []}
+
+
+@pytest.mark.parametrize(
+    'headers, body',
+    [
+        ({'Content-Encoding': 'gzip'}, b'not gzip'),
+        ({'Content-Encoding': 'gzip'}, b'\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03'),
+        ({'Content-Encoding': 'gzip, gzip'}, b'{}'),
+        ({'Content-Encoding': 'br'}, b'{}'),
+        ({'Content-Encoding': 'deflate'}, b'\x78\x9c'),
+    ],
+)
+def test_what_cannot_be_decompressed_is_no_response(instance: Instance, headers: dict[str, str], body: bytes) -> None:
+    instance.fail(status=200, headers=headers, body=body)
+    with pytest.raises(requests.exceptions.ContentDecodingError):
+        instance.messages()
+
+
+@pytest.mark.parametrize('times', [1, 2])
+@pytest.mark.parametrize('fault', [{'reset': True}, {'status': 502}, {'reset_mid_body': True}])
+def test_a_get_is_sent_again_once(instance: Instance, fault: dict[str, Any], times: int) -> None:
+    instance.fail(times=times, **fault)
+    if times == 1:
+        assert instance.messages()['value']
+    else:
+        with pytest.raises((DemistoException, requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+            instance.messages()
+    assert len(instance.requests()) == 2
+    instance.cloud.requests.clear()
+    instance.fail(times=1, **fault)
+    with pytest.raises((DemistoException, requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        instance.client().http_request('POST', f'/users/{ADA}/messages', json_data={})
+    assert len(instance.requests()) == 1
+
+
+def test_a_command_without_time_sends_nothing(instance: Instance) -> None:
+    client = instance.client()
+    client.get_access_token()
+    client.clock.limit(-1)
+    assert seconds_of(lambda: client.http_request('GET', f'/users/{ADA}/messages')) < limit(0.5)
+    assert instance.requests() == []
+
+
+def test_waits_end_with_the_command(instance: Instance) -> None:
+    instance.fail(times=None, status=503, headers={'Retry-After': '9'})
+    client = instance.client()
+    client.get_access_token()
+    client.clock.limit(5)
+    with pytest.raises(DemistoException, match='503'):
+        client.http_request('GET', f'/users/{ADA}/messages')
+    assert (instance.clock.slept, instance.requests()) == (0, [503])
+
+
+@pytest.mark.parametrize(
+    'fault',
+    [
+        {'delay': 3.0},
+        {'slow': 0.05},
+        {'reset': True},
+        {'status': 400, 'body': {'error': 'invalid_grant'}},
+        {'status': 200, 'body': {'access_token': 5}},
+        {'status': 503, 'headers': {'Retry-After': '30'}},
+        {'garbage': True},
+    ],
+)
+def test_a_refresh_of_a_valid_token_costs_little_and_does_not_show(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
+) -> None:
+    monkeypatch.setattr('MicrosoftTokenCacheApiModule.MAX_REFRESH_SECONDS', SECONDS)
+    client = instance.client()
+    provider, target = client.token_provider, client.token_target()
+    token = provider.get_token(target)
+    now = instance.clock.now()
+    due = AccessToken(token.value, now + 3000, now - 1)
+    provider.update(lambda cached: cached.put_token(due), target)
+    instance.fail(times=None, service='entra', **fault)
+    started = time.monotonic()
+    assert client.http_request('GET', f'/users/{ADA}/messages', params={'$top': 1})['value']
+    assert time.monotonic() - started < SECONDS + limit(0.5)
+    assert instance.clock.slept == 0

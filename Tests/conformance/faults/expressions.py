@@ -1,0 +1,111 @@
+"""The regular expressions of the product, and texts that make bad ones slow."""
+
+import ast
+import importlib
+import itertools
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PACKS = Path(__file__).parents[3] / 'Packs'
+_FUNCTIONS = {'compile', 'match', 'search', 'sub', 'subn', 'split', 'findall', 'finditer', 'fullmatch'}
+_MAX_UNITS = 14
+
+
+class Expression(NamedTuple):
+    """A regular expression in the code of a module, by its line."""
+
+    module: str
+    line: int
+    pattern: Any
+    flags: int
+    function: str
+
+    @property
+    def compiled(self) -> 're.Pattern[Any]':
+        return re.compile(self.pattern, self.flags)
+
+
+def expressions() -> list[Expression]:
+    """Return all of them. Raise NameError for one whose value cannot be found in the code."""
+    found: list[Expression] = []
+    for path in sorted(PACKS.glob('*/*/*/*.py')):
+        if not path.stem.endswith('_test'):
+            module = importlib.import_module(path.stem)
+            tree = ast.parse(path.read_text(encoding='utf-8'))
+            for scope in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]:
+                found += _in_scope(path.stem, vars(module), scope)
+    return list({(one.module, one.line): one for one in found}.values())
+
+
+def _in_scope(name: str, values: dict[str, Any], scope: ast.AST) -> Iterator[Expression]:
+    local = dict(values)
+    assigned = [node for node in ast.walk(scope) if isinstance(node, ast.Assign) and isinstance(scope, ast.FunctionDef)]
+    for node in assigned:
+        if isinstance(node.targets[0], ast.Name) and isinstance(node.value, (ast.Constant, ast.JoinedStr)):
+            with suppress(NameError):  # no expression: a text with values of this call
+                local[node.targets[0].id] = _value(node.value, local)
+    for node in ast.walk(scope):
+        if _is_call_of_re(node):
+            assert isinstance(node, ast.Call)
+            if not isinstance(scope, ast.FunctionDef) and _is_local(node.args[0], values):
+                continue  # found in the scope of its function
+            flags = [
+                value for value in (_flags(one, local) for one in [*node.args[1:], *(k.value for k in node.keywords)]) if value
+            ]
+            assert isinstance(node.func, ast.Attribute)
+            yield Expression(name, node.lineno, _value(node.args[0], local), flags[0] if flags else 0, node.func.attr)
+
+
+def _is_call_of_re(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in _FUNCTIONS
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == 're'
+    )
+
+
+def _is_local(node: ast.AST, values: dict[str, Any]) -> bool:
+    return any(isinstance(one, ast.Name) and one.id not in values for one in ast.walk(node))
+
+
+def _value(node: ast.expr, values: dict[str, Any]) -> Any:
+    return eval(compile(ast.Expression(node), '<pattern>', 'eval'), values)  # noqa: S307 - code of this repository
+
+
+def _flags(node: ast.expr, values: dict[str, Any]) -> int:
+    try:
+        value = _value(node, values)
+    except Exception:
+        return 0
+    return int(value) if isinstance(value, re.RegexFlag) else 0
+
+
+def hostile_units(pattern: Any) -> list[str]:
+    """Return short texts whose repetition may make an expression slow: its literals, characters it takes, and their pairs."""
+    text = pattern.decode('latin-1') if isinstance(pattern, bytes) else pattern
+    literals = [re.sub(r'\\(.)', r'\1', one) for one in re.findall(r'(?:\\[^\w\s]|[\w<>=:"\'/ ,;&.-]){2,}', text)]
+    characters = [one for one in ' \t\r\n-.,:;=?&#@%$/\\"\'<>!{}[]()_aZx0~\u2028' if _takes(text, one)]
+    characters.sort(key=lambda one: one not in text and not (one == ' ' and r'\s' in text))
+    starts = [literals[0] + one for one in characters[:4]] if literals else []
+    pairs = [''.join(two) for two in itertools.permutations(characters[:5], 2)]
+    return list(
+        dict.fromkeys([*characters[:_MAX_UNITS], *literals[:_MAX_UNITS], *starts, *pairs, 'eyJ-', '{', '-----BEGIN A-----'])
+    )
+
+
+def _takes(pattern: str, character: str) -> bool:
+    """Return whether an expression may take a character: the expression has it, or has a class that may contain it."""
+    return character in pattern or re.search(r'\[\^|\\[swdDSW]|\.[*+]', pattern) is not None
+
+
+def hostile_texts(pattern: Any, size: int) -> Iterator[Any]:
+    """Yield texts of about `size` characters, each also after the beginning of what the expression looks for."""
+    for unit in hostile_units(pattern):
+        body = (unit * (size // len(unit) + 1))[:size]
+        for text in (body, f'{body}\x00', f'x{body}\x00'):
+            yield text.encode('latin-1', 'replace') if isinstance(pattern, bytes) else text

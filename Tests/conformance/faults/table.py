@@ -1,0 +1,292 @@
+"""The table: each request of each scenario crossed with each fault, and what the product made of it."""
+
+import json
+import re
+import tempfile
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote_plus
+
+import MicrosoftCoreApiModule
+from conformance.common_server.scripted_server import ScriptedServer
+from conformance.faults.faults import FAULTS, FaultCase, instead_of, peers, wrong_fields
+from conformance.faults.scenarios import Scenario
+from conformance.faults.world import VIRTUAL_SECONDS, Exchange, Result, World
+from MicrosoftInstanceApiModule import COMMAND_SECONDS, FETCH_SECONDS
+from sandbox.microsoft import MicrosoftCloud
+
+HANDLED, REJECTED, FELL_SHORT = 'handled', 'rejected cleanly', 'fell short'
+GRACE = 25.0  # seconds after the end of a command: to remove a draft
+MAX_RESPONSE = 2 * 2**20  # bytes, in place of 64 MB, so that a bomb is found out in little time
+UNKNOWN = re.compile(r'not known|may have|did not confirm|Check whether|Look for it|Check the folders')
+RAW = re.compile(
+    r'Traceback|unexpected error|\w+(?:Error|Exception)\b(?<!ErrorX)[:(]|NoneType|object (?:has no|is not)|unhashable|'
+    r'indices must be|argument of type|HTTPSConnectionPool|Max retries|codec can|Errno|<class |invalid literal|Expecting value'
+)
+
+
+class Row(NamedTuple):
+    """One row of the table.
+
+    Args:
+        request: number, service, method and path of the request that the fault met.
+        outcome: HANDLED, REJECTED or FELL_SHORT.
+        why: of a row that fell short.
+        seconds: of virtual time.
+    """
+
+    scenario: str
+    request: str
+    fault: str
+    outcome: str
+    why: str
+    seconds: float
+
+
+class Table:
+    """Runs rows against a cloud, with another host and the peers beside it."""
+
+    def __init__(self, cloud: MicrosoftCloud, folder: Path, elsewhere: ScriptedServer, ports: dict[str, int]) -> None:
+        self._cloud = cloud
+        self._folder = folder
+        self._elsewhere = elsewhere
+        self._ports = ports
+
+    def world(self, scenario: Scenario) -> World:
+        """Return a prepared instance for a row."""
+        world = World(self._cloud, scenario.method, self._folder, scenario.params)
+        world.args = {}
+        scenario.prepare(world)
+        world.exchanges.clear()
+        return world
+
+    def rows(self, scenario: Scenario, with_fields: bool, is_wanted: Any = lambda _number: True) -> Iterator[Row]:
+        """Yield the rows of a scenario.
+
+        Args:
+            with_fields: also those with fields of wrong types.
+            is_wanted: gets the number of a row in the scenario, and returns whether to run it.
+        """
+        clean = Clean(self, scenario)
+        number = 0
+        for skip, exchange in clean.met():
+            cases = [case for case in FAULTS if not (case.peer and skip)]
+            cases += wrong_fields(exchange.body) if with_fields else []
+            for case in cases:
+                number += 1
+                if is_wanted(number):
+                    yield self._row(scenario, clean, skip, exchange, case)
+
+    def _row(self, scenario: Scenario, clean: 'Clean', skip: int, exchange: Exchange, case: FaultCase) -> Row:
+        world = self.world(scenario)
+        args = scenario.args(world)
+        before = world.effects()
+        self._elsewhere.seen.clear()
+        world.pace = VIRTUAL_SECONDS if case.is_slow else 1.0
+        if not case.peer:
+            self._cloud.faults.add(service=exchange.service, skip=skip, **_filled(case.settings, world, self._elsewhere.url))
+        with ExitStack() as stack:
+            if case.peer:
+                stack.enter_context(instead_of(self._cloud.ports[exchange.service], self._ports[case.peer]))
+            result = world.run(scenario.command, args)
+        self._cloud.faults.clear()
+        world.pace = 1.0
+        judged = Judgement(scenario, case, clean, result, world, before, len(self._elsewhere.seen))
+        request = f'{skip + 1} {exchange.service} {exchange.method} {re.sub("[A-Za-z0-9_=-]{20,}", "ID", exchange.path)}'
+        why = judged.why()
+        outcome = FELL_SHORT if why else (REJECTED if result.error_texts or judged.is_rescheduled else HANDLED)
+        return Row(scenario.name, request, case.name, outcome, why, round(result.seconds, 3))
+
+
+class Clean:
+    """What a scenario does without a fault."""
+
+    def __init__(self, table: Table, scenario: Scenario) -> None:
+        world = table.world(scenario)
+        args = scenario.args(world)
+        self.before = world.effects()
+        self.result = world.run(scenario.command, args)
+        assert not self.result.error_texts, (scenario.name, self.result.error_texts)
+        self.exchanges = [one for one in world.exchanges if one.service in scenario.services]
+        self.change = difference(self.before, world.effects())
+        self.shape = shape(self.result)
+        assert self.exchanges, f'{scenario.name} sends no request.'
+
+    def met(self) -> Iterator[tuple[int, Exchange]]:
+        """Yield each request, with the number of requests to the same service before it."""
+        counted: Counter[str] = Counter()
+        for exchange in self.exchanges:
+            yield counted[exchange.service], exchange
+            counted[exchange.service] += 1
+
+
+def _filled(value: Any, world: World, elsewhere: str) -> Any:
+    """Return settings of a fault with the address of the other host and the secrets of the instance."""
+    if isinstance(value, dict):
+        return {name: _filled(inner, world, elsewhere) for name, inner in value.items()}
+    if value == '{echo}':
+        echoed = ' '.join(form for secret in secrets_of(world) for form in (secret, *forms(secret)))
+        return {'error': 'invalid_request', 'error_description': f'You sent {echoed}', 'message': echoed}
+    if isinstance(value, bytes):
+        return value.replace(b'{elsewhere}', elsewhere.encode())
+    return value.replace('{elsewhere}', elsewhere) if isinstance(value, str) else value
+
+
+# region rules
+
+
+def secrets_of(world: World) -> list[str]:
+    """Return what must not be shown: the secrets of the parameters, and those in the integration context."""
+    found = [str(value.get('password') or '') for value in world.params.values() if isinstance(value, dict)]
+    found = [line for text in found for line in (max(text.splitlines() or [''], key=len),)]
+    public = {world.params.get('creds_auth_id', {}).get('password'), world.cloud.directory.tenants[0].tenant_id}
+    public.add(world.params.get('managed_identities_client_id', {}).get('password'))
+    for text in world.context.values():
+        entry = json.loads(text) if str(text).startswith('{') else {'value': text}
+        found += [str(entry[name]) for name in ('value', 'refresh_token', 'code_verifier', 'device_code') if entry.get(name)]
+    return [one for one in dict.fromkeys(found) if len(one) > 7 and one not in public]
+
+
+def forms(secret: str) -> list[str]:
+    """Return the forms in which a secret may be echoed."""
+    return [quote_plus(secret), json.dumps(secret)[1:-1], b64encode(secret.encode()).decode().rstrip('=')]
+
+
+def shape(result: Result) -> Any:
+    """Return what a result consists of, without its values: IDs and times differ from run to run."""
+
+    def of(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: of(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [of(inner) for inner in value]
+        return type(value).__name__ if value or isinstance(value, (bool, int)) else None
+
+    return of([one.get('EntryContext') or (one.get('File') and 'file') for one in result.entries] + [len(result.incidents or [])])
+
+
+def difference(before: Counter[str], after: Counter[str]) -> Counter[str]:
+    changed = Counter(after)
+    changed.subtract(before)
+    return Counter({name: count for name, count in changed.items() if count})
+
+
+class Judgement:
+    """Why a row fell short, by rules that know nothing of the product but what users see."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        case: FaultCase,
+        clean: Clean,
+        result: Result,
+        world: World,
+        before: Counter[str],
+        elsewhere: int,
+    ) -> None:
+        self._scenario = scenario
+        self._case = case
+        self._clean = clean
+        self._result = result
+        self._world = world
+        self._change = difference(before, world.effects())
+        self._elsewhere = elsewhere
+        self.is_rescheduled = any('PollingCommand' in one for one in result.entries)
+
+    def why(self) -> str:
+        """Return the first rule that the row breaks, empty if it breaks none."""
+        rules = (self._secret, self._host, self._deadline, self._raw, self._text, self._twice, self._success, self._failure)
+        return next(filter(None, (rule() for rule in rules)), '')
+
+    def _secret(self) -> str:
+        shown = self._result.shown
+        leaked = any(form in shown for secret in secrets_of(self._world) for form in (secret, *forms(secret)))
+        return 'a secret is shown' if leaked else ''
+
+    def _host(self) -> str:
+        return f'{self._elsewhere} requests to another host' if self._elsewhere else ''
+
+    def _deadline(self) -> str:
+        end = FETCH_SECONDS if self._scenario.command == 'fetch-incidents' else COMMAND_SECONDS
+        return f'it took {self._result.seconds:.0f} s' if self._result.seconds > end + GRACE else ''
+
+    def _raw(self) -> str:
+        found = next((RAW.search(text) for text in self._result.error_texts if RAW.search(text)), None)
+        return f'a raw error: {found.string[:120]}' if found else ''
+
+    def _text(self) -> str:
+        for text in self._result.error_texts:
+            if len(text) > 1000 * max(1, text.count('\n') + 1) or not text.replace('\n', '').isprintable() or len(text) < 20:
+                return f'an error of {len(text)} characters, or with characters that cannot be printed'
+        if not self._result.entries and self._result.incidents is None:
+            return 'the command gave nothing'
+        return ''
+
+    def _twice(self) -> str:
+        more = [name for name, count in self._change.items() if count > max(0, self._clean.change[name]) and 'draft' not in name]
+        gained = [name for name in more if self._total(name) > 0]
+        return f'more was done than without a fault: {gained[0]}' if gained else ''
+
+    def _total(self, name: str) -> int:
+        """Return how many more things there are in the folder of a changed thing than without a fault."""
+        folder = ' '.join(name.split()[:2])
+        return sum(n for key, n in self._change.items() if key.startswith(folder)) - max(
+            0, sum(n for key, n in self._clean.change.items() if key.startswith(folder))
+        )
+
+    def _success(self) -> str:
+        if self._result.error_texts or self.is_rescheduled:
+            return ''
+        if self._change != self._clean.change:
+            return f'success, but {sorted((self._clean.change - self._change) or self._change)[:1]} was not done'
+        if not self._case.is_harmless and shape(self._result) != self._clean.shape and not self._says_what_is_missing():
+            return 'success with other content than without a fault'
+        return ''
+
+    def _says_what_is_missing(self) -> bool:
+        text = ' '.join(str(one.get('HumanReadable')) for one in self._result.entries)
+        text += ' '.join(str(one.get('rawJSON')) for one in self._result.incidents or ())
+        return bool(re.search(r'missing|could not|cannot be read|failed|unknown', text, re.IGNORECASE))
+
+    def _failure(self) -> str:
+        if not self._result.error_texts or self._scenario.command == 'fetch-incidents':
+            return ''
+        text = '\n'.join(self._result.error_texts)
+        if UNKNOWN.search(text):
+            return ''
+        if self._clean.change and self._change == self._clean.change:
+            return f'done, but reported as failed: {text[:120]}'
+        left = [name for name in self._change if ' draft ' in name and self._change[name] > self._clean.change[name]]
+        can_remove = self._case.settings.get('times', 1) is not None
+        return f'a draft is left behind: {left[0]}' if left and can_remove else ''
+
+
+# endregion
+
+
+@contextmanager
+def table(cloud: MicrosoftCloud) -> Iterator[Table]:
+    """Return a table whose rows run against `cloud`."""
+    from unittest import mock
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ScriptedServer([(200, {'Content-Type': 'application/json'}, '{"value": []}')]) as elsewhere,
+        peers(cloud) as ports,
+        mock.patch.object(MicrosoftCoreApiModule, '_CHUNK', 65536),
+        mock.patch.object(MicrosoftCoreApiModule._LimitedAdapter, '__init__', _smaller(MicrosoftCoreApiModule._LimitedAdapter)),
+    ):
+        yield Table(cloud, Path(folder), elsewhere, ports)
+
+
+def _smaller(adapter: Any) -> Any:
+    begin = adapter.__init__
+
+    def init(self: Any, inner: Any, remaining: Any, max_size: int) -> None:
+        begin(self, inner, remaining, min(max_size, MAX_RESPONSE))
+
+    return init
