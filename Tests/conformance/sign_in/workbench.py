@@ -177,7 +177,8 @@ class Workbench:
 
     def cached_refresh_token(self, client: MicrosoftClient) -> str:
         """Return the refresh token in the cache, empty if there is none."""
-        return self.cached_entry(client, 'sign-in').get('refresh_token', '')
+        cached = CachedTokens(get_integration_context(), client.credential, client.token_target(), self.clock.now())
+        return next((session.refresh_token for session in cached.sessions if session.refresh_token), '')
 
     def cached_entry(self, client: MicrosoftClient, name: str) -> dict[str, Any]:
         """Return the entry of that name in the cache, empty if there is none."""

@@ -226,6 +226,7 @@ class MicrosoftClient(BaseClient):
         **kwargs: Any,
     ):
         super().__init__(base_url, verify, *args, **kwargs)  # type: ignore[arg-type]
+        self._adapter = self._session.get_adapter('https://')  # before a request with retries replaces it
         self.azure_cloud = azure_cloud if endpoint == '__NA__' else AZURE_CLOUDS.get(endpoint, AZURE_WORLDWIDE_CLOUD)
         login = self.azure_cloud.endpoints.active_directory.rstrip('/')
         graph = self.azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
@@ -442,7 +443,7 @@ class MicrosoftClient(BaseClient):
     def error_parser(self, error: requests.Response) -> str:
         """Return the code and the message of an error response of Microsoft Entra ID or an API, the body if it has none."""
         body = json_or_none(error)
-        found = find_oauth_error(body)
+        found = find_oauth_error(body) if isinstance(body, dict) else {}
         code, text = str(found.get('error') or ''), str(found.get('error_description') or '')
         if not code:
             return error.text
@@ -487,7 +488,7 @@ class MicrosoftClient(BaseClient):
     def token_provider_for(self, credential: Credential) -> TokenProvider:
         """Return a provider of tokens. For the Test button, which has no integration context, it caches them in memory."""
         storage: Storage = MemoryStorage() if demisto.command() == 'test-module' else integration_context_storage()
-        token_client = TokenClient(self.verify, self.clock, on_secret=add_sensitive_log_strs)
+        token_client = TokenClient(self.verify, self.clock, on_secret=add_sensitive_log_strs, adapter=self._adapter)
         return TokenProvider(credential, storage, token_client, demisto.debug, self.token_target())
 
     def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:
