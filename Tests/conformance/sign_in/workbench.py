@@ -140,6 +140,14 @@ class Workbench:
         finally:
             self._collect_secrets()
 
+    def ask_for(self, settings: Settings) -> AccessToken | MicrosoftSignInError:
+        """Request a token with these settings, and return it or the error. Reset the counts first."""
+        self.reset_counts()
+        try:
+            return self.ask(self.client(settings))
+        except MicrosoftSignInError as error:  # the settings are invalid
+            return error
+
     def later(self, seconds: float) -> None:
         """Advance the clock."""
         self.cloud.clock.advance(seconds)

@@ -41,7 +41,8 @@ class MicrosoftSignInError(Exception):
 
     def __str__(self) -> str:
         """Return what happened and what to do, each sentence once."""
-        text = ' '.join(part if part[-1] in '.!?' else f'{part}.' for part in (self.what, self.advice) if part)
+        parts = [part for part in (self.what, self.advice) if part]
+        text = ' '.join(part if part.rstrip(')]\'"')[-1:] in '.!?' else f'{part}.' for part in parts)
         return f'{text} Correlation ID: {self.correlation_id}' if self.correlation_id else text
 
 
@@ -355,7 +356,7 @@ def json_or_none(response: requests.Response) -> Any:
     """Return the JSON of a response, None if it is not JSON."""
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -80,7 +80,9 @@ _SIGN_IN_LOG = 'Look up the sign-in in the sign-in log of the tenant, which name
 _DEVICE = 'Sign in again on another device, or have an administrator enable and register this one.'
 _ACCOUNT = 'Check the user account: password, expiry, lock, and that it exists in this tenant.'
 _PLATFORM_WEB = 'Register the redirect URI on the platform Web, not Single-page application, then sign in again.'
-_FEDERATED = 'Compare issuer, subject and audience of the federated credential in the app registration with the token of this host.'
+_FEDERATED = (
+    'Compare issuer, subject and audience of the federated credential in the app registration with the token of this host.'
+)
 # By OAuth error: what the numbers stand for. Microsoft may change the numbers at any time: they select the advice, and the
 # behavior only where a service in between has dropped the name of the error.
 # Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
@@ -110,7 +112,7 @@ _ADVICE_BY_NUMBER = {
             (700027, 50012, 700030, 700021, 700023, 7000213),
             'Upload the certificate to the app registration. Thumbprint and private key must belong to it.',
         ),
-        ((700024, 500133), 'Synchronize the clock of the engine, which is wrong.'),
+        ((700024, 500133), 'Synchronize the clock of the engine.'),
         (
             (7000218,),
             (
@@ -144,7 +146,10 @@ _ADVICE_BY_NUMBER = {
         ((501481,), 'Start the sign-in again and use its own code, which belongs to no other sign-in.'),
         ((70008, 700082, 700081, 70043, 70044, 50173, 70000, 50089, 50132, 50133, 50085, 700005), _SIGN_IN_AGAIN),
         ((50105, 501051, 50020, 500200), "Assign the user to the application, and use the tenant's own ID in Token."),
-        ((500341, 51004, 500571, 50014, 90072), 'Add the account to the directory of this tenant, or sign in again with another account.'),
+        (
+            (500341, 51004, 500571, 50014, 90072),
+            'Add the account to the directory of this tenant, or sign in again with another account.',
+        ),
         ((50126, 50055, 50057, 50053, 50034, 50056, 50144), _ACCOUNT),
     ),
     'temporarily_unavailable': (
@@ -228,7 +233,15 @@ def parse_oauth_error(body: dict[str, Any], status: int, own_advice: str = '') -
 
 _NO_REASON = 'no reason given'
 _OF_AN_APP = re.compile(r'\b(?:Key|Token|app registration|redirect URI|consent)\b')  # what the Cortex app and hosts do not have
-_VAGUE = ('', 'invalid_grant', 'interaction_required', 'login_required', 'invalid_client', 'unauthorized_client', 'invalid_request')
+_VAGUE = (
+    '',
+    'invalid_grant',
+    'interaction_required',
+    'login_required',
+    'invalid_client',
+    'unauthorized_client',
+    'invalid_request',
+)
 
 
 def _number(code: Any) -> int:
@@ -276,7 +289,9 @@ def find_oauth_error(body: Any) -> dict[str, Any]:
             return {'error': str(inner.get('code') or ''), 'error_description': str(inner.get('message') or '')}
         if body.get('error') and not ('{' in str(body['error']) or 'AADSTS' in str(body['error'])):
             return body
-        body = ': '.join(str(body[name]) for name in ('message', 'title', 'detail', 'error', 'error_description') if body.get(name))
+        body = ': '.join(
+            str(body[name]) for name in ('message', 'title', 'detail', 'error', 'error_description') if body.get(name)
+        )
     text = html.unescape(body[:_MAX_SEARCHED]).strip() if isinstance(body, str) else ''
     for each in (text, text.replace('\\"', '"')):
         found = _embedded_error(each)
@@ -557,7 +572,10 @@ class TokenClient:
         def delay_after(error: Exception, attempt: int) -> float | None:
             if isinstance(error, ErrorResponse):
                 return retry_delay(error.response, attempt)
-            can_retry = isinstance(error, SignInUnavailableError) and error.code not in (_UNTRUSTED_CERTIFICATE, 'invalid_request')
+            can_retry = isinstance(error, SignInUnavailableError) and error.code not in (
+                _UNTRUSTED_CERTIFICATE,
+                'invalid_request',
+            )
             return policy.delay(attempt, None, 0) if can_retry else None
 
         try:
@@ -608,7 +626,7 @@ class TokenClient:
                     allow_redirects=False,
                     auth=skip_netrc,
                 )
-            except (OSError, ValueError) as error:  # all errors of requests and of addresses, and that of a missing CA bundle
+            except (OSError, ValueError, TypeError) as error:  # all of requests and of addresses, and that of a missing CA bundle
                 raise _unreachable(request, error) from None
         if not response.ok:
             raise ErrorResponse(response)
@@ -629,7 +647,9 @@ class TokenClient:
             wait = retry_after_seconds(response, self.clock.now()) or 0
             text = str(error.get('error_description') or '')
             reason = f' ({refusal.code})' if refusal.code.startswith('AADSTS') else f': {shown_text(text)}' if text else ''
-            advice = _TEMPORARY_ADVICE.get(refusal.code) or (_TRY_LATER if status in _BUSY else f'{_TRY_LATER} {request.refusal_advice}')
+            advice = _TEMPORARY_ADVICE.get(refusal.code) or (
+                _TRY_LATER if status in _BUSY else f'{_TRY_LATER} {request.refusal_advice}'
+            )
             return SignInUnavailableError(
                 answered + reason,
                 f'Try again in {wait:.0f} seconds.' if wait else advice.strip(),
@@ -662,7 +682,9 @@ def _is_foreign(request: TokenRequest, response: requests.Response) -> bool:
     if not request.foreign_advice or response.ok:
         return False
     is_other = bool(response.content) and not isinstance(json_or_none(response), dict)
-    return response.status_code == 405 or (is_other and response.status_code not in (408, 410, 429) and response.status_code < 500)
+    return response.status_code == 405 or (
+        is_other and response.status_code not in (408, 410, 429) and response.status_code < 500
+    )
 
 
 def unusable_response(request: TokenRequest, what: str) -> SignInUnavailableError:
@@ -710,7 +732,7 @@ def _unreachable(request: TokenRequest, error: Exception) -> SignInUnavailableEr
         )
     if isinstance(error, (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL)):
         return _proxy_error(host, error)
-    if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.JSONDecodeError):
+    if isinstance(error, (ValueError, TypeError)):
         return SignInUnavailableError(
             f'The request to {host} is not valid.', 'Check the address of the service and the proxy settings.', 'invalid_request'
         )
@@ -752,9 +774,8 @@ def parse_authorization_response(value: str) -> AuthorizationResponse:
     for _ in range(3):
         if re.match(r'(?i)\W*(?:https?%(?:25)*3a|(?:code|error|state|session_state)%(?:25)*3d)', text):
             text = unquote(text)
-    if re.search(r'[<({\[]https?:', text):
-        text = re.split(r'[<({\[](?=https?:)', text)[-1]
-        text = re.split(r'[>\])}]', text)[0]
+    opened = re.split(r'[<({\[]["\']?(?=https?:)', text)
+    text = clean_text(re.split(r'[>\])}"\']', opened[-1])[0] if len(opened) > 1 else text, 'The authorization code')
     if '://' in text or re.search(r'(?:^|[?#&])(?:code|error)=', text):
         query = re.split(r'[?#]', text, maxsplit=1)[1] if re.search(r'[?#]', text) else text
         fields = {name: values[0] for name, values in parse_qs(query.replace('#', '&')).items()}
@@ -894,7 +915,9 @@ class EntraCredential(Credential):
         self.token_url = require_https(token_url or self.endpoint('token'), 'The token URL')
         self.is_v1 = '/v2.0/' not in self.token_url
         self.registration = (self.authority, urlsplit(self.token_url).netloc, self.client_id)
-        super().__init__(*(self.registration if self.needs_user else (*self.registration, self.tenant_id, self.token_url, secret)))
+        super().__init__(
+            *(self.registration if self.needs_user else (*self.registration, self.tenant_id, self.token_url, secret))
+        )
 
     def endpoint(self, name: str) -> str:
         return f'{self.authority}/{quote(self.tenant_id)}/oauth2/v2.0/{name}'
@@ -937,7 +960,9 @@ class ConfidentialClientCredential(EntraCredential):
         return self.post(target, grant_type=AuthenticationMethod.CLIENT_CREDENTIALS)
 
 
-_SECRET_ID = "Key looks like the ID of the client secret. Paste the secret's Value. If it is no longer shown, create a new secret."
+_SECRET_ID = (
+    "Key looks like the ID of the client secret. Paste the secret's Value. If it is no longer shown, create a new secret."
+)
 
 
 class ClientSecretCredential(ConfidentialClientCredential):

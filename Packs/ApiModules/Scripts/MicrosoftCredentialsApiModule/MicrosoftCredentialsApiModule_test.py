@@ -240,7 +240,12 @@ def test_the_first_sentence_of_a_description_is_shown(description: str, sentence
         ({'error': 'new_error'}, SignInRefusedError, 'new_error', 'Check the settings'),
         ({}, SignInRefusedError, '', 'Check the settings'),
         ({'error': 'invalid_grant', 'error_codes': [50076]}, SignInRequiredError, 'AADSTS50076', 'in a browser, or use'),
-        ({'error': 'invalid_grant', 'error_codes': ['50076', None, 'x']}, SignInRequiredError, 'AADSTS50076', 'in a browser, or use'),
+        (
+            {'error': 'invalid_grant', 'error_codes': ['50076', None, 'x']},
+            SignInRequiredError,
+            'AADSTS50076',
+            'in a browser, or use',
+        ),
         ({'error': 'invalid_grant', 'error_codes': 50076}, SignInRequiredError, 'invalid_grant', 'Sign in again'),
         ({'error': 'invalid_grant', 'error_codes': [1, 50076]}, SignInRequiredError, 'AADSTS1', 'in a browser, or use'),
         (
