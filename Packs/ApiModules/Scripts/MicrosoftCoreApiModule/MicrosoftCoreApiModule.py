@@ -585,6 +585,9 @@ _TLS_PROBLEMS = (
 def connection_problem(error: Exception, host: str, advice: str) -> ConnectionProblem:
     """Return why no response came from `host`. `advice` is for a host that cannot be reached."""
     text, exceptions = str(error), requests.exceptions
+    if isinstance(error, (TypeError, ValueError)) and not isinstance(error, exceptions.RequestException):
+        problem = f'The request to {host} is not valid.'
+        return ConnectionProblem(problem, 'Check the address of the service and the proxy settings.', 'invalid_request')
     if isinstance(error, exceptions.SSLError) or not isinstance(error, exceptions.RequestException):
         for sign, what, tls_advice in _TLS_PROBLEMS:
             if sign in text:
