@@ -14,7 +14,7 @@ from conformance.sign_in import (
     sharing_table,
 )
 from conformance.sign_in.methods import KEYWORDS
-from conformance.sign_in.rows import ALL_METHODS, CASES, PASTED_CASES
+from conformance.sign_in.rows import ALL_METHODS, CASES, CORTEX_APP, PASTED_CASES
 from MicrosoftCredentialsApiModule import Credential
 
 TABLES = (
@@ -58,4 +58,5 @@ def test_every_method_has_a_row() -> None:
 def test_every_method_has_rows_for_each_state_of_a_token() -> None:
     for case in ('cold', 'warm', 'expired', 'due'):
         methods = {row.method for row in ROWS if row.case == case and hasattr(row, 'method')}
-        assert methods == set(ALL_METHODS), case
+        # a request that is given up would lose the next Token of the Cortex app: it is not refreshed early
+        assert methods == set(ALL_METHODS) - ({CORTEX_APP} if case == 'due' else set()), case
