@@ -26,6 +26,7 @@ MARKERS = {
     'Tests/sandbox': 'standin',
     'Tests/conformance': 'contract',
     'Tests/demo': 'unit',
+    'Tests/reliability': 'unit',
     'docs/examples': 'unit',
     'Packs': 'unit',
 }

@@ -192,7 +192,7 @@ def find_oauth_error(body: Any) -> dict[str, Any]:
         inner = body['error']
         return {'error': str(inner.get('code') or ''), 'error_description': str(inner.get('message') or '')}
     if body.get('error'):
-        return body
+        return {**body, 'error': str(body['error'])}
     text = ': '.join(str(body[name]) for name in ('message', 'title', 'detail') if body.get(name))
     start, end = text.find('{'), text.rfind('}') + 1
     if 0 <= start < end:

@@ -135,7 +135,7 @@ def json_argument(args: dict[str, Any], name: str) -> dict[str, Any]:
     given = args.get(name) or {}
     try:
         value = json.loads(given) if isinstance(given, str) else given
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise DemistoException(f'The argument {name} is not a JSON object. Write it as {{"name": value}}.')
@@ -153,7 +153,7 @@ def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
     how = f'Write {name} as 2030-01-31T08:00:00Z, or as in 2 hours.'
     try:
         moment = arg_to_datetime(text, name)
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         moment = None
     if not moment:
         raise DemistoException(f"'{text}' is not a date. {how}")
@@ -252,15 +252,16 @@ class InstanceSettings:
     """
 
     def __init__(self, params: dict[str, Any], spec: IntegrationSpec):
-        def password(name: str) -> str:
-            return clean_value((params.get(name) or {}).get('password'))
+        def password(name: str, part: str = 'password') -> str:
+            value = params.get(name)
+            return clean_value(value.get(part)) if isinstance(value, dict) else ''
 
         selected = partial(bool_argument, params)
         self.spec = spec
         self.id = password('creds_auth_id')
         self.token = password('creds_refresh_token')
         self.key = password('creds_enc_key')
-        self.thumbprint = clean_value((params.get('creds_certificate') or {}).get('identifier'))
+        self.thumbprint = password('creds_certificate', 'identifier')
         self.private_key = password('creds_certificate')
         self.authorization_code = password('creds_auth_code')
         self.redirect_uri = clean_value(params.get('redirect_uri'))
