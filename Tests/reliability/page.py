@@ -12,13 +12,13 @@ _TEMPLATE = """# Reliability
 
 How the integration behaves when services fail. `make report` writes this page from a run; no figure is typed in.
 
-Every request of every command, and of every authentication method, is crossed with every fault: statuses with and without bodies,
-redirects, odd JSON, echoed secrets, broken, slow, silent and endless connections, compressed bombs, faults of TLS, killed
-processes, and each field of each response replaced by values of other types. Each row is judged by what users see. It falls short if
-a secret is shown, a request goes to another host, the command takes longer than the platform allows, an error is a raw one of Python,
-something is done twice, success is reported without its effect or its content, or failure although it was done.
-[The rules](../Tests/conformance/faults/table.py) know nothing of the product, and [tests](../Tests/conformance/faults/rules_test.py)
-break the product to see that they notice.
+Every request of every command, and of every authentication method, is crossed with every fault: statuses with and without
+bodies, redirects, odd JSON, echoed secrets, broken, slow, silent and endless connections, compressed bombs, faults of TLS, killed
+processes, and each field of each response replaced by values of other types. Each row is judged by what users see. It falls
+short if a secret is shown, a request goes to another host, the command takes longer than the platform allows, an error is a raw
+one of Python, something is done twice, success is reported without its effect or its content, or failure although it was done.
+[The rules](../Tests/conformance/faults/table.py) know nothing of the product, and
+[tests](../Tests/conformance/faults/rules_test.py) break the product to see that they notice.
 
 ## Rows
 
@@ -26,8 +26,8 @@ break the product to see that they notice.
 
 ## Slowest commands
 
-In virtual time: waits are not waited for, and a slow service is 600 times as fast. A command has 240 seconds and a fetch 180; removing
-a draft after that takes up to 20 more. The platform ends both after 300 seconds.
+In virtual time: waits are not waited for, and a slow service is 600 times as fast. A command has 240 seconds and a fetch 180;
+removing a draft after that takes up to 20 more. The platform ends both after 300 seconds.
 
 {slowest}
 
