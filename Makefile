@@ -4,7 +4,7 @@ INTERPRETER := $(or $(PYTHON),python3)
 BIN := .venv/bin
 PACK := Packs/O365OutlookMailSingleUser
 # folders with unit and contract tests: the others are not even collected
-FAST := Packs docs/examples Tests/demo Tests/conformance
+FAST := Packs docs/examples Tests/demo Tests/reliability Tests/conformance
 # a worker for each processor; the tests of a file stay together, and files in the order of conftest.py
 PARALLEL := --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 DELIVERY := PYTHONPATH=Tests $(BIN)/python -m delivery
@@ -59,12 +59,19 @@ test-fast: setup ## run the unit and contract tests that are not slow, without c
 soak: setup ## 100,000 made-up histories of a mailbox that is fetched from (`make test` runs 500); takes hours
 	@$(BIN)/python -m pytest -m property --hypothesis-profile=soak $(ARGS)
 
+fuzz: setup ## 100,000 parameters, arguments, responses and stored values of any kind; FUZZ=9000 for fewer
+	@FUZZ=$(or $(FUZZ),100000) $(BIN)/python -m pytest Tests/conformance/faults/fuzz_test.py $(ARGS)
+
+report: setup ## run the whole table of faults, fuzz, and write docs/reliability.md from what they found
+	@PYTHONPATH=Tests $(BIN)/python -m reliability $(ARGS)
+
 mutants: setup ## break 40 lines of Packs/, one at a time, and see that tests fail; SEED=7 takes the same lines again
 	@PYTHONPATH=Tests $(BIN)/python -m mutants $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-lint: setup ## style and types
+lint: setup ## style, likely vulnerabilities and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive Packs docs/examples --exclude '*_test.py'
 	@$(BIN)/mypy
 
 hooks: setup ## install the git hooks of .pre-commit-config.yaml: lint and validate before a commit, test-fast before a push

@@ -27,6 +27,7 @@ MARKERS = {
     'Tests/sandbox': 'standin',
     'Tests/conformance': 'contract',
     'Tests/demo': 'unit',
+    'Tests/reliability': 'unit',
     'docs/examples': 'unit',
     'Packs': 'unit',
 }

@@ -5,6 +5,7 @@ scheduled commands, files, and for the secrets of the parameters the integration
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from conformance.faults.world import Result, World
 from MicrosoftCoreApiModule import secret_forms
 from sandbox.microsoft import MicrosoftCloud
 
+SEARCHES = [0]
 PROXY_PASSWORD = 'p%40ss/w+rd-of-the-proxy'
 
 
@@ -32,6 +34,14 @@ def world_of(cloud: MicrosoftCloud, method: AuthenticationMethod, folder: Path) 
     world = World(cloud, method, folder, lambda _world: {})
     _signed_in(world)
     yield world
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _count() -> Iterator[None]:
+    yield
+    folder = os.environ.get('RELIABILITY')
+    if folder:
+        Path(folder, f'canaries-{os.getpid()}.json').write_text(str(SEARCHES[0]))
 
 
 @pytest.fixture
@@ -59,6 +69,7 @@ def shown_secrets(world: World, result: Result, more: tuple[str, ...] = ()) -> l
     """Return the secrets that are shown, in any form; those of the parameters also if they are in the context."""
     parameters = [str(value.get('password')) for value in world.params.values() if isinstance(value, dict)]
     text, context = searched(world, result), json.dumps(world.context)
+    SEARCHES[0] += len(secrets_of(world)) + len(more)
     found = [
         one for one in (*secrets_of(world), *more) if any(part in text for form in (one, *forms(one)) for part in parts(form))
     ]

@@ -26,6 +26,7 @@ class FaultCase(NamedTuple):
         is_slow: the service is waited for, in virtual time.
         peer: in place of the service, whoever answers at its address.
         is_harmless: the command may succeed, since the response is a proper one.
+        kill: the process is killed ``before`` the request or ``after`` it, and the command runs again.
     """
 
     name: str
@@ -33,6 +34,7 @@ class FaultCase(NamedTuple):
     is_slow: bool = False
     peer: str = ''
     is_harmless: bool = False
+    kill: str = ''
 
 
 def _error(code: str) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def _error(code: str) -> dict[str, Any]:
 
 
 DEEP = '{"value":' * 100_000
-ECHO = '{echo}'  # replaced by the secrets of the instance
+ECHOES = '{echo}', '{echo in an object}'  # replaced by errors with the secrets of the instance
 RETRY_AFTER = ('inf', '1e9', 'nan', '-5', 'soon', '999999999999', 'Wed, 21 Oct 2015 07:28:00 GMT', '\xb2', '9' * 400)
 PAGE = b'<!DOCTYPE html><html><body>Please accept our terms.</body></html>'
 JSON = {'Content-Type': 'application/json'}
@@ -93,8 +95,9 @@ FAULTS = [
         }.items()
     ),
     *(
-        FaultCase(f'echo {status}', {'status': status, 'headers': JSON, 'body': ECHO, **ALWAYS})
+        FaultCase(f'{body[1:-1]} {status}', {'status': status, 'headers': JSON, 'body': body, **ALWAYS})
         for status in (200, 400, 401, 403, 500)
+        for body in ECHOES
     ),
     FaultCase('wrong type', {'headers': {'Content-Type': 'text/plain'}, **ALWAYS}, is_harmless=True),
     FaultCase('unknown compression', {'headers': {'Content-Encoding': 'br'}, **ALWAYS}),
@@ -104,9 +107,10 @@ FAULTS = [
     FaultCase('reset in the body', {'reset_mid_body': True, **ALWAYS}),
     FaultCase('truncated', {'truncated': True, **ALWAYS}),
     FaultCase('a web page', {'garbage': True, **ALWAYS}),
-    FaultCase('silent', {'delay': 2.0, **ALWAYS}, is_slow=True),
+    FaultCase('silent', {'delay': 2.0, 'reset': True, **ALWAYS}, is_slow=True),
     FaultCase('byte by byte', {'slow': 0.03, **ALWAYS}, is_slow=True),
     FaultCase('endless', {'endless': True, **ALWAYS}),
+    *(FaultCase(f'killed {moment} the request', kill=moment) for moment in ('before', 'after')),
     *(FaultCase(f'peer {peer}', peer=peer) for peer in ('closed port', 'expired', 'wrong host', 'untrusted', 'no TLS')),
 ]
 

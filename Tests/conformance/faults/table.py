@@ -1,30 +1,35 @@
 """The table: each request of each scenario crossed with each fault, and what the product made of it."""
 
+import builtins
 import json
 import re
 import tempfile
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
 import MicrosoftCoreApiModule
+import MicrosoftGraphMailClientApiModule
+from authentication_methods import AUTHORIZATION_CODE, CORTEX_APP
 from conformance.common_server.scripted_server import ScriptedServer
-from conformance.faults.faults import FAULTS, FaultCase, instead_of, peers, wrong_fields
+from conformance.faults.faults import ECHOES, FAULTS, FaultCase, instead_of, peers, wrong_fields
 from conformance.faults.scenarios import Scenario
 from conformance.faults.world import VIRTUAL_SECONDS, Exchange, Result, World
 from MicrosoftInstanceApiModule import COMMAND_SECONDS, FETCH_SECONDS
 from sandbox.microsoft import MicrosoftCloud
 
 HANDLED, REJECTED, FELL_SHORT = 'handled', 'rejected cleanly', 'fell short'
-GRACE = 25.0  # seconds after the end of a command: to remove a draft
+GRACE = 55.0  # seconds after the end of a command: to remove a draft. The platform kills it after 60
+MAX_WAIT_AFTER_KILL = 20.0  # seconds
 MAX_RESPONSE = 2 * 2**20  # bytes, in place of 64 MB, so that a bomb is found out in little time
 UNKNOWN = re.compile(r'not known|may have|did not confirm|Check whether|Look for it|Check the folders')
 RAW = re.compile(
-    r'Traceback|unexpected error|\w+(?:Error|Exception)\b(?<!ErrorX)[:(]|NoneType|object (?:has no|is not)|unhashable|'
+    rf'Traceback|unexpected error|\b(?:{"|".join(name for name in dir(builtins) if name.endswith("Error"))})\b|'
+    r'JSONDecodeError|\w+(?:Error|Exception)\(|NoneType|object (?:has no|is not)|unhashable|'
     r'indices must be|argument of type|HTTPSConnectionPool|Max retries|codec can|Errno|<class |invalid literal|Expecting value'
 )
 
@@ -74,11 +79,20 @@ class Table:
         clean = Clean(self, scenario)
         number = 0
         for skip, exchange in clean.met():
-            cases = [case for case in FAULTS if not (case.peer and skip)]
+            cases = [case for case in FAULTS if applies(case, skip, exchange, clean)]
             cases += wrong_fields(exchange.body) if with_fields else []
             for case in cases:
                 number += 1
                 if is_wanted(number):
+                    yield self._row(scenario, clean, skip, exchange, case)
+
+    def rows_of_fault(self, scenario: Scenario, fault: str, after_clean: Callable[[], None]) -> Iterator[Row]:
+        """Yield the rows of one fault, after a call of `after_clean`."""
+        clean = Clean(self, scenario)
+        after_clean()
+        for skip, exchange in clean.met():
+            for case in FAULTS:
+                if case.name == fault and applies(case, skip, exchange, clean):
                     yield self._row(scenario, clean, skip, exchange, case)
 
     def _row(self, scenario: Scenario, clean: 'Clean', skip: int, exchange: Exchange, case: FaultCase) -> Row:
@@ -87,8 +101,15 @@ class Table:
         before = world.effects()
         self._elsewhere.seen.clear()
         world.pace = VIRTUAL_SECONDS if case.is_slow else 1.0
-        if not case.peer:
-            self._cloud.faults.add(service=exchange.service, skip=skip, **_filled(case.settings, world, self._elsewhere.url))
+        if case.kill:
+            world.kill = (case.kill, exchange.service, skip)
+            world.run(scenario.command, args)
+            assert world.kill is None, 'The process was not killed.'
+            world.cloud.clock.advance(1)
+        elif not case.peer:
+            self._cloud.faults.add(
+                service=exchange.service, skip=skip, spares_items=True, **_filled(case.settings, world, self._elsewhere.url)
+            )
         with ExitStack() as stack:
             if case.peer:
                 stack.enter_context(instead_of(self._cloud.ports[exchange.service], self._ports[case.peer]))
@@ -113,6 +134,8 @@ class Clean:
         assert not self.result.error_texts, (scenario.name, self.result.error_texts)
         self.exchanges = [one for one in world.exchanges if one.service in scenario.services]
         self.change = difference(self.before, world.effects())
+        world.run(scenario.command, args)
+        self.is_repeatable = difference(self.before, world.effects()) == self.change
         self.shape = shape(self.result)
         assert self.exchanges, f'{scenario.name} sends no request.'
 
@@ -124,13 +147,23 @@ class Clean:
             counted[exchange.service] += 1
 
 
+def applies(case: FaultCase, skip: int, exchange: Exchange, clean: Clean) -> bool:
+    """Return whether a row makes sense: not one whose response says nothing else than the proper one does."""
+    if case.peer:
+        return skip == 0
+    if case.kill:
+        return not clean.change or clean.result.incidents is not None
+    return not (case.name.startswith('empty') and exchange.body is None and case.settings.get('status') == exchange.status)
+
+
 def _filled(value: Any, world: World, elsewhere: str) -> Any:
     """Return settings of a fault with the address of the other host and the secrets of the instance."""
     if isinstance(value, dict):
         return {name: _filled(inner, world, elsewhere) for name, inner in value.items()}
-    if value == '{echo}':
+    if value in ECHOES:
         echoed = ' '.join(form for secret in secrets_of(world) for form in (secret, *forms(secret)))
-        return {'error': 'invalid_request', 'error_description': f'You sent {echoed}', 'message': echoed}
+        error = 'invalid_request' if value == ECHOES[0] else {'code': 'BadRequest', 'message': echoed}
+        return {'error': error, 'error_description': f'You sent {echoed}', 'message': echoed}
     if isinstance(value, bytes):
         return value.replace(b'{elsewhere}', elsewhere.encode())
     return value.replace('{elsewhere}', elsewhere) if isinstance(value, str) else value
@@ -152,7 +185,9 @@ def secrets_of(world: World) -> list[str]:
 
 
 def forms(secret: str) -> list[str]:
-    """Return the forms in which a secret may be echoed."""
+    """Return the forms in which a secret may be echoed. A line of a private key is a part of a secret."""
+    if re.fullmatch(r'[A-Za-z0-9+/]{64}', secret):
+        return [quote_plus(secret)]
     return [quote_plus(secret), json.dumps(secret)[1:-1], b64encode(secret.encode()).decode().rstrip('=')]
 
 
@@ -199,7 +234,17 @@ class Judgement:
 
     def why(self) -> str:
         """Return the first rule that the row breaks, empty if it breaks none."""
-        rules = (self._secret, self._host, self._deadline, self._raw, self._text, self._twice, self._success, self._failure)
+        rules = (
+            self._secret,
+            self._host,
+            self._deadline,
+            self._killed,
+            self._raw,
+            self._text,
+            self._twice,
+            self._success,
+            self._failure,
+        )
         return next(filter(None, (rule() for rule in rules)), '')
 
     def _secret(self) -> str:
@@ -213,6 +258,14 @@ class Judgement:
     def _deadline(self) -> str:
         end = FETCH_SECONDS if self._scenario.command == 'fetch-incidents' else COMMAND_SECONDS
         return f'it took {self._result.seconds:.0f} s' if self._result.seconds > end + GRACE else ''
+
+    def _killed(self) -> str:
+        """A process that is killed may use up what works once; it must not block the next one otherwise."""
+        is_used_up = self._scenario.name.endswith('complete') or self._scenario.method in (CORTEX_APP, AUTHORIZATION_CODE)
+        texts = self._result.error_texts if self._case.kill and not is_used_up else []
+        if self._case.kill and self._result.seconds > MAX_WAIT_AFTER_KILL:
+            return f'the next process waits {self._result.seconds:.0f} s'
+        return f'the next process fails: {texts[0][:120]}' if texts else ''
 
     def _raw(self) -> str:
         found = next((RAW.search(text) for text in self._result.error_texts if RAW.search(text)), None)
@@ -241,7 +294,7 @@ class Judgement:
     def _success(self) -> str:
         if self._result.error_texts or self.is_rescheduled:
             return ''
-        if self._change != self._clean.change:
+        if self._change != self._clean.change and not self._case.kill:
             return f'success, but {sorted((self._clean.change - self._change) or self._change)[:1]} was not done'
         if not self._case.is_harmless and shape(self._result) != self._clean.shape and not self._says_what_is_missing():
             return 'success with other content than without a fault'
@@ -253,7 +306,7 @@ class Judgement:
         return bool(re.search(r'missing|could not|cannot be read|failed|unknown', text, re.IGNORECASE))
 
     def _failure(self) -> str:
-        if not self._result.error_texts or self._scenario.command == 'fetch-incidents':
+        if not self._result.error_texts or self._scenario.command == 'fetch-incidents' or self._clean.is_repeatable:
             return ''
         text = '\n'.join(self._result.error_texts)
         if UNKNOWN.search(text):
@@ -277,7 +330,7 @@ def table(cloud: MicrosoftCloud) -> Iterator[Table]:
         tempfile.TemporaryDirectory() as folder,
         ScriptedServer([(200, {'Content-Type': 'application/json'}, '{"value": []}')]) as elsewhere,
         peers(cloud) as ports,
-        mock.patch.object(MicrosoftCoreApiModule, '_CHUNK', 65536),
+        mock.patch.object(MicrosoftGraphMailClientApiModule, '_MAX_DOWNLOAD', 4 * MAX_RESPONSE),
         mock.patch.object(MicrosoftCoreApiModule._LimitedAdapter, '__init__', _smaller(MicrosoftCoreApiModule._LimitedAdapter)),
     ):
         yield Table(cloud, Path(folder), elsewhere, ports)

@@ -34,7 +34,12 @@ class Exchange(NamedTuple):
     service: str
     method: str
     path: str
+    status: int
     body: Any
+
+
+class ProcessKilled(BaseException):
+    """The process ends here, without a word."""
 
 
 class Result(NamedTuple):
@@ -64,6 +69,7 @@ class World:
 
     Attributes:
         args: what a preparation found out for the command.
+        kill: when the next process ends: before or after, and of which service which request.
     """
 
     def __init__(self, cloud: MicrosoftCloud, method: AuthenticationMethod, folder: Path, params: Any) -> None:
@@ -80,6 +86,7 @@ class World:
         self._services = {str(cloud.ports[name]): name for name in SERVICES}
         self._slept = 0.0
         self.pace = 1.0
+        self.kill: tuple[str, str, int] | None = None
         self._started = 0.0
         self._message = self._equip()
 
@@ -203,7 +210,9 @@ class World:
         send = requests.Session.send
 
         def recorded(session: requests.Session, request: Any, **settings: Any) -> requests.Response:
+            self._end_if_due('before', request)
             response = send(session, request, **settings)
+            self._end_if_due('after', request)
             self._record(request, response, bool(settings.get('stream')))
             return response
 
@@ -257,14 +266,25 @@ class World:
     def _file(self, entry_id: str) -> dict[str, str]:
         return {'path': str(self.folder / entry_id), 'name': f'{entry_id}.bin'}
 
+    def _end_if_due(self, moment: str, request: requests.PreparedRequest) -> None:
+        service = self._service_of(request)
+        if self.kill and self.kill[:2] == (moment, service):
+            if self.kill[2] == 0:
+                self.kill = None
+                raise ProcessKilled
+            self.kill = (moment, service, self.kill[2] - 1)
+
+    def _service_of(self, request: requests.PreparedRequest) -> str:
+        host = (request.url or '').partition('//')[2].partition('/')[0]
+        return self._services.get(host.rpartition(':')[2], 'elsewhere')
+
     def _record(self, request: requests.PreparedRequest, response: requests.Response, is_stream: bool) -> None:
-        host = (request.url or '').partition('//')[2].partition('/')
+        path = (request.url or '').partition('//')[2].partition('/')[2].partition('?')[0]
         try:
             body = None if is_stream else response.json()
         except (ValueError, RecursionError):
             body = None
-        service = self._services.get(host[0].rpartition(':')[2], 'elsewhere')
-        self.exchanges.append(Exchange(service, str(request.method), f'/{host[2].partition("?")[0]}', body))
+        self.exchanges.append(Exchange(self._service_of(request), str(request.method), f'/{path}', response.status_code, body))
 
     # endregion
 

@@ -30,6 +30,7 @@ class Fault:
         method: HTTP method; empty means all.
         times: how many requests fail, None for all until ``Faults.clear``.
         skip: how many requests are answered properly before.
+        spares_items: the items of a batch do not count, and do not fail.
         status, headers, body: the answer in place of the service's. ``body`` may be text, bytes, or anything that JSON can hold.
         aadsts: answers with Entra's error of that number.
         delay: seconds to wait before anything else happens.
@@ -49,6 +50,7 @@ class Fault:
     method: str = ''
     times: int | None = 1
     skip: int = 0
+    spares_items: bool = False
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
@@ -123,11 +125,11 @@ class Faults:
         with self._lock:
             self._faults.clear()
 
-    def take(self, service: str, method: str, path: str) -> Fault | None:
-        """Return the first fault for such a request; it counts as used."""
+    def take(self, service: str, method: str, path: str, is_item: bool = False) -> Fault | None:
+        """Return the first fault for such a request, which may be an item of a batch; it counts as used."""
         with self._lock:
             for fault in self._faults:
-                if fault.matches(service, method, path):
+                if fault.matches(service, method, path) and not (is_item and fault.spares_items):
                     if fault.skip:
                         fault.skip -= 1
                         continue

@@ -468,7 +468,7 @@ class MicrosoftClient(BaseClient):
         start, end = text.find(': ') + 2, text.find('.', text.find(': ') + 2) + 1
         sentence = text[start:end] if 2 <= start < end else ''
         numbers = found.get('error_codes')
-        expired = isinstance(numbers, list) and numbers and all(number in TOKEN_EXPIRED_ERROR_CODES for number in numbers)
+        expired = isinstance(numbers, list) and numbers and TOKEN_EXPIRED_ERROR_CODES.issuperset(map(float_or_none, numbers))
         advice = f'\nRun the ***{self.command_prefix}-auth-reset*** command, and sign in again.' if expired else ''
         return outside_text(code, LOG.encode) + (f'. \n{outside_text(sentence, LOG.encode)}' if sentence else '') + advice
 

@@ -712,9 +712,15 @@ def outside_text(value: Any, redact: Callable[[str], str] = str) -> str:
 
 
 def secret_forms(secret: str) -> list[str]:
-    """Return the forms in which a secret appears in URLs, JSON, headers and logs: longest first, as it is among them."""
+    """Return the forms in which a secret appears in URLs, JSON, headers and logs: longest first, as it is among them.
+
+    Of a private key each line is one as well.
+    """
     raw = secret.encode(errors='replace')
+    secret = raw.decode()
+    lines = [line for line in secret.split() if 30 < len(line) < len(secret)]
     forms = {secret, quote(secret, safe=''), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1]}
+    forms |= {form for line in lines for form in (line, quote(line, safe=''))}
     forms |= {form.lower() for form in (quote(secret, safe=''), quote_plus(secret))} if '%' in quote(secret, safe='') else set()
     forms.add(json.dumps(secret, ensure_ascii=False)[1:-1].replace('/', '\\/'))
     if len(raw) >= 8:  # the middle of the base64 of anything that contains it, for each of the three positions

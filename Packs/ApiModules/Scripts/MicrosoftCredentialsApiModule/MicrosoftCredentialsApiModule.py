@@ -287,7 +287,7 @@ def find_oauth_error(body: Any) -> dict[str, Any]:
             inner = body['error']
             return {'error': str(inner.get('code') or ''), 'error_description': str(inner.get('message') or '')}
         if body.get('error') and not ('{' in str(body['error']) or 'AADSTS' in str(body['error'])):
-            return body
+            return {**body, 'error': str(body['error'])}
         body = ': '.join(
             str(body[name]) for name in ('message', 'title', 'detail', 'error', 'error_description') if body.get(name)
         )

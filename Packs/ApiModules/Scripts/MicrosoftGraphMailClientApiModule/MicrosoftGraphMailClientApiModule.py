@@ -457,6 +457,7 @@ class _Batch:
 _IMMUTABLE_IDS = 'IdType="ImmutableId"'
 _GRAPH_OK_CODES = (200, 201, 202, 204, 206)
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes
+_MAX_DOWNLOAD = 250 * 1024 * 1024  # bytes; a mail may have 150 MB, which MIME makes a third larger
 _MAX_PAGES = 2000  # of one list
 _StepResult = TypeVar('_StepResult')
 
@@ -503,6 +504,8 @@ class GraphMailClient(MicrosoftClient):
         body = json_or_none(response)
         if not isinstance(body, dict):
             raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
+        if isinstance(body.get('error'), dict):
+            raise GraphError.from_response(response, self.clock.now())
         return body
 
     def create(self, path: str, **kwargs: Any) -> dict[str, Any]:
@@ -536,8 +539,12 @@ class GraphMailClient(MicrosoftClient):
         with response:
             if 'request-id' not in response.headers:  # the page of a proxy must not be taken for the file
                 raise GraphError('The response instead of the file is not from Microsoft Graph.', _CHECK_PROXY, '', response)
+            size = 0
             try:
                 for chunk in response.iter_content(_DOWNLOAD_CHUNK):
+                    size += len(chunk)
+                    if size > _MAX_DOWNLOAD:
+                        raise GraphError('The file is larger than any file of a mailbox.', _CHECK_PROXY, '', response)
                     write(chunk)
             except requests.exceptions.RequestException as error:
                 raise (self._outage(error) or error) from error

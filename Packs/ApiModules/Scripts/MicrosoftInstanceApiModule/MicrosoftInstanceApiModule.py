@@ -139,7 +139,7 @@ def json_argument(args: dict[str, Any], name: str) -> dict[str, Any]:
     given = args.get(name) or {}
     try:
         value = json.loads(given) if isinstance(given, str) else given
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise DemistoException(f'The argument {name} is not a JSON object. Write it as {{"name": value}}.')
@@ -157,7 +157,7 @@ def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
     how = f'Write {name} as 2030-01-31T08:00:00Z, or as in 2 hours.'
     try:
         moment = arg_to_datetime(text, name)
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         moment = None
     if not moment:
         raise DemistoException(f"'{text}' is not a date. {how}")
@@ -253,6 +253,12 @@ class IntegrationSpec(NamedTuple):
         return f'https://oproxy.demisto.ninja/{self.app_name}'
 
 
+def vault_key(value: Any) -> str:
+    """Return the private key of a credential of the vault, empty if the parameter names none."""
+    stored = value.get('credentials') if isinstance(value, dict) else None
+    return clean_value(stored.get('sshkey')) if isinstance(stored, dict) else ''
+
+
 class InstanceSettings:
     """The parameters of an instance, cleaned and free of contradictions.
 
@@ -266,22 +272,22 @@ class InstanceSettings:
     """
 
     def __init__(self, params: dict[str, Any], spec: IntegrationSpec):
-        def password(name: str) -> str:
-            return clean_value((params.get(name) or {}).get('password'))
+        def password(name: str, part: str = 'password') -> str:
+            value = params.get(name)
+            return clean_value(value.get(part)) if isinstance(value, dict) else ''
 
         def client_id(name: str) -> str:  # a credential of the vault can have it as its user name
-            text = clean_guid((params.get(name) or {}).get('identifier'))
+            text = clean_guid(password(name, 'identifier'))
             return text if is_guid(text) else ''
 
         selected = partial(bool_argument, params)
         self.spec = spec
-        certificate = params.get('creds_certificate') or {}
         self.id = client_id('creds_auth_id') or password('creds_auth_id')
         self.id = self.id or client_id('creds_certificate') or client_id('creds_enc_key')
         self.token = password('creds_refresh_token')
         self.key = password('creds_enc_key')
-        self.thumbprint = '' if client_id('creds_certificate') else clean_value(certificate.get('identifier'))
-        in_vault = clean_value((certificate.get('credentials') or {}).get('sshkey'))
+        self.thumbprint = '' if client_id('creds_certificate') else password('creds_certificate', 'identifier')
+        in_vault = vault_key(params.get('creds_certificate'))
         self.private_key = password('creds_certificate')
         if in_vault and '-----BEGIN' not in self.private_key:
             self.private_key = in_vault

@@ -141,7 +141,7 @@ class Steps:
     def answer(self, item: Item) -> Answer:
         """Return what the item is answered, by the service or by a fault."""
         environ = self._environ(item)
-        fault = self.faults.take('graph', environ['REQUEST_METHOD'], environ['PATH_INFO']) if self.faults else None
+        fault = self.faults.take('graph', environ['REQUEST_METHOD'], environ['PATH_INFO'], is_item=True) if self.faults else None
         if fault is None:
             return self._answer_of(self.app, environ)
         time.sleep(fault.delay)

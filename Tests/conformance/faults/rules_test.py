@@ -1,0 +1,145 @@
+"""The rules of the table find a product that is broken: each breach is seen, in each section."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+import MicrosoftApiModule
+import MicrosoftCredentialsApiModule
+import MicrosoftGraphMailClientApiModule
+import MicrosoftInstanceApiModule
+from conformance.faults.scenarios import BY_NAME
+from conformance.faults.table import FELL_SHORT, Table, table
+from MicrosoftCoreApiModule import RetryPolicy, SystemClock
+from sandbox.microsoft import MicrosoftCloud
+
+Break = Callable[[pytest.MonkeyPatch], None]
+
+
+@pytest.fixture
+def rows_of(cloud: MicrosoftCloud) -> Iterator[Table]:
+    with table(cloud) as made:
+        yield made
+
+
+def _replace(place: Any, name: str, value: Any) -> Break:
+    return lambda patch: patch.setattr(place, name, value)
+
+
+def _following(patch: pytest.MonkeyPatch) -> None:
+    send = requests.Session.request
+    patch.setattr(requests.Session, 'request', lambda *args, **kwargs: send(*args, **{**kwargs, 'allow_redirects': True}))
+
+
+def _no_limit(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SystemClock, 'limit', lambda *_args: None)
+
+
+def _wait_for_ever(patch: pytest.MonkeyPatch) -> None:
+    _no_limit(patch)
+    endless = RetryPolicy(dict.fromkeys((429, 503), 9), budget=1e9)
+    patch.setattr(MicrosoftGraphMailClientApiModule.GraphMailClient, 'retry_policy', endless, raising=False)
+    patch.setattr('MicrosoftCoreApiModule.retry_after_seconds', lambda *_args: 90.0)
+    patch.setattr(RetryPolicy, 'delay', lambda _policy, attempt, _response, _now: 90.0 if attempt < 9 else None)
+    patch.setattr('MicrosoftApiModule.API_RETRIES', endless)
+    init = MicrosoftApiModule.MicrosoftClient.__init__
+    patch.setattr(
+        MicrosoftApiModule.MicrosoftClient,
+        '__init__',
+        lambda self, *args, **kw: init(self, *args, **{**kw, 'retry_policy': endless}),
+    )
+
+
+def _post_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(MicrosoftApiModule, '_IDEMPOTENT_METHODS', {'GET', 'POST'})
+
+
+def _no_masks(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(MicrosoftCredentialsApiModule.TokenClient, 'mask', lambda *_args: None)
+    patch.setattr(MicrosoftInstanceApiModule, 'mask_secret', lambda _secret: None)
+
+
+def _one_form(patch: pytest.MonkeyPatch) -> None:
+    for module in (MicrosoftCredentialsApiModule, MicrosoftApiModule):
+        patch.setattr(module, 'secret_forms', lambda secret: [secret])
+
+
+def _ignoring(*_args: Any, **_kwargs: Any) -> dict[str, Any]:
+    return {'id': 'an-id'}
+
+
+BREACHES: dict[str, tuple[Break, str, str, str]] = {
+    'secrets are not masked': (_no_masks, 'msgraph-mail-list-folders', 'echo in an object 400', 'a secret is shown'),
+    'forms of secrets are not masked': (_one_form, 'msgraph-mail-list-folders', 'echo in an object 400', 'a secret is shown'),
+    'redirects are followed': (_following, 'msgraph-mail-list-folders', 'redirect 302', 'requests to another host'),
+    'redirects of sent mails are followed': (_following, 'send-mail, no copy', 'redirect 307', 'requests to another host'),
+    'any link is followed': (
+        _replace(MicrosoftGraphMailClientApiModule, 'is_same_host', lambda *_args: True),
+        'msgraph-mail-list-rules',
+        'body a link elsewhere',
+        'requests to another host',
+    ),
+    'waits have no end': (_wait_for_ever, 'msgraph-mail-list-folders', 'retry after 2 s', 'it took'),
+    'a command has no end': (_no_limit, 'send-mail', 'silent', 'it took'),
+    'errors are shown as they are': (
+        _replace(MicrosoftInstanceApiModule, 'error_text', repr),
+        'msgraph-mail-list-folders',
+        'status 400',
+        'an error of|a raw error',
+    ),
+    'JSON is not checked': (
+        _replace(MicrosoftCredentialsApiModule.TokenClient, 'read_json', lambda _client, _request, response: response.json()),
+        'Client secret: token',
+        'body a list',
+        'a raw error',
+    ),
+    'texts are not limited': (
+        _replace(MicrosoftGraphMailClientApiModule, 'outside_text', lambda value, *_args: str(value) * 100),
+        'msgraph-mail-list-folders',
+        'status 400',
+        'an error of',
+    ),
+    'a rule is created twice': (_post_again, 'msgraph-mail-create-rule', 'once reset_mid_body', 'more was done'),
+    'creations are not checked': (
+        _replace(MicrosoftGraphMailClientApiModule.GraphMailClient, 'create', _ignoring),
+        'msgraph-mail-create-folder',
+        'status 400',
+        'success, but',
+    ),
+    'lists are not checked': (
+        _replace(MicrosoftGraphMailClientApiModule.Mailbox, '_list', lambda *_args: []),
+        'msgraph-mail-list-rules',
+        'status 500',
+        'success with other content',
+    ),
+    'a lost response is not looked up': (
+        _replace(MicrosoftGraphMailClientApiModule.GraphError, 'is_outcome_unclear', False),
+        'send-mail',
+        'once reset_mid_body',
+        'success, but|a draft is left behind',
+    ),
+}
+
+
+@pytest.mark.parametrize('breach', BREACHES)
+def test_a_breach_is_seen(rows_of: Table, monkeypatch: pytest.MonkeyPatch, breach: str) -> None:
+    break_product, name, fault, why = BREACHES[breach]
+    scenario = BY_NAME[name]
+    parts = why.split('|')
+    assert not any(part in _why(rows_of, scenario, fault) for part in parts)
+    shown = _why(rows_of, scenario, fault, lambda: break_product(monkeypatch))
+    assert any(part in shown for part in parts), shown
+    folder = os.environ.get('RELIABILITY')
+    if folder:
+        Path(folder, f'breach-{breach.replace(" ", "-")}.json').write_text('1')
+
+
+def _why(rows_of: Table, scenario: Any, fault: str, break_product: Callable[[], None] = lambda: None) -> str:
+    """Return why the rows of a fault fall short, in a product that is broken once the clean run is over."""
+    rows = list(rows_of.rows_of_fault(scenario, fault, break_product))
+    assert rows
+    return '; '.join(row.why for row in rows if row.outcome == FELL_SHORT)

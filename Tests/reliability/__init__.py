@@ -1,0 +1,1 @@
+"""`make report`: how the product behaves when services fail, written from runs."""

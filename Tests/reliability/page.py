@@ -1,0 +1,131 @@
+"""The page on reliability, from what a run of the tests wrote."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Row = dict[str, Any]
+OUTCOMES = ('handled', 'rejected cleanly', 'fell short')
+DEADLINES = {'Commands': 240, 'Fetch': 180, 'Sign-in': 240}
+_TEMPLATE = """# Reliability
+
+How the integration behaves when services fail. `make report` writes this page from a run; no figure is typed in.
+
+Every request of every command, and of every authentication method, is crossed with every fault: statuses with and without
+bodies, redirects, odd JSON, echoed secrets, broken, slow, silent and endless connections, compressed bombs, faults of TLS, killed
+processes, and each field of each response replaced by values of other types. Each row is judged by what users see. It falls
+short if a secret is shown, a request goes to another host, the command takes longer than the platform allows, an error is a raw
+one of Python, something is done twice, success is reported without its effect or its content, or failure although it was done.
+[The rules](../Tests/conformance/faults/table.py) know nothing of the product, and
+[tests](../Tests/conformance/faults/rules_test.py) break the product to see that they notice.
+
+## Rows
+
+{rows}
+
+## Slowest commands
+
+In virtual time: waits are not waited for, and a slow service is 600 times as fast. A command has 240 seconds and a fetch 180;
+removing a draft after that takes up to 20 more. The platform ends both after 300 seconds.
+
+{slowest}
+
+## Rows that fell short
+
+{short}
+
+## What else was tried
+
+{others}
+"""
+
+
+class Results(NamedTuple):
+    """What a run wrote.
+
+    Args:
+        rows: of the table.
+        memory: the largest growth of a process, in MB, by scenario.
+        fuzz: examples by kind of value.
+        canaries: number of searches for secrets.
+        breaches: number of breaches that were seen.
+    """
+
+    rows: list[Row]
+    memory: dict[str, float]
+    fuzz: dict[str, int]
+    canaries: int
+    breaches: int
+
+
+def read(folder: Path) -> Results:
+    """Return what the tests wrote to a folder."""
+
+    def contents(pattern: str) -> list[Any]:
+        return [json.loads(file.read_text()) for file in sorted(folder.glob(pattern))]
+
+    faults = contents('faults-*.json')
+    return Results(
+        [row for one in faults for row in one['rows']],
+        {one['scenario']: one['memory'] for one in faults},
+        {one['name']: one['examples'] for one in contents('fuzz-*.json')},
+        sum(contents('canaries-*.json')),
+        sum(contents('breach-*.json')),
+    )
+
+
+def section_of(row: Row) -> str:
+    """Return the part of the product that a row is about."""
+    scenario = str(row['scenario'])
+    return 'Sign-in' if ': ' in scenario else 'Fetch' if scenario.startswith('fetch') else 'Commands'
+
+
+def page(results: Results) -> str:
+    """Return the page as Markdown."""
+    return _TEMPLATE.format(
+        rows=_rows(results.rows), slowest=_slowest(results.rows), short=_short(results.rows), others=_others(results)
+    )
+
+
+def _table(head: list[str], rows: list[list[Any]]) -> str:
+    lines = [head, ['---'] * len(head), *rows]
+    return '\n'.join(f'| {" | ".join(map(str, line))} |' for line in lines)
+
+
+def _rows(rows: list[Row]) -> str:
+    counted = {name: Counter(row['outcome'] for row in rows if section_of(row) == name) for name in DEADLINES}
+    total = sum(counted.values(), Counter())
+    lines = [[name, sum(one.values()), *(one[outcome] for outcome in OUTCOMES)] for name, one in counted.items()]
+    lines.append(['**all**', sum(total.values()), *(total[outcome] for outcome in OUTCOMES)])
+    return _table(['Part', 'Rows', 'Handled', 'Rejected cleanly', 'Fell short'], lines)
+
+
+def _slowest(rows: list[Row]) -> str:
+    lines = []
+    for name, deadline in DEADLINES.items():
+        found = max((row for row in rows if section_of(row) == name), key=lambda row: row['seconds'], default=None)
+        if found:
+            lines.append([name, found['scenario'], found['fault'], f'{found["seconds"]:.0f} s', f'{deadline} s'])
+    return _table(['Part', 'Command', 'Fault', 'Time', 'Deadline'], lines)
+
+
+def _short(rows: list[Row]) -> str:
+    short = [row for row in rows if row['outcome'] == 'fell short']
+    if not short:
+        return 'None.'
+    kinds = Counter((section_of(row), str(row['why']).split(':')[0].split(', but')[0][:60]) for row in short)
+    return _table(['Part', 'Reason', 'Rows'], [[part, why, count] for (part, why), count in kinds.most_common()])
+
+
+def _others(results: Results) -> str:
+    killed = [row for row in results.rows if str(row['fault']).startswith('killed')]
+    survived = sum(row['outcome'] != 'fell short' for row in killed)
+    lines = [
+        ['Processes killed before or after a request; the next one worked', f'{survived} of {len(killed)}'],
+        ['Breaches of the product that the rules noticed', results.breaches],
+        ['Searches for secrets in all that is shown, logged and stored, with debug logging', results.canaries],
+        ['Examples of parameters, arguments, responses and stored data', sum(results.fuzz.values())],
+        ['Largest growth of the memory of a process, sandbox included', f'{max(results.memory.values(), default=0):.0f} MB'],
+    ]
+    return _table(['What', 'Result'], lines)
