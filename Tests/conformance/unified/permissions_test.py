@@ -8,6 +8,7 @@ import pytest
 
 from authentication_methods import authorization_code, client_secret
 from conformance.unified.instances import ADA, BOB, ERROR, Instance
+from conformance.unified.integration_yml import IN_YML
 from conformance.unified.mail_outputs_test import CASES, RULE, Scene
 from conformance.unified.sending_outputs_test import CASES as SENDING_CASES
 from conformance.unified.sources import INTEGRATION
@@ -86,7 +87,12 @@ class Trial:
         draft = mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now(), to=[mailbox.owner], is_draft=True), 'drafts')
         known = {**self._known, 'draft': draft.immutable_id}
         given = {name: known.get(value.strip('{}'), value) for name, value in ARGUMENTS[command].items() if name != 'from'}
-        return {**given, 'user_id': self._owner} if self._access == SHARED else given
+        if self._access != SHARED:
+            return given
+        if not any(one['name'] == 'user_id' for one in IN_YML[command].get('arguments') or ()):
+            self._instance.params['mailbox_to_fetch'] = self._owner
+            return given
+        return {**given, 'user_id': self._owner}
 
 
 @pytest.fixture(autouse=True)

@@ -34,6 +34,8 @@ MESSAGE = {
     'categories': ['Red category'],
     'hasAttachments': True,
     'isDraft': False,
+    'isRead': True,
+    'parentFolderId': 'AAMkF',
 }
 CREDENTIALS = ('creds_auth_id', 'creds_refresh_token')
 TYPES = {**integration_yml.TYPES, 'Unknown': lambda value: isinstance(value, list)}

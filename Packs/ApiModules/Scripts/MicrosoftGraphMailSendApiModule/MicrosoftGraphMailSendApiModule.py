@@ -41,9 +41,18 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         MAX_FILE_SIZE,
         MESSAGE_PROPERTIES,
         Mailbox,
+        UnknownOutcomeError,
         html_to_text,
     )
-    from MicrosoftGraphMailCommandsApiModule import MailCommandResult, mailbox_argument, object_results
+    from MicrosoftGraphMailCommandsApiModule import (
+        MailCommandResult,
+        addresses_argument,
+        checked_command,
+        mailbox_argument,
+        message_argument,
+        object_results,
+        one_address,
+    )
 
 # region attachments
 
@@ -121,17 +130,17 @@ _DATA_URI_SOURCE = r'(?i)(\bsrc\s*=\s*)(?:"(\s*data:image/[^"]*)"|\'(\s*data:ima
 
 
 def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
-    """Replace images in data URIs, which few mail programs show, by inline attachments.
+    """Replace images in data URIs, which few mail programs show, by inline attachments. Those that cannot be read stay.
 
     Returns:
         The HTML, which refers to them as ``cid:``, and the images without duplicates.
-    Raises:
-        DemistoException: a data URI cannot be read.
     """
     images: dict[str, OutgoingAttachment] = {}
 
     def extract(match: re.Match[str]) -> str:
-        content_type, content = _read_data_uri(match.group(2) or match.group(3), len(images) + 1)
+        content_type, content = _read_data_uri(match.group(2) or match.group(3))
+        if not content:
+            return match.group()
         digest = hashlib.sha256(content_type.encode() + content).hexdigest()[:32]
         if digest not in images:
             name = f'image{len(images) + 1}{mimetypes.guess_extension(content_type) or ""}'
@@ -141,22 +150,19 @@ def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
     return re.sub(_DATA_URI_SOURCE, extract, html), tuple(images.values())
 
 
-def _read_data_uri(uri: str, number: int) -> tuple[str, bytes]:
-    """Return the media type and the bytes of a data URI."""
-    head, comma, data = uri.strip().partition(',')
-    content_type, *parameters = head[len('data:') :].split(';')
+def _read_data_uri(uri: str) -> tuple[str, bytes]:
+    """Return the media type and the bytes of a data URI; no bytes if it cannot be read."""
+    head, _, data = uri.strip().partition(',')
+    content_type, *parameters = head[len('data:') :].strip().lower().split(';')
     content = unquote_to_bytes(data)
     try:
-        if 'base64' in (parameter.strip().lower() for parameter in parameters):
+        if 'base64' in map(str.strip, parameters):
             content = b''.join(content.split()).rstrip(b'=')
             content = base64.b64decode(content + b'=' * (-len(content) % 4), validate=True)
     except binascii.Error:
         content = b''
-    if not comma or not content:
-        raise DemistoException(
-            f'Image {number} of the HTML is not a valid data URI. Write it as data:image/png;base64,<base64>, or attach it.'
-        )
-    return content_type.strip().lower(), content
+    is_readable = re.fullmatch(r'image/[\w.+-]+', content_type.strip()) and len(content) <= MAX_FILE_SIZE
+    return content_type.strip(), content if is_readable else b''
 
 
 # endregion
@@ -467,13 +473,6 @@ def next_position(response: requests.Response) -> int:
 REPLY = 'createReply'
 REPLY_ALL = 'createReplyAll'
 FORWARD = 'createForward'
-
-
-class UnknownOutcomeError(GraphError):
-    """A mail may have been sent, or a draft created, and this could not be checked."""
-
-    def __init__(self, what: str, advice: str, error: GraphError):
-        super().__init__(f'Whether {what} is not known. {error.what}', advice, error.code, error.res)
 
 
 class SendingProgress:
@@ -880,10 +879,6 @@ FILE_ARGUMENTS_IN_SNAKE_CASE = ('attach_ids', 'attach_names', 'attach_cids')
 _ENTRY_ID = re.compile(r'\d+@[\w-]+')
 
 
-def addresses_argument(args: dict[str, Any], name: str) -> tuple[EmailAddress, ...]:
-    return tuple(EmailAddress(address) for address in map(clean_value, argToList(args.get(name))) if address)
-
-
 def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is_reply: bool = False) -> OutgoingMail:
     """Return the mail that the arguments of a command describe. Raise DemistoException if they are not valid."""
     text, html = mail_body(args)
@@ -895,7 +890,7 @@ def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is
         cc=addresses_argument(args, 'cc'),
         bcc=addresses_argument(args, 'bcc'),
         reply_to=addresses_argument(args, 'replyTo'),
-        sender=clean_value(args.get('from')),
+        sender=one_address(args, 'from'),
         subject=reply_subject(subject) if is_reply else subject,
         text=text,
         html=html,
@@ -929,14 +924,20 @@ def mail_body(args: dict[str, Any]) -> tuple[str, str]:
 
 
 def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str = '') -> list[OutgoingAttachment]:
-    """Return the files that the arguments called `names` describe.
+    """Return the files that the arguments called `names` describe, which may be spelled attachIDs or attach_ids.
 
     The third one is a list of entry IDs of more files, which are inline, or of content IDs for the files of the first one.
 
     Raises:
         DemistoException: the lists have different lengths, or an entry has no file.
     """
-    ids, file_names, content_ids = (list(map(clean_value, argToList(args.get(name)))) for name in names)
+    for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True):
+        if name != other and args.get(name) and args.get(other):
+            raise DemistoException(f'The arguments {name} and {other} mean the same. Remove one of them.')
+    ids, file_names, content_ids = (
+        list(map(clean_value, argToList(args.get(name) or args.get(other))))
+        for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True)
+    )
     inline = content_ids if content_ids and all(map(_ENTRY_ID.fullmatch, content_ids)) else []
     content_ids = [] if inline else content_ids
     for name, values in zip(names[1:], (file_names, content_ids), strict=True):
@@ -1085,7 +1086,8 @@ def create_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailC
 
 def send_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Send a draft."""
-    draft_id, sender = clean_value(args.get('draft_id')), MailSender(mailbox_argument(client, args))
+    mailbox = mailbox_argument(client, args)
+    draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
 
     def send(progress: SendingProgress) -> MailCommandResult:
         sender.send_draft(draft_id, progress)
@@ -1097,7 +1099,7 @@ def send_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
 def reply_mail_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Reply to a mail with a body that does not quote it."""
     mail = outgoing_mail(args, FILE_ARGUMENTS, is_reply=True)
-    return _send_reply(client, args, REPLY, clean_value(args.get('inReplyTo')), mail)
+    return _send_reply(client, args, REPLY, 'inReplyTo', mail)
 
 
 def _comment_command(action: str) -> Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]:
@@ -1110,15 +1112,19 @@ def _comment_command(action: str) -> Callable[[GraphMailClient, dict[str, Any]],
             bcc=addresses_argument(args, 'bcc'),
             attachments=outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE),
         )
-        return _send_reply(client, args, action, clean_value(args.get('message_id')), mail, str(args.get('comment') or ''))
+        return _send_reply(client, args, action, 'message_id', mail, str(args.get('comment') or ''))
 
     return run_command
 
 
 def _send_reply(
-    client: GraphMailClient, args: dict[str, Any], action: str, message_id: str, mail: OutgoingMail, comment: str = ''
+    client: GraphMailClient, args: dict[str, Any], action: str, id_name: str, mail: OutgoingMail, comment: str = ''
 ) -> MailCommandResult:
-    sender = MailSender(mailbox_argument(client, args))
+    """Reply to the message that the argument `id_name` names, or forward it. Other arguments as `MailSender.reply`."""
+    if action == FORWARD:
+        mail.require_recipients()
+    mailbox = mailbox_argument(client, args)
+    message_id, sender = message_argument(mailbox, args, id_name), MailSender(mailbox)
 
     def send(progress: SendingProgress) -> MailCommandResult:
         sent_id = sender.reply(action, message_id, mail, comment, progress)
@@ -1130,14 +1136,20 @@ def _send_reply(
     return run_resumable(client, args, send)
 
 
+_MAIL = 'to cc bcc subject body htmlBody body_type flag importance headers replyTo from send_time'
+_FILES, _FILES_IN_SNAKE_CASE = ' '.join(FILE_ARGUMENTS), ' '.join(FILE_ARGUMENTS_IN_SNAKE_CASE)
+_COMMENT = f'message_id to comment cc bcc {_FILES_IN_SNAKE_CASE}'
 SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
-    'send-mail': send_mail_command,
-    'reply-mail': reply_mail_command,
-    'msgraph-mail-create-draft': create_draft_command,
-    'msgraph-mail-send-draft': send_draft_command,
-    'msgraph-mail-reply-to': _comment_command(REPLY),
-    'msgraph-mail-reply-all': _comment_command(REPLY_ALL),
-    'msgraph-mail-forward': _comment_command(FORWARD),
+    name: checked_command(function, f'{arguments} user_id resume_draft_id resume_made_with resume_run')
+    for name, function, arguments in (
+        ('send-mail', send_mail_command, f'{_MAIL} renderBody {_FILES} {_FILES_IN_SNAKE_CASE} save_to_sent_items'),
+        ('reply-mail', reply_mail_command, f'{_MAIL} inReplyTo {_FILES} {_FILES_IN_SNAKE_CASE}'),
+        ('msgraph-mail-create-draft', create_draft_command, f'{_MAIL} renderBody {_FILES_IN_SNAKE_CASE}'),
+        ('msgraph-mail-send-draft', send_draft_command, 'draft_id'),
+        ('msgraph-mail-reply-to', _comment_command(REPLY), _COMMENT),
+        ('msgraph-mail-reply-all', _comment_command(REPLY_ALL), _COMMENT),
+        ('msgraph-mail-forward', _comment_command(FORWARD), _COMMENT),
+    )
 }
 
 # endregion
