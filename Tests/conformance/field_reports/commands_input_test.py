@@ -1,5 +1,6 @@
 """Reports from the field on what people and playbooks give to commands: M12, M15, M16."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -94,6 +95,15 @@ def test_what_is_no_address_is_refused_before_a_request(
     assert instance.requests('graph') == []
     if (command, name) == ('send-mail', 'to'):
         field_report('M12', f'send-mail to={given!r}', 'refused by Graph after a draft was made', error)
+
+
+@pytest.mark.parametrize(
+    'text', ['a@' * 50_000, '"' * 100_000, '<' * 100_000, 'a ' * 50_000 + '@', '(' * 100_000, ',' * 100_000 + 'x']
+)
+def test_a_hostile_list_of_recipients_is_refused_at_once(instance: Instance, text: str) -> None:
+    started = time.process_time()
+    instance.error('send-mail', to=text, subject='x')
+    assert time.process_time() - started < 2
 
 
 def test_a_sender_is_one_address(instance: Instance, adas: Mailbox) -> None:

@@ -1,6 +1,7 @@
 """Reports from the field on what others wrote in war room entries (M19): it is inert there, and untouched in the context."""
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,14 @@ def test_plain_texts_stay_readable(text: str) -> None:
     html = str(Markdown({}).entry(f'|A|\n|---|\n| {inert(text)} |\n'))
     assert text.replace('&', '&amp;') in text_of(html)
     assert inert('ada@contoso.example: Re: 1_2') == 'ada@contoso.example: Re: 1_2'
+
+
+@pytest.mark.parametrize('text', ['&', '&a', '_', '[', '\\', '~', 'http://', '<', '1', '\n1', ' ', '#', '&#1'])
+@pytest.mark.parametrize('is_cell', [True, False])
+def test_a_long_text_takes_no_time(text: str, is_cell: bool) -> None:
+    started = time.process_time()
+    inert(text * 200_000, is_cell)
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize('value', [1, True, None, ['a', 1], {'a': ['[b]']}])

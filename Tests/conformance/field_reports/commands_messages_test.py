@@ -1,7 +1,8 @@
-"""Reports from the field on how commands name messages and folders, and what they show: M8, M10, M11, M14, M20, M21."""
+"""Reports from the field on how commands name messages and folders, and what they show: M6, M8, M10, M11, M14, M20, M21."""
 
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, ERROR, Instance
+from conformance.unified.integration_yml import IN_YML
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
@@ -109,6 +111,13 @@ def test_several_emails_with_one_message_id_are_not_mixed_up(instance: Instance,
 def test_a_message_id_may_have_any_characters(instance: Instance, adas: Mailbox, name: str) -> None:
     message = delivered(adas, internet_message_id=name)
     assert instance.context('msgraph-mail-get-email', message_id=name)['ID'] == message.immutable_id
+
+
+@pytest.mark.parametrize('name', ['a@' * 50_000 + ' ', '<' * 100_000, '&' * 100_000, '?ItemID=' * 20_000, '%' * 100_000])
+def test_a_hostile_name_is_refused_at_once(instance: Instance, name: str) -> None:
+    started = time.process_time()
+    instance.error('msgraph-mail-get-email', message_id=name)
+    assert time.process_time() - started < 2
 
 
 # endregion
@@ -261,6 +270,53 @@ def test_an_error_inside_a_success_is_shown(instance: Instance, field_report: Re
 def test_other_bodies_are_not_taken_for_errors_of_graph(instance: Instance, body: str) -> None:
     instance.cloud.faults.add(service='graph', status=200, body=body)
     assert 'Check the proxy and the cloud setting.' in instance.error('msgraph-mail-list-emails')
+
+
+# endregion
+# region M6: meeting requests
+
+MEETING = {
+    'id': 'AAMkAGVmMDEz',
+    'subject': 'Sync',
+    'from': {'emailAddress': {'name': 'Eve', 'address': EVE.address}},
+    'body': {'contentType': 'html', 'content': '<p>Join us</p>'},
+    'meetingMessageType': 'meetingRequest',
+    'location': {'displayName': 'https://evil.example/join'},
+    'startDateTime': {'dateTime': '2026-11-30T09:00:00.0000000', 'timeZone': 'UTC'},
+    'endDateTime': {'dateTime': '2026-11-30T10:00:00.0000000', 'timeZone': 'UTC'},
+}
+
+
+@pytest.mark.parametrize('kind', ['eventMessageRequest', 'eventMessageResponse', 'eventMessage'])
+@pytest.mark.parametrize(
+    'more', [{}, {'location': None}, {'startDateTime': None, 'endDateTime': None}, {'from': None}, {'meetingMessageType': 'none'}]
+)
+def test_a_meeting_request_is_recognized(instance: Instance, field_report: Report, kind: str, more: dict[str, Any]) -> None:
+    body = {**MEETING, **more, '@odata.type': f'#microsoft.graph.{kind}'}
+    instance.cloud.faults.add(service='graph', path='/messages/AAMk', body=body, times=None)
+    instance.cloud.faults.add(service='graph', path='/messages$', body={'value': [body]})
+    [listed] = instance.context('msgraph-mail-list-emails')
+    entry = instance.run('msgraph-mail-get-email', message_id='AAMkAGVmMDEz')
+    email = entry['EntryContext'].popitem()[1]
+    assert listed['Kind'] == email['Kind'] == kind
+    described = {
+        one['contextPath'].rpartition('.')[2]
+        for one in IN_YML['msgraph-mail-get-email']['outputs']
+        if '.Meeting.' in one['contextPath']
+    }
+    assert set(email['Meeting']) == described
+    if not more:
+        assert email['Meeting'] == {
+            'Type': 'meetingRequest',
+            'Location': 'https://evil.example/join',
+            'Organizer': EVE.address,
+            'Start': '2026-11-30T09:00:00.0000000 UTC',
+            'End': '2026-11-30T10:00:00.0000000 UTC',
+        }
+        assert '| Meeting Location | https\\[:\\]//evil.example/join |' in entry['HumanReadable']
+    field_report(
+        'M6', f'get-email of {kind} {list(more)}', 'neither kind nor link', f'{email["Kind"]}, {email["Meeting"]["Location"]}'
+    )
 
 
 # endregion

@@ -27,6 +27,8 @@ ENOUGH = {
         f'msgraph-mail-{name}': {'parent_folder_id' if 'child' in name else 'folder_id': 'inbox'}
         for name in ('list-child-folders', 'update-folder', 'delete-folder')
     },
+    'msgraph-mail-create-draft': {'subject': 'x'},
+    'msgraph-mail-update-draft': {'subject': 'x'},
     'msgraph-mail-get-mailtips': {'email_addresses': 'bob@contoso.example'},
     'msgraph-mail-set-categories': {'clear': 'true'},
     'msgraph-mail-create-rule': {'actions': '{"markAsRead": true}'},

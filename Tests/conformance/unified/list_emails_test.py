@@ -67,7 +67,7 @@ def test_mail_can_be_filtered_sorted_and_searched(instance: Instance, args: Para
 def test_properties_that_are_not_selected_are_not_in_the_context(instance: Instance) -> None:
     entry = instance.run('msgraph-mail-list-emails', page_size='1', pages_to_pull='1', odata='$select=subject,from')
     [[email]] = entry['EntryContext'].values()
-    assert set(email) == {'ID', 'Subject', 'From', 'UserID', 'NextPage'}
+    assert set(email) == {'ID', 'Kind', 'Subject', 'From', 'UserID', 'NextPage'}
     assert entry['HumanReadable'].splitlines()[1] == '|Subject|From|ID|'
 
 

@@ -85,7 +85,9 @@ def test_a_mail_command_returns_exactly_the_outputs_of_the_yml(instance: Instanc
     arguments = {name: known.get(value.strip('{}'), value) for name, value in CASES[command].items()}
     entry = instance.run(command, **arguments)
     [(path, outputs)] = entry['EntryContext'].items()
-    described = {output['contextPath']: output['type'] for output in IN_YML[command]['outputs']}
+    # a meeting is in field_reports/commands_messages_test.py
+    every = {output['contextPath']: output['type'] for output in IN_YML[command]['outputs']}
+    described = {name: kind for name, kind in every.items() if not name.startswith('MSGraphMail.Meeting.')}
     given = [(cut_at(set(described), path), value) for path, value in leaves(path.partition('(')[0], outputs)]
     paths = [path for path, _ in leaves(path.partition('(')[0], outputs)]
     assert set().union(*(covered(set(described), one) for one in paths)) == set(described)

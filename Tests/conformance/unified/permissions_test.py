@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import demistomock as demisto
 from authentication_methods import authorization_code, client_secret
 from conformance.unified.instances import ADA, BOB, ERROR, Instance
 from conformance.unified.integration_yml import IN_YML
@@ -30,7 +31,8 @@ ARGUMENTS: dict[str, dict[str, str]] = {
 
 def permissions_of_commands() -> dict[str, dict[str, list[str]]]:
     """Return the table of the README: permissions by command, then by kind of access."""
-    table = re.findall(r'^\| (`[^|]*?`) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$', README, re.MULTILINE)
+    section = README.partition('### Required permissions')[2].partition('\n## ')[0]
+    table = re.findall(r'^\| (`[^|]*?`) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$', section, re.MULTILINE)
     return {
         command: dict(zip((OWN, SHARED, APPLICATION), (re.findall(r'`(.*?)`', cell) for cell in cells), strict=True))
         for commands, *cells in table
@@ -85,7 +87,10 @@ class Trial:
     def _arguments(self, command: str) -> dict[str, str]:
         mailbox = self._cloud.mailbox(self._owner)
         draft = mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now(), to=[mailbox.owner], is_draft=True), 'drafts')
+        file = mailbox.attach_file(draft, 'x', b'x')
         known = {**self._known, 'draft': draft.immutable_id}
+        if 'draft-attachment' in command:
+            known['attachment'] = draft.attachment_id(file, immutable=True)
         given = {name: known.get(value.strip('{}'), value) for name, value in ARGUMENTS[command].items() if name != 'from'}
         if self._access != SHARED:
             return given
@@ -98,6 +103,7 @@ class Trial:
 @pytest.fixture(autouse=True)
 def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demisto, 'getFilePath', lambda _id: {'path': __file__, 'name': 'x'})
 
 
 @pytest.mark.parametrize('access', [OWN, SHARED, APPLICATION])

@@ -182,7 +182,7 @@ def graph_id(text: str) -> str:
     text = re.sub(r'(?i)^message-id:\s*', '', unescape(text.strip())).strip()
     if found := re.search(r'[?&]ItemID=([^&#]+)', text):
         text = found[1]
-    if found := re.fullmatch(r'<?([^<>\s]+@[^<>\s]+)>?|<([^<>\s]+)>', text):
+    if found := re.fullmatch(r'<?([^<>\s]{1,900}@[^<>\s]{1,900})>?|<([^<>\s]+)>', text):
         return f'<{found[1] or found[2]}>'
     graph = unquote(text).replace('/', '-').replace('+', '_')
     return graph if _EXCHANGE_ID.fullmatch(graph) else text

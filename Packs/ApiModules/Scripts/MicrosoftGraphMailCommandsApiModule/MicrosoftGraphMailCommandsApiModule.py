@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +29,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         EmailAddress,
         GraphError,
         GraphMailClient,
+        GraphThrottled,
         MAX_PAGE_SIZE,
         Mailbox,
         UNREADABLE,
@@ -131,13 +132,14 @@ def message_argument(mailbox: Mailbox, args: dict[str, Any], name: str = 'messag
     text = required_argument(args, name)
     found = mailbox.find_messages([text], folder_id)[text]
     if isinstance(found, GraphError):
-        raise found
+        delay = None if found.res is None else mailbox.client.reschedule_delay(found.res, is_idempotent=True)
+        raise found if delay is None else GraphThrottled(found, delay)
     return found
 
 
 # Arguments that name an object of the mailbox.
 _ID_ARGUMENTS = (
-    'message_id', 'message_ids', 'inReplyTo', 'draft_id', 'attachment_id', 'rule_id',
+    'message_id', 'message_ids', 'inReplyTo', 'reply_to_id', 'forward_id', 'draft_id', 'attachment_id', 'rule_id',
     'folder_id', 'parent_folder_id', 'destination_folder_id',
 )  # fmt: skip
 
@@ -294,7 +296,7 @@ def object_results(
     )
 
 
-def property_rows(value: dict[str, Any], names: list[str] | None = None) -> list[dict[str, Any]]:
+def property_rows(value: dict[str, Any], names: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Return an object as rows of a table: property and value, without those that are empty."""
     shown = {name: value.get(name) for name in names or value}
     return [{'Property': pascalToSpace(name), 'Value': one} for name, one in shown.items() if one not in (None, '', [], {})]
@@ -374,6 +376,22 @@ def _batch_results(title: str, results: list[BatchResult], outputs: list[dict[st
 # region commands for emails
 
 
+def _email_outputs(message: dict[str, Any], properties: dict[str, str], mailbox: Mailbox) -> dict[str, Any]:
+    kind = str(message.get('@odata.type') or '').rpartition('.')[2] or 'message'
+    return {**object_outputs(message, properties), 'Kind': kind, 'UserID': mailbox.address}
+
+
+def _meeting_outputs(message: dict[str, Any]) -> dict[str, Any]:
+    """Return what an ``eventMessage`` of Graph says about the meeting."""
+    moments = {name: message.get(key) or {} for name, key in (('Start', 'startDateTime'), ('End', 'endDateTime'))}
+    return {
+        'Type': message.get('meetingMessageType'),
+        'Location': (message.get('location') or {}).get('displayName'),
+        'Organizer': EmailAddress.from_json(message.get('from')).address or None,
+        **{name: ' '.join(filter(None, (one.get('dateTime'), one.get('timeZone')))) or None for name, one in moments.items()},
+    }
+
+
 def _email_row(outputs: dict[str, Any]) -> dict[str, Any]:
     people = ('From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo')
     return {**outputs, **{name: addresses_text(outputs.get(name)) for name in people}}
@@ -398,7 +416,7 @@ def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
     if not messages:
         readable = 'No emails were found on this page, but there are more pages.' if next_page else 'No emails were found.'
         return CommandResults(raw_response=messages, readable_output=f'{readable}{_next_command(args, next_page)}')
-    outputs = [{**object_outputs(message, EMAIL_PROPERTIES), 'UserID': mailbox.address} for message in messages]
+    outputs = [_email_outputs(message, EMAIL_PROPERTIES, mailbox) for message in messages]
     folder_ids = {one['FolderID'] for one in outputs if one.get('FolderID')}
     names = dict.fromkeys(folder_ids, args['folder_id']) if folder_id else mailbox.folder_names(sorted(folder_ids))
     rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID', ''), one.get('FolderID'))} for one in outputs]
@@ -412,7 +430,7 @@ def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
 
 def _next_command(args: dict[str, Any], next_page: str) -> str:
     """Return how to list the next page, empty if there is none."""
-    given = {'next_page': next_page, **{name: args.get(name) for name in ('limit', 'user_id')}}
+    given: dict[str, Any] = {'next_page': next_page, **{name: args.get(name) for name in ('limit', 'user_id')}}
     options = ' '.join(f'{name}="{value}"' for name, value in given.items() if value not in (None, ''))
     return f'\nNext page: `!msgraph-mail-list-emails {options}`' if next_page else ''
 
@@ -436,19 +454,24 @@ def get_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandR
     folder_id = folder_argument(mailbox, args)
     body_type = choice_argument(args, 'body_type', ('HTML', 'text'), 'HTML').lower()
     query = {'$select': ','.join(SINGLE_EMAIL_PROPERTIES.values()), **odata_query(args.get('odata') or '')}
-    message = mailbox.get_message(message_argument(mailbox, args, folder_id=folder_id), folder_id, query, body_type)
-    outputs = {**object_outputs(message, SINGLE_EMAIL_PROPERTIES), 'UserID': mailbox.address}
+    message_id = message_argument(mailbox, args, folder_id=folder_id)
+    message = mailbox.get_message(message_id, folder_id, query, body_type)
+    outputs = _email_outputs(message, SINGLE_EMAIL_PROPERTIES, mailbox)
+    if outputs['Kind'].startswith('eventMessage'):  # its own properties come without $select only
+        outputs['Meeting'] = _meeting_outputs(mailbox.get_message(message_id, folder_id))
     body = message.get('body') or {}
     content = str(body.get('content') or '')
     text = html_to_text(content, MAX_TEXT) if body.get('contentType') == 'html' else content[:MAX_TEXT]
     note = f'\n{inert(text, is_cell=False)}' if text else ''
-    rows = property_rows(_email_row(outputs), _SHOWN_OF_EMAIL)
+    meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
+    rows = property_rows({**_email_row(outputs), **meeting}, (*_SHOWN_OF_EMAIL, *meeting))
     return object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)
 
 
 _SHOWN_OF_EMAIL = (
-    'Subject', 'From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo', 'SendTime', 'ReceivedTime', 'IsRead',
-    'IsDraft', 'Importance', 'HasAttachments', 'Categories', 'InternetMessageID', 'ConversationID', 'FolderID', 'WebLink', 'ID',
+    'Kind', 'Subject', 'From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo', 'SendTime', 'ReceivedTime',
+    'IsRead', 'IsDraft', 'Importance', 'HasAttachments', 'Categories', 'InternetMessageID', 'ConversationID', 'FolderID',
+    'WebLink', 'ID',
 )  # fmt: skip
 
 

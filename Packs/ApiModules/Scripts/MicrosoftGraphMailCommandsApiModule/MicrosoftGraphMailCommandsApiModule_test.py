@@ -162,7 +162,9 @@ def test_a_page_without_emails_says_whether_there_are_more(link: str, text: str)
 def test_emails_are_listed_with_the_next_page() -> None:
     client = ScriptedClient((200, {'value': [{'id': 'm', 'subject': 'Hi'}], '@odata.nextLink': 'https://graph.example/x'}))
     result = run(client, 'msgraph-mail-list-emails', folder_id='inbox', odata='$select=subject', page_size='7')
-    assert result.outputs == [{'ID': 'm', 'Subject': 'Hi', 'UserID': ADA, 'NextPage': 'https://graph.example/x'}]
+    assert result.outputs == [
+        {'ID': 'm', 'Kind': 'message', 'Subject': 'Hi', 'UserID': ADA, 'NextPage': 'https://graph.example/x'}
+    ]
     assert client.sent == [('GET', f'/users/{ADA}/mailFolders/inbox/messages', {'$select': 'subject', '$top': '7'})]
 
 
