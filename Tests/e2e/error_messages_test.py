@@ -104,7 +104,7 @@ def test_auth_test_lists_a_permission_that_only_sending_needs(cloud: MicrosoftCl
         pytest.param('page_size=0', 'page_size', id='no page'),
         pytest.param('page_size=many', 'page_size', id='no number'),
         pytest.param('odata="isRead eq false"', 'odata', id='no option'),
-        pytest.param('folder_id=nothing-of-this-name', 'ErrorItemNotFound|ErrorInvalidIdMalformed', id='no folder'),
+        pytest.param('folder_id=nothing-of-this-name', 'There is no folder .* Change folder_id', id='no folder'),
         pytest.param('user_id=nobody@contoso.example', 'nobody|ErrorInvalidUser|Check the address', id='no user'),
         pytest.param('pages=3', 'has no argument pages', id='no argument'),
     ],

@@ -185,16 +185,17 @@ def test_msgraph_mail_delete_rule(analyst: Analyst) -> None:
 
 def test_msgraph_mail_get_settings(analyst: Analyst) -> None:
     analyst.run('msgraph-mail-get-settings', property='workingHours')
-    settings = analyst.context('MSGraphMail')['Settings']
-    assert settings['WorkingHours']['StartTime'] == '08:00:00.0000000'
+    settings = analyst.context('MSGraphMail')['MailboxSettings']
+    assert settings['workingHours']['startTime'] == '08:00:00.0000000'
     analyst.run('msgraph-mail-get-settings', user_id=BOB)
-    settings = analyst.context('MSGraphMail')['Settings']
-    assert (settings['UserID'], settings['TimeZone']) == (BOB, 'UTC')
+    settings = analyst.context('MSGraphMail')['MailboxSettings']
+    assert (settings['UserID'], settings['timeZone']) == (BOB, 'UTC')
 
 
 def test_msgraph_mail_get_mailtips(analyst: Analyst) -> None:
     analyst.run('msgraph-mail-get-mailtips', email_addresses=f'{BOB},nobody@contoso.example')
-    assert [tip['EmailAddress'] for tip in analyst.context('MSGraphMail')['MailTips']] == [BOB, 'nobody@contoso.example']
+    tips = analyst.context('MSGraphMail')['MailTips']
+    assert [tip['emailAddress']['address'] for tip in tips] == [BOB, 'nobody@contoso.example']
 
 
 # endregion

@@ -38,7 +38,8 @@ def test_twenty_processes_send_one_token_request_and_all_succeed(
     assert len(cloud.requests.of(token_service)) == 1
     assert [entry['contents'] for entries in answers for entry in entries if entry['type'] == ERROR] == []
     assert all('Report 1' in texts(entries) for entries in answers)
-    assert len(cloud.requests.of('graph')) == PROCESSES
+    # four at a time may read a mailbox, others wait; the second request of each is for the name of the folder
+    assert len([one for one in cloud.requests.of('graph') if (one.method, one.status) == ('GET', 200)]) == PROCESSES
 
 
 def test_the_newest_refresh_token_works_afterwards(

@@ -18,7 +18,18 @@ TYPES = {
 }
 # Arguments that a command needs, besides the required ones or in a special format, before it calls Graph.
 ENOUGH = {
-    'send-mail': {'to': 'bob@contoso.example'},
+    **{
+        name: {'to': 'bob@contoso.example'}
+        for name in ('send-mail', 'reply-mail', 'msgraph-mail-reply-to', 'msgraph-mail-forward')
+    },
+    **{f'msgraph-mail-{verb}-email': {'destination_folder_id': 'archive'} for verb in ('move', 'copy')},
+    **{
+        f'msgraph-mail-{name}': {'parent_folder_id' if 'child' in name else 'folder_id': 'inbox'}
+        for name in ('list-child-folders', 'update-folder', 'delete-folder')
+    },
+    'msgraph-mail-create-draft': {'subject': 'x'},
+    'msgraph-mail-update-draft': {'subject': 'x'},
+    'msgraph-mail-get-mailtips': {'email_addresses': 'bob@contoso.example'},
     'msgraph-mail-set-categories': {'clear': 'true'},
     'msgraph-mail-create-rule': {'actions': '{"markAsRead": true}'},
     'msgraph-mail-update-rule': {'display_name': 'Invoices'},
@@ -61,5 +72,10 @@ def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def cut_at(described: set[str], path: str) -> str:
-    """Return the path of the type Unknown that a path is below, or the path itself."""
-    return next((known for known in described if path == known or path.startswith(f'{known}.')), path)
+    """Return the longest path of the type Unknown that a path is below, or the path itself."""
+    return max((known for known in described if path == known or path.startswith(f'{known}.')), key=len, default=path)
+
+
+def covered(described: set[str], path: str) -> set[str]:
+    """Return the described paths that a value gives: the one of `cut_at`, and those that it is below."""
+    return {cut_at(described, path)} | {known for known in described if path.startswith(f'{known}.')}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conformance.unified.instances import ADA, Instance
-from conformance.unified.integration_yml import IN_YML, TYPES, cut_at, leaves, readme_title, title_of
+from conformance.unified.integration_yml import IN_YML, TYPES, covered, cut_at, leaves, readme_title, title_of
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -74,7 +74,7 @@ CASES: dict[str, dict[str, str]] = {
     'msgraph-mail-update-rule': {'rule_id': '{rule}', 'sequence': '3'},
     'msgraph-mail-delete-rule': {'rule_id': '{rule}'},
     'msgraph-mail-get-settings': {},
-    'msgraph-mail-get-mailtips': {'email_addresses': f'{ADA},nobody'},
+    'msgraph-mail-get-mailtips': {'email_addresses': f'{ADA},nobody@contoso.example'},
 }
 
 
@@ -85,9 +85,12 @@ def test_a_mail_command_returns_exactly_the_outputs_of_the_yml(instance: Instanc
     arguments = {name: known.get(value.strip('{}'), value) for name, value in CASES[command].items()}
     entry = instance.run(command, **arguments)
     [(path, outputs)] = entry['EntryContext'].items()
-    described = {output['contextPath']: output['type'] for output in IN_YML[command]['outputs']}
+    # a meeting is in field_reports/commands_messages_test.py
+    every = {output['contextPath']: output['type'] for output in IN_YML[command]['outputs']}
+    described = {name: kind for name, kind in every.items() if not name.startswith('MSGraphMail.Meeting.')}
     given = [(cut_at(set(described), path), value) for path, value in leaves(path.partition('(')[0], outputs)]
-    assert {path for path, _ in given} == set(described)
+    paths = [path for path, _ in leaves(path.partition('(')[0], outputs)]
+    assert set().union(*(covered(set(described), one) for one in paths)) == set(described)
     assert [path for path, value in given if not TYPES[described[path]](value)] == []
     assert title_of(entry['HumanReadable']) == readme_title(command)
 

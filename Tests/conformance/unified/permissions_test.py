@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import demistomock as demisto
 from authentication_methods import authorization_code, client_secret
 from conformance.unified.instances import ADA, BOB, ERROR, Instance
+from conformance.unified.integration_yml import IN_YML
 from conformance.unified.mail_outputs_test import CASES, RULE, Scene
 from conformance.unified.sending_outputs_test import CASES as SENDING_CASES
 from conformance.unified.sources import INTEGRATION
@@ -29,7 +31,8 @@ ARGUMENTS: dict[str, dict[str, str]] = {
 
 def permissions_of_commands() -> dict[str, dict[str, list[str]]]:
     """Return the table of the README: permissions by command, then by kind of access."""
-    table = re.findall(r'^\| (`[^|]*?`) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$', README, re.MULTILINE)
+    section = README.partition('### Required permissions')[2].partition('\n## ')[0]
+    table = re.findall(r'^\| (`[^|]*?`) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$', section, re.MULTILINE)
     return {
         command: dict(zip((OWN, SHARED, APPLICATION), (re.findall(r'`(.*?)`', cell) for cell in cells), strict=True))
         for commands, *cells in table
@@ -84,14 +87,23 @@ class Trial:
     def _arguments(self, command: str) -> dict[str, str]:
         mailbox = self._cloud.mailbox(self._owner)
         draft = mailbox.deliver(Message('Plan', mailbox.owner, mailbox.now(), to=[mailbox.owner], is_draft=True), 'drafts')
+        file = mailbox.attach_file(draft, 'x', b'x')
         known = {**self._known, 'draft': draft.immutable_id}
+        if 'draft-attachment' in command:
+            known['attachment'] = draft.attachment_id(file, immutable=True)
         given = {name: known.get(value.strip('{}'), value) for name, value in ARGUMENTS[command].items() if name != 'from'}
-        return {**given, 'user_id': self._owner} if self._access == SHARED else given
+        if self._access != SHARED:
+            return given
+        if not any(one['name'] == 'user_id' for one in IN_YML[command].get('arguments') or ()):
+            self._instance.params['mailbox_to_fetch'] = self._owner
+            return given
+        return {**given, 'user_id': self._owner}
 
 
 @pytest.fixture(autouse=True)
 def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demisto, 'getFilePath', lambda _id: {'path': __file__, 'name': 'x'})
 
 
 @pytest.mark.parametrize('access', [OWN, SHARED, APPLICATION])

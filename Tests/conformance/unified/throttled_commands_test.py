@@ -17,6 +17,7 @@ NOT_TO_REPEAT = {
     'msgraph-mail-create-folder',
     'msgraph-mail-delete-folder',
     'msgraph-mail-create-rule',
+    'msgraph-mail-delete-rule',
 }
 LATER = {'Retry-After': '45'}
 

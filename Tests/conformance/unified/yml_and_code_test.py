@@ -34,6 +34,8 @@ MESSAGE = {
     'categories': ['Red category'],
     'hasAttachments': True,
     'isDraft': False,
+    'isRead': True,
+    'parentFolderId': 'AAMkF',
 }
 CREDENTIALS = ('creds_auth_id', 'creds_refresh_token')
 TYPES = {**integration_yml.TYPES, 'Unknown': lambda value: isinstance(value, list)}
@@ -77,6 +79,7 @@ def test_the_test_button_works_without_an_entry_in_the_yml(instance: Instance) -
 def test_a_command_reads_exactly_the_arguments_of_the_yml(
     instance: Instance, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(demisto, 'getFilePath', lambda _id: {'path': __file__, 'name': 'x'})
     args = RecordingDict(enough_arguments(command))
     for name, value in (('command', command), ('params', instance.params), ('args', args)):
         monkeypatch.setattr(demisto, name, lambda value=value: value)

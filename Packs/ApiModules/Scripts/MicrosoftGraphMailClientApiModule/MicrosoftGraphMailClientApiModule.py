@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import mimetypes
 import os
 import re
@@ -10,7 +11,7 @@ from contextlib import suppress
 from html import unescape
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote, unquote, unquote_plus, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, unquote_plus, urlencode, urlsplit
 
 import demistomock as demisto
 import requests
@@ -56,12 +57,11 @@ class GraphError(DemistoException):
     @classmethod
     def from_response(cls, response: requests.Response, now: float) -> 'GraphError':
         """Return the error that an error response tells, with advice. `now` is in seconds since the epoch."""
-        body, status = json_or_none(response), response.status_code
-        error = body.get('error') if isinstance(body, dict) else None
+        error, status = _error_object(response), response.status_code
         if 300 <= status < 400:
             what = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.'
             return cls(what, _CHECK_PROXY, '', response)
-        is_busy = status == 429 or status >= 500
+        is_busy = status in (408, 429) or status >= 500
         seconds = retry_after_seconds(response, now) if is_busy else None
         later = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
         if not isinstance(error, dict):
@@ -69,6 +69,8 @@ class GraphError(DemistoException):
             return cls(what, later if is_busy else _CHECK_PROXY, '', response)
         code, message = outside_text(error.get('code'), LOG.encode), error.get('message') or 'no reason given'
         advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
+        if advice == CHECK_ID and response.url and not _ID_IN_PATH.search(urlsplit(response.url).path):
+            advice = f'{_CHECK_MAILBOX[:-1]}, and that this account may open it.'
         reason = outside_text(f'{code}: {message}' if code else message, LOG.encode)  # services repeat what they were sent
         what = f'Microsoft Graph refused the request: {reason.rstrip(". ")}.'
         return cls(what, later if is_busy else advice, code, response)
@@ -81,7 +83,7 @@ class GraphError(DemistoException):
     @property
     def is_outcome_unclear(self) -> bool:
         """Whether the request may have been carried out: no response came, or one that does not tell."""
-        return self.status < 300 or self.status >= 500
+        return self.status < 300 or self.status == 408 or self.status >= 500
 
     def __str__(self) -> str:
         # Microsoft's support finds the request by its ID.
@@ -97,12 +99,35 @@ class GraphThrottled(GraphError, CommandThrottled):
         self.seconds = seconds
 
 
-_CHECK_ID = 'Check that the ID belongs to this mailbox.'
+class UnknownOutcomeError(GraphError):
+    """Something may have been done, and this could not be checked."""
+
+    def __init__(self, what: str, advice: str, error: GraphError):
+        super().__init__(f'Whether {what} is not known. {error.what}', advice, error.code, error.res)
+
+
+def _error_object(response: requests.Response) -> dict[str, Any] | None:
+    """Return the error that a response contains, None if there is none. It follows the beginning of a page that Graph could
+    not complete, with status 200."""
+    body = json_or_none(response)
+    if body is None:
+        found = re.search(r'[{,]\s*"error"\s*:\s*(?={)', response.text)
+        with suppress(ValueError):
+            body = {'error': json.JSONDecoder().raw_decode(response.text, found.end())[0]} if found else None
+    error = body.get('error') if isinstance(body, dict) else None
+    return error if isinstance(error, dict) else None
+
+
+# What a path names by an ID, and not by a well-known name.
+_ID_IN_PATH = re.compile(
+    r'/(?:messages|attachments|messageRules|mailFolders)/(?!inbox\b|drafts\b|deleteditems\b|delta\b)', re.IGNORECASE
+)
+CHECK_ID = 'Check that the ID belongs to this mailbox.'
 _CHECK_MAILBOX = 'Check the address of the mailbox.'
 _CHECK_PROXY = 'Check the proxy and the cloud setting.'
 _ADVICE_BY_CODE = {
-    'ErrorInvalidIdMalformed': _CHECK_ID,
-    'ErrorItemNotFound': _CHECK_ID,
+    'ErrorInvalidIdMalformed': CHECK_ID,
+    'ErrorItemNotFound': CHECK_ID,
     'ErrorInvalidUser': _CHECK_MAILBOX,
     'Request_ResourceNotFound': _CHECK_MAILBOX,
     'ResourceNotFound': _CHECK_MAILBOX,
@@ -113,7 +138,7 @@ _ADVICE_BY_CODE = {
 _ADVICE_BY_STATUS = {
     401: 'Check the cloud setting, and that the account is not disabled.',
     403: 'Check that the permission is granted and that the account may open this mailbox.',
-    404: _CHECK_ID,
+    404: CHECK_ID,
 }
 
 
@@ -135,6 +160,35 @@ def path_segment(value: str, name: str) -> str:
     if value in ('.', '..'):
         raise DemistoException(f"'{value}' is not a valid {name}. Enter the {name} from Microsoft Graph.")
     return quote(value, safe='@')
+
+
+# Of a folder or a message. A name of a folder is shorter, or has other characters.
+_EXCHANGE_ID = re.compile(r'[A-Za-z0-9_-]{60,}={0,2}')
+WELL_KNOWN_FOLDER = re.compile(
+    'archive|clutter|conflicts|conversationhistory|deleteditems|drafts|inbox|junkemail|localfailures|msgfolderroot|outbox|'
+    'recoverableitemsdeletions|scheduled|searchfolders|sentitems|serverfailures|syncissues'
+)
+
+
+def is_folder_id(text: str) -> bool:
+    """Return whether a text can only be an ID, in the form of Graph, or a well-known name, in small letters."""
+    return bool(_EXCHANGE_ID.fullmatch(text) or WELL_KNOWN_FOLDER.fullmatch(text))
+
+
+def graph_id(text: str) -> str:
+    """Return an ID as Graph writes it, or a ``Message-ID`` in its brackets. Other text is returned as it is.
+
+    Args:
+        text: an ID of Graph, or of EWS or Office.js, which have / and + where Graph has - and _; the address of an item in
+            Outlook on the web, which contains its ID; or a ``Message-ID``, in brackets or not.
+    """
+    text = re.sub(r'(?i)^message-id:\s*', '', unescape(text.strip())).strip()
+    if found := re.search(r'[?&]ItemID=([^&#]+)', text):
+        text = found[1]
+    if found := re.fullmatch(r'<?([^<>\s]{1,900}@[^<>\s]{1,900})>?|<([^<>\s]+)>', text):
+        return f'<{found[1] or found[2]}>'
+    graph = unquote(text).replace('/', '-').replace('+', '_')
+    return graph if _EXCHANGE_ID.fullmatch(graph) else text
 
 
 def odata_query(text: str, search: str = '') -> dict[str, str]:
@@ -190,6 +244,22 @@ class EmailAddress(NamedTuple):
         return {'emailAddress': {'address': self.address, **({'name': self.name} if self.name else {})}}
 
 
+_HIDDEN = re.compile('[\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]+')
+_DEVICE = re.compile(r'(?:con|prn|aux|nul|com\d|lpt\d)\s*(?:\.|\Z)', re.IGNORECASE)
+_MAX_NAME = 255  # bytes
+
+
+def file_name(text: str) -> str:
+    """Return a text as the name of a file on any system: without characters that hide its extension, and not too long."""
+    name = re.sub(r'[\\/\x00-\x1f\x7f-\x9f]+', '_', _HIDDEN.sub('', text)).strip()
+    name = f'_{name}' if _DEVICE.match(name) else name
+    if len(name.encode()) <= _MAX_NAME:
+        return name
+    stem, extension = os.path.splitext(name)
+    extension = extension if len(extension.encode()) <= 32 else ''
+    return stem.encode()[: _MAX_NAME - len(extension.encode())].decode(errors='ignore') + extension
+
+
 class Attachment(NamedTuple):
     """An attachment of a message, without its bytes.
 
@@ -212,7 +282,7 @@ class Attachment(NamedTuple):
     @classmethod
     def from_json(cls, value: dict[str, Any], number: int) -> 'Attachment':
         """Read an ``attachment`` of Graph. `number` becomes part of a name that is made up."""
-        name = re.sub(r'[\\/\x00-\x1f\x7f]+', '_', value.get('name') or '').strip()
+        name = file_name(str(value.get('name') or ''))
         content_type = str(value.get('contentType') or '')
         if name in ('', '.', '..'):
             name = f'attachment-{number}{mimetypes.guess_extension(content_type.partition(";")[0]) or ""}'
@@ -227,8 +297,11 @@ class Attachment(NamedTuple):
         )
 
     @classmethod
-    def list_from_json(cls, values: Sequence[dict[str, Any]]) -> list['Attachment']:
-        return [cls.from_json(value, number) for number, value in enumerate(values, 1)]
+    def list_from_json(cls, values: Sequence[dict[str, Any]], html: str = '') -> list['Attachment']:
+        """Read the attachments of a message. Those that its `html` refers to are inline, whatever Graph says."""
+        named = {unquote(unescape(one)).casefold() for one in re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)}
+        found = [cls.from_json(value, number) for number, value in enumerate(values, 1)]
+        return [one._replace(is_inline=one.is_inline or one.content_id.casefold() in named) for one in found]
 
 
 def without_annotations(value: dict[str, Any]) -> dict[str, Any]:
@@ -289,7 +362,7 @@ class BatchRequest(NamedTuple):
         path: quoted, below ``/v1.0``.
         body: sent as JSON.
         is_idempotent: the request may be sent again even if it may have been carried out.
-        creates: the response must have the ID of a message.
+        has_id: the response must have the ID of a message.
         prefer: added to the header ``Prefer``.
     """
 
@@ -298,7 +371,7 @@ class BatchRequest(NamedTuple):
     path: str
     body: dict[str, Any] | None = None
     is_idempotent: bool = True
-    creates: bool = False
+    has_id: bool = False
     prefer: str = ''
 
     def as_json(self, number: int) -> dict[str, Any]:
@@ -428,7 +501,7 @@ class _Batch:
             self._client.count_failure(response)  # the batch as a whole is counted as a success
             return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))
         body = response.body if isinstance(response.body, dict) else {}
-        if item.creates and not body.get('id'):
+        if (item.has_id and not body.get('id')) or (item.method == 'DELETE' and response.status_code not in (202, 204)):
             return BatchResult.failed(item, _not_confirmed(response))
         return BatchResult(item, body, response.content_bytes())
 
@@ -457,7 +530,7 @@ class _Batch:
 _IMMUTABLE_IDS = 'IdType="ImmutableId"'
 _GRAPH_OK_CODES = (200, 201, 202, 204, 206)
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes
-_MAX_DOWNLOAD = 250 * 1024 * 1024  # bytes; a mail may have 150 MB, which MIME makes a third larger
+MAX_DOWNLOAD = 250 * 1024 * 1024  # bytes; a mail may have 150 MB, which MIME makes a third larger
 _MAX_PAGES = 2000  # of one list
 _StepResult = TypeVar('_StepResult')
 
@@ -465,6 +538,13 @@ _StepResult = TypeVar('_StepResult')
 def _not_confirmed(response: requests.Response) -> GraphError:
     what = 'Microsoft Graph did not confirm that the object was created.'
     return GraphError(what, 'Check whether it exists before you try again.', '', response)
+
+
+def _object_of(body: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of Graph. Raise GraphError if it has no ID, as an empty response."""
+    if not body.get('id'):
+        raise GraphError('Microsoft Graph sent a response without the object.', _CHECK_PROXY)
+    return body
 
 
 class GraphMailClient(MicrosoftClient):
@@ -502,10 +582,10 @@ class GraphMailClient(MicrosoftClient):
         if response.status_code in (202, 204):
             return {}
         body = json_or_none(response)
+        if _error_object(response):
+            self._raise_graph_error(response)
         if not isinstance(body, dict):
             raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
-        if isinstance(body.get('error'), dict):
-            raise GraphError.from_response(response, self.clock.now())
         return body
 
     def create(self, path: str, **kwargs: Any) -> dict[str, Any]:
@@ -526,28 +606,40 @@ class GraphMailClient(MicrosoftClient):
         if response.status_code not in (202, 204):
             raise GraphError('Microsoft Graph did not confirm the request.', _CHECK_PROXY, '', response)
 
-    def download(self, path: str, write: Callable[[bytes], Any], retry_policy: RetryPolicy | None = None) -> None:
+    def download(
+        self,
+        path: str,
+        write: Callable[[bytes], Any],
+        retry_policy: RetryPolicy | None = None,
+        max_size: int = MAX_DOWNLOAD,
+    ) -> None:
         """Stream the bytes of a response.
 
         Args:
             path: quoted, below ``/v1.0``.
             write: takes each chunk: the `write` of a file, the `update` of a hash.
+            max_size: bytes after which the download ends with an error.
         Raises:
-            GraphError: as `graph_request`; also if the connection breaks, or the bytes are not from Graph.
+            GraphError: as `graph_request`; also if the bytes are not from Graph, incomplete or too many.
         """
         response = self._send('GET', path, headers={'Accept': '*/*'}, stream=True, retry_policy=retry_policy)
+        size = 0
         with response:
+            if response.status_code != 200:
+                raise GraphError('Microsoft Graph sent no file.', 'Try again.', '', response)
             if 'request-id' not in response.headers:  # the page of a proxy must not be taken for the file
                 raise GraphError('The response instead of the file is not from Microsoft Graph.', _CHECK_PROXY, '', response)
-            size = 0
             try:
                 for chunk in response.iter_content(_DOWNLOAD_CHUNK):
                     size += len(chunk)
-                    if size > _MAX_DOWNLOAD:
-                        raise GraphError('The file is larger than any file of a mailbox.', _CHECK_PROXY, '', response)
+                    if size > max_size:
+                        raise GraphError(f'The file has more than the expected {max_size} bytes.', _CHECK_PROXY, '', response)
                     write(chunk)
             except requests.exceptions.RequestException as error:
                 raise (self._outage(error) or error) from error
+            length = response.headers.get('Content-Length', '')
+            if length.isdecimal() and response.raw.tell() != int(length):  # older urllib3 takes a broken transfer for the end
+                raise GraphError(f'The file ended before its {length} bytes were complete.', 'Try again.', '', response)
 
     def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         headers = {'Prefer': _IMMUTABLE_IDS, **(kwargs.pop('headers', None) or {})}
@@ -655,6 +747,8 @@ class GraphMailClient(MicrosoftClient):
 # region mailbox
 
 MAX_PAGE_SIZE = 1000  # messages
+# The path of a list of messages, as links write it: /users/a/messages, /me/mailFolders('b')/messages.
+_MESSAGE_LIST = r"/v1\.0/(?:me|users(?:/(?!\.)[^/]+|\('[^/]+'\)))(?:/mailFolders(?:/(?!\.)[^/]+|\('[^/]+'\)))?/messages"
 # Source: https://learn.microsoft.com/graph/outlook-large-attachments
 MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
 NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
@@ -695,6 +789,22 @@ class _Links:
         return link
 
 
+# The reason, in a message of a list of which only a part could be read.
+UNREADABLE = '@unreadable'
+_UNREADABLE_CODE = re.compile('corrupt|conversion|mimecontent', re.IGNORECASE)
+_WITHOUT_BODY = (
+    'id,createdDateTime,lastModifiedDateTime,receivedDateTime,sentDateTime,categories,hasAttachments,subject,isDraft,isRead,'
+    'sender,from,toRecipients,ccRecipients,bccRecipients,replyTo,conversationId,internetMessageId,parentFolderId'
+)
+
+
+def _with_select(link: str, select: str) -> str:
+    """Return the link to a page with other properties of its messages, empty for those by default."""
+    url, _, query = link.partition('?')
+    options = {**dict(parse_qsl(query)), '$select': select}
+    return f'{url}?{urlencode({name: value for name, value in options.items() if value})}'
+
+
 class DeltaPage(NamedTuple):
     """A page of a delta sync.
 
@@ -706,6 +816,18 @@ class DeltaPage(NamedTuple):
     messages: list[dict[str, Any]]
     link: str
     is_last: bool
+
+
+def page_rows(page: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects of a page of a list. What has no ID cannot be used, and is left out.
+
+    Raises:
+        GraphError: the response has no list; an empty list is one.
+    """
+    rows = page.get('value')
+    if not isinstance(rows, list):
+        raise GraphError('Microsoft Graph sent a response without a list.', _CHECK_PROXY)
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get('id'), str)]
 
 
 class Mailbox:
@@ -734,8 +856,8 @@ class Mailbox:
     def batch(self, items: Sequence[BatchRequest]) -> list[BatchResult]:
         return self.client.batch(items, self._retry_policy)
 
-    def download(self, path: str, write: Callable[[bytes], Any]) -> None:
-        self.client.download(path, write, self._retry_policy)
+    def download(self, path: str, write: Callable[[bytes], Any], max_size: int = MAX_DOWNLOAD) -> None:
+        self.client.download(path, write, self._retry_policy, max_size)
 
     def _next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
         return self.client.next_page(link, retry_policy=self._retry_policy, **kwargs)
@@ -747,11 +869,31 @@ class Mailbox:
     def _list(self, path: str, limit: int, query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the first `limit` objects of a list, from as many pages as necessary."""
         page = self.request('GET', path, params=query or {})
-        found, links = list(page.get('value') or []), _Links()
+        found, links = page_rows(page), _Links()
         while len(found) < limit and page.get('@odata.nextLink'):
             page = self._next_page(links.new(page['@odata.nextLink']))
-            found += page.get('value') or []
+            found += page_rows(page)
         return found[:limit]
+
+    def _at_most_once(self, step: Callable[[], _StepResult], find: Callable[[], _StepResult | None], what: str) -> _StepResult:
+        """Run a step that must not be done twice, and return its result. If the response is unclear, look the result up.
+
+        Args:
+            find: returns the result, None if the step was not done.
+            what: was done, for the error if this cannot be looked up.
+        """
+        try:
+            return step()
+        except GraphError as error:
+            if not error.is_outcome_unclear:
+                raise
+            try:
+                found = find()
+            except DemistoException:
+                raise UnknownOutcomeError(what, 'Look at the mailbox before you run the command again.', error) from error
+            if found is None:
+                raise
+            return found
 
     # region paths
 
@@ -804,21 +946,49 @@ class Mailbox:
             limit: maximum number of messages. The first page is not cut, so that following its link makes progress. If a later
                 page is cut, the returned link leads to that page, so that no message is skipped.
         """
-        page = (
-            self._next_page(next_page)
-            if next_page
-            else self.request('GET', self.messages_path(folder_id), params={**(query or {}), '$top': page_size})
-        )
-        messages, link, links = list(page.get('value') or []), page.get('@odata.nextLink') or '', _Links()
+        if next_page and not re.fullmatch(_MESSAGE_LIST, urlsplit(next_page).path, re.IGNORECASE):
+            raise DemistoException('next_page is not the NextPage of a list of emails. Copy it from the context of a list.')
+        messages, link = self._message_page(next_page, folder_id, {**(query or {}), '$top': str(page_size)})
+        links = _Links()
+        links.new(next_page)
         for _ in range(pages - 1):
             if not link or (limit and len(messages) >= limit):
                 break
-            page = self._next_page(links.new(link))
-            messages += page.get('value') or []
+            more, next_link = self._message_page(links.new(link), folder_id, {})
+            messages += more
             if limit and len(messages) > limit:
                 return messages[:limit], link
-            link = page.get('@odata.nextLink') or ''
+            link = next_link
         return messages, link
+
+    def _message_page(self, link: str, folder_id: str, query: dict[str, str]) -> tuple[list[dict[str, Any]], str]:
+        """Return the messages of a page, and the link to the next one. Arguments as `list_messages`.
+
+        A message that Graph cannot read fails the page. The page is then requested without bodies, and each message by itself.
+        A message that cannot be read has the properties of the list, and the reason as UNREADABLE.
+        """
+        selected = parse_qs(urlsplit(link).query).get('$select', [''])[0] if link else query.get('$select', '')
+
+        def page(select: str) -> dict[str, Any]:
+            if link:
+                return self._next_page(link if select == selected else _with_select(link, select))
+            return self.request('GET', self.messages_path(folder_id), params={**query, **({'$select': select} if select else {})})
+
+        try:
+            found = page(selected)
+            return page_rows(found), found.get('@odata.nextLink') or ''
+        except GraphError as error:
+            if error.status != 500 and not _UNREADABLE_CODE.search(error.code):
+                raise
+        found = page(_WITHOUT_BODY)
+        rows = {str(row.get('id')): row for row in page_rows(found)}
+        option = f'?{urlencode({"$select": selected})}' if selected else ''
+        results = self.batch([BatchRequest(one, 'GET', f'{self.message_path(one)}{option}', has_id=True) for one in rows])
+        messages = [
+            {**rows[each.request.message_id], UNREADABLE: each.error.what} if each.error else each.body for each in results
+        ]
+        next_link = found.get('@odata.nextLink') or ''
+        return messages, _with_select(next_link, selected) if next_link else ''
 
     def created_messages(self, folder_id: str, link: str = '', select: str = '', page_size: int = 50) -> DeltaPage:
         """Return a page of the messages that were delivered, moved or restored to a folder.
@@ -853,11 +1023,32 @@ class Mailbox:
         """
         prefer = f', outlook.body-content-type="{body_type}"' if body_type else ''
         headers = {'Prefer': _IMMUTABLE_IDS + prefer}
-        return self.request('GET', self.message_path(message_id, folder_id), params=query or {}, headers=headers)
+        path = self.message_path(message_id, folder_id)
+        return _object_of(self.request('GET', path, params=query or {}, headers=headers))
+
+    def find_messages(self, names: Sequence[str], folder_id: str = '') -> dict[str, str | GraphError]:
+        """Return the ID of the message that each name means, or why it means none.
+
+        Args:
+            names: IDs, in any form that `graph_id` reads, or values of ``Message-ID``.
+            folder_id: where messages are looked for by ``Message-ID``; empty for the whole mailbox.
+        """
+        ids = {name: graph_id(name) for name in names}
+        found: dict[str, str | GraphError] = {**ids}
+        sought = []
+        for name, message_id in ids.items():
+            if message_id.startswith('<'):
+                literal = message_id.replace("'", "''")
+                query = urlencode({'$filter': f"internetMessageId eq '{literal}'", '$select': 'id'}, quote_via=quote)
+                sought.append(BatchRequest(name, 'GET', f'{self.messages_path(folder_id)}?{query}'))
+        for result in self.batch(sought) if sought else ():
+            name = result.request.message_id
+            found[name] = result.error or _only_message(result.body, ids[name])
+        return found
 
     def update_request(self, message_id: str, changes: dict[str, Any], folder_id: str = '') -> BatchRequest:
         """Return a request that changes properties, such as ``isRead``, ``categories`` and ``flag``."""
-        return BatchRequest(message_id, 'PATCH', self.message_path(message_id, folder_id), changes)
+        return BatchRequest(message_id, 'PATCH', self.message_path(message_id, folder_id), changes, has_id=True)
 
     def move_request(self, message_id: str, folder_id: str) -> BatchRequest:
         """Return a request that moves a message to a folder, by ID or well-known name. Its immutable ID stays."""
@@ -870,7 +1061,7 @@ class Mailbox:
 
     def _transfer_request(self, message_id: str, action: str, folder_id: str) -> BatchRequest:
         path, body = f'{self.message_path(message_id)}/{action}', {'destinationId': folder_id}
-        return BatchRequest(message_id, 'POST', path, body, is_idempotent=False, creates=True)
+        return BatchRequest(message_id, 'POST', path, body, is_idempotent=False, has_id=True)
 
     def delete_request(self, message_id: str, folder_id: str = '', permanent: bool = False) -> BatchRequest:
         """Return a request that moves a message to Deleted Items, or deletes it so that its owner cannot restore it."""
@@ -894,13 +1085,32 @@ class Mailbox:
     def get_attachment(self, message_id: str, attachment_id: str, folder_id: str = '') -> dict[str, Any]:
         """Return an attachment without its bytes."""
         path = self.attachment_path(message_id, attachment_id, folder_id)
-        return self.request('GET', path, params={'$select': ATTACHMENT_PROPERTIES})
+        return _object_of(self.request('GET', path, params={'$select': ATTACHMENT_PROPERTIES}))
 
     def download_attachment(
-        self, message_id: str, attachment_id: str, write: Callable[[bytes], Any], folder_id: str = ''
+        self,
+        message_id: str,
+        attachment_id: str,
+        write: Callable[[bytes], Any],
+        folder_id: str = '',
+        max_size: int = MAX_DOWNLOAD,
     ) -> None:
         """Stream the bytes of a file, or an item as MIME, iCalendar or vCard. Graph rejects links."""
-        self.download(f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value', write)
+        self.download(f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value', write, max_size)
+
+    def download_file(self, message_id: str, attachment: Attachment, write: Callable[[bytes], Any], folder_id: str = '') -> None:
+        """Stream the bytes of an attachment, whose size is about that in the list. That of an item as MIME is another one."""
+        has_content = False
+
+        def counted(chunk: bytes) -> None:
+            nonlocal has_content
+            has_content = True
+            write(chunk)
+
+        limit = 2 * attachment.size + 1_000_000 if attachment.kind == 'file' else MAX_DOWNLOAD
+        self.download_attachment(message_id, attachment.attachment_id, counted, folder_id, limit)
+        if attachment.size and not has_content:
+            raise GraphError(f'The file is empty, though it should have {attachment.size} bytes.', 'Try again.')
 
     # endregion
     # region folders
@@ -912,6 +1122,19 @@ class Mailbox:
     def list_child_folders(self, folder_id: str, limit: int = 20) -> list[dict[str, Any]]:
         """Return the first `limit` child folders of a folder."""
         return self._list(f'{self.folder_path(folder_id)}/childFolders', limit, {'$top': min(limit, MAX_PAGE_SIZE)})
+
+    def folder_id(self, name: str) -> str:
+        """Return the ID or the well-known name of the folder that `name` means. What is neither is found by `find_folder`."""
+        well_known, folder_id = re.sub(r'[\s_-]', '', name).lower(), graph_id(name)
+        if WELL_KNOWN_FOLDER.fullmatch(well_known):
+            return well_known
+        return folder_id if is_folder_id(folder_id) else self.find_folder(name)
+
+    def folder_names(self, folder_ids: Sequence[str]) -> dict[str, str]:
+        """Return the display names of folders. Those that cannot be read are missing."""
+        requests_ = [BatchRequest(one, 'GET', f'{self.folder_path(one)}?$select=displayName') for one in folder_ids]
+        found = self.batch(requests_) if requests_ else []
+        return {one.request.message_id: str(one.body['displayName']) for one in found if one.body.get('displayName')}
 
     def find_folder(self, name: str) -> str:
         """Return the ID of a folder.
@@ -942,19 +1165,41 @@ class Mailbox:
     def create_folder(self, name: str, parent_id: str = '') -> dict[str, Any]:
         """Create a folder in a parent folder, or at the top of the mailbox, and return it."""
         path = f'{self.folder_path(parent_id)}/childFolders' if parent_id else f'{self.path}/mailFolders'
-        return self.create(path, json_data={'displayName': name})
+
+        def find() -> dict[str, Any] | None:
+            return next((one for one in self._list(path, MAX_PAGE_SIZE, {'$top': 100}) if one.get('displayName') == name), None)
+
+        return self._at_most_once(lambda: self.create(path, json_data={'displayName': name}), find, 'the folder was created')
 
     def update_folder(self, folder_id: str, name: str) -> dict[str, Any]:
         """Rename a folder, and return it."""
-        return self.request('PATCH', self.folder_path(folder_id), json_data={'displayName': name}, is_idempotent=True)
+        path = self.folder_path(folder_id)
+        return _object_of(self.request('PATCH', path, json_data={'displayName': name}, is_idempotent=True))
 
     def delete_folder(self, folder_id: str, permanent: bool = False) -> None:
         """Move a folder with its contents to Deleted Items, or delete it permanently."""
         path = self.folder_path(folder_id)
-        if permanent:
-            self.request('POST', f'{path}/permanentDelete')
-        else:
-            self.request('DELETE', path, is_idempotent=False)  # a second deletion would remove it from Deleted Items
+
+        def parent(folder_path: str) -> str:
+            """Return the ID of the parent folder, empty if there is no such folder."""
+            try:
+                return str(self.request('GET', folder_path, params={'$select': 'parentFolderId'}).get('parentFolderId') or '')
+            except GraphError as error:
+                if error.status == 404:
+                    return ''
+                raise
+
+        def delete() -> bool:
+            # DELETE once: a second deletion would remove it from Deleted Items
+            method, action = ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
+            self.run_action(method, action, is_idempotent=False)
+            return True
+
+        def find() -> bool | None:
+            deleted_items = '' if permanent else self.request('GET', self.folder_path('deleteditems')).get('id')
+            return parent(path) in ('', deleted_items) or None
+
+        self._at_most_once(delete, find, 'the folder was deleted')
 
     # endregion
     # region rules and settings
@@ -964,18 +1209,31 @@ class Mailbox:
         return self._list(self._rules_path, limit)
 
     def get_rule(self, rule_id: str) -> dict[str, Any]:
-        return self.request('GET', self._rule_path(rule_id))
+        return _object_of(self.request('GET', self._rule_path(rule_id)))
 
     def create_rule(self, rule: dict[str, Any]) -> dict[str, Any]:
         """Create a rule of the inbox from a ``messageRule`` of Graph, and return it."""
-        return self.create(self._rules_path, json_data=rule)
+
+        def find() -> dict[str, Any] | None:
+            return next((one for one in self._list(self._rules_path, MAX_PAGE_SIZE) if _contains(one, rule)), None)
+
+        return self._at_most_once(lambda: self.create(self._rules_path, json_data=rule), find, 'the rule was created')
 
     def update_rule(self, rule_id: str, changes: dict[str, Any]) -> dict[str, Any]:
         """Change properties of a rule, and return it."""
-        return self.request('PATCH', self._rule_path(rule_id), json_data=changes, is_idempotent=True)
+        return _object_of(self.request('PATCH', self._rule_path(rule_id), json_data=changes, is_idempotent=True))
 
     def delete_rule(self, rule_id: str) -> None:
-        self.request('DELETE', self._rule_path(rule_id))
+        path = self._rule_path(rule_id)
+
+        def delete() -> bool:
+            self.run_action('DELETE', path, is_idempotent=False)  # the second response would be 404
+            return True
+
+        def find() -> bool | None:
+            return None if any(one.get('id') == rule_id for one in self._list(self._rules_path, MAX_PAGE_SIZE)) else True
+
+        self._at_most_once(delete, find, 'the rule was deleted')
 
     def get_settings(self, name: str = '') -> dict[str, Any]:
         """Return the settings of the mailbox by Graph's names, or only the one called `name`."""
@@ -989,9 +1247,32 @@ class Mailbox:
         """Return the ``mailTips`` of Graph for each address."""
         body = {'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS}
         found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
-        return list(found.get('value') or [])
+        tips = found.get('value')
+        if not isinstance(tips, list):
+            raise GraphError('Microsoft Graph sent a response without a list.', _CHECK_PROXY)
+        return [one for one in tips if isinstance(one, dict)]
 
     # endregion
+
+
+def _only_message(page: dict[str, Any], message_id: str) -> str | GraphError:
+    """Return the ID of the only message of a page, or an error that names the ``Message-ID``."""
+    try:
+        ids = [str(one.get('id') or '') for one in page_rows(page)]
+    except GraphError as error:
+        return error
+    if len(ids) == 1:
+        return ids[0]
+    if ids:
+        return GraphError(f'{len(ids)} emails have the Message-ID {message_id}.', f'Use the ID of one: {", ".join(ids)}')
+    return GraphError(f'No email has the Message-ID {message_id}.', 'Check it, and the mailbox.')
+
+
+def _contains(value: Any, part: Any) -> bool:
+    """Return whether an object has all properties of another one, with their values."""
+    if isinstance(value, dict) and isinstance(part, dict):
+        return all(name in value and _contains(value[name], one) for name, one in part.items())
+    return bool(value == part)
 
 
 def _folder_named(name: str, folders: list[dict[str, Any]], parent: str) -> str:
@@ -1060,7 +1341,7 @@ def save_file(name: str, download: Callable[[Callable[[bytes], Any]], None], is_
         raise
     if is_item:
         extension = next((one for mark, one in _ITEM_EXTENSIONS.items() if start.startswith(mark)), '.eml')
-        entry['File'] = name if name.lower().endswith(extension) else name + extension
+        entry['File'] = name if name.lower().endswith(extension) else file_name(name + extension)
     return SavedFile(entry, digest.hexdigest())
 
 

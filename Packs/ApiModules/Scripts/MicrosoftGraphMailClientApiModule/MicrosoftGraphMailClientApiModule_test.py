@@ -135,8 +135,8 @@ def test_an_id_is_one_segment_of_the_path(value: str) -> None:
     ],
 )
 def test_ids_are_quoted_in_every_path(call: Any, value: str) -> None:
-    client = ScriptedClient(address=value)
-    call(client.mailbox, value)
+    client = ScriptedClient((400, {}, ''), address=value)
+    error_of(lambda: call(client.mailbox, value))
     [path] = client.script.paths
     segments = path.partition('?')[0].split('/')
     assert segments[2] == 'users'
@@ -313,10 +313,17 @@ def test_a_redirect_is_not_followed(call: Any, status: int) -> None:
 
 
 @pytest.mark.parametrize('response', [(204, {}, ''), answer({}), answer([]), answer({'id': 'x'}, 202), (200, {}, 'no JSON')])
-@pytest.mark.parametrize('call', [lambda mailbox: mailbox.create_folder('x'), lambda mailbox: mailbox.create_rule({})])
-def test_a_creation_without_an_id_in_the_response_is_an_error(call: Any, response: Any) -> None:
+@pytest.mark.parametrize(
+    'what, call',
+    [
+        ('the folder was created', lambda mailbox: mailbox.create_folder('x')),
+        ('the rule was created', lambda mailbox: mailbox.create_rule({})),
+    ],
+)
+def test_a_creation_without_an_id_in_the_response_is_an_error(what: str, call: Any, response: Any) -> None:
     assert error_of(lambda: call(ScriptedClient(response).mailbox)) == (
-        'Microsoft Graph did not confirm that the object was created. Check whether it exists before you try again.'
+        f'Whether {what} is not known. Microsoft Graph did not confirm that the object was created. '
+        'Look at the mailbox before you run the command again.'
     )
 
 
@@ -334,6 +341,20 @@ def test_an_upload_has_no_token() -> None:
     [request] = client.script.requests
     assert 'Authorization' not in request.headers
     assert (request.body, request.headers['Content-Range']) == (b'x', 'bytes 0-0/1')
+
+
+@pytest.mark.parametrize('length', ['1', '4', '6', '1000000', '0'])
+def test_a_file_with_another_length_than_announced_is_an_error(length: str) -> None:
+    client = ScriptedClient((200, {'request-id': 'x', 'Content-Length': length}, b'12345'))
+    assert error_of(lambda: client.mailbox.download_mime('m', lambda chunk: None)).startswith(
+        f'The file ended before its {length} bytes were complete. Try again.'
+    )
+
+
+def test_a_file_without_a_length_is_taken() -> None:
+    chunks: list[bytes] = []
+    ScriptedClient((200, {'request-id': 'x'}, b'12345')).mailbox.download_mime('m', chunks.append)
+    assert b''.join(chunks) == b'12345'
 
 
 # endregion
@@ -355,7 +376,7 @@ def test_an_upload_has_no_token() -> None:
             f'{REFUSED}Code: Reason. Check that the permission is granted and that the account may open this mailbox. '
             'Request ID: r1',
         ),
-        (404, {}, error_body(), f'{REFUSED}Code: Reason. {CHECK_ID}'),
+        (404, {}, error_body(), f'{REFUSED}Code: Reason. Check the address of the mailbox, and that this account may open it.'),
         (404, {}, '[]', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
         (404, {}, '{"error": "text"}', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
         (407, {}, '<html>Who are you?</html>', f'Microsoft Graph answered with HTTP status 407. {CHECK_PROXY}'),
@@ -426,7 +447,7 @@ def test_a_missing_response_is_described_without_jargon(host: str, call: Any, er
             requests.exceptions.SSLError('certificate verify failed: certificate has expired'),
             'of Microsoft Graph at graph.example has',
         ),
-        (requests.exceptions.ProxyError('x'), 'The proxy blocked the request to Microsoft Graph at graph.example.'),
+        (requests.exceptions.ProxyError('x'), 'The proxy blocked the request to Microsoft Graph at graph.example: it failed.'),
     ],
 )
 def test_faults_of_tls_and_proxies_name_the_host(error: Exception, what: str) -> None:
@@ -442,15 +463,44 @@ def test_faults_of_tls_and_proxies_name_the_host(error: Exception, what: str) ->
 @pytest.mark.parametrize('limit, count, requests_made', [(1, 1, 1), (2, 2, 1), (3, 3, 2), (99, 4, 2)])
 def test_a_list_takes_as_many_pages_as_the_limit_needs(limit: int, count: int, requests_made: int) -> None:
     link = 'https://graph.example/v1.0/more'
-    client = ScriptedClient(page({'id': 1}, {'id': 2}, link=link), page({'id': 3}, {'id': 4}))
-    assert [one['id'] for one in client.mailbox.list_rules(limit)] == list(range(1, count + 1))
+    client = ScriptedClient(page({'id': '1'}, {'id': '2'}, link=link), page({'id': '3'}, {'id': '4'}))
+    assert [one['id'] for one in client.mailbox.list_rules(limit)] == [str(number) for number in range(1, count + 1)]
     assert len(client.script.requests) == requests_made
 
 
-def test_a_list_without_values_is_empty() -> None:
-    client = ScriptedClient(answer({}))
-    assert client.mailbox.list_folders() == client.mailbox.get_mailtips([BOB]) == []
-    assert client.mailbox.list_messages() == ([], '')
+@pytest.mark.parametrize('response', [answer({}), (204, {}, ''), (202, {}, ''), answer({'value': None}), answer({'value': {}})])
+@pytest.mark.parametrize(
+    'call',
+    [
+        lambda mailbox: mailbox.list_messages(),
+        lambda mailbox: mailbox.list_folders(),
+        lambda mailbox: mailbox.list_child_folders('x'),
+        lambda mailbox: mailbox.list_rules(),
+        lambda mailbox: mailbox.list_attachments('x'),
+        lambda mailbox: mailbox.get_mailtips([BOB]),
+    ],
+)
+def test_a_list_without_values_is_an_error(call: Any, response: Any) -> None:
+    assert error_of(lambda: call(ScriptedClient(response).mailbox)) == (
+        f'Microsoft Graph sent a response without a list. {CHECK_PROXY}'
+    )
+
+
+@pytest.mark.parametrize('response', [answer({}), (204, {}, ''), (202, {}, ''), answer({'id': ''}), answer({'subject': 'x'})])
+@pytest.mark.parametrize(
+    'call',
+    [
+        lambda mailbox: mailbox.get_message('x'),
+        lambda mailbox: mailbox.get_attachment('x', 'y'),
+        lambda mailbox: mailbox.get_rule('x'),
+        lambda mailbox: mailbox.update_rule('x', {'sequence': 1}),
+        lambda mailbox: mailbox.update_folder('x', 'y'),
+    ],
+)
+def test_an_object_without_an_id_is_an_error(call: Any, response: Any) -> None:
+    assert error_of(lambda: call(ScriptedClient(response).mailbox)) == (
+        f'Microsoft Graph sent a response without the object. {CHECK_PROXY}'
+    )
 
 
 @pytest.mark.parametrize(
@@ -563,7 +613,7 @@ def test_a_batch_has_the_retry_policy_of_the_mailbox() -> None:
 
 
 def test_a_throttled_batch_is_sent_again_as_a_whole() -> None:
-    client = ScriptedClient((429, {'Retry-After': '3'}, ''), batch_answer({'id': '0', 'status': 200, 'body': {}}))
+    client = ScriptedClient((429, {'Retry-After': '3'}, ''), batch_answer({'id': '0', 'status': 204}))
     [result] = client.batch([client.mailbox.delete_request('m')])
     assert (client.waits, result.error) == ([3], None)
 

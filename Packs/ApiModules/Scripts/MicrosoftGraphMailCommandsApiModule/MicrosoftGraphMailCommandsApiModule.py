@@ -1,7 +1,8 @@
 """Provide the commands that read and organize a mailbox. An integration adds MAIL_COMMANDS to its commands."""
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -24,11 +25,18 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         Attachment,
         BatchRequest,
         BatchResult,
+        CHECK_ID,
         EmailAddress,
         GraphError,
         GraphMailClient,
+        GraphThrottled,
         MAX_PAGE_SIZE,
         Mailbox,
+        UNREADABLE,
+        WELL_KNOWN_FOLDER,
+        graph_id,
+        html_to_text,
+        is_folder_id,
         odata_query,
         save_file,
         without_annotations,
@@ -45,12 +53,133 @@ MAX_LISTED = 100_000
 def mailbox_argument(client: GraphMailClient, args: dict[str, Any]) -> Mailbox:
     """Return the mailbox that ``user_id`` names, by default that of the client."""
     address = clean_value(args.get('user_id'))
-    return Mailbox(client, address) if address else client.mailbox
+    return Mailbox(client, one_address(args, 'user_id') if '<' in address else address) if address else client.mailbox
 
 
-def folder_argument(args: dict[str, Any], name: str = 'folder_id') -> str:
-    """Return a folder ID. Of a path of IDs, separated by commas, return the last one."""
-    return clean_value((argToList(args.get(name)) or [''])[-1])
+_ADDRESS = r'(?:"[^"@]{1,64}"|[^\s@<>(),;:"]{1,64})@[^\s@<>(),;:"]{1,255}'
+# <address> after a name, or an address before a name in parentheses.
+_RECIPIENT = re.compile(
+    rf'([^<>]{{0,256}})<\s*(?:mailto:)?({_ADDRESS})\s*>|(?:mailto:)?({_ADDRESS})\s*(?:\(([^()]{{0,256}})\))?', re.IGNORECASE
+)
+_RECIPIENTS = re.compile(r'((?:"[^"]{0,256}"|<[^<>]{0,512}>|[^,;\n])*)(?:[,;\n]|\Z)')
+
+
+def addresses_argument(args: dict[str, Any], name: str) -> tuple[EmailAddress, ...]:
+    """Return the addresses of an argument: separated by commas, semicolons or lines, with names or not, or as in the context.
+
+    Raises:
+        DemistoException: it contains something else; it names the argument.
+    """
+    given = args.get(name) or ''
+    found: list[EmailAddress] = []
+    for one in argToList(given) if not isinstance(given, str) or given.lstrip().startswith('[') else [given]:
+        if isinstance(one, dict):
+            person = {str(key).lower(): str(text or '') for key, text in (one.get('emailAddress') or one).items()}
+            found += [each._replace(name=person.get('name', '')) for each in _addresses(person.get('address', ''), name)]
+        else:
+            found += _addresses(str(one), name)
+    return tuple(found)
+
+
+def _addresses(text: str, name: str) -> list[EmailAddress]:
+    found: list[EmailAddress] = []
+    start = ''  # of a name with a comma, as in Doe, Jane <jane@contoso.example>
+    for part in filter(None, map(clean_value, _RECIPIENTS.findall(text))):
+        start += part
+        match = _RECIPIENT.fullmatch(start)
+        if match:
+            label, address, bare, comment = match.groups(default='')
+            found.append(EmailAddress(address or bare, (label or comment).strip('\'" ')))
+            start = ''
+        elif '@' in part:
+            break
+        else:
+            start += ', '
+    if start:
+        start = start.strip(', ')[:100]
+        raise DemistoException(f"'{start}' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>.")
+    return found
+
+
+def one_address(args: dict[str, Any], name: str) -> str:
+    """Return the address of an argument, empty if there is none. Raise DemistoException if there are several."""
+    found = addresses_argument(args, name)
+    if len(found) > 1:
+        raise DemistoException(f'The argument {name} has {len(found)} addresses. Enter one.')
+    return found[0].address if found else ''
+
+
+def folder_argument(mailbox: Mailbox, args: dict[str, Any], name: str = 'folder_id', is_required: bool = False) -> str:
+    """Return the ID or the well-known name of a folder, empty if the argument is.
+
+    Args:
+        name: of the argument: an ID, a well-known name, a path of names, or a path of IDs separated by commas.
+    Raises:
+        DemistoException: there is no such folder; it names the argument.
+    """
+    text = required_argument(args, name) if is_required else clean_value(args.get(name))
+    ids = [graph_id(one) for one in text.split(',')]
+    try:
+        return (ids[-1] if all(map(is_folder_id, ids)) else mailbox.folder_id(text)) if text else ''
+    except GraphError:
+        raise
+    except DemistoException as error:
+        raise DemistoException(f'{error} Change {name}.') from error
+
+
+def message_argument(mailbox: Mailbox, args: dict[str, Any], name: str = 'message_id', folder_id: str = '') -> str:
+    """Return the ID of the message that an argument names by an ID or a ``Message-ID``."""
+    text = required_argument(args, name)
+    found = mailbox.find_messages([text], folder_id)[text]
+    if isinstance(found, GraphError):
+        delay = None if found.res is None else mailbox.client.reschedule_delay(found.res, is_idempotent=True)
+        raise found if delay is None else GraphThrottled(found, delay)
+    return found
+
+
+# Arguments that name an object of the mailbox.
+_ID_ARGUMENTS = (
+    'message_id', 'message_ids', 'inReplyTo', 'reply_to_id', 'forward_id', 'draft_id', 'attachment_id', 'rule_id',
+    'folder_id', 'parent_folder_id', 'destination_folder_id',
+)  # fmt: skip
+
+
+def id_advice(args: dict[str, Any]) -> str:
+    """Return what to do if Graph does not find an object: it names the arguments with an ID."""
+    named = [name for name in _ID_ARGUMENTS if args.get(name) and not WELL_KNOWN_FOLDER.fullmatch(str(args[name]).lower())]
+    names = ' and '.join(filter(None, (', '.join(named[:-1]), *named[-1:])))
+    return f'Check that {names} {"belong" if named[1:] else "belongs"} to this mailbox.' if named else CHECK_ID
+
+
+def _plain(name: str) -> str:
+    return name.replace('_', '').lower()
+
+
+def checked_command(
+    function: Callable[[GraphMailClient, dict[str, Any]], Any], names: str
+) -> Callable[[GraphMailClient, dict[str, Any]], Any]:
+    """Return a command that refuses arguments that it does not have, so that none is ignored, and names IDs that are wrong.
+
+    Args:
+        names: of its arguments.
+    """
+    known = names.split()
+
+    def run(client: GraphMailClient, args: dict[str, Any]) -> Any:
+        for name, value in args.items():
+            if name not in known and '-' not in name and value not in (None, ''):  # raw-response is the platform's
+                similar = next((one for one in known if _plain(one) == _plain(name)), '')
+                others = ', '.join(one for one in known if not one.startswith(('ran_', 'resume_', 'hide_')))
+                advice = f'Use {similar}.' if similar else f'Use one of {others}.' if others else 'Remove it.'
+                raise DemistoException(f'The argument {name} does not exist in this command. {advice}')
+        try:
+            return function(client, args)
+        except GraphError as error:
+            if error.advice == CHECK_ID:
+                error.advice = id_advice(args)
+            raise
+
+    return run
 
 
 # endregion
@@ -77,12 +206,12 @@ EMAIL_PROPERTIES = {
     'ReplyTo': 'replyTo',
     'ConversationID': 'conversationId',
     'InternetMessageID': 'internetMessageId',
+    'IsRead': 'isRead',
+    'FolderID': 'parentFolderId',
 }
 SINGLE_EMAIL_PROPERTIES = {
     **EMAIL_PROPERTIES,
-    'IsRead': 'isRead',
     'Importance': 'importance',
-    'FolderID': 'parentFolderId',
     'WebLink': 'webLink',
     'Headers': 'internetMessageHeaders',
 }
@@ -121,23 +250,56 @@ def addresses_text(recipients: Any) -> str:
     return ', '.join(filter(None, (one.get('Address') or one.get('Name') for one in several)))
 
 
-def capitalized_keys(value: Any) -> Any:
-    """Return a value of Graph with its names (timeZone) as in the context (TimeZone)."""
+_ACTIVE = re.compile(r'([\\*\[\]<>]|~~|\b_|_\b|&(?=#?\w+;)|(?<=\w):(?=//))|(?<=\bwww)(\.)', re.IGNORECASE)
+_ACTIVE_IN_LINES = re.compile(r'^(\d{1,9})(?=[.)])|^(?=[#+=-])|(?=[|`])', re.MULTILINE)
+
+
+def inert(value: Any, is_cell: bool = True) -> Any:
+    """Return what others wrote, and all texts in it, without what Markdown would show as an image, a link or another element.
+
+    Addresses of web pages are written as in ``https[:]//contoso.example``, which no viewer makes a link of.
+
+    Args:
+        is_cell: of a table, in which the platform escapes ``|`` and backticks.
+    """
     if isinstance(value, list):
-        return [capitalized_keys(one) for one in value]
-    if not isinstance(value, dict):
+        return [inert(one, is_cell) for one in value]
+    if isinstance(value, dict):
+        return {name: one if name == 'WebLink' else inert(one, is_cell) for name, one in value.items()}
+    if not isinstance(value, str):
         return value
-    return {name[:1].upper() + name[1:]: capitalized_keys(one) for name, one in without_annotations(value).items()}
+
+    def escape(found: re.Match[str]) -> str:
+        text = found[1] or found[2]
+        return f'\\[{text}\\]' if text in (':', '.') else f'\\{text}'
+
+    value = _ACTIVE.sub(escape, value)
+    if is_cell:
+        return value
+    return _ACTIVE_IN_LINES.sub(r'\1\\', '\n'.join(line.strip() for line in value.splitlines()))
 
 
 def object_results(
-    prefix: str, title: str, outputs: Any, raw: Any, headers: list[str] | None = None, key: str | None = 'ID', rows: Any = None
+    prefix: str,
+    title: str,
+    outputs: Any,
+    raw: Any,
+    headers: list[str] | None = None,
+    key: str | None = 'ID',
+    rows: Any = None,
+    note: str = '',
 ) -> CommandResults:
-    """Return an entry with a table of `outputs`, or of `rows` if given."""
-    readable = tableToMarkdown(title, outputs if rows is None else rows, headers, pascalToSpace, removeNull=True)
+    """Return an entry with a table of `outputs`, or of `rows` if given, and Markdown below it."""
+    readable = tableToMarkdown(title, inert(outputs if rows is None else rows), headers, pascalToSpace, removeNull=True)
     return CommandResults(
-        outputs_prefix=prefix, outputs_key_field=key, outputs=outputs, raw_response=raw, readable_output=readable
+        outputs_prefix=prefix, outputs_key_field=key, outputs=outputs, raw_response=raw, readable_output=f'{readable}{note}'
     )
+
+
+def property_rows(value: dict[str, Any], names: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """Return an object as rows of a table: property and value, without those that are empty."""
+    shown = {name: value.get(name) for name in names or value}
+    return [{'Property': pascalToSpace(name), 'Value': one} for name, one in shown.items() if one not in (None, '', [], {})]
 
 
 # endregion
@@ -153,6 +315,7 @@ def run_in_batches(
     title: str,
     outputs_of: Callable[[BatchResult], dict[str, Any]],
     outputs_prefix: str = 'MSGraphMail',
+    folder_id: str = '',
 ) -> MailCommandResult:
     """Send a request for each ID, and report what was done, or what failed and why. The platform runs the command again for the
     IDs that are throttled for long.
@@ -160,10 +323,19 @@ def run_in_batches(
     Args:
         ids_name: the argument with the IDs.
         outputs_of: returns the context of a result without an error, except the mailbox.
+        folder_id: where the messages are.
     Raises:
         DemistoException: nothing was done, nor will be.
     """
-    results = mailbox.batch([request_for(message_id) for message_id in id_list(args, ids_name)])
+    found = mailbox.find_messages(id_list(args, ids_name), folder_id)
+    message_ids = dict.fromkeys(one for one in found.values() if not isinstance(one, GraphError))
+    results = [
+        BatchResult(BatchRequest(name, 'GET', ''), error=one) for name, one in found.items() if isinstance(one, GraphError)
+    ]
+    results += mailbox.batch([request_for(message_id) for message_id in message_ids])
+    for result in results:
+        if result.error and result.error.advice == CHECK_ID:
+            result.error.advice = id_advice(args)
     delays = {
         result.request.message_id: delay
         for result in results
@@ -204,46 +376,109 @@ def _batch_results(title: str, results: list[BatchResult], outputs: list[dict[st
 # region commands for emails
 
 
+def _email_outputs(message: dict[str, Any], properties: dict[str, str], mailbox: Mailbox) -> dict[str, Any]:
+    kind = str(message.get('@odata.type') or '').rpartition('.')[2] or 'message'
+    return {**object_outputs(message, properties), 'Kind': kind, 'UserID': mailbox.address}
+
+
+def _meeting_outputs(message: dict[str, Any]) -> dict[str, Any]:
+    """Return what an ``eventMessage`` of Graph says about the meeting."""
+    moments = {name: message.get(key) or {} for name, key in (('Start', 'startDateTime'), ('End', 'endDateTime'))}
+    return {
+        'Type': message.get('meetingMessageType'),
+        'Location': (message.get('location') or {}).get('displayName'),
+        'Organizer': EmailAddress.from_json(message.get('from')).address or None,
+        **{name: ' '.join(filter(None, (one.get('dateTime'), one.get('timeZone')))) or None for name, one in moments.items()},
+    }
+
+
 def _email_row(outputs: dict[str, Any]) -> dict[str, Any]:
-    return {**outputs, **{name: addresses_text(outputs.get(name)) for name in ('From', 'Recipients', 'CCRecipients')}}
+    people = ('From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo')
+    return {**outputs, **{name: addresses_text(outputs.get(name)) for name in people}}
 
 
 def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """List the messages of a mailbox or of one of its folders."""
-    mailbox, folder_id, next_page = mailbox_argument(client, args), folder_argument(args), clean_value(args.get('next_page'))
+    mailbox, next_page = mailbox_argument(client, args), clean_value(args.get('next_page'))
+    contained = [name for name in ('folder_id', 'odata', 'search') if args.get(name)] if next_page else []
+    if contained:
+        raise DemistoException(
+            f'next_page contains {", ".join(contained)} of the earlier list. Remove {" and ".join(contained)}.'
+        )
     query = odata_query(args.get('odata') or '', args.get('search') or '')
     page_size, pages = int_argument(args, 'page_size', 20, MAX_PAGE_SIZE), int_argument(args, 'pages_to_pull', 1, MAX_PAGES)
     given_limit = int_argument(args, 'limit', MAX_PAGE_SIZE, MAX_LISTED)
-    limit = given_limit if bool_argument(args, 'all_results') or args.get('limit') else None
+    limit = given_limit if bool_argument(args, 'all_results') or args.get('limit') not in (None, '') else None
     if limit:
         page_size, pages = min(limit, max(page_size, 100)), MAX_PAGES
+    folder_id = folder_argument(mailbox, args)
     messages, next_page = mailbox.list_messages(folder_id, query, page_size, pages, next_page, limit)
     if not messages:
         readable = 'No emails were found on this page, but there are more pages.' if next_page else 'No emails were found.'
-        return CommandResults(raw_response=messages, readable_output=readable)
-    outputs = [{**object_outputs(message, EMAIL_PROPERTIES), 'UserID': mailbox.address} for message in messages]
-    rows = [_email_row(one) for one in outputs]
+        return CommandResults(raw_response=messages, readable_output=f'{readable}{_next_command(args, next_page)}')
+    outputs = [_email_outputs(message, EMAIL_PROPERTIES, mailbox) for message in messages]
+    folder_ids = {one['FolderID'] for one in outputs if one.get('FolderID')}
+    names = dict.fromkeys(folder_ids, args['folder_id']) if folder_id else mailbox.folder_names(sorted(folder_ids))
+    rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID', ''), one.get('FolderID'))} for one in outputs]
     if next_page:
         outputs[-1]['NextPage'] = next_page
     title = f'Emails ({len(outputs)}{", more on the next page" if next_page else ""})'
-    headers = ['Subject', 'From', 'Recipients', 'ReceivedTime', 'HasAttachments', 'ID']
-    return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows)
+    headers = ['Subject', 'From', 'Recipients', 'ReceivedTime', 'IsRead', 'Folder', 'HasAttachments', 'ID']
+    note = _unreadable(messages) + _next_command(args, next_page)
+    return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=note)
+
+
+def _next_command(args: dict[str, Any], next_page: str) -> str:
+    """Return how to list the next page, empty if there is none."""
+    given: dict[str, Any] = {'next_page': next_page, **{name: args.get(name) for name in ('limit', 'user_id')}}
+    options = ' '.join(f'{name}="{value}"' for name, value in given.items() if value not in (None, ''))
+    return f'\nNext page: `!msgraph-mail-list-emails {options}`' if next_page else ''
+
+
+def _unreadable(messages: list[dict[str, Any]]) -> str:
+    """Return which messages of a list could not be read completely."""
+    return ''.join(
+        f'\nOnly a part of this email could be read: {inert(str(one.get("subject") or one["id"]), is_cell=False)}. '
+        f'{inert(str(one[UNREADABLE]), is_cell=False)}'
+        for one in messages
+        if UNREADABLE in one
+    )
+
+
+MAX_TEXT = 20_000  # characters of an email below its table
 
 
 def get_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Show a message with its body and its headers."""
-    mailbox, message_id = mailbox_argument(client, args), required_argument(args, 'message_id')
+    mailbox = mailbox_argument(client, args)
+    folder_id = folder_argument(mailbox, args)
     body_type = choice_argument(args, 'body_type', ('HTML', 'text'), 'HTML').lower()
     query = {'$select': ','.join(SINGLE_EMAIL_PROPERTIES.values()), **odata_query(args.get('odata') or '')}
-    message = mailbox.get_message(message_id, folder_argument(args), query, body_type)
-    outputs = {**object_outputs(message, SINGLE_EMAIL_PROPERTIES), 'UserID': mailbox.address}
-    headers = ['Subject', 'From', 'Recipients', 'CCRecipients', 'ReceivedTime', 'IsRead', 'HasAttachments', 'Categories']
-    return object_results('MSGraphMail', 'Email', outputs, message, [*headers, 'Body', 'ID'], rows=_email_row(outputs))
+    message_id = message_argument(mailbox, args, folder_id=folder_id)
+    message = mailbox.get_message(message_id, folder_id, query, body_type)
+    outputs = _email_outputs(message, SINGLE_EMAIL_PROPERTIES, mailbox)
+    if outputs['Kind'].startswith('eventMessage'):  # its own properties come without $select only
+        outputs['Meeting'] = _meeting_outputs(mailbox.get_message(message_id, folder_id))
+    body = message.get('body') or {}
+    content = str(body.get('content') or '')
+    text = html_to_text(content, MAX_TEXT) if body.get('contentType') == 'html' else content[:MAX_TEXT]
+    note = f'\n{inert(text, is_cell=False)}' if text else ''
+    meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
+    rows = property_rows({**_email_row(outputs), **meeting}, (*_SHOWN_OF_EMAIL, *meeting))
+    return object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)
+
+
+_SHOWN_OF_EMAIL = (
+    'Kind', 'Subject', 'From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo', 'SendTime', 'ReceivedTime',
+    'IsRead', 'IsDraft', 'Importance', 'HasAttachments', 'Categories', 'InternetMessageID', 'ConversationID', 'FolderID',
+    'WebLink', 'ID',
+)  # fmt: skip
 
 
 def get_email_as_eml_command(client: GraphMailClient, args: dict[str, Any]) -> dict[str, Any]:
     """Return a message as a file with exactly the bytes that are in the mailbox."""
-    mailbox, message_id = mailbox_argument(client, args), required_argument(args, 'message_id')
+    mailbox = mailbox_argument(client, args)
+    message_id = message_argument(mailbox, args)
     return save_file(f'{message_id}.eml', lambda write: mailbox.download_mime(message_id, write)).entry
 
 
@@ -251,7 +486,8 @@ def _change_emails(
     client: GraphMailClient, args: dict[str, Any], title: str, changes: dict[str, Any], outputs: dict[str, Any]
 ) -> MailCommandResult:
     """Make the same changes to several messages. `outputs` is the context of each."""
-    mailbox, folder_id = mailbox_argument(client, args), folder_argument(args)
+    mailbox = mailbox_argument(client, args)
+    folder_id = folder_argument(mailbox, args)
     return run_in_batches(
         mailbox,
         args,
@@ -259,6 +495,7 @@ def _change_emails(
         lambda message_id: mailbox.update_request(message_id, changes, folder_id),
         title,
         lambda result: {'ID': result.request.message_id, **outputs},
+        folder_id=folder_id,
     )
 
 
@@ -293,7 +530,8 @@ def flag_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
 
 def move_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Move messages to another folder."""
-    mailbox, folder_id = mailbox_argument(client, args), required_argument(args, 'destination_folder_id')
+    mailbox = mailbox_argument(client, args)
+    folder_id = folder_argument(mailbox, args, 'destination_folder_id', is_required=True)
     return run_in_batches(
         mailbox,
         args,
@@ -307,7 +545,8 @@ def move_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
 
 def copy_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Copy messages to a folder."""
-    mailbox, folder_id = mailbox_argument(client, args), required_argument(args, 'destination_folder_id')
+    mailbox = mailbox_argument(client, args)
+    folder_id = folder_argument(mailbox, args, 'destination_folder_id', is_required=True)
     return run_in_batches(
         mailbox,
         args,
@@ -321,7 +560,8 @@ def copy_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
 
 def delete_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Move messages to Deleted Items, or delete them permanently."""
-    mailbox, folder_id, permanent = mailbox_argument(client, args), folder_argument(args), bool_argument(args, 'permanent')
+    mailbox, permanent = mailbox_argument(client, args), bool_argument(args, 'permanent')
+    folder_id = folder_argument(mailbox, args)
     return run_in_batches(
         mailbox,
         args,
@@ -330,6 +570,7 @@ def delete_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailC
         'Emails deleted permanently' if permanent else 'Emails moved to Deleted Items',
         lambda result: {'ID': result.request.message_id, 'Permanent': permanent},
         'MSGraphMail.DeletedEmails',
+        folder_id,
     )
 
 
@@ -342,10 +583,14 @@ _NO_ATTACHMENTS = 'The email has no attachments.'
 
 def list_attachments_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """List the attachments of a message without their bytes."""
-    mailbox, message_id = mailbox_argument(client, args), required_argument(args, 'message_id')
-    folder_id, with_hash = folder_argument(args), bool_argument(args, 'include_hash')
+    mailbox, with_hash = mailbox_argument(client, args), bool_argument(args, 'include_hash')
+    folder_id = folder_argument(mailbox, args)
+    message_id = message_argument(mailbox, args, folder_id=folder_id)
     found = mailbox.list_attachments(message_id, folder_id)
-    attachments = Attachment.list_from_json(found)
+    # Outlook marks images of some programs as not inline, though the body shows them
+    is_named = any(one.get('contentId') and not one.get('isInline') for one in found)
+    message = mailbox.get_message(message_id, folder_id, {'$select': 'body'}) if is_named else {}
+    attachments = Attachment.list_from_json(found, str((message.get('body') or {}).get('content') or ''))
     if not attachments:
         return CommandResults(readable_output=_NO_ATTACHMENTS, raw_response=found)
     web_link = _web_link(mailbox, attachments, message_id)
@@ -363,7 +608,7 @@ def list_attachments_command(client: GraphMailClient, args: dict[str, Any]) -> C
         }
         if with_hash and attachment.kind != 'reference':
             digest = hashlib.sha256()
-            mailbox.download_attachment(message_id, attachment.attachment_id, digest.update, folder_id)
+            mailbox.download_file(message_id, attachment, digest.update, folder_id)
             row['SHA256'] = digest.hexdigest()
         rows.append({key: value for key, value in row.items() if value != ''})
     outputs = {'ID': message_id, 'UserID': mailbox.address, 'Attachment': rows}
@@ -373,8 +618,9 @@ def list_attachments_command(client: GraphMailClient, args: dict[str, Any]) -> C
 
 def get_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Return one attachment of a message as a file, or all. If one cannot be read, the others are returned."""
-    mailbox, message_id = mailbox_argument(client, args), required_argument(args, 'message_id')
-    folder_id, attachment_id = folder_argument(args), clean_value(args.get('attachment_id'))
+    mailbox, attachment_id = mailbox_argument(client, args), graph_id(clean_value(args.get('attachment_id')))
+    folder_id = folder_argument(mailbox, args)
+    message_id = message_argument(mailbox, args, folder_id=folder_id)
     attachments = Attachment.list_from_json(
         [mailbox.get_attachment(message_id, attachment_id, folder_id)]
         if attachment_id
@@ -389,13 +635,13 @@ def get_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> Mai
     for attachment in attachments:
         if attachment.kind == 'reference':
             reason = f'It is a link to a file elsewhere. Open the email to follow it: {web_link}'
-            missing.append({'Name': attachment.name, 'Reason': reason})
+            missing.append({'Name': inert(attachment.name), 'Reason': reason})
             continue
         try:
             entries.append(_save_attachment(mailbox, attachment, message_id, folder_id))
         except GraphError as error:
             errors.append(error)
-            missing.append({'Name': attachment.name, 'Reason': str(error)})
+            missing.append({'Name': inert(attachment.name), 'Reason': inert(str(error))})
     if len(errors) == len(attachments):
         raise errors[0]
     if missing:
@@ -406,7 +652,7 @@ def get_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> Mai
 
 def _save_attachment(mailbox: Mailbox, attachment: Attachment, message_id: str, folder_id: str) -> dict[str, Any]:
     def download(write: Callable[[bytes], Any]) -> None:
-        mailbox.download_attachment(message_id, attachment.attachment_id, write, folder_id)
+        mailbox.download_file(message_id, attachment, write, folder_id)
 
     return save_file(attachment.name, download, attachment.kind == 'item').entry
 
@@ -444,26 +690,29 @@ def list_folders_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
 def list_child_folders_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """List the child folders of a folder."""
     mailbox, limit = mailbox_argument(client, args), int_argument(args, 'limit', 20, MAX_LISTED)
-    folders = mailbox.list_child_folders(required_argument(args, 'parent_folder_id'), limit)
+    folders = mailbox.list_child_folders(folder_argument(mailbox, args, 'parent_folder_id', is_required=True), limit)
     return _folder_results('Folders', folders, 'There are no folders in this folder.')
 
 
 def create_folder_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Create a folder in a parent folder, or at the top of the mailbox."""
-    name, parent_id = required_argument(args, 'new_folder_name'), folder_argument(args, 'parent_folder_id')
-    return _one_folder_results('Folder created', mailbox_argument(client, args).create_folder(name, parent_id))
+    name, mailbox = required_argument(args, 'new_folder_name'), mailbox_argument(client, args)
+    parent_id = folder_argument(mailbox, args, 'parent_folder_id')
+    return _one_folder_results('Folder created', mailbox.create_folder(name, parent_id))
 
 
 def update_folder_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Rename a folder."""
-    folder_id, name = required_argument(args, 'folder_id'), required_argument(args, 'new_display_name')
-    return _one_folder_results('Folder renamed', mailbox_argument(client, args).update_folder(folder_id, name))
+    mailbox, name = mailbox_argument(client, args), required_argument(args, 'new_display_name')
+    folder_id = folder_argument(mailbox, args, is_required=True)
+    return _one_folder_results('Folder renamed', mailbox.update_folder(folder_id, name))
 
 
 def delete_folder_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Move a folder with its contents to Deleted Items, or delete it permanently."""
-    folder_id, permanent = required_argument(args, 'folder_id'), bool_argument(args, 'permanent')
-    mailbox_argument(client, args).delete_folder(folder_id, permanent)
+    mailbox, permanent = mailbox_argument(client, args), bool_argument(args, 'permanent')
+    folder_id = folder_argument(mailbox, args, is_required=True)
+    mailbox.delete_folder(folder_id, permanent)
     outputs = {'ID': folder_id, 'Deleted': True}
     title = 'Folder deleted permanently' if permanent else 'Folder moved to Deleted Items'
     return object_results('MSGraphMail.Folders', title, outputs, outputs, ['ID'])
@@ -480,17 +729,25 @@ def _rule_results(title: str, rule: dict[str, Any]) -> CommandResults:
     return object_results('MSGraphMail.Rule', title, without_annotations(rule), rule, _RULE_HEADERS, 'id')
 
 
-def _rule_changes(args: dict[str, Any]) -> dict[str, Any]:
-    """Return the properties of a rule that the arguments set."""
-    changes: dict[str, Any] = {
-        'displayName': clean_value(args.get('display_name')),
-        **{name: json_argument(args, name) for name in ('conditions', 'actions', 'exceptions')},
-    }
-    if args.get('sequence'):
+def _rule_changes(mailbox: Mailbox, args: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of a rule that the arguments set. An empty object removes what the rule has."""
+
+    def given(name: str) -> bool:
+        return args.get(name) not in (None, '')
+
+    changes: dict[str, Any] = {name: json_argument(args, name) for name in ('conditions', 'actions', 'exceptions') if given(name)}
+    if clean_value(args.get('display_name')):
+        changes['displayName'] = clean_value(args['display_name'])
+    if given('sequence'):
         changes['sequence'] = int_argument(args, 'sequence', 1, 10_000)
-    if args.get('is_enabled') not in (None, ''):
-        changes['isEnabled'] = bool_argument(args, 'is_enabled')
-    return {name: value for name, value in changes.items() if value not in ('', {})}
+    for name, key in (('is_enabled', 'isEnabled'), ('is_read_only', 'isReadOnly')):
+        if given(name):
+            changes[key] = bool_argument({name: str(args[name])}, name)
+    folders = {name: changes.get('actions', {}).get(name) for name in ('moveToFolder', 'copyToFolder')}
+    found = {name: folder_argument(mailbox, {'actions': text}, 'actions') for name, text in folders.items() if text}
+    # a rule takes no well-known name
+    ids = {name: mailbox.find_folder(folder) if WELL_KNOWN_FOLDER.fullmatch(folder) else folder for name, folder in found.items()}
+    return {**changes, 'actions': {**changes['actions'], **ids}} if ids else changes
 
 
 def list_rules_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -509,19 +766,21 @@ def get_rule_command(client: GraphMailClient, args: dict[str, Any]) -> CommandRe
 
 def create_rule_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Create a rule of the inbox."""
-    changes = _rule_changes(args)
+    mailbox = mailbox_argument(client, args)
+    changes = _rule_changes(mailbox, args)
     for name, key in (('display_name', 'displayName'), ('actions', 'actions')):
-        if key not in changes:
+        if not changes.get(key):
             raise DemistoException(f'The argument {name} is empty. Enter a value for it.')
-    return _rule_results('Rule created', mailbox_argument(client, args).create_rule(changes))
+    return _rule_results('Rule created', mailbox.create_rule(changes))
 
 
 def update_rule_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Change properties of a rule of the inbox."""
-    rule_id, changes = required_argument(args, 'rule_id'), _rule_changes(args)
+    rule_id, mailbox = required_argument(args, 'rule_id'), mailbox_argument(client, args)
+    changes = _rule_changes(mailbox, args)
     if not changes:
         raise DemistoException('There is nothing to change. Enter at least one property of the rule.')
-    return _rule_results('Rule changed', mailbox_argument(client, args).update_rule(rule_id, changes))
+    return _rule_results('Rule changed', mailbox.update_rule(rule_id, changes))
 
 
 def delete_rule_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -536,18 +795,41 @@ def get_settings_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
     """Show the settings of a mailbox, or one of them."""
     mailbox = mailbox_argument(client, args)
     settings = mailbox.get_settings(clean_value(args.get('property')))
-    outputs = {**capitalized_keys(settings), 'UserID': mailbox.address}
-    return object_results('MSGraphMail.Settings', 'Mailbox settings', outputs, settings, key='UserID')
+    outputs = {**_without_annotations(settings), 'UserID': mailbox.address}
+    rows = property_rows(outputs)
+    return object_results('MSGraphMail.MailboxSettings', 'Mailbox settings', outputs, settings, None, 'UserID', rows)
 
 
 def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Show what is known about recipients before an email is sent to them."""
-    addresses = text_list(args, 'email_addresses')
+    addresses = [one.address for name in ('email_addresses', 'email_address') for one in addresses_argument(args, name)]
     if not addresses:
         raise DemistoException('The argument email_addresses is empty. Enter one address, or several separated by commas.')
-    tips = mailbox_argument(client, args).get_mailtips(addresses)
-    outputs = [{**capitalized_keys(tip), 'EmailAddress': EmailAddress.from_json(tip).address} for tip in tips]
-    return object_results('MSGraphMail.MailTips', 'Mail tips', outputs, tips, key='EmailAddress')
+    tips = mailbox_argument(client, args).get_mailtips(list(dict.fromkeys(addresses)))
+    outputs = [_without_annotations(tip) for tip in tips]
+    rows = [
+        {
+            'emailAddress': EmailAddress.from_json(one).address,
+            **{
+                name: value.get('message') if name == 'automaticReplies' else value
+                for name, value in one.items()
+                if name != 'emailAddress'
+            },
+        }
+        for one in outputs
+    ]
+    return object_results('MSGraphMail.MailTips', 'Mail tips', outputs, tips, key='emailAddress.address', rows=rows)
+
+
+def _without_annotations(value: Any) -> Any:
+    """Return a value of Graph without what OData says about it and the objects in it."""
+    if isinstance(value, list):
+        return [_without_annotations(one) for one in value]
+    return (
+        {name: _without_annotations(one) for name, one in without_annotations(value).items()}
+        if isinstance(value, dict)
+        else value
+    )
 
 
 # endregion
@@ -555,29 +837,44 @@ def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
 # region table
 
 MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
-    'msgraph-mail-list-emails': list_emails_command,
-    'msgraph-mail-get-email': get_email_command,
-    'msgraph-mail-get-email-as-eml': get_email_as_eml_command,
-    'msgraph-mail-list-attachments': list_attachments_command,
-    'msgraph-mail-get-attachment': get_attachment_command,
-    'msgraph-update-email-status': update_email_status_command,
-    'msgraph-mail-set-categories': set_categories_command,
-    'msgraph-mail-flag-email': flag_email_command,
-    'msgraph-mail-move-email': move_email_command,
-    'msgraph-mail-copy-email': copy_email_command,
-    'msgraph-mail-delete-email': delete_email_command,
-    'msgraph-mail-list-folders': list_folders_command,
-    'msgraph-mail-list-child-folders': list_child_folders_command,
-    'msgraph-mail-create-folder': create_folder_command,
-    'msgraph-mail-update-folder': update_folder_command,
-    'msgraph-mail-delete-folder': delete_folder_command,
-    'msgraph-mail-list-rules': list_rules_command,
-    'msgraph-mail-get-rule': get_rule_command,
-    'msgraph-mail-create-rule': create_rule_command,
-    'msgraph-mail-update-rule': update_rule_command,
-    'msgraph-mail-delete-rule': delete_rule_command,
-    'msgraph-mail-get-settings': get_settings_command,
-    'msgraph-mail-get-mailtips': get_mailtips_command,
+    name: checked_command(function, f'{arguments} user_id ran_once_flag')
+    for name, function, arguments in (
+        (
+            'msgraph-mail-list-emails',
+            list_emails_command,
+            'folder_id odata search page_size pages_to_pull all_results limit next_page',
+        ),
+        ('msgraph-mail-get-email', get_email_command, 'message_id folder_id body_type odata'),
+        ('msgraph-mail-get-email-as-eml', get_email_as_eml_command, 'message_id'),
+        ('msgraph-mail-list-attachments', list_attachments_command, 'message_id folder_id include_hash'),
+        ('msgraph-mail-get-attachment', get_attachment_command, 'message_id attachment_id folder_id'),
+        ('msgraph-update-email-status', update_email_status_command, 'message_ids status folder_id'),
+        ('msgraph-mail-set-categories', set_categories_command, 'message_ids categories clear folder_id'),
+        ('msgraph-mail-flag-email', flag_email_command, 'message_ids status due_date folder_id'),
+        ('msgraph-mail-move-email', move_email_command, 'message_id destination_folder_id'),
+        ('msgraph-mail-copy-email', copy_email_command, 'message_id destination_folder_id'),
+        ('msgraph-mail-delete-email', delete_email_command, 'message_id permanent folder_id'),
+        ('msgraph-mail-list-folders', list_folders_command, 'limit'),
+        ('msgraph-mail-list-child-folders', list_child_folders_command, 'parent_folder_id limit'),
+        ('msgraph-mail-create-folder', create_folder_command, 'new_folder_name parent_folder_id'),
+        ('msgraph-mail-update-folder', update_folder_command, 'folder_id new_display_name'),
+        ('msgraph-mail-delete-folder', delete_folder_command, 'folder_id permanent'),
+        ('msgraph-mail-list-rules', list_rules_command, 'limit'),
+        ('msgraph-mail-get-rule', get_rule_command, 'rule_id'),
+        (
+            'msgraph-mail-create-rule',
+            create_rule_command,
+            'display_name actions conditions exceptions sequence is_enabled is_read_only',
+        ),
+        (
+            'msgraph-mail-update-rule',
+            update_rule_command,
+            'rule_id display_name actions conditions exceptions sequence is_enabled is_read_only',
+        ),
+        ('msgraph-mail-delete-rule', delete_rule_command, 'rule_id'),
+        ('msgraph-mail-get-settings', get_settings_command, 'property'),
+        ('msgraph-mail-get-mailtips', get_mailtips_command, 'email_addresses email_address'),
+    )
 }
 
 # endregion

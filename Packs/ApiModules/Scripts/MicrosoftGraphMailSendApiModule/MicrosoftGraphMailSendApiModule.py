@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from html import escape
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -31,7 +32,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     )
     from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback, json_or_none
     from MicrosoftApiModule import mask_secret, reschedule
-    from MicrosoftInstanceApiModule import bool_argument, future_datetime, choice_argument, int_argument
+    from MicrosoftInstanceApiModule import bool_argument, future_datetime, choice_argument, int_argument, required_argument
     from MicrosoftGraphMailClientApiModule import (
         EmailAddress,
         GraphError,
@@ -40,9 +41,19 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         MAX_FILE_SIZE,
         MESSAGE_PROPERTIES,
         Mailbox,
+        UnknownOutcomeError,
+        graph_id,
         html_to_text,
     )
-    from MicrosoftGraphMailCommandsApiModule import MailCommandResult, mailbox_argument, object_results
+    from MicrosoftGraphMailCommandsApiModule import (
+        MailCommandResult,
+        addresses_argument,
+        checked_command,
+        mailbox_argument,
+        message_argument,
+        object_results,
+        one_address,
+    )
 
 # region attachments
 
@@ -120,17 +131,17 @@ _DATA_URI_SOURCE = r'(?i)(\bsrc\s*=\s*)(?:"(\s*data:image/[^"]*)"|\'(\s*data:ima
 
 
 def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
-    """Replace images in data URIs, which few mail programs show, by inline attachments.
+    """Replace images in data URIs, which few mail programs show, by inline attachments. Those that cannot be read stay.
 
     Returns:
         The HTML, which refers to them as ``cid:``, and the images without duplicates.
-    Raises:
-        DemistoException: a data URI cannot be read.
     """
     images: dict[str, OutgoingAttachment] = {}
 
     def extract(match: re.Match[str]) -> str:
-        content_type, content = _read_data_uri(match.group(2) or match.group(3), len(images) + 1)
+        content_type, content = _read_data_uri(match.group(2) or match.group(3))
+        if not content:
+            return match.group()
         digest = hashlib.sha256(content_type.encode() + content).hexdigest()[:32]
         if digest not in images:
             name = f'image{len(images) + 1}{mimetypes.guess_extension(content_type) or ""}'
@@ -140,22 +151,19 @@ def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
     return re.sub(_DATA_URI_SOURCE, extract, html), tuple(images.values())
 
 
-def _read_data_uri(uri: str, number: int) -> tuple[str, bytes]:
-    """Return the media type and the bytes of a data URI."""
-    head, comma, data = uri.strip().partition(',')
-    content_type, *parameters = head[len('data:') :].split(';')
+def _read_data_uri(uri: str) -> tuple[str, bytes]:
+    """Return the media type and the bytes of a data URI; no bytes if it cannot be read."""
+    head, _, data = uri.strip().partition(',')
+    content_type, *parameters = head[len('data:') :].strip().lower().split(';')
     content = unquote_to_bytes(data)
     try:
-        if 'base64' in (parameter.strip().lower() for parameter in parameters):
+        if 'base64' in map(str.strip, parameters):
             content = b''.join(content.split()).rstrip(b'=')
             content = base64.b64decode(content + b'=' * (-len(content) % 4), validate=True)
     except binascii.Error:
         content = b''
-    if not comma or not content:
-        raise DemistoException(
-            f'Image {number} of the HTML is not a valid data URI. Write it as data:image/png;base64,<base64>, or attach it.'
-        )
-    return content_type.strip().lower(), content
+    is_readable = re.fullmatch(r'image/[\w.+-]+', content_type.strip()) and len(content) <= MAX_FILE_SIZE
+    return content_type.strip(), content if is_readable else b''
 
 
 # endregion
@@ -468,13 +476,6 @@ REPLY_ALL = 'createReplyAll'
 FORWARD = 'createForward'
 
 
-class UnknownOutcomeError(GraphError):
-    """A mail may have been sent, or a draft created, and this could not be checked."""
-
-    def __init__(self, what: str, advice: str, error: GraphError):
-        super().__init__(f'Whether {what} is not known. {error.what}', advice, error.code, error.res)
-
-
 class SendingProgress:
     """How far a mail is. The draft itself shows which attachments it has.
 
@@ -573,6 +574,66 @@ class MailSender:
             self._attach(mail.attachments, state)
             self._submit(state, is_new=True)
         return state.draft_id
+
+    def create_reply_draft(
+        self, action: str, message_id: str, mail: OutgoingMail, progress: SendingProgress | None = None
+    ) -> dict[str, Any]:
+        """Create the draft of a reply or of a forwarded message, and return it. Arguments as `reply`.
+
+        The quoted message, the thread and the recipients are those that Graph chooses, unless `mail` has recipients or a subject.
+        The body of `mail` is above the quoted message.
+        """
+        message = mail.as_json()
+        change = {'singleValueExtendedProperties': message.pop('singleValueExtendedProperties', None)}
+        message.pop('body', None)
+        path = f'{self._mailbox.message_path(message_id)}/{action}'
+        html = {'Prefer': 'IdType="ImmutableId", outlook.body-content-type="html"'}
+        with self._removing_draft(progress) as state:
+            if not state.draft_id:
+                state.draft_id = self._create_reply(path, message, '')['id']
+            if state.first_attachments is None:  # otherwise an earlier run made the change
+                count = self._retry(lambda: self._count_attachments(state))
+                draft = self._retry(lambda: self._mailbox.request('GET', self._path(state), headers=html))
+                if mail.html or mail.text:
+                    content = above_quote(str((draft.get('body') or {}).get('content') or ''), mail)
+                    change['body'] = {'contentType': 'html', 'content': content}
+                if any(change.values()):
+                    self._change(state, {name: value for name, value in change.items() if value})
+                state.first_attachments = count
+            self._attach(mail.attachments, state)
+            return self._retry(lambda: self._mailbox.request('GET', self._path(state), headers=html))
+
+    def update_draft(
+        self,
+        draft_id: str,
+        change: dict[str, Any],
+        attachments: Sequence[OutgoingAttachment] = (),
+        progress: SendingProgress | None = None,
+    ) -> dict[str, Any]:
+        """Change properties of a draft, attach files to it, and return it.
+
+        Raises:
+            DemistoException: the message is not a draft, so that nothing was changed.
+        """
+        state = progress or SendingProgress()
+        state.draft_id = draft_id
+        self._require_draft(state)
+        if change:
+            self._change(state, change)
+        if attachments:
+            self._attach(attachments, state)
+        return self._retry(lambda: self._mailbox.request('GET', self._path(state)))
+
+    def remove_attachment(self, draft_id: str, attachment_id: str) -> None:
+        """Remove an attachment of a draft. Raise DemistoException if the message is not a draft."""
+        self._require_draft(SendingProgress(draft_id))
+        path = self._mailbox.attachment_path(draft_id, attachment_id)
+
+        def find() -> bool | None:
+            found = self._mailbox.list_attachments(draft_id)
+            return None if any(one['id'] == attachment_id for one in found) else True
+
+        self._at_most_once(lambda: self._mailbox.run_action('DELETE', path, is_idempotent=False) or True, find, _STEP_RETRIES)
 
     def send_unsaved(self, mail: OutgoingMail) -> None:
         """Send a mail in one request, without a copy in Sent Items. Its ID is not known.
@@ -790,6 +851,10 @@ class MailSender:
         """Return whether an earlier run sent the draft. A sent mail cannot be changed."""
         return state.is_resumed and self._client.retry(lambda: self._is_sent(state), _STEP_RETRIES)
 
+    def _require_draft(self, state: SendingProgress) -> None:
+        if self._client.retry(lambda: self._is_sent(state), _STEP_RETRIES):
+            raise DemistoException('The email is not a draft, so it was not changed. Check draft_id.')
+
     def _is_sent(self, state: SendingProgress) -> bool:
         """Return whether the message is not a draft any more."""
         return self._mailbox.request('GET', self._path(state), params={'$select': 'isDraft'}).get('isDraft') is False
@@ -847,6 +912,15 @@ class MailSender:
     # endregion
 
 
+def above_quote(html: str, mail: OutgoingMail) -> str:
+    """Return the HTML of a reply with the body of `mail` above the message that it quotes."""
+    own = re.search(r'<body\b[^<>]*>(.*?)(?:</body>|\Z)', mail.html, re.IGNORECASE | re.DOTALL)
+    text = own[1] if own else mail.html or '<br>\n'.join(escape(mail.text).splitlines())
+    start = re.search(r'<body\b[^<>]*>', html, re.IGNORECASE)
+    position = start.end() if start else 0
+    return f'{html[:position]}<div>{text}</div>{html[position:]}'
+
+
 def _preferences(mail: OutgoingMail) -> dict[str, str]:
     """Return headers by which Graph shows a draft with its body in the format in which it was given."""
     return {'Prefer': f'IdType="ImmutableId", outlook.body-content-type="{mail.body["contentType"]}"'}
@@ -881,10 +955,6 @@ FILE_ARGUMENTS_IN_SNAKE_CASE = ('attach_ids', 'attach_names', 'attach_cids')
 _ENTRY_ID = re.compile(r'\d+@[\w-]+')
 
 
-def addresses_argument(args: dict[str, Any], name: str) -> tuple[EmailAddress, ...]:
-    return tuple(EmailAddress(address) for address in map(clean_value, argToList(args.get(name))) if address)
-
-
 def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is_reply: bool = False) -> OutgoingMail:
     """Return the mail that the arguments of a command describe. Raise DemistoException if they are not valid."""
     text, html = mail_body(args)
@@ -896,7 +966,7 @@ def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is
         cc=addresses_argument(args, 'cc'),
         bcc=addresses_argument(args, 'bcc'),
         reply_to=addresses_argument(args, 'replyTo'),
-        sender=clean_value(args.get('from')),
+        sender=one_address(args, 'from'),
         subject=reply_subject(subject) if is_reply else subject,
         text=text,
         html=html,
@@ -930,14 +1000,20 @@ def mail_body(args: dict[str, Any]) -> tuple[str, str]:
 
 
 def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str = '') -> list[OutgoingAttachment]:
-    """Return the files that the arguments called `names` describe.
+    """Return the files that the arguments called `names` describe, which may be spelled attachIDs or attach_ids.
 
     The third one is a list of entry IDs of more files, which are inline, or of content IDs for the files of the first one.
 
     Raises:
         DemistoException: the lists have different lengths, or an entry has no file.
     """
-    ids, file_names, content_ids = (list(map(clean_value, argToList(args.get(name)))) for name in names)
+    for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True):
+        if name != other and args.get(name) and args.get(other):
+            raise DemistoException(f'The arguments {name} and {other} mean the same. Remove one of them.')
+    ids, file_names, content_ids = (
+        list(map(clean_value, argToList(args.get(name) or args.get(other))))
+        for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True)
+    )
     inline = content_ids if content_ids and all(map(_ENTRY_ID.fullmatch, content_ids)) else []
     content_ids = [] if inline else content_ids
     for name, values in zip(names[1:], (file_names, content_ids), strict=True):
@@ -1071,22 +1147,98 @@ def send_mail_command(client: GraphMailClient, args: dict[str, Any]) -> MailComm
 
 
 def create_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-    """Create a draft."""
-    mail, sender = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE), MailSender(mailbox_argument(client, args))
+    """Create a draft: a new one, a reply, or a forwarded email."""
+    mail, mailbox = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
     bool_argument(args, 'renderBody')
+    given = [name for name in ('reply_to_id', 'forward_id') if clean_value(args.get(name))]
+    to_all = bool_argument(args, 'reply_all')
+    if len(given) > 1 or (to_all and given != ['reply_to_id']):
+        raise DemistoException('Use one of reply_to_id and forward_id. reply_all is only used with reply_to_id.')
+    if not (given or mail.subject):
+        raise DemistoException('The argument subject is empty. Enter a subject, or reply_to_id or forward_id.')
+    action = FORWARD if given == ['forward_id'] else REPLY_ALL if to_all else REPLY
+    message_id, sender = message_argument(mailbox, args, given[0]) if given else '', MailSender(mailbox)
 
     def create(progress: SendingProgress) -> MailCommandResult:
-        draft = sender.create_draft(mail, progress)
-        headers = ['Subject', 'From', 'To', 'Cc', 'Bcc', 'ID']
-        result = object_results('MicrosoftGraph.Draft', 'The draft was created.', draft_outputs(draft), draft, headers)
-        return with_rendered_body(args, result, mail)
+        if message_id:
+            draft = sender.create_reply_draft(action, message_id, mail, progress)
+        else:
+            draft = sender.create_draft(mail, progress)
+        return with_rendered_body(args, _draft_results('The draft was created.', draft), mail)
 
     return run_resumable(client, args, create)
 
 
+def _draft_results(title: str, draft: dict[str, Any]) -> CommandResults:
+    headers = ['Subject', 'From', 'To', 'Cc', 'Bcc', 'ID']
+    return object_results('MicrosoftGraph.Draft', title, draft_outputs(draft), draft, headers)
+
+
+# Arguments that change a draft, and the properties that they change.
+_CHANGES = {
+    'to': 'toRecipients',
+    'cc': 'ccRecipients',
+    'bcc': 'bccRecipients',
+    'replyTo': 'replyTo',
+    'subject': 'subject',
+    'body': 'body',
+    'htmlBody': 'body',
+    'importance': 'importance',
+    'flag': 'flag',
+    'from': 'from',
+    'send_time': 'singleValueExtendedProperties',
+}
+_CHANGED = ' '.join((*_CHANGES, 'body_type'))
+
+
+def update_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+    """Change a draft. What is not given stays."""
+    given = {name: args.get(name) for name in (*_CHANGED.split(), 'resume_run')}
+    mail, mailbox = outgoing_mail(given, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
+    if mail.needs_mime:
+        raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
+    properties = mail.as_json()
+    change = {key: properties[key] for name, key in _CHANGES.items() if args.get(name) and key in properties}
+    if not change:
+        raise DemistoException('There is nothing to change. Enter at least one property of the draft.')
+    draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
+
+    def update(progress: SendingProgress) -> MailCommandResult:
+        return _draft_results('The draft was changed.', sender.update_draft(draft_id, change, mail.attachments, progress))
+
+    return run_resumable(client, args, update)
+
+
+def add_draft_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+    """Attach files to a draft."""
+    files, mailbox = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
+    if not files:
+        raise DemistoException('The argument attach_ids is empty. Enter the entry ID of a file.')
+    draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
+
+    def attach(progress: SendingProgress) -> MailCommandResult:
+        return _draft_results('The files were attached.', sender.update_draft(draft_id, {}, files, progress))
+
+    return run_resumable(client, args, attach)
+
+
+def remove_draft_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+    """Remove an attachment of a draft."""
+    mailbox, attachment_id = mailbox_argument(client, args), graph_id(required_argument(args, 'attachment_id'))
+    draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
+
+    def remove(_progress: SendingProgress) -> MailCommandResult:
+        sender.remove_attachment(draft_id, attachment_id)
+        outputs = {'ID': draft_id, 'RemovedAttachmentID': attachment_id}
+        return object_results('MicrosoftGraph.Draft', 'The attachment was removed.', outputs, outputs)
+
+    return run_resumable(client, args, remove)
+
+
 def send_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Send a draft."""
-    draft_id, sender = clean_value(args.get('draft_id')), MailSender(mailbox_argument(client, args))
+    mailbox = mailbox_argument(client, args)
+    draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
 
     def send(progress: SendingProgress) -> MailCommandResult:
         sender.send_draft(draft_id, progress)
@@ -1098,7 +1250,7 @@ def send_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
 def reply_mail_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Reply to a mail with a body that does not quote it."""
     mail = outgoing_mail(args, FILE_ARGUMENTS, is_reply=True)
-    return _send_reply(client, args, REPLY, clean_value(args.get('inReplyTo')), mail)
+    return _send_reply(client, args, REPLY, 'inReplyTo', mail)
 
 
 def _comment_command(action: str) -> Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]:
@@ -1111,15 +1263,19 @@ def _comment_command(action: str) -> Callable[[GraphMailClient, dict[str, Any]],
             bcc=addresses_argument(args, 'bcc'),
             attachments=outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE),
         )
-        return _send_reply(client, args, action, clean_value(args.get('message_id')), mail, str(args.get('comment') or ''))
+        return _send_reply(client, args, action, 'message_id', mail, str(args.get('comment') or ''))
 
     return run_command
 
 
 def _send_reply(
-    client: GraphMailClient, args: dict[str, Any], action: str, message_id: str, mail: OutgoingMail, comment: str = ''
+    client: GraphMailClient, args: dict[str, Any], action: str, id_name: str, mail: OutgoingMail, comment: str = ''
 ) -> MailCommandResult:
-    sender = MailSender(mailbox_argument(client, args))
+    """Reply to the message that the argument `id_name` names, or forward it. Other arguments as `MailSender.reply`."""
+    if action == FORWARD:
+        mail.require_recipients()
+    mailbox = mailbox_argument(client, args)
+    message_id, sender = message_argument(mailbox, args, id_name), MailSender(mailbox)
 
     def send(progress: SendingProgress) -> MailCommandResult:
         sent_id = sender.reply(action, message_id, mail, comment, progress)
@@ -1131,14 +1287,27 @@ def _send_reply(
     return run_resumable(client, args, send)
 
 
+_MAIL = 'to cc bcc subject body htmlBody body_type flag importance headers replyTo from send_time'
+_FILES, _FILES_IN_SNAKE_CASE = ' '.join(FILE_ARGUMENTS), ' '.join(FILE_ARGUMENTS_IN_SNAKE_CASE)
+_COMMENT = f'message_id to comment cc bcc {_FILES_IN_SNAKE_CASE}'
 SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
-    'send-mail': send_mail_command,
-    'reply-mail': reply_mail_command,
-    'msgraph-mail-create-draft': create_draft_command,
-    'msgraph-mail-send-draft': send_draft_command,
-    'msgraph-mail-reply-to': _comment_command(REPLY),
-    'msgraph-mail-reply-all': _comment_command(REPLY_ALL),
-    'msgraph-mail-forward': _comment_command(FORWARD),
+    name: checked_command(function, f'{arguments} user_id resume_draft_id resume_made_with resume_run')
+    for name, function, arguments in (
+        ('send-mail', send_mail_command, f'{_MAIL} renderBody {_FILES} {_FILES_IN_SNAKE_CASE} save_to_sent_items'),
+        ('reply-mail', reply_mail_command, f'{_MAIL} inReplyTo {_FILES} {_FILES_IN_SNAKE_CASE}'),
+        (
+            'msgraph-mail-create-draft',
+            create_draft_command,
+            f'{_MAIL} renderBody {_FILES_IN_SNAKE_CASE} reply_to_id reply_all forward_id',
+        ),
+        ('msgraph-mail-update-draft', update_draft_command, f'draft_id {_CHANGED}'),
+        ('msgraph-mail-add-draft-attachment', add_draft_attachment_command, f'draft_id {_FILES_IN_SNAKE_CASE}'),
+        ('msgraph-mail-remove-draft-attachment', remove_draft_attachment_command, 'draft_id attachment_id'),
+        ('msgraph-mail-send-draft', send_draft_command, 'draft_id'),
+        ('msgraph-mail-reply-to', _comment_command(REPLY), _COMMENT),
+        ('msgraph-mail-reply-all', _comment_command(REPLY_ALL), _COMMENT),
+        ('msgraph-mail-forward', _comment_command(FORWARD), _COMMENT),
+    )
 }
 
 # endregion

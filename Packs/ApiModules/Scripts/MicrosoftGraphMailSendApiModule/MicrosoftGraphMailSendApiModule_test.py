@@ -98,10 +98,21 @@ def test_a_reply_subject_is_prefixed_once(subject: str, reply: str) -> None:
 
 
 @pytest.mark.parametrize(
-    'uri', ['data:image/png;base64,A', 'data:image/png;base64,', 'data:image/png', 'data:image/png;base64,*']
+    'uri',
+    [
+        'data:image/png;base64,A',
+        'data:image/png;base64,',
+        'data:image/png',
+        'data:image/png;base64,*',
+        'data:image/;base64,UE5H',
+        'data:image/png\r\nX: y;base64,UE5H',
+    ],
 )
-def test_an_invalid_data_uri_is_rejected(uri: str) -> None:
-    assert rejection(lambda: extract_data_uris(f'<img src="{uri}">')).startswith('Image 1 of the HTML is not a valid data URI.')
+def test_a_data_uri_that_cannot_be_read_stays(uri: str) -> None:
+    html = f'<img src="{uri}"><img src="data:image/png;base64,UE5H">'
+    changed, images = extract_data_uris(html)
+    assert changed.startswith(f'<img src="{uri}"><img src="cid:')
+    assert [one.content for one in images] == [b'PNG']
 
 
 def test_mime_has_the_body_in_both_formats_and_only_the_custom_headers() -> None:
@@ -493,10 +504,14 @@ def test_a_failed_mail_is_not_rescheduled(response: Any) -> None:
         run_resumable(client, {}, lambda progress: MailSender(client.mailbox).create_draft(MAIL, progress))
 
 
-@pytest.mark.parametrize('command', ['msgraph-mail-reply-to', 'msgraph-mail-send-draft', 'reply-mail'])
-def test_a_command_without_a_message_id_is_rejected(command: str) -> None:
+@pytest.mark.parametrize(
+    'command, name',
+    [('msgraph-mail-reply-to', 'message_id'), ('msgraph-mail-send-draft', 'draft_id'), ('reply-mail', 'inReplyTo')],
+)
+def test_a_command_without_a_message_id_is_rejected(command: str, name: str) -> None:
     client = ScriptedClient()
-    assert rejection(lambda: SENDING_COMMANDS[command](client, {})) == 'The message ID is missing. Enter the message ID.'
+    sentence = f'The argument {name} is empty. Enter a value for it.'
+    assert rejection(lambda: SENDING_COMMANDS[command](client, {})) == sentence
     assert client.sent == []
 
 

@@ -27,7 +27,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         clean_mailbox,
     )
     from MicrosoftGraphMailClientApiModule import GraphMailClient
-    from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
+    from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS, checked_command
     from MicrosoftGraphMailSendApiModule import SENDING_COMMANDS
     from MicrosoftGraphMailFetchApiModule import fetch_incidents, fetch_options
 
@@ -82,10 +82,14 @@ def fetch_incidents_command(client: GraphMailClient, _args: dict[str, Any]) -> N
     fetch_incidents(client, fetch_options(demisto.params()))
 
 
-COMMANDS: dict[str, CommandFunction] = {
+AUTH_COMMANDS = {
     **auth_commands(SPEC),
     'msgraph-mail-auth-test': mail_auth_test_command,
     'msgraph-mail-test': mail_auth_test_command,
+}
+AUTH_ARGUMENTS = {'msgraph-mail-auth-complete': 'code hide_polling_output'}
+COMMANDS: dict[str, CommandFunction] = {
+    **{name: checked_command(function, AUTH_ARGUMENTS.get(name, '')) for name, function in AUTH_COMMANDS.items()},
     'test-module': check_instance_command,
     'fetch-incidents': fetch_incidents_command,
     **MAIL_COMMANDS,

@@ -10,7 +10,7 @@ from sandbox.microsoft.graph_mail.listing import filter_and_sort, page_json
 from sandbox.microsoft.graph_mail.mail_request import MailCall, find_folder, mail_blueprint, not_found, open_mailbox, typed_body
 from sandbox.microsoft.graph_mail.permissions import READ_SETTINGS, WRITE_SETTINGS
 
-WRITABLE = ('displayName', 'sequence', 'isEnabled', 'conditions', 'actions', 'exceptions')
+WRITABLE = ('displayName', 'sequence', 'isEnabled', 'isReadOnly', 'conditions', 'actions', 'exceptions')
 rules_api = mail_blueprint('rules')
 
 
@@ -62,7 +62,7 @@ def create_rule(folder_id: str) -> tuple[Response, int]:
         'sequence': body.get('sequence') or len(call.mailbox.rules) + 1,
         'isEnabled': body.get('isEnabled') is not False,
         'hasError': False,
-        'isReadOnly': False,
+        'isReadOnly': bool(body.get('isReadOnly')),
         **{name: body[name] for name in ('conditions', 'actions', 'exceptions') if body.get(name)},
     }
     with call.mailbox.lock:

@@ -75,7 +75,7 @@ def _tips(call: MailCall, address: str, options: list[str]) -> dict[str, Any]:
     user = call.state.directory.find_user(address)
     mailbox = call.state.mailbox_of(user) if user else None
     tips: dict[str, Any] = {'emailAddress': {'name': user.display_name if user else '', 'address': address}}
-    if '@' not in address:
+    if user is None and address.partition('@')[2] in ('', call.mailbox.owner.address.partition('@')[2]):
         return {**tips, 'error': {'code': 'RecipientNotFound', 'message': f'The recipient {address} was not found.'}}
     replies = (mailbox.settings if mailbox else {}).get('automaticRepliesSetting', {'status': 'disabled'})
     known: dict[str, dict[str, Any]] = {

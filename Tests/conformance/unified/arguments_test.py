@@ -1,0 +1,234 @@
+"""No argument is ignored: each of each command has an effect, or is refused."""
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import requests
+
+import demistomock as demisto
+from conformance.unified.instances import ADA, BOB, Instance
+from conformance.unified.integration_yml import IN_YML
+from conformance.unified.mail_outputs_test import CASES as READING
+from conformance.unified.mail_outputs_test import RULE, Scene
+from conformance.unified.sending_outputs_test import CASES as SENDING
+from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.graph_mail.model import Message
+
+FILES = {'1@7': 'plan.pdf', '2@7': 'logo.png'}
+RANDOM = re.compile(r'[0-9a-f]{32}|A[AQ][A-Za-z][\w-]{50,}={0,2}')
+IMAGE = 'data:image/png;base64,UE5H'
+CASES: dict[str, dict[str, str]] = {
+    **READING,
+    **SENDING,
+    'msgraph-mail-list-emails': {},
+    'msgraph-mail-get-email-as-eml': {'message_id': '{message}'},
+    'msgraph-mail-get-attachment': {'message_id': '{message}'},
+    'msgraph-mail-list-child-folders': {'parent_folder_id': '{folder}'},
+}
+# A value of each argument, by its name or by command and name; a tuple has arguments that it needs besides.
+VALUES: dict[str, Any] = {
+    'all_results': 'true',
+    'attach_cids': '2@7',
+    'attach_ids': '1@7',
+    'attach_names': ('other.pdf', {'attach_ids': '1@7'}),
+    'attachCIDs': '2@7',
+    'attachIDs': '1@7',
+    'attachNames': ('other.pdf', {'attachIDs': '1@7'}),
+    'attachment_id': '{attachment}',
+    'msgraph-mail-remove-draft-attachment attachment_id': '{other}',
+    'msgraph-mail-update-draft body': ('Another text', {'htmlBody': ''}),
+    'bcc': 'zoe@partner.example',
+    'body': 'Another text',
+    'reply-mail body': ('Another text', {'htmlBody': ''}),
+    'body_type': ('HTML', {'body': 'x', 'htmlBody': ''}),
+    'msgraph-mail-get-email body_type': 'text',
+    'categories': 'Green',
+    'cc': 'zoe@partner.example',
+    'clear': ('true', {'categories': ''}),
+    'comment': 'Another text',
+    'conditions': {'subjectContains': ['other']},
+    'destination_folder_id': 'archive',
+    'display_name': 'Another name',
+    'draft_id': '{other}',
+    'due_date': '2999-12-31',
+    'email_address': ('zoe@partner.example', {'email_addresses': ''}),
+    'email_addresses': 'zoe@partner.example',
+    'exceptions': {'importance': 'low'},
+    'actions': {'delete': True},
+    'flag': 'flagged',
+    'folder_id': 'inbox',
+    'msgraph-mail-update-folder folder_id': 'Team/Child',
+    'msgraph-mail-delete-folder folder_id': 'Team/Child',
+    'from': BOB,
+    'headers': 'x-b:c',
+    'htmlBody': f'<img src="{IMAGE}">',
+    'importance': 'High',
+    'inReplyTo': '{other}',
+    'include_hash': 'true',
+    'is_enabled': 'false',
+    'is_read_only': 'true',
+    'limit': '1',
+    'message_id': '{other}',
+    'message_ids': '{other}',
+    'new_display_name': 'Newest',
+    'new_folder_name': 'Newest',
+    'next_page': '{page}',
+    'odata': '$select=subject',
+    'page_size': '3',
+    'pages_to_pull': '2',
+    'parent_folder_id': 'inbox',
+    'msgraph-mail-list-child-folders parent_folder_id': 'Team/Child',
+    'permanent': 'true',
+    'property': 'timeZone',
+    'renderBody': 'true',
+    'replyTo': BOB,
+    'reply_all': ('true', {'reply_to_id': '{message}'}),
+    'reply_to_id': '{message}',
+    'forward_id': '{message}',
+    'rule_id': 'AQAAAJ5dZqA=',
+    'save_to_sent_items': 'false',
+    'search': 'Report',
+    'send_time': '2999-01-01T08:00:00Z',
+    'sequence': '7',
+    'status': 'Unread',
+    'msgraph-mail-flag-email status': 'complete',
+    'subject': 'Another subject',
+    'to': 'zoe@partner.example',
+    'user_id': BOB,
+}
+INTERNAL = {'ran_once_flag', 'hide_polling_output', 'resume_draft_id', 'resume_made_with', 'resume_run'}
+ARGUMENTS = [
+    (command, one['name'])
+    for command, case in CASES.items()
+    for one in IN_YML[command]['arguments']
+    if one['name'] not in INTERNAL
+]
+
+
+@pytest.fixture(autouse=True)
+def war_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def path_of(entry_id: str) -> dict[str, str]:
+        path = tmp_path / FILES[entry_id]
+        path.write_bytes(entry_id.encode())
+        return {'path': str(path), 'name': FILES[entry_id]}
+
+    monkeypatch.setattr(demisto, 'getFilePath', path_of)
+
+
+class World:
+    """A mailbox, in which the same command is run with and without an argument."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        cloud: MicrosoftCloud = instance.cloud
+        mailbox = cloud.mailbox(ADA)
+        scene = Scene(mailbox)
+        other = mailbox.deliver(Message('Other', mailbox.owner, mailbox.now(), to=[mailbox.owner], is_draft=True), 'drafts')
+        draft = mailbox.deliver(Message('Draft', mailbox.owner, mailbox.now(), to=[mailbox.owner], is_draft=True), 'drafts')
+        instance.run('msgraph-mail-create-rule', **RULE)
+        listed = instance.context('msgraph-mail-list-attachments', message_id=scene.message)['Attachment']
+        self.known = {
+            'message': scene.message,
+            'folder': scene.folder,
+            'rule': instance.run('msgraph-mail-create-rule', **RULE)['Contents']['id'],
+            'attachment': listed[0]['ID'],
+            'other': other.immutable_id,
+            'draft': draft.immutable_id,
+            'page': instance.context('msgraph-mail-list-emails', page_size='4', odata='$select=id')[-1]['NextPage'],
+        }
+
+    def effect(self, command: str, args: dict[str, Any]) -> Any:
+        """Return what a command sends to Graph and shows, without what is random. Only commands that send change anything."""
+        if command in READING:
+            for method in ('POST', 'PATCH', 'DELETE'):
+                self._instance.cloud.faults.add(service='graph', method=method, status=400, body={}, times=None)
+        with pytest.MonkeyPatch.context() as patched:
+            sent: list[str] = []
+            send = requests.Session.send
+
+            def recording(session: requests.Session, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+                body = request.body.decode(errors='replace') if isinstance(request.body, bytes) else str(request.body)
+                told = f'{request.method} {unquote(str(request.url))} {request.headers.get("Prefer")} {body}'
+                for label, value in self.known.items():
+                    told = told.replace(value, label)
+                sent.append(RANDOM.sub('', told))
+                return send(session, request, **kwargs)
+
+            patched.setattr(requests.Session, 'send', recording)
+            entries = self._instance.entries(command, **{name: self._filled(value) for name, value in args.items()})
+        self._instance.cloud.faults.clear()
+        shown = [one for each in entries for one in (each if isinstance(each, list) else [each])]
+        return sent, [(one['Type'], one.get('ContentsFormat'), one.get('File'), _count(one)) for one in shown]
+
+    def _filled(self, value: Any) -> Any:
+        return self.known.get(value.strip('{}'), value) if isinstance(value, str) else value
+
+
+def _count(entry: dict[str, Any]) -> int:
+    return len(entry['Contents']) if isinstance(entry['Contents'], list) else 1
+
+
+def values_of(command: str, name: str) -> tuple[Any, dict[str, str]]:
+    given = VALUES.get(f'{command} {name}', VALUES.get(name))
+    assert given is not None, f'Add a value of {name} to VALUES.'
+    return given if isinstance(given, tuple) else (given, {})
+
+
+@pytest.mark.parametrize('command, name', ARGUMENTS)
+def test_every_argument_has_an_effect(cloud: MicrosoftCloud, instance: Instance, command: str, name: str) -> None:
+    value, more = values_of(command, name)
+    base = {**CASES[command], **more}
+    base.pop(name, None)
+    world = World(instance)
+    without = world.effect(command, base)
+    if command != 'msgraph-mail-send-draft':  # a draft can be sent once
+        assert world.effect(command, base) == without, 'The test sees a difference where there is none.'
+    assert world.effect(command, {**base, name: value}) != without, f'{name} of {command} is ignored.'
+
+
+@pytest.mark.parametrize('command', IN_YML)
+@pytest.mark.parametrize(
+    'name, value', [('no_such_argument', 'x'), ('Message_Id', 'x'), ('limits', 0), ('foo', False), ('bar', ['x'])]
+)
+def test_an_argument_that_does_not_exist_is_refused(instance: Instance, command: str, name: str, value: Any) -> None:
+    error = instance.error(command, **{name: value})
+    assert error.startswith(f'The argument {name} does not exist in this command. ')
+    assert instance.requests('graph') == []
+
+
+@pytest.mark.parametrize(
+    'command, name, similar',
+    [
+        ('reply-mail', 'in_reply_to', 'inReplyTo'),
+        ('send-mail', 'attachids', 'attachIDs'),
+        ('msgraph-mail-create-draft', 'attachIDs', 'attach_ids'),
+        ('msgraph-mail-forward', 'attachNames', 'attach_names'),
+        ('msgraph-mail-get-email', 'bodyType', 'body_type'),
+        ('msgraph-mail-move-email', 'destinationFolderID', 'destination_folder_id'),
+    ],
+)
+def test_the_argument_that_was_meant_is_named(instance: Instance, command: str, name: str, similar: str) -> None:
+    assert instance.error(command, **{name: 'x'}) == f'The argument {name} does not exist in this command. Use {similar}.'
+
+
+@pytest.mark.parametrize('value', ['', None])
+def test_an_empty_argument_that_does_not_exist_is_no_error(instance: Instance, value: Any) -> None:
+    instance.text('msgraph-mail-list-folders', no_such_argument=value)
+
+
+@pytest.mark.parametrize('name', ['folder_id', 'odata', 'search'])
+def test_what_a_link_contains_cannot_be_given_again(instance: Instance, name: str) -> None:
+    link = instance.context('msgraph-mail-list-emails', page_size='4')[-1]['NextPage']
+    error = instance.error('msgraph-mail-list-emails', next_page=link, **{name: '$select=id'})
+    assert error == f'next_page contains {name} of the earlier list. Remove {name}.'
+
+
+@pytest.mark.parametrize('command, given', [('send-mail', {'attachIDs': '1@7', 'attach_ids': '2@7'})])
+def test_an_argument_cannot_be_given_in_two_spellings(instance: Instance, command: str, given: dict[str, str]) -> None:
+    error = instance.error(command, to=BOB, subject='x', **given)
+    assert error == 'The arguments attachIDs and attach_ids mean the same. Remove one of them.'
