@@ -68,6 +68,8 @@ class MethodCheck:
         if self._method.sign_in:
             # It names the next command and sends nothing: a code that works only once must not be used up.
             works, shown = START in answer and not self._cloud.requests, 'says auth-start'
+        elif self._method.token_service == 'token-service':  # a Token works only once, so that Test does not use it
+            works, shown = TEST in answer, 'says auth-test'
         else:
             works, shown = answer == 'ok', 'ok'
         self._result.test_button = shown if works else 'failed'

@@ -34,19 +34,27 @@ CERTIFICATE = (CERTIFICATE_PS256, CERTIFICATE_RS256)
 ADVICE = (
     # the client
     Advice(7000215, REFUSED, 'Value (not its Secret ID) into Key'),
-    Advice(7000222, REFUSED, 'Create a new one'),
+    Advice(7000222, REFUSED, 'Create a new client secret'),
     Advice(700016, REFUSED, 'Check ID (client ID), Token (tenant ID) and the cloud'),
     Advice(700027, REFUSED, 'Upload the certificate', CERTIFICATE),
     Advice(50012, REFUSED, 'Thumbprint and private key must belong to it', CERTIFICATE),
     Advice(700030, REFUSED, 'Upload the certificate', CERTIFICATE),
-    Advice(700024, REFUSED, 'The clock of the engine is wrong', CERTIFICATE),
+    Advice(700024, REFUSED, 'Synchronize the clock', CERTIFICATE),
+    Advice(500133, REFUSED, 'Synchronize the clock', CERTIFICATE),
+    *(Advice(number, REFUSED, 'Upload the certificate', CERTIFICATE) for number in (700021, 700023, 7000213)),
+    *(Advice(number, REFUSED, 'federated credential') for number in (70021, 700211, 700212, 700213)),
+    Advice(7000229, REFUSED, 'The application must be registered in this tenant'),
     Advice(7000218, REFUSED, 'allow public client flows', (DEVICE_CODE,)),
-    Advice(700025, REFUSED, 'public client', USER),
+    Advice(700025, REFUSED, 'platform Web, or leave Key empty', USER),
+    *(Advice(number, REFUSED, 'platform Web, not Single-page', USER) for number in (9002326, 9002327)),
+    *(Advice(number, REFUSED, 'enter consumers in Token', USER) for number in (9002346, 9002331, 500207)),
+    Advice(9002332, REFUSED, 'with an account of the organization', USER),
     Advice(7000112, REFUSED, 'Enable sign-in of the enterprise application'),
     Advice(700011, REFUSED, 'Enable sign-in of the enterprise application'),
     # the tenant
     Advice(90002, REFUSED, 'Check Token (tenant ID) and the cloud'),
     Advice(900023, REFUSED, 'Check Token (tenant ID) and the cloud'),
+    Advice(50059, REFUSED, 'Check Token (tenant ID)'),
     Advice(90038, REFUSED, 'another national cloud'),
     Advice(900382, REFUSED, 'another national cloud'),
     # consent and scope
@@ -54,18 +62,30 @@ ADVICE = (
     Advice(650056, REFUSED, 'Add the API permission'),
     Advice(650057, REFUSED, 'Add the API permission'),
     Advice(90094, NEEDS_USER, 'grant admin consent', USER),
+    Advice(90095, NEEDS_USER, 'grant admin consent', USER),
+    Advice(650053, REFUSED, 'Add the API permission', USER),
+    *(Advice(number, REFUSED, 'is licensed for the product') for number in (650052, 500014)),
     Advice(500011, REFUSED, 'Check the scope and the cloud'),
     Advice(70011, REFUSED, '/.default'),
     Advice(700022, REFUSED, 'one resource'),
     Advice(901002, REFUSED, '/.default'),
     # policies
-    *(Advice(number, NEEDS_USER, 'Multi-factor authentication', USER) for number in (50076, 50079, 50074, 50078)),
-    *(Advice(number, NEEDS_USER, 'in the sign-in log of the tenant', USER) for number in (53003, 53000, 530032, 530003)),
+    *(Advice(number, NEEDS_USER, 'Sign in again in a browser', USER) for number in (50076, 50079, 50074, 50078, 50072, 50158)),
+    *(
+        Advice(number, NEEDS_USER, 'sign-in log of the tenant, which names the policy', USER)
+        for number in (53003, 53000, 530032, 530003, 53001, 53002, 53004, 53009, 53011, 530034, 530035, 500021)
+    ),
+    Advice(530084, NEEDS_USER, 'exclude the application from the policy for token protection', USER),
+    *(
+        Advice(number, NEEDS_USER, 'on another device', (AUTHORIZATION_CODE, DEVICE_CODE))
+        for number in (135011, 700003, 50097, 50129, 50187, 530002)
+    ),
     # codes and refresh tokens
+    Advice(50148, NEEDS_USER, 'Start the sign-in again', USER),
     Advice(54005, NEEDS_USER, 'Start the sign-in again', (AUTHORIZATION_CODE, DEVICE_CODE)),
     *(
-        Advice(number, NEEDS_USER, 'Reset the authentication and sign in again', (AUTHORIZATION_CODE, DEVICE_CODE))
-        for number in (70008, 700082, 70043, 50173, 70000, 50089, 50132, 50133)
+        Advice(number, NEEDS_USER, 'Sign in again.', (AUTHORIZATION_CODE, DEVICE_CODE))
+        for number in (70008, 700082, 700081, 70043, 70044, 50173, 70000, 50089, 50132, 50133, 50085, 700005)
     ),
     Advice(700084, NEEDS_USER, 'platform Web, not Single-page application', USER),
     Advice(501481, NEEDS_USER, 'Start the sign-in again', USER),
@@ -75,9 +95,13 @@ ADVICE = (
     Advice(500112, REFUSED, 'redirect URI', USER),
     Advice(900971, REFUSED, 'redirect URI', USER),
     # the user
-    *(Advice(number, NEEDS_USER, "the tenant's own ID in Token", USER) for number in (50105, 50020)),
+    *(Advice(number, NEEDS_USER, "the tenant's own ID in Token", USER) for number in (50105, 501051, 50020, 500200)),
+    *(
+        Advice(number, NEEDS_USER, 'Add the account to the directory of this tenant', USER)
+        for number in (500341, 51004, 500571, 50014, 90072)
+    ),
     Advice(50194, REFUSED, "the tenant's own ID in Token", USER),
-    *(Advice(number, NEEDS_USER, 'Check the user account', USER) for number in (50126, 50055, 50057, 50053, 50034)),
+    *(Advice(number, NEEDS_USER, 'Check the user account', USER) for number in (50126, 50055, 50057, 50053, 50034, 50056, 50144)),
     # the service
     Advice(1002016, REFUSED, 'TLS 1.2'),
     Advice(50196, REFUSED, 'Wait a few minutes'),

@@ -14,6 +14,7 @@ from sandbox.microsoft.certificates import certificate
 from sandbox.microsoft.entra.model import Application, Secret
 
 NEW = Call()
+SAME = Call(SAME_TOKEN, requests=0)
 CODE_USED = Call(Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again'))
 NO_USER = Call(Refusal(SignInRequiredError, 'No user has signed in', 'Start the sign-in'), requests=0)
 UNKNOWN_ID = '00000000-0000-4000-8000-000000000000'
@@ -84,7 +85,7 @@ SECRETS = [
         refused('AADSTS7000215', 'Value (not its Secret ID)'),
     ),
     Changed('secret changed', CLIENT_SECRET, 'certificate in its place', certificate_for_secret, NEW),
-    Changed('secret changed', AUTHORIZATION_CODE, 'new one', new_secret, CODE_USED),
+    Changed('secret changed', AUTHORIZATION_CODE, 'new one', new_secret, SAME),
     Changed('secret changed', CERTIFICATE_PS256, 'new certificate', new_certificate, NEW),
     Changed(
         'secret changed',
@@ -160,7 +161,7 @@ TENANTS = [
         AUTHORIZATION_CODE,
         'same tenant by its domain',
         lambda workbench, _settings: {'tenant_id': workbench.cloud.directory.tenants[0].domain},
-        CODE_USED,
+        NEW,
     ),
     Changed(
         'tenant changed',
@@ -203,7 +204,7 @@ CLIENT_IDS = [
         AUTHORIZATION_CODE,
         'another application',
         daemon_for_web,
-        Call(Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')),
+        Call(Refusal(SignInRequiredError, 'AADSTS70000', 'Sign in again')),
     ),
     Changed(
         'client ID changed',
@@ -217,7 +218,7 @@ CLIENT_IDS = [
         CORTEX_APP,
         'ID of another consent',
         lambda workbench, _settings: {'auth_id': cortex_app(workbench)['auth_id']},
-        refused('decrypt', 'Paste ID, Token and Key of the same consent'),
+        refused('decrypt', 'Check that ID, Token and Key are of the same consent'),
     ),
     Changed('client ID changed', VM_SYSTEM_ASSIGNED, 'user-assigned', user_assigned, NEW),
     Changed(
@@ -293,7 +294,7 @@ CLOUDS = [
         CORTEX_APP,
         'another token service',
         lambda _workbench, settings: {'auth_id': settings['auth_id'].replace('localhost', '127.0.0.1')},
-        Call(Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')),
+        Call(Refusal(SignInRequiredError, 'AADSTS70000', 'go through the consent page again')),
     ),
     Changed(
         'cloud changed',
@@ -331,7 +332,7 @@ CODES = [
         lambda _workbench, _settings: {'auth_code': '0.made-up'},
         Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'Paste all of it')),
     ),
-    Changed('code changed', AUTHORIZATION_CODE, 'removed', lambda _workbench, _settings: {'auth_code': ''}, NO_USER),
+    Changed('code changed', AUTHORIZATION_CODE, 'removed', lambda _workbench, _settings: {'auth_code': ''}, SAME),
     Changed(
         'code changed',
         AUTHORIZATION_CODE,
@@ -347,7 +348,7 @@ CODES = [
         CORTEX_APP,
         'an invalid Token',
         lambda _workbench, _settings: {'refresh_token': 'made-up-token'},
-        Call(Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')),
+        Call(Refusal(SignInRequiredError, 'AADSTS70000', 'go through the consent page again')),
     ),
 ]
 

@@ -54,7 +54,7 @@ PROXIES = [
         [CLIENT_SECRET, CORTEX_APP],
         'proxy set in the environment',
         Call(
-            Refusal(SignInUnavailableError, 'The proxy blocked the sign-in', 'Check the proxy', 'no_proxy'),
+            Refusal(SignInUnavailableError, 'it refused the connection', 'Check address and port', 'no_proxy'),
             0,
             waits=THREE_WAITS,
         ),

@@ -163,8 +163,8 @@ EXPIRY = [
 # region refresh tokens
 
 WITH_REFRESH_TOKEN = (AUTHORIZATION_CODE, DEVICE_CODE, CORTEX_APP)
-REVOKED = Refusal(SignInRequiredError, 'AADSTS50173', 'Reset the authentication and sign in again')
-UNUSED = Refusal(SignInRequiredError, 'AADSTS700082', 'Reset the authentication and sign in again')
+REVOKED = Refusal(SignInRequiredError, 'AADSTS50173', '')
+UNUSED = Refusal(SignInRequiredError, 'AADSTS700082', '')
 CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
 NO_USER = Refusal(SignInRequiredError, 'No user has signed in', 'Start the sign-in')
 NO_REFRESH_TOKEN = answer({'access_token': 'made-up-access-token', 'expires_in': 3599})

@@ -191,7 +191,7 @@ CLIENT_FORMS = [
         [CLIENT_SECRET, AUTHORIZATION_CODE],
         ['enc_key'],
         always('0f0e0d0c-0b0a-4908-8706-050403020100'),
-        refused('Key is the ID of the client secret', "Paste the secret's Value"),
+        Call(Refusal(SignInRefusedError, 'AADSTS7000215', 'Key looks like the ID of the client secret')),
     ),
     *pasted(
         WHITESPACE, [CLIENT_SECRET], ['enc_key'], always('\n'), refused('Key (client secret) is missing'), 'and nothing else'

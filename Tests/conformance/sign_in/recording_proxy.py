@@ -13,13 +13,13 @@ class RecordingProxy:
     """A proxy that runs while its ``with`` block does.
 
     Args:
-        refuses: answer 403 instead of forwarding.
+        refuses: answer with this status instead of forwarding.
 
     Attributes:
         passed: ``CONNECT host:port`` or ``GET <url>`` of each request.
     """
 
-    def __init__(self, refuses: bool = False) -> None:
+    def __init__(self, refuses: int = 0) -> None:
         self.refuses = refuses
         self.passed: list[str] = []
         self._server = ThreadingHTTPServer(('127.0.0.1', 0), _handler(self))
@@ -41,7 +41,7 @@ def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
         def do_CONNECT(self) -> None:
             proxy.passed.append(f'CONNECT {self.path}')
             if proxy.refuses:
-                self.send_error(403)
+                self.send_error(proxy.refuses)
                 return
             host, _, port = self.path.partition(':')
             with socket.create_connection((host, int(port))) as target:

@@ -27,8 +27,24 @@ def unavailable(code: int, advice: str = 'Try again in a few minutes.') -> Refus
     return Refusal(SignInUnavailableError, f'answered with HTTP status {code}', advice, str(code))
 
 
-def refused(code: int) -> Refusal:
-    return Refusal(SignInRefusedError, f'answered with HTTP status {code}', 'Check the address of the service', str(code))
+def refused(code: int, advice: str = 'Check the address of the service') -> Refusal:
+    return Refusal(SignInRefusedError, f'answered with HTTP status {code}', advice)
+
+
+SAME_CONSENT = 'Check that ID, Token and Key are of the same consent'
+HOST_OR_IDENTITY = 'Turn on the managed identity of this Azure host'
+OTHER_HOST = 'Managed identities work only on an Azure host'
+
+
+def each_refused(code: int, body: Any = '', situation: str = '') -> list[MessageRow]:
+    """Return rows for a status that is refused, with the advice of the service that answers it."""
+    host = OTHER_HOST if body else HOST_OR_IDENTITY
+    sent = status(code, body=body)
+    return [
+        *each(ENDPOINTS[:2], str(code), fails(refused(code), sent), situation=situation),
+        *each([CORTEX_APP], str(code), fails(refused(code, SAME_CONSENT), sent), situation=situation),
+        *each(SOME_HOSTS, str(code), fails(refused(code, host), sent), situation=situation),
+    ]
 
 
 # region throttled
@@ -83,9 +99,9 @@ THROTTLED = [
 
 BAD_REQUEST = Refusal(SignInRefusedError, 'Bad Request: Something is missing.', 'go through the consent page again', 'refused')
 MESSAGE = Refusal(SignInRefusedError, 'The {answer} is odd.', 'go through the consent page again', 'refused')
-REVOKED = Refusal(SignInRequiredError, 'AADSTS50173: Revoked.', 'Reset the authentication', 'AADSTS50173')
+REVOKED = Refusal(SignInRequiredError, 'AADSTS50173: Revoked.', SAME_CONSENT, 'AADSTS50173')
 NO_IDENTITY = Refusal(SignInRefusedError, 'Identity not found', 'Turn on the managed identity of this Azure host')
-WRONG_SECRET = Refusal(SignInRefusedError, 'Wrong secret.', 'Check ID, Token and Key', 'invalid_client')
+WRONG_SECRET = Refusal(SignInRefusedError, 'Wrong secret.', 'ID, Token and Key', 'invalid_client')
 REFUSED = [
     *each(
         ENTRA,
@@ -134,7 +150,7 @@ REFUSED = [
         fails(WRONG_SECRET, status(400, body={'error': {'code': 'invalid_client', 'message': 'Wrong secret. Try another.'}})),
         situation='an object in the error',
     ),
-    *each(SOME, '400', fails(refused(400), status(400, body='Bad Request')), situation='not JSON'),
+    *each_refused(400, 'Bad Request', 'not JSON'),
     *each(
         [DEVICE_CODE],
         '400',
@@ -159,15 +175,14 @@ REFUSED = [
         fails(Refusal(SignInRequiredError, 'AADSTS70019', 'was not entered in time'), aadsts(70019)),
         situation='not entered in time',
     ),
-    *each(ENTRA, '401', fails(Refusal(SignInRefusedError, 'AADSTS7000222', 'has expired'), aadsts(7000222))),
-    *each(SOME, '401', fails(refused(401), status(401)), situation='no body'),
-    *each(SOME, '403', fails(refused(403), status(403, body='<html>'))),
-    *each(ENDPOINTS, '404', fails(refused(404), status(404))),
-    *each(ENDPOINTS, '410', fails(refused(410), status(410))),
+    *each(ENTRA, '401', fails(Refusal(SignInRefusedError, 'AADSTS7000222', 'Create a new client secret'), aadsts(7000222))),
+    *each_refused(401, situation='no body'),
+    *each_refused(403, '<html>'),
+    *(row for code in (404, 410) for row in each_refused(code) if row.method in ENDPOINTS),
     *each(
         [CLIENT_SECRET, CORTEX_APP],
         '5xx',
-        fails(WRONG_SECRET, status(500, body={'error': 'invalid_client', 'error_description': 'Wrong secret.'}), 4, THREE_WAITS),
+        fails(WRONG_SECRET, status(500, body={'error': 'invalid_client', 'error_description': 'Wrong secret.'})),
         situation='with a final error',
     ),
 ]
@@ -202,7 +217,7 @@ TEMPORARY = [
 UNREACHABLE = Refusal(SignInUnavailableError, 'could not be reached', 'that the engine may reach it', 'unreachable')
 NOT_ON_AZURE = Refusal(SignInUnavailableError, 'could not be reached', 'Choose an engine that runs on one', 'unreachable')
 CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
-TOKEN_USED = Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')
+TOKEN_USED = Refusal(SignInRequiredError, 'AADSTS70000', SAME_CONSENT)
 NO_RESPONSE = [
     *each(
         (*ENDPOINTS, CERTIFICATE_RS256), 'connection refused', Call(UNREACHABLE, 0, waits=THREE_WAITS), address='closed TLS port'
@@ -240,7 +255,7 @@ NO_RESPONSE = [
 def unusable(what: str, sent: Answer) -> Call:
     """Return a call whose response is not from a token service, and is not retried."""
     return fails(
-        Refusal(SignInUnavailableError, f'answered with {what}', 'Check the address and the proxy settings', 'unusable_response'),
+        Refusal(SignInUnavailableError, f'answered with {what}', '', 'unusable_response'),
         sent,
     )
 

@@ -18,7 +18,7 @@ from MicrosoftCoreApiModule import SystemClock
 from MicrosoftCredentialsApiModule import AccessToken, CortexAppCredential, SignInRequiredError
 
 USED_UP = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
-TOKEN_USED_UP = Refusal(SignInRequiredError, 'AADSTS70000', 'sign in again')
+TOKEN_USED_UP = Refusal(SignInRequiredError, 'AADSTS70000', 'go through the consent page again')
 
 
 @dataclass(frozen=True)

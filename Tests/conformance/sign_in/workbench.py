@@ -140,6 +140,14 @@ class Workbench:
         finally:
             self._collect_secrets()
 
+    def ask_for(self, settings: Settings) -> AccessToken | MicrosoftSignInError:
+        """Request a token with these settings, and return it or the error. Reset the counts first."""
+        self.reset_counts()
+        try:
+            return self.ask(self.client(settings))
+        except MicrosoftSignInError as error:  # the settings are invalid
+            return error
+
     def later(self, seconds: float) -> None:
         """Advance the clock."""
         self.cloud.clock.advance(seconds)
@@ -177,7 +185,8 @@ class Workbench:
 
     def cached_refresh_token(self, client: MicrosoftClient) -> str:
         """Return the refresh token in the cache, empty if there is none."""
-        return self.cached_entry(client, 'sign-in').get('refresh_token', '')
+        cached = CachedTokens(get_integration_context(), client.credential, client.token_target(), self.clock.now())
+        return next((session.refresh_token for session in cached.sessions if session.refresh_token), '')
 
     def cached_entry(self, client: MicrosoftClient, name: str) -> dict[str, Any]:
         """Return the entry of that name in the cache, empty if there is none."""

@@ -66,7 +66,10 @@ def test_the_test_button_names_the_next_command_if_a_user_is_needed(instance: In
 
 @with_methods('Cortex app')
 def test_the_test_button_does_not_use_the_token_of_the_cortex_app(instance: Instance) -> None:
-    assert instance.run('test-module')['Contents'] == 'ok'
+    assert instance.error('test-module') == (
+        'The parameters are valid and the token service answers, but the Test button does not sign in, because a Token works '
+        'only once. Save the instance, then run !msgraph-mail-auth-test.'
+    )
     assert {path for path, _ in instance.requests('token-service')} == {'/obtain-token'}
     assert [one.method for one in instance.cloud.requests] == ['GET']
     assert 'Ada' not in instance.text('msgraph-mail-auth-test')  # which uses it, and must still find it good
@@ -106,11 +109,12 @@ def test_the_test_button_says_what_is_wrong(
 
 @with_methods(*APPLICATION_METHODS, *MANAGED_IDENTITIES, 'Cortex app')
 def test_no_user_is_asked_to_sign_in_if_none_is_needed(instance: Instance) -> None:
-    assert instance.text('msgraph-mail-auth-start') == ('No user has to sign in for this instance. Run !msgraph-mail-auth-test.')
+    is_cortex = not (instance.params.get('self_deployed') or instance.params.get('use_managed_identities'))
+    page = 'This instance signs in with ID, Token and Key from https://oproxy.demisto.ninja/ms-graph-mail-listener.'
+    said = f'{page if is_cortex else "No user has to sign in for this instance."} Run !msgraph-mail-auth-test.'
+    assert instance.text('msgraph-mail-auth-start') == said
     for code in ('', 'something'):
-        assert instance.error('msgraph-mail-auth-complete', code=code) == (
-            'No user has to sign in for this instance. Run !msgraph-mail-auth-test.'
-        )
+        assert instance.error('msgraph-mail-auth-complete', code=code) == said
     assert instance.error('msgraph-mail-generate-login-url') == (
         'This instance does not use an authorization code. Run the commands without a login URL.'
     )
@@ -142,7 +146,9 @@ def test_a_device_sign_in_waits_for_the_user(instance: Instance) -> None:
     assert int(waiting['Timeout']) == 900
     address, code = re.findall(r'\[(\S+)]|\*\*(\S+)\*\*', first)
     Browser(instance.cloud, ADA).enter_device_code(address[0], code[1])
-    assert instance.text('msgraph-mail-auth-complete') == ('The sign-in is complete. Run !msgraph-mail-auth-test.')
+    assert instance.text('msgraph-mail-auth-complete') == (
+        f'The sign-in is complete. {ADA} is signed in. Run !msgraph-mail-auth-test.'
+    )
     assert rows_of(instance.text('msgraph-mail-auth-test'))['Account'] == ADA
 
 
@@ -181,8 +187,9 @@ def test_a_code_works_once(instance: Instance) -> None:
     address = re.findall(r'\((https:[^)]+)\)', instance.text('msgraph-mail-auth-start'))[0]
     code = re.findall(r'[?&]code=([^&]+)', Browser(instance.cloud, ADA).sign_in(address))[0]
     instance.text('msgraph-mail-auth-complete', code=code)
-    assert 'The authorization code was already used. Start the sign-in again. Run !msgraph-mail-auth-start.' in instance.error(
-        'msgraph-mail-auth-complete', code=code
+    assert (
+        'AADSTS54005: The code has been redeemed already. Start the sign-in again. Run !msgraph-mail-auth-start.'
+        in instance.error('msgraph-mail-auth-complete', code=code)
     )
     instance.text('msgraph-mail-list-emails')
 
@@ -239,7 +246,10 @@ def test_a_reset_deletes_every_token_and_says_what_follows(instance: Instance, t
     instance.sign_in()
     instance.text('msgraph-mail-auth-test')
     assert secrets_in(demisto.getIntegrationContext())
-    assert instance.text('msgraph-mail-auth-reset') == f'All cached tokens of this instance were deleted. {then}'
+    assert (
+        instance.text('msgraph-mail-auth-reset', discard_token='true')
+        == f'All cached tokens of this instance were deleted. {then}'
+    )
     assert demisto.getIntegrationContext() == {}
 
 
@@ -313,7 +323,7 @@ def test_auth_test_lists_missing_permissions_with_advice(instance: Instance, aga
     for name in ('daemon', 'web'):
         registered = instance.cloud.directory.application(name)
         registered.application_permissions = registered.delegated_permissions = ['offline_access', 'Mail.Read', 'Mail.Send']
-    instance.sign_in()
+    instance.sign_in(permissions='.default')
     entry = instance.run('msgraph-mail-auth-test')
     outputs = entry['EntryContext']['MSGraphMailAuth']
     assert outputs['MissingPermissions'] == ['Mail.ReadWrite', 'MailboxSettings.ReadWrite']
@@ -384,7 +394,7 @@ def test_auth_test_shows_the_token_that_graph_accepted(instance: Instance) -> No
 def test_a_permission_for_shared_mailboxes_does_not_count(instance: Instance) -> None:
     web = instance.cloud.directory.application('web')
     web.delegated_permissions = ['offline_access', 'Mail.ReadWrite.Shared', 'Mail.Send', 'MailboxSettings.ReadWrite']
-    instance.sign_in()
+    instance.sign_in(permissions='.default')
     assert instance.context('msgraph-mail-auth-test')['MissingPermissions'] == ['Mail.ReadWrite']
 
 

@@ -113,10 +113,10 @@ class Instance:
         """Return paths and statuses of the requests to a service."""
         return [(one.path, one.status) for one in self.cloud.requests if one.service == service]
 
-    def sign_in(self, user: str = ADA) -> None:
-        """Let a user sign in, if the authentication method needs one."""
+    def sign_in(self, user: str = ADA, permissions: str = '') -> None:
+        """Let a user sign in, if the authentication method needs one, and grant the permissions."""
         browser = Browser(self.cloud, user)
-        said = self.text('msgraph-mail-auth-start')
+        said = self.text('msgraph-mail-auth-start', permissions=permissions)
         login_url = re.search(r'\[login URL]\(([^)]+)\)', said)
         device = re.search(r'\[(https:[^]]+)].* code \*\*(\S+)\*\*', said)
         if login_url:

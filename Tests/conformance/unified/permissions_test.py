@@ -79,7 +79,7 @@ class Trial:
             web.delegated_permissions = ['offline_access', 'User.Read', *permissions]
             web.consents.clear()
             self._instance.params.update({**authorization_code(self._cloud), 'mailbox_to_fetch': ''})
-            self._instance.sign_in()
+            self._instance.sign_in(permissions='.default')
 
     def _arguments(self, command: str) -> dict[str, str]:
         mailbox = self._cloud.mailbox(self._owner)

@@ -186,11 +186,13 @@ class MicrosoftClient(BaseClient):
 
     Args:
         credential: replaces the keywords that describe one.
+        permissions: names of the delegated permissions that a user is asked to grant, by default those of the scope.
         retry_policy: when a request is sent again, unless the request has a policy of its own.
         kwargs: go to BaseClient (proxy, ok_codes, headers, auth).
     """
 
     _counts_requests = False
+    login_hint = ''  # the account that a login URL suggests
 
     def __init__(
         self,
@@ -222,10 +224,12 @@ class MicrosoftClient(BaseClient):
         command_prefix: str | None = 'command_prefix',
         *args: Any,
         credential: Credential | None = None,
+        permissions: tuple[str, ...] = (),
         retry_policy: RetryPolicy = API_RETRIES,
         **kwargs: Any,
     ):
         super().__init__(base_url, verify, *args, **kwargs)  # type: ignore[arg-type]
+        self._adapter = self._session.get_adapter('https://')  # before a request with retries replaces it
         self.azure_cloud = azure_cloud if endpoint == '__NA__' else AZURE_CLOUDS.get(endpoint, AZURE_WORLDWIDE_CLOUD)
         login = self.azure_cloud.endpoints.active_directory.rstrip('/')
         graph = self.azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
@@ -255,6 +259,7 @@ class MicrosoftClient(BaseClient):
         self.command_prefix = command_prefix
         self.retry_policy = retry_policy
         self.clock = _ClientClock(self)
+        self.permissions = permissions
         self._credential = credential and _show_ids(credential)
         self._credential_was_given = credential is not None
         self._token_provider: TokenProvider | None = None
@@ -442,7 +447,7 @@ class MicrosoftClient(BaseClient):
     def error_parser(self, error: requests.Response) -> str:
         """Return the code and the message of an error response of Microsoft Entra ID or an API, the body if it has none."""
         body = json_or_none(error)
-        found = find_oauth_error(body)
+        found = find_oauth_error(body) if isinstance(body, dict) else {}
         code, text = str(found.get('error') or ''), str(found.get('error_description') or '')
         if not code:
             return error.text
@@ -487,7 +492,7 @@ class MicrosoftClient(BaseClient):
     def token_provider_for(self, credential: Credential) -> TokenProvider:
         """Return a provider of tokens. For the Test button, which has no integration context, it caches them in memory."""
         storage: Storage = MemoryStorage() if demisto.command() == 'test-module' else integration_context_storage()
-        token_client = TokenClient(self.verify, self.clock, on_secret=add_sensitive_log_strs)
+        token_client = TokenClient(self.verify, self.clock, on_secret=add_sensitive_log_strs, adapter=self._adapter)
         return TokenProvider(credential, storage, token_client, demisto.debug, self.token_target())
 
     def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:
@@ -507,8 +512,13 @@ class MicrosoftClient(BaseClient):
         return TokenTarget(scope_of_first_resource(self.scope, graph), claims=claims)
 
     def consent_target(self) -> TokenTarget:
-        """Return what a user consents to: all scopes of the client, even of several resources."""
+        """Return what a user consents to: the permissions by name, else all scopes of the client, even of several resources.
+
+        ``.default`` asks for nothing new once anything of the resource was granted.
+        """
         target = self.token_target()
+        if self.permissions and target.scope:
+            return TokenTarget(' '.join(f'{target.as_resource}/{name}' for name in dict.fromkeys(self.permissions)))
         return TokenTarget(_decoded(self.scope)) if target.scope else target
 
     # endregion
@@ -741,7 +751,7 @@ def start_browser_sign_in(client: MicrosoftClient) -> str:
     credential = client.authorization_code_credential()
     pending = PendingSignIn(secrets.token_urlsafe(24), secrets.token_urlsafe(64))
     client.token_provider_for(credential).start_sign_in(pending)
-    return credential.authorize_url(client.consent_target(), pending.state, pending.code_verifier)
+    return credential.authorize_url(client.consent_target(), pending.state, pending.code_verifier, client.login_hint)
 
 
 def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToken:

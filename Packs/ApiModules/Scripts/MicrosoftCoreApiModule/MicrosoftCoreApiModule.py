@@ -4,6 +4,7 @@ import math
 import random
 import re
 import time
+import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from datetime import timezone
 from ipaddress import ip_address
@@ -39,8 +40,10 @@ class MicrosoftSignInError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        correlation = f'Correlation ID: {self.correlation_id}' if self.correlation_id else ''
-        return ' '.join(part for part in (self.what, self.advice, correlation) if part)
+        """Return what happened and what to do, each sentence once."""
+        parts = [part for part in (self.what, self.advice) if part]
+        text = ' '.join(part if part.rstrip(')]\'"')[-1:] in '.!?' else f'{part}.' for part in parts)
+        return f'{text} Correlation ID: {self.correlation_id}' if self.correlation_id else text
 
 
 class CredentialError(MicrosoftSignInError):
@@ -315,10 +318,13 @@ def is_https(url: str) -> bool:
     """Return whether secrets may be sent to `url`: to an https address, or to this machine."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ''
-    except ValueError:  # brackets without an IPv6 address
+        host, is_valid = parts.hostname or '', parts.port != 0
+        host.encode('idna')  # rejects empty and long labels
+    except ValueError:  # also brackets without an IPv6 address, and a port that is none
         return False
-    return bool(host) and '@' not in parts.netloc and (parts.scheme == 'https' or (parts.scheme == 'http' and is_loopback(host)))
+    if not host or '@' in parts.netloc or not is_valid or re.search(r'[^!-~]|[\\^|"<>`{}]', parts.netloc):
+        return False
+    return parts.scheme == 'https' or (parts.scheme == 'http' and is_loopback(host))
 
 
 def require_https(url: str, field_name: str, host_only: bool = False) -> str:
@@ -350,7 +356,7 @@ def json_or_none(response: requests.Response) -> Any:
     """Return the JSON of a response, None if it is not JSON."""
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -456,11 +462,12 @@ def backoff_seconds(first_wait: float, attempt: int) -> float:
 # region pasted text
 
 _GUID = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}', re.IGNORECASE)
-_INVISIBLE = dict.fromkeys(map(ord, '\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\xa0'))
-_PEM_BLOCK = r'(?s)-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----'
-_NOT_IN_AN_ID = re.compile(r'[\s/@?#]')
+_DASHES = dict.fromkeys(map(ord, '\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d'), '-')
+_QUOTES = ('""', "''", '\u201c\u201d', '\u201e\u201c', '\u201d\u201d', '\u2018\u2019', '\u2019\u2019', '\xab\xbb', '``')
+_BRACKETS = ('<>', '{}', '()', '[]')
+_PEM_BLOCK = re.compile(r'-----BEGIN ([A-Z0-9 ]+)-----([^-]*(?:-(?!----)[^-]*)*)-----END \1-----')
 SHARED_TENANTS = ('common', 'organizations', 'consumers')
-_DOMAIN_NAME = re.compile(r'(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}', re.IGNORECASE)
+_DOMAIN_NAME = re.compile(r'(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}', re.IGNORECASE)
 
 
 def is_guid(text: str) -> bool:
@@ -474,13 +481,44 @@ def is_public_id(text: str) -> bool:
 
 def clean_value(value: Any) -> str:
     """Return a value without what copying adds: whitespace around it, invisible characters, quotes."""
-    text = str(value or '').translate(_INVISIBLE).strip()
-    return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] and text[0] in '"\'' else text
+    text = str(value or '').strip()
+    if not text.isascii():
+        text = ''.join(each for each in text if each != '\xa0' and unicodedata.category(each) != 'Cf').strip()
+    return text[1:-1].strip() if len(text) > 1 and text[0] + text[-1] in _QUOTES else text
+
+
+def clean_id(value: Any) -> str:
+    """Return an ID as `clean_value` does, without brackets, and with ASCII characters for their typographic forms."""
+    text = unicodedata.normalize('NFKC', clean_value(value)).translate(_DASHES).strip()
+    if len(text) > 1 and text[0] + text[-1] in _BRACKETS:
+        text = clean_value(text[1:-1])
+    return text
+
+
+def clean_guid(value: Any) -> str:
+    """Return an ID as `clean_id` does, with the hyphens of a GUID if they are missing."""
+    text = clean_id(value)
+    return re.sub(r'(?i)^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$', r'\1-\2-\3-\4-\5', text)
+
+
+def clean_text(value: Any, field: str) -> str:
+    """Return a secret as `clean_value` does, with ASCII hyphens. Raise CredentialError for what none contains."""
+    text = clean_value(value).translate(_DASHES)
+    wrong = re.search(r'[^ -~]', text)
+    if wrong:
+        what = f'{field} contains the character U+{ord(wrong.group()):04X}, which no such value has.'
+        raise CredentialError(what, 'Copy the value again, and paste only it.')
+    return text
+
+
+def _is_id(text: str) -> bool:
+    """Return whether a text can be an ID. What is as long as a GUID must be one."""
+    return is_guid(text) or (len(text) < 30 and text.count('-') < 4 and bool(re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9._-]*', text)))
 
 
 def clean_tenant(value: str) -> str:
     """Return the ID or the domain name of a tenant, which may be in a URL. Raise CredentialError if there is none."""
-    text = clean_value(value)
+    text = clean_guid(value)
     if not text:
         raise CredentialError(
             'Token (tenant ID) is missing.', 'Copy the Directory (tenant) ID from the app registration into Token.'
@@ -490,14 +528,14 @@ def clean_tenant(value: str) -> str:
         guid = _GUID.search(path)
         text = guid.group() if guid else re.split(r'[/?#]', path)[0]
     text = text.strip('/').lower()
-    if not re.fullmatch(r'[a-z0-9][a-z0-9._-]*', text):
+    if not (is_public_id(text) or _is_id(text)):
         raise CredentialError('Token is not a tenant ID.', 'Enter the Directory (tenant) ID, or a domain name of the tenant.')
     return text
 
 
 def clean_client_id(value: str) -> str:
-    """Return a client ID. Raise CredentialError if it is missing, or is clearly something else."""
-    text = clean_value(value)
+    """Return a client ID. Raise CredentialError if it is missing, or is something else."""
+    text = clean_guid(value)
     if not text:
         raise CredentialError('ID (client ID) is missing.', 'Copy the Application (client) ID from the app registration into ID.')
     if '@' in text:
@@ -505,15 +543,15 @@ def clean_client_id(value: str) -> str:
             'ID is that of the Cortex XSOAR app, not a client ID.',
             "Enter the Application (client) ID, or clear 'Use a self-deployed Azure application'.",
         )
-    if _NOT_IN_AN_ID.search(text):
+    if not _is_id(text):
         raise CredentialError('ID is not a client ID.', 'Enter the Application (client) ID of the app registration in ID.')
     return text
 
 
 def clean_managed_identity_id(value: str) -> str:
     """Return a client ID, which may be empty. Raise CredentialError if it is something else, such as a resource ID."""
-    text = clean_value(value)
-    if _NOT_IN_AN_ID.search(text):
+    text = clean_guid(value)
+    if text and not _is_id(text):
         raise CredentialError(
             'Azure Managed Identities Client ID is not a client ID.',
             'Enter the client ID of the user-assigned identity, not its resource ID or name.',
@@ -522,21 +560,16 @@ def clean_managed_identity_id(value: str) -> str:
 
 
 def clean_client_secret(value: str) -> str:
-    """Return a client secret. Raise CredentialError if it is missing, or is the ID of the secret."""
-    text = clean_value(value)
+    """Return a client secret. Raise CredentialError if it is missing, or contains what no secret does."""
+    text = clean_text(value, 'Key (client secret)')
     if not text:
         raise CredentialError('Key (client secret) is missing.', 'Enter the client secret, or a certificate and its private key.')
-    if is_guid(text):
-        raise CredentialError(
-            'Key is the ID of the client secret, not its value.',
-            "Paste the secret's Value. If it is no longer shown, create a new secret.",
-        )
     return text
 
 
 def clean_thumbprint(value: str) -> str:
     """Return the digits of a thumbprint in upper case: 40 (SHA-1) or 64 (SHA-256). Raise CredentialError for something else."""
-    digits = re.sub(r'[\s:-]', '', clean_value(value)).upper()
+    digits = re.sub(r'[\s:-]', '', clean_id(value)).upper()
     if not re.fullmatch(r'[0-9A-F]{40}|[0-9A-F]{64}', digits):
         raise CredentialError(
             'The certificate thumbprint is not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.',
@@ -545,31 +578,32 @@ def clean_thumbprint(value: str) -> str:
     return digits
 
 
-def clean_pem(value: str) -> dict[str, str]:
-    """Return the PEM blocks of `value` by label, such as ``PRIVATE KEY``; the first one of each label.
+def clean_pem(value: str) -> list[tuple[str, str]]:
+    """Return the PEM blocks of `value` with their labels, such as ``PRIVATE KEY``, in their order.
 
     Text boxes and vaults replace line breaks by spaces or by the two characters ``\\n``.
     """
-    text = str(value or '').replace('\\r', '').replace('\\n', '\n')
-    blocks: dict[str, str] = {}
-    for label, body in re.findall(_PEM_BLOCK, text):
+    text = clean_value(str(value or '').replace('\\r', '').replace('\\n', '\n')).translate(_DASHES)
+    blocks = []
+    for label, body in _PEM_BLOCK.findall(text):
         if 'ENCRYPTED' in body:  # a header of an encrypted key in the traditional format
             label = 'ENCRYPTED PRIVATE KEY'
+        label = label.replace('X509 CERTIFICATE', 'CERTIFICATE')
         packed = re.sub(r'\s', '', body)
         lines = '\n'.join(packed[start : start + 64] for start in range(0, len(packed), 64))
-        blocks.setdefault(label, f'-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n')
+        blocks.append((label, f'-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n'))
     return blocks
 
 
-def clean_private_key(blocks: dict[str, str]) -> str:
-    """Return the private key among PEM blocks. Raise CredentialError if there is none, or if it is encrypted."""
-    if 'ENCRYPTED PRIVATE KEY' in blocks:
+def clean_private_keys(blocks: list[tuple[str, str]]) -> list[str]:
+    """Return the private keys among PEM blocks. Raise CredentialError if there is none, or only encrypted ones."""
+    keys = [block for label, block in blocks if label.endswith('PRIVATE KEY') and 'ENCRYPTED' not in label]
+    if keys:
+        return keys
+    if any('ENCRYPTED' in label for label, _ in blocks):
         raise CredentialError(
             'The private key is encrypted.', 'Decrypt it with openssl pkey -in key.pem -out plain.pem, and paste the result.'
         )
-    for label, block in blocks.items():
-        if label.endswith('PRIVATE KEY'):
-            return block
     raise CredentialError(
         'The private key is missing, or is not in PEM format.',
         "Paste the whole key, from '-----BEGIN PRIVATE KEY-----' to '-----END PRIVATE KEY-----'.",

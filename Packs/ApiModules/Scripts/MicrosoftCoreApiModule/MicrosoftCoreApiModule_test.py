@@ -21,7 +21,7 @@ from MicrosoftCoreApiModule import (
     clean_client_secret,
     clean_managed_identity_id,
     clean_pem,
-    clean_private_key,
+    clean_private_keys,
     clean_tenant,
     clean_thumbprint,
     clean_value,
@@ -276,6 +276,10 @@ def test_backoff_doubles_with_a_jitter_of_a_quarter(attempt: int, least: float, 
         ('"a', '"a'),
         ('"a\'', '"a\''),
         ('""', ''),
+        ('\u201ca\u201d', 'a'),
+        ('\u202aa\u202c', 'a'),
+        ('a\u2066b\u2069', 'ab'),
+        ('a\u00ad\u061cb', 'ab'),
     ],
 )
 def test_whitespace_quotes_and_invisible_characters_are_removed(pasted: object, cleaned: str) -> None:
@@ -311,6 +315,9 @@ def test_a_tenant_is_found_in_the_pasted_text(pasted: str, tenant: str) -> None:
         ('a/b', 'is not a'),
         ('tenant?', 'is not a'),
         ('-x', 'is not a'),
+        (TENANT[:-1], 'is not a'),
+        (TENANT.replace('a', '\u0430'), 'is not a'),
+        ('contoso.ex\u0430mple', 'is not a'),
     ],
 )
 def test_a_value_that_is_not_a_tenant_is_rejected(pasted: str, says: str) -> None:
@@ -326,6 +333,10 @@ def test_a_value_that_is_not_a_tenant_is_rejected(pasted: str, says: str) -> Non
         ('https://x', 'is not a client ID'),
         (f'{CLIENT}?', 'is not a client ID'),
         (f'{CLIENT}@https://tokens.example', 'is that of the Cortex XSOAR app'),
+        (CLIENT[1:], 'is not a client ID'),
+        (CLIENT.replace('-', '_'), 'is not a client ID'),
+        (f'{CLIENT}.', 'is not a client ID'),
+        (CLIENT.replace('1', '\u0406'), 'is not a client ID'),
     ],
 )
 def test_a_value_that_is_not_a_client_id_is_rejected(pasted: str, says: str) -> None:
@@ -342,15 +353,38 @@ def test_the_client_id_of_a_managed_identity_is_not_its_resource_id(client_id: s
 
 @pytest.mark.parametrize(
     'pasted, says',
-    [('', 'is missing'), (TENANT, 'ID of the client secret'), (TENANT.upper(), 'ID of the client secret')],
+    [('', 'is missing'), ('a\nb', 'U.000A'), ('s\xe9cret', 'U.00E9'), ('a\x00b', 'U.0000'), ('\u0430bc', 'U.0430')],
 )
 def test_a_value_that_is_not_a_client_secret_is_rejected(pasted: str, says: str) -> None:
     with pytest.raises(CredentialError, match=f'Key.* {says}'):
         clean_client_secret(pasted)
 
 
-def test_a_client_secret_may_contain_an_id() -> None:
-    assert clean_client_secret(f' x{TENANT}\n') == f'x{TENANT}'
+@pytest.mark.parametrize('secret', [f'x{TENANT}', TENANT, 'a b', '<a>', '~._-'])
+def test_a_client_secret_is_taken_as_it_is(secret: str) -> None:
+    assert clean_client_secret(f' {secret}\n') == secret
+
+
+@pytest.mark.parametrize(
+    'mangle',
+    [
+        lambda text: f'\u202a{text}\u202c',
+        lambda text: text.replace('-', '\u2011'),
+        lambda text: text.replace('-', '\u2013'),
+        lambda text: text.replace('-', '\u2212'),
+        lambda text: text.replace('-', ''),
+        lambda text: '{' + text + '}',
+        lambda text: f'<{text}>',
+        lambda text: f'("{text}")',
+        lambda text: f'\u201e{text}\u201c',
+        lambda text: text.translate({ord(digit): 0xFF10 + int(digit) for digit in '0123456789'}),
+        lambda text: '\u00ad'.join(text),
+    ],
+)
+def test_an_id_is_mended_where_that_is_unambiguous(mangle: Callable[[str], str]) -> None:
+    assert clean_tenant(mangle(TENANT)) == TENANT
+    assert clean_client_id(mangle(CLIENT)) == CLIENT
+    assert clean_managed_identity_id(mangle(CLIENT)) == CLIENT
 
 
 SHA1, SHA256 = 'AB' * 20, '0F' * 32
@@ -365,6 +399,8 @@ SHA1, SHA256 = 'AB' * 20, '0F' * 32
         (':'.join(['0f'] * 32), SHA256),
         ('AB-' * 19 + 'AB', SHA1),
         (f'\u200e{SHA1}', SHA1),
+        ('\u2011'.join(['AB'] * 20), SHA1),
+        (f'\u202a<{SHA1}>\u202c', SHA1),
     ],
 )
 def test_a_thumbprint_is_reduced_to_its_digits(pasted: str, digits: str) -> None:
@@ -393,34 +429,45 @@ PEM = KEY + CERTIFICATE
         lambda pem: pem.replace('\n', ' '),
         lambda pem: pem.replace('\n', '\r\n'),
         lambda pem: f'text {pem} text',
-        lambda pem: pem + CERTIFICATE.replace('CC==', 'DD=='),
+        lambda pem: pem.replace('-----', '\u2013' * 5),
+        lambda pem: f'\u201c{pem}\u201d',
+        lambda pem: pem.replace(' CERTIFICATE', ' X509 CERTIFICATE'),
     ],
 )
 def test_pem_blocks_are_found_whatever_the_line_breaks_have_become(mangle: Callable[[str], str]) -> None:
-    blocks = clean_pem(mangle(PEM))
-    assert blocks == {'PRIVATE KEY': KEY, 'CERTIFICATE': CERTIFICATE}
+    assert clean_pem(mangle(PEM)) == [('PRIVATE KEY', KEY), ('CERTIFICATE', CERTIFICATE)]
+
+
+def test_all_pem_blocks_are_found_in_their_order() -> None:
+    other = CERTIFICATE.replace('CC==', 'DD==')
+    assert clean_pem(other + PEM + KEY) == [
+        ('CERTIFICATE', other),
+        ('PRIVATE KEY', KEY),
+        ('CERTIFICATE', CERTIFICATE),
+        ('PRIVATE KEY', KEY),
+    ]
 
 
 @pytest.mark.parametrize('label', ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'])
 def test_a_private_key_of_any_kind_is_selected(label: str) -> None:
-    assert clean_private_key({'CERTIFICATE': 'c', label: 'key'}) == 'key'
+    assert clean_private_keys([('CERTIFICATE', 'c'), (label, 'key'), ('ENCRYPTED PRIVATE KEY', 'k')]) == ['key']
 
 
 @pytest.mark.parametrize(
     'blocks, says',
     [
-        ({}, 'is missing'),
-        ({'CERTIFICATE': 'c'}, 'is missing'),
-        ({'ENCRYPTED PRIVATE KEY': 'k'}, 'is encrypted'),
+        ([], 'is missing'),
+        ([('CERTIFICATE', 'c')], 'is missing'),
+        ([('ENCRYPTED PRIVATE KEY', 'k')], 'is encrypted'),
         (
             clean_pem('-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----'),
             'is encrypted',
         ),
     ],
 )
-def test_a_missing_or_encrypted_private_key_is_rejected(blocks: dict[str, str], says: str) -> None:
+def test_a_missing_or_encrypted_private_key_is_rejected(blocks: list[tuple[str, str]], says: str) -> None:
     with pytest.raises(CredentialError, match=f'The private key {says}'):
-        clean_private_key(blocks)
+        clean_private_keys(blocks)
 
 
 # endregion

@@ -3,6 +3,7 @@
 import base64
 import copy
 import hashlib
+import html
 import json
 import os
 import re
@@ -25,10 +26,12 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         RetryPolicy,
         SystemClock,
         clean_client_id,
+        clean_id,
+        clean_text,
         clean_client_secret,
         clean_managed_identity_id,
         clean_pem,
-        clean_private_key,
+        clean_private_keys,
         clean_tenant,
         clean_thumbprint,
         clean_value,
@@ -71,62 +74,110 @@ class SignInUnavailableError(MicrosoftSignInError):
         super().__init__(what, advice, code, correlation_id)
 
 
-# Microsoft may change the numbers at any time: they select the advice, never the behavior.
-# Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
-_ADVICE_BY_NUMBER = (
-    ((7000215,), "Paste the client secret's Value (not its Secret ID) into Key."),
-    ((7000222,), 'The client secret has expired. Create a new one in the app registration and paste its Value into Key.'),
-    (
-        (700016,),
-        (
-            'Check ID (client ID), Token (tenant ID) and the cloud. The application must be registered in this tenant, '
-            'or have the consent of its administrator.'
-        ),
-    ),
-    ((90002, 900023), 'Check Token (tenant ID) and the cloud setting.'),
-    ((65001, 650056, 650057, 90094), 'Add the API permission to the app registration, grant admin consent, then sign in again.'),
-    ((500011,), 'Check the scope and the cloud setting, and that the tenant is licensed for the product.'),
-    (
-        (50076, 50079, 50074, 50078),
-        'Multi-factor authentication is required. Sign in again in a browser, or use application permissions.',
-    ),
-    (
-        (53003, 53000, 530032, 530003),
-        'Conditional Access blocked the sign-in. Look up the policy in the sign-in log of the tenant.',
-    ),
-    ((54005,), 'The authorization code was already used. Start the sign-in again.'),
-    (
-        (70008, 700082, 70043, 50173, 70000, 50089, 50132, 50133),
-        'The sign-in has expired or was revoked. Reset the authentication and sign in again.',
-    ),
-    ((700084,), 'Register the redirect URI on the platform Web, not Single-page application, then sign in again.'),
-    ((501481,), 'The code belongs to another sign-in. Start the sign-in again and use its own code.'),
-    ((9002313, 900144), 'The code or the secret is incomplete or URL-encoded. Paste all of it.'),
-    ((50011, 500112, 900971), 'Enter the redirect URI exactly as in the app registration.'),
-    ((700027, 50012, 700030), 'Upload the certificate to the app registration. Thumbprint and private key must belong to it.'),
-    ((700024,), 'The clock of the engine is wrong. Synchronize it.'),
-    (
-        (7000218,),
-        (
-            'Key is empty. Enter the client secret or a certificate. '
-            'For device code, allow public client flows in the app registration.'
-        ),
-    ),
-    ((700025,), 'The application is a public client. Register the redirect URI on the platform Web, or leave Key empty.'),
-    ((7000112, 700011), 'The application is disabled. Enable sign-in of the enterprise application.'),
-    ((70011, 700022, 901002), 'Enter the scope of one resource, such as https://graph.microsoft.com/.default.'),
-    ((50105, 50194, 50020), "Assign the user to the application, and use the tenant's own ID in Token."),
-    ((50126, 50055, 50057, 50053, 50034), 'Check the user account: password, expiry, lock, and that it exists in this tenant.'),
-    ((90038, 900382), 'The tenant is in another national cloud. Change the cloud setting.'),
-    ((1002016,), 'A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.'),
-    ((50196, 90055), 'There were too many sign-ins in a short time. Wait a few minutes.'),
-    ((50033, 90006, 90012, 90033, 90090), 'This is a temporary fault of the service. Try again in a few minutes.'),
+_TRY_LATER = 'Try again in a few minutes.'
+_SIGN_IN_AGAIN = 'Sign in again.'
+_SIGN_IN_LOG = 'Look up the sign-in in the sign-in log of the tenant, which names the policy.'
+_DEVICE = 'Sign in again on another device, or have an administrator enable and register this one.'
+_ACCOUNT = 'Check the user account: password, expiry, lock, and that it exists in this tenant.'
+_PLATFORM_WEB = 'Register the redirect URI on the platform Web, not Single-page application, then sign in again.'
+_FEDERATED = (
+    'Compare issuer, subject and audience of the federated credential in the app registration with the token of this host.'
 )
-SIGN_IN_ADVICE = {number: advice for numbers, advice in _ADVICE_BY_NUMBER for number in numbers}
+# By OAuth error: what the numbers stand for. Microsoft may change the numbers at any time: they select the advice, and the
+# behavior only where a service in between has dropped the name of the error.
+# Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+_ADVICE_BY_NUMBER = {
+    'invalid_client': (
+        ((7000215,), "Paste the client secret's Value (not its Secret ID) into Key."),
+        ((7000222,), 'Create a new client secret in the app registration and paste its Value into Key.'),
+        (
+            (700016, 7000229),
+            (
+                'Check ID (client ID), Token (tenant ID) and the cloud. The application must be registered in this tenant, '
+                'or have the consent of its administrator.'
+            ),
+        ),
+        ((90002, 900023, 50059), 'Check Token (tenant ID) and the cloud setting.'),
+        ((650056, 650057, 650053), 'Add the API permission to the app registration, grant admin consent, then sign in again.'),
+        ((500011, 650052, 500014), 'Check the scope and the cloud setting, and that the tenant is licensed for the product.'),
+        ((9002326, 9002327), _PLATFORM_WEB),
+        (
+            (9002346, 9002331, 500207),
+            'Register an application for accounts of an organization, or enter consumers in Token for a personal account.',
+        ),
+        ((9002332,), 'Enter the Directory (tenant) ID in Token, and sign in with an account of the organization.'),
+        ((900144,), 'The code or the secret is incomplete or URL-encoded. Paste all of it.'),
+        ((50011, 500112, 900971), 'Enter the redirect URI exactly as in the app registration.'),
+        (
+            (700027, 50012, 700030, 700021, 700023, 7000213),
+            'Upload the certificate to the app registration. Thumbprint and private key must belong to it.',
+        ),
+        ((700024, 500133), 'Synchronize the clock of the engine.'),
+        (
+            (7000218,),
+            (
+                'Enter the client secret in Key, or a certificate. '
+                'For device code, allow public client flows in the app registration.'
+            ),
+        ),
+        ((700025,), 'Register the redirect URI on the platform Web, or leave Key empty.'),
+        ((7000112, 700011), 'Enable sign-in of the enterprise application.'),
+        ((70011, 700022, 901002), 'Enter the scope of one resource, such as https://graph.microsoft.com/.default.'),
+        ((50194,), "Assign the user to the application, and use the tenant's own ID in Token."),
+        ((90038, 900382), 'The tenant is in another national cloud. Change the cloud setting.'),
+        ((1002016,), 'A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.'),
+        ((50196,), 'Wait a few minutes.'),
+        ((70021, 700211, 700212, 700213), _FEDERATED),
+    ),
+    'consent_required': (
+        ((65001, 90094, 90095), 'Add the API permission to the app registration, grant admin consent, then sign in again.'),
+        ((700084,), _PLATFORM_WEB),
+        ((9002313,), 'The code or the secret is incomplete or URL-encoded. Paste all of it.'),
+    ),
+    'invalid_grant': (
+        ((50076, 50079, 50074, 50078, 50072, 50158), 'Sign in again in a browser, or use application permissions.'),
+        ((53003, 53000, 530032, 530003, 53001, 53002, 53004, 53009, 53011, 530034, 530035, 500021), _SIGN_IN_LOG),
+        (
+            (530084,),
+            'An administrator has to exclude the application from the policy for token protection, then sign in again.',
+        ),
+        ((135011, 700003, 50097, 50129, 50187, 530002), _DEVICE),
+        ((54005, 50148), 'Start the sign-in again.'),
+        ((501481,), 'Start the sign-in again and use its own code, which belongs to no other sign-in.'),
+        ((70008, 700082, 700081, 70043, 70044, 50173, 70000, 50089, 50132, 50133, 50085, 700005), _SIGN_IN_AGAIN),
+        ((50105, 501051, 50020, 500200), "Assign the user to the application, and use the tenant's own ID in Token."),
+        (
+            (500341, 51004, 500571, 50014, 90072),
+            'Add the account to the directory of this tenant, or sign in again with another account.',
+        ),
+        ((50126, 50055, 50057, 50053, 50034, 50056, 50144), _ACCOUNT),
+    ),
+    'temporarily_unavailable': (
+        ((90055,), 'There were too many sign-ins in a short time. Wait a few minutes.'),
+        ((50033, 90006, 90012, 90033, 90090), f'This is a temporary fault of the service. {_TRY_LATER}'),
+    ),
+}
+SIGN_IN_ADVICE = {number: advice for rows in _ADVICE_BY_NUMBER.values() for numbers, advice in rows for number in numbers}
+_ERROR_OF_NUMBER = {number: error for error, rows in _ADVICE_BY_NUMBER.items() for numbers, _ in rows for number in numbers}
+# Numbers that stand for several causes: the whole description is shown.
+_SEVERAL_CAUSES = (700027, 50012, 7000213, 500011, 50105, 9002313)
+_EXPIRED_CERTIFICATE = 'Create a new certificate, upload it to the app registration, and enter it with its key.'
+# Entra says by it what a client can do about an invalid_grant.
+_ADVICE_BY_SUBERROR = {
+    'basic_action': 'Sign in again in a browser.',
+    'additional_action': 'Sign in again in a browser.',
+    'message_only': _SIGN_IN_LOG,
+    'consent_required': 'Grant consent to the application, then sign in again.',
+    'user_password_expired': _ACCOUNT,
+    'bad_token': _SIGN_IN_AGAIN,
+    'token_expired': _SIGN_IN_AGAIN,
+    'protection_policy_required': _SIGN_IN_LOG,
+    'device_authentication_failed': _DEVICE,
+}
 _ADVICE_BY_ERROR = {
     'invalid_client': 'Check ID, Token and Key against the app registration.',
     'unauthorized_client': 'Check that the app registration allows this authentication method.',
-    'invalid_grant': 'Reset the authentication and sign in again.',
+    'invalid_grant': _SIGN_IN_AGAIN,
     'interaction_required': 'Sign in again in a browser.',
     'consent_required': 'Grant consent to the application, then sign in again.',
     'access_denied': 'The sign-in was declined. Start it again and accept.',
@@ -149,55 +200,122 @@ _NEEDS_USER = {
 _PENDING = {'authorization_pending': 0, 'slow_down': 5}
 # These are final, even if a service in between sends them with status 500.
 _FINAL = {*_ADVICE_BY_ERROR, *_NEEDS_USER, *_PENDING}
+_NAMED = re.compile(rf'\b(?:{"|".join(sorted({name for name in _FINAL if "_" in name} | {"temporarily_unavailable"}))})\b')
+MAX_SHOWN = 500  # characters of a text from outside
 
 
-def parse_oauth_error(body: dict[str, Any], status: int, default_advice: str = _DEFAULT_ADVICE) -> MicrosoftSignInError:
-    """Return the exception for an OAuth error object, with advice, or `default_advice` for an unknown error."""
+def parse_oauth_error(body: dict[str, Any], status: int, own_advice: str = '') -> MicrosoftSignInError:
+    """Return the exception for an OAuth error object, with advice.
+
+    Args:
+        own_advice: what to do if the request is refused. It is added to what the user or the service has to do, and replaces
+            what concerns an app registration.
+    """
     error = str(body.get('error') or '')
     if error in _PENDING:
         return SignInPendingError(_PENDING[error])
-    description = re.split(r'\s*(?:Trace ID|Correlation ID|Timestamp):', str(body.get('error_description') or ''))[0].strip()
-    sentence = re.split(r'(?<=[^\d\s][.!?])\s', description, maxsplit=1)[0]
-    sentence = sentence or f'HTTP status {status}, {error or "no reason given"}.'
-    numbers = [int(number) for number in re.findall(r'AADSTS(\d+)', description)]
+    description = shown_text(re.split(r'(?:Trace ID|Correlation ID|Timestamp):', str(body.get('error_description') or ''))[0])
+    numbers = [int(number) for number in re.findall(r'AADSTS(\d{4,9})\b', description)]
     codes = body.get('error_codes')
-    numbers += [int(code) for code in (codes if isinstance(codes, list) else []) if str(code).isdigit()]
-    advice = next(
-        (SIGN_IN_ADVICE[number] for number in numbers if number in SIGN_IN_ADVICE), _ADVICE_BY_ERROR.get(error, default_advice)
+    numbers += [code for code in map(_number, codes if isinstance(codes, list) else []) if code]
+    known = next((number for number in numbers if number in SIGN_IN_ADVICE), 0)
+    if known and known not in _SEVERAL_CAUSES:
+        description = re.split(r'(?<=[^\d\s][.!?])\s', description, maxsplit=1)[0]
+    what = f'Microsoft refused the sign-in: {description or f"HTTP status {status}, {error or _NO_REASON}."}'
+    advice = _advice(error, known, numbers, description, str(body.get('suberror') or ''), own_advice)
+    return (SignInRequiredError if error in _NEEDS_USER else SignInRefusedError)(
+        what,
+        without_repetition(advice, what),
+        f'AADSTS{numbers[0]}' if numbers else shown_text(error),
+        shown_text(str(body.get('correlation_id') or '')),
     )
-    kind = SignInRequiredError if error in _NEEDS_USER else SignInRefusedError
-    return kind(
-        f'Microsoft refused the sign-in: {sentence}',
-        advice,
-        f'AADSTS{numbers[0]}' if numbers else error,
-        str(body.get('correlation_id') or ''),
-    )
+
+
+_NO_REASON = 'no reason given'
+_OF_AN_APP = re.compile(r'\b(?:Key|Token|app registration|redirect URI|consent)\b')  # what the Cortex app and hosts do not have
+_VAGUE = (
+    '',
+    'invalid_grant',
+    'interaction_required',
+    'login_required',
+    'invalid_client',
+    'unauthorized_client',
+    'invalid_request',
+)
+
+
+def _number(code: Any) -> int:
+    return int(code) if re.fullmatch(r'[0-9]{1,9}', str(code), re.ASCII) else 0
+
+
+def _advice(error: str, known: int, numbers: list[int], description: str, suberror: str, own_advice: str) -> str:
+    advice = SIGN_IN_ADVICE.get(known, '') or _ADVICE_BY_SUBERROR.get(suberror, '')
+    if known in (700027, 50012) and 'expired' in description:
+        advice = _EXPIRED_CERTIFICATE
+    if own_advice:
+        concerns_app = not advice or advice == _SIGN_IN_AGAIN or _OF_AN_APP.search(advice)
+        return own_advice if concerns_app else f'{advice} {own_advice}'
+    if not advice and numbers and error in _VAGUE:
+        return f'Look up AADSTS{numbers[0]} at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
+    return advice or _ADVICE_BY_ERROR.get(error, _DEFAULT_ADVICE)
+
+
+def shown_text(text: str) -> str:
+    """Return a text from outside as one line of printable characters, of limited length."""
+    line = ' '.join(''.join(each if each.isprintable() else ' ' for each in text[: 4 * MAX_SHOWN]).split())
+    return line if len(line) <= MAX_SHOWN else f'{line[:MAX_SHOWN].rstrip()} ...'
+
+
+def without_repetition(advice: str, what: str) -> str:
+    """Return `advice` without the sentences that `what` contains."""
+    said = what.casefold()
+    sentences = re.split(r'(?<=\.)\s', advice)
+    return ' '.join(each for each in sentences if each.rstrip('.').casefold() not in said) or advice
+
+
+_MAX_SEARCHED = 10_000  # characters of an error response that are searched for the error
 
 
 def find_oauth_error(body: Any) -> dict[str, Any]:
-    """Return the OAuth error object of an error response, empty if there is none.
+    """Return the OAuth error object of an error response, which is JSON or text. Empty if there is none.
 
-    Entra sends it as the body. The token service of the Cortex XSOAR app sends ``message``, or ``title`` and ``detail``,
-    sometimes with Entra's JSON in the text. Managed identity hosts send Entra's format, or ``error`` with ``code`` and
+    Entra sends it as the body. The token service of the Cortex XSOAR app sends ``message``, or ``title`` and ``detail``, or text,
+    sometimes with Entra's JSON or page in it. Managed identity hosts send Entra's format, or ``error`` with ``code`` and
     ``message``.
     """
-    if not isinstance(body, dict):
-        return {}
-    if isinstance(body.get('error'), dict):
-        inner = body['error']
-        return {'error': str(inner.get('code') or ''), 'error_description': str(inner.get('message') or '')}
-    if body.get('error'):
-        return body
-    text = ': '.join(str(body[name]) for name in ('message', 'title', 'detail') if body.get(name))
-    embedded = re.search(r'\{.*\}', text, re.DOTALL)
-    if embedded:
-        try:
-            found = json.loads(embedded.group())
-        except ValueError:
-            found = None
-        if isinstance(found, dict) and found.get('error'):
+    if isinstance(body, dict):
+        if isinstance(body.get('error'), dict):
+            inner = body['error']
+            return {'error': str(inner.get('code') or ''), 'error_description': str(inner.get('message') or '')}
+        if body.get('error') and not ('{' in str(body['error']) or 'AADSTS' in str(body['error'])):
+            return body
+        body = ': '.join(
+            str(body[name]) for name in ('message', 'title', 'detail', 'error', 'error_description') if body.get(name)
+        )
+    text = html.unescape(body[:_MAX_SEARCHED]).strip() if isinstance(body, str) else ''
+    for each in (text, text.replace('\\"', '"')):
+        found = _embedded_error(each)
+        if found:
             return found
-    return {'error': 'refused', 'error_description': text} if text else {}
+    named, about = _NAMED.search(text), re.search(r'AADSTS\d{4,9}[^<>{}"]*', text)
+    is_plain = 0 < len(text) <= MAX_SHOWN and '<' not in text
+    if not (named or about or is_plain):
+        return {}
+    described = about.group().strip() if about else text if is_plain else ''
+    number = _number(re.findall(r'\d+', described)[0]) if about else 0
+    return {'error': named.group() if named else _ERROR_OF_NUMBER.get(number, 'refused'), 'error_description': described}
+
+
+def _embedded_error(text: str) -> dict[str, Any]:
+    """Return the first JSON object with an ``error`` in a text. Empty if there is none."""
+    for start in (match.start() for match in re.finditer(r'\{\s*"', text)):
+        with suppress(ValueError, RecursionError):
+            found = json.JSONDecoder().raw_decode(text, start)[0]
+            if isinstance(found.get('error'), str) and found['error']:
+                return found
+            if any(found.get(name) for name in ('message', 'detail', 'error')):
+                return find_oauth_error(found)
+    return {}
 
 
 # endregion
@@ -343,7 +461,9 @@ class TokenRequest(NamedTuple):
     Args:
         hidden: secrets that the request proves the knowledge of without containing them.
         read_timeout: seconds that the service may take to respond, 0 for the default.
-        unreachable_advice, refusal_advice: what to do if no response comes, or one with an unknown error.
+        unreachable_advice, refusal_advice: what to do if no response comes, or if the request is refused.
+        foreign_advice: what to do if the response is not from such a service.
+        advice_by_code: what to do about an error of that code.
         renew: returns the request for a retry, if the same one must not be sent twice.
     """
 
@@ -359,7 +479,9 @@ class TokenRequest(NamedTuple):
     read_timeout: float = 0
     through_proxy: bool = True
     unreachable_advice: str = _UNREACHABLE_ADVICE
-    refusal_advice: str = _DEFAULT_ADVICE
+    refusal_advice: str = ''
+    foreign_advice: str = ''
+    advice_by_code: Mapping[str, str] = {}
     renew: Callable[[], Any] | None = None
 
     def __repr__(self) -> str:
@@ -384,6 +506,7 @@ class TokenClient:
         verify: True, False, or the path of a CA bundle, as in requests.
         read_timeout: seconds that a service may take to respond.
         on_secret: is called with each secret before it is sent and when it is received, so that logs can mask it.
+        adapter: sends requests to https addresses; that of the platform has its TLS settings.
     """
 
     def __init__(
@@ -392,11 +515,13 @@ class TokenClient:
         clock: SystemClock | None = None,
         read_timeout: float = _READ_TIMEOUT,
         on_secret: Callable[[str], Any] = lambda _secret: None,
+        adapter: requests.adapters.BaseAdapter | None = None,
     ):
         self.verify = verify
         self.clock = clock or SystemClock()
         self.read_timeout = read_timeout
         self._on_secret = on_secret
+        self._adapter = adapter
         self._masked: set[str] = set()
         self._retries = True
 
@@ -434,10 +559,23 @@ class TokenClient:
             sent, next_request = next_request or (request.renew() if request.renew else request), None
             return self._send_once(sent)
 
+        def retry_delay(response: requests.Response, attempt: int) -> float | None:
+            name = find_oauth_error(_content(response)).get('error')
+            if name in _FINAL or _is_foreign(request, response):
+                return None
+            # A service in between may send the temporary error of another one with a status of its own.
+            status = 503 if name == 'temporarily_unavailable' else response.status_code
+            return policy._replace(retries={response.status_code: policy.retries.get(status, 0)}).delay(
+                attempt, response, self.clock.now()
+            )
+
         def delay_after(error: Exception, attempt: int) -> float | None:
             if isinstance(error, ErrorResponse):
-                return policy.delay(attempt, error.response, self.clock.now())
-            can_retry = isinstance(error, SignInUnavailableError) and error.code != _UNTRUSTED_CERTIFICATE
+                return retry_delay(error.response, attempt)
+            can_retry = isinstance(error, SignInUnavailableError) and error.code not in (
+                _UNTRUSTED_CERTIFICATE,
+                'invalid_request',
+            )
             return policy.delay(attempt, None, 0) if can_retry else None
 
         try:
@@ -447,15 +585,15 @@ class TokenClient:
 
     def read_json(self, request: TokenRequest, response: requests.Response) -> dict[str, Any]:
         """Return the JSON object of a successful response to `request`. Raise as `request_token` does."""
-        body = json_or_none(response)
         if not response.ok:
-            raise self._error(request, response, body)
+            raise self._error(request, response)
         if response.status_code != 200:
             raise unusable_response(request, f'HTTP status {response.status_code}')
+        body = json_or_none(response)
         if not isinstance(body, dict):
             raise unusable_response(request, 'something that is not a JSON object')
         if body.get('error'):  # some proxies and hosts send errors with status 200
-            raise self._error(request, response, body)
+            raise self._error(request, response)
         self.mask(*(str(body.get(name) or '') for name in ('access_token', 'refresh_token', 'device_code')))
         return body
 
@@ -472,6 +610,8 @@ class TokenClient:
         session = requests.Session()
         # Tokens of a host must not be requested through a proxy, whatever the environment says.
         session.trust_env = request.through_proxy
+        if self._adapter:
+            session.mount('https://', self._adapter)
         with session:
             try:
                 response = session.request(
@@ -486,48 +626,102 @@ class TokenClient:
                     allow_redirects=False,
                     auth=skip_netrc,
                 )
-            except OSError as error:  # includes all errors of requests, and that of a missing CA bundle
+            except (OSError, ValueError, TypeError) as error:  # all of requests and of addresses, and that of a missing CA bundle
                 raise _unreachable(request, error) from None
         if not response.ok:
             raise ErrorResponse(response)
         return response
 
-    def _error(self, request: TokenRequest, response: requests.Response, body: Any) -> MicrosoftSignInError:
+    def _error(self, request: TokenRequest, response: requests.Response) -> MicrosoftSignInError:
         status, host = response.status_code, urlsplit(request.url).netloc
-        error = {
-            name: request.redact(value) if isinstance(value, str) else value for name, value in find_oauth_error(body).items()
-        }
+        answered = f'The sign-in service at {host} answered with HTTP status {status}'
+        if _is_foreign(request, response):
+            return SignInRefusedError(f'{answered}, which is not that of an Azure host.', request.foreign_advice, str(status))
+        found = find_oauth_error(_content(response))
+        error = {name: request.redact(value) if isinstance(value, str) else value for name, value in found.items()}
+        refusal = parse_oauth_error(error, status, request.refusal_advice)
+        if refusal.code in request.advice_by_code:
+            refusal.advice = request.advice_by_code[refusal.code]
         is_transient = status in request.retry_policy.retries or status >= 500 or error.get('error') == 'temporarily_unavailable'
         if is_transient and error.get('error') not in _FINAL:
             wait = retry_after_seconds(response, self.clock.now()) or 0
-            refusal = parse_oauth_error(error, status, 'Try again in a few minutes.')
-            reason = f' ({refusal.code})' if refusal.code else ''
+            text = str(error.get('error_description') or '')
+            reason = f' ({refusal.code})' if refusal.code.startswith('AADSTS') else f': {shown_text(text)}' if text else ''
+            advice = _TEMPORARY_ADVICE.get(refusal.code) or (
+                _TRY_LATER if status in _BUSY else f'{_TRY_LATER} {request.refusal_advice}'
+            )
             return SignInUnavailableError(
-                f'The sign-in service at {host} answered with HTTP status {status}{reason}.',
-                f'Try again in {wait:.0f} seconds.' if wait else refusal.advice,
+                answered + reason,
+                f'Try again in {wait:.0f} seconds.' if wait else advice.strip(),
                 str(status),
                 refusal.correlation_id,
                 wait,
             )
-        if error:
-            return parse_oauth_error(error, status, request.refusal_advice)
-        return SignInRefusedError(
-            f'The sign-in service at {host} answered with HTTP status {status}.',
-            'Check the address of the service, the cloud setting and the proxy.',
-            str(status),
-        )
+        if error and not (error['error'] == 'refused' and refusal.code == 'refused'):
+            return refusal
+        text = shown_text(str(error.get('error_description') or ''))
+        advice = request.refusal_advice or 'Check the address of the service, the cloud setting and the proxy.'
+        what = f'{answered}: {text}' if text else f'{answered}.'
+        return SignInRefusedError(what, without_repetition(advice, what), 'refused' if text else str(status))
+
+
+_BUSY = (408, 429, 502, 503, 504)
+_TEMPORARY_ADVICE = {
+    f'AADSTS{number}': advice for numbers, advice in _ADVICE_BY_NUMBER['temporarily_unavailable'] for number in numbers
+}
+
+
+def _content(response: requests.Response) -> Any:
+    """Return the JSON of a response, or else its text."""
+    body = json_or_none(response)
+    return response.text if body is None else body
+
+
+def _is_foreign(request: TokenRequest, response: requests.Response) -> bool:
+    """Return whether an error response is not from such a service: text in place of JSON, or an error that it does not have."""
+    if not request.foreign_advice or response.ok:
+        return False
+    is_other = bool(response.content) and not isinstance(json_or_none(response), dict)
+    return response.status_code == 405 or (
+        is_other and response.status_code not in (408, 410, 429) and response.status_code < 500
+    )
 
 
 def unusable_response(request: TokenRequest, what: str) -> SignInUnavailableError:
     """Return the error for a response with `what`, which a token service does not send."""
     return SignInUnavailableError(
         f'The sign-in service at {urlsplit(request.url).netloc} answered with {what}.',
-        'Check the address and the proxy settings.',
+        request.foreign_advice or 'Check the address and the proxy settings.',
         'unusable_response',
     )
 
 
-def _unreachable(request: TokenRequest, error: OSError) -> SignInUnavailableError:
+_PROXY_ADVICE = {
+    407: "Check the proxy's user name and password in the proxy settings of the engine.",
+    403: 'Have the administrator of the proxy allow this address.',
+}
+
+
+def _proxy_error(host: str, error: Exception) -> SignInUnavailableError:
+    """Return the error for a proxy that did not pass a request on, with the reason."""
+    text = str(error)
+    status = re.search(r'(?:Tunnel connection failed|response): (\d{3})', text)
+    if status:
+        number = int(status.group(1))
+        what = f'The proxy blocked the sign-in at {host} with HTTP status {number}.'
+        advice = _PROXY_ADVICE.get(number, 'Check the proxy settings, and that the proxy can reach this address.')
+    elif re.search(r'NameResolution|getaddrinfo|Name or service|not known', text):
+        what, advice = f'The proxy for {host} is not known to DNS.', 'Check the name of the proxy in the proxy settings.'
+    elif isinstance(error, requests.exceptions.InvalidProxyURL):
+        what, advice = f'The address of the proxy for {host} is invalid.', 'Enter it as http://<host>:<port>.'
+    else:
+        reason = 'refused the connection' if 'refused' in text else 'did not answer' if 'imed out' in text else 'failed'
+        what = f'The proxy blocked the sign-in at {host}: it {reason}.'
+        advice = 'Check address and port in the proxy settings.'
+    return SignInUnavailableError(what, advice, 'no_proxy')
+
+
+def _unreachable(request: TokenRequest, error: Exception) -> SignInUnavailableError:
     host = urlsplit(request.url).netloc
     is_tls_error = isinstance(error, requests.exceptions.SSLError)
     if is_tls_error and 'CERTIFICATE_VERIFY_FAILED' in str(error):
@@ -536,14 +730,18 @@ def _unreachable(request: TokenRequest, error: OSError) -> SignInUnavailableErro
             "Add the CA to the engine's trusted certificates, or select 'Trust any certificate'.",
             _UNTRUSTED_CERTIFICATE,
         )
+    if isinstance(error, (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL)):
+        return _proxy_error(host, error)
+    if isinstance(error, (ValueError, TypeError)):
+        return SignInUnavailableError(
+            f'The request to {host} is not valid.', 'Check the address of the service and the proxy settings.', 'invalid_request'
+        )
     if is_tls_error or not isinstance(error, requests.exceptions.RequestException):
         return SignInUnavailableError(
             f'The TLS connection to {host} failed.',
             "Check the engine's file of trusted certificates, and that the host and the proxy use TLS 1.2 or later.",
             'no_tls',
         )
-    if isinstance(error, requests.exceptions.ProxyError):
-        return SignInUnavailableError(f'The proxy blocked the sign-in at {host}.', 'Check the proxy settings.', 'no_proxy')
     if isinstance(error, requests.exceptions.Timeout):
         return SignInUnavailableError(f'{host} did not answer in time.', request.unreachable_advice, 'no_answer')
     return SignInUnavailableError(f'{host} could not be reached.', request.unreachable_advice, 'unreachable')
@@ -566,14 +764,23 @@ class AuthorizationResponse(NamedTuple):
 def parse_authorization_response(value: str) -> AuthorizationResponse:
     """Return the code from what was pasted: the code, URL-encoded or with ``&session_state=...``, or the whole redirect URL.
 
+    The URL may be in brackets or in a Markdown link, and encoded for HTML, for JSON or for another URL.
+
     Raises:
         CredentialError: it contains no code.
         SignInRequiredError: the redirect URL says that the sign-in failed.
     """
-    text = re.sub(r'\s', '', clean_value(value))
+    text = re.sub(r'\s', '', clean_value(value)).replace('&amp;', '&').replace('\\u0026', '&')
+    for _ in range(3):
+        if re.match(r'(?i)\W*(?:https?%(?:25)*3a|(?:code|error|state|session_state)%(?:25)*3d)', text):
+            text = unquote(text)
+    opened = re.split(r'[<({\[]["\']?(?=https?:)', text)
+    text = clean_text(re.split(r'[>\])}"\']', opened[-1])[0] if len(opened) > 1 else text, 'The authorization code')
     if '://' in text or re.search(r'(?:^|[?#&])(?:code|error)=', text):
         query = re.split(r'[?#]', text, maxsplit=1)[1] if re.search(r'[?#]', text) else text
         fields = {name: values[0] for name, values in parse_qs(query.replace('#', '&')).items()}
+        if fields.get('url', '').startswith('http') and not fields.get('code'):  # a link that a mail filter has wrapped
+            return parse_authorization_response(fields['url'])
         if fields.get('error'):
             refusal = parse_oauth_error(fields, 400)
             raise SignInRequiredError(refusal.what, refusal.advice, refusal.code, refusal.correlation_id)
@@ -581,11 +788,15 @@ def parse_authorization_response(value: str) -> AuthorizationResponse:
             raise CredentialError(
                 'The pasted URL contains no code.', "Copy the full address of the page after the sign-in. It contains 'code='."
             )
-        return AuthorizationResponse(fields['code'], fields.get('state', ''))
-    code = text.split('&')[0]
+        return AuthorizationResponse(_checked_code(fields['code'].replace(' ', '+')), fields.get('state', ''))
+    code = clean_id(text.split('&')[0])
     if not code:
         raise CredentialError('The authorization code is missing.', 'Paste the full address of the page after the sign-in.')
-    return AuthorizationResponse(unquote(code) if '%' in code else code)
+    return AuthorizationResponse(_checked_code(unquote(code) if '%' in code else code))
+
+
+def _checked_code(code: str) -> str:
+    return clean_text(code, 'The authorization code')
 
 
 # endregion
@@ -625,11 +836,15 @@ class CachedSession(NamedTuple):
         refresh_token: the latest one, empty if there is none.
         pending: the sign-in that was started.
         is_code_redeemed: the code in the settings was used.
+        tenants: ID and names of the tenant, if the settings name another one that may be the same.
+        is_foreign: the public module has left the refresh token.
     """
 
     refresh_token: str = ''
     pending: PendingSignIn = PendingSignIn()
     is_code_redeemed: bool = False
+    tenants: tuple[str, ...] = ()
+    is_foreign: bool = False
 
     def __repr__(self) -> str:
         return '<CachedSession>'
@@ -642,8 +857,11 @@ class Credential:
         kind: name of the method.
         description: name of the method for users.
         needs_user: a user has to sign in.
-        identity: digest of all values. Tokens are cached under it, so that a changed setting never meets an old token.
-        application: the same without what one user pasted (code, Token). A pending sign-in is cached under it.
+        application: digest of the values. For a user they are cloud and client, and not what the client proves itself by, since
+            a new client secret is no new user. A pending sign-in is cached under it.
+        identity: digest that includes what one user pasted (code, Token). Tokens are cached under it.
+        has_seed: a user has pasted something.
+        tenant_id: ID or name of the tenant of a user, empty if there is none.
         max_request_seconds: seconds that a token request may take, with all retries.
     """
 
@@ -651,8 +869,10 @@ class Credential:
     description = ''
     needs_user = False
     max_request_seconds = 60.0
+    tenant_id = ''
 
     def __init__(self, *application: str, seed: str = ''):
+        self.has_seed = bool(seed)
         self.application = _digest(self.kind, *application)
         self.identity = _digest(self.application, seed)
 
@@ -686,6 +906,7 @@ class EntraCredential(Credential):
     """
 
     kind = 'public-client'
+    advice_by_code: Mapping[str, str] = {}
 
     def __init__(self, authority: str, tenant_id: str, client_id: str, token_url: str = '', secret: str = ''):
         self.authority = require_https(authority, 'The Azure AD endpoint')
@@ -693,7 +914,10 @@ class EntraCredential(Credential):
         self.client_id = clean_client_id(client_id)
         self.token_url = require_https(token_url or self.endpoint('token'), 'The token URL')
         self.is_v1 = '/v2.0/' not in self.token_url
-        super().__init__(self.authority, self.tenant_id, self.client_id, self.token_url, secret)
+        self.registration = (self.authority, urlsplit(self.token_url).netloc, self.client_id)
+        super().__init__(
+            *(self.registration if self.needs_user else (*self.registration, self.tenant_id, self.token_url, secret))
+        )
 
     def endpoint(self, name: str) -> str:
         return f'{self.authority}/{quote(self.tenant_id)}/oauth2/v2.0/{name}'
@@ -712,7 +936,8 @@ class EntraCredential(Credential):
         scope = with_offline_access(target.as_scope) if offline else target.as_scope
         requested = {'resource': target.as_resource} if self.is_v1 else {'scope': scope}
         form = {**fields, 'client_id': self.client_id, **self.client_authentication(), **requested, 'claims': target.claims}
-        return TokenRequest('POST', self.token_url, form={name: value for name, value in form.items() if value})
+        given = {name: value for name, value in form.items() if value}
+        return TokenRequest('POST', self.token_url, form=given, advice_by_code=self.advice_by_code)
 
     def matches_claims(self, claims: dict[str, Any]) -> bool:
         tenant = self.tenant_id if is_guid(self.tenant_id) else claims.get('tid')
@@ -735,6 +960,11 @@ class ConfidentialClientCredential(EntraCredential):
         return self.post(target, grant_type=AuthenticationMethod.CLIENT_CREDENTIALS)
 
 
+_LOOKS_LIKE_AN_ID = (
+    "Key looks like the ID of the client secret. Paste the secret's Value. If it is no longer shown, create a new secret."
+)
+
+
 class ClientSecretCredential(ConfidentialClientCredential):
     """An application that authenticates with a client secret.
 
@@ -747,6 +977,8 @@ class ClientSecretCredential(ConfidentialClientCredential):
     def __init__(self, authority: str, tenant_id: str, client_id: str, client_secret: str, token_url: str = ''):
         self._client_secret = clean_client_secret(client_secret)
         super().__init__(authority, tenant_id, client_id, token_url, self._client_secret)
+        if is_guid(self._client_secret):
+            self.advice_by_code = {'AADSTS7000215': _LOOKS_LIKE_AN_ID}
 
     def client_authentication(self) -> dict[str, str]:
         return {'client_secret': self._client_secret}
@@ -772,15 +1004,16 @@ class CertificateCredential(ConfidentialClientCredential):
         self, authority: str, tenant_id: str, client_id: str, private_key: str, thumbprint: str = '', token_url: str = ''
     ):
         blocks, other_blocks = clean_pem(private_key), clean_pem(thumbprint)
-        self._private_key = clean_private_key(blocks)
-        self.certificate = {**other_blocks, **blocks}.get('CERTIFICATE', '')
+        self._private_keys = clean_private_keys(blocks)
+        self._certificates = [block for label, block in (*blocks, *other_blocks) if label == 'CERTIFICATE']
         given = clean_value(thumbprint)
-        if not self.certificate and not given:
+        if not self._certificates and not given:
             raise CredentialError(
                 'The certificate thumbprint is missing.', 'Enter the thumbprint, or the certificate in PEM format.'
             )
-        self.thumbprint = clean_thumbprint(thumbprint) if given and 'CERTIFICATE' not in other_blocks else ''
-        super().__init__(authority, tenant_id, client_id, token_url, self._private_key + self.certificate + self.thumbprint)
+        self.thumbprint = clean_thumbprint(thumbprint) if given and not other_blocks else ''
+        proof = ''.join((*self._private_keys, *self._certificates, self.thumbprint))
+        super().__init__(authority, tenant_id, client_id, token_url, proof)
 
     def client_authentication(self) -> dict[str, str]:
         return {
@@ -797,8 +1030,9 @@ class CertificateCredential(ConfidentialClientCredential):
 
         import jwt
 
-        key = self._load_private_key()
-        algorithm, header = self._algorithm_and_header()
+        key, certificate = self._matching_pair()
+        digest = _certificate_digest(certificate) if certificate else bytes.fromhex(self.thumbprint)
+        algorithm, name = ('PS256', 'x5t#S256') if len(digest) == 32 else ('RS256', 'x5t')
         claims = {
             'aud': self.token_url,
             'iss': self.client_id,
@@ -808,48 +1042,62 @@ class CertificateCredential(ConfidentialClientCredential):
             'nbf': int(now),
             'exp': int(now) + self.ASSERTION_LIFETIME,
         }
-        return jwt.encode(claims, key, algorithm=algorithm, headers=header)
+        return jwt.encode(claims, key, algorithm=algorithm, headers={name: _base64url(digest)})
 
-    def _algorithm_and_header(self) -> tuple[str, dict[str, str]]:
-        digest = self._certificate_digest() if self.certificate else bytes.fromhex(self.thumbprint)
-        return ('PS256', {'x5t#S256': _base64url(digest)}) if len(digest) == 32 else ('RS256', {'x5t': _base64url(digest)})
-
-    def _certificate_digest(self, algorithm: str = 'sha256') -> bytes:
-        der = base64.b64decode(''.join(self.certificate.splitlines()[1:-1]))
-        return hashlib.new(algorithm, der).digest()
-
-    def _load_private_key(self) -> Any:
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-        try:
-            # Checking the primes takes 35 of 36 ms, and the service rejects a wrong key anyway.
-            key = load_pem_private_key(self._private_key.encode(), None, unsafe_skip_rsa_key_validation=True)
-        except (ValueError, UnsupportedAlgorithm):
-            raise CredentialError('The private key cannot be read.', 'Paste the whole key in PEM format.') from None
-        if not isinstance(key, RSAPrivateKey):
-            raise CredentialError('The private key is not an RSA key.', 'Create an RSA certificate and upload it to the app.')
-        self._check_certificate(key)
-        return key
-
-    def _check_certificate(self, key: Any) -> None:
-        if not self.certificate:
-            return
-        from cryptography.x509 import load_pem_x509_certificate
-
-        try:
-            certificate_key = load_pem_x509_certificate(self.certificate.encode()).public_key()
-        except ValueError:
-            raise CredentialError('The certificate cannot be read.', 'Paste the whole certificate in PEM format.') from None
-        if certificate_key != key.public_key():
+    def _matching_pair(self) -> tuple[Any, str]:
+        """Return the private key and its certificate, without certificates the first key. Raise CredentialError if none fits."""
+        keys = [_load_private_key(key) for key in self._private_keys]
+        if not self._certificates:
+            return keys[0], ''
+        fitting = [
+            (key, certificate)
+            for certificate, public_key in zip(self._certificates, map(_public_key, self._certificates), strict=True)
+            for key in keys
+            if public_key == key.public_key()
+        ]
+        if not fitting and not all(map(_public_key, self._certificates)):
+            raise CredentialError('The certificate cannot be read.', 'Paste the whole certificate in PEM format.')
+        if not fitting:
             raise CredentialError(
                 'The private key does not belong to the certificate.', 'Paste a key and a certificate that belong together.'
             )
-        if self.thumbprint and bytes.fromhex(self.thumbprint) not in map(self._certificate_digest, ('sha1', 'sha256')):
-            raise CredentialError(
-                'The thumbprint does not belong to the certificate.', 'Clear it, or paste the thumbprint of this certificate.'
-            )
+        for key, certificate in fitting:
+            digests = [_certificate_digest(certificate, algorithm).hex().upper() for algorithm in ('sha1', 'sha256')]
+            if self.thumbprint in ('', *digests):
+                return key, certificate
+        raise CredentialError(
+            'The thumbprint does not belong to the certificate.', 'Clear it, or paste the thumbprint of this certificate.'
+        )
+
+
+def _certificate_digest(certificate: str, algorithm: str = 'sha256') -> bytes:
+    return hashlib.new(algorithm, base64.b64decode(''.join(certificate.splitlines()[1:-1]))).digest()
+
+
+def _load_private_key(pem: str) -> Any:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        # Checking the primes takes 35 of 36 ms, and the service rejects a wrong key anyway.
+        key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, UnsupportedAlgorithm):
+        raise CredentialError('The private key cannot be read.', 'Paste the whole key in PEM format.') from None
+    if not isinstance(key, RSAPrivateKey):
+        raise CredentialError('The private key is not an RSA key.', 'Create an RSA certificate and upload it to the app.')
+    return key
+
+
+def _public_key(certificate: str) -> Any:
+    """Return the public key of a certificate, None if it cannot be read."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        return load_pem_x509_certificate(certificate.encode()).public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
 
 
 def _base64url(data: bytes) -> str:
@@ -873,26 +1121,32 @@ class AuthorizationCodeCredential(Credential):
 
     def __init__(self, client: EntraCredential, redirect_uri: str, code: str = ''):
         self.client = client
-        self.redirect_uri = clean_value(redirect_uri)
+        self.redirect_uri = clean_text(clean_id(redirect_uri), 'The application redirect URI')
         self._pasted = clean_value(code)
         if not self.redirect_uri:
             raise CredentialError('The application redirect URI is missing.', 'Enter the redirect URI of the app registration.')
-        super().__init__(client.application, self.redirect_uri, seed=self._pasted)
+        if not re.match(r'(?i)[a-z][a-z0-9+.-]*:', self.redirect_uri):
+            raise CredentialError(
+                'The application redirect URI is not a full address.', 'Enter it as in the app registration, with https://.'
+            )
+        super().__init__(*client.registration, seed=self._pasted)
+        self.tenant_id = client.tenant_id
 
-    def authorize_url(self, target: TokenTarget, state: str, code_verifier: str) -> str:
-        """Return the address at which the user signs in."""
-        return f'{self.client.endpoint("authorize")}?' + urlencode(
-            {
-                'client_id': self.client.client_id,
-                'response_type': 'code',
-                'redirect_uri': self.redirect_uri,
-                'scope': with_offline_access(target.as_scope),
-                'state': state,
-                'code_challenge': _base64url(hashlib.sha256(code_verifier.encode()).digest()),
-                'code_challenge_method': 'S256',
-            },
-            quote_via=quote,
-        )
+    def authorize_url(self, target: TokenTarget, state: str, code_verifier: str, login_hint: str = '') -> str:
+        """Return the address at which the user signs in. The user selects the account, which `login_hint` suggests."""
+        parameters = {
+            'client_id': self.client.client_id,
+            'response_type': 'code',
+            'redirect_uri': self.redirect_uri,
+            'scope': with_offline_access(target.as_scope),
+            'state': state,
+            'code_challenge': _base64url(hashlib.sha256(code_verifier.encode()).digest()),
+            'code_challenge_method': 'S256',
+            'prompt': 'select_account',
+            'login_hint': login_hint,
+        }
+        given = {name: value for name, value in parameters.items() if value}
+        return f'{self.client.endpoint("authorize")}?{urlencode(given, quote_via=quote)}'
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
         if session.refresh_token:
@@ -900,7 +1154,7 @@ class AuthorizationCodeCredential(Credential):
         if self._pasted.startswith(self.REFRESH_TOKEN_PREFIX):
             return self.refresh_request(target, self._pasted[len(self.REFRESH_TOKEN_PREFIX) :])
         if not self._pasted or session.is_code_redeemed:
-            raise _no_session()
+            raise no_session()
         return self.redeem_request(target, self._pasted, session.pending)
 
     def redeem_request(self, target: TokenTarget, pasted: str, pending: PendingSignIn) -> TokenRequest:
@@ -962,12 +1216,15 @@ class DeviceCodeCredential(EntraCredential):
         if session.refresh_token:
             return self.post(target, offline=True, grant_type='refresh_token', refresh_token=session.refresh_token)
         if not session.pending.device_code:
-            raise _no_session()
+            raise no_session()
         return self.post(target, grant_type=AuthenticationMethod.DEVICE_CODE, device_code=session.pending.device_code)
 
 
-def _no_session() -> SignInRequiredError:
+def no_session() -> SignInRequiredError:
     return SignInRequiredError('No user has signed in with these settings.', 'Start the sign-in, then complete it.')
+
+
+_HEADER_CHARACTERS = ''.join(map(chr, range(32, 127)))
 
 
 class CortexAppCredential(Credential):
@@ -1000,9 +1257,9 @@ class CortexAppCredential(Credential):
         info_headers: Callable[[], dict[str, str]] = dict,
     ):
         self.app_name = app_name
-        self.registration_id, _, service = clean_value(registration_id).partition('@')
+        self.registration_id, _, service = clean_text(clean_id(registration_id), 'ID').partition('@')
         self.token_service = require_https(service or self.TOKEN_SERVICE, 'The token service in ID')
-        self._token, self._key = clean_value(token), clean_value(key)
+        self._token, self._key = clean_text(token, 'Token'), clean_text(key, 'Key')
         for name, value in (('ID', self.registration_id), ('Token', self._token), ('Key', self._key)):
             if not value:
                 raise CredentialError(
@@ -1017,7 +1274,7 @@ class CortexAppCredential(Credential):
         return TokenRequest(
             'POST',
             self.token_service,
-            headers=self._info_headers(),
+            headers={name: quote(str(value), safe=_HEADER_CHARACTERS) for name, value in self._info_headers().items()},
             json_body={
                 'app_name': self.app_name,
                 'registration_id': self.registration_id,
@@ -1028,7 +1285,7 @@ class CortexAppCredential(Credential):
             hidden=(token, self._key),
             read_timeout=self.READ_TIMEOUT,
             refusal_advice=(
-                'Paste ID, Token and Key of the same consent. If that does not help, go through the consent page again.'
+                'Check that ID, Token and Key are of the same consent. If they are, go through the consent page again.'
             ),
         )
 
@@ -1177,6 +1434,13 @@ def _managed_identity_host(environment: Mapping[str, str]) -> ManagedIdentityHos
     return VirtualMachine(environment)
 
 
+_HOST_ADVICE = (
+    'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. On App Service and Azure '
+    'Arc, the container of the integration needs the variables IDENTITY_ENDPOINT and IDENTITY_HEADER (Arc: IMDS_ENDPOINT) of '
+    'the host, and on Arc its network and /var/opt/azcmagent/tokens.'
+)
+
+
 def _metadata_request(endpoint: str, version: str, resource: str, client_id: str, headers: dict[str, str]) -> TokenRequest:
     params = {'api-version': version, 'resource': resource, 'client_id': client_id}
     return TokenRequest(
@@ -1187,8 +1451,9 @@ def _metadata_request(endpoint: str, version: str, resource: str, client_id: str
         retry_policy=MANAGED_IDENTITY_RETRIES,
         connect_timeout=_METADATA_CONNECT_TIMEOUT,
         through_proxy=False,
-        unreachable_advice='Managed identities work only on an Azure host. Choose an engine that runs on one.',
+        unreachable_advice=_HOST_ADVICE,
         refusal_advice='Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.',
+        foreign_advice=_HOST_ADVICE,
     )
 
 

@@ -4,6 +4,7 @@ An integration describes itself by an `IntegrationSpec` and adds its own command
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext, suppress
 from datetime import datetime, timezone
@@ -36,7 +37,10 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         AzureCloud,
         CredentialError,
         SystemClock,
+        clean_guid,
+        clean_id,
         clean_value,
+        is_guid,
         json_or_none,
         require_https,
     )
@@ -157,6 +161,14 @@ def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
     return moment
 
 
+def clean_mailbox(value: Any, label: str) -> str:
+    """Return the address or ID of a mailbox, which may be empty. Raise CredentialError, naming `label`, for something else."""
+    text = clean_id(re.sub(r'(?i)^mailto:', '', clean_value(value).rpartition('<')[2].rstrip('> ')))
+    if text and not (is_guid(text) or re.fullmatch(r'[!-~]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+', text)):
+        raise CredentialError(f"'{label}' is not an email address.", 'Enter one address, such as ada@contoso.example.')
+    return text
+
+
 # endregion
 # region parameters
 
@@ -207,6 +219,7 @@ class IntegrationSpec(NamedTuple):
         cloud_parameter, cloud_label: the parameter with the cloud.
         clouds: its options, and the abbreviations of the clouds.
         details: returns what auth-test shows besides, from the client.
+        account: returns the user or mailbox that the instance names, from the client; empty if it names none.
     """
 
     api: str
@@ -223,6 +236,7 @@ class IntegrationSpec(NamedTuple):
     cloud_label: str = ParameterLabel.CLOUD
     clouds: Mapping[str, str] = CLOUD_OPTIONS
     details: Callable[[Any], dict[str, str]] = lambda _client: {}
+    account: Callable[[Any], str] = lambda _client: ''
 
     def instruction(self, command: str) -> str:
         """Return the sentence that tells the user to run a command, named without the prefix."""
@@ -249,13 +263,22 @@ class InstanceSettings:
         def password(name: str) -> str:
             return clean_value((params.get(name) or {}).get('password'))
 
+        def client_id(name: str) -> str:  # a credential of the vault can have it as its user name
+            text = clean_guid((params.get(name) or {}).get('identifier'))
+            return text if is_guid(text) else ''
+
         selected = partial(bool_argument, params)
         self.spec = spec
-        self.id = password('creds_auth_id')
+        certificate = params.get('creds_certificate') or {}
+        self.id = client_id('creds_auth_id') or password('creds_auth_id')
+        self.id = self.id or client_id('creds_certificate') or client_id('creds_enc_key')
         self.token = password('creds_refresh_token')
         self.key = password('creds_enc_key')
-        self.thumbprint = clean_value((params.get('creds_certificate') or {}).get('identifier'))
+        self.thumbprint = '' if client_id('creds_certificate') else clean_value(certificate.get('identifier'))
+        in_vault = clean_value((certificate.get('credentials') or {}).get('sshkey'))
         self.private_key = password('creds_certificate')
+        if in_vault and '-----BEGIN' not in self.private_key:
+            self.private_key = in_vault
         self.authorization_code = password('creds_auth_code')
         self.redirect_uri = clean_value(params.get('redirect_uri'))
         self.managed_identities = selected('use_managed_identities')
@@ -391,6 +414,7 @@ class InstanceSettings:
             'verify': self.verify,
             'proxy': self.proxy,
             'command_prefix': self.spec.command_prefix,
+            'permissions': self.spec.permissions,
         }
 
     def secrets(self) -> list[str]:
@@ -412,7 +436,6 @@ def _reject(fields: dict[str, Any], reason: str, otherwise: str) -> None:
 CommandFunction = Callable[
     [Any, dict[str, Any]], Any
 ]  # takes the client and the arguments; returns what return_results takes, or None
-_NO_USER_SIGN_IN = 'No user has to sign in for this instance.'
 _DEVICE_CODE_LIFETIME = 900  # seconds
 _UNKNOWN = 'unknown'
 
@@ -430,12 +453,25 @@ def auth_commands(spec: IntegrationSpec) -> dict[str, CommandFunction]:
     return {**commands, 'test-module': lambda client, _args: check_instance(spec, client)}
 
 
-def auth_start_command(spec: IntegrationSpec, client: MicrosoftClient, _args: dict[str, Any]) -> CommandResults:
+def no_sign_in(spec: IntegrationSpec, client: MicrosoftClient) -> str:
+    """Return why no user signs in by command."""
+    if isinstance(client.credential, CortexAppCredential):
+        return f'This instance signs in with ID, Token and Key from {spec.consent_page}.'
+    return 'No user has to sign in for this instance.'
+
+
+def _prepare_sign_in(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> None:
+    client.permissions = tuple(text_list(args, 'permissions')) or client.permissions
+    client.login_hint = spec.account(client)
+
+
+def auth_start_command(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> CommandResults:
     """Start the sign-in of a user, and show how to continue."""
+    _prepare_sign_in(spec, client, args)
     if isinstance(client.credential, DeviceCodeCredential):
         return CommandResults(readable_output=client.start_auth(f'!{spec.command_prefix}-auth-complete'))
     if not isinstance(client.credential, AuthorizationCodeCredential):
-        return CommandResults(readable_output=f'{_NO_USER_SIGN_IN} {spec.instruction("auth-test")}')
+        return CommandResults(readable_output=f'{no_sign_in(spec, client)} {spec.instruction("auth-test")}')
     return CommandResults(
         readable_output=(
             '### Authorization instructions\n'
@@ -450,15 +486,15 @@ def auth_complete_command(spec: IntegrationSpec, client: MicrosoftClient, args: 
     """Complete a sign-in that was started: redeem a code, or wait until the user has entered the device code."""
     code = clean_value(args.get('code'))
     if not client.credential.needs_user:
-        raise CredentialError(_NO_USER_SIGN_IN, spec.instruction('auth-test'))
+        raise CredentialError(no_sign_in(spec, client), spec.instruction('auth-test'))
     if not code and isinstance(client.credential, AuthorizationCodeCredential):
         raise CredentialError('The argument code is missing.', f'To get a code, run !{spec.command_prefix}-auth-start.')
     try:
         if code:
             add_sensitive_log_strs(code)
-            complete_browser_sign_in(client, code)
+            token = complete_browser_sign_in(client, code)
         else:
-            complete_device_sign_in(client)
+            token = complete_device_sign_in(client)
     except SignInPendingError as pending:
         return CommandResults(
             readable_output=None if args.get('hide_polling_output') else 'Waiting for the user to enter the device code.',
@@ -466,7 +502,25 @@ def auth_complete_command(spec: IntegrationSpec, client: MicrosoftClient, args: 
                 demisto.command(), int(pending.interval), {**args, 'hide_polling_output': True}, _DEVICE_CODE_LIFETIME
             ),
         )
-    return CommandResults(readable_output=f'The sign-in is complete. {spec.instruction("auth-test")}')
+    return CommandResults(
+        readable_output=f'The sign-in is complete. {signed_in_account(spec, client, token)}{spec.instruction("auth-test")}'
+    )
+
+
+def signed_in_account(spec: IntegrationSpec, client: MicrosoftClient, token: AccessToken) -> str:
+    """Return who has signed in, with a warning if that is not the mailbox of the instance and cannot open it."""
+    claims, account, expected = token.claims(), token_outputs(token)['Account'], spec.account(client)
+    if account == _UNKNOWN:
+        return ''
+    if expected and expected.lower() not in (account.lower(), str(claims.get('oid')).lower()):
+        try:
+            spec.check(client)
+        except Exception:  # whatever it is, the sign-in is complete
+            return (
+                f'**Warning**: {account} is signed in, not {expected}, and could not open the mailbox of {expected}. '
+                'Give this account access to it, or sign in again and select the other account. '
+            )
+    return f'{account} is signed in. '
 
 
 def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: dict[str, Any]) -> CommandResults:
@@ -559,15 +613,21 @@ def sign_in_instruction(spec: IntegrationSpec, credential: Credential) -> str:
     return ''
 
 
-def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, _args: dict[str, Any]) -> CommandResults:
-    """Delete all cached tokens of the instance."""
+def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> CommandResults:
+    """Delete all cached tokens of the instance. With the Cortex XSOAR application, only with the argument discard_token."""
+    if not bool_argument(args, 'discard_token') and isinstance(client.credential, CortexAppCredential):
+        raise CredentialError(
+            'A reset deletes the only Token that works, and nothing was deleted.',
+            f'A new ID, Token and Key from {spec.consent_page} need no reset. To delete the Token, add discard_token=true.',
+        )
     reset_auth()
     follows = sign_in_instruction(spec, client.credential) or 'The next command requests a new token.'
     return CommandResults(readable_output=f'All cached tokens of this instance were deleted. {follows}')
 
 
-def generate_login_url_command(_spec: IntegrationSpec, client: MicrosoftClient, _args: dict[str, Any]) -> CommandResults:
+def generate_login_url_command(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> CommandResults:
     """Start a sign-in with an authorization code, and show the login URL."""
+    _prepare_sign_in(spec, client, args)
     return generate_login_url(client)
 
 
@@ -577,7 +637,7 @@ def check_instance(spec: IntegrationSpec, client: MicrosoftClient, check: Callab
     Args:
         check: calls the API with the client, by default the check of the integration.
     Raises:
-        DemistoException: also where a user has to sign in, which the Test button cannot see; it names the next command.
+        DemistoException: also if the Test button cannot check the sign-in; it says what was checked, and names the next command.
     """
     credential = client.credential
     if isinstance(credential, AuthorizationCodeCredential):
@@ -590,8 +650,11 @@ def check_instance(spec: IntegrationSpec, client: MicrosoftClient, check: Callab
     if isinstance(credential, CortexAppCredential):
         # Each Token works once, and the Test button has no integration context for the next one.
         credential.check_without_token_use(client.token_provider.token_client)
-    else:
-        (check or spec.check)(client)
+        raise DemistoException(
+            'The parameters are valid and the token service answers, but the Test button does not sign in, because a Token '
+            f'works only once. Save the instance, then run !{spec.command_prefix}-auth-test.'
+        )
+    (check or spec.check)(client)
     return 'ok'
 
 
@@ -659,7 +722,8 @@ def run_command(
             raise
         return reschedule(demisto.args(), throttled.seconds)
     except SignInRequiredError as error:
-        error.advice = f'{error.advice} {sign_in_instruction(spec, client.credential)}'.strip()
+        if 'again' in error.advice or 'Start' in error.advice:  # a new sign-in helps
+            error.advice = f'{error.advice} {sign_in_instruction(spec, client.credential)}'.strip()
         raise
 
 

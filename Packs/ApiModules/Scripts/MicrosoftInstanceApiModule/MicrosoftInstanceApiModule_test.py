@@ -199,11 +199,6 @@ METHODS: list[Rejection] = [
         for params in (APPLICATION, DAEMON)
     ),
     (
-        {**DAEMON, 'creds_enc_key': secret('1b2c3d4e-0002-4a5b-8c7d-9e0f1a2b3c4d')},
-        'Key is the ID of the client secret, '
-        "not its value. Paste the secret's Value. If it is no longer shown, create a new secret.",
-    ),
-    (
         {**APPLICATION, 'auth_method': 'Password'},
         "'Password' is not an authentication method. Choose one in 'Authentication method of the self-deployed application'.",
     ),

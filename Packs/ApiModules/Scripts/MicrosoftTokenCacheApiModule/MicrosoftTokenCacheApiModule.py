@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from MicrosoftCredentialsApiModule import *
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
-    from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError, SystemClock
+    from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError, SystemClock, is_guid
     from MicrosoftCredentialsApiModule import (
         REFRESH_MARGIN,
         AccessToken,
@@ -25,6 +25,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         TokenClient,
         TokenResponse,
         TokenTarget,
+        no_session,
     )
 
 # region token provider
@@ -104,7 +105,7 @@ class TokenProvider:
             if refresh_token or self.credential.needs_user:
                 if not refresh_token_used:
                     cached.drop_previous_session()
-                cached.put_session(refresh_token)
+                cached.put_session(refresh_token, refresh_token_used, str(response.token.claims().get('tid') or ''))
             cached.put_token(response.token)
 
         # The refresh token that was used may be invalid now: if the new one is lost, a user has to sign in again.
@@ -194,17 +195,21 @@ class TokenProvider:
         for session in sessions:
             try:
                 response = self.credential.request_token(token_client, target, session)
-            except (SignInRequiredError, SignInPendingError) as error:
+            except MicrosoftSignInError as error:
+                if not _allows_next(error, session):
+                    raise
                 failures.append(error)
-            except MicrosoftSignInError:
-                raise
             except BaseException:  # the command was ended: nobody may wait for it
                 self._end_lease(None)
                 raise
             else:
+                if session.tenants and response.token.claims().get('tid') not in session.tenants:
+                    failures.append(no_session())
+                    continue
                 self.save(target, response, session.refresh_token)
                 return response.token
-        raise failures[0]
+        # A token that the public module has left says less than the one that was pasted.
+        raise failures[-1] if sessions[0].is_foreign and failures[-1].code else failures[0]
 
     def _token_after_failure(
         self, error: MicrosoftSignInError, target: TokenTarget, rejected: str, sessions: list[CachedSession]
@@ -221,6 +226,12 @@ class TokenProvider:
             return cached.token
         self._end_lease(Lease.of_error(error, self._name, cached.now, cached.token_name))
         raise error
+
+
+def _allows_next(error: MicrosoftSignInError, session: CachedSession) -> bool:
+    """Return whether a token may be requested with the next session after this error."""
+    is_refused = isinstance(error, SignInRefusedError) or error.code == '500'
+    return isinstance(error, (SignInRequiredError, SignInPendingError)) or (session.is_foreign and is_refused)
 
 
 # endregion
@@ -264,6 +275,12 @@ class Lease(NamedTuple):
         return _ERRORS_BY_NAME.get(self.kind, MicrosoftSignInError)(self.what, self.advice, self.code, self.correlation_id)
 
 
+class _Latest(NamedTuple):
+    """Whose tokens are used if the settings contain no code: those of the latest sign-in."""
+
+    identity: str
+
+
 class CachedTokens:
     """The cached tokens of one credential, as read from a context. They are written by the methods.
 
@@ -297,15 +314,24 @@ class CachedTokens:
         self.version = version
         self.now = now
         self._credential = credential
-        self._token_prefix = f'{_PREFIX}/{credential.identity}/token/'
+        self._latest_key = f'{_PREFIX}/{credential.application}/latest'
+        latest = None if credential.has_seed else _read_entry(context, self._latest_key, _Latest, now)
+        self._identity = latest.identity if latest else credential.identity
+        self._token_prefix = f'{_PREFIX}/{self._identity}/token/'
         # A claims challenge is not part of the name: the token that it leads to serves all requests.
         named_by = json.dumps([target.scope, target.resource, target.audience])
         self.token_name = hashlib.sha256(named_by.encode()).hexdigest()[:16]
-        self._session_key = f'{_PREFIX}/{credential.identity}/sign-in'
-        self._lease_key = f'{_PREFIX}/{credential.identity}/lease'
+        self._session_key = f'{_PREFIX}/{self._identity}/sign-in'
+        self._lease_key = f'{_PREFIX}/{self._identity}/lease'
         self._pending_key = f'{_PREFIX}/{credential.application}/started'
         token: AccessToken | None = _read_entry(context, self._token_prefix + self.token_name, AccessToken, now)
         session: CachedSession | None = _read_entry(context, self._session_key, CachedSession, now)
+        self._tenants = tuple(session.tenants) if session else ()
+        is_own = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
+        if not is_own:
+            # Another name may be that of the same tenant, which a refreshed token says. Another ID is another tenant.
+            token = None
+            session = None if is_guid(credential.tenant_id) else session
         self.pending: PendingSignIn | None = _read_entry(context, self._pending_key, PendingSignIn, now)
         self.lease: Lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
         refresh_token, public_refresh_token = session.refresh_token if session else '', ''
@@ -316,7 +342,8 @@ class CachedTokens:
         pending = self.pending or PendingSignIn()
         self.sessions = [
             *([CachedSession(pending=pending)] if pending.device_code else []),
-            *(CachedSession(one) for one in (refresh_token, public_refresh_token) if one),
+            *([CachedSession(refresh_token, tenants=() if is_own else self._tenants)] if refresh_token else []),
+            *([CachedSession(public_refresh_token, is_foreign=True)] if public_refresh_token else []),
         ]
         if not refresh_token:
             self.sessions.append(CachedSession(pending=pending._replace(device_code=''), is_code_redeemed=bool(session)))
@@ -325,13 +352,22 @@ class CachedTokens:
         key = self._token_prefix + self.token_name
         self.context[key] = json.dumps({**token._asdict(), 'ends_on': token.expires_on})
 
-    def put_session(self, refresh_token: str) -> None:
-        """Write the latest refresh token. The code in the settings is redeemed."""
-        self.context[self._session_key] = json.dumps({'refresh_token': refresh_token, 'ends_on': self.now + _SESSION_LIFETIME})
+    def put_session(self, refresh_token: str, refresh_token_used: str = '', token_tenant: str = '') -> None:
+        """Write the latest refresh token, which came with a token of `token_tenant`. The code in the settings is redeemed."""
+        ends_on = self.now + _SESSION_LIFETIME
+        tenant_id, tenants = self._credential.tenant_id, self._tenants
+        if tenant_id:
+            found = {tenant_id, token_tenant or tenant_id}
+            tenants = tuple(sorted({*found, *(tenants if found.intersection(tenants) else ())}))
+        entry = {'refresh_token': refresh_token, 'tenants': tenants, 'ends_on': ends_on}
+        self.context[self._session_key] = json.dumps(entry)
         if self._credential.needs_user:
+            self.context[self._latest_key] = json.dumps({'identity': self._identity, 'ends_on': ends_on})
             # Integrations read here whether a user has signed in, and older packs find the session. The Cortex XSOAR app is an
             # exception: integrations would use it as the Token.
             self.context[_PUBLIC_REFRESH_TOKEN] = refresh_token
+        elif any(session.is_foreign and session.refresh_token != refresh_token_used for session in self.sessions):
+            self.context.pop(_PUBLIC_REFRESH_TOKEN, None)  # it was refused
 
     def drop_previous_session(self) -> None:
         """Drop the pending sign-in and the access tokens of all resources, which a new sign-in replaces."""

@@ -193,7 +193,7 @@ def test_a_value_that_cannot_be_read_is_ignored_and_dropped(clock: FakeClock, ga
     tokens.put_pending(PendingSignIn('state', 'verifier'), 900)
     tokens.put_lease(Lease('another', NOW + 60))
     context = {key: garbage for key in tokens.context if key.startswith('microsoft-sign-in')}
-    assert len(context) == 4
+    assert len(context) == 5
     read = cached(context, USER)
     assert (read.token, read.sessions, read.pending, read.lease) == (None, [CachedSession()], None, Lease())
     demisto.setIntegrationContext(context)
@@ -260,7 +260,7 @@ def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock
         return set(demisto.getIntegrationContext())
 
     assert context.keys() - keys_after(0) == {'microsoft-sign-in/x/token/y'}
-    assert sorted(key.split('/')[2] for key in keys_after(3600) if key.startswith('microsoft')) == ['sign-in', 'token']
+    assert sorted(key.split('/')[2] for key in keys_after(3600) if key.startswith('microsoft')) == ['latest', 'sign-in', 'token']
     assert keys_after(90 * 24 * 3600) == {'of others', 'current_refresh_token'}
 
 
@@ -344,7 +344,7 @@ def test_a_context_of_the_public_module_is_not_read_once_there_are_own_tokens(cl
     demisto.setIntegrationContext(dict(public))
     credential = ScriptedCredential(response('own'))
     assert provider(credential, clock).get_token(AZURE).value == 'own'
-    assert credential.sessions == [CachedSession('public')]
+    assert credential.sessions == [CachedSession('public', is_foreign=True)]
     context = demisto.getIntegrationContext()
     assert {key: context[key] for key in public} == public
     assert cached(context).token is None

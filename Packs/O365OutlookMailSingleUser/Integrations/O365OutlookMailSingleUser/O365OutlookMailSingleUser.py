@@ -14,7 +14,7 @@ from MicrosoftGraphMailFetchApiModule import *
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
     from CommonServerPython import CommandResults
-    from MicrosoftCoreApiModule import CredentialError, clean_value
+    from MicrosoftCoreApiModule import CredentialError
     from MicrosoftInstanceApiModule import (
         CommandFunction,
         InstanceSettings,
@@ -24,6 +24,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         bool_argument,
         run_integration,
         check_instance,
+        clean_mailbox,
     )
     from MicrosoftGraphMailClientApiModule import GraphMailClient
     from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
@@ -40,13 +41,14 @@ SPEC = IntegrationSpec(
     permissions=('Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite'),
     access_advice='All required permissions are granted. Check that this account may open the mailbox.',
     app_name='ms-graph-mail-listener',
+    account=lambda client: client.mailbox.address,
     details=lambda client: {'Mailbox': client.mailbox.address or 'of the signed-in user'},
 )
 
 
 def make_client(settings: InstanceSettings) -> GraphMailClient:
     """Return the client of an instance. Raise CredentialError when the mailbox is missing."""
-    mailbox = clean_value(demisto.params().get('mailbox_to_fetch'))
+    mailbox = clean_mailbox(demisto.params().get('mailbox_to_fetch'), MAILBOX_LABEL)
     if settings.acts_as_application and not mailbox:
         raise CredentialError(
             f"'{MAILBOX_LABEL}' is missing.", 'An application or a managed identity has no mailbox: enter an address.'

@@ -145,9 +145,15 @@ class SignInFlows:
         request = parse_scope(self._state.directory, flow.scope)
         requested = [Permission(name, text) for name, text in OPENID_SCOPES.items() if name in request.openid]
         for wanted in request.resources:
-            names = _registered(flow.application, wanted.resource) if wanted.is_default else wanted.permissions
+            names = self._default(flow, wanted.resource) if wanted.is_default else wanted.permissions
             requested += [known for known in wanted.resource.permissions if known.name in names]
         return requested
+
+    def _default(self, flow: SignInFlow, resource: Resource) -> set[str]:
+        """Return what .default means: all that is registered, but only what was granted before once anything was."""
+        registered = _registered(flow.application, resource)
+        granted = {name for name in registered if flow.user and name.lower() in flow.application.granted_to(flow.user)}
+        return registered if flow.always_ask or not granted else granted
 
 
 def _registered(application: Application, resource: Resource) -> set[str]:
