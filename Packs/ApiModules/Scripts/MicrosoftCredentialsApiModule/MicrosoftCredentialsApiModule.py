@@ -80,9 +80,7 @@ _SIGN_IN_LOG = 'Look up the sign-in in the sign-in log of the tenant, which name
 _DEVICE = 'Sign in again on another device, or have an administrator enable and register this one.'
 _ACCOUNT = 'Check the user account: password, expiry, lock, and that it exists in this tenant.'
 _PLATFORM_WEB = 'Register the redirect URI on the platform Web, not Single-page application, then sign in again.'
-_FEDERATED = (
-    'Compare issuer, subject and audience of the federated credential in the app registration with the token of this host.'
-)
+_FEDERATED = 'Compare issuer, subject and audience of the federated credential with the token of this pod.'
 # By OAuth error: what the numbers stand for. Microsoft may change the numbers at any time: they select the advice, and the
 # behavior only where a service in between has dropped the name of the error.
 # Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
@@ -1017,7 +1015,7 @@ class CertificateCredential(ConfidentialClientCredential):
 
     def client_authentication(self) -> dict[str, str]:
         return {
-            'client_assertion_type': 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+            'client_assertion_type': CLIENT_ASSERTION_TYPE,
             'client_assertion': self.assertion(SystemClock().now()),
         }
 
@@ -1337,7 +1335,7 @@ class ManagedIdentityCredential(Credential):
     def __init__(self, client_id: str = '', environment: Mapping[str, str] = os.environ):
         self.client_id = clean_managed_identity_id(client_id)
         self._host = _managed_identity_host(environment)
-        super().__init__(type(self._host).__name__, self._host.endpoint, self.client_id)
+        super().__init__(type(self._host).__name__, self._host.endpoint, self.client_id or self._host.client_id)
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
         return self._host.request(target.as_resource, self.client_id)
@@ -1350,6 +1348,7 @@ class ManagedIdentityHost:
     """A kind of Azure host, and how tokens are requested from its own service."""
 
     endpoint = ''
+    client_id = ''
 
     def request(self, resource: str, client_id: str) -> TokenRequest:
         raise NotImplementedError
@@ -1426,12 +1425,59 @@ class AzureArc(ManagedIdentityHost):
         return key.decode('ascii', 'replace').strip()
 
 
+class WorkloadIdentity(ManagedIdentityHost):
+    """A pod of a Kubernetes cluster (AKS). Its federated token, which the cluster replaces every hour, is the client assertion.
+
+    Source: https://learn.microsoft.com/azure/aks/workload-identity-overview
+    """
+
+    def __init__(self, environment: Mapping[str, str]):
+        authority = environment.get('AZURE_AUTHORITY_HOST') or 'https://login.microsoftonline.com'
+        tenant = clean_tenant(environment.get('AZURE_TENANT_ID', ''))
+        self.endpoint = f'{require_https(authority, "AZURE_AUTHORITY_HOST")}/{quote(tenant)}/oauth2/v2.0/token'
+        self.client_id = clean_managed_identity_id(environment.get('AZURE_CLIENT_ID', ''))
+        self._token_file = environment['AZURE_FEDERATED_TOKEN_FILE']
+
+    def request(self, resource: str, client_id: str) -> TokenRequest:
+        form = {
+            'grant_type': AuthenticationMethod.CLIENT_CREDENTIALS,
+            'client_id': client_id or self.client_id,
+            'client_assertion_type': CLIENT_ASSERTION_TYPE,
+            'client_assertion': self._read_token(),
+            'scope': TokenTarget(resource=resource).as_scope,
+        }
+        return TokenRequest(
+            'POST',
+            self.endpoint,
+            form=form,
+            renew=lambda: self.request(resource, client_id),
+            refusal_advice='Check the federated credential of the managed identity or application, and its client ID.',
+        )
+
+    def _read_token(self) -> str:
+        try:
+            with open(self._token_file, encoding='ascii', errors='replace') as file:
+                token = file.read(_MAX_FEDERATED_TOKEN).strip()
+        except OSError:
+            token = ''
+        if not re.fullmatch(r'[\w-]+\.[\w-]+\.[\w-]+', token):
+            raise SignInRefusedError(
+                f'The federated token of this pod cannot be read from {self._token_file}.',
+                'Use a service account with workload identity, and label the pod azure.workload.identity/use: "true".',
+            )
+        return token
+
+
+CLIENT_ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+_MAX_FEDERATED_TOKEN = 64 * 1024  # characters
+
+
 def _managed_identity_host(environment: Mapping[str, str]) -> ManagedIdentityHost:
     if environment.get('IDENTITY_ENDPOINT') and environment.get('IDENTITY_HEADER'):
         return AppService(environment)
     if environment.get('IDENTITY_ENDPOINT') and environment.get('IMDS_ENDPOINT'):
         return AzureArc(environment)
-    return VirtualMachine(environment)
+    return WorkloadIdentity(environment) if environment.get('AZURE_FEDERATED_TOKEN_FILE') else VirtualMachine(environment)
 
 
 _HOST_ADVICE = (
