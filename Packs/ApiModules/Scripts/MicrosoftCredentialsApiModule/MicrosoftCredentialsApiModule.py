@@ -505,6 +505,8 @@ class TokenClient:
         read_timeout: seconds that a service may take to respond.
         on_secret: is called with each secret before it is sent and when it is received, so that logs can mask it.
         adapter: sends requests to https addresses; that of the platform has its TLS settings.
+    Attributes:
+        on_retry: is called before the wait for a retry, with its seconds.
     """
 
     def __init__(
@@ -520,6 +522,7 @@ class TokenClient:
         self.read_timeout = read_timeout
         self._on_secret = on_secret
         self._adapter = adapter
+        self.on_retry: Callable[[float], Any] = lambda _delay: None
         self._masked: set[str] = set()
         self._retries = True
 
@@ -568,13 +571,14 @@ class TokenClient:
             )
 
         def delay_after(error: Exception, attempt: int) -> float | None:
+            delay = None
             if isinstance(error, ErrorResponse):
-                return retry_delay(error.response, attempt)
-            can_retry = isinstance(error, SignInUnavailableError) and error.code not in (
-                _UNTRUSTED_CERTIFICATE,
-                'invalid_request',
-            )
-            return policy.delay(attempt, None, 0) if can_retry else None
+                delay = retry_delay(error.response, attempt)
+            elif isinstance(error, SignInUnavailableError) and error.code not in (_UNTRUSTED_CERTIFICATE, 'invalid_request'):
+                delay = policy.delay(attempt, None, 0)
+            if delay is not None and delay <= policy.budget:
+                self.on_retry(delay)
+            return delay
 
         try:
             return run_with_retries(send_once, delay_after, policy, self.clock)
@@ -787,10 +791,11 @@ def parse_authorization_response(value: str) -> AuthorizationResponse:
                 'The pasted URL contains no code.', "Copy the full address of the page after the sign-in. It contains 'code='."
             )
         return AuthorizationResponse(_checked_code(fields['code'].replace(' ', '+')), fields.get('state', ''))
+    state = re.search(r'&state=([^&]+)', text)
     code = clean_id(text.split('&')[0])
     if not code:
         raise CredentialError('The authorization code is missing.', 'Paste the full address of the page after the sign-in.')
-    return AuthorizationResponse(_checked_code(unquote(code) if '%' in code else code))
+    return AuthorizationResponse(_checked_code(unquote(code) if '%' in code else code), unquote(state.group(1)) if state else '')
 
 
 def _checked_code(code: str) -> str:
@@ -860,14 +865,17 @@ class Credential:
         identity: digest that includes what one user pasted (code, Token). Tokens are cached under it.
         has_seed: a user has pasted something.
         tenant_id: ID or name of the tenant of a user, empty if there is none.
-        max_request_seconds: seconds that a token request may take, with all retries.
+        uses_up_token: each request uses up a Token, and the response contains the next one.
+        max_request_seconds, attempt_seconds: seconds that a token request may take, with all retries, and without any.
     """
 
     kind = ''
     description = ''
     needs_user = False
     max_request_seconds = 60.0
+    attempt_seconds = _CONNECT_TIMEOUT + _READ_TIMEOUT + 1
     tenant_id = ''
+    uses_up_token = False
 
     def __init__(self, *application: str, seed: str = ''):
         self.has_seed = bool(seed)
@@ -1162,10 +1170,16 @@ class AuthorizationCodeCredential(Credential):
             pasted: the redirect URL, or the code alone.
             pending: the sign-in that was started; empty if it was started elsewhere, without PKCE.
         Raises:
+            CredentialError: `pasted` does not say to which sign-in it belongs.
             SignInRequiredError: `pasted` belongs to another sign-in, possibly of another user.
         """
         response = parse_authorization_response(pasted)
-        if pending.state and response.state not in ('', pending.state):
+        if pending.state and not response.state:
+            raise CredentialError(
+                'The code was pasted without the address that contained it, so that it may be of another sign-in.',
+                'Paste the full address of the page after the sign-in.',
+            )
+        if pending.state and response.state != pending.state:
             raise SignInRequiredError(
                 'The pasted URL belongs to another sign-in than the one started last.',
                 'Start the sign-in again, and paste the URL that it ends on.',
@@ -1242,7 +1256,9 @@ class CortexAppCredential(Credential):
     kind = 'cortex-app'
     description = 'Cortex XSOAR application'
     max_request_seconds = 140.0
+    uses_up_token = True
     READ_TIMEOUT = 90.0  # seconds; a response that is not read is lost, with the next Token in it
+    attempt_seconds = _CONNECT_TIMEOUT + READ_TIMEOUT + 1
     TOKEN_SERVICE = 'https://oproxy.demisto.ninja/obtain-token'  # noqa: S105 - an address
 
     def __init__(
@@ -1331,6 +1347,7 @@ class ManagedIdentityCredential(Credential):
     kind = 'managed-identity'
     description = 'Azure managed identity'
     max_request_seconds = 160.0
+    attempt_seconds = _METADATA_CONNECT_TIMEOUT + _READ_TIMEOUT + 1
 
     def __init__(self, client_id: str = '', environment: Mapping[str, str] = os.environ):
         self.client_id = clean_managed_identity_id(client_id)
