@@ -303,10 +303,11 @@ def test_a_user_signs_in_with_the_redirect_url(instance: Instance) -> None:
     assert instance.web().http_request('GET', '/me')['userPrincipalName'] == ADA
 
 
-def test_a_user_signs_in_with_the_code_alone(instance: Instance) -> None:
+def test_a_code_alone_is_rejected_once_a_sign_in_was_started(instance: Instance) -> None:
     redirect_url = Browser(instance.cloud, ADA).sign_in(start_browser_sign_in(instance.web()))
-    code = parse_authorization_response(redirect_url).code
-    assert instance.user_of(complete_browser_sign_in(instance.web(), code).value) == ADA
+    with pytest.raises(CredentialError, match='The code was pasted without the address'):
+        complete_browser_sign_in(instance.web(), parse_authorization_response(redirect_url).code)
+    assert instance.user_of(complete_browser_sign_in(instance.web(), redirect_url).value) == ADA
 
 
 def test_the_redirect_url_of_another_sign_in_is_rejected(instance: Instance) -> None:

@@ -1,4 +1,4 @@
-"""Reports from the field: what an error of a sign-in says, and what the product does about it (S1, S6, S9, S10, S13, S14, S15, S19)."""
+"""Reports from the field: what an error of a sign-in says, and what follows (S1, S6, S9, S10, S13, S14, S15, S19)."""
 
 import html
 import json
@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import pytest
 
-from conformance.sign_in.conftest import proxy, workbench  # noqa: F401 - fixtures
 from conformance.sign_in.methods import keywords
 from conformance.sign_in.recording_proxy import RecordingProxy
 from conformance.sign_in.rows import (
@@ -300,7 +299,7 @@ def test_the_status_of_a_proxy_is_named(
     field_report: Report,
     number: int,
     says: str,
-    advises: str,  # noqa: F811
+    advises: str,
 ) -> None:
     client = workbench.client({**keywords(CLIENT_SECRET, workbench), 'proxy': True})
     workbench.set_environment({'HTTPS_PROXY': '{proxy}'})

@@ -7,7 +7,6 @@ import pytest
 
 import demistomock as demisto
 from CommonServerPython import get_integration_context
-from conformance.sign_in.conftest import proxy, workbench  # noqa: F401 - fixtures
 from conformance.sign_in.methods import authorization_code, keywords, redirect_of
 from conformance.sign_in.rows import AUTHORIZATION_CODE, CORTEX_APP, DEVICE_CODE, status
 from conformance.sign_in.workbench import Settings, Workbench

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.sign_in.conftest import proxy, workbench  # noqa: F401 - fixtures
 from conformance.sign_in.methods import keywords
 from conformance.sign_in.rows import (
     AUTHORIZATION_CODE,

@@ -14,7 +14,13 @@ from conformance.sign_in.recording_proxy import RecordingProxy  # noqa: E402
 from conformance.sign_in.workbench import Workbench  # noqa: E402 - after the registration of its assertions
 from sandbox.microsoft import MicrosoftCloud  # noqa: E402
 
-HOST_VARIABLES = ('IDENTITY_ENDPOINT', 'IDENTITY_HEADER', 'IMDS_ENDPOINT', 'AZURE_POD_IDENTITY_AUTHORITY_HOST')
+HOST_VARIABLES = (
+    'IDENTITY_ENDPOINT',
+    'IDENTITY_HEADER',
+    'IMDS_ENDPOINT',
+    'AZURE_POD_IDENTITY_AUTHORITY_HOST',
+    'AZURE_FEDERATED_TOKEN_FILE',
+)
 
 
 @pytest.fixture(scope='session')

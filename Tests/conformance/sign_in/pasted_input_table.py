@@ -378,6 +378,12 @@ def code_in(redirect_url: str) -> str:
     return parse_qs(urlsplit(redirect_url).query)['code'][0]
 
 
+def state_in(redirect_url: str) -> str:
+    """Return the state."""
+    return parse_qs(urlsplit(redirect_url).query)['state'][0]
+
+
+WITHOUT_ADDRESS = refused('The code was pasted without the address', 'Paste the full address')
 DECLINED = 'https://localhost/myapp?error=access_denied&error_description=AADSTS65004%3a+The+user+declined.+Trace+ID%3a+1&state=x'
 BOTH = ('auth_code', 'command')
 CODE = (AUTHORIZATION_CODE,)
@@ -400,7 +406,7 @@ CODES = [
         situation='code is not first',
     ),
     *pasted('whole redirect URL', CODE, BOTH, lambda right: f'{right[:60]}\n{right[60:]}', situation='on two lines'),
-    *pasted('whole redirect URL', CODE, BOTH, code_in, situation='only the code'),
+    *pasted('whole redirect URL', CODE, BOTH, code_in, WITHOUT_ADDRESS, 'only the code'),
     *pasted(
         'whole redirect URL',
         CODE,
@@ -417,20 +423,34 @@ CODES = [
         refused('The pasted URL contains no code', "It contains 'code='"),
         'without a code',
     ),
-    *pasted('code with session_state', CODE, BOTH, lambda right: f'{code_in(right)}&session_state=0f0e0d0c&state=x'),
-    *pasted('URL-encoded code', CODE, BOTH, lambda right: quote(code_in(right), safe='')),
     *pasted(
-        'URL-encoded code',
+        'code with session_state',
         CODE,
         BOTH,
-        lambda right: quote(code_in(right), safe='') + '&session_state=1',
-        situation='and session_state',
+        lambda right: f'{code_in(right)}&session_state=0f0e0d0c&state={state_in(right)}',
+    ),
+    *pasted(
+        'code with session_state',
+        CODE,
+        BOTH,
+        lambda right: f'{code_in(right)}&session_state=0f0e0d0c',
+        WITHOUT_ADDRESS,
+        'and no state',
     ),
     *pasted(
         'URL-encoded code',
         CODE,
         BOTH,
-        lambda right: code_in(right)[:-9],
+        lambda right: f'{quote(code_in(right), safe="")}&state={state_in(right)}&session_state=1',
+    ),
+    *pasted(
+        'URL-encoded code', CODE, BOTH, lambda right: quote(code_in(right), safe=''), WITHOUT_ADDRESS, situation='and no state'
+    ),
+    *pasted(
+        'URL-encoded code',
+        CODE,
+        BOTH,
+        lambda right: f'{code_in(right)[:-9]}&state={state_in(right)}',
         Call(Refusal(SignInRequiredError, 'AADSTS9002313', 'Paste all of it')),
         'incomplete',
     ),

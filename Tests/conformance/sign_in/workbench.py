@@ -214,7 +214,7 @@ class Workbench:
 
     def _collect_secrets(self) -> None:
         for text in get_integration_context().values():
-            entry = json.loads(text) if str(text).startswith('{') else {}
+            entry = json.loads(text) if isinstance(text, str) and text.startswith('{') else {}
             self.secrets.update(str(entry[name]) for name in SECRETS_OF_THE_CACHE if entry.get(name))
 
     def assert_no_secret_in(self, *shown: object) -> None:

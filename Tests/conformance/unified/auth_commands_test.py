@@ -175,22 +175,25 @@ def test_a_browser_sign_in_cannot_be_completed_without_a_code(instance: Instance
 
 
 @with_methods('Authorization code')
-def test_a_code_alone_works_like_the_whole_address(instance: Instance) -> None:
+def test_a_code_alone_is_rejected(instance: Instance) -> None:
     address = re.findall(r'\((https:[^)]+)\)', instance.text('msgraph-mail-auth-start'))[0]
-    code = re.findall(r'[?&]code=([^&]+)', Browser(instance.cloud, ADA).sign_in(address))[0]
-    instance.text('msgraph-mail-auth-complete', code=f' "{code}" ')
+    redirect_url = Browser(instance.cloud, ADA).sign_in(address)
+    code = re.findall(r'[?&]code=([^&]+)', redirect_url)[0]
+    assert instance.error('msgraph-mail-auth-complete', code=f' "{code}" ') == (
+        'The code was pasted without the address that contained it, so that it may be of another sign-in. '
+        'Paste the full address of the page after the sign-in.'
+    )
+    instance.text('msgraph-mail-auth-complete', code=f' "{redirect_url}" ')
     assert rows_of(instance.text('msgraph-mail-auth-test'))['Account'] == ADA
 
 
 @with_methods('Authorization code')
 def test_a_code_works_once(instance: Instance) -> None:
     address = re.findall(r'\((https:[^)]+)\)', instance.text('msgraph-mail-auth-start'))[0]
-    code = re.findall(r'[?&]code=([^&]+)', Browser(instance.cloud, ADA).sign_in(address))[0]
-    instance.text('msgraph-mail-auth-complete', code=code)
-    assert (
-        'AADSTS54005: The code has been redeemed already. Start the sign-in again. Run !msgraph-mail-auth-start.'
-        in instance.error('msgraph-mail-auth-complete', code=code)
-    )
+    redirect_url = Browser(instance.cloud, ADA).sign_in(address)
+    instance.text('msgraph-mail-auth-complete', code=redirect_url)
+    again = instance.error('msgraph-mail-auth-complete', code=re.findall(r'[?&]code=([^&]+)', redirect_url)[0])
+    assert 'AADSTS54005: The code has been redeemed already. Start the sign-in again. Run !msgraph-mail-auth-start.' in again
     instance.text('msgraph-mail-list-emails')
 
 

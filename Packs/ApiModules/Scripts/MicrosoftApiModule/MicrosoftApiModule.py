@@ -785,7 +785,9 @@ def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToke
         raise SignInRequiredError(
             'No sign-in was started, or it has expired.', 'Start the sign-in again, and paste the URL that it ends on.'
         )
-    response = provider.token_client.request_token(credential.redeem_request(target, pasted, pending or PendingSignIn()))
+    request = credential.redeem_request(target, pasted, pending or PendingSignIn())
+    provider.require_storage()
+    response = provider.token_client.request_token(request)
     provider.save(target, response, is_new_sign_in=True)
     return response.token
 
@@ -823,6 +825,7 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
     pending = provider.pending_sign_in()
     if not pending:  # another command has completed it, or none was started
         return provider.get_token(target)
+    provider.require_storage()
     try:
         response = credential.request_token(provider.token_client, target, CachedSession(pending=pending))
     except SignInPendingError as error:

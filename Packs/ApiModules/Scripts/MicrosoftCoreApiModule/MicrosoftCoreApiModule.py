@@ -847,7 +847,7 @@ def clean_value(value: Any) -> str:
 
 
 def clean_id(value: Any) -> str:
-    """Return an ID as `clean_value` does, without brackets, and with ASCII characters for the dashes and digits of word processors."""
+    """Return an ID as `clean_value` does, without brackets, and with ASCII characters for their typographic forms."""
     text = unicodedata.normalize('NFKC', clean_value(value)).translate(_DASHES).strip()
     if len(text) > 1 and text[0] + text[-1] in _BRACKETS:
         text = clean_value(text[1:-1])
@@ -861,7 +861,7 @@ def clean_guid(value: Any) -> str:
 
 
 def clean_text(value: Any, field: str) -> str:
-    """Return a secret as `clean_value` does, with ASCII hyphens. Raise CredentialError, naming `field`, for what no secret contains."""
+    """Return a secret as `clean_value` does, with ASCII hyphens. Raise CredentialError for what none contains."""
     text = clean_value(value).translate(_DASHES)
     wrong = re.search(r'[^ -~]', text)
     if wrong:

@@ -373,7 +373,7 @@ def test_a_client_secret_is_taken_as_it_is(secret: str) -> None:
         lambda text: text.replace('-', '\u2013'),
         lambda text: text.replace('-', '\u2212'),
         lambda text: text.replace('-', ''),
-        lambda text: '{%s}' % text,
+        lambda text: '{' + text + '}',
         lambda text: f'<{text}>',
         lambda text: f'("{text}")',
         lambda text: f'\u201e{text}\u201c',

@@ -86,9 +86,7 @@ _SIGN_IN_LOG = 'Look up the sign-in in the sign-in log of the tenant, which name
 _DEVICE = 'Sign in again on another device, or have an administrator enable and register this one.'
 _ACCOUNT = 'Check the user account: password, expiry, lock, and that it exists in this tenant.'
 _PLATFORM_WEB = 'Register the redirect URI on the platform Web, not Single-page application, then sign in again.'
-_FEDERATED = (
-    'Compare issuer, subject and audience of the federated credential in the app registration with the token of this host.'
-)
+_FEDERATED = 'Compare issuer, subject and audience of the federated credential with the token of this pod.'
 # By OAuth error: what the numbers stand for. Microsoft may change the numbers at any time: they select the advice, and the
 # behavior only where a service in between has dropped the name of the error.
 # Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
@@ -109,7 +107,7 @@ _ADVICE_BY_NUMBER = {
         ((9002326, 9002327), _PLATFORM_WEB),
         (
             (9002346, 9002331, 500207),
-            'Register an application for the accounts of your organization, or enter consumers in Token to sign in with a personal account.',
+            'Register an application for accounts of an organization, or enter consumers in Token for a personal account.',
         ),
         ((9002332,), 'Enter the Directory (tenant) ID in Token, and sign in with an account of the organization.'),
         ((900144,), 'The code or the secret is incomplete or URL-encoded. Paste all of it.'),
@@ -509,6 +507,8 @@ class TokenClient:
         on_secret: is called with each secret before it is sent and when it is received, so that logs can mask it.
         redact: replaces the secrets in a text that comes from a service.
         adapter: sends requests to https addresses; that of the platform has its TLS settings.
+    Attributes:
+        on_retry: is called before the wait for a retry, with its seconds.
     """
 
     def __init__(
@@ -526,6 +526,7 @@ class TokenClient:
         self._on_secret = on_secret
         self._redact = redact
         self._adapter = adapter
+        self.on_retry: Callable[[float], Any] = lambda _delay: None
         self._masked: set[str] = set()
         self._retries = True
         self._end = math.inf
@@ -575,13 +576,14 @@ class TokenClient:
             )
 
         def delay_after(error: Exception, attempt: int) -> float | None:
+            delay = None
             if isinstance(error, ErrorResponse):
-                return retry_delay(error.response, attempt)
-            can_retry = isinstance(error, SignInUnavailableError) and error.code not in (
-                _UNTRUSTED_CERTIFICATE,
-                'invalid_request',
-            )
-            return policy.delay(attempt, None, 0) if can_retry else None
+                delay = retry_delay(error.response, attempt)
+            elif isinstance(error, SignInUnavailableError) and error.code not in (_UNTRUSTED_CERTIFICATE, 'invalid_request'):
+                delay = policy.delay(attempt, None, 0)
+            if delay is not None and delay <= policy.budget:
+                self.on_retry(delay)
+            return delay
 
         try:
             return run_with_retries(send_once, delay_after, policy, self.clock)
@@ -750,10 +752,11 @@ def parse_authorization_response(value: str) -> AuthorizationResponse:
                 'The pasted URL contains no code.', "Copy the full address of the page after the sign-in. It contains 'code='."
             )
         return AuthorizationResponse(_checked_code(fields['code'].replace(' ', '+')), fields.get('state', ''))
+    state = re.search(r'&state=([^&]+)', text)
     code = clean_id(text.split('&')[0])
     if not code:
         raise CredentialError('The authorization code is missing.', 'Paste the full address of the page after the sign-in.')
-    return AuthorizationResponse(_checked_code(unquote(code) if '%' in code else code))
+    return AuthorizationResponse(_checked_code(unquote(code) if '%' in code else code), unquote(state.group(1)) if state else '')
 
 
 def _checked_code(code: str) -> str:
@@ -826,16 +829,18 @@ class Credential:
         identity: digest that includes what one user pasted (code, Token). Tokens are cached under it.
         has_seed: a user has pasted something.
         tenant_id: ID or name of the tenant of a user, empty if there is none.
-        max_request_seconds: seconds that a token request may take, with all retries.
-        refreshes_early: a token may be requested while the cached one is valid, and the request given up after some seconds.
+        uses_up_token: each request uses up a Token, and the response contains the next one. No token is then requested while the
+            cached one is valid, since such a request is given up after some seconds.
+        max_request_seconds, attempt_seconds: seconds that a token request may take, with all retries, and without any.
     """
 
     kind = ''
     description = ''
     needs_user = False
     max_request_seconds = 60.0
-    refreshes_early = True
+    attempt_seconds = _CONNECT_TIMEOUT + _READ_TIMEOUT + 1
     tenant_id = ''
+    uses_up_token = False
 
     def __init__(self, *application: str, seed: str = ''):
         self.has_seed = bool(seed)
@@ -926,7 +931,7 @@ class ConfidentialClientCredential(EntraCredential):
         return self.post(target, grant_type=AuthenticationMethod.CLIENT_CREDENTIALS)
 
 
-_SECRET_ID = (
+_LOOKS_LIKE_AN_ID = (
     "Key looks like the ID of the client secret. Paste the secret's Value. If it is no longer shown, create a new secret."
 )
 
@@ -944,7 +949,7 @@ class ClientSecretCredential(ConfidentialClientCredential):
         self._client_secret = clean_client_secret(client_secret)
         super().__init__(authority, tenant_id, client_id, token_url, self._client_secret)
         if is_guid(self._client_secret):
-            self.advice_by_code = {'AADSTS7000215': _SECRET_ID}
+            self.advice_by_code = {'AADSTS7000215': _LOOKS_LIKE_AN_ID}
 
     def client_authentication(self) -> dict[str, str]:
         return {'client_secret': self._client_secret}
@@ -983,7 +988,7 @@ class CertificateCredential(ConfidentialClientCredential):
 
     def client_authentication(self) -> dict[str, str]:
         return {
-            'client_assertion_type': 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+            'client_assertion_type': CLIENT_ASSERTION_TYPE,
             'client_assertion': self.assertion(SystemClock().now()),
         }
 
@@ -1011,7 +1016,7 @@ class CertificateCredential(ConfidentialClientCredential):
         return jwt.encode(claims, key, algorithm=algorithm, headers={name: _base64url(digest)})
 
     def _matching_pair(self) -> tuple[Any, str]:
-        """Return the private key and its certificate, or without certificates the first key. Raise CredentialError if none fits."""
+        """Return the private key and its certificate, without certificates the first key. Raise CredentialError if none fits."""
         keys = [_load_private_key(key) for key in self._private_keys]
         if not self._certificates:
             return keys[0], ''
@@ -1130,10 +1135,16 @@ class AuthorizationCodeCredential(Credential):
             pasted: the redirect URL, or the code alone.
             pending: the sign-in that was started; empty if it was started elsewhere, without PKCE.
         Raises:
+            CredentialError: `pasted` does not say to which sign-in it belongs.
             SignInRequiredError: `pasted` belongs to another sign-in, possibly of another user.
         """
         response = parse_authorization_response(pasted)
-        if pending.state and response.state not in ('', pending.state):
+        if pending.state and not response.state:
+            raise CredentialError(
+                'The code was pasted without the address that contained it, so that it may be of another sign-in.',
+                'Paste the full address of the page after the sign-in.',
+            )
+        if pending.state and response.state != pending.state:
             raise SignInRequiredError(
                 'The pasted URL belongs to another sign-in than the one started last.',
                 'Start the sign-in again, and paste the URL that it ends on.',
@@ -1210,8 +1221,9 @@ class CortexAppCredential(Credential):
     kind = 'cortex-app'
     description = 'Cortex XSOAR application'
     max_request_seconds = 140.0
-    refreshes_early = False  # the next Token is in the response
+    uses_up_token = True
     READ_TIMEOUT = 90.0  # seconds; a response that is not read is lost, with the next Token in it
+    attempt_seconds = _CONNECT_TIMEOUT + READ_TIMEOUT + 1
     TOKEN_SERVICE = 'https://oproxy.demisto.ninja/obtain-token'  # noqa: S105 - an address
 
     def __init__(
@@ -1300,11 +1312,12 @@ class ManagedIdentityCredential(Credential):
     kind = 'managed-identity'
     description = 'Azure managed identity'
     max_request_seconds = 160.0
+    attempt_seconds = _METADATA_CONNECT_TIMEOUT + _READ_TIMEOUT + 1
 
     def __init__(self, client_id: str = '', environment: Mapping[str, str] = os.environ):
         self.client_id = clean_managed_identity_id(client_id)
         self._host = _managed_identity_host(environment)
-        super().__init__(type(self._host).__name__, self._host.endpoint, self.client_id)
+        super().__init__(type(self._host).__name__, self._host.endpoint, self.client_id or self._host.client_id)
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
         return self._host.request(target.as_resource, self.client_id)
@@ -1317,6 +1330,7 @@ class ManagedIdentityHost:
     """A kind of Azure host, and how tokens are requested from its own service."""
 
     endpoint = ''
+    client_id = ''
 
     def request(self, resource: str, client_id: str) -> TokenRequest:
         raise NotImplementedError
@@ -1397,18 +1411,65 @@ class AzureArc(ManagedIdentityHost):
         return key.decode('ascii', 'replace').strip()
 
 
+class WorkloadIdentity(ManagedIdentityHost):
+    """A pod of a Kubernetes cluster (AKS). Its federated token, which the cluster replaces every hour, is the client assertion.
+
+    Source: https://learn.microsoft.com/azure/aks/workload-identity-overview
+    """
+
+    def __init__(self, environment: Mapping[str, str]):
+        authority = environment.get('AZURE_AUTHORITY_HOST') or 'https://login.microsoftonline.com'
+        tenant = clean_tenant(environment.get('AZURE_TENANT_ID', ''))
+        self.endpoint = f'{require_https(authority, "AZURE_AUTHORITY_HOST")}/{quote(tenant)}/oauth2/v2.0/token'
+        self.client_id = clean_managed_identity_id(environment.get('AZURE_CLIENT_ID', ''))
+        self._token_file = environment['AZURE_FEDERATED_TOKEN_FILE']
+
+    def request(self, resource: str, client_id: str) -> TokenRequest:
+        form = {
+            'grant_type': AuthenticationMethod.CLIENT_CREDENTIALS,
+            'client_id': client_id or self.client_id,
+            'client_assertion_type': CLIENT_ASSERTION_TYPE,
+            'client_assertion': self._read_token(),
+            'scope': TokenTarget(resource=resource).as_scope,
+        }
+        return TokenRequest(
+            'POST',
+            self.endpoint,
+            form=form,
+            renew=lambda: self.request(resource, client_id),
+            refusal_advice='Check the federated credential of the managed identity or application, and its client ID.',
+        )
+
+    def _read_token(self) -> str:
+        try:
+            with open(self._token_file, encoding='ascii', errors='replace') as file:
+                token = file.read(_MAX_FEDERATED_TOKEN).strip()
+        except OSError:
+            token = ''
+        if not re.fullmatch(r'[\w-]+\.[\w-]+\.[\w-]+', token):
+            raise SignInRefusedError(
+                f'The federated token of this pod cannot be read from {self._token_file}.',
+                'Use a service account with workload identity, and label the pod azure.workload.identity/use: "true".',
+            )
+        return token
+
+
+CLIENT_ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+_MAX_FEDERATED_TOKEN = 64 * 1024  # characters
+
+
 def _managed_identity_host(environment: Mapping[str, str]) -> ManagedIdentityHost:
     if environment.get('IDENTITY_ENDPOINT') and environment.get('IDENTITY_HEADER'):
         return AppService(environment)
     if environment.get('IDENTITY_ENDPOINT') and environment.get('IMDS_ENDPOINT'):
         return AzureArc(environment)
-    return VirtualMachine(environment)
+    return WorkloadIdentity(environment) if environment.get('AZURE_FEDERATED_TOKEN_FILE') else VirtualMachine(environment)
 
 
 _HOST_ADVICE = (
-    'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. On App Service and Azure Arc, '
-    'the container of the integration needs the variables IDENTITY_ENDPOINT and IDENTITY_HEADER (Arc: IMDS_ENDPOINT) of the host, '
-    'and on Arc its network and /var/opt/azcmagent/tokens.'
+    'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. On App Service and Azure '
+    'Arc, the container of the integration needs the variables IDENTITY_ENDPOINT and IDENTITY_HEADER (Arc: IMDS_ENDPOINT) of '
+    'the host, and on Arc its network and /var/opt/azcmagent/tokens.'
 )
 
 

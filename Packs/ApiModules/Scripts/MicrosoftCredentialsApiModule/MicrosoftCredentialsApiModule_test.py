@@ -910,7 +910,8 @@ def test_without_a_session_a_sign_in_is_required(credential: Credential, session
     'pasted, state, is_taken',
     [
         ('https://localhost/myapp?code=c&state=mine', 'mine', True),
-        ('c', 'mine', True),
+        ('c', '', True),
+        ('c&state=mine', 'mine', True),
         ('https://localhost/myapp?code=c&state=x', '', True),
         ('https://localhost/myapp?code=c&state=of-somebody-else', 'mine', False),
     ],
@@ -924,6 +925,12 @@ def test_a_redirect_url_of_another_sign_in_is_rejected(pasted: str, state: str, 
     else:
         with pytest.raises(SignInRequiredError, match='belongs to another sign-in than the one started last'):
             credential.token_request(TokenTarget('s'), session)
+
+
+@pytest.mark.parametrize('pasted', ['c', 'c&session_state=1', 'https://localhost/myapp?code=c', '?code=c', 'code=c&state='])
+def test_a_code_that_does_not_say_to_which_sign_in_it_belongs_is_rejected(pasted: str) -> None:
+    with pytest.raises(CredentialError, match='The code was pasted without the address that contained it'):
+        code_of(pasted).token_request(TARGET, CachedSession(pending=PendingSignIn('mine', 'verifier')))
 
 
 def test_a_v1_endpoint_gets_the_redirect_uri_with_a_refresh_token() -> None:

@@ -168,7 +168,7 @@ def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
 
 
 def clean_mailbox(value: Any, label: str) -> str:
-    """Return the address or the ID of a mailbox, which may be empty. Raise CredentialError, naming `label`, for something else."""
+    """Return the address or ID of a mailbox, which may be empty. Raise CredentialError, naming `label`, for something else."""
     text = clean_id(re.sub(r'(?i)^mailto:', '', clean_value(value).rpartition('<')[2].rstrip('> ')))
     if text and not (is_guid(text) or re.fullmatch(r'[!-~]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+', text)):
         raise CredentialError(f"'{label}' is not an email address.", 'Enter one address, such as ada@contoso.example.')

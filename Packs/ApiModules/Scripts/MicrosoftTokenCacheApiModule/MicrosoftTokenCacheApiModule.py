@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import math
 import random
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from MicrosoftCredentialsApiModule import *
@@ -64,6 +66,7 @@ class TokenProvider:
         self._log = log
         self._default_target = default_target or TokenTarget()
         self._name = secrets.token_hex(16)
+        token_client.on_retry = self._renew_lease
 
     def get_token(self, target: TokenTarget, rejected: str = '') -> AccessToken:
         """Return a token that can be used now, and is not the one that the resource has rejected. Raise MicrosoftSignInError."""
@@ -71,7 +74,7 @@ class TokenProvider:
         token = cached.token
         if token is None:
             return self._acquire_with_lease(target, rejected, cached)
-        if token.should_refresh(cached.now) and self.credential.refreshes_early:
+        if token.should_refresh(cached.now) and not self.credential.uses_up_token:
             return self._refresh(target, token, cached, cached.sessions)
         if cached.pending and cached.pending.device_code:
             # A user is signing in again: the next token that an integration asks for completes that sign-in.
@@ -80,7 +83,8 @@ class TokenProvider:
 
     def start_sign_in(self, pending: PendingSignIn, lifetime: float = PENDING_LIFETIME) -> None:
         """Cache a sign-in that a user has to finish, for `lifetime` seconds."""
-        self.update(lambda cached: cached.put_pending(pending, lifetime), force=True)
+        if not self.update(lambda cached: cached.put_pending(pending, lifetime), force=True):
+            raise not_stored('The sign-in was not started')
 
     def pending_sign_in(self) -> PendingSignIn | None:
         """Return the sign-in that a user has to finish, None if there is none or it is too old."""
@@ -95,10 +99,13 @@ class TokenProvider:
             refresh_token_used: what the request was made with. If it is no longer cached, a user has signed in meanwhile, and
                 the tokens of that sign-in are kept.
             is_new_sign_in: a user has signed in: replace what is cached.
+        Raises:
+            SignInUnavailableError: the cache did not take a sign-in that cannot be repeated.
         """
         refresh_token = response.refresh_token or refresh_token_used
 
         def change(cached: CachedTokens) -> None:
+            cached.context.pop(cached.sent_key, None)
             if cached.lease.holder == self._name:
                 cached.put_lease(None)
             if not is_new_sign_in and refresh_token_used not in [session.refresh_token for session in cached.sessions]:
@@ -110,20 +117,42 @@ class TokenProvider:
             cached.put_token(response.token)
 
         # The refresh token that was used may be invalid now: if the new one is lost, a user has to sign in again.
-        self.update(change, target, force=bool(response.refresh_token))
+        if self.update(change, target, force=bool(response.refresh_token)):
+            return
+        self._end_lease(None)  # which may fit where the tokens do not
+        if response.refresh_token and (not refresh_token_used or self.credential.uses_up_token):
+            raise not_stored('The sign-in succeeded, but its tokens are lost')
 
-    def update(self, change: Callable[['CachedTokens'], None], target: TokenTarget | None = None, force: bool = False) -> None:
-        """Change the cache as `update_storage` does, and drop what has expired."""
+    def require_storage(self) -> None:
+        """Prove that the cache takes a sign-in, before what works only once is sent. Raise SignInUnavailableError if not."""
+        if not self.update(lambda cached: cached.put_sent(), force=True):
+            raise not_stored('Nothing was sent')
+
+    def update(self, change: Callable[['CachedTokens'], None], target: TokenTarget | None = None, force: bool = False) -> bool:
+        """Change the cache as `update_storage` does, drop what has expired, and return whether it was written."""
+        unreadable: set[str] = set()
 
         def change_context(context: dict[str, Any]) -> None:
             now = self.clock.now()
             change(CachedTokens(context, self.credential, target or self._default_target, now, self._default_target))
             for key in [key for key in context if key.startswith(_PREFIX)]:
-                if _read_entry(context, key, dict, now) is None:
+                kind = _KINDS.get(key.rpartition('/')[2]) or AccessToken
+                if _read_entry(context, key, kind, -math.inf) is None:
+                    unreadable.add(key)
+                    del context[key]
+                elif kind is not PendingSignIn and _read_entry(context, key, kind, now) is None:
                     del context[key]
 
-        if not update_storage(self.storage, change_context, self.clock, force):
+            sessions = [key for key in context if key.startswith(_PREFIX) and key.endswith('/sign-in')]
+            for key in sorted(sessions, key=lambda key: json.loads(context[key])['ends_on'])[:-_MAX_SESSIONS]:
+                del context[key]
+
+        is_written = update_storage(self.storage, change_context, self.clock, force)
+        if not is_written:
             self._log('The integration context rejected every write. The tokens of this sign-in are not cached.')
+        elif unreadable:
+            self._log(f'{len(unreadable)} entries of the integration context could not be read and were dropped.')
+        return is_written
 
     def _read(self, target: TokenTarget, rejected: str = '') -> 'CachedTokens':
         context, version = self.storage.read()
@@ -135,9 +164,12 @@ class TokenProvider:
         self, target: TokenTarget, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]
     ) -> AccessToken:
         """Return a new token. Return `token`, which is still valid, if that fails or if another process is refreshing it."""
-        if max(cached.lease.until, cached.lease.retry_after_time) > cached.now or not self._claim(cached):
+        is_waiting = cached.now < cached.lease.retry_after_time <= cached.now + REFRESH_RETRY_SECONDS
+        if is_waiting or cached.holder:
             return token
         try:
+            if not self._claim(cached):
+                return token
             return self._request_and_save(target, sessions, self.token_client.without_retries(MAX_REFRESH_SECONDS))
         except Exception as error:
             what = str(error) if isinstance(error, MicrosoftSignInError) else type(error).__name__
@@ -148,7 +180,7 @@ class TokenProvider:
     def _acquire_with_lease(self, target: TokenTarget, rejected: str, cached: 'CachedTokens') -> AccessToken:
         # The lease of a process that was killed expires, and one of those who wait claims the next. So each holder is waited
         # for separately, and a little longer than its lease.
-        waited, holders, conflicts, holder = 0.0, 0, 0, ''
+        waited, holders, conflicts, holder, lost = 0.0, 0, 0, '', ''
         waits = self.credential.max_request_seconds + 0.5
         while waited < min(waits, self.clock.remaining()) and holders <= _MAX_HOLDERS and conflicts < _CLAIM_TRIES:
             if cached.token:  # another process has requested it
@@ -156,10 +188,11 @@ class TokenProvider:
             lease = cached.lease
             if lease.kind and lease.holder == holder and lease.token_name == cached.token_name:
                 raise lease.error()  # the same request would fail again
-            present = lease.holder if lease.until > cached.now else ''
+            present = cached.holder
             if present and present != holder:
                 waited, holders = 0.0, holders + 1
             holder = present
+            lost = cached.lost() if self.credential.uses_up_token and not holder else ''
             if not holder and self._claim(cached):
                 break
             conflicts += not holder
@@ -169,21 +202,37 @@ class TokenProvider:
             cached = self._read(target, rejected)
         else:
             self._log('The lease could not be claimed. Other processes may request the same token.')
+            if cached.uses_up:
+                self.require_storage()
         try:
             return self._request_and_save(target, cached.sessions, self.token_client)
         except MicrosoftSignInError as error:
-            return self._token_after_failure(error, target, rejected, cached.sessions)
+            return self._token_after_failure(error, target, rejected, cached.sessions, lost)
 
     def _claim(self, cached: 'CachedTokens') -> bool:
         """Return whether this is now the process that requests the token. False if another one has written since the read."""
-        cached.put_lease(Lease(self._name, cached.now + self.credential.max_request_seconds))
+        cached.put_lease(Lease(self._name, cached.now + self.credential.attempt_seconds))
+        is_spent = cached.uses_up and not isinstance(self.storage, MemoryStorage)
+        if is_spent:
+            cached.put_sent()
         try:
             self.storage.write(cached.context, cached.version)
         except StorageConflictError:
             return False
         except StorageUnavailableError as error:
+            if is_spent:
+                raise not_stored('Nothing was sent') from None
             self._log(f'The integration context cannot be written. Other processes may request the same token. {error}')
         return True
+
+    def _renew_lease(self, delay: float) -> None:
+        """Extend the lease of this process by `delay` seconds and one attempt: a killed process leaves a short one."""
+
+        def change(cached: CachedTokens) -> None:
+            if cached.lease.holder == self._name:
+                cached.put_lease(Lease(self._name, cached.now + delay + self.credential.attempt_seconds))
+
+        self.update(change)
 
     def _end_lease(self, ending: 'Lease | None') -> None:
         """Replace the lease of this process by how it ended. Leave that of another process alone."""
@@ -191,6 +240,8 @@ class TokenProvider:
         def change(cached: CachedTokens) -> None:
             if cached.lease.holder == self._name:
                 cached.put_lease(ending)
+                if ending and ending.kind in _ERRORS_OF_A_RESPONSE:
+                    cached.context.pop(cached.sent_key, None)
 
         self.update(change)
 
@@ -217,9 +268,13 @@ class TokenProvider:
         raise failures[-1] if sessions[0].is_foreign and failures[-1].code else failures[0]
 
     def _token_after_failure(
-        self, error: MicrosoftSignInError, target: TokenTarget, rejected: str, sessions: list[CachedSession]
+        self, error: MicrosoftSignInError, target: TokenTarget, rejected: str, sessions: list[CachedSession], lost: str
     ) -> AccessToken:
-        """Return a token that another process has saved meanwhile, or that its session gives. Raise `error` otherwise."""
+        """Return a token that another process has saved meanwhile, or that its session gives. Raise `error` otherwise.
+
+        Args:
+            lost: what an earlier command did with the Token, empty if it did nothing.
+        """
         cached = self._read(target, rejected)
         if cached.token is None and cached.sessions != sessions:
             try:
@@ -229,8 +284,19 @@ class TokenProvider:
         if cached.token:
             self._end_lease(None)
             return cached.token
+        if lost and isinstance(error, SignInRefusedError):
+            error.what = f'{error.what} {lost}'
         self._end_lease(Lease.of_error(error, self._name, cached.now, cached.token_name))
         raise error
+
+
+def not_stored(what: str) -> SignInUnavailableError:
+    """Return the error for a sign-in that the platform does not store."""
+    return SignInUnavailableError(
+        f'{what}, because the platform did not store the integration context.',
+        'Check the disk and the database of the server, then try again.',
+        'not_stored',
+    )
 
 
 def _allows_next(error: MicrosoftSignInError, session: CachedSession) -> bool:
@@ -247,6 +313,8 @@ _SESSION_LIFETIME = 90 * 24 * 3600  # seconds; a refresh token that was not used
 _LEASE_RETENTION = 60.0  # seconds after a lease for which waiting processes can read how it ended
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
+_SIGN_IN_SIZE = 16 * 1024  # characters; more than the tokens of a sign-in
+_ERRORS_OF_A_RESPONSE = ('SignInRefusedError', 'SignInRequiredError')
 _ERRORS_BY_NAME = {
     kind.__name__: kind for kind in (CredentialError, SignInRefusedError, SignInRequiredError, SignInUnavailableError)
 }
@@ -303,6 +371,8 @@ class CachedTokens:
         sessions: what a token can be requested with, latest first: a device code; the refresh token, ours or that of the public
             module; the code in the settings.
         pending: the sign-in that a user has to finish.
+        holder: the process that requests a token now, empty if none does.
+        uses_up: a token request uses up what works only once: a Token, or a code.
     """
 
     def __init__(
@@ -329,9 +399,10 @@ class CachedTokens:
         self._session_key = f'{_PREFIX}/{self._identity}/sign-in'
         self._lease_key = f'{_PREFIX}/{self._identity}/lease'
         self._pending_key = f'{_PREFIX}/{credential.application}/started'
+        self.sent_key = f'{_PREFIX}/{self._identity}/sent'
         token: AccessToken | None = _read_entry(context, self._token_prefix + self.token_name, AccessToken, now)
         session: CachedSession | None = _read_entry(context, self._session_key, CachedSession, now)
-        self._tenants = tuple(session.tenants) if session else ()
+        self._tenants = tuple(each for each in session.tenants if isinstance(each, str)) if session else ()
         is_own = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
         if not is_own:
             # Another name may be that of the same tenant, which a refreshed token says. Another ID is another tenant.
@@ -339,6 +410,9 @@ class CachedTokens:
             session = None if is_guid(credential.tenant_id) else session
         self.pending: PendingSignIn | None = _read_entry(context, self._pending_key, PendingSignIn, now)
         self.lease: Lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
+        # A lease that carries an error, or that a wrong clock has written, is not current.
+        is_current = not self.lease.kind and now < self.lease.until <= now + credential.max_request_seconds
+        self.holder = self.lease.holder if is_current else ''
         refresh_token, public_refresh_token = session.refresh_token if session else '', ''
         if not all(key.startswith(_PREFIX) for key in context):
             token = token or self._public_token(target, default_target)
@@ -352,6 +426,7 @@ class CachedTokens:
         ]
         if not refresh_token:
             self.sessions.append(CachedSession(pending=pending._replace(device_code=''), is_code_redeemed=bool(session)))
+        self.uses_up = credential.uses_up_token or (credential.needs_user and not self.sessions[0].refresh_token)
 
     def put_token(self, token: AccessToken) -> None:
         key = self._token_prefix + self.token_name
@@ -379,6 +454,21 @@ class CachedTokens:
         for key in [key for key in self.context if key.startswith((self._token_prefix, self._pending_key))]:
             del self.context[key]
 
+    def put_sent(self) -> None:
+        """Write what is about to be sent and works only once, in the size of a sign-in, so that none is lost unnoticed."""
+        token = _sent_digest(self._credential, self.sessions)
+        ends_on = self.now + (_SESSION_LIFETIME if self._credential.uses_up_token else _LEASE_RETENTION)
+        entry = {'token': token, 'time': self.now, 'space': '-' * _SIGN_IN_SIZE, 'ends_on': ends_on}
+        self.context[self.sent_key] = json.dumps(entry)
+
+    def lost(self) -> str:
+        """Return what an earlier command did with the Token that is sent next, if it ended before it stored the response."""
+        sent: _Sent | None = _read_entry(self.context, self.sent_key, _Sent, -math.inf)
+        if not sent or sent.token != _sent_digest(self._credential, self.sessions):
+            return ''
+        when = datetime.fromtimestamp(sent.time, timezone.utc).strftime('%Y-%m-%d %H:%M:%S')
+        return f'A command sent this Token at {when} UTC and ended before it stored the response, which contained the next one.'
+
     def put_pending(self, pending: PendingSignIn, lifetime: float) -> None:
         self.context[self._pending_key] = json.dumps({**pending._asdict(), 'ends_on': self.now + lifetime})
 
@@ -398,14 +488,16 @@ class CachedTokens:
             names.append(('access_token', 'valid_until'))
         for name, end in names:
             value, valid_until = self.context.get(name), str(self.context.get(end) or '')
-            if value and valid_until.replace('.', '', 1).isdigit() and self._is_public_and_own(value):
+            is_number = len(valid_until) < 20 and valid_until.replace('.', '', 1).isdecimal()
+            if value and isinstance(value, str) and is_number and self._is_public_and_own(value):
                 expires_on = float(valid_until) + REFRESH_MARGIN  # the public module used it until then
                 return AccessToken(str(value), expires_on, expires_on)
         return None
 
     def _public_refresh_token(self) -> str:
         is_own = self._is_public_and_own(self.context.get('access_token'))
-        return str(self.context.get(_PUBLIC_REFRESH_TOKEN) or '') if is_own else ''
+        refresh_token = self.context.get(_PUBLIC_REFRESH_TOKEN)
+        return refresh_token if is_own and isinstance(refresh_token, str) else ''
 
     def _is_public_and_own(self, access_token: Any) -> bool:
         """Return whether only the public module has written tokens, and this one may belong to the credential."""
@@ -414,14 +506,47 @@ class CachedTokens:
         return self._credential.matches_claims(AccessToken(str(access_token), 0, 0).claims())
 
 
+class _Sent(NamedTuple):
+    """What was sent and works only once: digest and time."""
+
+    token: str
+    time: float
+
+
+_KINDS: dict[str, Any] = {
+    'sign-in': CachedSession,
+    'latest': _Latest,
+    'started': PendingSignIn,
+    'lease': Lease,
+    'sent': _Sent,
+}
+_OF_A_PERSON = (CachedSession, _Latest)  # a wrong clock must not drop them; Microsoft says when they end
+_NUMBERS = ('expires_on', 'refresh_on', 'interval', 'until', 'retry_after_time', 'time', 'ends_on')
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(_NUMBERS, (int, float)),
+    'tenants': (list,),
+    'is_code_redeemed': (bool,),
+    'is_foreign': (bool,),
+    'pending': (),
+}
+_MAX_SESSIONS = 10  # the oldest ones are dropped
+
+
+def _sent_digest(credential: Credential, sessions: list[CachedSession]) -> str:
+    return hashlib.sha256(f'{credential.identity} {sessions[0].refresh_token}'.encode()).hexdigest()[:16]
+
+
 def _read_entry(context: dict[str, Any], key: str, kind: Any, now: float) -> Any:
-    """Return a value of the context as a `kind`. Return None if it is missing, cannot be read, or ended before `now`."""
+    """Return a value of the context as a `kind`. Return None if it is missing, has another shape, or ended before `now`."""
     try:
-        value = json.loads(context[key])
-        if value['ends_on'] <= now:
+        entry = json.loads(context[key], parse_constant=int)  # rejects NaN and Infinity
+        found = {name: entry[name] for name in (*kind._fields, 'ends_on') if name in entry}
+        is_over = found['ends_on'] <= now and kind not in _OF_A_PERSON
+        if is_over or not all(type(value) in _TYPES.get(name, (str,)) for name, value in found.items()):
             return None
-        return value if kind is dict else kind(**{name: value[name] for name in kind._fields if name in value})
-    except (KeyError, TypeError, ValueError):
+        del found['ends_on']
+        return kind(**found)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return None
 
 
@@ -476,10 +601,10 @@ class ContextStorage:
 
     def read(self) -> tuple[dict[str, Any], int]:
         """Return the context and its version, ANY_VERSION where the platform has no versions."""
-        context = self._get_context() or {}
-        if set(context) == {'context', 'version'}:
-            return dict(context['context'] or {}), int(context['version'])
-        return dict(context), self.ANY_VERSION
+        context, version = self._get_context() or {}, self.ANY_VERSION
+        if isinstance(context, dict) and set(context) == {'context', 'version'}:
+            context, version = context['context'], int(context['version'])
+        return dict(context) if isinstance(context, dict) else {}, version
 
     def write(self, context: dict[str, Any], version: int) -> None:
         """Write the context. Raise StorageConflictError if `version` is stale, else StorageUnavailableError."""

@@ -260,8 +260,19 @@ def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock
         return set(demisto.getIntegrationContext())
 
     assert context.keys() - keys_after(0) == {'microsoft-sign-in/x/token/y'}
-    assert sorted(key.split('/')[2] for key in keys_after(3600) if key.startswith('microsoft')) == ['latest', 'sign-in', 'token']
-    assert keys_after(90 * 24 * 3600) == {'of others', 'current_refresh_token'}
+    assert sorted(key.split('/')[2] for key in keys_after(3600) if key.startswith('microsoft')) == [
+        'latest',
+        'sign-in',
+        'started',
+        'token',
+    ]
+    assert {key.rpartition('/')[2] for key in keys_after(90 * 24 * 3600)} == {
+        'of others',
+        'current_refresh_token',
+        'sign-in',
+        'latest',
+        'started',
+    }, 'what a person has created does not end by the clock of the engine'
 
 
 def test_all_tokens_can_be_dropped_and_the_rest_remains() -> None:

@@ -87,7 +87,11 @@ AUTH_COMMANDS = {
     'msgraph-mail-auth-test': mail_auth_test_command,
     'msgraph-mail-test': mail_auth_test_command,
 }
-AUTH_ARGUMENTS = {'msgraph-mail-auth-complete': 'code hide_polling_output'}
+AUTH_ARGUMENTS = {
+    'msgraph-mail-auth-start': 'permissions',
+    'msgraph-mail-auth-complete': 'code hide_polling_output',
+    'msgraph-mail-auth-reset': 'discard_token',
+}
 COMMANDS: dict[str, CommandFunction] = {
     **{name: checked_command(function, AUTH_ARGUMENTS.get(name, '')) for name, function in AUTH_COMMANDS.items()},
     'test-module': check_instance_command,

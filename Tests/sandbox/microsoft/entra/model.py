@@ -3,7 +3,7 @@
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sandbox.microsoft.certificates import Certificate
 from sandbox.microsoft.resources import Resource
@@ -28,6 +28,16 @@ class Secret:
     value: str = field(repr=False)
     secret_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     expires: float | None = None
+
+
+@dataclass(kw_only=True)
+class FederatedCredential:
+    """A workload elsewhere, such as a pod of Kubernetes, whose tokens an application accepts as its own assertions."""
+
+    issuer: str
+    subject: str
+    audience: str = 'api://AzureADTokenExchange'
+    public_key: Any = field(repr=False)
 
 
 @dataclass(kw_only=True)
@@ -75,6 +85,7 @@ class Application(Principal):
     client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     secrets: list[Secret] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
+    federated_credentials: list[FederatedCredential] = field(default_factory=list)
     redirect_uris: list[str] = field(default_factory=list)
     allows_public_client_flows: bool = False
     is_multi_tenant: bool = False
@@ -101,7 +112,7 @@ class Application(Principal):
 
     @property
     def is_confidential(self) -> bool:
-        return bool(self.secrets or self.certificates)
+        return bool(self.secrets or self.certificates or self.federated_credentials)
 
     def granted_to(self, user: User) -> set[str]:
         """Return the delegated permissions that this app has for ``user``, in lower case."""

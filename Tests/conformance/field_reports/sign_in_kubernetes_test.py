@@ -1,0 +1,130 @@
+"""Reports from the field: a pod of Kubernetes signs in with its federated token (S17)."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from conformance.sign_in.methods import keywords
+from conformance.sign_in.rows import VM_SYSTEM_ASSIGNED
+from conformance.sign_in.workbench import Workbench
+from MicrosoftApiModule import MANAGED_IDENTITIES_SYSTEM_ASSIGNED
+from MicrosoftCoreApiModule import MicrosoftSignInError
+from MicrosoftCredentialsApiModule import AccessToken
+from sandbox.microsoft.certificates import certificate
+from sandbox.microsoft.entra.model import FederatedCredential
+
+Report = Callable[[str, str, str, str], None]
+ISSUER, SUBJECT, AUDIENCE = 'https://oidc.example/cluster', 'system:serviceaccount:soar:engine', 'api://AzureADTokenExchange'
+
+
+class Pod:
+    """A pod with workload identity, whose token the application daemon accepts."""
+
+    def __init__(self, workbench: Workbench, folder: Path) -> None:
+        self.workbench, self.file = workbench, folder / 'azure-identity-token'
+        self._key = certificate('cluster')
+        self.application = workbench.cloud.directory.application('daemon')
+        self.application.federated_credentials.append(
+            FederatedCredential(issuer=ISSUER, subject=SUBJECT, public_key=self._key.public_key)
+        )
+        self.environment = {
+            'AZURE_FEDERATED_TOKEN_FILE': str(self.file),
+            'AZURE_CLIENT_ID': self.application.client_id,
+            'AZURE_TENANT_ID': self.application.tenant_id,
+            'AZURE_AUTHORITY_HOST': f'{workbench.cloud.authority}/',
+        }
+
+    def write_token(self, **claims: Any) -> None:
+        now = int(self.workbench.clock.now())
+        all_claims = {'iss': ISSUER, 'sub': SUBJECT, 'aud': [AUDIENCE], 'iat': now, 'nbf': now, 'exp': now + 3600, **claims}
+        self.file.write_text(jwt.encode(all_claims, self._key.private_key_pem, algorithm='RS256') + '\n')
+
+    def ask(self, client_id: str = '') -> AccessToken | MicrosoftSignInError:
+        self.workbench.set_environment(self.environment)
+        return self.workbench.ask_for(
+            {
+                'managed_identities_client_id': client_id or MANAGED_IDENTITIES_SYSTEM_ASSIGNED,
+                'managed_identities_resource_uri': self.workbench.cloud.graph,
+            }
+        )
+
+
+@pytest.fixture
+def pod(workbench: Workbench, tmp_path: Path) -> Pod:
+    return Pod(workbench, tmp_path)
+
+
+@pytest.mark.parametrize('is_named', [False, True])
+def test_a_pod_signs_in_with_its_federated_token(pod: Pod, field_report: Report, is_named: bool) -> None:
+    client_id = pod.application.client_id
+    if is_named:
+        pod.environment['AZURE_CLIENT_ID'] = ''
+    pod.write_token()
+    token = pod.ask(client_id if is_named else '')
+    assert isinstance(token, AccessToken), token
+    assert pod.workbench.graph_status(token.value) == 200
+    assert token.claims()['appid'] == client_id
+    field_report(
+        'S17', f'client ID in the {"instance" if is_named else "environment"}', 'the metadata service is asked', 'a token'
+    )
+
+
+def test_the_token_is_read_for_each_request(pod: Pod, field_report: Report) -> None:
+    pod.write_token()
+    first = pod.ask()
+    pod.workbench.later(2 * 3600)
+    assert isinstance(pod.ask(), MicrosoftSignInError), 'the federated token has expired'
+    pod.write_token()
+    second = pod.ask()
+    assert isinstance(first, AccessToken)
+    assert isinstance(second, AccessToken)
+    field_report('S17', 'the cluster replaces the token', 'no way to sign in', f'a second token: {second.value != first.value}')
+
+
+@pytest.mark.parametrize(
+    'claims, number',
+    [
+        ({'iss': 'https://other.example'}, 'AADSTS700211'),
+        ({'sub': 'system:serviceaccount:soar:other'}, 'AADSTS700213'),
+        ({'aud': 'https://other.example'}, 'AADSTS700212'),
+    ],
+)
+def test_a_token_that_does_not_fit_the_federated_credential_is_explained(
+    pod: Pod, field_report: Report, claims: dict[str, str], number: str
+) -> None:
+    pod.write_token(**claims)
+    error = pod.ask()
+    assert isinstance(error, MicrosoftSignInError)
+    assert error.code == number
+    assert 'Compare issuer, subject and audience of the federated credential' in error.advice
+    field_report('S17', str(claims), 'Check the settings of the instance.', str(error))
+
+
+@pytest.mark.parametrize('content', [None, '', 'not a token', 'a.b', '<html>'])
+def test_a_token_that_cannot_be_read_is_explained_and_nothing_is_sent(
+    pod: Pod, field_report: Report, content: str | None
+) -> None:
+    if content is not None:
+        pod.file.write_text(content)
+    error = pod.ask()
+    assert isinstance(error, MicrosoftSignInError)
+    assert 'The federated token of this pod cannot be read' in error.what
+    assert pod.workbench.requests_to('entra') == 0
+    field_report('S17', f'the file contains {content!r}', 'Choose an engine that runs on one.', str(error))
+
+
+@pytest.mark.parametrize('name', ['AZURE_TENANT_ID', 'AZURE_AUTHORITY_HOST'])
+def test_a_variable_that_cannot_be_used_is_refused(pod: Pod, field_report: Report, name: str) -> None:
+    pod.write_token()
+    pod.environment[name] = 'http://plain.example' if name == 'AZURE_AUTHORITY_HOST' else 'two words'
+    error = pod.ask()
+    assert isinstance(error, MicrosoftSignInError)
+    assert pod.workbench.requests_to('entra') == 0
+    field_report('S17', f'{name} is wrong', 'sent to the metadata service', str(error))
+
+
+def test_without_the_variables_a_virtual_machine_is_asked(workbench: Workbench) -> None:
+    assert isinstance(workbench.ask(workbench.client(keywords(VM_SYSTEM_ASSIGNED, workbench))), AccessToken)
