@@ -677,11 +677,25 @@ class DeltaPage(NamedTuple):
     Args:
         link: the next page, or where the next sync starts.
         is_last: `link` is where the next sync starts.
+        removed: IDs of messages that left the folder.
     """
 
     messages: list[dict[str, Any]]
     link: str
     is_last: bool
+    removed: Sequence[str] = ()
+
+
+def page_rows(page: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects of a page of a list. What has no ID cannot be used, and is left out.
+
+    Raises:
+        GraphError: the response has no list; an empty list is one.
+    """
+    rows = page.get('value')
+    if not isinstance(rows, list):
+        raise GraphError('Microsoft Graph sent a response without a list.', _CHECK_PROXY)
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get('id'), str)]
 
 
 class Mailbox:
@@ -785,12 +799,12 @@ class Mailbox:
             if next_page
             else self.request('GET', self.messages_path(folder_id), params={**(query or {}), '$top': page_size})
         )
-        messages, link = list(page.get('value') or []), page.get('@odata.nextLink') or ''
+        messages, link = page_rows(page), page.get('@odata.nextLink') or ''
         for _ in range(pages - 1):
             if not link or (limit and len(messages) >= limit):
                 break
             page = self._next_page(link)
-            messages += page.get('value') or []
+            messages += page_rows(page)
             if limit and len(messages) > limit:
                 return messages[:limit], link
             link = page.get('@odata.nextLink') or ''
@@ -812,11 +826,16 @@ class Mailbox:
         else:
             query = {'changeType': 'created', '$select': select}
             page = self.request('GET', f'{self.messages_path(folder_id)}/delta', params=query, headers=headers)
-        messages = [message for message in page.get('value') or [] if '@removed' not in message]
+        rows = page_rows(page)
         next_link = page.get('@odata.nextLink') or page.get('@odata.deltaLink')
         if not next_link:
             raise GraphError('Microsoft Graph did not send the next link of the delta sync.', _CHECK_PROXY)
-        return DeltaPage(messages, next_link, '@odata.nextLink' not in page)
+        return DeltaPage(
+            [row for row in rows if '@removed' not in row],
+            next_link,
+            '@odata.nextLink' not in page,
+            [row['id'] for row in rows if '@removed' in row],
+        )
 
     def get_message(
         self, message_id: str, folder_id: str = '', query: dict[str, str] | None = None, body_type: str = ''

@@ -24,6 +24,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         Attachment,
         BatchRequest,
         BatchResult,
+        DeltaPage,
         EmailAddress,
         GraphError,
         GraphMailClient,
@@ -93,6 +94,16 @@ class FetchOptions(NamedTuple):
     html: bool = False
     mark_read: bool = False
     content_id_names: bool = True
+
+    @property
+    def state_properties(self) -> tuple[str, ...]:
+        """The properties that filters use and that change while a message stays where it is."""
+        return ('isRead',) if self.unread_only else ()
+
+    @property
+    def depends_on_state(self) -> bool:
+        """Whether a message that was not to be fetched may become one that is, without entering a folder."""
+        return bool(self.state_properties)
 
     @property
     def filters(self) -> str:
@@ -170,8 +181,8 @@ def fetch_incidents(client: GraphMailClient, options: FetchOptions) -> None:
     fetched = fetch_mails(client, options, demisto.getLastRun())
     demisto.incidents(fetched.incidents)
     demisto.setLastRun(fetched.last_run)
-    if fetched.problems:
-        demisto.updateModuleHealth('\n'.join(dict.fromkeys(map(str, fetched.problems))))
+    if messages := dict.fromkeys(map(str, (*fetched.problems, *fetched.notes))):
+        demisto.updateModuleHealth('\n'.join(messages))
 
 
 class FetchResult(NamedTuple):
@@ -181,11 +192,13 @@ class FetchResult(NamedTuple):
         incidents: to be created first.
         last_run: to be saved after that.
         problems: why there may be more mails.
+        notes: what the administrator should know besides.
     """
 
     incidents: list[dict[str, Any]]
     last_run: dict[str, Any]
     problems: list[Exception]
+    notes: Sequence[str] = ()
 
 
 def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[str, Any]) -> FetchResult:
@@ -200,13 +213,13 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
     before = cursor.as_last_run()
     _mark_as_read(run, cursor, options.mark_read)
     mails = [] if run.is_throttled else MailSelector(run, cursor, options).select()
-    MailReader(run, options).read(mails)
-    cursor.record(mails, options.mark_read)
+    MailReader(run, options, cursor).read(mails)
+    cursor.record(mails, options.mark_read, run.now())
     incidents = [mail_to_incident(mail, address, options.full_body) for mail in mails if mail.is_active]
     after = cursor.as_last_run()
     if run.problems and not incidents and after == before:
         raise run.problems[0]
-    return FetchResult(incidents, after, run.problems)
+    return FetchResult(incidents, after, run.problems, run.notes)
 
 
 class FetchRun:
@@ -214,11 +227,13 @@ class FetchRun:
 
     Attributes:
         problems: why not everything was fetched.
+        notes: what the administrator should know besides.
     """
 
     def __init__(self, client: GraphMailClient):
         self.client = client
         self.problems: list[Exception] = []
+        self.notes: list[str] = []
         self._retry_policy = FETCH_RETRIES
         self._end = self.now() + _MAX_READING_SECONDS
 
@@ -292,6 +307,12 @@ _END_OF_SECOND = '~'  # sorts after all digests
 # The time of a sync is recorded as that much earlier: the clocks of Microsoft and of the engine differ.
 _OVERLAP = 300.0  # seconds
 _CHECK_INTERVAL = 600.0  # seconds
+_DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
+_ERA_LENGTH = 500  # mails
+_NEVER = '9999'  # later than all times
+# A mail that Graph does not find may only not be there yet: it waits for that many seconds, and for all its tries.
+_MAX_ABSENCE = 600.0
+_MAX_TEXT = 120  # characters of what the cursor remembers of a mail besides its ID
 
 
 def message_digest(message_id: str) -> str:
@@ -308,21 +329,44 @@ class SeenMails:
     """The digests of the mails that became incidents last.
 
     Args:
-        text: as `as_text` returns it.
+        text: as `as_json` returns it.
+        eras: times, and how many were added from each on.
+        complete_from: all that were added from this time on are known; empty if none was forgotten.
     """
 
-    def __init__(self, text: str = ''):
+    def __init__(self, text: str = '', eras: Iterable[Sequence[Any]] = (), complete_from: str = ''):
         self._digests = dict.fromkeys(re.findall(f'.{{{_DIGEST_LENGTH}}}', text))
+        self._eras = [(str(start), int(count)) for start, count in eras]
+        self.complete_from = complete_from
+        if sum(count for _, count in self._eras) != len(self._digests):  # saved by an earlier version
+            self._eras = [('', len(self._digests))]
+            self.complete_from = '' if len(self._digests) < _MIN_SEEN else _NEVER
 
     def __contains__(self, message_id: str) -> bool:
         return message_digest(message_id) in self._digests
 
-    def add(self, message_id: str) -> None:
+    def add(self, message_id: str, now: float = 0) -> None:
+        """Add a mail that became an incident at a time, in seconds since the epoch."""
+        if message_id in self:
+            return
+        start, count = self._eras[-1] if self._eras else ('', _ERA_LENGTH)
+        if count >= _ERA_LENGTH:
+            self._eras.append((graph_seconds(now), 1))
+        else:
+            self._eras[-1] = (start, count + 1)
         self._digests[message_digest(message_id)] = None
 
-    def as_text(self, max_length: int) -> str:
-        """Return the newest ones, in at most `max_length` characters."""
-        return ''.join(list(self._digests)[-max(max_length // _DIGEST_LENGTH, 1) :])
+    def as_json(self, max_length: int) -> dict[str, Any]:
+        """Return what to save of the newest ones: digests of at most `max_length` characters."""
+        digests = list(self._digests)[-max(max_length // _DIGEST_LENGTH, 1) :]
+        eras, complete_from, dropped = list(self._eras), self.complete_from, len(self._digests) - len(digests)
+        while dropped:
+            start, count = eras.pop(0)
+            complete_from = eras[0][0] if eras else _NEVER
+            if count > dropped:
+                eras.insert(0, (start, count - dropped))
+            dropped -= min(count, dropped)
+        return {'remembered': ''.join(digests), 'eras': list(map(list, eras)), 'complete_from': complete_from}
 
 
 class PendingMail(NamedTuple):
@@ -332,12 +376,31 @@ class PendingMail(NamedTuple):
         folder: its name in the parameters of the instance.
         received: time as Graph writes it.
         tries: number of runs that could not read it, although the mailbox could be read.
+        since: time of the first of them, in seconds since the epoch.
+        internet_id: its Message-ID, by which it is found if its ID changes.
+        subject, sender: as the list showed them, for an incident of a mail that cannot be read.
     """
 
     message_id: str
     folder: str
     received: str = ''
     tries: int = 0
+    since: int = 0
+    internet_id: str = ''
+    subject: str = ''
+    sender: str = ''
+
+    @classmethod
+    def from_row(cls, row: MessageRow, folder: str) -> 'PendingMail':
+        internet_id = str(row.get('internetMessageId') or '')
+        return cls(
+            row['id'],
+            folder,
+            str(row.get(RECEIVED) or ''),
+            internet_id=internet_id if len(internet_id) <= 2 * _MAX_TEXT else '',
+            subject=str(row.get('subject') or '')[:_MAX_TEXT],
+            sender=EmailAddress.from_json(row.get('from') or row.get('sender')).address[:_MAX_TEXT],
+        )
 
 
 # Keys of a folder in the last run, and the attributes that they save.
@@ -351,6 +414,9 @@ _FOLDER_KEYS = {
     'is_first_round': 'is_first_sync',
     'checked': 'checked',
     'is_deleted': 'is_deleted',
+    'strict': 'is_strict',
+    'no_delta': 'no_delta_until',
+    'reason': 'reason',
 }
 
 
@@ -363,11 +429,14 @@ class FolderCursor:
         first: received time of the oldest message to fetch.
         since: everything that entered the folder before was selected.
         backlog: position in the list by received time, None if it is finished.
-        changed: position in the list by changed time, None if it is finished.
+        changed: position in the list by changed time, None before the first sync.
         link: where the delta sync continues; empty to start it.
         is_first_sync: the sync returns the messages that are in the folder, not those that entered it.
         checked: when it was checked whether the folder is deleted.
         is_deleted: it was in Deleted Items then.
+        is_strict: no entry was missed, so a message of the list by changed time is new only if it was received lately.
+        no_delta_until: Graph has no delta sync for the folder; it is tried again at that time. Empty if Graph has one.
+        reason: why it has none.
     """
 
     def __init__(
@@ -382,6 +451,9 @@ class FolderCursor:
         is_first_sync: bool = True,
         checked: str = '',
         is_deleted: bool = False,
+        is_strict: bool = False,
+        no_delta_until: str = '',
+        reason: str = '',
     ):
         self.name = name
         self.folder_id = folder_id
@@ -393,12 +465,18 @@ class FolderCursor:
         self.is_first_sync = is_first_sync
         self.checked = checked or since
         self.is_deleted = is_deleted
+        self.is_strict = is_strict
+        self.no_delta_until = no_delta_until
+        self.reason = reason
 
     @classmethod
     def from_json(cls, name: str, value: dict[str, Any]) -> 'FolderCursor':
-        fields = {field: value[key] for key, field in _FOLDER_KEYS.items()}
+        fields = {field: value[key] for key, field in _FOLDER_KEYS.items() if key in value}
         positions = {field: fields[field] and tuple(fields[field]) for field in ('backlog', 'changed')}
-        return cls(name, **{**fields, **positions})
+        folder = cls(name, **{**fields, **positions})
+        if folder.changed is None and not folder.is_first_sync:  # saved by an earlier version
+            folder.changed, folder.is_strict = (folder.since, ''), True
+        return folder
 
     def as_json(self) -> dict[str, Any]:
         values = {key: getattr(self, field) for key, field in _FOLDER_KEYS.items()}
@@ -410,11 +488,11 @@ class FolderCursor:
 
     def record_sync(self, link: str, is_last: bool, requested: float) -> None:
         """Record a page of the delta sync that was requested at a time, in seconds since the epoch."""
-        self.link = link
+        self.link, self.no_delta_until = link, ''
         if is_last and self.is_first_sync:
             missed = (self.since, _END_OF_SECOND)
             self.changed = missed if self.changed is None else min(self.changed, missed)
-            self.is_first_sync = False
+            self.is_first_sync = self.is_strict = False
         if is_last:
             self.since = graph_seconds(requested - _OVERLAP)
 
@@ -422,12 +500,27 @@ class FolderCursor:
         """Start the delta sync again. What entered since the last one is found in the list by changed time."""
         self.link, self.is_first_sync = '', True
 
-    def record_changed(self, position: SortKey, is_end: bool) -> None:
-        self.changed = None if is_end else position
+    def record_no_delta(self, now: float, reason: str) -> None:
+        """Record that Graph has no delta sync for the folder: only lists tell what enters it."""
+        self.restart_sync()
+        self.no_delta_until, self.reason = graph_seconds(now + _DELTA_INTERVAL), reason
+        self.changed = min(self.changed or (self.since, ''), (self.since, ''))
+        self.is_strict = False
+
+    def record_changed(self, position: SortKey, is_end: bool, requested: float) -> None:
+        """Record the position in the list by changed time that was requested at a time, in seconds since the epoch."""
+        if not is_end:
+            self.changed = position
+            return
+        self.changed = (graph_seconds(requested - _OVERLAP), '')
+        if self.no_delta_until:
+            self.since = self.changed[0]
+        else:
+            self.is_strict = not self.is_first_sync
 
     def record_backlog(self, position: SortKey, is_end: bool) -> None:
         """Record the position. The list is not finished before the first sync, so that nothing enters between them."""
-        self.backlog = None if is_end and not self.is_first_sync else position
+        self.backlog = None if is_end and (self.no_delta_until or not self.is_first_sync) else position
 
     def is_check_due(self, now: float) -> bool:
         return self.checked < graph_seconds(now - _CHECK_INTERVAL)
@@ -442,7 +535,7 @@ class FetchCursor:
     Args:
         mailbox, filters: digests of the mailbox and of the filters.
         folders: those that are fetched from.
-        seen: digests of mails that became incidents.
+        seen: mails that became incidents.
         pending: mails that are to become incidents.
         to_mark: IDs of mails to mark as read, and how often Graph rejected that.
     """
@@ -452,14 +545,14 @@ class FetchCursor:
         mailbox: str,
         filters: str,
         folders: Iterable[FolderCursor] = (),
-        seen: str = '',
+        seen: SeenMails | None = None,
         pending: Iterable[PendingMail] = (),
         to_mark: dict[str, int] | None = None,
     ):
         self.mailbox = mailbox
         self.filters = filters
         self.folders = {folder.name: folder for folder in folders}
-        self.seen = SeenMails(seen)
+        self.seen = seen or SeenMails()
         self.pending = list(pending)
         self.to_mark = to_mark or {}
 
@@ -473,25 +566,23 @@ class FetchCursor:
         if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
             return cls(mailbox, filters)
         folders = last_run['folders'] if last_run['wanted'] == filters else {}
-        pending = [
-            PendingMail(message_id, last_run['names'][number], received, tries)
-            for message_id, number, received, tries in last_run['waiting']
-        ]
+        pending = [PendingMail(message_id, last_run['names'][number], *rest) for message_id, number, *rest in last_run['waiting']]
         return cls(
             mailbox,
             filters,
             [FolderCursor.from_json(name, value) for name, value in folders.items()],
-            last_run['remembered'],
+            SeenMails(last_run['remembered'], last_run.get('eras') or (), last_run.get('complete_from') or ''),
             pending,
             last_run['to_mark'],
         )
 
     def as_last_run(self) -> dict[str, Any]:
-        """Return what to save. If it is too long, first the oldest mails to mark as read are dropped, then links."""
+        """Return what to save. If it is too long, some of what it would be good to have is dropped, the most useful last."""
         folders = {name: folder.as_json() for name, folder in self.folders.items()}
         names = sorted({mail.folder for mail in self.pending})
-        pending = [[mail.message_id, names.index(mail.folder), mail.received, mail.tries] for mail in self.pending]
+        pending = [[mail.message_id, names.index(mail.folder), *mail[2:]] for mail in self.pending]
         to_mark, linked = list(self.to_mark.items()), [name for name, folder in self.folders.items() if folder.link]
+        texts = [slice(6, None), slice(4, None)]  # subjects and senders, then Message-IDs
         while True:
             rest = {
                 'version': _CURSOR_VERSION,
@@ -502,10 +593,14 @@ class FetchCursor:
                 'waiting': pending,
                 'to_mark': dict(to_mark),
             }
-            room = _CURSOR_LENGTH - len(json.dumps(rest))
-            if room >= _MIN_SEEN * _DIGEST_LENGTH or not (to_mark or linked):
-                return {**rest, 'remembered': self.seen.as_text(min(room, MAX_SEEN * _DIGEST_LENGTH))}
-            if to_mark:
+            room = _CURSOR_LENGTH - len(json.dumps({**rest, **self.seen.as_json(0)}))
+            if room >= _MIN_SEEN * _DIGEST_LENGTH or not (texts or to_mark or linked):
+                return {**rest, **self.seen.as_json(min(room, MAX_SEEN * _DIGEST_LENGTH))}
+            if texts:
+                dropped = texts.pop(0)
+                for mail in pending:
+                    del mail[dropped]
+            elif to_mark:
                 to_mark = to_mark[10:]
             else:
                 folders[linked.pop()].update(link='', is_first_round=True)
@@ -558,14 +653,19 @@ class FetchCursor:
         first, *others = self.folders
         self.folders = {name: self.folders[name] for name in (*others, first)}
 
-    def record(self, mails: Sequence['FetchedMail'], marks_read: bool) -> None:
+    def is_known(self, message_id: str) -> bool:
+        """Return whether a mail became an incident, or is to become one."""
+        return message_id in self.seen or any(mail.message_id == message_id for mail in self.pending)
+
+    def record(self, mails: Sequence['FetchedMail'], marks_read: bool, now: float) -> None:
         """Record the mails of a run: those that become incidents, and those that are postponed."""
-        tried = {mail.message_id for mail in mails}
+        tried = {mail.selected_id for mail in mails}
         self.pending = [pending for pending in self.pending if pending.message_id not in tried]
-        self.pending += [mail.pending for mail in mails if mail.is_postponed]
+        self.pending += [mail.pending for mail in mails if mail.is_postponed and not mail.is_deleted]
         for mail in mails:
             if mail.is_active:
-                self.seen.add(mail.message_id)
+                for message_id in (mail.selected_id, mail.message_id):
+                    self.seen.add(message_id, now)
                 if marks_read and not mail.message.get('isRead'):
                     self.to_mark[mail.message_id] = 0
 
@@ -574,7 +674,7 @@ class FetchCursor:
 
 # region selection
 
-ROW_PROPERTIES = 'id,receivedDateTime,lastModifiedDateTime,from,sender,subject,isRead,hasAttachments'
+ROW_PROPERTIES = 'id,receivedDateTime,internetMessageId,from,sender,subject,hasAttachments'
 _MAX_PAGES_PER_RUN = 20  # of a folder, for each of its three lists
 _MAX_PAGES_PER_SECOND = 1000
 _SMALL_PAGE = 50  # rows
@@ -707,32 +807,34 @@ class MailSelector:
     # endregion
     # region messages
 
+    def _is_known(self, message_id: str) -> bool:
+        return message_id in self._selected or message_id in self._pending or message_id in self._cursor.seen
+
     def _is_new(self, row: MessageRow) -> bool:
-        message_id = row['id']
-        is_known = message_id in self._selected or message_id in self._pending or message_id in self._cursor.seen
-        return not is_known and self._options.matches(row)
+        return not self._is_known(row['id']) and self._options.matches(row)
 
     def _add(self, row: MessageRow, folder: FolderCursor) -> None:
-        self._selected[row['id']] = PendingMail(row['id'], folder.name, str(row.get(RECEIVED) or ''))
+        self._selected[row['id']] = PendingMail.from_row(row, folder.name)
+
+    @property
+    def _properties(self) -> str:
+        """The properties of rows. Graph tells each change of one of them, as if something had entered."""
+        return ','.join((ROW_PROPERTIES, *self._options.state_properties))
 
     def _select_created(self, folder: FolderCursor) -> None:
         """Select what entered the folder, by delta sync. The first sync returns what was there before, and not always everything:
         its messages are ignored."""
+        if folder.no_delta_until > graph_seconds(self._run.now()):
+            self._run.notes.append(folder.reason)
+            return
         for _ in range(_MAX_PAGES_PER_RUN):
-            if not self._run.client.is_own_link(folder.link):  # the address of Graph was changed
-                folder.restart_sync()
             requested = self._run.now()
-            page_size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, _SMALL_PAGE)
-            try:
-                page = self._run.mailbox.created_messages(folder.folder_id, folder.link, ROW_PROPERTIES, page_size)
-            except GraphError as error:
-                # Graph made the link: nothing but the link can be wrong with a request that it does not understand.
-                if not (folder.link and (error.is_sync_state_lost or error.status == 400)):
-                    raise
-                folder.restart_sync()
-                continue
-            for row in [] if folder.is_first_sync else page.messages:
-                if not folder.is_in_backlog(row) and self._is_new(row):
+            page = self._delta_page(folder)
+            if page is None:
+                return
+            for row in [] if folder.is_first_sync else [*page.messages, *self._returned(folder, page.removed)]:
+                # A row without a received time tells a change of a message that has been there.
+                if row.get(RECEIVED) and not folder.is_in_backlog(row) and self._is_new(row):
                     if not self._room:
                         return  # the page is requested again in the next run, so that its other rows are not skipped
                     self._add(row, folder)
@@ -740,18 +842,64 @@ class MailSelector:
             if page.is_last or not self._room:
                 return
 
+    def _delta_page(self, folder: FolderCursor) -> DeltaPage | None:
+        """Return the next page of the delta sync, of a new one if Graph has lost the old one. None if Graph has none."""
+        if not self._run.client.is_own_link(folder.link):  # the address of Graph was changed
+            folder.restart_sync()
+        page_size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, _SMALL_PAGE)
+        try:
+            return self._run.mailbox.created_messages(folder.folder_id, folder.link, self._properties, page_size)
+        except GraphError as error:
+            # Graph made the link: nothing but the link can be wrong with a request that it does not understand.
+            if folder.link and (error.is_sync_state_lost or error.status == 400):
+                folder.restart_sync()
+                return self._delta_page(folder)
+            if self._has_no_delta(folder, error):
+                return None
+            raise
+
+    def _has_no_delta(self, folder: FolderCursor, error: GraphError) -> bool:
+        """Return whether Graph has no delta sync for a folder, and note the reason. Lists then tell what enters it."""
+        if error.status == 404:
+            self._folder(folder.folder_id)  # raises an error if the folder is what Graph does not find
+        elif error.status not in (400, 405, 501):
+            return False
+        reason = (
+            f"Microsoft Graph has no change tracking for the folder '{folder.name}', so emails are found by lists. It is tried "
+            f'again in 24 hours. Reason: {error.what}'
+        )
+        folder.record_no_delta(self._run.now(), reason[:500])
+        self._run.notes.append(folder.reason)
+        return True
+
+    def _returned(self, folder: FolderCursor, removed: Sequence[str]) -> list[MessageRow]:
+        """Return the messages that left the folder and came back, of which Graph tells only that they were removed."""
+        mailbox, query = self._run.mailbox, urlencode({'$select': f'{self._properties},parentFolderId'})
+        unknown = [message_id for message_id in removed if not self._is_known(message_id)]
+        paths = [f'{mailbox.message_path(message_id)}?{query}' for message_id in unknown]
+        results = mailbox.batch([BatchRequest(message_id, 'GET', path) for message_id, path in zip(unknown, paths, strict=True)])
+        for result in results:
+            if result.error and status_of(result.error) in TRANSIENT_STATUSES:
+                raise result.error
+        return [result.body for result in results if result.body.get('parentFolderId') == folder.folder_id]
+
     def _select_changed(self, folder: FolderCursor) -> None:
-        """Continue the list of what changed while no delta sync told what entered."""
-        if folder.changed is not None:
+        """Continue the list of what changed: a delta sync may have missed what entered the folder, or there is none."""
+        if folder.changed is None:
+            return
+        # What was received before the bound and is not known may have been there for long, or may have been forgotten.
+        first = folder.since if self._options.depends_on_state else folder.first
+        bound = max(first, self._cursor.seen.complete_from) if folder.is_strict else ''
 
-            def is_new(row: MessageRow) -> bool:
-                return not folder.is_in_backlog(row) and self._is_new(row)
+        def is_new(row: MessageRow) -> bool:
+            return sort_key(row)[0] >= bound and not folder.is_in_backlog(row) and self._is_new(row)
 
-            folder.record_changed(*self._select_listed(folder, CHANGED, folder.changed, is_new))
+        requested = self._run.now()
+        folder.record_changed(*self._select_listed(folder, CHANGED, folder.changed, is_new), requested)
 
     def _select_backlog(self, folder: FolderCursor) -> None:
         """Continue the list of what was in the folder before the first sync."""
-        if folder.backlog is not None and folder.link:
+        if folder.backlog is not None and (folder.link or folder.no_delta_until):
             folder.record_backlog(*self._select_listed(folder, RECEIVED, folder.backlog, self._is_new))
 
     def _select_listed(
@@ -779,7 +927,7 @@ class MailSelector:
         A link to the next page counts rows, and skips one if another was removed: it is only followed within a second.
         """
         mailbox = self._run.mailbox
-        query = {'$select': ROW_PROPERTIES, '$orderby': f'{by} asc', '$filter': f'{by} ge {start}Z'}
+        query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{by} asc', '$filter': f'{by} ge {start}Z'}
         rows: dict[str, MessageRow] = {}
         for page_size in (2 * max(self._room, _SMALL_PAGE), MAX_PAGE_SIZE):
             page, link = mailbox.list_messages(folder.folder_id, query, page_size)
@@ -811,10 +959,10 @@ _MAIL_PROPERTIES = (
     'internetMessageId,categories,internetMessageHeaders,sender,from,toRecipients,ccRecipients,bccRecipients,replyTo,body,'
     'bodyPreview,webLink,parentFolderId,flag,hasAttachments'
 )
-_FEW_PROPERTIES = f'{ROW_PROPERTIES},sentDateTime,internetMessageId,webLink,parentFolderId'
+_FEW_PROPERTIES = f'{ROW_PROPERTIES},sentDateTime,isRead,webLink,parentFolderId'
 _BATCH_BYTES = 3_000_000  # of the files in one batch. Base64 makes them a third larger, and Graph's limit is said to be 4 MB
 _EML = 'message/rfc822'
-_FINAL_STATUSES = (400, 404, 405, 410, 413)  # requesting again changes nothing
+_FINAL_STATUSES = (400, 405, 410, 413)  # requesting again changes nothing
 
 
 class MailFile:
@@ -865,6 +1013,8 @@ class FetchedMail:
         eml: what it says about the mail as a file.
         files: those to attach to the incident.
         missing: sentences about what could not be read.
+        selected_id: its ID when it was selected.
+        is_listed: Graph lists it, although it does not find it.
         is_deleted: the mail does not exist any more.
         is_postponed: a later run continues.
     """
@@ -876,6 +1026,8 @@ class FetchedMail:
         self.eml: dict[str, Any] = {}
         self.files: list[MailFile] = []
         self.missing: list[str] = []
+        self.selected_id = pending.message_id
+        self.is_listed = False
         self.is_deleted = False
         self.is_postponed = False
 
@@ -888,14 +1040,19 @@ class FetchedMail:
         """Whether this run makes an incident of the mail."""
         return not (self.is_deleted or self.is_postponed)
 
-    @property
-    def is_last_try(self) -> bool:
-        return self.pending.tries + 1 >= MAX_TRIES_PER_MAIL
+    def is_last_try(self, error: Exception, now: float) -> bool:
+        is_absent = status_of(error) == 404 and now - (self.pending.since or now) < _MAX_ABSENCE
+        return self.pending.tries + 1 >= MAX_TRIES_PER_MAIL and not is_absent
 
-    def postpone(self, is_own_fault: bool = False) -> None:
-        """Leave the mail to a later run, and delete the files that were saved."""
+    def postpone(self, own_fault_at: float = 0) -> None:
+        """Leave the mail to a later run, and delete the files that were saved.
+
+        Args:
+            own_fault_at: when it could not be read although the mailbox can be, in seconds since the epoch; 0 if it could.
+        """
         self.is_postponed = True
-        self.pending = self.pending._replace(tries=self.pending.tries + is_own_fault)
+        if own_fault_at:
+            self.pending = self.pending._replace(tries=self.pending.tries + 1, since=self.pending.since or int(own_fault_at))
         for file in self.files:
             if file.saved:
                 file.saved.remove()
@@ -909,9 +1066,11 @@ class MailReader:
     mail: later runs try it again, and finally the incident says what is missing.
     """
 
-    def __init__(self, run: FetchRun, options: FetchOptions):
+    def __init__(self, run: FetchRun, options: FetchOptions, cursor: FetchCursor):
         self._run = run
         self._options = options
+        self._cursor = cursor
+        self._mails: Sequence[FetchedMail] = ()
         self._body_type = 'html' if options.html else 'text'
         self._is_mailbox_available: bool | None = None
         self._first: FetchedMail | None = None
@@ -919,7 +1078,7 @@ class MailReader:
 
     def read(self, mails: Sequence[FetchedMail]) -> None:
         """Read `mails`. Those that are active afterwards are complete, or say what is missing."""
-        self._first = next(iter(mails), None)
+        self._mails, self._first = mails, next(iter(mails), None)
         self._read_messages(mails)
         for mail in mails:
             if mail.is_active:
@@ -974,10 +1133,10 @@ class MailReader:
         self._run.stop_waiting_after(error)
         if self._ends_with(error) or not self._is_fault_of_mail(error):
             mail.postpone()
-        elif status_of(error) in _FINAL_STATUSES or mail.is_last_try:
+        elif status_of(error) in _FINAL_STATUSES or mail.is_last_try(error, self._run.now()):
             do_without(error)
         else:
-            mail.postpone(is_own_fault=True)
+            mail.postpone(self._run.now())
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
         """Return whether the mailbox can be read, although a mail cannot."""
@@ -1004,9 +1163,42 @@ class MailReader:
                 self._attempt(mail, result.error, partial(self._read_message, mail), partial(self._read_minimum, mail))
 
     def _read_message(self, mail: FetchedMail) -> None:
-        query = {'$select': _MAIL_PROPERTIES}
-        mail.message = self._run.mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
+        query, mailbox = {'$select': _MAIL_PROPERTIES}, self._run.mailbox
+        try:
+            mail.message = mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
+        except GraphError as error:
+            if error.status != 404 or not self._find_again(mail):
+                raise
+            mail.message = mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
         self._list_attachments(mail)
+
+    def _find_again(self, mail: FetchedMail) -> bool:
+        """Find a mail whose ID changed, by its Message-ID. Return whether it has a new ID; without one it may be deleted.
+
+        Raises:
+            GraphError: the service failed.
+        """
+        internet_id = mail.pending.internet_id.replace("'", "''")
+        if not internet_id:
+            return False
+        query = {'$select': f'id,{RECEIVED}', '$filter': f"internetMessageId eq '{internet_id}'"}
+        try:
+            rows, _ = self._run.mailbox.list_messages(query=query, page_size=_SMALL_PAGE)
+        except GraphError as error:
+            if error.status in TRANSIENT_STATUSES:
+                raise
+            return False
+        found = [row['id'] for row in rows if str(row.get(RECEIVED)) == mail.pending.received]  # a copy has its own time
+        mail.is_listed = mail.message_id in found
+        others = [message_id for message_id in found if message_id != mail.message_id]
+        new = [one for one in others if not self._cursor.is_known(one) and all(one != mail.message_id for mail in self._mails)]
+        if mail.is_listed or not others:
+            return False
+        if not new:  # it becomes another incident of this run, or is one already
+            mail.is_deleted = True
+            return False
+        mail.pending = mail.pending._replace(message_id=new[0])
+        return True
 
     def _list_attachments(self, mail: FetchedMail) -> None:
         def read() -> None:
@@ -1019,7 +1211,7 @@ class MailReader:
 
     def _read_minimum(self, mail: FetchedMail, error: Exception) -> None:
         """Read a few properties of a mail that cannot be read otherwise."""
-        if status_of(error) == 404:
+        if status_of(error) == 404 and not mail.is_listed:
             mail.is_deleted = True
             return
         mail.missing.append(f'The body, the headers and the attachments of this email are missing. {_reason(error)}')
@@ -1028,7 +1220,7 @@ class MailReader:
             mail.message = self._run.mailbox.get_message(mail.message_id, query={'$select': _FEW_PROPERTIES})
 
         def do_without(own_error: Exception) -> None:
-            mail.is_deleted = status_of(own_error) == 404
+            mail.is_deleted = status_of(own_error) == 404 and not mail.is_listed
 
         self._attempt(mail, None, read, do_without)
 

@@ -60,9 +60,27 @@ def test_the_newest_seen_mails_are_saved(max_length: int, kept: int) -> None:
     seen = SeenMails()
     for number in range(20):
         seen.add(f'mail {number}')
-    again = SeenMails(seen.as_text(max_length))
+    saved = json.loads(json.dumps(seen.as_json(max_length)))
+    again = SeenMails(*saved.values())
     assert [f'mail {number}' in again for number in range(21)] == [False] * (20 - kept) + [True] * kept + [False]
-    assert again.as_text(max_length) == seen.as_text(max_length)
+    assert again.as_json(max_length) == saved
+
+
+@pytest.mark.parametrize(
+    'kept, complete_from, eras', [(1200, '', 3), (1100, TEN, 3), (700, TEN, 2), (600, ELEVEN, 2), (100, '9999', 1)]
+)
+def test_the_time_from_which_all_seen_mails_are_known_is_saved(kept: int, complete_from: str, eras: int) -> None:
+    seen = SeenMails()
+    for number in range(1200):
+        seen.add(f'mail {number}', REQUESTED - 3600 * (2 - number // 500))
+    saved = seen.as_json(8 * kept)
+    assert (saved['complete_from'], len(saved['eras'])) == (complete_from, eras)
+    assert sum(count for _, count in saved['eras']) == kept
+
+
+@pytest.mark.parametrize('number, complete_from', [(10, ''), (2000, '9999')])
+def test_what_an_earlier_version_has_seen_is_complete_if_it_is_little(number: int, complete_from: str) -> None:
+    assert SeenMails(''.join(f'{one:08}' for one in range(number))).complete_from == complete_from
 
 
 # endregion
@@ -75,7 +93,7 @@ def folder_cursor(backlog: SortKey | None = None, **more: Any) -> FolderCursor:
 
 @pytest.mark.parametrize('position', [None, (NINE, ''), (TEN, 'digest')])
 def test_a_folder_cursor_is_saved_as_json(position: SortKey | None) -> None:
-    folder = folder_cursor(position, changed=position, link='https://graph.example', is_first_sync=False)
+    folder = folder_cursor(position, changed=position or (TEN, ''), link='https://graph.example', is_first_sync=False)
     assert vars(FolderCursor.from_json('Inbox', json.loads(json.dumps(folder.as_json())))) == vars(folder)
 
 
@@ -144,7 +162,7 @@ def state_of(cursor: FetchCursor) -> tuple[list[str], bool, list[PendingMail], d
     return list(cursor.folders), 'known' in cursor.seen, cursor.pending, cursor.to_mark
 
 
-PENDING, TO_MARK = [('late', 'Inbox', NINE, 2)], {'unread': 1}
+PENDING, TO_MARK = [PendingMail('late', 'Inbox', NINE, 2)], {'unread': 1}
 
 
 @pytest.mark.parametrize(
@@ -196,9 +214,17 @@ def test_a_last_run_of_version_1_is_continued() -> None:
     cursor = FetchCursor.from_last_run(SAVED_BY_1_0, ADA, 'all')
     assert state_of(cursor) == (['Inbox'], True, PENDING, TO_MARK)
     assert vars(cursor.folders['Inbox']) == vars(
-        folder_cursor((NINE, 'abcdefgh'), link='https://graph.example/x', is_first_sync=False, checked=ELEVEN)
+        folder_cursor(
+            (NINE, 'abcdefgh'),
+            changed=(TEN, ''),
+            link='https://graph.example/x',
+            is_first_sync=False,
+            checked=ELEVEN,
+            is_strict=True,
+        )
     )
-    assert cursor.as_last_run() == SAVED_BY_1_0
+    again = FetchCursor.from_last_run(json.loads(json.dumps(cursor.as_last_run())), ADA, 'all')
+    assert again.as_last_run() == cursor.as_last_run()
 
 
 @pytest.mark.parametrize('pending, to_mark, folders', [(0, 0, 1), (200, 200, 1), (200, 200, 20), (200, 0, 40), (0, 2000, 50)])
@@ -246,10 +272,10 @@ def test_the_mails_of_a_run_are_recorded() -> None:
     cursor = FetchCursor.from_last_run({}, ADA, '')
     cursor.pending = [PendingMail(name, 'Inbox') for name in ('later', 'done', 'deleted', 'postponed')]
     postponed = fetched_mail('postponed')
-    postponed.postpone(is_own_fault=True)
+    postponed.postpone(own_fault_at=7)
     read, deleted = fetched_mail('read', {'isRead': True}), fetched_mail('deleted', is_deleted=True)
-    cursor.record([fetched_mail('done'), deleted, postponed, read], marks_read=True)
-    assert cursor.pending == [PendingMail('later', 'Inbox'), PendingMail('postponed', 'Inbox', tries=1)]
+    cursor.record([fetched_mail('done'), deleted, postponed, read], marks_read=True, now=0)
+    assert cursor.pending == [PendingMail('later', 'Inbox'), PendingMail('postponed', 'Inbox', tries=1, since=7)]
     assert [name in cursor.seen for name in ('done', 'read', 'deleted', 'postponed')] == [True, True, False, False]
     assert cursor.to_mark == {'done': 0}
 
