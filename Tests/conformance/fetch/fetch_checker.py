@@ -10,6 +10,7 @@ from sandbox.microsoft.graph_mail.model import Message
 
 MAX_CURSOR_BYTES = 64 * 1024
 MAX_TRIES = 5  # to read a mail completely, or to mark it as read
+MAX_ABSENCE = 600.0  # seconds that a mail waits that Graph lists but does not find
 
 
 @dataclass(eq=False)
@@ -21,6 +22,7 @@ class Mail:
         is_allowed: it may become an incident.
         is_expected: it has to become an incident, unless it leaves the fetched folders.
         was_broken: the service could not return some part of it for some time.
+        lost: when Graph lost some part of it that it lists, and the number of runs before that.
         was_read_by_user: a user marked it as read.
     """
 
@@ -29,6 +31,7 @@ class Mail:
     is_candidate: bool = False
     is_allowed: bool = False
     was_broken: bool = False
+    lost: tuple[float, int] | None = None
     was_read_by_user: bool = False
 
 
@@ -38,6 +41,7 @@ class FetchChecker:
 
     Attributes:
         folders: IDs of the folders that it fetches from, while they exist.
+        runs: number of runs.
         failing_runs: number of runs while the service failed.
         is_strict: Graph has always told what entered, so nothing else may become an incident.
         mails: by their immutable IDs.
@@ -49,6 +53,7 @@ class FetchChecker:
     max_fetch: int
     folders: set[str]
     mails: dict[str, Mail] = field(default_factory=dict)
+    runs: int = 0
     failing_runs: int = 0
     is_strict: bool = True
     _incidents: Counter[Mail] = field(default_factory=Counter)
@@ -73,6 +78,7 @@ class FetchChecker:
 
     def check_run(self, run: Run) -> None:
         """Check what must be true after every run."""
+        self.runs += 1
         assert len(run.incidents) <= self.max_fetch, f'{len(run.incidents)} incidents in a run of at most {self.max_fetch}'
         assert len(self.platform.last_run.encode()) < MAX_CURSOR_BYTES
         for incident in run.incidents:
@@ -104,7 +110,8 @@ class FetchChecker:
             is_complete = not Counter(digests_of_attachments(mail.message)) - files
             assert is_complete, f'An incident lacks attachments and does not say so: {incident.name}'
         else:
-            may_lack = mail.was_broken or self.failing_runs >= MAX_TRIES or not self._exists(mail)
+            has_waited = mail.lost and self.mailbox.now() - mail.lost[0] >= MAX_ABSENCE and self.runs - mail.lost[1] >= MAX_TRIES
+            may_lack = mail.was_broken or has_waited or self.failing_runs >= MAX_TRIES or not self._exists(mail)
             assert may_lack, f'An incident lacks what could be read: {incident.name}: {raw["Missing"]}'
 
     def check_end(self) -> None:
@@ -122,7 +129,7 @@ class FetchChecker:
     def _check_read(self, mail: Mail) -> None:
         if not self.marks_read or not self._incidents[mail]:
             assert not mail.message.is_read, f'Marked as read by mistake: {mail.message.subject}'
-        elif mail in self._saved and not mail.was_broken and self.failing_runs < MAX_TRIES:
+        elif mail in self._saved and not (mail.was_broken or mail.lost) and self.failing_runs < MAX_TRIES:
             assert mail.message.is_read, f'Not marked as read: {mail.message.subject}'
 
     def _exists(self, mail: Mail) -> bool:

@@ -245,7 +245,7 @@ class Histories(RuleBasedStateMachine):
     def lose_part(self, mail: Mail, part: str) -> None:
         """Let Graph answer with 404 what it lists."""
         mail.message.absent.add(part)
-        mail.was_broken = True
+        mail.lost = mail.lost or (self.mailbox.now(), self.checker.runs)
 
     @rule(mail=mails)
     def repair(self, mail: Mail) -> None:

@@ -4,21 +4,23 @@ import base64
 import hashlib
 import json
 import mimetypes
+import operator
 import re
-from collections.abc import Callable, Iterable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import demistomock as demisto
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
-    from CommonServerPython import DemistoException, arg_to_datetime
-    from MicrosoftCoreApiModule import NO_RETRIES, MicrosoftSignInError, clean_value
+    from CommonServerPython import DemistoException
+    from MicrosoftCoreApiModule import NO_RETRIES, MicrosoftSignInError, SystemClock, clean_value
     from MicrosoftApiModule import API_RETRIES
-    from MicrosoftInstanceApiModule import bool_argument, int_argument, text_list
+    from MicrosoftInstanceApiModule import bool_argument, int_argument
     from MicrosoftGraphMailClientApiModule import (
         ATTACHMENT_PROPERTIES,
         Attachment,
@@ -45,6 +47,8 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
 MAX_FOLDERS = 50  # more would take too much of the last run
 MAX_MAILS_PER_RUN = 200  # more would not fit into the cursor if none of them can be read
 DEFAULT_FIRST_FETCH = '15 minutes'
+RECEIVED, CHANGED = 'receivedDateTime', 'lastModifiedDateTime'
+ROW_PROPERTIES = 'id,receivedDateTime,internetMessageId,from,sender,subject,isDraft'
 MessageRow = dict[str, Any]  # the properties of a message that decide whether it is fetched
 
 
@@ -54,6 +58,10 @@ class FetchLabel:
     FOLDERS = 'Folders to fetch from'
     FIRST_FETCH = 'First fetch time'
     MAX_MAILS = 'Maximum number of incidents per fetch'
+    SENDERS = 'Senders'
+    EXCLUDED_SENDERS = 'Excluded senders'
+    SUBJECT = 'Subject contains'
+    FILTER = 'Filter'
     MAX_ATTACHMENT = 'Maximum attachment size'
 
 
@@ -62,17 +70,30 @@ def graph_seconds(moment: float) -> str:
     return datetime.fromtimestamp(max(moment, 0), timezone.utc).strftime('%Y-%m-%dT%H:%M:%S')
 
 
+def comparable(text: Any) -> str:
+    """Return a text in the form in which it equals others that look the same: without case, invisible characters, line ends."""
+    folded = unicodedata.normalize('NFKC', unicodedata.normalize('NFKC', str(text or '')).casefold())
+    return ' '.join(_visible(folded).split())
+
+
+def _visible(text: str) -> str:
+    return ''.join(one for one in text if unicodedata.category(one) != 'Cf')
+
+
 class FetchOptions(NamedTuple):
     """What an instance fetches.
 
     Args:
         folders: IDs, well-known names or paths, as `Mailbox.find_folder` takes them.
-        first_fetch: returns the received time of the oldest mail to fetch, e.g. ``2030-01-31T08:00:00``, UTC. It is called for
+        first_fetch: returns the received time of the oldest mail to fetch, e.g. ``2025-01-31T08:00:00``, UTC. It is called for
             folders that were not fetched from before.
         max_mails: incidents of one run, 1 to MAX_MAILS_PER_RUN.
-        senders: addresses or domains in lower case; empty for all.
-        subject: text in the subject, in lower case.
+        senders: addresses and domains as `parse_senders` returns them; empty for all.
+        excluded_senders: likewise; mails from them are not fetched.
+        subject: text in the subject, as `comparable` returns it.
+        expression: what mails have to match besides; empty for all.
         unread_only, with_attachments_only: only such mails are fetched.
+        drafts: drafts are fetched too.
         max_attachment_size: bytes; larger attachments are named only.
         with_eml: the mail itself is attached to the incident.
         full_body: the details of an incident are the body, not its beginning.
@@ -85,9 +106,12 @@ class FetchOptions(NamedTuple):
     first_fetch: Callable[[], str] = partial(graph_seconds, 0)
     max_mails: int = 50
     senders: tuple[str, ...] = ()
+    excluded_senders: tuple[str, ...] = ()
     subject: str = ''
+    expression: str = ''
     unread_only: bool = False
     with_attachments_only: bool = False
+    drafts: bool = False
     max_attachment_size: int = 50_000_000
     with_eml: bool = False
     full_body: bool = False
@@ -96,38 +120,46 @@ class FetchOptions(NamedTuple):
     content_id_names: bool = True
 
     @property
-    def state_properties(self) -> tuple[str, ...]:
-        """The properties that filters use and that change while a message stays where it is."""
-        return ('isRead',) if self.unread_only else ()
+    def properties(self) -> tuple[str, ...]:
+        """The properties that filters use besides those that all rows have."""
+        used = {
+            'isRead': self.unread_only,
+            'hasAttachments': self.with_attachments_only,
+            **dict.fromkeys(row_filter(self.expression).properties, True),
+        }
+        return tuple(name for name, is_used in used.items() if is_used and name not in ROW_PROPERTIES.split(','))
 
     @property
     def depends_on_state(self) -> bool:
         """Whether a message that was not to be fetched may become one that is, without entering a folder."""
-        return bool(self.state_properties)
+        return bool(_STATE_PROPERTIES & {*self.properties})
 
     @property
     def filters(self) -> str:
         """What distinguishes one choice of mails from another."""
-        return json.dumps([self.senders, self.subject, self.unread_only, self.with_attachments_only])
+        added = (self.excluded_senders, self.expression, self.drafts)
+        values = [self.senders, self.subject, self.unread_only, self.with_attachments_only]
+        return json.dumps([*values, *added] if any(added) else values)
 
     def matches(self, row: MessageRow) -> bool:
         """Return whether a message is to be fetched."""
-        senders = {EmailAddress.from_json(row.get(name)).address.lower() for name in ('from', 'sender')}
+        senders = {normal_address(EmailAddress.from_json(row.get(name)).address) for name in ('from', 'sender')}
+        expression = row_filter(self.expression)
         return (
-            (
-                not self.senders
-                or any(sender == one or sender.endswith(f'@{one.lstrip("@")}') for sender in senders for one in self.senders)
-            )
-            and self.subject in str(row.get('subject') or '').lower()
+            (not self.senders or _is_sent_by(senders, self.senders))
+            and not _is_sent_by(senders, self.excluded_senders)
+            and self.subject in comparable(row.get('subject'))
             and not (self.unread_only and row.get('isRead'))
             and not (self.with_attachments_only and not row.get('hasAttachments'))
+            and (self.drafts or 'isDraft' in expression.properties or not row.get('isDraft'))
+            and expression.matches(row)
         )
 
 
 def fetch_options(params: dict[str, Any]) -> FetchOptions:
     """Return what an instance fetches. Raise DemistoException, naming the field, if a parameter is not valid."""
     selected = partial(bool_argument, params)
-    folders = tuple(dict.fromkeys(folder_names(params.get('folder_to_fetch') or ''))) or ('Inbox',)
+    folders = tuple(dict.fromkeys(fetch_folders(params.get('folder_to_fetch')))) or ('Inbox',)
     if len(folders) > MAX_FOLDERS:
         raise DemistoException(
             f"'{FetchLabel.FOLDERS}' has {len(folders)} folders. Enter up to {MAX_FOLDERS}, and the rest in another instance."
@@ -135,14 +167,28 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
     numbers = {name: clean_value(params.get(name)) for name in ('max_fetch', 'fetch_limit', 'max_attachment_size')}
     max_mails = 'max_fetch' if numbers['max_fetch'] else 'fetch_limit'
     max_size = int_argument(numbers, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, FetchLabel.MAX_ATTACHMENT)
-    return FetchOptions(
+    senders = parse_senders(params.get('fetch_from'), FetchLabel.SENDERS)
+    excluded = parse_senders(params.get('fetch_exclude_senders'), FetchLabel.EXCLUDED_SENDERS)
+    for sender in senders:
+        if _is_sent_by({sender if '@' in sender else f'x@{sender.replace("*", "x")}'}, excluded):
+            what = f"'{sender}' in '{FetchLabel.SENDERS}' is excluded by '{FetchLabel.EXCLUDED_SENDERS}'."
+            raise DemistoException(f'{what} Remove it from one of them.')
+    subject = clean_value(params.get('fetch_subject'))
+    if params.get('fetch_subject') and str(params['fetch_subject']).strip() and not comparable(subject):
+        raise DemistoException(f"'{FetchLabel.SUBJECT}' has only invisible characters. Type the text.")
+    expression = clean_value(params.get('fetch_filter'))
+    row_filter(expression)  # rejects what is not a filter
+    options = FetchOptions(
         folders=folders,
-        first_fetch=partial(_first_fetch, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
+        first_fetch=partial(first_fetch_time, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
         max_mails=int_argument(numbers, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
-        senders=tuple(one.lower() for one in text_list(params, 'fetch_from')),
-        subject=clean_value(params.get('fetch_subject')).lower(),
+        senders=senders,
+        excluded_senders=excluded,
+        subject=comparable(subject),
+        expression=expression,
         unread_only=selected('fetch_unread_only'),
         with_attachments_only=selected('fetch_with_attachments_only'),
+        drafts=selected('fetch_drafts'),
         max_attachment_size=max_size * 1_000_000,
         with_eml=selected('fetch_eml'),
         full_body=selected('display_full_email_body'),
@@ -150,19 +196,358 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
         mark_read=selected('mark_fetched_read'),
         content_id_names=not selected('legacy_name'),
     )
+    options.first_fetch()  # rejects what is not a time
+    return options
 
 
-def _first_fetch(text: str) -> str:
+def fetch_folders(value: Any) -> list[str]:
+    """Split a list of folders at commas, semicolons and line ends. A backslash before none of these, and before neither a slash
+    nor a backslash, separates the names of a path, as in a path that Outlook copies with the address of the mailbox before it."""
+
+    def plain(found: re.Match[str]) -> str:
+        return found[0] if found[1] else {'\\': '/'}.get(found[0], ',')
+
+    names = folder_names(re.sub(r'\\([\\/,;])|[\\;\n]', plain, str(value or '')))
+    return [path for name in names if (path := re.sub(r'^\\\\[^/@]*@[^/@]*(?:/|$)', '', name))]
+
+
+def find_fetch_folder(mailbox: Mailbox, name: str) -> str:
+    """Return the ID of a folder. Raise DemistoException, naming the field, if there is none."""
     try:
-        moment = arg_to_datetime(text)
-    except ValueError:
-        moment = None
-    if not moment:
-        raise DemistoException(
-            f"'{text}' in '{FetchLabel.FIRST_FETCH}' is not a time. Write it as 15 minutes, 2 days or 2030-01-31T08:00:00Z."
-        )
-    return graph_seconds((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())
+        return mailbox.find_folder(name)
+    except GraphError:
+        raise
+    except DemistoException as error:
+        raise DemistoException(f"{error} Change '{FetchLabel.FOLDERS}'.") from None
 
+
+# region senders
+
+_NOT_A_SENDER = "'{}' in '{}' is neither an email address nor a domain. Write it as alerts@example.com or example.com."
+
+
+def normal_domain(domain: str) -> str:
+    """Return a domain in lower case, as DNS writes it."""
+    text = domain.lower().rstrip('.')
+    with suppress(UnicodeError):
+        text = text.encode('idna').decode()
+    return text
+
+
+def normal_address(address: str) -> str:
+    """Return an address in the form in which it is compared."""
+    user, at, domain = address.strip().rpartition('@')
+    return f'{comparable(user)}{at}{normal_domain(domain)}'
+
+
+def parse_senders(value: Any, label: str) -> tuple[str, ...]:
+    """Return the addresses, the domains, and the domains with ``*.`` for all below them that a list has.
+
+    Args:
+        value: separated as people do it, each as ``a@example.com``, ``Name <a@example.com>``, ``example.com``, ``@example.com``.
+    Raises:
+        DemistoException: something is neither; it names the field by `label`.
+    """
+    text = ','.join(map(str, value)) if isinstance(value, list) else str(value or '')
+    text = re.sub(r'"[^"<>]*"\s*(?=<)', '', _visible(text))  # the names of addresses
+    senders = []
+    for part in re.split('[,;|\n\r\uff0c\uff1b\u3001]', text):
+        inside = re.findall('<([^<>]*)>', part)
+        for one in inside or part.split():
+            sender = re.sub('^mailto:', '', one.strip().strip('"\'<>[]()'), flags=re.IGNORECASE)
+            if sender:
+                senders.append(_sender(sender, label))
+    return tuple(dict.fromkeys(senders))
+
+
+def _sender(text: str, label: str) -> str:
+    user, _, domain = text.rpartition('@')
+    prefix = '*.' if domain.startswith('*.') and not user else ''
+    domain = normal_domain(domain.removeprefix(prefix))
+    is_domain = re.fullmatch(r'(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)+[a-z0-9-]{2,63}', domain)
+    if not is_domain or not re.fullmatch(r'[^\s@<>,;:()\[\]\\"*]*', '' if user == '*' else user):
+        raise DemistoException(_NOT_A_SENDER.format(text[:100], label))
+    return f'{comparable(user)}@{domain}' if user not in ('', '*') else prefix + domain
+
+
+def _is_sent_by(senders: Iterable[str], wanted: Iterable[str]) -> bool:
+    """Return whether one of the addresses is one of those that are wanted, or of a domain that is wanted."""
+    return any(
+        sender == one or (one.startswith('*.') and sender.endswith(one[1:])) or sender.endswith(f'@{one.lstrip("@")}')
+        for sender in senders
+        for one in wanted
+    )
+
+
+# endregion
+# region first fetch time
+
+_UNITS = {'second': 1, 'sec': 1, 'minute': 60, 'min': 60, 'm': 60, 'hour': 3600, 'hr': 3600, 'h': 3600, 'day': 86400, 'd': 86400}
+_UNITS |= {'week': 7 * 86400, 'w': 7 * 86400, 'month': 31 * 86400, 'year': 366 * 86400, 'y': 366 * 86400}
+_DURATION = re.compile(
+    rf'(\d{{1,9}}(?:\.\d{{1,3}})?|an?|one)\s*({"|".join(sorted(_UNITS, key=len, reverse=True))})s?\b[\s,]*(?:and\s)?\s*'
+)
+_DATE_FORMATS = ('%d %b %Y', '%d %B %Y', '%b %d %Y', '%B %d %Y')
+_CLOCK_DIFFERENCE = 300.0  # seconds by which the clock of the engine may be late
+
+
+def first_fetch_time(text: str) -> str:
+    """Return the time that ``2 days``, ``2 days ago`` or ``2025-01-31T08:00:00Z`` means, as Graph writes it.
+
+    Raises:
+        DemistoException: it is not a time, has no unit, or is in the future.
+    """
+    now, how = SystemClock().now(), 'Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z.'
+    words = ' '.join(text.lower().split())
+    days = {'now': 0, 'today': 0, 'yesterday': 1}.get(words)
+    seconds = _duration(words) if days is None else days * 86400.0
+    moment = _moment(words) if seconds is None else now - seconds
+    if re.fullmatch(r'[\d.]+', words):
+        raise DemistoException(f"'{text}' in '{FetchLabel.FIRST_FETCH}' has no unit. {how}")
+    if moment is None:
+        raise DemistoException(f"'{text[:100]}' in '{FetchLabel.FIRST_FETCH}' is not a time. {how}")
+    if moment > now + _CLOCK_DIFFERENCE:
+        raise DemistoException(f"'{text}' in '{FetchLabel.FIRST_FETCH}' is in the future, so nothing would be fetched. {how}")
+    return graph_seconds(moment)
+
+
+def _duration(words: str) -> float | None:
+    """Return the seconds of ``2 days`` or ``1 day, 12 hours ago``, None if it is something else."""
+    rest, seconds = re.sub('^(?:-|last |past )| ago$', '', words), 0.0
+    while rest:
+        found = _DURATION.match(rest)
+        if not found:
+            return None
+        number = 1.0 if found[1][0] in 'ao' else float(found[1])
+        seconds, rest = seconds + number * _UNITS[found[2]], rest[found.end() :]
+    return seconds if words else None
+
+
+def _moment(words: str) -> float | None:
+    """Return a date, or a date and a time, in seconds since the epoch; None if it is something else."""
+    iso = re.fullmatch(r'(\d{4}-\d\d-\d\d)(?:[t ](\d\d:\d\d(?::\d\d)?)(?:\.\d{1,9})? ?(z|utc|gmt|[+-]\d\d:?\d\d)?)?', words)
+    try:
+        if iso:
+            zone = (iso[3] or 'z').replace(':', '')
+            zone = zone if zone[0] in '+-' else '+0000'
+            clock = (iso[2] or '00:00') + (':00' if len(iso[2] or '') < 8 else '')
+            return datetime.strptime(f'{iso[1]}T{clock}{zone}', '%Y-%m-%dT%H:%M:%S%z').timestamp()
+    except (ValueError, OverflowError):
+        return None
+    for form in _DATE_FORMATS:
+        with suppress(ValueError, OverflowError):
+            return datetime.strptime(words.replace(',', ''), form).replace(tzinfo=timezone.utc).timestamp()
+    return None
+
+
+# endregion
+# region filter expressions
+
+RowValue = Callable[[MessageRow], Any]
+# Properties of rows that a filter may name, with the type of their values.
+_FILTER_TYPES: dict[str, type] = {
+    **dict.fromkeys(('subject', 'importance', 'inferenceClassification', 'internetMessageId', 'conversationId'), str),
+    **{f'{name}/emailAddress/{part}': str for name in ('from', 'sender') for part in ('address', 'name')},
+    **dict.fromkeys(('flag/flagStatus', 'parentFolderId'), str),
+    **dict.fromkeys(('isRead', 'isDraft', 'hasAttachments'), bool),
+    **dict.fromkeys((RECEIVED, 'sentDateTime', 'createdDateTime'), float),
+}
+_STATE_PROPERTIES = {'isRead', 'isDraft', 'flag', 'categories', 'importance', 'inferenceClassification'}
+# Collections, with what ``any`` may compare of their members.
+_FILTER_COLLECTIONS = {
+    'categories': {'': ''},
+    **{f'{name}Recipients': {f'/emailAddress/{one}': one for one in ('address', 'name')} for name in ('to', 'cc', 'bcc')},
+}
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    'eq': operator.eq,
+    'ne': operator.ne,
+    'gt': operator.gt,
+    'ge': operator.ge,
+    'lt': operator.lt,
+    'le': operator.le,
+    'contains': operator.contains,
+    'startswith': str.startswith,
+    'endswith': str.endswith,
+}
+_FILTER_TOKEN = re.compile(r"\s*(?:('(?:[^']|'')*')|(\d{4}-\d\d-\d\d[0-9T:.Z+-]*)|([A-Za-z][\w/]*)|([():,]))")
+_MAX_FILTER_LENGTH = 2000  # characters
+_MAX_FILTER_DEPTH = 20
+_FILTER_EXAMPLE = "contains(subject, 'invoice') and not (importance eq 'low')"
+
+
+class RowFilter(NamedTuple):
+    """A filter expression.
+
+    Args:
+        matches: returns whether a message matches.
+        properties: names of the properties that it needs.
+    """
+
+    matches: Callable[[MessageRow], bool]
+    properties: frozenset[str]
+
+
+@lru_cache(8)
+def row_filter(text: str) -> RowFilter:
+    """Read a part of OData's ``$filter``: comparisons with literals, ``contains``, ``startswith``, ``endswith``, ``any``,
+    ``and``, ``or``, ``not`` and parentheses.
+
+    Raises:
+        DemistoException: it is something else; it names the field.
+    """
+    if not text:
+        return RowFilter(lambda _row: True, frozenset())
+    return _FilterParser(text).parse()
+
+
+class _FilterParser:
+    def __init__(self, text: str):
+        self._text = re.sub(r'^\$?filter\s*=', '', text)
+        self._tokens: list[str] = []
+        self._position = self._depth = 0
+        self._properties: set[str] = set()
+
+    def parse(self) -> RowFilter:
+        if len(self._text) > _MAX_FILTER_LENGTH:
+            raise self._error(f'has more than {_MAX_FILTER_LENGTH} characters')
+        position, end = 0, len(self._text.rstrip())
+        while position < end:
+            token = _FILTER_TOKEN.match(self._text, position)
+            if not token:
+                raise self._error(f"cannot be read from '{self._text[position:][:30].strip()}' on")
+            self._tokens.append(token.group().strip())
+            position = token.end()
+        matches = self._either()
+        if self._next:
+            raise self._unexpected()
+        return RowFilter(matches, frozenset(self._properties))
+
+    def _error(self, what: str) -> DemistoException:
+        return DemistoException(f"'{FetchLabel.FILTER}' {what}. Write it as {_FILTER_EXAMPLE}.")
+
+    def _unexpected(self) -> DemistoException:
+        return self._error(f"does not support '{self._next[:50]}' there" if self._next else 'is not complete')
+
+    @property
+    def _next(self) -> str:
+        return self._tokens[self._position] if self._position < len(self._tokens) else ''
+
+    def _take(self, *expected: str) -> str:
+        """Return the next token. Raise DemistoException if it is not one of those that are expected."""
+        token = self._next
+        if not token or (expected and token.lower() not in expected):
+            raise self._unexpected()
+        self._position += 1
+        return token
+
+    def _either(self) -> Callable[[MessageRow], bool]:
+        parts = [self._both()]
+        while self._next.lower() == 'or':
+            self._take()
+            parts.append(self._both())
+        return lambda row: any(part(row) for part in parts)
+
+    def _both(self) -> Callable[[MessageRow], bool]:
+        parts = [self._condition()]
+        while self._next.lower() == 'and':
+            self._take()
+            parts.append(self._condition())
+        return lambda row: all(part(row) for part in parts)
+
+    def _condition(self) -> Callable[[MessageRow], bool]:
+        self._depth += 1
+        if self._depth > _MAX_FILTER_DEPTH:
+            raise self._error(f'has more than {_MAX_FILTER_DEPTH} levels')
+        token = self._take()
+        if token.lower() == 'not':
+            inner = self._condition()
+            condition: Callable[[MessageRow], bool] = lambda row: not inner(row)  # noqa: E731
+        elif token == '(':  # noqa: S105
+            condition = self._either()
+            self._take(')')
+        else:
+            self._position -= 1
+            condition = self._comparison(_FILTER_TYPES, self._value_of)
+        self._depth -= 1
+        return condition
+
+    def _comparison(self, types: Mapping[str, type], value_of: Callable[[str], RowValue]) -> Callable[[MessageRow], bool]:
+        name = self._take()
+        if name.lower() in ('contains', 'startswith', 'endswith'):
+            self._take('(')
+            path, compare = self._path(types, str), _COMPARISONS[name.lower()]
+            self._take(',')
+            literal = self._literal(str)
+            self._take(')')
+        elif name.endswith('/any') and types is _FILTER_TYPES:
+            return self._any(name.removesuffix('/any'))
+        else:
+            self._position -= 1
+            path = self._path(types)
+            kind = types[path]
+            names = ('eq', 'ne') if kind is bool else tuple(name for name in _COMPARISONS if len(name) == 2)
+            compare = _COMPARISONS[self._take(*names).lower()]
+            literal = self._literal(kind)
+        value = value_of(path)
+        return lambda row: _compares(compare, value(row), literal)
+
+    def _path(self, types: Mapping[str, type], kind: type | None = None) -> str:
+        found = next((path for path in types if path.lower() == self._next.lower()), None)
+        if found is None or (kind and types[found] is not kind):
+            raise self._unexpected()
+        self._position += 1
+        return found
+
+    def _literal(self, kind: type) -> Any:
+        token = self._take()
+        if kind is bool and token.lower() in ('true', 'false'):
+            return token.lower() == 'true'
+        if kind is str and token[0] == "'":
+            return comparable(token[1:-1].replace("''", "'"))
+        moment = _moment(token.lower()) if kind is float else None
+        if moment is None:
+            self._position -= 1
+            raise self._unexpected()
+        return moment
+
+    def _value_of(self, path: str) -> RowValue:
+        self._properties.add(path.split('/')[0])
+
+        def value(row: MessageRow) -> Any:
+            found: Any = row
+            for part in path.split('/'):
+                found = found.get(part) if isinstance(found, dict) else None
+            if _FILTER_TYPES[path] is float:
+                return _moment(str(found).lower())
+            return bool(found) if _FILTER_TYPES[path] is bool else comparable(found)
+
+        return value
+
+    def _any(self, name: str) -> Callable[[MessageRow], bool]:
+        collection = next((one for one in _FILTER_COLLECTIONS if one.lower() == name.lower()), None)
+        if collection is None:
+            self._position -= 1
+            raise self._unexpected()
+        self._take('(')
+        variable = self._take()
+        self._take(':')
+        parts = {f'{variable}{path}': part for path, part in _FILTER_COLLECTIONS[collection].items()}
+
+        def value_of(path: str) -> RowValue:
+            part = parts[path]
+            return lambda one: comparable(getattr(EmailAddress.from_json(one), part) if part else one)
+
+        matches = self._comparison(dict.fromkeys(parts, str), value_of)
+        self._take(')')
+        self._properties.add(collection)
+        return lambda row: any(matches(one) for one in row.get(collection) or [])
+
+
+def _compares(compare: Callable[[Any, Any], bool], value: Any, literal: Any) -> bool:
+    return value is not None and compare(value, literal)
+
+
+# endregion
 
 # endregion
 
@@ -292,7 +677,6 @@ def _mark_as_read(run: FetchRun, cursor: 'FetchCursor', is_wanted: bool) -> None
 # region cursor
 
 SortKey = tuple[str, str]  # a time in whole seconds and a digest: the position of a message in a list by that time
-RECEIVED, CHANGED = 'receivedDateTime', 'lastModifiedDateTime'
 MAX_SEEN = 4000  # mails
 MAX_TRIES_PER_MAIL = 5
 
@@ -674,7 +1058,6 @@ class FetchCursor:
 
 # region selection
 
-ROW_PROPERTIES = 'id,receivedDateTime,internetMessageId,from,sender,subject,hasAttachments'
 _MAX_PAGES_PER_RUN = 20  # of a folder, for each of its three lists
 _MAX_PAGES_PER_SECOND = 1000
 _SMALL_PAGE = 50  # rows
@@ -739,7 +1122,7 @@ class MailSelector:
         names, new = self._options.folders, []
 
         def open_folder(name: str) -> None:
-            new.append(self._new_folder(name, self._run.mailbox.find_folder(name), self._options.first_fetch()))
+            new.append(self._new_folder(name, find_fetch_folder(self._run.mailbox, name), self._options.first_fetch()))
 
         unknown = [name for name in names if name not in self._cursor.folders]
         is_complete = all(self._try(name, partial(open_folder, name)) for name in unknown)
@@ -819,7 +1202,7 @@ class MailSelector:
     @property
     def _properties(self) -> str:
         """The properties of rows. Graph tells each change of one of them, as if something had entered."""
-        return ','.join((ROW_PROPERTIES, *self._options.state_properties))
+        return ','.join((ROW_PROPERTIES, *self._options.properties))
 
     def _select_created(self, folder: FolderCursor) -> None:
         """Select what entered the folder, by delta sync. The first sync returns what was there before, and not always everything:

@@ -372,10 +372,15 @@ def test_only_filters_distinguish_one_choice_of_mails_from_another(change: dict[
 
 def test_parameters_become_options() -> None:
     options = fetch_options(
-        {'folder_to_fetch': 'A\\, B, C, C', 'fetch_limit': '7', 'fetch_from': 'Bob@x, ', 'first_fetch': '2030-01-01T09:00:00'}
+        {
+            'folder_to_fetch': 'A\\, B, C, C',
+            'fetch_limit': '7',
+            'fetch_from': 'Bob@x.example, ',
+            'first_fetch': '2020-01-01T09:00:00',
+        }
     )
-    assert (options.folders, options.max_mails, options.senders) == (('A\\, B', 'C'), 7, ('bob@x',))
-    assert options.first_fetch() == NINE
+    assert (options.folders, options.max_mails, options.senders) == (('A\\, B', 'C'), 7, ('bob@x.example',))
+    assert options.first_fetch() == '2020-01-01T09:00:00'
 
 
 @pytest.mark.parametrize(
