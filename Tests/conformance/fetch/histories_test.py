@@ -153,7 +153,7 @@ class Histories(RuleBasedStateMachine):
 
     def _leave(self, mail: Mail) -> None:
         """Record that a mail leaves a folder. If Graph tells nothing of it when it comes back, it may have been there always."""
-        if self.mailbox.told_of_returned == 'nothing':
+        if self.mailbox.told_of_returned == 'nothing' and mail.message.folder_id in self.checker.folders:
             self.untold.add(mail)
 
     def _change(self, mail: Mail, *properties: str) -> None:
@@ -210,6 +210,16 @@ class Histories(RuleBasedStateMachine):
             self.checker.mails[mail.message.immutable_id] = mail
             self._enter(mail)
 
+    @rule(target=mails, part=st.sampled_from(PARTS), folder=st.sampled_from(FOLDERS[1:]), is_repaired=st.booleans())
+    def drag_while_pending(self, part: str, folder: str, is_repaired: bool) -> Mail:
+        mail = self._receive('Cases', 'now', ['file'])
+        self.lose_part(mail, part)
+        self._fetch()
+        self.drag(mail, folder)
+        if is_repaired:
+            self.repair(mail)
+        return mail
+
     @rule(mail=mails)
     def move_out_and_in(self, mail: Mail) -> None:
         if self._is_there(mail):
@@ -218,6 +228,14 @@ class Histories(RuleBasedStateMachine):
             self.mailbox.move(mail.message, 'archive')
             self.mailbox.move(mail.message, came_from)
             self._enter(mail)
+
+    @rule(target=mails, folder=st.sampled_from(FOLDERS[:2]))
+    def receive_and_move_out_and_in(self, folder: str) -> Mail:
+        """Let an old mail, which may be too old for the first fetch, leave and come back between two runs."""
+        mail = self._receive(folder, 'years ago', [])
+        self._fetch()
+        self.move_out_and_in(mail)
+        return mail
 
     @rule(mail=mails)
     def delete(self, mail: Mail) -> None:

@@ -149,6 +149,7 @@ def test_an_incident_contains_the_whole_mail(fetches: Fetches, ada: Mailbox) -> 
     assert email.pop('WebLink').startswith('https://')
     assert email == {
         'ID': message.immutable_id,
+        'Kind': 'message',
         'Subject': 'Invoice',
         'Importance': 'high',
         'ConversationID': message.conversation_id,

@@ -58,7 +58,7 @@ class GraphError(DemistoException):
         if 300 <= status < 400:
             what = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.'
             return cls(what, _CHECK_PROXY, '', response)
-        is_busy = status == 429 or status >= 500
+        is_busy = status == 429 or (status >= 500 and not (isinstance(error, dict) and error.get('code') in FINAL_CODES))
         seconds = retry_after_seconds(response, now) if is_busy else None
         later = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
         if not isinstance(error, dict):
@@ -97,7 +97,20 @@ class GraphThrottled(GraphError, CommandThrottled):
 _CHECK_ID = 'Check that the ID belongs to this mailbox.'
 _CHECK_MAILBOX = 'Check the address of the mailbox.'
 _CHECK_PROXY = 'Check the proxy and the cloud setting.'
+# Graph answers with them again, whatever their status is.
+# Source: https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
+FINAL_CODES = (
+    'ErrorContentConversionFailed',
+    'ErrorCorruptData',
+    'ErrorItemCorrupt',
+    'ErrorMessageSizeExceeded',
+    'ErrorMimeContentConversionFailed',
+    'ErrorMimeContentInvalid',
+    'ErrorMimeContentInvalidBase64String',
+    'ErrorUnsupportedMimeConversion',
+)
 _ADVICE_BY_CODE = {
+    **dict.fromkeys(FINAL_CODES, 'Open the email in Outlook: Microsoft Graph cannot convert it.'),
     'ErrorInvalidIdMalformed': _CHECK_ID,
     'ErrorItemNotFound': _CHECK_ID,
     'ErrorInvalidUser': _CHECK_MAILBOX,

@@ -7,12 +7,13 @@ import mimetypes
 import operator
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from email import message_from_bytes
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import demistomock as demisto
 
@@ -28,6 +29,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         BatchResult,
         DeltaPage,
         EmailAddress,
+        FINAL_CODES,
         GraphError,
         GraphMailClient,
         MAX_BATCH_SIZE,
@@ -594,13 +596,15 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
     """
     run = FetchRun(client)
     address = client.mailbox.address or _signed_in_user(client)
-    cursor = FetchCursor.from_last_run(last_run, address, options.filters)
+    cursor = FetchCursor.from_last_run(last_run if isinstance(last_run, dict) else {}, address, options.filters)
+    if cursor.damaged:
+        lost = ', '.join(dict.fromkeys(cursor.damaged))
+        run.notes.append(f'The last run was damaged. What could not be read starts again: {lost}.'[:500])
     before = cursor.as_last_run()
     _mark_as_read(run, cursor, options.mark_read)
     mails = [] if run.is_throttled else MailSelector(run, cursor, options).select()
-    MailReader(run, options, cursor).read(mails)
+    incidents = MailReader(run, options, cursor, address).read(mails)
     cursor.record(mails, options.mark_read, run.now())
-    incidents = [mail_to_incident(mail, address, options.full_body) for mail in mails if mail.is_active]
     after = cursor.as_last_run()
     if run.problems and not incidents and after == before:
         raise run.problems[0]
@@ -655,6 +659,11 @@ class FetchRun:
 def status_of(error: Exception | None) -> int:
     """Return the HTTP status of an error of Graph, 0 if there is none."""
     return error.status if isinstance(error, GraphError) else 0
+
+
+def is_final(error: Exception | None) -> bool:
+    """Return whether a request fails again whenever it is sent again."""
+    return status_of(error) in _FINAL_STATUSES or (isinstance(error, GraphError) and error.code in FINAL_CODES)
 
 
 def _signed_in_user(client: GraphMailClient) -> str:
@@ -786,6 +795,16 @@ class PendingMail(NamedTuple):
             sender=EmailAddress.from_json(row.get('from') or row.get('sender')).address[:_MAX_TEXT],
         )
 
+    @classmethod
+    def from_json(cls, value: Any, names: Any) -> 'PendingMail':
+        """Return a saved mail. Raise ValueError, TypeError or IndexError if it has a wrong form."""
+        message_id, number, *rest = value
+        mail = cls(message_id, names[number], *rest)
+        kinds = (str, str, str, int, int, str, str, str)
+        if not message_id or not all(map(isinstance, mail, kinds)):
+            raise ValueError
+        return mail
+
 
 # Keys of a folder in the last run, and the attributes that they save.
 _FOLDER_KEYS = {
@@ -802,6 +821,13 @@ _FOLDER_KEYS = {
     'no_delta': 'no_delta_until',
     'reason': 'reason',
 }
+
+
+_TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d')
+
+
+def _is_position(value: Any) -> bool:
+    return value is None or bool(len(value) == 2 and _TIME.fullmatch(value[0]) and isinstance(value[1], str))
 
 
 class FolderCursor:
@@ -855,7 +881,14 @@ class FolderCursor:
 
     @classmethod
     def from_json(cls, name: str, value: dict[str, Any]) -> 'FolderCursor':
+        """Return a saved cursor. Raise ValueError, TypeError, KeyError or AttributeError if it has a wrong form."""
         fields = {field: value[key] for key, field in _FOLDER_KEYS.items() if key in value}
+        times = (fields['first'], fields['since'], fields['checked'], fields.get('no_delta_until') or fields['first'])
+        if not all(map(_TIME.fullmatch, times)) or not all(isinstance(fields[one], str) for one in ('folder_id', 'link')):
+            raise ValueError
+        if not fields['folder_id'] or not all(map(_is_position, (fields['backlog'], fields['changed']))):
+            raise ValueError
+        urlsplit(fields['link'])  # raises ValueError
         positions = {field: fields[field] and tuple(fields[field]) for field in ('backlog', 'changed')}
         folder = cls(name, **{**fields, **positions})
         if folder.changed is None and not folder.is_first_sync:  # saved by an earlier version
@@ -913,6 +946,18 @@ class FolderCursor:
         self.checked, self.is_deleted = graph_seconds(now), is_deleted
 
 
+def _checked(value: Any, kind: type) -> Any:
+    """Return a value. Raise TypeError if it has another type."""
+    if not isinstance(value, kind):
+        raise TypeError
+    return value
+
+
+def _members(value: Any) -> list[tuple[str, Any]]:
+    """Return the members of an object, or what it is instead as one."""
+    return list(value.items()) if isinstance(value, dict) else [('', value)]
+
+
 class FetchCursor:
     """How far the fetch of an instance is: what is saved from run to run.
 
@@ -921,6 +966,7 @@ class FetchCursor:
         folders: those that are fetched from.
         seen: mails that became incidents.
         pending: mails that are to become incidents.
+        damaged: what of the last run had a wrong form, so that it was dropped.
         to_mark: IDs of mails to mark as read, and how often Graph rejected that.
     """
 
@@ -939,6 +985,7 @@ class FetchCursor:
         self.seen = seen or SeenMails()
         self.pending = list(pending)
         self.to_mark = to_mark or {}
+        self.damaged: list[str] = []
 
     @classmethod
     def from_last_run(cls, last_run: dict[str, Any], address: str, filters: str) -> 'FetchCursor':
@@ -947,18 +994,32 @@ class FetchCursor:
         With other filters the folders start again, but the mails of the mailbox that became incidents stay known.
         """
         mailbox, filters = message_digest(address.lower()), message_digest(filters)
+        cursor = cls(mailbox, filters)
         if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
-            return cls(mailbox, filters)
-        folders = last_run['folders'] if last_run['wanted'] == filters else {}
-        pending = [PendingMail(message_id, last_run['names'][number], *rest) for message_id, number, *rest in last_run['waiting']]
-        return cls(
-            mailbox,
-            filters,
-            [FolderCursor.from_json(name, value) for name, value in folders.items()],
-            SeenMails(last_run['remembered'], last_run.get('eras') or (), last_run.get('complete_from') or ''),
-            pending,
-            last_run['to_mark'],
-        )
+            return cursor
+        folders, waiting, to_mark = (last_run.get(name) for name in ('folders', 'waiting', 'to_mark'))
+        for name, value in _members(folders) if last_run.get('wanted') == filters else ():
+            with cursor._dropping(f"the folder '{name}'"):
+                cursor.folders[name] = FolderCursor.from_json(name, value)
+        for value in waiting if isinstance(waiting, list) else [waiting]:
+            with cursor._dropping('an email that was to be read again'):
+                cursor.pending.append(PendingMail.from_json(value, last_run['names']))
+        for message_id, tries in _members(to_mark):
+            with cursor._dropping('an email to be marked as read'):
+                cursor.to_mark[message_id] = _checked(tries, int)
+        with cursor._dropping('the emails that were fetched'):
+            cursor.seen = SeenMails(
+                _checked(last_run.get('remembered'), str), last_run.get('eras') or (), str(last_run.get('complete_from') or '')
+            )
+        return cursor
+
+    @contextmanager
+    def _dropping(self, what: str) -> Iterator[None]:
+        """Drop a part of the last run that has a wrong form."""
+        try:
+            yield
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+            self.damaged.append(what)
 
     def as_last_run(self) -> dict[str, Any]:
         """Return what to save. If it is too long, some of what it would be good to have is dropped, the most useful last."""
@@ -1110,8 +1171,9 @@ class MailSelector:
             if not error.status:
                 self._silent.add(name)
             return error.status != 429 and bool(error.status or self._run.is_mailbox_available())
-        except (DemistoException, MicrosoftSignInError) as error:
-            self._run.problems.append(error)
+        except Exception as error:
+            is_clear = isinstance(error, DemistoException | MicrosoftSignInError)
+            self._run.problems.append(error if is_clear else DemistoException(f"'{name}' cannot be read. {_reason(error)}"))
             return not isinstance(error, MicrosoftSignInError)
         return True
 
@@ -1346,6 +1408,15 @@ _FEW_PROPERTIES = f'{ROW_PROPERTIES},sentDateTime,isRead,webLink,parentFolderId'
 _BATCH_BYTES = 3_000_000  # of the files in one batch. Base64 makes them a third larger, and Graph's limit is said to be 4 MB
 _EML = 'message/rfc822'
 _FINAL_STATUSES = (400, 405, 410, 413)  # requesting again changes nothing
+_RUN_BYTES = 20_000_000  # of the bodies of one run
+_RESPONSE_BYTES = 4_000_000  # of the bodies in one batch, as far as can be foreseen
+_FIRST_BATCH = 10  # mails: how large their bodies are is not known
+MAX_BODY = 500_000  # characters of a body in an incident
+_HEAD_BYTES = 64_000  # of MIME: its headers are there
+_MAX_MIME = 5_000_000  # bytes of the MIME of a meeting message
+# The forms of properties of a message; what has another one is left out.
+_LISTS = ('internetMessageHeaders', 'attachments', 'toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo')
+_OBJECTS = ('body', 'sender', 'from', 'flag')
 
 
 class MailFile:
@@ -1358,6 +1429,7 @@ class MailFile:
         details: what the incident says about it. Its digest is added, or why it is missing.
     Attributes:
         saved: None before it was read.
+        head: its first bytes, at most `max_head`.
     """
 
     def __init__(self, path: str, name: str, media_type: str, size: int, details: dict[str, Any]):
@@ -1366,6 +1438,8 @@ class MailFile:
         self.media_type = media_type
         self.size = size
         self.details = details
+        self.head = b''
+        self.max_head = 0
         self.saved: SavedFile | None = None
 
     @property
@@ -1380,7 +1454,16 @@ class MailFile:
     def save(self, download: Callable[[Callable[[bytes], Any]], None]) -> None:
         """Save what `download` writes. An Outlook item gets the extension and the media type of its format."""
         is_item = self.details.get('Kind') == 'item'
-        self.saved = save_file(self.name, download, is_item)
+
+        def copy_head(write: Callable[[bytes], Any]) -> None:
+            def write_both(chunk: bytes) -> None:
+                self.head += chunk[: self.max_head - len(self.head)]
+                write(chunk)
+
+            download(write_both if self.max_head else write)
+
+        self.head = b''
+        self.saved = save_file(self.name, copy_head, is_item)
         self.details['SHA256'] = self.saved.sha256
         if is_item:
             self.name = self.details['Name'] = self.saved.name
@@ -1395,7 +1478,10 @@ class FetchedMail:
         attachments: what the incident says about each.
         eml: what it says about the mail as a file.
         files: those to attach to the incident.
+        head: the beginning of its MIME, if that is needed.
+        event: what the invitation of a meeting says.
         missing: sentences about what could not be read.
+        body_length: characters of the body, before it was shortened.
         selected_id: its ID when it was selected.
         is_listed: Graph lists it, although it does not find it.
         is_deleted: the mail does not exist any more.
@@ -1410,6 +1496,9 @@ class FetchedMail:
         self.files: list[MailFile] = []
         self.missing: list[str] = []
         self.selected_id = pending.message_id
+        self.body_length = 0
+        self.head = b''
+        self.event: dict[str, Any] = {}
         self.is_listed = False
         self.is_deleted = False
         self.is_postponed = False
@@ -1417,6 +1506,26 @@ class FetchedMail:
     @property
     def message_id(self) -> str:
         return self.pending.message_id
+
+    @property
+    def kind(self) -> str:
+        """``message``, or for a meeting ``eventMessageRequest`` and the like."""
+        return str(self.message.get('@odata.type') or '').rpartition('.')[2] or 'message'
+
+    @property
+    def needs_mime(self) -> bool:
+        """Whether its MIME tells what its JSON does not: the headers of mails of colleagues, and the invitation to a meeting."""
+        has_headers = self.message.get('internetMessageHeaders') or self.message.get('isDraft')
+        return bool(self.message.get('id')) and (self.is_event or not has_headers)
+
+    @property
+    def is_event(self) -> bool:
+        return self.kind.startswith('eventMessage')
+
+    @property
+    def mime_size(self) -> int:
+        """Approximate number of bytes."""
+        return 10_000 + 2 * self.body_length + sum(3 * details['Size'] // 2 for details in self.attachments)
 
     @property
     def is_active(self) -> bool:
@@ -1427,6 +1536,37 @@ class FetchedMail:
         is_absent = status_of(error) == 404 and now - (self.pending.since or now) < _MAX_ABSENCE
         return self.pending.tries + 1 >= MAX_TRIES_PER_MAIL and not is_absent
 
+    def accept(self, message: dict[str, Any]) -> None:
+        """Take what Graph shows of the mail. What has an odd form is missing."""
+        self.message = message
+        odd = {name for name in _OBJECTS if not isinstance(message.get(name), dict | None)}
+        odd |= {name for name in _LISTS if not isinstance(message.get(name), list | None)}
+        for name in _LISTS:
+            values = message.get(name) if name not in odd else None
+            kept = [value for value in values or [] if _has_form(name, value)]
+            if len(kept) != len(values or []):
+                odd.add(name)
+                message[name] = kept
+            elif name in odd:
+                message[name] = []
+        for name in odd - {*_LISTS}:
+            message[name] = None
+        texts = {name for name, value in message.items() if name in _TEXTS and not isinstance(value, str | None)}
+        for name in texts:
+            message[name] = None
+        self.missing += [
+            f"Microsoft Graph sent '{name}' in an unknown form, so it is not complete." for name in sorted(odd | texts)
+        ]
+        self._shorten_body()
+
+    def _shorten_body(self) -> None:
+        body = self.message.get('body') or {}
+        content = body.get('content') if isinstance(body.get('content'), str) else ''
+        if len(content) > MAX_BODY:
+            self.message['body'] = {**body, 'content': content[:MAX_BODY]}
+            self.missing.append(f'The body is shortened to its first {MAX_BODY:,} of {len(content):,} characters.')
+        self.body_length = len(content)
+
     def postpone(self, own_fault_at: float = 0) -> None:
         """Leave the mail to a later run, and delete the files that were saved.
 
@@ -1436,10 +1576,33 @@ class FetchedMail:
         self.is_postponed = True
         if own_fault_at:
             self.pending = self.pending._replace(tries=self.pending.tries + 1, since=self.pending.since or int(own_fault_at))
+        self.drop_files()
+
+    def drop_files(self) -> None:
         for file in self.files:
             if file.saved:
-                file.saved.remove()
+                with suppress(OSError):
+                    file.saved.remove()
         self.files = []
+
+    def give_up(self, error: Exception) -> None:
+        """Leave only what the list showed of the mail."""
+        self.drop_files()
+        self.message, self.attachments, self.eml = {}, [], {}
+        self.missing = [f'This email could not be read. {_reason(error)}']
+
+
+_TEXTS = ('subject', 'receivedDateTime', 'sentDateTime', 'internetMessageId', 'bodyPreview', 'webLink', 'parentFolderId')
+
+
+def _has_form(name: str, value: Any) -> bool:
+    """Return whether a member of a list of a message has the form that it should have."""
+    if not isinstance(value, dict):
+        return False
+    if name == 'attachments':
+        texts = (value.get(one) for one in ('id', 'name', 'contentType', 'contentId'))
+        return isinstance(value.get('size'), int | None) and all(isinstance(one, str | None) for one in texts)
+    return name == 'internetMessageHeaders' or isinstance(value.get('emailAddress'), dict | None)
 
 
 class MailReader:
@@ -1449,28 +1612,46 @@ class MailReader:
     mail: later runs try it again, and finally the incident says what is missing.
     """
 
-    def __init__(self, run: FetchRun, options: FetchOptions, cursor: FetchCursor):
+    def __init__(self, run: FetchRun, options: FetchOptions, cursor: FetchCursor, address: str = ''):
         self._run = run
         self._options = options
         self._cursor = cursor
+        self._address = address
         self._mails: Sequence[FetchedMail] = ()
         self._body_type = 'html' if options.html else 'text'
         self._is_mailbox_available: bool | None = None
         self._first: FetchedMail | None = None
         self._is_over = False
 
-    def read(self, mails: Sequence[FetchedMail]) -> None:
-        """Read `mails`. Those that are active afterwards are complete, or say what is missing."""
+    def read(self, mails: Sequence[FetchedMail]) -> list[dict[str, Any]]:
+        """Read `mails`, and return their incidents. Those that are active afterwards are complete, or say what is missing."""
         self._mails, self._first = mails, next(iter(mails), None)
         self._read_messages(mails)
         for mail in mails:
             if mail.is_active:
-                self._plan_files(mail)
+                self._convert(mail, partial(self._plan_files, mail), mail.give_up)
         files = [(mail, file) for mail in mails for file in mail.files]
         self._read_in_batches([(mail, file) for mail, file in files if file.fits_batch])
         for mail, file in files:
             if mail.is_active and not file.is_done:
                 self._read_file(mail, file)
+        self._read_mime([mail for mail in mails if mail.is_active and mail.needs_mime])
+        return self._incidents(mails)
+
+    def _incidents(self, mails: Sequence[FetchedMail]) -> list[dict[str, Any]]:
+        incidents: list[dict[str, Any]] = []
+
+        def convert(mail: FetchedMail) -> None:
+            incidents.append(mail_to_incident(mail, self._address, self._options.full_body))
+
+        def convert_rest(mail: FetchedMail, error: Exception) -> None:
+            mail.give_up(error)
+            convert(mail)
+
+        for mail in mails:
+            if mail.is_active:
+                self._convert(mail, partial(convert, mail), partial(convert_rest, mail))
+        return incidents
 
     # region failures
 
@@ -1479,7 +1660,9 @@ class MailReader:
             return self._run.mailbox.batch(items)
         except (DemistoException, MicrosoftSignInError) as error:
             self._end(error)
-            return [BatchResult(item) for item in items]
+        except Exception as error:  # such as MemoryError: alone, the mails may be read
+            demisto.debug(f'A batch failed: {type(error).__name__}')
+        return [BatchResult(item) for item in items]
 
     def _end(self, error: Exception) -> None:
         """Request nothing more in this run. What is complete becomes incidents."""
@@ -1507,22 +1690,34 @@ class MailReader:
             mail.postpone()
             return
         try:
-            read()
-        except (DemistoException, MicrosoftSignInError) as own_error:
+            if is_final(error):
+                do_without(error)  # type: ignore[arg-type]
+            else:
+                read()
+        except Exception as own_error:  # whatever is wrong with one mail, the others are read
             self._handle_failure(mail, own_error, do_without)
+
+    def _convert(self, mail: FetchedMail, step: Callable[[], None], do_without: Callable[[Exception], None]) -> None:
+        """Do something with a mail that was read. If it fails, it is the fault of the mail."""
+        try:
+            step()
+        except Exception as error:
+            self._handle_failure(mail, error, do_without)
 
     def _handle_failure(self, mail: FetchedMail, error: Exception, do_without: Callable[[Exception], None]) -> None:
         """Postpone a mail of which a part cannot be read, or do without that part."""
         self._run.stop_waiting_after(error)
         if self._ends_with(error) or not self._is_fault_of_mail(error):
             mail.postpone()
-        elif status_of(error) in _FINAL_STATUSES or mail.is_last_try(error, self._run.now()):
+        elif is_final(error) or mail.is_last_try(error, self._run.now()):
             do_without(error)
         else:
             mail.postpone(self._run.now())
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
         """Return whether the mailbox can be read, although a mail cannot."""
+        if not isinstance(error, DemistoException | MicrosoftSignInError):
+            return True
         if self._is_mailbox_available is None or not status_of(error):
             self._is_mailbox_available = self._run.is_mailbox_available()
         if not self._is_mailbox_available:
@@ -1533,13 +1728,27 @@ class MailReader:
     # region messages
 
     def _read_messages(self, mails: Sequence[FetchedMail]) -> None:
+        """Read messages in batches, until their bodies are as large as those of one run may be. The others are postponed."""
+        rest, total, size = list(mails), 0, _FIRST_BATCH
+        while rest:
+            if total >= _RUN_BYTES or (self._run.is_over_time and total):
+                for mail in rest:
+                    mail.postpone()
+                return
+            chunk, rest = rest[:size], rest[size:]
+            self._read_chunk(chunk)
+            total += sum(mail.body_length for mail in chunk)
+            average = max(1, total // (len(mails) - len(rest)))
+            size = max(1, min(MAX_BATCH_SIZE, _RESPONSE_BYTES // average))
+
+    def _read_chunk(self, mails: Sequence[FetchedMail]) -> None:
         query = urlencode({'$select': _MAIL_PROPERTIES, '$expand': f'attachments($select={ATTACHMENT_PROPERTIES})'})
         mailbox, prefer = self._run.mailbox, f'outlook.body-content-type="{self._body_type}"'
         paths = [f'{mailbox.message_path(mail.message_id)}?{query}' for mail in mails]
         items = [BatchRequest(mail.message_id, 'GET', path, prefer=prefer) for mail, path in zip(mails, paths, strict=True)]
         for mail, result in zip(mails, self._batch(items), strict=True):
             if result.body.get('id'):
-                mail.message = result.body
+                self._convert(mail, partial(mail.accept, result.body), mail.give_up)
                 if 'attachments@odata.nextLink' in mail.message:  # there are more than the message contains
                     self._list_attachments(mail)
             else:
@@ -1548,11 +1757,12 @@ class MailReader:
     def _read_message(self, mail: FetchedMail) -> None:
         query, mailbox = {'$select': _MAIL_PROPERTIES}, self._run.mailbox
         try:
-            mail.message = mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
+            message = mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
         except GraphError as error:
             if error.status != 404 or not self._find_again(mail):
                 raise
-            mail.message = mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
+            message = mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
+        mail.accept(message)
         self._list_attachments(mail)
 
     def _find_again(self, mail: FetchedMail) -> bool:
@@ -1600,7 +1810,7 @@ class MailReader:
         mail.missing.append(f'The body, the headers and the attachments of this email are missing. {_reason(error)}')
 
         def read() -> None:
-            mail.message = self._run.mailbox.get_message(mail.message_id, query={'$select': _FEW_PROPERTIES})
+            mail.accept(self._run.mailbox.get_message(mail.message_id, query={'$select': _FEW_PROPERTIES}))
 
         def do_without(own_error: Exception) -> None:
             mail.is_deleted = status_of(own_error) == 404 and not mail.is_listed
@@ -1625,11 +1835,9 @@ class MailReader:
             mail.files.append(MailFile(path, self._file_name(attachment), details['ContentType'], attachment.size, details))
         if self._options.with_eml:
             mail.eml = {'Name': f'{_as_file_name(mail.message.get("subject"))}.eml'}
-            content = str((mail.message.get('body') or {}).get('content') or '')
-            body_size = len(content.encode(errors='replace'))  # a body may have been cut inside a character
-            size = 10_000 + 2 * body_size + sum(3 * details['Size'] // 2 for details in mail.attachments)
             path = f'{mailbox.message_path(mail.message_id)}/$value'
-            mail.files.append(MailFile(path, mail.eml['Name'], _EML, size, mail.eml))
+            mail.files.append(MailFile(path, mail.eml['Name'], _EML, mail.mime_size, mail.eml))
+            mail.files[-1].max_head = _max_head(mail) if mail.needs_mime else 0
 
     def _reason_against(self, mail: FetchedMail, attachment: Attachment) -> str:
         max_size = self._options.max_attachment_size
@@ -1675,11 +1883,129 @@ class MailReader:
         self._attempt(mail, error, lambda: file.save(partial(self._run.mailbox.download, file.path)), do_without)
 
     # endregion
+    # region MIME
+
+    def _read_mime(self, mails: Sequence[FetchedMail]) -> None:
+        """Read the headers or the invitation of mails from their MIME."""
+        for mail in mails:
+            mail.head = next((file.head for file in mail.files if file.details is mail.eml), b'')
+        small = [mail for mail in mails if not mail.head and not mail.is_event and mail.mime_size <= _SMALL_MIME]
+        items = [
+            BatchRequest(mail.message_id, 'GET', f'{self._run.mailbox.message_path(mail.message_id)}/$value') for mail in small
+        ]
+        errors = {}
+        for mail, result in zip(small, self._batch(items) if items else [], strict=True):
+            mail.head, errors[mail.message_id] = result.content or b'', result.error
+        for mail in mails:
+            if not mail.head:
+                error = errors.get(mail.message_id)
+                self._attempt(mail, error, partial(self._read_head, mail), partial(self._do_without_mime, mail))
+            if mail.is_active and mail.head:
+                self._convert(mail, partial(self._take_mime, mail), partial(self._do_without_mime, mail))
+
+    def _read_head(self, mail: FetchedMail) -> None:
+        head, limit = bytearray(), _max_head(mail)
+
+        def write(chunk: bytes) -> None:
+            head.extend(chunk[: limit - len(head)])
+            if len(head) >= limit or (not mail.is_event and _end_of_headers(head) >= 0):
+                raise _EnoughError
+
+        with suppress(_EnoughError):
+            self._run.mailbox.download(f'{self._run.mailbox.message_path(mail.message_id)}/$value', write)
+        mail.head = bytes(head)
+
+    def _do_without_mime(self, mail: FetchedMail, error: Exception) -> None:
+        what = 'The invitation' if mail.is_event else 'The headers'
+        mail.missing.append(f'{what} of this email cannot be read. {_reason(error)}')
+
+    def _take_mime(self, mail: FetchedMail) -> None:
+        if not mail.message.get('internetMessageHeaders'):
+            mail.message['internetMessageHeaders'] = parse_headers(mail.head)
+        if not mail.is_event:
+            return
+        calendar = calendar_in_mime(mail.head)
+        if not calendar:
+            mail.missing.append('The invitation is not in the email. Open the email in Outlook to see it.')
+            return
+        mail.event = event_details(calendar.decode(errors='replace'))
+        details = {
+            'ID': None,
+            'Name': 'invitation.ics',
+            'Kind': 'invitation',
+            'ContentType': 'text/calendar',
+            'Size': len(calendar),
+        }
+        file = MailFile('', details['Name'], details['ContentType'], len(calendar), details)
+        file.save(lambda write: write(calendar))
+        mail.files.append(file)
+        mail.attachments.append(details)
+
+    # endregion
+
+
+_SMALL_MIME = 100_000  # bytes of a mail that is read in a batch
+
+
+class _EnoughError(Exception):
+    """Enough of a mail was read."""
+
+
+def _max_head(mail: FetchedMail) -> int:
+    return _MAX_MIME if mail.is_event else _HEAD_BYTES
+
+
+def _end_of_headers(mime: bytes | bytearray) -> int:
+    return max(mime.find(b'\r\n\r\n'), mime.find(b'\n\n'))
+
+
+def parse_headers(mime: bytes) -> list[dict[str, str]]:
+    """Return the headers at the beginning of a mail, as Graph shows them."""
+    end = _end_of_headers(mime)
+    text = (mime[:end] if end >= 0 else mime).decode(errors='replace')
+    lines = re.sub(r'\r?\n(?=[ \t])', '', text).splitlines()
+    pairs = (line.partition(':') for line in lines)
+    return [{'name': name, 'value': value.strip()} for name, colon, value in pairs if colon and name and ' ' not in name]
+
+
+def calendar_in_mime(mime: bytes) -> bytes:
+    """Return the first calendar of a mail, empty if there is none."""
+    for part in message_from_bytes(mime).walk():
+        if part.get_content_type() in ('text/calendar', 'application/ics'):
+            payload = part.get_payload(decode=True)
+            if isinstance(payload, bytes) and payload.strip():
+                return payload
+    return b''
+
+
+_EVENT_KEYS = {'SUMMARY': 'Summary', 'LOCATION': 'Location', 'ORGANIZER': 'Organizer', 'DTSTART': 'Start', 'DTEND': 'End'}
+_CALENDAR_LINE = re.compile(r'([A-Za-z-]+)((?:;[^=:;]+=(?:"[^"]*"|[^";:]*))*):(.*)')
+_LINK = re.compile(r'https?://[^\s<>"\']+', re.IGNORECASE)
+_MAX_LINKS = 100
+
+
+def event_details(calendar: str) -> dict[str, Any]:
+    """Return what an invitation says: its method, summary, location, organizer, times as written there, and all links."""
+    text = re.sub(r'\r?\n[ \t]', '', calendar)
+    details: dict[str, Any] = {}
+    for line in text.splitlines():
+        found = _CALENDAR_LINE.fullmatch(line)
+        if not found:
+            continue
+        key = {**_EVENT_KEYS, 'METHOD': 'Method'}.get(found[1].upper())
+        if key and key not in details:
+            value = re.sub(r'\\([nN]|.)', lambda escaped: '\n' if escaped[1] in 'nN' else escaped[1], found[3])
+            details[key] = re.sub('^mailto:', '', value, flags=re.IGNORECASE)[:1000] if key == 'Organizer' else value[:1000]
+    plain = re.sub(r'\\([nN,;])', lambda escaped: '\n' if escaped[1] in 'nN' else escaped[1], text)
+    return {**details, 'Links': list(dict.fromkeys(_LINK.findall(plain)))[:_MAX_LINKS]}
 
 
 def _reason(error: Exception) -> str:
     """Return what happened, without the advice for commands."""
-    return error.what if isinstance(error, GraphError) else str(error)
+    if isinstance(error, GraphError):
+        return error.what
+    is_clear = isinstance(error, DemistoException | MicrosoftSignInError | OSError)
+    return str(error) if is_clear else f'An unexpected error occurred: {type(error).__name__}.'
 
 
 def _as_file_name(text: Any) -> str:
@@ -1706,7 +2032,9 @@ def attachment_details(attachment: Attachment) -> dict[str, Any]:
 
 def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
     """Return the ``rawJSON`` of the incident of a mail. `mailbox` is an address."""
-    message, body = mail.message, mail.message.get('body') or {}
+    pending, body = mail.pending, mail.message.get('body') or {}
+    known = {'subject': pending.subject, 'from': EmailAddress(pending.sender).as_json(), 'internetMessageId': pending.internet_id}
+    message = {**({} if 'subject' in mail.message else known), **mail.message}
     content, body_type = body.get('content') or '', body.get('contentType') or ''
     is_html = body_type.lower() == 'html'
     sender, author = EmailAddress.from_json(message.get('sender')), EmailAddress.from_json(message.get('from'))
@@ -1719,6 +2047,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
     email = {
         **{name: message.get(source) for name, source in MESSAGE_PROPERTIES.items()},
         'ID': mail.message_id,
+        'Kind': mail.kind,
         'ReceivedTime': message.get('receivedDateTime') or mail.pending.received,
         'Categories': message.get('categories') or [],
         'Headers': message.get('internetMessageHeaders') or [],
@@ -1743,7 +2072,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
         'Flag': (message.get('flag') or {}).get('flagStatus'),
         'WebLink': message.get('webLink'),
     }
-    optional = {'EML': mail.eml, 'Missing': mail.missing}
+    optional = {'EML': mail.eml, 'Event': mail.event, 'Missing': mail.missing}
     return {**email, **{name: value for name, value in optional.items() if value}}
 
 
@@ -1762,12 +2091,17 @@ def mail_to_incident(mail: FetchedMail, mailbox: str, full_body: bool) -> dict[s
     }
 
 
+# Too long, or not a text. Bodies are in the fields.
+_NO_LABELS = ('Headers', 'Attachments', 'AttachmentDetails', 'EML', 'Body', 'Text', 'HTML', 'Event')
+
+
 def _labels(email: dict[str, Any]) -> list[dict[str, str]]:
     labels = [
         {'type': f'Email/Header/{header.get("name")}', 'value': str(header.get('value') or '')} for header in email['Headers']
     ]
-    for name, value in email.items():
-        if name not in ('Headers', 'Attachments', 'AttachmentDetails', 'EML'):
+    fields = {**email, **{f'Event/{name}': value for name, value in (email.get('Event') or {}).items()}}
+    for name, value in fields.items():
+        if name not in _NO_LABELS:
             values = value if isinstance(value, list) else [value]
             labels += [{'type': f'Email/{name}', 'value': str(one)} for one in values if one not in (None, '')]
     return labels

@@ -47,6 +47,7 @@ class Mailbox:
         delta_generations: a delta token expires when so many others have followed from it, one after the other; None for never.
         first_delta_sync_limit: a first delta sync ends after so many messages; None for no limit.
         delta_status: delta queries of messages answer with this status; None where they work.
+        hides_internal_headers: messages from the owner's own domain show no internetMessageHeaders.
         tells_partial_changes: a delta query for created messages also tells which selected properties of others changed.
         told_of_returned: what a delta query tells of a message that left and came back since the last one: created, removed (it
             then tells of every message that left, whatever kind of change is asked for), or nothing.
@@ -63,6 +64,7 @@ class Mailbox:
         self.delta_generations: int | None = None
         self.first_delta_sync_limit: int | None = None
         self.delta_status: int | None = None
+        self.hides_internal_headers = False
         self.tells_partial_changes = False
         self.told_of_returned = 'created'
         self.delta_generation = 1

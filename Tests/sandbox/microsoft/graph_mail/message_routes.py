@@ -46,6 +46,9 @@ def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
     if not query.select or query.select & CONTENT_PROPERTIES:
         check_not_broken(message, 'message')
     answer = message_json(message, call.view, query.select)
+    own_domain = call.mailbox.owner.address.partition('@')[2]
+    if call.mailbox.hides_internal_headers and message.sender.address.endswith(f'@{own_domain}'):
+        answer.pop('internetMessageHeaders', None)
     if call.is_basic:
         answer = {name: value for name, value in answer.items() if name not in WITHHELD}
     if query.expand.extended_properties:
