@@ -1410,7 +1410,7 @@ _EML = 'message/rfc822'
 _FINAL_STATUSES = (400, 405, 410, 413)  # requesting again changes nothing
 _RUN_BYTES = 20_000_000  # of the bodies of one run
 _RESPONSE_BYTES = 4_000_000  # of the bodies in one batch, as far as can be foreseen
-_FIRST_BATCH = 10  # mails: how large their bodies are is not known
+_FIRST_BATCH = 4  # mails: how large their bodies are is not known
 MAX_BODY = 500_000  # characters of a body in an incident
 _HEAD_BYTES = 64_000  # of MIME: its headers are there
 _MAX_MIME = 5_000_000  # bytes of the MIME of a meeting message
@@ -1873,14 +1873,15 @@ class MailReader:
             self._read_file(mail, file, result.error)
         else:
             content = result.content
-            file.save(lambda write: write(content))
+            self._convert(mail, lambda: file.save(lambda write: write(content)), partial(self._do_without_file, mail, file))
 
     def _read_file(self, mail: FetchedMail, file: MailFile, error: Exception | None = None) -> None:
-        def do_without(own_error: Exception) -> None:
-            file.details['Missing'] = _reason(own_error)
-            mail.missing.append(f"The file '{file.name}' is missing. {_reason(own_error)}")
+        download = partial(self._run.mailbox.download, file.path)
+        self._attempt(mail, error, lambda: file.save(download), partial(self._do_without_file, mail, file))
 
-        self._attempt(mail, error, lambda: file.save(partial(self._run.mailbox.download, file.path)), do_without)
+    def _do_without_file(self, mail: FetchedMail, file: MailFile, error: Exception) -> None:
+        file.details['Missing'] = _reason(error)
+        mail.missing.append(f"The file '{file.name}' is missing. {_reason(error)}")
 
     # endregion
     # region MIME
