@@ -273,6 +273,27 @@ def test_senders_are_understood_as_people_write_them(
 
 
 @pytest.mark.parametrize(
+    'written',
+    [
+        '{0}/Cases; Junk Email',
+        '/{0}/Cases/\nJunk Email\n',
+        '\\\\\\\\ada@contoso.example\\{1}\\Cases, Junk Email',
+        '{1}\\Cases;junkemail',
+        '{0} / Cases ,, junkemail',
+    ],
+)
+def test_folders_are_understood_as_people_write_them(
+    source: MailSource, instance: Instance, field_report: Report, written: str
+) -> None:
+    source.deliver('case', source.folder('Cases'))
+    source.mailbox.move(source.deliver('junk'), 'junkemail')
+    written = written.format(source.path, source.path.replace('/', '\\'))
+    fetched = names(instance(folder_to_fetch=written), 1)
+    assert fetched == ['case', 'junk']
+    field_report('M3', f'folders {written!r}', 'There is no folder', f'{fetched}')
+
+
+@pytest.mark.parametrize(
     'params, field',
     [
         *(
@@ -300,7 +321,7 @@ def test_senders_are_understood_as_people_write_them(
                 "(subject eq 'a'",
                 'subject:invoice AND from:bob',
                 "isRead eq 'x'",
-                'not ' * 30 + 'isRead eq true',
+                '(' * 30 + 'isRead eq true' + ')' * 30,
                 "startswith(isRead, 'x')",
                 'x' * 5000,
                 "categories/all(c:c eq 'x')",

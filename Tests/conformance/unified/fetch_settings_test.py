@@ -16,6 +16,9 @@ MOST, LARGEST = 'Maximum number of incidents per fetch', 'Maximum attachment siz
 NO_NUMBER = "'{value}' is not a whole number from 1 to {largest}. Change {name}."
 NO_TIME = "'{value}' in 'First fetch time' is not a time. Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z."
 
+NO_SENDER = "'{value}' in '{name}' is neither an email address nor a domain. Write it as alerts@example.com or example.com."
+EXAMPLE = "Write it as contains(subject, 'invoice') and not (importance eq 'low')."
+
 
 @pytest.fixture(autouse=True)
 def new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +118,22 @@ REFUSED: list[tuple[Params, str]] = [
         for value in ('0', '151', '1 MB')
     ),
     *(({'first_fetch': value}, NO_TIME.format(value=value)) for value in ('soon', 'x days', '2030-13-45')),
+    ({'first_fetch': '15'}, "'15' in 'First fetch time' has no unit. Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z."),
+    (
+        {'first_fetch': '2040-01-31'},
+        "'2040-01-31' in 'First fetch time' is in the future, so nothing would be fetched. "
+        'Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z.',
+    ),
+    ({'fetch_from': 'bob'}, NO_SENDER.format(value='bob', name='Senders')),
+    ({'fetch_exclude_senders': 'bob at x'}, NO_SENDER.format(value='bob', name='Excluded senders')),
+    (
+        {'fetch_from': 'b@x.example', 'fetch_exclude_senders': 'x.example'},
+        "'b@x.example' in 'Senders' is excluded by 'Excluded senders'. Remove it from one of them.",
+    ),
+    ({'fetch_subject': '\u200b'}, "'Subject contains' has only invisible characters. Type the text."),
+    ({'fetch_filter': 'subject eq'}, f"'Filter' is not complete. {EXAMPLE}"),
+    ({'fetch_filter': "size eq 'x'"}, f"'Filter' does not support 'size' there. {EXAMPLE}"),
+    ({'fetch_filter': 'a & b'}, f"'Filter' cannot be read from '& b' on. {EXAMPLE}"),
 ]
 
 

@@ -254,8 +254,8 @@ def parse_senders(value: Any, label: str) -> tuple[str, ...]:
     text = re.sub(r'"[^"<>]*"\s*(?=<)', '', _visible(text))  # the names of addresses
     senders = []
     for part in re.split('[,;|\n\r\uff0c\uff1b\u3001]', text):
-        inside = re.findall('<([^<>]*)>', part)
-        for one in inside or part.split():
+        pieces = re.split('<([^<>]*)>', part)  # names, addresses, and what follows the last one
+        for one in (*pieces[1::2], *pieces[-1].split()):
             sender = re.sub('^mailto:', '', one.strip().strip('"\'<>[]()'), flags=re.IGNORECASE)
             if sender:
                 senders.append(_sender(sender, label))
@@ -345,7 +345,7 @@ def _moment(words: str) -> float | None:
 # endregion
 # region filter expressions
 
-RowValue = Callable[[MessageRow], Any]
+Condition = Callable[[Any], bool]
 # Properties of rows that a filter may name, with the type of their values.
 _FILTER_TYPES: dict[str, type] = {
     **dict.fromkeys(('subject', 'importance', 'inferenceClassification', 'internetMessageId', 'conversationId'), str),
@@ -371,7 +371,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     'startswith': str.startswith,
     'endswith': str.endswith,
 }
-_FILTER_TOKEN = re.compile(r"\s*(?:('(?:[^']|'')*')|(\d{4}-\d\d-\d\d[0-9T:.Z+-]*)|([A-Za-z][\w/]*)|([():,]))")
+_FILTER_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])")
 _MAX_FILTER_LENGTH = 2000  # characters
 _MAX_FILTER_DEPTH = 20
 _FILTER_EXAMPLE = "contains(subject, 'invoice') and not (importance eq 'low')"
@@ -385,7 +385,7 @@ class RowFilter(NamedTuple):
         properties: names of the properties that it needs.
     """
 
-    matches: Callable[[MessageRow], bool]
+    matches: Condition
     properties: frozenset[str]
 
 
@@ -404,23 +404,22 @@ def row_filter(text: str) -> RowFilter:
 
 class _FilterParser:
     def __init__(self, text: str):
-        self._text = re.sub(r'^\$?filter\s*=', '', text)
+        self._text = re.sub(r'^\$?filter\s*=', '', text).rstrip()
         self._tokens: list[str] = []
-        self._position = self._depth = 0
+        self._depth = 0
         self._properties: set[str] = set()
 
     def parse(self) -> RowFilter:
-        if len(self._text) > _MAX_FILTER_LENGTH:
-            raise self._error(f'has more than {_MAX_FILTER_LENGTH} characters')
-        position, end = 0, len(self._text.rstrip())
-        while position < end:
+        position = 0
+        while position < len(self._text):
             token = _FILTER_TOKEN.match(self._text, position)
-            if not token:
+            if not token or position > _MAX_FILTER_LENGTH:
                 raise self._error(f"cannot be read from '{self._text[position:][:30].strip()}' on")
-            self._tokens.append(token.group().strip())
+            self._tokens.append(token[1])
             position = token.end()
-        matches = self._either()
-        if self._next:
+        self._tokens.reverse()  # the next one is the last
+        matches = self._expression()
+        if self._tokens:
             raise self._unexpected()
         return RowFilter(matches, frozenset(self._properties))
 
@@ -428,125 +427,115 @@ class _FilterParser:
         return DemistoException(f"'{FetchLabel.FILTER}' {what}. Write it as {_FILTER_EXAMPLE}.")
 
     def _unexpected(self) -> DemistoException:
-        return self._error(f"does not support '{self._next[:50]}' there" if self._next else 'is not complete')
+        return self._error(f"does not support '{self._tokens[-1][:50]}' there" if self._tokens else 'is not complete')
 
     @property
     def _next(self) -> str:
-        return self._tokens[self._position] if self._position < len(self._tokens) else ''
+        return self._tokens[-1].lower() if self._tokens else ''
 
     def _take(self, *expected: str) -> str:
         """Return the next token. Raise DemistoException if it is not one of those that are expected."""
-        token = self._next
-        if not token or (expected and token.lower() not in expected):
+        if not self._tokens or (expected and self._next not in expected):
             raise self._unexpected()
-        self._position += 1
-        return token
+        return self._tokens.pop()
 
-    def _either(self) -> Callable[[MessageRow], bool]:
-        parts = [self._both()]
-        while self._next.lower() == 'or':
-            self._take()
-            parts.append(self._both())
-        return lambda row: any(part(row) for part in parts)
-
-    def _both(self) -> Callable[[MessageRow], bool]:
-        parts = [self._condition()]
-        while self._next.lower() == 'and':
-            self._take()
-            parts.append(self._condition())
-        return lambda row: all(part(row) for part in parts)
-
-    def _condition(self) -> Callable[[MessageRow], bool]:
+    def _expression(self) -> Condition:
         self._depth += 1
         if self._depth > _MAX_FILTER_DEPTH:
             raise self._error(f'has more than {_MAX_FILTER_DEPTH} levels')
-        token = self._take()
-        if token.lower() == 'not':
-            inner = self._condition()
-            condition: Callable[[MessageRow], bool] = lambda row: not inner(row)  # noqa: E731
-        elif token == '(':  # noqa: S105
-            condition = self._either()
-            self._take(')')
-        else:
-            self._position -= 1
-            condition = self._comparison(_FILTER_TYPES, self._value_of)
+        condition = self._joined('or', any, partial(self._joined, 'and', all, self._condition))
         self._depth -= 1
         return condition
 
-    def _comparison(self, types: Mapping[str, type], value_of: Callable[[str], RowValue]) -> Callable[[MessageRow], bool]:
-        name = self._take()
-        if name.lower() in ('contains', 'startswith', 'endswith'):
+    def _joined(self, word: str, combine: Callable[[Iterable[bool]], bool], part: Callable[[], Condition]) -> Condition:
+        parts = [part()]
+        while self._next == word:
+            self._take()
+            parts.append(part())
+        return lambda row: combine(one(row) for one in parts)
+
+    def _condition(self) -> Condition:
+        is_not = False
+        while self._next == 'not':
+            is_not = not is_not
+            self._take()
+        if self._next == '(':
+            self._take()
+            condition = self._expression()
+            self._take(')')
+        else:
+            condition = self._comparison(_FILTER_TYPES, _row_value)
+        return (lambda row: not condition(row)) if is_not else condition
+
+    def _comparison(self, types: Mapping[str, type], value_of: Callable[[Any, str], Any]) -> Condition:
+        name = self._next
+        if name.endswith('/any') and types is _FILTER_TYPES:
+            return self._any(name.removesuffix('/any'))
+        if name in ('contains', 'startswith', 'endswith'):
+            self._take()
             self._take('(')
-            path, compare = self._path(types, str), _COMPARISONS[name.lower()]
+            path, compare = self._path(types, str), _COMPARISONS[name]
             self._take(',')
             literal = self._literal(str)
             self._take(')')
-        elif name.endswith('/any') and types is _FILTER_TYPES:
-            return self._any(name.removesuffix('/any'))
         else:
-            self._position -= 1
             path = self._path(types)
-            kind = types[path]
-            names = ('eq', 'ne') if kind is bool else tuple(name for name in _COMPARISONS if len(name) == 2)
-            compare = _COMPARISONS[self._take(*names).lower()]
-            literal = self._literal(kind)
-        value = value_of(path)
-        return lambda row: _compares(compare, value(row), literal)
+            names = ('eq', 'ne') if types[path] is bool else ('eq', 'ne', 'gt', 'ge', 'lt', 'le')
+            compare, literal = _COMPARISONS[self._take(*names).lower()], self._literal(types[path])
+
+        def matches(row: Any) -> bool:
+            value = value_of(row, path)
+            return value is not None and compare(value, literal)
+
+        return matches
 
     def _path(self, types: Mapping[str, type], kind: type | None = None) -> str:
-        found = next((path for path in types if path.lower() == self._next.lower()), None)
-        if found is None or (kind and types[found] is not kind):
+        found = next((path for path in types if path.lower() == self._next), '')
+        if not found or (kind and types[found] is not kind):
             raise self._unexpected()
-        self._position += 1
+        self._take()
+        if types is _FILTER_TYPES:
+            self._properties.add(found.split('/')[0])
         return found
 
     def _literal(self, kind: type) -> Any:
-        token = self._take()
-        if kind is bool and token.lower() in ('true', 'false'):
-            return token.lower() == 'true'
-        if kind is str and token[0] == "'":
-            return comparable(token[1:-1].replace("''", "'"))
-        moment = _moment(token.lower()) if kind is float else None
+        token = self._next
+        if kind is bool and token in ('true', 'false'):
+            return self._take().lower() == 'true'
+        if kind is str and token[:1] == "'":
+            return comparable(self._take()[1:-1].replace("''", "'"))
+        moment = _moment(token) if kind is float else None
         if moment is None:
-            self._position -= 1
             raise self._unexpected()
+        self._take()
         return moment
 
-    def _value_of(self, path: str) -> RowValue:
-        self._properties.add(path.split('/')[0])
-
-        def value(row: MessageRow) -> Any:
-            found: Any = row
-            for part in path.split('/'):
-                found = found.get(part) if isinstance(found, dict) else None
-            if _FILTER_TYPES[path] is float:
-                return _moment(str(found).lower())
-            return bool(found) if _FILTER_TYPES[path] is bool else comparable(found)
-
-        return value
-
-    def _any(self, name: str) -> Callable[[MessageRow], bool]:
-        collection = next((one for one in _FILTER_COLLECTIONS if one.lower() == name.lower()), None)
-        if collection is None:
-            self._position -= 1
+    def _any(self, name: str) -> Condition:
+        collection = next((one for one in _FILTER_COLLECTIONS if one.lower() == name), '')
+        if not collection:
             raise self._unexpected()
+        self._take()
         self._take('(')
-        variable = self._take()
+        parts = {self._next + path: part for path, part in _FILTER_COLLECTIONS[collection].items()}
+        self._take()
         self._take(':')
-        parts = {f'{variable}{path}': part for path, part in _FILTER_COLLECTIONS[collection].items()}
 
-        def value_of(path: str) -> RowValue:
-            part = parts[path]
-            return lambda one: comparable(getattr(EmailAddress.from_json(one), part) if part else one)
+        def value_of(member: Any, path: str) -> str:
+            return comparable(getattr(EmailAddress.from_json(member), parts[path]) if parts[path] else member)
 
         matches = self._comparison(dict.fromkeys(parts, str), value_of)
         self._take(')')
         self._properties.add(collection)
-        return lambda row: any(matches(one) for one in row.get(collection) or [])
+        return lambda row: any(map(matches, row.get(collection) or []))
 
 
-def _compares(compare: Callable[[Any, Any], bool], value: Any, literal: Any) -> bool:
-    return value is not None and compare(value, literal)
+def _row_value(row: MessageRow, path: str) -> Any:
+    found: Any = row
+    for part in path.split('/'):
+        found = found.get(part) if isinstance(found, dict) else None
+    if _FILTER_TYPES[path] is float:
+        return _moment(str(found).lower())
+    return bool(found) if _FILTER_TYPES[path] is bool else comparable(found)
 
 
 # endregion
@@ -759,7 +748,7 @@ class SeenMails:
             if count > dropped:
                 eras.insert(0, (start, count - dropped))
             dropped -= min(count, dropped)
-        return {'remembered': ''.join(digests), 'eras': list(map(list, eras)), 'complete_from': complete_from}
+        return {'remembered': ''.join(digests), 'eras': [list(era) for era in eras], 'complete_from': complete_from}
 
 
 class PendingMail(NamedTuple):
@@ -1561,7 +1550,8 @@ class FetchedMail:
 
     def _shorten_body(self) -> None:
         body = self.message.get('body') or {}
-        content = body.get('content') if isinstance(body.get('content'), str) else ''
+        content = body.get('content')
+        content = content if isinstance(content, str) else ''
         if len(content) > MAX_BODY:
             self.message['body'] = {**body, 'content': content[:MAX_BODY]}
             self.missing.append(f'The body is shortened to its first {MAX_BODY:,} of {len(content):,} characters.')
@@ -1930,7 +1920,7 @@ class MailReader:
             mail.missing.append('The invitation is not in the email. Open the email in Outlook to see it.')
             return
         mail.event = event_details(calendar.decode(errors='replace'))
-        details = {
+        details: dict[str, Any] = {
             'ID': None,
             'Name': 'invitation.ics',
             'Kind': 'invitation',
@@ -2035,7 +2025,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
     """Return the ``rawJSON`` of the incident of a mail. `mailbox` is an address."""
     pending, body = mail.pending, mail.message.get('body') or {}
     known = {'subject': pending.subject, 'from': EmailAddress(pending.sender).as_json(), 'internetMessageId': pending.internet_id}
-    message = {**({} if 'subject' in mail.message else known), **mail.message}
+    message: dict[str, Any] = {**({} if 'subject' in mail.message else known), **mail.message}
     content, body_type = body.get('content') or '', body.get('contentType') or ''
     is_html = body_type.lower() == 'html'
     sender, author = EmailAddress.from_json(message.get('sender')), EmailAddress.from_json(message.get('from'))

@@ -20,12 +20,17 @@ from MicrosoftGraphMailFetchApiModule import (
     PendingMail,
     SeenMails,
     SortKey,
+    event_details,
+    fetch_folders,
     fetch_incidents,
     fetch_options,
     graph_seconds,
     mail_to_incident,
     mail_to_json,
     message_digest,
+    parse_headers,
+    parse_senders,
+    row_filter,
     sort_key,
 )
 
@@ -395,6 +400,110 @@ def test_an_invalid_parameter_is_named(params: dict[str, Any], sentence: str) ->
     with pytest.raises(DemistoException) as caught:
         fetch_options(params).first_fetch()
     assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    'text, senders',
+    [
+        (None, ()),
+        (' ,; ', ()),
+        ('A@X.Example; <b@y.example>', ('a@x.example', 'b@y.example')),
+        ('"Doe, J" <j@x.example> x.example,*.Y.example', ('j@x.example', 'x.example', '*.y.example')),
+        ('*@x.example @y.example. MAILTO:z@x.example', ('x.example', 'y.example', 'z@x.example')),
+        (['x.example', 'x.example'], ('x.example',)),
+        ("o'neil+tag@x.example", ("o'neil+tag@x.example",)),
+        ('b\u00fccher.example', ('xn--bcher-kva.example',)),
+    ],
+)
+def test_senders_are_addresses_and_domains(text: Any, senders: tuple[str, ...]) -> None:
+    assert parse_senders(text, 'Senders') == senders
+
+
+@pytest.mark.parametrize(
+    'text', ['bob', 'a@b@c.example', 'x..example', '-', 'a b', '*', 'http://x.example', '*.*.example', 'x.e', '@']
+)
+def test_what_is_no_sender_is_named_with_its_field(text: str) -> None:
+    with pytest.raises(DemistoException, match=r"' in 'Senders' is neither an email address nor a domain\."):
+        parse_senders(text, 'Senders')
+
+
+@pytest.mark.parametrize(
+    'text, paths',
+    [
+        (None, []),
+        ('Inbox, A\\, B; C\nD', ['Inbox', 'A\\, B', 'C', 'D']),
+        (r'Inbox\Phishing', ['Inbox/Phishing']),
+        (r'\\ada@x.example\Inbox\New', ['Inbox/New']),
+        (r'C:\\Mail, A\/B, A\;B', [r'C:\\Mail', r'A\/B', r'A\;B']),
+        (r'\\', [r'\\']),
+    ],
+)
+def test_folders_are_separated_and_written_as_paths(text: Any, paths: list[str]) -> None:
+    assert fetch_folders(text) == paths
+
+
+@pytest.mark.parametrize(
+    'text, is_same',
+    [
+        ("subject eq 'HELLO  world'", True),
+        ("contains(subject, 'o''b')", False),
+        ("startswith(subject,'hell') and not endswith(subject,'x')", True),
+        ("isRead ne true or subject ne 'x'", True),
+        ('not not isRead eq false', True),
+        ('receivedDateTime lt 2026-01-01', True),
+        ('receivedDateTime ge 2025-06-01T12:00:01Z', False),
+        ('sentDateTime le 2026-01-01T00:00:00Z', False),
+        ("from/emailAddress/name eq 'bob'", True),
+        ("categories/any(x:x eq 'RED') and toRecipients/any(r:contains(r/emailAddress/address,'@y.'))", True),
+        ("flag/flagStatus eq 'flagged'", False),
+        ("(isRead eq true and subject eq 'x') or (isRead eq false)", True),
+    ],
+)
+def test_a_filter_is_evaluated(text: str, is_same: bool) -> None:
+    row = {
+        'subject': 'Hello world',
+        'isRead': False,
+        'receivedDateTime': '2025-06-01T12:00:00Z',
+        'from': {'emailAddress': {'name': 'Bob', 'address': 'bob@x.example'}},
+        'categories': ['Red', None],
+        'toRecipients': [{'emailAddress': {'address': 'a@y.example'}}],
+        'flag': None,
+    }
+    assert row_filter(text).matches(row) is is_same
+
+
+def test_a_filter_names_the_properties_that_it_needs() -> None:
+    options = FetchOptions(expression="flag/flagStatus eq 'x' or categories/any(c:c eq 'y')", unread_only=True)
+    assert set(options.properties) == {'isRead', 'flag', 'categories'}
+    assert options.depends_on_state
+    assert FetchOptions(expression="subject eq 'x'").properties == ()
+
+
+@pytest.mark.parametrize(
+    'mime, headers',
+    [
+        (b'A: b\r\nC: d\r\n e\r\n\r\nBody: x', [('A', 'b'), ('C', 'd e')]),
+        (b'A: b:c\nD:\n\nx', [('A', 'b:c'), ('D', '')]),
+        (b'From x\nA: \xff\n', [('A', '\ufffd')]),
+        (b'', []),
+        (b'no header at all', []),
+    ],
+)
+def test_headers_are_read_from_mime(mime: bytes, headers: list[tuple[str, str]]) -> None:
+    assert [(one['name'], one['value']) for one in parse_headers(mime)] == headers
+
+
+def test_an_event_has_what_its_first_part_says_and_all_links() -> None:
+    text = (
+        'METHOD:REQUEST\r\nLOCATION;X="a:b":Room\\, 5\\nhttps://a.example\r\nORGANIZER:MAILTO:e@x.example\r\n'
+        'DESCRIPTION:See http://b.exa\r\n mple/c\\, now\r\nLOCATION:other\r\nbroken line'
+    )
+    assert event_details(text) == {
+        'Method': 'REQUEST',
+        'Location': 'Room, 5\nhttps://a.example',
+        'Organizer': 'e@x.example',
+        'Links': ['https://a.example', 'http://b.example/c,'],
+    }
 
 
 # endregion
