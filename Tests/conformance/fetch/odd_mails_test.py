@@ -77,6 +77,23 @@ def test_an_odd_mail_becomes_an_incident_and_stops_no_other(
     assert incident.mail_id == message.immutable_id
 
 
+@pytest.mark.parametrize('body', [{}, {'id': 'x'}, {'value': []}, [], 'x', None])
+@pytest.mark.parametrize('path', ['', '/attachments', '/attachments/[^/]+/.value'])
+def test_a_mail_without_content_is_tried_again(source: MailSource, instance: Instance, path: str, body: Any) -> None:
+    message = source.deliver('odd')
+    source.mailbox.attach_file(message, 'a.bin', bytes(5000))
+    if path == '/attachments':  # what the message shows of its attachments cannot be read
+        answer(source, message, {'id': message.immutable_id, **GOOD, 'attachments': 5})
+    place = rf'/messages/{re.escape(message.immutable_id)}{path}$'
+    empty = {'status': 200, 'body': body} if path != '/attachments/[^/]+/.value' else {'status': 200, 'body': ''}
+    source.cloud.faults.add(service='graph', path=place, times=None, **empty)
+    platform = instance()
+    assert minutes(platform, 4) == [] or (path == '/attachments' and body == {'value': []})
+    source.cloud.faults.clear()
+    assert minutes(platform, 2) == ['odd']
+    assert 'Missing' not in platform.incidents[0].raw
+
+
 @pytest.mark.parametrize(
     'error',
     [MemoryError(), OSError(errno.ENOSPC, 'No space left on device'), RecursionError('deep'), ValueError('x'), KeyError('y')],

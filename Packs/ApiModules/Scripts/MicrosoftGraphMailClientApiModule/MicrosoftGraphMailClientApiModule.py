@@ -699,16 +699,17 @@ class DeltaPage(NamedTuple):
     removed: Sequence[str] = ()
 
 
-def page_rows(page: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the objects of a page of a list. What has no ID cannot be used, and is left out.
-
-    Raises:
-        GraphError: the response has no list; an empty list is one.
-    """
-    rows = page.get('value')
-    if not isinstance(rows, list):
+def page_items(page: dict[str, Any]) -> list[Any]:
+    """Return the items of a page of a list. Raise GraphError if it has no list; an empty list is one."""
+    items = page.get('value')
+    if not isinstance(items, list):
         raise GraphError('Microsoft Graph sent a response without a list.', _CHECK_PROXY)
-    return [row for row in rows if isinstance(row, dict) and isinstance(row.get('id'), str)]
+    return list(items)
+
+
+def page_rows(page: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects of a page of a list. What has no ID cannot be used, and is left out."""
+    return [row for row in page_items(page) if isinstance(row, dict) and isinstance(row.get('id'), str)]
 
 
 class Mailbox:
@@ -750,10 +751,10 @@ class Mailbox:
     def _list(self, path: str, limit: int, query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the first `limit` objects of a list, from as many pages as necessary."""
         page = self.request('GET', path, params=query or {})
-        found = list(page.get('value') or [])
+        found = page_items(page)
         while len(found) < limit and page.get('@odata.nextLink'):
             page = self._next_page(page['@odata.nextLink'])
-            found += page.get('value') or []
+            found += page_items(page)
         return found[:limit]
 
     # region paths

@@ -6,6 +6,7 @@ import io
 import json
 import os
 from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
@@ -436,9 +437,12 @@ def test_a_list_takes_as_many_pages_as_the_limit_needs(limit: int, count: int, r
     assert len(client.script.requests) == requests_made
 
 
-def test_a_list_without_values_is_empty() -> None:
+def test_a_response_without_a_list_is_an_error() -> None:
     client = ScriptedClient(answer({}))
-    assert client.mailbox.list_folders() == client.mailbox.get_mailtips([BOB]) == []
+    for request in (client.mailbox.list_folders, client.mailbox.list_messages, partial(client.mailbox.created_messages, 'x')):
+        with pytest.raises(GraphError, match='a response without a list'):
+            request()
+    assert client.mailbox.get_mailtips([BOB]) == []
     assert client.mailbox.list_messages() == ([], '')
 
 

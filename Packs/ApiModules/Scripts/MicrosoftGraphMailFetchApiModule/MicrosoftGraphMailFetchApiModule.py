@@ -1399,13 +1399,17 @@ _EML = 'message/rfc822'
 _FINAL_STATUSES = (400, 405, 410, 413)  # requesting again changes nothing
 _RUN_BYTES = 20_000_000  # of the bodies of one run
 _RESPONSE_BYTES = 4_000_000  # of the bodies in one batch, as far as can be foreseen
+_MAX_EMPTY = 1000  # bytes that Graph may count for an empty attachment
 _FIRST_BATCH = 4  # mails: how large their bodies are is not known
 MAX_BODY = 500_000  # characters of a body in an incident
 _HEAD_BYTES = 64_000  # of MIME: its headers are there
 _MAX_MIME = 5_000_000  # bytes of the MIME of a meeting message
 # The forms of properties of a message; what has another one is left out.
 _LISTS = ('internetMessageHeaders', 'attachments', 'toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo')
-_OBJECTS = ('body', 'sender', 'from', 'flag')
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(('body', 'sender', 'from', 'flag'), dict),
+    **dict.fromkeys(('subject', 'receivedDateTime', 'sentDateTime', 'internetMessageId', 'bodyPreview', 'webLink'), str),
+}
 
 
 class MailFile:
@@ -1446,10 +1450,12 @@ class MailFile:
 
         def copy_head(write: Callable[[bytes], Any]) -> None:
             def write_both(chunk: bytes) -> None:
-                self.head += chunk[: self.max_head - len(self.head)]
+                self.head += chunk[: max(1, self.max_head) - len(self.head)]
                 write(chunk)
 
-            download(write_both if self.max_head else write)
+            download(write_both)
+            if not self.head and self.size > _MAX_EMPTY:
+                raise GraphError('Microsoft Graph sent an empty file.', 'Try again.')
 
         self.head = b''
         self.saved = save_file(self.name, copy_head, is_item)
@@ -1526,26 +1532,26 @@ class FetchedMail:
         return self.pending.tries + 1 >= MAX_TRIES_PER_MAIL and not is_absent
 
     def accept(self, message: dict[str, Any]) -> None:
-        """Take what Graph shows of the mail. What has an odd form is missing."""
-        self.message = message
-        odd = {name for name in _OBJECTS if not isinstance(message.get(name), dict | None)}
-        odd |= {name for name in _LISTS if not isinstance(message.get(name), list | None)}
-        for name in _LISTS:
-            values = message.get(name) if name not in odd else None
-            kept = [value for value in values or [] if _has_form(name, value)]
-            if len(kept) != len(values or []):
+        """Take what Graph shows of the mail. What has an odd form is missing, but the attachments can be listed.
+
+        Raises:
+            GraphError: it shows nothing.
+        """
+        if 'subject' not in message:
+            raise GraphError('Microsoft Graph sent an email without content.', 'Try again.')
+        self.message, odd = message, set()
+        for name, value in list(message.items()):
+            if name in _LISTS:
+                kept = _with_form(name, value)
+                is_odd, message[name] = value is not None and kept != value, kept
+            else:
+                is_odd = not isinstance(value, _KINDS.get(name, object) | None)
+                message[name] = None if is_odd else value
+            if is_odd and name == 'attachments':
+                del message[name]
+            elif is_odd:
                 odd.add(name)
-                message[name] = kept
-            elif name in odd:
-                message[name] = []
-        for name in odd - {*_LISTS}:
-            message[name] = None
-        texts = {name for name, value in message.items() if name in _TEXTS and not isinstance(value, str | None)}
-        for name in texts:
-            message[name] = None
-        self.missing += [
-            f"Microsoft Graph sent '{name}' in an unknown form, so it is not complete." for name in sorted(odd | texts)
-        ]
+        self.missing += [f"Microsoft Graph sent '{name}' in an unknown form, so it is not complete." for name in sorted(odd)]
         self._shorten_body()
 
     def _shorten_body(self) -> None:
@@ -1582,17 +1588,18 @@ class FetchedMail:
         self.missing = [f'This email could not be read. {_reason(error)}']
 
 
-_TEXTS = ('subject', 'receivedDateTime', 'sentDateTime', 'internetMessageId', 'bodyPreview', 'webLink', 'parentFolderId')
+def _with_form(name: str, values: Any) -> list[dict[str, Any]]:
+    """Return the members of a list of a message that have the form that they should have."""
 
+    def has_form(value: Any) -> bool:
+        if not isinstance(value, dict):
+            return False
+        if name == 'attachments':
+            texts = (value.get(one) for one in ('id', 'name', 'contentType', 'contentId'))
+            return isinstance(value.get('size'), int | None) and all(isinstance(one, str | None) for one in texts)
+        return name == 'internetMessageHeaders' or isinstance(value.get('emailAddress'), dict | None)
 
-def _has_form(name: str, value: Any) -> bool:
-    """Return whether a member of a list of a message has the form that it should have."""
-    if not isinstance(value, dict):
-        return False
-    if name == 'attachments':
-        texts = (value.get(one) for one in ('id', 'name', 'contentType', 'contentId'))
-        return isinstance(value.get('size'), int | None) and all(isinstance(one, str | None) for one in texts)
-    return name == 'internetMessageHeaders' or isinstance(value.get('emailAddress'), dict | None)
+    return list(filter(has_form, values)) if isinstance(values, list) else []
 
 
 class MailReader:
@@ -1737,9 +1744,10 @@ class MailReader:
         paths = [f'{mailbox.message_path(mail.message_id)}?{query}' for mail in mails]
         items = [BatchRequest(mail.message_id, 'GET', path, prefer=prefer) for mail, path in zip(mails, paths, strict=True)]
         for mail, result in zip(mails, self._batch(items), strict=True):
-            if result.body.get('id'):
+            if result.body.get('id') and 'subject' in result.body:
                 self._convert(mail, partial(mail.accept, result.body), mail.give_up)
-                if 'attachments@odata.nextLink' in mail.message:  # there are more than the message contains
+                # there are more than the message contains, or it contains none that can be read
+                if mail.is_active and ('attachments@odata.nextLink' in mail.message or 'attachments' not in mail.message):
                     self._list_attachments(mail)
             else:
                 self._attempt(mail, result.error, partial(self._read_message, mail), partial(self._read_minimum, mail))
@@ -1785,7 +1793,10 @@ class MailReader:
 
     def _list_attachments(self, mail: FetchedMail) -> None:
         def read() -> None:
-            mail.message['attachments'] = self._run.mailbox.list_attachments(mail.message_id)
+            values = self._run.mailbox.list_attachments(mail.message_id)
+            mail.message['attachments'] = kept = _with_form('attachments', values)
+            if kept != values:
+                mail.missing.append('Some attachments of this email are missing: Microsoft Graph sent them in an unknown form.')
 
         def do_without(error: Exception) -> None:
             mail.missing.append(f'The attachments of this email are missing. {_reason(error)}')
