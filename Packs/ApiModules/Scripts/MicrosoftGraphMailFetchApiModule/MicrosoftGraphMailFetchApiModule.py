@@ -300,7 +300,7 @@ def first_fetch_time(text: str) -> str:
         DemistoException: it is not a time, has no unit, or is in the future.
     """
     now, how = SystemClock().now(), 'Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z.'
-    words = ' '.join(text.lower().split())
+    words = ' '.join(text[:100].lower().split())
     days = {'now': 0, 'today': 0, 'yesterday': 1}.get(words)
     seconds = _duration(words) if days is None else days * 86400.0
     moment = _moment(words) if seconds is None else now - seconds
