@@ -190,6 +190,25 @@ def test_a_mail_that_left_and_came_back_is_an_incident(
     field_report('M4', f'{arrive.__name__[1:]}, to {", ".join(way)} and back, Graph tells {told}', LOST, f'{found}')
 
 
+@pytest.mark.parametrize('interval', [60, 1800, 86400])
+def test_a_mail_that_came_back_is_an_incident_if_a_filter_depends_on_its_state(
+    source: MailSource, instance: Instance, field_report: Report, interval: int
+) -> None:
+    source.mailbox.told_of_returned = 'nothing'
+    marked = source.deliver('marked as unread later', age=DAY, is_read=True)
+    platform = started(instance, fetch_unread_only=True)
+    names(platform, 2)
+    marked.is_read = False
+    source.mailbox.touch(marked, 'isRead')
+    message = source.deliver('back')
+    source.cloud.clock.advance(interval)
+    for folder in ('archive', 'inbox'):
+        source.mailbox.move(message, folder)
+    found = names(platform)
+    assert found == ['back']
+    field_report('M4', f'unread only, {interval} s between two runs, Graph tells nothing', LOST, f'{found}')
+
+
 def test_an_old_mail_that_came_back_is_an_incident_if_graph_tells_its_removal(
     source: MailSource, instance: Instance, field_report: Report
 ) -> None:

@@ -1322,7 +1322,7 @@ class MailSelector:
         if folder.changed is None:
             return
         # What was received before the bound and is not known may have been there for long, or may have been forgotten.
-        first = folder.since if self._options.depends_on_state else folder.first
+        first = folder.changed[0] if self._options.depends_on_state else folder.first
         bound = max(first, self._cursor.seen.complete_from) if folder.is_strict else ''
 
         def is_new(row: MessageRow) -> bool:
