@@ -11,6 +11,7 @@ import MicrosoftGraphMailFetchApiModule
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetching_platform import Platform
 from conformance.fetch.mail_source import PARTNER, MailSource, attach
+from sandbox.microsoft.clock import graph_timestamp
 from sandbox.microsoft.graph_mail.model import Message
 
 GOOD = {'subject': 'odd', 'receivedDateTime': '2026-01-01T00:00:00Z', 'from': {'emailAddress': {'address': PARTNER.address}}}
@@ -92,6 +93,51 @@ def test_a_mail_without_content_is_tried_again(source: MailSource, instance: Ins
     source.cloud.faults.clear()
     assert minutes(platform, 2) == ['odd']
     assert 'Missing' not in platform.incidents[0].raw
+
+
+@pytest.mark.parametrize(
+    'odd',
+    [
+        {'from': 'x'},
+        {'from': {'emailAddress': 'x'}, 'sender': {'emailAddress': {'address': 5}}},
+        {'from': None, 'sender': []},
+        {'subject': 5},
+        {'subject': {'a': 'b'}},
+        {'internetMessageId': {}},
+        {'toRecipients': 5, 'categories': 'x'},
+        {'toRecipients': [None, 'x', {'emailAddress': 5}], 'categories': [None, 5]},
+        {'isRead': 'x', 'isDraft': None, 'hasAttachments': {}},
+        {'lastModifiedDateTime': 5},
+    ],
+)
+@pytest.mark.parametrize('is_delta', [False, True])
+@pytest.mark.parametrize(
+    'params',
+    [
+        {},
+        {
+            'fetch_exclude_senders': 'x.example',
+            'fetch_filter': "not toRecipients/any(r:r/emailAddress/address eq 'x') and not categories/any(c:c eq 'x')",
+        },
+    ],
+)
+def test_an_odd_row_stops_no_other(
+    source: MailSource, instance: Instance, odd: dict[str, Any], is_delta: bool, params: dict[str, Any]
+) -> None:
+    platform = instance(**params)
+    if is_delta:
+        platform.fetch()
+    rows = [
+        {'id': one.immutable_id, 'receivedDateTime': graph_timestamp(one.received), 'subject': one.subject, **more}
+        for one, more in ((source.deliver('odd'), odd), (source.deliver('good'), {}))
+    ]
+    odd_rows = [None, 5, {}, {'id': None}, {'id': 5}]
+    link = {'@odata.deltaLink': json.loads(platform.last_run)['folders']['Inbox']['link']} if is_delta else {}
+    place = '/delta' if is_delta else r'/mailFolders/[^/]+/messages$'
+    source.cloud.faults.add(service='graph', path=place, status=200, body={'value': [*odd_rows, *rows], **link})
+    run = platform.fetch()
+    assert not run.error
+    assert {'odd', 'good'} == set(run.names)
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ class FetchOptions(NamedTuple):
 
     def matches(self, row: MessageRow) -> bool:
         """Return whether a message is to be fetched."""
-        senders = {normal_address(EmailAddress.from_json(row.get(name)).address) for name in ('from', 'sender')}
+        senders = {normal_address(_address(row.get(name))) for name in ('from', 'sender')}
         expression = row_filter(self.expression)
         return (
             (not self.senders or _is_sent_by(senders, self.senders))
@@ -234,6 +234,15 @@ def normal_domain(domain: str) -> str:
     with suppress(UnicodeError):
         text = text.encode('idna').decode()
     return text
+
+
+def _address(recipient: Any, part: str = 'address') -> str:
+    """Return the address or the name of a recipient of Graph, empty if there is none."""
+    try:
+        found = getattr(EmailAddress.from_json(recipient), part)
+    except (AttributeError, TypeError):  # it has an odd form
+        return ''
+    return found if isinstance(found, str) else ''
 
 
 def normal_address(address: str) -> str:
@@ -521,12 +530,12 @@ class _FilterParser:
         self._take(':')
 
         def value_of(member: Any, path: str) -> str:
-            return comparable(getattr(EmailAddress.from_json(member), parts[path]) if parts[path] else member)
+            return comparable(_address(member, parts[path]) if parts[path] else member)
 
         matches = self._comparison(dict.fromkeys(parts, str), value_of)
         self._take(')')
         self._properties.add(collection)
-        return lambda row: any(map(matches, row.get(collection) or []))
+        return lambda row: isinstance(row.get(collection), list) and any(map(matches, row[collection]))
 
 
 def _row_value(row: MessageRow, path: str) -> Any:
@@ -781,7 +790,7 @@ class PendingMail(NamedTuple):
             str(row.get(RECEIVED) or ''),
             internet_id=internet_id if len(internet_id) <= 2 * _MAX_TEXT else '',
             subject=str(row.get('subject') or '')[:_MAX_TEXT],
-            sender=EmailAddress.from_json(row.get('from') or row.get('sender')).address[:_MAX_TEXT],
+            sender=(_address(row.get('from')) or _address(row.get('sender')))[:_MAX_TEXT],
         )
 
     @classmethod
