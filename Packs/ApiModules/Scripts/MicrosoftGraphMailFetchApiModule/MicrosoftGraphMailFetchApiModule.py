@@ -1100,7 +1100,7 @@ class FetchCursor:
         """Return whether a mail became an incident, or is to become one."""
         return message_id in self.seen or any(mail.message_id == message_id for mail in self.pending)
 
-    def record(self, mails: Sequence['FetchedMail'], marks_read: bool, now: float) -> None:
+    def record(self, mails: Sequence['FetchedMail'], marks_read: bool, now: float = 0) -> None:
         """Record the mails of a run: those that become incidents, and those that are postponed."""
         tried = {mail.selected_id for mail in mails}
         self.pending = [pending for pending in self.pending if pending.message_id not in tried]
@@ -1130,7 +1130,7 @@ class MailSelector:
         self._run = run
         self._cursor = cursor
         self._options = options
-        self._silent: set[str] = set()  # folders without a response, although the mailbox has one
+        self._silent: set[str] = set()  # folders without a response, although the mailbox has one, and those that do not exist
         # Pending mails leave half of the run to others. Those that are not tried now count as well, so that no more than the
         # maximum are ever pending.
         tried = cursor.pending[: max(1, options.max_mails // 2)]
@@ -1164,9 +1164,10 @@ class MailSelector:
         try:
             step()
         except GraphError as error:
-            self._run.problems += self._find_again(name, error) if error.status == 404 else [error]
+            problems = self._find_again(name, error) if error.status == 404 else [error]
+            self._run.problems += problems
             self._run.stop_waiting_after(error)
-            if not error.status:
+            if problems and error.status in (0, 404):
                 self._silent.add(name)
             return error.status != 429 and bool(error.status or self._run.is_mailbox_available())
         except Exception as error:
@@ -1285,7 +1286,7 @@ class MailSelector:
             if page.is_last or not self._room:
                 return
 
-    def _delta_page(self, folder: FolderCursor) -> DeltaPage | None:
+    def _delta_page(self, folder: FolderCursor, is_second_try: bool = False) -> DeltaPage | None:
         """Return the next page of the delta sync, of a new one if Graph has lost the old one. None if Graph has none."""
         if not self._run.client.is_own_link(folder.link):  # the address of Graph was changed
             folder.restart_sync()
@@ -1296,24 +1297,29 @@ class MailSelector:
             # Graph made the link: nothing but the link can be wrong with a request that it does not understand.
             if folder.link and (error.is_sync_state_lost or error.status == 400):
                 folder.restart_sync()
-                return self._delta_page(folder)
-            if self._has_no_delta(folder, error):
-                return None
-            raise
+                return self._delta_page(folder, is_second_try)
+            if error.status not in (400, 404, 405, 501):
+                raise
+            if not is_second_try:  # it may be an error of one moment
+                return self._delta_page(folder, True)
+            self._record_no_delta(folder, error)
+            return None
 
-    def _has_no_delta(self, folder: FolderCursor, error: GraphError) -> bool:
-        """Return whether Graph has no delta sync for a folder, and note the reason. Lists then tell what enters it."""
+    def _record_no_delta(self, folder: FolderCursor, error: GraphError) -> None:
+        """Record that Graph has no delta sync for a folder, and note the reason. Lists then tell what enters it."""
         if error.status == 404:
-            self._folder(folder.folder_id)  # raises an error if the folder is what Graph does not find
-        elif error.status not in (400, 405, 501):
-            return False
+            try:
+                self._folder(folder.folder_id)
+            except GraphError as own_error:  # 404: the folder is what Graph does not find
+                if own_error.status != 404:
+                    self._silent.add(folder.name)
+                raise
         reason = (
             f"Microsoft Graph has no change tracking for the folder '{folder.name}', so emails are found by lists. It is tried "
             f'again in 24 hours. Reason: {error.what}'
         )
         folder.record_no_delta(self._run.now(), reason[:500])
         self._run.notes.append(folder.reason)
-        return True
 
     def _returned(self, folder: FolderCursor, removed: Sequence[str]) -> list[MessageRow]:
         """Return the messages that left the folder and came back, of which Graph tells only that they were removed."""
