@@ -110,6 +110,26 @@ def test_attachments_that_are_not_downloaded_are_named(fetch: Fetch, mailbox: Ma
     assert incident['attachment'] == []
 
 
+def test_only_mails_that_match_all_filters_become_incidents(fetch: Fetch, mailbox: Mailbox) -> None:
+    filters = {
+        'fetch_from': 'Bob Okafor <bob@contoso.example>; *.partner.example',
+        'fetch_exclude_senders': 'news.partner.example',
+        'fetch_subject': 'r\u00e9sum\u00e9',
+        'fetch_filter': "not (importance eq 'low') and categories/any(c:c eq 'Red')",
+    }
+    senders = {name: EmailAddress(name, f'x@{name}.partner.example') for name in ('hr', 'news')}
+    deliver(mailbox, 'Re\u0301sume\u0301 of Bob', categories=['red'])
+    deliver(mailbox, 'R\u00e9sum\u00e9, low', categories=['Red'], importance='low')
+    deliver(mailbox, 'R\u00e9sum\u00e9 without a category')
+    deliver(mailbox, 'Other', categories=['Red'])
+    for name, sender in senders.items():
+        message = Message(f'R\u00c9SUM\u00c9 of {name}', sender, mailbox.now(), to=[mailbox.owner], plain='x', categories=['Red'])
+        mailbox.deliver(message, 'inbox')
+
+    assert sorted(subjects(fetch(**filters))) == ['Re\u0301sume\u0301 of Bob', 'R\u00c9SUM\u00c9 of hr']
+    assert "'Filter' is not complete." in fetch(**{**filters, 'fetch_filter': 'subject eq'}).error
+
+
 def test_mails_are_marked_as_read_when_their_incidents_exist(fetch: Fetch, mailbox: Mailbox) -> None:
     message = deliver(mailbox, 'Mark me')
 

@@ -556,7 +556,9 @@ def test_a_folder_with_the_former_name_of_another_is_not_fetched_twice(
     source.deliver('report', reports)
     platform = instance(folder_to_fetch=f'{source.path}/Cases, {source.path}/Reports')
     platform.run_until_quiet()
-    platform.last_run = json.dumps({**json.loads(platform.last_run), 'remembered': ''})  # as after many others
+    platform.last_run = json.dumps(
+        {**json.loads(platform.last_run), 'remembered': '', 'eras': [], 'complete_from': '9'}
+    )  # as after many others
     if is_gone:
         source.mailbox.remove_folder(cases)
     else:

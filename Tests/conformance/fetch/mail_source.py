@@ -61,7 +61,9 @@ class MailSource:
                 mailbox.remove_folder(folder)
         for message in [*mailbox.messages(), *mailbox.messages(self._well_known('recoverableitemsdeletions').folder_id)]:
             mailbox.remove(message)
-        mailbox.delta_token_seconds = mailbox.first_delta_sync_limit = None
+        mailbox.delta_token_seconds = mailbox.first_delta_sync_limit = mailbox.delta_status = None
+        mailbox.hides_internal_headers = False
+        mailbox.tells_partial_changes, mailbox.told_of_returned = False, 'created'
 
     def _well_known(self, name: str) -> Folder:
         folder = self.mailbox.folder(name)

@@ -112,9 +112,9 @@ def test_the_sign_in_uses_the_adapter_of_the_platform(
 @pytest.mark.usefixtures('of_the_platform')
 def test_requests_with_retries_do_not_change_how_tokens_are_requested() -> None:
     client = MicrosoftClient(self_deployed=True, tenant_id='contoso.example', auth_id='an-id', enc_key='a~secret', verify=False)
-    adapter = client._session.get_adapter('https://')
+    adapter = client._session.adapters['https://']
     client._implement_retry(3)
-    assert client._session.get_adapter('https://') is not adapter
+    assert client._session.adapters['https://'] is not adapter
     assert client.token_provider.token_client._adapter is adapter
 
 

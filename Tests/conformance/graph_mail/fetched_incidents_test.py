@@ -86,9 +86,9 @@ class Fetches:
         assert incident['attachment'] == email['Attachments']
         return email
 
-    def tried(self, message: Message, tries: int) -> None:
-        """Make `message` a pending mail that was tried so often."""
-        self.last_run |= {'names': ['Inbox'], 'waiting': [[message.immutable_id, 0, '', tries]]}
+    def tried(self, message: Message, tries: int, since: int = 0) -> None:
+        """Make `message` a pending mail that was tried so often, and for the first time at that time."""
+        self.last_run |= {'names': ['Inbox'], 'waiting': [[message.immutable_id, 0, '', tries, since]]}
 
     @property
     def tries(self) -> list[int]:
@@ -149,6 +149,7 @@ def test_an_incident_contains_the_whole_mail(fetches: Fetches, ada: Mailbox) -> 
     assert email.pop('WebLink').startswith('https://')
     assert email == {
         'ID': message.immutable_id,
+        'Kind': 'message',
         'Subject': 'Invoice',
         'Importance': 'high',
         'ConversationID': message.conversation_id,
@@ -283,7 +284,7 @@ def test_many_mails_with_small_files_take_few_requests(fetches: Fetches, ada: Ma
     for number in range(30):
         ada.attach_file(deliver(ada, f'Mail {number}'), 'a.bin', NOT_UTF8)
     assert len(fetches.incidents(max_mails=30)) == 30
-    assert fetches.requests.count('$batch') == 4
+    assert fetches.requests.count('$batch') == 5
     assert len(fetches.requests) < 10
 
 
@@ -467,7 +468,7 @@ def test_a_mail_with_a_final_error_is_not_tried_again(
     assert fetches.names() == ['(no subject)']
 
 
-@pytest.mark.parametrize('status, left, problems', [(429, [4], 1), (404, [], 0), (500, [], 0)])
+@pytest.mark.parametrize('status, left, problems', [(429, [4], 1), (404, [5], 0), (500, [], 0)])
 def test_throttling_is_not_the_fault_of_a_mail(
     fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud, status: int, left: list[int], problems: int
 ) -> None:
@@ -486,6 +487,10 @@ def test_a_mail_that_was_deleted_before_it_could_be_read_makes_no_incident(fetch
     message.broken.add('attachments')
     assert fetches.names() == []
     ada.remove(message)
+    for tries in (2, 3, 4, 5, 6):
+        assert fetches.names() == []
+        assert (fetches.tries, fetches.problems) == ([tries], [])
+    fetches.tried(message, tries=4, since=1)
     assert fetches.names() == []
     assert (fetches.tries, fetches.problems) == ([], [])
 
@@ -511,7 +516,9 @@ def test_an_attachment_that_was_removed_meanwhile_is_missing(fetches: Fetches, a
     message = deliver(ada)
     attachments = [ada.attach_file(message, name, b'x') for name in ('gone.bin', 'here.bin')]
     value = f'{re.escape(message.attachment_id(attachments[0], True))}/.value'
-    cloud.faults.add(service='graph', path=value, status=404, times=2)
+    cloud.faults.add(service='graph', path=value, status=404, times=None)
+    assert fetches.names() == []
+    fetches.tried(message, tries=4, since=1)
     email = fetches.email()
     assert files_of(email) == {'here.bin': b'x'}
     assert email['Missing'] == ["The file 'gone.bin' is missing. Microsoft Graph answered with HTTP status 404."]

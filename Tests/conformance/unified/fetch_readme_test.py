@@ -50,5 +50,5 @@ def test_every_key_of_an_incident_is_described_and_no_other() -> None:
 
 
 def test_every_key_of_an_attachment_is_described_and_no_other() -> None:
-    kinds = {'file', 'item', 'reference'}
+    kinds = {'file', 'item', 'reference', 'invitation'}
     assert set(re.findall(r'`(\w+)`', INCIDENT['`AttachmentDetails`'])) == {key for one in ATTACHMENTS for key in one} | kinds

@@ -14,7 +14,10 @@ from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 MOST, LARGEST = 'Maximum number of incidents per fetch', 'Maximum attachment size'
 NO_NUMBER = "'{value}' is not a whole number from 1 to {largest}. Change {name}."
-NO_TIME = "'{value}' in 'First fetch time' is not a time. Write it as 15 minutes, 2 days or 2030-01-31T08:00:00Z."
+NO_TIME = "'{value}' in 'First fetch time' is not a time. Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z."
+
+NO_SENDER = "'{value}' in '{name}' is neither an email address nor a domain. Write it as alerts@example.com or example.com."
+EXAMPLE = "Write it as contains(subject, 'invoice') and not (importance eq 'low')."
 
 
 @pytest.fixture(autouse=True)
@@ -55,8 +58,11 @@ DEFAULTS = chosen(FetchOptions())
         ({'max_fetch': ' 200 '}, {'max_mails': 200}),
         ({'max_fetch': 7, 'fetch_limit': '9'}, {'max_mails': 7}),
         ({'max_fetch': ' ', 'fetch_limit': '9'}, {'max_mails': 9}),
+        ({'folder_to_fetch': 'Inbox; A\\;B\nC'}, {'folders': ('Inbox', 'A\\;B', 'C')}),
         ({'fetch_from': ' Eve@Partner.example ,contoso.example,'}, {'senders': ('eve@partner.example', 'contoso.example')}),
+        ({'fetch_exclude_senders': 'News.example'}, {'excluded_senders': ('news.example',)}),
         ({'fetch_subject': ' Invoice '}, {'subject': 'invoice'}),
+        ({'fetch_filter': " subject eq 'a' "}, {'expression': "subject eq 'a'"}),
         ({'max_attachment_size': '150'}, {'max_attachment_size': 150_000_000}),
         *(
             ({name: value}, {option: is_on})
@@ -68,6 +74,7 @@ DEFAULTS = chosen(FetchOptions())
                 ('display_full_email_body', 'full_body'),
                 ('fetch_html_formatting', 'html'),
                 ('mark_fetched_read', 'mark_read'),
+                ('fetch_drafts', 'drafts'),
             )
         ),
         ({'legacy_name': True}, {'content_id_names': False}),
@@ -81,10 +88,10 @@ def test_parameters_become_options(params: Params, options: Params) -> None:
 @pytest.mark.parametrize(
     'text, first',
     [
-        ('2030-01-31T08:00:00Z', '2030-01-31T08:00:00'),
-        ('2030-01-31T08:00:00+02:00', '2030-01-31T06:00:00'),
-        ('2030-01-31 08:00', '2030-01-31T08:00:00'),
-        (' 2030-01-31 ', '2030-01-31T00:00:00'),
+        ('2020-01-31T08:00:00Z', '2020-01-31T08:00:00'),
+        ('2020-01-31T08:00:00+02:00', '2020-01-31T06:00:00'),
+        ('2020-01-31 08:00', '2020-01-31T08:00:00'),
+        (' 2020-01-31 ', '2020-01-31T00:00:00'),
     ],
 )
 def test_the_first_fetch_starts_at_a_time_in_utc(text: str, first: str) -> None:
@@ -111,6 +118,22 @@ REFUSED: list[tuple[Params, str]] = [
         for value in ('0', '151', '1 MB')
     ),
     *(({'first_fetch': value}, NO_TIME.format(value=value)) for value in ('soon', 'x days', '2030-13-45')),
+    ({'first_fetch': '15'}, "'15' in 'First fetch time' has no unit. Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z."),
+    (
+        {'first_fetch': '2040-01-31'},
+        "'2040-01-31' in 'First fetch time' is in the future, so nothing would be fetched. "
+        'Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z.',
+    ),
+    ({'fetch_from': 'bob'}, NO_SENDER.format(value='bob', name='Senders')),
+    ({'fetch_exclude_senders': 'bob at x'}, NO_SENDER.format(value='bob', name='Excluded senders')),
+    (
+        {'fetch_from': 'b@x.example', 'fetch_exclude_senders': 'x.example'},
+        "'b@x.example' in 'Senders' is excluded by 'Excluded senders'. Remove it from one of them.",
+    ),
+    ({'fetch_subject': '\u200b'}, "'Subject contains' has only invisible characters. Type the text."),
+    ({'fetch_filter': 'subject eq'}, f"'Filter' is not complete. {EXAMPLE}"),
+    ({'fetch_filter': "size eq 'x'"}, f"'Filter' does not support 'size' there. {EXAMPLE}"),
+    ({'fetch_filter': 'a & b'}, f"'Filter' cannot be read from '& b' on. {EXAMPLE}"),
 ]
 
 

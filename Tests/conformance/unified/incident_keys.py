@@ -43,6 +43,8 @@ EMAIL: dict[str, Any] = {
     'ModifiedTime': '2026-01-31T23:59:59Z',
     'ReceivedTime': '2026-01-31T23:59:57Z',
     'SentTime': '2026-01-31T23:59:56Z',
+    'Kind': 'eventMessageRequest',
+    'Event': {'Method': 'REQUEST', 'Location': 'https://rooms.contoso.example', 'Links': ['https://rooms.contoso.example']},
     'Subject': 'Invoice',
     'Importance': 'normal',
     'Flag': 'notFlagged',

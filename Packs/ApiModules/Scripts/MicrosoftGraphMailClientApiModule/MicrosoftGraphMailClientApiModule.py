@@ -61,7 +61,8 @@ class GraphError(DemistoException):
         if 300 <= status < 400:
             what = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.'
             return cls(what, _CHECK_PROXY, '', response)
-        is_busy = status in (408, 429) or status >= 500
+        is_final = isinstance(error, dict) and error.get('code') in FINAL_CODES
+        is_busy = status in (408, 429) or (status >= 500 and not is_final)
         seconds = retry_after_seconds(response, now) if is_busy else None
         later = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
         if not isinstance(error, dict):
@@ -125,7 +126,20 @@ _ID_IN_PATH = re.compile(
 CHECK_ID = 'Check that the ID belongs to this mailbox.'
 _CHECK_MAILBOX = 'Check the address of the mailbox.'
 _CHECK_PROXY = 'Check the proxy and the cloud setting.'
+# Graph answers with them again, whatever their status is.
+# Source: https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
+FINAL_CODES = (
+    'ErrorContentConversionFailed',
+    'ErrorCorruptData',
+    'ErrorItemCorrupt',
+    'ErrorMessageSizeExceeded',
+    'ErrorMimeContentConversionFailed',
+    'ErrorMimeContentInvalid',
+    'ErrorMimeContentInvalidBase64String',
+    'ErrorUnsupportedMimeConversion',
+)
 _ADVICE_BY_CODE = {
+    **dict.fromkeys(FINAL_CODES, 'Open the email in Outlook: Microsoft Graph cannot convert it.'),
     'ErrorInvalidIdMalformed': CHECK_ID,
     'ErrorItemNotFound': CHECK_ID,
     'ErrorInvalidUser': _CHECK_MAILBOX,
@@ -811,23 +825,26 @@ class DeltaPage(NamedTuple):
     Args:
         link: the next page, or where the next sync starts.
         is_last: `link` is where the next sync starts.
+        removed: IDs of messages that left the folder.
     """
 
     messages: list[dict[str, Any]]
     link: str
     is_last: bool
+    removed: Sequence[str] = ()
+
+
+def page_items(page: dict[str, Any]) -> list[Any]:
+    """Return the items of a page of a list. Raise GraphError if it has no list; an empty list is one."""
+    items = page.get('value')
+    if not isinstance(items, list):
+        raise GraphError('Microsoft Graph sent a response without a list.', _CHECK_PROXY)
+    return list(items)
 
 
 def page_rows(page: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the objects of a page of a list. What has no ID cannot be used, and is left out.
-
-    Raises:
-        GraphError: the response has no list; an empty list is one.
-    """
-    rows = page.get('value')
-    if not isinstance(rows, list):
-        raise GraphError('Microsoft Graph sent a response without a list.', _CHECK_PROXY)
-    return [row for row in rows if isinstance(row, dict) and isinstance(row.get('id'), str)]
+    """Return the objects of a page of a list. What has no ID cannot be used, and is left out."""
+    return [row for row in page_items(page) if isinstance(row, dict) and isinstance(row.get('id'), str)]
 
 
 class Mailbox:
@@ -1006,11 +1023,16 @@ class Mailbox:
         else:
             query = {'changeType': 'created', '$select': select}
             page = self.request('GET', f'{self.messages_path(folder_id)}/delta', params=query, headers=headers)
-        messages = [message for message in page.get('value') or [] if '@removed' not in message]
+        rows = page_rows(page)
         next_link = page.get('@odata.nextLink') or page.get('@odata.deltaLink')
         if not next_link:
             raise GraphError('Microsoft Graph did not send the next link of the delta sync.', _CHECK_PROXY)
-        return DeltaPage(messages, next_link, '@odata.nextLink' not in page)
+        return DeltaPage(
+            [row for row in rows if '@removed' not in row],
+            next_link,
+            '@odata.nextLink' not in page,
+            [row['id'] for row in rows if '@removed' in row],
+        )
 
     def get_message(
         self, message_id: str, folder_id: str = '', query: dict[str, str] | None = None, body_type: str = ''

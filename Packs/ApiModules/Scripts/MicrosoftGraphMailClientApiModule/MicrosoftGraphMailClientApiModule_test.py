@@ -381,6 +381,10 @@ def test_a_file_without_a_length_is_taken() -> None:
         (404, {}, '{"error": "text"}', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
         (407, {}, '<html>Who are you?</html>', f'Microsoft Graph answered with HTTP status 407. {CHECK_PROXY}'),
         (500, {}, error_body('ErrorItemNotFound'), f'{REFUSED}ErrorItemNotFound: Reason. {LATER}'),
+        *(
+            (500, {}, error_body(code), f'{REFUSED}{code}: Reason. Open the email in Outlook: Microsoft Graph cannot convert it.')
+            for code in ('ErrorMimeContentConversionFailed', 'ErrorItemCorrupt')
+        ),
         (502, {}, '<html>Bad gateway</html>', f'Microsoft Graph answered with HTTP status 502. {LATER}'),
         (503, {'Retry-After': '3600'}, '', 'Microsoft Graph answered with HTTP status 503. Try again in 3600 seconds.'),
     ],

@@ -4,27 +4,32 @@ import base64
 import hashlib
 import json
 import mimetypes
+import operator
 import re
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from functools import partial
+from email import message_from_bytes
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import demistomock as demisto
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
-    from CommonServerPython import DemistoException, arg_to_datetime
-    from MicrosoftCoreApiModule import NO_RETRIES, MicrosoftSignInError, clean_value
+    from CommonServerPython import DemistoException
+    from MicrosoftCoreApiModule import NO_RETRIES, MicrosoftSignInError, SystemClock, clean_value
     from MicrosoftApiModule import API_RETRIES
-    from MicrosoftInstanceApiModule import bool_argument, int_argument, text_list
+    from MicrosoftInstanceApiModule import bool_argument, int_argument
     from MicrosoftGraphMailClientApiModule import (
         ATTACHMENT_PROPERTIES,
         Attachment,
         BatchRequest,
         BatchResult,
+        DeltaPage,
         EmailAddress,
+        FINAL_CODES,
         GraphError,
         GraphMailClient,
         MAX_BATCH_SIZE,
@@ -44,6 +49,8 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
 MAX_FOLDERS = 50  # more would take too much of the last run
 MAX_MAILS_PER_RUN = 200  # more would not fit into the cursor if none of them can be read
 DEFAULT_FIRST_FETCH = '15 minutes'
+RECEIVED, CHANGED = 'receivedDateTime', 'lastModifiedDateTime'
+ROW_PROPERTIES = 'id,receivedDateTime,internetMessageId,from,sender,subject,isDraft'
 MessageRow = dict[str, Any]  # the properties of a message that decide whether it is fetched
 
 
@@ -53,6 +60,10 @@ class FetchLabel:
     FOLDERS = 'Folders to fetch from'
     FIRST_FETCH = 'First fetch time'
     MAX_MAILS = 'Maximum number of incidents per fetch'
+    SENDERS = 'Senders'
+    EXCLUDED_SENDERS = 'Excluded senders'
+    SUBJECT = 'Subject contains'
+    FILTER = 'Filter'
     MAX_ATTACHMENT = 'Maximum attachment size'
 
 
@@ -61,17 +72,30 @@ def graph_seconds(moment: float) -> str:
     return datetime.fromtimestamp(max(moment, 0), timezone.utc).strftime('%Y-%m-%dT%H:%M:%S')
 
 
+def comparable(text: Any) -> str:
+    """Return a text in the form in which it equals others that look the same: without case, invisible characters, line ends."""
+    folded = unicodedata.normalize('NFKC', unicodedata.normalize('NFKC', str(text or '')).casefold())
+    return ' '.join(_visible(folded).split())
+
+
+def _visible(text: str) -> str:
+    return ''.join(one for one in text if unicodedata.category(one) != 'Cf')
+
+
 class FetchOptions(NamedTuple):
     """What an instance fetches.
 
     Args:
         folders: IDs, well-known names or paths, as `Mailbox.find_folder` takes them.
-        first_fetch: returns the received time of the oldest mail to fetch, e.g. ``2030-01-31T08:00:00``, UTC. It is called for
+        first_fetch: returns the received time of the oldest mail to fetch, e.g. ``2025-01-31T08:00:00``, UTC. It is called for
             folders that were not fetched from before.
         max_mails: incidents of one run, 1 to MAX_MAILS_PER_RUN.
-        senders: addresses or domains in lower case; empty for all.
-        subject: text in the subject, in lower case.
+        senders: addresses and domains as `parse_senders` returns them; empty for all.
+        excluded_senders: likewise; mails from them are not fetched.
+        subject: text in the subject, as `comparable` returns it.
+        expression: what mails have to match besides; empty for all.
         unread_only, with_attachments_only: only such mails are fetched.
+        drafts: drafts are fetched too.
         max_attachment_size: bytes; larger attachments are named only.
         with_eml: the mail itself is attached to the incident.
         full_body: the details of an incident are the body, not its beginning.
@@ -84,9 +108,12 @@ class FetchOptions(NamedTuple):
     first_fetch: Callable[[], str] = partial(graph_seconds, 0)
     max_mails: int = 50
     senders: tuple[str, ...] = ()
+    excluded_senders: tuple[str, ...] = ()
     subject: str = ''
+    expression: str = ''
     unread_only: bool = False
     with_attachments_only: bool = False
+    drafts: bool = False
     max_attachment_size: int = 50_000_000
     with_eml: bool = False
     full_body: bool = False
@@ -95,28 +122,46 @@ class FetchOptions(NamedTuple):
     content_id_names: bool = True
 
     @property
+    def properties(self) -> tuple[str, ...]:
+        """The properties that filters use besides those that all rows have."""
+        used = {
+            'isRead': self.unread_only,
+            'hasAttachments': self.with_attachments_only,
+            **dict.fromkeys(row_filter(self.expression).properties, True),
+        }
+        return tuple(name for name, is_used in used.items() if is_used and name not in ROW_PROPERTIES.split(','))
+
+    @property
+    def depends_on_state(self) -> bool:
+        """Whether a message that was not to be fetched may become one that is, without entering a folder."""
+        return bool(_STATE_PROPERTIES & {*self.properties})
+
+    @property
     def filters(self) -> str:
         """What distinguishes one choice of mails from another."""
-        return json.dumps([self.senders, self.subject, self.unread_only, self.with_attachments_only])
+        added = (self.excluded_senders, self.expression, self.drafts)
+        values = [self.senders, self.subject, self.unread_only, self.with_attachments_only]
+        return json.dumps([*values, *added] if any(added) else values)
 
     def matches(self, row: MessageRow) -> bool:
         """Return whether a message is to be fetched."""
-        senders = {EmailAddress.from_json(row.get(name)).address.lower() for name in ('from', 'sender')}
+        senders = {normal_address(_address(row.get(name))) for name in ('from', 'sender')}
+        expression = row_filter(self.expression)
         return (
-            (
-                not self.senders
-                or any(sender == one or sender.endswith(f'@{one.lstrip("@")}') for sender in senders for one in self.senders)
-            )
-            and self.subject in str(row.get('subject') or '').lower()
+            (not self.senders or _is_sent_by(senders, self.senders))
+            and not _is_sent_by(senders, self.excluded_senders)
+            and self.subject in comparable(row.get('subject'))
             and not (self.unread_only and row.get('isRead'))
             and not (self.with_attachments_only and not row.get('hasAttachments'))
+            and (self.drafts or 'isDraft' in expression.properties or not row.get('isDraft'))
+            and expression.matches(row)
         )
 
 
 def fetch_options(params: dict[str, Any]) -> FetchOptions:
     """Return what an instance fetches. Raise DemistoException, naming the field, if a parameter is not valid."""
     selected = partial(bool_argument, params)
-    folders = tuple(dict.fromkeys(folder_names(params.get('folder_to_fetch') or ''))) or ('Inbox',)
+    folders = tuple(dict.fromkeys(fetch_folders(params.get('folder_to_fetch')))) or ('Inbox',)
     if len(folders) > MAX_FOLDERS:
         raise DemistoException(
             f"'{FetchLabel.FOLDERS}' has {len(folders)} folders. Enter up to {MAX_FOLDERS}, and the rest in another instance."
@@ -124,14 +169,28 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
     numbers = {name: clean_value(params.get(name)) for name in ('max_fetch', 'fetch_limit', 'max_attachment_size')}
     max_mails = 'max_fetch' if numbers['max_fetch'] else 'fetch_limit'
     max_size = int_argument(numbers, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, FetchLabel.MAX_ATTACHMENT)
-    return FetchOptions(
+    senders = parse_senders(params.get('fetch_from'), FetchLabel.SENDERS)
+    excluded = parse_senders(params.get('fetch_exclude_senders'), FetchLabel.EXCLUDED_SENDERS)
+    for sender in senders:
+        if _is_sent_by({sender if '@' in sender else f'x@{sender.replace("*", "x")}'}, excluded):
+            what = f"'{sender}' in '{FetchLabel.SENDERS}' is excluded by '{FetchLabel.EXCLUDED_SENDERS}'."
+            raise DemistoException(f'{what} Remove it from one of them.')
+    subject = clean_value(params.get('fetch_subject'))
+    if params.get('fetch_subject') and str(params['fetch_subject']).strip() and not comparable(subject):
+        raise DemistoException(f"'{FetchLabel.SUBJECT}' has only invisible characters. Type the text.")
+    expression = clean_value(params.get('fetch_filter'))
+    row_filter(expression)  # rejects what is not a filter
+    options = FetchOptions(
         folders=folders,
-        first_fetch=partial(_first_fetch, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
+        first_fetch=partial(first_fetch_time, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
         max_mails=int_argument(numbers, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
-        senders=tuple(one.lower() for one in text_list(params, 'fetch_from')),
-        subject=clean_value(params.get('fetch_subject')).lower(),
+        senders=senders,
+        excluded_senders=excluded,
+        subject=comparable(subject),
+        expression=expression,
         unread_only=selected('fetch_unread_only'),
         with_attachments_only=selected('fetch_with_attachments_only'),
+        drafts=selected('fetch_drafts'),
         max_attachment_size=max_size * 1_000_000,
         with_eml=selected('fetch_eml'),
         full_body=selected('display_full_email_body'),
@@ -139,19 +198,356 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
         mark_read=selected('mark_fetched_read'),
         content_id_names=not selected('legacy_name'),
     )
+    options.first_fetch()  # rejects what is not a time
+    return options
 
 
-def _first_fetch(text: str) -> str:
+def fetch_folders(value: Any) -> list[str]:
+    """Split a list of folders at commas, semicolons and line ends. A backslash before none of these, and before neither a slash
+    nor a backslash, separates the names of a path, as in a path that Outlook copies with the address of the mailbox before it."""
+
+    def plain(found: re.Match[str]) -> str:
+        return found[0] if found[1] else {'\\': '/'}.get(found[0], ',')
+
+    names = folder_names(re.sub(r'\\([\\/,;])|[\\;\n]', plain, str(value or '')))
+    return [path for name in names if (path := re.sub(r'^\\\\[^/@]*@[^/@]*(?:/|$)', '', name))]
+
+
+def find_fetch_folder(mailbox: Mailbox, name: str) -> str:
+    """Return the ID of a folder. Raise DemistoException, naming the field, if there is none."""
     try:
-        moment = arg_to_datetime(text)
-    except ValueError:
-        moment = None
-    if not moment:
-        raise DemistoException(
-            f"'{text}' in '{FetchLabel.FIRST_FETCH}' is not a time. Write it as 15 minutes, 2 days or 2030-01-31T08:00:00Z."
-        )
-    return graph_seconds((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())
+        return mailbox.find_folder(name)
+    except GraphError:
+        raise
+    except DemistoException as error:
+        raise DemistoException(f"{error} Change '{FetchLabel.FOLDERS}'.") from None
 
+
+# region senders
+
+_NOT_A_SENDER = "'{}' in '{}' is neither an email address nor a domain. Write it as alerts@example.com or example.com."
+
+
+def normal_domain(domain: str) -> str:
+    """Return a domain in lower case, as DNS writes it."""
+    text = domain.lower().rstrip('.')
+    with suppress(UnicodeError):
+        text = text.encode('idna').decode()
+    return text
+
+
+def _address(recipient: Any, part: str = 'address') -> str:
+    """Return the address or the name of a recipient of Graph, empty if there is none."""
+    try:
+        found = getattr(EmailAddress.from_json(recipient), part)
+    except (AttributeError, TypeError):  # it has an odd form
+        return ''
+    return found if isinstance(found, str) else ''
+
+
+def normal_address(address: str) -> str:
+    """Return an address in the form in which it is compared."""
+    user, at, domain = address.strip().rpartition('@')
+    return f'{comparable(user)}{at}{normal_domain(domain)}'
+
+
+def parse_senders(value: Any, label: str) -> tuple[str, ...]:
+    """Return the addresses, the domains, and the domains with ``*.`` for all below them that a list has.
+
+    Args:
+        value: separated as people do it, each as ``a@example.com``, ``Name <a@example.com>``, ``example.com``, ``@example.com``.
+    Raises:
+        DemistoException: something is neither; it names the field by `label`.
+    """
+    text = ','.join(map(str, value)) if isinstance(value, list) else str(value or '')
+    text = re.sub(r'"[^"<>]*"\s*(?=<)', '', _visible(text))  # the names of addresses
+    senders = []
+    for part in re.split('[,;|\n\r\uff0c\uff1b\u3001]', text):
+        pieces = re.split('<([^<>]*)>', part)  # names, addresses, and what follows the last one
+        for one in (*pieces[1::2], *pieces[-1].split()):
+            sender = re.sub('^mailto:', '', one.strip().strip('"\'<>[]()'), flags=re.IGNORECASE)
+            if sender:
+                senders.append(_sender(sender, label))
+    return tuple(dict.fromkeys(senders))
+
+
+def _sender(text: str, label: str) -> str:
+    user, _, domain = text.rpartition('@')
+    prefix = '*.' if domain.startswith('*.') and not user else ''
+    domain = normal_domain(domain.removeprefix(prefix))
+    is_domain = re.fullmatch(r'(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)+[a-z0-9-]{2,63}', domain)
+    if not is_domain or not re.fullmatch(r'[^\s@<>,;:()\[\]\\"*]*', '' if user == '*' else user):
+        raise DemistoException(_NOT_A_SENDER.format(text[:100], label))
+    return f'{comparable(user)}@{domain}' if user not in ('', '*') else prefix + domain
+
+
+def _is_sent_by(senders: Iterable[str], wanted: Iterable[str]) -> bool:
+    """Return whether one of the addresses is one of those that are wanted, or of a domain that is wanted."""
+    return any(
+        sender == one or (one.startswith('*.') and sender.endswith(one[1:])) or sender.endswith(f'@{one.lstrip("@")}')
+        for sender in senders
+        for one in wanted
+    )
+
+
+# endregion
+# region first fetch time
+
+_UNITS = {'second': 1, 'sec': 1, 'minute': 60, 'min': 60, 'm': 60, 'hour': 3600, 'hr': 3600, 'h': 3600, 'day': 86400, 'd': 86400}
+_UNITS |= {'week': 7 * 86400, 'w': 7 * 86400, 'month': 31 * 86400, 'year': 366 * 86400, 'y': 366 * 86400}
+_DURATION = re.compile(
+    rf'(\d{{1,9}}(?:\.\d{{1,3}})?|an?|one)\s*({"|".join(sorted(_UNITS, key=len, reverse=True))})s?\b[\s,]*(?:and\s)?\s*'
+)
+_DATE_FORMATS = ('%d %b %Y', '%d %B %Y', '%b %d %Y', '%B %d %Y')
+_CLOCK_DIFFERENCE = 300.0  # seconds by which the clock of the engine may be late
+
+
+def first_fetch_time(text: str) -> str:
+    """Return the time that ``2 days``, ``2 days ago`` or ``2025-01-31T08:00:00Z`` means, as Graph writes it.
+
+    Raises:
+        DemistoException: it is not a time, has no unit, or is in the future.
+    """
+    now, how = SystemClock().now(), 'Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z.'
+    words = ' '.join(text[:100].lower().split())
+    days = {'now': 0, 'today': 0, 'yesterday': 1}.get(words)
+    seconds = _duration(words) if days is None else days * 86400.0
+    moment = _moment(words) if seconds is None else now - seconds
+    if re.fullmatch(r'[\d.]+', words):
+        raise DemistoException(f"'{text}' in '{FetchLabel.FIRST_FETCH}' has no unit. {how}")
+    if moment is None:
+        raise DemistoException(f"'{text[:100]}' in '{FetchLabel.FIRST_FETCH}' is not a time. {how}")
+    if moment > now + _CLOCK_DIFFERENCE:
+        raise DemistoException(f"'{text}' in '{FetchLabel.FIRST_FETCH}' is in the future, so nothing would be fetched. {how}")
+    return graph_seconds(moment)
+
+
+def _duration(words: str) -> float | None:
+    """Return the seconds of ``2 days`` or ``1 day, 12 hours ago``, None if it is something else."""
+    rest, seconds = re.sub('^(?:-|last |past )| ago$', '', words), 0.0
+    while rest:
+        found = _DURATION.match(rest)
+        if not found:
+            return None
+        number = 1.0 if found[1][0] in 'ao' else float(found[1])
+        seconds, rest = seconds + number * _UNITS[found[2]], rest[found.end() :]
+    return seconds if words else None
+
+
+def _moment(words: str) -> float | None:
+    """Return a date, or a date and a time, in seconds since the epoch; None if it is something else."""
+    iso = re.fullmatch(r'(\d{4}-\d\d-\d\d)(?:[t ](\d\d:\d\d(?::\d\d)?)(?:\.\d{1,9})? ?(z|utc|gmt|[+-]\d\d:?\d\d)?)?', words)
+    try:
+        if iso:
+            zone = (iso[3] or 'z').replace(':', '')
+            zone = zone if zone[0] in '+-' else '+0000'
+            clock = (iso[2] or '00:00') + (':00' if len(iso[2] or '') < 8 else '')
+            return datetime.strptime(f'{iso[1]}T{clock}{zone}', '%Y-%m-%dT%H:%M:%S%z').timestamp()
+    except (ValueError, OverflowError):
+        return None
+    for form in _DATE_FORMATS:
+        with suppress(ValueError, OverflowError):
+            return datetime.strptime(words.replace(',', ''), form).replace(tzinfo=timezone.utc).timestamp()
+    return None
+
+
+# endregion
+# region filter expressions
+
+Condition = Callable[[Any], bool]
+# Properties of rows that a filter may name, with the type of their values.
+_FILTER_TYPES: dict[str, type] = {
+    **dict.fromkeys(('subject', 'importance', 'inferenceClassification', 'internetMessageId', 'conversationId'), str),
+    **{f'{name}/emailAddress/{part}': str for name in ('from', 'sender') for part in ('address', 'name')},
+    **dict.fromkeys(('flag/flagStatus', 'parentFolderId'), str),
+    **dict.fromkeys(('isRead', 'isDraft', 'hasAttachments'), bool),
+    **dict.fromkeys((RECEIVED, 'sentDateTime', 'createdDateTime'), float),
+}
+_STATE_PROPERTIES = {'isRead', 'isDraft', 'flag', 'categories', 'importance', 'inferenceClassification'}
+# Collections, with what ``any`` may compare of their members.
+_FILTER_COLLECTIONS = {
+    'categories': {'': ''},
+    **{f'{name}Recipients': {f'/emailAddress/{one}': one for one in ('address', 'name')} for name in ('to', 'cc', 'bcc')},
+}
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    'eq': operator.eq,
+    'ne': operator.ne,
+    'gt': operator.gt,
+    'ge': operator.ge,
+    'lt': operator.lt,
+    'le': operator.le,
+    'contains': operator.contains,
+    'startswith': str.startswith,
+    'endswith': str.endswith,
+}
+_FILTER_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])")
+_MAX_FILTER_LENGTH = 2000  # characters
+_MAX_FILTER_DEPTH = 20
+_FILTER_EXAMPLE = "contains(subject, 'invoice') and not (importance eq 'low')"
+
+
+class RowFilter(NamedTuple):
+    """A filter expression.
+
+    Args:
+        matches: returns whether a message matches.
+        properties: names of the properties that it needs.
+    """
+
+    matches: Condition
+    properties: frozenset[str]
+
+
+@lru_cache(8)
+def row_filter(text: str) -> RowFilter:
+    """Read a part of OData's ``$filter``: comparisons with literals, ``contains``, ``startswith``, ``endswith``, ``any``,
+    ``and``, ``or``, ``not`` and parentheses.
+
+    Raises:
+        DemistoException: it is something else; it names the field.
+    """
+    if not text:
+        return RowFilter(lambda _row: True, frozenset())
+    return _FilterParser(text).parse()
+
+
+class _FilterParser:
+    def __init__(self, text: str):
+        self._text = re.sub(r'^\$?filter\s*=', '', text).rstrip()
+        self._tokens: list[str] = []
+        self._depth = 0
+        self._properties: set[str] = set()
+
+    def parse(self) -> RowFilter:
+        position = 0
+        while position < len(self._text):
+            token = _FILTER_TOKEN.match(self._text, position)
+            if not token or position > _MAX_FILTER_LENGTH:
+                raise self._error(f"cannot be read from '{self._text[position:][:30].strip()}' on")
+            self._tokens.append(token[1])
+            position = token.end()
+        self._tokens.reverse()  # the next one is the last
+        matches = self._expression()
+        if self._tokens:
+            raise self._unexpected()
+        return RowFilter(matches, frozenset(self._properties))
+
+    def _error(self, what: str) -> DemistoException:
+        return DemistoException(f"'{FetchLabel.FILTER}' {what}. Write it as {_FILTER_EXAMPLE}.")
+
+    def _unexpected(self) -> DemistoException:
+        return self._error(f"does not support '{self._tokens[-1][:50]}' there" if self._tokens else 'is not complete')
+
+    @property
+    def _next(self) -> str:
+        return self._tokens[-1].lower() if self._tokens else ''
+
+    def _take(self, *expected: str) -> str:
+        """Return the next token. Raise DemistoException if it is not one of those that are expected."""
+        if not self._tokens or (expected and self._next not in expected):
+            raise self._unexpected()
+        return self._tokens.pop()
+
+    def _expression(self) -> Condition:
+        self._depth += 1
+        if self._depth > _MAX_FILTER_DEPTH:
+            raise self._error(f'has more than {_MAX_FILTER_DEPTH} levels')
+        condition = self._joined('or', any, partial(self._joined, 'and', all, self._condition))
+        self._depth -= 1
+        return condition
+
+    def _joined(self, word: str, combine: Callable[[Iterable[bool]], bool], part: Callable[[], Condition]) -> Condition:
+        parts = [part()]
+        while self._next == word:
+            self._take()
+            parts.append(part())
+        return lambda row: combine(one(row) for one in parts)
+
+    def _condition(self) -> Condition:
+        is_not = False
+        while self._next == 'not':
+            is_not = not is_not
+            self._take()
+        if self._next == '(':
+            self._take()
+            condition = self._expression()
+            self._take(')')
+        else:
+            condition = self._comparison(_FILTER_TYPES, _row_value)
+        return (lambda row: not condition(row)) if is_not else condition
+
+    def _comparison(self, types: Mapping[str, type], value_of: Callable[[Any, str], Any]) -> Condition:
+        name = self._next
+        if name.endswith('/any') and types is _FILTER_TYPES:
+            return self._any(name.removesuffix('/any'))
+        if name in ('contains', 'startswith', 'endswith'):
+            self._take()
+            self._take('(')
+            path, compare = self._path(types, str), _COMPARISONS[name]
+            self._take(',')
+            literal = self._literal(str)
+            self._take(')')
+        else:
+            path = self._path(types)
+            names = ('eq', 'ne') if types[path] is bool else ('eq', 'ne', 'gt', 'ge', 'lt', 'le')
+            compare, literal = _COMPARISONS[self._take(*names).lower()], self._literal(types[path])
+
+        def matches(row: Any) -> bool:
+            value = value_of(row, path)
+            return value is not None and compare(value, literal)
+
+        return matches
+
+    def _path(self, types: Mapping[str, type], kind: type | None = None) -> str:
+        found = next((path for path in types if path.lower() == self._next), '')
+        if not found or (kind and types[found] is not kind):
+            raise self._unexpected()
+        self._take()
+        if types is _FILTER_TYPES:
+            self._properties.add(found.split('/')[0])
+        return found
+
+    def _literal(self, kind: type) -> Any:
+        token = self._next
+        if kind is bool and token in ('true', 'false'):
+            return self._take().lower() == 'true'
+        if kind is str and token[:1] == "'":
+            return comparable(self._take()[1:-1].replace("''", "'"))
+        moment = _moment(token) if kind is float else None
+        if moment is None:
+            raise self._unexpected()
+        self._take()
+        return moment
+
+    def _any(self, name: str) -> Condition:
+        collection = next((one for one in _FILTER_COLLECTIONS if one.lower() == name), '')
+        if not collection:
+            raise self._unexpected()
+        self._take()
+        self._take('(')
+        parts = {self._next + path: part for path, part in _FILTER_COLLECTIONS[collection].items()}
+        self._take()
+        self._take(':')
+
+        def value_of(member: Any, path: str) -> str:
+            return comparable(_address(member, parts[path]) if parts[path] else member)
+
+        matches = self._comparison(dict.fromkeys(parts, str), value_of)
+        self._take(')')
+        self._properties.add(collection)
+        return lambda row: isinstance(row.get(collection), list) and any(map(matches, row[collection]))
+
+
+def _row_value(row: MessageRow, path: str) -> Any:
+    found: Any = row
+    for part in path.split('/'):
+        found = found.get(part) if isinstance(found, dict) else None
+    if _FILTER_TYPES[path] is float:
+        return _moment(str(found).lower())
+    return bool(found) if _FILTER_TYPES[path] is bool else comparable(found)
+
+
+# endregion
 
 # endregion
 
@@ -170,8 +566,8 @@ def fetch_incidents(client: GraphMailClient, options: FetchOptions) -> None:
     fetched = fetch_mails(client, options, demisto.getLastRun())
     demisto.incidents(fetched.incidents)
     demisto.setLastRun(fetched.last_run)
-    if fetched.problems:
-        demisto.updateModuleHealth('\n'.join(dict.fromkeys(map(str, fetched.problems))))
+    if messages := dict.fromkeys(map(str, (*fetched.problems, *fetched.notes))):
+        demisto.updateModuleHealth('\n'.join(messages))
 
 
 class FetchResult(NamedTuple):
@@ -181,11 +577,13 @@ class FetchResult(NamedTuple):
         incidents: to be created first.
         last_run: to be saved after that.
         problems: why there may be more mails.
+        notes: what the administrator should know besides.
     """
 
     incidents: list[dict[str, Any]]
     last_run: dict[str, Any]
     problems: list[Exception]
+    notes: Sequence[str] = ()
 
 
 def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[str, Any]) -> FetchResult:
@@ -196,17 +594,19 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
     """
     run = FetchRun(client)
     address = client.mailbox.address or _signed_in_user(client)
-    cursor = FetchCursor.from_last_run(last_run, address, options.filters)
+    cursor = FetchCursor.from_last_run(last_run if isinstance(last_run, dict) else {}, address, options.filters)
+    if cursor.damaged:
+        lost = ', '.join(dict.fromkeys(cursor.damaged))
+        run.notes.append(f'The last run was damaged. What could not be read starts again: {lost}.'[:500])
     before = cursor.as_last_run()
     _mark_as_read(run, cursor, options.mark_read)
     mails = [] if run.is_throttled else MailSelector(run, cursor, options).select()
-    MailReader(run, options).read(mails)
-    cursor.record(mails, options.mark_read)
-    incidents = [mail_to_incident(mail, address, options.full_body) for mail in mails if mail.is_active]
+    incidents = MailReader(run, options, cursor, address).read(mails)
+    cursor.record(mails, options.mark_read, run.now())
     after = cursor.as_last_run()
     if run.problems and not incidents and after == before:
         raise run.problems[0]
-    return FetchResult(incidents, after, run.problems)
+    return FetchResult(incidents, after, run.problems, run.notes)
 
 
 class FetchRun:
@@ -214,11 +614,13 @@ class FetchRun:
 
     Attributes:
         problems: why not everything was fetched.
+        notes: what the administrator should know besides.
     """
 
     def __init__(self, client: GraphMailClient):
         self.client = client
         self.problems: list[Exception] = []
+        self.notes: list[str] = []
         self._retry_policy = FETCH_RETRIES
         self._end = self.now() + _MAX_READING_SECONDS
 
@@ -257,6 +659,11 @@ def status_of(error: Exception | None) -> int:
     return error.status if isinstance(error, GraphError) else 0
 
 
+def is_final(error: Exception | None) -> bool:
+    """Return whether a request fails again whenever it is sent again."""
+    return status_of(error) in _FINAL_STATUSES or (isinstance(error, GraphError) and error.code in FINAL_CODES)
+
+
 def _signed_in_user(client: GraphMailClient) -> str:
     """Return the address or ID of the user that the token names, empty if it names none."""
     claims = client.token_provider.get_token(client.token_target()).claims()
@@ -277,7 +684,6 @@ def _mark_as_read(run: FetchRun, cursor: 'FetchCursor', is_wanted: bool) -> None
 # region cursor
 
 SortKey = tuple[str, str]  # a time in whole seconds and a digest: the position of a message in a list by that time
-RECEIVED, CHANGED = 'receivedDateTime', 'lastModifiedDateTime'
 MAX_SEEN = 4000  # mails
 MAX_TRIES_PER_MAIL = 5
 
@@ -292,6 +698,12 @@ _END_OF_SECOND = '~'  # sorts after all digests
 # The time of a sync is recorded as that much earlier: the clocks of Microsoft and of the engine differ.
 _OVERLAP = 300.0  # seconds
 _CHECK_INTERVAL = 600.0  # seconds
+_DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
+_ERA_LENGTH = 500  # mails
+_NEVER = '9999'  # later than all times
+# A mail that Graph does not find may only not be there yet: it waits for that many seconds, and for all its tries.
+_MAX_ABSENCE = 600.0
+_MAX_TEXT = 120  # characters of what the cursor remembers of a mail besides its ID
 
 
 def message_digest(message_id: str) -> str:
@@ -308,21 +720,44 @@ class SeenMails:
     """The digests of the mails that became incidents last.
 
     Args:
-        text: as `as_text` returns it.
+        text: as `as_json` returns it.
+        eras: times, and how many were added from each on.
+        complete_from: all that were added from this time on are known; empty if none was forgotten.
     """
 
-    def __init__(self, text: str = ''):
+    def __init__(self, text: str = '', eras: Iterable[Sequence[Any]] = (), complete_from: str = ''):
         self._digests = dict.fromkeys(re.findall(f'.{{{_DIGEST_LENGTH}}}', text))
+        self._eras = [(str(start), int(count)) for start, count in eras]
+        self.complete_from = complete_from
+        if sum(count for _, count in self._eras) != len(self._digests):  # saved by an earlier version
+            self._eras = [('', len(self._digests))]
+            self.complete_from = '' if len(self._digests) < _MIN_SEEN else _NEVER
 
     def __contains__(self, message_id: str) -> bool:
         return message_digest(message_id) in self._digests
 
-    def add(self, message_id: str) -> None:
+    def add(self, message_id: str, now: float = 0) -> None:
+        """Add a mail that became an incident at a time, in seconds since the epoch."""
+        if message_id in self:
+            return
+        start, count = self._eras[-1] if self._eras else ('', _ERA_LENGTH)
+        if count >= _ERA_LENGTH:
+            self._eras.append((graph_seconds(now), 1))
+        else:
+            self._eras[-1] = (start, count + 1)
         self._digests[message_digest(message_id)] = None
 
-    def as_text(self, max_length: int) -> str:
-        """Return the newest ones, in at most `max_length` characters."""
-        return ''.join(list(self._digests)[-max(max_length // _DIGEST_LENGTH, 1) :])
+    def as_json(self, max_length: int) -> dict[str, Any]:
+        """Return what to save of the newest ones: digests of at most `max_length` characters."""
+        digests = list(self._digests)[-max(max_length // _DIGEST_LENGTH, 1) :]
+        eras, complete_from, dropped = list(self._eras), self.complete_from, len(self._digests) - len(digests)
+        while dropped:
+            start, count = eras.pop(0)
+            complete_from = eras[0][0] if eras else _NEVER
+            if count > dropped:
+                eras.insert(0, (start, count - dropped))
+            dropped -= min(count, dropped)
+        return {'remembered': ''.join(digests), 'eras': [list(era) for era in eras], 'complete_from': complete_from}
 
 
 class PendingMail(NamedTuple):
@@ -332,12 +767,41 @@ class PendingMail(NamedTuple):
         folder: its name in the parameters of the instance.
         received: time as Graph writes it.
         tries: number of runs that could not read it, although the mailbox could be read.
+        since: time of the first of them, in seconds since the epoch.
+        internet_id: its Message-ID, by which it is found if its ID changes.
+        subject, sender: as the list showed them, for an incident of a mail that cannot be read.
     """
 
     message_id: str
     folder: str
     received: str = ''
     tries: int = 0
+    since: int = 0
+    internet_id: str = ''
+    subject: str = ''
+    sender: str = ''
+
+    @classmethod
+    def from_row(cls, row: MessageRow, folder: str) -> 'PendingMail':
+        internet_id = str(row.get('internetMessageId') or '')
+        return cls(
+            row['id'],
+            folder,
+            str(row.get(RECEIVED) or ''),
+            internet_id=internet_id if len(internet_id) <= 2 * _MAX_TEXT else '',
+            subject=str(row.get('subject') or '')[:_MAX_TEXT],
+            sender=(_address(row.get('from')) or _address(row.get('sender')))[:_MAX_TEXT],
+        )
+
+    @classmethod
+    def from_json(cls, value: Any, names: Any) -> 'PendingMail':
+        """Return a saved mail. Raise ValueError, TypeError or IndexError if it has a wrong form."""
+        message_id, number, *rest = value
+        mail = cls(message_id, names[number], *rest)
+        kinds = (str, str, str, int, int, str, str, str)
+        if not message_id or not all(map(isinstance, mail, kinds)):
+            raise ValueError
+        return mail
 
 
 # Keys of a folder in the last run, and the attributes that they save.
@@ -351,7 +815,17 @@ _FOLDER_KEYS = {
     'is_first_round': 'is_first_sync',
     'checked': 'checked',
     'is_deleted': 'is_deleted',
+    'strict': 'is_strict',
+    'no_delta': 'no_delta_until',
+    'reason': 'reason',
 }
+
+
+_TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d')
+
+
+def _is_position(value: Any) -> bool:
+    return value is None or bool(len(value) == 2 and _TIME.fullmatch(value[0]) and isinstance(value[1], str))
 
 
 class FolderCursor:
@@ -363,11 +837,14 @@ class FolderCursor:
         first: received time of the oldest message to fetch.
         since: everything that entered the folder before was selected.
         backlog: position in the list by received time, None if it is finished.
-        changed: position in the list by changed time, None if it is finished.
+        changed: position in the list by changed time, None before the first sync.
         link: where the delta sync continues; empty to start it.
         is_first_sync: the sync returns the messages that are in the folder, not those that entered it.
         checked: when it was checked whether the folder is deleted.
         is_deleted: it was in Deleted Items then.
+        is_strict: no entry was missed, so a message of the list by changed time is new only if it was received lately.
+        no_delta_until: Graph has no delta sync for the folder; it is tried again at that time. Empty if Graph has one.
+        reason: why it has none.
     """
 
     def __init__(
@@ -382,6 +859,9 @@ class FolderCursor:
         is_first_sync: bool = True,
         checked: str = '',
         is_deleted: bool = False,
+        is_strict: bool = False,
+        no_delta_until: str = '',
+        reason: str = '',
     ):
         self.name = name
         self.folder_id = folder_id
@@ -393,12 +873,25 @@ class FolderCursor:
         self.is_first_sync = is_first_sync
         self.checked = checked or since
         self.is_deleted = is_deleted
+        self.is_strict = is_strict
+        self.no_delta_until = no_delta_until
+        self.reason = reason
 
     @classmethod
     def from_json(cls, name: str, value: dict[str, Any]) -> 'FolderCursor':
-        fields = {field: value[key] for key, field in _FOLDER_KEYS.items()}
+        """Return a saved cursor. Raise ValueError, TypeError, KeyError or AttributeError if it has a wrong form."""
+        fields = {field: value[key] for key, field in _FOLDER_KEYS.items() if key in value}
+        times = (fields['first'], fields['since'], fields['checked'], fields.get('no_delta_until') or fields['first'])
+        if not all(map(_TIME.fullmatch, times)) or not all(isinstance(fields[one], str) for one in ('folder_id', 'link')):
+            raise ValueError
+        if not fields['folder_id'] or not all(map(_is_position, (fields['backlog'], fields['changed']))):
+            raise ValueError
+        urlsplit(fields['link'])  # raises ValueError
         positions = {field: fields[field] and tuple(fields[field]) for field in ('backlog', 'changed')}
-        return cls(name, **{**fields, **positions})
+        folder = cls(name, **{**fields, **positions})
+        if folder.changed is None and not folder.is_first_sync:  # saved by an earlier version
+            folder.changed, folder.is_strict = (folder.since, ''), True
+        return folder
 
     def as_json(self) -> dict[str, Any]:
         values = {key: getattr(self, field) for key, field in _FOLDER_KEYS.items()}
@@ -410,11 +903,11 @@ class FolderCursor:
 
     def record_sync(self, link: str, is_last: bool, requested: float) -> None:
         """Record a page of the delta sync that was requested at a time, in seconds since the epoch."""
-        self.link = link
+        self.link, self.no_delta_until = link, ''
         if is_last and self.is_first_sync:
             missed = (self.since, _END_OF_SECOND)
             self.changed = missed if self.changed is None else min(self.changed, missed)
-            self.is_first_sync = False
+            self.is_first_sync = self.is_strict = False
         if is_last:
             self.since = graph_seconds(requested - _OVERLAP)
 
@@ -422,12 +915,27 @@ class FolderCursor:
         """Start the delta sync again. What entered since the last one is found in the list by changed time."""
         self.link, self.is_first_sync = '', True
 
-    def record_changed(self, position: SortKey, is_end: bool) -> None:
-        self.changed = None if is_end else position
+    def record_no_delta(self, now: float, reason: str) -> None:
+        """Record that Graph has no delta sync for the folder: only lists tell what enters it."""
+        self.restart_sync()
+        self.no_delta_until, self.reason = graph_seconds(now + _DELTA_INTERVAL), reason
+        self.changed = min(self.changed or (self.since, ''), (self.since, ''))
+        self.is_strict = False
+
+    def record_changed(self, position: SortKey, is_end: bool, requested: float) -> None:
+        """Record the position in the list by changed time that was requested at a time, in seconds since the epoch."""
+        if not is_end:
+            self.changed = position
+            return
+        self.changed = (graph_seconds(requested - _OVERLAP), '')
+        if self.no_delta_until:
+            self.since = self.changed[0]
+        else:
+            self.is_strict = not self.is_first_sync
 
     def record_backlog(self, position: SortKey, is_end: bool) -> None:
         """Record the position. The list is not finished before the first sync, so that nothing enters between them."""
-        self.backlog = None if is_end and not self.is_first_sync else position
+        self.backlog = None if is_end and (self.no_delta_until or not self.is_first_sync) else position
 
     def is_check_due(self, now: float) -> bool:
         return self.checked < graph_seconds(now - _CHECK_INTERVAL)
@@ -436,14 +944,27 @@ class FolderCursor:
         self.checked, self.is_deleted = graph_seconds(now), is_deleted
 
 
+def _checked(value: Any, kind: type) -> Any:
+    """Return a value. Raise TypeError if it has another type."""
+    if not isinstance(value, kind):
+        raise TypeError
+    return value
+
+
+def _members(value: Any) -> list[tuple[str, Any]]:
+    """Return the members of an object, or what it is instead as one."""
+    return list(value.items()) if isinstance(value, dict) else [('', value)]
+
+
 class FetchCursor:
     """How far the fetch of an instance is: what is saved from run to run.
 
     Args:
         mailbox, filters: digests of the mailbox and of the filters.
         folders: those that are fetched from.
-        seen: digests of mails that became incidents.
+        seen: mails that became incidents.
         pending: mails that are to become incidents.
+        damaged: what of the last run had a wrong form, so that it was dropped.
         to_mark: IDs of mails to mark as read, and how often Graph rejected that.
     """
 
@@ -452,16 +973,17 @@ class FetchCursor:
         mailbox: str,
         filters: str,
         folders: Iterable[FolderCursor] = (),
-        seen: str = '',
+        seen: SeenMails | None = None,
         pending: Iterable[PendingMail] = (),
         to_mark: dict[str, int] | None = None,
     ):
         self.mailbox = mailbox
         self.filters = filters
         self.folders = {folder.name: folder for folder in folders}
-        self.seen = SeenMails(seen)
+        self.seen = seen or SeenMails()
         self.pending = list(pending)
         self.to_mark = to_mark or {}
+        self.damaged: list[str] = []
 
     @classmethod
     def from_last_run(cls, last_run: dict[str, Any], address: str, filters: str) -> 'FetchCursor':
@@ -470,28 +992,40 @@ class FetchCursor:
         With other filters the folders start again, but the mails of the mailbox that became incidents stay known.
         """
         mailbox, filters = message_digest(address.lower()), message_digest(filters)
+        cursor = cls(mailbox, filters)
         if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
-            return cls(mailbox, filters)
-        folders = last_run['folders'] if last_run['wanted'] == filters else {}
-        pending = [
-            PendingMail(message_id, last_run['names'][number], received, tries)
-            for message_id, number, received, tries in last_run['waiting']
-        ]
-        return cls(
-            mailbox,
-            filters,
-            [FolderCursor.from_json(name, value) for name, value in folders.items()],
-            last_run['remembered'],
-            pending,
-            last_run['to_mark'],
-        )
+            return cursor
+        folders, waiting, to_mark = (last_run.get(name) for name in ('folders', 'waiting', 'to_mark'))
+        for name, value in _members(folders) if last_run.get('wanted') == filters else ():
+            with cursor._dropping(f"the folder '{name}'"):
+                cursor.folders[name] = FolderCursor.from_json(name, value)
+        for value in waiting if isinstance(waiting, list) else [waiting]:
+            with cursor._dropping('an email that was to be read again'):
+                cursor.pending.append(PendingMail.from_json(value, last_run['names']))
+        for message_id, tries in _members(to_mark):
+            with cursor._dropping('an email to be marked as read'):
+                cursor.to_mark[message_id] = _checked(tries, int)
+        with cursor._dropping('the emails that were fetched'):
+            cursor.seen = SeenMails(
+                _checked(last_run.get('remembered'), str), last_run.get('eras') or (), str(last_run.get('complete_from') or '')
+            )
+        return cursor
+
+    @contextmanager
+    def _dropping(self, what: str) -> Iterator[None]:
+        """Drop a part of the last run that has a wrong form."""
+        try:
+            yield
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+            self.damaged.append(what)
 
     def as_last_run(self) -> dict[str, Any]:
-        """Return what to save. If it is too long, first the oldest mails to mark as read are dropped, then links."""
+        """Return what to save. If it is too long, some of what it would be good to have is dropped, the most useful last."""
         folders = {name: folder.as_json() for name, folder in self.folders.items()}
         names = sorted({mail.folder for mail in self.pending})
-        pending = [[mail.message_id, names.index(mail.folder), mail.received, mail.tries] for mail in self.pending]
+        pending = [[mail.message_id, names.index(mail.folder), *mail[2:]] for mail in self.pending]
         to_mark, linked = list(self.to_mark.items()), [name for name, folder in self.folders.items() if folder.link]
+        texts = [slice(6, None), slice(4, None)]  # subjects and senders, then Message-IDs
         while True:
             rest = {
                 'version': _CURSOR_VERSION,
@@ -502,10 +1036,14 @@ class FetchCursor:
                 'waiting': pending,
                 'to_mark': dict(to_mark),
             }
-            room = _CURSOR_LENGTH - len(json.dumps(rest))
-            if room >= _MIN_SEEN * _DIGEST_LENGTH or not (to_mark or linked):
-                return {**rest, 'remembered': self.seen.as_text(min(room, MAX_SEEN * _DIGEST_LENGTH))}
-            if to_mark:
+            room = _CURSOR_LENGTH - len(json.dumps({**rest, **self.seen.as_json(0)}))
+            if room >= _MIN_SEEN * _DIGEST_LENGTH or not (texts or to_mark or linked):
+                return {**rest, **self.seen.as_json(min(room, MAX_SEEN * _DIGEST_LENGTH))}
+            if texts:
+                dropped = texts.pop(0)
+                for mail in pending:
+                    del mail[dropped]
+            elif to_mark:
                 to_mark = to_mark[10:]
             else:
                 folders[linked.pop()].update(link='', is_first_round=True)
@@ -558,14 +1096,19 @@ class FetchCursor:
         first, *others = self.folders
         self.folders = {name: self.folders[name] for name in (*others, first)}
 
-    def record(self, mails: Sequence['FetchedMail'], marks_read: bool) -> None:
+    def is_known(self, message_id: str) -> bool:
+        """Return whether a mail became an incident, or is to become one."""
+        return message_id in self.seen or any(mail.message_id == message_id for mail in self.pending)
+
+    def record(self, mails: Sequence['FetchedMail'], marks_read: bool, now: float = 0) -> None:
         """Record the mails of a run: those that become incidents, and those that are postponed."""
-        tried = {mail.message_id for mail in mails}
+        tried = {mail.selected_id for mail in mails}
         self.pending = [pending for pending in self.pending if pending.message_id not in tried]
-        self.pending += [mail.pending for mail in mails if mail.is_postponed]
+        self.pending += [mail.pending for mail in mails if mail.is_postponed and not mail.is_deleted]
         for mail in mails:
             if mail.is_active:
-                self.seen.add(mail.message_id)
+                for message_id in (mail.selected_id, mail.message_id):
+                    self.seen.add(message_id, now)
                 if marks_read and not mail.message.get('isRead'):
                     self.to_mark[mail.message_id] = 0
 
@@ -574,7 +1117,6 @@ class FetchCursor:
 
 # region selection
 
-ROW_PROPERTIES = 'id,receivedDateTime,lastModifiedDateTime,from,sender,subject,isRead,hasAttachments'
 _MAX_PAGES_PER_RUN = 20  # of a folder, for each of its three lists
 _MAX_PAGES_PER_SECOND = 1000
 _SMALL_PAGE = 50  # rows
@@ -588,7 +1130,7 @@ class MailSelector:
         self._run = run
         self._cursor = cursor
         self._options = options
-        self._silent: set[str] = set()  # folders without a response, although the mailbox has one
+        self._silent: set[str] = set()  # folders without a response, although the mailbox has one, and those that do not exist
         # Pending mails leave half of the run to others. Those that are not tried now count as well, so that no more than the
         # maximum are ever pending.
         tried = cursor.pending[: max(1, options.max_mails // 2)]
@@ -622,13 +1164,15 @@ class MailSelector:
         try:
             step()
         except GraphError as error:
-            self._run.problems += self._find_again(name, error) if error.status == 404 else [error]
+            problems = self._find_again(name, error) if error.status == 404 else [error]
+            self._run.problems += problems
             self._run.stop_waiting_after(error)
-            if not error.status:
+            if problems and error.status in (0, 404):
                 self._silent.add(name)
             return error.status != 429 and bool(error.status or self._run.is_mailbox_available())
-        except (DemistoException, MicrosoftSignInError) as error:
-            self._run.problems.append(error)
+        except Exception as error:
+            is_clear = isinstance(error, DemistoException | MicrosoftSignInError)
+            self._run.problems.append(error if is_clear else DemistoException(f"'{name}' cannot be read. {_reason(error)}"))
             return not isinstance(error, MicrosoftSignInError)
         return True
 
@@ -639,7 +1183,7 @@ class MailSelector:
         names, new = self._options.folders, []
 
         def open_folder(name: str) -> None:
-            new.append(self._new_folder(name, self._run.mailbox.find_folder(name), self._options.first_fetch()))
+            new.append(self._new_folder(name, find_fetch_folder(self._run.mailbox, name), self._options.first_fetch()))
 
         unknown = [name for name in names if name not in self._cursor.folders]
         is_complete = all(self._try(name, partial(open_folder, name)) for name in unknown)
@@ -707,32 +1251,34 @@ class MailSelector:
     # endregion
     # region messages
 
+    def _is_known(self, message_id: str) -> bool:
+        return message_id in self._selected or message_id in self._pending or message_id in self._cursor.seen
+
     def _is_new(self, row: MessageRow) -> bool:
-        message_id = row['id']
-        is_known = message_id in self._selected or message_id in self._pending or message_id in self._cursor.seen
-        return not is_known and self._options.matches(row)
+        return not self._is_known(row['id']) and self._options.matches(row)
 
     def _add(self, row: MessageRow, folder: FolderCursor) -> None:
-        self._selected[row['id']] = PendingMail(row['id'], folder.name, str(row.get(RECEIVED) or ''))
+        self._selected[row['id']] = PendingMail.from_row(row, folder.name)
+
+    @property
+    def _properties(self) -> str:
+        """The properties of rows. Graph tells each change of one of them, as if something had entered."""
+        return ','.join((ROW_PROPERTIES, *self._options.properties))
 
     def _select_created(self, folder: FolderCursor) -> None:
         """Select what entered the folder, by delta sync. The first sync returns what was there before, and not always everything:
         its messages are ignored."""
+        if folder.no_delta_until > graph_seconds(self._run.now()):
+            self._run.notes.append(folder.reason)
+            return
         for _ in range(_MAX_PAGES_PER_RUN):
-            if not self._run.client.is_own_link(folder.link):  # the address of Graph was changed
-                folder.restart_sync()
             requested = self._run.now()
-            page_size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, _SMALL_PAGE)
-            try:
-                page = self._run.mailbox.created_messages(folder.folder_id, folder.link, ROW_PROPERTIES, page_size)
-            except GraphError as error:
-                # Graph made the link: nothing but the link can be wrong with a request that it does not understand.
-                if not (folder.link and (error.is_sync_state_lost or error.status == 400)):
-                    raise
-                folder.restart_sync()
-                continue
-            for row in [] if folder.is_first_sync else page.messages:
-                if not folder.is_in_backlog(row) and self._is_new(row):
+            page = self._delta_page(folder)
+            if page is None:
+                return
+            for row in [] if folder.is_first_sync else [*page.messages, *self._returned(folder, page.removed)]:
+                # A row without a received time tells a change of a message that has been there.
+                if row.get(RECEIVED) and not folder.is_in_backlog(row) and self._is_new(row):
                     if not self._room:
                         return  # the page is requested again in the next run, so that its other rows are not skipped
                     self._add(row, folder)
@@ -740,18 +1286,69 @@ class MailSelector:
             if page.is_last or not self._room:
                 return
 
+    def _delta_page(self, folder: FolderCursor, is_second_try: bool = False) -> DeltaPage | None:
+        """Return the next page of the delta sync, of a new one if Graph has lost the old one. None if Graph has none."""
+        if not self._run.client.is_own_link(folder.link):  # the address of Graph was changed
+            folder.restart_sync()
+        page_size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, _SMALL_PAGE)
+        try:
+            return self._run.mailbox.created_messages(folder.folder_id, folder.link, self._properties, page_size)
+        except GraphError as error:
+            # Graph made the link: nothing but the link can be wrong with a request that it does not understand.
+            if folder.link and (error.is_sync_state_lost or error.status == 400):
+                folder.restart_sync()
+                return self._delta_page(folder, is_second_try)
+            if error.status not in (400, 404, 405, 501):
+                raise
+            if not is_second_try:  # it may be an error of one moment
+                return self._delta_page(folder, True)
+            self._record_no_delta(folder, error)
+            return None
+
+    def _record_no_delta(self, folder: FolderCursor, error: GraphError) -> None:
+        """Record that Graph has no delta sync for a folder, and note the reason. Lists then tell what enters it."""
+        if error.status == 404:
+            try:
+                self._folder(folder.folder_id)
+            except GraphError as own_error:  # 404: the folder is what Graph does not find
+                if own_error.status != 404:
+                    self._silent.add(folder.name)
+                raise
+        reason = (
+            f"Microsoft Graph has no change tracking for the folder '{folder.name}', so emails are found by lists. It is tried "
+            f'again in 24 hours. Reason: {error.what}'
+        )
+        folder.record_no_delta(self._run.now(), reason[:500])
+        self._run.notes.append(folder.reason)
+
+    def _returned(self, folder: FolderCursor, removed: Sequence[str]) -> list[MessageRow]:
+        """Return the messages that left the folder and came back, of which Graph tells only that they were removed."""
+        mailbox, query = self._run.mailbox, urlencode({'$select': f'{self._properties},parentFolderId'})
+        unknown = [message_id for message_id in removed if not self._is_known(message_id)]
+        paths = [f'{mailbox.message_path(message_id)}?{query}' for message_id in unknown]
+        results = mailbox.batch([BatchRequest(message_id, 'GET', path) for message_id, path in zip(unknown, paths, strict=True)])
+        for result in results:
+            if result.error and status_of(result.error) in TRANSIENT_STATUSES:
+                raise result.error
+        return [result.body for result in results if result.body.get('parentFolderId') == folder.folder_id]
+
     def _select_changed(self, folder: FolderCursor) -> None:
-        """Continue the list of what changed while no delta sync told what entered."""
-        if folder.changed is not None:
+        """Continue the list of what changed: a delta sync may have missed what entered the folder, or there is none."""
+        if folder.changed is None:
+            return
+        # What was received before the bound and is not known may have been there for long, or may have been forgotten.
+        first = folder.changed[0] if self._options.depends_on_state else folder.first
+        bound = max(first, self._cursor.seen.complete_from) if folder.is_strict else ''
 
-            def is_new(row: MessageRow) -> bool:
-                return not folder.is_in_backlog(row) and self._is_new(row)
+        def is_new(row: MessageRow) -> bool:
+            return sort_key(row)[0] >= bound and not folder.is_in_backlog(row) and self._is_new(row)
 
-            folder.record_changed(*self._select_listed(folder, CHANGED, folder.changed, is_new))
+        requested = self._run.now()
+        folder.record_changed(*self._select_listed(folder, CHANGED, folder.changed, is_new), requested)
 
     def _select_backlog(self, folder: FolderCursor) -> None:
         """Continue the list of what was in the folder before the first sync."""
-        if folder.backlog is not None and folder.link:
+        if folder.backlog is not None and (folder.link or folder.no_delta_until):
             folder.record_backlog(*self._select_listed(folder, RECEIVED, folder.backlog, self._is_new))
 
     def _select_listed(
@@ -779,7 +1376,7 @@ class MailSelector:
         A link to the next page counts rows, and skips one if another was removed: it is only followed within a second.
         """
         mailbox = self._run.mailbox
-        query = {'$select': ROW_PROPERTIES, '$orderby': f'{by} asc', '$filter': f'{by} ge {start}Z'}
+        query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{by} asc', '$filter': f'{by} ge {start}Z'}
         rows: dict[str, MessageRow] = {}
         for page_size in (2 * max(self._room, _SMALL_PAGE), MAX_PAGE_SIZE):
             page, link = mailbox.list_messages(folder.folder_id, query, page_size)
@@ -811,10 +1408,23 @@ _MAIL_PROPERTIES = (
     'internetMessageId,categories,internetMessageHeaders,sender,from,toRecipients,ccRecipients,bccRecipients,replyTo,body,'
     'bodyPreview,webLink,parentFolderId,flag,hasAttachments'
 )
-_FEW_PROPERTIES = f'{ROW_PROPERTIES},sentDateTime,internetMessageId,webLink,parentFolderId'
+_FEW_PROPERTIES = f'{ROW_PROPERTIES},sentDateTime,isRead,webLink,parentFolderId'
 _BATCH_BYTES = 3_000_000  # of the files in one batch. Base64 makes them a third larger, and Graph's limit is said to be 4 MB
 _EML = 'message/rfc822'
-_FINAL_STATUSES = (400, 404, 405, 410, 413)  # requesting again changes nothing
+_FINAL_STATUSES = (400, 405, 410, 413)  # requesting again changes nothing
+_RUN_BYTES = 20_000_000  # of the bodies of one run
+_RESPONSE_BYTES = 4_000_000  # of the bodies in one batch, as far as can be foreseen
+_MAX_EMPTY = 1000  # bytes that Graph may count for an empty attachment
+_FIRST_BATCH = 4  # mails: how large their bodies are is not known
+MAX_BODY = 500_000  # characters of a body in an incident
+_HEAD_BYTES = 64_000  # of MIME: its headers are there
+_MAX_MIME = 5_000_000  # bytes of the MIME of a meeting message
+# The forms of properties of a message; what has another one is left out.
+_LISTS = ('internetMessageHeaders', 'attachments', 'toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo')
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(('body', 'sender', 'from', 'flag'), dict),
+    **dict.fromkeys(('subject', 'receivedDateTime', 'sentDateTime', 'internetMessageId', 'bodyPreview', 'webLink'), str),
+}
 
 
 class MailFile:
@@ -827,6 +1437,7 @@ class MailFile:
         details: what the incident says about it. Its digest is added, or why it is missing.
     Attributes:
         saved: None before it was read.
+        head: its first bytes, at most `max_head`.
     """
 
     def __init__(self, path: str, name: str, media_type: str, size: int, details: dict[str, Any]):
@@ -835,6 +1446,8 @@ class MailFile:
         self.media_type = media_type
         self.size = size
         self.details = details
+        self.head = b''
+        self.max_head = 0
         self.saved: SavedFile | None = None
 
     @property
@@ -849,7 +1462,18 @@ class MailFile:
     def save(self, download: Callable[[Callable[[bytes], Any]], None]) -> None:
         """Save what `download` writes. An Outlook item gets the extension and the media type of its format."""
         is_item = self.details.get('Kind') == 'item'
-        self.saved = save_file(self.name, download, is_item)
+
+        def copy_head(write: Callable[[bytes], Any]) -> None:
+            def write_both(chunk: bytes) -> None:
+                self.head += chunk[: max(1, self.max_head) - len(self.head)]
+                write(chunk)
+
+            download(write_both)
+            if not self.head and self.size > _MAX_EMPTY:
+                raise GraphError('Microsoft Graph sent an empty file.', 'Try again.')
+
+        self.head = b''
+        self.saved = save_file(self.name, copy_head, is_item)
         self.details['SHA256'] = self.saved.sha256
         if is_item:
             self.name = self.details['Name'] = self.saved.name
@@ -864,7 +1488,12 @@ class FetchedMail:
         attachments: what the incident says about each.
         eml: what it says about the mail as a file.
         files: those to attach to the incident.
+        head: the beginning of its MIME, if that is needed.
+        event: what the invitation of a meeting says.
         missing: sentences about what could not be read.
+        body_length: characters of the body, before it was shortened.
+        selected_id: its ID when it was selected.
+        is_listed: Graph lists it, although it does not find it.
         is_deleted: the mail does not exist any more.
         is_postponed: a later run continues.
     """
@@ -876,6 +1505,11 @@ class FetchedMail:
         self.eml: dict[str, Any] = {}
         self.files: list[MailFile] = []
         self.missing: list[str] = []
+        self.selected_id = pending.message_id
+        self.body_length = 0
+        self.head = b''
+        self.event: dict[str, Any] = {}
+        self.is_listed = False
         self.is_deleted = False
         self.is_postponed = False
 
@@ -884,22 +1518,103 @@ class FetchedMail:
         return self.pending.message_id
 
     @property
+    def kind(self) -> str:
+        """``message``, or for a meeting ``eventMessageRequest`` and the like."""
+        return str(self.message.get('@odata.type') or '').rpartition('.')[2] or 'message'
+
+    @property
+    def needs_mime(self) -> bool:
+        """Whether its MIME tells what its JSON does not: the headers of mails of colleagues, and the invitation to a meeting."""
+        has_headers = self.message.get('internetMessageHeaders') or self.message.get('isDraft')
+        return bool(self.message.get('id')) and (self.is_event or not has_headers)
+
+    @property
+    def is_event(self) -> bool:
+        return self.kind.startswith('eventMessage')
+
+    @property
+    def mime_size(self) -> int:
+        """Approximate number of bytes."""
+        return 10_000 + 2 * self.body_length + sum(3 * details['Size'] // 2 for details in self.attachments)
+
+    @property
     def is_active(self) -> bool:
         """Whether this run makes an incident of the mail."""
         return not (self.is_deleted or self.is_postponed)
 
-    @property
-    def is_last_try(self) -> bool:
-        return self.pending.tries + 1 >= MAX_TRIES_PER_MAIL
+    def is_last_try(self, error: Exception, now: float) -> bool:
+        is_absent = status_of(error) == 404 and now - (self.pending.since or now) < _MAX_ABSENCE
+        return self.pending.tries + 1 >= MAX_TRIES_PER_MAIL and not is_absent
 
-    def postpone(self, is_own_fault: bool = False) -> None:
-        """Leave the mail to a later run, and delete the files that were saved."""
+    def accept(self, message: dict[str, Any]) -> None:
+        """Take what Graph shows of the mail. What has an odd form is missing, but the attachments can be listed.
+
+        Raises:
+            GraphError: it shows nothing.
+        """
+        if 'subject' not in message:
+            raise GraphError('Microsoft Graph sent an email without content.', 'Try again.')
+        self.message, odd = message, set()
+        for name, value in list(message.items()):
+            if name in _LISTS:
+                kept = _with_form(name, value)
+                is_odd, message[name] = value is not None and kept != value, kept
+            else:
+                is_odd = not isinstance(value, _KINDS.get(name, object) | None)
+                message[name] = None if is_odd else value
+            if is_odd and name == 'attachments':
+                del message[name]
+            elif is_odd:
+                odd.add(name)
+        self.missing += [f"Microsoft Graph sent '{name}' in an unknown form, so it is not complete." for name in sorted(odd)]
+        self._shorten_body()
+
+    def _shorten_body(self) -> None:
+        body = self.message.get('body') or {}
+        content = body.get('content')
+        content = content if isinstance(content, str) else ''
+        if len(content) > MAX_BODY:
+            self.message['body'] = {**body, 'content': content[:MAX_BODY]}
+            self.missing.append(f'The body is shortened to its first {MAX_BODY:,} of {len(content):,} characters.')
+        self.body_length = len(content)
+
+    def postpone(self, own_fault_at: float = 0) -> None:
+        """Leave the mail to a later run, and delete the files that were saved.
+
+        Args:
+            own_fault_at: when it could not be read although the mailbox can be, in seconds since the epoch; 0 if it could.
+        """
         self.is_postponed = True
-        self.pending = self.pending._replace(tries=self.pending.tries + is_own_fault)
+        if own_fault_at:
+            self.pending = self.pending._replace(tries=self.pending.tries + 1, since=self.pending.since or int(own_fault_at))
+        self.drop_files()
+
+    def drop_files(self) -> None:
         for file in self.files:
             if file.saved:
-                file.saved.remove()
+                with suppress(OSError):
+                    file.saved.remove()
         self.files = []
+
+    def give_up(self, error: Exception) -> None:
+        """Leave only what the list showed of the mail."""
+        self.drop_files()
+        self.message, self.attachments, self.eml = {}, [], {}
+        self.missing = [f'This email could not be read. {_reason(error)}']
+
+
+def _with_form(name: str, values: Any) -> list[dict[str, Any]]:
+    """Return the members of a list of a message that have the form that they should have."""
+
+    def has_form(value: Any) -> bool:
+        if not isinstance(value, dict):
+            return False
+        if name == 'attachments':
+            texts = (value.get(one) for one in ('id', 'name', 'contentType', 'contentId'))
+            return isinstance(value.get('size'), int | None) and all(isinstance(one, str | None) for one in texts)
+        return name == 'internetMessageHeaders' or isinstance(value.get('emailAddress'), dict | None)
+
+    return list(filter(has_form, values)) if isinstance(values, list) else []
 
 
 class MailReader:
@@ -909,26 +1624,46 @@ class MailReader:
     mail: later runs try it again, and finally the incident says what is missing.
     """
 
-    def __init__(self, run: FetchRun, options: FetchOptions):
+    def __init__(self, run: FetchRun, options: FetchOptions, cursor: FetchCursor, address: str = ''):
         self._run = run
         self._options = options
+        self._cursor = cursor
+        self._address = address
+        self._mails: Sequence[FetchedMail] = ()
         self._body_type = 'html' if options.html else 'text'
         self._is_mailbox_available: bool | None = None
         self._first: FetchedMail | None = None
         self._is_over = False
 
-    def read(self, mails: Sequence[FetchedMail]) -> None:
-        """Read `mails`. Those that are active afterwards are complete, or say what is missing."""
-        self._first = next(iter(mails), None)
+    def read(self, mails: Sequence[FetchedMail]) -> list[dict[str, Any]]:
+        """Read `mails`, and return their incidents. Those that are active afterwards are complete, or say what is missing."""
+        self._mails, self._first = mails, next(iter(mails), None)
         self._read_messages(mails)
         for mail in mails:
             if mail.is_active:
-                self._plan_files(mail)
+                self._convert(mail, partial(self._plan_files, mail), mail.give_up)
         files = [(mail, file) for mail in mails for file in mail.files]
         self._read_in_batches([(mail, file) for mail, file in files if file.fits_batch])
         for mail, file in files:
             if mail.is_active and not file.is_done:
                 self._read_file(mail, file)
+        self._read_mime([mail for mail in mails if mail.is_active and mail.needs_mime])
+        return self._incidents(mails)
+
+    def _incidents(self, mails: Sequence[FetchedMail]) -> list[dict[str, Any]]:
+        incidents: list[dict[str, Any]] = []
+
+        def convert(mail: FetchedMail) -> None:
+            incidents.append(mail_to_incident(mail, self._address, self._options.full_body))
+
+        def convert_rest(mail: FetchedMail, error: Exception) -> None:
+            mail.give_up(error)
+            convert(mail)
+
+        for mail in mails:
+            if mail.is_active:
+                self._convert(mail, partial(convert, mail), partial(convert_rest, mail))
+        return incidents
 
     # region failures
 
@@ -937,7 +1672,9 @@ class MailReader:
             return self._run.mailbox.batch(items)
         except (DemistoException, MicrosoftSignInError) as error:
             self._end(error)
-            return [BatchResult(item) for item in items]
+        except Exception as error:  # such as MemoryError: alone, the mails may be read
+            demisto.debug(f'A batch failed: {type(error).__name__}')
+        return [BatchResult(item) for item in items]
 
     def _end(self, error: Exception) -> None:
         """Request nothing more in this run. What is complete becomes incidents."""
@@ -965,22 +1702,34 @@ class MailReader:
             mail.postpone()
             return
         try:
-            read()
-        except (DemistoException, MicrosoftSignInError) as own_error:
+            if is_final(error):
+                do_without(error)  # type: ignore[arg-type]
+            else:
+                read()
+        except Exception as own_error:  # whatever is wrong with one mail, the others are read
             self._handle_failure(mail, own_error, do_without)
+
+    def _convert(self, mail: FetchedMail, step: Callable[[], None], do_without: Callable[[Exception], None]) -> None:
+        """Do something with a mail that was read. If it fails, it is the fault of the mail."""
+        try:
+            step()
+        except Exception as error:
+            self._handle_failure(mail, error, do_without)
 
     def _handle_failure(self, mail: FetchedMail, error: Exception, do_without: Callable[[Exception], None]) -> None:
         """Postpone a mail of which a part cannot be read, or do without that part."""
         self._run.stop_waiting_after(error)
         if self._ends_with(error) or not self._is_fault_of_mail(error):
             mail.postpone()
-        elif status_of(error) in _FINAL_STATUSES or mail.is_last_try:
+        elif is_final(error) or mail.is_last_try(error, self._run.now()):
             do_without(error)
         else:
-            mail.postpone(is_own_fault=True)
+            mail.postpone(self._run.now())
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
         """Return whether the mailbox can be read, although a mail cannot."""
+        if not isinstance(error, DemistoException | MicrosoftSignInError):
+            return True
         if self._is_mailbox_available is None or not status_of(error):
             self._is_mailbox_available = self._run.is_mailbox_available()
         if not self._is_mailbox_available:
@@ -991,26 +1740,78 @@ class MailReader:
     # region messages
 
     def _read_messages(self, mails: Sequence[FetchedMail]) -> None:
+        """Read messages in batches, until their bodies are as large as those of one run may be. The others are postponed."""
+        rest, total, size = list(mails), 0, _FIRST_BATCH
+        while rest:
+            if total >= _RUN_BYTES or (self._run.is_over_time and total):
+                for mail in rest:
+                    mail.postpone()
+                return
+            chunk, rest = rest[:size], rest[size:]
+            self._read_chunk(chunk)
+            total += sum(mail.body_length for mail in chunk)
+            average = max(1, total // (len(mails) - len(rest)))
+            size = max(1, min(MAX_BATCH_SIZE, _RESPONSE_BYTES // average))
+
+    def _read_chunk(self, mails: Sequence[FetchedMail]) -> None:
         query = urlencode({'$select': _MAIL_PROPERTIES, '$expand': f'attachments($select={ATTACHMENT_PROPERTIES})'})
         mailbox, prefer = self._run.mailbox, f'outlook.body-content-type="{self._body_type}"'
         paths = [f'{mailbox.message_path(mail.message_id)}?{query}' for mail in mails]
         items = [BatchRequest(mail.message_id, 'GET', path, prefer=prefer) for mail, path in zip(mails, paths, strict=True)]
         for mail, result in zip(mails, self._batch(items), strict=True):
-            if result.body.get('id'):
-                mail.message = result.body
-                if 'attachments@odata.nextLink' in mail.message:  # there are more than the message contains
+            if result.body.get('id') and 'subject' in result.body:
+                self._convert(mail, partial(mail.accept, result.body), mail.give_up)
+                # there are more than the message contains, or it contains none that can be read
+                if mail.is_active and ('attachments@odata.nextLink' in mail.message or 'attachments' not in mail.message):
                     self._list_attachments(mail)
             else:
                 self._attempt(mail, result.error, partial(self._read_message, mail), partial(self._read_minimum, mail))
 
     def _read_message(self, mail: FetchedMail) -> None:
-        query = {'$select': _MAIL_PROPERTIES}
-        mail.message = self._run.mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
+        query, mailbox = {'$select': _MAIL_PROPERTIES}, self._run.mailbox
+        try:
+            message = mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
+        except GraphError as error:
+            if error.status != 404 or not self._find_again(mail):
+                raise
+            message = mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
+        mail.accept(message)
         self._list_attachments(mail)
+
+    def _find_again(self, mail: FetchedMail) -> bool:
+        """Find a mail whose ID changed, by its Message-ID. Return whether it has a new ID; without one it may be deleted.
+
+        Raises:
+            GraphError: the service failed.
+        """
+        internet_id = mail.pending.internet_id.replace("'", "''")
+        if not internet_id:
+            return False
+        query = {'$select': f'id,{RECEIVED}', '$filter': f"internetMessageId eq '{internet_id}'"}
+        try:
+            rows, _ = self._run.mailbox.list_messages(query=query, page_size=_SMALL_PAGE)
+        except GraphError as error:
+            if error.status in TRANSIENT_STATUSES:
+                raise
+            return False
+        found = [row['id'] for row in rows if str(row.get(RECEIVED)) == mail.pending.received]  # a copy has its own time
+        mail.is_listed = mail.message_id in found
+        others = [message_id for message_id in found if message_id != mail.message_id]
+        new = [one for one in others if not self._cursor.is_known(one) and all(one != mail.message_id for mail in self._mails)]
+        if mail.is_listed or not others:
+            return False
+        if not new:  # it becomes another incident of this run, or is one already
+            mail.is_deleted = True
+            return False
+        mail.pending = mail.pending._replace(message_id=new[0])
+        return True
 
     def _list_attachments(self, mail: FetchedMail) -> None:
         def read() -> None:
-            mail.message['attachments'] = self._run.mailbox.list_attachments(mail.message_id)
+            values = self._run.mailbox.list_attachments(mail.message_id)
+            mail.message['attachments'] = kept = _with_form('attachments', values)
+            if kept != values:
+                mail.missing.append('Some attachments of this email are missing: Microsoft Graph sent them in an unknown form.')
 
         def do_without(error: Exception) -> None:
             mail.missing.append(f'The attachments of this email are missing. {_reason(error)}')
@@ -1019,16 +1820,16 @@ class MailReader:
 
     def _read_minimum(self, mail: FetchedMail, error: Exception) -> None:
         """Read a few properties of a mail that cannot be read otherwise."""
-        if status_of(error) == 404:
+        if status_of(error) == 404 and not mail.is_listed:
             mail.is_deleted = True
             return
         mail.missing.append(f'The body, the headers and the attachments of this email are missing. {_reason(error)}')
 
         def read() -> None:
-            mail.message = self._run.mailbox.get_message(mail.message_id, query={'$select': _FEW_PROPERTIES})
+            mail.accept(self._run.mailbox.get_message(mail.message_id, query={'$select': _FEW_PROPERTIES}))
 
         def do_without(own_error: Exception) -> None:
-            mail.is_deleted = status_of(own_error) == 404
+            mail.is_deleted = status_of(own_error) == 404 and not mail.is_listed
 
         self._attempt(mail, None, read, do_without)
 
@@ -1050,11 +1851,9 @@ class MailReader:
             mail.files.append(MailFile(path, self._file_name(attachment), details['ContentType'], attachment.size, details))
         if self._options.with_eml:
             mail.eml = {'Name': f'{_as_file_name(mail.message.get("subject"))}.eml'}
-            content = str((mail.message.get('body') or {}).get('content') or '')
-            body_size = len(content.encode(errors='replace'))  # a body may have been cut inside a character
-            size = 10_000 + 2 * body_size + sum(3 * details['Size'] // 2 for details in mail.attachments)
             path = f'{mailbox.message_path(mail.message_id)}/$value'
-            mail.files.append(MailFile(path, mail.eml['Name'], _EML, size, mail.eml))
+            mail.files.append(MailFile(path, mail.eml['Name'], _EML, mail.mime_size, mail.eml))
+            mail.files[-1].max_head = _max_head(mail) if mail.needs_mime else 0
 
     def _reason_against(self, mail: FetchedMail, attachment: Attachment) -> str:
         max_size = self._options.max_attachment_size
@@ -1090,21 +1889,140 @@ class MailReader:
             self._read_file(mail, file, result.error)
         else:
             content = result.content
-            file.save(lambda write: write(content))
+            self._convert(mail, lambda: file.save(lambda write: write(content)), partial(self._do_without_file, mail, file))
 
     def _read_file(self, mail: FetchedMail, file: MailFile, error: Exception | None = None) -> None:
-        def do_without(own_error: Exception) -> None:
-            file.details['Missing'] = _reason(own_error)
-            mail.missing.append(f"The file '{file.name}' is missing. {_reason(own_error)}")
+        download = partial(self._run.mailbox.download, file.path)
+        self._attempt(mail, error, lambda: file.save(download), partial(self._do_without_file, mail, file))
 
-        self._attempt(mail, error, lambda: file.save(partial(self._run.mailbox.download, file.path)), do_without)
+    def _do_without_file(self, mail: FetchedMail, file: MailFile, error: Exception) -> None:
+        file.details['Missing'] = _reason(error)
+        mail.missing.append(f"The file '{file.name}' is missing. {_reason(error)}")
+
+    # endregion
+    # region MIME
+
+    def _read_mime(self, mails: Sequence[FetchedMail]) -> None:
+        """Read the headers or the invitation of mails from their MIME."""
+        for mail in mails:
+            mail.head = next((file.head for file in mail.files if file.details is mail.eml), b'')
+        small = [mail for mail in mails if not mail.head and not mail.is_event and mail.mime_size <= _SMALL_MIME]
+        items = [
+            BatchRequest(mail.message_id, 'GET', f'{self._run.mailbox.message_path(mail.message_id)}/$value') for mail in small
+        ]
+        errors = {}
+        for mail, result in zip(small, self._batch(items) if items else [], strict=True):
+            mail.head, errors[mail.message_id] = result.content or b'', result.error
+        for mail in mails:
+            if not mail.head:
+                error = errors.get(mail.message_id)
+                self._attempt(mail, error, partial(self._read_head, mail), partial(self._do_without_mime, mail))
+            if mail.is_active and mail.head:
+                self._convert(mail, partial(self._take_mime, mail), partial(self._do_without_mime, mail))
+
+    def _read_head(self, mail: FetchedMail) -> None:
+        head, limit = bytearray(), _max_head(mail)
+
+        def write(chunk: bytes) -> None:
+            head.extend(chunk[: limit - len(head)])
+            if len(head) >= limit or (not mail.is_event and _end_of_headers(head) >= 0):
+                raise _EnoughError
+
+        with suppress(_EnoughError):
+            self._run.mailbox.download(f'{self._run.mailbox.message_path(mail.message_id)}/$value', write)
+        mail.head = bytes(head)
+
+    def _do_without_mime(self, mail: FetchedMail, error: Exception) -> None:
+        what = 'The invitation' if mail.is_event else 'The headers'
+        mail.missing.append(f'{what} of this email cannot be read. {_reason(error)}')
+
+    def _take_mime(self, mail: FetchedMail) -> None:
+        if not mail.message.get('internetMessageHeaders'):
+            mail.message['internetMessageHeaders'] = parse_headers(mail.head)
+        if not mail.is_event:
+            return
+        calendar = calendar_in_mime(mail.head)
+        if not calendar:
+            mail.missing.append('The invitation is not in the email. Open the email in Outlook to see it.')
+            return
+        mail.event = event_details(calendar.decode(errors='replace'))
+        details: dict[str, Any] = {
+            'ID': None,
+            'Name': 'invitation.ics',
+            'Kind': 'invitation',
+            'ContentType': 'text/calendar',
+            'Size': len(calendar),
+        }
+        file = MailFile('', details['Name'], details['ContentType'], len(calendar), details)
+        file.save(lambda write: write(calendar))
+        mail.files.append(file)
+        mail.attachments.append(details)
 
     # endregion
 
 
+_SMALL_MIME = 100_000  # bytes of a mail that is read in a batch
+
+
+class _EnoughError(Exception):
+    """Enough of a mail was read."""
+
+
+def _max_head(mail: FetchedMail) -> int:
+    return _MAX_MIME if mail.is_event else _HEAD_BYTES
+
+
+def _end_of_headers(mime: bytes | bytearray) -> int:
+    return max(mime.find(b'\r\n\r\n'), mime.find(b'\n\n'))
+
+
+def parse_headers(mime: bytes) -> list[dict[str, str]]:
+    """Return the headers at the beginning of a mail, as Graph shows them."""
+    end = _end_of_headers(mime)
+    text = (mime[:end] if end >= 0 else mime).decode(errors='replace')
+    lines = re.sub(r'\r?\n(?=[ \t])', '', text).splitlines()
+    pairs = (line.partition(':') for line in lines)
+    return [{'name': name, 'value': value.strip()} for name, colon, value in pairs if colon and name and ' ' not in name]
+
+
+def calendar_in_mime(mime: bytes) -> bytes:
+    """Return the first calendar of a mail, empty if there is none."""
+    for part in message_from_bytes(mime).walk():
+        if part.get_content_type() in ('text/calendar', 'application/ics'):
+            payload = part.get_payload(decode=True)
+            if isinstance(payload, bytes) and payload.strip():
+                return payload
+    return b''
+
+
+_EVENT_KEYS = {'SUMMARY': 'Summary', 'LOCATION': 'Location', 'ORGANIZER': 'Organizer', 'DTSTART': 'Start', 'DTEND': 'End'}
+_CALENDAR_LINE = re.compile(r'([A-Za-z-]+)((?:;[^=:;]+=(?:"[^"]*"|[^";:]*))*):(.*)')
+_LINK = re.compile(r'https?://[^\s<>"\']+', re.IGNORECASE)
+_MAX_LINKS = 100
+
+
+def event_details(calendar: str) -> dict[str, Any]:
+    """Return what an invitation says: its method, summary, location, organizer, times as written there, and all links."""
+    text = re.sub(r'\r?\n[ \t]', '', calendar)
+    details: dict[str, Any] = {}
+    for line in text.splitlines():
+        found = _CALENDAR_LINE.fullmatch(line)
+        if not found:
+            continue
+        key = {**_EVENT_KEYS, 'METHOD': 'Method'}.get(found[1].upper())
+        if key and key not in details:
+            value = re.sub(r'\\([nN]|.)', lambda escaped: '\n' if escaped[1] in 'nN' else escaped[1], found[3])
+            details[key] = re.sub('^mailto:', '', value, flags=re.IGNORECASE)[:1000] if key == 'Organizer' else value[:1000]
+    plain = re.sub(r'\\([nN,;])', lambda escaped: '\n' if escaped[1] in 'nN' else escaped[1], text)
+    return {**details, 'Links': list(dict.fromkeys(_LINK.findall(plain)))[:_MAX_LINKS]}
+
+
 def _reason(error: Exception) -> str:
     """Return what happened, without the advice for commands."""
-    return error.what if isinstance(error, GraphError) else str(error)
+    if isinstance(error, GraphError):
+        return error.what
+    is_clear = isinstance(error, DemistoException | MicrosoftSignInError | OSError)
+    return str(error) if is_clear else f'An unexpected error occurred: {type(error).__name__}.'
 
 
 def _as_file_name(text: Any) -> str:
@@ -1131,7 +2049,9 @@ def attachment_details(attachment: Attachment) -> dict[str, Any]:
 
 def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
     """Return the ``rawJSON`` of the incident of a mail. `mailbox` is an address."""
-    message, body = mail.message, mail.message.get('body') or {}
+    pending, body = mail.pending, mail.message.get('body') or {}
+    known = {'subject': pending.subject, 'from': EmailAddress(pending.sender).as_json(), 'internetMessageId': pending.internet_id}
+    message: dict[str, Any] = {**({} if 'subject' in mail.message else known), **mail.message}
     content, body_type = body.get('content') or '', body.get('contentType') or ''
     is_html = body_type.lower() == 'html'
     sender, author = EmailAddress.from_json(message.get('sender')), EmailAddress.from_json(message.get('from'))
@@ -1144,6 +2064,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
     email = {
         **{name: message.get(source) for name, source in MESSAGE_PROPERTIES.items()},
         'ID': mail.message_id,
+        'Kind': mail.kind,
         'ReceivedTime': message.get('receivedDateTime') or mail.pending.received,
         'Categories': message.get('categories') or [],
         'Headers': message.get('internetMessageHeaders') or [],
@@ -1168,7 +2089,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
         'Flag': (message.get('flag') or {}).get('flagStatus'),
         'WebLink': message.get('webLink'),
     }
-    optional = {'EML': mail.eml, 'Missing': mail.missing}
+    optional = {'EML': mail.eml, 'Event': mail.event, 'Missing': mail.missing}
     return {**email, **{name: value for name, value in optional.items() if value}}
 
 
@@ -1187,12 +2108,17 @@ def mail_to_incident(mail: FetchedMail, mailbox: str, full_body: bool) -> dict[s
     }
 
 
+# Too long, or not a text. Bodies are in the fields.
+_NO_LABELS = ('Headers', 'Attachments', 'AttachmentDetails', 'EML', 'Body', 'Text', 'HTML', 'Event')
+
+
 def _labels(email: dict[str, Any]) -> list[dict[str, str]]:
     labels = [
         {'type': f'Email/Header/{header.get("name")}', 'value': str(header.get('value') or '')} for header in email['Headers']
     ]
-    for name, value in email.items():
-        if name not in ('Headers', 'Attachments', 'AttachmentDetails', 'EML'):
+    fields = {**email, **{f'Event/{name}': value for name, value in (email.get('Event') or {}).items()}}
+    for name, value in fields.items():
+        if name not in _NO_LABELS:
             values = value if isinstance(value, list) else [value]
             labels += [{'type': f'Email/{name}', 'value': str(one)} for one in values if one not in (None, '')]
     return labels

@@ -20,12 +20,17 @@ from MicrosoftGraphMailFetchApiModule import (
     PendingMail,
     SeenMails,
     SortKey,
+    event_details,
+    fetch_folders,
     fetch_incidents,
     fetch_options,
     graph_seconds,
     mail_to_incident,
     mail_to_json,
     message_digest,
+    parse_headers,
+    parse_senders,
+    row_filter,
     sort_key,
 )
 
@@ -60,9 +65,27 @@ def test_the_newest_seen_mails_are_saved(max_length: int, kept: int) -> None:
     seen = SeenMails()
     for number in range(20):
         seen.add(f'mail {number}')
-    again = SeenMails(seen.as_text(max_length))
+    saved = json.loads(json.dumps(seen.as_json(max_length)))
+    again = SeenMails(*saved.values())
     assert [f'mail {number}' in again for number in range(21)] == [False] * (20 - kept) + [True] * kept + [False]
-    assert again.as_text(max_length) == seen.as_text(max_length)
+    assert again.as_json(max_length) == saved
+
+
+@pytest.mark.parametrize(
+    'kept, complete_from, eras', [(1200, '', 3), (1100, TEN, 3), (700, TEN, 2), (600, ELEVEN, 2), (100, '9999', 1)]
+)
+def test_the_time_from_which_all_seen_mails_are_known_is_saved(kept: int, complete_from: str, eras: int) -> None:
+    seen = SeenMails()
+    for number in range(1200):
+        seen.add(f'mail {number}', REQUESTED - 3600 * (2 - number // 500))
+    saved = seen.as_json(8 * kept)
+    assert (saved['complete_from'], len(saved['eras'])) == (complete_from, eras)
+    assert sum(count for _, count in saved['eras']) == kept
+
+
+@pytest.mark.parametrize('number, complete_from', [(10, ''), (2000, '9999')])
+def test_what_an_earlier_version_has_seen_is_complete_if_it_is_little(number: int, complete_from: str) -> None:
+    assert SeenMails(''.join(f'{one:08}' for one in range(number))).complete_from == complete_from
 
 
 # endregion
@@ -75,7 +98,7 @@ def folder_cursor(backlog: SortKey | None = None, **more: Any) -> FolderCursor:
 
 @pytest.mark.parametrize('position', [None, (NINE, ''), (TEN, 'digest')])
 def test_a_folder_cursor_is_saved_as_json(position: SortKey | None) -> None:
-    folder = folder_cursor(position, changed=position, link='https://graph.example', is_first_sync=False)
+    folder = folder_cursor(position, changed=position or (TEN, ''), link='https://graph.example', is_first_sync=False)
     assert vars(FolderCursor.from_json('Inbox', json.loads(json.dumps(folder.as_json())))) == vars(folder)
 
 
@@ -144,7 +167,7 @@ def state_of(cursor: FetchCursor) -> tuple[list[str], bool, list[PendingMail], d
     return list(cursor.folders), 'known' in cursor.seen, cursor.pending, cursor.to_mark
 
 
-PENDING, TO_MARK = [('late', 'Inbox', NINE, 2)], {'unread': 1}
+PENDING, TO_MARK = [PendingMail('late', 'Inbox', NINE, 2)], {'unread': 1}
 
 
 @pytest.mark.parametrize(
@@ -196,9 +219,17 @@ def test_a_last_run_of_version_1_is_continued() -> None:
     cursor = FetchCursor.from_last_run(SAVED_BY_1_0, ADA, 'all')
     assert state_of(cursor) == (['Inbox'], True, PENDING, TO_MARK)
     assert vars(cursor.folders['Inbox']) == vars(
-        folder_cursor((NINE, 'abcdefgh'), link='https://graph.example/x', is_first_sync=False, checked=ELEVEN)
+        folder_cursor(
+            (NINE, 'abcdefgh'),
+            changed=(TEN, ''),
+            link='https://graph.example/x',
+            is_first_sync=False,
+            checked=ELEVEN,
+            is_strict=True,
+        )
     )
-    assert cursor.as_last_run() == SAVED_BY_1_0
+    again = FetchCursor.from_last_run(json.loads(json.dumps(cursor.as_last_run())), ADA, 'all')
+    assert again.as_last_run() == cursor.as_last_run()
 
 
 @pytest.mark.parametrize('pending, to_mark, folders', [(0, 0, 1), (200, 200, 1), (200, 200, 20), (200, 0, 40), (0, 2000, 50)])
@@ -246,10 +277,10 @@ def test_the_mails_of_a_run_are_recorded() -> None:
     cursor = FetchCursor.from_last_run({}, ADA, '')
     cursor.pending = [PendingMail(name, 'Inbox') for name in ('later', 'done', 'deleted', 'postponed')]
     postponed = fetched_mail('postponed')
-    postponed.postpone(is_own_fault=True)
+    postponed.postpone(own_fault_at=7)
     read, deleted = fetched_mail('read', {'isRead': True}), fetched_mail('deleted', is_deleted=True)
-    cursor.record([fetched_mail('done'), deleted, postponed, read], marks_read=True)
-    assert cursor.pending == [PendingMail('later', 'Inbox'), PendingMail('postponed', 'Inbox', tries=1)]
+    cursor.record([fetched_mail('done'), deleted, postponed, read], marks_read=True, now=0)
+    assert cursor.pending == [PendingMail('later', 'Inbox'), PendingMail('postponed', 'Inbox', tries=1, since=7)]
     assert [name in cursor.seen for name in ('done', 'read', 'deleted', 'postponed')] == [True, True, False, False]
     assert cursor.to_mark == {'done': 0}
 
@@ -346,10 +377,15 @@ def test_only_filters_distinguish_one_choice_of_mails_from_another(change: dict[
 
 def test_parameters_become_options() -> None:
     options = fetch_options(
-        {'folder_to_fetch': 'A\\, B, C, C', 'fetch_limit': '7', 'fetch_from': 'Bob@x, ', 'first_fetch': '2030-01-01T09:00:00'}
+        {
+            'folder_to_fetch': 'A\\, B, C, C',
+            'fetch_limit': '7',
+            'fetch_from': 'Bob@x.example, ',
+            'first_fetch': '2020-01-01T09:00:00',
+        }
     )
-    assert (options.folders, options.max_mails, options.senders) == (('A\\, B', 'C'), 7, ('bob@x',))
-    assert options.first_fetch() == NINE
+    assert (options.folders, options.max_mails, options.senders) == (('A\\, B', 'C'), 7, ('bob@x.example',))
+    assert options.first_fetch() == '2020-01-01T09:00:00'
 
 
 @pytest.mark.parametrize(
@@ -364,6 +400,110 @@ def test_an_invalid_parameter_is_named(params: dict[str, Any], sentence: str) ->
     with pytest.raises(DemistoException) as caught:
         fetch_options(params).first_fetch()
     assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    'text, senders',
+    [
+        (None, ()),
+        (' ,; ', ()),
+        ('A@X.Example; <b@y.example>', ('a@x.example', 'b@y.example')),
+        ('"Doe, J" <j@x.example> x.example,*.Y.example', ('j@x.example', 'x.example', '*.y.example')),
+        ('*@x.example @y.example. MAILTO:z@x.example', ('x.example', 'y.example', 'z@x.example')),
+        (['x.example', 'x.example'], ('x.example',)),
+        ("o'neil+tag@x.example", ("o'neil+tag@x.example",)),
+        ('b\u00fccher.example', ('xn--bcher-kva.example',)),
+    ],
+)
+def test_senders_are_addresses_and_domains(text: Any, senders: tuple[str, ...]) -> None:
+    assert parse_senders(text, 'Senders') == senders
+
+
+@pytest.mark.parametrize(
+    'text', ['bob', 'a@b@c.example', 'x..example', '-', 'a b', '*', 'http://x.example', '*.*.example', 'x.e', '@']
+)
+def test_what_is_no_sender_is_named_with_its_field(text: str) -> None:
+    with pytest.raises(DemistoException, match=r"' in 'Senders' is neither an email address nor a domain\."):
+        parse_senders(text, 'Senders')
+
+
+@pytest.mark.parametrize(
+    'text, paths',
+    [
+        (None, []),
+        ('Inbox, A\\, B; C\nD', ['Inbox', 'A\\, B', 'C', 'D']),
+        (r'Inbox\Phishing', ['Inbox/Phishing']),
+        (r'\\ada@x.example\Inbox\New', ['Inbox/New']),
+        (r'C:\\Mail, A\/B, A\;B', [r'C:\\Mail', r'A\/B', r'A\;B']),
+        (r'\\', [r'\\']),
+    ],
+)
+def test_folders_are_separated_and_written_as_paths(text: Any, paths: list[str]) -> None:
+    assert fetch_folders(text) == paths
+
+
+@pytest.mark.parametrize(
+    'text, is_same',
+    [
+        ("subject eq 'HELLO  world'", True),
+        ("contains(subject, 'o''b')", False),
+        ("startswith(subject,'hell') and not endswith(subject,'x')", True),
+        ("isRead ne true or subject ne 'x'", True),
+        ('not not isRead eq false', True),
+        ('receivedDateTime lt 2026-01-01', True),
+        ('receivedDateTime ge 2025-06-01T12:00:01Z', False),
+        ('sentDateTime le 2026-01-01T00:00:00Z', False),
+        ("from/emailAddress/name eq 'bob'", True),
+        ("categories/any(x:x eq 'RED') and toRecipients/any(r:contains(r/emailAddress/address,'@y.'))", True),
+        ("flag/flagStatus eq 'flagged'", False),
+        ("(isRead eq true and subject eq 'x') or (isRead eq false)", True),
+    ],
+)
+def test_a_filter_is_evaluated(text: str, is_same: bool) -> None:
+    row = {
+        'subject': 'Hello world',
+        'isRead': False,
+        'receivedDateTime': '2025-06-01T12:00:00Z',
+        'from': {'emailAddress': {'name': 'Bob', 'address': 'bob@x.example'}},
+        'categories': ['Red', None],
+        'toRecipients': [{'emailAddress': {'address': 'a@y.example'}}],
+        'flag': None,
+    }
+    assert row_filter(text).matches(row) is is_same
+
+
+def test_a_filter_names_the_properties_that_it_needs() -> None:
+    options = FetchOptions(expression="flag/flagStatus eq 'x' or categories/any(c:c eq 'y')", unread_only=True)
+    assert set(options.properties) == {'isRead', 'flag', 'categories'}
+    assert options.depends_on_state
+    assert FetchOptions(expression="subject eq 'x'").properties == ()
+
+
+@pytest.mark.parametrize(
+    'mime, headers',
+    [
+        (b'A: b\r\nC: d\r\n e\r\n\r\nBody: x', [('A', 'b'), ('C', 'd e')]),
+        (b'A: b:c\nD:\n\nx', [('A', 'b:c'), ('D', '')]),
+        (b'From x\nA: \xff\n', [('A', '\ufffd')]),
+        (b'', []),
+        (b'no header at all', []),
+    ],
+)
+def test_headers_are_read_from_mime(mime: bytes, headers: list[tuple[str, str]]) -> None:
+    assert [(one['name'], one['value']) for one in parse_headers(mime)] == headers
+
+
+def test_an_event_has_what_its_first_part_says_and_all_links() -> None:
+    text = (
+        'METHOD:REQUEST\r\nLOCATION;X="a:b":Room\\, 5\\nhttps://a.example\r\nORGANIZER:MAILTO:e@x.example\r\n'
+        'DESCRIPTION:See http://b.exa\r\n mple/c\\, now\r\nLOCATION:other\r\nbroken line'
+    )
+    assert event_details(text) == {
+        'Method': 'REQUEST',
+        'Location': 'Room, 5\nhttps://a.example',
+        'Organizer': 'e@x.example',
+        'Links': ['https://a.example', 'http://b.example/c,'],
+    }
 
 
 # endregion

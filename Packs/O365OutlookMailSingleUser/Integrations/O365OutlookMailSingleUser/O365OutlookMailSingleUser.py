@@ -29,7 +29,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     from MicrosoftGraphMailClientApiModule import GraphMailClient
     from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS, checked_command
     from MicrosoftGraphMailSendApiModule import SENDING_COMMANDS
-    from MicrosoftGraphMailFetchApiModule import fetch_incidents, fetch_options
+    from MicrosoftGraphMailFetchApiModule import fetch_incidents, fetch_options, find_fetch_folder
 
 MAILBOX_LABEL = 'Email address of the mailbox'
 
@@ -67,13 +67,11 @@ def check_instance_command(client: GraphMailClient, _args: dict[str, Any]) -> st
     """Return ``ok`` if the instance works. If it fetches, check its options and look up its folders."""
     params = demisto.params()
     options = fetch_options(params) if bool_argument(params, 'isFetch') else None
-    if options:
-        options.first_fetch()  # rejects what is not a time
 
     def check(client: GraphMailClient) -> None:
         client.check_mailbox()
         for name in options.folders if options else ():
-            client.mailbox.find_folder(name)
+            find_fetch_folder(client.mailbox, name)
 
     return check_instance(SPEC, client, check)
 

@@ -11,6 +11,7 @@ from sandbox.microsoft.graph_mail.listing import filter_and_sort, page_json
 from sandbox.microsoft.graph_mail.mail_request import (
     MailCall,
     check_not_broken,
+    check_present,
     find_message,
     mail_blueprint,
     message_route,
@@ -94,4 +95,5 @@ def find_attachment(message: Message, attachment_id: str) -> Attachment:
     if attachment is None:
         raise not_found(attachment_id)
     check_not_broken(message, 'attachments')
+    check_present(message, 'attachments')
     return attachment

@@ -41,13 +41,15 @@ delta_api = mail_blueprint('delta')
 def message_changes(folder_id: str) -> Response:
     call = open_mailbox(READ_BASIC)
     folder = find_folder(call, folder_id)
+    if call.mailbox.delta_status:
+        raise GraphError(call.mailbox.delta_status, 'UnknownError', 'Change tracking is not supported here.')
     state = _requested_state(call, folder.folder_id, OPTIONS)
     options = {name: value for name, value in state.options.items() if name in ('$select', '$top', '$expand')}
     query = call.allowed(read_query(options, 'message', call.page_size, OPTIONS))
     with call.mailbox.lock:
         log = call.mailbox.log_of(folder.folder_id)
         rows, state = _page(call, log, state, query, _wanted_message(call, state))
-        value = [_message_row(call, folder.folder_id, query, change) for change in rows]
+        value = [_message_row(call, folder.folder_id, query, change, state) for change in rows]
     return _answer(call, state, value, call.context(f"mailFolders('{folder_id}')/messages"))
 
 
@@ -121,7 +123,15 @@ def _wanted_message(call: MailCall, state: DeltaState) -> Callable[[Change], boo
     kind, bound = state.options.get('changeType'), _lower_bound(state.options.get('$filter', ''))
     members = call.mailbox.members_of(state.of)
 
+    mailbox, selected = call.mailbox, _selected(state)
+
     def wanted(change: Change) -> bool:
+        if _has_returned(change, state) and mailbox.told_of_returned != 'created':
+            return mailbox.told_of_returned == 'removed'
+        if not change.is_present and mailbox.told_of_returned == 'removed':
+            return True
+        if _is_partial(call, change, state):
+            return bool(change.properties & selected)
         if kind and change_type(change, state.since) != kind:
             return False
         return not change.is_present or bound is None or bound(members[change.key].received)
@@ -141,11 +151,29 @@ def _lower_bound(text: str) -> Callable[[float], bool] | None:
     return (lambda received: int(received) >= moment) if found[1] == 'ge' else (lambda received: int(received) > moment)
 
 
-def _message_row(call: MailCall, folder_id: str, query: Query, change: Change) -> dict[str, Any]:
-    if not change.is_present:
+def _selected(state: DeltaState) -> frozenset[str]:
+    return frozenset(filter(None, state.options.get('$select', '').split(',')))
+
+
+def _has_returned(change: Change, state: DeltaState) -> bool:
+    """Return whether something left and came back since the last sync."""
+    return change.is_present and 0 < state.since < change.left
+
+
+def _is_partial(call: MailCall, change: Change, state: DeltaState) -> bool:
+    """Return whether only the changed properties of a message are told."""
+    is_old = change.is_present and state.since > 0 and change_type(change, state.since) == 'updated'
+    return call.mailbox.tells_partial_changes and is_old and state.options.get('changeType') == 'created'
+
+
+def _message_row(call: MailCall, folder_id: str, query: Query, change: Change, state: DeltaState) -> dict[str, Any]:
+    if not change.is_present or (_has_returned(change, state) and call.mailbox.told_of_returned == 'removed'):
         identifier = ids.immutable_id(change.key) if call.view.immutable_ids else change.former_id
         return {'@removed': {'reason': 'deleted'}, 'id': identifier}
-    return {'@odata.type': '#microsoft.graph.message', **shown(call, call.mailbox.members_of(folder_id)[change.key], query)}
+    row = {'@odata.type': '#microsoft.graph.message', **shown(call, call.mailbox.members_of(folder_id)[change.key], query)}
+    if _is_partial(call, change, state):
+        return {name: value for name, value in row.items() if name in {'@odata.type', 'id', *change.properties}}
+    return row
 
 
 def _is_hidden(call: MailCall, change: Change) -> bool:

@@ -134,6 +134,7 @@ def find_message(call: MailCall, message_id: str, folder_id: str | None = None) 
     if message is None or (folder is not None and message.folder_id != folder.folder_id):
         raise not_found(message_id)
     check_not_broken(message, 'message')
+    check_present(message, 'message')
     return message
 
 
@@ -148,6 +149,12 @@ def check_not_broken(message: Message, part: str) -> None:
     """Check that no test has broken that part of the message. Raises GraphError 500."""
     if part in message.broken:
         raise GraphError(500, 'ErrorInternalServerError', 'An internal server error occurred. The operation failed.')
+
+
+def check_present(message: Message, part: str) -> None:
+    """Check that Graph finds that part of a message, which its lists show in any case. Raises GraphError 404."""
+    if part in message.absent:
+        raise not_found(message.message_id)
 
 
 def json_body() -> dict[str, Any]:

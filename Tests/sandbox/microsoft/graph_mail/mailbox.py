@@ -46,6 +46,11 @@ class Mailbox:
         delta_token_seconds: how long a delta token lives; None for ever. ``expire_delta_tokens`` ends all that exist.
         delta_generations: a delta token expires when so many others have followed from it, one after the other; None for never.
         first_delta_sync_limit: a first delta sync ends after so many messages; None for no limit.
+        delta_status: delta queries of messages answer with this status; None where they work.
+        hides_internal_headers: messages from the owner's own domain show no internetMessageHeaders.
+        tells_partial_changes: a delta query for created messages also tells which selected properties of others changed.
+        told_of_returned: what a delta query tells of a message that left and came back since the last one: created, removed (it
+            then tells of every message that left, whatever kind of change is asked for), or nothing.
         rules: as Graph shows them, in the order of their making.
         deferred: what waits to be sent: when, what, whether it is kept in Sent Items.
     """
@@ -58,6 +63,10 @@ class Mailbox:
         self.delta_token_seconds: float | None = None
         self.delta_generations: int | None = None
         self.first_delta_sync_limit: int | None = None
+        self.delta_status: int | None = None
+        self.hides_internal_headers = False
+        self.tells_partial_changes = False
+        self.told_of_returned = 'created'
         self.delta_generation = 1
         # By the first call of a chain of tokens: how many have followed from it
         self.delta_steps: dict[str, int] = {}
@@ -169,14 +178,15 @@ class Mailbox:
         """Return whether ``message`` is in that folder (ID or well-known name)."""
         return message.folder_id == self._existing(folder).folder_id
 
-    def move(self, message: Message, folder: str) -> Message:
-        """Move to another folder: the plain ID changes, the immutable one stays. Raises LookupError."""
+    def move(self, message: Message, folder: str, with_new_key: bool = False) -> Message:
+        """Move to another folder: the plain ID changes, the immutable one stays unless it gets a new key. Raises LookupError."""
         with self.lock:
             target = self._existing(folder)
             if target.folder_id != message.folder_id:
                 message.former_folder_id = message.folder_id
                 self._leave(message)
                 message.location = ids.new_location()
+                message.key = ids.new_key() if with_new_key else message.key
                 self._enter(message, target, self.now())
         return message
 
@@ -198,12 +208,13 @@ class Mailbox:
         with self.lock:
             self._leave(message)
 
-    def touch(self, message: Message) -> None:
-        """Record a change of ``message``: give it a new change key and show it in delta queries."""
+    def touch(self, message: Message, *properties: str) -> None:
+        """Record a change of ``properties`` of a message: give it a new change key and show it in delta queries."""
         with self.lock:
             message.change_key, message.modified = new_change_key(), self.now()
             self._members[message.folder_id].put(message)
-            self.log_of(message.folder_id).record(self._next_number(), message.key, is_present=True)
+            changed = (*properties, 'lastModifiedDateTime')
+            self.log_of(message.folder_id).record(self._next_number(), message.key, is_present=True, properties=changed)
 
     def expire_delta_tokens(self) -> None:
         """Expire every delta token that exists: it answers 410."""

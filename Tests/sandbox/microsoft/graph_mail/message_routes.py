@@ -12,6 +12,7 @@ from sandbox.microsoft.graph_mail.listing import page_json, select_messages
 from sandbox.microsoft.graph_mail.mail_request import (
     MailCall,
     check_not_broken,
+    check_present,
     find_folder,
     find_message,
     mail_blueprint,
@@ -45,6 +46,9 @@ def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
     if not query.select or query.select & CONTENT_PROPERTIES:
         check_not_broken(message, 'message')
     answer = message_json(message, call.view, query.select)
+    own_domain = call.mailbox.owner.address.partition('@')[2]
+    if call.mailbox.hides_internal_headers and message.sender.address.endswith(f'@{own_domain}'):
+        answer.pop('internetMessageHeaders', None)
     if call.is_basic:
         answer = {name: value for name, value in answer.items() if name not in WITHHELD}
     if query.expand.extended_properties:
@@ -120,6 +124,7 @@ def get_message(message_id: str, folder_id: str | None = None) -> Response:
 def get_mime(message_id: str, folder_id: str | None = None) -> Response:
     message = find_message(open_mailbox(READ), message_id, folder_id)
     check_not_broken(message, 'mime')
+    check_present(message, 'mime')
     return Response(stream_with_context(mime.chunks(message)), mimetype='text/plain')
 
 
@@ -128,8 +133,9 @@ def update_message(message_id: str, folder_id: str | None = None) -> Response:
     call = open_mailbox(WRITE)
     message = find_message(call, message_id, folder_id)
     with call.mailbox.lock:
-        change(message, typed_body('message'))
-        call.mailbox.touch(message)
+        changes = typed_body('message')
+        change(message, changes)
+        call.mailbox.touch(message, *changes)
     return jsonify(entity(call, message))
 
 

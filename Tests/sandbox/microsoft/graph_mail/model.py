@@ -101,6 +101,8 @@ class Message:
         properties: single-value extended properties, ID -> value.
         created, modified: when it was put into the mailbox, and when it was last changed, moved or restored there.
         broken: what Graph fails to give of it: any of message (its content), attachments, mime.
+        kind: its type in Graph if it is not a plain message, such as eventMessageRequest. The invitation is in ``source``.
+        absent: what Graph does not find although it lists it: any of the same.
     """
 
     subject: str
@@ -137,6 +139,8 @@ class Message:
     folder_id: str = ''
     former_folder_id: str = ''
     broken: set[str] = field(default_factory=set)
+    kind: str = ''
+    absent: set[str] = field(default_factory=set)
     key: bytes = field(default_factory=ids.new_key)
     location: bytes = field(default_factory=ids.new_location)
 
@@ -218,6 +222,7 @@ class Message:
             'properties': dict(self.properties),
             'flag': replace(self.flag),
             'broken': set(),
+            'absent': set(),
             'former_folder_id': '',
             'attachments': [replace(one, key=ids.new_attachment_key()) for one in self.attachments],
         }

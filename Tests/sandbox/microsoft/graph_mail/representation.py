@@ -136,6 +136,8 @@ def message_json(message: Message, view: View, selected: frozenset[str] = frozen
     """Return a ``message`` with its ID and the ``selected`` properties; without a selection, the default ones."""
     getters = _getters(selected) if selected else DEFAULT_PROPERTIES.items()
     shown = {name: getter(message, view) for name, getter in getters}
+    if message.kind:
+        shown = {'@odata.type': f'#microsoft.graph.{message.kind}', **shown}
     return {'@odata.etag': f'W/"{message.change_key}"', **shown}
 
 

@@ -64,7 +64,8 @@ def _act(actions: dict[str, Any], message: Message, mailbox: Mailbox) -> None:
         message.importance = actions['markImportance']
     message.categories += [name for name in actions.get('assignCategories') or [] if name not in message.categories]
     mailbox.touch(message)
-    for name, carry_out in (('copyToFolder', mailbox.copy), ('moveToFolder', mailbox.move)):
+    steps: dict[str, Callable[[Message, str], Message]] = {'copyToFolder': mailbox.copy, 'moveToFolder': mailbox.move}
+    for name, carry_out in steps.items():
         if actions.get(name) and mailbox.folder(actions[name]):
             carry_out(message, actions[name])
     if actions.get('delete'):

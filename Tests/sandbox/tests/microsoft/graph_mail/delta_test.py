@@ -53,6 +53,38 @@ def test_what_happens_to_a_message_is_told_once(graph: GraphClient, mailbox: Mai
     assert round_of(graph, link)[0] == []
 
 
+@pytest.mark.parametrize('told, rows', [('created', 1), ('removed', 2), ('nothing', 0)])
+def test_what_is_told_of_a_message_that_came_back_can_be_chosen(
+    graph: GraphClient, mailbox: Mailbox, told: str, rows: int
+) -> None:
+    mailbox.told_of_returned = told
+    message, gone = put(mailbox, 'restless'), put(mailbox, 'gone')
+    _, link = round_of(graph, f'{DELTA}?changeType=created')
+    mailbox.move(mailbox.move(message, 'inbox'), 'archive')
+    mailbox.move(gone, 'inbox')
+    found, link = round_of(graph, link)
+    assert [row['id'] for row in found] == [message.immutable_id, gone.immutable_id][:rows]
+    assert ['@removed' in row for row in found] == [told == 'removed'] * rows
+    assert round_of(graph, link)[0] == []
+
+
+@pytest.mark.parametrize('is_on, expected', [(True, [{'isRead'}]), (False, [])])
+def test_changes_can_be_told_as_partial_rows(graph: GraphClient, mailbox: Mailbox, is_on: bool, expected: list[set[str]]) -> None:
+    mailbox.tells_partial_changes = is_on
+    read, flagged = put(mailbox, 'read'), put(mailbox, 'flagged')
+    _, link = round_of(graph, f'{DELTA}?changeType=created&$select=subject,isRead')
+    mailbox.touch(read, 'isRead')
+    mailbox.touch(flagged, 'flag')
+    found, _ = round_of(graph, link)
+    assert [{*row} - {'@odata.type', 'id'} for row in found] == expected
+
+
+@pytest.mark.parametrize('status', [400, 501])
+def test_delta_can_be_missing(graph: GraphClient, mailbox: Mailbox, status: int) -> None:
+    mailbox.delta_status = status
+    assert graph.error('GET', DELTA)[0] == status
+
+
 def test_out_and_in_again_within_a_round_is_one_row(graph: GraphClient, mailbox: Mailbox) -> None:
     message = put(mailbox, 'restless')
     _, link = round_of(graph, DELTA)
