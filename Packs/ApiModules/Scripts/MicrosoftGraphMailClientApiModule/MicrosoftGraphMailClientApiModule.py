@@ -259,14 +259,14 @@ class EmailAddress(NamedTuple):
 
 
 _HIDDEN = re.compile('[\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]+')
-_DEVICE = re.compile(r'(?:con|prn|aux|nul|com\d|lpt\d)\s*(?:\.|\Z)', re.IGNORECASE)
+_DEVICE_NAME = re.compile(r'(?:con|prn|aux|nul|com\d|lpt\d)\s*(?:\.|\Z)', re.IGNORECASE)
 _MAX_NAME = 255  # bytes
 
 
 def file_name(text: str) -> str:
     """Return a text as the name of a file on any system: without characters that hide its extension, and not too long."""
     name = re.sub(r'[\\/\x00-\x1f\x7f-\x9f]+', '_', _HIDDEN.sub('', text)).strip()
-    name = f'_{name}' if _DEVICE.match(name) else name
+    name = f'_{name}' if _DEVICE_NAME.match(name) else name
     if len(name.encode()) <= _MAX_NAME:
         return name
     stem, extension = os.path.splitext(name)

@@ -1421,7 +1421,7 @@ _HEAD_BYTES = 64_000  # of MIME: its headers are there
 _MAX_MIME = 5_000_000  # bytes of the MIME of a meeting message
 # The forms of properties of a message; what has another one is left out.
 _LISTS = ('internetMessageHeaders', 'attachments', 'toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo')
-_KINDS: dict[str, type] = {
+_MESSAGE_FORM: dict[str, type] = {
     **dict.fromkeys(('body', 'sender', 'from', 'flag'), dict),
     **dict.fromkeys(('subject', 'receivedDateTime', 'sentDateTime', 'internetMessageId', 'bodyPreview', 'webLink'), str),
 }
@@ -1560,7 +1560,7 @@ class FetchedMail:
                 kept = _with_form(name, value)
                 is_odd, message[name] = value is not None and kept != value, kept
             else:
-                is_odd = not isinstance(value, _KINDS.get(name, object) | None)
+                is_odd = not isinstance(value, _MESSAGE_FORM.get(name, object) | None)
                 message[name] = None if is_odd else value
             if is_odd and name == 'attachments':
                 del message[name]
