@@ -76,6 +76,8 @@ PAGE = '<html><head><title>Sign in</title></head><body><p>AADSTS700082: The refr
         (500, {'error': IN_TEXT}),
         (500, {'message': {'error': 'x'}, 'detail': IN_TEXT}),
         (400, 'AADSTS700082 The refresh token has expired'),
+        (401, f'<html>{"<p>x</p>" * 5_000}<script>{{"sErrTxt":"AADSTS700082: Expired."}}</script></html>'),
+        (500, 'a line of a log\n' * 3_000 + IN_TEXT),
         (401, 'oauth2: "invalid_grant" "AADSTS700082: expired"'),
         (503, {'title': 'Internal', 'detail': json.dumps({'message': json.dumps(REVOKED)})}),
     ],
@@ -246,6 +248,15 @@ def test_the_metadata_service_of_somebody_else_is_not_an_azure_host(
     assert requests == 1
     before = 'Try again in a few minutes.' if answer['status'] == 404 else 'Check the address, the cloud setting and the proxy.'
     field_report('S9', f'{method}, {answer}', before, f'{requests} request: {error}')
+
+
+@pytest.mark.parametrize('body', [None, {}, {'message': 'Not Found'}, {'error': {'code': 404, 'message': 'no'}}])
+def test_a_metadata_service_that_always_answers_404_may_be_that_of_somebody_else(
+    workbench: Workbench, field_report: Report, body: Any
+) -> None:
+    error = error_of(workbench, VM_SYSTEM_ASSIGNED, 'imds', status(404, body=body))
+    assert 'Choose an engine that runs on one' in error.advice
+    field_report('S9', f'404 {body}', 'Try again in a few minutes.', str(error))
 
 
 # endregion

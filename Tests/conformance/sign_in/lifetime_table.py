@@ -176,8 +176,6 @@ EXPIRY = [
 WITH_REFRESH_TOKEN = (AUTHORIZATION_CODE, DEVICE_CODE, CORTEX_APP)
 REVOKED = Refusal(SignInRequiredError, 'AADSTS50173', '')
 UNUSED = Refusal(SignInRequiredError, 'AADSTS700082', '')
-CODE_USED = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
-NO_USER = Refusal(SignInRequiredError, 'No user has signed in', 'Start the sign-in')
 NO_REFRESH_TOKEN = answer({'access_token': 'made-up-access-token', 'expires_in': 3599})
 REFRESH = [
     *each(
@@ -209,15 +207,15 @@ REFRESH = [
         [AUTHORIZATION_CODE],
         'refresh token revoked',
         Call(),
-        Call(CODE_USED, later=91 * DAY),
-        situation='dropped after 90 days',
+        Call(UNUSED, later=91 * DAY),
+        situation='not used for 90 days',
     ),
     *each(
         [DEVICE_CODE],
         'refresh token revoked',
         Call(),
-        Call(NO_USER, requests=0, later=91 * DAY),
-        situation='dropped after 90 days',
+        Call(UNUSED, later=91 * DAY),
+        situation='not used for 90 days',
     ),
     *each(
         [CORTEX_APP],

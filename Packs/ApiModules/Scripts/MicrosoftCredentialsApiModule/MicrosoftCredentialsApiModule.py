@@ -270,7 +270,7 @@ def without_repetition(advice: str, what: str) -> str:
     return ' '.join(each for each in sentences if each.rstrip('.').casefold() not in said) or advice
 
 
-_MAX_SEARCHED = 10_000  # characters of an error response that are searched for the error
+_MAX_SEARCHED, _MAX_EMBEDDED = 500_000, 10_000  # characters of an error response, and of the JSON in it
 
 
 def find_oauth_error(body: Any) -> dict[str, Any]:
@@ -305,12 +305,14 @@ def find_oauth_error(body: Any) -> dict[str, Any]:
 
 def _embedded_error(text: str) -> dict[str, Any]:
     """Return the first JSON object with an ``error`` in a text. Empty if there is none."""
+    place = text.find('"error')
+    text = text[max(0, place - _MAX_EMBEDDED // 2) : place + _MAX_EMBEDDED] if place >= 0 else ''
     for start in (match.start() for match in re.finditer(r'\{\s*"', text)):
         with suppress(ValueError, RecursionError):
             found = json.JSONDecoder().raw_decode(text, start)[0]
             if isinstance(found.get('error'), str) and found['error']:
                 return found
-            if any(found.get(name) for name in ('message', 'detail', 'error')):
+            if any(found.get(name) for name in ('message', 'title', 'detail', 'error')):
                 return find_oauth_error(found)
     return {}
 
@@ -657,9 +659,8 @@ class TokenClient:
             wait = retry_after_seconds(response, self.clock.now()) or 0
             text = str(error.get('error_description') or '')
             reason = f' ({refusal.code})' if refusal.code.startswith('AADSTS') else f': {outside_text(text)}' if text else ''
-            advice = _TEMPORARY_ADVICE.get(refusal.code) or (
-                _TRY_LATER if status in _BUSY else f'{_TRY_LATER} {request.refusal_advice}'
-            )
+            own_advice = (request.foreign_advice if status == 404 else '') or request.refusal_advice
+            advice = _TEMPORARY_ADVICE.get(refusal.code) or (_TRY_LATER if status in _BUSY else f'{_TRY_LATER} {own_advice}')
             return SignInUnavailableError(
                 answered + reason,
                 f'Try again in {wait:.0f} seconds.' if wait else advice.strip(),

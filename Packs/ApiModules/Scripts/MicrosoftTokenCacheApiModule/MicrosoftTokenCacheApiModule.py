@@ -530,6 +530,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     'pending': (),
 }
 _MAX_SESSIONS = 10  # the oldest ones are dropped
+_MAX_TIME = 1e11  # seconds since the epoch; dates end at 2.5e11
 
 
 def _sent_digest(credential: Credential, sessions: list[CachedSession]) -> str:
@@ -542,7 +543,8 @@ def _read_entry(context: dict[str, Any], key: str, kind: Any, now: float) -> Any
         entry = json.loads(context[key], parse_constant=int)  # rejects NaN and Infinity
         found = {name: entry[name] for name in (*kind._fields, 'ends_on') if name in entry}
         is_over = found['ends_on'] <= now and kind not in _OF_A_PERSON
-        if is_over or not all(type(value) in _TYPES.get(name, (str,)) for name, value in found.items()):
+        is_absurd = any(abs(found[name]) > _MAX_TIME for name in _NUMBERS if name in found)
+        if is_over or is_absurd or not all(type(value) in _TYPES.get(name, (str,)) for name, value in found.items()):
             return None
         del found['ends_on']
         return kind(**found)
