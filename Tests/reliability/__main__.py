@@ -1,4 +1,4 @@
-"""Run the whole table of faults, the breaches, the canaries and the fuzz tests, and write docs/reliability.md from what they did."""
+"""Run the table of faults, the breaches, the canaries and the fuzz tests, and write docs/reliability.md from what they did."""
 
 import os
 import subprocess

@@ -477,7 +477,7 @@ class LimitedSession(requests.Session):
             return super().request(*args, **kwargs)
         except requests.exceptions.RequestException:
             raise
-        except (ValueError, HTTPError) as error:  # an address that cannot be parsed; the text may contain it
+        except (ValueError, TypeError, HTTPError) as error:  # an address that cannot be parsed; the text may contain it
             raise requests.exceptions.InvalidURL(type(error).__name__) from None
 
 
@@ -690,7 +690,7 @@ def secret_forms(secret: str) -> list[str]:
     lines = [line for line in secret.split() if 30 < len(line) < len(secret)]
     forms = {secret, quote(secret, safe=''), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1]}
     forms |= {form for line in lines for form in (line, quote(line, safe=''))}
-    forms |= {form.lower() for form in (quote(secret, safe=''), quote_plus(secret))} if '%' in quote(secret, safe='') else set()
+    forms |= {re.sub('%[0-9A-F]{2}', lambda code: code[0].lower(), form) for form in (quote(secret, safe=''), quote_plus(secret))}
     forms.add(json.dumps(secret, ensure_ascii=False)[1:-1].replace('/', '\\/'))
     if len(raw) >= 8:  # the middle of the base64 of anything that contains it, for each of the three positions
         for start in range(3):
