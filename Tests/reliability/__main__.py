@@ -16,7 +16,7 @@ TESTS = 'Tests/conformance/faults'
 def main() -> int:
     """Return the exit code of the tests; the page is written all the same, since it says what fell short."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = {'FAULTS': 'all', 'FUZZ': '100000', **os.environ, 'RELIABILITY': folder}
+        environment = {'FAULTS': '1', 'FUZZ': '100000', **os.environ, 'RELIABILITY': folder}
         workers = ['--numprocesses=logical', '--maxprocesses=8', '--dist=load']
         command = [sys.executable, '-m', 'pytest', '-q', '--no-header', *workers, TESTS, *sys.argv[1:]]
         done = subprocess.run(command, cwd=ROOT, env=environment, check=False)

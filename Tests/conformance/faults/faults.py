@@ -107,7 +107,7 @@ FAULTS = [
     FaultCase('reset in the body', {'reset_mid_body': True, **ALWAYS}),
     FaultCase('truncated', {'truncated': True, **ALWAYS}),
     FaultCase('a web page', {'garbage': True, **ALWAYS}),
-    FaultCase('silent', {'delay': 2.0, 'reset': True, **ALWAYS}, is_slow=True),
+    FaultCase('silent', {'delay': 20.0, 'reset': True, **ALWAYS}, is_slow=True),
     FaultCase('byte by byte', {'slow': 0.03, **ALWAYS}, is_slow=True),
     FaultCase('endless', {'endless': True, **ALWAYS}),
     *(FaultCase(f'killed {moment} the request', kill=moment) for moment in ('before', 'after')),

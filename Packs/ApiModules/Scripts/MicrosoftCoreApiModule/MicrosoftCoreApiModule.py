@@ -451,7 +451,8 @@ class _Watched:
             deadline.watch(self)
 
 
-for _pool in (HTTPConnectionPool, HTTPSConnectionPool):
+_POOLS: tuple[Any, ...] = (HTTPConnectionPool, HTTPSConnectionPool)
+for _pool in _POOLS:
     if _pool.ConnectionCls.__name__ != 'WatchedConnection':  # a process may run this more than once
         _pool.ConnectionCls = type('WatchedConnection', (_Watched, _pool.ConnectionCls), {})
 
@@ -526,15 +527,15 @@ class _LimitedAdapter:
         if stream and response.status_code < 300:
             if encoding not in ('', 'identity'):
                 raise requests.exceptions.ContentDecodingError('The service compressed a file that was requested as it is.')
-            response.iter_content = iter_content  # type: ignore[method-assign]
+            response.iter_content = iter_content  # type: ignore[assignment]
             weakref.finalize(response, deadline.cancel)
             return
         try:
-            response._content = _joined(iter_content(_CHUNK), encoding, self._max_size)  # type: ignore[attr-defined]
+            response._content = _joined(iter_content(_CHUNK), encoding, self._max_size)
         except BaseException:
             response.close()
             raise
-        response._content_consumed = True  # type: ignore[attr-defined]
+        response._content_consumed = True
 
     def close(self) -> None:
         self._adapter.close()
@@ -617,7 +618,7 @@ def read_json(response: requests.Response) -> Any:
     def reject(name: str) -> None:
         raise ValueError(f'{name} is not JSON.')
 
-    content = response.content
+    content: Any = response.content
     if not isinstance(content, bytes):  # a part of a batch, parsed with it
         return response.json()
     try:

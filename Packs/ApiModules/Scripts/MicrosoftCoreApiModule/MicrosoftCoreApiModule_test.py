@@ -272,7 +272,7 @@ def test_a_secret_has_every_form_in_which_it_may_appear(secret: str, around: str
         secret,
         url_encoded,
         quote_plus(secret),
-        url_encoded.lower(),
+        lower_case,
         json.dumps(secret),
         encoded,
         encoded.replace('/', '_'),
