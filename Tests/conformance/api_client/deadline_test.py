@@ -15,6 +15,7 @@ import requests
 import MicrosoftCoreApiModule
 from CommonServerPython import DemistoException
 from conformance.api_client.instances import Instance
+from conformance.common_server.scripted_server import ScriptedServer
 from conformance.token_cache.processes import ADA
 from MicrosoftCoreApiModule import DeadlineError, LimitedSession, SystemClock
 from MicrosoftCredentialsApiModule import AccessToken
@@ -164,6 +165,29 @@ def test_a_get_is_sent_again_once(instance: Instance, fault: dict[str, Any], tim
     instance.fail(times=1, **fault)
     with pytest.raises((DemistoException, requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         instance.client().http_request('POST', f'/users/{ADA}/messages', json_data={})
+    assert len(instance.requests()) == 1
+
+
+@pytest.mark.parametrize('status', [301, 302, 303, 307, 308])
+@pytest.mark.parametrize('method, is_followed', [('GET', True), ('POST', False), ('PATCH', False)])
+def test_another_host_gets_neither_the_token_nor_the_body(
+    instance: Instance, status: int, method: str, is_followed: bool
+) -> None:
+    with ScriptedServer([(200, {'Content-Type': 'application/json'}, '{}')]) as other:
+        instance.fail(status=status, headers={'Location': f'{other.url}/x'})
+        with suppress(DemistoException):
+            instance.client().http_request(
+                method, '/me', json_data=None if is_followed else {'mail': 'canary'}, headers={'X-Test': 'y'}
+            )
+    assert len(other.seen) == is_followed
+    assert 'canary' not in str(other.seen)
+
+
+@pytest.mark.parametrize('location', ['https://[::1', 'http://example.com/', 'ftp://localhost/', '//[', 'javascript:alert(1)'])
+def test_a_redirect_to_no_https_address_is_not_followed(instance: Instance, location: str) -> None:
+    instance.fail(status=302, headers={'Location': location})
+    with pytest.raises((DemistoException, requests.exceptions.RequestException)):
+        instance.messages()
     assert len(instance.requests()) == 1
 
 

@@ -16,7 +16,7 @@ from datetime import timezone
 from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urljoin, urlsplit
 
 import requests
 from urllib3.connection import HTTPConnection
@@ -472,6 +472,13 @@ class LimitedSession(requests.Session):
 
     def get_adapter(self, url: Any, *_args: Any) -> Any:
         return _LimitedAdapter(super().get_adapter(url), *self._limits)
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return where a response redirects to; None for another host that would get a body, or whatever is not https."""
+        target = super().get_redirect_target(resp)
+        address = urljoin(resp.url, target or '')
+        is_allowed = is_same_host(address, resp.url) or (is_https(address) and not resp.request.body)
+        return target if is_allowed else None
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         try:
