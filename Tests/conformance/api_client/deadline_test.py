@@ -17,7 +17,7 @@ from CommonServerPython import DemistoException
 from conformance.api_client.instances import Instance
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.token_cache.processes import ADA
-from MicrosoftCoreApiModule import DeadlineError, LimitedSession, SystemClock
+from MicrosoftCoreApiModule import DeadlineError, LimitedSession, SystemClock, connection_problem
 from MicrosoftCredentialsApiModule import AccessToken
 from sandbox.tests.machine import limit
 
@@ -149,6 +149,36 @@ def test_what_cannot_be_decompressed_is_no_response(instance: Instance, headers:
     instance.fail(status=200, headers=headers, body=body)
     with pytest.raises(requests.exceptions.ContentDecodingError):
         instance.messages()
+
+
+CHUNKED = HEAD + b'Transfer-Encoding: chunked\r\n\r\n'
+MALFORMED = {
+    'negative chunk': CHUNKED + b'-5\r\nabc\r\n0\r\n\r\n',
+    'chunk of no size': CHUNKED + b'zz\r\nabc\r\n',
+    'huge chunk': CHUNKED + b'f' * 40 + b'\r\nabc',
+    'chunk size without end': CHUNKED + b'1' * 200_000,
+    'two lengths': HEAD + b'Content-Length: 2\r\nContent-Length: 9\r\n\r\n{}',
+    'no status': b'HTTP/1.1 abc\r\n\r\n',
+    'no HTTP': b'SSH-2.0-OpenSSH_9\r\n',
+    'many headers': HEAD + b'A: b\r\n' * 500 + b'\r\n{}',
+    'long header': HEAD + b'A: ' + b'b' * 200_000 + b'\r\n\r\n',
+    'nothing': b'',
+}
+
+
+@pytest.mark.parametrize('is_stream', [False, True])
+@pytest.mark.parametrize('answer', MALFORMED)
+def test_a_malformed_response_is_an_error_of_the_request(answer: str, is_stream: bool) -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(MALFORMED[answer])
+
+    with serving(serve) as host, LimitedSession(SystemClock().remaining) as session:
+        with pytest.raises(requests.exceptions.RequestException) as failure:
+            for _ in session.get(f'http://{host}/', timeout=5, stream=is_stream).iter_content(1000):
+                pass
+        problem = connection_problem(failure.value, 'The host', 'Try again.')
+    assert problem.what.startswith('The host ')
 
 
 @pytest.mark.parametrize('times', [1, 2])

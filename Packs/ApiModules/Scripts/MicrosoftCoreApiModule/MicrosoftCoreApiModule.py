@@ -524,9 +524,11 @@ class _LimitedAdapter:
         def iter_content(*args: Any, **kwargs: Any) -> Iterator[Any]:
             try:
                 yield from pieces(*args, **kwargs)
-            except Exception:
-                if not deadline.is_over:
+            except Exception as error:
+                if not deadline.is_over and isinstance(error, requests.exceptions.RequestException):
                     raise
+                if not deadline.is_over:  # such as a chunk of negative size
+                    raise requests.exceptions.ContentDecodingError(type(error).__name__) from None
             deadline.cancel()
             if deadline.is_over:
                 raise DeadlineError('The response did not end in time.', request=response.request)
