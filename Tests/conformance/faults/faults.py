@@ -4,7 +4,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -12,6 +12,7 @@ import trustme
 import urllib3.util.connection
 
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.cloud import issue_certificate
 from sandbox.microsoft.service import Service
 
 ALWAYS = {'times': None}
@@ -117,23 +118,14 @@ FAULTS = [
 # region peers
 
 
-@cache
-def _authority(name: str) -> trustme.CA:
-    return trustme.CA(organization_name=name)
-
-
 @contextmanager
 def peers(cloud: MicrosoftCloud) -> Iterator[dict[str, int]]:
     """Serve as each of those who may answer at the address of a service, and return their ports. A closed port is 0."""
-    from datetime import datetime, timezone
-
-    from sandbox.microsoft.cloud import _authority as own
-
     long_ago = datetime(2001, 1, 1, tzinfo=timezone.utc)
     certificates = {
-        'expired': own().issue_cert('localhost', not_before=long_ago, not_after=long_ago.replace(year=2002)),
-        'wrong host': own().issue_cert('other.example'),
-        'untrusted': _authority('Nobody').issue_cert('localhost'),
+        'expired': issue_certificate('localhost', not_before=long_ago, not_after=long_ago.replace(year=2002)),
+        'wrong host': issue_certificate('other.example'),
+        'untrusted': trustme.CA(organization_name='Nobody').issue_cert('localhost'),
     }
     services = {}
     for name, certificate in certificates.items():
