@@ -121,6 +121,11 @@ def test_each_request_of_the_client_ends(instance: Instance, service: str, fault
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used < 400_000  # kB
 
 
+def test_an_integration_may_give_a_slow_service_more_time(instance: Instance) -> None:
+    instance.fail(delay=2 * SECONDS)
+    assert instance.client(timeout=90).http_request('GET', f'/users/{ADA}/messages')['value']
+
+
 @pytest.mark.parametrize('size', [64 * 2**20 + 2**20, 600 * 2**20])
 def test_a_response_has_a_maximum_size(instance: Instance, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(10))

@@ -380,6 +380,7 @@ STREAM_SECONDS = 240.0  # the same, for a file that is streamed
 CONNECT_SECONDS = 10.0  # of a connection to one of the addresses of a host, which may have many
 MAX_RESPONSE_SIZE = 64 * 2**20  # bytes, decompressed; files are streamed
 _CHUNK = 64 * 1024  # bytes
+_USUAL_TIMEOUT = 60.0  # seconds; that of BaseClient
 
 
 class DeadlineError(requests.exceptions.ReadTimeout):
@@ -494,12 +495,13 @@ class _LimitedAdapter:
         self._adapter, self._remaining, self._max_size = adapter, remaining, max_size
 
     def send(self, request: Any, stream: bool = False, timeout: Any = None, **kwargs: Any) -> requests.Response:
-        seconds = min(STREAM_SECONDS if stream else REQUEST_SECONDS, self._remaining())
+        connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        longest = read if read and read > _USUAL_TIMEOUT else 0  # of an integration that knows its service to be slow
+        seconds = min(max(STREAM_SECONDS if stream else REQUEST_SECONDS, longest), self._remaining())
         if seconds <= 0:
             raise DeadlineError('The command has no time left.', request=request)
         if stream:
             request.headers['Accept-Encoding'] = 'identity'
-        connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         timeout = min(connect or CONNECT_SECONDS, CONNECT_SECONDS, seconds), min(read or seconds, seconds)
         with _Deadline(seconds) as deadline:
             try:
