@@ -21,6 +21,7 @@ from conformance.unified.integration_yml import IN_YML
 from O365OutlookMailSingleUser import COMMANDS
 from sandbox.microsoft import MicrosoftCloud
 
+pytestmark = pytest.mark.slow
 SAMPLE = int(os.environ.get('FAULTS', '8'))  # of so many rows, one runs
 WITH_FIELDS = 'FAULTS' in os.environ
 # These send no request.
