@@ -16,7 +16,7 @@ from datetime import timezone
 from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote, quote_plus, unquote, urljoin, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urljoin as absolute_url, urlsplit  # urljoin is one of the platform
 
 import requests
 from urllib3.connection import HTTPConnection
@@ -477,7 +477,7 @@ class LimitedSession(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Return where a response redirects to; None for another host that would get a body, or whatever is not https."""
         target = super().get_redirect_target(resp)
-        address = urljoin(resp.url, target or '')
+        address = absolute_url(resp.url, target or '')
         is_allowed = is_same_host(address, resp.url) or (is_https(address) and not resp.request.body)
         return target if is_allowed else None
 
