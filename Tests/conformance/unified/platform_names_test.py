@@ -1,4 +1,4 @@
-"""The platform runs CommonServerPython and the unified script in one namespace: no module may replace a function of the platform."""
+"""The platform runs CommonServerPython and the unified script in one namespace: no module may replace one of its functions."""
 
 import ast
 from collections.abc import Iterator
@@ -29,5 +29,5 @@ def names(tree: ast.Module) -> Iterator[str]:
 
 @pytest.mark.parametrize('path', FILES, ids=lambda path: path.stem)
 def test_no_name_of_the_platform_is_replaced(path: Path) -> None:
-    assert len(OF_PLATFORM) > 100
+    assert len(OF_PLATFORM) > 50
     assert set(names(ast.parse(path.read_text(encoding='utf-8')))) & OF_PLATFORM == set()
