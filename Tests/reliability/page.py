@@ -22,11 +22,13 @@ one of Python, something is done twice, success is reported without its effect o
 
 ## Rows
 
+{sample}
+
 {rows}
 
 ## Slowest commands
 
-In virtual time: waits are not waited for, and a slow service is 600 times as fast. A command has 240 seconds and a fetch 180;
+In virtual time: waits are not waited for, and a slow service is many times as fast. A command has 240 seconds and a fetch 180;
 removing a draft after that takes up to 20 more. The platform ends both after 300 seconds.
 
 {slowest}
@@ -45,6 +47,7 @@ class Results(NamedTuple):
     """What a run wrote.
 
     Args:
+        sample: of so many rows of the table, one was run.
         rows: of the table.
         memory: the largest growth of a process, in MB, by scenario.
         fuzz: examples by kind of value.
@@ -52,6 +55,7 @@ class Results(NamedTuple):
         breaches: number of breaches that were seen.
     """
 
+    sample: int
     rows: list[Row]
     memory: dict[str, float]
     fuzz: dict[str, int]
@@ -67,6 +71,7 @@ def read(folder: Path) -> Results:
 
     faults = contents('faults-*.json')
     return Results(
+        max((one['sample'] for one in faults), default=1),
         [row for one in faults for row in one['rows']],
         {one['scenario']: one['memory'] for one in faults},
         {one['name']: one['examples'] for one in contents('fuzz-*.json')},
@@ -83,8 +88,14 @@ def section_of(row: Row) -> str:
 
 def page(results: Results) -> str:
     """Return the page as Markdown."""
+    number = results.sample
+    sample = 'All rows were run.' if number == 1 else f'One of {number} rows was run: `make report` runs all.'
     return _TEMPLATE.format(
-        rows=_rows(results.rows), slowest=_slowest(results.rows), short=_short(results.rows), others=_others(results)
+        sample=sample,
+        rows=_rows(results.rows),
+        slowest=_slowest(results.rows),
+        short=_short(results.rows),
+        others=_others(results),
     )
 
 
@@ -95,7 +106,7 @@ def _table(head: list[str], rows: list[list[Any]]) -> str:
 
 def _rows(rows: list[Row]) -> str:
     counted = {name: Counter(row['outcome'] for row in rows if section_of(row) == name) for name in DEADLINES}
-    total = sum(counted.values(), Counter())
+    total: Counter[str] = sum(counted.values(), Counter())
     lines = [[name, sum(one.values()), *(one[outcome] for outcome in OUTCOMES)] for name, one in counted.items()]
     lines.append(['**all**', sum(total.values()), *(total[outcome] for outcome in OUTCOMES)])
     return _table(['Part', 'Rows', 'Handled', 'Rejected cleanly', 'Fell short'], lines)
@@ -121,7 +132,7 @@ def _short(rows: list[Row]) -> str:
 def _others(results: Results) -> str:
     killed = [row for row in results.rows if str(row['fault']).startswith('killed')]
     survived = sum(row['outcome'] != 'fell short' for row in killed)
-    lines = [
+    lines: list[list[Any]] = [
         ['Processes killed before or after a request; the next one worked', f'{survived} of {len(killed)}'],
         ['Breaches of the product that the rules noticed', results.breaches],
         ['Searches for secrets in all that is shown, logged and stored, with debug logging', results.canaries],

@@ -17,11 +17,12 @@ def test_the_page_has_the_figures_of_the_run(tmp_path: Path) -> None:
         row('send-mail', 'fell short', 250, 'silent', 'success, but it was not done'),
         row('fetch, first run', 'rejected cleanly', 99),
     ]
-    (tmp_path / 'faults-a.json').write_text(json.dumps({'scenario': 'a', 'memory': 12.4, 'rows': rows}))
+    (tmp_path / 'faults-a.json').write_text(json.dumps({'scenario': 'a', 'sample': 4, 'memory': 12.4, 'rows': rows}))
     (tmp_path / 'fuzz-a.json').write_text(json.dumps({'name': 'a', 'examples': 77}))
     (tmp_path / 'canaries-a.json').write_text('5')
     (tmp_path / 'breach-a.json').write_text('1')
     text = page(read(tmp_path))
+    assert 'One of 4 rows was run' in text
     assert '| Sign-in | 2 | 1 | 1 | 0 |' in text
     assert '| **all** | 4 | 1 | 2 | 1 |' in text
     assert '| Commands | send-mail | silent | 250 s | 240 s |' in text
@@ -32,5 +33,7 @@ def test_the_page_has_the_figures_of_the_run(tmp_path: Path) -> None:
 
 
 def test_a_run_in_which_nothing_fell_short_says_so(tmp_path: Path) -> None:
-    (tmp_path / 'faults-a.json').write_text(json.dumps({'scenario': 'a', 'memory': 0, 'rows': [row('send-mail', 'handled')]}))
+    (tmp_path / 'faults-a.json').write_text(
+        json.dumps({'scenario': 'a', 'sample': 4, 'memory': 0, 'rows': [row('send-mail', 'handled')]})
+    )
     assert '## Rows that fell short\n\nNone.' in page(read(tmp_path))

@@ -15,8 +15,9 @@ import requests
 import MicrosoftCoreApiModule
 from CommonServerPython import DemistoException
 from conformance.api_client.instances import Instance
+from conformance.common_server.scripted_server import ScriptedServer
 from conformance.token_cache.processes import ADA
-from MicrosoftCoreApiModule import DeadlineError, LimitedSession, SystemClock
+from MicrosoftCoreApiModule import DeadlineError, LimitedSession, SystemClock, connection_problem
 from MicrosoftCredentialsApiModule import AccessToken
 from sandbox.tests.machine import limit
 
@@ -120,6 +121,11 @@ def test_each_request_of_the_client_ends(instance: Instance, service: str, fault
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used < 400_000  # kB
 
 
+def test_an_integration_may_give_a_slow_service_more_time(instance: Instance) -> None:
+    instance.fail(delay=2 * SECONDS)
+    assert instance.client(timeout=90).http_request('GET', f'/users/{ADA}/messages')['value']
+
+
 @pytest.mark.parametrize('size', [64 * 2**20 + 2**20, 600 * 2**20])
 def test_a_response_has_a_maximum_size(instance: Instance, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(10))
@@ -150,6 +156,36 @@ def test_what_cannot_be_decompressed_is_no_response(instance: Instance, headers:
         instance.messages()
 
 
+CHUNKED = HEAD + b'Transfer-Encoding: chunked\r\n\r\n'
+MALFORMED = {
+    'negative chunk': CHUNKED + b'-5\r\nabc\r\n0\r\n\r\n',
+    'chunk of no size': CHUNKED + b'zz\r\nabc\r\n',
+    'huge chunk': CHUNKED + b'f' * 40 + b'\r\nabc',
+    'chunk size without end': CHUNKED + b'1' * 200_000,
+    'two lengths': HEAD + b'Content-Length: 2\r\nContent-Length: 9\r\n\r\n{}',
+    'no status': b'HTTP/1.1 abc\r\n\r\n',
+    'no HTTP': b'SSH-2.0-OpenSSH_9\r\n',
+    'many headers': HEAD + b'A: b\r\n' * 500 + b'\r\n{}',
+    'long header': HEAD + b'A: ' + b'b' * 200_000 + b'\r\n\r\n',
+    'nothing': b'',
+}
+
+
+@pytest.mark.parametrize('is_stream', [False, True])
+@pytest.mark.parametrize('answer', MALFORMED)
+def test_a_malformed_response_is_an_error_of_the_request(answer: str, is_stream: bool) -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(MALFORMED[answer])
+
+    with serving(serve) as host, LimitedSession(SystemClock().remaining) as session:
+        with pytest.raises(requests.exceptions.RequestException) as failure:
+            for _ in session.get(f'http://{host}/', timeout=5, stream=is_stream).iter_content(1000):
+                pass
+        problem = connection_problem(failure.value, 'The host', 'Try again.')
+    assert problem.what.startswith('The host ')
+
+
 @pytest.mark.parametrize('times', [1, 2])
 @pytest.mark.parametrize('fault', [{'reset': True}, {'status': 502}, {'reset_mid_body': True}])
 def test_a_get_is_sent_again_once(instance: Instance, fault: dict[str, Any], times: int) -> None:
@@ -164,6 +200,29 @@ def test_a_get_is_sent_again_once(instance: Instance, fault: dict[str, Any], tim
     instance.fail(times=1, **fault)
     with pytest.raises((DemistoException, requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         instance.client().http_request('POST', f'/users/{ADA}/messages', json_data={})
+    assert len(instance.requests()) == 1
+
+
+@pytest.mark.parametrize('status', [301, 302, 303, 307, 308])
+@pytest.mark.parametrize('method, is_followed', [('GET', True), ('POST', False), ('PATCH', False)])
+def test_another_host_gets_neither_the_token_nor_the_body(
+    instance: Instance, status: int, method: str, is_followed: bool
+) -> None:
+    with ScriptedServer([(200, {'Content-Type': 'application/json'}, '{}')]) as other:
+        instance.fail(status=status, headers={'Location': f'{other.url}/x'})
+        with suppress(DemistoException):
+            instance.client().http_request(
+                method, '/me', json_data=None if is_followed else {'mail': 'canary'}, headers={'X-Test': 'y'}
+            )
+    assert len(other.seen) == is_followed
+    assert 'canary' not in str(other.seen)
+
+
+@pytest.mark.parametrize('location', ['https://[::1', 'http://example.com/', 'ftp://localhost/', '//[', 'javascript:alert(1)'])
+def test_a_redirect_to_no_https_address_is_not_followed(instance: Instance, location: str) -> None:
+    instance.fail(status=302, headers={'Location': location})
+    with pytest.raises((DemistoException, requests.exceptions.RequestException)):
+        instance.messages()
     assert len(instance.requests()) == 1
 
 

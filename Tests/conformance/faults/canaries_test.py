@@ -25,6 +25,7 @@ from conformance.faults.world import Result, World
 from MicrosoftCoreApiModule import secret_forms
 from sandbox.microsoft import MicrosoftCloud
 
+pytestmark = pytest.mark.slow
 SEARCHES = [0]
 PROXY_PASSWORD = 'p%40ss/w+rd-of-the-proxy'
 

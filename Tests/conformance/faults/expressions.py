@@ -43,10 +43,10 @@ def expressions() -> list[Expression]:
 def _in_scope(name: str, values: dict[str, Any], scope: ast.AST) -> Iterator[Expression]:
     local = dict(values)
     assigned = [node for node in ast.walk(scope) if isinstance(node, ast.Assign) and isinstance(scope, ast.FunctionDef)]
-    for node in assigned:
-        if isinstance(node.targets[0], ast.Name) and isinstance(node.value, (ast.Constant, ast.JoinedStr)):
+    for one in assigned:
+        if isinstance(one.targets[0], ast.Name) and isinstance(one.value, (ast.Constant, ast.JoinedStr)):
             with suppress(NameError):  # no expression: a text with values of this call
-                local[node.targets[0].id] = _value(node.value, local)
+                local[one.targets[0].id] = _value(one.value, local)
     for node in ast.walk(scope):
         if _is_call_of_re(node):
             assert isinstance(node, ast.Call)

@@ -10,6 +10,7 @@ import pytest
 from conformance.faults.expressions import Expression, expressions, hostile_texts
 from sandbox.tests.machine import limit
 
+pytestmark = pytest.mark.slow
 FOUND = expressions()
 SIZES = (500, 4000, 40_000)
 SECONDS = limit(0.02)

@@ -4,7 +4,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -12,6 +12,7 @@ import trustme
 import urllib3.util.connection
 
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.cloud import issue_certificate
 from sandbox.microsoft.service import Service
 
 ALWAYS = {'times': None}
@@ -107,7 +108,7 @@ FAULTS = [
     FaultCase('reset in the body', {'reset_mid_body': True, **ALWAYS}),
     FaultCase('truncated', {'truncated': True, **ALWAYS}),
     FaultCase('a web page', {'garbage': True, **ALWAYS}),
-    FaultCase('silent', {'delay': 2.0, 'reset': True, **ALWAYS}, is_slow=True),
+    FaultCase('silent', {'delay': 20.0, 'reset': True, **ALWAYS}, is_slow=True),
     FaultCase('byte by byte', {'slow': 0.03, **ALWAYS}, is_slow=True),
     FaultCase('endless', {'endless': True, **ALWAYS}),
     *(FaultCase(f'killed {moment} the request', kill=moment) for moment in ('before', 'after')),
@@ -117,23 +118,14 @@ FAULTS = [
 # region peers
 
 
-@cache
-def _authority(name: str) -> trustme.CA:
-    return trustme.CA(organization_name=name)
-
-
 @contextmanager
 def peers(cloud: MicrosoftCloud) -> Iterator[dict[str, int]]:
     """Serve as each of those who may answer at the address of a service, and return their ports. A closed port is 0."""
-    from datetime import datetime, timezone
-
-    from sandbox.microsoft.cloud import _authority as own
-
     long_ago = datetime(2001, 1, 1, tzinfo=timezone.utc)
     certificates = {
-        'expired': own().issue_cert('localhost', not_before=long_ago, not_after=long_ago.replace(year=2002)),
-        'wrong host': own().issue_cert('other.example'),
-        'untrusted': _authority('Nobody').issue_cert('localhost'),
+        'expired': issue_certificate('localhost', not_before=long_ago, not_after=long_ago.replace(year=2002)),
+        'wrong host': issue_certificate('other.example'),
+        'untrusted': trustme.CA(organization_name='Nobody').issue_cert('localhost'),
     }
     services = {}
     for name, certificate in certificates.items():

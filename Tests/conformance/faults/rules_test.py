@@ -17,6 +17,7 @@ from conformance.faults.table import FELL_SHORT, Table, table
 from MicrosoftCoreApiModule import RetryPolicy, SystemClock
 from sandbox.microsoft import MicrosoftCloud
 
+pytestmark = pytest.mark.slow
 Break = Callable[[pytest.MonkeyPatch], None]
 
 

@@ -18,7 +18,7 @@ from authentication_methods import AUTHORIZATION_CODE, CORTEX_APP
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.faults.faults import ECHOES, FAULTS, FaultCase, instead_of, peers, wrong_fields
 from conformance.faults.scenarios import Scenario
-from conformance.faults.world import VIRTUAL_SECONDS, Exchange, Result, World
+from conformance.faults.world import Exchange, Result, World, virtual_seconds
 from MicrosoftInstanceApiModule import COMMAND_SECONDS, FETCH_SECONDS
 from sandbox.microsoft import MicrosoftCloud
 
@@ -100,11 +100,11 @@ class Table:
         args = scenario.args(world)
         before = world.effects()
         self._elsewhere.seen.clear()
-        world.pace = VIRTUAL_SECONDS if case.is_slow else 1.0
+        world.pace = virtual_seconds() if case.is_slow else 1.0
         if case.kill:
             world.kill = (case.kill, exchange.service, skip)
             world.run(scenario.command, args)
-            assert world.kill is None, 'The process was not killed.'
+            assert not world.is_kill_due(), 'The process was not killed.'
             world.cloud.clock.advance(1)
         elif not case.peer:
             self._cloud.faults.add(
@@ -330,7 +330,7 @@ def table(cloud: MicrosoftCloud) -> Iterator[Table]:
         tempfile.TemporaryDirectory() as folder,
         ScriptedServer([(200, {'Content-Type': 'application/json'}, '{"value": []}')]) as elsewhere,
         peers(cloud) as ports,
-        mock.patch.object(MicrosoftGraphMailClientApiModule, '_MAX_DOWNLOAD', 4 * MAX_RESPONSE),
+        mock.patch.object(MicrosoftGraphMailClientApiModule, '_MAX_DOWNLOAD', 4 * MAX_RESPONSE, create=True),
         mock.patch.object(MicrosoftCoreApiModule._LimitedAdapter, '__init__', _smaller(MicrosoftCoreApiModule._LimitedAdapter)),
     ):
         yield Table(cloud, Path(folder), elsewhere, ports)

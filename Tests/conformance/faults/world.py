@@ -22,10 +22,15 @@ from MicrosoftCoreApiModule import SystemClock
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.faults import SERVICES
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
+from sandbox.tests.machine import slowness
 
 ADA = 'ada@contoso.example'
 FILE, LARGE_FILE = b'A file.', b'12345678' * 450_000
-VIRTUAL_SECONDS = 600  # for each second in which a slow service is waited for
+
+
+def virtual_seconds() -> float:
+    """Return how many seconds pass for the product in a second in which it waits for a slow service; fewer on slow machines."""
+    return max(20.0, 240.0 / slowness())
 
 
 class Exchange(NamedTuple):
@@ -242,7 +247,7 @@ class World:
     def _logging(self, logs: list[str]) -> Iterator[None]:
         """Log as the platform does in debug mode: what libraries log, with the registered secrets masked."""
         handler = logging.Handler()
-        handler.emit = lambda record: logs.append(CommonServerPython.LOG.encode(record.getMessage()))  # type: ignore[method-assign]
+        handler.emit = lambda record: logs.append(CommonServerPython.LOG.encode(record.getMessage()))  # type: ignore[assignment]
         root = logging.getLogger()
         level = root.level
         root.addHandler(handler)
@@ -265,6 +270,9 @@ class World:
 
     def _file(self, entry_id: str) -> dict[str, str]:
         return {'path': str(self.folder / entry_id), 'name': f'{entry_id}.bin'}
+
+    def is_kill_due(self) -> bool:
+        return self.kill is not None
 
     def _end_if_due(self, moment: str, request: requests.PreparedRequest) -> None:
         service = self._service_of(request)

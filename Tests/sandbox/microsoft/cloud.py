@@ -266,6 +266,11 @@ class MicrosoftCloud:
         self.stop()
 
 
+def issue_certificate(*names: str, **settings: Any) -> trustme.LeafCert:
+    """Return a certificate of the authority that clients trust; `settings` are those of trustme, such as ``not_after``."""
+    return _authority().issue_cert(*names, **settings)
+
+
 @cache
 def _authority() -> trustme.CA:
     return trustme.CA(organization_name='Local Microsoft cloud')

@@ -17,7 +17,7 @@ from datetime import timezone
 from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urljoin as absolute_url, urlsplit  # urljoin is one of the platform
 
 import requests
 from urllib3.connection import HTTPConnection
@@ -386,6 +386,7 @@ STREAM_SECONDS = 240.0  # the same, for a file that is streamed
 CONNECT_SECONDS = 10.0  # of a connection to one of the addresses of a host, which may have many
 MAX_RESPONSE_SIZE = 64 * 2**20  # bytes, decompressed; files are streamed
 _CHUNK = 64 * 1024  # bytes
+_USUAL_TIMEOUT = 60.0  # seconds; that of BaseClient
 
 
 class DeadlineError(requests.exceptions.ReadTimeout):
@@ -457,7 +458,8 @@ class _Watched:
             deadline.watch(self)
 
 
-for _pool in (HTTPConnectionPool, HTTPSConnectionPool):
+_POOLS: tuple[Any, ...] = (HTTPConnectionPool, HTTPSConnectionPool)
+for _pool in _POOLS:
     if _pool.ConnectionCls.__name__ != 'WatchedConnection':  # a process may run this more than once
         _pool.ConnectionCls = type('WatchedConnection', (_Watched, _pool.ConnectionCls), {})
 
@@ -478,12 +480,19 @@ class LimitedSession(requests.Session):
     def get_adapter(self, url: Any, *_args: Any) -> Any:
         return _LimitedAdapter(super().get_adapter(url), *self._limits)
 
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return where a response redirects to; None for another host that would get a body, or whatever is not https."""
+        target = super().get_redirect_target(resp)
+        address = absolute_url(resp.url, target or '')
+        is_allowed = is_same_host(address, resp.url) or (is_https(address) and not resp.request.body)
+        return target if is_allowed else None
+
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         try:
             return super().request(*args, **kwargs)
         except requests.exceptions.RequestException:
             raise
-        except (ValueError, HTTPError) as error:  # an address that cannot be parsed; the text may contain it
+        except (ValueError, TypeError, HTTPError) as error:  # an address that cannot be parsed; the text may contain it
             raise requests.exceptions.InvalidURL(type(error).__name__) from None
 
 
@@ -492,13 +501,17 @@ class _LimitedAdapter:
         self._adapter, self._remaining, self._max_size = adapter, remaining, max_size
 
     def send(self, request: Any, stream: bool = False, timeout: Any = None, **kwargs: Any) -> requests.Response:
-        seconds = min(STREAM_SECONDS if stream else REQUEST_SECONDS, self._remaining())
+        connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        longest = read if read and read > _USUAL_TIMEOUT else 0  # of an integration that knows its service to be slow
+        seconds = min(max(STREAM_SECONDS if stream else REQUEST_SECONDS, longest), self._remaining())
         if seconds <= 0:
             raise DeadlineError('The command has no time left.', request=request)
         if stream:
             request.headers['Accept-Encoding'] = 'identity'
-        connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-        timeout = min(connect or CONNECT_SECONDS, CONNECT_SECONDS, seconds), min(read or seconds, seconds)
+        timeout = (
+            min(connect or CONNECT_SECONDS, CONNECT_SECONDS, seconds),
+            min(read or seconds, seconds) + 1,
+        )  # the deadline is first
         with _Deadline(seconds) as deadline:
             try:
                 response = self._adapter.send(request, stream=True, timeout=timeout, **kwargs)
@@ -522,9 +535,11 @@ class _LimitedAdapter:
         def iter_content(*args: Any, **kwargs: Any) -> Iterator[Any]:
             try:
                 yield from pieces(*args, **kwargs)
-            except Exception:
-                if not deadline.is_over:
+            except Exception as error:
+                if not deadline.is_over and isinstance(error, requests.exceptions.RequestException):
                     raise
+                if not deadline.is_over:  # such as a chunk of negative size
+                    raise requests.exceptions.ContentDecodingError(type(error).__name__) from None
             deadline.cancel()
             if deadline.is_over:
                 raise DeadlineError('The response did not end in time.', request=response.request)
@@ -532,15 +547,15 @@ class _LimitedAdapter:
         if stream and response.status_code < 300:
             if encoding not in ('', 'identity'):
                 raise requests.exceptions.ContentDecodingError('The service compressed a file that was requested as it is.')
-            response.iter_content = iter_content  # type: ignore[method-assign]
+            response.iter_content = iter_content  # type: ignore[assignment]
             weakref.finalize(response, deadline.cancel)
             return
         try:
-            response._content = _joined(iter_content(_CHUNK), encoding, self._max_size)  # type: ignore[attr-defined]
+            response._content = _joined(iter_content(_CHUNK), encoding, self._max_size)
         except BaseException:
             response.close()
             raise
-        response._content_consumed = True  # type: ignore[attr-defined]
+        response._content_consumed = True
 
     def close(self) -> None:
         self._adapter.close()
@@ -648,7 +663,7 @@ def read_json(response: requests.Response) -> Any:
     def reject(name: str) -> None:
         raise ValueError(f'{name} is not JSON.')
 
-    content = response.content
+    content: Any = response.content
     if not isinstance(content, bytes):  # a part of a batch, parsed with it
         return response.json()
     try:
@@ -721,7 +736,7 @@ def secret_forms(secret: str) -> list[str]:
     lines = [line for line in secret.split() if 30 < len(line) < len(secret)]
     forms = {secret, quote(secret, safe=''), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1]}
     forms |= {form for line in lines for form in (line, quote(line, safe=''))}
-    forms |= {form.lower() for form in (quote(secret, safe=''), quote_plus(secret))} if '%' in quote(secret, safe='') else set()
+    forms |= {re.sub('%[0-9A-F]{2}', lambda code: code[0].lower(), form) for form in (quote(secret, safe=''), quote_plus(secret))}
     forms.add(json.dumps(secret, ensure_ascii=False)[1:-1].replace('/', '\\/'))
     if len(raw) >= 8:  # the middle of the base64 of anything that contains it, for each of the three positions
         for start in range(3):

@@ -1,9 +1,13 @@
 """The helpers that all Microsoft modules share. No service is called."""
 
+import base64
+import json
 import random
+import re
 import time
 from collections.abc import Callable
 from email.utils import formatdate
+from urllib.parse import quote, quote_plus
 
 import pytest
 import requests
@@ -25,11 +29,16 @@ from MicrosoftCoreApiModule import (
     clean_tenant,
     clean_thumbprint,
     clean_value,
+    float_or_none,
     is_loopback,
+    is_same_host,
     json_or_none,
+    outside_text,
+    proxy_passwords,
     require_https,
     retry_after_seconds,
     run_with_retries,
+    secret_forms,
 )
 
 NOW = 1_900_000_000.0
@@ -185,6 +194,130 @@ def test_a_body_that_is_not_json_is_none() -> None:
 )
 def test_retry_after_is_a_number_or_a_date(text: str, seconds: float | None) -> None:
     assert retry_after_seconds(response_with(Retry_After=text), NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    'text',
+    ['inf', '-inf', 'nan', '1e9', '0x10', '\xb2', '1_000', '9' * 30, '', ' ', 'Wed, 99 Oct 9999 07:28:00 GMT', '1 2', '+1'],
+)
+def test_retry_after_of_another_form_is_not_believed(text: str) -> None:
+    seconds = retry_after_seconds(response_with(Retry_After=text), NOW)
+    assert seconds is None
+
+
+@pytest.mark.parametrize('text', ['3601', '999999999', formatdate(NOW + 10**7, usegmt=True)])
+def test_retry_after_is_at_most_an_hour(text: str) -> None:
+    assert retry_after_seconds(response_with(Retry_After=text), NOW) == 3600
+
+
+@pytest.mark.parametrize('value', ['inf', float('nan'), '-inf', None, 'x', [], {}, 10**400, '1e999'])
+def test_a_number_is_finite(value: object) -> None:
+    assert float_or_none(value) is None
+
+
+@pytest.mark.parametrize(
+    'body, value',
+    [
+        (b'{"a": 1}', {'a': 1}),
+        (b'\xef\xbb\xbf[1]', [1]),
+        (b'{"a": "\\ud83d\\ude00"}', {'a': '\U0001f600'}),
+        (b'{"a": "\\ud83d"}', {'a': '?'}),
+        (b'["\\uDFFF", {"\\ud800": 1}]', ['?', {'?': 1}]),
+        (b'"\xff"', '\ufffd'),
+        (b'NaN', None),
+        (b'{"a": Infinity}', None),
+        (b'[' * 100_000, None),
+        (b'{"a":' * 100_000, None),
+        (b'9' * 10_000, None),
+        (b'', None),
+        (b'<html>', None),
+    ],
+)
+def test_what_is_not_json_is_none_and_no_text_has_lone_surrogates(body: bytes, value: object) -> None:
+    assert json_or_none(response_with(200, body)) == value
+
+
+@pytest.mark.parametrize(
+    'value, text',
+    [
+        ('It failed.', 'It failed.'),
+        (' a \r\n b\0 ', 'a b'),
+        ('a\u202eb\u200bc', 'a b c'),
+        (None, ''),
+        ({'a': 1}, "{'a': 1}"),
+        ('x' * 501, 'x' * 497 + '...'),
+        ('x' * 500, 'x' * 500),
+        ('x' * 490 + 'the secret', 'x' * 490 + '***'),
+        ('the secret' * 200_000, None),
+        ('\ud800', ''),
+    ],
+)
+def test_texts_from_outside_are_short_printable_and_without_secrets(value: object, text: str | None) -> None:
+    shown = outside_text(value, lambda text: text.replace('the secret', '***'))
+    assert 'secret' not in shown
+    assert text is None or shown == text
+    assert len(shown) <= 500
+    assert shown.isprintable()
+
+
+@pytest.mark.parametrize('secret', ['a+b/c=d~e&f', 'p@ss "word"', 'gr\xfc\xdfe-und-mehr', 'x' * 40, 'eyJ0.a-b_c.d'])
+@pytest.mark.parametrize('around', ['', 'a', 'ab', 'abc', '{"user":"'])
+def test_a_secret_has_every_form_in_which_it_may_appear(secret: str, around: str) -> None:
+    forms = secret_forms(secret)
+    assert forms == sorted(forms, key=len, reverse=True)
+    encoded = base64.b64encode(f'{around}{secret}{around}'.encode()).decode()
+    url_encoded = quote(secret, safe='')
+    lower_case = re.sub('%..', lambda code: code[0].lower(), url_encoded)
+    for text in (
+        secret,
+        url_encoded,
+        quote_plus(secret),
+        lower_case,
+        json.dumps(secret),
+        encoded,
+        encoded.replace('/', '_'),
+    ):
+        assert any(form in text for form in forms), text
+
+
+def test_the_lines_of_a_private_key_are_secrets() -> None:
+    line = 'MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7'
+    assert line in secret_forms(f'-----BEGIN PRIVATE KEY-----\n{line}\nAAAA\n-----END PRIVATE KEY-----')
+
+
+@pytest.mark.parametrize(
+    'value, passwords',
+    [
+        ('http://user:pass@proxy.example:8080', ['pass']),
+        ('user:p%40ss@proxy.example', ['p%40ss', 'p@ss']),
+        ('http://user:a@b@proxy.example', ['a@b']),
+        ('http://proxy.example', []),
+        ('http://user@proxy.example', []),
+        ('', []),
+    ],
+)
+def test_the_passwords_of_proxies_are_found(value: str, passwords: list[str]) -> None:
+    assert proxy_passwords({'HTTPS_PROXY': value, 'OTHER': 'http://a:b@c'}) == passwords
+
+
+@pytest.mark.parametrize(
+    'link, expected',
+    [
+        ('https://graph.example/v1.0/x', True),
+        ('HTTPS://Graph.Example/', True),
+        ('http://graph.example/', False),
+        ('https://graph.example:444/', False),
+        ('https://graph.example@evil.example/', False),
+        ('https://graph.example.evil.example/', False),
+        ('https://[::1', False),
+        ('', False),
+        (5, False),
+        (None, False),
+        (['https://graph.example'], False),
+    ],
+)
+def test_a_link_leads_to_the_own_host_or_it_does_not(link: object, expected: bool) -> None:
+    assert is_same_host(link, 'https://graph.example/v1.0') is expected
 
 
 def test_retry_after_may_be_missing() -> None:

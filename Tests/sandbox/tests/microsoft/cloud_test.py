@@ -81,6 +81,48 @@ def test_delay_lets_the_service_answer_late(cloud: MicrosoftCloud, http: HttpCli
     assert cloud.requests[0].milliseconds >= 200
 
 
+def test_a_fault_can_spare_the_first_requests(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    cloud.faults.add(service='entra', status=500, skip=2)
+    assert [http.application_token().status_code for _ in range(4)] == [200, 200, 500, 200]
+
+
+def test_an_answer_can_come_byte_by_byte(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    cloud.faults.add(service='entra', slow=0.001, body={'a': 'b'})
+    begun = time.perf_counter()
+    assert http.application_token().json() == {'a': 'b'}
+    assert time.perf_counter() - begun >= 0.009
+
+
+def test_an_answer_can_be_cut_with_its_length_given(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    cloud.faults.add(service='entra', truncated=True)
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match='IncompleteRead'):
+        http.application_token()
+
+
+def test_an_answer_can_be_a_bomb(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    cloud.faults.add(service='entra', bomb=3 * 2**20)
+    answer = http.application_token()
+    assert (answer.headers['Content-Encoding'], answer.json(), len(answer.content) > 3 * 2**20) == ('gzip', {'value': []}, True)
+
+
+def test_an_answer_can_have_no_end(cloud: MicrosoftCloud) -> None:
+    cloud.faults.add(service='graph', endless=True)
+    with requests.get(f'{cloud.graph}/v1.0/me', verify=cloud.ca_file, stream=True, timeout=30) as answer:
+        assert sum(len(chunk) for chunk, _ in zip(answer.iter_content(100_000), range(30), strict=False)) > 2_000_000
+
+
+@pytest.mark.parametrize(
+    'path, value, changed', [(['token_type'], 5, True), (['token_type'], None, True), (['x', 0, 'y'], 5, False), ([0], 5, False)]
+)
+def test_a_value_in_an_answer_can_be_replaced(
+    cloud: MicrosoftCloud, http: HttpClient, path: list[Any], value: Any, changed: bool
+) -> None:
+    cloud.faults.add(service='entra', replace=[path, value])
+    body = http.application_token().json()
+    assert body['token_type'] == (value if changed else 'Bearer')
+    assert body['access_token']
+
+
 def test_reset_breaks_the_connection_before_the_service_acts(cloud: MicrosoftCloud, http: HttpClient) -> None:
     cloud.faults.add(service='imds', reset=True)
     with pytest.raises(requests.ConnectionError):
