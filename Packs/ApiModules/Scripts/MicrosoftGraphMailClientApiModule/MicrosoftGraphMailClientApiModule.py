@@ -300,9 +300,13 @@ class Attachment(NamedTuple):
         return [one._replace(is_inline=one.is_inline or one.content_id.casefold() in named) for one in found]
 
 
-def without_annotations(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the properties of an object of Graph, without what OData says about it."""
-    return {name: part for name, part in value.items() if not name.startswith('@odata.')}
+def without_annotations(value: Any) -> Any:
+    """Return a value of Graph without what OData says about it and the objects in it."""
+    if isinstance(value, list):
+        return [without_annotations(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: without_annotations(part) for name, part in value.items() if not name.startswith('@odata.')}
 
 
 # endregion
@@ -497,7 +501,8 @@ class _Batch:
             self._client.count_failure(response)  # the batch as a whole is counted as a success
             return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))
         body = response.body if isinstance(response.body, dict) else {}
-        if (item.has_id and not body.get('id')) or (item.method == 'DELETE' and response.status_code not in (202, 204)):
+        is_deletion = item.method == 'DELETE' or item.path.endswith('/permanentDelete')
+        if (item.has_id and not body.get('id')) or (is_deletion and response.status_code not in (202, 204)):
             return BatchResult.failed(item, _not_confirmed(response))
         return BatchResult(item, body, response.content_bytes())
 
@@ -669,21 +674,21 @@ class GraphMailClient(MicrosoftClient):
                 with_metrics=self._counts_requests,
             )
         except (DemistoException, requests.exceptions.RequestException) as error:
-            raise (self._outage(error) or error) from None  # errors of requests contain the URL
+            raise (self._outage(error, url) or error) from None  # errors of requests contain the URL
         return response
 
     def _raise_graph_error(self, response: requests.Response) -> None:
         raise GraphError.from_response(response, self.clock.now())
 
-    def _outage(self, error: Exception) -> GraphError | None:
-        """Return the error to raise if no response came. None if one came, or if the platform explains a TLS or proxy fault."""
+    def _outage(self, error: Exception, url: str = '') -> GraphError | None:
+        """Return the error to raise if no response came, by default of the API. None if one came, or if the platform explains a TLS or proxy fault."""
         cause = getattr(error, 'exception', error)
         is_clear = cause is not error and isinstance(cause, (requests.exceptions.SSLError, requests.exceptions.ProxyError))
         if is_clear or not isinstance(cause, requests.exceptions.RequestException):
             return None
         in_time = ' in time' if isinstance(cause, requests.exceptions.Timeout) else ''
         return GraphError(
-            f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.',
+            f'Microsoft Graph at {urlsplit(url or self._base_url).netloc} did not answer{in_time}.',
             'Try again, and check the network of the engine, the proxy and the cloud setting.',
         )
 
@@ -785,7 +790,7 @@ def _with_select(link: str, select: str) -> str:
     """Return the link to a page with other properties of its messages, empty for those by default."""
     url, _, query = link.partition('?')
     options = {**dict(parse_qsl(query)), '$select': select}
-    return f'{url}?{urlencode({name: value for name, value in options.items() if value})}'
+    return f'{url}?{urlencode({name: value for name, value in options.items() if value}, quote_via=quote)}'
 
 
 class DeltaPage(NamedTuple):
@@ -974,7 +979,7 @@ class Mailbox:
                 raise
         found = page(_WITHOUT_BODY)
         rows = {str(row.get('id')): row for row in page_rows(found)}
-        option = f'?{urlencode({"$select": selected})}' if selected else ''
+        option = f'?$select={quote(selected)}' if selected else ''
         results = self.batch([BatchRequest(one, 'GET', f'{self.message_path(one)}{option}', has_id=True) for one in rows])
         messages = [
             {**rows[each.request.message_id], UNREADABLE: each.error.what} if each.error else each.body for each in results
@@ -1030,8 +1035,8 @@ class Mailbox:
         sought = []
         for name, message_id in ids.items():
             if message_id.startswith('<'):
-                literal = message_id.replace("'", "''")
-                query = urlencode({'$filter': f"internetMessageId eq '{literal}'", '$select': 'id'}, quote_via=quote)
+                literal = "'{}'".format(message_id.replace("'", "''"))
+                query = f'$filter={quote(f"internetMessageId eq {literal}")}&$select=id'
                 sought.append(BatchRequest(name, 'GET', f'{self.messages_path(folder_id)}?{query}'))
         for result in self.batch(sought) if sought else ():
             name = result.request.message_id

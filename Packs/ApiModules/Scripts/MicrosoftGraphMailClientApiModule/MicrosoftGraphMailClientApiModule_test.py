@@ -438,6 +438,13 @@ def test_a_missing_response_is_described_without_jargon(call: Any, error: Except
     )
 
 
+def test_the_host_of_an_upload_is_named_if_it_does_not_answer() -> None:
+    client, url = ScriptedClient(requests.exceptions.ConnectionError('x')), 'https://outlook.example/up?authtoken=secret'
+    error = error_of(lambda: client.send_without_token('PUT', url, {}, b'x'))
+    assert error.startswith('Microsoft Graph at outlook.example did not answer. ')
+    assert 'secret' not in error
+
+
 @pytest.mark.parametrize('error', [requests.exceptions.SSLError('x'), requests.exceptions.ProxyError('x')])
 def test_the_words_of_the_platform_for_tls_and_proxies_are_kept(error: Exception) -> None:
     with pytest.raises(DemistoException) as caught:
