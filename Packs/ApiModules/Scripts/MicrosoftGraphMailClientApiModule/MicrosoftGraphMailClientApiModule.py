@@ -503,7 +503,8 @@ class _Batch:
         body = response.body if isinstance(response.body, dict) else {}
         is_deletion = item.method == 'DELETE' or item.path.endswith('/permanentDelete')
         if (item.has_id and not body.get('id')) or (is_deletion and response.status_code not in (202, 204)):
-            return BatchResult.failed(item, _not_confirmed(response))
+            done = 'deleted' if is_deletion else 'created' if item.method == 'POST' else 'changed'
+            return BatchResult.failed(item, _not_confirmed(response, done))
         return BatchResult(item, body, response.content_bytes())
 
     def _delay_after(self, error: Exception, attempt: int) -> float | None:
@@ -535,9 +536,10 @@ MAX_DOWNLOAD = 256 * 1024 * 1024  # bytes; a mail of 150 MB as MIME
 _StepResult = TypeVar('_StepResult')
 
 
-def _not_confirmed(response: requests.Response) -> GraphError:
-    what = 'Microsoft Graph did not confirm that the object was created.'
-    return GraphError(what, 'Check whether it exists before you try again.', '', response)
+def _not_confirmed(response: requests.Response, done: str) -> GraphError:
+    what = f'Microsoft Graph did not confirm that the object was {done}.'
+    advice = 'Check whether it exists before you try again.' if done == 'created' else 'Check it before you try again.'
+    return GraphError(what, advice, '', response)
 
 
 def _object_of(body: dict[str, Any]) -> dict[str, Any]:
@@ -588,16 +590,16 @@ class GraphMailClient(MicrosoftClient):
             raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
         return body
 
-    def create(self, path: str, **kwargs: Any) -> dict[str, Any]:
-        """Create an object, and return it. Arguments and errors as `graph_request`.
+    def create(self, path: str, method: str = 'POST', **kwargs: Any) -> dict[str, Any]:
+        """Create an object, or change it with PATCH, and return it. Arguments and errors as `graph_request`.
 
         Raises:
-            GraphError: also if the response does not have an ID, so that it is unclear whether the object was created.
+            GraphError: also if the response does not have an ID, so that it is unclear whether this was done.
         """
-        response = self._send('POST', path, **kwargs)
+        response = self._send(method, path, **kwargs)
         body = json_or_none(response)
         if response.status_code not in (200, 201) or not (isinstance(body, dict) and body.get('id')):
-            raise _not_confirmed(response)
+            raise _not_confirmed(response, 'created' if method == 'POST' else 'changed')
         return body
 
     def run_action(self, method: str, path: str, **kwargs: Any) -> None:
@@ -681,7 +683,8 @@ class GraphMailClient(MicrosoftClient):
         raise GraphError.from_response(response, self.clock.now())
 
     def _outage(self, error: Exception, url: str = '') -> GraphError | None:
-        """Return the error to raise if no response came, by default of the API. None if one came, or if the platform explains a TLS or proxy fault."""
+        """Return the error to raise if no response came to `url`, by default the API. None if one came, or if the platform
+        explains a TLS or proxy fault."""
         cause = getattr(error, 'exception', error)
         is_clear = cause is not error and isinstance(cause, (requests.exceptions.SSLError, requests.exceptions.ProxyError))
         if is_clear or not isinstance(cause, requests.exceptions.RequestException):
