@@ -1133,7 +1133,7 @@ class Mailbox:
     def folder_names(self, folder_ids: Sequence[str]) -> dict[str, str]:
         """Return the display names of folders. Those that cannot be read are missing."""
         requests_ = [BatchRequest(one, 'GET', f'{self.folder_path(one)}?$select=displayName') for one in folder_ids]
-        found = self.batch(requests_) if requests_ else []
+        found = self.client.batch(requests_, NO_RETRIES) if requests_ else []  # names are not worth a wait
         return {one.request.message_id: str(one.body['displayName']) for one in found if one.body.get('displayName')}
 
     def find_folder(self, name: str) -> str:

@@ -463,7 +463,8 @@ def get_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandR
     body = message.get('body') or {}
     content = str(body.get('content') or '')
     text = html_to_text(content, MAX_TEXT) if body.get('contentType') == 'html' else content[:MAX_TEXT]
-    note = f'\n{inert(text, is_cell=False)}' if text else ''
+    rest = '\n\n(The rest of the text is in the context.)' if len(text) == MAX_TEXT else ''
+    note = f'\n{inert(text, is_cell=False)}{rest}' if text else ''
     meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
     rows = property_rows({**_email_row(outputs), **meeting}, (*_SHOWN_OF_EMAIL, *meeting))
     return object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)

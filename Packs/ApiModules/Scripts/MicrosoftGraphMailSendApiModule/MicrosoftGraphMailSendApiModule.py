@@ -629,11 +629,15 @@ class MailSender:
         self._require_draft(SendingProgress(draft_id))
         path = self._mailbox.attachment_path(draft_id, attachment_id)
 
+        def remove() -> bool:
+            self._mailbox.run_action('DELETE', path, is_idempotent=False)
+            return True
+
         def find() -> bool | None:
             found = self._mailbox.list_attachments(draft_id)
             return None if any(one['id'] == attachment_id for one in found) else True
 
-        self._at_most_once(lambda: self._mailbox.run_action('DELETE', path, is_idempotent=False) or True, find, _STEP_RETRIES)
+        self._at_most_once(remove, find, _STEP_RETRIES)
 
     def send_unsaved(self, mail: OutgoingMail) -> None:
         """Send a mail in one request, without a copy in Sent Items. Its ID is not known.
