@@ -430,6 +430,15 @@ def test_one_email_is_shown_as_property_and_value_with_its_text(instance: Instan
     )
 
 
+@pytest.mark.parametrize('html', ['<p>' + 'x' * 30_000 + '</p>', '<p>word </p>' * 30_000])
+def test_a_long_text_is_shortened_and_says_so(instance: Instance, adas: Mailbox, html: str) -> None:
+    message = delivered(adas, html=html)
+    entry = instance.run('msgraph-mail-get-email', message_id=message.immutable_id)
+    assert entry['HumanReadable'].endswith('\n\n(The rest of the text is in the context.)')
+    assert len(entry['HumanReadable']) < 25_000
+    assert entry['EntryContext'].popitem()[1]['Body'] == html
+
+
 def test_settings_are_shown_as_property_and_value(instance: Instance, field_report: Report) -> None:
     rows = {row['Property']: row['Value'] for row in table(instance.text('msgraph-mail-get-settings'))}
     assert rows['Time Zone'] == 'UTC'

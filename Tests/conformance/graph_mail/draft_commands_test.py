@@ -287,3 +287,25 @@ def test_a_file_is_needed(instance: Instance) -> None:
 
 
 # endregion
+# region success without content
+
+
+@pytest.mark.parametrize('fault', [{'status': 204, 'body': ''}, {'status': 200, 'body': {}}, {'status': 202, 'body': ''}])
+@pytest.mark.parametrize('method', ['GET', 'PATCH'])
+@pytest.mark.parametrize(
+    'command, args',
+    [
+        ('msgraph-mail-update-draft', {'draft_id': '{draft}', 'subject': 'x'}),
+        ('msgraph-mail-create-draft', {'reply_to_id': '{question}', 'body': 'x'}),
+    ],
+)
+def test_a_success_without_the_draft_is_an_error(
+    instance: Instance, question: Message, draft_id: str, fault: dict[str, Any], method: str, command: str, args: dict[str, str]
+) -> None:
+    known = {'draft': draft_id, 'question': question.immutable_id}
+    instance.cloud.faults.add(service='graph', method=method, path='/messages/[^/]+$', times=None, **fault)
+    error = instance.error(command, **{name: value.format(**known) for name, value in args.items()})
+    assert 'without the object' in error or 'did not confirm that the object was changed' in error
+
+
+# endregion

@@ -15,7 +15,7 @@ import pytest
 import demistomock as demisto
 from CommonServerPython import DemistoException
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
+from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS, inert
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
@@ -201,7 +201,7 @@ import json, sys, tracemalloc
 from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
 from MicrosoftCredentialsApiModule import ClientSecretCredential
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
+from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS, inert
 job = json.load(sys.stdin)
 endpoints = AzureCloudEndpoints(active_directory=job['authority'], microsoft_graph_resource_id=job['graph'])
 credential = ClientSecretCredential(job['authority'], 'contoso.example', job['client_id'], job['secret'])
@@ -281,7 +281,7 @@ def test_an_unknown_id_does_not_stop_the_other_updates(mail: GraphMailClient, ad
     assert [one['ID'] for one in result.outputs] == ids(first, last)
     assert result.readable_output.startswith('### Marked as read (2 of 4)\n')
     rows = result.readable_output.splitlines()[3:]
-    assert rows[0] == f'| {first.immutable_id} | Done |  |'
+    assert rows[0] == f'| {inert(first.immutable_id)} | Done |  |'
     assert re.match(rf'\| {UNKNOWN_ID} \| Failed \| .*ErrorItemNotFound: .* Check that message_ids belongs', rows[1])
     assert rows[2].startswith('| a/b?c#d | Failed | Microsoft Graph refused the request: BadRequest: ')
     assert [bool(one['error']) for one in result.raw_response] == [False, True, True, False]

@@ -1,5 +1,6 @@
 """No argument is ignored: each of each command has an effect, or is refused."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,12 @@ def test_what_a_link_contains_cannot_be_given_again(instance: Instance, name: st
 def test_an_argument_cannot_be_given_in_two_spellings(instance: Instance, command: str, given: dict[str, str]) -> None:
     error = instance.error(command, to=BOB, subject='x', **given)
     assert error == 'The arguments attachIDs and attach_ids mean the same. Remove one of them.'
+
+
+@pytest.mark.parametrize(
+    'command, name', [(command, one['name']) for command in IN_YML for one in IN_YML[command].get('arguments') or ()]
+)
+def test_every_argument_of_the_yml_is_known(instance: Instance, command: str, name: str) -> None:
+    instance.cloud.faults.add(status=400, body={}, times=None)
+    told = json.dumps(instance.entries(command, **{name: 'x'}))
+    assert 'does not exist in this command' not in told

@@ -418,7 +418,8 @@ def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
         return CommandResults(raw_response=messages, readable_output=f'{readable}{_next_command(args, next_page)}')
     outputs = [_email_outputs(message, EMAIL_PROPERTIES, mailbox) for message in messages]
     folder_ids = {one['FolderID'] for one in outputs if one.get('FolderID')}
-    names = dict.fromkeys(folder_ids, args['folder_id']) if folder_id else mailbox.folder_names(sorted(folder_ids))
+    is_named = (folder_id and folder_id != graph_id(str(args['folder_id']))) or WELL_KNOWN_FOLDER.fullmatch(folder_id)
+    names = dict.fromkeys(folder_ids, args['folder_id']) if is_named else mailbox.folder_names(sorted(folder_ids))
     rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID', ''), one.get('FolderID'))} for one in outputs]
     if next_page:
         outputs[-1]['NextPage'] = next_page
@@ -462,7 +463,8 @@ def get_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandR
     body = message.get('body') or {}
     content = str(body.get('content') or '')
     text = html_to_text(content, MAX_TEXT) if body.get('contentType') == 'html' else content[:MAX_TEXT]
-    note = f'\n{inert(text, is_cell=False)}' if text else ''
+    rest = '\n\n(The rest of the text is in the context.)' if len(text) == MAX_TEXT else ''
+    note = f'\n{inert(text, is_cell=False)}{rest}' if text else ''
     meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
     rows = property_rows({**_email_row(outputs), **meeting}, (*_SHOWN_OF_EMAIL, *meeting))
     return object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)
@@ -795,7 +797,7 @@ def get_settings_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
     """Show the settings of a mailbox, or one of them."""
     mailbox = mailbox_argument(client, args)
     settings = mailbox.get_settings(clean_value(args.get('property')))
-    outputs = {**_without_annotations(settings), 'UserID': mailbox.address}
+    outputs = {**without_annotations(settings), 'UserID': mailbox.address}
     rows = property_rows(outputs)
     return object_results('MSGraphMail.MailboxSettings', 'Mailbox settings', outputs, settings, None, 'UserID', rows)
 
@@ -806,7 +808,7 @@ def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
     if not addresses:
         raise DemistoException('The argument email_addresses is empty. Enter one address, or several separated by commas.')
     tips = mailbox_argument(client, args).get_mailtips(list(dict.fromkeys(addresses)))
-    outputs = [_without_annotations(tip) for tip in tips]
+    outputs = [without_annotations(tip) for tip in tips]
     rows = [
         {
             'emailAddress': EmailAddress.from_json(one).address,
@@ -819,17 +821,6 @@ def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
         for one in outputs
     ]
     return object_results('MSGraphMail.MailTips', 'Mail tips', outputs, tips, key='emailAddress.address', rows=rows)
-
-
-def _without_annotations(value: Any) -> Any:
-    """Return a value of Graph without what OData says about it and the objects in it."""
-    if isinstance(value, list):
-        return [_without_annotations(one) for one in value]
-    return (
-        {name: _without_annotations(one) for name, one in without_annotations(value).items()}
-        if isinstance(value, dict)
-        else value
-    )
 
 
 # endregion

@@ -536,7 +536,7 @@ class MailSender:
         """
         with self._removing_draft(progress) as state:
             draft = self._create_draft(mail, state)
-            return draft or self._retry(lambda: self._mailbox.request('GET', self._path(state), headers=_preferences(mail)))
+            return draft or self._read(state, mail.body['contentType'])
 
     def send(self, mail: OutgoingMail, progress: SendingProgress | None = None) -> str:
         """Send a mail, and return its immutable ID. Arguments as `create_draft`, errors as `send_draft`."""
@@ -587,13 +587,12 @@ class MailSender:
         change = {'singleValueExtendedProperties': message.pop('singleValueExtendedProperties', None)}
         message.pop('body', None)
         path = f'{self._mailbox.message_path(message_id)}/{action}'
-        html = {'Prefer': 'IdType="ImmutableId", outlook.body-content-type="html"'}
         with self._removing_draft(progress) as state:
             if not state.draft_id:
                 state.draft_id = self._create_reply(path, message, '')['id']
             if state.first_attachments is None:  # otherwise an earlier run made the change
                 count = self._retry(lambda: self._count_attachments(state))
-                draft = self._retry(lambda: self._mailbox.request('GET', self._path(state), headers=html))
+                draft = self._read(state, 'html')
                 if mail.html or mail.text:
                     content = above_quote(str((draft.get('body') or {}).get('content') or ''), mail)
                     change['body'] = {'contentType': 'html', 'content': content}
@@ -601,7 +600,7 @@ class MailSender:
                     self._change(state, {name: value for name, value in change.items() if value})
                 state.first_attachments = count
             self._attach(mail.attachments, state)
-            return self._retry(lambda: self._mailbox.request('GET', self._path(state), headers=html))
+            return self._read(state, 'html')
 
     def update_draft(
         self,
@@ -622,18 +621,22 @@ class MailSender:
             self._change(state, change)
         if attachments:
             self._attach(attachments, state)
-        return self._retry(lambda: self._mailbox.request('GET', self._path(state)))
+        return self._read(state)
 
     def remove_attachment(self, draft_id: str, attachment_id: str) -> None:
         """Remove an attachment of a draft. Raise DemistoException if the message is not a draft."""
         self._require_draft(SendingProgress(draft_id))
         path = self._mailbox.attachment_path(draft_id, attachment_id)
 
+        def remove() -> bool:
+            self._mailbox.run_action('DELETE', path, is_idempotent=False)
+            return True
+
         def find() -> bool | None:
             found = self._mailbox.list_attachments(draft_id)
             return None if any(one['id'] == attachment_id for one in found) else True
 
-        self._at_most_once(lambda: self._mailbox.run_action('DELETE', path, is_idempotent=False) or True, find, _STEP_RETRIES)
+        self._at_most_once(remove, find, _STEP_RETRIES)
 
     def send_unsaved(self, mail: OutgoingMail) -> None:
         """Send a mail in one request, without a copy in Sent Items. Its ID is not known.
@@ -742,7 +745,10 @@ class MailSender:
 
     def _change(self, state: SendingProgress, change: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
         """Change a draft, and return it. This may be done twice."""
-        return self._retry(lambda: self._mailbox.request('PATCH', self._path(state), json_data=change, headers=headers))
+        return self._retry(lambda: self._mailbox.create(self._path(state), method='PATCH', json_data=change, headers=headers))
+
+    def _read(self, state: SendingProgress, body_type: str = '') -> dict[str, Any]:
+        return self._retry(lambda: self._mailbox.get_message(state.draft_id, body_type=body_type))
 
     @contextmanager
     def _removing_draft(self, progress: SendingProgress | None) -> Iterator[SendingProgress]:
