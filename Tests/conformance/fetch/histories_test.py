@@ -96,6 +96,7 @@ class Histories(RuleBasedStateMachine):
         self.is_failing = self.has_failed = False
 
     @initialize(
+        target=mails,
         fetched=st.sampled_from([('Cases',), ('Cases', 'Reports')]),
         max_fetch=st.sampled_from([10, 3, 2, 1]),
         marks_read=st.booleans(),
@@ -115,7 +116,8 @@ class Histories(RuleBasedStateMachine):
         round_limit: int | None,
         token_life: float | None,
         told: str,
-    ) -> None:
+    ) -> Mail:
+        """Start with a mail that is too old to be fetched."""
         self.fetched_names, self.only_partner = list(fetched), only_partner
         names = [f'{self.source.path}/{fetched[0]}', *(self.folders[name].folder_id for name in fetched[1:])]
         params = self.source.params(
@@ -137,6 +139,7 @@ class Histories(RuleBasedStateMachine):
             {self.folders[name].folder_id for name in fetched},
             is_strict=not token_life,
         )
+        return self._receive('Cases', 'years ago', [])
 
     # region events of the mailbox
 
