@@ -318,9 +318,13 @@ class Attachment(NamedTuple):
         return [one._replace(is_inline=one.is_inline or one.content_id.casefold() in named) for one in found]
 
 
-def without_annotations(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the properties of an object of Graph, without what OData says about it."""
-    return {name: part for name, part in value.items() if not name.startswith('@odata.')}
+def without_annotations(value: Any) -> Any:
+    """Return a value of Graph without what OData says about it and the objects in it."""
+    if isinstance(value, list):
+        return [without_annotations(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: without_annotations(part) for name, part in value.items() if not name.startswith('@odata.')}
 
 
 # endregion
@@ -515,8 +519,10 @@ class _Batch:
             self._client.count_failure(response)  # the batch as a whole is counted as a success
             return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))
         body = response.body if isinstance(response.body, dict) else {}
-        if (item.has_id and not body.get('id')) or (item.method == 'DELETE' and response.status_code not in (202, 204)):
-            return BatchResult.failed(item, _not_confirmed(response))
+        is_deletion = item.method == 'DELETE' or item.path.endswith('/permanentDelete')
+        if (item.has_id and not body.get('id')) or (is_deletion and response.status_code not in (202, 204)):
+            done = 'deleted' if is_deletion else 'created' if item.method == 'POST' else 'changed'
+            return BatchResult.failed(item, _not_confirmed(response, done))
         return BatchResult(item, body, response.content_bytes())
 
     def _delay_after(self, error: Exception, attempt: int) -> float | None:
@@ -549,9 +555,10 @@ _MAX_PAGES = 2000  # of one list
 _StepResult = TypeVar('_StepResult')
 
 
-def _not_confirmed(response: requests.Response) -> GraphError:
-    what = 'Microsoft Graph did not confirm that the object was created.'
-    return GraphError(what, 'Check whether it exists before you try again.', '', response)
+def _not_confirmed(response: requests.Response, done: str) -> GraphError:
+    what = f'Microsoft Graph did not confirm that the object was {done}.'
+    advice = 'Check whether it exists before you try again.' if done == 'created' else 'Check it before you try again.'
+    return GraphError(what, advice, '', response)
 
 
 def _object_of(body: dict[str, Any]) -> dict[str, Any]:
@@ -602,16 +609,16 @@ class GraphMailClient(MicrosoftClient):
             raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
         return body
 
-    def create(self, path: str, **kwargs: Any) -> dict[str, Any]:
-        """Create an object, and return it. Arguments and errors as `graph_request`.
+    def create(self, path: str, method: str = 'POST', **kwargs: Any) -> dict[str, Any]:
+        """Create an object, or change it with PATCH, and return it. Arguments and errors as `graph_request`.
 
         Raises:
-            GraphError: also if the response does not have an ID, so that it is unclear whether the object was created.
+            GraphError: also if the response does not have an ID, so that it is unclear whether this was done.
         """
-        response = self._send('POST', path, **kwargs)
+        response = self._send(method, path, **kwargs)
         body = json_or_none(response)
         if response.status_code not in (200, 201) or not (isinstance(body, dict) and body.get('id')):
-            raise _not_confirmed(response)
+            raise _not_confirmed(response, 'created' if method == 'POST' else 'changed')
         return body
 
     def run_action(self, method: str, path: str, **kwargs: Any) -> None:
@@ -816,7 +823,7 @@ def _with_select(link: str, select: str) -> str:
     """Return the link to a page with other properties of its messages, empty for those by default."""
     url, _, query = link.partition('?')
     options = {**dict(parse_qsl(query)), '$select': select}
-    return f'{url}?{urlencode({name: value for name, value in options.items() if value})}'
+    return f'{url}?{urlencode({name: value for name, value in options.items() if value}, quote_via=quote)}'
 
 
 class DeltaPage(NamedTuple):
@@ -999,7 +1006,7 @@ class Mailbox:
                 raise
         found = page(_WITHOUT_BODY)
         rows = {str(row.get('id')): row for row in page_rows(found)}
-        option = f'?{urlencode({"$select": selected})}' if selected else ''
+        option = f'?$select={quote(selected)}' if selected else ''
         results = self.batch([BatchRequest(one, 'GET', f'{self.message_path(one)}{option}', has_id=True) for one in rows])
         messages = [
             {**rows[each.request.message_id], UNREADABLE: each.error.what} if each.error else each.body for each in results
@@ -1060,8 +1067,8 @@ class Mailbox:
         sought = []
         for name, message_id in ids.items():
             if message_id.startswith('<'):
-                literal = message_id.replace("'", "''")
-                query = urlencode({'$filter': f"internetMessageId eq '{literal}'", '$select': 'id'}, quote_via=quote)
+                literal = "'{}'".format(message_id.replace("'", "''"))
+                query = f'$filter={quote(f"internetMessageId eq {literal}")}&$select=id'
                 sought.append(BatchRequest(name, 'GET', f'{self.messages_path(folder_id)}?{query}'))
         for result in self.batch(sought) if sought else ():
             name = result.request.message_id
@@ -1155,7 +1162,7 @@ class Mailbox:
     def folder_names(self, folder_ids: Sequence[str]) -> dict[str, str]:
         """Return the display names of folders. Those that cannot be read are missing."""
         requests_ = [BatchRequest(one, 'GET', f'{self.folder_path(one)}?$select=displayName') for one in folder_ids]
-        found = self.batch(requests_) if requests_ else []
+        found = self.client.batch(requests_, NO_RETRIES) if requests_ else []  # names are not worth a wait
         return {one.request.message_id: str(one.body['displayName']) for one in found if one.body.get('displayName')}
 
     def find_folder(self, name: str) -> str:
