@@ -458,7 +458,6 @@ _IMMUTABLE_IDS = 'IdType="ImmutableId"'
 _GRAPH_OK_CODES = (200, 201, 202, 204, 206)
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes
 _MAX_DOWNLOAD = 250 * 1024 * 1024  # bytes; a mail may have 150 MB, which MIME makes a third larger
-_MAX_PAGES = 2000  # of one list
 _StepResult = TypeVar('_StepResult')
 
 
@@ -504,8 +503,6 @@ class GraphMailClient(MicrosoftClient):
         body = json_or_none(response)
         if not isinstance(body, dict):
             raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
-        if isinstance(body.get('error'), dict):
-            raise GraphError.from_response(response, self.clock.now())
         return body
 
     def create(self, path: str, **kwargs: Any) -> dict[str, Any]:
@@ -582,19 +579,18 @@ class GraphMailClient(MicrosoftClient):
                 with_metrics=self._counts_requests,
             )
         except (DemistoException, requests.exceptions.RequestException) as error:
-            host = f'The upload host {urlsplit(url).netloc}'
-            raise (self._outage(error, host) or error) from None  # errors of requests contain the URL
+            raise (self._outage(error, url) or error) from None  # errors of requests contain the URL
         return response
 
     def _raise_graph_error(self, response: requests.Response) -> None:
         raise GraphError.from_response(response, self.clock.now())
 
-    def _outage(self, error: Exception, host: str = '') -> GraphError | None:
-        """Return the error to raise if no response came from `host`, by default Microsoft Graph. None if one came."""
+    def _outage(self, error: Exception, url: str = '') -> GraphError | None:
+        """Return the error to raise if no response came to `url`, by default the API. None if one came."""
         cause = getattr(error, 'exception', error)
         if not isinstance(cause, requests.exceptions.RequestException):
             return None
-        host = host or f'Microsoft Graph at {urlsplit(self._base_url).netloc}'
+        host = f'Microsoft Graph at {urlsplit(url or self._base_url).netloc}'
         advice = 'Try again, and check the network of the engine, the proxy and the cloud setting.'
         problem = connection_problem(cause, host, advice)
         return GraphError(problem.what, problem.advice)
@@ -681,20 +677,6 @@ _MAIL_TIPS = (
 )
 
 
-class _Links:
-    """The links that a list has followed."""
-
-    def __init__(self) -> None:
-        self._followed: set[str] = set()
-
-    def new(self, link: Any) -> Any:
-        """Return a link that was not followed before. Raise GraphError for another one, and after too many of them."""
-        if link in self._followed or len(self._followed) >= _MAX_PAGES:
-            raise GraphError('Microsoft Graph sent a link to a page that was read before, or too many links.', 'Try again.')
-        self._followed.add(link)
-        return link
-
-
 class DeltaPage(NamedTuple):
     """A page of a delta sync.
 
@@ -747,9 +729,9 @@ class Mailbox:
     def _list(self, path: str, limit: int, query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the first `limit` objects of a list, from as many pages as necessary."""
         page = self.request('GET', path, params=query or {})
-        found, links = list(page.get('value') or []), _Links()
+        found = list(page.get('value') or [])
         while len(found) < limit and page.get('@odata.nextLink'):
-            page = self._next_page(links.new(page['@odata.nextLink']))
+            page = self._next_page(page['@odata.nextLink'])
             found += page.get('value') or []
         return found[:limit]
 
@@ -809,11 +791,11 @@ class Mailbox:
             if next_page
             else self.request('GET', self.messages_path(folder_id), params={**(query or {}), '$top': page_size})
         )
-        messages, link, links = list(page.get('value') or []), page.get('@odata.nextLink') or '', _Links()
+        messages, link = list(page.get('value') or []), page.get('@odata.nextLink') or ''
         for _ in range(pages - 1):
             if not link or (limit and len(messages) >= limit):
                 break
-            page = self._next_page(links.new(link))
+            page = self._next_page(link)
             messages += page.get('value') or []
             if limit and len(messages) > limit:
                 return messages[:limit], link
