@@ -127,6 +127,8 @@ class World:
             'destination_folder_id': 'archive',
             'rule_id': 'AQAAAJ5dZqA=',
             'draft_id': draft.immutable_id,
+            'attach_ids': 'small',
+            'attachment_id of a draft': draft.attachment_id(draft.attachments[0], True) if draft.attachments else '',
         }
 
     def _drafts(self) -> bool:
@@ -135,6 +137,7 @@ class World:
     def _new_draft(self) -> Message:
         draft = Message(subject='A draft', sender=EmailAddress('Ada', ADA), received=self.cloud.clock.now(), is_draft=True)
         draft.to.append(EmailAddress('Bob', 'bob@contoso.example'))
+        self.mailbox.attach_file(draft, 'of-the-draft.txt', FILE)
         return self.mailbox.deliver(draft, 'drafts')
 
     def add_mail(self) -> None:
