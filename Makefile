@@ -48,7 +48,7 @@ browser-test: setup ## use the sandbox in a real browser; installs chromium as r
 test-fast: setup ## run the unit and contract tests that are not slow, without coverage
 	@$(BIN)/python -m pytest $(PARALLEL) -m '(unit or contract) and not slow and not property' $(FAST) $(ARGS)
 
-soak: setup ## 20,000 made-up histories of a mailbox that is fetched from, under documented and under reported behaviour (`make test` runs 250 each); takes hours; HISTORIES=2000 runs fewer, ARGS="-k reported" one behaviour
+soak: setup ## 20,000 made-up histories of a mailbox, under documented and under reported behaviour (`make test` runs 250 each); takes hours; HISTORIES=2000 chooses their number
 	@$(BIN)/python -m pytest -m property --hypothesis-profile=soak $(ARGS)
 
 mutants: setup ## break 40 lines of Packs/, one at a time, and see that tests fail; SEED=7 takes the same lines again
