@@ -252,6 +252,7 @@ class Histories(RuleBasedStateMachine):
     @rule(mail=mails)
     def restore(self, mail: Mail) -> None:
         if self._is_there(mail) and self.mailbox.folder(mail.message.former_folder_id):
+            self._leave(mail)
             self.mailbox.restore(mail.message)
             self._enter(mail)
 
