@@ -84,7 +84,7 @@ def test_from_an_empty_server_to_an_incident_through_the_cortex_app(xsoar: Page,
     consent.close()
     xsoar.get_by_role('button', name='Close the instructions').click()
     xsoar.get_by_role('button', name='Test', exact=True).click()
-    expect(xsoar.get_by_text('Success: the test passed. Nothing has been saved yet.')).to_be_visible()
+    expect(xsoar.get_by_text('the Test button does not sign in, because a Token works only once')).to_be_visible()
     save(xsoar)
     xsoar.get_by_role('button', name='Fetch now').click()
     expect(xsoar.get_by_text('Healthy')).to_be_visible()

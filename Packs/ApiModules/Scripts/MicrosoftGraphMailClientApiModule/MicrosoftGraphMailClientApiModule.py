@@ -314,7 +314,7 @@ class Attachment(NamedTuple):
     def list_from_json(cls, values: Sequence[dict[str, Any]], html: str = '') -> list['Attachment']:
         """Read the attachments of a message. Those that its `html` refers to are inline, whatever Graph says."""
         named = {unquote(unescape(one)).casefold() for one in re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)}
-        found = [cls.from_json(value, number) for number, value in enumerate(values, 1)]
+        found = [cls.from_json(value, number) for number, value in enumerate(values, 1) if isinstance(value, dict)]
         return [one._replace(is_inline=one.is_inline or one.content_id.casefold() in named) for one in found]
 
 
@@ -889,13 +889,19 @@ class Mailbox:
         """Read the ID of one message. Raise GraphError if the mailbox cannot be read."""
         self.list_messages(query={'$select': 'id'}, page_size=1)
 
-    def _list(self, path: str, limit: int, query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    def _list(
+        self,
+        path: str,
+        limit: int,
+        query: dict[str, Any] | None = None,
+        rows_of: Callable[[dict[str, Any]], list[Any]] = page_rows,
+    ) -> list[dict[str, Any]]:
         """Return the first `limit` objects of a list, from as many pages as necessary."""
         page = self.request('GET', path, params=query or {})
-        found, links = page_rows(page), _Links()
+        found, links = rows_of(page), _Links()
         while len(found) < limit and page.get('@odata.nextLink'):
             page = self._next_page(links.new(page['@odata.nextLink']))
-            found += page_rows(page)
+            found += rows_of(page)
         return found[:limit]
 
     def _at_most_once(self, step: Callable[[], _StepResult], find: Callable[[], _StepResult | None], what: str) -> _StepResult:
@@ -1108,7 +1114,7 @@ class Mailbox:
     def list_attachments(self, message_id: str, folder_id: str = '') -> list[dict[str, Any]]:
         """Return the attachments of a message without their bytes; at most 1,000."""
         query = {'$select': ATTACHMENT_PROPERTIES, '$top': 100}
-        return self._list(f'{self.message_path(message_id, folder_id)}/attachments', MAX_PAGE_SIZE, query)
+        return self._list(f'{self.message_path(message_id, folder_id)}/attachments', MAX_PAGE_SIZE, query, page_items)
 
     def get_attachment(self, message_id: str, attachment_id: str, folder_id: str = '') -> dict[str, Any]:
         """Return an attachment without its bytes."""

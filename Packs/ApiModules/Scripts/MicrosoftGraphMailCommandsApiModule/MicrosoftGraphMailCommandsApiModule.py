@@ -590,7 +590,7 @@ def list_attachments_command(client: GraphMailClient, args: dict[str, Any]) -> C
     message_id = message_argument(mailbox, args, folder_id=folder_id)
     found = mailbox.list_attachments(message_id, folder_id)
     # Outlook marks images of some programs as not inline, though the body shows them
-    is_named = any(one.get('contentId') and not one.get('isInline') for one in found)
+    is_named = any(one.content_id and not one.is_inline for one in Attachment.list_from_json(found))
     message = mailbox.get_message(message_id, folder_id, {'$select': 'body'}) if is_named else {}
     attachments = Attachment.list_from_json(found, str((message.get('body') or {}).get('content') or ''))
     if not attachments:

@@ -380,7 +380,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     'startswith': str.startswith,
     'endswith': str.endswith,
 }
-_FILTER_TOKEN = r"\s*('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])"
+_FILTER_PART = r"\s*('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])"
 _MAX_FILTER_LENGTH = 2000  # characters
 _MAX_FILTER_DEPTH = 20
 _FILTER_EXAMPLE = "contains(subject, 'invoice') and not (importance eq 'low')"
@@ -421,7 +421,7 @@ class _FilterParser:
     def parse(self) -> RowFilter:
         rest = self._text
         while rest:
-            token = re.match(_FILTER_TOKEN, rest)
+            token = re.match(_FILTER_PART, rest)
             if not token or len(self._text) - len(rest) > _MAX_FILTER_LENGTH:
                 raise self._error(f"cannot be read from '{rest[:30].strip()}' on")
             self._tokens.append(token[1])
@@ -1841,7 +1841,9 @@ class MailReader:
     def _plan_files(self, mail: FetchedMail) -> None:
         """Decide which files of a mail are attached to the incident."""
         mailbox = self._run.mailbox
-        for attachment in Attachment.list_from_json(mail.message.get('attachments') or []):
+        body = mail.message.get('body') or {}
+        html = str(body.get('content') or '') if body.get('contentType') == 'html' else ''
+        for attachment in Attachment.list_from_json(mail.message.get('attachments') or [], html):
             details = attachment_details(attachment)
             mail.attachments.append(details)
             reason = self._reason_against(mail, attachment)
