@@ -20,6 +20,8 @@ ON_MESSAGES: dict[str, dict[str, str]] = {
     'msgraph-mail-get-attachment': {'message_id': '{id}'},
     'msgraph-update-email-status': {'message_ids': '{id}', 'status': 'Read'},
     'msgraph-mail-set-categories': {'message_ids': '{id}', 'categories': 'Red'},
+    'msgraph-mail-add-categories': {'message_ids': '{id}', 'categories': 'Red'},
+    'msgraph-mail-remove-categories': {'message_ids': '{id}', 'categories': 'Red'},
     'msgraph-mail-flag-email': {'message_ids': '{id}'},
     'msgraph-mail-move-email': {'message_id': '{id}', 'destination_folder_id': 'archive'},
     'msgraph-mail-copy-email': {'message_id': '{id}', 'destination_folder_id': 'archive'},
@@ -50,6 +52,8 @@ SENDING: dict[str, dict[str, str]] = {
 LISTS = {
     'msgraph-update-email-status': 'message_ids',
     'msgraph-mail-set-categories': 'message_ids',
+    'msgraph-mail-add-categories': 'message_ids',
+    'msgraph-mail-remove-categories': 'message_ids',
     'msgraph-mail-flag-email': 'message_ids',
     'msgraph-mail-move-email': 'message_id',
     'msgraph-mail-copy-email': 'message_id',

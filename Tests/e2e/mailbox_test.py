@@ -52,6 +52,23 @@ def test_msgraph_mail_set_categories(analyst: Analyst) -> None:
     assert message.categories == analyst.context('MSGraphMail')['Categories'] == ['Red', 'Phishing']
 
 
+def test_msgraph_mail_add_categories(analyst: Analyst) -> None:
+    message = analyst.receive(categories=['Red'])
+    assert '1 of 1' in analyst.run('msgraph-mail-add-categories', message_ids=message.immutable_id, categories='Phishing')
+    assert message.categories == analyst.context('MSGraphMail')['Categories'] == ['Red', 'Phishing']
+
+
+def test_msgraph_mail_remove_categories(analyst: Analyst) -> None:
+    message = analyst.receive(categories=['Red', 'Phishing'])
+    analyst.run('msgraph-mail-remove-categories', message_ids=message.immutable_id, categories='Red')
+    assert message.categories == analyst.context('MSGraphMail')['Categories'] == ['Phishing']
+
+
+def test_msgraph_mail_list_categories(analyst: Analyst) -> None:
+    assert 'Red category' in analyst.run('msgraph-mail-list-categories')
+    assert analyst.context('MSGraphMail')['Category'][0]['Color'] == 'preset0'
+
+
 def test_msgraph_mail_flag_email(analyst: Analyst) -> None:
     message = analyst.receive()
     analyst.run('msgraph-mail-flag-email', message_ids=message.immutable_id, due_date='2030-01-31')

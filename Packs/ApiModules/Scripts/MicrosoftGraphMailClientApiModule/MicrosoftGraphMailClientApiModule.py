@@ -111,6 +111,7 @@ _ADVICE_BY_STATUS = {
     401: 'Check the cloud setting, and that the account is not disabled.',
     403: 'Check that the permission is granted and that the account may open this mailbox.',
     404: _CHECK_ID,
+    412: 'The object was changed at the same time. Run the command again.',
 }
 
 
@@ -287,6 +288,7 @@ class BatchRequest(NamedTuple):
         is_idempotent: the request may be sent again even if it may have been carried out.
         creates: the response must have the ID of a message.
         prefer: added to the header ``Prefer``.
+        if_match: the version of the message that may be changed; any if empty.
     """
 
     message_id: str
@@ -296,10 +298,13 @@ class BatchRequest(NamedTuple):
     is_idempotent: bool = True
     creates: bool = False
     prefer: str = ''
+    if_match: str = ''
 
     def as_json(self, number: int) -> dict[str, Any]:
         """Return it as a request of a batch, with `number` as its ID."""
         headers = {'Prefer': ', '.join(filter(None, (_IMMUTABLE_IDS, self.prefer)))}
+        if self.if_match:
+            headers['If-Match'] = self.if_match
         request: dict[str, Any] = {'id': str(number), 'method': self.method, 'url': self.path, 'headers': headers}
         if self.body is not None:
             headers['Content-Type'] = 'application/json'
@@ -835,6 +840,37 @@ class Mailbox:
         """Return a request that changes properties, such as ``isRead``, ``categories`` and ``flag``."""
         return BatchRequest(message_id, 'PATCH', self.message_path(message_id, folder_id), changes)
 
+    def categories_request(self, message_id: str) -> BatchRequest:
+        """Return a request for the categories of a message and its version."""
+        return BatchRequest(message_id, 'GET', f'{self.message_path(message_id)}?$select=categories')
+
+    def change_categories(self, reads: Sequence[BatchRequest], changed: Callable[[list[str]], list[str]]) -> list[BatchResult]:
+        """Change the categories of messages, and overwrite nothing that others change at the same time.
+
+        Args:
+            reads: a `categories_request` for each message.
+            changed: returns the new categories for those that a message has.
+        Returns:
+            a result for each message, with ``categories`` in its body. Its error has the status 412 if others changed the message
+            twice meanwhile.
+        """
+        results: dict[str, BatchResult] = {}
+        pending = list(reads)
+        for _ in range(2):
+            updates = []
+            for read in self.batch(pending) if pending else ():
+                message_id, present = read.request.message_id, list(read.body.get('categories') or [])
+                version, categories = str(read.body.get('@odata.etag') or ''), changed(present)
+                if not (read.error or version):
+                    read.error = GraphError('Microsoft Graph did not send the version of the email.', _CHECK_PROXY)
+                elif not read.error and categories != present:
+                    update = self.update_request(message_id, {'categories': categories})
+                    updates.append(update._replace(if_match=version))
+                results[message_id] = read
+            results |= {one.request.message_id: one for one in (self.batch(updates) if updates else ())}
+            pending = [one for one in pending if (error := results[one.message_id].error) and error.status == 412]
+        return [results[one.message_id] for one in reads]
+
     def move_request(self, message_id: str, folder_id: str) -> BatchRequest:
         """Return a request that moves a message to a folder, by ID or well-known name. Its immutable ID stays."""
         # An ID that is not immutable becomes invalid: a second move would find nothing, which looks like a failure.
@@ -960,6 +996,10 @@ class Mailbox:
             return self.request('GET', path)
         value = without_annotations(self.request('GET', f'{path}/{path_segment(name, "setting name")}'))
         return {name: value['value'] if set(value) == {'value'} else value}
+
+    def list_categories(self) -> list[dict[str, Any]]:
+        """Return the master list of categories as ``outlookCategory`` of Graph."""
+        return self._list(f'{self.path}/outlook/masterCategories', MAX_PAGE_SIZE)
 
     def get_mailtips(self, addresses: Sequence[str]) -> list[dict[str, Any]]:
         """Return the ``mailTips`` of Graph for each address."""

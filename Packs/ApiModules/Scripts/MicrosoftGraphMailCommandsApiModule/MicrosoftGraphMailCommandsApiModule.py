@@ -153,6 +153,7 @@ def run_in_batches(
     title: str,
     outputs_of: Callable[[BatchResult], dict[str, Any]],
     outputs_prefix: str = 'MSGraphMail',
+    send: Callable[[list[BatchRequest]], list[BatchResult]] | None = None,
 ) -> MailCommandResult:
     """Send a request for each ID, and report what was done, or what failed and why. The platform runs the command again for the
     IDs that are throttled for long.
@@ -160,10 +161,11 @@ def run_in_batches(
     Args:
         ids_name: the argument with the IDs.
         outputs_of: returns the context of a result without an error, except the mailbox.
+        send: sends the requests, by default as a batch.
     Raises:
         DemistoException: nothing was done, nor will be.
     """
-    results = mailbox.batch([request_for(message_id) for message_id in id_list(args, ids_name)])
+    results = (send or mailbox.batch)([request_for(message_id) for message_id in id_list(args, ids_name)])
     delays = {
         result.request.message_id: delay
         for result in results
@@ -552,6 +554,57 @@ def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
 
 # endregion
 
+# region categories
+
+CATEGORY_PROPERTIES = {'ID': 'id', 'DisplayName': 'displayName', 'Color': 'color'}
+
+
+def _change_categories(
+    client: GraphMailClient, args: dict[str, Any], title: str, changed: Callable[[list[str], list[str]], list[str]]
+) -> MailCommandResult:
+    """Change the categories of messages. `changed` gets those of a message and those of the arguments."""
+    mailbox, named = mailbox_argument(client, args), text_list(args, 'categories')
+    if not named:
+        raise DemistoException('The argument categories is empty. Enter one category, or several separated by commas.')
+    return run_in_batches(
+        mailbox,
+        args,
+        'message_ids',
+        mailbox.categories_request,
+        title,
+        lambda result: {'ID': result.request.message_id, 'Categories': result.body.get('categories') or []},
+        send=lambda reads: mailbox.change_categories(reads, lambda present: changed(present, named)),
+    )
+
+
+def _without(names: list[str], others: list[str]) -> list[str]:
+    excluded = {name.casefold() for name in others}
+    return [name for name in names if name.casefold() not in excluded]
+
+
+def add_categories_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+    """Add categories to messages. Those that they have stay."""
+    return _change_categories(client, args, 'Categories added', lambda present, named: [*present, *_without(named, present)])
+
+
+def remove_categories_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+    """Remove categories from messages. Their other categories stay."""
+    return _change_categories(client, args, 'Categories removed', _without)
+
+
+def list_categories_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """List the categories that are defined in a mailbox."""
+    mailbox = mailbox_argument(client, args)
+    found = mailbox.list_categories()
+    if not found:
+        return CommandResults(readable_output='The mailbox has no categories.', raw_response=found)
+    outputs = [{**object_outputs(one, CATEGORY_PROPERTIES), 'UserID': mailbox.address} for one in found]
+    title = f'Categories ({len(outputs)})'
+    return object_results('MSGraphMail.Category', title, outputs, found, list(CATEGORY_PROPERTIES))
+
+
+# endregion
+
 # region table
 
 MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
@@ -562,6 +615,9 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
     'msgraph-mail-get-attachment': get_attachment_command,
     'msgraph-update-email-status': update_email_status_command,
     'msgraph-mail-set-categories': set_categories_command,
+    'msgraph-mail-add-categories': add_categories_command,
+    'msgraph-mail-remove-categories': remove_categories_command,
+    'msgraph-mail-list-categories': list_categories_command,
     'msgraph-mail-flag-email': flag_email_command,
     'msgraph-mail-move-email': move_email_command,
     'msgraph-mail-copy-email': copy_email_command,

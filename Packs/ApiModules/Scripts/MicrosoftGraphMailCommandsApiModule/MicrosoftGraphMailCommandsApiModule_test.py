@@ -119,6 +119,16 @@ def test_keys_in_the_context_are_capitalized_and_have_no_annotations() -> None:
         ('msgraph-mail-list-emails', {'limit': '0'}, "'0' is not a whole number from 1 to 100000. Change limit."),
         ('msgraph-mail-get-email', {}, 'The argument message_id is empty. Enter a value for it.'),
         ('msgraph-update-email-status', {'message_ids': 'x'}, "'' is not one of Read, Unread. Change status."),
+        (
+            'msgraph-mail-add-categories',
+            {'message_ids': 'x', 'categories': ' , '},
+            'The argument categories is empty. Enter one category, or several separated by commas.',
+        ),
+        (
+            'msgraph-mail-remove-categories',
+            {'categories': 'x'},
+            'The argument message_ids contains no ID. Enter one ID, or several separated by commas.',
+        ),
         ('msgraph-mail-set-categories', {'message_ids': 'x'}, 'Enter categories, or clear=true to remove all, but not both.'),
         (
             'msgraph-mail-flag-email',
@@ -152,6 +162,13 @@ def test_invalid_arguments_are_rejected_before_a_request(command: str, args: dic
 def test_a_page_without_emails_says_whether_there_are_more(link: str, text: str) -> None:
     result = run(ScriptedClient((200, {'value': [], '@odata.nextLink': link})), 'msgraph-mail-list-emails')
     assert result.readable_output.startswith(text)
+
+
+def test_categories_are_not_changed_without_the_version_of_an_email() -> None:
+    client = ScriptedClient((200, {'responses': [{'id': '0', 'status': 200, 'body': {'categories': []}}]}))
+    with pytest.raises(DemistoException, match='did not send the version of the email'):
+        run(client, 'msgraph-mail-add-categories', message_ids='x', categories='Red')
+    assert len(client.sent) == 1
 
 
 def test_emails_are_listed_with_the_next_page() -> None:

@@ -20,7 +20,7 @@ from sandbox.microsoft.graph_mail.model import (
     ReferenceAttachment,
     new_change_key,
 )
-from sandbox.microsoft.graph_mail.settings import default_settings
+from sandbox.microsoft.graph_mail.settings import default_categories, default_settings
 
 ROOT = 'msgfolderroot'
 RECOVERABLE = 'recoverableitemsdeletions'
@@ -47,6 +47,7 @@ class Mailbox:
         delta_generations: a delta token expires when so many others have followed from it, one after the other; None for never.
         first_delta_sync_limit: a first delta sync ends after so many messages; None for no limit.
         rules: as Graph shows them, in the order of their making.
+        categories: the master list.
         deferred: what waits to be sent: when, what, whether it is kept in Sent Items.
     """
 
@@ -63,6 +64,7 @@ class Mailbox:
         self.delta_steps: dict[str, int] = {}
         self.rules: list[dict[str, Any]] = []
         self.settings = default_settings()
+        self.categories = default_categories()
         self.deferred: list[tuple[float, Message, bool]] = []
         self.change_number = 0
         self.folder_log = ChangeLog()

@@ -132,11 +132,15 @@ def _getters(selected: frozenset[str]) -> tuple[tuple[str, Getter], ...]:
     return tuple((name, getter) for name, getter in MESSAGE_PROPERTIES.items() if name in selected or name == 'id')
 
 
+def etag_of(message: Message) -> str:
+    return f'W/"{message.change_key}"'
+
+
 def message_json(message: Message, view: View, selected: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Return a ``message`` with its ID and the ``selected`` properties; without a selection, the default ones."""
     getters = _getters(selected) if selected else DEFAULT_PROPERTIES.items()
     shown = {name: getter(message, view) for name, getter in getters}
-    return {'@odata.etag': f'W/"{message.change_key}"', **shown}
+    return {'@odata.etag': etag_of(message), **shown}
 
 
 def folder_json(mailbox: Mailbox, folder: Folder, selected: Collection[str] = ()) -> dict[str, Any]:

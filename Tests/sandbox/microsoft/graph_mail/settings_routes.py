@@ -1,4 +1,4 @@
-"""``/mailboxSettings`` and ``getMailTips``: what a mailbox says of itself."""
+"""``/mailboxSettings``, ``/outlook/masterCategories`` and ``getMailTips``: what a mailbox says of itself."""
 
 import copy
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from flask import Response, jsonify
 
 from sandbox.microsoft.graph_mail.errors import GraphError
+from sandbox.microsoft.graph_mail.listing import filter_and_sort, page_json
 from sandbox.microsoft.graph_mail.mail_request import MailCall, mail_blueprint, open_mailbox, parameters, typed_body
 from sandbox.microsoft.graph_mail.permissions import READ, READ_SETTINGS, WRITE_SETTINGS
 from sandbox.microsoft.graph_mail.schema import Schema
@@ -51,6 +52,14 @@ def update_settings() -> Response:
             merged[name] = {**merged[name], **value} if isinstance(value, dict) and isinstance(merged.get(name), dict) else value
         call.mailbox.settings = merged
     return jsonify({'@odata.context': call.context('mailboxSettings'), **{name: merged[name] for name in changes}})
+
+
+@settings_api.get('/outlook/masterCategories')
+def list_categories() -> Response:
+    call = open_mailbox(READ_SETTINGS)
+    query = call.query('outlookCategory')
+    found = filter_and_sort(list(call.mailbox.categories), query, 'outlookCategory', lambda category: category.get)
+    return jsonify(page_json(found, query, dict, call.context('outlook/masterCategories'), call.graph))
 
 
 @settings_api.post('/getMailTips')

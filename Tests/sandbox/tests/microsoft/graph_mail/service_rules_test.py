@@ -28,6 +28,7 @@ CALLS = [
     ('POST', '/mailFolders', {'displayName': 'x'}, 'Mail.ReadWrite'),
     ('POST', '/sendMail', {'message': MESSAGE}, 'Mail.Send'),
     ('GET', '/mailboxSettings', None, 'MailboxSettings.Read'),
+    ('GET', '/outlook/masterCategories', None, 'MailboxSettings.Read'),
     ('GET', '/mailFolders/inbox/messageRules', None, 'MailboxSettings.Read'),
     ('PATCH', '/mailboxSettings', {'timeZone': 'UTC'}, 'MailboxSettings.ReadWrite'),
 ]
@@ -211,6 +212,12 @@ def test_settings_are_read_and_changed(graph: GraphClient) -> None:
     assert answer.json()['value'] == 'UTC'
     assert graph.error('PATCH', '/mailboxSettings', {'language': 'de'}) == (400, 'RequestBodyRead')
     assert graph.error('GET', '/mailboxSettings/colour') == (400, 'BadRequest')
+
+
+def test_categories_are_listed_in_pages(graph: GraphClient) -> None:
+    first = graph.get('/outlook/masterCategories?$top=2')
+    assert [one['color'] for one in first['value']] == ['preset0', 'preset1']
+    assert [one['displayName'] for one in graph.get(first['@odata.nextLink'])['value']] == ['Blue category']
 
 
 def test_mail_tips(graph: GraphClient, bobs: Mailbox) -> None:
