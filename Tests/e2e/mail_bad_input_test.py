@@ -15,6 +15,7 @@ MANY = ','.join(f'person{number}@partner.example' for number in range(2000))
 # Arguments of commands for a message, with {id} for its ID.
 ON_MESSAGES: dict[str, dict[str, str]] = {
     'msgraph-mail-get-email': {'message_id': '{id}'},
+    'msgraph-mail-get-conversation': {'message_id': '{id}'},
     'msgraph-mail-get-email-as-eml': {'message_id': '{id}'},
     'msgraph-mail-list-attachments': {'message_id': '{id}'},
     'msgraph-mail-get-attachment': {'message_id': '{id}'},

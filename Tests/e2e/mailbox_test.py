@@ -30,6 +30,15 @@ def test_msgraph_mail_get_email(analyst: Analyst) -> None:
     assert analyst.context('MSGraphMail')['From'] == {'Name': 'Bob Okafor', 'Address': BOB}
 
 
+def test_msgraph_mail_get_conversation(analyst: Analyst) -> None:
+    """A mail and the reply to it, from two folders."""
+    message = analyst.receive('Case 7', html='<p>What do you think?</p>')
+    analyst.run('msgraph-mail-reply-to', message_id=message.immutable_id, to=BOB, comment='It is phishing.')
+    shown = analyst.run('msgraph-mail-get-conversation', message_id=message.immutable_id)
+    assert [email['Subject'] for email in analyst.context('MSGraphMail')] == ['Case 7', 'RE: Case 7']
+    assert (shown.count('It is phishing.'), shown.count('What do you think?')) == (1, 1)
+
+
 def test_msgraph_mail_get_email_as_eml(analyst: Analyst) -> None:
     message = analyst.receive(html='<p>Grüße</p>')
     analyst.mailbox.attach_file(message, 'data.bin', BYTES)

@@ -650,6 +650,7 @@ class GraphMailClient(MicrosoftClient):
 # region mailbox
 
 MAX_PAGE_SIZE = 1000  # messages
+MAX_CONVERSATION = 1000  # messages
 # Source: https://learn.microsoft.com/graph/outlook-large-attachments
 MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
 NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
@@ -835,6 +836,23 @@ class Mailbox:
         prefer = f', outlook.body-content-type="{body_type}"' if body_type else ''
         headers = {'Prefer': _IMMUTABLE_IDS + prefer}
         return self.request('GET', self.message_path(message_id, folder_id), params=query or {}, headers=headers)
+
+    def conversation(self, conversation_id: str, select: str) -> tuple[list[dict[str, Any]], bool]:
+        """Return the messages of a conversation in all folders, oldest first, and whether these are all.
+
+        Args:
+            select: properties, comma-separated; with ``receivedDateTime``.
+        """
+        # Without $orderby, which Graph rejects beside this filter.
+        literal = conversation_id.replace("'", "''")
+        query = {'$filter': f"conversationId eq '{literal}'", '$select': f'{select},conversationIndex'}
+        messages, link = self.list_messages('', query, 50, MAX_CONVERSATION // 50, limit=MAX_CONVERSATION)
+
+        def age(message: dict[str, Any]) -> tuple[str, int]:
+            # Of the same second, replies come later: their index is longer than that of what they answer.
+            return str(message.get('receivedDateTime')), len(message.get('conversationIndex') or '')
+
+        return sorted(messages, key=age), not link
 
     def update_request(self, message_id: str, changes: dict[str, Any], folder_id: str = '') -> BatchRequest:
         """Return a request that changes properties, such as ``isRead``, ``categories`` and ``flag``."""

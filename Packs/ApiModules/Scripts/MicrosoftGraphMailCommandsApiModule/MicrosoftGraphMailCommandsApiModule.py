@@ -29,6 +29,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         GraphMailClient,
         MAX_PAGE_SIZE,
         Mailbox,
+        html_to_text,
         odata_query,
         save_file,
         without_annotations,
@@ -554,6 +555,36 @@ def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
 
 # endregion
 
+# region conversations
+
+# Properties of the messages of a conversation. The body is what is new in each: the rest quotes the others.
+CONVERSATION_PROPERTIES = {**EMAIL_PROPERTIES, 'IsRead': 'isRead', 'FolderID': 'parentFolderId', 'Body': 'uniqueBody'}
+MAX_SHOWN_TEXT = 300  # characters of each message
+
+
+def get_conversation_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """Show the messages of a conversation in all folders, oldest first."""
+    mailbox = mailbox_argument(client, args)
+    message_id, conversation_id = clean_value(args.get('message_id')), clean_value(args.get('conversation_id'))
+    full = choice_argument(args, 'body', ('unique', 'full'), 'unique') == 'full'
+    if bool(message_id) is bool(conversation_id):
+        raise DemistoException('Enter either message_id or conversation_id.')
+    if message_id:
+        found = mailbox.get_message(message_id, query={'$select': 'conversationId'})
+        conversation_id = str(found.get('conversationId') or '')
+    properties = {**CONVERSATION_PROPERTIES, 'Body': 'body'} if full else CONVERSATION_PROPERTIES
+    messages, is_complete = mailbox.conversation(conversation_id, ','.join(properties.values()))
+    if not messages:
+        return CommandResults(readable_output='The mailbox has no emails of this conversation.', raw_response=messages)
+    outputs = [{**object_outputs(message, properties), 'UserID': mailbox.address} for message in messages]
+    rows = [{**_email_row(one), 'Text': html_to_text(one.get('Body') or '', MAX_SHOWN_TEXT)} for one in outputs]
+    title = f'Conversation ({len(outputs)} emails{"" if is_complete else ", there are more"})'
+    headers = ['ReceivedTime', 'From', 'Recipients', 'Subject', 'Text', 'HasAttachments', 'IsDraft', 'ID']
+    return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows)
+
+
+# endregion
+
 # region categories
 
 CATEGORY_PROPERTIES = {'ID': 'id', 'DisplayName': 'displayName', 'Color': 'color'}
@@ -610,6 +641,7 @@ def list_categories_command(client: GraphMailClient, args: dict[str, Any]) -> Co
 MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
     'msgraph-mail-list-emails': list_emails_command,
     'msgraph-mail-get-email': get_email_command,
+    'msgraph-mail-get-conversation': get_conversation_command,
     'msgraph-mail-get-email-as-eml': get_email_as_eml_command,
     'msgraph-mail-list-attachments': list_attachments_command,
     'msgraph-mail-get-attachment': get_attachment_command,

@@ -119,6 +119,12 @@ def test_keys_in_the_context_are_capitalized_and_have_no_annotations() -> None:
         ('msgraph-mail-list-emails', {'limit': '0'}, "'0' is not a whole number from 1 to 100000. Change limit."),
         ('msgraph-mail-get-email', {}, 'The argument message_id is empty. Enter a value for it.'),
         ('msgraph-update-email-status', {'message_ids': 'x'}, "'' is not one of Read, Unread. Change status."),
+        ('msgraph-mail-get-conversation', {}, 'Enter either message_id or conversation_id.'),
+        (
+            'msgraph-mail-get-conversation',
+            {'message_id': 'x', 'conversation_id': 'y'},
+            'Enter either message_id or conversation_id.',
+        ),
         (
             'msgraph-mail-add-categories',
             {'message_ids': 'x', 'categories': ' , '},
