@@ -12,6 +12,7 @@ from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import HTML_QUOTE_MARK, Message
 
 COMMAND = 'msgraph-mail-get-conversation'
+REPLY = f'<html><body><p>No &amp; <b>never</b></p>{HTML_QUOTE_MARK}<p>Shall we pay?</p></body></html>'
 
 
 @pytest.fixture
@@ -88,3 +89,40 @@ def test_a_conversation_that_is_too_long_says_so(mail: GraphMailClient, ada: Mai
     thread_of(ada, 101)
     result = run(mail, COMMAND, conversation_id='AAQkThread')
     assert result.readable_output.startswith('### Conversation (100 emails, there are more)\n')
+
+
+# region one email
+
+
+@pytest.mark.parametrize(
+    'args, has_quote',
+    [
+        ({}, True),
+        ({'body': 'full'}, True),
+        ({'body': ' Unique '}, False),
+        ({'body': 'unique', 'body_type': 'text'}, False),
+        ({'body': 'unique', 'odata': '$select=subject,body'}, False),
+        ({'body': 'full', 'odata': '$select=body'}, True),
+        ({'odata': '$select=uniqueBody'}, False),
+    ],
+)
+def test_an_email_is_shown_with_its_new_text_only(
+    mail: GraphMailClient, ada: Mailbox, args: dict[str, str], has_quote: bool
+) -> None:
+    message = delivered(ada, html=REPLY)
+    body = outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, **args)['Body']
+    assert ('never' in body, 'Shall we pay?' in body) == (True, has_quote)
+
+
+def test_an_email_that_quotes_nothing_is_new_as_a_whole(mail: GraphMailClient, ada: Mailbox) -> None:
+    message = delivered(ada, html='<p>Hello</p>')
+    assert 'Hello' in outputs(mail, 'msgraph-mail-get-email', message_id=message.immutable_id, body='unique')['Body']
+    assert outputs(
+        mail, 'msgraph-mail-get-email', message_id=message.immutable_id, body='unique', odata='$select=bodyPreview'
+    ) == {'ID': message.immutable_id, 'UserID': ADA}
+    assert error_of(mail, 'msgraph-mail-get-email', message_id='x', body='new') == (
+        "'new' is not one of full, unique. Change body."
+    )
+
+
+# endregion

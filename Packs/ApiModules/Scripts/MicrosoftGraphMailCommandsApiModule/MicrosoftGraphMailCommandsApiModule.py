@@ -1,6 +1,7 @@
 """Provide the commands that read and organize a mailbox. An integration adds MAIL_COMMANDS to its commands."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -238,7 +239,11 @@ def get_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandR
     mailbox, message_id = mailbox_argument(client, args), required_argument(args, 'message_id')
     body_type = choice_argument(args, 'body_type', ('HTML', 'text'), 'HTML').lower()
     query = {'$select': ','.join(SINGLE_EMAIL_PROPERTIES.values()), **odata_query(args.get('odata') or '')}
+    if choice_argument(args, 'body', ('full', 'unique'), 'full') == 'unique':
+        query['$select'] = re.sub(r'\bbody\b', 'uniqueBody', query['$select'])
     message = mailbox.get_message(message_id, folder_argument(args), query, body_type)
+    if 'uniqueBody' in message:
+        message['body'] = message['uniqueBody']
     outputs = {**object_outputs(message, SINGLE_EMAIL_PROPERTIES), 'UserID': mailbox.address}
     headers = ['Subject', 'From', 'Recipients', 'CCRecipients', 'ReceivedTime', 'IsRead', 'HasAttachments', 'Categories']
     return object_results('MSGraphMail', 'Email', outputs, message, [*headers, 'Body', 'ID'], rows=_email_row(outputs))
