@@ -218,6 +218,14 @@ def test_msgraph_mail_get_settings(analyst: Analyst) -> None:
     assert (settings['UserID'], settings['TimeZone']) == (BOB, 'UTC')
 
 
+def test_msgraph_mail_set_automatic_replies(analyst: Analyst) -> None:
+    analyst.run('msgraph-mail-set-automatic-replies', status='alwaysEnabled', internal_message='Call the SOC & "wait".')
+    assert analyst.context('MSGraphMail')['AutomaticReplies']['InternalMessage'] == 'Call the SOC & "wait".'
+    assert analyst.mailbox.settings['automaticRepliesSetting']['status'] == 'alwaysEnabled'
+    assert 'turned off' in analyst.run('msgraph-mail-set-automatic-replies', status='disabled')
+    assert analyst.mailbox.settings['automaticRepliesSetting']['status'] == 'disabled'
+
+
 def test_msgraph_mail_get_mailtips(analyst: Analyst) -> None:
     analyst.run('msgraph-mail-get-mailtips', email_addresses=f'{BOB},nobody@contoso.example')
     assert [tip['EmailAddress'] for tip in analyst.context('MSGraphMail')['MailTips']] == [BOB, 'nobody@contoso.example']

@@ -1015,6 +1015,15 @@ class Mailbox:
         value = without_annotations(self.request('GET', f'{path}/{path_segment(name, "setting name")}'))
         return {name: value['value'] if set(value) == {'value'} else value}
 
+    def set_automatic_replies(self, replies: dict[str, Any]) -> dict[str, Any]:
+        """Change properties of the automatic replies, and return them as ``automaticRepliesSetting`` of Graph."""
+        body = {'automaticRepliesSetting': replies}
+        found = self.request('PATCH', f'{self.path}/mailboxSettings', json_data=body, is_idempotent=True)
+        changed = found.get('automaticRepliesSetting')
+        if not isinstance(changed, dict):
+            raise GraphError('Microsoft Graph did not confirm the automatic replies.', 'Look at them with get-settings.')
+        return changed
+
     def list_categories(self) -> list[dict[str, Any]]:
         """Return the master list of categories as ``outlookCategory`` of Graph."""
         return self._list(f'{self.path}/outlook/masterCategories', MAX_PAGE_SIZE)

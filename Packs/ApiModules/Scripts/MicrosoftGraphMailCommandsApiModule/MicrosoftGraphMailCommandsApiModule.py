@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime, timezone
 from typing import Any
 
 
@@ -590,6 +591,68 @@ def get_conversation_command(client: GraphMailClient, args: dict[str, Any]) -> C
 
 # endregion
 
+# region automatic replies
+
+REPLIES_PROPERTIES = {
+    'Status': 'status',
+    'ExternalAudience': 'externalAudience',
+    'InternalMessage': 'internalReplyMessage',
+    'ExternalMessage': 'externalReplyMessage',
+    'StartTime': 'scheduledStartDateTime',
+    'EndTime': 'scheduledEndDateTime',
+}
+_LOCAL_TIME = re.compile(r'\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?')
+
+
+def _graph_time(args: dict[str, Any], name: str, time_zone: str) -> dict[str, str]:
+    """Return a time as ``dateTimeTimeZone`` of Graph. `time_zone` is that of a time without one; by default UTC."""
+    text = required_argument(args, name)
+    if not (time_zone and _LOCAL_TIME.fullmatch(text)):
+        moment = future_datetime(text, name, grace=24 * 3600).astimezone(timezone.utc)
+        return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
+    try:
+        return {'dateTime': datetime.fromisoformat(text).isoformat(), 'timeZone': time_zone}
+    except ValueError:
+        raise DemistoException(f"'{text}' is not a date. Change {name}.") from None
+
+
+def _automatic_replies(args: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of the automatic replies that the arguments set."""
+    status = choice_argument(args, 'status', ('alwaysEnabled', 'scheduled', 'disabled'))
+    audience = clean_value(args.get('external_audience'))
+    replies: dict[str, Any] = {
+        'status': status,
+        'externalAudience': choice_argument(args, 'external_audience', ('none', 'contactsOnly', 'all')) if audience else '',
+        'internalReplyMessage': args.get('internal_message') or '',
+        'externalReplyMessage': args.get('external_message') or '',
+    }
+    given = [name for name in ('start_time', 'end_time', 'time_zone') if clean_value(args.get(name))]
+    if status == 'scheduled':
+        time_zone = clean_value(args.get('time_zone'))
+        start, end = (_graph_time({'start_time': 'now', **args}, name, time_zone) for name in ('start_time', 'end_time'))
+        if start['timeZone'] == end['timeZone'] and start['dateTime'] >= end['dateTime']:
+            raise DemistoException('The end_time is not after the start_time. Change one of them.')
+        replies.update(scheduledStartDateTime=start, scheduledEndDateTime=end)
+    elif given:
+        raise DemistoException(f'{", ".join(given)} can only be used with the status scheduled. Remove what is not needed.')
+    return {name: value for name, value in replies.items() if value}
+
+
+def set_automatic_replies_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """Turn automatic replies on, for a time or until they are turned off, or turn them off."""
+    mailbox = mailbox_argument(client, args)
+    replies = mailbox.set_automatic_replies(_automatic_replies(args))
+    outputs = {**object_outputs(replies, REPLIES_PROPERTIES), 'UserID': mailbox.address}
+    for name in ('StartTime', 'EndTime'):
+        if moment := replies.get(REPLIES_PROPERTIES[name]):
+            zone = str(moment.get('timeZone') or 'UTC')
+            outputs[name] = str(moment.get('dateTime'))[:19] + ('Z' if zone == 'UTC' else f' {zone}')
+    title = 'Automatic replies turned off' if outputs.get('Status') == 'disabled' else 'Automatic replies turned on'
+    return object_results('MSGraphMail.AutomaticReplies', title, outputs, replies, list(outputs), key='UserID')
+
+
+# endregion
+
 # region categories
 
 CATEGORY_PROPERTIES = {'ID': 'id', 'DisplayName': 'displayName', 'Color': 'color'}
@@ -670,6 +733,7 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
     'msgraph-mail-update-rule': update_rule_command,
     'msgraph-mail-delete-rule': delete_rule_command,
     'msgraph-mail-get-settings': get_settings_command,
+    'msgraph-mail-set-automatic-replies': set_automatic_replies_command,
     'msgraph-mail-get-mailtips': get_mailtips_command,
 }
 

@@ -119,6 +119,26 @@ def test_keys_in_the_context_are_capitalized_and_have_no_annotations() -> None:
         ('msgraph-mail-list-emails', {'limit': '0'}, "'0' is not a whole number from 1 to 100000. Change limit."),
         ('msgraph-mail-get-email', {}, 'The argument message_id is empty. Enter a value for it.'),
         ('msgraph-update-email-status', {'message_ids': 'x'}, "'' is not one of Read, Unread. Change status."),
+        (
+            'msgraph-mail-set-automatic-replies',
+            {'status': 'disabled', 'end_time': 'in 1 day', 'time_zone': 'UTC'},
+            'end_time, time_zone can only be used with the status scheduled. Remove what is not needed.',
+        ),
+        (
+            'msgraph-mail-set-automatic-replies',
+            {'status': 'scheduled'},
+            'The argument end_time is empty. Enter a value for it.',
+        ),
+        (
+            'msgraph-mail-set-automatic-replies',
+            {'status': 'scheduled', 'start_time': 'in 3 days', 'end_time': 'in 2 days'},
+            'The end_time is not after the start_time. Change one of them.',
+        ),
+        (
+            'msgraph-mail-set-automatic-replies',
+            {'status': 'scheduled', 'end_time': '2030-02-31', 'time_zone': 'Europe/Berlin'},
+            "'2030-02-31' is not a date. Change end_time.",
+        ),
         ('msgraph-mail-get-conversation', {}, 'Enter either message_id or conversation_id.'),
         (
             'msgraph-mail-get-conversation',

@@ -1,7 +1,9 @@
 """``/mailboxSettings``, ``/outlook/masterCategories`` and ``getMailTips``: what a mailbox says of itself."""
 
 import copy
+from datetime import datetime, timezone
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Response, jsonify
 
@@ -24,6 +26,43 @@ TIPS = (
     'recipientSuggestions',
 )
 settings_api = mail_blueprint('settings')
+# A few of the names of Windows
+TIME_ZONES = {
+    'UTC': 'Etc/UTC',
+    'GMT Standard Time': 'Europe/London',
+    'W. Europe Standard Time': 'Europe/Berlin',
+    'Eastern Standard Time': 'America/New_York',
+    'Pacific Standard Time': 'America/Los_Angeles',
+    'Tokyo Standard Time': 'Asia/Tokyo',
+}
+TIMES = ('scheduledStartDateTime', 'scheduledEndDateTime')
+
+
+def automatic_replies(replies: dict[str, Any], now: float) -> dict[str, Any]:
+    """Return the changes of automatic replies, their times in UTC. Raises GraphError 400 for times that cannot be."""
+    moments = {name: _moment(replies[name]) for name in TIMES if replies.get(name)}
+    if str(replies.get('status')).lower() == 'scheduled':
+        start, end = moments.get(TIMES[0]), moments.get(TIMES[1])
+        if start is None or end is None or end <= start or end.timestamp() <= now:
+            raise GraphError(400, 'ErrorInvalidScheduledOofDuration', 'The scheduled duration of automatic replies is not valid.')
+    shown = {name: {'dateTime': f'{at:%Y-%m-%dT%H:%M:%S}.0000000', 'timeZone': 'UTC'} for name, at in moments.items()}
+    named = {
+        name: next(one for one in Schema.load().enums[kind] if one.lower() == replies[name].lower())
+        for name, kind in (('status', 'automaticRepliesStatus'), ('externalAudience', 'externalAudienceScope'))
+        if replies.get(name)
+    }
+    return {**replies, **named, **shown}
+
+
+def _moment(value: dict[str, Any]) -> datetime:
+    zone = str(value.get('timeZone') or 'UTC')
+    try:
+        local = datetime.fromisoformat(value['dateTime'].partition('.')[0]).replace(tzinfo=ZoneInfo(TIME_ZONES.get(zone, zone)))
+    except (ZoneInfoNotFoundError, IsADirectoryError):
+        raise GraphError(400, 'InvalidTimeZone', 'Time Zone settings provided are invalid.') from None
+    except ValueError:
+        raise GraphError(400, 'RequestBodyRead', 'The time is not valid.') from None
+    return local.astimezone(timezone.utc)
 
 
 @settings_api.get('/mailboxSettings')
@@ -46,6 +85,8 @@ def get_setting(name: str) -> Response:
 def update_settings() -> Response:
     call = open_mailbox(WRITE_SETTINGS)
     changes = {name: value for name, value in typed_body('mailboxSettings').items() if '@' not in name}
+    if changes.get('automaticRepliesSetting'):
+        changes['automaticRepliesSetting'] = automatic_replies(changes['automaticRepliesSetting'], call.state.clock.now())
     with call.mailbox.lock:
         merged = copy.deepcopy(call.mailbox.settings)
         for name, value in changes.items():
