@@ -209,6 +209,14 @@ def test_msgraph_mail_delete_rule(analyst: Analyst) -> None:
     assert analyst.context('MSGraphMail')['Rule']['deleted'] is True
 
 
+def test_msgraph_mail_block_sender(analyst: Analyst) -> None:
+    """The rule works: the next mail from the sender is deleted."""
+    analyst.run('msgraph-mail-block-sender', sender=analyst.mailbox.owner.address)
+    assert analyst.context('MSGraphMail')['BlockedSender']['RuleID'] == analyst.mailbox.rules[0]['id']
+    analyst.run('send-mail', to=analyst.mailbox.owner.address, subject='Spam')
+    assert [message.subject for message in analyst.messages('deleteditems')] == ['Spam']
+
+
 def test_msgraph_mail_get_settings(analyst: Analyst) -> None:
     analyst.run('msgraph-mail-get-settings', property='workingHours')
     settings = analyst.context('MSGraphMail')['Settings']

@@ -20,6 +20,7 @@ TYPES = {
 ENOUGH = {
     'send-mail': {'to': 'bob@contoso.example'},
     'msgraph-mail-set-categories': {'clear': 'true'},
+    'msgraph-mail-block-sender': {'sender': 'eve@partner.example'},
     'msgraph-mail-get-conversation': {'conversation_id': 'AAQkAD='},
     'msgraph-mail-create-rule': {'actions': '{"markAsRead": true}'},
     'msgraph-mail-update-rule': {'display_name': 'Invoices'},

@@ -77,6 +77,7 @@ CASES: dict[str, dict[str, str]] = {
     'msgraph-mail-create-rule': RULE,
     'msgraph-mail-update-rule': {'rule_id': '{rule}', 'sequence': '3'},
     'msgraph-mail-delete-rule': {'rule_id': '{rule}'},
+    'msgraph-mail-block-sender': {'sender': 'eve@partner.example'},
     'msgraph-mail-get-settings': {},
     'msgraph-mail-set-automatic-replies': {'status': 'scheduled', 'end_time': 'in 3 days', 'internal_message': 'Away'},
     'msgraph-mail-get-mailtips': {'email_addresses': f'{ADA},nobody'},

@@ -591,6 +591,52 @@ def get_conversation_command(client: GraphMailClient, args: dict[str, Any]) -> C
 
 # endregion
 
+# region blocked senders
+
+_BLOCK_RULE = 'Blocked sender: '
+
+
+def block_sender_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """Create a rule that deletes or moves the emails of a sender as they arrive, unless there is one."""
+    mailbox, sender, folder = (
+        mailbox_argument(client, args),
+        required_argument(args, 'sender'),
+        clean_value(args.get('folder_id')),
+    )
+    if not re.fullmatch(r'[^\s@<>,;]+@[^\s@<>,;]+', sender):
+        raise DemistoException(f"'{sender}' is not an email address. Change sender.")
+    rule: dict[str, Any] = {
+        'displayName': _BLOCK_RULE + sender.lower(),
+        'sequence': 1,
+        'isEnabled': True,
+        'conditions': {'fromAddresses': [EmailAddress(sender, sender).as_json()]},
+        'actions': {
+            **({'moveToFolder': mailbox.find_folder(folder)} if folder else {'delete': True}),
+            'stopProcessingRules': True,
+        },
+    }
+    name = rule['displayName'].lower()
+    earlier = next((one for one in mailbox.list_rules(MAX_LISTED) if str(one.get('displayName')).lower() == name), {})
+    is_blocked = _blocks(earlier, sender, rule['actions'])
+    present = earlier if is_blocked else mailbox.create_rule(rule)
+    if earlier and not is_blocked:  # a new rule replaces it: changing a rule would leave its exceptions and errors
+        mailbox.delete_rule(str(earlier.get('id')))
+    outputs = {'Address': sender, 'RuleID': present.get('id'), 'AlreadyBlocked': is_blocked, 'UserID': mailbox.address}
+    title = 'The sender was blocked already' if is_blocked else 'Sender blocked by a rule of the inbox'
+    return object_results('MSGraphMail.BlockedSender', title, outputs, present, list(outputs), 'RuleID')
+
+
+def _blocks(rule: dict[str, Any], sender: str, actions: dict[str, Any]) -> bool:
+    """Return whether a rule is active for the emails of a sender and does the same with them."""
+    conditions = {name: one for name, one in (rule.get('conditions') or {}).items() if one}
+    addresses = [EmailAddress.from_json(one).address.lower() for one in conditions.pop('fromAddresses', ())]
+    is_active = rule.get('isEnabled') and not (rule.get('hasError') or any((rule.get('exceptions') or {}).values()) or conditions)
+    found = rule.get('actions') or {}
+    return bool(is_active) and sender.lower() in addresses and all(found.get(name) == one for name, one in actions.items())
+
+
+# endregion
+
 # region automatic replies
 
 REPLIES_PROPERTIES = {
@@ -732,6 +778,7 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
     'msgraph-mail-create-rule': create_rule_command,
     'msgraph-mail-update-rule': update_rule_command,
     'msgraph-mail-delete-rule': delete_rule_command,
+    'msgraph-mail-block-sender': block_sender_command,
     'msgraph-mail-get-settings': get_settings_command,
     'msgraph-mail-set-automatic-replies': set_automatic_replies_command,
     'msgraph-mail-get-mailtips': get_mailtips_command,
