@@ -28,6 +28,7 @@ ON_MESSAGES: dict[str, dict[str, str]] = {
     'msgraph-mail-copy-email': {'message_id': '{id}', 'destination_folder_id': 'archive'},
     'msgraph-mail-delete-email': {'message_id': '{id}'},
     'msgraph-mail-send-draft': {'draft_id': '{id}'},
+    'msgraph-mail-respond-to-invitation': {'message_id': '{id}', 'response': 'accept'},
     'reply-mail': {'inReplyTo': '{id}', 'to': BOB, 'subject': 'Re', 'body': 'Re'},
     'msgraph-mail-reply-to': {'message_id': '{id}', 'to': BOB, 'comment': 'Re'},
     'msgraph-mail-reply-all': {'message_id': '{id}', 'comment': 'Re'},

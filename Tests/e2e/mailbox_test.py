@@ -209,6 +209,17 @@ def test_msgraph_mail_delete_rule(analyst: Analyst) -> None:
     assert analyst.context('MSGraphMail')['Rule']['deleted'] is True
 
 
+def test_msgraph_mail_respond_to_invitation(analyst: Analyst) -> None:
+    """The organizer gets the response, with the comment."""
+    analyst.cloud.directory.application('daemon').application_permissions.append('Calendars.ReadWrite')
+    organizer = analyst.cloud.mailbox(BOB)
+    invitation = analyst.mailbox.invite('Planning', organizer.owner, 2_000_000_000, 2_000_003_600)
+    analyst.run('msgraph-mail-respond-to-invitation', message_id=invitation.message_id, response='decline', comment='Sorry.')
+    assert analyst.context('MSGraphMail')['Invitation']['Start'] == '2033-05-18T03:33:20Z'
+    [response] = [message for message in organizer.messages() if message.subject == 'Declined: Planning']
+    assert 'Sorry.' in response.text
+
+
 def test_msgraph_mail_block_sender(analyst: Analyst) -> None:
     """The rule works: the next mail from the sender is deleted."""
     analyst.run('msgraph-mail-block-sender', sender=analyst.mailbox.owner.address)

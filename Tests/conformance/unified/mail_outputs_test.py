@@ -39,6 +39,7 @@ class Scene:
         self.message = mailbox.deliver(message).immutable_id
         mailbox.attach_file(message, 'a.txt', b'a', 'text/plain', content_id='a@b')
         mailbox.attach_reference(message, 'link', 'https://files.contoso.example/a')
+        self.invitation = mailbox.invite('Meeting', ADDRESS, now + 3600, now + 7200).immutable_id
         self.folder = mailbox.make_folder('Team').folder_id
         mailbox.make_folder('Child', self.folder)
         mailbox.settings['archiveFolder'] = self.folder
@@ -77,6 +78,7 @@ CASES: dict[str, dict[str, str]] = {
     'msgraph-mail-create-rule': RULE,
     'msgraph-mail-update-rule': {'rule_id': '{rule}', 'sequence': '3'},
     'msgraph-mail-delete-rule': {'rule_id': '{rule}'},
+    'msgraph-mail-respond-to-invitation': {'message_id': '{invitation}', 'response': 'accept'},
     'msgraph-mail-block-sender': {'sender': 'eve@partner.example'},
     'msgraph-mail-get-settings': {},
     'msgraph-mail-set-automatic-replies': {'status': 'scheduled', 'end_time': 'in 3 days', 'internal_message': 'Away'},
@@ -87,7 +89,9 @@ CASES: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize('command', CASES)
 def test_a_mail_command_returns_exactly_the_outputs_of_the_yml(instance: Instance, scene: Scene, command: str) -> None:
     rule = instance.run('msgraph-mail-create-rule', **RULE)['Contents']['id']
-    known = {'message': scene.message, 'folder': scene.folder, 'rule': rule}
+    instance.cloud.directory.application('daemon').application_permissions.append('Calendars.ReadWrite')
+    instance.run('msgraph-mail-auth-reset')
+    known = {'message': scene.message, 'invitation': scene.invitation, 'folder': scene.folder, 'rule': rule}
     arguments = {name: known.get(value.strip('{}'), value) for name, value in CASES[command].items()}
     entry = instance.run(command, **arguments)
     [(path, outputs)] = entry['EntryContext'].items()

@@ -57,6 +57,7 @@ class Trial:
         self._known = {
             'message': scene.message,
             'folder': scene.folder,
+            'invitation': scene.invitation,
             'rule': rule['id'],
             'attachment': attachments['Attachment'][0]['ID'],
         }

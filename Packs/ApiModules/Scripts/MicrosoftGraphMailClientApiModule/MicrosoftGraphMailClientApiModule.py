@@ -914,6 +914,35 @@ class Mailbox:
         self.download(f'{self.message_path(message_id)}/$value', write)
 
     # endregion
+    # region invitations
+
+    def get_invitation(self, message_id: str) -> dict[str, Any]:
+        """Return an invitation with its ``event`` in the calendar. Raise DemistoException if it is something else."""
+        query = {'$expand': 'microsoft.graph.eventMessage/event'}
+        message = self.request('GET', self.message_path(message_id), params=query)
+        if message.get('meetingMessageType') != 'meetingRequest':
+            raise DemistoException('The email is not an invitation to a meeting. Check message_id.')
+        if not (message.get('event') or {}).get('id'):
+            raise DemistoException('The meeting is not in the calendar any more. Answer the email with msgraph-mail-reply-to.')
+        return message
+
+    def respond_to_event(self, event_id: str, response: str, body: dict[str, Any]) -> None:
+        """Send a response to an invitation.
+
+        Args:
+            response: ``accept``, ``tentativelyAccept`` or ``decline``.
+            body: ``comment`` and ``sendResponse`` of Graph.
+        """
+        try:
+            self.run_action('POST', f'{self.path}/events/{path_segment(event_id, "event ID")}/{response}', json_data=body)
+        except GraphError as error:
+            if not error.is_outcome_unclear:
+                raise
+            what = f'Whether the response was sent is not known. {error.what}'
+            advice = 'Look at the meeting in the calendar before you run the command again.'
+            raise GraphError(what, advice, error.code, error.res) from error
+
+    # endregion
     # region attachments
 
     def list_attachments(self, message_id: str, folder_id: str = '') -> list[dict[str, Any]]:

@@ -591,6 +591,39 @@ def get_conversation_command(client: GraphMailClient, args: dict[str, Any]) -> C
 
 # endregion
 
+# region invitations
+
+# What a user can do with an invitation, by the action of Graph.
+_RESPONSES = {'accept': 'accepted', 'tentativelyAccept': 'tentatively accepted', 'decline': 'declined'}
+
+
+def respond_to_invitation_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """Accept an invitation to a meeting, accept it tentatively, or decline it."""
+    mailbox, message_id = mailbox_argument(client, args), required_argument(args, 'message_id')
+    response, is_sent = choice_argument(args, 'response', _RESPONSES), bool_argument(args, 'send_response', default=True)
+    comment = str(args.get('comment') or '')
+    if comment and not is_sent:
+        raise DemistoException('comment needs send_response=true. Remove one of them.')
+    message = mailbox.get_invitation(message_id)
+    event = message['event']
+    mailbox.respond_to_event(str(event['id']), response, {'sendResponse': is_sent, **({'comment': comment} if comment else {})})
+    outputs = {
+        'ID': message_id,
+        'EventID': event['id'],
+        'Subject': event.get('subject') or message.get('subject'),
+        'Organizer': EmailAddress.from_json(event.get('organizer')).address,
+        'Start': graph_time_text(event.get('start') or {}),
+        'End': graph_time_text(event.get('end') or {}),
+        'Response': response,
+        'ResponseSent': is_sent,
+        'UserID': mailbox.address,
+    }
+    headers = ['Subject', 'Organizer', 'Start', 'End', 'Response', 'ResponseSent', 'ID']
+    return object_results('MSGraphMail.Invitation', f'Invitation {_RESPONSES[response]}', outputs, message, headers)
+
+
+# endregion
+
 # region blocked senders
 
 _BLOCK_RULE = 'Blocked sender: '
@@ -684,15 +717,20 @@ def _automatic_replies(args: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in replies.items() if value}
 
 
+def graph_time_text(moment: dict[str, Any]) -> str:
+    """Return a ``dateTimeTimeZone`` of Graph as 2030-01-31T08:00:00Z, or with its time zone if that is not UTC."""
+    zone = str(moment.get('timeZone') or 'UTC')
+    return str(moment.get('dateTime') or '')[:19] + ('Z' if zone == 'UTC' else f' {zone}')
+
+
 def set_automatic_replies_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Turn automatic replies on, for a time or until they are turned off, or turn them off."""
     mailbox = mailbox_argument(client, args)
     replies = mailbox.set_automatic_replies(_automatic_replies(args))
     outputs = {**object_outputs(replies, REPLIES_PROPERTIES), 'UserID': mailbox.address}
     for name in ('StartTime', 'EndTime'):
-        if moment := replies.get(REPLIES_PROPERTIES[name]):
-            zone = str(moment.get('timeZone') or 'UTC')
-            outputs[name] = str(moment.get('dateTime'))[:19] + ('Z' if zone == 'UTC' else f' {zone}')
+        if outputs.get(name) is not None:
+            outputs[name] = graph_time_text(replies[REPLIES_PROPERTIES[name]])
     title = 'Automatic replies turned off' if outputs.get('Status') == 'disabled' else 'Automatic replies turned on'
     return object_results('MSGraphMail.AutomaticReplies', title, outputs, replies, list(outputs), key='UserID')
 
@@ -778,6 +816,7 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
     'msgraph-mail-create-rule': create_rule_command,
     'msgraph-mail-update-rule': update_rule_command,
     'msgraph-mail-delete-rule': delete_rule_command,
+    'msgraph-mail-respond-to-invitation': respond_to_invitation_command,
     'msgraph-mail-block-sender': block_sender_command,
     'msgraph-mail-get-settings': get_settings_command,
     'msgraph-mail-set-automatic-replies': set_automatic_replies_command,

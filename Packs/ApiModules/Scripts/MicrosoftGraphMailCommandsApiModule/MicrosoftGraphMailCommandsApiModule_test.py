@@ -139,6 +139,16 @@ def test_keys_in_the_context_are_capitalized_and_have_no_annotations() -> None:
             {'status': 'scheduled', 'end_time': '2030-02-31', 'time_zone': 'Europe/Berlin'},
             "'2030-02-31' is not a date. Change end_time.",
         ),
+        (
+            'msgraph-mail-respond-to-invitation',
+            {'message_id': 'x', 'response': 'maybe'},
+            "'maybe' is not one of accept, tentativelyAccept, decline. Change response.",
+        ),
+        (
+            'msgraph-mail-respond-to-invitation',
+            {'message_id': 'x', 'response': 'accept', 'comment': 'Yes', 'send_response': 'no'},
+            'comment needs send_response=true. Remove one of them.',
+        ),
         ('msgraph-mail-block-sender', {}, 'The argument sender is empty. Enter a value for it.'),
         ('msgraph-mail-block-sender', {'sender': 'Eve <e@x.y>'}, "'Eve <e@x.y>' is not an email address. Change sender."),
         ('msgraph-mail-get-conversation', {}, 'Enter either message_id or conversation_id.'),

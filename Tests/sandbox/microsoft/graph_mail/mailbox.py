@@ -15,6 +15,7 @@ from sandbox.microsoft.graph_mail.model import (
     FileAttachment,
     Folder,
     ItemAttachment,
+    Meeting,
     Message,
     OutlookItem,
     ReferenceAttachment,
@@ -48,6 +49,7 @@ class Mailbox:
         first_delta_sync_limit: a first delta sync ends after so many messages; None for no limit.
         rules: as Graph shows them, in the order of their making.
         categories: the master list.
+        meetings: what is in the calendar, by ID.
         deferred: what waits to be sent: when, what, whether it is kept in Sent Items.
     """
 
@@ -65,6 +67,7 @@ class Mailbox:
         self.rules: list[dict[str, Any]] = []
         self.settings = default_settings()
         self.categories = default_categories()
+        self.meetings: dict[str, Meeting] = {}
         self.deferred: list[tuple[float, Message, bool]] = []
         self.change_number = 0
         self.folder_log = ChangeLog()
@@ -143,6 +146,14 @@ class Mailbox:
                 attachment.modified = message.created
             self._enter(message, self._existing(folder), message.created)
         return message
+
+    def invite(self, subject: str, organizer: EmailAddress, start: float, end: float) -> Message:
+        """Put a meeting into the calendar, and deliver the invitation to it. Times are epoch seconds."""
+        meeting = Meeting(subject, organizer, start, end)
+        self.meetings[meeting.event_id] = meeting
+        return self.deliver(
+            Message(subject, organizer, self.now(), to=[self.owner], meeting_type='meetingRequest', meeting=meeting)
+        )
 
     def message(self, message_id: str) -> Message | None:
         """Return the message of that plain or immutable ID."""

@@ -25,7 +25,7 @@ from sandbox.microsoft.graph_mail.message_input import change, message_of_mime, 
 from sandbox.microsoft.graph_mail.model import Message
 from sandbox.microsoft.graph_mail.permissions import READ, READ_BASIC, WRITE
 from sandbox.microsoft.graph_mail.query import WITHHELD, Query
-from sandbox.microsoft.graph_mail.representation import attachment_json, etag_of, message_json
+from sandbox.microsoft.graph_mail.representation import attachment_json, etag_of, event_json, message_json
 
 Answer = tuple[Response, int, dict[str, str]]
 messages_api = mail_blueprint('messages')
@@ -51,6 +51,11 @@ def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
     if query.expand.extended_properties:
         found = [(known, value_of(message, known)) for known in query.expand.extended_properties]
         answer['singleValueExtendedProperties'] = [{'id': known, 'value': value} for known, value in found if value is not None]
+    if query.expand.event and message.meeting:
+        answer['event@odata.context'] = call.context(
+            f"messages('{quote(call.view.id_of(message))}')/microsoft.graph.eventMessage/event/$entity"
+        )
+        answer['event'] = event_json(message.meeting)
     if query.expand.attachments:
         check_not_broken(message, 'attachments')
         answer['attachments@odata.context'] = call.context(f"messages('{quote(call.view.id_of(message))}')/attachments")

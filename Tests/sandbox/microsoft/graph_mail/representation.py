@@ -19,6 +19,7 @@ from sandbox.microsoft.graph_mail.model import (
     Flag,
     Folder,
     ItemAttachment,
+    Meeting,
     Message,
     ReferenceAttachment,
 )
@@ -140,7 +141,43 @@ def message_json(message: Message, view: View, selected: frozenset[str] = frozen
     """Return a ``message`` with its ID and the ``selected`` properties; without a selection, the default ones."""
     getters = _getters(selected) if selected else DEFAULT_PROPERTIES.items()
     shown = {name: getter(message, view) for name, getter in getters}
-    return {'@odata.etag': etag_of(message), **shown}
+    kind = {'@odata.type': f'#microsoft.graph.{_meeting_message(message)}'} if message.meeting_type else {}
+    return {**kind, '@odata.etag': etag_of(message), **shown, **({} if selected else _meeting_properties(message))}
+
+
+def _meeting_message(message: Message) -> str:
+    return {'meetingRequest': 'eventMessageRequest', 'meetingCancelled': 'eventMessage'}.get(
+        message.meeting_type, 'eventMessageResponse'
+    )
+
+
+def _meeting_properties(message: Message) -> dict[str, Any]:
+    if not message.meeting_type:
+        return {}
+    return {'meetingMessageType': message.meeting_type, 'type': 'singleInstance', 'isOutOfDate': False, 'isDelegated': False}
+
+
+def _graph_time(moment: float) -> dict[str, str]:
+    return {'dateTime': graph_timestamp(moment).replace('Z', '.0000000'), 'timeZone': 'UTC'}
+
+
+def event_json(meeting: Meeting) -> dict[str, Any]:
+    """Return an ``event`` of the calendar, with its most important properties."""
+    tentative = meeting.response in ('notResponded', 'tentativelyAccepted')
+    return {
+        'id': meeting.event_id,
+        'subject': meeting.subject,
+        'start': _graph_time(meeting.start),
+        'end': _graph_time(meeting.end),
+        'organizer': recipient(meeting.organizer),
+        'isOrganizer': meeting.response == 'organizer',
+        'isCancelled': False,
+        'responseRequested': True,
+        'allowNewTimeProposals': True,
+        'responseStatus': {'response': meeting.response, 'time': graph_timestamp(meeting.start)},
+        'showAs': 'tentative' if tentative else 'busy',
+        'type': 'singleInstance',
+    }
 
 
 def folder_json(mailbox: Mailbox, folder: Folder, selected: Collection[str] = ()) -> dict[str, Any]:

@@ -214,6 +214,15 @@ def test_settings_are_read_and_changed(graph: GraphClient) -> None:
     assert graph.error('GET', '/mailboxSettings/colour') == (400, 'BadRequest')
 
 
+def test_an_invitation_shows_its_event_if_asked(graph: GraphClient, mailbox: Mailbox, bobs: Mailbox) -> None:
+    invitation = mailbox.invite('Planning', bobs.owner, 2_000_000_000, 2_000_003_600)
+    shown = graph.get(f'/messages/{invitation.message_id}?$expand=microsoft.graph.eventMessage/event')
+    assert (shown['@odata.type'], shown['meetingMessageType']) == ('#microsoft.graph.eventMessageRequest', 'meetingRequest')
+    event = f'/events/{shown["event"]["id"]}'
+    assert graph.error('POST', f'{event}/accept', {}) == (403, 'ErrorAccessDenied')
+    assert 'event' not in graph.get(f'/messages/{invitation.message_id}')
+
+
 BERLIN = {'dateTime': '2040-07-01T08:00:00', 'timeZone': 'Europe/Berlin'}
 LATER = {'dateTime': '2040-07-01T08:00:00.0000000', 'timeZone': 'W. Europe Standard Time'}
 
