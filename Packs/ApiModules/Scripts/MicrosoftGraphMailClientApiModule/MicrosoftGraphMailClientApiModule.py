@@ -572,6 +572,7 @@ class GraphMailClient(MicrosoftClient):
                 error_handler=self._raise_graph_error,
                 allow_redirects=False,
                 auth=skip_netrc,
+                timeout=self.timeout,
                 with_metrics=self._counts_requests,
             )
         except (DemistoException, requests.exceptions.RequestException) as error:
@@ -587,18 +588,19 @@ class GraphMailClient(MicrosoftClient):
         is_clear = cause is not error and isinstance(cause, (requests.exceptions.SSLError, requests.exceptions.ProxyError))
         if is_clear or not isinstance(cause, requests.exceptions.RequestException):
             return None
-        in_time = ' in time' if isinstance(cause, requests.exceptions.Timeout) else ''
-        return GraphError(
-            f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.',
-            'Try again, and check the network of the engine, the proxy and the cloud setting.',
-        )
+        advice = 'Try again, and check the network of the engine, the proxy and the cloud setting.'
+        in_time = ''
+        if isinstance(cause, requests.exceptions.Timeout):
+            in_time, advice = ' in time', f"{advice[:-1]}, or increase 'HTTP timeout'."
+        return GraphError(f'Microsoft Graph at {urlsplit(self._base_url).netloc} did not answer{in_time}.', advice)
 
     def retry(self, step: Callable[[], _StepResult], policy: RetryPolicy) -> _StepResult:
         """Run a step that sends requests without retries until it succeeds, and return its result.
 
         Args:
-            policy: by the status of a GraphError; other errors are raised.
+            policy: by the status of a GraphError; other errors are raised. Its budget is that of the client.
         """
+        policy = policy._replace(budget=self.retry_policy.budget)
 
         def delay_after(error: Exception, attempt: int) -> float | None:
             return policy.delay(attempt, error.res, self.clock.now()) if isinstance(error, GraphError) else None

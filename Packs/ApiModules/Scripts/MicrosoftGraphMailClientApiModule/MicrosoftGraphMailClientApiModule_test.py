@@ -400,7 +400,11 @@ def test_a_delta_page_without_a_link_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    'error, in_time', [(requests.exceptions.ConnectionError('x'), ''), (requests.exceptions.ReadTimeout('x'), ' in time')]
+    'error, in_time, more',
+    [
+        (requests.exceptions.ConnectionError('x'), '', ''),
+        (requests.exceptions.ReadTimeout('x'), ' in time', ", or increase 'HTTP timeout'"),
+    ],
 )
 @pytest.mark.parametrize(
     'call',
@@ -410,10 +414,10 @@ def test_a_delta_page_without_a_link_is_an_error() -> None:
         lambda client: client.send_without_token('PUT', 'https://graph.example/upload', {}, b'x'),
     ],
 )
-def test_a_missing_response_is_described_without_jargon(call: Any, error: Exception, in_time: str) -> None:
+def test_a_missing_response_is_described_without_jargon(call: Any, error: Exception, in_time: str, more: str) -> None:
     assert error_of(lambda: call(ScriptedClient(error))) == (
         f'Microsoft Graph at graph.example did not answer{in_time}. '
-        'Try again, and check the network of the engine, the proxy and the cloud setting.'
+        f'Try again, and check the network of the engine, the proxy and the cloud setting{more}.'
     )
 
 
