@@ -631,25 +631,21 @@ _BLOCK_RULE = 'Blocked sender: '
 
 def block_sender_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Create a rule that deletes or moves the emails of a sender as they arrive, unless there is one."""
-    mailbox, sender, folder = (
-        mailbox_argument(client, args),
-        required_argument(args, 'sender'),
-        clean_value(args.get('folder_id')),
-    )
+    mailbox, sender = mailbox_argument(client, args), required_argument(args, 'sender')
     if not re.fullmatch(r'[^\s@<>,;]+@[^\s@<>,;]+', sender):
         raise DemistoException(f"'{sender}' is not an email address. Change sender.")
+    folder = clean_value(args.get('folder_id'))
+    target: dict[str, Any] = {'moveToFolder': mailbox.find_folder(folder)} if folder else {'delete': True}
     rule: dict[str, Any] = {
         'displayName': _BLOCK_RULE + sender.lower(),
         'sequence': 1,
         'isEnabled': True,
         'conditions': {'fromAddresses': [EmailAddress(sender, sender).as_json()]},
-        'actions': {
-            **({'moveToFolder': mailbox.find_folder(folder)} if folder else {'delete': True}),
-            'stopProcessingRules': True,
-        },
+        'actions': {**target, 'stopProcessingRules': True},
     }
     name = rule['displayName'].lower()
-    earlier = next((one for one in mailbox.list_rules(MAX_LISTED) if str(one.get('displayName')).lower() == name), {})
+    rules = mailbox.list_rules(MAX_LISTED)
+    earlier: dict[str, Any] = next((one for one in rules if str(one.get('displayName')).lower() == name), {})
     is_blocked = _blocks(earlier, sender, rule['actions'])
     present = earlier if is_blocked else mailbox.create_rule(rule)
     if earlier and not is_blocked:  # a new rule replaces it: changing a rule would leave its exceptions and errors
