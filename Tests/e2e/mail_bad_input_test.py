@@ -17,6 +17,7 @@ ON_MESSAGES: dict[str, dict[str, str]] = {
     'msgraph-mail-get-email': {'message_id': '{id}'},
     'msgraph-mail-get-conversation': {'message_id': '{id}'},
     'msgraph-mail-get-email-as-eml': {'message_id': '{id}'},
+    'msgraph-mail-get-invitation-as-ics': {'message_id': '{id}'},
     'msgraph-mail-list-attachments': {'message_id': '{id}'},
     'msgraph-mail-get-attachment': {'message_id': '{id}'},
     'msgraph-update-email-status': {'message_ids': '{id}', 'status': 'Read'},

@@ -209,6 +209,14 @@ def test_msgraph_mail_delete_rule(analyst: Analyst) -> None:
     assert analyst.context('MSGraphMail')['Rule']['deleted'] is True
 
 
+def test_msgraph_mail_get_invitation_as_ics(analyst: Analyst) -> None:
+    invitation = analyst.mailbox.invite('Planning', analyst.cloud.mailbox(BOB).owner, 2_000_000_000, 2_000_003_600)
+    analyst.run('msgraph-mail-get-invitation-as-ics', message_id=invitation.immutable_id)
+    [(name, content)] = analyst.files().items()
+    assert (name, content[:15]) == (f'{invitation.immutable_id}.ics', b'BEGIN:VCALENDAR')
+    assert analyst.context('File')['Extension'] == 'ics'
+
+
 def test_msgraph_mail_respond_to_invitation(analyst: Analyst) -> None:
     """The organizer gets the response, with the comment."""
     analyst.cloud.directory.application('daemon').application_permissions.append('Calendars.ReadWrite')

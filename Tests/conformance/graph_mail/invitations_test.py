@@ -1,14 +1,16 @@
 """Responses to invitations."""
 
+from pathlib import Path
+
 import pytest
 
-from conformance.graph_mail.mail_commands_test import ADA, BOB, UNKNOWN_ID, delivered, error_of, outputs, run
+from conformance.graph_mail.mail_commands_test import ADA, BOB, UNKNOWN_ID, delivered, error_of, file_of, outputs, run
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import Message
 
-COMMAND = 'msgraph-mail-respond-to-invitation'
+COMMAND, AS_FILE = 'msgraph-mail-respond-to-invitation', 'msgraph-mail-get-invitation-as-ics'
 START, END = 2_000_000_000, 2_000_003_600
 
 
@@ -118,3 +120,62 @@ def test_a_throttled_response_is_sent_once(
 def test_a_missing_permission_is_named(mail: GraphMailClient, bobs: Mailbox, cloud: MicrosoftCloud) -> None:
     invitation = cloud.mailbox(ADA).invite('Planning', bobs.owner, START, END)
     assert 'ErrorAccessDenied' in error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
+
+
+# region calendar file
+
+CALENDAR = 'Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n'
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_calendar_file_of_an_invitation(mail: GraphMailClient, invitation: Message) -> None:
+    entry = run(mail, AS_FILE, message_id=invitation.immutable_id)
+    assert entry['File'] == f'{invitation.immutable_id}.ics'
+    content = file_of(entry)
+    assert content.startswith(b'BEGIN:VCALENDAR\r\n')
+    assert (b'SUMMARY:Planning' in content, b'DTSTART:20330518T033320Z' in content) == (True, True)
+
+
+@pytest.mark.parametrize(
+    'source, content',
+    [
+        (f'{CALENDAR}Content-Transfer-Encoding: base64\r\n\r\nQkVHSU46VkNBTEVOREFSDQo=', b'BEGIN:VCALENDAR\r\n'),
+        (f'{CALENDAR}Content-Transfer-Encoding: quoted-printable\r\n\r\nSUMMARY:Gr=C3=BC=C3=9Fe', 'SUMMARY:Grüße'.encode()),
+        (f'{CALENDAR}Content-Transfer-Encoding: 8bit\r\n\r\nSUMMARY:Grüße', 'SUMMARY:Grüße'.encode()),
+        (f'Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHi\r\n--b\r\n{CALENDAR}\r\nX\r\n--b--', b'X'),
+        ('Content-Type: TEXT/Calendar; name="a/../b.ics"\r\n\r\nX', b'X'),
+    ],
+)
+def test_the_calendar_file_keeps_its_bytes(mail: GraphMailClient, ada: Mailbox, source: str, content: bytes) -> None:
+    message = delivered(ada, source=f'From: x@y.example\r\n{source}'.encode())
+    entry = run(mail, AS_FILE, message_id=message.immutable_id)
+    assert (file_of(entry), entry['File']) == (content, f'{message.immutable_id}.ics')
+
+
+@pytest.mark.parametrize(
+    'source',
+    [
+        b'From: x@y.example\r\n\r\nHello',
+        b'From: x@y.example\r\nContent-Type: text/calendar\r\n\r\n',
+        b'\xff\x00',
+        b''.join(b'Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n' % (one, one) for one in range(3000)),
+    ],
+    ids=['no calendar', 'empty', 'not a mail', 'nested deeply'],
+)
+def test_an_email_without_a_calendar_file_is_an_error(mail: GraphMailClient, ada: Mailbox, source: bytes) -> None:
+    message = delivered(ada, source=source)
+    error = error_of(mail, AS_FILE, message_id=message.immutable_id)
+    assert error == 'The email contains no calendar file. Check that it is an invitation.'
+
+
+def test_an_email_that_is_too_large_for_an_invitation(mail: GraphMailClient, ada: Mailbox) -> None:
+    message = delivered(ada)
+    ada.attach_file(message, 'a.bin', bytes(16 * 1024 * 1024))
+    assert error_of(mail, AS_FILE, message_id=message.immutable_id).startswith('The email has more than 20 MB.')
+
+
+# endregion

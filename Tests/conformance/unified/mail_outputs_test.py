@@ -103,12 +103,19 @@ def test_a_mail_command_returns_exactly_the_outputs_of_the_yml(instance: Instanc
 
 
 @pytest.mark.parametrize(
-    'command, file', [('msgraph-mail-get-email-as-eml', '{message}.eml'), ('msgraph-mail-get-attachment', 'a.txt')]
+    'command, message, file',
+    [
+        ('msgraph-mail-get-email-as-eml', 'message', '{message}.eml'),
+        ('msgraph-mail-get-invitation-as-ics', 'invitation', '{invitation}.ics'),
+        ('msgraph-mail-get-attachment', 'message', 'a.txt'),
+    ],
 )
-def test_the_outputs_of_files_are_those_of_the_platform(instance: Instance, scene: Scene, command: str, file: str) -> None:
+def test_the_outputs_of_files_are_those_of_the_platform(
+    instance: Instance, scene: Scene, command: str, message: str, file: str
+) -> None:
     assert {output['contextPath'].split('.')[0] for output in IN_YML[command]['outputs']} == {'File'}
     attachments = instance.context('msgraph-mail-list-attachments', message_id=scene.message)['Attachment']
     extra = {'attachment_id': attachments[0]['ID']} if command.endswith('attachment') else {}
-    entry = instance.run(command, message_id=scene.message, **extra)
-    assert entry['File'] == file.format(message=scene.message)
+    entry = instance.run(command, message_id=getattr(scene, message), **extra)
+    assert entry['File'] == file.format(**vars(scene))
     assert os.path.getsize(f'1_{entry["FileID"]}') > 0

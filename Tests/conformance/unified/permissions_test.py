@@ -23,6 +23,7 @@ ARGUMENTS: dict[str, dict[str, str]] = {
     'msgraph-mail-test': {},
     'msgraph-mail-list-emails': {},
     'msgraph-mail-get-email-as-eml': {'message_id': '{message}'},
+    'msgraph-mail-get-invitation-as-ics': {'message_id': '{invitation}'},
     'msgraph-mail-get-attachment': {'message_id': '{message}', 'attachment_id': '{attachment}'},
 }
 

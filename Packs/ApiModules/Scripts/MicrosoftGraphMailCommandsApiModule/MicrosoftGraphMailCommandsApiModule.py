@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timezone
+from email import message_from_bytes
 from typing import Any
 
 
@@ -622,6 +623,30 @@ def respond_to_invitation_command(client: GraphMailClient, args: dict[str, Any])
     return object_results('MSGraphMail.Invitation', f'Invitation {_RESPONSES[response]}', outputs, message, headers)
 
 
+MAX_INVITATION = 20 * 1024 * 1024  # bytes of the email
+
+
+def get_invitation_as_ics_command(client: GraphMailClient, args: dict[str, Any]) -> dict[str, Any]:
+    """Return the iCalendar file in an invitation, or in another message about a meeting."""
+    mailbox, message_id = mailbox_argument(client, args), required_argument(args, 'message_id')
+    source = bytearray()
+
+    def write(chunk: bytes) -> None:
+        source.extend(chunk)
+        if len(source) > MAX_INVITATION:
+            raise DemistoException('The email has more than 20 MB. Use msgraph-mail-get-email-as-eml.')
+
+    mailbox.download_mime(message_id, write)
+    try:
+        parts = message_from_bytes(bytes(source)).walk()
+        content = next((one.get_payload(decode=True) for one in parts if one.get_content_type() == 'text/calendar'), None)
+    except RecursionError:  # mails come from attackers too
+        content = None
+    if not isinstance(content, bytes) or not content:
+        raise DemistoException('The email contains no calendar file. Check that it is an invitation.')
+    return save_file(f'{message_id}.ics', lambda save: save(content)).entry
+
+
 # endregion
 
 # region blocked senders
@@ -812,6 +837,7 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
     'msgraph-mail-create-rule': create_rule_command,
     'msgraph-mail-update-rule': update_rule_command,
     'msgraph-mail-delete-rule': delete_rule_command,
+    'msgraph-mail-get-invitation-as-ics': get_invitation_as_ics_command,
     'msgraph-mail-respond-to-invitation': respond_to_invitation_command,
     'msgraph-mail-block-sender': block_sender_command,
     'msgraph-mail-get-settings': get_settings_command,
