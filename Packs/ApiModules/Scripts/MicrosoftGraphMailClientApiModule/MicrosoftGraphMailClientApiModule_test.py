@@ -425,7 +425,11 @@ def test_a_delta_page_without_a_link_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    'error, in_time', [(requests.exceptions.ConnectionError('x'), ''), (requests.exceptions.ReadTimeout('x'), ' in time')]
+    'error, in_time, more',
+    [
+        (requests.exceptions.ConnectionError('x'), '', ''),
+        (requests.exceptions.ReadTimeout('x'), ' in time', ", or increase 'HTTP timeout'"),
+    ],
 )
 @pytest.mark.parametrize(
     'host, call',
@@ -438,9 +442,9 @@ def test_a_delta_page_without_a_link_is_an_error() -> None:
         ),
     ],
 )
-def test_a_missing_response_is_described_without_jargon(host: str, call: Any, error: Exception, in_time: str) -> None:
+def test_a_missing_response_is_described_without_jargon(host: str, call: Any, error: Exception, in_time: str, more: str) -> None:
     assert error_of(lambda: call(ScriptedClient(error))) == (
-        f'{host} did not answer{in_time}. Try again, and check the network of the engine, the proxy and the cloud setting.'
+        f'{host} did not answer{in_time}. Try again, and check the network of the engine, the proxy and the cloud setting{more}.'
     )
 
 
