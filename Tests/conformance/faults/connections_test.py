@@ -61,7 +61,7 @@ def test_an_error_of_an_upload_names_the_upload_host(
     address = f'https://localhost:{other}/upload?authtoken=canary-of-the-upload'
     cloud.faults.add(service='graph', path='createUploadSession', times=None, replace=[['uploadUrl'], address])
     text = error_of(world, 'send-mail', **BY_NAME['send-mail, upload'].args(world))
-    assert text.startswith(SAYS[peer].format(host=f'The upload host localhost:{other}')), text
+    assert text.startswith(SAYS[peer].format(host=f'Microsoft Graph at localhost:{other}')), text
     assert 'canary' not in text
 
 

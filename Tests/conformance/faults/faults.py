@@ -71,7 +71,9 @@ FAULTS = [
     ),
     FaultCase('retry after 2 s', {'status': 503, 'headers': {'Retry-After': '2'}, **ALWAYS}),
     *(
-        FaultCase(f'body {name}', {'status': 200, 'body': body, 'headers': JSON, **ALWAYS})
+        FaultCase(
+            f'body {name}', {'status': 200, 'body': body, 'headers': JSON, **ALWAYS}, is_harmless=name == 'control characters'
+        )
         for name, body in {
             'an object': b'{}',
             'a list': b'[]',

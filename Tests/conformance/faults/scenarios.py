@@ -94,8 +94,12 @@ def _arguments(command: str) -> Callable[[World], Args]:
     """Return what gives a command the IDs of things that exist."""
 
     def args(world: World) -> Args:
-        named = {one['name'] for one in IN_YML[command].get('arguments') or ()}
-        ids = {name: value for name, value in world.ids().items() if name in named}
+        arguments = IN_YML[command].get('arguments') or ()
+        named = {one['name'] for one in arguments if one.get('required') or not one['name'].startswith('attach_')}
+        known = world.ids()
+        ids = {name: value for name, value in known.items() if name in named}
+        if {'draft_id', 'attachment_id'} <= named:
+            ids['attachment_id'] = known['attachment_id of a draft']
         if 'folder_id' in ids and command not in ('msgraph-mail-update-folder', 'msgraph-mail-delete-folder'):
             ids['folder_id'] = 'inbox'
         return {**enough_arguments(command), **ids, **_MORE.get(command, {})}

@@ -93,6 +93,7 @@ class World:
         self.pace = 1.0
         self.kill: tuple[str, str, int] | None = None
         self._started = 0.0
+        self._is_dead = False
         self._message = self._equip()
 
     def _equip(self) -> Message:
@@ -126,6 +127,8 @@ class World:
             'destination_folder_id': 'archive',
             'rule_id': 'AQAAAJ5dZqA=',
             'draft_id': draft.immutable_id,
+            'attach_ids': 'small',
+            'attachment_id of a draft': draft.attachment_id(draft.attachments[0], True) if draft.attachments else '',
         }
 
     def _drafts(self) -> bool:
@@ -134,6 +137,7 @@ class World:
     def _new_draft(self) -> Message:
         draft = Message(subject='A draft', sender=EmailAddress('Ada', ADA), received=self.cloud.clock.now(), is_draft=True)
         draft.to.append(EmailAddress('Bob', 'bob@contoso.example'))
+        self.mailbox.attach_file(draft, 'of-the-draft.txt', FILE)
         return self.mailbox.deliver(draft, 'drafts')
 
     def add_mail(self) -> None:
@@ -174,7 +178,7 @@ class World:
         health: list[str] = []
         incidents: list[Any] = []
         error = ''
-        self._slept, self._started = 0.0, time.monotonic()
+        self._slept, self._started, self._is_dead = 0.0, time.monotonic(), False
         with self._platform(command, args, entries, logs, health, incidents), self._logging(logs):
             before = self._elapsed()
             try:
@@ -204,7 +208,11 @@ class World:
             'results': entries.append,
             'integrationContext': dict(self.context),
             'getLastRun': lambda: dict(self.last_run),
-            'setLastRun': lambda value: self.__setattr__('last_run', json.loads(json.dumps(value))),
+            'setLastRun': lambda value: self._is_dead or self.__setattr__('last_run', json.loads(json.dumps(value))),
+            **{
+                name: self._unless_dead(getattr(demisto, name))
+                for name in ('setIntegrationContext', 'setIntegrationContextVersioned')
+            },
             'incidents': incidents.extend,
             'updateModuleHealth': lambda said, *_more: health.append(str(said)),
             'getFilePath': self._file,
@@ -230,6 +238,10 @@ class World:
             self._paced(),
         ):
             yield
+
+    def _unless_dead(self, write: Any) -> Any:
+        """Return a function that writes nothing once the process was killed: what cleans up does not run then."""
+        return lambda *args, **kwargs: None if self._is_dead else write(*args, **kwargs)
 
     @contextlib.contextmanager
     def _paced(self) -> Iterator[None]:
@@ -278,7 +290,7 @@ class World:
         service = self._service_of(request)
         if self.kill and self.kill[:2] == (moment, service):
             if self.kill[2] == 0:
-                self.kill = None
+                self.kill, self._is_dead = None, True
                 raise ProcessKilled
             self.kill = (moment, service, self.kill[2] - 1)
 

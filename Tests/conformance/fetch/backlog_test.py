@@ -89,3 +89,12 @@ def test_an_unknown_last_run_is_replaced(source: MailSource, instance: Instance,
     platform = instance()
     platform.last_run = json.dumps(last_run)
     assert platform.fetch().names == ['A mail']
+
+
+@pytest.mark.parametrize('count, megabytes', [(6, 10), (40, 1)])
+def test_large_bodies_take_little_memory(source: MailSource, tmp_path: Path, count: int, megabytes: int) -> None:
+    for number in range(count):
+        source.deliver(f'mail {number}', html=f'<p>{"x" * megabytes * MEGABYTE}')
+    measured = fetched(source, tmp_path, runs=6, max_fetch='200', fetch_html_formatting=True)
+    assert measured['incidents'] == count
+    assert measured['above'] < 6 * MAX_MEMORY

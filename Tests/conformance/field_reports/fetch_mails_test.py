@@ -84,6 +84,27 @@ def test_what_graph_lists_and_does_not_find_is_waited_for(
     field_report('M1', f'GET of {part} answers 404 in {runs} runs ({params or "defaults"})', LOST, f'complete, {incident.name}')
 
 
+@pytest.mark.parametrize('count, most', [(4, '4'), (10, '4'), (60, '50')])
+@pytest.mark.parametrize('is_purged', [True, False])
+def test_mails_that_wait_do_not_block_others(
+    source: MailSource, instance: Instance, field_report: Report, count: int, most: str, is_purged: bool
+) -> None:
+    platform = started(instance, max_fetch=most)
+    waiting = [source.deliver(f'waits {number}') for number in range(count)]
+    for message in waiting:
+        message.absent.add('message')
+    names(platform, 1)
+    if is_purged:
+        for message in waiting:
+            source.mailbox.remove(message)
+    source.deliver('new')
+    runs = 1 + -(-count // int(most))
+    assert names(platform, runs) == ['new']
+    field_report(
+        'M1', f'{count} mails of up to {most} in a run wait, purged: {is_purged}', LOST, f'a new one comes in {runs} runs'
+    )
+
+
 @pytest.mark.parametrize('part', ['message', 'attachments'])
 def test_what_graph_never_finds_becomes_an_incident_that_says_so(
     source: MailSource, instance: Instance, field_report: Report, part: str

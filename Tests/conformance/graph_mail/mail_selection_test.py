@@ -447,7 +447,8 @@ def pending(ada: Mailbox, count: int) -> list[PendingMail]:
 
 
 @pytest.mark.parametrize(
-    'most, count, due, others', [(10, 0, 0, 10), (10, 3, 3, 7), (10, 8, 5, 2), (10, 10, 5, 0), (1, 1, 1, 0), (10, 200, 5, 0)]
+    'most, count, due, others',
+    [(10, 0, 0, 10), (10, 3, 3, 7), (10, 8, 5, 5), (10, 10, 5, 5), (1, 1, 1, 0), (10, 197, 5, 3), (10, 200, 5, 0)],
 )
 def test_pending_mails_leave_room_for_others(runs: Runs, ada: Mailbox, most: int, count: int, due: int, others: int) -> None:
     runs.next()

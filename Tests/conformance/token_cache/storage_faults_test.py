@@ -21,7 +21,7 @@ from MicrosoftApiModule import (
 )
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftCredentialsApiModule import AccessToken, SignInRequiredError, SignInUnavailableError
-from MicrosoftTokenCacheApiModule import ContextStorage
+from MicrosoftTokenCacheApiModule import CachedTokens, ContextStorage
 from sandbox.microsoft.browser import Browser
 
 __all__ = ['proxy', 'workbench']
@@ -170,11 +170,24 @@ def seconds_left(workbench: Workbench, client: MicrosoftClient) -> float:
     'method, service, longest',
     [(CLIENT_SECRET, 'entra', 31), (VM_SYSTEM_ASSIGNED, 'imds', 23), (CORTEX_APP, 'token-service', 101)],
 )
-@pytest.mark.parametrize('answers', [[(503, '')] * 3, [(429, '15'), (503, '10')], [(500, ''), (429, '25')]])
+@pytest.mark.parametrize('answers', [[(503, '')] * 3, [(429, '15'), (503, '10')], [(500, ''), (429, '25')], [(429, '29.9')]])
 def test_a_lease_lasts_for_one_attempt_and_is_renewed_before_each_wait(
-    workbench: Workbench, method: str, service: str, longest: float, answers: list[tuple[int, str]]
+    workbench: Workbench,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    service: str,
+    longest: float,
+    answers: list[tuple[int, str]],
 ) -> None:
     client = workbench.client(keywords(method, workbench))
+    sleep, holders = workbench.clock.sleep, []
+
+    def sleep_as_holder(seconds: float) -> None:
+        context = demisto.getIntegrationContext()
+        holders.append(CachedTokens(context, client.credential, client.token_target(), workbench.clock.now()).holder)
+        sleep(seconds)
+
+    monkeypatch.setattr(workbench.clock, 'sleep', sleep_as_holder)
     for code, retry_after in answers:
         workbench.fail(service, 'token', status(code, retry_after))
     token_client, seen = client.token_provider.token_client, []
@@ -182,6 +195,8 @@ def test_a_lease_lasts_for_one_attempt_and_is_renewed_before_each_wait(
     token_client._send_once = lambda request: (seen.append(seconds_left(workbench, client)), send_once(request))[1]  # type: ignore[method-assign]
     assert isinstance(workbench.ask(client), AccessToken)
     assert len(seen) == len(answers) + 1
+    assert len(holders) == len(answers)
+    assert all(holders), 'others wait meanwhile'
     assert all(longest - 1.5 < left <= longest for left in seen), seen
     assert seconds_left(workbench, client) == 0
 

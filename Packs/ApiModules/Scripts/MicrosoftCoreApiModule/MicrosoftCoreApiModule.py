@@ -508,10 +508,8 @@ class _LimitedAdapter:
             raise DeadlineError('The command has no time left.', request=request)
         if stream:
             request.headers['Accept-Encoding'] = 'identity'
-        timeout = (
-            min(connect or CONNECT_SECONDS, CONNECT_SECONDS, seconds),
-            min(read or seconds, seconds) + 1,
-        )  # the deadline is first
+        last = seconds + 1  # the deadline comes first
+        timeout = min(connect or CONNECT_SECONDS, CONNECT_SECONDS, seconds), min(read or last, last)
         with _Deadline(seconds) as deadline:
             try:
                 response = self._adapter.send(request, stream=True, timeout=timeout, **kwargs)

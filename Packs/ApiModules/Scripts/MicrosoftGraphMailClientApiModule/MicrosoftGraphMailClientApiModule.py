@@ -701,19 +701,18 @@ class GraphMailClient(MicrosoftClient):
                 with_metrics=self._counts_requests,
             )
         except (DemistoException, requests.exceptions.RequestException) as error:
-            host = f'The upload host {urlsplit(url).netloc}'
-            raise (self._outage(error, host) or error) from None  # errors of requests contain the URL
+            raise (self._outage(error, url) or error) from None  # errors of requests contain the URL
         return response
 
     def _raise_graph_error(self, response: requests.Response) -> None:
         raise GraphError.from_response(response, self.clock.now())
 
-    def _outage(self, error: Exception, host: str = '') -> GraphError | None:
-        """Return the error to raise if no response came from `host`, by default Microsoft Graph. None if one came."""
+    def _outage(self, error: Exception, url: str = '') -> GraphError | None:
+        """Return the error to raise if no response came to `url`, by default the API. None if one came."""
         cause = getattr(error, 'exception', error)
         if not isinstance(cause, requests.exceptions.RequestException):
             return None
-        host = host or f'Microsoft Graph at {urlsplit(self._base_url).netloc}'
+        host = f'Microsoft Graph at {urlsplit(url or self._base_url).netloc}'
         advice = 'Try again, and check the network of the engine, the proxy and the cloud setting.'
         if isinstance(cause, requests.exceptions.ReadTimeout) and self.clock.remaining() > 1:
             advice = f"{advice[:-1]}, or increase 'HTTP timeout'."

@@ -437,7 +437,7 @@ def test_a_delta_page_without_a_link_is_an_error() -> None:
         ('Microsoft Graph at graph.example', lambda client: client.mailbox.list_messages()),
         ('Microsoft Graph at graph.example', lambda client: client.mailbox.download_mime('x', lambda chunk: None)),
         (
-            'The upload host up.example',
+            'Microsoft Graph at up.example',
             lambda client: client.send_without_token('PUT', 'https://up.example/x?authtoken=y', {}, b'x'),
         ),
     ],

@@ -1131,12 +1131,11 @@ class MailSelector:
         self._cursor = cursor
         self._options = options
         self._silent: set[str] = set()  # folders without a response, although the mailbox has one, and those that do not exist
-        # Pending mails leave half of the run to others. Those that are not tried now count as well, so that no more than the
-        # maximum are ever pending.
+        # Pending mails leave half of the run to others, as long as not more become pending than fit into the cursor.
         tried = cursor.pending[: max(1, options.max_mails // 2)]
         self._selected = {mail.message_id: mail for mail in tried}
         self._pending = {mail.message_id for mail in cursor.pending}
-        self._max_selected = options.max_mails - max(0, len(cursor.pending) - len(tried))
+        self._max_selected = min(options.max_mails, MAX_MAILS_PER_RUN - len(cursor.pending) + len(tried))
 
     def select(self) -> list['FetchedMail']:
         """Return the mails of this run, and record in the cursor how far their folders are."""

@@ -411,7 +411,8 @@ class CachedTokens:
         self.pending: PendingSignIn | None = _read_entry(context, self._pending_key, PendingSignIn, now)
         self.lease: Lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
         # A lease that carries an error, or that a wrong clock has written, is not current.
-        is_current = not self.lease.kind and now < self.lease.until <= now + credential.max_request_seconds
+        longest = credential.max_request_seconds + credential.attempt_seconds
+        is_current = not self.lease.kind and now < self.lease.until <= now + longest
         self.holder = self.lease.holder if is_current else ''
         refresh_token, public_refresh_token = session.refresh_token if session else '', ''
         if not all(key.startswith(_PREFIX) for key in context):

@@ -366,6 +366,57 @@ def test_a_context_of_the_public_module_is_not_read_once_there_are_own_tokens(cl
 # region token provider
 
 
+class ScriptedUser(ScriptedCredential):
+    """A user of a tenant that the settings name by its domain."""
+
+    needs_user = True
+
+    def __init__(self, tenant_id: str, *outcomes: Any):
+        super().__init__(*outcomes)
+        self.tenant_id = tenant_id
+
+
+@pytest.mark.parametrize(
+    'name, tenant_of_token, is_same',
+    [
+        ('contoso.example', TENANT, True),
+        ('organizations', TENANT, True),
+        ('fabrikam.example', 'another tenant', False),
+        ('fabrikam.example', '', False),
+    ],
+)
+def test_another_name_of_the_tenant_is_taken_only_if_the_refreshed_token_is_of_the_same(
+    clock: FakeClock, name: str, tenant_of_token: str, is_same: bool
+) -> None:
+    def token_of(tenant: str) -> TokenResponse:
+        return response(jwt_of(tid=tenant), refresh_token='a refresh token')
+
+    provider(ScriptedUser(TENANT, token_of(TENANT)), clock).get_token(GRAPH)
+    before = demisto.getIntegrationContext()
+    renamed = ScriptedUser(name, token_of(tenant_of_token))
+    if is_same:
+        assert provider(renamed, clock).get_token(GRAPH).value == jwt_of(tid=TENANT)
+        assert provider(ScriptedUser(name), clock).get_token(GRAPH), 'the name is known now'
+    else:
+        with pytest.raises(SignInRequiredError, match='No user has signed in'):
+            provider(renamed, clock).get_token(GRAPH)
+        after = demisto.getIntegrationContext()
+        assert {key: after[key] for key in before if key.endswith('/sign-in')}.items() <= before.items()
+    assert provider(ScriptedUser(TENANT), clock).get_token(GRAPH), 'the first name still works'
+
+
+def test_only_the_latest_sign_ins_are_kept(clock: FakeClock) -> None:
+    for number in range(12):
+        clock.time = NOW + number
+        credential = AuthorizationCodeCredential(APPLICATION, 'https://localhost/app', f'code {number}')
+        tokens = cached(demisto.getIntegrationContext(), credential, now=clock.time)
+        tokens.put_session(f'refresh token {number}')
+        demisto.setIntegrationContext(tokens.context)
+    provider(USER, clock).update(lambda _cached: None)
+    kept = [json.loads(text) for key, text in demisto.getIntegrationContext().items() if key.endswith('/sign-in')]
+    assert sorted(entry['ends_on'] for entry in kept) == [NOW + number + 90 * 24 * 3600 for number in range(2, 12)]
+
+
 def test_a_fresh_token_is_not_requested_again(clock: FakeClock) -> None:
     credential = ScriptedCredential(response('first'), response('second'))
     for later in (0, 3600 - REFRESH_MARGIN - 1):
