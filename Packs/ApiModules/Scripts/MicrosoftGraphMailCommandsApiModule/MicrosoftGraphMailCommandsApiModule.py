@@ -914,14 +914,21 @@ def get_invitation_as_ics_command(client: GraphMailClient, args: dict[str, Any])
             raise DemistoException('The email has more than 20 MB. Use msgraph-mail-get-email-as-eml.')
 
     mailbox.download_mime(message_id, write)
-    try:
-        parts = message_from_bytes(bytes(source)).walk()
-        content = next((one.get_payload(decode=True) for one in parts if one.get_content_type() == 'text/calendar'), None)
-    except RecursionError:  # mails come from attackers too
-        content = None
-    if not isinstance(content, bytes) or not content:
+    calendar = _calendar_file(bytes(source))
+    if not calendar:
         raise DemistoException('The email contains no calendar file. Check that it is an invitation.')
-    return save_file(f'{message_id}.ics', lambda save: save(content)).entry
+    return save_file(f'{message_id}.ics', lambda save: save(calendar)).entry
+
+
+def _calendar_file(source: bytes) -> bytes:
+    """Return the first iCalendar part of an email as MIME, empty if there is none."""
+    try:
+        parts = message_from_bytes(source).walk()
+        return next(
+            (bytes(one.get_payload(decode=True) or b'') for one in parts if one.get_content_type() == 'text/calendar'), b''
+        )
+    except RecursionError:  # mails come from attackers too
+        return b''
 
 
 # endregion
