@@ -131,6 +131,12 @@ class World:
             'attachment_id of a draft': draft.attachment_id(draft.attachments[0], True) if draft.attachments else '',
         }
 
+    def invitation(self) -> str:
+        """Return the ID of an invitation, which the application may respond to."""
+        self.cloud.directory.application('daemon').application_permissions.append('Calendars.ReadWrite')
+        now = self.cloud.clock.now()
+        return self.mailbox.invite('Planning', EmailAddress('Bob', 'bob@contoso.example'), now, now + 3600).immutable_id
+
     def _drafts(self) -> bool:
         return any(one.is_draft for one in self.mailbox.messages())
 
