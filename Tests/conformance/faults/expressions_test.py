@@ -12,7 +12,8 @@ from sandbox.tests.machine import limit
 
 pytestmark = pytest.mark.slow
 FOUND = expressions()
-SIZES = (500, 4000, 40_000)
+SMALL, LARGE = 4000, 40_000  # characters
+MOST_GROWTH = 30  # a linear expression takes 10 times as long for the large text, and a quadratic one 100 times
 SECONDS = limit(0.02)
 
 
@@ -25,19 +26,21 @@ FINDERS: dict[str, list[Callable[..., Any]]] = {
 
 
 def slowest(pattern: 're.Pattern[str]', function: str = 'compile') -> tuple[float, str]:
-    """Return the longest time that a search in a hostile text takes, and how the text starts. Stop at a slow one."""
-    most, worst = 0.0, ''
-    for size in SIZES:
-        for text in hostile_texts(pattern.pattern, size):
-            for find in FINDERS.get(function, FINDERS['search']):
-                started = time.process_time()
-                find(pattern, text)
-                taken = time.process_time() - started
-                if taken > most:
-                    most, worst = taken, repr(text[:40])
-                if taken > SECONDS:
-                    return most, worst
-    return most, worst
+    """Return the time of the slowest search in a hostile text, 0 if none takes more than linear time, and how the text starts."""
+    for short, text in zip(hostile_texts(pattern.pattern, SMALL), hostile_texts(pattern.pattern, LARGE), strict=True):
+        for find in FINDERS.get(function, FINDERS['search']):
+            before, taken = seconds_of(find, pattern, short), 0.0
+            if before < SECONDS:
+                taken = seconds_of(find, pattern, text)
+            if before > SECONDS or (taken > SECONDS and taken > MOST_GROWTH * before):
+                return max(before, taken), repr(text[:40])
+    return 0.0, ''
+
+
+def seconds_of(find: Callable[..., Any], pattern: 're.Pattern[str]', text: Any) -> float:
+    started = time.process_time()
+    find(pattern, text)
+    return time.process_time() - started
 
 
 def test_the_expressions_are_found() -> None:

@@ -172,10 +172,16 @@ def _filled(value: Any, world: World, elsewhere: str) -> Any:
 # region rules
 
 
+class KeyLine(str):
+    """A line of a private key."""
+
+    __slots__ = ()
+
+
 def secrets_of(world: World) -> list[str]:
     """Return what must not be shown: the secrets of the parameters, and those in the integration context."""
     found = [str(value.get('password') or '') for value in world.params.values() if isinstance(value, dict)]
-    found = [line for text in found for line in (max(text.splitlines() or [''], key=len),)]
+    found = [KeyLine(max(text.splitlines(), key=len)) if '\n' in text else text for text in found]
     public = {world.params.get('creds_auth_id', {}).get('password'), world.cloud.directory.tenants[0].tenant_id}
     public.add(world.params.get('managed_identities_client_id', {}).get('password'))
     for text in world.context.values():
@@ -186,7 +192,7 @@ def secrets_of(world: World) -> list[str]:
 
 def forms(secret: str) -> list[str]:
     """Return the forms in which a secret may be echoed. A line of a private key is a part of a secret."""
-    if re.fullmatch(r'[A-Za-z0-9+/]{64}', secret):
+    if isinstance(secret, KeyLine):
         return [quote_plus(secret)]
     return [quote_plus(secret), json.dumps(secret)[1:-1], b64encode(secret.encode()).decode().rstrip('=')]
 

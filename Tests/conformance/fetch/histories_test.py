@@ -145,18 +145,22 @@ class Histories(RuleBasedStateMachine):
 
     def _enter(self, mail: Mail) -> Mail:
         message = mail.message
-        is_old = message.received < self.mailbox.now() - 30 * DAY
-        is_too_old = is_old and (not self.has_started or mail in self.untold)
+        is_too_old = self._is_old(mail) and (not self.has_started or mail in self.untold)
         mail = self.checker.enter(
             message, matches_filters=not self.only_partner or message.sender == PARTNER, is_expected=not is_too_old
         )
         mail.is_allowed |= mail.is_candidate and self.has_run
         return mail
 
+    def _is_old(self, mail: Mail) -> bool:
+        """Return whether a mail was received before the first fetch time."""
+        return mail.message.received < self.mailbox.now() - 30 * DAY
+
     def _leave(self, mail: Mail) -> None:
         """Record that a mail leaves a folder. If Graph tells nothing of it when it comes back, it may have been there always."""
         if self.mailbox.told_of_returned == 'nothing' and mail.message.folder_id in self.checker.folders:
             self.untold.add(mail)
+            mail.is_expected &= not self._is_old(mail)
 
     def _change(self, mail: Mail, *properties: str) -> None:
         """Record a change of a mail. After its first sync a folder takes what changed meanwhile for what entered."""
@@ -248,6 +252,7 @@ class Histories(RuleBasedStateMachine):
     @rule(mail=mails)
     def restore(self, mail: Mail) -> None:
         if self._is_there(mail) and self.mailbox.folder(mail.message.former_folder_id):
+            self._leave(mail)
             self.mailbox.restore(mail.message)
             self._enter(mail)
 

@@ -380,7 +380,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     'startswith': str.startswith,
     'endswith': str.endswith,
 }
-_FILTER_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])")
+_FILTER_TOKEN = r"\s*('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])"
 _MAX_FILTER_LENGTH = 2000  # characters
 _MAX_FILTER_DEPTH = 20
 _FILTER_EXAMPLE = "contains(subject, 'invoice') and not (importance eq 'low')"
@@ -419,13 +419,13 @@ class _FilterParser:
         self._properties: set[str] = set()
 
     def parse(self) -> RowFilter:
-        position = 0
-        while position < len(self._text):
-            token = _FILTER_TOKEN.match(self._text, position)
-            if not token or position > _MAX_FILTER_LENGTH:
-                raise self._error(f"cannot be read from '{self._text[position:][:30].strip()}' on")
+        rest = self._text
+        while rest:
+            token = re.match(_FILTER_TOKEN, rest)
+            if not token or len(self._text) - len(rest) > _MAX_FILTER_LENGTH:
+                raise self._error(f"cannot be read from '{rest[:30].strip()}' on")
             self._tokens.append(token[1])
-            position = token.end()
+            rest = rest[token.end() :]
         self._tokens.reverse()  # the next one is the last
         matches = self._expression()
         if self._tokens:
@@ -1995,7 +1995,7 @@ def calendar_in_mime(mime: bytes) -> bytes:
 
 
 _EVENT_KEYS = {'SUMMARY': 'Summary', 'LOCATION': 'Location', 'ORGANIZER': 'Organizer', 'DTSTART': 'Start', 'DTEND': 'End'}
-_CALENDAR_LINE = re.compile(r'([A-Za-z-]+)((?:;[^=:;]+=(?:"[^"]*"|[^";:]*))*):(.*)')
+_CALENDAR_LINE = r'([A-Za-z-]+)((?:;[^=:;]+=(?:"[^"]*"|[^";:]*))*):(.*)'
 _LINK = re.compile(r'https?://[^\s<>"\']+', re.IGNORECASE)
 _MAX_LINKS = 100
 
@@ -2005,7 +2005,7 @@ def event_details(calendar: str) -> dict[str, Any]:
     text = re.sub(r'\r?\n[ \t]', '', calendar)
     details: dict[str, Any] = {}
     for line in text.splitlines():
-        found = _CALENDAR_LINE.fullmatch(line)
+        found = re.fullmatch(_CALENDAR_LINE, line)
         if not found:
             continue
         key = {**_EVENT_KEYS, 'METHOD': 'Method'}.get(found[1].upper())
