@@ -67,6 +67,19 @@ def test_a_rule_that_does_not_block_any_more_is_replaced(
     assert outputs(mail, COMMAND, sender=EVE)['AlreadyBlocked'] is True
 
 
+@pytest.mark.parametrize('spoil', [{'exceptions': {'subjectContains': ['invoice']}}, {'hasError': True}])
+def test_an_earlier_rule_is_not_taken_for_a_new_one(
+    mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud, spoil: dict[str, Any]
+) -> None:
+    run(mail, COMMAND, sender=EVE)
+    ada.rules[0].update(spoil)
+    cloud.faults.add(service='graph', path='messageRules', method='POST', status=503, times=1)
+    assert error_of(mail, COMMAND, sender=EVE) == 'Whether the rule was created is not known. Run the command again.'
+    assert len(ada.rules) == 1
+    assert outputs(mail, COMMAND, sender=EVE)['AlreadyBlocked'] is False
+    assert (len(ada.rules), folder_of_next_mail(ada, EVE)) == (1, 'deleteditems')
+
+
 def test_the_folder_of_a_blocked_sender_can_be_changed(mail: GraphMailClient, ada: Mailbox) -> None:
     run(mail, COMMAND, sender=EVE, folder_id='junkemail')
     assert outputs(mail, COMMAND, sender=EVE)['AlreadyBlocked'] is False

@@ -122,6 +122,20 @@ def test_a_missing_permission_is_named(mail: GraphMailClient, bobs: Mailbox, clo
     assert 'ErrorAccessDenied' in error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
 
 
+def test_an_email_shows_the_meeting_of_an_invitation(mail: GraphMailClient, invitation: Message) -> None:
+    found = outputs(mail, 'msgraph-mail-get-email', message_id=invitation.immutable_id)
+    assert (found['Kind'], found['Meeting']) == (
+        'eventMessageRequest',
+        {
+            'Type': 'meetingRequest',
+            'Location': None,
+            'Organizer': BOB,
+            'Start': '2033-05-18T03:33:20.0000000 UTC',
+            'End': '2033-05-18T04:33:20.0000000 UTC',
+        },
+    )
+
+
 # region calendar file
 
 CALENDAR = 'Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n'

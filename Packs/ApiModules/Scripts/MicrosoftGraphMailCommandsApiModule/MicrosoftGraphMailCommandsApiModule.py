@@ -956,6 +956,8 @@ def block_sender_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
     is_blocked = _blocks(earlier, sender, rule['actions'])
     present = earlier if is_blocked else mailbox.create_rule(rule)
     if earlier and not is_blocked:  # a new rule replaces it: changing a rule would leave its exceptions and errors
+        if present.get('id') == earlier.get('id'):  # found after an unclear response
+            raise DemistoException('Whether the rule was created is not known. Run the command again.')
         mailbox.delete_rule(str(earlier.get('id')))
     outputs = {'Address': sender, 'RuleID': present.get('id'), 'AlreadyBlocked': is_blocked, 'UserID': mailbox.address}
     title = 'The sender was blocked already' if is_blocked else 'Sender blocked by a rule of the inbox'
