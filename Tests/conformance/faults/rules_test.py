@@ -14,7 +14,7 @@ import MicrosoftGraphMailClientApiModule
 import MicrosoftInstanceApiModule
 from conformance.faults.scenarios import BY_NAME
 from conformance.faults.table import FELL_SHORT, Table, table
-from MicrosoftCoreApiModule import RetryPolicy, SystemClock
+from MicrosoftCoreApiModule import LimitedSession, RetryPolicy, SystemClock
 from sandbox.microsoft import MicrosoftCloud
 
 pytestmark = pytest.mark.slow
@@ -32,6 +32,7 @@ def _replace(place: Any, name: str, value: Any) -> Break:
 
 
 def _following(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(LimitedSession, 'get_redirect_target', requests.Session.get_redirect_target)
     send = requests.Session.request
     patch.setattr(requests.Session, 'request', lambda *args, **kwargs: send(*args, **{**kwargs, 'allow_redirects': True}))
 

@@ -440,6 +440,7 @@ class _Watched:
     def _new_conn(self) -> Any:
         connected = super()._new_conn()  # type: ignore[misc]
         self.breaker = connected.dup()  # TLS takes the socket itself away
+        connected.settimeout(_USUAL_TIMEOUT)  # else that of the connection is also that of a request with a large body
         self._watch()
         return connected
 
