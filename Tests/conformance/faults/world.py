@@ -214,7 +214,7 @@ class World:
             'results': entries.append,
             'integrationContext': dict(self.context),
             'getLastRun': lambda: dict(self.last_run),
-            'setLastRun': lambda value: self._is_dead or self.__setattr__('last_run', json.loads(json.dumps(value))),
+            'setLastRun': self._unless_dead(lambda value: self.__setattr__('last_run', json.loads(json.dumps(value)))),
             **{
                 name: self._unless_dead(getattr(demisto, name))
                 for name in ('setIntegrationContext', 'setIntegrationContextVersioned')

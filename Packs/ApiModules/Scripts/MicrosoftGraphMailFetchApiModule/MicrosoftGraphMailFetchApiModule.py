@@ -380,7 +380,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     'startswith': str.startswith,
     'endswith': str.endswith,
 }
-_FILTER_TOKEN = r"\s*('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])"
+_FILTER_TOKEN = r"\s*('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])"  # noqa: S105 - no secret
 _MAX_FILTER_LENGTH = 2000  # characters
 _MAX_FILTER_DEPTH = 20
 _FILTER_EXAMPLE = "contains(subject, 'invoice') and not (importance eq 'low')"
