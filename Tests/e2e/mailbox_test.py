@@ -30,6 +30,15 @@ def test_msgraph_mail_get_email(analyst: Analyst) -> None:
     assert analyst.context('MSGraphMail')['From'] == {'Name': 'Bob Okafor', 'Address': BOB}
 
 
+def test_msgraph_mail_get_conversation(analyst: Analyst) -> None:
+    """A mail and the reply to it, from two folders."""
+    message = analyst.receive('Case 7', html='<p>What do you think?</p>')
+    analyst.run('msgraph-mail-reply-to', message_id=message.immutable_id, to=BOB, comment='It is phishing.')
+    shown = analyst.run('msgraph-mail-get-conversation', message_id=message.immutable_id)
+    assert [email['Subject'] for email in analyst.context('MSGraphMail')] == ['Case 7', 'RE: Case 7']
+    assert (shown.count('It is phishing.'), shown.count('What do you think?')) == (1, 1)
+
+
 def test_msgraph_mail_get_email_as_eml(analyst: Analyst) -> None:
     message = analyst.receive(html='<p>Grüße</p>')
     analyst.mailbox.attach_file(message, 'data.bin', BYTES)
@@ -50,6 +59,23 @@ def test_msgraph_mail_set_categories(analyst: Analyst) -> None:
     message = analyst.receive()
     analyst.run('msgraph-mail-set-categories', message_ids=message.immutable_id, categories='Red,Phishing')
     assert message.categories == analyst.context('MSGraphMail')['Categories'] == ['Red', 'Phishing']
+
+
+def test_msgraph_mail_add_categories(analyst: Analyst) -> None:
+    message = analyst.receive(categories=['Red'])
+    assert '1 of 1' in analyst.run('msgraph-mail-add-categories', message_ids=message.immutable_id, categories='Phishing')
+    assert message.categories == analyst.context('MSGraphMail')['Categories'] == ['Red', 'Phishing']
+
+
+def test_msgraph_mail_remove_categories(analyst: Analyst) -> None:
+    message = analyst.receive(categories=['Red', 'Phishing'])
+    analyst.run('msgraph-mail-remove-categories', message_ids=message.immutable_id, categories='Red')
+    assert message.categories == analyst.context('MSGraphMail')['Categories'] == ['Phishing']
+
+
+def test_msgraph_mail_list_categories(analyst: Analyst) -> None:
+    assert 'Red category' in analyst.run('msgraph-mail-list-categories')
+    assert analyst.context('MSGraphMail')['Category'][0]['Color'] == 'preset0'
 
 
 def test_msgraph_mail_flag_email(analyst: Analyst) -> None:
@@ -183,6 +209,33 @@ def test_msgraph_mail_delete_rule(analyst: Analyst) -> None:
     assert analyst.context('MSGraphMail')['Rule']['deleted'] is True
 
 
+def test_msgraph_mail_get_invitation_as_ics(analyst: Analyst) -> None:
+    invitation = analyst.mailbox.invite('Planning', analyst.cloud.mailbox(BOB).owner, 2_000_000_000, 2_000_003_600)
+    analyst.run('msgraph-mail-get-invitation-as-ics', message_id=invitation.immutable_id)
+    [(name, content)] = analyst.files().items()
+    assert (name, content[:15]) == (f'{invitation.immutable_id}.ics', b'BEGIN:VCALENDAR')
+    assert analyst.context('File')['Extension'] == 'ics'
+
+
+def test_msgraph_mail_respond_to_invitation(analyst: Analyst) -> None:
+    """The organizer gets the response, with the comment."""
+    analyst.cloud.directory.application('daemon').application_permissions.append('Calendars.ReadWrite')
+    organizer = analyst.cloud.mailbox(BOB)
+    invitation = analyst.mailbox.invite('Planning', organizer.owner, 2_000_000_000, 2_000_003_600)
+    analyst.run('msgraph-mail-respond-to-invitation', message_id=invitation.message_id, response='decline', comment='Sorry.')
+    assert analyst.context('MSGraphMail')['Invitation']['Start'] == '2033-05-18T03:33:20Z'
+    [response] = [message for message in organizer.messages() if message.subject == 'Declined: Planning']
+    assert 'Sorry.' in response.text
+
+
+def test_msgraph_mail_block_sender(analyst: Analyst) -> None:
+    """The rule works: the next mail from the sender is deleted."""
+    analyst.run('msgraph-mail-block-sender', sender=analyst.mailbox.owner.address)
+    assert analyst.context('MSGraphMail')['BlockedSender']['RuleID'] == analyst.mailbox.rules[0]['id']
+    analyst.run('send-mail', to=analyst.mailbox.owner.address, subject='Spam')
+    assert [message.subject for message in analyst.messages('deleteditems')] == ['Spam']
+
+
 def test_msgraph_mail_get_settings(analyst: Analyst) -> None:
     analyst.run('msgraph-mail-get-settings', property='workingHours')
     settings = analyst.context('MSGraphMail')['MailboxSettings']
@@ -190,6 +243,14 @@ def test_msgraph_mail_get_settings(analyst: Analyst) -> None:
     analyst.run('msgraph-mail-get-settings', user_id=BOB)
     settings = analyst.context('MSGraphMail')['MailboxSettings']
     assert (settings['UserID'], settings['timeZone']) == (BOB, 'UTC')
+
+
+def test_msgraph_mail_set_automatic_replies(analyst: Analyst) -> None:
+    analyst.run('msgraph-mail-set-automatic-replies', status='alwaysEnabled', internal_message='Call the SOC & "wait".')
+    assert analyst.context('MSGraphMail')['AutomaticReplies']['InternalMessage'] == 'Call the SOC & "wait".'
+    assert analyst.mailbox.settings['automaticRepliesSetting']['status'] == 'alwaysEnabled'
+    assert 'turned off' in analyst.run('msgraph-mail-set-automatic-replies', status='disabled')
+    assert analyst.mailbox.settings['automaticRepliesSetting']['status'] == 'disabled'
 
 
 def test_msgraph_mail_get_mailtips(analyst: Analyst) -> None:

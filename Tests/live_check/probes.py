@@ -126,6 +126,22 @@ def state_of_an_upload(tenant: Tenant) -> str:
         return f'{outcome(response)}, next {response.json().get("nextExpectedRanges")}'
 
 
+def earlier_version(tenant: Tenant) -> str:
+    """Change a message in a version that it does not have any more."""
+    with tenant.folder(messages=1) as folder:
+        message = tenant.graph('GET', f'{folder}/messages').json()['value'][0]
+        path, earlier = f'/messages/{message["id"]}', {'If-Match': message['@odata.etag']}
+        tenant.graph('PATCH', path, json={'categories': ['Red']})
+        return outcome(tenant.graph('PATCH', path, headers=earlier, json={'categories': ['Blue']}))
+
+
+def replies_in_the_past(tenant: Tenant) -> str:
+    """Schedule automatic replies that end before they start, which changes nothing."""
+    start, end = ({'dateTime': f'2020-01-0{day}T00:00:00', 'timeZone': 'UTC'} for day in (2, 1))
+    replies = {'status': 'scheduled', 'scheduledStartDateTime': start, 'scheduledEndDateTime': end}
+    return outcome(tenant.graph('PATCH', '/mailboxSettings', json={'automaticRepliesSetting': replies}))
+
+
 def _upload_session(tenant: Tenant, folder: str, size: int) -> requests.Response:
     message = tenant.graph('GET', f'{folder}/messages').json()['value'][0]['id']
     item = {'attachmentType': 'file', 'name': 'file.bin', 'size': size}
@@ -142,6 +158,8 @@ PROBES = (
     Probe('A request of more than 4 MB', '413 BadRequest', large_request),
     Probe('A `nextLink` counts rows', '1 of 4 messages skipped', deleted_while_listed),
     Probe('`contentId` is selected by', '200 logo', selected_content_id),
+    Probe('`PATCH` with `If-Match` of an earlier version', '412 ErrorIrresolvableConflict', earlier_version),
+    Probe('Scheduled replies without both times', '400 ErrorInvalidScheduledOofDuration', replies_in_the_past),
     Probe('A file below 2 MB', '400 ErrorAttachmentSizeShouldNotBeLessThanMinimumSize', small_upload),
     Probe('A session lives for an hour', 'about 60 minutes', life_of_an_upload),
     Probe(

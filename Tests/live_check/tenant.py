@@ -59,7 +59,9 @@ class Tenant:
         url = f'{self._login}/{tenant or self.tenant_id}/oauth2/v2.0/token'
         return self._send('POST', url, headers, data=form)
 
-    def graph(self, method: str, path: str, mailbox: str = '', **arguments: Any) -> requests.Response:
+    def graph(
+        self, method: str, path: str, mailbox: str = '', headers: Mapping[str, str] | None = None, **arguments: Any
+    ) -> requests.Response:
         """Send a request to Graph; a `path` that begins with ``/`` is below a mailbox, a next link is taken as it is."""
         if not self._token:
             response = self.request_token()
@@ -67,7 +69,7 @@ class Tenant:
                 raise LiveCheckError(f'The sign-in failed: {outcome(response)}. Check the four variables and the admin consent.')
             self._token = response.json()['access_token']
         url = path if path.startswith('https:') else f'{self._graph}/v1.0/users/{mailbox or self.mailbox}{path}'
-        return self._send(method, url, {'Authorization': f'Bearer {self._token}'}, **arguments)
+        return self._send(method, url, {'Authorization': f'Bearer {self._token}', **(headers or {})}, **arguments)
 
     def without_token(self, url: str) -> requests.Response:
         """Request an address that is secret itself, such as that of an upload session."""

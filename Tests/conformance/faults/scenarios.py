@@ -100,6 +100,8 @@ def _arguments(command: str) -> Callable[[World], Args]:
         ids = {name: value for name, value in known.items() if name in named}
         if {'draft_id', 'attachment_id'} <= named:
             ids['attachment_id'] = known['attachment_id of a draft']
+        if command in ('msgraph-mail-respond-to-invitation', 'msgraph-mail-get-invitation-as-ics'):
+            ids['message_id'] = world.invitation()
         if 'folder_id' in ids and command not in ('msgraph-mail-update-folder', 'msgraph-mail-delete-folder'):
             ids['folder_id'] = 'inbox'
         return {**enough_arguments(command), **ids, **_MORE.get(command, {})}
@@ -118,6 +120,7 @@ _MORE: dict[str, Args] = {
     'msgraph-mail-create-folder': {'new_folder_name': 'New'},
     'msgraph-mail-get-mailtips': {'email_addresses': 'bob@contoso.example'},
     'msgraph-mail-set-categories': {'categories': 'Phishing', 'clear': 'false'},
+    'msgraph-mail-get-conversation': {'conversation_id': ''},
     'msgraph-mail-list-attachments': {'include_hash': 'true'},
 }
 _MAIL = {**MAIL_COMMANDS, **SENDING_COMMANDS}

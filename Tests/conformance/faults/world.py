@@ -131,6 +131,12 @@ class World:
             'attachment_id of a draft': draft.attachment_id(draft.attachments[0], True) if draft.attachments else '',
         }
 
+    def invitation(self) -> str:
+        """Return the ID of an invitation, which the application may respond to."""
+        self.cloud.directory.application('daemon').application_permissions.append('Calendars.ReadWrite')
+        now = self.cloud.clock.now()
+        return self.mailbox.invite('Planning', EmailAddress('Bob', 'bob@contoso.example'), now, now + 3600).immutable_id
+
     def _drafts(self) -> bool:
         return any(one.is_draft for one in self.mailbox.messages())
 
@@ -208,7 +214,7 @@ class World:
             'results': entries.append,
             'integrationContext': dict(self.context),
             'getLastRun': lambda: dict(self.last_run),
-            'setLastRun': lambda value: self._is_dead or self.__setattr__('last_run', json.loads(json.dumps(value))),
+            'setLastRun': self._unless_dead(lambda value: self.__setattr__('last_run', json.loads(json.dumps(value)))),
             **{
                 name: self._unless_dead(getattr(demisto, name))
                 for name in ('setIntegrationContext', 'setIntegrationContextVersioned')

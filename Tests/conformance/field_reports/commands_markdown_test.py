@@ -146,6 +146,7 @@ def entries_with(instance: Instance, mailbox: Mailbox, text: str) -> dict[str, l
     found = {
         'msgraph-mail-list-emails': run('msgraph-mail-list-emails', page_size='1'),
         'msgraph-mail-get-email': run('msgraph-mail-get-email', message_id=identifier, body_type='text'),
+        'msgraph-mail-get-conversation': run('msgraph-mail-get-conversation', message_id=identifier),
         'msgraph-mail-list-attachments': run('msgraph-mail-list-attachments', message_id=identifier),
         'msgraph-mail-get-attachment': run('msgraph-mail-get-attachment', message_id=identifier),
         'msgraph-mail-list-folders': run('msgraph-mail-list-folders', limit='100'),
@@ -158,6 +159,18 @@ def entries_with(instance: Instance, mailbox: Mailbox, text: str) -> dict[str, l
         'msgraph-mail-create-draft': run('msgraph-mail-create-draft', to=BOB, subject=text.replace('\n', ' '), body=text),
         'msgraph-update-email-status': run('msgraph-update-email-status', message_ids=[identifier, f'AAMk{text}'], status='Read'),
     }
+    mailbox.categories[0]['displayName'] = text
+    found['msgraph-mail-list-categories'] = run('msgraph-mail-list-categories')
+    found['msgraph-mail-add-categories'] = run('msgraph-mail-add-categories', message_ids=identifier, categories=[text, 'Red'])
+    found['msgraph-mail-set-automatic-replies'] = run(
+        'msgraph-mail-set-automatic-replies', status='alwaysEnabled', external_message=text
+    )
+    invitation = mailbox.invite(text, person, mailbox.now() + 3600, mailbox.now() + 7200).immutable_id
+    instance.cloud.directory.application('daemon').application_permissions.append('Calendars.ReadWrite')
+    run('msgraph-mail-auth-reset')
+    found['msgraph-mail-respond-to-invitation'] = run(
+        'msgraph-mail-respond-to-invitation', message_id=invitation, response='accept', send_response='false'
+    )
     found['msgraph-mail-set-categories'] = run('msgraph-mail-set-categories', message_ids=identifier, categories=[text])
     return found
 

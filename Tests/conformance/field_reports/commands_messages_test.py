@@ -52,11 +52,14 @@ FORMS: dict[str, Callable[[Message], str]] = {
 # Every command that names a message, and what shows that it found it.
 NAMING = [
     ('msgraph-mail-get-email', 'message_id', {}),
+    ('msgraph-mail-get-conversation', 'message_id', {}),
     ('msgraph-mail-get-email-as-eml', 'message_id', {}),
     ('msgraph-mail-list-attachments', 'message_id', {}),
     ('msgraph-mail-get-attachment', 'message_id', {}),
     ('msgraph-update-email-status', 'message_ids', {'status': 'Read'}),
     ('msgraph-mail-set-categories', 'message_ids', {'categories': 'Red'}),
+    ('msgraph-mail-add-categories', 'message_ids', {'categories': 'Red'}),
+    ('msgraph-mail-remove-categories', 'message_ids', {'categories': 'Red'}),
     ('msgraph-mail-flag-email', 'message_ids', {}),
     ('msgraph-mail-move-email', 'message_id', {'destination_folder_id': 'archive'}),
     ('msgraph-mail-copy-email', 'message_id', {'destination_folder_id': 'archive'}),
@@ -148,6 +151,7 @@ OF_FOLDERS = [
     ('msgraph-mail-create-folder', 'parent_folder_id', {'new_folder_name': 'New'}),
     ('msgraph-mail-update-folder', 'folder_id', {'new_display_name': 'Newer'}),
     ('msgraph-mail-delete-folder', 'folder_id', {}),
+    ('msgraph-mail-block-sender', 'folder_id', {'sender': BOB}),
 ]
 
 

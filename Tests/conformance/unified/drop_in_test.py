@@ -17,6 +17,9 @@ HARMFUL = {
     'msgraph-mail-create-rule',
     'msgraph-mail-update-rule',
     'msgraph-mail-delete-rule',
+    'msgraph-mail-block-sender',
+    'msgraph-mail-respond-to-invitation',
+    'msgraph-mail-set-automatic-replies',
 }
 
 

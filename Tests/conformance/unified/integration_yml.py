@@ -31,6 +31,8 @@ ENOUGH = {
     'msgraph-mail-update-draft': {'subject': 'x'},
     'msgraph-mail-get-mailtips': {'email_addresses': 'bob@contoso.example'},
     'msgraph-mail-set-categories': {'clear': 'true'},
+    'msgraph-mail-block-sender': {'sender': 'eve@partner.example'},
+    'msgraph-mail-get-conversation': {'conversation_id': 'AAQkAD='},
     'msgraph-mail-create-rule': {'actions': '{"markAsRead": true}'},
     'msgraph-mail-update-rule': {'display_name': 'Invoices'},
 }

@@ -39,6 +39,7 @@ class Scene:
         self.message = mailbox.deliver(message).immutable_id
         mailbox.attach_file(message, 'a.txt', b'a', 'text/plain', content_id='a@b')
         mailbox.attach_reference(message, 'link', 'https://files.contoso.example/a')
+        self.invitation = mailbox.invite('Meeting', ADDRESS, now + 3600, now + 7200).immutable_id
         self.folder = mailbox.make_folder('Team').folder_id
         mailbox.make_folder('Child', self.folder)
         mailbox.settings['archiveFolder'] = self.folder
@@ -56,9 +57,13 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 CASES: dict[str, dict[str, str]] = {
     'msgraph-mail-get-email': {'message_id': '{message}'},
+    'msgraph-mail-get-conversation': {'message_id': '{message}'},
     'msgraph-mail-list-attachments': {'message_id': '{message}', 'include_hash': 'true'},
     'msgraph-update-email-status': {'message_ids': '{message}', 'status': 'Read'},
     'msgraph-mail-set-categories': {'message_ids': '{message}', 'categories': 'Blue'},
+    'msgraph-mail-add-categories': {'message_ids': '{message}', 'categories': 'Blue'},
+    'msgraph-mail-remove-categories': {'message_ids': '{message}', 'categories': 'Red category'},
+    'msgraph-mail-list-categories': {},
     'msgraph-mail-flag-email': {'message_ids': '{message}'},
     'msgraph-mail-move-email': {'message_id': '{message}', 'destination_folder_id': '{folder}'},
     'msgraph-mail-copy-email': {'message_id': '{message}', 'destination_folder_id': '{folder}'},
@@ -73,7 +78,10 @@ CASES: dict[str, dict[str, str]] = {
     'msgraph-mail-create-rule': RULE,
     'msgraph-mail-update-rule': {'rule_id': '{rule}', 'sequence': '3'},
     'msgraph-mail-delete-rule': {'rule_id': '{rule}'},
+    'msgraph-mail-respond-to-invitation': {'message_id': '{invitation}', 'response': 'accept'},
+    'msgraph-mail-block-sender': {'sender': 'eve@partner.example'},
     'msgraph-mail-get-settings': {},
+    'msgraph-mail-set-automatic-replies': {'status': 'scheduled', 'end_time': 'in 3 days', 'internal_message': 'Away'},
     'msgraph-mail-get-mailtips': {'email_addresses': f'{ADA},nobody@contoso.example'},
 }
 
@@ -81,7 +89,9 @@ CASES: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize('command', CASES)
 def test_a_mail_command_returns_exactly_the_outputs_of_the_yml(instance: Instance, scene: Scene, command: str) -> None:
     rule = instance.run('msgraph-mail-create-rule', **RULE)['Contents']['id']
-    known = {'message': scene.message, 'folder': scene.folder, 'rule': rule}
+    instance.cloud.directory.application('daemon').application_permissions.append('Calendars.ReadWrite')
+    instance.run('msgraph-mail-auth-reset')
+    known = {'message': scene.message, 'invitation': scene.invitation, 'folder': scene.folder, 'rule': rule}
     arguments = {name: known.get(value.strip('{}'), value) for name, value in CASES[command].items()}
     entry = instance.run(command, **arguments)
     [(path, outputs)] = entry['EntryContext'].items()
@@ -96,12 +106,19 @@ def test_a_mail_command_returns_exactly_the_outputs_of_the_yml(instance: Instanc
 
 
 @pytest.mark.parametrize(
-    'command, file', [('msgraph-mail-get-email-as-eml', '{message}.eml'), ('msgraph-mail-get-attachment', 'a.txt')]
+    'command, message, file',
+    [
+        ('msgraph-mail-get-email-as-eml', 'message', '{message}.eml'),
+        ('msgraph-mail-get-invitation-as-ics', 'invitation', '{invitation}.ics'),
+        ('msgraph-mail-get-attachment', 'message', 'a.txt'),
+    ],
 )
-def test_the_outputs_of_files_are_those_of_the_platform(instance: Instance, scene: Scene, command: str, file: str) -> None:
+def test_the_outputs_of_files_are_those_of_the_platform(
+    instance: Instance, scene: Scene, command: str, message: str, file: str
+) -> None:
     assert {output['contextPath'].split('.')[0] for output in IN_YML[command]['outputs']} == {'File'}
     attachments = instance.context('msgraph-mail-list-attachments', message_id=scene.message)['Attachment']
     extra = {'attachment_id': attachments[0]['ID']} if command.endswith('attachment') else {}
-    entry = instance.run(command, message_id=scene.message, **extra)
-    assert entry['File'] == file.format(message=scene.message)
+    entry = instance.run(command, message_id=getattr(scene, message), **extra)
+    assert entry['File'] == file.format(**vars(scene))
     assert os.path.getsize(f'1_{entry["FileID"]}') > 0

@@ -25,6 +25,7 @@ ARGUMENTS: dict[str, dict[str, str]] = {
     'msgraph-mail-test': {},
     'msgraph-mail-list-emails': {},
     'msgraph-mail-get-email-as-eml': {'message_id': '{message}'},
+    'msgraph-mail-get-invitation-as-ics': {'message_id': '{invitation}'},
     'msgraph-mail-get-attachment': {'message_id': '{message}', 'attachment_id': '{attachment}'},
 }
 
@@ -60,6 +61,7 @@ class Trial:
         self._known = {
             'message': scene.message,
             'folder': scene.folder,
+            'invitation': scene.invitation,
             'rule': rule['id'],
             'attachment': attachments['Attachment'][0]['ID'],
         }

@@ -61,6 +61,8 @@ GRAPH_PERMISSIONS = (
     Permission('Mail.Send.Shared', 'Send mail on behalf of others'),
     Permission('MailboxSettings.Read', 'Read your mailbox settings', application=True),
     Permission('MailboxSettings.ReadWrite', 'Read and change your mailbox settings', application=True),
+    Permission('Calendars.ReadWrite', 'Read and change your calendars', application=True),
+    Permission('Calendars.ReadWrite.Shared', 'Read and change calendars that you can open'),
     Permission('Directory.Read.All', 'Read the directory', application=True, admin_only=True),
 )
 

@@ -707,7 +707,7 @@ def unusable_response(request: TokenRequest, what: str) -> SignInUnavailableErro
     )
 
 
-def _unreachable(request: TokenRequest, error: OSError) -> SignInUnavailableError:
+def _unreachable(request: TokenRequest, error: Exception) -> SignInUnavailableError:
     return SignInUnavailableError(*connection_problem(error, urlsplit(request.url).netloc, request.unreachable_advice))
 
 

@@ -153,6 +153,7 @@ _ADVICE_BY_STATUS = {
     401: 'Check the cloud setting, and that the account is not disabled.',
     403: 'Check that the permission is granted and that the account may open this mailbox.',
     404: CHECK_ID,
+    412: 'The object was changed at the same time. Run the command again.',
 }
 
 
@@ -382,6 +383,7 @@ class BatchRequest(NamedTuple):
         is_idempotent: the request may be sent again even if it may have been carried out.
         has_id: the response must have the ID of a message.
         prefer: added to the header ``Prefer``.
+        if_match: the version of the message that may be changed; any if empty.
     """
 
     message_id: str
@@ -391,10 +393,13 @@ class BatchRequest(NamedTuple):
     is_idempotent: bool = True
     has_id: bool = False
     prefer: str = ''
+    if_match: str = ''
 
     def as_json(self, number: int) -> dict[str, Any]:
         """Return it as a request of a batch, with `number` as its ID."""
         headers = {'Prefer': ', '.join(filter(None, (_IMMUTABLE_IDS, self.prefer)))}
+        if self.if_match:
+            headers['If-Match'] = self.if_match
         request: dict[str, Any] = {'id': str(number), 'method': self.method, 'url': self.path, 'headers': headers}
         if self.body is not None:
             headers['Content-Type'] = 'application/json'
@@ -692,6 +697,7 @@ class GraphMailClient(MicrosoftClient):
                 error_handler=self._raise_graph_error,
                 allow_redirects=False,
                 auth=skip_netrc,
+                timeout=self.timeout,
                 with_metrics=self._counts_requests,
             )
         except (DemistoException, requests.exceptions.RequestException) as error:
@@ -708,6 +714,8 @@ class GraphMailClient(MicrosoftClient):
             return None
         host = f'Microsoft Graph at {urlsplit(url or self._base_url).netloc}'
         advice = 'Try again, and check the network of the engine, the proxy and the cloud setting.'
+        if isinstance(cause, requests.exceptions.ReadTimeout) and self.clock.remaining() > 1:
+            advice = f"{advice[:-1]}, or increase 'HTTP timeout'."
         problem = connection_problem(cause, host, advice)
         return GraphError(problem.what, problem.advice)
 
@@ -715,8 +723,9 @@ class GraphMailClient(MicrosoftClient):
         """Run a step that sends requests without retries until it succeeds, and return its result.
 
         Args:
-            policy: by the status of a GraphError; other errors are raised.
+            policy: by the status of a GraphError; other errors are raised. Its budget is that of the client.
         """
+        policy = policy._replace(budget=self.retry_policy.budget)
 
         def delay_after(error: Exception, attempt: int) -> float | None:
             return policy.delay(attempt, error.res, self.clock.now()) if isinstance(error, GraphError) else None
@@ -769,6 +778,7 @@ class GraphMailClient(MicrosoftClient):
 MAX_PAGE_SIZE = 1000  # messages
 # The path of a list of messages, as links write it: /users/a/messages, /me/mailFolders('b')/messages.
 _MESSAGE_LIST = r"/v1\.0/(?:me|users(?:/(?!\.)[^/]+|\('[^/]+'\)))(?:/mailFolders(?:/(?!\.)[^/]+|\('[^/]+'\)))?/messages"
+MAX_CONVERSATION = 1000  # messages
 # Source: https://learn.microsoft.com/graph/outlook-large-attachments
 MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
 NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
@@ -1080,9 +1090,57 @@ class Mailbox:
             found[name] = result.error or _only_message(result.body, ids[name])
         return found
 
+    def conversation(self, conversation_id: str, select: str) -> tuple[list[dict[str, Any]], bool]:
+        """Return the messages of a conversation in all folders, oldest first, and whether these are all.
+
+        Args:
+            select: properties, comma-separated; with ``receivedDateTime``.
+        """
+        # Without $orderby, which Graph rejects beside this filter.
+        literal = conversation_id.replace("'", "''")
+        query = {'$filter': f"conversationId eq '{literal}'", '$select': f'{select},conversationIndex'}
+        messages, link = self.list_messages('', query, 50, MAX_CONVERSATION // 50, limit=MAX_CONVERSATION)
+
+        def age(message: dict[str, Any]) -> tuple[str, int]:
+            # Of the same second, replies come later: their index is longer than that of what they answer.
+            return str(message.get('receivedDateTime')), len(message.get('conversationIndex') or '')
+
+        return sorted(messages, key=age), not link
+
     def update_request(self, message_id: str, changes: dict[str, Any], folder_id: str = '') -> BatchRequest:
         """Return a request that changes properties, such as ``isRead``, ``categories`` and ``flag``."""
         return BatchRequest(message_id, 'PATCH', self.message_path(message_id, folder_id), changes, has_id=True)
+
+    def categories_request(self, message_id: str) -> BatchRequest:
+        """Return a request for the categories of a message and its version."""
+        return BatchRequest(message_id, 'GET', f'{self.message_path(message_id)}?$select=categories')
+
+    def change_categories(self, reads: Sequence[BatchRequest], changed: Callable[[list[str]], list[str]]) -> list[BatchResult]:
+        """Change the categories of messages, and overwrite nothing that others change at the same time.
+
+        Args:
+            reads: a `categories_request` for each message.
+            changed: returns the new categories for those that a message has.
+        Returns:
+            a result for each message, with ``categories`` in its body. Its error has the status 412 if others changed the message
+            twice meanwhile.
+        """
+        results: dict[str, BatchResult] = {}
+        pending = list(reads)
+        for _ in range(2):
+            updates = []
+            for read in self.batch(pending) if pending else ():
+                message_id, present = read.request.message_id, list(read.body.get('categories') or [])
+                version, categories = str(read.body.get('@odata.etag') or ''), changed(present)
+                if not (read.error or version):
+                    read.error = GraphError('Microsoft Graph did not send the version of the email.', _CHECK_PROXY)
+                elif not read.error and categories != present:
+                    update = self.update_request(message_id, {'categories': categories})
+                    updates.append(update._replace(if_match=version))
+                results[message_id] = read
+            results |= {one.request.message_id: one for one in (self.batch(updates) if updates else ())}
+            pending = [one for one in pending if (error := results[one.message_id].error) and error.status == 412]
+        return [results[one.message_id] for one in reads]
 
     def move_request(self, message_id: str, folder_id: str) -> BatchRequest:
         """Return a request that moves a message to a folder, by ID or well-known name. Its immutable ID stays."""
@@ -1107,6 +1165,34 @@ class Mailbox:
     def download_mime(self, message_id: str, write: Callable[[bytes], Any]) -> None:
         """Stream a message as MIME. It is bytes: its parts may have different encodings."""
         self.download(f'{self.message_path(message_id)}/$value', write)
+
+    # endregion
+    # region invitations
+
+    def get_invitation(self, message_id: str) -> dict[str, Any]:
+        """Return an invitation with its ``event`` in the calendar. Raise DemistoException if it is something else."""
+        query = {'$expand': 'microsoft.graph.eventMessage/event'}
+        message = self.get_message(message_id, query=query)
+        if message.get('meetingMessageType') != 'meetingRequest':
+            raise DemistoException('The email is not an invitation to a meeting. Check message_id.')
+        if not (message.get('event') or {}).get('id'):
+            raise DemistoException('The meeting is not in the calendar any more. Answer the email with msgraph-mail-reply-to.')
+        return message
+
+    def respond_to_event(self, event_id: str, response: str, body: dict[str, Any]) -> None:
+        """Send a response to an invitation.
+
+        Args:
+            response: ``accept``, ``tentativelyAccept`` or ``decline``.
+            body: ``comment`` and ``sendResponse`` of Graph.
+        """
+        try:
+            self.run_action('POST', f'{self.path}/events/{path_segment(event_id, "event ID")}/{response}', json_data=body)
+        except GraphError as error:
+            if not error.is_outcome_unclear:
+                raise
+            advice = 'Look at the meeting in the calendar before you run the command again.'
+            raise UnknownOutcomeError('the response was sent', advice, error) from error
 
     # endregion
     # region attachments
@@ -1276,6 +1362,19 @@ class Mailbox:
             return self.request('GET', path)
         value = without_annotations(self.request('GET', f'{path}/{path_segment(name, "setting name")}'))
         return {name: value['value'] if set(value) == {'value'} else value}
+
+    def set_automatic_replies(self, replies: dict[str, Any]) -> dict[str, Any]:
+        """Change properties of the automatic replies, and return them as ``automaticRepliesSetting`` of Graph."""
+        body = {'automaticRepliesSetting': replies}
+        found = self.request('PATCH', f'{self.path}/mailboxSettings', json_data=body, is_idempotent=True)
+        changed = found.get('automaticRepliesSetting')
+        if not isinstance(changed, dict):
+            raise GraphError('Microsoft Graph did not confirm the automatic replies.', 'Look at them with get-settings.')
+        return changed
+
+    def list_categories(self) -> list[dict[str, Any]]:
+        """Return the master list of categories as ``outlookCategory`` of Graph."""
+        return self._list(f'{self.path}/outlook/masterCategories', MAX_PAGE_SIZE)
 
     def get_mailtips(self, addresses: Sequence[str]) -> list[dict[str, Any]]:
         """Return the ``mailTips`` of Graph for each address."""

@@ -425,7 +425,12 @@ def test_a_delta_page_without_a_link_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    'error, in_time', [(requests.exceptions.ConnectionError('x'), ''), (requests.exceptions.ReadTimeout('x'), ' in time')]
+    'error, in_time, more',
+    [
+        (requests.exceptions.ConnectionError('x'), '', ''),
+        (requests.exceptions.ReadTimeout('x'), ' in time', ", or increase 'HTTP timeout'"),
+        (requests.exceptions.ConnectTimeout('x'), ' in time', ''),
+    ],
 )
 @pytest.mark.parametrize(
     'host, call',
@@ -438,10 +443,20 @@ def test_a_delta_page_without_a_link_is_an_error() -> None:
         ),
     ],
 )
-def test_a_missing_response_is_described_without_jargon(host: str, call: Any, error: Exception, in_time: str) -> None:
+def test_a_missing_response_is_described_without_jargon(host: str, call: Any, error: Exception, in_time: str, more: str) -> None:
     assert error_of(lambda: call(ScriptedClient(error))) == (
-        f'{host} did not answer{in_time}. Try again, and check the network of the engine, the proxy and the cloud setting.'
+        f'{host} did not answer{in_time}. Try again, and check the network of the engine, the proxy and the cloud setting{more}.'
     )
+
+
+@pytest.mark.parametrize('seconds, is_advised', [(0.0, False), (0.5, False), (100.0, True)])
+def test_a_longer_timeout_is_not_advised_at_the_end_of_a_command(seconds: float, is_advised: bool) -> None:
+    class Slow(ScriptedClient):
+        def _http_request(self, *_args: Any, **_kwargs: Any) -> Any:
+            self.clock.limit(seconds)
+            raise requests.exceptions.ReadTimeout('x')
+
+    assert ("increase 'HTTP timeout'" in error_of(Slow().mailbox.list_messages)) is is_advised
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import datetime, timezone
+from email import message_from_bytes
 from typing import Any
 
 
@@ -316,6 +318,7 @@ def run_in_batches(
     outputs_of: Callable[[BatchResult], dict[str, Any]],
     outputs_prefix: str = 'MSGraphMail',
     folder_id: str = '',
+    send: Callable[[list[BatchRequest]], list[BatchResult]] | None = None,
 ) -> MailCommandResult:
     """Send a request for each ID, and report what was done, or what failed and why. The platform runs the command again for the
     IDs that are throttled for long.
@@ -324,6 +327,7 @@ def run_in_batches(
         ids_name: the argument with the IDs.
         outputs_of: returns the context of a result without an error, except the mailbox.
         folder_id: where the messages are.
+        send: sends the requests, by default as a batch.
     Raises:
         DemistoException: nothing was done, nor will be.
     """
@@ -332,7 +336,7 @@ def run_in_batches(
     results = [
         BatchResult(BatchRequest(name, 'GET', ''), error=one) for name, one in found.items() if isinstance(one, GraphError)
     ]
-    results += mailbox.batch([request_for(message_id) for message_id in message_ids])
+    results += (send or mailbox.batch)([request_for(message_id) for message_id in message_ids])
     for result in results:
         if result.error and result.error.advice == CHECK_ID:
             result.error.advice = id_advice(args)
@@ -455,8 +459,12 @@ def get_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandR
     folder_id = folder_argument(mailbox, args)
     body_type = choice_argument(args, 'body_type', ('HTML', 'text'), 'HTML').lower()
     query = {'$select': ','.join(SINGLE_EMAIL_PROPERTIES.values()), **odata_query(args.get('odata') or '')}
+    if choice_argument(args, 'body', ('full', 'unique'), 'full') == 'unique':
+        query['$select'] = re.sub(r'\bbody\b', 'uniqueBody', query['$select'])
     message_id = message_argument(mailbox, args, folder_id=folder_id)
     message = mailbox.get_message(message_id, folder_id, query, body_type)
+    if 'uniqueBody' in message:
+        message['body'] = message['uniqueBody']
     outputs = _email_outputs(message, SINGLE_EMAIL_PROPERTIES, mailbox)
     if outputs['Kind'].startswith('eventMessage'):  # its own properties come without $select only
         outputs['Meeting'] = _meeting_outputs(mailbox.get_message(message_id, folder_id))
@@ -731,6 +739,12 @@ def _rule_results(title: str, rule: dict[str, Any]) -> CommandResults:
     return object_results('MSGraphMail.Rule', title, without_annotations(rule), rule, _RULE_HEADERS, 'id')
 
 
+def _rule_folder(mailbox: Mailbox, args: dict[str, Any], name: str) -> str:
+    """Return the ID of the folder that an argument names, empty if it is: a rule takes no well-known name."""
+    folder = folder_argument(mailbox, args, name)
+    return mailbox.find_folder(folder) if WELL_KNOWN_FOLDER.fullmatch(folder) else folder
+
+
 def _rule_changes(mailbox: Mailbox, args: dict[str, Any]) -> dict[str, Any]:
     """Return the properties of a rule that the arguments set. An empty object removes what the rule has."""
 
@@ -746,9 +760,7 @@ def _rule_changes(mailbox: Mailbox, args: dict[str, Any]) -> dict[str, Any]:
         if given(name):
             changes[key] = bool_argument({name: str(args[name])}, name)
     folders = {name: changes.get('actions', {}).get(name) for name in ('moveToFolder', 'copyToFolder')}
-    found = {name: folder_argument(mailbox, {'actions': text}, 'actions') for name, text in folders.items() if text}
-    # a rule takes no well-known name
-    ids = {name: mailbox.find_folder(folder) if WELL_KNOWN_FOLDER.fullmatch(folder) else folder for name, folder in found.items()}
+    ids = {name: _rule_folder(mailbox, {'actions': text}, 'actions') for name, text in folders.items() if text}
     return {**changes, 'actions': {**changes['actions'], **ids}} if ids else changes
 
 
@@ -825,6 +837,262 @@ def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
 
 # endregion
 
+# region conversations
+
+# Properties of the messages of a conversation. The body is what is new in each: the rest quotes the others.
+CONVERSATION_PROPERTIES = {**EMAIL_PROPERTIES, 'Body': 'uniqueBody'}
+MAX_SHOWN_TEXT = 300  # characters of each message
+
+
+def get_conversation_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """Show the messages of a conversation in all folders, oldest first."""
+    mailbox = mailbox_argument(client, args)
+    conversation_id = clean_value(args.get('conversation_id'))
+    full = choice_argument(args, 'body', ('unique', 'full'), 'unique') == 'full'
+    if bool(clean_value(args.get('message_id'))) is bool(conversation_id):
+        raise DemistoException('Enter either message_id or conversation_id.')
+    if not conversation_id:
+        found = mailbox.get_message(message_argument(mailbox, args), query={'$select': 'conversationId'})
+        conversation_id = str(found.get('conversationId') or '')
+    properties = {**CONVERSATION_PROPERTIES, 'Body': 'body'} if full else CONVERSATION_PROPERTIES
+    messages, is_complete = mailbox.conversation(conversation_id, ','.join(properties.values()))
+    if not messages:
+        return CommandResults(readable_output='The mailbox has no emails of this conversation.', raw_response=messages)
+    outputs = [_email_outputs(message, properties, mailbox) for message in messages]
+    rows = [{**_email_row(one), 'Text': html_to_text(one.get('Body') or '', MAX_SHOWN_TEXT)} for one in outputs]
+    title = f'Conversation ({len(outputs)} emails{"" if is_complete else ", there are more"})'
+    headers = ['ReceivedTime', 'From', 'Recipients', 'Subject', 'Text', 'HasAttachments', 'IsDraft', 'ID']
+    return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=_unreadable(messages))
+
+
+# endregion
+
+# region invitations
+
+# What a user can do with an invitation, by the action of Graph.
+_RESPONSES = {'accept': 'accepted', 'tentativelyAccept': 'tentatively accepted', 'decline': 'declined'}
+
+
+def respond_to_invitation_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """Accept an invitation to a meeting, accept it tentatively, or decline it."""
+    mailbox = mailbox_argument(client, args)
+    response, is_sent = choice_argument(args, 'response', _RESPONSES), bool_argument(args, 'send_response', default=True)
+    comment = str(args.get('comment') or '')
+    if comment and not is_sent:
+        raise DemistoException('comment needs send_response=true. Remove one of them.')
+    message_id = message_argument(mailbox, args)
+    message = mailbox.get_invitation(message_id)
+    event = message['event']
+    mailbox.respond_to_event(str(event['id']), response, {'sendResponse': is_sent, **({'comment': comment} if comment else {})})
+    outputs = {
+        'ID': message_id,
+        'EventID': event['id'],
+        'Subject': event.get('subject') or message.get('subject'),
+        'Organizer': EmailAddress.from_json(event.get('organizer')).address,
+        'Start': graph_time_text(event.get('start') or {}),
+        'End': graph_time_text(event.get('end') or {}),
+        'Response': response,
+        'ResponseSent': is_sent,
+        'UserID': mailbox.address,
+    }
+    headers = ['Subject', 'Organizer', 'Start', 'End', 'Response', 'ResponseSent', 'ID']
+    return object_results('MSGraphMail.Invitation', f'Invitation {_RESPONSES[response]}', outputs, message, headers)
+
+
+MAX_INVITATION = 20 * 1024 * 1024  # bytes of the email
+
+
+def get_invitation_as_ics_command(client: GraphMailClient, args: dict[str, Any]) -> dict[str, Any]:
+    """Return the iCalendar file in an invitation, or in another message about a meeting."""
+    mailbox = mailbox_argument(client, args)
+    message_id = message_argument(mailbox, args)
+    source = bytearray()
+
+    def write(chunk: bytes) -> None:
+        source.extend(chunk)
+        if len(source) > MAX_INVITATION:
+            raise DemistoException('The email has more than 20 MB. Use msgraph-mail-get-email-as-eml.')
+
+    mailbox.download_mime(message_id, write)
+    calendar = _calendar_file(bytes(source))
+    if not calendar:
+        raise DemistoException('The email contains no calendar file. Check that it is an invitation.')
+    return save_file(f'{message_id}.ics', lambda save: save(calendar)).entry
+
+
+def _calendar_file(source: bytes) -> bytes:
+    """Return the first iCalendar part of an email as MIME, empty if there is none."""
+    try:
+        parts = message_from_bytes(source).walk()
+        return next(
+            (bytes(one.get_payload(decode=True) or b'') for one in parts if one.get_content_type() == 'text/calendar'), b''
+        )
+    except RecursionError:  # mails come from attackers too
+        return b''
+
+
+# endregion
+
+# region blocked senders
+
+_BLOCK_RULE = 'Blocked sender: '
+
+
+def block_sender_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """Create a rule that deletes or moves the emails of a sender as they arrive, unless there is one."""
+    mailbox, sender = mailbox_argument(client, args), required_argument({'sender': one_address(args, 'sender')}, 'sender')
+    folder = _rule_folder(mailbox, args, 'folder_id')
+    target: dict[str, Any] = {'moveToFolder': folder} if folder else {'delete': True}
+    rule: dict[str, Any] = {
+        'displayName': _BLOCK_RULE + sender.lower(),
+        'sequence': 1,
+        'isEnabled': True,
+        'conditions': {'fromAddresses': [EmailAddress(sender, sender).as_json()]},
+        'actions': {**target, 'stopProcessingRules': True},
+    }
+    name = rule['displayName'].lower()
+    rules = mailbox.list_rules(MAX_LISTED)
+    earlier: dict[str, Any] = next((one for one in rules if str(one.get('displayName')).lower() == name), {})
+    is_blocked = _blocks(earlier, sender, rule['actions'])
+    present = earlier if is_blocked else mailbox.create_rule(rule)
+    if earlier and not is_blocked:  # a new rule replaces it: changing a rule would leave its exceptions and errors
+        if present.get('id') == earlier.get('id'):  # found after an unclear response
+            raise DemistoException('Whether the rule was created is not known. Run the command again.')
+        mailbox.delete_rule(str(earlier.get('id')))
+    outputs = {'Address': sender, 'RuleID': present.get('id'), 'AlreadyBlocked': is_blocked, 'UserID': mailbox.address}
+    title = 'The sender was blocked already' if is_blocked else 'Sender blocked by a rule of the inbox'
+    return object_results('MSGraphMail.BlockedSender', title, outputs, present, list(outputs), 'RuleID')
+
+
+def _blocks(rule: dict[str, Any], sender: str, actions: dict[str, Any]) -> bool:
+    """Return whether a rule is active for the emails of a sender and does the same with them."""
+    conditions = {name: one for name, one in (rule.get('conditions') or {}).items() if one}
+    addresses = [EmailAddress.from_json(one).address.lower() for one in conditions.pop('fromAddresses', ())]
+    is_active = rule.get('isEnabled') and not (rule.get('hasError') or any((rule.get('exceptions') or {}).values()) or conditions)
+    found = rule.get('actions') or {}
+    return bool(is_active) and sender.lower() in addresses and all(found.get(name) == one for name, one in actions.items())
+
+
+# endregion
+
+# region automatic replies
+
+REPLIES_PROPERTIES = {
+    'Status': 'status',
+    'ExternalAudience': 'externalAudience',
+    'InternalMessage': 'internalReplyMessage',
+    'ExternalMessage': 'externalReplyMessage',
+    'StartTime': 'scheduledStartDateTime',
+    'EndTime': 'scheduledEndDateTime',
+}
+_LOCAL_TIME = re.compile(r'\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?')
+
+
+def _graph_time(args: dict[str, Any], name: str, time_zone: str) -> dict[str, str]:
+    """Return a time as ``dateTimeTimeZone`` of Graph. `time_zone` is that of a time without one; by default UTC."""
+    text = required_argument(args, name)
+    if not (time_zone and _LOCAL_TIME.fullmatch(text)):
+        moment = future_datetime(text, name, grace=24 * 3600).astimezone(timezone.utc)
+        return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
+    try:
+        return {'dateTime': datetime.fromisoformat(text).isoformat(), 'timeZone': time_zone}
+    except ValueError:
+        raise DemistoException(f"'{text}' is not a date. Change {name}.") from None
+
+
+def _automatic_replies(args: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of the automatic replies that the arguments set."""
+    status = choice_argument(args, 'status', ('alwaysEnabled', 'scheduled', 'disabled'))
+    audience = clean_value(args.get('external_audience'))
+    replies: dict[str, Any] = {
+        'status': status,
+        'externalAudience': choice_argument(args, 'external_audience', ('none', 'contactsOnly', 'all')) if audience else '',
+        'internalReplyMessage': args.get('internal_message') or '',
+        'externalReplyMessage': args.get('external_message') or '',
+    }
+    given = [name for name in ('start_time', 'end_time', 'time_zone') if clean_value(args.get(name))]
+    if status == 'scheduled':
+        time_zone = clean_value(args.get('time_zone'))
+        start, end = (_graph_time({'start_time': 'now', **args}, name, time_zone) for name in ('start_time', 'end_time'))
+        if start['timeZone'] == end['timeZone'] and start['dateTime'] >= end['dateTime']:
+            raise DemistoException('The end_time is not after the start_time. Change one of them.')
+        replies.update(scheduledStartDateTime=start, scheduledEndDateTime=end)
+    elif given:
+        raise DemistoException(f'{", ".join(given)} can only be used with the status scheduled. Remove what is not needed.')
+    return {name: value for name, value in replies.items() if value}
+
+
+def graph_time_text(moment: dict[str, Any]) -> str:
+    """Return a ``dateTimeTimeZone`` of Graph as 2030-01-31T08:00:00Z, or with its time zone if that is not UTC."""
+    zone = str(moment.get('timeZone') or 'UTC')
+    return str(moment.get('dateTime') or '')[:19] + ('Z' if zone == 'UTC' else f' {zone}')
+
+
+def set_automatic_replies_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """Turn automatic replies on, for a time or until they are turned off, or turn them off."""
+    mailbox = mailbox_argument(client, args)
+    replies = mailbox.set_automatic_replies(_automatic_replies(args))
+    outputs = {**object_outputs(replies, REPLIES_PROPERTIES), 'UserID': mailbox.address}
+    for name in ('StartTime', 'EndTime'):
+        if outputs.get(name) is not None:
+            outputs[name] = graph_time_text(replies[REPLIES_PROPERTIES[name]])
+    title = 'Automatic replies turned off' if outputs.get('Status') == 'disabled' else 'Automatic replies turned on'
+    return object_results('MSGraphMail.AutomaticReplies', title, outputs, replies, list(outputs), key='UserID')
+
+
+# endregion
+
+# region categories
+
+CATEGORY_PROPERTIES = {'ID': 'id', 'DisplayName': 'displayName', 'Color': 'color'}
+
+
+def _change_categories(
+    client: GraphMailClient, args: dict[str, Any], title: str, changed: Callable[[list[str], list[str]], list[str]]
+) -> MailCommandResult:
+    """Change the categories of messages. `changed` gets those of a message and those of the arguments."""
+    mailbox, named = mailbox_argument(client, args), text_list(args, 'categories')
+    if not named:
+        raise DemistoException('The argument categories is empty. Enter one category, or several separated by commas.')
+    return run_in_batches(
+        mailbox,
+        args,
+        'message_ids',
+        mailbox.categories_request,
+        title,
+        lambda result: {'ID': result.request.message_id, 'Categories': result.body.get('categories') or []},
+        send=lambda reads: mailbox.change_categories(reads, lambda present: changed(present, named)),
+    )
+
+
+def _without(names: list[str], others: list[str]) -> list[str]:
+    excluded = {name.casefold() for name in others}
+    return [name for name in names if name.casefold() not in excluded]
+
+
+def add_categories_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+    """Add categories to messages. Those that they have stay."""
+    return _change_categories(client, args, 'Categories added', lambda present, named: [*present, *_without(named, present)])
+
+
+def remove_categories_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+    """Remove categories from messages. Their other categories stay."""
+    return _change_categories(client, args, 'Categories removed', _without)
+
+
+def list_categories_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """List the categories that are defined in a mailbox."""
+    mailbox = mailbox_argument(client, args)
+    found = mailbox.list_categories()
+    if not found:
+        return CommandResults(readable_output='The mailbox has no categories.', raw_response=found)
+    outputs = [{**object_outputs(one, CATEGORY_PROPERTIES), 'UserID': mailbox.address} for one in found]
+    title = f'Categories ({len(outputs)})'
+    return object_results('MSGraphMail.Category', title, outputs, found, list(CATEGORY_PROPERTIES))
+
+
+# endregion
+
 # region table
 
 MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
@@ -835,12 +1103,16 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
             list_emails_command,
             'folder_id odata search page_size pages_to_pull all_results limit next_page',
         ),
-        ('msgraph-mail-get-email', get_email_command, 'message_id folder_id body_type odata'),
+        ('msgraph-mail-get-email', get_email_command, 'message_id folder_id body_type body odata'),
+        ('msgraph-mail-get-conversation', get_conversation_command, 'message_id conversation_id body'),
         ('msgraph-mail-get-email-as-eml', get_email_as_eml_command, 'message_id'),
         ('msgraph-mail-list-attachments', list_attachments_command, 'message_id folder_id include_hash'),
         ('msgraph-mail-get-attachment', get_attachment_command, 'message_id attachment_id folder_id'),
         ('msgraph-update-email-status', update_email_status_command, 'message_ids status folder_id'),
         ('msgraph-mail-set-categories', set_categories_command, 'message_ids categories clear folder_id'),
+        ('msgraph-mail-add-categories', add_categories_command, 'message_ids categories'),
+        ('msgraph-mail-remove-categories', remove_categories_command, 'message_ids categories'),
+        ('msgraph-mail-list-categories', list_categories_command, ''),
         ('msgraph-mail-flag-email', flag_email_command, 'message_ids status due_date folder_id'),
         ('msgraph-mail-move-email', move_email_command, 'message_id destination_folder_id'),
         ('msgraph-mail-copy-email', copy_email_command, 'message_id destination_folder_id'),
@@ -863,7 +1135,15 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
             'rule_id display_name actions conditions exceptions sequence is_enabled is_read_only',
         ),
         ('msgraph-mail-delete-rule', delete_rule_command, 'rule_id'),
+        ('msgraph-mail-get-invitation-as-ics', get_invitation_as_ics_command, 'message_id'),
+        ('msgraph-mail-respond-to-invitation', respond_to_invitation_command, 'message_id response comment send_response'),
+        ('msgraph-mail-block-sender', block_sender_command, 'sender folder_id'),
         ('msgraph-mail-get-settings', get_settings_command, 'property'),
+        (
+            'msgraph-mail-set-automatic-replies',
+            set_automatic_replies_command,
+            'status internal_message external_message external_audience start_time end_time time_zone',
+        ),
         ('msgraph-mail-get-mailtips', get_mailtips_command, 'email_addresses email_address'),
     )
 }

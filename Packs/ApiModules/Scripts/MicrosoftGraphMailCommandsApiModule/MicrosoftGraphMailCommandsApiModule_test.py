@@ -124,6 +124,60 @@ def test_recipients_are_shown_by_their_addresses(recipients: Any, text: str) -> 
         ('msgraph-mail-list-emails', {'limit': '0'}, "'0' is not a whole number from 1 to 100000. Change limit."),
         ('msgraph-mail-get-email', {}, 'The argument message_id is empty. Enter a value for it.'),
         ('msgraph-update-email-status', {'message_ids': 'x'}, "'' is not one of Read, Unread. Change status."),
+        (
+            'msgraph-mail-set-automatic-replies',
+            {'status': 'disabled', 'end_time': 'in 1 day', 'time_zone': 'UTC'},
+            'end_time, time_zone can only be used with the status scheduled. Remove what is not needed.',
+        ),
+        (
+            'msgraph-mail-set-automatic-replies',
+            {'status': 'scheduled'},
+            'The argument end_time is empty. Enter a value for it.',
+        ),
+        (
+            'msgraph-mail-set-automatic-replies',
+            {'status': 'scheduled', 'start_time': 'in 3 days', 'end_time': 'in 2 days'},
+            'The end_time is not after the start_time. Change one of them.',
+        ),
+        (
+            'msgraph-mail-set-automatic-replies',
+            {'status': 'scheduled', 'end_time': '2030-02-31', 'time_zone': 'Europe/Berlin'},
+            "'2030-02-31' is not a date. Change end_time.",
+        ),
+        (
+            'msgraph-mail-respond-to-invitation',
+            {'message_id': 'x', 'response': 'maybe'},
+            "'maybe' is not one of accept, tentativelyAccept, decline. Change response.",
+        ),
+        (
+            'msgraph-mail-respond-to-invitation',
+            {'message_id': 'x', 'response': 'accept', 'comment': 'Yes', 'send_response': 'no'},
+            'comment needs send_response=true. Remove one of them.',
+        ),
+        ('msgraph-mail-block-sender', {}, 'The argument sender is empty. Enter a value for it.'),
+        ('msgraph-mail-block-sender', {'sender': ' , '}, 'The argument sender is empty. Enter a value for it.'),
+        ('msgraph-mail-block-sender', {'sender': 'a@x.y, b@x.y'}, 'The argument sender has 2 addresses. Enter one.'),
+        (
+            'msgraph-mail-block-sender',
+            {'sender': 'Eve'},
+            "'Eve' is not an email address. Write sender as bob@example.com, or Bob <bob@example.com>.",
+        ),
+        ('msgraph-mail-get-conversation', {}, 'Enter either message_id or conversation_id.'),
+        (
+            'msgraph-mail-get-conversation',
+            {'message_id': 'x', 'conversation_id': 'y'},
+            'Enter either message_id or conversation_id.',
+        ),
+        (
+            'msgraph-mail-add-categories',
+            {'message_ids': 'x', 'categories': ' , '},
+            'The argument categories is empty. Enter one category, or several separated by commas.',
+        ),
+        (
+            'msgraph-mail-remove-categories',
+            {'categories': 'x'},
+            'The argument message_ids contains no ID. Enter one ID, or several separated by commas.',
+        ),
         ('msgraph-mail-set-categories', {'message_ids': 'x'}, 'Enter categories, or clear=true to remove all, but not both.'),
         (
             'msgraph-mail-flag-email',
@@ -157,6 +211,13 @@ def test_invalid_arguments_are_rejected_before_a_request(command: str, args: dic
 def test_a_page_without_emails_says_whether_there_are_more(link: str, text: str) -> None:
     result = run(ScriptedClient((200, {'value': [], '@odata.nextLink': link})), 'msgraph-mail-list-emails')
     assert result.readable_output.startswith(text)
+
+
+def test_categories_are_not_changed_without_the_version_of_an_email() -> None:
+    client = ScriptedClient((200, {'responses': [{'id': '0', 'status': 200, 'body': {'categories': []}}]}))
+    with pytest.raises(DemistoException, match='did not send the version of the email'):
+        run(client, 'msgraph-mail-add-categories', message_ids='x', categories='Red')
+    assert len(client.sent) == 1
 
 
 def test_emails_are_listed_with_the_next_page() -> None:

@@ -63,6 +63,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         create_credential,
     )
     from MicrosoftApiModule import (
+        API_RETRIES,
         CommandThrottled,
         MicrosoftClient,
         NotFoundError,
@@ -207,6 +208,8 @@ class ParameterLabel:
     MANAGED_IDENTITIES_CLIENT_ID = 'Azure Managed Identities Client ID'
     CLOUD = 'Azure cloud'
     AZURE_AD_ENDPOINT = 'Azure AD endpoint'
+    TIMEOUT = 'HTTP timeout'
+    RETRY_BUDGET = 'Retry budget'
 
 
 class IntegrationSpec(NamedTuple):
@@ -269,6 +272,7 @@ class InstanceSettings:
         spec: the integration; parameters that its yml does not have are empty.
     Raises:
         CredentialError: two fields contradict each other; it names both.
+        DemistoException: a field is not a number, or not true or false; it names the field.
     """
 
     def __init__(self, params: dict[str, Any], spec: IntegrationSpec):
@@ -302,8 +306,15 @@ class InstanceSettings:
         self.api_endpoint = clean_value(params.get(spec.endpoint_parameter))
         self.verify = not selected('insecure')
         self.proxy = selected('proxy')
+        self.timeout = self._seconds(params, 'timeout', ParameterLabel.TIMEOUT)
+        self.retry_budget = self._seconds(params, 'retry_budget', ParameterLabel.RETRY_BUDGET)
         self._check_method()
         self._check_cloud()
+
+    @staticmethod
+    def _seconds(params: dict[str, Any], name: str, label: str) -> int | None:
+        """Return a parameter in seconds, None if it is empty. The platform ends a command after five minutes by default."""
+        return int_argument(params, name, 0, 200, f"'{label}'") if clean_value(params.get(name)) else None
 
     def _check_method(self) -> None:
         if self.managed_identities:
@@ -425,6 +436,8 @@ class InstanceSettings:
             'azure_cloud': self.cloud,
             'verify': self.verify,
             'proxy': self.proxy,
+            'timeout': self.timeout,
+            **({'retry_policy': API_RETRIES._replace(budget=self.retry_budget)} if self.retry_budget else {}),
             'command_prefix': self.spec.command_prefix,
             'permissions': self.spec.permissions,
         }

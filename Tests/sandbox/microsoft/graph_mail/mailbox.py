@@ -15,12 +15,13 @@ from sandbox.microsoft.graph_mail.model import (
     FileAttachment,
     Folder,
     ItemAttachment,
+    Meeting,
     Message,
     OutlookItem,
     ReferenceAttachment,
     new_change_key,
 )
-from sandbox.microsoft.graph_mail.settings import default_settings
+from sandbox.microsoft.graph_mail.settings import default_categories, default_settings
 
 ROOT = 'msgfolderroot'
 RECOVERABLE = 'recoverableitemsdeletions'
@@ -52,6 +53,8 @@ class Mailbox:
         told_of_returned: what a delta query tells of a message that left and came back since the last one: created, removed (it
             then tells of every message that left, whatever kind of change is asked for), or nothing.
         rules: as Graph shows them, in the order of their making.
+        categories: the master list.
+        meetings: what is in the calendar, by ID.
         deferred: what waits to be sent: when, what, whether it is kept in Sent Items.
     """
 
@@ -72,6 +75,8 @@ class Mailbox:
         self.delta_steps: dict[str, int] = {}
         self.rules: list[dict[str, Any]] = []
         self.settings = default_settings()
+        self.categories = default_categories()
+        self.meetings: dict[str, Meeting] = {}
         self.deferred: list[tuple[float, Message, bool]] = []
         self.change_number = 0
         self.folder_log = ChangeLog()
@@ -150,6 +155,14 @@ class Mailbox:
                 attachment.modified = message.created
             self._enter(message, self._existing(folder), message.created)
         return message
+
+    def invite(self, subject: str, organizer: EmailAddress, start: float, end: float) -> Message:
+        """Put a meeting into the calendar, and deliver the invitation to it. Times are epoch seconds."""
+        meeting = Meeting(subject, organizer, start, end)
+        self.meetings[meeting.event_id] = meeting
+        return self.deliver(
+            Message(subject, organizer, self.now(), to=[self.owner], meeting_type='meetingRequest', meeting=meeting)
+        )
 
     def message(self, message_id: str) -> Message | None:
         """Return the message of that plain or immutable ID."""

@@ -7,6 +7,7 @@ from flask import Response, jsonify, request, stream_with_context
 
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.delivery import check_size
+from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.graph_mail.extended_properties import value_of
 from sandbox.microsoft.graph_mail.listing import page_json, select_messages
 from sandbox.microsoft.graph_mail.mail_request import (
@@ -25,7 +26,7 @@ from sandbox.microsoft.graph_mail.message_input import change, message_of_mime, 
 from sandbox.microsoft.graph_mail.model import Message
 from sandbox.microsoft.graph_mail.permissions import READ, READ_BASIC, WRITE
 from sandbox.microsoft.graph_mail.query import WITHHELD, Query
-from sandbox.microsoft.graph_mail.representation import attachment_json, message_json
+from sandbox.microsoft.graph_mail.representation import attachment_json, etag_of, event_json, message_json
 
 Answer = tuple[Response, int, dict[str, str]]
 messages_api = mail_blueprint('messages')
@@ -54,6 +55,11 @@ def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
     if query.expand.extended_properties:
         found = [(known, value_of(message, known)) for known in query.expand.extended_properties]
         answer['singleValueExtendedProperties'] = [{'id': known, 'value': value} for known, value in found if value is not None]
+    if query.expand.event and message.meeting:
+        answer['event@odata.context'] = call.context(
+            f"messages('{quote(call.view.id_of(message))}')/microsoft.graph.eventMessage/event/$entity"
+        )
+        answer['event'] = event_json(message.meeting)
     if query.expand.attachments:
         check_not_broken(message, 'attachments')
         answer['attachments@odata.context'] = call.context(f"messages('{quote(call.view.id_of(message))}')/attachments")
@@ -133,10 +139,17 @@ def update_message(message_id: str, folder_id: str | None = None) -> Response:
     call = open_mailbox(WRITE)
     message = find_message(call, message_id, folder_id)
     with call.mailbox.lock:
+        check_unchanged(message)
         changes = typed_body('message')
         change(message, changes)
         call.mailbox.touch(message, *changes)
     return jsonify(entity(call, message))
+
+
+def check_unchanged(message: Message) -> None:
+    """Check that the message is still what ``If-Match`` names. Raises GraphError 412."""
+    if request.headers.get('If-Match', '*') not in ('*', etag_of(message)):
+        raise GraphError(412, 'ErrorIrresolvableConflict', 'The change key does not match the current one of the item.')
 
 
 @message_route(messages_api, '', 'DELETE')

@@ -17,6 +17,7 @@ from sandbox.microsoft.graph_mail.model import (
     EmailAddress,
     FileAttachment,
     ItemAttachment,
+    Meeting,
     Message,
     OutlookItem,
     ReferenceAttachment,
@@ -132,12 +133,34 @@ def _frame(message: Message, marked: dict[str, Any], digest: str) -> EmailMessag
     else:
         mail.set_content(message.text, cte='quoted-printable')
         mail.add_alternative(message.html, subtype='html', cte='quoted-printable')
+    if message.meeting:
+        calendar = _calendar(message.meeting)
+        mail.add_alternative(calendar, subtype='calendar', cte='base64', params={'method': 'REQUEST'})
     for mark, attachment in marked.items():
         _add(mail, mark, attachment)
     for number, part in enumerate(mail.walk()):
         if part.is_multipart():
             part.set_boundary(f'_{number:03}_{digest}_')
     return mail
+
+
+def _calendar(meeting: Meeting) -> str:
+    """Return the invitation to a meeting as iCalendar."""
+    start, end = (datetime.fromtimestamp(at, timezone.utc).strftime('%Y%m%dT%H%M%SZ') for at in (meeting.start, meeting.end))
+    lines = (
+        'BEGIN:VCALENDAR',
+        'VERSION:2.0',
+        'METHOD:REQUEST',
+        'BEGIN:VEVENT',
+        f'UID:{meeting.event_id}',
+        f'ORGANIZER:mailto:{meeting.organizer.address}',
+        f'DTSTART:{start}',
+        f'DTEND:{end}',
+        f'SUMMARY:{meeting.subject}',
+        'END:VEVENT',
+        'END:VCALENDAR',
+    )
+    return ''.join(f'{line}\r\n' for line in lines)
 
 
 def _own_headers(message: Message) -> Iterator[tuple[str, str]]:

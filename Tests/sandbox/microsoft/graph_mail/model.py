@@ -90,6 +90,22 @@ class Flag:
 
 
 @dataclass(eq=False)
+class Meeting:
+    """A meeting in the calendar of somebody who is invited. Times are epoch seconds.
+
+    Attributes:
+        response: as Graph names it: notResponded, accepted, tentativelyAccepted, declined; organizer for who invites.
+    """
+
+    subject: str
+    organizer: EmailAddress
+    start: float
+    end: float
+    response: str = 'notResponded'
+    event_id: str = field(default_factory=ids.new_folder_id)
+
+
+@dataclass(eq=False)
 class Message:
     """A mail. Times are epoch seconds; ``sent`` defaults to ``received``; outside mailboxes so do ``created`` and ``modified``.
 
@@ -100,6 +116,8 @@ class Message:
         source: the whole mail as MIME, if it came so: kept byte for byte until it is changed.
         properties: single-value extended properties, ID -> value.
         created, modified: when it was put into the mailbox, and when it was last changed, moved or restored there.
+        meeting_type: of a message about a meeting, as Graph names it: meetingRequest, meetingCancelled, meetingAccepted...
+        meeting: what it is about, while that is in the calendar.
         broken: what Graph fails to give of it: any of message (its content), attachments, mime.
         kind: its type in Graph if it is not a plain message, such as eventMessageRequest. The invitation is in ``source``.
         absent: what Graph does not find although it lists it: any of the same.
@@ -138,6 +156,8 @@ class Message:
     modified: float | None = None
     folder_id: str = ''
     former_folder_id: str = ''
+    meeting_type: str = ''
+    meeting: Meeting | None = None
     broken: set[str] = field(default_factory=set)
     kind: str = ''
     absent: set[str] = field(default_factory=set)

@@ -23,6 +23,7 @@ SEND = Need(('Mail.Send',), ('Mail.Send.Shared',))
 # Graph has no shared form of these: only an application reaches the settings of other mailboxes
 READ_SETTINGS = Need(('MailboxSettings.Read', 'MailboxSettings.ReadWrite'))
 WRITE_SETTINGS = Need(('MailboxSettings.ReadWrite',))
+WRITE_CALENDAR = Need(('Calendars.ReadWrite',), ('Calendars.ReadWrite.Shared',))
 
 
 def check(caller: Caller, owner: User, need: Need) -> None:

@@ -28,12 +28,15 @@ _ATTACHMENT_CASTS = ('fileAttachment', 'itemAttachment', 'referenceAttachment')
 
 @dataclass(frozen=True)
 class Expand:
-    """What comes along: attachments (with a selection), extended properties by their IDs, the items of item attachments."""
+    """What comes along: attachments (with a selection), extended properties by their IDs, the items of item attachments, and the
+    event of an invitation.
+    """
 
     attachments: bool = False
     attachment_properties: frozenset[str] = frozenset()
     extended_properties: tuple[str, ...] = ()
     item: bool = False
+    event: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,8 @@ def _expand(text: str, kind: str) -> Expand:
             settings |= {'attachments': True, 'attachment_properties': _inner_selection(inner)}
         elif kind == 'message' and name == 'singleValueExtendedProperties':
             settings['extended_properties'] = _property_ids(inner)
+        elif kind == 'message' and name.lower() == 'microsoft.graph.eventmessage/event':
+            settings['event'] = True
         elif kind == 'attachment' and name.lower() == 'microsoft.graph.itemattachment/item':
             settings['item'] = True
         else:

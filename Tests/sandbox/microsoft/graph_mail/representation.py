@@ -19,6 +19,7 @@ from sandbox.microsoft.graph_mail.model import (
     Flag,
     Folder,
     ItemAttachment,
+    Meeting,
     Message,
     ReferenceAttachment,
 )
@@ -132,13 +133,54 @@ def _getters(selected: frozenset[str]) -> tuple[tuple[str, Getter], ...]:
     return tuple((name, getter) for name, getter in MESSAGE_PROPERTIES.items() if name in selected or name == 'id')
 
 
+def etag_of(message: Message) -> str:
+    return f'W/"{message.change_key}"'
+
+
 def message_json(message: Message, view: View, selected: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Return a ``message`` with its ID and the ``selected`` properties; without a selection, the default ones."""
     getters = _getters(selected) if selected else DEFAULT_PROPERTIES.items()
     shown = {name: getter(message, view) for name, getter in getters}
-    if message.kind:
-        shown = {'@odata.type': f'#microsoft.graph.{message.kind}', **shown}
-    return {'@odata.etag': f'W/"{message.change_key}"', **shown}
+    kind = message.kind or _meeting_message(message)
+    shown = {'@odata.type': f'#microsoft.graph.{kind}', **shown} if kind else shown
+    return {'@odata.etag': etag_of(message), **shown, **({} if selected else _meeting_properties(message))}
+
+
+def _meeting_message(message: Message) -> str:
+    kinds = {'': '', 'meetingRequest': 'eventMessageRequest', 'meetingCancelled': 'eventMessage'}
+    return kinds.get(message.meeting_type, 'eventMessageResponse')
+
+
+def _meeting_properties(message: Message) -> dict[str, Any]:
+    if not message.meeting_type:
+        return {}
+    meeting = message.meeting
+    times = {'startDateTime': _graph_time(meeting.start), 'endDateTime': _graph_time(meeting.end)} if meeting else {}
+    flags = {'type': 'singleInstance', 'isOutOfDate': False, 'isDelegated': False}
+    return {'meetingMessageType': message.meeting_type, **times, **flags}
+
+
+def _graph_time(moment: float) -> dict[str, str]:
+    return {'dateTime': graph_timestamp(moment).replace('Z', '.0000000'), 'timeZone': 'UTC'}
+
+
+def event_json(meeting: Meeting) -> dict[str, Any]:
+    """Return an ``event`` of the calendar, with its most important properties."""
+    tentative = meeting.response in ('notResponded', 'tentativelyAccepted')
+    return {
+        'id': meeting.event_id,
+        'subject': meeting.subject,
+        'start': _graph_time(meeting.start),
+        'end': _graph_time(meeting.end),
+        'organizer': recipient(meeting.organizer),
+        'isOrganizer': meeting.response == 'organizer',
+        'isCancelled': False,
+        'responseRequested': True,
+        'allowNewTimeProposals': True,
+        'responseStatus': {'response': meeting.response, 'time': graph_timestamp(meeting.start)},
+        'showAs': 'tentative' if tentative else 'busy',
+        'type': 'singleInstance',
+    }
 
 
 def folder_json(mailbox: Mailbox, folder: Folder, selected: Collection[str] = ()) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sandbox.microsoft.graph_mail.attachment_routes import attachments_api
 from sandbox.microsoft.graph_mail.batch_routes import IN_BATCH, batch_api
 from sandbox.microsoft.graph_mail.delta_routes import delta_api
 from sandbox.microsoft.graph_mail.errors import GraphError
+from sandbox.microsoft.graph_mail.event_routes import events_api
 from sandbox.microsoft.graph_mail.folder_routes import folders_api
 from sandbox.microsoft.graph_mail.mail_request import leave_mailbox
 from sandbox.microsoft.graph_mail.message_routes import messages_api
@@ -28,7 +29,17 @@ from sandbox.microsoft.state import CloudState
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 MAX_USERS = 999
-MAILBOX_BLUEPRINTS = (messages_api, delta_api, folders_api, attachments_api, upload_api, sending_api, rules_api, settings_api)
+MAILBOX_BLUEPRINTS = (
+    messages_api,
+    delta_api,
+    folders_api,
+    attachments_api,
+    upload_api,
+    sending_api,
+    rules_api,
+    settings_api,
+    events_api,
+)
 
 
 def create_app(state: CloudState, faults: Faults | None = None) -> Flask:

@@ -24,6 +24,7 @@ _CONTEXTS = {
     r'/attachments(/\$entity)?$': 'attachment',
     r'/messageRules(/\$entity)?$': 'messageRule',
     r'/mailboxSettings$': 'mailboxSettings',
+    r'/masterCategories$': 'outlookCategory',
     r'microsoft.graph.uploadSession$': 'uploadSession',
     r'Collection\(microsoft.graph.mailTips\)$': 'mailTips',
     r'^users(/\$entity)?$': 'user',

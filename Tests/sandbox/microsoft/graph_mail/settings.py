@@ -1,8 +1,18 @@
-"""The settings of a mailbox, as Graph shows them."""
+"""The settings and the categories of a mailbox, as Graph shows them."""
 
+import uuid
 from typing import Any
 
 WEEK = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday']
+
+
+# Color by name: what a new mailbox has
+CATEGORIES = {'Red category': 'preset0', 'Orange category': 'preset1', 'Blue category': 'preset7'}
+
+
+def default_categories() -> list[dict[str, Any]]:
+    """Return the master list of a new mailbox."""
+    return [{'id': str(uuid.uuid4()), 'displayName': name, 'color': color} for name, color in CATEGORIES.items()]
 
 
 def default_settings() -> dict[str, Any]:

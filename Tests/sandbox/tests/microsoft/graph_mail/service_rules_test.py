@@ -28,6 +28,7 @@ CALLS = [
     ('POST', '/mailFolders', {'displayName': 'x'}, 'Mail.ReadWrite'),
     ('POST', '/sendMail', {'message': MESSAGE}, 'Mail.Send'),
     ('GET', '/mailboxSettings', None, 'MailboxSettings.Read'),
+    ('GET', '/outlook/masterCategories', None, 'MailboxSettings.Read'),
     ('GET', '/mailFolders/inbox/messageRules', None, 'MailboxSettings.Read'),
     ('PATCH', '/mailboxSettings', {'timeZone': 'UTC'}, 'MailboxSettings.ReadWrite'),
 ]
@@ -211,6 +212,57 @@ def test_settings_are_read_and_changed(graph: GraphClient) -> None:
     assert answer.json()['value'] == 'UTC'
     assert graph.error('PATCH', '/mailboxSettings', {'language': 'de'}) == (400, 'RequestBodyRead')
     assert graph.error('GET', '/mailboxSettings/colour') == (400, 'BadRequest')
+
+
+def test_an_invitation_shows_its_event_if_asked(graph: GraphClient, mailbox: Mailbox, bobs: Mailbox) -> None:
+    invitation = mailbox.invite('Planning', bobs.owner, 2_000_000_000, 2_000_003_600)
+    shown = graph.get(f'/messages/{invitation.message_id}?$expand=microsoft.graph.eventMessage/event')
+    assert (shown['@odata.type'], shown['meetingMessageType']) == ('#microsoft.graph.eventMessageRequest', 'meetingRequest')
+    event = f'/events/{shown["event"]["id"]}'
+    assert graph.error('POST', f'{event}/accept', {}) == (403, 'ErrorAccessDenied')
+    assert 'event' not in graph.get(f'/messages/{invitation.message_id}')
+
+
+BERLIN = {'dateTime': '2040-07-01T08:00:00', 'timeZone': 'Europe/Berlin'}
+LATER = {'dateTime': '2040-07-01T08:00:00.0000000', 'timeZone': 'W. Europe Standard Time'}
+
+
+@pytest.mark.parametrize(
+    'start, end, code',
+    [
+        (BERLIN, {**BERLIN, 'dateTime': '2040-07-01T07:59:59'}, 'ErrorInvalidScheduledOofDuration'),
+        (BERLIN, None, 'ErrorInvalidScheduledOofDuration'),
+        (
+            {**BERLIN, 'dateTime': '2020-01-01T00:00:00'},
+            {**BERLIN, 'dateTime': '2020-01-02T00:00:00'},
+            'ErrorInvalidScheduledOof',
+        ),
+        (BERLIN, {**BERLIN, 'timeZone': 'Mars/Olympus'}, 'InvalidTimeZone'),
+        (BERLIN, {**BERLIN, 'dateTime': 'tomorrow'}, 'RequestBodyRead'),
+    ],
+)
+def test_automatic_replies_are_scheduled_for_a_time_to_come(graph: GraphClient, start: Any, end: Any, code: str) -> None:
+    replies = {'status': 'Scheduled', 'scheduledStartDateTime': start, 'scheduledEndDateTime': end}
+    given = {name: value for name, value in replies.items() if value}
+    status, refused = graph.error('PATCH', '/mailboxSettings', {'automaticRepliesSetting': given})
+    assert (status, refused.startswith(code)) == (400, True)
+
+
+def test_times_of_automatic_replies_are_shown_in_utc(graph: GraphClient) -> None:
+    start = {'dateTime': '2040-06-30T22:00:00', 'timeZone': 'Eastern Standard Time'}
+    replies = {'status': 'SCHEDULED', 'scheduledStartDateTime': start, 'scheduledEndDateTime': LATER}
+    shown = graph.patch('/mailboxSettings', {'automaticRepliesSetting': replies})['automaticRepliesSetting']
+    assert [shown[name] for name in ('scheduledStartDateTime', 'scheduledEndDateTime')] == [
+        {'dateTime': '2040-07-01T02:00:00.0000000', 'timeZone': 'UTC'},
+        {'dateTime': '2040-07-01T06:00:00.0000000', 'timeZone': 'UTC'},
+    ]
+    assert shown['status'] == 'scheduled'
+
+
+def test_categories_are_listed_in_pages(graph: GraphClient) -> None:
+    first = graph.get('/outlook/masterCategories?$top=2')
+    assert [one['color'] for one in first['value']] == ['preset0', 'preset1']
+    assert [one['displayName'] for one in graph.get(first['@odata.nextLink'])['value']] == ['Blue category']
 
 
 def test_mail_tips(graph: GraphClient, bobs: Mailbox) -> None:

@@ -22,6 +22,20 @@ def subjects(mailbox: Mailbox, folder: str) -> list[str]:
     return [message.subject for message in mailbox.messages(found.folder_id)]
 
 
+# Messages
+
+
+def test_a_message_is_changed_only_in_the_version_that_is_named(graph: GraphClient, mailbox: Mailbox) -> None:
+    message = mailbox.messages()[0]
+    first = graph.get(f'/messages/{message.message_id}?$select=categories')['@odata.etag']
+    second = graph.patch(f'/messages/{message.message_id}', {'categories': ['Red']}, **{'If-Match': first})['@odata.etag']
+    path, blue = f'/messages/{message.message_id}', {'categories': ['Blue']}
+    assert graph.error('PATCH', path, blue, **{'If-Match': first}) == (412, 'ErrorIrresolvableConflict')
+    assert message.categories == ['Red']
+    for version in (second, '*'):
+        assert graph.patch(path, blue, **{'If-Match': version})['categories'] == ['Blue']
+
+
 # Drafts
 
 

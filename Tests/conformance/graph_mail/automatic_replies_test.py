@@ -1,0 +1,94 @@
+"""Automatic replies of a mailbox."""
+
+from typing import Any
+
+import pytest
+
+from conformance.graph_mail.mail_commands_test import ADA, BOB, error_of, outputs, run
+from MicrosoftGraphMailClientApiModule import GraphMailClient
+from sandbox.microsoft import MicrosoftCloud
+
+COMMAND = 'msgraph-mail-set-automatic-replies'
+
+
+def replies_of(cloud: MicrosoftCloud, address: str = ADA) -> dict[str, Any]:
+    found: dict[str, Any] = cloud.mailbox(address).settings['automaticRepliesSetting']
+    return found
+
+
+def test_they_are_turned_on_and_off_and_keep_what_is_not_given(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    texts = {'internal_message': '<p>Call & "wait"</p>', 'external_message': 'Grüße'}
+    found = outputs(mail, COMMAND, status='alwaysenabled', external_audience='contactsOnly', **texts)
+    assert {name: found[name] for name in ('UserID', 'Status', 'ExternalAudience', 'InternalMessage', 'ExternalMessage')} == {
+        'UserID': ADA,
+        'Status': 'alwaysEnabled',
+        'ExternalAudience': 'contactsOnly',
+        'InternalMessage': '<p>Call & "wait"</p>',
+        'ExternalMessage': 'Grüße',
+    }
+    off = run(mail, COMMAND, status='disabled')
+    assert off.readable_output.startswith('### Automatic replies turned off\n')
+    shown = replies_of(cloud)
+    assert (shown['status'], shown['externalAudience'], shown['externalReplyMessage']) == ('disabled', 'contactsOnly', 'Grüße')
+
+
+@pytest.mark.parametrize(
+    'times, start, end',
+    [
+        ({'start_time': '2040-07-01', 'end_time': '2040-07-02'}, '2040-07-01T00:00:00Z', '2040-07-02T00:00:00Z'),
+        (
+            {'start_time': '2040-07-01T08:00', 'end_time': '2040-12-01 17:30:15', 'time_zone': 'Europe/Berlin'},
+            '2040-07-01T06:00:00Z',
+            '2040-12-01T16:30:15Z',
+        ),
+        (
+            {'start_time': '2040-07-01T08:00:00', 'end_time': '2040-07-01T09:00:00', 'time_zone': ' Pacific Standard Time '},
+            '2040-07-01T15:00:00Z',
+            '2040-07-01T16:00:00Z',
+        ),
+        (
+            {'start_time': '2040-07-01T08:00:00+02:00', 'end_time': '2040-07-01T08:00:00Z', 'time_zone': 'Asia/Tokyo'},
+            '2040-07-01T06:00:00Z',
+            '2040-07-01T08:00:00Z',
+        ),
+        (
+            {'start_time': '2040-07-01T08:00:00Z', 'end_time': '2040-07-01T17:30:00', 'time_zone': 'Asia/Tokyo'},
+            '2040-07-01T08:00:00Z',
+            '2040-07-01T08:30:00Z',
+        ),
+    ],
+)
+def test_they_are_scheduled_in_any_time_zone(mail: GraphMailClient, times: dict[str, str], start: str, end: str) -> None:
+    found = outputs(mail, COMMAND, status='scheduled', **times)
+    assert (found['Status'], found['StartTime'], found['EndTime']) == ('scheduled', start, end)
+
+
+def test_they_start_now_by_default(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    found = outputs(mail, COMMAND, status='scheduled', end_time='in 3 hours', time_zone='Asia/Tokyo')
+    assert found['StartTime'] < found['EndTime']
+    assert replies_of(cloud)['scheduledStartDateTime']['timeZone'] == 'UTC'
+
+
+@pytest.mark.parametrize(
+    'args, error',
+    [
+        ({'end_time': '2040-07-01', 'time_zone': 'Mars/Olympus'}, 'InvalidTimeZone'),
+        ({'end_time': '2020-07-01'}, "'2020-07-01' is read as 2020-07-01T00:00:00Z, which is in the past."),
+        ({'end_time': 'soon-ish'}, "'soon-ish' is not a date."),
+        ({'start_time': '2020-01-01', 'end_time': '2020-02-01', 'time_zone': 'UTC'}, 'ErrorInvalidScheduledOofDuration'),
+        ({'status': 'off'}, "'off' is not one of alwaysEnabled, scheduled, disabled. Change status."),
+        ({'end_time': 'in 1 day', 'external_audience': 'some'}, "'some' is not one of none, contactsOnly, all."),
+    ],
+)
+def test_what_cannot_be_is_an_error_and_changes_nothing(
+    mail: GraphMailClient, cloud: MicrosoftCloud, args: dict[str, str], error: str
+) -> None:
+    before = dict(replies_of(cloud))
+    assert error in error_of(mail, COMMAND, **{'status': 'scheduled', **args})
+    assert replies_of(cloud) == before
+
+
+def test_they_are_set_in_another_mailbox_and_shown_by_get_settings(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
+    run(mail, COMMAND, status='alwaysEnabled', internal_message='Away', user_id=BOB)
+    assert (replies_of(cloud)['status'], replies_of(cloud, BOB)['status']) == ('disabled', 'alwaysEnabled')
+    assert 'Away' in run(mail, 'msgraph-mail-get-settings', user_id=BOB, property='automaticRepliesSetting').readable_output

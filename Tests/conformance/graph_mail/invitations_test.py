@@ -1,0 +1,195 @@
+"""Responses to invitations."""
+
+from pathlib import Path
+
+import pytest
+
+from conformance.graph_mail.mail_commands_test import ADA, BOB, UNKNOWN_ID, delivered, error_of, file_of, outputs, run
+from MicrosoftGraphMailClientApiModule import GraphMailClient
+from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import Message
+
+COMMAND, AS_FILE = 'msgraph-mail-respond-to-invitation', 'msgraph-mail-get-invitation-as-ics'
+START, END = 2_000_000_000, 2_000_003_600
+
+
+@pytest.fixture
+def ada(cloud: MicrosoftCloud) -> Mailbox:
+    cloud.directory.application('daemon').application_permissions.append('Calendars.ReadWrite')
+    return cloud.mailbox(ADA)
+
+
+@pytest.fixture
+def bobs(cloud: MicrosoftCloud) -> Mailbox:
+    return cloud.mailbox(BOB)
+
+
+@pytest.fixture
+def invitation(ada: Mailbox, bobs: Mailbox) -> Message:
+    """An invitation by Bob to Ada."""
+    return ada.invite('Planning', bobs.owner, START, END)
+
+
+def responses(mailbox: Mailbox) -> list[Message]:
+    return [message for message in mailbox.messages() if message.meeting_type.startswith('meeting') and not message.meeting]
+
+
+@pytest.mark.parametrize(
+    'response, state, subject',
+    [
+        ('accept', 'accepted', 'Accepted: Planning'),
+        ('tentativelyaccept', 'tentativelyAccepted', 'Tentative: Planning'),
+        (' Decline ', 'declined', 'Declined: Planning'),
+    ],
+)
+@pytest.mark.parametrize('comment', ['', 'Grüße & "bye" <b>'])
+def test_the_organizer_gets_the_response(
+    mail: GraphMailClient, bobs: Mailbox, invitation: Message, response: str, state: str, subject: str, comment: str
+) -> None:
+    found = outputs(mail, COMMAND, message_id=invitation.immutable_id, response=response, comment=comment)
+    assert invitation.meeting
+    assert invitation.meeting.response == state
+    [got] = responses(bobs)
+    assert (got.subject, got.sender.address, got.text) == (subject, ADA, comment)
+    assert {name: found[name] for name in ('ID', 'Subject', 'Organizer', 'Start', 'End', 'ResponseSent', 'UserID')} == {
+        'ID': invitation.immutable_id,
+        'Subject': 'Planning',
+        'Organizer': BOB,
+        'Start': '2033-05-18T03:33:20Z',
+        'End': '2033-05-18T04:33:20Z',
+        'ResponseSent': True,
+        'UserID': ADA,
+    }
+
+
+def test_a_response_need_not_be_sent(mail: GraphMailClient, bobs: Mailbox, invitation: Message) -> None:
+    result = run(mail, COMMAND, message_id=invitation.immutable_id, response='decline', send_response='false')
+    assert invitation.meeting
+    assert (invitation.meeting.response, responses(bobs)) == ('declined', [])
+    assert result.readable_output.startswith('### Invitation declined\n')
+    assert result.outputs['ResponseSent'] is False
+
+
+def test_an_invitation_in_another_mailbox_is_answered(mail: GraphMailClient, ada: Mailbox, bobs: Mailbox) -> None:
+    invitation = bobs.invite('Planning', ada.owner, START, END)
+    run(mail, COMMAND, message_id=invitation.immutable_id, response='accept', user_id=BOB)
+    assert [message.subject for message in responses(ada)] == ['Accepted: Planning']
+
+
+@pytest.mark.parametrize('kind', ['', 'meetingCancelled', 'meetingAccepted'])
+def test_what_is_not_an_invitation_is_an_error(mail: GraphMailClient, ada: Mailbox, kind: str) -> None:
+    message = delivered(ada, meeting_type=kind)
+    error = error_of(mail, COMMAND, message_id=message.immutable_id, response='accept')
+    assert error == 'The email is not an invitation to a meeting. Check message_id.'
+
+
+def test_a_meeting_that_is_gone_is_an_error(mail: GraphMailClient, invitation: Message) -> None:
+    invitation.meeting = None
+    assert error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept') == (
+        'The meeting is not in the calendar any more. Answer the email with msgraph-mail-reply-to.'
+    )
+    assert 'ErrorItemNotFound' in error_of(mail, COMMAND, message_id=UNKNOWN_ID, response='accept')
+
+
+def test_the_organizer_cannot_respond(mail: GraphMailClient, invitation: Message) -> None:
+    assert invitation.meeting
+    invitation.meeting.response = 'organizer'
+    assert 'You are the organizer' in error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
+
+
+@pytest.mark.parametrize('fault', [{'status': 503}, {'status': 500}, {'garbage': True}, {'reset': True}])
+def test_a_response_with_an_unknown_outcome_is_not_sent_twice(
+    mail: GraphMailClient, bobs: Mailbox, invitation: Message, cloud: MicrosoftCloud, fault: dict[str, object]
+) -> None:
+    cloud.faults.add(service='graph', path='accept', method='POST', times=1, **fault)
+    error = error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
+    assert error.startswith('Whether the response was sent is not known. ')
+    assert 'Look at the meeting in the calendar before you run the command again.' in error
+    assert len(responses(bobs)) <= 1
+
+
+def test_a_throttled_response_is_sent_once(
+    mail: GraphMailClient, bobs: Mailbox, invitation: Message, cloud: MicrosoftCloud
+) -> None:
+    cloud.faults.add(service='graph', path='accept', method='POST', status=429, headers={'Retry-After': '1'}, times=1)
+    run(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
+    assert len(responses(bobs)) == 1
+
+
+def test_a_missing_permission_is_named(mail: GraphMailClient, bobs: Mailbox, cloud: MicrosoftCloud) -> None:
+    invitation = cloud.mailbox(ADA).invite('Planning', bobs.owner, START, END)
+    assert 'ErrorAccessDenied' in error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
+
+
+def test_an_email_shows_the_meeting_of_an_invitation(mail: GraphMailClient, invitation: Message) -> None:
+    found = outputs(mail, 'msgraph-mail-get-email', message_id=invitation.immutable_id)
+    assert (found['Kind'], found['Meeting']) == (
+        'eventMessageRequest',
+        {
+            'Type': 'meetingRequest',
+            'Location': None,
+            'Organizer': BOB,
+            'Start': '2033-05-18T03:33:20.0000000 UTC',
+            'End': '2033-05-18T04:33:20.0000000 UTC',
+        },
+    )
+
+
+# region calendar file
+
+CALENDAR = 'Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n'
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_calendar_file_of_an_invitation(mail: GraphMailClient, invitation: Message) -> None:
+    entry = run(mail, AS_FILE, message_id=invitation.immutable_id)
+    assert entry['File'] == f'{invitation.immutable_id}.ics'
+    content = file_of(entry)
+    assert content.startswith(b'BEGIN:VCALENDAR\r\n')
+    assert (b'SUMMARY:Planning' in content, b'DTSTART:20330518T033320Z' in content) == (True, True)
+
+
+@pytest.mark.parametrize(
+    'source, content',
+    [
+        (f'{CALENDAR}Content-Transfer-Encoding: base64\r\n\r\nQkVHSU46VkNBTEVOREFSDQo=', b'BEGIN:VCALENDAR\r\n'),
+        (f'{CALENDAR}Content-Transfer-Encoding: quoted-printable\r\n\r\nSUMMARY:Gr=C3=BC=C3=9Fe', 'SUMMARY:Grüße'.encode()),
+        (f'{CALENDAR}Content-Transfer-Encoding: 8bit\r\n\r\nSUMMARY:Grüße', 'SUMMARY:Grüße'.encode()),
+        (f'Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHi\r\n--b\r\n{CALENDAR}\r\nX\r\n--b--', b'X'),
+        ('Content-Type: TEXT/Calendar; name="a/../b.ics"\r\n\r\nX', b'X'),
+    ],
+)
+def test_the_calendar_file_keeps_its_bytes(mail: GraphMailClient, ada: Mailbox, source: str, content: bytes) -> None:
+    message = delivered(ada, source=f'From: x@y.example\r\n{source}'.encode())
+    entry = run(mail, AS_FILE, message_id=message.immutable_id)
+    assert (file_of(entry), entry['File']) == (content, f'{message.immutable_id}.ics')
+
+
+@pytest.mark.parametrize(
+    'source',
+    [
+        b'From: x@y.example\r\n\r\nHello',
+        b'From: x@y.example\r\nContent-Type: text/calendar\r\n\r\n',
+        b'\xff\x00',
+        b''.join(b'Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n' % (one, one) for one in range(3000)),
+    ],
+    ids=['no calendar', 'empty', 'not a mail', 'nested deeply'],
+)
+def test_an_email_without_a_calendar_file_is_an_error(mail: GraphMailClient, ada: Mailbox, source: bytes) -> None:
+    message = delivered(ada, source=source)
+    error = error_of(mail, AS_FILE, message_id=message.immutable_id)
+    assert error == 'The email contains no calendar file. Check that it is an invitation.'
+
+
+def test_an_email_that_is_too_large_for_an_invitation(mail: GraphMailClient, ada: Mailbox) -> None:
+    message = delivered(ada)
+    ada.attach_file(message, 'a.bin', bytes(16 * 1024 * 1024))
+    assert error_of(mail, AS_FILE, message_id=message.immutable_id).startswith('The email has more than 20 MB.')
+
+
+# endregion

@@ -1,0 +1,66 @@
+"""The parameters HTTP timeout and Retry budget."""
+
+import time
+from typing import Any
+
+import pytest
+
+from conformance.unified.instances import Instance
+from MicrosoftCoreApiModule import SystemClock
+from MicrosoftInstanceApiModule import ParameterLabel
+
+LISTING = 'msgraph-mail-list-emails'
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that commands wait before retries."""
+    found: list[float] = []
+    monkeypatch.setattr(SystemClock, 'sleep', lambda _self, seconds: found.append(seconds))
+    return found
+
+
+@pytest.mark.parametrize('value', ['0', '201', '-1', '1.5', 'a minute', '60s', '1e2'])
+@pytest.mark.parametrize('name, label', [('timeout', ParameterLabel.TIMEOUT), ('retry_budget', ParameterLabel.RETRY_BUDGET)])
+def test_the_test_button_rejects_what_is_not_a_number_of_seconds(instance: Instance, name: str, label: str, value: str) -> None:
+    instance.params[name] = value
+    assert instance.error('test-module') == f"'{value}' is not a whole number from 1 to 200. Change '{label}'."
+    assert instance.requests('graph') == []
+
+
+@pytest.mark.parametrize('value', [None, '', ' ', '1', ' 200 ', 30])
+def test_the_test_button_accepts_seconds_and_nothing(instance: Instance, value: Any) -> None:
+    instance.params.update(timeout=value, retry_budget=value)
+    assert instance.run('test-module')['Contents'] == 'ok'
+
+
+def test_a_slow_answer_is_waited_for_as_long_as_the_timeout(instance: Instance) -> None:
+    instance.run('msgraph-mail-auth-test')
+    instance.cloud.faults.add(service='graph', delay=8, times=1)
+    instance.params['timeout'] = '1'
+    start = time.monotonic()
+    error = instance.error(LISTING)
+    assert time.monotonic() - start < 7
+    assert ' did not answer in time. ' in error
+    assert error.endswith(f"or increase '{ParameterLabel.TIMEOUT}'.")
+
+
+@pytest.mark.parametrize(
+    'budget, retry_after, is_done',
+    [('', 29, True), ('', 31, False), ('5', 6, False), ('5', 4, True), ('100', 90, True), ('100', 101, False)],
+)
+def test_a_throttled_command_waits_as_long_as_the_budget(
+    instance: Instance, waits: list[float], budget: str, retry_after: int, is_done: bool
+) -> None:
+    instance.params['retry_budget'] = budget
+    instance.cloud.faults.add(service='graph', status=429, headers={'Retry-After': str(retry_after)}, times=1)
+    entry = instance.run(LISTING)
+    assert ('PollingCommand' not in entry, waits) == (is_done, [float(retry_after)] if is_done else [])
+
+
+@pytest.mark.parametrize('budget, is_done', [('', True), ('3', False)])
+def test_sending_keeps_to_the_budget_too(instance: Instance, waits: list[float], budget: str, is_done: bool) -> None:
+    instance.params['retry_budget'] = budget
+    instance.cloud.faults.add(service='graph', path='send', method='POST', status=429, headers={'Retry-After': '20'}, times=1)
+    entry = instance.run('send-mail', to='bob@contoso.example', subject='Plan')
+    assert ('PollingCommand' not in entry, waits) == (is_done, [20.0] if is_done else [])

@@ -1,0 +1,53 @@
+"""``/events/{id}/accept``, ``decline`` and ``tentativelyAccept``: responses to invitations."""
+
+from html import escape
+
+from sandbox.microsoft.graph_mail.delivery import submit
+from sandbox.microsoft.graph_mail.errors import GraphError
+from sandbox.microsoft.graph_mail.mail_request import mail_blueprint, not_found, open_mailbox, parameters
+from sandbox.microsoft.graph_mail.model import Message
+from sandbox.microsoft.graph_mail.permissions import WRITE_CALENDAR
+
+# The response, the type of the message about it, and how its subject begins
+RESPONSES = {
+    'accept': ('accepted', 'meetingAccepted', 'Accepted'),
+    'tentativelyAccept': ('tentativelyAccepted', 'meetingTenativelyAccepted', 'Tentative'),
+    'decline': ('declined', 'meetingDeclined', 'Declined'),
+}
+events_api = mail_blueprint('events')
+
+
+@events_api.post('/events/<event_id>/accept')
+def accept(event_id: str) -> tuple[str, int]:
+    return _respond(event_id, 'accept')
+
+
+@events_api.post('/events/<event_id>/tentativelyAccept')
+def tentatively_accept(event_id: str) -> tuple[str, int]:
+    return _respond(event_id, 'tentativelyAccept')
+
+
+@events_api.post('/events/<event_id>/decline')
+def decline(event_id: str) -> tuple[str, int]:
+    return _respond(event_id, 'decline')
+
+
+def _respond(event_id: str, action: str) -> tuple[str, int]:
+    call = open_mailbox(WRITE_CALENDAR)
+    meeting = call.mailbox.meetings.get(event_id)
+    if meeting is None:
+        raise not_found(event_id)
+    given = parameters(action, 'event')
+    is_sent = given.get('sendresponse') is not False
+    if given.get('proposednewtime') and not is_sent:
+        raise GraphError(400, 'ErrorInvalidRequest', 'A new time is proposed in a response, which is not sent.')
+    if meeting.response == 'organizer':
+        raise GraphError(400, 'ErrorInvalidRequest', "Your request can't be completed. You are the organizer of the meeting.")
+    meeting.response, meeting_type, prefix = RESPONSES[action]
+    if is_sent:
+        text = escape(given.get('comment') or '', quote=False)
+        now, owner = call.state.clock.now(), call.mailbox.owner
+        response = Message(f'{prefix}: {meeting.subject}', owner, now, to=[meeting.organizer], html=f'<p>{text}</p>')
+        response.meeting_type = meeting_type
+        submit(call.state, call.owner, response)
+    return '', 202
