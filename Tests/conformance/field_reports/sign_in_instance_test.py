@@ -183,9 +183,7 @@ def test_what_is_no_mailbox_is_refused_by_name(instance: Instance, field_report:
 # region S16
 
 
-@pytest.mark.parametrize(
-    'given', [{}, {'discard_token': 'false'}, {'discard_token': ''}, {'discard_token': 'no'}]
-)
+@pytest.mark.parametrize('given', [{}, {'discard_token': 'false'}, {'discard_token': ''}, {'discard_token': 'no'}])
 @with_methods('Cortex app')
 def test_the_cortex_app_is_not_reset_by_accident(instance: Instance, field_report: Report, given: dict[str, str]) -> None:
     instance.text(TEST)
