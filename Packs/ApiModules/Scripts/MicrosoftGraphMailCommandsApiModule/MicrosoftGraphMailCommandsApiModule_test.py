@@ -156,7 +156,7 @@ def test_recipients_are_shown_by_their_addresses(recipients: Any, text: str) -> 
         ),
         ('msgraph-mail-block-sender', {}, 'The argument sender is empty. Enter a value for it.'),
         ('msgraph-mail-block-sender', {'sender': ' , '}, 'The argument sender is empty. Enter a value for it.'),
-        ('msgraph-mail-block-sender', {'sender': 'a@x.y, b@x.y'}, 'The argument sender has 2 addresses. Enter one.'),
+        ('msgraph-mail-block-sender', {'sender': 'a@x.example, b@x.example'}, 'The argument sender has 2 addresses. Enter one.'),
         (
             'msgraph-mail-block-sender',
             {'sender': 'Eve'},
