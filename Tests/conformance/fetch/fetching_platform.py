@@ -18,6 +18,7 @@ from unittest import mock
 
 import requests
 
+import CommonServerPython
 import demistomock as demisto
 import O365OutlookMailSingleUser
 from MicrosoftCoreApiModule import SystemClock
@@ -226,6 +227,7 @@ class _Process:
 
         with (
             mock.patch.multiple(demisto, **seams),
+            mock.patch.multiple(CommonServerPython.LOG, replace_strs=[], messages=[]),  # each run is a process of its own
             mock.patch.object(requests.Session, 'send', send),
             mock.patch.object(SystemClock, 'now', clock.now),
             mock.patch.object(SystemClock, 'sleep', self._sleep),
