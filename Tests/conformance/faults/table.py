@@ -91,7 +91,7 @@ class Table:
         clean = Clean(self, scenario)
         after_clean()
         for skip, exchange in clean.met():
-            for case in FAULTS:
+            for case in FAULTS + wrong_fields(exchange.body):
                 if case.name == fault and applies(case, skip, exchange, clean):
                     yield self._row(scenario, clean, skip, exchange, case)
 

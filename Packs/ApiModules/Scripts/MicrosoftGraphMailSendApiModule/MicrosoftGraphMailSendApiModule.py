@@ -44,6 +44,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         UnknownOutcomeError,
         graph_id,
         html_to_text,
+        page_rows,
     )
     from MicrosoftGraphMailCommandsApiModule import (
         MailCommandResult,
@@ -634,7 +635,7 @@ class MailSender:
 
         def find() -> bool | None:
             found = self._mailbox.list_attachments(draft_id)
-            return None if any(one['id'] == attachment_id for one in found) else True
+            return None if any(one.get('id') == attachment_id for one in found) else True
 
         self._at_most_once(remove, find, _STEP_RETRIES)
 
@@ -734,7 +735,7 @@ class MailSender:
             drafts = self._mailbox.request(
                 'GET', self._mailbox.messages_path('drafts'), headers=headers, params={'$filter': mark_filter}
             )
-            return next(iter(drafts.get('value') or []), None)
+            return next(iter(page_rows(drafts)), None)
 
         return self._at_most_once(
             lambda: self._mailbox.create(path, headers=headers, **body),
