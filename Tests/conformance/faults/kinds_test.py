@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.faults.scenarios import BY_NAME
+from conformance.faults.shortcomings import KNOWN, Known
 from conformance.faults.table import FELL_SHORT, Table, table
 from sandbox.microsoft import MicrosoftCloud
 
@@ -50,6 +51,17 @@ ROWS = {
         ('reply-mail', 'empty 204'),
         ('send-mail', 'empty 204'),
     ),
+    'done, but reported as failed': (
+        ('msgraph-mail-create-draft', 'status 503'),
+        ('msgraph-mail-create-draft', 'body a link elsewhere'),
+        ('msgraph-mail-add-draft-attachment', 'status 400'),
+        ('msgraph-mail-add-draft-attachment', 'once 408'),
+        ('msgraph-mail-add-draft-attachment', 'truncated'),
+        ('msgraph-mail-add-draft-attachment', 'field id is list'),
+        ('msgraph-mail-remove-draft-attachment', 'empty 204'),
+        ('msgraph-mail-remove-draft-attachment', 'body control characters'),
+        ('msgraph-mail-get-attachment, all files', 'status 404'),
+    ),
 }
 
 
@@ -64,3 +76,10 @@ def test_a_row_of_a_kind_does_not_fall_short(rows_of: Table, name: str, fault: s
     rows = list(rows_of.rows_of_fault(BY_NAME[name], fault, lambda: None))
     assert rows
     assert [row for row in rows if row.outcome == FELL_SHORT] == []
+
+
+@pytest.mark.parametrize('known', KNOWN)
+def test_what_is_known_to_fall_short_still_does(rows_of: Table, known: Known) -> None:
+    name, fault = known.example
+    rows = list(rows_of.rows_of_fault(BY_NAME[name], fault, lambda: None))
+    assert any(row.outcome == FELL_SHORT and known.matches(row) for row in rows)

@@ -103,8 +103,9 @@ class GraphThrottled(GraphError, CommandThrottled):
 class UnknownOutcomeError(GraphError):
     """Something may have been done, and this could not be checked."""
 
-    def __init__(self, what: str, advice: str, error: GraphError):
-        super().__init__(f'Whether {what} is not known. {error.what}', advice, error.code, error.res)
+    def __init__(self, what: str, advice: str, error: DemistoException):
+        first = error if isinstance(error, GraphError) else GraphError(str(error), '')
+        super().__init__(f'Whether {what} is not known. {first.what}', advice, first.code, first.res)
 
 
 def _error_object(response: requests.Response) -> dict[str, Any] | None:
