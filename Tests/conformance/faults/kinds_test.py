@@ -30,6 +30,10 @@ ROWS = {
         ('send-mail', 'field id is object'),
         ('reply-mail', 'body huge number'),
     ),
+    'wrong types in a token': (
+        ('Device code: complete', 'field refresh_token is object'),
+        ('Authorization code: token', 'field refresh_token is list'),
+    ),
     'wrong types in a batch': (
         ('msgraph-mail-set-categories', 'field responses is text'),
         ('msgraph-mail-set-categories', 'field responses.0 is null'),
