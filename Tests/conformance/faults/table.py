@@ -91,7 +91,7 @@ class Table:
         clean = Clean(self, scenario)
         after_clean()
         for skip, exchange in clean.met():
-            for case in FAULTS:
+            for case in FAULTS + wrong_fields(exchange.body):
                 if case.name == fault and applies(case, skip, exchange, clean):
                     yield self._row(scenario, clean, skip, exchange, case)
 
@@ -309,7 +309,7 @@ class Judgement:
     def _says_what_is_missing(self) -> bool:
         text = ' '.join(str(one.get('HumanReadable')) for one in self._result.entries)
         text += ' '.join(str(one.get('rawJSON')) for one in self._result.incidents or ())
-        return bool(re.search(r'missing|could not|cannot be read|failed|unknown', text, re.IGNORECASE))
+        return bool(re.search(r'missing|without a file|could not|cannot be read|failed|unknown', text, re.IGNORECASE))
 
     def _failure(self) -> str:
         if not self._result.error_texts or self._scenario.command == 'fetch-incidents' or self._clean.is_repeatable:

@@ -408,7 +408,8 @@ def parse_token_response(body: dict[str, Any], now: float) -> TokenResponse:
     if refresh_in is None or not 0 < refresh_in < lifetime:
         refresh_in = lifetime / 2 if lifetime >= LONG_LIFETIME else lifetime
     token = AccessToken(str(body['access_token']), expires_on, now + refresh_in, str(body.get('scope') or ''))
-    return TokenResponse(token, str(body.get('refresh_token') or ''))
+    refresh_token = body.get('refresh_token')
+    return TokenResponse(token, refresh_token if isinstance(refresh_token, str) else '')
 
 
 def _expiry(body: dict[str, Any], now: float) -> float:

@@ -103,8 +103,9 @@ class GraphThrottled(GraphError, CommandThrottled):
 class UnknownOutcomeError(GraphError):
     """Something may have been done, and this could not be checked."""
 
-    def __init__(self, what: str, advice: str, error: GraphError):
-        super().__init__(f'Whether {what} is not known. {error.what}', advice, error.code, error.res)
+    def __init__(self, what: str, advice: str, error: DemistoException):
+        first = error if isinstance(error, GraphError) else GraphError(str(error), '')
+        super().__init__(f'Whether {what} is not known. {first.what}', advice, first.code, first.res)
 
 
 def _error_object(response: requests.Response) -> dict[str, Any] | None:
@@ -252,8 +253,9 @@ class EmailAddress(NamedTuple):
     @classmethod
     def from_json(cls, recipient: Any) -> 'EmailAddress':
         """Read a ``recipient`` of Graph, which may be missing or incomplete."""
-        value = (recipient or {}).get('emailAddress') or {}
-        return cls(value.get('address') or '', value.get('name') or '')
+        value = recipient.get('emailAddress') if isinstance(recipient, dict) else None
+        texts = (value.get(name) if isinstance(value, dict) else '' for name in ('address', 'name'))
+        return cls(*(text if isinstance(text, str) else '' for text in texts))
 
     def as_json(self) -> dict[str, Any]:
         return {'emailAddress': {'address': self.address, **({'name': self.name} if self.name else {})}}
@@ -317,6 +319,49 @@ class Attachment(NamedTuple):
         named = {unquote(unescape(one)).casefold() for one in re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)}
         found = [cls.from_json(value, number) for number, value in enumerate(values, 1) if isinstance(value, dict)]
         return [one._replace(is_inline=one.is_inline or one.content_id.casefold() in named) for one in found]
+
+
+# The types of properties, and of the members of those that are lists, wherever they are.
+_TYPES: dict[str, type] = {
+    **dict.fromkeys(('actions', 'automaticReplies', 'body', 'conditions', 'emailAddress', 'end', 'endDateTime', 'event'), dict),
+    **dict.fromkeys(('exceptions', 'flag', 'from', 'location', 'organizer', 'scheduledEndDateTime', 'sender', 'start'), dict),
+    **dict.fromkeys(('scheduledStartDateTime', 'startDateTime', 'uniqueBody'), dict),
+    **dict.fromkeys(('bodyPreview', 'content', 'contentId', 'contentType', 'conversationIndex', 'dateTime', 'displayName'), str),
+    **dict.fromkeys(('id', 'internetMessageId', 'parentFolderId', 'receivedDateTime', 'sentDateTime', 'subject', 'webLink'), str),
+    **dict.fromkeys(('isDraft', 'isRead'), bool),
+    'size': int,
+}
+_MEMBER_TYPES: dict[str, type] = {
+    **dict.fromkeys(('attachments', 'bccRecipients', 'ccRecipients', 'fromAddresses', 'internetMessageHeaders'), dict),
+    **dict.fromkeys(('replyTo', 'toRecipients'), dict),
+    'categories': str,
+}
+ODD = '@odata.odd'  # in an object of Graph, the names of properties with values that were left out
+
+
+def well_formed(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of Graph without values of other types than they should have. ODD names the properties with them."""
+    found, odd = _well_formed(value)
+    return {**found, ODD: list(dict.fromkeys([*value.get(ODD, ()), *odd]))} if odd else found
+
+
+def _well_formed(value: Any) -> tuple[Any, list[str]]:
+    if isinstance(value, list):
+        pairs = [_well_formed(one) for one in value]
+        return [one for one, _ in pairs], [name for _, names in pairs for name in names]
+    if not isinstance(value, dict):
+        return value, []
+    found, odd = {}, []
+    for name, part in value.items():
+        is_list = name in _MEMBER_TYPES
+        kept = part if isinstance(part, (list if is_list else _TYPES.get(name, object)) | None) else None
+        kept = [one for one in kept if isinstance(one, _MEMBER_TYPES[name])] if is_list and kept else kept
+        if name == 'id' and kept and not kept.isprintable():
+            kept = None
+        found[name], inner = _well_formed(kept)
+        if inner or kept != part:
+            odd.append(name)
+    return found, odd
 
 
 def without_annotations(value: Any) -> Any:
@@ -407,6 +452,11 @@ class BatchRequest(NamedTuple):
         return request
 
 
+def is_deletion(method: str, path: str) -> bool:
+    """Return whether a request deletes something, which Graph confirms with the status 204. Other actions have 202."""
+    return method == 'DELETE' or path.endswith('/permanentDelete')
+
+
 class BatchResponse(requests.Response):
     """The response to one request of a batch. Its body is JSON already.
 
@@ -417,8 +467,10 @@ class BatchResponse(requests.Response):
     def __init__(self, value: dict[str, Any]):
         super().__init__()
         self.status_code = int(value['status'])
-        self.headers.update(value.get('headers') or {})
-        self.body = value.get('body')
+        headers, body = value.get('headers'), value.get('body')
+        headers = headers if isinstance(headers, dict) else {}
+        self.headers.update({name: text for name, text in headers.items() if isinstance(text, str)})
+        self.body = well_formed(body) if isinstance(body, dict) else body
 
     def json(self, **_kwargs: Any) -> Any:
         return self.body
@@ -501,11 +553,13 @@ class _Batch:
             is_idempotent=self._is_idempotent,
             retry_policy=NO_RETRIES,
         )
-        numbers = {str(number): number for number in self._pending}
+        numbers, responses = {str(number): number for number in self._pending}, body.get('responses')
         self._responses = {
-            numbers[value['id']]: BatchResponse(value)
-            for value in body.get('responses') or []
-            if value.get('id') in numbers and str(value.get('status')).isdecimal()
+            numbers[str(value.get('id'))]: BatchResponse(value)
+            for value in (responses if isinstance(responses, list) else ())
+            if isinstance(value, dict)
+            and str(value.get('id')) in numbers
+            and re.fullmatch(r'[1-5]\d\d', str(value.get('status')))
         }
         self._results |= {number: self._result(number) for number in self._pending}
         if any(self._results[number].error for number in self._pending):
@@ -524,9 +578,9 @@ class _Batch:
             self._client.count_failure(response)  # the batch as a whole is counted as a success
             return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))
         body = response.body if isinstance(response.body, dict) else {}
-        is_deletion = item.method == 'DELETE' or item.path.endswith('/permanentDelete')
-        if (item.has_id and not body.get('id')) or (is_deletion and response.status_code not in (202, 204)):
-            done = 'deleted' if is_deletion else 'created' if item.method == 'POST' else 'changed'
+        is_deleted = is_deletion(item.method, item.path)
+        if (item.has_id and not body.get('id')) or (is_deleted and response.status_code != 204):
+            done = 'deleted' if is_deleted else 'created' if item.method == 'POST' else 'changed'
             return BatchResult.failed(item, _not_confirmed(response, done))
         return BatchResult(item, body, response.content_bytes())
 
@@ -568,6 +622,7 @@ def _not_confirmed(response: requests.Response, done: str) -> GraphError:
 
 def _object_of(body: dict[str, Any]) -> dict[str, Any]:
     """Return an object of Graph. Raise GraphError if it has no ID, as an empty response."""
+    body = well_formed(body)
     if not body.get('id'):
         raise GraphError('Microsoft Graph sent a response without the object.', _CHECK_PROXY)
     return body
@@ -608,7 +663,7 @@ class GraphMailClient(MicrosoftClient):
         if response.status_code in (202, 204):
             return {}
         body = json_or_none(response)
-        if _error_object(response):
+        if _error_object(response) or (isinstance(body, dict) and 'error' in body):
             self._raise_graph_error(response)
         if not isinstance(body, dict):
             raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
@@ -622,14 +677,15 @@ class GraphMailClient(MicrosoftClient):
         """
         response = self._send(method, path, **kwargs)
         body = json_or_none(response)
-        if response.status_code not in (200, 201) or not (isinstance(body, dict) and body.get('id')):
+        found = well_formed(body) if isinstance(body, dict) else {}
+        if response.status_code not in (200, 201) or not found.get('id'):
             raise _not_confirmed(response, 'created' if method == 'POST' else 'changed')
-        return body
+        return found
 
     def run_action(self, method: str, path: str, **kwargs: Any) -> None:
         """Send a request whose response is empty. Arguments and errors as `graph_request`."""
         response = self._send(method, path, **kwargs)
-        if response.status_code not in (202, 204):
+        if response.status_code != (204 if is_deletion(method, path) else 202):
             raise GraphError('Microsoft Graph did not confirm the request.', _CHECK_PROXY, '', response)
 
     def download(
@@ -741,15 +797,19 @@ class GraphMailClient(MicrosoftClient):
         """Return whether a link leads to the host of this client, or is empty."""
         return not link or is_same_host(link, self._base_url)
 
+    def require_own_link(self, link: str) -> str:
+        """Return a link. Raise DemistoException if it leads to another host."""
+        if not self.is_own_link(link):
+            raise DemistoException(f'The link to the next page leads to another host, so it was not followed. {_CHECK_PROXY}')
+        return link
+
     def next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
         """Follow an ``@odata.nextLink``. Other arguments are those of `graph_request`.
 
         Raises:
             DemistoException: the link leads to another host, which would get the token.
         """
-        if not self.is_own_link(link):
-            raise DemistoException(f'The link to the next page leads to another host, so it was not followed. {_CHECK_PROXY}')
-        return self.graph_request('GET', full_url=link, **kwargs)
+        return self.graph_request('GET', full_url=self.require_own_link(link), **kwargs)
 
     def batch(self, items: Sequence[BatchRequest], retry_policy: RetryPolicy | None = None) -> list[BatchResult]:
         """Send many requests in few, and return their results in the same order. A rejected request does not stop the others.
@@ -855,12 +915,27 @@ def page_items(page: dict[str, Any]) -> list[Any]:
     items = page.get('value')
     if not isinstance(items, list):
         raise GraphError('Microsoft Graph sent a response without a list.', _CHECK_PROXY)
-    return list(items)
+    return [well_formed(one) if isinstance(one, dict) else one for one in items]
 
 
 def page_rows(page: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the objects of a page of a list. What has no ID cannot be used, and is left out."""
-    return [row for row in page_items(page) if isinstance(row, dict) and isinstance(row.get('id'), str)]
+    return [row for row in page_items(page) if isinstance(row, dict) and row.get('id')]
+
+
+def _usable(found: list[dict[str, Any]], page: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects of a page. Raise GraphError if it has others only, which must not pass for an empty list."""
+    if page['value'] and not any(isinstance(one, dict) for one in found):
+        raise GraphError('Microsoft Graph sent a list without the objects.', _CHECK_PROXY)
+    return found
+
+
+def _next_link(page: dict[str, Any]) -> str:
+    """Return the link to the next page, empty if there is none. Raise GraphError if it cannot be followed."""
+    link = page.get('@odata.nextLink') or ''
+    if not isinstance(link, str):
+        raise GraphError('Microsoft Graph sent a link that is not an address.', _CHECK_PROXY)
+    return link
 
 
 class Mailbox:
@@ -908,10 +983,10 @@ class Mailbox:
     ) -> list[dict[str, Any]]:
         """Return the first `limit` objects of a list, from as many pages as necessary."""
         page = self.request('GET', path, params=query or {})
-        found, links = rows_of(page), _Links()
-        while len(found) < limit and page.get('@odata.nextLink'):
-            page = self._next_page(links.new(page['@odata.nextLink']))
-            found += rows_of(page)
+        found, links = _usable(rows_of(page), page), _Links()
+        while len(found) < limit and (link := _next_link(page)):
+            page = self._next_page(links.new(link))
+            found += _usable(rows_of(page), page)
         return found[:limit]
 
     def _at_most_once(self, step: Callable[[], _StepResult], find: Callable[[], _StepResult | None], what: str) -> _StepResult:
@@ -1015,7 +1090,7 @@ class Mailbox:
 
         try:
             found = page(selected)
-            return page_rows(found), found.get('@odata.nextLink') or ''
+            return _usable(page_rows(found), found), self.client.require_own_link(_next_link(found))
         except GraphError as error:
             if error.status != 500 and not _UNREADABLE_CODE.search(error.code):
                 raise
@@ -1026,7 +1101,7 @@ class Mailbox:
         messages = [
             {**rows[each.request.message_id], UNREADABLE: each.error.what} if each.error else each.body for each in results
         ]
-        next_link = found.get('@odata.nextLink') or ''
+        next_link = self.client.require_own_link(_next_link(found))
         return messages, _with_select(next_link, selected) if next_link else ''
 
     def created_messages(self, folder_id: str, link: str = '', select: str = '', page_size: int = 50) -> DeltaPage:
@@ -1046,8 +1121,8 @@ class Mailbox:
             query = {'changeType': 'created', '$select': select}
             page = self.request('GET', f'{self.messages_path(folder_id)}/delta', params=query, headers=headers)
         rows = page_rows(page)
-        next_link = page.get('@odata.nextLink') or page.get('@odata.deltaLink')
-        if not next_link:
+        next_link = _next_link(page) or page.get('@odata.deltaLink')
+        if not (next_link and isinstance(next_link, str)):
             raise GraphError('Microsoft Graph did not send the next link of the delta sync.', _CHECK_PROXY)
         return DeltaPage(
             [row for row in rows if '@removed' not in row],
@@ -1132,7 +1207,7 @@ class Mailbox:
             for read in self.batch(pending) if pending else ():
                 message_id, present = read.request.message_id, list(read.body.get('categories') or [])
                 version, categories = str(read.body.get('@odata.etag') or ''), changed(present)
-                if not (read.error or version):
+                if not read.error and (ODD in read.body or not version):
                     read.error = GraphError('Microsoft Graph did not send the version of the email.', _CHECK_PROXY)
                 elif not read.error and categories != present:
                     update = self.update_request(message_id, {'categories': categories})
@@ -1276,7 +1351,7 @@ class Mailbox:
     def _known_folder(self, name: str) -> str:
         """Return the ID of the folder with that ID or well-known name, empty if there is none."""
         try:
-            return str(self.request('GET', self.folder_path(name), params={'$select': 'id'}).get('id') or '')
+            return str(_object_of(self.request('GET', self.folder_path(name), params={'$select': 'id'}))['id'])
         except GraphError as error:
             if error.status == 400 or error.code in NOT_FOUND_CODES:  # 400: a name may not be a valid path
                 return ''
@@ -1303,7 +1378,7 @@ class Mailbox:
         def parent(folder_path: str) -> str:
             """Return the ID of the parent folder, empty if there is no such folder."""
             try:
-                return str(self.request('GET', folder_path, params={'$select': 'parentFolderId'}).get('parentFolderId') or '')
+                return str(_object_of(self.request('GET', folder_path, params={'$select': 'parentFolderId'}))['parentFolderId'])
             except GraphError as error:
                 if error.status == 404:
                     return ''
@@ -1316,7 +1391,7 @@ class Mailbox:
             return True
 
         def find() -> bool | None:
-            deleted_items = '' if permanent else self.request('GET', self.folder_path('deleteditems')).get('id')
+            deleted_items = '' if permanent else _object_of(self.request('GET', self.folder_path('deleteditems')))['id']
             return parent(path) in ('', deleted_items) or None
 
         self._at_most_once(delete, find, 'the folder was deleted')
@@ -1358,9 +1433,12 @@ class Mailbox:
     def get_settings(self, name: str = '') -> dict[str, Any]:
         """Return the settings of the mailbox by Graph's names, or only the one called `name`."""
         path = f'{self.path}/mailboxSettings'
+        found = self.request('GET', f'{path}/{path_segment(name, "setting name")}' if name else path)
+        value = without_annotations(found)
+        if not value or not (name or {'timeZone', 'automaticRepliesSetting'} & set(value)):
+            raise GraphError('Microsoft Graph sent a response without the settings.', _CHECK_PROXY)
         if not name:
-            return self.request('GET', path)
-        value = without_annotations(self.request('GET', f'{path}/{path_segment(name, "setting name")}'))
+            return found
         return {name: value['value'] if set(value) == {'value'} else value}
 
     def set_automatic_replies(self, replies: dict[str, Any]) -> dict[str, Any]:
@@ -1370,7 +1448,7 @@ class Mailbox:
         changed = found.get('automaticRepliesSetting')
         if not isinstance(changed, dict):
             raise GraphError('Microsoft Graph did not confirm the automatic replies.', 'Look at them with get-settings.')
-        return changed
+        return well_formed(changed)
 
     def list_categories(self) -> list[dict[str, Any]]:
         """Return the master list of categories as ``outlookCategory`` of Graph."""
@@ -1380,10 +1458,10 @@ class Mailbox:
         """Return the ``mailTips`` of Graph for each address."""
         body = {'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS}
         found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
-        tips = found.get('value')
-        if not isinstance(tips, list):
-            raise GraphError('Microsoft Graph sent a response without a list.', _CHECK_PROXY)
-        return [one for one in tips if isinstance(one, dict)]
+        tips = [one for one in page_items(found) if isinstance(one, dict)]
+        if not tips:
+            raise GraphError('Microsoft Graph sent a list without the objects.', _CHECK_PROXY)
+        return tips
 
     # endregion
 

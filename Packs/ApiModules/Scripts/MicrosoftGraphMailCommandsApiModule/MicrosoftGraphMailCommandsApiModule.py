@@ -34,6 +34,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         GraphThrottled,
         MAX_PAGE_SIZE,
         Mailbox,
+        ODD,
         UNREADABLE,
         WELL_KNOWN_FOLDER,
         graph_id,
@@ -444,9 +445,9 @@ def _unreadable(messages: list[dict[str, Any]]) -> str:
     """Return which messages of a list could not be read completely."""
     return ''.join(
         f'\nOnly a part of this email could be read: {inert(str(one.get("subject") or one["id"]), is_cell=False)}. '
-        f'{inert(str(one[UNREADABLE]), is_cell=False)}'
+        + inert(str(one.get(UNREADABLE) or f'Microsoft Graph sent {", ".join(one[ODD])} in an unknown form.'), is_cell=False)
         for one in messages
-        if UNREADABLE in one
+        if UNREADABLE in one or ODD in one
     )
 
 
@@ -472,7 +473,7 @@ def get_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandR
     content = str(body.get('content') or '')
     text = html_to_text(content, MAX_TEXT) if body.get('contentType') == 'html' else content[:MAX_TEXT]
     rest = '\n\n(The rest of the text is in the context.)' if len(text) == MAX_TEXT else ''
-    note = f'\n{inert(text, is_cell=False)}{rest}' if text else ''
+    note = _unreadable([message]) + (f'\n{inert(text, is_cell=False)}{rest}' if text else '')
     meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
     rows = property_rows({**_email_row(outputs), **meeting}, (*_SHOWN_OF_EMAIL, *meeting))
     return object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)
@@ -825,7 +826,7 @@ def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
         {
             'emailAddress': EmailAddress.from_json(one).address,
             **{
-                name: value.get('message') if name == 'automaticReplies' else value
+                name: (value or {}).get('message') if name == 'automaticReplies' else value
                 for name, value in one.items()
                 if name != 'emailAddress'
             },

@@ -38,6 +38,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         MESSAGE_PROPERTIES,
         Mailbox,
         NOT_FOUND_CODES,
+        ODD,
         SavedFile,
         folder_names,
         html_to_text,
@@ -238,11 +239,7 @@ def normal_domain(domain: str) -> str:
 
 def _address(recipient: Any, part: str = 'address') -> str:
     """Return the address or the name of a recipient of Graph, empty if there is none."""
-    try:
-        found = getattr(EmailAddress.from_json(recipient), part)
-    except (AttributeError, TypeError):  # it has an odd form
-        return ''
-    return found if isinstance(found, str) else ''
+    return str(getattr(EmailAddress.from_json(recipient), part))
 
 
 def normal_address(address: str) -> str:
@@ -1421,12 +1418,6 @@ _FIRST_BATCH = 4  # mails: how large their bodies are is not known
 MAX_BODY = 500_000  # characters of a body in an incident
 _HEAD_BYTES = 64_000  # of MIME: its headers are there
 _MAX_MIME = 5_000_000  # bytes of the MIME of a meeting message
-# The forms of properties of a message; what has another one is left out.
-_LISTS = ('internetMessageHeaders', 'attachments', 'toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo')
-_MESSAGE_FORM: dict[str, type] = {
-    **dict.fromkeys(('body', 'sender', 'from', 'flag'), dict),
-    **dict.fromkeys(('subject', 'receivedDateTime', 'sentDateTime', 'internetMessageId', 'bodyPreview', 'webLink'), str),
-}
 
 
 class MailFile:
@@ -1556,18 +1547,11 @@ class FetchedMail:
         """
         if 'subject' not in message:
             raise GraphError('Microsoft Graph sent an email without content.', 'Try again.')
-        self.message, odd = message, set()
-        for name, value in list(message.items()):
-            if name in _LISTS:
-                kept = _with_form(name, value)
-                is_odd, message[name] = value is not None and kept != value, kept
-            else:
-                is_odd = not isinstance(value, _MESSAGE_FORM.get(name, object) | None)
-                message[name] = None if is_odd else value
-            if is_odd and name == 'attachments':
-                del message[name]
-            elif is_odd:
-                odd.add(name)
+        self.message = message
+        odd = set(message.pop(ODD, ()))
+        if 'attachments' in odd:
+            del message['attachments']
+        odd.discard('attachments')
         self.missing += [f"Microsoft Graph sent '{name}' in an unknown form, so it is not complete." for name in sorted(odd)]
         self._shorten_body()
 
@@ -1603,20 +1587,6 @@ class FetchedMail:
         self.drop_files()
         self.message, self.attachments, self.eml = {}, [], {}
         self.missing = [f'This email could not be read. {_reason(error)}']
-
-
-def _with_form(name: str, values: Any) -> list[dict[str, Any]]:
-    """Return the members of a list of a message that have the form that they should have."""
-
-    def has_form(value: Any) -> bool:
-        if not isinstance(value, dict):
-            return False
-        if name == 'attachments':
-            texts = (value.get(one) for one in ('id', 'name', 'contentType', 'contentId'))
-            return isinstance(value.get('size'), int | None) and all(isinstance(one, str | None) for one in texts)
-        return name == 'internetMessageHeaders' or isinstance(value.get('emailAddress'), dict | None)
-
-    return list(filter(has_form, values)) if isinstance(values, list) else []
 
 
 class MailReader:
@@ -1811,7 +1781,7 @@ class MailReader:
     def _list_attachments(self, mail: FetchedMail) -> None:
         def read() -> None:
             values = self._run.mailbox.list_attachments(mail.message_id)
-            mail.message['attachments'] = kept = _with_form('attachments', values)
+            mail.message['attachments'] = kept = [one for one in values if isinstance(one, dict) and ODD not in one]
             if kept != values:
                 mail.missing.append('Some attachments of this email are missing: Microsoft Graph sent them in an unknown form.')
 

@@ -44,6 +44,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         UnknownOutcomeError,
         graph_id,
         html_to_text,
+        page_rows,
     )
     from MicrosoftGraphMailCommandsApiModule import (
         MailCommandResult,
@@ -619,9 +620,17 @@ class MailSender:
         self._require_draft(state)
         if change:
             self._change(state, change)
-        if attachments:
+        if not attachments:
+            return self._read(state)
+        try:
             self._attach(attachments, state)
-        return self._read(state)
+            return self._read(state)
+        except DemistoException as error:
+            # nothing was attached before the attachments were counted
+            if state.first_attachments is None or state.resume_delay(error, self._client) is not None:
+                raise
+            advice = 'Look at the draft before you attach files again.'
+            raise UnknownOutcomeError('all files were attached', advice, error) from error
 
     def remove_attachment(self, draft_id: str, attachment_id: str) -> None:
         """Remove an attachment of a draft. Raise DemistoException if the message is not a draft."""
@@ -634,7 +643,8 @@ class MailSender:
 
         def find() -> bool | None:
             found = self._mailbox.list_attachments(draft_id)
-            return None if any(one['id'] == attachment_id for one in found) else True
+            ids = [one.get('id') if isinstance(one, dict) else None for one in found]
+            return None if attachment_id in ids or None in ids else True
 
         self._at_most_once(remove, find, _STEP_RETRIES)
 
@@ -734,7 +744,7 @@ class MailSender:
             drafts = self._mailbox.request(
                 'GET', self._mailbox.messages_path('drafts'), headers=headers, params={'$filter': mark_filter}
             )
-            return next(iter(drafts.get('value') or []), None)
+            return next(iter(page_rows(drafts)), None)
 
         return self._at_most_once(
             lambda: self._mailbox.create(path, headers=headers, **body),
@@ -763,9 +773,13 @@ class MailSender:
                 # The user has to see the first error. The copy of a sent mail has the ID of its draft.
                 clock = self._client.clock
                 clock.limit(max(clock.remaining(), _CLEANUP_SECONDS))
-                with suppress(Exception):
+                try:
                     if not self._client.retry(lambda: self._is_sent(state), _STEP_RETRIES):
                         self._remove(self._path(state))
+                except Exception:
+                    if isinstance(error, DemistoException):
+                        advice = 'Look for it in Drafts before you try again.'
+                        raise UnknownOutcomeError('the draft was removed', advice, error) from error
             raise
 
     def _remove(self, path: str) -> None:
@@ -863,7 +877,10 @@ class MailSender:
 
     def _is_sent(self, state: SendingProgress) -> bool:
         """Return whether the message is not a draft any more."""
-        return self._mailbox.request('GET', self._path(state), params={'$select': 'isDraft'}).get('isDraft') is False
+        is_draft = self._mailbox.request('GET', self._path(state), params={'$select': 'isDraft'}).get('isDraft')
+        if not isinstance(is_draft, bool):
+            raise GraphError('Microsoft Graph sent a response without the object, or without isDraft.', 'Try again.')
+        return not is_draft
 
     def _at_most_once(
         self,
