@@ -300,8 +300,16 @@ def test_a_file_is_needed(instance: Instance) -> None:
     ],
 )
 def test_a_success_without_the_draft_is_an_error(
-    instance: Instance, question: Message, draft_id: str, fault: dict[str, Any], method: str, command: str, args: dict[str, str]
+    instance: Instance,
+    question: Message,
+    draft_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: dict[str, Any],
+    method: str,
+    command: str,
+    args: dict[str, str],
 ) -> None:
+    monkeypatch.setattr('MicrosoftCoreApiModule.SystemClock.sleep', lambda *_: None)
     known = {'draft': draft_id, 'question': question.immutable_id}
     instance.cloud.faults.add(service='graph', method=method, path='/messages/[^/]+$', times=None, **fault)
     error = instance.error(command, **{name: value.format(**known) for name, value in args.items()})
