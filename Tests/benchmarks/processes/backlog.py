@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import CommonServerPython
 import demistomock as demisto
 import O365OutlookMailSingleUser
 
@@ -47,5 +48,7 @@ Path('/proc/self/clear_refs').write_text('5')  # the peak begins anew: that of t
 idle = memory('VmRSS')
 for _ in range(job['runs']):
     O365OutlookMailSingleUser.main()
+    # each run is a process of its own on the platform
+    CommonServerPython.LOG.replace_strs, CommonServerPython.LOG.messages = [], []
 ids.close()
 print(json.dumps({'idle': idle, 'above': memory('VmHWM') - idle, 'longest': kept['longest'], 'incidents': kept['incidents']}))

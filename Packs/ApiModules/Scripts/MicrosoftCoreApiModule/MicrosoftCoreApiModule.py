@@ -461,8 +461,9 @@ class _Watched:
 
 _POOLS: tuple[Any, ...] = (HTTPConnectionPool, HTTPSConnectionPool)
 for _pool in _POOLS:
-    if _pool.ConnectionCls.__name__ != 'WatchedConnection':  # a process may run this more than once
-        _pool.ConnectionCls = type('WatchedConnection', (_Watched, _pool.ConnectionCls), {})
+    if not hasattr(_pool.ConnectionCls, 'breaker'):  # a process may run this more than once
+        # errors of requests name the class: it keeps its name
+        _pool.ConnectionCls = type(_pool.ConnectionCls.__name__, (_Watched, _pool.ConnectionCls), {})
 
 
 class LimitedSession(requests.Session):
