@@ -270,6 +270,10 @@ class World:
         level = root.level
         root.addHandler(handler)
         root.setLevel(logging.DEBUG)
+        of_requests = logging.getLogger('urllib3.connectionpool')  # whatever other tests of this process made of it
+        of_requests.disabled, of_requests.propagate = False, True
+        of_requests.setLevel(logging.NOTSET)
+        logging.getLogger('urllib3').setLevel(logging.NOTSET)
         try:
             yield
         finally:
