@@ -322,7 +322,7 @@ class Attachment(NamedTuple):
 
 
 # The types of properties, and of the members of those that are lists, wherever they are.
-_TYPES: dict[str, type] = {
+_TYPES_OF_PROPERTIES: dict[str, type] = {
     **dict.fromkeys(('actions', 'automaticReplies', 'body', 'conditions', 'emailAddress', 'end', 'endDateTime', 'event'), dict),
     **dict.fromkeys(('exceptions', 'flag', 'from', 'location', 'organizer', 'scheduledEndDateTime', 'sender', 'start'), dict),
     **dict.fromkeys(('scheduledStartDateTime', 'startDateTime', 'uniqueBody'), dict),
@@ -354,7 +354,7 @@ def _well_formed(value: Any) -> tuple[Any, list[str]]:
     found, odd = {}, []
     for name, part in value.items():
         is_list = name in _MEMBER_TYPES
-        kept = part if isinstance(part, (list if is_list else _TYPES.get(name, object)) | None) else None
+        kept = part if isinstance(part, (list if is_list else _TYPES_OF_PROPERTIES.get(name, object)) | None) else None
         kept = [one for one in kept if isinstance(one, _MEMBER_TYPES[name])] if is_list and kept else kept
         if name == 'id' and kept and not kept.isprintable():
             kept = None
