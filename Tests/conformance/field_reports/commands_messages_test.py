@@ -314,8 +314,8 @@ def test_a_meeting_request_is_recognized(instance: Instance, field_report: Repor
             'Type': 'meetingRequest',
             'Location': 'https://evil.example/join',
             'Organizer': EVE.address,
-            'Start': '2026-11-30T09:00:00.0000000 UTC',
-            'End': '2026-11-30T10:00:00.0000000 UTC',
+            'Start': '2026-11-30T09:00:00Z',
+            'End': '2026-11-30T10:00:00Z',
         }
         assert '| Meeting Location | https\\[:\\]//evil.example/join |' in entry['HumanReadable']
     field_report(

@@ -130,8 +130,8 @@ def test_an_email_shows_the_meeting_of_an_invitation(mail: GraphMailClient, invi
             'Type': 'meetingRequest',
             'Location': None,
             'Organizer': BOB,
-            'Start': '2033-05-18T03:33:20.0000000 UTC',
-            'End': '2033-05-18T04:33:20.0000000 UTC',
+            'Start': '2033-05-18T03:33:20Z',
+            'End': '2033-05-18T04:33:20Z',
         },
     )
 

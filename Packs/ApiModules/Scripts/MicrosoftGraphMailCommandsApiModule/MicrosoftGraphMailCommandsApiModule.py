@@ -393,7 +393,7 @@ def _meeting_outputs(message: dict[str, Any]) -> dict[str, Any]:
         'Type': message.get('meetingMessageType'),
         'Location': (message.get('location') or {}).get('displayName'),
         'Organizer': EmailAddress.from_json(message.get('from')).address or None,
-        **{name: ' '.join(filter(None, (one.get('dateTime'), one.get('timeZone')))) or None for name, one in moments.items()},
+        **{name: graph_time_text(one) if one.get('dateTime') else None for name, one in moments.items()},
     }
 
 

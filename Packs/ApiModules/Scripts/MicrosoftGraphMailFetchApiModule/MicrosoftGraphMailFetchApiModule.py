@@ -40,6 +40,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         NOT_FOUND_CODES,
         ODD,
         SavedFile,
+        file_name,
         folder_names,
         html_to_text,
         save_file,
@@ -2000,7 +2001,8 @@ def _reason(error: Exception) -> str:
 
 
 def _as_file_name(text: Any) -> str:
-    return re.sub(r'[\\/:*?"<>|\x00-\x1f\x7f]+', '_', str(text or '')).strip()[:100] or 'email'
+    """Return what others wrote, a subject or a content ID, as the beginning of a file name; ``email`` if nothing remains."""
+    return file_name(re.sub(r'[:*?"<>|]+', '_', str(text or ''))[:100]).strip('. ') or 'email'
 
 
 # endregion

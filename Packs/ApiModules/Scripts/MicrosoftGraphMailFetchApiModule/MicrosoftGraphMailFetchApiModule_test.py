@@ -10,6 +10,7 @@ import demistomock as demisto
 from CommonServerPython import DemistoException
 from MicrosoftGraphMailClientApiModule import BatchRequest, BatchResult, GraphError, GraphMailClient
 from MicrosoftGraphMailFetchApiModule import (
+    _as_file_name,
     MAX_SEEN,
     FetchCursor,
     FetchedMail,
@@ -542,3 +543,19 @@ def test_incidents_are_created_before_the_last_run_is_saved(monkeypatch: pytest.
 
 
 # endregion
+
+
+@pytest.mark.parametrize(
+    'written, name',
+    [
+        ('invoice\u202egpj.exe', 'invoicegpj.exe'),
+        ('\u200b\u200b', 'email'),
+        ('CON', '_CON'),
+        ('aux.txt', '_aux.txt'),
+        ('a/b: "c"?', 'a_b_ _c_'),
+        ('..', 'email'),
+        (None, 'email'),
+    ],
+)
+def test_the_subject_of_an_email_names_its_file_without_tricks(written: str | None, name: str) -> None:
+    assert _as_file_name(written) == name
