@@ -25,7 +25,7 @@ class FaultCase(NamedTuple):
         name: starts with its kind.
         settings: of `sandbox.microsoft.faults.Fault`.
         is_slow: the service is waited for, in virtual time.
-        peer: in place of the service, whoever answers at its address.
+        peer: another server that answers at the address of the service.
         is_harmless: the command may succeed, since the response is a proper one.
         kill: the process is killed ``before`` the request or ``after`` it, and the command runs again.
     """

@@ -352,7 +352,7 @@ def test_a_proxy_that_cannot_be_reached_is_told_from_one_that_is_wrong(
 
 WRAPPED: dict[str, Callable[[str], str]] = {
     'in angle brackets': lambda url: f'<{url}>',
-    'encoded once more': lambda url: quote(url, safe=''),
+    'encoded twice': lambda url: quote(url, safe=''),
     'encoded twice more': lambda url: quote(quote(url, safe=''), safe=''),
     'in angle brackets and encoded': lambda url: f'<{quote(url, safe="")}>',
     'in quotes and brackets': lambda url: f'"<{url}>"',

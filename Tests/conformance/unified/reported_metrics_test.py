@@ -27,7 +27,7 @@ def test_a_command_reports_its_calls_in_one_entry(instance: Instance) -> None:
         ({'status': 429, 'headers': {'Retry-After': '60'}}, {'QuotaError': 1}),
         ({'status': 400}, {'GeneralError': 1}),
         ({'status': 500}, {'ServiceError': 1}),
-        ({'reset': True}, {'ConnectionError': 1, 'Successful': 1}),  # such a request is sent once more
+        ({'reset': True}, {'ConnectionError': 1, 'Successful': 1}),  # such a request is sent again
         ({'reset': True, 'times': 2}, {'ConnectionError': 2}),
     ],
 )

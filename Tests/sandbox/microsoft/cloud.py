@@ -147,7 +147,7 @@ class MicrosoftCloud:
             host: azure-vm, app-service or arc.
         Raises:
             ArcKeyFolderError: Arc's key folder cannot be made (an OSError; it takes root).
-            ValueError: there is no such host.
+            ValueError: the host is unknown.
         """
         if host == 'azure-vm':
             return {'AZURE_POD_IDENTITY_AUTHORITY_HOST': self.imds}

@@ -105,11 +105,11 @@ def _check_options(command: str, argument: Argument, value: Any) -> None:
 def parse(text: str) -> CommandLine:
     """Takes a command line apart.
 
-    A value is one word, or stands in double quotes (a backslash before a quote or backslash takes it literally), in
+    A value is one word, or is in double quotes (a backslash before a quote or backslash takes it literally), in
     backticks (nothing is special), or is JSON that begins with a brace or bracket.
 
     Raises:
-        Refusal: it is no command, or a quote is not closed.
+        Refusal: it is not a command, or a quote is not closed.
     """
     stripped = text.strip()
     name = stripped[1:].split(maxsplit=1)[0] if stripped[1:].strip() else ''

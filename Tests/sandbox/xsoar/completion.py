@@ -68,7 +68,7 @@ def help_text(commands: list[KnownCommand], name: str = '') -> str:
     """Return the answer of ``!help`` in Markdown: all commands, or one with its arguments and outputs.
 
     Raises:
-        Refusal: there is no command of that name.
+        Refusal: no enabled instance has this command.
     """
     wanted = name.strip().lstrip('!')
     if not wanted:

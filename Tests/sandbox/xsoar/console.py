@@ -42,7 +42,7 @@ class Console:
         A command that several enabled instances offer runs on each of them, unless ``using`` names one.
 
         Raises:
-            NotFound: there is no such investigation.
+            NotFound: the investigation does not exist.
         """
         self._war_room.investigation(investigation_id)
         if not text.strip().startswith('!'):

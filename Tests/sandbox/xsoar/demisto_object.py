@@ -141,7 +141,7 @@ class Demisto:
         """``{'id', 'path', 'name'}`` of the file of a war room entry.
 
         Raises:
-            ValueError: there is no such entry, or it is no file.
+            ValueError: the entry does not exist, or is not a file.
         """
         return self._channel.ask('file', id)
 

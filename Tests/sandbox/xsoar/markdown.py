@@ -61,7 +61,7 @@ class Markdown:
         return list(found.values())
 
     def local(self, address: str) -> str:
-        """Return where a link leads: the address itself, what stands in for it, or an empty text if nothing does."""
+        """Return where a link leads: the address itself, its local replacement, or an empty text if nothing does."""
         for beginning, local in self._local_addresses.items():
             if address.startswith(beginning):
                 return local + address.removeprefix(beginning) if local else ''

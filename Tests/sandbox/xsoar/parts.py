@@ -31,7 +31,7 @@ class Surroundings:
     Attributes:
         url: of the server.
         ticket: opens the pages in place of an API key; of this run of the server only.
-        local_addresses: what stands in for an address of the internet, by the beginning of the latter; empty for what has no
+        local_addresses: what replaces an address of the internet, by the beginning of the latter; empty for what has no
             stand-in, so that no link leads there.
         presets: values that the form of a new instance begins with, by the id of the integration and the name of the parameter.
         start_page: the address of the page that the sandbox starts with; empty without one.

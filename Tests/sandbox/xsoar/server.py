@@ -139,7 +139,7 @@ class XsoarServer:
         """Runs one fetch of an instance, whatever its interval, after the one that may be going on.
 
         Raises:
-            NotFound: there is no such instance.
+            NotFound: the instance does not exist.
         """
         return self._parts.runner.fetch(self._parts.instances.get(instance_name).id)
 

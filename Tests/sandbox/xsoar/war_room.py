@@ -47,7 +47,7 @@ class WarRoom:
 
     def investigation(self, investigation_id: str) -> dict[str, Any]:
         """Raises:
-        NotFound: there is no such investigation.
+        NotFound: the investigation does not exist.
         """
         with self._database.reading() as connection:
             row = connection.execute('SELECT * FROM investigations WHERE id = ?', (investigation_id,)).fetchone()
@@ -135,7 +135,7 @@ class WarRoom:
         """Mark an entry as a note, or as none.
 
         Raises:
-            NotFound: there is no such entry.
+            NotFound: the entry does not exist.
         """
         entry = self.entry(entry_id)
         number, _, investigation_id = entry_id.partition('@')
@@ -147,7 +147,7 @@ class WarRoom:
 
     def entry(self, entry_id: str) -> dict[str, Any]:
         """Raises:
-        NotFound: there is no such entry.
+        NotFound: the entry does not exist.
         """
         number, _, investigation_id = entry_id.partition('@')
         with self._database.reading() as connection:
@@ -199,7 +199,7 @@ class WarRoom:
         """The name and path of a file entry, ``{'id', 'name', 'path'}``.
 
         Raises:
-            NotFound: there is no such entry.
+            NotFound: the entry does not exist.
             Refusal: it is no file.
         """
         entry = self.entry(entry_id)

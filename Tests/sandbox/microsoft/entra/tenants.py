@@ -13,7 +13,7 @@ def requested_tenant(directory: Directory, name: str) -> Tenant | None:
     """Return the tenant called ``name`` (ID or domain); None for ``common`` and ``organizations``.
 
     Raises:
-        EntraError: 900023 when it can be no tenant's name, 90002 when there is no such tenant.
+        EntraError: 900023 if it cannot name a tenant, 90002 if the tenant does not exist.
     """
     if name.lower() in SHARED_TENANTS:
         return None

@@ -182,7 +182,7 @@ def test_items_that_take_time_are_answered_four_at_a_time(
         }
         for number in range(8)
     ]
-    # holds up whoever wants to change this mailbox
+    # delays every other change of this mailbox
     with ThreadPoolExecutor(1) as pool, mailbox.lock:
         waiting = pool.submit(graph.batch, get('drafts', '/mailFolders/drafts'), *changes)
         while cloud.limits.running_requests(ada.object_id) < 4:

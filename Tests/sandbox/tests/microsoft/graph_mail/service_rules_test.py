@@ -77,7 +77,7 @@ def test_me_is_for_people(cloud: MicrosoftCloud, graph: GraphClient) -> None:
 def test_four_requests_at_once_are_the_most(graph: GraphClient, cloud: MicrosoftCloud, mailbox: Mailbox, ada: User) -> None:
     message = mailbox.messages()[0]
     answers = []
-    # holds up whoever wants to change this mailbox
+    # delays every other change of this mailbox
     with mailbox.lock, ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(graph.request, 'PATCH', f'/messages/{message.message_id}', {'isRead': True}) for _ in range(4)]
         while cloud.limits.running_requests(ada.object_id) < 4:
