@@ -14,9 +14,11 @@ How the integration behaves when services fail. `make report` writes this page f
 
 Every request of every command, and of every authentication method, is crossed with every fault: statuses with and without
 bodies, redirects, odd JSON, echoed secrets, broken, slow, silent and endless connections, compressed bombs, faults of TLS, killed
-processes, and each field of each response replaced by values of other types. Each row is judged by what users see. It falls
-short if a secret is shown, a request goes to another host, the command takes longer than the platform allows, an error is a raw
-one of Python, something is done twice, success is reported without its effect or its content, or failure although it was done.
+processes, and each field of each response replaced by values of other types, and by a text with Markdown, HTML and characters
+that cannot be seen. Each row is judged by what users see. It falls short if a secret is shown, a request goes to another host,
+the command takes longer than the platform allows, an error is a raw one of Python or does not name its cause, a text of others
+becomes an image or a link, a command that reads gives up after one fault, something is done twice, success is reported without
+its effect or its content, or failure although it was done.
 [The rules](../Tests/conformance/faults/table.py) know nothing of the product, and
 [tests](../Tests/conformance/faults/rules_test.py) break the product to see that they notice.
 
@@ -52,7 +54,7 @@ class Results(NamedTuple):
         memory: the largest growth of a process, in MB, by scenario.
         fuzz: examples by kind of value.
         canaries: number of searches for secrets.
-        breaches: number of breaches that were seen.
+        breaches: number of breaches that were seen, by section.
     """
 
     sample: int
@@ -60,7 +62,7 @@ class Results(NamedTuple):
     memory: dict[str, float]
     fuzz: dict[str, int]
     canaries: int
-    breaches: int
+    breaches: dict[str, int]
 
 
 def read(folder: Path) -> Results:
@@ -76,7 +78,7 @@ def read(folder: Path) -> Results:
         {one['scenario']: one['memory'] for one in faults},
         {one['name']: one['examples'] for one in contents('fuzz-*.json')},
         sum(contents('canaries-*.json')),
-        sum(contents('breach-*.json')),
+        dict(Counter(contents('breach-*.json'))),
     )
 
 
@@ -134,7 +136,7 @@ def _others(results: Results) -> str:
     survived = sum(row['outcome'] != 'fell short' for row in killed)
     lines: list[list[Any]] = [
         ['Processes killed before or after a request; the next one worked', f'{survived} of {len(killed)}'],
-        ['Breaches of the product that the rules noticed', results.breaches],
+        *([f'Breaches of the product that the rules noticed: {name}', seen] for name, seen in results.breaches.items()),
         ['Searches for secrets in all that is shown, logged and stored, with debug logging', results.canaries],
         ['Examples of parameters, arguments, responses and stored data', sum(results.fuzz.values())],
         ['Largest growth of the memory of a process, sandbox included', f'{max(results.memory.values(), default=0):.0f} MB'],

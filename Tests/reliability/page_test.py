@@ -20,7 +20,7 @@ def test_the_page_has_the_figures_of_the_run(tmp_path: Path) -> None:
     (tmp_path / 'faults-a.json').write_text(json.dumps({'scenario': 'a', 'sample': 4, 'memory': 12.4, 'rows': rows}))
     (tmp_path / 'fuzz-a.json').write_text(json.dumps({'name': 'a', 'examples': 77}))
     (tmp_path / 'canaries-a.json').write_text('5')
-    (tmp_path / 'breach-a.json').write_text('1')
+    (tmp_path / 'breach-a.json').write_text('"availability"')
     text = page(read(tmp_path))
     assert 'One of 4 rows was run' in text
     assert '| Sign-in | 2 | 1 | 1 | 0 |' in text
@@ -28,6 +28,7 @@ def test_the_page_has_the_figures_of_the_run(tmp_path: Path) -> None:
     assert '| Commands | send-mail | silent | 250 s | 240 s |' in text
     assert '| Commands | success | 1 |' in text
     assert '1 of 1' in text
+    assert 'the rules noticed: availability | 1 |' in text
     assert '| 77 |' in text
     assert '| 12 MB |' in text
 

@@ -43,6 +43,11 @@ def _error(code: str) -> dict[str, Any]:
     return {'error': {'code': code, 'message': f'The service says {code}.', 'innerError': {'request-id': 'an-id'}}}
 
 
+# Runs in Markdown and in file names, if nothing is done about it.
+HOSTILE = (
+    '\u202etxt.exe![a](https://hostile.example/a.png)<img src="https://hostile.example/b.png">[b](javascript:alert(1))'
+    '[c](https://hostile.example/c)'
+)
 DEEP = '{"value":' * 100_000
 ECHOES = '{echo}', '{echo in an object}'  # replaced by errors with the secrets of the instance
 RETRY_AFTER = ('inf', '1e9', 'nan', '-5', 'soon', '999999999999', 'Wed, 21 Oct 2015 07:28:00 GMT', '\xb2', '9' * 400)
@@ -101,6 +106,10 @@ FAULTS = [
         FaultCase(f'{body[1:-1]} {status}', {'status': status, 'headers': JSON, 'body': body, **ALWAYS})
         for status in (200, 400, 401, 403, 500)
         for body in ECHOES
+    ),
+    FaultCase('hostile error 400', {'status': 400, 'body': _error(HOSTILE), **ALWAYS}),
+    FaultCase(
+        'hostile description 400', {'status': 400, 'body': {'error': 'invalid_request', 'error_description': HOSTILE}, **ALWAYS}
     ),
     FaultCase('wrong type', {'headers': {'Content-Type': 'text/plain'}, **ALWAYS}, is_harmless=True),
     FaultCase('unknown compression', {'headers': {'Content-Encoding': 'br'}, **ALWAYS}),
@@ -185,16 +194,18 @@ def fields_of(body: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
 
 
 def wrong_fields(body: Any) -> list[FaultCase]:
-    """Return the faults that replace a field of a response by a value of a wrong type, each field by each."""
+    """Return the faults that replace a field of a response by a value of a wrong type, or a text by a hostile one."""
     found = []
     for path in fields_of(body):
         value: Any = body
         for key in path:
             value = value[key]
-        for name, wrong in WRONG_VALUES.items():
-            if type(wrong) is not type(value):
-                shown = '.'.join(map(str, path))
-                found.append(FaultCase(f'field {shown} is {name}', {'replace': [list(path), wrong], **ALWAYS}, is_harmless=True))
+        values = {name: wrong for name, wrong in WRONG_VALUES.items() if type(wrong) is not type(value)}
+        if isinstance(value, str):
+            values['hostile'] = HOSTILE
+        shown = '.'.join(map(str, path))
+        for name, wrong in values.items():
+            found.append(FaultCase(f'field {shown} is {name}', {'replace': [list(path), wrong], **ALWAYS}, is_harmless=True))
     return found
 
 

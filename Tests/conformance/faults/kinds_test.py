@@ -55,6 +55,14 @@ ROWS = {
         ('reply-mail', 'empty 204'),
         ('send-mail', 'empty 204'),
     ),
+    'hostile texts': (
+        ('msgraph-mail-get-settings', 'field workingHours.timeZone.name is hostile'),
+        ('msgraph-mail-get-mailtips', 'field value.0.automaticReplies.message is hostile'),
+        ('msgraph-mail-get-attachment', 'field name is hostile'),
+        ('msgraph-mail-list-folders', 'hostile error 400'),
+        ('Client secret: token', 'hostile description 400'),
+        ('Managed identity, Azure Arc: token', 'field error is hostile'),
+    ),
     'done, but reported as failed': (
         ('msgraph-mail-create-draft', 'status 503'),
         ('msgraph-mail-create-draft', 'body a link elsewhere'),

@@ -4,6 +4,7 @@ import builtins
 import json
 import re
 import tempfile
+import unicodedata
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus
+
+from markdown_it import MarkdownIt
 
 import MicrosoftCoreApiModule
 import MicrosoftGraphMailClientApiModule
@@ -32,6 +35,16 @@ RAW = re.compile(
     r'JSONDecodeError|\w+(?:Error|Exception)\(|NoneType|object (?:has no|is not)|unhashable|'
     r'indices must be|argument of type|HTTPSConnectionPool|Max retries|codec can|Errno|<class |invalid literal|Expecting value'
 )
+
+MARKDOWN = MarkdownIt('commonmark', {'html': True}).enable(['table', 'strikethrough'])
+# What an error says of a server that answers in place of the service.
+PEERS = {
+    'closed port': 'could not be reached',
+    'expired': 'has expired',
+    'wrong host': 'another host',
+    'untrusted': 'not trusted',
+    'no TLS': 'TLS connection',
+}
 
 
 class Row(NamedTuple):
@@ -116,7 +129,7 @@ class Table:
             result = world.run(scenario.command, args)
         self._cloud.faults.clear()
         world.pace = 1.0
-        judged = Judgement(scenario, case, clean, result, world, before, len(self._elsewhere.seen))
+        judged = Judgement(scenario, exchange, case, clean, result, world, before, len(self._elsewhere.seen))
         request = f'{skip + 1} {exchange.service} {exchange.method} {re.sub("[A-Za-z0-9_=-]{20,}", "ID", exchange.path)}'
         why = judged.why()
         outcome = FELL_SHORT if why else (REJECTED if result.error_texts or judged.is_rescheduled else HANDLED)
@@ -222,6 +235,7 @@ class Judgement:
     def __init__(
         self,
         scenario: Scenario,
+        exchange: Exchange,
         case: FaultCase,
         clean: Clean,
         result: Result,
@@ -230,6 +244,7 @@ class Judgement:
         elsewhere: int,
     ) -> None:
         self._scenario = scenario
+        self._exchange = exchange
         self._case = case
         self._clean = clean
         self._result = result
@@ -247,6 +262,10 @@ class Judgement:
             self._killed,
             self._raw,
             self._text,
+            self._live,
+            self._name,
+            self._peer,
+            self._given_up,
             self._twice,
             self._success,
             self._failure,
@@ -283,6 +302,39 @@ class Judgement:
                 return f'an error of {len(text)} characters, or with characters that cannot be printed'
         if not self._result.entries and self._result.incidents is None:
             return 'the command gave nothing'
+        return ''
+
+    def _live(self) -> str:
+        """What others wrote must not load an image, run a script or lead elsewhere, in whatever is shown as Markdown."""
+        for entry in self._result.entries:
+            if entry.get('File'):
+                continue
+            tokens = MARKDOWN.parse(str(entry.get('HumanReadable') or entry.get('Contents')))
+            for token in (inner for one in tokens for inner in (one, *(one.children or ()))):
+                target = str(token.attrGet('href') or token.attrGet('src') or (token.content if 'html' in token.type else ''))
+                if 'hostile.example' in target or 'javascript:' in target:
+                    return f'live Markdown: {target[:60]}'
+        return ''
+
+    def _name(self) -> str:
+        """A file has a name that a disk takes, and that looks like what it is."""
+        for name in (str(entry['File']) for entry in self._result.entries if entry.get('File')):
+            if not name or len(name.encode()) > 255 or any(unicodedata.category(one) in ('Cc', 'Cf') for one in name):
+                return f'a file named {name[:60]!r}'
+        return ''
+
+    def _peer(self) -> str:
+        """An error says which host failed, and in which of the known ways."""
+        text = '\n'.join(self._result.error_texts)
+        is_told = PEERS.get(self._case.peer, '') in text and (self._case.peer == '' or 'localhost' in text)
+        is_https = self._exchange.service in ('graph', 'entra', 'token-service')
+        return '' if is_told or not text or not is_https else f'a cause that is not named: {text[:120]}'
+
+    def _given_up(self) -> str:
+        """What only reads is asked for again after one fault that passes."""
+        passes = self._case.name in ('once 502', 'once 503', 'once 504', 'once reset', 'once reset_mid_body')
+        if passes and self._exchange.method == 'GET' and self._exchange.service == 'graph' and self._result.error_texts:
+            return f'given up after one fault: {self._result.error_texts[0][:120]}'
         return ''
 
     def _twice(self) -> str:

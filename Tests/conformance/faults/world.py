@@ -195,7 +195,8 @@ class World:
                 error = str(raised) if type(raised) is Exception else f'{type(raised).__name__}: {raised}'
             seconds = self._elapsed() - before
             self.context = demisto.integrationContext
-        shown = [one if isinstance(one, dict) else {'Type': 1, 'Contents': one, 'HumanReadable': one} for one in entries]
+        single = [one for given in entries for one in (given if isinstance(given, list) else [given])]
+        shown = [one if isinstance(one, dict) else {'Type': 1, 'Contents': one, 'HumanReadable': one} for one in single]
         given = [one for one in shown if 'APIExecutionMetrics' not in one]
         is_fetch = command == 'fetch-incidents'
         texts = [json.dumps(given), error, *logs, *health, *([] if is_fetch else [json.dumps(incidents)])]

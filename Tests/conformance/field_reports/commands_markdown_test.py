@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
+from CommonServerPython import tableToMarkdown
 from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, Instance
+from MicrosoftCoreApiModule import outside_text
 from MicrosoftGraphMailCommandsApiModule import inert
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -95,6 +97,23 @@ def test_a_text_is_inert_below_a_table(text: str) -> None:
     html = str(Markdown({}).entry(inert(text, is_cell=False)))
     assert LIVE.findall(html) == []
     assert not re.search(r'<(h\d|ul|ol|li|hr|pre|blockquote|table)\b', html.replace('<br>', ''))
+
+
+@pytest.mark.parametrize('text', HOSTILE)
+@pytest.mark.parametrize('depth', [0, 1, 2, 3])
+def test_texts_within_objects_are_inert(text: str, depth: int) -> None:
+    value: Any = text
+    for number in range(depth):
+        value = {'name': value, 'other': 1} if number % 2 else [value, 'x']
+    html = str(Markdown({}).entry(tableToMarkdown('', inert([{'Property': 'P', 'Value': value}]))))
+    assert LIVE.findall(html) == []
+
+
+@pytest.mark.parametrize('text', HOSTILE)
+def test_an_error_of_a_service_has_no_image_and_no_link_behind_another_text(text: str) -> None:
+    html = str(Markdown({}).entry(outside_text(text)))
+    assert all(address == shown for address, shown in re.findall(r'<a href="([^"]*)"[^>]*>(.*?)</a>', html))
+    assert not re.search(r'<img|\[image|<(?:b|script)\b', html)
 
 
 @pytest.mark.parametrize(

@@ -268,7 +268,7 @@ def inert(value: Any, is_cell: bool = True) -> Any:
     if isinstance(value, list):
         return [inert(one, is_cell) for one in value]
     if isinstance(value, dict):
-        return {name: one if name == 'WebLink' else inert(one, is_cell) for name, one in value.items()}
+        return {name: one if name == 'WebLink' else _inert_cell(one) for name, one in value.items()}
     if not isinstance(value, str):
         return value
 
@@ -280,6 +280,20 @@ def inert(value: Any, is_cell: bool = True) -> Any:
     if is_cell:
         return value
     return _ACTIVE_IN_LINES.sub(r'\1\\', '\n'.join(line.strip() for line in value.splitlines()))
+
+
+def _inert_cell(value: Any) -> Any:
+    """Return the value of a cell. The platform shows objects within it as Python does, which would double each backslash."""
+    if isinstance(value, dict):
+        return {name: inert(_line(one)) for name, one in value.items()}
+    return inert([_line(one) for one in value] if isinstance(value, list) else value)
+
+
+def _line(value: Any) -> Any:
+    """Return an object or a list as a text of one line, and anything else as it is."""
+    if isinstance(value, dict):
+        return ', '.join(f'{name}: {_line(one)}' for name, one in value.items())
+    return ', '.join(str(_line(one)) for one in value) if isinstance(value, list) else value
 
 
 def object_results(
