@@ -12,7 +12,7 @@ import pytest
 from CommonServerPython import DemistoException
 from conformance.fetch.fetching_platform import Platform
 from conformance.fetch.mail_source import DAY, PARTNER, STRANGER, YEARS_AGO, MailSource, attach
-from MicrosoftGraphMailFetchApiModule import fetch_options
+from MicrosoftGraphMailFilterApiModule import fetch_options
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 

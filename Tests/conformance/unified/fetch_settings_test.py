@@ -8,7 +8,7 @@ import pytest
 
 import demistomock as demisto
 from conformance.unified.instances import ADA, Instance, Params, with_methods
-from MicrosoftGraphMailFetchApiModule import FetchOptions, fetch_options
+from MicrosoftGraphMailFilterApiModule import FetchOptions, fetch_options
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
@@ -17,6 +17,7 @@ NO_NUMBER = "'{value}' is not a whole number from 1 to {largest}. Change {name}.
 NO_TIME = "'{value}' in 'First fetch time' is not a time. Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z."
 
 NO_SENDER = "'{value}' in '{name}' is neither an email address nor a domain. Write it as alerts@example.com or example.com."
+SEARCH_EXAMPLE = 'Write it as from:example.com AND (subject:invoice* OR hasattachment:true).'
 EXAMPLE = "Write it as contains(subject, 'invoice') and not (importance eq 'low')."
 
 
@@ -63,6 +64,7 @@ DEFAULTS = chosen(FetchOptions())
         ({'fetch_exclude_senders': 'News.example'}, {'excluded_senders': ('news.example',)}),
         ({'fetch_subject': ' Invoice '}, {'subject': 'invoice'}),
         ({'fetch_filter': " subject eq 'a' "}, {'expression': "subject eq 'a'"}),
+        ({'fetch_search': ' from:a.example "b c" '}, {'search': 'from:a.example "b c"'}),
         ({'max_attachment_size': '150'}, {'max_attachment_size': 150_000_000}),
         *(
             ({name: value}, {option: is_on})
@@ -75,6 +77,7 @@ DEFAULTS = chosen(FetchOptions())
                 ('fetch_html_formatting', 'html'),
                 ('mark_fetched_read', 'mark_read'),
                 ('fetch_drafts', 'drafts'),
+                ('fetch_unique_body', 'unique_body'),
             )
         ),
         ({'legacy_name': True}, {'content_id_names': False}),
@@ -134,6 +137,7 @@ REFUSED: list[tuple[Params, str]] = [
     ({'fetch_filter': 'subject eq'}, f"'Filter' is not complete. {EXAMPLE}"),
     ({'fetch_filter': "size eq 'x'"}, f"'Filter' does not support 'size' there. {EXAMPLE}"),
     ({'fetch_filter': 'a & b'}, f"'Filter' cannot be read from '& b' on. {EXAMPLE}"),
+    ({'fetch_search': 'subject:'}, f"'Search' has no value after 'subject:'. {SEARCH_EXAMPLE}"),
 ]
 
 

@@ -68,6 +68,7 @@ EMAIL: dict[str, Any] = {
     'Body': '<p>Please pay.</p>',
     'BodyType': 'html',
     'HTML': '<p>Please pay.</p>',
+    'Unique': 'Pay now.',
     'Text': 'Please pay.',
     'HasAttachments': True,
     'Attachments': [{'path': '1_2', 'name': 'invoice.tar.gz', 'type': 'application/gzip'}],

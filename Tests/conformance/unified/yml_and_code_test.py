@@ -12,7 +12,7 @@ from conformance.unified.integration_yml import IN_YML, enough_arguments, leaves
 from conformance.unified.sources import INTEGRATION, loaded_yml
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
-from MicrosoftGraphMailFetchApiModule import DEFAULT_FIRST_FETCH, FetchLabel, fetch_options
+from MicrosoftGraphMailFilterApiModule import DEFAULT_FIRST_FETCH, FetchLabel, fetch_options
 from MicrosoftGraphMailSendApiModule import SENDING_COMMANDS
 from MicrosoftInstanceApiModule import AUTH_METHODS, CLOUD_OPTIONS, InstanceSettings, ParameterLabel, run_command
 from O365OutlookMailSingleUser import COMMANDS, MAILBOX_LABEL, SPEC, make_client

@@ -1,17 +1,14 @@
-"""Fetch the mails of a mailbox as incidents: options, cursor, selection, reading, incidents."""
+"""Fetch the mails of a mailbox as incidents: cursor, selection, reading, incidents."""
 
 import base64
 import hashlib
 import json
 import mimetypes
-import operator
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
 from email import message_from_bytes
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -19,9 +16,8 @@ import demistomock as demisto
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import NO_RETRIES, MicrosoftSignInError, SystemClock, clean_value
+    from MicrosoftCoreApiModule import NO_RETRIES, MicrosoftSignInError
     from MicrosoftApiModule import API_RETRIES
-    from MicrosoftInstanceApiModule import bool_argument, int_argument
     from MicrosoftGraphMailClientApiModule import (
         ATTACHMENT_PROPERTIES,
         Attachment,
@@ -33,7 +29,6 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         GraphError,
         GraphMailClient,
         MAX_BATCH_SIZE,
-        MAX_FILE_SIZE,
         MAX_PAGE_SIZE,
         MESSAGE_PROPERTIES,
         Mailbox,
@@ -41,513 +36,20 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         ODD,
         SavedFile,
         file_name,
-        folder_names,
         html_to_text,
         save_file,
     )
-
-# region options
-
-MAX_FOLDERS = 50  # more would take too much of the last run
-MAX_MAILS_PER_RUN = 200  # more would not fit into the cursor if none of them can be read
-DEFAULT_FIRST_FETCH = '15 minutes'
-RECEIVED, CHANGED = 'receivedDateTime', 'lastModifiedDateTime'
-ROW_PROPERTIES = 'id,receivedDateTime,internetMessageId,from,sender,subject,isDraft'
-MessageRow = dict[str, Any]  # the properties of a message that decide whether it is fetched
-
-
-class FetchLabel:
-    """What the administrator sees of a parameter, up to the parenthesis: errors name the field to change."""
-
-    FOLDERS = 'Folders to fetch from'
-    FIRST_FETCH = 'First fetch time'
-    MAX_MAILS = 'Maximum number of incidents per fetch'
-    SENDERS = 'Senders'
-    EXCLUDED_SENDERS = 'Excluded senders'
-    SUBJECT = 'Subject contains'
-    FILTER = 'Filter'
-    MAX_ATTACHMENT = 'Maximum attachment size'
-
-
-def graph_seconds(moment: float) -> str:
-    """Return a time (seconds since the epoch) as Graph writes it, in whole seconds, UTC and without time zone."""
-    return datetime.fromtimestamp(max(moment, 0), timezone.utc).strftime('%Y-%m-%dT%H:%M:%S')
-
-
-def comparable(text: Any) -> str:
-    """Return a text in the form in which it equals others that look the same: without case, invisible characters, line ends."""
-    folded = unicodedata.normalize('NFKC', unicodedata.normalize('NFKC', str(text or '')).casefold())
-    return ' '.join(_visible(folded).split())
-
-
-def _visible(text: str) -> str:
-    return ''.join(one for one in text if unicodedata.category(one) != 'Cf')
-
-
-class FetchOptions(NamedTuple):
-    """What an instance fetches.
-
-    Args:
-        folders: IDs, well-known names or paths, as `Mailbox.find_folder` takes them.
-        first_fetch: returns the received time of the oldest mail to fetch, e.g. ``2025-01-31T08:00:00``, UTC. It is called for
-            folders that were not fetched from before.
-        max_mails: incidents of one run, 1 to MAX_MAILS_PER_RUN.
-        senders: addresses and domains as `parse_senders` returns them; empty for all.
-        excluded_senders: likewise; mails from them are not fetched.
-        subject: text in the subject, as `comparable` returns it.
-        expression: what mails have to match besides; empty for all.
-        unread_only, with_attachments_only: only such mails are fetched.
-        drafts: drafts are fetched too.
-        max_attachment_size: bytes; larger attachments are named only.
-        with_eml: the mail itself is attached to the incident.
-        full_body: the details of an incident are the body, not its beginning.
-        html: the body is HTML.
-        mark_read: mails are marked as read once their incidents exist.
-        content_id_names: the file names of inline attachments start with their content IDs.
-    """
-
-    folders: tuple[str, ...] = ('Inbox',)
-    first_fetch: Callable[[], str] = partial(graph_seconds, 0)
-    max_mails: int = 50
-    senders: tuple[str, ...] = ()
-    excluded_senders: tuple[str, ...] = ()
-    subject: str = ''
-    expression: str = ''
-    unread_only: bool = False
-    with_attachments_only: bool = False
-    drafts: bool = False
-    max_attachment_size: int = 50_000_000
-    with_eml: bool = False
-    full_body: bool = False
-    html: bool = False
-    mark_read: bool = False
-    content_id_names: bool = True
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        """The properties that filters use besides those that all rows have."""
-        used = {
-            'isRead': self.unread_only,
-            'hasAttachments': self.with_attachments_only,
-            **dict.fromkeys(row_filter(self.expression).properties, True),
-        }
-        return tuple(name for name, is_used in used.items() if is_used and name not in ROW_PROPERTIES.split(','))
-
-    @property
-    def depends_on_state(self) -> bool:
-        """Whether a message that was not to be fetched may become one that is, without entering a folder."""
-        return bool(_STATE_PROPERTIES & {*self.properties})
-
-    @property
-    def filters(self) -> str:
-        """What distinguishes one choice of mails from another."""
-        added = (self.excluded_senders, self.expression, self.drafts)
-        values = [self.senders, self.subject, self.unread_only, self.with_attachments_only]
-        return json.dumps([*values, *added] if any(added) else values)
-
-    def matches(self, row: MessageRow) -> bool:
-        """Return whether a message is to be fetched."""
-        senders = {normal_address(_address(row.get(name))) for name in ('from', 'sender')}
-        expression = row_filter(self.expression)
-        return (
-            (not self.senders or _is_sent_by(senders, self.senders))
-            and not _is_sent_by(senders, self.excluded_senders)
-            and self.subject in comparable(row.get('subject'))
-            and not (self.unread_only and row.get('isRead'))
-            and not (self.with_attachments_only and not row.get('hasAttachments'))
-            and (self.drafts or 'isDraft' in expression.properties or not row.get('isDraft'))
-            and expression.matches(row)
-        )
-
-
-def fetch_options(params: dict[str, Any]) -> FetchOptions:
-    """Return what an instance fetches. Raise DemistoException, naming the field, if a parameter is not valid."""
-    selected = partial(bool_argument, params)
-    folders = tuple(dict.fromkeys(fetch_folders(params.get('folder_to_fetch')))) or ('Inbox',)
-    if len(folders) > MAX_FOLDERS:
-        raise DemistoException(
-            f"'{FetchLabel.FOLDERS}' has {len(folders)} folders. Enter up to {MAX_FOLDERS}, and the rest in another instance."
-        )
-    numbers = {name: clean_value(params.get(name)) for name in ('max_fetch', 'fetch_limit', 'max_attachment_size')}
-    max_mails = 'max_fetch' if numbers['max_fetch'] else 'fetch_limit'
-    max_size = int_argument(numbers, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, FetchLabel.MAX_ATTACHMENT)
-    senders = parse_senders(params.get('fetch_from'), FetchLabel.SENDERS)
-    excluded = parse_senders(params.get('fetch_exclude_senders'), FetchLabel.EXCLUDED_SENDERS)
-    for sender in senders:
-        if _is_sent_by({sender if '@' in sender else f'x@{sender.replace("*", "x")}'}, excluded):
-            what = f"'{sender}' in '{FetchLabel.SENDERS}' is excluded by '{FetchLabel.EXCLUDED_SENDERS}'."
-            raise DemistoException(f'{what} Remove it from one of them.')
-    subject = clean_value(params.get('fetch_subject'))
-    if params.get('fetch_subject') and str(params['fetch_subject']).strip() and not comparable(subject):
-        raise DemistoException(f"'{FetchLabel.SUBJECT}' has only invisible characters. Type the text.")
-    expression = clean_value(params.get('fetch_filter'))
-    row_filter(expression)  # rejects what is not a filter
-    options = FetchOptions(
-        folders=folders,
-        first_fetch=partial(first_fetch_time, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
-        max_mails=int_argument(numbers, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
-        senders=senders,
-        excluded_senders=excluded,
-        subject=comparable(subject),
-        expression=expression,
-        unread_only=selected('fetch_unread_only'),
-        with_attachments_only=selected('fetch_with_attachments_only'),
-        drafts=selected('fetch_drafts'),
-        max_attachment_size=max_size * 1_000_000,
-        with_eml=selected('fetch_eml'),
-        full_body=selected('display_full_email_body'),
-        html=selected('fetch_html_formatting'),
-        mark_read=selected('mark_fetched_read'),
-        content_id_names=not selected('legacy_name'),
+    from MicrosoftGraphMailFilterApiModule import (
+        CHANGED,
+        FetchLabel,
+        FetchOptions,
+        MAX_MAILS_PER_RUN,
+        MessageRow,
+        RECEIVED,
+        ROW_PROPERTIES,
+        find_fetch_folder,
+        graph_seconds,
     )
-    options.first_fetch()  # rejects what is not a time
-    return options
-
-
-def fetch_folders(value: Any) -> list[str]:
-    """Split a list of folders at commas, semicolons and line ends. A backslash before none of these, and before neither a slash
-    nor a backslash, separates the names of a path, as in a path that Outlook copies with the address of the mailbox before it."""
-
-    def plain(found: re.Match[str]) -> str:
-        return found[0] if found[1] else {'\\': '/'}.get(found[0], ',')
-
-    names = folder_names(re.sub(r'\\([\\/,;])|[\\;\n]', plain, str(value or '')))
-    return [path for name in names if (path := re.sub(r'^\\\\[^/@]*@[^/@]*(?:/|$)', '', name))]
-
-
-def find_fetch_folder(mailbox: Mailbox, name: str) -> str:
-    """Return the ID of a folder. Raise DemistoException, naming the field, if there is none."""
-    try:
-        return mailbox.find_folder(name)
-    except GraphError:
-        raise
-    except DemistoException as error:
-        raise DemistoException(f"{error} Change '{FetchLabel.FOLDERS}'.") from None
-
-
-# region senders
-
-_NOT_A_SENDER = "'{}' in '{}' is neither an email address nor a domain. Write it as alerts@example.com or example.com."
-
-
-def normal_domain(domain: str) -> str:
-    """Return a domain in lower case, as DNS writes it."""
-    text = domain.lower().rstrip('.')
-    with suppress(UnicodeError):
-        text = text.encode('idna').decode()
-    return text
-
-
-def _address(recipient: Any, part: str = 'address') -> str:
-    """Return the address or the name of a recipient of Graph, empty if there is none."""
-    return str(getattr(EmailAddress.from_json(recipient), part))
-
-
-def normal_address(address: str) -> str:
-    """Return an address in the form in which it is compared."""
-    user, at, domain = address.strip().rpartition('@')
-    return f'{comparable(user)}{at}{normal_domain(domain)}'
-
-
-def parse_senders(value: Any, label: str) -> tuple[str, ...]:
-    """Return the addresses, the domains, and the domains with ``*.`` for all below them that a list has.
-
-    Args:
-        value: separated as people do it, each as ``a@example.com``, ``Name <a@example.com>``, ``example.com``, ``@example.com``.
-    Raises:
-        DemistoException: something is neither; it names the field by `label`.
-    """
-    text = ','.join(map(str, value)) if isinstance(value, list) else str(value or '')
-    text = re.sub(r'"[^"<>]*"\s*(?=<)', '', _visible(text))  # the names of addresses
-    senders = []
-    for part in re.split('[,;|\n\r\uff0c\uff1b\u3001]', text):
-        pieces = re.split('<([^<>]*)>', part)  # names, addresses, and what follows the last one
-        for one in (*pieces[1::2], *pieces[-1].split()):
-            sender = re.sub('^mailto:', '', one.strip().strip('"\'<>[]()'), flags=re.IGNORECASE)
-            if sender:
-                senders.append(_sender(sender, label))
-    return tuple(dict.fromkeys(senders))
-
-
-def _sender(text: str, label: str) -> str:
-    user, _, domain = text.rpartition('@')
-    prefix = '*.' if domain.startswith('*.') and not user else ''
-    domain = normal_domain(domain.removeprefix(prefix))
-    is_domain = re.fullmatch(r'(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)+[a-z0-9-]{2,63}', domain)
-    if not is_domain or not re.fullmatch(r'[^\s@<>,;:()\[\]\\"*]*', '' if user == '*' else user):
-        raise DemistoException(_NOT_A_SENDER.format(text[:100], label))
-    return f'{comparable(user)}@{domain}' if user not in ('', '*') else prefix + domain
-
-
-def _is_sent_by(senders: Iterable[str], wanted: Iterable[str]) -> bool:
-    """Return whether one of the addresses is one of those that are wanted, or of a domain that is wanted."""
-    return any(
-        sender == one or (one.startswith('*.') and sender.endswith(one[1:])) or sender.endswith(f'@{one.lstrip("@")}')
-        for sender in senders
-        for one in wanted
-    )
-
-
-# endregion
-# region first fetch time
-
-_UNITS = {'second': 1, 'sec': 1, 'minute': 60, 'min': 60, 'm': 60, 'hour': 3600, 'hr': 3600, 'h': 3600, 'day': 86400, 'd': 86400}
-_UNITS |= {'week': 7 * 86400, 'w': 7 * 86400, 'month': 31 * 86400, 'year': 366 * 86400, 'y': 366 * 86400}
-_DURATION = re.compile(
-    rf'(\d{{1,9}}(?:\.\d{{1,3}})?|an?|one)\s*({"|".join(sorted(_UNITS, key=len, reverse=True))})s?\b[\s,]*(?:and\s)?\s*'
-)
-_DATE_FORMATS = ('%d %b %Y', '%d %B %Y', '%b %d %Y', '%B %d %Y')
-_CLOCK_DIFFERENCE = 300.0  # seconds by which the clock of the engine may be late
-
-
-def first_fetch_time(text: str) -> str:
-    """Return the time that ``2 days``, ``2 days ago`` or ``2025-01-31T08:00:00Z`` means, as Graph writes it.
-
-    Raises:
-        DemistoException: it is not a time, has no unit, or is in the future.
-    """
-    now, how = SystemClock().now(), 'Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z.'
-    words = ' '.join(text[:100].lower().split())
-    days = {'now': 0, 'today': 0, 'yesterday': 1}.get(words)
-    seconds = _duration(words) if days is None else days * 86400.0
-    moment = _moment(words) if seconds is None else now - seconds
-    if re.fullmatch(r'[\d.]+', words):
-        raise DemistoException(f"'{text}' in '{FetchLabel.FIRST_FETCH}' has no unit. {how}")
-    if moment is None:
-        raise DemistoException(f"'{text[:100]}' in '{FetchLabel.FIRST_FETCH}' is not a time. {how}")
-    if moment > now + _CLOCK_DIFFERENCE:
-        raise DemistoException(f"'{text}' in '{FetchLabel.FIRST_FETCH}' is in the future, so nothing would be fetched. {how}")
-    return graph_seconds(moment)
-
-
-def _duration(words: str) -> float | None:
-    """Return the seconds of ``2 days`` or ``1 day, 12 hours ago``, None if it is something else."""
-    rest, seconds = re.sub('^(?:-|last |past )| ago$', '', words), 0.0
-    while rest:
-        found = _DURATION.match(rest)
-        if not found:
-            return None
-        number = 1.0 if found[1][0] in 'ao' else float(found[1])
-        seconds, rest = seconds + number * _UNITS[found[2]], rest[found.end() :]
-    return seconds if words else None
-
-
-def _moment(words: str) -> float | None:
-    """Return a date, or a date and a time, in seconds since the epoch; None if it is something else."""
-    iso = re.fullmatch(r'(\d{4}-\d\d-\d\d)(?:[t ](\d\d:\d\d(?::\d\d)?)(?:\.\d{1,9})? ?(z|utc|gmt|[+-]\d\d:?\d\d)?)?', words)
-    try:
-        if iso:
-            zone = (iso[3] or 'z').replace(':', '')
-            zone = zone if zone[0] in '+-' else '+0000'
-            clock = (iso[2] or '00:00') + (':00' if len(iso[2] or '') < 8 else '')
-            return datetime.strptime(f'{iso[1]}T{clock}{zone}', '%Y-%m-%dT%H:%M:%S%z').timestamp()
-    except (ValueError, OverflowError):
-        return None
-    for form in _DATE_FORMATS:
-        with suppress(ValueError, OverflowError):
-            return datetime.strptime(words.replace(',', ''), form).replace(tzinfo=timezone.utc).timestamp()
-    return None
-
-
-# endregion
-# region filter expressions
-
-Condition = Callable[[Any], bool]
-# Properties of rows that a filter may name, with the type of their values.
-_FILTER_TYPES: dict[str, type] = {
-    **dict.fromkeys(('subject', 'importance', 'inferenceClassification', 'internetMessageId', 'conversationId'), str),
-    **{f'{name}/emailAddress/{part}': str for name in ('from', 'sender') for part in ('address', 'name')},
-    **dict.fromkeys(('flag/flagStatus', 'parentFolderId'), str),
-    **dict.fromkeys(('isRead', 'isDraft', 'hasAttachments'), bool),
-    **dict.fromkeys((RECEIVED, 'sentDateTime', 'createdDateTime'), float),
-}
-_STATE_PROPERTIES = {'isRead', 'isDraft', 'flag', 'categories', 'importance', 'inferenceClassification'}
-# Collections, with what ``any`` may compare of their members.
-_FILTER_COLLECTIONS = {
-    'categories': {'': ''},
-    **{f'{name}Recipients': {f'/emailAddress/{one}': one for one in ('address', 'name')} for name in ('to', 'cc', 'bcc')},
-}
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    'eq': operator.eq,
-    'ne': operator.ne,
-    'gt': operator.gt,
-    'ge': operator.ge,
-    'lt': operator.lt,
-    'le': operator.le,
-    'contains': operator.contains,
-    'startswith': str.startswith,
-    'endswith': str.endswith,
-}
-_FILTER_PART = r"\s*('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])"
-_MAX_FILTER_LENGTH = 2000  # characters
-_MAX_FILTER_DEPTH = 20
-_FILTER_EXAMPLE = "contains(subject, 'invoice') and not (importance eq 'low')"
-
-
-class RowFilter(NamedTuple):
-    """A filter expression.
-
-    Args:
-        matches: returns whether a message matches.
-        properties: names of the properties that it needs.
-    """
-
-    matches: Condition
-    properties: frozenset[str]
-
-
-@lru_cache(8)
-def row_filter(text: str) -> RowFilter:
-    """Read a part of OData's ``$filter``: comparisons with literals, ``contains``, ``startswith``, ``endswith``, ``any``,
-    ``and``, ``or``, ``not`` and parentheses.
-
-    Raises:
-        DemistoException: it is something else; it names the field.
-    """
-    if not text:
-        return RowFilter(lambda _row: True, frozenset())
-    return _FilterParser(text).parse()
-
-
-class _FilterParser:
-    def __init__(self, text: str):
-        self._text = re.sub(r'^\$?filter\s*=', '', text).rstrip()
-        self._tokens: list[str] = []
-        self._depth = 0
-        self._properties: set[str] = set()
-
-    def parse(self) -> RowFilter:
-        rest = self._text
-        while rest:
-            token = re.match(_FILTER_PART, rest)
-            if not token or len(self._text) - len(rest) > _MAX_FILTER_LENGTH:
-                raise self._error(f"cannot be read from '{rest[:30].strip()}' on")
-            self._tokens.append(token[1])
-            rest = rest[token.end() :]
-        self._tokens.reverse()  # the next one is the last
-        matches = self._expression()
-        if self._tokens:
-            raise self._unexpected()
-        return RowFilter(matches, frozenset(self._properties))
-
-    def _error(self, what: str) -> DemistoException:
-        return DemistoException(f"'{FetchLabel.FILTER}' {what}. Write it as {_FILTER_EXAMPLE}.")
-
-    def _unexpected(self) -> DemistoException:
-        return self._error(f"does not support '{self._tokens[-1][:50]}' there" if self._tokens else 'is not complete')
-
-    @property
-    def _next(self) -> str:
-        return self._tokens[-1].lower() if self._tokens else ''
-
-    def _take(self, *expected: str) -> str:
-        """Return the next token. Raise DemistoException if it is not one of those that are expected."""
-        if not self._tokens or (expected and self._next not in expected):
-            raise self._unexpected()
-        return self._tokens.pop()
-
-    def _expression(self) -> Condition:
-        self._depth += 1
-        if self._depth > _MAX_FILTER_DEPTH:
-            raise self._error(f'has more than {_MAX_FILTER_DEPTH} levels')
-        condition = self._joined('or', any, partial(self._joined, 'and', all, self._condition))
-        self._depth -= 1
-        return condition
-
-    def _joined(self, word: str, combine: Callable[[Iterable[bool]], bool], part: Callable[[], Condition]) -> Condition:
-        parts = [part()]
-        while self._next == word:
-            self._take()
-            parts.append(part())
-        return lambda row: combine(one(row) for one in parts)
-
-    def _condition(self) -> Condition:
-        is_not = False
-        while self._next == 'not':
-            is_not = not is_not
-            self._take()
-        if self._next == '(':
-            self._take()
-            condition = self._expression()
-            self._take(')')
-        else:
-            condition = self._comparison(_FILTER_TYPES, _row_value)
-        return (lambda row: not condition(row)) if is_not else condition
-
-    def _comparison(self, types: Mapping[str, type], value_of: Callable[[Any, str], Any]) -> Condition:
-        name = self._next
-        if name.endswith('/any') and types is _FILTER_TYPES:
-            return self._any(name.removesuffix('/any'))
-        if name in ('contains', 'startswith', 'endswith'):
-            self._take()
-            self._take('(')
-            path, compare = self._path(types, str), _COMPARISONS[name]
-            self._take(',')
-            literal = self._literal(str)
-            self._take(')')
-        else:
-            path = self._path(types)
-            names = ('eq', 'ne') if types[path] is bool else ('eq', 'ne', 'gt', 'ge', 'lt', 'le')
-            compare, literal = _COMPARISONS[self._take(*names).lower()], self._literal(types[path])
-
-        def matches(row: Any) -> bool:
-            value = value_of(row, path)
-            return value is not None and compare(value, literal)
-
-        return matches
-
-    def _path(self, types: Mapping[str, type], kind: type | None = None) -> str:
-        found = next((path for path in types if path.lower() == self._next), '')
-        if not found or (kind and types[found] is not kind):
-            raise self._unexpected()
-        self._take()
-        if types is _FILTER_TYPES:
-            self._properties.add(found.split('/')[0])
-        return found
-
-    def _literal(self, kind: type) -> Any:
-        token = self._next
-        if kind is bool and token in ('true', 'false'):
-            return self._take().lower() == 'true'
-        if kind is str and token[:1] == "'":
-            return comparable(self._take()[1:-1].replace("''", "'"))
-        moment = _moment(token) if kind is float else None
-        if moment is None:
-            raise self._unexpected()
-        self._take()
-        return moment
-
-    def _any(self, name: str) -> Condition:
-        collection = next((one for one in _FILTER_COLLECTIONS if one.lower() == name), '')
-        if not collection:
-            raise self._unexpected()
-        self._take()
-        self._take('(')
-        parts = {self._next + path: part for path, part in _FILTER_COLLECTIONS[collection].items()}
-        self._take()
-        self._take(':')
-
-        def value_of(member: Any, path: str) -> str:
-            return comparable(_address(member, parts[path]) if parts[path] else member)
-
-        matches = self._comparison(dict.fromkeys(parts, str), value_of)
-        self._take(')')
-        self._properties.add(collection)
-        return lambda row: isinstance(row.get(collection), list) and any(map(matches, row[collection]))
-
-
-def _row_value(row: MessageRow, path: str) -> Any:
-    found: Any = row
-    for part in path.split('/'):
-        found = found.get(part) if isinstance(found, dict) else None
-    if _FILTER_TYPES[path] is float:
-        return _moment(str(found).lower())
-    return bool(found) if _FILTER_TYPES[path] is bool else comparable(found)
-
-
-# endregion
-
-# endregion
 
 # region fetch
 
@@ -600,7 +102,7 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
     _mark_as_read(run, cursor, options.mark_read)
     mails = [] if run.is_throttled else MailSelector(run, cursor, options).select()
     incidents = MailReader(run, options, cursor, address).read(mails)
-    cursor.record(mails, options.mark_read, run.now())
+    cursor.record(mails, options.mark_read, run.now(), not options.depends_on_state)
     after = cursor.as_last_run()
     if run.problems and not incidents and after == before:
         raise run.problems[0]
@@ -788,7 +290,9 @@ class PendingMail(NamedTuple):
             str(row.get(RECEIVED) or ''),
             internet_id=internet_id if len(internet_id) <= 2 * _MAX_TEXT else '',
             subject=str(row.get('subject') or '')[:_MAX_TEXT],
-            sender=(_address(row.get('from')) or _address(row.get('sender')))[:_MAX_TEXT],
+            sender=(EmailAddress.from_json(row.get('from')).address or EmailAddress.from_json(row.get('sender')).address)[
+                :_MAX_TEXT
+            ],
         )
 
     @classmethod
@@ -1098,16 +602,17 @@ class FetchCursor:
         """Return whether a mail became an incident, or is to become one."""
         return message_id in self.seen or any(mail.message_id == message_id for mail in self.pending)
 
-    def record(self, mails: Sequence['FetchedMail'], marks_read: bool, now: float = 0) -> None:
-        """Record the mails of a run: those that become incidents, and those that are postponed."""
+    def record(self, mails: Sequence['FetchedMail'], marks_read: bool, now: float = 0, is_refusal_final: bool = False) -> None:
+        """Record the mails of a run: those that become incidents, those that are postponed, and those that are not wanted, if
+        they will not be later."""
         tried = {mail.selected_id for mail in mails}
         self.pending = [pending for pending in self.pending if pending.message_id not in tried]
         self.pending += [mail.pending for mail in mails if mail.is_postponed and not mail.is_deleted]
         for mail in mails:
-            if mail.is_active:
+            if mail.is_active or (mail.is_unwanted and is_refusal_final):
                 for message_id in (mail.selected_id, mail.message_id):
                     self.seen.add(message_id, now)
-                if marks_read and not mail.message.get('isRead'):
+                if marks_read and mail.is_active and not mail.message.get('isRead'):
                     self.to_mark[mail.message_id] = 0
 
 
@@ -1408,6 +913,7 @@ _MAIL_PROPERTIES = (
     'internetMessageId,categories,internetMessageHeaders,sender,from,toRecipients,ccRecipients,bccRecipients,replyTo,body,'
     'bodyPreview,webLink,parentFolderId,flag,hasAttachments'
 )
+_SIZE = "singleValueExtendedProperties($filter=id eq 'Integer 0x0E08')"  # PidTagMessageSize: the size of a mail in bytes
 _FEW_PROPERTIES = f'{ROW_PROPERTIES},sentDateTime,isRead,webLink,parentFolderId'
 _BATCH_BYTES = 3_000_000  # of the files in one batch. Base64 makes them a third larger, and Graph's limit is said to be 4 MB
 _EML = 'message/rfc822'
@@ -1489,6 +995,7 @@ class FetchedMail:
         selected_id: its ID when it was selected.
         is_listed: Graph lists it, although it does not find it.
         is_deleted: the mail does not exist any more.
+        is_unwanted: the search of the instance does not find it.
         is_postponed: a later run continues.
     """
 
@@ -1505,6 +1012,7 @@ class FetchedMail:
         self.event: dict[str, Any] = {}
         self.is_listed = False
         self.is_deleted = False
+        self.is_unwanted = False
         self.is_postponed = False
 
     @property
@@ -1534,7 +1042,7 @@ class FetchedMail:
     @property
     def is_active(self) -> bool:
         """Whether this run makes an incident of the mail."""
-        return not (self.is_deleted or self.is_postponed)
+        return not (self.is_deleted or self.is_unwanted or self.is_postponed)
 
     def is_last_try(self, error: Exception, now: float) -> bool:
         is_absent = status_of(error) == 404 and now - (self.pending.since or now) < _MAX_ABSENCE
@@ -1554,16 +1062,27 @@ class FetchedMail:
             del message['attachments']
         odd.discard('attachments')
         self.missing += [f"Microsoft Graph sent '{name}' in an unknown form, so it is not complete." for name in sorted(odd)]
+        self.body_length = 0
         self._shorten_body()
 
     def _shorten_body(self) -> None:
-        body = self.message.get('body') or {}
-        content = body.get('content')
-        content = content if isinstance(content, str) else ''
-        if len(content) > MAX_BODY:
-            self.message['body'] = {**body, 'content': content[:MAX_BODY]}
-            self.missing.append(f'The body is shortened to its first {MAX_BODY:,} of {len(content):,} characters.')
-        self.body_length = len(content)
+        for name, what in (('body', 'body'), ('uniqueBody', 'new text')):
+            body = self.message.get(name) or {}
+            content = body.get('content')
+            content = content if isinstance(content, str) else ''
+            if len(content) > MAX_BODY:
+                self.message[name] = {**body, 'content': content[:MAX_BODY]}
+                self.missing.append(f'The {what} is shortened to its first {MAX_BODY:,} of {len(content):,} characters.')
+            self.body_length += len(content)
+
+    @property
+    def searched(self) -> dict[str, Any]:
+        """The mail as a search reads it. What could not be read is not there."""
+        known: dict[str, Any] = {'kind': 'meetings' if self.is_event else 'email'} if 'body' in self.message else {}
+        for one in self.message.get('singleValueExtendedProperties') or ():
+            if isinstance(one, dict) and str(one.get('value')).isdecimal():
+                known['size'] = int(str(one['value']))
+        return {**self.message, **known}
 
     def postpone(self, own_fault_at: float = 0) -> None:
         """Leave the mail to a later run, and delete the files that were saved.
@@ -1604,6 +1123,8 @@ class MailReader:
         self._address = address
         self._mails: Sequence[FetchedMail] = ()
         self._body_type = 'html' if options.html else 'text'
+        self._properties = _MAIL_PROPERTIES + (',uniqueBody' if options.unique_body else '')
+        self._expand = [_SIZE] if 'size' in options.search_properties else []
         self._is_mailbox_available: bool | None = None
         self._first: FetchedMail | None = None
         self._is_over = False
@@ -1613,6 +1134,8 @@ class MailReader:
         self._mails, self._first = mails, next(iter(mails), None)
         self._read_messages(mails)
         for mail in mails:
+            if mail.is_active and self._options.search_properties:
+                self._convert(mail, partial(self._search, mail), mail.give_up)
             if mail.is_active:
                 self._convert(mail, partial(self._plan_files, mail), mail.give_up)
         files = [(mail, file) for mail in mails for file in mail.files]
@@ -1622,6 +1145,9 @@ class MailReader:
                 self._read_file(mail, file)
         self._read_mime([mail for mail in mails if mail.is_active and mail.needs_mime])
         return self._incidents(mails)
+
+    def _search(self, mail: FetchedMail) -> None:
+        mail.is_unwanted = not self._options.is_found(mail.searched)
 
     def _incidents(self, mails: Sequence[FetchedMail]) -> list[dict[str, Any]]:
         incidents: list[dict[str, Any]] = []
@@ -1727,7 +1253,8 @@ class MailReader:
             size = max(1, min(MAX_BATCH_SIZE, _RESPONSE_BYTES // average))
 
     def _read_chunk(self, mails: Sequence[FetchedMail]) -> None:
-        query = urlencode({'$select': _MAIL_PROPERTIES, '$expand': f'attachments($select={ATTACHMENT_PROPERTIES})'})
+        expand = ','.join([f'attachments($select={ATTACHMENT_PROPERTIES})', *self._expand])
+        query = urlencode({'$select': self._properties, '$expand': expand})
         mailbox, prefer = self._run.mailbox, f'outlook.body-content-type="{self._body_type}"'
         paths = [f'{mailbox.message_path(mail.message_id)}?{query}' for mail in mails]
         items = [BatchRequest(mail.message_id, 'GET', path, prefer=prefer) for mail, path in zip(mails, paths, strict=True)]
@@ -1741,7 +1268,8 @@ class MailReader:
                 self._attempt(mail, result.error, partial(self._read_message, mail), partial(self._read_minimum, mail))
 
     def _read_message(self, mail: FetchedMail) -> None:
-        query, mailbox = {'$select': _MAIL_PROPERTIES}, self._run.mailbox
+        query, mailbox = {'$select': self._properties}, self._run.mailbox
+        query |= {'$expand': self._expand[0]} if self._expand else {}
         try:
             message = mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
         except GraphError as error:
@@ -2023,13 +1551,17 @@ def attachment_details(attachment: Attachment) -> dict[str, Any]:
     }
 
 
+def _text_of(body: dict[str, Any]) -> str:
+    content = body.get('content') or ''
+    return html_to_text(content) if (body.get('contentType') or '').lower() == 'html' else content
+
+
 def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
     """Return the ``rawJSON`` of the incident of a mail. `mailbox` is an address."""
     pending, body = mail.pending, mail.message.get('body') or {}
     known = {'subject': pending.subject, 'from': EmailAddress(pending.sender).as_json(), 'internetMessageId': pending.internet_id}
     message: dict[str, Any] = {**({} if 'subject' in mail.message else known), **mail.message}
     content, body_type = body.get('content') or '', body.get('contentType') or ''
-    is_html = body_type.lower() == 'html'
     sender, author = EmailAddress.from_json(message.get('sender')), EmailAddress.from_json(message.get('from'))
     lists = {'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ReplyTo': 'replyTo'}
     recipients: dict[str, list[str]] = {}
@@ -2050,8 +1582,8 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
         'FromName': author.name,
         **recipients,
         'Body': content,
-        'Text': html_to_text(content) if is_html else content,
-        'HTML': content if is_html else '',
+        'Text': _text_of(body),
+        'HTML': content if body_type.lower() == 'html' else '',
         'BodyType': body_type,
         'BodyPreview': message.get('bodyPreview') or '',
         'HasAttachments': bool(message.get('hasAttachments') or mail.attachments),
@@ -2065,7 +1597,12 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
         'Flag': (message.get('flag') or {}).get('flagStatus'),
         'WebLink': message.get('webLink'),
     }
-    optional = {'EML': mail.eml, 'Event': mail.event, 'Missing': mail.missing}
+    optional = {
+        'Unique': _text_of(message.get('uniqueBody') or {}),
+        'EML': mail.eml,
+        'Event': mail.event,
+        'Missing': mail.missing,
+    }
     return {**email, **{name: value for name, value in optional.items() if value}}
 
 
@@ -2085,7 +1622,7 @@ def mail_to_incident(mail: FetchedMail, mailbox: str, full_body: bool) -> dict[s
 
 
 # Too long, or not a text. Bodies are in the fields.
-_NO_LABELS = ('Headers', 'Attachments', 'AttachmentDetails', 'EML', 'Body', 'Text', 'HTML', 'Event')
+_NO_LABELS = ('Headers', 'Attachments', 'AttachmentDetails', 'EML', 'Body', 'Text', 'HTML', 'Unique', 'Event')
 
 
 def _labels(email: dict[str, Any]) -> list[dict[str, str]]:

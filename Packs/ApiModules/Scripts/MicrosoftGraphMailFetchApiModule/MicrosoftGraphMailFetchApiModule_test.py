@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-from CommonServerPython import DemistoException
 from MicrosoftGraphMailClientApiModule import BatchRequest, BatchResult, GraphError, GraphMailClient
 from MicrosoftGraphMailFetchApiModule import (
     _as_file_name,
@@ -17,21 +16,16 @@ from MicrosoftGraphMailFetchApiModule import (
     FetchOptions,
     FetchResult,
     FolderCursor,
-    MessageRow,
     PendingMail,
     SeenMails,
     SortKey,
     event_details,
-    fetch_folders,
     fetch_incidents,
-    fetch_options,
     graph_seconds,
     mail_to_incident,
     mail_to_json,
     message_digest,
     parse_headers,
-    parse_senders,
-    row_filter,
     sort_key,
 )
 
@@ -47,13 +41,6 @@ def test_a_digest_is_short_and_distinguishes_ids() -> None:
     digests = {message_digest(f'AAMk{number}') for number in range(10_000)}
     assert len(digests) == 10_000
     assert {len(digest) for digest in digests} == {8}
-
-
-@pytest.mark.parametrize(
-    'moment, text', [(0, '1970-01-01T00:00:00'), (-5, '1970-01-01T00:00:00'), (1893456000.9, '2030-01-01T00:00:00')]
-)
-def test_a_time_is_written_in_whole_seconds(moment: float, text: str) -> None:
-    assert graph_seconds(moment) == text
 
 
 def test_a_sort_key_is_the_second_and_then_the_digest() -> None:
@@ -329,155 +316,7 @@ def test_another_folder_is_the_first_one_in_each_run() -> None:
 
 
 # endregion
-# region options
-
-
-def sent_by(address: str) -> dict[str, Any]:
-    return {'emailAddress': {'address': address}}
-
-
-@pytest.mark.parametrize(
-    'options, row, is_fetched',
-    [
-        ({}, {}, True),
-        ({'senders': ('eve@partner.example',)}, {'from': sent_by('Eve@Partner.Example')}, True),
-        ({'senders': ('eve@partner.example',)}, {'from': sent_by(BOB), 'sender': sent_by(EVE)}, True),
-        ({'senders': ('eve@partner.example', 'contoso.example')}, {'from': sent_by(BOB)}, True),
-        ({'senders': ('@contoso.example',)}, {'from': sent_by(BOB)}, True),
-        ({'senders': ('contoso.example',)}, {'from': sent_by('bob@notcontoso.example')}, False),
-        ({'senders': ('eve@partner.example',)}, {'from': sent_by('steve@partner.example')}, False),
-        ({'senders': ('contoso.example',)}, {'from': None}, False),
-        ({'senders': ('contoso.example',)}, {}, False),
-        ({'subject': 'invoice'}, {'subject': 'Your INVOICE is late'}, True),
-        ({'subject': 'invoice'}, {'subject': 'Lunch'}, False),
-        ({'subject': 'invoice'}, {'subject': None}, False),
-        ({'unread_only': True}, {'isRead': False}, True),
-        ({'unread_only': True}, {'isRead': True}, False),
-        ({'with_attachments_only': True}, {'hasAttachments': True}, True),
-        ({'with_attachments_only': True}, {'hasAttachments': False}, False),
-        ({'subject': 'a', 'unread_only': True}, {'subject': 'a', 'isRead': True}, False),
-    ],
-)
-def test_a_mail_is_fetched_if_it_matches_all_filters(options: dict[str, Any], row: MessageRow, is_fetched: bool) -> None:
-    assert FetchOptions(**options).matches(row) is is_fetched
-
-
-@pytest.mark.parametrize(
-    'change, is_same',
-    [
-        ({'senders': ('a',)}, False),
-        ({'subject': 'a'}, False),
-        ({'unread_only': True}, False),
-        ({'with_attachments_only': True}, False),
-        ({'max_mails': 7, 'with_eml': True, 'html': True, 'folders': ('Junk',), 'mark_read': True}, True),
-    ],
-)
-def test_only_filters_distinguish_one_choice_of_mails_from_another(change: dict[str, Any], is_same: bool) -> None:
-    assert (FetchOptions(**change).filters == FetchOptions().filters) is is_same
-
-
-def test_parameters_become_options() -> None:
-    options = fetch_options(
-        {
-            'folder_to_fetch': 'A\\, B, C, C',
-            'fetch_limit': '7',
-            'fetch_from': 'Bob@x.example, ',
-            'first_fetch': '2020-01-01T09:00:00',
-        }
-    )
-    assert (options.folders, options.max_mails, options.senders) == (('A\\, B', 'C'), 7, ('bob@x.example',))
-    assert options.first_fetch() == '2020-01-01T09:00:00'
-
-
-@pytest.mark.parametrize(
-    'params, sentence',
-    [
-        ({'folder_to_fetch': ','.join(map(str, range(51)))}, "'Folders to fetch from' has 51 folders. Enter up to 50, "),
-        ({'max_fetch': '201'}, "'201' is not a whole number from 1 to 200. Change Maximum number of incidents per fetch."),
-        ({'first_fetch': 'soon'}, "'soon' in 'First fetch time' is not a time. Write it as 15 minutes, 2 days or "),
-    ],
-)
-def test_an_invalid_parameter_is_named(params: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(DemistoException) as caught:
-        fetch_options(params).first_fetch()
-    assert str(caught.value).startswith(sentence)
-
-
-@pytest.mark.parametrize(
-    'text, senders',
-    [
-        (None, ()),
-        (' ,; ', ()),
-        ('A@X.Example; <b@y.example>', ('a@x.example', 'b@y.example')),
-        ('"Doe, J" <j@x.example> x.example,*.Y.example', ('j@x.example', 'x.example', '*.y.example')),
-        ('*@x.example @y.example. MAILTO:z@x.example', ('x.example', 'y.example', 'z@x.example')),
-        (['x.example', 'x.example'], ('x.example',)),
-        ("o'neil+tag@x.example", ("o'neil+tag@x.example",)),
-        ('b\u00fccher.example', ('xn--bcher-kva.example',)),
-    ],
-)
-def test_senders_are_addresses_and_domains(text: Any, senders: tuple[str, ...]) -> None:
-    assert parse_senders(text, 'Senders') == senders
-
-
-@pytest.mark.parametrize(
-    'text', ['bob', 'a@b@c.example', 'x..example', '-', 'a b', '*', 'http://x.example', '*.*.example', 'x.e', '@']
-)
-def test_what_is_no_sender_is_named_with_its_field(text: str) -> None:
-    with pytest.raises(DemistoException, match=r"' in 'Senders' is neither an email address nor a domain\."):
-        parse_senders(text, 'Senders')
-
-
-@pytest.mark.parametrize(
-    'text, paths',
-    [
-        (None, []),
-        ('Inbox, A\\, B; C\nD', ['Inbox', 'A\\, B', 'C', 'D']),
-        (r'Inbox\Phishing', ['Inbox/Phishing']),
-        (r'\\ada@x.example\Inbox\New', ['Inbox/New']),
-        (r'C:\\Mail, A\/B, A\;B', [r'C:\\Mail', r'A\/B', r'A\;B']),
-        (r'\\', [r'\\']),
-    ],
-)
-def test_folders_are_separated_and_written_as_paths(text: Any, paths: list[str]) -> None:
-    assert fetch_folders(text) == paths
-
-
-@pytest.mark.parametrize(
-    'text, is_same',
-    [
-        ("subject eq 'HELLO  world'", True),
-        ("contains(subject, 'o''b')", False),
-        ("startswith(subject,'hell') and not endswith(subject,'x')", True),
-        ("isRead ne true or subject ne 'x'", True),
-        ('not not isRead eq false', True),
-        ('receivedDateTime lt 2026-01-01', True),
-        ('receivedDateTime ge 2025-06-01T12:00:01Z', False),
-        ('sentDateTime le 2026-01-01T00:00:00Z', False),
-        ("from/emailAddress/name eq 'bob'", True),
-        ("categories/any(x:x eq 'RED') and toRecipients/any(r:contains(r/emailAddress/address,'@y.'))", True),
-        ("flag/flagStatus eq 'flagged'", False),
-        ("(isRead eq true and subject eq 'x') or (isRead eq false)", True),
-    ],
-)
-def test_a_filter_is_evaluated(text: str, is_same: bool) -> None:
-    row = {
-        'subject': 'Hello world',
-        'isRead': False,
-        'receivedDateTime': '2025-06-01T12:00:00Z',
-        'from': {'emailAddress': {'name': 'Bob', 'address': 'bob@x.example'}},
-        'categories': ['Red', None],
-        'toRecipients': [{'emailAddress': {'address': 'a@y.example'}}],
-        'flag': None,
-    }
-    assert row_filter(text).matches(row) is is_same
-
-
-def test_a_filter_names_the_properties_that_it_needs() -> None:
-    options = FetchOptions(expression="flag/flagStatus eq 'x' or categories/any(c:c eq 'y')", unread_only=True)
-    assert set(options.properties) == {'isRead', 'flag', 'categories'}
-    assert options.depends_on_state
-    assert FetchOptions(expression="subject eq 'x'").properties == ()
+# region incidents
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from MicrosoftInstanceApiModule import *
 from MicrosoftGraphMailClientApiModule import *
 from MicrosoftGraphMailCommandsApiModule import *
 from MicrosoftGraphMailSendApiModule import *
+from MicrosoftGraphMailFilterApiModule import *
 from MicrosoftGraphMailFetchApiModule import *
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
@@ -29,7 +30,8 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     from MicrosoftGraphMailClientApiModule import GraphMailClient
     from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS, checked_command
     from MicrosoftGraphMailSendApiModule import SENDING_COMMANDS
-    from MicrosoftGraphMailFetchApiModule import fetch_incidents, fetch_options, find_fetch_folder
+    from MicrosoftGraphMailFilterApiModule import fetch_options, find_fetch_folder
+    from MicrosoftGraphMailFetchApiModule import fetch_incidents
 
 MAILBOX_LABEL = 'Email address of the mailbox'
 

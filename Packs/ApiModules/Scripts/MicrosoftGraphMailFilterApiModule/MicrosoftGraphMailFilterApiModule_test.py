@@ -1,0 +1,432 @@
+"""What an instance fetches: options, lists of senders and folders, filters in OData, searches in KQL."""
+
+import time
+from typing import Any
+
+import pytest
+
+from CommonServerPython import DemistoException
+from MicrosoftCoreApiModule import SystemClock
+from MicrosoftGraphMailFilterApiModule import (
+    FetchOptions,
+    MessageRow,
+    SearchedMail,
+    fetch_folders,
+    fetch_options,
+    graph_seconds,
+    mail_search,
+    parse_senders,
+    row_filter,
+)
+
+BOB, EVE = 'bob@contoso.example', 'eve@partner.example'
+
+
+# region options
+
+
+@pytest.mark.parametrize(
+    'moment, text', [(0, '1970-01-01T00:00:00'), (-5, '1970-01-01T00:00:00'), (1893456000.9, '2030-01-01T00:00:00')]
+)
+def test_a_time_is_written_in_whole_seconds(moment: float, text: str) -> None:
+    assert graph_seconds(moment) == text
+
+
+def sent_by(address: str) -> dict[str, Any]:
+    return {'emailAddress': {'address': address}}
+
+
+@pytest.mark.parametrize(
+    'options, row, is_fetched',
+    [
+        ({}, {}, True),
+        ({'senders': ('eve@partner.example',)}, {'from': sent_by('Eve@Partner.Example')}, True),
+        ({'senders': ('eve@partner.example',)}, {'from': sent_by(BOB), 'sender': sent_by(EVE)}, True),
+        ({'senders': ('eve@partner.example', 'contoso.example')}, {'from': sent_by(BOB)}, True),
+        ({'senders': ('@contoso.example',)}, {'from': sent_by(BOB)}, True),
+        ({'senders': ('contoso.example',)}, {'from': sent_by('bob@notcontoso.example')}, False),
+        ({'senders': ('eve@partner.example',)}, {'from': sent_by('steve@partner.example')}, False),
+        ({'senders': ('contoso.example',)}, {'from': None}, False),
+        ({'senders': ('contoso.example',)}, {}, False),
+        ({'subject': 'invoice'}, {'subject': 'Your INVOICE is late'}, True),
+        ({'subject': 'invoice'}, {'subject': 'Lunch'}, False),
+        ({'subject': 'invoice'}, {'subject': None}, False),
+        ({'unread_only': True}, {'isRead': False}, True),
+        ({'unread_only': True}, {'isRead': True}, False),
+        ({'with_attachments_only': True}, {'hasAttachments': True}, True),
+        ({'with_attachments_only': True}, {'hasAttachments': False}, False),
+        ({'subject': 'a', 'unread_only': True}, {'subject': 'a', 'isRead': True}, False),
+    ],
+)
+def test_a_mail_is_fetched_if_it_matches_all_filters(options: dict[str, Any], row: MessageRow, is_fetched: bool) -> None:
+    assert FetchOptions(**options).matches(row) is is_fetched
+
+
+@pytest.mark.parametrize(
+    'change, is_same',
+    [
+        ({'senders': ('a',)}, False),
+        ({'subject': 'a'}, False),
+        ({'unread_only': True}, False),
+        ({'with_attachments_only': True}, False),
+        ({'max_mails': 7, 'with_eml': True, 'html': True, 'folders': ('Junk',), 'mark_read': True}, True),
+    ],
+)
+def test_only_filters_distinguish_one_choice_of_mails_from_another(change: dict[str, Any], is_same: bool) -> None:
+    assert (FetchOptions(**change).filters == FetchOptions().filters) is is_same
+
+
+def test_parameters_become_options() -> None:
+    options = fetch_options(
+        {
+            'folder_to_fetch': 'A\\, B, C, C',
+            'fetch_limit': '7',
+            'fetch_from': 'Bob@x.example, ',
+            'first_fetch': '2020-01-01T09:00:00',
+        }
+    )
+    assert (options.folders, options.max_mails, options.senders) == (('A\\, B', 'C'), 7, ('bob@x.example',))
+    assert options.first_fetch() == '2020-01-01T09:00:00'
+
+
+@pytest.mark.parametrize(
+    'params, sentence',
+    [
+        ({'folder_to_fetch': ','.join(map(str, range(51)))}, "'Folders to fetch from' has 51 folders. Enter up to 50, "),
+        ({'max_fetch': '201'}, "'201' is not a whole number from 1 to 200. Change Maximum number of incidents per fetch."),
+        ({'first_fetch': 'soon'}, "'soon' in 'First fetch time' is not a time. Write it as 15 minutes, 2 days or "),
+    ],
+)
+def test_an_invalid_parameter_is_named(params: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(DemistoException) as caught:
+        fetch_options(params).first_fetch()
+    assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    'text, senders',
+    [
+        (None, ()),
+        (' ,; ', ()),
+        ('A@X.Example; <b@y.example>', ('a@x.example', 'b@y.example')),
+        ('"Doe, J" <j@x.example> x.example,*.Y.example', ('j@x.example', 'x.example', '*.y.example')),
+        ('*@x.example @y.example. MAILTO:z@x.example', ('x.example', 'y.example', 'z@x.example')),
+        (['x.example', 'x.example'], ('x.example',)),
+        ("o'neil+tag@x.example", ("o'neil+tag@x.example",)),
+        ('b\u00fccher.example', ('xn--bcher-kva.example',)),
+    ],
+)
+def test_senders_are_addresses_and_domains(text: Any, senders: tuple[str, ...]) -> None:
+    assert parse_senders(text, 'Senders') == senders
+
+
+@pytest.mark.parametrize(
+    'text', ['bob', 'a@b@c.example', 'x..example', '-', 'a b', '*', 'http://x.example', '*.*.example', 'x.e', '@']
+)
+def test_what_is_no_sender_is_named_with_its_field(text: str) -> None:
+    with pytest.raises(DemistoException, match=r"' in 'Senders' is neither an email address nor a domain\."):
+        parse_senders(text, 'Senders')
+
+
+@pytest.mark.parametrize(
+    'text, paths',
+    [
+        (None, []),
+        ('Inbox, A\\, B; C\nD', ['Inbox', 'A\\, B', 'C', 'D']),
+        (r'Inbox\Phishing', ['Inbox/Phishing']),
+        (r'\\ada@x.example\Inbox\New', ['Inbox/New']),
+        (r'C:\\Mail, A\/B, A\;B', [r'C:\\Mail', r'A\/B', r'A\;B']),
+        (r'\\', [r'\\']),
+    ],
+)
+def test_folders_are_separated_and_written_as_paths(text: Any, paths: list[str]) -> None:
+    assert fetch_folders(text) == paths
+
+
+@pytest.mark.parametrize(
+    'text, is_same',
+    [
+        ("subject eq 'HELLO  world'", True),
+        ("contains(subject, 'o''b')", False),
+        ("startswith(subject,'hell') and not endswith(subject,'x')", True),
+        ("isRead ne true or subject ne 'x'", True),
+        ('not not isRead eq false', True),
+        ('receivedDateTime lt 2026-01-01', True),
+        ('receivedDateTime ge 2025-06-01T12:00:01Z', False),
+        ('sentDateTime le 2026-01-01T00:00:00Z', False),
+        ("from/emailAddress/name eq 'bob'", True),
+        ("categories/any(x:x eq 'RED') and toRecipients/any(r:contains(r/emailAddress/address,'@y.'))", True),
+        ("flag/flagStatus eq 'flagged'", False),
+        ("(isRead eq true and subject eq 'x') or (isRead eq false)", True),
+    ],
+)
+def test_a_filter_is_evaluated(text: str, is_same: bool) -> None:
+    row = {
+        'subject': 'Hello world',
+        'isRead': False,
+        'receivedDateTime': '2025-06-01T12:00:00Z',
+        'from': {'emailAddress': {'name': 'Bob', 'address': 'bob@x.example'}},
+        'categories': ['Red', None],
+        'toRecipients': [{'emailAddress': {'address': 'a@y.example'}}],
+        'flag': None,
+    }
+    assert row_filter(text).matches(row) is is_same
+
+
+def test_a_filter_names_the_properties_that_it_needs() -> None:
+    options = FetchOptions(expression="flag/flagStatus eq 'x' or categories/any(c:c eq 'y')", unread_only=True)
+    assert set(options.properties) == {'isRead', 'flag', 'categories'}
+    assert options.depends_on_state
+    assert FetchOptions(expression="subject eq 'x'").properties == ()
+
+
+# endregion
+# region searches
+
+NOON = 1893499200.0  # 2030-01-01 is a Tuesday; this is 12:00 of it
+
+
+def person(name: str, address: str) -> dict[str, Any]:
+    return {'emailAddress': {'name': name, 'address': address}}
+
+
+INVOICE = {
+    'subject': 'Re: Invoice 4711 for Contoso_Ltd (final)',
+    'body': {'contentType': 'html', 'content': '<p>Please pay<b>pal</b>.com &amp; confirm the wire-transfer</p>'},
+    'from': person('Ada Lovelace', 'ada.l@mail.contoso.example'),
+    'sender': person('Ada Lovelace', 'ada.l@mail.contoso.example'),
+    'toRecipients': [person('Bob', 'bob@partner.example')],
+    'ccRecipients': [person('Eve Adams', 'eve@partner.example')],
+    'bccRecipients': [],
+    'attachments': [{'name': 'Invoice-4711.PDF'}, {'name': None}],
+    'hasAttachments': True,
+    'importance': 'high',
+    'categories': ['Red team'],
+    'flag': {'flagStatus': 'flagged'},
+    'isRead': False,
+    'receivedDateTime': '2029-12-31T23:30:00Z',
+    'sentDateTime': '2029-12-31T23:29:10Z',
+    'size': 1_500_000,
+    'kind': 'email',
+}
+LUNCH = {
+    'subject': 'Mittagessen \u6771\u4eac\u99c5',
+    'body': {'contentType': 'text', 'content': 'Lunch at noon? invoices are evil'},
+    'from': person('Bob', 'bob@partner.example'),
+    'sender': person('', 'assistant@contoso.example'),
+    'toRecipients': [person('', 'ada.l@mail.contoso.example')],
+    'ccRecipients': [],
+    'bccRecipients': [person('Carol', 'carol@c.example')],
+    'attachments': [],
+    'hasAttachments': False,
+    'importance': 'normal',
+    'categories': [],
+    'flag': None,
+    'isRead': True,
+    'receivedDateTime': '2030-01-01T10:00:00Z',
+    'sentDateTime': None,
+    'size': 9000,
+    'kind': 'meetings',
+}
+
+
+@pytest.fixture
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SystemClock, 'now', lambda _clock: NOON)
+
+
+@pytest.mark.usefixtures('noon')
+@pytest.mark.parametrize(
+    'text, finds_invoice, finds_lunch',
+    [
+        ('invoice', True, False),
+        ('invoice*', True, True),
+        ('"invoice 4711"', True, False),
+        ('"4711 invoice"', False, False),
+        ('"invoice 47"', False, False),
+        ('"invoice 47*"', True, False),
+        ('lovelace', True, False),
+        ('paypal', True, False),
+        ('pay', False, False),
+        ('subject:invoice', True, False),
+        ('subject:invoices', False, False),
+        ('SUBJECT:INVOICE', True, False),
+        ('subject="re invoice 4711 for contoso_ltd final"', True, False),
+        ('subject=invoice', False, False),
+        ('subject=Mittag*', False, True),
+        ('subject<>"Mittagessen \u6771\u4eac\u99c5"', True, False),
+        ('subject:\u4eac\u99c5', False, True),
+        ('body:wire-transfer', True, False),
+        ('body:"wire transfer"', True, False),
+        ('from:ada.l@mail.contoso.example', True, False),
+        ('from:ADA.L@MAIL.contoso.example', True, False),
+        ('from:l@mail.contoso.example', False, False),
+        ('from:contoso.example', True, True),
+        ('from:@contoso.example', True, True),
+        ('from:mail.contoso.example', True, False),
+        ('from:contoso', True, True),
+        ('from:ada', True, False),
+        ('from:ada.l', True, False),
+        ('from:"Ada Love*"', True, False),
+        ('from="Bob"', False, True),
+        ('from<>bob@partner.example', True, False),
+        ('from:"Bob <bob@partner.example>"', False, True),
+        ('from:(ada OR carol)', True, False),
+        ('to:bob', True, False),
+        ('cc:"eve adams"', True, False),
+        ('bcc:carol', False, True),
+        ('recipients:eve OR recipients:carol', True, True),
+        ('participants:bob@partner.example', True, True),
+        ('participants:assistant*', False, True),
+        ('attachment:invoice-4711.pdf', True, False),
+        ('attachmentnames:pdf', True, False),
+        ('filename:inv*', True, False),
+        ('hasattachment:true', True, False),
+        ('hasAttachments:no', False, True),
+        ('hasattachments<>true', False, True),
+        ('importance:high', True, False),
+        ('importance:medium', False, True),
+        ('isread:false', True, False),
+        ('isflagged:yes', True, False),
+        ('category:red', True, False),
+        ('category="Red team"', True, False),
+        ('kind:meetings', False, True),
+        ('kind:email', True, False),
+        ('received:today', False, True),
+        ('received:yesterday', True, False),
+        ('received:"this week"', True, True),
+        ('received:"this month"', False, True),
+        ('received="last year"', True, False),
+        ('received:2029-12-31', True, False),
+        ('received:12/31/2029', True, False),
+        ('received>2029-12-31', False, True),
+        ('received>=2029-12-31', True, True),
+        ('received<2030-01-01T10:00:00Z', True, False),
+        ('received<=2030-01-01T10:00:00', True, True),
+        ('received<>2029-12-31', False, True),
+        ('received:2029-12-01..2029-12-31', True, False),
+        ('received:2029-12-31T23:30:00..2030-01-01T09:59:59', True, False),
+        ('sent:2029-12-31', True, False),
+        ('size>1MB', True, False),
+        ('size:1KB..1MB', False, True),
+        ('size=9000', False, True),
+        ('size<=1500000', True, True),
+        ('invoice AND evil', False, False),
+        ('invoice* evil', False, True),
+        ('invoice NOT lunch', True, False),
+        ('-lunch', True, False),
+        ('invoice* -lunch +paypal', True, False),
+        ('NOT (invoice OR lunch)', False, False),
+        ('NOT NOT lunch', False, True),
+        ('from:ada from:bob', True, True),
+        ('from:ada from:bob subject:invoice', True, False),
+        ('from:ada AND from:bob', False, False),
+        ('invoice OR lunch AND kind:meetings', True, True),
+        ('(invoice OR lunch) AND kind:meetings', False, True),
+        ('$search="subject:invoice"', True, False),
+        ('subject: invoice', True, False),
+        ('\u201cinvoice 4711\u201d', True, False),
+    ],
+)
+def test_a_search_finds_mails(text: str, finds_invoice: bool, finds_lunch: bool) -> None:
+    matches = mail_search(fetch_options({'fetch_search': text}).search).matches
+    assert (matches(SearchedMail(INVOICE)), matches(SearchedMail(LUNCH))) == (finds_invoice, finds_lunch)
+
+
+@pytest.mark.parametrize(
+    'text, of_row, of_mail',
+    [
+        ('body:paypal', None, True),
+        ('body:lunch', None, False),
+        ('NOT body:lunch', None, True),
+        ('subject:invoice OR body:lunch', True, True),
+        ('subject:lunch AND body:paypal', False, False),
+        ('subject:invoice AND body:lunch', None, False),
+        ('subject:invoice NOT kind:email', None, False),
+        ('size>1MB OR hasattachment:false', None, True),
+    ],
+)
+def test_a_row_tells_less_than_a_mail(text: str, of_row: bool | None, of_mail: bool) -> None:
+    row = {name: value for name, value in INVOICE.items() if name not in ('body', 'attachments', 'kind', 'size')}
+    assert (mail_search(text).matches(SearchedMail(row)), mail_search(text).matches(SearchedMail(INVOICE))) == (of_row, of_mail)
+    assert FetchOptions(search=text).matches(row) is (of_row is not False)
+
+
+@pytest.mark.parametrize(
+    'text, what',
+    [
+        ('sender:bob', "cannot search by 'sender', only by from, to, cc, bcc, recipients, participants, subject, body, "),
+        ('http://x.example', "cannot search by 'http', only by from, "),
+        ('subject:', "has no value after 'subject:'"),
+        ('subject: OR body:x', "has no value after 'subject:'"),
+        ('subject:*', "has '*' as the value of 'subject', which is one or more words, with * only at the end"),
+        ('subject:*voice', "has '*voice' as the value of 'subject'"),
+        ('in*ice', "has 'in*ice' as the value of 'from'"),
+        ('subject:"!!"', "has '\"!!\"' as the value of 'subject'"),
+        ('subject>a', "does not support '>' after 'subject'"),
+        ('hasattachment:maybe', "has 'maybe' as the value of 'hasattachment', which is true or false"),
+        ('importance:urgent', "has 'urgent' as the value of 'importance', which is low or normal or high"),
+        ('kind:voicemail', "has 'voicemail' as the value of 'kind', which is email or meetings"),
+        ('received:soon', "has 'soon' as the value of 'received', which is a time such as 2025-01-31, "),
+        ('received:2025-01-31..', "has '2025-01-31..' as the value of 'received'"),
+        ('received>2025-01-01..2025-01-31', "has '2025-01-01..2025-01-31' as the value of 'received'"),
+        ('received:2025-13-45', "has '2025-13-45' as the value of 'received'"),
+        ('size:big', "has 'big' as the value of 'size', which is a number of bytes such as 500000, 500KB or 1MB..5MB"),
+        ('a NEAR(3) b', "does not support the operator 'NEAR', only AND, OR and NOT"),
+        ('invoice or receipt', "has 'or' as a word to find: operators are in capitals. Put quotes around it if it is meant"),
+        ('(a', 'is not complete'),
+        ('a AND', 'is not complete'),
+        ('NOT', 'is not complete'),
+        ('a)', "does not support ')' there"),
+        ('a OR OR b', "does not support 'OR' there"),
+        ('()', "does not support ')' there"),
+        ('"a', "cannot be read from '\"a' on"),
+        ('(' * 30 + 'a', 'has more than 20 levels'),
+        ('a ' * 1001, 'has 2,001 characters, but the maximum is 2,000'),
+    ],
+)
+def test_a_search_that_cannot_be_evaluated_is_rejected_at_once(text: str, what: str) -> None:
+    start = time.process_time()
+    with pytest.raises(DemistoException) as caught:
+        fetch_options({'fetch_search': text})
+    assert str(caught.value).startswith(f"'Search' {what}")
+    assert str(caught.value).endswith('. Write it as from:example.com AND (subject:invoice* OR hasattachment:true).')
+    assert time.process_time() - start < 0.1
+
+
+@pytest.mark.parametrize('text', ['from:a@b@c', 'to:bob@', 'cc:"x@y"'])
+def test_a_person_in_a_search_who_cannot_exist_is_rejected(text: str) -> None:
+    with pytest.raises(DemistoException, match="in 'Search' is neither an email address nor a domain"):
+        fetch_options({'fetch_search': text})
+
+
+@pytest.mark.parametrize('field', ['fetch_search', 'fetch_filter'])
+@pytest.mark.parametrize(
+    'text', ['(' * 200_000, 'NOT ' * 50_000, '"' * 100_001, 'a' * 1_000_000, '-' * 100_000, "'" * 100_001, 'subject:' * 9000]
+)
+def test_a_hostile_expression_is_rejected_at_once(field: str, text: str) -> None:
+    start = time.process_time()
+    with pytest.raises(DemistoException):
+        fetch_options({field: text})
+    assert time.process_time() - start < 0.1
+
+
+@pytest.mark.parametrize(
+    'text', ['a* ' * 600, 'NOT ' * 490 + 'a', ' OR '.join(['"a a a a a b"'] * 110), '(' * 19 + 'a' + ')' * 19]
+)
+def test_a_long_search_is_evaluated_in_linear_time(text: str) -> None:
+    mail = {**INVOICE, 'body': {'contentType': 'text', 'content': 'a a a a a ' * 50_000}}
+    start = time.process_time()
+    assert mail_search(text.strip()).matches(SearchedMail(mail)) in (True, False)
+    assert time.process_time() - start < 2
+
+
+def test_a_search_names_the_properties_that_it_needs() -> None:
+    options = FetchOptions(search='cc:x OR isread:true OR size>5 OR kind:email')
+    assert (set(options.properties), options.search_properties) == ({'ccRecipients', 'isRead'}, {'size', 'kind'})
+    assert options.depends_on_state
+    assert not FetchOptions(search='body:x').depends_on_state
+    assert FetchOptions(search='body:x').filters != FetchOptions().filters
+
+
+# endregion
