@@ -116,6 +116,7 @@ _MORE: dict[str, Args] = {
     'msgraph-mail-reply-to': {'to': 'bob@contoso.example', 'comment': 'Thanks.'},
     'msgraph-mail-forward': {'to': 'bob@contoso.example', 'comment': 'Look.'},
     'msgraph-mail-list-emails': {'page_size': '2'},
+    'msgraph-mail-find-email': {'subject': 'Report', 'message_id': '', 'received_after': '2000-01-01'},
     'msgraph-mail-update-folder': {'new_display_name': 'Renamed'},
     'msgraph-mail-create-folder': {'new_folder_name': 'New'},
     'msgraph-mail-get-mailtips': {'email_addresses': 'bob@contoso.example'},

@@ -30,6 +30,7 @@ ENOUGH = {
     'msgraph-mail-create-draft': {'subject': 'x'},
     'msgraph-mail-update-draft': {'subject': 'x'},
     'msgraph-mail-get-mailtips': {'email_addresses': 'bob@contoso.example'},
+    'msgraph-mail-find-email': {'message_id': '<a@contoso.example>'},
     'msgraph-mail-set-categories': {'clear': 'true'},
     'msgraph-mail-block-sender': {'sender': 'eve@partner.example'},
     'msgraph-mail-get-conversation': {'conversation_id': 'AAQkAD='},

@@ -56,6 +56,7 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 CASES: dict[str, dict[str, str]] = {
+    'msgraph-mail-find-email': {'subject': 'Whole'},
     'msgraph-mail-get-email': {'message_id': '{message}'},
     'msgraph-mail-get-conversation': {'message_id': '{message}'},
     'msgraph-mail-list-attachments': {'message_id': '{message}', 'include_hash': 'true'},

@@ -207,6 +207,11 @@ def graph_id(text: str) -> str:
     return graph if _EXCHANGE_ID.fullmatch(graph) else text
 
 
+def odata_text(text: str) -> str:
+    """Return a text as a literal of OData."""
+    return "'{}'".format(text.replace("'", "''"))
+
+
 def odata_query(text: str, search: str = '') -> dict[str, str]:
     """Parse OData options in one line, such as ``$filter=isRead eq false&$select=subject``.
 
@@ -839,6 +844,7 @@ MAX_PAGE_SIZE = 1000  # messages
 # The path of a list of messages, as links write it: /users/a/messages, /me/mailFolders('b')/messages.
 _MESSAGE_LIST = r"/v1\.0/(?:me|users(?:/(?!\.)[^/]+|\('[^/]+'\)))(?:/mailFolders(?:/(?!\.)[^/]+|\('[^/]+'\)))?/messages"
 MAX_CONVERSATION = 1000  # messages
+MAX_SEARCHED = 2000  # messages
 # Source: https://learn.microsoft.com/graph/outlook-large-attachments
 MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
 NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
@@ -1157,13 +1163,34 @@ class Mailbox:
         sought = []
         for name, message_id in ids.items():
             if message_id.startswith('<'):
-                literal = "'{}'".format(message_id.replace("'", "''"))
-                query = f'$filter={quote(f"internetMessageId eq {literal}")}&$select=id'
+                query = f'$filter={quote(f"internetMessageId eq {odata_text(message_id)}")}&$select=id'
                 sought.append(BatchRequest(name, 'GET', f'{self.messages_path(folder_id)}?{query}'))
         for result in self.batch(sought) if sought else ():
             name = result.request.message_id
             found[name] = result.error or _only_message(result.body, ids[name])
         return found
+
+    def search(
+        self, conditions: Sequence[str], matches: Callable[[dict[str, Any]], bool], limit: int, folder_id: str = ''
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """Return the messages that meet all conditions, newest first, and whether there may be more.
+
+        Args:
+            conditions: of OData. The newest messages are searched first if one on the received time comes first.
+            matches: checks what Graph cannot.
+        """
+        query = {'$filter': ' and '.join(conditions)}
+        if conditions[0].startswith('receivedDateTime'):  # Graph sorts only by what comes first in the filter
+            query['$orderby'] = 'receivedDateTime desc'
+        found: list[dict[str, Any]] = []
+        link, links = '', _Links()
+        for _ in range(MAX_SEARCHED // 50):
+            page, link = self.list_messages(folder_id, query, 50, 1, link)
+            found += filter(matches, page)
+            if not links.new(link) or len(found) >= limit:
+                break
+        found.sort(key=lambda one: str(one.get('receivedDateTime')), reverse=True)
+        return found[:limit], bool(link) or len(found) > limit
 
     def conversation(self, conversation_id: str, select: str) -> tuple[list[dict[str, Any]], bool]:
         """Return the messages of a conversation in all folders, oldest first, and whether these are all.
@@ -1172,8 +1199,7 @@ class Mailbox:
             select: properties, comma-separated; with ``receivedDateTime``.
         """
         # Without $orderby, which Graph rejects beside this filter.
-        literal = conversation_id.replace("'", "''")
-        query = {'$filter': f"conversationId eq '{literal}'", '$select': f'{select},conversationIndex'}
+        query = {'$filter': f'conversationId eq {odata_text(conversation_id)}', '$select': f'{select},conversationIndex'}
         messages, link = self.list_messages('', query, 50, MAX_CONVERSATION // 50, limit=MAX_CONVERSATION)
 
         def age(message: dict[str, Any]) -> tuple[str, int]:

@@ -4,13 +4,13 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from email import message_from_bytes
 from typing import Any
-
+from urllib.parse import unquote, urlsplit
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
-    from CommonServerPython import CommandResults, DemistoException, argToList, pascalToSpace, tableToMarkdown
+    from CommonServerPython import CommandResults, DemistoException, arg_to_datetime, argToList, pascalToSpace, tableToMarkdown
     from MicrosoftCoreApiModule import clean_value
     from MicrosoftApiModule import reschedule
     from MicrosoftInstanceApiModule import (
@@ -33,6 +33,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         GraphMailClient,
         GraphThrottled,
         MAX_PAGE_SIZE,
+        MAX_SEARCHED,
         Mailbox,
         ODD,
         UNREADABLE,
@@ -41,6 +42,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         html_to_text,
         is_folder_id,
         odata_query,
+        odata_text,
         save_file,
         without_annotations,
     )
@@ -435,14 +437,23 @@ def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
     if not messages:
         readable = 'No emails were found on this page, but there are more pages.' if next_page else 'No emails were found.'
         return CommandResults(raw_response=messages, readable_output=f'{readable}{_next_command(args, next_page)}')
+    title = f'Emails ({len(messages)}{", more on the next page" if next_page else ""})'
+    link = re.search(r'/mailFolders(?:/|\(\')([^/\')]+)', unquote(urlsplit(str(args.get('next_page') or '')).path))
+    return _list_results(mailbox, messages, title, args.get('folder_id') or (link[1] if link else ''), args, next_page)
+
+
+def _list_results(
+    mailbox: Mailbox, messages: list[dict[str, Any]], title: str, folder: Any, args: dict[str, Any], next_page: str = ''
+) -> CommandResults:
+    """Return a table of messages. `folder` is the name, path or ID of the one that all are in, if it is known."""
     outputs = [_email_outputs(message, EMAIL_PROPERTIES, mailbox) for message in messages]
-    folder_ids = {one['FolderID'] for one in outputs if one.get('FolderID')}
-    is_named = (folder_id and folder_id != graph_id(str(args['folder_id']))) or WELL_KNOWN_FOLDER.fullmatch(folder_id)
-    names = dict.fromkeys(folder_ids, args['folder_id']) if is_named else mailbox.folder_names(sorted(folder_ids))
+    folder_ids = sorted({one['FolderID'] for one in outputs if one.get('FolderID')})
+    is_well_known = WELL_KNOWN_FOLDER.fullmatch(re.sub(r'[\s_-]', '', str(folder)).lower())
+    is_named = folder and (is_well_known or not is_folder_id(graph_id(str(folder))))
+    names = dict.fromkeys(folder_ids, folder) if is_named else mailbox.folder_names(folder_ids)
     rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID', ''), one.get('FolderID'))} for one in outputs]
     if next_page:
         outputs[-1]['NextPage'] = next_page
-    title = f'Emails ({len(outputs)}{", more on the next page" if next_page else ""})'
     headers = ['Subject', 'From', 'Recipients', 'ReceivedTime', 'IsRead', 'Folder', 'HasAttachments', 'ID']
     note = _unreadable(messages) + _next_command(args, next_page)
     return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=note)
@@ -463,6 +474,70 @@ def _unreadable(messages: list[dict[str, Any]]) -> str:
         for one in messages
         if UNREADABLE in one or ODD in one
     )
+
+
+NEAR = timedelta(minutes=5)  # between the received time of an incident and that of its email
+
+
+def _past_time(args: dict[str, Any], name: str) -> datetime | None:
+    """Return a time of an argument, None if it is empty. Raise DemistoException, naming it, if it is not a time."""
+    text = clean_value(args.get(name))
+    try:
+        # a short number would be seconds since 1970
+        moment = arg_to_datetime(text) if text and not (text.isdecimal() and len(text) < 10) else None
+        moment = moment if moment is None or moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        moment = moment.astimezone(timezone.utc) if moment else None
+    except (ValueError, OverflowError, OSError):
+        moment = None
+    if text and not (moment and 1900 <= moment.year < 9999):
+        raise DemistoException(f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
+    return moment
+
+
+def _time_conditions(args: dict[str, Any]) -> list[str]:
+    """Return the conditions of OData on the received time."""
+    near = _past_time(args, 'received_time')
+    first, last = _past_time(args, 'received_after'), _past_time(args, 'received_before')
+    if near and (first or last):
+        raise DemistoException('received_time cannot be combined with received_after and received_before. Remove one of them.')
+    first, last = (near - NEAR, near + NEAR) if near else (first, last)
+    if first and last and first > last:
+        raise DemistoException('received_after is later than received_before. Change one of them.')
+    bounds = (('ge', first), ('le', last))
+    return [f'receivedDateTime {operator} {moment:%Y-%m-%dT%H:%M:%SZ}' for operator, moment in bounds if moment]
+
+
+def find_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+    """Find messages in all folders by their ``Message-ID``, or by what an incident says about them."""
+    mailbox, limit = mailbox_argument(client, args), int_argument(args, 'limit', 20, MAX_PAGE_SIZE)
+    conditions, subject = _time_conditions(args), clean_value(args.get('subject'))
+    sender, recipient = one_address(args, 'sender'), one_address(args, 'recipient').lower()
+    message_id = clean_value(args.get('message_id'))
+    if not (conditions or subject or sender or recipient or message_id):
+        raise DemistoException('There is nothing to search for. Enter message_id, subject, sender, recipient or a received time.')
+    if message_id:
+        named = graph_id(message_id)
+        if not named.startswith('<'):
+            advice = 'Write it in brackets, or use msgraph-mail-get-email with the ID of an email.'
+            raise DemistoException(f"'{message_id[:100]}' is not a Message-ID. {advice}")
+        conditions.append(f'internetMessageId eq {odata_text(named)}')
+    else:
+        conditions = conditions or ['receivedDateTime ge 1900-01-01T00:00:00Z']
+    conditions += [f'from/emailAddress/address eq {odata_text(sender)}'] if sender else []
+    conditions += [f'contains(subject,{odata_text(subject)})'] if subject else []
+
+    def is_sent_to(message: dict[str, Any]) -> bool:
+        lists = (message.get(name) or () for name in ('toRecipients', 'ccRecipients', 'bccRecipients'))
+        return not recipient or any(EmailAddress.from_json(one).address.lower() == recipient for each in lists for one in each)
+
+    folder_id = folder_argument(mailbox, args)
+    messages, has_more = mailbox.search(conditions, is_sent_to, limit, folder_id)
+    more = f'\nThere may be more: at most {limit} emails are shown, and {MAX_SEARCHED} searched.' if has_more else ''
+    if not messages:
+        return CommandResults(readable_output=f'No emails were found.{more}', raw_response=messages)
+    results = _list_results(mailbox, messages, f'Emails found ({len(messages)})', args.get('folder_id'), args)
+    results.readable_output = f'{results.readable_output}{more}'
+    return results
 
 
 MAX_TEXT = 20_000  # characters of an email below its table
@@ -1117,6 +1192,11 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
             'msgraph-mail-list-emails',
             list_emails_command,
             'folder_id odata search page_size pages_to_pull all_results limit next_page',
+        ),
+        (
+            'msgraph-mail-find-email',
+            find_email_command,
+            'message_id subject sender recipient received_time received_after received_before folder_id limit',
         ),
         ('msgraph-mail-get-email', get_email_command, 'message_id folder_id body_type body odata'),
         ('msgraph-mail-get-conversation', get_conversation_command, 'message_id conversation_id body'),

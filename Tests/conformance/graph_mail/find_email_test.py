@@ -1,0 +1,142 @@
+"""Find emails in all folders: by their Message-ID, or by what an incident says about them."""
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from conformance.graph_mail.mail_commands_test import ADA, BOB, delivered, error_of, ids, run
+from MicrosoftGraphMailClientApiModule import MAX_SEARCHED, GraphMailClient
+from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
+
+COMMAND = 'msgraph-mail-find-email'
+EVE = 'eve@partner.example'
+
+
+@pytest.fixture
+def ada(cloud: MicrosoftCloud) -> Mailbox:
+    return cloud.mailbox(ADA)
+
+
+def found(client: GraphMailClient, **args: Any) -> list[str]:
+    return [one['ID'] for one in run(client, COMMAND, **args).outputs or ()]
+
+
+def text_of(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+@pytest.mark.parametrize(
+    'written',
+    ['<a.b+c=d@mail.example>', 'a.b+c=d@mail.example', ' Message-ID: <a.b+c=d@mail.example> ', '&lt;a.b+c=d@mail.example&gt;'],
+)
+def test_a_message_id_finds_the_email_wherever_it_is(mail: GraphMailClient, ada: Mailbox, written: str) -> None:
+    message = delivered(ada, internet_message_id='<a.b+c=d@mail.example>')
+    ada.move(message, ada.make_folder('Deep', ada.make_folder('Team').folder_id).folder_id)
+    result = run(mail, COMMAND, message_id=written)
+    assert [one['ID'] for one in result.outputs] == [message.immutable_id]
+    assert result.outputs_prefix == 'MSGraphMail'
+    assert result.readable_output.startswith('### Emails found (1)\n|Subject|From|Recipients|')
+    assert '| Deep |' in result.readable_output
+
+
+def test_all_copies_of_a_message_id_are_found_newest_first(mail: GraphMailClient, ada: Mailbox) -> None:
+    first = delivered(ada, internet_message_id="<o'neil@mail.example>")
+    ada.move(first, 'deleteditems')
+    second = ada.deliver(first.copied(), 'archive')
+    second.received += 60
+    ada.touch(second)
+    assert found(mail, message_id="<o'neil@mail.example>") == ids(second, first)
+    assert found(mail, message_id="<o'neil@mail.example>", folder_id='archive') == ids(second)
+    assert found(mail, message_id="<o'neil@mail.example>", limit='1') == ids(second)
+
+
+def test_what_an_incident_says_is_enough(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    message = delivered(ada, "R&D: 100% 'free' #1 + prize/Größe")
+    delivered(ada, 'Report 1')
+    cloud.requests.clear()
+    incident = {'subject': message.subject, 'sender': EVE, 'recipient': ADA.upper(), 'received_time': text_of(message.received)}
+    assert found(mail, **incident) == ids(message)
+    assert len([one for one in cloud.requests.of('graph') if one.method == 'GET']) == 1
+
+
+@pytest.mark.parametrize('subject', ['invoice', 'INVOICE 4711', ' Invoice ', 'ice 47'])
+def test_a_part_of_the_subject_is_enough(mail: GraphMailClient, ada: Mailbox, subject: str) -> None:
+    message = delivered(ada, 'Fwd: Invoice 4711')
+    assert found(mail, subject=subject) == ids(message)
+
+
+@pytest.mark.parametrize('field', ['to', 'cc', 'bcc'])
+def test_a_recipient_is_in_to_cc_or_bcc(mail: GraphMailClient, ada: Mailbox, field: str) -> None:
+    lists = {'to': [], 'cc': [], 'bcc': [], field: [EmailAddress('Soc', 'soc@contoso.example')]}
+    message = ada.deliver(Message('Hello', EmailAddress('Eve', EVE), ada.now(), **lists))
+    assert found(mail, recipient='soc@contoso.example') == ids(message)
+
+
+def test_a_time_is_a_range(mail: GraphMailClient, ada: Mailbox) -> None:
+    old, new = delivered(ada, 'Time'), delivered(ada, 'Time')
+    old.received -= 4000
+    ada.touch(old)
+    time = text_of(old.received)
+    assert found(mail, subject='Time', received_time=text_of(old.received - 290)) == ids(old)
+    assert found(mail, subject='Time', received_time=text_of(old.received - 310)) == []
+    assert found(mail, subject='Time', received_after=time) == ids(new, old)
+    assert found(mail, subject='Time', received_after=time, received_before=time) == ids(old)
+    assert found(mail, subject='Time', received_before='in 1 hour') == ids(new, old)
+    assert found(mail, subject='Time', received_after='1 hour ago') == ids(new)
+
+
+def test_pages_are_followed_and_a_limit_is_told(mail: GraphMailClient, ada: Mailbox) -> None:
+    messages = [delivered(ada, f'Many {number}') for number in range(120)]
+    assert len(found(mail, subject='Many', limit='200')) == len(messages)
+    told = run(mail, COMMAND, subject='Many', limit='3').readable_output
+    assert told.endswith(f'\nThere may be more: at most 3 emails are shown, and {MAX_SEARCHED} searched.')
+
+
+def test_a_search_for_a_recipient_has_an_end(mail: GraphMailClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('MicrosoftGraphMailClientApiModule.MAX_SEARCHED', 50)
+    page = {'value': [{'id': 'x'}], '@odata.nextLink': f'{mail._base_url}/me/messages?$skiptoken=x'}
+    asked = []
+    monkeypatch.setattr(mail, 'graph_request', lambda *_args, **_kwargs: asked.append(1) or page)
+    assert 'No emails were found.\nThere may be more' in run(mail, COMMAND, recipient=BOB).readable_output
+    assert len(asked) == 1
+
+
+def test_no_email_is_no_error(mail: GraphMailClient) -> None:
+    result = run(mail, COMMAND, message_id='<nobody@knows.example>')
+    assert (result.outputs, result.readable_output) == (None, 'No emails were found.')
+
+
+@pytest.mark.parametrize(
+    'args, sentences',
+    [
+        ({}, 'There is nothing to search for. Enter message_id, subject, sender, recipient or a received time.'),
+        (
+            {'message_id': 'AAMkAD='},
+            "'AAMkAD=' is not a Message-ID. Write it in brackets, or use msgraph-mail-get-email with the ID of an email.",
+        ),
+        ({'sender': 'partner'}, "'partner' is not an email address. Write sender as bob@example.com, or Bob <bob@example.com>."),
+        ({'recipient': f'{ADA},{BOB}'}, 'The argument recipient has 2 addresses. Enter one.'),
+        ({'received_time': '15'}, "'15' is not a time. Write received_time as 2030-01-31T08:00:00Z, or as 3 days ago."),
+        (
+            {'received_after': '0001-01-01T00:00:00Z'},
+            "'0001-01-01T00:00:00Z' is not a time. Write received_after as 2030-01-31T08:00:00Z, or as 3 days ago.",
+        ),
+        (
+            {'received_after': '2026-01-02', 'received_before': '2026-01-01'},
+            'received_after is later than received_before. Change one of them.',
+        ),
+        (
+            {'received_time': '2026-01-02', 'received_before': '2026-01-01'},
+            'received_time cannot be combined with received_after and received_before. Remove one of them.',
+        ),
+        ({'subject': 'x', 'limit': '0'}, "'0' is not a whole number from 1 to 1000. Change limit."),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_before_a_request(
+    mail: GraphMailClient, cloud: MicrosoftCloud, args: dict[str, str], sentences: str
+) -> None:
+    assert error_of(mail, COMMAND, **args) == sentences
+    assert not list(cloud.requests)
