@@ -854,10 +854,22 @@ def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandR
     )
 
 
-def reset_auth() -> CommandResults:
-    """Delete all cached tokens of the instance, so that the next command signs in again."""
-    if not update_storage(integration_context_storage(), clear_tokens, SystemClock()):
+def reset_auth(discard_token: bool = False) -> CommandResults:
+    """Delete all cached tokens of the instance, so that the next command signs in again.
+
+    Args:
+        discard_token: also the next Token of the Cortex XSOAR app, which cannot be had again.
+    """
+    kept: list[str] = []
+
+    def clear(context: dict[str, Any]) -> None:
+        kept[:] = clear_tokens(context, discard_token)
+
+    if not update_storage(integration_context_storage(), clear, SystemClock()):
         raise DemistoException('The integration context is busy, so that the tokens were not deleted. Run the command again.')
+    if kept:
+        text = 'All cached tokens were deleted, but for the next Token of the Cortex XSOAR application, which works only once.'
+        return CommandResults(readable_output=text)
     return CommandResults(readable_output='All cached tokens of this instance were deleted. Sign in again to continue.')
 
 

@@ -639,13 +639,13 @@ def sign_in_instruction(spec: IntegrationSpec, credential: Credential) -> str:
 
 
 def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> CommandResults:
-    """Delete all cached tokens of the instance. With the Cortex XSOAR application, only with the argument discard_token."""
+    """Delete all cached tokens of the instance; the Token of the Cortex XSOAR app only with the argument discard_token."""
     if not bool_argument(args, 'discard_token') and isinstance(client.credential, CortexAppCredential):
         raise CredentialError(
             'A reset deletes the only Token that works, and nothing was deleted.',
             f'A new ID, Token and Key from {spec.consent_page} need no reset. To delete the Token, add discard_token=true.',
         )
-    reset_auth()
+    reset_auth(bool_argument(args, 'discard_token'))
     follows = sign_in_instruction(spec, client.credential) or 'The next command requests a new token.'
     return CommandResults(readable_output=f'All cached tokens of this instance were deleted. {follows}')
 
