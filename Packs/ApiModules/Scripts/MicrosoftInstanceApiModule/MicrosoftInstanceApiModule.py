@@ -619,6 +619,10 @@ def granted_permissions(token: AccessToken) -> list[str] | None:
     return [] if claims else None
 
 
+# Source: https://learn.microsoft.com/exchange/permissions-exo/application-rbac
+_EXCHANGE_ROLES = ' Those that RBAC for Applications in Exchange Online grants are not in the token: they need nothing more.'
+
+
 def permission_advice(spec: IntegrationSpec, credential: Credential, granted: list[str] | None, missing: list[str]) -> str:
     """Return what to do about permissions that are missing or cannot be read."""
     if granted is None:
@@ -626,7 +630,8 @@ def permission_advice(spec: IntegrationSpec, credential: Credential, granted: li
     if not missing:
         return spec.access_advice
     again = sign_in_instruction(spec, credential) or f'{spec.instruction("auth-reset")} This requests a new token.'
-    return f'Grant the missing permissions: {", ".join(missing)}. {again}'
+    may_be_role = not credential.needs_user and any(name.startswith(('Mail', 'Calendars')) for name in missing)
+    return f'Grant the missing permissions: {", ".join(missing)}. {again}{_EXCHANGE_ROLES if may_be_role else ""}'
 
 
 def sign_in_instruction(spec: IntegrationSpec, credential: Credential) -> str:
