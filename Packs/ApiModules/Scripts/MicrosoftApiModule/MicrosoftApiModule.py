@@ -882,10 +882,13 @@ def get_azure_cloud(params: dict[str, Any], integration_name: str) -> AzureCloud
     name = params.get('azure_cloud')
     if name and name != AZURE_CLOUD_NAME_CUSTOM:
         return AZURE_CLOUDS[AZURE_CLOUD_NAME_MAPPING.get(name, 'com')]
+    # An instance without the parameter may name the URL of another API.
+    is_other = not name and ('server_url' in params or 'azure_ad_endpoint' in params)
+    graph = '' if is_other else params.get('url') or params.get('host')
     custom: dict[str, Any] = {
-        'active_directory': params.get('azure_ad_endpoint', ''),
-        'microsoft_graph_resource_id': params.get('graph_endpoint') or params.get('url') or params.get('host', ''),
-        'resource_manager': params.get('server_url', ''),
+        'active_directory': params.get('azure_ad_endpoint'),
+        'microsoft_graph_resource_id': params.get('graph_endpoint') or graph,
+        'resource_manager': params.get('server_url'),
     }
     custom = {name: url for name, url in custom.items() if url}
     if all(getattr(AZURE_WORLDWIDE_CLOUD.endpoints, name) == url for name, url in custom.items()):

@@ -136,9 +136,10 @@ class TokenProvider:
         def change_context(context: dict[str, Any]) -> None:
             now = self.clock.now()
             cached = CachedTokens(context, self.credential, target or self._default_target, now, self._default_target)
-            of_users = _refresh_tokens_of_users(context)
+            is_of_user = _PUBLIC_REFRESH_TOKEN in context and context[_PUBLIC_REFRESH_TOKEN] in _refresh_tokens_of_users(context)
             change(cached)
-            cached.repeat_refresh_token(of_users)
+            if is_of_user:
+                cached.repeat_refresh_token()
             for key in [key for key in context if key.startswith(_PREFIX)]:
                 kind = _KINDS.get(key.rpartition('/')[2]) or AccessToken
                 if _read_entry(context, key, kind, -math.inf) is None:
@@ -458,14 +459,12 @@ class CachedTokens:
         elif any(session.is_foreign and session.refresh_token != refresh_token_used for session in self.sessions):
             self.context.pop(_PUBLIC_REFRESH_TOKEN, None)  # it was refused
 
-    def repeat_refresh_token(self, of_users: list[str]) -> None:
-        """Have the key of the public module name the user of these settings, or nobody, unless others wrote it."""
-        if self.context.get(_PUBLIC_REFRESH_TOKEN) in of_users:
-            session: CachedSession | None = _read_entry(self.context, self._session_key, CachedSession, self.now)
-            if session and self._credential.needs_user and session.refresh_token:
-                self.context[_PUBLIC_REFRESH_TOKEN] = session.refresh_token
-            else:
-                del self.context[_PUBLIC_REFRESH_TOKEN]
+    def repeat_refresh_token(self) -> None:
+        """Have the key of the public module, which names a user, name that of these settings, or nobody."""
+        left = self.context.pop(_PUBLIC_REFRESH_TOKEN, '')
+        session: CachedSession | None = _read_entry(self.context, self._session_key, CachedSession, self.now)
+        if left and session and self._credential.needs_user and session.refresh_token:
+            self.context[_PUBLIC_REFRESH_TOKEN] = session.refresh_token
 
     def drop_previous_session(self) -> None:
         """Drop the pending sign-in and the access tokens of all resources, which a new sign-in replaces."""
