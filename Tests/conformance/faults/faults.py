@@ -11,6 +11,7 @@ from unittest import mock
 import trustme
 import urllib3.util.connection
 
+from MicrosoftCredentialsApiModule import TOKEN_THREAD
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.cloud import issue_certificate
 from sandbox.microsoft.service import Service
@@ -165,7 +166,7 @@ def instead_of(port: int, peer: int) -> Iterator[None]:
 
     def elsewhere(address: tuple[str, int], *args: Any, **kwargs: Any) -> Any:
         host, number = address
-        if number == port and threading.current_thread() is thread:
+        if number == port and (threading.current_thread() is thread or threading.current_thread().name == TOKEN_THREAD):
             if not peer:
                 raise ConnectionRefusedError(111, 'Connection refused')
             number = peer

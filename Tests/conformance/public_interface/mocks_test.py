@@ -97,6 +97,82 @@ def test_the_cortex_app_works_with_the_real_ones(platform: MicrosoftCloud) -> No
     assert len(base64.b64decode(client.get_encrypted('a Token', key))) > 28
 
 
+@pytest.mark.parametrize(
+    'body, message', [(b'{"error": {"code": "x"}}', {'error': {'code': 'x'}}), (b'', 'Not Found - 404 Response')]
+)
+def test_the_request_of_the_base_client_can_be_replaced(mocker: Any, body: bytes, message: Any) -> None:
+    # MicrosoftGraphUser makes its client with names in place of values.
+    client = MicrosoftClient('tenant_id', 'auth_id', 'enc_key', app_name='a', base_url='base_url', verify='verify', proxy='proxy')
+    response = requests.Response()
+    response.status_code = 404
+    response._content = body
+    mocker.patch.object(BaseClient, '_http_request', return_value=response)
+    mocker.patch.object(MicrosoftClient, 'get_access_token')
+    with pytest.raises(NotFoundError) as missing:
+        client.http_request('GET', 'users/quentin')
+    assert missing.value.message == message
+
+
+def test_the_constructor_can_be_replaced(mocker: Any) -> None:
+    made = mocker.patch.object(MicrosoftClient, '__init__', return_value=None)
+    assert MicrosoftClient(base_url='https://management.usgovcloudapi.net', azure_cloud=AZURE_US_GCC_HIGH_CLOUD)
+    assert made.call_args.kwargs['azure_cloud'].endpoints.resource_manager == 'https://management.usgovcloudapi.net/'
+
+
+# What integrations give: (keywords, URL of the token, scope), for the sign-in without a tenant and for an application.
+_ORGANIZATIONS = 'https://login.microsoftonline.com/organizations/oauth2/v2.0/token'
+_SIGN_INS: list[tuple[dict[str, Any], str, str]] = [
+    (  # AzureDevOps
+        {'grant_type': DEVICE_CODE, 'token_retrieval_url': _ORGANIZATIONS, 'scope': '499b84ac/user_impersonation offline_access'},
+        _ORGANIZATIONS,
+        '499b84ac/user_impersonation offline_access',
+    ),
+    (  # AzureKubernetesServices
+        {
+            'grant_type': DEVICE_CODE,
+            'token_retrieval_url': _ORGANIZATIONS,
+            'resource': 'https://management.core.windows.net/',
+            'scope': 'https://management.azure.com/user_impersonation offline_access user.read',
+        },
+        _ORGANIZATIONS,
+        'https://management.azure.com/user_impersonation offline_access',
+    ),
+    (  # Microsoft365Defender, whose login host is another one than that of the cloud
+        {
+            'grant_type': DEVICE_CODE,
+            'token_retrieval_url': 'https://login.windows.net/organizations/oauth2/v2.0/token',
+            'resource': 'https://api.security.microsoft.com',
+            'scope': 'offline_access https://security.microsoft.com/mtp/.default',
+        },
+        'https://login.windows.net/organizations/oauth2/v2.0/token',
+        'offline_access https://security.microsoft.com/mtp/.default',
+    ),
+    (  # O365MessageTrace
+        {
+            'tenant_id': 'a-tenant',
+            'enc_key': 'a secret',
+            'scope': 'https://graph.microsoft.com/.default',
+            'resource': 'https://graph.microsoft.com/',
+            'token_retrieval_url': urljoin('https://login.microsoftonline.com', '/a-tenant/oauth2/v2.0/token'),
+            'redirect_uri': None,
+            'auth_code': '',
+            'retry_on_rate_limit': True,
+            'timeout': 60,
+        },
+        'https://login.microsoftonline.com/a-tenant/oauth2/v2.0/token',
+        'https://graph.microsoft.com/.default',
+    ),
+]
+
+
+@pytest.mark.parametrize('keywords, url, scope', _SIGN_INS)
+def test_a_token_is_requested_where_and_for_what_integrations_say(keywords: dict[str, Any], url: str, scope: str) -> None:
+    client = MicrosoftClient(self_deployed=True, auth_id='an-id', base_url='https://api.example', **keywords)
+    session = CachedSession('a refresh token')
+    request = client.credential.token_request(client.token_target(), session)
+    assert (request.url, client.token_retrieval_url, request.form['scope']) == (url, url, scope)
+
+
 # endregion
 # region functions of the module
 

@@ -10,11 +10,13 @@ NAMES = {
     'AZURE_CLOUDS': 'MicrosoftCloudAppSecurity, MicrosoftDefenderCloudAppsEventCollector',
     'AZURE_CLOUD_NAME_CUSTOM': 'MicrosoftApiModule',
     'AZURE_CLOUD_NAME_MAPPING': 'MicrosoftApiModule',
+    'AZURE_US_GCC_HIGH_CLOUD': 'AzureResourceGraph',
     'AZURE_WORLDWIDE_CLOUD': 'AzureLogAnalytics, MicrosoftGraphAPI, MicrosoftGraphUser, O365MessageTrace',
     'AzureCloud': 'EWSApiModule, O365MessageTrace',
     'AzureCloudEndpoints': 'EWSApiModule',
     'AzureCloudNames': 'MicrosoftApiModule',
     'AzureCloudSuffixes': 'MicrosoftApiModule',
+    'BaseClient': 'AzureDevOps, MicrosoftGraphUser',
     'CLIENT_CREDENTIALS': 'AzureFirewall, O365MessageTrace',
     'CloudEndpointNotSetException': 'MicrosoftApiModule',
     'CloudSuffixNotSetException': 'MicrosoftApiModule',
@@ -57,6 +59,9 @@ NAMES = {
 
 # attribute of the client: where it is used
 CLIENT_ATTRIBUTES = {
+    '_http_request': 'MicrosoftGraphUser, O365MessageTrace',
+    '_ok_codes': 'MicrosoftApiModule',
+    'auth_code': 'MicrosoftGraphFiles',
     'auth_type': 'MicrosoftDefenderAdvancedThreatProtection',
     'azure_ad_endpoint': 'MicrosoftApiModule',
     'azure_cloud': 'MicrosoftApiModule',
@@ -72,10 +77,12 @@ CLIENT_ATTRIBUTES = {
     'http_request': 'all',
     'is_command_executed_from_integration': 'MicrosoftApiModule',
     'managed_identities_client_id': 'AzureLogAnalytics',
-    'redirect_uri': 'MicrosoftApiModule',
-    'scope': 'MicrosoftApiModule',
+    'managed_identities_resource_uri': 'AzureLogAnalytics',
+    'redirect_uri': 'MicrosoftApiModule, MicrosoftGraphFiles',
+    'scope': 'AzureRiskyUsers',
     'start_auth': 'AzureDevOps, AzureNetworkSecurityGroups, AzureWAF, Microsoft365Defender',
     'tenant_id': 'MicrosoftApiModule',
+    'token_retrieval_url': 'AzureLogAnalytics, AzureRiskyUsers',
     'timeout': 'O365MessageTrace',
 }
 

@@ -20,7 +20,7 @@ from MicrosoftCredentialsApiModule import (
     TokenResponse,
     TokenTarget,
 )
-from MicrosoftTokenCacheApiModule import ContextStorage, Lease, clear_tokens, update_storage
+from MicrosoftTokenCacheApiModule import LEASE_SECONDS, ContextStorage, Lease, clear_tokens, update_storage
 from sandbox.tests.machine import limit, slowness
 
 # region several processes at once
@@ -147,20 +147,43 @@ def test_a_context_without_versions_works(processes: Processes) -> None:
 # region processes that die, stall or are ended
 
 
-def other_process_has_lease(processes: Processes, credential: Credential) -> None:
-    until = processes.clock.now() + Credential.max_request_seconds
+def other_process_has_lease(processes: Processes, credential: Credential, ahead: float = 0) -> None:
+    until = processes.clock.now() + ahead + LEASE_SECONDS
     processes.provider(credential).update(lambda cached: cached.put_lease(Lease('another', until)))
 
 
-def test_a_process_that_died_is_waited_for_no_longer_than_its_lease(processes: Processes) -> None:
-    other_process_has_lease(processes, processes.application())
+@pytest.mark.parametrize('ahead', [-25, -LEASE_SECONDS, -1, 0, 25])
+def test_a_process_that_died_is_waited_for_no_longer_than_its_lease_whatever_its_clock(
+    processes: Processes, ahead: float
+) -> None:
+    other_process_has_lease(processes, processes.application(), ahead)
     assert processes.token(processes.application())
-    assert Credential.max_request_seconds - 1 < processes.clock.slept < Credential.max_request_seconds + 1
+    assert LEASE_SECONDS - 1 < processes.clock.slept < LEASE_SECONDS + 1
 
 
-def test_after_a_process_was_killed_one_of_those_who_waited_requests_the_token(processes: Processes, slow: Processes) -> None:
+@pytest.mark.parametrize('ahead', [-25, 0, 25])
+def test_a_slow_process_is_waited_for_whatever_its_clock(processes: Processes, ahead: float) -> None:
+    credential, end = processes.cortex(), processes.clock.now() + 80
+
+    class RenewingClock(CloudClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if self.now() < end:
+                other_process_has_lease(processes, credential, ahead)
+            elif not processes.cached(credential).token:
+                late.save(processes.graph, TokenResponse(AccessToken('of the slow one', 9e9, 9e9), 'the next Token'))
+
+    late, waiting = processes.provider(credential), RenewingClock(processes.cloud)
+    other_process_has_lease(processes, credential, ahead)
+    assert processes.provider(credential, clock=waiting).get_token(processes.graph).value == 'of the slow one'
+    assert processes.token_requests('token-service') == 0
+
+
+def test_after_a_process_was_killed_one_of_those_who_waited_requests_the_token(
+    processes: Processes, slow: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     credential = slow.application()
-    credential.max_request_seconds = slowness()
+    monkeypatch.setattr('MicrosoftTokenCacheApiModule.LEASE_SECONDS', slowness())
     slow.provider(credential).update(lambda cached: cached.put_lease(Lease('killed', time.time() + 1)))
     tokens = at_once(*[lambda: slow.provider(credential, clock=SystemClock()).get_token(slow.graph)] * 10)
     assert processes.token_requests() == 1
@@ -211,7 +234,7 @@ def test_a_stopped_clock_does_not_cause_an_endless_wait(processes: Processes) ->
     other_process_has_lease(processes, processes.application())
     clock = StandingClock(processes.cloud)
     assert processes.provider(processes.application(), clock=clock).get_token(processes.graph)
-    assert Credential.max_request_seconds <= clock.slept < Credential.max_request_seconds + 1
+    assert LEASE_SECONDS <= clock.slept < LEASE_SECONDS + 1
 
 
 @pytest.mark.parametrize('end', [KeyboardInterrupt, SystemExit, RuntimeError])

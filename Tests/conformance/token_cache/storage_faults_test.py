@@ -20,8 +20,8 @@ from MicrosoftApiModule import (
     start_device_sign_in,
 )
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftCredentialsApiModule import AccessToken, SignInRequiredError, SignInUnavailableError
-from MicrosoftTokenCacheApiModule import CachedTokens, ContextStorage
+from MicrosoftCredentialsApiModule import BEAT_SECONDS, AccessToken, SignInRequiredError, SignInUnavailableError
+from MicrosoftTokenCacheApiModule import LEASE_SECONDS, CachedTokens, ContextStorage
 from sandbox.microsoft.browser import Browser
 
 __all__ = ['proxy', 'workbench']
@@ -167,25 +167,24 @@ def seconds_left(workbench: Workbench, client: MicrosoftClient) -> float:
 
 
 @pytest.mark.parametrize(
-    'method, service, longest',
-    [(CLIENT_SECRET, 'entra', 31), (VM_SYSTEM_ASSIGNED, 'imds', 23), (CORTEX_APP, 'token-service', 101)],
+    'method, service', [(CLIENT_SECRET, 'entra'), (VM_SYSTEM_ASSIGNED, 'imds'), (CORTEX_APP, 'token-service')]
 )
 @pytest.mark.parametrize('answers', [[(503, '')] * 3, [(429, '15'), (503, '10')], [(500, ''), (429, '25')], [(429, '29.9')]])
-def test_a_lease_lasts_for_one_attempt_and_is_renewed_before_each_wait(
+def test_a_short_lease_is_renewed_while_the_process_waits(
     workbench: Workbench,
     monkeypatch: pytest.MonkeyPatch,
     method: str,
     service: str,
-    longest: float,
     answers: list[tuple[int, str]],
 ) -> None:
     client = workbench.client(keywords(method, workbench))
-    sleep, holders = workbench.clock.sleep, []
+    sleep, holders, left = workbench.clock.sleep, [], []
 
     def sleep_as_holder(seconds: float) -> None:
         context = demisto.getIntegrationContext()
         holders.append(CachedTokens(context, client.credential, client.token_target(), workbench.clock.now()).holder)
         sleep(seconds)
+        left.append(seconds_left(workbench, client))
 
     monkeypatch.setattr(workbench.clock, 'sleep', sleep_as_holder)
     for code, retry_after in answers:
@@ -195,9 +194,11 @@ def test_a_lease_lasts_for_one_attempt_and_is_renewed_before_each_wait(
     token_client._send_once = lambda request: (seen.append(seconds_left(workbench, client)), send_once(request))[1]  # type: ignore[method-assign]
     assert isinstance(workbench.ask(client), AccessToken)
     assert len(seen) == len(answers) + 1
-    assert len(holders) == len(answers)
+    assert len(holders) >= len(answers)
     assert all(holders), 'others wait meanwhile'
-    assert all(longest - 1.5 < left <= longest for left in seen), seen
+    assert all(0 < each <= LEASE_SECONDS for each in (*seen, *left)), (seen, left)
+    assert min(left) >= LEASE_SECONDS - BEAT_SECONDS - 1
+    assert min(seen) >= LEASE_SECONDS - 1
     assert seconds_left(workbench, client) == 0
 
 

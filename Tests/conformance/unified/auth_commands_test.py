@@ -21,6 +21,7 @@ from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
 
 PERMISSIONS = ['Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite']
+ROLES = 'Those that RBAC for Applications in Exchange Online grants are not in the token: they need nothing more.'
 OPAQUE_TOKEN = {'access_token': 'opaque', 'expires_in': 3600}
 
 
@@ -317,7 +318,7 @@ def test_the_older_name_of_auth_test_does_the_same(instance: Instance) -> None:
 @pytest.mark.parametrize(
     'instance, again',
     [
-        ('Client secret', 'Run !msgraph-mail-auth-reset. This requests a new token.'),
+        ('Client secret', f'Run !msgraph-mail-auth-reset. This requests a new token. {ROLES}'),
         ('Authorization code', 'Run !msgraph-mail-auth-start.'),
     ],
     indirect=['instance'],
@@ -344,10 +345,24 @@ def test_auth_test_names_the_missing_permissions_if_graph_denies_access(
     instance.cloud.directory.application('daemon').application_permissions = granted
     assert re.fullmatch(
         r'Microsoft Graph refused the request: ErrorAccessDenied: [^:]+\. '
-        f'Grant the missing permissions: {missing}. Run !msgraph-mail-auth-reset. This requests a new token. '
+        f'Grant the missing permissions: {missing}. Run !msgraph-mail-auth-reset. This requests a new token. {ROLES} '
         r'Request ID: \S+',
         instance.error('msgraph-mail-auth-test'),
     )
+
+
+@pytest.mark.parametrize(
+    'roles', [('MailboxSettings.ReadWrite',), ('Mail.ReadWrite', 'Mail.Send'), ('Mail.ReadWrite', 'MailboxSettings.ReadWrite')]
+)
+@pytest.mark.parametrize('instance', ['Client secret', 'Managed identity, system-assigned'], indirect=True)
+def test_auth_test_succeeds_with_permissions_that_exchange_grants(instance: Instance, roles: tuple[str, ...]) -> None:
+    directory = instance.cloud.directory
+    for principal in (directory.application('daemon'), directory.managed_identity('azure-vm')):
+        principal.exchange_roles = [f'Application {name}' for name in roles]
+        principal.application_permissions = [name for name in PERMISSIONS if name not in roles]
+    entry = instance.run('msgraph-mail-auth-test')
+    assert entry['EntryContext']['MSGraphMailAuth']['MissingPermissions'] == sorted(roles, key=PERMISSIONS.index)
+    assert entry['HumanReadable'].endswith(f'This requests a new token. {ROLES}')
 
 
 @pytest.mark.parametrize('mailbox', [BOB, ''])

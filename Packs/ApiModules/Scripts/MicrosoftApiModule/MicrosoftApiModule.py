@@ -854,10 +854,22 @@ def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandR
     )
 
 
-def reset_auth() -> CommandResults:
-    """Delete all cached tokens of the instance, so that the next command signs in again."""
-    if not update_storage(integration_context_storage(), clear_tokens, SystemClock()):
+def reset_auth(discard_token: bool = False) -> CommandResults:
+    """Delete all cached tokens of the instance, so that the next command signs in again.
+
+    Args:
+        discard_token: also the next Token of the Cortex XSOAR app, which cannot be had again.
+    """
+    kept: list[str] = []
+
+    def clear(context: dict[str, Any]) -> None:
+        kept[:] = clear_tokens(context, discard_token)
+
+    if not update_storage(integration_context_storage(), clear, SystemClock()):
         raise DemistoException('The integration context is busy, so that the tokens were not deleted. Run the command again.')
+    if kept:
+        text = 'All cached tokens were deleted, but for the next Token of the Cortex XSOAR application, which works only once.'
+        return CommandResults(readable_output=text)
     return CommandResults(readable_output='All cached tokens of this instance were deleted. Sign in again to continue.')
 
 
@@ -870,10 +882,13 @@ def get_azure_cloud(params: dict[str, Any], integration_name: str) -> AzureCloud
     name = params.get('azure_cloud')
     if name and name != AZURE_CLOUD_NAME_CUSTOM:
         return AZURE_CLOUDS[AZURE_CLOUD_NAME_MAPPING.get(name, 'com')]
+    # An instance without the parameter may name the URL of another API.
+    is_other = not name and ('server_url' in params or 'azure_ad_endpoint' in params)
+    graph = '' if is_other else params.get('url') or params.get('host')
     custom: dict[str, Any] = {
-        'active_directory': params.get('azure_ad_endpoint', ''),
-        'microsoft_graph_resource_id': params.get('graph_endpoint') or params.get('url') or params.get('host', ''),
-        'resource_manager': params.get('server_url', ''),
+        'active_directory': params.get('azure_ad_endpoint'),
+        'microsoft_graph_resource_id': params.get('graph_endpoint') or graph,
+        'resource_manager': params.get('server_url'),
     }
     custom = {name: url for name, url in custom.items() if url}
     if all(getattr(AZURE_WORLDWIDE_CLOUD.endpoints, name) == url for name, url in custom.items()):

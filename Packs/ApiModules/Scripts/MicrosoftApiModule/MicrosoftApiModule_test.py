@@ -156,6 +156,14 @@ def test_the_addresses_of_a_custom_cloud_are_those_of_the_parameters_or_worldwid
     assert (cloud.abbreviation, cloud.origin, cloud.suffixes) == ('com', 'My integration', AZURE_WORLDWIDE_CLOUD.suffixes)
 
 
+@pytest.mark.parametrize('named', ['server_url', 'azure_ad_endpoint'])
+@pytest.mark.parametrize('other', ['url', 'host'])
+def test_the_url_of_another_api_is_not_taken_for_that_of_graph(named: str, other: str) -> None:
+    cloud = get_azure_cloud({named: 'https://mine.example', other: 'https://api.example'}, 'test')
+    assert cloud.endpoints.microsoft_graph_resource_id == 'https://graph.microsoft.com/'
+    assert 'https://mine.example' in vars(cloud.endpoints).values()
+
+
 @pytest.mark.parametrize(
     'arg, query',
     [

@@ -811,13 +811,18 @@ class ErrorResponse(Exception):
 
 
 def run_with_retries(
-    step: Callable[[], _Result], delay_after: Callable[[Exception, int], float | None], policy: RetryPolicy, clock: SystemClock
+    step: Callable[[], _Result],
+    delay_after: Callable[[Exception, int], float | None],
+    policy: RetryPolicy,
+    clock: SystemClock,
+    sleep: Callable[[float], Any] | None = None,
 ) -> _Result:
     """Return the result of `step`, which runs until it succeeds. This is the only retry loop: the step must not retry by itself.
 
     Args:
         delay_after: returns the seconds to wait after an error and a number of retries, None to raise the error.
         policy: limits the waits by its budget and its deadline. The end of the command limits them as well.
+        sleep: waits for some seconds, by default as the clock does.
     """
     end = clock.now() + policy.deadline
     waited, attempt = 0.0, 0
@@ -828,7 +833,7 @@ def run_with_retries(
             delay = delay_after(error, attempt)
             if delay is None or waited + delay > policy.budget or clock.now() + delay > end or delay >= clock.remaining():
                 raise
-        clock.sleep(delay)
+        (sleep or clock.sleep)(delay)
         waited += delay
         attempt += 1
 

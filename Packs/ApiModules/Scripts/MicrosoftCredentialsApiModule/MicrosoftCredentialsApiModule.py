@@ -8,6 +8,7 @@ import html
 import json
 import os
 import re
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -439,6 +440,8 @@ def _date_seconds(text: str) -> float | None:
 TOKEN_ENDPOINT_RETRIES = RetryPolicy(dict.fromkeys((408, 429, 500, 502, 503, 504), 3), 3, 0.5, deadline=30)
 _CONNECT_TIMEOUT = 10.0  # seconds
 _READ_TIMEOUT = 20.0  # seconds
+BEAT_SECONDS = 3.0  # between two signs of life of the process that holds the lease
+TOKEN_THREAD = 'token request'  # noqa: S105 - a name
 _UNREACHABLE_ADVICE = 'Check the address, the proxy settings and that the engine may reach it.'
 _UNTRUSTED_CERTIFICATE = 'untrusted_certificate'
 _MAX_TOKEN_RESPONSE = 2**20  # bytes
@@ -511,7 +514,7 @@ class TokenClient:
         redact: replaces the secrets in a text that comes from a service.
         adapter: sends requests to https addresses; that of the platform has its TLS settings.
     Attributes:
-        on_retry: is called before the wait for a retry, with its seconds.
+        on_wait: is called in this thread every BEAT_SECONDS while a request or the wait for a retry lasts.
     """
 
     def __init__(
@@ -529,7 +532,7 @@ class TokenClient:
         self._on_secret = on_secret
         self._redact = redact
         self._adapter = adapter
-        self.on_retry: Callable[[float], Any] = lambda _delay: None
+        self.on_wait: Callable[[], Any] | None = None
         self._masked: set[str] = set()
         self._retries = True
         self._end = math.inf
@@ -537,7 +540,7 @@ class TokenClient:
     def without_retries(self, seconds: float) -> 'TokenClient':
         """Return a copy that sends each request once, and has `seconds` for all of them."""
         once = copy.copy(self)
-        once._retries, once._end = False, self.clock.elapsed() + seconds
+        once._retries, once._end, once.on_wait = False, self.clock.elapsed() + seconds, None
         return once
 
     def request_token(self, request: TokenRequest) -> TokenResponse:
@@ -579,17 +582,14 @@ class TokenClient:
             )
 
         def delay_after(error: Exception, attempt: int) -> float | None:
-            delay = None
             if isinstance(error, ErrorResponse):
-                delay = retry_delay(error.response, attempt)
-            elif isinstance(error, SignInUnavailableError) and error.code not in (_UNTRUSTED_CERTIFICATE, 'invalid_request'):
-                delay = policy.delay(attempt, None, 0)
-            if delay is not None and delay <= policy.budget:
-                self.on_retry(delay)
-            return delay
+                return retry_delay(error.response, attempt)
+            if isinstance(error, SignInUnavailableError) and error.code not in (_UNTRUSTED_CERTIFICATE, 'invalid_request'):
+                return policy.delay(attempt, None, 0)
+            return None
 
         try:
-            return run_with_retries(send_once, delay_after, policy, self.clock)
+            return run_with_retries(send_once, delay_after, policy, self.clock, self._sleep)
         except ErrorResponse as error:
             return error.response
 
@@ -615,6 +615,37 @@ class TokenClient:
                 for form in secret_forms(secret):
                     self._on_secret(form)
 
+    def _sleep(self, seconds: float) -> None:
+        while self.on_wait and seconds > 0:
+            self.clock.sleep(min(seconds, BEAT_SECONDS))
+            self.on_wait()
+            seconds -= BEAT_SECONDS
+        if not self.on_wait:
+            self.clock.sleep(seconds)
+
+    def _wait(self, call: Callable[[], requests.Response]) -> requests.Response:
+        """Return what `call` returns. With `on_wait` it runs in another thread, where no function of the platform may run."""
+        if not self.on_wait:
+            return call()
+        outcome: list[Any] = []
+
+        def run() -> None:
+            try:
+                outcome.append(call())
+            except BaseException as error:
+                outcome.append(error)
+
+        thread = threading.Thread(target=run, name=TOKEN_THREAD, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the container allows no more threads
+            return call()
+        while thread.join(BEAT_SECONDS) or thread.is_alive():
+            self.on_wait()
+        if isinstance(outcome[0], BaseException):
+            raise outcome[0]
+        return outcome[0]
+
     def _send_once(self, request: TokenRequest) -> requests.Response:
         self.mask(*request.secrets())
         session = LimitedSession(lambda: min(self._end - self.clock.elapsed(), self.clock.remaining()), _MAX_TOKEN_RESPONSE)
@@ -624,17 +655,19 @@ class TokenClient:
             session.mount('https://', self._adapter)
         with session:
             try:
-                response = session.request(
-                    request.method,
-                    request.url,
-                    params=request.params or None,
-                    data=request.form or None,
-                    json=request.json_body or None,
-                    headers={'Accept': 'application/json', **request.headers},
-                    timeout=(request.connect_timeout, request.read_timeout or self.read_timeout),
-                    verify=self.verify,
-                    allow_redirects=False,
-                    auth=skip_netrc,
+                response = self._wait(
+                    lambda: session.request(
+                        request.method,
+                        request.url,
+                        params=request.params or None,
+                        data=request.form or None,
+                        json=request.json_body or None,
+                        headers={'Accept': 'application/json', **request.headers},
+                        timeout=(request.connect_timeout, request.read_timeout or self.read_timeout),
+                        verify=self.verify,
+                        allow_redirects=False,
+                        auth=skip_netrc,
+                    )
                 )
             except (OSError, ValueError, TypeError) as error:  # all of requests and of addresses, and that of a missing CA bundle
                 raise _unreachable(request, error) from None
@@ -833,14 +866,13 @@ class Credential:
         tenant_id: ID or name of the tenant of a user, empty if there is none.
         uses_up_token: each request uses up a Token, and the response contains the next one. No token is then requested while the
             cached one is valid, since such a request is given up after some seconds.
-        max_request_seconds, attempt_seconds: seconds that a token request may take, with all retries, and without any.
+        max_request_seconds: seconds that a token request may take, with all retries.
     """
 
     kind = ''
     description = ''
     needs_user = False
     max_request_seconds = 60.0
-    attempt_seconds = _CONNECT_TIMEOUT + _READ_TIMEOUT + 1
     tenant_id = ''
     uses_up_token = False
 
@@ -1225,7 +1257,6 @@ class CortexAppCredential(Credential):
     max_request_seconds = 140.0
     uses_up_token = True
     READ_TIMEOUT = 90.0  # seconds; a response that is not read is lost, with the next Token in it
-    attempt_seconds = _CONNECT_TIMEOUT + READ_TIMEOUT + 1
     TOKEN_SERVICE = 'https://oproxy.demisto.ninja/obtain-token'  # noqa: S105 - an address
 
     def __init__(
@@ -1314,7 +1345,6 @@ class ManagedIdentityCredential(Credential):
     kind = 'managed-identity'
     description = 'Azure managed identity'
     max_request_seconds = 160.0
-    attempt_seconds = _METADATA_CONNECT_TIMEOUT + _READ_TIMEOUT + 1
 
     def __init__(self, client_id: str = '', environment: Mapping[str, str] = os.environ):
         self.client_id = clean_managed_identity_id(client_id)

@@ -619,6 +619,10 @@ def granted_permissions(token: AccessToken) -> list[str] | None:
     return [] if claims else None
 
 
+# Source: https://learn.microsoft.com/exchange/permissions-exo/application-rbac
+_EXCHANGE_ROLES = ' Those that RBAC for Applications in Exchange Online grants are not in the token: they need nothing more.'
+
+
 def permission_advice(spec: IntegrationSpec, credential: Credential, granted: list[str] | None, missing: list[str]) -> str:
     """Return what to do about permissions that are missing or cannot be read."""
     if granted is None:
@@ -626,7 +630,8 @@ def permission_advice(spec: IntegrationSpec, credential: Credential, granted: li
     if not missing:
         return spec.access_advice
     again = sign_in_instruction(spec, credential) or f'{spec.instruction("auth-reset")} This requests a new token.'
-    return f'Grant the missing permissions: {", ".join(missing)}. {again}'
+    may_be_role = not credential.needs_user and any(name.startswith(('Mail', 'Calendars')) for name in missing)
+    return f'Grant the missing permissions: {", ".join(missing)}. {again}{_EXCHANGE_ROLES if may_be_role else ""}'
 
 
 def sign_in_instruction(spec: IntegrationSpec, credential: Credential) -> str:
@@ -639,13 +644,13 @@ def sign_in_instruction(spec: IntegrationSpec, credential: Credential) -> str:
 
 
 def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> CommandResults:
-    """Delete all cached tokens of the instance. With the Cortex XSOAR application, only with the argument discard_token."""
+    """Delete all cached tokens of the instance; the Token of the Cortex XSOAR app only with the argument discard_token."""
     if not bool_argument(args, 'discard_token') and isinstance(client.credential, CortexAppCredential):
         raise CredentialError(
             'A reset deletes the only Token that works, and nothing was deleted.',
             f'A new ID, Token and Key from {spec.consent_page} need no reset. To delete the Token, add discard_token=true.',
         )
-    reset_auth()
+    reset_auth(bool_argument(args, 'discard_token'))
     follows = sign_in_instruction(spec, client.credential) or 'The next command requests a new token.'
     return CommandResults(readable_output=f'All cached tokens of this instance were deleted. {follows}')
 

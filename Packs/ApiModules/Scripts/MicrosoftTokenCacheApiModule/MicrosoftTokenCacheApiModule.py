@@ -35,6 +35,8 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
 REFRESH_RETRY_SECONDS = 30.0  # seconds until the next refresh, after one that failed
 MAX_REFRESH_SECONDS = 4.5  # seconds that a command spends on a refresh while it has a valid token
 PENDING_LIFETIME = 24 * 3600  # seconds; a login URL may have to be sent to the user first
+LEASE_SECONDS = 12.0  # without a sign of life, a process that requests a token is taken for dead
+_MAX_CLOCK_SKEW = 30.0  # seconds by which the clocks of two engines may differ
 _MAX_HOLDERS = 5  # processes that one waits for, one after another, before it requests a token itself
 _CLAIM_TRIES = 20
 
@@ -66,7 +68,6 @@ class TokenProvider:
         self._log = log
         self._default_target = default_target or TokenTarget()
         self._name = secrets.token_hex(16)
-        token_client.on_retry = self._renew_lease
 
     def get_token(self, target: TokenTarget, rejected: str = '') -> AccessToken:
         """Return a token that can be used now, and is not the one that the resource has rejected. Raise MicrosoftSignInError."""
@@ -134,7 +135,11 @@ class TokenProvider:
 
         def change_context(context: dict[str, Any]) -> None:
             now = self.clock.now()
-            change(CachedTokens(context, self.credential, target or self._default_target, now, self._default_target))
+            cached = CachedTokens(context, self.credential, target or self._default_target, now, self._default_target)
+            is_of_user = _PUBLIC_REFRESH_TOKEN in context and context[_PUBLIC_REFRESH_TOKEN] in _refresh_tokens_of_users(context)
+            change(cached)
+            if is_of_user:
+                cached.repeat_refresh_token()
             for key in [key for key in context if key.startswith(_PREFIX)]:
                 kind = _KINDS.get(key.rpartition('/')[2]) or AccessToken
                 if _read_entry(context, key, kind, -math.inf) is None:
@@ -178,9 +183,9 @@ class TokenProvider:
             return token
 
     def _acquire_with_lease(self, target: TokenTarget, rejected: str, cached: 'CachedTokens') -> AccessToken:
-        # The lease of a process that was killed expires, and one of those who wait claims the next. So each holder is waited
-        # for separately, and a little longer than its lease.
-        waited, holders, conflicts, holder, lost = 0.0, 0, 0, '', ''
+        # A process that was killed does not renew its lease any more, and one of those who wait claims the next. So each holder
+        # is waited for separately, as long as it renews its lease.
+        waited, unchanged, holders, conflicts, holder, until, lost = 0.0, 0.0, 0, 0, '', 0.0, ''
         waits = self.credential.max_request_seconds + 0.5
         while waited < min(waits, self.clock.remaining()) and holders <= _MAX_HOLDERS and conflicts < _CLAIM_TRIES:
             if cached.token:  # another process has requested it
@@ -188,17 +193,19 @@ class TokenProvider:
             lease = cached.lease
             if lease.kind and lease.holder == holder and lease.token_name == cached.token_name:
                 raise lease.error()  # the same request would fail again
-            present = cached.holder
-            if present and present != holder:
+            if cached.holder and cached.holder != holder:
                 waited, holders = 0.0, holders + 1
-            holder = present
-            lost = cached.lost() if self.credential.uses_up_token and not holder else ''
-            if not holder and self._claim(cached):
+            if (cached.holder, lease.until) != (holder, until):
+                holder, until, unchanged = cached.holder, lease.until, 0.0
+            is_free = not holder or unchanged >= LEASE_SECONDS
+            lost = cached.lost() if self.credential.uses_up_token and is_free else ''
+            if is_free and self._claim(cached):
+                self.token_client.on_wait = self._renew_lease
                 break
-            conflicts += not holder
-            pause = random.uniform(0.05, 0.2) if holder else random.uniform(0, 0.05)  # noqa: S311 - no secret
+            conflicts += is_free
+            pause = random.uniform(0, 0.05) if is_free else random.uniform(0.05, 0.2)  # noqa: S311 - no secret
             self.clock.sleep(pause)
-            waited += pause
+            waited, unchanged = waited + pause, unchanged + pause
             cached = self._read(target, rejected)
         else:
             self._log('The lease could not be claimed. Other processes may request the same token.')
@@ -211,7 +218,7 @@ class TokenProvider:
 
     def _claim(self, cached: 'CachedTokens') -> bool:
         """Return whether this is now the process that requests the token. False if another one has written since the read."""
-        cached.put_lease(Lease(self._name, cached.now + self.credential.attempt_seconds))
+        cached.put_lease(Lease(self._name, cached.now + LEASE_SECONDS))
         is_spent = cached.uses_up and not isinstance(self.storage, MemoryStorage)
         if is_spent:
             cached.put_sent()
@@ -225,14 +232,15 @@ class TokenProvider:
             self._log(f'The integration context cannot be written. Other processes may request the same token. {error}')
         return True
 
-    def _renew_lease(self, delay: float) -> None:
-        """Extend the lease of this process by `delay` seconds and one attempt: a killed process leaves a short one."""
+    def _renew_lease(self) -> None:
+        """Show the others that this process is still there."""
 
         def change(cached: CachedTokens) -> None:
-            if cached.lease.holder == self._name:
-                cached.put_lease(Lease(self._name, cached.now + delay + self.credential.attempt_seconds))
+            if cached.lease.holder == self._name and not cached.lease.kind:
+                cached.put_lease(Lease(self._name, cached.now + LEASE_SECONDS))
 
-        self.update(change)
+        with suppress(Exception):  # the request goes on, whatever the platform says
+            self.update(change)
 
     def _end_lease(self, ending: 'Lease | None') -> None:
         """Replace the lease of this process by how it ended. Leave that of another process alone."""
@@ -313,6 +321,7 @@ _SESSION_LIFETIME = 90 * 24 * 3600  # seconds; a refresh token that was not used
 _LEASE_RETENTION = 60.0  # seconds after a lease for which waiting processes can read how it ended
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
+_WORKS_ONCE = 'works_once'  # in the entry of a sign-in
 _SIGN_IN_SIZE = 16 * 1024  # characters; more than the tokens of a sign-in
 _ERRORS_OF_A_RESPONSE = ('SignInRefusedError', 'SignInRequiredError')
 _ERRORS_BY_NAME = {
@@ -324,7 +333,7 @@ class Lease(NamedTuple):
     """The right of one process to request a token, or how its request ended.
 
     Args:
-        until: its end, in seconds since the epoch.
+        until: its end, in seconds since the epoch by the clock of the holder. Others watch it change, since theirs may differ.
         retry_after_time: seconds since the epoch from which on a token may be refreshed again.
         kind, what, advice, code, correlation_id, token_name: class and attributes of the error, and the token it is about.
     """
@@ -410,9 +419,8 @@ class CachedTokens:
             session = None if is_guid(credential.tenant_id) else session
         self.pending: PendingSignIn | None = _read_entry(context, self._pending_key, PendingSignIn, now)
         self.lease: Lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
-        # A lease that carries an error, or that a wrong clock has written, is not current.
-        longest = credential.max_request_seconds + credential.attempt_seconds
-        is_current = not self.lease.kind and now < self.lease.until <= now + longest
+        # A lease that carries an error, that is long over, or that a wrong clock has written, is not current.
+        is_current = not self.lease.kind and -_MAX_CLOCK_SKEW < self.lease.until - now <= LEASE_SECONDS + _MAX_CLOCK_SKEW
         self.holder = self.lease.holder if is_current else ''
         refresh_token, public_refresh_token = session.refresh_token if session else '', ''
         if not all(key.startswith(_PREFIX) for key in context):
@@ -440,7 +448,8 @@ class CachedTokens:
         if tenant_id:
             found = {tenant_id, token_tenant or tenant_id}
             tenants = tuple(sorted({*found, *(tenants if found.intersection(tenants) else ())}))
-        entry = {'refresh_token': refresh_token, 'tenants': tenants, 'ends_on': ends_on}
+        works_once = self._credential.uses_up_token
+        entry = {'refresh_token': refresh_token, 'tenants': tenants, _WORKS_ONCE: works_once, 'ends_on': ends_on}
         self.context[self._session_key] = json.dumps(entry)
         if self._credential.needs_user:
             self.context[self._latest_key] = json.dumps({'identity': self._identity, 'ends_on': ends_on})
@@ -449,6 +458,13 @@ class CachedTokens:
             self.context[_PUBLIC_REFRESH_TOKEN] = refresh_token
         elif any(session.is_foreign and session.refresh_token != refresh_token_used for session in self.sessions):
             self.context.pop(_PUBLIC_REFRESH_TOKEN, None)  # it was refused
+
+    def repeat_refresh_token(self) -> None:
+        """Have the key of the public module, which names a user, name that of these settings, or nobody."""
+        left = self.context.pop(_PUBLIC_REFRESH_TOKEN, '')
+        session: CachedSession | None = _read_entry(self.context, self._session_key, CachedSession, self.now)
+        if left and session and self._credential.needs_user and session.refresh_token:
+            self.context[_PUBLIC_REFRESH_TOKEN] = session.refresh_token
 
     def drop_previous_session(self) -> None:
         """Drop the pending sign-in and the access tokens of all resources, which a new sign-in replaces."""
@@ -553,12 +569,25 @@ def _read_entry(context: dict[str, Any], key: str, kind: Any, now: float) -> Any
         return None
 
 
-def clear_tokens(context: dict[str, Any]) -> None:
-    """Drop every token in `context`, of all credentials and of the public module."""
-    for key in list(context):
+def _refresh_tokens_of_users(context: dict[str, Any]) -> list[str]:
+    latest = (_read_entry(context, key, _Latest, -math.inf) for key in context if key.endswith('/latest'))
+    sessions = (_read_entry(context, f'{_PREFIX}/{one.identity}/sign-in', CachedSession, -math.inf) for one in latest if one)
+    return [session.refresh_token for session in sessions if session and session.refresh_token]
+
+
+def clear_tokens(context: dict[str, Any], discard: bool = True) -> list[str]:
+    """Drop every token in `context`, of all credentials and of the public module, and return the keys of those that are kept.
+
+    Args:
+        discard: also the next Token of the Cortex XSOAR app, without which that needs a new consent.
+    """
+    sign_ins = [key for key in context if key.startswith(_PREFIX) and key.endswith('/sign-in')]
+    kept = [] if discard else [key for key in sign_ins if f'"{_WORKS_ONCE}": true' in str(context[key])]
+    for key in context.keys() - kept:
         # The public module stores the tokens of several resources under their addresses.
         if key in _PUBLIC_KEYS or key.startswith((_PREFIX, 'https://')) or key.endswith(('_access_token', '_valid_until')):
             del context[key]
+    return kept
 
 
 # endregion

@@ -256,7 +256,7 @@ def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock
 
     def keys_after(seconds: float) -> set[str]:
         clock.time = NOW + seconds
-        provider(APPLICATION, clock).update(lambda _cached: None)
+        provider(USER, clock).update(lambda _cached: None)
         return set(demisto.getIntegrationContext())
 
     assert context.keys() - keys_after(0) == {'microsoft-sign-in/x/token/y'}
@@ -483,11 +483,11 @@ def test_a_session_that_has_ended_is_followed_by_the_previous_one(clock: FakeClo
     assert [session.pending.device_code for session in credential.sessions] == ['a code', '']
 
 
-def test_another_process_is_waited_for_until_its_lease_ends(clock: FakeClock) -> None:
+def test_another_process_is_waited_for_while_it_renews_its_lease(clock: FakeClock) -> None:
     credential = ScriptedCredential(response('first'))
-    provider(credential, clock).update(lambda tokens: tokens.put_lease(Lease('another', NOW + 20)))
+    provider(credential, clock).update(lambda tokens: tokens.put_lease(Lease('another', NOW + 12)))
     assert provider(credential, clock).get_token(GRAPH).value == 'first'
-    assert 20 <= clock.slept < 21
+    assert 12 <= clock.slept < 13
 
 
 def test_a_waiting_process_gets_the_error_of_its_own_target_only(clock: FakeClock) -> None:

@@ -42,13 +42,17 @@ class FederatedCredential:
 
 @dataclass(kw_only=True)
 class Principal:
-    """A user, application or managed identity: what a token can be issued for."""
+    """A user, application or managed identity: what a token can be issued for.
+
+    ``exchange_roles`` are assigned in Exchange Online, such as ``Application Mail.Read``. No token has them.
+    """
 
     object_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     tenant_id: str
     enabled: bool = True
     generation: int = 0
     required_claims_time: int = 0
+    exchange_roles: list[str] = field(default_factory=list)
 
     def revoke(self) -> None:
         """End everything issued so far: refresh tokens answer AADSTS50173, access tokens 401."""

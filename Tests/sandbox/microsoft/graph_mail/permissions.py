@@ -35,7 +35,8 @@ def check(caller: Caller, owner: User, need: Need) -> None:
 def may(caller: Caller, owner: User, need: Need) -> bool:
     """Return whether ``caller`` may do that in the mailbox of ``owner``."""
     if caller.user is None:
-        return caller.has_one_of(*need.own)
+        roles = (f'Application {name}' for name in need.own)
+        return caller.has_one_of(*need.own) or bool(set(roles).intersection(caller.principal.exchange_roles))
     if caller.user is owner:
         return caller.has_one_of(*need.own, *need.shared)
     return caller.has_one_of(*need.shared) and caller.user.object_id in owner.shared_with
