@@ -86,8 +86,9 @@ validate: setup ## what demisto-sdk says of the packs, and of what changed since
 format: setup ## format Python with ruff, which also fixes what it can, and yml and json of the packs with demisto-sdk
 	@$(DELIVERY).format
 
-docs: setup ## the tables of an integration's README, from its yml
+docs: setup ## the tables of an integration's README, and README and image of each playbook, from their yml
 	@$(DELIVERY).docs
+	@$(DELIVERY).playbooks
 
 xsoar-lint: setup ## the pylint plugins of demisto-sdk
 	@$(DELIVERY).xsoar_lint

@@ -1,7 +1,8 @@
 """`make format`: ruff for Python, demisto-sdk for yml and json of the packs.
 
 The SDK raises the minimum version of XSOAR to its own unless it is told one, ends json files without a line feed, and takes
-Python in a README for links. So it is told the version of the pack's metadata, gets no README, and files end in a line feed.
+Python in a README for links; told to assume yes, it makes playbooks silent. So it is told the version of the pack's metadata and
+to assume no for playbooks, gets no README, and files end in a line feed.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ def main(folder: Path = ROOT) -> int:
         path: (folder / path).read_bytes() for path in files_of('.', folder=folder) if path.suffix in ('.py', '.yml', '.json')
     }
     runs = [[program('ruff'), *options, '--quiet', '.'] for options in (('check', '--fix-only'), ('format',))]
-    for version, group in _by_version(files, folder).items():
+    for (version, assumed), group in _by_version(files, folder).items():
         inputs = ','.join(map(str, group))
-        runs.append([program('demisto-sdk'), 'format', '-i', inputs, '-nv', '-ngr', '-y', '-fv', version])
+        runs.append([program('demisto-sdk'), 'format', '-i', inputs, '-nv', '-ngr', assumed, '-fv', version])
     for command in runs:
         done = run(command, folder)
         if done.returncode:
@@ -38,12 +39,13 @@ def main(folder: Path = ROOT) -> int:
     return 0
 
 
-def _by_version(files: list[Path], folder: Path) -> dict[str, list[Path]]:
-    """Return the files of packs by the oldest version of XSOAR that the pack supports."""
-    groups: dict[str, list[Path]] = {}
+def _by_version(files: list[Path], folder: Path) -> dict[tuple[str, str], list[Path]]:
+    """Return the files of packs by the oldest version of XSOAR that the pack supports, and what the SDK is to assume."""
+    groups: dict[tuple[str, str], list[Path]] = {}
     for path in files:
         metadata = json.loads((folder / path.parts[0] / path.parts[1] / 'pack_metadata.json').read_text(encoding='utf-8'))
-        groups.setdefault(metadata['serverMinVersion'], []).append(path)
+        assumed = '-n' if path.parent.name == 'Playbooks' else '-y'
+        groups.setdefault((metadata['serverMinVersion'], assumed), []).append(path)
     return groups
 
 

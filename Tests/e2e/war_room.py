@@ -15,20 +15,22 @@ _TIME_LIMIT = limit(120)
 
 
 class WarRoom:
-    """The command line of the playground.
+    """The command line of the playground, or of an incident.
 
     Args:
         server: a running server.
+        incident_id: of the incident; empty for the playground.
     """
 
-    def __init__(self, server: XsoarServer) -> None:
+    def __init__(self, server: XsoarServer, incident_id: str = '') -> None:
         self._url = server.url
         self._headers = {'Authorization': server.api_key}
-        self._investigation = self._post('/investigations/search', {'filter': {'type': [PLAYGROUND]}})['data'][0]['id']
+        playground = self._post('/investigations/search', {'filter': {'type': [PLAYGROUND]}})['data'][0]['id']
+        self._investigation = incident_id or playground
 
-    def run(self, command: str, using: str) -> list[dict[str, Any]]:
-        """Return the entries of a command."""
-        data = f'{command} using="{using}"'
+    def run(self, command: str, using: str = '') -> list[dict[str, Any]]:
+        """Return the entries of a command, which an instance runs unless it is one of the server itself."""
+        data = f'{command} using="{using}"' if using else command
         return list(self._post('/entry/execute/sync', {'investigationId': self._investigation, 'data': data}))
 
     def run_concurrently(self, command: str, using: str, times: int) -> list[list[dict[str, Any]]]:
@@ -37,7 +39,7 @@ class WarRoom:
             return list(pool.map(lambda _: self.run(command, using), range(times)))
 
     def entries(self, incident_id: str = '') -> list[dict[str, Any]]:
-        """Return all entries so far, including commands, of the playground or of an incident."""
+        """Return all entries so far, including commands, of here or of another incident."""
         return list(self._post(f'/investigation/{incident_id or self._investigation}', {})['entries'])
 
     def context(self) -> dict[str, Any]:

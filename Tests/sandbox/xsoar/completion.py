@@ -17,6 +17,7 @@ _BUILT_IN: tuple[tuple[str, str, list[tuple[str, str, tuple[str, ...]]]], ...] =
         'Deletes what commands have put into the context.',
         [('all', 'Whether to delete all of it.', ('yes', 'no')), ('key', 'The path of what to delete, such as File.', ())],
     ),
+    ('Print', 'Writes a text into the war room.', [('value', 'The text.', ())]),
 )
 
 

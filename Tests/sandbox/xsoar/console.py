@@ -113,6 +113,9 @@ class Console:
         self._war_room.delete_context(investigation_id, '' if everything else given['key'])
         return Entry('The context has been deleted.')
 
+    def _print(self, _: str, line: CommandLine) -> Entry:
+        return Entry(next((word.value for word in line.words if word.name in ('', 'value')), ''))
+
     def _help(self, _: str, line: CommandLine) -> Entry:
         wanted = next((word.value for word in line.words if word.name in ('', 'command')), '')
         return Entry(help_text(known_commands(self._catalogue, self._instances), wanted), 'markdown')
@@ -166,7 +169,7 @@ class Console:
         return ask(self._war_room.context(investigation_id), value)
 
 
-_BUILT_IN = {'DeleteContext': Console._delete_context, 'help': Console._help}
+_BUILT_IN = {'DeleteContext': Console._delete_context, 'Print': Console._print, 'help': Console._help}
 
 
 def _seconds(text: str) -> float:

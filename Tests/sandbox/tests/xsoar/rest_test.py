@@ -387,6 +387,7 @@ def test_the_context_can_be_deleted_whole_or_in_part(desk: Desk) -> None:
     desk.run('!DeleteContext all=yes')
     assert desk.context() == {}
     assert 'needs to know what to delete' in desk.say('!DeleteContext')
+    assert desk.say('!Print value="It is done."') == 'It is done.'
 
 
 def test_a_file_goes_into_the_war_room_and_comes_back_byte_for_byte(desk: Desk) -> None:
