@@ -332,7 +332,7 @@ class Judgement:
 
     def _given_up(self) -> str:
         """What only reads is asked for again after one fault that passes."""
-        passes = self._case.name in ('once 502', 'once 503', 'once 504', 'once reset', 'once reset_mid_body')
+        passes = self._case.name in ('once 502', 'once 503', 'once 504', 'once reset', 'once reset_mid_body', 'once truncated')
         if passes and self._exchange.method == 'GET' and self._exchange.service == 'graph' and self._result.error_texts:
             return f'given up after one fault: {self._result.error_texts[0][:120]}'
         return ''

@@ -259,9 +259,19 @@ def digest_of(chunks: Iterable[bytes]) -> bytes:
 def test_nothing_remains_of_a_broken_download(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud) -> None:
     message = delivered(ada)
     ada.attach_file(message, 'a.bin', NOT_UTF8)
-    cloud.faults.add(service='graph', path='messages', reset_mid_body=True)
+    cloud.faults.add(service='graph', path='messages', reset_mid_body=True, times=None)
     assert 'did not answer. Try again' in error_of(mail, 'msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
     assert os.listdir('.') == []
+
+
+@pytest.mark.parametrize('fault', ['reset_mid_body', 'truncated', 'reset'])
+def test_a_download_that_breaks_off_starts_again(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud, fault: str) -> None:
+    message = delivered(ada)
+    ada.attach_file(message, 'a.bin', NOT_UTF8)
+    attachment = message.attachments[0]
+    cloud.faults.add(service='graph', path=r'/\$value', **{fault: True})
+    args = {'message_id': message.immutable_id, 'attachment_id': message.attachment_id(attachment, True)}
+    assert file_of(run(mail, 'msgraph-mail-get-attachment', **args)) == NOT_UTF8
 
 
 # endregion

@@ -24,6 +24,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         AzureCloud,
         RetryPolicy,
         connection_problem,
+        is_reset,
         is_same_host,
         json_or_none,
         outside_text,
@@ -98,6 +99,10 @@ class GraphThrottled(GraphError, CommandThrottled):
     def __init__(self, error: GraphError, seconds: float):
         super().__init__(error.what, error.advice, error.code, error.res)
         self.seconds = seconds
+
+
+class BrokenTransferError(GraphError):
+    """A file broke off on its way."""
 
 
 class UnknownOutcomeError(GraphError):
@@ -707,7 +712,8 @@ class GraphMailClient(MicrosoftClient):
             write: takes each chunk: the `write` of a file, the `update` of a hash.
             max_size: bytes after which the download ends with an error.
         Raises:
-            GraphError: as `graph_request`; also if the bytes are not from Graph, incomplete or too many.
+            BrokenTransferError: the bytes are incomplete.
+            GraphError: as `graph_request`; also if the bytes are not from Graph, or too many.
         """
         response = self._send('GET', path, headers={'Accept': '*/*'}, stream=True, retry_policy=retry_policy)
         size = 0
@@ -723,10 +729,13 @@ class GraphMailClient(MicrosoftClient):
                         raise GraphError(f'The file has more than the expected {max_size} bytes.', _CHECK_PROXY, '', response)
                     write(chunk)
             except requests.exceptions.RequestException as error:
-                raise (self._outage(error) or error) from error
+                outage = self._outage(error)
+                raise (
+                    BrokenTransferError(outage.what, outage.advice) if outage and is_reset(error) else outage or error
+                ) from error
             length = response.headers.get('Content-Length', '')
             if length.isdecimal() and response.raw.tell() != int(length):  # older urllib3 takes a broken transfer for the end
-                raise GraphError(f'The file ended before its {length} bytes were complete.', 'Try again.', '', response)
+                raise BrokenTransferError(f'The file ended before its {length} bytes were complete.', 'Try again.', '', response)
 
     def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         headers = {'Prefer': _IMMUTABLE_IDS, **(kwargs.pop('headers', None) or {})}
@@ -1562,24 +1571,38 @@ def save_file(name: str, download: Callable[[Callable[[bytes], Any]], None], is_
         is_item: it is an Outlook item, which gets the extension of its format.
     """
     entry: dict[str, Any] = fileResult(name, b'')
-    digest, start = hashlib.sha256(), b''
     try:
-        with open(_file_path(entry), 'wb') as file:
-
-            def write(chunk: bytes) -> None:
-                nonlocal start
-                start = start or chunk[:32]
-                digest.update(chunk)
-                file.write(chunk)
-
-            download(write)
+        digest, start = again_if_broken(lambda: _write_file(_file_path(entry), download))
     except BaseException:
         os.remove(_file_path(entry))
         raise
     if is_item:
         extension = next((one for mark, one in _ITEM_EXTENSIONS.items() if start.startswith(mark)), '.eml')
         entry['File'] = name if name.lower().endswith(extension) else file_name(name + extension)
-    return SavedFile(entry, digest.hexdigest())
+    return SavedFile(entry, digest)
+
+
+def _write_file(path: str, download: Callable[[Callable[[bytes], Any]], None]) -> tuple[str, bytes]:
+    """Write a file, and return its SHA-256 and its first bytes."""
+    digest, start = hashlib.sha256(), b''
+    with open(path, 'wb') as file:
+
+        def write(chunk: bytes) -> None:
+            nonlocal start
+            start = start or chunk[:32]
+            digest.update(chunk)
+            file.write(chunk)
+
+        download(write)
+    return digest.hexdigest(), start
+
+
+def again_if_broken(download: Callable[[], _StepResult]) -> _StepResult:
+    """Run a step that downloads a file into something new. If the transfer breaks off, run it again."""
+    try:
+        return download()
+    except BrokenTransferError:
+        return download()
 
 
 def _file_path(entry: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from email import message_from_bytes
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -38,6 +39,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         ODD,
         UNREADABLE,
         WELL_KNOWN_FOLDER,
+        again_if_broken,
         graph_id,
         html_to_text,
         is_folder_id,
@@ -707,13 +709,17 @@ def list_attachments_command(client: GraphMailClient, args: dict[str, Any]) -> C
             'WebLink': web_link if attachment.kind == 'reference' else '',
         }
         if with_hash and attachment.kind != 'reference':
-            digest = hashlib.sha256()
-            mailbox.download_file(message_id, attachment, digest.update, folder_id)
-            row['SHA256'] = digest.hexdigest()
+            row['SHA256'] = again_if_broken(partial(_sha256, mailbox, message_id, attachment, folder_id))
         rows.append({key: value for key, value in row.items() if value != ''})
     outputs = {'ID': message_id, 'UserID': mailbox.address, 'Attachment': rows}
     headers = ['Name', 'Type', 'Size', 'Kind', 'IsInline', 'ContentID', 'SHA256', 'WebLink', 'ID']
     return object_results('MSGraphMailAttachment', f'Attachments ({len(rows)})', outputs, found, headers, rows=rows)
+
+
+def _sha256(mailbox: Mailbox, message_id: str, attachment: Attachment, folder_id: str) -> str:
+    digest = hashlib.sha256()
+    mailbox.download_file(message_id, attachment, digest.update, folder_id)
+    return digest.hexdigest()
 
 
 def get_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
@@ -992,10 +998,7 @@ def respond_to_invitation_command(client: GraphMailClient, args: dict[str, Any])
 MAX_INVITATION = 20 * 1024 * 1024  # bytes of the email
 
 
-def get_invitation_as_ics_command(client: GraphMailClient, args: dict[str, Any]) -> dict[str, Any]:
-    """Return the iCalendar file in an invitation, or in another message about a meeting."""
-    mailbox = mailbox_argument(client, args)
-    message_id = message_argument(mailbox, args)
+def _invitation_source(mailbox: Mailbox, message_id: str) -> bytes:
     source = bytearray()
 
     def write(chunk: bytes) -> None:
@@ -1004,7 +1007,14 @@ def get_invitation_as_ics_command(client: GraphMailClient, args: dict[str, Any])
             raise DemistoException('The email has more than 20 MB. Use msgraph-mail-get-email-as-eml.')
 
     mailbox.download_mime(message_id, write)
-    calendar = _calendar_file(bytes(source))
+    return bytes(source)
+
+
+def get_invitation_as_ics_command(client: GraphMailClient, args: dict[str, Any]) -> dict[str, Any]:
+    """Return the iCalendar file in an invitation, or in another message about a meeting."""
+    mailbox = mailbox_argument(client, args)
+    message_id = message_argument(mailbox, args)
+    calendar = _calendar_file(again_if_broken(partial(_invitation_source, mailbox, message_id)))
     if not calendar:
         raise DemistoException('The email contains no calendar file. Check that it is an invitation.')
     return save_file(f'{message_id}.ics', lambda save: save(calendar)).entry

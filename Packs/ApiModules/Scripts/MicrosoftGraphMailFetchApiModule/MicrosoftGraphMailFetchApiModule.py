@@ -964,6 +964,8 @@ class MailFile:
         is_item = self.details.get('Kind') == 'item'
 
         def copy_head(write: Callable[[bytes], Any]) -> None:
+            self.head = b''
+
             def write_both(chunk: bytes) -> None:
                 self.head += chunk[: max(1, self.max_head) - len(self.head)]
                 write(chunk)
@@ -972,7 +974,6 @@ class MailFile:
             if not self.head and self.size > _MAX_EMPTY:
                 raise GraphError('Microsoft Graph sent an empty file.', 'Try again.')
 
-        self.head = b''
         self.saved = save_file(self.name, copy_head, is_item)
         self.details['SHA256'] = self.saved.sha256
         if is_item:
