@@ -455,5 +455,5 @@ def test_settings_are_shown_as_property_and_value(instance: Instance, field_repo
 def test_a_file_of_an_email_has_a_name_of_which_the_system_takes_any(instance: Instance, adas: Mailbox) -> None:
     message = delivered(adas)
     entry = instance.run('msgraph-mail-get-email-as-eml', message_id=message.internet_message_id)
-    assert entry['File'] == f'{message.immutable_id}.eml'
+    assert entry['File'] == f'{message.subject}.eml'
     assert os.path.getsize(f'1_{entry["FileID"]}') > 0

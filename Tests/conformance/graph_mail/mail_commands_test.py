@@ -191,7 +191,7 @@ def test_an_eml_file_has_the_bytes_of_the_mailbox(mail: GraphMailClient, ada: Ma
         'ContentsFormat': 'text',
         'Type': 3,
         'FileID': 0,
-        'File': f'{message.immutable_id}.eml',
+        'File': 'Grüße.eml',
     }
 
 

@@ -91,6 +91,7 @@ VALUES: dict[str, Any] = {
     'limit': '1',
     'message_id': '{other}',
     'message_ids': '{other}',
+    'nested_depth': ('2', {'message_id': '{forwarded}'}),
     'new_display_name': 'Newest',
     'new_folder_name': 'Newest',
     'next_page': '{page}',
@@ -157,6 +158,8 @@ class World:
         scene = Scene(mailbox)
         other = mailbox.deliver(Message('Other', mailbox.owner, mailbox.now(), to=[mailbox.owner], is_draft=True), 'drafts')
         draft = mailbox.deliver(Message('Draft', mailbox.owner, mailbox.now(), to=[mailbox.owner], is_draft=True), 'drafts')
+        forwarded = mailbox.deliver(Message('FW', mailbox.owner, mailbox.now(), to=[mailbox.owner]))
+        mailbox.attach_item(forwarded, Message('Forwarded', mailbox.owner, mailbox.now()))
         instance.run('msgraph-mail-create-rule', **RULE)
         listed = instance.context('msgraph-mail-list-attachments', message_id=scene.message)['Attachment']
         self.known = {
@@ -167,6 +170,7 @@ class World:
             'attachment': listed[0]['ID'],
             'other': other.immutable_id,
             'draft': draft.immutable_id,
+            'forwarded': forwarded.immutable_id,
             'page': instance.context('msgraph-mail-list-emails', page_size='4', odata='$select=id')[-1]['NextPage'],
         }
 

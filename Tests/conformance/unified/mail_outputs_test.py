@@ -109,7 +109,7 @@ def test_a_mail_command_returns_exactly_the_outputs_of_the_yml(instance: Instanc
 @pytest.mark.parametrize(
     'command, message, file',
     [
-        ('msgraph-mail-get-email-as-eml', 'message', '{message}.eml'),
+        ('msgraph-mail-get-email-as-eml', 'message', 'Whole.eml'),
         ('msgraph-mail-get-invitation-as-ics', 'invitation', '{invitation}.ics'),
         ('msgraph-mail-get-attachment', 'message', 'a.txt'),
     ],
@@ -117,9 +117,25 @@ def test_a_mail_command_returns_exactly_the_outputs_of_the_yml(instance: Instanc
 def test_the_outputs_of_files_are_those_of_the_platform(
     instance: Instance, scene: Scene, command: str, message: str, file: str
 ) -> None:
-    assert {output['contextPath'].split('.')[0] for output in IN_YML[command]['outputs']} == {'File'}
+    paths = {output['contextPath'].split('.')[0] for output in IN_YML[command]['outputs']}
+    assert paths - {'MSGraphMailAttachment'} == {'File'}
     attachments = instance.context('msgraph-mail-list-attachments', message_id=scene.message)['Attachment']
     extra = {'attachment_id': attachments[0]['ID']} if command.endswith('attachment') else {}
     entry = instance.run(command, message_id=getattr(scene, message), **extra)
     assert entry['File'] == file.format(**vars(scene))
     assert os.path.getsize(f'1_{entry["FileID"]}') > 0
+
+
+def test_attached_emails_have_exactly_the_outputs_of_the_yml(instance: Instance, scene: Scene) -> None:
+    mailbox = instance.cloud.mailbox(ADA)
+    inner, outer = (Message(name, ADDRESS, mailbox.now(), to=[ADDRESS], html='<p>x</p>') for name in ('Inner', 'Outer'))
+    mailbox.attach_file(inner, 'a.txt', b'a', 'text/plain')
+    mailbox.deliver(outer)
+    mailbox.attach_item(outer, inner)
+    shown = instance.entries('msgraph-mail-get-attachment', message_id=outer.immutable_id, nested_depth='1')
+    [(path, outputs)] = next(one['EntryContext'].items() for one in shown if 'EntryContext' in one)
+    every = {one['contextPath']: one['type'] for one in IN_YML['msgraph-mail-get-attachment']['outputs']}
+    described = {name: kind for name, kind in every.items() if not name.startswith('File.')}
+    given = list(leaves(path.partition('(')[0], outputs))
+    assert {name for name, _ in given} == set(described)
+    assert [name for name, value in given if not TYPES[described[name]](value)] == []

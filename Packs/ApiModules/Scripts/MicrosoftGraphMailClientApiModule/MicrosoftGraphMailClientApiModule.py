@@ -1221,11 +1221,13 @@ class Mailbox:
         """Return a request that changes properties, such as ``isRead``, ``categories`` and ``flag``."""
         return BatchRequest(message_id, 'PATCH', self.message_path(message_id, folder_id), changes, has_id=True)
 
-    def categories_request(self, message_id: str) -> BatchRequest:
+    def categories_request(self, message_id: str, folder_id: str = '') -> BatchRequest:
         """Return a request for the categories of a message and its version."""
-        return BatchRequest(message_id, 'GET', f'{self.message_path(message_id)}?$select=categories')
+        return BatchRequest(message_id, 'GET', f'{self.message_path(message_id, folder_id)}?$select=categories')
 
-    def change_categories(self, reads: Sequence[BatchRequest], changed: Callable[[list[str]], list[str]]) -> list[BatchResult]:
+    def change_categories(
+        self, reads: Sequence[BatchRequest], changed: Callable[[list[str]], list[str]], folder_id: str = ''
+    ) -> list[BatchResult]:
         """Change the categories of messages, and overwrite nothing that others change at the same time.
 
         Args:
@@ -1245,7 +1247,7 @@ class Mailbox:
                 if not read.error and (ODD in read.body or not version):
                     read.error = GraphError('Microsoft Graph did not send the version of the email.', _CHECK_PROXY)
                 elif not read.error and categories != present:
-                    update = self.update_request(message_id, {'categories': categories})
+                    update = self.update_request(message_id, {'categories': categories}, folder_id)
                     updates.append(update._replace(if_match=version))
                 results[message_id] = read
             results |= {one.request.message_id: one for one in (self.batch(updates) if updates else ())}
@@ -1558,17 +1560,32 @@ class SavedFile(NamedTuple):
     def name(self) -> str:
         return str(self.entry['File'])
 
+    def read(self, max_size: int) -> bytes | None:
+        """Return the bytes of the file, None if it has more than `max_size`."""
+        with open(_file_path(self.entry), 'rb') as file:
+            content = file.read(max_size + 1)
+        return content if len(content) <= max_size else None
+
     def remove(self) -> None:
         """Delete a file that is not needed after all."""
         os.remove(_file_path(self.entry))
 
 
-def save_file(name: str, download: Callable[[Callable[[bytes], Any]], None], is_item: bool = False) -> SavedFile:
+_MAX_START = 64_000  # bytes
+
+
+def save_file(
+    name: str,
+    download: Callable[[Callable[[bytes], Any]], None],
+    is_item: bool = False,
+    named: Callable[[bytes], str] | None = None,
+) -> SavedFile:
     """Save a file chunk by chunk. If that fails, nothing of it remains.
 
     Args:
         download: writes the file with the function that it gets.
         is_item: it is an Outlook item, which gets the extension of its format.
+        named: returns another name for the first 64,000 bytes.
     """
     entry: dict[str, Any] = fileResult(name, b'')
     try:
@@ -1576,6 +1593,8 @@ def save_file(name: str, download: Callable[[Callable[[bytes], Any]], None], is_
     except BaseException:
         os.remove(_file_path(entry))
         raise
+    if named:
+        entry['File'] = named(start)
     if is_item:
         extension = next((one for mark, one in _ITEM_EXTENSIONS.items() if start.startswith(mark)), '.eml')
         entry['File'] = name if name.lower().endswith(extension) else file_name(name + extension)
@@ -1589,7 +1608,7 @@ def _write_file(path: str, download: Callable[[Callable[[bytes], Any]], None]) -
 
         def write(chunk: bytes) -> None:
             nonlocal start
-            start = start or chunk[:32]
+            start += chunk[: _MAX_START - len(start)]
             digest.update(chunk)
             file.write(chunk)
 

@@ -1,13 +1,19 @@
 """Provide the commands that read and organize a mailbox. An integration adds MAIL_COMMANDS to its commands."""
 
+import base64
+import binascii
 import hashlib
+import mimetypes
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from email import message_from_bytes
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message
+from email.parser import HeaderParser
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
@@ -37,9 +43,11 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         MAX_SEARCHED,
         Mailbox,
         ODD,
+        SavedFile,
         UNREADABLE,
         WELL_KNOWN_FOLDER,
         again_if_broken,
+        file_name,
         graph_id,
         html_to_text,
         is_folder_id,
@@ -581,7 +589,11 @@ def get_email_as_eml_command(client: GraphMailClient, args: dict[str, Any]) -> d
     """Return a message as a file with exactly the bytes that are in the mailbox."""
     mailbox = mailbox_argument(client, args)
     message_id = message_argument(mailbox, args)
-    return save_file(f'{message_id}.eml', lambda write: mailbox.download_mime(message_id, write)).entry
+
+    def named(head: bytes) -> str:
+        return eml_name(MimePart.read(head).text('Subject'), message_id)
+
+    return save_file(f'{message_id}.eml', lambda write: mailbox.download_mime(message_id, write), named=named).entry
 
 
 def _change_emails(
@@ -678,6 +690,180 @@ def delete_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailC
 
 # endregion
 
+# region attached emails
+
+# Mails come from attackers too: all loops over their parts are bounded, and nothing is scanned more often than this.
+_MAX_MULTIPARTS = 10  # multiparts in each other
+_MAX_PARTS = 1000
+_MAX_HEAD = 64_000  # bytes of the headers of a part
+_MAX_LINES = 400  # of them
+_MAX_HEADER = 4000  # characters of a header with parameters, which Python reads in quadratic time
+MAX_NESTED_DEPTH = 10
+MAX_NESTED_FILES = 100
+MAX_NESTED_SIZE = 100 * 1024 * 1024  # bytes of all files
+_NOT_BASE64 = bytes(set(range(256)) - {*b'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'})
+_EMAIL_TYPES = ('message/rfc822', 'message/global')
+
+
+class MimePart(NamedTuple):
+    """A part of an email as MIME. `body` has the bytes of the email, and is encoded as `headers` say."""
+
+    headers: Message
+    body: bytes
+
+    @classmethod
+    def read(cls, source: bytes) -> 'MimePart':
+        end = re.search(rb'\A(?:\r\n|\n|\r)|\r\n\r\n|\n\r?\n|\r\r', source)
+        head = b''.join(source[: min(end.start() if end else len(source), _MAX_HEAD)].splitlines(keepends=True)[:_MAX_LINES])
+        headers = HeaderParser().parsestr(head.decode(errors='replace'))
+        for name in ('Content-Type', 'Content-Disposition'):
+            if len(headers.get(name, '')) > _MAX_HEADER:
+                headers.replace_header(name, headers[name][:_MAX_HEADER])
+        return cls(headers, source[end.end() :] if end else b'')
+
+    def content(self) -> bytes:
+        """Return the decoded body. What cannot be decoded stays as it is."""
+        encoding = str(self.headers.get('Content-Transfer-Encoding', '')).strip().lower()
+        with suppress(binascii.Error):
+            if encoding == 'base64':
+                body = self.body.translate(None, _NOT_BASE64)
+                return base64.b64decode(body + b'=' * (-len(body) % 4))
+            if encoding == 'quoted-printable':
+                return binascii.a2b_qp(self.body)
+        return self.body
+
+    def text(self, name: str) -> str:
+        """Return a header in one line."""
+        return _decoded_header(str(self.headers.get(name, '')))
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the part is neither the text of the email nor a multipart whose parts are listed."""
+        if not self.body and self.headers.get_content_maintype() == 'multipart':
+            return False
+        is_text = self.headers.get_content_type() in ('text/plain', 'text/html')
+        return not is_text or bool(self.headers.get_filename()) or self.headers.get_content_disposition() == 'attachment'
+
+    def file_name(self, number: int, content: bytes) -> str:
+        """Return the name of the part as a file. `number` is part of a name that is made up."""
+        kind, name = self.headers.get_content_type(), file_name(_decoded_header(self.headers.get_filename() or ''))
+        name = '' if name in ('.', '..') else name
+        if kind in _EMAIL_TYPES:
+            return eml_name(re.sub(r'(?i)\.eml\Z', '', name) or MimePart.read(content).text('Subject'), f'attachment-{number}')
+        return name or f'attachment-{number}{mimetypes.guess_extension(kind) or ""}'
+
+
+def _decoded_header(raw: str) -> str:
+    """Return the text of a header, or of a parameter in it, in one line."""
+    raw = raw[:_MAX_HEADER]
+    with suppress(ValueError, LookupError, MessageError):
+        raw = str(make_header(decode_header(raw)))
+    return ' '.join(raw.split())
+
+
+def eml_name(subject: str, fallback: str) -> str:
+    """Return the name of the file of an email."""
+    return file_name(f'{subject.strip(". ") or fallback}.eml')
+
+
+def mime_parts(source: bytes) -> Iterator[MimePart]:
+    """Yield the parts of an email in their order, multiparts without their bodies. An attached email is one part."""
+    waiting = [(source, 0)]
+    for _ in range(_MAX_PARTS):
+        if not waiting:
+            return
+        raw, depth = waiting.pop()
+        part = MimePart.read(raw)
+        boundary = part.headers.get_boundary() if part.headers.get_content_maintype() == 'multipart' else None
+        if boundary and depth < _MAX_MULTIPARTS:
+            waiting += [(one, depth + 1) for one in reversed(_split_multipart(part.body, boundary.encode(errors='replace')))]
+            part = part._replace(body=b'')
+        yield part
+
+
+def _split_multipart(body: bytes, boundary: bytes) -> list[bytes]:
+    """Return the parts of a multipart body. The last one ends with the body if its delimiter is missing."""
+    mark = re.escape(b'--' + boundary)
+    # the literal comes first: this is found fast
+    delimiter = mark + rb'(?:(?<=[\r\n]' + mark + rb')|(?<=\A' + mark + rb'))(--)?[ \t]*(?:\r\n|\r|\n|\Z)'
+    found: list[bytes] = []
+    start = -1
+    for one in re.finditer(delimiter, body):
+        if start >= 0:
+            part = body[start : one.start()]
+            found.append(part[: -2 if part.endswith(b'\r\n') else -1 if part.endswith((b'\r', b'\n')) else None])
+        start = one.end()
+        if one[1] or len(found) >= _MAX_PARTS:
+            return found
+    return [*found, body[start:]] if start >= 0 else found
+
+
+class NestedEmails:
+    """The emails that are attached to an email, to its attached emails, and so on.
+
+    Args:
+        depth: of emails in each other that are opened; 0 for none.
+    """
+
+    def __init__(self, depth: int):
+        self._depth = depth
+        self._files: list[dict[str, Any]] = []
+        self._emails: list[dict[str, Any]] = []
+        self._notes: list[str] = []
+        self._size = self._parts = 0
+        self._is_full = False
+
+    def open(self, saved: SavedFile, content_type: str) -> None:
+        """Extract the attachments of a file if it is an email, and those of the emails among them."""
+        if not (self._depth and (saved.name.lower().endswith('.eml') or content_type.lower() in _EMAIL_TYPES)):
+            return
+        source = saved.read(MAX_NESTED_SIZE)
+        if source is None:
+            self._notes.append(f'{saved.name} has more than {MAX_NESTED_SIZE // 1024**2} MB and was not opened.')
+            return
+        waiting = [(source, saved.name, 1)]
+        while waiting and not self._is_full:
+            source, name, depth = waiting.pop(0)
+            children = self._extract(source, name, depth)
+            waiting += [(*child, depth + 1) for child in children if depth < self._depth]
+
+    def _extract(self, source: bytes, name: str, depth: int) -> list[tuple[bytes, str]]:
+        """Save the attachments of an email as files, and return those that are emails with their names."""
+        email, emails = MimePart.read(source), []
+        headers = {'Subject': 'Subject', 'From': 'From', 'To': 'To', 'Date': 'Date', 'InternetMessageID': 'Message-ID'}
+        files: list[dict[str, Any]] = []
+        described = {key: email.text(header) for key, header in headers.items()}
+        self._emails.append({**described, 'Depth': depth, 'Name': name, 'Attachment': files})
+        for number, part in enumerate(mime_parts(source), 1):
+            self._parts += 1
+            content = part.content() if part.is_file else b''
+            self._size += len(content)
+            if self._parts >= _MAX_PARTS or len(self._files) >= MAX_NESTED_FILES or self._size > MAX_NESTED_SIZE:
+                self._is_full = True
+                self._notes.append(f'{name} may contain more: the limit of {MAX_NESTED_FILES} files or their size is reached.')
+                break
+            if part.is_file:
+                saved = save_file(part.file_name(number, content), lambda write, content=content: write(content))  # type: ignore[misc]
+                self._files.append(saved.entry)
+                kind = part.headers.get_content_type()
+                files.append({'Name': saved.name, 'Type': kind, 'Size': len(content), 'SHA256': saved.sha256})
+                emails += [(content, saved.name)] if saved.name.lower().endswith('.eml') else []
+        return emails
+
+    def results(self, message_id: str, address: str) -> list[CommandResults | dict[str, Any]]:
+        """Return the files, and an entry with the emails, if there are any."""
+        if not (self._emails or self._notes):
+            return []
+        outputs = {'ID': message_id, 'UserID': address, 'NestedEmail': self._emails}
+        rows = [{**one, 'Attachments': ', '.join(file['Name'] for file in one['Attachment'])} for one in self._emails]
+        headers = ['Subject', 'From', 'To', 'Date', 'Attachments', 'Depth', 'Name', 'InternetMessageID']
+        note = ''.join(f'\n{inert(one, is_cell=False)}' for one in self._notes)
+        title = f'Attached emails ({len(rows)})'
+        return [*self._files, object_results('MSGraphMailAttachment', title, outputs, outputs, headers, rows=rows, note=note)]
+
+
+# endregion
+
 # region commands for attachments
 
 _NO_ATTACHMENTS = 'The email has no attachments.'
@@ -726,6 +912,8 @@ def get_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> Mai
     """Return one attachment of a message as a file, or all. If one cannot be read, the others are returned."""
     mailbox, attachment_id = mailbox_argument(client, args), graph_id(clean_value(args.get('attachment_id')))
     folder_id = folder_argument(mailbox, args)
+    has_depth = clean_value(args.get('nested_depth')) not in ('', '0')
+    nested = NestedEmails(int_argument(args, 'nested_depth', 1, MAX_NESTED_DEPTH) if has_depth else 0)
     message_id = message_argument(mailbox, args, folder_id=folder_id)
     attachments = Attachment.list_from_json(
         [mailbox.get_attachment(message_id, attachment_id, folder_id)]
@@ -744,7 +932,9 @@ def get_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> Mai
             missing.append({'Name': inert(attachment.name), 'Reason': reason})
             continue
         try:
-            entries.append(_save_attachment(mailbox, attachment, message_id, folder_id))
+            saved = _save_attachment(mailbox, attachment, message_id, folder_id)
+            entries.append(saved.entry)
+            nested.open(saved, attachment.content_type)
         except GraphError as error:
             errors.append(error)
             missing.append({'Name': inert(attachment.name), 'Reason': inert(str(error))})
@@ -753,14 +943,15 @@ def get_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> Mai
     if missing:
         readable = tableToMarkdown('Attachments without a file', missing, headers=['Name', 'Reason'])
         entries.append(CommandResults(raw_response=missing, readable_output=readable))
+    entries += nested.results(message_id, mailbox.address)
     return entries if len(entries) > 1 else entries[0]
 
 
-def _save_attachment(mailbox: Mailbox, attachment: Attachment, message_id: str, folder_id: str) -> dict[str, Any]:
+def _save_attachment(mailbox: Mailbox, attachment: Attachment, message_id: str, folder_id: str) -> SavedFile:
     def download(write: Callable[[bytes], Any]) -> None:
         mailbox.download_file(message_id, attachment, write, folder_id)
 
-    return save_file(attachment.name, download, attachment.kind == 'item').entry
+    return save_file(attachment.name, download, attachment.kind == 'item')
 
 
 def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) -> str:
@@ -1022,13 +1213,7 @@ def get_invitation_as_ics_command(client: GraphMailClient, args: dict[str, Any])
 
 def _calendar_file(source: bytes) -> bytes:
     """Return the first iCalendar part of an email as MIME, empty if there is none."""
-    try:
-        parts = message_from_bytes(source).walk()
-        return next(
-            (bytes(one.get_payload(decode=True) or b'') for one in parts if one.get_content_type() == 'text/calendar'), b''
-        )
-    except RecursionError:  # mails come from attackers too
-        return b''
+    return next((one.content() for one in mime_parts(source) if one.headers.get_content_type() == 'text/calendar'), b'')
 
 
 # endregion
@@ -1154,14 +1339,16 @@ def _change_categories(
     mailbox, named = mailbox_argument(client, args), text_list(args, 'categories')
     if not named:
         raise DemistoException('The argument categories is empty. Enter one category, or several separated by commas.')
+    folder_id = folder_argument(mailbox, args)
     return run_in_batches(
         mailbox,
         args,
         'message_ids',
-        mailbox.categories_request,
+        lambda message_id: mailbox.categories_request(message_id, folder_id),
         title,
         lambda result: {'ID': result.request.message_id, 'Categories': result.body.get('categories') or []},
-        send=lambda reads: mailbox.change_categories(reads, lambda present: changed(present, named)),
+        folder_id=folder_id,
+        send=lambda reads: mailbox.change_categories(reads, lambda present: changed(present, named), folder_id),
     )
 
 
@@ -1212,11 +1399,11 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
         ('msgraph-mail-get-conversation', get_conversation_command, 'message_id conversation_id body'),
         ('msgraph-mail-get-email-as-eml', get_email_as_eml_command, 'message_id'),
         ('msgraph-mail-list-attachments', list_attachments_command, 'message_id folder_id include_hash'),
-        ('msgraph-mail-get-attachment', get_attachment_command, 'message_id attachment_id folder_id'),
+        ('msgraph-mail-get-attachment', get_attachment_command, 'message_id attachment_id folder_id nested_depth'),
         ('msgraph-update-email-status', update_email_status_command, 'message_ids status folder_id'),
         ('msgraph-mail-set-categories', set_categories_command, 'message_ids categories clear folder_id'),
-        ('msgraph-mail-add-categories', add_categories_command, 'message_ids categories'),
-        ('msgraph-mail-remove-categories', remove_categories_command, 'message_ids categories'),
+        ('msgraph-mail-add-categories', add_categories_command, 'message_ids categories folder_id'),
+        ('msgraph-mail-remove-categories', remove_categories_command, 'message_ids categories folder_id'),
         ('msgraph-mail-list-categories', list_categories_command, ''),
         ('msgraph-mail-flag-email', flag_email_command, 'message_ids status due_date folder_id'),
         ('msgraph-mail-move-email', move_email_command, 'message_id destination_folder_id'),
