@@ -4,7 +4,7 @@ A plugin of the whole run (see conftest.py at the root), because processes of py
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -18,6 +18,14 @@ class Row(NamedTuple):
     input: str
     before: str
     now: str
+
+
+def seen(outcome: Any) -> str:
+    """Return what a request for a token led to: whose token with which permissions, or the error."""
+    claims = getattr(outcome, 'claims', dict)()
+    permissions = str(claims.get('scp') or '').split() or claims.get('roles') or []
+    account = claims.get('upn') or claims.get('app_displayname') or claims.get('appid')
+    return f'a token of {account} with {len(permissions)} permissions' if claims else str(getattr(outcome, 'what', outcome))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from conformance.field_reports.report import seen
 from conformance.sign_in.methods import keywords
 from conformance.sign_in.recording_proxy import RecordingProxy
 from conformance.sign_in.rows import (
@@ -391,7 +392,7 @@ def test_a_header_never_breaks_a_sign_in(
     monkeypatch.setattr(MicrosoftClient, '_add_info_headers', staticmethod(lambda: {'X-Content-Name': brand}))
     token = workbench.ask(workbench.client(keywords(CORTEX_APP, workbench)))
     assert isinstance(token, AccessToken)
-    field_report('S15', f'the brand {brand!r}', "'latin-1' codec can't encode", 'a token')
+    field_report('S15', f'the brand {brand!r}', "'latin-1' codec can't encode", seen(token))
 
 
 @pytest.mark.parametrize(

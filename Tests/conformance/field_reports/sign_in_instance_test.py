@@ -162,8 +162,9 @@ def test_the_login_url_names_the_permissions(
 )
 def test_a_mailbox_is_mended(instance: Instance, field_report: Report, mailbox: str) -> None:
     instance.params['mailbox_to_fetch'] = mailbox
-    assert instance.context(TEST)['Mailbox'] == ADA
-    field_report('S11', f'the mailbox {mailbox!a}', '404', f'the mailbox {ADA}')
+    opened = instance.context(TEST)['Mailbox']
+    assert opened == ADA
+    field_report('S11', f'the mailbox {mailbox!a}', '404', f'the mailbox {opened}')
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from conformance.field_reports.report import seen
 from conformance.sign_in.methods import keywords
 from conformance.sign_in.rows import (
     AUTHORIZATION_CODE,
@@ -53,9 +54,12 @@ def test_the_certificate_that_fits_the_key_is_used(workbench: Workbench, field_r
     token = workbench.ask(workbench.client({**settings, 'private_key': pem(workbench, parts)}))
     assert isinstance(token, AccessToken), token
     thumbprint = {**settings, 'private_key': pem(workbench, parts), 'certificate_thumbprint': own.sha1_thumbprint}
-    assert isinstance(workbench.ask(workbench.client(thumbprint)), AccessToken)
+    again = workbench.ask(workbench.client(thumbprint))
+    assert isinstance(again, AccessToken)
     given = ', '.join(part if part in (KEY, LEAF) else part[:27].strip('- \n') for part in parts)
-    field_report('S7', given, 'The private key does not belong to the certificate.', 'a token')
+    field_report(
+        'S7', given, 'The private key does not belong to the certificate.', f'{seen(token)}, with its thumbprint {seen(again)}'
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,7 +117,7 @@ def test_what_word_processors_add_is_mended(
     settings = keywords(method, workbench)
     token = workbench.ask_for({**settings, field: MANGLED[form](str(settings[field]))})
     assert isinstance(token, AccessToken), token
-    field_report('S11', f'{method}, {field} {form}', 'refused by Microsoft', 'a token')
+    field_report('S11', f'{method}, {field} {form}', 'refused by Microsoft', seen(token))
 
 
 @pytest.mark.parametrize('bracket', ['<{}>', '{{{}}}', '({})', '[{}]', '<"{}">'])
@@ -124,7 +128,7 @@ def test_brackets_around_an_id_or_an_address_are_removed(
     settings = keywords(method, workbench)
     token = workbench.ask_for({**settings, field: bracket.format(settings[field])})
     assert isinstance(token, AccessToken), token
-    field_report('S11', f'{method}, {field} as {bracket}', 'refused', 'a token')
+    field_report('S11', f'{method}, {field} as {bracket}', 'refused', seen(token))
 
 
 NAMES = {
