@@ -55,7 +55,7 @@ def tour_table(steps: list[TourStep]) -> str:
 def tour_verdict(steps: list[TourStep]) -> str:
     """Return one sentence: whether the tour reached its end."""
     if steps[-1].problem:
-        return f'The tour of the mailbox ended at step {len(steps)}, which does not work.'
+        return f'The tour of the mailbox ended at step {len(steps)}: {steps[-1].what}.'
     return f'All {len(steps)} steps of the tour work.'
 
 

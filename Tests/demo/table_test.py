@@ -59,4 +59,4 @@ def test_sentence_of_a_step_follows_the_tour_in_full() -> None:
 
 def test_verdict_says_how_far_the_tour_got() -> None:
     assert tour_verdict([SEEN, SEEN]) == 'All 2 steps of the tour work.'
-    assert tour_verdict([SEEN, NOT_SEEN]) == 'The tour of the mailbox ended at step 2, which does not work.'
+    assert tour_verdict([SEEN, NOT_SEEN]) == 'The tour of the mailbox ended at step 2: Save the mail.'

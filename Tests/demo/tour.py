@@ -1,4 +1,4 @@
-"""A short tour of the mailbox: a mail with a file is sent, read back, answered, moved, saved, and becomes an incident."""
+"""A short tour of the mailbox: a mail with a file is sent, read, answered after approval, saved, and becomes an incident."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from sandbox.xsoar import FetchReport
 
 BOB = 'bob@contoso.example'
 _INSTANCE, _FETCHER = 'Tour', 'Tour of incidents'
-_SUBJECT = 'Evidence'
+_SUBJECT, _TEXT = 'Evidence', 'Here is the file that you asked for.'
+_ANSWER = 'Thank you, we are looking at it.'
 _FILE_NAME = 'evidence.bin'
 _FILE_SIZE = 4_000_000  # bytes; more than one request carries
 
@@ -53,14 +54,26 @@ class Tour:
 
     Args:
         fetch_now: has XSOAR fetch with the instance of a name, without waiting for its interval.
+        approve: whether a person approves the draft of a reply, whose text it is given. The demo approves it by itself.
+
+    Attributes:
+        draft: the reply as the person saw it before it was sent.
     """
 
-    def __init__(self, cloud: MicrosoftCloud, administrator: Administrator, fetch_now: Callable[[str], FetchReport]) -> None:
+    def __init__(
+        self,
+        cloud: MicrosoftCloud,
+        administrator: Administrator,
+        fetch_now: Callable[[str], FetchReport],
+        approve: Callable[[str], bool] = bool,
+    ) -> None:
         self._cloud = cloud
         self._administrator = administrator
         self._fetch_now = fetch_now
+        self._approve = approve
+        self.draft = ''
         self._file = os.urandom(_FILE_SIZE)
-        self._entry_id = self._mail_id = self._reply_id = ''
+        self._entry_id = self._mail_id = self._draft_id = self._reply_id = ''
         self._step = TourStep('')
 
     def run(self) -> list[TourStep]:
@@ -70,7 +83,9 @@ class Tour:
             ('Send it to Bob', self._send),
             ('Find the mail in his inbox', self._find),
             ('Get the file out of it', self._get_file),
-            ('Reply to it', self._reply),
+            ('Draft a reply', self._draft_reply),
+            ('Show the draft', self._show_draft),
+            ('Send it once approved', self._send_draft),
             ('Move the reply', self._move),
             ('Save the mail', self._save),
             ('Have it as an incident', self._fetch),
@@ -92,7 +107,7 @@ class Tour:
         return f'{len(self._file):,} bytes'
 
     def _send(self) -> str:
-        self._run('send-mail', to=BOB, subject=_SUBJECT, body='Here it is.', attachIDs=self._entry_id)
+        self._run('send-mail', to=BOB, subject=_SUBJECT, body=_TEXT, attachIDs=self._entry_id)
         sent = self._one_in(ADA, 'sentitems')
         in_context = (self._administrator.context('MicrosoftGraph') or {}).get('Email') or {}
         if sent.immutable_id != in_context.get('ID'):
@@ -111,10 +126,31 @@ class Tour:
         self._run('msgraph-mail-get-attachment', user_id=BOB, message_id=self._mail_id)
         return self._same_bytes(self._file)
 
-    def _reply(self) -> str:
-        self._run('msgraph-mail-reply-to', user_id=BOB, to=ADA, message_id=self._mail_id, comment='Thank you.')
+    def _draft_reply(self) -> str:
+        self._run('msgraph-mail-create-draft', user_id=BOB, reply_to_id=self._mail_id, body=_ANSWER)
+        self._draft_id = self._administrator.context('MicrosoftGraph')['Draft']['ID']
+        if self._one_in(BOB, 'drafts').immutable_id != self._draft_id:
+            raise _NotAsExpected('The context does not hold the ID of the draft.')
+        return 'in Drafts, not sent'
+
+    def _show_draft(self) -> str:
+        shown = self._run('msgraph-mail-get-email', user_id=BOB, message_id=self._draft_id)
+        email = self._administrator.context('MSGraphMail')
+        to = ', '.join(one['Address'] for one in email['Recipients'])
+        text = shown.rpartition(' |\n')[2].replace('\\', '').strip()  # below the table of properties
+        self.draft = f'From: {email["From"]["Address"]}\nTo: {to}\nSubject: {email["Subject"]}\n\n{text}'
+        if to != ADA or not text.startswith(_ANSWER) or _TEXT not in text.removeprefix(_ANSWER):
+            raise _NotAsExpected(f'The draft is not a reply to Ada that quotes her mail:\n{self.draft}')
+        return 'to Ada, quotes her mail'
+
+    def _send_draft(self) -> str:
+        if not self._approve(self.draft):
+            raise _NotAsExpected('The draft was not approved. It was not sent, and is still in the folder Drafts.')
+        self._run('msgraph-mail-send-draft', user_id=BOB, draft_id=self._draft_id)
         reply = self._one_in(ADA, 'inbox')
         self._reply_id = reply.immutable_id
+        if _ANSWER not in reply.text:
+            raise _NotAsExpected('Ada received another text than the one that was approved.')
         return f"'{reply.subject}' for Ada"
 
     def _move(self) -> str:
@@ -143,10 +179,10 @@ class Tour:
             raise _NotAsExpected('The SHA-256 in the incident is not that of the mail.')
         return 'file, mail, SHA-256: same'
 
-    def _run(self, command: str, **arguments: str) -> None:
+    def _run(self, command: str, **arguments: str) -> str:
         line = ' '.join([f'!{command}', *(f'{name}="{value}"' for name, value in arguments.items())])
         with self._timed(f'!{command}'):
-            self._administrator.run(line, _INSTANCE)
+            return self._administrator.run(line, _INSTANCE)
 
     @contextmanager
     def _timed(self, command: str) -> Iterator[None]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from authentication_methods import ARC, CLIENT_SECRET, CORTEX_APP, DEVICE_CODE, METHODS
+from authentication_methods import ADA, ARC, CLIENT_SECRET, CORTEX_APP, DEVICE_CODE, METHODS
 from demo.administrator import Administrator
 from demo.method_check import MethodCheck
 from demo.table import WIDTH, method_table, method_verdict, tour_table, tour_verdict
@@ -86,11 +86,25 @@ def test_demo_shows_every_method_and_the_tour(tmp_path: Path) -> None:
         assert cells_of(output, ARC.name)[1:] == ['left out', 'left out']
         assert f'All {len(SHOWN)} authentication methods work. 1 was left out.' in output
     steps = output.partition('Step  ')[2].partition('\n\n')[0].splitlines()[2:]
-    assert [cells_of(output, name)[2] for name in ('Get the file out of it', 'Reply to it', 'Move the reply')] == [
+    assert [
+        cells_of(output, name)[2]
+        for name in ('Get the file out of it', 'Draft a reply', 'Show the draft', 'Send it once approved', 'Move the reply')
+    ] == [
         '4,000,000 bytes, the same',
+        'in Drafts, not sent',
+        'to Ada, quotes her mail',
         "'RE: Evidence' for Ada",
         'in Archive, the same ID',
     ]
+    draft = output.partition('before it was approved:\n\n')[2].partition('\n\nAll ')[0]
+    assert draft.splitlines()[:5] == [
+        '    From: bob@contoso.example',
+        '    To: ada@contoso.example',
+        '    Subject: RE: Evidence',
+        '',
+        '    Thank you, we are looking at it.',
+    ]
+    assert draft.splitlines()[-1] == '    Here is the file that you asked for.'
     assert cells_of(output, 'Have it as an incident')[1:3] == ['fetch-incidents', 'file, mail, SHA-256: same']
     assert all(int(line.split()[-1]) > 0 for line in steps[1:])
     assert f'All {len(steps)} steps of the tour work.' in output
@@ -128,7 +142,7 @@ def test_the_demo_of_a_broken_integration_fails_and_shows_the_errors(repository_
     assert 'authentication methods do not work.' in output
     assert cells_of(output, 'Move the reply')[1:3] == ['!msgraph-mail-move-email', 'failed']
     assert 'Move the reply: Broken on purpose.' in output
-    assert 'The tour of the mailbox ended at step 6, which does not work.' in output
+    assert 'The tour of the mailbox ended at step 8: Move the reply.' in output
     assert 'Save the mail' not in output
 
 
@@ -161,7 +175,7 @@ def test_a_tour_with_another_file_fails(sandbox: Sandbox, cloud: MicrosoftCloud,
     steps = Tour(cloud, administrator, sandbox.server.fetch_now).run()
     assert (steps[-1].what, steps[-1].seen) == ('Get the file out of it', 'failed')
     assert 'The file evidence.bin is not what the mailbox holds.' in tour_table(steps)
-    assert tour_verdict(steps) == f'The tour of the mailbox ended at step {len(steps)}, which does not work.'
+    assert tour_verdict(steps) == 'The tour of the mailbox ended at step 4: Get the file out of it.'
 
 
 def test_a_tour_that_fails_shows_the_error(sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator) -> None:
@@ -169,6 +183,20 @@ def test_a_tour_that_fails_shows_the_error(sandbox: Sandbox, cloud: MicrosoftClo
     steps = Tour(cloud, administrator, sandbox.server.fetch_now).run()
     assert [step.problem == '' for step in steps] == [True, False]
     assert 'ErrorAccessDenied' in tour_table(steps)
+
+
+def test_a_reply_that_nobody_approves_stays_a_draft(
+    sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator
+) -> None:
+    shown: list[str] = []
+    steps = Tour(cloud, administrator, sandbox.server.fetch_now, lambda draft: bool(shown.append(draft))).run()
+    assert steps[-1].what == 'Send it once approved'
+    assert 'was not sent, and is still in the folder Drafts' in tour_table(steps)
+    assert 'To: ada@contoso.example' in shown[0]
+    for address, folder, count in ((BOB, 'drafts', 1), (BOB, 'sentitems', 0), (ADA, 'inbox', 0)):
+        mailbox = cloud.mailbox(address)
+        found = [mail for mail in mailbox.messages() if mailbox.is_in(mail, folder) and mail.subject == 'RE: Evidence']
+        assert len(found) == count, (address, folder)
 
 
 def _forbid(cloud: MicrosoftCloud, mail: Message) -> None:

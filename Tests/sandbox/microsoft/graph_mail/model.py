@@ -268,7 +268,7 @@ def text_of(html: str) -> str:
     """Convert HTML to plain text."""
     without_head = re.sub(r'(?is)<(head|style|script)\b.*?</\1>', '', html)
     with_mark = without_head.replace(HTML_QUOTE_MARK, f'\r\n{TEXT_QUOTE_MARK}\r\n')
-    without_tags = re.sub(r'<[^>]+>', '', re.sub(r'(?i)</p>|</div>|<br */?>', '\r\n', with_mark))
+    without_tags = re.sub(r'<[^>]+>', '', re.sub(r'(?i)</(?:p|div|h[1-6]|li|tr)>|<br */?>', '\r\n', with_mark))
     return html_entities.unescape(without_tags).strip()
 
 
