@@ -65,7 +65,7 @@ def main() -> int:
         import traceback
 
         traceback.print_exc()
-        channel.tell('crash', f'{type(error).__name__}: {error}'[:_LONGEST_MESSAGE])
+        channel.send({'tell': 'crash', 'value': f'{type(error).__name__}: {error}'[:_LONGEST_MESSAGE]})
         return 1
     return 0
 

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Channel:
-    """JSON lines to and from the server; several threads may use it.
+    """JSON lines to and from the server, for one thread.
 
     Args:
         descriptor: the connected socket, inherited from the server.
@@ -21,30 +21,11 @@ class Channel:
         # As plain files: the module socket would be loaded by every command, whether it needs the network or not.
         self._replies = os.fdopen(os.dup(descriptor), 'rb')
         self._messages = os.fdopen(descriptor, 'wb')
-        self._lock = threading.Lock()
 
     def receive(self) -> Any:
         return json.loads(self._replies.readline())
 
-    def tell(self, name: str, value: Any) -> None:
-        """Sends something that needs no answer."""
-        with self._lock:
-            self._send({'tell': name, 'value': value})
-
-    def ask(self, name: str, *values: Any) -> Any:
-        """Sends a question and waits for the answer.
-
-        Raises:
-            ValueError: the server refuses; the text says why.
-        """
-        with self._lock:
-            self._send({'ask': name, 'values': values})
-            reply = self.receive()
-        if 'refused' in reply:
-            raise ValueError(reply['refused'])
-        return reply['answer']
-
-    def _send(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any]) -> None:
         self._messages.write(json.dumps(message).encode() + b'\n')
         self._messages.flush()
 
@@ -52,7 +33,8 @@ class Channel:
 class Demisto:
     """What the platform offers to an integration, under the names of the platform.
 
-    A function that this server has no use for does not exist; the error names it.
+    A function that this server has no use for does not exist; the error names it. As on the platform, all go through ``__do``,
+    which ``support_multithreading`` of CommonServerPython replaces by one that takes a lock.
     """
 
     def __init__(self, job: dict[str, Any], channel: Channel) -> None:
@@ -63,6 +45,32 @@ class Demisto:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         raise AttributeError(f'demisto.{name} is not offered by this server')
+
+    def __do(self, cmd: dict[str, Any]) -> Any:
+        """Send a message to the server, and return the answer if it is a question.
+
+        Raises:
+            ValueError: the server refuses; the text says why.
+            RuntimeError: this is another thread, whose message could break into one of the main thread.
+        """
+        if threading.current_thread() is not threading.main_thread() and 'lock' not in vars(self):
+            raise RuntimeError('A thread called demisto: call support_multithreading() before it starts.')
+        if 'log' in cmd:
+            sys.stderr.flush()
+            os.write(2, cmd['log'].encode('utf-8', 'replace'))
+            return None
+        self._channel.send(cmd)
+        reply = self._channel.receive() if 'ask' in cmd else {'answer': None}
+        if 'refused' in reply:
+            raise ValueError(reply['refused'])
+        return reply['answer']
+
+    def _tell(self, name: str, value: Any) -> None:
+        """Send something that needs no answer."""
+        self.__do({'tell': name, 'value': value})
+
+    def _ask(self, name: str, *values: Any) -> Any:
+        return self.__do({'ask': name, 'values': values})
 
     def command(self) -> str:
         return self._job['command']
@@ -91,28 +99,28 @@ class Demisto:
         return str(self.get(obj, field))
 
     def results(self, results: Any) -> None:
-        self._channel.tell('results', results)
+        self._tell('results', results)
 
     def incidents(self, incidents: Any = None) -> Any:
         """Hands over the incidents of a fetch; without an argument, the incident that the command runs in."""
         if incidents is None:
             return [self.incident()]
-        return self._channel.tell('incidents', incidents)
+        return self._tell('incidents', incidents)
 
     def incident(self) -> dict[str, Any]:
         return self._job['incident']
 
     def createIncidents(self, incidents: Any, lastRun: Any = None, userID: Any = None) -> Any:
-        return self._channel.ask('create_incidents', incidents, lastRun)
+        return self._ask('create_incidents', incidents, lastRun)
 
     def addEntry(self, id: str, entry: Any, username: Any = None, email: Any = None, footer: Any = None) -> None:
-        self._channel.ask('add_entry', id, entry, username or '')
+        self._ask('add_entry', id, entry, username or '')
 
     def getLastRun(self) -> dict[str, Any]:
-        return self._channel.ask('last_run')
+        return self._ask('last_run')
 
     def setLastRun(self, obj: dict[str, Any]) -> None:
-        self._channel.tell('last_run', obj)
+        self._tell('last_run', obj)
 
     def getIntegrationContext(self) -> dict[str, Any]:
         return self.getIntegrationContextVersioned()['context']
@@ -121,7 +129,7 @@ class Demisto:
         self.setIntegrationContextVersioned(context)
 
     def getIntegrationContextVersioned(self, refresh: bool = False) -> dict[str, Any]:
-        return self._channel.ask('integration_context')
+        return self._ask('integration_context')
 
     def setIntegrationContextVersioned(self, context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
         """Stores the integration context.
@@ -129,13 +137,13 @@ class Demisto:
         Raises:
             ValueError: it has been changed since that version was read; -1 stores it all the same.
         """
-        self._channel.ask('set_integration_context', context, version)
+        self._ask('set_integration_context', context, version)
 
     def investigation(self) -> dict[str, Any]:
         return self._job['investigation']
 
     def context(self) -> dict[str, Any]:
-        return self._channel.ask('context')
+        return self._ask('context')
 
     def getFilePath(self, id: str) -> dict[str, str]:
         """``{'id', 'path', 'name'}`` of the file of a war room entry.
@@ -143,7 +151,7 @@ class Demisto:
         Raises:
             ValueError: the entry does not exist, or is not a file.
         """
-        return self._channel.ask('file', id)
+        return self._ask('file', id)
 
     def uniqueFile(self) -> str:
         return os.urandom(16).hex()
@@ -164,7 +172,7 @@ class Demisto:
         return ''
 
     def updateModuleHealth(self, error: Any) -> None:
-        self._channel.ask('health', error)
+        self._ask('health', error)
 
     def debug(self, msg: Any, *args: Any) -> None:
         self._log('debug', msg, args)
@@ -180,6 +188,4 @@ class Demisto:
 
     def _log(self, level: str, message: Any, arguments: tuple[Any, ...]) -> None:
         """Writes a line to the log. As on a real server, what must not be seen in it is the integration's own concern."""
-        text = ' '.join(map(str, (message, *arguments)))
-        sys.stderr.flush()
-        os.write(2, f'{level}: {text}\n'.encode('utf-8', 'replace'))
+        self.__do({'log': f'{level}: {" ".join(map(str, (message, *arguments)))}\n'})

@@ -32,9 +32,11 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         argToBoolean,
         get_integration_context,
         get_x_content_info_headers,
+        is_debug_mode,
         is_demisto_version_ge,
         return_results,
         set_integration_context,
+        support_multithreading,
     )
     from MicrosoftCoreApiModule import (
         AZURE_CLOUDS,
@@ -508,6 +510,9 @@ class MicrosoftClient(BaseClient):
         token_client = TokenClient(
             self.verify, self.clock, on_secret=add_sensitive_log_strs, redact=LOG.encode, adapter=self._adapter
         )
+        # In debug mode, the thread of a token request logs. A second call would lock the first one out.
+        if is_debug_mode() and hasattr(demisto, '_Demisto__do') and not hasattr(demisto, 'lock'):
+            support_multithreading()
         return TokenProvider(credential, storage, token_client, demisto.debug, self.token_target())
 
     def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:

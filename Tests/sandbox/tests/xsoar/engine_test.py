@@ -27,6 +27,7 @@ CRASHES = {
     'endless results': 'The command was stopped: its results are larger than 128 MB.',
     'no JSON': 'The command crashed: TypeError: Object of type bytes is not JSON serializable',
     'recursion': 'The command crashed: RecursionError: maximum recursion depth exceeded',
+    'thread': 'The command crashed: RuntimeError: A thread called demisto: call support_multithreading() before it starts.',
     'missing function': 'The command crashed: AttributeError: demisto.executeCommand is not offered by this server',
     'missing file': "The command named a file '../../xsoar.key' that it did not write: make files with fileResult.",
     'bad entry': 'The command sent an entry that cannot be read: use CommandResults, or the fields of an entry.',
@@ -51,6 +52,10 @@ def test_a_command_over_its_time_limit_is_stopped_with_all_that_it_started(desk:
     assert sentence == 'The command was stopped: it took longer than its limit of 1 seconds.'
     assert time.monotonic() - began < limit(3)
     eventually(lambda: not processes_in(desk.server.data_folder))
+
+
+def test_threads_may_log_after_support_multithreading(desk: Desk) -> None:
+    assert desk.say('!probe-crash how="announced thread"') == 'logged'
 
 
 def test_a_process_that_a_command_leaves_behind_is_ended(desk: Desk) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -64,6 +65,15 @@ def endless(act: Any) -> None:
         act()
 
 
+def log_in_a_thread(is_announced: bool) -> None:
+    """Show what happens to a thread that logs."""
+    if is_announced:
+        support_multithreading()
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(demisto.debug, 'from a thread').result()
+    demisto.results('logged')
+
+
 def recurse() -> None:
     recurse()
 
@@ -81,12 +91,14 @@ WAYS: dict[str, Any] = {
     'leave a child': leave_a_child,
     'garbage': lambda: send_raw(b'this is no JSON\n'),
     'wrong message': lambda: send_raw(b'{"tell": "incidents", "value": [1]}\n'),
-    'unknown question': lambda: vars(demisto)['_channel'].ask('the weather'),
+    'unknown question': lambda: demisto._ask('the weather'),
     'endless print': lambda: endless(lambda: print('x' * 1000)),
     'endless line': lambda: endless(lambda: sys.stdout.write('x' * 100000)),
     'endless results': lambda: endless(lambda: demisto.results('x' * 1000000)),
     'no JSON': lambda: demisto.results(b'bytes'),
     'recursion': recurse,
+    'thread': lambda: log_in_a_thread(False),
+    'announced thread': lambda: log_in_a_thread(True),
     'missing function': lambda: demisto.executeCommand('x', {}),
     'missing file': lambda: demisto.results({'Type': 3, 'File': 'a.txt', 'FileID': '../../xsoar.key', 'Contents': ''}),
     'bad entry': lambda: demisto.results({'Type': 'three', 'Contents': ''}),
