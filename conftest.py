@@ -4,7 +4,10 @@
 """
 
 import os
+import socketserver
 import sys
+import threading
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,8 @@ MARKERS = {
     'docs/examples': 'unit',
     'Packs': 'unit',
 }
+# Tests of these run the product in processes of their own, or run what others have run already, often: measuring them is slow.
+UNMEASURED = {'browser', 'e2e', 'standin', 'property', 'slow'}
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
 if FOLDER:
     # absolute, since commands run as processes of their own in other working folders; first, so that it wins over the stub
@@ -46,6 +51,37 @@ def pytest_configure(config: pytest.Config) -> None:
         measured.start()
         config.add_cleanup(measured.save)
         config.add_cleanup(measured.stop)
+    if coverage.Coverage.current():
+        _leave_out_servers()
+
+
+def _leave_out_servers() -> None:
+    """Do not measure the threads of servers: they run the sandbox, not the product."""
+
+    def unmeasured(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            sys.settrace(None)
+            return function(*args, **kwargs)
+
+        return call
+
+    for server, name in ((socketserver.ThreadingMixIn, 'process_request_thread'), (socketserver.BaseServer, 'serve_forever')):
+        setattr(server, name, unmeasured(getattr(server, name)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Measure the coverage of a test unless it is UNMEASURED. Debuggers, which trace as well, go on in any test."""
+    if not coverage.Coverage.current() or not any(marker.name in UNMEASURED for marker in item.iter_markers()):
+        return (yield)
+    of_this_thread, of_new_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]
+    try:
+        return (yield)
+    finally:
+        sys.settrace(of_this_thread)
+        threading.settrace(of_new_threads)  # type: ignore[arg-type]
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,12 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from authentication_methods import ADA
-from e2e.analyst import BOB, Analyst
+from conformance.unified.analyst import Analyst
+from conformance.unified.instances import ADA, BOB, Instance
 
 NO_PERMISSION = 'ErrorAccessDenied'
 RULE = json.dumps({'markAsRead': True})
@@ -62,6 +63,12 @@ LISTS = {
     'msgraph-mail-copy-email': 'message_id',
     'msgraph-mail-delete-email': 'message_id',
 }
+
+
+@pytest.fixture
+def analyst(instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Analyst:
+    monkeypatch.chdir(tmp_path)
+    return Analyst(instance, tmp_path, monkeypatch)
 
 
 def everything_in(analyst: Analyst) -> dict[str, Any]:
@@ -203,4 +210,4 @@ def test_incomplete_file_is_not_shown(analyst: Analyst) -> None:
     analyst.mailbox.attach_file(message, 'large.bin', bytes(3_000_000))
     analyst.cloud.faults.add(service='graph', path='value', reset_mid_body=True, times=None)
     is_refused(analyst, 'msgraph-mail-get-attachment', {'message_id': '{id}'}, message.immutable_id)
-    assert analyst.context('File') is None
+    assert analyst.files() == []
