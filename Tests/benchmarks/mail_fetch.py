@@ -84,7 +84,7 @@ def _table(fetches: dict[str, Fetch], with_items: Fetch) -> list[MessageRow]:
             '',
             'all without the start of a process and the sign-in',
         ),
-        count(f'Fetch of {MAILS} mails: round trips one after another', own.round_trips, 13),
+        count(f'Fetch of {MAILS} mails: round trips one after another', own.round_trips, 9),
     ]
 
 

@@ -413,6 +413,6 @@ def test_no_mail_is_lost_and_none_becomes_two_incidents(
     repeat = f'make test ARGS="Tests/conformance/fetch/histories_test.py -k {behaviour} --hypothesis-seed={number}"'
     print(f'The seed of these {behaviour} histories is {number}. To run them again: {repeat}')
     Histories.cloud, Histories.behaviour = microsoft_cloud, behaviour
-    # A history has few mails, so pages have to be small.
-    with mock.patch.object(MicrosoftGraphMailFetchApiModule, '_SMALL_PAGE', 1):
+    # A history has few mails, so pages have to be small, and two mails have to be enough for a list.
+    with mock.patch.multiple(MicrosoftGraphMailFetchApiModule, _SMALL_PAGE=1, _MIN_LISTED=2):
         run_state_machine_as_test(seed(number)(Histories), settings=profile)

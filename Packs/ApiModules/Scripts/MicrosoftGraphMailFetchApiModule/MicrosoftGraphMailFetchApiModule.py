@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from email import message_from_bytes
 from functools import partial
+from itertools import groupby
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -37,7 +38,9 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         SavedFile,
         file_name,
         html_to_text,
+        page_rows,
         save_file,
+        well_formed,
     )
     from MicrosoftGraphMailFilterApiModule import (
         CHANGED,
@@ -920,6 +923,8 @@ _EML = 'message/rfc822'
 _FINAL_STATUSES = (400, 405, 410, 413)  # requesting again changes nothing
 _RUN_BYTES = 20_000_000  # of the bodies of one run
 _RESPONSE_BYTES = 4_000_000  # of the bodies in one batch, as far as can be foreseen
+_LISTED_BYTES = 6_000_000  # of the mails of one run that are read by lists
+_MIN_LISTED, _MAX_LISTED = 5, 100  # mails of one list
 _MAX_EMPTY = 1000  # bytes that Graph may count for an empty attachment
 _FIRST_BATCH = 4  # mails: how large their bodies are is not known
 MAX_BODY = 500_000  # characters of a body in an incident
@@ -936,6 +941,7 @@ class MailFile:
         size: approximate number of bytes.
         details: what the incident says about it. Its digest is added, or why it is missing.
     Attributes:
+        content: its bytes in base64, if they came with the message.
         saved: None before it was read.
         head: its first bytes, at most `max_head`.
     """
@@ -946,6 +952,7 @@ class MailFile:
         self.media_type = media_type
         self.size = size
         self.details = details
+        self.content = ''
         self.head = b''
         self.max_head = 0
         self.saved: SavedFile | None = None
@@ -958,6 +965,13 @@ class MailFile:
     @property
     def is_done(self) -> bool:
         return bool(self.saved or self.details.get('Missing'))
+
+    def save_content(self) -> None:
+        """Save the bytes that came with the message. If that fails, they are requested."""
+        content, self.content = self.content, ''
+        with suppress(Exception):
+            data = base64.b64decode(content, validate=True)
+            self.save(lambda write: write(data))
 
     def save(self, download: Callable[[Callable[[bytes], Any]], None]) -> None:
         """Save what `download` writes. An Outlook item gets the extension and the media type of its format."""
@@ -1133,14 +1147,18 @@ class MailReader:
     def read(self, mails: Sequence[FetchedMail]) -> list[dict[str, Any]]:
         """Read `mails`, and return their incidents. Those that are active afterwards are complete, or say what is missing."""
         self._mails, self._first = mails, next(iter(mails), None)
-        self._read_messages(mails)
+        self._read_lists(mails)
+        self._read_messages([mail for mail in mails if mail.is_active and not mail.message])
         for mail in mails:
             if mail.is_active and self._options.search_properties:
                 self._convert(mail, partial(self._search, mail), mail.give_up)
             if mail.is_active:
                 self._convert(mail, partial(self._plan_files, mail), mail.give_up)
         files = [(mail, file) for mail in mails for file in mail.files]
-        self._read_in_batches([(mail, file) for mail, file in files if file.fits_batch])
+        for _, file in files:
+            if file.content:
+                file.save_content()
+        self._read_in_batches([(mail, file) for mail, file in files if file.fits_batch and not file.is_done])
         for mail, file in files:
             if mail.is_active and not file.is_done:
                 self._read_file(mail, file)
@@ -1239,11 +1257,57 @@ class MailReader:
     # endregion
     # region messages
 
+    def _read_lists(self, mails: Sequence[FetchedMail]) -> None:
+        """Read small mails by lists with their attachments: many with one request. The others, and all that a list does not
+        contain, are read in batches. One mail that cannot be read fails a list (microsoftgraph/msgraph-sdk-dotnet#1775)."""
+        folders: dict[str, dict[str, FetchedMail]] = {}
+        for mail in mails:
+            folder = self._cursor.folders.get(mail.pending.folder)
+            if folder and mail.pending.received and not mail.pending.tries:
+                folders.setdefault(folder.folder_id, {})[mail.message_id] = mail
+        total = 0
+        for folder_id, group in folders.items():
+            if len(group) < _MIN_LISTED or self._run.is_over_time:
+                continue
+            try:
+                for rows in small_ranges(self._sizes(folder_id, group), {*group}):
+                    total += sum(map(_size_of, rows))
+                    if total <= _LISTED_BYTES:
+                        self._read_range(folder_id, rows, group)
+            except Exception as error:  # whatever is wrong, batches tell what it is
+                demisto.debug(f'A list of mails failed: {type(error).__name__}')
+                self._run.stop_waiting_after(error)
+                return
+
+    def _list(self, folder_id: str, start: str, count: int, query: dict[str, str]) -> dict[str, Any]:
+        """Return the page of `count` messages from a time on, oldest first."""
+        mailbox = Mailbox(self._run.client, self._run.client.mailbox.address, NO_RETRIES)
+        query = {**query, '$filter': f'{RECEIVED} ge {start}Z', '$orderby': f'{RECEIVED} asc', '$top': str(count)}
+        headers = {'Prefer': f'IdType="ImmutableId", outlook.body-content-type="{self._body_type}"'}
+        return mailbox.request('GET', mailbox.messages_path(folder_id), params=query, headers=headers)
+
+    def _sizes(self, folder_id: str, group: dict[str, FetchedMail]) -> list[MessageRow]:
+        """Return rows with the sizes of the mails of a group, and of those that were received between them."""
+        start = min(mail.pending.received for mail in group.values())[:19]
+        query = {'$select': f'id,{RECEIVED}', '$expand': _SIZE}
+        page = self._list(folder_id, start, min(2 * len(group), MAX_PAGE_SIZE), query)
+        rows = page_rows(page)
+        last = sort_key(rows[-1])[0] if rows and '@odata.nextLink' in page else ''  # there may be more of this second
+        return [row for row in rows if sort_key(row)[0] != last]
+
+    def _read_range(self, folder_id: str, rows: Sequence[MessageRow], group: dict[str, FetchedMail]) -> None:
+        query = {'$select': self._properties, '$expand': ','.join(['attachments', *self._expand])}
+        for message in map(well_formed, page_rows(self._list(folder_id, sort_key(rows[0])[0], len(rows), query))):
+            mail = group.get(str(message.get('id')))
+            if mail and 'subject' in message:
+                self._accept(mail, message)
+
     def _read_messages(self, mails: Sequence[FetchedMail]) -> None:
         """Read messages in batches, until their bodies are as large as those of one run may be. The others are postponed."""
         rest, total, size = list(mails), 0, _FIRST_BATCH
+        listed = sum(mail.body_length for mail in self._mails)
         while rest:
-            if total >= _RUN_BYTES or (self._run.is_over_time and total):
+            if total + listed >= _RUN_BYTES or (self._run.is_over_time and total + listed):
                 for mail in rest:
                     mail.postpone()
                 return
@@ -1261,12 +1325,15 @@ class MailReader:
         items = [BatchRequest(mail.message_id, 'GET', path, prefer=prefer) for mail, path in zip(mails, paths, strict=True)]
         for mail, result in zip(mails, self._batch(items), strict=True):
             if result.body.get('id') and 'subject' in result.body:
-                self._convert(mail, partial(mail.accept, result.body), mail.give_up)
-                # there are more than the message contains, or it contains none that can be read
-                if mail.is_active and ('attachments@odata.nextLink' in mail.message or 'attachments' not in mail.message):
-                    self._list_attachments(mail)
+                self._accept(mail, result.body)
             else:
                 self._attempt(mail, result.error, partial(self._read_message, mail), partial(self._read_minimum, mail))
+
+    def _accept(self, mail: FetchedMail, message: dict[str, Any]) -> None:
+        self._convert(mail, partial(mail.accept, message), mail.give_up)
+        # there are more than the message contains, or it contains none that can be read
+        if mail.is_active and ('attachments@odata.nextLink' in mail.message or 'attachments' not in mail.message):
+            self._list_attachments(mail)
 
     def _read_message(self, mail: FetchedMail) -> None:
         query, mailbox = {'$select': self._properties}, self._run.mailbox
@@ -1341,9 +1408,10 @@ class MailReader:
     def _plan_files(self, mail: FetchedMail) -> None:
         """Decide which files of a mail are attached to the incident."""
         mailbox = self._run.mailbox
-        body = mail.message.get('body') or {}
+        body, raw = mail.message.get('body') or {}, mail.message.get('attachments') or []
+        contents = {one.get('id'): one.pop('contentBytes', None) for one in raw if isinstance(one, dict)}
         html = str(body.get('content') or '') if body.get('contentType') == 'html' else ''
-        for attachment in Attachment.list_from_json(mail.message.get('attachments') or [], html):
+        for attachment in Attachment.list_from_json(raw, html):
             details = attachment_details(attachment)
             mail.attachments.append(details)
             reason = self._reason_against(mail, attachment)
@@ -1353,6 +1421,8 @@ class MailReader:
                 continue
             path = f'{mailbox.attachment_path(mail.message_id, attachment.attachment_id)}/$value'
             mail.files.append(MailFile(path, self._file_name(attachment), details['ContentType'], attachment.size, details))
+            content = contents.get(attachment.attachment_id)
+            mail.files[-1].content = content if isinstance(content, str) and attachment.kind == 'file' else ''
         if self._options.with_eml:
             mail.eml = {'Name': f'{_as_file_name(mail.message.get("subject"))}.eml'}
             path = f'{mailbox.message_path(mail.message_id)}/$value'
@@ -1463,6 +1533,31 @@ class MailReader:
         mail.attachments.append(details)
 
     # endregion
+
+
+def _size_of(row: MessageRow) -> int:
+    """Return the bytes of a mail with its attachments, more than any list may have if Graph does not tell."""
+    values = [one.get('value') for one in row.get('singleValueExtendedProperties') or () if isinstance(one, dict)]
+    return int(str(values[0])) if values and str(values[0]).isdecimal() else 2 * _LISTED_BYTES
+
+
+def small_ranges(rows: Iterable[MessageRow], wanted: set[str]) -> list[list[MessageRow]]:
+    """Return ranges of received times whose mails are small together, and mostly those that are wanted.
+
+    Args:
+        rows: with the sizes of all mails of that time, oldest first.
+    Returns:
+        the rows of each range. A second is in a range as a whole, since the order within it is not known.
+    """
+    ranges: list[list[MessageRow]] = [[]]
+    for _, of_second in groupby(rows, key=lambda row: sort_key(row)[0]):
+        second = list(of_second)
+        size = sum(map(_size_of, second))
+        if sum(map(_size_of, ranges[-1])) + size > _BATCH_BYTES or len(ranges[-1]) + len(second) > _MAX_LISTED:
+            ranges.append([])
+        if size <= _BATCH_BYTES and len(second) <= _MAX_LISTED:
+            ranges[-1] += second
+    return [one for one in ranges if sum(row['id'] in wanted for row in one) >= max(_MIN_LISTED, len(one) / 2)]
 
 
 _SMALL_MIME = 100_000  # bytes of a mail that is read in a batch

@@ -16,6 +16,7 @@ from MicrosoftGraphMailFetchApiModule import (
     FetchOptions,
     FetchResult,
     FolderCursor,
+    MessageRow,
     PendingMail,
     SeenMails,
     SortKey,
@@ -26,6 +27,7 @@ from MicrosoftGraphMailFetchApiModule import (
     mail_to_json,
     message_digest,
     parse_headers,
+    small_ranges,
     sort_key,
 )
 
@@ -398,3 +400,35 @@ def test_incidents_are_created_before_the_last_run_is_saved(monkeypatch: pytest.
 )
 def test_the_subject_of_an_email_names_its_file_without_tricks(written: str | None, name: str) -> None:
     assert _as_file_name(written) == name
+
+
+TINY = [(second, '9') for second in range(12)]
+
+
+def sized(name: str, second: int, size: Any) -> MessageRow:
+    received = f'2030-01-01T10:00:{second:02}Z'
+    return {'id': name, 'receivedDateTime': received, 'singleValueExtendedProperties': [{'id': 'Integer 0xe08', 'value': size}]}
+
+
+@pytest.mark.parametrize(
+    'sizes, wanted, ranges',
+    [
+        ([], '', []),
+        ([(0, '9'), (1, '9'), (2, '9'), (3, '9'), (4, '9')], 'abcde', ['abcde']),
+        ([(0, '9'), (1, '9'), (2, '9'), (3, '9')], 'abcd', []),
+        ([(0, '9')] * 12, 'abcde', []),
+        ([(0, '9')] * 10, 'abcde', ['abcdefghij']),
+        ([(one, '1000000') for one in range(12)], 'abcdefghijkl', []),
+        ([(one, '500000') for one in range(12)], 'abcdefghijkl', ['abcdef', 'ghijkl']),
+        ([*TINY[:6], (6, '3000001'), *TINY[7:]], 'abcdefghijkl', ['abcdef', 'hijkl']),
+        ([*TINY[:6], (5, '3000000'), *TINY[7:]], 'abcdefghijkl', ['abcde', 'hijkl']),
+        ([*((one, '9') for one in range(5)), (6, None), (7, 'x'), (8, '-5')], 'abcdefgh', ['abcde']),
+        ([(one // 10, '9') for one in range(120)], 'abcdefghijklmnopqrstuvwxyz', []),
+    ],
+)  # fmt: skip
+def test_mails_that_are_small_together_are_read_by_one_list(sizes: list[tuple[int, Any]], wanted: str, ranges: list[str]) -> None:
+    rows = [sized(chr(97 + number), second, size) for number, (second, size) in enumerate(sizes)]
+    assert [''.join(row['id'] for row in one) for one in small_ranges(rows, set(wanted))] == ranges
+
+
+# endregion
