@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from html import escape
+from string import Formatter
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -32,7 +33,14 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     )
     from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback, json_or_none
     from MicrosoftApiModule import mask_secret, reschedule
-    from MicrosoftInstanceApiModule import bool_argument, future_datetime, choice_argument, int_argument, required_argument
+    from MicrosoftInstanceApiModule import (
+        bool_argument,
+        choice_argument,
+        future_datetime,
+        int_argument,
+        json_argument,
+        required_argument,
+    )
     from MicrosoftGraphMailClientApiModule import (
         EmailAddress,
         GraphError,
@@ -974,6 +982,7 @@ def _new_message_id(address: str) -> str:
 
 # Arguments for files: entry IDs, names, content IDs.
 FILE_ARGUMENTS = ('attachIDs', 'attachNames', 'attachCIDs')
+TRANSIENT_FILE_ARGUMENTS = ('transientFile', 'transientFileContent', 'transientFileCID')
 FILE_ARGUMENTS_IN_SNAKE_CASE = ('attach_ids', 'attach_names', 'attach_cids')
 _ENTRY_ID = re.compile(r'\d+@[\w-]+')
 
@@ -1053,7 +1062,23 @@ def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str 
         if f'cid:{file.name}' in html and f'cid:{entry_id}' not in html:
             file.content_id = file.name
         files.append(file)
-    return files
+    return [*files, *_transient_files(args)]
+
+
+def _transient_files(args: dict[str, Any]) -> Iterator[OutgoingAttachment]:
+    """Yield the files whose contents are in arguments. Commas do not split the content of a single file."""
+    texts, content, ids = (args.get(name) or '' for name in TRANSIENT_FILE_ARGUMENTS)
+    names, content_ids = (list(map(clean_value, argToList(one))) for one in (texts, ids))
+    contents = [content] if len(names) == 1 and isinstance(content, str) else argToList(content)
+    if len(names) != len(contents) or len(content_ids) > len(names) or not all(names):
+        raise DemistoException(
+            f'transientFile, transientFileContent and transientFileCID have {len(names)}, {len(contents)} and {len(content_ids)} '
+            'values. Enter a name and a content for each file; a JSON list can have commas in its values.'
+        )
+    for name, text, content_id in zip(names, contents, [*content_ids, *[''] * len(names)], strict=False):
+        data = str(text).encode(errors='replace')
+        content_type = mimetypes.guess_type(name)[0] or 'text/plain'
+        yield OutgoingAttachment(name, len(data), '', data, content_type, content_id, bool(content_id))
 
 
 def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachment:
@@ -1064,6 +1089,78 @@ def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachm
         raise
     except Exception as error:  # the platform has no specific error for an unknown ID
         raise DemistoException(f"The War Room has no file with the entry ID '{entry_id}'. Copy the ID of a file.") from error
+
+
+# endregion
+
+# region templates
+
+
+def with_template(
+    function: Callable[[GraphMailClient, dict[str, Any]], MailCommandResult],
+) -> Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]:
+    """Return a command that replaces the variables in its texts by the values in ``templateParams``."""
+
+    def run_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+        if args.get('templateParams'):
+            values = {name: _template_value(name, one) for name, one in json_argument(args, 'templateParams').items()}
+            texts = {name: _filled(str(args[name]), values, name) for name in _TEMPLATES if args.get(name)}
+            args = {**args, **texts, 'templateParams': None}
+        return function(client, args)
+
+    return run_command
+
+
+_TEMPLATES = ('subject', 'body', 'htmlBody', 'comment')
+
+
+def _template_value(name: str, given: Any) -> str:
+    """Return the value of a variable: as it is given, in ``value``, or at the path in the context that ``key`` names."""
+    value = given
+    if isinstance(given, dict):
+        key, value = clean_value(given.get('key')), given.get('value')
+        if value is None and key:
+            value = _context_value(key)
+            if value in (None, '', []):
+                raise DemistoException(f"The context has nothing at '{key}'. Change the key of {name} in templateParams.")
+    if value is None:
+        raise DemistoException(f'templateParams has neither a value nor a key for {name}. Write {{"{name}": {{"value": "x"}}}}.')
+    if isinstance(value, list):
+        return ', '.join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _context_value(key: str) -> Any:
+    """Return what is at a path in the context, or what a DT expression selects."""
+    context = found = demisto.context()
+    for name in key.split('.'):
+        if isinstance(found, list):
+            found = [one[name] for one in found if isinstance(one, dict) and name in one]
+        else:
+            found = found.get(name) if isinstance(found, dict) else None
+    return demisto.dt(context, key) if found in (None, []) else found
+
+
+def _filled(text: str, values: dict[str, str], argument: str) -> str:
+    """Return a text with values in place of its variables.
+
+    A text that is a format string, as other integrations require, may double its braces. Any other one, such as HTML with
+    styles, may have braces anywhere.
+
+    Raises:
+        DemistoException: a variable has no value.
+    """
+    with suppress(ValueError):
+        parts = list(Formatter().parse(text))
+        if all(name is None or (name in values and not form and not conversion) for _, name, form, conversion in parts):
+            return ''.join(f'{literal}{values.get(name or "", "")}' for literal, name, _, _ in parts)
+    variable = re.compile(r'\{([\w.-]+)\}')
+    missing = [name for name in dict.fromkeys(variable.findall(text)) if name not in values]
+    if missing:
+        raise DemistoException(
+            f'templateParams has no value for {", ".join(missing)} in {argument}. Add it, or correct the text.'
+        )
+    return variable.sub(lambda found: values[found[1]], text)
 
 
 # endregion
@@ -1236,7 +1333,7 @@ def add_draft_attachment_command(client: GraphMailClient, args: dict[str, Any]) 
     """Attach files to a draft."""
     files, mailbox = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
     if not files:
-        raise DemistoException('The argument attach_ids is empty. Enter the entry ID of a file.')
+        raise DemistoException('There is no file. Enter the entry ID of one in attach_ids, or a name in transientFile.')
     draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
 
     def attach(progress: SendingProgress) -> MailCommandResult:
@@ -1310,21 +1407,33 @@ def _send_reply(
     return run_resumable(client, args, send)
 
 
-_MAIL = 'to cc bcc subject body htmlBody body_type flag importance headers replyTo from send_time'
-_FILES, _FILES_IN_SNAKE_CASE = ' '.join(FILE_ARGUMENTS), ' '.join(FILE_ARGUMENTS_IN_SNAKE_CASE)
-_COMMENT = f'message_id to comment cc bcc {_FILES_IN_SNAKE_CASE}'
+_MAIL = 'to cc bcc subject body htmlBody body_type flag importance headers replyTo from send_time templateParams'
+_TRANSIENT_FILES = ' '.join(TRANSIENT_FILE_ARGUMENTS)
+_FILES, _FILES_IN_SNAKE_CASE = (' '.join(one) for one in (FILE_ARGUMENTS, FILE_ARGUMENTS_IN_SNAKE_CASE))
+_COMMENT = f'message_id to comment cc bcc {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} templateParams'
 SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
-    name: checked_command(function, f'{arguments} user_id resume_draft_id resume_made_with resume_run')
+    name: checked_command(
+        with_template(function) if 'templateParams' in arguments else function,
+        f'{arguments} user_id resume_draft_id resume_made_with resume_run',
+    )
     for name, function, arguments in (
-        ('send-mail', send_mail_command, f'{_MAIL} renderBody {_FILES} {_FILES_IN_SNAKE_CASE} save_to_sent_items'),
-        ('reply-mail', reply_mail_command, f'{_MAIL} inReplyTo {_FILES} {_FILES_IN_SNAKE_CASE}'),
+        (
+            'send-mail',
+            send_mail_command,
+            f'{_MAIL} renderBody {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} save_to_sent_items',
+        ),
+        ('reply-mail', reply_mail_command, f'{_MAIL} inReplyTo {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}'),
         (
             'msgraph-mail-create-draft',
             create_draft_command,
-            f'{_MAIL} renderBody {_FILES_IN_SNAKE_CASE} reply_to_id reply_all forward_id',
+            f'{_MAIL} renderBody {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} reply_to_id reply_all forward_id',
         ),
-        ('msgraph-mail-update-draft', update_draft_command, f'draft_id {_CHANGED}'),
-        ('msgraph-mail-add-draft-attachment', add_draft_attachment_command, f'draft_id {_FILES_IN_SNAKE_CASE}'),
+        ('msgraph-mail-update-draft', update_draft_command, f'draft_id {_CHANGED} templateParams'),
+        (
+            'msgraph-mail-add-draft-attachment',
+            add_draft_attachment_command,
+            f'draft_id {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}',
+        ),
         ('msgraph-mail-remove-draft-attachment', remove_draft_attachment_command, 'draft_id attachment_id'),
         ('msgraph-mail-send-draft', send_draft_command, 'draft_id'),
         ('msgraph-mail-reply-to', _comment_command(REPLY), _COMMENT),
