@@ -55,6 +55,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         page_rows,
     )
     from MicrosoftGraphMailCommandsApiModule import (
+        ARGUMENT_CHECKS,
         MailCommandResult,
         addresses_argument,
         checked_command,
@@ -992,7 +993,7 @@ def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is
     text, html = mail_body(args)
     text = '' if is_reply and html else text  # a reply can have one of them
     html, images = extract_data_uris(html)
-    headers, subject = args.get('headers') or '', str(args.get('subject') or '')
+    subject = str(args.get('subject') or '')
     return OutgoingMail(
         to=addresses_argument(args, 'to'),
         cc=addresses_argument(args, 'cc'),
@@ -1004,10 +1005,14 @@ def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is
         html=html,
         importance=clean_value(args.get('importance')) or 'normal',
         flag=clean_value(args.get('flag')) or 'notFlagged',
-        headers=internet_headers(','.join(map(str, headers)) if isinstance(headers, list) else str(headers)),
+        headers=_headers(args.get('headers') or ''),
         attachments=(*outgoing_files(args, file_arguments, html), *images),
         send_at=_send_time(args),
     )
+
+
+def _headers(given: Any) -> tuple[tuple[str, str], ...]:
+    return internet_headers(','.join(map(str, given)) if isinstance(given, list) else str(given))
 
 
 def _send_time(args: dict[str, Any]) -> datetime | None:
@@ -1232,7 +1237,7 @@ def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> dict[str, Any]:
 def sent_results(title: str, prefix: str, outputs: dict[str, Any]) -> CommandResults:
     shown = {'Subject': 'subject', 'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ID': 'ID'}
     rows = {name: outputs.get(source) for name, source in shown.items()}
-    return object_results(prefix, title, outputs, outputs, None, 'ID' if outputs.get('ID') else None, rows)
+    return object_results(prefix, title, outputs, outputs, list(shown), 'ID' if outputs.get('ID') else None, rows)
 
 
 def with_rendered_body(args: dict[str, Any], result: CommandResults, mail: OutgoingMail) -> MailCommandResult:
@@ -1260,7 +1265,7 @@ def send_mail_command(client: GraphMailClient, args: dict[str, Any]) -> MailComm
             sent_id = sender.send(mail, progress)
         else:
             sender.send_unsaved(mail)
-        result = sent_results('The email was sent.', 'MicrosoftGraph.Email', sent_outputs(mail, sent_id))
+        result = sent_results('Email sent', 'MicrosoftGraph.Email', sent_outputs(mail, sent_id))
         return with_rendered_body(args, result, mail)
 
     return run_resumable(client, args, send)
@@ -1284,7 +1289,7 @@ def create_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailC
             draft = sender.create_reply_draft(action, message_id, mail, progress)
         else:
             draft = sender.create_draft(mail, progress)
-        return with_rendered_body(args, _draft_results('The draft was created.', draft), mail)
+        return with_rendered_body(args, _draft_results('Draft created', draft), mail)
 
     return run_resumable(client, args, create)
 
@@ -1324,7 +1329,7 @@ def update_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailC
     draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
 
     def update(progress: SendingProgress) -> MailCommandResult:
-        return _draft_results('The draft was changed.', sender.update_draft(draft_id, change, mail.attachments, progress))
+        return _draft_results('Draft changed', sender.update_draft(draft_id, change, mail.attachments, progress))
 
     return run_resumable(client, args, update)
 
@@ -1337,7 +1342,7 @@ def add_draft_attachment_command(client: GraphMailClient, args: dict[str, Any]) 
     draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
 
     def attach(progress: SendingProgress) -> MailCommandResult:
-        return _draft_results('The files were attached.', sender.update_draft(draft_id, {}, files, progress))
+        return _draft_results('Files attached', sender.update_draft(draft_id, {}, files, progress))
 
     return run_resumable(client, args, attach)
 
@@ -1350,7 +1355,8 @@ def remove_draft_attachment_command(client: GraphMailClient, args: dict[str, Any
     def remove(_progress: SendingProgress) -> MailCommandResult:
         sender.remove_attachment(draft_id, attachment_id)
         outputs = {'ID': draft_id, 'RemovedAttachmentID': attachment_id}
-        return object_results('MicrosoftGraph.Draft', 'The attachment was removed.', outputs, outputs)
+        headers = ['RemovedAttachmentID', 'ID']
+        return object_results('MicrosoftGraph.Draft', 'Attachment removed', outputs, outputs, headers)
 
     return run_resumable(client, args, remove)
 
@@ -1362,7 +1368,7 @@ def send_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
 
     def send(progress: SendingProgress) -> MailCommandResult:
         sender.send_draft(draft_id, progress)
-        return sent_results('The draft was sent.', 'MicrosoftGraph.SentMail', {'ID': draft_id})
+        return sent_results('Draft sent', 'MicrosoftGraph.SentMail', {'ID': draft_id})
 
     return run_resumable(client, args, send)
 
@@ -1401,16 +1407,25 @@ def _send_reply(
         sent_id = sender.reply(action, message_id, mail, comment, progress)
         sent = copy.copy(mail)
         sent.text = comment or mail.text
-        title = 'The email was forwarded.' if action == FORWARD else 'The reply was sent.'
+        title = 'Email forwarded' if action == FORWARD else 'Reply sent'
         return sent_results(title, 'MicrosoftGraph.SentMail', {**sent_outputs(sent, sent_id), 'InReplyTo': message_id})
 
     return run_resumable(client, args, send)
 
 
-_MAIL = 'to cc bcc subject body htmlBody body_type flag importance headers replyTo from send_time templateParams'
+ARGUMENT_CHECKS.update(
+    dict.fromkeys(('to', 'cc', 'bcc', 'replyTo'), addresses_argument),
+    **dict.fromkeys(('renderBody', 'reply_all', 'save_to_sent_items'), bool_argument),
+    **{'from': one_address},
+    headers=lambda args, name: _headers(args[name]),
+    send_time=lambda args, _name: _send_time(args),
+    templateParams=json_argument,
+)
+_FORM = 'body_type=Text|HTML flag=notFlagged|complete|flagged importance=low|normal|high'
+_MAIL = f'to cc bcc subject body htmlBody {_FORM} headers replyTo from send_time templateParams'
 _TRANSIENT_FILES = ' '.join(TRANSIENT_FILE_ARGUMENTS)
 _FILES, _FILES_IN_SNAKE_CASE = (' '.join(one) for one in (FILE_ARGUMENTS, FILE_ARGUMENTS_IN_SNAKE_CASE))
-_COMMENT = f'message_id to comment cc bcc {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} templateParams'
+_COMMENT = f'message_id* to comment cc bcc {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} templateParams'
 SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
     name: checked_command(
         with_template(function) if 'templateParams' in arguments else function,
@@ -1422,20 +1437,20 @@ SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailComm
             send_mail_command,
             f'{_MAIL} renderBody {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} save_to_sent_items',
         ),
-        ('reply-mail', reply_mail_command, f'{_MAIL} inReplyTo {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}'),
+        ('reply-mail', reply_mail_command, f'{_MAIL} inReplyTo* {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}'),
         (
             'msgraph-mail-create-draft',
             create_draft_command,
             f'{_MAIL} renderBody {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} reply_to_id reply_all forward_id',
         ),
-        ('msgraph-mail-update-draft', update_draft_command, f'draft_id {_CHANGED} templateParams'),
+        ('msgraph-mail-update-draft', update_draft_command, f'draft_id* {_CHANGED} templateParams'),
         (
             'msgraph-mail-add-draft-attachment',
             add_draft_attachment_command,
-            f'draft_id {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}',
+            f'draft_id* {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}',
         ),
-        ('msgraph-mail-remove-draft-attachment', remove_draft_attachment_command, 'draft_id attachment_id'),
-        ('msgraph-mail-send-draft', send_draft_command, 'draft_id'),
+        ('msgraph-mail-remove-draft-attachment', remove_draft_attachment_command, 'draft_id* attachment_id*'),
+        ('msgraph-mail-send-draft', send_draft_command, 'draft_id*'),
         ('msgraph-mail-reply-to', _comment_command(REPLY), _COMMENT),
         ('msgraph-mail-reply-all', _comment_command(REPLY_ALL), _COMMENT),
         ('msgraph-mail-forward', _comment_command(FORWARD), _COMMENT),
