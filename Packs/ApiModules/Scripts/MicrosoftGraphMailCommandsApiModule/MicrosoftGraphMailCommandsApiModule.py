@@ -710,36 +710,31 @@ def flag_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
     return _change_emails(client, args, 'Flags set', {'flag': flag}, {'FlagStatus': status}, shown)
 
 
-def move_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-    """Move messages to another folder."""
-    mailbox = mailbox_argument(client, args)
-    folder_id = folder_argument(mailbox, args, 'destination_folder_id', is_required=True)
-    return run_in_batches(
-        mailbox,
-        args,
-        'message_id',
-        lambda message_id: mailbox.move_request(message_id, folder_id),
-        'Emails moved',
-        lambda result: {'ID': result.body['id'], 'DestinationFolderID': folder_id},
-        'MSGraphMail.MovedEmails',
-        shown={'Folder': args['destination_folder_id']},
-    )
+def _transfer_command(is_move: bool) -> Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]:
+    """Return a command that moves messages to another folder, or copies them."""
 
+    def run(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+        mailbox = mailbox_argument(client, args)
+        folder_id = folder_argument(mailbox, args, 'destination_folder_id', is_required=True)
+        request = mailbox.move_request if is_move else mailbox.copy_request
+        done = 'moved' if is_move else 'copied'
 
-def copy_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-    """Copy messages to a folder."""
-    mailbox = mailbox_argument(client, args)
-    folder_id = folder_argument(mailbox, args, 'destination_folder_id', is_required=True)
-    return run_in_batches(
-        mailbox,
-        args,
-        'message_id',
-        lambda message_id: mailbox.copy_request(message_id, folder_id),
-        'Emails copied',
-        lambda result: {'ID': result.body['id'], 'SourceID': result.request.message_id, 'DestinationFolderID': folder_id},
-        'MSGraphMail.CopiedEmails',
-        shown={'Folder': args['destination_folder_id']},
-    )
+        def outputs(result: BatchResult) -> dict[str, Any]:
+            source = {} if is_move else {'SourceID': result.request.message_id}
+            return {'ID': result.body['id'], **source, 'DestinationFolderID': folder_id}
+
+        return run_in_batches(
+            mailbox,
+            args,
+            'message_id',
+            lambda message_id: request(message_id, folder_id),
+            f'Emails {done}',
+            outputs,
+            f'MSGraphMail.{done.title()}Emails',
+            shown={'Folder': args['destination_folder_id']},
+        )
+
+    return run
 
 
 def delete_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
@@ -1494,8 +1489,8 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
         ('msgraph-mail-remove-categories', remove_categories_command, 'message_ids* categories* folder_id'),
         ('msgraph-mail-list-categories', list_categories_command, ''),
         ('msgraph-mail-flag-email', flag_email_command, 'message_ids* status=flagged|complete|notFlagged due_date folder_id'),
-        ('msgraph-mail-move-email', move_email_command, 'message_id* destination_folder_id*'),
-        ('msgraph-mail-copy-email', copy_email_command, 'message_id* destination_folder_id*'),
+        ('msgraph-mail-move-email', _transfer_command(is_move=True), 'message_id* destination_folder_id*'),
+        ('msgraph-mail-copy-email', _transfer_command(is_move=False), 'message_id* destination_folder_id*'),
         ('msgraph-mail-delete-email', delete_email_command, 'message_id* permanent folder_id'),
         ('msgraph-mail-list-folders', list_folders_command, 'limit'),
         ('msgraph-mail-list-child-folders', list_child_folders_command, 'parent_folder_id* limit'),
