@@ -43,7 +43,7 @@ def test_msgraph_mail_get_email_as_eml(analyst: Analyst) -> None:
     message = analyst.receive(html='<p>Grüße</p>')
     analyst.mailbox.attach_file(message, 'data.bin', BYTES)
     analyst.run('msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
-    assert analyst.files() == {f'{message.immutable_id}.eml': mime.build(message)}
+    assert analyst.files() == {'A mail.eml': mime.build(message)}
 
 
 def test_msgraph_update_email_status(analyst: Analyst) -> None:

@@ -28,7 +28,7 @@ def test_a_throttled_mail_is_sent_once_by_a_later_run(
         cloud.faults.add(service='graph', path=path, method='POST', status=429, headers={'Retry-After': '31'})
     before = len(war_room.entries())
     assert 'Sending resumes in 32 seconds' in administrator.run(f'!send-mail to={BOB} subject="Once"', 'Throttled')
-    eventually(lambda: 'The email was sent.' in texts(war_room.entries()[before:]))
+    eventually(lambda: 'Email sent' in texts(war_room.entries()[before:]))
     assert subjects(cloud, BOB).count('Once') == 1
     assert (subjects(cloud, ADA, 'sentitems'), subjects(cloud, ADA, 'drafts')) == (['Once'], [])
     assert 'resume_draft_id' not in json.dumps(administrator.context('MicrosoftGraph'))

@@ -113,6 +113,7 @@ _MORE: dict[str, Args] = {
     'send-mail': {'to': 'bob@contoso.example', 'subject': 'Findings', 'body': 'Text', 'attachIDs': 'small'},
     'reply-mail': {'to': 'bob@contoso.example', 'htmlBody': '<p>Thank you.</p>'},
     'msgraph-mail-create-draft': {'to': 'bob@contoso.example', 'subject': 'Findings', 'body': 'Text', 'attach_ids': 'small'},
+    'msgraph-mail-add-draft-attachment': {'attach_ids': 'small'},
     'msgraph-mail-reply-to': {'to': 'bob@contoso.example', 'comment': 'Thanks.'},
     'msgraph-mail-forward': {'to': 'bob@contoso.example', 'comment': 'Look.'},
     'msgraph-mail-list-emails': {'page_size': '2'},

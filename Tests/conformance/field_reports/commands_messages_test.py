@@ -427,7 +427,7 @@ def test_one_email_is_shown_as_property_and_value_with_its_text(instance: Instan
     message = delivered(adas, html='<p>First line</p><p>Second <b>line</b></p>', cc=[EmailAddress('Zoë', 'zoe@partner.example')])
     shown = instance.text('msgraph-mail-get-email', message_id=message.internet_message_id)
     rows = {row['Property']: row['Value'] for row in table(shown)}
-    assert (rows['Subject'], rows['CC Recipients'], rows['Is Read']) == ('Hello', 'zoe@partner.example', 'false')
+    assert (rows['Subject'], rows['CC Recipients'], rows['Is Read']) == ('Hello', 'Zoë \\<zoe@partner.example\\>', 'false')
     assert shown.endswith('|\n\nFirst line\nSecond line')
     field_report(
         'M21', 'get-email', 'one wide row', f'{len(rows)} properties, then the text of {len(shown.splitlines()[-2:])} lines'

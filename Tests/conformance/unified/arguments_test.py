@@ -125,6 +125,14 @@ VALUES: dict[str, Any] = {
         {'status': 'scheduled', 'start_time': '2998-01-02T08:00:00', 'end_time': '2999-01-02T08:00:00'},
     ),
     'to': 'zoe@partner.example',
+    'templateParams': ('{"name": "Ada"}', {'body': 'Dear {name}', 'htmlBody': ''}),
+    **{
+        f'msgraph-mail-{verb} templateParams': ('{"name": "Ada"}', {'comment': 'Dear {name}'})
+        for verb in ('reply-to', 'reply-all', 'forward')
+    },
+    'transientFile': ('b.txt', {'transientFileContent': 'text'}),
+    'transientFileContent': ('another text', {'transientFile': 'b.txt'}),
+    'transientFileCID': ('b@c', {'transientFile': 'b.txt', 'transientFileContent': 'text'}),
     'user_id': BOB,
 }
 INTERNAL = {'ran_once_flag', 'hide_polling_output', 'resume_draft_id', 'resume_made_with', 'resume_run'}

@@ -28,6 +28,7 @@ ENOUGH = {
         for name in ('list-child-folders', 'update-folder', 'delete-folder')
     },
     'msgraph-mail-create-draft': {'subject': 'x'},
+    'msgraph-mail-add-draft-attachment': {'attach_ids': '1@7'},
     'msgraph-mail-update-draft': {'subject': 'x'},
     'msgraph-mail-get-mailtips': {'email_addresses': 'bob@contoso.example'},
     'msgraph-mail-find-email': {'message_id': '<a@contoso.example>'},

@@ -145,6 +145,10 @@ class Demisto:
     def context(self) -> dict[str, Any]:
         return self._ask('context')
 
+    def dt(self, obj: Any = None, trnsfrm: str | None = None) -> Any:
+        """Nothing: the platform's own language for expressions on the context is not offered."""
+        return ''
+
     def getFilePath(self, id: str) -> dict[str, str]:
         """``{'id', 'path', 'name'}`` of the file of a war room entry.
 

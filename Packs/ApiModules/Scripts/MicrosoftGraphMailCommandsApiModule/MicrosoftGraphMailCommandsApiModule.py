@@ -162,12 +162,52 @@ _ID_ARGUMENTS = (
 def id_advice(args: dict[str, Any]) -> str:
     """Return what to do if Graph does not find an object: it names the arguments with an ID."""
     named = [name for name in _ID_ARGUMENTS if args.get(name) and not WELL_KNOWN_FOLDER.fullmatch(str(args[name]).lower())]
-    names = ' and '.join(filter(None, (', '.join(named[:-1]), *named[-1:])))
-    return f'Check that {names} {"belong" if named[1:] else "belongs"} to this mailbox.' if named else CHECK_ID
+    return f'Check that {_listed(named)} {"belong" if named[1:] else "belongs"} to this mailbox.' if named else CHECK_ID
+
+
+def _listed(names: list[str]) -> str:
+    return ' and '.join(filter(None, (', '.join(names[:-1]), *names[-1:])))
 
 
 def _plain(name: str) -> str:
     return name.replace('_', '').lower()
+
+
+# What reads an argument and raises DemistoException if it is not valid, by its name. Other modules add theirs.
+ARGUMENT_CHECKS: dict[str, Callable[[dict[str, Any], str], Any]] = {
+    **dict.fromkeys(('all_results', 'clear', 'include_hash', 'is_enabled'), bool_argument),
+    **dict.fromkeys(('is_read_only', 'permanent', 'send_response'), bool_argument),
+    **dict.fromkeys(('actions', 'conditions', 'exceptions'), json_argument),
+    **dict.fromkeys(('email_address', 'email_addresses'), addresses_argument),
+    **dict.fromkeys(('recipient', 'sender'), one_address),
+    **dict.fromkeys(('received_after', 'received_before', 'received_time'), lambda args, name: _past_time(args, name)),
+    **dict.fromkeys(('limit', 'nested_depth', 'sequence'), lambda args, name: int_argument(args, name, 1, MAX_LISTED)),
+    **dict.fromkeys(('page_size', 'pages_to_pull'), lambda args, name: int_argument(args, name, 1, MAX_PAGE_SIZE)),
+    'due_date': lambda args, name: future_datetime(clean_value(args[name]), name, grace=24 * 3600),
+}
+
+
+def _all_problems(args: dict[str, Any], words: list[str], first: str) -> str:
+    """Return what is wrong with the arguments: the error `first`, and what it does not tell. `words` as `checked_command`."""
+    missing, told = [], [first]
+    for word in words:
+        found = re.fullmatch(r'(\w+)(\*?)=?(.*)', word)
+        name, star, choices = found.groups() if found else ('', '', '')
+        is_told = re.search(rf'\b(?:argument|Change|Write|valid) {name}\b', first)
+        try:
+            if star and clean_value(args.get(name)) in ('', '[]'):
+                missing.append(name)
+                told = told[1:] if is_told else told
+            elif args.get(name) and choices:
+                choice_argument(args, name, choices.split('|'))
+            elif args.get(name) and name in ARGUMENT_CHECKS:
+                ARGUMENT_CHECKS[name](args, name)
+        except DemistoException as error:
+            told += [] if is_told else [str(error)]
+    if not missing or (len(missing) == 1 and first not in told):
+        return ' '.join([first, *(text for text in told if text != first)])
+    are_empty = f's {_listed(missing)} are empty. Enter a value for each.' if missing[1:] else ''
+    return ' '.join([f'The argument{are_empty or f" {missing[0]} is empty. Enter a value for it."}', *told])
 
 
 def checked_command(
@@ -175,12 +215,15 @@ def checked_command(
 ) -> Callable[[GraphMailClient, dict[str, Any]], Any]:
     """Return a command that refuses arguments that it does not have, so that none is ignored, and names IDs that are wrong.
 
+    If an argument is not valid, its error tells what is wrong with the others too.
+
     Args:
-        names: of its arguments.
+        names: of its arguments: ``name``, ``name*`` if it is required, ``name=x|y`` if it is one of several.
     """
-    known = names.split()
 
     def run(client: GraphMailClient, args: dict[str, Any]) -> Any:
+        words = names.split()
+        known = re.findall(r'(?<!\S)\w+', names)
         for name, value in args.items():
             if name not in known and '-' not in name and value not in (None, ''):  # raw-response is the platform's
                 similar = next((one for one in known if _plain(one) == _plain(name)), '')
@@ -193,6 +236,11 @@ def checked_command(
             if error.advice == CHECK_ID:
                 error.advice = id_advice(args)
             raise
+        except DemistoException as error:
+            told = _all_problems(args, words, str(error)) if type(error) is DemistoException else str(error)
+            if told == str(error):
+                raise
+            raise DemistoException(told) from error
 
     return run
 
@@ -259,10 +307,15 @@ def property_outputs(value: Any) -> Any:
     return {'Name': address.name or None, 'Address': address.address or None}
 
 
-def addresses_text(recipients: Any) -> str:
+def addresses_text(recipients: Any, with_names: bool = False) -> str:
     """Return the addresses in the context of a recipient, or of a list of them, as one line."""
     several = recipients if isinstance(recipients, list) else [recipients or {}]
-    return ', '.join(filter(None, (one.get('Address') or one.get('Name') for one in several)))
+    pairs = [(one.get('Name') or '', one.get('Address') or '') for one in several]
+    return ', '.join(
+        f'{name} <{address}>' if with_names and name and address and name != address else address or name
+        for name, address in pairs
+        if name or address
+    )
 
 
 _ACTIVE = re.compile(r'([\\*\[\]<>]|~~|\b_|_\b|&(?=#?\w+;)|(?<=\w):(?=//))|(?<=\bwww)(\.)', re.IGNORECASE)
@@ -280,7 +333,8 @@ def inert(value: Any, is_cell: bool = True) -> Any:
     if isinstance(value, list):
         return [inert(one, is_cell) for one in value]
     if isinstance(value, dict):
-        return {name: one if name == 'WebLink' else _inert_cell(one) for name, one in value.items()}
+        is_link = value.get('Property') == 'Web Link'  # from Graph, and not from others
+        return {name: one if is_link or name == 'WebLink' else _inert_cell(one) for name, one in value.items()}
     if not isinstance(value, str):
         return value
 
@@ -346,6 +400,7 @@ def run_in_batches(
     outputs_prefix: str = 'MSGraphMail',
     folder_id: str = '',
     send: Callable[[list[BatchRequest]], list[BatchResult]] | None = None,
+    shown: dict[str, Any] | None = None,
 ) -> MailCommandResult:
     """Send a request for each ID, and report what was done, or what failed and why. The platform runs the command again for the
     IDs that are throttled for long.
@@ -355,6 +410,7 @@ def run_in_batches(
         outputs_of: returns the context of a result without an error, except the mailbox.
         folder_id: where the messages are.
         send: sends the requests, by default as a batch.
+        shown: columns about what was done, for the table.
     Raises:
         DemistoException: nothing was done, nor will be.
     """
@@ -376,7 +432,8 @@ def run_in_batches(
     }
     is_rescheduled = bool(delays) and mailbox.client.can_reschedule()
     settled = [result for result in results if not (is_rescheduled and result.request.message_id in delays)]
-    outputs = [{**outputs_of(result), 'UserID': mailbox.address} for result in settled if not result.error]
+    done = {result.request.message_id: outputs_of(result) for result in settled if not result.error}
+    outputs = [{**one, 'UserID': mailbox.address} for one in done.values()]
     if not (outputs or is_rescheduled):
         reasons = [f'{result.request.message_id}: {result.error}' for result in results]
         raise DemistoException(
@@ -384,22 +441,39 @@ def run_in_batches(
         )
     entries: list[CommandResults | dict[str, Any]] = []
     if settled:
-        entries.append(_batch_results(title, settled, outputs, outputs_prefix))
+        rows = [_batch_row(result, {**(shown or {}), **done.get(result.request.message_id, {})}) for result in settled]
+        entries.append(_batch_results(title, settled, outputs, outputs_prefix, rows))
     if is_rescheduled:
         rest = {**args, ids_name: ','.join(delays)}
         entries.append(reschedule(rest, max(delays.values()), f'{len(delays)} of the emails follow'))
     return entries if len(entries) > 1 else entries[0]
 
 
-def _batch_results(title: str, results: list[BatchResult], outputs: list[dict[str, Any]], outputs_prefix: str) -> CommandResults:
-    rows = [
-        {'ID': result.request.message_id, 'Result': 'Failed' if result.error else 'Done', 'Reason': str(result.error or '')}
-        for result in results
-    ]
+_BATCH_COLUMNS = ('Folder', 'FlagStatus', 'DueDate', 'Categories', 'SourceID')
+
+
+def _batch_row(result: BatchResult, done: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the table. `done` is what is told if it was done."""
+    row = {
+        'Subject': result.body.get('subject'),
+        'Result': 'Failed' if result.error else 'Done',
+        'Reason': str(result.error or ''),
+    }
+    told = {} if result.error else {name: done.get(name) for name in _BATCH_COLUMNS}
+    return {**row, **told, 'ID': done.get('ID', result.request.message_id)}
+
+
+def _batch_results(
+    title: str,
+    results: list[BatchResult],
+    outputs: list[dict[str, Any]],
+    outputs_prefix: str,
+    rows: list[dict[str, Any]],
+) -> CommandResults:
     raw = [{'id': result.request.message_id, 'answer': result.body, 'error': str(result.error or '')} for result in results]
     title = f'{title} ({len(outputs)} of {len(results)})'
     shown = outputs[0] if len(results) == 1 and outputs else outputs
-    return object_results(outputs_prefix, title, shown, raw, ['ID', 'Result', 'Reason'], rows=rows)
+    return object_results(outputs_prefix, title, shown, raw, ['Subject', 'Result', 'Reason', *_BATCH_COLUMNS, 'ID'], rows=rows)
 
 
 # endregion
@@ -423,9 +497,9 @@ def _meeting_outputs(message: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _email_row(outputs: dict[str, Any]) -> dict[str, Any]:
+def _email_row(outputs: dict[str, Any], with_names: bool = False) -> dict[str, Any]:
     people = ('From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo')
-    return {**outputs, **{name: addresses_text(outputs.get(name)) for name in people}}
+    return {**outputs, **{name: addresses_text(outputs.get(name), with_names) for name in people}}
 
 
 def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -574,14 +648,16 @@ def get_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandR
     rest = '\n\n(The rest of the text is in the context.)' if len(text) == MAX_TEXT else ''
     note = _unreadable([message]) + (f'\n{inert(text, is_cell=False)}{rest}' if text else '')
     meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
-    rows = property_rows({**_email_row(outputs), **meeting}, (*_SHOWN_OF_EMAIL, *meeting))
+    row = _email_row(outputs, with_names=True)
+    row['Sender'] = '' if row['Sender'] == row['From'] else row['Sender']
+    rows = property_rows({**row, **meeting}, (*_SHOWN_OF_EMAIL[:-4], *meeting, *_SHOWN_OF_EMAIL[-4:]))
     return object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)
 
 
 _SHOWN_OF_EMAIL = (
-    'Kind', 'Subject', 'From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo', 'SendTime', 'ReceivedTime',
-    'IsRead', 'IsDraft', 'Importance', 'HasAttachments', 'Categories', 'InternetMessageID', 'ConversationID', 'FolderID',
-    'WebLink', 'ID',
+    'Subject', 'From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo', 'ReceivedTime', 'SendTime', 'IsRead',
+    'HasAttachments', 'Importance', 'Categories', 'IsDraft', 'Kind', 'WebLink', 'InternetMessageID', 'ConversationID',
+    'FolderID', 'ID',
 )  # fmt: skip
 
 
@@ -597,9 +673,14 @@ def get_email_as_eml_command(client: GraphMailClient, args: dict[str, Any]) -> d
 
 
 def _change_emails(
-    client: GraphMailClient, args: dict[str, Any], title: str, changes: dict[str, Any], outputs: dict[str, Any]
+    client: GraphMailClient,
+    args: dict[str, Any],
+    title: str,
+    changes: dict[str, Any],
+    outputs: dict[str, Any],
+    shown: dict[str, Any] | None = None,
 ) -> MailCommandResult:
-    """Make the same changes to several messages. `outputs` is the context of each."""
+    """Make the same changes to several messages. `outputs` is the context of each, `shown` as `run_in_batches`."""
     mailbox = mailbox_argument(client, args)
     folder_id = folder_argument(mailbox, args)
     return run_in_batches(
@@ -610,13 +691,14 @@ def _change_emails(
         title,
         lambda result: {'ID': result.request.message_id, **outputs},
         folder_id=folder_id,
+        shown=shown,
     )
 
 
 def update_email_status_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Mark messages as read or unread."""
     is_read = choice_argument(args, 'status', ('Read', 'Unread')) == 'Read'
-    title = 'Marked as read' if is_read else 'Marked as unread'
+    title = 'Emails marked as read' if is_read else 'Emails marked as unread'
     return _change_emails(client, args, title, {'isRead': is_read}, {'IsRead': is_read})
 
 
@@ -633,43 +715,42 @@ def flag_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
     status = choice_argument(args, 'status', ('flagged', 'complete', 'notFlagged'), 'flagged')
     due = clean_value(args.get('due_date'))
     flag: dict[str, Any] = {'flagStatus': status}
+    shown = {}
     if due:
         if status != 'flagged':
             raise DemistoException('due_date can only be used with the status flagged. Remove due_date.')
         date = future_datetime(due, 'due_date', grace=24 * 3600)  # a date without a time is read as its midnight
         moment = {'dateTime': f'{date:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
         flag.update(startDateTime=moment, dueDateTime=moment)
-    return _change_emails(client, args, 'Flags set', {'flag': flag}, {'FlagStatus': status})
+        shown = {'DueDate': graph_time_text(moment)}
+    return _change_emails(client, args, 'Flags set', {'flag': flag}, {'FlagStatus': status}, shown)
 
 
-def move_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-    """Move messages to another folder."""
-    mailbox = mailbox_argument(client, args)
-    folder_id = folder_argument(mailbox, args, 'destination_folder_id', is_required=True)
-    return run_in_batches(
-        mailbox,
-        args,
-        'message_id',
-        lambda message_id: mailbox.move_request(message_id, folder_id),
-        'Emails moved',
-        lambda result: {'ID': result.body['id'], 'DestinationFolderID': folder_id},
-        'MSGraphMail.MovedEmails',
-    )
+def _transfer_command(is_move: bool) -> Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]:
+    """Return a command that moves messages to another folder, or copies them."""
 
+    def run(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+        mailbox = mailbox_argument(client, args)
+        folder_id = folder_argument(mailbox, args, 'destination_folder_id', is_required=True)
+        request = mailbox.move_request if is_move else mailbox.copy_request
+        done = 'moved' if is_move else 'copied'
 
-def copy_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-    """Copy messages to a folder."""
-    mailbox = mailbox_argument(client, args)
-    folder_id = folder_argument(mailbox, args, 'destination_folder_id', is_required=True)
-    return run_in_batches(
-        mailbox,
-        args,
-        'message_id',
-        lambda message_id: mailbox.copy_request(message_id, folder_id),
-        'Emails copied',
-        lambda result: {'ID': result.body['id'], 'SourceID': result.request.message_id, 'DestinationFolderID': folder_id},
-        'MSGraphMail.CopiedEmails',
-    )
+        def outputs(result: BatchResult) -> dict[str, Any]:
+            source = {} if is_move else {'SourceID': result.request.message_id}
+            return {'ID': result.body['id'], **source, 'DestinationFolderID': folder_id}
+
+        return run_in_batches(
+            mailbox,
+            args,
+            'message_id',
+            lambda message_id: request(message_id, folder_id),
+            f'Emails {done}',
+            outputs,
+            f'MSGraphMail.{done.title()}Emails',
+            shown={'Folder': args['destination_folder_id']},
+        )
+
+    return run
 
 
 def delete_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
@@ -966,16 +1047,19 @@ def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) 
 # region commands for folders
 
 
+_FOLDER_HEADERS = ['DisplayName', 'TotalItemCount', 'UnreadItemCount', 'ChildFolderCount', 'ParentFolderID', 'ID']
+
+
 def _folder_results(title: str, folders: list[dict[str, Any]], empty: str) -> CommandResults:
     if not folders:
         return CommandResults(readable_output=empty, raw_response=folders)
     outputs = [object_outputs(folder, FOLDER_PROPERTIES) for folder in folders]
-    return object_results('MSGraphMail.Folders', f'{title} ({len(folders)})', outputs, folders, list(FOLDER_PROPERTIES))
+    return object_results('MSGraphMail.Folders', f'{title} ({len(folders)})', outputs, folders, _FOLDER_HEADERS)
 
 
 def _one_folder_results(title: str, folder: dict[str, Any]) -> CommandResults:
     outputs = object_outputs(folder, FOLDER_PROPERTIES)
-    return object_results('MSGraphMail.Folders', title, outputs, folder, list(FOLDER_PROPERTIES))
+    return object_results('MSGraphMail.Folders', title, outputs, folder, _FOLDER_HEADERS)
 
 
 def list_folders_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -1019,11 +1103,32 @@ def delete_folder_command(client: GraphMailClient, args: dict[str, Any]) -> Comm
 
 # region commands for rules and settings
 
-_RULE_HEADERS = ['displayName', 'isEnabled', 'sequence', 'conditions', 'actions', 'exceptions', 'id']
+_RULE_HEADERS = ['DisplayName', 'IsEnabled', 'Sequence', 'Conditions', 'Actions', 'Exceptions', 'HasError', 'ID']
 
 
-def _rule_results(title: str, rule: dict[str, Any]) -> CommandResults:
-    return object_results('MSGraphMail.Rule', title, without_annotations(rule), rule, _RULE_HEADERS, 'id')
+def _rule_row(rule: dict[str, Any]) -> dict[str, Any]:
+    """Return a rule as a row of a table."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, list):
+            return ', '.join(map(text, value))
+        if isinstance(value, dict):
+            return EmailAddress.from_json(value).address or ', '.join(f'{name} {text(one)}' for name, one in value.items())
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    row = {name: rule.get(f'{name[0].lower()}{name[1:]}') for name in _RULE_HEADERS}
+    parts = {
+        name: '; '.join(f'{pascalToSpace(key[0].upper() + key[1:])}: {text(one)}' for key, one in row[name].items())
+        for name in ('Conditions', 'Actions', 'Exceptions')
+        if isinstance(row[name], dict)
+    }
+    return {**row, **parts, 'HasError': row['HasError'] or None, 'ID': rule.get('id')}
+
+
+def _rule_results(title: str, rules: dict[str, Any] | list[dict[str, Any]]) -> CommandResults:
+    outputs = without_annotations(rules)
+    rows = [_rule_row(one) for one in (outputs if isinstance(outputs, list) else [outputs])]
+    return object_results('MSGraphMail.Rule', title, outputs, rules, _RULE_HEADERS, 'id', rows)
 
 
 def _rule_folder(mailbox: Mailbox, args: dict[str, Any], name: str) -> str:
@@ -1056,8 +1161,7 @@ def list_rules_command(client: GraphMailClient, args: dict[str, Any]) -> Command
     rules = mailbox_argument(client, args).list_rules(int_argument(args, 'limit', 50, MAX_LISTED))
     if not rules:
         return CommandResults(readable_output='The inbox has no rules.', raw_response=rules)
-    outputs = [without_annotations(rule) for rule in rules]
-    return object_results('MSGraphMail.Rule', f'Rules ({len(rules)})', outputs, rules, _RULE_HEADERS, 'id')
+    return _rule_results(f'Rules ({len(rules)})', rules)
 
 
 def get_rule_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -1089,7 +1193,7 @@ def delete_rule_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
     rule_id = required_argument(args, 'rule_id')
     mailbox_argument(client, args).delete_rule(rule_id)
     outputs = {'id': rule_id, 'deleted': True}
-    return object_results('MSGraphMail.Rule', 'Rule deleted', outputs, outputs, ['id'], 'id')
+    return object_results('MSGraphMail.Rule', 'Rule deleted', outputs, outputs, ['ID'], 'id', {'ID': rule_id})
 
 
 def get_settings_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -1119,7 +1223,8 @@ def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
         }
         for one in outputs
     ]
-    return object_results('MSGraphMail.MailTips', 'Mail tips', outputs, tips, key='emailAddress.address', rows=rows)
+    headers = list(dict.fromkeys(['emailAddress', *(name for row in rows for name in row)]))
+    return object_results('MSGraphMail.MailTips', 'Mail tips', outputs, tips, headers, 'emailAddress.address', rows)
 
 
 # endregion
@@ -1322,7 +1427,9 @@ def set_automatic_replies_command(client: GraphMailClient, args: dict[str, Any])
         if outputs.get(name) is not None:
             outputs[name] = graph_time_text(replies[REPLIES_PROPERTIES[name]])
     title = 'Automatic replies turned off' if outputs.get('Status') == 'disabled' else 'Automatic replies turned on'
-    return object_results('MSGraphMail.AutomaticReplies', title, outputs, replies, list(outputs), key='UserID')
+    times = () if outputs.get('Status') == 'scheduled' else ('StartTime', 'EndTime')
+    headers = [name for name in outputs if name not in times]
+    return object_results('MSGraphMail.AutomaticReplies', title, outputs, replies, headers, key='UserID')
 
 
 # endregion
@@ -1375,7 +1482,7 @@ def list_categories_command(client: GraphMailClient, args: dict[str, Any]) -> Co
         return CommandResults(readable_output='The mailbox has no categories.', raw_response=found)
     outputs = [{**object_outputs(one, CATEGORY_PROPERTIES), 'UserID': mailbox.address} for one in found]
     title = f'Categories ({len(outputs)})'
-    return object_results('MSGraphMail.Category', title, outputs, found, list(CATEGORY_PROPERTIES))
+    return object_results('MSGraphMail.Category', title, outputs, found, ['DisplayName', 'Color', 'ID'])
 
 
 # endregion
@@ -1395,46 +1502,51 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
             find_email_command,
             'message_id subject sender recipient received_time received_after received_before folder_id limit',
         ),
-        ('msgraph-mail-get-email', get_email_command, 'message_id folder_id body_type body odata'),
-        ('msgraph-mail-get-conversation', get_conversation_command, 'message_id conversation_id body'),
+        ('msgraph-mail-get-email', get_email_command, 'message_id* folder_id body_type=HTML|text body=full|unique odata'),
+        ('msgraph-mail-get-conversation', get_conversation_command, 'message_id conversation_id body=unique|full'),
         ('msgraph-mail-get-email-as-eml', get_email_as_eml_command, 'message_id'),
-        ('msgraph-mail-list-attachments', list_attachments_command, 'message_id folder_id include_hash'),
-        ('msgraph-mail-get-attachment', get_attachment_command, 'message_id attachment_id folder_id nested_depth'),
-        ('msgraph-update-email-status', update_email_status_command, 'message_ids status folder_id'),
-        ('msgraph-mail-set-categories', set_categories_command, 'message_ids categories clear folder_id'),
-        ('msgraph-mail-add-categories', add_categories_command, 'message_ids categories folder_id'),
-        ('msgraph-mail-remove-categories', remove_categories_command, 'message_ids categories folder_id'),
+        ('msgraph-mail-list-attachments', list_attachments_command, 'message_id* folder_id include_hash'),
+        ('msgraph-mail-get-attachment', get_attachment_command, 'message_id* attachment_id folder_id nested_depth'),
+        ('msgraph-update-email-status', update_email_status_command, 'message_ids* status*=Read|Unread folder_id'),
+        ('msgraph-mail-set-categories', set_categories_command, 'message_ids* categories clear folder_id'),
+        ('msgraph-mail-add-categories', add_categories_command, 'message_ids* categories* folder_id'),
+        ('msgraph-mail-remove-categories', remove_categories_command, 'message_ids* categories* folder_id'),
         ('msgraph-mail-list-categories', list_categories_command, ''),
-        ('msgraph-mail-flag-email', flag_email_command, 'message_ids status due_date folder_id'),
-        ('msgraph-mail-move-email', move_email_command, 'message_id destination_folder_id'),
-        ('msgraph-mail-copy-email', copy_email_command, 'message_id destination_folder_id'),
-        ('msgraph-mail-delete-email', delete_email_command, 'message_id permanent folder_id'),
+        ('msgraph-mail-flag-email', flag_email_command, 'message_ids* status=flagged|complete|notFlagged due_date folder_id'),
+        ('msgraph-mail-move-email', _transfer_command(is_move=True), 'message_id* destination_folder_id*'),
+        ('msgraph-mail-copy-email', _transfer_command(is_move=False), 'message_id* destination_folder_id*'),
+        ('msgraph-mail-delete-email', delete_email_command, 'message_id* permanent folder_id'),
         ('msgraph-mail-list-folders', list_folders_command, 'limit'),
-        ('msgraph-mail-list-child-folders', list_child_folders_command, 'parent_folder_id limit'),
-        ('msgraph-mail-create-folder', create_folder_command, 'new_folder_name parent_folder_id'),
-        ('msgraph-mail-update-folder', update_folder_command, 'folder_id new_display_name'),
-        ('msgraph-mail-delete-folder', delete_folder_command, 'folder_id permanent'),
+        ('msgraph-mail-list-child-folders', list_child_folders_command, 'parent_folder_id* limit'),
+        ('msgraph-mail-create-folder', create_folder_command, 'new_folder_name* parent_folder_id'),
+        ('msgraph-mail-update-folder', update_folder_command, 'folder_id* new_display_name*'),
+        ('msgraph-mail-delete-folder', delete_folder_command, 'folder_id* permanent'),
         ('msgraph-mail-list-rules', list_rules_command, 'limit'),
         ('msgraph-mail-get-rule', get_rule_command, 'rule_id'),
         (
             'msgraph-mail-create-rule',
             create_rule_command,
-            'display_name actions conditions exceptions sequence is_enabled is_read_only',
+            'display_name* actions* conditions exceptions sequence is_enabled is_read_only',
         ),
         (
             'msgraph-mail-update-rule',
             update_rule_command,
-            'rule_id display_name actions conditions exceptions sequence is_enabled is_read_only',
+            'rule_id* display_name actions conditions exceptions sequence is_enabled is_read_only',
         ),
         ('msgraph-mail-delete-rule', delete_rule_command, 'rule_id'),
         ('msgraph-mail-get-invitation-as-ics', get_invitation_as_ics_command, 'message_id'),
-        ('msgraph-mail-respond-to-invitation', respond_to_invitation_command, 'message_id response comment send_response'),
-        ('msgraph-mail-block-sender', block_sender_command, 'sender folder_id'),
+        (
+            'msgraph-mail-respond-to-invitation',
+            respond_to_invitation_command,
+            'message_id* response*=accept|tentativelyAccept|decline comment send_response',
+        ),
+        ('msgraph-mail-block-sender', block_sender_command, 'sender* folder_id'),
         ('msgraph-mail-get-settings', get_settings_command, 'property'),
         (
             'msgraph-mail-set-automatic-replies',
             set_automatic_replies_command,
-            'status internal_message external_message external_audience start_time end_time time_zone',
+            'status*=alwaysEnabled|scheduled|disabled external_audience=none|contactsOnly|all internal_message external_message '
+            'start_time end_time time_zone',
         ),
         ('msgraph-mail-get-mailtips', get_mailtips_command, 'email_addresses email_address'),
     )

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from html import escape
+from string import Formatter
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -32,7 +33,14 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     )
     from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback, json_or_none
     from MicrosoftApiModule import mask_secret, reschedule
-    from MicrosoftInstanceApiModule import bool_argument, future_datetime, choice_argument, int_argument, required_argument
+    from MicrosoftInstanceApiModule import (
+        bool_argument,
+        choice_argument,
+        future_datetime,
+        int_argument,
+        json_argument,
+        required_argument,
+    )
     from MicrosoftGraphMailClientApiModule import (
         EmailAddress,
         GraphError,
@@ -47,6 +55,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         page_rows,
     )
     from MicrosoftGraphMailCommandsApiModule import (
+        ARGUMENT_CHECKS,
         MailCommandResult,
         addresses_argument,
         checked_command,
@@ -974,6 +983,7 @@ def _new_message_id(address: str) -> str:
 
 # Arguments for files: entry IDs, names, content IDs.
 FILE_ARGUMENTS = ('attachIDs', 'attachNames', 'attachCIDs')
+TRANSIENT_FILE_ARGUMENTS = ('transientFile', 'transientFileContent', 'transientFileCID')
 FILE_ARGUMENTS_IN_SNAKE_CASE = ('attach_ids', 'attach_names', 'attach_cids')
 _ENTRY_ID = re.compile(r'\d+@[\w-]+')
 
@@ -983,7 +993,7 @@ def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is
     text, html = mail_body(args)
     text = '' if is_reply and html else text  # a reply can have one of them
     html, images = extract_data_uris(html)
-    headers, subject = args.get('headers') or '', str(args.get('subject') or '')
+    subject = str(args.get('subject') or '')
     return OutgoingMail(
         to=addresses_argument(args, 'to'),
         cc=addresses_argument(args, 'cc'),
@@ -995,10 +1005,14 @@ def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is
         html=html,
         importance=clean_value(args.get('importance')) or 'normal',
         flag=clean_value(args.get('flag')) or 'notFlagged',
-        headers=internet_headers(','.join(map(str, headers)) if isinstance(headers, list) else str(headers)),
+        headers=_headers(args.get('headers') or ''),
         attachments=(*outgoing_files(args, file_arguments, html), *images),
         send_at=_send_time(args),
     )
+
+
+def _headers(given: Any) -> tuple[tuple[str, str], ...]:
+    return internet_headers(','.join(map(str, given)) if isinstance(given, list) else str(given))
 
 
 def _send_time(args: dict[str, Any]) -> datetime | None:
@@ -1053,7 +1067,23 @@ def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str 
         if f'cid:{file.name}' in html and f'cid:{entry_id}' not in html:
             file.content_id = file.name
         files.append(file)
-    return files
+    return [*files, *_transient_files(args)]
+
+
+def _transient_files(args: dict[str, Any]) -> Iterator[OutgoingAttachment]:
+    """Yield the files whose contents are in arguments. Commas do not split the content of a single file."""
+    texts, content, ids = (args.get(name) or '' for name in TRANSIENT_FILE_ARGUMENTS)
+    names, content_ids = (list(map(clean_value, argToList(one))) for one in (texts, ids))
+    contents = [content] if len(names) == 1 and isinstance(content, str) else argToList(content)
+    if len(names) != len(contents) or len(content_ids) > len(names) or not all(names):
+        raise DemistoException(
+            f'transientFile, transientFileContent and transientFileCID have {len(names)}, {len(contents)} and {len(content_ids)} '
+            'values. Enter a name and a content for each file; a JSON list can have commas in its values.'
+        )
+    for name, text, content_id in zip(names, contents, [*content_ids, *[''] * len(names)], strict=False):
+        data = str(text).encode(errors='replace')
+        content_type = mimetypes.guess_type(name)[0] or 'text/plain'
+        yield OutgoingAttachment(name, len(data), '', data, content_type, content_id, bool(content_id))
 
 
 def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachment:
@@ -1064,6 +1094,78 @@ def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachm
         raise
     except Exception as error:  # the platform has no specific error for an unknown ID
         raise DemistoException(f"The War Room has no file with the entry ID '{entry_id}'. Copy the ID of a file.") from error
+
+
+# endregion
+
+# region templates
+
+
+def with_template(
+    function: Callable[[GraphMailClient, dict[str, Any]], MailCommandResult],
+) -> Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]:
+    """Return a command that replaces the variables in its texts by the values in ``templateParams``."""
+
+    def run_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+        if args.get('templateParams'):
+            values = {name: _template_value(name, one) for name, one in json_argument(args, 'templateParams').items()}
+            texts = {name: _filled(str(args[name]), values, name) for name in _TEMPLATES if args.get(name)}
+            args = {**args, **texts, 'templateParams': None}
+        return function(client, args)
+
+    return run_command
+
+
+_TEMPLATES = ('subject', 'body', 'htmlBody', 'comment')
+
+
+def _template_value(name: str, given: Any) -> str:
+    """Return the value of a variable: as it is given, in ``value``, or at the path in the context that ``key`` names."""
+    value = given
+    if isinstance(given, dict):
+        key, value = clean_value(given.get('key')), given.get('value')
+        if value is None and key:
+            value = _context_value(key)
+            if value in (None, '', []):
+                raise DemistoException(f"The context has nothing at '{key}'. Change the key of {name} in templateParams.")
+    if value is None:
+        raise DemistoException(f'templateParams has neither a value nor a key for {name}. Write {{"{name}": {{"value": "x"}}}}.')
+    if isinstance(value, list):
+        return ', '.join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _context_value(key: str) -> Any:
+    """Return what is at a path in the context, or what a DT expression selects."""
+    context = found = demisto.context()
+    for name in key.split('.'):
+        if isinstance(found, list):
+            found = [one[name] for one in found if isinstance(one, dict) and name in one]
+        else:
+            found = found.get(name) if isinstance(found, dict) else None
+    return demisto.dt(context, key) if found in (None, []) else found
+
+
+def _filled(text: str, values: dict[str, str], argument: str) -> str:
+    """Return a text with values in place of its variables.
+
+    A text that is a format string, as other integrations require, may double its braces. Any other one, such as HTML with
+    styles, may have braces anywhere.
+
+    Raises:
+        DemistoException: a variable has no value.
+    """
+    with suppress(ValueError):
+        parts = list(Formatter().parse(text))
+        if all(name is None or (name in values and not form and not conversion) for _, name, form, conversion in parts):
+            return ''.join(f'{literal}{values.get(name or "", "")}' for literal, name, _, _ in parts)
+    variable = re.compile(r'\{([\w.-]+)\}')
+    missing = [name for name in dict.fromkeys(variable.findall(text)) if name not in values]
+    if missing:
+        raise DemistoException(
+            f'templateParams has no value for {", ".join(missing)} in {argument}. Add it, or correct the text.'
+        )
+    return variable.sub(lambda found: values[found[1]], text)
 
 
 # endregion
@@ -1135,7 +1237,7 @@ def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> dict[str, Any]:
 def sent_results(title: str, prefix: str, outputs: dict[str, Any]) -> CommandResults:
     shown = {'Subject': 'subject', 'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ID': 'ID'}
     rows = {name: outputs.get(source) for name, source in shown.items()}
-    return object_results(prefix, title, outputs, outputs, None, 'ID' if outputs.get('ID') else None, rows)
+    return object_results(prefix, title, outputs, outputs, list(shown), 'ID' if outputs.get('ID') else None, rows)
 
 
 def with_rendered_body(args: dict[str, Any], result: CommandResults, mail: OutgoingMail) -> MailCommandResult:
@@ -1163,7 +1265,7 @@ def send_mail_command(client: GraphMailClient, args: dict[str, Any]) -> MailComm
             sent_id = sender.send(mail, progress)
         else:
             sender.send_unsaved(mail)
-        result = sent_results('The email was sent.', 'MicrosoftGraph.Email', sent_outputs(mail, sent_id))
+        result = sent_results('Email sent', 'MicrosoftGraph.Email', sent_outputs(mail, sent_id))
         return with_rendered_body(args, result, mail)
 
     return run_resumable(client, args, send)
@@ -1187,7 +1289,7 @@ def create_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailC
             draft = sender.create_reply_draft(action, message_id, mail, progress)
         else:
             draft = sender.create_draft(mail, progress)
-        return with_rendered_body(args, _draft_results('The draft was created.', draft), mail)
+        return with_rendered_body(args, _draft_results('Draft created', draft), mail)
 
     return run_resumable(client, args, create)
 
@@ -1227,7 +1329,7 @@ def update_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailC
     draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
 
     def update(progress: SendingProgress) -> MailCommandResult:
-        return _draft_results('The draft was changed.', sender.update_draft(draft_id, change, mail.attachments, progress))
+        return _draft_results('Draft changed', sender.update_draft(draft_id, change, mail.attachments, progress))
 
     return run_resumable(client, args, update)
 
@@ -1236,11 +1338,11 @@ def add_draft_attachment_command(client: GraphMailClient, args: dict[str, Any]) 
     """Attach files to a draft."""
     files, mailbox = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
     if not files:
-        raise DemistoException('The argument attach_ids is empty. Enter the entry ID of a file.')
+        raise DemistoException('There is no file. Enter the entry ID of one in attach_ids, or a name in transientFile.')
     draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
 
     def attach(progress: SendingProgress) -> MailCommandResult:
-        return _draft_results('The files were attached.', sender.update_draft(draft_id, {}, files, progress))
+        return _draft_results('Files attached', sender.update_draft(draft_id, {}, files, progress))
 
     return run_resumable(client, args, attach)
 
@@ -1253,7 +1355,8 @@ def remove_draft_attachment_command(client: GraphMailClient, args: dict[str, Any
     def remove(_progress: SendingProgress) -> MailCommandResult:
         sender.remove_attachment(draft_id, attachment_id)
         outputs = {'ID': draft_id, 'RemovedAttachmentID': attachment_id}
-        return object_results('MicrosoftGraph.Draft', 'The attachment was removed.', outputs, outputs)
+        headers = ['RemovedAttachmentID', 'ID']
+        return object_results('MicrosoftGraph.Draft', 'Attachment removed', outputs, outputs, headers)
 
     return run_resumable(client, args, remove)
 
@@ -1265,7 +1368,7 @@ def send_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
 
     def send(progress: SendingProgress) -> MailCommandResult:
         sender.send_draft(draft_id, progress)
-        return sent_results('The draft was sent.', 'MicrosoftGraph.SentMail', {'ID': draft_id})
+        return sent_results('Draft sent', 'MicrosoftGraph.SentMail', {'ID': draft_id})
 
     return run_resumable(client, args, send)
 
@@ -1304,29 +1407,50 @@ def _send_reply(
         sent_id = sender.reply(action, message_id, mail, comment, progress)
         sent = copy.copy(mail)
         sent.text = comment or mail.text
-        title = 'The email was forwarded.' if action == FORWARD else 'The reply was sent.'
+        title = 'Email forwarded' if action == FORWARD else 'Reply sent'
         return sent_results(title, 'MicrosoftGraph.SentMail', {**sent_outputs(sent, sent_id), 'InReplyTo': message_id})
 
     return run_resumable(client, args, send)
 
 
-_MAIL = 'to cc bcc subject body htmlBody body_type flag importance headers replyTo from send_time'
-_FILES, _FILES_IN_SNAKE_CASE = ' '.join(FILE_ARGUMENTS), ' '.join(FILE_ARGUMENTS_IN_SNAKE_CASE)
-_COMMENT = f'message_id to comment cc bcc {_FILES_IN_SNAKE_CASE}'
+ARGUMENT_CHECKS.update(
+    dict.fromkeys(('to', 'cc', 'bcc', 'replyTo'), addresses_argument),
+    **dict.fromkeys(('renderBody', 'reply_all', 'save_to_sent_items'), bool_argument),
+    **{'from': one_address},
+    headers=lambda args, name: _headers(args[name]),
+    send_time=lambda args, _name: _send_time(args),
+    templateParams=json_argument,
+)
+_FORM = 'body_type=Text|HTML flag=notFlagged|complete|flagged importance=low|normal|high'
+_MAIL = f'to cc bcc subject body htmlBody {_FORM} headers replyTo from send_time templateParams'
+_TRANSIENT_FILES = ' '.join(TRANSIENT_FILE_ARGUMENTS)
+_FILES, _FILES_IN_SNAKE_CASE = (' '.join(one) for one in (FILE_ARGUMENTS, FILE_ARGUMENTS_IN_SNAKE_CASE))
+_COMMENT = f'message_id* to comment cc bcc {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} templateParams'
 SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
-    name: checked_command(function, f'{arguments} user_id resume_draft_id resume_made_with resume_run')
+    name: checked_command(
+        with_template(function) if 'templateParams' in arguments else function,
+        f'{arguments} user_id resume_draft_id resume_made_with resume_run',
+    )
     for name, function, arguments in (
-        ('send-mail', send_mail_command, f'{_MAIL} renderBody {_FILES} {_FILES_IN_SNAKE_CASE} save_to_sent_items'),
-        ('reply-mail', reply_mail_command, f'{_MAIL} inReplyTo {_FILES} {_FILES_IN_SNAKE_CASE}'),
+        (
+            'send-mail',
+            send_mail_command,
+            f'{_MAIL} renderBody {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} save_to_sent_items',
+        ),
+        ('reply-mail', reply_mail_command, f'{_MAIL} inReplyTo* {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}'),
         (
             'msgraph-mail-create-draft',
             create_draft_command,
-            f'{_MAIL} renderBody {_FILES_IN_SNAKE_CASE} reply_to_id reply_all forward_id',
+            f'{_MAIL} renderBody {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} reply_to_id reply_all forward_id',
         ),
-        ('msgraph-mail-update-draft', update_draft_command, f'draft_id {_CHANGED}'),
-        ('msgraph-mail-add-draft-attachment', add_draft_attachment_command, f'draft_id {_FILES_IN_SNAKE_CASE}'),
-        ('msgraph-mail-remove-draft-attachment', remove_draft_attachment_command, 'draft_id attachment_id'),
-        ('msgraph-mail-send-draft', send_draft_command, 'draft_id'),
+        ('msgraph-mail-update-draft', update_draft_command, f'draft_id* {_CHANGED} templateParams'),
+        (
+            'msgraph-mail-add-draft-attachment',
+            add_draft_attachment_command,
+            f'draft_id* {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}',
+        ),
+        ('msgraph-mail-remove-draft-attachment', remove_draft_attachment_command, 'draft_id* attachment_id*'),
+        ('msgraph-mail-send-draft', send_draft_command, 'draft_id*'),
         ('msgraph-mail-reply-to', _comment_command(REPLY), _COMMENT),
         ('msgraph-mail-reply-all', _comment_command(REPLY_ALL), _COMMENT),
         ('msgraph-mail-forward', _comment_command(FORWARD), _COMMENT),
