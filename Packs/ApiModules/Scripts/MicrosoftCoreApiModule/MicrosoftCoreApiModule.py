@@ -386,6 +386,7 @@ STREAM_SECONDS = 240.0  # the same, for a file that is streamed
 CONNECT_SECONDS = 10.0  # of a connection to one of the addresses of a host, which may have many
 MAX_RESPONSE_SIZE = 64 * 2**20  # bytes, decompressed; files are streamed
 _CHUNK = 64 * 1024  # bytes
+_MAX_OBJECTS, _MAX_VALUES = 500_000, 3_000_000  # in JSON: parsed, an empty object of two bytes takes 72
 _USUAL_TIMEOUT = 60.0  # seconds; that of BaseClient
 
 
@@ -666,9 +667,11 @@ def read_json(response: requests.Response) -> Any:
     content: Any = response.content
     if not isinstance(content, bytes):  # a part of a batch, parsed with it
         return response.json()
+    if content.count(b'{') + content.count(b'[') > _MAX_OBJECTS or content.count(b',') > _MAX_VALUES:
+        raise ValueError('The JSON has too many values.')
     try:
         value = json.loads(content.decode('utf-8-sig', 'replace'), parse_constant=reject)
-        if rb'\ud' in content.lower():
+        if rb'\ud' in content or rb'\uD' in content:
             value = json.loads(json.dumps(value, ensure_ascii=False).encode('utf-8', 'replace'))
     except RecursionError:
         raise ValueError('The JSON is nested too deeply.') from None
