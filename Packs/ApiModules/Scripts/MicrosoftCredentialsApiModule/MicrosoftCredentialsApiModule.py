@@ -4,7 +4,6 @@ import base64
 import copy
 import math
 import hashlib
-import html
 import json
 import os
 import re
@@ -290,6 +289,8 @@ def find_oauth_error(body: Any) -> dict[str, Any]:
         body = ': '.join(
             str(body[name]) for name in ('message', 'title', 'detail', 'error', 'error_description') if body.get(name)
         )
+    import html  # slow to import, and only errors need it
+
     text = html.unescape(body[:_MAX_SEARCHED]).strip() if isinstance(body, str) else ''
     for each in (text, text.replace('\\"', '"')):
         found = _embedded_error(each)
@@ -350,7 +351,6 @@ class TokenTarget(NamedTuple):
 
     @property
     def as_resource(self) -> str:
-        """The resource for a v1 endpoint."""
         if self.resource:
             return self.resource
         named = next((word for word in self.scope.split() if '/' in word), self.scope)
@@ -492,7 +492,6 @@ class TokenRequest(NamedTuple):
         return f'<TokenRequest {self.method} {self.url}>'
 
     def secrets(self) -> list[str]:
-        """Return the secrets of this request."""
         sent = {**self.form, **self.json_body, **self.headers}
         return [secret for secret in (*self.hidden, *(str(sent.get(name) or '') for name in _SECRET_FIELDS)) if len(secret) > 3]
 
@@ -514,7 +513,8 @@ class TokenClient:
         redact: replaces the secrets in a text that comes from a service.
         adapter: sends requests to https addresses; that of the platform has its TLS settings.
     Attributes:
-        on_wait: is called in this thread every BEAT_SECONDS while a request or the wait for a retry lasts.
+        on_wait: is called in this thread every BEAT_SECONDS during the wait for a retry, and a request that works once.
+        works_once: what is sent works only once.
     """
 
     def __init__(
@@ -533,6 +533,7 @@ class TokenClient:
         self._redact = redact
         self._adapter = adapter
         self.on_wait: Callable[[], Any] | None = None
+        self.works_once = False
         self._masked: set[str] = set()
         self._retries = True
         self._end = math.inf
@@ -558,7 +559,6 @@ class TokenClient:
         return parse_token_response(body, requested_on)
 
     def request_json(self, request: TokenRequest) -> dict[str, Any]:
-        """Send `request`, and return the JSON object of a successful response. Raise as `request_token` does."""
         return self.read_json(request, self.send(request))
 
     def send(self, request: TokenRequest) -> requests.Response:
@@ -610,7 +610,7 @@ class TokenClient:
     def mask(self, *secrets: str) -> None:
         """Call `on_secret` once with each form of each new secret."""
         for secret in secrets:
-            if secret not in self._masked:
+            if secret and secret not in self._masked:
                 self._masked.add(secret)
                 for form in secret_forms(secret):
                     self._on_secret(form)
@@ -624,8 +624,8 @@ class TokenClient:
             self.clock.sleep(seconds)
 
     def _wait(self, call: Callable[[], requests.Response]) -> requests.Response:
-        """Return what `call` returns. With `on_wait` it runs in another thread, where no function of the platform may run."""
-        if not self.on_wait:
+        """Return what `call` returns. What works once is sent in another thread, where no function of the platform may run."""
+        if not (self.on_wait and self.works_once):
             return call()
         outcome: list[Any] = []
 
@@ -640,8 +640,10 @@ class TokenClient:
             thread.start()
         except RuntimeError:  # the container allows no more threads
             return call()
-        while thread.join(BEAT_SECONDS) or thread.is_alive():
+        thread.join(BEAT_SECONDS)
+        while thread.is_alive():
             self.on_wait()
+            thread.join(BEAT_SECONDS)
         if isinstance(outcome[0], BaseException):
             raise outcome[0]
         return outcome[0]
@@ -717,7 +719,6 @@ _TEMPORARY_ADVICE = {
 
 
 def _content(response: requests.Response) -> Any:
-    """Return the JSON of a response, or else its text."""
     body = json_or_none(response)
     return response.text if body is None else body
 
@@ -803,8 +804,6 @@ def _checked_code(code: str) -> str:
 
 
 class AuthenticationMethod:
-    """The authentication methods that settings can name."""
-
     MANAGED_IDENTITY = 'managed_identity'
     CORTEX_APP = 'cortex_app'
     CLIENT_CREDENTIALS = 'client_credentials'
@@ -928,7 +927,6 @@ class EntraCredential(Credential):
         return f'{self.authority}/{quote(self.tenant_id)}/oauth2/v2.0/{name}'
 
     def client_authentication(self) -> dict[str, str]:
-        """Return the form fields that authenticate the client."""
         return {}
 
     def post(self, target: TokenTarget, offline: bool = False, **fields: str) -> TokenRequest:
@@ -1218,7 +1216,6 @@ class DeviceCodeCredential(EntraCredential):
     needs_user = True
 
     def start_request(self, target: TokenTarget) -> TokenRequest:
-        """Return the request that starts a sign-in."""
         return TokenRequest(
             'POST', self.endpoint('devicecode'), form={'client_id': self.client_id, 'scope': with_offline_access(target.as_scope)}
         )
@@ -1556,7 +1553,6 @@ class CredentialSettings(NamedTuple):
 
 
 def create_credential(settings: CredentialSettings) -> Credential:
-    """Return the credential for the authentication method of `settings`. Raise CredentialError for invalid values."""
     method = settings.method
     if method == AuthenticationMethod.MANAGED_IDENTITY:
         return ManagedIdentityCredential(settings.managed_identity_id)
