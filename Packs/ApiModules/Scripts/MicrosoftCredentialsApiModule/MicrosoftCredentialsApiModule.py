@@ -204,7 +204,7 @@ _NEEDS_USER = {
 _PENDING = {'authorization_pending': 0, 'slow_down': 5}
 # These are final, even if a service in between sends them with status 500.
 _FINAL = {*_ADVICE_BY_ERROR, *_NEEDS_USER, *_PENDING}
-_NAMED = re.compile(rf'\b(?:{"|".join(sorted({name for name in _FINAL if "_" in name} | {"temporarily_unavailable"}))})\b')
+_NAMED = rf'\b(?:{"|".join(sorted({name for name in _FINAL if "_" in name} | {"temporarily_unavailable"}))})\b'
 
 
 def parse_oauth_error(body: dict[str, Any], status: int, own_advice: str = '') -> MicrosoftSignInError:
@@ -235,7 +235,7 @@ def parse_oauth_error(body: dict[str, Any], status: int, own_advice: str = '') -
 
 
 _NO_REASON = 'no reason given'
-_OF_AN_APP = re.compile(r'\b(?:Key|Token|app registration|redirect URI|consent)\b')  # what the Cortex app and hosts do not have
+_OF_AN_APP = r'\b(?:Key|Token|app registration|redirect URI|consent)\b'  # what the Cortex app and hosts do not have
 _VAGUE = (
     '',
     'invalid_grant',
@@ -256,7 +256,7 @@ def _advice(error: str, known: int, numbers: list[int], description: str, suberr
     if known in (700027, 50012) and 'expired' in description:
         advice = _EXPIRED_CERTIFICATE
     if own_advice:
-        concerns_app = not advice or advice == _SIGN_IN_AGAIN or _OF_AN_APP.search(advice)
+        concerns_app = not advice or advice == _SIGN_IN_AGAIN or re.search(_OF_AN_APP, advice)
         return own_advice if concerns_app else f'{advice} {own_advice}'
     if not advice and numbers and error in _VAGUE:
         return f'Look up AADSTS{numbers[0]} at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
@@ -296,7 +296,7 @@ def find_oauth_error(body: Any) -> dict[str, Any]:
         found = _embedded_error(each)
         if found:
             return found
-    named, about = _NAMED.search(text), re.search(r'AADSTS\d{4,9}[^<>{}"]*', text)
+    named, about = re.search(_NAMED, text), re.search(r'AADSTS\d{4,9}[^<>{}"]*', text)
     is_plain = 0 < len(text) <= MAX_OUTSIDE_TEXT and '<' not in text
     if not (named or about or is_plain):
         return {}
@@ -361,7 +361,6 @@ class AccessToken(NamedTuple):
     """An access token and its lifetime.
 
     Args:
-        value: the token. It is never shown.
         expires_on: seconds since the epoch from which on the resource rejects it.
         refresh_on: seconds since the epoch from which on a new one should be requested.
         scope: the permissions that the token response named, separated by spaces; empty if it named none.
@@ -467,7 +466,6 @@ class TokenRequest(NamedTuple):
         read_timeout: seconds that the service may take to respond, 0 for the default.
         unreachable_advice, refusal_advice: what to do if no response comes, or if the request is refused.
         foreign_advice: what to do if the response is not from such a service.
-        advice_by_code: what to do about an error of that code.
         renew: returns the request for a retry, if the same one must not be sent twice.
     """
 
@@ -508,7 +506,6 @@ class TokenClient:
 
     Args:
         verify: True, False, or the path of a CA bundle, as in requests.
-        read_timeout: seconds that a service may take to respond.
         on_secret: is called with each secret before it is sent and when it is received, so that logs can mask it.
         redact: replaces the secrets in a text that comes from a service.
         adapter: sends requests to https addresses; that of the platform has its TLS settings.
@@ -832,7 +829,6 @@ class CachedSession(NamedTuple):
 
     Args:
         refresh_token: the latest one, empty if there is none.
-        pending: the sign-in that was started.
         is_code_redeemed: the code in the settings was used.
         tenants: ID and names of the tenant, if the settings name another one that may be the same.
         is_foreign: the public module has left the refresh token.
@@ -855,13 +851,11 @@ class Credential:
     """An authentication method with its values. The constructor raises CredentialError for values that cannot be right.
 
     Attributes:
-        kind: name of the method.
-        description: name of the method for users.
+        kind, description: names of the method, for code and for users.
         needs_user: a user has to sign in.
         application: digest of the values. For a user they are cloud and client, and not what the client proves itself by, since
             a new client secret is no new user. A pending sign-in is cached under it.
         identity: digest that includes what one user pasted (code, Token). Tokens are cached under it.
-        has_seed: a user has pasted something.
         tenant_id: ID or name of the tenant of a user, empty if there is none.
         uses_up_token: each request uses up a Token, and the response contains the next one. No token is then requested while the
             cached one is valid, since such a request is given up after some seconds.
@@ -904,7 +898,6 @@ class EntraCredential(Credential):
 
     Args:
         authority: login host of the cloud, e.g. ``https://login.microsoftonline.com``.
-        tenant_id: ID or domain name of the tenant.
         token_url: token endpoint, by default the v2 endpoint of authority and tenant.
         secret: what the client authenticates with.
     """
@@ -1112,7 +1105,6 @@ class AuthorizationCodeCredential(Credential):
 
     Args:
         client: the app registration, with a client secret, a certificate, or neither.
-        redirect_uri: as registered.
         code: the authorization code or the redirect URL in the settings, as pasted; may be empty.
     Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
     """
@@ -1243,7 +1235,6 @@ class CortexAppCredential(Credential):
     Args:
         app_name: name of the integration at the token service.
         registration_id: the ID; ``<id>@<https url>`` names another token service than the public one.
-        token: the Token.
         key: the Key, base64 of an AES key.
         encrypt: encrypts the Token with the Key, by default `encrypt_for_token_service`.
         info_headers: returns headers that describe the content pack and the server.
@@ -1526,10 +1517,8 @@ class CredentialSettings(NamedTuple):
     """The values that an instance is configured with, as pasted. Those that the method does not use are ignored.
 
     Args:
-        method: one of AuthenticationMethod.
         client_id, client_secret: of the app registration, or ID and Key of the Cortex XSOAR app.
         managed_identity_id: client ID of a user-assigned managed identity, else empty.
-        token: the Token of the Cortex XSOAR app.
     """
 
     method: str

@@ -366,16 +366,12 @@ class CachedTokens:
 
     Args:
         context: the integration context. It is changed in place, except for the keys of others.
-        target: what the token is for.
-        now: seconds since the epoch.
         default_target: the target of the token that the public module stored without naming one.
         rejected: value of a token that must not be used.
-        version: of the context.
     Attributes:
         token: the access token, None if there is none that can be used.
         sessions: what a token can be requested with, latest first: a device code; the refresh token, ours or that of the public
             module; the code in the settings.
-        pending: the sign-in that a user has to finish.
         holder: the process that requests a token now, empty if none does.
         uses_up: a token request uses up what works only once: a Token, or a code.
     """
