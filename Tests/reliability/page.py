@@ -39,6 +39,12 @@ removing a draft after that takes up to 20 more. The platform ends both after 30
 
 {short}
 
+## Memory
+
+How much more a command needs than its process does before it, if a response is huge. A response may have 64 MB, decompressed.
+
+{memory}
+
 ## What else was tried
 
 {others}
@@ -55,6 +61,8 @@ class Results(NamedTuple):
         fuzz: examples by kind of value.
         canaries: number of searches for secrets.
         breaches: number of breaches that were seen, by section.
+        breaches: number of breaches that were seen.
+        huge: the memory that a command needs, in MB, by the kind of a huge response.
     """
 
     sample: int
@@ -63,6 +71,7 @@ class Results(NamedTuple):
     fuzz: dict[str, int]
     canaries: int
     breaches: dict[str, int]
+    huge: dict[str, float]
 
 
 def read(folder: Path) -> Results:
@@ -79,6 +88,7 @@ def read(folder: Path) -> Results:
         {one['name']: one['examples'] for one in contents('fuzz-*.json')},
         sum(contents('canaries-*.json')),
         dict(Counter(contents('breach-*.json'))),
+        {one['name']: one['memory'] for one in contents('memory-*.json')},
     )
 
 
@@ -97,6 +107,7 @@ def page(results: Results) -> str:
         rows=_rows(results.rows),
         slowest=_slowest(results.rows),
         short=_short(results.rows),
+        memory=_table(['Response', 'Memory'], [[name, f'{needed:.0f} MB'] for name, needed in results.huge.items()]),
         others=_others(results),
     )
 

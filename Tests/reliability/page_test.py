@@ -21,7 +21,9 @@ def test_the_page_has_the_figures_of_the_run(tmp_path: Path) -> None:
     (tmp_path / 'fuzz-a.json').write_text(json.dumps({'name': 'a', 'examples': 77}))
     (tmp_path / 'canaries-a.json').write_text('5')
     (tmp_path / 'breach-a.json').write_text('"availability"')
+    (tmp_path / 'memory-a.json').write_text(json.dumps({'name': 'a gzip bomb', 'memory': 129.7}))
     text = page(read(tmp_path))
+    assert '| a gzip bomb | 130 MB |' in text
     assert 'One of 4 rows was run' in text
     assert '| Sign-in | 2 | 1 | 1 | 0 |' in text
     assert '| **all** | 4 | 1 | 2 | 1 |' in text

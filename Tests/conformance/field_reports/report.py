@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
 def seen(outcome: Any) -> str:
     """Return what a request for a token led to: whose token with which permissions, or the error."""
-    claims = getattr(outcome, 'claims', dict)()
+    claims: dict[str, Any] = getattr(outcome, 'claims', dict)()
     permissions = str(claims.get('scp') or '').split() or claims.get('roles') or []
     account = claims.get('upn') or claims.get('app_displayname') or claims.get('appid')
     return f'a token of {account} with {len(permissions)} permissions' if claims else str(getattr(outcome, 'what', outcome))

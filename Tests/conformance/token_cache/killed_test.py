@@ -115,16 +115,16 @@ def test_a_token_that_a_killed_process_has_used_up_is_explained(workbench: Workb
     assert seconds < GOES_ON
 
 
-@pytest.mark.parametrize('method', [CLIENT_SECRET, CORTEX_APP])
-def test_a_process_that_is_only_slow_is_waited_for(workbench: Workbench, tmp_path: Path, method: str) -> None:
+@pytest.mark.parametrize('method, most', [(CLIENT_SECRET, 2), (CORTEX_APP, 1)])
+def test_a_process_that_is_only_slow_uses_up_no_token_twice(workbench: Workbench, tmp_path: Path, method: str, most: int) -> None:
     one, service = engine(method, workbench, tmp_path), METHODS[method]
-    workbench.cloud.faults.add(service=service, path='token', delay=16.0)  # longer than a lease
+    workbench.cloud.faults.add(service=service, path='token', delay=24.0)  # twice as long as a lease
     with one.command() as process:
         wait_for(lambda: requests_to(workbench, service))
         text, _ = one.result()
-        assert process.communicate(timeout=limit(GOES_ON))[0].rpartition('\n')[0] == text
-    assert text.startswith('token ')
-    assert requests_to(workbench, service) == 1
+        assert text.startswith('token ')
+        assert requests_to(workbench, service) <= most
+        assert process.communicate(timeout=limit(GOES_ON))[0].startswith('token ')
 
 
 def main(settings: dict[str, Any], context: SharedContext) -> None:

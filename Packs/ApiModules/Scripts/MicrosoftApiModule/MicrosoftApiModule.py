@@ -409,7 +409,6 @@ class MicrosoftClient(BaseClient):
         return response
 
     def retry_delay(self, policy: RetryPolicy, attempt: int, response: requests.Response, is_idempotent: bool) -> float | None:
-        """Return the seconds to wait before a request is sent again, None if it must not be."""
         # A request that was answered with 429 was not carried out. With any other status it may have been.
         return policy.delay(attempt, response, self.clock.now()) if is_idempotent or response.status_code == 429 else None
 
@@ -446,7 +445,6 @@ class MicrosoftClient(BaseClient):
 
     @staticmethod
     def create_api_metrics(status_code: int) -> None:
-        """Report one call of the API to the platform."""
         if ExecutionMetrics.is_supported() and _takes_entries():
             metrics = ExecutionMetrics()
             setattr(metrics, 'quota_error' if status_code == 429 else 'success' if status_code < 400 else 'general_error', 1)
@@ -565,7 +563,6 @@ class MicrosoftClient(BaseClient):
 
     @property
     def _method(self) -> str:
-        """The authentication method of the keywords."""
         if self.managed_identities_client_id:
             return AuthenticationMethod.MANAGED_IDENTITY
         if self.auth_type == OPROXY_AUTH_TYPE:
@@ -604,7 +601,6 @@ class MicrosoftClient(BaseClient):
 
     @staticmethod
     def get_encrypted(content: str, key: str) -> str:
-        """Return a token, encrypted for the token service of the Cortex XSOAR app."""
         return encrypt_for_token_service(content, key)
 
     @staticmethod
@@ -745,7 +741,6 @@ def reschedule(
 
 
 def _supports_scheduling() -> bool:
-    """Return whether the platform can run this command again later."""
     return is_demisto_version_ge('6.2.0') and _takes_entries()
 
 

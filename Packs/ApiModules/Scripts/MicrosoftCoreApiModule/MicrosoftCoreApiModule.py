@@ -49,7 +49,6 @@ class MicrosoftSignInError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        """Return what happened and what to do, each sentence once."""
         parts = [part for part in (self.what, self.advice) if part]
         text = ' '.join(part if part.rstrip(')]\'"')[-1:] in '.!?' else f'{part}.' for part in parts)
         return f'{text} Correlation ID: {self.correlation_id}' if self.correlation_id else text
@@ -73,7 +72,6 @@ class SystemClock:
     end = math.inf
 
     def now(self) -> float:
-        """Return the seconds since the epoch."""
         return time.time()
 
     def elapsed(self) -> float:
@@ -85,7 +83,6 @@ class SystemClock:
         self.end = self.elapsed() + seconds
 
     def remaining(self) -> float:
-        """Return the seconds until the end, negative after it."""
         return self.end - self.elapsed()
 
     def sleep(self, seconds: float) -> None:
@@ -386,6 +383,7 @@ STREAM_SECONDS = 240.0  # the same, for a file that is streamed
 CONNECT_SECONDS = 10.0  # of a connection to one of the addresses of a host, which may have many
 MAX_RESPONSE_SIZE = 64 * 2**20  # bytes, decompressed; files are streamed
 _CHUNK = 64 * 1024  # bytes
+_MAX_OBJECTS, _MAX_VALUES = 500_000, 3_000_000  # in JSON: parsed, an empty object of two bytes takes 72
 _USUAL_TIMEOUT = 60.0  # seconds; that of BaseClient
 
 
@@ -400,35 +398,74 @@ class _Deadline:
     """
 
     def __init__(self, seconds: float):
-        self.is_over = False
+        self.is_over = self.is_cancelled = False
+        self.time = time.monotonic() + seconds
         self._connection: Any = None
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
 
     def __enter__(self) -> '_Deadline':
         self._thread: Any = threading.current_thread()
         self._outer, self._thread.deadline = getattr(self._thread, 'deadline', None), self
         with suppress(RuntimeError):  # the container allows no more threads: the timeouts of requests have to do
-            self._timer.start()
+            _Watch.of_process().add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._thread.deadline = self._outer
 
     def cancel(self) -> None:
-        self._timer.cancel()
+        self.is_cancelled, self._connection = True, None
 
     def watch(self, connection: Any) -> None:
         connection.deadline = self
         self._connection = connection
         if self.is_over:
-            self._end()
+            self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
         self.is_over = True
         if self._connection is not None and self._connection.deadline is self:
             with suppress(OSError):
                 self._connection.breaker.shutdown(socket.SHUT_RDWR)
+
+
+class _Watch(threading.Thread):
+    """The thread that ends the deadlines of a process. A thread for each of them takes longer than a request needs otherwise."""
+
+    current: '_Watch | None' = None
+    LONGEST = 60.0  # seconds that it sleeps: a deadline after that needs not wake it up
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._deadlines: list[_Deadline] = []
+        self._changed = threading.Condition()
+        self._wakes_at = 0.0
+
+    @classmethod
+    def of_process(cls) -> '_Watch':
+        if cls.current is None or not cls.current.is_alive():  # in a process that was forked, it does not run
+            watch = cls()
+            watch.start()
+            cls.current = watch
+        return cls.current
+
+    def add(self, deadline: _Deadline) -> None:
+        with self._changed:
+            self._deadlines = [each for each in (*self._deadlines, deadline) if not each.is_cancelled]
+            if deadline.time < self._wakes_at:
+                self._changed.notify()
+
+    def run(self) -> None:
+        while True:
+            with self._changed:
+                now = time.monotonic()
+                due = [each for each in self._deadlines if each.time <= now]
+                self._deadlines = [each for each in self._deadlines if each.time > now]
+                self._wakes_at = min((each.time for each in self._deadlines), default=now + self.LONGEST)
+                if not due:
+                    self._changed.wait(min(self._wakes_at - now, self.LONGEST))
+            for each in due:
+                if not each.is_cancelled:
+                    each.end()
 
 
 class _Watched:
@@ -666,9 +703,11 @@ def read_json(response: requests.Response) -> Any:
     content: Any = response.content
     if not isinstance(content, bytes):  # a part of a batch, parsed with it
         return response.json()
+    if content.count(b'{') + content.count(b'[') > _MAX_OBJECTS or content.count(b',') > _MAX_VALUES:
+        raise ValueError('The JSON has too many values.')
     try:
         value = json.loads(content.decode('utf-8-sig', 'replace'), parse_constant=reject)
-        if rb'\ud' in content.lower():
+        if rb'\ud' in content or rb'\uD' in content:
             value = json.loads(json.dumps(value, ensure_ascii=False).encode('utf-8', 'replace'))
     except RecursionError:
         raise ValueError('The JSON is nested too deeply.') from None
@@ -676,7 +715,6 @@ def read_json(response: requests.Response) -> Any:
 
 
 def json_or_none(response: requests.Response) -> Any:
-    """Return the JSON of a response, None if it is not JSON."""
     try:
         return read_json(response)
     except ValueError:
@@ -701,7 +739,6 @@ def retry_after_seconds(response: requests.Response, now: float) -> float | None
 
 
 def float_or_none(value: Any) -> float | None:
-    """Return a value as a finite number, None if it is not one."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -739,11 +776,13 @@ def secret_forms(secret: str) -> list[str]:
     """
     raw = secret.encode(errors='replace')
     secret = raw.decode()
-    lines = [line for line in secret.split() if 30 < len(line) < len(secret)]
-    forms = {secret, quote(secret, safe=''), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1]}
-    forms |= {form for line in lines for form in (line, quote(line, safe=''))}
-    forms |= {re.sub('%[0-9A-F]{2}', lambda code: code[0].lower(), form) for form in (quote(secret, safe=''), quote_plus(secret))}
-    forms.add(json.dumps(secret, ensure_ascii=False)[1:-1].replace('/', '\\/'))
+    forms = {secret}
+    if not re.fullmatch(r'[\w.~-]*', secret, re.ASCII):  # an access token is the same in all of these
+        lines = [line for line in secret.split() if 30 < len(line) < len(secret)]
+        quoted = {quote(secret, safe=''), quote_plus(secret)}
+        forms |= {quote(secret), json.dumps(secret)[1:-1], *quoted, *lines, *(quote(line, safe='') for line in lines)}
+        forms |= {re.sub('%[0-9A-F]{2}', lambda code: code[0].lower(), form) for form in quoted}
+        forms.add(json.dumps(secret, ensure_ascii=False)[1:-1].replace('/', '\\/'))
     if len(raw) >= 8:  # the middle of the base64 of anything that contains it, for each of the three positions
         for start in range(3):
             encoded = b64encode(b'\0' * start + raw)[4 if start else 0 :].decode().rstrip('=')
@@ -755,9 +794,9 @@ def secret_forms(secret: str) -> list[str]:
 def proxy_passwords(environment: Mapping[str, str]) -> list[str]:
     """Return the passwords of the proxies of an environment, as they are written there and decoded."""
     passwords: list[str] = []
-    for name, value in environment.items():
-        if name.lower().endswith('_proxy') and '@' in value:
-            password = value.rpartition('@')[0].rpartition('//')[2].partition(':')[2]
+    for name in environment:
+        if name.lower().endswith('_proxy'):
+            password = environment[name].rpartition('@')[0].rpartition('//')[2].partition(':')[2]
             passwords += filter(None, dict.fromkeys((password, unquote(password))))
     return passwords
 
@@ -897,7 +936,6 @@ def clean_text(value: Any, field: str) -> str:
 
 
 def _is_id(text: str) -> bool:
-    """Return whether a text can be an ID. What is as long as a GUID must be one."""
     return is_guid(text) or (len(text) < 30 and text.count('-') < 4 and bool(re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9._-]*', text)))
 
 
@@ -945,7 +983,6 @@ def clean_managed_identity_id(value: str) -> str:
 
 
 def clean_client_secret(value: str) -> str:
-    """Return a client secret. Raise CredentialError if it is missing, or contains what no secret does."""
     text = clean_text(value, 'Key (client secret)')
     if not text:
         raise CredentialError('Key (client secret) is missing.', 'Enter the client secret, or a certificate and its private key.')

@@ -4,7 +4,6 @@ import base64
 import copy
 import math
 import hashlib
-import html
 import json
 import os
 import re
@@ -205,7 +204,7 @@ _NEEDS_USER = {
 _PENDING = {'authorization_pending': 0, 'slow_down': 5}
 # These are final, even if a service in between sends them with status 500.
 _FINAL = {*_ADVICE_BY_ERROR, *_NEEDS_USER, *_PENDING}
-_NAMED = re.compile(rf'\b(?:{"|".join(sorted({name for name in _FINAL if "_" in name} | {"temporarily_unavailable"}))})\b')
+_NAMED = rf'\b(?:{"|".join(sorted({name for name in _FINAL if "_" in name} | {"temporarily_unavailable"}))})\b'
 
 
 def parse_oauth_error(body: dict[str, Any], status: int, own_advice: str = '') -> MicrosoftSignInError:
@@ -236,7 +235,7 @@ def parse_oauth_error(body: dict[str, Any], status: int, own_advice: str = '') -
 
 
 _NO_REASON = 'no reason given'
-_OF_AN_APP = re.compile(r'\b(?:Key|Token|app registration|redirect URI|consent)\b')  # what the Cortex app and hosts do not have
+_OF_AN_APP = r'\b(?:Key|Token|app registration|redirect URI|consent)\b'  # what the Cortex app and hosts do not have
 _VAGUE = (
     '',
     'invalid_grant',
@@ -257,7 +256,7 @@ def _advice(error: str, known: int, numbers: list[int], description: str, suberr
     if known in (700027, 50012) and 'expired' in description:
         advice = _EXPIRED_CERTIFICATE
     if own_advice:
-        concerns_app = not advice or advice == _SIGN_IN_AGAIN or _OF_AN_APP.search(advice)
+        concerns_app = not advice or advice == _SIGN_IN_AGAIN or re.search(_OF_AN_APP, advice)
         return own_advice if concerns_app else f'{advice} {own_advice}'
     if not advice and numbers and error in _VAGUE:
         return f'Look up AADSTS{numbers[0]} at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
@@ -290,12 +289,14 @@ def find_oauth_error(body: Any) -> dict[str, Any]:
         body = ': '.join(
             str(body[name]) for name in ('message', 'title', 'detail', 'error', 'error_description') if body.get(name)
         )
+    import html  # slow to import, and only errors need it
+
     text = html.unescape(body[:_MAX_SEARCHED]).strip() if isinstance(body, str) else ''
     for each in (text, text.replace('\\"', '"')):
         found = _embedded_error(each)
         if found:
             return found
-    named, about = _NAMED.search(text), re.search(r'AADSTS\d{4,9}[^<>{}"]*', text)
+    named, about = re.search(_NAMED, text), re.search(r'AADSTS\d{4,9}[^<>{}"]*', text)
     is_plain = 0 < len(text) <= MAX_OUTSIDE_TEXT and '<' not in text
     if not (named or about or is_plain):
         return {}
@@ -350,7 +351,6 @@ class TokenTarget(NamedTuple):
 
     @property
     def as_resource(self) -> str:
-        """The resource for a v1 endpoint."""
         if self.resource:
             return self.resource
         named = next((word for word in self.scope.split() if '/' in word), self.scope)
@@ -361,7 +361,6 @@ class AccessToken(NamedTuple):
     """An access token and its lifetime.
 
     Args:
-        value: the token. It is never shown.
         expires_on: seconds since the epoch from which on the resource rejects it.
         refresh_on: seconds since the epoch from which on a new one should be requested.
         scope: the permissions that the token response named, separated by spaces; empty if it named none.
@@ -467,7 +466,6 @@ class TokenRequest(NamedTuple):
         read_timeout: seconds that the service may take to respond, 0 for the default.
         unreachable_advice, refusal_advice: what to do if no response comes, or if the request is refused.
         foreign_advice: what to do if the response is not from such a service.
-        advice_by_code: what to do about an error of that code.
         renew: returns the request for a retry, if the same one must not be sent twice.
     """
 
@@ -492,7 +490,6 @@ class TokenRequest(NamedTuple):
         return f'<TokenRequest {self.method} {self.url}>'
 
     def secrets(self) -> list[str]:
-        """Return the secrets of this request."""
         sent = {**self.form, **self.json_body, **self.headers}
         return [secret for secret in (*self.hidden, *(str(sent.get(name) or '') for name in _SECRET_FIELDS)) if len(secret) > 3]
 
@@ -509,12 +506,12 @@ class TokenClient:
 
     Args:
         verify: True, False, or the path of a CA bundle, as in requests.
-        read_timeout: seconds that a service may take to respond.
         on_secret: is called with each secret before it is sent and when it is received, so that logs can mask it.
         redact: replaces the secrets in a text that comes from a service.
         adapter: sends requests to https addresses; that of the platform has its TLS settings.
     Attributes:
-        on_wait: is called in this thread every BEAT_SECONDS while a request or the wait for a retry lasts.
+        on_wait: is called in this thread every BEAT_SECONDS during the wait for a retry, and a request that works once.
+        works_once: what is sent works only once.
     """
 
     def __init__(
@@ -533,6 +530,7 @@ class TokenClient:
         self._redact = redact
         self._adapter = adapter
         self.on_wait: Callable[[], Any] | None = None
+        self.works_once = False
         self._masked: set[str] = set()
         self._retries = True
         self._end = math.inf
@@ -558,7 +556,6 @@ class TokenClient:
         return parse_token_response(body, requested_on)
 
     def request_json(self, request: TokenRequest) -> dict[str, Any]:
-        """Send `request`, and return the JSON object of a successful response. Raise as `request_token` does."""
         return self.read_json(request, self.send(request))
 
     def send(self, request: TokenRequest) -> requests.Response:
@@ -610,7 +607,7 @@ class TokenClient:
     def mask(self, *secrets: str) -> None:
         """Call `on_secret` once with each form of each new secret."""
         for secret in secrets:
-            if secret not in self._masked:
+            if secret and secret not in self._masked:
                 self._masked.add(secret)
                 for form in secret_forms(secret):
                     self._on_secret(form)
@@ -624,8 +621,8 @@ class TokenClient:
             self.clock.sleep(seconds)
 
     def _wait(self, call: Callable[[], requests.Response]) -> requests.Response:
-        """Return what `call` returns. With `on_wait` it runs in another thread, where no function of the platform may run."""
-        if not self.on_wait:
+        """Return what `call` returns. What works once is sent in another thread, where no function of the platform may run."""
+        if not (self.on_wait and self.works_once):
             return call()
         outcome: list[Any] = []
 
@@ -640,8 +637,10 @@ class TokenClient:
             thread.start()
         except RuntimeError:  # the container allows no more threads
             return call()
-        while thread.join(BEAT_SECONDS) or thread.is_alive():
+        thread.join(BEAT_SECONDS)
+        while thread.is_alive():
             self.on_wait()
+            thread.join(BEAT_SECONDS)
         if isinstance(outcome[0], BaseException):
             raise outcome[0]
         return outcome[0]
@@ -717,7 +716,6 @@ _TEMPORARY_ADVICE = {
 
 
 def _content(response: requests.Response) -> Any:
-    """Return the JSON of a response, or else its text."""
     body = json_or_none(response)
     return response.text if body is None else body
 
@@ -803,8 +801,6 @@ def _checked_code(code: str) -> str:
 
 
 class AuthenticationMethod:
-    """The authentication methods that settings can name."""
-
     MANAGED_IDENTITY = 'managed_identity'
     CORTEX_APP = 'cortex_app'
     CLIENT_CREDENTIALS = 'client_credentials'
@@ -833,7 +829,6 @@ class CachedSession(NamedTuple):
 
     Args:
         refresh_token: the latest one, empty if there is none.
-        pending: the sign-in that was started.
         is_code_redeemed: the code in the settings was used.
         tenants: ID and names of the tenant, if the settings name another one that may be the same.
         is_foreign: the public module has left the refresh token.
@@ -856,13 +851,11 @@ class Credential:
     """An authentication method with its values. The constructor raises CredentialError for values that cannot be right.
 
     Attributes:
-        kind: name of the method.
-        description: name of the method for users.
+        kind, description: names of the method, for code and for users.
         needs_user: a user has to sign in.
         application: digest of the values. For a user they are cloud and client, and not what the client proves itself by, since
             a new client secret is no new user. A pending sign-in is cached under it.
         identity: digest that includes what one user pasted (code, Token). Tokens are cached under it.
-        has_seed: a user has pasted something.
         tenant_id: ID or name of the tenant of a user, empty if there is none.
         uses_up_token: each request uses up a Token, and the response contains the next one. No token is then requested while the
             cached one is valid, since such a request is given up after some seconds.
@@ -905,7 +898,6 @@ class EntraCredential(Credential):
 
     Args:
         authority: login host of the cloud, e.g. ``https://login.microsoftonline.com``.
-        tenant_id: ID or domain name of the tenant.
         token_url: token endpoint, by default the v2 endpoint of authority and tenant.
         secret: what the client authenticates with.
     """
@@ -928,7 +920,6 @@ class EntraCredential(Credential):
         return f'{self.authority}/{quote(self.tenant_id)}/oauth2/v2.0/{name}'
 
     def client_authentication(self) -> dict[str, str]:
-        """Return the form fields that authenticate the client."""
         return {}
 
     def post(self, target: TokenTarget, offline: bool = False, **fields: str) -> TokenRequest:
@@ -1114,7 +1105,6 @@ class AuthorizationCodeCredential(Credential):
 
     Args:
         client: the app registration, with a client secret, a certificate, or neither.
-        redirect_uri: as registered.
         code: the authorization code or the redirect URL in the settings, as pasted; may be empty.
     Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
     """
@@ -1218,7 +1208,6 @@ class DeviceCodeCredential(EntraCredential):
     needs_user = True
 
     def start_request(self, target: TokenTarget) -> TokenRequest:
-        """Return the request that starts a sign-in."""
         return TokenRequest(
             'POST', self.endpoint('devicecode'), form={'client_id': self.client_id, 'scope': with_offline_access(target.as_scope)}
         )
@@ -1246,7 +1235,6 @@ class CortexAppCredential(Credential):
     Args:
         app_name: name of the integration at the token service.
         registration_id: the ID; ``<id>@<https url>`` names another token service than the public one.
-        token: the Token.
         key: the Key, base64 of an AES key.
         encrypt: encrypts the Token with the Key, by default `encrypt_for_token_service`.
         info_headers: returns headers that describe the content pack and the server.
@@ -1529,10 +1517,8 @@ class CredentialSettings(NamedTuple):
     """The values that an instance is configured with, as pasted. Those that the method does not use are ignored.
 
     Args:
-        method: one of AuthenticationMethod.
         client_id, client_secret: of the app registration, or ID and Key of the Cortex XSOAR app.
         managed_identity_id: client ID of a user-assigned managed identity, else empty.
-        token: the Token of the Cortex XSOAR app.
     """
 
     method: str
@@ -1556,7 +1542,6 @@ class CredentialSettings(NamedTuple):
 
 
 def create_credential(settings: CredentialSettings) -> Credential:
-    """Return the credential for the authentication method of `settings`. Raise CredentialError for invalid values."""
     method = settings.method
     if method == AuthenticationMethod.MANAGED_IDENTITY:
         return ManagedIdentityCredential(settings.managed_identity_id)

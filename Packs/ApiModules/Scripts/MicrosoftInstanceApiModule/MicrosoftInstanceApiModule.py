@@ -97,7 +97,6 @@ def id_list(args: dict[str, Any], name: str) -> list[str]:
 
 
 def text_list(args: dict[str, Any], name: str) -> list[str]:
-    """Return the values of a comma-separated argument that are not empty."""
     return [text for text in (str(one).strip() for one in argToList(args.get(name))) if text]
 
 
@@ -248,7 +247,6 @@ class IntegrationSpec(NamedTuple):
     account: Callable[[Any], str] = lambda _client: ''
 
     def instruction(self, command: str) -> str:
-        """Return the sentence that tells the user to run a command, named without the prefix."""
         return f'Run !{self.command_prefix}-{command}.'
 
     @property
@@ -367,7 +365,6 @@ class InstanceSettings:
         _reject(unused, f'is not used by the authentication method {self.method}', 'choose another authentication method')
 
     def _application_fields(self) -> dict[str, Any]:
-        """The fields that only a self-deployed application uses."""
         return {
             ParameterLabel.METHOD: self.method != self.spec.methods[0],
             ParameterLabel.REDIRECT_URI: self.redirect_uri,
@@ -390,7 +387,6 @@ class InstanceSettings:
 
     @property
     def acts_as_application(self) -> bool:
-        """Whether the instance acts as an application or a managed identity, and not as a user."""
         return self.managed_identities or (self.self_deployed and self.method == METHOD_CLIENT_CREDENTIALS)
 
     @property
@@ -443,7 +439,6 @@ class InstanceSettings:
         }
 
     def secrets(self) -> list[str]:
-        """Return the values that must not be shown."""
         token = '' if self.self_deployed else self.token
         return [secret for secret in (token, self.key, self.private_key, self.authorization_code) if secret]
 
@@ -479,7 +474,6 @@ def auth_commands(spec: IntegrationSpec) -> dict[str, CommandFunction]:
 
 
 def no_sign_in(spec: IntegrationSpec, client: MicrosoftClient) -> str:
-    """Return why no user signs in by command."""
     if isinstance(client.credential, CortexAppCredential):
         return f'This instance signs in with ID, Token and Key from {spec.consent_page}.'
     return 'No user has to sign in for this instance.'
@@ -491,7 +485,6 @@ def _prepare_sign_in(spec: IntegrationSpec, client: MicrosoftClient, args: dict[
 
 
 def auth_start_command(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> CommandResults:
-    """Start the sign-in of a user, and show how to continue."""
     _prepare_sign_in(spec, client, args)
     if isinstance(client.credential, DeviceCodeCredential):
         return CommandResults(readable_output=client.start_auth(f'!{spec.command_prefix}-auth-complete'))
@@ -598,7 +591,6 @@ def with_advice(error: Any, advice: str) -> Exception:
 
 
 def token_outputs(token: AccessToken) -> dict[str, Any]:
-    """Return the account, the tenant and the client that a token names, and when it expires."""
     claims = token.claims()
     account = next(filter(None, map(claims.get, ('upn', 'preferred_username', 'unique_name', 'app_displayname'))), _UNKNOWN)
     return {
@@ -635,7 +627,6 @@ def permission_advice(spec: IntegrationSpec, credential: Credential, granted: li
 
 
 def sign_in_instruction(spec: IntegrationSpec, credential: Credential) -> str:
-    """Return what the user does when a sign-in is needed; empty where no user is needed."""
     if credential.needs_user:
         return spec.instruction('auth-start')
     if isinstance(credential, CortexAppCredential):
@@ -656,7 +647,6 @@ def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, args: dic
 
 
 def generate_login_url_command(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> CommandResults:
-    """Start a sign-in with an authorization code, and show the login URL."""
     _prepare_sign_in(spec, client, args)
     return generate_login_url(client)
 

@@ -83,12 +83,10 @@ class TokenProvider:
         return token
 
     def start_sign_in(self, pending: PendingSignIn, lifetime: float = PENDING_LIFETIME) -> None:
-        """Cache a sign-in that a user has to finish, for `lifetime` seconds."""
         if not self.update(lambda cached: cached.put_pending(pending, lifetime), force=True):
             raise not_stored('The sign-in was not started')
 
     def pending_sign_in(self) -> PendingSignIn | None:
-        """Return the sign-in that a user has to finish, None if there is none or it is too old."""
         return self._read(self._default_target).pending
 
     def save(
@@ -200,7 +198,7 @@ class TokenProvider:
             is_free = not holder or unchanged >= LEASE_SECONDS
             lost = cached.lost() if self.credential.uses_up_token and is_free else ''
             if is_free and self._claim(cached):
-                self.token_client.on_wait = self._renew_lease
+                self.token_client.on_wait, self.token_client.works_once = self._renew_lease, cached.uses_up
                 break
             conflicts += is_free
             pause = random.uniform(0, 0.05) if is_free else random.uniform(0.05, 0.2)  # noqa: S311 - no secret
@@ -233,8 +231,6 @@ class TokenProvider:
         return True
 
     def _renew_lease(self) -> None:
-        """Show the others that this process is still there."""
-
         def change(cached: CachedTokens) -> None:
             if cached.lease.holder == self._name and not cached.lease.kind:
                 cached.put_lease(Lease(self._name, cached.now + LEASE_SECONDS))
@@ -370,16 +366,12 @@ class CachedTokens:
 
     Args:
         context: the integration context. It is changed in place, except for the keys of others.
-        target: what the token is for.
-        now: seconds since the epoch.
         default_target: the target of the token that the public module stored without naming one.
         rejected: value of a token that must not be used.
-        version: of the context.
     Attributes:
         token: the access token, None if there is none that can be used.
         sessions: what a token can be requested with, latest first: a device code; the refresh token, ours or that of the public
             module; the code in the settings.
-        pending: the sign-in that a user has to finish.
         holder: the process that requests a token now, empty if none does.
         uses_up: a token request uses up what works only once: a Token, or a code.
     """
