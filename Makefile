@@ -112,7 +112,7 @@ release: setup ## tag the version, and build zips, SHA-256, notes and SBOM in bu
 	@$(DELIVERY).release
 
 upload: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
-upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY; INSECURE=1 trusts any certificate
+upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY; PACK=Packs/Yours chooses another pack, INSECURE=1 trusts any certificate
 	@test -n "$$DEMISTO_BASE_URL" -a -n "$$DEMISTO_API_KEY" || { echo 'upload: set DEMISTO_BASE_URL to the address of your XSOAR and DEMISTO_API_KEY to an API key of it.' >&2; exit 1; }
 	@$(BIN)/demisto-sdk upload -i $(PACK) -z
 

@@ -29,9 +29,12 @@ _DOCUMENT = re.compile(r'\[?`((?:docs|Packs)/[^`\s]+\.md)`(?:\]\([^)\s]*\))?')
 def main(folder: Path = ROOT) -> int:
     """Write the marked parts of every integration's README, print which ones changed, and return the exit status."""
     for readme in sorted(folder.glob('Packs/*/Integrations/*/README.md')):
-        url = repository_url(readme.parent)
+        url, text = repository_url(readme.parent), readme.read_text(encoding='utf-8')
+        if 'written by make docs' not in text:  # such as that of a copied example
+            print(f'docs: {readme.relative_to(folder)}: left alone, it has no markers')
+            continue
         try:
-            _write(readme, linked(renewed(readme.read_text(encoding='utf-8'), described(readme.parent)), url), folder)
+            _write(readme, linked(renewed(text, described(readme.parent)), url), folder)
         except DeliveryError as error:
             print(f'docs: {readme.relative_to(folder)}: {error}', file=sys.stderr)
             return 1

@@ -61,6 +61,14 @@ def test_a_readme_without_markers_is_told_which_to_add() -> None:
         docs.renewed(README.replace('<!-- end of commands -->', ''), YML)
 
 
+def test_a_readme_that_is_written_by_hand_alone_stays(repository: Path, capsys) -> None:
+    readme = repository / INTEGRATION.relative_to(ROOT) / 'README.md'
+    readme.write_text('By hand.\n', encoding='utf-8')
+    assert docs.main(repository) == 0
+    assert readme.read_text(encoding='utf-8') == 'By hand.\n'
+    assert 'left alone, it has no markers' in capsys.readouterr().out
+
+
 def test_generate_docs_of_the_sdk_leaves_the_readme_alone(repository: Path) -> None:
     (repository / 'build').mkdir()
     yml = (INTEGRATION / f'{INTEGRATION.name}.yml').relative_to(ROOT)

@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from delivery.commands import ROOT, files_of, program, readable, run
+from delivery.commands import ROOT, DeliveryError, files_of, program, readable, run
 
 
 def main(folder: Path = ROOT) -> int:
@@ -21,7 +21,12 @@ def main(folder: Path = ROOT) -> int:
         path: (folder / path).read_bytes() for path in files_of('.', folder=folder) if path.suffix in ('.py', '.yml', '.json')
     }
     runs = [[program('ruff'), *options, '--quiet', '.'] for options in (('check', '--fix-only'), ('format',))]
-    for (version, assumed), group in _by_version(files, folder).items():
+    try:
+        groups = _by_version(files, folder)
+    except DeliveryError as error:
+        print(f'format: {error}', file=sys.stderr)
+        return 1
+    for (version, assumed), group in groups.items():
         inputs = ','.join(map(str, group))
         runs.append([program('demisto-sdk'), 'format', '-i', inputs, '-nv', '-ngr', assumed, '-fv', version])
     for command in runs:
@@ -40,12 +45,19 @@ def main(folder: Path = ROOT) -> int:
 
 
 def _by_version(files: list[Path], folder: Path) -> dict[tuple[str, str], list[Path]]:
-    """Return the files of packs by the oldest version of XSOAR that the pack supports, and what the SDK is to assume."""
+    """Return the files of packs by the oldest version of XSOAR that the pack supports, and what the SDK is to assume.
+
+    Raises:
+        DeliveryError: a pack does not say which version it supports.
+    """
     groups: dict[tuple[str, str], list[Path]] = {}
     for path in files:
-        metadata = json.loads((folder / path.parts[0] / path.parts[1] / 'pack_metadata.json').read_text(encoding='utf-8'))
+        metadata = Path(*path.parts[:2], 'pack_metadata.json')
+        version = json.loads((folder / metadata).read_text(encoding='utf-8')).get('serverMinVersion')
+        if not version:
+            raise DeliveryError(f'{metadata} has no serverMinVersion. Add the oldest version of XSOAR that the pack supports.')
         assumed = '-n' if path.parent.name == 'Playbooks' else '-y'
-        groups.setdefault((metadata['serverMinVersion'], assumed), []).append(path)
+        groups.setdefault((version, assumed), []).append(path)
     return groups
 
 

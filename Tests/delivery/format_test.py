@@ -19,3 +19,10 @@ def test_committed_files_are_left_as_they_are_and_others_become_like_them(reposi
     assert git('status', '--porcelain', folder=repository) == '?? Packs/ApiModules/new.py\n?? pyproject.toml'
     assert (repository / CLASSIFIER).read_text(encoding='utf-8') == committed
     assert capsys.readouterr().out.splitlines() == ['Packs/ApiModules/new.py', CLASSIFIER, 'format: 2 files changed']
+
+
+def test_a_pack_without_an_oldest_version_is_named(repository: Path, capsys) -> None:
+    metadata = repository / 'Packs/ApiModules/pack_metadata.json'
+    metadata.write_text(metadata.read_text(encoding='utf-8').replace('serverMinVersion', 'minVersion'), encoding='utf-8')
+    assert formatter.main(repository) == 1
+    assert capsys.readouterr().err.startswith('format: Packs/ApiModules/pack_metadata.json has no serverMinVersion. Add ')

@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument('--ask', action='store_true', help='let me approve the draft of a reply before it is sent')
     options = parser.parse_args()
     try:
-        return demonstrate(ask if options.ask else bool)
+        return demonstrate(ask) if options.ask else demonstrate()
     except (UploadError, OSError) as error:
         complain(f'The demo could not run. {error}')
         return 2

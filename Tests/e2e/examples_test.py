@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -171,22 +172,49 @@ def test_an_example_is_small(name: str) -> None:
     assert len(code.read_text(encoding='utf-8').splitlines()) <= MAX_LINES
 
 
-def test_examples_are_valid(tmp_path: Path) -> None:
-    copy_packs(tmp_path / 'content')
-    config = (REPOSITORY / 'validation_config.toml').read_bytes()
-    (tmp_path / 'content' / 'validation_config.toml').write_bytes(config)
-    environment = {**os.environ, 'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1', 'TMPDIR': str(tmp_path)}
-    sdk = Path(sys.executable).with_name('demisto-sdk')
+def run(folder: Path, program: str, *arguments: str) -> None:
+    """Run a program of the virtual environment, or bash, in a folder; it has to succeed."""
+    environment = {**os.environ, 'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1', 'TMPDIR': str(folder.parent)}
     done = subprocess.run(
-        [str(sdk), 'validate', '-a'],
-        cwd=tmp_path / 'content',
-        env={**environment, 'DEMISTO_SDK_LOG_FILE_PATH': str(tmp_path)},
+        [program if program == 'bash' else str(Path(sys.executable).with_name(program)), *arguments],
+        cwd=folder,
+        env={**environment, 'DEMISTO_SDK_LOG_FILE_PATH': str(folder.parent)},
         capture_output=True,
         text=True,
         timeout=limit(60),
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Path:
+    """A repository whose packs are the examples and the shared scripts, in a path with a space."""
+    folder = tmp_path / 'my content'
+    copy_packs(folder)
+    for name in ('validation_config.toml', 'pyproject.toml'):
+        shutil.copy(REPOSITORY / name, folder)
+    return folder
+
+
+def test_examples_are_valid(content: Path) -> None:
+    run(content, 'demisto-sdk', 'validate', '-a')
+
+
+def test_a_copy_of_an_example_as_documented_is_a_pack_of_its_own(content: Path) -> None:
+    shutil.copytree(EXAMPLES, content / 'docs/examples', ignore=shutil.ignore_patterns('__pycache__'))
+    text = (EXAMPLES / 'README.md').read_text(encoding='utf-8').partition('## Write your own')[2]
+    [commands] = re.findall(r'```bash\n(.*? cp -r .*?|\s*cp -r .*?)```', text, re.DOTALL)
+    run(content, 'bash', '-euc', commands)
+    copied = content / 'Packs/Inventory'
+    names = {path.name for path in copied.rglob('*')}
+    assert {'Inventory.py', 'Inventory.yml', 'Inventory_image.png', 'Inventory_description.md', 'Inventory_test.py'} <= names
+    for path in copied.rglob('*'):
+        if path.suffix in ('.py', '.yml', '.md', '.json'):
+            assert not re.search(r'Azure ?Subscriptions|azure-subscriptions', path.read_text(encoding='utf-8')), path
+    run(content, 'ruff', 'check', 'Packs/Inventory')
+    run(content, 'ruff', 'format', '--check', 'Packs/Inventory')
+    run(content, 'demisto-sdk', 'validate', '-a')
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ AXE = 'axe-core@4.14.1'
 REPOSITORY = Path(__file__).resolve().parents[2]
 ENVIRONMENT = REPOSITORY / '.venv'
 REQUIREMENTS = REPOSITORY / 'requirements-browser.txt'
+_START_LIMIT = 120  # seconds
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 
 
@@ -29,6 +30,7 @@ def main() -> int:
     """Return the exit status."""
     try:
         need('chromium', BROWSERS)
+        start_browser()
         need('npm', ('npm',))
         install_packages()
         install_axe()
@@ -50,6 +52,22 @@ def need(package: str, programs: tuple[str, ...]) -> None:
         raise SetupError(f'There is no {package} here. Install it as root: apt-get install {package}')
     run(['apt-get', 'update', '--quiet=2'])
     run(['apt-get', 'install', '--quiet=2', '--yes', package])
+
+
+def start_browser() -> None:
+    """Start the browser once.
+
+    Raises:
+        SetupError: it does not start, such as a program that only says how to install it.
+    """
+    program = next(filter(None, map(shutil.which, BROWSERS)))
+    command = [program, '--headless', '--no-sandbox', '--disable-gpu', '--dump-dom', 'about:blank']
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_START_LIMIT, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        done = None
+    if done is None or done.returncode or b'<html>' not in done.stdout:
+        raise SetupError(f'{program} does not start. Run it by hand to see why: {" ".join(command)}')
 
 
 def install_packages() -> None:
