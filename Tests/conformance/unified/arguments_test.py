@@ -135,6 +135,7 @@ VALUES: dict[str, Any] = {
     'transientFileCID': ('b@c', {'transientFile': 'b.txt', 'transientFileContent': 'text'}),
     'user_id': BOB,
 }
+REPEATED: set[tuple[str, str]] = set()  # commands with arguments whose effect was seen to be the same twice
 INTERNAL = {'ran_once_flag', 'hide_polling_output', 'resume_draft_id', 'resume_made_with', 'resume_run'}
 ARGUMENTS = [
     (command, one['name'])
@@ -157,9 +158,13 @@ def war_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class World:
-    """A mailbox, in which the same command is run with and without an argument."""
+    """A mailbox, in which the same command is run with and without an argument.
 
-    def __init__(self, instance: Instance) -> None:
+    Args:
+        values: of arguments; what they name in braces is there.
+    """
+
+    def __init__(self, instance: Instance, values: set[str]) -> None:
         self._instance = instance
         cloud: MicrosoftCloud = instance.cloud
         mailbox = cloud.mailbox(ADA)
@@ -168,19 +173,23 @@ class World:
         draft = mailbox.deliver(Message('Draft', mailbox.owner, mailbox.now(), to=[mailbox.owner], is_draft=True), 'drafts')
         forwarded = mailbox.deliver(Message('FW', mailbox.owner, mailbox.now(), to=[mailbox.owner]))
         mailbox.attach_item(forwarded, Message('Forwarded', mailbox.owner, mailbox.now()))
-        instance.run('msgraph-mail-create-rule', **RULE)
-        listed = instance.context('msgraph-mail-list-attachments', message_id=scene.message)['Attachment']
-        self.known = {
+        for _ in range(2):
+            rule = instance.run('msgraph-mail-create-rule', **RULE)['Contents']['id']
+        self.known: dict[str, str] = {
             'message': scene.message,
             'invitation': scene.invitation,
             'folder': scene.folder,
-            'rule': instance.run('msgraph-mail-create-rule', **RULE)['Contents']['id'],
-            'attachment': listed[0]['ID'],
+            'rule': rule,
             'other': other.immutable_id,
             'draft': draft.immutable_id,
             'forwarded': forwarded.immutable_id,
-            'page': instance.context('msgraph-mail-list-emails', page_size='4', odata='$select=id')[-1]['NextPage'],
         }
+        if '{attachment}' in values:
+            listed = instance.context('msgraph-mail-list-attachments', message_id=scene.message)['Attachment']
+            self.known['attachment'] = listed[0]['ID']
+        if '{page}' in values:
+            listed = instance.context('msgraph-mail-list-emails', page_size='4', odata='$select=id')
+            self.known['page'] = listed[-1]['NextPage']
 
     def effect(self, command: str, args: dict[str, Any]) -> Any:
         """Return what a command sends to Graph and shows, without what is random. Only commands that send change anything."""
@@ -224,10 +233,11 @@ def test_every_argument_has_an_effect(cloud: MicrosoftCloud, instance: Instance,
     value, more = values_of(command, name)
     base = {**CASES[command], **more}
     base.pop(name, None)
-    world = World(instance)
+    world = World(instance, {*base.values(), *([value] if isinstance(value, str) else ())})
     without = world.effect(command, base)
-    if command != 'msgraph-mail-send-draft':  # a draft can be sent once
+    if command != 'msgraph-mail-send-draft' and (command, str(base)) not in REPEATED:  # a draft can be sent once
         assert world.effect(command, base) == without, 'The test sees a difference where there is none.'
+        REPEATED.add((command, str(base)))
     assert world.effect(command, {**base, name: value}) != without, f'{name} of {command} is ignored.'
 
 

@@ -27,7 +27,9 @@ def product_files() -> list[Path]:
 
 
 def loaded_yml(path: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding='utf-8'))
+    """Return what a yml file holds. libyaml reads it ten times as fast as Python does."""
+    loader = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
+    loaded: dict[str, Any] = yaml.load(path.read_text(encoding='utf-8'), loader)  # noqa: S506 - both are safe
     return loaded
 
 
