@@ -1096,7 +1096,7 @@ def _rule_row(rule: dict[str, Any]) -> dict[str, Any]:
             return EmailAddress.from_json(value).address or ', '.join(f'{name} {text(one)}' for name, one in value.items())
         return str(value).lower() if isinstance(value, bool) else str(value)
 
-    row = {name: rule.get(f'{name[0].lower()}{name[1:]}') for name in _RULE_HEADERS}
+    row: dict[str, Any] = {name: rule.get(f'{name[0].lower()}{name[1:]}') for name in _RULE_HEADERS}
     parts = {
         name: '; '.join(f'{pascalToSpace(key[0].upper() + key[1:])}: {text(one)}' for key, one in row[name].items())
         for name in ('Conditions', 'Actions', 'Exceptions')
