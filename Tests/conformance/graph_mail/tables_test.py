@@ -117,3 +117,17 @@ def test_a_known_folder_costs_no_request(mail: GraphMailClient, cloud: Microsoft
     [row, _] = table(mail, 'msgraph-mail-list-emails', next_page=first.outputs[-1]['NextPage'])
     assert row['Folder'] == 'inbox'
     assert [one.method for one in cloud.requests.of('graph')] == ['GET', 'GET']
+
+
+def test_the_id_of_a_folder_is_not_looked_up(mail: GraphMailClient, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    mail.get_access_token()
+    folder = ada.folder('inbox')
+    assert folder
+    cloud.requests.clear()
+    first = run(mail, 'msgraph-mail-list-emails', page_size='2', folder_id=folder.folder_id)
+    [row, _] = table(mail, 'msgraph-mail-list-emails', next_page=first.outputs[-1]['NextPage'])
+    assert '|Folder|' not in first.readable_output
+    assert 'Folder' not in row
+    assert [one.method for one in cloud.requests.of('graph')] == ['GET', 'GET']
+    assert len(table(mail, 'msgraph-mail-list-emails', page_size='1')) == 1
+    assert [one.method for one in cloud.requests.of('graph')][2:] == ['GET', 'POST']

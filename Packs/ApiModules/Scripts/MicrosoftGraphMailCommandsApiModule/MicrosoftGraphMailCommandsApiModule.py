@@ -532,9 +532,9 @@ def _list_results(
     """Return a table of messages. `folder` is the name, path or ID of the one that all are in, if it is known."""
     outputs = [_email_outputs(message, EMAIL_PROPERTIES, mailbox) for message in messages]
     folder_ids = sorted({one['FolderID'] for one in outputs if one.get('FolderID')})
-    is_well_known = WELL_KNOWN_FOLDER.fullmatch(re.sub(r'[\s_-]', '', str(folder)).lower())
-    is_named = folder and (is_well_known or not is_folder_id(graph_id(str(folder))))
-    names = dict.fromkeys(folder_ids, folder) if is_named else mailbox.folder_names(folder_ids)
+    is_id = is_folder_id(graph_id(str(folder))) and not WELL_KNOWN_FOLDER.fullmatch(str(folder))
+    # who names a folder knows it: its ID is not looked up
+    names = dict.fromkeys(folder_ids, '' if is_id else folder) if folder else mailbox.folder_names(folder_ids)
     rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID', ''), one.get('FolderID'))} for one in outputs]
     if next_page:
         outputs[-1]['NextPage'] = next_page
@@ -1116,7 +1116,7 @@ def _rule_row(rule: dict[str, Any]) -> dict[str, Any]:
             return EmailAddress.from_json(value).address or ', '.join(f'{name} {text(one)}' for name, one in value.items())
         return str(value).lower() if isinstance(value, bool) else str(value)
 
-    row = {name: rule.get(f'{name[0].lower()}{name[1:]}') for name in _RULE_HEADERS}
+    row: dict[str, Any] = {name: rule.get(f'{name[0].lower()}{name[1:]}') for name in _RULE_HEADERS}
     parts = {
         name: '; '.join(f'{pascalToSpace(key[0].upper() + key[1:])}: {text(one)}' for key, one in row[name].items())
         for name in ('Conditions', 'Actions', 'Exceptions')

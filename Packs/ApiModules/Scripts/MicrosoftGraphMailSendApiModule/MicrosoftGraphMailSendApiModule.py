@@ -1137,13 +1137,13 @@ def _template_value(name: str, given: Any) -> str:
 
 def _context_value(key: str) -> Any:
     """Return what is at a path in the context, or what a DT expression selects."""
-    context = found = demisto.context()
+    found: Any = demisto.context()
     for name in key.split('.'):
         if isinstance(found, list):
             found = [one[name] for one in found if isinstance(one, dict) and name in one]
         else:
             found = found.get(name) if isinstance(found, dict) else None
-    return demisto.dt(context, key) if found in (None, []) else found
+    return demisto.dt(demisto.context(), key) if found in (None, []) else found
 
 
 def _filled(text: str, values: dict[str, str], argument: str) -> str:

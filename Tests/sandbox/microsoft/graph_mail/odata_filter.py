@@ -48,6 +48,8 @@ _TOKEN = re.compile(
 )
 _LITERAL_TYPES = {'string': 'Edm.String', 'time': 'Edm.DateTimeOffset', 'number': 'Edm.Int32'}
 _MAX_DEPTH = 20
+# Exchange does not filter by them, though the documentation has an example of it
+_NOT_FILTERED = ('toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo')
 
 
 def refusal(message: str) -> GraphError:
@@ -222,6 +224,8 @@ class FilterParser:
 
     def _any(self, path: str) -> Condition:
         path = path.removesuffix('/any')
+        if path in _NOT_FILTERED:
+            raise GraphError(400, 'ErrorInvalidUrlQueryFilter', 'The query filter contains one or more invalid nodes.')
         kind = self._kind_of(path)
         self._take('(')
         variable = self._next()[1]
