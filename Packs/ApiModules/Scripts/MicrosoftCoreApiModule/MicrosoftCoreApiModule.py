@@ -384,6 +384,7 @@ CONNECT_SECONDS = 10.0  # of a connection to one of the addresses of a host, whi
 MAX_RESPONSE_SIZE = 64 * 2**20  # bytes, decompressed; files are streamed
 _CHUNK = 64 * 1024  # bytes
 _MAX_OBJECTS, _MAX_VALUES = 500_000, 3_000_000  # in JSON: parsed, an empty object of two bytes takes 72
+_JSON_PARTS = rb'(?s)[{\[,]|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
 _USUAL_TIMEOUT = 60.0  # seconds; that of BaseClient
 
 
@@ -703,7 +704,7 @@ def read_json(response: requests.Response) -> Any:
     content: Any = response.content
     if not isinstance(content, bytes):  # a part of a batch, parsed with it
         return response.json()
-    if content.count(b'{') + content.count(b'[') > _MAX_OBJECTS or content.count(b',') > _MAX_VALUES:
+    if _has_too_many_values(content):
         raise ValueError('The JSON has too many values.')
     try:
         value = json.loads(content.decode('utf-8-sig', 'replace'), parse_constant=reject)
@@ -712,6 +713,19 @@ def read_json(response: requests.Response) -> Any:
     except RecursionError:
         raise ValueError('The JSON is nested too deeply.') from None
     return value
+
+
+def _has_too_many_values(content: bytes) -> bool:
+    objects, values = content.count(b'{') + content.count(b'['), content.count(b',')
+    if objects <= _MAX_OBJECTS and values <= _MAX_VALUES:
+        return False
+    objects = values = 0
+    for found in re.finditer(_JSON_PARTS, content):  # which may be in texts
+        objects += content[found.start()] in b'{['
+        values += content[found.start()] in b','
+        if objects > _MAX_OBJECTS or values > _MAX_VALUES:
+            return True
+    return False
 
 
 def json_or_none(response: requests.Response) -> Any:
