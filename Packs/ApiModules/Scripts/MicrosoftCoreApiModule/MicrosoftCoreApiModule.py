@@ -384,6 +384,7 @@ CONNECT_SECONDS = 10.0  # of a connection to one of the addresses of a host, whi
 MAX_RESPONSE_SIZE = 64 * 2**20  # bytes, decompressed; files are streamed
 _CHUNK = 64 * 1024  # bytes
 _MAX_OBJECTS, _MAX_VALUES = 500_000, 3_000_000  # in JSON: parsed, an empty object of two bytes takes 72
+_JSON_PARTS = rb'(?s)[{\[,]|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
 _USUAL_TIMEOUT = 60.0  # seconds; that of BaseClient
 
 
@@ -406,7 +407,7 @@ class _Deadline:
         self._thread: Any = threading.current_thread()
         self._outer, self._thread.deadline = getattr(self._thread, 'deadline', None), self
         with suppress(RuntimeError):  # the container allows no more threads: the timeouts of requests have to do
-            _Watch.of_process().add(self)
+            _Watch.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -429,7 +430,10 @@ class _Deadline:
 
 
 class _Watch(threading.Thread):
-    """The thread that ends the deadlines of a process. A thread for each of them takes longer than a request needs otherwise."""
+    """The thread that ends the deadlines of a process. A thread for each of them takes longer than a request needs otherwise.
+
+    It ends when there was none for a while: a container runs many commands, each with a thread of its own.
+    """
 
     current: '_Watch | None' = None
     LONGEST = 60.0  # seconds that it sleeps: a deadline after that needs not wake it up
@@ -439,29 +443,34 @@ class _Watch(threading.Thread):
         self._deadlines: list[_Deadline] = []
         self._changed = threading.Condition()
         self._wakes_at = 0.0
+        self._is_idle = self._has_ended = False
 
     @classmethod
-    def of_process(cls) -> '_Watch':
-        if cls.current is None or not cls.current.is_alive():  # in a process that was forked, it does not run
+    def add(cls, deadline: _Deadline) -> None:
+        if not (cls.current and cls.current.is_alive() and cls.current._takes(deadline)):  # it does not run after a fork
             watch = cls()
+            watch._deadlines.append(deadline)
             watch.start()
             cls.current = watch
-        return cls.current
 
-    def add(self, deadline: _Deadline) -> None:
+    def _takes(self, deadline: _Deadline) -> bool:
         with self._changed:
-            self._deadlines = [each for each in (*self._deadlines, deadline) if not each.is_cancelled]
+            self._deadlines.append(deadline)
+            self._is_idle = False
             if deadline.time < self._wakes_at:
                 self._changed.notify()
+            return not self._has_ended
 
     def run(self) -> None:
-        while True:
+        while not self._has_ended:
             with self._changed:
                 now = time.monotonic()
-                due = [each for each in self._deadlines if each.time <= now]
-                self._deadlines = [each for each in self._deadlines if each.time > now]
+                pending = [each for each in self._deadlines if not each.is_cancelled]
+                due, self._deadlines = [one for one in pending if one.time <= now], [one for one in pending if one.time > now]
                 self._wakes_at = min((each.time for each in self._deadlines), default=now + self.LONGEST)
-                if not due:
+                self._has_ended = self._is_idle and not pending
+                self._is_idle = not pending
+                if not due and not self._has_ended:
                     self._changed.wait(min(self._wakes_at - now, self.LONGEST))
             for each in due:
                 if not each.is_cancelled:
@@ -703,7 +712,7 @@ def read_json(response: requests.Response) -> Any:
     content: Any = response.content
     if not isinstance(content, bytes):  # a part of a batch, parsed with it
         return response.json()
-    if content.count(b'{') + content.count(b'[') > _MAX_OBJECTS or content.count(b',') > _MAX_VALUES:
+    if _has_too_many_values(content):
         raise ValueError('The JSON has too many values.')
     try:
         value = json.loads(content.decode('utf-8-sig', 'replace'), parse_constant=reject)
@@ -712,6 +721,19 @@ def read_json(response: requests.Response) -> Any:
     except RecursionError:
         raise ValueError('The JSON is nested too deeply.') from None
     return value
+
+
+def _has_too_many_values(content: bytes) -> bool:
+    objects, values = content.count(b'{') + content.count(b'['), content.count(b',')
+    if objects <= _MAX_OBJECTS and values <= _MAX_VALUES:
+        return False
+    objects = values = 0
+    for found in re.finditer(_JSON_PARTS, content):  # which may be in texts
+        objects += content[found.start()] in b'{['
+        values += content[found.start()] in b','
+        if objects > _MAX_OBJECTS or values > _MAX_VALUES:
+            return True
+    return False
 
 
 def json_or_none(response: requests.Response) -> Any:
