@@ -46,6 +46,8 @@ def shown(call: MailCall, message: Message, query: Query) -> dict[str, Any]:
     """
     if not query.select or query.select & CONTENT_PROPERTIES:
         check_not_broken(message, 'message')
+    if query.expand.attachments:  # in a list, one such message fails all
+        check_present(message, 'message')
     answer = message_json(message, call.view, query.select)
     own_domain = call.mailbox.owner.address.partition('@')[2]
     if call.mailbox.hides_internal_headers and message.sender.address.endswith(f'@{own_domain}'):
