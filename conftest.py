@@ -76,12 +76,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
     of_this_thread, of_new_threads = sys.gettrace(), threading.gettrace()
     sys.settrace(None)
-    threading.settrace(None)  # type: ignore[arg-type]
+    threading.settrace(None)
     try:
         return (yield)
     finally:
         sys.settrace(of_this_thread)
-        threading.settrace(of_new_threads)  # type: ignore[arg-type]
+        threading.settrace(of_new_threads)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -42,6 +42,7 @@ def test_twenty_processes_send_one_token_request_and_all_succeed(
     assert len([one for one in cloud.requests.of('graph') if (one.method, one.status) == ('GET', 200)]) == PROCESSES
 
 
+@pytest.mark.parametrize('token_service', TOKEN_SERVICES[1:], ids=['Cortex app'], indirect=True)
 def test_the_newest_refresh_token_works_afterwards(
     token_service: str, cloud: MicrosoftCloud, war_room: WarRoom, administrator: Administrator
 ) -> None:

@@ -80,7 +80,7 @@ class MicrosoftCloud:
         """Start all services."""
         for name, app in self.apps().items():
             faulty = FaultyService(name, app, self.faults, self.clock)
-            self._services[name].start(RequestLog(name, faulty, self.requests.append), self.clock.now)
+            self._services[name].start(RequestLog(name, faulty, self.requests), self.clock.now)
         self._services['admin'].start(admin_app(self.faults))
         return self
 
@@ -114,7 +114,7 @@ class MicrosoftCloud:
         self._state.reset()
         self._token_service.clear()
         self.faults.clear()
-        self.requests.clear()
+        self.requests.reset()
         self.arc_keys.clear()
 
     @property
