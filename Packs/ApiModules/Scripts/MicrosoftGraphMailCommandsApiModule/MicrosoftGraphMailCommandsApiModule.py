@@ -1118,9 +1118,9 @@ def _rule_row(rule: dict[str, Any]) -> dict[str, Any]:
 
     row: dict[str, Any] = {name: rule.get(f'{name[0].lower()}{name[1:]}') for name in _RULE_HEADERS}
     parts = {
-        name: '; '.join(f'{pascalToSpace(key[0].upper() + key[1:])}: {text(one)}' for key, one in row[name].items())
-        for name in ('Conditions', 'Actions', 'Exceptions')
-        if isinstance(row[name], dict)
+        name: '; '.join(f'{pascalToSpace(key[0].upper() + key[1:])}: {text(one)}' for key, one in value.items())
+        for name, value in row.items()
+        if isinstance(value, dict)
     }
     return {**row, **parts, 'HasError': row['HasError'] or None, 'ID': rule.get('id')}
 

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from functools import reduce
 from html import escape
 from string import Formatter
 from typing import Any, BinaryIO, TypeVar
@@ -1137,12 +1138,13 @@ def _template_value(name: str, given: Any) -> str:
 
 def _context_value(key: str) -> Any:
     """Return what is at a path in the context, or what a DT expression selects."""
-    found: Any = demisto.context()
-    for name in key.split('.'):
-        if isinstance(found, list):
-            found = [one[name] for one in found if isinstance(one, dict) and name in one]
-        else:
-            found = found.get(name) if isinstance(found, dict) else None
+
+    def below(value: Any, name: str) -> Any:
+        if isinstance(value, list):
+            return [one[name] for one in value if isinstance(one, dict) and name in one]
+        return value.get(name) if isinstance(value, dict) else None
+
+    found = reduce(below, key.split('.'), demisto.context())
     return demisto.dt(demisto.context(), key) if found in (None, []) else found
 
 

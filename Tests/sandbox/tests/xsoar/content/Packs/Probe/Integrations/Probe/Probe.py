@@ -91,7 +91,7 @@ WAYS: dict[str, Any] = {
     'leave a child': leave_a_child,
     'garbage': lambda: send_raw(b'this is no JSON\n'),
     'wrong message': lambda: send_raw(b'{"tell": "incidents", "value": [1]}\n'),
-    'unknown question': lambda: demisto._ask('the weather'),
+    'unknown question': lambda: getattr(demisto, '_ask')('the weather'),
     'endless print': lambda: endless(lambda: print('x' * 1000)),
     'endless line': lambda: endless(lambda: sys.stdout.write('x' * 100000)),
     'endless results': lambda: endless(lambda: demisto.results('x' * 1000000)),
