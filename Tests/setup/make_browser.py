@@ -60,7 +60,7 @@ def start_browser() -> None:
     Raises:
         SetupError: it does not start, such as a program that only says how to install it.
     """
-    program = next(found for found in map(shutil.which, BROWSERS) if found)
+    program = str(next(filter(None, map(shutil.which, BROWSERS))))
     command = [program, '--headless', '--no-sandbox', '--disable-gpu', '--dump-dom', 'about:blank']
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_START_LIMIT, check=False)

@@ -1144,8 +1144,8 @@ def _context_value(key: str) -> Any:
             return [one[name] for one in value if isinstance(one, dict) and name in one]
         return value.get(name) if isinstance(value, dict) else None
 
-    found = reduce(below, key.split('.'), demisto.context())
-    return demisto.dt(demisto.context(), key) if found in (None, []) else found
+    found: Any = reduce(below, key.split('.'), demisto.context())
+    return demisto.dt(demisto.context(), key) if found in ([], None) else found
 
 
 def _filled(text: str, values: dict[str, str], argument: str) -> str:

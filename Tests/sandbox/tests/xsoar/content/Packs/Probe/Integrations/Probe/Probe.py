@@ -65,6 +65,11 @@ def endless(act: Any) -> None:
         act()
 
 
+def ask_about_the_weather() -> None:
+    server: Any = demisto
+    server._ask('the weather')
+
+
 def log_in_a_thread(is_announced: bool) -> None:
     """Show what happens to a thread that logs."""
     if is_announced:
@@ -91,7 +96,7 @@ WAYS: dict[str, Any] = {
     'leave a child': leave_a_child,
     'garbage': lambda: send_raw(b'this is no JSON\n'),
     'wrong message': lambda: send_raw(b'{"tell": "incidents", "value": [1]}\n'),
-    'unknown question': lambda: getattr(demisto, '_ask')('the weather'),
+    'unknown question': ask_about_the_weather,
     'endless print': lambda: endless(lambda: print('x' * 1000)),
     'endless line': lambda: endless(lambda: sys.stdout.write('x' * 100000)),
     'endless results': lambda: endless(lambda: demisto.results('x' * 1000000)),
