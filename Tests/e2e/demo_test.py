@@ -191,7 +191,7 @@ def test_a_reply_that_nobody_approves_stays_a_draft(
     shown: list[str] = []
     steps = Tour(cloud, administrator, sandbox.server.fetch_now, lambda draft: bool(shown.append(draft))).run()
     assert steps[-1].what == 'Send it once approved'
-    assert 'was not sent, and is still in the folder Drafts' in tour_table(steps)
+    assert steps[-1].problem == 'The draft was not approved. It was not sent, and is still in the folder Drafts.'
     assert 'To: ada@contoso.example' in shown[0]
     for address, folder, count in ((BOB, 'drafts', 1), (BOB, 'sentitems', 0), (ADA, 'inbox', 0)):
         mailbox = cloud.mailbox(address)

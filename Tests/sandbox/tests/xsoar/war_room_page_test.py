@@ -266,7 +266,7 @@ def test_the_command_line_knows_commands_arguments_and_choices(browser: Browser,
     )
     assert (arguments['colour']['options'], arguments['using']['options']) == (['red', 'green'], ['probe', 'second'])
     assert [each['name'] for each in echo['arguments'] if each.get('secret')] == ['password']
-    own = ['DeleteContext', 'Print', 'help']
+    own = ['DeleteContext', 'help', 'Print']
     assert [each['name'] for each in commands if each['name'] in own] == own
 
 
