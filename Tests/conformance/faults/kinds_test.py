@@ -79,6 +79,7 @@ ROWS = {
         ('msgraph-mail-get-settings', 'field workingHours.timeZone.name is hostile'),
         ('msgraph-mail-get-mailtips', 'field value.0.automaticReplies.message is hostile'),
         ('msgraph-mail-get-attachment', 'field name is hostile'),
+        ('msgraph-mail-get-email', 'field webLink is hostile'),
         ('msgraph-mail-list-folders', 'hostile error 400'),
         ('Client secret: token', 'hostile description 400'),
         ('Managed identity, Azure Arc: token', 'field error is hostile'),

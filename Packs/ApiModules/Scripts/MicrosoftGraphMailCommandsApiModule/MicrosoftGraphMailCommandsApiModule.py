@@ -190,10 +190,11 @@ ARGUMENT_CHECKS: dict[str, Callable[[dict[str, Any], str], Any]] = {
 def _all_problems(args: dict[str, Any], words: list[str], first: str) -> str:
     """Return what is wrong with the arguments: the error `first`, and what it does not tell. `words` as `checked_command`."""
     missing, told = [], [first]
+    named = re.findall(r'\b(?:argument|Change|Write|valid) (\w+)', first)
     for word in words:
         found = re.fullmatch(r'(\w+)(\*?)=?(.*)', word)
         name, star, choices = found.groups() if found else ('', '', '')
-        is_told = re.search(rf'\b(?:argument|Change|Write|valid) {name}\b', first)
+        is_told = name in named
         try:
             if star and clean_value(args.get(name)) in ('', '[]'):
                 missing.append(name)
@@ -333,8 +334,8 @@ def inert(value: Any, is_cell: bool = True) -> Any:
     if isinstance(value, list):
         return [inert(one, is_cell) for one in value]
     if isinstance(value, dict):
-        is_link = value.get('Property') == 'Web Link'  # from Graph, and not from others
-        return {name: one if is_link or name == 'WebLink' else _inert_cell(one) for name, one in value.items()}
+        links = {'WebLink', 'Value' if value.get('Property') == 'Web Link' else ''}  # from Graph, and not from others
+        return {name: one if name in links and _is_address(one) else _inert_cell(one) for name, one in value.items()}
     if not isinstance(value, str):
         return value
 
@@ -346,6 +347,10 @@ def inert(value: Any, is_cell: bool = True) -> Any:
     if is_cell:
         return value
     return _ACTIVE_IN_LINES.sub(r'\1\\', '\n'.join(line.strip() for line in value.splitlines()))
+
+
+def _is_address(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r'https://[\w./:?&=%+~-]+', value) is not None
 
 
 def _inert_cell(value: Any) -> Any:
@@ -864,18 +869,20 @@ def mime_parts(source: bytes) -> Iterator[MimePart]:
 
 def _split_multipart(body: bytes, boundary: bytes) -> list[bytes]:
     """Return the parts of a multipart body. The last one ends with the body if its delimiter is missing."""
-    mark = re.escape(b'--' + boundary)
-    # the literal comes first: this is found fast
-    delimiter = mark + rb'(?:(?<=[\r\n]' + mark + rb')|(?<=\A' + mark + rb'))(--)?[ \t]*(?:\r\n|\r|\n|\Z)'
+    mark = b'--' + boundary
     found: list[bytes] = []
-    start = -1
-    for one in re.finditer(delimiter, body):
-        if start >= 0:
-            part = body[start : one.start()]
+    start, at = -1, body.find(mark)
+    while at >= 0:
+        end = at + len(mark)
+        is_line = at == 0 or body[at - 1] in b'\r\n'
+        rest = re.match(rb'(--)?[ \t]{0,99}(?:\r\n|\r|\n|\Z)', body[end : end + 200]) if is_line else None
+        if rest and start >= 0:
+            part = body[start:at]
             found.append(part[: -2 if part.endswith(b'\r\n') else -1 if part.endswith((b'\r', b'\n')) else None])
-        start = one.end()
-        if one[1] or len(found) >= _MAX_PARTS:
+        if rest and (rest[1] or len(found) >= _MAX_PARTS):
             return found
+        start = end + rest.end() if rest else start
+        at = body.find(mark, end)
     return [*found, body[start:]] if start >= 0 else found
 
 

@@ -370,7 +370,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     'startswith': str.startswith,
     'endswith': str.endswith,
 }
-_FILTER_PART = r"\s*('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])"
+_FILTER_PART = r"('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])\s*"
 _MAX_FILTER_LENGTH = 2000  # characters
 _MAX_FILTER_DEPTH = 20
 _FILTER_EXAMPLE = "contains(subject, 'invoice') and not (importance eq 'low')"
@@ -407,17 +407,17 @@ class _ExpressionParser:
     Args:
         text: the expression.
         label, example: the field, and what can be written there.
-        part: the pattern of a part, in its group 1.
+        part: matches a part, with its text as group 1.
     """
 
-    def __init__(self, text: str, label: str, example: str, part: str):
+    def __init__(self, text: str, label: str, example: str, part: re.Pattern[str]):
         self._label, self._example = label, example
         self._tokens: list[str] = []
         self._depth = end = 0
         if len(text) > _MAX_FILTER_LENGTH:
             raise self._error(f'has {len(text):,} characters, but the maximum is {_MAX_FILTER_LENGTH:,}')
         while end < len(text):
-            token = re.compile(part).match(text, end)
+            token = part.match(text, end)
             if not token:
                 raise self._error(f"cannot be read from '{text[end : end + 30].strip()}' on")
             self._tokens.append(token[1])
@@ -451,7 +451,9 @@ class _ExpressionParser:
 
 class _FilterParser(_ExpressionParser):
     def __init__(self, text: str):
-        super().__init__(re.sub(r'^\$?filter\s*=', '', text).rstrip(), FetchLabel.FILTER, _FILTER_EXAMPLE, _FILTER_PART)
+        super().__init__(
+            re.sub(r'^\$?filter\s*=', '', text).strip(), FetchLabel.FILTER, _FILTER_EXAMPLE, re.compile(_FILTER_PART)
+        )
         self._properties: set[str] = set()
 
     def parse(self) -> RowFilter:
@@ -594,7 +596,7 @@ _CHOICES = {
     'kind': {'email': 'email', 'meetings': 'meetings'},
 }
 _UNITS_OF_SIZE = {'': 1, 'b': 1, 'kb': 1024, 'mb': 1024**2, 'gb': 1024**3}
-_SEARCH_PART = r'\s*((?<=[:=<>])[^\s()"]+|[A-Za-z]+(?:<>|[<>]=?|[:=])|"[^"]*"\*?|[()]|[+-](?=[\w"(])|[^\s()"]+)'
+_SEARCH_PART = r'((?<=[:=<>])[^\s()"]+|[A-Za-z]+(?:<>|[<>]=?|[:=])|"[^"]*"\*?|[()]|[+-](?=[\w"(])|[^\s()"]+)\s*'
 _CJK = '\u3040-\u30ff\u3400-\u9fff'  # written without spaces: each character counts as a word
 _WORD = re.compile(f'[{_CJK}]|[^\\W{_CJK}]+')
 
@@ -696,7 +698,7 @@ def _denied(finding: Finding) -> Finding:
 
 class _SearchParser(_ExpressionParser):
     def __init__(self, text: str):
-        super().__init__(text.rstrip(), FetchLabel.SEARCH, _SEARCH_EXAMPLE, _SEARCH_PART)
+        super().__init__(text.strip(), FetchLabel.SEARCH, _SEARCH_EXAMPLE, re.compile(_SEARCH_PART))
         self._properties: set[str] = set()
         self._scope = ''  # the property before a parenthesis, with its operator
 
