@@ -588,3 +588,26 @@ def test_a_folder_that_replaced_a_deleted_one_is_fetched_from(source: MailSource
 
 
 # endregion
+# region 1, without change tracking
+
+
+@pytest.mark.parametrize('max_fetch', [1, 2])
+def test_a_mail_that_enters_in_a_second_of_which_some_were_fetched_becomes_an_incident(
+    source: MailSource, instance: Instance, max_fetch: int
+) -> None:
+    source.cloud.clock.stop()
+    source.mailbox.delta_status = 400
+    platform = started(instance, max_fetch=str(max_fetch))
+    expected = {f'mail {number}' for number in range(20)}
+    for number in range(10):
+        source.deliver(f'mail {number}')
+    found = platform.fetch().names
+    for number in range(10, 20):
+        source.deliver(f'mail {number}')
+    for _ in range(25):
+        source.cloud.clock.advance(60)
+        found += platform.fetch().names
+    assert (set(found), len(found)) == (expected, 20)
+
+
+# endregion

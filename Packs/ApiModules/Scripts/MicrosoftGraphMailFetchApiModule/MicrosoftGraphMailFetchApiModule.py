@@ -427,12 +427,19 @@ class FolderCursor:
         self.changed = min(self.changed or (self.since, ''), (self.since, ''))
         self.is_strict = False
 
-    def record_changed(self, position: SortKey, is_end: bool, requested: float) -> None:
-        """Record the position in the list by changed time that was requested at a time, in seconds since the epoch."""
+    def record_changed(self, position: SortKey, is_end: bool, requested: float, known_from: str) -> None:
+        """Record the position in the list by changed time that was requested at a time, in seconds since the epoch.
+
+        A message may still enter before a position of the last minutes, so these are listed again.
+
+        Args:
+            known_from: time from which on everything that became an incident is known, and so is not selected again.
+        """
+        overlap = graph_seconds(requested - _OVERLAP)
         if not is_end:
-            self.changed = position
+            self.changed = min(position, (max(overlap, known_from), ''))
             return
-        self.changed = (graph_seconds(requested - _OVERLAP), '')
+        self.changed = (overlap, '')
         if self.no_delta_until:
             self.since = self.changed[0]
         else:
@@ -852,7 +859,8 @@ class MailSelector:
             return is_late and not folder.is_in_backlog(row) and self._is_new(row)
 
         requested = self._run.now()
-        folder.record_changed(*self._select_listed(folder, CHANGED, folder.changed, is_new), requested)
+        listed = self._select_listed(folder, CHANGED, folder.changed, is_new)
+        folder.record_changed(*listed, requested, self._cursor.seen.complete_from)
 
     def _select_backlog(self, folder: FolderCursor) -> None:
         """Continue the list of what was in the folder before the first sync."""
