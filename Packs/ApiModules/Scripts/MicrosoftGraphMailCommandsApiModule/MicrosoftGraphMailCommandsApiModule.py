@@ -800,6 +800,12 @@ class MimePart(NamedTuple):
         for name in ('Content-Type', 'Content-Disposition'):
             if len(headers.get(name, '')) > _MAX_HEADER:
                 headers.replace_header(name, headers[name][:_MAX_HEADER])
+        try:
+            headers.get_filename(), headers.get_boundary()
+        except (TypeError, ValueError):  # Python fails if the parts of a parameter or its character set are hostile
+            for name in ('Content-Type', 'Content-Disposition'):
+                if name in headers:
+                    headers.replace_header(name, headers[name].replace('*', ''))
         return cls(headers, source[end.end() :] if end else b'')
 
     def content(self) -> bytes:
@@ -839,7 +845,7 @@ def _decoded_header(raw: str) -> str:
     raw = raw[:_MAX_HEADER]
     with suppress(ValueError, LookupError, MessageError):
         raw = str(make_header(decode_header(raw)))
-    return ' '.join(raw.split())
+    return ' '.join(raw.encode(errors='replace').decode().split())  # UTF-7 can have halves of characters
 
 
 def eml_name(subject: str, fallback: str) -> str:
