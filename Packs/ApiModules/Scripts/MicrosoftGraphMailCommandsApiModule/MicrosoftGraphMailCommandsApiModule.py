@@ -1,19 +1,12 @@
 """Provide the commands that read and organize a mailbox. An integration adds MAIL_COMMANDS to its commands."""
 
-import base64
-import binascii
 import hashlib
-import mimetypes
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from email.errors import MessageError
-from email.header import decode_header, make_header
-from email.message import Message
-from email.parser import HeaderParser
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
@@ -35,22 +28,27 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         BatchRequest,
         BatchResult,
         CHECK_ID,
+        EMAIL_TYPES,
         EmailAddress,
         GraphError,
         GraphMailClient,
         GraphThrottled,
         MAX_PAGE_SIZE,
+        MAX_PARTS,
         MAX_SEARCHED,
         Mailbox,
+        MimePart,
         ODD,
         SavedFile,
         UNREADABLE,
         WELL_KNOWN_FOLDER,
         again_if_broken,
-        file_name,
+        calendar_in_mime,
+        eml_name,
         graph_id,
         html_to_text,
         is_folder_id,
+        mime_parts,
         odata_query,
         odata_text,
         save_file,
@@ -773,116 +771,9 @@ def delete_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailC
 
 # region attached emails
 
-# Mails come from attackers too: all loops over their parts are bounded, and nothing is scanned more often than this.
-_MAX_MULTIPARTS = 10  # multiparts in each other
-_MAX_PARTS = 1000
-_MAX_HEAD = 64_000  # bytes of the headers of a part
-_MAX_LINES = 400  # of them
-_MAX_HEADER = 4000  # characters of a header with parameters, which Python reads in quadratic time
 MAX_NESTED_DEPTH = 10
 MAX_NESTED_FILES = 100
 MAX_NESTED_SIZE = 100 * 1024 * 1024  # bytes of all files
-_NOT_BASE64 = bytes(set(range(256)) - {*b'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'})
-_EMAIL_TYPES = ('message/rfc822', 'message/global')
-
-
-class MimePart(NamedTuple):
-    """A part of an email as MIME. `body` has the bytes of the email, and is encoded as `headers` say."""
-
-    headers: Message
-    body: bytes
-
-    @classmethod
-    def read(cls, source: bytes) -> 'MimePart':
-        end = re.search(rb'\A(?:\r\n|\n|\r)|\r\n\r\n|\n\r?\n|\r\r', source)
-        head = b''.join(source[: min(end.start() if end else len(source), _MAX_HEAD)].splitlines(keepends=True)[:_MAX_LINES])
-        headers = HeaderParser().parsestr(head.decode(errors='replace'))
-        for name in ('Content-Type', 'Content-Disposition'):
-            if len(headers.get(name, '')) > _MAX_HEADER:
-                headers.replace_header(name, headers[name][:_MAX_HEADER])
-        try:
-            headers.get_filename(), headers.get_boundary()
-        except (TypeError, ValueError):  # Python fails if the parts of a parameter or its character set are hostile
-            for name in ('Content-Type', 'Content-Disposition'):
-                if name in headers:
-                    headers.replace_header(name, headers[name].replace('*', ''))
-        return cls(headers, source[end.end() :] if end else b'')
-
-    def content(self) -> bytes:
-        """Return the decoded body. What cannot be decoded stays as it is."""
-        encoding = str(self.headers.get('Content-Transfer-Encoding', '')).strip().lower()
-        with suppress(binascii.Error):
-            if encoding == 'base64':
-                body = self.body.translate(None, _NOT_BASE64)
-                return base64.b64decode(body + b'=' * (-len(body) % 4))
-            if encoding == 'quoted-printable':
-                return binascii.a2b_qp(self.body)
-        return self.body
-
-    def text(self, name: str) -> str:
-        """Return a header in one line."""
-        return _decoded_header(str(self.headers.get(name, '')))
-
-    @property
-    def is_file(self) -> bool:
-        """Whether the part is neither the text of the email nor a multipart whose parts are listed."""
-        if not self.body and self.headers.get_content_maintype() == 'multipart':
-            return False
-        is_text = self.headers.get_content_type() in ('text/plain', 'text/html')
-        return not is_text or bool(self.headers.get_filename()) or self.headers.get_content_disposition() == 'attachment'
-
-    def file_name(self, number: int, content: bytes) -> str:
-        """Return the name of the part as a file. `number` is part of a name that is made up."""
-        kind, name = self.headers.get_content_type(), file_name(_decoded_header(self.headers.get_filename() or ''))
-        name = '' if name in ('.', '..') else name
-        if kind in _EMAIL_TYPES:
-            return eml_name(re.sub(r'(?i)\.eml\Z', '', name) or MimePart.read(content).text('Subject'), f'attachment-{number}')
-        return name or f'attachment-{number}{mimetypes.guess_extension(kind) or ""}'
-
-
-def _decoded_header(raw: str) -> str:
-    """Return the text of a header, or of a parameter in it, in one line."""
-    raw = raw[:_MAX_HEADER]
-    with suppress(ValueError, LookupError, MessageError):
-        raw = str(make_header(decode_header(raw)))
-    return ' '.join(raw.encode(errors='replace').decode().split())  # UTF-7 can have halves of characters
-
-
-def eml_name(subject: str, fallback: str) -> str:
-    """Return the name of the file of an email."""
-    return file_name(f'{subject.strip(". ") or fallback}.eml')
-
-
-def mime_parts(source: bytes) -> Iterator[MimePart]:
-    """Yield the parts of an email in their order, multiparts without their bodies. An attached email is one part."""
-    waiting = [(source, 0)]
-    for _ in range(_MAX_PARTS):
-        if not waiting:
-            return
-        raw, depth = waiting.pop()
-        part = MimePart.read(raw)
-        boundary = part.headers.get_boundary() if part.headers.get_content_maintype() == 'multipart' else None
-        if boundary and depth < _MAX_MULTIPARTS:
-            waiting += [(one, depth + 1) for one in reversed(_split_multipart(part.body, boundary.encode(errors='replace')))]
-            part = part._replace(body=b'')
-        yield part
-
-
-def _split_multipart(body: bytes, boundary: bytes) -> list[bytes]:
-    """Return the parts of a multipart body. The last one ends with the body if its delimiter is missing."""
-    mark = re.escape(b'--' + boundary)
-    # the literal comes first: this is found fast
-    delimiter = mark + rb'(?:(?<=[\r\n]' + mark + rb')|(?<=\A' + mark + rb'))(--)?[ \t]*(?:\r\n|\r|\n|\Z)'
-    found: list[bytes] = []
-    start = -1
-    for one in re.finditer(delimiter, body):
-        if start >= 0:
-            part = body[start : one.start()]
-            found.append(part[: -2 if part.endswith(b'\r\n') else -1 if part.endswith((b'\r', b'\n')) else None])
-        start = one.end()
-        if one[1] or len(found) >= _MAX_PARTS:
-            return found
-    return [*found, body[start:]] if start >= 0 else found
 
 
 class NestedEmails:
@@ -902,7 +793,7 @@ class NestedEmails:
 
     def open(self, saved: SavedFile, content_type: str) -> None:
         """Extract the attachments of a file if it is an email, and those of the emails among them."""
-        if not (self._depth and (saved.name.lower().endswith('.eml') or content_type.lower() in _EMAIL_TYPES)):
+        if not (self._depth and (saved.name.lower().endswith('.eml') or content_type.lower() in EMAIL_TYPES)):
             return
         source = saved.read(MAX_NESTED_SIZE)
         if source is None:
@@ -925,7 +816,7 @@ class NestedEmails:
             self._parts += 1
             content = part.content() if part.is_file else b''
             self._size += len(content)
-            if self._parts >= _MAX_PARTS or len(self._files) >= MAX_NESTED_FILES or self._size > MAX_NESTED_SIZE:
+            if self._parts >= MAX_PARTS or len(self._files) >= MAX_NESTED_FILES or self._size > MAX_NESTED_SIZE:
                 self._is_full = True
                 self._notes.append(f'{name} may contain more: the limit of {MAX_NESTED_FILES} files or their size is reached.')
                 break
@@ -1316,15 +1207,10 @@ def get_invitation_as_ics_command(client: GraphMailClient, args: dict[str, Any])
     """Return the iCalendar file in an invitation, or in another message about a meeting."""
     mailbox = mailbox_argument(client, args)
     message_id = message_argument(mailbox, args)
-    calendar = _calendar_file(again_if_broken(partial(_invitation_source, mailbox, message_id)))
+    calendar = calendar_in_mime(again_if_broken(partial(_invitation_source, mailbox, message_id)))
     if not calendar:
         raise DemistoException('The email contains no calendar file. Check that it is an invitation.')
     return save_file(f'{message_id}.ics', lambda save: save(calendar)).entry
-
-
-def _calendar_file(source: bytes) -> bytes:
-    """Return the first iCalendar part of an email as MIME, empty if there is none."""
-    return next((one.content() for one in mime_parts(source) if one.headers.get_content_type() == 'text/calendar'), b'')
 
 
 # endregion
