@@ -316,7 +316,8 @@ def addresses_text(recipients: Any, with_names: bool = False) -> str:
     )
 
 
-_ACTIVE = re.compile(r'([\\*\[\]<>]|~~|\b_|_\b|&(?=#?\w+;)|(?<=\w):(?=//))|(?<=\bwww)(\.)', re.IGNORECASE)
+# Of what only the platform has, %%%{"action": ...}%%% is a button that runs a script, and {{color:white}}(text) hides text.
+_ACTIVE = re.compile(r'([\\*\[\]<>]|~~|(?<=%)%|(?<=\{)\{|\b_|_\b|&(?=#?\w+;)|(?<=\w):(?=//))|(?<=\bwww)(\.)', re.IGNORECASE)
 _ACTIVE_IN_LINES = re.compile(r'^(\d{1,9})(?=[.)])|^(?=[#+=-])|(?=[|`])', re.MULTILINE)
 
 
@@ -599,8 +600,8 @@ def find_email_command(client: GraphMailClient, args: dict[str, Any]) -> Command
         raise DemistoException('There is nothing to search for. Enter message_id, subject, sender, recipient or a received time.')
     if message_id:
         named = graph_id(message_id)
-        if not named.startswith('<'):
-            advice = 'Write it in brackets, or use msgraph-mail-get-email with the ID of an email.'
+        if not re.fullmatch('<[^<>\r\n]+>', named):
+            advice = 'Write one in brackets, or use msgraph-mail-get-email with the ID of an email.'
             raise DemistoException(f"'{message_id[:100]}' is not a Message-ID. {advice}")
         conditions.append(f'internetMessageId eq {odata_text(named)}')
     else:
