@@ -278,3 +278,18 @@ def test_the_eml_is_the_mail_byte_for_byte(source: MailSource, instance: Instanc
     assert file.data == mime.build(message)
     assert (file.name[-4:], incident.raw['EML']['SHA256']) == ('.eml', digest(mime.build(message)))
     assert not set('/\\:?') & set(file.name)
+
+
+@pytest.mark.parametrize('content_type', ["multipart/mixed; boundary*=utf-8''b; boundary*0=b", 'nested'])
+def test_a_hostile_invitation_stops_no_other_mail(source: MailSource, instance: Instance, content_type: str) -> None:
+    heads = [f'Content-Type: {content_type}\r\n\r\n']
+    if content_type == 'nested':
+        heads = [f'Content-Type: multipart/mixed; boundary={one}\r\n\r\n--{one}\r\n' for one in range(3000)]
+    raw = f'Subject: Lunch\r\n{"".join(heads)}X'.encode()
+    source.deliver('Lunch', source=raw, kind='eventMessageRequest')
+    source.deliver('Plan')
+    platform = instance()
+    platform.run_until_quiet()
+    assert sorted(one.name for one in platform.incidents) == ['Lunch', 'Plan']
+    [lunch] = [one for one in platform.incidents if one.name == 'Lunch']
+    assert 'The invitation is not in the email. Open the email in Outlook to see it.' in str(lunch.raw)

@@ -38,7 +38,10 @@ HOSTILE = [
     'one<br>two<br/>three',
     '&#33;[t](http&#58;//evil.example)',
     '&lt;b&gt;',
-    '%%%{background:#f00}(x)%%%',
+    '%%%{"message": "Open", "action": "DeleteContext", "params": {"all": "yes"}}%%%',
+    '%%%%%{"message": "Open", "action": "Print"}%%%%%',
+    '{{color:#ffffff}}(hidden)',
+    '{{{background:red}}(x)',
 ]
 IN_LINES = [
     '# title',

@@ -12,8 +12,8 @@ import pytest
 import MicrosoftGraphMailCommandsApiModule
 from CommonServerPython import CommandResults
 from conformance.graph_mail.mail_commands_test import ADA, delivered, error_of, file_of, run, working_folder
-from MicrosoftGraphMailClientApiModule import GraphMailClient, save_file
-from MicrosoftGraphMailCommandsApiModule import MimePart, NestedEmails, mime_parts
+from MicrosoftGraphMailClientApiModule import GraphMailClient, MimePart, mime_parts, save_file
+from MicrosoftGraphMailCommandsApiModule import NestedEmails
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
@@ -221,7 +221,7 @@ def test_limits_of_files_and_sizes_are_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_all_parts_are_looked_at_until_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MicrosoftGraphMailCommandsApiModule, '_MAX_PARTS', 5)
+    monkeypatch.setattr(MicrosoftGraphMailCommandsApiModule, 'MAX_PARTS', 5)
     _, _, shown = opened(MANY + b'--b\n\nx\n' * 20)
     assert 'may contain more' in shown
 

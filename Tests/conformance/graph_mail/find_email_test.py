@@ -115,7 +115,14 @@ def test_no_email_is_no_error(mail: GraphMailClient) -> None:
         ({}, 'There is nothing to search for. Enter message_id, subject, sender, recipient or a received time.'),
         (
             {'message_id': 'AAMkAD='},
-            "'AAMkAD=' is not a Message-ID. Write it in brackets, or use msgraph-mail-get-email with the ID of an email.",
+            "'AAMkAD=' is not a Message-ID. Write one in brackets, or use msgraph-mail-get-email with the ID of an email.",
+        ),
+        *(
+            (
+                {'message_id': several},
+                f"'{several}' is not a Message-ID. Write one in brackets, or use msgraph-mail-get-email with the ID of an email.",
+            )
+            for several in ('<a@b.example> <c@d.example>', '<a@b.example>,<c@d.example>', '<<a@b.example>>')
         ),
         ({'sender': 'partner'}, "'partner' is not an email address. Write sender as bob@example.com, or Bob <bob@example.com>."),
         ({'recipient': f'{ADA},{BOB}'}, 'The argument recipient has 2 addresses. Enter one.'),

@@ -11,6 +11,8 @@ from markupsafe import Markup, escape
 
 _BREAK = re.compile(r'<br\s*/?>', re.IGNORECASE)
 _ADDRESS = re.compile(r'https?://[^\s<>"\'`|\\^{}]+[^\s<>"\'`|\\^{}.,;:!?)\]]')
+_BUTTON = re.compile(r'%%%(\{.*?\})%%%')
+_COLOR = re.compile(r'\{\{(?:color|background):[^{}]*\}\}\(([^)]*)\)', re.IGNORECASE)
 _ALIGNMENT = re.compile(r'text-align:\s*(\w+)')
 
 
@@ -79,6 +81,9 @@ class Markdown:
 def _parser(breaks: bool) -> MarkdownIt:
     parser = MarkdownIt('commonmark', {'html': False, 'breaks': breaks}).enable(['table', 'strikethrough'])
     parser.inline.ruler.before('autolink', 'br', _read_break)
+    parser.inline.ruler.before('autolink', 'platform', _read_platform_element)
+    parser.add_render_rule('button', lambda _self, tokens, at, *_: f'<button type="button">{escape(tokens[at].content)}</button>')
+    parser.add_render_rule('color', lambda _self, tokens, at, *_: f'<mark>{escape(tokens[at].content)}</mark>')
     parser.add_render_rule('image', _render_image)
     parser.add_render_rule('table_open', lambda *_: '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>\n')
     parser.add_render_rule('table_close', lambda *_: '</table></div>\n')
@@ -93,6 +98,18 @@ def _read_break(state: Any, silent: bool) -> bool:
     if match:
         state.pos = match.end()
     return match is not None
+
+
+def _read_platform_element(state: Any, silent: bool) -> bool:
+    """Read what only the platform has: a button that would run a script, and a text in a color. Both are only shown."""
+    for kind, pattern in (('button', _BUTTON), ('color', _COLOR)):
+        match = pattern.match(state.src, state.pos)
+        if match:
+            if not silent:
+                state.push(kind, '', 0).content = match[1]
+            state.pos = match.end()
+            return True
+    return False
 
 
 def _render_image(_self: Any, tokens: list[Token], index: int, _options: Any, _env: Any) -> str:

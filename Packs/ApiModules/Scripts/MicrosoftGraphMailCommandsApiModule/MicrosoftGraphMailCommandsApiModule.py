@@ -1,19 +1,12 @@
 """Provide the commands that read and organize a mailbox. An integration adds MAIL_COMMANDS to its commands."""
 
-import base64
-import binascii
 import hashlib
-import mimetypes
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from email.errors import MessageError
-from email.header import decode_header, make_header
-from email.message import Message
-from email.parser import HeaderParser
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
@@ -35,22 +28,27 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         BatchRequest,
         BatchResult,
         CHECK_ID,
+        EMAIL_TYPES,
         EmailAddress,
         GraphError,
         GraphMailClient,
         GraphThrottled,
         MAX_PAGE_SIZE,
+        MAX_PARTS,
         MAX_SEARCHED,
         Mailbox,
+        MimePart,
         ODD,
         SavedFile,
         UNREADABLE,
         WELL_KNOWN_FOLDER,
         again_if_broken,
-        file_name,
+        calendar_in_mime,
+        eml_name,
         graph_id,
         html_to_text,
         is_folder_id,
+        mime_parts,
         odata_query,
         odata_text,
         save_file,
@@ -319,7 +317,8 @@ def addresses_text(recipients: Any, with_names: bool = False) -> str:
     )
 
 
-_ACTIVE = re.compile(r'([\\*\[\]<>]|~~|\b_|_\b|&(?=#?\w+;)|(?<=\w):(?=//))|(?<=\bwww)(\.)', re.IGNORECASE)
+# Of what only the platform has, %%%{"action": ...}%%% is a button that runs a script, and {{color:white}}(text) hides text.
+_ACTIVE = re.compile(r'([\\*\[\]<>]|~~|(?<=%)%|(?<=\{)\{|\b_|_\b|&(?=#?\w+;)|(?<=\w):(?=//))|(?<=\bwww)(\.)', re.IGNORECASE)
 _ACTIVE_IN_LINES = re.compile(r'^(\d{1,9})(?=[.)])|^(?=[#+=-])|(?=[|`])', re.MULTILINE)
 
 
@@ -606,8 +605,8 @@ def find_email_command(client: GraphMailClient, args: dict[str, Any]) -> Command
         raise DemistoException('There is nothing to search for. Enter message_id, subject, sender, recipient or a received time.')
     if message_id:
         named = graph_id(message_id)
-        if not named.startswith('<'):
-            advice = 'Write it in brackets, or use msgraph-mail-get-email with the ID of an email.'
+        if not re.fullmatch('<[^<>\r\n]+>', named):
+            advice = 'Write one in brackets, or use msgraph-mail-get-email with the ID of an email.'
             raise DemistoException(f"'{message_id[:100]}' is not a Message-ID. {advice}")
         conditions.append(f'internetMessageId eq {odata_text(named)}')
     else:
@@ -778,112 +777,9 @@ def delete_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailC
 
 # region attached emails
 
-# Mails come from attackers too: all loops over their parts are bounded, and nothing is scanned more often than this.
-_MAX_MULTIPARTS = 10  # multiparts in each other
-_MAX_PARTS = 1000
-_MAX_HEAD = 64_000  # bytes of the headers of a part
-_MAX_LINES = 400  # of them
-_MAX_HEADER = 4000  # characters of a header with parameters, which Python reads in quadratic time
 MAX_NESTED_DEPTH = 10
 MAX_NESTED_FILES = 100
 MAX_NESTED_SIZE = 100 * 1024 * 1024  # bytes of all files
-_NOT_BASE64 = bytes(set(range(256)) - {*b'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'})
-_EMAIL_TYPES = ('message/rfc822', 'message/global')
-
-
-class MimePart(NamedTuple):
-    """A part of an email as MIME. `body` has the bytes of the email, and is encoded as `headers` say."""
-
-    headers: Message
-    body: bytes
-
-    @classmethod
-    def read(cls, source: bytes) -> 'MimePart':
-        end = re.search(rb'\A(?:\r\n|\n|\r)|\r\n\r\n|\n\r?\n|\r\r', source)
-        head = b''.join(source[: min(end.start() if end else len(source), _MAX_HEAD)].splitlines(keepends=True)[:_MAX_LINES])
-        headers = HeaderParser().parsestr(head.decode(errors='replace'))
-        for name in ('Content-Type', 'Content-Disposition'):
-            if len(headers.get(name, '')) > _MAX_HEADER:
-                headers.replace_header(name, headers[name][:_MAX_HEADER])
-        return cls(headers, source[end.end() :] if end else b'')
-
-    def content(self) -> bytes:
-        """Return the decoded body. What cannot be decoded stays as it is."""
-        encoding = str(self.headers.get('Content-Transfer-Encoding', '')).strip().lower()
-        with suppress(binascii.Error):
-            if encoding == 'base64':
-                body = self.body.translate(None, _NOT_BASE64)
-                return base64.b64decode(body + b'=' * (-len(body) % 4))
-            if encoding == 'quoted-printable':
-                return binascii.a2b_qp(self.body)
-        return self.body
-
-    def text(self, name: str) -> str:
-        """Return a header in one line."""
-        return _decoded_header(str(self.headers.get(name, '')))
-
-    @property
-    def is_file(self) -> bool:
-        """Whether the part is neither the text of the email nor a multipart whose parts are listed."""
-        if not self.body and self.headers.get_content_maintype() == 'multipart':
-            return False
-        is_text = self.headers.get_content_type() in ('text/plain', 'text/html')
-        return not is_text or bool(self.headers.get_filename()) or self.headers.get_content_disposition() == 'attachment'
-
-    def file_name(self, number: int, content: bytes) -> str:
-        """Return the name of the part as a file. `number` is part of a name that is made up."""
-        kind, name = self.headers.get_content_type(), file_name(_decoded_header(self.headers.get_filename() or ''))
-        name = '' if name in ('.', '..') else name
-        if kind in _EMAIL_TYPES:
-            return eml_name(re.sub(r'(?i)\.eml\Z', '', name) or MimePart.read(content).text('Subject'), f'attachment-{number}')
-        return name or f'attachment-{number}{mimetypes.guess_extension(kind) or ""}'
-
-
-def _decoded_header(raw: str) -> str:
-    """Return the text of a header, or of a parameter in it, in one line."""
-    raw = raw[:_MAX_HEADER]
-    with suppress(ValueError, LookupError, MessageError):
-        raw = str(make_header(decode_header(raw)))
-    return ' '.join(raw.split())
-
-
-def eml_name(subject: str, fallback: str) -> str:
-    """Return the name of the file of an email."""
-    return file_name(f'{subject.strip(". ") or fallback}.eml')
-
-
-def mime_parts(source: bytes) -> Iterator[MimePart]:
-    """Yield the parts of an email in their order, multiparts without their bodies. An attached email is one part."""
-    waiting = [(source, 0)]
-    for _ in range(_MAX_PARTS):
-        if not waiting:
-            return
-        raw, depth = waiting.pop()
-        part = MimePart.read(raw)
-        boundary = part.headers.get_boundary() if part.headers.get_content_maintype() == 'multipart' else None
-        if boundary and depth < _MAX_MULTIPARTS:
-            waiting += [(one, depth + 1) for one in reversed(_split_multipart(part.body, boundary.encode(errors='replace')))]
-            part = part._replace(body=b'')
-        yield part
-
-
-def _split_multipart(body: bytes, boundary: bytes) -> list[bytes]:
-    """Return the parts of a multipart body. The last one ends with the body if its delimiter is missing."""
-    mark = b'--' + boundary
-    found: list[bytes] = []
-    start, at = -1, body.find(mark)
-    while at >= 0:
-        end = at + len(mark)
-        is_line = at == 0 or body[at - 1] in b'\r\n'
-        rest = re.match(rb'(--)?[ \t]{0,99}(?:\r\n|\r|\n|\Z)', body[end : end + 200]) if is_line else None
-        if rest and start >= 0:
-            part = body[start:at]
-            found.append(part[: -2 if part.endswith(b'\r\n') else -1 if part.endswith((b'\r', b'\n')) else None])
-        if rest and (rest[1] or len(found) >= _MAX_PARTS):
-            return found
-        start = end + rest.end() if rest else start
-        at = body.find(mark, end)
-    return [*found, body[start:]] if start >= 0 else found
 
 
 class NestedEmails:
@@ -903,7 +799,7 @@ class NestedEmails:
 
     def open(self, saved: SavedFile, content_type: str) -> None:
         """Extract the attachments of a file if it is an email, and those of the emails among them."""
-        if not (self._depth and (saved.name.lower().endswith('.eml') or content_type.lower() in _EMAIL_TYPES)):
+        if not (self._depth and (saved.name.lower().endswith('.eml') or content_type.lower() in EMAIL_TYPES)):
             return
         source = saved.read(MAX_NESTED_SIZE)
         if source is None:
@@ -926,7 +822,7 @@ class NestedEmails:
             self._parts += 1
             content = part.content() if part.is_file else b''
             self._size += len(content)
-            if self._parts >= _MAX_PARTS or len(self._files) >= MAX_NESTED_FILES or self._size > MAX_NESTED_SIZE:
+            if self._parts >= MAX_PARTS or len(self._files) >= MAX_NESTED_FILES or self._size > MAX_NESTED_SIZE:
                 self._is_full = True
                 self._notes.append(f'{name} may contain more: the limit of {MAX_NESTED_FILES} files or their size is reached.')
                 break
@@ -1317,15 +1213,10 @@ def get_invitation_as_ics_command(client: GraphMailClient, args: dict[str, Any])
     """Return the iCalendar file in an invitation, or in another message about a meeting."""
     mailbox = mailbox_argument(client, args)
     message_id = message_argument(mailbox, args)
-    calendar = _calendar_file(again_if_broken(partial(_invitation_source, mailbox, message_id)))
+    calendar = calendar_in_mime(again_if_broken(partial(_invitation_source, mailbox, message_id)))
     if not calendar:
         raise DemistoException('The email contains no calendar file. Check that it is an invitation.')
     return save_file(f'{message_id}.ics', lambda save: save(calendar)).entry
-
-
-def _calendar_file(source: bytes) -> bytes:
-    """Return the first iCalendar part of an email as MIME, empty if there is none."""
-    return next((one.content() for one in mime_parts(source) if one.headers.get_content_type() == 'text/calendar'), b'')
 
 
 # endregion

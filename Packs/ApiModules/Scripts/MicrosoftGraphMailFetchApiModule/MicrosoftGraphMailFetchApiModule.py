@@ -7,7 +7,6 @@ import mimetypes
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from email import message_from_bytes
 from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -36,6 +35,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         NOT_FOUND_CODES,
         ODD,
         SavedFile,
+        calendar_in_mime,
         file_name,
         html_to_text,
         page_rows,
@@ -1590,16 +1590,6 @@ def parse_headers(mime: bytes) -> list[dict[str, str]]:
     lines = re.sub(r'\r?\n(?=[ \t])', '', text).splitlines()
     pairs = (line.partition(':') for line in lines)
     return [{'name': name, 'value': value.strip()} for name, colon, value in pairs if colon and name and ' ' not in name]
-
-
-def calendar_in_mime(mime: bytes) -> bytes:
-    """Return the first calendar of a mail, empty if there is none."""
-    for part in message_from_bytes(mime).walk():
-        if part.get_content_type() in ('text/calendar', 'application/ics'):
-            payload = part.get_payload(decode=True)
-            if isinstance(payload, bytes) and payload.strip():
-                return payload
-    return b''
 
 
 _EVENT_KEYS = {'SUMMARY': 'Summary', 'LOCATION': 'Location', 'ORGANIZER': 'Organizer', 'DTSTART': 'Start', 'DTEND': 'End'}

@@ -656,7 +656,9 @@ def clean_search(value: Any) -> str:
     """Return a search as it was typed, without ``$search=`` and the quotes that belong to that."""
     text = str(value or '').strip()
     found = re.match(r'\$?search\s*=\s*', text, re.IGNORECASE)
-    return clean_value(text[found.end() :]).replace('\\"', '"') if found else re.sub('[\u201c\u201d]', '"', text)
+    return (
+        clean_value(text[found.end() :]).replace('\\"', '"') if found else re.sub('[\u201c-\u201f\u00ab\u00bb\uff02]', '"', text)
+    )
 
 
 @lru_cache(8)
@@ -770,6 +772,10 @@ class _SearchParser(_ExpressionParser):
         if self._scope:
             name, symbol = re.split('(?=[<>:=])', self._scope, maxsplit=1)
             return self._restriction(name, symbol, token)
+        if token.startswith('!') or not _words(token).strip():
+            raise self._error(f"has '{token[:50]}' where a word is expected: operators are AND, OR and NOT")
+        if '*' in token.rstrip('*"'):
+            raise self._error(f"has '{token[:50]}' as a word to find: * can only be at its end")
         return _combined([self._restriction(name, ':', token) for name in _DEFAULT_SEARCH], True)
 
     def _restriction(self, written: str, symbol: str, token: str) -> Finding:
@@ -831,8 +837,8 @@ class _SearchParser(_ExpressionParser):
             return (number, number + 1) if found else None
 
         right = 'a number of bytes such as 500000, 500KB or 1MB..5MB'
-        if not _is_comparison(symbol, value, interval):
-            raise self._wrong_value(name, token, right)
+        if not _is_comparison(symbol, value, interval) or self._next in list(_UNITS_OF_SIZE)[1:]:  # such as 1 MB
+            raise self._wrong_value(name, token, f'{right}, without a space')
         return lambda mail: _compare(mail.values('size')[0], symbol, value, interval)
 
     def _time_test(self, name: str, symbol: str, value: str, token: str) -> Callable[[SearchedMail], bool]:

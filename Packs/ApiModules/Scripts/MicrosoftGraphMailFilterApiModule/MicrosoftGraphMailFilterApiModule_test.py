@@ -326,6 +326,8 @@ def noon(monkeypatch: pytest.MonkeyPatch) -> None:
         ('$search="subject:invoice"', True, False),
         ('subject: invoice', True, False),
         ('\u201cinvoice 4711\u201d', True, False),
+        ('\u201einvoice 4711\u201c', True, False),
+        ('\u00abinvoice 4711\u00bb', True, False),
     ],
 )
 def test_a_search_finds_mails(text: str, finds_invoice: bool, finds_lunch: bool) -> None:
@@ -359,9 +361,18 @@ def test_a_row_tells_less_than_a_mail(text: str, of_row: bool | None, of_mail: b
         ('http://x.example', "cannot search by 'http', only by from, "),
         ('subject:', "has no value after 'subject:'"),
         ('subject: OR body:x', "has no value after 'subject:'"),
+        *(
+            (f'a {one} b', f"has '{one}' where a word is expected: operators are AND, OR and NOT")
+            for one in ('&&', '|', ':', '*')
+        ),
+        ('!subject:a', "has '!subject:a' where a word is expected: operators are AND, OR and NOT"),
+        (
+            'size>1 MB',
+            "has '1' as the value of 'size', which is a number of bytes such as 500000, 500KB or 1MB..5MB, without a space",
+        ),
         ('subject:*', "has '*' as the value of 'subject', which is one or more words, with * only at the end"),
         ('subject:*voice', "has '*voice' as the value of 'subject'"),
-        ('in*ice', "has 'in*ice' as the value of 'from'"),
+        ('in*ice', "has 'in*ice' as a word to find: * can only be at its end"),
         ('subject:"!!"', "has '\"!!\"' as the value of 'subject'"),
         ('subject>a', "does not support '>' after 'subject'"),
         ('hasattachment:maybe', "has 'maybe' as the value of 'hasattachment', which is true or false"),
