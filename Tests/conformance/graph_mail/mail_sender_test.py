@@ -380,6 +380,20 @@ def test_an_upload_is_retried(
         assert sender.client.clock.waits == [3.0, 3.0]
 
 
+@pytest.mark.parametrize('lost', [1, 2, 3])
+@pytest.mark.parametrize('skip', [0, 1])
+def test_a_session_that_graph_does_not_find_is_opened_again(
+    sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path, lost: int, skip: int
+) -> None:
+    large = file_of(tmp_path, 5 * MEGABYTE)
+    not_found = {'error': {'code': 'ErrorItemNotFound', 'message': 'The specified object was not found in the store.'}}
+    cloud.faults.add(service='graph', path=UPLOADS, method='PUT', skip=skip, times=lost, status=404, body=not_found)
+    sender.send(mail_of(large))
+    assert digests(arrived(bobs))[0][1] == hashlib.sha256(Path(large.path).read_bytes()).hexdigest()
+    assert len(arrived(bobs).attachments) == 1
+    assert sender.client.count('POST', 'createUploadSession') == lost + 1
+
+
 def test_the_last_response_of_an_upload_may_be_lost(sender: WatchedSender, bobs: Mailbox, tmp_path: Path) -> None:
     sender.client.lost_response = 'PUT', UPLOADS
     sender.send(mail_of(file_of(tmp_path, 3 * MEGABYTE)))
@@ -388,7 +402,8 @@ def test_the_last_response_of_an_upload_may_be_lost(sender: WatchedSender, bobs:
 
 
 @pytest.mark.parametrize(
-    'fault', [{'status': 503}, {'status': 403}, {'reset': True}, {'status': 429, 'headers': {'Retry-After': '99'}}]
+    'fault',
+    [{'status': 503}, {'status': 403}, {'status': 404}, {'reset': True}, {'status': 429, 'headers': {'Retry-After': '99'}}],
 )
 def test_an_upload_that_finally_fails_leaves_no_draft(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment, fault: dict[str, Any]

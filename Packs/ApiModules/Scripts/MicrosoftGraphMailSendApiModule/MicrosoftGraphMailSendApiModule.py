@@ -397,6 +397,7 @@ _CLEANUP_SECONDS = 20.0  # to remove a draft after the end of the command
 _STEP_RETRIES = RetryPolicy(dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES), _RETRIES)
 # A new draft is not known everywhere at once.
 _NEW_DRAFT_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 404: _RETRIES})
+_SESSION_RETRIES = RetryPolicy({404: 3})
 _UPLOAD_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 416: _RETRIES})
 
 
@@ -837,15 +838,20 @@ class MailSender:
             )
 
     def _upload(self, path: str, attachment: OutgoingAttachment, is_attached: Callable[[], bool]) -> None:
+        """Upload a file. Graph may not find a session that it has just opened: another one is opened then."""
+        self._client.retry(lambda: self._upload_once(path, attachment, is_attached), _SESSION_RETRIES)
+
+    def _upload_once(self, path: str, attachment: OutgoingAttachment, is_attached: Callable[[], bool]) -> None:
         body = {'AttachmentItem': attachment.as_upload_item()}
         opened = self._retry(lambda: self._mailbox.request('POST', f'{path}/createUploadSession', json_data=body))
         with attachment.open() as file:
             session = UploadSession(self._client, str(opened.get('uploadUrl') or ''), file, attachment.size, is_attached)
             try:
                 session.upload()
-            except BaseException:
+            except BaseException as error:
                 session.cancel()
-                raise
+                if not (isinstance(error, GraphError) and error.status == 404 and is_attached()):
+                    raise
 
     def _count_attachments(self, state: SendingProgress) -> int:
         return len(self._mailbox.list_attachments(state.draft_id))
