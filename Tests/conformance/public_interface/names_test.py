@@ -463,7 +463,7 @@ def test_a_keyword_may_be_none(keyword: str) -> None:
             'invalid_client. \nWrong secret.',
         ),
         (b'{"error": "invalid_request"}', 'invalid_request'),
-        (b'<html>Bad gateway</html>', '<html>Bad gateway</html>'),
+        (b'<html>Bad gateway</html>', '< html>Bad gateway< /html>'),
         (b'[1]', '[1]'),
     ],
 )
