@@ -49,7 +49,7 @@ def need(package: str, programs: tuple[str, ...]) -> None:
     if any(map(shutil.which, programs)):
         return
     if os.geteuid() != 0 or not shutil.which('apt-get'):
-        raise SetupError(f'There is no {package} here. Install it as root: apt-get install {package}')
+        raise SetupError(f'{package} is not installed. Install it as root: apt-get install {package}')
     run(['apt-get', 'update', '--quiet=2'])
     run(['apt-get', 'install', '--quiet=2', '--yes', package])
 

@@ -39,4 +39,4 @@ def test_a_missing_browser_that_cannot_be_installed_ends_with_what_to_do(
     programs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert make_browser.main() == 1
-    assert capsys.readouterr().err == 'browser-test: There is no chromium here. Install it as root: apt-get install chromium\n'
+    assert capsys.readouterr().err == 'browser-test: chromium is not installed. Install it as root: apt-get install chromium\n'

@@ -47,7 +47,7 @@ def _error(code: str) -> dict[str, Any]:
 # Runs in Markdown and in file names, if nothing is done about it.
 HOSTILE = (
     '\u202etxt.exe![a](https://hostile.example/a.png)<img src="https://hostile.example/b.png">[b](javascript:alert(1))'
-    '[c](https://hostile.example/c)'
+    '[c](https://hostile.example/c)%%%{"message":"d","action":"e","params":{}}%%%{{color:white}}(f)'
 )
 DEEP = '{"value":' * 100_000
 ECHOES = '{echo}', '{echo in an object}'  # replaced by errors with the secrets of the instance

@@ -309,7 +309,10 @@ class Judgement:
         for entry in self._result.entries:
             if entry.get('File'):
                 continue
-            tokens = MARKDOWN.parse(str(entry.get('HumanReadable') or entry.get('Contents')))
+            text = str(entry.get('HumanReadable') or entry.get('Contents'))
+            if '%%%{' in text or '{{color' in text:
+                return f'live Markdown: {text[:60]}'
+            tokens = MARKDOWN.parse(text)
             for token in (inner for one in tokens for inner in (one, *(one.children or ()))):
                 target = str(token.attrGet('href') or token.attrGet('src') or (token.content if 'html' in token.type else ''))
                 if 'hostile.example' in target or 'javascript:' in target:

@@ -282,7 +282,7 @@ def test_an_attachment_that_does_not_exist_is_an_error(instance: Instance, draft
 
 def test_a_file_is_needed(instance: Instance) -> None:
     error = instance.error('msgraph-mail-add-draft-attachment', draft_id='x', attach_ids='')
-    assert error == 'There is no file. Enter the entry ID of one in attach_ids, or a name in transientFile.'
+    assert error == 'No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.'
     assert instance.requests('graph') == []
 
 

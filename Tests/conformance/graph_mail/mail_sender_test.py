@@ -382,12 +382,13 @@ def test_an_upload_is_retried(
 
 @pytest.mark.parametrize('lost', [1, 2, 3])
 @pytest.mark.parametrize('skip', [0, 1])
+@pytest.mark.parametrize('status', [404, 410])
 def test_a_session_that_graph_does_not_find_is_opened_again(
-    sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path, lost: int, skip: int
+    sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path, lost: int, skip: int, status: int
 ) -> None:
     large = file_of(tmp_path, 5 * MEGABYTE)
     not_found = {'error': {'code': 'ErrorItemNotFound', 'message': 'The specified object was not found in the store.'}}
-    cloud.faults.add(service='graph', path=UPLOADS, method='PUT', skip=skip, times=lost, status=404, body=not_found)
+    cloud.faults.add(service='graph', path=UPLOADS, method='PUT', skip=skip, times=lost, status=status, body=not_found)
     sender.send(mail_of(large))
     assert digests(arrived(bobs))[0][1] == hashlib.sha256(Path(large.path).read_bytes()).hexdigest()
     assert len(arrived(bobs).attachments) == 1

@@ -50,7 +50,7 @@ class Analyst:
 
     def _file(self, entry_id: str) -> dict[str, str]:
         if entry_id not in self._uploaded:
-            raise ValueError(f'there is no file with the entry ID {entry_id}')
+            raise ValueError(f'no file has the entry ID {entry_id}')
         return self._uploaded[entry_id]
 
     def files(self) -> list[str]:

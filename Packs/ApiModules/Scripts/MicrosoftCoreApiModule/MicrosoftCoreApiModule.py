@@ -774,20 +774,20 @@ def float_or_none(value: Any) -> float | None:
 MAX_OUTSIDE_TEXT = 500  # characters
 
 
-_LINK_OR_TAG = re.compile(r'\](?=[(\[])|<(?=[A-Za-z/!?])')
+_ACTIVE_TEXT = re.compile(r'\](?=[(\[])|<(?=[A-Za-z/!?])|%(?=%)|\{(?=\{)')
 
 
 def outside_text(value: Any, redact: Callable[[str], str] = str) -> str:
     """Return what a service, a proxy or a user wrote as a text that can be shown: printable, short, without secrets.
 
-    A space keeps Markdown from making a link, an image or an HTML element of it.
+    A space keeps the platform from making a link, an image, an HTML element, a button or a color of it.
 
     Args:
         redact: replaces secrets. It gets far more than is shown, so that no secret is cut before it is recognized.
     """
     shown = redact(str(value or '')[:1_000_000])[: 4 * MAX_OUTSIDE_TEXT]
     text = ' '.join(''.join(one if one.isprintable() else ' ' for one in shown).split())
-    text = _LINK_OR_TAG.sub(r'\g<0> ', text)
+    text = _ACTIVE_TEXT.sub(r'\g<0> ', text)
     return text if len(text) <= MAX_OUTSIDE_TEXT else f'{text[: MAX_OUTSIDE_TEXT - 3]}...'
 
 

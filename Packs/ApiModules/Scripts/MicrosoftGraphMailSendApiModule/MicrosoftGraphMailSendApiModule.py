@@ -397,7 +397,7 @@ _CLEANUP_SECONDS = 20.0  # to remove a draft after the end of the command
 _STEP_RETRIES = RetryPolicy(dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES), _RETRIES)
 # A new draft is not known everywhere at once.
 _NEW_DRAFT_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 404: _RETRIES})
-_SESSION_RETRIES = RetryPolicy({404: 3})
+_SESSION_RETRIES = RetryPolicy({404: 3, 410: 3})
 _UPLOAD_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 416: _RETRIES})
 
 
@@ -850,7 +850,7 @@ class MailSender:
                 session.upload()
             except BaseException as error:
                 session.cancel()
-                if not (isinstance(error, GraphError) and error.status == 404 and is_attached()):
+                if not (isinstance(error, GraphError) and error.status in _SESSION_RETRIES.retries and is_attached()):
                     raise
 
     def _count_attachments(self, state: SendingProgress) -> int:
@@ -1346,7 +1346,7 @@ def add_draft_attachment_command(client: GraphMailClient, args: dict[str, Any]) 
     """Attach files to a draft."""
     files, mailbox = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
     if not files:
-        raise DemistoException('There is no file. Enter the entry ID of one in attach_ids, or a name in transientFile.')
+        raise DemistoException('No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.')
     draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
 
     def attach(progress: SendingProgress) -> MailCommandResult:
