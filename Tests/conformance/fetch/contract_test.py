@@ -610,4 +610,24 @@ def test_a_mail_that_enters_in_a_second_of_which_some_were_fetched_becomes_an_in
     assert (set(found), len(found)) == (expected, 20)
 
 
+@pytest.mark.parametrize('late', [1, 60, 240])
+def test_a_mail_that_graph_shows_late_becomes_an_incident(source: MailSource, instance: Instance, late: int) -> None:
+    clock = source.cloud.clock
+    clock.stop()
+    source.mailbox.delta_status = 501
+    platform = started(instance, max_fetch='2')
+    for number in range(6):
+        source.deliver(f'early {number}')
+        clock.advance(1)
+    found = platform.fetch().names
+    clock.advance(-late)
+    for number in range(6):
+        source.deliver(f'late {number}')
+    clock.advance(late)
+    for _ in range(15):
+        clock.advance(60)
+        found += platform.fetch().names
+    assert (len(found), len(set(found))) == (12, 12)
+
+
 # endregion
