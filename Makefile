@@ -5,8 +5,9 @@ BIN := .venv/bin
 PACK := Packs/O365OutlookMailSingleUser
 # folders with unit and contract tests: the others are not even collected
 FAST := Packs docs/examples Tests/demo Tests/reliability Tests/conformance
-# a worker for each processor; the tests of a file stay together, and files in the order of conftest.py
-PARALLEL := --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
+# a worker for each processor and one more, since tests wait now and then; the tests of a file stay together, and files in the
+# order of conftest.py
+PARALLEL := --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 DELIVERY := PYTHONPATH=Tests $(BIN)/python -m delivery
 
 # demisto-sdk: no warning that this is not the public content repository

@@ -1,6 +1,6 @@
 """Each request of each command crossed with each fault: what the product makes of it.
 
-`make test` runs one of six rows, without those that replace fields, and `make report` all: ``FAULTS=1``. Which ones is random:
+`make test` runs one of twenty rows, without those that replace fields, and `make report` all: ``FAULTS=1``. Which ones is random:
 a failure names the seed, and ``FAULTS_SEED=<seed>`` takes the same again. With ``RELIABILITY=<folder>`` rows are written there.
 """
 
@@ -23,7 +23,7 @@ from O365OutlookMailSingleUser import COMMANDS
 from sandbox.microsoft import MicrosoftCloud
 
 pytestmark = pytest.mark.slow
-SAMPLE = int(os.environ.get('FAULTS', '6'))  # of so many rows, one runs
+SAMPLE = int(os.environ.get('FAULTS', '20'))  # of so many rows, one runs
 SEED = int(os.environ.get('FAULTS_SEED') or random.getrandbits(16))
 WITH_FIELDS = 'FAULTS' in os.environ
 # These send no request.
@@ -47,7 +47,7 @@ def test_no_fault_falls_short(rows_of: Table, name: str) -> None:
     offset = (SEED + list(BY_NAME).index(name)) % SAMPLE
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = list(rows_of.rows(BY_NAME[name], WITH_FIELDS, lambda number: number % SAMPLE == offset))
-    assert len(found) > 10
+    assert found
     _write(name, found, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
     short = [row for row in found if row.outcome == FELL_SHORT]
     assert [row for row in short if not any(known.matches(row) for known in KNOWN)] == [], f'FAULTS_SEED={SEED}'

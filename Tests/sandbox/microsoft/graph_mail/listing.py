@@ -29,6 +29,8 @@ _BOUNDS: dict[str, tuple[int | None, int | None]] = {
 _MOMENTS: dict[str, Callable[[Message], float]] = {
     'receivedDateTime': lambda message: message.received,
     'sentDateTime': lambda message: message.received if message.sent is None else message.sent,
+    'createdDateTime': lambda message: message.received if message.created is None else message.created,
+    'lastModifiedDateTime': lambda message: message.received if message.modified is None else message.modified,
 }
 
 
