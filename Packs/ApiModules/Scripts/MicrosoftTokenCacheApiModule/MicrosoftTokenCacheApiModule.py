@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from MicrosoftCredentialsApiModule import *
 
-with suppress(ImportError):  # in a built pack these names are already in the same file
+if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError, SystemClock, is_guid
     from MicrosoftCredentialsApiModule import (
         REFRESH_MARGIN,
