@@ -128,9 +128,11 @@ def folder_argument(mailbox: Mailbox, args: dict[str, Any], name: str = 'folder_
         DemistoException: there is no such folder; it names the argument.
     """
     text = required_argument(args, name) if is_required else clean_value(args.get(name))
+    if not text:
+        return ''
     ids = [graph_id(one) for one in text.split(',')]
     try:
-        return (ids[-1] if all(map(is_folder_id, ids)) else mailbox.folder_id(text)) if text else ''
+        return ids[-1] if all(map(is_folder_id, ids)) else mailbox.folder_id(text)
     except GraphError:
         raise
     except DemistoException as error:
