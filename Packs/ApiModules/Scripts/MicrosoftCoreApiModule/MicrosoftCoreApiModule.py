@@ -944,7 +944,9 @@ def clean_id(value: Any) -> str:
 def clean_guid(value: Any) -> str:
     """Return an ID as `clean_id` does, with the hyphens of a GUID if they are missing."""
     text = clean_id(value)
-    return re.sub(r'(?i)^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$', r'\1-\2-\3-\4-\5', text)
+    if not re.fullmatch('(?i)[0-9a-f]{32}', text):
+        return text
+    return '-'.join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def clean_text(value: Any, field: str) -> str:

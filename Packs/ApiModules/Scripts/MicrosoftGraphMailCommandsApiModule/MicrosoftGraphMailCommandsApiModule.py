@@ -535,9 +535,11 @@ def _list_results(
     """Return a table of messages. `folder` is the name, path or ID of the one that all are in, if it is known."""
     outputs = [_email_outputs(message, EMAIL_PROPERTIES, mailbox) for message in messages]
     folder_ids = sorted({one['FolderID'] for one in outputs if one.get('FolderID')})
-    is_id = is_folder_id(graph_id(str(folder))) and not re.fullmatch(WELL_KNOWN_FOLDER, str(folder))
-    # who names a folder knows it: its ID is not looked up
-    names = dict.fromkeys(folder_ids, '' if is_id else folder) if folder else mailbox.folder_names(folder_ids)
+    if folder:  # who names it knows it: its ID is not looked up
+        is_id = is_folder_id(graph_id(str(folder))) and not re.fullmatch(WELL_KNOWN_FOLDER, str(folder))
+        names = dict.fromkeys(folder_ids, '' if is_id else folder)
+    else:
+        names = mailbox.folder_names(folder_ids)
     rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID', ''), one.get('FolderID'))} for one in outputs]
     if next_page:
         outputs[-1]['NextPage'] = next_page
