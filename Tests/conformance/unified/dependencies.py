@@ -21,7 +21,7 @@ class Module:
     Attributes:
         stars: modules whose text takes the place of an import, in their order.
         explicit: names that are imported one by one, by module.
-        unguarded: modules of explicit imports outside of ``with suppress(ImportError)``.
+        unguarded: modules of explicit imports outside of a guard, see `is_guard`.
     """
 
     name: str
@@ -31,6 +31,9 @@ class Module:
 
 
 def is_guard(statement: ast.stmt) -> bool:
+    """Return whether a statement is skipped in a built script, or fails there without harm."""
+    if isinstance(statement, ast.If):
+        return ast.unparse(statement.test) == "__name__.endswith('ApiModule')"
     return isinstance(statement, ast.With) and ast.unparse(statement.items[0]) == 'suppress(ImportError)'
 
 

@@ -10,7 +10,7 @@ import secrets
 import sys
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus, urlsplit
@@ -20,7 +20,7 @@ import requests
 from CommonServerPython import *
 from MicrosoftTokenCacheApiModule import *
 
-with suppress(ImportError):  # in a built pack these names are already in the same file
+if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import (
         BaseClient,
         LOG,

@@ -774,7 +774,7 @@ def float_or_none(value: Any) -> float | None:
 MAX_OUTSIDE_TEXT = 500  # characters
 
 
-_ACTIVE_TEXT = re.compile(r'\](?=[(\[])|<(?=[A-Za-z/!?])|%(?=%)|\{(?=\{)')
+_ACTIVE_TEXT = r'\](?=[(\[])|<(?=[A-Za-z/!?])|%(?=%)|\{(?=\{)'
 
 
 def outside_text(value: Any, redact: Callable[[str], str] = str) -> str:
@@ -787,7 +787,7 @@ def outside_text(value: Any, redact: Callable[[str], str] = str) -> str:
     """
     shown = redact(str(value or '')[:1_000_000])[: 4 * MAX_OUTSIDE_TEXT]
     text = ' '.join(''.join(one if one.isprintable() else ' ' for one in shown).split())
-    text = _ACTIVE_TEXT.sub(r'\g<0> ', text)
+    text = re.sub(_ACTIVE_TEXT, r'\g<0> ', text)
     return text if len(text) <= MAX_OUTSIDE_TEXT else f'{text[: MAX_OUTSIDE_TEXT - 3]}...'
 
 
@@ -907,7 +907,7 @@ def backoff_seconds(first_wait: float, attempt: int) -> float:
 # endregion
 # region pasted text
 
-_GUID = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}', re.IGNORECASE)
+_GUID = r'(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}'
 _DASHES = dict.fromkeys(map(ord, '\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d'), '-')
 _QUOTES = ('""', "''", '\u201c\u201d', '\u201e\u201c', '\u201d\u201d', '\u2018\u2019', '\u2019\u2019', '\xab\xbb', '``')
 _BRACKETS = ('<>', '{}', '()', '[]')
@@ -917,7 +917,7 @@ _DOMAIN_NAME = r'(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}'
 
 
 def is_guid(text: str) -> bool:
-    return bool(_GUID.fullmatch(text))
+    return bool(re.fullmatch(_GUID, text))
 
 
 def is_public_id(text: str) -> bool:
@@ -944,7 +944,9 @@ def clean_id(value: Any) -> str:
 def clean_guid(value: Any) -> str:
     """Return an ID as `clean_id` does, with the hyphens of a GUID if they are missing."""
     text = clean_id(value)
-    return re.sub(r'(?i)^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$', r'\1-\2-\3-\4-\5', text)
+    if not re.fullmatch('(?i)[0-9a-f]{32}', text):
+        return text
+    return '-'.join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def clean_text(value: Any, field: str) -> str:
@@ -970,7 +972,7 @@ def clean_tenant(value: str) -> str:
         )
     if '://' in text:
         path = text.split('://', 1)[1].partition('/')[2]
-        guid = _GUID.search(path)
+        guid = re.search(_GUID, path)
         text = guid.group() if guid else re.split(r'[/?#]', path)[0]
     text = text.strip('/').lower()
     if not (is_public_id(text) or _is_id(text)):

@@ -13,7 +13,6 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import HeaderParser
-from html import unescape
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, unquote_plus, urlencode, urlsplit
@@ -21,7 +20,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote, unquote_plus, urle
 import demistomock as demisto
 import requests
 
-with suppress(ImportError):  # in a built pack these names are already in the same file
+if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import LOG, DemistoException, fileResult
     from MicrosoftCoreApiModule import (
         AZURE_WORLDWIDE_CLOUD,
@@ -76,7 +75,7 @@ class GraphError(DemistoException):
             return cls(what, later if is_busy else _CHECK_PROXY, '', response)
         code, message = outside_text(error.get('code'), LOG.encode), error.get('message') or 'no reason given'
         advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
-        if advice == CHECK_ID and response.url and not _ID_IN_PATH.search(urlsplit(response.url).path):
+        if advice == CHECK_ID and response.url and not re.search(_ID_IN_PATH, urlsplit(response.url).path):
             advice = f'{_CHECK_MAILBOX[:-1]}, and that this account may open it.'
         reason = outside_text(f'{code}: {message}' if code else message, LOG.encode)  # services repeat what they were sent
         what = f'Microsoft Graph refused the request: {reason.rstrip(". ")}.'
@@ -131,9 +130,7 @@ def _error_object(response: requests.Response) -> dict[str, Any] | None:
 
 
 # What a path names by an ID, and not by a well-known name.
-_ID_IN_PATH = re.compile(
-    r'/(?:messages|attachments|messageRules|mailFolders)/(?!inbox\b|drafts\b|deleteditems\b|delta\b)', re.IGNORECASE
-)
+_ID_IN_PATH = r'(?i)/(?:messages|attachments|messageRules|mailFolders)/(?!inbox\b|drafts\b|deleteditems\b|delta\b)'
 CHECK_ID = 'Check that the ID belongs to this mailbox.'
 _CHECK_MAILBOX = 'Check the address of the mailbox.'
 _CHECK_PROXY = 'Check the proxy and the cloud setting.'
@@ -189,8 +186,8 @@ def path_segment(value: str, name: str) -> str:
 
 
 # Of a folder or a message. A name of a folder is shorter, or has other characters.
-_EXCHANGE_ID = re.compile(r'[A-Za-z0-9_-]{60,}={0,2}')
-WELL_KNOWN_FOLDER = re.compile(
+_EXCHANGE_ID = r'[A-Za-z0-9_-]{60,}={0,2}'
+WELL_KNOWN_FOLDER = (
     'archive|clutter|conflicts|conversationhistory|deleteditems|drafts|inbox|junkemail|localfailures|msgfolderroot|outbox|'
     'recoverableitemsdeletions|scheduled|searchfolders|sentitems|serverfailures|syncissues'
 )
@@ -198,7 +195,7 @@ WELL_KNOWN_FOLDER = re.compile(
 
 def is_folder_id(text: str) -> bool:
     """Return whether a text can only be an ID, in the form of Graph, or a well-known name, in small letters."""
-    return bool(_EXCHANGE_ID.fullmatch(text) or WELL_KNOWN_FOLDER.fullmatch(text))
+    return bool(re.fullmatch(_EXCHANGE_ID, text) or re.fullmatch(WELL_KNOWN_FOLDER, text))
 
 
 def graph_id(text: str) -> str:
@@ -208,13 +205,13 @@ def graph_id(text: str) -> str:
         text: an ID of Graph, or of EWS or Office.js, which have / and + where Graph has - and _; the address of an item in
             Outlook on the web, which contains its ID; or a ``Message-ID``, in brackets or not.
     """
-    text = re.sub(r'(?i)^message-id:\s*', '', unescape(text.strip())).strip()
+    text = re.sub(r'(?i)^message-id:\s*', '', unescaped(text.strip())).strip()
     if found := re.search(r'[?&]ItemID=([^&#]+)', text):
         text = found[1]
     if found := re.fullmatch(r'<?([^<>\s]{1,900}@[^<>\s]{1,900})>?|<([^<>\s]+)>', text):
         return f'<{found[1] or found[2]}>'
     graph = unquote(text).replace('/', '-').replace('+', '_')
-    return graph if _EXCHANGE_ID.fullmatch(graph) else text
+    return graph if re.fullmatch(_EXCHANGE_ID, graph) else text
 
 
 def odata_text(text: str) -> str:
@@ -276,15 +273,15 @@ class EmailAddress(NamedTuple):
         return {'emailAddress': {'address': self.address, **({'name': self.name} if self.name else {})}}
 
 
-_HIDDEN = re.compile('[\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]+')
-_DEVICE_NAME = re.compile(r'(?:con|prn|aux|nul|com\d|lpt\d)\s*(?:\.|\Z)', re.IGNORECASE)
+_HIDDEN = '[\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]+'
+_DEVICE_NAME = r'(?i)(?:con|prn|aux|nul|com\d|lpt\d)\s*(?:\.|\Z)'
 _MAX_NAME = 255  # bytes
 
 
 def file_name(text: str) -> str:
     """Return a text as the name of a file on any system: without characters that hide its extension, and not too long."""
-    name = re.sub(r'[\\/\x00-\x1f\x7f-\x9f]+', '_', _HIDDEN.sub('', text)).strip()
-    name = f'_{name}' if _DEVICE_NAME.match(name) else name
+    name = re.sub(r'[\\/\x00-\x1f\x7f-\x9f]+', '_', re.sub(_HIDDEN, '', text)).strip()
+    name = f'_{name}' if re.match(_DEVICE_NAME, name) else name
     if len(name.encode()) <= _MAX_NAME:
         return name
     stem, extension = os.path.splitext(name)
@@ -331,7 +328,7 @@ class Attachment(NamedTuple):
     @classmethod
     def list_from_json(cls, values: Sequence[dict[str, Any]], html: str = '') -> list['Attachment']:
         """Read the attachments of a message. Those that its `html` refers to are inline, whatever Graph says."""
-        named = {unquote(unescape(one)).casefold() for one in re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)}
+        named = {unquote(unescaped(one)).casefold() for one in re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)}
         found = [cls.from_json(value, number) for number, value in enumerate(values, 1) if isinstance(value, dict)]
         return [one._replace(is_inline=one.is_inline or one.content_id.casefold() in named) for one in found]
 
@@ -392,17 +389,25 @@ def without_annotations(value: Any) -> Any:
 
 # region text of HTML
 
-_BLOCK = re.compile('address|blockquote|br|dd|div|d[lt]|h[1-6r]|li|[ou]l|p|pre|table|tr', re.IGNORECASE)
+_BLOCK = '(?i)address|blockquote|br|dd|div|d[lt]|h[1-6r]|li|[ou]l|p|pre|table|tr'
 # Mails come from attackers too: each alternative ends at the end of the text at the latest, so that nothing is scanned twice.
 _REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
-_MARKUP = re.compile(
-    r'<!--(?:-?>|.*?(?:--!?>|\Z))'
+_MARKUP = (
+    r'(?is)<!--(?:-?>|.*?(?:--!?>|\Z))'
     rf'|<(?P<hidden>script|style|template|title)(?=[\s/>]){_REST_OF_TAG}.*?(?:</(?P=hidden)[^>]*(?:>|\Z)|\Z)'
     rf'|</?(?P<name>[a-z][^\s/>]*){_REST_OF_TAG}'
     r'|<[!?/][^>]*(?:>|\Z)'
-    r'|&#\d{8,};?',  # not a character, and maybe of more digits than Python converts
-    re.IGNORECASE | re.DOTALL,
+    r'|&#\d{8,};?'  # not a character, and maybe of more digits than Python converts
 )
+
+
+def unescaped(text: str) -> str:
+    """Return the text that character references such as ``&amp;`` stand for."""
+    if '&' not in text:
+        return text
+    from html import unescape  # slow to import, and many commands do not need it
+
+    return unescape(text)
 
 
 def html_to_text(html: str, max_length: int | None = None) -> str:
@@ -413,15 +418,15 @@ def html_to_text(html: str, max_length: int | None = None) -> str:
     """
     parts: list[str] = []
     length = end = 0
-    for found in _MARKUP.finditer(html):
-        part = unescape(html[end : found.start()])
-        parts += (part, '\n' if _BLOCK.fullmatch(found['name'] or '') else '')
+    for found in re.finditer(_MARKUP, html):
+        part = unescaped(html[end : found.start()])
+        parts += (part, '\n' if re.fullmatch(_BLOCK, found['name'] or '') else '')
         end = found.end()
         length += len(''.join(part.split()))
         if max_length is not None and length > max_length:
             break
     else:
-        parts.append(unescape(html[end:]))
+        parts.append(unescaped(html[end:]))
     lines = (' '.join(line.split()) for line in ''.join(parts).splitlines())
     return '\n'.join(filter(None, lines))[:max_length]
 
@@ -901,7 +906,7 @@ class _Links:
 
 # The reason, in a message of a list of which only a part could be read.
 UNREADABLE = '@unreadable'
-_UNREADABLE_CODE = re.compile('corrupt|conversion|mimecontent', re.IGNORECASE)
+_UNREADABLE_CODE = '(?i)corrupt|conversion|mimecontent'
 _WITHOUT_BODY = (
     'id,createdDateTime,lastModifiedDateTime,receivedDateTime,sentDateTime,categories,hasAttachments,subject,isDraft,isRead,'
     'sender,from,toRecipients,ccRecipients,bccRecipients,replyTo,conversationId,internetMessageId,parentFolderId'
@@ -1112,7 +1117,7 @@ class Mailbox:
             found = page(selected)
             return _usable(page_rows(found), found), self.client.require_own_link(_next_link(found))
         except GraphError as error:
-            if error.status != 500 and not _UNREADABLE_CODE.search(error.code):
+            if error.status != 500 and not re.search(_UNREADABLE_CODE, error.code):
                 raise
         found = page(_WITHOUT_BODY)
         rows = {str(row.get('id')): row for row in page_rows(found)}
@@ -1363,7 +1368,7 @@ class Mailbox:
     def folder_id(self, name: str) -> str:
         """Return the ID or the well-known name of the folder that `name` means. What is neither is found by `find_folder`."""
         well_known, folder_id = re.sub(r'[\s_-]', '', name).lower(), graph_id(name)
-        if WELL_KNOWN_FOLDER.fullmatch(well_known):
+        if re.fullmatch(WELL_KNOWN_FOLDER, well_known):
             return well_known
         return folder_id if is_folder_id(folder_id) else self.find_folder(name)
 

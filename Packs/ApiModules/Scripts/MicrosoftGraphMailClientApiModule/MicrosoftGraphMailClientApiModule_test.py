@@ -826,7 +826,7 @@ def test_text_is_cut_at_its_maximum_length(length: int) -> None:
 
 def test_html_after_the_maximum_length_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
-    monkeypatch.setattr('MicrosoftGraphMailClientApiModule.unescape', lambda text: read.append(text) or text)
+    monkeypatch.setattr('MicrosoftGraphMailClientApiModule.unescaped', lambda text: read.append(text) or text)
     html_to_text('<p>one</p><p>two</p><p>three</p><p>four</p>', 5)
     assert read == ['', 'one', '', 'two']
 

@@ -3,13 +3,12 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-with suppress(ImportError):  # in a built pack these names are already in the same file
+if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import CommandResults, DemistoException, arg_to_datetime, argToList, pascalToSpace, tableToMarkdown
     from MicrosoftCoreApiModule import clean_value
     from MicrosoftApiModule import reschedule
@@ -71,10 +70,8 @@ def mailbox_argument(client: GraphMailClient, args: dict[str, Any]) -> Mailbox:
 
 _ADDRESS = r'(?:"[^"@]{1,64}"|[^\s@<>(),;:"]{1,64})@[^\s@<>(),;:"]{1,255}'
 # <address> after a name, or an address before a name in parentheses.
-_RECIPIENT = re.compile(
-    rf'([^<>]{{0,256}})<\s*(?:mailto:)?({_ADDRESS})\s*>|(?:mailto:)?({_ADDRESS})\s*(?:\(([^()]{{0,256}})\))?', re.IGNORECASE
-)
-_RECIPIENTS = re.compile(r'((?:"[^"]{0,256}"|<[^<>]{0,512}>|[^,;\n])*)(?:[,;\n]|\Z)')
+_RECIPIENT = rf'(?i)([^<>]{{0,256}})<\s*(?:mailto:)?({_ADDRESS})\s*>|(?:mailto:)?({_ADDRESS})\s*(?:\(([^()]{{0,256}})\))?'
+_RECIPIENTS = r'((?:"[^"]{0,256}"|<[^<>]{0,512}>|[^,;\n])*)(?:[,;\n]|\Z)'
 
 
 def addresses_argument(args: dict[str, Any], name: str) -> tuple[EmailAddress, ...]:
@@ -97,9 +94,9 @@ def addresses_argument(args: dict[str, Any], name: str) -> tuple[EmailAddress, .
 def _addresses(text: str, name: str) -> list[EmailAddress]:
     found: list[EmailAddress] = []
     start = ''  # of a name with a comma, as in Doe, Jane <jane@contoso.example>
-    for part in filter(None, map(clean_value, _RECIPIENTS.findall(text))):
+    for part in filter(None, map(clean_value, re.findall(_RECIPIENTS, text))):
         start += part
-        match = _RECIPIENT.fullmatch(start)
+        match = re.fullmatch(_RECIPIENT, start)
         if match:
             label, address, bare, comment = match.groups(default='')
             found.append(EmailAddress(address or bare, (label or comment).strip('\'" ')))
@@ -131,9 +128,11 @@ def folder_argument(mailbox: Mailbox, args: dict[str, Any], name: str = 'folder_
         DemistoException: there is no such folder; it names the argument.
     """
     text = required_argument(args, name) if is_required else clean_value(args.get(name))
+    if not text:
+        return ''
     ids = [graph_id(one) for one in text.split(',')]
     try:
-        return (ids[-1] if all(map(is_folder_id, ids)) else mailbox.folder_id(text)) if text else ''
+        return ids[-1] if all(map(is_folder_id, ids)) else mailbox.folder_id(text)
     except GraphError:
         raise
     except DemistoException as error:
@@ -159,7 +158,7 @@ _ID_ARGUMENTS = (
 
 def id_advice(args: dict[str, Any]) -> str:
     """Return what to do if Graph does not find an object: it names the arguments with an ID."""
-    named = [name for name in _ID_ARGUMENTS if args.get(name) and not WELL_KNOWN_FOLDER.fullmatch(str(args[name]).lower())]
+    named = [name for name in _ID_ARGUMENTS if args.get(name) and not re.fullmatch(WELL_KNOWN_FOLDER, str(args[name]).lower())]
     return f'Check that {_listed(named)} {"belong" if named[1:] else "belongs"} to this mailbox.' if named else CHECK_ID
 
 
@@ -318,8 +317,8 @@ def addresses_text(recipients: Any, with_names: bool = False) -> str:
 
 
 # Of what only the platform has, %%%{"action": ...}%%% is a button that runs a script, and {{color:white}}(text) hides text.
-_ACTIVE = re.compile(r'([\\*\[\]<>]|~~|(?<=%)%|(?<=\{)\{|\b_|_\b|&(?=#?\w+;)|(?<=\w):(?=//))|(?<=\bwww)(\.)', re.IGNORECASE)
-_ACTIVE_IN_LINES = re.compile(r'^(\d{1,9})(?=[.)])|^(?=[#+=-])|(?=[|`])', re.MULTILINE)
+_ACTIVE = r'(?i)([\\*\[\]<>]|~~|(?<=%)%|(?<=\{)\{|\b_|_\b|&(?=#?\w+;)|(?<=\w):(?=//))|(?<=\bwww)(\.)'
+_ACTIVE_IN_LINES = r'(?m)^(\d{1,9})(?=[.)])|^(?=[#+=-])|(?=[|`])'
 
 
 def inert(value: Any, is_cell: bool = True) -> Any:
@@ -342,10 +341,10 @@ def inert(value: Any, is_cell: bool = True) -> Any:
         text = found[1] or found[2]
         return f'\\[{text}\\]' if text in (':', '.') else f'\\{text}'
 
-    value = _ACTIVE.sub(escape, value)
+    value = re.sub(_ACTIVE, escape, value)
     if is_cell:
         return value
-    return _ACTIVE_IN_LINES.sub(r'\1\\', '\n'.join(line.strip() for line in value.splitlines()))
+    return re.sub(_ACTIVE_IN_LINES, r'\1\\', '\n'.join(line.strip() for line in value.splitlines()))
 
 
 def _is_address(value: Any) -> bool:
@@ -536,9 +535,11 @@ def _list_results(
     """Return a table of messages. `folder` is the name, path or ID of the one that all are in, if it is known."""
     outputs = [_email_outputs(message, EMAIL_PROPERTIES, mailbox) for message in messages]
     folder_ids = sorted({one['FolderID'] for one in outputs if one.get('FolderID')})
-    is_id = is_folder_id(graph_id(str(folder))) and not WELL_KNOWN_FOLDER.fullmatch(str(folder))
-    # who names a folder knows it: its ID is not looked up
-    names = dict.fromkeys(folder_ids, '' if is_id else folder) if folder else mailbox.folder_names(folder_ids)
+    if folder:  # who names it knows it: its ID is not looked up
+        is_id = is_folder_id(graph_id(str(folder))) and not re.fullmatch(WELL_KNOWN_FOLDER, str(folder))
+        names = dict.fromkeys(folder_ids, '' if is_id else folder)
+    else:
+        names = mailbox.folder_names(folder_ids)
     rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID', ''), one.get('FolderID'))} for one in outputs]
     if next_page:
         outputs[-1]['NextPage'] = next_page
@@ -1037,7 +1038,7 @@ def _rule_results(title: str, rules: dict[str, Any] | list[dict[str, Any]]) -> C
 def _rule_folder(mailbox: Mailbox, args: dict[str, Any], name: str) -> str:
     """Return the ID of the folder that an argument names, empty if it is: a rule takes no well-known name."""
     folder = folder_argument(mailbox, args, name)
-    return mailbox.find_folder(folder) if WELL_KNOWN_FOLDER.fullmatch(folder) else folder
+    return mailbox.find_folder(folder) if re.fullmatch(WELL_KNOWN_FOLDER, folder) else folder
 
 
 def _rule_changes(mailbox: Mailbox, args: dict[str, Any]) -> dict[str, Any]:
@@ -1273,13 +1274,13 @@ REPLIES_PROPERTIES = {
     'StartTime': 'scheduledStartDateTime',
     'EndTime': 'scheduledEndDateTime',
 }
-_LOCAL_TIME = re.compile(r'\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?')
+_LOCAL_TIME = r'\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?'
 
 
 def _graph_time(args: dict[str, Any], name: str, time_zone: str) -> dict[str, str]:
     """Return a time as ``dateTimeTimeZone`` of Graph. `time_zone` is that of a time without one; by default UTC."""
     text = required_argument(args, name)
-    if not (time_zone and _LOCAL_TIME.fullmatch(text)):
+    if not (time_zone and re.fullmatch(_LOCAL_TIME, text)):
         moment = future_datetime(text, name, grace=24 * 3600).astimezone(timezone.utc)
         return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
     try:

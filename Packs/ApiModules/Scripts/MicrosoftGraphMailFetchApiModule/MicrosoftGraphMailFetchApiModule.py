@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 import demistomock as demisto
 
-with suppress(ImportError):  # in a built pack these names are already in the same file
+if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
     from MicrosoftCoreApiModule import NO_RETRIES, MicrosoftSignInError
     from MicrosoftApiModule import API_RETRIES
@@ -326,11 +326,11 @@ _FOLDER_KEYS = {
 }
 
 
-_TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d')
+_TIME = r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d'
 
 
 def _is_position(value: Any) -> bool:
-    return value is None or bool(len(value) == 2 and _TIME.fullmatch(value[0]) and isinstance(value[1], str))
+    return value is None or bool(len(value) == 2 and re.fullmatch(_TIME, value[0]) and isinstance(value[1], str))
 
 
 class FolderCursor:
@@ -387,7 +387,8 @@ class FolderCursor:
         """Return a saved cursor. Raise ValueError, TypeError, KeyError or AttributeError if it has a wrong form."""
         fields = {field: value[key] for key, field in _FOLDER_KEYS.items() if key in value}
         times = (fields['first'], fields['since'], fields['checked'], fields.get('no_delta_until') or fields['first'])
-        if not all(map(_TIME.fullmatch, times)) or not all(isinstance(fields[one], str) for one in ('folder_id', 'link')):
+        are_texts = isinstance(fields['folder_id'], str) and isinstance(fields['link'], str)
+        if not (are_texts and all(re.fullmatch(_TIME, one) for one in times)):
             raise ValueError
         if not fields['folder_id'] or not all(map(_is_position, (fields['backlog'], fields['changed']))):
             raise ValueError
@@ -1594,7 +1595,7 @@ def parse_headers(mime: bytes) -> list[dict[str, str]]:
 
 _EVENT_KEYS = {'SUMMARY': 'Summary', 'LOCATION': 'Location', 'ORGANIZER': 'Organizer', 'DTSTART': 'Start', 'DTEND': 'End'}
 _CALENDAR_LINE = r'([A-Za-z-]+)((?:;[^=:;]+=(?:"[^"]*"|[^";:]*))*):(.*)'
-_LINK = re.compile(r'https?://[^\s<>"\']+', re.IGNORECASE)
+_LINK = r'(?i)https?://[^\s<>"\']+'
 _MAX_LINKS = 100
 
 
@@ -1611,7 +1612,7 @@ def event_details(calendar: str) -> dict[str, Any]:
             value = re.sub(r'\\([nN]|.)', lambda escaped: '\n' if escaped[1] in 'nN' else escaped[1], found[3])
             details[key] = re.sub('^mailto:', '', value, flags=re.IGNORECASE)[:1000] if key == 'Organizer' else value[:1000]
     plain = re.sub(r'\\([nN,;])', lambda escaped: '\n' if escaped[1] in 'nN' else escaped[1], text)
-    return {**details, 'Links': list(dict.fromkeys(_LINK.findall(plain)))[:_MAX_LINKS]}
+    return {**details, 'Links': list(dict.fromkeys(re.findall(_LINK, plain)))[:_MAX_LINKS]}
 
 
 def _reason(error: Exception) -> str:

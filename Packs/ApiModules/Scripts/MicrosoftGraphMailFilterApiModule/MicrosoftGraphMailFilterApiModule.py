@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-with suppress(ImportError):  # in a built pack these names are already in the same file
+if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
     from MicrosoftCoreApiModule import SystemClock, clean_value
     from MicrosoftInstanceApiModule import bool_argument, int_argument
@@ -285,9 +285,8 @@ def _is_sent_by(senders: Iterable[str], wanted: Iterable[str]) -> bool:
 
 _UNITS = {'second': 1, 'sec': 1, 'minute': 60, 'min': 60, 'm': 60, 'hour': 3600, 'hr': 3600, 'h': 3600, 'day': 86400, 'd': 86400}
 _UNITS |= {'week': 7 * 86400, 'w': 7 * 86400, 'month': 31 * 86400, 'year': 366 * 86400, 'y': 366 * 86400}
-_DURATION = re.compile(
-    rf'(\d{{1,9}}(?:\.\d{{1,3}})?|an?|one)\s*({"|".join(sorted(_UNITS, key=len, reverse=True))})s?\b[\s,]*(?:and\s)?\s*'
-)
+_UNIT = '|'.join(sorted(_UNITS, key=len, reverse=True))
+_DURATION = rf'(\d{{1,9}}(?:\.\d{{1,3}})?|an?|one)\s*({_UNIT})s?\b[\s,]*(?:and\s)?\s*'
 _DATE_FORMATS = ('%d %b %Y', '%d %B %Y', '%b %d %Y', '%B %d %Y')
 _CLOCK_DIFFERENCE = 300.0  # seconds by which the clock of the engine may be late
 
@@ -316,7 +315,7 @@ def _duration(words: str) -> float | None:
     """Return the seconds of ``2 days`` or ``1 day, 12 hours ago``, None if it is something else."""
     rest, seconds = re.sub('^(?:-|last |past )| ago$', '', words), 0.0
     while rest:
-        found = _DURATION.match(rest)
+        found = re.match(_DURATION, rest)
         if not found:
             return None
         number = 1.0 if found[1][0] in 'ao' else float(found[1])
@@ -598,7 +597,7 @@ _CHOICES = {
 _UNITS_OF_SIZE = {'': 1, 'b': 1, 'kb': 1024, 'mb': 1024**2, 'gb': 1024**3}
 _SEARCH_PART = r'((?<=[:=<>])[^\s()"]+|[A-Za-z]+(?:<>|[<>]=?|[:=])|"[^"]*"\*?|[()]|[+-](?=[\w"(])|[^\s()"]+)\s*'
 _CJK = '\u3040-\u30ff\u3400-\u9fff'  # written without spaces: each character counts as a word
-_WORD = re.compile(f'[{_CJK}]|[^\\W{_CJK}]+')
+_WORD = f'[{_CJK}]|[^\\W{_CJK}]+'
 
 
 class MailSearch(NamedTuple):
@@ -649,7 +648,7 @@ class SearchedMail:
 
 
 def _words(text: Any) -> str:
-    return f' {" ".join(_WORD.findall(comparable(text)))} '
+    return f' {" ".join(re.findall(_WORD, comparable(text)))} '
 
 
 def clean_search(value: Any) -> str:

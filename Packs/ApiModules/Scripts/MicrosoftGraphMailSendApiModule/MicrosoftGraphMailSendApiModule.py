@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import reduce
-from html import escape
 from string import Formatter
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -22,7 +21,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import demistomock as demisto
 import requests
 
-with suppress(ImportError):  # in a built pack these names are already in the same file
+if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import (
         CommandResults,
         DemistoException,
@@ -953,6 +952,8 @@ class MailSender:
 
 def above_quote(html: str, mail: OutgoingMail) -> str:
     """Return the HTML of a reply with the body of `mail` above the message that it quotes."""
+    from html import escape  # slow to import, and only replies need it
+
     own = re.search(r'<body\b[^<>]*>(.*?)(?:</body>|\Z)', mail.html, re.IGNORECASE | re.DOTALL)
     text = own[1] if own else mail.html or '<br>\n'.join(escape(mail.text).splitlines())
     start = re.search(r'<body\b[^<>]*>', html, re.IGNORECASE)
@@ -992,7 +993,7 @@ def _new_message_id(address: str) -> str:
 FILE_ARGUMENTS = ('attachIDs', 'attachNames', 'attachCIDs')
 TRANSIENT_FILE_ARGUMENTS = ('transientFile', 'transientFileContent', 'transientFileCID')
 FILE_ARGUMENTS_IN_SNAKE_CASE = ('attach_ids', 'attach_names', 'attach_cids')
-_ENTRY_ID = re.compile(r'\d+@[\w-]+')
+_ENTRY_ID = r'\d+@[\w-]+'
 
 
 def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is_reply: bool = False) -> OutgoingMail:
@@ -1058,7 +1059,7 @@ def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str 
         list(map(clean_value, argToList(args.get(name) or args.get(other))))
         for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True)
     )
-    inline = content_ids if content_ids and all(map(_ENTRY_ID.fullmatch, content_ids)) else []
+    inline = content_ids if content_ids and all(re.fullmatch(_ENTRY_ID, one) for one in content_ids) else []
     content_ids = [] if inline else content_ids
     for name, values in zip(names[1:], (file_names, content_ids), strict=True):
         if values and len(values) != len(ids):

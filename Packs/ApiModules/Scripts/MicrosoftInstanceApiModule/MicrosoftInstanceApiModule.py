@@ -7,7 +7,7 @@ import json
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import demistomock as demisto
 import requests
 
-with suppress(ImportError):  # in a built pack these names are already in the same file
+if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import (
         CommandResults,
         DemistoException,

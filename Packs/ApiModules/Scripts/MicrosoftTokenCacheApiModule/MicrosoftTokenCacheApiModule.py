@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from MicrosoftCredentialsApiModule import *
 
-with suppress(ImportError):  # in a built pack these names are already in the same file
+if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError, SystemClock, is_guid
     from MicrosoftCredentialsApiModule import (
         REFRESH_MARGIN,
@@ -39,14 +39,15 @@ LEASE_SECONDS = 12.0  # without a sign of life, a process that requests a token 
 _MAX_CLOCK_SKEW = 30.0  # seconds by which the clocks of two engines may differ
 _MAX_HOLDERS = 5  # processes that one waits for, one after another, before it requests a token itself
 _CLAIM_TRIES = 20
+_REMEMBERED_SECONDS = 10.0  # within which a command does not read the same token again; far less than REFRESH_MARGIN
 
 
 class TokenProvider:
     """Provide access tokens of one credential, from the cache if possible.
 
-    A fresh token costs one read of the cache. A token that is due for refresh is refreshed by one process while the others use
-    it, and is still used if that fails. An expired token is requested once: one process claims a lease in the cache, and the
-    others wait for the token or the error that it writes.
+    A fresh token costs one read of the cache, and serves further requests for some seconds. A token that is due for refresh is
+    refreshed by one process while the others use it, and is still used if that fails. An expired token is requested once: one
+    process claims a lease in the cache, and the others wait for the token or the error that it writes.
 
     Args:
         log: is called with lines that contain no secret.
@@ -68,9 +69,15 @@ class TokenProvider:
         self._log = log
         self._default_target = default_target or TokenTarget()
         self._name = secrets.token_hex(16)
+        self._remembered: dict[TokenTarget, tuple[AccessToken, float]] = {}
 
     def get_token(self, target: TokenTarget, rejected: str = '') -> AccessToken:
         """Return a token that can be used now, and is not the one that the resource has rejected. Raise MicrosoftSignInError."""
+        if rejected:
+            self._remembered.clear()
+        remembered, read_at = self._remembered.get(target, (None, 0.0))
+        if remembered and 0 <= self.clock.now() - read_at < _REMEMBERED_SECONDS:
+            return remembered
         cached = self._read(target, rejected)
         token = cached.token
         if token is None:
@@ -80,6 +87,7 @@ class TokenProvider:
         if cached.pending and cached.pending.device_code:
             # A user is signing in again: the next token that an integration asks for completes that sign-in.
             return self._refresh(target, token, cached, cached.sessions[:1])
+        self._remembered[target] = token, cached.now
         return token
 
     def start_sign_in(self, pending: PendingSignIn, lifetime: float = PENDING_LIFETIME) -> None:
@@ -130,6 +138,7 @@ class TokenProvider:
     def update(self, change: Callable[['CachedTokens'], None], target: TokenTarget | None = None, force: bool = False) -> bool:
         """Change the cache as `update_storage` does, drop what has expired, and return whether it was written."""
         unreadable: set[str] = set()
+        self._remembered.clear()
 
         def change_context(context: dict[str, Any]) -> None:
             now = self.clock.now()

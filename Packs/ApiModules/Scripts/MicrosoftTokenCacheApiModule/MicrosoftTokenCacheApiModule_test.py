@@ -448,6 +448,27 @@ def test_a_rejected_token_is_replaced(clock: FakeClock) -> None:
     assert provider(credential, clock).get_token(GRAPH, rejected='first').value == 'second'
 
 
+def test_a_token_serves_a_few_seconds_without_being_read_again(clock: FakeClock) -> None:
+    provider(ScriptedCredential(response('first')), clock).get_token(GRAPH)
+    tokens = provider(ScriptedCredential(response('after rejection')), clock)
+    assert tokens.get_token(GRAPH).value == 'first'
+    provider(ScriptedCredential(), clock).save(GRAPH, response('of another process'), is_new_sign_in=True)
+    assert tokens.get_token(GRAPH).value == 'first'
+    clock.time += 11
+    assert tokens.get_token(GRAPH).value == 'of another process'
+    assert tokens.get_token(GRAPH, rejected='of another process').value == 'after rejection'
+    assert tokens.get_token(GRAPH).value == 'after rejection'
+
+
+def test_a_rejected_token_is_not_remembered_if_another_process_has_replaced_it(clock: FakeClock) -> None:
+    provider(ScriptedCredential(response('rejected')), clock).get_token(GRAPH)
+    tokens = provider(ScriptedCredential(), clock)
+    assert tokens.get_token(GRAPH).value == 'rejected'
+    provider(ScriptedCredential(), clock).save(GRAPH, response('of another process'), is_new_sign_in=True)
+    assert tokens.get_token(GRAPH, rejected='rejected').value == 'of another process'
+    assert tokens.get_token(GRAPH).value == 'of another process'
+
+
 def test_the_latest_refresh_token_is_used(clock: FakeClock) -> None:
     credential = ScriptedCredential(
         response('first', 300, 'one'), response('second', 300), response('third', 300, 'two'), response('fourth', 300)
