@@ -29,7 +29,7 @@ from conformance.fetch.fetch_checker import FetchChecker, Mail
 from conformance.fetch.fetching_platform import AFTER_INCIDENTS, BEFORE_LAST_RUN, Crash, Meanwhile, Platform, Run
 from conformance.fetch.mail_source import DAY, PARTNER, STRANGER, YEARS_AGO, MailSource, attach
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.graph_mail.model import Folder
+from sandbox.microsoft.graph_mail.model import Flag, Folder
 
 RETRY_SOON, RETRY_LATE = {'Retry-After': '1'}, {'Retry-After': '600'}
 SERVER_ERROR = {'error': {'code': 'ErrorInternalServerError', 'message': 'The operation failed.'}}
@@ -60,6 +60,16 @@ PLACES = {
 FOLDERS = ('Cases', 'Reports', 'Elsewhere')
 KINDS = ('file', 'inline', 'nameless', 'item', 'reference')
 PARTS = ('message', 'attachments', 'mime')
+# What may change of a mail that stays where it is, and filters that let each mail pass but select some of it
+CHANGES: dict[str, Any] = {
+    'subject': 'another subject',
+    'flag': Flag('flagged'),
+    'importance': 'high',
+    'categories': ['Red category'],
+    'hasAttachments': True,
+}
+NAMES_OF_CHANGES = st.lists(st.sampled_from(list(CHANGES)), min_size=1, unique=True)
+FILTERS = ('', "importance ne 'low'", 'hasAttachments eq true or hasAttachments eq false')
 # Behaviour of Graph as documented, and as its users reported it
 DOCUMENTED, REPORTED = 'documented', 'reported'
 AGES = {'now': 0.0, 'late': 7 * DAY, 'years ago': YEARS_AGO}
@@ -101,6 +111,7 @@ class Histories(RuleBasedStateMachine):
         max_fetch=st.sampled_from([10, 3, 2, 1]),
         marks_read=st.booleans(),
         only_partner=st.booleans(),
+        expression=st.sampled_from(FILTERS),
         eml=st.booleans(),
         round_limit=st.sampled_from([None, 2]),
         token_life=st.sampled_from([None, 90.0]),
@@ -112,6 +123,7 @@ class Histories(RuleBasedStateMachine):
         max_fetch: int,
         marks_read: bool,
         only_partner: bool,
+        expression: str,
         eml: bool,
         round_limit: int | None,
         token_life: float | None,
@@ -126,6 +138,7 @@ class Histories(RuleBasedStateMachine):
             mark_fetched_read=marks_read,
             fetch_eml=eml,
             fetch_from='partner.example' if only_partner else '',
+            fetch_filter=expression,
         )
         self.mailbox.first_delta_sync_limit, self.mailbox.delta_token_seconds = round_limit, token_life
         if self.behaviour == REPORTED:
@@ -139,7 +152,8 @@ class Histories(RuleBasedStateMachine):
             {self.folders[name].folder_id for name in fetched},
             is_strict=not token_life,
         )
-        return self._receive('Cases', 'years ago', [])
+        self.old_mail = self._receive('Cases', 'years ago', [])
+        return self.old_mail
 
     # region events of the mailbox
 
@@ -283,11 +297,22 @@ class Histories(RuleBasedStateMachine):
             mail.message.is_read = mail.was_read_by_user = True
             self._change(mail, 'isRead')
 
-    @rule(mail=mails)
-    def flag(self, mail: Mail) -> None:
-        if self._is_there(mail):
-            mail.message.flag.status = 'flagged'
-            self._change(mail, 'flag')
+    @rule(mail=mails, names=NAMES_OF_CHANGES)
+    def change(self, mail: Mail, names: list[str]) -> None:
+        """Change a mail that stays where it is. Graph may tell only what changed."""
+        for name in names if self._is_there(mail) else ():
+            if name == 'hasAttachments':
+                attach(self.mailbox, mail.message, 'file')
+            else:
+                setattr(mail.message, name, CHANGES[name])
+            mail.message.changed()
+            self._change(mail, name)
+
+    @rule(names=NAMES_OF_CHANGES)
+    def change_old_mail_between_runs(self, names: list[str]) -> None:
+        self._fetch()
+        self.change(self.old_mail, names)
+        self._fetch()
 
     @rule(folder=st.sampled_from(FOLDERS[:2]))
     def rename_folder(self, folder: str) -> None:
