@@ -29,7 +29,7 @@ from conformance.fetch.fetch_checker import FetchChecker, Mail
 from conformance.fetch.fetching_platform import AFTER_INCIDENTS, BEFORE_LAST_RUN, Crash, Meanwhile, Platform, Run
 from conformance.fetch.mail_source import DAY, PARTNER, STRANGER, YEARS_AGO, MailSource, attach
 from sandbox.microsoft import MicrosoftCloud
-from sandbox.microsoft.graph_mail.model import Folder
+from sandbox.microsoft.graph_mail.model import Flag, Folder
 
 RETRY_SOON, RETRY_LATE = {'Retry-After': '1'}, {'Retry-After': '600'}
 SERVER_ERROR = {'error': {'code': 'ErrorInternalServerError', 'message': 'The operation failed.'}}
@@ -60,6 +60,15 @@ PLACES = {
 FOLDERS = ('Cases', 'Reports', 'Elsewhere')
 KINDS = ('file', 'inline', 'nameless', 'item', 'reference')
 PARTS = ('message', 'attachments', 'mime')
+# What may change of a mail that stays where it is, and filters that let each mail pass but select some of it
+CHANGES: dict[str, Any] = {
+    'subject': 'another subject',
+    'flag': Flag('flagged'),
+    'importance': 'high',
+    'categories': ['Red category'],
+    'hasAttachments': True,
+}
+FILTERS = ('', "importance ne 'low'", 'hasAttachments eq true or hasAttachments eq false')
 # Behaviour of Graph as documented, and as its users reported it
 DOCUMENTED, REPORTED = 'documented', 'reported'
 AGES = {'now': 0.0, 'late': 7 * DAY, 'years ago': YEARS_AGO}
@@ -101,6 +110,7 @@ class Histories(RuleBasedStateMachine):
         max_fetch=st.sampled_from([10, 3, 2, 1]),
         marks_read=st.booleans(),
         only_partner=st.booleans(),
+        expression=st.sampled_from(FILTERS),
         eml=st.booleans(),
         round_limit=st.sampled_from([None, 2]),
         token_life=st.sampled_from([None, 90.0]),
@@ -112,12 +122,13 @@ class Histories(RuleBasedStateMachine):
         max_fetch: int,
         marks_read: bool,
         only_partner: bool,
+        expression: str,
         eml: bool,
         round_limit: int | None,
         token_life: float | None,
         told: str,
     ) -> Mail:
-        """Start with a mail that is too old to be fetched."""
+        """Start with mails that are too old to be fetched. Two of them stay as they are until the end."""
         self.fetched_names, self.only_partner = list(fetched), only_partner
         names = [f'{self.source.path}/{fetched[0]}', *(self.folders[name].folder_id for name in fetched[1:])]
         params = self.source.params(
@@ -126,6 +137,7 @@ class Histories(RuleBasedStateMachine):
             mark_fetched_read=marks_read,
             fetch_eml=eml,
             fetch_from='partner.example' if only_partner else '',
+            fetch_filter=expression,
         )
         self.mailbox.first_delta_sync_limit, self.mailbox.delta_token_seconds = round_limit, token_life
         if self.behaviour == REPORTED:
@@ -139,7 +151,8 @@ class Histories(RuleBasedStateMachine):
             {self.folders[name].folder_id for name in fetched},
             is_strict=not token_life,
         )
-        return self._receive('Cases', 'years ago', [])
+        first, *self.old_mails = (self._receive('Cases', 'years ago', []) for _ in range(3))
+        return first
 
     # region events of the mailbox
 
@@ -283,11 +296,16 @@ class Histories(RuleBasedStateMachine):
             mail.message.is_read = mail.was_read_by_user = True
             self._change(mail, 'isRead')
 
-    @rule(mail=mails)
-    def flag(self, mail: Mail) -> None:
-        if self._is_there(mail):
-            mail.message.flag.status = 'flagged'
-            self._change(mail, 'flag')
+    @rule(mail=mails, names=st.lists(st.sampled_from(list(CHANGES)), min_size=1, unique=True))
+    def change(self, mail: Mail, names: list[str]) -> None:
+        """Change a mail that stays where it is. Graph may tell only what changed."""
+        for name in names if self._is_there(mail) else ():
+            if name == 'hasAttachments':
+                attach(self.mailbox, mail.message, 'file')
+            else:
+                setattr(mail.message, name, CHANGES[name])
+            mail.message.changed()
+            self._change(mail, name)
 
     @rule(folder=st.sampled_from(FOLDERS[:2]))
     def rename_folder(self, folder: str) -> None:
@@ -380,6 +398,7 @@ class Histories(RuleBasedStateMachine):
             if hasattr(self, 'checker') and not self.has_failed:
                 self._finish()
                 self.checker.check_end()
+                self._disturb_old_mails()
         finally:
             self._same_ids.stop()
             self._folder.cleanup()
@@ -388,19 +407,33 @@ class Histories(RuleBasedStateMachine):
         """Fetch from a working service until there is nothing more."""
         self.cloud.faults.clear()
         self.mailbox.delta_token_seconds = None
-        all_there = self.mailbox.folder(self.folders['Reports'].folder_id) is not None
         quiet = 0
         for _ in range(300):
-            self.cloud.clock.advance(60)
-            run = self.platform.fetch()
-            self.checker.check_run(run)
-            assert not run.error or not all_there, run.error
+            run = self._fetch_from_working_service()
             # a mail that cannot be read is tried several times before it becomes an incident, maybe one per run
             is_waiting = bool(json.loads(self.platform.last_run or '{}').get('waiting'))
             quiet = 0 if run.incidents or is_waiting else quiet + 1
             if quiet == 2:
                 return
         raise AssertionError('The fetch does not end.')
+
+    def _disturb_old_mails(self) -> None:
+        """Let mails that were never fetched change and leave: neither is an entry, nor an error."""
+        for mail in self.old_mails:
+            self.change(mail, list(CHANGES))
+        self._fetch_from_working_service()
+        deleted, purged = self.old_mails
+        self.delete(deleted)
+        self.purge(purged)
+        self._fetch_from_working_service()
+
+    def _fetch_from_working_service(self) -> Run:
+        self.cloud.clock.advance(60)
+        run = self.platform.fetch()
+        self.checker.check_run(run)
+        is_all_there = self.mailbox.folder(self.folders['Reports'].folder_id) is not None
+        assert not run.error or not is_all_there, run.error
+        return run
 
 
 @pytest.mark.property

@@ -243,6 +243,32 @@ def test_an_old_mail_that_came_back_is_an_incident_if_graph_tells_its_removal(
     field_report('M4', 'a mail older than the first fetch, Graph tells removed', LOST, f'{found}')
 
 
+@pytest.mark.parametrize('fault', ['absent', 'broken'])
+@pytest.mark.parametrize('trouble', ['none', 'no room', 'list fails'])
+def test_an_old_mail_that_came_back_and_cannot_be_read_is_an_incident_later(
+    source: MailSource, instance: Instance, field_report: Report, fault: str, trouble: str
+) -> None:
+    source.mailbox.told_of_returned = 'removed'
+    message, gone = source.deliver('years ago', age=YEARS_AGO), source.deliver('gone', age=YEARS_AGO)
+    platform = started(instance, max_fetch='1')
+    for folder in ('archive', 'inbox'):
+        source.mailbox.move(message, folder)
+    source.mailbox.remove(gone)
+    getattr(message, fault).add('message')
+    if trouble == 'no room':
+        source.deliver('new')
+    elif trouble == 'list fails':
+        source.cloud.faults.add(service='graph', path='/messages$', status=503, body={}, times=3)
+    platform.fetch()
+    others = names(platform, 3)
+    getattr(message, fault).clear()
+    found = names(platform, 6)
+    assert found == [*others, 'years ago']
+    assert others == ['new'] * (trouble == 'no room')
+    what = f'a mail older than the first fetch, {fault} when Graph tells that it was removed; {trouble}'
+    field_report('M4', what, LOST, f'{found}')
+
+
 # endregion
 # region M5: no delta
 

@@ -645,7 +645,6 @@ class MailSelector:
         self._cursor = cursor
         self._options = options
         self._silent: set[str] = set()  # folders without a response, although the mailbox has one, and those that do not exist
-        self._unreadable: set[str] = set()  # messages that were removed, and may have come back
         # Pending mails leave half of the run to others, as long as not more become pending than fit into the cursor.
         tried = cursor.pending[: max(1, options.max_mails // 2)]
         self._selected = {mail.message_id: mail for mail in tried}
@@ -844,8 +843,15 @@ class MailSelector:
         for result in results:
             if result.error and status_of(result.error) in TRANSIENT_STATUSES:
                 raise result.error
-        self._unreadable |= {one.request.message_id for one in results if one.error and one.error.status != 404}
-        return [result.body for result in results if result.body.get('parentFolderId') == folder.folder_id]
+        rows = [result.body for result in results if result.body.get('parentFolderId') == folder.folder_id]
+        # What Graph does not find (404) may be there all the same: the list shows it.
+        failed = {result.request.message_id for result in results if result.error}
+        start = folder.since if failed else ''
+        for _ in range(_MAX_PAGES_PER_RUN):
+            if start:
+                listed, start = self._list_seconds(folder, CHANGED, start)
+                rows += [row for row in listed if row['id'] in failed]
+        return rows
 
     def _select_changed(self, folder: FolderCursor) -> None:
         """Continue the list of what changed: a delta sync may have missed what entered the folder, or there is none."""
@@ -856,8 +862,7 @@ class MailSelector:
         bound = max(first, self._cursor.seen.complete_from) if folder.is_strict else ''
 
         def is_new(row: MessageRow) -> bool:
-            is_late = sort_key(row)[0] >= bound or row['id'] in self._unreadable
-            return is_late and not folder.is_in_backlog(row) and self._is_new(row)
+            return sort_key(row)[0] >= bound and not folder.is_in_backlog(row) and self._is_new(row)
 
         requested = self._run.now()
         listed = self._select_listed(folder, CHANGED, folder.changed, is_new)
