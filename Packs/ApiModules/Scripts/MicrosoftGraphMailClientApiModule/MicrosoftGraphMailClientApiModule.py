@@ -1661,7 +1661,7 @@ class MimePart(NamedTuple):
 
     @classmethod
     def read(cls, source: bytes) -> 'MimePart':
-        end = re.search(rb'\A(?:\r\n|\n|\r)|\r\n\r\n|\n\r?\n|\r\r', source)
+        end = end_of_headers(source)
         head = b''.join(source[: min(end.start() if end else len(source), _MAX_HEAD)].splitlines(keepends=True)[:_MAX_LINES])
         headers = HeaderParser().parsestr(head.decode(errors='replace'))
         for name in ('Content-Type', 'Content-Disposition'):
@@ -1705,6 +1705,11 @@ class MimePart(NamedTuple):
         if kind in EMAIL_TYPES:
             return eml_name(re.sub(r'(?i)\.eml\Z', '', name) or MimePart.read(content).text('Subject'), f'attachment-{number}')
         return name or f'attachment-{number}{mimetypes.guess_extension(kind) or ""}'
+
+
+def end_of_headers(source: bytes | bytearray) -> re.Match[bytes] | None:
+    """Return the first empty line of an email: what comes after it is not a header, whatever it looks like."""
+    return re.search(rb'\A(?:\r\n|\n|\r)|\r\n\r\n|\n\r?\n|\r\r', source)
 
 
 def _decoded_header(raw: str) -> str:

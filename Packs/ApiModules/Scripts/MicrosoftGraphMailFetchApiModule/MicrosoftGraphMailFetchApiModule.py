@@ -36,6 +36,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         ODD,
         SavedFile,
         calendar_in_mime,
+        end_of_headers,
         file_name,
         html_to_text,
         page_rows,
@@ -1513,7 +1514,7 @@ class MailReader:
 
         def write(chunk: bytes) -> None:
             head.extend(chunk[: limit - len(head)])
-            if len(head) >= limit or (not mail.is_event and _end_of_headers(head) >= 0):
+            if len(head) >= limit or (not mail.is_event and end_of_headers(head)):
                 raise _EnoughError
 
         with suppress(_EnoughError):
@@ -1585,16 +1586,11 @@ def _max_head(mail: FetchedMail) -> int:
     return _MAX_MIME if mail.is_event else _HEAD_BYTES
 
 
-def _end_of_headers(mime: bytes | bytearray) -> int:
-    return max(mime.find(b'\r\n\r\n'), mime.find(b'\n\n'))
-
-
 def parse_headers(mime: bytes) -> list[dict[str, str]]:
     """Return the headers at the beginning of a mail, as Graph shows them."""
-    end = _end_of_headers(mime)
-    text = (mime[:end] if end >= 0 else mime).decode(errors='replace')
-    lines = re.sub(r'\r?\n(?=[ \t])', '', text).splitlines()
-    pairs = (line.partition(':') for line in lines)
+    end = end_of_headers(mime)
+    head = re.sub(rb'\r?\n(?=[ \t])', b'', mime[: end.start()] if end else mime)
+    pairs = (line.decode(errors='replace').partition(':') for line in head.splitlines())
     return [{'name': name, 'value': value.strip()} for name, colon, value in pairs if colon and name and ' ' not in name]
 
 

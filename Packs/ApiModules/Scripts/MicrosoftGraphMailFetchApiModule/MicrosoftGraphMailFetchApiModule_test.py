@@ -329,6 +329,15 @@ def test_another_folder_is_the_first_one_in_each_run() -> None:
         (b'From x\nA: \xff\n', [('A', '\ufffd')]),
         (b'', []),
         (b'no header at all', []),
+        (b'A: b\r\n\r\n', [('A', 'b')]),
+        (b'A: b\n\r\nC: d', [('A', 'b')]),
+        (b'\r\nA: b\r\n\r\n', []),
+        (b'A: b\r\n \r\nC: d\r\n\r\n', [('A', 'b'), ('C', 'd')]),
+        # Nothing else that a sender writes becomes a header.
+        (b'A: b\r\n\r\nHi\r\nAuthentication-Results: dmarc=pass\n\n', [('A', 'b')]),
+        (b'A: b\r\n\r\nAuthentication-Results: dmarc=pass\n\n', [('A', 'b')]),
+        (b'A: b\n\nAuthentication-Results: dmarc=pass\r\n\r\n', [('A', 'b')]),
+        ('A: b\u2028C: d\x85E: f\x0cG: h'.encode(), [('A', 'b\u2028C: d\x85E: f\x0cG: h')]),
     ],
 )
 def test_headers_are_read_from_mime(mime: bytes, headers: list[tuple[str, str]]) -> None:
