@@ -15,6 +15,7 @@ from MicrosoftGraphMailFetchApiModule import *  # noqa: E402
 from MicrosoftGraphMailFilterApiModule import *  # noqa: E402
 from MicrosoftGraphMailSendApiModule import *  # noqa: E402
 from MicrosoftInstanceApiModule import *  # noqa: E402
+from MicrosoftMailMimeApiModule import *  # noqa: E402
 
 ended = time.process_time()
 print(json.dumps({'platform': (between - begun) * 1000, 'shared': (ended - between) * 1000}))

@@ -12,8 +12,9 @@ import pytest
 import MicrosoftGraphMailCommandsApiModule
 from CommonServerPython import CommandResults
 from conformance.graph_mail.mail_commands_test import ADA, delivered, error_of, file_of, run, working_folder
-from MicrosoftGraphMailClientApiModule import GraphMailClient, MimePart, mime_parts, save_file
+from MicrosoftGraphMailClientApiModule import GraphMailClient, save_file
 from MicrosoftGraphMailCommandsApiModule import NestedEmails
+from MicrosoftMailMimeApiModule import MimePart, mime_parts
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message

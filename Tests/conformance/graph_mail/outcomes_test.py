@@ -8,7 +8,7 @@ import pytest
 
 from conformance.unified import instances
 from conformance.unified.instances import ADA, ERROR, Instance
-from MicrosoftGraphMailClientApiModule import file_name
+from MicrosoftMailMimeApiModule import file_name
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 

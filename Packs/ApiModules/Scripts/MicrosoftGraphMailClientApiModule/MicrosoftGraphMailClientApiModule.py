@@ -1,18 +1,13 @@
 """Read and organize mail in Microsoft Graph. This module contains no commands."""
 
 import base64
-import binascii
 import hashlib
 import json
 import mimetypes
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from email.errors import MessageError
-from email.header import decode_header, make_header
-from email.message import Message
-from email.parser import HeaderParser
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, unquote_plus, urlencode, urlsplit
@@ -37,6 +32,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         skip_netrc,
     )
     from MicrosoftApiModule import CommandThrottled, MicrosoftClient
+    from MicrosoftMailMimeApiModule import file_name
 
 # region errors
 
@@ -271,22 +267,6 @@ class EmailAddress(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         return {'emailAddress': {'address': self.address, **({'name': self.name} if self.name else {})}}
-
-
-_HIDDEN = '[\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]+'
-_DEVICE_NAME = r'(?i)(?:con|prn|aux|nul|com\d|lpt\d)\s*(?:\.|\Z)'
-_MAX_NAME = 255  # bytes
-
-
-def file_name(text: str) -> str:
-    """Return a text as the name of a file on any system: without characters that hide its extension, and not too long."""
-    name = re.sub(r'[\\/\x00-\x1f\x7f-\x9f]+', '_', re.sub(_HIDDEN, '', text)).strip()
-    name = f'_{name}' if re.match(_DEVICE_NAME, name) else name
-    if len(name.encode()) <= _MAX_NAME:
-        return name
-    stem, extension = os.path.splitext(name)
-    extension = extension if len(extension.encode()) <= 32 else ''
-    return stem.encode()[: _MAX_NAME - len(extension.encode())].decode(errors='ignore') + extension
 
 
 class Attachment(NamedTuple):
@@ -1636,133 +1616,6 @@ def again_if_broken(download: Callable[[], _StepResult]) -> _StepResult:
 
 def _file_path(entry: dict[str, Any]) -> str:
     return f'{demisto.investigation()["id"]}_{entry["FileID"]}'
-
-
-# endregion
-
-# region MIME
-
-# Mails come from attackers too: all loops over their parts are bounded, and nothing is scanned more often than this.
-_MAX_MULTIPARTS = 10  # multiparts in each other
-MAX_PARTS = 1000
-_MAX_HEAD = 64_000  # bytes of the headers of a part
-_MAX_LINES = 400  # of them
-_MAX_HEADER = 4000  # characters of a header with parameters, which Python reads in quadratic time
-_NOT_BASE64 = bytes(set(range(256)) - {*b'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'})
-EMAIL_TYPES = ('message/rfc822', 'message/global')
-_CALENDAR_TYPES = ('text/calendar', 'application/ics')
-
-
-class MimePart(NamedTuple):
-    """A part of an email as MIME. `body` has the bytes of the email, and is encoded as `headers` say."""
-
-    headers: Message
-    body: bytes
-
-    @classmethod
-    def read(cls, source: bytes) -> 'MimePart':
-        end = end_of_headers(source)
-        head = b''.join(source[: min(end.start() if end else len(source), _MAX_HEAD)].splitlines(keepends=True)[:_MAX_LINES])
-        headers = HeaderParser().parsestr(head.decode(errors='replace'))
-        for name in ('Content-Type', 'Content-Disposition'):
-            if len(headers.get(name, '')) > _MAX_HEADER:
-                headers.replace_header(name, headers[name][:_MAX_HEADER])
-        try:
-            headers.get_filename(), headers.get_boundary()
-        except (TypeError, ValueError):  # Python fails if the parts of a parameter or its character set are hostile
-            for name in ('Content-Type', 'Content-Disposition'):
-                if name in headers:
-                    headers.replace_header(name, headers[name].replace('*', ''))
-        return cls(headers, source[end.end() :] if end else b'')
-
-    def content(self) -> bytes:
-        """Return the decoded body. What cannot be decoded stays as it is."""
-        encoding = str(self.headers.get('Content-Transfer-Encoding', '')).strip().lower()
-        with suppress(binascii.Error):
-            if encoding == 'base64':
-                body = self.body.translate(None, _NOT_BASE64)
-                return base64.b64decode(body + b'=' * (-len(body) % 4))
-            if encoding == 'quoted-printable':
-                return binascii.a2b_qp(self.body)
-        return self.body
-
-    def text(self, name: str) -> str:
-        """Return a header in one line."""
-        return _decoded_header(str(self.headers.get(name, '')))
-
-    @property
-    def is_file(self) -> bool:
-        """Whether the part is neither the text of the email nor a multipart whose parts are listed."""
-        if not self.body and self.headers.get_content_maintype() == 'multipart':
-            return False
-        is_text = self.headers.get_content_type() in ('text/plain', 'text/html')
-        return not is_text or bool(self.headers.get_filename()) or self.headers.get_content_disposition() == 'attachment'
-
-    def file_name(self, number: int, content: bytes) -> str:
-        """Return the name of the part as a file. `number` is part of a name that is made up."""
-        kind, name = self.headers.get_content_type(), file_name(_decoded_header(self.headers.get_filename() or ''))
-        name = '' if name in ('.', '..') else name
-        if kind in EMAIL_TYPES:
-            return eml_name(re.sub(r'(?i)\.eml\Z', '', name) or MimePart.read(content).text('Subject'), f'attachment-{number}')
-        return name or f'attachment-{number}{mimetypes.guess_extension(kind) or ""}'
-
-
-def end_of_headers(source: bytes | bytearray) -> re.Match[bytes] | None:
-    """Return the first empty line of an email: what comes after it is not a header, whatever it looks like."""
-    return re.search(rb'\A(?:\r\n|\n|\r)|\r\n\r\n|\n\r?\n|\r\r', source)
-
-
-def _decoded_header(raw: str) -> str:
-    """Return the text of a header, or of a parameter in it, in one line."""
-    raw = raw[:_MAX_HEADER]
-    with suppress(ValueError, LookupError, MessageError):
-        raw = str(make_header(decode_header(raw)))
-    return ' '.join(raw.encode(errors='replace').decode().split())  # UTF-7 can have halves of characters
-
-
-def eml_name(subject: str, fallback: str) -> str:
-    """Return the name of the file of an email."""
-    return file_name(f'{subject.strip(". ") or fallback}.eml')
-
-
-def mime_parts(source: bytes) -> Iterator[MimePart]:
-    """Yield the parts of an email in their order, multiparts without their bodies. An attached email is one part."""
-    waiting = [(source, 0)]
-    for _ in range(MAX_PARTS):
-        if not waiting:
-            return
-        raw, depth = waiting.pop()
-        part = MimePart.read(raw)
-        boundary = part.headers.get_boundary() if part.headers.get_content_maintype() == 'multipart' else None
-        if boundary and depth < _MAX_MULTIPARTS:
-            waiting += [(one, depth + 1) for one in reversed(_split_multipart(part.body, boundary.encode(errors='replace')))]
-            part = part._replace(body=b'')
-        yield part
-
-
-def _split_multipart(body: bytes, boundary: bytes) -> list[bytes]:
-    """Return the parts of a multipart body. The last one ends with the body if its delimiter is missing."""
-    mark = b'--' + boundary
-    found: list[bytes] = []
-    start, at = -1, body.find(mark)
-    while at >= 0:
-        end = at + len(mark)
-        is_line = at == 0 or body[at - 1] in b'\r\n'
-        rest = re.match(rb'(--)?[ \t]{0,99}(?:\r\n|\r|\n|\Z)', body[end : end + 200]) if is_line else None
-        if rest and start >= 0:
-            part = body[start:at]
-            found.append(part[: -2 if part.endswith(b'\r\n') else -1 if part.endswith((b'\r', b'\n')) else None])
-        if rest and (rest[1] or len(found) >= MAX_PARTS):
-            return found
-        start = end + rest.end() if rest else start
-        at = body.find(mark, end)
-    return [*found, body[start:]] if start >= 0 else found
-
-
-def calendar_in_mime(source: bytes) -> bytes:
-    """Return the first calendar of an email, empty if there is none."""
-    calendars = (one.content() for one in mime_parts(source) if one.headers.get_content_type() in _CALENDAR_TYPES)
-    return next((one for one in calendars if one.strip()), b'')
 
 
 # endregion

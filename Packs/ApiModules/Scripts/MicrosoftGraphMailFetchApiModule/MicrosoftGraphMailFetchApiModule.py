@@ -18,6 +18,13 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from CommonServerPython import DemistoException
     from MicrosoftCoreApiModule import NO_RETRIES, MicrosoftSignInError
     from MicrosoftApiModule import API_RETRIES
+    from MicrosoftMailMimeApiModule import (
+        calendar_in_mime,
+        end_of_headers,
+        event_details,
+        file_name,
+        parse_headers,
+    )
     from MicrosoftGraphMailClientApiModule import (
         ATTACHMENT_PROPERTIES,
         Attachment,
@@ -35,9 +42,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         NOT_FOUND_CODES,
         ODD,
         SavedFile,
-        calendar_in_mime,
-        end_of_headers,
-        file_name,
         html_to_text,
         page_rows,
         save_file,
@@ -1584,36 +1588,6 @@ class _EnoughError(Exception):
 
 def _max_head(mail: FetchedMail) -> int:
     return _MAX_MIME if mail.is_event else _HEAD_BYTES
-
-
-def parse_headers(mime: bytes) -> list[dict[str, str]]:
-    """Return the headers at the beginning of a mail, as Graph shows them."""
-    end = end_of_headers(mime)
-    head = re.sub(rb'\r?\n(?=[ \t])', b'', mime[: end.start()] if end else mime)
-    pairs = (line.decode(errors='replace').partition(':') for line in head.splitlines())
-    return [{'name': name, 'value': value.strip()} for name, colon, value in pairs if colon and name and ' ' not in name]
-
-
-_EVENT_KEYS = {'SUMMARY': 'Summary', 'LOCATION': 'Location', 'ORGANIZER': 'Organizer', 'DTSTART': 'Start', 'DTEND': 'End'}
-_CALENDAR_LINE = r'([A-Za-z-]+)((?:;[^=:;]+=(?:"[^"]*"|[^";:]*))*):(.*)'
-_LINK = r'(?i)https?://[^\s<>"\']+'
-_MAX_LINKS = 100
-
-
-def event_details(calendar: str) -> dict[str, Any]:
-    """Return what an invitation says: its method, summary, location, organizer, times as written there, and all links."""
-    text = re.sub(r'\r?\n[ \t]', '', calendar)
-    details: dict[str, Any] = {}
-    for line in text.splitlines():
-        found = re.fullmatch(_CALENDAR_LINE, line)
-        if not found:
-            continue
-        key = {**_EVENT_KEYS, 'METHOD': 'Method'}.get(found[1].upper())
-        if key and key not in details:
-            value = re.sub(r'\\([nN]|.)', lambda escaped: '\n' if escaped[1] in 'nN' else escaped[1], found[3])
-            details[key] = re.sub('^mailto:', '', value, flags=re.IGNORECASE)[:1000] if key == 'Organizer' else value[:1000]
-    plain = re.sub(r'\\([nN,;])', lambda escaped: '\n' if escaped[1] in 'nN' else escaped[1], text)
-    return {**details, 'Links': list(dict.fromkeys(re.findall(_LINK, plain)))[:_MAX_LINKS]}
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ import demistomock as demisto
 from CommonServerPython import *
 from MicrosoftApiModule import *
 from MicrosoftInstanceApiModule import *
+from MicrosoftMailMimeApiModule import *
 from MicrosoftGraphMailClientApiModule import *
 from MicrosoftGraphMailCommandsApiModule import *
 from MicrosoftGraphMailSendApiModule import *

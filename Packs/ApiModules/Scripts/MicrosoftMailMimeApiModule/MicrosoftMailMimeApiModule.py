@@ -1,0 +1,195 @@
+"""Read emails as MIME, the invitations in them, and what others call their files. Attackers write these: nothing is trusted."""
+
+import base64
+import binascii
+import mimetypes
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message
+from email.parser import HeaderParser
+from typing import Any, NamedTuple
+
+# region names of files
+
+_HIDDEN = '[\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]+'
+_DEVICE_NAME = r'(?i)(?:con|prn|aux|nul|com\d|lpt\d)\s*(?:\.|\Z)'
+_MAX_NAME = 255  # bytes
+
+
+def file_name(text: str) -> str:
+    """Return a text as the name of a file on any system: without characters that hide its extension, and not too long."""
+    name = re.sub(r'[\\/\x00-\x1f\x7f-\x9f]+', '_', re.sub(_HIDDEN, '', text)).strip()
+    name = f'_{name}' if re.match(_DEVICE_NAME, name) else name
+    if len(name.encode()) <= _MAX_NAME:
+        return name
+    stem, extension = os.path.splitext(name)
+    extension = extension if len(extension.encode()) <= 32 else ''
+    return stem.encode()[: _MAX_NAME - len(extension.encode())].decode(errors='ignore') + extension
+
+
+# endregion
+
+# region MIME
+
+# Mails come from attackers too: all loops over their parts are bounded, and nothing is scanned more often than this.
+_MAX_MULTIPARTS = 10  # multiparts in each other
+MAX_PARTS = 1000
+_MAX_HEAD = 64_000  # bytes of the headers of a part
+_MAX_LINES = 400  # of them
+_MAX_HEADER = 4000  # characters of a header with parameters, which Python reads in quadratic time
+_NOT_BASE64 = bytes(set(range(256)) - {*b'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'})
+EMAIL_TYPES = ('message/rfc822', 'message/global')
+_CALENDAR_TYPES = ('text/calendar', 'application/ics')
+
+
+class MimePart(NamedTuple):
+    """A part of an email as MIME. `body` has the bytes of the email, and is encoded as `headers` say."""
+
+    headers: Message
+    body: bytes
+
+    @classmethod
+    def read(cls, source: bytes) -> 'MimePart':
+        end = end_of_headers(source)
+        head = b''.join(source[: min(end.start() if end else len(source), _MAX_HEAD)].splitlines(keepends=True)[:_MAX_LINES])
+        headers = HeaderParser().parsestr(head.decode(errors='replace'))
+        for name in ('Content-Type', 'Content-Disposition'):
+            if len(headers.get(name, '')) > _MAX_HEADER:
+                headers.replace_header(name, headers[name][:_MAX_HEADER])
+        try:
+            headers.get_filename(), headers.get_boundary()
+        except (TypeError, ValueError):  # Python fails if the parts of a parameter or its character set are hostile
+            for name in ('Content-Type', 'Content-Disposition'):
+                if name in headers:
+                    headers.replace_header(name, headers[name].replace('*', ''))
+        return cls(headers, source[end.end() :] if end else b'')
+
+    def content(self) -> bytes:
+        """Return the decoded body. What cannot be decoded stays as it is."""
+        encoding = str(self.headers.get('Content-Transfer-Encoding', '')).strip().lower()
+        with suppress(binascii.Error):
+            if encoding == 'base64':
+                body = self.body.translate(None, _NOT_BASE64)
+                return base64.b64decode(body + b'=' * (-len(body) % 4))
+            if encoding == 'quoted-printable':
+                return binascii.a2b_qp(self.body)
+        return self.body
+
+    def text(self, name: str) -> str:
+        """Return a header in one line."""
+        return _decoded_header(str(self.headers.get(name, '')))
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the part is neither the text of the email nor a multipart whose parts are listed."""
+        if not self.body and self.headers.get_content_maintype() == 'multipart':
+            return False
+        is_text = self.headers.get_content_type() in ('text/plain', 'text/html')
+        return not is_text or bool(self.headers.get_filename()) or self.headers.get_content_disposition() == 'attachment'
+
+    def file_name(self, number: int, content: bytes) -> str:
+        """Return the name of the part as a file. `number` is part of a name that is made up."""
+        kind, name = self.headers.get_content_type(), file_name(_decoded_header(self.headers.get_filename() or ''))
+        name = '' if name in ('.', '..') else name
+        if kind in EMAIL_TYPES:
+            return eml_name(re.sub(r'(?i)\.eml\Z', '', name) or MimePart.read(content).text('Subject'), f'attachment-{number}')
+        return name or f'attachment-{number}{mimetypes.guess_extension(kind) or ""}'
+
+
+def end_of_headers(source: bytes | bytearray) -> re.Match[bytes] | None:
+    """Return the first empty line of an email: what comes after it is not a header, whatever it looks like."""
+    return re.search(rb'\A(?:\r\n|\n|\r)|\r\n\r\n|\n\r?\n|\r\r', source)
+
+
+def parse_headers(mime: bytes) -> list[dict[str, str]]:
+    """Return the headers at the beginning of a mail, as Graph shows them."""
+    end = end_of_headers(mime)
+    head = re.sub(rb'\r?\n(?=[ \t])', b'', mime[: end.start()] if end else mime)
+    pairs = (line.decode(errors='replace').partition(':') for line in head.splitlines())
+    return [{'name': name, 'value': value.strip()} for name, colon, value in pairs if colon and name and ' ' not in name]
+
+
+def _decoded_header(raw: str) -> str:
+    """Return the text of a header, or of a parameter in it, in one line."""
+    raw = raw[:_MAX_HEADER]
+    with suppress(ValueError, LookupError, MessageError):
+        raw = str(make_header(decode_header(raw)))
+    return ' '.join(raw.encode(errors='replace').decode().split())  # UTF-7 can have halves of characters
+
+
+def eml_name(subject: str, fallback: str) -> str:
+    """Return the name of the file of an email."""
+    return file_name(f'{subject.strip(". ") or fallback}.eml')
+
+
+def mime_parts(source: bytes) -> Iterator[MimePart]:
+    """Yield the parts of an email in their order, multiparts without their bodies. An attached email is one part."""
+    waiting = [(source, 0)]
+    for _ in range(MAX_PARTS):
+        if not waiting:
+            return
+        raw, depth = waiting.pop()
+        part = MimePart.read(raw)
+        boundary = part.headers.get_boundary() if part.headers.get_content_maintype() == 'multipart' else None
+        if boundary and depth < _MAX_MULTIPARTS:
+            waiting += [(one, depth + 1) for one in reversed(_split_multipart(part.body, boundary.encode(errors='replace')))]
+            part = part._replace(body=b'')
+        yield part
+
+
+def _split_multipart(body: bytes, boundary: bytes) -> list[bytes]:
+    """Return the parts of a multipart body. The last one ends with the body if its delimiter is missing."""
+    mark = b'--' + boundary
+    found: list[bytes] = []
+    start, at = -1, body.find(mark)
+    while at >= 0:
+        end = at + len(mark)
+        is_line = at == 0 or body[at - 1] in b'\r\n'
+        rest = re.match(rb'(--)?[ \t]{0,99}(?:\r\n|\r|\n|\Z)', body[end : end + 200]) if is_line else None
+        if rest and start >= 0:
+            part = body[start:at]
+            found.append(part[: -2 if part.endswith(b'\r\n') else -1 if part.endswith((b'\r', b'\n')) else None])
+        if rest and (rest[1] or len(found) >= MAX_PARTS):
+            return found
+        start = end + rest.end() if rest else start
+        at = body.find(mark, end)
+    return [*found, body[start:]] if start >= 0 else found
+
+
+def calendar_in_mime(source: bytes) -> bytes:
+    """Return the first calendar of an email, empty if there is none."""
+    calendars = (one.content() for one in mime_parts(source) if one.headers.get_content_type() in _CALENDAR_TYPES)
+    return next((one for one in calendars if one.strip()), b'')
+
+
+# endregion
+
+# region invitations
+
+_EVENT_KEYS = {'SUMMARY': 'Summary', 'LOCATION': 'Location', 'ORGANIZER': 'Organizer', 'DTSTART': 'Start', 'DTEND': 'End'}
+_CALENDAR_LINE = r'([A-Za-z-]+)((?:;[^=:;]+=(?:"[^"]*"|[^";:]*))*):(.*)'
+_LINK = r'(?i)https?://[^\s<>"\']+'
+_MAX_LINKS = 100
+
+
+def event_details(calendar: str) -> dict[str, Any]:
+    """Return what an invitation says: its method, summary, location, organizer, times as written there, and all links."""
+    text = re.sub(r'\r?\n[ \t]', '', calendar)
+    details: dict[str, Any] = {}
+    for line in text.splitlines():
+        found = re.fullmatch(_CALENDAR_LINE, line)
+        if not found:
+            continue
+        key = {**_EVENT_KEYS, 'METHOD': 'Method'}.get(found[1].upper())
+        if key and key not in details:
+            value = re.sub(r'\\([nN]|.)', lambda escaped: '\n' if escaped[1] in 'nN' else escaped[1], found[3])
+            details[key] = re.sub('^mailto:', '', value, flags=re.IGNORECASE)[:1000] if key == 'Organizer' else value[:1000]
+    plain = re.sub(r'\\([nN,;])', lambda escaped: '\n' if escaped[1] in 'nN' else escaped[1], text)
+    return {**details, 'Links': list(dict.fromkeys(re.findall(_LINK, plain)))[:_MAX_LINKS]}
+
+
+# endregion
