@@ -23,7 +23,7 @@ help: ## list the targets
 # whatever is left in .venv, the Python that rebuilds it is another one
 setup: export PATH := $(subst $(CURDIR)/$(BIN):,,$(PATH))
 setup: ## make .venv, or leave a good one alone; PYTHON=python3.12 chooses the interpreter
-	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here: apt-get install python3 python3-venv' >&2; exit 1; }
+	@command -v $(INTERPRETER) >/dev/null || { echo 'setup: there is no $(INTERPRETER) here. $(if $(PYTHON),Name another: PYTHON=python3 make setup,Install it: apt-get install python3 python3-venv)' >&2; exit 1; }
 	@$(INTERPRETER) Tests/setup/make_environment.py
 
 demo: setup ## build, upload, sign in with every authentication method and use the mailbox, in the sandbox
@@ -115,7 +115,7 @@ release: setup ## tag the version, and build zips, SHA-256, notes and SBOM in bu
 upload: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
 upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY; PACK=Packs/Yours chooses another pack, INSECURE=1 trusts any certificate
 	@test -n "$$DEMISTO_BASE_URL" -a -n "$$DEMISTO_API_KEY" || { echo 'upload: set DEMISTO_BASE_URL to the address of your XSOAR and DEMISTO_API_KEY to an API key of it.' >&2; exit 1; }
-	@$(BIN)/demisto-sdk upload -i $(PACK) -z
+	@$(BIN)/demisto-sdk upload -i $(PACK) -z || { echo 'upload: failed. If the server was not reached, or did not tell its version, check DEMISTO_BASE_URL and DEMISTO_API_KEY; XSOAR 8 also needs XSIAM_AUTH_ID.' >&2; exit 1; }
 
 smoke: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
 smoke: setup ## run !msgraph-mail-auth-test on that XSOAR; INSTANCE=name chooses the instance

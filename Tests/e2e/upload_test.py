@@ -61,3 +61,4 @@ def test_a_wrong_key_is_an_error(repository: Path, sandbox: Sandbox) -> None:
     done = make_upload(repository, DEMISTO_BASE_URL=sandbox.server.url, DEMISTO_API_KEY='not the key of this server')
     assert done.returncode != 0
     assert 'Could not connect to the server' in done.stdout
+    assert 'check DEMISTO_BASE_URL and DEMISTO_API_KEY' in done.stderr, 'demisto-sdk speaks of the connection only'

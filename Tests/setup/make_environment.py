@@ -32,6 +32,8 @@ HEARTBEAT_SECONDS = 10.0
 # settings of the caller that would send packages elsewhere than into the new environment
 MISLEADING = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX')
 
+UNWRITABLE = 'The repository folder cannot be written to. Clone it to a folder of your own.'
+
 # what the output of a failed step tells, and what to do about it: the first that fits is shown
 REMEDIES = (
     (
@@ -43,7 +45,7 @@ REMEDIES = (
         'The certificate of the package index is not trusted here. Set PIP_CERT to the file of its certificate authority.',
     ),
     (r'No space left on device|Disk quota exceeded', 'The disk is full: the environment needs about 1 GB.'),
-    (r'Permission denied', 'The repository folder cannot be written to. Clone it to a folder of your own.'),
+    (r'Permission denied', UNWRITABLE),
     (
         r'Python\.h|\bgcc\b|Failed building wheel|Failed to build',
         'A package has no ready build for this Python and machine: apt-get install build-essential python3-dev libffi-dev',
@@ -166,6 +168,8 @@ class Environment:
         pip = [str(self.python), '-m', 'pip', '--disable-pip-version-check', '--no-input']
         # found before anything is removed
         interpreter = base_interpreter()
+        if not os.access(self.path.parent, os.W_OK):
+            raise SetupError(UNWRITABLE)
         started = time.monotonic()
         with Step(f'1/3 a new .venv with Python {RUNNING}'):
             self.remove()

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from make_environment import Environment, explanation
+from make_environment import Environment, SetupError, explanation
 
 from sandbox.tests.machine import interruptible_children, limit
 
@@ -234,6 +234,24 @@ def test_a_python_without_ensurepip_says_what_to_install(tmp_path):
     assert answer.returncode != 0
     assert 'apt-get install python3-venv' in answer.stderr
     assert not (folder / '.venv').exists()
+
+
+def test_an_interpreter_that_is_not_there_is_said_to_be(tmp_path):
+    folder = new_repository(tmp_path / 'repository', '')
+    answer = make_use(folder, PYTHON='python3.99')
+    assert answer.returncode != 0
+    assert 'setup: there is no python3.99 here. Name another: PYTHON=python3 make setup' in answer.stderr.splitlines()
+
+
+def test_in_a_folder_of_another_user_nothing_is_begun(tmp_path, monkeypatch):
+    (tmp_path / 'requirements-dev.txt').touch()
+    environment = Environment(tmp_path)
+    environment.path.mkdir()
+    # root, who runs tests in containers, may write everywhere
+    monkeypatch.setattr(os, 'access', lambda path, mode: (path, mode) != (tmp_path, os.W_OK))
+    with pytest.raises(SetupError, match='Clone it to a folder of your own'):
+        environment.ensure()
+    assert environment.path.exists()
 
 
 def test_a_folder_without_requirements_is_refused(tmp_path):

@@ -81,7 +81,8 @@ def bind(command: str, arguments: list[Argument], given: Mapping[str, Any]) -> d
     known = {argument.name: argument for argument in arguments}
     unknown = [name for name in given if name not in known]
     if unknown:
-        raise Refusal(f'!{command} has no argument {", ".join(unknown)}: it takes {", ".join(known) or "none"}.')
+        offered = [argument.name for argument in arguments if not argument.deprecated]
+        raise Refusal(f'!{command} has no argument {", ".join(unknown)}: it takes {", ".join(offered) or "none"}.')
     bound = {argument.name: argument.default for argument in arguments if argument.default not in (None, '')}
     bound.update(given)
     for argument in arguments:

@@ -72,6 +72,7 @@ ARGUMENTS = [
     argument('colour', predefined=['red', 'green']),
     argument('tags', isArray=True, predefined=['a', 'b']),
     argument('word', secret=True),
+    argument('old', deprecated=True),
 ]
 
 
