@@ -102,6 +102,7 @@ class Histories(RuleBasedStateMachine):
         self.untold: set[Mail] = set()
         self.has_started = False
         self.has_run = False
+        self.ran_at = 0.0
         self.is_failing = self.has_failed = False
 
     @initialize(
@@ -129,7 +130,7 @@ class Histories(RuleBasedStateMachine):
         told: str,
     ) -> Mail:
         """Start with mails that are too old to be fetched. Two of them stay as they are until the end."""
-        self.fetched_names, self.only_partner = list(fetched), only_partner
+        self.fetched_names, self.only_partner, self.is_by_state = list(fetched), only_partner, 'importance' in expression
         names = [f'{self.source.path}/{fetched[0]}', *(self.folders[name].folder_id for name in fetched[1:])]
         params = self.source.params(
             folder_to_fetch=', '.join(names),
@@ -166,8 +167,12 @@ class Histories(RuleBasedStateMachine):
         return mail
 
     def _is_old(self, mail: Mail) -> bool:
-        """Return whether a mail was received before the first fetch time."""
-        return mail.message.received < self.mailbox.now() - 30 * DAY
+        """Return whether a mail was received before the first fetch time.
+
+        If Graph tells nothing, and a filter asks for what changes, one from before the last run could have changed only.
+        """
+        last_run = self.ran_at if self.is_by_state and mail in self.untold else 0.0
+        return mail.message.received < max(last_run, self.mailbox.now() - 30 * DAY)
 
     def _leave(self, mail: Mail) -> None:
         """Record that a mail leaves a folder. If Graph tells nothing of it when it comes back, it may have been there always."""
@@ -354,6 +359,7 @@ class Histories(RuleBasedStateMachine):
 
     def _fetch(self, crash: Crash = None, meanwhile: Meanwhile = lambda _number: None) -> None:
         self.has_run = True
+        self.ran_at = self.mailbox.now()
         run = self.platform.fetch(crash, meanwhile)
         self.checker.failing_runs += self.is_failing
         self._record(run)
