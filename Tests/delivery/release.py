@@ -117,7 +117,7 @@ def _section(version: str, folder: Path) -> str:
     found = heading.search(text)
     if not found or not found[1].strip():
         raise DeliveryError(
-            f'CHANGELOG.md says nothing of this version. Add a section: ## [{version}] - {committed_at(folder):%Y-%m-%d}'
+            f'CHANGELOG.md has no section with a date for this version. Write: ## [{version}] - {committed_at(folder):%Y-%m-%d}'
         )
     return found[1].strip()
 

@@ -67,8 +67,8 @@ def holds_the_bill(text: str, digest: str) -> None:
     'name, content, said',
     [
         ('new.txt', 'x', 'not committed'),
-        ('CHANGELOG.md', '# Changelog\n', r'Add a section: ## \[1\.0\.0\] - 20'),
-        ('CHANGELOG.md', '# Changelog\n\n## [1.0.0] - Unreleased\n\n- All.\n', 'Add a section'),
+        ('CHANGELOG.md', '# Changelog\n', r'Write: ## \[1\.0\.0\] - 20'),
+        ('CHANGELOG.md', '# Changelog\n\n## [1.0.0] - Unreleased\n\n- All.\n', r'has no section with a date .* Write: '),
         (f'{PACK}/pack_metadata.json', '"currentVersion": "1.0.1"', '1_0_1.md is missing or not filled in'),
     ],
 )
