@@ -62,14 +62,14 @@ class GraphError(DemistoException):
         if 300 <= status < 400:
             what = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.'
             return cls(what, _CHECK_PROXY, '', response)
-        is_final = isinstance(error, dict) and error.get('code') in FINAL_CODES
-        is_busy = status in (408, 429) or (status >= 500 and not is_final)
+        code = outside_text((error or {}).get('code'), LOG.encode)
+        is_busy = status in (408, 429) or (status >= 500 and code not in _ADVICE_BY_FINAL_CODE)
         seconds = retry_after_seconds(response, now) if is_busy else None
         later = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
         if not isinstance(error, dict):
             what = f'Microsoft Graph answered with HTTP status {status}.'
             return cls(what, later if is_busy else _CHECK_PROXY, '', response)
-        code, message = outside_text(error.get('code'), LOG.encode), error.get('message') or 'no reason given'
+        message = error.get('message') or 'no reason given'
         advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
         if advice == CHECK_ID and response.url and not re.search(_ID_IN_PATH, urlsplit(response.url).path):
             advice = f'{_CHECK_MAILBOX[:-1]}, and that this account may open it.'
@@ -85,7 +85,7 @@ class GraphError(DemistoException):
     @property
     def is_outcome_unclear(self) -> bool:
         """Whether the request may have been carried out: no response came, or one that does not tell."""
-        return self.status < 300 or self.status == 408 or self.status >= 500
+        return self.status < 300 or self.status == 408 or (self.status >= 500 and self.code not in _ADVICE_BY_FINAL_CODE)
 
     def __str__(self) -> str:
         # Microsoft's support finds the request by its ID.
@@ -130,27 +130,37 @@ _ID_IN_PATH = r'(?i)/(?:messages|attachments|messageRules|mailFolders)/(?!inbox\
 CHECK_ID = 'Check that the ID belongs to this mailbox.'
 _CHECK_MAILBOX = 'Check the address of the mailbox.'
 _CHECK_PROXY = 'Check the proxy and the cloud setting.'
-# Graph answers with them again, whatever their status is.
-# Source: https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
-FINAL_CODES = (
+# What Graph cannot convert. Source: https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
+UNREADABLE_CODES = (
     'ErrorContentConversionFailed',
     'ErrorCorruptData',
     'ErrorItemCorrupt',
-    'ErrorMessageSizeExceeded',
     'ErrorMimeContentConversionFailed',
     'ErrorMimeContentInvalid',
     'ErrorMimeContentInvalidBase64String',
     'ErrorUnsupportedMimeConversion',
 )
+_NO_MAILBOX = 'Check the address: the account has no mailbox in Exchange Online.'
+QUOTA_EXCEEDED = 'ErrorQuotaExceeded'
+# Graph answers with them again, whatever their status is, and nothing was done.
+_ADVICE_BY_FINAL_CODE = {
+    **dict.fromkeys(UNREADABLE_CODES, 'Open the email in Outlook: Microsoft Graph cannot convert it.'),
+    'ErrorMessageSizeExceeded': 'Send smaller files or a link to them: the mailbox limits the size of an email.',
+    QUOTA_EXCEEDED: 'Delete what the mailbox does not need, or ask an administrator to raise its quota.',
+    'ErrorExceededMessageLimit': 'Wait until the mailbox may send again, or ask an administrator about its sending limit.',
+    'ErrorSendAsDenied': 'Change the sender, or ask an administrator for the permission Send As.',
+    'ErrorNonExistentMailbox': _NO_MAILBOX,
+    'MailboxNotEnabledForRESTAPI': _NO_MAILBOX,
+    'MailboxNotSupportedForRESTAPI': _NO_MAILBOX,
+    'ErrorFolderExists': 'Choose another name or another parent folder.',
+}
 _ADVICE_BY_CODE = {
-    **dict.fromkeys(FINAL_CODES, 'Open the email in Outlook: Microsoft Graph cannot convert it.'),
+    **_ADVICE_BY_FINAL_CODE,
     'ErrorInvalidIdMalformed': CHECK_ID,
     'ErrorItemNotFound': CHECK_ID,
     'ErrorInvalidUser': _CHECK_MAILBOX,
     'Request_ResourceNotFound': _CHECK_MAILBOX,
     'ResourceNotFound': _CHECK_MAILBOX,
-    'MailboxNotEnabledForRESTAPI': 'Check the address: the account has no mailbox in Exchange Online.',
-    'ErrorFolderExists': 'Choose another name or another parent folder.',
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
 }
 _ADVICE_BY_STATUS = {
@@ -788,7 +798,8 @@ class GraphMailClient(MicrosoftClient):
         policy = policy._replace(budget=self.retry_policy.budget)
 
         def delay_after(error: Exception, attempt: int) -> float | None:
-            return policy.delay(attempt, error.res, self.clock.now()) if isinstance(error, GraphError) else None
+            is_retried = isinstance(error, GraphError) and error.code not in _ADVICE_BY_FINAL_CODE
+            return policy.delay(attempt, error.res, self.clock.now()) if is_retried else None
 
         return run_with_retries(step, delay_after, policy, self.clock)
 

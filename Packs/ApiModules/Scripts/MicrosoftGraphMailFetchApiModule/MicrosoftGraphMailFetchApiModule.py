@@ -32,7 +32,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         BatchResult,
         DeltaPage,
         EmailAddress,
-        FINAL_CODES,
         GraphError,
         GraphMailClient,
         MAX_BATCH_SIZE,
@@ -42,6 +41,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         NOT_FOUND_CODES,
         ODD,
         SavedFile,
+        UNREADABLE_CODES,
         html_to_text,
         page_rows,
         save_file,
@@ -169,7 +169,7 @@ def status_of(error: Exception | None) -> int:
 
 def is_final(error: Exception | None) -> bool:
     """Return whether a request fails again whenever it is sent again."""
-    return status_of(error) in _FINAL_STATUSES or (isinstance(error, GraphError) and error.code in FINAL_CODES)
+    return status_of(error) in _FINAL_STATUSES or (isinstance(error, GraphError) and error.code in UNREADABLE_CODES)
 
 
 def _signed_in_user(client: GraphMailClient) -> str:
