@@ -1,6 +1,5 @@
 """What Graph refuses for good, and what it refuses only for a moment."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +81,84 @@ def test_a_message_id_is_not_blamed_for_a_mailbox_that_does_not_exist(instance: 
     message = message_of(adas)
     instance.cloud.faults.add(path='/messages/', **refusal(404, 'ErrorNonExistentMailbox'))
     assert NO_MAILBOX in instance.error('msgraph-mail-get-email', message_id=message.message_id)
+
+
+# endregion
+
+# region refused for a moment
+
+CONFLICTS = [(412, 'ErrorIrresolvableConflict'), (409, 'ErrorIrresolvableConflict')]
+
+
+@pytest.mark.parametrize('status, code', CONFLICTS)
+@pytest.mark.parametrize(
+    'method, path', [('PATCH', '/messages/'), ('POST', '/send$'), ('POST', '/attachments$'), ('POST', '/messages$')]
+)
+def test_a_passing_conflict_does_not_fail_a_mail(
+    instance: Instance, adas: Mailbox, status: int, code: str, method: str, path: str
+) -> None:
+    instance.cloud.faults.add(path=path, method=method, **refusal(status, code))
+    args = mail(htmlBody='<p>See.</p>', transientFile='a.txt', transientFileContent='x')
+    assert instance.run('send-mail', **args)['Type'] != ERROR
+    arrived = instance.cloud.mailbox(BOB).messages()
+    assert [one.subject for one in arrived].count('Plan') == 1
+    assert not instance.cloud.faults.all()
+
+
+@pytest.mark.parametrize('status, code', CONFLICTS)
+@pytest.mark.parametrize('command', ['msgraph-mail-create-draft', 'msgraph-mail-reply-to', 'reply-mail'])
+def test_a_passing_conflict_does_not_fail_a_reply(
+    instance: Instance, adas: Mailbox, status: int, code: str, command: str
+) -> None:
+    message = message_of(adas)
+    instance.cloud.faults.add(path='/createReply', method='POST', **refusal(status, code))
+    instance.cloud.faults.add(path='/messages/', method='PATCH', **refusal(status, code))
+    args = {
+        'msgraph-mail-create-draft': mail(reply_to_id=message.message_id),
+        'msgraph-mail-reply-to': {'message_id': message.message_id, 'comment': 'See.'},
+        'reply-mail': {'to': BOB, 'inReplyTo': message.message_id, 'subject': 'Plan', 'body': 'See.'},
+    }[command]
+    assert instance.run(command, **args)['Type'] != ERROR
+
+
+@pytest.mark.parametrize('status, code', CONFLICTS)
+@pytest.mark.parametrize(
+    'command, args',
+    [
+        ('msgraph-update-email-status', {'message_ids': '{}', 'status': 'Read'}),
+        ('msgraph-mail-flag-email', {'message_ids': '{}', 'status': 'flagged'}),
+        ('msgraph-mail-add-categories', {'message_ids': '{}', 'categories': 'Red category'}),
+    ],
+)
+def test_a_passing_conflict_does_not_fail_a_change(
+    instance: Instance, adas: Mailbox, status: int, code: str, command: str, args: dict[str, str]
+) -> None:
+    message = message_of(adas)
+    instance.cloud.faults.add(path='/messages/', method='PATCH', **refusal(status, code))
+    args = {name: value.format(message.message_id) for name, value in args.items()}
+    assert instance.run(command, **args)['Type'] != ERROR
+    assert not instance.cloud.faults.all()
+
+
+@pytest.mark.parametrize('status', [409, 412])
+def test_a_conflict_that_stays_is_told_after_a_few_tries(
+    instance: Instance, adas: Mailbox, waits: list[float], status: int
+) -> None:
+    message = message_of(adas)
+    instance.cloud.faults.add(path='/messages/', method='PATCH', times=None, **refusal(status, 'ErrorIrresolvableConflict'))
+    told = instance.error('msgraph-update-email-status', message_ids=message.message_id, status='Read')
+    assert 'The object was changed at the same time. Run the command again.' in told
+    assert len(waits) == 3
+    assert sum(waits) < 10
+
+
+def test_a_folder_with_a_name_that_exists_is_told_at_once(instance: Instance, adas: Mailbox, waits: list[float]) -> None:
+    adas.make_folder('Cases')
+    folder = adas.make_folder('Other')
+    instance.cloud.faults.add(path='/mailFolders/', method='PATCH', times=None, **refusal(409, 'ErrorFolderExists'))
+    told = instance.error('msgraph-mail-update-folder', folder_id=folder.folder_id, new_display_name='Cases')
+    assert 'Choose another name or another parent folder.' in told
+    assert waits == []
 
 
 # endregion

@@ -163,11 +163,13 @@ _ADVICE_BY_CODE = {
     'ResourceNotFound': _CHECK_MAILBOX,
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
 }
+_CONFLICT = 'The object was changed at the same time. Run the command again.'
 _ADVICE_BY_STATUS = {
     401: 'Check the cloud setting, and that the account is not disabled.',
     403: 'Check that the permission is granted and that the account may open this mailbox.',
     404: CHECK_ID,
-    412: 'The object was changed at the same time. Run the command again.',
+    409: _CONFLICT,
+    412: _CONFLICT,
 }
 
 
@@ -528,7 +530,7 @@ class _FailedRequests(Exception):
 
 
 class _Batch:
-    """Send up to 20 requests in one, and those that are throttled again.
+    """Send up to 20 requests in one, and again those that are throttled or meet a conflict.
 
     Args:
         budget: seconds that all waits together may take.
@@ -598,7 +600,11 @@ class _Batch:
         """Return the seconds to wait before throttled requests are sent again, None if none may be."""
         failed: dict[int, tuple[requests.Response, bool]] = {}
         if isinstance(error, _FailedRequests):
-            failed = {number: (response, self._items[number].is_idempotent) for number, response in self._responses.items()}
+            failed = {
+                number: (response, self._items[number].is_idempotent)
+                for number, response in self._responses.items()
+                if response.status_code != 412 or not self._items[number].if_match
+            }
         elif isinstance(error, GraphError) and error.res is not None:
             failed = dict.fromkeys(self._pending, (error.res, self._is_idempotent))
         delays = {number: self._client.retry_delay(self._policy, attempt, *one) for number, one in failed.items()}
@@ -618,6 +624,8 @@ class _Batch:
 # IDs that stay when a message is moved to another folder. Source: https://learn.microsoft.com/graph/outlook-immutable-id
 _IMMUTABLE_IDS = 'IdType="ImmutableId"'
 _GRAPH_OK_CODES = (200, 201, 202, 204, 206)
+# Exchange changes an email by itself for a moment after it arrived or was created. Nothing was done then.
+CONFLICT_RETRIES = {409: 3, 412: 3}
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes
 MAX_DOWNLOAD = 250 * 1024 * 1024  # bytes; a mail may have 150 MB, which MIME makes a third larger
 _MAX_PAGES = 2000  # of one list
@@ -652,7 +660,13 @@ class GraphMailClient(MicrosoftClient):
     def __init__(self, address: str = '', azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD, **kwargs: Any):
         graph = azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
         super().__init__(base_url=f'{graph}/v1.0', azure_cloud=azure_cloud, **kwargs)
+        self.retry_policy = self.retry_policy._replace(retries={**CONFLICT_RETRIES, **self.retry_policy.retries})
         self.mailbox = Mailbox(self, address)
+
+    def retry_delay(self, policy: RetryPolicy, attempt: int, response: requests.Response, is_idempotent: bool) -> float | None:
+        if GraphError.from_response(response, self.clock.now()).code in _ADVICE_BY_FINAL_CODE:
+            return None
+        return super().retry_delay(policy, attempt, response, is_idempotent or response.status_code == 412)
 
     def check_mailbox(self) -> None:
         """Check as `Mailbox.check` that the mailbox can be read."""
@@ -829,7 +843,8 @@ class GraphMailClient(MicrosoftClient):
     def batch(self, items: Sequence[BatchRequest], retry_policy: RetryPolicy | None = None) -> list[BatchResult]:
         """Send many requests in few, and return their results in the same order. A rejected request does not stop the others.
 
-        Throttled requests, and no others, are sent again. All waits together stay within the retry budget.
+        Requests that are throttled or meet a conflict, and no others, are sent again. All waits together stay within the retry
+        budget.
         """
         policy = retry_policy or self.retry_policy
         results: list[BatchResult] = []

@@ -42,6 +42,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         required_argument,
     )
     from MicrosoftGraphMailClientApiModule import (
+        CONFLICT_RETRIES,
         EmailAddress,
         GraphError,
         GraphMailClient,
@@ -393,7 +394,7 @@ _RETRIES = 5
 _CLEANUP_SECONDS = 20.0  # to remove a draft after the end of the command
 
 # A step of sending: what may have been done is looked up before the step is repeated.
-_STEP_RETRIES = RetryPolicy(dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES), _RETRIES)
+_STEP_RETRIES = RetryPolicy({**CONFLICT_RETRIES, **dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES)}, _RETRIES)
 # A new draft is not known everywhere at once.
 _NEW_DRAFT_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 404: _RETRIES})
 _SESSION_RETRIES = RetryPolicy({404: 3, 410: 3})
@@ -678,8 +679,8 @@ class MailSender:
         message['attachments'] = [attachment.as_json() for attachment in included]
         body = {'message': message, 'saveToSentItems': False}
         try:
-            # 429 was not carried out; anything else is not repeated
-            policy = RetryPolicy({429: _RETRIES})
+            # these were not carried out; anything else is not repeated
+            policy = RetryPolicy({**CONFLICT_RETRIES, 429: _RETRIES})
             self._client.retry(lambda: self._mailbox.run_action('POST', f'{self._mailbox.path}/sendMail', json_data=body), policy)
         except GraphError as error:
             if error.is_outcome_unclear:
