@@ -162,3 +162,43 @@ def test_a_folder_with_a_name_that_exists_is_told_at_once(instance: Instance, ad
 
 
 # endregion
+
+# region no room for the mark of a draft
+
+
+@pytest.mark.parametrize(
+    'command, args',
+    [
+        ('send-mail', {}),
+        ('send-mail', {'transientFile': 'a.txt', 'transientFileContent': 'x', 'importance': 'high'}),
+        ('msgraph-mail-create-draft', {}),
+        ('msgraph-mail-create-draft', {'reply_to_id': '{}'}),
+        ('reply-mail', {'inReplyTo': '{}'}),
+    ],
+)
+def test_a_mailbox_without_room_for_names_of_properties_can_send(
+    instance: Instance, adas: Mailbox, waits: list[float], command: str, args: dict[str, str]
+) -> None:
+    adas.has_room_for_names = False
+    message = message_of(adas)
+    args = mail(**{name: value.format(message.message_id) for name, value in args.items()})
+    entry = instance.run(command, **args)
+    assert entry['Type'] != ERROR, entry
+    assert waits == []
+    drafts = [one for one in adas.messages() if one.is_draft]
+    assert len(drafts) == (command == 'msgraph-mail-create-draft')
+    arrived = [one for one in instance.cloud.mailbox(BOB).messages() if 'Plan' in one.subject]
+    assert [len(one.attachments) for one in arrived] == ([] if drafts else ['transientFile' in args])
+
+
+@pytest.mark.parametrize('skip, method, path', [(1, 'POST', '/messages$'), (0, 'POST', '/send$')])
+def test_a_mail_without_a_mark_is_sent_once_though_a_response_is_lost(
+    instance: Instance, adas: Mailbox, skip: int, method: str, path: str
+) -> None:
+    adas.has_room_for_names = False
+    instance.cloud.faults.add(service='graph', path=path, method=method, skip=skip, reset_mid_body=True)
+    assert instance.run('send-mail', **mail())['Type'] != ERROR
+    assert [one.subject for one in instance.cloud.mailbox(BOB).messages()].count('Plan') == 1
+
+
+# endregion

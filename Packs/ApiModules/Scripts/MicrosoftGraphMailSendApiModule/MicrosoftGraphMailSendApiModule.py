@@ -50,6 +50,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         MAX_FILE_SIZE,
         MESSAGE_PROPERTIES,
         Mailbox,
+        QUOTA_EXCEEDED,
         UnknownOutcomeError,
         graph_id,
         html_to_text,
@@ -708,8 +709,11 @@ class MailSender:
         included, others = split_attachments(message, mail.attachments)
         draft: dict[str, Any] = {}
         if not state.draft_id:
-            body = {**message, 'attachments': [attachment.as_json() for attachment in included]}
-            draft = self._create_once(self._mailbox.messages_path(), mark_filter, _preferences(mail), json_data=body)
+
+            def body_of(message: dict[str, Any]) -> dict[str, Any]:
+                return {**message, 'attachments': [attachment.as_json() for attachment in included]}
+
+            draft = self._create_marked(self._mailbox.messages_path(), (message, mark_filter), body_of, (), _preferences(mail))
             state.draft_id, state.first_attachments = draft['id'], len(included)
         self._attach(others, state)
         return draft
@@ -729,19 +733,37 @@ class MailSender:
     def _create_reply(self, path: str, message: dict[str, Any], comment: str) -> dict[str, Any]:
         """Create the draft of a reply, and return it."""
 
-        def create(message: dict[str, Any]) -> dict[str, Any]:
-            body = {name: value for name, value in (('message', message), ('comment', comment)) if value}
-            return self._create_once(path, mark_filter, json_data=body)
+        def body_of(message: dict[str, Any]) -> dict[str, Any]:
+            return {name: value for name, value in (('message', message), ('comment', comment)) if value}
 
-        marked, mark_filter = _with_mark(message)
+        # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
+        return self._create_marked(path, _with_mark(message), body_of, (400,))
+
+    def _create_marked(
+        self,
+        path: str,
+        marked: tuple[dict[str, Any], str],
+        body_of: Callable[[dict[str, Any]], dict[str, Any]],
+        statuses: tuple[int, ...],
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Create a draft with a mark, or without if Graph rejects the mark, and return it.
+
+        Args:
+            marked: a message and a filter from `_with_mark`.
+            body_of: returns the request for a message.
+            statuses: a mark may be rejected with these too.
+        """
+        message, mark_filter = marked
         try:
-            return create(marked)
+            return self._create_once(path, mark_filter, headers, json_data=body_of(message))
         except GraphError as error:
-            if error.status != 400:
+            if error.status not in statuses and error.code != QUOTA_EXCEEDED:  # no room for names of properties
                 raise
-            # Microsoft documents extended properties for new messages and for changes, not for drafts of replies. If Graph
-            # rejects the mark, the reply has none; should the response to it be lost too, an unsent draft may remain.
-            return create(message)
+            # Without a mark, a draft is not found if the response is lost: another one is sent, and the first one may remain.
+            properties = message.pop('singleValueExtendedProperties')[:-1]
+            message = {**message, **({'singleValueExtendedProperties': properties} if properties else {})}
+            return self._create_once(path, mark_filter, headers, json_data=body_of(message))
 
     def _create_once(self, path: str, mark_filter: str, headers: dict[str, str] | None = None, **body: Any) -> dict[str, Any]:
         """Create a draft, and return it as Graph shows it.
