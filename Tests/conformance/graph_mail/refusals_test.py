@@ -202,3 +202,39 @@ def test_a_mail_without_a_mark_is_sent_once_though_a_response_is_lost(
 
 
 # endregion
+
+# region attachments that cannot be read
+
+
+@pytest.mark.parametrize('names', [['a.txt', 'b.txt', 'c.txt'], ['b.txt'], ['b.txt', 'b.txt', 'a.txt']])
+@pytest.mark.parametrize('status, code', [(500, 'ErrorMimeContentConversionFailed'), (500, 'ErrorItemCorrupt')])
+def test_attachments_are_listed_although_one_cannot_be_read(
+    instance: Instance, adas: Mailbox, waits: list[float], status: int, code: str, names: list[str]
+) -> None:
+    message = message_of(adas)
+    for name in names:
+        attachment = adas.attach_file(message, name, b'bytes')
+        if name == 'b.txt':
+            path = f'/attachments/{message.attachment_id(attachment, immutable=True)}/'
+            instance.cloud.faults.add(path=path, times=None, **refusal(status, code, 'Not | [this](http://x.example).'))
+    entry = instance.run('msgraph-mail-list-attachments', message_id=message.immutable_id, include_hash='true')
+    assert entry['Type'] != ERROR, entry
+    [context] = entry['EntryContext'].values()
+    assert [('SHA256' in one) for one in context['Attachment']] == [name != 'b.txt' for name in names]
+    readable = entry['HumanReadable']
+    assert readable.count(f'\nb.txt was not read: Microsoft Graph refused the request: {code}: Not') == names.count('b.txt')
+    assert 'Open the email in Outlook' in readable
+    assert '[this](http' not in readable
+    assert waits == []
+
+
+@pytest.mark.parametrize('status, code', [(404, 'ErrorItemNotFound'), (500, 'ErrorInternalServerError')])
+def test_hashes_that_are_all_missing_are_an_error(instance: Instance, adas: Mailbox, status: int, code: str) -> None:
+    message = message_of(adas)
+    adas.attach_file(message, 'a.txt', b'bytes')
+    instance.cloud.faults.add(path='value$', times=None, **refusal(status, code))
+    told = instance.error('msgraph-mail-list-attachments', message_id=message.immutable_id, include_hash='true')
+    assert code in told
+
+
+# endregion
