@@ -1,5 +1,6 @@
 """What Graph refuses for good, and what it refuses only for a moment."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,30 @@ def test_hashes_that_are_all_missing_are_an_error(instance: Instance, adas: Mail
     instance.cloud.faults.add(path='value$', times=None, **refusal(status, code))
     told = instance.error('msgraph-mail-list-attachments', message_id=message.immutable_id, include_hash='true')
     assert code in told
+
+
+# endregion
+
+# region empty attachments
+
+
+@pytest.mark.parametrize('overhead', [0, 1, 237, 816, 1000])
+def test_an_empty_attachment_is_one_though_graph_counts_more(instance: Instance, adas: Mailbox, overhead: int) -> None:
+    message = message_of(adas)
+    adas.attach_file(message, 'empty.txt', b'').overhead = overhead
+    [entry] = instance.entries('msgraph-mail-get-attachment', message_id=message.immutable_id)
+    assert (entry['Type'], entry['File']) == (3, 'empty.txt')
+    [listed] = instance.context('msgraph-mail-list-attachments', message_id=message.immutable_id, include_hash='true')[
+        'Attachment'
+    ]
+    assert (listed['Size'], listed['SHA256']) == (overhead, hashlib.sha256(b'').hexdigest())
+
+
+def test_a_file_without_its_bytes_is_an_error(instance: Instance, adas: Mailbox) -> None:
+    message = message_of(adas)
+    adas.attach_file(message, 'lost.txt', b'').overhead = 1001
+    told = instance.error('msgraph-mail-get-attachment', message_id=message.immutable_id)
+    assert told.startswith('The file is empty, though it should have 1001 bytes. Try again.')
 
 
 # endregion

@@ -872,6 +872,7 @@ MAX_CONVERSATION = 1000  # messages
 MAX_SEARCHED = 2000  # messages
 # Source: https://learn.microsoft.com/graph/outlook-large-attachments
 MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
+MAX_EMPTY = 1000  # bytes that Graph may count for an empty attachment
 NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
 # Properties of attachments, without their bytes. Only files have a content ID.
 ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
@@ -1357,7 +1358,7 @@ class Mailbox:
 
         limit = 2 * attachment.size + 1_000_000 if attachment.kind == 'file' else MAX_DOWNLOAD
         self.download_attachment(message_id, attachment.attachment_id, counted, folder_id, limit)
-        if attachment.size and not has_content:
+        if attachment.size > MAX_EMPTY and not has_content:
             raise GraphError(f'The file is empty, though it should have {attachment.size} bytes.', 'Try again.')
 
     # endregion
