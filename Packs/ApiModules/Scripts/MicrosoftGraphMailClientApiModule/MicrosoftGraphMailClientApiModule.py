@@ -206,6 +206,11 @@ def is_folder_id(text: str) -> bool:
     return bool(re.fullmatch(_EXCHANGE_ID, text) or re.fullmatch(WELL_KNOWN_FOLDER, text))
 
 
+def _well_known(text: str) -> str:
+    """Return a well-known name, as people write it, as Graph writes it."""
+    return re.sub(r'[\s_-]', '', text).lower()
+
+
 def graph_id(text: str) -> str:
     """Return an ID as Graph writes it, or a ``Message-ID`` in its brackets. Other text is returned as it is.
 
@@ -812,8 +817,9 @@ class GraphMailClient(MicrosoftClient):
         policy = policy._replace(budget=self.retry_policy.budget)
 
         def delay_after(error: Exception, attempt: int) -> float | None:
-            is_retried = isinstance(error, GraphError) and error.code not in _ADVICE_BY_FINAL_CODE
-            return policy.delay(attempt, error.res, self.clock.now()) if is_retried else None
+            if not isinstance(error, GraphError) or error.code in _ADVICE_BY_FINAL_CODE:
+                return None
+            return policy.delay(attempt, error.res, self.clock.now())
 
         return run_with_retries(step, delay_after, policy, self.clock)
 
@@ -1374,7 +1380,7 @@ class Mailbox:
 
     def folder_id(self, name: str) -> str:
         """Return the ID or the well-known name of the folder that `name` means. What is neither is found by `find_folder`."""
-        well_known, folder_id = re.sub(r'[\s_-]', '', name).lower(), graph_id(name)
+        well_known, folder_id = _well_known(name), graph_id(name)
         if re.fullmatch(WELL_KNOWN_FOLDER, well_known):
             return well_known
         return folder_id if is_folder_id(folder_id) else self.find_folder(name)
@@ -1397,10 +1403,30 @@ class Mailbox:
         path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
         if not path:
             raise DemistoException(f"'{name}' is not a folder. Enter a name, an ID, or a path such as Inbox/Phishing.")
-        folder_id = self._known_folder(path[0]) or _folder_named(path[0], self.list_folders(MAX_PAGE_SIZE), 'the mailbox')
+        folder_id = self._top_folder(path[0])
         for parent, child in pairwise(path):
             folder_id = _folder_named(child, self.list_child_folders(folder_id, MAX_PAGE_SIZE), f"'{parent}'")
         return folder_id
+
+    def _top_folder(self, name: str) -> str:
+        """Return the ID of a folder that `name` means: an ID, a display name at the top, or a well-known name as people write it.
+
+        Display names come first, unless it is written as Graph writes it: a user may have a folder ``Scheduled``.
+        """
+        self.folder_path(name)  # rejects what cannot be in a path before anything is sent
+        folder_id = self._known_folder(name) if is_folder_id(name) else ''
+        if folder_id:
+            return folder_id
+        try:
+            return _folder_named(name, self.list_folders(MAX_PAGE_SIZE), 'the mailbox')
+        except GraphError:
+            raise
+        except DemistoException:
+            well_known = _well_known(name)
+            folder_id = self._known_folder(well_known if re.fullmatch(WELL_KNOWN_FOLDER, well_known) else name)
+            if not folder_id:
+                raise
+            return folder_id
 
     def _known_folder(self, name: str) -> str:
         """Return the ID of the folder with that ID or well-known name, empty if there is none."""
