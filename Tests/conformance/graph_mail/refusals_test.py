@@ -230,7 +230,7 @@ def test_attachments_are_listed_although_one_cannot_be_read(
 
 
 @pytest.mark.parametrize('status, code', [(404, 'ErrorItemNotFound'), (500, 'ErrorInternalServerError')])
-def test_hashes_that_are_all_missing_are_an_error(instance: Instance, adas: Mailbox, status: int, code: str) -> None:
+def test_another_failure_of_a_hash_is_an_error(instance: Instance, adas: Mailbox, status: int, code: str) -> None:
     message = message_of(adas)
     adas.attach_file(message, 'a.txt', b'bytes')
     instance.cloud.faults.add(path='value$', times=None, **refusal(status, code))

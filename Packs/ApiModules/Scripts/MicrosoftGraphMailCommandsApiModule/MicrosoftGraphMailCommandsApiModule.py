@@ -872,7 +872,6 @@ def list_attachments_command(client: GraphMailClient, args: dict[str, Any]) -> C
     web_link = _web_link(mailbox, attachments, message_id)
     rows = []
     notes: list[str] = []
-    errors: list[GraphError] = []
     for attachment in attachments:
         row = {
             'ID': attachment.attachment_id,
@@ -887,14 +886,11 @@ def list_attachments_command(client: GraphMailClient, args: dict[str, Any]) -> C
         if with_hash and attachment.kind != 'reference':
             try:
                 row['SHA256'] = again_if_broken(partial(_sha256, mailbox, message_id, attachment, folder_id))
-            except GraphThrottled:
-                raise
             except GraphError as error:
-                errors.append(error)
+                if error.code not in UNREADABLE_CODES:
+                    raise
                 notes.append(f'{attachment.name} was not read: {error}')
         rows.append({key: value for key, value in row.items() if value != ''})
-    if errors and errors[0].code not in UNREADABLE_CODES and not any('SHA256' in row for row in rows):
-        raise errors[0]
     outputs = {'ID': message_id, 'UserID': mailbox.address, 'Attachment': rows}
     headers = ['Name', 'Type', 'Size', 'Kind', 'IsInline', 'ContentID', 'SHA256', 'WebLink', 'ID']
     note = ''.join(f'\n{inert(one, is_cell=False)}' for one in notes)
