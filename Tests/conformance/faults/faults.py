@@ -64,7 +64,10 @@ FAULTS = [
         FaultCase(f'empty {status}', {'status': status, **ALWAYS})
         for status in (200, 201, 202, 204, 206, 400, 404, 429, 500, 503)
     ),
-    *(FaultCase(f'once {status}', {'status': status, 'body': _error('Oops')}) for status in (401, 408, 429, 500, 502, 503, 504)),
+    *(
+        FaultCase(f'once {status}', {'status': status, 'body': _error('Oops')})
+        for status in (401, 408, 409, 412, 429, 500, 502, 503, 504)
+    ),
     *(FaultCase(f'once {name}', {name: True}) for name in ('reset', 'reset_mid_body', 'truncated', 'garbage')),
     *(
         FaultCase(f'redirect {status}', {'status': status, 'headers': {'Location': '{elsewhere}/x'}, **ALWAYS})

@@ -173,7 +173,7 @@ def test_a_file_that_is_larger_than_announced_is_an_error(instance: Instance, ad
 
 
 def test_an_empty_file_that_should_have_content_is_an_error(instance: Instance, adas: Mailbox, message: Message) -> None:
-    adas.attach_file(message, 'a.txt', TEN)
+    adas.attach_file(message, 'a.txt', 200 * TEN)
     instance.cloud.faults.add(service='graph', path='value', status=200, body=b'', headers={'request-id': 'x'}, times=None)
     assert 'The file is empty' in instance.error('msgraph-mail-get-attachment', message_id=message.immutable_id)
 

@@ -62,14 +62,14 @@ class GraphError(DemistoException):
         if 300 <= status < 400:
             what = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.'
             return cls(what, _CHECK_PROXY, '', response)
-        is_final = isinstance(error, dict) and error.get('code') in FINAL_CODES
-        is_busy = status in (408, 429) or (status >= 500 and not is_final)
+        code = outside_text((error or {}).get('code'), LOG.encode)
+        is_busy = status in (408, 429) or (status >= 500 and code not in _ADVICE_BY_FINAL_CODE)
         seconds = retry_after_seconds(response, now) if is_busy else None
         later = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
         if not isinstance(error, dict):
             what = f'Microsoft Graph answered with HTTP status {status}.'
             return cls(what, later if is_busy else _CHECK_PROXY, '', response)
-        code, message = outside_text(error.get('code'), LOG.encode), error.get('message') or 'no reason given'
+        message = error.get('message') or 'no reason given'
         advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
         if advice == CHECK_ID and response.url and not re.search(_ID_IN_PATH, urlsplit(response.url).path):
             advice = f'{_CHECK_MAILBOX[:-1]}, and that this account may open it.'
@@ -85,7 +85,7 @@ class GraphError(DemistoException):
     @property
     def is_outcome_unclear(self) -> bool:
         """Whether the request may have been carried out: no response came, or one that does not tell."""
-        return self.status < 300 or self.status == 408 or self.status >= 500
+        return self.status < 300 or self.status == 408 or (self.status >= 500 and self.code not in _ADVICE_BY_FINAL_CODE)
 
     def __str__(self) -> str:
         # Microsoft's support finds the request by its ID.
@@ -130,34 +130,46 @@ _ID_IN_PATH = r'(?i)/(?:messages|attachments|messageRules|mailFolders)/(?!inbox\
 CHECK_ID = 'Check that the ID belongs to this mailbox.'
 _CHECK_MAILBOX = 'Check the address of the mailbox.'
 _CHECK_PROXY = 'Check the proxy and the cloud setting.'
-# Graph answers with them again, whatever their status is.
-# Source: https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
-FINAL_CODES = (
+# What Graph cannot convert. Source: https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
+UNREADABLE_CODES = (
     'ErrorContentConversionFailed',
     'ErrorCorruptData',
     'ErrorItemCorrupt',
-    'ErrorMessageSizeExceeded',
     'ErrorMimeContentConversionFailed',
     'ErrorMimeContentInvalid',
     'ErrorMimeContentInvalidBase64String',
     'ErrorUnsupportedMimeConversion',
 )
+_NO_MAILBOX = 'Check the address: the account has no mailbox in Exchange Online.'
+QUOTA_EXCEEDED = 'ErrorQuotaExceeded'
+# Graph answers with them again, whatever their status is, and nothing was done.
+_ADVICE_BY_FINAL_CODE = {
+    **dict.fromkeys(UNREADABLE_CODES, 'Open the email in Outlook: Microsoft Graph cannot convert it.'),
+    'ErrorMessageSizeExceeded': 'Send smaller files or a link to them: the mailbox limits the size of an email.',
+    QUOTA_EXCEEDED: 'Delete what the mailbox does not need, or ask an administrator to raise its quota.',
+    'ErrorExceededMessageLimit': 'Wait until the mailbox may send again, or ask an administrator about its sending limit.',
+    'ErrorSendAsDenied': 'Change the sender, or ask an administrator for the permission Send As.',
+    'ErrorNonExistentMailbox': _NO_MAILBOX,
+    'MailboxNotEnabledForRESTAPI': _NO_MAILBOX,
+    'MailboxNotSupportedForRESTAPI': _NO_MAILBOX,
+    'ErrorFolderExists': 'Choose another name or another parent folder.',
+}
 _ADVICE_BY_CODE = {
-    **dict.fromkeys(FINAL_CODES, 'Open the email in Outlook: Microsoft Graph cannot convert it.'),
+    **_ADVICE_BY_FINAL_CODE,
     'ErrorInvalidIdMalformed': CHECK_ID,
     'ErrorItemNotFound': CHECK_ID,
     'ErrorInvalidUser': _CHECK_MAILBOX,
     'Request_ResourceNotFound': _CHECK_MAILBOX,
     'ResourceNotFound': _CHECK_MAILBOX,
-    'MailboxNotEnabledForRESTAPI': 'Check the address: the account has no mailbox in Exchange Online.',
-    'ErrorFolderExists': 'Choose another name or another parent folder.',
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
 }
+_CONFLICT = 'The object was changed at the same time. Run the command again.'
 _ADVICE_BY_STATUS = {
     401: 'Check the cloud setting, and that the account is not disabled.',
     403: 'Check that the permission is granted and that the account may open this mailbox.',
     404: CHECK_ID,
-    412: 'The object was changed at the same time. Run the command again.',
+    409: _CONFLICT,
+    412: _CONFLICT,
 }
 
 
@@ -192,6 +204,11 @@ WELL_KNOWN_FOLDER = (
 def is_folder_id(text: str) -> bool:
     """Return whether a text can only be an ID, in the form of Graph, or a well-known name, in small letters."""
     return bool(re.fullmatch(_EXCHANGE_ID, text) or re.fullmatch(WELL_KNOWN_FOLDER, text))
+
+
+def _well_known(text: str) -> str:
+    """Return a well-known name, as people write it, as Graph writes it."""
+    return re.sub(r'[\s_-]', '', text).lower()
 
 
 def graph_id(text: str) -> str:
@@ -518,7 +535,7 @@ class _FailedRequests(Exception):
 
 
 class _Batch:
-    """Send up to 20 requests in one, and those that are throttled again.
+    """Send up to 20 requests in one, and again those that are throttled or meet a conflict.
 
     Args:
         budget: seconds that all waits together may take.
@@ -588,7 +605,11 @@ class _Batch:
         """Return the seconds to wait before throttled requests are sent again, None if none may be."""
         failed: dict[int, tuple[requests.Response, bool]] = {}
         if isinstance(error, _FailedRequests):
-            failed = {number: (response, self._items[number].is_idempotent) for number, response in self._responses.items()}
+            failed = {
+                number: (response, self._items[number].is_idempotent)
+                for number, response in self._responses.items()
+                if response.status_code != 412 or not self._items[number].if_match
+            }
         elif isinstance(error, GraphError) and error.res is not None:
             failed = dict.fromkeys(self._pending, (error.res, self._is_idempotent))
         delays = {number: self._client.retry_delay(self._policy, attempt, *one) for number, one in failed.items()}
@@ -608,6 +629,8 @@ class _Batch:
 # IDs that stay when a message is moved to another folder. Source: https://learn.microsoft.com/graph/outlook-immutable-id
 _IMMUTABLE_IDS = 'IdType="ImmutableId"'
 _GRAPH_OK_CODES = (200, 201, 202, 204, 206)
+# Exchange changes an email by itself for a moment after it arrived or was created. Nothing was done then.
+CONFLICT_RETRIES = {409: 3, 412: 3}
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes
 MAX_DOWNLOAD = 250 * 1024 * 1024  # bytes; a mail may have 150 MB, which MIME makes a third larger
 _MAX_PAGES = 2000  # of one list
@@ -642,7 +665,13 @@ class GraphMailClient(MicrosoftClient):
     def __init__(self, address: str = '', azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD, **kwargs: Any):
         graph = azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
         super().__init__(base_url=f'{graph}/v1.0', azure_cloud=azure_cloud, **kwargs)
+        self.retry_policy = self.retry_policy._replace(retries={**CONFLICT_RETRIES, **self.retry_policy.retries})
         self.mailbox = Mailbox(self, address)
+
+    def retry_delay(self, policy: RetryPolicy, attempt: int, response: requests.Response, is_idempotent: bool) -> float | None:
+        if GraphError.from_response(response, self.clock.now()).code in _ADVICE_BY_FINAL_CODE:
+            return None
+        return super().retry_delay(policy, attempt, response, is_idempotent or response.status_code == 412)
 
     def check_mailbox(self) -> None:
         """Check as `Mailbox.check` that the mailbox can be read."""
@@ -788,7 +817,9 @@ class GraphMailClient(MicrosoftClient):
         policy = policy._replace(budget=self.retry_policy.budget)
 
         def delay_after(error: Exception, attempt: int) -> float | None:
-            return policy.delay(attempt, error.res, self.clock.now()) if isinstance(error, GraphError) else None
+            if not isinstance(error, GraphError) or error.code in _ADVICE_BY_FINAL_CODE:
+                return None
+            return policy.delay(attempt, error.res, self.clock.now())
 
         return run_with_retries(step, delay_after, policy, self.clock)
 
@@ -818,7 +849,8 @@ class GraphMailClient(MicrosoftClient):
     def batch(self, items: Sequence[BatchRequest], retry_policy: RetryPolicy | None = None) -> list[BatchResult]:
         """Send many requests in few, and return their results in the same order. A rejected request does not stop the others.
 
-        Throttled requests, and no others, are sent again. All waits together stay within the retry budget.
+        Requests that are throttled or meet a conflict, and no others, are sent again. All waits together stay within the retry
+        budget.
         """
         policy = retry_policy or self.retry_policy
         results: list[BatchResult] = []
@@ -846,6 +878,7 @@ MAX_CONVERSATION = 1000  # messages
 MAX_SEARCHED = 2000  # messages
 # Source: https://learn.microsoft.com/graph/outlook-large-attachments
 MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
+MAX_EMPTY = 1000  # bytes that Graph may count for an empty attachment
 NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
 # Properties of attachments, without their bytes. Only files have a content ID.
 ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
@@ -1331,7 +1364,7 @@ class Mailbox:
 
         limit = 2 * attachment.size + 1_000_000 if attachment.kind == 'file' else MAX_DOWNLOAD
         self.download_attachment(message_id, attachment.attachment_id, counted, folder_id, limit)
-        if attachment.size and not has_content:
+        if attachment.size > MAX_EMPTY and not has_content:
             raise GraphError(f'The file is empty, though it should have {attachment.size} bytes.', 'Try again.')
 
     # endregion
@@ -1347,7 +1380,7 @@ class Mailbox:
 
     def folder_id(self, name: str) -> str:
         """Return the ID or the well-known name of the folder that `name` means. What is neither is found by `find_folder`."""
-        well_known, folder_id = re.sub(r'[\s_-]', '', name).lower(), graph_id(name)
+        well_known, folder_id = _well_known(name), graph_id(name)
         if re.fullmatch(WELL_KNOWN_FOLDER, well_known):
             return well_known
         return folder_id if is_folder_id(folder_id) else self.find_folder(name)
@@ -1370,10 +1403,30 @@ class Mailbox:
         path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
         if not path:
             raise DemistoException(f"'{name}' is not a folder. Enter a name, an ID, or a path such as Inbox/Phishing.")
-        folder_id = self._known_folder(path[0]) or _folder_named(path[0], self.list_folders(MAX_PAGE_SIZE), 'the mailbox')
+        folder_id = self._top_folder(path[0])
         for parent, child in pairwise(path):
             folder_id = _folder_named(child, self.list_child_folders(folder_id, MAX_PAGE_SIZE), f"'{parent}'")
         return folder_id
+
+    def _top_folder(self, name: str) -> str:
+        """Return the ID of a folder that `name` means: an ID, a display name at the top, or a well-known name as people write it.
+
+        Display names come first, unless it is written as Graph writes it: a user may have a folder ``Scheduled``.
+        """
+        self.folder_path(name)  # rejects what cannot be in a path before anything is sent
+        folder_id = self._known_folder(name) if is_folder_id(name) else ''
+        if folder_id:
+            return folder_id
+        try:
+            return _folder_named(name, self.list_folders(MAX_PAGE_SIZE), 'the mailbox')
+        except GraphError:
+            raise
+        except DemistoException:
+            well_known = _well_known(name)
+            folder_id = self._known_folder(well_known if re.fullmatch(WELL_KNOWN_FOLDER, well_known) else name)
+            if not folder_id:
+                raise
+            return folder_id
 
     def _known_folder(self, name: str) -> str:
         """Return the ID of the folder with that ID or well-known name, empty if there is none."""

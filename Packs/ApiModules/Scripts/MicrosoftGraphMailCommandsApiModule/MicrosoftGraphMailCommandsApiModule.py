@@ -45,6 +45,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         ODD,
         SavedFile,
         UNREADABLE,
+        UNREADABLE_CODES,
         WELL_KNOWN_FOLDER,
         again_if_broken,
         graph_id,
@@ -870,6 +871,7 @@ def list_attachments_command(client: GraphMailClient, args: dict[str, Any]) -> C
         return CommandResults(readable_output=_NO_ATTACHMENTS, raw_response=found)
     web_link = _web_link(mailbox, attachments, message_id)
     rows = []
+    notes: list[str] = []
     for attachment in attachments:
         row = {
             'ID': attachment.attachment_id,
@@ -882,11 +884,17 @@ def list_attachments_command(client: GraphMailClient, args: dict[str, Any]) -> C
             'WebLink': web_link if attachment.kind == 'reference' else '',
         }
         if with_hash and attachment.kind != 'reference':
-            row['SHA256'] = again_if_broken(partial(_sha256, mailbox, message_id, attachment, folder_id))
+            try:
+                row['SHA256'] = again_if_broken(partial(_sha256, mailbox, message_id, attachment, folder_id))
+            except GraphError as error:
+                if error.code not in UNREADABLE_CODES:
+                    raise
+                notes.append(f'{attachment.name} was not read: {error}')
         rows.append({key: value for key, value in row.items() if value != ''})
     outputs = {'ID': message_id, 'UserID': mailbox.address, 'Attachment': rows}
     headers = ['Name', 'Type', 'Size', 'Kind', 'IsInline', 'ContentID', 'SHA256', 'WebLink', 'ID']
-    return object_results('MSGraphMailAttachment', f'Attachments ({len(rows)})', outputs, found, headers, rows=rows)
+    note = ''.join(f'\n{inert(one, is_cell=False)}' for one in notes)
+    return object_results('MSGraphMailAttachment', f'Attachments ({len(rows)})', outputs, found, headers, rows=rows, note=note)
 
 
 def _sha256(mailbox: Mailbox, message_id: str, attachment: Attachment, folder_id: str) -> str:

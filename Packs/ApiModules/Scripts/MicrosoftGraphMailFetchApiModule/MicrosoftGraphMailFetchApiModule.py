@@ -32,16 +32,17 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         BatchResult,
         DeltaPage,
         EmailAddress,
-        FINAL_CODES,
         GraphError,
         GraphMailClient,
         MAX_BATCH_SIZE,
+        MAX_EMPTY,
         MAX_PAGE_SIZE,
         MESSAGE_PROPERTIES,
         Mailbox,
         NOT_FOUND_CODES,
         ODD,
         SavedFile,
+        UNREADABLE_CODES,
         html_to_text,
         page_rows,
         save_file,
@@ -169,7 +170,7 @@ def status_of(error: Exception | None) -> int:
 
 def is_final(error: Exception | None) -> bool:
     """Return whether a request fails again whenever it is sent again."""
-    return status_of(error) in _FINAL_STATUSES or (isinstance(error, GraphError) and error.code in FINAL_CODES)
+    return status_of(error) in _FINAL_STATUSES or (isinstance(error, GraphError) and error.code in UNREADABLE_CODES)
 
 
 def _signed_in_user(client: GraphMailClient) -> str:
@@ -944,7 +945,6 @@ _RUN_BYTES = 20_000_000  # of the bodies of one run
 _RESPONSE_BYTES = 4_000_000  # of the bodies in one batch, as far as can be foreseen
 _LISTED_BYTES = 6_000_000  # of the mails of one run that are read by lists
 _MIN_LISTED, _MAX_LISTED = 5, 100  # mails of one list
-_MAX_EMPTY = 1000  # bytes that Graph may count for an empty attachment
 _FIRST_BATCH = 4  # mails: how large their bodies are is not known
 MAX_BODY = 500_000  # characters of a body in an incident
 _HEAD_BYTES = 64_000  # of MIME: its headers are there
@@ -1004,7 +1004,7 @@ class MailFile:
                 write(chunk)
 
             download(write_both)
-            if not self.head and self.size > _MAX_EMPTY:
+            if not self.head and self.size > MAX_EMPTY:
                 raise GraphError('Microsoft Graph sent an empty file.', 'Try again.')
 
         self.saved = save_file(self.name, copy_head, is_item)

@@ -42,6 +42,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         required_argument,
     )
     from MicrosoftGraphMailClientApiModule import (
+        CONFLICT_RETRIES,
         EmailAddress,
         GraphError,
         GraphMailClient,
@@ -49,6 +50,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         MAX_FILE_SIZE,
         MESSAGE_PROPERTIES,
         Mailbox,
+        QUOTA_EXCEEDED,
         UnknownOutcomeError,
         graph_id,
         html_to_text,
@@ -393,7 +395,7 @@ _RETRIES = 5
 _CLEANUP_SECONDS = 20.0  # to remove a draft after the end of the command
 
 # A step of sending: what may have been done is looked up before the step is repeated.
-_STEP_RETRIES = RetryPolicy(dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES), _RETRIES)
+_STEP_RETRIES = RetryPolicy({**CONFLICT_RETRIES, **dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES)}, _RETRIES)
 # A new draft is not known everywhere at once.
 _NEW_DRAFT_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 404: _RETRIES})
 _SESSION_RETRIES = RetryPolicy({404: 3, 410: 3})
@@ -678,8 +680,8 @@ class MailSender:
         message['attachments'] = [attachment.as_json() for attachment in included]
         body = {'message': message, 'saveToSentItems': False}
         try:
-            # 429 was not carried out; anything else is not repeated
-            policy = RetryPolicy({429: _RETRIES})
+            # these were not carried out; anything else is not repeated
+            policy = RetryPolicy({**CONFLICT_RETRIES, 429: _RETRIES})
             self._client.retry(lambda: self._mailbox.run_action('POST', f'{self._mailbox.path}/sendMail', json_data=body), policy)
         except GraphError as error:
             if error.is_outcome_unclear:
@@ -707,8 +709,11 @@ class MailSender:
         included, others = split_attachments(message, mail.attachments)
         draft: dict[str, Any] = {}
         if not state.draft_id:
-            body = {**message, 'attachments': [attachment.as_json() for attachment in included]}
-            draft = self._create_once(self._mailbox.messages_path(), mark_filter, _preferences(mail), json_data=body)
+
+            def body_of(message: dict[str, Any]) -> dict[str, Any]:
+                return {**message, 'attachments': [attachment.as_json() for attachment in included]}
+
+            draft = self._create_marked(self._mailbox.messages_path(), (message, mark_filter), body_of, (), _preferences(mail))
             state.draft_id, state.first_attachments = draft['id'], len(included)
         self._attach(others, state)
         return draft
@@ -728,19 +733,37 @@ class MailSender:
     def _create_reply(self, path: str, message: dict[str, Any], comment: str) -> dict[str, Any]:
         """Create the draft of a reply, and return it."""
 
-        def create(message: dict[str, Any]) -> dict[str, Any]:
-            body = {name: value for name, value in (('message', message), ('comment', comment)) if value}
-            return self._create_once(path, mark_filter, json_data=body)
+        def body_of(message: dict[str, Any]) -> dict[str, Any]:
+            return {name: value for name, value in (('message', message), ('comment', comment)) if value}
 
-        marked, mark_filter = _with_mark(message)
+        # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
+        return self._create_marked(path, _with_mark(message), body_of, (400,))
+
+    def _create_marked(
+        self,
+        path: str,
+        marked: tuple[dict[str, Any], str],
+        body_of: Callable[[dict[str, Any]], dict[str, Any]],
+        statuses: tuple[int, ...],
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Create a draft with a mark, or without if Graph rejects the mark, and return it.
+
+        Args:
+            marked: a message and a filter from `_with_mark`.
+            body_of: returns the request for a message.
+            statuses: a mark may be rejected with these too.
+        """
+        message, mark_filter = marked
         try:
-            return create(marked)
+            return self._create_once(path, mark_filter, headers, json_data=body_of(message))
         except GraphError as error:
-            if error.status != 400:
+            if error.status not in statuses and error.code != QUOTA_EXCEEDED:  # no room for names of properties
                 raise
-            # Microsoft documents extended properties for new messages and for changes, not for drafts of replies. If Graph
-            # rejects the mark, the reply has none; should the response to it be lost too, an unsent draft may remain.
-            return create(message)
+            # Without a mark, a draft is not found if the response is lost: another one is sent, and the first one may remain.
+            properties = message.pop('singleValueExtendedProperties')[:-1]
+            message = {**message, **({'singleValueExtendedProperties': properties} if properties else {})}
+            return self._create_once(path, mark_filter, headers, json_data=body_of(message))
 
     def _create_once(self, path: str, mark_filter: str, headers: dict[str, str] | None = None, **body: Any) -> dict[str, Any]:
         """Create a draft, and return it as Graph shows it.

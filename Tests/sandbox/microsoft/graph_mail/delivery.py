@@ -1,6 +1,7 @@
 """From a mailbox to the mailboxes of the recipients, within one cloud. What goes elsewhere is kept in Sent Items only."""
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sandbox.microsoft.entra.model import User
@@ -89,6 +90,12 @@ def check_size(mailbox: Mailbox, message: Message, more: int = 0) -> None:
     """Check that ``message``, with ``more`` bytes, is not too large for the mailbox. Raises GraphError 413."""
     if message.size + more > mailbox.message_limit:
         raise GraphError(413, 'ErrorMessageSizeExceeded', 'The message exceeds the maximum supported size.')
+
+
+def check_names(mailbox: Mailbox, properties: Iterable[str]) -> None:
+    """Check that the mailbox has room for the names of extended properties with these IDs. Raises GraphError 403."""
+    if not mailbox.has_room_for_names and any(' Name ' in one for one in properties):
+        raise GraphError(403, 'ErrorQuotaExceeded', 'Cannot get ID from name.')
 
 
 def _deferred_until(message: Message) -> float | None:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from flask import Response, jsonify, request, stream_with_context
 
 from sandbox.microsoft.graph_mail import mime
-from sandbox.microsoft.graph_mail.delivery import check_size
+from sandbox.microsoft.graph_mail.delivery import check_names, check_size
 from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.graph_mail.extended_properties import value_of
 from sandbox.microsoft.graph_mail.listing import page_json, select_messages
@@ -109,6 +109,7 @@ def create_message(folder_id: str = 'drafts') -> Answer:
     call = open_mailbox(WRITE)
     folder = find_folder(call, folder_id)
     message = draft_in_body(call)
+    check_names(call.mailbox, message.properties)
     check_size(call.mailbox, message)
     return created(call, call.mailbox.deliver(message, folder.folder_id))
 
@@ -143,6 +144,7 @@ def update_message(message_id: str, folder_id: str | None = None) -> Response:
     with call.mailbox.lock:
         check_unchanged(message)
         changes = typed_body('message')
+        check_names(call.mailbox, [str(one.get('id')) for one in changes.get('singleValueExtendedProperties') or []])
         change(message, changes)
         call.mailbox.touch(message, *changes)
     return jsonify(entity(call, message))

@@ -26,12 +26,18 @@ class EmailAddress:
 
 @dataclass(kw_only=True, eq=False)
 class Attachment:
-    """What the three kinds of attachments share. ``modified`` is in epoch seconds."""
+    """What the three kinds of attachments share.
+
+    Attributes:
+        modified: epoch seconds.
+        overhead: bytes that Graph counts besides the content.
+    """
 
     name: str | None
     content_type: str | None = None
     is_inline: bool = False
     modified: float = field(default_factory=time.time)
+    overhead: int = 0
     key: bytes = field(default_factory=ids.new_attachment_key)
 
     @property

@@ -217,7 +217,7 @@ def attachment_json(
         'lastModifiedDateTime': graph_timestamp(attachment.modified),
         'name': attachment.name,
         'contentType': attachment.content_type,
-        'size': attachment.size,
+        'size': attachment.size + attachment.overhead,
         'isInline': attachment.is_inline,
     }
     if isinstance(attachment, FileAttachment):

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response, request
 
-from sandbox.microsoft.graph_mail.delivery import submit
+from sandbox.microsoft.graph_mail.delivery import check_names, submit
 from sandbox.microsoft.graph_mail.drafts import FORWARD, REPLY, REPLY_ALL, Kind, draft_answer
 from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.graph_mail.mail_request import (
@@ -96,6 +96,7 @@ def _answer_at_once(message_id: str, folder_id: str | None, kind: Kind) -> tuple
 def _answer_as_draft(message_id: str, folder_id: str | None, kind: Kind, action: str) -> tuple[Response, int, dict[str, str]]:
     call = open_mailbox(WRITE)
     draft = _drafted(call, find_message(call, message_id, folder_id), kind, action)
+    check_names(call.mailbox, draft.properties)
     return created(call, call.mailbox.deliver(draft, 'drafts'))
 
 
