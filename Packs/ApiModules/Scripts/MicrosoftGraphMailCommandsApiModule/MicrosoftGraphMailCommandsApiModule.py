@@ -158,6 +158,13 @@ _ID_ARGUMENTS = (
 )  # fmt: skip
 
 
+def text_as_html(text: str) -> str:
+    """Return HTML that shows a text with its line breaks."""
+    from html import escape  # slow to import, and many commands do not need it
+
+    return '<br>\n'.join(escape(text).splitlines())
+
+
 def id_advice(args: dict[str, Any]) -> str:
     """Return what to do if Graph does not find an object: it names the arguments with an ID."""
     named = [name for name in _ID_ARGUMENTS if args.get(name) and not re.fullmatch(WELL_KNOWN_FOLDER, str(args[name]).lower())]

@@ -63,6 +63,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         message_argument,
         object_results,
         one_address,
+        text_as_html,
     )
 
 # region attachments
@@ -567,7 +568,7 @@ class MailSender:
             action: REPLY, REPLY_ALL or FORWARD.
             mail: its body, if any, replaces the quoted message, and its recipients replace those that Graph chooses. Of a body in
                 both formats only the HTML is sent.
-            comment: shown above the quoted message; not with a body.
+            comment: a text that is shown above the quoted message; not with a body.
         """
         if action == FORWARD:
             mail.require_recipients()
@@ -726,7 +727,8 @@ class MailSender:
         return draft
 
     def _create_reply(self, path: str, message: dict[str, Any], comment: str) -> dict[str, Any]:
-        """Create the draft of a reply, and return it."""
+        """Create the draft of a reply, and return it. Graph reads a comment as HTML."""
+        comment = text_as_html(comment)
 
         def create(message: dict[str, Any]) -> dict[str, Any]:
             body = {name: value for name, value in (('message', message), ('comment', comment)) if value}
@@ -952,10 +954,8 @@ class MailSender:
 
 def above_quote(html: str, mail: OutgoingMail) -> str:
     """Return the HTML of a reply with the body of `mail` above the message that it quotes."""
-    from html import escape  # slow to import, and only replies need it
-
     own = re.search(r'<body\b[^<>]*>(.*?)(?:</body>|\Z)', mail.html, re.IGNORECASE | re.DOTALL)
-    text = own[1] if own else mail.html or '<br>\n'.join(escape(mail.text).splitlines())
+    text = own[1] if own else mail.html or text_as_html(mail.text)
     start = re.search(r'<body\b[^<>]*>', html, re.IGNORECASE)
     position = start.end() if start else 0
     return f'{html[:position]}<div>{text}</div>{html[position:]}'
