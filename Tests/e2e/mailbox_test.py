@@ -16,11 +16,11 @@ RULE_ACTIONS = json.dumps({'markAsRead': True})
 
 def test_msgraph_mail_list_emails(analyst: Analyst) -> None:
     shown = analyst.run('msgraph-mail-list-emails', page_size=2)
-    first = analyst.context('MSGraphMail')
-    analyst.run('msgraph-mail-list-emails', page_size=2, next_page=first[-1]['NextPage'])
-    assert [email['Subject'] for email in first + analyst.context('MSGraphMail')] == [
-        f'Report {number}' for number in (1, 2, 3, 4)
-    ]
+    *first, link = analyst.context('MSGraphMail')
+    analyst.run('msgraph-mail-list-emails', page_size=2, next_page=link['NextPage'])
+    *second, newest = analyst.context('MSGraphMail')
+    assert [email['Subject'] for email in first + second] == [f'Report {number}' for number in (1, 2, 3, 4)]
+    assert newest['NextPage'] != link['NextPage']
     assert 'Report 2' in shown
 
 

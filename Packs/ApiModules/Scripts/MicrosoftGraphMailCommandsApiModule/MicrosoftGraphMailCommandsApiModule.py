@@ -514,6 +514,10 @@ def _email_row(outputs: dict[str, Any], with_names: bool = False) -> dict[str, A
     return {**outputs, **{name: addresses_text(outputs.get(name), with_names) for name in people}}
 
 
+_EMAILS = 'MSGraphMail(val.ID && val.ID == obj.ID)'
+_NEXT_PAGE = "MSGraphMail(val.NextPage.indexOf('')>=0)"  # whatever has a link, even if it is empty
+
+
 def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """List the messages of a mailbox or of one of its folders."""
     mailbox, next_page = mailbox_argument(client, args), clean_value(args.get('next_page'))
@@ -530,12 +534,18 @@ def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
         page_size, pages = min(limit, max(page_size, 100)), MAX_PAGES
     folder_id = folder_argument(mailbox, args)
     messages, next_page = mailbox.list_messages(folder_id, query, page_size, pages, next_page, limit)
+    # one link, the newest; it is empty after the last page, so that a loop ends
+    link_outputs = {_NEXT_PAGE: {'NextPage': next_page}} if next_page or args.get('next_page') else {}
     if not messages:
         readable = 'No emails were found on this page, but there are more pages.' if next_page else 'No emails were found.'
-        return CommandResults(raw_response=messages, readable_output=f'{readable}{_next_command(args, next_page)}')
+        readable += _next_command(args, next_page)
+        return CommandResults(outputs=link_outputs or None, raw_response=messages, readable_output=readable)
     title = f'Emails ({len(messages)}{", more on the next page" if next_page else ""})'
     link = re.search(r'/mailFolders(?:/|\(\')([^/\')]+)', unquote(urlsplit(str(args.get('next_page') or '')).path))
-    return _list_results(mailbox, messages, title, args.get('folder_id') or (link[1] if link else ''), args, next_page)
+    results = _list_results(mailbox, messages, title, args.get('folder_id') or (link[1] if link else ''), args, next_page)
+    if link_outputs:
+        results.outputs, results.outputs_prefix = {_EMAILS: results.outputs, **link_outputs}, None
+    return results
 
 
 def _list_results(
@@ -550,8 +560,6 @@ def _list_results(
     else:
         names = mailbox.folder_names(folder_ids)
     rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID', ''), one.get('FolderID'))} for one in outputs]
-    if next_page:
-        outputs[-1]['NextPage'] = next_page
     headers = ['Subject', 'From', 'Recipients', 'ReceivedTime', 'IsRead', 'Folder', 'HasAttachments', 'ID']
     note = _unreadable(messages) + _next_command(args, next_page)
     return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=note)
