@@ -1117,13 +1117,18 @@ def delete_rule_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
     return object_results('MSGraphMail.Rule', 'Rule deleted', outputs, outputs, ['ID'], 'id', {'ID': rule_id})
 
 
+# The newest of a mailbox replaces the former. UserID is empty for that of the user who signed in.
+_OF_MAILBOX = '(val.UserID == obj.UserID)'
+
+
 def get_settings_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Show the settings of a mailbox, or one of them."""
     mailbox = mailbox_argument(client, args)
     settings = mailbox.get_settings(clean_value(args.get('property')))
     outputs = {**without_annotations(settings), 'UserID': mailbox.address}
     rows = property_rows(outputs)
-    return object_results('MSGraphMail.MailboxSettings', 'Mailbox settings', outputs, settings, None, 'UserID', rows)
+    prefix = f'MSGraphMail.MailboxSettings{_OF_MAILBOX}'
+    return object_results(prefix, 'Mailbox settings', outputs, settings, None, None, rows)
 
 
 def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -1345,7 +1350,7 @@ def set_automatic_replies_command(client: GraphMailClient, args: dict[str, Any])
     title = 'Automatic replies turned off' if outputs.get('Status') == 'disabled' else 'Automatic replies turned on'
     times = () if outputs.get('Status') == 'scheduled' else ('StartTime', 'EndTime')
     headers = [name for name in outputs if name not in times]
-    return object_results('MSGraphMail.AutomaticReplies', title, outputs, replies, headers, key='UserID')
+    return object_results(f'MSGraphMail.AutomaticReplies{_OF_MAILBOX}', title, outputs, replies, headers, key=None)
 
 
 # endregion
