@@ -1311,6 +1311,19 @@ def _graph_time(args: dict[str, Any], name: str, time_zone: str) -> dict[str, st
         raise DemistoException(f"'{text}' is not a date. Change {name}.") from None
 
 
+_HTML_TAG = (
+    r'(?i)<!doctype\b|<!--|</?(?:a|abbr|address|b|big|blockquote|body|br|center|code|dd|del|div|dl|dt|em|font|footer|h[1-6]|head|'
+    r'header|hr|html|i|img|ins|li|meta|ol|p|pre|s|section|small|span|strike|strong|style|sub|sup|table|tbody|td|th|thead|tr|tt|u|'
+    r'ul)(?:\s[^<>=]*=[^<>]*)?\s*/?>'
+)
+
+
+def _html_message(args: dict[str, Any], name: str) -> str:
+    """Return a text or HTML as HTML, which Graph expects. A text has no tag of HTML; ``<bob@contoso.example>`` is none."""
+    text = str(args.get(name) or '')
+    return text if re.search(_HTML_TAG, text) else text_as_html(text)
+
+
 def _automatic_replies(args: dict[str, Any]) -> dict[str, Any]:
     """Return the properties of the automatic replies that the arguments set."""
     status = choice_argument(args, 'status', ('alwaysEnabled', 'scheduled', 'disabled'))
@@ -1318,8 +1331,8 @@ def _automatic_replies(args: dict[str, Any]) -> dict[str, Any]:
     replies: dict[str, Any] = {
         'status': status,
         'externalAudience': choice_argument(args, 'external_audience', ('none', 'contactsOnly', 'all')) if audience else '',
-        'internalReplyMessage': args.get('internal_message') or '',
-        'externalReplyMessage': args.get('external_message') or '',
+        'internalReplyMessage': _html_message(args, 'internal_message'),
+        'externalReplyMessage': _html_message(args, 'external_message'),
     }
     given = [name for name in ('start_time', 'end_time', 'time_zone') if clean_value(args.get(name))]
     if status == 'scheduled':
