@@ -466,6 +466,26 @@ def with_everything(ada: Mailbox) -> Message:
     return message
 
 
+@pytest.mark.parametrize(
+    'content_id, html, is_inline',
+    [
+        ('<logo@x>', 'cid:logo@x', True),
+        ('logo@x', 'cid:&lt;Logo@x&gt;', True),
+        ('cid:logo@x', 'cid:logo%40x', True),
+        (' <logo> ', 'CID:logo', True),
+        ('<logo@x>', 'cid:logo', False),
+        ('<>', 'cid:logo', False),
+    ],
+)
+def test_an_attachment_that_the_html_shows_is_inline(
+    mail: GraphMailClient, ada: Mailbox, content_id: str, html: str, is_inline: bool
+) -> None:
+    message = delivered(ada, html=f'<img src="{html}">')
+    ada.attach_file(message, 'logo.png', b'x', 'image/png', content_id, is_inline=False)
+    [row] = outputs(mail, 'msgraph-mail-list-attachments', message_id=message.immutable_id)['Attachment']
+    assert (row['IsInline'], row['ContentID']) == (is_inline, content_id)
+
+
 NAMES = ['a.bin', 'attachment-2.png', '.._up_..', 'Inner', 'Lunch', 'Budget.xlsx']
 
 

@@ -147,6 +147,14 @@ def test_the_body_is_sent_in_the_given_formats(
             'cid:brand',
             [('plan.pdf', b'%PDF plan', None), ('logo.png', b'PNG logo', 'brand')],
         ),
+        ({'attachCIDs': 'cid:2@7'}, 'cid:2@7', [('logo.png', b'PNG logo', '2@7')]),
+        ({'attachIDs': '2@7', 'attachCIDs': '<brand>'}, 'cid:brand', [('logo.png', b'PNG logo', 'brand')]),
+        ({'attachIDs': '2@7', 'attachCIDs': ' CID:<brand@x> '}, 'cid:brand@x', [('logo.png', b'PNG logo', 'brand@x')]),
+        (
+            {'attach_ids': '1@7,2@7', 'attach_cids': '<>,"cid: brand"'},
+            'cid:brand',
+            [('plan.pdf', b'%PDF plan', None), ('logo.png', b'PNG logo', 'brand')],
+        ),
     ],
 )
 def test_inline_images_are_named_by_entry_id_or_content_id(

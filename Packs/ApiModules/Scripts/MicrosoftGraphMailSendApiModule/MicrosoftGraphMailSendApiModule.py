@@ -50,6 +50,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         MESSAGE_PROPERTIES,
         Mailbox,
         UnknownOutcomeError,
+        bare_content_id,
         graph_id,
         html_to_text,
         page_rows,
@@ -1059,6 +1060,7 @@ def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str 
         list(map(clean_value, argToList(args.get(name) or args.get(other))))
         for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True)
     )
+    content_ids = list(map(bare_content_id, content_ids))
     inline = content_ids if content_ids and all(re.fullmatch(_ENTRY_ID, one) for one in content_ids) else []
     content_ids = [] if inline else content_ids
     for name, values in zip(names[1:], (file_names, content_ids), strict=True):
@@ -1082,6 +1084,7 @@ def _transient_files(args: dict[str, Any]) -> Iterator[OutgoingAttachment]:
     """Yield the files whose contents are in arguments. Commas do not split the content of a single file."""
     texts, content, ids = (args.get(name) or '' for name in TRANSIENT_FILE_ARGUMENTS)
     names, content_ids = (list(map(clean_value, argToList(one))) for one in (texts, ids))
+    content_ids = list(map(bare_content_id, content_ids))
     contents = [content] if len(names) == 1 and isinstance(content, str) else argToList(content)
     if len(names) != len(contents) or len(content_ids) > len(names) or not all(names):
         raise DemistoException(
