@@ -13,6 +13,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import clean_value
     from MicrosoftApiModule import reschedule
     from MicrosoftInstanceApiModule import (
+        ArgumentError,
         bool_argument,
         json_argument,
         future_datetime,
@@ -109,7 +110,9 @@ def _addresses(text: str, name: str) -> list[EmailAddress]:
             start += ', '
     if start:
         start = start.strip(', ')[:100]
-        raise DemistoException(f"'{start}' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>.")
+        raise ArgumentError(
+            name, f"'{start}' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>."
+        )
     return found
 
 
@@ -117,7 +120,7 @@ def one_address(args: dict[str, Any], name: str) -> str:
     """Return the address of an argument, empty if there is none. Raise DemistoException if there are several."""
     found = addresses_argument(args, name)
     if len(found) > 1:
-        raise DemistoException(f'The argument {name} has {len(found)} addresses. Enter one.')
+        raise ArgumentError(name, f'The argument {name} has {len(found)} addresses. Enter one.')
     return found[0].address if found else ''
 
 
@@ -138,7 +141,7 @@ def folder_argument(mailbox: Mailbox, args: dict[str, Any], name: str = 'folder_
     except GraphError:
         raise
     except DemistoException as error:
-        raise DemistoException(f'{error} Change {name}.') from error
+        raise ArgumentError(name, f'{error} Change {name}.') from error
 
 
 def message_argument(mailbox: Mailbox, args: dict[str, Any], name: str = 'message_id', folder_id: str = '') -> str:
@@ -193,14 +196,14 @@ ARGUMENT_CHECKS: dict[str, Callable[[dict[str, Any], str], Any]] = {
 }
 
 
-def _all_problems(args: dict[str, Any], words: list[str], first: str) -> str:
-    """Return what is wrong with the arguments: the error `first`, and what it does not tell. `words` as `checked_command`."""
+def _all_problems(args: dict[str, Any], words: list[str], error: DemistoException) -> str:
+    """Return what is wrong with the arguments: `error`, and what it does not tell. `words` as `checked_command`."""
+    first, blamed = str(error), getattr(error, 'argument', '')
     missing, told = [], [first]
-    named = re.findall(r'\b(?:argument|Change|Write|valid) (\w+)', first)
     for word in words:
         found = re.fullmatch(r'(\w+)(\*?)=?(.*)', word)
         name, star, choices = found.groups() if found else ('', '', '')
-        is_told = name in named
+        is_told = bool(name) and name == blamed
         try:
             if star and clean_value(args.get(name)) in ('', '[]'):
                 missing.append(name)
@@ -209,8 +212,8 @@ def _all_problems(args: dict[str, Any], words: list[str], first: str) -> str:
                 choice_argument(args, name, choices.split('|'))
             elif args.get(name) and name in ARGUMENT_CHECKS:
                 ARGUMENT_CHECKS[name](args, name)
-        except DemistoException as error:
-            told += [] if is_told else [str(error)]
+        except DemistoException as another:
+            told += [] if is_told else [str(another)]
     if not missing or (len(missing) == 1 and first not in told):
         return ' '.join([first, *(text for text in told if text != first)])
     are_empty = f's {_listed(missing)} are empty. Enter a value for each.' if missing[1:] else ''
@@ -244,7 +247,8 @@ def checked_command(
                 error.advice = id_advice(args)
             raise
         except DemistoException as error:
-            told = _all_problems(args, words, str(error)) if type(error) is DemistoException else str(error)
+            is_plain = type(error) in (DemistoException, ArgumentError)
+            told = _all_problems(args, words, error) if is_plain else str(error)
             if told == str(error):
                 raise
             raise DemistoException(told) from error
@@ -596,7 +600,7 @@ def _past_time(args: dict[str, Any], name: str) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         moment = None
     if text and not (moment and 1900 <= moment.year < 9999):
-        raise DemistoException(f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
+        raise ArgumentError(name, f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
     return moment
 
 
@@ -1096,7 +1100,7 @@ def create_rule_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
     changes = _rule_changes(mailbox, args)
     for name, key in (('display_name', 'displayName'), ('actions', 'actions')):
         if not changes.get(key):
-            raise DemistoException(f'The argument {name} is empty. Enter a value for it.')
+            raise ArgumentError(name, f'The argument {name} is empty. Enter a value for it.')
     return _rule_results('Rule created', mailbox.create_rule(changes))
 
 
@@ -1135,7 +1139,9 @@ def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
     """Show what is known about recipients before an email is sent to them."""
     addresses = [one.address for name in ('email_addresses', 'email_address') for one in addresses_argument(args, name)]
     if not addresses:
-        raise DemistoException('The argument email_addresses is empty. Enter one address, or several separated by commas.')
+        raise ArgumentError(
+            'email_addresses', 'The argument email_addresses is empty. Enter one address, or several separated by commas.'
+        )
     tips = mailbox_argument(client, args).get_mailtips(list(dict.fromkeys(addresses)))
     outputs = [without_annotations(tip) for tip in tips]
     rows = [
@@ -1308,7 +1314,7 @@ def _graph_time(args: dict[str, Any], name: str, time_zone: str) -> dict[str, st
     try:
         return {'dateTime': datetime.fromisoformat(text).isoformat(), 'timeZone': time_zone}
     except ValueError:
-        raise DemistoException(f"'{text}' is not a date. Change {name}.") from None
+        raise ArgumentError(name, f"'{text}' is not a date. Change {name}.") from None
 
 
 _HTML_TAG = (
@@ -1379,7 +1385,7 @@ def _change_categories(
     """Change the categories of messages. `changed` gets those of a message and those of the arguments."""
     mailbox, named = mailbox_argument(client, args), text_list(args, 'categories')
     if not named:
-        raise DemistoException('The argument categories is empty. Enter one category, or several separated by commas.')
+        raise ArgumentError('categories', 'The argument categories is empty. Enter one category, or several separated by commas.')
     folder_id = folder_argument(mailbox, args)
     return run_in_batches(
         mailbox,

@@ -34,6 +34,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback, json_or_none
     from MicrosoftApiModule import mask_secret, reschedule
     from MicrosoftInstanceApiModule import (
+        ArgumentError,
         bool_argument,
         choice_argument,
         future_datetime,
@@ -333,7 +334,7 @@ def _spelled_as(name: str, value: str, choices: Sequence[str]) -> str:
     for choice in choices:
         if choice.casefold() == value.casefold():
             return choice
-    raise DemistoException(f"'{value}' is not a valid {name}. Use one of {', '.join(choices)}.")
+    raise ArgumentError(name, f"'{value}' is not a valid {name}. Use one of {', '.join(choices)}.")
 
 
 def _utc(moment: datetime) -> str:
@@ -352,11 +353,11 @@ def internet_headers(text: str) -> tuple[tuple[str, str], ...]:
     for header in filter(None, map(str.strip, re.split(rf',(?=\s*{_HEADER_NAME}:)', text))):
         name, colon, value = header.partition(':')
         if not colon:
-            raise DemistoException(
-                f"The header '{header[:100]}' has no value. Write headers as x-name:value, separated by commas."
-            )
+            advice = 'Write headers as x-name:value, separated by commas.'
+            raise ArgumentError('headers', f"The header '{header[:100]}' has no value. {advice}")
         if not re.fullmatch(_HEADER_NAME, name.strip()):
-            raise DemistoException(f"The header name '{name.strip()[:100]}' is not valid. Use a name that starts with x-.")
+            advice = 'Use a name that starts with x-.'
+            raise ArgumentError('headers', f"The header name '{name.strip()[:100]}' is not valid. {advice}")
         headers.append((name.strip(), value.strip()))
     return tuple(headers)
 
@@ -1292,7 +1293,7 @@ def create_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailC
     if len(given) > 1 or (to_all and given != ['reply_to_id']):
         raise DemistoException('Use one of reply_to_id and forward_id. reply_all is only used with reply_to_id.')
     if not (given or mail.subject):
-        raise DemistoException('The argument subject is empty. Enter a subject, or reply_to_id or forward_id.')
+        raise ArgumentError('subject', 'The argument subject is empty. Enter a subject, or reply_to_id or forward_id.')
     action = FORWARD if given == ['forward_id'] else REPLY_ALL if to_all else REPLY
     message_id, sender = message_argument(mailbox, args, given[0]) if given else '', MailSender(mailbox)
 
