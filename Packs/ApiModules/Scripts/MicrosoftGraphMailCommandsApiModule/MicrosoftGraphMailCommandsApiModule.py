@@ -201,7 +201,7 @@ def _all_problems(args: dict[str, Any], words: list[str], error: DemistoExceptio
     first, blamed = str(error), getattr(error, 'argument', '')
     missing, told = [], [first]
     for word in words:
-        found = re.fullmatch(r'(\w+)(\*?)=?(.*)', word)
+        found = re.fullmatch(r'(\w+)(\*?)(?:\[])?=?(.*)', word)
         name, star, choices = found.groups() if found else ('', '', '')
         is_told = bool(name) and name == blamed
         try:
@@ -220,6 +220,19 @@ def _all_problems(args: dict[str, Any], words: list[str], error: DemistoExceptio
     return ' '.join([f'The argument{are_empty or f" {missing[0]} is empty. Enter a value for it."}', *told])
 
 
+def _without_lists(args: dict[str, Any], lists: list[str]) -> dict[str, Any]:
+    """Return arguments with the one value of a list, which the platform passes, in its place, except those called `lists`.
+
+    Raises:
+        ArgumentError: another list has several values.
+    """
+    given = {name: value for name, value in args.items() if isinstance(value, list) and name not in lists}
+    told = [f'The argument {name} has {len(value)} values. Enter one.' for name, value in given.items() if value[1:]]
+    if told:
+        raise ArgumentError('', ' '.join(told))
+    return {**args, **{name: value[0] if value else '' for name, value in given.items()}} if given else args
+
+
 def checked_command(
     function: Callable[[GraphMailClient, dict[str, Any]], Any], names: str
 ) -> Callable[[GraphMailClient, dict[str, Any]], Any]:
@@ -228,7 +241,8 @@ def checked_command(
     If an argument is not valid, its error tells what is wrong with the others too.
 
     Args:
-        names: of its arguments: ``name``, ``name*`` if it is required, ``name=x|y`` if it is one of several.
+        names: of its arguments: ``name``, ``name*`` if it is required, ``name[]`` if it is a list, ``name=x|y`` if it is one of
+            several.
     """
 
     def run(client: GraphMailClient, args: dict[str, Any]) -> Any:
@@ -240,6 +254,7 @@ def checked_command(
                 others = ', '.join(one for one in known if not one.startswith(('ran_', 'resume_', 'hide_')))
                 advice = f'Use {similar}.' if similar else f'Use one of {others}.' if others else 'Remove it.'
                 raise DemistoException(f'The argument {name} does not exist in this command. {advice}')
+        args = _without_lists(args, re.findall(r'(\w+)\*?\[]', names))
         try:
             return function(client, args)
         except GraphError as error:
@@ -1447,15 +1462,15 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
         ('msgraph-mail-get-email-as-eml', get_email_as_eml_command, 'message_id'),
         ('msgraph-mail-list-attachments', list_attachments_command, 'message_id* folder_id include_hash'),
         ('msgraph-mail-get-attachment', get_attachment_command, 'message_id* attachment_id folder_id nested_depth'),
-        ('msgraph-update-email-status', update_email_status_command, 'message_ids* status*=Read|Unread folder_id'),
-        ('msgraph-mail-set-categories', set_categories_command, 'message_ids* categories clear folder_id'),
-        ('msgraph-mail-add-categories', add_categories_command, 'message_ids* categories* folder_id'),
-        ('msgraph-mail-remove-categories', remove_categories_command, 'message_ids* categories* folder_id'),
+        ('msgraph-update-email-status', update_email_status_command, 'message_ids*[] status*=Read|Unread folder_id'),
+        ('msgraph-mail-set-categories', set_categories_command, 'message_ids*[] categories[] clear folder_id'),
+        ('msgraph-mail-add-categories', add_categories_command, 'message_ids*[] categories*[] folder_id'),
+        ('msgraph-mail-remove-categories', remove_categories_command, 'message_ids*[] categories*[] folder_id'),
         ('msgraph-mail-list-categories', list_categories_command, ''),
-        ('msgraph-mail-flag-email', flag_email_command, 'message_ids* status=flagged|complete|notFlagged due_date folder_id'),
-        ('msgraph-mail-move-email', _transfer_command(is_move=True), 'message_id* destination_folder_id*'),
-        ('msgraph-mail-copy-email', _transfer_command(is_move=False), 'message_id* destination_folder_id*'),
-        ('msgraph-mail-delete-email', delete_email_command, 'message_id* permanent folder_id'),
+        ('msgraph-mail-flag-email', flag_email_command, 'message_ids*[] status=flagged|complete|notFlagged due_date folder_id'),
+        ('msgraph-mail-move-email', _transfer_command(is_move=True), 'message_id*[] destination_folder_id*'),
+        ('msgraph-mail-copy-email', _transfer_command(is_move=False), 'message_id*[] destination_folder_id*'),
+        ('msgraph-mail-delete-email', delete_email_command, 'message_id*[] permanent folder_id'),
         ('msgraph-mail-list-folders', list_folders_command, 'limit'),
         ('msgraph-mail-list-child-folders', list_child_folders_command, 'parent_folder_id* limit'),
         ('msgraph-mail-create-folder', create_folder_command, 'new_folder_name* parent_folder_id'),
@@ -1488,7 +1503,7 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
             'status*=alwaysEnabled|scheduled|disabled external_audience=none|contactsOnly|all internal_message external_message '
             'start_time end_time time_zone',
         ),
-        ('msgraph-mail-get-mailtips', get_mailtips_command, 'email_addresses email_address'),
+        ('msgraph-mail-get-mailtips', get_mailtips_command, 'email_addresses[] email_address[]'),
     )
 }
 

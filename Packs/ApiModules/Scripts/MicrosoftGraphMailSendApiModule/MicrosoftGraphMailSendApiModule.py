@@ -1326,12 +1326,11 @@ _CHANGES = {
     'from': 'from',
     'send_time': 'singleValueExtendedProperties',
 }
-_CHANGED = ' '.join((*_CHANGES, 'body_type'))
 
 
 def update_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Change a draft. What is not given stays."""
-    given = {name: args.get(name) for name in (*_CHANGED.split(), 'resume_run')}
+    given = {name: args.get(name) for name in (*_CHANGES, 'body_type', 'resume_run')}
     mail, mailbox = outgoing_mail(given, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
     if mail.needs_mime:
         raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
@@ -1435,10 +1434,12 @@ ARGUMENT_CHECKS.update(
     templateParams=json_argument,
 )
 _FORM = 'body_type=Text|HTML flag=notFlagged|complete|flagged importance=low|normal|high'
-_MAIL = f'to cc bcc subject body htmlBody {_FORM} headers replyTo from send_time templateParams'
-_TRANSIENT_FILES = ' '.join(TRANSIENT_FILE_ARGUMENTS)
-_FILES, _FILES_IN_SNAKE_CASE = (' '.join(one) for one in (FILE_ARGUMENTS, FILE_ARGUMENTS_IN_SNAKE_CASE))
-_COMMENT = f'message_id* to comment cc bcc {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} templateParams'
+_CHANGED = f'to[] cc[] bcc[] subject body htmlBody {_FORM} replyTo[] from send_time templateParams'
+_MAIL = f'{_CHANGED} headers[]'
+_FILES, _FILES_IN_SNAKE_CASE, _TRANSIENT_FILES = (
+    ' '.join(f'{name}[]' for name in names) for names in (FILE_ARGUMENTS, FILE_ARGUMENTS_IN_SNAKE_CASE, TRANSIENT_FILE_ARGUMENTS)
+)
+_COMMENT = f'message_id* to[] comment cc[] bcc[] {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} templateParams'
 SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
     name: checked_command(
         with_template(function) if 'templateParams' in arguments else function,
@@ -1456,7 +1457,7 @@ SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailComm
             create_draft_command,
             f'{_MAIL} renderBody {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} reply_to_id reply_all forward_id',
         ),
-        ('msgraph-mail-update-draft', update_draft_command, f'draft_id* {_CHANGED} templateParams'),
+        ('msgraph-mail-update-draft', update_draft_command, f'draft_id* {_CHANGED}'),
         (
             'msgraph-mail-add-draft-attachment',
             add_draft_attachment_command,
