@@ -247,7 +247,7 @@ def test_msgraph_mail_get_settings(analyst: Analyst) -> None:
 
 def test_msgraph_mail_set_automatic_replies(analyst: Analyst) -> None:
     analyst.run('msgraph-mail-set-automatic-replies', status='alwaysEnabled', internal_message='Call the SOC & "wait".')
-    assert analyst.context('MSGraphMail')['AutomaticReplies']['InternalMessage'] == 'Call the SOC & "wait".'
+    assert analyst.context('MSGraphMail')['AutomaticReplies']['InternalMessage'] == 'Call the SOC &amp; "wait".'
     assert analyst.mailbox.settings['automaticRepliesSetting']['status'] == 'alwaysEnabled'
     assert 'turned off' in analyst.run('msgraph-mail-set-automatic-replies', status='disabled')
     assert analyst.mailbox.settings['automaticRepliesSetting']['status'] == 'disabled'

@@ -165,7 +165,7 @@ def text_as_html(text: str) -> str:
     """Return HTML that shows a text with its line breaks."""
     from html import escape  # slow to import, and many commands do not need it
 
-    return '<br>\n'.join(escape(text).splitlines())
+    return '<br>\n'.join(escape(text, quote=False).splitlines())
 
 
 def id_advice(args: dict[str, Any]) -> str:
