@@ -421,7 +421,8 @@ def test_a_list_ends_with_the_command_for_the_next_page(instance: Instance, fiel
     command, options = re.fullmatch(r'Next page: `!(\S+) (.*)`', entry['HumanReadable'].splitlines()[-1]).groups()  # type: ignore[union-attr]
     following = instance.context(command, **dict(re.findall(r'(\w+)="([^"]*)"', options)))
     emails = next(iter(entry['EntryContext'].values()))
-    assert emails and following
+    assert emails
+    assert following
     assert not {one['ID'] for one in following if 'ID' in one} & {one['ID'] for one in emails}
     field_report('M21', f'list-emails {args}', 'not how to get the next page', f'!{command} {options[:30]}...')
 
