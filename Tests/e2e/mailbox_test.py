@@ -16,11 +16,11 @@ RULE_ACTIONS = json.dumps({'markAsRead': True})
 
 def test_msgraph_mail_list_emails(analyst: Analyst) -> None:
     shown = analyst.run('msgraph-mail-list-emails', page_size=2)
-    first = analyst.context('MSGraphMail')
-    analyst.run('msgraph-mail-list-emails', page_size=2, next_page=first[-1]['NextPage'])
-    assert [email['Subject'] for email in first + analyst.context('MSGraphMail')] == [
-        f'Report {number}' for number in (1, 2, 3, 4)
-    ]
+    *first, link = analyst.context('MSGraphMail')
+    analyst.run('msgraph-mail-list-emails', page_size=2, next_page=link['NextPage'])
+    *second, newest = analyst.context('MSGraphMail')
+    assert [email['Subject'] for email in first + second] == [f'Report {number}' for number in (1, 2, 3, 4)]
+    assert newest['NextPage'] != link['NextPage']
     assert 'Report 2' in shown
 
 
@@ -247,7 +247,7 @@ def test_msgraph_mail_get_settings(analyst: Analyst) -> None:
 
 def test_msgraph_mail_set_automatic_replies(analyst: Analyst) -> None:
     analyst.run('msgraph-mail-set-automatic-replies', status='alwaysEnabled', internal_message='Call the SOC & "wait".')
-    assert analyst.context('MSGraphMail')['AutomaticReplies']['InternalMessage'] == 'Call the SOC & "wait".'
+    assert analyst.context('MSGraphMail')['AutomaticReplies']['InternalMessage'] == 'Call the SOC &amp; "wait".'
     assert analyst.mailbox.settings['automaticRepliesSetting']['status'] == 'alwaysEnabled'
     assert 'turned off' in analyst.run('msgraph-mail-set-automatic-replies', status='disabled')
     assert analyst.mailbox.settings['automaticRepliesSetting']['status'] == 'disabled'

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 
 from conformance.graph_mail.mail_commands_test import ADA, BOB, error_of, outputs, run
 from MicrosoftGraphMailClientApiModule import GraphMailClient
@@ -30,6 +31,33 @@ def test_they_are_turned_on_and_off_and_keep_what_is_not_given(mail: GraphMailCl
     assert off.readable_output.startswith('### Automatic replies turned off\n')
     shown = replies_of(cloud)
     assert (shown['status'], shown['externalAudience'], shown['externalReplyMessage']) == ('disabled', 'contactsOnly', 'Grüße')
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'line 1\nline 2 <b@x>',
+        'Ask <eve@x.example>,\r\n\r\n1. a < b & c > d',
+        'See <https://contoso.example/a?b=1&c=2>',
+        '<name of the deputy> "is here"',
+        'a <b and c> d',
+    ],
+)
+def test_a_text_is_shown_as_it_was_written(mail: GraphMailClient, cloud: MicrosoftCloud, text: str) -> None:
+    run(mail, COMMAND, status='alwaysEnabled', internal_message=text, external_message=text)
+    for name in ('internalReplyMessage', 'externalReplyMessage'):
+        shown = BeautifulSoup(replies_of(cloud)[name], 'html.parser')
+        assert {one.name for one in shown.find_all(True)} <= {'br'}
+        assert shown.get_text().splitlines() == text.splitlines()
+        assert len(shown.find_all('br')) == len(text.splitlines()) - 1
+
+
+@pytest.mark.parametrize(
+    'html', ['<p>a &amp; b</p>', 'a<br>b', 'a\n<BR/>b', '<!DOCTYPE html><p>x', '<a href="https://x.example">x</a>', 'a <b>b</b>']
+)
+def test_html_stays_as_it_is(mail: GraphMailClient, cloud: MicrosoftCloud, html: str) -> None:
+    run(mail, COMMAND, status='alwaysEnabled', internal_message=html)
+    assert replies_of(cloud)['internalReplyMessage'] == html
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 
 import demistomock as demisto
 from conformance.unified import instances
@@ -146,6 +147,14 @@ def test_the_body_is_sent_in_the_given_formats(
             'cid:brand',
             [('plan.pdf', b'%PDF plan', None), ('logo.png', b'PNG logo', 'brand')],
         ),
+        ({'attachCIDs': 'cid:2@7'}, 'cid:2@7', [('logo.png', b'PNG logo', '2@7')]),
+        ({'attachIDs': '2@7', 'attachCIDs': '<brand>'}, 'cid:brand', [('logo.png', b'PNG logo', 'brand')]),
+        ({'attachIDs': '2@7', 'attachCIDs': ' CID:<brand@x> '}, 'cid:brand@x', [('logo.png', b'PNG logo', 'brand@x')]),
+        (
+            {'attach_ids': '1@7,2@7', 'attach_cids': '<>,"cid: brand"'},
+            'cid:brand',
+            [('plan.pdf', b'%PDF plan', None), ('logo.png', b'PNG logo', 'brand')],
+        ),
     ],
 )
 def test_inline_images_are_named_by_entry_id_or_content_id(
@@ -238,6 +247,28 @@ def test_a_comment_is_above_the_quoted_mail(
     assert (message.subject, files_of(message)) == (subject, [('raw', FILES['3@a-b-c'][1], None)])
     assert message.html.index('See below.') < message.html.index('How is it?')
     assert outputs['InReplyTo'] == question.immutable_id
+
+
+COMMENTS = [
+    'Seen <eve@x.example>:\n\n1. a < b\n2. done',
+    '<img src="https://evil.example/p"><script>x</script>',
+    'one\r\ntwo &amp; "three"',
+    "a&nbsp;b 'c'",
+    '</div><hr id="quoted">',
+]
+
+
+@pytest.mark.parametrize('comment', COMMENTS)
+@pytest.mark.parametrize('command', ['msgraph-mail-reply-to', 'msgraph-mail-reply-all', 'msgraph-mail-forward'])
+def test_a_comment_is_shown_as_it_was_written(
+    instance: Instance, bobs: Mailbox, question: Message, command: str, comment: str
+) -> None:
+    outputs = instance.context(command, message_id=question.immutable_id, comment=comment, to=BOB)
+    own = BeautifulSoup(arrived(bobs).html.partition('<hr id="quoted">')[0], 'html.parser')
+    assert [one.name for one in own.find_all(True) if one.name not in ('html', 'body', 'div', 'br')] == []
+    assert own.get_text().splitlines() == comment.splitlines()
+    assert len(own.find_all('br')) == len(comment.splitlines()) - 1
+    assert outputs['body'] == {'contentType': 'text', 'content': comment}
 
 
 # endregion

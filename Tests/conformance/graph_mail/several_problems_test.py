@@ -72,6 +72,35 @@ NOT_AN_ADDRESS = "'bob' is not an email address. Write {0} as bob@example.com, o
             f"'urgent' is not one of low, normal, high. Change importance. {NOT_TRUE.format('renderBody')}",
         ),
         (
+            'msgraph-mail-list-emails',
+            {'page_size': 'the valid limit', 'limit': 'argument pages_to_pull', 'pages_to_pull': 'x'},
+            "'the valid limit' is not a whole number from 1 to 1000. Change page_size. "
+            "'x' is not a whole number from 1 to 1000. Change pages_to_pull. "
+            "'argument pages_to_pull' is not a whole number from 1 to 100000. Change limit.",
+        ),
+        (
+            'msgraph-mail-get-email',
+            {'message_id': 'x', 'body_type': 'Change body', 'body': 'Write body_type'},
+            "'Change body' is not one of HTML, text. Change body_type. "
+            "'Write body_type' is not one of full, unique. Change body.",
+        ),
+        (
+            'msgraph-mail-find-email',
+            {'received_time': 'argument sender', 'sender': 'Write recipient', 'recipient': 'bob', 'limit': '2000'},
+            "'2000' is not a whole number from 1 to 1000. Change limit. "
+            "'Write recipient' is not an email address. Write sender as bob@example.com, or Bob <bob@example.com>. "
+            f'{NOT_AN_ADDRESS.format("recipient")} '
+            "'argument sender' is not a time. Write received_time as 2030-01-31T08:00:00Z, or as 3 days ago.",
+        ),
+        (
+            'send-mail',
+            {'to': 'bob', 'headers': 'the argument to', 'importance': 'a valid flag', 'flag': 'x'},
+            f'{NOT_AN_ADDRESS.format("to")} '
+            "'a valid flag' is not one of low, normal, high. Change importance. "
+            "'x' is not one of notFlagged, complete, flagged. Change flag. "
+            "The header 'the argument to' has no value. Write headers as x-name:value, separated by commas.",
+        ),
+        (
             'msgraph-mail-remove-draft-attachment',
             {},
             'The arguments draft_id and attachment_id are empty. Enter a value for each.',

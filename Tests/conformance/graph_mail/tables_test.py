@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conformance.graph_mail.mail_commands_test import ADA, BOB, delivered, run
+from conformance.graph_mail.mail_commands_test import ADA, BOB, delivered, outputs, run
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
@@ -113,8 +113,8 @@ def test_times_of_replies_are_shown_if_they_count(mail: GraphMailClient) -> None
 def test_a_known_folder_costs_no_request(mail: GraphMailClient, cloud: MicrosoftCloud, args: dict[str, str]) -> None:
     mail.get_access_token()
     cloud.requests.clear()
-    first = run(mail, 'msgraph-mail-list-emails', page_size='2', **args)
-    [row, _] = table(mail, 'msgraph-mail-list-emails', next_page=first.outputs[-1]['NextPage'])
+    first = outputs(mail, 'msgraph-mail-list-emails', page_size='2', **args)
+    [row, _] = table(mail, 'msgraph-mail-list-emails', next_page=first[-1]['NextPage'])
     assert row['Folder'] == 'inbox'
     assert [one.method for one in cloud.requests.of('graph')] == ['GET', 'GET']
 
@@ -124,9 +124,10 @@ def test_the_id_of_a_folder_is_not_looked_up(mail: GraphMailClient, ada: Mailbox
     folder = ada.folder('inbox')
     assert folder
     cloud.requests.clear()
-    first = run(mail, 'msgraph-mail-list-emails', page_size='2', folder_id=folder.folder_id)
-    [row, _] = table(mail, 'msgraph-mail-list-emails', next_page=first.outputs[-1]['NextPage'])
-    assert '|Folder|' not in first.readable_output
+    listed = run(mail, 'msgraph-mail-list-emails', page_size='2', folder_id=folder.folder_id)
+    [_, link] = listed.outputs.values()
+    [row, _] = table(mail, 'msgraph-mail-list-emails', next_page=link['NextPage'])
+    assert '|Folder|' not in listed.readable_output
     assert 'Folder' not in row
     assert [one.method for one in cloud.requests.of('graph')] == ['GET', 'GET']
     assert len(table(mail, 'msgraph-mail-list-emails', page_size='1')) == 1

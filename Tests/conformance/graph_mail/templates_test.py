@@ -134,6 +134,7 @@ def files_of(mail: Message) -> list[tuple[Any, ...]]:
             [('a.txt', b'one', None, False), ('b.html', '<p>Größe</p>'.encode(), None, False)],
         ),
         ('a.txt, b.txt', '["1,2", "3"]', 'x@y', [('a.txt', b'1,2', 'x@y', True), ('b.txt', b'3', None, False)]),
+        ('a.txt,b.txt', '1,2', '<x@y>,cid:z', [('a.txt', b'1', 'x@y', True), ('b.txt', b'2', 'z', True)]),
         (['a.txt'], ['one, two'], None, [('a.txt', b'one, two', None, False)]),
         ('a,b', ['', 5], '', [('a', b'', None, False), ('b', b'5', None, False)]),
     ],

@@ -103,11 +103,12 @@ class Instance:
         return str(entry['Contents'])
 
     def context(self, command: str, **args: Any) -> Any:
-        """Return the context of a successful command."""
+        """Return the context of a successful command. Of several keys of one path, these are all items."""
         entry = self.run(command, **args)
         assert entry['Type'] != ERROR, entry['Contents']
-        [value] = entry['EntryContext'].values()
-        return value
+        [value, *others] = entry['EntryContext'].values()
+        assert len({key.partition('(')[0] for key in entry['EntryContext']}) == 1
+        return [*value, *others] if others else value
 
     def requests(self, service: str) -> list[tuple[str, int]]:
         """Return paths and statuses of the requests to a service."""

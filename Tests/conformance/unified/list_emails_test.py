@@ -8,20 +8,22 @@ import pytest
 from conformance.unified.instances import ADA, BOB, Instance, Params, with_methods
 from MicrosoftGraphMailCommandsApiModule import addresses_text, inert, property_outputs
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
+from sandbox.xsoar.context import ask, merge
 
 
 def test_emails_are_listed_in_the_context_and_in_a_table(instance: Instance) -> None:
     entry = instance.run('msgraph-mail-list-emails', page_size='2')
-    [(path, emails)] = entry['EntryContext'].items()
+    [(path, emails), (link_path, link)] = entry['EntryContext'].items()
     first = emails[0]
+    assert (link_path, list(link)) == ("MSGraphMail(val.NextPage.indexOf('')>=0)", ['NextPage'])
     assert path == 'MSGraphMail(val.ID && val.ID == obj.ID)'
     assert (first['Subject'], first['IsDraft'], first['HasAttachments'], first['Categories']) == ('Report 1', False, False, [])
     assert first['From'] == first['Sender'] == {'Name': 'Quentin Reyes', 'Address': 'quentin@partner.example'}
     assert first['Recipients'] == [{'Name': 'Ada Lindqvist', 'Address': ADA}]
     assert first['Body'] == '<p>Hello Ada Lindqvist,</p><p>this is report 1.</p>'
     assert first['UserID'] == ADA
-    assert 'NextPage' not in first
-    assert emails[1]['NextPage'].startswith(instance.cloud.graph)
+    assert 'NextPage' not in first | emails[1]
+    assert link['NextPage'].startswith(instance.cloud.graph)
     lines = entry['HumanReadable'].splitlines()
     assert lines[:2] == [
         '### Emails (2, more on the next page)',
@@ -29,7 +31,7 @@ def test_emails_are_listed_in_the_context_and_in_a_table(instance: Instance) -> 
     ]
     middle = f'{ADA} | {first["ReceivedTime"]} | false | Inbox | false'
     assert lines[3] == f'| Report 1 | quentin@partner.example | {middle} | {inert(first["ID"])} |'
-    assert lines[-1] == f'Next page: `!msgraph-mail-list-emails next_page="{emails[1]["NextPage"]}"`'
+    assert lines[-1] == f'Next page: `!msgraph-mail-list-emails next_page="{link["NextPage"]}"`'
     assert [message['subject'] for message in entry['Contents']] == ['Report 1', 'Report 2']
 
 
@@ -47,7 +49,7 @@ def test_emails_are_listed_in_the_context_and_in_a_table(instance: Instance) -> 
 )
 def test_pages_folder_and_mailbox_can_be_chosen(instance: Instance, args: Params, found: int, title: str) -> None:
     entry = instance.run('msgraph-mail-list-emails', **args)
-    [emails] = entry['EntryContext'].values()
+    emails = next(iter(entry['EntryContext'].values()))
     assert (len(emails), entry['HumanReadable'].splitlines()[0]) == (found, title)
     assert {email['UserID'] for email in emails} == {args.get('user_id', ADA)}
 
@@ -61,13 +63,33 @@ def test_pages_folder_and_mailbox_can_be_chosen(instance: Instance, args: Params
     ],
 )
 def test_mail_can_be_filtered_sorted_and_searched(instance: Instance, args: Params, subjects: list[str]) -> None:
-    assert [email['Subject'] for email in instance.context('msgraph-mail-list-emails', **args)] == subjects
+    found = instance.context('msgraph-mail-list-emails', **args)
+    assert [email['Subject'] for email in found if 'ID' in email] == subjects
+
+
+@pytest.mark.parametrize('page_size, pages', [('5', 5), ('10', 3), ('24', 2)])
+def test_a_loop_over_the_pages_of_a_list_ends(instance: Instance, page_size: str, pages: int) -> None:
+    context: dict[str, Any] = {}
+    links: list[str] = []
+    for start in ({'page_size': page_size}, {'page_size': page_size, 'odata': '$select=subject'}):
+        merge(context, instance.run('msgraph-mail-list-emails', **start)['EntryContext'])
+        while link := ask(context, '${MSGraphMail.NextPage}')[0]:
+            assert ask(context, '${MSGraphMail.NextPage}') == [link]
+            links.append(link)
+            merge(context, instance.run('msgraph-mail-list-emails', next_page=link)['EntryContext'])
+    assert len(links) == len(set(links)) == 2 * (pages - 1)
+    assert len(ask(context, '${MSGraphMail.ID}')) == 25
+
+
+def test_a_list_of_one_page_has_no_link(instance: Instance) -> None:
+    [key] = instance.run('msgraph-mail-list-emails', page_size='25')['EntryContext']
+    assert 'NextPage' not in key
 
 
 def test_properties_that_are_not_selected_are_not_in_the_context(instance: Instance) -> None:
     entry = instance.run('msgraph-mail-list-emails', page_size='1', pages_to_pull='1', odata='$select=subject,from')
-    [[email]] = entry['EntryContext'].values()
-    assert set(email) == {'ID', 'Kind', 'Subject', 'From', 'UserID', 'NextPage'}
+    [[email], _link] = entry['EntryContext'].values()
+    assert set(email) == {'ID', 'Kind', 'Subject', 'From', 'UserID'}
     assert entry['HumanReadable'].splitlines()[1] == '|Subject|From|ID|'
 
 

@@ -140,8 +140,8 @@ def test_the_arguments_of_a_scheduled_run_are_hidden(name: str, commands: dict[s
 @pytest.mark.parametrize('command', ['msgraph-mail-auth-test', 'msgraph-mail-test', 'msgraph-mail-list-emails'])
 def test_a_command_returns_exactly_the_outputs_of_the_yml(instance: Instance, command: str) -> None:
     instance.cloud.faults.add(service='graph', body={'value': [MESSAGE], '@odata.nextLink': f'{instance.cloud.graph}/v1.0/more'})
-    [(path, outputs)] = instance.run(command)['EntryContext'].items()
-    given = dict(leaves(path.partition('(')[0], outputs))
+    context = instance.run(command)['EntryContext']
+    given = {name: value for key, one in context.items() for name, value in leaves(key.partition('(')[0], one)}
     described = {output['contextPath']: output['type'] for output in IN_YML[command]['outputs']}
     assert set(given) == set(described)
     assert [path for path, value in given.items() if not TYPES[described[path]](value)] == []

@@ -9,6 +9,7 @@ from .problems import Refusal
 _KEY = re.compile(r'(?P<path>[^()]+?)(?:\((?P<condition>.*)\))?', re.DOTALL)
 _EXISTS = re.compile(r'val\.(?P<path>[\w.\- ]+)')
 _EQUALS = re.compile(r'val\.(?P<left>[\w.\- ]+?)\s*={2,3}\s*obj\.(?P<right>[\w.\- ]+)')
+_CONTAINS = re.compile(r"""val\.(?P<path>[\w.\- ]+)\.indexOf\((?P<quote>['"])(?P<text>.*)(?P=quote)\)\s*>=\s*0""")
 Condition = Callable[[Any, Any], bool]
 
 
@@ -75,7 +76,16 @@ def _term(text: str) -> Condition:
     if exists:
         path = exists['path']
         return lambda val, _obj: bool(look_up(val, path))
+    contains = _CONTAINS.fullmatch(text)
+    if contains:
+        path, part = contains['path'], contains['text']
+        return lambda val, _obj: _has(look_up(val, path), part)
     raise Refusal(f'The condition {text!r} of a context key cannot be read: use val.X, and val.X == obj.X.')
+
+
+def _has(value: Any, part: str) -> bool:
+    """What ``indexOf`` of JavaScript finds: a part of a text, or an item of a list. Nothing else has it."""
+    return part in value if isinstance(value, (str, list)) else False
 
 
 def look_up(value: Any, path: str) -> Any:

@@ -325,9 +325,14 @@ class Attachment(NamedTuple):
     @classmethod
     def list_from_json(cls, values: Sequence[dict[str, Any]], html: str = '') -> list['Attachment']:
         """Read the attachments of a message. Those that its `html` refers to are inline, whatever Graph says."""
-        named = {unquote(unescaped(one)).casefold() for one in re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)}
+        named = {bare_content_id(unquote(unescaped(one))).casefold() for one in re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)}
         found = [cls.from_json(value, number) for number, value in enumerate(values, 1) if isinstance(value, dict)]
-        return [one._replace(is_inline=one.is_inline or one.content_id.casefold() in named) for one in found]
+        return [one._replace(is_inline=one.is_inline or bare_content_id(one.content_id).casefold() in named) for one in found]
+
+
+def bare_content_id(text: str) -> str:
+    """Return a content ID without what a header (``<logo>``) or a link (``cid:logo``) has around it."""
+    return re.sub(r'(?i)^\s*<?\s*(?:cid:)?\s*<?|\s*>?\s*$', '', text)
 
 
 # The types of properties, and of the members of those that are lists, wherever they are.

@@ -13,6 +13,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import clean_value
     from MicrosoftApiModule import reschedule
     from MicrosoftInstanceApiModule import (
+        ArgumentError,
         bool_argument,
         json_argument,
         future_datetime,
@@ -110,7 +111,9 @@ def _addresses(text: str, name: str) -> list[EmailAddress]:
             start += ', '
     if start:
         start = start.strip(', ')[:100]
-        raise DemistoException(f"'{start}' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>.")
+        raise ArgumentError(
+            name, f"'{start}' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>."
+        )
     return found
 
 
@@ -118,7 +121,7 @@ def one_address(args: dict[str, Any], name: str) -> str:
     """Return the address of an argument, empty if there is none. Raise DemistoException if there are several."""
     found = addresses_argument(args, name)
     if len(found) > 1:
-        raise DemistoException(f'The argument {name} has {len(found)} addresses. Enter one.')
+        raise ArgumentError(name, f'The argument {name} has {len(found)} addresses. Enter one.')
     return found[0].address if found else ''
 
 
@@ -139,7 +142,7 @@ def folder_argument(mailbox: Mailbox, args: dict[str, Any], name: str = 'folder_
     except GraphError:
         raise
     except DemistoException as error:
-        raise DemistoException(f'{error} Change {name}.') from error
+        raise ArgumentError(name, f'{error} Change {name}.') from error
 
 
 def message_argument(mailbox: Mailbox, args: dict[str, Any], name: str = 'message_id', folder_id: str = '') -> str:
@@ -157,6 +160,13 @@ _ID_ARGUMENTS = (
     'message_id', 'message_ids', 'inReplyTo', 'reply_to_id', 'forward_id', 'draft_id', 'attachment_id', 'rule_id',
     'folder_id', 'parent_folder_id', 'destination_folder_id',
 )  # fmt: skip
+
+
+def text_as_html(text: str) -> str:
+    """Return HTML that shows a text with its line breaks."""
+    from html import escape  # slow to import, and many commands do not need it
+
+    return '<br>\n'.join(escape(text, quote=False).splitlines())
 
 
 def id_advice(args: dict[str, Any]) -> str:
@@ -187,14 +197,14 @@ ARGUMENT_CHECKS: dict[str, Callable[[dict[str, Any], str], Any]] = {
 }
 
 
-def _all_problems(args: dict[str, Any], words: list[str], first: str) -> str:
-    """Return what is wrong with the arguments: the error `first`, and what it does not tell. `words` as `checked_command`."""
+def _all_problems(args: dict[str, Any], words: list[str], error: DemistoException) -> str:
+    """Return what is wrong with the arguments: `error`, and what it does not tell. `words` as `checked_command`."""
+    first, blamed = str(error), getattr(error, 'argument', '')
     missing, told = [], [first]
-    named = re.findall(r'\b(?:argument|Change|Write|valid) (\w+)', first)
     for word in words:
-        found = re.fullmatch(r'(\w+)(\*?)=?(.*)', word)
+        found = re.fullmatch(r'(\w+)(\*?)(?:\[])?=?(.*)', word)
         name, star, choices = found.groups() if found else ('', '', '')
-        is_told = name in named
+        is_told = bool(name) and name == blamed
         try:
             if star and clean_value(args.get(name)) in ('', '[]'):
                 missing.append(name)
@@ -203,12 +213,25 @@ def _all_problems(args: dict[str, Any], words: list[str], first: str) -> str:
                 choice_argument(args, name, choices.split('|'))
             elif args.get(name) and name in ARGUMENT_CHECKS:
                 ARGUMENT_CHECKS[name](args, name)
-        except DemistoException as error:
-            told += [] if is_told else [str(error)]
+        except DemistoException as another:
+            told += [] if is_told else [str(another)]
     if not missing or (len(missing) == 1 and first not in told):
         return ' '.join([first, *(text for text in told if text != first)])
     are_empty = f's {_listed(missing)} are empty. Enter a value for each.' if missing[1:] else ''
     return ' '.join([f'The argument{are_empty or f" {missing[0]} is empty. Enter a value for it."}', *told])
+
+
+def _without_lists(args: dict[str, Any], lists: list[str]) -> dict[str, Any]:
+    """Return arguments with the one value of a list, which the platform passes, in its place, except those called `lists`.
+
+    Raises:
+        ArgumentError: another list has several values.
+    """
+    given = {name: value for name, value in args.items() if isinstance(value, list) and name not in lists}
+    told = [f'The argument {name} has {len(value)} values. Enter one.' for name, value in given.items() if value[1:]]
+    if told:
+        raise ArgumentError('', ' '.join(told))
+    return {**args, **{name: value[0] if value else '' for name, value in given.items()}} if given else args
 
 
 def checked_command(
@@ -219,7 +242,8 @@ def checked_command(
     If an argument is not valid, its error tells what is wrong with the others too.
 
     Args:
-        names: of its arguments: ``name``, ``name*`` if it is required, ``name=x|y`` if it is one of several.
+        names: of its arguments: ``name``, ``name*`` if it is required, ``name[]`` if it is a list, ``name=x|y`` if it is one of
+            several.
     """
 
     def run(client: GraphMailClient, args: dict[str, Any]) -> Any:
@@ -231,6 +255,7 @@ def checked_command(
                 others = ', '.join(one for one in known if not one.startswith(('ran_', 'resume_', 'hide_')))
                 advice = f'Use {similar}.' if similar else f'Use one of {others}.' if others else 'Remove it.'
                 raise DemistoException(f'The argument {name} does not exist in this command. {advice}')
+        args = _without_lists(args, re.findall(r'(\w+)\*?\[]', names))
         try:
             return function(client, args)
         except GraphError as error:
@@ -238,7 +263,8 @@ def checked_command(
                 error.advice = id_advice(args)
             raise
         except DemistoException as error:
-            told = _all_problems(args, words, str(error)) if type(error) is DemistoException else str(error)
+            is_plain = type(error) in (DemistoException, ArgumentError)
+            told = _all_problems(args, words, error) if is_plain else str(error)
             if told == str(error):
                 raise
             raise DemistoException(told) from error
@@ -508,6 +534,10 @@ def _email_row(outputs: dict[str, Any], with_names: bool = False) -> dict[str, A
     return {**outputs, **{name: addresses_text(outputs.get(name), with_names) for name in people}}
 
 
+_EMAILS = 'MSGraphMail(val.ID && val.ID == obj.ID)'
+_NEXT_PAGE = "MSGraphMail(val.NextPage.indexOf('')>=0)"  # whatever has a link, even if it is empty
+
+
 def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """List the messages of a mailbox or of one of its folders."""
     mailbox, next_page = mailbox_argument(client, args), clean_value(args.get('next_page'))
@@ -524,12 +554,18 @@ def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
         page_size, pages = min(limit, max(page_size, 100)), MAX_PAGES
     folder_id = folder_argument(mailbox, args)
     messages, next_page = mailbox.list_messages(folder_id, query, page_size, pages, next_page, limit)
+    # one link, the newest; it is empty after the last page, so that a loop ends
+    link_outputs = {_NEXT_PAGE: {'NextPage': next_page}} if next_page or args.get('next_page') else {}
     if not messages:
         readable = 'No emails were found on this page, but there are more pages.' if next_page else 'No emails were found.'
-        return CommandResults(raw_response=messages, readable_output=f'{readable}{_next_command(args, next_page)}')
+        readable += _next_command(args, next_page)
+        return CommandResults(outputs=link_outputs or None, raw_response=messages, readable_output=readable)
     title = f'Emails ({len(messages)}{", more on the next page" if next_page else ""})'
     link = re.search(r'/mailFolders(?:/|\(\')([^/\')]+)', unquote(urlsplit(str(args.get('next_page') or '')).path))
-    return _list_results(mailbox, messages, title, args.get('folder_id') or (link[1] if link else ''), args, next_page)
+    results = _list_results(mailbox, messages, title, args.get('folder_id') or (link[1] if link else ''), args, next_page)
+    if link_outputs:
+        results.outputs, results.outputs_prefix = {_EMAILS: results.outputs, **link_outputs}, None
+    return results
 
 
 def _list_results(
@@ -544,8 +580,6 @@ def _list_results(
     else:
         names = mailbox.folder_names(folder_ids)
     rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID', ''), one.get('FolderID'))} for one in outputs]
-    if next_page:
-        outputs[-1]['NextPage'] = next_page
     headers = ['Subject', 'From', 'Recipients', 'ReceivedTime', 'IsRead', 'Folder', 'HasAttachments', 'ID']
     note = _unreadable(messages) + _next_command(args, next_page)
     return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=note)
@@ -582,7 +616,7 @@ def _past_time(args: dict[str, Any], name: str) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         moment = None
     if text and not (moment and 1900 <= moment.year < 9999):
-        raise DemistoException(f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
+        raise ArgumentError(name, f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
     return moment
 
 
@@ -1089,7 +1123,7 @@ def create_rule_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
     changes = _rule_changes(mailbox, args)
     for name, key in (('display_name', 'displayName'), ('actions', 'actions')):
         if not changes.get(key):
-            raise DemistoException(f'The argument {name} is empty. Enter a value for it.')
+            raise ArgumentError(name, f'The argument {name} is empty. Enter a value for it.')
     return _rule_results('Rule created', mailbox.create_rule(changes))
 
 
@@ -1110,20 +1144,27 @@ def delete_rule_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
     return object_results('MSGraphMail.Rule', 'Rule deleted', outputs, outputs, ['ID'], 'id', {'ID': rule_id})
 
 
+# The newest of a mailbox replaces the former. UserID is empty for that of the user who signed in.
+_OF_MAILBOX = '(val.UserID == obj.UserID)'
+
+
 def get_settings_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Show the settings of a mailbox, or one of them."""
     mailbox = mailbox_argument(client, args)
     settings = mailbox.get_settings(clean_value(args.get('property')))
     outputs = {**without_annotations(settings), 'UserID': mailbox.address}
     rows = property_rows(outputs)
-    return object_results('MSGraphMail.MailboxSettings', 'Mailbox settings', outputs, settings, None, 'UserID', rows)
+    prefix = f'MSGraphMail.MailboxSettings{_OF_MAILBOX}'
+    return object_results(prefix, 'Mailbox settings', outputs, settings, None, None, rows)
 
 
 def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
     """Show what is known about recipients before an email is sent to them."""
     addresses = [one.address for name in ('email_addresses', 'email_address') for one in addresses_argument(args, name)]
     if not addresses:
-        raise DemistoException('The argument email_addresses is empty. Enter one address, or several separated by commas.')
+        raise ArgumentError(
+            'email_addresses', 'The argument email_addresses is empty. Enter one address, or several separated by commas.'
+        )
     tips = mailbox_argument(client, args).get_mailtips(list(dict.fromkeys(addresses)))
     outputs = [without_annotations(tip) for tip in tips]
     rows = [
@@ -1296,7 +1337,20 @@ def _graph_time(args: dict[str, Any], name: str, time_zone: str) -> dict[str, st
     try:
         return {'dateTime': datetime.fromisoformat(text).isoformat(), 'timeZone': time_zone}
     except ValueError:
-        raise DemistoException(f"'{text}' is not a date. Change {name}.") from None
+        raise ArgumentError(name, f"'{text}' is not a date. Change {name}.") from None
+
+
+_HTML_TAG = (
+    r'(?i)<!doctype\b|<!--|</?(?:a|abbr|address|b|big|blockquote|body|br|center|code|dd|del|div|dl|dt|em|font|footer|h[1-6]|head|'
+    r'header|hr|html|i|img|ins|li|meta|ol|p|pre|s|section|small|span|strike|strong|style|sub|sup|table|tbody|td|th|thead|tr|tt|u|'
+    r'ul)(?:\s[^<>=]*=[^<>]*)?\s*/?>'
+)
+
+
+def _html_message(args: dict[str, Any], name: str) -> str:
+    """Return a text or HTML as HTML, which Graph expects. A text has no tag of HTML; ``<bob@contoso.example>`` is none."""
+    text = str(args.get(name) or '')
+    return text if re.search(_HTML_TAG, text) else text_as_html(text)
 
 
 def _automatic_replies(args: dict[str, Any]) -> dict[str, Any]:
@@ -1306,8 +1360,8 @@ def _automatic_replies(args: dict[str, Any]) -> dict[str, Any]:
     replies: dict[str, Any] = {
         'status': status,
         'externalAudience': choice_argument(args, 'external_audience', ('none', 'contactsOnly', 'all')) if audience else '',
-        'internalReplyMessage': args.get('internal_message') or '',
-        'externalReplyMessage': args.get('external_message') or '',
+        'internalReplyMessage': _html_message(args, 'internal_message'),
+        'externalReplyMessage': _html_message(args, 'external_message'),
     }
     given = [name for name in ('start_time', 'end_time', 'time_zone') if clean_value(args.get(name))]
     if status == 'scheduled':
@@ -1338,7 +1392,7 @@ def set_automatic_replies_command(client: GraphMailClient, args: dict[str, Any])
     title = 'Automatic replies turned off' if outputs.get('Status') == 'disabled' else 'Automatic replies turned on'
     times = () if outputs.get('Status') == 'scheduled' else ('StartTime', 'EndTime')
     headers = [name for name in outputs if name not in times]
-    return object_results('MSGraphMail.AutomaticReplies', title, outputs, replies, headers, key='UserID')
+    return object_results(f'MSGraphMail.AutomaticReplies{_OF_MAILBOX}', title, outputs, replies, headers, key=None)
 
 
 # endregion
@@ -1354,7 +1408,7 @@ def _change_categories(
     """Change the categories of messages. `changed` gets those of a message and those of the arguments."""
     mailbox, named = mailbox_argument(client, args), text_list(args, 'categories')
     if not named:
-        raise DemistoException('The argument categories is empty. Enter one category, or several separated by commas.')
+        raise ArgumentError('categories', 'The argument categories is empty. Enter one category, or several separated by commas.')
     folder_id = folder_argument(mailbox, args)
     return run_in_batches(
         mailbox,
@@ -1416,15 +1470,15 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
         ('msgraph-mail-get-email-as-eml', get_email_as_eml_command, 'message_id'),
         ('msgraph-mail-list-attachments', list_attachments_command, 'message_id* folder_id include_hash'),
         ('msgraph-mail-get-attachment', get_attachment_command, 'message_id* attachment_id folder_id nested_depth'),
-        ('msgraph-update-email-status', update_email_status_command, 'message_ids* status*=Read|Unread folder_id'),
-        ('msgraph-mail-set-categories', set_categories_command, 'message_ids* categories clear folder_id'),
-        ('msgraph-mail-add-categories', add_categories_command, 'message_ids* categories* folder_id'),
-        ('msgraph-mail-remove-categories', remove_categories_command, 'message_ids* categories* folder_id'),
+        ('msgraph-update-email-status', update_email_status_command, 'message_ids*[] status*=Read|Unread folder_id'),
+        ('msgraph-mail-set-categories', set_categories_command, 'message_ids*[] categories[] clear folder_id'),
+        ('msgraph-mail-add-categories', add_categories_command, 'message_ids*[] categories*[] folder_id'),
+        ('msgraph-mail-remove-categories', remove_categories_command, 'message_ids*[] categories*[] folder_id'),
         ('msgraph-mail-list-categories', list_categories_command, ''),
-        ('msgraph-mail-flag-email', flag_email_command, 'message_ids* status=flagged|complete|notFlagged due_date folder_id'),
-        ('msgraph-mail-move-email', _transfer_command(is_move=True), 'message_id* destination_folder_id*'),
-        ('msgraph-mail-copy-email', _transfer_command(is_move=False), 'message_id* destination_folder_id*'),
-        ('msgraph-mail-delete-email', delete_email_command, 'message_id* permanent folder_id'),
+        ('msgraph-mail-flag-email', flag_email_command, 'message_ids*[] status=flagged|complete|notFlagged due_date folder_id'),
+        ('msgraph-mail-move-email', _transfer_command(is_move=True), 'message_id*[] destination_folder_id*'),
+        ('msgraph-mail-copy-email', _transfer_command(is_move=False), 'message_id*[] destination_folder_id*'),
+        ('msgraph-mail-delete-email', delete_email_command, 'message_id*[] permanent folder_id'),
         ('msgraph-mail-list-folders', list_folders_command, 'limit'),
         ('msgraph-mail-list-child-folders', list_child_folders_command, 'parent_folder_id* limit'),
         ('msgraph-mail-create-folder', create_folder_command, 'new_folder_name* parent_folder_id'),
@@ -1457,7 +1511,7 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
             'status*=alwaysEnabled|scheduled|disabled external_audience=none|contactsOnly|all internal_message external_message '
             'start_time end_time time_zone',
         ),
-        ('msgraph-mail-get-mailtips', get_mailtips_command, 'email_addresses email_address'),
+        ('msgraph-mail-get-mailtips', get_mailtips_command, 'email_addresses[] email_address[]'),
     )
 }
 

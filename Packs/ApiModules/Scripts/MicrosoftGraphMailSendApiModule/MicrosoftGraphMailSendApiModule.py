@@ -34,6 +34,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback, json_or_none
     from MicrosoftApiModule import mask_secret, reschedule
     from MicrosoftInstanceApiModule import (
+        ArgumentError,
         bool_argument,
         choice_argument,
         future_datetime,
@@ -52,6 +53,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         Mailbox,
         QUOTA_EXCEEDED,
         UnknownOutcomeError,
+        bare_content_id,
         graph_id,
         html_to_text,
         page_rows,
@@ -65,6 +67,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         message_argument,
         object_results,
         one_address,
+        text_as_html,
     )
 
 # region attachments
@@ -333,7 +336,7 @@ def _spelled_as(name: str, value: str, choices: Sequence[str]) -> str:
     for choice in choices:
         if choice.casefold() == value.casefold():
             return choice
-    raise DemistoException(f"'{value}' is not a valid {name}. Use one of {', '.join(choices)}.")
+    raise ArgumentError(name, f"'{value}' is not a valid {name}. Use one of {', '.join(choices)}.")
 
 
 def _utc(moment: datetime) -> str:
@@ -352,11 +355,11 @@ def internet_headers(text: str) -> tuple[tuple[str, str], ...]:
     for header in filter(None, map(str.strip, re.split(rf',(?=\s*{_HEADER_NAME}:)', text))):
         name, colon, value = header.partition(':')
         if not colon:
-            raise DemistoException(
-                f"The header '{header[:100]}' has no value. Write headers as x-name:value, separated by commas."
-            )
+            advice = 'Write headers as x-name:value, separated by commas.'
+            raise ArgumentError('headers', f"The header '{header[:100]}' has no value. {advice}")
         if not re.fullmatch(_HEADER_NAME, name.strip()):
-            raise DemistoException(f"The header name '{name.strip()[:100]}' is not valid. Use a name that starts with x-.")
+            advice = 'Use a name that starts with x-.'
+            raise ArgumentError('headers', f"The header name '{name.strip()[:100]}' is not valid. {advice}")
         headers.append((name.strip(), value.strip()))
     return tuple(headers)
 
@@ -569,7 +572,7 @@ class MailSender:
             action: REPLY, REPLY_ALL or FORWARD.
             mail: its body, if any, replaces the quoted message, and its recipients replace those that Graph chooses. Of a body in
                 both formats only the HTML is sent.
-            comment: shown above the quoted message; not with a body.
+            comment: a text that is shown above the quoted message; not with a body.
         """
         if action == FORWARD:
             mail.require_recipients()
@@ -731,7 +734,8 @@ class MailSender:
         return draft
 
     def _create_reply(self, path: str, message: dict[str, Any], comment: str) -> dict[str, Any]:
-        """Create the draft of a reply, and return it."""
+        """Create the draft of a reply, and return it. Graph reads a comment as HTML."""
+        comment = text_as_html(comment)
 
         def body_of(message: dict[str, Any]) -> dict[str, Any]:
             return {name: value for name, value in (('message', message), ('comment', comment)) if value}
@@ -975,10 +979,8 @@ class MailSender:
 
 def above_quote(html: str, mail: OutgoingMail) -> str:
     """Return the HTML of a reply with the body of `mail` above the message that it quotes."""
-    from html import escape  # slow to import, and only replies need it
-
     own = re.search(r'<body\b[^<>]*>(.*?)(?:</body>|\Z)', mail.html, re.IGNORECASE | re.DOTALL)
-    text = own[1] if own else mail.html or '<br>\n'.join(escape(mail.text).splitlines())
+    text = own[1] if own else mail.html or text_as_html(mail.text)
     start = re.search(r'<body\b[^<>]*>', html, re.IGNORECASE)
     position = start.end() if start else 0
     return f'{html[:position]}<div>{text}</div>{html[position:]}'
@@ -1082,6 +1084,7 @@ def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str 
         list(map(clean_value, argToList(args.get(name) or args.get(other))))
         for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True)
     )
+    content_ids = list(map(bare_content_id, content_ids))
     inline = content_ids if content_ids and all(re.fullmatch(_ENTRY_ID, one) for one in content_ids) else []
     content_ids = [] if inline else content_ids
     for name, values in zip(names[1:], (file_names, content_ids), strict=True):
@@ -1105,6 +1108,7 @@ def _transient_files(args: dict[str, Any]) -> Iterator[OutgoingAttachment]:
     """Yield the files whose contents are in arguments. Commas do not split the content of a single file."""
     texts, content, ids = (args.get(name) or '' for name in TRANSIENT_FILE_ARGUMENTS)
     names, content_ids = (list(map(clean_value, argToList(one))) for one in (texts, ids))
+    content_ids = list(map(bare_content_id, content_ids))
     contents = [content] if len(names) == 1 and isinstance(content, str) else argToList(content)
     if len(names) != len(contents) or len(content_ids) > len(names) or not all(names):
         raise DemistoException(
@@ -1312,7 +1316,7 @@ def create_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailC
     if len(given) > 1 or (to_all and given != ['reply_to_id']):
         raise DemistoException('Use one of reply_to_id and forward_id. reply_all is only used with reply_to_id.')
     if not (given or mail.subject):
-        raise DemistoException('The argument subject is empty. Enter a subject, or reply_to_id or forward_id.')
+        raise ArgumentError('subject', 'The argument subject is empty. Enter a subject, or reply_to_id or forward_id.')
     action = FORWARD if given == ['forward_id'] else REPLY_ALL if to_all else REPLY
     message_id, sender = message_argument(mailbox, args, given[0]) if given else '', MailSender(mailbox)
 
@@ -1345,12 +1349,11 @@ _CHANGES = {
     'from': 'from',
     'send_time': 'singleValueExtendedProperties',
 }
-_CHANGED = ' '.join((*_CHANGES, 'body_type'))
 
 
 def update_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
     """Change a draft. What is not given stays."""
-    given = {name: args.get(name) for name in (*_CHANGED.split(), 'resume_run')}
+    given = {name: args.get(name) for name in (*_CHANGES, 'body_type', 'resume_run')}
     mail, mailbox = outgoing_mail(given, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
     if mail.needs_mime:
         raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
@@ -1454,10 +1457,12 @@ ARGUMENT_CHECKS.update(
     templateParams=json_argument,
 )
 _FORM = 'body_type=Text|HTML flag=notFlagged|complete|flagged importance=low|normal|high'
-_MAIL = f'to cc bcc subject body htmlBody {_FORM} headers replyTo from send_time templateParams'
-_TRANSIENT_FILES = ' '.join(TRANSIENT_FILE_ARGUMENTS)
-_FILES, _FILES_IN_SNAKE_CASE = (' '.join(one) for one in (FILE_ARGUMENTS, FILE_ARGUMENTS_IN_SNAKE_CASE))
-_COMMENT = f'message_id* to comment cc bcc {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} templateParams'
+_CHANGED = f'to[] cc[] bcc[] subject body htmlBody {_FORM} replyTo[] from send_time templateParams'
+_MAIL = f'{_CHANGED} headers[]'
+_FILES, _FILES_IN_SNAKE_CASE, _TRANSIENT_FILES = (
+    ' '.join(f'{name}[]' for name in names) for names in (FILE_ARGUMENTS, FILE_ARGUMENTS_IN_SNAKE_CASE, TRANSIENT_FILE_ARGUMENTS)
+)
+_COMMENT = f'message_id* to[] comment cc[] bcc[] {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} templateParams'
 SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
     name: checked_command(
         with_template(function) if 'templateParams' in arguments else function,
@@ -1475,7 +1480,7 @@ SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailComm
             create_draft_command,
             f'{_MAIL} renderBody {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} reply_to_id reply_all forward_id',
         ),
-        ('msgraph-mail-update-draft', update_draft_command, f'draft_id* {_CHANGED} templateParams'),
+        ('msgraph-mail-update-draft', update_draft_command, f'draft_id* {_CHANGED}'),
         (
             'msgraph-mail-add-draft-attachment',
             add_draft_attachment_command,

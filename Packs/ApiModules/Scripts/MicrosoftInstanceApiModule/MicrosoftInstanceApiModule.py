@@ -80,11 +80,19 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 # region arguments
 
 
+class ArgumentError(DemistoException):
+    """An argument, of this name, is not valid."""
+
+    def __init__(self, argument: str, message: str):
+        super().__init__(message)
+        self.argument = argument
+
+
 def required_argument(args: dict[str, Any], name: str) -> str:
     """Return an argument without surrounding whitespace. Raise DemistoException, naming it, when it is empty."""
     text = clean_value(args.get(name))
     if not text:
-        raise DemistoException(f'The argument {name} is empty. Enter a value for it.')
+        raise ArgumentError(name, f'The argument {name} is empty. Enter a value for it.')
     return text
 
 
@@ -92,7 +100,7 @@ def id_list(args: dict[str, Any], name: str) -> list[str]:
     """Return the IDs of a comma-separated argument without duplicates. Raise DemistoException, naming it, when there are none."""
     found = list(dict.fromkeys(filter(None, map(clean_value, argToList(args.get(name))))))
     if not found:
-        raise DemistoException(f'The argument {name} contains no ID. Enter one ID, or several separated by commas.')
+        raise ArgumentError(name, f'The argument {name} contains no ID. Enter one ID, or several separated by commas.')
     return found
 
 
@@ -112,7 +120,7 @@ def int_argument(args: dict[str, Any], name: str, default: int, maximum: int, la
     text = str(default if given in (None, '') else given).strip()
     number = int(text) if text.isdecimal() and len(text) < 10 else 0
     if not 1 <= number <= maximum:
-        raise DemistoException(f"'{text}' is not a whole number from 1 to {maximum}. Change {label or name}.")
+        raise ArgumentError(name, f"'{text}' is not a whole number from 1 to {maximum}. Change {label or name}.")
     return number
 
 
@@ -122,7 +130,7 @@ def bool_argument(args: dict[str, Any], name: str, default: bool = False) -> boo
     try:
         return argToBoolean(text) if text else default
     except ValueError:
-        raise DemistoException(f"'{text}' is neither true nor false. Change {name}.") from None
+        raise ArgumentError(name, f"'{text}' is neither true nor false. Change {name}.") from None
 
 
 def choice_argument(args: dict[str, Any], name: str, choices: Iterable[str], default: str = '') -> str:
@@ -130,7 +138,7 @@ def choice_argument(args: dict[str, Any], name: str, choices: Iterable[str], def
     text = clean_value(args.get(name)) or default
     chosen = next((choice for choice in choices if choice.lower() == text.lower()), None)
     if chosen is None:
-        raise DemistoException(f"'{text}' is not one of {', '.join(filter(None, choices))}. Change {name}.")
+        raise ArgumentError(name, f"'{text}' is not one of {', '.join(filter(None, choices))}. Change {name}.")
     return chosen
 
 
@@ -142,7 +150,7 @@ def json_argument(args: dict[str, Any], name: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise DemistoException(f'The argument {name} is not a JSON object. Write it as {{"name": value}}.')
+        raise ArgumentError(name, f'The argument {name} is not a JSON object. Write it as {{"name": value}}.')
     return value
 
 
@@ -160,10 +168,10 @@ def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
     except (ValueError, OverflowError, OSError):
         moment = None
     if not moment:
-        raise DemistoException(f"'{text}' is not a date. {how}")
+        raise ArgumentError(name, f"'{text}' is not a date. {how}")
     moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     if moment.timestamp() < SystemClock().now() - grace:
-        raise DemistoException(f"'{text}' is read as {moment:%Y-%m-%dT%H:%M:%SZ}, which is in the past. {how}")
+        raise ArgumentError(name, f"'{text}' is read as {moment:%Y-%m-%dT%H:%M:%SZ}, which is in the past. {how}")
     return moment
 
 

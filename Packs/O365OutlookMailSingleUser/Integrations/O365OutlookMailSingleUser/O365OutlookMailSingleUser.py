@@ -89,10 +89,10 @@ AUTH_COMMANDS = {
     'msgraph-mail-test': mail_auth_test_command,
 }
 AUTH_ARGUMENTS = {
-    'msgraph-mail-auth-start': 'permissions',
+    'msgraph-mail-auth-start': 'permissions[]',
     'msgraph-mail-auth-complete': 'code hide_polling_output',
     'msgraph-mail-auth-reset': 'discard_token',
-    'msgraph-mail-generate-login-url': 'permissions',
+    'msgraph-mail-generate-login-url': 'permissions[]',
 }
 COMMANDS: dict[str, CommandFunction] = {
     **{name: checked_command(function, AUTH_ARGUMENTS.get(name, '')) for name, function in AUTH_COMMANDS.items()},

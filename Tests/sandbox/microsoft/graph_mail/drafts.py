@@ -60,7 +60,7 @@ def draft_answer(mailbox: Mailbox, original: Message, kind: Kind, comment: str, 
 
 
 def quoted(original: Message, comment: str) -> str:
-    """Return ``comment``, and below it the original with its sender, date, recipients and subject."""
+    """Return ``comment``, which is HTML, and below it the original with its sender, date, recipients and subject."""
     sent = original.received if original.sent is None else original.sent
     lines = [
         ('From', f'{original.sender.name} <{original.sender.address}>'),
@@ -69,8 +69,7 @@ def quoted(original: Message, comment: str) -> str:
         ('Subject', original.subject),
     ]
     heading = ''.join(f'<b>{name}:</b> {escape(value, quote=False)}<br>\r\n' for name, value in lines)
-    text = escape(comment, quote=False).replace('\n', '<br>\n')
-    return f'<html><body><div>{text}</div>{HTML_QUOTE_MARK}<div>{heading}</div>{original.html_body}</body></html>'
+    return f'<html><body><div>{comment}</div>{HTML_QUOTE_MARK}<div>{heading}</div>{original.html_body}</body></html>'
 
 
 def _subject(original: Message, kind: Kind) -> str:

@@ -9,6 +9,8 @@ from sandbox.xsoar.problems import Refusal
 
 BY_ID = 'A.B(val.ID && val.ID == obj.ID)'
 BY_TWO = 'A(val.ID && val.ID == obj.ID && val.Sub.Key && val.Sub.Key == obj.Sub.Key)'
+HAS_LINK = "A(val.Next.indexOf('http')>=0)"
+HAS_TEXT = "A(val.Next.indexOf('')>=0)"
 BY_HASH = 'File(val.MD5 && val.MD5 == obj.MD5 || val.SHA1 && val.SHA1 == obj.SHA1)'
 
 
@@ -48,6 +50,16 @@ BY_HASH = 'File(val.MD5 && val.MD5 == obj.MD5 || val.SHA1 && val.SHA1 == obj.SHA
             [{'A(val.Name === obj.Name)': {'Name': 'n'}}, {'A(val.Name === obj.Name)': {'Name': 'n', 'x': 1}}],
             {'A': {'Name': 'n', 'x': 1}},
         ),
+        (
+            [{'A': [{'ID': 1}]}, {HAS_LINK: {'Next': 'http://1'}}, {'A': {'ID': 2}}, {HAS_LINK: {'Next': 'http://2'}}],
+            {'A': [{'ID': 1}, {'Next': 'http://2'}, {'ID': 2}]},
+        ),
+        (
+            [{HAS_LINK: {'Next': 'http://1'}}, {HAS_LINK: {'Next': ''}}, {HAS_LINK: {'Next': 'http://2'}}],
+            {'A': [{'Next': ''}, {'Next': 'http://2'}]},
+        ),
+        ([{HAS_TEXT: {'Next': ''}}, {HAS_TEXT: {'Next': 'http://1'}}, {HAS_TEXT: {'Next': ''}}], {'A': {'Next': ''}}),
+        ([{'A': {'Next': 1}}, {HAS_TEXT: {'Next': 'a'}}], {'A': [{'Next': 1}, {'Next': 'a'}]}),
     ],
 )
 def test_outputs_are_merged(steps: list[dict[str, Any]], expected: dict[str, Any]) -> None:
