@@ -594,9 +594,9 @@ class TokenClient:
         """Return the JSON object of a successful response to `request`. Raise as `request_token` does."""
         if not response.ok:
             raise self._error(request, response)
-        if response.status_code != 200:
+        if response.status_code >= 300:
             raise unusable_response(request, f'HTTP status {response.status_code}')
-        body = json_or_none(response)
+        body = json_or_none(response)  # the token service has answered 201 as well as 200
         if not isinstance(body, dict):
             raise unusable_response(request, 'something that is not a JSON object')
         if body.get('error'):  # some proxies and hosts send errors with status 200
