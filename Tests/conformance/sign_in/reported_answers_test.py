@@ -2,11 +2,9 @@
 
 import pytest
 
-from conformance.sign_in.methods import keywords
 from conformance.sign_in.rows import CORTEX_APP, Call, MessageRow
 from conformance.sign_in.running import run
 from conformance.sign_in.workbench import Workbench
-from MicrosoftCredentialsApiModule import AccessToken
 
 # region Cortex XSOAR app
 

@@ -322,7 +322,8 @@ def _embedded_error(text: str) -> dict[str, Any]:
 # endregion
 # region tokens
 
-REFRESH_MARGIN = 300  # seconds before a token expires from which it is not used
+REFRESH_MARGIN = 300  # seconds before a token expires from which a new one is requested
+LEAST_LIFE = 30  # seconds before a token expires from which it is not used
 LONG_LIFETIME = 2 * 3600  # seconds; tokens that live at least as long are refreshed at half of their lifetime
 _DEFAULT_LIFETIME = 3599  # seconds; that of Entra, if the response does not say
 OIDC_SCOPES = {'openid', 'profile', 'email', 'offline_access'}  # they belong to no resource
@@ -374,11 +375,11 @@ class AccessToken(NamedTuple):
     def __repr__(self) -> str:
         return f'<AccessToken until {self.expires_on:.0f}>'
 
-    def is_usable(self, now: float) -> bool:
-        return bool(self.value) and now < self.expires_on - REFRESH_MARGIN
+    def is_usable(self, now: float, least_life: float = LEAST_LIFE) -> bool:
+        return bool(self.value) and now < self.expires_on - least_life
 
     def should_refresh(self, now: float) -> bool:
-        return now >= self.refresh_on
+        return now >= min(self.refresh_on, self.expires_on - REFRESH_MARGIN)
 
     def claims(self) -> dict[str, Any]:
         """Return the claims of the token, unverified, for display only. Empty if they cannot be read."""

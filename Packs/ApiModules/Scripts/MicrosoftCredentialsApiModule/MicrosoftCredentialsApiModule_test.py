@@ -28,7 +28,7 @@ from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError, RetryP
 from MicrosoftCredentialsApiModule import (
     LONG_LIFETIME,
     MANAGED_IDENTITY_RETRIES,
-    REFRESH_MARGIN,
+    LEAST_LIFE,
     SIGN_IN_ADVICE,
     TOKEN_ENDPOINT_RETRIES,
     AccessToken,
@@ -330,10 +330,8 @@ def test_a_target_is_a_scope_or_a_resource(target: TokenTarget, scope: str, reso
     assert target.as_resource == resource
 
 
-@pytest.mark.parametrize(
-    'seconds_left, is_usable', [(3600, True), (REFRESH_MARGIN + 1, True), (REFRESH_MARGIN, False), (-1, False)]
-)
-def test_a_token_is_used_until_five_minutes_before_it_expires(seconds_left: float, is_usable: bool) -> None:
+@pytest.mark.parametrize('seconds_left, is_usable', [(3600, True), (LEAST_LIFE + 1, True), (LEAST_LIFE, False), (-1, False)])
+def test_a_token_is_used_until_shortly_before_it_expires(seconds_left: float, is_usable: bool) -> None:
     assert AccessToken('x', NOW + seconds_left, 0).is_usable(NOW) == is_usable
 
 

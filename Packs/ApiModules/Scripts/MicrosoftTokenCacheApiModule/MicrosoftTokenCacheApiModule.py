@@ -15,6 +15,7 @@ from MicrosoftCredentialsApiModule import *
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError, SystemClock, is_guid
     from MicrosoftCredentialsApiModule import (
+        LEAST_LIFE,
         REFRESH_MARGIN,
         AccessToken,
         CachedSession,
@@ -39,7 +40,7 @@ LEASE_SECONDS = 12.0  # without a sign of life, a process that requests a token 
 _MAX_CLOCK_SKEW = 30.0  # seconds by which the clocks of two engines may differ
 _MAX_HOLDERS = 5  # processes that one waits for, one after another, before it requests a token itself
 _CLAIM_TRIES = 20
-_REMEMBERED_SECONDS = 10.0  # within which a command does not read the same token again; far less than REFRESH_MARGIN
+_REMEMBERED_SECONDS = 10.0  # within which a command does not read the same token again; less than LEAST_LIFE
 
 
 class TokenProvider:
@@ -427,7 +428,8 @@ class CachedTokens:
         if not all(key.startswith(_PREFIX) for key in context):
             token = token or self._public_token(target, default_target)
             public_refresh_token = '' if refresh_token else self._public_refresh_token()
-        self.token = token if token and token.is_usable(now) and token.value != rejected else None
+        least_life = REFRESH_MARGIN if credential.uses_up_token else LEAST_LIFE
+        self.token = token if token and token.is_usable(now, least_life) and token.value != rejected else None
         pending = self.pending or PendingSignIn()
         self.sessions = [
             *([CachedSession(pending=pending)] if pending.device_code else []),
@@ -508,7 +510,9 @@ class CachedTokens:
             value, valid_until = self.context.get(name), str(self.context.get(end) or '')
             is_number = len(valid_until) < 20 and valid_until.replace('.', '', 1).isdecimal()
             if value and isinstance(value, str) and is_number and self._is_public_and_own(value):
-                expires_on = float(valid_until) + REFRESH_MARGIN  # the public module used it until then
+                expires_on = float(valid_until) + (
+                    REFRESH_MARGIN if self._credential.uses_up_token else LEAST_LIFE
+                )  # the public module used it until then
                 return AccessToken(str(value), expires_on, expires_on)
         return None
 

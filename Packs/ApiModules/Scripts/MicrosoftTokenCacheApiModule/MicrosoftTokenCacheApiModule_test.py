@@ -10,6 +10,7 @@ import demistomock as demisto
 import pytest
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftCredentialsApiModule import (
+    LEAST_LIFE,
     REFRESH_MARGIN,
     AccessToken,
     AuthorizationCodeCredential,
@@ -241,7 +242,7 @@ def test_a_rejected_or_expired_token_is_not_used() -> None:
     cached(context).put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
     assert cached(context).token
     assert CachedTokens(context, APPLICATION, GRAPH, NOW, rejected='a token').token is None
-    assert cached(context, now=NOW + 3600 - REFRESH_MARGIN).token is None
+    assert cached(context, now=NOW + 3600 - LEAST_LIFE).token is None
 
 
 def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock: FakeClock) -> None:
