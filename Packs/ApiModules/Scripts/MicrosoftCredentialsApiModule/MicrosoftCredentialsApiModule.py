@@ -130,7 +130,6 @@ _ADVICE_BY_NUMBER = {
         ((50194,), "Assign the user to the application, and use the tenant's own ID in Token."),
         ((90038, 900382), 'The tenant is in another national cloud. Change the cloud setting.'),
         ((1002016,), 'A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.'),
-        ((50196,), 'Wait a few minutes.'),
         ((70021, 700211, 700212, 700213), _FEDERATED),
     ),
     'consent_required': (
@@ -157,7 +156,7 @@ _ADVICE_BY_NUMBER = {
         ((50126, 50055, 50057, 50053, 50034, 50056, 50144), _ACCOUNT),
     ),
     'temporarily_unavailable': (
-        ((90055,), 'There were too many sign-ins in a short time. Wait a few minutes.'),
+        ((50196, 90055), 'There were too many sign-ins in a short time. Wait a few minutes.'),
         ((50033, 90006, 90012, 90033, 90090), f'This is a temporary fault of the service. {_TRY_LATER}'),
     ),
 }
@@ -689,8 +688,9 @@ class TokenClient:
         if refusal.code in request.advice_by_code:
             refusal.advice = request.advice_by_code[refusal.code]
         is_transient = status in request.retry_policy.retries or status >= 500 or error.get('error') == 'temporarily_unavailable'
-        if is_transient and error.get('error') not in _FINAL:
-            wait = retry_after_seconds(response, self.clock.now()) or 0
+        is_loop = refusal.code == 'AADSTS50196'  # it is a limit, whatever its status and its name
+        if is_loop or (is_transient and error.get('error') not in _FINAL):
+            wait = retry_after_seconds(response, self.clock.now()) or _LOOP_SECONDS * is_loop
             text = str(error.get('error_description') or '')
             reason = f' ({refusal.code})' if refusal.code.startswith('AADSTS') else f': {outside_text(text)}' if text else ''
             own_advice = (request.foreign_advice if status == 404 else '') or request.refusal_advice
@@ -711,6 +711,7 @@ class TokenClient:
 
 
 _BUSY = (408, 429, 502, 503, 504)
+_LOOP_SECONDS = 60
 _TEMPORARY_ADVICE = {
     f'AADSTS{number}': advice for numbers, advice in _ADVICE_BY_NUMBER['temporarily_unavailable'] for number in numbers
 }

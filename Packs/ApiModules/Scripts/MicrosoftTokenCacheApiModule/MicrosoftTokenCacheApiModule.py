@@ -114,7 +114,7 @@ class TokenProvider:
 
         def change(cached: CachedTokens) -> None:
             cached.context.pop(cached.sent_key, None)
-            if cached.lease.holder == self._name:
+            if cached.lease.holder == self._name or (is_new_sign_in and cached.lease.kind):
                 cached.put_lease(None)
             if not is_new_sign_in and refresh_token_used not in [session.refresh_token for session in cached.sessions]:
                 return
@@ -177,8 +177,7 @@ class TokenProvider:
         self, target: TokenTarget, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]
     ) -> AccessToken:
         """Return a new token. Return `token`, which is still valid, if that fails or if another process is refreshing it."""
-        is_waiting = cached.now < cached.lease.retry_after_time <= cached.now + REFRESH_RETRY_SECONDS
-        if is_waiting or cached.holder:
+        if cached.lease.retry_after(cached.now) or cached.holder:
             return token
         try:
             if not self._claim(cached):
@@ -187,7 +186,10 @@ class TokenProvider:
         except Exception as error:
             what = str(error) if isinstance(error, MicrosoftSignInError) else type(error).__name__
             self._log(f'An access token that is still valid could not be refreshed. {what}')
-            self._end_lease(Lease(retry_after_time=self.clock.now() + REFRESH_RETRY_SECONDS))
+            now = self.clock.now()
+            is_asked = getattr(error, 'retry_after', 0) > REFRESH_RETRY_SECONDS
+            waits = Lease(until=now, retry_after_time=now + REFRESH_RETRY_SECONDS)
+            self._end_lease(Lease.of_error(error, self._name, now, cached.token_name) if is_asked else waits)
             return token
 
     def _acquire_with_lease(self, target: TokenTarget, rejected: str, cached: 'CachedTokens') -> AccessToken:
@@ -199,8 +201,10 @@ class TokenProvider:
             if cached.token:  # another process has requested it
                 return cached.token
             lease = cached.lease
+            if lease.kind and lease.token_name == cached.token_name and lease.retry_after(cached.now):
+                raise lease.error(cached.now)  # the service has asked to be left alone
             if lease.kind and lease.holder == holder and lease.token_name == cached.token_name:
-                raise lease.error()  # the same request would fail again
+                raise lease.error(cached.now)  # the same request would fail again
             if cached.holder and cached.holder != holder:
                 waited, holders = 0.0, holders + 1
             if (cached.holder, lease.until) != (holder, until):
@@ -324,6 +328,7 @@ def _allows_next(error: MicrosoftSignInError, session: CachedSession) -> bool:
 
 _PREFIX = 'microsoft-sign-in'
 _SESSION_LIFETIME = 90 * 24 * 3600  # seconds; a refresh token that was not used for so long is invalid
+_MAX_RETRY_AFTER = 3600.0  # seconds
 _LEASE_RETENTION = 60.0  # seconds after a lease for which waiting processes can read how it ended
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
@@ -355,12 +360,22 @@ class Lease(NamedTuple):
     token_name: str = ''
 
     @classmethod
-    def of_error(cls, error: MicrosoftSignInError, holder: str, now: float, token_name: str) -> 'Lease':
-        kind = type(error).__name__
-        return cls(holder, now, 0, kind, error.what, error.advice, error.code, error.correlation_id, token_name)
+    def of_error(cls, error: Any, holder: str, now: float, token_name: str) -> 'Lease':
+        kind, seconds = type(error).__name__, min(getattr(error, 'retry_after', 0), _MAX_RETRY_AFTER)
+        retry = now + seconds if seconds else 0
+        return cls(holder, now, retry, kind, error.what, error.advice, error.code, error.correlation_id, token_name)
 
-    def error(self) -> MicrosoftSignInError:
-        return _ERRORS_BY_NAME.get(self.kind, MicrosoftSignInError)(self.what, self.advice, self.code, self.correlation_id)
+    def retry_after(self, now: float) -> float:
+        """Return the seconds until a token may be requested again, 0 also if a wrong clock has written the lease."""
+        is_plausible = self.until - _MAX_CLOCK_SKEW <= now and self.retry_after_time - self.until <= _MAX_RETRY_AFTER
+        return max(0.0, self.retry_after_time - now) if is_plausible else 0.0
+
+    def error(self, now: float) -> MicrosoftSignInError:
+        values, seconds = (self.what, self.advice, self.code, self.correlation_id), self.retry_after(now)
+        if self.kind == SignInUnavailableError.__name__ and seconds:
+            values = (self.what, f'Try again in {math.ceil(seconds)} seconds.', self.code, self.correlation_id)
+            return SignInUnavailableError(*values, seconds)
+        return _ERRORS_BY_NAME.get(self.kind, MicrosoftSignInError)(*values)
 
 
 class _Latest(NamedTuple):
@@ -510,9 +525,8 @@ class CachedTokens:
             value, valid_until = self.context.get(name), str(self.context.get(end) or '')
             is_number = len(valid_until) < 20 and valid_until.replace('.', '', 1).isdecimal()
             if value and isinstance(value, str) and is_number and self._is_public_and_own(value):
-                expires_on = float(valid_until) + (
-                    REFRESH_MARGIN if self._credential.uses_up_token else LEAST_LIFE
-                )  # the public module used it until then
+                least_life = REFRESH_MARGIN if self._credential.uses_up_token else LEAST_LIFE
+                expires_on = float(valid_until) + least_life  # the public module used it until then
                 return AccessToken(str(value), expires_on, expires_on)
         return None
 

@@ -493,7 +493,7 @@ def test_without_a_context_tokens_remain_in_memory(clock: FakeClock) -> None:
 def test_an_error_is_raised_and_published_to_those_who_wait(clock: FakeClock, error: Exception) -> None:
     with pytest.raises(type(error), match=str(error)):
         provider(ScriptedCredential(error), clock).get_token(GRAPH)
-    published = cached(demisto.getIntegrationContext(), ScriptedCredential()).lease.error()
+    published = cached(demisto.getIntegrationContext(), ScriptedCredential()).lease.error(NOW)
     assert (type(published), str(published)) == (type(error), str(error))
 
 
