@@ -1,5 +1,7 @@
 """Answers that real services were reported to give, which their documentation does not mention."""
 
+from typing import Any
+
 import pytest
 
 from conformance.sign_in.methods import keywords
@@ -7,7 +9,7 @@ from conformance.sign_in.rows import *
 from conformance.sign_in.running import run
 from conformance.sign_in.workbench import Workbench
 from MicrosoftApiModule import complete_device_sign_in
-from MicrosoftCredentialsApiModule import AccessToken, SignInUnavailableError
+from MicrosoftCredentialsApiModule import AccessToken, SignInRefusedError, SignInUnavailableError
 
 # region Cortex XSOAR app
 
@@ -61,6 +63,57 @@ def test_a_clock_that_is_set_back_ends_the_wait(workbench: Workbench) -> None:
     assert isinstance(workbench.ask_for(settings), SignInUnavailableError)
     workbench.later(-2 * 3600)
     assert isinstance(workbench.ask_for(settings), AccessToken)
+
+
+# endregion
+# region hosts
+
+DAY = 24 * 3600
+WAIT, ALL_WAITS = (0.6, 1.0), (9, 15)  # s
+PAGE = '<html><body>404 - File or directory not found.</body></html>'
+
+
+def test_a_token_that_the_host_has_kept_is_not_used_beyond_its_end(workbench: Workbench) -> None:
+    calls = (Call(), Call(SAME_TOKEN, 0, later=1490), Call(later=20))
+    run(workbench, MessageRow('expires_in string', VM_SYSTEM_ASSIGNED, calls, directory={'managed_identity_answer_age': DAY - 1800}))
+
+
+@pytest.mark.parametrize('expires_on', [Moment(-60, 'epoch'), 'tomorrow', '', Moment(DAY, 'epoch')], ids=str)
+def test_an_expiry_that_is_wrong_does_not_replace_the_lifetime(workbench: Workbench, expires_on: object) -> None:
+    sent = answer({'access_token': 'made-up', 'expires_in': '3599', 'expires_on': expires_on})
+    calls = (Call(answers=(sent,)), Call(SAME_TOKEN, 0, later=3290), Call(later=20))
+    run(workbench, MessageRow('expires_in string', VM_SYSTEM_ASSIGNED, calls))
+
+
+@pytest.mark.parametrize('sent', [RESET_MID_BODY, status(500), status(429)], ids=['reset mid-body', '500', '429'])
+def test_each_try_on_an_arc_machine_has_a_challenge_of_its_own(workbench: Workbench, sent: Answer) -> None:
+    run(workbench, MessageRow('reset mid-body', ARC, (Call(requests=3, answers=({**sent, 'skip': 1},), waits=WAIT),)))
+
+
+@pytest.mark.parametrize(
+    'body',
+    [
+        {'StatusCode': 400, 'Message': 'No MSI found for specified ClientId/ResourceId.'},
+        {'ExceptionMessage': 'No MSI found for specified ClientId/ResourceId.'},
+        {'Message': 'An error has occurred.', 'ExceptionMessage': 'No MSI found for specified ClientId/ResourceId.'},
+        {'MESSAGE': 'No MSI found for specified ClientId/ResourceId.', 'Detail': None},
+        {'Error': 'invalid_request', 'Error_Description': 'No MSI found for specified ClientId/ResourceId.'},
+    ],
+    ids=str,
+)
+def test_the_reason_of_app_service_is_shown_however_its_name_is_written(workbench: Workbench, body: dict[str, Any]) -> None:
+    says = Refusal(SignInRefusedError, 'No MSI found for specified ClientId/ResourceId', 'Azure Managed Identities Client ID')
+    run(workbench, MessageRow('400', APP_SERVICE, (Call(says, 1, (status(400, body=body),)),)))
+
+
+def test_a_host_whose_endpoint_is_being_updated_is_tried_again_whatever_it_answers(workbench: Workbench) -> None:
+    run(workbench, MessageRow('404', VM_SYSTEM_ASSIGNED, (Call(requests=2, answers=(status(404, body=PAGE),), waits=WAIT),)))
+
+
+def test_a_page_in_place_of_an_endpoint_is_not_that_of_an_azure_host(workbench: Workbench) -> None:
+    says = Refusal(SignInRefusedError, 'is not that of an Azure host', 'Choose an engine that runs on one', '404')
+    call = Call(says, 5, ({**status(404, body=PAGE), **ALWAYS},), ALL_WAITS)
+    run(workbench, MessageRow('404', VM_SYSTEM_ASSIGNED, (call,)))
 
 
 # endregion

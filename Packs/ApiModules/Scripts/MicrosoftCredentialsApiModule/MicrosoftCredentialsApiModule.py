@@ -86,6 +86,7 @@ _SIGN_IN_LOG = 'Look up the sign-in in the sign-in log of the tenant, which name
 _DEVICE = 'Sign in again on another device, or have an administrator enable and register this one.'
 _ACCOUNT = 'Check the user account: password, expiry, lock, and that it exists in this tenant.'
 _PLATFORM_WEB = 'Register the redirect URI on the platform Web, not Single-page application, then sign in again.'
+_OF_FEDERATION = (70021, 700211, 700212, 700213)
 _FEDERATED = 'Compare issuer, subject and audience of the federated credential with the token of this pod.'
 # By OAuth error: what the numbers stand for. Microsoft may change the numbers at any time: they select the advice, and the
 # behavior only where a service in between has dropped the name of the error.
@@ -130,7 +131,7 @@ _ADVICE_BY_NUMBER = {
         ((50194,), "Assign the user to the application, and use the tenant's own ID in Token."),
         ((90038, 900382), 'The tenant is in another national cloud. Change the cloud setting.'),
         ((1002016,), 'A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.'),
-        ((70021, 700211, 700212, 700213), _FEDERATED),
+        (_OF_FEDERATION, _FEDERATED),
     ),
     'consent_required': (
         ((65001, 90094, 90095), 'Add the API permission to the app registration, grant admin consent, then sign in again.'),
@@ -280,14 +281,14 @@ def find_oauth_error(body: Any) -> dict[str, Any]:
     ``message``.
     """
     if isinstance(body, dict):
+        body = {**{str(name).lower(): value for name, value in body.items()}, **body}
         if isinstance(body.get('error'), dict):
             inner = body['error']
             return {'error': str(inner.get('code') or ''), 'error_description': str(inner.get('message') or '')}
         if body.get('error') and not ('{' in str(body['error']) or 'AADSTS' in str(body['error'])):
             return {**body, 'error': str(body['error'])}
-        body = ': '.join(
-            str(body[name]) for name in ('message', 'title', 'detail', 'error', 'error_description') if body.get(name)
-        )
+        names = ('message', 'exceptionmessage', 'title', 'detail', 'error', 'error_description')
+        body = ': '.join(dict.fromkeys(str(body[name]) for name in names if body.get(name)))
     import html  # slow to import, and only errors need it
 
     text = html.unescape(body[:_MAX_SEARCHED]).strip() if isinstance(body, str) else ''
@@ -400,9 +401,9 @@ class TokenResponse(NamedTuple):
         return '<TokenResponse>'
 
 
-def parse_token_response(body: dict[str, Any], now: float) -> TokenResponse:
+def parse_token_response(body: dict[str, Any], now: float, is_of_host: bool = False) -> TokenResponse:
     """Return the tokens of a successful token response, which was requested at `now` (seconds since the epoch)."""
-    expires_on = _expiry(body, now)
+    expires_on = _expiry(body, now, is_of_host)
     lifetime = expires_on - now
     refresh_in = float_or_none(body.get('refresh_in'))
     if refresh_in is None or not 0 < refresh_in < lifetime:
@@ -412,14 +413,18 @@ def parse_token_response(body: dict[str, Any], now: float) -> TokenResponse:
     return TokenResponse(token, refresh_token if isinstance(refresh_token, str) else '')
 
 
-def _expiry(body: dict[str, Any], now: float) -> float:
-    """Return when a token expires. Hosts send ``expires_in`` or ``expires_on``, as a number, a string or a date."""
+def _expiry(body: dict[str, Any], now: float, is_of_host: bool) -> float:
+    """Return when a token expires. Hosts send ``expires_in`` or ``expires_on``, as a number, a string or a date.
+
+    A host may answer with a token that it has kept: then ``expires_in`` is too long.
+    """
     lifetime = float_or_none(body.get('expires_in'))
-    if lifetime is None:
+    if lifetime is None or is_of_host:
         expires_on = float_or_none(body.get('expires_on'))
         if expires_on is None:
             expires_on = _date_seconds(str(body.get('expires_on') or ''))
-        lifetime = _DEFAULT_LIFETIME if expires_on is None else expires_on - now
+        left = _DEFAULT_LIFETIME if expires_on is None else expires_on - now
+        lifetime = left if lifetime is None else min(lifetime, left) if expires_on is not None and left > 0 else lifetime
     return now + max(0.0, min(lifetime, _MAX_LIFETIME))
 
 
@@ -466,6 +471,7 @@ class TokenRequest(NamedTuple):
         read_timeout: seconds that the service may take to respond, 0 for the default.
         unreachable_advice, refusal_advice: what to do if no response comes, or if the request is refused.
         foreign_advice: what to do if the response is not from such a service.
+        unsettled: numbers of errors that a change leads to which has not reached all servers of Entra yet.
         renew: returns the request for a retry, if the same one must not be sent twice.
     """
 
@@ -485,6 +491,7 @@ class TokenRequest(NamedTuple):
     foreign_advice: str = ''
     advice_by_code: Mapping[str, str] = {}
     renew: Callable[[], Any] | None = None
+    unsettled: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return f'<TokenRequest {self.method} {self.url}>'
@@ -553,7 +560,7 @@ class TokenClient:
         token = body.get('access_token')
         if not (isinstance(token, str) and re.fullmatch(r'[!-~]+', token)):  # only these characters fit into a header
             raise unusable_response(request, 'JSON without an access token')
-        return parse_token_response(body, requested_on)
+        return parse_token_response(body, requested_on, not request.through_proxy)
 
     def request_json(self, request: TokenRequest) -> dict[str, Any]:
         return self.read_json(request, self.send(request))
@@ -569,8 +576,11 @@ class TokenClient:
             return self._send_once(sent)
 
         def retry_delay(response: requests.Response, attempt: int) -> float | None:
-            name = find_oauth_error(_content(response)).get('error')
-            if name in _FINAL or _is_foreign(request, response):
+            found = find_oauth_error(_content(response))
+            name = found.get('error')
+            if any(f'AADSTS{number}:' in str(found.get('error_description')) for number in request.unsettled):
+                return policy._replace(retries={response.status_code: 3}).delay(attempt, response, self.clock.now())
+            if name in _FINAL:
                 return None
             # A service in between may send the temporary error of another one with a status of its own.
             status = 503 if name == 'temporarily_unavailable' else response.status_code
@@ -1296,7 +1306,7 @@ class CortexAppCredential(Credential):
         self._encrypt(self._token, self._key)
         request = TokenRequest('GET', self.token_service)
         status = token_client.send(request).status_code
-        if status == 404 or status >= 500:
+        if status >= 500:  # the service may know only POST
             raise unusable_response(request, f'HTTP status {status}')
 
 
@@ -1321,6 +1331,7 @@ def encrypt_for_token_service(token: str, key: str) -> str:
 # The service of the host restarts for up to 70 s (410) when identities change: seven waits take 76 to 127 s.
 MANAGED_IDENTITY_RETRIES = RetryPolicy({404: 4, 408: 4, 410: 7, 429: 4, **dict.fromkeys(range(500, 600), 4)}, 1, 0.8, 130, 130)
 _METADATA_CONNECT_TIMEOUT = 2.0  # seconds
+_CHALLENGE_SECONDS = 130.0  # for those of all retries
 
 
 class ManagedIdentityCredential(Credential):
@@ -1345,7 +1356,12 @@ class ManagedIdentityCredential(Credential):
         return self._host.request(target.as_resource, self.client_id)
 
     def request_token(self, token_client: TokenClient, target: TokenTarget, session: CachedSession) -> TokenResponse:
-        return token_client.request_token(self._host.authenticate(self.token_request(target, session), token_client))
+        request = self.token_request(target, session)
+        authenticated = self._host.authenticate(request, token_client)
+        if authenticated is not request:  # what the host has asked for works once
+            once = token_client.without_retries(_CHALLENGE_SECONDS)
+            authenticated = authenticated._replace(renew=lambda: self._host.authenticate(request, once))
+        return token_client.request_token(authenticated)
 
 
 class ManagedIdentityHost:
@@ -1459,6 +1475,7 @@ class WorkloadIdentity(ManagedIdentityHost):
             self.endpoint,
             form=form,
             renew=lambda: self.request(resource, client_id),
+            unsettled=_OF_FEDERATION,
             refusal_advice='Check the federated credential of the managed identity or application, and its client ID.',
         )
 

@@ -1139,15 +1139,15 @@ def test_each_missing_value_of_the_consent_page_is_named(name: str, changes: dic
         cortex(**changes)
 
 
-@pytest.mark.parametrize('status', [200, 400, 405])
+@pytest.mark.parametrize('status', [200, 302, 400, 401, 404, 405])
 def test_a_check_calls_the_service_without_the_token(status: int) -> None:
     with ScriptedService([(status, {'Retry-After': '0'}, '')]) as service:
         cortex(registration_id=f'id@{service.url}').check_without_token_use(TokenClient())
     assert {(seen.method, seen.body) for seen in service.seen} == {('GET', None)}
 
 
-@pytest.mark.parametrize('status', [404, 500, 503])
-def test_a_check_finds_an_address_without_a_token_service(status: int) -> None:
+@pytest.mark.parametrize('status', [500, 502, 503])
+def test_a_check_finds_a_service_that_is_down(status: int) -> None:
     with (
         ScriptedService([(status, {'Retry-After': '0'}, '')]) as service,
         pytest.raises(SignInUnavailableError, match=rf'answered with HTTP status {status}\. Check the address'),
