@@ -4,12 +4,22 @@ from typing import Any
 
 import pytest
 
-from conformance.sign_in.methods import keywords
+from conformance.sign_in.methods import ADA, device_signed_out, keywords
 from conformance.sign_in.rows import *
 from conformance.sign_in.running import run
-from conformance.sign_in.workbench import Workbench
-from MicrosoftApiModule import complete_device_sign_in
-from MicrosoftCredentialsApiModule import AccessToken, SignInRefusedError, SignInUnavailableError
+from conformance.sign_in.workbench import Settings, Workbench
+from MicrosoftApiModule import DeviceCode, complete_device_sign_in, reset_auth, start_device_sign_in
+from MicrosoftCoreApiModule import MicrosoftSignInError
+from MicrosoftCredentialsApiModule import (
+    AccessToken,
+    CachedSession,
+    PendingSignIn,
+    SignInPendingError,
+    SignInRefusedError,
+    SignInRequiredError,
+    SignInUnavailableError,
+)
+from sandbox.microsoft.browser import Browser
 
 # region Cortex XSOAR app
 
@@ -75,7 +85,10 @@ PAGE = '<html><body>404 - File or directory not found.</body></html>'
 
 def test_a_token_that_the_host_has_kept_is_not_used_beyond_its_end(workbench: Workbench) -> None:
     calls = (Call(), Call(SAME_TOKEN, 0, later=1490), Call(later=20))
-    run(workbench, MessageRow('expires_in string', VM_SYSTEM_ASSIGNED, calls, directory={'managed_identity_answer_age': DAY - 1800}))
+    run(
+        workbench,
+        MessageRow('expires_in string', VM_SYSTEM_ASSIGNED, calls, directory={'managed_identity_answer_age': DAY - 1800}),
+    )
 
 
 @pytest.mark.parametrize('expires_on', [Moment(-60, 'epoch'), 'tomorrow', '', Moment(DAY, 'epoch')], ids=str)
@@ -114,6 +127,83 @@ def test_a_page_in_place_of_an_endpoint_is_not_that_of_an_azure_host(workbench: 
     says = Refusal(SignInRefusedError, 'is not that of an Azure host', 'Choose an engine that runs on one', '404')
     call = Call(says, 5, ({**status(404, body=PAGE), **ALWAYS},), ALL_WAITS)
     run(workbench, MessageRow('404', VM_SYSTEM_ASSIGNED, (call,)))
+
+
+# endregion
+# region device code
+
+
+def start_device(workbench: Workbench) -> tuple[Settings, DeviceCode]:
+    settings = device_signed_out(workbench)
+    return settings, start_device_sign_in(workbench.client(settings))
+
+
+def poll(workbench: Workbench, settings: Settings) -> AccessToken | MicrosoftSignInError:
+    try:
+        return complete_device_sign_in(workbench.client(settings))
+    except MicrosoftSignInError as error:
+        return error
+
+
+def test_all_later_polls_wait_longer_after_each_slow_down(workbench: Workbench) -> None:
+    settings, started = start_device(workbench)
+    ends_on = workbench.cached_entry(workbench.client(settings), 'started')['ends_on']
+    intervals = []
+    for later in (0, 1, 6, 20, 1):  # s; three of them are too early
+        workbench.later(later)
+        error = poll(workbench, settings)
+        assert isinstance(error, SignInPendingError)
+        intervals.append(error.interval)
+    assert intervals == [5, 10, 15, 15, 20]
+    assert workbench.cached_entry(workbench.client(settings), 'started')['ends_on'] == ends_on
+    Browser(workbench.cloud, ADA).enter_device_code(started.verification_uri, started.user_code)
+    assert isinstance(poll(workbench, settings), AccessToken)
+
+
+def test_a_token_request_of_a_command_slows_down_as_well(workbench: Workbench) -> None:
+    settings, _ = start_device(workbench)
+    errors = [workbench.ask_for(settings), workbench.ask_for(settings)]
+    assert [error.interval for error in errors if isinstance(error, SignInPendingError)] == [5, 10]
+
+
+@pytest.mark.parametrize('number', [65004, 70019, 70018, 54005])
+@pytest.mark.parametrize('is_command', [False, True])
+def test_a_device_code_that_is_of_no_more_use_is_dropped(workbench: Workbench, is_command: bool, number: int) -> None:
+    settings, _ = start_device(workbench)
+    workbench.fail('entra', 'token', aadsts(number))
+    error = workbench.ask_for(settings) if is_command else poll(workbench, settings)
+    assert isinstance(error, SignInRequiredError)
+    assert not workbench.cached_entry(workbench.client(settings), 'started')
+    assert isinstance(workbench.ask_for(settings), SignInRequiredError)
+    assert workbench.requests_to('entra') == 0
+
+
+def test_the_poll_asks_for_a_refresh_token(workbench: Workbench) -> None:
+    client = workbench.client(device_signed_out(workbench))
+    session = CachedSession(pending=PendingSignIn(device_code='a code'))
+    assert 'offline_access' in client.credential.token_request(client.token_target(), session).form['scope'].split()
+
+
+# endregion
+# region the same client
+
+
+@pytest.mark.parametrize('seconds', [2, 40, 250, 3600])
+def test_a_token_that_has_just_come_serves_the_next_requests(workbench: Workbench, seconds: int) -> None:
+    workbench.cloud.directory.access_token_seconds = seconds + 1
+    client = workbench.client(keywords(CLIENT_SECRET, workbench))
+    tokens = [client.get_access_token() for _ in range(10)]
+    assert len(set(tokens)) == workbench.requests_to('entra') == 1
+    workbench.later(seconds + 1)
+    assert client.get_access_token() != tokens[0]
+
+
+def test_a_token_that_was_reset_is_not_used_by_the_same_client(workbench: Workbench) -> None:
+    client = workbench.client(keywords(CLIENT_SECRET, workbench))
+    for _ in range(2):
+        before = client.get_access_token()
+        reset_auth()
+        assert client.get_access_token() != before
 
 
 # endregion

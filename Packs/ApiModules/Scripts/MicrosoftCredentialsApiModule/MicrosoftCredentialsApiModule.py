@@ -1229,7 +1229,8 @@ class DeviceCodeCredential(EntraCredential):
             return self.post(target, offline=True, grant_type='refresh_token', refresh_token=session.refresh_token)
         if not session.pending.device_code:
             raise no_session()
-        return self.post(target, grant_type=AuthenticationMethod.DEVICE_CODE, device_code=session.pending.device_code)
+        code = session.pending.device_code
+        return self.post(target, offline=True, grant_type=AuthenticationMethod.DEVICE_CODE, device_code=code)
 
 
 def no_session() -> SignInRequiredError:

@@ -974,7 +974,7 @@ def test_a_device_code_is_requested_redeemed_and_refreshed_without_a_secret() ->
         'grant_type': 'urn:ietf:params:oauth:grant-type:device_code',
         'device_code': 'd',
         'client_id': CLIENT,
-        'scope': TARGET.scope,
+        'scope': f'{TARGET.scope} offline_access',
     }
     refreshed = credential.token_request(TARGET, CachedSession('r', PendingSignIn(device_code='d'))).form
     assert refreshed == {

@@ -70,14 +70,15 @@ class TokenProvider:
         self._log = log
         self._default_target = default_target or TokenTarget()
         self._name = secrets.token_hex(16)
-        self._remembered: dict[TokenTarget, tuple[AccessToken, float]] = {}
+        self._remembered: dict[TokenTarget, tuple[AccessToken, float, int]] = {}
 
     def get_token(self, target: TokenTarget, rejected: str = '') -> AccessToken:
         """Return a token that can be used now, and is not the one that the resource has rejected. Raise MicrosoftSignInError."""
         if rejected:
             self._remembered.clear()
-        remembered, read_at = self._remembered.get(target, (None, 0.0))
-        if remembered and 0 <= self.clock.now() - read_at < _REMEMBERED_SECONDS:
+        remembered, read_at, writes = self._remembered.get(target, (None, 0.0, 0))
+        now = self.clock.now()
+        if remembered and 0 <= now - read_at < _REMEMBERED_SECONDS and now < remembered.expires_on and writes == _WRITES[0]:
             return remembered
         cached = self._read(target, rejected)
         token = cached.token
@@ -88,7 +89,7 @@ class TokenProvider:
         if cached.pending and cached.pending.device_code:
             # A user is signing in again: the next token that an integration asks for completes that sign-in.
             return self._refresh(target, token, cached, cached.sessions[:1])
-        self._remembered[target] = token, cached.now
+        self._remembered[target] = token, cached.now, _WRITES[0]
         return token
 
     def start_sign_in(self, pending: PendingSignIn, lifetime: float = PENDING_LIFETIME) -> None:
@@ -97,6 +98,20 @@ class TokenProvider:
 
     def pending_sign_in(self) -> PendingSignIn | None:
         return self._read(self._default_target).pending
+
+    def after_poll(self, error: Exception, pending: PendingSignIn) -> None:
+        """Write what a poll with a device code led to: later polls wait longer, or the code is of no more use."""
+        is_slower = isinstance(error, SignInPendingError) and error.interval
+        if isinstance(error, SignInPendingError):
+            error.interval += pending.interval
+        if not pending.device_code or not (is_slower or isinstance(error, SignInRequiredError)):
+            return
+
+        def change(cached: CachedTokens) -> None:
+            if cached.pending and cached.pending.device_code == pending.device_code:
+                cached.end_poll(error.interval if isinstance(error, SignInPendingError) else 0)
+
+        self.update(change)
 
     def save(
         self, target: TokenTarget, response: TokenResponse, refresh_token_used: str = '', is_new_sign_in: bool = False
@@ -186,6 +201,7 @@ class TokenProvider:
         except Exception as error:
             what = str(error) if isinstance(error, MicrosoftSignInError) else type(error).__name__
             self._log(f'An access token that is still valid could not be refreshed. {what}')
+            self.after_poll(error, sessions[0].pending)
             now = self.clock.now()
             is_asked = getattr(error, 'retry_after', 0) > REFRESH_RETRY_SECONDS
             waits = Lease(until=now, retry_after_time=now + REFRESH_RETRY_SECONDS)
@@ -281,6 +297,7 @@ class TokenProvider:
                     failures.append(no_session())
                     continue
                 self.save(target, response, session.refresh_token)
+                self._remembered[target] = response.token, self.clock.now(), _WRITES[0]
                 return response.token
         # A token that the public module has left says less than the one that was pasted.
         raise failures[-1] if sessions[0].is_foreign and failures[-1].code else failures[0]
@@ -305,6 +322,7 @@ class TokenProvider:
         if lost and isinstance(error, SignInRefusedError):
             error.what = f'{error.what} {lost}'
         self._end_lease(Lease.of_error(error, self._name, cached.now, cached.token_name))
+        self.after_poll(error, sessions[0].pending)
         raise error
 
 
@@ -507,6 +525,12 @@ class CachedTokens:
     def put_pending(self, pending: PendingSignIn, lifetime: float) -> None:
         self.context[self._pending_key] = json.dumps({**pending._asdict(), 'ends_on': self.now + lifetime})
 
+    def end_poll(self, interval: float) -> None:
+        """Have later polls wait for `interval` seconds, or if that is 0, drop the pending sign-in."""
+        entry = self.context.pop(self._pending_key)
+        if interval:
+            self.context[self._pending_key] = json.dumps({**json.loads(entry), 'interval': interval})
+
     def put_lease(self, lease: Lease | None) -> None:
         if lease is None:
             self.context.pop(self._lease_key, None)
@@ -613,6 +637,7 @@ def clear_tokens(context: dict[str, Any], discard: bool = True) -> list[str]:
 # region storage
 
 _WRITE_TRIES = 30
+_WRITES = [0]  # the number of writes of this process, after which no token is remembered
 
 
 class StorageConflictError(Exception):
@@ -659,6 +684,7 @@ class ContextStorage:
 
     def write(self, context: dict[str, Any], version: int) -> None:
         """Write the context. Raise StorageConflictError if `version` is stale, else StorageUnavailableError."""
+        _WRITES[0] += 1
         try:
             self._set_context(context, version)
         except ValueError as error:

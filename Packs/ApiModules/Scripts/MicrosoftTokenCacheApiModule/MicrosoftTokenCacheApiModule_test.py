@@ -453,7 +453,9 @@ def test_a_token_serves_a_few_seconds_without_being_read_again(clock: FakeClock)
     provider(ScriptedCredential(response('first')), clock).get_token(GRAPH)
     tokens = provider(ScriptedCredential(response('after rejection')), clock)
     assert tokens.get_token(GRAPH).value == 'first'
-    provider(ScriptedCredential(), clock).save(GRAPH, response('of another process'), is_new_sign_in=True)
+    context = demisto.getIntegrationContext()
+    cached(context, ScriptedCredential()).put_token(response('of another process').token)
+    demisto.setIntegrationContext(context)
     assert tokens.get_token(GRAPH).value == 'first'
     clock.time += 11
     assert tokens.get_token(GRAPH).value == 'of another process'
