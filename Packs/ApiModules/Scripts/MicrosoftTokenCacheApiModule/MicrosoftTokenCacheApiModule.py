@@ -217,9 +217,8 @@ class TokenProvider:
             if cached.token:  # another process has requested it
                 return cached.token
             lease = cached.lease
-            if lease.kind and lease.token_name == cached.token_name and lease.retry_after(cached.now):
-                raise lease.error(cached.now)  # the service has asked to be left alone
-            if lease.kind and lease.holder == holder and lease.token_name == cached.token_name:
+            is_early = lease.holder == holder or lease.retry_after(cached.now)
+            if lease.kind and is_early and lease.token_name == cached.token_name:
                 raise lease.error(cached.now)  # the same request would fail again
             if cached.holder and cached.holder != holder:
                 waited, holders = 0.0, holders + 1
@@ -548,9 +547,9 @@ class CachedTokens:
         for name, end in names:
             value, valid_until = self.context.get(name), str(self.context.get(end) or '')
             is_number = len(valid_until) < 20 and valid_until.replace('.', '', 1).isdecimal()
-            if value and isinstance(value, str) and is_number and self._is_public_and_own(value):
-                least_life = REFRESH_MARGIN if self._credential.uses_up_token else LEAST_LIFE
-                expires_on = float(valid_until) + least_life  # the public module used it until then
+            is_valid = is_number and self.now < float(valid_until)  # the public module used it until then
+            if value and isinstance(value, str) and is_valid and self._is_public_and_own(value):
+                expires_on = float(valid_until) + REFRESH_MARGIN
                 return AccessToken(str(value), expires_on, expires_on)
         return None
 
