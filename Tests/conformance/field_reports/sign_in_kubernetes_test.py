@@ -103,6 +103,31 @@ def test_a_token_that_does_not_fit_the_federated_credential_is_explained(
     field_report('S17', str(claims), 'Check the settings of the instance.', str(error))
 
 
+@pytest.mark.parametrize('number', [70021, 700211, 700212, 700213])
+def test_a_federated_credential_that_not_all_servers_know_yet_is_tried_again(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    pod.write_token(sub='system:serviceaccount:soar:before')
+    sleep = pod.workbench.clock.sleep
+
+    def replace_token(seconds: float) -> None:
+        sleep(seconds)
+        pod.write_token()
+
+    monkeypatch.setattr(pod.workbench.clock, 'sleep', replace_token)
+    pod.workbench.cloud.faults.add(service='entra', path='token', aadsts=number, times=2)
+    assert isinstance(pod.ask(), AccessToken)
+    assert pod.workbench.requests_to('entra') == 3
+    assert sum(pod.workbench.clock.waits) < 30
+
+
+def test_a_federated_credential_that_remains_unknown_is_an_error_after_three_retries(pod: Pod) -> None:
+    pod.write_token(sub='system:serviceaccount:soar:other')
+    assert isinstance(pod.ask(), MicrosoftSignInError)
+    assert pod.workbench.requests_to('entra') == 4
+    assert sum(pod.workbench.clock.waits) < 30
+
+
 @pytest.mark.parametrize('content', [None, '', 'not a token', 'a.b', '<html>'])
 def test_a_token_that_cannot_be_read_is_explained_and_nothing_is_sent(
     pod: Pod, field_report: Report, content: str | None

@@ -104,25 +104,25 @@ ADVICE = (
     *(Advice(number, NEEDS_USER, 'Check the user account', USER) for number in (50126, 50055, 50057, 50053, 50034, 50056, 50144)),
     # the service
     Advice(1002016, REFUSED, 'TLS 1.2'),
-    Advice(50196, REFUSED, 'Wait a few minutes'),
+    Advice(50196, LATER, 'Try again in 60 seconds'),
     Advice(90055, LATER, 'Wait a few minutes'),
     *(Advice(number, LATER, TEMPORARY) for number in (50033, 90006, 90012, 90033, 90090)),
 )
 
 
 def row(advice: Advice, method: str) -> MessageRow:
-    """Return the row of an error. A temporary error is repeated, and the last retry raises it."""
-    is_temporary = advice.kind is LATER
+    """Return the row of an error. A temporary error is repeated, and the last retry raises it, but for a loop."""
+    is_temporary, is_repeated = advice.kind is LATER, advice.kind is LATER and advice.number != 50196
     says = f'(AADSTS{advice.number})' if is_temporary else f'AADSTS{advice.number}: '
     code = '' if is_temporary else f'AADSTS{advice.number}'
     call = Call(
         Refusal(advice.kind, says, advice.words, code),
-        4 if is_temporary else 1,
+        4 if is_repeated else 1,
         ({**aadsts(advice.number), **ALWAYS},),
-        (2.6, 4.4) if is_temporary else (0, 0),
+        (2.6, 4.4) if is_repeated else (0, 0),
     )
     return MessageRow(
-        '429 without' if advice.number == 90055 else '5xx' if is_temporary else '400', method, (call,), f'AADSTS{advice.number}'
+        '429 without' if advice.number == 90055 else '5xx' if is_repeated else '400', method, (call,), f'AADSTS{advice.number}'
     )
 
 

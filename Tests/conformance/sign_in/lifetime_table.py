@@ -1,6 +1,7 @@
 """How long tokens are used, when they are refreshed, and what happens in an outage. Times are in seconds.
 
-Unless a row says otherwise, Entra's tokens live for 3,599 s and those of hosts for a day; the last 300 s are not used.
+Unless a row says otherwise, Entra's tokens live for 3,599 s and those of hosts for a day; a new one is requested
+in the last 300 s, and the last 30 s are not used.
 """
 
 from conformance.sign_in.rows import *
@@ -87,7 +88,16 @@ OUTAGE = [
     *due_token_survives(ENTRA, 'service answers 503', failed_refresh(status(503))),
     *due_token_survives(SECRET_AND_CODE, 'service answers 500', failed_refresh(status(500))),
     *due_token_survives(SECRET_AND_CODE, 'service answers 429', failed_refresh(status(429))),
-    *due_token_survives(SECRET_AND_CODE, 'service answers 429 with seconds', failed_refresh(status(429, '600'))),
+    *each(
+        SECRET_AND_CODE,
+        'due',
+        Call(),
+        failed_refresh(status(429, '600')),
+        warm(590),
+        Call(later=20),
+        situation='service answers 429 with seconds',
+        directory={'access_token_seconds': DAY},
+    ),
     *due_token_survives(SECRET_AND_CODE, 'service resets', failed_refresh(RESET)),
     *due_token_survives(SECRET_AND_CODE, 'guest network answers', failed_refresh(HTML_PAGE)),
     *due_token_survives((CLIENT_SECRET,), 'secret has expired', failed_refresh(aadsts(7000222))),
@@ -96,6 +106,17 @@ OUTAGE = [
     *due_token_survives((VM_SYSTEM_ASSIGNED,), 'host answers 410', failed_refresh(status(410))),
     *due_token_survives((VM_SYSTEM_ASSIGNED, ARC), 'host resets', failed_refresh(RESET)),
     *due_token_survives((APP_SERVICE,), 'host refuses', failed_refresh(status(400, body={'message': 'Identity not found.'}))),
+    *each(
+        ENTRA,
+        'due',
+        Call(),
+        Call(SAME_TOKEN, 1, ({**status(503), **ALWAYS},), later=3350),
+        warm(10),
+        Call(SAME_TOKEN, 1, ({**RESET, **ALWAYS},), later=200),
+        Call(UNAVAILABLE, 4, ({**status(503), **ALWAYS},), THREE_WAITS, later=10),
+        Call(),
+        situation='the last minutes of an hour, in an outage',
+    ),
     *each(
         [CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP],
         'expired',

@@ -10,7 +10,7 @@ import pytest
 import demistomock as demisto
 from MicrosoftCoreApiModule import MicrosoftSignInError, SystemClock
 from MicrosoftCredentialsApiModule import (
-    REFRESH_MARGIN,
+    LEAST_LIFE,
     AccessToken,
     AuthorizationCodeCredential,
     ClientSecretCredential,
@@ -168,7 +168,7 @@ class Processes:
         return self.cached(credential).sessions[0].refresh_token
 
     def tokens_expire_at_once(self) -> None:
-        self.cloud.directory.access_token_seconds = REFRESH_MARGIN
+        self.cloud.directory.access_token_seconds = LEAST_LIFE
 
     def consent_to_all(self) -> None:
         for application in self.cloud.directory.applications:

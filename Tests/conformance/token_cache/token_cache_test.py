@@ -8,6 +8,7 @@ import pytest
 import demistomock as demisto
 from conformance.token_cache.processes import ADA, BOB, PENDING, BusyStorage, CountingStorage, Processes
 from MicrosoftCredentialsApiModule import (
+    LEAST_LIFE,
     REFRESH_MARGIN,
     PendingSignIn,
     SignInPendingError,
@@ -92,9 +93,8 @@ def test_an_expired_token_is_not_used_in_an_outage(processes: Processes) -> None
 
 
 def test_a_failed_refresh_does_not_delay_the_request_for_an_expired_token(processes: Processes) -> None:
-    processes.cloud.directory.refresh_in = 3600 - REFRESH_MARGIN - 20
     processes.token(processes.application())
-    processes.cloud.clock.advance(3600 - REFRESH_MARGIN - 15)
+    processes.cloud.clock.advance(3599 - LEAST_LIFE - 15)
     processes.cloud.faults.add(service='entra', path='token', status=400, body={'error': 'invalid_client'})
     processes.token(processes.application())
     processes.cloud.clock.advance(16)

@@ -829,10 +829,11 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
     try:
         response = credential.request_token(provider.token_client, target, CachedSession(pending=pending))
     except SignInPendingError as error:
-        error.interval += pending.interval
+        provider.after_poll(error, pending)
         raise
-    except SignInRequiredError:
+    except SignInRequiredError as error:
         if provider.pending_sign_in():
+            provider.after_poll(error, pending)
             raise
         return provider.get_token(target)  # another command has completed it meanwhile
     provider.save(target, response, is_new_sign_in=True)

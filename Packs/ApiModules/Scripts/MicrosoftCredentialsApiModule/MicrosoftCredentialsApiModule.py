@@ -86,6 +86,7 @@ _SIGN_IN_LOG = 'Look up the sign-in in the sign-in log of the tenant, which name
 _DEVICE = 'Sign in again on another device, or have an administrator enable and register this one.'
 _ACCOUNT = 'Check the user account: password, expiry, lock, and that it exists in this tenant.'
 _PLATFORM_WEB = 'Register the redirect URI on the platform Web, not Single-page application, then sign in again.'
+_OF_FEDERATION = (70021, 700211, 700212, 700213)
 _FEDERATED = 'Compare issuer, subject and audience of the federated credential with the token of this pod.'
 # By OAuth error: what the numbers stand for. Microsoft may change the numbers at any time: they select the advice, and the
 # behavior only where a service in between has dropped the name of the error.
@@ -130,8 +131,7 @@ _ADVICE_BY_NUMBER = {
         ((50194,), "Assign the user to the application, and use the tenant's own ID in Token."),
         ((90038, 900382), 'The tenant is in another national cloud. Change the cloud setting.'),
         ((1002016,), 'A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.'),
-        ((50196,), 'Wait a few minutes.'),
-        ((70021, 700211, 700212, 700213), _FEDERATED),
+        (_OF_FEDERATION, _FEDERATED),
     ),
     'consent_required': (
         ((65001, 90094, 90095), 'Add the API permission to the app registration, grant admin consent, then sign in again.'),
@@ -157,7 +157,7 @@ _ADVICE_BY_NUMBER = {
         ((50126, 50055, 50057, 50053, 50034, 50056, 50144), _ACCOUNT),
     ),
     'temporarily_unavailable': (
-        ((90055,), 'There were too many sign-ins in a short time. Wait a few minutes.'),
+        ((50196, 90055), 'There were too many sign-ins in a short time. Wait a few minutes.'),
         ((50033, 90006, 90012, 90033, 90090), f'This is a temporary fault of the service. {_TRY_LATER}'),
     ),
 }
@@ -281,14 +281,14 @@ def find_oauth_error(body: Any) -> dict[str, Any]:
     ``message``.
     """
     if isinstance(body, dict):
+        body = {**{str(name).lower(): value for name, value in body.items()}, **body}
         if isinstance(body.get('error'), dict):
             inner = body['error']
             return {'error': str(inner.get('code') or ''), 'error_description': str(inner.get('message') or '')}
         if body.get('error') and not ('{' in str(body['error']) or 'AADSTS' in str(body['error'])):
             return {**body, 'error': str(body['error'])}
-        body = ': '.join(
-            str(body[name]) for name in ('message', 'title', 'detail', 'error', 'error_description') if body.get(name)
-        )
+        names = ('message', 'exceptionmessage', 'title', 'detail', 'error', 'error_description')
+        body = ': '.join(dict.fromkeys(str(body[name]) for name in names if body.get(name)))
     import html  # slow to import, and only errors need it
 
     text = html.unescape(body[:_MAX_SEARCHED]).strip() if isinstance(body, str) else ''
@@ -322,7 +322,8 @@ def _embedded_error(text: str) -> dict[str, Any]:
 # endregion
 # region tokens
 
-REFRESH_MARGIN = 300  # seconds before a token expires from which it is not used
+REFRESH_MARGIN = 300  # seconds before a token expires from which a new one is requested
+LEAST_LIFE = 30  # seconds before a token expires from which it is not used
 LONG_LIFETIME = 2 * 3600  # seconds; tokens that live at least as long are refreshed at half of their lifetime
 _DEFAULT_LIFETIME = 3599  # seconds; that of Entra, if the response does not say
 OIDC_SCOPES = {'openid', 'profile', 'email', 'offline_access'}  # they belong to no resource
@@ -374,11 +375,11 @@ class AccessToken(NamedTuple):
     def __repr__(self) -> str:
         return f'<AccessToken until {self.expires_on:.0f}>'
 
-    def is_usable(self, now: float) -> bool:
-        return bool(self.value) and now < self.expires_on - REFRESH_MARGIN
+    def is_usable(self, now: float, least_life: float = LEAST_LIFE) -> bool:
+        return bool(self.value) and now < self.expires_on - least_life
 
     def should_refresh(self, now: float) -> bool:
-        return now >= self.refresh_on
+        return now >= min(self.refresh_on, self.expires_on - REFRESH_MARGIN)
 
     def claims(self) -> dict[str, Any]:
         """Return the claims of the token, unverified, for display only. Empty if they cannot be read."""
@@ -400,9 +401,9 @@ class TokenResponse(NamedTuple):
         return '<TokenResponse>'
 
 
-def parse_token_response(body: dict[str, Any], now: float) -> TokenResponse:
+def parse_token_response(body: dict[str, Any], now: float, is_of_host: bool = False) -> TokenResponse:
     """Return the tokens of a successful token response, which was requested at `now` (seconds since the epoch)."""
-    expires_on = _expiry(body, now)
+    expires_on = _expiry(body, now, is_of_host)
     lifetime = expires_on - now
     refresh_in = float_or_none(body.get('refresh_in'))
     if refresh_in is None or not 0 < refresh_in < lifetime:
@@ -412,14 +413,18 @@ def parse_token_response(body: dict[str, Any], now: float) -> TokenResponse:
     return TokenResponse(token, refresh_token if isinstance(refresh_token, str) else '')
 
 
-def _expiry(body: dict[str, Any], now: float) -> float:
-    """Return when a token expires. Hosts send ``expires_in`` or ``expires_on``, as a number, a string or a date."""
+def _expiry(body: dict[str, Any], now: float, is_of_host: bool) -> float:
+    """Return when a token expires. Hosts send ``expires_in`` or ``expires_on``, as a number, a string or a date.
+
+    A host may answer with a token that it has kept: then ``expires_in`` is too long.
+    """
     lifetime = float_or_none(body.get('expires_in'))
-    if lifetime is None:
+    if lifetime is None or is_of_host:
         expires_on = float_or_none(body.get('expires_on'))
         if expires_on is None:
             expires_on = _date_seconds(str(body.get('expires_on') or ''))
-        lifetime = _DEFAULT_LIFETIME if expires_on is None else expires_on - now
+        left = _DEFAULT_LIFETIME if expires_on is None else expires_on - now
+        lifetime = left if lifetime is None else min(lifetime, left) if expires_on is not None and left > 0 else lifetime
     return now + max(0.0, min(lifetime, _MAX_LIFETIME))
 
 
@@ -466,6 +471,7 @@ class TokenRequest(NamedTuple):
         read_timeout: seconds that the service may take to respond, 0 for the default.
         unreachable_advice, refusal_advice: what to do if no response comes, or if the request is refused.
         foreign_advice: what to do if the response is not from such a service.
+        unsettled: numbers of errors that a change leads to which has not reached all servers of Entra yet.
         renew: returns the request for a retry, if the same one must not be sent twice.
     """
 
@@ -485,6 +491,7 @@ class TokenRequest(NamedTuple):
     foreign_advice: str = ''
     advice_by_code: Mapping[str, str] = {}
     renew: Callable[[], Any] | None = None
+    unsettled: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return f'<TokenRequest {self.method} {self.url}>'
@@ -553,7 +560,7 @@ class TokenClient:
         token = body.get('access_token')
         if not (isinstance(token, str) and re.fullmatch(r'[!-~]+', token)):  # only these characters fit into a header
             raise unusable_response(request, 'JSON without an access token')
-        return parse_token_response(body, requested_on)
+        return parse_token_response(body, requested_on, not request.through_proxy)
 
     def request_json(self, request: TokenRequest) -> dict[str, Any]:
         return self.read_json(request, self.send(request))
@@ -569,8 +576,11 @@ class TokenClient:
             return self._send_once(sent)
 
         def retry_delay(response: requests.Response, attempt: int) -> float | None:
-            name = find_oauth_error(_content(response)).get('error')
-            if name in _FINAL or _is_foreign(request, response):
+            found = find_oauth_error(_content(response))
+            name = found.get('error')
+            if any(f'AADSTS{number}:' in str(found.get('error_description')) for number in request.unsettled):
+                return policy._replace(retries={response.status_code: 3}).delay(attempt, response, self.clock.now())
+            if name in _FINAL:
                 return None
             # A service in between may send the temporary error of another one with a status of its own.
             status = 503 if name == 'temporarily_unavailable' else response.status_code
@@ -594,9 +604,9 @@ class TokenClient:
         """Return the JSON object of a successful response to `request`. Raise as `request_token` does."""
         if not response.ok:
             raise self._error(request, response)
-        if response.status_code != 200:
+        if response.status_code >= 300:
             raise unusable_response(request, f'HTTP status {response.status_code}')
-        body = json_or_none(response)
+        body = json_or_none(response)  # the token service has answered 201 as well as 200
         if not isinstance(body, dict):
             raise unusable_response(request, 'something that is not a JSON object')
         if body.get('error'):  # some proxies and hosts send errors with status 200
@@ -688,8 +698,9 @@ class TokenClient:
         if refusal.code in request.advice_by_code:
             refusal.advice = request.advice_by_code[refusal.code]
         is_transient = status in request.retry_policy.retries or status >= 500 or error.get('error') == 'temporarily_unavailable'
-        if is_transient and error.get('error') not in _FINAL:
-            wait = retry_after_seconds(response, self.clock.now()) or 0
+        is_loop = refusal.code == 'AADSTS50196'  # it is a limit, whatever its status and its name
+        if is_loop or (is_transient and error.get('error') not in _FINAL):
+            wait = retry_after_seconds(response, self.clock.now()) or _LOOP_SECONDS * is_loop
             text = str(error.get('error_description') or '')
             reason = f' ({refusal.code})' if refusal.code.startswith('AADSTS') else f': {outside_text(text)}' if text else ''
             own_advice = (request.foreign_advice if status == 404 else '') or request.refusal_advice
@@ -710,6 +721,7 @@ class TokenClient:
 
 
 _BUSY = (408, 429, 502, 503, 504)
+_LOOP_SECONDS = 60
 _TEMPORARY_ADVICE = {
     f'AADSTS{number}': advice for numbers, advice in _ADVICE_BY_NUMBER['temporarily_unavailable'] for number in numbers
 }
@@ -1217,7 +1229,8 @@ class DeviceCodeCredential(EntraCredential):
             return self.post(target, offline=True, grant_type='refresh_token', refresh_token=session.refresh_token)
         if not session.pending.device_code:
             raise no_session()
-        return self.post(target, grant_type=AuthenticationMethod.DEVICE_CODE, device_code=session.pending.device_code)
+        code = session.pending.device_code
+        return self.post(target, offline=True, grant_type=AuthenticationMethod.DEVICE_CODE, device_code=code)
 
 
 def no_session() -> SignInRequiredError:
@@ -1294,7 +1307,7 @@ class CortexAppCredential(Credential):
         self._encrypt(self._token, self._key)
         request = TokenRequest('GET', self.token_service)
         status = token_client.send(request).status_code
-        if status == 404 or status >= 500:
+        if status >= 500:  # the service may know only POST
             raise unusable_response(request, f'HTTP status {status}')
 
 
@@ -1319,6 +1332,7 @@ def encrypt_for_token_service(token: str, key: str) -> str:
 # The service of the host restarts for up to 70 s (410) when identities change: seven waits take 76 to 127 s.
 MANAGED_IDENTITY_RETRIES = RetryPolicy({404: 4, 408: 4, 410: 7, 429: 4, **dict.fromkeys(range(500, 600), 4)}, 1, 0.8, 130, 130)
 _METADATA_CONNECT_TIMEOUT = 2.0  # seconds
+_CHALLENGE_SECONDS = 130.0  # for those of all retries
 
 
 class ManagedIdentityCredential(Credential):
@@ -1343,7 +1357,12 @@ class ManagedIdentityCredential(Credential):
         return self._host.request(target.as_resource, self.client_id)
 
     def request_token(self, token_client: TokenClient, target: TokenTarget, session: CachedSession) -> TokenResponse:
-        return token_client.request_token(self._host.authenticate(self.token_request(target, session), token_client))
+        request = self.token_request(target, session)
+        authenticated = self._host.authenticate(request, token_client)
+        if authenticated is not request:  # what the host has asked for works once
+            once = token_client.without_retries(_CHALLENGE_SECONDS)
+            authenticated = authenticated._replace(renew=lambda: self._host.authenticate(request, once))
+        return token_client.request_token(authenticated)
 
 
 class ManagedIdentityHost:
@@ -1457,6 +1476,7 @@ class WorkloadIdentity(ManagedIdentityHost):
             self.endpoint,
             form=form,
             renew=lambda: self.request(resource, client_id),
+            unsettled=_OF_FEDERATION,
             refusal_advice='Check the federated credential of the managed identity or application, and its client ID.',
         )
 

@@ -28,7 +28,7 @@ from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError, RetryP
 from MicrosoftCredentialsApiModule import (
     LONG_LIFETIME,
     MANAGED_IDENTITY_RETRIES,
-    REFRESH_MARGIN,
+    LEAST_LIFE,
     SIGN_IN_ADVICE,
     TOKEN_ENDPOINT_RETRIES,
     AccessToken,
@@ -330,10 +330,8 @@ def test_a_target_is_a_scope_or_a_resource(target: TokenTarget, scope: str, reso
     assert target.as_resource == resource
 
 
-@pytest.mark.parametrize(
-    'seconds_left, is_usable', [(3600, True), (REFRESH_MARGIN + 1, True), (REFRESH_MARGIN, False), (-1, False)]
-)
-def test_a_token_is_used_until_five_minutes_before_it_expires(seconds_left: float, is_usable: bool) -> None:
+@pytest.mark.parametrize('seconds_left, is_usable', [(3600, True), (LEAST_LIFE + 1, True), (LEAST_LIFE, False), (-1, False)])
+def test_a_token_is_used_until_shortly_before_it_expires(seconds_left: float, is_usable: bool) -> None:
     assert AccessToken('x', NOW + seconds_left, 0).is_usable(NOW) == is_usable
 
 
@@ -976,7 +974,7 @@ def test_a_device_code_is_requested_redeemed_and_refreshed_without_a_secret() ->
         'grant_type': 'urn:ietf:params:oauth:grant-type:device_code',
         'device_code': 'd',
         'client_id': CLIENT,
-        'scope': TARGET.scope,
+        'scope': f'{TARGET.scope} offline_access',
     }
     refreshed = credential.token_request(TARGET, CachedSession('r', PendingSignIn(device_code='d'))).form
     assert refreshed == {
@@ -1141,15 +1139,15 @@ def test_each_missing_value_of_the_consent_page_is_named(name: str, changes: dic
         cortex(**changes)
 
 
-@pytest.mark.parametrize('status', [200, 400, 405])
+@pytest.mark.parametrize('status', [200, 302, 400, 401, 404, 405])
 def test_a_check_calls_the_service_without_the_token(status: int) -> None:
     with ScriptedService([(status, {'Retry-After': '0'}, '')]) as service:
         cortex(registration_id=f'id@{service.url}').check_without_token_use(TokenClient())
     assert {(seen.method, seen.body) for seen in service.seen} == {('GET', None)}
 
 
-@pytest.mark.parametrize('status', [404, 500, 503])
-def test_a_check_finds_an_address_without_a_token_service(status: int) -> None:
+@pytest.mark.parametrize('status', [500, 502, 503])
+def test_a_check_finds_a_service_that_is_down(status: int) -> None:
     with (
         ScriptedService([(status, {'Retry-After': '0'}, '')]) as service,
         pytest.raises(SignInUnavailableError, match=rf'answered with HTTP status {status}\. Check the address'),

@@ -15,6 +15,7 @@ from MicrosoftCredentialsApiModule import *
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError, SystemClock, is_guid
     from MicrosoftCredentialsApiModule import (
+        LEAST_LIFE,
         REFRESH_MARGIN,
         AccessToken,
         CachedSession,
@@ -39,7 +40,7 @@ LEASE_SECONDS = 12.0  # without a sign of life, a process that requests a token 
 _MAX_CLOCK_SKEW = 30.0  # seconds by which the clocks of two engines may differ
 _MAX_HOLDERS = 5  # processes that one waits for, one after another, before it requests a token itself
 _CLAIM_TRIES = 20
-_REMEMBERED_SECONDS = 10.0  # within which a command does not read the same token again; far less than REFRESH_MARGIN
+_REMEMBERED_SECONDS = 10.0  # within which a command does not read the same token again; less than LEAST_LIFE
 
 
 class TokenProvider:
@@ -69,14 +70,15 @@ class TokenProvider:
         self._log = log
         self._default_target = default_target or TokenTarget()
         self._name = secrets.token_hex(16)
-        self._remembered: dict[TokenTarget, tuple[AccessToken, float]] = {}
+        self._remembered: dict[TokenTarget, tuple[AccessToken, float, int]] = {}
 
     def get_token(self, target: TokenTarget, rejected: str = '') -> AccessToken:
         """Return a token that can be used now, and is not the one that the resource has rejected. Raise MicrosoftSignInError."""
         if rejected:
             self._remembered.clear()
-        remembered, read_at = self._remembered.get(target, (None, 0.0))
-        if remembered and 0 <= self.clock.now() - read_at < _REMEMBERED_SECONDS:
+        remembered, read_at, writes = self._remembered.get(target, (None, 0.0, 0))
+        now = self.clock.now()
+        if remembered and 0 <= now - read_at < _REMEMBERED_SECONDS and now < remembered.expires_on and writes == _WRITES[0]:
             return remembered
         cached = self._read(target, rejected)
         token = cached.token
@@ -87,7 +89,7 @@ class TokenProvider:
         if cached.pending and cached.pending.device_code:
             # A user is signing in again: the next token that an integration asks for completes that sign-in.
             return self._refresh(target, token, cached, cached.sessions[:1])
-        self._remembered[target] = token, cached.now
+        self._remembered[target] = token, cached.now, _WRITES[0]
         return token
 
     def start_sign_in(self, pending: PendingSignIn, lifetime: float = PENDING_LIFETIME) -> None:
@@ -96,6 +98,20 @@ class TokenProvider:
 
     def pending_sign_in(self) -> PendingSignIn | None:
         return self._read(self._default_target).pending
+
+    def after_poll(self, error: Exception, pending: PendingSignIn) -> None:
+        """Write what a poll with a device code led to: later polls wait longer, or the code is of no more use."""
+        is_slower = isinstance(error, SignInPendingError) and error.interval
+        if isinstance(error, SignInPendingError):
+            error.interval += pending.interval
+        if not pending.device_code or not (is_slower or isinstance(error, SignInRequiredError)):
+            return
+
+        def change(cached: CachedTokens) -> None:
+            if cached.pending and cached.pending.device_code == pending.device_code:
+                cached.end_poll(error.interval if isinstance(error, SignInPendingError) else 0)
+
+        self.update(change)
 
     def save(
         self, target: TokenTarget, response: TokenResponse, refresh_token_used: str = '', is_new_sign_in: bool = False
@@ -113,7 +129,7 @@ class TokenProvider:
 
         def change(cached: CachedTokens) -> None:
             cached.context.pop(cached.sent_key, None)
-            if cached.lease.holder == self._name:
+            if cached.lease.holder == self._name or (is_new_sign_in and cached.lease.kind):
                 cached.put_lease(None)
             if not is_new_sign_in and refresh_token_used not in [session.refresh_token for session in cached.sessions]:
                 return
@@ -176,8 +192,7 @@ class TokenProvider:
         self, target: TokenTarget, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]
     ) -> AccessToken:
         """Return a new token. Return `token`, which is still valid, if that fails or if another process is refreshing it."""
-        is_waiting = cached.now < cached.lease.retry_after_time <= cached.now + REFRESH_RETRY_SECONDS
-        if is_waiting or cached.holder:
+        if cached.lease.retry_after(cached.now) or cached.holder:
             return token
         try:
             if not self._claim(cached):
@@ -186,7 +201,11 @@ class TokenProvider:
         except Exception as error:
             what = str(error) if isinstance(error, MicrosoftSignInError) else type(error).__name__
             self._log(f'An access token that is still valid could not be refreshed. {what}')
-            self._end_lease(Lease(retry_after_time=self.clock.now() + REFRESH_RETRY_SECONDS))
+            self.after_poll(error, sessions[0].pending)
+            now = self.clock.now()
+            is_asked = getattr(error, 'retry_after', 0) > REFRESH_RETRY_SECONDS
+            waits = Lease(until=now, retry_after_time=now + REFRESH_RETRY_SECONDS)
+            self._end_lease(Lease.of_error(error, self._name, now, cached.token_name) if is_asked else waits)
             return token
 
     def _acquire_with_lease(self, target: TokenTarget, rejected: str, cached: 'CachedTokens') -> AccessToken:
@@ -198,8 +217,9 @@ class TokenProvider:
             if cached.token:  # another process has requested it
                 return cached.token
             lease = cached.lease
-            if lease.kind and lease.holder == holder and lease.token_name == cached.token_name:
-                raise lease.error()  # the same request would fail again
+            is_early = lease.holder == holder or lease.retry_after(cached.now)
+            if lease.kind and is_early and lease.token_name == cached.token_name:
+                raise lease.error(cached.now)  # the same request would fail again
             if cached.holder and cached.holder != holder:
                 waited, holders = 0.0, holders + 1
             if (cached.holder, lease.until) != (holder, until):
@@ -276,6 +296,7 @@ class TokenProvider:
                     failures.append(no_session())
                     continue
                 self.save(target, response, session.refresh_token)
+                self._remembered[target] = response.token, self.clock.now(), _WRITES[0]
                 return response.token
         # A token that the public module has left says less than the one that was pasted.
         raise failures[-1] if sessions[0].is_foreign and failures[-1].code else failures[0]
@@ -300,6 +321,7 @@ class TokenProvider:
         if lost and isinstance(error, SignInRefusedError):
             error.what = f'{error.what} {lost}'
         self._end_lease(Lease.of_error(error, self._name, cached.now, cached.token_name))
+        self.after_poll(error, sessions[0].pending)
         raise error
 
 
@@ -323,6 +345,7 @@ def _allows_next(error: MicrosoftSignInError, session: CachedSession) -> bool:
 
 _PREFIX = 'microsoft-sign-in'
 _SESSION_LIFETIME = 90 * 24 * 3600  # seconds; a refresh token that was not used for so long is invalid
+_MAX_RETRY_AFTER = 3600.0  # seconds
 _LEASE_RETENTION = 60.0  # seconds after a lease for which waiting processes can read how it ended
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
@@ -354,12 +377,22 @@ class Lease(NamedTuple):
     token_name: str = ''
 
     @classmethod
-    def of_error(cls, error: MicrosoftSignInError, holder: str, now: float, token_name: str) -> 'Lease':
-        kind = type(error).__name__
-        return cls(holder, now, 0, kind, error.what, error.advice, error.code, error.correlation_id, token_name)
+    def of_error(cls, error: Any, holder: str, now: float, token_name: str) -> 'Lease':
+        kind, seconds = type(error).__name__, min(getattr(error, 'retry_after', 0), _MAX_RETRY_AFTER)
+        retry = now + seconds if seconds else 0
+        return cls(holder, now, retry, kind, error.what, error.advice, error.code, error.correlation_id, token_name)
 
-    def error(self) -> MicrosoftSignInError:
-        return _ERRORS_BY_NAME.get(self.kind, MicrosoftSignInError)(self.what, self.advice, self.code, self.correlation_id)
+    def retry_after(self, now: float) -> float:
+        """Return the seconds until a token may be requested again, 0 also if a wrong clock has written the lease."""
+        is_plausible = self.until - _MAX_CLOCK_SKEW <= now and self.retry_after_time - self.until <= _MAX_RETRY_AFTER
+        return max(0.0, self.retry_after_time - now) if is_plausible else 0.0
+
+    def error(self, now: float) -> MicrosoftSignInError:
+        values, seconds = (self.what, self.advice, self.code, self.correlation_id), self.retry_after(now)
+        if self.kind == SignInUnavailableError.__name__ and seconds:
+            values = (self.what, f'Try again in {math.ceil(seconds)} seconds.', self.code, self.correlation_id)
+            return SignInUnavailableError(*values, seconds)
+        return _ERRORS_BY_NAME.get(self.kind, MicrosoftSignInError)(*values)
 
 
 class _Latest(NamedTuple):
@@ -427,7 +460,8 @@ class CachedTokens:
         if not all(key.startswith(_PREFIX) for key in context):
             token = token or self._public_token(target, default_target)
             public_refresh_token = '' if refresh_token else self._public_refresh_token()
-        self.token = token if token and token.is_usable(now) and token.value != rejected else None
+        least_life = REFRESH_MARGIN if credential.uses_up_token else LEAST_LIFE
+        self.token = token if token and token.is_usable(now, least_life) and token.value != rejected else None
         pending = self.pending or PendingSignIn()
         self.sessions = [
             *([CachedSession(pending=pending)] if pending.device_code else []),
@@ -490,6 +524,12 @@ class CachedTokens:
     def put_pending(self, pending: PendingSignIn, lifetime: float) -> None:
         self.context[self._pending_key] = json.dumps({**pending._asdict(), 'ends_on': self.now + lifetime})
 
+    def end_poll(self, interval: float) -> None:
+        """Have later polls wait for `interval` seconds, or if that is 0, drop the pending sign-in."""
+        entry = self.context.pop(self._pending_key)
+        if interval:
+            self.context[self._pending_key] = json.dumps({**json.loads(entry), 'interval': interval})
+
     def put_lease(self, lease: Lease | None) -> None:
         if lease is None:
             self.context.pop(self._lease_key, None)
@@ -507,8 +547,9 @@ class CachedTokens:
         for name, end in names:
             value, valid_until = self.context.get(name), str(self.context.get(end) or '')
             is_number = len(valid_until) < 20 and valid_until.replace('.', '', 1).isdecimal()
-            if value and isinstance(value, str) and is_number and self._is_public_and_own(value):
-                expires_on = float(valid_until) + REFRESH_MARGIN  # the public module used it until then
+            is_valid = is_number and self.now < float(valid_until)  # the public module used it until then
+            if value and isinstance(value, str) and is_valid and self._is_public_and_own(value):
+                expires_on = float(valid_until) + REFRESH_MARGIN
                 return AccessToken(str(value), expires_on, expires_on)
         return None
 
@@ -595,6 +636,7 @@ def clear_tokens(context: dict[str, Any], discard: bool = True) -> list[str]:
 # region storage
 
 _WRITE_TRIES = 30
+_WRITES = [0]  # the number of writes of this process, after which no token is remembered
 
 
 class StorageConflictError(Exception):
@@ -641,6 +683,7 @@ class ContextStorage:
 
     def write(self, context: dict[str, Any], version: int) -> None:
         """Write the context. Raise StorageConflictError if `version` is stale, else StorageUnavailableError."""
+        _WRITES[0] += 1
         try:
             self._set_context(context, version)
         except ValueError as error:

@@ -10,6 +10,7 @@ import demistomock as demisto
 import pytest
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftCredentialsApiModule import (
+    LEAST_LIFE,
     REFRESH_MARGIN,
     AccessToken,
     AuthorizationCodeCredential,
@@ -241,7 +242,7 @@ def test_a_rejected_or_expired_token_is_not_used() -> None:
     cached(context).put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
     assert cached(context).token
     assert CachedTokens(context, APPLICATION, GRAPH, NOW, rejected='a token').token is None
-    assert cached(context, now=NOW + 3600 - REFRESH_MARGIN).token is None
+    assert cached(context, now=NOW + 3600 - LEAST_LIFE).token is None
 
 
 def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock: FakeClock) -> None:
@@ -452,7 +453,9 @@ def test_a_token_serves_a_few_seconds_without_being_read_again(clock: FakeClock)
     provider(ScriptedCredential(response('first')), clock).get_token(GRAPH)
     tokens = provider(ScriptedCredential(response('after rejection')), clock)
     assert tokens.get_token(GRAPH).value == 'first'
-    provider(ScriptedCredential(), clock).save(GRAPH, response('of another process'), is_new_sign_in=True)
+    context = demisto.getIntegrationContext()
+    cached(context, ScriptedCredential()).put_token(response('of another process').token)
+    demisto.setIntegrationContext(context)
     assert tokens.get_token(GRAPH).value == 'first'
     clock.time += 11
     assert tokens.get_token(GRAPH).value == 'of another process'
@@ -492,7 +495,7 @@ def test_without_a_context_tokens_remain_in_memory(clock: FakeClock) -> None:
 def test_an_error_is_raised_and_published_to_those_who_wait(clock: FakeClock, error: Exception) -> None:
     with pytest.raises(type(error), match=str(error)):
         provider(ScriptedCredential(error), clock).get_token(GRAPH)
-    published = cached(demisto.getIntegrationContext(), ScriptedCredential()).lease.error()
+    published = cached(demisto.getIntegrationContext(), ScriptedCredential()).lease.error(NOW)
     assert (type(published), str(published)) == (type(error), str(error))
 
 

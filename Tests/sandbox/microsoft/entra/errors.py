@@ -146,7 +146,7 @@ AADSTS: dict[int, Refusal] = {
     50020: Refusal('interaction_required', 'The account belongs to another tenant.'),
     # the service
     1002016: Refusal('invalid_request', 'The connection uses an old version of TLS.'),
-    50196: Refusal('server_error', 'The client repeats the same request in a loop.'),
+    50196: Refusal('invalid_grant', 'The client repeats the same request in a loop.'),
     90055: Refusal('temporarily_unavailable', 'Too many requests.', 429),
     50033: Refusal('temporarily_unavailable', 'A transient error has occurred.', 503),
     90006: Refusal('temporarily_unavailable', 'The service is not available for the moment.', 503),

@@ -145,7 +145,12 @@ class ManagedIdentity(Principal):
 
 @dataclass(kw_only=True)
 class Directory:
-    """Everything that Entra knows, and how long what it issues lives (seconds)."""
+    """Everything that Entra knows, and how long what it issues lives (seconds).
+
+    Attributes:
+        token_service_status: HTTP status of an answer with tokens of the token service of the Cortex XSOAR app.
+        managed_identity_answer_age: seconds for which an answer of the instance metadata was kept: `expires_in` is that old.
+    """
 
     tenants: list[Tenant] = field(default_factory=list)
     applications: list[Application] = field(default_factory=list)
@@ -156,6 +161,8 @@ class Directory:
     access_token_seconds: int = 3600
     managed_identity_token_seconds: int = 24 * 3600
     refresh_in: int | None = None
+    token_service_status: int = 200
+    managed_identity_answer_age: int = 0
     refresh_token_seconds: float = 90 * DAY
     authorization_code_seconds: float = 600.0
     device_code_seconds: float = 900.0

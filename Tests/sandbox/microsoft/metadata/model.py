@@ -29,7 +29,8 @@ def identity_of(state: CloudState, host: str, named: dict[str, str]) -> ManagedI
 def identity_token(state: CloudState, identity: ManagedIdentity, resource: str) -> dict[str, str]:
     """Return the answer for one identity, all numbers as text. Raises EntraError 500011 for an unknown resource."""
     wanted = parse_resource(state.directory, resource)
-    seconds = state.directory.managed_identity_token_seconds
+    kept_for = state.directory.managed_identity_answer_age
+    seconds = state.directory.managed_identity_token_seconds - kept_for
     granted = {
         name for name in identity.application_permissions if (known := wanted.resource.permission(name)) and known.application
     }
@@ -39,7 +40,7 @@ def identity_token(state: CloudState, identity: ManagedIdentity, resource: str) 
     answer = {
         'access_token': token,
         'client_id': identity.client_id,
-        'expires_in': str(seconds),
+        'expires_in': str(seconds + kept_for),
         'expires_on': str(now + seconds),
         'ext_expires_in': str(seconds),
         'not_before': str(now),

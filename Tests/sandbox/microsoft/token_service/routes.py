@@ -19,11 +19,11 @@ def create_app(state: CloudState, service: TokenService) -> Flask:
     app = Flask('token_service', root_path=str(Path(__file__).parents[1]), static_folder=None)
 
     @app.post('/obtain-token')
-    def obtain_token() -> Response:
+    def obtain_token() -> tuple[Response, int]:
         body = request.get_json(force=True, silent=True)
         if not isinstance(body, dict):
             raise TokenServiceError(400, 'Bad Request', 'The body is not a JSON object.')
-        return jsonify(service.obtain_token(body))
+        return jsonify(service.obtain_token(body)), state.directory.token_service_status
 
     @app.get(CONSENT_PAGE)
     def start(app_name: str) -> str:
