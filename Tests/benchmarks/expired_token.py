@@ -12,7 +12,7 @@ from sandbox.servers import Sandbox
 
 INSTANCE = 'Expired'
 COMMAND = '!msgraph-mail-list-emails page_size=1'
-SHORT_LIFE = 302  # seconds; Entra says one less, and a token counts as expired 300 s before its end
+SHORT_LIFE = 32  # seconds; Entra says one less, and a token counts as expired 30 s before its end
 
 
 def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:

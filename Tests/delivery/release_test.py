@@ -103,7 +103,7 @@ def test_the_next_version_has_notes_to_fill_in(repository: Path, capsys, changed
     notes.write_text('#### Integrations\n\n##### O365 Outlook Mail Single User\n\n- Fixed a bug.\n')
     commit(repository, 'Fill in')
     assert release.main([], repository) == 1
-    assert 'Add a section: ## [1.1.0]' in capsys.readouterr().err
+    assert 'Write: ## [1.1.0]' in capsys.readouterr().err
 
 
 def test_the_first_version_has_no_release_notes(unreleased: Path, capsys, monkeypatch) -> None:

@@ -11,9 +11,11 @@ from sandbox.microsoft import MicrosoftCloud
 from sandbox.tests.machine import slowness
 
 PROCESSES = 20
-SHORT_LIFE = 302  # seconds; Entra says one less, and a token counts as expired 300 s before its end
 INSTANCE = 'Twenty at once'
 DELAY = min(2 * slowness(), 10)  # seconds; long enough that all others wait, and below the timeout of a token request
+# How many seconds a token lives that counts as expired a second later. Entra says one less; a Token that works once is not
+# kept for an outage.
+SHORT_LIVES = {'entra': 32, 'token-service': 302}
 TOKEN_SERVICES = [(authentication_methods.client_secret, 'entra'), (authentication_methods.cortex_app, 'token-service')]
 
 
@@ -22,7 +24,7 @@ def token_service(request: pytest.FixtureRequest, cloud: MicrosoftCloud, adminis
     """Return the token service of a signed-in instance whose token has expired."""
     settings, service = request.param
     administrator.add_instance(INSTANCE, settings(cloud))
-    cloud.directory.access_token_seconds = SHORT_LIFE
+    cloud.directory.access_token_seconds = SHORT_LIVES[service]
     administrator.run('!msgraph-mail-auth-test', INSTANCE)
     cloud.directory.access_token_seconds = 3600
     time.sleep(1.2)
@@ -46,7 +48,7 @@ def test_twenty_processes_send_one_token_request_and_all_succeed(
 def test_the_newest_refresh_token_works_afterwards(
     token_service: str, cloud: MicrosoftCloud, war_room: WarRoom, administrator: Administrator
 ) -> None:
-    cloud.directory.access_token_seconds = SHORT_LIFE
+    cloud.directory.access_token_seconds = SHORT_LIVES[token_service]
     war_room.run_concurrently('!msgraph-mail-list-emails page_size=1', INSTANCE, PROCESSES)
     time.sleep(1.2)
     cloud.requests.clear()

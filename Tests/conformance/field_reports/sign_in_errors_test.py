@@ -246,9 +246,10 @@ def test_the_metadata_service_of_somebody_else_is_not_an_azure_host(
     assert 'Choose an engine that runs on one' in error.advice
     assert 'Try again' not in str(error)
     requests = workbench.requests_to(service, 1)
-    assert requests == 1
+    # with 404 an endpoint that is updated answers too, whatever its body
+    assert requests == (5 if answer['status'] == 404 else 1)
     before = 'Try again in a few minutes.' if answer['status'] == 404 else 'Check the address, the cloud setting and the proxy.'
-    field_report('S9', f'{method}, {answer}', before, f'{requests} request: {error}')
+    field_report('S9', f'{method}, {answer}', before, f'{requests} requests: {error}')
 
 
 @pytest.mark.parametrize('body', [None, {}, {'message': 'Not Found'}, {'error': {'code': 404, 'message': 'no'}}])

@@ -12,6 +12,7 @@ import pytest
 
 import demistomock as demisto
 from CommonServerPython import DemistoException
+from MicrosoftApiModule import reset_auth
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient
 from MicrosoftGraphMailFetchApiModule import (
@@ -635,7 +636,7 @@ def test_a_missing_folder_does_not_fail_a_fetch_with_incidents(fetches: Fetches,
 
 
 def test_a_fetch_without_a_sign_in_fails(fetches: Fetches, cloud: MicrosoftCloud) -> None:
-    demisto.setIntegrationContext({})
+    reset_auth()
     cloud.faults.add(service='entra', aadsts=7000215, times=None)
     with pytest.raises(MicrosoftSignInError, match='AADSTS7000215'):
         fetches.names()

@@ -14,6 +14,7 @@ import pytest
 
 import demistomock as demisto
 from CommonServerPython import DemistoException
+from MicrosoftApiModule import reset_auth
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS, inert
 from sandbox.microsoft import MicrosoftCloud
@@ -92,7 +93,7 @@ def file_of(entry: dict[str, Any]) -> bytes:
 def allow_only(cloud: MicrosoftCloud, permission: str) -> None:
     """Give the application this permission only, and drop its token."""
     cloud.directory.application('daemon').application_permissions = [permission]
-    demisto.setIntegrationContext({})
+    reset_auth()
 
 
 def ids(*messages: Message) -> list[str]:

@@ -37,7 +37,8 @@ def rows_of(table: str) -> dict[str, str]:
 def test_every_authentication_method_signs_in_and_reads_mail(instance: Instance) -> None:
     instance.sign_in()
     assert rows_of(instance.text('msgraph-mail-auth-test'))['Missing Permissions'] == 'none'
-    assert [mail['Subject'] for mail in instance.context('msgraph-mail-list-emails', page_size='2')] == ['Report 1', 'Report 2']
+    *mails, _link = instance.context('msgraph-mail-list-emails', page_size='2')
+    assert [mail['Subject'] for mail in mails] == ['Report 1', 'Report 2']
 
 
 @with_methods()

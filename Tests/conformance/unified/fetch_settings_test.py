@@ -161,7 +161,8 @@ def test_an_invalid_parameter_is_rejected_by_label(instance: Instance, params: P
 def test_fetch_parameters_are_ignored_if_the_instance_does_not_fetch(instance: Instance) -> None:
     instance.params |= {'isFetch': False, 'first_fetch': 'soon', 'folder_to_fetch': 'Nowhere', 'max_fetch': 'many'}
     assert instance.text('test-module') == 'ok'
-    assert len(instance.context('msgraph-mail-list-emails')) == 20
+    *mails, _link = instance.context('msgraph-mail-list-emails')
+    assert len(mails) == 20
 
 
 def test_the_test_button_looks_for_the_folders(instance: Instance) -> None:

@@ -332,7 +332,8 @@ class Attachment(NamedTuple):
 
 def bare_content_id(text: str) -> str:
     """Return a content ID without what a header (``<logo>``) or a link (``cid:logo``) has around it."""
-    return re.sub(r'(?i)^\s*<?\s*(?:cid:)?\s*<?|\s*>?\s*$', '', text)
+    bare = text.strip('<> \t\r\n')
+    return bare[4:].strip('<> \t\r\n') if bare[:4].lower() == 'cid:' else bare
 
 
 # The types of properties, and of the members of those that are lists, wherever they are.
