@@ -82,6 +82,7 @@ ROWS = {
         ('msgraph-mail-get-email', 'field webLink is hostile'),
         ('msgraph-mail-list-folders', 'hostile error 400'),
         ('Client secret: token', 'hostile description 400'),
+        ('Authorization code: token', 'field scope is hostile'),
         ('Managed identity, Azure Arc: token', 'field error is hostile'),
     ),
     'done, but reported as failed': (

@@ -47,6 +47,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         is_guid,
         is_same_host,
         json_or_none,
+        outside_text,
         require_https,
     )
     from MicrosoftCredentialsApiModule import (
@@ -572,7 +573,7 @@ def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: dic
         'MissingPermissions': _UNKNOWN if granted is None else missing,
     }
     names = ('AuthenticationMethod', 'Account', *details, *_TOKEN_ROWS)
-    rows = [{'Property': pascalToSpace(name), 'Value': outputs[name] or 'none'} for name in names]
+    rows = [{'Property': pascalToSpace(name), 'Value': _inert_value(outputs[name])} for name in names]
     readable = tableToMarkdown(f'Signed in to {spec.api}', rows, headers=['Property', 'Value'])
     return CommandResults(
         outputs_prefix=spec.outputs_prefix,
@@ -583,6 +584,11 @@ def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: dic
 
 
 _TOKEN_ROWS = ('TenantID', 'ClientID', 'GrantedPermissions', 'MissingPermissions', 'ExpiresOn')
+
+
+def _inert_value(value: Any) -> Any:
+    """Return what a token or its response says, without what Markdown would show as a link, an image or another element."""
+    return [outside_text(one) for one in value] if value and isinstance(value, list) else outside_text(value) or 'none'
 
 
 def is_permission_error(error: DemistoException) -> bool:
