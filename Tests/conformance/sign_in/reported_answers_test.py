@@ -111,6 +111,7 @@ def test_each_try_on_an_arc_machine_has_a_challenge_of_its_own(workbench: Workbe
         {'Message': 'An error has occurred.', 'ExceptionMessage': 'No MSI found for specified ClientId/ResourceId.'},
         {'MESSAGE': 'No MSI found for specified ClientId/ResourceId.', 'Detail': None},
         {'Error': 'invalid_request', 'Error_Description': 'No MSI found for specified ClientId/ResourceId.'},
+        {'Error': {'Code': 'BadRequest', 'Message': 'No MSI found for specified ClientId/ResourceId.'}},
     ],
     ids=str,
 )

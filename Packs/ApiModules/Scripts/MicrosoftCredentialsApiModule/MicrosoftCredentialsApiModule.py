@@ -273,6 +273,11 @@ def without_repetition(advice: str, what: str) -> str:
 _MAX_SEARCHED, _MAX_EMBEDDED = 500_000, 10_000  # characters of an error response, and of the JSON in it
 
 
+def _in_small_letters(body: dict[str, Any]) -> dict[str, Any]:
+    """Return an object that has each value by its name in small letters too: hosts write them in different ways."""
+    return {**{str(name).lower(): value for name, value in body.items()}, **body}
+
+
 def find_oauth_error(body: Any) -> dict[str, Any]:
     """Return the OAuth error object of an error response, which is JSON or text. Empty if there is none.
 
@@ -281,9 +286,9 @@ def find_oauth_error(body: Any) -> dict[str, Any]:
     ``message``.
     """
     if isinstance(body, dict):
-        body = {**{str(name).lower(): value for name, value in body.items()}, **body}
+        body = _in_small_letters(body)
         if isinstance(body.get('error'), dict):
-            inner = body['error']
+            inner = _in_small_letters(body['error'])
             return {'error': str(inner.get('code') or ''), 'error_description': str(inner.get('message') or '')}
         if body.get('error') and not ('{' in str(body['error']) or 'AADSTS' in str(body['error'])):
             return {**body, 'error': str(body['error'])}
@@ -418,13 +423,13 @@ def _expiry(body: dict[str, Any], now: float, is_of_host: bool) -> float:
 
     A host may answer with a token that it has kept: then ``expires_in`` is too long.
     """
-    lifetime = float_or_none(body.get('expires_in'))
-    if lifetime is None or is_of_host:
-        expires_on = float_or_none(body.get('expires_on'))
-        if expires_on is None:
-            expires_on = _date_seconds(str(body.get('expires_on') or ''))
-        left = _DEFAULT_LIFETIME if expires_on is None else expires_on - now
-        lifetime = left if lifetime is None else min(lifetime, left) if expires_on is not None and left > 0 else lifetime
+    lifetime, expires_on = float_or_none(body.get('expires_in')), float_or_none(body.get('expires_on'))
+    if expires_on is None:
+        expires_on = _date_seconds(str(body.get('expires_on') or ''))
+    if expires_on is not None and (lifetime is None or (is_of_host and 0 < expires_on - now < lifetime)):
+        lifetime = expires_on - now
+    if lifetime is None:
+        lifetime = _DEFAULT_LIFETIME
     return now + max(0.0, min(lifetime, _MAX_LIFETIME))
 
 

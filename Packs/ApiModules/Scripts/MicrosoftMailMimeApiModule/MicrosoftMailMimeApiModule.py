@@ -109,7 +109,9 @@ def parse_headers(mime: bytes) -> list[dict[str, str]]:
     """Return the headers at the beginning of a mail, as Graph shows them."""
     end = end_of_headers(mime)
     head = re.sub(rb'\r?\n(?=[ \t])', b'', mime[: end.start()] if end else mime)
-    pairs = (line.decode(errors='replace').partition(':') for line in head.splitlines())
+    # a CR alone ends no line: a sender could forge a header with it
+    lines = (line.replace(b'\r', b' ') for line in re.split(rb'\r?\n', head))
+    pairs = (line.decode(errors='replace').partition(':') for line in lines)
     return [{'name': name, 'value': value.strip()} for name, colon, value in pairs if colon and name and ' ' not in name]
 
 

@@ -21,6 +21,8 @@ from MicrosoftMailMimeApiModule import event_details, parse_headers
         (b'A: b\r\n\r\nHi\r\nAuthentication-Results: dmarc=pass\n\n', [('A', 'b')]),
         (b'A: b\r\n\r\nAuthentication-Results: dmarc=pass\n\n', [('A', 'b')]),
         (b'A: b\n\nAuthentication-Results: dmarc=pass\r\n\r\n', [('A', 'b')]),
+        (b'A: b\rC: d\r\nE: f', [('A', 'b C: d'), ('E', 'f')]),
+        (b'A: b\r\nC: \r D: e\r\nF: g', [('A', 'b'), ('C', 'D: e'), ('F', 'g')]),
         ('A: b\u2028C: d\x85E: f\x0cG: h'.encode(), [('A', 'b\u2028C: d\x85E: f\x0cG: h')]),
     ],
 )
