@@ -1,13 +1,16 @@
 """Messages as MIME: built with the same bytes each time, read from bytes, and kept as they came where they came as bytes."""
 
 import base64
+import binascii
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
 from email import policy
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesHeaderParser, BytesParser
+from email.policy import EmailPolicy
 from email.utils import format_datetime, formataddr, getaddresses, parsedate_to_datetime
 from typing import Any
 
@@ -49,6 +52,19 @@ class MimeError(ValueError):
     """The bytes are no mail."""
 
 
+class _LenientPolicy(EmailPolicy):
+    """Reads any header: one that Python's parser of addresses or IDs fails on is a text as it is."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        try:
+            return super().header_fetch_parse(name, value)
+        except (AttributeError, IndexError, LookupError, ValueError):
+            return ' '.join(value.encode(errors='surrogateescape').decode(errors='replace').split())
+
+
+_LENIENT = _LenientPolicy()
+
+
 def build(message: Message) -> bytes:
     """Return the whole mail."""
     return b''.join(chunks(message))
@@ -85,13 +101,13 @@ def raw(attachment: Attachment) -> Iterator[bytes]:
 def headers(message: Message) -> list[tuple[str, str]]:
     """Return the internet headers, in their order."""
     if message.source is not None:
-        return [(name, str(value)) for name, value in BytesHeaderParser(policy=policy.default).parsebytes(message.source).items()]
+        return [(name, str(value)) for name, value in BytesHeaderParser(policy=_LENIENT).parsebytes(message.source).items()]
     return [(name, str(value)) for name, value in _frame(message, {}, 'headers').items()]
 
 
 def parse(data: bytes, now: float) -> Message:
     """Return the message that these bytes are; they become its ``source``. Raises MimeError."""
-    mail = BytesParser(policy=policy.default).parsebytes(data)
+    mail = BytesParser(policy=_LENIENT).parsebytes(data)
     if not isinstance(mail, EmailMessage) or not mail.keys():
         raise MimeError('The MIME content has no headers.')
     senders = _addresses(mail, 'from')
@@ -249,8 +265,13 @@ def _moment(mail: EmailMessage, now: float) -> float:
 
 
 def _text(part: Any) -> str:
-    # every part ends its last line
-    return str(part.get_content()).removesuffix('\n').removesuffix('\r') if part else ''
+    if not part:
+        return ''
+    try:
+        text = str(part.get_content())
+    except (LookupError, UnicodeError):  # a character set that is unknown, or none
+        text = part.get_payload(decode=True).decode(errors='replace')
+    return text.removesuffix('\n').removesuffix('\r')  # every part ends its last line
 
 
 def _importance(mail: EmailMessage) -> str:
@@ -264,7 +285,7 @@ def _parts(mail: EmailMessage) -> list[Any]:
     waiting: list[Any] = [mail]
     while waiting:
         part = waiting.pop(0)
-        if part.get_content_maintype() == 'multipart':
+        if part.get_content_maintype() == 'multipart' and part.is_multipart():
             waiting[:0] = part.get_payload()
         elif part not in bodies:
             found.append(part)
@@ -273,14 +294,31 @@ def _parts(mail: EmailMessage) -> list[Any]:
 
 def _attachment(part: Any, now: float) -> Attachment:
     name, content_type = part.get_filename(), part.get_content_type()
+    data = part.get_payload(decode=True) or b''
     if content_type == 'message/rfc822':
-        item = parse(part.get_payload()[0].as_bytes(), now)
-        return ItemAttachment(name=name or item.subject, content_type=content_type, item=item)
+        data = _attached_mail(part)
+        with suppress(MimeError):  # what is no mail is a file
+            item = parse(data, now)
+            return ItemAttachment(name=name or item.subject, content_type=content_type, item=item)
+    elif part.get_content_maintype() == 'message' and part.is_multipart():  # Python has parsed a delivery report
+        data = b'\n'.join(one.as_bytes() for one in part.get_payload())
     content_id = str(part.get('content-id', '')).strip('<>') or None
     return FileAttachment(
         name=name,
         content_type=content_type,
-        content=Content(part.get_payload(decode=True) or b''),
+        content=Content(data),
         content_id=content_id,
         is_inline=part.get_content_disposition() == 'inline',
     )
+
+
+def _attached_mail(part: Any) -> bytes:
+    """Return the bytes of an attached email. Some programs encode it, though RFC 2046 forbids that."""
+    data: bytes = part.get_payload()[0].as_bytes() if part.is_multipart() else part.get_payload(decode=True) or b''
+    encoding = str(part.get('content-transfer-encoding', '')).strip().lower()
+    with suppress(binascii.Error):
+        if encoding == 'base64':
+            return base64.b64decode(data)
+        if encoding == 'quoted-printable':
+            return binascii.a2b_qp(data)
+    return data
