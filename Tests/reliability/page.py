@@ -30,8 +30,8 @@ its effect or its content, or failure although it was done.
 
 ## Slowest commands
 
-In virtual time: waits are not waited for, and a slow service is many times as fast. A command has 240 seconds and a fetch 180;
-removing a draft after that takes up to 20 more. The platform ends both after 300 seconds.
+In virtual time: waits are not waited for, and a slow service is many times as fast. A command has 240 seconds and a fetch 180, in
+which it also removes a draft that could not be sent. The platform ends both after 300 seconds.
 
 {slowest}
 

@@ -21,12 +21,12 @@ from authentication_methods import AUTHORIZATION_CODE, CORTEX_APP
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.faults.faults import ECHOES, FAULTS, FaultCase, instead_of, peers, wrong_fields
 from conformance.faults.scenarios import Scenario
-from conformance.faults.world import Exchange, Result, World, virtual_seconds
-from MicrosoftInstanceApiModule import COMMAND_SECONDS, FETCH_SECONDS
+from conformance.faults.world import SLOWEST_PACE, Exchange, Result, World, virtual_seconds
 from sandbox.microsoft import MicrosoftCloud
 
 HANDLED, REJECTED, FELL_SHORT = 'handled', 'rejected cleanly', 'fell short'
-GRACE = 55.0  # seconds after the end of a command: to remove a draft. The platform kills it after 60
+COMMAND_SECONDS, FETCH_SECONDS = 240.0, 180.0  # in which a command has to end, whatever it has to remove then
+NOISE = 60.0  # seconds of virtual time that a busy machine may add
 MAX_WAIT_AFTER_KILL = 20.0  # seconds
 MAX_RESPONSE = 2 * 2**20  # bytes, in place of 64 MB, so that a bomb is found out in little time
 UNKNOWN = re.compile(r'not known|may have|did not confirm|Check whether|Look for it|Check the folders')
@@ -108,12 +108,15 @@ class Table:
                 if case.name == fault and applies(case, skip, exchange, clean):
                     yield self._row(scenario, clean, skip, exchange, case)
 
-    def _row(self, scenario: Scenario, clean: 'Clean', skip: int, exchange: Exchange, case: FaultCase) -> Row:
+    def _row(
+        self, scenario: Scenario, clean: 'Clean', skip: int, exchange: Exchange, case: FaultCase, pace: float | None = None
+    ) -> Row:
+        """Run a row. One that seems to take too long is run a second time, at a pace at which the machine adds little."""
         world = self.world(scenario)
         args = scenario.args(world)
         before = world.effects()
         self._elsewhere.seen.clear()
-        world.pace = virtual_seconds() if case.is_slow else 1.0
+        world.pace = (pace or virtual_seconds()) if case.is_slow else 1.0
         if case.kill:
             world.kill = (case.kill, exchange.service, skip)
             world.run(scenario.command, args)
@@ -129,6 +132,8 @@ class Table:
             result = world.run(scenario.command, args)
         self._cloud.faults.clear()
         world.pace = 1.0
+        if case.is_slow and not pace and 0 < result.seconds - end_of(scenario) < NOISE:
+            return self._row(scenario, clean, skip, exchange, case, SLOWEST_PACE)
         judged = Judgement(scenario, exchange, case, clean, result, world, before, len(self._elsewhere.seen))
         request = f'{skip + 1} {exchange.service} {exchange.method} {re.sub("[A-Za-z0-9_=-]{20,}", "ID", exchange.path)}'
         why = judged.why()
@@ -158,6 +163,11 @@ class Clean:
         for exchange in self.exchanges:
             yield counted[exchange.service], exchange
             counted[exchange.service] += 1
+
+
+def end_of(scenario: Scenario) -> float:
+    """Return the seconds after which the command has to have ended."""
+    return FETCH_SECONDS if scenario.command == 'fetch-incidents' else COMMAND_SECONDS
 
 
 def applies(case: FaultCase, skip: int, exchange: Exchange, clean: Clean) -> bool:
@@ -281,8 +291,7 @@ class Judgement:
         return f'{self._elsewhere} requests to another host' if self._elsewhere else ''
 
     def _deadline(self) -> str:
-        end = FETCH_SECONDS if self._scenario.command == 'fetch-incidents' else COMMAND_SECONDS
-        return f'it took {self._result.seconds:.0f} s' if self._result.seconds > end + GRACE else ''
+        return f'it took {self._result.seconds:.0f} s' if self._result.seconds > end_of(self._scenario) else ''
 
     def _killed(self) -> str:
         """A process that is killed may use up what works once; it must not block the next one otherwise."""

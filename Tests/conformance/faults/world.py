@@ -28,9 +28,12 @@ ADA = 'ada@contoso.example'
 FILE, LARGE_FILE = b'A file.', b'12345678' * 450_000
 
 
+SLOWEST_PACE = 20.0
+
+
 def virtual_seconds() -> float:
     """Return how many seconds pass for the product in a second in which it waits for a slow service; fewer on slow machines."""
-    return max(20.0, 240.0 / slowness())
+    return max(SLOWEST_PACE, 240.0 / slowness())
 
 
 class Exchange(NamedTuple):
