@@ -121,5 +121,5 @@ smoke: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
 smoke: setup ## run !msgraph-mail-auth-test on that XSOAR; INSTANCE=name chooses the instance
 	@$(DELIVERY).smoke
 
-bench: setup ## measure, print figures beside their goals, write Tests/benchmarks/results.md; ARGS=--quick for a short run
+bench: setup ## measure, print figures beside their goals, write Tests/benchmarks/results.md; ARGS=--quick for a short run, COMMON_SERVER_PYTHON=folder takes the real file
 	@PYTHONPATH=Tests $(BIN)/python -m benchmarks $(ARGS)

@@ -71,8 +71,9 @@ def markdown_table(rows: list[MessageRow]) -> str:
 def machine() -> str:
     """What kind of machine this is, and nothing that tells which."""
     load = os.getloadavg()[2]
+    common = 'the real CommonServerPython' if os.environ.get('COMMON_SERVER_PYTHON') else 'the stub of CommonServerPython'
     return (
-        f'{platform.system()} on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, '
+        f'{platform.system()} on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {common}, '
         f'load average {load:.1f} (above 2, others were at work: ratios close to their goals say little then)'
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from benchmarks import (
     assertions,
     cold_token,
+    compile_time,
     expired_token,
     fetch_sizes,
     imports,
@@ -25,6 +26,7 @@ from sandbox.servers import Sandbox
 SUBJECTS = {
     results.FETCH: mail_fetch.rows,
     'imports': imports.rows,
+    'compile time': compile_time.rows,
     'modules of a warm command': warm_modules.rows,
     'assertions': assertions.rows,
     'a cold token': cold_token.rows,
