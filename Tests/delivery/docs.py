@@ -72,7 +72,9 @@ def renewed(readme: str, yml: Mapping[str, Any]) -> str:
         DeliveryError: a marker is missing.
     """
     examples = _examples(readme)
-    commands = [_command(command, examples.get(command['name'], '')) for command in yml['script']['commands']]
+    # a quick action has the section of the command that it runs
+    described_here = [command for command in yml['script']['commands'] if not command.get('quickaction')]
+    commands = [_command(command, examples.get(command['name'], '')) for command in described_here]
     readme = _replaced(readme, 'parameters', _parameters(yml['configuration']))
     return _replaced(readme, 'commands', '\n'.join(commands))
 

@@ -37,6 +37,8 @@ def test_the_zip_for_a_marketplace_holds_the_whole_pack(built, marketplace: str)
     assert integration['provider'] == 'Microsoft'
     assert 'def main(' in integration['script']['script']
     compile(integration['script']['script'], INTEGRATION, 'exec')
+    quick_actions = {one['prettyname'] for one in integration['script']['commands'] if one.get('quickaction')}
+    assert quick_actions == ({'Block Sender', 'Delete Email'} if marketplace == 'platform' else set())
 
 
 def test_the_same_commit_gives_the_same_bytes(built, tmp_path: Path, monkeypatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.unified.integration_yml import IN_YML
+from conformance.unified.integration_yml import IN_YML, QUICK_ACTIONS
 from conformance.unified.sources import INTEGRATION, loaded_yml
 
 PAGE = Path(__file__).parents[3].joinpath('docs', 'feature-comparison.md').read_text(encoding='utf-8')
@@ -27,7 +27,7 @@ def exists(name: str) -> bool:
     """Return whether a command, a command with an argument, or a parameter is in the yml."""
     command, _, argument = name.partition(' ')
     arguments = {one['name'] for one in IN_YML.get(command, {}).get('arguments') or ()}
-    return argument in arguments if argument else name in IN_YML or name in PARAMETERS
+    return argument in arguments if argument else name in {*IN_YML, *QUICK_ACTIONS, *PARAMETERS}
 
 
 @pytest.mark.parametrize('row', ROWS, ids=[row[0] for row in ROWS])
@@ -41,7 +41,7 @@ def test_our_column_says_what_the_yml_says(row: list[str]) -> None:
 
 def test_every_command_is_in_the_comparison() -> None:
     named = {name.partition(' ')[0] for row in ROWS for name in names_in(row[1])}
-    assert set(IN_YML) - named == set()
+    assert {*IN_YML, *QUICK_ACTIONS} - named == set()
 
 
 def test_each_peer_has_a_source_with_a_date() -> None:

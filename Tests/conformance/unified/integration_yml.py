@@ -1,4 +1,4 @@
-"""The commands in the yml of the integration, and helpers that compare a context with it."""
+"""The commands in the yml of the integration, those of quick actions apart, and helpers that compare a context with it."""
 
 import re
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from typing import Any
 
 from conformance.unified.sources import INTEGRATION, loaded_yml
 
-IN_YML: dict[str, dict[str, Any]] = {
-    one['name']: one for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['script']['commands']
-}
+_ALL = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['script']['commands']
+IN_YML: dict[str, dict[str, Any]] = {one['name']: one for one in _ALL if not one.get('quickaction')}
+QUICK_ACTIONS: dict[str, dict[str, Any]] = {one['name']: one for one in _ALL if one.get('quickaction')}
 TYPES = {
     'String': lambda value: isinstance(value, str),
     'Boolean': lambda value: isinstance(value, bool),

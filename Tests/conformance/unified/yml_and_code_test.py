@@ -8,7 +8,7 @@ import pytest
 import demistomock as demisto
 from conformance.unified import integration_yml
 from conformance.unified.instances import Instance, Params, with_methods
-from conformance.unified.integration_yml import IN_YML, enough_arguments, leaves
+from conformance.unified.integration_yml import IN_YML, QUICK_ACTIONS, enough_arguments, leaves
 from conformance.unified.sources import INTEGRATION, loaded_yml
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
@@ -66,7 +66,20 @@ def displays(parameter: dict[str, Any]) -> list[str]:
 
 
 def test_the_yml_and_the_code_have_the_same_commands() -> None:
-    assert {*IN_YML, 'test-module', 'fetch-incidents'} == set(COMMANDS)
+    assert {*IN_YML, *QUICK_ACTIONS, 'test-module', 'fetch-incidents'} == set(COMMANDS)
+
+
+@pytest.mark.parametrize('name', QUICK_ACTIONS)
+def test_a_quick_action_is_a_command_that_analysts_have_elsewhere(name: str) -> None:
+    command = name.removesuffix('-quick-action')
+    assert command != name
+    own = {'name', 'prettyname', 'quickaction', 'description'}
+    expected, found = (
+        {key: value for key, value in one.items() if key not in own} for one in (IN_YML[command], QUICK_ACTIONS[name])
+    )
+    assert found == expected
+    assert COMMANDS[name] is COMMANDS[command]
+    assert f'`{name}`' in (INTEGRATION / 'README.md').read_text(encoding='utf-8')
 
 
 def test_the_test_button_works_without_an_entry_in_the_yml(instance: Instance) -> None:

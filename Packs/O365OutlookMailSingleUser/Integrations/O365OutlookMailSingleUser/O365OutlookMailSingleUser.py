@@ -56,7 +56,9 @@ def make_client(settings: InstanceSettings) -> GraphMailClient:
         raise CredentialError(
             f"'{MAILBOX_LABEL}' is missing.", 'An application or a managed identity has no mailbox: enter an address.'
         )
-    return GraphMailClient(mailbox, retry_on_rate_limit=demisto.command() in MAIL_COMMANDS, **settings.client_keywords())
+    return GraphMailClient(
+        mailbox, retry_on_rate_limit=demisto.command() in {**MAIL_COMMANDS, **QUICK_ACTIONS}, **settings.client_keywords()
+    )
 
 
 def mail_auth_test_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
@@ -94,12 +96,17 @@ AUTH_ARGUMENTS = {
     'msgraph-mail-auth-reset': 'discard_token',
     'msgraph-mail-generate-login-url': 'permissions[]',
 }
+# Platforms with quick actions offer commands for them alone: demisto-sdk removes these from the packs for other platforms.
+QUICK_ACTIONS = {
+    f'{name}-quick-action': MAIL_COMMANDS[name] for name in ('msgraph-mail-delete-email', 'msgraph-mail-block-sender')
+}
 COMMANDS: dict[str, CommandFunction] = {
     **{name: checked_command(function, AUTH_ARGUMENTS.get(name, '')) for name, function in AUTH_COMMANDS.items()},
     'test-module': check_instance_command,
     'fetch-incidents': fetch_incidents_command,
     **MAIL_COMMANDS,
     **SENDING_COMMANDS,
+    **QUICK_ACTIONS,
 }
 
 
