@@ -12,14 +12,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import requests
 from MicrosoftCoreApiModule import *
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from MicrosoftCoreApiModule import (
-        NO_RETRIES,
         SHARED_TENANTS,
         CredentialError,
         ErrorResponse,
@@ -49,6 +48,9 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         secret_forms,
         skip_netrc,
     )
+
+JsonObject = dict[str, Any]
+StrMapping = Mapping[str, str]
 
 # region errors
 
@@ -86,92 +88,88 @@ _SIGN_IN_LOG = 'Look up the sign-in in the sign-in log of the tenant, which name
 _DEVICE = 'Sign in again on another device, or have an administrator enable and register this one.'
 _ACCOUNT = 'Check the user account: password, expiry, lock, and that it exists in this tenant.'
 _PLATFORM_WEB = 'Register the redirect URI on the platform Web, not Single-page application, then sign in again.'
-_OF_FEDERATION = (70021, 700211, 700212, 700213)
-_FEDERATED = 'Compare issuer, subject and audience of the federated credential with the token of this pod.'
+_ADD_PERMISSION = 'Add the API permission to the app registration, grant admin consent, then sign in again.'
+_INCOMPLETE = 'The code or the secret is incomplete or URL-encoded. Paste all of it.'
+_ONE_RESOURCE = 'Enter the scope of one resource, such as https://graph.microsoft.com/.default.'
+_OWN_TENANT = "Assign the user to the application, and use the tenant's own ID in Token."
+_IN_BROWSER = 'Sign in again in a browser.'
+_CONSENT = 'Grant consent to the application, then sign in again.'
+_ACCEPT = 'The sign-in was declined. Start it again and accept.'
 # By OAuth error: what the numbers stand for. Microsoft may change the numbers at any time: they select the advice, and the
 # behavior only where a service in between has dropped the name of the error.
 # Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
-_ADVICE_BY_NUMBER = {
-    'invalid_client': (
-        ((7000215,), "Paste the client secret's Value (not its Secret ID) into Key."),
-        ((7000222,), 'Create a new client secret in the app registration and paste its Value into Key.'),
-        (
-            (700016, 7000229),
-            (
-                'Check ID (client ID), Token (tenant ID) and the cloud. The application must be registered in this tenant, '
-                'or have the consent of its administrator.'
-            ),
+_ADVICE_BY_NUMBERS = {
+    'invalid_client': {
+        '7000215': "Paste the client secret's Value (not its Secret ID) into Key.",
+        '7000222': 'Create a new client secret in the app registration and paste its Value into Key.',
+        '700016 7000229': (
+            'Check ID (client ID), Token (tenant ID) and the cloud. The application must be registered in this tenant, '
+            'or have the consent of its administrator.'
         ),
-        ((90002, 900023, 50059), 'Check Token (tenant ID) and the cloud setting.'),
-        ((650056, 650057, 650053), 'Add the API permission to the app registration, grant admin consent, then sign in again.'),
-        ((500011, 650052, 500014), 'Check the scope and the cloud setting, and that the tenant is licensed for the product.'),
-        ((9002326, 9002327), _PLATFORM_WEB),
-        (
-            (9002346, 9002331, 500207),
-            'Register an application for accounts of an organization, or enter consumers in Token for a personal account.',
+        '90002 900023 50059': 'Check Token (tenant ID) and the cloud setting.',
+        '650056 650057 650053': _ADD_PERMISSION,
+        '500011 650052 500014': 'Check the scope and the cloud setting, and that the tenant is licensed for the product.',
+        '9002326 9002327': _PLATFORM_WEB,
+        '9002346 9002331 500207': (
+            'Register an application for accounts of an organization, or enter consumers in Token for a personal account.'
         ),
-        ((9002332,), 'Enter the Directory (tenant) ID in Token, and sign in with an account of the organization.'),
-        ((900144,), 'The code or the secret is incomplete or URL-encoded. Paste all of it.'),
-        ((50011, 500112, 900971), 'Enter the redirect URI exactly as in the app registration.'),
-        (
-            (700027, 50012, 700030, 700021, 700023, 7000213),
-            'Upload the certificate to the app registration. Thumbprint and private key must belong to it.',
+        '9002332': 'Enter the Directory (tenant) ID in Token, and sign in with an account of the organization.',
+        '900144': _INCOMPLETE,
+        '50011 500112 900971': 'Enter the redirect URI exactly as in the app registration.',
+        '700027 50012 700030 700021 700023 7000213': (
+            'Upload the certificate to the app registration. Thumbprint and private key must belong to it.'
         ),
-        ((700024, 500133), 'Synchronize the clock of the engine.'),
-        (
-            (7000218,),
-            (
-                'Enter the client secret in Key, or a certificate. '
-                'For device code, allow public client flows in the app registration.'
-            ),
+        '700024 500133': 'Synchronize the clock of the engine.',
+        '7000218': (
+            'Enter the client secret in Key, or a certificate. '
+            'For device code, allow public client flows in the app registration.'
         ),
-        ((700025,), 'Register the redirect URI on the platform Web, or leave Key empty.'),
-        ((7000112, 700011), 'Enable sign-in of the enterprise application.'),
-        ((70011, 700022, 901002), 'Enter the scope of one resource, such as https://graph.microsoft.com/.default.'),
-        ((50194,), "Assign the user to the application, and use the tenant's own ID in Token."),
-        ((90038, 900382), 'The tenant is in another national cloud. Change the cloud setting.'),
-        ((1002016,), 'A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.'),
-        (_OF_FEDERATION, _FEDERATED),
-    ),
-    'consent_required': (
-        ((65001, 90094, 90095), 'Add the API permission to the app registration, grant admin consent, then sign in again.'),
-        ((700084,), _PLATFORM_WEB),
-        ((9002313,), 'The code or the secret is incomplete or URL-encoded. Paste all of it.'),
-    ),
-    'invalid_grant': (
-        ((50076, 50079, 50074, 50078, 50072, 50158), 'Sign in again in a browser, or use application permissions.'),
-        ((53003, 53000, 530032, 530003, 53001, 53002, 53004, 53009, 53011, 530034, 530035, 500021), _SIGN_IN_LOG),
-        (
-            (530084,),
-            'An administrator has to exclude the application from the policy for token protection, then sign in again.',
+        '700025': 'Register the redirect URI on the platform Web, or leave Key empty.',
+        '7000112 700011': 'Enable sign-in of the enterprise application.',
+        '70011 700022 901002': _ONE_RESOURCE,
+        '50194': _OWN_TENANT,
+        '90038 900382': 'The tenant is in another national cloud. Change the cloud setting.',
+        '1002016': 'A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.',
+        '70021 700211 700212 700213': (
+            'Compare issuer, subject and audience of the federated credential with the token of this pod.'
         ),
-        ((135011, 700003, 50097, 50129, 50187, 530002), _DEVICE),
-        ((54005, 50148), 'Start the sign-in again.'),
-        ((501481,), 'Start the sign-in again and use its own code, which belongs to no other sign-in.'),
-        ((70008, 700082, 700081, 70043, 70044, 50173, 70000, 50089, 50132, 50133, 50085, 700005), _SIGN_IN_AGAIN),
-        ((50105, 501051, 50020, 500200), "Assign the user to the application, and use the tenant's own ID in Token."),
-        (
-            (500341, 51004, 500571, 50014, 90072),
-            'Add the account to the directory of this tenant, or sign in again with another account.',
+    },
+    'consent_required': {
+        '65001 90094 90095': _ADD_PERMISSION,
+        '700084': _PLATFORM_WEB,
+        '9002313': _INCOMPLETE,
+    },
+    'invalid_grant': {
+        '50076 50079 50074 50078 50072 50158': 'Sign in again in a browser, or use application permissions.',
+        '53003 53000 530032 530003 53001 53002 53004 53009 53011 530034 530035 500021': _SIGN_IN_LOG,
+        '530084': 'An administrator has to exclude the application from the policy for token protection, then sign in again.',
+        '135011 700003 50097 50129 50187 530002': _DEVICE,
+        '54005 50148': 'Start the sign-in again.',
+        '501481': 'Start the sign-in again and use its own code, which belongs to no other sign-in.',
+        '70008 700082 700081 70043 70044 50173 70000 50089 50132 50133 50085 700005': _SIGN_IN_AGAIN,
+        '50105 501051 50020 500200': _OWN_TENANT,
+        '500341 51004 500571 50014 90072': (
+            'Add the account to the directory of this tenant, or sign in again with another account.'
         ),
-        ((50126, 50055, 50057, 50053, 50034, 50056, 50144), _ACCOUNT),
-    ),
-    'temporarily_unavailable': (
-        ((50196, 90055), 'There were too many sign-ins in a short time. Wait a few minutes.'),
-        ((50033, 90006, 90012, 90033, 90090), f'This is a temporary fault of the service. {_TRY_LATER}'),
-    ),
+        '50126 50055 50057 50053 50034 50056 50144': _ACCOUNT,
+    },
+    'temporarily_unavailable': {
+        '50196 90055': 'There were too many sign-ins in a short time. Wait a few minutes.',
+        '50033 90006 90012 90033 90090': f'This is a temporary fault of the service. {_TRY_LATER}',
+    },
 }
-SIGN_IN_ADVICE = {number: advice for rows in _ADVICE_BY_NUMBER.values() for numbers, advice in rows for number in numbers}
-_ERROR_OF_NUMBER = {number: error for error, rows in _ADVICE_BY_NUMBER.items() for numbers, _ in rows for number in numbers}
+SIGN_IN_ADVICE = {
+    int(number): advice for rows in _ADVICE_BY_NUMBERS.values() for numbers, advice in rows.items() for number in numbers.split()
+}
+_ERROR_OF_CODE = {f'AADSTS{number}': error for error, rows in _ADVICE_BY_NUMBERS.items() for number in ' '.join(rows).split()}
 # Numbers that stand for several causes: the whole description is shown.
 _SEVERAL_CAUSES = (700027, 50012, 7000213, 500011, 50105, 9002313)
-_EXPIRED_CERTIFICATE = 'Create a new certificate, upload it to the app registration, and enter it with its key.'
 # Entra says by it what a client can do about an invalid_grant.
 _ADVICE_BY_SUBERROR = {
-    'basic_action': 'Sign in again in a browser.',
-    'additional_action': 'Sign in again in a browser.',
+    'basic_action': _IN_BROWSER,
+    'additional_action': _IN_BROWSER,
     'message_only': _SIGN_IN_LOG,
-    'consent_required': 'Grant consent to the application, then sign in again.',
+    'consent_required': _CONSENT,
     'user_password_expired': _ACCOUNT,
     'bad_token': _SIGN_IN_AGAIN,
     'token_expired': _SIGN_IN_AGAIN,
@@ -179,18 +177,20 @@ _ADVICE_BY_SUBERROR = {
     'device_authentication_failed': _DEVICE,
 }
 _ADVICE_BY_ERROR = {
+    'consent_required': _CONSENT,
+    'access_denied': _ACCEPT,
+    'authorization_declined': _ACCEPT,
+    'expired_token': 'The code was not entered in time. Start the sign-in again.',
+    'bad_verification_code': 'The device code is unknown. Start the sign-in again.',
+    'invalid_scope': _ONE_RESOURCE,
+}
+# These errors have many causes, which only a number tells.
+_ADVICE_WITHOUT_NUMBER = {
     'invalid_client': 'Check ID, Token and Key against the app registration.',
     'unauthorized_client': 'Check that the app registration allows this authentication method.',
     'invalid_grant': _SIGN_IN_AGAIN,
-    'interaction_required': 'Sign in again in a browser.',
-    'consent_required': 'Grant consent to the application, then sign in again.',
-    'access_denied': 'The sign-in was declined. Start it again and accept.',
-    'authorization_declined': 'The sign-in was declined. Start it again and accept.',
-    'expired_token': 'The code was not entered in time. Start the sign-in again.',
-    'bad_verification_code': 'The device code is unknown. Start the sign-in again.',
-    'invalid_scope': SIGN_IN_ADVICE[70011],
+    'interaction_required': _IN_BROWSER,
 }
-_DEFAULT_ADVICE = 'Check the settings of the instance.'
 _NEEDS_USER = {
     'invalid_grant',
     'interaction_required',
@@ -202,65 +202,53 @@ _NEEDS_USER = {
     'bad_verification_code',
 }
 _PENDING = {'authorization_pending': 0, 'slow_down': 5}
+_TEMPORARY = 'temporarily_unavailable'
 # These are final, even if a service in between sends them with status 500.
-_FINAL = {*_ADVICE_BY_ERROR, *_NEEDS_USER, *_PENDING}
-_NAMED = rf'\b(?:{"|".join(sorted({name for name in _FINAL if "_" in name} | {"temporarily_unavailable"}))})\b'
+_FINAL = {*_ADVICE_BY_ERROR, *_ADVICE_WITHOUT_NUMBER, *_NEEDS_USER, *_PENDING}
+_NAMED = rf'\b(?:{"|".join((*_FINAL, _TEMPORARY))})\b'
+# Advice that a service replaces by its own: none, and what concerns an app registration, which the Cortex app and hosts lack.
+_OF_AN_APP = r'^$|^Sign in again\.$|\b(?:Key|Token|app registration|redirect URI|consent)\b'
 
 
-def parse_oauth_error(body: dict[str, Any], status: int, own_advice: str = '') -> MicrosoftSignInError:
+def parse_oauth_error(
+    body: JsonObject, status: int, own_advice: str = '', redact: Callable[[str], str] = str
+) -> MicrosoftSignInError:
     """Return the exception for an OAuth error object, with advice.
 
     Args:
         own_advice: what to do if the request is refused. It is added to what the user or the service has to do, and replaces
             what concerns an app registration.
+        redact: replaces the secrets in a text.
     """
-    error = str(body.get('error') or '')
+    error, text = outside_text(body.get('error'), redact), outside_text(body.get('error_description'), redact)
     if error in _PENDING:
         return SignInPendingError(_PENDING[error])
-    description = outside_text(re.split(r'(?:Trace ID|Correlation ID|Timestamp):', str(body.get('error_description') or ''))[0])
-    numbers = [int(number) for number in re.findall(r'AADSTS(\d{4,9})\b', description)]
+    description = re.split(r'(?:Trace ID|Correlation ID|Timestamp):', text)[0].strip()
     codes = body.get('error_codes')
-    numbers += [code for code in map(_number, codes if isinstance(codes, list) else []) if code]
+    listed = re.findall(r'\b[1-9]\d{0,8}\b', str(codes)) if isinstance(codes, list) else []
+    numbers = [int(number) for number in re.findall(r'AADSTS(\d{4,9})\b', description) + listed]
+    code = f'AADSTS{numbers[0]}' if numbers else error
     known = next((number for number in numbers if number in SIGN_IN_ADVICE), 0)
+    advice = _advice(known, str(body.get('suberror')), description)
+    if own_advice:
+        advice = own_advice if re.search(_OF_AN_APP, advice) else f'{advice} {own_advice}'
+    elif not advice and numbers and error not in _ADVICE_BY_ERROR:
+        advice = f'Look up {code} at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
     if known and known not in _SEVERAL_CAUSES:
         description = re.split(r'(?<=[^\d\s][.!?])\s', description, maxsplit=1)[0]
     what = f'Microsoft refused the sign-in: {description or f"HTTP status {status}, {error or _NO_REASON}."}'
-    advice = _advice(error, known, numbers, description, str(body.get('suberror') or ''), own_advice)
-    return (SignInRequiredError if error in _NEEDS_USER else SignInRefusedError)(
-        what,
-        without_repetition(advice, what),
-        f'AADSTS{numbers[0]}' if numbers else outside_text(error),
-        outside_text(str(body.get('correlation_id') or '')),
-    )
+    advice = advice or {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, 'Check the settings of the instance.')
+    kind = SignInRequiredError if error in _NEEDS_USER else SignInRefusedError
+    return kind(what, without_repetition(advice, what), code, outside_text(body.get('correlation_id')))
 
 
 _NO_REASON = 'no reason given'
-_OF_AN_APP = r'\b(?:Key|Token|app registration|redirect URI|consent)\b'  # what the Cortex app and hosts do not have
-_VAGUE = (
-    '',
-    'invalid_grant',
-    'interaction_required',
-    'login_required',
-    'invalid_client',
-    'unauthorized_client',
-    'invalid_request',
-)
 
 
-def _number(code: Any) -> int:
-    return int(code) if re.fullmatch(r'[0-9]{1,9}', str(code), re.ASCII) else 0
-
-
-def _advice(error: str, known: int, numbers: list[int], description: str, suberror: str, own_advice: str) -> str:
-    advice = SIGN_IN_ADVICE.get(known, '') or _ADVICE_BY_SUBERROR.get(suberror, '')
-    if known in (700027, 50012) and 'expired' in description:
-        advice = _EXPIRED_CERTIFICATE
-    if own_advice:
-        concerns_app = not advice or advice == _SIGN_IN_AGAIN or re.search(_OF_AN_APP, advice)
-        return own_advice if concerns_app else f'{advice} {own_advice}'
-    if not advice and numbers and error in _VAGUE:
-        return f'Look up AADSTS{numbers[0]} at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
-    return advice or _ADVICE_BY_ERROR.get(error, _DEFAULT_ADVICE)
+def _advice(number: int, suberror: str, description: str) -> str:
+    if number in (700027, 50012) and 'expired' in description:
+        return 'Create a new certificate, upload it to the app registration, and enter it with its key.'
+    return SIGN_IN_ADVICE.get(number) or _ADVICE_BY_SUBERROR.get(suberror, '')
 
 
 def without_repetition(advice: str, what: str) -> str:
@@ -271,57 +259,60 @@ def without_repetition(advice: str, what: str) -> str:
 
 
 _MAX_SEARCHED, _MAX_EMBEDDED = 500_000, 10_000  # characters of an error response, and of the JSON in it
+_TEXT_FIELDS = ('message', 'exceptionmessage', 'title', 'detail', 'error', 'error_description')
 
 
-def _in_small_letters(body: dict[str, Any]) -> dict[str, Any]:
-    """Return an object that has each value by its name in small letters too: hosts write them in different ways."""
-    return {**{str(name).lower(): value for name, value in body.items()}, **body}
-
-
-def find_oauth_error(body: Any) -> dict[str, Any]:
+def find_oauth_error(body: Any) -> JsonObject:
     """Return the OAuth error object of an error response, which is JSON or text. Empty if there is none.
 
     Entra sends it as the body. The token service of the Cortex XSOAR app sends ``message``, or ``title`` and ``detail``, or text,
     sometimes with Entra's JSON or page in it. Managed identity hosts send Entra's format, or ``error`` with ``code`` and
-    ``message``.
+    ``message``; they write the names in different ways.
     """
     if isinstance(body, dict):
         body = _in_small_letters(body)
-        if isinstance(body.get('error'), dict):
-            inner = _in_small_letters(body['error'])
+        error = body.get('error')
+        if isinstance(error, dict):
+            inner = _in_small_letters(error)
             return {'error': str(inner.get('code') or ''), 'error_description': str(inner.get('message') or '')}
-        if body.get('error') and not ('{' in str(body['error']) or 'AADSTS' in str(body['error'])):
-            return {**body, 'error': str(body['error'])}
-        names = ('message', 'exceptionmessage', 'title', 'detail', 'error', 'error_description')
-        body = ': '.join(dict.fromkeys(str(body[name]) for name in names if body.get(name)))
+        if error and not re.search('{|AADSTS', str(error)):
+            return {**body, 'error': str(error)}
+        body = ': '.join(dict.fromkeys(str(body[name]) for name in _TEXT_FIELDS if body.get(name)))
+    if not isinstance(body, str):
+        return {}
     import html  # slow to import, and only errors need it
 
-    text = html.unescape(body[:_MAX_SEARCHED]).strip() if isinstance(body, str) else ''
-    for each in (text, text.replace('\\"', '"')):
-        found = _embedded_error(each)
-        if found:
-            return found
-    named, about = re.search(_NAMED, text), re.search(r'AADSTS\d{4,9}[^<>{}"]*', text)
-    is_plain = 0 < len(text) <= MAX_OUTSIDE_TEXT and '<' not in text
-    if not (named or about or is_plain):
-        return {}
-    described = about.group().strip() if about else text if is_plain else ''
-    number = _number(re.findall(r'\d+', described)[0]) if about else 0
-    return {'error': named.group() if named else _ERROR_OF_NUMBER.get(number, 'refused'), 'error_description': described}
+    text = html.unescape(body[:_MAX_SEARCHED]).strip()
+    return _embedded_error(text) or _embedded_error(text.replace('\\"', '"')) or _error_in_text(text)
 
 
-def _embedded_error(text: str) -> dict[str, Any]:
+def _in_small_letters(body: JsonObject) -> JsonObject:
+    return {str(name).lower(): value for name, value in body.items()}
+
+
+def _embedded_error(text: str) -> JsonObject:
     """Return the first JSON object with an ``error`` in a text. Empty if there is none."""
     place = text.find('"error')
     text = text[max(0, place - _MAX_EMBEDDED // 2) : place + _MAX_EMBEDDED] if place >= 0 else ''
-    for start in (match.start() for match in re.finditer(r'\{\s*"', text)):
+    for match in re.finditer(r'\{\s*"', text):
         with suppress(ValueError, RecursionError):
-            found = json.JSONDecoder().raw_decode(text, start)[0]
-            if isinstance(found.get('error'), str) and found['error']:
+            found = find_oauth_error(json.JSONDecoder().raw_decode(text, match.start())[0])
+            if found:
                 return found
-            if any(found.get(name) for name in ('message', 'title', 'detail', 'error')):
-                return find_oauth_error(found)
     return {}
+
+
+def _error_in_text(text: str) -> JsonObject:
+    """Return the error that a text names, or the text itself if it is short and not a page."""
+    named, about = re.search(_NAMED, text), re.search(r'(AADSTS\d{4,9})[^<>{}"]*', text)
+    error, described = 'refused', ''
+    if about:
+        error, described = _ERROR_OF_CODE.get(about[1], error), about[0].strip()
+    elif len(text) <= MAX_OUTSIDE_TEXT and '<' not in text:
+        described = text
+    if named:
+        error = named[0]
+    return {'error': error, 'error_description': described} if named or described else {}
 
 
 # endregion
@@ -386,7 +377,7 @@ class AccessToken(NamedTuple):
     def should_refresh(self, now: float) -> bool:
         return now >= min(self.refresh_on, self.expires_on - REFRESH_MARGIN)
 
-    def claims(self) -> dict[str, Any]:
+    def claims(self) -> JsonObject:
         """Return the claims of the token, unverified, for display only. Empty if they cannot be read."""
         try:
             payload = self.value.split('.')[1]
@@ -406,26 +397,26 @@ class TokenResponse(NamedTuple):
         return '<TokenResponse>'
 
 
-def parse_token_response(body: dict[str, Any], now: float, is_of_host: bool = False) -> TokenResponse:
+def parse_token_response(body: JsonObject, now: float, is_of_host: bool = False) -> TokenResponse:
     """Return the tokens of a successful token response, which was requested at `now` (seconds since the epoch)."""
     expires_on = _expiry(body, now, is_of_host)
     lifetime = expires_on - now
-    refresh_in = float_or_none(body.get('refresh_in'))
-    if refresh_in is None or not 0 < refresh_in < lifetime:
+    refresh_in = float_or_none(body.get('refresh_in')) or 0
+    if not 0 < refresh_in < lifetime:
         refresh_in = lifetime / 2 if lifetime >= LONG_LIFETIME else lifetime
     token = AccessToken(str(body['access_token']), expires_on, now + refresh_in, str(body.get('scope') or ''))
     refresh_token = body.get('refresh_token')
     return TokenResponse(token, refresh_token if isinstance(refresh_token, str) else '')
 
 
-def _expiry(body: dict[str, Any], now: float, is_of_host: bool) -> float:
+def _expiry(body: JsonObject, now: float, is_of_host: bool) -> float:
     """Return when a token expires. Hosts send ``expires_in`` or ``expires_on``, as a number, a string or a date.
 
     A host may answer with a token that it has kept: then ``expires_in`` is too long.
     """
     lifetime, expires_on = float_or_none(body.get('expires_in')), float_or_none(body.get('expires_on'))
     if expires_on is None:
-        expires_on = _date_seconds(str(body.get('expires_on') or ''))
+        expires_on = _date_seconds(str(body.get('expires_on')))
     if expires_on is not None and (lifetime is None or (is_of_host and 0 < expires_on - now < lifetime)):
         lifetime = expires_on - now
     if lifetime is None:
@@ -451,8 +442,6 @@ _CONNECT_TIMEOUT = 10.0  # seconds
 _READ_TIMEOUT = 20.0  # seconds
 BEAT_SECONDS = 3.0  # between two signs of life of the process that holds the lease
 TOKEN_THREAD = 'token request'  # noqa: S105 - a name
-_UNREACHABLE_ADVICE = 'Check the address, the proxy settings and that the engine may reach it.'
-_UNTRUSTED_CERTIFICATE = 'untrusted_certificate'
 _MAX_TOKEN_RESPONSE = 2**20  # bytes
 _SECRET_FIELDS = (
     'client_secret',
@@ -474,32 +463,36 @@ class TokenRequest(NamedTuple):
     Args:
         hidden: secrets that the request proves the knowledge of without containing them.
         read_timeout: seconds that the service may take to respond, 0 for the default.
-        unreachable_advice, refusal_advice: what to do if no response comes, or if the request is refused.
-        foreign_advice: what to do if the response is not from such a service.
-        unsettled: numbers of errors that a change leads to which has not reached all servers of Entra yet.
+        refusal_advice: what to do if the request is refused.
+        absence_advice: what to do if there is no such service: no response comes, or one of something else.
+        advice_by_code: what to do after these errors, in place of the usual advice.
+        unsettled: pattern of errors that a change leads to which has not reached all servers of Entra yet.
         renew: returns the request for a retry, if the same one must not be sent twice.
     """
 
     method: str
     url: str
-    params: Mapping[str, str] = {}
-    form: Mapping[str, str] = {}
+    params: StrMapping = {}
+    form: StrMapping = {}
     json_body: Mapping[str, Any] = {}
-    headers: Mapping[str, str] = {}
+    headers: StrMapping = {}
     retry_policy: RetryPolicy = TOKEN_ENDPOINT_RETRIES
     hidden: tuple[str, ...] = ()
     connect_timeout: float = _CONNECT_TIMEOUT
     read_timeout: float = 0
     through_proxy: bool = True
-    unreachable_advice: str = _UNREACHABLE_ADVICE
     refusal_advice: str = ''
-    foreign_advice: str = ''
-    advice_by_code: Mapping[str, str] = {}
+    absence_advice: str = ''
+    advice_by_code: StrMapping = {}
     renew: Callable[[], Any] | None = None
-    unsettled: tuple[int, ...] = ()
+    unsettled: str = ''
 
     def __repr__(self) -> str:
         return f'<TokenRequest {self.method} {self.url}>'
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).netloc
 
     def secrets(self) -> list[str]:
         sent = {**self.form, **self.json_body, **self.headers}
@@ -544,13 +537,12 @@ class TokenClient:
         self.on_wait: Callable[[], Any] | None = None
         self.works_once = False
         self._masked: set[str] = set()
-        self._retries = True
         self._end = math.inf
 
     def without_retries(self, seconds: float) -> 'TokenClient':
         """Return a copy that sends each request once, and has `seconds` for all of them."""
         once = copy.copy(self)
-        once._retries, once._end, once.on_wait = False, self.clock.elapsed() + seconds, None
+        once._end, once.on_wait = self.clock.elapsed() + seconds, None
         return once
 
     def request_token(self, request: TokenRequest) -> TokenResponse:
@@ -567,45 +559,33 @@ class TokenClient:
             raise unusable_response(request, 'JSON without an access token')
         return parse_token_response(body, requested_on, not request.through_proxy)
 
-    def request_json(self, request: TokenRequest) -> dict[str, Any]:
+    def request_json(self, request: TokenRequest) -> JsonObject:
         return self.read_json(request, self.send(request))
 
     def send(self, request: TokenRequest) -> requests.Response:
         """Send `request`, retry as its policy says, and return the last response. Raise SignInUnavailableError without one."""
-        policy = request.retry_policy if self._retries else NO_RETRIES
-        next_request: TokenRequest | None = request
+        policy, tries = request.retry_policy, 0
 
         def send_once() -> requests.Response:
-            nonlocal next_request
-            sent, next_request = next_request or (request.renew() if request.renew else request), None
-            return self._send_once(sent)
-
-        def retry_delay(response: requests.Response, attempt: int) -> float | None:
-            found = find_oauth_error(_content(response))
-            name = found.get('error')
-            if any(f'AADSTS{number}:' in str(found.get('error_description')) for number in request.unsettled):
-                return policy._replace(retries={response.status_code: 3}).delay(attempt, response, self.clock.now())
-            if name in _FINAL:
-                return None
-            # A service in between may send the temporary error of another one with a status of its own.
-            status = 503 if name == 'temporarily_unavailable' else response.status_code
-            return policy._replace(retries={response.status_code: policy.retries.get(status, 0)}).delay(
-                attempt, response, self.clock.now()
-            )
+            nonlocal tries
+            tries += 1
+            return self._send_once(request.renew() if request.renew and tries > 1 else request)
 
         def delay_after(error: Exception, attempt: int) -> float | None:
+            if self._end < math.inf:
+                return None
             if isinstance(error, ErrorResponse):
-                return retry_delay(error.response, attempt)
-            if isinstance(error, SignInUnavailableError) and error.code not in (_UNTRUSTED_CERTIFICATE, 'invalid_request'):
-                return policy.delay(attempt, None, 0)
-            return None
+                allowed = {error.response.status_code: _allowed_retries(request, error.response)}
+                return policy._replace(retries=allowed).delay(attempt, error.response, self.clock.now())
+            is_lasting = getattr(error, 'code', '') in ('untrusted_certificate', 'invalid_address')
+            return policy.delay(attempt, None, 0) if isinstance(error, SignInUnavailableError) and not is_lasting else None
 
         try:
             return run_with_retries(send_once, delay_after, policy, self.clock, self._sleep)
         except ErrorResponse as error:
             return error.response
 
-    def read_json(self, request: TokenRequest, response: requests.Response) -> dict[str, Any]:
+    def read_json(self, request: TokenRequest, response: requests.Response) -> JsonObject:
         """Return the JSON object of a successful response to `request`. Raise as `request_token` does."""
         if not response.ok:
             raise self._error(request, response)
@@ -628,12 +608,13 @@ class TokenClient:
                     self._on_secret(form)
 
     def _sleep(self, seconds: float) -> None:
-        while self.on_wait and seconds > 0:
+        if not self.on_wait:
+            self.clock.sleep(seconds)
+            return
+        while seconds > 0:
             self.clock.sleep(min(seconds, BEAT_SECONDS))
             self.on_wait()
             seconds -= BEAT_SECONDS
-        if not self.on_wait:
-            self.clock.sleep(seconds)
 
     def _wait(self, call: Callable[[], requests.Response]) -> requests.Response:
         """Return what `call` returns. What works once is sent in another thread, where no function of the platform may run."""
@@ -673,8 +654,8 @@ class TokenClient:
                     lambda: session.request(
                         request.method,
                         request.url,
-                        params=request.params or None,
-                        data=request.form or None,
+                        params=request.params,
+                        data=request.form,
                         json=request.json_body or None,
                         headers={'Accept': 'application/json', **request.headers},
                         timeout=(request.connect_timeout, request.read_timeout or self.read_timeout),
@@ -683,53 +664,50 @@ class TokenClient:
                         auth=skip_netrc,
                     )
                 )
-            except (OSError, ValueError, TypeError) as error:  # all of requests and of addresses, and that of a missing CA bundle
-                raise _unreachable(request, error) from None
+            except OSError as error:  # all of requests, and that of a missing CA bundle
+                advice = request.absence_advice or 'Check the address, the proxy settings and that the engine may reach it.'
+                raise SignInUnavailableError(*connection_problem(error, request.host, advice)) from None
         if not response.ok:
             raise ErrorResponse(response)
         return response
 
     def _error(self, request: TokenRequest, response: requests.Response) -> MicrosoftSignInError:
-        status, host = response.status_code, urlsplit(request.url).netloc
-        answered = f'The sign-in service at {host} answered with HTTP status {status}'
+        status = response.status_code
+        answered = f'The sign-in service at {request.host} answered with HTTP status {status}'
         if _is_foreign(request, response):
-            return SignInRefusedError(f'{answered}, which is not that of an Azure host.', request.foreign_advice, str(status))
+            return SignInRefusedError(f'{answered}, which is not that of an Azure host.', request.absence_advice, str(status))
+
+        def redact(text: str) -> str:
+            return request.redact(self._redact(text))
+
         found = find_oauth_error(_content(response))
-        error = {
-            name: outside_text(self._redact(value), request.redact) if isinstance(value, str) else value
-            for name, value in found.items()
-        }
-        refusal = parse_oauth_error(error, status, request.refusal_advice)
-        if refusal.code in request.advice_by_code:
-            refusal.advice = request.advice_by_code[refusal.code]
-        is_transient = status in request.retry_policy.retries or status >= 500 or error.get('error') == 'temporarily_unavailable'
-        is_loop = refusal.code == 'AADSTS50196'  # it is a limit, whatever its status and its name
-        if is_loop or (is_transient and error.get('error') not in _FINAL):
-            wait = retry_after_seconds(response, self.clock.now()) or _LOOP_SECONDS * is_loop
-            text = str(error.get('error_description') or '')
-            reason = f' ({refusal.code})' if refusal.code.startswith('AADSTS') else f': {outside_text(text)}' if text else ''
-            own_advice = (request.foreign_advice if status == 404 else '') or request.refusal_advice
-            advice = _TEMPORARY_ADVICE.get(refusal.code) or (_TRY_LATER if status in _BUSY else f'{_TRY_LATER} {own_advice}')
-            return SignInUnavailableError(
-                answered + reason,
-                f'Try again in {wait:.0f} seconds.' if wait else advice.strip(),
-                str(status),
-                refusal.correlation_id,
-                wait,
-            )
-        if error and not (error['error'] == 'refused' and refusal.code == 'refused'):
-            return refusal
-        text = outside_text(str(error.get('error_description') or ''))
-        advice = request.refusal_advice or 'Check the address of the service, the cloud setting and the proxy.'
+        name, text = found.get('error'), outside_text(found.get('error_description'), redact)
         what = f'{answered}: {text}' if text else f'{answered}.'
+        is_transient = status in request.retry_policy.retries or status >= 500 or name == _TEMPORARY
+        is_temporary = is_transient and name not in _FINAL
+        refusal = parse_oauth_error(found, status, '' if is_temporary else request.refusal_advice, redact)
+        is_loop = refusal.code == 'AADSTS50196'  # it is a limit, whatever its status and its name
+        if is_temporary or is_loop:
+            wait = retry_after_seconds(response, self.clock.now()) or _LOOP_SECONDS * is_loop
+            advice = f'{_TRY_LATER} {(status == 404 and request.absence_advice) or request.refusal_advice}'.strip()
+            if wait:
+                advice = f'Try again in {wait:.0f} seconds.'
+            elif _ERROR_OF_CODE.get(refusal.code) == _TEMPORARY:
+                advice = refusal.advice
+            elif status in _BUSY:
+                advice = _TRY_LATER
+            if refusal.code.startswith('AADSTS'):
+                what = f'{answered} ({refusal.code})'
+            return SignInUnavailableError(what, advice, str(status), refusal.correlation_id, wait)
+        if found and refusal.code != 'refused':
+            refusal.advice = request.advice_by_code.get(refusal.code, refusal.advice)
+            return refusal
+        advice = request.refusal_advice or 'Check the address of the service, the cloud setting and the proxy.'
         return SignInRefusedError(what, without_repetition(advice, what), 'refused' if text else str(status))
 
 
 _BUSY = (408, 429, 502, 503, 504)
 _LOOP_SECONDS = 60
-_TEMPORARY_ADVICE = {
-    f'AADSTS{number}': advice for numbers, advice in _ADVICE_BY_NUMBER['temporarily_unavailable'] for number in numbers
-}
 
 
 def _content(response: requests.Response) -> Any:
@@ -737,27 +715,33 @@ def _content(response: requests.Response) -> Any:
     return response.text if body is None else body
 
 
+def _allowed_retries(request: TokenRequest, response: requests.Response) -> int:
+    """Return how often a request that led to an error response may be sent again."""
+    found = find_oauth_error(_content(response))
+    name, status = found.get('error'), response.status_code
+    if request.unsettled and re.search(request.unsettled, str(found.get('error_description'))):
+        return 3
+    if name in _FINAL:
+        return 0
+    # A service in between may send the temporary error of another one with a status of its own.
+    return request.retry_policy.retries.get(503 if name == _TEMPORARY else status, 0)
+
+
 def _is_foreign(request: TokenRequest, response: requests.Response) -> bool:
     """Return whether an error response is not from such a service: text in place of JSON, or an error that it does not have."""
-    if not request.foreign_advice or response.ok:
+    status = response.status_code
+    if not request.absence_advice or status >= 500 or status in (408, 410, 429):
         return False
-    is_other = bool(response.content) and not isinstance(json_or_none(response), dict)
-    return response.status_code == 405 or (
-        is_other and response.status_code not in (408, 410, 429) and response.status_code < 500
-    )
+    return status == 405 or (bool(response.content) and not isinstance(json_or_none(response), dict))
 
 
 def unusable_response(request: TokenRequest, what: str) -> SignInUnavailableError:
     """Return the error for a response with `what`, which a token service does not send."""
     return SignInUnavailableError(
-        f'The sign-in service at {urlsplit(request.url).netloc} answered with {what}.',
-        request.foreign_advice or 'Check the address and the proxy settings.',
+        f'The sign-in service at {request.host} answered with {what}.',
+        request.absence_advice or 'Check the address and the proxy settings.',
         'unusable_response',
     )
-
-
-def _unreachable(request: TokenRequest, error: Exception) -> SignInUnavailableError:
-    return SignInUnavailableError(*connection_problem(error, urlsplit(request.url).netloc, request.unreachable_advice))
 
 
 # endregion
@@ -787,30 +771,24 @@ def parse_authorization_response(value: str) -> AuthorizationResponse:
     for _ in range(3):
         if re.match(r'(?i)\W*(?:https?%(?:25)*3a|(?:code|error|state|session_state)%(?:25)*3d)', text):
             text = unquote(text)
-    opened = re.split(r'[<({\[]["\']?(?=https?:)', text)
-    text = clean_text(re.split(r'[>\])}"\']', opened[-1])[0] if len(opened) > 1 else text, 'The authorization code')
-    if '://' in text or re.search(r'(?:^|[?#&])(?:code|error)=', text):
-        query = re.split(r'[?#]', text, maxsplit=1)[1] if re.search(r'[?#]', text) else text
-        fields = {name: values[0] for name, values in parse_qs(query.replace('#', '&')).items()}
-        if fields.get('url', '').startswith('http') and not fields.get('code'):  # a link that a mail filter has wrapped
-            return parse_authorization_response(fields['url'])
-        if fields.get('error'):
-            refusal = parse_oauth_error(fields, 400)
-            raise SignInRequiredError(refusal.what, refusal.advice, refusal.code, refusal.correlation_id)
-        if not fields.get('code'):
-            raise CredentialError(
-                'The pasted URL contains no code.', "Copy the full address of the page after the sign-in. It contains 'code='."
-            )
-        return AuthorizationResponse(_checked_code(fields['code'].replace(' ', '+')), fields.get('state', ''))
-    state = re.search(r'&state=([^&]+)', text)
-    code = clean_id(text.split('&')[0])
-    if not code:
+    enclosed = re.findall(r'[<({\[]["\']?(https?:[^>\])}"\']*)', text)
+    text = clean_text(enclosed[-1] if enclosed else text, 'The authorization code')
+    is_code = '://' not in text and not re.search(r'(?:^|[?#&])(?:code|error)=', text)
+    query = f'code={text}' if is_code else re.split(r'[?#]', text, maxsplit=1)[-1]
+    fields = dict(reversed(parse_qsl(query.replace('#', '&'))))
+    code = clean_text(clean_id(fields.get('code', '').replace(' ', '+')), 'The authorization code')
+    if not code and fields.get('url', '').startswith('http'):  # a link that a mail filter has wrapped
+        return parse_authorization_response(fields['url'])
+    if fields.get('error'):
+        refusal = parse_oauth_error(fields, 400)
+        raise SignInRequiredError(refusal.what, refusal.advice, refusal.code, refusal.correlation_id)
+    if not code and is_code:
         raise CredentialError('The authorization code is missing.', 'Paste the full address of the page after the sign-in.')
-    return AuthorizationResponse(_checked_code(unquote(code) if '%' in code else code), unquote(state.group(1)) if state else '')
-
-
-def _checked_code(code: str) -> str:
-    return clean_text(code, 'The authorization code')
+    if not code:
+        raise CredentialError(
+            'The pasted URL contains no code.', "Copy the full address of the page after the sign-in. It contains 'code='."
+        )
+    return AuthorizationResponse(code, fields.get('state', ''))
 
 
 # endregion
@@ -901,7 +879,7 @@ class Credential:
     def request_token(self, token_client: TokenClient, target: TokenTarget, session: CachedSession) -> TokenResponse:
         return token_client.request_token(self.token_request(target, session))
 
-    def matches_claims(self, claims: dict[str, Any]) -> bool:
+    def matches_claims(self, claims: JsonObject) -> bool:
         """Return False if the claims of an access token name another client or another tenant."""
         return True
 
@@ -920,7 +898,7 @@ class EntraCredential(Credential):
     """
 
     kind = 'public-client'
-    advice_by_code: Mapping[str, str] = {}
+    advice_by_code: StrMapping = {}
 
     def __init__(self, authority: str, tenant_id: str, client_id: str, token_url: str = '', secret: str = ''):
         self.authority = require_https(authority, 'The Azure AD endpoint')
@@ -929,14 +907,13 @@ class EntraCredential(Credential):
         self.token_url = require_https(token_url or self.endpoint('token'), 'The token URL')
         self.is_v1 = '/v2.0/' not in self.token_url
         self.registration = (self.authority, urlsplit(self.token_url).netloc, self.client_id)
-        super().__init__(
-            *(self.registration if self.needs_user else (*self.registration, self.tenant_id, self.token_url, secret))
-        )
+        own = () if self.needs_user else (self.tenant_id, self.token_url, secret)
+        super().__init__(*self.registration, *own)
 
     def endpoint(self, name: str) -> str:
         return f'{self.authority}/{quote(self.tenant_id)}/oauth2/v2.0/{name}'
 
-    def client_authentication(self) -> dict[str, str]:
+    def client_authentication(self) -> StrMapping:
         return {}
 
     def post(self, target: TokenTarget, offline: bool = False, **fields: str) -> TokenRequest:
@@ -949,12 +926,24 @@ class EntraCredential(Credential):
         scope = with_offline_access(target.as_scope) if offline else target.as_scope
         requested = {'resource': target.as_resource} if self.is_v1 else {'scope': scope}
         form = {**fields, 'client_id': self.client_id, **self.client_authentication(), **requested, 'claims': target.claims}
-        given = {name: value for name, value in form.items() if value}
-        return TokenRequest('POST', self.token_url, form=given, advice_by_code=self.advice_by_code)
+        return TokenRequest(
+            'POST',
+            self.token_url,
+            form=_without_empty(form),
+            advice_by_code=self.advice_by_code,
+            renew=lambda: self.post(target, offline, **fields),
+        )
 
-    def matches_claims(self, claims: dict[str, Any]) -> bool:
+    def refresh_request(self, target: TokenTarget, refresh_token: str, **fields: str) -> TokenRequest:
+        return self.post(target, offline=True, grant_type='refresh_token', refresh_token=refresh_token, **fields)
+
+    def matches_claims(self, claims: JsonObject) -> bool:
         tenant = self.tenant_id if is_guid(self.tenant_id) else claims.get('tid')
         return claims.get('appid', self.client_id) == self.client_id and claims.get('tid', tenant) == tenant
+
+
+def _without_empty(fields: StrMapping) -> StrMapping:
+    return {name: value for name, value in fields.items() if value}
 
 
 def with_offline_access(scope: str) -> str:
@@ -993,7 +982,7 @@ class ClientSecretCredential(ConfidentialClientCredential):
         if is_guid(self._client_secret):
             self.advice_by_code = {'AADSTS7000215': _LOOKS_LIKE_AN_ID}
 
-    def client_authentication(self) -> dict[str, str]:
+    def client_authentication(self) -> StrMapping:
         return {'client_secret': self._client_secret}
 
 
@@ -1019,23 +1008,19 @@ class CertificateCredential(ConfidentialClientCredential):
         blocks, other_blocks = clean_pem(private_key), clean_pem(thumbprint)
         self._private_keys = clean_private_keys(blocks)
         self._certificates = [block for label, block in (*blocks, *other_blocks) if label == 'CERTIFICATE']
-        given = clean_value(thumbprint)
-        if not self._certificates and not given:
+        self.thumbprint = '' if other_blocks or not clean_value(thumbprint) else clean_thumbprint(thumbprint)
+        if not (self._certificates or self.thumbprint):
             raise CredentialError(
                 'The certificate thumbprint is missing.', 'Enter the thumbprint, or the certificate in PEM format.'
             )
-        self.thumbprint = clean_thumbprint(thumbprint) if given and not other_blocks else ''
         proof = ''.join((*self._private_keys, *self._certificates, self.thumbprint))
         super().__init__(authority, tenant_id, client_id, token_url, proof)
 
-    def client_authentication(self) -> dict[str, str]:
+    def client_authentication(self) -> StrMapping:
         return {
             'client_assertion_type': CLIENT_ASSERTION_TYPE,
             'client_assertion': self.assertion(SystemClock().now()),
         }
-
-    def post(self, target: TokenTarget, offline: bool = False, **fields: str) -> TokenRequest:
-        return super().post(target, offline, **fields)._replace(renew=lambda: self.post(target, offline, **fields))
 
     def assertion(self, now: float) -> str:
         """Return a signed assertion with an ID of its own, since the service may reject one that it has seen."""
@@ -1043,8 +1028,7 @@ class CertificateCredential(ConfidentialClientCredential):
 
         import jwt
 
-        key, certificate = self._matching_pair()
-        digest = _certificate_digest(certificate) if certificate else bytes.fromhex(self.thumbprint)
+        key, digest = self._key_and_digest()
         algorithm, name = ('PS256', 'x5t#S256') if len(digest) == 32 else ('RS256', 'x5t')
         claims = {
             'aud': self.token_url,
@@ -1057,34 +1041,28 @@ class CertificateCredential(ConfidentialClientCredential):
         }
         return jwt.encode(claims, key, algorithm=algorithm, headers={name: _base64url(digest)})
 
-    def _matching_pair(self) -> tuple[Any, str]:
-        """Return the private key and its certificate, without certificates the first key. Raise CredentialError if none fits."""
+    def _key_and_digest(self) -> tuple[Any, bytes]:
+        """Return the private key and the digest of its certificate. Raise CredentialError if none belong together."""
         keys = [_load_private_key(key) for key in self._private_keys]
         if not self._certificates:
-            return keys[0], ''
-        fitting = [
-            (key, certificate)
-            for certificate, public_key in zip(self._certificates, map(_public_key, self._certificates), strict=True)
-            for key in keys
-            if public_key == key.public_key()
-        ]
-        if not fitting and not all(map(_public_key, self._certificates)):
-            raise CredentialError('The certificate cannot be read.', 'Paste the whole certificate in PEM format.')
-        if not fitting:
+            return keys[0], bytes.fromhex(self.thumbprint)
+        from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+
+        certificates = [certificate for certificate in map(_load_certificate, self._certificates) if certificate]
+        pairs = [(key, each) for each in certificates for key in keys if each.public_key() == key.public_key()]
+        for key, certificate in pairs:
+            sha1, sha256 = certificate.fingerprint(SHA1()), certificate.fingerprint(SHA256())  # noqa: S303 - a name, no proof
+            if self.thumbprint.lower() in ('', sha1.hex(), sha256.hex()):
+                return key, sha256
+        if pairs:
             raise CredentialError(
-                'The private key does not belong to the certificate.', 'Paste a key and a certificate that belong together.'
+                'The thumbprint does not belong to the certificate.', 'Clear it, or paste the thumbprint of this certificate.'
             )
-        for key, certificate in fitting:
-            digests = [_certificate_digest(certificate, algorithm).hex().upper() for algorithm in ('sha1', 'sha256')]
-            if self.thumbprint in ('', *digests):
-                return key, certificate
+        if len(certificates) < len(self._certificates):
+            raise CredentialError('The certificate cannot be read.', 'Paste the whole certificate in PEM format.')
         raise CredentialError(
-            'The thumbprint does not belong to the certificate.', 'Clear it, or paste the thumbprint of this certificate.'
+            'The private key does not belong to the certificate.', 'Paste a key and a certificate that belong together.'
         )
-
-
-def _certificate_digest(certificate: str, algorithm: str = 'sha256') -> bytes:
-    return hashlib.new(algorithm, base64.b64decode(''.join(certificate.splitlines()[1:-1]))).digest()
 
 
 def _load_private_key(pem: str) -> Any:
@@ -1102,15 +1080,17 @@ def _load_private_key(pem: str) -> Any:
     return key
 
 
-def _public_key(certificate: str) -> Any:
-    """Return the public key of a certificate, None if it cannot be read."""
+def _load_certificate(pem: str) -> Any:
+    """Return a certificate, None if it or its key cannot be read."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.x509 import load_pem_x509_certificate
 
     try:
-        return load_pem_x509_certificate(certificate.encode()).public_key()
+        certificate = load_pem_x509_certificate(pem.encode())
+        certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):
         return None
+    return certificate
 
 
 def _base64url(data: bytes) -> str:
@@ -1157,14 +1137,15 @@ class AuthorizationCodeCredential(Credential):
             'prompt': 'select_account',
             'login_hint': login_hint,
         }
-        given = {name: value for name, value in parameters.items() if value}
-        return f'{self.client.endpoint("authorize")}?{urlencode(given, quote_via=quote)}'
+        return f'{self.client.endpoint("authorize")}?{urlencode(_without_empty(parameters), quote_via=quote)}'
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
-        if session.refresh_token:
-            return self.refresh_request(target, session.refresh_token)
-        if self._pasted.startswith(self.REFRESH_TOKEN_PREFIX):
-            return self.refresh_request(target, self._pasted[len(self.REFRESH_TOKEN_PREFIX) :])
+        refresh_token = session.refresh_token
+        if not refresh_token and self._pasted.startswith(self.REFRESH_TOKEN_PREFIX):
+            refresh_token = self._pasted.removeprefix(self.REFRESH_TOKEN_PREFIX)
+        if refresh_token:
+            redirect_uri = self.redirect_uri if self.client.is_v1 else ''
+            return self.client.refresh_request(target, refresh_token, redirect_uri=redirect_uri)
         if not self._pasted or session.is_code_redeemed:
             raise no_session()
         return self.redeem_request(target, self._pasted, session.pending)
@@ -1199,16 +1180,7 @@ class AuthorizationCodeCredential(Credential):
             code_verifier=pending.code_verifier,
         )
 
-    def refresh_request(self, target: TokenTarget, refresh_token: str) -> TokenRequest:
-        return self.client.post(
-            target,
-            offline=True,
-            grant_type='refresh_token',
-            refresh_token=refresh_token,
-            redirect_uri=self.redirect_uri if self.client.is_v1 else '',
-        )
-
-    def matches_claims(self, claims: dict[str, Any]) -> bool:
+    def matches_claims(self, claims: JsonObject) -> bool:
         return self.client.matches_claims(claims)
 
 
@@ -1231,15 +1203,30 @@ class DeviceCodeCredential(EntraCredential):
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
         if session.refresh_token:
-            return self.post(target, offline=True, grant_type='refresh_token', refresh_token=session.refresh_token)
-        if not session.pending.device_code:
-            raise no_session()
+            return self.refresh_request(target, session.refresh_token)
         code = session.pending.device_code
+        if not code:
+            raise no_session()
         return self.post(target, offline=True, grant_type=AuthenticationMethod.DEVICE_CODE, device_code=code)
 
 
 def no_session() -> SignInRequiredError:
     return SignInRequiredError('No user has signed in with these settings.', 'Start the sign-in, then complete it.')
+
+
+def encrypt_for_token_service(token: str, key: str) -> str:
+    """Return base64 of the nonce and the AES-256-GCM of ``<epoch seconds>:<token>``. Raise CredentialError for an invalid key."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # slow to import, and a warm command does not need it
+
+    try:
+        cipher = AESGCM(base64.b64decode(key, validate=True))
+    except ValueError:
+        raise CredentialError(
+            'Key is not the Key of the Cortex XSOAR app.',
+            "Paste the Key that the consent page shows, or select 'Use a self-deployed Azure application'.",
+        ) from None
+    nonce = os.urandom(12)
+    return base64.b64encode(nonce + cipher.encrypt(nonce, f'{int(SystemClock().now())}:{token}'.encode(), None)).decode()
 
 
 _HEADER_CHARACTERS = ''.join(map(chr, range(32, 127)))
@@ -1254,7 +1241,7 @@ class CortexAppCredential(Credential):
         app_name: name of the integration at the token service.
         registration_id: the ID; ``<id>@<https url>`` names another token service than the public one.
         key: the Key, base64 of an AES key.
-        encrypt: encrypts the Token with the Key, by default `encrypt_for_token_service`.
+        encrypt: encrypts the Token with the Key.
         info_headers: returns headers that describe the content pack and the server.
     """
 
@@ -1271,19 +1258,19 @@ class CortexAppCredential(Credential):
         registration_id: str,
         token: str,
         key: str,
-        encrypt: Callable[[str, str], str] | None = None,
-        info_headers: Callable[[], dict[str, str]] = dict,
+        encrypt: Callable[[str, str], str] = encrypt_for_token_service,
+        info_headers: Callable[[], StrMapping] = dict,
     ):
         self.app_name = app_name
         self.registration_id, _, service = clean_text(clean_id(registration_id), 'ID').partition('@')
         self.token_service = require_https(service or self.TOKEN_SERVICE, 'The token service in ID')
         self._token, self._key = clean_text(token, 'Token'), clean_text(key, 'Key')
-        for name, value in (('ID', self.registration_id), ('Token', self._token), ('Key', self._key)):
+        for name, value in {'ID': self.registration_id, 'Token': self._token, 'Key': self._key}.items():
             if not value:
                 raise CredentialError(
                     f'{name} is missing.', f'Paste the {name} that the consent page of the Cortex XSOAR app shows.'
                 )
-        self._encrypt = encrypt or encrypt_for_token_service
+        self._encrypt = encrypt
         self._info_headers = info_headers
         super().__init__(app_name, self.registration_id, self.token_service, self._key, seed=self._token)
 
@@ -1316,21 +1303,6 @@ class CortexAppCredential(Credential):
             raise unusable_response(request, f'HTTP status {status}')
 
 
-def encrypt_for_token_service(token: str, key: str) -> str:
-    """Return base64 of the nonce and the AES-256-GCM of ``<epoch seconds>:<token>``. Raise CredentialError for an invalid key."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # slow to import, and a warm command does not need it
-
-    try:
-        cipher = AESGCM(base64.b64decode(key, validate=True))
-    except ValueError:
-        raise CredentialError(
-            'Key is not the Key of the Cortex XSOAR app.',
-            "Paste the Key that the consent page shows, or select 'Use a self-deployed Azure application'.",
-        ) from None
-    nonce = os.urandom(12)
-    return base64.b64encode(nonce + cipher.encrypt(nonce, f'{int(SystemClock().now())}:{token}'.encode(), None)).decode()
-
-
 # endregion
 # region managed identity
 
@@ -1353,31 +1325,48 @@ class ManagedIdentityCredential(Credential):
     description = 'Azure managed identity'
     max_request_seconds = 160.0
 
-    def __init__(self, client_id: str = '', environment: Mapping[str, str] = os.environ):
+    def __init__(self, client_id: str = '', environment: StrMapping = os.environ):
         self.client_id = clean_managed_identity_id(client_id)
-        self._host = _managed_identity_host(environment)
+        kinds = AppService, AzureArc, WorkloadIdentity, VirtualMachine
+        kind = next(kind for kind in kinds if all(map(environment.get, kind.variables)))
+        self._host: ManagedIdentityHost = kind(environment)
         super().__init__(type(self._host).__name__, self._host.endpoint, self.client_id or self._host.client_id)
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
         return self._host.request(target.as_resource, self.client_id)
 
     def request_token(self, token_client: TokenClient, target: TokenTarget, session: CachedSession) -> TokenResponse:
-        request = self.token_request(target, session)
-        authenticated = self._host.authenticate(request, token_client)
-        if authenticated is not request:  # what the host has asked for works once
-            once = token_client.without_retries(_CHALLENGE_SECONDS)
-            authenticated = authenticated._replace(renew=lambda: self._host.authenticate(request, once))
-        return token_client.request_token(authenticated)
+        return token_client.request_token(self._host.authenticate(self.token_request(target, session), token_client))
 
 
 class ManagedIdentityHost:
-    """A kind of Azure host, and how tokens are requested from its own service."""
+    """A kind of Azure host, and how tokens are requested from its own service.
 
-    endpoint = ''
+    Attributes:
+        variables: the environment variables that such a host has.
+        version: that of the service.
+    """
+
+    variables: tuple[str, ...] = ()
+    version = ''
+    headers: StrMapping = {'Metadata': 'true'}
     client_id = ''
 
+    def __init__(self, environment: StrMapping):
+        self.endpoint = environment['IDENTITY_ENDPOINT']
+
     def request(self, resource: str, client_id: str) -> TokenRequest:
-        raise NotImplementedError
+        return TokenRequest(
+            'GET',
+            self.endpoint,
+            _without_empty({'api-version': self.version, 'resource': resource, 'client_id': client_id}),
+            headers=self.headers,
+            retry_policy=MANAGED_IDENTITY_RETRIES,
+            connect_timeout=_METADATA_CONNECT_TIMEOUT,
+            through_proxy=False,
+            refusal_advice='Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.',
+            absence_advice=_HOST_ADVICE,
+        )
 
     def authenticate(self, request: TokenRequest, _token_client: TokenClient) -> TokenRequest:
         """Return the request with what the host asks for as authentication. Most hosts ask for nothing."""
@@ -1387,42 +1376,38 @@ class ManagedIdentityHost:
 class VirtualMachine(ManagedIdentityHost):
     """A virtual machine or scale set, with the instance metadata service (IMDS)."""
 
-    PATH = '/metadata/identity/oauth2/token'
+    version = '2018-02-01'
 
-    def __init__(self, environment: Mapping[str, str]):
+    def __init__(self, environment: StrMapping):
         host = environment.get('AZURE_POD_IDENTITY_AUTHORITY_HOST') or 'http://169.254.169.254'
-        self.endpoint = host.rstrip('/') + self.PATH
-
-    def request(self, resource: str, client_id: str) -> TokenRequest:
-        return _metadata_request(self.endpoint, '2018-02-01', resource, client_id, {'Metadata': 'true'})
+        self.endpoint = f'{host.rstrip("/")}/metadata/identity/oauth2/token'
 
 
 class AppService(ManagedIdentityHost):
     """App Service, Functions and Automation."""
 
-    def __init__(self, environment: Mapping[str, str]):
-        self.endpoint = environment['IDENTITY_ENDPOINT']
-        self._header = environment['IDENTITY_HEADER']
+    variables = 'IDENTITY_ENDPOINT', 'IDENTITY_HEADER'
+    version = '2019-08-01'
 
-    def request(self, resource: str, client_id: str) -> TokenRequest:
-        return _metadata_request(self.endpoint, '2019-08-01', resource, client_id, {'X-IDENTITY-HEADER': self._header})
+    def __init__(self, environment: StrMapping):
+        super().__init__(environment)
+        self.headers = {'X-IDENTITY-HEADER': environment['IDENTITY_HEADER']}
 
 
 class AzureArc(ManagedIdentityHost):
     """A machine connected by Azure Arc. It authenticates with a key file that only root and the agent's group can read."""
 
+    variables = 'IDENTITY_ENDPOINT', 'IMDS_ENDPOINT'
+    version = '2020-06-01'
     KEY_FOLDER = '/var/opt/azcmagent/tokens'
     MAX_KEY_SIZE = 4096  # bytes
-
-    def __init__(self, environment: Mapping[str, str]):
-        self.endpoint = environment['IDENTITY_ENDPOINT']
 
     def request(self, resource: str, client_id: str) -> TokenRequest:
         if client_id:
             raise CredentialError(
                 'An Azure Arc machine has no user-assigned managed identity.', 'Leave Azure Managed Identities Client ID empty.'
             )
-        return _metadata_request(self.endpoint, '2020-06-01', resource, '', {'Metadata': 'true'})
+        return super().request(resource, '')
 
     def authenticate(self, request: TokenRequest, token_client: TokenClient) -> TokenRequest:
         response = token_client.send(request)
@@ -1430,15 +1415,14 @@ class AzureArc(ManagedIdentityHost):
         if response.status_code != 401 or not challenge:
             token_client.read_json(request, response)
             raise unusable_response(request, 'a token in place of a challenge')
-        return request._replace(headers={**request.headers, 'Authorization': f'Basic {self._read_key(challenge.group(1))}'})
+        headers = {**request.headers, 'Authorization': f'Basic {self._read_key(challenge[1])}'}
+        once = token_client.without_retries(_CHALLENGE_SECONDS)  # a challenge can be answered once
+        return request._replace(headers=headers, renew=lambda: self.authenticate(request, once))
 
     def _read_key(self, path: str) -> str:
         # The path comes over plain http: another service at this address must not make the integration read other files.
-        if (
-            '\0' in path
-            or os.path.dirname(os.path.realpath(path)) != os.path.realpath(self.KEY_FOLDER)
-            or not path.endswith('.key')
-        ):
+        folder = '' if '\0' in path else os.path.dirname(os.path.realpath(path))
+        if folder != os.path.realpath(self.KEY_FOLDER) or not path.endswith('.key'):
             raise SignInRefusedError(
                 'The Azure Arc agent named a key file outside of its own folder.', 'Check the agent of this machine.'
             )
@@ -1461,7 +1445,9 @@ class WorkloadIdentity(ManagedIdentityHost):
     Source: https://learn.microsoft.com/azure/aks/workload-identity-overview
     """
 
-    def __init__(self, environment: Mapping[str, str]):
+    variables = ('AZURE_FEDERATED_TOKEN_FILE',)
+
+    def __init__(self, environment: StrMapping):
         authority = environment.get('AZURE_AUTHORITY_HOST') or 'https://login.microsoftonline.com'
         tenant = clean_tenant(environment.get('AZURE_TENANT_ID', ''))
         self.endpoint = f'{require_https(authority, "AZURE_AUTHORITY_HOST")}/{quote(tenant)}/oauth2/v2.0/token'
@@ -1481,7 +1467,7 @@ class WorkloadIdentity(ManagedIdentityHost):
             self.endpoint,
             form=form,
             renew=lambda: self.request(resource, client_id),
-            unsettled=_OF_FEDERATION,
+            unsettled='AADSTS70021[1-3]?:',
             refusal_advice='Check the federated credential of the managed identity or application, and its client ID.',
         )
 
@@ -1503,35 +1489,11 @@ CLIENT_ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 _MAX_FEDERATED_TOKEN = 64 * 1024  # characters
 
 
-def _managed_identity_host(environment: Mapping[str, str]) -> ManagedIdentityHost:
-    if environment.get('IDENTITY_ENDPOINT') and environment.get('IDENTITY_HEADER'):
-        return AppService(environment)
-    if environment.get('IDENTITY_ENDPOINT') and environment.get('IMDS_ENDPOINT'):
-        return AzureArc(environment)
-    return WorkloadIdentity(environment) if environment.get('AZURE_FEDERATED_TOKEN_FILE') else VirtualMachine(environment)
-
-
 _HOST_ADVICE = (
     'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. On App Service and Azure '
     'Arc, the container of the integration needs the variables IDENTITY_ENDPOINT and IDENTITY_HEADER (Arc: IMDS_ENDPOINT) of '
     'the host, and on Arc its network and /var/opt/azcmagent/tokens.'
 )
-
-
-def _metadata_request(endpoint: str, version: str, resource: str, client_id: str, headers: dict[str, str]) -> TokenRequest:
-    params = {'api-version': version, 'resource': resource, 'client_id': client_id}
-    return TokenRequest(
-        'GET',
-        endpoint,
-        {name: value for name, value in params.items() if value},
-        headers=headers,
-        retry_policy=MANAGED_IDENTITY_RETRIES,
-        connect_timeout=_METADATA_CONNECT_TIMEOUT,
-        through_proxy=False,
-        unreachable_advice=_HOST_ADVICE,
-        refusal_advice='Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.',
-        foreign_advice=_HOST_ADVICE,
-    )
 
 
 # endregion
@@ -1559,8 +1521,8 @@ class CredentialSettings(NamedTuple):
     managed_identity_id: str = ''
     app_name: str = ''
     token: str = ''
-    encrypt: Callable[[str, str], str] | None = None
-    info_headers: Callable[[], dict[str, str]] = dict
+    encrypt: Callable[[str, str], str] = encrypt_for_token_service
+    info_headers: Callable[[], StrMapping] = dict
 
     def __repr__(self) -> str:
         return f'<CredentialSettings {self.method}>'
