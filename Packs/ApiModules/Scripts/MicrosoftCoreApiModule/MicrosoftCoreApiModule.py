@@ -1,18 +1,18 @@
 """Provide what all Microsoft modules share: errors, clock, clouds, https checks, HTTP helpers, retries, pasted text."""
 
+import http.client
+import io
 import json
 import math
 import random
 import re
-import socket
 import threading
 import time
 import unicodedata
-import weakref
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager
 from datetime import timezone
 from ipaddress import ip_address
 from types import SimpleNamespace
@@ -21,7 +21,6 @@ from urllib.parse import quote, quote_plus, unquote, urljoin as absolute_url, ur
 
 import requests
 from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 # In debug mode the platform has http.client print each request with its body to the server's log: mails, attachments, secrets.
@@ -393,123 +392,70 @@ class DeadlineError(requests.exceptions.ReadTimeout):
 
 
 class _Deadline:
-    """The deadline of one request. It breaks the connection, however little or much the service sends until then.
+    """The time by which a request ends. Each read and write of its connection gets what is left as its timeout.
 
     The timeouts of requests apply to each read of a socket: a service that sends a byte per second never exceeds them.
     """
 
     def __init__(self, seconds: float):
-        self.is_over = self.is_cancelled = False
-        self.time = time.monotonic() + seconds
-        self._connection: Any = None
+        self.seconds, self._end = seconds, time.monotonic() + seconds
 
-    def __enter__(self) -> '_Deadline':
-        self._thread: Any = threading.current_thread()
-        self._outer, self._thread.deadline = getattr(self._thread, 'deadline', None), self
-        with suppress(RuntimeError):  # the container allows no more threads: the timeouts of requests have to do
-            _Watch.add(self)
-        return self
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._end
 
-    def __exit__(self, *_: object) -> None:
-        self._thread.deadline = self._outer
-
-    def cancel(self) -> None:
-        self.is_cancelled, self._connection = True, None
-
-    def watch(self, connection: Any) -> None:
-        connection.deadline = self
-        self._connection = connection
-        if self.is_over:
-            self.end()
-
-    def end(self) -> None:
-        self.is_over = True
-        if self._connection is not None and self._connection.deadline is self:
-            with suppress(OSError):
-                self._connection.breaker.shutdown(socket.SHUT_RDWR)
+    def limit(self, connected: Any, longest: float) -> None:
+        """Limit the next read or write of a socket, to `longest` seconds too. Raise TimeoutError if there is no time left."""
+        seconds = self._end - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError('The request took too long.')
+        connected.settimeout(min(seconds, longest))
 
 
-class _Watch(threading.Thread):
-    """The thread that ends the deadlines of a process. A thread for each of them takes longer than a request needs otherwise.
-
-    It ends when there was none for a while: a container runs many commands, each with a thread of its own.
-    """
-
-    current: '_Watch | None' = None
-    LONGEST = 60.0  # seconds that it sleeps: a deadline after that needs not wake it up
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self._deadlines: list[_Deadline] = []
-        self._changed = threading.Condition()
-        self._wakes_at = 0.0
-        self._is_idle = self._has_ended = False
-
-    @classmethod
-    def add(cls, deadline: _Deadline) -> None:
-        if not (cls.current and cls.current.is_alive() and cls.current._takes(deadline)):  # it does not run after a fork
-            watch = cls()
-            watch._deadlines.append(deadline)
-            watch.start()
-            cls.current = watch
-
-    def _takes(self, deadline: _Deadline) -> bool:
-        with self._changed:
-            self._deadlines.append(deadline)
-            self._is_idle = False
-            if deadline.time < self._wakes_at:
-                self._changed.notify()
-            return not self._has_ended
-
-    def run(self) -> None:
-        while not self._has_ended:
-            with self._changed:
-                now = time.monotonic()
-                pending = [each for each in self._deadlines if not each.is_cancelled]
-                due, self._deadlines = [one for one in pending if one.time <= now], [one for one in pending if one.time > now]
-                self._wakes_at = min((each.time for each in self._deadlines), default=now + self.LONGEST)
-                self._has_ended = self._is_idle and not pending
-                self._is_idle = not pending
-                if not due and not self._has_ended:
-                    self._changed.wait(min(self._wakes_at - now, self.LONGEST))
-            for each in due:
-                if not each.is_cancelled:
-                    each.end()
+def _current_deadline() -> Any:
+    # It belongs to the thread, where all copies of this module in a process find it.
+    return getattr(threading.current_thread(), 'deadline', None)
 
 
-class _Watched:
-    """A connection that the deadline of the current request can break."""
+class _LimitedReader(io.RawIOBase):
+    """What a socket receives until a deadline."""
 
-    deadline: Any = None
-    breaker: Any = None
+    def __init__(self, source: Any, connected: Any, deadline: Any):
+        super().__init__()
+        self._source, self._connected, self._deadline = source, connected, deadline
+        self._longest = connected.gettimeout()
 
-    def _new_conn(self) -> Any:
-        connected = super()._new_conn()  # type: ignore[misc]
-        self.breaker = connected.dup()  # TLS takes the socket itself away
-        connected.settimeout(_USUAL_TIMEOUT)  # else that of the connection is also that of a request with a large body
-        self._watch()
-        return connected
+    def readable(self) -> bool:
+        return True
 
-    def putrequest(self, *args: Any, **kwargs: Any) -> Any:
-        self._watch()  # it may be used again
-        return super().putrequest(*args, **kwargs)  # type: ignore[misc]
+    def readinto(self, buffer: Any) -> Any:
+        self._deadline.limit(self._connected, self._longest)
+        return self._source.readinto(buffer)
 
     def close(self) -> None:
-        super().close()  # type: ignore[misc]
-        if self.breaker:
-            self.breaker.close()
-
-    def _watch(self) -> None:
-        deadline = getattr(threading.current_thread(), 'deadline', None)
-        if deadline and self.breaker:
-            deadline.watch(self)
+        super().close()
+        self._source.close()
 
 
-_POOLS: tuple[Any, ...] = (HTTPConnectionPool, HTTPSConnectionPool)
-for _pool in _POOLS:
-    if not hasattr(_pool.ConnectionCls, 'breaker'):  # a process may run this more than once
-        # errors of requests name the class: it keeps its name
-        _pool.ConnectionCls = type(_pool.ConnectionCls.__name__, (_Watched, _pool.ConnectionCls), {})
+class _LimitedResponse(http.client.HTTPResponse):
+    """A response that is read until the deadline of the request, whatever reads it."""
+
+    def __init__(self, connected: Any, *args: Any, **kwargs: Any):
+        super().__init__(connected, *args, **kwargs)
+        deadline = _current_deadline()
+        if deadline:
+            self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), connected, deadline))  # type: ignore[attr-defined]
+
+
+def _send(connection: Any, data: Any) -> None:
+    deadline = _current_deadline()
+    if deadline and connection.sock:
+        # The timeout of the connection would apply to the whole body.
+        deadline.limit(connection.sock, _USUAL_TIMEOUT)
+    http.client.HTTPConnection.send(connection, data)
+
+
+HTTPConnection.response_class = _LimitedResponse  # type: ignore[attr-defined]
+HTTPConnection.send = _send  # type: ignore[method-assign]
 
 
 class LimitedSession(requests.Session):
@@ -556,45 +502,39 @@ class _LimitedAdapter:
             raise DeadlineError('The command has no time left.', request=request)
         if stream:
             request.headers['Accept-Encoding'] = 'identity'
-        last = seconds + 1  # the deadline comes first
-        timeout = min(connect or CONNECT_SECONDS, CONNECT_SECONDS, seconds), min(read or last, last)
-        with _Deadline(seconds) as deadline:
+        timeout = min(connect or CONNECT_SECONDS, CONNECT_SECONDS, seconds), read or seconds
+        deadline, thread = _Deadline(seconds), threading.current_thread()
+        outer = _current_deadline()
+        with _deadline_error(deadline, request):
             try:
+                thread.deadline = deadline  # type: ignore[attr-defined]
                 response = self._adapter.send(request, stream=True, timeout=timeout, **kwargs)
-                self._limit(response, deadline, stream)
-            except Exception as error:
-                deadline.cancel()
-                if deadline.is_over:
-                    raise DeadlineError(f'No complete response came within {seconds:.0f} seconds.', request=request) from None
-                raise error
+            finally:
+                thread.deadline = outer  # type: ignore[attr-defined]
+        self._limit(response, deadline, stream)
         return response
 
     def _limit(self, response: requests.Response, deadline: _Deadline, stream: bool) -> None:
         encoding = response.headers.get('Content-Encoding', '').strip().lower()
-        getattr(response.raw, 'headers', {}).pop(
-            'Content-Encoding', None
-        )  # it is decompressed here, since urllib3 does so without a limit
+        # It is decompressed here, since urllib3 does so without a limit.
+        getattr(response.raw, 'headers', {}).pop('Content-Encoding', None)
         response.raw.enforce_content_length = True  # some versions of urllib3 take what a broken connection leaves for all of it
         response.encoding = response.encoding or 'utf-8'  # guessing it takes minutes for a large body
         pieces = response.iter_content
 
         def iter_content(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            try:
-                yield from pieces(*args, **kwargs)
-            except Exception as error:
-                if not deadline.is_over and isinstance(error, requests.exceptions.RequestException):
+            with _deadline_error(deadline, response.request):
+                try:
+                    yield from pieces(*args, **kwargs)
+                except requests.exceptions.RequestException:
                     raise
-                if not deadline.is_over:  # such as a chunk of negative size
+                except Exception as error:  # such as a chunk of negative size
                     raise requests.exceptions.ContentDecodingError(type(error).__name__) from None
-            deadline.cancel()
-            if deadline.is_over:
-                raise DeadlineError('The response did not end in time.', request=response.request)
 
         if stream and response.status_code < 300:
             if encoding not in ('', 'identity'):
                 raise requests.exceptions.ContentDecodingError('The service compressed a file that was requested as it is.')
             response.iter_content = iter_content  # type: ignore[assignment]
-            weakref.finalize(response, deadline.cancel)
             return
         try:
             response._content = _joined(iter_content(_CHUNK), encoding, self._max_size)
@@ -605,6 +545,18 @@ class _LimitedAdapter:
 
     def close(self) -> None:
         self._adapter.close()
+
+
+@contextmanager
+def _deadline_error(deadline: _Deadline, request: Any) -> Iterator[None]:
+    """Name the deadline as the reason of what fails after it."""
+    try:
+        yield
+    except Exception:
+        if deadline.is_over():
+            what = f'No complete response came within {deadline.seconds:.0f} seconds.'
+            raise DeadlineError(what, request=request) from None
+        raise
 
 
 def _joined(pieces: Iterator[bytes], encoding: str, max_size: int) -> bytes:
