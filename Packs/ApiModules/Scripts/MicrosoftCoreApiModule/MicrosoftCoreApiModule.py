@@ -20,6 +20,19 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, quote_plus, unquote, urljoin as absolute_url, urlsplit  # urljoin is one of the platform
 
 import requests
+from requests.exceptions import (
+    ChunkedEncodingError,
+    ContentDecodingError,
+    InvalidProxyURL,
+    InvalidSchema,
+    InvalidURL,
+    MissingSchema,
+    ProxyError,
+    ReadTimeout,
+    RequestException,
+    SSLError,
+    Timeout,
+)
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
@@ -100,72 +113,72 @@ class CloudSuffixNotSetException(AttributeError):
     """The cloud does not have this DNS suffix."""
 
 
+def _table(text: str) -> dict[str, tuple[str, list[str]]]:
+    rows = [line.split() for line in text.strip().splitlines()]
+    return {name: (pattern, values) for name, pattern, *values in rows}
+
+
 # Patterns of addresses, and what replaces {} in the worldwide cloud, that of the US government, of China and of Germany.
 # Source: `az cloud show` of the Azure CLI; https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
-_CORE = 'windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de'
-_SERVICE = 'azure.com usgovcloudapi.net chinacloudapi.cn cloudapi.de'
-_VAULT = 'azure.net usgovcloudapi.net azure.cn microsoftazure.de'
-_SYNAPSE = 'net usgovcloudapi.net azure.cn'
-_ALIASES = 'https://raw.githubusercontent.com/Azure/azure-rest-api-specs/main/arm-compute/quickstart-templates/aliases.json'
-_ENDPOINTS = {
-    'management': ('https://management.core.{}/', _CORE),
-    'active_directory_resource_id': ('https://management.core.{}/', _CORE),
-    'sql_management': ('https://management.core.{}:8443/', _CORE),
-    'ossrdbms_resource_id': ('https://ossrdbms-aad.database.{}', _CORE),
-    'batch_resource_id': ('https://batch.{}/', 'core.windows.net core.usgovcloudapi.net chinacloudapi.cn cloudapi.de'),
-    'gallery': ('https://gallery.{}/', _SERVICE),
-    'active_directory_graph_resource_id': ('https://graph.{}/', 'windows.net windows.net chinacloudapi.cn cloudapi.de'),
-    'active_directory_data_lake_resource_id': ('https://datalake.{}/', 'azure.net'),
-    'vm_image_alias_doc': (_ALIASES, '- - - -'),
-    'media_resource_id': ('https://rest.media.{}', 'azure.net usgovcloudapi.net chinacloudapi.cn cloudapi.de'),
-    'app_insights_resource_id': ('https://api.applicationinsights.{}', 'io us azure.cn'),
-    'log_analytics_resource_id': ('https://api.loganalytics.{}', 'io us azure.cn'),
-    'app_insights_telemetry_channel_resource_id': ('https://dc.applicationinsights.{}/v2/track', 'azure.com us azure.cn'),
-    'synapse_analytics_resource_id': ('https://dev.azuresynapse.{}', _SYNAPSE),
-    'attestation_resource_id': ('https://attest.{}', 'azure.net'),
-    'portal': ('https://portal.{}', 'azure.com azure.us azure.cn microsoftazure.de'),
-    'keyvault': ('https://vault.{}', _VAULT),
-}
-_SUFFIXES = {
-    'storage_endpoint': ('core.{}', _CORE),
-    'storage_sync_endpoint': ('afs.azure.{}', 'net us cn'),
-    'keyvault_dns': ('.vault.{}', _VAULT),
-    'mhsm_dns': ('.managedhsm.{}', _VAULT),
-    'sql_server_hostname': ('.database.{}', _CORE),
-    'mysql_server_endpoint': ('.mysql.database.{}', _SERVICE),
-    'postgresql_server_endpoint': ('.postgres.database.{}', _SERVICE),
-    'mariadb_server_endpoint': ('.mariadb.database.{}', _SERVICE),
-    'azure_datalake_store_file_system_endpoint': ('azuredatalakestore.{}', 'net'),
-    'azure_datalake_analytics_catalog_and_job_endpoint': ('azuredatalakeanalytics.{}', 'net'),
-    'acr_login_server_endpoint': ('.azurecr.{}', 'io us cn'),
-    'synapse_analytics_endpoint': ('.dev.azuresynapse.{}', _SYNAPSE),
-    'attestation_endpoint': ('.attest.{}', 'azure.net'),
-}
+_ENDPOINTS = _table("""
+management https://management.core.{}/ windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+active_directory_resource_id https://management.core.{}/ windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+sql_management https://management.core.{}:8443/ windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+ossrdbms_resource_id https://ossrdbms-aad.database.{} windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+batch_resource_id https://batch.{}/ core.windows.net core.usgovcloudapi.net chinacloudapi.cn cloudapi.de
+gallery https://gallery.{}/ azure.com usgovcloudapi.net chinacloudapi.cn cloudapi.de
+active_directory_graph_resource_id https://graph.{}/ windows.net windows.net chinacloudapi.cn cloudapi.de
+active_directory_data_lake_resource_id https://datalake.{}/ azure.net
+vm_image_alias_doc https://raw.githubusercontent.com/Azure/azure-rest-api-specs/main/arm-compute/quickstart-templates/\
+aliases.json - - - -
+media_resource_id https://rest.media.{} azure.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+app_insights_resource_id https://api.applicationinsights.{} io us azure.cn
+log_analytics_resource_id https://api.loganalytics.{} io us azure.cn
+app_insights_telemetry_channel_resource_id https://dc.applicationinsights.{}/v2/track azure.com us azure.cn
+synapse_analytics_resource_id https://dev.azuresynapse.{} net usgovcloudapi.net azure.cn
+attestation_resource_id https://attest.{} azure.net
+portal https://portal.{} azure.com azure.us azure.cn microsoftazure.de
+keyvault https://vault.{} azure.net usgovcloudapi.net azure.cn microsoftazure.de
+""")
+_SUFFIXES = _table("""
+storage_endpoint core.{} windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+storage_sync_endpoint afs.azure.{} net us cn
+keyvault_dns .vault.{} azure.net usgovcloudapi.net azure.cn microsoftazure.de
+mhsm_dns .managedhsm.{} azure.net usgovcloudapi.net azure.cn microsoftazure.de
+sql_server_hostname .database.{} windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+mysql_server_endpoint .mysql.database.{} azure.com usgovcloudapi.net chinacloudapi.cn cloudapi.de
+postgresql_server_endpoint .postgres.database.{} azure.com usgovcloudapi.net chinacloudapi.cn cloudapi.de
+mariadb_server_endpoint .mariadb.database.{} azure.com usgovcloudapi.net chinacloudapi.cn cloudapi.de
+azure_datalake_store_file_system_endpoint azuredatalakestore.{} net
+azure_datalake_analytics_catalog_and_job_endpoint azuredatalakeanalytics.{} net
+acr_login_server_endpoint .azurecr.{} io us cn
+synapse_analytics_endpoint .dev.azuresynapse.{} net usgovcloudapi.net azure.cn
+attestation_endpoint .attest.{} azure.net
+""")
 
 
 class _Addresses(SimpleNamespace):
     """Addresses in a cloud by name. One that the cloud does not have raises an error when it is read."""
 
-    def __init__(self, known: Collection[str], addresses: dict[str, str | None]):
-        unknown = [name for name in addresses if name not in known]
+    _known: Collection[str]
+    _kind: str
+    _error: type[AttributeError]
+
+    def __init__(self, **addresses: str | None):
+        unknown = addresses.keys() - self._known
         if unknown:
-            raise TypeError(f'{unknown[0]} is not an address of a cloud.')
+            raise TypeError(f'{min(unknown)} is not an address of a cloud.')
         super().__init__(**{name: value for name, value in addresses.items() if value is not None})
+
+    def __getattr__(self, name: str) -> Any:
+        raise self._error(f"This cloud does not have the {self._kind} '{name}'. Select another cloud.")
 
 
 class AzureCloudEndpoints(_Addresses):
     """Base URLs of a cloud. Integrations rely on the trailing slashes."""
 
-    active_directory: str
-    microsoft_graph_resource_id: str
-    resource_manager: str
-    exchange_online: str
-
-    def __init__(self, **urls: str | None):
-        super().__init__({**_ENDPOINTS, **AzureCloudEndpoints.__annotations__}, urls)
-
-    def __getattr__(self, name: str) -> Any:
-        raise CloudEndpointNotSetException(f"This cloud does not have the endpoint '{name}'. Select another cloud.")
+    _known = {*_ENDPOINTS, 'active_directory', 'microsoft_graph_resource_id', 'resource_manager', 'exchange_online'}
+    _kind, _error = 'endpoint', CloudEndpointNotSetException
 
     def has_endpoint_set(self, endpoint_name: str) -> bool:
         return hasattr(self, endpoint_name)
@@ -174,11 +187,7 @@ class AzureCloudEndpoints(_Addresses):
 class AzureCloudSuffixes(_Addresses):
     """Ends of host names in a cloud, such as ``.vault.azure.net``."""
 
-    def __init__(self, **suffixes: str | None):
-        super().__init__(_SUFFIXES, suffixes)
-
-    def __getattr__(self, name: str) -> Any:
-        raise CloudSuffixNotSetException(f"This cloud does not have the suffix '{name}'. Select another cloud.")
+    _known, _kind, _error = _SUFFIXES, 'suffix', CloudSuffixNotSetException
 
 
 class AzureCloud(NamedTuple):
@@ -223,6 +232,10 @@ def create_custom_azure_cloud(
     )
 
 
+def _of_column(table: dict[str, tuple[str, list[str]]], column: int) -> dict[str, str]:
+    return {name: pattern.format(values[column]) for name, (pattern, values) in table.items() if column < len(values)}
+
+
 def _cloud(
     name: str,
     abbreviation: str,
@@ -230,22 +243,17 @@ def _cloud(
     graph: str,
     management: str | None = None,
     exchange: str | None = None,
-    column: int = -1,
+    column: int = 4,
 ) -> AzureCloud:
-    """Return a cloud. `column` is its place in the values of the patterns, -1 if they do not apply."""
-
-    def of_column(patterns: dict[str, tuple[str, str]]) -> dict[str, str]:
-        values = {key: (pattern, words.split()) for key, (pattern, words) in patterns.items()}
-        return {key: pattern.format(words[column]) for key, (pattern, words) in values.items() if 0 <= column < len(words)}
-
+    """Return a cloud. `column` is its place in the values of the patterns, 4 if they do not apply."""
     endpoints = AzureCloudEndpoints(
         active_directory=login,
         microsoft_graph_resource_id=graph,
         resource_manager=management,
         exchange_online=exchange,
-        **of_column(_ENDPOINTS),
+        **_of_column(_ENDPOINTS, column),
     )
-    return AzureCloud('Embedded', name, abbreviation, endpoints, AzureCloudSuffixes(**of_column(_SUFFIXES)))
+    return AzureCloud('Embedded', name, abbreviation, endpoints, AzureCloudSuffixes(**_of_column(_SUFFIXES, column)))
 
 
 AZURE_WORLDWIDE_CLOUD = _cloud(
@@ -382,12 +390,11 @@ STREAM_SECONDS = 240.0  # the same, for a file that is streamed
 CONNECT_SECONDS = 10.0  # of a connection to one of the addresses of a host, which may have many
 MAX_RESPONSE_SIZE = 64 * 2**20  # bytes, decompressed; files are streamed
 _CHUNK = 64 * 1024  # bytes
-_MAX_OBJECTS, _MAX_VALUES = 500_000, 3_000_000  # in JSON: parsed, an empty object of two bytes takes 72
 _JSON_PARTS = rb'(?s)[{\[,]|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
 _USUAL_TIMEOUT = 60.0  # seconds; that of BaseClient
 
 
-class DeadlineError(requests.exceptions.ReadTimeout):
+class DeadlineError(ReadTimeout):
     """A request took longer than it may, or the command has no time left for it."""
 
 
@@ -484,10 +491,10 @@ class LimitedSession(requests.Session):
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         try:
             return super().request(*args, **kwargs)
-        except requests.exceptions.RequestException:
+        except RequestException:
             raise
         except (ValueError, TypeError, HTTPError) as error:  # an address that cannot be parsed; the text may contain it
-            raise requests.exceptions.InvalidURL(type(error).__name__) from None
+            raise InvalidURL(type(error).__name__) from None
 
 
 class _LimitedAdapter:
@@ -526,14 +533,14 @@ class _LimitedAdapter:
             with _deadline_error(deadline, response.request):
                 try:
                     yield from pieces(*args, **kwargs)
-                except requests.exceptions.RequestException:
+                except RequestException:
                     raise
                 except Exception as error:  # such as a chunk of negative size
-                    raise requests.exceptions.ContentDecodingError(type(error).__name__) from None
+                    raise ContentDecodingError(type(error).__name__) from None
 
         if stream and response.status_code < 300:
             if encoding not in ('', 'identity'):
-                raise requests.exceptions.ContentDecodingError('The service compressed a file that was requested as it is.')
+                raise ContentDecodingError('The service compressed a file that was requested as it is.')
             response.iter_content = iter_content  # type: ignore[assignment]
             return
         try:
@@ -562,18 +569,18 @@ def _deadline_error(deadline: _Deadline, request: Any) -> Iterator[None]:
 def _joined(pieces: Iterator[bytes], encoding: str, max_size: int) -> bytes:
     """Return the decompressed bytes of a response. Raise ContentDecodingError if there are more than `max_size`."""
     if encoding not in ('', 'identity', 'gzip', 'x-gzip', 'deflate'):
-        raise requests.exceptions.ContentDecodingError('The response is compressed in an unknown way.')
+        raise ContentDecodingError('The response is compressed in an unknown way.')
     decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding not in ('', 'identity') else None
     body, piece = bytearray(), b''
     for piece in pieces:
         try:
             body += decompressor.decompress(piece, max_size + 1 - len(body)) if decompressor else piece
         except zlib.error:
-            raise requests.exceptions.ContentDecodingError('The response cannot be decompressed.') from None
+            raise ContentDecodingError('The response cannot be decompressed.') from None
         if len(body) > max_size:
-            raise requests.exceptions.ContentDecodingError(f'The response has more than {max_size} bytes.')
+            raise ContentDecodingError(f'The response has more than {max_size} bytes.')
     if decompressor and piece and not decompressor.eof:
-        raise requests.exceptions.ContentDecodingError('The compressed response is incomplete.')
+        raise ContentDecodingError('The compressed response is incomplete.')
     return bytes(body)
 
 
@@ -585,69 +592,122 @@ class ConnectionProblem(NamedTuple):
     code: str
 
 
-_UNTRUSTED_ADVICE = "Add the CA to the engine's trusted certificates, or select 'Trust any certificate'."
-_TLS_PROBLEMS = (
-    ('certificate has expired', 'has expired', 'Renew it, or the certificate of the proxy, and check the clock of the engine.'),
-    ('not yet valid', 'is not valid yet', 'Check the clock of the engine.'),
-    ('mismatch', 'is that of another host', 'Check the address and the proxy settings.'),
-    ("doesn't match", 'is that of another host', 'Check the address and the proxy settings.'),
-    ('CERTIFICATE_VERIFY_FAILED', 'is not trusted', _UNTRUSTED_ADVICE),
+_PROXY = (ProxyError, InvalidProxyURL)
+_PROXY_PORT = 'Check address and port in the proxy settings.'
+# Classes of the error, what its text contains, what happened to the request to {}, what to do (empty: as the caller says), code.
+_CONNECTION_PROBLEMS: tuple[tuple[Any, str, str, str, str], ...] = (
+    (
+        SSLError,
+        'certificate has expired',
+        'The TLS certificate of {} has expired.',
+        'Renew it, or the certificate of the proxy, and check the clock of the engine.',
+        'untrusted_certificate',
+    ),
+    (
+        SSLError,
+        'not yet valid',
+        'The TLS certificate of {} is not valid yet.',
+        'Check the clock of the engine.',
+        'untrusted_certificate',
+    ),
+    (
+        SSLError,
+        "mismatch|doesn't match",
+        'The TLS certificate of {} is that of another host.',
+        'Check the address and the proxy settings.',
+        'untrusted_certificate',
+    ),
+    (
+        SSLError,
+        'CERTIFICATE_VERIFY_FAILED',
+        'The TLS certificate of {} is not trusted.',
+        "Add the CA to the engine's trusted certificates, or select 'Trust any certificate'.",
+        'untrusted_certificate',
+    ),
+    (
+        SSLError,
+        '',
+        'The TLS connection to {} failed.',
+        "Check the engine's file of trusted certificates, and that the host and the proxy use TLS 1.2 or later.",
+        'no_tls',
+    ),
+    (
+        _PROXY,
+        '(?:Tunnel connection failed|response): (407)',
+        'The proxy blocked the request to {} with HTTP status {}.',
+        "Check the proxy's user name and password in the proxy settings of the engine.",
+        'no_proxy',
+    ),
+    (
+        _PROXY,
+        '(?:Tunnel connection failed|response): (403)',
+        'The proxy blocked the request to {} with HTTP status {}.',
+        'Have the administrator of the proxy allow this address.',
+        'no_proxy',
+    ),
+    (
+        _PROXY,
+        r'(?:Tunnel connection failed|response): (\d{3})',
+        'The proxy blocked the request to {} with HTTP status {}.',
+        'Check the proxy settings, and that the proxy can reach this address.',
+        'no_proxy',
+    ),
+    (
+        _PROXY,
+        'NameResolution|getaddrinfo|Name or service|not known',
+        'The proxy for {} is not known to DNS.',
+        'Check the name of the proxy in the proxy settings.',
+        'no_proxy',
+    ),
+    (
+        InvalidProxyURL,
+        '',
+        'The address of the proxy for {} is invalid.',
+        'Enter it as http://<host>:<port>.',
+        'no_proxy',
+    ),
+    (_PROXY, 'refused', 'The proxy blocked the request to {}: it refused the connection.', _PROXY_PORT, 'no_proxy'),
+    (_PROXY, 'imed out', 'The proxy blocked the request to {}: it did not answer.', _PROXY_PORT, 'no_proxy'),
+    (_PROXY, '', 'The proxy blocked the request to {}: it failed.', _PROXY_PORT, 'no_proxy'),
+    (
+        (InvalidURL, InvalidSchema, MissingSchema),
+        '',
+        'The address of {}, or that of the proxy, is not valid.',
+        '',
+        'invalid_address',
+    ),
+    (Timeout, '', '{} did not answer in time.', '', 'no_answer'),
+    (
+        ContentDecodingError,
+        '',
+        '{} sent a response that is too large or cannot be read.',
+        '',
+        'unusable_response',
+    ),
+    (RequestException, 'NewConnectionError|NameResolutionError', '{} could not be reached.', '', 'unreachable'),
 )
 
 
 def connection_problem(error: Exception, host: str, advice: str) -> ConnectionProblem:
     """Return why no response came from `host`. `advice` is for a host that cannot be reached."""
-    text, exceptions = str(error), requests.exceptions
-    if isinstance(error, (TypeError, ValueError)) and not isinstance(error, exceptions.RequestException):
-        problem = f'The request to {host} is not valid.'
-        return ConnectionProblem(problem, 'Check the address of the service and the proxy settings.', 'invalid_request')
-    if isinstance(error, exceptions.SSLError) or not isinstance(error, exceptions.RequestException):
-        for sign, what, tls_advice in _TLS_PROBLEMS:
-            if sign in text:
-                return ConnectionProblem(f'The TLS certificate of {host} {what}.', tls_advice, 'untrusted_certificate')
-        tls_advice = "Check the engine's file of trusted certificates, and that the host and the proxy use TLS 1.2 or later."
-        return ConnectionProblem(f'The TLS connection to {host} failed.', tls_advice, 'no_tls')
-    if isinstance(error, (exceptions.InvalidProxyURL, exceptions.ProxyError)):
-        return _proxy_problem(error, host)
-    if isinstance(error, (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema)):
-        return ConnectionProblem(f'The address of {host}, or that of the proxy, is not valid.', advice, 'invalid_address')
-    if isinstance(error, exceptions.Timeout):
-        return ConnectionProblem(f'{host} did not answer in time.', advice, 'no_answer')
-    if isinstance(error, exceptions.ContentDecodingError):
-        return ConnectionProblem(f'{host} sent a response that is too large or cannot be read.', advice, 'unusable_response')
-    is_connected = 'NewConnectionError' not in text and 'NameResolutionError' not in text
-    return ConnectionProblem(f'{host} {"did not answer" if is_connected else "could not be reached"}.', advice, 'unreachable')
-
-
-_PROXY_ADVICE = {
-    407: "Check the proxy's user name and password in the proxy settings of the engine.",
-    403: 'Have the administrator of the proxy allow this address.',
-}
-
-
-def _proxy_problem(error: Exception, host: str) -> ConnectionProblem:
-    text = str(error)
-    status = re.search(r'(?:Tunnel connection failed|response): (\d{3})', text)
-    if status:
-        number = int(status.group(1))
-        what = f'The proxy blocked the request to {host} with HTTP status {number}.'
-        advice = _PROXY_ADVICE.get(number, 'Check the proxy settings, and that the proxy can reach this address.')
-    elif re.search(r'NameResolution|getaddrinfo|Name or service|not known', text):
-        what, advice = f'The proxy for {host} is not known to DNS.', 'Check the name of the proxy in the proxy settings.'
-    elif isinstance(error, requests.exceptions.InvalidProxyURL):
-        what, advice = f'The address of the proxy for {host} is invalid.', 'Enter it as http://<host>:<port>.'
-    else:
-        reason = 'refused the connection' if 'refused' in text else 'did not answer' if 'imed out' in text else 'failed'
-        what = f'The proxy blocked the request to {host}: it {reason}.'
-        advice = 'Check address and port in the proxy settings.'
-    return ConnectionProblem(what, advice, 'no_proxy')
+    kind = type(error)
+    if not issubclass(kind, RequestException):
+        if issubclass(kind, (TypeError, ValueError)):
+            problem = f'The request to {host} is not valid.'
+            return ConnectionProblem(problem, 'Check the address of the service and the proxy settings.', 'invalid_request')
+        kind = SSLError  # the file of certificates
+    for kinds, sign, what, own_advice, code in _CONNECTION_PROBLEMS:
+        found = re.search(sign, str(error))
+        if found and issubclass(kind, kinds):
+            return ConnectionProblem(what.format(host, *found.groups()), own_advice or advice, code)
+    return ConnectionProblem(f'{host} did not answer.', advice, 'unreachable')
 
 
 def is_reset(error: Exception) -> bool:
     """Return whether a connection was not made or broke, which a second try may mend: no timeout, no fault of TLS or a proxy."""
-    cause, exceptions = getattr(error, 'exception', None) or error, requests.exceptions
-    others = exceptions.Timeout, exceptions.SSLError, exceptions.ProxyError
-    return isinstance(cause, (exceptions.ConnectionError, exceptions.ChunkedEncodingError)) and not isinstance(cause, others)
+    cause = getattr(error, 'exception', None) or error
+    is_of_connection = isinstance(cause, (requests.exceptions.ConnectionError, ChunkedEncodingError))
+    return is_of_connection and not isinstance(cause, (Timeout, SSLError, ProxyError))
 
 
 def skip_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -664,7 +724,7 @@ def read_json(response: requests.Response) -> Any:
     content: Any = response.content
     if not isinstance(content, bytes):  # a part of a batch, parsed with it
         return response.json()
-    if _has_too_many_values(content):
+    if _has_more(content, b'{[', 500_000) or _has_more(content, b',', 3_000_000):
         raise ValueError('The JSON has too many values.')
     try:
         value = json.loads(content.decode('utf-8-sig', 'replace'), parse_constant=reject)
@@ -675,17 +735,12 @@ def read_json(response: requests.Response) -> Any:
     return value
 
 
-def _has_too_many_values(content: bytes) -> bool:
-    objects, values = content.count(b'{') + content.count(b'['), content.count(b',')
-    if objects <= _MAX_OBJECTS and values <= _MAX_VALUES:
+def _has_more(content: bytes, signs: bytes, limit: int) -> bool:
+    """Return whether JSON has more than `limit` of some signs outside of its texts. An empty object of two bytes takes 72."""
+    if sum(content.count(sign) for sign in signs) <= limit:
         return False
-    objects = values = 0
-    for found in re.finditer(_JSON_PARTS, content):  # which may be in texts
-        objects += content[found.start()] in b'{['
-        values += content[found.start()] in b','
-        if objects > _MAX_OBJECTS or values > _MAX_VALUES:
-            return True
-    return False
+    found = (part for part in re.finditer(_JSON_PARTS, content) if content[part.start()] in signs)
+    return any(number == limit for number, _ in enumerate(found))
 
 
 def json_or_none(response: requests.Response) -> Any:
