@@ -237,90 +237,47 @@ def _of_column(table: dict[str, tuple[str, list[str]]], column: int) -> dict[str
 
 
 def _cloud(
-    name: str,
-    abbreviation: str,
-    login: str,
-    graph: str,
-    management: str | None = None,
-    exchange: str | None = None,
-    column: int = 4,
+    name: str, abbreviation: str, column: str, login: str, graph: str, management: str | None = None, exchange: str | None = None
 ) -> AzureCloud:
-    """Return a cloud. `column` is its place in the values of the patterns, 4 if they do not apply."""
+    """Return a cloud. `column` is its place in the values of the patterns, 9 if they do not apply."""
     endpoints = AzureCloudEndpoints(
         active_directory=login,
         microsoft_graph_resource_id=graph,
         resource_manager=management,
         exchange_online=exchange,
-        **_of_column(_ENDPOINTS, column),
+        **_of_column(_ENDPOINTS, int(column)),
     )
-    return AzureCloud('Embedded', name, abbreviation, endpoints, AzureCloudSuffixes(**_of_column(_SUFFIXES, column)))
+    return AzureCloud('Embedded', name, abbreviation, endpoints, AzureCloudSuffixes(**_of_column(_SUFFIXES, int(column))))
 
 
-AZURE_WORLDWIDE_CLOUD = _cloud(
-    'AzureCloud',
-    'com',
-    'https://login.microsoftonline.com',
-    'https://graph.microsoft.com/',
-    'https://management.azure.com/',
-    'https://outlook.office365.com',
-    0,
-)
-# US GCC tenants are in the worldwide cloud: same login host, same Graph.
-AZURE_US_GCC_CLOUD = AZURE_WORLDWIDE_CLOUD._replace(name='AzureUSGovernmentCommunity', abbreviation='gcc')
-AZURE_US_GCC_HIGH_CLOUD = _cloud(
-    'AzureUSGovernment',
-    'gcc-high',
-    'https://login.microsoftonline.us',
-    'https://graph.microsoft.us/',
-    'https://management.usgovcloudapi.net/',
-    'https://outlook.office365.us',
-    1,
-)
-AZURE_US_DOD_CLOUD = _cloud(
-    'AzureUSGovernmentDoD',
-    'dod',
-    'https://login.microsoftonline.us',
-    'https://dod-graph.microsoft.us/',
-    'https://management.usgovcloudapi.net/',
-    'https://outlook-dod.office365.us',
-    1,
-)
-# Closed on 2021-10-29. Listed so that old settings lead to an error message, not to a KeyError.
-AZURE_GERMAN_CLOUD = _cloud(
-    'AzureGermanCloud',
-    'de',
-    'https://login.microsoftonline.de',
-    'https://graph.microsoft.de/',
-    'https://management.microsoftazure.de/',
-    column=3,
-)
-AZURE_CHINA_CLOUD = _cloud(
-    'AzureChinaCloud',
-    'cn',
-    'https://login.partner.microsoftonline.cn',
-    'https://microsoftgraph.chinacloudapi.cn/',
-    'https://management.chinacloudapi.cn/',
-    'https://partner.outlook.cn',
-    2,
-)
-# The addresses of the three sovereign clouds are not confirmed by Microsoft's list of deployments.
-AZURE_BLEU_CLOUD = _cloud('AzureBleuCloud', 'fr', 'https://login.sovcloud-identity.fr', 'https://graph.svc.sovcloud.fr/')
-AZURE_DELOS_CLOUD = _cloud('AzureDelosCloud', 'delos', 'https://login.sovcloud-identity.de', 'https://graph.svc.sovcloud.de/')
-AZURE_GOVSG_CLOUD = _cloud('AzureGovSGCloud', 'sg', 'https://login.sovcloud-identity.sg', 'https://graph.svc.sovcloud.sg/')
-AZURE_CLOUDS = {
-    cloud.abbreviation: cloud
-    for cloud in (
-        AZURE_WORLDWIDE_CLOUD,
-        AZURE_US_GCC_CLOUD,
-        AZURE_US_GCC_HIGH_CLOUD,
-        AZURE_US_DOD_CLOUD,
-        AZURE_GERMAN_CLOUD,
-        AZURE_CHINA_CLOUD,
-        AZURE_BLEU_CLOUD,
-        AZURE_DELOS_CLOUD,
-        AZURE_GOVSG_CLOUD,
-    )
-}
+# US GCC tenants are in the worldwide cloud. The German cloud was closed on 2021-10-29, and is listed so that old settings lead to
+# an error message. The addresses of the three sovereign clouds are not confirmed by Microsoft's list of deployments.
+_CLOUDS = """
+AzureCloud com 0 https://login.microsoftonline.com https://graph.microsoft.com/ https://management.azure.com/ \
+    https://outlook.office365.com
+AzureUSGovernmentCommunity gcc 0 https://login.microsoftonline.com https://graph.microsoft.com/ https://management.azure.com/ \
+    https://outlook.office365.com
+AzureUSGovernment gcc-high 1 https://login.microsoftonline.us https://graph.microsoft.us/ \
+    https://management.usgovcloudapi.net/ https://outlook.office365.us
+AzureUSGovernmentDoD dod 1 https://login.microsoftonline.us https://dod-graph.microsoft.us/ \
+    https://management.usgovcloudapi.net/ https://outlook-dod.office365.us
+AzureGermanCloud de 3 https://login.microsoftonline.de https://graph.microsoft.de/ https://management.microsoftazure.de/
+AzureChinaCloud cn 2 https://login.partner.microsoftonline.cn https://microsoftgraph.chinacloudapi.cn/ \
+    https://management.chinacloudapi.cn/ https://partner.outlook.cn
+AzureBleuCloud fr 9 https://login.sovcloud-identity.fr https://graph.svc.sovcloud.fr/
+AzureDelosCloud delos 9 https://login.sovcloud-identity.de https://graph.svc.sovcloud.de/
+AzureGovSGCloud sg 9 https://login.sovcloud-identity.sg https://graph.svc.sovcloud.sg/
+"""
+AZURE_CLOUDS = {cloud.abbreviation: cloud for cloud in (_cloud(*line.split()) for line in _CLOUDS.strip().splitlines())}
+AZURE_WORLDWIDE_CLOUD = AZURE_CLOUDS['com']
+AZURE_US_GCC_CLOUD = AZURE_CLOUDS['gcc']
+AZURE_US_GCC_HIGH_CLOUD = AZURE_CLOUDS['gcc-high']
+AZURE_US_DOD_CLOUD = AZURE_CLOUDS['dod']
+AZURE_GERMAN_CLOUD = AZURE_CLOUDS['de']
+AZURE_CHINA_CLOUD = AZURE_CLOUDS['cn']
+AZURE_BLEU_CLOUD = AZURE_CLOUDS['fr']
+AZURE_DELOS_CLOUD = AZURE_CLOUDS['delos']
+AZURE_GOVSG_CLOUD = AZURE_CLOUDS['sg']
 AZURE_CLOUD_NAME_CUSTOM = 'Custom'
 AZURE_CLOUD_NAME_MAPPING = {
     'Worldwide': 'com',
@@ -808,14 +765,13 @@ def secret_forms(secret: str) -> list[str]:
     forms = {secret}
     if not re.fullmatch(r'[\w.~-]*', secret, re.ASCII):  # an access token is the same in all of these
         lines = [line for line in secret.split() if 30 < len(line) < len(secret)]
-        quoted = {quote(secret, safe=''), quote_plus(secret)}
-        forms |= {quote(secret), json.dumps(secret)[1:-1], *quoted, *lines, *(quote(line, safe='') for line in lines)}
-        forms |= {re.sub('%[0-9A-F]{2}', lambda code: code[0].lower(), form) for form in quoted}
-        forms.add(json.dumps(secret, ensure_ascii=False)[1:-1].replace('/', '\\/'))
+        escaped = json.dumps(secret, ensure_ascii=False)[1:-1].replace('/', '\\/')
+        forms |= {quote(secret), json.dumps(secret)[1:-1], escaped, *lines, *(quote(line, safe='') for line in lines)}
+        for quoted in (quote(secret, safe=''), quote_plus(secret)):
+            forms |= {quoted, re.sub('%[0-9A-F]{2}', lambda code: code[0].lower(), quoted)}
     if len(raw) >= 8:  # the middle of the base64 of anything that contains it, for each of the three positions
         for start in range(3):
-            encoded = b64encode(b'\0' * start + raw)[4 if start else 0 :].decode().rstrip('=')
-            encoded = encoded[:-1] if (len(raw) + start) % 3 else encoded
+            encoded = b64encode(raw[start : start + (len(raw) - start) // 3 * 3]).decode()
             forms |= {encoded, encoded.replace('+', '-').replace('/', '_')}
     return sorted((form for form in forms if len(form) > 3), key=len, reverse=True)
 
@@ -915,6 +871,7 @@ def backoff_seconds(first_wait: float, attempt: int) -> float:
 # region pasted text
 
 _GUID = r'(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}'
+_GUID_DIGITS = r'(?i)\A([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})\Z'
 _DASHES = dict.fromkeys(map(ord, '\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d'), '-')
 _QUOTES = ('""', "''", '\u201c\u201d', '\u201e\u201c', '\u201d\u201d', '\u2018\u2019', '\u2019\u2019', '\xab\xbb', '``')
 _BRACKETS = ('<>', '{}', '()', '[]')
@@ -932,28 +889,27 @@ def is_public_id(text: str) -> bool:
     return is_guid(text) or text.lower() in SHARED_TENANTS or bool(re.fullmatch(_DOMAIN_NAME, text, re.IGNORECASE))
 
 
+def _unwrapped(text: str, pairs: Collection[str]) -> str:
+    return text[1:-1].strip() if len(text) > 1 and text[0] + text[-1] in pairs else text
+
+
 def clean_value(value: Any) -> str:
     """Return a value without what copying adds: whitespace around it, invisible characters, quotes."""
     text = str(value or '').strip()
     if not text.isascii():
         text = ''.join(each for each in text if each != '\xa0' and unicodedata.category(each) != 'Cf').strip()
-    return text[1:-1].strip() if len(text) > 1 and text[0] + text[-1] in _QUOTES else text
+    return _unwrapped(text, _QUOTES)
 
 
 def clean_id(value: Any) -> str:
     """Return an ID as `clean_value` does, without brackets, and with ASCII characters for their typographic forms."""
     text = unicodedata.normalize('NFKC', clean_value(value)).translate(_DASHES).strip()
-    if len(text) > 1 and text[0] + text[-1] in _BRACKETS:
-        text = clean_value(text[1:-1])
-    return text
+    return _unwrapped(_unwrapped(text, _BRACKETS), _QUOTES)
 
 
 def clean_guid(value: Any) -> str:
     """Return an ID as `clean_id` does, with the hyphens of a GUID if they are missing."""
-    text = clean_id(value)
-    if not re.fullmatch('(?i)[0-9a-f]{32}', text):
-        return text
-    return '-'.join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+    return re.sub(_GUID_DIGITS, r'\1-\2-\3-\4-\5', clean_id(value))
 
 
 def clean_text(value: Any, field: str) -> str:
@@ -1042,8 +998,7 @@ def clean_pem(value: str) -> list[tuple[str, str]]:
         if 'ENCRYPTED' in body:  # a header of an encrypted key in the traditional format
             label = 'ENCRYPTED PRIVATE KEY'
         label = label.replace('X509 CERTIFICATE', 'CERTIFICATE')
-        packed = re.sub(r'\s', '', body)
-        lines = '\n'.join(packed[start : start + 64] for start in range(0, len(packed), 64))
+        lines = '\n'.join(re.findall('.{1,64}', re.sub(r'\s', '', body)))
         blocks.append((label, f'-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n'))
     return blocks
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from MicrosoftCredentialsApiModule import *
 
@@ -45,7 +45,7 @@ MAX_REFRESH_SECONDS = 4.5  # seconds that a command spends on a refresh while it
 PENDING_LIFETIME = 24 * 3600  # seconds; a login URL may have to be sent to the user first
 LEASE_SECONDS = 12.0  # without a sign of life, a process that requests a token is taken for dead
 _MAX_CLOCK_SKEW = 30.0  # seconds by which the clocks of two engines may differ
-_MAX_HOLDERS = 5  # processes that one waits for, one after another, before it requests a token itself
+_MAX_HOLDERS = 5  # processes that one waits for in the worst case, before it requests a token itself
 _CLAIM_TRIES = 20
 _REMEMBERED_SECONDS = 10.0  # within which a command does not read the same token again; less than LEAST_LIFE
 
@@ -81,21 +81,20 @@ class TokenProvider:
 
     def get_token(self, target: TokenTarget, rejected: str = '') -> AccessToken:
         """Return a token that can be used now, and is not the one that the resource has rejected. Raise MicrosoftSignInError."""
-        if rejected:
-            self._remembered.clear()
-        remembered, read_at, writes = self._remembered.get(target, (None, 0.0, 0))
+        remembered, read_at, writes = self._remembered.get(target, (AccessToken('', 0, 0), 0.0, 0))
         now = self.clock.now()
-        if remembered and 0 <= now - read_at < _REMEMBERED_SECONDS and now < remembered.expires_on and writes == _WRITES[0]:
+        is_recent = 0 <= now - read_at < _REMEMBERED_SECONDS and writes == _WRITES[0]
+        if is_recent and now < remembered.expires_on and remembered.value != rejected:
             return remembered
         cached = self._read(target, rejected)
         token = cached.token
         if token is None:
-            return self._acquire_with_lease(target, rejected, cached)
+            return self._acquire_with_lease(cached)
         if token.should_refresh(cached.now) and not self.credential.uses_up_token:
-            return self._refresh(target, token, cached, cached.sessions)
+            return self._refresh(token, cached, cached.sessions)
         if cached.pending and cached.pending.device_code:
             # A user is signing in again: the next token that an integration asks for completes that sign-in.
-            return self._refresh(target, token, cached, cached.sessions[:1])
+            return self._refresh(token, cached, cached.sessions[:1])
         self._remembered[target] = token, cached.now, _WRITES[0]
         return token
 
@@ -161,16 +160,13 @@ class TokenProvider:
     def update(self, change: Callable[['CachedTokens'], None], target: TokenTarget | None = None, force: bool = False) -> bool:
         """Change the cache as `update_storage` does, drop what has expired, and return whether it was written."""
         unreadable = 0
-        self._remembered.clear()
 
         def change_context(context: dict[str, Any]) -> None:
             nonlocal unreadable
             now = self.clock.now()
             cached = CachedTokens(context, self.credential, target or self._default_target, now, self._default_target)
-            is_of_user = context.get(_PUBLIC_REFRESH_TOKEN) in _refresh_tokens(context)
+            cached.repeat_refresh_token()
             change(cached)
-            if is_of_user:
-                cached.repeat_refresh_token()
             unreadable = _drop_ended(context, now)
 
         is_written = update_storage(self.storage, change_context, self.clock, force)
@@ -186,15 +182,13 @@ class TokenProvider:
         self.token_client.mask(*filter(None, (secret for session in cached.sessions for secret in session.secrets())))
         return cached
 
-    def _refresh(
-        self, target: TokenTarget, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]
-    ) -> AccessToken:
+    def _refresh(self, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]) -> AccessToken:
         """Return a new token. Return `token`, which is still valid, if that fails or if another process is refreshing it."""
         if cached.lease.retry_after(cached.now) or cached.holder:
             return token
         try:
             if self._claim(cached):
-                return self._request_and_save(target, sessions, self.token_client.without_retries(MAX_REFRESH_SECONDS))
+                return self._request_and_save(cached.target, sessions, self.token_client.without_retries(MAX_REFRESH_SECONDS))
         except Exception as error:
             what = str(error) if isinstance(error, MicrosoftSignInError) else type(error).__name__
             self._log(f'An access token that is still valid could not be refreshed. {what}')
@@ -205,7 +199,7 @@ class TokenProvider:
             self._replace_lease(Lease.of_error(error, self._name, now, cached.token_name) if is_asked else waits)
         return token
 
-    def _acquire_with_lease(self, target: TokenTarget, rejected: str, cached: 'CachedTokens') -> AccessToken:
+    def _acquire_with_lease(self, cached: 'CachedTokens') -> AccessToken:
         # A process that was killed does not renew its lease any more, and one of those who wait claims the next.
         waited, unchanged, conflicts, holder, until = 0.0, 0.0, 0, '', 0.0
         longest = _MAX_HOLDERS * self.credential.max_request_seconds
@@ -226,28 +220,27 @@ class TokenProvider:
             pause = random.uniform(0, 0.05 if is_free else 0.2)  # noqa: S311 - no secret
             self.clock.sleep(pause)
             waited, unchanged = waited + pause, unchanged + pause
-            cached = self._read(target, rejected)
+            cached = self._read(cached.target, cached.rejected)
         else:
             self._log('The lease could not be claimed. Other processes may request the same token.')
             if cached.uses_up:
                 self.require_storage()
         try:
-            return self._request_and_save(target, cached.sessions, self.token_client)
+            return self._request_and_save(cached.target, cached.sessions, self.token_client)
         except MicrosoftSignInError as error:
-            return self._token_after_failure(error, target, rejected, cached)
+            return self._token_after_failure(error, cached)
 
     def _claim(self, cached: 'CachedTokens') -> bool:
         """Return whether this is now the process that requests the token. False if another one has written since the read."""
         cached.put_lease(Lease(self._name, cached.now + LEASE_SECONDS))
-        is_spent = cached.uses_up and not isinstance(self.storage, MemoryStorage)
-        if is_spent:
+        if cached.uses_up:
             cached.put_sent()
         try:
             self.storage.write(cached.context, cached.version)
         except StorageConflictError:
             return False
         except StorageUnavailableError as error:
-            if is_spent:
+            if cached.uses_up:
                 raise not_stored('Nothing was sent') from None
             self._log(f'The integration context cannot be written. Other processes may request the same token. {error}')
         return True
@@ -290,20 +283,18 @@ class TokenProvider:
         # A token that the public module has left says less than the one that was pasted.
         raise failures[-1] if sessions[0].is_foreign and failures[-1].code else failures[0]
 
-    def _token_after_failure(
-        self, error: MicrosoftSignInError, target: TokenTarget, rejected: str, used: 'CachedTokens'
-    ) -> AccessToken:
+    def _token_after_failure(self, error: MicrosoftSignInError, used: 'CachedTokens') -> AccessToken:
         """Return a token that another process has saved meanwhile, or that its session gives. Raise `error` otherwise.
 
         Args:
             used: what the request that failed was made with.
         """
-        cached = self._read(target, rejected)
+        cached = self._read(used.target, used.rejected)
         if cached.token is None and cached.sessions != used.sessions:
             try:
-                return self._request_and_save(target, cached.sessions, self.token_client)
+                return self._request_and_save(used.target, cached.sessions, self.token_client)
             except MicrosoftSignInError as newer_error:
-                error, cached = newer_error, self._read(target, rejected)
+                error, cached = newer_error, self._read(used.target, used.rejected)
         if cached.token:
             self._replace_lease(None)
             return cached.token
@@ -417,9 +408,8 @@ class CachedTokens:
         rejected: str = '',
         version: int = -1,
     ):
-        self.context = context
-        self.version = version
-        self.now = now
+        self.context, self.version, self.now = context, version, now
+        self.target, self.rejected = target, rejected
         self.lost = ''
         self._credential = credential
         self._latest_key, self._pending_key = (f'{_PREFIX}/{credential.application}/{name}' for name in ('latest', 'started'))
@@ -431,16 +421,16 @@ class CachedTokens:
         # A claims challenge is not part of the name: the token that it leads to serves all requests.
         named_by = json.dumps([target.scope, target.resource, target.audience])
         self.token_name = hashlib.sha256(named_by.encode()).hexdigest()[:16]
-        token: AccessToken | None = _read_entry(context, self._token_prefix + self.token_name, AccessToken, now)
-        session: CachedSession | None = _read_entry(context, self._session_key, CachedSession, now)
+        token = _read_entry(context, self._token_prefix + self.token_name, AccessToken, now)
+        session = _read_entry(context, self._session_key, CachedSession, now)
         self._tenants = tuple(map(str, session.tenants)) if session else ()
         is_own = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
         if not is_own:
             # Another name may be that of the same tenant, which a refreshed token says. Another ID is another tenant.
             token = None
             session = None if is_guid(credential.tenant_id) else session
-        self.pending: PendingSignIn | None = _read_entry(context, self._pending_key, PendingSignIn, now)
-        self.lease: Lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
+        self.pending = _read_entry(context, self._pending_key, PendingSignIn, now)
+        self.lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
         # A lease that carries an error, that is long over, or that a wrong clock has written, is not current.
         is_current = not self.lease.kind and -_MAX_CLOCK_SKEW < self.lease.until - now <= LEASE_SECONDS + _MAX_CLOCK_SKEW
         self.holder = self.lease.holder if is_current else ''
@@ -485,11 +475,13 @@ class CachedTokens:
             self.context.pop(_PUBLIC_REFRESH_TOKEN, None)  # it was refused
 
     def repeat_refresh_token(self) -> None:
-        """Have the key of the public module, which names a user, name that of these settings, or nobody."""
-        left = self.context.pop(_PUBLIC_REFRESH_TOKEN, '')
-        session: CachedSession | None = _read_entry(self.context, self._session_key, CachedSession, self.now)
-        if left and session and self._credential.needs_user and session.refresh_token:
-            self.context[_PUBLIC_REFRESH_TOKEN] = session.refresh_token
+        """Have the key of the public module repeat the refresh token of these settings, if it repeats that of a user, or none."""
+        sessions = {key: _read_entry(self.context, key, CachedSession) for key in self.context if key.endswith('/sign-in')}
+        tokens = {key: session.refresh_token for key, session in sessions.items() if session and session.refresh_token}
+        if self.context.get(_PUBLIC_REFRESH_TOKEN) in tokens.values():
+            del self.context[_PUBLIC_REFRESH_TOKEN]
+            if self._credential.needs_user and self._session_key in tokens:
+                self.context[_PUBLIC_REFRESH_TOKEN] = tokens[self._session_key]
 
     def drop_previous_session(self) -> None:
         """Drop the pending sign-in and the access tokens of all resources, which a new sign-in replaces."""
@@ -499,7 +491,7 @@ class CachedTokens:
     def put_sent(self) -> None:
         """Write what is about to be sent and works only once, in the size of a sign-in, so that none is lost unnoticed."""
         digest = hashlib.sha256(f'{self._credential.identity} {self.sessions[0].refresh_token}'.encode()).hexdigest()[:16]
-        sent: _Sent | None = _read_entry(self.context, self.sent_key, _Sent, -math.inf)
+        sent = _read_entry(self.context, self.sent_key, _Sent)
         if sent and sent.token == digest and self._credential.uses_up_token:
             when = datetime.fromtimestamp(sent.time, timezone.utc).strftime('%Y-%m-%d %H:%M:%S')
             what = f'A command sent this Token at {when} UTC and ended before it stored the response'
@@ -551,15 +543,16 @@ class _Sent(NamedTuple):
     time: float
 
 
-_KINDS: dict[str, Any] = {
+_KINDS = {
     'sign-in': CachedSession,
     'latest': _Latest,
     'started': PendingSignIn,
     'lease': Lease,
     'sent': _Sent,
 }
+_Entry = TypeVar('_Entry')
 _OF_A_PERSON = (CachedSession, _Latest)  # a wrong clock must not drop them; Microsoft says when they end
-_JSON_TYPES: dict[Any, tuple[type, ...]] = {str: (str,), float: (int, float), bool: (bool,), tuple[str, ...]: (list,)}
+_JSON_TYPES = {str: (str,), float: (int, float), bool: (bool,), tuple[str, ...]: (list,)}
 _MAX_SESSIONS = 10  # the oldest ones are dropped
 _MAX_TIME = 1e11  # seconds since the epoch; dates end at 2.5e11
 
@@ -579,7 +572,7 @@ def _parse_entry(context: dict[str, Any], key: str, kind: Any) -> tuple[Any, flo
         return None
 
 
-def _read_entry(context: dict[str, Any], key: str, kind: Any, now: float) -> Any:
+def _read_entry(context: dict[str, Any], key: str, kind: type[_Entry], now: float = -math.inf) -> _Entry | None:
     """Return a value of the context as a `kind`. Return None if it cannot be read, or ended before `now`."""
     found = _parse_entry(context, key, kind)
     return found[0] if found and (found[1] > now or kind in _OF_A_PERSON) else None
@@ -601,11 +594,6 @@ def _drop_ended(context: dict[str, Any], now: float) -> int:
     for _, key in sorted(sessions)[:-_MAX_SESSIONS]:
         del context[key]
     return unreadable
-
-
-def _refresh_tokens(context: dict[str, Any]) -> list[str]:
-    sessions = (_read_entry(context, key, CachedSession, 0) for key in context if key.endswith('/sign-in'))
-    return [session.refresh_token for session in sessions if session and session.refresh_token]
 
 
 def clear_tokens(context: dict[str, Any], discard: bool = True) -> list[str]:
@@ -638,19 +626,6 @@ class StorageUnavailableError(Exception):
     """The platform rejects the write, whatever its version."""
 
 
-class MemoryStorage:
-    """Keep tokens in this process: for the Test button, which has no integration context."""
-
-    def __init__(self) -> None:
-        self._context: dict[str, Any] = {}
-
-    def read(self) -> tuple[dict[str, Any], int]:
-        return dict(self._context), 0
-
-    def write(self, context: dict[str, Any], _version: int) -> None:
-        self._context = dict(context)
-
-
 class ContextStorage:
     """Keep tokens in the integration context, which all processes of an instance share.
 
@@ -676,14 +651,25 @@ class ContextStorage:
         """Write the context. Raise StorageConflictError if `version` is stale, else StorageUnavailableError."""
         _WRITES[0] += 1
         try:
-            self._set_context(context, version)
+            self._set_context(dict(context), version)
         except ValueError as error:
             raise StorageConflictError(str(error)) from None
         except Exception as error:
             raise StorageUnavailableError(str(error)) from None
 
 
-Storage = MemoryStorage | ContextStorage
+class MemoryStorage(ContextStorage):
+    """Keep tokens in this process: for the Test button, which has no integration context."""
+
+    def __init__(self) -> None:
+        self._context: dict[str, Any] = {}
+        super().__init__(lambda: self._context, self._replace)
+
+    def _replace(self, context: dict[str, Any], _version: int) -> None:
+        self._context = context
+
+
+Storage = ContextStorage
 
 
 def update_storage(storage: Storage, change: Callable[[dict[str, Any]], None], clock: SystemClock, force: bool = False) -> bool:
@@ -695,25 +681,17 @@ def update_storage(storage: Storage, change: Callable[[dict[str, Any]], None], c
     Returns:
         Whether the change was written.
     """
-    for attempt in range(_WRITE_TRIES):
+    for attempt in range(_WRITE_TRIES + force):
         context, version = storage.read()
         change(context)
         try:
-            storage.write(context, version)
+            storage.write(context, version if attempt < _WRITE_TRIES else ContextStorage.ANY_VERSION)
             return True
         except StorageConflictError:
             clock.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311 - no secret
         except StorageUnavailableError:
             return False
-    if not force:
-        return False
-    context, _ = storage.read()
-    change(context)
-    try:
-        storage.write(context, ContextStorage.ANY_VERSION)
-    except (StorageConflictError, StorageUnavailableError):
-        return False
-    return True
+    return False
 
 
 # endregion
