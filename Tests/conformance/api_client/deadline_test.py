@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import ssl
 import threading
 import time
 import tracemalloc
@@ -19,6 +20,7 @@ from conformance.common_server.scripted_server import ScriptedServer
 from conformance.token_cache.processes import ADA
 from MicrosoftCoreApiModule import DeadlineError, LimitedSession, SystemClock, connection_problem
 from MicrosoftCredentialsApiModule import AccessToken
+from sandbox.microsoft.cloud import issue_certificate
 from sandbox.tests.machine import limit
 
 SECONDS = 0.5  # of a request, in place of two minutes
@@ -100,6 +102,49 @@ def test_a_slow_answer_ends_at_the_deadline(answer: str, is_stream: bool, scheme
         # a server that speaks no TLS is found out as such, or as slow
         error = DeadlineError if scheme == 'http' else requests.exceptions.RequestException
         assert seconds_of(call, error) < SECONDS + limit(0.5)
+
+
+OVER_TLS = {name: serve for name, serve in SLOW_ANSWERS.items() if 'chunks' not in name}
+
+
+@pytest.mark.filterwarnings('ignore::urllib3.exceptions.InsecureRequestWarning')
+@pytest.mark.parametrize('answer', OVER_TLS)
+def test_a_slow_answer_over_tls_ends_at_the_deadline(answer: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issue_certificate('localhost').configure_cert(context)
+
+    def serve(connection: socket.socket) -> None:
+        OVER_TLS[answer](context.wrap_socket(connection, server_side=True))
+
+    def call() -> None:
+        with LimitedSession(SystemClock().remaining) as session:
+            session.post(f'https://{host}/', data=b'x' * 20_000_000, timeout=60, verify=False)
+
+    with serving(serve) as host:
+        assert seconds_of(call) < SECONDS + limit(0.5)
+
+
+def test_a_slow_proxy_ends_at_the_deadline() -> None:
+    def call() -> None:
+        with LimitedSession(SystemClock().remaining) as session:
+            session.get('https://localhost/', timeout=60, proxies={'https': f'http://{proxy}'})
+
+    with serving(slowly(HEAD + b'X: ' + b'x' * 10_000)) as proxy:
+        assert seconds_of(call) < SECONDS + limit(0.5)
+
+
+def test_a_file_that_is_read_later_than_the_deadline_does_not_end_the_next_request() -> None:
+    def serve(connection: socket.socket) -> None:
+        while connection.recv(65536):
+            connection.sendall(HEAD + b'Content-Length: 999999\r\n\r\n' + b'x' * 999_999)
+
+    with serving(serve) as host, LimitedSession(SystemClock().remaining) as session:
+        response = session.get(f'http://{host}/', timeout=60, stream=True)
+        time.sleep(SECONDS)
+        with pytest.raises(DeadlineError):
+            list(response.iter_content(1000))
+        assert session.get(f'http://{host}/', timeout=60).text == 'x' * 999_999
+        assert requests.get(f'http://{host}/', timeout=60).text == 'x' * 999_999
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ BREACHES: dict[str, dict[str, Breach]] = {
             'given up after one fault',
         ),
         'faults of TLS are all the same': Breach(
-            _replace(MicrosoftCoreApiModule, '_TLS_PROBLEMS', ()), 'msgraph-mail-list-folders', 'peer expired', 'a cause'
+            _replace(MicrosoftCoreApiModule, '_CONNECTION_PROBLEMS', ()), 'msgraph-mail-list-folders', 'peer expired', 'a cause'
         ),
         'the host is not named': Breach(
             _replace(MicrosoftGraphMailClientApiModule, 'connection_problem', _nameless),

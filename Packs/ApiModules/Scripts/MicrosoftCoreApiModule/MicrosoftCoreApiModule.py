@@ -1,18 +1,18 @@
 """Provide what all Microsoft modules share: errors, clock, clouds, https checks, HTTP helpers, retries, pasted text."""
 
+import http.client
+import io
 import json
 import math
 import random
 import re
-import socket
 import threading
 import time
 import unicodedata
-import weakref
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager
 from datetime import timezone
 from ipaddress import ip_address
 from types import SimpleNamespace
@@ -20,8 +20,20 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, quote_plus, unquote, urljoin as absolute_url, urlsplit  # urljoin is one of the platform
 
 import requests
+from requests.exceptions import (
+    ChunkedEncodingError,
+    ContentDecodingError,
+    InvalidProxyURL,
+    InvalidSchema,
+    InvalidURL,
+    MissingSchema,
+    ProxyError,
+    ReadTimeout,
+    RequestException,
+    SSLError,
+    Timeout,
+)
 from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 # In debug mode the platform has http.client print each request with its body to the server's log: mails, attachments, secrets.
@@ -101,72 +113,72 @@ class CloudSuffixNotSetException(AttributeError):
     """The cloud does not have this DNS suffix."""
 
 
+def _table(text: str) -> dict[str, tuple[str, list[str]]]:
+    rows = [line.split() for line in text.strip().splitlines()]
+    return {name: (pattern, values) for name, pattern, *values in rows}
+
+
 # Patterns of addresses, and what replaces {} in the worldwide cloud, that of the US government, of China and of Germany.
 # Source: `az cloud show` of the Azure CLI; https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
-_CORE = 'windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de'
-_SERVICE = 'azure.com usgovcloudapi.net chinacloudapi.cn cloudapi.de'
-_VAULT = 'azure.net usgovcloudapi.net azure.cn microsoftazure.de'
-_SYNAPSE = 'net usgovcloudapi.net azure.cn'
-_ALIASES = 'https://raw.githubusercontent.com/Azure/azure-rest-api-specs/main/arm-compute/quickstart-templates/aliases.json'
-_ENDPOINTS = {
-    'management': ('https://management.core.{}/', _CORE),
-    'active_directory_resource_id': ('https://management.core.{}/', _CORE),
-    'sql_management': ('https://management.core.{}:8443/', _CORE),
-    'ossrdbms_resource_id': ('https://ossrdbms-aad.database.{}', _CORE),
-    'batch_resource_id': ('https://batch.{}/', 'core.windows.net core.usgovcloudapi.net chinacloudapi.cn cloudapi.de'),
-    'gallery': ('https://gallery.{}/', _SERVICE),
-    'active_directory_graph_resource_id': ('https://graph.{}/', 'windows.net windows.net chinacloudapi.cn cloudapi.de'),
-    'active_directory_data_lake_resource_id': ('https://datalake.{}/', 'azure.net'),
-    'vm_image_alias_doc': (_ALIASES, '- - - -'),
-    'media_resource_id': ('https://rest.media.{}', 'azure.net usgovcloudapi.net chinacloudapi.cn cloudapi.de'),
-    'app_insights_resource_id': ('https://api.applicationinsights.{}', 'io us azure.cn'),
-    'log_analytics_resource_id': ('https://api.loganalytics.{}', 'io us azure.cn'),
-    'app_insights_telemetry_channel_resource_id': ('https://dc.applicationinsights.{}/v2/track', 'azure.com us azure.cn'),
-    'synapse_analytics_resource_id': ('https://dev.azuresynapse.{}', _SYNAPSE),
-    'attestation_resource_id': ('https://attest.{}', 'azure.net'),
-    'portal': ('https://portal.{}', 'azure.com azure.us azure.cn microsoftazure.de'),
-    'keyvault': ('https://vault.{}', _VAULT),
-}
-_SUFFIXES = {
-    'storage_endpoint': ('core.{}', _CORE),
-    'storage_sync_endpoint': ('afs.azure.{}', 'net us cn'),
-    'keyvault_dns': ('.vault.{}', _VAULT),
-    'mhsm_dns': ('.managedhsm.{}', _VAULT),
-    'sql_server_hostname': ('.database.{}', _CORE),
-    'mysql_server_endpoint': ('.mysql.database.{}', _SERVICE),
-    'postgresql_server_endpoint': ('.postgres.database.{}', _SERVICE),
-    'mariadb_server_endpoint': ('.mariadb.database.{}', _SERVICE),
-    'azure_datalake_store_file_system_endpoint': ('azuredatalakestore.{}', 'net'),
-    'azure_datalake_analytics_catalog_and_job_endpoint': ('azuredatalakeanalytics.{}', 'net'),
-    'acr_login_server_endpoint': ('.azurecr.{}', 'io us cn'),
-    'synapse_analytics_endpoint': ('.dev.azuresynapse.{}', _SYNAPSE),
-    'attestation_endpoint': ('.attest.{}', 'azure.net'),
-}
+_ENDPOINTS = _table("""
+management https://management.core.{}/ windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+active_directory_resource_id https://management.core.{}/ windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+sql_management https://management.core.{}:8443/ windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+ossrdbms_resource_id https://ossrdbms-aad.database.{} windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+batch_resource_id https://batch.{}/ core.windows.net core.usgovcloudapi.net chinacloudapi.cn cloudapi.de
+gallery https://gallery.{}/ azure.com usgovcloudapi.net chinacloudapi.cn cloudapi.de
+active_directory_graph_resource_id https://graph.{}/ windows.net windows.net chinacloudapi.cn cloudapi.de
+active_directory_data_lake_resource_id https://datalake.{}/ azure.net
+vm_image_alias_doc https://raw.githubusercontent.com/Azure/azure-rest-api-specs/main/arm-compute/quickstart-templates/\
+aliases.json - - - -
+media_resource_id https://rest.media.{} azure.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+app_insights_resource_id https://api.applicationinsights.{} io us azure.cn
+log_analytics_resource_id https://api.loganalytics.{} io us azure.cn
+app_insights_telemetry_channel_resource_id https://dc.applicationinsights.{}/v2/track azure.com us azure.cn
+synapse_analytics_resource_id https://dev.azuresynapse.{} net usgovcloudapi.net azure.cn
+attestation_resource_id https://attest.{} azure.net
+portal https://portal.{} azure.com azure.us azure.cn microsoftazure.de
+keyvault https://vault.{} azure.net usgovcloudapi.net azure.cn microsoftazure.de
+""")
+_SUFFIXES = _table("""
+storage_endpoint core.{} windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+storage_sync_endpoint afs.azure.{} net us cn
+keyvault_dns .vault.{} azure.net usgovcloudapi.net azure.cn microsoftazure.de
+mhsm_dns .managedhsm.{} azure.net usgovcloudapi.net azure.cn microsoftazure.de
+sql_server_hostname .database.{} windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
+mysql_server_endpoint .mysql.database.{} azure.com usgovcloudapi.net chinacloudapi.cn cloudapi.de
+postgresql_server_endpoint .postgres.database.{} azure.com usgovcloudapi.net chinacloudapi.cn cloudapi.de
+mariadb_server_endpoint .mariadb.database.{} azure.com usgovcloudapi.net chinacloudapi.cn cloudapi.de
+azure_datalake_store_file_system_endpoint azuredatalakestore.{} net
+azure_datalake_analytics_catalog_and_job_endpoint azuredatalakeanalytics.{} net
+acr_login_server_endpoint .azurecr.{} io us cn
+synapse_analytics_endpoint .dev.azuresynapse.{} net usgovcloudapi.net azure.cn
+attestation_endpoint .attest.{} azure.net
+""")
 
 
 class _Addresses(SimpleNamespace):
     """Addresses in a cloud by name. One that the cloud does not have raises an error when it is read."""
 
-    def __init__(self, known: Collection[str], addresses: dict[str, str | None]):
-        unknown = [name for name in addresses if name not in known]
+    _known: Collection[str]
+    _kind: str
+    _error: type[AttributeError]
+
+    def __init__(self, **addresses: str | None):
+        unknown = addresses.keys() - self._known
         if unknown:
-            raise TypeError(f'{unknown[0]} is not an address of a cloud.')
+            raise TypeError(f'{min(unknown)} is not an address of a cloud.')
         super().__init__(**{name: value for name, value in addresses.items() if value is not None})
+
+    def __getattr__(self, name: str) -> Any:
+        raise self._error(f"This cloud does not have the {self._kind} '{name}'. Select another cloud.")
 
 
 class AzureCloudEndpoints(_Addresses):
     """Base URLs of a cloud. Integrations rely on the trailing slashes."""
 
-    active_directory: str
-    microsoft_graph_resource_id: str
-    resource_manager: str
-    exchange_online: str
-
-    def __init__(self, **urls: str | None):
-        super().__init__({**_ENDPOINTS, **AzureCloudEndpoints.__annotations__}, urls)
-
-    def __getattr__(self, name: str) -> Any:
-        raise CloudEndpointNotSetException(f"This cloud does not have the endpoint '{name}'. Select another cloud.")
+    _known = {*_ENDPOINTS, 'active_directory', 'microsoft_graph_resource_id', 'resource_manager', 'exchange_online'}
+    _kind, _error = 'endpoint', CloudEndpointNotSetException
 
     def has_endpoint_set(self, endpoint_name: str) -> bool:
         return hasattr(self, endpoint_name)
@@ -175,11 +187,7 @@ class AzureCloudEndpoints(_Addresses):
 class AzureCloudSuffixes(_Addresses):
     """Ends of host names in a cloud, such as ``.vault.azure.net``."""
 
-    def __init__(self, **suffixes: str | None):
-        super().__init__(_SUFFIXES, suffixes)
-
-    def __getattr__(self, name: str) -> Any:
-        raise CloudSuffixNotSetException(f"This cloud does not have the suffix '{name}'. Select another cloud.")
+    _known, _kind, _error = _SUFFIXES, 'suffix', CloudSuffixNotSetException
 
 
 class AzureCloud(NamedTuple):
@@ -224,96 +232,52 @@ def create_custom_azure_cloud(
     )
 
 
+def _of_column(table: dict[str, tuple[str, list[str]]], column: int) -> dict[str, str]:
+    return {name: pattern.format(values[column]) for name, (pattern, values) in table.items() if column < len(values)}
+
+
 def _cloud(
-    name: str,
-    abbreviation: str,
-    login: str,
-    graph: str,
-    management: str | None = None,
-    exchange: str | None = None,
-    column: int = -1,
+    name: str, abbreviation: str, column: str, login: str, graph: str, management: str | None = None, exchange: str | None = None
 ) -> AzureCloud:
-    """Return a cloud. `column` is its place in the values of the patterns, -1 if they do not apply."""
-
-    def of_column(patterns: dict[str, tuple[str, str]]) -> dict[str, str]:
-        values = {key: (pattern, words.split()) for key, (pattern, words) in patterns.items()}
-        return {key: pattern.format(words[column]) for key, (pattern, words) in values.items() if 0 <= column < len(words)}
-
+    """Return a cloud. `column` is its place in the values of the patterns, 9 if they do not apply."""
     endpoints = AzureCloudEndpoints(
         active_directory=login,
         microsoft_graph_resource_id=graph,
         resource_manager=management,
         exchange_online=exchange,
-        **of_column(_ENDPOINTS),
+        **_of_column(_ENDPOINTS, int(column)),
     )
-    return AzureCloud('Embedded', name, abbreviation, endpoints, AzureCloudSuffixes(**of_column(_SUFFIXES)))
+    return AzureCloud('Embedded', name, abbreviation, endpoints, AzureCloudSuffixes(**_of_column(_SUFFIXES, int(column))))
 
 
-AZURE_WORLDWIDE_CLOUD = _cloud(
-    'AzureCloud',
-    'com',
-    'https://login.microsoftonline.com',
-    'https://graph.microsoft.com/',
-    'https://management.azure.com/',
-    'https://outlook.office365.com',
-    0,
-)
-# US GCC tenants are in the worldwide cloud: same login host, same Graph.
-AZURE_US_GCC_CLOUD = AZURE_WORLDWIDE_CLOUD._replace(name='AzureUSGovernmentCommunity', abbreviation='gcc')
-AZURE_US_GCC_HIGH_CLOUD = _cloud(
-    'AzureUSGovernment',
-    'gcc-high',
-    'https://login.microsoftonline.us',
-    'https://graph.microsoft.us/',
-    'https://management.usgovcloudapi.net/',
-    'https://outlook.office365.us',
-    1,
-)
-AZURE_US_DOD_CLOUD = _cloud(
-    'AzureUSGovernmentDoD',
-    'dod',
-    'https://login.microsoftonline.us',
-    'https://dod-graph.microsoft.us/',
-    'https://management.usgovcloudapi.net/',
-    'https://outlook-dod.office365.us',
-    1,
-)
-# Closed on 2021-10-29. Listed so that old settings lead to an error message, not to a KeyError.
-AZURE_GERMAN_CLOUD = _cloud(
-    'AzureGermanCloud',
-    'de',
-    'https://login.microsoftonline.de',
-    'https://graph.microsoft.de/',
-    'https://management.microsoftazure.de/',
-    column=3,
-)
-AZURE_CHINA_CLOUD = _cloud(
-    'AzureChinaCloud',
-    'cn',
-    'https://login.partner.microsoftonline.cn',
-    'https://microsoftgraph.chinacloudapi.cn/',
-    'https://management.chinacloudapi.cn/',
-    'https://partner.outlook.cn',
-    2,
-)
-# The addresses of the three sovereign clouds are not confirmed by Microsoft's list of deployments.
-AZURE_BLEU_CLOUD = _cloud('AzureBleuCloud', 'fr', 'https://login.sovcloud-identity.fr', 'https://graph.svc.sovcloud.fr/')
-AZURE_DELOS_CLOUD = _cloud('AzureDelosCloud', 'delos', 'https://login.sovcloud-identity.de', 'https://graph.svc.sovcloud.de/')
-AZURE_GOVSG_CLOUD = _cloud('AzureGovSGCloud', 'sg', 'https://login.sovcloud-identity.sg', 'https://graph.svc.sovcloud.sg/')
-AZURE_CLOUDS = {
-    cloud.abbreviation: cloud
-    for cloud in (
-        AZURE_WORLDWIDE_CLOUD,
-        AZURE_US_GCC_CLOUD,
-        AZURE_US_GCC_HIGH_CLOUD,
-        AZURE_US_DOD_CLOUD,
-        AZURE_GERMAN_CLOUD,
-        AZURE_CHINA_CLOUD,
-        AZURE_BLEU_CLOUD,
-        AZURE_DELOS_CLOUD,
-        AZURE_GOVSG_CLOUD,
-    )
-}
+# US GCC tenants are in the worldwide cloud. The German cloud was closed on 2021-10-29, and is listed so that old settings lead to
+# an error message. The addresses of the three sovereign clouds are not confirmed by Microsoft's list of deployments.
+_CLOUDS = """
+AzureCloud com 0 https://login.microsoftonline.com https://graph.microsoft.com/ https://management.azure.com/ \
+    https://outlook.office365.com
+AzureUSGovernmentCommunity gcc 0 https://login.microsoftonline.com https://graph.microsoft.com/ https://management.azure.com/ \
+    https://outlook.office365.com
+AzureUSGovernment gcc-high 1 https://login.microsoftonline.us https://graph.microsoft.us/ \
+    https://management.usgovcloudapi.net/ https://outlook.office365.us
+AzureUSGovernmentDoD dod 1 https://login.microsoftonline.us https://dod-graph.microsoft.us/ \
+    https://management.usgovcloudapi.net/ https://outlook-dod.office365.us
+AzureGermanCloud de 3 https://login.microsoftonline.de https://graph.microsoft.de/ https://management.microsoftazure.de/
+AzureChinaCloud cn 2 https://login.partner.microsoftonline.cn https://microsoftgraph.chinacloudapi.cn/ \
+    https://management.chinacloudapi.cn/ https://partner.outlook.cn
+AzureBleuCloud fr 9 https://login.sovcloud-identity.fr https://graph.svc.sovcloud.fr/
+AzureDelosCloud delos 9 https://login.sovcloud-identity.de https://graph.svc.sovcloud.de/
+AzureGovSGCloud sg 9 https://login.sovcloud-identity.sg https://graph.svc.sovcloud.sg/
+"""
+AZURE_CLOUDS = {cloud.abbreviation: cloud for cloud in (_cloud(*line.split()) for line in _CLOUDS.strip().splitlines())}
+AZURE_WORLDWIDE_CLOUD = AZURE_CLOUDS['com']
+AZURE_US_GCC_CLOUD = AZURE_CLOUDS['gcc']
+AZURE_US_GCC_HIGH_CLOUD = AZURE_CLOUDS['gcc-high']
+AZURE_US_DOD_CLOUD = AZURE_CLOUDS['dod']
+AZURE_GERMAN_CLOUD = AZURE_CLOUDS['de']
+AZURE_CHINA_CLOUD = AZURE_CLOUDS['cn']
+AZURE_BLEU_CLOUD = AZURE_CLOUDS['fr']
+AZURE_DELOS_CLOUD = AZURE_CLOUDS['delos']
+AZURE_GOVSG_CLOUD = AZURE_CLOUDS['sg']
 AZURE_CLOUD_NAME_CUSTOM = 'Custom'
 AZURE_CLOUD_NAME_MAPPING = {
     'Worldwide': 'com',
@@ -383,133 +347,79 @@ STREAM_SECONDS = 240.0  # the same, for a file that is streamed
 CONNECT_SECONDS = 10.0  # of a connection to one of the addresses of a host, which may have many
 MAX_RESPONSE_SIZE = 64 * 2**20  # bytes, decompressed; files are streamed
 _CHUNK = 64 * 1024  # bytes
-_MAX_OBJECTS, _MAX_VALUES = 500_000, 3_000_000  # in JSON: parsed, an empty object of two bytes takes 72
 _JSON_PARTS = rb'(?s)[{\[,]|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
 _USUAL_TIMEOUT = 60.0  # seconds; that of BaseClient
 
 
-class DeadlineError(requests.exceptions.ReadTimeout):
+class DeadlineError(ReadTimeout):
     """A request took longer than it may, or the command has no time left for it."""
 
 
 class _Deadline:
-    """The deadline of one request. It breaks the connection, however little or much the service sends until then.
+    """The time by which a request ends. Each read and write of its connection gets what is left as its timeout.
 
     The timeouts of requests apply to each read of a socket: a service that sends a byte per second never exceeds them.
     """
 
     def __init__(self, seconds: float):
-        self.is_over = self.is_cancelled = False
-        self.time = time.monotonic() + seconds
-        self._connection: Any = None
+        self.seconds, self._end = seconds, time.monotonic() + seconds
 
-    def __enter__(self) -> '_Deadline':
-        self._thread: Any = threading.current_thread()
-        self._outer, self._thread.deadline = getattr(self._thread, 'deadline', None), self
-        with suppress(RuntimeError):  # the container allows no more threads: the timeouts of requests have to do
-            _Watch.add(self)
-        return self
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._end
 
-    def __exit__(self, *_: object) -> None:
-        self._thread.deadline = self._outer
-
-    def cancel(self) -> None:
-        self.is_cancelled, self._connection = True, None
-
-    def watch(self, connection: Any) -> None:
-        connection.deadline = self
-        self._connection = connection
-        if self.is_over:
-            self.end()
-
-    def end(self) -> None:
-        self.is_over = True
-        if self._connection is not None and self._connection.deadline is self:
-            with suppress(OSError):
-                self._connection.breaker.shutdown(socket.SHUT_RDWR)
+    def limit(self, connected: Any, longest: float) -> None:
+        """Limit the next read or write of a socket, to `longest` seconds too. Raise TimeoutError if there is no time left."""
+        seconds = self._end - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError('The request took too long.')
+        connected.settimeout(min(seconds, longest))
 
 
-class _Watch(threading.Thread):
-    """The thread that ends the deadlines of a process. A thread for each of them takes longer than a request needs otherwise.
-
-    It ends when there was none for a while: a container runs many commands, each with a thread of its own.
-    """
-
-    current: '_Watch | None' = None
-    LONGEST = 60.0  # seconds that it sleeps: a deadline after that needs not wake it up
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self._deadlines: list[_Deadline] = []
-        self._changed = threading.Condition()
-        self._wakes_at = 0.0
-        self._is_idle = self._has_ended = False
-
-    @classmethod
-    def add(cls, deadline: _Deadline) -> None:
-        if not (cls.current and cls.current.is_alive() and cls.current._takes(deadline)):  # it does not run after a fork
-            watch = cls()
-            watch._deadlines.append(deadline)
-            watch.start()
-            cls.current = watch
-
-    def _takes(self, deadline: _Deadline) -> bool:
-        with self._changed:
-            self._deadlines.append(deadline)
-            self._is_idle = False
-            if deadline.time < self._wakes_at:
-                self._changed.notify()
-            return not self._has_ended
-
-    def run(self) -> None:
-        while not self._has_ended:
-            with self._changed:
-                now = time.monotonic()
-                pending = [each for each in self._deadlines if not each.is_cancelled]
-                due, self._deadlines = [one for one in pending if one.time <= now], [one for one in pending if one.time > now]
-                self._wakes_at = min((each.time for each in self._deadlines), default=now + self.LONGEST)
-                self._has_ended = self._is_idle and not pending
-                self._is_idle = not pending
-                if not due and not self._has_ended:
-                    self._changed.wait(min(self._wakes_at - now, self.LONGEST))
-            for each in due:
-                if not each.is_cancelled:
-                    each.end()
+def _current_deadline() -> Any:
+    # It belongs to the thread, where all copies of this module in a process find it.
+    return getattr(threading.current_thread(), 'deadline', None)
 
 
-class _Watched:
-    """A connection that the deadline of the current request can break."""
+class _LimitedReader(io.RawIOBase):
+    """What a socket receives until a deadline."""
 
-    deadline: Any = None
-    breaker: Any = None
+    def __init__(self, source: Any, connected: Any, deadline: Any):
+        super().__init__()
+        self._source, self._connected, self._deadline = source, connected, deadline
+        self._longest = connected.gettimeout()
 
-    def _new_conn(self) -> Any:
-        connected = super()._new_conn()  # type: ignore[misc]
-        self.breaker = connected.dup()  # TLS takes the socket itself away
-        connected.settimeout(_USUAL_TIMEOUT)  # else that of the connection is also that of a request with a large body
-        self._watch()
-        return connected
+    def readable(self) -> bool:
+        return True
 
-    def putrequest(self, *args: Any, **kwargs: Any) -> Any:
-        self._watch()  # it may be used again
-        return super().putrequest(*args, **kwargs)  # type: ignore[misc]
+    def readinto(self, buffer: Any) -> Any:
+        self._deadline.limit(self._connected, self._longest)
+        return self._source.readinto(buffer)
 
     def close(self) -> None:
-        super().close()  # type: ignore[misc]
-        if self.breaker:
-            self.breaker.close()
-
-    def _watch(self) -> None:
-        deadline = getattr(threading.current_thread(), 'deadline', None)
-        if deadline and self.breaker:
-            deadline.watch(self)
+        super().close()
+        self._source.close()
 
 
-_POOLS: tuple[Any, ...] = (HTTPConnectionPool, HTTPSConnectionPool)
-for _pool in _POOLS:
-    if not hasattr(_pool.ConnectionCls, 'breaker'):  # a process may run this more than once
-        # errors of requests name the class: it keeps its name
-        _pool.ConnectionCls = type(_pool.ConnectionCls.__name__, (_Watched, _pool.ConnectionCls), {})
+class _LimitedResponse(http.client.HTTPResponse):
+    """A response that is read until the deadline of the request, whatever reads it."""
+
+    def __init__(self, connected: Any, *args: Any, **kwargs: Any):
+        super().__init__(connected, *args, **kwargs)
+        deadline = _current_deadline()
+        if deadline:
+            self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), connected, deadline))  # type: ignore[attr-defined]
+
+
+def _send(connection: Any, data: Any) -> None:
+    deadline = _current_deadline()
+    if deadline and connection.sock:
+        # The timeout of the connection would apply to the whole body.
+        deadline.limit(connection.sock, _USUAL_TIMEOUT)
+    http.client.HTTPConnection.send(connection, data)
+
+
+HTTPConnection.response_class = _LimitedResponse  # type: ignore[attr-defined]
+HTTPConnection.send = _send  # type: ignore[method-assign]
 
 
 class LimitedSession(requests.Session):
@@ -538,10 +448,10 @@ class LimitedSession(requests.Session):
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         try:
             return super().request(*args, **kwargs)
-        except requests.exceptions.RequestException:
+        except RequestException:
             raise
         except (ValueError, TypeError, HTTPError) as error:  # an address that cannot be parsed; the text may contain it
-            raise requests.exceptions.InvalidURL(type(error).__name__) from None
+            raise InvalidURL(type(error).__name__) from None
 
 
 class _LimitedAdapter:
@@ -556,45 +466,39 @@ class _LimitedAdapter:
             raise DeadlineError('The command has no time left.', request=request)
         if stream:
             request.headers['Accept-Encoding'] = 'identity'
-        last = seconds + 1  # the deadline comes first
-        timeout = min(connect or CONNECT_SECONDS, CONNECT_SECONDS, seconds), min(read or last, last)
-        with _Deadline(seconds) as deadline:
+        timeout = min(connect or CONNECT_SECONDS, CONNECT_SECONDS, seconds), read or seconds
+        deadline, thread = _Deadline(seconds), threading.current_thread()
+        outer = _current_deadline()
+        with _deadline_error(deadline, request):
             try:
+                thread.deadline = deadline  # type: ignore[attr-defined]
                 response = self._adapter.send(request, stream=True, timeout=timeout, **kwargs)
-                self._limit(response, deadline, stream)
-            except Exception as error:
-                deadline.cancel()
-                if deadline.is_over:
-                    raise DeadlineError(f'No complete response came within {seconds:.0f} seconds.', request=request) from None
-                raise error
+            finally:
+                thread.deadline = outer  # type: ignore[attr-defined]
+        self._limit(response, deadline, stream)
         return response
 
     def _limit(self, response: requests.Response, deadline: _Deadline, stream: bool) -> None:
         encoding = response.headers.get('Content-Encoding', '').strip().lower()
-        getattr(response.raw, 'headers', {}).pop(
-            'Content-Encoding', None
-        )  # it is decompressed here, since urllib3 does so without a limit
+        # It is decompressed here, since urllib3 does so without a limit.
+        getattr(response.raw, 'headers', {}).pop('Content-Encoding', None)
         response.raw.enforce_content_length = True  # some versions of urllib3 take what a broken connection leaves for all of it
         response.encoding = response.encoding or 'utf-8'  # guessing it takes minutes for a large body
         pieces = response.iter_content
 
         def iter_content(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            try:
-                yield from pieces(*args, **kwargs)
-            except Exception as error:
-                if not deadline.is_over and isinstance(error, requests.exceptions.RequestException):
+            with _deadline_error(deadline, response.request):
+                try:
+                    yield from pieces(*args, **kwargs)
+                except RequestException:
                     raise
-                if not deadline.is_over:  # such as a chunk of negative size
-                    raise requests.exceptions.ContentDecodingError(type(error).__name__) from None
-            deadline.cancel()
-            if deadline.is_over:
-                raise DeadlineError('The response did not end in time.', request=response.request)
+                except Exception as error:  # such as a chunk of negative size
+                    raise ContentDecodingError(type(error).__name__) from None
 
         if stream and response.status_code < 300:
             if encoding not in ('', 'identity'):
-                raise requests.exceptions.ContentDecodingError('The service compressed a file that was requested as it is.')
+                raise ContentDecodingError('The service compressed a file that was requested as it is.')
             response.iter_content = iter_content  # type: ignore[assignment]
-            weakref.finalize(response, deadline.cancel)
             return
         try:
             response._content = _joined(iter_content(_CHUNK), encoding, self._max_size)
@@ -607,21 +511,33 @@ class _LimitedAdapter:
         self._adapter.close()
 
 
+@contextmanager
+def _deadline_error(deadline: _Deadline, request: Any) -> Iterator[None]:
+    """Name the deadline as the reason of what fails after it."""
+    try:
+        yield
+    except Exception:
+        if deadline.is_over():
+            what = f'No complete response came within {deadline.seconds:.0f} seconds.'
+            raise DeadlineError(what, request=request) from None
+        raise
+
+
 def _joined(pieces: Iterator[bytes], encoding: str, max_size: int) -> bytes:
     """Return the decompressed bytes of a response. Raise ContentDecodingError if there are more than `max_size`."""
     if encoding not in ('', 'identity', 'gzip', 'x-gzip', 'deflate'):
-        raise requests.exceptions.ContentDecodingError('The response is compressed in an unknown way.')
+        raise ContentDecodingError('The response is compressed in an unknown way.')
     decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding not in ('', 'identity') else None
     body, piece = bytearray(), b''
     for piece in pieces:
         try:
             body += decompressor.decompress(piece, max_size + 1 - len(body)) if decompressor else piece
         except zlib.error:
-            raise requests.exceptions.ContentDecodingError('The response cannot be decompressed.') from None
+            raise ContentDecodingError('The response cannot be decompressed.') from None
         if len(body) > max_size:
-            raise requests.exceptions.ContentDecodingError(f'The response has more than {max_size} bytes.')
+            raise ContentDecodingError(f'The response has more than {max_size} bytes.')
     if decompressor and piece and not decompressor.eof:
-        raise requests.exceptions.ContentDecodingError('The compressed response is incomplete.')
+        raise ContentDecodingError('The compressed response is incomplete.')
     return bytes(body)
 
 
@@ -633,69 +549,122 @@ class ConnectionProblem(NamedTuple):
     code: str
 
 
-_UNTRUSTED_ADVICE = "Add the CA to the engine's trusted certificates, or select 'Trust any certificate'."
-_TLS_PROBLEMS = (
-    ('certificate has expired', 'has expired', 'Renew it, or the certificate of the proxy, and check the clock of the engine.'),
-    ('not yet valid', 'is not valid yet', 'Check the clock of the engine.'),
-    ('mismatch', 'is that of another host', 'Check the address and the proxy settings.'),
-    ("doesn't match", 'is that of another host', 'Check the address and the proxy settings.'),
-    ('CERTIFICATE_VERIFY_FAILED', 'is not trusted', _UNTRUSTED_ADVICE),
+_PROXY = (ProxyError, InvalidProxyURL)
+_PROXY_PORT = 'Check address and port in the proxy settings.'
+# Classes of the error, what its text contains, what happened to the request to {}, what to do (empty: as the caller says), code.
+_CONNECTION_PROBLEMS: tuple[tuple[Any, str, str, str, str], ...] = (
+    (
+        SSLError,
+        'certificate has expired',
+        'The TLS certificate of {} has expired.',
+        'Renew it, or the certificate of the proxy, and check the clock of the engine.',
+        'untrusted_certificate',
+    ),
+    (
+        SSLError,
+        'not yet valid',
+        'The TLS certificate of {} is not valid yet.',
+        'Check the clock of the engine.',
+        'untrusted_certificate',
+    ),
+    (
+        SSLError,
+        "mismatch|doesn't match",
+        'The TLS certificate of {} is that of another host.',
+        'Check the address and the proxy settings.',
+        'untrusted_certificate',
+    ),
+    (
+        SSLError,
+        'CERTIFICATE_VERIFY_FAILED',
+        'The TLS certificate of {} is not trusted.',
+        "Add the CA to the engine's trusted certificates, or select 'Trust any certificate'.",
+        'untrusted_certificate',
+    ),
+    (
+        SSLError,
+        '',
+        'The TLS connection to {} failed.',
+        "Check the engine's file of trusted certificates, and that the host and the proxy use TLS 1.2 or later.",
+        'no_tls',
+    ),
+    (
+        _PROXY,
+        '(?:Tunnel connection failed|response): (407)',
+        'The proxy blocked the request to {} with HTTP status {}.',
+        "Check the proxy's user name and password in the proxy settings of the engine.",
+        'no_proxy',
+    ),
+    (
+        _PROXY,
+        '(?:Tunnel connection failed|response): (403)',
+        'The proxy blocked the request to {} with HTTP status {}.',
+        'Have the administrator of the proxy allow this address.',
+        'no_proxy',
+    ),
+    (
+        _PROXY,
+        r'(?:Tunnel connection failed|response): (\d{3})',
+        'The proxy blocked the request to {} with HTTP status {}.',
+        'Check the proxy settings, and that the proxy can reach this address.',
+        'no_proxy',
+    ),
+    (
+        _PROXY,
+        'NameResolution|getaddrinfo|Name or service|not known',
+        'The proxy for {} is not known to DNS.',
+        'Check the name of the proxy in the proxy settings.',
+        'no_proxy',
+    ),
+    (
+        InvalidProxyURL,
+        '',
+        'The address of the proxy for {} is invalid.',
+        'Enter it as http://<host>:<port>.',
+        'no_proxy',
+    ),
+    (_PROXY, 'refused', 'The proxy blocked the request to {}: it refused the connection.', _PROXY_PORT, 'no_proxy'),
+    (_PROXY, 'imed out', 'The proxy blocked the request to {}: it did not answer.', _PROXY_PORT, 'no_proxy'),
+    (_PROXY, '', 'The proxy blocked the request to {}: it failed.', _PROXY_PORT, 'no_proxy'),
+    (
+        (InvalidURL, InvalidSchema, MissingSchema),
+        '',
+        'The address of {}, or that of the proxy, is not valid.',
+        '',
+        'invalid_address',
+    ),
+    (Timeout, '', '{} did not answer in time.', '', 'no_answer'),
+    (
+        ContentDecodingError,
+        '',
+        '{} sent a response that is too large or cannot be read.',
+        '',
+        'unusable_response',
+    ),
+    (RequestException, 'NewConnectionError|NameResolutionError', '{} could not be reached.', '', 'unreachable'),
 )
 
 
 def connection_problem(error: Exception, host: str, advice: str) -> ConnectionProblem:
     """Return why no response came from `host`. `advice` is for a host that cannot be reached."""
-    text, exceptions = str(error), requests.exceptions
-    if isinstance(error, (TypeError, ValueError)) and not isinstance(error, exceptions.RequestException):
-        problem = f'The request to {host} is not valid.'
-        return ConnectionProblem(problem, 'Check the address of the service and the proxy settings.', 'invalid_request')
-    if isinstance(error, exceptions.SSLError) or not isinstance(error, exceptions.RequestException):
-        for sign, what, tls_advice in _TLS_PROBLEMS:
-            if sign in text:
-                return ConnectionProblem(f'The TLS certificate of {host} {what}.', tls_advice, 'untrusted_certificate')
-        tls_advice = "Check the engine's file of trusted certificates, and that the host and the proxy use TLS 1.2 or later."
-        return ConnectionProblem(f'The TLS connection to {host} failed.', tls_advice, 'no_tls')
-    if isinstance(error, (exceptions.InvalidProxyURL, exceptions.ProxyError)):
-        return _proxy_problem(error, host)
-    if isinstance(error, (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema)):
-        return ConnectionProblem(f'The address of {host}, or that of the proxy, is not valid.', advice, 'invalid_address')
-    if isinstance(error, exceptions.Timeout):
-        return ConnectionProblem(f'{host} did not answer in time.', advice, 'no_answer')
-    if isinstance(error, exceptions.ContentDecodingError):
-        return ConnectionProblem(f'{host} sent a response that is too large or cannot be read.', advice, 'unusable_response')
-    is_connected = 'NewConnectionError' not in text and 'NameResolutionError' not in text
-    return ConnectionProblem(f'{host} {"did not answer" if is_connected else "could not be reached"}.', advice, 'unreachable')
-
-
-_PROXY_ADVICE = {
-    407: "Check the proxy's user name and password in the proxy settings of the engine.",
-    403: 'Have the administrator of the proxy allow this address.',
-}
-
-
-def _proxy_problem(error: Exception, host: str) -> ConnectionProblem:
-    text = str(error)
-    status = re.search(r'(?:Tunnel connection failed|response): (\d{3})', text)
-    if status:
-        number = int(status.group(1))
-        what = f'The proxy blocked the request to {host} with HTTP status {number}.'
-        advice = _PROXY_ADVICE.get(number, 'Check the proxy settings, and that the proxy can reach this address.')
-    elif re.search(r'NameResolution|getaddrinfo|Name or service|not known', text):
-        what, advice = f'The proxy for {host} is not known to DNS.', 'Check the name of the proxy in the proxy settings.'
-    elif isinstance(error, requests.exceptions.InvalidProxyURL):
-        what, advice = f'The address of the proxy for {host} is invalid.', 'Enter it as http://<host>:<port>.'
-    else:
-        reason = 'refused the connection' if 'refused' in text else 'did not answer' if 'imed out' in text else 'failed'
-        what = f'The proxy blocked the request to {host}: it {reason}.'
-        advice = 'Check address and port in the proxy settings.'
-    return ConnectionProblem(what, advice, 'no_proxy')
+    kind = type(error)
+    if not issubclass(kind, RequestException):
+        if issubclass(kind, (TypeError, ValueError)):
+            problem = f'The request to {host} is not valid.'
+            return ConnectionProblem(problem, 'Check the address of the service and the proxy settings.', 'invalid_request')
+        kind = SSLError  # the file of certificates
+    for kinds, sign, what, own_advice, code in _CONNECTION_PROBLEMS:
+        found = re.search(sign, str(error))
+        if found and issubclass(kind, kinds):
+            return ConnectionProblem(what.format(host, *found.groups()), own_advice or advice, code)
+    return ConnectionProblem(f'{host} did not answer.', advice, 'unreachable')
 
 
 def is_reset(error: Exception) -> bool:
     """Return whether a connection was not made or broke, which a second try may mend: no timeout, no fault of TLS or a proxy."""
-    cause, exceptions = getattr(error, 'exception', None) or error, requests.exceptions
-    others = exceptions.Timeout, exceptions.SSLError, exceptions.ProxyError
-    return isinstance(cause, (exceptions.ConnectionError, exceptions.ChunkedEncodingError)) and not isinstance(cause, others)
+    cause = getattr(error, 'exception', None) or error
+    is_of_connection = isinstance(cause, (requests.exceptions.ConnectionError, ChunkedEncodingError))
+    return is_of_connection and not isinstance(cause, (Timeout, SSLError, ProxyError))
 
 
 def skip_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -712,7 +681,7 @@ def read_json(response: requests.Response) -> Any:
     content: Any = response.content
     if not isinstance(content, bytes):  # a part of a batch, parsed with it
         return response.json()
-    if _has_too_many_values(content):
+    if _has_more(content, b'{[', 500_000) or _has_more(content, b',', 3_000_000):
         raise ValueError('The JSON has too many values.')
     try:
         value = json.loads(content.decode('utf-8-sig', 'replace'), parse_constant=reject)
@@ -723,17 +692,12 @@ def read_json(response: requests.Response) -> Any:
     return value
 
 
-def _has_too_many_values(content: bytes) -> bool:
-    objects, values = content.count(b'{') + content.count(b'['), content.count(b',')
-    if objects <= _MAX_OBJECTS and values <= _MAX_VALUES:
+def _has_more(content: bytes, signs: bytes, limit: int) -> bool:
+    """Return whether JSON has more than `limit` of some signs outside of its texts. An empty object of two bytes takes 72."""
+    if sum(content.count(sign) for sign in signs) <= limit:
         return False
-    objects = values = 0
-    for found in re.finditer(_JSON_PARTS, content):  # which may be in texts
-        objects += content[found.start()] in b'{['
-        values += content[found.start()] in b','
-        if objects > _MAX_OBJECTS or values > _MAX_VALUES:
-            return True
-    return False
+    found = (part for part in re.finditer(_JSON_PARTS, content) if content[part.start()] in signs)
+    return any(number == limit for number, _ in enumerate(found))
 
 
 def json_or_none(response: requests.Response) -> Any:
@@ -801,14 +765,13 @@ def secret_forms(secret: str) -> list[str]:
     forms = {secret}
     if not re.fullmatch(r'[\w.~-]*', secret, re.ASCII):  # an access token is the same in all of these
         lines = [line for line in secret.split() if 30 < len(line) < len(secret)]
-        quoted = {quote(secret, safe=''), quote_plus(secret)}
-        forms |= {quote(secret), json.dumps(secret)[1:-1], *quoted, *lines, *(quote(line, safe='') for line in lines)}
-        forms |= {re.sub('%[0-9A-F]{2}', lambda code: code[0].lower(), form) for form in quoted}
-        forms.add(json.dumps(secret, ensure_ascii=False)[1:-1].replace('/', '\\/'))
+        escaped = json.dumps(secret, ensure_ascii=False)[1:-1].replace('/', '\\/')
+        forms |= {quote(secret), json.dumps(secret)[1:-1], escaped, *lines, *(quote(line, safe='') for line in lines)}
+        for quoted in (quote(secret, safe=''), quote_plus(secret)):
+            forms |= {quoted, re.sub('%[0-9A-F]{2}', lambda code: code[0].lower(), quoted)}
     if len(raw) >= 8:  # the middle of the base64 of anything that contains it, for each of the three positions
         for start in range(3):
-            encoded = b64encode(b'\0' * start + raw)[4 if start else 0 :].decode().rstrip('=')
-            encoded = encoded[:-1] if (len(raw) + start) % 3 else encoded
+            encoded = b64encode(raw[start : start + (len(raw) - start) // 3 * 3]).decode()
             forms |= {encoded, encoded.replace('+', '-').replace('/', '_')}
     return sorted((form for form in forms if len(form) > 3), key=len, reverse=True)
 
@@ -908,6 +871,7 @@ def backoff_seconds(first_wait: float, attempt: int) -> float:
 # region pasted text
 
 _GUID = r'(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}'
+_GUID_DIGITS = r'(?i)\A([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})\Z'
 _DASHES = dict.fromkeys(map(ord, '\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d'), '-')
 _QUOTES = ('""', "''", '\u201c\u201d', '\u201e\u201c', '\u201d\u201d', '\u2018\u2019', '\u2019\u2019', '\xab\xbb', '``')
 _BRACKETS = ('<>', '{}', '()', '[]')
@@ -925,28 +889,27 @@ def is_public_id(text: str) -> bool:
     return is_guid(text) or text.lower() in SHARED_TENANTS or bool(re.fullmatch(_DOMAIN_NAME, text, re.IGNORECASE))
 
 
+def _unwrapped(text: str, pairs: Collection[str]) -> str:
+    return text[1:-1].strip() if len(text) > 1 and text[0] + text[-1] in pairs else text
+
+
 def clean_value(value: Any) -> str:
     """Return a value without what copying adds: whitespace around it, invisible characters, quotes."""
     text = str(value or '').strip()
     if not text.isascii():
         text = ''.join(each for each in text if each != '\xa0' and unicodedata.category(each) != 'Cf').strip()
-    return text[1:-1].strip() if len(text) > 1 and text[0] + text[-1] in _QUOTES else text
+    return _unwrapped(text, _QUOTES)
 
 
 def clean_id(value: Any) -> str:
     """Return an ID as `clean_value` does, without brackets, and with ASCII characters for their typographic forms."""
     text = unicodedata.normalize('NFKC', clean_value(value)).translate(_DASHES).strip()
-    if len(text) > 1 and text[0] + text[-1] in _BRACKETS:
-        text = clean_value(text[1:-1])
-    return text
+    return _unwrapped(_unwrapped(text, _BRACKETS), _QUOTES)
 
 
 def clean_guid(value: Any) -> str:
     """Return an ID as `clean_id` does, with the hyphens of a GUID if they are missing."""
-    text = clean_id(value)
-    if not re.fullmatch('(?i)[0-9a-f]{32}', text):
-        return text
-    return '-'.join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+    return re.sub(_GUID_DIGITS, r'\1-\2-\3-\4-\5', clean_id(value))
 
 
 def clean_text(value: Any, field: str) -> str:
@@ -1035,8 +998,7 @@ def clean_pem(value: str) -> list[tuple[str, str]]:
         if 'ENCRYPTED' in body:  # a header of an encrypted key in the traditional format
             label = 'ENCRYPTED PRIVATE KEY'
         label = label.replace('X509 CERTIFICATE', 'CERTIFICATE')
-        packed = re.sub(r'\s', '', body)
-        lines = '\n'.join(packed[start : start + 64] for start in range(0, len(packed), 64))
+        lines = '\n'.join(re.findall('.{1,64}', re.sub(r'\s', '', body)))
         blocks.append((label, f'-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n'))
     return blocks
 

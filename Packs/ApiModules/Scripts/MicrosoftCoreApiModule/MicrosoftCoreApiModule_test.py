@@ -12,8 +12,6 @@ from urllib.parse import quote, quote_plus
 import pytest
 import requests
 from MicrosoftCoreApiModule import (
-    _Deadline,
-    _Watch,
     AZURE_CLOUDS,
     AZURE_CLOUD_NAME_MAPPING,
     NO_RETRIES,
@@ -627,49 +625,6 @@ def test_a_text_without_an_end_takes_no_long_time(end: str) -> None:
     started = time.process_time()
     assert json_or_none(response_with(body=('["' + '\\",' * 3_100_000 + end).encode())) is None
     assert time.process_time() - started < 20
-
-
-# endregion
-
-
-# region the thread of the deadlines
-
-
-def test_deadlines_share_a_thread_that_ends_when_it_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Watch, 'LONGEST', 0.05)
-    monkeypatch.setattr(_Watch, 'current', None)
-    watches = []
-    for seconds in (0.3, 0.1, 50, 0.2):
-        with _Deadline(seconds) as deadline:
-            watches.append((_Watch.current, deadline))
-    assert len({watch for watch, _ in watches}) == 1
-    end = time.monotonic() + 20
-    while not all(deadline.is_over for _, deadline in (watches[0], watches[1], watches[3])):
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    assert not watches[2][1].is_over
-    watches[2][1].cancel()
-    watch = watches[0][0]
-    assert watch
-    watch.join(20)
-    assert not watch.is_alive()
-    with _Deadline(0.01) as late:
-        late._thread.deadline = None
-    while not late.is_over:
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    assert _Watch.current is not watch
-
-
-def test_a_container_that_allows_no_more_threads_goes_on_without_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_thread: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(_Watch, 'current', None)
-    monkeypatch.setattr(_Watch, 'start', refuse)
-    with _Deadline(1) as deadline:
-        assert not deadline.is_over
-    assert _Watch.current is None
 
 
 # endregion

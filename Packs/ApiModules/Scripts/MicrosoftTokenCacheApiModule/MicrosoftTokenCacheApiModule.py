@@ -8,12 +8,19 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from MicrosoftCredentialsApiModule import *
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError, SystemClock, is_guid
+    from MicrosoftCoreApiModule import (
+        MAX_RETRY_AFTER,
+        CredentialError,
+        MicrosoftSignInError,
+        SystemClock,
+        float_or_none,
+        is_guid,
+    )
     from MicrosoftCredentialsApiModule import (
         LEAST_LIFE,
         REFRESH_MARGIN,
@@ -38,7 +45,7 @@ MAX_REFRESH_SECONDS = 4.5  # seconds that a command spends on a refresh while it
 PENDING_LIFETIME = 24 * 3600  # seconds; a login URL may have to be sent to the user first
 LEASE_SECONDS = 12.0  # without a sign of life, a process that requests a token is taken for dead
 _MAX_CLOCK_SKEW = 30.0  # seconds by which the clocks of two engines may differ
-_MAX_HOLDERS = 5  # processes that one waits for, one after another, before it requests a token itself
+_MAX_HOLDERS = 5  # processes that one waits for in the worst case, before it requests a token itself
 _CLAIM_TRIES = 20
 _REMEMBERED_SECONDS = 10.0  # within which a command does not read the same token again; less than LEAST_LIFE
 
@@ -74,21 +81,20 @@ class TokenProvider:
 
     def get_token(self, target: TokenTarget, rejected: str = '') -> AccessToken:
         """Return a token that can be used now, and is not the one that the resource has rejected. Raise MicrosoftSignInError."""
-        if rejected:
-            self._remembered.clear()
-        remembered, read_at, writes = self._remembered.get(target, (None, 0.0, 0))
+        remembered, read_at, writes = self._remembered.get(target, (AccessToken('', 0, 0), 0.0, 0))
         now = self.clock.now()
-        if remembered and 0 <= now - read_at < _REMEMBERED_SECONDS and now < remembered.expires_on and writes == _WRITES[0]:
+        is_recent = 0 <= now - read_at < _REMEMBERED_SECONDS and writes == _WRITES[0]
+        if is_recent and now < remembered.expires_on and remembered.value != rejected:
             return remembered
         cached = self._read(target, rejected)
         token = cached.token
         if token is None:
-            return self._acquire_with_lease(target, rejected, cached)
+            return self._acquire_with_lease(cached)
         if token.should_refresh(cached.now) and not self.credential.uses_up_token:
-            return self._refresh(target, token, cached, cached.sessions)
+            return self._refresh(token, cached, cached.sessions)
         if cached.pending and cached.pending.device_code:
             # A user is signing in again: the next token that an integration asks for completes that sign-in.
-            return self._refresh(target, token, cached, cached.sessions[:1])
+            return self._refresh(token, cached, cached.sessions[:1])
         self._remembered[target] = token, cached.now, _WRITES[0]
         return token
 
@@ -99,19 +105,19 @@ class TokenProvider:
     def pending_sign_in(self) -> PendingSignIn | None:
         return self._read(self._default_target).pending
 
-    def after_poll(self, error: Exception, pending: PendingSignIn) -> None:
+    def after_poll(self, error: Any, pending: PendingSignIn) -> None:
         """Write what a poll with a device code led to: later polls wait longer, or the code is of no more use."""
-        is_slower = isinstance(error, SignInPendingError) and error.interval
-        if isinstance(error, SignInPendingError):
+        is_pending = isinstance(error, SignInPendingError)
+        slow_down = error.interval if is_pending else 0
+        if is_pending:
             error.interval += pending.interval
-        if not pending.device_code or not (is_slower or isinstance(error, SignInRequiredError)):
-            return
 
         def change(cached: CachedTokens) -> None:
             if cached.pending and cached.pending.device_code == pending.device_code:
-                cached.end_poll(error.interval if isinstance(error, SignInPendingError) else 0)
+                cached.end_poll(error.interval if is_pending else 0)
 
-        self.update(change)
+        if pending.device_code and (slow_down or isinstance(error, SignInRequiredError)):
+            self.update(change)
 
     def save(
         self, target: TokenTarget, response: TokenResponse, refresh_token_used: str = '', is_new_sign_in: bool = False
@@ -142,7 +148,7 @@ class TokenProvider:
         # The refresh token that was used may be invalid now: if the new one is lost, a user has to sign in again.
         if self.update(change, target, force=bool(response.refresh_token)):
             return
-        self._end_lease(None)  # which may fit where the tokens do not
+        self._replace_lease(None)  # which may fit where the tokens do not
         if response.refresh_token and (not refresh_token_used or self.credential.uses_up_token):
             raise not_stored('The sign-in succeeded, but its tokens are lost')
 
@@ -153,33 +159,21 @@ class TokenProvider:
 
     def update(self, change: Callable[['CachedTokens'], None], target: TokenTarget | None = None, force: bool = False) -> bool:
         """Change the cache as `update_storage` does, drop what has expired, and return whether it was written."""
-        unreadable: set[str] = set()
-        self._remembered.clear()
+        unreadable = 0
 
         def change_context(context: dict[str, Any]) -> None:
+            nonlocal unreadable
             now = self.clock.now()
             cached = CachedTokens(context, self.credential, target or self._default_target, now, self._default_target)
-            is_of_user = _PUBLIC_REFRESH_TOKEN in context and context[_PUBLIC_REFRESH_TOKEN] in _refresh_tokens_of_users(context)
+            cached.repeat_refresh_token()
             change(cached)
-            if is_of_user:
-                cached.repeat_refresh_token()
-            for key in [key for key in context if key.startswith(_PREFIX)]:
-                kind = _KINDS.get(key.rpartition('/')[2]) or AccessToken
-                if _read_entry(context, key, kind, -math.inf) is None:
-                    unreadable.add(key)
-                    del context[key]
-                elif kind is not PendingSignIn and _read_entry(context, key, kind, now) is None:
-                    del context[key]
-
-            sessions = [key for key in context if key.startswith(_PREFIX) and key.endswith('/sign-in')]
-            for key in sorted(sessions, key=lambda key: json.loads(context[key])['ends_on'])[:-_MAX_SESSIONS]:
-                del context[key]
+            unreadable = _drop_ended(context, now)
 
         is_written = update_storage(self.storage, change_context, self.clock, force)
         if not is_written:
             self._log('The integration context rejected every write. The tokens of this sign-in are not cached.')
         elif unreadable:
-            self._log(f'{len(unreadable)} entries of the integration context could not be read and were dropped.')
+            self._log(f'{unreadable} entries of the integration context could not be read and were dropped.')
         return is_written
 
     def _read(self, target: TokenTarget, rejected: str = '') -> 'CachedTokens':
@@ -188,16 +182,13 @@ class TokenProvider:
         self.token_client.mask(*filter(None, (secret for session in cached.sessions for secret in session.secrets())))
         return cached
 
-    def _refresh(
-        self, target: TokenTarget, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]
-    ) -> AccessToken:
+    def _refresh(self, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]) -> AccessToken:
         """Return a new token. Return `token`, which is still valid, if that fails or if another process is refreshing it."""
         if cached.lease.retry_after(cached.now) or cached.holder:
             return token
         try:
-            if not self._claim(cached):
-                return token
-            return self._request_and_save(target, sessions, self.token_client.without_retries(MAX_REFRESH_SECONDS))
+            if self._claim(cached):
+                return self._request_and_save(cached.target, sessions, self.token_client.without_retries(MAX_REFRESH_SECONDS))
         except Exception as error:
             what = str(error) if isinstance(error, MicrosoftSignInError) else type(error).__name__
             self._log(f'An access token that is still valid could not be refreshed. {what}')
@@ -205,75 +196,66 @@ class TokenProvider:
             now = self.clock.now()
             is_asked = getattr(error, 'retry_after', 0) > REFRESH_RETRY_SECONDS
             waits = Lease(until=now, retry_after_time=now + REFRESH_RETRY_SECONDS)
-            self._end_lease(Lease.of_error(error, self._name, now, cached.token_name) if is_asked else waits)
-            return token
+            self._replace_lease(Lease.of_error(error, self._name, now, cached.token_name) if is_asked else waits)
+        return token
 
-    def _acquire_with_lease(self, target: TokenTarget, rejected: str, cached: 'CachedTokens') -> AccessToken:
-        # A process that was killed does not renew its lease any more, and one of those who wait claims the next. So each holder
-        # is waited for separately, as long as it renews its lease.
-        waited, unchanged, holders, conflicts, holder, until, lost = 0.0, 0.0, 0, 0, '', 0.0, ''
-        waits = self.credential.max_request_seconds + 0.5
-        while waited < min(waits, self.clock.remaining()) and holders <= _MAX_HOLDERS and conflicts < _CLAIM_TRIES:
+    def _acquire_with_lease(self, cached: 'CachedTokens') -> AccessToken:
+        # A process that was killed does not renew its lease any more, and one of those who wait claims the next.
+        waited, unchanged, conflicts, holder, until = 0.0, 0.0, 0, '', 0.0
+        longest = _MAX_HOLDERS * self.credential.max_request_seconds
+        while waited < min(longest, self.clock.remaining()) and conflicts < _CLAIM_TRIES:
             if cached.token:  # another process has requested it
                 return cached.token
             lease = cached.lease
             is_early = lease.holder == holder or lease.retry_after(cached.now)
             if lease.kind and is_early and lease.token_name == cached.token_name:
                 raise lease.error(cached.now)  # the same request would fail again
-            if cached.holder and cached.holder != holder:
-                waited, holders = 0.0, holders + 1
             if (cached.holder, lease.until) != (holder, until):
                 holder, until, unchanged = cached.holder, lease.until, 0.0
             is_free = not holder or unchanged >= LEASE_SECONDS
-            lost = cached.lost() if self.credential.uses_up_token and is_free else ''
             if is_free and self._claim(cached):
                 self.token_client.on_wait, self.token_client.works_once = self._renew_lease, cached.uses_up
                 break
             conflicts += is_free
-            pause = random.uniform(0, 0.05) if is_free else random.uniform(0.05, 0.2)  # noqa: S311 - no secret
+            pause = random.uniform(0, 0.05 if is_free else 0.2)  # noqa: S311 - no secret
             self.clock.sleep(pause)
             waited, unchanged = waited + pause, unchanged + pause
-            cached = self._read(target, rejected)
+            cached = self._read(cached.target, cached.rejected)
         else:
             self._log('The lease could not be claimed. Other processes may request the same token.')
             if cached.uses_up:
                 self.require_storage()
         try:
-            return self._request_and_save(target, cached.sessions, self.token_client)
+            return self._request_and_save(cached.target, cached.sessions, self.token_client)
         except MicrosoftSignInError as error:
-            return self._token_after_failure(error, target, rejected, cached.sessions, lost)
+            return self._token_after_failure(error, cached)
 
     def _claim(self, cached: 'CachedTokens') -> bool:
         """Return whether this is now the process that requests the token. False if another one has written since the read."""
         cached.put_lease(Lease(self._name, cached.now + LEASE_SECONDS))
-        is_spent = cached.uses_up and not isinstance(self.storage, MemoryStorage)
-        if is_spent:
+        if cached.uses_up:
             cached.put_sent()
         try:
             self.storage.write(cached.context, cached.version)
         except StorageConflictError:
             return False
         except StorageUnavailableError as error:
-            if is_spent:
+            if cached.uses_up:
                 raise not_stored('Nothing was sent') from None
             self._log(f'The integration context cannot be written. Other processes may request the same token. {error}')
         return True
 
     def _renew_lease(self) -> None:
-        def change(cached: CachedTokens) -> None:
-            if cached.lease.holder == self._name and not cached.lease.kind:
-                cached.put_lease(Lease(self._name, cached.now + LEASE_SECONDS))
-
         with suppress(Exception):  # the request goes on, whatever the platform says
-            self.update(change)
+            self._replace_lease(Lease(self._name, self.clock.now() + LEASE_SECONDS))
 
-    def _end_lease(self, ending: 'Lease | None') -> None:
-        """Replace the lease of this process by how it ended. Leave that of another process alone."""
+    def _replace_lease(self, lease: 'Lease | None') -> None:
+        """Renew the lease of this process, or write how it ended. Leave that of another process alone."""
 
         def change(cached: CachedTokens) -> None:
             if cached.lease.holder == self._name:
-                cached.put_lease(ending)
-                if ending and ending.kind in _ERRORS_OF_A_RESPONSE:
+                cached.put_lease(lease)
+                if lease and lease.kind in _ERRORS_OF_A_RESPONSE:
                     cached.context.pop(cached.sent_key, None)
 
         self.update(change)
@@ -289,7 +271,7 @@ class TokenProvider:
                     raise
                 failures.append(error)
             except BaseException:  # the command was ended: nobody may wait for it
-                self._end_lease(None)
+                self._replace_lease(None)
                 raise
             else:
                 if session.tenants and response.token.claims().get('tid') not in session.tenants:
@@ -301,27 +283,25 @@ class TokenProvider:
         # A token that the public module has left says less than the one that was pasted.
         raise failures[-1] if sessions[0].is_foreign and failures[-1].code else failures[0]
 
-    def _token_after_failure(
-        self, error: MicrosoftSignInError, target: TokenTarget, rejected: str, sessions: list[CachedSession], lost: str
-    ) -> AccessToken:
+    def _token_after_failure(self, error: MicrosoftSignInError, used: 'CachedTokens') -> AccessToken:
         """Return a token that another process has saved meanwhile, or that its session gives. Raise `error` otherwise.
 
         Args:
-            lost: what an earlier command did with the Token, empty if it did nothing.
+            used: what the request that failed was made with.
         """
-        cached = self._read(target, rejected)
-        if cached.token is None and cached.sessions != sessions:
+        cached = self._read(used.target, used.rejected)
+        if cached.token is None and cached.sessions != used.sessions:
             try:
-                return self._request_and_save(target, cached.sessions, self.token_client)
+                return self._request_and_save(used.target, cached.sessions, self.token_client)
             except MicrosoftSignInError as newer_error:
-                error, cached = newer_error, self._read(target, rejected)
+                error, cached = newer_error, self._read(used.target, used.rejected)
         if cached.token:
-            self._end_lease(None)
+            self._replace_lease(None)
             return cached.token
-        if lost and isinstance(error, SignInRefusedError):
-            error.what = f'{error.what} {lost}'
-        self._end_lease(Lease.of_error(error, self._name, cached.now, cached.token_name))
-        self.after_poll(error, sessions[0].pending)
+        if used.lost and isinstance(error, SignInRefusedError):
+            error.what = f'{error.what} {used.lost}'
+        self._replace_lease(Lease.of_error(error, self._name, cached.now, cached.token_name))
+        self.after_poll(error, used.sessions[0].pending)
         raise error
 
 
@@ -345,7 +325,6 @@ def _allows_next(error: MicrosoftSignInError, session: CachedSession) -> bool:
 
 _PREFIX = 'microsoft-sign-in'
 _SESSION_LIFETIME = 90 * 24 * 3600  # seconds; a refresh token that was not used for so long is invalid
-_MAX_RETRY_AFTER = 3600.0  # seconds
 _LEASE_RETENTION = 60.0  # seconds after a lease for which waiting processes can read how it ended
 _PUBLIC_REFRESH_TOKEN = 'current_refresh_token'  # noqa: S105 - the name of a key
 _PUBLIC_KEYS = (_PUBLIC_REFRESH_TOKEN, 'refresh_token', 'access_token', 'valid_until', 'device_code')
@@ -378,21 +357,21 @@ class Lease(NamedTuple):
 
     @classmethod
     def of_error(cls, error: Any, holder: str, now: float, token_name: str) -> 'Lease':
-        kind, seconds = type(error).__name__, min(getattr(error, 'retry_after', 0), _MAX_RETRY_AFTER)
+        kind, seconds = type(error).__name__, min(getattr(error, 'retry_after', 0), MAX_RETRY_AFTER)
         retry = now + seconds if seconds else 0
         return cls(holder, now, retry, kind, error.what, error.advice, error.code, error.correlation_id, token_name)
 
     def retry_after(self, now: float) -> float:
         """Return the seconds until a token may be requested again, 0 also if a wrong clock has written the lease."""
-        is_plausible = self.until - _MAX_CLOCK_SKEW <= now and self.retry_after_time - self.until <= _MAX_RETRY_AFTER
+        is_plausible = self.until - _MAX_CLOCK_SKEW <= now and self.retry_after_time - self.until <= MAX_RETRY_AFTER
         return max(0.0, self.retry_after_time - now) if is_plausible else 0.0
 
     def error(self, now: float) -> MicrosoftSignInError:
-        values, seconds = (self.what, self.advice, self.code, self.correlation_id), self.retry_after(now)
-        if self.kind == SignInUnavailableError.__name__ and seconds:
-            values = (self.what, f'Try again in {math.ceil(seconds)} seconds.', self.code, self.correlation_id)
-            return SignInUnavailableError(*values, seconds)
-        return _ERRORS_BY_NAME.get(self.kind, MicrosoftSignInError)(*values)
+        kind, advice, seconds = _ERRORS_BY_NAME.get(self.kind, MicrosoftSignInError), self.advice, self.retry_after(now)
+        if kind is not SignInUnavailableError:
+            return kind(self.what, advice, self.code, self.correlation_id)
+        advice = f'Try again in {math.ceil(seconds)} seconds.' if seconds else advice
+        return SignInUnavailableError(self.what, advice, self.code, self.correlation_id, seconds)
 
 
 class _Latest(NamedTuple):
@@ -416,6 +395,7 @@ class CachedTokens:
             module; the code in the settings.
         holder: the process that requests a token now, empty if none does.
         uses_up: a token request uses up what works only once: a Token, or a code.
+        lost: what an earlier command did with the Token, if it ended before it stored the response. `put_sent` finds out.
     """
 
     def __init__(
@@ -428,53 +408,54 @@ class CachedTokens:
         rejected: str = '',
         version: int = -1,
     ):
-        self.context = context
-        self.version = version
-        self.now = now
+        self.context, self.version, self.now = context, version, now
+        self.target, self.rejected = target, rejected
+        self.lost = ''
         self._credential = credential
-        self._latest_key = f'{_PREFIX}/{credential.application}/latest'
+        self._latest_key, self._pending_key = (f'{_PREFIX}/{credential.application}/{name}' for name in ('latest', 'started'))
         latest = None if credential.has_seed else _read_entry(context, self._latest_key, _Latest, now)
         self._identity = latest.identity if latest else credential.identity
-        self._token_prefix = f'{_PREFIX}/{self._identity}/token/'
+        self._token_prefix, self._session_key, self._lease_key, self.sent_key = (
+            f'{_PREFIX}/{self._identity}/{name}' for name in ('token/', 'sign-in', 'lease', 'sent')
+        )
         # A claims challenge is not part of the name: the token that it leads to serves all requests.
         named_by = json.dumps([target.scope, target.resource, target.audience])
         self.token_name = hashlib.sha256(named_by.encode()).hexdigest()[:16]
-        self._session_key = f'{_PREFIX}/{self._identity}/sign-in'
-        self._lease_key = f'{_PREFIX}/{self._identity}/lease'
-        self._pending_key = f'{_PREFIX}/{credential.application}/started'
-        self.sent_key = f'{_PREFIX}/{self._identity}/sent'
-        token: AccessToken | None = _read_entry(context, self._token_prefix + self.token_name, AccessToken, now)
-        session: CachedSession | None = _read_entry(context, self._session_key, CachedSession, now)
-        self._tenants = tuple(each for each in session.tenants if isinstance(each, str)) if session else ()
+        token = _read_entry(context, self._token_prefix + self.token_name, AccessToken, now)
+        session = _read_entry(context, self._session_key, CachedSession, now)
+        self._tenants = tuple(map(str, session.tenants)) if session else ()
         is_own = not credential.tenant_id or not self._tenants or credential.tenant_id in self._tenants
         if not is_own:
             # Another name may be that of the same tenant, which a refreshed token says. Another ID is another tenant.
             token = None
             session = None if is_guid(credential.tenant_id) else session
-        self.pending: PendingSignIn | None = _read_entry(context, self._pending_key, PendingSignIn, now)
-        self.lease: Lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
+        self.pending = _read_entry(context, self._pending_key, PendingSignIn, now)
+        self.lease = _read_entry(context, self._lease_key, Lease, now) or Lease()
         # A lease that carries an error, that is long over, or that a wrong clock has written, is not current.
         is_current = not self.lease.kind and -_MAX_CLOCK_SKEW < self.lease.until - now <= LEASE_SECONDS + _MAX_CLOCK_SKEW
         self.holder = self.lease.holder if is_current else ''
-        refresh_token, public_refresh_token = session.refresh_token if session else '', ''
-        if not all(key.startswith(_PREFIX) for key in context):
-            token = token or self._public_token(target, default_target)
-            public_refresh_token = '' if refresh_token else self._public_refresh_token()
+        public_refresh_token = ''
+        if not any(key.startswith(_PREFIX) and ('/token/' in key or key.endswith('/sign-in')) for key in context):
+            token, public_refresh_token = self._public_tokens(target, default_target)
         least_life = REFRESH_MARGIN if credential.uses_up_token else LEAST_LIFE
         self.token = token if token and token.is_usable(now, least_life) and token.value != rejected else None
         pending = self.pending or PendingSignIn()
-        self.sessions = [
-            *([CachedSession(pending=pending)] if pending.device_code else []),
-            *([CachedSession(refresh_token, tenants=() if is_own else self._tenants)] if refresh_token else []),
-            *([CachedSession(public_refresh_token, is_foreign=True)] if public_refresh_token else []),
-        ]
-        if not refresh_token:
+        self.sessions: list[CachedSession] = []
+        if pending.device_code:
+            self.sessions.append(CachedSession(pending=pending))
+        if public_refresh_token:
+            self.sessions.append(CachedSession(public_refresh_token, is_foreign=True))
+        if session and session.refresh_token:
+            self.sessions.append(CachedSession(session.refresh_token, tenants=() if is_own else self._tenants))
+        else:
             self.sessions.append(CachedSession(pending=pending._replace(device_code=''), is_code_redeemed=bool(session)))
         self.uses_up = credential.uses_up_token or (credential.needs_user and not self.sessions[0].refresh_token)
 
+    def _put(self, key: str, ends_on: float, **values: Any) -> None:
+        self.context[key] = json.dumps({**values, 'ends_on': ends_on})
+
     def put_token(self, token: AccessToken) -> None:
-        key = self._token_prefix + self.token_name
-        self.context[key] = json.dumps({**token._asdict(), 'ends_on': token.expires_on})
+        self._put(self._token_prefix + self.token_name, token.expires_on, **token._asdict())
 
     def put_session(self, refresh_token: str, refresh_token_used: str = '', token_tenant: str = '') -> None:
         """Write the latest refresh token, which came with a token of `token_tenant`. The code in the settings is redeemed."""
@@ -483,11 +464,10 @@ class CachedTokens:
         if tenant_id:
             found = {tenant_id, token_tenant or tenant_id}
             tenants = tuple(sorted({*found, *(tenants if found.intersection(tenants) else ())}))
-        works_once = self._credential.uses_up_token
-        entry = {'refresh_token': refresh_token, 'tenants': tenants, _WORKS_ONCE: works_once, 'ends_on': ends_on}
-        self.context[self._session_key] = json.dumps(entry)
+        works_once = {_WORKS_ONCE: self._credential.uses_up_token}
+        self._put(self._session_key, ends_on, refresh_token=refresh_token, tenants=tenants, **works_once)
         if self._credential.needs_user:
-            self.context[self._latest_key] = json.dumps({'identity': self._identity, 'ends_on': ends_on})
+            self._put(self._latest_key, ends_on, identity=self._identity)
             # Integrations read here whether a user has signed in, and older packs find the session. The Cortex XSOAR app is an
             # exception: integrations would use it as the Token.
             self.context[_PUBLIC_REFRESH_TOKEN] = refresh_token
@@ -495,11 +475,13 @@ class CachedTokens:
             self.context.pop(_PUBLIC_REFRESH_TOKEN, None)  # it was refused
 
     def repeat_refresh_token(self) -> None:
-        """Have the key of the public module, which names a user, name that of these settings, or nobody."""
-        left = self.context.pop(_PUBLIC_REFRESH_TOKEN, '')
-        session: CachedSession | None = _read_entry(self.context, self._session_key, CachedSession, self.now)
-        if left and session and self._credential.needs_user and session.refresh_token:
-            self.context[_PUBLIC_REFRESH_TOKEN] = session.refresh_token
+        """Have the key of the public module repeat the refresh token of these settings, if it repeats that of a user, or none."""
+        sessions = {key: _read_entry(self.context, key, CachedSession) for key in self.context if key.endswith('/sign-in')}
+        tokens = {key: session.refresh_token for key, session in sessions.items() if session and session.refresh_token}
+        if self.context.get(_PUBLIC_REFRESH_TOKEN) in tokens.values():
+            del self.context[_PUBLIC_REFRESH_TOKEN]
+            if self._credential.needs_user and self._session_key in tokens:
+                self.context[_PUBLIC_REFRESH_TOKEN] = tokens[self._session_key]
 
     def drop_previous_session(self) -> None:
         """Drop the pending sign-in and the access tokens of all resources, which a new sign-in replaces."""
@@ -508,21 +490,17 @@ class CachedTokens:
 
     def put_sent(self) -> None:
         """Write what is about to be sent and works only once, in the size of a sign-in, so that none is lost unnoticed."""
-        token = _sent_digest(self._credential, self.sessions)
+        digest = hashlib.sha256(f'{self._credential.identity} {self.sessions[0].refresh_token}'.encode()).hexdigest()[:16]
+        sent = _read_entry(self.context, self.sent_key, _Sent)
+        if sent and sent.token == digest and self._credential.uses_up_token:
+            when = datetime.fromtimestamp(sent.time, timezone.utc).strftime('%Y-%m-%d %H:%M:%S')
+            what = f'A command sent this Token at {when} UTC and ended before it stored the response'
+            self.lost = f'{what}, which contained the next one.'
         ends_on = self.now + (_SESSION_LIFETIME if self._credential.uses_up_token else _LEASE_RETENTION)
-        entry = {'token': token, 'time': self.now, 'space': '-' * _SIGN_IN_SIZE, 'ends_on': ends_on}
-        self.context[self.sent_key] = json.dumps(entry)
-
-    def lost(self) -> str:
-        """Return what an earlier command did with the Token that is sent next, if it ended before it stored the response."""
-        sent: _Sent | None = _read_entry(self.context, self.sent_key, _Sent, -math.inf)
-        if not sent or sent.token != _sent_digest(self._credential, self.sessions):
-            return ''
-        when = datetime.fromtimestamp(sent.time, timezone.utc).strftime('%Y-%m-%d %H:%M:%S')
-        return f'A command sent this Token at {when} UTC and ended before it stored the response, which contained the next one.'
+        self._put(self.sent_key, ends_on, token=digest, time=self.now, space='-' * _SIGN_IN_SIZE)
 
     def put_pending(self, pending: PendingSignIn, lifetime: float) -> None:
-        self.context[self._pending_key] = json.dumps({**pending._asdict(), 'ends_on': self.now + lifetime})
+        self._put(self._pending_key, self.now + lifetime, **pending._asdict())
 
     def end_poll(self, interval: float) -> None:
         """Have later polls wait for `interval` seconds, or if that is 0, drop the pending sign-in."""
@@ -534,35 +512,28 @@ class CachedTokens:
         if lease is None:
             self.context.pop(self._lease_key, None)
         else:
-            ends_on = max(lease.until, lease.retry_after_time) + _LEASE_RETENTION
-            self.context[self._lease_key] = json.dumps({**lease._asdict(), 'ends_on': ends_on})
+            self._put(self._lease_key, max(lease.until, lease.retry_after_time) + _LEASE_RETENTION, **lease._asdict())
 
-    # A context of the public MicrosoftApiModule keeps its sign-in after an update. It hardly says whose tokens it holds, so it
-    # is no longer read once there are own tokens. Its keys remain, since some integrations read the refresh token themselves.
+    def _public_tokens(self, target: TokenTarget, default_target: TokenTarget | None) -> tuple[AccessToken | None, str]:
+        """Return the access token and the refresh token in a context of the public MicrosoftApiModule.
 
-    def _public_token(self, target: TokenTarget, default_target: TokenTarget | None) -> AccessToken | None:
+        Its sign-in continues after an update. The context hardly says whose tokens it holds, so it is no longer read once there
+        are own tokens. Its keys remain, since some integrations read the refresh token themselves.
+        """
         names = [(f'{target.scope}_access_token', f'{target.scope}_valid_until'), (target.resource, 'valid_until')]
         if default_target and target._replace(claims='') == default_target:
             names.append(('access_token', 'valid_until'))
+        found = None
         for name, end in names:
-            value, valid_until = self.context.get(name), str(self.context.get(end) or '')
-            is_number = len(valid_until) < 20 and valid_until.replace('.', '', 1).isdecimal()
-            is_valid = is_number and self.now < float(valid_until)  # the public module used it until then
-            if value and isinstance(value, str) and is_valid and self._is_public_and_own(value):
-                expires_on = float(valid_until) + REFRESH_MARGIN
-                return AccessToken(str(value), expires_on, expires_on)
-        return None
-
-    def _public_refresh_token(self) -> str:
-        is_own = self._is_public_and_own(self.context.get('access_token'))
+            value, valid_until = self.context.get(name), float_or_none(self.context.get(end)) or 0
+            if not found and self.now < valid_until and self._is_of_credential(value):  # the public module used it until then
+                found = AccessToken(value, valid_until + REFRESH_MARGIN, valid_until + REFRESH_MARGIN)
         refresh_token = self.context.get(_PUBLIC_REFRESH_TOKEN)
-        return refresh_token if is_own and isinstance(refresh_token, str) else ''
+        is_usable = isinstance(refresh_token, str) and self._is_of_credential(self.context.get('access_token', ''))
+        return found, refresh_token if is_usable else ''
 
-    def _is_public_and_own(self, access_token: Any) -> bool:
-        """Return whether only the public module has written tokens, and this one may belong to the credential."""
-        if any(key.startswith(_PREFIX) and ('/token/' in key or key.endswith('/sign-in')) for key in self.context):
-            return False
-        return self._credential.matches_claims(AccessToken(str(access_token), 0, 0).claims())
+    def _is_of_credential(self, access_token: Any) -> bool:
+        return isinstance(access_token, str) and self._credential.matches_claims(AccessToken(access_token, 0, 0).claims())
 
 
 class _Sent(NamedTuple):
@@ -572,49 +543,57 @@ class _Sent(NamedTuple):
     time: float
 
 
-_KINDS: dict[str, Any] = {
+_KINDS = {
     'sign-in': CachedSession,
     'latest': _Latest,
     'started': PendingSignIn,
     'lease': Lease,
     'sent': _Sent,
 }
+_Entry = TypeVar('_Entry')
 _OF_A_PERSON = (CachedSession, _Latest)  # a wrong clock must not drop them; Microsoft says when they end
-_NUMBERS = ('expires_on', 'refresh_on', 'interval', 'until', 'retry_after_time', 'time', 'ends_on')
-_TYPES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(_NUMBERS, (int, float)),
-    'tenants': (list,),
-    'is_code_redeemed': (bool,),
-    'is_foreign': (bool,),
-    'pending': (),
-}
+_JSON_TYPES = {str: (str,), float: (int, float), bool: (bool,), tuple[str, ...]: (list,)}
 _MAX_SESSIONS = 10  # the oldest ones are dropped
 _MAX_TIME = 1e11  # seconds since the epoch; dates end at 2.5e11
 
 
-def _sent_digest(credential: Credential, sessions: list[CachedSession]) -> str:
-    return hashlib.sha256(f'{credential.identity} {sessions[0].refresh_token}'.encode()).hexdigest()[:16]
-
-
-def _read_entry(context: dict[str, Any], key: str, kind: Any, now: float) -> Any:
-    """Return a value of the context as a `kind`. Return None if it is missing, has another shape, or ended before `now`."""
+def _parse_entry(context: dict[str, Any], key: str, kind: Any) -> tuple[Any, float] | None:
+    """Return a value of the context as a `kind`, and when it ends. Return None if it is missing or has another shape."""
     try:
         entry = json.loads(context[key], parse_constant=int)  # rejects NaN and Infinity
-        found = {name: entry[name] for name in (*kind._fields, 'ends_on') if name in entry}
-        is_over = found['ends_on'] <= now and kind not in _OF_A_PERSON
-        is_absurd = any(abs(found[name]) > _MAX_TIME for name in _NUMBERS if name in found)
-        if is_over or is_absurd or not all(type(value) in _TYPES.get(name, (str,)) for name, value in found.items()):
-            return None
-        del found['ends_on']
-        return kind(**found)
+        types = {**kind.__annotations__, 'ends_on': float}
+        found = {name: entry[name] for name in types if name in entry}
+        for name, value in found.items():
+            if type(value) not in _JSON_TYPES.get(types[name], ()) or (types[name] is float and abs(value) > _MAX_TIME):
+                return None
+        ends_on = found.pop('ends_on')
+        return kind(**found), ends_on
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return None
 
 
-def _refresh_tokens_of_users(context: dict[str, Any]) -> list[str]:
-    latest = (_read_entry(context, key, _Latest, -math.inf) for key in context if key.endswith('/latest'))
-    sessions = (_read_entry(context, f'{_PREFIX}/{one.identity}/sign-in', CachedSession, -math.inf) for one in latest if one)
-    return [session.refresh_token for session in sessions if session and session.refresh_token]
+def _read_entry(context: dict[str, Any], key: str, kind: type[_Entry], now: float = -math.inf) -> _Entry | None:
+    """Return a value of the context as a `kind`. Return None if it cannot be read, or ended before `now`."""
+    found = _parse_entry(context, key, kind)
+    return found[0] if found and (found[1] > now or kind in _OF_A_PERSON) else None
+
+
+def _drop_ended(context: dict[str, Any], now: float) -> int:
+    """Drop what has ended or cannot be read, and all but the latest sessions. Return the number of what could not be read."""
+    unreadable, sessions = 0, []
+    for key in [key for key in context if key.startswith(_PREFIX)]:
+        kind = _KINDS.get(key.rpartition('/')[2], AccessToken)
+        found = _parse_entry(context, key, kind)
+        if not found:
+            unreadable += 1
+            del context[key]
+        elif kind is CachedSession:
+            sessions.append((found[1], key))
+        elif found[1] <= now and kind not in (PendingSignIn, *_OF_A_PERSON):
+            del context[key]
+    for _, key in sorted(sessions)[:-_MAX_SESSIONS]:
+        del context[key]
+    return unreadable
 
 
 def clear_tokens(context: dict[str, Any], discard: bool = True) -> list[str]:
@@ -647,19 +626,6 @@ class StorageUnavailableError(Exception):
     """The platform rejects the write, whatever its version."""
 
 
-class MemoryStorage:
-    """Keep tokens in this process: for the Test button, which has no integration context."""
-
-    def __init__(self) -> None:
-        self._context: dict[str, Any] = {}
-
-    def read(self) -> tuple[dict[str, Any], int]:
-        return dict(self._context), 0
-
-    def write(self, context: dict[str, Any], _version: int) -> None:
-        self._context = dict(context)
-
-
 class ContextStorage:
     """Keep tokens in the integration context, which all processes of an instance share.
 
@@ -685,14 +651,25 @@ class ContextStorage:
         """Write the context. Raise StorageConflictError if `version` is stale, else StorageUnavailableError."""
         _WRITES[0] += 1
         try:
-            self._set_context(context, version)
+            self._set_context(dict(context), version)
         except ValueError as error:
             raise StorageConflictError(str(error)) from None
         except Exception as error:
             raise StorageUnavailableError(str(error)) from None
 
 
-Storage = MemoryStorage | ContextStorage
+class MemoryStorage(ContextStorage):
+    """Keep tokens in this process: for the Test button, which has no integration context."""
+
+    def __init__(self) -> None:
+        self._context: dict[str, Any] = {}
+        super().__init__(lambda: self._context, self._replace)
+
+    def _replace(self, context: dict[str, Any], _version: int) -> None:
+        self._context = context
+
+
+Storage = ContextStorage
 
 
 def update_storage(storage: Storage, change: Callable[[dict[str, Any]], None], clock: SystemClock, force: bool = False) -> bool:
@@ -704,25 +681,17 @@ def update_storage(storage: Storage, change: Callable[[dict[str, Any]], None], c
     Returns:
         Whether the change was written.
     """
-    for attempt in range(_WRITE_TRIES):
+    for attempt in range(_WRITE_TRIES + force):
         context, version = storage.read()
         change(context)
         try:
-            storage.write(context, version)
+            storage.write(context, version if attempt < _WRITE_TRIES else ContextStorage.ANY_VERSION)
             return True
         except StorageConflictError:
             clock.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311 - no secret
         except StorageUnavailableError:
             return False
-    if not force:
-        return False
-    context, _ = storage.read()
-    change(context)
-    try:
-        storage.write(context, ContextStorage.ANY_VERSION)
-    except (StorageConflictError, StorageUnavailableError):
-        return False
-    return True
+    return False
 
 
 # endregion
