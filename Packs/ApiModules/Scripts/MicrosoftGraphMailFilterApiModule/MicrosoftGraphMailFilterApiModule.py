@@ -5,7 +5,7 @@ import math
 import operator
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache, partial
@@ -153,7 +153,7 @@ class FetchOptions(NamedTuple):
 
     def is_found(self, message: MessageRow) -> bool:
         """Return whether the search finds a message, or could if it had properties that are not there."""
-        return mail_search(self.search).matches(SearchedMail(message)) is not False
+        return mail_search(self.search).matches(message) is not False
 
 
 def fetch_options(params: dict[str, Any]) -> FetchOptions:
@@ -164,9 +164,8 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
         raise DemistoException(
             f"'{FetchLabel.FOLDERS}' has {len(folders)} folders. Enter up to {MAX_FOLDERS}, and the rest in another instance."
         )
-    numbers = {name: clean_value(params.get(name)) for name in ('max_fetch', 'fetch_limit', 'max_attachment_size')}
-    max_mails = 'max_fetch' if numbers['max_fetch'] else 'fetch_limit'
-    max_size = int_argument(numbers, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, FetchLabel.MAX_ATTACHMENT)
+    max_mails = 'max_fetch' if clean_value(params.get('max_fetch')) else 'fetch_limit'
+    max_size = int_argument(params, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, FetchLabel.MAX_ATTACHMENT)
     senders = parse_senders(params.get('fetch_from'), FetchLabel.SENDERS)
     excluded = parse_senders(params.get('fetch_exclude_senders'), FetchLabel.EXCLUDED_SENDERS)
     for sender in senders:
@@ -182,7 +181,7 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
     options = FetchOptions(
         folders=folders,
         first_fetch=partial(first_fetch_time, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
-        max_mails=int_argument(numbers, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
+        max_mails=int_argument(params, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
         senders=senders,
         excluded_senders=excluded,
         subject=comparable(subject),
@@ -611,23 +610,6 @@ _ValueTest = Callable[[Any], bool]
 _Interval = tuple[float, float] | None  # where a value starts, and where the next one does; None for what is not a value
 
 
-class SearchedMail:
-    """A message or a row of Graph, with ``kind`` and ``size`` if they are known. A search reads each property once."""
-
-    def __init__(self, message: MessageRow):
-        self._message = message
-        self._values: dict[str, list[Any]] = {}
-
-    def has(self, properties: Iterable[str]) -> bool:
-        return any(name in self._message for name in properties)
-
-    def values(self, name: str, read: Callable[[Any], Any]) -> list[Any]:
-        if name not in self._values:
-            value = self._message.get(name)
-            self._values[name] = [read(one) for one in (value if isinstance(value, list) else [value])]
-        return self._values[name]
-
-
 def clean_search(value: Any) -> str:
     """Return a search as it was typed, without ``$search=`` and the quotes that belong to that."""
     text = str(value or '').strip()
@@ -637,17 +619,26 @@ def clean_search(value: Any) -> str:
     return re.sub('[\u201c-\u201f\u00ab\u00bb\uff02]', '"', text)
 
 
+def _values(message: MessageRow, properties: Iterable[str]) -> Iterator[Any]:
+    for name in properties:
+        value = message.get(name)
+        yield from value if isinstance(value, list) else [value]
+
+
 def _words(text: Any) -> str:
     """Return the words of a text with spaces around, empty if it has none."""
     words = re.findall(_WORD, comparable(text))
     return f' {" ".join(words)} ' if words else ''
 
 
+@lru_cache(2)  # each word of a search reads the same body
+def _words_of_content(content: str, is_html: bool) -> str:
+    return _words(html_to_text(content) if is_html else content)
+
+
 def _words_of_body(body: Any) -> str:
-    if not isinstance(body, dict):
-        return _words(body)
-    content = str(body.get('content') or '')
-    return _words(html_to_text(content) if str(body.get('contentType')).lower() == 'html' else content)
+    body = body if isinstance(body, dict) else {}
+    return _words_of_content(str(body.get('content') or ''), str(body.get('contentType')).lower() == 'html')
 
 
 def _words_of_name(attachment: Any) -> str:
@@ -715,29 +706,24 @@ def _size_interval(text: str) -> _Interval:
     return number, number + 1
 
 
-def _period_start(period: str, day: datetime) -> datetime:
-    if period == 'week':
-        return day - timedelta(days=day.weekday())
-    if period == 'month':
-        return day.replace(day=1)
-    return day.replace(month=1, day=1) if period == 'year' else day
-
-
-# What a period is called: its kind, and whether it is the one before.
-_PERIODS = {'today': ('day', False), 'yesterday': ('day', True)}
-_PERIODS |= {f'{name} {period}': (period, name == 'last') for name in ('this', 'last') for period in ('week', 'month', 'year')}
-_PERIOD_DAYS = {'day': 1, 'week': 7, 'month': 31, 'year': 366}  # this long after its start, the next one has started
-
-
 def _time_interval(text: str) -> _Interval:
     """Return when a day, a time in whole seconds, or ``last week`` starts and ends, in seconds since the epoch, UTC."""
-    if text in _PERIODS:
-        period, is_last = _PERIODS[text]
-        today = datetime.fromtimestamp(SystemClock().now() // 86400 * 86400, timezone.utc)
-        start = _period_start(period, today)
-        if is_last:
-            start = _period_start(period, start - timedelta(days=1))
-        return start.timestamp(), _period_start(period, start + timedelta(days=_PERIOD_DAYS[period])).timestamp()
+    today = datetime.fromtimestamp(SystemClock().now() // 86400 * 86400, timezone.utc)
+    day, month, year = timedelta(days=1), today.replace(day=1), today.replace(month=1, day=1)
+    week = today - today.weekday() * day
+    periods = {
+        'today': (today, today + day),
+        'yesterday': (today - day, today),
+        'this week': (week, week + 7 * day),
+        'last week': (week - 7 * day, week),
+        'this month': (month, (month + 31 * day).replace(day=1)),
+        'last month': ((month - day).replace(day=1), month),
+        'this year': (year, year.replace(year=year.year + 1)),
+        'last year': (year.replace(year=year.year - 1), year),
+    }
+    if text in periods:
+        start, end = periods[text]
+        return start.timestamp(), end.timestamp()
     usual = re.sub(r'^(\d{1,2})/(\d{1,2})/(\d{4})$', lambda one: f'{one[3]}-{one[1]:0>2}-{one[2]:0>2}', text)
     moment = _moment(usual)
     return None if moment is None else (moment, moment + (1 if ':' in usual else 86400))
@@ -869,10 +855,10 @@ class _SearchParser(_ExpressionParser):
             raise self._error(f"has '{token[:50]}' as the value of '{name}', which is {kind.description}")
         self._properties |= {*properties}
 
-        def matches(mail: SearchedMail) -> bool | None:
-            if not mail.has(properties):
+        def matches(message: MessageRow) -> bool | None:
+            if not any(one in message for one in properties):
                 return None
-            return any(test(value) for one in properties for value in mail.values(one, kind.read))
+            return any(test(kind.read(value)) for value in _values(message, properties))
 
         return _denied(matches) if symbol == '<>' else matches
 
