@@ -172,8 +172,8 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
         if _is_sent_by({sender if '@' in sender else f'x@{sender.replace("*", "x")}'}, excluded):
             what = f"'{sender}' in '{FetchLabel.SENDERS}' is excluded by '{FetchLabel.EXCLUDED_SENDERS}'."
             raise DemistoException(f'{what} Remove it from one of them.')
-    subject = clean_value(params.get('fetch_subject'))
-    if params.get('fetch_subject') and str(params['fetch_subject']).strip() and not comparable(subject):
+    subject = comparable(clean_value(params.get('fetch_subject')))
+    if not subject and str(params.get('fetch_subject') or '').strip():
         raise DemistoException(f"'{FetchLabel.SUBJECT}' has only invisible characters. Type the text.")
     expression = clean_value(params.get('fetch_filter'))
     search = clean_search(params.get('fetch_search'))
@@ -184,7 +184,7 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
         max_mails=int_argument(params, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
         senders=senders,
         excluded_senders=excluded,
-        subject=comparable(subject),
+        subject=subject,
         expression=expression,
         search=search,
         unread_only=selected('fetch_unread_only'),
@@ -364,8 +364,6 @@ _EVERYTHING = Expression(lambda _mail: True, frozenset())
 
 def _combined(parts: Sequence[Finding], decisive: bool) -> Finding:
     """Return what several conditions say together: `decisive` if one says so, None if one does not know."""
-    if len(parts) == 1:
-        return parts[0]
 
     def matches(mail: Any) -> bool | None:
         is_known = True
@@ -849,9 +847,10 @@ class _SearchParser(_ExpressionParser):
         if symbol in ('<', '<=', '>', '>=') and not kind.has_order:
             raise self._error(f"does not support '{symbol}' after '{written}'")
         value, is_prefix = comparable(token.strip('*"')), token.rstrip('"').endswith('*')
-        test = kind.test(symbol.replace('<>', '='), value, is_prefix)
         is_split = name == 'size' and self._next.lower() in _UNITS_OF_SIZE  # such as 1 MB
-        if not test or is_split or '*' in token.rstrip('*"'):
+        is_wrong = is_split or '*' in token.rstrip('*"')
+        test = None if is_wrong else kind.test(symbol.replace('<>', '='), value, is_prefix)
+        if not test:
             raise self._error(f"has '{token[:50]}' as the value of '{name}', which is {kind.description}")
         self._properties |= {*properties}
 
