@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus, urlsplit
 
@@ -274,9 +275,7 @@ class MicrosoftClient(BaseClient):
         self.retry_policy = retry_policy
         self.clock = _ClientClock(self)
         self.permissions = permissions
-        self._credential = credential and _show_ids(credential)
-        self._credential_was_given = credential is not None
-        self._token_provider: TokenProvider | None = None
+        self._given_credential = credential and _show_ids(credential)
         self._issued_tokens: set[str] = set()
 
     # region requests
@@ -436,7 +435,7 @@ class MicrosoftClient(BaseClient):
                 raise DemistoException(
                     f'Failed to parse json object from response: {len(response.content)} bytes ({content_type}).', error, response
                 ) from None
-        return {'text': lambda: response.text, 'content': lambda: response.content}.get(resp_type, lambda: response)()
+        return getattr(response, resp_type) if resp_type in ('text', 'content') else response
 
     def handle_error_with_metrics(self, res: requests.Response) -> None:
         """Report a failed call, then raise its error: an `error_handler` for integrations that call `_http_request`."""
@@ -465,12 +464,12 @@ class MicrosoftClient(BaseClient):
             return outside_text(error.text, LOG.encode)
         if isinstance(body.get('error'), dict):
             return outside_text(f'{code}: {text}', LOG.encode)
-        start, end = text.find(': ') + 2, text.find('.', text.find(': ') + 2) + 1
-        sentence = text[start:end] if 2 <= start < end else ''
+        sentence, dot, _ = text.partition(': ')[2].partition('.')
         numbers = found.get('error_codes')
         expired = isinstance(numbers, list) and numbers and TOKEN_EXPIRED_ERROR_CODES.issuperset(map(float_or_none, numbers))
         advice = f'\nRun the ***{self.command_prefix}-auth-reset*** command, and sign in again.' if expired else ''
-        return outside_text(code, LOG.encode) + (f'. \n{outside_text(sentence, LOG.encode)}' if sentence else '') + advice
+        summary = f'. \n{outside_text(sentence + dot, LOG.encode)}' if dot else ''
+        return outside_text(code, LOG.encode) + summary + advice
 
     @contextmanager
     def reporting_metrics(self) -> Iterator[None]:
@@ -496,11 +495,9 @@ class MicrosoftClient(BaseClient):
         self.token_provider.token_client.mask(token)
         return token
 
-    @property
+    @cached_property
     def token_provider(self) -> TokenProvider:
-        if self._token_provider is None:
-            self._token_provider = self.token_provider_for(self.credential)
-        return self._token_provider
+        return self.token_provider_for(self.credential)
 
     def token_provider_for(self, credential: Credential) -> TokenProvider:
         """Return a provider of tokens. For the Test button, which has no integration context, it caches them in memory."""
@@ -542,20 +539,18 @@ class MicrosoftClient(BaseClient):
     # endregion
     # region credential
 
-    @property
+    @cached_property
     def credential(self) -> Credential:
         """The credential. It is created when it is first needed, so that invalid settings are rejected then, not before."""
-        if self._credential is None:
-            self._credential = _show_ids(self._credential_of_keywords(self._method))
-        return self._credential
+        return self._given_credential or _show_ids(self._credential_of_keywords(self._method))
 
     def authorization_code_credential(self) -> AuthorizationCodeCredential:
         """Return the credential for an authorization code, even if the integration selects that method only once a code is set.
 
         Raise CredentialError if the instance uses another authentication method.
         """
-        credential = self._credential
-        if not self._credential_was_given and self._method in (CLIENT_CREDENTIALS, AUTHORIZATION_CODE):
+        credential = self._given_credential
+        if not credential and self._method in (CLIENT_CREDENTIALS, AUTHORIZATION_CODE):
             credential = self._credential_of_keywords(AUTHORIZATION_CODE)
         if not isinstance(credential, AuthorizationCodeCredential):
             raise CredentialError('This instance does not use an authorization code.', 'Run the commands without a login URL.')
@@ -619,12 +614,11 @@ class MicrosoftClient(BaseClient):
 
     def start_auth(self, complete_command: str) -> str:
         """Start a sign-in with a device code, and return instructions for the user, which name the command to run afterwards."""
-        started = self.device_auth_request()
-        address = re.search(r'https?://\S+', started['message'])
-        url = address.group() if address else ''
+        started = start_device_sign_in(self)
+        url = started.verification_uri
         return (
             '### Authorization instructions\n'
-            f'1. Open [{url}]({url}) in a browser and enter the code **{started["user_code"]}**.\n'
+            f'1. Open [{url}]({url}) in a browser and enter the code **{started.user_code}**.\n'
             f'2. Run the **{complete_command}** command in the War Room.'
         )
 
@@ -670,10 +664,14 @@ def scope_of_first_resource(scope: str, graph: str = '') -> str:
         graph: base URL of Graph in a custom cloud.
     """
     graphs = {*_GRAPH_RESOURCES, graph.rstrip('/')}
-    resources = {word: word.rpartition('/')[0].rstrip('/') for word in _decoded(scope).split()}
-    resources = {word: '' if resource.lower() in graphs else resource for word, resource in resources.items()}
-    first = next((resource for word, resource in resources.items() if word not in OIDC_SCOPES), '')
-    return ' '.join(word for word, resource in resources.items() if word in OIDC_SCOPES or resource == first)
+
+    def resource_of(word: str) -> str:
+        resource = word.rpartition('/')[0].rstrip('/')
+        return '' if resource.lower() in graphs else resource
+
+    words = dict.fromkeys(_decoded(scope).split())
+    first = next((resource_of(word) for word in words if word not in OIDC_SCOPES), '')
+    return ' '.join(word for word in words if word in OIDC_SCOPES or resource_of(word) == first)
 
 
 def _decoded(scope: str) -> str:
@@ -886,13 +884,13 @@ def get_azure_cloud(params: dict[str, Any], integration_name: str) -> AzureCloud
     # An instance without the parameter may name the URL of another API.
     is_other = not name and ('server_url' in params or 'azure_ad_endpoint' in params)
     graph = '' if is_other else params.get('url') or params.get('host')
-    custom: dict[str, Any] = {
+    entered = {
         'active_directory': params.get('azure_ad_endpoint'),
         'microsoft_graph_resource_id': params.get('graph_endpoint') or graph,
         'resource_manager': params.get('server_url'),
     }
-    custom = {name: url for name, url in custom.items() if url}
-    if all(getattr(AZURE_WORLDWIDE_CLOUD.endpoints, name) == url for name, url in custom.items()):
+    custom = {name: url for name, url in entered.items() if url and url != getattr(AZURE_WORLDWIDE_CLOUD.endpoints, name)}
+    if not custom:
         return AZURE_WORLDWIDE_CLOUD
     return create_custom_azure_cloud(integration_name, defaults=AZURE_WORLDWIDE_CLOUD, endpoints=custom)
 

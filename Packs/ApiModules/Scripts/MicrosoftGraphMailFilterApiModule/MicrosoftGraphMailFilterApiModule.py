@@ -1,18 +1,19 @@
 """What a fetch is to fetch: the options of an instance, and the filters that decide for a mail."""
 
 import json
+import math
 import operator
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import SystemClock, clean_value
+    from MicrosoftCoreApiModule import SystemClock, clean_value, float_or_none
     from MicrosoftInstanceApiModule import bool_argument, int_argument
     from MicrosoftGraphMailClientApiModule import (
         EmailAddress,
@@ -107,12 +108,12 @@ class FetchOptions(NamedTuple):
     @property
     def properties(self) -> tuple[str, ...]:
         """The properties that filters use besides those that all rows have."""
-        used = {
-            'isRead': self.unread_only,
-            'hasAttachments': self.with_attachments_only,
-            **dict.fromkeys(row_filter(self.expression).properties | mail_search(self.search).row_properties, True),
-        }
-        return tuple(name for name, is_used in used.items() if is_used and name not in ROW_PROPERTIES.split(','))
+        names = row_filter(self.expression).properties | mail_search(self.search).properties
+        if self.unread_only:
+            names |= {'isRead'}
+        if self.with_attachments_only:
+            names |= {'hasAttachments'}
+        return tuple(sorted(names - MESSAGE_ONLY - {*ROW_PROPERTIES.split(',')}))
 
     @property
     def search_properties(self) -> frozenset[str]:
@@ -127,10 +128,13 @@ class FetchOptions(NamedTuple):
     @property
     def filters(self) -> str:
         """What distinguishes one choice of mails from another."""
-        added = (self.excluded_senders, self.expression, self.drafts)
-        values = [self.senders, self.subject, self.unread_only, self.with_attachments_only]
-        values += added if any((*added, self.search)) else ()
-        return json.dumps([*values, self.search] if self.search else values)
+        values: list[Any] = [self.senders, self.subject, self.unread_only, self.with_attachments_only]
+        added = (self.excluded_senders, self.expression, self.drafts)  # only if set: stored values of older versions stay valid
+        if any(added) or self.search:
+            values += added
+        if self.search:
+            values.append(self.search)
+        return json.dumps(values)
 
     def matches(self, row: MessageRow) -> bool:
         """Return whether a message is to be fetched, as far as its row tells: `is_found` decides when it was read."""
@@ -149,7 +153,7 @@ class FetchOptions(NamedTuple):
 
     def is_found(self, message: MessageRow) -> bool:
         """Return whether the search finds a message, or could if it had properties that are not there."""
-        return mail_search(self.search).matches(SearchedMail(message)) is not False
+        return mail_search(self.search).matches(message) is not False
 
 
 def fetch_options(params: dict[str, Any]) -> FetchOptions:
@@ -160,17 +164,16 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
         raise DemistoException(
             f"'{FetchLabel.FOLDERS}' has {len(folders)} folders. Enter up to {MAX_FOLDERS}, and the rest in another instance."
         )
-    numbers = {name: clean_value(params.get(name)) for name in ('max_fetch', 'fetch_limit', 'max_attachment_size')}
-    max_mails = 'max_fetch' if numbers['max_fetch'] else 'fetch_limit'
-    max_size = int_argument(numbers, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, FetchLabel.MAX_ATTACHMENT)
+    max_mails = 'max_fetch' if clean_value(params.get('max_fetch')) else 'fetch_limit'
+    max_size = int_argument(params, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, FetchLabel.MAX_ATTACHMENT)
     senders = parse_senders(params.get('fetch_from'), FetchLabel.SENDERS)
     excluded = parse_senders(params.get('fetch_exclude_senders'), FetchLabel.EXCLUDED_SENDERS)
     for sender in senders:
         if _is_sent_by({sender if '@' in sender else f'x@{sender.replace("*", "x")}'}, excluded):
             what = f"'{sender}' in '{FetchLabel.SENDERS}' is excluded by '{FetchLabel.EXCLUDED_SENDERS}'."
             raise DemistoException(f'{what} Remove it from one of them.')
-    subject = clean_value(params.get('fetch_subject'))
-    if params.get('fetch_subject') and str(params['fetch_subject']).strip() and not comparable(subject):
+    subject = comparable(clean_value(params.get('fetch_subject')))
+    if not subject and str(params.get('fetch_subject') or '').strip():
         raise DemistoException(f"'{FetchLabel.SUBJECT}' has only invisible characters. Type the text.")
     expression = clean_value(params.get('fetch_filter'))
     search = clean_search(params.get('fetch_search'))
@@ -178,10 +181,10 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
     options = FetchOptions(
         folders=folders,
         first_fetch=partial(first_fetch_time, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
-        max_mails=int_argument(numbers, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
+        max_mails=int_argument(params, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
         senders=senders,
         excluded_senders=excluded,
-        subject=comparable(subject),
+        subject=subject,
         expression=expression,
         search=search,
         unread_only=selected('fetch_unread_only'),
@@ -224,8 +227,6 @@ def find_fetch_folder(mailbox: Mailbox, name: str) -> str:
 
 # region senders
 
-_NOT_A_SENDER = "'{}' in '{}' is neither an email address nor a domain. Write it as alerts@example.com or example.com."
-
 
 def normal_domain(domain: str) -> str:
     """Return a domain in lower case, as DNS writes it."""
@@ -263,12 +264,14 @@ def parse_senders(value: Any, label: str) -> tuple[str, ...]:
 
 def _sender(text: str, label: str) -> str:
     user, _, domain = text.rpartition('@')
+    user = '' if user == '*' else user
     prefix = '*.' if domain.startswith('*.') and not user else ''
     domain = normal_domain(domain.removeprefix(prefix))
     is_domain = re.fullmatch(r'(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)+[a-z0-9-]{2,63}', domain)
-    if not is_domain or not re.fullmatch(r'[^\s@<>,;:()\[\]\\"*]*', '' if user == '*' else user):
-        raise DemistoException(_NOT_A_SENDER.format(text[:100], label))
-    return f'{comparable(user)}@{domain}' if user not in ('', '*') else prefix + domain
+    if not is_domain or not re.fullmatch(r'[^\s@<>,;:()\[\]\\"*]*', user):
+        what = f"'{text[:100]}' in '{label}' is neither an email address nor a domain."
+        raise DemistoException(f'{what} Write it as alerts@example.com or example.com.')
+    return f'{comparable(user)}@{domain}' if user else prefix + domain
 
 
 def _is_sent_by(senders: Iterable[str], wanted: Iterable[str]) -> bool:
@@ -299,8 +302,7 @@ def first_fetch_time(text: str) -> str:
     """
     now, how = SystemClock().now(), 'Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z.'
     words = ' '.join(text[:100].lower().split())
-    days = {'now': 0, 'today': 0, 'yesterday': 1}.get(words)
-    seconds = _duration(words) if days is None else days * 86400.0
+    seconds = _duration({'now': '0 days', 'today': '0 days', 'yesterday': '1 day'}.get(words, words))
     moment = _moment(words) if seconds is None else now - seconds
     if re.fullmatch(r'[\d.]+', words):
         raise DemistoException(f"'{text}' in '{FetchLabel.FIRST_FETCH}' has no unit. {how}")
@@ -325,15 +327,12 @@ def _duration(words: str) -> float | None:
 
 def _moment(words: str) -> float | None:
     """Return a date, or a date and a time, in seconds since the epoch; None if it is something else."""
-    iso = re.fullmatch(r'(\d{4}-\d\d-\d\d)(?:[t ](\d\d:\d\d(?::\d\d)?)(?:\.\d{1,9})? ?(z|utc|gmt|[+-]\d\d:?\d\d)?)?', words)
-    try:
-        if iso:
-            zone = (iso[3] or 'z').replace(':', '')
-            zone = zone if zone[0] in '+-' else '+0000'
-            clock = (iso[2] or '00:00') + (':00' if len(iso[2] or '') < 8 else '')
-            return datetime.strptime(f'{iso[1]}T{clock}{zone}', '%Y-%m-%dT%H:%M:%S%z').timestamp()
-    except (ValueError, OverflowError):
-        return None
+    zone = r'(?:z|utc|gmt|([+-]\d\d):?(\d\d))'
+    iso = re.fullmatch(rf'(\d{{4}}-\d\d-\d\d)(?:[t ](\d\d:\d\d(?::\d\d)?)(?:\.\d{{1,9}})? ?{zone}?)?', words)
+    if iso:
+        with suppress(ValueError, OverflowError):
+            offset = f'{iso[3]}:{iso[4]}' if iso[3] else '+00:00'
+            return datetime.fromisoformat(f'{iso[1]}T{iso[2] or "00:00"}{offset}').timestamp()
     for form in _DATE_FORMATS:
         with suppress(ValueError, OverflowError):
             return datetime.strptime(words.replace(',', ''), form).replace(tzinfo=timezone.utc).timestamp()
@@ -341,22 +340,157 @@ def _moment(words: str) -> float | None:
 
 
 # endregion
+# region expressions
+
+Finding = Callable[[Any], bool | None]  # None: what is there of a mail does not tell
+_MAX_EXPRESSION_LENGTH = 2000  # characters
+_MAX_EXPRESSION_DEPTH = 20
+
+
+class Expression(NamedTuple):
+    """A filter or a search.
+
+    Args:
+        matches: returns whether a message is found, None if what is there of it does not tell.
+        properties: names of the properties that it needs: those of Graph, and ``kind`` and ``size``.
+    """
+
+    matches: Finding
+    properties: frozenset[str]
+
+
+_EVERYTHING = Expression(lambda _mail: True, frozenset())
+
+
+def _combined(parts: Sequence[Finding], decisive: bool) -> Finding:
+    """Return what several conditions say together: `decisive` if one says so, None if one does not know."""
+
+    def matches(mail: Any) -> bool | None:
+        is_known = True
+        for part in parts:
+            found = part(mail)
+            if found is decisive:
+                return decisive
+            is_known = is_known and found is not None
+        return not decisive if is_known else None
+
+    return matches
+
+
+def _denied(finding: Finding) -> Finding:
+    def matches(mail: Any) -> bool | None:
+        found = finding(mail)
+        return None if found is None else not found
+
+    return matches
+
+
+class _ExpressionParser:
+    """The grammar of filters and searches. Subclasses read a condition, and errors name their field.
+
+    Args:
+        text: the expression.
+        part: matches a part, with its text as group 1.
+    """
+
+    _or, _and, _signs = 'or', 'and', ('not',)
+    _label = _example = ''
+
+    def __init__(self, text: str, part: re.Pattern[str]):
+        self._tokens: list[str] = []
+        self._properties: set[str] = set()
+        self._depth = end = 0
+        if len(text) > _MAX_EXPRESSION_LENGTH:
+            raise self._error(f'has {len(text):,} characters, but the maximum is {_MAX_EXPRESSION_LENGTH:,}')
+        while end < len(text):
+            token = part.match(text, end)
+            if not token:
+                raise self._error(f"cannot be read from '{text[end : end + 30].strip()}' on")
+            self._tokens.append(token[1])
+            end = token.end()
+        self._tokens.reverse()  # the next one is the last
+
+    def parse(self) -> Expression:
+        matches = self._any_of()
+        if self._tokens:
+            raise self._unexpected()
+        return Expression(matches, frozenset(self._properties))
+
+    def _any_of(self) -> Finding:
+        self._depth += 1
+        if self._depth > _MAX_EXPRESSION_DEPTH:
+            raise self._error(f'has more than {_MAX_EXPRESSION_DEPTH} levels')
+        finding = self._joined(self._or, self._all_of, True)
+        self._depth -= 1
+        return finding
+
+    def _all_of(self) -> Finding:
+        return self._joined(self._and, self._operand, False)
+
+    def _joined(self, word: str, read: Callable[[], Finding], decisive: bool) -> Finding:
+        parts = [read()]
+        while self._next == word:
+            self._take()
+            parts.append(read())
+        return _combined(parts, decisive)
+
+    def _operand(self) -> Finding:
+        is_denied = False
+        while self._next in self._signs:
+            if self._take() != '+':
+                is_denied = not is_denied
+        finding = self._group() if self._next == '(' else self._condition()
+        return _denied(finding) if is_denied else finding
+
+    def _group(self) -> Finding:
+        self._take('(')
+        finding = self._any_of()
+        self._take(')')
+        return finding
+
+    def _condition(self) -> Finding:
+        raise NotImplementedError
+
+    @property
+    def _next(self) -> str:
+        return self._tokens[-1] if self._tokens else ''
+
+    def _take(self, *expected: str) -> str:
+        """Return the next token. Raise DemistoException if it is not one of those that are expected."""
+        if not self._tokens or (expected and self._next not in expected):
+            raise self._unexpected()
+        return self._tokens.pop()
+
+    def _unexpected(self) -> DemistoException:
+        return self._error(f"does not support '{self._tokens[-1][:50]}' there" if self._tokens else 'is not complete')
+
+    def _error(self, what: str) -> DemistoException:
+        return DemistoException(f"'{self._label}' {what}. Write it as {self._example}.")
+
+
+# endregion
 # region filter expressions
 
-Condition = Callable[[Any], bool]
-# Properties of rows that a filter may name, with the type of their values.
-_FILTER_TYPES: dict[str, type] = {
-    **dict.fromkeys(('subject', 'importance', 'inferenceClassification', 'internetMessageId', 'conversationId'), str),
-    **{f'{name}/emailAddress/{part}': str for name in ('from', 'sender') for part in ('address', 'name')},
-    **dict.fromkeys(('flag/flagStatus', 'parentFolderId'), str),
-    **dict.fromkeys(('isRead', 'isDraft', 'hasAttachments'), bool),
-    **dict.fromkeys((RECEIVED, 'sentDateTime', 'createdDateTime'), float),
+# What a filter may name, by the type of the values.
+_FILTER_PATHS: dict[type, tuple[str, ...]] = {
+    str: (
+        *('subject', 'importance', 'inferenceClassification', 'internetMessageId', 'conversationId', 'parentFolderId'),
+        *('from/emailAddress/address', 'from/emailAddress/name', 'sender/emailAddress/address', 'sender/emailAddress/name'),
+        'flag/flagStatus',
+    ),
+    bool: ('isRead', 'isDraft', 'hasAttachments'),
+    float: (RECEIVED, 'sentDateTime', 'createdDateTime'),
 }
+_Fields = Mapping[str, tuple[str, type]]  # paths, and the types of their values, by what names them in an expression
+_FILTER_FIELDS: _Fields = {path.lower(): (path, kind) for kind, paths in _FILTER_PATHS.items() for path in paths}
 _STATE_PROPERTIES = {'isRead', 'isDraft', 'flag', 'categories', 'importance', 'inferenceClassification'}
 # Collections, with what ``any`` may compare of their members.
+_MEMBER_PARTS = ('/emailAddress/address', '/emailAddress/name')
 _FILTER_COLLECTIONS = {
-    'categories': {'': ''},
-    **{f'{name}Recipients': {f'/emailAddress/{one}': one for one in ('address', 'name')} for name in ('to', 'cc', 'bcc')},
+    'categories/any': ('categories', ('',)),
+    'torecipients/any': ('toRecipients', _MEMBER_PARTS),
+    'ccrecipients/any': ('ccRecipients', _MEMBER_PARTS),
+    'bccrecipients/any': ('bccRecipients', _MEMBER_PARTS),
 }
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     'eq': operator.eq,
@@ -370,25 +504,23 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     'endswith': str.endswith,
 }
 _FILTER_PART = r"('(?:[^']|'')*'|\d{4}-\d\d-\d\d[0-9T:.Z+-]*|[A-Za-z][\w/]*|[():,])\s*"
-_MAX_FILTER_LENGTH = 2000  # characters
-_MAX_FILTER_DEPTH = 20
-_FILTER_EXAMPLE = "contains(subject, 'invoice') and not (importance eq 'low')"
 
 
-class RowFilter(NamedTuple):
-    """A filter expression.
+def _text_literal(token: str) -> str | None:
+    return comparable(token[1:-1].replace("''", "'")) if token.startswith("'") else None
 
-    Args:
-        matches: returns whether a message matches.
-        properties: names of the properties that it needs.
-    """
 
-    matches: Condition
-    properties: frozenset[str]
+def _time_value(value: Any) -> float | None:
+    return _moment(str(value).lower())
+
+
+# How literals and values of messages are read, by their type; None for what is not of it.
+_LITERALS: dict[type, Callable[[str], Any]] = {str: _text_literal, bool: {'true': True, 'false': False}.get, float: _time_value}
+_VALUES: dict[type, Callable[[Any], Any]] = {str: comparable, bool: bool, float: _time_value}
 
 
 @lru_cache(8)
-def row_filter(text: str) -> RowFilter:
+def row_filter(text: str) -> Expression:
     """Read a part of OData's ``$filter``: comparisons with literals, ``contains``, ``startswith``, ``endswith``, ``any``,
     ``and``, ``or``, ``not`` and parentheses.
 
@@ -396,164 +528,69 @@ def row_filter(text: str) -> RowFilter:
         DemistoException: it is something else; it names the field.
     """
     if not text:
-        return RowFilter(lambda _row: True, frozenset())
-    return _FilterParser(text).parse()
-
-
-class _ExpressionParser:
-    """The next part of an expression, and errors that name its field.
-
-    Args:
-        text: the expression.
-        label, example: the field, and what can be written there.
-        part: matches a part, with its text as group 1.
-    """
-
-    def __init__(self, text: str, label: str, example: str, part: re.Pattern[str]):
-        self._label, self._example = label, example
-        self._tokens: list[str] = []
-        self._depth = end = 0
-        if len(text) > _MAX_FILTER_LENGTH:
-            raise self._error(f'has {len(text):,} characters, but the maximum is {_MAX_FILTER_LENGTH:,}')
-        while end < len(text):
-            token = part.match(text, end)
-            if not token:
-                raise self._error(f"cannot be read from '{text[end : end + 30].strip()}' on")
-            self._tokens.append(token[1])
-            end = token.end()
-        self._tokens.reverse()  # the next one is the last
-
-    def _error(self, what: str) -> DemistoException:
-        return DemistoException(f"'{self._label}' {what}. Write it as {self._example}.")
-
-    def _unexpected(self) -> DemistoException:
-        return self._error(f"does not support '{self._tokens[-1][:50]}' there" if self._tokens else 'is not complete')
-
-    @property
-    def _next(self) -> str:
-        return self._tokens[-1].lower() if self._tokens else ''
-
-    def _take(self, *expected: str) -> str:
-        """Return the next token. Raise DemistoException if it is not one of those that are expected."""
-        if not self._tokens or (expected and self._next not in expected):
-            raise self._unexpected()
-        return self._tokens.pop()
-
-    @contextmanager
-    def _level(self) -> Iterator[None]:
-        self._depth += 1
-        if self._depth > _MAX_FILTER_DEPTH:
-            raise self._error(f'has more than {_MAX_FILTER_DEPTH} levels')
-        yield
-        self._depth -= 1
+        return _EVERYTHING
+    return _FilterParser(re.sub(r'^\$?filter\s*=', '', text).strip(), re.compile(_FILTER_PART)).parse()
 
 
 class _FilterParser(_ExpressionParser):
-    def __init__(self, text: str):
-        super().__init__(
-            re.sub(r'^\$?filter\s*=', '', text).strip(), FetchLabel.FILTER, _FILTER_EXAMPLE, re.compile(_FILTER_PART)
-        )
-        self._properties: set[str] = set()
+    _label, _example = FetchLabel.FILTER, "contains(subject, 'invoice') and not (importance eq 'low')"
 
-    def parse(self) -> RowFilter:
-        matches = self._expression()
-        if self._tokens:
-            raise self._unexpected()
-        return RowFilter(matches, frozenset(self._properties))
+    @property
+    def _next(self) -> str:
+        return super()._next.lower()
 
-    def _expression(self) -> Condition:
-        with self._level():
-            return self._joined('or', any, partial(self._joined, 'and', all, self._condition))
+    def _condition(self) -> Finding:
+        if self._next not in _FILTER_COLLECTIONS:
+            return self._comparison(_FILTER_FIELDS)
+        collection, parts = _FILTER_COLLECTIONS[self._take().lower()]
+        self._take('(')
+        variable = self._take().lower()
+        self._take(':')
+        matches = self._comparison({f'{variable}{part}'.lower(): (f'{collection}{part}', str) for part in parts})
+        self._take(')')
 
-    def _joined(self, word: str, combine: Callable[[Iterable[bool]], bool], part: Callable[[], Condition]) -> Condition:
-        parts = [part()]
-        while self._next == word:
-            self._take()
-            parts.append(part())
-        return lambda row: combine(one(row) for one in parts)
+        def has_match(row: MessageRow) -> bool:
+            members = row.get(collection)
+            return isinstance(members, list) and any(matches({collection: member}) for member in members)
 
-    def _condition(self) -> Condition:
-        is_not = False
-        while self._next == 'not':
-            is_not = not is_not
-            self._take()
-        if self._next == '(':
-            self._take()
-            condition = self._expression()
-            self._take(')')
-        else:
-            condition = self._comparison(_FILTER_TYPES, _row_value)
-        return (lambda row: not condition(row)) if is_not else condition
+        return has_match
 
-    def _comparison(self, types: Mapping[str, type], value_of: Callable[[Any, str], Any]) -> Condition:
-        name = self._next
-        if name.endswith('/any') and types is _FILTER_TYPES:
-            return self._any(name.removesuffix('/any'))
-        if name in ('contains', 'startswith', 'endswith'):
-            self._take()
+    def _comparison(self, fields: _Fields) -> Finding:
+        if self._next in ('contains', 'startswith', 'endswith'):
+            compare = _COMPARISONS[self._take().lower()]
             self._take('(')
-            path, compare = self._path(types, str), _COMPARISONS[name]
+            path, kind = self._field({name: field for name, field in fields.items() if field[1] is str})
             self._take(',')
             literal = self._literal(str)
             self._take(')')
         else:
-            path = self._path(types)
-            names = ('eq', 'ne') if types[path] is bool else ('eq', 'ne', 'gt', 'ge', 'lt', 'le')
-            compare, literal = _COMPARISONS[self._take(*names).lower()], self._literal(types[path])
+            path, kind = self._field(fields)
+            operators = ('eq', 'ne') if kind is bool else ('eq', 'ne', 'gt', 'ge', 'lt', 'le')
+            compare = _COMPARISONS[self._take(*operators).lower()]
+            literal = self._literal(kind)
 
-        def matches(row: Any) -> bool:
-            value = value_of(row, path)
+        def matches(row: MessageRow) -> bool:
+            value: Any = row
+            for name in path.split('/'):
+                value = value.get(name) if isinstance(value, dict) else None
+            value = _VALUES[kind](value)
             return value is not None and compare(value, literal)
 
         return matches
 
-    def _path(self, types: Mapping[str, type], kind: type | None = None) -> str:
-        found = next((path for path in types if path.lower() == self._next), '')
-        if not found or (kind and types[found] is not kind):
+    def _field(self, fields: _Fields) -> tuple[str, type]:
+        if self._next not in fields:
             raise self._unexpected()
-        self._take()
-        if types is _FILTER_TYPES:
-            self._properties.add(found.split('/')[0])
-        return found
+        path, kind = fields[self._take().lower()]
+        self._properties.add(path.split('/')[0])
+        return path, kind
 
     def _literal(self, kind: type) -> Any:
-        token = self._next
-        if kind is bool and token in ('true', 'false'):
-            return self._take().lower() == 'true'
-        if kind is str and token[:1] == "'":
-            return comparable(self._take()[1:-1].replace("''", "'"))
-        moment = _moment(token) if kind is float else None
-        if moment is None:
+        value = _LITERALS[kind](self._next)
+        if value is None:
             raise self._unexpected()
         self._take()
-        return moment
-
-    def _any(self, name: str) -> Condition:
-        collection = next((one for one in _FILTER_COLLECTIONS if one.lower() == name), '')
-        if not collection:
-            raise self._unexpected()
-        self._take()
-        self._take('(')
-        parts = {self._next + path: part for path, part in _FILTER_COLLECTIONS[collection].items()}
-        self._take()
-        self._take(':')
-
-        def value_of(member: Any, path: str) -> str:
-            return comparable(getattr(EmailAddress.from_json(member), parts[path]) if parts[path] else member)
-
-        matches = self._comparison(dict.fromkeys(parts, str), value_of)
-        self._take(')')
-        self._properties.add(collection)
-        return lambda row: isinstance(row.get(collection), list) and any(map(matches, row[collection]))
-
-
-def _row_value(row: MessageRow, path: str) -> Any:
-    found: Any = row
-    for part in path.split('/'):
-        found = found.get(part) if isinstance(found, dict) else None
-    if _FILTER_TYPES[path] is float:
-        return _moment(str(found).lower())
-    return bool(found) if _FILTER_TYPES[path] is bool else comparable(found)
+        return value
 
 
 # endregion
@@ -562,220 +599,244 @@ def _row_value(row: MessageRow, path: str) -> Any:
 
 # KQL by https://learn.microsoft.com/sharepoint/dev/general-development/keyword-query-language-kql-syntax-reference and [MS-KQL],
 # with the properties of https://learn.microsoft.com/graph/search-query-parameter and those that Exchange has besides.
-Finding = Callable[['SearchedMail'], bool | None]  # None: what a mail has is not known yet
 MESSAGE_ONLY = frozenset({'body', 'attachments', 'kind', 'size'})
-_SEARCH_EXAMPLE = 'from:example.com AND (subject:invoice* OR hasattachment:true)'
-_SENDERS = ('from', 'sender')
-_TO_CC_BCC = ('toRecipients', 'ccRecipients', 'bccRecipients')
-# Names in KQL: the kind of their values, and the properties in Graph.
-_SEARCH_PROPERTIES: dict[str, tuple[str, tuple[str, ...]]] = {
-    'from': ('people', _SENDERS),
-    **{name: ('people', (f'{name}Recipients',)) for name in ('to', 'cc', 'bcc')},
-    'recipients': ('people', _TO_CC_BCC),
-    'participants': ('people', (*_SENDERS, *_TO_CC_BCC)),
-    'subject': ('text', ('subject',)),
-    'body': ('text', ('body',)),
-    'attachment': ('text', ('attachments',)),
-    'category': ('text', ('categories',)),
-    'hasattachment': ('choice', ('hasAttachments',)),
-    'isread': ('choice', ('isRead',)),
-    'isflagged': ('choice', ('flag',)),
-    'importance': ('choice', ('importance',)),
-    'kind': ('choice', ('kind',)),
-    'received': ('time', (RECEIVED,)),
-    'sent': ('time', ('sentDateTime',)),
-    'size': ('number', ('size',)),
-}
-_SEARCH_ALIASES = {'hasattachments': 'hasattachment', 'attachmentnames': 'attachment', 'filename': 'attachment'}
-_SEARCH_ALIASES |= {'categories': 'category', 'participant': 'participants', 'recipient': 'recipients'}
-_DEFAULT_SEARCH = ('from', 'subject', 'body')
-_BOOLEANS = {**dict.fromkeys(('true', 'yes', '1'), 'true'), **dict.fromkeys(('false', 'no', '0'), 'false')}
-_CHOICES = {
-    'importance': {'low': 'low', 'normal': 'normal', 'medium': 'normal', 'high': 'high'},
-    'kind': {'email': 'email', 'meetings': 'meetings'},
-}
-_UNITS_OF_SIZE = {'': 1, 'b': 1, 'kb': 1024, 'mb': 1024**2, 'gb': 1024**3}
 _SEARCH_PART = r'((?<=[:=<>])[^\s()"]+|[A-Za-z]+(?:<>|[<>]=?|[:=])|"[^"]*"\*?|[()]|[+-](?=[\w"(])|[^\s()"]+)\s*'
 _CJK = '\u3040-\u30ff\u3400-\u9fff'  # written without spaces: each character counts as a word
 _WORD = f'[{_CJK}]|[^\\W{_CJK}]+'
-
-
-class MailSearch(NamedTuple):
-    """A search.
-
-    Args:
-        matches: returns whether a mail is found, None if what is there of it does not tell.
-        properties: names of those in Graph that it needs, and ``kind`` and ``size``.
-    """
-
-    matches: Finding
-    properties: frozenset[str]
-
-    @property
-    def row_properties(self) -> frozenset[str]:
-        return self.properties - MESSAGE_ONLY
-
-
-class SearchedMail:
-    """A message or a row of Graph, with ``kind`` and ``size`` if they are known, as a search reads it."""
-
-    def __init__(self, message: MessageRow):
-        self._message = message
-        self._words: dict[str, list[str]] = {}
-
-    def has(self, properties: Iterable[str]) -> bool:
-        return any(name in self._message for name in properties)
-
-    def values(self, name: str) -> list[Any]:
-        """Return the values of a property in Graph: texts, people, or one of another type."""
-        value = self._message.get(name)
-        if name == 'body' and isinstance(value, dict):
-            content = str(value.get('content') or '')
-            return [html_to_text(content) if str(value.get('contentType')).lower() == 'html' else content]
-        if name == 'attachments':
-            return [one.get('name') for one in value or () if isinstance(one, dict)]
-        if name in (*_SENDERS, *_TO_CC_BCC):
-            return [EmailAddress.from_json(one) for one in (value if isinstance(value, list) else [value])]
-        if name == 'flag':
-            return [isinstance(value, dict) and value.get('flagStatus') == 'flagged']
-        return value if isinstance(value, list) else [value]
-
-    def words(self, name: str) -> list[str]:
-        """Return the words of each value of a property that has texts, with spaces around."""
-        if name not in self._words:
-            self._words[name] = [_words(text) for text in self.values(name)]
-        return self._words[name]
-
-
-def _words(text: Any) -> str:
-    return f' {" ".join(re.findall(_WORD, comparable(text)))} '
+_UNITS_OF_SIZE = {'b': 1, 'kb': 1024, 'mb': 1024**2, 'gb': 1024**3}
+_ValueTest = Callable[[Any], bool]
+_Interval = tuple[float, float] | None  # where a value starts, and where the next one does; None for what is not a value
 
 
 def clean_search(value: Any) -> str:
     """Return a search as it was typed, without ``$search=`` and the quotes that belong to that."""
     text = str(value or '').strip()
     found = re.match(r'\$?search\s*=\s*', text, re.IGNORECASE)
-    return (
-        clean_value(text[found.end() :]).replace('\\"', '"') if found else re.sub('[\u201c-\u201f\u00ab\u00bb\uff02]', '"', text)
-    )
+    if found:
+        return clean_value(text[found.end() :]).replace('\\"', '"')
+    return re.sub('[\u201c-\u201f\u00ab\u00bb\uff02]', '"', text)
+
+
+def _values(message: MessageRow, properties: Iterable[str]) -> Iterator[Any]:
+    for name in properties:
+        value = message.get(name)
+        yield from value if isinstance(value, list) else [value]
+
+
+def _words(text: Any) -> str:
+    """Return the words of a text with spaces around, empty if it has none."""
+    words = re.findall(_WORD, comparable(text))
+    return f' {" ".join(words)} ' if words else ''
+
+
+@lru_cache(2)  # each word of a search reads the same body
+def _words_of_content(content: str, is_html: bool) -> str:
+    return _words(html_to_text(content) if is_html else content)
+
+
+def _words_of_body(body: Any) -> str:
+    body = body if isinstance(body, dict) else {}
+    return _words_of_content(str(body.get('content') or ''), str(body.get('contentType')).lower() == 'html')
+
+
+def _words_of_name(attachment: Any) -> str:
+    return _words(attachment.get('name') if isinstance(attachment, dict) else '')
+
+
+def _is_flagged(flag: Any) -> bool:
+    return isinstance(flag, dict) and flag.get('flagStatus') == 'flagged'
+
+
+def _text_test(symbol: str, value: str, is_prefix: bool) -> _ValueTest | None:
+    words = _words(value)
+    if not words:
+        return None
+    words = words[:-1] if is_prefix else words  # with the space, the last one would have to be a whole word
+    if symbol == ':':
+        return lambda text: words in text
+    return lambda text: text.startswith(words) if is_prefix else text == words
+
+
+def _person(recipient: Any) -> EmailAddress:
+    address, name = EmailAddress.from_json(recipient)
+    return EmailAddress(normal_address(address), comparable(name))
+
+
+def _people_test(symbol: str, value: str, is_prefix: bool) -> _ValueTest | None:
+    """Return whether a value means a person: an address, a domain, a part of either, or words of a name."""
+    words = _words(value)
+    if not words:
+        return None
+    words = words[:-1] if is_prefix else words
+    bracketed = re.search('<([^<>]*)>', value)
+    value = bracketed[1] if bracketed else value
+    if '@' in value:
+        value = normal_address(value) if is_prefix else _sender(value, FetchLabel.SEARCH)
+
+    def is_equal(person: EmailAddress) -> bool:
+        return any(text.startswith(value) if is_prefix else text == value for text in person)
+
+    def has_words(person: EmailAddress) -> bool:
+        user, _, domain = person.address.rpartition('@')
+        is_whole = '.' in value and not is_prefix
+        is_domain = _words(domain).endswith(words) if is_whole else words in _words(domain)
+        return is_domain or words in _words(person.name) or words in _words(user)
+
+    return is_equal if '@' in value or symbol == '=' else has_words
+
+
+def _range_test(interval: Callable[[str], _Interval], symbol: str, value: str, _is_prefix: bool) -> _ValueTest | None:
+    first, dots, last = value.partition('..')
+    lower, upper = interval(first), interval(last if dots else first)
+    if not lower or not upper or (dots and symbol not in ':='):
+        return None
+    start, end = lower[0], upper[1]
+    symbols = {'<': (-math.inf, start), '<=': (-math.inf, end), '>': (end, math.inf), '>=': (start, math.inf)}
+    start, end = symbols.get(symbol, (start, end))
+    return lambda number: number is not None and start <= number < end
+
+
+def _size_interval(text: str) -> _Interval:
+    found = re.fullmatch(r'(\d{1,12})\s?(b|kb|mb|gb)?', text)
+    if not found:
+        return None
+    number = int(found[1]) * _UNITS_OF_SIZE[found[2] or 'b']
+    return number, number + 1
+
+
+def _time_interval(text: str) -> _Interval:
+    """Return when a day, a time in whole seconds, or ``last week`` starts and ends, in seconds since the epoch, UTC."""
+    today = datetime.fromtimestamp(SystemClock().now() // 86400 * 86400, timezone.utc)
+    day, month, year = timedelta(days=1), today.replace(day=1), today.replace(month=1, day=1)
+    week = today - today.weekday() * day
+    periods = {
+        'today': (today, today + day),
+        'yesterday': (today - day, today),
+        'this week': (week, week + 7 * day),
+        'last week': (week - 7 * day, week),
+        'this month': (month, (month + 31 * day).replace(day=1)),
+        'last month': ((month - day).replace(day=1), month),
+        'this year': (year, year.replace(year=year.year + 1)),
+        'last year': (year.replace(year=year.year - 1), year),
+    }
+    if text in periods:
+        start, end = periods[text]
+        return start.timestamp(), end.timestamp()
+    usual = re.sub(r'^(\d{1,2})/(\d{1,2})/(\d{4})$', lambda one: f'{one[3]}-{one[1]:0>2}-{one[2]:0>2}', text)
+    moment = _moment(usual)
+    return None if moment is None else (moment, moment + (1 if ':' in usual else 86400))
+
+
+class _ValueKind(NamedTuple):
+    """The kind of the values of a property.
+
+    Args:
+        description: what a value in a search is, as errors say it.
+        read: reads a value of a message.
+        test: returns what decides for a value that was read, from the operator, the value in the search without quotes, and
+            whether that is a prefix; None if it is not a value.
+        has_order: values can be compared by ``<``.
+    """
+
+    description: str
+    read: Callable[[Any], Any]
+    test: Callable[[str, str, bool], _ValueTest | None]
+    has_order: bool = False
+
+
+def _choice(choices: dict[str, str], read: Callable[[Any], Any] = bool) -> _ValueKind:
+    def test(_symbol: str, value: str, _is_prefix: bool) -> _ValueTest | None:
+        wanted = choices.get(value)
+        return (lambda found: str(found).lower() == wanted) if wanted else None
+
+    return _ValueKind(' or '.join(dict.fromkeys(choices.values())), read, test)
+
+
+_TEXT_VALUE = _ValueKind('one or more words, with * only at the end', _words, _text_test)
+_PEOPLE_VALUE = _TEXT_VALUE._replace(read=_person, test=_people_test)
+_A_TIME = 'a time such as 2025-01-31, 2025-01-01..2025-01-31, today or "last week"'
+_TIME_VALUE = _ValueKind(_A_TIME, _time_value, partial(_range_test, _time_interval), True)
+_A_SIZE = 'a number of bytes such as 500000, 500KB or 1MB..5MB, without a space'
+_BOOLEANS = {'true': 'true', 'yes': 'true', '1': 'true', 'false': 'false', 'no': 'false', '0': 'false'}
+_SENDERS = ('from', 'sender')
+_TO_CC_BCC = ('toRecipients', 'ccRecipients', 'bccRecipients')
+# Names in KQL: the kind of their values, and the properties in Graph.
+_SEARCH_PROPERTIES: dict[str, tuple[_ValueKind, tuple[str, ...]]] = {
+    'from': (_PEOPLE_VALUE, _SENDERS),
+    'to': (_PEOPLE_VALUE, ('toRecipients',)),
+    'cc': (_PEOPLE_VALUE, ('ccRecipients',)),
+    'bcc': (_PEOPLE_VALUE, ('bccRecipients',)),
+    'recipients': (_PEOPLE_VALUE, _TO_CC_BCC),
+    'participants': (_PEOPLE_VALUE, (*_SENDERS, *_TO_CC_BCC)),
+    'subject': (_TEXT_VALUE, ('subject',)),
+    'body': (_TEXT_VALUE._replace(read=_words_of_body), ('body',)),
+    'attachment': (_TEXT_VALUE._replace(read=_words_of_name), ('attachments',)),
+    'category': (_TEXT_VALUE, ('categories',)),
+    'hasattachment': (_choice(_BOOLEANS), ('hasAttachments',)),
+    'isread': (_choice(_BOOLEANS), ('isRead',)),
+    'isflagged': (_choice(_BOOLEANS, _is_flagged), ('flag',)),
+    'importance': (_choice({'low': 'low', 'normal': 'normal', 'medium': 'normal', 'high': 'high'}, str), ('importance',)),
+    'kind': (_choice({'email': 'email', 'meetings': 'meetings'}, str), ('kind',)),
+    'received': (_TIME_VALUE, (RECEIVED,)),
+    'sent': (_TIME_VALUE, ('sentDateTime',)),
+    'size': (_ValueKind(_A_SIZE, float_or_none, partial(_range_test, _size_interval), True), ('size',)),
+}
+_SEARCH_ALIASES = {'hasattachments': 'hasattachment', 'attachmentnames': 'attachment', 'filename': 'attachment'}
+_SEARCH_ALIASES |= {'categories': 'category', 'participant': 'participants', 'recipient': 'recipients'}
+_UNSUPPORTED_OPERATORS = ('ONEAR', 'NEAR', 'XRANK', 'WORDS', 'ALL', 'ANY', 'NONE')
 
 
 @lru_cache(8)
-def mail_search(text: str) -> MailSearch:
+def mail_search(text: str) -> Expression:
     """Read a search in KQL: words, phrases, prefixes with ``*``, properties, ``AND``, ``OR``, ``NOT``, and parentheses.
 
     Raises:
         DemistoException: it is something else; it names the field.
     """
-    if not text:
-        return MailSearch(lambda _mail: True, frozenset())
-    return _SearchParser(text).parse()
-
-
-def _combined(parts: Sequence[Finding], decisive: bool) -> Finding:
-    """Return what several conditions say together: `decisive` if one says so, None if one does not know."""
-    if len(parts) == 1:
-        return parts[0]
-
-    def matches(mail: SearchedMail) -> bool | None:
-        is_known = True
-        for part in parts:
-            found = part(mail)
-            if found is decisive:
-                return decisive
-            is_known = is_known and found is not None
-        return not decisive if is_known else None
-
-    return matches
-
-
-def _denied(finding: Finding) -> Finding:
-    def matches(mail: SearchedMail) -> bool | None:
-        found = finding(mail)
-        return None if found is None else not found
-
-    return matches
+    return _SearchParser(text.strip(), re.compile(_SEARCH_PART)).parse() if text else _EVERYTHING
 
 
 class _SearchParser(_ExpressionParser):
-    def __init__(self, text: str):
-        super().__init__(text.strip(), FetchLabel.SEARCH, _SEARCH_EXAMPLE, re.compile(_SEARCH_PART))
-        self._properties: set[str] = set()
-        self._scope = ''  # the property before a parenthesis, with its operator
+    _or, _and, _signs = 'OR', 'AND', ('NOT', '-', '+')
+    _label, _example = FetchLabel.SEARCH, 'from:example.com AND (subject:invoice* OR hasattachment:true)'
+    _scope = ()  # the property before a parenthesis, and its operator
 
-    def parse(self) -> MailSearch:
-        matches = self._expression()
-        if self._tokens:
+    def _operand(self) -> Finding:
+        """Read what is joined by nothing. All of it is wanted, but only one of the values of a property."""
+        found: dict[str, list[Finding]] = {}
+        while not found or self._next not in ('', 'AND', 'OR', ')'):
+            named = re.fullmatch('([a-z]+)[:=]', self._next.lower())
+            found.setdefault(named[1] if named else str(len(found)), []).append(super()._operand())
+        return _combined([_combined(parts, True) for parts in found.values()], False)
+
+    def _condition(self) -> Finding:
+        if self._next in ('AND', 'OR', ')'):
             raise self._unexpected()
-        return MailSearch(matches, frozenset(self._properties))
-
-    def _expression(self) -> Finding:
-        with self._level():
-            parts = [self._all_of()]
-            while self._tokens and self._tokens[-1] == 'OR':
-                self._take()
-                parts.append(self._all_of())
-            return _combined(parts, True)
-
-    def _all_of(self) -> Finding:
-        """Read what is joined by AND, or by nothing. Without an operator, one of the values of a property is enough."""
-        parts: list[Finding] = []
-        alternatives: dict[str, list[Finding]] = {}
-        is_after_and = True
-        while is_after_and or (self._tokens and self._tokens[-1] not in ('OR', ')')):
-            if self._tokens and self._tokens[-1] == 'AND' and not is_after_and:
-                self._take()
-                parts += [_combined(found, True) for found in alternatives.values()]
-                alternatives, is_after_and = {}, True
-                continue
-            is_after_and = False
-            name = self._next.rstrip(':=')
-            is_value = name != self._next and '<' not in name and '>' not in name
-            (alternatives.setdefault(name, []) if is_value else parts).append(self._term())
-        return _combined([*parts, *(_combined(found, True) for found in alternatives.values())], False)
-
-    def _term(self) -> Finding:
-        is_denied = False
-        while self._tokens and self._tokens[-1] in ('NOT', '-', '+'):
-            is_denied = is_denied is (self._take() == '+')
-        part = self._take()
-        if part in ('AND', 'OR', ')'):
-            self._tokens.append(part)
-            raise self._unexpected()
-        finding = self._group('') if part == '(' else self._property_or_text(part)
-        return _denied(finding) if is_denied else finding
-
-    def _group(self, scope: str) -> Finding:
-        outer, self._scope = self._scope, scope or self._scope
-        finding = self._expression()
-        self._take(')')
-        self._scope = outer
-        return finding
-
-    def _property_or_text(self, token: str) -> Finding:
-        found = re.fullmatch(r'([A-Za-z]+)(<>|[<>]=?|[:=])', token)
-        if not found:
+        token = self._take()
+        named = re.fullmatch(r'([A-Za-z]+)(<>|[<>]=?|[:=])', token)
+        if not named:
             return self._text(token)
         if self._next == '(':
-            self._take()
-            return self._group(token)
-        if not self._tokens or self._tokens[-1] in ('AND', 'OR', 'NOT', ')'):
+            outer, self._scope = self._scope, named.groups()
+            finding = self._group()
+            self._scope = outer
+            return finding
+        if self._next in ('', 'AND', 'OR', 'NOT', ')'):
             raise self._error(f"has no value after '{token}'")
-        return self._restriction(found[1], found[2], self._take())
+        return self._restriction(*named.groups(), self._take())
 
     def _text(self, token: str) -> Finding:
-        if re.fullmatch(r'(?:ONEAR|NEAR|XRANK|WORDS|ALL|ANY|NONE)', token):
+        if token in _UNSUPPORTED_OPERATORS:
             raise self._error(f"does not support the operator '{token}', only AND, OR and NOT")
-        if token in ('and', 'or', 'not', 'And', 'Or', 'Not'):
+        if token.lower() in ('and', 'or', 'not'):
             raise self._error(f"has '{token}' as a word to find: operators are in capitals. Put quotes around it if it is meant")
         if self._scope:
-            name, symbol = re.split('(?=[<>:=])', self._scope, maxsplit=1)
-            return self._restriction(name, symbol, token)
-        if token.startswith('!') or not _words(token).strip():
+            return self._restriction(*self._scope, token)
+        if token.startswith('!') or not _words(token):
             raise self._error(f"has '{token[:50]}' where a word is expected: operators are AND, OR and NOT")
         if '*' in token.rstrip('*"'):
             raise self._error(f"has '{token[:50]}' as a word to find: * can only be at its end")
-        return _combined([self._restriction(name, ':', token) for name in _DEFAULT_SEARCH], True)
+        return _combined([self._restriction(name, ':', token) for name in ('from', 'subject', 'body')], True)
 
     def _restriction(self, written: str, symbol: str, token: str) -> Finding:
         name = _SEARCH_ALIASES.get(written.lower(), written.lower())
@@ -783,127 +844,22 @@ class _SearchParser(_ExpressionParser):
             known = ', '.join(_SEARCH_PROPERTIES)
             raise self._error(f"cannot search by '{written[:30]}', only by {known}; put quotes around a text with a colon")
         kind, properties = _SEARCH_PROPERTIES[name]
-        if symbol[0] in '<>' and symbol != '<>' and kind not in ('time', 'number'):
+        if symbol in ('<', '<=', '>', '>=') and not kind.has_order:
             raise self._error(f"does not support '{symbol}' after '{written}'")
-        value = comparable(token.rstrip('*').strip('"'))
+        value, is_prefix = comparable(token.strip('*"')), token.rstrip('"').endswith('*')
+        is_split = name == 'size' and self._next.lower() in _UNITS_OF_SIZE  # such as 1 MB
+        is_wrong = is_split or '*' in token.rstrip('*"')
+        test = None if is_wrong else kind.test(symbol.replace('<>', '='), value, is_prefix)
+        if not test:
+            raise self._error(f"has '{token[:50]}' as the value of '{name}', which is {kind.description}")
         self._properties |= {*properties}
-        test = getattr(self, f'_{kind}_test')(name, '=' if symbol == '<>' and kind == 'text' else symbol, value, token)
 
-        def matches(mail: SearchedMail) -> bool | None:
-            return test(mail) if mail.has(properties) else None
+        def matches(message: MessageRow) -> bool | None:
+            if not any(one in message for one in properties):
+                return None
+            return any(test(kind.read(value)) for value in _values(message, properties))
 
         return _denied(matches) if symbol == '<>' else matches
-
-    def _wrong_value(self, name: str, token: str, right: str) -> DemistoException:
-        return self._error(f"has '{token[:50]}' as the value of '{name}', which is {right}")
-
-    def _wanted_words(self, name: str, value: str, token: str) -> str:
-        """Return the words of a value with spaces around, without the last one for a prefix."""
-        is_prefix, words = token.rstrip('"').endswith('*'), _words(value)
-        if not words.strip() or '*' in token.rstrip('*"'):
-            raise self._wrong_value(name, token, 'one or more words, with * only at the end')
-        return words[:-1] if is_prefix else words
-
-    def _text_test(self, name: str, symbol: str, value: str, token: str) -> Callable[[SearchedMail], bool]:
-        wanted, source = self._wanted_words(name, value, token), _SEARCH_PROPERTIES[name][1][0]
-        if symbol == '=':
-            is_prefix = not wanted.endswith(' ')
-            return lambda mail: any(text == wanted or (is_prefix and text.startswith(wanted)) for text in mail.words(source))
-        return lambda mail: any(wanted in text for text in mail.words(source))
-
-    def _people_test(self, name: str, symbol: str, value: str, token: str) -> Callable[[SearchedMail], bool]:
-        words, sources = self._wanted_words(name, value, token), _SEARCH_PROPERTIES[name][1]
-        is_prefix = not words.endswith(' ')
-        value = value.rstrip('*')
-        named = re.search('<([^<>]*)>', value)
-        value = named[1] if named else value
-        if '@' in value:
-            value = normal_address(value) if is_prefix else _sender(value, self._label)
-        is_person = partial(_is_person, value, words, symbol != ':')
-        return lambda mail: any(is_person(one) for source in sources for one in mail.values(source))
-
-    def _choice_test(self, name: str, symbol: str, value: str, token: str) -> Callable[[SearchedMail], bool]:
-        choices, source = _CHOICES.get(name, _BOOLEANS), _SEARCH_PROPERTIES[name][1][0]
-        wanted = choices.get(value, '')
-        if not wanted:
-            raise self._wrong_value(name, token, ' or '.join(dict.fromkeys(choices.values())))
-        return lambda mail: str(mail.values(source)[0] or False).lower() == wanted
-
-    def _number_test(self, name: str, symbol: str, value: str, token: str) -> Callable[[SearchedMail], bool]:
-        def interval(text: str) -> tuple[float, float] | None:
-            found = re.fullmatch(r'(\d{1,12})\s?(b|kb|mb|gb)?', text)
-            number = int(found[1]) * _UNITS_OF_SIZE[found[2] or ''] if found else 0
-            return (number, number + 1) if found else None
-
-        right = 'a number of bytes such as 500000, 500KB or 1MB..5MB'
-        if not _is_comparison(symbol, value, interval) or self._next in list(_UNITS_OF_SIZE)[1:]:  # such as 1 MB
-            raise self._wrong_value(name, token, f'{right}, without a space')
-        return lambda mail: _compare(mail.values('size')[0], symbol, value, interval)
-
-    def _time_test(self, name: str, symbol: str, value: str, token: str) -> Callable[[SearchedMail], bool]:
-        right, source = 'a time such as 2025-01-31, 2025-01-01..2025-01-31, today or "last week"', _SEARCH_PROPERTIES[name][1][0]
-        if not _is_comparison(symbol, value, _time_interval):
-            raise self._wrong_value(name, token, right)
-
-        def matches(mail: SearchedMail) -> bool:
-            moment = _moment(str(mail.values(source)[0]).lower())
-            return moment is not None and _compare(moment, symbol, value, _time_interval)
-
-        return matches
-
-
-_Interval = Callable[[str], tuple[float, float] | None]  # where a value starts, and where the next one does
-
-
-def _is_comparison(symbol: str, value: str, interval: _Interval) -> bool:
-    """Return whether a number can be compared with a value, or lie in a range."""
-    first, dots, last = value.partition('..')
-    return bool(interval(first) and (not dots or (interval(last) and symbol in (':', '=', '<>'))))
-
-
-def _compare(number: float, symbol: str, value: str, interval: _Interval) -> bool:
-    """Compare a number. ``today`` is the day on which that is done."""
-    first, _, last = value.partition('..')
-    start, end = (interval(first) or (0, 0))[0], (interval(last or first) or (0, 0))[1]
-    results = {'<': number < start, '<=': number < end, '>': number >= end, '>=': number >= start}
-    return results.get(symbol, start <= number < end)
-
-
-def _is_person(value: str, words: str, is_equal: bool, person: EmailAddress) -> bool:
-    """Return whether a value means a person: an address, a domain, a part of either, or words of a name.
-
-    Args:
-        words: those of the value, with spaces around, without the last one if others may follow.
-    """
-    address, name = normal_address(person.address), comparable(person.name)
-    if '@' in value or is_equal:
-        return any(one == value if words.endswith(' ') else one.startswith(value) for one in (address, name))
-    user, _, domain = address.rpartition('@')
-    is_domain = _words(domain).endswith(words) if '.' in value and words.endswith(' ') else words in _words(domain)
-    return is_domain or any(words in _words(text) for text in (name, user))
-
-
-def _time_interval(text: str) -> tuple[float, float] | None:
-    """Return when a day, a time in whole seconds, or ``last week`` starts and ends, in seconds since the epoch, UTC."""
-    now = SystemClock().now()
-    today = datetime.fromtimestamp(now, timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
-    month, year = today.replace(day=1), today.replace(month=1, day=1)
-    week, last_month = today - timedelta(days=today.weekday()), (month - timedelta(days=1)).replace(day=1)
-    known = {
-        'today': (today, today + timedelta(days=1)),
-        'yesterday': (today - timedelta(days=1), today),
-        'this week': (week, week + timedelta(days=7)),
-        'last week': (week - timedelta(days=7), week),
-        'this month': (month, (month + timedelta(days=31)).replace(day=1)),
-        'last month': (last_month, month),
-        'this year': (year, year.replace(year=year.year + 1)),
-        'last year': (year.replace(year=year.year - 1), year),
-    }
-    if text in known:
-        return known[text][0].timestamp(), known[text][1].timestamp()
-    usual = re.sub(r'^(\d{1,2})/(\d{1,2})/(\d{4})$', lambda one: f'{one[3]}-{one[1]:0>2}-{one[2]:0>2}', text)
-    start = _moment(usual)
-    return None if start is None else (start, start + (1 if ':' in usual else 86400))
 
 
 # endregion

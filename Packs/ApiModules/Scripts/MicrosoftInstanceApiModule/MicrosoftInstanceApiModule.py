@@ -118,7 +118,7 @@ def int_argument(args: dict[str, Any], name: str, default: int, maximum: int, la
         DemistoException: it is something else.
     """
     given = args.get(name)
-    text = str(default if given in (None, '') else given).strip()
+    text = ('' if given is None else clean_value(str(given))) or str(default)
     number = int(text) if text.isdecimal() and len(text) < 10 else 0
     if not 1 <= number <= maximum:
         raise ArgumentError(name, f"'{text}' is not a whole number from 1 to {maximum}. Change {label or name}.")
@@ -263,10 +263,13 @@ class IntegrationSpec(NamedTuple):
         return f'https://oproxy.demisto.ninja/{self.app_name}'
 
 
-def vault_key(value: Any) -> str:
-    """Return the private key of a credential of the vault, empty if the parameter names none."""
-    stored = value.get('credentials') if isinstance(value, dict) else None
-    return clean_value(stored.get('sshkey')) if isinstance(stored, dict) else ''
+# Settings by their names, which are those of the labels.
+_UNUSED_SETTINGS: dict[str, tuple[str, ...]] = {
+    METHOD_AUTHORIZATION_CODE: (),
+    METHOD_CLIENT_CREDENTIALS: ('redirect_uri', 'authorization_code'),
+    METHOD_DEVICE_CODE: ('redirect_uri', 'authorization_code', 'key', 'private_key'),
+}
+_APPLICATION_SETTINGS = ('method', 'redirect_uri', 'authorization_code', 'thumbprint', 'private_key')
 
 
 class InstanceSettings:
@@ -283,9 +286,11 @@ class InstanceSettings:
     """
 
     def __init__(self, params: dict[str, Any], spec: IntegrationSpec):
-        def password(name: str, part: str = 'password') -> str:
+        def password(name: str, *path: str) -> str:
             value = params.get(name)
-            return clean_value(value.get(part)) if isinstance(value, dict) else ''
+            for part in path or ('password',):
+                value = value.get(part) if isinstance(value, dict) else ''
+            return clean_value(value)
 
         def client_id(name: str) -> str:  # a credential of the vault can have it as its user name
             text = clean_guid(password(name, 'identifier'))
@@ -298,8 +303,8 @@ class InstanceSettings:
         self.token = password('creds_refresh_token')
         self.key = password('creds_enc_key')
         self.thumbprint = '' if client_id('creds_certificate') else password('creds_certificate', 'identifier')
-        in_vault = vault_key(params.get('creds_certificate'))
         self.private_key = password('creds_certificate')
+        in_vault = password('creds_certificate', 'credentials', 'sshkey')
         if in_vault and '-----BEGIN' not in self.private_key:
             self.private_key = in_vault
         self.authorization_code = password('creds_auth_code')
@@ -315,84 +320,57 @@ class InstanceSettings:
         self.proxy = selected('proxy')
         self.timeout = self._seconds(params, 'timeout', ParameterLabel.TIMEOUT)
         self.retry_budget = self._seconds(params, 'retry_budget', ParameterLabel.RETRY_BUDGET)
-        self._check_method()
-        self._check_cloud()
+        self._check()
 
     @staticmethod
     def _seconds(params: dict[str, Any], name: str, label: str) -> int | None:
         """Return a parameter in seconds, None if it is empty. The platform ends a command after five minutes by default."""
         return int_argument(params, name, 0, 200, f"'{label}'") if clean_value(params.get(name)) else None
 
-    def _check_method(self) -> None:
+    def _check(self) -> None:
+        """Raise CredentialError if a setting has no use beside the others, or one of them is missing or unknown."""
         if self.managed_identities:
-            _reject(
-                {
-                    ParameterLabel.SELF_DEPLOYED: self.self_deployed,
-                    ParameterLabel.ID: self.id,
-                    ParameterLabel.TOKEN: self.token,
-                    ParameterLabel.KEY: self.key,
-                    **self._application_fields(),
-                },
-                f"cannot be combined with '{ParameterLabel.MANAGED_IDENTITIES}'",
-                f"clear '{ParameterLabel.MANAGED_IDENTITIES}'",
-            )
-            return
-        _reject(
-            {ParameterLabel.MANAGED_IDENTITIES_CLIENT_ID: self.managed_identities_client_id},
-            f"is only used with '{ParameterLabel.MANAGED_IDENTITIES}'",
-            f"select '{ParameterLabel.MANAGED_IDENTITIES}'",
-        )
+            reason = f"cannot be combined with '{ParameterLabel.MANAGED_IDENTITIES}'"
+            names = ('self_deployed', 'id', 'token', 'key', *_APPLICATION_SETTINGS)
+            self._reject(names, reason, f"clear '{ParameterLabel.MANAGED_IDENTITIES}'")
+        else:
+            self._reject_without(ParameterLabel.MANAGED_IDENTITIES, 'managed_identities_client_id')
         if self.self_deployed:
             self._check_application()
         else:
-            _reject(
-                self._application_fields(),
-                f"is only used with '{ParameterLabel.SELF_DEPLOYED}'",
-                f"select '{ParameterLabel.SELF_DEPLOYED}'",
-            )
+            self._reject_without(ParameterLabel.SELF_DEPLOYED, *_APPLICATION_SETTINGS)
+        if self.cloud_name == AZURE_CLOUD_NAME_CUSTOM:
+            return
+        label = self.spec.cloud_label
+        if self.cloud_name not in self.spec.clouds:
+            raise CredentialError(f"'{self.cloud_name}' is not one of the clouds.", f"Choose one in '{label}'.")
+        reason = f'is only used with the cloud {AZURE_CLOUD_NAME_CUSTOM}'
+        self._reject(('azure_ad_endpoint', 'api_endpoint'), reason, f"choose {AZURE_CLOUD_NAME_CUSTOM} in '{label}'")
 
     def _check_application(self) -> None:
         if self.method not in self.spec.methods:
             raise CredentialError(
                 f"'{self.method}' is not an authentication method.", f"Choose one in '{ParameterLabel.METHOD}'."
             )
+        private_key = ParameterLabel.PRIVATE_KEY
         if self.private_key:
-            _reject(
-                {ParameterLabel.KEY: self.key},
-                f"cannot be combined with '{ParameterLabel.PRIVATE_KEY}'",
-                f"clear '{ParameterLabel.PRIVATE_KEY}'",
-            )
+            self._reject(('key',), f"cannot be combined with '{private_key}'", f"clear '{private_key}'")
         elif self.thumbprint:
-            raise CredentialError(
-                f"'{ParameterLabel.PRIVATE_KEY}' is missing.", f"Paste it, or clear '{ParameterLabel.THUMBPRINT}'."
-            )
-        unused: dict[str, Any] = {}
-        if self.method != METHOD_AUTHORIZATION_CODE:
-            unused = {ParameterLabel.REDIRECT_URI: self.redirect_uri, ParameterLabel.AUTHORIZATION_CODE: self.authorization_code}
-        if self.method == METHOD_DEVICE_CODE:
-            unused |= {ParameterLabel.KEY: self.key, ParameterLabel.PRIVATE_KEY: self.private_key}
-        _reject(unused, f'is not used by the authentication method {self.method}', 'choose another authentication method')
+            raise CredentialError(f"'{private_key}' is missing.", f"Paste it, or clear '{ParameterLabel.THUMBPRINT}'.")
+        reason = f'is not used by the authentication method {self.method}'
+        self._reject(_UNUSED_SETTINGS[self.method], reason, 'choose another authentication method')
 
-    def _application_fields(self) -> dict[str, Any]:
-        return {
-            ParameterLabel.METHOD: self.method != self.spec.methods[0],
-            ParameterLabel.REDIRECT_URI: self.redirect_uri,
-            ParameterLabel.AUTHORIZATION_CODE: self.authorization_code,
-            ParameterLabel.THUMBPRINT: self.thumbprint,
-            ParameterLabel.PRIVATE_KEY: self.private_key,
-        }
+    def _reject_without(self, label: str, *names: str) -> None:
+        self._reject(names, f"is only used with '{label}'", f"select '{label}'")
 
-    def _check_cloud(self) -> None:
-        label = self.spec.cloud_label
-        if self.cloud_name == AZURE_CLOUD_NAME_CUSTOM:
-            return
-        if self.cloud_name not in self.spec.clouds:
-            raise CredentialError(f"'{self.cloud_name}' is not one of the clouds.", f"Choose one in '{label}'.")
-        _reject(
-            {ParameterLabel.AZURE_AD_ENDPOINT: self.azure_ad_endpoint, self.spec.endpoint_label: self.api_endpoint},
-            f'is only used with the cloud {AZURE_CLOUD_NAME_CUSTOM}',
-            f"choose {AZURE_CLOUD_NAME_CUSTOM} in '{label}'",
-        )
+    def _reject(self, names: Iterable[str], reason: str, otherwise: str) -> None:
+        """Raise CredentialError for the first of the settings with these names that was entered."""
+        labels = {**vars(ParameterLabel), 'API_ENDPOINT': self.spec.endpoint_label}
+        for name in names:
+            value = getattr(self, name)
+            if value and (name != 'method' or value != self.spec.methods[0]):
+                label = labels[name.upper()]
+                raise CredentialError(f"'{label}' {reason}.", f"Clear '{label}', or {otherwise}.")
 
     @property
     def acts_as_application(self) -> bool:
@@ -442,7 +420,7 @@ class InstanceSettings:
             'verify': self.verify,
             'proxy': self.proxy,
             'timeout': self.timeout,
-            **({'retry_policy': API_RETRIES._replace(budget=self.retry_budget)} if self.retry_budget else {}),
+            'retry_policy': API_RETRIES._replace(budget=self.retry_budget) if self.retry_budget else API_RETRIES,
             'command_prefix': self.spec.command_prefix,
             'permissions': self.spec.permissions,
         }
@@ -450,13 +428,6 @@ class InstanceSettings:
     def secrets(self) -> list[str]:
         token = '' if self.self_deployed else self.token
         return [secret for secret in (token, self.key, self.private_key, self.authorization_code) if secret]
-
-
-def _reject(fields: dict[str, Any], reason: str, otherwise: str) -> None:
-    """Raise CredentialError for the first of `fields`, values by label, that has a value."""
-    for label, value in fields.items():
-        if value:
-            raise CredentialError(f"'{label}' {reason}.", f"Clear '{label}', or {otherwise}.")
 
 
 # endregion
@@ -708,8 +679,9 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str,
         DemistoException: a response is not a page, or its link leads to another host or to a page that was read before.
     """
     items: list[dict[str, Any]] = []
-    response, links = client.send_request('GET', path, params=params), set()
+    request, links = {'url_suffix': path, 'params': params}, set()
     while True:
+        response = client.send_request('GET', **request)
         page = json_or_none(response)
         if response.status_code == 404:
             raise NotFoundError(page)
@@ -722,7 +694,7 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str,
         if not is_same_host(link, client._base_url) or link in links:  # the token would go along
             raise DemistoException('The link to the next page leads to another host or back. Try a smaller limit.')
         links.add(link)
-        response = client.send_request('GET', full_url=link)
+        request = {'full_url': link}
 
 
 # endregion
