@@ -59,23 +59,22 @@ class GraphError(DemistoException):
     def from_response(cls, response: requests.Response, now: float) -> 'GraphError':
         """Return the error that an error response tells, with advice. `now` is in seconds since the epoch."""
         error, status = _error_object(response), response.status_code
+        what = f'Microsoft Graph answered with HTTP status {status}.'
         if 300 <= status < 400:
-            what = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.'
-            return cls(what, _CHECK_PROXY, '', response)
-        code = outside_text((error or {}).get('code'), LOG.encode)
-        is_busy = status in (408, 429) or (status >= 500 and code not in _ADVICE_BY_FINAL_CODE)
-        seconds = retry_after_seconds(response, now) if is_busy else None
-        later = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
-        if not isinstance(error, dict):
-            what = f'Microsoft Graph answered with HTTP status {status}.'
-            return cls(what, later if is_busy else _CHECK_PROXY, '', response)
-        message = error.get('message') or 'no reason given'
-        advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
-        if advice == CHECK_ID and response.url and not re.search(_ID_IN_PATH, urlsplit(response.url).path):
-            advice = f'{_CHECK_MAILBOX[:-1]}, and that this account may open it.'
-        reason = outside_text(f'{code}: {message}' if code else message, LOG.encode)  # services repeat what they were sent
-        what = f'Microsoft Graph refused the request: {reason.rstrip(". ")}.'
-        return cls(what, later if is_busy else advice, code, response)
+            what, error = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.', None
+        code, advice = '', _CHECK_PROXY
+        if error is not None:
+            code = outside_text(error.get('code'), LOG.encode)
+            message = error.get('message') or 'no reason given'
+            reason = outside_text(f'{code}: {message}' if code else message, LOG.encode)  # services repeat what they were sent
+            what = f'Microsoft Graph refused the request: {reason.rstrip(". ")}.'
+            advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
+            if advice == CHECK_ID and response.url and not re.search(_ID_IN_PATH, urlsplit(response.url).path):
+                advice = f'{_CHECK_MAILBOX[:-1]}, and that this account may open it.'
+        if status == 429 or _may_be_done(status, code):
+            seconds = retry_after_seconds(response, now)
+            advice = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
+        return cls(what, advice, code, response)
 
     @property
     def is_sync_state_lost(self) -> bool:
@@ -85,7 +84,7 @@ class GraphError(DemistoException):
     @property
     def is_outcome_unclear(self) -> bool:
         """Whether the request may have been carried out: no response came, or one that does not tell."""
-        return self.status < 300 or self.status == 408 or (self.status >= 500 and self.code not in _ADVICE_BY_FINAL_CODE)
+        return self.status < 300 or _may_be_done(self.status, self.code)
 
     def __str__(self) -> str:
         # Microsoft's support finds the request by its ID.
@@ -113,14 +112,18 @@ class UnknownOutcomeError(GraphError):
         super().__init__(f'Whether {what} is not known. {first.what}', advice, first.code, first.res)
 
 
+def _may_be_done(status: int, code: str) -> bool:
+    """Return whether a request with this error may have been carried out."""
+    return status == 408 or (status >= 500 and code not in _ADVICE_BY_FINAL_CODE)
+
+
 def _error_object(response: requests.Response) -> dict[str, Any] | None:
     """Return the error that a response contains, None if there is none. It follows the beginning of a page that Graph could
     not complete, with status 200."""
     body = json_or_none(response)
-    if body is None:
-        found = re.search(r'[{,]\s*"error"\s*:\s*(?={)', response.text)
+    if body is None and (found := re.search(r'[{,]\s*"error"\s*:\s*(?={)', response.text)):
         with suppress(ValueError):
-            body = {'error': json.JSONDecoder().raw_decode(response.text, found.end())[0]} if found else None
+            return json.JSONDecoder().raw_decode(response.text, found.end())[0]  # type: ignore[no-any-return]
     error = body.get('error') if isinstance(body, dict) else None
     return error if isinstance(error, dict) else None
 
@@ -207,8 +210,9 @@ def is_folder_id(text: str) -> bool:
 
 
 def _well_known(text: str) -> str:
-    """Return a well-known name, as people write it, as Graph writes it."""
-    return re.sub(r'[\s_-]', '', text).lower()
+    """Return the well-known name that people mean, as Graph writes it; empty if a text is not one."""
+    name = re.sub(r'[\s_-]', '', text).lower()
+    return name if re.fullmatch(WELL_KNOWN_FOLDER, name) else ''
 
 
 def graph_id(text: str) -> str:
@@ -246,8 +250,8 @@ def odata_query(text: str, search: str = '') -> dict[str, str]:
     query: dict[str, str] = {}
     # An ampersand inside quotes, such as in subject eq 'R&D', is no separator: an even number of quotes follows a separator.
     parts = text.strip().lstrip('?').strip('&').split("'")
-    parts[::-2] = [re.sub(r'&(?=(?:\$|%24)?\w+=)', '\0', part) for part in parts[::-2]]
-    for option in filter(None, (option.rstrip('&') for option in "'".join(parts).split('\0'))):
+    parts[::-2] = [re.sub(r'&+(?=(?:\$|%24)?\w+=)', '\0', part) for part in parts[::-2]]
+    for option in filter(None, "'".join(parts).split('\0')):
         name, _, value = map(decode, option.partition('='))
         if not name.startswith('$'):
             raise DemistoException(f"'{name}' in odata is not an OData option. Write options as $filter=..., joined by &.")
@@ -257,11 +261,13 @@ def odata_query(text: str, search: str = '') -> dict[str, str]:
             raise DemistoException(f'odata contains {name} twice. Combine the two.')
         query[name] = value
     search = search.strip()
-    for name in ('$search', '$filter', '$orderby') if search else ():
+    if not search:
+        return query
+    for name in ('$search', '$filter', '$orderby'):
         if name in query:
             raise DemistoException(f'search and {name} in odata cannot be combined. Remove one of them.')
     escaped = search.replace('\\', '\\\\').replace('"', '\\"')
-    return {**query, **({'$search': f'"{escaped}"'} if search else {})}
+    return {**query, '$search': f'"{escaped}"'}
 
 
 # endregion
@@ -308,8 +314,7 @@ class Attachment(NamedTuple):
     @classmethod
     def from_json(cls, value: dict[str, Any], number: int) -> 'Attachment':
         """Read an ``attachment`` of Graph. `number` becomes part of a name that is made up."""
-        name = file_name(str(value.get('name') or ''))
-        content_type = str(value.get('contentType') or '')
+        name, content_type = file_name(str(value.get('name') or '')), value.get('contentType') or ''
         if name in ('', '.', '..'):
             name = f'attachment-{number}{mimetypes.guess_extension(content_type.partition(";")[0]) or ""}'
         return cls(
@@ -336,47 +341,49 @@ def bare_content_id(text: str) -> str:
     return bare[4:].strip('<> \t\r\n') if bare[:4].lower() == 'cid:' else bare
 
 
+_DICTS = (
+    'actions', 'automaticReplies', 'body', 'conditions', 'emailAddress', 'end', 'endDateTime', 'event', 'exceptions', 'flag',
+    'from', 'location', 'organizer', 'scheduledEndDateTime', 'scheduledStartDateTime', 'sender', 'start', 'startDateTime',
+    'uniqueBody',
+)  # fmt: skip
+_TEXTS = (
+    'bodyPreview', 'content', 'contentId', 'contentType', 'conversationIndex', 'dateTime', 'displayName', 'id',
+    'internetMessageId', 'parentFolderId', 'receivedDateTime', 'sentDateTime', 'subject', 'webLink',
+)  # fmt: skip
+_LISTS_OF_DICTS = (
+    'attachments', 'bccRecipients', 'ccRecipients', 'fromAddresses', 'internetMessageHeaders', 'replyTo', 'toRecipients',
+)  # fmt: skip
 # The types of properties, and of the members of those that are lists, wherever they are.
 _TYPES_OF_PROPERTIES: dict[str, type] = {
-    **dict.fromkeys(('actions', 'automaticReplies', 'body', 'conditions', 'emailAddress', 'end', 'endDateTime', 'event'), dict),
-    **dict.fromkeys(('exceptions', 'flag', 'from', 'location', 'organizer', 'scheduledEndDateTime', 'sender', 'start'), dict),
-    **dict.fromkeys(('scheduledStartDateTime', 'startDateTime', 'uniqueBody'), dict),
-    **dict.fromkeys(('bodyPreview', 'content', 'contentId', 'contentType', 'conversationIndex', 'dateTime', 'displayName'), str),
-    **dict.fromkeys(('id', 'internetMessageId', 'parentFolderId', 'receivedDateTime', 'sentDateTime', 'subject', 'webLink'), str),
-    **dict.fromkeys(('isDraft', 'isRead'), bool),
+    **dict.fromkeys(_DICTS, dict),
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys(_LISTS_OF_DICTS, list),
+    'categories': list,
+    'isDraft': bool,
+    'isRead': bool,
     'size': int,
 }
-_MEMBER_TYPES: dict[str, type] = {
-    **dict.fromkeys(('attachments', 'bccRecipients', 'ccRecipients', 'fromAddresses', 'internetMessageHeaders'), dict),
-    **dict.fromkeys(('replyTo', 'toRecipients'), dict),
-    'categories': str,
-}
+_MEMBER_TYPES: dict[str, type] = {**dict.fromkeys(_LISTS_OF_DICTS, dict), 'categories': str}
 ODD = '@odata.odd'  # in an object of Graph, the names of properties with values that were left out
 
 
 def well_formed(value: dict[str, Any]) -> dict[str, Any]:
     """Return an object of Graph without values of other types than they should have. ODD names the properties with them."""
-    found, odd = _well_formed(value)
-    return {**found, ODD: list(dict.fromkeys([*value.get(ODD, ()), *odd]))} if odd else found
+    found = _of_expected_type(value)
+    odd = [name for name, part in value.items() if found[name] != part]
+    return {**found, ODD: odd} if odd else found
 
 
-def _well_formed(value: Any) -> tuple[Any, list[str]]:
+def _of_expected_type(value: Any, name: str = '') -> Any:
+    """Return the value of a property, with None in place of what has another type than it should have."""
+    if not isinstance(value, _TYPES_OF_PROPERTIES.get(name, object)):
+        return None
+    if isinstance(value, dict):
+        return {key: _of_expected_type(part, key) for key, part in value.items()}
     if isinstance(value, list):
-        pairs = [_well_formed(one) for one in value]
-        return [one for one, _ in pairs], [name for _, names in pairs for name in names]
-    if not isinstance(value, dict):
-        return value, []
-    found, odd = {}, []
-    for name, part in value.items():
-        is_list = name in _MEMBER_TYPES
-        kept = part if isinstance(part, (list if is_list else _TYPES_OF_PROPERTIES.get(name, object)) | None) else None
-        kept = [one for one in kept if isinstance(one, _MEMBER_TYPES[name])] if is_list and kept else kept
-        if name == 'id' and kept and not kept.isprintable():
-            kept = None
-        found[name], inner = _well_formed(kept)
-        if inner or kept != part:
-            odd.append(name)
-    return found, odd
+        member_type = _MEMBER_TYPES.get(name, object)
+        return [_of_expected_type(one) for one in value if isinstance(one, member_type)]
+    return None if name == 'id' and not value.isprintable() else value
 
 
 def without_annotations(value: Any) -> Any:
