@@ -538,13 +538,8 @@ class BatchResult:
     def failed(cls, request: BatchRequest, error: GraphError) -> 'BatchResult':
         """Return the result of a request that was sent, and failed with `error`."""
         if error.is_outcome_unclear and not request.is_idempotent:
-            what = f'Whether this was done is not known. {error.what}'
-            error = GraphError(what, 'Check the folders before you run the command again.', error.code, error.res)
+            error = UnknownOutcomeError('this was done', 'Check the folders before you run the command again.', error)
         return cls(request, error=error)
-
-
-class _FailedRequests(Exception):
-    """Some requests of a batch failed."""
 
 
 class _Batch:
@@ -552,6 +547,8 @@ class _Batch:
 
     Args:
         budget: seconds that all waits together may take.
+    Attributes:
+        error: why the requests were not sent, or their responses did not come; None if they came.
     """
 
     def __init__(self, client: 'GraphMailClient', items: Sequence[BatchRequest], policy: RetryPolicy, budget: float):
@@ -559,51 +556,45 @@ class _Batch:
         self._items = items
         self._policy = policy
         self.budget = budget
+        self.error: GraphError | None = None
         self._pending = list(range(len(items)))
-        self._responses: dict[int, BatchResponse] = {}
         self._results: dict[int, BatchResult] = {}
 
     def results(self) -> list[BatchResult]:
-        """Send the requests, and return their results in the same order. Raise GraphError if the batch fails as a whole."""
-        try:
+        """Send the requests, and return their results in the same order."""
+        with suppress(GraphError):  # the results tell it
             run_with_retries(self._send_pending, self._delay_after, self._policy, self._client.clock)
-        except _FailedRequests:
-            pass
-        except GraphError as error:
-            if not self._results:
-                raise
-            self._results |= {number: BatchResult.failed(self._items[number], error) for number in self._pending}
         return [self._results[number] for number in range(len(self._items))]
 
     def _send_pending(self) -> None:
-        body = self._client.graph_request(
-            'POST',
-            '/$batch',
-            json_data={'requests': [self._items[number].as_json(number) for number in self._pending]},
-            is_idempotent=self._is_idempotent,
-            retry_policy=NO_RETRIES,
-        )
-        numbers, responses = {str(number): number for number in self._pending}, body.get('responses')
-        self._responses = {
-            numbers[str(value.get('id'))]: BatchResponse(value)
-            for value in (responses if isinstance(responses, list) else ())
-            if isinstance(value, dict)
-            and str(value.get('id')) in numbers
-            and re.fullmatch(r'[1-5]\d\d', str(value.get('status')))
-        }
-        self._results |= {number: self._result(number) for number in self._pending}
-        if any(self._results[number].error for number in self._pending):
-            raise _FailedRequests
+        """Send the pending requests. Raise an error of one that failed."""
+        pending = {number: self._items[number] for number in self._pending}
+        try:
+            body = self._client.graph_request(
+                'POST',
+                '/$batch',
+                json_data={'requests': [item.as_json(number) for number, item in pending.items()]},
+                is_idempotent=all(item.is_idempotent for item in pending.values()),
+                retry_policy=NO_RETRIES,
+            )
+        except GraphError as error:
+            self.error = error
+            self._results |= {number: BatchResult.failed(item, error) for number, item in pending.items()}
+            raise
+        self.error = None
+        values = body.get('responses')
+        responses = {str(one.get('id')): one for one in (values if isinstance(values, list) else ()) if isinstance(one, dict)}
+        self._results |= {number: self._result(item, responses.get(str(number), {})) for number, item in pending.items()}
+        for number in pending:
+            if error := self._results[number].error:
+                raise error
 
-    @property
-    def _is_idempotent(self) -> bool:
-        return all(self._items[number].is_idempotent for number in self._pending)
-
-    def _result(self, number: int) -> BatchResult:
-        item, response = self._items[number], self._responses.get(number)
-        if response is None:
+    def _result(self, item: BatchRequest, value: dict[str, Any]) -> BatchResult:
+        """Return the result of a request, whose response is `value`; empty if there is none."""
+        if not re.fullmatch(r'[1-5]\d\d', str(value.get('status'))):
             what = 'Microsoft Graph answered other requests of the batch, but not this one.'
             return BatchResult.failed(item, GraphError(what, 'Try again.'))
+        response = BatchResponse(value)
         if response.status_code not in _GRAPH_OK_CODES:
             self._client.count_failure(response)  # the batch as a whole is counted as a success
             return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))
@@ -616,23 +607,19 @@ class _Batch:
 
     def _delay_after(self, error: Exception, attempt: int) -> float | None:
         """Return the seconds to wait before throttled requests are sent again, None if none may be."""
-        failed: dict[int, tuple[requests.Response, bool]] = {}
-        if isinstance(error, _FailedRequests):
-            failed = {
-                number: (response, self._items[number].is_idempotent)
-                for number, response in self._responses.items()
-                if response.status_code != 412 or not self._items[number].if_match
-            }
-        elif isinstance(error, GraphError) and error.res is not None:
-            failed = dict.fromkeys(self._pending, (error.res, self._is_idempotent))
-        delays = {number: self._client.retry_delay(self._policy, attempt, *one) for number, one in failed.items()}
-        retried = {number: delay for number, delay in delays.items() if delay is not None}
-        delay = max(retried.values(), default=None)
-        if delay is None or delay > self.budget:
+        delays = {}
+        for number in self._pending if isinstance(error, GraphError) else ():
+            item, failure = self._items[number], self._results[number].error
+            if failure and failure.res is not None and not (failure.status == 412 and item.if_match):
+                delay = self._client.retry_delay(self._policy, attempt, failure.res, item.is_idempotent)
+                if delay is not None:
+                    delays[number] = delay
+        longest = max(delays.values(), default=None)
+        if longest is None or longest > self.budget:
             return None
-        self._pending = list(retried)
-        self.budget -= delay
-        return delay
+        self._pending = list(delays)
+        self.budget -= longest
+        return longest
 
 
 # endregion
@@ -866,16 +853,13 @@ class GraphMailClient(MicrosoftClient):
         budget.
         """
         policy = retry_policy or self.retry_policy
-        results: list[BatchResult] = []
         budget = policy.budget
+        results: list[BatchResult] = []
         for start in range(0, len(items), MAX_BATCH_SIZE):
-            chunk, rest = items[start : start + MAX_BATCH_SIZE], items[start + MAX_BATCH_SIZE :]
-            batch = _Batch(self, chunk, policy, budget)
-            try:
-                results += batch.results()
-            except GraphError as error:  # the rest would fail as well, and is not sent
-                results += [BatchResult.failed(item, error) for item in chunk]
-                return results + [BatchResult(item, error=error) for item in rest]
+            batch = _Batch(self, items[start : start + MAX_BATCH_SIZE], policy, budget)
+            results += batch.results()
+            if batch.error:  # the rest would fail as well, and is not sent
+                return results + [BatchResult(item, error=batch.error) for item in items[len(results) :]]
             budget = batch.budget
         return results
 
