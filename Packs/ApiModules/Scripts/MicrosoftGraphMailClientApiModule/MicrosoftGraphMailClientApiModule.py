@@ -6,9 +6,9 @@ import json
 import mimetypes
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import pairwise
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, unquote_plus, urlencode, urlsplit
 
@@ -33,6 +33,9 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     )
     from MicrosoftApiModule import CommandThrottled, MicrosoftClient
     from MicrosoftMailMimeApiModule import file_name
+
+GraphObject = dict[str, Any]  # of JSON, with the names of Graph
+ByteWriter = Callable[[bytes], Any]  # takes each chunk of a file: its `write`, or the `update` of a hash
 
 # region errors
 
@@ -117,13 +120,13 @@ def _may_be_done(status: int, code: str) -> bool:
     return status == 408 or (status >= 500 and code not in _ADVICE_BY_FINAL_CODE)
 
 
-def _error_object(response: requests.Response) -> dict[str, Any] | None:
+def _error_object(response: requests.Response) -> GraphObject | None:
     """Return the error that a response contains, None if there is none. It follows the beginning of a page that Graph could
     not complete, with status 200."""
     body = json_or_none(response)
     if body is None and (found := re.search(r'[{,]\s*"error"\s*:\s*(?={)', response.text)):
         with suppress(ValueError):
-            return json.JSONDecoder().raw_decode(response.text, found.end())[0]  # type: ignore[no-any-return]
+            body = {'error': json.JSONDecoder().raw_decode(response.text, found.end())[0]}
     error = body.get('error') if isinstance(body, dict) else None
     return error if isinstance(error, dict) else None
 
@@ -288,7 +291,7 @@ class EmailAddress(NamedTuple):
         texts = (value.get(name) if isinstance(value, dict) else '' for name in ('address', 'name'))
         return cls(*(text if isinstance(text, str) else '' for text in texts))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> GraphObject:
         return {'emailAddress': {'address': self.address, **({'name': self.name} if self.name else {})}}
 
 
@@ -312,7 +315,7 @@ class Attachment(NamedTuple):
     is_inline: bool
 
     @classmethod
-    def from_json(cls, value: dict[str, Any], number: int) -> 'Attachment':
+    def from_json(cls, value: GraphObject, number: int) -> 'Attachment':
         """Read an ``attachment`` of Graph. `number` becomes part of a name that is made up."""
         name, content_type = file_name(str(value.get('name') or '')), value.get('contentType') or ''
         if name in ('', '.', '..'):
@@ -328,7 +331,7 @@ class Attachment(NamedTuple):
         )
 
     @classmethod
-    def list_from_json(cls, values: Sequence[dict[str, Any]], html: str = '') -> list['Attachment']:
+    def list_from_json(cls, values: Sequence[GraphObject], html: str = '') -> list['Attachment']:
         """Read the attachments of a message. Those that its `html` refers to are inline, whatever Graph says."""
         named = {bare_content_id(unquote(unescaped(one))).casefold() for one in re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)}
         found = [cls.from_json(value, number) for number, value in enumerate(values, 1) if isinstance(value, dict)]
@@ -367,7 +370,7 @@ _MEMBER_TYPES: dict[str, type] = {**dict.fromkeys(_LISTS_OF_DICTS, dict), 'categ
 ODD = '@odata.odd'  # in an object of Graph, the names of properties with values that were left out
 
 
-def well_formed(value: dict[str, Any]) -> dict[str, Any]:
+def well_formed(value: GraphObject) -> GraphObject:
     """Return an object of Graph without values of other types than they should have. ODD names the properties with them."""
     found = _of_expected_type(value)
     odd = [name for name, part in value.items() if found[name] != part]
@@ -464,13 +467,13 @@ class BatchRequest(NamedTuple):
     message_id: str
     method: str
     path: str
-    body: dict[str, Any] | None = None
+    body: GraphObject | None = None
     is_idempotent: bool = True
     has_id: bool = False
     prefer: str = ''
     if_match: str = ''
 
-    def as_json(self, number: int) -> dict[str, Any]:
+    def as_json(self, number: int) -> GraphObject:
         """Return it as a request of a batch, with `number` as its ID."""
         headers = {'Prefer': ', '.join(filter(None, (_IMMUTABLE_IDS, self.prefer)))}
         if self.if_match:
@@ -494,7 +497,7 @@ class BatchResponse(requests.Response):
         body: JSON, or base64 of bytes.
     """
 
-    def __init__(self, value: dict[str, Any]):
+    def __init__(self, value: GraphObject):
         super().__init__()
         self.status_code = int(value['status'])
         headers, body = value.get('headers'), value.get('body')
@@ -525,7 +528,7 @@ class BatchResult:
     def __init__(
         self,
         request: BatchRequest,
-        body: dict[str, Any] | None = None,
+        body: GraphObject | None = None,
         content: bytes | None = None,
         error: GraphError | None = None,
     ):
@@ -585,11 +588,11 @@ class _Batch:
         values = body.get('responses')
         responses = {str(one.get('id')): one for one in (values if isinstance(values, list) else ()) if isinstance(one, dict)}
         self._results |= {number: self._result(item, responses.get(str(number), {})) for number, item in pending.items()}
-        for number in pending:
-            if error := self._results[number].error:
-                raise error
+        failures = [error for number in pending if (error := self._results[number].error)]
+        if failures:
+            raise failures[0]
 
-    def _result(self, item: BatchRequest, value: dict[str, Any]) -> BatchResult:
+    def _result(self, item: BatchRequest, value: GraphObject) -> BatchResult:
         """Return the result of a request, whose response is `value`; empty if there is none."""
         if not re.fullmatch(r'[1-5]\d\d', str(value.get('status'))):
             what = 'Microsoft Graph answered other requests of the batch, but not this one.'
@@ -643,14 +646,6 @@ def _not_confirmed(response: requests.Response, done: str) -> GraphError:
     return GraphError(what, advice, '', response)
 
 
-def _object_of(body: dict[str, Any]) -> dict[str, Any]:
-    """Return an object of Graph. Raise GraphError if it has no ID, as an empty response."""
-    body = well_formed(body)
-    if not body.get('id'):
-        raise GraphError('Microsoft Graph sent a response without the object.', _CHECK_PROXY)
-    return body
-
-
 class GraphMailClient(MicrosoftClient):
     """Send requests about mail.
 
@@ -664,7 +659,8 @@ class GraphMailClient(MicrosoftClient):
 
     def __init__(self, address: str = '', azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD, **kwargs: Any):
         graph = azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
-        super().__init__(base_url=f'{graph}/v1.0', azure_cloud=azure_cloud, **kwargs)
+        self.base_url = f'{graph}/v1.0'
+        super().__init__(base_url=self.base_url, azure_cloud=azure_cloud, **kwargs)
         self.retry_policy = self.retry_policy._replace(retries={**CONFLICT_RETRIES, **self.retry_policy.retries})
         self.mailbox = Mailbox(self, address)
 
@@ -677,7 +673,7 @@ class GraphMailClient(MicrosoftClient):
         """Check as `Mailbox.check` that the mailbox can be read."""
         self.mailbox.check()
 
-    def graph_request(self, method: str, path: str = '', **kwargs: Any) -> dict[str, Any]:
+    def graph_request(self, method: str, path: str = '', **kwargs: Any) -> GraphObject:
         """Send a request, and return the JSON object of the response; an empty one if Graph has nothing to return.
 
         Args:
@@ -698,7 +694,7 @@ class GraphMailClient(MicrosoftClient):
             raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
         return body
 
-    def create(self, path: str, method: str = 'POST', **kwargs: Any) -> dict[str, Any]:
+    def create(self, path: str, method: str = 'POST', **kwargs: Any) -> GraphObject:
         """Create an object, or change it with PATCH, and return it. Arguments and errors as `graph_request`.
 
         Raises:
@@ -720,7 +716,7 @@ class GraphMailClient(MicrosoftClient):
     def download(
         self,
         path: str,
-        write: Callable[[bytes], Any],
+        write: ByteWriter,
         retry_policy: RetryPolicy | None = None,
         max_size: int = MAX_DOWNLOAD,
     ) -> None:
@@ -728,7 +724,6 @@ class GraphMailClient(MicrosoftClient):
 
         Args:
             path: quoted, below ``/v1.0``.
-            write: takes each chunk: the `write` of a file, the `update` of a hash.
             max_size: bytes after which the download ends with an error.
         Raises:
             BrokenTransferError: the bytes are incomplete.
@@ -830,21 +825,13 @@ class GraphMailClient(MicrosoftClient):
 
     def is_own_link(self, link: str) -> bool:
         """Return whether a link leads to the host of this client, or is empty."""
-        return not link or is_same_host(link, self._base_url)
+        return not link or is_same_host(link, self.base_url)
 
     def require_own_link(self, link: str) -> str:
         """Return a link. Raise DemistoException if it leads to another host."""
         if not self.is_own_link(link):
             raise DemistoException(f'The link to the next page leads to another host, so it was not followed. {_CHECK_PROXY}')
         return link
-
-    def next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
-        """Follow an ``@odata.nextLink``. Other arguments are those of `graph_request`.
-
-        Raises:
-            DemistoException: the link leads to another host, which would get the token.
-        """
-        return self.graph_request('GET', full_url=self.require_own_link(link), **kwargs)
 
     def batch(self, items: Sequence[BatchRequest], retry_policy: RetryPolicy | None = None) -> list[BatchResult]:
         """Send many requests in few, and return their results in the same order. A rejected request does not stop the others.
@@ -900,20 +887,6 @@ _MAIL_TIPS = (
 )
 
 
-class _Links:
-    """The links that a list has followed."""
-
-    def __init__(self) -> None:
-        self._followed: set[str] = set()
-
-    def new(self, link: Any) -> Any:
-        """Return a link that was not followed before. Raise GraphError for another one, and after too many of them."""
-        if link in self._followed or len(self._followed) >= _MAX_PAGES:
-            raise GraphError('Microsoft Graph sent a link to a page that was read before, or too many links.', 'Try again.')
-        self._followed.add(link)
-        return link
-
-
 # The reason, in a message of a list of which only a part could be read.
 UNREADABLE = '@unreadable'
 _UNREADABLE_CODE = '(?i)corrupt|conversion|mimecontent'
@@ -927,7 +900,7 @@ def _with_select(link: str, select: str) -> str:
     """Return the link to a page with other properties of its messages, empty for those by default."""
     url, _, query = link.partition('?')
     options = {**dict(parse_qsl(query)), '$select': select}
-    return f'{url}?{urlencode({name: value for name, value in options.items() if value}, quote_via=quote)}'
+    return f'{url}?{urlencode({name: value for name, value in options.items() if value})}'
 
 
 class DeltaPage(NamedTuple):
@@ -939,35 +912,33 @@ class DeltaPage(NamedTuple):
         removed: IDs of messages that left the folder.
     """
 
-    messages: list[dict[str, Any]]
+    messages: list[GraphObject]
     link: str
     is_last: bool
     removed: Sequence[str] = ()
 
 
-def page_items(page: dict[str, Any]) -> list[Any]:
-    """Return the items of a page of a list. Raise GraphError if it has no list; an empty list is one."""
-    items = page.get('value')
-    if not isinstance(items, list):
+def page_rows(page: GraphObject, has_ids: bool = True) -> list[Any]:
+    """Return the objects of a page of a list.
+
+    Args:
+        has_ids: what has no ID cannot be used, and is left out. Otherwise everything is returned.
+    Raises:
+        GraphError: there is no list, or it has no object to use, which must not pass for an empty list.
+    """
+    values = page.get('value')
+    if not isinstance(values, list):
         raise GraphError('Microsoft Graph sent a response without a list.', _CHECK_PROXY)
-    return [well_formed(one) if isinstance(one, dict) else one for one in items]
-
-
-def page_rows(page: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the objects of a page of a list. What has no ID cannot be used, and is left out."""
-    return [row for row in page_items(page) if isinstance(row, dict) and row.get('id')]
-
-
-def _usable(found: list[dict[str, Any]], page: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the objects of a page. Raise GraphError if it has others only, which must not pass for an empty list."""
-    if page['value'] and not any(isinstance(one, dict) for one in found):
+    found = [well_formed(one) if isinstance(one, dict) else one for one in values]
+    rows = [one for one in found if isinstance(one, dict) and (one.get('id') or not has_ids)]
+    if values and not rows:
         raise GraphError('Microsoft Graph sent a list without the objects.', _CHECK_PROXY)
-    return found
+    return rows if has_ids else found
 
 
-def _next_link(page: dict[str, Any]) -> str:
-    """Return the link to the next page, empty if there is none. Raise GraphError if it cannot be followed."""
-    link = page.get('@odata.nextLink') or ''
+def _link_of(page: GraphObject, kind: str = 'nextLink') -> str:
+    """Return the link of a page to the next one, empty if there is none. Raise GraphError if it cannot be followed."""
+    link = page.get(f'@odata.{kind}') or ''
     if not isinstance(link, str):
         raise GraphError('Microsoft Graph sent a link that is not an address.', _CHECK_PROXY)
     return link
@@ -986,11 +957,18 @@ class Mailbox:
         self.address = address
         self._retry_policy = retry_policy
 
-    def request(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
+    def request(self, method: str, path: str = '', **kwargs: Any) -> GraphObject:
         """Send a request as `GraphMailClient.graph_request` does."""
         return self.client.graph_request(method, path, retry_policy=self._retry_policy, **kwargs)
 
-    def create(self, path: str, **kwargs: Any) -> dict[str, Any]:
+    def _object(self, method: str, path: str, **kwargs: Any) -> GraphObject:
+        """Send a request, and return the object of the response. Raise GraphError if it has no ID, as an empty response."""
+        found = well_formed(self.request(method, path, **kwargs))
+        if not found.get('id'):
+            raise GraphError('Microsoft Graph sent a response without the object.', _CHECK_PROXY)
+        return found
+
+    def create(self, path: str, **kwargs: Any) -> GraphObject:
         return self.client.create(path, retry_policy=self._retry_policy, **kwargs)
 
     def run_action(self, method: str, path: str, **kwargs: Any) -> None:
@@ -999,30 +977,48 @@ class Mailbox:
     def batch(self, items: Sequence[BatchRequest]) -> list[BatchResult]:
         return self.client.batch(items, self._retry_policy)
 
-    def download(self, path: str, write: Callable[[bytes], Any], max_size: int = MAX_DOWNLOAD) -> None:
+    def download(self, path: str, write: ByteWriter, max_size: int = MAX_DOWNLOAD) -> None:
         self.client.download(path, write, self._retry_policy, max_size)
-
-    def _next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
-        return self.client.next_page(link, retry_policy=self._retry_policy, **kwargs)
 
     def check(self) -> None:
         """Read the ID of one message. Raise GraphError if the mailbox cannot be read."""
         self.list_messages(query={'$select': 'id'}, page_size=1)
 
-    def _list(
-        self,
-        path: str,
-        limit: int,
-        query: dict[str, Any] | None = None,
-        rows_of: Callable[[dict[str, Any]], list[Any]] = page_rows,
-    ) -> list[dict[str, Any]]:
-        """Return the first `limit` objects of a list, from as many pages as necessary."""
-        page = self.request('GET', path, params=query or {})
-        found, links = _usable(rows_of(page), page), _Links()
-        while len(found) < limit and (link := _next_link(page)):
-            page = self._next_page(links.new(link))
-            found += _usable(rows_of(page), page)
+    # region pages
+
+    def _link(self, path: str, query: dict[str, Any]) -> str:
+        """Return the link to the first page of a list."""
+        return f'{self.client.base_url}{path}?{urlencode(query)}'
+
+    def _page(self, link: str, **kwargs: Any) -> GraphObject:
+        """Follow a link. Raise DemistoException if it leads to another host, which would get the token."""
+        return self.request('GET', full_url=self.client.require_own_link(link), **kwargs)
+
+    def _pages(self, link: str, read: Callable[[str], tuple[list[Any], str]]) -> Iterator[tuple[list[Any], str]]:
+        """Yield what `read` returns for each page of a list: its objects, and the link to the next page."""
+        followed: set[str] = set()
+        while link:
+            if link in followed or len(followed) >= _MAX_PAGES:
+                raise GraphError('Microsoft Graph sent a link to a page that was read before, or too many links.', 'Try again.')
+            followed.add(link)
+            rows, link = read(link)
+            yield rows, link
+
+    def _list(self, path: str, limit: int, query: dict[str, Any] | None = None, has_ids: bool = True) -> list[Any]:
+        """Return the first `limit` objects of a list, from as many pages as necessary. `has_ids` as `page_rows`."""
+
+        def read(link: str) -> tuple[list[Any], str]:
+            page = self._page(link)
+            return page_rows(page, has_ids), _link_of(page)
+
+        found: list[Any] = []
+        for rows, _ in self._pages(self._link(path, query or {}), read):
+            found += rows
+            if len(found) >= limit:
+                break
         return found[:limit]
+
+    # endregion
 
     def _at_most_once(self, step: Callable[[], _StepResult], find: Callable[[], _StepResult | None], what: str) -> _StepResult:
         """Run a step that must not be done twice, and return its result. If the response is unclear, look the result up.
@@ -1043,6 +1039,20 @@ class Mailbox:
             if found is None:
                 raise
             return found
+
+    def _create_once(self, path: str, body: dict[str, Any], what: str, query: dict[str, Any] | None = None) -> GraphObject:
+        """Create an object in the list at a path. If the response is unclear, look for an object with these properties."""
+
+        def find() -> GraphObject | None:
+            return next((one for one in self._list(path, MAX_PAGE_SIZE, query) if _contains(one, body)), None)
+
+        return self._at_most_once(lambda: self.create(path, json_data=body), find, what)
+
+    def _delete_once(self, path: str, permanent: bool, is_deleted: Callable[[], bool], what: str) -> None:
+        """Delete an object. If the response is unclear, look whether it `is_deleted`."""
+        # A second deletion would remove what is in Deleted Items already, or find nothing.
+        method, path = ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
+        self._at_most_once(lambda: self.run_action(method, path, is_idempotent=False), lambda: is_deleted() or None, what)
 
     # region paths
 
@@ -1083,7 +1093,7 @@ class Mailbox:
         pages: int = 1,
         next_page: str = '',
         limit: int | None = None,
-    ) -> tuple[list[dict[str, Any]], str]:
+    ) -> tuple[list[GraphObject], str]:
         """Return messages, and the link to the next page, empty if there is none.
 
         Args:
@@ -1097,47 +1107,39 @@ class Mailbox:
         """
         if next_page and not re.fullmatch(_MESSAGE_LIST, urlsplit(next_page).path, re.IGNORECASE):
             raise DemistoException('next_page is not the NextPage of a list of emails. Copy it from the context of a list.')
-        messages, link = self._message_page(next_page, folder_id, {**(query or {}), '$top': str(page_size)})
-        links = _Links()
-        links.new(next_page)
-        for _ in range(pages - 1):
-            if not link or (limit and len(messages) >= limit):
-                break
-            more, next_link = self._message_page(links.new(link), folder_id, {})
-            messages += more
-            if limit and len(messages) > limit:
+        link = next_page or self._link(self.messages_path(folder_id), {**(query or {}), '$top': page_size})
+        messages: list[GraphObject] = []
+        for number, (rows, next_link) in enumerate(self._pages(link, self._message_page), 1):
+            messages += rows
+            if limit and number > 1 and len(messages) > limit:
                 return messages[:limit], link
             link = next_link
+            if number == pages or (limit and len(messages) >= limit):
+                break
         return messages, link
 
-    def _message_page(self, link: str, folder_id: str, query: dict[str, str]) -> tuple[list[dict[str, Any]], str]:
-        """Return the messages of a page, and the link to the next one. Arguments as `list_messages`.
+    def _message_page(self, link: str) -> tuple[list[GraphObject], str]:
+        """Return the messages of a page, and the link to the next one.
 
         A message that Graph cannot read fails the page. The page is then requested without bodies, and each message by itself.
         A message that cannot be read has the properties of the list, and the reason as UNREADABLE.
         """
-        selected = parse_qs(urlsplit(link).query).get('$select', [''])[0] if link else query.get('$select', '')
-
-        def page(select: str) -> dict[str, Any]:
-            if link:
-                return self._next_page(link if select == selected else _with_select(link, select))
-            return self.request('GET', self.messages_path(folder_id), params={**query, **({'$select': select} if select else {})})
-
         try:
-            found = page(selected)
-            return _usable(page_rows(found), found), self.client.require_own_link(_next_link(found))
+            page = self._page(link)
+            return page_rows(page), self.client.require_own_link(_link_of(page))
         except GraphError as error:
             if error.status != 500 and not re.search(_UNREADABLE_CODE, error.code):
                 raise
-        found = page(_WITHOUT_BODY)
-        rows = {str(row.get('id')): row for row in page_rows(found)}
-        option = f'?$select={quote(selected)}' if selected else ''
-        results = self.batch([BatchRequest(one, 'GET', f'{self.message_path(one)}{option}', has_id=True) for one in rows])
-        messages = [
-            {**rows[each.request.message_id], UNREADABLE: each.error.what} if each.error else each.body for each in results
-        ]
-        next_link = self.client.require_own_link(_next_link(found))
-        return messages, _with_select(next_link, selected) if next_link else ''
+        page = self._page(_with_select(link, _WITHOUT_BODY))
+        rows = {row['id']: row for row in page_rows(page)}
+        [select] = parse_qs(urlsplit(link).query).get('$select', [''])
+        option = f'?$select={quote(select)}' if select else ''
+        messages = []
+        for result in self.batch([BatchRequest(one, 'GET', f'{self.message_path(one)}{option}', has_id=True) for one in rows]):
+            row = rows[result.request.message_id]
+            messages.append({**row, UNREADABLE: result.error.what} if result.error else result.body)
+        next_link = self.client.require_own_link(_link_of(page))
+        return messages, _with_select(next_link, select) if next_link else ''
 
     def created_messages(self, folder_id: str, link: str = '', select: str = '', page_size: int = 50) -> DeltaPage:
         """Return a page of the messages that were delivered, moved or restored to a folder.
@@ -1149,15 +1151,12 @@ class Mailbox:
         Raises:
             GraphError: `is_sync_state_lost` if Graph no longer knows the sync state of `link`.
         """
-        headers = {'Prefer': f'{_IMMUTABLE_IDS}, odata.maxpagesize={page_size}'}
-        if link:
-            page = self._next_page(link, headers=headers)
-        else:
-            query = {'changeType': 'created', '$select': select}
-            page = self.request('GET', f'{self.messages_path(folder_id)}/delta', params=query, headers=headers)
+        if not link:
+            link = self._link(f'{self.messages_path(folder_id)}/delta', {'changeType': 'created', '$select': select})
+        page = self._page(link, headers={'Prefer': f'{_IMMUTABLE_IDS}, odata.maxpagesize={page_size}'})
         rows = page_rows(page)
-        next_link = _next_link(page) or page.get('@odata.deltaLink')
-        if not (next_link and isinstance(next_link, str)):
+        next_link = _link_of(page) or _link_of(page, 'deltaLink')
+        if not next_link:
             raise GraphError('Microsoft Graph did not send the next link of the delta sync.', _CHECK_PROXY)
         return DeltaPage(
             [row for row in rows if '@removed' not in row],
@@ -1168,7 +1167,7 @@ class Mailbox:
 
     def get_message(
         self, message_id: str, folder_id: str = '', query: dict[str, str] | None = None, body_type: str = ''
-    ) -> dict[str, Any]:
+    ) -> GraphObject:
         """Return a message.
 
         Args:
@@ -1176,9 +1175,8 @@ class Mailbox:
             body_type: ``text`` or ``html``; empty for Graph's default, HTML.
         """
         prefer = f', outlook.body-content-type="{body_type}"' if body_type else ''
-        headers = {'Prefer': _IMMUTABLE_IDS + prefer}
-        path = self.message_path(message_id, folder_id)
-        return _object_of(self.request('GET', path, params=query or {}, headers=headers))
+        headers = {'Prefer': f'{_IMMUTABLE_IDS}{prefer}'}
+        return self._object('GET', self.message_path(message_id, folder_id), params=query, headers=headers)
 
     def find_messages(self, names: Sequence[str], folder_id: str = '') -> dict[str, str | GraphError]:
         """Return the ID of the message that each name means, or why it means none.
@@ -1200,28 +1198,29 @@ class Mailbox:
         return found
 
     def search(
-        self, conditions: Sequence[str], matches: Callable[[dict[str, Any]], bool], limit: int, folder_id: str = ''
-    ) -> tuple[list[dict[str, Any]], bool]:
+        self, conditions: Sequence[str], matches: Callable[[GraphObject], bool], limit: int, folder_id: str = ''
+    ) -> tuple[list[GraphObject], bool]:
         """Return the messages that meet all conditions, newest first, and whether there may be more.
 
         Args:
             conditions: of OData. The newest messages are searched first if one on the received time comes first.
             matches: checks what Graph cannot.
         """
-        query = {'$filter': ' and '.join(conditions)}
+        query = {'$filter': ' and '.join(conditions), '$top': '50'}
         if conditions[0].startswith('receivedDateTime'):  # Graph sorts only by what comes first in the filter
             query['$orderby'] = 'receivedDateTime desc'
-        found: list[dict[str, Any]] = []
-        link, links = '', _Links()
-        for _ in range(MAX_SEARCHED // 50):
-            page, link = self.list_messages(folder_id, query, 50, 1, link)
-            found += filter(matches, page)
-            if not links.new(link) or len(found) >= limit:
+        found: list[GraphObject] = []
+        has_more = False
+        pages = self._pages(self._link(self.messages_path(folder_id), query), self._message_page)
+        for rows, link in islice(pages, MAX_SEARCHED // 50):
+            found += filter(matches, rows)
+            has_more = bool(link)
+            if len(found) >= limit:
                 break
         found.sort(key=lambda one: str(one.get('receivedDateTime')), reverse=True)
-        return found[:limit], bool(link) or len(found) > limit
+        return found[:limit], has_more or len(found) > limit
 
-    def conversation(self, conversation_id: str, select: str) -> tuple[list[dict[str, Any]], bool]:
+    def conversation(self, conversation_id: str, select: str) -> tuple[list[GraphObject], bool]:
         """Return the messages of a conversation in all folders, oldest first, and whether these are all.
 
         Args:
@@ -1231,13 +1230,13 @@ class Mailbox:
         query = {'$filter': f'conversationId eq {odata_text(conversation_id)}', '$select': f'{select},conversationIndex'}
         messages, link = self.list_messages('', query, 50, MAX_CONVERSATION // 50, limit=MAX_CONVERSATION)
 
-        def age(message: dict[str, Any]) -> tuple[str, int]:
+        def age(message: GraphObject) -> tuple[str, int]:
             # Of the same second, replies come later: their index is longer than that of what they answer.
             return str(message.get('receivedDateTime')), len(message.get('conversationIndex') or '')
 
         return sorted(messages, key=age), not link
 
-    def update_request(self, message_id: str, changes: dict[str, Any], folder_id: str = '') -> BatchRequest:
+    def update_request(self, message_id: str, changes: GraphObject, folder_id: str = '') -> BatchRequest:
         """Return a request that changes properties, such as ``isRead``, ``categories`` and ``flag``."""
         return BatchRequest(message_id, 'PATCH', self.message_path(message_id, folder_id), changes, has_id=True)
 
@@ -1294,14 +1293,14 @@ class Mailbox:
         # A second deletion would remove the message from Deleted Items.
         return BatchRequest(message_id, method, path, is_idempotent=False)
 
-    def download_mime(self, message_id: str, write: Callable[[bytes], Any]) -> None:
+    def download_mime(self, message_id: str, write: ByteWriter) -> None:
         """Stream a message as MIME. It is bytes: its parts may have different encodings."""
         self.download(f'{self.message_path(message_id)}/$value', write)
 
     # endregion
     # region invitations
 
-    def get_invitation(self, message_id: str) -> dict[str, Any]:
+    def get_invitation(self, message_id: str) -> GraphObject:
         """Return an invitation with its ``event`` in the calendar. Raise DemistoException if it is something else."""
         query = {'$expand': 'microsoft.graph.eventMessage/event'}
         message = self.get_message(message_id, query=query)
@@ -1311,7 +1310,7 @@ class Mailbox:
             raise DemistoException('The meeting is not in the calendar any more. Answer the email with msgraph-mail-reply-to.')
         return message
 
-    def respond_to_event(self, event_id: str, response: str, body: dict[str, Any]) -> None:
+    def respond_to_event(self, event_id: str, response: str, body: GraphObject) -> None:
         """Send a response to an invitation.
 
         Args:
@@ -1329,28 +1328,28 @@ class Mailbox:
     # endregion
     # region attachments
 
-    def list_attachments(self, message_id: str, folder_id: str = '') -> list[dict[str, Any]]:
+    def list_attachments(self, message_id: str, folder_id: str = '') -> list[GraphObject]:
         """Return the attachments of a message without their bytes; at most 1,000."""
         query = {'$select': ATTACHMENT_PROPERTIES, '$top': 100}
-        return self._list(f'{self.message_path(message_id, folder_id)}/attachments', MAX_PAGE_SIZE, query, page_items)
+        return self._list(f'{self.message_path(message_id, folder_id)}/attachments', MAX_PAGE_SIZE, query, False)
 
-    def get_attachment(self, message_id: str, attachment_id: str, folder_id: str = '') -> dict[str, Any]:
+    def get_attachment(self, message_id: str, attachment_id: str, folder_id: str = '') -> GraphObject:
         """Return an attachment without its bytes."""
         path = self.attachment_path(message_id, attachment_id, folder_id)
-        return _object_of(self.request('GET', path, params={'$select': ATTACHMENT_PROPERTIES}))
+        return self._object('GET', path, params={'$select': ATTACHMENT_PROPERTIES})
 
     def download_attachment(
         self,
         message_id: str,
         attachment_id: str,
-        write: Callable[[bytes], Any],
+        write: ByteWriter,
         folder_id: str = '',
         max_size: int = MAX_DOWNLOAD,
     ) -> None:
         """Stream the bytes of a file, or an item as MIME, iCalendar or vCard. Graph rejects links."""
         self.download(f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value', write, max_size)
 
-    def download_file(self, message_id: str, attachment: Attachment, write: Callable[[bytes], Any], folder_id: str = '') -> None:
+    def download_file(self, message_id: str, attachment: Attachment, write: ByteWriter, folder_id: str = '') -> None:
         """Stream the bytes of an attachment, whose size is about that in the list. That of an item as MIME is another one."""
         has_content = False
 
@@ -1367,25 +1366,26 @@ class Mailbox:
     # endregion
     # region folders
 
-    def list_folders(self, limit: int = 20) -> list[dict[str, Any]]:
-        """Return the first `limit` folders at the top of the mailbox."""
-        return self._list(f'{self.path}/mailFolders', limit, {'$top': min(limit, MAX_PAGE_SIZE)})
+    def _folders_path(self, parent_id: str = '') -> str:
+        """Return the path of the child folders of a folder, or of the folders at the top of the mailbox."""
+        return f'{self.folder_path(parent_id)}/childFolders' if parent_id else f'{self.path}/mailFolders'
 
-    def list_child_folders(self, folder_id: str, limit: int = 20) -> list[dict[str, Any]]:
-        """Return the first `limit` child folders of a folder."""
-        return self._list(f'{self.folder_path(folder_id)}/childFolders', limit, {'$top': min(limit, MAX_PAGE_SIZE)})
+    def list_folders(self, limit: int = 20, parent_id: str = '') -> list[GraphObject]:
+        """Return the first `limit` child folders of a folder, or folders at the top of the mailbox."""
+        return self._list(self._folders_path(parent_id), limit, {'$top': min(limit, MAX_PAGE_SIZE)})
+
+    def list_child_folders(self, folder_id: str, limit: int = 20) -> list[GraphObject]:
+        return self.list_folders(limit, folder_id)
 
     def folder_id(self, name: str) -> str:
         """Return the ID or the well-known name of the folder that `name` means. What is neither is found by `find_folder`."""
-        well_known, folder_id = _well_known(name), graph_id(name)
-        if re.fullmatch(WELL_KNOWN_FOLDER, well_known):
-            return well_known
+        folder_id = _well_known(name) or graph_id(name)
         return folder_id if is_folder_id(folder_id) else self.find_folder(name)
 
     def folder_names(self, folder_ids: Sequence[str]) -> dict[str, str]:
         """Return the display names of folders. Those that cannot be read are missing."""
         requests_ = [BatchRequest(one, 'GET', f'{self.folder_path(one)}?$select=displayName') for one in folder_ids]
-        found = self.client.batch(requests_, NO_RETRIES) if requests_ else []  # names are not worth a wait
+        found = self.client.batch(requests_, NO_RETRIES)  # names are not worth a wait
         return {one.request.message_id: str(one.body['displayName']) for one in found if one.body.get('displayName')}
 
     def find_folder(self, name: str) -> str:
@@ -1400,9 +1400,13 @@ class Mailbox:
         path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
         if not path:
             raise DemistoException(f"'{name}' is not a folder. Enter a name, an ID, or a path such as Inbox/Phishing.")
-        folder_id = self._top_folder(path[0])
-        for parent, child in pairwise(path):
-            folder_id = _folder_named(child, self.list_child_folders(folder_id, MAX_PAGE_SIZE), f"'{parent}'")
+        folder_id = ''
+        for depth, part in enumerate(path):
+            folder_id = self._child_folder(part, folder_id) if depth else self._top_folder(part)
+            if not folder_id:
+                parent = f"'{path[depth - 1]}'" if depth else 'the mailbox'
+                advice = 'Write a path as Inbox/Phishing, and a slash in a name as \\/.'
+                raise DemistoException(f"There is no folder '{part}' in {parent}. {advice}")
         return folder_id
 
     def _top_folder(self, name: str) -> str:
@@ -1412,102 +1416,67 @@ class Mailbox:
         """
         self.folder_path(name)  # rejects what cannot be in a path before anything is sent
         folder_id = self._known_folder(name) if is_folder_id(name) else ''
-        if folder_id:
-            return folder_id
-        try:
-            return _folder_named(name, self.list_folders(MAX_PAGE_SIZE), 'the mailbox')
-        except GraphError:
-            raise
-        except DemistoException:
-            well_known = _well_known(name)
-            folder_id = self._known_folder(well_known if re.fullmatch(WELL_KNOWN_FOLDER, well_known) else name)
-            if not folder_id:
-                raise
-            return folder_id
+        folder_id = folder_id or self._child_folder(name)
+        return folder_id or self._known_folder(_well_known(name) or name)
 
-    def _known_folder(self, name: str) -> str:
-        """Return the ID of the folder with that ID or well-known name, empty if there is none."""
+    def _child_folder(self, name: str, parent_id: str = '') -> str:
+        """Return the ID of a child folder with a display name, empty if there is none."""
+        for folder in self.list_folders(MAX_PAGE_SIZE, parent_id):
+            if (folder.get('displayName') or '').strip().casefold() == name.casefold():
+                return str(folder['id'])
+        return ''
+
+    def _known_folder(self, folder_id: str, name: str = 'id') -> str:
+        """Return a property of the folder with that ID or well-known name, empty if there is no such folder."""
         try:
-            return str(_object_of(self.request('GET', self.folder_path(name), params={'$select': 'id'}))['id'])
+            return str(self._object('GET', self.folder_path(folder_id), params={'$select': name}).get(name))
         except GraphError as error:
             if error.status == 400 or error.code in NOT_FOUND_CODES:  # 400: a name may not be a valid path
                 return ''
             raise
 
-    def create_folder(self, name: str, parent_id: str = '') -> dict[str, Any]:
+    def create_folder(self, name: str, parent_id: str = '') -> GraphObject:
         """Create a folder in a parent folder, or at the top of the mailbox, and return it."""
-        path = f'{self.folder_path(parent_id)}/childFolders' if parent_id else f'{self.path}/mailFolders'
+        return self._create_once(self._folders_path(parent_id), {'displayName': name}, 'the folder was created', {'$top': 100})
 
-        def find() -> dict[str, Any] | None:
-            return next((one for one in self._list(path, MAX_PAGE_SIZE, {'$top': 100}) if one.get('displayName') == name), None)
-
-        return self._at_most_once(lambda: self.create(path, json_data={'displayName': name}), find, 'the folder was created')
-
-    def update_folder(self, folder_id: str, name: str) -> dict[str, Any]:
+    def update_folder(self, folder_id: str, name: str) -> GraphObject:
         """Rename a folder, and return it."""
-        path = self.folder_path(folder_id)
-        return _object_of(self.request('PATCH', path, json_data={'displayName': name}, is_idempotent=True))
+        return self._object('PATCH', self.folder_path(folder_id), json_data={'displayName': name}, is_idempotent=True)
 
     def delete_folder(self, folder_id: str, permanent: bool = False) -> None:
         """Move a folder with its contents to Deleted Items, or delete it permanently."""
-        path = self.folder_path(folder_id)
 
-        def parent(folder_path: str) -> str:
-            """Return the ID of the parent folder, empty if there is no such folder."""
-            try:
-                return str(_object_of(self.request('GET', folder_path, params={'$select': 'parentFolderId'}))['parentFolderId'])
-            except GraphError as error:
-                if error.status == 404:
-                    return ''
-                raise
+        def is_deleted() -> bool:
+            deleted_items = '' if permanent else self._known_folder('deleteditems')
+            return self._known_folder(folder_id, 'parentFolderId') in ('', deleted_items)
 
-        def delete() -> bool:
-            # DELETE once: a second deletion would remove it from Deleted Items
-            method, action = ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
-            self.run_action(method, action, is_idempotent=False)
-            return True
-
-        def find() -> bool | None:
-            deleted_items = '' if permanent else _object_of(self.request('GET', self.folder_path('deleteditems')))['id']
-            return parent(path) in ('', deleted_items) or None
-
-        self._at_most_once(delete, find, 'the folder was deleted')
+        self._delete_once(self.folder_path(folder_id), permanent, is_deleted, 'the folder was deleted')
 
     # endregion
     # region rules and settings
 
-    def list_rules(self, limit: int = 50) -> list[dict[str, Any]]:
+    def list_rules(self, limit: int = 50) -> list[GraphObject]:
         """Return the first `limit` rules of the inbox."""
         return self._list(self._rules_path, limit)
 
-    def get_rule(self, rule_id: str) -> dict[str, Any]:
-        return _object_of(self.request('GET', self._rule_path(rule_id)))
+    def get_rule(self, rule_id: str) -> GraphObject:
+        return self._object('GET', self._rule_path(rule_id))
 
-    def create_rule(self, rule: dict[str, Any]) -> dict[str, Any]:
+    def create_rule(self, rule: GraphObject) -> GraphObject:
         """Create a rule of the inbox from a ``messageRule`` of Graph, and return it."""
+        return self._create_once(self._rules_path, rule, 'the rule was created')
 
-        def find() -> dict[str, Any] | None:
-            return next((one for one in self._list(self._rules_path, MAX_PAGE_SIZE) if _contains(one, rule)), None)
-
-        return self._at_most_once(lambda: self.create(self._rules_path, json_data=rule), find, 'the rule was created')
-
-    def update_rule(self, rule_id: str, changes: dict[str, Any]) -> dict[str, Any]:
+    def update_rule(self, rule_id: str, changes: GraphObject) -> GraphObject:
         """Change properties of a rule, and return it."""
-        return _object_of(self.request('PATCH', self._rule_path(rule_id), json_data=changes, is_idempotent=True))
+        return self._object('PATCH', self._rule_path(rule_id), json_data=changes, is_idempotent=True)
 
     def delete_rule(self, rule_id: str) -> None:
-        path = self._rule_path(rule_id)
+        def is_deleted() -> bool:
+            return all(one['id'] != rule_id for one in self.list_rules(MAX_PAGE_SIZE))
 
-        def delete() -> bool:
-            self.run_action('DELETE', path, is_idempotent=False)  # the second response would be 404
-            return True
+        self._delete_once(self._rule_path(rule_id), False, is_deleted, 'the rule was deleted')
 
-        def find() -> bool | None:
-            return None if any(one.get('id') == rule_id for one in self._list(self._rules_path, MAX_PAGE_SIZE)) else True
-
-        self._at_most_once(delete, find, 'the rule was deleted')
-
-    def get_settings(self, name: str = '') -> dict[str, Any]:
+    def get_settings(self, name: str = '') -> GraphObject:
         """Return the settings of the mailbox by Graph's names, or only the one called `name`."""
         path = f'{self.path}/mailboxSettings'
         found = self.request('GET', f'{path}/{path_segment(name, "setting name")}' if name else path)
@@ -1518,7 +1487,7 @@ class Mailbox:
             return found
         return {name: value['value'] if set(value) == {'value'} else value}
 
-    def set_automatic_replies(self, replies: dict[str, Any]) -> dict[str, Any]:
+    def set_automatic_replies(self, replies: GraphObject) -> GraphObject:
         """Change properties of the automatic replies, and return them as ``automaticRepliesSetting`` of Graph."""
         body = {'automaticRepliesSetting': replies}
         found = self.request('PATCH', f'{self.path}/mailboxSettings', json_data=body, is_idempotent=True)
@@ -1527,15 +1496,15 @@ class Mailbox:
             raise GraphError('Microsoft Graph did not confirm the automatic replies.', 'Look at them with get-settings.')
         return well_formed(changed)
 
-    def list_categories(self) -> list[dict[str, Any]]:
+    def list_categories(self) -> list[GraphObject]:
         """Return the master list of categories as ``outlookCategory`` of Graph."""
         return self._list(f'{self.path}/outlook/masterCategories', MAX_PAGE_SIZE)
 
-    def get_mailtips(self, addresses: Sequence[str]) -> list[dict[str, Any]]:
+    def get_mailtips(self, addresses: Sequence[str]) -> list[GraphObject]:
         """Return the ``mailTips`` of Graph for each address."""
         body = {'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS}
         found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
-        tips = [one for one in page_items(found) if isinstance(one, dict)]
+        tips = [one for one in page_rows(found, has_ids=False) if isinstance(one, dict)]
         if not tips:
             raise GraphError('Microsoft Graph sent a list without the objects.', _CHECK_PROXY)
         return tips
@@ -1543,7 +1512,7 @@ class Mailbox:
     # endregion
 
 
-def _only_message(page: dict[str, Any], message_id: str) -> str | GraphError:
+def _only_message(page: GraphObject, message_id: str) -> str | GraphError:
     """Return the ID of the only message of a page, or an error that names the ``Message-ID``."""
     try:
         ids = [str(one.get('id') or '') for one in page_rows(page)]
@@ -1561,16 +1530,6 @@ def _contains(value: Any, part: Any) -> bool:
     if isinstance(value, dict) and isinstance(part, dict):
         return all(name in value and _contains(value[name], one) for name, one in part.items())
     return bool(value == part)
-
-
-def _folder_named(name: str, folders: list[dict[str, Any]], parent: str) -> str:
-    """Return the ID of the folder with a display name. Raise DemistoException, naming `parent`, if there is none."""
-    for folder in folders:
-        if str(folder.get('displayName') or '').strip().casefold() == name.casefold():
-            return str(folder['id'])
-    raise DemistoException(
-        f"There is no folder '{name}' in {parent}. Write a path as Inbox/Phishing, and a slash in a name as \\/."
-    )
 
 
 def folder_names(text: str) -> list[str]:
@@ -1616,7 +1575,7 @@ _MAX_START = 64_000  # bytes
 
 def save_file(
     name: str,
-    download: Callable[[Callable[[bytes], Any]], None],
+    download: Callable[[ByteWriter], None],
     is_item: bool = False,
     named: Callable[[bytes], str] | None = None,
 ) -> SavedFile:
@@ -1641,7 +1600,7 @@ def save_file(
     return SavedFile(entry, digest)
 
 
-def _write_file(path: str, download: Callable[[Callable[[bytes], Any]], None]) -> tuple[str, bytes]:
+def _write_file(path: str, download: Callable[[ByteWriter], None]) -> tuple[str, bytes]:
     """Write a file, and return its SHA-256 and its first bytes."""
     digest, start = hashlib.sha256(), b''
     with open(path, 'wb') as file:
