@@ -501,8 +501,8 @@ class BatchResponse(requests.Response):
         super().__init__()
         self.status_code = int(value['status'])
         headers, body = value.get('headers'), value.get('body')
-        headers = headers if isinstance(headers, dict) else {}
-        self.headers.update({name: text for name, text in headers.items() if isinstance(text, str)})
+        if isinstance(headers, dict):
+            self.headers.update({name: text for name, text in headers.items() if isinstance(text, str)})
         self.body = well_formed(body) if isinstance(body, dict) else body
 
     def json(self, **_kwargs: Any) -> Any:
@@ -688,11 +688,11 @@ class GraphMailClient(MicrosoftClient):
         if response.status_code in (202, 204):
             return {}
         body = json_or_none(response)
-        if _error_object(response) or (isinstance(body, dict) and 'error' in body):
+        if isinstance(body, dict) and 'error' not in body:
+            return body
+        if isinstance(body, dict) or _error_object(response):
             self._raise_graph_error(response)
-        if not isinstance(body, dict):
-            raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
-        return body
+        raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
 
     def create(self, path: str, method: str = 'POST', **kwargs: Any) -> GraphObject:
         """Create an object, or change it with PATCH, and return it. Arguments and errors as `graph_request`.
@@ -714,13 +714,9 @@ class GraphMailClient(MicrosoftClient):
             raise GraphError('Microsoft Graph did not confirm the request.', _CHECK_PROXY, '', response)
 
     def download(
-        self,
-        path: str,
-        write: ByteWriter,
-        retry_policy: RetryPolicy | None = None,
-        max_size: int = MAX_DOWNLOAD,
-    ) -> None:
-        """Stream the bytes of a response.
+        self, path: str, write: ByteWriter, retry_policy: RetryPolicy | None = None, max_size: int = MAX_DOWNLOAD
+    ) -> int:
+        """Stream the bytes of a response, and return how many they are.
 
         Args:
             path: quoted, below ``/v1.0``.
@@ -743,13 +739,11 @@ class GraphMailClient(MicrosoftClient):
                         raise GraphError(f'The file has more than the expected {max_size} bytes.', _CHECK_PROXY, '', response)
                     write(chunk)
             except requests.exceptions.RequestException as error:
-                outage = self._outage(error)
-                raise (
-                    BrokenTransferError(outage.what, outage.advice) if outage and is_reset(error) else outage or error
-                ) from error
+                raise self._outage(error, kind=BrokenTransferError if is_reset(error) else GraphError) from error
             length = response.headers.get('Content-Length', '')
             if length.isdecimal() and response.raw.tell() != int(length):  # older urllib3 takes a broken transfer for the end
                 raise BrokenTransferError(f'The file ended before its {length} bytes were complete.', 'Try again.', '', response)
+        return size
 
     def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         headers = {'Prefer': _IMMUTABLE_IDS, **(kwargs.pop('headers', None) or {})}
@@ -766,7 +760,7 @@ class GraphMailClient(MicrosoftClient):
         except CommandThrottled as error:
             raise GraphThrottled(GraphError.from_response(error.res, self.clock.now()), error.seconds) from None
         except (DemistoException, requests.exceptions.RequestException) as error:
-            raise (self._outage(error) or error) from error
+            raise self._outage(error) from error
 
     def send_without_token(self, method: str, url: str, headers: dict[str, str], data: bytes | None = None) -> requests.Response:
         """Send a request to an upload URL, without retries, and return the response. Raise GraphError as `graph_request`."""
@@ -785,23 +779,23 @@ class GraphMailClient(MicrosoftClient):
                 with_metrics=self._counts_requests,
             )
         except (DemistoException, requests.exceptions.RequestException) as error:
-            raise (self._outage(error, url) or error) from None  # errors of requests contain the URL
+            raise self._outage(error, url) from None  # errors of requests contain the URL
         return response
 
     def _raise_graph_error(self, response: requests.Response) -> None:
         raise GraphError.from_response(response, self.clock.now())
 
-    def _outage(self, error: Exception, url: str = '') -> GraphError | None:
-        """Return the error to raise if no response came to `url`, by default the API. None if one came."""
+    def _outage(self, error: Exception, url: str = '', kind: type[GraphError] = GraphError) -> Exception:
+        """Return an error that tells why no response came to `url`, by default the API; the same error if one came."""
         cause = getattr(error, 'exception', error)
         if not isinstance(cause, requests.exceptions.RequestException):
-            return None
-        host = f'Microsoft Graph at {urlsplit(url or self._base_url).netloc}'
+            return error
+        host = f'Microsoft Graph at {urlsplit(url or self.base_url).netloc}'
         advice = 'Try again, and check the network of the engine, the proxy and the cloud setting.'
         if isinstance(cause, requests.exceptions.ReadTimeout) and self.clock.remaining() > 1:
             advice = f"{advice[:-1]}, or increase 'HTTP timeout'."
         problem = connection_problem(cause, host, advice)
-        return GraphError(problem.what, problem.advice)
+        return kind(problem.what, problem.advice)
 
     def retry(self, step: Callable[[], _StepResult], policy: RetryPolicy) -> _StepResult:
         """Run a step that sends requests without retries until it succeeds, and return its result.
@@ -977,8 +971,8 @@ class Mailbox:
     def batch(self, items: Sequence[BatchRequest]) -> list[BatchResult]:
         return self.client.batch(items, self._retry_policy)
 
-    def download(self, path: str, write: ByteWriter, max_size: int = MAX_DOWNLOAD) -> None:
-        self.client.download(path, write, self._retry_policy, max_size)
+    def download(self, path: str, write: ByteWriter, max_size: int = MAX_DOWNLOAD) -> int:
+        return self.client.download(path, write, self._retry_policy, max_size)
 
     def check(self) -> None:
         """Read the ID of one message. Raise GraphError if the mailbox cannot be read."""
@@ -1192,7 +1186,7 @@ class Mailbox:
             if message_id.startswith('<'):
                 query = f'$filter={quote(f"internetMessageId eq {odata_text(message_id)}")}&$select=id'
                 sought.append(BatchRequest(name, 'GET', f'{self.messages_path(folder_id)}?{query}'))
-        for result in self.batch(sought) if sought else ():
+        for result in self.batch(sought):
             name = result.request.message_id
             found[name] = result.error or _only_message(result.body, ids[name])
         return found
@@ -1257,20 +1251,25 @@ class Mailbox:
             twice meanwhile.
         """
         results: dict[str, BatchResult] = {}
-        pending = list(reads)
+        pending = reads
         for _ in range(2):
             updates = []
-            for read in self.batch(pending) if pending else ():
-                message_id, present = read.request.message_id, list(read.body.get('categories') or [])
-                version, categories = str(read.body.get('@odata.etag') or ''), changed(present)
-                if not read.error and (ODD in read.body or not version):
-                    read.error = GraphError('Microsoft Graph did not send the version of the email.', _CHECK_PROXY)
-                elif not read.error and categories != present:
-                    update = self.update_request(message_id, {'categories': categories}, folder_id)
-                    updates.append(update._replace(if_match=version))
+            for read in self.batch(pending):
+                message_id, present, version = (
+                    read.request.message_id,
+                    read.body.get('categories') or [],
+                    read.body.get('@odata.etag'),
+                )
                 results[message_id] = read
-            results |= {one.request.message_id: one for one in (self.batch(updates) if updates else ())}
-            pending = [one for one in pending if (error := results[one.message_id].error) and error.status == 412]
+                if read.error:
+                    continue
+                if ODD in read.body or not version:
+                    read.error = GraphError('Microsoft Graph did not send the version of the email.', _CHECK_PROXY)
+                elif (categories := changed(present)) != present:
+                    update = self.update_request(message_id, {'categories': categories}, folder_id)
+                    updates.append(update._replace(if_match=str(version)))
+            results |= {one.request.message_id: one for one in self.batch(updates)}
+            pending = [one for one in reads if (error := results[one.message_id].error) and error.status == 412]
         return [results[one.message_id] for one in reads]
 
     def move_request(self, message_id: str, folder_id: str) -> BatchRequest:
@@ -1339,28 +1338,16 @@ class Mailbox:
         return self._object('GET', path, params={'$select': ATTACHMENT_PROPERTIES})
 
     def download_attachment(
-        self,
-        message_id: str,
-        attachment_id: str,
-        write: ByteWriter,
-        folder_id: str = '',
-        max_size: int = MAX_DOWNLOAD,
-    ) -> None:
+        self, message_id: str, attachment_id: str, write: ByteWriter, folder_id: str = '', max_size: int = MAX_DOWNLOAD
+    ) -> int:
         """Stream the bytes of a file, or an item as MIME, iCalendar or vCard. Graph rejects links."""
-        self.download(f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value', write, max_size)
+        return self.download(f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value', write, max_size)
 
     def download_file(self, message_id: str, attachment: Attachment, write: ByteWriter, folder_id: str = '') -> None:
         """Stream the bytes of an attachment, whose size is about that in the list. That of an item as MIME is another one."""
-        has_content = False
-
-        def counted(chunk: bytes) -> None:
-            nonlocal has_content
-            has_content = True
-            write(chunk)
-
         limit = 2 * attachment.size + 1_000_000 if attachment.kind == 'file' else MAX_DOWNLOAD
-        self.download_attachment(message_id, attachment.attachment_id, counted, folder_id, limit)
-        if attachment.size > MAX_EMPTY and not has_content:
+        size = self.download_attachment(message_id, attachment.attachment_id, write, folder_id, limit)
+        if attachment.size > MAX_EMPTY and not size:
             raise GraphError(f'The file is empty, though it should have {attachment.size} bytes.', 'Try again.')
 
     # endregion
@@ -1587,8 +1574,21 @@ def save_file(
         named: returns another name for the first 64,000 bytes.
     """
     entry: dict[str, Any] = fileResult(name, b'')
+
+    def save() -> tuple[str, bytes]:
+        digest, start = hashlib.sha256(), bytearray()
+        with open(_file_path(entry), 'wb') as file:
+
+            def write(chunk: bytes) -> None:
+                start.extend(chunk[: _MAX_START - len(start)])
+                digest.update(chunk)
+                file.write(chunk)
+
+            download(write)
+        return digest.hexdigest(), bytes(start)
+
     try:
-        digest, start = again_if_broken(lambda: _write_file(_file_path(entry), download))
+        digest, start = again_if_broken(save)
     except BaseException:
         os.remove(_file_path(entry))
         raise
@@ -1598,21 +1598,6 @@ def save_file(
         extension = next((one for mark, one in _ITEM_EXTENSIONS.items() if start.startswith(mark)), '.eml')
         entry['File'] = name if name.lower().endswith(extension) else file_name(name + extension)
     return SavedFile(entry, digest)
-
-
-def _write_file(path: str, download: Callable[[ByteWriter], None]) -> tuple[str, bytes]:
-    """Write a file, and return its SHA-256 and its first bytes."""
-    digest, start = hashlib.sha256(), b''
-    with open(path, 'wb') as file:
-
-        def write(chunk: bytes) -> None:
-            nonlocal start
-            start += chunk[: _MAX_START - len(start)]
-            digest.update(chunk)
-            file.write(chunk)
-
-        download(write)
-    return digest.hexdigest(), start
 
 
 def again_if_broken(download: Callable[[], _StepResult]) -> _StepResult:
