@@ -6,7 +6,7 @@ import json
 import mimetypes
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
@@ -315,9 +315,10 @@ class Attachment(NamedTuple):
     is_inline: bool
 
     @classmethod
-    def from_json(cls, value: GraphObject, number: int) -> 'Attachment':
-        """Read an ``attachment`` of Graph. `number` becomes part of a name that is made up."""
-        name, content_type = file_name(str(value.get('name') or '')), value.get('contentType') or ''
+    def from_json(cls, value: GraphObject, number: int, named: Container[str] = ()) -> 'Attachment':
+        """Read an ``attachment`` of Graph. `number` becomes part of a name that is made up, `named` are IDs of inline content."""
+        name = file_name(str(value.get('name') or ''))
+        content_type, content_id = value.get('contentType') or '', value.get('contentId') or ''
         if name in ('', '.', '..'):
             name = f'attachment-{number}{mimetypes.guess_extension(content_type.partition(";")[0]) or ""}'
         return cls(
@@ -326,16 +327,15 @@ class Attachment(NamedTuple):
             str(value.get('@odata.type') or '').rpartition('.')[2].removesuffix('Attachment'),
             content_type,
             value.get('size') or 0,
-            value.get('contentId') or '',
-            bool(value.get('isInline')),
+            content_id,
+            bool(value.get('isInline')) or bare_content_id(content_id).casefold() in named,
         )
 
     @classmethod
     def list_from_json(cls, values: Sequence[GraphObject], html: str = '') -> list['Attachment']:
         """Read the attachments of a message. Those that its `html` refers to are inline, whatever Graph says."""
         named = {bare_content_id(unquote(unescaped(one))).casefold() for one in re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)}
-        found = [cls.from_json(value, number) for number, value in enumerate(values, 1) if isinstance(value, dict)]
-        return [one._replace(is_inline=one.is_inline or bare_content_id(one.content_id).casefold() in named) for one in found]
+        return [cls.from_json(value, number, named) for number, value in enumerate(values, 1) if isinstance(value, dict)]
 
 
 def bare_content_id(text: str) -> str:
@@ -344,29 +344,27 @@ def bare_content_id(text: str) -> str:
     return bare[4:].strip('<> \t\r\n') if bare[:4].lower() == 'cid:' else bare
 
 
-_DICTS = (
+_OBJECTS = (
     'actions', 'automaticReplies', 'body', 'conditions', 'emailAddress', 'end', 'endDateTime', 'event', 'exceptions', 'flag',
     'from', 'location', 'organizer', 'scheduledEndDateTime', 'scheduledStartDateTime', 'sender', 'start', 'startDateTime',
     'uniqueBody',
+)  # fmt: skip
+_LISTS_OF_OBJECTS = (
+    'attachments', 'bccRecipients', 'ccRecipients', 'fromAddresses', 'internetMessageHeaders', 'replyTo', 'toRecipients',
 )  # fmt: skip
 _TEXTS = (
     'bodyPreview', 'content', 'contentId', 'contentType', 'conversationIndex', 'dateTime', 'displayName', 'id',
     'internetMessageId', 'parentFolderId', 'receivedDateTime', 'sentDateTime', 'subject', 'webLink',
 )  # fmt: skip
-_LISTS_OF_DICTS = (
-    'attachments', 'bccRecipients', 'ccRecipients', 'fromAddresses', 'internetMessageHeaders', 'replyTo', 'toRecipients',
-)  # fmt: skip
 # The types of properties, and of the members of those that are lists, wherever they are.
 _TYPES_OF_PROPERTIES: dict[str, type] = {
-    **dict.fromkeys(_DICTS, dict),
+    **dict.fromkeys(_OBJECTS, dict),
     **dict.fromkeys(_TEXTS, str),
-    **dict.fromkeys(_LISTS_OF_DICTS, list),
-    'categories': list,
-    'isDraft': bool,
-    'isRead': bool,
+    **dict.fromkeys([*_LISTS_OF_OBJECTS, 'categories'], list),
+    **dict.fromkeys(('isDraft', 'isRead'), bool),
     'size': int,
 }
-_MEMBER_TYPES: dict[str, type] = {**dict.fromkeys(_LISTS_OF_DICTS, dict), 'categories': str}
+_MEMBER_TYPES: dict[str, type] = {**dict.fromkeys(_LISTS_OF_OBJECTS, dict), 'categories': str}
 ODD = '@odata.odd'  # in an object of Graph, the names of properties with values that were left out
 
 
@@ -451,6 +449,15 @@ def html_to_text(html: str, max_length: int | None = None) -> str:
 MAX_BATCH_SIZE = 20  # requests; Graph sends them to a mailbox 4 at a time
 
 
+# IDs that stay when a message is moved to another folder. Source: https://learn.microsoft.com/graph/outlook-immutable-id
+_IMMUTABLE_IDS = 'IdType="ImmutableId"'
+
+
+def _preferring(prefer: str = '') -> dict[str, str]:
+    """Return the headers of a request. `prefer` is added to the header ``Prefer``."""
+    return {'Prefer': f'{_IMMUTABLE_IDS}, {prefer}' if prefer else _IMMUTABLE_IDS}
+
+
 class BatchRequest(NamedTuple):
     """A request of a batch.
 
@@ -473,12 +480,11 @@ class BatchRequest(NamedTuple):
     prefer: str = ''
     if_match: str = ''
 
-    def as_json(self, number: int) -> GraphObject:
-        """Return it as a request of a batch, with `number` as its ID."""
-        headers = {'Prefer': ', '.join(filter(None, (_IMMUTABLE_IDS, self.prefer)))}
+    def as_json(self, request_id: str) -> GraphObject:
+        headers = _preferring(self.prefer)
         if self.if_match:
             headers['If-Match'] = self.if_match
-        request: dict[str, Any] = {'id': str(number), 'method': self.method, 'url': self.path, 'headers': headers}
+        request: dict[str, Any] = {'id': request_id, 'method': self.method, 'url': self.path, 'headers': headers}
         if self.body is not None:
             headers['Content-Type'] = 'application/json'
             request['body'] = self.body
@@ -546,49 +552,50 @@ class BatchResult:
 
 
 class _Batch:
-    """Send up to 20 requests in one, and again those that are throttled or meet a conflict.
+    """Send requests, up to 20 in one, and again those that are throttled or meet a conflict.
 
     Args:
-        budget: seconds that all waits together may take.
-    Attributes:
-        error: why the requests were not sent, or their responses did not come; None if they came.
+        policy: its budget is shared by all waits together.
     """
 
-    def __init__(self, client: 'GraphMailClient', items: Sequence[BatchRequest], policy: RetryPolicy, budget: float):
+    def __init__(self, client: 'GraphMailClient', items: Sequence[BatchRequest], policy: RetryPolicy):
         self._client = client
         self._items = items
         self._policy = policy
-        self.budget = budget
-        self.error: GraphError | None = None
-        self._pending = list(range(len(items)))
+        self._pending: Sequence[int] = ()
         self._results: dict[int, BatchResult] = {}
+        self._error: GraphError | None = None  # why no responses came
 
     def results(self) -> list[BatchResult]:
         """Send the requests, and return their results in the same order."""
-        with suppress(GraphError):  # the results tell it
-            run_with_retries(self._send_pending, self._delay_after, self._policy, self._client.clock)
-        return [self._results[number] for number in range(len(self._items))]
+        numbers = range(len(self._items))
+        for start in numbers[::MAX_BATCH_SIZE]:
+            self._pending = numbers[start : start + MAX_BATCH_SIZE]
+            with suppress(GraphError):  # the results tell it
+                run_with_retries(self._send_pending, self._delay_after, self._policy, self._client.clock, self._sleep)
+            if self._error:  # the rest would fail as well, and is not sent
+                break
+        return [self._results.get(number) or BatchResult(self._items[number], error=self._error) for number in numbers]
 
     def _send_pending(self) -> None:
         """Send the pending requests. Raise an error of one that failed."""
-        pending = {number: self._items[number] for number in self._pending}
+        pending = {str(number % MAX_BATCH_SIZE): self._items[number] for number in self._pending}
+        results: list[BatchResult]
         try:
             body = self._client.graph_request(
                 'POST',
                 '/$batch',
-                json_data={'requests': [item.as_json(number) for number, item in pending.items()]},
+                json_data={'requests': [item.as_json(name) for name, item in pending.items()]},
                 is_idempotent=all(item.is_idempotent for item in pending.values()),
                 retry_policy=NO_RETRIES,
             )
+            values = body.get('responses')
+            responses = {str(one.get('id')): one for one in (values if isinstance(values, list) else ()) if isinstance(one, dict)}
+            results, self._error = [self._result(item, responses.get(name, {})) for name, item in pending.items()], None
         except GraphError as error:
-            self.error = error
-            self._results |= {number: BatchResult.failed(item, error) for number, item in pending.items()}
-            raise
-        self.error = None
-        values = body.get('responses')
-        responses = {str(one.get('id')): one for one in (values if isinstance(values, list) else ()) if isinstance(one, dict)}
-        self._results |= {number: self._result(item, responses.get(str(number), {})) for number, item in pending.items()}
-        failures = [error for number in pending if (error := self._results[number].error)]
+            results, self._error = [BatchResult.failed(item, error) for item in pending.values()], error
+        self._results |= dict(zip(self._pending, results, strict=True))
+        failures = [result.error for result in results if result.error]
         if failures:
             raise failures[0]
 
@@ -617,20 +624,18 @@ class _Batch:
                 delay = self._client.retry_delay(self._policy, attempt, failure.res, item.is_idempotent)
                 if delay is not None:
                     delays[number] = delay
-        longest = max(delays.values(), default=None)
-        if longest is None or longest > self.budget:
-            return None
         self._pending = list(delays)
-        self.budget -= longest
-        return longest
+        return max(delays.values(), default=None)
+
+    def _sleep(self, seconds: float) -> None:
+        self._policy = self._policy._replace(budget=self._policy.budget - seconds)
+        self._client.clock.sleep(seconds)
 
 
 # endregion
 
 # region client
 
-# IDs that stay when a message is moved to another folder. Source: https://learn.microsoft.com/graph/outlook-immutable-id
-_IMMUTABLE_IDS = 'IdType="ImmutableId"'
 _GRAPH_OK_CODES = (200, 201, 202, 204, 206)
 # Exchange changes an email by itself for a moment after it arrived or was created. Nothing was done then.
 CONFLICT_RETRIES = {409: 3, 412: 3}
@@ -746,7 +751,7 @@ class GraphMailClient(MicrosoftClient):
         return size
 
     def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
-        headers = {'Prefer': _IMMUTABLE_IDS, **(kwargs.pop('headers', None) or {})}
+        headers = {**_preferring(), **kwargs.pop('headers', {})}
         try:
             return self.send_request(
                 method,
@@ -833,16 +838,7 @@ class GraphMailClient(MicrosoftClient):
         Requests that are throttled or meet a conflict, and no others, are sent again. All waits together stay within the retry
         budget.
         """
-        policy = retry_policy or self.retry_policy
-        budget = policy.budget
-        results: list[BatchResult] = []
-        for start in range(0, len(items), MAX_BATCH_SIZE):
-            batch = _Batch(self, items[start : start + MAX_BATCH_SIZE], policy, budget)
-            results += batch.results()
-            if batch.error:  # the rest would fail as well, and is not sent
-                return results + [BatchResult(item, error=batch.error) for item in items[len(results) :]]
-            budget = batch.budget
-        return results
+        return _Batch(self, items, retry_policy or self.retry_policy).results()
 
 
 # endregion
@@ -1147,7 +1143,7 @@ class Mailbox:
         """
         if not link:
             link = self._link(f'{self.messages_path(folder_id)}/delta', {'changeType': 'created', '$select': select})
-        page = self._page(link, headers={'Prefer': f'{_IMMUTABLE_IDS}, odata.maxpagesize={page_size}'})
+        page = self._page(link, headers=_preferring(f'odata.maxpagesize={page_size}'))
         rows = page_rows(page)
         next_link = _link_of(page) or _link_of(page, 'deltaLink')
         if not next_link:
@@ -1168,8 +1164,7 @@ class Mailbox:
             query: ``$select`` and ``$expand``.
             body_type: ``text`` or ``html``; empty for Graph's default, HTML.
         """
-        prefer = f', outlook.body-content-type="{body_type}"' if body_type else ''
-        headers = {'Prefer': f'{_IMMUTABLE_IDS}{prefer}'}
+        headers = _preferring(f'outlook.body-content-type="{body_type}"' if body_type else '')
         return self._object('GET', self.message_path(message_id, folder_id), params=query, headers=headers)
 
     def find_messages(self, names: Sequence[str], folder_id: str = '') -> dict[str, str | GraphError]:
@@ -1502,7 +1497,7 @@ class Mailbox:
 def _only_message(page: GraphObject, message_id: str) -> str | GraphError:
     """Return the ID of the only message of a page, or an error that names the ``Message-ID``."""
     try:
-        ids = [str(one.get('id') or '') for one in page_rows(page)]
+        ids = [str(one['id']) for one in page_rows(page)]
     except GraphError as error:
         return error
     if len(ids) == 1:
