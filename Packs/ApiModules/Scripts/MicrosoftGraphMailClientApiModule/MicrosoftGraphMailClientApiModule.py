@@ -251,6 +251,7 @@ def odata_query(text: str, search: str = '') -> dict[str, str]:
     # If spaces are not encoded, neither are plus signs, as in the time zone of a date.
     decode = unquote if ' ' in text.strip() else unquote_plus
     query: dict[str, str] = {}
+    search = search.strip()
     # An ampersand inside quotes, such as in subject eq 'R&D', is no separator: an even number of quotes follows a separator.
     parts = text.strip().lstrip('?').strip('&').split("'")
     parts[::-2] = [re.sub(r'&+(?=(?:\$|%24)?\w+=)', '\0', part) for part in parts[::-2]]
@@ -262,15 +263,13 @@ def odata_query(text: str, search: str = '') -> dict[str, str]:
             raise DemistoException('$top in odata is not supported. Use page_size.')
         if name in query:
             raise DemistoException(f'odata contains {name} twice. Combine the two.')
-        query[name] = value
-    search = search.strip()
-    if not search:
-        return query
-    for name in ('$search', '$filter', '$orderby'):
-        if name in query:
+        if search and name in ('$search', '$filter', '$orderby'):
             raise DemistoException(f'search and {name} in odata cannot be combined. Remove one of them.')
-    escaped = search.replace('\\', '\\\\').replace('"', '\\"')
-    return {**query, '$search': f'"{escaped}"'}
+        query[name] = value
+    if search:
+        escaped = search.replace('\\', '\\\\').replace('"', '\\"')
+        query['$search'] = f'"{escaped}"'
+    return query
 
 
 # endregion
@@ -429,15 +428,13 @@ def html_to_text(html: str, max_length: int | None = None) -> str:
     """
     parts: list[str] = []
     length = end = 0
-    for found in re.finditer(_MARKUP, html):
+    for found in re.finditer(rf'{_MARKUP}|\Z', html):
         part = unescaped(html[end : found.start()])
         parts += (part, '\n' if re.fullmatch(_BLOCK, found['name'] or '') else '')
         end = found.end()
         length += len(''.join(part.split()))
         if max_length is not None and length > max_length:
             break
-    else:
-        parts.append(unescaped(html[end:]))
     lines = (' '.join(line.split()) for line in ''.join(parts).splitlines())
     return '\n'.join(filter(None, lines))[:max_length]
 
@@ -496,30 +493,23 @@ def is_deletion(method: str, path: str) -> bool:
     return method == 'DELETE' or path.endswith('/permanentDelete')
 
 
-class BatchResponse(requests.Response):
-    """The response to one request of a batch. Its body is JSON already.
+def _batch_response(value: GraphObject) -> requests.Response:
+    """Return the response to one request of a batch."""
+    response = requests.Response()
+    response.status_code = int(value['status'])
+    headers = value.get('headers')
+    if isinstance(headers, dict):
+        response.headers.update({name: text for name, text in headers.items() if isinstance(text, str)})
+    response._content = json.dumps(value.get('body')).encode()
+    return response
 
-    Attributes:
-        body: JSON, or base64 of bytes.
-    """
 
-    def __init__(self, value: GraphObject):
-        super().__init__()
-        self.status_code = int(value['status'])
-        headers, body = value.get('headers'), value.get('body')
-        if isinstance(headers, dict):
-            self.headers.update({name: text for name, text in headers.items() if isinstance(text, str)})
-        self.body = well_formed(body) if isinstance(body, dict) else body
-
-    def json(self, **_kwargs: Any) -> Any:
-        return self.body
-
-    def content_bytes(self) -> bytes | None:
-        """Return the bytes of a body that is not JSON, None if there are none."""
-        try:
-            return base64.b64decode(self.body, validate=True) if isinstance(self.body, str) else None
-        except ValueError:
-            return None
+def _base64_content(value: Any) -> bytes | None:
+    """Return the bytes of a body that is not JSON, None if there are none."""
+    try:
+        return base64.b64decode(value, validate=True) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 class BatchResult:
@@ -604,16 +594,17 @@ class _Batch:
         if not re.fullmatch(r'[1-5]\d\d', str(value.get('status'))):
             what = 'Microsoft Graph answered other requests of the batch, but not this one.'
             return BatchResult.failed(item, GraphError(what, 'Try again.'))
-        response = BatchResponse(value)
-        if response.status_code not in _GRAPH_OK_CODES:
+        status, body = int(value['status']), value.get('body')
+        if status not in _GRAPH_OK_CODES:
+            response = _batch_response(value)
             self._client.count_failure(response)  # the batch as a whole is counted as a success
             return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))
-        body = response.body if isinstance(response.body, dict) else {}
+        found = well_formed(body) if isinstance(body, dict) else {}
         is_deleted = is_deletion(item.method, item.path)
-        if (item.has_id and not body.get('id')) or (is_deleted and response.status_code != 204):
+        if (item.has_id and not found.get('id')) or (is_deleted and status != 204):
             done = 'deleted' if is_deleted else 'created' if item.method == 'POST' else 'changed'
-            return BatchResult.failed(item, _not_confirmed(response, done))
-        return BatchResult(item, body, response.content_bytes())
+            return BatchResult.failed(item, _not_confirmed(_batch_response(value), done))
+        return BatchResult(item, found, _base64_content(body))
 
     def _delay_after(self, error: Exception, attempt: int) -> float | None:
         """Return the seconds to wait before throttled requests are sent again, None if none may be."""
