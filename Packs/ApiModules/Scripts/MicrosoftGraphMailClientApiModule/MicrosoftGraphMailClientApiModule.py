@@ -6,9 +6,9 @@ import json
 import mimetypes
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
-from itertools import pairwise
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, unquote_plus, urlencode, urlsplit
 
@@ -33,6 +33,9 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     )
     from MicrosoftApiModule import CommandThrottled, MicrosoftClient
     from MicrosoftMailMimeApiModule import file_name
+
+GraphObject = dict[str, Any]  # of JSON, with the names of Graph
+ByteWriter = Callable[[bytes], Any]  # takes each chunk of a file: its `write`, or the `update` of a hash
 
 # region errors
 
@@ -59,23 +62,22 @@ class GraphError(DemistoException):
     def from_response(cls, response: requests.Response, now: float) -> 'GraphError':
         """Return the error that an error response tells, with advice. `now` is in seconds since the epoch."""
         error, status = _error_object(response), response.status_code
+        what = f'Microsoft Graph answered with HTTP status {status}.'
         if 300 <= status < 400:
-            what = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.'
-            return cls(what, _CHECK_PROXY, '', response)
-        code = outside_text((error or {}).get('code'), LOG.encode)
-        is_busy = status in (408, 429) or (status >= 500 and code not in _ADVICE_BY_FINAL_CODE)
-        seconds = retry_after_seconds(response, now) if is_busy else None
-        later = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
-        if not isinstance(error, dict):
-            what = f'Microsoft Graph answered with HTTP status {status}.'
-            return cls(what, later if is_busy else _CHECK_PROXY, '', response)
-        message = error.get('message') or 'no reason given'
-        advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
-        if advice == CHECK_ID and response.url and not re.search(_ID_IN_PATH, urlsplit(response.url).path):
-            advice = f'{_CHECK_MAILBOX[:-1]}, and that this account may open it.'
-        reason = outside_text(f'{code}: {message}' if code else message, LOG.encode)  # services repeat what they were sent
-        what = f'Microsoft Graph refused the request: {reason.rstrip(". ")}.'
-        return cls(what, later if is_busy else advice, code, response)
+            what, error = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.', None
+        code, advice = '', _CHECK_PROXY
+        if error is not None:
+            code = outside_text(error.get('code'), LOG.encode)
+            message = error.get('message') or 'no reason given'
+            reason = outside_text(f'{code}: {message}' if code else message, LOG.encode)  # services repeat what they were sent
+            what = f'Microsoft Graph refused the request: {reason.rstrip(". ")}.'
+            advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
+            if advice == CHECK_ID and response.url and not re.search(_ID_IN_PATH, urlsplit(response.url).path):
+                advice = f'{_CHECK_MAILBOX[:-1]}, and that this account may open it.'
+        if status == 429 or _may_be_done(status, code):
+            seconds = retry_after_seconds(response, now)
+            advice = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
+        return cls(what, advice, code, response)
 
     @property
     def is_sync_state_lost(self) -> bool:
@@ -85,7 +87,7 @@ class GraphError(DemistoException):
     @property
     def is_outcome_unclear(self) -> bool:
         """Whether the request may have been carried out: no response came, or one that does not tell."""
-        return self.status < 300 or self.status == 408 or (self.status >= 500 and self.code not in _ADVICE_BY_FINAL_CODE)
+        return self.status < 300 or _may_be_done(self.status, self.code)
 
     def __str__(self) -> str:
         # Microsoft's support finds the request by its ID.
@@ -113,14 +115,18 @@ class UnknownOutcomeError(GraphError):
         super().__init__(f'Whether {what} is not known. {first.what}', advice, first.code, first.res)
 
 
-def _error_object(response: requests.Response) -> dict[str, Any] | None:
+def _may_be_done(status: int, code: str) -> bool:
+    """Return whether a request with this error may have been carried out."""
+    return status == 408 or (status >= 500 and code not in _ADVICE_BY_FINAL_CODE)
+
+
+def _error_object(response: requests.Response) -> GraphObject | None:
     """Return the error that a response contains, None if there is none. It follows the beginning of a page that Graph could
     not complete, with status 200."""
     body = json_or_none(response)
-    if body is None:
-        found = re.search(r'[{,]\s*"error"\s*:\s*(?={)', response.text)
+    if body is None and (found := re.search(r'[{,]\s*"error"\s*:\s*(?={)', response.text)):
         with suppress(ValueError):
-            body = {'error': json.JSONDecoder().raw_decode(response.text, found.end())[0]} if found else None
+            body = {'error': json.JSONDecoder().raw_decode(response.text, found.end())[0]}
     error = body.get('error') if isinstance(body, dict) else None
     return error if isinstance(error, dict) else None
 
@@ -207,8 +213,9 @@ def is_folder_id(text: str) -> bool:
 
 
 def _well_known(text: str) -> str:
-    """Return a well-known name, as people write it, as Graph writes it."""
-    return re.sub(r'[\s_-]', '', text).lower()
+    """Return the well-known name that people mean, as Graph writes it; empty if a text is not one."""
+    name = re.sub(r'[\s_-]', '', text).lower()
+    return name if re.fullmatch(WELL_KNOWN_FOLDER, name) else ''
 
 
 def graph_id(text: str) -> str:
@@ -244,10 +251,11 @@ def odata_query(text: str, search: str = '') -> dict[str, str]:
     # If spaces are not encoded, neither are plus signs, as in the time zone of a date.
     decode = unquote if ' ' in text.strip() else unquote_plus
     query: dict[str, str] = {}
+    search = search.strip()
     # An ampersand inside quotes, such as in subject eq 'R&D', is no separator: an even number of quotes follows a separator.
     parts = text.strip().lstrip('?').strip('&').split("'")
-    parts[::-2] = [re.sub(r'&(?=(?:\$|%24)?\w+=)', '\0', part) for part in parts[::-2]]
-    for option in filter(None, (option.rstrip('&') for option in "'".join(parts).split('\0'))):
+    parts[::-2] = [re.sub(r'&+(?=(?:\$|%24)?\w+=)', '\0', part) for part in parts[::-2]]
+    for option in filter(None, "'".join(parts).split('\0')):
         name, _, value = map(decode, option.partition('='))
         if not name.startswith('$'):
             raise DemistoException(f"'{name}' in odata is not an OData option. Write options as $filter=..., joined by &.")
@@ -255,13 +263,13 @@ def odata_query(text: str, search: str = '') -> dict[str, str]:
             raise DemistoException('$top in odata is not supported. Use page_size.')
         if name in query:
             raise DemistoException(f'odata contains {name} twice. Combine the two.')
-        query[name] = value
-    search = search.strip()
-    for name in ('$search', '$filter', '$orderby') if search else ():
-        if name in query:
+        if search and name in ('$search', '$filter', '$orderby'):
             raise DemistoException(f'search and {name} in odata cannot be combined. Remove one of them.')
-    escaped = search.replace('\\', '\\\\').replace('"', '\\"')
-    return {**query, **({'$search': f'"{escaped}"'} if search else {})}
+        query[name] = value
+    if search:
+        escaped = search.replace('\\', '\\\\').replace('"', '\\"')
+        query['$search'] = f'"{escaped}"'
+    return query
 
 
 # endregion
@@ -282,7 +290,7 @@ class EmailAddress(NamedTuple):
         texts = (value.get(name) if isinstance(value, dict) else '' for name in ('address', 'name'))
         return cls(*(text if isinstance(text, str) else '' for text in texts))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> GraphObject:
         return {'emailAddress': {'address': self.address, **({'name': self.name} if self.name else {})}}
 
 
@@ -306,10 +314,10 @@ class Attachment(NamedTuple):
     is_inline: bool
 
     @classmethod
-    def from_json(cls, value: dict[str, Any], number: int) -> 'Attachment':
-        """Read an ``attachment`` of Graph. `number` becomes part of a name that is made up."""
+    def from_json(cls, value: GraphObject, number: int, named: Container[str] = ()) -> 'Attachment':
+        """Read an ``attachment`` of Graph. `number` becomes part of a name that is made up, `named` are IDs of inline content."""
         name = file_name(str(value.get('name') or ''))
-        content_type = str(value.get('contentType') or '')
+        content_type, content_id = value.get('contentType') or '', value.get('contentId') or ''
         if name in ('', '.', '..'):
             name = f'attachment-{number}{mimetypes.guess_extension(content_type.partition(";")[0]) or ""}'
         return cls(
@@ -318,16 +326,15 @@ class Attachment(NamedTuple):
             str(value.get('@odata.type') or '').rpartition('.')[2].removesuffix('Attachment'),
             content_type,
             value.get('size') or 0,
-            value.get('contentId') or '',
-            bool(value.get('isInline')),
+            content_id,
+            bool(value.get('isInline')) or bare_content_id(content_id).casefold() in named,
         )
 
     @classmethod
-    def list_from_json(cls, values: Sequence[dict[str, Any]], html: str = '') -> list['Attachment']:
+    def list_from_json(cls, values: Sequence[GraphObject], html: str = '') -> list['Attachment']:
         """Read the attachments of a message. Those that its `html` refers to are inline, whatever Graph says."""
         named = {bare_content_id(unquote(unescaped(one))).casefold() for one in re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)}
-        found = [cls.from_json(value, number) for number, value in enumerate(values, 1) if isinstance(value, dict)]
-        return [one._replace(is_inline=one.is_inline or bare_content_id(one.content_id).casefold() in named) for one in found]
+        return [cls.from_json(value, number, named) for number, value in enumerate(values, 1) if isinstance(value, dict)]
 
 
 def bare_content_id(text: str) -> str:
@@ -336,47 +343,47 @@ def bare_content_id(text: str) -> str:
     return bare[4:].strip('<> \t\r\n') if bare[:4].lower() == 'cid:' else bare
 
 
+_OBJECTS = (
+    'actions', 'automaticReplies', 'body', 'conditions', 'emailAddress', 'end', 'endDateTime', 'event', 'exceptions', 'flag',
+    'from', 'location', 'organizer', 'scheduledEndDateTime', 'scheduledStartDateTime', 'sender', 'start', 'startDateTime',
+    'uniqueBody',
+)  # fmt: skip
+_LISTS_OF_OBJECTS = (
+    'attachments', 'bccRecipients', 'ccRecipients', 'fromAddresses', 'internetMessageHeaders', 'replyTo', 'toRecipients',
+)  # fmt: skip
+_TEXTS = (
+    'bodyPreview', 'content', 'contentId', 'contentType', 'conversationIndex', 'dateTime', 'displayName', 'id',
+    'internetMessageId', 'parentFolderId', 'receivedDateTime', 'sentDateTime', 'subject', 'webLink',
+)  # fmt: skip
 # The types of properties, and of the members of those that are lists, wherever they are.
 _TYPES_OF_PROPERTIES: dict[str, type] = {
-    **dict.fromkeys(('actions', 'automaticReplies', 'body', 'conditions', 'emailAddress', 'end', 'endDateTime', 'event'), dict),
-    **dict.fromkeys(('exceptions', 'flag', 'from', 'location', 'organizer', 'scheduledEndDateTime', 'sender', 'start'), dict),
-    **dict.fromkeys(('scheduledStartDateTime', 'startDateTime', 'uniqueBody'), dict),
-    **dict.fromkeys(('bodyPreview', 'content', 'contentId', 'contentType', 'conversationIndex', 'dateTime', 'displayName'), str),
-    **dict.fromkeys(('id', 'internetMessageId', 'parentFolderId', 'receivedDateTime', 'sentDateTime', 'subject', 'webLink'), str),
+    **dict.fromkeys(_OBJECTS, dict),
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys([*_LISTS_OF_OBJECTS, 'categories'], list),
     **dict.fromkeys(('isDraft', 'isRead'), bool),
     'size': int,
 }
-_MEMBER_TYPES: dict[str, type] = {
-    **dict.fromkeys(('attachments', 'bccRecipients', 'ccRecipients', 'fromAddresses', 'internetMessageHeaders'), dict),
-    **dict.fromkeys(('replyTo', 'toRecipients'), dict),
-    'categories': str,
-}
+_MEMBER_TYPES: dict[str, type] = {**dict.fromkeys(_LISTS_OF_OBJECTS, dict), 'categories': str}
 ODD = '@odata.odd'  # in an object of Graph, the names of properties with values that were left out
 
 
-def well_formed(value: dict[str, Any]) -> dict[str, Any]:
+def well_formed(value: GraphObject) -> GraphObject:
     """Return an object of Graph without values of other types than they should have. ODD names the properties with them."""
-    found, odd = _well_formed(value)
-    return {**found, ODD: list(dict.fromkeys([*value.get(ODD, ()), *odd]))} if odd else found
+    found = _of_expected_type(value)
+    odd = [name for name, part in value.items() if found[name] != part]
+    return {**found, ODD: odd} if odd else found
 
 
-def _well_formed(value: Any) -> tuple[Any, list[str]]:
+def _of_expected_type(value: Any, name: str = '') -> Any:
+    """Return the value of a property, with None in place of what has another type than it should have."""
+    if not isinstance(value, _TYPES_OF_PROPERTIES.get(name, object)):
+        return None
+    if isinstance(value, dict):
+        return {key: _of_expected_type(part, key) for key, part in value.items()}
     if isinstance(value, list):
-        pairs = [_well_formed(one) for one in value]
-        return [one for one, _ in pairs], [name for _, names in pairs for name in names]
-    if not isinstance(value, dict):
-        return value, []
-    found, odd = {}, []
-    for name, part in value.items():
-        is_list = name in _MEMBER_TYPES
-        kept = part if isinstance(part, (list if is_list else _TYPES_OF_PROPERTIES.get(name, object)) | None) else None
-        kept = [one for one in kept if isinstance(one, _MEMBER_TYPES[name])] if is_list and kept else kept
-        if name == 'id' and kept and not kept.isprintable():
-            kept = None
-        found[name], inner = _well_formed(kept)
-        if inner or kept != part:
-            odd.append(name)
-    return found, odd
+        member_type = _MEMBER_TYPES.get(name, object)
+        return [_of_expected_type(one) for one in value if isinstance(one, member_type)]
+    return None if name == 'id' and not value.isprintable() else value
 
 
 def without_annotations(value: Any) -> Any:
@@ -421,15 +428,13 @@ def html_to_text(html: str, max_length: int | None = None) -> str:
     """
     parts: list[str] = []
     length = end = 0
-    for found in re.finditer(_MARKUP, html):
+    for found in re.finditer(rf'{_MARKUP}|\Z', html):
         part = unescaped(html[end : found.start()])
         parts += (part, '\n' if re.fullmatch(_BLOCK, found['name'] or '') else '')
         end = found.end()
         length += len(''.join(part.split()))
         if max_length is not None and length > max_length:
             break
-    else:
-        parts.append(unescaped(html[end:]))
     lines = (' '.join(line.split()) for line in ''.join(parts).splitlines())
     return '\n'.join(filter(None, lines))[:max_length]
 
@@ -439,6 +444,15 @@ def html_to_text(html: str, max_length: int | None = None) -> str:
 # region batches
 
 MAX_BATCH_SIZE = 20  # requests; Graph sends them to a mailbox 4 at a time
+
+
+# IDs that stay when a message is moved to another folder. Source: https://learn.microsoft.com/graph/outlook-immutable-id
+_IMMUTABLE_IDS = 'IdType="ImmutableId"'
+
+
+def _preferring(prefer: str = '') -> dict[str, str]:
+    """Return the headers of a request. `prefer` is added to the header ``Prefer``."""
+    return {'Prefer': f'{_IMMUTABLE_IDS}, {prefer}' if prefer else _IMMUTABLE_IDS}
 
 
 class BatchRequest(NamedTuple):
@@ -457,18 +471,17 @@ class BatchRequest(NamedTuple):
     message_id: str
     method: str
     path: str
-    body: dict[str, Any] | None = None
+    body: GraphObject | None = None
     is_idempotent: bool = True
     has_id: bool = False
     prefer: str = ''
     if_match: str = ''
 
-    def as_json(self, number: int) -> dict[str, Any]:
-        """Return it as a request of a batch, with `number` as its ID."""
-        headers = {'Prefer': ', '.join(filter(None, (_IMMUTABLE_IDS, self.prefer)))}
+    def as_json(self, request_id: str) -> GraphObject:
+        headers = _preferring(self.prefer)
         if self.if_match:
             headers['If-Match'] = self.if_match
-        request: dict[str, Any] = {'id': str(number), 'method': self.method, 'url': self.path, 'headers': headers}
+        request: dict[str, Any] = {'id': request_id, 'method': self.method, 'url': self.path, 'headers': headers}
         if self.body is not None:
             headers['Content-Type'] = 'application/json'
             request['body'] = self.body
@@ -480,30 +493,23 @@ def is_deletion(method: str, path: str) -> bool:
     return method == 'DELETE' or path.endswith('/permanentDelete')
 
 
-class BatchResponse(requests.Response):
-    """The response to one request of a batch. Its body is JSON already.
+def _batch_response(value: GraphObject) -> requests.Response:
+    """Return the response to one request of a batch."""
+    response = requests.Response()
+    response.status_code = int(value['status'])
+    headers = value.get('headers')
+    if isinstance(headers, dict):
+        response.headers.update({name: text for name, text in headers.items() if isinstance(text, str)})
+    response._content = json.dumps(value.get('body')).encode()
+    return response
 
-    Attributes:
-        body: JSON, or base64 of bytes.
-    """
 
-    def __init__(self, value: dict[str, Any]):
-        super().__init__()
-        self.status_code = int(value['status'])
-        headers, body = value.get('headers'), value.get('body')
-        headers = headers if isinstance(headers, dict) else {}
-        self.headers.update({name: text for name, text in headers.items() if isinstance(text, str)})
-        self.body = well_formed(body) if isinstance(body, dict) else body
-
-    def json(self, **_kwargs: Any) -> Any:
-        return self.body
-
-    def content_bytes(self) -> bytes | None:
-        """Return the bytes of a body that is not JSON, None if there are none."""
-        try:
-            return base64.b64decode(self.body, validate=True) if isinstance(self.body, str) else None
-        except ValueError:
-            return None
+def _base64_content(value: Any) -> bytes | None:
+    """Return the bytes of a body that is not JSON, None if there are none."""
+    try:
+        return base64.b64decode(value, validate=True) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 class BatchResult:
@@ -518,7 +524,7 @@ class BatchResult:
     def __init__(
         self,
         request: BatchRequest,
-        body: dict[str, Any] | None = None,
+        body: GraphObject | None = None,
         content: bytes | None = None,
         error: GraphError | None = None,
     ):
@@ -531,109 +537,96 @@ class BatchResult:
     def failed(cls, request: BatchRequest, error: GraphError) -> 'BatchResult':
         """Return the result of a request that was sent, and failed with `error`."""
         if error.is_outcome_unclear and not request.is_idempotent:
-            what = f'Whether this was done is not known. {error.what}'
-            error = GraphError(what, 'Check the folders before you run the command again.', error.code, error.res)
+            error = UnknownOutcomeError('this was done', 'Check the folders before you run the command again.', error)
         return cls(request, error=error)
 
 
-class _FailedRequests(Exception):
-    """Some requests of a batch failed."""
-
-
 class _Batch:
-    """Send up to 20 requests in one, and again those that are throttled or meet a conflict.
+    """Send requests, up to 20 in one, and again those that are throttled or meet a conflict.
 
     Args:
-        budget: seconds that all waits together may take.
+        policy: its budget is shared by all waits together.
     """
 
-    def __init__(self, client: 'GraphMailClient', items: Sequence[BatchRequest], policy: RetryPolicy, budget: float):
+    def __init__(self, client: 'GraphMailClient', items: Sequence[BatchRequest], policy: RetryPolicy):
         self._client = client
         self._items = items
         self._policy = policy
-        self.budget = budget
-        self._pending = list(range(len(items)))
-        self._responses: dict[int, BatchResponse] = {}
+        self._pending: Sequence[int] = ()
         self._results: dict[int, BatchResult] = {}
+        self._error: GraphError | None = None  # why no responses came
 
     def results(self) -> list[BatchResult]:
-        """Send the requests, and return their results in the same order. Raise GraphError if the batch fails as a whole."""
-        try:
-            run_with_retries(self._send_pending, self._delay_after, self._policy, self._client.clock)
-        except _FailedRequests:
-            pass
-        except GraphError as error:
-            if not self._results:
-                raise
-            self._results |= {number: BatchResult.failed(self._items[number], error) for number in self._pending}
-        return [self._results[number] for number in range(len(self._items))]
+        """Send the requests, and return their results in the same order."""
+        numbers = range(len(self._items))
+        for start in numbers[::MAX_BATCH_SIZE]:
+            self._pending = numbers[start : start + MAX_BATCH_SIZE]
+            with suppress(GraphError):  # the results tell it
+                run_with_retries(self._send_pending, self._delay_after, self._policy, self._client.clock, self._sleep)
+            if self._error:  # the rest would fail as well, and is not sent
+                break
+        return [self._results.get(number) or BatchResult(self._items[number], error=self._error) for number in numbers]
 
     def _send_pending(self) -> None:
-        body = self._client.graph_request(
-            'POST',
-            '/$batch',
-            json_data={'requests': [self._items[number].as_json(number) for number in self._pending]},
-            is_idempotent=self._is_idempotent,
-            retry_policy=NO_RETRIES,
-        )
-        numbers, responses = {str(number): number for number in self._pending}, body.get('responses')
-        self._responses = {
-            numbers[str(value.get('id'))]: BatchResponse(value)
-            for value in (responses if isinstance(responses, list) else ())
-            if isinstance(value, dict)
-            and str(value.get('id')) in numbers
-            and re.fullmatch(r'[1-5]\d\d', str(value.get('status')))
-        }
-        self._results |= {number: self._result(number) for number in self._pending}
-        if any(self._results[number].error for number in self._pending):
-            raise _FailedRequests
+        """Send the pending requests. Raise an error of one that failed."""
+        pending = {str(number % MAX_BATCH_SIZE): self._items[number] for number in self._pending}
+        results: list[BatchResult]
+        try:
+            body = self._client.graph_request(
+                'POST',
+                '/$batch',
+                json_data={'requests': [item.as_json(name) for name, item in pending.items()]},
+                is_idempotent=all(item.is_idempotent for item in pending.values()),
+                retry_policy=NO_RETRIES,
+            )
+            values = body.get('responses')
+            responses = {str(one.get('id')): one for one in (values if isinstance(values, list) else ()) if isinstance(one, dict)}
+            results, self._error = [self._result(item, responses.get(name, {})) for name, item in pending.items()], None
+        except GraphError as error:
+            results, self._error = [BatchResult.failed(item, error) for item in pending.values()], error
+        self._results |= dict(zip(self._pending, results, strict=True))
+        failures = [result.error for result in results if result.error]
+        if failures:
+            raise failures[0]
 
-    @property
-    def _is_idempotent(self) -> bool:
-        return all(self._items[number].is_idempotent for number in self._pending)
-
-    def _result(self, number: int) -> BatchResult:
-        item, response = self._items[number], self._responses.get(number)
-        if response is None:
+    def _result(self, item: BatchRequest, value: GraphObject) -> BatchResult:
+        """Return the result of a request, whose response is `value`; empty if there is none."""
+        if not re.fullmatch(r'[1-5]\d\d', str(value.get('status'))):
             what = 'Microsoft Graph answered other requests of the batch, but not this one.'
             return BatchResult.failed(item, GraphError(what, 'Try again.'))
-        if response.status_code not in _GRAPH_OK_CODES:
+        status, body = int(value['status']), value.get('body')
+        if status not in _GRAPH_OK_CODES:
+            response = _batch_response(value)
             self._client.count_failure(response)  # the batch as a whole is counted as a success
             return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))
-        body = response.body if isinstance(response.body, dict) else {}
+        found = well_formed(body) if isinstance(body, dict) else {}
         is_deleted = is_deletion(item.method, item.path)
-        if (item.has_id and not body.get('id')) or (is_deleted and response.status_code != 204):
+        if (item.has_id and not found.get('id')) or (is_deleted and status != 204):
             done = 'deleted' if is_deleted else 'created' if item.method == 'POST' else 'changed'
-            return BatchResult.failed(item, _not_confirmed(response, done))
-        return BatchResult(item, body, response.content_bytes())
+            return BatchResult.failed(item, _not_confirmed(_batch_response(value), done))
+        return BatchResult(item, found, _base64_content(body))
 
     def _delay_after(self, error: Exception, attempt: int) -> float | None:
         """Return the seconds to wait before throttled requests are sent again, None if none may be."""
-        failed: dict[int, tuple[requests.Response, bool]] = {}
-        if isinstance(error, _FailedRequests):
-            failed = {
-                number: (response, self._items[number].is_idempotent)
-                for number, response in self._responses.items()
-                if response.status_code != 412 or not self._items[number].if_match
-            }
-        elif isinstance(error, GraphError) and error.res is not None:
-            failed = dict.fromkeys(self._pending, (error.res, self._is_idempotent))
-        delays = {number: self._client.retry_delay(self._policy, attempt, *one) for number, one in failed.items()}
-        retried = {number: delay for number, delay in delays.items() if delay is not None}
-        delay = max(retried.values(), default=None)
-        if delay is None or delay > self.budget:
-            return None
-        self._pending = list(retried)
-        self.budget -= delay
-        return delay
+        delays = {}
+        for number in self._pending if isinstance(error, GraphError) else ():
+            item, failure = self._items[number], self._results[number].error
+            if failure and failure.res is not None and not (failure.status == 412 and item.if_match):
+                delay = self._client.retry_delay(self._policy, attempt, failure.res, item.is_idempotent)
+                if delay is not None:
+                    delays[number] = delay
+        self._pending = list(delays)
+        return max(delays.values(), default=None)
+
+    def _sleep(self, seconds: float) -> None:
+        self._policy = self._policy._replace(budget=self._policy.budget - seconds)
+        self._client.clock.sleep(seconds)
 
 
 # endregion
 
 # region client
 
-# IDs that stay when a message is moved to another folder. Source: https://learn.microsoft.com/graph/outlook-immutable-id
-_IMMUTABLE_IDS = 'IdType="ImmutableId"'
 _GRAPH_OK_CODES = (200, 201, 202, 204, 206)
 # Exchange changes an email by itself for a moment after it arrived or was created. Nothing was done then.
 CONFLICT_RETRIES = {409: 3, 412: 3}
@@ -649,14 +642,6 @@ def _not_confirmed(response: requests.Response, done: str) -> GraphError:
     return GraphError(what, advice, '', response)
 
 
-def _object_of(body: dict[str, Any]) -> dict[str, Any]:
-    """Return an object of Graph. Raise GraphError if it has no ID, as an empty response."""
-    body = well_formed(body)
-    if not body.get('id'):
-        raise GraphError('Microsoft Graph sent a response without the object.', _CHECK_PROXY)
-    return body
-
-
 class GraphMailClient(MicrosoftClient):
     """Send requests about mail.
 
@@ -670,7 +655,8 @@ class GraphMailClient(MicrosoftClient):
 
     def __init__(self, address: str = '', azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD, **kwargs: Any):
         graph = azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
-        super().__init__(base_url=f'{graph}/v1.0', azure_cloud=azure_cloud, **kwargs)
+        self.base_url = f'{graph}/v1.0'
+        super().__init__(base_url=self.base_url, azure_cloud=azure_cloud, **kwargs)
         self.retry_policy = self.retry_policy._replace(retries={**CONFLICT_RETRIES, **self.retry_policy.retries})
         self.mailbox = Mailbox(self, address)
 
@@ -683,7 +669,7 @@ class GraphMailClient(MicrosoftClient):
         """Check as `Mailbox.check` that the mailbox can be read."""
         self.mailbox.check()
 
-    def graph_request(self, method: str, path: str = '', **kwargs: Any) -> dict[str, Any]:
+    def graph_request(self, method: str, path: str = '', **kwargs: Any) -> GraphObject:
         """Send a request, and return the JSON object of the response; an empty one if Graph has nothing to return.
 
         Args:
@@ -698,13 +684,13 @@ class GraphMailClient(MicrosoftClient):
         if response.status_code in (202, 204):
             return {}
         body = json_or_none(response)
-        if _error_object(response) or (isinstance(body, dict) and 'error' in body):
+        if isinstance(body, dict) and 'error' not in body:
+            return body
+        if isinstance(body, dict) or _error_object(response):
             self._raise_graph_error(response)
-        if not isinstance(body, dict):
-            raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
-        return body
+        raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
 
-    def create(self, path: str, method: str = 'POST', **kwargs: Any) -> dict[str, Any]:
+    def create(self, path: str, method: str = 'POST', **kwargs: Any) -> GraphObject:
         """Create an object, or change it with PATCH, and return it. Arguments and errors as `graph_request`.
 
         Raises:
@@ -724,17 +710,12 @@ class GraphMailClient(MicrosoftClient):
             raise GraphError('Microsoft Graph did not confirm the request.', _CHECK_PROXY, '', response)
 
     def download(
-        self,
-        path: str,
-        write: Callable[[bytes], Any],
-        retry_policy: RetryPolicy | None = None,
-        max_size: int = MAX_DOWNLOAD,
-    ) -> None:
-        """Stream the bytes of a response.
+        self, path: str, write: ByteWriter, retry_policy: RetryPolicy | None = None, max_size: int = MAX_DOWNLOAD
+    ) -> int:
+        """Stream the bytes of a response, and return how many they are.
 
         Args:
             path: quoted, below ``/v1.0``.
-            write: takes each chunk: the `write` of a file, the `update` of a hash.
             max_size: bytes after which the download ends with an error.
         Raises:
             BrokenTransferError: the bytes are incomplete.
@@ -754,16 +735,14 @@ class GraphMailClient(MicrosoftClient):
                         raise GraphError(f'The file has more than the expected {max_size} bytes.', _CHECK_PROXY, '', response)
                     write(chunk)
             except requests.exceptions.RequestException as error:
-                outage = self._outage(error)
-                raise (
-                    BrokenTransferError(outage.what, outage.advice) if outage and is_reset(error) else outage or error
-                ) from error
+                raise self._outage(error, kind=BrokenTransferError if is_reset(error) else GraphError) from error
             length = response.headers.get('Content-Length', '')
             if length.isdecimal() and response.raw.tell() != int(length):  # older urllib3 takes a broken transfer for the end
                 raise BrokenTransferError(f'The file ended before its {length} bytes were complete.', 'Try again.', '', response)
+        return size
 
     def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
-        headers = {'Prefer': _IMMUTABLE_IDS, **(kwargs.pop('headers', None) or {})}
+        headers = {**_preferring(), **kwargs.pop('headers', {})}
         try:
             return self.send_request(
                 method,
@@ -777,7 +756,7 @@ class GraphMailClient(MicrosoftClient):
         except CommandThrottled as error:
             raise GraphThrottled(GraphError.from_response(error.res, self.clock.now()), error.seconds) from None
         except (DemistoException, requests.exceptions.RequestException) as error:
-            raise (self._outage(error) or error) from error
+            raise self._outage(error) from error
 
     def send_without_token(self, method: str, url: str, headers: dict[str, str], data: bytes | None = None) -> requests.Response:
         """Send a request to an upload URL, without retries, and return the response. Raise GraphError as `graph_request`."""
@@ -796,23 +775,23 @@ class GraphMailClient(MicrosoftClient):
                 with_metrics=self._counts_requests,
             )
         except (DemistoException, requests.exceptions.RequestException) as error:
-            raise (self._outage(error, url) or error) from None  # errors of requests contain the URL
+            raise self._outage(error, url) from None  # errors of requests contain the URL
         return response
 
     def _raise_graph_error(self, response: requests.Response) -> None:
         raise GraphError.from_response(response, self.clock.now())
 
-    def _outage(self, error: Exception, url: str = '') -> GraphError | None:
-        """Return the error to raise if no response came to `url`, by default the API. None if one came."""
+    def _outage(self, error: Exception, url: str = '', kind: type[GraphError] = GraphError) -> Exception:
+        """Return an error that tells why no response came to `url`, by default the API; the same error if one came."""
         cause = getattr(error, 'exception', error)
         if not isinstance(cause, requests.exceptions.RequestException):
-            return None
-        host = f'Microsoft Graph at {urlsplit(url or self._base_url).netloc}'
+            return error
+        host = f'Microsoft Graph at {urlsplit(url or self.base_url).netloc}'
         advice = 'Try again, and check the network of the engine, the proxy and the cloud setting.'
         if isinstance(cause, requests.exceptions.ReadTimeout) and self.clock.remaining() > 1:
             advice = f"{advice[:-1]}, or increase 'HTTP timeout'."
         problem = connection_problem(cause, host, advice)
-        return GraphError(problem.what, problem.advice)
+        return kind(problem.what, problem.advice)
 
     def retry(self, step: Callable[[], _StepResult], policy: RetryPolicy) -> _StepResult:
         """Run a step that sends requests without retries until it succeeds, and return its result.
@@ -836,7 +815,7 @@ class GraphMailClient(MicrosoftClient):
 
     def is_own_link(self, link: str) -> bool:
         """Return whether a link leads to the host of this client, or is empty."""
-        return not link or is_same_host(link, self._base_url)
+        return not link or is_same_host(link, self.base_url)
 
     def require_own_link(self, link: str) -> str:
         """Return a link. Raise DemistoException if it leads to another host."""
@@ -844,33 +823,13 @@ class GraphMailClient(MicrosoftClient):
             raise DemistoException(f'The link to the next page leads to another host, so it was not followed. {_CHECK_PROXY}')
         return link
 
-    def next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
-        """Follow an ``@odata.nextLink``. Other arguments are those of `graph_request`.
-
-        Raises:
-            DemistoException: the link leads to another host, which would get the token.
-        """
-        return self.graph_request('GET', full_url=self.require_own_link(link), **kwargs)
-
     def batch(self, items: Sequence[BatchRequest], retry_policy: RetryPolicy | None = None) -> list[BatchResult]:
         """Send many requests in few, and return their results in the same order. A rejected request does not stop the others.
 
         Requests that are throttled or meet a conflict, and no others, are sent again. All waits together stay within the retry
         budget.
         """
-        policy = retry_policy or self.retry_policy
-        results: list[BatchResult] = []
-        budget = policy.budget
-        for start in range(0, len(items), MAX_BATCH_SIZE):
-            chunk, rest = items[start : start + MAX_BATCH_SIZE], items[start + MAX_BATCH_SIZE :]
-            batch = _Batch(self, chunk, policy, budget)
-            try:
-                results += batch.results()
-            except GraphError as error:  # the rest would fail as well, and is not sent
-                results += [BatchResult.failed(item, error) for item in chunk]
-                return results + [BatchResult(item, error=error) for item in rest]
-            budget = batch.budget
-        return results
+        return _Batch(self, items, retry_policy or self.retry_policy).results()
 
 
 # endregion
@@ -909,20 +868,6 @@ _MAIL_TIPS = (
 )
 
 
-class _Links:
-    """The links that a list has followed."""
-
-    def __init__(self) -> None:
-        self._followed: set[str] = set()
-
-    def new(self, link: Any) -> Any:
-        """Return a link that was not followed before. Raise GraphError for another one, and after too many of them."""
-        if link in self._followed or len(self._followed) >= _MAX_PAGES:
-            raise GraphError('Microsoft Graph sent a link to a page that was read before, or too many links.', 'Try again.')
-        self._followed.add(link)
-        return link
-
-
 # The reason, in a message of a list of which only a part could be read.
 UNREADABLE = '@unreadable'
 _UNREADABLE_CODE = '(?i)corrupt|conversion|mimecontent'
@@ -936,7 +881,7 @@ def _with_select(link: str, select: str) -> str:
     """Return the link to a page with other properties of its messages, empty for those by default."""
     url, _, query = link.partition('?')
     options = {**dict(parse_qsl(query)), '$select': select}
-    return f'{url}?{urlencode({name: value for name, value in options.items() if value}, quote_via=quote)}'
+    return f'{url}?{urlencode({name: value for name, value in options.items() if value})}'
 
 
 class DeltaPage(NamedTuple):
@@ -948,35 +893,33 @@ class DeltaPage(NamedTuple):
         removed: IDs of messages that left the folder.
     """
 
-    messages: list[dict[str, Any]]
+    messages: list[GraphObject]
     link: str
     is_last: bool
     removed: Sequence[str] = ()
 
 
-def page_items(page: dict[str, Any]) -> list[Any]:
-    """Return the items of a page of a list. Raise GraphError if it has no list; an empty list is one."""
-    items = page.get('value')
-    if not isinstance(items, list):
+def page_rows(page: GraphObject, has_ids: bool = True) -> list[Any]:
+    """Return the objects of a page of a list.
+
+    Args:
+        has_ids: what has no ID cannot be used, and is left out. Otherwise everything is returned.
+    Raises:
+        GraphError: there is no list, or it has no object to use, which must not pass for an empty list.
+    """
+    values = page.get('value')
+    if not isinstance(values, list):
         raise GraphError('Microsoft Graph sent a response without a list.', _CHECK_PROXY)
-    return [well_formed(one) if isinstance(one, dict) else one for one in items]
-
-
-def page_rows(page: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the objects of a page of a list. What has no ID cannot be used, and is left out."""
-    return [row for row in page_items(page) if isinstance(row, dict) and row.get('id')]
-
-
-def _usable(found: list[dict[str, Any]], page: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the objects of a page. Raise GraphError if it has others only, which must not pass for an empty list."""
-    if page['value'] and not any(isinstance(one, dict) for one in found):
+    found = [well_formed(one) if isinstance(one, dict) else one for one in values]
+    rows = [one for one in found if isinstance(one, dict) and (one.get('id') or not has_ids)]
+    if values and not rows:
         raise GraphError('Microsoft Graph sent a list without the objects.', _CHECK_PROXY)
-    return found
+    return rows if has_ids else found
 
 
-def _next_link(page: dict[str, Any]) -> str:
-    """Return the link to the next page, empty if there is none. Raise GraphError if it cannot be followed."""
-    link = page.get('@odata.nextLink') or ''
+def _link_of(page: GraphObject, kind: str = 'nextLink') -> str:
+    """Return the link of a page to the next one, empty if there is none. Raise GraphError if it cannot be followed."""
+    link = page.get(f'@odata.{kind}') or ''
     if not isinstance(link, str):
         raise GraphError('Microsoft Graph sent a link that is not an address.', _CHECK_PROXY)
     return link
@@ -995,11 +938,18 @@ class Mailbox:
         self.address = address
         self._retry_policy = retry_policy
 
-    def request(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
+    def request(self, method: str, path: str = '', **kwargs: Any) -> GraphObject:
         """Send a request as `GraphMailClient.graph_request` does."""
         return self.client.graph_request(method, path, retry_policy=self._retry_policy, **kwargs)
 
-    def create(self, path: str, **kwargs: Any) -> dict[str, Any]:
+    def _object(self, method: str, path: str, **kwargs: Any) -> GraphObject:
+        """Send a request, and return the object of the response. Raise GraphError if it has no ID, as an empty response."""
+        found = well_formed(self.request(method, path, **kwargs))
+        if not found.get('id'):
+            raise GraphError('Microsoft Graph sent a response without the object.', _CHECK_PROXY)
+        return found
+
+    def create(self, path: str, **kwargs: Any) -> GraphObject:
         return self.client.create(path, retry_policy=self._retry_policy, **kwargs)
 
     def run_action(self, method: str, path: str, **kwargs: Any) -> None:
@@ -1008,30 +958,48 @@ class Mailbox:
     def batch(self, items: Sequence[BatchRequest]) -> list[BatchResult]:
         return self.client.batch(items, self._retry_policy)
 
-    def download(self, path: str, write: Callable[[bytes], Any], max_size: int = MAX_DOWNLOAD) -> None:
-        self.client.download(path, write, self._retry_policy, max_size)
-
-    def _next_page(self, link: str, **kwargs: Any) -> dict[str, Any]:
-        return self.client.next_page(link, retry_policy=self._retry_policy, **kwargs)
+    def download(self, path: str, write: ByteWriter, max_size: int = MAX_DOWNLOAD) -> int:
+        return self.client.download(path, write, self._retry_policy, max_size)
 
     def check(self) -> None:
         """Read the ID of one message. Raise GraphError if the mailbox cannot be read."""
         self.list_messages(query={'$select': 'id'}, page_size=1)
 
-    def _list(
-        self,
-        path: str,
-        limit: int,
-        query: dict[str, Any] | None = None,
-        rows_of: Callable[[dict[str, Any]], list[Any]] = page_rows,
-    ) -> list[dict[str, Any]]:
-        """Return the first `limit` objects of a list, from as many pages as necessary."""
-        page = self.request('GET', path, params=query or {})
-        found, links = _usable(rows_of(page), page), _Links()
-        while len(found) < limit and (link := _next_link(page)):
-            page = self._next_page(links.new(link))
-            found += _usable(rows_of(page), page)
+    # region pages
+
+    def _link(self, path: str, query: dict[str, Any]) -> str:
+        """Return the link to the first page of a list."""
+        return f'{self.client.base_url}{path}?{urlencode(query)}'
+
+    def _page(self, link: str, **kwargs: Any) -> GraphObject:
+        """Follow a link. Raise DemistoException if it leads to another host, which would get the token."""
+        return self.request('GET', full_url=self.client.require_own_link(link), **kwargs)
+
+    def _pages(self, link: str, read: Callable[[str], tuple[list[Any], str]]) -> Iterator[tuple[list[Any], str]]:
+        """Yield what `read` returns for each page of a list: its objects, and the link to the next page."""
+        followed: set[str] = set()
+        while link:
+            if link in followed or len(followed) >= _MAX_PAGES:
+                raise GraphError('Microsoft Graph sent a link to a page that was read before, or too many links.', 'Try again.')
+            followed.add(link)
+            rows, link = read(link)
+            yield rows, link
+
+    def _list(self, path: str, limit: int, query: dict[str, Any] | None = None, has_ids: bool = True) -> list[Any]:
+        """Return the first `limit` objects of a list, from as many pages as necessary. `has_ids` as `page_rows`."""
+
+        def read(link: str) -> tuple[list[Any], str]:
+            page = self._page(link)
+            return page_rows(page, has_ids), _link_of(page)
+
+        found: list[Any] = []
+        for rows, _ in self._pages(self._link(path, query or {}), read):
+            found += rows
+            if len(found) >= limit:
+                break
         return found[:limit]
+
+    # endregion
 
     def _at_most_once(self, step: Callable[[], _StepResult], find: Callable[[], _StepResult | None], what: str) -> _StepResult:
         """Run a step that must not be done twice, and return its result. If the response is unclear, look the result up.
@@ -1052,6 +1020,20 @@ class Mailbox:
             if found is None:
                 raise
             return found
+
+    def _create_once(self, path: str, body: dict[str, Any], what: str, query: dict[str, Any] | None = None) -> GraphObject:
+        """Create an object in the list at a path. If the response is unclear, look for an object with these properties."""
+
+        def find() -> GraphObject | None:
+            return next((one for one in self._list(path, MAX_PAGE_SIZE, query) if _contains(one, body)), None)
+
+        return self._at_most_once(lambda: self.create(path, json_data=body), find, what)
+
+    def _delete_once(self, path: str, permanent: bool, is_deleted: Callable[[], bool], what: str) -> None:
+        """Delete an object. If the response is unclear, look whether it `is_deleted`."""
+        # A second deletion would remove what is in Deleted Items already, or find nothing.
+        method, path = ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
+        self._at_most_once(lambda: self.run_action(method, path, is_idempotent=False), lambda: is_deleted() or None, what)
 
     # region paths
 
@@ -1092,7 +1074,7 @@ class Mailbox:
         pages: int = 1,
         next_page: str = '',
         limit: int | None = None,
-    ) -> tuple[list[dict[str, Any]], str]:
+    ) -> tuple[list[GraphObject], str]:
         """Return messages, and the link to the next page, empty if there is none.
 
         Args:
@@ -1106,47 +1088,39 @@ class Mailbox:
         """
         if next_page and not re.fullmatch(_MESSAGE_LIST, urlsplit(next_page).path, re.IGNORECASE):
             raise DemistoException('next_page is not the NextPage of a list of emails. Copy it from the context of a list.')
-        messages, link = self._message_page(next_page, folder_id, {**(query or {}), '$top': str(page_size)})
-        links = _Links()
-        links.new(next_page)
-        for _ in range(pages - 1):
-            if not link or (limit and len(messages) >= limit):
-                break
-            more, next_link = self._message_page(links.new(link), folder_id, {})
-            messages += more
-            if limit and len(messages) > limit:
+        link = next_page or self._link(self.messages_path(folder_id), {**(query or {}), '$top': page_size})
+        messages: list[GraphObject] = []
+        for number, (rows, next_link) in enumerate(self._pages(link, self._message_page), 1):
+            messages += rows
+            if limit and number > 1 and len(messages) > limit:
                 return messages[:limit], link
             link = next_link
+            if number == pages or (limit and len(messages) >= limit):
+                break
         return messages, link
 
-    def _message_page(self, link: str, folder_id: str, query: dict[str, str]) -> tuple[list[dict[str, Any]], str]:
-        """Return the messages of a page, and the link to the next one. Arguments as `list_messages`.
+    def _message_page(self, link: str) -> tuple[list[GraphObject], str]:
+        """Return the messages of a page, and the link to the next one.
 
         A message that Graph cannot read fails the page. The page is then requested without bodies, and each message by itself.
         A message that cannot be read has the properties of the list, and the reason as UNREADABLE.
         """
-        selected = parse_qs(urlsplit(link).query).get('$select', [''])[0] if link else query.get('$select', '')
-
-        def page(select: str) -> dict[str, Any]:
-            if link:
-                return self._next_page(link if select == selected else _with_select(link, select))
-            return self.request('GET', self.messages_path(folder_id), params={**query, **({'$select': select} if select else {})})
-
         try:
-            found = page(selected)
-            return _usable(page_rows(found), found), self.client.require_own_link(_next_link(found))
+            page = self._page(link)
+            return page_rows(page), self.client.require_own_link(_link_of(page))
         except GraphError as error:
             if error.status != 500 and not re.search(_UNREADABLE_CODE, error.code):
                 raise
-        found = page(_WITHOUT_BODY)
-        rows = {str(row.get('id')): row for row in page_rows(found)}
-        option = f'?$select={quote(selected)}' if selected else ''
-        results = self.batch([BatchRequest(one, 'GET', f'{self.message_path(one)}{option}', has_id=True) for one in rows])
-        messages = [
-            {**rows[each.request.message_id], UNREADABLE: each.error.what} if each.error else each.body for each in results
-        ]
-        next_link = self.client.require_own_link(_next_link(found))
-        return messages, _with_select(next_link, selected) if next_link else ''
+        page = self._page(_with_select(link, _WITHOUT_BODY))
+        rows = {row['id']: row for row in page_rows(page)}
+        [select] = parse_qs(urlsplit(link).query).get('$select', [''])
+        option = f'?$select={quote(select)}' if select else ''
+        messages = []
+        for result in self.batch([BatchRequest(one, 'GET', f'{self.message_path(one)}{option}', has_id=True) for one in rows]):
+            row = rows[result.request.message_id]
+            messages.append({**row, UNREADABLE: result.error.what} if result.error else result.body)
+        next_link = self.client.require_own_link(_link_of(page))
+        return messages, _with_select(next_link, select) if next_link else ''
 
     def created_messages(self, folder_id: str, link: str = '', select: str = '', page_size: int = 50) -> DeltaPage:
         """Return a page of the messages that were delivered, moved or restored to a folder.
@@ -1158,15 +1132,12 @@ class Mailbox:
         Raises:
             GraphError: `is_sync_state_lost` if Graph no longer knows the sync state of `link`.
         """
-        headers = {'Prefer': f'{_IMMUTABLE_IDS}, odata.maxpagesize={page_size}'}
-        if link:
-            page = self._next_page(link, headers=headers)
-        else:
-            query = {'changeType': 'created', '$select': select}
-            page = self.request('GET', f'{self.messages_path(folder_id)}/delta', params=query, headers=headers)
+        if not link:
+            link = self._link(f'{self.messages_path(folder_id)}/delta', {'changeType': 'created', '$select': select})
+        page = self._page(link, headers=_preferring(f'odata.maxpagesize={page_size}'))
         rows = page_rows(page)
-        next_link = _next_link(page) or page.get('@odata.deltaLink')
-        if not (next_link and isinstance(next_link, str)):
+        next_link = _link_of(page) or _link_of(page, 'deltaLink')
+        if not next_link:
             raise GraphError('Microsoft Graph did not send the next link of the delta sync.', _CHECK_PROXY)
         return DeltaPage(
             [row for row in rows if '@removed' not in row],
@@ -1177,17 +1148,15 @@ class Mailbox:
 
     def get_message(
         self, message_id: str, folder_id: str = '', query: dict[str, str] | None = None, body_type: str = ''
-    ) -> dict[str, Any]:
+    ) -> GraphObject:
         """Return a message.
 
         Args:
             query: ``$select`` and ``$expand``.
             body_type: ``text`` or ``html``; empty for Graph's default, HTML.
         """
-        prefer = f', outlook.body-content-type="{body_type}"' if body_type else ''
-        headers = {'Prefer': _IMMUTABLE_IDS + prefer}
-        path = self.message_path(message_id, folder_id)
-        return _object_of(self.request('GET', path, params=query or {}, headers=headers))
+        headers = _preferring(f'outlook.body-content-type="{body_type}"' if body_type else '')
+        return self._object('GET', self.message_path(message_id, folder_id), params=query, headers=headers)
 
     def find_messages(self, names: Sequence[str], folder_id: str = '') -> dict[str, str | GraphError]:
         """Return the ID of the message that each name means, or why it means none.
@@ -1203,34 +1172,35 @@ class Mailbox:
             if message_id.startswith('<'):
                 query = f'$filter={quote(f"internetMessageId eq {odata_text(message_id)}")}&$select=id'
                 sought.append(BatchRequest(name, 'GET', f'{self.messages_path(folder_id)}?{query}'))
-        for result in self.batch(sought) if sought else ():
+        for result in self.batch(sought):
             name = result.request.message_id
             found[name] = result.error or _only_message(result.body, ids[name])
         return found
 
     def search(
-        self, conditions: Sequence[str], matches: Callable[[dict[str, Any]], bool], limit: int, folder_id: str = ''
-    ) -> tuple[list[dict[str, Any]], bool]:
+        self, conditions: Sequence[str], matches: Callable[[GraphObject], bool], limit: int, folder_id: str = ''
+    ) -> tuple[list[GraphObject], bool]:
         """Return the messages that meet all conditions, newest first, and whether there may be more.
 
         Args:
             conditions: of OData. The newest messages are searched first if one on the received time comes first.
             matches: checks what Graph cannot.
         """
-        query = {'$filter': ' and '.join(conditions)}
+        query = {'$filter': ' and '.join(conditions), '$top': '50'}
         if conditions[0].startswith('receivedDateTime'):  # Graph sorts only by what comes first in the filter
             query['$orderby'] = 'receivedDateTime desc'
-        found: list[dict[str, Any]] = []
-        link, links = '', _Links()
-        for _ in range(MAX_SEARCHED // 50):
-            page, link = self.list_messages(folder_id, query, 50, 1, link)
-            found += filter(matches, page)
-            if not links.new(link) or len(found) >= limit:
+        found: list[GraphObject] = []
+        has_more = False
+        pages = self._pages(self._link(self.messages_path(folder_id), query), self._message_page)
+        for rows, link in islice(pages, MAX_SEARCHED // 50):
+            found += filter(matches, rows)
+            has_more = bool(link)
+            if len(found) >= limit:
                 break
         found.sort(key=lambda one: str(one.get('receivedDateTime')), reverse=True)
-        return found[:limit], bool(link) or len(found) > limit
+        return found[:limit], has_more or len(found) > limit
 
-    def conversation(self, conversation_id: str, select: str) -> tuple[list[dict[str, Any]], bool]:
+    def conversation(self, conversation_id: str, select: str) -> tuple[list[GraphObject], bool]:
         """Return the messages of a conversation in all folders, oldest first, and whether these are all.
 
         Args:
@@ -1240,13 +1210,13 @@ class Mailbox:
         query = {'$filter': f'conversationId eq {odata_text(conversation_id)}', '$select': f'{select},conversationIndex'}
         messages, link = self.list_messages('', query, 50, MAX_CONVERSATION // 50, limit=MAX_CONVERSATION)
 
-        def age(message: dict[str, Any]) -> tuple[str, int]:
+        def age(message: GraphObject) -> tuple[str, int]:
             # Of the same second, replies come later: their index is longer than that of what they answer.
             return str(message.get('receivedDateTime')), len(message.get('conversationIndex') or '')
 
         return sorted(messages, key=age), not link
 
-    def update_request(self, message_id: str, changes: dict[str, Any], folder_id: str = '') -> BatchRequest:
+    def update_request(self, message_id: str, changes: GraphObject, folder_id: str = '') -> BatchRequest:
         """Return a request that changes properties, such as ``isRead``, ``categories`` and ``flag``."""
         return BatchRequest(message_id, 'PATCH', self.message_path(message_id, folder_id), changes, has_id=True)
 
@@ -1267,20 +1237,25 @@ class Mailbox:
             twice meanwhile.
         """
         results: dict[str, BatchResult] = {}
-        pending = list(reads)
+        pending = reads
         for _ in range(2):
             updates = []
-            for read in self.batch(pending) if pending else ():
-                message_id, present = read.request.message_id, list(read.body.get('categories') or [])
-                version, categories = str(read.body.get('@odata.etag') or ''), changed(present)
-                if not read.error and (ODD in read.body or not version):
-                    read.error = GraphError('Microsoft Graph did not send the version of the email.', _CHECK_PROXY)
-                elif not read.error and categories != present:
-                    update = self.update_request(message_id, {'categories': categories}, folder_id)
-                    updates.append(update._replace(if_match=version))
+            for read in self.batch(pending):
+                message_id, present, version = (
+                    read.request.message_id,
+                    read.body.get('categories') or [],
+                    read.body.get('@odata.etag'),
+                )
                 results[message_id] = read
-            results |= {one.request.message_id: one for one in (self.batch(updates) if updates else ())}
-            pending = [one for one in pending if (error := results[one.message_id].error) and error.status == 412]
+                if read.error:
+                    continue
+                if ODD in read.body or not version:
+                    read.error = GraphError('Microsoft Graph did not send the version of the email.', _CHECK_PROXY)
+                elif (categories := changed(present)) != present:
+                    update = self.update_request(message_id, {'categories': categories}, folder_id)
+                    updates.append(update._replace(if_match=str(version)))
+            results |= {one.request.message_id: one for one in self.batch(updates)}
+            pending = [one for one in reads if (error := results[one.message_id].error) and error.status == 412]
         return [results[one.message_id] for one in reads]
 
     def move_request(self, message_id: str, folder_id: str) -> BatchRequest:
@@ -1303,14 +1278,14 @@ class Mailbox:
         # A second deletion would remove the message from Deleted Items.
         return BatchRequest(message_id, method, path, is_idempotent=False)
 
-    def download_mime(self, message_id: str, write: Callable[[bytes], Any]) -> None:
+    def download_mime(self, message_id: str, write: ByteWriter) -> None:
         """Stream a message as MIME. It is bytes: its parts may have different encodings."""
         self.download(f'{self.message_path(message_id)}/$value', write)
 
     # endregion
     # region invitations
 
-    def get_invitation(self, message_id: str) -> dict[str, Any]:
+    def get_invitation(self, message_id: str) -> GraphObject:
         """Return an invitation with its ``event`` in the calendar. Raise DemistoException if it is something else."""
         query = {'$expand': 'microsoft.graph.eventMessage/event'}
         message = self.get_message(message_id, query=query)
@@ -1320,7 +1295,7 @@ class Mailbox:
             raise DemistoException('The meeting is not in the calendar any more. Answer the email with msgraph-mail-reply-to.')
         return message
 
-    def respond_to_event(self, event_id: str, response: str, body: dict[str, Any]) -> None:
+    def respond_to_event(self, event_id: str, response: str, body: GraphObject) -> None:
         """Send a response to an invitation.
 
         Args:
@@ -1338,63 +1313,52 @@ class Mailbox:
     # endregion
     # region attachments
 
-    def list_attachments(self, message_id: str, folder_id: str = '') -> list[dict[str, Any]]:
+    def list_attachments(self, message_id: str, folder_id: str = '') -> list[GraphObject]:
         """Return the attachments of a message without their bytes; at most 1,000."""
         query = {'$select': ATTACHMENT_PROPERTIES, '$top': 100}
-        return self._list(f'{self.message_path(message_id, folder_id)}/attachments', MAX_PAGE_SIZE, query, page_items)
+        return self._list(f'{self.message_path(message_id, folder_id)}/attachments', MAX_PAGE_SIZE, query, False)
 
-    def get_attachment(self, message_id: str, attachment_id: str, folder_id: str = '') -> dict[str, Any]:
+    def get_attachment(self, message_id: str, attachment_id: str, folder_id: str = '') -> GraphObject:
         """Return an attachment without its bytes."""
         path = self.attachment_path(message_id, attachment_id, folder_id)
-        return _object_of(self.request('GET', path, params={'$select': ATTACHMENT_PROPERTIES}))
+        return self._object('GET', path, params={'$select': ATTACHMENT_PROPERTIES})
 
     def download_attachment(
-        self,
-        message_id: str,
-        attachment_id: str,
-        write: Callable[[bytes], Any],
-        folder_id: str = '',
-        max_size: int = MAX_DOWNLOAD,
-    ) -> None:
+        self, message_id: str, attachment_id: str, write: ByteWriter, folder_id: str = '', max_size: int = MAX_DOWNLOAD
+    ) -> int:
         """Stream the bytes of a file, or an item as MIME, iCalendar or vCard. Graph rejects links."""
-        self.download(f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value', write, max_size)
+        return self.download(f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value', write, max_size)
 
-    def download_file(self, message_id: str, attachment: Attachment, write: Callable[[bytes], Any], folder_id: str = '') -> None:
+    def download_file(self, message_id: str, attachment: Attachment, write: ByteWriter, folder_id: str = '') -> None:
         """Stream the bytes of an attachment, whose size is about that in the list. That of an item as MIME is another one."""
-        has_content = False
-
-        def counted(chunk: bytes) -> None:
-            nonlocal has_content
-            has_content = True
-            write(chunk)
-
         limit = 2 * attachment.size + 1_000_000 if attachment.kind == 'file' else MAX_DOWNLOAD
-        self.download_attachment(message_id, attachment.attachment_id, counted, folder_id, limit)
-        if attachment.size > MAX_EMPTY and not has_content:
+        size = self.download_attachment(message_id, attachment.attachment_id, write, folder_id, limit)
+        if attachment.size > MAX_EMPTY and not size:
             raise GraphError(f'The file is empty, though it should have {attachment.size} bytes.', 'Try again.')
 
     # endregion
     # region folders
 
-    def list_folders(self, limit: int = 20) -> list[dict[str, Any]]:
-        """Return the first `limit` folders at the top of the mailbox."""
-        return self._list(f'{self.path}/mailFolders', limit, {'$top': min(limit, MAX_PAGE_SIZE)})
+    def _folders_path(self, parent_id: str = '') -> str:
+        """Return the path of the child folders of a folder, or of the folders at the top of the mailbox."""
+        return f'{self.folder_path(parent_id)}/childFolders' if parent_id else f'{self.path}/mailFolders'
 
-    def list_child_folders(self, folder_id: str, limit: int = 20) -> list[dict[str, Any]]:
-        """Return the first `limit` child folders of a folder."""
-        return self._list(f'{self.folder_path(folder_id)}/childFolders', limit, {'$top': min(limit, MAX_PAGE_SIZE)})
+    def list_folders(self, limit: int = 20, parent_id: str = '') -> list[GraphObject]:
+        """Return the first `limit` child folders of a folder, or folders at the top of the mailbox."""
+        return self._list(self._folders_path(parent_id), limit, {'$top': min(limit, MAX_PAGE_SIZE)})
+
+    def list_child_folders(self, folder_id: str, limit: int = 20) -> list[GraphObject]:
+        return self.list_folders(limit, folder_id)
 
     def folder_id(self, name: str) -> str:
         """Return the ID or the well-known name of the folder that `name` means. What is neither is found by `find_folder`."""
-        well_known, folder_id = _well_known(name), graph_id(name)
-        if re.fullmatch(WELL_KNOWN_FOLDER, well_known):
-            return well_known
+        folder_id = _well_known(name) or graph_id(name)
         return folder_id if is_folder_id(folder_id) else self.find_folder(name)
 
     def folder_names(self, folder_ids: Sequence[str]) -> dict[str, str]:
         """Return the display names of folders. Those that cannot be read are missing."""
         requests_ = [BatchRequest(one, 'GET', f'{self.folder_path(one)}?$select=displayName') for one in folder_ids]
-        found = self.client.batch(requests_, NO_RETRIES) if requests_ else []  # names are not worth a wait
+        found = self.client.batch(requests_, NO_RETRIES)  # names are not worth a wait
         return {one.request.message_id: str(one.body['displayName']) for one in found if one.body.get('displayName')}
 
     def find_folder(self, name: str) -> str:
@@ -1409,9 +1373,13 @@ class Mailbox:
         path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
         if not path:
             raise DemistoException(f"'{name}' is not a folder. Enter a name, an ID, or a path such as Inbox/Phishing.")
-        folder_id = self._top_folder(path[0])
-        for parent, child in pairwise(path):
-            folder_id = _folder_named(child, self.list_child_folders(folder_id, MAX_PAGE_SIZE), f"'{parent}'")
+        folder_id = ''
+        for depth, part in enumerate(path):
+            folder_id = self._child_folder(part, folder_id) if depth else self._top_folder(part)
+            if not folder_id:
+                parent = f"'{path[depth - 1]}'" if depth else 'the mailbox'
+                advice = 'Write a path as Inbox/Phishing, and a slash in a name as \\/.'
+                raise DemistoException(f"There is no folder '{part}' in {parent}. {advice}")
         return folder_id
 
     def _top_folder(self, name: str) -> str:
@@ -1421,102 +1389,67 @@ class Mailbox:
         """
         self.folder_path(name)  # rejects what cannot be in a path before anything is sent
         folder_id = self._known_folder(name) if is_folder_id(name) else ''
-        if folder_id:
-            return folder_id
-        try:
-            return _folder_named(name, self.list_folders(MAX_PAGE_SIZE), 'the mailbox')
-        except GraphError:
-            raise
-        except DemistoException:
-            well_known = _well_known(name)
-            folder_id = self._known_folder(well_known if re.fullmatch(WELL_KNOWN_FOLDER, well_known) else name)
-            if not folder_id:
-                raise
-            return folder_id
+        folder_id = folder_id or self._child_folder(name)
+        return folder_id or self._known_folder(_well_known(name) or name)
 
-    def _known_folder(self, name: str) -> str:
-        """Return the ID of the folder with that ID or well-known name, empty if there is none."""
+    def _child_folder(self, name: str, parent_id: str = '') -> str:
+        """Return the ID of a child folder with a display name, empty if there is none."""
+        for folder in self.list_folders(MAX_PAGE_SIZE, parent_id):
+            if (folder.get('displayName') or '').strip().casefold() == name.casefold():
+                return str(folder['id'])
+        return ''
+
+    def _known_folder(self, folder_id: str, name: str = 'id') -> str:
+        """Return a property of the folder with that ID or well-known name, empty if there is no such folder."""
         try:
-            return str(_object_of(self.request('GET', self.folder_path(name), params={'$select': 'id'}))['id'])
+            return str(self._object('GET', self.folder_path(folder_id), params={'$select': name}).get(name))
         except GraphError as error:
             if error.status == 400 or error.code in NOT_FOUND_CODES:  # 400: a name may not be a valid path
                 return ''
             raise
 
-    def create_folder(self, name: str, parent_id: str = '') -> dict[str, Any]:
+    def create_folder(self, name: str, parent_id: str = '') -> GraphObject:
         """Create a folder in a parent folder, or at the top of the mailbox, and return it."""
-        path = f'{self.folder_path(parent_id)}/childFolders' if parent_id else f'{self.path}/mailFolders'
+        return self._create_once(self._folders_path(parent_id), {'displayName': name}, 'the folder was created', {'$top': 100})
 
-        def find() -> dict[str, Any] | None:
-            return next((one for one in self._list(path, MAX_PAGE_SIZE, {'$top': 100}) if one.get('displayName') == name), None)
-
-        return self._at_most_once(lambda: self.create(path, json_data={'displayName': name}), find, 'the folder was created')
-
-    def update_folder(self, folder_id: str, name: str) -> dict[str, Any]:
+    def update_folder(self, folder_id: str, name: str) -> GraphObject:
         """Rename a folder, and return it."""
-        path = self.folder_path(folder_id)
-        return _object_of(self.request('PATCH', path, json_data={'displayName': name}, is_idempotent=True))
+        return self._object('PATCH', self.folder_path(folder_id), json_data={'displayName': name}, is_idempotent=True)
 
     def delete_folder(self, folder_id: str, permanent: bool = False) -> None:
         """Move a folder with its contents to Deleted Items, or delete it permanently."""
-        path = self.folder_path(folder_id)
 
-        def parent(folder_path: str) -> str:
-            """Return the ID of the parent folder, empty if there is no such folder."""
-            try:
-                return str(_object_of(self.request('GET', folder_path, params={'$select': 'parentFolderId'}))['parentFolderId'])
-            except GraphError as error:
-                if error.status == 404:
-                    return ''
-                raise
+        def is_deleted() -> bool:
+            deleted_items = '' if permanent else self._known_folder('deleteditems')
+            return self._known_folder(folder_id, 'parentFolderId') in ('', deleted_items)
 
-        def delete() -> bool:
-            # DELETE once: a second deletion would remove it from Deleted Items
-            method, action = ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
-            self.run_action(method, action, is_idempotent=False)
-            return True
-
-        def find() -> bool | None:
-            deleted_items = '' if permanent else _object_of(self.request('GET', self.folder_path('deleteditems')))['id']
-            return parent(path) in ('', deleted_items) or None
-
-        self._at_most_once(delete, find, 'the folder was deleted')
+        self._delete_once(self.folder_path(folder_id), permanent, is_deleted, 'the folder was deleted')
 
     # endregion
     # region rules and settings
 
-    def list_rules(self, limit: int = 50) -> list[dict[str, Any]]:
+    def list_rules(self, limit: int = 50) -> list[GraphObject]:
         """Return the first `limit` rules of the inbox."""
         return self._list(self._rules_path, limit)
 
-    def get_rule(self, rule_id: str) -> dict[str, Any]:
-        return _object_of(self.request('GET', self._rule_path(rule_id)))
+    def get_rule(self, rule_id: str) -> GraphObject:
+        return self._object('GET', self._rule_path(rule_id))
 
-    def create_rule(self, rule: dict[str, Any]) -> dict[str, Any]:
+    def create_rule(self, rule: GraphObject) -> GraphObject:
         """Create a rule of the inbox from a ``messageRule`` of Graph, and return it."""
+        return self._create_once(self._rules_path, rule, 'the rule was created')
 
-        def find() -> dict[str, Any] | None:
-            return next((one for one in self._list(self._rules_path, MAX_PAGE_SIZE) if _contains(one, rule)), None)
-
-        return self._at_most_once(lambda: self.create(self._rules_path, json_data=rule), find, 'the rule was created')
-
-    def update_rule(self, rule_id: str, changes: dict[str, Any]) -> dict[str, Any]:
+    def update_rule(self, rule_id: str, changes: GraphObject) -> GraphObject:
         """Change properties of a rule, and return it."""
-        return _object_of(self.request('PATCH', self._rule_path(rule_id), json_data=changes, is_idempotent=True))
+        return self._object('PATCH', self._rule_path(rule_id), json_data=changes, is_idempotent=True)
 
     def delete_rule(self, rule_id: str) -> None:
-        path = self._rule_path(rule_id)
+        def is_deleted() -> bool:
+            return all(one['id'] != rule_id for one in self.list_rules(MAX_PAGE_SIZE))
 
-        def delete() -> bool:
-            self.run_action('DELETE', path, is_idempotent=False)  # the second response would be 404
-            return True
+        self._delete_once(self._rule_path(rule_id), False, is_deleted, 'the rule was deleted')
 
-        def find() -> bool | None:
-            return None if any(one.get('id') == rule_id for one in self._list(self._rules_path, MAX_PAGE_SIZE)) else True
-
-        self._at_most_once(delete, find, 'the rule was deleted')
-
-    def get_settings(self, name: str = '') -> dict[str, Any]:
+    def get_settings(self, name: str = '') -> GraphObject:
         """Return the settings of the mailbox by Graph's names, or only the one called `name`."""
         path = f'{self.path}/mailboxSettings'
         found = self.request('GET', f'{path}/{path_segment(name, "setting name")}' if name else path)
@@ -1527,7 +1460,7 @@ class Mailbox:
             return found
         return {name: value['value'] if set(value) == {'value'} else value}
 
-    def set_automatic_replies(self, replies: dict[str, Any]) -> dict[str, Any]:
+    def set_automatic_replies(self, replies: GraphObject) -> GraphObject:
         """Change properties of the automatic replies, and return them as ``automaticRepliesSetting`` of Graph."""
         body = {'automaticRepliesSetting': replies}
         found = self.request('PATCH', f'{self.path}/mailboxSettings', json_data=body, is_idempotent=True)
@@ -1536,15 +1469,15 @@ class Mailbox:
             raise GraphError('Microsoft Graph did not confirm the automatic replies.', 'Look at them with get-settings.')
         return well_formed(changed)
 
-    def list_categories(self) -> list[dict[str, Any]]:
+    def list_categories(self) -> list[GraphObject]:
         """Return the master list of categories as ``outlookCategory`` of Graph."""
         return self._list(f'{self.path}/outlook/masterCategories', MAX_PAGE_SIZE)
 
-    def get_mailtips(self, addresses: Sequence[str]) -> list[dict[str, Any]]:
+    def get_mailtips(self, addresses: Sequence[str]) -> list[GraphObject]:
         """Return the ``mailTips`` of Graph for each address."""
         body = {'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS}
         found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
-        tips = [one for one in page_items(found) if isinstance(one, dict)]
+        tips = [one for one in page_rows(found, has_ids=False) if isinstance(one, dict)]
         if not tips:
             raise GraphError('Microsoft Graph sent a list without the objects.', _CHECK_PROXY)
         return tips
@@ -1552,10 +1485,10 @@ class Mailbox:
     # endregion
 
 
-def _only_message(page: dict[str, Any], message_id: str) -> str | GraphError:
+def _only_message(page: GraphObject, message_id: str) -> str | GraphError:
     """Return the ID of the only message of a page, or an error that names the ``Message-ID``."""
     try:
-        ids = [str(one.get('id') or '') for one in page_rows(page)]
+        ids = [str(one['id']) for one in page_rows(page)]
     except GraphError as error:
         return error
     if len(ids) == 1:
@@ -1570,16 +1503,6 @@ def _contains(value: Any, part: Any) -> bool:
     if isinstance(value, dict) and isinstance(part, dict):
         return all(name in value and _contains(value[name], one) for name, one in part.items())
     return bool(value == part)
-
-
-def _folder_named(name: str, folders: list[dict[str, Any]], parent: str) -> str:
-    """Return the ID of the folder with a display name. Raise DemistoException, naming `parent`, if there is none."""
-    for folder in folders:
-        if str(folder.get('displayName') or '').strip().casefold() == name.casefold():
-            return str(folder['id'])
-    raise DemistoException(
-        f"There is no folder '{name}' in {parent}. Write a path as Inbox/Phishing, and a slash in a name as \\/."
-    )
 
 
 def folder_names(text: str) -> list[str]:
@@ -1625,7 +1548,7 @@ _MAX_START = 64_000  # bytes
 
 def save_file(
     name: str,
-    download: Callable[[Callable[[bytes], Any]], None],
+    download: Callable[[ByteWriter], None],
     is_item: bool = False,
     named: Callable[[bytes], str] | None = None,
 ) -> SavedFile:
@@ -1637,8 +1560,21 @@ def save_file(
         named: returns another name for the first 64,000 bytes.
     """
     entry: dict[str, Any] = fileResult(name, b'')
+
+    def save() -> tuple[str, bytes]:
+        digest, start = hashlib.sha256(), bytearray()
+        with open(_file_path(entry), 'wb') as file:
+
+            def write(chunk: bytes) -> None:
+                start.extend(chunk[: _MAX_START - len(start)])
+                digest.update(chunk)
+                file.write(chunk)
+
+            download(write)
+        return digest.hexdigest(), bytes(start)
+
     try:
-        digest, start = again_if_broken(lambda: _write_file(_file_path(entry), download))
+        digest, start = again_if_broken(save)
     except BaseException:
         os.remove(_file_path(entry))
         raise
@@ -1648,21 +1584,6 @@ def save_file(
         extension = next((one for mark, one in _ITEM_EXTENSIONS.items() if start.startswith(mark)), '.eml')
         entry['File'] = name if name.lower().endswith(extension) else file_name(name + extension)
     return SavedFile(entry, digest)
-
-
-def _write_file(path: str, download: Callable[[Callable[[bytes], Any]], None]) -> tuple[str, bytes]:
-    """Write a file, and return its SHA-256 and its first bytes."""
-    digest, start = hashlib.sha256(), b''
-    with open(path, 'wb') as file:
-
-        def write(chunk: bytes) -> None:
-            nonlocal start
-            start += chunk[: _MAX_START - len(start)]
-            digest.update(chunk)
-            file.write(chunk)
-
-        download(write)
-    return digest.hexdigest(), start
 
 
 def again_if_broken(download: Callable[[], _StepResult]) -> _StepResult:
