@@ -363,6 +363,8 @@ def property_outputs(value: Any) -> Any:
         return value
     if 'content' in value:
         return value['content']
+    if 'dateTime' in value:
+        return graph_time_text(value)
     if 'value' in value:
         return {'Name': value.get('name'), 'Value': value['value']}
     address = EmailAddress.from_json(value)
@@ -438,12 +440,24 @@ def object_results(
     key: str | None = 'ID',
     rows: Any = None,
     note: str = '',
+    empty: str = '',
 ) -> CommandResults:
-    """Return an entry with a table of `outputs`, or of `rows` if given, and Markdown below it."""
+    """Return an entry with a table of `outputs`, or of `rows` if given, and Markdown below it.
+
+    Args:
+        empty: what the entry says, with `note`, if `raw` is an empty list.
+    """
+    if empty and not raw:
+        return CommandResults(readable_output=f'{empty}{note}', raw_response=raw)
     readable = tableToMarkdown(title, inert(outputs if rows is None else rows), headers, pascalToSpace, removeNull=True)
     return CommandResults(
         outputs_prefix=prefix, outputs_key_field=key, outputs=outputs, raw_response=raw, readable_output=f'{readable}{note}'
     )
+
+
+def _notes(texts: Iterable[str]) -> str:
+    """Return texts, which may contain what others wrote, as lines of Markdown below a table."""
+    return ''.join(f'\n{inert(text, is_cell=False)}' for text in texts)
 
 
 def property_rows(value: JsonObject, names: Iterable[str] = ()) -> list[JsonObject]:
@@ -551,12 +565,12 @@ def _email_outputs(message: JsonObject, properties: dict[str, str], mailbox: Mai
 
 def _meeting_outputs(message: JsonObject) -> JsonObject:
     """Return what an ``eventMessage`` of Graph says about the meeting."""
-    moments = {name: message.get(key) or {} for name, key in (('Start', 'startDateTime'), ('End', 'endDateTime'))}
     return {
         'Type': message.get('meetingMessageType'),
         'Location': (message.get('location') or {}).get('displayName'),
         'Organizer': EmailAddress.from_json(message.get('from')).address or None,
-        **{name: graph_time_text(one) if one.get('dateTime') else None for name, one in moments.items()},
+        'Start': graph_time_text(message.get('startDateTime')) or None,
+        'End': graph_time_text(message.get('endDateTime')) or None,
     }
 
 
@@ -584,53 +598,51 @@ def list_emails_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     if limit:
         page_size, pages = min(limit, max(page_size, 100)), MAX_PAGES
     folder_id = folder_argument(mailbox, args)
-    messages, next_page = mailbox.list_messages(folder_id, query, page_size, pages, next_page, limit)
-    # one link, the newest; it is empty after the last page, so that a loop ends
-    link_outputs = {_NEXT_PAGE: {'NextPage': next_page}} if next_page or args.get('next_page') else {}
-    if not messages:
-        readable = 'No emails were found on this page, but there are more pages.' if next_page else 'No emails were found.'
-        readable += _next_command(args, next_page)
-        return CommandResults(outputs=link_outputs or None, raw_response=messages, readable_output=readable)
-    title = f'Emails ({len(messages)}{", more on the next page" if next_page else ""})'
-    link = re.search(r'/mailFolders(?:/|\(\')([^/\')]+)', unquote(urlsplit(str(args.get('next_page') or '')).path))
-    results = _list_results(mailbox, messages, title, args.get('folder_id') or (link[1] if link else ''), args, next_page)
-    if link_outputs:
-        results.outputs, results.outputs_prefix = {_EMAILS: results.outputs, **link_outputs}, None
+    messages, link = mailbox.list_messages(folder_id, query, page_size, pages, next_page, limit)
+    empty = 'No emails were found on this page, but there are more pages.' if link else 'No emails were found.'
+    title = f'Emails ({len(messages)}{", more on the next page" if link else ""})'
+    listed = re.search(r'/mailFolders(?:/|\(\')([^/\')]+)', unquote(urlsplit(next_page).path))
+    folder = args.get('folder_id') or (listed[1] if listed else '')
+    results = _email_results(mailbox, messages, title, folder, _next_command(args, link), empty)
+    if link or next_page:  # one link, the newest; it is empty after the last page, so that a loop ends
+        emails = {_EMAILS: results.outputs} if messages else {}
+        results.outputs, results.outputs_prefix = {**emails, _NEXT_PAGE: {'NextPage': link}}, None
     return results
 
 
-def _list_results(
-    mailbox: Mailbox, messages: list[JsonObject], title: str, folder: Any, args: Arguments, next_page: str = ''
+def _email_results(
+    mailbox: Mailbox, messages: list[JsonObject], title: str, folder: str, note: str, empty: str = 'No emails were found.'
 ) -> CommandResults:
     """Return a table of messages. `folder` is the name, path or ID of the one that all are in, if it is known."""
     outputs = [_email_outputs(message, EMAIL_PROPERTIES, mailbox) for message in messages]
     folder_ids = sorted({one['FolderID'] for one in outputs if one.get('FolderID')})
     if folder:  # who names it knows it: its ID is not looked up
-        is_id = is_folder_id(graph_id(str(folder))) and not re.fullmatch(WELL_KNOWN_FOLDER, str(folder))
+        is_id = is_folder_id(graph_id(folder)) and not re.fullmatch(WELL_KNOWN_FOLDER, folder)
         names = dict.fromkeys(folder_ids, '' if is_id else folder)
     else:
         names = mailbox.folder_names(folder_ids)
     rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID', ''), one.get('FolderID'))} for one in outputs]
     headers = ['Subject', 'From', 'Recipients', 'ReceivedTime', 'IsRead', 'Folder', 'HasAttachments', 'ID']
-    note = _unreadable(messages) + _next_command(args, next_page)
-    return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=note)
+    note = _unreadable(messages) + note
+    return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=note, empty=empty)
 
 
-def _next_command(args: Arguments, next_page: str) -> str:
+def _next_command(args: Arguments, link: str) -> str:
     """Return how to list the next page, empty if there is none."""
-    given: JsonObject = {'next_page': next_page, **{name: args.get(name) for name in ('limit', 'user_id')}}
-    options = ' '.join(f'{name}="{value}"' for name, value in given.items() if value not in (None, ''))
-    return f'\nNext page: `!msgraph-mail-list-emails {options}`' if next_page else ''
+    if not link:
+        return ''
+    options = ''.join(f' {name}="{args[name]}"' for name in ('limit', 'user_id') if args.get(name))
+    return f'\nNext page: `!msgraph-mail-list-emails next_page="{link}"{options}`'
 
 
 def _unreadable(messages: list[JsonObject]) -> str:
     """Return which messages of a list could not be read completely."""
-    return ''.join(
-        f'\nOnly a part of this email could be read: {inert(str(one.get("subject") or one["id"]), is_cell=False)}. '
-        + inert(str(one.get(UNREADABLE) or f'Microsoft Graph sent {", ".join(one[ODD])} in an unknown form.'), is_cell=False)
-        for one in messages
-        if UNREADABLE in one or ODD in one
-    )
+    texts = []
+    for message in messages:
+        if UNREADABLE in message or ODD in message:
+            reason = message.get(UNREADABLE) or f'Microsoft Graph sent {", ".join(message[ODD])} in an unknown form.'
+            texts.append(f'Only a part of this email could be read: {message.get("subject") or message["id"]}. {reason}')
+    return _notes(texts)
 
 
 NEAR = timedelta(minutes=5)  # between the received time of an incident and that of its email
@@ -665,8 +677,10 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         conditions.append(f'internetMessageId eq {odata_text(named)}')
     else:
         conditions = conditions or ['receivedDateTime ge 1900-01-01T00:00:00Z']
-    conditions += [f'from/emailAddress/address eq {odata_text(sender)}'] if sender else []
-    conditions += [f'contains(subject,{odata_text(subject)})'] if subject else []
+    if sender:
+        conditions.append(f'from/emailAddress/address eq {odata_text(sender)}')
+    if subject:
+        conditions.append(f'contains(subject,{odata_text(subject)})')
 
     def is_sent_to(message: JsonObject) -> bool:
         lists = (message.get(name) or () for name in ('toRecipients', 'ccRecipients', 'bccRecipients'))
@@ -675,11 +689,7 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     folder_id = folder_argument(mailbox, args)
     messages, has_more = mailbox.search(conditions, is_sent_to, limit, folder_id)
     more = f'\nThere may be more: at most {limit} emails are shown, and {MAX_SEARCHED} searched.' if has_more else ''
-    if not messages:
-        return CommandResults(readable_output=f'No emails were found.{more}', raw_response=messages)
-    results = _list_results(mailbox, messages, f'Emails found ({len(messages)})', args.get('folder_id'), args)
-    results.readable_output = f'{results.readable_output}{more}'
-    return results
+    return _email_results(mailbox, messages, f'Emails found ({len(messages)})', args.get('folder_id') or '', more)
 
 
 MAX_TEXT = 20_000  # characters of an email below its table
@@ -687,12 +697,11 @@ MAX_TEXT = 20_000  # characters of an email below its table
 
 def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show a message with its body and its headers."""
-    folder_id = folder_argument(mailbox, args)
     body_type = choice_argument(args, 'body_type', ('HTML', 'text'), 'HTML').lower()
     query = {'$select': ','.join(SINGLE_EMAIL_PROPERTIES.values()), **odata_query(args.get('odata') or '')}
     if choice_argument(args, 'body', ('full', 'unique'), 'full') == 'unique':
         query['$select'] = re.sub(r'\bbody\b', 'uniqueBody', query['$select'])
-    message_id = message_argument(mailbox, args, folder_id=folder_id)
+    message_id, folder_id = _message_in_folder(mailbox, args)
     message = mailbox.get_message(message_id, folder_id, query, body_type)
     if 'uniqueBody' in message:
         message['body'] = message['uniqueBody']
@@ -707,14 +716,14 @@ def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
     row = _email_row(outputs, with_names=True)
     row['Sender'] = '' if row['Sender'] == row['From'] else row['Sender']
-    rows = property_rows({**row, **meeting}, (*_SHOWN_OF_EMAIL[:-4], *meeting, *_SHOWN_OF_EMAIL[-4:]))
+    rows = property_rows({**row, **meeting}, _SHOWN_OF_EMAIL)
     return object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)
 
 
 _SHOWN_OF_EMAIL = (
     'Subject', 'From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo', 'ReceivedTime', 'SendTime', 'IsRead',
-    'HasAttachments', 'Importance', 'Categories', 'IsDraft', 'Kind', 'WebLink', 'InternetMessageID', 'ConversationID',
-    'FolderID', 'ID',
+    'HasAttachments', 'Importance', 'Categories', 'IsDraft', 'Kind', 'WebLink', 'MeetingType', 'MeetingLocation',
+    'MeetingOrganizer', 'MeetingStart', 'MeetingEnd', 'InternetMessageID', 'ConversationID', 'FolderID', 'ID',
 )  # fmt: skip
 
 
@@ -839,39 +848,40 @@ class NestedEmails:
 
     def open(self, saved: SavedFile, content_type: str) -> None:
         """Extract the attachments of a file if it is an email, and those of the emails among them."""
-        if not (self._depth and (saved.name.lower().endswith('.eml') or content_type.lower() in EMAIL_TYPES)):
+        is_email = saved.name.lower().endswith('.eml') or content_type.lower() in EMAIL_TYPES
+        if not is_email or not self._depth:
             return
         source = saved.read(MAX_NESTED_SIZE)
         if source is None:
             self._notes.append(f'{saved.name} has more than {MAX_NESTED_SIZE // 1024**2} MB and was not opened.')
             return
-        waiting = [(source, saved.name, 1)]
-        while waiting and not self._is_full:
-            source, name, depth = waiting.pop(0)
-            children = self._extract(source, name, depth)
-            waiting += [(*child, depth + 1) for child in children if depth < self._depth]
+        emails = [(source, saved.name)]
+        for depth in range(1, self._depth + 1):
+            emails = [attached for source, name in emails for attached in self._extract(source, name, depth)]
 
     def _extract(self, source: bytes, name: str, depth: int) -> list[tuple[bytes, str]]:
         """Save the attachments of an email as files, and return those that are emails with their names."""
-        email, emails = MimePart.read(source), []
-        headers = {'Subject': 'Subject', 'From': 'From', 'To': 'To', 'Date': 'Date', 'InternetMessageID': 'Message-ID'}
-        files: list[JsonObject] = []
-        described = {key: email.text(header) for key, header in headers.items()}
-        self._emails.append({**described, 'Depth': depth, 'Name': name, 'Attachment': files})
+        if self._is_full:
+            return []
+        email, attached, emails = MimePart.read(source), [], []
+        described = {header: email.text(header) for header in ('Subject', 'From', 'To', 'Date')}
+        described['InternetMessageID'] = email.text('Message-ID')
         for number, part in enumerate(mime_parts(source), 1):
-            self._parts += 1
             content = part.content() if part.is_file else b''
+            self._parts += 1
             self._size += len(content)
             if self._parts >= MAX_PARTS or len(self._files) >= MAX_NESTED_FILES or self._size > MAX_NESTED_SIZE:
                 self._is_full = True
                 self._notes.append(f'{name} may contain more: the limit of {MAX_NESTED_FILES} files or their size is reached.')
                 break
             if part.is_file:
-                saved = save_file(part.file_name(number, content), lambda write, content=content: write(content))  # type: ignore[misc]
+                saved = _save_bytes(part.file_name(number, content), content)
                 self._files.append(saved.entry)
                 kind = part.headers.get_content_type()
-                files.append({'Name': saved.name, 'Type': kind, 'Size': len(content), 'SHA256': saved.sha256})
-                emails += [(content, saved.name)] if saved.name.lower().endswith('.eml') else []
+                attached.append({'Name': saved.name, 'Type': kind, 'Size': len(content), 'SHA256': saved.sha256})
+                if saved.name.lower().endswith('.eml'):
+                    emails.append((content, saved.name))
+        self._emails.append({**described, 'Depth': depth, 'Name': name, 'Attachment': attached})
         return emails
 
     def results(self, message_id: str, address: str) -> list[Entry]:
@@ -881,9 +891,13 @@ class NestedEmails:
         outputs = {'ID': message_id, 'UserID': address, 'NestedEmail': self._emails}
         rows = [{**one, 'Attachments': ', '.join(file['Name'] for file in one['Attachment'])} for one in self._emails]
         headers = ['Subject', 'From', 'To', 'Date', 'Attachments', 'Depth', 'Name', 'InternetMessageID']
-        note = ''.join(f'\n{inert(one, is_cell=False)}' for one in self._notes)
         title = f'Attached emails ({len(rows)})'
+        note = _notes(self._notes)
         return [*self._files, object_results('MSGraphMailAttachment', title, outputs, outputs, headers, rows=rows, note=note)]
+
+
+def _save_bytes(name: str, content: bytes) -> SavedFile:
+    return save_file(name, lambda write: write(content))
 
 
 # endregion
@@ -896,19 +910,16 @@ _NO_ATTACHMENTS = 'The email has no attachments.'
 def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the attachments of a message without their bytes."""
     with_hash = bool_argument(args, 'include_hash')
-    folder_id = folder_argument(mailbox, args)
-    message_id = message_argument(mailbox, args, folder_id=folder_id)
+    message_id, folder_id = _message_in_folder(mailbox, args)
     found = mailbox.list_attachments(message_id, folder_id)
     # Outlook marks images of some programs as not inline, though the body shows them
     is_named = any(one.content_id and not one.is_inline for one in Attachment.list_from_json(found))
     message = mailbox.get_message(message_id, folder_id, {'$select': 'body'}) if is_named else {}
     attachments = Attachment.list_from_json(found, str((message.get('body') or {}).get('content') or ''))
-    if not attachments:
-        return CommandResults(readable_output=_NO_ATTACHMENTS, raw_response=found)
     web_link = _web_link(mailbox, attachments, message_id)
-    rows = []
-    notes: list[str] = []
+    rows, notes = [], []
     for attachment in attachments:
+        is_link = attachment.kind == 'reference'
         row = {
             'ID': attachment.attachment_id,
             'Name': attachment.name,
@@ -917,72 +928,73 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
             'Kind': f'{attachment.kind}Attachment',
             'IsInline': attachment.is_inline,
             'ContentID': attachment.content_id,
-            'WebLink': web_link if attachment.kind == 'reference' else '',
+            'WebLink': web_link if is_link else '',
         }
-        if with_hash and attachment.kind != 'reference':
+        if with_hash and not is_link:
+            download = partial(mailbox.download_file, message_id, attachment, folder_id=folder_id)
             try:
-                row['SHA256'] = again_if_broken(partial(_sha256, mailbox, message_id, attachment, folder_id))
+                row['SHA256'] = again_if_broken(partial(_sha256, download))
             except GraphError as error:
                 if error.code not in UNREADABLE_CODES:
                     raise
                 notes.append(f'{attachment.name} was not read: {error}')
         rows.append({key: value for key, value in row.items() if value != ''})
     outputs = {'ID': message_id, 'UserID': mailbox.address, 'Attachment': rows}
-    headers = ['Name', 'Type', 'Size', 'Kind', 'IsInline', 'ContentID', 'SHA256', 'WebLink', 'ID']
-    note = ''.join(f'\n{inert(one, is_cell=False)}' for one in notes)
-    return object_results('MSGraphMailAttachment', f'Attachments ({len(rows)})', outputs, found, headers, rows=rows, note=note)
+    return object_results(
+        'MSGraphMailAttachment',
+        f'Attachments ({len(rows)})',
+        outputs,
+        found,
+        ['Name', 'Type', 'Size', 'Kind', 'IsInline', 'ContentID', 'SHA256', 'WebLink', 'ID'],
+        rows=rows,
+        note=_notes(notes),
+        empty=_NO_ATTACHMENTS,
+    )
 
 
-def _sha256(mailbox: Mailbox, message_id: str, attachment: Attachment, folder_id: str) -> str:
+def _sha256(download: Callable[[Callable[[bytes], Any]], None]) -> str:
     digest = hashlib.sha256()
-    mailbox.download_file(message_id, attachment, digest.update, folder_id)
+    download(digest.update)
     return digest.hexdigest()
 
 
 def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Return one attachment of a message as a file, or all. If one cannot be read, the others are returned."""
     attachment_id = graph_id(clean_value(args.get('attachment_id')))
-    folder_id = folder_argument(mailbox, args)
     has_depth = clean_value(args.get('nested_depth')) not in ('', '0')
     nested = NestedEmails(int_argument(args, 'nested_depth', 1, MAX_NESTED_DEPTH) if has_depth else 0)
-    message_id = message_argument(mailbox, args, folder_id=folder_id)
-    attachments = Attachment.list_from_json(
-        [mailbox.get_attachment(message_id, attachment_id, folder_id)]
-        if attachment_id
-        else mailbox.list_attachments(message_id, folder_id)
-    )
+    message_id, folder_id = _message_in_folder(mailbox, args)
+    if attachment_id:
+        found = [mailbox.get_attachment(message_id, attachment_id, folder_id)]
+    else:
+        found = mailbox.list_attachments(message_id, folder_id)
+    attachments = Attachment.list_from_json(found)
     if not attachments:
         return CommandResults(readable_output=_NO_ATTACHMENTS, raw_response=[])
     web_link = _web_link(mailbox, attachments, message_id)
     entries: list[Entry] = []
-    missing: list[dict[str, str]] = []
-    errors: list[GraphError] = []
+    missing, errors = [], []
     for attachment in attachments:
+        reason = ''
         if attachment.kind == 'reference':
             reason = f'It is a link to a file elsewhere. Open the email to follow it: {web_link}'
+        else:
+            download = partial(mailbox.download_file, message_id, attachment, folder_id=folder_id)
+            try:
+                saved = save_file(attachment.name, download, attachment.kind == 'item')
+                entries.append(saved.entry)
+                nested.open(saved, attachment.content_type)
+            except GraphError as error:
+                errors.append(error)
+                reason = inert(str(error))
+        if reason:
             missing.append({'Name': inert(attachment.name), 'Reason': reason})
-            continue
-        try:
-            saved = _save_attachment(mailbox, attachment, message_id, folder_id)
-            entries.append(saved.entry)
-            nested.open(saved, attachment.content_type)
-        except GraphError as error:
-            errors.append(error)
-            missing.append({'Name': inert(attachment.name), 'Reason': inert(str(error))})
     if len(errors) == len(attachments):
         raise errors[0]
     if missing:
         readable = tableToMarkdown('Attachments without a file', missing, headers=['Name', 'Reason'])
         entries.append(CommandResults(raw_response=missing, readable_output=readable))
-    entries += nested.results(message_id, mailbox.address)
-    return entries if len(entries) > 1 else entries[0]
-
-
-def _save_attachment(mailbox: Mailbox, attachment: Attachment, message_id: str, folder_id: str) -> SavedFile:
-    def download(write: Callable[[bytes], Any]) -> None:
-        mailbox.download_file(message_id, attachment, write, folder_id)
-
-    return save_file(attachment.name, download, attachment.kind == 'item')
+    return _entries(entries + nested.results(message_id, mailbox.address))
 
 
 def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) -> str:
@@ -1000,16 +1012,14 @@ def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) 
 _FOLDER_HEADERS = ['DisplayName', 'TotalItemCount', 'UnreadItemCount', 'ChildFolderCount', 'ParentFolderID', 'ID']
 
 
-def _folder_results(title: str, folders: list[JsonObject], empty: str) -> CommandResults:
-    if not folders:
-        return CommandResults(readable_output=empty, raw_response=folders)
-    outputs = [object_outputs(folder, FOLDER_PROPERTIES) for folder in folders]
-    return object_results('MSGraphMail.Folders', f'{title} ({len(folders)})', outputs, folders, _FOLDER_HEADERS)
-
-
-def _one_folder_results(title: str, folder: JsonObject) -> CommandResults:
-    outputs = object_outputs(folder, FOLDER_PROPERTIES)
-    return object_results('MSGraphMail.Folders', title, outputs, folder, _FOLDER_HEADERS)
+def _folder_results(title: str, folders: JsonObject | list[JsonObject], empty: str = '') -> CommandResults:
+    """Return a table of one folder, or of several."""
+    if isinstance(folders, list):
+        title = f'{title} ({len(folders)})'
+        outputs: Any = [object_outputs(folder, FOLDER_PROPERTIES) for folder in folders]
+    else:
+        outputs = object_outputs(folders, FOLDER_PROPERTIES)
+    return object_results('MSGraphMail.Folders', title, outputs, folders, _FOLDER_HEADERS, empty=empty)
 
 
 def list_folders_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
@@ -1029,14 +1039,14 @@ def create_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Create a folder in a parent folder, or at the top of the mailbox."""
     name = required_argument(args, 'new_folder_name')
     parent_id = folder_argument(mailbox, args, 'parent_folder_id')
-    return _one_folder_results('Folder created', mailbox.create_folder(name, parent_id))
+    return _folder_results('Folder created', mailbox.create_folder(name, parent_id))
 
 
 def update_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Rename a folder."""
     name = required_argument(args, 'new_display_name')
     folder_id = folder_argument(mailbox, args, is_required=True)
-    return _one_folder_results('Folder renamed', mailbox.update_folder(folder_id, name))
+    return _folder_results('Folder renamed', mailbox.update_folder(folder_id, name))
 
 
 def delete_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
@@ -1076,9 +1086,11 @@ def _rule_row(rule: JsonObject) -> JsonObject:
 
 
 def _rule_results(title: str, rules: JsonObject | list[JsonObject]) -> CommandResults:
+    """Return a table of one rule, or of several."""
     outputs = without_annotations(rules)
     rows = [_rule_row(one) for one in (outputs if isinstance(outputs, list) else [outputs])]
-    return object_results('MSGraphMail.Rule', title, outputs, rules, _RULE_HEADERS, 'id', rows)
+    empty = 'The inbox has no rules.'
+    return object_results('MSGraphMail.Rule', title, outputs, rules, _RULE_HEADERS, 'id', rows, empty=empty)
 
 
 def _rule_folder(mailbox: Mailbox, args: Arguments, name: str) -> str:
@@ -1087,30 +1099,32 @@ def _rule_folder(mailbox: Mailbox, args: Arguments, name: str) -> str:
     return mailbox.find_folder(folder) if re.fullmatch(WELL_KNOWN_FOLDER, folder) else folder
 
 
+# Arguments that set a property of a rule, the property, and what reads it.
+_RULE_PROPERTIES: tuple[tuple[str, str, Callable[[Arguments, str], Any]], ...] = (
+    ('display_name', 'displayName', required_argument),
+    ('sequence', 'sequence', lambda args, name: int_argument(args, name, 1, 10_000)),
+    ('is_enabled', 'isEnabled', bool_argument),
+    ('is_read_only', 'isReadOnly', bool_argument),
+    ('conditions', 'conditions', json_argument),
+    ('actions', 'actions', json_argument),
+    ('exceptions', 'exceptions', json_argument),
+)
+
+
 def _rule_changes(mailbox: Mailbox, args: Arguments) -> JsonObject:
     """Return the properties of a rule that the arguments set. An empty object removes what the rule has."""
-
-    def given(name: str) -> bool:
-        return args.get(name) not in (None, '')
-
-    changes: JsonObject = {name: json_argument(args, name) for name in ('conditions', 'actions', 'exceptions') if given(name)}
-    if clean_value(args.get('display_name')):
-        changes['displayName'] = clean_value(args['display_name'])
-    if given('sequence'):
-        changes['sequence'] = int_argument(args, 'sequence', 1, 10_000)
-    for name, key in (('is_enabled', 'isEnabled'), ('is_read_only', 'isReadOnly')):
-        if given(name):
-            changes[key] = bool_argument({name: str(args[name])}, name)
-    folders = {name: changes.get('actions', {}).get(name) for name in ('moveToFolder', 'copyToFolder')}
-    ids = {name: _rule_folder(mailbox, {'actions': text}, 'actions') for name, text in folders.items() if text}
-    return {**changes, 'actions': {**changes['actions'], **ids}} if ids else changes
+    given = {name for name, value in args.items() if value is not None and str(value).strip()}
+    changes = {key: read(args, name) for name, key, read in _RULE_PROPERTIES if name in given}
+    for name in ('moveToFolder', 'copyToFolder'):
+        folder = changes.get('actions', {}).get(name)
+        if folder:
+            changes['actions'] = {**changes['actions'], name: _rule_folder(mailbox, {'actions': folder}, 'actions')}
+    return changes
 
 
 def list_rules_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the rules of the inbox."""
     rules = mailbox.list_rules(int_argument(args, 'limit', 50, MAX_LISTED))
-    if not rules:
-        return CommandResults(readable_output='The inbox has no rules.', raw_response=rules)
     return _rule_results(f'Rules ({len(rules)})', rules)
 
 
@@ -1122,9 +1136,8 @@ def get_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 def create_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Create a rule of the inbox."""
     changes = _rule_changes(mailbox, args)
-    for name, key in (('display_name', 'displayName'), ('actions', 'actions')):
-        if not changes.get(key):
-            raise ArgumentError(name, f'The argument {name} is empty. Enter a value for it.')
+    required_argument(args, 'display_name')
+    required_argument(changes, 'actions')
     return _rule_results('Rule created', mailbox.create_rule(changes))
 
 
@@ -1167,19 +1180,16 @@ def get_mailtips_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         )
     tips = mailbox.get_mailtips(list(dict.fromkeys(addresses)))
     outputs = [without_annotations(tip) for tip in tips]
-    rows = [
-        {
-            'emailAddress': EmailAddress.from_json(one).address,
-            **{
-                name: (value or {}).get('message') if name == 'automaticReplies' else value
-                for name, value in one.items()
-                if name != 'emailAddress'
-            },
-        }
-        for one in outputs
-    ]
+    rows = [_mailtip_row(one) for one in outputs]
     headers = list(dict.fromkeys(['emailAddress', *(name for row in rows for name in row)]))
     return object_results('MSGraphMail.MailTips', 'Mail tips', outputs, tips, headers, 'emailAddress.address', rows)
+
+
+def _mailtip_row(tip: JsonObject) -> JsonObject:
+    row = {**tip, 'emailAddress': EmailAddress.from_json(tip).address}
+    if 'automaticReplies' in tip:
+        row['automaticReplies'] = (tip['automaticReplies'] or {}).get('message')
+    return row
 
 
 # endregion
@@ -1202,13 +1212,12 @@ def get_conversation_command(mailbox: Mailbox, args: Arguments) -> CommandResult
         conversation_id = str(found.get('conversationId') or '')
     properties = {**CONVERSATION_PROPERTIES, 'Body': 'body'} if full else CONVERSATION_PROPERTIES
     messages, is_complete = mailbox.conversation(conversation_id, ','.join(properties.values()))
-    if not messages:
-        return CommandResults(readable_output='The mailbox has no emails of this conversation.', raw_response=messages)
     outputs = [_email_outputs(message, properties, mailbox) for message in messages]
     rows = [{**_email_row(one), 'Text': html_to_text(one.get('Body') or '', MAX_SHOWN_TEXT)} for one in outputs]
     title = f'Conversation ({len(outputs)} emails{"" if is_complete else ", there are more"})'
     headers = ['ReceivedTime', 'From', 'Recipients', 'Subject', 'Text', 'HasAttachments', 'IsDraft', 'ID']
-    return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=_unreadable(messages))
+    empty, note = 'The mailbox has no emails of this conversation.', _unreadable(messages)
+    return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=note, empty=empty)
 
 
 # endregion
@@ -1234,8 +1243,8 @@ def respond_to_invitation_command(mailbox: Mailbox, args: Arguments) -> CommandR
         'EventID': event['id'],
         'Subject': event.get('subject') or message.get('subject'),
         'Organizer': EmailAddress.from_json(event.get('organizer')).address,
-        'Start': graph_time_text(event.get('start') or {}),
-        'End': graph_time_text(event.get('end') or {}),
+        'Start': graph_time_text(event.get('start')),
+        'End': graph_time_text(event.get('end')),
         'Response': response,
         'ResponseSent': is_sent,
         'UserID': mailbox.address,
@@ -1265,7 +1274,7 @@ def get_invitation_as_ics_command(mailbox: Mailbox, args: Arguments) -> JsonObje
     calendar = calendar_in_mime(again_if_broken(partial(_invitation_source, mailbox, message_id)))
     if not calendar:
         raise DemistoException('The email contains no calendar file. Check that it is an invitation.')
-    return save_file(f'{message_id}.ics', lambda save: save(calendar)).entry
+    return _save_bytes(f'{message_id}.ics', calendar).entry
 
 
 # endregion
@@ -1353,10 +1362,9 @@ def _html_message(args: Arguments, name: str) -> str:
 def _automatic_replies(args: Arguments) -> JsonObject:
     """Return the properties of the automatic replies that the arguments set."""
     status = choice_argument(args, 'status', ('alwaysEnabled', 'scheduled', 'disabled'))
-    audience = clean_value(args.get('external_audience'))
     replies: JsonObject = {
         'status': status,
-        'externalAudience': choice_argument(args, 'external_audience', ('none', 'contactsOnly', 'all')) if audience else '',
+        'externalAudience': choice_argument(args, 'external_audience', ('', 'none', 'contactsOnly', 'all')),
         'internalReplyMessage': _html_message(args, 'internal_message'),
         'externalReplyMessage': _html_message(args, 'external_message'),
     }
@@ -1372,19 +1380,18 @@ def _automatic_replies(args: Arguments) -> JsonObject:
     return {name: value for name, value in replies.items() if value}
 
 
-def graph_time_text(moment: JsonObject) -> str:
-    """Return a ``dateTimeTimeZone`` of Graph as 2030-01-31T08:00:00Z, or with its time zone if that is not UTC."""
-    zone = str(moment.get('timeZone') or 'UTC')
-    return str(moment.get('dateTime') or '')[:19] + ('Z' if zone == 'UTC' else f' {zone}')
+def graph_time_text(moment: JsonObject | None) -> str:
+    """Return a ``dateTimeTimeZone`` of Graph as 2030-01-31T08:00:00Z, or with its time zone; empty without a time."""
+    if not moment or not moment.get('dateTime'):
+        return ''
+    zone = moment.get('timeZone') or 'UTC'
+    return moment['dateTime'][:19] + ('Z' if zone == 'UTC' else f' {zone}')
 
 
 def set_automatic_replies_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Turn automatic replies on, for a time or until they are turned off, or turn them off."""
     replies = mailbox.set_automatic_replies(_automatic_replies(args))
     outputs = {**object_outputs(replies, REPLIES_PROPERTIES), 'UserID': mailbox.address}
-    for name in ('StartTime', 'EndTime'):
-        if outputs.get(name) is not None:
-            outputs[name] = graph_time_text(replies[REPLIES_PROPERTIES[name]])
     title = 'Automatic replies turned off' if outputs.get('Status') == 'disabled' else 'Automatic replies turned on'
     times = () if outputs.get('Status') == 'scheduled' else ('StartTime', 'EndTime')
     headers = [name for name in outputs if name not in times]
@@ -1435,11 +1442,9 @@ def remove_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandR
 def list_categories_command(mailbox: Mailbox, _args: Arguments) -> CommandResults:
     """List the categories that are defined in a mailbox."""
     found = mailbox.list_categories()
-    if not found:
-        return CommandResults(readable_output='The mailbox has no categories.', raw_response=found)
     outputs = [{**object_outputs(one, CATEGORY_PROPERTIES), 'UserID': mailbox.address} for one in found]
-    title = f'Categories ({len(outputs)})'
-    return object_results('MSGraphMail.Category', title, outputs, found, ['DisplayName', 'Color', 'ID'])
+    title, empty = f'Categories ({len(outputs)})', 'The mailbox has no categories.'
+    return object_results('MSGraphMail.Category', title, outputs, found, ['DisplayName', 'Color', 'ID'], empty=empty)
 
 
 # endregion
