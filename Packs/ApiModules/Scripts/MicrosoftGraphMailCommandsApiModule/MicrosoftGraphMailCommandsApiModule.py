@@ -74,7 +74,9 @@ MAX_LISTED = 100_000
 def mailbox_argument(client: GraphMailClient, args: Arguments) -> Mailbox:
     """Return the mailbox that ``user_id`` names, by default that of the client."""
     address = clean_value(args.get('user_id'))
-    return Mailbox(client, one_address(args, 'user_id') if '<' in address else address) if address else client.mailbox
+    if '<' in address:
+        address = one_address(args, 'user_id')
+    return Mailbox(client, address) if address else client.mailbox
 
 
 _ADDRESS = r'(?:"[^"@]{1,64}"|[^\s@<>(),;:"]{1,64})@[^\s@<>(),;:"]{1,255}'
@@ -90,8 +92,9 @@ def addresses_argument(args: Arguments, name: str) -> tuple[EmailAddress, ...]:
         DemistoException: it contains something else; it names the argument.
     """
     given = args.get(name) or ''
+    is_text = isinstance(given, str) and not given.lstrip().startswith('[')
     found: list[EmailAddress] = []
-    for one in argToList(given) if not isinstance(given, str) or given.lstrip().startswith('[') else [given]:
+    for one in [given] if is_text else argToList(given):
         if isinstance(one, dict):
             person = {str(key).lower(): str(text or '') for key, text in (one.get('emailAddress') or one).items()}
             found += [each._replace(name=person.get('name', '')) for each in _addresses(person.get('address', ''), name)]
@@ -202,14 +205,16 @@ def _plain(name: str) -> str:
 def _past_time(args: Arguments, name: str) -> datetime | None:
     """Return a time of an argument, None if it is empty. Raise DemistoException, naming it, if it is not a time."""
     text = clean_value(args.get(name))
+    if not text:
+        return None
     try:
         # a short number would be seconds since 1970
-        moment = arg_to_datetime(text) if text and not (text.isdecimal() and len(text) < 10) else None
-        moment = moment if moment is None or moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-        moment = moment.astimezone(timezone.utc) if moment else None
+        moment = None if text.isdecimal() and len(text) < 10 else arg_to_datetime(text)
+        if moment:
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     except (ValueError, OverflowError, OSError):
         moment = None
-    if text and not (moment and 1900 <= moment.year < 9999):
+    if not moment or not 1900 <= moment.year < 9999:
         raise ArgumentError(name, f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
     return moment
 
@@ -384,6 +389,7 @@ def addresses_text(recipients: Any, with_names: bool = False) -> str:
 
 # Of what only the platform has, %%%{"action": ...}%%% is a button that runs a script, and {{color:white}}(text) hides text.
 _ACTIVE = r'(?i)([\\*\[\]<>]|~~|(?<=%)%|(?<=\{)\{|\b_|_\b|&(?=#?\w+;)|(?<=\w):(?=//))|(?<=\bwww)(\.)'
+_PAGE = r'https://[\w./:?&=%+~-]+'
 _ACTIVE_IN_LINES = r'(?m)^(\d{1,9})(?=[.)])|^(?=[#+=-])|(?=[|`])'
 
 
@@ -399,7 +405,8 @@ def inert(value: Any, is_cell: bool = True) -> Any:
         return [inert(one, is_cell) for one in value]
     if isinstance(value, dict):
         links = {'WebLink', 'Value' if value.get('Property') == 'Web Link' else ''}  # from Graph, and not from others
-        return {name: one if name in links and _is_address(one) else _inert_cell(one) for name, one in value.items()}
+        is_address = {name: name in links and re.fullmatch(_PAGE, str(one)) for name, one in value.items()}
+        return {name: one if is_address[name] else _inert_cell(one) for name, one in value.items()}
     if not isinstance(value, str):
         return value
 
@@ -413,10 +420,6 @@ def inert(value: Any, is_cell: bool = True) -> Any:
     return re.sub(_ACTIVE_IN_LINES, r'\1\\', '\n'.join(line.strip() for line in value.splitlines()))
 
 
-def _is_address(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r'https://[\w./:?&=%+~-]+', value) is not None
-
-
 def _inert_cell(value: Any) -> Any:
     """Return the value of a cell. The platform shows objects within it as Python does, which would double each backslash."""
     if isinstance(value, dict):
@@ -426,9 +429,12 @@ def _inert_cell(value: Any) -> Any:
 
 def _line(value: Any) -> Any:
     """Return an object or a list as a text of one line, and anything else as it is."""
+    if isinstance(value, list):
+        return ', '.join(str(_line(one)) for one in value)
     if isinstance(value, dict):
-        return ', '.join(f'{name}: {_line(one)}' for name, one in value.items())
-    return ', '.join(str(_line(one)) for one in value) if isinstance(value, list) else value
+        address = EmailAddress.from_json(value).address
+        return address or ', '.join(f'{name}: {_line(one)}' for name, one in value.items())
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def object_results(
@@ -1068,21 +1074,11 @@ _RULE_HEADERS = ['DisplayName', 'IsEnabled', 'Sequence', 'Conditions', 'Actions'
 
 def _rule_row(rule: JsonObject) -> JsonObject:
     """Return a rule as a row of a table."""
-
-    def text(value: Any) -> str:
-        if isinstance(value, list):
-            return ', '.join(map(text, value))
-        if isinstance(value, dict):
-            return EmailAddress.from_json(value).address or ', '.join(f'{name} {text(one)}' for name, one in value.items())
-        return str(value).lower() if isinstance(value, bool) else str(value)
-
-    row: JsonObject = {name: rule.get(f'{name[0].lower()}{name[1:]}') for name in _RULE_HEADERS}
-    parts = {
-        name: '; '.join(f'{pascalToSpace(key[0].upper() + key[1:])}: {text(one)}' for key, one in value.items())
-        for name, value in row.items()
-        if isinstance(value, dict)
-    }
-    return {**row, **parts, 'HasError': row['HasError'] or None, 'ID': rule.get('id')}
+    row = {name: rule.get(f'{name[0].lower()}{name[1:]}') for name in _RULE_HEADERS}
+    for name in ('Conditions', 'Actions', 'Exceptions'):
+        parts = (row[name] or {}).items()
+        row[name] = '; '.join(f'{pascalToSpace(key[0].upper() + key[1:])}: {_line(value)}' for key, value in parts)
+    return {**row, 'HasError': row['HasError'] or None, 'ID': rule.get('id')}
 
 
 def _rule_results(title: str, rules: JsonObject | list[JsonObject]) -> CommandResults:
@@ -1196,21 +1192,20 @@ def _mailtip_row(tip: JsonObject) -> JsonObject:
 
 # region conversations
 
-# Properties of the messages of a conversation. The body is what is new in each: the rest quotes the others.
-CONVERSATION_PROPERTIES = {**EMAIL_PROPERTIES, 'Body': 'uniqueBody'}
 MAX_SHOWN_TEXT = 300  # characters of each message
 
 
 def get_conversation_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show the messages of a conversation in all folders, oldest first."""
     conversation_id = clean_value(args.get('conversation_id'))
-    full = choice_argument(args, 'body', ('unique', 'full'), 'unique') == 'full'
+    is_full = choice_argument(args, 'body', ('unique', 'full'), 'unique') == 'full'
     if bool(clean_value(args.get('message_id'))) is bool(conversation_id):
         raise DemistoException('Enter either message_id or conversation_id.')
     if not conversation_id:
         found = mailbox.get_message(message_argument(mailbox, args), query={'$select': 'conversationId'})
         conversation_id = str(found.get('conversationId') or '')
-    properties = {**CONVERSATION_PROPERTIES, 'Body': 'body'} if full else CONVERSATION_PROPERTIES
+    # the unique body is what is new in each email: the rest quotes the others
+    properties = {**EMAIL_PROPERTIES, 'Body': 'body' if is_full else 'uniqueBody'}
     messages, is_complete = mailbox.conversation(conversation_id, ','.join(properties.values()))
     outputs = [_email_outputs(message, properties, mailbox) for message in messages]
     rows = [{**_email_row(one), 'Text': html_to_text(one.get('Body') or '', MAX_SHOWN_TEXT)} for one in outputs]
