@@ -19,6 +19,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         future_datetime,
         choice_argument,
         required_argument,
+        CommandFunction,
         id_list,
         text_list,
         int_argument,
@@ -60,16 +61,22 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 
 # region arguments
 
-# What a command returns: an entry, a file, or several of them.
-MailCommandResult = CommandResults | dict[str, Any] | list[CommandResults | dict[str, Any]]
+Arguments = dict[str, Any]
+JsonObject = dict[str, Any]
+Entry = CommandResults | JsonObject  # a file is a dict
+MailCommandResult = CommandResults | JsonObject | list[Entry]
+# A command gets the mailbox that its argument user_id names.
+MailCommand = Callable[[Mailbox, Arguments], MailCommandResult]
 MAX_PAGES = 1000
 MAX_LISTED = 100_000
 
 
-def mailbox_argument(client: GraphMailClient, args: dict[str, Any]) -> Mailbox:
+def mailbox_argument(client: GraphMailClient, args: Arguments) -> Mailbox:
     """Return the mailbox that ``user_id`` names, by default that of the client."""
     address = clean_value(args.get('user_id'))
-    return Mailbox(client, one_address(args, 'user_id') if '<' in address else address) if address else client.mailbox
+    if '<' in address:
+        address = one_address(args, 'user_id')
+    return Mailbox(client, address) if address else client.mailbox
 
 
 _ADDRESS = r'(?:"[^"@]{1,64}"|[^\s@<>(),;:"]{1,64})@[^\s@<>(),;:"]{1,255}'
@@ -78,15 +85,16 @@ _RECIPIENT = rf'(?i)([^<>]{{0,256}})<\s*(?:mailto:)?({_ADDRESS})\s*>|(?:mailto:)
 _RECIPIENTS = r'((?:"[^"]{0,256}"|<[^<>]{0,512}>|[^,;\n])*)(?:[,;\n]|\Z)'
 
 
-def addresses_argument(args: dict[str, Any], name: str) -> tuple[EmailAddress, ...]:
+def addresses_argument(args: Arguments, name: str) -> tuple[EmailAddress, ...]:
     """Return the addresses of an argument: separated by commas, semicolons or lines, with names or not, or as in the context.
 
     Raises:
         DemistoException: it contains something else; it names the argument.
     """
     given = args.get(name) or ''
+    is_text = isinstance(given, str) and not given.lstrip().startswith('[')
     found: list[EmailAddress] = []
-    for one in argToList(given) if not isinstance(given, str) or given.lstrip().startswith('[') else [given]:
+    for one in [given] if is_text else argToList(given):
         if isinstance(one, dict):
             person = {str(key).lower(): str(text or '') for key, text in (one.get('emailAddress') or one).items()}
             found += [each._replace(name=person.get('name', '')) for each in _addresses(person.get('address', ''), name)]
@@ -117,7 +125,7 @@ def _addresses(text: str, name: str) -> list[EmailAddress]:
     return found
 
 
-def one_address(args: dict[str, Any], name: str) -> str:
+def one_address(args: Arguments, name: str) -> str:
     """Return the address of an argument, empty if there is none. Raise DemistoException if there are several."""
     found = addresses_argument(args, name)
     if len(found) > 1:
@@ -125,7 +133,7 @@ def one_address(args: dict[str, Any], name: str) -> str:
     return found[0].address if found else ''
 
 
-def folder_argument(mailbox: Mailbox, args: dict[str, Any], name: str = 'folder_id', is_required: bool = False) -> str:
+def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id', is_required: bool = False) -> str:
     """Return the ID or the well-known name of a folder, empty if the argument is.
 
     Args:
@@ -145,14 +153,25 @@ def folder_argument(mailbox: Mailbox, args: dict[str, Any], name: str = 'folder_
         raise ArgumentError(name, f'{error} Change {name}.') from error
 
 
-def message_argument(mailbox: Mailbox, args: dict[str, Any], name: str = 'message_id', folder_id: str = '') -> str:
+def message_argument(mailbox: Mailbox, args: Arguments, name: str = 'message_id', folder_id: str = '') -> str:
     """Return the ID of the message that an argument names by an ID or a ``Message-ID``."""
     text = required_argument(args, name)
     found = mailbox.find_messages([text], folder_id)[text]
     if isinstance(found, GraphError):
-        delay = None if found.res is None else mailbox.client.reschedule_delay(found.res, is_idempotent=True)
+        delay = _delay_after(mailbox, found, is_idempotent=True)
         raise found if delay is None else GraphThrottled(found, delay)
     return found
+
+
+def _delay_after(mailbox: Mailbox, error: GraphError, is_idempotent: bool) -> float | None:
+    """Return the seconds after which a later run may send a request again that failed, None if it must not."""
+    return None if error.res is None else mailbox.client.reschedule_delay(error.res, is_idempotent)
+
+
+def _message_in_folder(mailbox: Mailbox, args: Arguments) -> tuple[str, str]:
+    """Return the IDs of the message and the folder that the arguments name; that of the folder is empty if they name none."""
+    folder_id = folder_argument(mailbox, args)
+    return message_argument(mailbox, args, folder_id=folder_id), folder_id
 
 
 # Arguments that name an object of the mailbox.
@@ -169,7 +188,7 @@ def text_as_html(text: str) -> str:
     return '<br>\n'.join(escape(text, quote=False).splitlines())
 
 
-def id_advice(args: dict[str, Any]) -> str:
+def id_advice(args: Arguments) -> str:
     """Return what to do if Graph does not find an object: it names the arguments with an ID."""
     named = [name for name in _ID_ARGUMENTS if args.get(name) and not re.fullmatch(WELL_KNOWN_FOLDER, str(args[name]).lower())]
     return f'Check that {_listed(named)} {"belong" if named[1:] else "belongs"} to this mailbox.' if named else CHECK_ID
@@ -183,45 +202,75 @@ def _plain(name: str) -> str:
     return name.replace('_', '').lower()
 
 
+def _past_time(args: Arguments, name: str) -> datetime | None:
+    """Return a time of an argument, None if it is empty. Raise DemistoException, naming it, if it is not a time."""
+    text = clean_value(args.get(name))
+    if not text:
+        return None
+    try:
+        # a short number would be seconds since 1970
+        moment = None if text.isdecimal() and len(text) < 10 else arg_to_datetime(text)
+        if moment:
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        moment = None
+    if not moment or not 1900 <= moment.year < 9999:
+        raise ArgumentError(name, f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
+    return moment
+
+
 # What reads an argument and raises DemistoException if it is not valid, by its name. Other modules add theirs.
-ARGUMENT_CHECKS: dict[str, Callable[[dict[str, Any], str], Any]] = {
-    **dict.fromkeys(('all_results', 'clear', 'include_hash', 'is_enabled'), bool_argument),
-    **dict.fromkeys(('is_read_only', 'permanent', 'send_response'), bool_argument),
+ARGUMENT_CHECKS: dict[str, Callable[[Arguments, str], Any]] = {
+    **dict.fromkeys(
+        ('all_results', 'clear', 'include_hash', 'is_enabled', 'is_read_only', 'permanent', 'send_response'), bool_argument
+    ),
     **dict.fromkeys(('actions', 'conditions', 'exceptions'), json_argument),
     **dict.fromkeys(('email_address', 'email_addresses'), addresses_argument),
     **dict.fromkeys(('recipient', 'sender'), one_address),
-    **dict.fromkeys(('received_after', 'received_before', 'received_time'), lambda args, name: _past_time(args, name)),
+    **dict.fromkeys(('received_after', 'received_before', 'received_time'), _past_time),
     **dict.fromkeys(('limit', 'nested_depth', 'sequence'), lambda args, name: int_argument(args, name, 1, MAX_LISTED)),
     **dict.fromkeys(('page_size', 'pages_to_pull'), lambda args, name: int_argument(args, name, 1, MAX_PAGE_SIZE)),
     'due_date': lambda args, name: future_datetime(clean_value(args[name]), name, grace=24 * 3600),
 }
+# Name, *, [] and choices of an argument that a command declares.
+_DECLARED_ARGUMENT = r'(\w+)(\*?)((?:\[])?)=?(\S*)'
 
 
-def _all_problems(args: dict[str, Any], words: list[str], error: DemistoException) -> str:
-    """Return what is wrong with the arguments: `error`, and what it does not tell. `words` as `checked_command`."""
-    first, blamed = str(error), getattr(error, 'argument', '')
-    missing, told = [], [first]
-    for word in words:
-        found = re.fullmatch(r'(\w+)(\*?)(?:\[])?=?(.*)', word)
-        name, star, choices = found.groups() if found else ('', '', '')
-        is_told = bool(name) and name == blamed
+def _all_problems(args: Arguments, declared: list[tuple[str, str, str, str]], error: DemistoException) -> str:
+    """Return what is wrong with the arguments: `error`, and what it does not tell."""
+    blamed = getattr(error, 'argument', '')
+    told, missing = {blamed: str(error)}, []
+    for name, star, _, choices in declared:
         try:
             if star and clean_value(args.get(name)) in ('', '[]'):
                 missing.append(name)
-                told = told[1:] if is_told else told
             elif args.get(name) and choices:
                 choice_argument(args, name, choices.split('|'))
             elif args.get(name) and name in ARGUMENT_CHECKS:
                 ARGUMENT_CHECKS[name](args, name)
         except DemistoException as another:
-            told += [] if is_told else [str(another)]
-    if not missing or (len(missing) == 1 and first not in told):
-        return ' '.join([first, *(text for text in told if text != first)])
-    are_empty = f's {_listed(missing)} are empty. Enter a value for each.' if missing[1:] else ''
-    return ' '.join([f'The argument{are_empty or f" {missing[0]} is empty. Enter a value for it."}', *told])
+            told.setdefault(name, str(another))
+    if not missing or missing == [blamed]:
+        return ' '.join(dict.fromkeys(told.values()))
+    if missing[1:]:
+        empty = f'The arguments {_listed(missing)} are empty. Enter a value for each.'
+    else:
+        empty = f'The argument {missing[0]} is empty. Enter a value for it.'
+    return ' '.join([empty, *(text for name, text in told.items() if name not in missing)])
 
 
-def _without_lists(args: dict[str, Any], lists: list[str]) -> dict[str, Any]:
+def _refuse_unknown(args: Arguments, known: list[str]) -> None:
+    """Raise DemistoException for an argument that is not among `known`, and name the one that may be meant."""
+    for name, value in args.items():
+        if name in known or '-' in name or value in (None, ''):  # raw-response is the platform's
+            continue
+        similar = next((one for one in known if _plain(one) == _plain(name)), '')
+        others = ', '.join(one for one in known if not one.startswith(('ran_', 'resume_', 'hide_')))
+        advice = f'Use {similar}.' if similar else f'Use one of {others}.' if others else 'Remove it.'
+        raise DemistoException(f'The argument {name} does not exist in this command. {advice}')
+
+
+def _without_lists(args: Arguments, lists: list[str]) -> Arguments:
     """Return arguments with the one value of a list, which the platform passes, in its place, except those called `lists`.
 
     Raises:
@@ -231,12 +280,10 @@ def _without_lists(args: dict[str, Any], lists: list[str]) -> dict[str, Any]:
     told = [f'The argument {name} has {len(value)} values. Enter one.' for name, value in given.items() if value[1:]]
     if told:
         raise ArgumentError('', ' '.join(told))
-    return {**args, **{name: value[0] if value else '' for name, value in given.items()}} if given else args
+    return {**args, **{name: value[0] if value else '' for name, value in given.items()}}
 
 
-def checked_command(
-    function: Callable[[GraphMailClient, dict[str, Any]], Any], names: str
-) -> Callable[[GraphMailClient, dict[str, Any]], Any]:
+def checked_command(function: CommandFunction, names: str) -> CommandFunction:
     """Return a command that refuses arguments that it does not have, so that none is ignored, and names IDs that are wrong.
 
     If an argument is not valid, its error tells what is wrong with the others too.
@@ -246,16 +293,10 @@ def checked_command(
             several.
     """
 
-    def run(client: GraphMailClient, args: dict[str, Any]) -> Any:
-        words = names.split()
-        known = re.findall(r'(?<!\S)\w+', names)
-        for name, value in args.items():
-            if name not in known and '-' not in name and value not in (None, ''):  # raw-response is the platform's
-                similar = next((one for one in known if _plain(one) == _plain(name)), '')
-                others = ', '.join(one for one in known if not one.startswith(('ran_', 'resume_', 'hide_')))
-                advice = f'Use {similar}.' if similar else f'Use one of {others}.' if others else 'Remove it.'
-                raise DemistoException(f'The argument {name} does not exist in this command. {advice}')
-        args = _without_lists(args, re.findall(r'(\w+)\*?\[]', names))
+    def run(client: GraphMailClient, args: Arguments) -> Any:
+        declared = re.findall(_DECLARED_ARGUMENT, names)
+        _refuse_unknown(args, [name for name, *_ in declared])
+        args = _without_lists(args, [name for name, _, brackets, _ in declared if brackets])
         try:
             return function(client, args)
         except GraphError as error:
@@ -263,8 +304,7 @@ def checked_command(
                 error.advice = id_advice(args)
             raise
         except DemistoException as error:
-            is_plain = type(error) in (DemistoException, ArgumentError)
-            told = _all_problems(args, words, error) if is_plain else str(error)
+            told = _all_problems(args, declared, error) if type(error) in (DemistoException, ArgumentError) else str(error)
             if told == str(error):
                 raise
             raise DemistoException(told) from error
@@ -315,7 +355,7 @@ FOLDER_PROPERTIES = {
 }
 
 
-def object_outputs(value: dict[str, Any], properties: dict[str, str]) -> dict[str, Any]:
+def object_outputs(value: JsonObject, properties: dict[str, str]) -> JsonObject:
     """Return the context of a message or a folder. Properties that ``$select`` excludes are left out, not emptied."""
     return {name: property_outputs(value[source]) for name, source in properties.items() if source in value}
 
@@ -328,6 +368,8 @@ def property_outputs(value: Any) -> Any:
         return value
     if 'content' in value:
         return value['content']
+    if 'dateTime' in value:
+        return graph_time_text(value)
     if 'value' in value:
         return {'Name': value.get('name'), 'Value': value['value']}
     address = EmailAddress.from_json(value)
@@ -347,6 +389,7 @@ def addresses_text(recipients: Any, with_names: bool = False) -> str:
 
 # Of what only the platform has, %%%{"action": ...}%%% is a button that runs a script, and {{color:white}}(text) hides text.
 _ACTIVE = r'(?i)([\\*\[\]<>]|~~|(?<=%)%|(?<=\{)\{|\b_|_\b|&(?=#?\w+;)|(?<=\w):(?=//))|(?<=\bwww)(\.)'
+_PAGE = r'https://[\w./:?&=%+~-]+'
 _ACTIVE_IN_LINES = r'(?m)^(\d{1,9})(?=[.)])|^(?=[#+=-])|(?=[|`])'
 
 
@@ -362,7 +405,8 @@ def inert(value: Any, is_cell: bool = True) -> Any:
         return [inert(one, is_cell) for one in value]
     if isinstance(value, dict):
         links = {'WebLink', 'Value' if value.get('Property') == 'Web Link' else ''}  # from Graph, and not from others
-        return {name: one if name in links and _is_address(one) else _inert_cell(one) for name, one in value.items()}
+        is_address = {name: name in links and re.fullmatch(_PAGE, str(one)) for name, one in value.items()}
+        return {name: one if is_address[name] else _inert_cell(one) for name, one in value.items()}
     if not isinstance(value, str):
         return value
 
@@ -376,10 +420,6 @@ def inert(value: Any, is_cell: bool = True) -> Any:
     return re.sub(_ACTIVE_IN_LINES, r'\1\\', '\n'.join(line.strip() for line in value.splitlines()))
 
 
-def _is_address(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r'https://[\w./:?&=%+~-]+', value) is not None
-
-
 def _inert_cell(value: Any) -> Any:
     """Return the value of a cell. The platform shows objects within it as Python does, which would double each backslash."""
     if isinstance(value, dict):
@@ -389,9 +429,12 @@ def _inert_cell(value: Any) -> Any:
 
 def _line(value: Any) -> Any:
     """Return an object or a list as a text of one line, and anything else as it is."""
+    if isinstance(value, list):
+        return ', '.join(str(_line(one)) for one in value)
     if isinstance(value, dict):
-        return ', '.join(f'{name}: {_line(one)}' for name, one in value.items())
-    return ', '.join(str(_line(one)) for one in value) if isinstance(value, list) else value
+        address = EmailAddress.from_json(value).address
+        return address or ', '.join(f'{name}: {_line(one)}' for name, one in value.items())
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def object_results(
@@ -403,15 +446,27 @@ def object_results(
     key: str | None = 'ID',
     rows: Any = None,
     note: str = '',
+    empty: str = '',
 ) -> CommandResults:
-    """Return an entry with a table of `outputs`, or of `rows` if given, and Markdown below it."""
+    """Return an entry with a table of `outputs`, or of `rows` if given, and Markdown below it.
+
+    Args:
+        empty: what the entry says, with `note`, if `raw` is an empty list.
+    """
+    if empty and not raw:
+        return CommandResults(readable_output=f'{empty}{note}', raw_response=raw)
     readable = tableToMarkdown(title, inert(outputs if rows is None else rows), headers, pascalToSpace, removeNull=True)
     return CommandResults(
         outputs_prefix=prefix, outputs_key_field=key, outputs=outputs, raw_response=raw, readable_output=f'{readable}{note}'
     )
 
 
-def property_rows(value: dict[str, Any], names: Iterable[str] = ()) -> list[dict[str, Any]]:
+def _notes(texts: Iterable[str]) -> str:
+    """Return texts, which may contain what others wrote, as lines of Markdown below a table."""
+    return ''.join(f'\n{inert(text, is_cell=False)}' for text in texts)
+
+
+def property_rows(value: JsonObject, names: Iterable[str] = ()) -> list[JsonObject]:
     """Return an object as rows of a table: property and value, without those that are empty."""
     shown = {name: value.get(name) for name in names or value}
     return [{'Property': pascalToSpace(name), 'Value': one} for name, one in shown.items() if one not in (None, '', [], {})]
@@ -422,90 +477,86 @@ def property_rows(value: dict[str, Any], names: Iterable[str] = ()) -> list[dict
 # region batches
 
 
+_BATCH_HEADERS = ['Subject', 'Result', 'Reason', 'Folder', 'FlagStatus', 'DueDate', 'Categories', 'SourceID', 'ID']
+
+
+def _send_for_each(
+    mailbox: Mailbox,
+    args: Arguments,
+    ids_name: str,
+    request_for: Callable[[str, str], BatchRequest],
+    send: Callable[[list[BatchRequest]], list[BatchResult]],
+) -> list[BatchResult]:
+    """Return the results for all messages, also for those that are not found. Arguments as `run_in_batches`."""
+    folder_id = folder_argument(mailbox, args)
+    results, requests = [], {}
+    for name, message_id in mailbox.find_messages(id_list(args, ids_name), folder_id).items():
+        if isinstance(message_id, GraphError):
+            results.append(BatchResult(BatchRequest(name, 'GET', ''), error=message_id))
+        else:
+            requests[message_id] = request_for(message_id, folder_id)
+    return results + send(list(requests.values()))
+
+
 def run_in_batches(
     mailbox: Mailbox,
-    args: dict[str, Any],
-    ids_name: str,
-    request_for: Callable[[str], BatchRequest],
+    args: Arguments,
     title: str,
-    outputs_of: Callable[[BatchResult], dict[str, Any]],
-    outputs_prefix: str = 'MSGraphMail',
-    folder_id: str = '',
+    request_for: Callable[[str, str], BatchRequest],
+    outputs_of: Callable[[BatchResult], JsonObject],
+    prefix: str = 'MSGraphMail',
+    ids_name: str = 'message_id',
+    shown: JsonObject | None = None,
     send: Callable[[list[BatchRequest]], list[BatchResult]] | None = None,
-    shown: dict[str, Any] | None = None,
 ) -> MailCommandResult:
-    """Send a request for each ID, and report what was done, or what failed and why. The platform runs the command again for the
-    IDs that are throttled for long.
+    """Send a request for each message, and report what was done, or what failed and why. The platform runs the command again for
+    the messages that are throttled for long.
 
     Args:
+        request_for: returns the request for the ID of a message, and that of the folder it must be in.
+        outputs_of: returns the context of a result without an error, except the mailbox, and the ID if it is that of the message.
         ids_name: the argument with the IDs.
-        outputs_of: returns the context of a result without an error, except the mailbox.
-        folder_id: where the messages are.
-        send: sends the requests, by default as a batch.
         shown: columns about what was done, for the table.
+        send: sends the requests, by default as a batch.
     Raises:
         DemistoException: nothing was done, nor will be.
     """
-    found = mailbox.find_messages(id_list(args, ids_name), folder_id)
-    message_ids = dict.fromkeys(one for one in found.values() if not isinstance(one, GraphError))
-    results = [
-        BatchResult(BatchRequest(name, 'GET', ''), error=one) for name, one in found.items() if isinstance(one, GraphError)
-    ]
-    results += (send or mailbox.batch)([request_for(message_id) for message_id in message_ids])
-    for result in results:
-        if result.error and result.error.advice == CHECK_ID:
-            result.error.advice = id_advice(args)
-    delays = {
-        result.request.message_id: delay
-        for result in results
-        if result.error
-        and result.error.res is not None
-        and (delay := mailbox.client.reschedule_delay(result.error.res, result.request.is_idempotent)) is not None
-    }
-    is_rescheduled = bool(delays) and mailbox.client.can_reschedule()
-    settled = [result for result in results if not (is_rescheduled and result.request.message_id in delays)]
-    done = {result.request.message_id: outputs_of(result) for result in settled if not result.error}
-    outputs = [{**one, 'UserID': mailbox.address} for one in done.values()]
-    if not (outputs or is_rescheduled):
-        reasons = [f'{result.request.message_id}: {result.error}' for result in results]
-        raise DemistoException(
-            str(results[0].error) if len(results) == 1 else '\n'.join(['None of the emails is known to be done.', *reasons])
-        )
-    entries: list[CommandResults | dict[str, Any]] = []
-    if settled:
-        rows = [_batch_row(result, {**(shown or {}), **done.get(result.request.message_id, {})}) for result in settled]
-        entries.append(_batch_results(title, settled, outputs, outputs_prefix, rows))
-    if is_rescheduled:
+    delays: dict[str, float] = {}
+    outputs, rows, raw = [], [], []
+    for result in _send_for_each(mailbox, args, ids_name, request_for, send or mailbox.batch):
+        message_id, error = result.request.message_id, result.error
+        done: JsonObject = {'ID': message_id}
+        if error:
+            error.advice = id_advice(args) if error.advice == CHECK_ID else error.advice
+            delay = _delay_after(mailbox, error, result.request.is_idempotent)
+            if delay is not None and mailbox.client.can_reschedule():
+                delays[message_id] = delay
+                continue
+        else:
+            done.update(outputs_of(result))
+            outputs.append({**done, 'UserID': mailbox.address})
+            done.update(shown or {})
+        row = {'Subject': result.body.get('subject'), 'Result': 'Failed' if error else 'Done', 'Reason': str(error or '')}
+        rows.append({**done, **row})
+        raw.append({'id': message_id, 'answer': result.body, 'error': str(error or '')})
+    if not (outputs or delays):
+        if len(rows) == 1:
+            raise DemistoException(rows[0]['Reason'])
+        reasons = [f'{row["ID"]}: {row["Reason"]}' for row in rows]
+        raise DemistoException('\n'.join(['None of the emails is known to be done.', *reasons]))
+    entries: list[Entry] = []
+    if rows:
+        title = f'{title} ({len(outputs)} of {len(rows)})'
+        found_outputs = outputs[0] if outputs and len(rows) == 1 else outputs
+        entries.append(object_results(prefix, title, found_outputs, raw, _BATCH_HEADERS, rows=rows))
+    if delays:
         rest = {**args, ids_name: ','.join(delays)}
         entries.append(reschedule(rest, max(delays.values()), f'{len(delays)} of the emails follow'))
+    return _entries(entries)
+
+
+def _entries(entries: list[Entry]) -> MailCommandResult:
     return entries if len(entries) > 1 else entries[0]
-
-
-_BATCH_COLUMNS = ('Folder', 'FlagStatus', 'DueDate', 'Categories', 'SourceID')
-
-
-def _batch_row(result: BatchResult, done: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of the table. `done` is what is told if it was done."""
-    row = {
-        'Subject': result.body.get('subject'),
-        'Result': 'Failed' if result.error else 'Done',
-        'Reason': str(result.error or ''),
-    }
-    told = {} if result.error else {name: done.get(name) for name in _BATCH_COLUMNS}
-    return {**row, **told, 'ID': done.get('ID', result.request.message_id)}
-
-
-def _batch_results(
-    title: str,
-    results: list[BatchResult],
-    outputs: list[dict[str, Any]],
-    outputs_prefix: str,
-    rows: list[dict[str, Any]],
-) -> CommandResults:
-    raw = [{'id': result.request.message_id, 'answer': result.body, 'error': str(result.error or '')} for result in results]
-    title = f'{title} ({len(outputs)} of {len(results)})'
-    shown = outputs[0] if len(results) == 1 and outputs else outputs
-    return object_results(outputs_prefix, title, shown, raw, ['Subject', 'Result', 'Reason', *_BATCH_COLUMNS, 'ID'], rows=rows)
 
 
 # endregion
@@ -513,23 +564,23 @@ def _batch_results(
 # region commands for emails
 
 
-def _email_outputs(message: dict[str, Any], properties: dict[str, str], mailbox: Mailbox) -> dict[str, Any]:
+def _email_outputs(message: JsonObject, properties: dict[str, str], mailbox: Mailbox) -> JsonObject:
     kind = str(message.get('@odata.type') or '').rpartition('.')[2] or 'message'
     return {**object_outputs(message, properties), 'Kind': kind, 'UserID': mailbox.address}
 
 
-def _meeting_outputs(message: dict[str, Any]) -> dict[str, Any]:
+def _meeting_outputs(message: JsonObject) -> JsonObject:
     """Return what an ``eventMessage`` of Graph says about the meeting."""
-    moments = {name: message.get(key) or {} for name, key in (('Start', 'startDateTime'), ('End', 'endDateTime'))}
     return {
         'Type': message.get('meetingMessageType'),
         'Location': (message.get('location') or {}).get('displayName'),
         'Organizer': EmailAddress.from_json(message.get('from')).address or None,
-        **{name: graph_time_text(one) if one.get('dateTime') else None for name, one in moments.items()},
+        'Start': graph_time_text(message.get('startDateTime')) or None,
+        'End': graph_time_text(message.get('endDateTime')) or None,
     }
 
 
-def _email_row(outputs: dict[str, Any], with_names: bool = False) -> dict[str, Any]:
+def _email_row(outputs: JsonObject, with_names: bool = False) -> JsonObject:
     people = ('From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo')
     return {**outputs, **{name: addresses_text(outputs.get(name), with_names) for name in people}}
 
@@ -538,9 +589,9 @@ _EMAILS = 'MSGraphMail(val.ID && val.ID == obj.ID)'
 _NEXT_PAGE = "MSGraphMail(val.NextPage.indexOf('')>=0)"  # whatever has a link, even if it is empty
 
 
-def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def list_emails_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the messages of a mailbox or of one of its folders."""
-    mailbox, next_page = mailbox_argument(client, args), clean_value(args.get('next_page'))
+    next_page = clean_value(args.get('next_page'))
     contained = [name for name in ('folder_id', 'odata', 'search') if args.get(name)] if next_page else []
     if contained:
         raise DemistoException(
@@ -553,74 +604,57 @@ def list_emails_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
     if limit:
         page_size, pages = min(limit, max(page_size, 100)), MAX_PAGES
     folder_id = folder_argument(mailbox, args)
-    messages, next_page = mailbox.list_messages(folder_id, query, page_size, pages, next_page, limit)
-    # one link, the newest; it is empty after the last page, so that a loop ends
-    link_outputs = {_NEXT_PAGE: {'NextPage': next_page}} if next_page or args.get('next_page') else {}
-    if not messages:
-        readable = 'No emails were found on this page, but there are more pages.' if next_page else 'No emails were found.'
-        readable += _next_command(args, next_page)
-        return CommandResults(outputs=link_outputs or None, raw_response=messages, readable_output=readable)
-    title = f'Emails ({len(messages)}{", more on the next page" if next_page else ""})'
-    link = re.search(r'/mailFolders(?:/|\(\')([^/\')]+)', unquote(urlsplit(str(args.get('next_page') or '')).path))
-    results = _list_results(mailbox, messages, title, args.get('folder_id') or (link[1] if link else ''), args, next_page)
-    if link_outputs:
-        results.outputs, results.outputs_prefix = {_EMAILS: results.outputs, **link_outputs}, None
+    messages, link = mailbox.list_messages(folder_id, query, page_size, pages, next_page, limit)
+    empty = 'No emails were found on this page, but there are more pages.' if link else 'No emails were found.'
+    title = f'Emails ({len(messages)}{", more on the next page" if link else ""})'
+    listed = re.search(r'/mailFolders(?:/|\(\')([^/\')]+)', unquote(urlsplit(next_page).path))
+    folder = args.get('folder_id') or (listed[1] if listed else '')
+    results = _email_results(mailbox, messages, title, folder, _next_command(args, link), empty)
+    if link or next_page:  # one link, the newest; it is empty after the last page, so that a loop ends
+        emails = {_EMAILS: results.outputs} if messages else {}
+        results.outputs, results.outputs_prefix = {**emails, _NEXT_PAGE: {'NextPage': link}}, None
     return results
 
 
-def _list_results(
-    mailbox: Mailbox, messages: list[dict[str, Any]], title: str, folder: Any, args: dict[str, Any], next_page: str = ''
+def _email_results(
+    mailbox: Mailbox, messages: list[JsonObject], title: str, folder: str, note: str, empty: str = 'No emails were found.'
 ) -> CommandResults:
     """Return a table of messages. `folder` is the name, path or ID of the one that all are in, if it is known."""
     outputs = [_email_outputs(message, EMAIL_PROPERTIES, mailbox) for message in messages]
     folder_ids = sorted({one['FolderID'] for one in outputs if one.get('FolderID')})
     if folder:  # who names it knows it: its ID is not looked up
-        is_id = is_folder_id(graph_id(str(folder))) and not re.fullmatch(WELL_KNOWN_FOLDER, str(folder))
+        is_id = is_folder_id(graph_id(folder)) and not re.fullmatch(WELL_KNOWN_FOLDER, folder)
         names = dict.fromkeys(folder_ids, '' if is_id else folder)
     else:
         names = mailbox.folder_names(folder_ids)
     rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID', ''), one.get('FolderID'))} for one in outputs]
     headers = ['Subject', 'From', 'Recipients', 'ReceivedTime', 'IsRead', 'Folder', 'HasAttachments', 'ID']
-    note = _unreadable(messages) + _next_command(args, next_page)
-    return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=note)
+    note = _unreadable(messages) + note
+    return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=note, empty=empty)
 
 
-def _next_command(args: dict[str, Any], next_page: str) -> str:
+def _next_command(args: Arguments, link: str) -> str:
     """Return how to list the next page, empty if there is none."""
-    given: dict[str, Any] = {'next_page': next_page, **{name: args.get(name) for name in ('limit', 'user_id')}}
-    options = ' '.join(f'{name}="{value}"' for name, value in given.items() if value not in (None, ''))
-    return f'\nNext page: `!msgraph-mail-list-emails {options}`' if next_page else ''
+    if not link:
+        return ''
+    options = ''.join(f' {name}="{args[name]}"' for name in ('limit', 'user_id') if args.get(name))
+    return f'\nNext page: `!msgraph-mail-list-emails next_page="{link}"{options}`'
 
 
-def _unreadable(messages: list[dict[str, Any]]) -> str:
+def _unreadable(messages: list[JsonObject]) -> str:
     """Return which messages of a list could not be read completely."""
-    return ''.join(
-        f'\nOnly a part of this email could be read: {inert(str(one.get("subject") or one["id"]), is_cell=False)}. '
-        + inert(str(one.get(UNREADABLE) or f'Microsoft Graph sent {", ".join(one[ODD])} in an unknown form.'), is_cell=False)
-        for one in messages
-        if UNREADABLE in one or ODD in one
-    )
+    texts = []
+    for message in messages:
+        if UNREADABLE in message or ODD in message:
+            reason = message.get(UNREADABLE) or f'Microsoft Graph sent {", ".join(message[ODD])} in an unknown form.'
+            texts.append(f'Only a part of this email could be read: {message.get("subject") or message["id"]}. {reason}')
+    return _notes(texts)
 
 
 NEAR = timedelta(minutes=5)  # between the received time of an incident and that of its email
 
 
-def _past_time(args: dict[str, Any], name: str) -> datetime | None:
-    """Return a time of an argument, None if it is empty. Raise DemistoException, naming it, if it is not a time."""
-    text = clean_value(args.get(name))
-    try:
-        # a short number would be seconds since 1970
-        moment = arg_to_datetime(text) if text and not (text.isdecimal() and len(text) < 10) else None
-        moment = moment if moment is None or moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-        moment = moment.astimezone(timezone.utc) if moment else None
-    except (ValueError, OverflowError, OSError):
-        moment = None
-    if text and not (moment and 1900 <= moment.year < 9999):
-        raise ArgumentError(name, f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
-    return moment
-
-
-def _time_conditions(args: dict[str, Any]) -> list[str]:
+def _time_conditions(args: Arguments) -> list[str]:
     """Return the conditions of OData on the received time."""
     near = _past_time(args, 'received_time')
     first, last = _past_time(args, 'received_after'), _past_time(args, 'received_before')
@@ -633,9 +667,9 @@ def _time_conditions(args: dict[str, Any]) -> list[str]:
     return [f'receivedDateTime {operator} {moment:%Y-%m-%dT%H:%M:%SZ}' for operator, moment in bounds if moment]
 
 
-def find_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Find messages in all folders by their ``Message-ID``, or by what an incident says about them."""
-    mailbox, limit = mailbox_argument(client, args), int_argument(args, 'limit', 20, MAX_PAGE_SIZE)
+    limit = int_argument(args, 'limit', 20, MAX_PAGE_SIZE)
     conditions, subject = _time_conditions(args), clean_value(args.get('subject'))
     sender, recipient = one_address(args, 'sender'), one_address(args, 'recipient').lower()
     message_id = clean_value(args.get('message_id'))
@@ -649,35 +683,31 @@ def find_email_command(client: GraphMailClient, args: dict[str, Any]) -> Command
         conditions.append(f'internetMessageId eq {odata_text(named)}')
     else:
         conditions = conditions or ['receivedDateTime ge 1900-01-01T00:00:00Z']
-    conditions += [f'from/emailAddress/address eq {odata_text(sender)}'] if sender else []
-    conditions += [f'contains(subject,{odata_text(subject)})'] if subject else []
+    if sender:
+        conditions.append(f'from/emailAddress/address eq {odata_text(sender)}')
+    if subject:
+        conditions.append(f'contains(subject,{odata_text(subject)})')
 
-    def is_sent_to(message: dict[str, Any]) -> bool:
+    def is_sent_to(message: JsonObject) -> bool:
         lists = (message.get(name) or () for name in ('toRecipients', 'ccRecipients', 'bccRecipients'))
         return not recipient or any(EmailAddress.from_json(one).address.lower() == recipient for each in lists for one in each)
 
     folder_id = folder_argument(mailbox, args)
     messages, has_more = mailbox.search(conditions, is_sent_to, limit, folder_id)
     more = f'\nThere may be more: at most {limit} emails are shown, and {MAX_SEARCHED} searched.' if has_more else ''
-    if not messages:
-        return CommandResults(readable_output=f'No emails were found.{more}', raw_response=messages)
-    results = _list_results(mailbox, messages, f'Emails found ({len(messages)})', args.get('folder_id'), args)
-    results.readable_output = f'{results.readable_output}{more}'
-    return results
+    return _email_results(mailbox, messages, f'Emails found ({len(messages)})', args.get('folder_id') or '', more)
 
 
 MAX_TEXT = 20_000  # characters of an email below its table
 
 
-def get_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show a message with its body and its headers."""
-    mailbox = mailbox_argument(client, args)
-    folder_id = folder_argument(mailbox, args)
     body_type = choice_argument(args, 'body_type', ('HTML', 'text'), 'HTML').lower()
     query = {'$select': ','.join(SINGLE_EMAIL_PROPERTIES.values()), **odata_query(args.get('odata') or '')}
     if choice_argument(args, 'body', ('full', 'unique'), 'full') == 'unique':
         query['$select'] = re.sub(r'\bbody\b', 'uniqueBody', query['$select'])
-    message_id = message_argument(mailbox, args, folder_id=folder_id)
+    message_id, folder_id = _message_in_folder(mailbox, args)
     message = mailbox.get_message(message_id, folder_id, query, body_type)
     if 'uniqueBody' in message:
         message['body'] = message['uniqueBody']
@@ -692,20 +722,19 @@ def get_email_command(client: GraphMailClient, args: dict[str, Any]) -> CommandR
     meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
     row = _email_row(outputs, with_names=True)
     row['Sender'] = '' if row['Sender'] == row['From'] else row['Sender']
-    rows = property_rows({**row, **meeting}, (*_SHOWN_OF_EMAIL[:-4], *meeting, *_SHOWN_OF_EMAIL[-4:]))
+    rows = property_rows({**row, **meeting}, _SHOWN_OF_EMAIL)
     return object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)
 
 
 _SHOWN_OF_EMAIL = (
     'Subject', 'From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo', 'ReceivedTime', 'SendTime', 'IsRead',
-    'HasAttachments', 'Importance', 'Categories', 'IsDraft', 'Kind', 'WebLink', 'InternetMessageID', 'ConversationID',
-    'FolderID', 'ID',
+    'HasAttachments', 'Importance', 'Categories', 'IsDraft', 'Kind', 'WebLink', 'MeetingType', 'MeetingLocation',
+    'MeetingOrganizer', 'MeetingStart', 'MeetingEnd', 'InternetMessageID', 'ConversationID', 'FolderID', 'ID',
 )  # fmt: skip
 
 
-def get_email_as_eml_command(client: GraphMailClient, args: dict[str, Any]) -> dict[str, Any]:
+def get_email_as_eml_command(mailbox: Mailbox, args: Arguments) -> JsonObject:
     """Return a message as a file with exactly the bytes that are in the mailbox."""
-    mailbox = mailbox_argument(client, args)
     message_id = message_argument(mailbox, args)
 
     def named(head: bytes) -> str:
@@ -715,49 +744,37 @@ def get_email_as_eml_command(client: GraphMailClient, args: dict[str, Any]) -> d
 
 
 def _change_emails(
-    client: GraphMailClient,
-    args: dict[str, Any],
-    title: str,
-    changes: dict[str, Any],
-    outputs: dict[str, Any],
-    shown: dict[str, Any] | None = None,
+    mailbox: Mailbox, args: Arguments, title: str, changes: JsonObject, outputs: JsonObject, shown: JsonObject | None = None
 ) -> MailCommandResult:
     """Make the same changes to several messages. `outputs` is the context of each, `shown` as `run_in_batches`."""
-    mailbox = mailbox_argument(client, args)
-    folder_id = folder_argument(mailbox, args)
-    return run_in_batches(
-        mailbox,
-        args,
-        'message_ids',
-        lambda message_id: mailbox.update_request(message_id, changes, folder_id),
-        title,
-        lambda result: {'ID': result.request.message_id, **outputs},
-        folder_id=folder_id,
-        shown=shown,
-    )
+
+    def request(message_id: str, folder_id: str) -> BatchRequest:
+        return mailbox.update_request(message_id, changes, folder_id)
+
+    return run_in_batches(mailbox, args, title, request, lambda _: outputs, ids_name='message_ids', shown=shown)
 
 
-def update_email_status_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+def update_email_status_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Mark messages as read or unread."""
-    is_read = choice_argument(args, 'status', ('Read', 'Unread')) == 'Read'
-    title = 'Emails marked as read' if is_read else 'Emails marked as unread'
-    return _change_emails(client, args, title, {'isRead': is_read}, {'IsRead': is_read})
+    status = choice_argument(args, 'status', ('Read', 'Unread'))
+    is_read = status == 'Read'
+    return _change_emails(mailbox, args, f'Emails marked as {status.lower()}', {'isRead': is_read}, {'IsRead': is_read})
 
 
-def set_categories_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+def set_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Replace the categories of messages."""
     categories, clear = text_list(args, 'categories'), bool_argument(args, 'clear')
     if bool(categories) is clear:
         raise DemistoException('Enter categories, or clear=true to remove all, but not both.')
-    return _change_emails(client, args, 'Categories set', {'categories': categories}, {'Categories': categories})
+    return _change_emails(mailbox, args, 'Categories set', {'categories': categories}, {'Categories': categories})
 
 
-def flag_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+def flag_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Flag messages for follow-up, mark them as complete, or remove the flag."""
     status = choice_argument(args, 'status', ('flagged', 'complete', 'notFlagged'), 'flagged')
-    due = clean_value(args.get('due_date'))
-    flag: dict[str, Any] = {'flagStatus': status}
+    flag: JsonObject = {'flagStatus': status}
     shown = {}
+    due = clean_value(args.get('due_date'))
     if due:
         if status != 'flagged':
             raise DemistoException('due_date can only be used with the status flagged. Remove due_date.')
@@ -765,49 +782,49 @@ def flag_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCom
         moment = {'dateTime': f'{date:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
         flag.update(startDateTime=moment, dueDateTime=moment)
         shown = {'DueDate': graph_time_text(moment)}
-    return _change_emails(client, args, 'Flags set', {'flag': flag}, {'FlagStatus': status}, shown)
+    return _change_emails(mailbox, args, 'Flags set', {'flag': flag}, {'FlagStatus': status}, shown)
 
 
-def _transfer_command(is_move: bool) -> Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]:
-    """Return a command that moves messages to another folder, or copies them."""
-
-    def run(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-        mailbox = mailbox_argument(client, args)
-        folder_id = folder_argument(mailbox, args, 'destination_folder_id', is_required=True)
-        request = mailbox.move_request if is_move else mailbox.copy_request
-        done = 'moved' if is_move else 'copied'
-
-        def outputs(result: BatchResult) -> dict[str, Any]:
-            source = {} if is_move else {'SourceID': result.request.message_id}
-            return {'ID': result.body['id'], **source, 'DestinationFolderID': folder_id}
-
-        return run_in_batches(
-            mailbox,
-            args,
-            'message_id',
-            lambda message_id: request(message_id, folder_id),
-            f'Emails {done}',
-            outputs,
-            f'MSGraphMail.{done.title()}Emails',
-            shown={'Folder': args['destination_folder_id']},
-        )
-
-    return run
+def move_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
+    """Move messages to another folder."""
+    return _transfer_emails(mailbox, args, 'moved', mailbox.move_request)
 
 
-def delete_email_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-    """Move messages to Deleted Items, or delete them permanently."""
-    mailbox, permanent = mailbox_argument(client, args), bool_argument(args, 'permanent')
-    folder_id = folder_argument(mailbox, args)
+def copy_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
+    """Copy messages to another folder."""
+    return _transfer_emails(mailbox, args, 'copied', mailbox.copy_request)
+
+
+def _transfer_emails(
+    mailbox: Mailbox, args: Arguments, done: str, request_for: Callable[[str, str], BatchRequest]
+) -> MailCommandResult:
+    folder_id = folder_argument(mailbox, args, 'destination_folder_id', is_required=True)
+
+    def outputs(result: BatchResult) -> JsonObject:
+        source = {'SourceID': result.request.message_id} if done == 'copied' else {}
+        return {'ID': result.body['id'], **source, 'DestinationFolderID': folder_id}
+
     return run_in_batches(
         mailbox,
         args,
-        'message_id',
-        lambda message_id: mailbox.delete_request(message_id, folder_id, permanent),
+        f'Emails {done}',
+        lambda message_id, _: request_for(message_id, folder_id),
+        outputs,
+        f'MSGraphMail.{done.title()}Emails',
+        shown={'Folder': args['destination_folder_id']},
+    )
+
+
+def delete_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
+    """Move messages to Deleted Items, or delete them permanently."""
+    permanent = bool_argument(args, 'permanent')
+    return run_in_batches(
+        mailbox,
+        args,
         'Emails deleted permanently' if permanent else 'Emails moved to Deleted Items',
-        lambda result: {'ID': result.request.message_id, 'Permanent': permanent},
+        lambda message_id, folder_id: mailbox.delete_request(message_id, folder_id, permanent),
+        lambda _: {'Permanent': permanent},
         'MSGraphMail.DeletedEmails',
-        folder_id,
     )
 
 
@@ -829,59 +846,64 @@ class NestedEmails:
 
     def __init__(self, depth: int):
         self._depth = depth
-        self._files: list[dict[str, Any]] = []
-        self._emails: list[dict[str, Any]] = []
+        self._files: list[JsonObject] = []
+        self._emails: list[JsonObject] = []
         self._notes: list[str] = []
         self._size = self._parts = 0
         self._is_full = False
 
     def open(self, saved: SavedFile, content_type: str) -> None:
         """Extract the attachments of a file if it is an email, and those of the emails among them."""
-        if not (self._depth and (saved.name.lower().endswith('.eml') or content_type.lower() in EMAIL_TYPES)):
+        is_email = saved.name.lower().endswith('.eml') or content_type.lower() in EMAIL_TYPES
+        if not is_email or not self._depth:
             return
         source = saved.read(MAX_NESTED_SIZE)
         if source is None:
             self._notes.append(f'{saved.name} has more than {MAX_NESTED_SIZE // 1024**2} MB and was not opened.')
             return
-        waiting = [(source, saved.name, 1)]
-        while waiting and not self._is_full:
-            source, name, depth = waiting.pop(0)
-            children = self._extract(source, name, depth)
-            waiting += [(*child, depth + 1) for child in children if depth < self._depth]
+        emails = [(source, saved.name)]
+        for depth in range(1, self._depth + 1):
+            emails = [attached for source, name in emails for attached in self._extract(source, name, depth)]
 
     def _extract(self, source: bytes, name: str, depth: int) -> list[tuple[bytes, str]]:
         """Save the attachments of an email as files, and return those that are emails with their names."""
-        email, emails = MimePart.read(source), []
-        headers = {'Subject': 'Subject', 'From': 'From', 'To': 'To', 'Date': 'Date', 'InternetMessageID': 'Message-ID'}
-        files: list[dict[str, Any]] = []
-        described = {key: email.text(header) for key, header in headers.items()}
-        self._emails.append({**described, 'Depth': depth, 'Name': name, 'Attachment': files})
+        if self._is_full:
+            return []
+        email, attached, emails = MimePart.read(source), [], []
+        described = {header: email.text(header) for header in ('Subject', 'From', 'To', 'Date')}
+        described['InternetMessageID'] = email.text('Message-ID')
         for number, part in enumerate(mime_parts(source), 1):
-            self._parts += 1
             content = part.content() if part.is_file else b''
+            self._parts += 1
             self._size += len(content)
             if self._parts >= MAX_PARTS or len(self._files) >= MAX_NESTED_FILES or self._size > MAX_NESTED_SIZE:
                 self._is_full = True
                 self._notes.append(f'{name} may contain more: the limit of {MAX_NESTED_FILES} files or their size is reached.')
                 break
             if part.is_file:
-                saved = save_file(part.file_name(number, content), lambda write, content=content: write(content))  # type: ignore[misc]
+                saved = _save_bytes(part.file_name(number, content), content)
                 self._files.append(saved.entry)
                 kind = part.headers.get_content_type()
-                files.append({'Name': saved.name, 'Type': kind, 'Size': len(content), 'SHA256': saved.sha256})
-                emails += [(content, saved.name)] if saved.name.lower().endswith('.eml') else []
+                attached.append({'Name': saved.name, 'Type': kind, 'Size': len(content), 'SHA256': saved.sha256})
+                if saved.name.lower().endswith('.eml'):
+                    emails.append((content, saved.name))
+        self._emails.append({**described, 'Depth': depth, 'Name': name, 'Attachment': attached})
         return emails
 
-    def results(self, message_id: str, address: str) -> list[CommandResults | dict[str, Any]]:
+    def results(self, message_id: str, address: str) -> list[Entry]:
         """Return the files, and an entry with the emails, if there are any."""
         if not (self._emails or self._notes):
             return []
         outputs = {'ID': message_id, 'UserID': address, 'NestedEmail': self._emails}
         rows = [{**one, 'Attachments': ', '.join(file['Name'] for file in one['Attachment'])} for one in self._emails]
         headers = ['Subject', 'From', 'To', 'Date', 'Attachments', 'Depth', 'Name', 'InternetMessageID']
-        note = ''.join(f'\n{inert(one, is_cell=False)}' for one in self._notes)
         title = f'Attached emails ({len(rows)})'
+        note = _notes(self._notes)
         return [*self._files, object_results('MSGraphMailAttachment', title, outputs, outputs, headers, rows=rows, note=note)]
+
+
+def _save_bytes(name: str, content: bytes) -> SavedFile:
+    return save_file(name, lambda write: write(content))
 
 
 # endregion
@@ -891,22 +913,19 @@ class NestedEmails:
 _NO_ATTACHMENTS = 'The email has no attachments.'
 
 
-def list_attachments_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the attachments of a message without their bytes."""
-    mailbox, with_hash = mailbox_argument(client, args), bool_argument(args, 'include_hash')
-    folder_id = folder_argument(mailbox, args)
-    message_id = message_argument(mailbox, args, folder_id=folder_id)
+    with_hash = bool_argument(args, 'include_hash')
+    message_id, folder_id = _message_in_folder(mailbox, args)
     found = mailbox.list_attachments(message_id, folder_id)
     # Outlook marks images of some programs as not inline, though the body shows them
     is_named = any(one.content_id and not one.is_inline for one in Attachment.list_from_json(found))
     message = mailbox.get_message(message_id, folder_id, {'$select': 'body'}) if is_named else {}
     attachments = Attachment.list_from_json(found, str((message.get('body') or {}).get('content') or ''))
-    if not attachments:
-        return CommandResults(readable_output=_NO_ATTACHMENTS, raw_response=found)
     web_link = _web_link(mailbox, attachments, message_id)
-    rows = []
-    notes: list[str] = []
+    rows, notes = [], []
     for attachment in attachments:
+        is_link = attachment.kind == 'reference'
         row = {
             'ID': attachment.attachment_id,
             'Name': attachment.name,
@@ -915,72 +934,73 @@ def list_attachments_command(client: GraphMailClient, args: dict[str, Any]) -> C
             'Kind': f'{attachment.kind}Attachment',
             'IsInline': attachment.is_inline,
             'ContentID': attachment.content_id,
-            'WebLink': web_link if attachment.kind == 'reference' else '',
+            'WebLink': web_link if is_link else '',
         }
-        if with_hash and attachment.kind != 'reference':
+        if with_hash and not is_link:
+            download = partial(mailbox.download_file, message_id, attachment, folder_id=folder_id)
             try:
-                row['SHA256'] = again_if_broken(partial(_sha256, mailbox, message_id, attachment, folder_id))
+                row['SHA256'] = again_if_broken(partial(_sha256, download))
             except GraphError as error:
                 if error.code not in UNREADABLE_CODES:
                     raise
                 notes.append(f'{attachment.name} was not read: {error}')
         rows.append({key: value for key, value in row.items() if value != ''})
     outputs = {'ID': message_id, 'UserID': mailbox.address, 'Attachment': rows}
-    headers = ['Name', 'Type', 'Size', 'Kind', 'IsInline', 'ContentID', 'SHA256', 'WebLink', 'ID']
-    note = ''.join(f'\n{inert(one, is_cell=False)}' for one in notes)
-    return object_results('MSGraphMailAttachment', f'Attachments ({len(rows)})', outputs, found, headers, rows=rows, note=note)
+    return object_results(
+        'MSGraphMailAttachment',
+        f'Attachments ({len(rows)})',
+        outputs,
+        found,
+        ['Name', 'Type', 'Size', 'Kind', 'IsInline', 'ContentID', 'SHA256', 'WebLink', 'ID'],
+        rows=rows,
+        note=_notes(notes),
+        empty=_NO_ATTACHMENTS,
+    )
 
 
-def _sha256(mailbox: Mailbox, message_id: str, attachment: Attachment, folder_id: str) -> str:
+def _sha256(download: Callable[[Callable[[bytes], Any]], None]) -> str:
     digest = hashlib.sha256()
-    mailbox.download_file(message_id, attachment, digest.update, folder_id)
+    download(digest.update)
     return digest.hexdigest()
 
 
-def get_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Return one attachment of a message as a file, or all. If one cannot be read, the others are returned."""
-    mailbox, attachment_id = mailbox_argument(client, args), graph_id(clean_value(args.get('attachment_id')))
-    folder_id = folder_argument(mailbox, args)
+    attachment_id = graph_id(clean_value(args.get('attachment_id')))
     has_depth = clean_value(args.get('nested_depth')) not in ('', '0')
     nested = NestedEmails(int_argument(args, 'nested_depth', 1, MAX_NESTED_DEPTH) if has_depth else 0)
-    message_id = message_argument(mailbox, args, folder_id=folder_id)
-    attachments = Attachment.list_from_json(
-        [mailbox.get_attachment(message_id, attachment_id, folder_id)]
-        if attachment_id
-        else mailbox.list_attachments(message_id, folder_id)
-    )
+    message_id, folder_id = _message_in_folder(mailbox, args)
+    if attachment_id:
+        found = [mailbox.get_attachment(message_id, attachment_id, folder_id)]
+    else:
+        found = mailbox.list_attachments(message_id, folder_id)
+    attachments = Attachment.list_from_json(found)
     if not attachments:
         return CommandResults(readable_output=_NO_ATTACHMENTS, raw_response=[])
     web_link = _web_link(mailbox, attachments, message_id)
-    entries: list[CommandResults | dict[str, Any]] = []
-    missing: list[dict[str, str]] = []
-    errors: list[GraphError] = []
+    entries: list[Entry] = []
+    missing, errors = [], []
     for attachment in attachments:
+        reason = ''
         if attachment.kind == 'reference':
             reason = f'It is a link to a file elsewhere. Open the email to follow it: {web_link}'
+        else:
+            download = partial(mailbox.download_file, message_id, attachment, folder_id=folder_id)
+            try:
+                saved = save_file(attachment.name, download, attachment.kind == 'item')
+                entries.append(saved.entry)
+                nested.open(saved, attachment.content_type)
+            except GraphError as error:
+                errors.append(error)
+                reason = inert(str(error))
+        if reason:
             missing.append({'Name': inert(attachment.name), 'Reason': reason})
-            continue
-        try:
-            saved = _save_attachment(mailbox, attachment, message_id, folder_id)
-            entries.append(saved.entry)
-            nested.open(saved, attachment.content_type)
-        except GraphError as error:
-            errors.append(error)
-            missing.append({'Name': inert(attachment.name), 'Reason': inert(str(error))})
     if len(errors) == len(attachments):
         raise errors[0]
     if missing:
         readable = tableToMarkdown('Attachments without a file', missing, headers=['Name', 'Reason'])
         entries.append(CommandResults(raw_response=missing, readable_output=readable))
-    entries += nested.results(message_id, mailbox.address)
-    return entries if len(entries) > 1 else entries[0]
-
-
-def _save_attachment(mailbox: Mailbox, attachment: Attachment, message_id: str, folder_id: str) -> SavedFile:
-    def download(write: Callable[[bytes], Any]) -> None:
-        mailbox.download_file(message_id, attachment, write, folder_id)
-
-    return save_file(attachment.name, download, attachment.kind == 'item')
+    return _entries(entries + nested.results(message_id, mailbox.address))
 
 
 def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) -> str:
@@ -998,48 +1018,46 @@ def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) 
 _FOLDER_HEADERS = ['DisplayName', 'TotalItemCount', 'UnreadItemCount', 'ChildFolderCount', 'ParentFolderID', 'ID']
 
 
-def _folder_results(title: str, folders: list[dict[str, Any]], empty: str) -> CommandResults:
-    if not folders:
-        return CommandResults(readable_output=empty, raw_response=folders)
-    outputs = [object_outputs(folder, FOLDER_PROPERTIES) for folder in folders]
-    return object_results('MSGraphMail.Folders', f'{title} ({len(folders)})', outputs, folders, _FOLDER_HEADERS)
+def _folder_results(title: str, folders: JsonObject | list[JsonObject], empty: str = '') -> CommandResults:
+    """Return a table of one folder, or of several."""
+    if isinstance(folders, list):
+        title = f'{title} ({len(folders)})'
+        outputs: Any = [object_outputs(folder, FOLDER_PROPERTIES) for folder in folders]
+    else:
+        outputs = object_outputs(folders, FOLDER_PROPERTIES)
+    return object_results('MSGraphMail.Folders', title, outputs, folders, _FOLDER_HEADERS, empty=empty)
 
 
-def _one_folder_results(title: str, folder: dict[str, Any]) -> CommandResults:
-    outputs = object_outputs(folder, FOLDER_PROPERTIES)
-    return object_results('MSGraphMail.Folders', title, outputs, folder, _FOLDER_HEADERS)
-
-
-def list_folders_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def list_folders_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the folders at the top of a mailbox."""
-    folders = mailbox_argument(client, args).list_folders(int_argument(args, 'limit', 20, MAX_LISTED))
+    folders = mailbox.list_folders(int_argument(args, 'limit', 20, MAX_LISTED))
     return _folder_results('Folders', folders, 'No folders were found.')
 
 
-def list_child_folders_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def list_child_folders_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the child folders of a folder."""
-    mailbox, limit = mailbox_argument(client, args), int_argument(args, 'limit', 20, MAX_LISTED)
+    limit = int_argument(args, 'limit', 20, MAX_LISTED)
     folders = mailbox.list_child_folders(folder_argument(mailbox, args, 'parent_folder_id', is_required=True), limit)
     return _folder_results('Folders', folders, 'There are no folders in this folder.')
 
 
-def create_folder_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def create_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Create a folder in a parent folder, or at the top of the mailbox."""
-    name, mailbox = required_argument(args, 'new_folder_name'), mailbox_argument(client, args)
+    name = required_argument(args, 'new_folder_name')
     parent_id = folder_argument(mailbox, args, 'parent_folder_id')
-    return _one_folder_results('Folder created', mailbox.create_folder(name, parent_id))
+    return _folder_results('Folder created', mailbox.create_folder(name, parent_id))
 
 
-def update_folder_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def update_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Rename a folder."""
-    mailbox, name = mailbox_argument(client, args), required_argument(args, 'new_display_name')
+    name = required_argument(args, 'new_display_name')
     folder_id = folder_argument(mailbox, args, is_required=True)
-    return _one_folder_results('Folder renamed', mailbox.update_folder(folder_id, name))
+    return _folder_results('Folder renamed', mailbox.update_folder(folder_id, name))
 
 
-def delete_folder_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def delete_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Move a folder with its contents to Deleted Items, or delete it permanently."""
-    mailbox, permanent = mailbox_argument(client, args), bool_argument(args, 'permanent')
+    permanent = bool_argument(args, 'permanent')
     folder_id = folder_argument(mailbox, args, is_required=True)
     mailbox.delete_folder(folder_id, permanent)
     outputs = {'ID': folder_id, 'Deleted': True}
@@ -1054,92 +1072,84 @@ def delete_folder_command(client: GraphMailClient, args: dict[str, Any]) -> Comm
 _RULE_HEADERS = ['DisplayName', 'IsEnabled', 'Sequence', 'Conditions', 'Actions', 'Exceptions', 'HasError', 'ID']
 
 
-def _rule_row(rule: dict[str, Any]) -> dict[str, Any]:
+def _rule_row(rule: JsonObject) -> JsonObject:
     """Return a rule as a row of a table."""
-
-    def text(value: Any) -> str:
-        if isinstance(value, list):
-            return ', '.join(map(text, value))
-        if isinstance(value, dict):
-            return EmailAddress.from_json(value).address or ', '.join(f'{name} {text(one)}' for name, one in value.items())
-        return str(value).lower() if isinstance(value, bool) else str(value)
-
-    row: dict[str, Any] = {name: rule.get(f'{name[0].lower()}{name[1:]}') for name in _RULE_HEADERS}
-    parts = {
-        name: '; '.join(f'{pascalToSpace(key[0].upper() + key[1:])}: {text(one)}' for key, one in value.items())
-        for name, value in row.items()
-        if isinstance(value, dict)
-    }
-    return {**row, **parts, 'HasError': row['HasError'] or None, 'ID': rule.get('id')}
+    row = {name: rule.get(f'{name[0].lower()}{name[1:]}') for name in _RULE_HEADERS}
+    for name in ('Conditions', 'Actions', 'Exceptions'):
+        parts = (row[name] or {}).items()
+        row[name] = '; '.join(f'{pascalToSpace(key[0].upper() + key[1:])}: {_line(value)}' for key, value in parts)
+    return {**row, 'HasError': row['HasError'] or None, 'ID': rule.get('id')}
 
 
-def _rule_results(title: str, rules: dict[str, Any] | list[dict[str, Any]]) -> CommandResults:
+def _rule_results(title: str, rules: JsonObject | list[JsonObject]) -> CommandResults:
+    """Return a table of one rule, or of several."""
     outputs = without_annotations(rules)
     rows = [_rule_row(one) for one in (outputs if isinstance(outputs, list) else [outputs])]
-    return object_results('MSGraphMail.Rule', title, outputs, rules, _RULE_HEADERS, 'id', rows)
+    empty = 'The inbox has no rules.'
+    return object_results('MSGraphMail.Rule', title, outputs, rules, _RULE_HEADERS, 'id', rows, empty=empty)
 
 
-def _rule_folder(mailbox: Mailbox, args: dict[str, Any], name: str) -> str:
+def _rule_folder(mailbox: Mailbox, args: Arguments, name: str) -> str:
     """Return the ID of the folder that an argument names, empty if it is: a rule takes no well-known name."""
     folder = folder_argument(mailbox, args, name)
     return mailbox.find_folder(folder) if re.fullmatch(WELL_KNOWN_FOLDER, folder) else folder
 
 
-def _rule_changes(mailbox: Mailbox, args: dict[str, Any]) -> dict[str, Any]:
+# Arguments that set a property of a rule, the property, and what reads it.
+_RULE_PROPERTIES: tuple[tuple[str, str, Callable[[Arguments, str], Any]], ...] = (
+    ('display_name', 'displayName', required_argument),
+    ('sequence', 'sequence', lambda args, name: int_argument(args, name, 1, 10_000)),
+    ('is_enabled', 'isEnabled', bool_argument),
+    ('is_read_only', 'isReadOnly', bool_argument),
+    ('conditions', 'conditions', json_argument),
+    ('actions', 'actions', json_argument),
+    ('exceptions', 'exceptions', json_argument),
+)
+
+
+def _rule_changes(mailbox: Mailbox, args: Arguments) -> JsonObject:
     """Return the properties of a rule that the arguments set. An empty object removes what the rule has."""
-
-    def given(name: str) -> bool:
-        return args.get(name) not in (None, '')
-
-    changes: dict[str, Any] = {name: json_argument(args, name) for name in ('conditions', 'actions', 'exceptions') if given(name)}
-    if clean_value(args.get('display_name')):
-        changes['displayName'] = clean_value(args['display_name'])
-    if given('sequence'):
-        changes['sequence'] = int_argument(args, 'sequence', 1, 10_000)
-    for name, key in (('is_enabled', 'isEnabled'), ('is_read_only', 'isReadOnly')):
-        if given(name):
-            changes[key] = bool_argument({name: str(args[name])}, name)
-    folders = {name: changes.get('actions', {}).get(name) for name in ('moveToFolder', 'copyToFolder')}
-    ids = {name: _rule_folder(mailbox, {'actions': text}, 'actions') for name, text in folders.items() if text}
-    return {**changes, 'actions': {**changes['actions'], **ids}} if ids else changes
+    given = {name for name, value in args.items() if value is not None and str(value).strip()}
+    changes = {key: read(args, name) for name, key, read in _RULE_PROPERTIES if name in given}
+    for name in ('moveToFolder', 'copyToFolder'):
+        folder = changes.get('actions', {}).get(name)
+        if folder:
+            changes['actions'] = {**changes['actions'], name: _rule_folder(mailbox, {'actions': folder}, 'actions')}
+    return changes
 
 
-def list_rules_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def list_rules_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the rules of the inbox."""
-    rules = mailbox_argument(client, args).list_rules(int_argument(args, 'limit', 50, MAX_LISTED))
-    if not rules:
-        return CommandResults(readable_output='The inbox has no rules.', raw_response=rules)
+    rules = mailbox.list_rules(int_argument(args, 'limit', 50, MAX_LISTED))
     return _rule_results(f'Rules ({len(rules)})', rules)
 
 
-def get_rule_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def get_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show a rule of the inbox."""
-    return _rule_results('Rule', mailbox_argument(client, args).get_rule(required_argument(args, 'rule_id')))
+    return _rule_results('Rule', mailbox.get_rule(required_argument(args, 'rule_id')))
 
 
-def create_rule_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def create_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Create a rule of the inbox."""
-    mailbox = mailbox_argument(client, args)
     changes = _rule_changes(mailbox, args)
-    for name, key in (('display_name', 'displayName'), ('actions', 'actions')):
-        if not changes.get(key):
-            raise ArgumentError(name, f'The argument {name} is empty. Enter a value for it.')
+    required_argument(args, 'display_name')
+    required_argument(changes, 'actions')
     return _rule_results('Rule created', mailbox.create_rule(changes))
 
 
-def update_rule_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def update_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Change properties of a rule of the inbox."""
-    rule_id, mailbox = required_argument(args, 'rule_id'), mailbox_argument(client, args)
+    rule_id = required_argument(args, 'rule_id')
     changes = _rule_changes(mailbox, args)
     if not changes:
         raise DemistoException('There is nothing to change. Enter at least one property of the rule.')
     return _rule_results('Rule changed', mailbox.update_rule(rule_id, changes))
 
 
-def delete_rule_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def delete_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Delete a rule of the inbox."""
     rule_id = required_argument(args, 'rule_id')
-    mailbox_argument(client, args).delete_rule(rule_id)
+    mailbox.delete_rule(rule_id)
     outputs = {'id': rule_id, 'deleted': True}
     return object_results('MSGraphMail.Rule', 'Rule deleted', outputs, outputs, ['ID'], 'id', {'ID': rule_id})
 
@@ -1148,9 +1158,8 @@ def delete_rule_command(client: GraphMailClient, args: dict[str, Any]) -> Comman
 _OF_MAILBOX = '(val.UserID == obj.UserID)'
 
 
-def get_settings_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def get_settings_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show the settings of a mailbox, or one of them."""
-    mailbox = mailbox_argument(client, args)
     settings = mailbox.get_settings(clean_value(args.get('property')))
     outputs = {**without_annotations(settings), 'UserID': mailbox.address}
     rows = property_rows(outputs)
@@ -1158,58 +1167,52 @@ def get_settings_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
     return object_results(prefix, 'Mailbox settings', outputs, settings, None, None, rows)
 
 
-def get_mailtips_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def get_mailtips_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show what is known about recipients before an email is sent to them."""
     addresses = [one.address for name in ('email_addresses', 'email_address') for one in addresses_argument(args, name)]
     if not addresses:
         raise ArgumentError(
             'email_addresses', 'The argument email_addresses is empty. Enter one address, or several separated by commas.'
         )
-    tips = mailbox_argument(client, args).get_mailtips(list(dict.fromkeys(addresses)))
+    tips = mailbox.get_mailtips(list(dict.fromkeys(addresses)))
     outputs = [without_annotations(tip) for tip in tips]
-    rows = [
-        {
-            'emailAddress': EmailAddress.from_json(one).address,
-            **{
-                name: (value or {}).get('message') if name == 'automaticReplies' else value
-                for name, value in one.items()
-                if name != 'emailAddress'
-            },
-        }
-        for one in outputs
-    ]
+    rows = [_mailtip_row(one) for one in outputs]
     headers = list(dict.fromkeys(['emailAddress', *(name for row in rows for name in row)]))
     return object_results('MSGraphMail.MailTips', 'Mail tips', outputs, tips, headers, 'emailAddress.address', rows)
+
+
+def _mailtip_row(tip: JsonObject) -> JsonObject:
+    row = {**tip, 'emailAddress': EmailAddress.from_json(tip).address}
+    if 'automaticReplies' in tip:
+        row['automaticReplies'] = (tip['automaticReplies'] or {}).get('message')
+    return row
 
 
 # endregion
 
 # region conversations
 
-# Properties of the messages of a conversation. The body is what is new in each: the rest quotes the others.
-CONVERSATION_PROPERTIES = {**EMAIL_PROPERTIES, 'Body': 'uniqueBody'}
 MAX_SHOWN_TEXT = 300  # characters of each message
 
 
-def get_conversation_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def get_conversation_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show the messages of a conversation in all folders, oldest first."""
-    mailbox = mailbox_argument(client, args)
     conversation_id = clean_value(args.get('conversation_id'))
-    full = choice_argument(args, 'body', ('unique', 'full'), 'unique') == 'full'
+    is_full = choice_argument(args, 'body', ('unique', 'full'), 'unique') == 'full'
     if bool(clean_value(args.get('message_id'))) is bool(conversation_id):
         raise DemistoException('Enter either message_id or conversation_id.')
     if not conversation_id:
         found = mailbox.get_message(message_argument(mailbox, args), query={'$select': 'conversationId'})
         conversation_id = str(found.get('conversationId') or '')
-    properties = {**CONVERSATION_PROPERTIES, 'Body': 'body'} if full else CONVERSATION_PROPERTIES
+    # the unique body is what is new in each email: the rest quotes the others
+    properties = {**EMAIL_PROPERTIES, 'Body': 'body' if is_full else 'uniqueBody'}
     messages, is_complete = mailbox.conversation(conversation_id, ','.join(properties.values()))
-    if not messages:
-        return CommandResults(readable_output='The mailbox has no emails of this conversation.', raw_response=messages)
     outputs = [_email_outputs(message, properties, mailbox) for message in messages]
     rows = [{**_email_row(one), 'Text': html_to_text(one.get('Body') or '', MAX_SHOWN_TEXT)} for one in outputs]
     title = f'Conversation ({len(outputs)} emails{"" if is_complete else ", there are more"})'
     headers = ['ReceivedTime', 'From', 'Recipients', 'Subject', 'Text', 'HasAttachments', 'IsDraft', 'ID']
-    return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=_unreadable(messages))
+    empty, note = 'The mailbox has no emails of this conversation.', _unreadable(messages)
+    return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=note, empty=empty)
 
 
 # endregion
@@ -1220,9 +1223,8 @@ def get_conversation_command(client: GraphMailClient, args: dict[str, Any]) -> C
 _RESPONSES = {'accept': 'accepted', 'tentativelyAccept': 'tentatively accepted', 'decline': 'declined'}
 
 
-def respond_to_invitation_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def respond_to_invitation_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Accept an invitation to a meeting, accept it tentatively, or decline it."""
-    mailbox = mailbox_argument(client, args)
     response, is_sent = choice_argument(args, 'response', _RESPONSES), bool_argument(args, 'send_response', default=True)
     comment = str(args.get('comment') or '')
     if comment and not is_sent:
@@ -1236,8 +1238,8 @@ def respond_to_invitation_command(client: GraphMailClient, args: dict[str, Any])
         'EventID': event['id'],
         'Subject': event.get('subject') or message.get('subject'),
         'Organizer': EmailAddress.from_json(event.get('organizer')).address,
-        'Start': graph_time_text(event.get('start') or {}),
-        'End': graph_time_text(event.get('end') or {}),
+        'Start': graph_time_text(event.get('start')),
+        'End': graph_time_text(event.get('end')),
         'Response': response,
         'ResponseSent': is_sent,
         'UserID': mailbox.address,
@@ -1261,14 +1263,13 @@ def _invitation_source(mailbox: Mailbox, message_id: str) -> bytes:
     return bytes(source)
 
 
-def get_invitation_as_ics_command(client: GraphMailClient, args: dict[str, Any]) -> dict[str, Any]:
+def get_invitation_as_ics_command(mailbox: Mailbox, args: Arguments) -> JsonObject:
     """Return the iCalendar file in an invitation, or in another message about a meeting."""
-    mailbox = mailbox_argument(client, args)
     message_id = message_argument(mailbox, args)
     calendar = calendar_in_mime(again_if_broken(partial(_invitation_source, mailbox, message_id)))
     if not calendar:
         raise DemistoException('The email contains no calendar file. Check that it is an invitation.')
-    return save_file(f'{message_id}.ics', lambda save: save(calendar)).entry
+    return _save_bytes(f'{message_id}.ics', calendar).entry
 
 
 # endregion
@@ -1278,12 +1279,12 @@ def get_invitation_as_ics_command(client: GraphMailClient, args: dict[str, Any])
 _BLOCK_RULE = 'Blocked sender: '
 
 
-def block_sender_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Create a rule that deletes or moves the emails of a sender as they arrive, unless there is one."""
-    mailbox, sender = mailbox_argument(client, args), required_argument({'sender': one_address(args, 'sender')}, 'sender')
+    sender = required_argument({'sender': one_address(args, 'sender')}, 'sender')
     folder = _rule_folder(mailbox, args, 'folder_id')
-    target: dict[str, Any] = {'moveToFolder': folder} if folder else {'delete': True}
-    rule: dict[str, Any] = {
+    target: JsonObject = {'moveToFolder': folder} if folder else {'delete': True}
+    rule: JsonObject = {
         'displayName': _BLOCK_RULE + sender.lower(),
         'sequence': 1,
         'isEnabled': True,
@@ -1292,7 +1293,7 @@ def block_sender_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
     }
     name = rule['displayName'].lower()
     rules = mailbox.list_rules(MAX_LISTED)
-    earlier: dict[str, Any] = next((one for one in rules if str(one.get('displayName')).lower() == name), {})
+    earlier: JsonObject = next((one for one in rules if str(one.get('displayName')).lower() == name), {})
     is_blocked = _blocks(earlier, sender, rule['actions'])
     present = earlier if is_blocked else mailbox.create_rule(rule)
     if earlier and not is_blocked:  # a new rule replaces it: changing a rule would leave its exceptions and errors
@@ -1304,7 +1305,7 @@ def block_sender_command(client: GraphMailClient, args: dict[str, Any]) -> Comma
     return object_results('MSGraphMail.BlockedSender', title, outputs, present, list(outputs), 'RuleID')
 
 
-def _blocks(rule: dict[str, Any], sender: str, actions: dict[str, Any]) -> bool:
+def _blocks(rule: JsonObject, sender: str, actions: JsonObject) -> bool:
     """Return whether a rule is active for the emails of a sender and does the same with them."""
     conditions = {name: one for name, one in (rule.get('conditions') or {}).items() if one}
     addresses = [EmailAddress.from_json(one).address.lower() for one in conditions.pop('fromAddresses', ())]
@@ -1328,7 +1329,7 @@ REPLIES_PROPERTIES = {
 _LOCAL_TIME = r'\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?'
 
 
-def _graph_time(args: dict[str, Any], name: str, time_zone: str) -> dict[str, str]:
+def _graph_time(args: Arguments, name: str, time_zone: str) -> dict[str, str]:
     """Return a time as ``dateTimeTimeZone`` of Graph. `time_zone` is that of a time without one; by default UTC."""
     text = required_argument(args, name)
     if not (time_zone and re.fullmatch(_LOCAL_TIME, text)):
@@ -1347,19 +1348,18 @@ _HTML_TAG = (
 )
 
 
-def _html_message(args: dict[str, Any], name: str) -> str:
+def _html_message(args: Arguments, name: str) -> str:
     """Return a text or HTML as HTML, which Graph expects. A text has no tag of HTML; ``<bob@contoso.example>`` is none."""
     text = str(args.get(name) or '')
     return text if re.search(_HTML_TAG, text) else text_as_html(text)
 
 
-def _automatic_replies(args: dict[str, Any]) -> dict[str, Any]:
+def _automatic_replies(args: Arguments) -> JsonObject:
     """Return the properties of the automatic replies that the arguments set."""
     status = choice_argument(args, 'status', ('alwaysEnabled', 'scheduled', 'disabled'))
-    audience = clean_value(args.get('external_audience'))
-    replies: dict[str, Any] = {
+    replies: JsonObject = {
         'status': status,
-        'externalAudience': choice_argument(args, 'external_audience', ('none', 'contactsOnly', 'all')) if audience else '',
+        'externalAudience': choice_argument(args, 'external_audience', ('', 'none', 'contactsOnly', 'all')),
         'internalReplyMessage': _html_message(args, 'internal_message'),
         'externalReplyMessage': _html_message(args, 'external_message'),
     }
@@ -1375,20 +1375,18 @@ def _automatic_replies(args: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in replies.items() if value}
 
 
-def graph_time_text(moment: dict[str, Any]) -> str:
-    """Return a ``dateTimeTimeZone`` of Graph as 2030-01-31T08:00:00Z, or with its time zone if that is not UTC."""
-    zone = str(moment.get('timeZone') or 'UTC')
-    return str(moment.get('dateTime') or '')[:19] + ('Z' if zone == 'UTC' else f' {zone}')
+def graph_time_text(moment: JsonObject | None) -> str:
+    """Return a ``dateTimeTimeZone`` of Graph as 2030-01-31T08:00:00Z, or with its time zone; empty without a time."""
+    if not moment or not moment.get('dateTime'):
+        return ''
+    zone = moment.get('timeZone') or 'UTC'
+    return moment['dateTime'][:19] + ('Z' if zone == 'UTC' else f' {zone}')
 
 
-def set_automatic_replies_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def set_automatic_replies_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Turn automatic replies on, for a time or until they are turned off, or turn them off."""
-    mailbox = mailbox_argument(client, args)
     replies = mailbox.set_automatic_replies(_automatic_replies(args))
     outputs = {**object_outputs(replies, REPLIES_PROPERTIES), 'UserID': mailbox.address}
-    for name in ('StartTime', 'EndTime'):
-        if outputs.get(name) is not None:
-            outputs[name] = graph_time_text(replies[REPLIES_PROPERTIES[name]])
     title = 'Automatic replies turned off' if outputs.get('Status') == 'disabled' else 'Automatic replies turned on'
     times = () if outputs.get('Status') == 'scheduled' else ('StartTime', 'EndTime')
     headers = [name for name in outputs if name not in times]
@@ -1403,21 +1401,20 @@ CATEGORY_PROPERTIES = {'ID': 'id', 'DisplayName': 'displayName', 'Color': 'color
 
 
 def _change_categories(
-    client: GraphMailClient, args: dict[str, Any], title: str, changed: Callable[[list[str], list[str]], list[str]]
+    mailbox: Mailbox, args: Arguments, title: str, changed: Callable[[list[str], list[str]], list[str]]
 ) -> MailCommandResult:
     """Change the categories of messages. `changed` gets those of a message and those of the arguments."""
-    mailbox, named = mailbox_argument(client, args), text_list(args, 'categories')
+    named = text_list(args, 'categories')
     if not named:
         raise ArgumentError('categories', 'The argument categories is empty. Enter one category, or several separated by commas.')
     folder_id = folder_argument(mailbox, args)
     return run_in_batches(
         mailbox,
         args,
-        'message_ids',
-        lambda message_id: mailbox.categories_request(message_id, folder_id),
         title,
-        lambda result: {'ID': result.request.message_id, 'Categories': result.body.get('categories') or []},
-        folder_id=folder_id,
+        mailbox.categories_request,
+        lambda result: {'Categories': result.body.get('categories') or []},
+        ids_name='message_ids',
         send=lambda reads: mailbox.change_categories(reads, lambda present: changed(present, named), folder_id),
     )
 
@@ -1427,33 +1424,35 @@ def _without(names: list[str], others: list[str]) -> list[str]:
     return [name for name in names if name.casefold() not in excluded]
 
 
-def add_categories_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+def add_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Add categories to messages. Those that they have stay."""
-    return _change_categories(client, args, 'Categories added', lambda present, named: [*present, *_without(named, present)])
+    return _change_categories(mailbox, args, 'Categories added', lambda present, named: [*present, *_without(named, present)])
 
 
-def remove_categories_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+def remove_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Remove categories from messages. Their other categories stay."""
-    return _change_categories(client, args, 'Categories removed', _without)
+    return _change_categories(mailbox, args, 'Categories removed', _without)
 
 
-def list_categories_command(client: GraphMailClient, args: dict[str, Any]) -> CommandResults:
+def list_categories_command(mailbox: Mailbox, _args: Arguments) -> CommandResults:
     """List the categories that are defined in a mailbox."""
-    mailbox = mailbox_argument(client, args)
     found = mailbox.list_categories()
-    if not found:
-        return CommandResults(readable_output='The mailbox has no categories.', raw_response=found)
     outputs = [{**object_outputs(one, CATEGORY_PROPERTIES), 'UserID': mailbox.address} for one in found]
-    title = f'Categories ({len(outputs)})'
-    return object_results('MSGraphMail.Category', title, outputs, found, ['DisplayName', 'Color', 'ID'])
+    title, empty = f'Categories ({len(outputs)})', 'The mailbox has no categories.'
+    return object_results('MSGraphMail.Category', title, outputs, found, ['DisplayName', 'Color', 'ID'], empty=empty)
 
 
 # endregion
 
 # region table
 
-MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
-    name: checked_command(function, f'{arguments} user_id ran_once_flag')
+
+def _in_mailbox(command: MailCommand, client: GraphMailClient, args: Arguments) -> MailCommandResult:
+    return command(mailbox_argument(client, args), args)
+
+
+MAIL_COMMANDS: dict[str, CommandFunction] = {
+    name: checked_command(partial(_in_mailbox, function), f'{arguments} user_id ran_once_flag')
     for name, function, arguments in (
         (
             'msgraph-mail-list-emails',
@@ -1476,8 +1475,8 @@ MAIL_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommand
         ('msgraph-mail-remove-categories', remove_categories_command, 'message_ids*[] categories*[] folder_id'),
         ('msgraph-mail-list-categories', list_categories_command, ''),
         ('msgraph-mail-flag-email', flag_email_command, 'message_ids*[] status=flagged|complete|notFlagged due_date folder_id'),
-        ('msgraph-mail-move-email', _transfer_command(is_move=True), 'message_id*[] destination_folder_id*'),
-        ('msgraph-mail-copy-email', _transfer_command(is_move=False), 'message_id*[] destination_folder_id*'),
+        ('msgraph-mail-move-email', move_email_command, 'message_id*[] destination_folder_id*'),
+        ('msgraph-mail-copy-email', copy_email_command, 'message_id*[] destination_folder_id*'),
         ('msgraph-mail-delete-email', delete_email_command, 'message_id*[] permanent folder_id'),
         ('msgraph-mail-list-folders', list_folders_command, 'limit'),
         ('msgraph-mail-list-child-folders', list_child_folders_command, 'parent_folder_id* limit'),
