@@ -122,15 +122,18 @@ class FetchRun:
     """What the steps of one run share.
 
     Attributes:
+        mailbox: that of the client, with the retry policy of the fetch.
+        hasty_mailbox: the same one without retries.
         problems: why not everything was fetched.
         notes: what the administrator should know besides.
     """
 
     def __init__(self, client: GraphMailClient):
         self.client = client
+        self.mailbox = Mailbox(client, client.mailbox.address, FETCH_RETRIES)
+        self.hasty_mailbox = Mailbox(client, client.mailbox.address, NO_RETRIES)
         self.problems: list[Exception] = []
         self.notes: list[str] = []
-        self._retry_policy = FETCH_RETRIES
         self._end = self.now() + _MAX_READING_SECONDS
 
     def now(self) -> float:
@@ -144,11 +147,6 @@ class FetchRun:
     def is_throttled(self) -> bool:
         return any(status_of(problem) == 429 for problem in self.problems)
 
-    @property
-    def mailbox(self) -> Mailbox:
-        """The mailbox of the client, with the retry policy of this run."""
-        return Mailbox(self.client, self.client.mailbox.address, self._retry_policy)
-
     def is_mailbox_available(self) -> bool:
         """Return whether Graph can read the mailbox, so that a failure is that of what was requested."""
         try:
@@ -160,7 +158,7 @@ class FetchRun:
     def stop_waiting_after(self, error: Exception) -> None:
         """Send no request again any more if the service failed."""
         if status_of(error) in TRANSIENT_STATUSES:
-            self._retry_policy = NO_RETRIES
+            self.mailbox = self.hasty_mailbox
 
 
 def status_of(error: Exception | None) -> int:
@@ -236,10 +234,10 @@ class SeenMails:
 
     def __init__(self, text: str = '', eras: Iterable[Sequence[Any]] = (), complete_from: str = ''):
         self._digests = dict.fromkeys(re.findall(f'.{{{_DIGEST_LENGTH}}}', text))
-        self._eras = [(str(start), int(count)) for start, count in eras]
+        self._starts = [str(start) for start, count in eras for _ in range(min(count, MAX_SEEN))]  # of the era of each digest
         self.complete_from = complete_from
-        if sum(count for _, count in self._eras) != len(self._digests):  # saved by an earlier version
-            self._eras = [('', len(self._digests))]
+        if len(self._starts) != len(self._digests):  # saved by an earlier version
+            self._starts = [''] * len(self._digests)
             self.complete_from = '' if len(self._digests) < _MIN_SEEN else _NEVER
 
     def __contains__(self, message_id: str) -> bool:
@@ -247,26 +245,21 @@ class SeenMails:
 
     def add(self, message_id: str, now: float = 0) -> None:
         """Add a mail that became an incident at a time, in seconds since the epoch."""
-        if message_id in self:
-            return
-        start, count = self._eras[-1] if self._eras else ('', _ERA_LENGTH)
-        if count >= _ERA_LENGTH:
-            self._eras.append((graph_seconds(now), 1))
-        else:
-            self._eras[-1] = (start, count + 1)
-        self._digests[message_digest(message_id)] = None
+        if message_id not in self:
+            last = self._starts[-1:]
+            is_era_full = self._starts[-_ERA_LENGTH:] == last * _ERA_LENGTH  # or there is none
+            self._starts += [graph_seconds(now)] if is_era_full else last
+            self._digests[message_digest(message_id)] = None
 
     def as_json(self, max_length: int) -> dict[str, Any]:
         """Return what to save of the newest ones: digests of at most `max_length` characters."""
-        digests = list(self._digests)[-max(max_length // _DIGEST_LENGTH, 1) :]
-        eras, complete_from, dropped = list(self._eras), self.complete_from, len(self._digests) - len(digests)
-        while dropped:
-            start, count = eras.pop(0)
-            complete_from = eras[0][0] if eras else _NEVER
-            if count > dropped:
-                eras.insert(0, (start, count - dropped))
-            dropped -= min(count, dropped)
-        return {'remembered': ''.join(digests), 'eras': [list(era) for era in eras], 'complete_from': complete_from}
+        count = min(len(self._digests), max(max_length // _DIGEST_LENGTH, 1))
+        dropped, starts = self._starts[: len(self._starts) - count], self._starts[len(self._starts) - count :]
+        complete_from = self.complete_from
+        if dropped:
+            complete_from = next((start for start in starts if start != dropped[-1]), _NEVER)
+        eras = [[start, len(list(era))] for start, era in groupby(starts)]
+        return {'remembered': ''.join([*self._digests][len(dropped) :]), 'eras': eras, 'complete_from': complete_from}
 
 
 class PendingMail(NamedTuple):
@@ -292,17 +285,11 @@ class PendingMail(NamedTuple):
 
     @classmethod
     def from_row(cls, row: MessageRow, folder: str) -> 'PendingMail':
-        internet_id = str(row.get('internetMessageId') or '')
-        return cls(
-            row['id'],
-            folder,
-            str(row.get(RECEIVED) or ''),
-            internet_id=internet_id if len(internet_id) <= 2 * _MAX_TEXT else '',
-            subject=str(row.get('subject') or '')[:_MAX_TEXT],
-            sender=(EmailAddress.from_json(row.get('from')).address or EmailAddress.from_json(row.get('sender')).address)[
-                :_MAX_TEXT
-            ],
-        )
+        internet_id, subject = row.get('internetMessageId') or '', row.get('subject') or ''
+        if len(internet_id) > 2 * _MAX_TEXT:
+            internet_id = ''
+        sender = EmailAddress.from_json(row.get('from')).address or EmailAddress.from_json(row.get('sender')).address
+        return cls(row['id'], folder, row.get(RECEIVED) or '', 0, 0, internet_id, subject[:_MAX_TEXT], sender[:_MAX_TEXT])
 
     @classmethod
     def from_json(cls, value: Any, names: Any) -> 'PendingMail':
@@ -315,28 +302,24 @@ class PendingMail(NamedTuple):
         return mail
 
 
-# Keys of a folder in the last run, and the attributes that they save.
-_FOLDER_KEYS = {
-    'id': 'folder_id',
-    'first': 'first',
-    'since': 'since',
-    'backlog': 'backlog',
-    'changed': 'changed',
-    'link': 'link',
-    'is_first_round': 'is_first_sync',
-    'checked': 'checked',
-    'is_deleted': 'is_deleted',
-    'strict': 'is_strict',
-    'no_delta': 'no_delta_until',
-    'reason': 'reason',
-}
-
-
-_TIME = r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d'
-
-
-def _is_position(value: Any) -> bool:
-    return value is None or bool(len(value) == 2 and re.fullmatch(_TIME, value[0]) and isinstance(value[1], str))
+_TIME = r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"'
+_POSITION = rf'null|\[{_TIME}, ".*"\]'
+# Keys of a folder in the last run, the attributes that they save, and patterns of their JSON.
+_FOLDER_KEYS = (
+    ('id', 'folder_id', '".+"'),
+    ('first', 'first', _TIME),
+    ('since', 'since', _TIME),
+    ('backlog', 'backlog', _POSITION),
+    ('changed', 'changed', _POSITION),
+    ('link', 'link', '".*"'),
+    ('is_first_round', 'is_first_sync', 'true|false'),
+    ('checked', 'checked', _TIME),
+    ('is_deleted', 'is_deleted', 'true|false'),
+    ('strict', 'is_strict', 'true|false'),
+    ('no_delta', 'no_delta_until', f'""|{_TIME}'),
+    ('reason', 'reason', '".*"'),
+)
+_LATER_KEYS = {'strict': False, 'no_delta': '', 'reason': ''}  # that the first version did not save
 
 
 class FolderCursor:
@@ -390,24 +373,21 @@ class FolderCursor:
 
     @classmethod
     def from_json(cls, name: str, value: dict[str, Any]) -> 'FolderCursor':
-        """Return a saved cursor. Raise ValueError, TypeError, KeyError or AttributeError if it has a wrong form."""
-        fields = {field: value[key] for key, field in _FOLDER_KEYS.items() if key in value}
-        times = (fields['first'], fields['since'], fields['checked'], fields.get('no_delta_until') or fields['first'])
-        are_texts = isinstance(fields['folder_id'], str) and isinstance(fields['link'], str)
-        if not (are_texts and all(re.fullmatch(_TIME, one) for one in times)):
-            raise ValueError
-        if not fields['folder_id'] or not all(map(_is_position, (fields['backlog'], fields['changed']))):
-            raise ValueError
+        """Return a saved cursor. Raise ValueError, TypeError or KeyError if it has a wrong form."""
+        value, fields = {**_LATER_KEYS, **value}, {}
+        for key, field, pattern in _FOLDER_KEYS:
+            saved = value[key]
+            if not re.fullmatch(pattern, json.dumps(saved)):
+                raise ValueError
+            fields[field] = tuple(saved) if isinstance(saved, list) else saved
         urlsplit(fields['link'])  # raises ValueError
-        positions = {field: fields[field] and tuple(fields[field]) for field in ('backlog', 'changed')}
-        folder = cls(name, **{**fields, **positions})
+        folder = cls(name, **fields)
         if folder.changed is None and not folder.is_first_sync:  # saved by an earlier version
             folder.changed, folder.is_strict = (folder.since, ''), True
         return folder
 
     def as_json(self) -> dict[str, Any]:
-        values = {key: getattr(self, field) for key, field in _FOLDER_KEYS.items()}
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+        return {key: getattr(self, field) for key, field, _ in _FOLDER_KEYS}
 
     def is_in_backlog(self, row: MessageRow) -> bool:
         """Return whether the list by received time will reach a message."""
@@ -463,18 +443,6 @@ class FolderCursor:
         self.checked, self.is_deleted = graph_seconds(now), is_deleted
 
 
-def _checked(value: Any, kind: type) -> Any:
-    """Return a value. Raise TypeError if it has another type."""
-    if not isinstance(value, kind):
-        raise TypeError
-    return value
-
-
-def _members(value: Any) -> list[tuple[str, Any]]:
-    """Return the members of an object, or what it is instead as one."""
-    return list(value.items()) if isinstance(value, dict) else [('', value)]
-
-
 class FetchCursor:
     """How far the fetch of an instance is: what is saved from run to run.
 
@@ -514,20 +482,19 @@ class FetchCursor:
         cursor = cls(mailbox, filters)
         if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
             return cursor
-        folders, waiting, to_mark = (last_run.get(name) for name in ('folders', 'waiting', 'to_mark'))
-        for name, value in _members(folders) if last_run.get('wanted') == filters else ():
-            with cursor._dropping(f"the folder '{name}'"):
-                cursor.folders[name] = FolderCursor.from_json(name, value)
-        for value in waiting if isinstance(waiting, list) else [waiting]:
-            with cursor._dropping('an email that was to be read again'):
-                cursor.pending.append(PendingMail.from_json(value, last_run['names']))
-        for message_id, tries in _members(to_mark):
-            with cursor._dropping('an email to be marked as read'):
-                cursor.to_mark[message_id] = _checked(tries, int)
+        with cursor._dropping('the folders'):
+            for name, value in last_run['folders'].items() if last_run.get('wanted') == filters else ():
+                with cursor._dropping(f"the folder '{name}'"):
+                    cursor.folders[name] = FolderCursor.from_json(name, value)
+        with cursor._dropping('the emails that were to be read again'):
+            for value in last_run['waiting']:
+                with cursor._dropping('an email that was to be read again'):
+                    cursor.pending.append(PendingMail.from_json(value, last_run['names']))
+        with cursor._dropping('the emails to be marked as read'):
+            cursor.to_mark = {message_id: int(tries) for message_id, tries in last_run['to_mark'].items()}
         with cursor._dropping('the emails that were fetched'):
-            cursor.seen = SeenMails(
-                _checked(last_run.get('remembered'), str), last_run.get('eras') or (), str(last_run.get('complete_from') or '')
-            )
+            eras, complete_from = last_run.get('eras') or (), str(last_run.get('complete_from') or '')
+            cursor.seen = SeenMails(last_run['remembered'], eras, complete_from)
         return cursor
 
     @contextmanager
@@ -569,18 +536,17 @@ class FetchCursor:
 
     def record_marked(self, results: Sequence[BatchResult]) -> list[Exception]:
         """Record which mails were marked as read, and return the errors. Mails that do not exist any more are dropped."""
-        failed = [
-            result
-            for result in results
-            if not (result.body.get('isRead') or (result.error and result.error.code in NOT_FOUND_CODES))
-        ]
-        tries = {
-            result.request.message_id: self.to_mark[result.request.message_id]
-            + (status_of(result.error) not in TRANSIENT_STATUSES)
-            for result in failed
-        }
-        self.to_mark = {message_id: count for message_id, count in tries.items() if count < MAX_TRIES_PER_MAIL}
-        return [result.error for result in failed if result.error]
+        errors: list[Exception] = []
+        for result in results:
+            message_id, error = result.request.message_id, result.error
+            tries = self.to_mark.pop(message_id) + (status_of(error) not in TRANSIENT_STATUSES)
+            if result.body.get('isRead') or (error and error.code in NOT_FOUND_CODES):
+                continue
+            if tries < MAX_TRIES_PER_MAIL:
+                self.to_mark[message_id] = tries
+            if error:
+                errors.append(error)
+        return errors
 
     def set_folders(self, names: Sequence[str], new: Sequence[FolderCursor], is_complete: bool) -> None:
         """Fetch from the folders of `names` from now on, each once. A folder with a new name continues.
@@ -612,8 +578,9 @@ class FetchCursor:
 
     def rotate_folders(self) -> None:
         """Let another folder be the first one, so that a busy folder does not block the others."""
-        first, *others = self.folders
-        self.folders = {name: self.folders[name] for name in (*others, first)}
+        if self.folders:
+            first = next(iter(self.folders))
+            self.folders[first] = self.folders.pop(first)
 
     def is_known(self, message_id: str) -> bool:
         """Return whether a mail became an incident, or is to become one."""
@@ -654,7 +621,6 @@ class MailSelector:
         # Pending mails leave half of the run to others, as long as not more become pending than fit into the cursor.
         tried = cursor.pending[: max(1, options.max_mails // 2)]
         self._selected = {mail.message_id: mail for mail in tried}
-        self._pending = {mail.message_id for mail in cursor.pending}
         self._max_selected = min(options.max_mails, MAX_MAILS_PER_RUN - len(cursor.pending) + len(tried))
 
     def select(self) -> list['FetchedMail']:
@@ -669,8 +635,7 @@ class MailSelector:
 
     def _select_from_folders(self) -> None:
         names = list(self._cursor.folders)
-        if names:
-            self._cursor.rotate_folders()
+        self._cursor.rotate_folders()
         for step in (self._check_location, self._select_created, self._select_changed, self._select_backlog):
             for name in names:
                 folder = self._cursor.folders.get(name)
@@ -771,7 +736,7 @@ class MailSelector:
     # region messages
 
     def _is_known(self, message_id: str) -> bool:
-        return message_id in self._selected or message_id in self._pending or message_id in self._cursor.seen
+        return message_id in self._selected or self._cursor.is_known(message_id)
 
     def _is_new(self, row: MessageRow) -> bool:
         return not self._is_known(row['id']) and self._options.matches(row)
@@ -1300,7 +1265,7 @@ class MailReader:
 
     def _list(self, folder_id: str, start: str, count: int, query: dict[str, str]) -> dict[str, Any]:
         """Return the page of `count` messages from a time on, oldest first."""
-        mailbox = Mailbox(self._run.client, self._run.client.mailbox.address, NO_RETRIES)
+        mailbox = self._run.hasty_mailbox
         query = {**query, '$filter': f'{RECEIVED} ge {start}Z', '$orderby': f'{RECEIVED} asc', '$top': str(count)}
         headers = {'Prefer': f'IdType="ImmutableId", outlook.body-content-type="{self._body_type}"'}
         return mailbox.request('GET', mailbox.messages_path(folder_id), params=query, headers=headers)
