@@ -914,6 +914,8 @@ _FIRST_BATCH = 4  # mails: how large their bodies are is not known
 MAX_BODY = 500_000  # characters of a body in an incident
 _HEAD_BYTES = 64_000  # of MIME: its headers are there
 _MAX_MIME = 5_000_000  # bytes of the MIME of a meeting message
+_SMALL_MIME = 100_000  # bytes of a mail of which only the headers are needed, so that a batch reads all of it
+Download = Callable[[Callable[[bytes], Any]], None]  # writes bytes with the function that it gets
 
 
 class MailFile:
@@ -925,9 +927,8 @@ class MailFile:
         size: approximate number of bytes.
         details: what the incident says about it. Its digest is added, or why it is missing.
     Attributes:
-        content: its bytes in base64, if they came with the message.
         saved: None before it was read.
-        head: its first bytes, at most `max_head`.
+        is_done: it was read, or cannot be.
     """
 
     def __init__(self, path: str, name: str, media_type: str, size: int, details: dict[str, Any]):
@@ -936,10 +937,8 @@ class MailFile:
         self.media_type = media_type
         self.size = size
         self.details = details
-        self.content = ''
-        self.head = b''
-        self.max_head = 0
         self.saved: SavedFile | None = None
+        self.is_done = False
 
     @property
     def fits_batch(self) -> bool:
@@ -947,35 +946,25 @@ class MailFile:
         return self.size <= _BATCH_BYTES // 3 and 'json' not in self.media_type.lower()
 
     @property
-    def is_done(self) -> bool:
-        return bool(self.saved or self.details.get('Missing'))
+    def missing(self) -> str:
+        """What the incident says if it cannot be read."""
+        return f"The file '{self.name}' is missing."
 
-    def save_content(self) -> None:
-        """Save the bytes that came with the message. If that fails, they are requested."""
-        content, self.content = self.content, ''
-        with suppress(Exception):
-            data = base64.b64decode(content, validate=True)
-            self.save(lambda write: write(data))
+    def take(self, content: bytes) -> None:
+        """Save bytes that came with others."""
+        self.read(lambda write: write(content))
 
-    def save(self, download: Callable[[Callable[[bytes], Any]], None]) -> None:
+    def read(self, download: Download) -> None:
         """Save what `download` writes. An Outlook item gets the extension and the media type of its format."""
         is_item = self.details.get('Kind') == 'item'
-
-        def copy_head(write: Callable[[bytes], Any]) -> None:
-            self.head = b''
-
-            def write_both(chunk: bytes) -> None:
-                self.head += chunk[: max(1, self.max_head) - len(self.head)]
-                write(chunk)
-
-            download(write_both)
-            if not self.head and self.size > MAX_EMPTY:
-                raise GraphError('Microsoft Graph sent an empty file.', 'Try again.')
-
-        self.saved = save_file(self.name, copy_head, is_item)
-        self.details['SHA256'] = self.saved.sha256
+        saved = save_file(self.name, download, is_item)
+        if self.size > MAX_EMPTY and saved.read(0) == b'':
+            saved.remove()
+            raise GraphError('Microsoft Graph sent an empty file.', 'Try again.')
+        self.saved, self.is_done = saved, True
+        self.details['SHA256'] = saved.sha256
         if is_item:
-            self.name = self.details['Name'] = self.saved.name
+            self.name = self.details['Name'] = saved.name
             self.details['ContentType'] = self.media_type = mimetypes.guess_type(self.name)[0] or _EML
 
 
@@ -987,10 +976,10 @@ class FetchedMail:
         attachments: what the incident says about each.
         eml: what it says about the mail as a file.
         files: those to attach to the incident.
-        head: the beginning of its MIME, if that is needed.
         event: what the invitation of a meeting says.
         missing: sentences about what could not be read.
         body_length: characters of the body, before it was shortened.
+        incident: made of all that was read; empty before.
         selected_id: its ID when it was selected.
         is_listed: Graph lists it, although it does not find it.
         is_deleted: the mail does not exist any more.
@@ -1007,8 +996,8 @@ class FetchedMail:
         self.missing: list[str] = []
         self.selected_id = pending.message_id
         self.body_length = 0
-        self.head = b''
         self.event: dict[str, Any] = {}
+        self.incident: dict[str, Any] = {}
         self.is_listed = False
         self.is_deleted = False
         self.is_unwanted = False
@@ -1101,11 +1090,69 @@ class FetchedMail:
                     file.saved.remove()
         self.files = []
 
+    def take_mime(self, head: bytes) -> None:
+        """Take what only the MIME of the mail tells. `head` is its beginning."""
+        if not self.message.get('internetMessageHeaders'):
+            self.message['internetMessageHeaders'] = parse_headers(head)
+        if not self.is_event:
+            return
+        calendar = calendar_in_mime(head)
+        if not calendar:
+            self.missing.append('The invitation is not in the email. Open the email in Outlook to see it.')
+            return
+        self.event = event_details(calendar.decode(errors='replace'))
+        name, media_type = 'invitation.ics', 'text/calendar'
+        details = {'ID': None, 'Name': name, 'Kind': 'invitation', 'ContentType': media_type, 'Size': len(calendar)}
+        file = MailFile('', name, media_type, len(calendar), details)
+        file.take(calendar)
+        self.files.append(file)
+        self.attachments.append(details)
+
     def give_up(self, error: Exception) -> None:
         """Leave only what the list showed of the mail."""
         self.drop_files()
         self.message, self.attachments, self.eml = {}, [], {}
         self.missing = [f'This email could not be read. {_reason(error)}']
+
+
+class _EnoughError(Exception):
+    """Enough of a mail was read."""
+
+
+class MimeHead(MailFile):
+    """The beginning of the MIME of a mail: its headers, or the invitation to a meeting. It is not attached."""
+
+    def __init__(self, path: str, mail: FetchedMail):
+        super().__init__(path, '', _EML, mail.mime_size, {})
+        self._mail = mail
+
+    @property
+    def fits_batch(self) -> bool:
+        return self.size <= _SMALL_MIME and not self._mail.is_event
+
+    @property
+    def missing(self) -> str:
+        return f'The {"invitation" if self._mail.is_event else "headers"} of this email cannot be read.'
+
+    def take_saved(self, eml: SavedFile) -> None:
+        """Read the mail as a file. Of a larger one, only the beginning is requested again."""
+        content = eml.read(_MAX_MIME)
+        if content:
+            self.take(content)
+
+    def read(self, download: Download) -> None:
+        head, is_event = bytearray(), self._mail.is_event
+        limit = _MAX_MIME if is_event else _HEAD_BYTES
+
+        def write(chunk: bytes) -> None:
+            head.extend(chunk[: limit - len(head)])
+            if len(head) >= limit or (not is_event and end_of_headers(head)):
+                raise _EnoughError
+
+        with suppress(_EnoughError):
+            download(write)
+        self.is_done = True
+        self._mail.take_mime(bytes(head))
 
 
 class MailReader:
@@ -1125,47 +1172,27 @@ class MailReader:
         self._properties = _MAIL_PROPERTIES + (',uniqueBody' if options.unique_body else '')
         self._expand = [_SIZE] if 'size' in options.search_properties else []
         self._is_mailbox_available: bool | None = None
-        self._first: FetchedMail | None = None
         self._is_over = False
 
     def read(self, mails: Sequence[FetchedMail]) -> list[dict[str, Any]]:
         """Read `mails`, and return their incidents. Those that are active afterwards are complete, or say what is missing."""
-        self._mails, self._first = mails, next(iter(mails), None)
+        self._mails = mails
         self._read_lists(mails)
         self._read_messages([mail for mail in mails if mail.is_active and not mail.message])
         for mail in mails:
-            if mail.is_active and self._options.search_properties:
-                self._convert(mail, partial(self._search, mail), mail.give_up)
             if mail.is_active:
-                self._convert(mail, partial(self._plan_files, mail), mail.give_up)
-        files = [(mail, file) for mail in mails for file in mail.files]
-        for _, file in files:
-            if file.content:
-                file.save_content()
-        self._read_in_batches([(mail, file) for mail, file in files if file.fits_batch and not file.is_done])
-        for mail, file in files:
-            if mail.is_active and not file.is_done:
-                self._read_file(mail, file)
+                self._run_step(mail, partial(self._plan_files, mail), mail.give_up)
+        self._read_files([(mail, file) for mail in mails for file in mail.files])
         self._read_mime([mail for mail in mails if mail.is_active and mail.needs_mime])
-        return self._incidents(mails)
-
-    def _search(self, mail: FetchedMail) -> None:
-        mail.is_unwanted = not self._options.is_found(mail.searched)
-
-    def _incidents(self, mails: Sequence[FetchedMail]) -> list[dict[str, Any]]:
-        incidents: list[dict[str, Any]] = []
-
-        def convert(mail: FetchedMail) -> None:
-            incidents.append(mail_to_incident(mail, self._address, self._options.full_body))
-
-        def convert_rest(mail: FetchedMail, error: Exception) -> None:
-            mail.give_up(error)
-            convert(mail)
-
         for mail in mails:
             if mail.is_active:
-                self._convert(mail, partial(convert, mail), partial(convert_rest, mail))
-        return incidents
+                self._run_step(mail, partial(self._make_incident, mail), mail.give_up)
+            if mail.is_active and not mail.incident:
+                self._make_incident(mail)
+        return [mail.incident for mail in mails if mail.is_active]
+
+    def _make_incident(self, mail: FetchedMail) -> None:
+        mail.incident = mail_to_incident(mail, self._address, self._options.full_body)
 
     # region failures
 
@@ -1200,33 +1227,25 @@ class MailReader:
             do_without: what to do if it cannot be read.
         """
         # one mail of a run is read, however long it takes
-        if self._ends_with(error) or (self._run.is_over_time and mail is not self._first):
+        if self._ends_with(error) or (self._run.is_over_time and mail is not self._mails[0]):
             mail.postpone()
-            return
-        try:
-            if is_final(error):
-                do_without(error)  # type: ignore[arg-type]
-            else:
-                read()
-        except Exception as own_error:  # whatever is wrong with one mail, the others are read
-            self._handle_failure(mail, own_error, do_without)
-
-    def _convert(self, mail: FetchedMail, step: Callable[[], None], do_without: Callable[[Exception], None]) -> None:
-        """Do something with a mail that was read. If it fails, it is the fault of the mail."""
-        try:
-            step()
-        except Exception as error:
-            self._handle_failure(mail, error, do_without)
-
-    def _handle_failure(self, mail: FetchedMail, error: Exception, do_without: Callable[[Exception], None]) -> None:
-        """Postpone a mail of which a part cannot be read, or do without that part."""
-        self._run.stop_waiting_after(error)
-        if self._ends_with(error) or not self._is_fault_of_mail(error):
-            mail.postpone()
-        elif is_final(error) or mail.is_last_try(error, self._run.now()):
+        elif error and is_final(error):
             do_without(error)
         else:
-            mail.postpone(self._run.now())
+            self._run_step(mail, read, do_without)
+
+    def _run_step(self, mail: FetchedMail, step: Callable[[], None], do_without: Callable[[Exception], None]) -> None:
+        """Do something with a mail. If it fails, postpone the mail, or do without this part of it."""
+        try:
+            step()
+        except Exception as error:  # whatever is wrong with one mail, the others are read
+            self._run.stop_waiting_after(error)
+            if self._ends_with(error) or not self._is_fault_of_mail(error):
+                mail.postpone()
+            elif is_final(error) or mail.is_last_try(error, self._run.now()):
+                do_without(error)
+            else:
+                mail.postpone(self._run.now())
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
         """Return whether the mailbox can be read, although a mail cannot."""
@@ -1314,7 +1333,7 @@ class MailReader:
                 self._attempt(mail, result.error, partial(self._read_message, mail), partial(self._read_minimum, mail))
 
     def _accept(self, mail: FetchedMail, message: dict[str, Any]) -> None:
-        self._convert(mail, partial(mail.accept, message), mail.give_up)
+        self._run_step(mail, partial(mail.accept, message), mail.give_up)
         # there are more than the message contains, or it contains none that can be read
         if mail.is_active and ('attachments@odata.nextLink' in mail.message or 'attachments' not in mail.message):
             self._list_attachments(mail)
@@ -1390,28 +1409,37 @@ class MailReader:
     # region files
 
     def _plan_files(self, mail: FetchedMail) -> None:
-        """Decide which files of a mail are attached to the incident."""
-        mailbox = self._run.mailbox
+        """Decide whether a mail is wanted, and which of its files are attached to the incident."""
+        if self._options.search_properties and not self._options.is_found(mail.searched):
+            mail.is_unwanted = True
+            return
         body, raw = mail.message.get('body') or {}, mail.message.get('attachments') or []
-        contents = {one.get('id'): one.pop('contentBytes', None) for one in raw if isinstance(one, dict)}
-        html = str(body.get('content') or '') if body.get('contentType') == 'html' else ''
-        for attachment in Attachment.list_from_json(raw, html):
-            details = attachment_details(attachment)
-            mail.attachments.append(details)
-            reason = self._reason_against(mail, attachment)
-            if reason:
-                details['Missing'] = reason
-                mail.missing.append(f"The attachment '{attachment.name}' is not attached. {reason}")
-                continue
-            path = f'{mailbox.attachment_path(mail.message_id, attachment.attachment_id)}/$value'
-            mail.files.append(MailFile(path, self._file_name(attachment), details['ContentType'], attachment.size, details))
-            content = contents.get(attachment.attachment_id)
-            mail.files[-1].content = content if isinstance(content, str) and attachment.kind == 'file' else ''
+        contents = {one.get('id'): one.pop('contentBytes', None) for one in raw}
+        html = body.get('content') if body.get('contentType') == 'html' else ''
+        for attachment in Attachment.list_from_json(raw, html or ''):
+            self._plan_attachment(mail, attachment, contents.get(attachment.attachment_id))
         if self._options.with_eml:
             mail.eml = {'Name': f'{_as_file_name(mail.message.get("subject"))}.eml'}
-            path = f'{mailbox.message_path(mail.message_id)}/$value'
-            mail.files.append(MailFile(path, mail.eml['Name'], _EML, mail.mime_size, mail.eml))
-            mail.files[-1].max_head = _max_head(mail) if mail.needs_mime else 0
+            mail.files.append(MailFile(self._mime_path(mail), mail.eml['Name'], _EML, mail.mime_size, mail.eml))
+
+    def _plan_attachment(self, mail: FetchedMail, attachment: Attachment, content: Any) -> None:
+        """Attach a file, or say why not. Its `content` in base64 may have come with the message."""
+        details = attachment_details(attachment)
+        mail.attachments.append(details)
+        reason = self._reason_against(mail, attachment)
+        if reason:
+            details['Missing'] = reason
+            mail.missing.append(f"The attachment '{attachment.name}' is not attached. {reason}")
+            return
+        path = f'{self._run.mailbox.attachment_path(mail.message_id, attachment.attachment_id)}/$value'
+        file = MailFile(path, self._file_name(attachment), details['ContentType'], attachment.size, details)
+        mail.files.append(file)
+        if content:
+            with suppress(Exception):  # it is requested
+                file.take(base64.b64decode(content, validate=True))
+
+    def _mime_path(self, mail: FetchedMail) -> str:
+        return f'{self._run.mailbox.message_path(mail.message_id)}/$value'
 
     def _reason_against(self, mail: FetchedMail, attachment: Attachment) -> str:
         max_size = self._options.max_attachment_size
@@ -1428,8 +1456,14 @@ class MailReader:
         is_named = self._options.content_id_names and attachment.is_inline and attachment.content_id
         return f'{_as_file_name(attachment.content_id)}-attachmentName-{attachment.name}' if is_named else attachment.name
 
+    def _read_files(self, files: Sequence[tuple[FetchedMail, MailFile]]) -> None:
+        """Read small files in batches, then the others one by one."""
+        self._read_in_batches([(mail, file) for mail, file in files if file.fits_batch and not file.is_done])
+        for mail, file in files:
+            if mail.is_active and not file.is_done:
+                self._read_file(mail, file)
+
     def _read_in_batches(self, files: list[tuple[FetchedMail, MailFile]]) -> None:
-        """Save small files, batch by batch."""
         while files and not (self._is_over or self._run.is_over_time):
             chunk: list[tuple[FetchedMail, MailFile]] = []
             size = 0
@@ -1439,82 +1473,28 @@ class MailReader:
             chunk = [(mail, file) for mail, file in chunk if mail.is_active]
             results = self._batch([BatchRequest(mail.message_id, 'GET', file.path) for mail, file in chunk])
             for (mail, file), result in zip(chunk, results, strict=True):
-                if mail.is_active:
-                    self._take_file(mail, file, result)
-
-    def _take_file(self, mail: FetchedMail, file: MailFile, result: BatchResult) -> None:
-        if result.content is None:
-            self._read_file(mail, file, result.error)
-        else:
-            content = result.content
-            self._convert(mail, lambda: file.save(lambda write: write(content)), partial(self._do_without_file, mail, file))
+                if mail.is_active and result.content is None:
+                    self._read_file(mail, file, result.error)
+                elif mail.is_active:
+                    self._run_step(mail, partial(file.take, result.content), partial(self._do_without_file, mail, file))
 
     def _read_file(self, mail: FetchedMail, file: MailFile, error: Exception | None = None) -> None:
-        download = partial(self._run.mailbox.download, file.path)
-        self._attempt(mail, error, lambda: file.save(download), partial(self._do_without_file, mail, file))
+        read = partial(file.read, partial(self._run.mailbox.download, file.path))
+        self._attempt(mail, error, read, partial(self._do_without_file, mail, file))
 
     def _do_without_file(self, mail: FetchedMail, file: MailFile, error: Exception) -> None:
+        file.is_done = True
         file.details['Missing'] = _reason(error)
-        mail.missing.append(f"The file '{file.name}' is missing. {_reason(error)}")
-
-    # endregion
-    # region MIME
+        mail.missing.append(f'{file.missing} {_reason(error)}')
 
     def _read_mime(self, mails: Sequence[FetchedMail]) -> None:
-        """Read the headers or the invitation of mails from their MIME."""
-        for mail in mails:
-            mail.head = next((file.head for file in mail.files if file.details is mail.eml), b'')
-        small = [mail for mail in mails if not mail.head and not mail.is_event and mail.mime_size <= _SMALL_MIME]
-        items = [
-            BatchRequest(mail.message_id, 'GET', f'{self._run.mailbox.message_path(mail.message_id)}/$value') for mail in small
-        ]
-        errors = {}
-        for mail, result in zip(small, self._batch(items) if items else [], strict=True):
-            mail.head, errors[mail.message_id] = result.content or b'', result.error
-        for mail in mails:
-            if not mail.head:
-                error = errors.get(mail.message_id)
-                self._attempt(mail, error, partial(self._read_head, mail), partial(self._do_without_mime, mail))
-            if mail.is_active and mail.head:
-                self._convert(mail, partial(self._take_mime, mail), partial(self._do_without_mime, mail))
-
-    def _read_head(self, mail: FetchedMail) -> None:
-        head, limit = bytearray(), _max_head(mail)
-
-        def write(chunk: bytes) -> None:
-            head.extend(chunk[: limit - len(head)])
-            if len(head) >= limit or (not mail.is_event and end_of_headers(head)):
-                raise _EnoughError
-
-        with suppress(_EnoughError):
-            self._run.mailbox.download(f'{self._run.mailbox.message_path(mail.message_id)}/$value', write)
-        mail.head = bytes(head)
-
-    def _do_without_mime(self, mail: FetchedMail, error: Exception) -> None:
-        what = 'The invitation' if mail.is_event else 'The headers'
-        mail.missing.append(f'{what} of this email cannot be read. {_reason(error)}')
-
-    def _take_mime(self, mail: FetchedMail) -> None:
-        if not mail.message.get('internetMessageHeaders'):
-            mail.message['internetMessageHeaders'] = parse_headers(mail.head)
-        if not mail.is_event:
-            return
-        calendar = calendar_in_mime(mail.head)
-        if not calendar:
-            mail.missing.append('The invitation is not in the email. Open the email in Outlook to see it.')
-            return
-        mail.event = event_details(calendar.decode(errors='replace'))
-        details: dict[str, Any] = {
-            'ID': None,
-            'Name': 'invitation.ics',
-            'Kind': 'invitation',
-            'ContentType': 'text/calendar',
-            'Size': len(calendar),
-        }
-        file = MailFile('', details['Name'], details['ContentType'], len(calendar), details)
-        file.save(lambda write: write(calendar))
-        mail.files.append(file)
-        mail.attachments.append(details)
+        """Read the headers or the invitation of mails from their MIME, which may be a file of them already."""
+        heads = [(mail, MimeHead(self._mime_path(mail), mail)) for mail in mails]
+        for mail, head in heads:
+            eml = next((file.saved for file in mail.files if file.details is mail.eml), None)
+            if eml:
+                self._run_step(mail, partial(head.take_saved, eml), partial(self._do_without_file, mail, head))
+        self._read_files(heads)
 
     # endregion
 
@@ -1542,17 +1522,6 @@ def small_ranges(rows: Iterable[MessageRow], wanted: set[str]) -> list[list[Mess
         if size <= _BATCH_BYTES and len(second) <= _MAX_LISTED:
             ranges[-1] += second
     return [one for one in ranges if sum(row['id'] in wanted for row in one) >= max(_MIN_LISTED, len(one) / 2)]
-
-
-_SMALL_MIME = 100_000  # bytes of a mail that is read in a batch
-
-
-class _EnoughError(Exception):
-    """Enough of a mail was read."""
-
-
-def _max_head(mail: FetchedMail) -> int:
-    return _MAX_MIME if mail.is_event else _HEAD_BYTES
 
 
 def _reason(error: Exception) -> str:
