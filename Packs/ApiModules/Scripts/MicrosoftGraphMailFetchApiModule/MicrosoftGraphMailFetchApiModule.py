@@ -44,9 +44,9 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         SavedFile,
         UNREADABLE_CODES,
         html_to_text,
+        odata_text,
         page_rows,
         save_file,
-        well_formed,
     )
     from MicrosoftGraphMailFilterApiModule import (
         CHANGED,
@@ -1045,31 +1045,29 @@ class FetchedMail:
         if 'subject' not in message:
             raise GraphError('Microsoft Graph sent an email without content.', 'Try again.')
         self.message = message
-        odd = set(message.pop(ODD, ()))
-        if 'attachments' in odd:
-            del message['attachments']
-        odd.discard('attachments')
-        self.missing += [f"Microsoft Graph sent '{name}' in an unknown form, so it is not complete." for name in sorted(odd)]
+        for name in sorted(message.pop(ODD, ())):
+            if name == 'attachments':
+                del message[name]
+            else:
+                self.missing.append(f"Microsoft Graph sent '{name}' in an unknown form, so it is not complete.")
         self.body_length = 0
-        self._shorten_body()
-
-    def _shorten_body(self) -> None:
         for name, what in (('body', 'body'), ('uniqueBody', 'new text')):
-            body = self.message.get(name) or {}
-            content = body.get('content')
-            content = content if isinstance(content, str) else ''
-            if len(content) > MAX_BODY:
-                self.message[name] = {**body, 'content': content[:MAX_BODY]}
-                self.missing.append(f'The {what} is shortened to its first {MAX_BODY:,} of {len(content):,} characters.')
+            body = message.get(name) or {}
+            content = body.get('content') or ''
             self.body_length += len(content)
+            if len(content) > MAX_BODY:
+                body['content'] = content[:MAX_BODY]
+                self.missing.append(f'The {what} is shortened to its first {MAX_BODY:,} of {len(content):,} characters.')
 
     @property
     def searched(self) -> dict[str, Any]:
         """The mail as a search reads it. What could not be read is not there."""
-        known: dict[str, Any] = {'kind': 'meetings' if self.is_event else 'email'} if 'body' in self.message else {}
-        for one in self.message.get('singleValueExtendedProperties') or ():
-            if isinstance(one, dict) and str(one.get('value')).isdecimal():
-                known['size'] = int(str(one['value']))
+        known: dict[str, Any] = {}
+        if 'body' in self.message:
+            known['kind'] = 'meetings' if self.is_event else 'email'
+        size = _size_of(self.message)
+        if size:
+            known['size'] = size
         return {**self.message, **known}
 
     def postpone(self, own_fault_at: float = 0) -> None:
@@ -1170,7 +1168,7 @@ class MailReader:
         self._mails: Sequence[FetchedMail] = ()
         self._body_type = 'html' if options.html else 'text'
         self._properties = _MAIL_PROPERTIES + (',uniqueBody' if options.unique_body else '')
-        self._expand = [_SIZE] if 'size' in options.search_properties else []
+        self._expand = f',{_SIZE}' if 'size' in options.search_properties else ''
         self._is_mailbox_available: bool | None = None
         self._is_over = False
 
@@ -1293,39 +1291,37 @@ class MailReader:
         """Return rows with the sizes of the mails of a group, and of those that were received between them."""
         start = min(mail.pending.received for mail in group.values())[:19]
         query = {'$select': f'id,{RECEIVED}', '$expand': _SIZE}
-        page = self._list(folder_id, start, min(2 * len(group), MAX_PAGE_SIZE), query)
+        page = self._list(folder_id, start, 2 * len(group), query)
         rows = page_rows(page)
         last = sort_key(rows[-1])[0] if rows and '@odata.nextLink' in page else ''  # there may be more of this second
         return [row for row in rows if sort_key(row)[0] != last]
 
     def _read_range(self, folder_id: str, rows: Sequence[MessageRow], group: dict[str, FetchedMail]) -> None:
-        query = {'$select': self._properties, '$expand': ','.join(['attachments', *self._expand])}
-        for message in map(well_formed, page_rows(self._list(folder_id, sort_key(rows[0])[0], len(rows), query))):
-            mail = group.get(str(message.get('id')))
+        query = {'$select': self._properties, '$expand': f'attachments{self._expand}'}
+        for message in page_rows(self._list(folder_id, sort_key(rows[0])[0], len(rows), query)):
+            mail = group.get(message['id'])
             if mail and 'subject' in message:
                 self._accept(mail, message)
 
     def _read_messages(self, mails: Sequence[FetchedMail]) -> None:
         """Read messages in batches, until their bodies are as large as those of one run may be. The others are postponed."""
-        rest, total, size = list(mails), 0, _FIRST_BATCH
-        listed = sum(mail.body_length for mail in self._mails)
-        while rest:
-            if total + listed >= _RUN_BYTES or (self._run.is_over_time and total + listed):
-                for mail in rest:
+        done, size = 0, _FIRST_BATCH
+        while done < len(mails):
+            read = sum(mail.body_length for mail in self._mails)
+            if read >= _RUN_BYTES or (self._run.is_over_time and read):
+                for mail in mails[done:]:
                     mail.postpone()
                 return
-            chunk, rest = rest[:size], rest[size:]
-            self._read_chunk(chunk)
-            total += sum(mail.body_length for mail in chunk)
-            average = max(1, total // (len(mails) - len(rest)))
-            size = max(1, min(MAX_BATCH_SIZE, _RESPONSE_BYTES // average))
+            self._read_chunk(mails[done : done + size])
+            done = min(done + size, len(mails))
+            average = sum(mail.body_length for mail in mails[:done]) // done
+            size = max(1, min(MAX_BATCH_SIZE, _RESPONSE_BYTES // max(1, average)))
 
     def _read_chunk(self, mails: Sequence[FetchedMail]) -> None:
-        expand = ','.join([f'attachments($select={ATTACHMENT_PROPERTIES})', *self._expand])
+        expand = f'attachments($select={ATTACHMENT_PROPERTIES}){self._expand}'
         query = urlencode({'$select': self._properties, '$expand': expand})
-        mailbox, prefer = self._run.mailbox, f'outlook.body-content-type="{self._body_type}"'
-        paths = [f'{mailbox.message_path(mail.message_id)}?{query}' for mail in mails]
-        items = [BatchRequest(mail.message_id, 'GET', path, prefer=prefer) for mail, path in zip(mails, paths, strict=True)]
+        path, prefer = self._run.mailbox.message_path, f'outlook.body-content-type="{self._body_type}"'
+        items = [BatchRequest(one.message_id, 'GET', f'{path(one.message_id)}?{query}', prefer=prefer) for one in mails]
         for mail, result in zip(mails, self._batch(items), strict=True):
             if result.body.get('id') and 'subject' in result.body:
                 self._accept(mail, result.body)
@@ -1339,14 +1335,16 @@ class MailReader:
             self._list_attachments(mail)
 
     def _read_message(self, mail: FetchedMail) -> None:
-        query, mailbox = {'$select': self._properties}, self._run.mailbox
-        query |= {'$expand': self._expand[0]} if self._expand else {}
+        query = {'$select': self._properties}
+        if self._expand:
+            query['$expand'] = _SIZE
+        get = partial(self._run.mailbox.get_message, query=query, body_type=self._body_type)
         try:
-            message = mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
+            message = get(mail.message_id)
         except GraphError as error:
             if error.status != 404 or not self._find_again(mail):
                 raise
-            message = mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
+            message = get(mail.message_id)
         mail.accept(message)
         self._list_attachments(mail)
 
@@ -1356,27 +1354,25 @@ class MailReader:
         Raises:
             GraphError: the service failed.
         """
-        internet_id = mail.pending.internet_id.replace("'", "''")
-        if not internet_id:
+        if not mail.pending.internet_id:
             return False
-        query = {'$select': f'id,{RECEIVED}', '$filter': f"internetMessageId eq '{internet_id}'"}
+        query = {'$select': f'id,{RECEIVED}', '$filter': f'internetMessageId eq {odata_text(mail.pending.internet_id)}'}
         try:
             rows, _ = self._run.mailbox.list_messages(query=query, page_size=_SMALL_PAGE)
         except GraphError as error:
             if error.status in TRANSIENT_STATUSES:
                 raise
             return False
-        found = [row['id'] for row in rows if str(row.get(RECEIVED)) == mail.pending.received]  # a copy has its own time
+        found = [row['id'] for row in rows if row.get(RECEIVED) == mail.pending.received]  # a copy has its own time
         mail.is_listed = mail.message_id in found
-        others = [message_id for message_id in found if message_id != mail.message_id]
-        new = [one for one in others if not self._cursor.is_known(one) and all(one != mail.message_id for mail in self._mails)]
-        if mail.is_listed or not others:
+        if mail.is_listed or not found:
             return False
-        if not new:  # it becomes another incident of this run, or is one already
-            mail.is_deleted = True
-            return False
-        mail.pending = mail.pending._replace(message_id=new[0])
-        return True
+        selected = {one.message_id for one in self._mails}
+        new = [one for one in found if one not in selected and not self._cursor.is_known(one)]
+        if new:
+            mail.pending = mail.pending._replace(message_id=new[0])
+        mail.is_deleted = not new  # it becomes another incident of this run, or is one already
+        return bool(new)
 
     def _list_attachments(self, mail: FetchedMail) -> None:
         def read() -> None:
@@ -1499,10 +1495,17 @@ class MailReader:
     # endregion
 
 
-def _size_of(row: MessageRow) -> int:
-    """Return the bytes of a mail with its attachments, more than any list may have if Graph does not tell."""
-    values = [one.get('value') for one in row.get('singleValueExtendedProperties') or () if isinstance(one, dict)]
-    return int(str(values[0])) if values and str(values[0]).isdecimal() else 2 * _LISTED_BYTES
+def _size_of(message: MessageRow) -> int:
+    """Return the bytes of a mail with its attachments, 0 if Graph does not tell."""
+    for one in message.get('singleValueExtendedProperties') or ():
+        if isinstance(one, dict) and str(one.get('value')).isdecimal():
+            return int(one['value'])
+    return 0
+
+
+def _fits_list(rows: Sequence[MessageRow]) -> bool:
+    sizes = [_size_of(row) for row in rows]
+    return len(rows) <= _MAX_LISTED and all(sizes) and sum(sizes) <= _BATCH_BYTES
 
 
 def small_ranges(rows: Iterable[MessageRow], wanted: set[str]) -> list[list[MessageRow]]:
@@ -1516,10 +1519,9 @@ def small_ranges(rows: Iterable[MessageRow], wanted: set[str]) -> list[list[Mess
     ranges: list[list[MessageRow]] = [[]]
     for _, of_second in groupby(rows, key=lambda row: sort_key(row)[0]):
         second = list(of_second)
-        size = sum(map(_size_of, second))
-        if sum(map(_size_of, ranges[-1])) + size > _BATCH_BYTES or len(ranges[-1]) + len(second) > _MAX_LISTED:
+        if not _fits_list([*ranges[-1], *second]):
             ranges.append([])
-        if size <= _BATCH_BYTES and len(second) <= _MAX_LISTED:
+        if _fits_list(second):
             ranges[-1] += second
     return [one for one in ranges if sum(row['id'] in wanted for row in one) >= max(_MIN_LISTED, len(one) / 2)]
 
