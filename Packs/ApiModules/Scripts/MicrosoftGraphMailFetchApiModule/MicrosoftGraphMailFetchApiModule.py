@@ -808,9 +808,9 @@ class MailSelector:
     def _returned(self, folder: FolderCursor, removed: Sequence[str]) -> list[MessageRow]:
         """Return the messages that left the folder and came back, of which Graph tells only that they were removed."""
         mailbox, query = self._run.mailbox, urlencode({'$select': f'{self._properties},parentFolderId'})
-        unknown = [message_id for message_id in removed if not self._is_known(message_id)]
-        paths = [f'{mailbox.message_path(message_id)}?{query}' for message_id in unknown]
-        results = mailbox.batch([BatchRequest(message_id, 'GET', path) for message_id, path in zip(unknown, paths, strict=True)])
+        results = mailbox.batch(
+            [BatchRequest(one, 'GET', f'{mailbox.message_path(one)}?{query}') for one in removed if not self._is_known(one)]
+        )
         for result in results:
             if result.error and status_of(result.error) in TRANSIENT_STATUSES:
                 raise result.error
@@ -871,20 +871,19 @@ class MailSelector:
         mailbox = self._run.mailbox
         query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{by} asc', '$filter': f'{by} ge {start}Z'}
         rows: dict[str, MessageRow] = {}
-        for page_size in (2 * max(self._room, _SMALL_PAGE), MAX_PAGE_SIZE):
-            page, link = mailbox.list_messages(folder.folder_id, query, page_size)
-            rows = {row['id']: row for row in page}
-            seconds = {sort_key(row, by)[0] for row in page}
-            if not link or len(seconds) > 1:
-                break
-        for _ in range(_MAX_PAGES_PER_SECOND):
-            last = max((sort_key(row, by)[0] for row in rows.values()), default='')
+        page, link = mailbox.list_messages(folder.folder_id, query, 2 * max(self._room, _SMALL_PAGE))
+        for number in range(_MAX_PAGES_PER_SECOND):
+            rows.update((row['id'], row) for row in page)
             if not link:
                 return list(rows.values()), ''
-            if any(sort_key(row, by)[0] != last for row in rows.values()):
-                return [row for row in rows.values() if sort_key(row, by)[0] != last], last
-            page, link = mailbox.list_messages(next_page=link)
-            rows.update((row['id'], row) for row in page)
+            last = max((sort_key(row, by)[0] for row in rows.values()), default='')
+            earlier = [row for row in rows.values() if sort_key(row, by)[0] != last]
+            if earlier:
+                return earlier, last
+            if number == 0:  # a larger page may have the whole second
+                page, link = mailbox.list_messages(folder.folder_id, query, MAX_PAGE_SIZE)
+            else:
+                page, link = mailbox.list_messages(next_page=link)
         raise DemistoException(
             f"More than {len(rows)} messages in '{folder.name}' have the same time, {last}. Move some of them to another folder."
         )
@@ -931,14 +930,18 @@ class MailFile:
         is_done: it was read, or cannot be.
     """
 
-    def __init__(self, path: str, name: str, media_type: str, size: int, details: dict[str, Any]):
+    def __init__(self, mail: 'FetchedMail', path: str, name: str, size: int, details: dict[str, Any]):
+        self.mail = mail
         self.path = path
         self.name = name
-        self.media_type = media_type
         self.size = size
         self.details = details
         self.saved: SavedFile | None = None
         self.is_done = False
+
+    @property
+    def media_type(self) -> str:
+        return str(self.details.get('ContentType') or _EML)
 
     @property
     def fits_batch(self) -> bool:
@@ -965,7 +968,13 @@ class MailFile:
         self.details['SHA256'] = saved.sha256
         if is_item:
             self.name = self.details['Name'] = saved.name
-            self.details['ContentType'] = self.media_type = mimetypes.guess_type(self.name)[0] or _EML
+            self.details['ContentType'] = mimetypes.guess_type(self.name)[0] or _EML
+
+    def do_without(self, error: Exception) -> None:
+        """Say in the incident that it is missing."""
+        self.is_done = True
+        self.details['Missing'] = _reason(error)
+        self.mail.missing.append(f'{self.missing} {_reason(error)}')
 
 
 class FetchedMail:
@@ -1101,7 +1110,7 @@ class FetchedMail:
         self.event = event_details(calendar.decode(errors='replace'))
         name, media_type = 'invitation.ics', 'text/calendar'
         details = {'ID': None, 'Name': name, 'Kind': 'invitation', 'ContentType': media_type, 'Size': len(calendar)}
-        file = MailFile('', name, media_type, len(calendar), details)
+        file = MailFile(self, '', name, len(calendar), details)
         file.take(calendar)
         self.files.append(file)
         self.attachments.append(details)
@@ -1120,26 +1129,27 @@ class _EnoughError(Exception):
 class MimeHead(MailFile):
     """The beginning of the MIME of a mail: its headers, or the invitation to a meeting. It is not attached."""
 
-    def __init__(self, path: str, mail: FetchedMail):
-        super().__init__(path, '', _EML, mail.mime_size, {})
-        self._mail = mail
+    def __init__(self, mail: FetchedMail, path: str):
+        super().__init__(mail, path, '', mail.mime_size, {})
 
     @property
     def fits_batch(self) -> bool:
-        return self.size <= _SMALL_MIME and not self._mail.is_event
+        return self.size <= _SMALL_MIME and not self.mail.is_event
 
     @property
     def missing(self) -> str:
-        return f'The {"invitation" if self._mail.is_event else "headers"} of this email cannot be read.'
+        return f'The {"invitation" if self.mail.is_event else "headers"} of this email cannot be read.'
 
-    def take_saved(self, eml: SavedFile) -> None:
-        """Read the mail as a file. Of a larger one, only the beginning is requested again."""
-        content = eml.read(_MAX_MIME)
-        if content:
-            self.take(content)
+    def take_eml(self) -> None:
+        """Read the mail as a file, if there is one. The beginning of a large one is requested again."""
+        for file in self.mail.files:
+            if file.saved and file.details is self.mail.eml:
+                content = file.saved.read(_MAX_MIME)
+                if content:
+                    self.take(content)
 
     def read(self, download: Download) -> None:
-        head, is_event = bytearray(), self._mail.is_event
+        head, is_event = bytearray(), self.mail.is_event
         limit = _MAX_MIME if is_event else _HEAD_BYTES
 
         def write(chunk: bytes) -> None:
@@ -1150,7 +1160,7 @@ class MimeHead(MailFile):
         with suppress(_EnoughError):
             download(write)
         self.is_done = True
-        self._mail.take_mime(bytes(head))
+        self.mail.take_mime(bytes(head))
 
 
 class MailReader:
@@ -1180,8 +1190,11 @@ class MailReader:
         for mail in mails:
             if mail.is_active:
                 self._run_step(mail, partial(self._plan_files, mail), mail.give_up)
-        self._read_files([(mail, file) for mail in mails for file in mail.files])
-        self._read_mime([mail for mail in mails if mail.is_active and mail.needs_mime])
+        self._read_files([file for mail in mails for file in mail.files])
+        heads = [MimeHead(mail, self._mime_path(mail)) for mail in mails if mail.is_active and mail.needs_mime]
+        for head in heads:
+            self._run_step(head.mail, head.take_eml, head.do_without)
+        self._read_files(heads)
         for mail in mails:
             if mail.is_active:
                 self._run_step(mail, partial(self._make_incident, mail), mail.give_up)
@@ -1261,20 +1274,17 @@ class MailReader:
     def _read_lists(self, mails: Sequence[FetchedMail]) -> None:
         """Read small mails by lists with their attachments: many with one request. The others, and all that a list does not
         contain, are read in batches. One mail that cannot be read fails a list (microsoftgraph/msgraph-sdk-dotnet#1775)."""
-        folders: dict[str, dict[str, FetchedMail]] = {}
-        for mail in mails:
-            folder = self._cursor.folders.get(mail.pending.folder)
-            if folder and mail.pending.received and not mail.pending.tries:
-                folders.setdefault(folder.folder_id, {})[mail.message_id] = mail
+        new = [mail for mail in mails if mail.pending.received and not mail.pending.tries]
         total = 0
-        for folder_id, group in folders.items():
+        for name, folder in self._cursor.folders.items():
+            group = {mail.message_id: mail for mail in new if mail.pending.folder == name}
             if len(group) < _MIN_LISTED or self._run.is_over_time:
                 continue
             try:
-                for rows in small_ranges(self._sizes(folder_id, group), {*group}):
+                for rows in small_ranges(self._sizes(folder.folder_id, group), {*group}):
                     total += sum(map(_size_of, rows))
                     if total <= _LISTED_BYTES:
-                        self._read_range(folder_id, rows, group)
+                        self._read_range(folder.folder_id, rows, group)
             except Exception as error:  # whatever is wrong, batches tell what it is
                 demisto.debug(f'A list of mails failed: {type(error).__name__}')
                 self._run.stop_waiting_after(error)
@@ -1416,7 +1426,7 @@ class MailReader:
             self._plan_attachment(mail, attachment, contents.get(attachment.attachment_id))
         if self._options.with_eml:
             mail.eml = {'Name': f'{_as_file_name(mail.message.get("subject"))}.eml'}
-            mail.files.append(MailFile(self._mime_path(mail), mail.eml['Name'], _EML, mail.mime_size, mail.eml))
+            mail.files.append(MailFile(mail, self._mime_path(mail), mail.eml['Name'], mail.mime_size, mail.eml))
 
     def _plan_attachment(self, mail: FetchedMail, attachment: Attachment, content: Any) -> None:
         """Attach a file, or say why not. Its `content` in base64 may have come with the message."""
@@ -1428,7 +1438,7 @@ class MailReader:
             mail.missing.append(f"The attachment '{attachment.name}' is not attached. {reason}")
             return
         path = f'{self._run.mailbox.attachment_path(mail.message_id, attachment.attachment_id)}/$value'
-        file = MailFile(path, self._file_name(attachment), details['ContentType'], attachment.size, details)
+        file = MailFile(mail, path, self._file_name(attachment), attachment.size, details)
         mail.files.append(file)
         if content:
             with suppress(Exception):  # it is requested
@@ -1452,45 +1462,31 @@ class MailReader:
         is_named = self._options.content_id_names and attachment.is_inline and attachment.content_id
         return f'{_as_file_name(attachment.content_id)}-attachmentName-{attachment.name}' if is_named else attachment.name
 
-    def _read_files(self, files: Sequence[tuple[FetchedMail, MailFile]]) -> None:
+    def _read_files(self, files: Sequence[MailFile]) -> None:
         """Read small files in batches, then the others one by one."""
-        self._read_in_batches([(mail, file) for mail, file in files if file.fits_batch and not file.is_done])
-        for mail, file in files:
-            if mail.is_active and not file.is_done:
-                self._read_file(mail, file)
+        self._read_in_batches([file for file in files if file.fits_batch and not file.is_done])
+        for file in files:
+            if file.mail.is_active and not file.is_done:
+                self._read_file(file)
 
-    def _read_in_batches(self, files: list[tuple[FetchedMail, MailFile]]) -> None:
+    def _read_in_batches(self, files: list[MailFile]) -> None:
         while files and not (self._is_over or self._run.is_over_time):
-            chunk: list[tuple[FetchedMail, MailFile]] = []
+            chunk: list[MailFile] = []
             size = 0
-            while files and len(chunk) < MAX_BATCH_SIZE and (not chunk or size + files[0][1].size <= _BATCH_BYTES):
-                size += files[0][1].size
+            while files and len(chunk) < MAX_BATCH_SIZE and size + files[0].size <= _BATCH_BYTES:
+                size += files[0].size
                 chunk.append(files.pop(0))
-            chunk = [(mail, file) for mail, file in chunk if mail.is_active]
-            results = self._batch([BatchRequest(mail.message_id, 'GET', file.path) for mail, file in chunk])
-            for (mail, file), result in zip(chunk, results, strict=True):
-                if mail.is_active and result.content is None:
-                    self._read_file(mail, file, result.error)
-                elif mail.is_active:
-                    self._run_step(mail, partial(file.take, result.content), partial(self._do_without_file, mail, file))
+            chunk = [file for file in chunk if file.mail.is_active]
+            results = self._batch([BatchRequest(file.mail.message_id, 'GET', file.path) for file in chunk])
+            for file, result in zip(chunk, results, strict=True):
+                if file.mail.is_active and result.content is None:
+                    self._read_file(file, result.error)
+                elif file.mail.is_active:
+                    self._run_step(file.mail, partial(file.take, result.content), file.do_without)
 
-    def _read_file(self, mail: FetchedMail, file: MailFile, error: Exception | None = None) -> None:
+    def _read_file(self, file: MailFile, error: Exception | None = None) -> None:
         read = partial(file.read, partial(self._run.mailbox.download, file.path))
-        self._attempt(mail, error, read, partial(self._do_without_file, mail, file))
-
-    def _do_without_file(self, mail: FetchedMail, file: MailFile, error: Exception) -> None:
-        file.is_done = True
-        file.details['Missing'] = _reason(error)
-        mail.missing.append(f'{file.missing} {_reason(error)}')
-
-    def _read_mime(self, mails: Sequence[FetchedMail]) -> None:
-        """Read the headers or the invitation of mails from their MIME, which may be a file of them already."""
-        heads = [(mail, MimeHead(self._mime_path(mail), mail)) for mail in mails]
-        for mail, head in heads:
-            eml = next((file.saved for file in mail.files if file.details is mail.eml), None)
-            if eml:
-                self._run_step(mail, partial(head.take_saved, eml), partial(self._do_without_file, mail, head))
-        self._read_files(heads)
+        self._attempt(file.mail, error, read, file.do_without)
 
     # endregion
 
@@ -1564,29 +1560,27 @@ def _text_of(body: dict[str, Any]) -> str:
 
 def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
     """Return the ``rawJSON`` of the incident of a mail. `mailbox` is an address."""
-    pending, body = mail.pending, mail.message.get('body') or {}
-    known = {'subject': pending.subject, 'from': EmailAddress(pending.sender).as_json(), 'internetMessageId': pending.internet_id}
-    message: dict[str, Any] = {**({} if 'subject' in mail.message else known), **mail.message}
-    content, body_type = body.get('content') or '', body.get('contentType') or ''
-    sender, author = EmailAddress.from_json(message.get('sender')), EmailAddress.from_json(message.get('from'))
-    lists = {'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ReplyTo': 'replyTo'}
-    recipients: dict[str, list[str]] = {}
-    for name, source in lists.items():
+    pending = mail.pending
+    sender = EmailAddress(pending.sender).as_json()
+    listed = {'subject': pending.subject, 'from': sender, 'internetMessageId': pending.internet_id}
+    message: dict[str, Any] = {**listed, **mail.message}
+    people: dict[str, Any] = {}
+    for name, source in {'Sender': 'sender', 'From': 'from'}.items():
+        people[name], people[f'{name}Name'] = EmailAddress.from_json(message.get(source))
+    for name, source in {'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ReplyTo': 'replyTo'}.items():
         addresses = [EmailAddress.from_json(one) for one in message.get(source) or []]
-        recipients[name] = [one.address for one in addresses]
-        recipients[f'{name}Names'] = [one.name for one in addresses]
+        people[name] = [one.address for one in addresses]
+        people[f'{name}Names'] = [one.name for one in addresses]
+    body = message.get('body') or {}
+    content, body_type = body.get('content') or '', body.get('contentType') or ''
     email = {
         **{name: message.get(source) for name, source in MESSAGE_PROPERTIES.items()},
         'ID': mail.message_id,
         'Kind': mail.kind,
-        'ReceivedTime': message.get('receivedDateTime') or mail.pending.received,
+        'ReceivedTime': message.get('receivedDateTime') or pending.received,
         'Categories': message.get('categories') or [],
         'Headers': message.get('internetMessageHeaders') or [],
-        'Sender': sender.address,
-        'SenderName': sender.name,
-        'From': author.address,
-        'FromName': author.name,
-        **recipients,
+        **people,
         'Body': content,
         'Text': _text_of(body),
         'HTML': content if body_type.lower() == 'html' else '',
@@ -1598,7 +1592,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
         ],
         'AttachmentDetails': mail.attachments,
         'Mailbox': mailbox,
-        'Folder': mail.pending.folder,
+        'Folder': pending.folder,
         'ParentFolderID': message.get('parentFolderId'),
         'Flag': (message.get('flag') or {}).get('flagStatus'),
         'WebLink': message.get('webLink'),
