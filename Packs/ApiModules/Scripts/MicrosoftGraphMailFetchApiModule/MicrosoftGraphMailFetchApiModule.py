@@ -253,13 +253,12 @@ class SeenMails:
 
     def as_json(self, max_length: int) -> dict[str, Any]:
         """Return what to save of the newest ones: digests of at most `max_length` characters."""
-        count = min(len(self._digests), max(max_length // _DIGEST_LENGTH, 1))
-        dropped, starts = self._starts[: len(self._starts) - count], self._starts[len(self._starts) - count :]
-        complete_from = self.complete_from
+        count = max(max_length // _DIGEST_LENGTH, 1)
+        dropped, starts, complete_from = self._starts[:-count], self._starts[-count:], self.complete_from
         if dropped:
             complete_from = next((start for start in starts if start != dropped[-1]), _NEVER)
         eras = [[start, len(list(era))] for start, era in groupby(starts)]
-        return {'remembered': ''.join([*self._digests][len(dropped) :]), 'eras': eras, 'complete_from': complete_from}
+        return {'remembered': ''.join(list(self._digests)[-count:]), 'eras': eras, 'complete_from': complete_from}
 
 
 class PendingMail(NamedTuple):
@@ -398,7 +397,7 @@ class FolderCursor:
         self.link, self.no_delta_until = link, ''
         if is_last and self.is_first_sync:
             missed = (self.since, _END_OF_SECOND)
-            self.changed = missed if self.changed is None else min(self.changed, missed)
+            self.changed = min(self.changed or missed, missed)
             self.is_first_sync = self.is_strict = False
         if is_last:
             self.since = graph_seconds(requested - _OVERLAP)
@@ -411,8 +410,8 @@ class FolderCursor:
         """Record that Graph has no delta sync for the folder: only lists tell what enters it."""
         self.restart_sync()
         self.no_delta_until, self.reason = graph_seconds(now + _DELTA_INTERVAL), reason
-        self.changed = min(self.changed or (self.since, ''), (self.since, ''))
-        self.is_strict = False
+        missed = (self.since, '')
+        self.changed, self.is_strict = min(self.changed or missed, missed), False
 
     def record_changed(self, position: SortKey, is_end: bool, requested: float, known_from: str) -> None:
         """Record the position in the list by changed time that was requested at a time, in seconds since the epoch.
@@ -428,7 +427,7 @@ class FolderCursor:
             return
         self.changed = (overlap, '')
         if self.no_delta_until:
-            self.since = self.changed[0]
+            self.since = overlap
         else:
             self.is_strict = not self.is_first_sync
 
@@ -448,28 +447,21 @@ class FetchCursor:
 
     Args:
         mailbox, filters: digests of the mailbox and of the filters.
-        folders: those that are fetched from.
+    Attributes:
+        folders: those that are fetched from, by their names.
         seen: mails that became incidents.
         pending: mails that are to become incidents.
-        damaged: what of the last run had a wrong form, so that it was dropped.
         to_mark: IDs of mails to mark as read, and how often Graph rejected that.
+        damaged: what of the last run had a wrong form, so that it was dropped.
     """
 
-    def __init__(
-        self,
-        mailbox: str,
-        filters: str,
-        folders: Iterable[FolderCursor] = (),
-        seen: SeenMails | None = None,
-        pending: Iterable[PendingMail] = (),
-        to_mark: dict[str, int] | None = None,
-    ):
+    def __init__(self, mailbox: str, filters: str):
         self.mailbox = mailbox
         self.filters = filters
-        self.folders = {folder.name: folder for folder in folders}
-        self.seen = seen or SeenMails()
-        self.pending = list(pending)
-        self.to_mark = to_mark or {}
+        self.folders: dict[str, FolderCursor] = {}
+        self.seen = SeenMails()
+        self.pending: list[PendingMail] = []
+        self.to_mark: dict[str, int] = {}
         self.damaged: list[str] = []
 
     @classmethod
@@ -506,33 +498,36 @@ class FetchCursor:
             self.damaged.append(what)
 
     def as_last_run(self) -> dict[str, Any]:
-        """Return what to save. If it is too long, some of what it would be good to have is dropped, the most useful last."""
-        folders = {name: folder.as_json() for name, folder in self.folders.items()}
+        """Return what to save."""
+        for last_run in self._shorter_and_shorter():
+            room = _CURSOR_LENGTH - len(json.dumps({**last_run, **self.seen.as_json(0)}))
+            if room >= _MIN_SEEN * _DIGEST_LENGTH:
+                break
+        return {**last_run, **self.seen.as_json(min(room, MAX_SEEN * _DIGEST_LENGTH))}
+
+    def _shorter_and_shorter(self) -> Iterator[dict[str, Any]]:
+        """Return what to save besides the mails that were seen. Each time, more of what it would be good to have is dropped."""
         names = sorted({mail.folder for mail in self.pending})
-        pending = [[mail.message_id, names.index(mail.folder), *mail[2:]] for mail in self.pending]
-        to_mark, linked = list(self.to_mark.items()), [name for name, folder in self.folders.items() if folder.link]
-        texts = [slice(6, None), slice(4, None)]  # subjects and senders, then Message-IDs
-        while True:
-            rest = {
-                'version': _CURSOR_VERSION,
-                'mailbox': self.mailbox,
-                'wanted': self.filters,
-                'folders': folders,
-                'names': names,
-                'waiting': pending,
-                'to_mark': dict(to_mark),
-            }
-            room = _CURSOR_LENGTH - len(json.dumps({**rest, **self.seen.as_json(0)}))
-            if room >= _MIN_SEEN * _DIGEST_LENGTH or not (texts or to_mark or linked):
-                return {**rest, **self.seen.as_json(min(room, MAX_SEEN * _DIGEST_LENGTH))}
-            if texts:
-                dropped = texts.pop(0)
-                for mail in pending:
-                    del mail[dropped]
-            elif to_mark:
-                to_mark = to_mark[10:]
-            else:
-                folders[linked.pop()].update(link='', is_first_round=True)
+        last_run: dict[str, Any] = {
+            'version': _CURSOR_VERSION,
+            'mailbox': self.mailbox,
+            'wanted': self.filters,
+            'folders': {name: folder.as_json() for name, folder in self.folders.items()},
+            'names': names,
+            'waiting': [[mail.message_id, names.index(mail.folder), *mail[2:]] for mail in self.pending],
+            'to_mark': dict(self.to_mark),
+        }
+        yield last_run
+        for start in (6, 4):  # subjects and senders, then Message-IDs
+            for mail in last_run['waiting']:
+                del mail[start:]
+            yield last_run
+        while last_run['to_mark']:
+            last_run['to_mark'] = dict(list(last_run['to_mark'].items())[10:])
+            yield last_run
+        for folder in reversed(last_run['folders'].values()):
+            folder.update(link='', is_first_round=True)
+            yield last_run
 
     def record_marked(self, results: Sequence[BatchResult]) -> list[Exception]:
         """Record which mails were marked as read, and return the errors. Mails that do not exist any more are dropped."""
@@ -556,11 +551,11 @@ class FetchCursor:
             is_complete: the new folders are complete; otherwise no folder is dropped, since a later run may find its new name.
         """
         known = self.folders
-        renamed = {folder.folder_id: folder for name, folder in known.items() if name not in names}
+        by_id = {folder.folder_id: folder for folder in known.values()}
         self.folders = {name: folder for name, folder in known.items() if name in names}
         for folder in new:
             if not self.has_folder(folder.folder_id):
-                found = renamed.get(folder.folder_id, folder)
+                found = by_id.get(folder.folder_id, folder)
                 found.name = folder.name
                 self.folders[folder.name] = found
         if not is_complete:
@@ -648,11 +643,12 @@ class MailSelector:
         try:
             step()
         except GraphError as error:
-            problems = self._find_again(name, error) if error.status == 404 else [error]
-            self._run.problems += problems
+            problem = self._find_again(name, error) if error.status == 404 else error
             self._run.stop_waiting_after(error)
-            if problems and error.status in (0, 404):
-                self._silent.add(name)
+            if problem:
+                self._run.problems.append(problem)
+                if error.status in (0, 404):
+                    self._silent.add(name)
             return error.status != 429 and bool(error.status or self._run.is_mailbox_available())
         except Exception as error:
             is_clear = isinstance(error, DemistoException | MicrosoftSignInError)
@@ -680,23 +676,23 @@ class MailSelector:
     def _replace_folder(self, folder: FolderCursor, folder_id: str) -> None:
         self._cursor.replace_folder(folder, self._new_folder(folder.name, folder_id, folder.first))
 
-    def _find_again(self, name: str, error: GraphError) -> list[Exception]:
-        """Fetch from the folder that now has the name of one that Graph does not find. Return the problems."""
+    def _find_again(self, name: str, error: GraphError) -> Exception | None:
+        """Fetch from the folder that now has the name of one that Graph does not find. Return the problem if there is none."""
         folder = self._cursor.folders.get(name)
         if folder is None:
-            return [error]
+            return error
         try:
             folder_id = self._run.mailbox.find_folder(name)
         except (GraphError, MicrosoftSignInError) as problem:
-            return [problem]
+            return problem
         except DemistoException as problem:
-            return [DemistoException(f"The folder '{name}' was deleted. {problem}")]
+            return DemistoException(f"The folder '{name}' was deleted. {problem}")
         if folder_id == folder.folder_id:
-            return [error]
+            return error
         self._replace_folder(folder, folder_id)
         if name in self._cursor.folders:
             self._try(name, partial(self._select_created, self._cursor.folders[name]))
-        return []
+        return None
 
     def _check_location(self, folder: FolderCursor) -> None:
         """Check from time to time whether a folder is in Deleted Items, where nothing enters it.
