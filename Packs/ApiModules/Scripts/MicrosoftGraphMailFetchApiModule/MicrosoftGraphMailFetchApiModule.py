@@ -109,7 +109,8 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
         run.notes.append(f'The last run was damaged. What could not be read starts again: {lost}.'[:500])
     before = cursor.as_last_run()
     _mark_as_read(run, cursor, options.mark_read)
-    mails = [] if run.is_throttled else MailSelector(run, cursor, options).select()
+    is_throttled = any(status_of(problem) == 429 for problem in run.problems)
+    mails = [] if is_throttled else MailSelector(run, cursor, options).select()
     incidents = MailReader(run, options, cursor, address).read(mails)
     cursor.record(mails, options.mark_read, run.now(), not options.depends_on_state)
     after = cursor.as_last_run()
@@ -143,10 +144,6 @@ class FetchRun:
     def is_over_time(self) -> bool:
         return self.now() > self._end
 
-    @property
-    def is_throttled(self) -> bool:
-        return any(status_of(problem) == 429 for problem in self.problems)
-
     def is_mailbox_available(self) -> bool:
         """Return whether Graph can read the mailbox, so that a failure is that of what was requested."""
         try:
@@ -174,7 +171,8 @@ def is_final(error: Exception | None) -> bool:
 def _signed_in_user(client: GraphMailClient) -> str:
     """Return the address or ID of the user that the token names, empty if it names none."""
     claims = client.token_provider.get_token(client.token_target()).claims()
-    return str(next(filter(None, map(claims.get, ('upn', 'preferred_username', 'unique_name', 'oid'))), ''))
+    names = [claims.get(name) for name in ('upn', 'preferred_username', 'unique_name', 'oid')]
+    return str(next(filter(None, names), ''))
 
 
 def _mark_as_read(run: FetchRun, cursor: 'FetchCursor', is_wanted: bool) -> None:
@@ -847,11 +845,12 @@ class MailSelector:
         for _ in range(_MAX_PAGES_PER_RUN):
             rows, next_second = self._list_seconds(folder, by, position[0])
             for row in sorted(rows, key=partial(sort_key, by=by)):
-                if sort_key(row, by) > position and is_new(row):
+                key = sort_key(row, by)
+                if key > position and is_new(row):
                     if not self._room:
                         return position, False
                     self._add(row, folder)
-                position = max(position, sort_key(row, by))
+                position = max(position, key)
             if not next_second:
                 return position, True
             position = (next_second, '')
@@ -910,7 +909,9 @@ MAX_BODY = 500_000  # characters of a body in an incident
 _HEAD_BYTES = 64_000  # of MIME: its headers are there
 _MAX_MIME = 5_000_000  # bytes of the MIME of a meeting message
 _SMALL_MIME = 100_000  # bytes of a mail of which only the headers are needed, so that a batch reads all of it
-Download = Callable[[Callable[[bytes], Any]], None]  # writes bytes with the function that it gets
+_Download = Callable[[Callable[[bytes], Any]], None]  # writes bytes with the function that it gets
+_Step = Callable[[], None]
+_DoWithout = Callable[[Exception], None]  # what to do if a step cannot succeed, with its error
 
 
 class MailFile:
@@ -953,7 +954,7 @@ class MailFile:
         """Save bytes that came with others."""
         self.read(lambda write: write(content))
 
-    def read(self, download: Download) -> None:
+    def read(self, download: _Download) -> None:
         """Save what `download` writes. An Outlook item gets the extension and the media type of its format."""
         is_item = self.details.get('Kind') == 'item'
         saved = save_file(self.name, download, is_item)
@@ -1003,10 +1004,7 @@ class FetchedMail:
         self.body_length = 0
         self.event: dict[str, Any] = {}
         self.incident: dict[str, Any] = {}
-        self.is_listed = False
-        self.is_deleted = False
-        self.is_unwanted = False
-        self.is_postponed = False
+        self.is_listed = self.is_deleted = self.is_unwanted = self.is_postponed = False
 
     @property
     def message_id(self) -> str:
@@ -1144,7 +1142,7 @@ class MimeHead(MailFile):
                 if content:
                     self.take(content)
 
-    def read(self, download: Download) -> None:
+    def read(self, download: _Download) -> None:
         head, is_event = bytearray(), self.mail.is_event
         limit = _MAX_MIME if is_event else _HEAD_BYTES
 
@@ -1224,15 +1222,8 @@ class MailReader:
             self._end(error)
         return self._is_over
 
-    def _attempt(
-        self, mail: FetchedMail, error: Exception | None, read: Callable[[], None], do_without: Callable[[Exception], None]
-    ) -> None:
-        """Request a part of a mail alone.
-
-        Args:
-            error: with which it failed in a batch.
-            do_without: what to do if it cannot be read.
-        """
+    def _attempt(self, mail: FetchedMail, read: _Step, do_without: _DoWithout, error: Exception | None = None) -> None:
+        """Request a part of a mail alone. `error` is that of a batch."""
         # one mail of a run is read, however long it takes
         if self._ends_with(error) or (self._run.is_over_time and mail is not self._mails[0]):
             mail.postpone()
@@ -1241,7 +1232,7 @@ class MailReader:
         else:
             self._run_step(mail, read, do_without)
 
-    def _run_step(self, mail: FetchedMail, step: Callable[[], None], do_without: Callable[[Exception], None]) -> None:
+    def _run_step(self, mail: FetchedMail, step: _Step, do_without: _DoWithout) -> None:
         """Do something with a mail. If it fails, postpone the mail, or do without this part of it."""
         try:
             step()
@@ -1332,7 +1323,7 @@ class MailReader:
             if result.body.get('id') and 'subject' in result.body:
                 self._accept(mail, result.body)
             else:
-                self._attempt(mail, result.error, partial(self._read_message, mail), partial(self._read_minimum, mail))
+                self._attempt(mail, partial(self._read_message, mail), partial(self._read_minimum, mail), result.error)
 
     def _accept(self, mail: FetchedMail, message: dict[str, Any]) -> None:
         self._run_step(mail, partial(mail.accept, message), mail.give_up)
@@ -1390,7 +1381,7 @@ class MailReader:
         def do_without(error: Exception) -> None:
             mail.missing.append(f'The attachments of this email are missing. {_reason(error)}')
 
-        self._attempt(mail, None, read, do_without)
+        self._attempt(mail, read, do_without)
 
     def _read_minimum(self, mail: FetchedMail, error: Exception) -> None:
         """Read a few properties of a mail that cannot be read otherwise."""
@@ -1405,7 +1396,7 @@ class MailReader:
         def do_without(own_error: Exception) -> None:
             mail.is_deleted = status_of(own_error) == 404 and not mail.is_listed
 
-        self._attempt(mail, None, read, do_without)
+        self._attempt(mail, read, do_without)
 
     # endregion
     # region files
@@ -1433,8 +1424,10 @@ class MailReader:
             details['Missing'] = reason
             mail.missing.append(f"The attachment '{attachment.name}' is not attached. {reason}")
             return
-        path = f'{self._run.mailbox.attachment_path(mail.message_id, attachment.attachment_id)}/$value'
-        file = MailFile(mail, path, self._file_name(attachment), attachment.size, details)
+        path, name = self._run.mailbox.attachment_path(mail.message_id, attachment.attachment_id), attachment.name
+        if self._options.content_id_names and attachment.is_inline and attachment.content_id:
+            name = f'{_as_file_name(attachment.content_id)}-attachmentName-{name}'  # the body refers to the content ID
+        file = MailFile(mail, f'{path}/$value', name, attachment.size, details)
         mail.files.append(file)
         if content:
             with suppress(Exception):  # it is requested
@@ -1452,11 +1445,6 @@ class MailReader:
         if attachment.size > max_size:
             return f'It has {attachment.size / 1_000_000:.1f} MB, but the maximum is {max_size / 1_000_000:g} MB.'
         return ''
-
-    def _file_name(self, attachment: Attachment) -> str:
-        """Return the name of an attachment as a file. That of an inline one contains the content ID, which the body refers to."""
-        is_named = self._options.content_id_names and attachment.is_inline and attachment.content_id
-        return f'{_as_file_name(attachment.content_id)}-attachmentName-{attachment.name}' if is_named else attachment.name
 
     def _read_files(self, files: Sequence[MailFile]) -> None:
         """Read small files in batches, then the others one by one."""
@@ -1481,8 +1469,7 @@ class MailReader:
                     self._run_step(file.mail, partial(file.take, result.content), file.do_without)
 
     def _read_file(self, file: MailFile, error: Exception | None = None) -> None:
-        read = partial(file.read, partial(self._run.mailbox.download, file.path))
-        self._attempt(file.mail, error, read, file.do_without)
+        self._attempt(file.mail, partial(file.read, partial(self._run.mailbox.download, file.path)), file.do_without, error)
 
     # endregion
 
@@ -1569,8 +1556,9 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
         people[f'{name}Names'] = [one.name for one in addresses]
     body = message.get('body') or {}
     content, body_type = body.get('content') or '', body.get('contentType') or ''
+    properties = {**MESSAGE_PROPERTIES, 'ParentFolderID': 'parentFolderId', 'WebLink': 'webLink'}
     email = {
-        **{name: message.get(source) for name, source in MESSAGE_PROPERTIES.items()},
+        **{name: message.get(source) for name, source in properties.items()},
         'ID': mail.message_id,
         'Kind': mail.kind,
         'ReceivedTime': message.get('receivedDateTime') or pending.received,
@@ -1589,9 +1577,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
         'AttachmentDetails': mail.attachments,
         'Mailbox': mailbox,
         'Folder': pending.folder,
-        'ParentFolderID': message.get('parentFolderId'),
         'Flag': (message.get('flag') or {}).get('flagStatus'),
-        'WebLink': message.get('webLink'),
     }
     optional = {
         'Unique': _text_of(message.get('uniqueBody') or {}),
@@ -1622,15 +1608,13 @@ _NO_LABELS = ('Headers', 'Attachments', 'AttachmentDetails', 'EML', 'Body', 'Tex
 
 
 def _labels(email: dict[str, Any]) -> list[dict[str, str]]:
-    labels = [
-        {'type': f'Email/Header/{header.get("name")}', 'value': str(header.get('value') or '')} for header in email['Headers']
-    ]
-    fields = {**email, **{f'Event/{name}': value for name, value in (email.get('Event') or {}).items()}}
+    pairs = [(f'Header/{header.get("name")}', header.get('value') or '') for header in email['Headers']]
+    fields = {**email, **{f'Event/{name}': value for name, value in email.get('Event', {}).items()}}
     for name, value in fields.items():
         if name not in _NO_LABELS:
             values = value if isinstance(value, list) else [value]
-            labels += [{'type': f'Email/{name}', 'value': str(one)} for one in values if one not in (None, '')]
-    return labels
+            pairs += [(name, one) for one in values if one not in (None, '')]
+    return [{'type': f'Email/{name}', 'value': str(value)} for name, value in pairs]
 
 
 # endregion
