@@ -44,9 +44,9 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         SavedFile,
         UNREADABLE_CODES,
         html_to_text,
+        odata_text,
         page_rows,
         save_file,
-        well_formed,
     )
     from MicrosoftGraphMailFilterApiModule import (
         CHANGED,
@@ -109,7 +109,8 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
         run.notes.append(f'The last run was damaged. What could not be read starts again: {lost}.'[:500])
     before = cursor.as_last_run()
     _mark_as_read(run, cursor, options.mark_read)
-    mails = [] if run.is_throttled else MailSelector(run, cursor, options).select()
+    is_throttled = any(status_of(problem) == 429 for problem in run.problems)
+    mails = [] if is_throttled else MailSelector(run, cursor, options).select()
     incidents = MailReader(run, options, cursor, address).read(mails)
     cursor.record(mails, options.mark_read, run.now(), not options.depends_on_state)
     after = cursor.as_last_run()
@@ -122,15 +123,18 @@ class FetchRun:
     """What the steps of one run share.
 
     Attributes:
+        mailbox: that of the client, with the retry policy of the fetch.
+        hasty_mailbox: the same one without retries.
         problems: why not everything was fetched.
         notes: what the administrator should know besides.
     """
 
     def __init__(self, client: GraphMailClient):
         self.client = client
+        self.mailbox = Mailbox(client, client.mailbox.address, FETCH_RETRIES)
+        self.hasty_mailbox = Mailbox(client, client.mailbox.address, NO_RETRIES)
         self.problems: list[Exception] = []
         self.notes: list[str] = []
-        self._retry_policy = FETCH_RETRIES
         self._end = self.now() + _MAX_READING_SECONDS
 
     def now(self) -> float:
@@ -139,15 +143,6 @@ class FetchRun:
     @property
     def is_over_time(self) -> bool:
         return self.now() > self._end
-
-    @property
-    def is_throttled(self) -> bool:
-        return any(status_of(problem) == 429 for problem in self.problems)
-
-    @property
-    def mailbox(self) -> Mailbox:
-        """The mailbox of the client, with the retry policy of this run."""
-        return Mailbox(self.client, self.client.mailbox.address, self._retry_policy)
 
     def is_mailbox_available(self) -> bool:
         """Return whether Graph can read the mailbox, so that a failure is that of what was requested."""
@@ -160,7 +155,7 @@ class FetchRun:
     def stop_waiting_after(self, error: Exception) -> None:
         """Send no request again any more if the service failed."""
         if status_of(error) in TRANSIENT_STATUSES:
-            self._retry_policy = NO_RETRIES
+            self.mailbox = self.hasty_mailbox
 
 
 def status_of(error: Exception | None) -> int:
@@ -176,7 +171,8 @@ def is_final(error: Exception | None) -> bool:
 def _signed_in_user(client: GraphMailClient) -> str:
     """Return the address or ID of the user that the token names, empty if it names none."""
     claims = client.token_provider.get_token(client.token_target()).claims()
-    return str(next(filter(None, map(claims.get, ('upn', 'preferred_username', 'unique_name', 'oid'))), ''))
+    names = [claims.get(name) for name in ('upn', 'preferred_username', 'unique_name', 'oid')]
+    return str(next(filter(None, names), ''))
 
 
 def _mark_as_read(run: FetchRun, cursor: 'FetchCursor', is_wanted: bool) -> None:
@@ -236,10 +232,10 @@ class SeenMails:
 
     def __init__(self, text: str = '', eras: Iterable[Sequence[Any]] = (), complete_from: str = ''):
         self._digests = dict.fromkeys(re.findall(f'.{{{_DIGEST_LENGTH}}}', text))
-        self._eras = [(str(start), int(count)) for start, count in eras]
+        self._starts = [str(start) for start, count in eras for _ in range(min(count, MAX_SEEN))]  # of the era of each digest
         self.complete_from = complete_from
-        if sum(count for _, count in self._eras) != len(self._digests):  # saved by an earlier version
-            self._eras = [('', len(self._digests))]
+        if len(self._starts) != len(self._digests):  # saved by an earlier version
+            self._starts = [''] * len(self._digests)
             self.complete_from = '' if len(self._digests) < _MIN_SEEN else _NEVER
 
     def __contains__(self, message_id: str) -> bool:
@@ -247,26 +243,20 @@ class SeenMails:
 
     def add(self, message_id: str, now: float = 0) -> None:
         """Add a mail that became an incident at a time, in seconds since the epoch."""
-        if message_id in self:
-            return
-        start, count = self._eras[-1] if self._eras else ('', _ERA_LENGTH)
-        if count >= _ERA_LENGTH:
-            self._eras.append((graph_seconds(now), 1))
-        else:
-            self._eras[-1] = (start, count + 1)
-        self._digests[message_digest(message_id)] = None
+        if message_id not in self:
+            last = self._starts[-1:]
+            is_era_full = self._starts[-_ERA_LENGTH:] == last * _ERA_LENGTH  # or there is none
+            self._starts += [graph_seconds(now)] if is_era_full else last
+            self._digests[message_digest(message_id)] = None
 
     def as_json(self, max_length: int) -> dict[str, Any]:
         """Return what to save of the newest ones: digests of at most `max_length` characters."""
-        digests = list(self._digests)[-max(max_length // _DIGEST_LENGTH, 1) :]
-        eras, complete_from, dropped = list(self._eras), self.complete_from, len(self._digests) - len(digests)
-        while dropped:
-            start, count = eras.pop(0)
-            complete_from = eras[0][0] if eras else _NEVER
-            if count > dropped:
-                eras.insert(0, (start, count - dropped))
-            dropped -= min(count, dropped)
-        return {'remembered': ''.join(digests), 'eras': [list(era) for era in eras], 'complete_from': complete_from}
+        count = max(max_length // _DIGEST_LENGTH, 1)
+        dropped, starts, complete_from = self._starts[:-count], self._starts[-count:], self.complete_from
+        if dropped:
+            complete_from = next((start for start in starts if start != dropped[-1]), _NEVER)
+        eras = [[start, len(list(era))] for start, era in groupby(starts)]
+        return {'remembered': ''.join(list(self._digests)[-count:]), 'eras': eras, 'complete_from': complete_from}
 
 
 class PendingMail(NamedTuple):
@@ -292,17 +282,11 @@ class PendingMail(NamedTuple):
 
     @classmethod
     def from_row(cls, row: MessageRow, folder: str) -> 'PendingMail':
-        internet_id = str(row.get('internetMessageId') or '')
-        return cls(
-            row['id'],
-            folder,
-            str(row.get(RECEIVED) or ''),
-            internet_id=internet_id if len(internet_id) <= 2 * _MAX_TEXT else '',
-            subject=str(row.get('subject') or '')[:_MAX_TEXT],
-            sender=(EmailAddress.from_json(row.get('from')).address or EmailAddress.from_json(row.get('sender')).address)[
-                :_MAX_TEXT
-            ],
-        )
+        internet_id, subject = row.get('internetMessageId') or '', row.get('subject') or ''
+        if len(internet_id) > 2 * _MAX_TEXT:
+            internet_id = ''
+        sender = EmailAddress.from_json(row.get('from')).address or EmailAddress.from_json(row.get('sender')).address
+        return cls(row['id'], folder, row.get(RECEIVED) or '', 0, 0, internet_id, subject[:_MAX_TEXT], sender[:_MAX_TEXT])
 
     @classmethod
     def from_json(cls, value: Any, names: Any) -> 'PendingMail':
@@ -315,28 +299,24 @@ class PendingMail(NamedTuple):
         return mail
 
 
-# Keys of a folder in the last run, and the attributes that they save.
-_FOLDER_KEYS = {
-    'id': 'folder_id',
-    'first': 'first',
-    'since': 'since',
-    'backlog': 'backlog',
-    'changed': 'changed',
-    'link': 'link',
-    'is_first_round': 'is_first_sync',
-    'checked': 'checked',
-    'is_deleted': 'is_deleted',
-    'strict': 'is_strict',
-    'no_delta': 'no_delta_until',
-    'reason': 'reason',
-}
-
-
-_TIME = r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d'
-
-
-def _is_position(value: Any) -> bool:
-    return value is None or bool(len(value) == 2 and re.fullmatch(_TIME, value[0]) and isinstance(value[1], str))
+_TIME = r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"'
+_POSITION = rf'null|\[{_TIME}, ".*"\]'
+# Keys of a folder in the last run, the attributes that they save, and patterns of their JSON.
+_FOLDER_KEYS = (
+    ('id', 'folder_id', '".+"'),
+    ('first', 'first', _TIME),
+    ('since', 'since', _TIME),
+    ('backlog', 'backlog', _POSITION),
+    ('changed', 'changed', _POSITION),
+    ('link', 'link', '".*"'),
+    ('is_first_round', 'is_first_sync', 'true|false'),
+    ('checked', 'checked', _TIME),
+    ('is_deleted', 'is_deleted', 'true|false'),
+    ('strict', 'is_strict', 'true|false'),
+    ('no_delta', 'no_delta_until', f'""|{_TIME}'),
+    ('reason', 'reason', '".*"'),
+)
+_LATER_KEYS = {'strict': False, 'no_delta': '', 'reason': ''}  # that the first version did not save
 
 
 class FolderCursor:
@@ -390,24 +370,21 @@ class FolderCursor:
 
     @classmethod
     def from_json(cls, name: str, value: dict[str, Any]) -> 'FolderCursor':
-        """Return a saved cursor. Raise ValueError, TypeError, KeyError or AttributeError if it has a wrong form."""
-        fields = {field: value[key] for key, field in _FOLDER_KEYS.items() if key in value}
-        times = (fields['first'], fields['since'], fields['checked'], fields.get('no_delta_until') or fields['first'])
-        are_texts = isinstance(fields['folder_id'], str) and isinstance(fields['link'], str)
-        if not (are_texts and all(re.fullmatch(_TIME, one) for one in times)):
-            raise ValueError
-        if not fields['folder_id'] or not all(map(_is_position, (fields['backlog'], fields['changed']))):
-            raise ValueError
+        """Return a saved cursor. Raise ValueError, TypeError or KeyError if it has a wrong form."""
+        value, fields = {**_LATER_KEYS, **value}, {}
+        for key, field, pattern in _FOLDER_KEYS:
+            saved = value[key]
+            if not re.fullmatch(pattern, json.dumps(saved)):
+                raise ValueError
+            fields[field] = tuple(saved) if isinstance(saved, list) else saved
         urlsplit(fields['link'])  # raises ValueError
-        positions = {field: fields[field] and tuple(fields[field]) for field in ('backlog', 'changed')}
-        folder = cls(name, **{**fields, **positions})
+        folder = cls(name, **fields)
         if folder.changed is None and not folder.is_first_sync:  # saved by an earlier version
             folder.changed, folder.is_strict = (folder.since, ''), True
         return folder
 
     def as_json(self) -> dict[str, Any]:
-        values = {key: getattr(self, field) for key, field in _FOLDER_KEYS.items()}
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+        return {key: getattr(self, field) for key, field, _ in _FOLDER_KEYS}
 
     def is_in_backlog(self, row: MessageRow) -> bool:
         """Return whether the list by received time will reach a message."""
@@ -418,7 +395,7 @@ class FolderCursor:
         self.link, self.no_delta_until = link, ''
         if is_last and self.is_first_sync:
             missed = (self.since, _END_OF_SECOND)
-            self.changed = missed if self.changed is None else min(self.changed, missed)
+            self.changed = min(self.changed or missed, missed)
             self.is_first_sync = self.is_strict = False
         if is_last:
             self.since = graph_seconds(requested - _OVERLAP)
@@ -431,8 +408,8 @@ class FolderCursor:
         """Record that Graph has no delta sync for the folder: only lists tell what enters it."""
         self.restart_sync()
         self.no_delta_until, self.reason = graph_seconds(now + _DELTA_INTERVAL), reason
-        self.changed = min(self.changed or (self.since, ''), (self.since, ''))
-        self.is_strict = False
+        missed = (self.since, '')
+        self.changed, self.is_strict = min(self.changed or missed, missed), False
 
     def record_changed(self, position: SortKey, is_end: bool, requested: float, known_from: str) -> None:
         """Record the position in the list by changed time that was requested at a time, in seconds since the epoch.
@@ -448,7 +425,7 @@ class FolderCursor:
             return
         self.changed = (overlap, '')
         if self.no_delta_until:
-            self.since = self.changed[0]
+            self.since = overlap
         else:
             self.is_strict = not self.is_first_sync
 
@@ -463,45 +440,26 @@ class FolderCursor:
         self.checked, self.is_deleted = graph_seconds(now), is_deleted
 
 
-def _checked(value: Any, kind: type) -> Any:
-    """Return a value. Raise TypeError if it has another type."""
-    if not isinstance(value, kind):
-        raise TypeError
-    return value
-
-
-def _members(value: Any) -> list[tuple[str, Any]]:
-    """Return the members of an object, or what it is instead as one."""
-    return list(value.items()) if isinstance(value, dict) else [('', value)]
-
-
 class FetchCursor:
     """How far the fetch of an instance is: what is saved from run to run.
 
     Args:
         mailbox, filters: digests of the mailbox and of the filters.
-        folders: those that are fetched from.
+    Attributes:
+        folders: those that are fetched from, by their names.
         seen: mails that became incidents.
         pending: mails that are to become incidents.
-        damaged: what of the last run had a wrong form, so that it was dropped.
         to_mark: IDs of mails to mark as read, and how often Graph rejected that.
+        damaged: what of the last run had a wrong form, so that it was dropped.
     """
 
-    def __init__(
-        self,
-        mailbox: str,
-        filters: str,
-        folders: Iterable[FolderCursor] = (),
-        seen: SeenMails | None = None,
-        pending: Iterable[PendingMail] = (),
-        to_mark: dict[str, int] | None = None,
-    ):
+    def __init__(self, mailbox: str, filters: str):
         self.mailbox = mailbox
         self.filters = filters
-        self.folders = {folder.name: folder for folder in folders}
-        self.seen = seen or SeenMails()
-        self.pending = list(pending)
-        self.to_mark = to_mark or {}
+        self.folders: dict[str, FolderCursor] = {}
+        self.seen = SeenMails()
+        self.pending: list[PendingMail] = []
+        self.to_mark: dict[str, int] = {}
         self.damaged: list[str] = []
 
     @classmethod
@@ -514,20 +472,19 @@ class FetchCursor:
         cursor = cls(mailbox, filters)
         if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
             return cursor
-        folders, waiting, to_mark = (last_run.get(name) for name in ('folders', 'waiting', 'to_mark'))
-        for name, value in _members(folders) if last_run.get('wanted') == filters else ():
-            with cursor._dropping(f"the folder '{name}'"):
-                cursor.folders[name] = FolderCursor.from_json(name, value)
-        for value in waiting if isinstance(waiting, list) else [waiting]:
-            with cursor._dropping('an email that was to be read again'):
-                cursor.pending.append(PendingMail.from_json(value, last_run['names']))
-        for message_id, tries in _members(to_mark):
-            with cursor._dropping('an email to be marked as read'):
-                cursor.to_mark[message_id] = _checked(tries, int)
+        with cursor._dropping('the folders'):
+            for name, value in last_run['folders'].items() if last_run.get('wanted') == filters else ():
+                with cursor._dropping(f"the folder '{name}'"):
+                    cursor.folders[name] = FolderCursor.from_json(name, value)
+        with cursor._dropping('the emails that were to be read again'):
+            for value in last_run['waiting']:
+                with cursor._dropping('an email that was to be read again'):
+                    cursor.pending.append(PendingMail.from_json(value, last_run['names']))
+        with cursor._dropping('the emails to be marked as read'):
+            cursor.to_mark = {message_id: int(tries) for message_id, tries in last_run['to_mark'].items()}
         with cursor._dropping('the emails that were fetched'):
-            cursor.seen = SeenMails(
-                _checked(last_run.get('remembered'), str), last_run.get('eras') or (), str(last_run.get('complete_from') or '')
-            )
+            eras, complete_from = last_run.get('eras') or (), str(last_run.get('complete_from') or '')
+            cursor.seen = SeenMails(last_run['remembered'], eras, complete_from)
         return cursor
 
     @contextmanager
@@ -539,48 +496,50 @@ class FetchCursor:
             self.damaged.append(what)
 
     def as_last_run(self) -> dict[str, Any]:
-        """Return what to save. If it is too long, some of what it would be good to have is dropped, the most useful last."""
-        folders = {name: folder.as_json() for name, folder in self.folders.items()}
+        """Return what to save."""
+        for last_run in self._shorter_and_shorter():
+            room = _CURSOR_LENGTH - len(json.dumps({**last_run, **self.seen.as_json(0)}))
+            if room >= _MIN_SEEN * _DIGEST_LENGTH:
+                break
+        return {**last_run, **self.seen.as_json(min(room, MAX_SEEN * _DIGEST_LENGTH))}
+
+    def _shorter_and_shorter(self) -> Iterator[dict[str, Any]]:
+        """Return what to save besides the mails that were seen. Each time, more of what it would be good to have is dropped."""
         names = sorted({mail.folder for mail in self.pending})
-        pending = [[mail.message_id, names.index(mail.folder), *mail[2:]] for mail in self.pending]
-        to_mark, linked = list(self.to_mark.items()), [name for name, folder in self.folders.items() if folder.link]
-        texts = [slice(6, None), slice(4, None)]  # subjects and senders, then Message-IDs
-        while True:
-            rest = {
-                'version': _CURSOR_VERSION,
-                'mailbox': self.mailbox,
-                'wanted': self.filters,
-                'folders': folders,
-                'names': names,
-                'waiting': pending,
-                'to_mark': dict(to_mark),
-            }
-            room = _CURSOR_LENGTH - len(json.dumps({**rest, **self.seen.as_json(0)}))
-            if room >= _MIN_SEEN * _DIGEST_LENGTH or not (texts or to_mark or linked):
-                return {**rest, **self.seen.as_json(min(room, MAX_SEEN * _DIGEST_LENGTH))}
-            if texts:
-                dropped = texts.pop(0)
-                for mail in pending:
-                    del mail[dropped]
-            elif to_mark:
-                to_mark = to_mark[10:]
-            else:
-                folders[linked.pop()].update(link='', is_first_round=True)
+        last_run: dict[str, Any] = {
+            'version': _CURSOR_VERSION,
+            'mailbox': self.mailbox,
+            'wanted': self.filters,
+            'folders': {name: folder.as_json() for name, folder in self.folders.items()},
+            'names': names,
+            'waiting': [[mail.message_id, names.index(mail.folder), *mail[2:]] for mail in self.pending],
+            'to_mark': dict(self.to_mark),
+        }
+        yield last_run
+        for start in (6, 4):  # subjects and senders, then Message-IDs
+            for mail in last_run['waiting']:
+                del mail[start:]
+            yield last_run
+        while last_run['to_mark']:
+            last_run['to_mark'] = dict(list(last_run['to_mark'].items())[10:])
+            yield last_run
+        for folder in reversed(last_run['folders'].values()):
+            folder.update(link='', is_first_round=True)
+            yield last_run
 
     def record_marked(self, results: Sequence[BatchResult]) -> list[Exception]:
         """Record which mails were marked as read, and return the errors. Mails that do not exist any more are dropped."""
-        failed = [
-            result
-            for result in results
-            if not (result.body.get('isRead') or (result.error and result.error.code in NOT_FOUND_CODES))
-        ]
-        tries = {
-            result.request.message_id: self.to_mark[result.request.message_id]
-            + (status_of(result.error) not in TRANSIENT_STATUSES)
-            for result in failed
-        }
-        self.to_mark = {message_id: count for message_id, count in tries.items() if count < MAX_TRIES_PER_MAIL}
-        return [result.error for result in failed if result.error]
+        errors: list[Exception] = []
+        for result in results:
+            message_id, error = result.request.message_id, result.error
+            tries = self.to_mark.pop(message_id) + (status_of(error) not in TRANSIENT_STATUSES)
+            if result.body.get('isRead') or (error and error.code in NOT_FOUND_CODES):
+                continue
+            if tries < MAX_TRIES_PER_MAIL:
+                self.to_mark[message_id] = tries
+            if error:
+                errors.append(error)
+        return errors
 
     def set_folders(self, names: Sequence[str], new: Sequence[FolderCursor], is_complete: bool) -> None:
         """Fetch from the folders of `names` from now on, each once. A folder with a new name continues.
@@ -590,11 +549,11 @@ class FetchCursor:
             is_complete: the new folders are complete; otherwise no folder is dropped, since a later run may find its new name.
         """
         known = self.folders
-        renamed = {folder.folder_id: folder for name, folder in known.items() if name not in names}
+        by_id = {folder.folder_id: folder for folder in known.values()}
         self.folders = {name: folder for name, folder in known.items() if name in names}
         for folder in new:
             if not self.has_folder(folder.folder_id):
-                found = renamed.get(folder.folder_id, folder)
+                found = by_id.get(folder.folder_id, folder)
                 found.name = folder.name
                 self.folders[folder.name] = found
         if not is_complete:
@@ -612,8 +571,9 @@ class FetchCursor:
 
     def rotate_folders(self) -> None:
         """Let another folder be the first one, so that a busy folder does not block the others."""
-        first, *others = self.folders
-        self.folders = {name: self.folders[name] for name in (*others, first)}
+        if self.folders:
+            first = next(iter(self.folders))
+            self.folders[first] = self.folders.pop(first)
 
     def is_known(self, message_id: str) -> bool:
         """Return whether a mail became an incident, or is to become one."""
@@ -654,7 +614,6 @@ class MailSelector:
         # Pending mails leave half of the run to others, as long as not more become pending than fit into the cursor.
         tried = cursor.pending[: max(1, options.max_mails // 2)]
         self._selected = {mail.message_id: mail for mail in tried}
-        self._pending = {mail.message_id for mail in cursor.pending}
         self._max_selected = min(options.max_mails, MAX_MAILS_PER_RUN - len(cursor.pending) + len(tried))
 
     def select(self) -> list['FetchedMail']:
@@ -669,8 +628,7 @@ class MailSelector:
 
     def _select_from_folders(self) -> None:
         names = list(self._cursor.folders)
-        if names:
-            self._cursor.rotate_folders()
+        self._cursor.rotate_folders()
         for step in (self._check_location, self._select_created, self._select_changed, self._select_backlog):
             for name in names:
                 folder = self._cursor.folders.get(name)
@@ -683,11 +641,12 @@ class MailSelector:
         try:
             step()
         except GraphError as error:
-            problems = self._find_again(name, error) if error.status == 404 else [error]
-            self._run.problems += problems
+            problem = self._find_again(name, error) if error.status == 404 else error
             self._run.stop_waiting_after(error)
-            if problems and error.status in (0, 404):
-                self._silent.add(name)
+            if problem:
+                self._run.problems.append(problem)
+                if error.status in (0, 404):
+                    self._silent.add(name)
             return error.status != 429 and bool(error.status or self._run.is_mailbox_available())
         except Exception as error:
             is_clear = isinstance(error, DemistoException | MicrosoftSignInError)
@@ -715,23 +674,23 @@ class MailSelector:
     def _replace_folder(self, folder: FolderCursor, folder_id: str) -> None:
         self._cursor.replace_folder(folder, self._new_folder(folder.name, folder_id, folder.first))
 
-    def _find_again(self, name: str, error: GraphError) -> list[Exception]:
-        """Fetch from the folder that now has the name of one that Graph does not find. Return the problems."""
+    def _find_again(self, name: str, error: GraphError) -> Exception | None:
+        """Fetch from the folder that now has the name of one that Graph does not find. Return the problem if there is none."""
         folder = self._cursor.folders.get(name)
         if folder is None:
-            return [error]
+            return error
         try:
             folder_id = self._run.mailbox.find_folder(name)
         except (GraphError, MicrosoftSignInError) as problem:
-            return [problem]
+            return problem
         except DemistoException as problem:
-            return [DemistoException(f"The folder '{name}' was deleted. {problem}")]
+            return DemistoException(f"The folder '{name}' was deleted. {problem}")
         if folder_id == folder.folder_id:
-            return [error]
+            return error
         self._replace_folder(folder, folder_id)
         if name in self._cursor.folders:
             self._try(name, partial(self._select_created, self._cursor.folders[name]))
-        return []
+        return None
 
     def _check_location(self, folder: FolderCursor) -> None:
         """Check from time to time whether a folder is in Deleted Items, where nothing enters it.
@@ -771,7 +730,7 @@ class MailSelector:
     # region messages
 
     def _is_known(self, message_id: str) -> bool:
-        return message_id in self._selected or message_id in self._pending or message_id in self._cursor.seen
+        return message_id in self._selected or self._cursor.is_known(message_id)
 
     def _is_new(self, row: MessageRow) -> bool:
         return not self._is_known(row['id']) and self._options.matches(row)
@@ -843,9 +802,9 @@ class MailSelector:
     def _returned(self, folder: FolderCursor, removed: Sequence[str]) -> list[MessageRow]:
         """Return the messages that left the folder and came back, of which Graph tells only that they were removed."""
         mailbox, query = self._run.mailbox, urlencode({'$select': f'{self._properties},parentFolderId'})
-        unknown = [message_id for message_id in removed if not self._is_known(message_id)]
-        paths = [f'{mailbox.message_path(message_id)}?{query}' for message_id in unknown]
-        results = mailbox.batch([BatchRequest(message_id, 'GET', path) for message_id, path in zip(unknown, paths, strict=True)])
+        results = mailbox.batch(
+            [BatchRequest(one, 'GET', f'{mailbox.message_path(one)}?{query}') for one in removed if not self._is_known(one)]
+        )
         for result in results:
             if result.error and status_of(result.error) in TRANSIENT_STATUSES:
                 raise result.error
@@ -886,11 +845,12 @@ class MailSelector:
         for _ in range(_MAX_PAGES_PER_RUN):
             rows, next_second = self._list_seconds(folder, by, position[0])
             for row in sorted(rows, key=partial(sort_key, by=by)):
-                if sort_key(row, by) > position and is_new(row):
+                key = sort_key(row, by)
+                if key > position and is_new(row):
                     if not self._room:
                         return position, False
                     self._add(row, folder)
-                position = max(position, sort_key(row, by))
+                position = max(position, key)
             if not next_second:
                 return position, True
             position = (next_second, '')
@@ -906,20 +866,19 @@ class MailSelector:
         mailbox = self._run.mailbox
         query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{by} asc', '$filter': f'{by} ge {start}Z'}
         rows: dict[str, MessageRow] = {}
-        for page_size in (2 * max(self._room, _SMALL_PAGE), MAX_PAGE_SIZE):
-            page, link = mailbox.list_messages(folder.folder_id, query, page_size)
-            rows = {row['id']: row for row in page}
-            seconds = {sort_key(row, by)[0] for row in page}
-            if not link or len(seconds) > 1:
-                break
-        for _ in range(_MAX_PAGES_PER_SECOND):
-            last = max((sort_key(row, by)[0] for row in rows.values()), default='')
+        page, link = mailbox.list_messages(folder.folder_id, query, 2 * max(self._room, _SMALL_PAGE))
+        for number in range(_MAX_PAGES_PER_SECOND):
+            rows.update((row['id'], row) for row in page)
             if not link:
                 return list(rows.values()), ''
-            if any(sort_key(row, by)[0] != last for row in rows.values()):
-                return [row for row in rows.values() if sort_key(row, by)[0] != last], last
-            page, link = mailbox.list_messages(next_page=link)
-            rows.update((row['id'], row) for row in page)
+            last = max((sort_key(row, by)[0] for row in rows.values()), default='')
+            earlier = [row for row in rows.values() if sort_key(row, by)[0] != last]
+            if earlier:
+                return earlier, last
+            if number == 0:  # a larger page may have the whole second
+                page, link = mailbox.list_messages(folder.folder_id, query, MAX_PAGE_SIZE)
+            else:
+                page, link = mailbox.list_messages(next_page=link)
         raise DemistoException(
             f"More than {len(rows)} messages in '{folder.name}' have the same time, {last}. Move some of them to another folder."
         )
@@ -949,6 +908,10 @@ _FIRST_BATCH = 4  # mails: how large their bodies are is not known
 MAX_BODY = 500_000  # characters of a body in an incident
 _HEAD_BYTES = 64_000  # of MIME: its headers are there
 _MAX_MIME = 5_000_000  # bytes of the MIME of a meeting message
+_SMALL_MIME = 100_000  # bytes of a mail of which only the headers are needed, so that a batch reads all of it
+_Download = Callable[[Callable[[bytes], Any]], None]  # writes bytes with the function that it gets
+_Step = Callable[[], None]
+_DoWithout = Callable[[Exception], None]  # what to do if a step cannot succeed, with its error
 
 
 class MailFile:
@@ -960,21 +923,22 @@ class MailFile:
         size: approximate number of bytes.
         details: what the incident says about it. Its digest is added, or why it is missing.
     Attributes:
-        content: its bytes in base64, if they came with the message.
         saved: None before it was read.
-        head: its first bytes, at most `max_head`.
+        is_done: it was read, or cannot be.
     """
 
-    def __init__(self, path: str, name: str, media_type: str, size: int, details: dict[str, Any]):
+    def __init__(self, mail: 'FetchedMail', path: str, name: str, size: int, details: dict[str, Any]):
+        self.mail = mail
         self.path = path
         self.name = name
-        self.media_type = media_type
         self.size = size
         self.details = details
-        self.content = ''
-        self.head = b''
-        self.max_head = 0
         self.saved: SavedFile | None = None
+        self.is_done = False
+
+    @property
+    def media_type(self) -> str:
+        return str(self.details.get('ContentType') or _EML)
 
     @property
     def fits_batch(self) -> bool:
@@ -982,36 +946,32 @@ class MailFile:
         return self.size <= _BATCH_BYTES // 3 and 'json' not in self.media_type.lower()
 
     @property
-    def is_done(self) -> bool:
-        return bool(self.saved or self.details.get('Missing'))
+    def missing(self) -> str:
+        """What the incident says if it cannot be read."""
+        return f"The file '{self.name}' is missing."
 
-    def save_content(self) -> None:
-        """Save the bytes that came with the message. If that fails, they are requested."""
-        content, self.content = self.content, ''
-        with suppress(Exception):
-            data = base64.b64decode(content, validate=True)
-            self.save(lambda write: write(data))
+    def take(self, content: bytes) -> None:
+        """Save bytes that came with others."""
+        self.read(lambda write: write(content))
 
-    def save(self, download: Callable[[Callable[[bytes], Any]], None]) -> None:
+    def read(self, download: _Download) -> None:
         """Save what `download` writes. An Outlook item gets the extension and the media type of its format."""
         is_item = self.details.get('Kind') == 'item'
-
-        def copy_head(write: Callable[[bytes], Any]) -> None:
-            self.head = b''
-
-            def write_both(chunk: bytes) -> None:
-                self.head += chunk[: max(1, self.max_head) - len(self.head)]
-                write(chunk)
-
-            download(write_both)
-            if not self.head and self.size > MAX_EMPTY:
-                raise GraphError('Microsoft Graph sent an empty file.', 'Try again.')
-
-        self.saved = save_file(self.name, copy_head, is_item)
-        self.details['SHA256'] = self.saved.sha256
+        saved = save_file(self.name, download, is_item)
+        if self.size > MAX_EMPTY and saved.read(0) == b'':
+            saved.remove()
+            raise GraphError('Microsoft Graph sent an empty file.', 'Try again.')
+        self.saved, self.is_done = saved, True
+        self.details['SHA256'] = saved.sha256
         if is_item:
-            self.name = self.details['Name'] = self.saved.name
-            self.details['ContentType'] = self.media_type = mimetypes.guess_type(self.name)[0] or _EML
+            self.name = self.details['Name'] = saved.name
+            self.details['ContentType'] = mimetypes.guess_type(self.name)[0] or _EML
+
+    def do_without(self, error: Exception) -> None:
+        """Say in the incident that it is missing."""
+        self.is_done = True
+        self.details['Missing'] = _reason(error)
+        self.mail.missing.append(f'{self.missing} {_reason(error)}')
 
 
 class FetchedMail:
@@ -1022,10 +982,10 @@ class FetchedMail:
         attachments: what the incident says about each.
         eml: what it says about the mail as a file.
         files: those to attach to the incident.
-        head: the beginning of its MIME, if that is needed.
         event: what the invitation of a meeting says.
         missing: sentences about what could not be read.
         body_length: characters of the body, before it was shortened.
+        incident: made of all that was read; empty before.
         selected_id: its ID when it was selected.
         is_listed: Graph lists it, although it does not find it.
         is_deleted: the mail does not exist any more.
@@ -1042,12 +1002,9 @@ class FetchedMail:
         self.missing: list[str] = []
         self.selected_id = pending.message_id
         self.body_length = 0
-        self.head = b''
         self.event: dict[str, Any] = {}
-        self.is_listed = False
-        self.is_deleted = False
-        self.is_unwanted = False
-        self.is_postponed = False
+        self.incident: dict[str, Any] = {}
+        self.is_listed = self.is_deleted = self.is_unwanted = self.is_postponed = False
 
     @property
     def message_id(self) -> str:
@@ -1091,31 +1048,29 @@ class FetchedMail:
         if 'subject' not in message:
             raise GraphError('Microsoft Graph sent an email without content.', 'Try again.')
         self.message = message
-        odd = set(message.pop(ODD, ()))
-        if 'attachments' in odd:
-            del message['attachments']
-        odd.discard('attachments')
-        self.missing += [f"Microsoft Graph sent '{name}' in an unknown form, so it is not complete." for name in sorted(odd)]
+        for name in sorted(message.pop(ODD, ())):
+            if name == 'attachments':
+                del message[name]
+            else:
+                self.missing.append(f"Microsoft Graph sent '{name}' in an unknown form, so it is not complete.")
         self.body_length = 0
-        self._shorten_body()
-
-    def _shorten_body(self) -> None:
         for name, what in (('body', 'body'), ('uniqueBody', 'new text')):
-            body = self.message.get(name) or {}
-            content = body.get('content')
-            content = content if isinstance(content, str) else ''
-            if len(content) > MAX_BODY:
-                self.message[name] = {**body, 'content': content[:MAX_BODY]}
-                self.missing.append(f'The {what} is shortened to its first {MAX_BODY:,} of {len(content):,} characters.')
+            body = message.get(name) or {}
+            content = body.get('content') or ''
             self.body_length += len(content)
+            if len(content) > MAX_BODY:
+                body['content'] = content[:MAX_BODY]
+                self.missing.append(f'The {what} is shortened to its first {MAX_BODY:,} of {len(content):,} characters.')
 
     @property
     def searched(self) -> dict[str, Any]:
         """The mail as a search reads it. What could not be read is not there."""
-        known: dict[str, Any] = {'kind': 'meetings' if self.is_event else 'email'} if 'body' in self.message else {}
-        for one in self.message.get('singleValueExtendedProperties') or ():
-            if isinstance(one, dict) and str(one.get('value')).isdecimal():
-                known['size'] = int(str(one['value']))
+        known: dict[str, Any] = {}
+        if 'body' in self.message:
+            known['kind'] = 'meetings' if self.is_event else 'email'
+        size = _size_of(self.message)
+        if size:
+            known['size'] = size
         return {**self.message, **known}
 
     def postpone(self, own_fault_at: float = 0) -> None:
@@ -1136,11 +1091,70 @@ class FetchedMail:
                     file.saved.remove()
         self.files = []
 
+    def take_mime(self, head: bytes) -> None:
+        """Take what only the MIME of the mail tells. `head` is its beginning."""
+        if not self.message.get('internetMessageHeaders'):
+            self.message['internetMessageHeaders'] = parse_headers(head)
+        if not self.is_event:
+            return
+        calendar = calendar_in_mime(head)
+        if not calendar:
+            self.missing.append('The invitation is not in the email. Open the email in Outlook to see it.')
+            return
+        self.event = event_details(calendar.decode(errors='replace'))
+        name, media_type = 'invitation.ics', 'text/calendar'
+        details = {'ID': None, 'Name': name, 'Kind': 'invitation', 'ContentType': media_type, 'Size': len(calendar)}
+        file = MailFile(self, '', name, len(calendar), details)
+        file.take(calendar)
+        self.files.append(file)
+        self.attachments.append(details)
+
     def give_up(self, error: Exception) -> None:
         """Leave only what the list showed of the mail."""
         self.drop_files()
         self.message, self.attachments, self.eml = {}, [], {}
         self.missing = [f'This email could not be read. {_reason(error)}']
+
+
+class _EnoughError(Exception):
+    """Enough of a mail was read."""
+
+
+class MimeHead(MailFile):
+    """The beginning of the MIME of a mail: its headers, or the invitation to a meeting. It is not attached."""
+
+    def __init__(self, mail: FetchedMail, path: str):
+        super().__init__(mail, path, '', mail.mime_size, {})
+
+    @property
+    def fits_batch(self) -> bool:
+        return self.size <= _SMALL_MIME and not self.mail.is_event
+
+    @property
+    def missing(self) -> str:
+        return f'The {"invitation" if self.mail.is_event else "headers"} of this email cannot be read.'
+
+    def take_eml(self) -> None:
+        """Read the mail as a file, if there is one. The beginning of a large one is requested again."""
+        for file in self.mail.files:
+            if file.saved and file.details is self.mail.eml:
+                content = file.saved.read(_MAX_MIME)
+                if content:
+                    self.take(content)
+
+    def read(self, download: _Download) -> None:
+        head, is_event = bytearray(), self.mail.is_event
+        limit = _MAX_MIME if is_event else _HEAD_BYTES
+
+        def write(chunk: bytes) -> None:
+            head.extend(chunk[: limit - len(head)])
+            if len(head) >= limit or (not is_event and end_of_headers(head)):
+                raise _EnoughError
+
+        with suppress(_EnoughError):
+            download(write)
+        self.is_done = True
+        self.mail.take_mime(bytes(head))
 
 
 class MailReader:
@@ -1158,49 +1172,32 @@ class MailReader:
         self._mails: Sequence[FetchedMail] = ()
         self._body_type = 'html' if options.html else 'text'
         self._properties = _MAIL_PROPERTIES + (',uniqueBody' if options.unique_body else '')
-        self._expand = [_SIZE] if 'size' in options.search_properties else []
+        self._expand = f',{_SIZE}' if 'size' in options.search_properties else ''
         self._is_mailbox_available: bool | None = None
-        self._first: FetchedMail | None = None
         self._is_over = False
 
     def read(self, mails: Sequence[FetchedMail]) -> list[dict[str, Any]]:
         """Read `mails`, and return their incidents. Those that are active afterwards are complete, or say what is missing."""
-        self._mails, self._first = mails, next(iter(mails), None)
+        self._mails = mails
         self._read_lists(mails)
         self._read_messages([mail for mail in mails if mail.is_active and not mail.message])
         for mail in mails:
-            if mail.is_active and self._options.search_properties:
-                self._convert(mail, partial(self._search, mail), mail.give_up)
             if mail.is_active:
-                self._convert(mail, partial(self._plan_files, mail), mail.give_up)
-        files = [(mail, file) for mail in mails for file in mail.files]
-        for _, file in files:
-            if file.content:
-                file.save_content()
-        self._read_in_batches([(mail, file) for mail, file in files if file.fits_batch and not file.is_done])
-        for mail, file in files:
-            if mail.is_active and not file.is_done:
-                self._read_file(mail, file)
-        self._read_mime([mail for mail in mails if mail.is_active and mail.needs_mime])
-        return self._incidents(mails)
-
-    def _search(self, mail: FetchedMail) -> None:
-        mail.is_unwanted = not self._options.is_found(mail.searched)
-
-    def _incidents(self, mails: Sequence[FetchedMail]) -> list[dict[str, Any]]:
-        incidents: list[dict[str, Any]] = []
-
-        def convert(mail: FetchedMail) -> None:
-            incidents.append(mail_to_incident(mail, self._address, self._options.full_body))
-
-        def convert_rest(mail: FetchedMail, error: Exception) -> None:
-            mail.give_up(error)
-            convert(mail)
-
+                self._run_step(mail, partial(self._plan_files, mail), mail.give_up)
+        self._read_files([file for mail in mails for file in mail.files])
+        heads = [MimeHead(mail, self._mime_path(mail)) for mail in mails if mail.is_active and mail.needs_mime]
+        for head in heads:
+            self._run_step(head.mail, head.take_eml, head.do_without)
+        self._read_files(heads)
         for mail in mails:
             if mail.is_active:
-                self._convert(mail, partial(convert, mail), partial(convert_rest, mail))
-        return incidents
+                self._run_step(mail, partial(self._make_incident, mail), mail.give_up)
+            if mail.is_active and not mail.incident:
+                self._make_incident(mail)
+        return [mail.incident for mail in mails if mail.is_active]
+
+    def _make_incident(self, mail: FetchedMail) -> None:
+        mail.incident = mail_to_incident(mail, self._address, self._options.full_body)
 
     # region failures
 
@@ -1225,43 +1222,28 @@ class MailReader:
             self._end(error)
         return self._is_over
 
-    def _attempt(
-        self, mail: FetchedMail, error: Exception | None, read: Callable[[], None], do_without: Callable[[Exception], None]
-    ) -> None:
-        """Request a part of a mail alone.
-
-        Args:
-            error: with which it failed in a batch.
-            do_without: what to do if it cannot be read.
-        """
+    def _attempt(self, mail: FetchedMail, read: _Step, do_without: _DoWithout, error: Exception | None = None) -> None:
+        """Request a part of a mail alone. `error` is that of a batch."""
         # one mail of a run is read, however long it takes
-        if self._ends_with(error) or (self._run.is_over_time and mail is not self._first):
+        if self._ends_with(error) or (self._run.is_over_time and mail is not self._mails[0]):
             mail.postpone()
-            return
-        try:
-            if is_final(error):
-                do_without(error)  # type: ignore[arg-type]
-            else:
-                read()
-        except Exception as own_error:  # whatever is wrong with one mail, the others are read
-            self._handle_failure(mail, own_error, do_without)
-
-    def _convert(self, mail: FetchedMail, step: Callable[[], None], do_without: Callable[[Exception], None]) -> None:
-        """Do something with a mail that was read. If it fails, it is the fault of the mail."""
-        try:
-            step()
-        except Exception as error:
-            self._handle_failure(mail, error, do_without)
-
-    def _handle_failure(self, mail: FetchedMail, error: Exception, do_without: Callable[[Exception], None]) -> None:
-        """Postpone a mail of which a part cannot be read, or do without that part."""
-        self._run.stop_waiting_after(error)
-        if self._ends_with(error) or not self._is_fault_of_mail(error):
-            mail.postpone()
-        elif is_final(error) or mail.is_last_try(error, self._run.now()):
+        elif error and is_final(error):
             do_without(error)
         else:
-            mail.postpone(self._run.now())
+            self._run_step(mail, read, do_without)
+
+    def _run_step(self, mail: FetchedMail, step: _Step, do_without: _DoWithout) -> None:
+        """Do something with a mail. If it fails, postpone the mail, or do without this part of it."""
+        try:
+            step()
+        except Exception as error:  # whatever is wrong with one mail, the others are read
+            self._run.stop_waiting_after(error)
+            if self._ends_with(error) or not self._is_fault_of_mail(error):
+                mail.postpone()
+            elif is_final(error) or mail.is_last_try(error, self._run.now()):
+                do_without(error)
+            else:
+                mail.postpone(self._run.now())
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
         """Return whether the mailbox can be read, although a mail cannot."""
@@ -1279,20 +1261,17 @@ class MailReader:
     def _read_lists(self, mails: Sequence[FetchedMail]) -> None:
         """Read small mails by lists with their attachments: many with one request. The others, and all that a list does not
         contain, are read in batches. One mail that cannot be read fails a list (microsoftgraph/msgraph-sdk-dotnet#1775)."""
-        folders: dict[str, dict[str, FetchedMail]] = {}
-        for mail in mails:
-            folder = self._cursor.folders.get(mail.pending.folder)
-            if folder and mail.pending.received and not mail.pending.tries:
-                folders.setdefault(folder.folder_id, {})[mail.message_id] = mail
+        new = [mail for mail in mails if mail.pending.received and not mail.pending.tries]
         total = 0
-        for folder_id, group in folders.items():
+        for name, folder in self._cursor.folders.items():
+            group = {mail.message_id: mail for mail in new if mail.pending.folder == name}
             if len(group) < _MIN_LISTED or self._run.is_over_time:
                 continue
             try:
-                for rows in small_ranges(self._sizes(folder_id, group), {*group}):
+                for rows in small_ranges(self._sizes(folder.folder_id, group), {*group}):
                     total += sum(map(_size_of, rows))
                     if total <= _LISTED_BYTES:
-                        self._read_range(folder_id, rows, group)
+                        self._read_range(folder.folder_id, rows, group)
             except Exception as error:  # whatever is wrong, batches tell what it is
                 demisto.debug(f'A list of mails failed: {type(error).__name__}')
                 self._run.stop_waiting_after(error)
@@ -1300,7 +1279,7 @@ class MailReader:
 
     def _list(self, folder_id: str, start: str, count: int, query: dict[str, str]) -> dict[str, Any]:
         """Return the page of `count` messages from a time on, oldest first."""
-        mailbox = Mailbox(self._run.client, self._run.client.mailbox.address, NO_RETRIES)
+        mailbox = self._run.hasty_mailbox
         query = {**query, '$filter': f'{RECEIVED} ge {start}Z', '$orderby': f'{RECEIVED} asc', '$top': str(count)}
         headers = {'Prefer': f'IdType="ImmutableId", outlook.body-content-type="{self._body_type}"'}
         return mailbox.request('GET', mailbox.messages_path(folder_id), params=query, headers=headers)
@@ -1309,60 +1288,60 @@ class MailReader:
         """Return rows with the sizes of the mails of a group, and of those that were received between them."""
         start = min(mail.pending.received for mail in group.values())[:19]
         query = {'$select': f'id,{RECEIVED}', '$expand': _SIZE}
-        page = self._list(folder_id, start, min(2 * len(group), MAX_PAGE_SIZE), query)
+        page = self._list(folder_id, start, 2 * len(group), query)
         rows = page_rows(page)
         last = sort_key(rows[-1])[0] if rows and '@odata.nextLink' in page else ''  # there may be more of this second
         return [row for row in rows if sort_key(row)[0] != last]
 
     def _read_range(self, folder_id: str, rows: Sequence[MessageRow], group: dict[str, FetchedMail]) -> None:
-        query = {'$select': self._properties, '$expand': ','.join(['attachments', *self._expand])}
-        for message in map(well_formed, page_rows(self._list(folder_id, sort_key(rows[0])[0], len(rows), query))):
-            mail = group.get(str(message.get('id')))
+        query = {'$select': self._properties, '$expand': f'attachments{self._expand}'}
+        for message in page_rows(self._list(folder_id, sort_key(rows[0])[0], len(rows), query)):
+            mail = group.get(message['id'])
             if mail and 'subject' in message:
                 self._accept(mail, message)
 
     def _read_messages(self, mails: Sequence[FetchedMail]) -> None:
         """Read messages in batches, until their bodies are as large as those of one run may be. The others are postponed."""
-        rest, total, size = list(mails), 0, _FIRST_BATCH
-        listed = sum(mail.body_length for mail in self._mails)
-        while rest:
-            if total + listed >= _RUN_BYTES or (self._run.is_over_time and total + listed):
-                for mail in rest:
+        done, size = 0, _FIRST_BATCH
+        while done < len(mails):
+            read = sum(mail.body_length for mail in self._mails)
+            if read >= _RUN_BYTES or (self._run.is_over_time and read):
+                for mail in mails[done:]:
                     mail.postpone()
                 return
-            chunk, rest = rest[:size], rest[size:]
-            self._read_chunk(chunk)
-            total += sum(mail.body_length for mail in chunk)
-            average = max(1, total // (len(mails) - len(rest)))
-            size = max(1, min(MAX_BATCH_SIZE, _RESPONSE_BYTES // average))
+            self._read_chunk(mails[done : done + size])
+            done = min(done + size, len(mails))
+            average = sum(mail.body_length for mail in mails[:done]) // done
+            size = max(1, min(MAX_BATCH_SIZE, _RESPONSE_BYTES // max(1, average)))
 
     def _read_chunk(self, mails: Sequence[FetchedMail]) -> None:
-        expand = ','.join([f'attachments($select={ATTACHMENT_PROPERTIES})', *self._expand])
+        expand = f'attachments($select={ATTACHMENT_PROPERTIES}){self._expand}'
         query = urlencode({'$select': self._properties, '$expand': expand})
-        mailbox, prefer = self._run.mailbox, f'outlook.body-content-type="{self._body_type}"'
-        paths = [f'{mailbox.message_path(mail.message_id)}?{query}' for mail in mails]
-        items = [BatchRequest(mail.message_id, 'GET', path, prefer=prefer) for mail, path in zip(mails, paths, strict=True)]
+        path, prefer = self._run.mailbox.message_path, f'outlook.body-content-type="{self._body_type}"'
+        items = [BatchRequest(one.message_id, 'GET', f'{path(one.message_id)}?{query}', prefer=prefer) for one in mails]
         for mail, result in zip(mails, self._batch(items), strict=True):
             if result.body.get('id') and 'subject' in result.body:
                 self._accept(mail, result.body)
             else:
-                self._attempt(mail, result.error, partial(self._read_message, mail), partial(self._read_minimum, mail))
+                self._attempt(mail, partial(self._read_message, mail), partial(self._read_minimum, mail), result.error)
 
     def _accept(self, mail: FetchedMail, message: dict[str, Any]) -> None:
-        self._convert(mail, partial(mail.accept, message), mail.give_up)
+        self._run_step(mail, partial(mail.accept, message), mail.give_up)
         # there are more than the message contains, or it contains none that can be read
         if mail.is_active and ('attachments@odata.nextLink' in mail.message or 'attachments' not in mail.message):
             self._list_attachments(mail)
 
     def _read_message(self, mail: FetchedMail) -> None:
-        query, mailbox = {'$select': self._properties}, self._run.mailbox
-        query |= {'$expand': self._expand[0]} if self._expand else {}
+        query = {'$select': self._properties}
+        if self._expand:
+            query['$expand'] = _SIZE
+        get = partial(self._run.mailbox.get_message, query=query, body_type=self._body_type)
         try:
-            message = mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
+            message = get(mail.message_id)
         except GraphError as error:
             if error.status != 404 or not self._find_again(mail):
                 raise
-            message = mailbox.get_message(mail.message_id, query=query, body_type=self._body_type)
+            message = get(mail.message_id)
         mail.accept(message)
         self._list_attachments(mail)
 
@@ -1372,27 +1351,25 @@ class MailReader:
         Raises:
             GraphError: the service failed.
         """
-        internet_id = mail.pending.internet_id.replace("'", "''")
-        if not internet_id:
+        if not mail.pending.internet_id:
             return False
-        query = {'$select': f'id,{RECEIVED}', '$filter': f"internetMessageId eq '{internet_id}'"}
+        query = {'$select': f'id,{RECEIVED}', '$filter': f'internetMessageId eq {odata_text(mail.pending.internet_id)}'}
         try:
             rows, _ = self._run.mailbox.list_messages(query=query, page_size=_SMALL_PAGE)
         except GraphError as error:
             if error.status in TRANSIENT_STATUSES:
                 raise
             return False
-        found = [row['id'] for row in rows if str(row.get(RECEIVED)) == mail.pending.received]  # a copy has its own time
+        found = [row['id'] for row in rows if row.get(RECEIVED) == mail.pending.received]  # a copy has its own time
         mail.is_listed = mail.message_id in found
-        others = [message_id for message_id in found if message_id != mail.message_id]
-        new = [one for one in others if not self._cursor.is_known(one) and all(one != mail.message_id for mail in self._mails)]
-        if mail.is_listed or not others:
+        if mail.is_listed or not found:
             return False
-        if not new:  # it becomes another incident of this run, or is one already
-            mail.is_deleted = True
-            return False
-        mail.pending = mail.pending._replace(message_id=new[0])
-        return True
+        selected = {one.message_id for one in self._mails}
+        new = [one for one in found if one not in selected and not self._cursor.is_known(one)]
+        if new:
+            mail.pending = mail.pending._replace(message_id=new[0])
+        mail.is_deleted = not new  # it becomes another incident of this run, or is one already
+        return bool(new)
 
     def _list_attachments(self, mail: FetchedMail) -> None:
         def read() -> None:
@@ -1404,7 +1381,7 @@ class MailReader:
         def do_without(error: Exception) -> None:
             mail.missing.append(f'The attachments of this email are missing. {_reason(error)}')
 
-        self._attempt(mail, None, read, do_without)
+        self._attempt(mail, read, do_without)
 
     def _read_minimum(self, mail: FetchedMail, error: Exception) -> None:
         """Read a few properties of a mail that cannot be read otherwise."""
@@ -1419,34 +1396,45 @@ class MailReader:
         def do_without(own_error: Exception) -> None:
             mail.is_deleted = status_of(own_error) == 404 and not mail.is_listed
 
-        self._attempt(mail, None, read, do_without)
+        self._attempt(mail, read, do_without)
 
     # endregion
     # region files
 
     def _plan_files(self, mail: FetchedMail) -> None:
-        """Decide which files of a mail are attached to the incident."""
-        mailbox = self._run.mailbox
+        """Decide whether a mail is wanted, and which of its files are attached to the incident."""
+        if self._options.search_properties and not self._options.is_found(mail.searched):
+            mail.is_unwanted = True
+            return
         body, raw = mail.message.get('body') or {}, mail.message.get('attachments') or []
-        contents = {one.get('id'): one.pop('contentBytes', None) for one in raw if isinstance(one, dict)}
-        html = str(body.get('content') or '') if body.get('contentType') == 'html' else ''
-        for attachment in Attachment.list_from_json(raw, html):
-            details = attachment_details(attachment)
-            mail.attachments.append(details)
-            reason = self._reason_against(mail, attachment)
-            if reason:
-                details['Missing'] = reason
-                mail.missing.append(f"The attachment '{attachment.name}' is not attached. {reason}")
-                continue
-            path = f'{mailbox.attachment_path(mail.message_id, attachment.attachment_id)}/$value'
-            mail.files.append(MailFile(path, self._file_name(attachment), details['ContentType'], attachment.size, details))
-            content = contents.get(attachment.attachment_id)
-            mail.files[-1].content = content if isinstance(content, str) and attachment.kind == 'file' else ''
+        contents = {one.get('id'): one.pop('contentBytes', None) for one in raw}
+        html = body.get('content') if body.get('contentType') == 'html' else ''
+        for attachment in Attachment.list_from_json(raw, html or ''):
+            self._plan_attachment(mail, attachment, contents.get(attachment.attachment_id))
         if self._options.with_eml:
             mail.eml = {'Name': f'{_as_file_name(mail.message.get("subject"))}.eml'}
-            path = f'{mailbox.message_path(mail.message_id)}/$value'
-            mail.files.append(MailFile(path, mail.eml['Name'], _EML, mail.mime_size, mail.eml))
-            mail.files[-1].max_head = _max_head(mail) if mail.needs_mime else 0
+            mail.files.append(MailFile(mail, self._mime_path(mail), mail.eml['Name'], mail.mime_size, mail.eml))
+
+    def _plan_attachment(self, mail: FetchedMail, attachment: Attachment, content: Any) -> None:
+        """Attach a file, or say why not. Its `content` in base64 may have come with the message."""
+        details = attachment_details(attachment)
+        mail.attachments.append(details)
+        reason = self._reason_against(mail, attachment)
+        if reason:
+            details['Missing'] = reason
+            mail.missing.append(f"The attachment '{attachment.name}' is not attached. {reason}")
+            return
+        path, name = self._run.mailbox.attachment_path(mail.message_id, attachment.attachment_id), attachment.name
+        if self._options.content_id_names and attachment.is_inline and attachment.content_id:
+            name = f'{_as_file_name(attachment.content_id)}-attachmentName-{name}'  # the body refers to the content ID
+        file = MailFile(mail, f'{path}/$value', name, attachment.size, details)
+        mail.files.append(file)
+        if content:
+            with suppress(Exception):  # it is requested
+                file.take(base64.b64decode(content, validate=True))
+
+    def _mime_path(self, mail: FetchedMail) -> str:
+        return f'{self._run.mailbox.message_path(mail.message_id)}/$value'
 
     def _reason_against(self, mail: FetchedMail, attachment: Attachment) -> str:
         max_size = self._options.max_attachment_size
@@ -1458,106 +1446,45 @@ class MailReader:
             return f'It has {attachment.size / 1_000_000:.1f} MB, but the maximum is {max_size / 1_000_000:g} MB.'
         return ''
 
-    def _file_name(self, attachment: Attachment) -> str:
-        """Return the name of an attachment as a file. That of an inline one contains the content ID, which the body refers to."""
-        is_named = self._options.content_id_names and attachment.is_inline and attachment.content_id
-        return f'{_as_file_name(attachment.content_id)}-attachmentName-{attachment.name}' if is_named else attachment.name
+    def _read_files(self, files: Sequence[MailFile]) -> None:
+        """Read small files in batches, then the others one by one."""
+        self._read_in_batches([file for file in files if file.fits_batch and not file.is_done])
+        for file in files:
+            if file.mail.is_active and not file.is_done:
+                self._read_file(file)
 
-    def _read_in_batches(self, files: list[tuple[FetchedMail, MailFile]]) -> None:
-        """Save small files, batch by batch."""
+    def _read_in_batches(self, files: list[MailFile]) -> None:
         while files and not (self._is_over or self._run.is_over_time):
-            chunk: list[tuple[FetchedMail, MailFile]] = []
+            chunk: list[MailFile] = []
             size = 0
-            while files and len(chunk) < MAX_BATCH_SIZE and (not chunk or size + files[0][1].size <= _BATCH_BYTES):
-                size += files[0][1].size
+            while files and len(chunk) < MAX_BATCH_SIZE and size + files[0].size <= _BATCH_BYTES:
+                size += files[0].size
                 chunk.append(files.pop(0))
-            chunk = [(mail, file) for mail, file in chunk if mail.is_active]
-            results = self._batch([BatchRequest(mail.message_id, 'GET', file.path) for mail, file in chunk])
-            for (mail, file), result in zip(chunk, results, strict=True):
-                if mail.is_active:
-                    self._take_file(mail, file, result)
+            chunk = [file for file in chunk if file.mail.is_active]
+            results = self._batch([BatchRequest(file.mail.message_id, 'GET', file.path) for file in chunk])
+            for file, result in zip(chunk, results, strict=True):
+                if file.mail.is_active and result.content is None:
+                    self._read_file(file, result.error)
+                elif file.mail.is_active:
+                    self._run_step(file.mail, partial(file.take, result.content), file.do_without)
 
-    def _take_file(self, mail: FetchedMail, file: MailFile, result: BatchResult) -> None:
-        if result.content is None:
-            self._read_file(mail, file, result.error)
-        else:
-            content = result.content
-            self._convert(mail, lambda: file.save(lambda write: write(content)), partial(self._do_without_file, mail, file))
-
-    def _read_file(self, mail: FetchedMail, file: MailFile, error: Exception | None = None) -> None:
-        download = partial(self._run.mailbox.download, file.path)
-        self._attempt(mail, error, lambda: file.save(download), partial(self._do_without_file, mail, file))
-
-    def _do_without_file(self, mail: FetchedMail, file: MailFile, error: Exception) -> None:
-        file.details['Missing'] = _reason(error)
-        mail.missing.append(f"The file '{file.name}' is missing. {_reason(error)}")
-
-    # endregion
-    # region MIME
-
-    def _read_mime(self, mails: Sequence[FetchedMail]) -> None:
-        """Read the headers or the invitation of mails from their MIME."""
-        for mail in mails:
-            mail.head = next((file.head for file in mail.files if file.details is mail.eml), b'')
-        small = [mail for mail in mails if not mail.head and not mail.is_event and mail.mime_size <= _SMALL_MIME]
-        items = [
-            BatchRequest(mail.message_id, 'GET', f'{self._run.mailbox.message_path(mail.message_id)}/$value') for mail in small
-        ]
-        errors = {}
-        for mail, result in zip(small, self._batch(items) if items else [], strict=True):
-            mail.head, errors[mail.message_id] = result.content or b'', result.error
-        for mail in mails:
-            if not mail.head:
-                error = errors.get(mail.message_id)
-                self._attempt(mail, error, partial(self._read_head, mail), partial(self._do_without_mime, mail))
-            if mail.is_active and mail.head:
-                self._convert(mail, partial(self._take_mime, mail), partial(self._do_without_mime, mail))
-
-    def _read_head(self, mail: FetchedMail) -> None:
-        head, limit = bytearray(), _max_head(mail)
-
-        def write(chunk: bytes) -> None:
-            head.extend(chunk[: limit - len(head)])
-            if len(head) >= limit or (not mail.is_event and end_of_headers(head)):
-                raise _EnoughError
-
-        with suppress(_EnoughError):
-            self._run.mailbox.download(f'{self._run.mailbox.message_path(mail.message_id)}/$value', write)
-        mail.head = bytes(head)
-
-    def _do_without_mime(self, mail: FetchedMail, error: Exception) -> None:
-        what = 'The invitation' if mail.is_event else 'The headers'
-        mail.missing.append(f'{what} of this email cannot be read. {_reason(error)}')
-
-    def _take_mime(self, mail: FetchedMail) -> None:
-        if not mail.message.get('internetMessageHeaders'):
-            mail.message['internetMessageHeaders'] = parse_headers(mail.head)
-        if not mail.is_event:
-            return
-        calendar = calendar_in_mime(mail.head)
-        if not calendar:
-            mail.missing.append('The invitation is not in the email. Open the email in Outlook to see it.')
-            return
-        mail.event = event_details(calendar.decode(errors='replace'))
-        details: dict[str, Any] = {
-            'ID': None,
-            'Name': 'invitation.ics',
-            'Kind': 'invitation',
-            'ContentType': 'text/calendar',
-            'Size': len(calendar),
-        }
-        file = MailFile('', details['Name'], details['ContentType'], len(calendar), details)
-        file.save(lambda write: write(calendar))
-        mail.files.append(file)
-        mail.attachments.append(details)
+    def _read_file(self, file: MailFile, error: Exception | None = None) -> None:
+        self._attempt(file.mail, partial(file.read, partial(self._run.mailbox.download, file.path)), file.do_without, error)
 
     # endregion
 
 
-def _size_of(row: MessageRow) -> int:
-    """Return the bytes of a mail with its attachments, more than any list may have if Graph does not tell."""
-    values = [one.get('value') for one in row.get('singleValueExtendedProperties') or () if isinstance(one, dict)]
-    return int(str(values[0])) if values and str(values[0]).isdecimal() else 2 * _LISTED_BYTES
+def _size_of(message: MessageRow) -> int:
+    """Return the bytes of a mail with its attachments, 0 if Graph does not tell."""
+    for one in message.get('singleValueExtendedProperties') or ():
+        if isinstance(one, dict) and str(one.get('value')).isdecimal():
+            return int(one['value'])
+    return 0
+
+
+def _fits_list(rows: Sequence[MessageRow]) -> bool:
+    sizes = [_size_of(row) for row in rows]
+    return len(rows) <= _MAX_LISTED and all(sizes) and sum(sizes) <= _BATCH_BYTES
 
 
 def small_ranges(rows: Iterable[MessageRow], wanted: set[str]) -> list[list[MessageRow]]:
@@ -1571,23 +1498,11 @@ def small_ranges(rows: Iterable[MessageRow], wanted: set[str]) -> list[list[Mess
     ranges: list[list[MessageRow]] = [[]]
     for _, of_second in groupby(rows, key=lambda row: sort_key(row)[0]):
         second = list(of_second)
-        size = sum(map(_size_of, second))
-        if sum(map(_size_of, ranges[-1])) + size > _BATCH_BYTES or len(ranges[-1]) + len(second) > _MAX_LISTED:
+        if not _fits_list([*ranges[-1], *second]):
             ranges.append([])
-        if size <= _BATCH_BYTES and len(second) <= _MAX_LISTED:
+        if _fits_list(second):
             ranges[-1] += second
     return [one for one in ranges if sum(row['id'] in wanted for row in one) >= max(_MIN_LISTED, len(one) / 2)]
-
-
-_SMALL_MIME = 100_000  # bytes of a mail that is read in a batch
-
-
-class _EnoughError(Exception):
-    """Enough of a mail was read."""
-
-
-def _max_head(mail: FetchedMail) -> int:
-    return _MAX_MIME if mail.is_event else _HEAD_BYTES
 
 
 def _reason(error: Exception) -> str:
@@ -1628,29 +1543,28 @@ def _text_of(body: dict[str, Any]) -> str:
 
 def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
     """Return the ``rawJSON`` of the incident of a mail. `mailbox` is an address."""
-    pending, body = mail.pending, mail.message.get('body') or {}
-    known = {'subject': pending.subject, 'from': EmailAddress(pending.sender).as_json(), 'internetMessageId': pending.internet_id}
-    message: dict[str, Any] = {**({} if 'subject' in mail.message else known), **mail.message}
-    content, body_type = body.get('content') or '', body.get('contentType') or ''
-    sender, author = EmailAddress.from_json(message.get('sender')), EmailAddress.from_json(message.get('from'))
-    lists = {'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ReplyTo': 'replyTo'}
-    recipients: dict[str, list[str]] = {}
-    for name, source in lists.items():
+    pending = mail.pending
+    sender = EmailAddress(pending.sender).as_json()
+    listed = {'subject': pending.subject, 'from': sender, 'internetMessageId': pending.internet_id}
+    message: dict[str, Any] = {**listed, **mail.message}
+    people: dict[str, Any] = {}
+    for name, source in {'Sender': 'sender', 'From': 'from'}.items():
+        people[name], people[f'{name}Name'] = EmailAddress.from_json(message.get(source))
+    for name, source in {'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ReplyTo': 'replyTo'}.items():
         addresses = [EmailAddress.from_json(one) for one in message.get(source) or []]
-        recipients[name] = [one.address for one in addresses]
-        recipients[f'{name}Names'] = [one.name for one in addresses]
+        people[name] = [one.address for one in addresses]
+        people[f'{name}Names'] = [one.name for one in addresses]
+    body = message.get('body') or {}
+    content, body_type = body.get('content') or '', body.get('contentType') or ''
+    properties = {**MESSAGE_PROPERTIES, 'ParentFolderID': 'parentFolderId', 'WebLink': 'webLink'}
     email = {
-        **{name: message.get(source) for name, source in MESSAGE_PROPERTIES.items()},
+        **{name: message.get(source) for name, source in properties.items()},
         'ID': mail.message_id,
         'Kind': mail.kind,
-        'ReceivedTime': message.get('receivedDateTime') or mail.pending.received,
+        'ReceivedTime': message.get('receivedDateTime') or pending.received,
         'Categories': message.get('categories') or [],
         'Headers': message.get('internetMessageHeaders') or [],
-        'Sender': sender.address,
-        'SenderName': sender.name,
-        'From': author.address,
-        'FromName': author.name,
-        **recipients,
+        **people,
         'Body': content,
         'Text': _text_of(body),
         'HTML': content if body_type.lower() == 'html' else '',
@@ -1662,10 +1576,8 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
         ],
         'AttachmentDetails': mail.attachments,
         'Mailbox': mailbox,
-        'Folder': mail.pending.folder,
-        'ParentFolderID': message.get('parentFolderId'),
+        'Folder': pending.folder,
         'Flag': (message.get('flag') or {}).get('flagStatus'),
-        'WebLink': message.get('webLink'),
     }
     optional = {
         'Unique': _text_of(message.get('uniqueBody') or {}),
@@ -1696,15 +1608,13 @@ _NO_LABELS = ('Headers', 'Attachments', 'AttachmentDetails', 'EML', 'Body', 'Tex
 
 
 def _labels(email: dict[str, Any]) -> list[dict[str, str]]:
-    labels = [
-        {'type': f'Email/Header/{header.get("name")}', 'value': str(header.get('value') or '')} for header in email['Headers']
-    ]
-    fields = {**email, **{f'Event/{name}': value for name, value in (email.get('Event') or {}).items()}}
+    pairs = [(f'Header/{header.get("name")}', header.get('value') or '') for header in email['Headers']]
+    fields = {**email, **{f'Event/{name}': value for name, value in email.get('Event', {}).items()}}
     for name, value in fields.items():
         if name not in _NO_LABELS:
             values = value if isinstance(value, list) else [value]
-            labels += [{'type': f'Email/{name}', 'value': str(one)} for one in values if one not in (None, '')]
-    return labels
+            pairs += [(name, one) for one in values if one not in (None, '')]
+    return [{'type': f'Email/{name}', 'value': str(value)} for name, value in pairs]
 
 
 # endregion
