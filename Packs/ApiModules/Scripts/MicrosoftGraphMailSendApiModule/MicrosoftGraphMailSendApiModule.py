@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import copy
 import hashlib
 import io
 import json
@@ -1136,19 +1135,13 @@ def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachm
 # region templates
 
 
-def with_template(
-    function: Callable[[GraphMailClient, dict[str, Any]], MailCommandResult],
-) -> Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]:
-    """Return a command that replaces the variables in its texts by the values in ``templateParams``."""
-
-    def run_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-        if args.get('templateParams'):
-            values = {name: _template_value(name, one) for name, one in json_argument(args, 'templateParams').items()}
-            texts = {name: _filled(str(args[name]), values, name) for name in _TEMPLATES if args.get(name)}
-            args = {**args, **texts, 'templateParams': None}
-        return function(client, args)
-
-    return run_command
+def _with_values(args: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments whose texts have the values in ``templateParams`` in place of their variables."""
+    if not args.get('templateParams'):
+        return args
+    values = {name: _template_value(name, one) for name, one in json_argument(args, 'templateParams').items()}
+    texts = {name: _filled(str(args[name]), values, name) for name in _TEMPLATES if args.get(name)}
+    return {**args, **texts, 'templateParams': None}
 
 
 _TEMPLATES = ('subject', 'body', 'htmlBody', 'comment')
@@ -1234,6 +1227,20 @@ def run_resumable(
     return reschedule({**args, **rest}, delay, 'Sending resumes', is_last=False)
 
 
+_Command = Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]
+
+
+def _resumable(function: Callable[[Mailbox, dict[str, Any], SendingProgress], MailCommandResult]) -> _Command:
+    """Return a command that runs `function` as `run_resumable` does, with the values of ``templateParams``."""
+
+    def run_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+        filled = _with_values(args)
+        mailbox = mailbox_argument(client, args)
+        return run_resumable(client, filled, lambda progress: function(mailbox, filled, progress))
+
+    return run_command
+
+
 # endregion
 
 # region outputs
@@ -1276,9 +1283,9 @@ def sent_results(title: str, prefix: str, outputs: dict[str, Any]) -> CommandRes
     return object_results(prefix, title, outputs, outputs, list(shown), 'ID' if outputs.get('ID') else None, rows)
 
 
-def with_rendered_body(args: dict[str, Any], result: CommandResults, mail: OutgoingMail) -> MailCommandResult:
-    """Add an entry with the body as recipients see it, if ``renderBody`` is set."""
-    if not bool_argument(args, 'renderBody'):
+def with_rendered_body(result: CommandResults, mail: OutgoingMail, is_rendered: bool) -> MailCommandResult:
+    """Return a result, with an entry that shows the body as recipients see it if `is_rendered`."""
+    if not is_rendered:
         return result
     body = CommandResults(entry_type=EntryType.NOTE, content_format=EntryFormat.HTML, raw_response=mail.html or mail.text)
     return [result, body]
@@ -1289,45 +1296,36 @@ def with_rendered_body(args: dict[str, Any], result: CommandResults, mail: Outgo
 # region commands
 
 
-def send_mail_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+@_resumable
+def send_mail_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
     """Send a mail."""
-    mail, sender = outgoing_mail(args, FILE_ARGUMENTS), MailSender(mailbox_argument(client, args))
-    is_saved = bool_argument(args, 'save_to_sent_items', True)
-    bool_argument(args, 'renderBody')  # rejected before anything is sent
-
-    def send(progress: SendingProgress) -> MailCommandResult:
-        sent_id = ''
-        if is_saved:
-            sent_id = sender.send(mail, progress)
-        else:
-            sender.send_unsaved(mail)
-        result = sent_results('Email sent', 'MicrosoftGraph.Email', sent_outputs(mail, sent_id))
-        return with_rendered_body(args, result, mail)
-
-    return run_resumable(client, args, send)
+    mail, is_rendered = outgoing_mail(args, FILE_ARGUMENTS), bool_argument(args, 'renderBody')
+    sender, sent_id = MailSender(mailbox), ''
+    if bool_argument(args, 'save_to_sent_items', True):
+        sent_id = sender.send(mail, progress)
+    else:
+        sender.send_unsaved(mail)
+    result = sent_results('Email sent', 'MicrosoftGraph.Email', sent_outputs(mail, sent_id))
+    return with_rendered_body(result, mail, is_rendered)
 
 
-def create_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+@_resumable
+def create_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
     """Create a draft: a new one, a reply, or a forwarded email."""
-    mail, mailbox = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
-    bool_argument(args, 'renderBody')
+    mail, is_rendered = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE), bool_argument(args, 'renderBody')
     given = [name for name in ('reply_to_id', 'forward_id') if clean_value(args.get(name))]
     to_all = bool_argument(args, 'reply_all')
     if len(given) > 1 or (to_all and given != ['reply_to_id']):
         raise DemistoException('Use one of reply_to_id and forward_id. reply_all is only used with reply_to_id.')
-    if not (given or mail.subject):
+    if given:
+        action = FORWARD if given == ['forward_id'] else REPLY_ALL if to_all else REPLY
+        message_id = message_argument(mailbox, args, given[0])
+        draft = MailSender(mailbox).create_reply_draft(action, message_id, mail, progress)
+    elif mail.subject:
+        draft = MailSender(mailbox).create_draft(mail, progress)
+    else:
         raise ArgumentError('subject', 'The argument subject is empty. Enter a subject, or reply_to_id or forward_id.')
-    action = FORWARD if given == ['forward_id'] else REPLY_ALL if to_all else REPLY
-    message_id, sender = message_argument(mailbox, args, given[0]) if given else '', MailSender(mailbox)
-
-    def create(progress: SendingProgress) -> MailCommandResult:
-        if message_id:
-            draft = sender.create_reply_draft(action, message_id, mail, progress)
-        else:
-            draft = sender.create_draft(mail, progress)
-        return with_rendered_body(args, _draft_results('Draft created', draft), mail)
-
-    return run_resumable(client, args, create)
+    return with_rendered_body(_draft_results('Draft created', draft), mail, is_rendered)
 
 
 def _draft_results(title: str, draft: dict[str, Any]) -> CommandResults:
@@ -1335,117 +1333,71 @@ def _draft_results(title: str, draft: dict[str, Any]) -> CommandResults:
     return object_results('MicrosoftGraph.Draft', title, draft_outputs(draft), draft, headers)
 
 
-# Arguments that change a draft, and the properties that they change.
-_CHANGES = {
-    'to': 'toRecipients',
-    'cc': 'ccRecipients',
-    'bcc': 'bccRecipients',
-    'replyTo': 'replyTo',
-    'subject': 'subject',
-    'body': 'body',
-    'htmlBody': 'body',
-    'importance': 'importance',
-    'flag': 'flag',
-    'from': 'from',
-    'send_time': 'singleValueExtendedProperties',
-}
-
-
-def update_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+@_resumable
+def update_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
     """Change a draft. What is not given stays."""
-    given = {name: args.get(name) for name in (*_CHANGES, 'body_type', 'resume_run')}
-    mail, mailbox = outgoing_mail(given, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
+    mail = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
     if mail.needs_mime:
         raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
-    properties = mail.as_json()
-    change = {key: properties[key] for name, key in _CHANGES.items() if args.get(name) and key in properties}
+    # importance and flag have defaults, which are for new mails
+    change = {name: value for name, value in mail.as_json().items() if name not in ('importance', 'flag') or args.get(name)}
     if not change:
         raise DemistoException('There is nothing to change. Enter at least one property of the draft.')
-    draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
-
-    def update(progress: SendingProgress) -> MailCommandResult:
-        return _draft_results('Draft changed', sender.update_draft(draft_id, change, mail.attachments, progress))
-
-    return run_resumable(client, args, update)
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    return _draft_results('Draft changed', MailSender(mailbox).update_draft(draft_id, change, mail.attachments, progress))
 
 
-def add_draft_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+@_resumable
+def add_draft_attachment_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
     """Attach files to a draft."""
-    files, mailbox = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
+    files = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
     if not files:
         raise DemistoException('No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.')
-    draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
-
-    def attach(progress: SendingProgress) -> MailCommandResult:
-        return _draft_results('Files attached', sender.update_draft(draft_id, {}, files, progress))
-
-    return run_resumable(client, args, attach)
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    return _draft_results('Files attached', MailSender(mailbox).update_draft(draft_id, {}, files, progress))
 
 
-def remove_draft_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+@_resumable
+def remove_draft_attachment_command(mailbox: Mailbox, args: dict[str, Any], _progress: SendingProgress) -> MailCommandResult:
     """Remove an attachment of a draft."""
-    mailbox, attachment_id = mailbox_argument(client, args), graph_id(required_argument(args, 'attachment_id'))
-    draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
-
-    def remove(_progress: SendingProgress) -> MailCommandResult:
-        sender.remove_attachment(draft_id, attachment_id)
-        outputs = {'ID': draft_id, 'RemovedAttachmentID': attachment_id}
-        headers = ['RemovedAttachmentID', 'ID']
-        return object_results('MicrosoftGraph.Draft', 'Attachment removed', outputs, outputs, headers)
-
-    return run_resumable(client, args, remove)
+    attachment_id = graph_id(required_argument(args, 'attachment_id'))
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    MailSender(mailbox).remove_attachment(draft_id, attachment_id)
+    outputs = {'ID': draft_id, 'RemovedAttachmentID': attachment_id}
+    return object_results('MicrosoftGraph.Draft', 'Attachment removed', outputs, outputs, ['RemovedAttachmentID', 'ID'])
 
 
-def send_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+@_resumable
+def send_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
     """Send a draft."""
-    mailbox = mailbox_argument(client, args)
-    draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
-
-    def send(progress: SendingProgress) -> MailCommandResult:
-        sender.send_draft(draft_id, progress)
-        return sent_results('Draft sent', 'MicrosoftGraph.SentMail', {'ID': draft_id})
-
-    return run_resumable(client, args, send)
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    MailSender(mailbox).send_draft(draft_id, progress)
+    return sent_results('Draft sent', 'MicrosoftGraph.SentMail', {'ID': draft_id})
 
 
-def reply_mail_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-    """Reply to a mail with a body that does not quote it."""
-    mail = outgoing_mail(args, FILE_ARGUMENTS, is_reply=True)
-    return _send_reply(client, args, REPLY, 'inReplyTo', mail)
+def _reply_command(
+    action: str, id_name: str = 'message_id', files: tuple[str, str, str] = FILE_ARGUMENTS_IN_SNAKE_CASE, has_body: bool = False
+) -> _Command:
+    """Return a command that replies to the message that the argument `id_name` names, or forwards it.
 
+    Args:
+        action: as `MailSender.reply`.
+        files: the arguments for files.
+        has_body: a body replaces the quoted message; otherwise a comment is above it.
+    """
 
-def _comment_command(action: str) -> Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]:
-    """Return a command that replies to a mail or forwards it, with a comment above the quoted mail."""
-
-    def run_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-        mail = OutgoingMail(
-            to=addresses_argument(args, 'to'),
-            cc=addresses_argument(args, 'cc'),
-            bcc=addresses_argument(args, 'bcc'),
-            attachments=outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE),
-        )
-        return _send_reply(client, args, action, 'message_id', mail, str(args.get('comment') or ''))
+    @_resumable
+    def run_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
+        mail, comment = outgoing_mail(args, files, is_reply=has_body), str(args.get('comment') or '')
+        if action == FORWARD:
+            mail.require_recipients()
+        message_id = message_argument(mailbox, args, id_name)
+        sent_id = MailSender(mailbox).reply(action, message_id, mail, comment, progress)
+        mail.text = comment or mail.text  # what was written is shown
+        title = 'Email forwarded' if action == FORWARD else 'Reply sent'
+        return sent_results(title, 'MicrosoftGraph.SentMail', {**sent_outputs(mail, sent_id), 'InReplyTo': message_id})
 
     return run_command
-
-
-def _send_reply(
-    client: GraphMailClient, args: dict[str, Any], action: str, id_name: str, mail: OutgoingMail, comment: str = ''
-) -> MailCommandResult:
-    """Reply to the message that the argument `id_name` names, or forward it. Other arguments as `MailSender.reply`."""
-    if action == FORWARD:
-        mail.require_recipients()
-    mailbox = mailbox_argument(client, args)
-    message_id, sender = message_argument(mailbox, args, id_name), MailSender(mailbox)
-
-    def send(progress: SendingProgress) -> MailCommandResult:
-        sent_id = sender.reply(action, message_id, mail, comment, progress)
-        sent = copy.copy(mail)
-        sent.text = comment or mail.text
-        title = 'Email forwarded' if action == FORWARD else 'Reply sent'
-        return sent_results(title, 'MicrosoftGraph.SentMail', {**sent_outputs(sent, sent_id), 'InReplyTo': message_id})
-
-    return run_resumable(client, args, send)
 
 
 ARGUMENT_CHECKS.update(
@@ -1463,18 +1415,19 @@ _FILES, _FILES_IN_SNAKE_CASE, _TRANSIENT_FILES = (
     ' '.join(f'{name}[]' for name in names) for names in (FILE_ARGUMENTS, FILE_ARGUMENTS_IN_SNAKE_CASE, TRANSIENT_FILE_ARGUMENTS)
 )
 _COMMENT = f'message_id* to[] comment cc[] bcc[] {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} templateParams'
-SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
-    name: checked_command(
-        with_template(function) if 'templateParams' in arguments else function,
-        f'{arguments} user_id resume_draft_id resume_made_with resume_run',
-    )
+SENDING_COMMANDS: dict[str, _Command] = {
+    name: checked_command(function, f'{arguments} user_id resume_draft_id resume_made_with resume_run')
     for name, function, arguments in (
         (
             'send-mail',
             send_mail_command,
             f'{_MAIL} renderBody {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} save_to_sent_items',
         ),
-        ('reply-mail', reply_mail_command, f'{_MAIL} inReplyTo* {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}'),
+        (
+            'reply-mail',
+            _reply_command(REPLY, 'inReplyTo', FILE_ARGUMENTS, has_body=True),
+            f'{_MAIL} inReplyTo* {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}',
+        ),
         (
             'msgraph-mail-create-draft',
             create_draft_command,
@@ -1488,9 +1441,9 @@ SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailComm
         ),
         ('msgraph-mail-remove-draft-attachment', remove_draft_attachment_command, 'draft_id* attachment_id*'),
         ('msgraph-mail-send-draft', send_draft_command, 'draft_id*'),
-        ('msgraph-mail-reply-to', _comment_command(REPLY), _COMMENT),
-        ('msgraph-mail-reply-all', _comment_command(REPLY_ALL), _COMMENT),
-        ('msgraph-mail-forward', _comment_command(FORWARD), _COMMENT),
+        ('msgraph-mail-reply-to', _reply_command(REPLY), _COMMENT),
+        ('msgraph-mail-reply-all', _reply_command(REPLY_ALL), _COMMENT),
+        ('msgraph-mail-forward', _reply_command(FORWARD), _COMMENT),
     )
 }
 
