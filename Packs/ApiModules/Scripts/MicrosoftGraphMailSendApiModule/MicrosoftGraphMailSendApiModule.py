@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import copy
 import hashlib
 import io
 import json
@@ -377,7 +376,8 @@ def split_attachments(
     Raises:
         DemistoException: the message alone is too large.
     """
-    size = len(json.dumps({'message': message, 'attachments': [], 'saveToSentItems': False}))
+    mark = {'id': _DRAFT_MARK, 'value': '0' * 32}
+    size = len(json.dumps({'message': message, 'attachments': [], 'singleValueExtendedProperties': [mark]}))
     _require_size(size)
     included, others = [], []
     for attachment in attachments:
@@ -530,6 +530,274 @@ _Outcome = TypeVar('_Outcome')
 _DRAFT_MARK = 'String {6b0d2a3e-52c1-4d0b-9a57-0f1f6f3f7c5e} Name DraftMark'
 
 
+class _Draft:
+    """A draft, and the steps that make it a sent mail. Each step is retried, and none is done twice.
+
+    Args:
+        mailbox: without a retry policy, since each step has its own.
+        progress: of an earlier run; it is updated.
+        body_type: ``text`` or ``html``, in which Graph shows the body; empty for its default.
+    """
+
+    def __init__(self, mailbox: Mailbox, progress: SendingProgress, body_type: str = ''):
+        self._mailbox = mailbox
+        self.progress = progress
+        self._body_type = body_type
+        body_preference = f', outlook.body-content-type="{body_type}"' if body_type else ''
+        self._headers = {'Prefer': f'IdType="ImmutableId"{body_preference}'}
+
+    @property
+    def _path(self) -> str:
+        return self._mailbox.message_path(self.progress.draft_id)
+
+    # region the draft
+
+    def create(self, mail: OutgoingMail) -> dict[str, Any]:
+        """Create the draft unless there is one, attach all files, and return the draft, empty if it was created earlier."""
+        if mail.needs_mime:
+            return self._create_from_mime(mail)
+        message, draft = mail.as_json(), {}
+        included, others = split_attachments(message, mail.attachments)
+        if not self.progress.draft_id:
+            attachments = [attachment.as_json() for attachment in included]
+            draft = self._create_marked(self._mailbox.messages_path(), {**message, 'attachments': attachments})
+            self.progress.first_attachments = len(included)
+        self.attach(others)
+        return draft
+
+    def _create_from_mime(self, mail: OutgoingMail) -> dict[str, Any]:
+        """Create the draft as `create` does, from MIME and a change."""
+        if not self.progress.draft_id:
+            message_id = _new_message_id(mail.sender or self._mailbox.address)
+            headers, content = {'Content-Type': 'text/plain', **self._headers}, mail.as_mime(message_id)
+            self._create_once(
+                self._mailbox.messages_path(), f"internetMessageId eq '{message_id}'", headers=headers, data=content
+            )
+            self.progress.first_attachments = 0
+        draft = self.change(mail.as_change())
+        self.attach(mail.attachments)
+        return draft
+
+    def create_reply(self, action: str, message_id: str, message: dict[str, Any], comment: str = '') -> dict[str, Any]:
+        """Create the draft of a reply unless there is one, and return the change that it needs then.
+
+        Args:
+            action: as `MailSender.reply`.
+            message: a ``message`` of Graph.
+        """
+        # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
+        properties = message.pop('singleValueExtendedProperties', None)
+        if not self.progress.draft_id:
+            path = f'{self._mailbox.message_path(message_id)}/{action}'
+            more = {'comment': text_as_html(comment)} if comment else {}  # Graph reads a comment as HTML
+            self._create_marked(path, message, lambda message: {'message': message, **more}, (400,))
+        return {'singleValueExtendedProperties': properties} if properties else {}
+
+    def _create_marked(
+        self,
+        path: str,
+        message: dict[str, Any],
+        request: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+        statuses: tuple[int, ...] = (),
+    ) -> dict[str, Any]:
+        """Create the draft with a property by which it is found, or without if Graph rejects that, and return it.
+
+        Args:
+            request: returns the request for a message.
+            statuses: the property may be rejected with these too.
+        Source: https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get
+        """
+        mark = secrets.token_hex(16)
+        found_by = f"singleValueExtendedProperties/any(ep: ep/id eq '{_DRAFT_MARK}' and ep/value eq '{mark}')"
+        properties = [*message.get('singleValueExtendedProperties', ()), {'id': _DRAFT_MARK, 'value': mark}]
+        marked = request({**message, 'singleValueExtendedProperties': properties})
+        try:
+            return self._create_once(path, found_by, headers=self._headers, json_data=marked)
+        except GraphError as error:
+            if error.status not in statuses and error.code != QUOTA_EXCEEDED:  # no room for names of properties
+                raise
+            # Without a mark, a draft is not found if the response is lost: another one is sent, and the first one may remain.
+            return self._create_once(path, found_by, headers=self._headers, json_data=request(message))
+
+    def _create_once(self, path: str, found_by: str, **request: Any) -> dict[str, Any]:
+        """Create the draft, and return it as Graph shows it.
+
+        Args:
+            found_by: a filter that finds this draft and no other, if the response is unclear.
+            request: as `Mailbox.create` takes it.
+        """
+
+        def find() -> dict[str, Any] | None:
+            path, query = self._mailbox.messages_path('drafts'), {'$filter': found_by}
+            drafts = page_rows(self._mailbox.request('GET', path, headers=self._headers, params=query))
+            return drafts[0] if drafts else None
+
+        unknown = ('a draft was created', 'Look for it in Drafts before you try again.')
+        draft = self.retry_at_most_once(lambda: self._mailbox.create(path, **request), find, _STEP_RETRIES, unknown)
+        self.progress.draft_id = draft['id']
+        return draft
+
+    def change(self, change: dict[str, Any]) -> dict[str, Any]:
+        """Change the draft, and return it. This may be done twice."""
+        return self._retry(
+            lambda: self._mailbox.create(self._path, method='PATCH', json_data=change, headers=self._headers) if change else {}
+        )
+
+    def read(self) -> dict[str, Any]:
+        return self._retry(lambda: self._mailbox.get_message(self.progress.draft_id, body_type=self._body_type))
+
+    def remove(self) -> None:
+        """Delete the draft permanently, or at least move it to Deleted Items. A mail that was sent stays."""
+        if self.is_sent():
+            return
+        path, client = self._path, self._mailbox.client
+        try:
+            client.retry(lambda: self._mailbox.run_action('POST', f'{path}/permanentDelete'), _STEP_RETRIES)
+        except GraphError:
+            client.retry(lambda: self._mailbox.run_action('DELETE', path), _STEP_RETRIES)
+
+    # endregion
+    # region attachments
+
+    def attach(self, attachments: Sequence[OutgoingAttachment]) -> None:
+        """Attach what the draft does not have yet, then check that it has all.
+
+        Args:
+            attachments: those that were not part of the request that created the draft.
+        """
+        first = self.progress.first_attachments
+        if not (attachments or first):
+            return
+        count = self.count_attachments() if first is None or self.progress.is_resumed else first
+        first = self.progress.first_attachments = count if first is None else first
+        for attachment in attachments[max(0, count - first) :]:
+            self._attach_one(attachment, count)
+            count += 1
+        expected = first + len(attachments)
+
+        def require_all() -> None:
+            count = self._count()
+            if count < expected:
+                raise GraphError(f'The draft has {count} of {expected} attachments.', 'Send the email again.')
+
+        self._retry(require_all)
+
+    def _attach_one(self, attachment: OutgoingAttachment, count: int) -> None:
+        """Attach a file to the draft, which has `count` attachments: in one request, or in ranges if it is large."""
+        path = f'{self._path}/attachments'
+
+        def is_attached() -> bool:
+            return self._count() > count
+
+        if attachment.size < MIN_UPLOAD_SIZE:
+            self.retry_at_most_once(
+                lambda: self._mailbox.create(path, json_data=attachment.as_json()),
+                lambda: {} if is_attached() else None,
+                _NEW_DRAFT_RETRIES,
+            )
+        else:
+            # Graph may not find a session that it has just opened: another one is opened then.
+            self._mailbox.client.retry(lambda: self._upload(path, attachment, is_attached), _SESSION_RETRIES)
+
+    def _upload(self, path: str, attachment: OutgoingAttachment, is_attached: Callable[[], bool]) -> None:
+        body = {'AttachmentItem': attachment.as_upload_item()}
+        opened = self._retry(lambda: self._mailbox.request('POST', f'{path}/createUploadSession', json_data=body))
+        url = str(opened.get('uploadUrl') or '')
+        with attachment.open() as file:
+            session = UploadSession(self._mailbox.client, url, file, attachment.size, is_attached)
+            try:
+                session.upload()
+            except BaseException as error:
+                session.cancel()
+                if not (isinstance(error, GraphError) and error.status in _SESSION_RETRIES.retries and is_attached()):
+                    raise
+
+    def count_attachments(self) -> int:
+        return self._retry(self._count)
+
+    def _count(self) -> int:
+        return len(self._mailbox.list_attachments(self.progress.draft_id))
+
+    # endregion
+    # region steps
+
+    def submit(self, policy: RetryPolicy = _NEW_DRAFT_RETRIES) -> None:
+        """Send the draft."""
+
+        def submit() -> bool:
+            self._mailbox.run_action('POST', f'{self._path}/send')
+            return True
+
+        unknown = ('the mail was sent', 'Look for it in Sent Items and in Drafts before you send it again.')
+        self.retry_at_most_once(submit, lambda: self._look_if_sent() or None, policy, unknown)
+
+    def was_sent(self) -> bool:
+        """Return whether an earlier run sent the draft. A sent mail cannot be changed."""
+        return self.progress.is_resumed and self.is_sent()
+
+    def require_unsent(self) -> None:
+        if self.is_sent():
+            raise DemistoException('The email is not a draft, so it was not changed. Check draft_id.')
+
+    def is_sent(self) -> bool:
+        """Return whether the message is not a draft any more. The copy of a sent mail has the ID of its draft."""
+        return self._mailbox.client.retry(self._look_if_sent, _STEP_RETRIES)
+
+    def _look_if_sent(self) -> bool:
+        is_draft = self._mailbox.request('GET', self._path, params={'$select': 'isDraft'}).get('isDraft')
+        if not isinstance(is_draft, bool):
+            raise GraphError('Microsoft Graph sent a response without the object, or without isDraft.', 'Try again.')
+        return not is_draft
+
+    def retry_at_most_once(
+        self,
+        step: Callable[[], _Outcome],
+        find_outcome: Callable[[], _Outcome | None],
+        policy: RetryPolicy,
+        unknown: tuple[str, str] | None = None,
+    ) -> _Outcome:
+        """Run a step that must not be done twice, with retries, and return its result.
+
+        Args:
+            find_outcome: looks up the result of the step if a response was unclear; returns None if the step was not done.
+            unknown: what may have happened, and advice, if this cannot be looked up.
+        """
+        retry, is_unclear = self._mailbox.client.retry, False
+
+        def attempt() -> _Outcome:
+            nonlocal is_unclear
+            done = find_outcome() if is_unclear else None
+            if done is not None:
+                return done
+            try:
+                return step()
+            except GraphError as error:
+                is_unclear = is_unclear or error.is_outcome_unclear
+                raise
+
+        try:
+            return retry(attempt, policy)
+        except GraphError as error:
+            if not is_unclear:
+                raise
+            try:
+                done = retry(find_outcome, _STEP_RETRIES)
+            except GraphError:
+                is_looked_up_later = self.progress.can_resume and self.progress.draft_id and isinstance(error, GraphThrottled)
+                if unknown is None or is_looked_up_later:
+                    raise error from None
+                raise UnknownOutcomeError(*unknown, error) from error
+            if done is None:
+                raise
+            return done
+
+    def _retry(self, step: Callable[[], _Outcome]) -> _Outcome:
+        """Run a step with a new draft, which may be done twice, with retries."""
+        return self._mailbox.client.retry(step, _NEW_DRAFT_RETRIES)
+
+    # endregion
+
+
 class MailSender:
     """Send mail from a mailbox.
 
@@ -550,18 +818,17 @@ class MailSender:
         Args:
             progress: of an earlier call that was throttled; it is updated.
         """
-        with self._removing_draft(progress) as state:
-            draft = self._create_draft(mail, state)
-            return draft or self._read(state, mail.body['contentType'])
+        with self._new_draft(progress, mail.body['contentType']) as draft:
+            return draft.create(mail) or draft.read()
 
     def send(self, mail: OutgoingMail, progress: SendingProgress | None = None) -> str:
         """Send a mail, and return its immutable ID. Arguments as `create_draft`, errors as `send_draft`."""
         mail.require_recipients()
-        with self._removing_draft(progress) as state:
-            if not self._was_sent(state):
-                self._create_draft(mail, state)
-                self._submit(state, is_new=True)
-        return state.draft_id
+        with self._new_draft(progress) as draft:
+            if not draft.was_sent():
+                draft.create(mail)
+                draft.submit()
+            return draft.progress.draft_id
 
     def reply(
         self, action: str, message_id: str, mail: OutgoingMail, comment: str = '', progress: SendingProgress | None = None
@@ -578,18 +845,12 @@ class MailSender:
             mail.require_recipients()
         message = mail.as_json()
         split_attachments(message, ())
-        properties = message.pop('singleValueExtendedProperties', [])
-        path = f'{self._mailbox.message_path(message_id)}/{action}'
-        with self._removing_draft(progress) as state:
-            if self._was_sent(state):
-                return state.draft_id
-            if not state.draft_id:
-                state.draft_id = self._create_reply(path, message, comment)['id']
-            if properties:
-                self._change(state, {'singleValueExtendedProperties': properties})
-            self._attach(mail.attachments, state)
-            self._submit(state, is_new=True)
-        return state.draft_id
+        with self._new_draft(progress) as draft:
+            if not draft.was_sent():
+                draft.change(draft.create_reply(action, message_id, message, comment))
+                draft.attach(mail.attachments)
+                draft.submit()
+            return draft.progress.draft_id
 
     def create_reply_draft(
         self, action: str, message_id: str, mail: OutgoingMail, progress: SendingProgress | None = None
@@ -600,23 +861,18 @@ class MailSender:
         The body of `mail` is above the quoted message.
         """
         message = mail.as_json()
-        change = {'singleValueExtendedProperties': message.pop('singleValueExtendedProperties', None)}
-        message.pop('body', None)
-        path = f'{self._mailbox.message_path(message_id)}/{action}'
-        with self._removing_draft(progress) as state:
-            if not state.draft_id:
-                state.draft_id = self._create_reply(path, message, '')['id']
-            if state.first_attachments is None:  # otherwise an earlier run made the change
-                count = self._retry(lambda: self._count_attachments(state))
-                draft = self._read(state, 'html')
-                if mail.html or mail.text:
-                    content = above_quote(str((draft.get('body') or {}).get('content') or ''), mail)
-                    change['body'] = {'contentType': 'html', 'content': content}
-                if any(change.values()):
-                    self._change(state, {name: value for name, value in change.items() if value})
-                state.first_attachments = count
-            self._attach(mail.attachments, state)
-            return self._read(state, 'html')
+        has_body = message.pop('body', None)
+        with self._new_draft(progress, 'html') as draft:
+            change = draft.create_reply(action, message_id, message)
+            if draft.progress.first_attachments is None:  # otherwise an earlier run made the change
+                count = draft.count_attachments()
+                if has_body:
+                    quoted = (draft.read().get('body') or {}).get('content') or ''
+                    change['body'] = {'contentType': 'html', 'content': above_quote(quoted, mail)}
+                draft.change(change)
+                draft.progress.first_attachments = count
+            draft.attach(mail.attachments)
+            return draft.read()
 
     def update_draft(
         self,
@@ -630,26 +886,23 @@ class MailSender:
         Raises:
             DemistoException: the message is not a draft, so that nothing was changed.
         """
-        state = progress or SendingProgress()
-        state.draft_id = draft_id
-        self._require_draft(state)
-        if change:
-            self._change(state, change)
-        if not attachments:
-            return self._read(state)
+        draft = self._draft(draft_id, progress)
+        draft.require_unsent()
+        draft.change(change)
         try:
-            self._attach(attachments, state)
-            return self._read(state)
+            draft.attach(attachments)
+            return draft.read()
         except DemistoException as error:
             # nothing was attached before the attachments were counted
-            if state.first_attachments is None or state.resume_delay(error, self._client) is not None:
+            if draft.progress.first_attachments is None or draft.progress.resume_delay(error, self._client) is not None:
                 raise
             advice = 'Look at the draft before you attach files again.'
             raise UnknownOutcomeError('all files were attached', advice, error) from error
 
     def remove_attachment(self, draft_id: str, attachment_id: str) -> None:
         """Remove an attachment of a draft. Raise DemistoException if the message is not a draft."""
-        self._require_draft(SendingProgress(draft_id))
+        draft = self._draft(draft_id)
+        draft.require_unsent()
         path = self._mailbox.attachment_path(draft_id, attachment_id)
 
         def remove() -> bool:
@@ -661,7 +914,17 @@ class MailSender:
             ids = [one.get('id') if isinstance(one, dict) else None for one in found]
             return None if attachment_id in ids or None in ids else True
 
-        self._at_most_once(remove, find, _STEP_RETRIES)
+        draft.retry_at_most_once(remove, find, _STEP_RETRIES)
+
+    def send_draft(self, draft_id: str, progress: SendingProgress | None = None) -> None:
+        """Send a draft that a user created. Its immutable ID is that of the sent mail as well.
+
+        Raises:
+            UnknownOutcomeError: the response was unclear, and the draft could not be checked.
+        """
+        draft = self._draft(draft_id, progress)
+        if not draft.was_sent():
+            draft.submit(_STEP_RETRIES)
 
     def send_unsaved(self, mail: OutgoingMail) -> None:
         """Send a mail in one request, without a copy in Sent Items. Its ID is not known.
@@ -691,290 +954,32 @@ class MailSender:
                 raise UnknownOutcomeError('the mail was sent', 'Ask a recipient before you send it again.', error) from error
             raise
 
-    def send_draft(self, draft_id: str, progress: SendingProgress | None = None) -> None:
-        """Send a draft that a user created. Its immutable ID is that of the sent mail as well.
-
-        Raises:
-            UnknownOutcomeError: the response was unclear, and the draft could not be checked.
-        """
-        state = progress or SendingProgress()
-        state.draft_id = draft_id
-        if not self._was_sent(state):
-            self._submit(state, is_new=False)
-
-    # region drafts
-
-    def _create_draft(self, mail: OutgoingMail, state: SendingProgress) -> dict[str, Any]:
-        """Create the draft unless there is one, attach all files, and return the draft, empty if it was created earlier."""
-        if mail.needs_mime:
-            return self._create_mime_draft(mail, state)
-        message, mark_filter = _with_mark(mail.as_json())
-        included, others = split_attachments(message, mail.attachments)
-        draft: dict[str, Any] = {}
-        if not state.draft_id:
-
-            def body_of(message: dict[str, Any]) -> dict[str, Any]:
-                return {**message, 'attachments': [attachment.as_json() for attachment in included]}
-
-            draft = self._create_marked(self._mailbox.messages_path(), (message, mark_filter), body_of, (), _preferences(mail))
-            state.draft_id, state.first_attachments = draft['id'], len(included)
-        self._attach(others, state)
-        return draft
-
-    def _create_mime_draft(self, mail: OutgoingMail, state: SendingProgress) -> dict[str, Any]:
-        """Create a draft as `_create_draft` does, from MIME and a change."""
-        if not state.draft_id:
-            message_id = _new_message_id(mail.sender or self._mailbox.address)
-            headers, content = {'Content-Type': 'text/plain'}, mail.as_mime(message_id)
-            found_by = f"internetMessageId eq '{message_id}'"
-            draft = self._create_once(self._mailbox.messages_path(), found_by, headers, data=content)
-            state.draft_id, state.first_attachments = draft['id'], 0
-        draft = self._change(state, mail.as_change(), _preferences(mail))
-        self._attach(mail.attachments, state)
-        return draft
-
-    def _create_reply(self, path: str, message: dict[str, Any], comment: str) -> dict[str, Any]:
-        """Create the draft of a reply, and return it. Graph reads a comment as HTML."""
-        comment = text_as_html(comment)
-
-        def body_of(message: dict[str, Any]) -> dict[str, Any]:
-            return {name: value for name, value in (('message', message), ('comment', comment)) if value}
-
-        # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
-        return self._create_marked(path, _with_mark(message), body_of, (400,))
-
-    def _create_marked(
-        self,
-        path: str,
-        marked: tuple[dict[str, Any], str],
-        body_of: Callable[[dict[str, Any]], dict[str, Any]],
-        statuses: tuple[int, ...],
-        headers: dict[str, str] | None = None,
-    ) -> dict[str, Any]:
-        """Create a draft with a mark, or without if Graph rejects the mark, and return it.
-
-        Args:
-            marked: a message and a filter from `_with_mark`.
-            body_of: returns the request for a message.
-            statuses: a mark may be rejected with these too.
-        """
-        message, mark_filter = marked
-        try:
-            return self._create_once(path, mark_filter, headers, json_data=body_of(message))
-        except GraphError as error:
-            if error.status not in statuses and error.code != QUOTA_EXCEEDED:  # no room for names of properties
-                raise
-            # Without a mark, a draft is not found if the response is lost: another one is sent, and the first one may remain.
-            properties = message.pop('singleValueExtendedProperties')[:-1]
-            message = {**message, **({'singleValueExtendedProperties': properties} if properties else {})}
-            return self._create_once(path, mark_filter, headers, json_data=body_of(message))
-
-    def _create_once(self, path: str, mark_filter: str, headers: dict[str, str] | None = None, **body: Any) -> dict[str, Any]:
-        """Create a draft, and return it as Graph shows it.
-
-        Args:
-            mark_filter: a filter that finds this draft and no other, if the response is unclear.
-            body: json_data or data.
-        """
-
-        def find() -> dict[str, Any] | None:
-            drafts = self._mailbox.request(
-                'GET', self._mailbox.messages_path('drafts'), headers=headers, params={'$filter': mark_filter}
-            )
-            return next(iter(page_rows(drafts)), None)
-
-        return self._at_most_once(
-            lambda: self._mailbox.create(path, headers=headers, **body),
-            find,
-            _STEP_RETRIES,
-            unknown=('a draft was created', 'Look for it in Drafts before you try again.'),
-        )
-
-    def _change(self, state: SendingProgress, change: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
-        """Change a draft, and return it. This may be done twice."""
-        return self._retry(lambda: self._mailbox.create(self._path(state), method='PATCH', json_data=change, headers=headers))
-
-    def _read(self, state: SendingProgress, body_type: str = '') -> dict[str, Any]:
-        return self._retry(lambda: self._mailbox.get_message(state.draft_id, body_type=body_type))
+    def _draft(self, draft_id: str, progress: SendingProgress | None = None) -> _Draft:
+        """Return a draft that a user created."""
+        progress = progress or SendingProgress()
+        progress.draft_id = draft_id
+        return _Draft(self._mailbox, progress)
 
     @contextmanager
-    def _removing_draft(self, progress: SendingProgress | None) -> Iterator[SendingProgress]:
+    def _new_draft(self, progress: SendingProgress | None, body_type: str = '') -> Iterator[_Draft]:
         """Remove the draft if a step inside fails, unless the caller can resume from it or it may have been sent."""
-        state = progress or SendingProgress()
+        draft = _Draft(self._mailbox, progress or SendingProgress(), body_type)
         try:
-            yield state
+            yield draft
         except UnknownOutcomeError:
             raise
         except Exception as error:
-            if state.draft_id and state.resume_delay(error, self._client) is None:
-                # The user has to see the first error. The copy of a sent mail has the ID of its draft.
+            if draft.progress.draft_id and draft.progress.resume_delay(error, self._client) is None:
+                # The user has to see the first error.
                 clock = self._client.clock
                 clock.limit(max(clock.remaining(), _CLEANUP_SECONDS))
                 try:
-                    if not self._client.retry(lambda: self._is_sent(state), _STEP_RETRIES):
-                        self._remove(self._path(state))
+                    draft.remove()
                 except Exception:
                     if isinstance(error, DemistoException):
                         advice = 'Look for it in Drafts before you try again.'
                         raise UnknownOutcomeError('the draft was removed', advice, error) from error
             raise
-
-    def _remove(self, path: str) -> None:
-        """Delete a draft permanently, or at least move it to Deleted Items."""
-        try:
-            self._client.retry(lambda: self._mailbox.run_action('POST', f'{path}/permanentDelete'), _STEP_RETRIES)
-        except GraphError:
-            self._client.retry(lambda: self._mailbox.run_action('DELETE', path), _STEP_RETRIES)
-
-    # endregion
-    # region attachments
-
-    def _attach(self, attachments: Sequence[OutgoingAttachment], state: SendingProgress) -> None:
-        """Attach what the draft does not have yet, then check that it has all.
-
-        Args:
-            attachments: those that were not part of the request that created the draft.
-        """
-        if not (attachments or state.first_attachments):
-            return
-        is_counted = state.is_resumed or state.first_attachments is None
-        count = self._retry(lambda: self._count_attachments(state)) if is_counted else state.first_attachments or 0
-        if state.first_attachments is None:
-            state.first_attachments = count
-        for attachment in attachments[max(0, count - state.first_attachments) :]:
-            self._attach_one(attachment, state, count)
-            count += 1
-        expected = state.first_attachments + len(attachments)
-        self._retry(lambda: self._require_attachments(expected, state))
-
-    def _attach_one(self, attachment: OutgoingAttachment, state: SendingProgress, count: int) -> None:
-        """Attach a file to a draft with `count` attachments: in one request, or in ranges if it is large."""
-        path = f'{self._path(state)}/attachments'
-
-        def is_attached() -> bool:
-            return self._count_attachments(state) > count
-
-        if attachment.size >= MIN_UPLOAD_SIZE:
-            self._upload(path, attachment, is_attached)
-        else:
-            self._at_most_once(
-                lambda: self._mailbox.create(path, json_data=attachment.as_json()),
-                lambda: {} if is_attached() else None,
-                _NEW_DRAFT_RETRIES,
-            )
-
-    def _upload(self, path: str, attachment: OutgoingAttachment, is_attached: Callable[[], bool]) -> None:
-        """Upload a file. Graph may not find a session that it has just opened: another one is opened then."""
-        self._client.retry(lambda: self._upload_once(path, attachment, is_attached), _SESSION_RETRIES)
-
-    def _upload_once(self, path: str, attachment: OutgoingAttachment, is_attached: Callable[[], bool]) -> None:
-        body = {'AttachmentItem': attachment.as_upload_item()}
-        opened = self._retry(lambda: self._mailbox.request('POST', f'{path}/createUploadSession', json_data=body))
-        with attachment.open() as file:
-            session = UploadSession(self._client, str(opened.get('uploadUrl') or ''), file, attachment.size, is_attached)
-            try:
-                session.upload()
-            except BaseException as error:
-                session.cancel()
-                if not (isinstance(error, GraphError) and error.status in _SESSION_RETRIES.retries and is_attached()):
-                    raise
-
-    def _count_attachments(self, state: SendingProgress) -> int:
-        return len(self._mailbox.list_attachments(state.draft_id))
-
-    def _require_attachments(self, expected: int, state: SendingProgress) -> None:
-        count = self._count_attachments(state)
-        if count < expected:
-            raise GraphError(f'The draft has {count} of {expected} attachments.', 'Send the email again.')
-
-    # endregion
-    # region steps
-
-    def _submit(self, state: SendingProgress, is_new: bool) -> None:
-        """Send the draft.
-
-        Args:
-            is_new: it was created here, so it may not be known everywhere yet.
-        """
-
-        def submit() -> bool:
-            self._mailbox.run_action('POST', f'{self._path(state)}/send')
-            return True
-
-        self._at_most_once(
-            submit,
-            lambda: self._is_sent(state) or None,
-            _NEW_DRAFT_RETRIES if is_new else _STEP_RETRIES,
-            unknown=('the mail was sent', 'Look for it in Sent Items and in Drafts before you send it again.'),
-            can_resume=state.can_resume,
-        )
-
-    def _was_sent(self, state: SendingProgress) -> bool:
-        """Return whether an earlier run sent the draft. A sent mail cannot be changed."""
-        return state.is_resumed and self._client.retry(lambda: self._is_sent(state), _STEP_RETRIES)
-
-    def _require_draft(self, state: SendingProgress) -> None:
-        if self._client.retry(lambda: self._is_sent(state), _STEP_RETRIES):
-            raise DemistoException('The email is not a draft, so it was not changed. Check draft_id.')
-
-    def _is_sent(self, state: SendingProgress) -> bool:
-        """Return whether the message is not a draft any more."""
-        is_draft = self._mailbox.request('GET', self._path(state), params={'$select': 'isDraft'}).get('isDraft')
-        if not isinstance(is_draft, bool):
-            raise GraphError('Microsoft Graph sent a response without the object, or without isDraft.', 'Try again.')
-        return not is_draft
-
-    def _at_most_once(
-        self,
-        step: Callable[[], _Outcome],
-        find_outcome: Callable[[], _Outcome | None],
-        policy: RetryPolicy,
-        unknown: tuple[str, str] | None = None,
-        can_resume: bool = False,
-    ) -> _Outcome:
-        """Run a step that must not be done twice, with retries, and return its result.
-
-        Args:
-            find_outcome: looks up the result of the step if a response was unclear; returns None if the step was not done.
-            unknown: what may have happened, and advice, if this cannot be looked up.
-            can_resume: a later run looks up the result.
-        """
-        is_unclear = False
-
-        def attempt() -> _Outcome:
-            nonlocal is_unclear
-            done = find_outcome() if is_unclear else None
-            if done is not None:
-                return done
-            try:
-                return step()
-            except GraphError as error:
-                is_unclear = is_unclear or error.is_outcome_unclear
-                raise
-
-        try:
-            return self._client.retry(attempt, policy)
-        except GraphError as error:
-            if not is_unclear:
-                raise
-            try:
-                done = self._client.retry(find_outcome, _STEP_RETRIES)
-            except GraphError:
-                if unknown is None or (can_resume and isinstance(error, GraphThrottled)):
-                    raise error from None
-                raise UnknownOutcomeError(*unknown, error) from error
-            if done is None:
-                raise
-            return done
-
-    def _retry(self, step: Callable[[], _Outcome]) -> _Outcome:
-        """Run a step with a new draft, which may be done twice, with retries."""
-        return self._client.retry(step, _NEW_DRAFT_RETRIES)
-
-    def _path(self, state: SendingProgress) -> str:
-        return self._mailbox.message_path(state.draft_id)
-
-    # endregion
 
 
 def above_quote(html: str, mail: OutgoingMail) -> str:
@@ -984,24 +989,6 @@ def above_quote(html: str, mail: OutgoingMail) -> str:
     start = re.search(r'<body\b[^<>]*>', html, re.IGNORECASE)
     position = start.end() if start else 0
     return f'{html[:position]}<div>{text}</div>{html[position:]}'
-
-
-def _preferences(mail: OutgoingMail) -> dict[str, str]:
-    """Return headers by which Graph shows a draft with its body in the format in which it was given."""
-    return {'Prefer': f'IdType="ImmutableId", outlook.body-content-type="{mail.body["contentType"]}"'}
-
-
-def _with_mark(message: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Return a ``message`` of Graph with a property that identifies it, and the filter for that.
-
-    Source: https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get
-    """
-    mark = secrets.token_hex(16)
-    properties = [*message.get('singleValueExtendedProperties', []), {'id': _DRAFT_MARK, 'value': mark}]
-    return (
-        {**message, 'singleValueExtendedProperties': properties},
-        f"singleValueExtendedProperties/any(ep: ep/id eq '{_DRAFT_MARK}' and ep/value eq '{mark}')",
-    )
 
 
 def _new_message_id(address: str) -> str:
@@ -1136,19 +1123,13 @@ def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachm
 # region templates
 
 
-def with_template(
-    function: Callable[[GraphMailClient, dict[str, Any]], MailCommandResult],
-) -> Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]:
-    """Return a command that replaces the variables in its texts by the values in ``templateParams``."""
-
-    def run_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-        if args.get('templateParams'):
-            values = {name: _template_value(name, one) for name, one in json_argument(args, 'templateParams').items()}
-            texts = {name: _filled(str(args[name]), values, name) for name in _TEMPLATES if args.get(name)}
-            args = {**args, **texts, 'templateParams': None}
-        return function(client, args)
-
-    return run_command
+def _with_values(args: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments whose texts have the values in ``templateParams`` in place of their variables."""
+    if not args.get('templateParams'):
+        return args
+    values = {name: _template_value(name, one) for name, one in json_argument(args, 'templateParams').items()}
+    texts = {name: _filled(str(args[name]), values, name) for name in _TEMPLATES if args.get(name)}
+    return {**args, **texts, 'templateParams': None}
 
 
 _TEMPLATES = ('subject', 'body', 'htmlBody', 'comment')
@@ -1234,6 +1215,20 @@ def run_resumable(
     return reschedule({**args, **rest}, delay, 'Sending resumes', is_last=False)
 
 
+_Command = Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]
+
+
+def _resumable(function: Callable[[Mailbox, dict[str, Any], SendingProgress], MailCommandResult]) -> _Command:
+    """Return a command that runs `function` as `run_resumable` does, with the values of ``templateParams``."""
+
+    def run_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+        filled = _with_values(args)
+        mailbox = mailbox_argument(client, args)
+        return run_resumable(client, filled, lambda progress: function(mailbox, filled, progress))
+
+    return run_command
+
+
 # endregion
 
 # region outputs
@@ -1276,9 +1271,9 @@ def sent_results(title: str, prefix: str, outputs: dict[str, Any]) -> CommandRes
     return object_results(prefix, title, outputs, outputs, list(shown), 'ID' if outputs.get('ID') else None, rows)
 
 
-def with_rendered_body(args: dict[str, Any], result: CommandResults, mail: OutgoingMail) -> MailCommandResult:
-    """Add an entry with the body as recipients see it, if ``renderBody`` is set."""
-    if not bool_argument(args, 'renderBody'):
+def with_rendered_body(result: CommandResults, mail: OutgoingMail, is_rendered: bool) -> MailCommandResult:
+    """Return a result, with an entry that shows the body as recipients see it if `is_rendered`."""
+    if not is_rendered:
         return result
     body = CommandResults(entry_type=EntryType.NOTE, content_format=EntryFormat.HTML, raw_response=mail.html or mail.text)
     return [result, body]
@@ -1289,45 +1284,36 @@ def with_rendered_body(args: dict[str, Any], result: CommandResults, mail: Outgo
 # region commands
 
 
-def send_mail_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+@_resumable
+def send_mail_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
     """Send a mail."""
-    mail, sender = outgoing_mail(args, FILE_ARGUMENTS), MailSender(mailbox_argument(client, args))
-    is_saved = bool_argument(args, 'save_to_sent_items', True)
-    bool_argument(args, 'renderBody')  # rejected before anything is sent
-
-    def send(progress: SendingProgress) -> MailCommandResult:
-        sent_id = ''
-        if is_saved:
-            sent_id = sender.send(mail, progress)
-        else:
-            sender.send_unsaved(mail)
-        result = sent_results('Email sent', 'MicrosoftGraph.Email', sent_outputs(mail, sent_id))
-        return with_rendered_body(args, result, mail)
-
-    return run_resumable(client, args, send)
+    mail, is_rendered = outgoing_mail(args, FILE_ARGUMENTS), bool_argument(args, 'renderBody')
+    sender, sent_id = MailSender(mailbox), ''
+    if bool_argument(args, 'save_to_sent_items', True):
+        sent_id = sender.send(mail, progress)
+    else:
+        sender.send_unsaved(mail)
+    result = sent_results('Email sent', 'MicrosoftGraph.Email', sent_outputs(mail, sent_id))
+    return with_rendered_body(result, mail, is_rendered)
 
 
-def create_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+@_resumable
+def create_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
     """Create a draft: a new one, a reply, or a forwarded email."""
-    mail, mailbox = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
-    bool_argument(args, 'renderBody')
+    mail, is_rendered = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE), bool_argument(args, 'renderBody')
     given = [name for name in ('reply_to_id', 'forward_id') if clean_value(args.get(name))]
     to_all = bool_argument(args, 'reply_all')
     if len(given) > 1 or (to_all and given != ['reply_to_id']):
         raise DemistoException('Use one of reply_to_id and forward_id. reply_all is only used with reply_to_id.')
-    if not (given or mail.subject):
+    if given:
+        action = FORWARD if given == ['forward_id'] else REPLY_ALL if to_all else REPLY
+        message_id = message_argument(mailbox, args, given[0])
+        draft = MailSender(mailbox).create_reply_draft(action, message_id, mail, progress)
+    elif mail.subject:
+        draft = MailSender(mailbox).create_draft(mail, progress)
+    else:
         raise ArgumentError('subject', 'The argument subject is empty. Enter a subject, or reply_to_id or forward_id.')
-    action = FORWARD if given == ['forward_id'] else REPLY_ALL if to_all else REPLY
-    message_id, sender = message_argument(mailbox, args, given[0]) if given else '', MailSender(mailbox)
-
-    def create(progress: SendingProgress) -> MailCommandResult:
-        if message_id:
-            draft = sender.create_reply_draft(action, message_id, mail, progress)
-        else:
-            draft = sender.create_draft(mail, progress)
-        return with_rendered_body(args, _draft_results('Draft created', draft), mail)
-
-    return run_resumable(client, args, create)
+    return with_rendered_body(_draft_results('Draft created', draft), mail, is_rendered)
 
 
 def _draft_results(title: str, draft: dict[str, Any]) -> CommandResults:
@@ -1335,117 +1321,71 @@ def _draft_results(title: str, draft: dict[str, Any]) -> CommandResults:
     return object_results('MicrosoftGraph.Draft', title, draft_outputs(draft), draft, headers)
 
 
-# Arguments that change a draft, and the properties that they change.
-_CHANGES = {
-    'to': 'toRecipients',
-    'cc': 'ccRecipients',
-    'bcc': 'bccRecipients',
-    'replyTo': 'replyTo',
-    'subject': 'subject',
-    'body': 'body',
-    'htmlBody': 'body',
-    'importance': 'importance',
-    'flag': 'flag',
-    'from': 'from',
-    'send_time': 'singleValueExtendedProperties',
-}
-
-
-def update_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+@_resumable
+def update_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
     """Change a draft. What is not given stays."""
-    given = {name: args.get(name) for name in (*_CHANGES, 'body_type', 'resume_run')}
-    mail, mailbox = outgoing_mail(given, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
+    mail = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
     if mail.needs_mime:
         raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
-    properties = mail.as_json()
-    change = {key: properties[key] for name, key in _CHANGES.items() if args.get(name) and key in properties}
+    # importance and flag have defaults, which are for new mails
+    change = {name: value for name, value in mail.as_json().items() if name not in ('importance', 'flag') or args.get(name)}
     if not change:
         raise DemistoException('There is nothing to change. Enter at least one property of the draft.')
-    draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
-
-    def update(progress: SendingProgress) -> MailCommandResult:
-        return _draft_results('Draft changed', sender.update_draft(draft_id, change, mail.attachments, progress))
-
-    return run_resumable(client, args, update)
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    return _draft_results('Draft changed', MailSender(mailbox).update_draft(draft_id, change, mail.attachments, progress))
 
 
-def add_draft_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+@_resumable
+def add_draft_attachment_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
     """Attach files to a draft."""
-    files, mailbox = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE), mailbox_argument(client, args)
+    files = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
     if not files:
         raise DemistoException('No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.')
-    draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
-
-    def attach(progress: SendingProgress) -> MailCommandResult:
-        return _draft_results('Files attached', sender.update_draft(draft_id, {}, files, progress))
-
-    return run_resumable(client, args, attach)
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    return _draft_results('Files attached', MailSender(mailbox).update_draft(draft_id, {}, files, progress))
 
 
-def remove_draft_attachment_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+@_resumable
+def remove_draft_attachment_command(mailbox: Mailbox, args: dict[str, Any], _progress: SendingProgress) -> MailCommandResult:
     """Remove an attachment of a draft."""
-    mailbox, attachment_id = mailbox_argument(client, args), graph_id(required_argument(args, 'attachment_id'))
-    draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
-
-    def remove(_progress: SendingProgress) -> MailCommandResult:
-        sender.remove_attachment(draft_id, attachment_id)
-        outputs = {'ID': draft_id, 'RemovedAttachmentID': attachment_id}
-        headers = ['RemovedAttachmentID', 'ID']
-        return object_results('MicrosoftGraph.Draft', 'Attachment removed', outputs, outputs, headers)
-
-    return run_resumable(client, args, remove)
+    attachment_id = graph_id(required_argument(args, 'attachment_id'))
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    MailSender(mailbox).remove_attachment(draft_id, attachment_id)
+    outputs = {'ID': draft_id, 'RemovedAttachmentID': attachment_id}
+    return object_results('MicrosoftGraph.Draft', 'Attachment removed', outputs, outputs, ['RemovedAttachmentID', 'ID'])
 
 
-def send_draft_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+@_resumable
+def send_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
     """Send a draft."""
-    mailbox = mailbox_argument(client, args)
-    draft_id, sender = message_argument(mailbox, args, 'draft_id'), MailSender(mailbox)
-
-    def send(progress: SendingProgress) -> MailCommandResult:
-        sender.send_draft(draft_id, progress)
-        return sent_results('Draft sent', 'MicrosoftGraph.SentMail', {'ID': draft_id})
-
-    return run_resumable(client, args, send)
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    MailSender(mailbox).send_draft(draft_id, progress)
+    return sent_results('Draft sent', 'MicrosoftGraph.SentMail', {'ID': draft_id})
 
 
-def reply_mail_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-    """Reply to a mail with a body that does not quote it."""
-    mail = outgoing_mail(args, FILE_ARGUMENTS, is_reply=True)
-    return _send_reply(client, args, REPLY, 'inReplyTo', mail)
+def _reply_command(
+    action: str, id_name: str = 'message_id', files: tuple[str, str, str] = FILE_ARGUMENTS_IN_SNAKE_CASE, has_body: bool = False
+) -> _Command:
+    """Return a command that replies to the message that the argument `id_name` names, or forwards it.
 
+    Args:
+        action: as `MailSender.reply`.
+        files: the arguments for files.
+        has_body: a body replaces the quoted message; otherwise a comment is above it.
+    """
 
-def _comment_command(action: str) -> Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]:
-    """Return a command that replies to a mail or forwards it, with a comment above the quoted mail."""
-
-    def run_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-        mail = OutgoingMail(
-            to=addresses_argument(args, 'to'),
-            cc=addresses_argument(args, 'cc'),
-            bcc=addresses_argument(args, 'bcc'),
-            attachments=outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE),
-        )
-        return _send_reply(client, args, action, 'message_id', mail, str(args.get('comment') or ''))
+    @_resumable
+    def run_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
+        mail, comment = outgoing_mail(args, files, is_reply=has_body), str(args.get('comment') or '')
+        if action == FORWARD:
+            mail.require_recipients()
+        message_id = message_argument(mailbox, args, id_name)
+        sent_id = MailSender(mailbox).reply(action, message_id, mail, comment, progress)
+        mail.text = comment or mail.text  # what was written is shown
+        title = 'Email forwarded' if action == FORWARD else 'Reply sent'
+        return sent_results(title, 'MicrosoftGraph.SentMail', {**sent_outputs(mail, sent_id), 'InReplyTo': message_id})
 
     return run_command
-
-
-def _send_reply(
-    client: GraphMailClient, args: dict[str, Any], action: str, id_name: str, mail: OutgoingMail, comment: str = ''
-) -> MailCommandResult:
-    """Reply to the message that the argument `id_name` names, or forward it. Other arguments as `MailSender.reply`."""
-    if action == FORWARD:
-        mail.require_recipients()
-    mailbox = mailbox_argument(client, args)
-    message_id, sender = message_argument(mailbox, args, id_name), MailSender(mailbox)
-
-    def send(progress: SendingProgress) -> MailCommandResult:
-        sent_id = sender.reply(action, message_id, mail, comment, progress)
-        sent = copy.copy(mail)
-        sent.text = comment or mail.text
-        title = 'Email forwarded' if action == FORWARD else 'Reply sent'
-        return sent_results(title, 'MicrosoftGraph.SentMail', {**sent_outputs(sent, sent_id), 'InReplyTo': message_id})
-
-    return run_resumable(client, args, send)
 
 
 ARGUMENT_CHECKS.update(
@@ -1463,18 +1403,19 @@ _FILES, _FILES_IN_SNAKE_CASE, _TRANSIENT_FILES = (
     ' '.join(f'{name}[]' for name in names) for names in (FILE_ARGUMENTS, FILE_ARGUMENTS_IN_SNAKE_CASE, TRANSIENT_FILE_ARGUMENTS)
 )
 _COMMENT = f'message_id* to[] comment cc[] bcc[] {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} templateParams'
-SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]] = {
-    name: checked_command(
-        with_template(function) if 'templateParams' in arguments else function,
-        f'{arguments} user_id resume_draft_id resume_made_with resume_run',
-    )
+SENDING_COMMANDS: dict[str, _Command] = {
+    name: checked_command(function, f'{arguments} user_id resume_draft_id resume_made_with resume_run')
     for name, function, arguments in (
         (
             'send-mail',
             send_mail_command,
             f'{_MAIL} renderBody {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} save_to_sent_items',
         ),
-        ('reply-mail', reply_mail_command, f'{_MAIL} inReplyTo* {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}'),
+        (
+            'reply-mail',
+            _reply_command(REPLY, 'inReplyTo', FILE_ARGUMENTS, has_body=True),
+            f'{_MAIL} inReplyTo* {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}',
+        ),
         (
             'msgraph-mail-create-draft',
             create_draft_command,
@@ -1488,9 +1429,9 @@ SENDING_COMMANDS: dict[str, Callable[[GraphMailClient, dict[str, Any]], MailComm
         ),
         ('msgraph-mail-remove-draft-attachment', remove_draft_attachment_command, 'draft_id* attachment_id*'),
         ('msgraph-mail-send-draft', send_draft_command, 'draft_id*'),
-        ('msgraph-mail-reply-to', _comment_command(REPLY), _COMMENT),
-        ('msgraph-mail-reply-all', _comment_command(REPLY_ALL), _COMMENT),
-        ('msgraph-mail-forward', _comment_command(FORWARD), _COMMENT),
+        ('msgraph-mail-reply-to', _reply_command(REPLY), _COMMENT),
+        ('msgraph-mail-reply-all', _reply_command(REPLY_ALL), _COMMENT),
+        ('msgraph-mail-forward', _reply_command(FORWARD), _COMMENT),
     )
 }
 

@@ -5,7 +5,7 @@ import binascii
 import mimetypes
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from email.errors import MessageError
 from email.header import decode_header, make_header
@@ -57,16 +57,18 @@ class MimePart(NamedTuple):
         end = end_of_headers(source)
         head = b''.join(source[: min(end.start() if end else len(source), _MAX_HEAD)].splitlines(keepends=True)[:_MAX_LINES])
         headers = HeaderParser().parsestr(head.decode(errors='replace'))
-        for name in ('Content-Type', 'Content-Disposition'):
-            if len(headers.get(name, '')) > _MAX_HEADER:
-                headers.replace_header(name, headers[name][:_MAX_HEADER])
+        part = cls(headers, source[end.end() :] if end else b'')
+        part._replace_parameters(lambda value: value[:_MAX_HEADER])
         try:
             headers.get_filename(), headers.get_boundary()
         except (TypeError, ValueError):  # Python fails if the parts of a parameter or its character set are hostile
-            for name in ('Content-Type', 'Content-Disposition'):
-                if name in headers:
-                    headers.replace_header(name, headers[name].replace('*', ''))
-        return cls(headers, source[end.end() :] if end else b'')
+            part._replace_parameters(lambda value: value.replace('*', ''))
+        return part
+
+    def _replace_parameters(self, changed: Callable[[str], str]) -> None:
+        for name in ('Content-Type', 'Content-Disposition'):
+            if name in self.headers:
+                self.headers.replace_header(name, changed(self.headers[name]))
 
     def content(self) -> bytes:
         """Return the decoded body. What cannot be decoded stays as it is."""
@@ -145,21 +147,18 @@ def mime_parts(source: bytes) -> Iterator[MimePart]:
 
 def _split_multipart(body: bytes, boundary: bytes) -> list[bytes]:
     """Return the parts of a multipart body. The last one ends with the body if its delimiter is missing."""
-    mark = b'--' + boundary
-    found: list[bytes] = []
-    start, at = -1, body.find(mark)
-    while at >= 0:
-        end = at + len(mark)
-        is_line = at == 0 or body[at - 1] in b'\r\n'
-        rest = re.match(rb'(--)?[ \t]{0,99}(?:\r\n|\r|\n|\Z)', body[end : end + 200]) if is_line else None
-        if rest and start >= 0:
-            part = body[start:at]
-            found.append(part[: -2 if part.endswith(b'\r\n') else -1 if part.endswith((b'\r', b'\n')) else None])
-        if rest and (rest[1] or len(found) >= MAX_PARTS):
-            return found
-        start = end + rest.end() if rest else start
-        at = body.find(mark, end)
-    return [*found, body[start:]] if start >= 0 else found
+    mark = re.escape(b'--' + boundary)
+    # the expression starts with the mark, which is fast to find, and looks back whether a line starts with it
+    delimiter = re.compile(rb'%b(?<![^\r\n]%b)(--)?[ \t]{0,99}(?:\r\n|\r|\n|\Z)' % (mark, mark))
+    parts: list[bytes] = []
+    start = -1
+    for found in delimiter.finditer(body):
+        if start >= 0:
+            parts.append(body[start : found.start()].removesuffix(b'\n').removesuffix(b'\r'))
+        if found[1] or len(parts) >= MAX_PARTS:
+            return parts
+        start = found.end()
+    return [*parts, body[start:]] if start >= 0 else parts
 
 
 def calendar_in_mime(source: bytes) -> bytes:
@@ -172,7 +171,14 @@ def calendar_in_mime(source: bytes) -> bytes:
 
 # region invitations
 
-_EVENT_KEYS = {'SUMMARY': 'Summary', 'LOCATION': 'Location', 'ORGANIZER': 'Organizer', 'DTSTART': 'Start', 'DTEND': 'End'}
+_EVENT_KEYS = {
+    'METHOD': 'Method',
+    'SUMMARY': 'Summary',
+    'LOCATION': 'Location',
+    'ORGANIZER': 'Organizer',
+    'DTSTART': 'Start',
+    'DTEND': 'End',
+}
 _CALENDAR_LINE = r'([A-Za-z-]+)((?:;[^=:;]+=(?:"[^"]*"|[^";:]*))*):(.*)'
 _LINK = r'(?i)https?://[^\s<>"\']+'
 _MAX_LINKS = 100
@@ -184,14 +190,17 @@ def event_details(calendar: str) -> dict[str, Any]:
     details: dict[str, Any] = {}
     for line in text.splitlines():
         found = re.fullmatch(_CALENDAR_LINE, line)
-        if not found:
-            continue
-        key = {**_EVENT_KEYS, 'METHOD': 'Method'}.get(found[1].upper())
-        if key and key not in details:
-            value = re.sub(r'\\([nN]|.)', lambda escaped: '\n' if escaped[1] in 'nN' else escaped[1], found[3])
-            details[key] = re.sub('^mailto:', '', value, flags=re.IGNORECASE)[:1000] if key == 'Organizer' else value[:1000]
-    plain = re.sub(r'\\([nN,;])', lambda escaped: '\n' if escaped[1] in 'nN' else escaped[1], text)
-    return {**details, 'Links': list(dict.fromkeys(re.findall(_LINK, plain)))[:_MAX_LINKS]}
+        key = _EVENT_KEYS.get(found[1].upper()) if found else None
+        if found and key and key not in details:
+            value = _unescaped_calendar(found[3], '.')
+            details[key] = (re.sub('(?i)^mailto:', '', value) if key == 'Organizer' else value)[:1000]
+    links = re.findall(_LINK, _unescaped_calendar(text, '[nN,;]'))
+    return {**details, 'Links': list(dict.fromkeys(links))[:_MAX_LINKS]}
+
+
+def _unescaped_calendar(text: str, escaped: str) -> str:
+    """Return a text of a calendar without the backslash before characters that the expression `escaped` describes."""
+    return re.sub(rf'\\({escaped})', lambda found: '\n' if found[1] in 'nN' else found[1], text)
 
 
 # endregion
