@@ -13,6 +13,8 @@ DELIVERY := PYTHONPATH=Tests $(BIN)/python -m delivery
 # demisto-sdk: no warning that this is not the public content repository
 export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# what is compiled stays: else each worker and each process of a test compiles everything again
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*## .*/\1/p' Makefile)

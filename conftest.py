@@ -3,6 +3,7 @@
 ``COMMON_SERVER_PYTHON=<its folder> make test``
 """
 
+import gc
 import os
 import socketserver
 import sys
@@ -100,6 +101,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(f'{path} has no marker: add its folder to MARKERS in conftest.py.')
         item.add_marker(marker)
     items.sort(key=lambda item: min(order.index(marker.name) for marker in item.iter_markers() if marker.name in order))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what lasts as long as the process: thousands of tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
