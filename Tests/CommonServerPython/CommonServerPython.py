@@ -110,7 +110,7 @@ class EntryFormat:
 
     @classmethod
     def is_valid_type(cls, _type: str) -> bool:
-        """Whether the platform knows the format."""
+        """Return whether the platform knows the format."""
         return _type in (cls.HTML, cls.TABLE, cls.JSON, cls.TEXT, cls.DBOT_RESPONSE, cls.MARKDOWN)
 
 
@@ -145,7 +145,7 @@ _module_lines: dict[str, dict[str, float]] = {
 
 
 def __line__() -> int:
-    """The number of the line that calls."""
+    """Return the number of the line that calls."""
     return sys._getframe(1).f_lineno
 
 
@@ -164,7 +164,7 @@ def register_module_line(module_name: str, start_end: str, line: int, wrapper: i
 
 
 def _source_line(line: int) -> _Tuple:
-    """The name of the file that a line of the joined script comes from, and its line there; an API module replaces one line."""
+    """Return the file that a line of the joined script comes from, and its line there. An API module replaces one line."""
     name, lines = max(
         ((name, lines) for name, lines in _module_lines.items() if lines['start'] <= line <= lines['end']),
         key=lambda item: item[1]['start'],
@@ -179,7 +179,7 @@ def _source_line(line: int) -> _Tuple:
 
 
 def fix_traceback_line_numbers(trace_str: str) -> str:
-    """A traceback of the joined script, told in the files of the repository and their lines."""
+    """Return a traceback of the joined script, told in the files of the repository and their lines."""
 
     def in_repository(match: 're.Match[str]') -> str:
         name, line = _source_line(int(match.group(1)))
@@ -401,7 +401,7 @@ def b64_encode(text: str) -> str:
 
 
 def encode_string_results(text: Any) -> Any:
-    """The value as it is: only Python 2 had something to encode."""
+    """Return the value as it is: only Python 2 had something to encode."""
     return text
 
 
@@ -447,7 +447,7 @@ def string_to_context_key(string: str) -> str:
 
 
 def camelize(src: Any, delim: str = ' ', upper_camel: bool = True) -> Any:
-    """The keys of a dict (or of each in a list), or a text, in camel case; the words are parted by delim."""
+    """Return the keys of a dict (or of each in a list), or a text, in camel case; the words are separated by delim."""
     if isinstance(src, list):
         return [camelize(item, delim, upper_camel) for item in src]
     if isinstance(src, dict):
@@ -457,7 +457,7 @@ def camelize(src: Any, delim: str = ' ', upper_camel: bool = True) -> Any:
 
 
 def snakify(src: Any) -> Any:
-    """The keys of a dict (or of each in a list) in snake case."""
+    """Return the keys of a dict (or of each in a list) in snake case."""
     if isinstance(src, list):
         return [snakify(item) for item in src]
     word_start = re.compile(r'(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])')
@@ -465,7 +465,7 @@ def snakify(src: Any) -> Any:
 
 
 def replace_spaces_in_credential(credential: Any) -> Any:
-    """A PEM whose line ends a form has turned into spaces, with its line ends."""
+    """Return a PEM whose line ends a form has turned into spaces, with its line ends."""
     if not credential:
         return credential
     return re.sub(
@@ -481,7 +481,7 @@ def replace_spaces_in_credential(credential: Any) -> Any:
 
 # region Arguments
 def argToList(arg: Any, separator: str = ',', transform: _Function | None = None) -> _List:
-    """A list from a list, from JSON, or from text with separators; from anything else a list of it, from nothing []."""
+    """Return a list from a list, from JSON, or from text with separators; from anything else a list of it, from nothing []."""
     if not arg:
         return []
     items = arg if isinstance(arg, list) else _list_from_text(arg, separator) if isinstance(arg, str) else [arg]
@@ -518,7 +518,7 @@ def _refuse_missing(arg_name: str | None, required: bool) -> None:
 
 
 def arg_to_number(arg: Any, arg_name: str | None = None, required: bool = False) -> int | None:
-    """A whole number from a number or its text; None from nothing.
+    """Return a whole number from a number or its text; None from nothing.
 
     Raises:
         ValueError: it is no number, or it is required and missing.
@@ -540,7 +540,7 @@ def arg_to_number(arg: Any, arg_name: str | None = None, required: bool = False)
 def arg_to_datetime(
     arg: Any, arg_name: str | None = None, is_utc: bool = True, required: bool = False, settings: _Dict | None = None
 ) -> datetime | None:
-    """A time from seconds or milliseconds since 1970, or from a text that dateparser can read; None from nothing.
+    """Return a time from seconds or milliseconds since 1970, or from a text that dateparser can read; None from nothing.
 
     Args:
         is_utc: a number is a time in UTC.
@@ -567,13 +567,13 @@ def arg_to_datetime(
 
 
 def assign_params(keys_to_ignore: _Sequence | None = None, values_to_ignore: _Sequence | None = None, **kwargs: Any) -> _Dict:
-    """The keywords that have a value: by default neither None nor empty."""
+    """Return the keywords that have a value: by default neither None nor empty."""
     ignored_values = values_to_ignore or _EMPTY_VALUES
     return {key: value for key, value in kwargs.items() if key not in (keys_to_ignore or ()) and value not in ignored_values}
 
 
 def remove_empty_elements(d: Any) -> Any:
-    """The value without None, [] and {} at any depth."""
+    """Return the value without None, [] and {} at any depth."""
 
     def empty(value: Any) -> bool:
         return value is None or value == {} or value == []
@@ -595,7 +595,7 @@ def remove_nulls_from_dictionary(data: _Dict) -> None:
 def dict_safe_get(
     dict_object: Any, keys: _Sequence, default_return_value: Any = None, return_type: Any = None, raise_return_type: bool = True
 ) -> Any:
-    """The value at a path of keys, or the default.
+    """Return the value at a path of keys, or the default.
 
     Raises:
         TypeError: the value has another type than return_type, and raise_return_type is set; else it is the default then.
@@ -614,7 +614,7 @@ def dict_safe_get(
 
 
 def safe_load_json(json_object: Any) -> Any:
-    """A value from JSON, or from a file of JSON; anything else ends the command with an error."""
+    """Return a value from JSON, or from a file of JSON; anything else ends the command with an error."""
     try:
         if os.path.isfile(json_object):
             with open(json_object, encoding='utf-8') as file:
@@ -642,7 +642,7 @@ def get_current_time(time_zone: int = 0) -> datetime:
 def parse_date_range(
     date_range: str, date_format: str | None = None, to_timestamp: bool = False, timezone: Any = 0, utc: bool = True
 ) -> _Tuple:
-    """The start and the end of a span such as '3 days' that ends now; what is no span ends the command with an error.
+    """Return the start and the end of a span such as '3 days' that ends now; anything else ends the command with an error.
 
     Args:
         date_format: gives both as text.
@@ -666,7 +666,7 @@ def parse_date_range(
 
 
 def timestamp_to_datestring(timestamp: Any, date_format: str = '%Y-%m-%dT%H:%M:%S.000Z', is_utc: bool = False) -> str:
-    """The text of a time in milliseconds since 1970; in UTC if asked, or if the format ends in Z."""
+    """Return the text of a time in milliseconds since 1970; in UTC if asked, or if the format ends in Z."""
     zone = timezone.utc if is_utc or date_format.endswith('Z') else None
     return datetime.fromtimestamp(int(timestamp) / 1000, tz=zone).strftime(date_format)
 
@@ -678,7 +678,7 @@ def date_to_timestamp(date_str_or_dt: Any, date_format: str = '%Y-%m-%dT%H:%M:%S
 
 
 def parse_date_string(date_string: str, date_format: str = '%Y-%m-%dT%H:%M:%S') -> datetime:
-    """A time from its text; fractions of a second are kept if it has them, and the zone is dropped."""
+    """Return a time from its text; fractions of a second are kept if it has them, and the zone is dropped."""
     fraction = re.search(r'(\.\d{1,6})\d*(?=Z|[+-]\d\d|$)', date_string)
     whole = re.sub(r'(\.\d+)?(Z|[+-]\d\d:?\d\d)?$', '', date_string)
     date = datetime.strptime(whole, date_format.removesuffix('Z'))  # noqa: DTZ007
@@ -686,7 +686,7 @@ def parse_date_string(date_string: str, date_format: str = '%Y-%m-%dT%H:%M:%S') 
 
 
 def has_passed_time_threshold(timestamp_str: str, seconds_threshold: float) -> bool:
-    """Whether a time lies more than so many seconds back."""
+    """Return whether a time lies more than so many seconds back."""
     date = arg_to_datetime(timestamp_str, required=True)
     assert date
     age = datetime.now(timezone.utc) - (date if date.tzinfo else date.replace(tzinfo=timezone.utc))
@@ -730,7 +730,7 @@ def _version_numbers(version: str) -> list[int]:
 
 
 def is_demisto_version_ge(version: str, build_number: str = '') -> bool:
-    """Whether the server has this version or a later one, and within the same version this build or a later one."""
+    """Return whether the server has this version or a later one, and within the same version this build or a later one."""
     server = get_demisto_version()
     ours, asked = _version_numbers(server['version']), _version_numbers(version)
     if build_number and ours == asked:
@@ -739,28 +739,28 @@ def is_demisto_version_ge(version: str, build_number: str = '') -> bool:
 
 
 def is_xsoar() -> bool:
-    """Whether the server is Cortex XSOAR, in the cloud or on premises."""
+    """Return whether the server is Cortex XSOAR, in the cloud or on premises."""
     return 'xsoar' in demisto.demistoVersion().get('platform', '')
 
 
 def is_xsoar_saas() -> bool:
-    """Whether the server is Cortex XSOAR in the cloud."""
+    """Return whether the server is Cortex XSOAR in the cloud."""
     return is_xsoar() and is_demisto_version_ge('8.0.0')
 
 
 def is_xsiam() -> bool:
-    """Whether the server is Cortex XSIAM."""
+    """Return whether the server is Cortex XSIAM."""
     return demisto.demistoVersion().get('platform') == 'x2'
 
 
 def is_time_sensitive() -> bool:
-    """Whether somebody waits for the answer, as an enrichment in line does."""
+    """Return whether somebody waits for the answer, as an enrichment in line does."""
     ask = getattr(demisto, 'isTimeSensitive', None)
     return bool(ask and ask())
 
 
 def _calling_name() -> str:
-    """The integration, or the script, that runs."""
+    """Return the integration, or the script, that runs."""
     context = demisto.callingContext.get('context', {})
     return context.get('IntegrationBrand') or context.get('ScriptName') or ''
 
@@ -778,7 +778,7 @@ def get_x_content_info_headers() -> _Dict:
 
 
 def support_multithreading() -> None:
-    """Lets threads call ``demisto``: the platform reads its answers from one pipe, so its calls must go one at a time."""
+    """Let threads call ``demisto``: the platform reads its answers from one pipe, so its calls must go one at a time."""
     platform: Any = demisto
     if hasattr(platform, 'lock') or not hasattr(platform, '_Demisto__do'):
         return
@@ -792,7 +792,7 @@ def support_multithreading() -> None:
 
 
 def execute_command(command: str, args: _Dict, extract_contents: bool = True, fail_on_error: bool = True) -> Any:
-    """Runs another command of the server.
+    """Run another command of the server.
 
     Args:
         extract_contents: what the entries contain (alone if it is one), else the entries.
@@ -810,7 +810,7 @@ def execute_command(command: str, args: _Dict, extract_contents: bool = True, fa
 
 
 def is_error(execute_command_result: Any) -> bool:
-    """Whether an entry, or one of a list of them, is an error."""
+    """Return whether an entry, or one of a list of them, is an error."""
     entries = execute_command_result if isinstance(execute_command_result, list) else [execute_command_result]
     return any(isinstance(entry, dict) and entry.get('Type') == EntryType.ERROR for entry in entries)
 
@@ -820,7 +820,7 @@ def is_error(execute_command_result: Any) -> bool:
 
 # region Tables
 def flattenCell(data: Any, is_pretty: bool = True) -> Any:
-    """What a cell of a table shows: text as it is, lists one item a line, the rest as JSON."""
+    """Return what a cell of a table shows: text as it is, lists one item a line, the rest as JSON."""
     if isinstance(data, STRING_TYPES):
         return data
     if isinstance(data, list):
@@ -847,7 +847,7 @@ class JsonTransformer:
         self.func = func
 
     def json_to_str(self, json_input: Any, is_pretty: bool = True) -> str:
-        """The text of the cell."""
+        """Return the text of the cell."""
         if self.func:
             return self.func(json_input)
         if not isinstance(json_input, dict):
@@ -870,7 +870,7 @@ class JsonTransformer:
 
 
 def _rows_and_headers(t: Any, headers: Any, sort_headers: bool) -> _Tuple:
-    """The rows as dicts and the headers as a list, from all that tableToMarkdown takes."""
+    """Return the rows as dicts and the headers as a list, from all that tableToMarkdown takes."""
     headers = [headers] if isinstance(headers, str) else list(headers or [])
     if isinstance(t, dict) and len(t) == 1 and isinstance(next(iter(t.values())), list):
         [(header, values)] = t.items()
@@ -919,7 +919,7 @@ def tableToMarkdown(
     is_auto_json_transform: bool = False,
     sort_headers: bool = True,
 ) -> str:
-    """A table in Markdown.
+    """Return a table in Markdown.
 
     Args:
         name: its title.
@@ -959,7 +959,7 @@ def tableToMarkdown(
 
 # region Results
 def createContextSingle(obj: _Dict, id: Any = None, keyTransform: _Function | None = None, removeNull: bool = False) -> _Dict:
-    """The object for the context: keys transformed, and taken apart at their dots.
+    """Return the object for the context: keys transformed, and split at their dots.
 
     Args:
         id: goes under ID.
@@ -985,7 +985,7 @@ def createContext(data: Any, id: Any = None, keyTransform: _Function | None = No
 
 
 def fileResult(filename: str, data: Any, file_type: int | None = None) -> _Dict:
-    """Writes a file into the working folder and gives the war room entry that hands it over.
+    """Write a file into the working folder and give the war room entry that hands it over.
 
     Args:
         filename: the name that is shown; steps to a higher folder are taken out of it.
@@ -1041,7 +1041,7 @@ class ScheduledCommand:
         return True
 
     def to_results(self) -> _Dict:
-        """What an entry says of it."""
+        """Return what an entry says of it."""
         return assign_params(
             PollingCommand=self._command,
             NextRun=self._next_run,
@@ -1116,7 +1116,7 @@ class CommandResults:
         self.replace_existing = replace_existing
 
     def to_context(self) -> _Dict:
-        """The war room entry."""
+        """Return the war room entry."""
         entry = {
             'Type': self.entry_type,
             'ContentsFormat': self._contents_format(),
@@ -1175,7 +1175,7 @@ class CommandResults:
 
 
 def return_results(results: Any) -> None:
-    """Gives the answer of a command to the war room: entries as they are, and objects with ``to_context()`` by that."""
+    """Give the answer of a command to the war room: entries as they are, and objects with ``to_context()`` by that."""
     if hasattr(results, 'to_context'):
         demisto.results(results.to_context())
     elif results and isinstance(results, list):
@@ -1211,7 +1211,7 @@ def return_outputs(
 
 
 def return_error(message: Any, error: Any = '', outputs: Any = None) -> _NoReturn:
-    """Ends the command with an error entry. What fetches has no war room: there it is an exception, which the server shows.
+    """End the command with an error entry. What fetches has no war room: there it is an exception, which the server shows.
 
     Args:
         message: what the user reads, with the registered secrets masked; in debug mode a traceback follows, as it is.
@@ -1239,7 +1239,7 @@ def return_error(message: Any, error: Any = '', outputs: Any = None) -> _NoRetur
 def return_warning(
     message: Any, exit: bool = False, warning: Any = '', outputs: Any = None, ignore_auto_extract: bool = False
 ) -> None:
-    """Gives a warning to the war room, and ends the command after it if exit is set."""
+    """Give a warning to the war room, and end the command after it if exit is set."""
     LOG(message)
     if warning:
         LOG(warning)
@@ -1258,7 +1258,7 @@ def return_warning(
 
 
 def _counter(error_type: str) -> Any:
-    """A property of ExecutionMetrics that reports whenever it is set."""
+    """Return a property of ExecutionMetrics that reports whenever it is set."""
     return property(lambda self: self._counts.get(error_type, 0), lambda self, value: self.update_metrics(error_type, value))
 
 
@@ -1297,7 +1297,7 @@ class ExecutionMetrics:
 
     @staticmethod
     def is_supported() -> bool:
-        """Whether the server takes metrics."""
+        """Return whether the server takes metrics."""
         return is_demisto_version_ge('6.8.0')
 
     success = _counter(ErrorTypes.SUCCESS)
@@ -1312,11 +1312,11 @@ class ExecutionMetrics:
     retry_error = _counter(ErrorTypes.RETRY_ERROR)
 
     def get_metric_list(self) -> _List:
-        """The counts, as the server takes them."""
+        """Return the counts, as the server takes them."""
         return [{'Type': error_type, 'APICallsCount': count} for error_type, count in self._counts.items()]
 
     def update_metrics(self, metric_type: str, metric_value: int) -> None:
-        """Sets one count."""
+        """Set one count."""
         if metric_value > 0:
             self._counts[metric_type] = metric_value
             self.metrics = CommandResults(execution_metrics=self.get_metric_list())
@@ -1327,12 +1327,12 @@ class ExecutionMetrics:
 
 # region Integration context
 def is_versioned_context_available() -> bool:
-    """Whether the server keeps versions of the integration context."""
+    """Return whether the server stores versions of the integration context."""
     return is_demisto_version_ge('6.0.0')
 
 
 def get_integration_context(sync: bool = True, with_version: bool = False) -> _Dict:
-    """What the instance keeps.
+    """Return what the instance stores.
 
     Args:
         sync: as the database has it, not as the server remembers it.
@@ -1345,7 +1345,7 @@ def get_integration_context(sync: bool = True, with_version: bool = False) -> _D
 
 
 def set_integration_context(context: _Dict, sync: bool = True, version: int = -1) -> Any:
-    """Replaces what the instance keeps.
+    """Replace what the instance stores.
 
     Args:
         version: the version that was read; -1 writes over any.
@@ -1358,7 +1358,7 @@ def set_integration_context(context: _Dict, sync: bool = True, version: int = -1
 
 
 def get_integration_context_with_version(sync: bool = True) -> _Tuple:
-    """What the instance keeps, and its version: -1 if the server keeps none."""
+    """Return what the instance stores, and its version: -1 if the server stores none."""
     context = get_integration_context(sync, with_version=True)
     if is_versioned_context_available():
         return context.get('context', {}), context.get('version', -1)
@@ -1372,7 +1372,7 @@ def _merge_by_key(stored: _List, updates: _List, key: str) -> _List:
 
 
 def update_integration_context(context: _Dict, object_keys: _Dict | None = None, sync: bool = True) -> _Tuple:
-    """What the instance keeps with some keys changed, and the version that it was read at; nothing is written.
+    """Return what the instance stores with some keys changed, and the version that it was read at; nothing is written.
 
     Args:
         context: the keys to change, with values that become JSON.
@@ -1389,7 +1389,7 @@ def update_integration_context(context: _Dict, object_keys: _Dict | None = None,
 def set_to_integration_context_with_retries(
     context: _Dict, object_keys: _Dict | None = None, sync: bool = True, max_retry_times: int = CONTEXT_UPDATE_RETRY_TIMES
 ) -> None:
-    """Changes some keys of what the instance keeps, as update_integration_context does, and anew if somebody else was faster.
+    """Change some keys of what the instance stores, as update_integration_context does, and again if another process was faster.
 
     Raises:
         Exception: somebody else was faster each time.
@@ -1414,13 +1414,13 @@ def _with_scheme(url: str) -> str:
 
 
 def skip_proxy() -> None:
-    """Takes the proxies out of the environment of the process."""
+    """Take the proxies out of the environment of the process."""
     for name in _PROXY_VARIABLES:
         os.environ.pop(name, None)
 
 
 def skip_cert_verification() -> None:
-    """Takes the own certificate authorities out of the environment of the process."""
+    """Take the own certificate authorities out of the environment of the process."""
     for name in _CERTIFICATE_VARIABLES:
         os.environ.pop(name, None)
 
@@ -1431,7 +1431,7 @@ def handle_proxy(
     handle_insecure: bool = True,
     insecure_param_name: str | None = None,
 ) -> _Dict:
-    """Does what the two check boxes of an instance say, and gives the proxies by scheme.
+    """Do what the two check boxes of an instance say, and give the proxies by scheme.
 
     Args:
         proxy_param_name: name of the proxy's check box.
@@ -1588,7 +1588,7 @@ class BaseClient:
         with_metrics: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Makes a request.
+        """Make a request.
 
         Args:
             url_suffix, full_url: what is asked; full_url goes without the base.
@@ -1628,7 +1628,7 @@ class BaseClient:
         return self._handle_success(res, resp_type, empty_valid_codes, return_empty_response, with_metrics)
 
     def _explained(self, error: requests.exceptions.RequestException, retries: int, should_update_metrics: bool) -> Exception:
-        """The error with a hint where one is known, else the error itself."""
+        """Return the error with a hint where one is known, else the error itself."""
         for kind, counter, hint in self._hints:
             if isinstance(error, kind):
                 if should_update_metrics:
@@ -1640,7 +1640,7 @@ class BaseClient:
         return error
 
     def _handle_error(self, error_handler: _Function | None, res: requests.Response, should_update_metrics: bool) -> None:
-        """Raises the error of a request, and counts it. One that the handler lets through goes on as a success."""
+        """Raise the error of a request, and count it. One that the handler lets through goes on as a success."""
         try:
             (error_handler or self.client_error_handler)(res)
         except Exception:
@@ -1664,7 +1664,7 @@ class BaseClient:
         return self.cast_response(res, resp_type)
 
     def cast_response(self, res: requests.Response, resp_type: str, raise_on_error: bool = True) -> Any:
-        """The answer as json, text, content or xml; anything else gives the response itself.
+        """Return the answer as json, text, content or xml; anything else gives the response itself.
 
         Raises:
             DemistoException: it is no JSON, and raise_on_error is set.
@@ -1695,21 +1695,21 @@ class BaseClient:
             self.execution_metrics.success += 1
 
     def determine_error_type(self, response: requests.Response) -> str:
-        """The one of ErrorTypes that a failed request is counted as."""
+        """Return the one of ErrorTypes that a failed request is counted as."""
         known = {401: ErrorTypes.AUTH_ERROR, 429: ErrorTypes.QUOTA_ERROR, 500: ErrorTypes.SERVICE_ERROR}
         return known.get(response.status_code, ErrorTypes.GENERAL_ERROR)
 
     def is_polling_in_progress(self, response: requests.Response) -> bool:
-        """Whether the answer says "not yet"; for subclasses."""
+        """Return whether the answer says "not yet"; for subclasses."""
         return False
 
     def _is_status_code_valid(self, response: requests.Response, ok_codes: Any = None) -> bool:
-        """Whether the status is one of those that the call, or else the client, lets through."""
+        """Return whether the status is one of those that the call, or else the client, lets through."""
         allowed = ok_codes or self._ok_codes
         return response.status_code in allowed if allowed else response.ok
 
     def client_error_handler(self, res: requests.Response) -> Any:
-        """Raises what the service says, for a request that has failed."""
+        """Raise what the service says, for a request that has failed."""
         try:
             told = json.dumps(res.json())
         except ValueError:

@@ -14,7 +14,7 @@ _TIME_LIMIT = 300  # seconds
 
 
 def run(script: str, folder: Path, job: Any = None, **environment: str) -> Any:
-    """What a script prints, as JSON.
+    """Return what a script prints, as JSON.
 
     Args:
         script: name of a file in ``processes/``.

@@ -47,7 +47,7 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
 
 
 def _pair(what: str, times: int, bare: Callable[[], float], own: Callable[[], float]) -> list[MessageRow]:
-    """The limit and the command, in turns."""
+    """Return the limit and the command, in turns."""
     measured = [(bare(), own()) for _ in range(times)]
     limit, command = (median(one[column] for one in measured) for column in (0, 1))
     return compared([plain(f'{what}: bare loop over ranges', limit, 's'), plain(f'{what}: this integration', command, 's')])
@@ -79,7 +79,7 @@ def _command(sandbox: Sandbox, command: str, arguments: dict[str, Any]) -> Calla
 
 
 def _forget_what_was_sent(sandbox: Sandbox) -> None:
-    """Removes what would fill the disk."""
+    """Remove what would fill the disk."""
     for address, folder in ((ADA, 'sentitems'), (BOB, 'inbox')):
         mailbox = sandbox.cloud.mailbox(address)
         known = mailbox.folder(folder)

@@ -18,7 +18,7 @@ _BODY = '<p>' + 'A line of a mail of an ordinary length, one of many. ' * 40 + '
 
 @contextmanager
 def slow_way(cloud: MicrosoftCloud) -> Iterator[None]:
-    """Each request to Graph takes longer, as it does to a service far away."""
+    """Let each request to Graph take longer, as it does to a service far away."""
     usual, cloud.limits.latency = cloud.limits.requests, LATENCY
     # one fetch of 1,000 mails stays under what a mailbox takes in ten minutes; five of them one after another do not
     cloud.limits.requests = 20 * usual
@@ -39,7 +39,7 @@ def clear_inbox(cloud: MicrosoftCloud) -> Mailbox:
 
 
 def deliver(mailbox: Mailbox, count: int) -> list[Message]:
-    """Puts `count` unread mails into the inbox: of 50, 20 have two files and 5 others an attached mail."""
+    """Put `count` unread mails into the inbox: of 50, 20 have two files and 5 others an attached mail."""
     delivered = []
     for number in range(count):
         received = mailbox.now() - 0.001 * (count - number)

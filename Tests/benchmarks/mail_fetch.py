@@ -89,7 +89,7 @@ def _table(fetches: dict[str, Fetch], with_items: Fetch) -> list[MessageRow]:
 
 
 def add_instance(sandbox: Sandbox) -> None:
-    """An instance that fetches Ada's inbox, has its token, and has seen all that is in it."""
+    """Add an instance that fetches the inbox of Ada, has its token, and has seen all that is in it."""
     letters.clear_inbox(sandbox.cloud)
     administrator = Administrator(sandbox.server.url, sandbox.server.api_key)
     administrator.add_instance(INSTANCE, {**client_secret(sandbox.cloud), **FETCHING})
@@ -97,7 +97,7 @@ def add_instance(sandbox: Sandbox) -> None:
 
 
 def fetched(sandbox: Sandbox) -> int:
-    """Runs a fetch: how many incidents came of it. Raises RuntimeError when it failed."""
+    """Run a fetch: how many incidents came of it. Raises RuntimeError when it failed."""
     report = sandbox.server.fetch_now(INSTANCE)
     if report.error:
         raise RuntimeError(f'The fetch of the benchmark failed: {report.error}')
@@ -153,7 +153,7 @@ def _by_reference(sandbox: Sandbox, script: str) -> float:
 
 
 def token(sandbox: Sandbox) -> str:
-    """An access token for Graph, of the application whose instance is measured."""
+    """Return an access token for Graph, of the application whose instance is measured."""
     cloud, application = sandbox.cloud, sandbox.cloud.directory.application('daemon')
     form = {
         'grant_type': 'client_credentials',

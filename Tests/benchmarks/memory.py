@@ -44,18 +44,18 @@ def take_large_mails(cloud: MicrosoftCloud) -> None:
 
 
 def over_idle(cloud: MicrosoftCloud, folder: Path, command: str, arguments: dict[str, Any]) -> Any:
-    """Runs a command in a process of its own. Gives its seconds, the bytes of that before it, and of its peak above them."""
+    """Run a command in a process of its own. Return its seconds, the bytes of that before it, and of its peak above them."""
     job = {'params': client_secret(cloud), 'command': command, 'args': arguments, 'folder': str(folder)}
     return fresh_process.run('memory.py', folder, job, REQUESTS_CA_BUNDLE=cloud.ca_file)
 
 
 def sending(file: Path) -> tuple[str, dict[str, Any]]:
-    """The command that sends a file, and its arguments."""
+    """Return the command that sends a file, and its arguments."""
     return 'send-mail', {'to': BOB, 'subject': 'Large', 'attachIDs': str(file)}
 
 
 def file_of(folder: Path, size: int) -> Path:
-    """A file of `size` bytes."""
+    """Return a file of `size` bytes."""
     path = folder / f'{size}.bin'
     with path.open('wb') as file:
         for _ in range(size // MEGABYTE):
@@ -64,7 +64,7 @@ def file_of(folder: Path, size: int) -> Path:
 
 
 def message_with_file(cloud: MicrosoftCloud, size: int) -> Message:
-    """A message in Ada's inbox with one file of `size` bytes."""
+    """Return a message in Ada's inbox with one file of `size` bytes."""
     mailbox, content = cloud.mailbox(ADA), Content()
     for _ in range(size // MEGABYTE):
         content.append(os.urandom(MEGABYTE))

@@ -18,7 +18,7 @@ FETCH, SIZES = 'a fetch of 50 mails', 'the cost against size'  # the subjects th
 
 
 def write(folder: Path, subjects: Mapping[str, list[MessageRow]], effort: Effort) -> None:
-    """Writes PAGE and the plots into `folder`, over those of an earlier run.
+    """Write PAGE and the plots into `folder`, over those of an earlier run.
 
     Args:
         subjects: the rows of each subject, by its name.
@@ -32,7 +32,7 @@ def write(folder: Path, subjects: Mapping[str, list[MessageRow]], effort: Effort
 
 
 def page(rows: list[MessageRow], measured_on: str, when: datetime, effort: Effort) -> str:
-    """The page as Markdown.
+    """Return the page as Markdown.
 
     Args:
         measured_on: what kind of machine it was.
@@ -60,7 +60,7 @@ def page(rows: list[MessageRow], measured_on: str, when: datetime, effort: Effor
 
 
 def markdown_table(rows: list[MessageRow]) -> str:
-    """The rows as a table of Markdown; a missed goal is set in bold."""
+    """Return the rows as a table of Markdown; a missed goal is set in bold."""
     lines = [HEADINGS, ('---',) * len(HEADINGS)]
     for row in rows:
         what, figure, ratio, goal, verdict, remark = row.cells
@@ -69,7 +69,7 @@ def markdown_table(rows: list[MessageRow]) -> str:
 
 
 def machine() -> str:
-    """What kind of machine this is, and nothing that tells which."""
+    """Return what kind of machine this is, and nothing that tells which."""
     load = os.getloadavg()[2]
     common = 'the real CommonServerPython' if os.environ.get('COMMON_SERVER_PYTHON') else 'the stub of CommonServerPython'
     return (

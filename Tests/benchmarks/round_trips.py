@@ -6,7 +6,7 @@ from sandbox.microsoft.wire_log import RequestRecord
 
 
 def one_after_another(records: Iterable[RequestRecord]) -> int:
-    """The length of the longest chain of requests of which each began after the one before it was answered.
+    """Return the length of the longest chain of requests of which each began after the one before it was answered.
 
     Requests that are on their way at the same time count once.
     """

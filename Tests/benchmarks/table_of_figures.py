@@ -39,7 +39,7 @@ SUBJECTS = {
 
 
 def main() -> int:
-    """Returns the exit status: 0 if all was measured, whatever the figures; 2 if not."""
+    """Return the exit status: 0 if all was measured, whatever the figures; 2 if not."""
     parser = argparse.ArgumentParser(prog='python -m benchmarks', description=__doc__)
     parser.add_argument('--quick', action='store_true', help='measure once and less of it: shows that it runs, not how fast')
     parser.add_argument('--results', type=Path, default=results.FOLDER, metavar='FOLDER', help='where the page and its plots go')
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def measure(effort: Effort) -> dict[str, list[MessageRow]]:
-    """The rows of each subject, measured one after another."""
+    """Return the rows of each subject, measured one after another."""
     with Sandbox(fetches=False, concurrency=max(effort.processes)) as sandbox:
         with step('Building the pack with demisto-sdk and uploading it to a local XSOAR server'):
             upload_to(sandbox)

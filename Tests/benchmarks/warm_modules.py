@@ -26,6 +26,6 @@ def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
 
 
 def _command(sandbox: Sandbox, context: dict[str, Any]) -> Any:
-    """Runs a command of an instance whose integration context this is."""
+    """Run a command of an instance whose integration context this is."""
     job = {'params': certificate_with_key(sandbox.cloud), 'context': context}
     return fresh_process.run('one_command.py', sandbox.folder, job, REQUESTS_CA_BUNDLE=sandbox.cloud.ca_file)

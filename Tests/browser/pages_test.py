@@ -82,12 +82,12 @@ OPENED = {
 
 
 def overflow(page: Page) -> int:
-    """How many pixels a page is wider than its window."""
+    """Return how many pixels a page is wider than its window."""
     return int(page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth'))
 
 
 def serious(page: Page, axe: str) -> list[str]:
-    """What axe-core finds on a page that is serious or critical."""
+    """Return what axe-core finds on a page that is serious or critical."""
     page.evaluate(axe)
     found: dict[str, Any] = page.evaluate('axe.run(document, {resultTypes: ["violations"]})')
     return [

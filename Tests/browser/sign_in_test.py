@@ -62,7 +62,7 @@ def run(page: Page, command: str) -> None:
 
 
 def registration(sandbox: Sandbox, name: str) -> dict[str, str | bool]:
-    """What the form needs of an app registration."""
+    """Return what the form needs of an app registration."""
     application = sandbox.cloud.directory.application(name)
     return {
         'creds_auth_id-password': application.client_id,

@@ -20,23 +20,23 @@ _lock = threading.Lock()
 
 
 def _as_json(value: Any) -> Any:
-    """A deep copy that, like the platform's store, holds what JSON can hold and refuses anything else with TypeError."""
+    """Return a deep copy that, like the platform's store, holds what JSON can hold and refuses anything else with TypeError."""
     return json.loads(json.dumps(value))
 
 
 # region What the command was called with
 def params() -> dict[str, Any]:
-    """The parameters of the integration instance."""
+    """Return the parameters of the integration instance."""
     return {}
 
 
 def args() -> dict[str, Any]:
-    """The arguments of the command."""
+    """Return the arguments of the command."""
     return {}
 
 
 def command() -> str:
-    """The name of the command; '' outside the platform."""
+    """Return the name of the command; '' outside the platform."""
     return ''
 
 
@@ -51,17 +51,17 @@ def getArg(arg: str) -> Any:
 
 
 def context() -> dict[str, Any]:
-    """The context of the incident."""
+    """Return the context of the incident."""
     return {}
 
 
 def investigation() -> dict[str, Any]:
-    """The investigation that the command runs in."""
+    """Return the investigation that the command runs in."""
     return {'id': '1'}
 
 
 def integrationInstance() -> str:
-    """The name of the integration instance."""
+    """Return the name of the integration instance."""
     return ''
 
 
@@ -73,12 +73,12 @@ def incidents(incidents: list[Any] | None = None) -> Any:
 
 
 def incident() -> dict[str, Any]:
-    """The incident that a script runs on."""
+    """Return the incident that a script runs on."""
     return {}
 
 
 def get_incidents() -> dict[str, Any]:
-    """The incidents that a command was asked to work on."""
+    """Return the incidents that a command was asked to work on."""
     return {}
 
 
@@ -87,41 +87,41 @@ def get_incidents() -> dict[str, Any]:
 
 # region What the command answers
 def results(results: Any) -> None:
-    """Gives one result, or a list of them, to the war room: here, prints it."""
+    """Give one result, or a list of them, to the war room: here, print it."""
     print(f'demisto results: {json.dumps(results, indent=4, default=str)}')
 
 
 def credentials(credentials: list[Any]) -> None:
-    """Gives fetched credentials to the platform: here, counts them, for they are secret."""
+    """Give fetched credentials to the platform: here, count them, for they are secret."""
     print(f'demisto credentials: {len(credentials)}')
 
 
 def log(msg: str) -> None:
-    """Writes to the war room."""
+    """Write to the war room."""
     logging.getLogger().info(msg)
 
 
 def debug(msg: str, *args: Any) -> None:
-    """Writes to the server's log at level debug."""
+    """Write to the server's log at level debug."""
     logging.getLogger().debug(msg, *args)
 
 
 def info(msg: str, *args: Any) -> None:
-    """Writes to the server's log at level info."""
+    """Write to the server's log at level info."""
     logging.getLogger().info(msg, *args)
 
 
 def error(msg: str, *args: Any) -> None:
-    """Writes to the server's log at level error."""
+    """Write to the server's log at level error."""
     logging.getLogger().error(msg, *args)
 
 
 def setContext(contextPath: str, value: Any) -> None:
-    """Sets one path of the incident's context."""
+    """Set one path of the incident's context."""
 
 
 def updateModuleHealth(error: Any) -> None:
-    """Sets the message that is shown beside the integration instance."""
+    """Set the message that is shown beside the integration instance."""
 
 
 # endregion
@@ -129,18 +129,18 @@ def updateModuleHealth(error: Any) -> None:
 
 # region What an instance keeps
 def getIntegrationContext() -> dict[str, Any]:
-    """The integration context, as a copy."""
+    """Return the integration context, as a copy."""
     with _lock:
         return _as_json(integrationContext)
 
 
 def setIntegrationContext(context: dict[str, Any]) -> None:
-    """Replaces the integration context, whatever its version is."""
+    """Replace the integration context, whatever its version is."""
     setIntegrationContextVersioned(context)
 
 
 def getIntegrationContextVersioned(refresh: bool = False) -> dict[str, Any]:
-    """The integration context and its version: ``{'context': {...}, 'version': 3}``.
+    """Return the integration context and its version: ``{'context': {...}, 'version': 3}``.
 
     Args:
         refresh: read anew from the database. One process has nothing older than its own memory, so it changes nothing here.
@@ -150,7 +150,7 @@ def getIntegrationContextVersioned(refresh: bool = False) -> dict[str, Any]:
 
 
 def setIntegrationContextVersioned(context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
-    """Replaces the integration context if it still has the version that the writer has read.
+    """Replace the integration context if it still has the version that the writer has read.
 
     Args:
         context: the whole new context.
@@ -168,7 +168,7 @@ def setIntegrationContextVersioned(context: dict[str, Any], version: int = -1, s
 
 
 def getLastRun() -> dict[str, Any]:
-    """What the last fetch has stored, as a copy; {} before the first."""
+    """Return what the last fetch has stored, as a copy; {} before the first."""
     with _lock:
         return _as_json(_last_run)
 
@@ -185,14 +185,14 @@ def setLastRun(obj: dict[str, Any]) -> None:
 
 # region Files
 def uniqueFile() -> str:
-    """A new name for a file in the working folder."""
+    """Return a new name for a file in the working folder."""
     import uuid  # costs more than the rest of this module
 
     return str(uuid.uuid4())
 
 
 def getFilePath(id: str) -> dict[str, Any]:
-    """Where the file of a war room entry lies."""
+    """Return the path of the file of a war room entry."""
     return {'id': id, 'path': 'test/test.txt', 'name': 'test.txt'}
 
 
@@ -201,7 +201,7 @@ def getFilePath(id: str) -> dict[str, Any]:
 
 # region The server
 def demistoVersion() -> dict[str, Any]:
-    """The version of the server: one that has all that an integration of today may ask for."""
+    """Return the version of the server: one that has all that an integration of today may ask for."""
     return {'version': '6.10.0', 'buildNumber': '12345', 'platform': 'xsoar'}
 
 
@@ -212,27 +212,27 @@ def demistoUrls() -> dict[str, Any]:
 
 
 def getLicenseID() -> str:
-    """The ID of the server's licence."""
+    """Return the ID of the server's licence."""
     return ''
 
 
 def getIndexHash() -> str:
-    """The hash of the tenant's name."""
+    """Return the hash of the tenant's name."""
     return ''
 
 
 def getAllSupportedCommands() -> dict[str, Any]:
-    """The commands of all instances."""
+    """Return the commands of all instances."""
     return {}
 
 
 def getModules() -> dict[str, Any]:
-    """All instances."""
+    """Return all instances."""
     return {}
 
 
 def executeCommand(command: str, args: dict[str, Any]) -> list[Any]:
-    """Runs another command of the server; its entries."""
+    """Run another command of the server, and return its entries."""
     return []
 
 
@@ -242,12 +242,12 @@ def mapObject(obj: dict[str, Any], mapper: str, mapper_type: str) -> dict[str, A
 
 
 def createIncidents(incidents: list[Any], lastRun: dict[str, Any] | None = None, userID: str | None = None) -> list[Any]:
-    """Creates incidents at once, from a long-running command."""
+    """Create incidents at once, from a long-running command."""
     return []
 
 
 def createIndicators(indicators_batch: list[Any]) -> None:
-    """Creates indicators."""
+    """Create indicators."""
 
 
 def searchIndicators(
@@ -268,7 +268,7 @@ def searchIndicators(
 
 # region People and chats
 def addEntry(id: str, entry: str, username: str | None = None, email: str | None = None, footer: str | None = None) -> None:
-    """Adds an entry to the war room of an incident."""
+    """Add an entry to the war room of an incident."""
 
 
 def mirrorInvestigation(id: str, mirrorType: str, autoClose: bool = False) -> None:
@@ -278,12 +278,12 @@ def mirrorInvestigation(id: str, mirrorType: str, autoClose: bool = False) -> No
 def directMessage(
     message: str, username: str | None = None, email: str | None = None, anyoneCanOpenIncidents: bool | None = None
 ) -> str:
-    """Answers a direct message of a chat."""
+    """Answer a direct message of a chat."""
     return ''
 
 
 def findUser(username: str | None = None, email: str | None = None) -> dict[str, Any]:
-    """Looks a user of the server up."""
+    """Look a user of the server up."""
     return {}
 
 
@@ -296,7 +296,7 @@ def handleEntitlementForUser(incidentID: str, guid: str, email: str, content: st
 
 # region Reading objects
 def get(obj: dict[str, Any], field: str) -> Any:
-    """The value at a path of keys, joined with dots; None if there is none."""
+    """Return the value at a path of keys, joined with dots; None if there is none."""
     value: Any = obj
     for key in field.split('.'):
         if not isinstance(value, dict) or key not in value:
@@ -312,7 +312,7 @@ def gets(obj: dict[str, Any], field: str) -> str:
 
 
 def dt(obj: Any = None, trnsfrm: str | None = None) -> Any:
-    """Asks an object with a transformation in the platform's own language, which is not spoken here."""
+    """Ask an object with a transformation in the platform's own language, which is not implemented here."""
     return ''
 
 

@@ -55,7 +55,7 @@ def _incidents(sandbox: Sandbox, labels: dict[str, str]) -> Chapter:
 
 
 def _examples(sandbox: Sandbox) -> Chapter:
-    """What to enter for the examples: the cloud Custom with the addresses of the sandbox, and an application."""
+    """Return what to enter for the examples: the cloud Custom with the addresses of the sandbox, and an application."""
     directory = sandbox.cloud.directory
     applications = {'AzureSubscriptions': 'daemon', 'DefenderEndpointAlerts': 'defender', 'GraphUsers': 'directory'}
     values = {}

@@ -68,7 +68,7 @@ def secret(value: str) -> dict[str, str]:
 
 
 def application(cloud: MicrosoftCloud, name: str) -> dict[str, Any]:
-    """The parameters of an application, with its client secret if it has one."""
+    """Return the parameters of an application, with its client secret if it has one."""
     registered = cloud.directory.application(name)
     key = {'creds_enc_key': secret(registered.secret)} if registered.secrets else {}
     return {'creds_auth_id': secret(registered.client_id), 'creds_refresh_token': secret('contoso.example'), **key}

@@ -63,23 +63,23 @@ class Log:
 
 
 def passwords_of(settings: dict[str, Any]) -> list[str]:
-    """The secrets among the values of an instance; of a key the first line that is its own."""
+    """Return the secrets among the values of an instance; of a key the first line that is its own."""
     found = [value['password'] for value in settings.values() if isinstance(value, dict)]
     return [value.splitlines()[1] if value.startswith('-----BEGIN') else value for value in found]
 
 
 def cached_secrets(sandbox: Sandbox, instance: str) -> list[str]:
-    """The secrets that an instance keeps between commands: tokens, and what belongs to a started sign-in."""
+    """Return the secrets that an instance stores between commands: tokens, and what belongs to a started sign-in."""
     return list(strings_in(sandbox.server.integration_context(instance)))
 
 
 def access_token(sandbox: Sandbox, instance: str) -> str:
-    """The access token that an instance keeps."""
+    """Return the access token that an instance keeps."""
     return next(value for value in cached_secrets(sandbox, instance) if value.startswith('ey'))
 
 
 def strings_in(value: Any) -> Iterator[str]:
-    """The long strings in a value and in the JSON texts of it."""
+    """Yield the long strings in a value and in the JSON texts of it."""
     if isinstance(value, dict):
         for each in value.values():
             yield from strings_in(each)
@@ -90,13 +90,13 @@ def strings_in(value: Any) -> Iterator[str]:
 
 
 def encoded(text: str) -> list[str]:
-    """A text as it is, and the Base64 of it wherever it stands in what is encoded."""
+    """Return a text as it is, and the Base64 of it wherever it stands in what is encoded."""
     shifted = [b64encode(b' ' * shift + text.encode() + b'   ').decode()[4 * (shift > 0) : -8] for shift in range(3)]
     return [text, *shifted]
 
 
 def assert_hidden(secrets: list[str], sandbox: Sandbox, war_room: WarRoom) -> None:
-    """Looks for secrets, as they are and as part of a URL, in all that is shown, stored and logged.
+    """Look for secrets, as they are and as part of a URL, in all that is shown, stored and logged.
 
     Of each secret the end is looked for: a part of it may be masked by chance, as the IDs in a token are.
     """

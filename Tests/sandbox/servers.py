@@ -71,7 +71,7 @@ class Sandbox:
         self._stack.close()
 
     def _ports(self) -> dict[str, int]:
-        """The port of each part; none is given for those that take a free one."""
+        """Return the port of each part; none is given for those that take a free one."""
         if self._keep:
             self._keep.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._port:

@@ -16,7 +16,7 @@ import O365OutlookMailSingleUser
 
 
 def memory(name: str) -> int:
-    """A size that Linux keeps of this process, in bytes: VmRSS is now, VmHWM the peak."""
+    """Return a size that Linux keeps of this process, in bytes: VmRSS is now, VmHWM the peak."""
     found = re.search(rf'^{name}:\s+(\d+) kB$', Path('/proc/self/status').read_text(), re.MULTILINE)
     assert found, name
     return int(found.group(1)) * 1024

@@ -41,7 +41,7 @@ def signed_in() -> Account:
 
 
 def save(message: Message) -> None:
-    """All attachments of a mail as files."""
+    """Save all attachments of a mail as files."""
     message.attachments.download_attachments()
     for number, attachment in enumerate(message.attachments):
         if attachment.attachment_type == 'item':

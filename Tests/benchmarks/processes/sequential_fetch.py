@@ -25,7 +25,7 @@ def ask(method: str, path: str, **more: Any) -> requests.Response:
 
 
 def save(message: dict[str, Any], inbox: str) -> None:
-    """All attachments of a mail as files."""
+    """Save all attachments of a mail as files."""
     place = f'/mailFolders/{inbox}/messages/{message["id"]}/attachments'
     for number, attachment in enumerate(ask('GET', place).json()['value']):
         if attachment['@odata.type'] == '#microsoft.graph.itemAttachment':

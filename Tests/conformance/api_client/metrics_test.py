@@ -15,7 +15,7 @@ PATH = f'/users/{ADA}/messages'
 
 
 def reported(instance: Instance) -> list[dict[str, int]]:
-    """The outcomes in each entry of metrics, with how often they came."""
+    """Return the outcomes in each entry of metrics, with how often they came."""
     return [
         {one['Type']: one['APICallsCount'] for one in entry['APIExecutionMetrics']}
         for entry in instance.given

@@ -20,7 +20,7 @@ def test_no_row_is_lost() -> None:
 
 
 def outcome(client: BaseClient, request: dict[str, Any]) -> MessageRow:
-    """What a request gives, in the shape of the recording."""
+    """Return what a request gives, in the shape of the recording."""
     try:
         returned = client._http_request(**request)
     except Exception as error:
@@ -45,7 +45,7 @@ def test_a_request_goes_and_ends_as_recorded(row: MessageRow) -> None:
 
 
 def broken(base_url: str, port: int | None = None) -> MessageRow:
-    """How a request to a host ends that cannot answer, with the port and the resolver's own words made equal."""
+    """Return how a request to a host ends that cannot answer, with the port and the resolver's own words made equal."""
     seen = outcome(BaseClient(base_url), {'method': 'GET', 'url_suffix': 'x'})
     message = seen['message'].replace(f'port={port}', 'port=PORT')
     message = re.sub(r'\(\[Errno -\d+\] [^()]*\)', '([Errno -2] Name or service not known)', message)

@@ -24,13 +24,13 @@ SetProxies = Callable[[str], None]
 
 @pytest.fixture
 def set_params(monkeypatch: pytest.MonkeyPatch) -> SetParams:
-    """Sets the parameters of the instance."""
+    """Set the parameters of the instance."""
     return lambda params: monkeypatch.setattr(demisto, 'params', lambda: params)
 
 
 @pytest.fixture
 def proxy_environment(monkeypatch: pytest.MonkeyPatch) -> SetProxies:
-    """Sets all proxy variables, as the administrator of an engine does."""
+    """Set all proxy variables, as the administrator of an engine does."""
 
     def set_to(value: str) -> None:
         monkeypatch.delenv('NO_PROXY', raising=False)
@@ -53,7 +53,7 @@ def tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ssl.SSLContext:
 
 
 def proxies_left() -> list[str]:
-    """The proxy variables that the process still has."""
+    """Return the proxy variables that the process still has."""
     return [name for name in PROXY_VARIABLES if name in os.environ]
 
 
@@ -241,7 +241,7 @@ def test_an_error_handler_has_the_say_over_an_error() -> None:
 
 
 def raise_lookup_error(response: requests.Response) -> None:
-    """Says the status in an error of its own."""
+    """Say the status in an error of its own."""
     raise LookupError(response.status_code)
 
 

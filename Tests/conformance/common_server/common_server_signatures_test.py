@@ -40,7 +40,7 @@ class Declaration(NamedTuple):
 
 
 def declarations() -> Iterator[Declaration]:
-    """The list, with the methods and constants of a class under ``Class.name``."""
+    """Yield the list, with the methods and constants of a class under ``Class.name``."""
     module: ModuleType = CommonServerPython
     class_ = ''
     for line in (DATA / 'xsoar-api-signatures.txt').read_text(encoding='utf-8').splitlines():
@@ -57,14 +57,14 @@ def declarations() -> Iterator[Declaration]:
 
 
 def offered(declaration: Declaration) -> Any:
-    """What the module has under the name, None if nothing; a method as it stands in its class."""
+    """Return what the module has under the name, None if nothing; a method as it stands in its class."""
     class_, _, name = declaration.name.rpartition('.')
     home = getattr(declaration.module, class_, None) if class_ else declaration.module
     return inspect.getattr_static(home, name, None) if home else None
 
 
 def listed_value(expression: ast.expr | None, declaration: Declaration) -> Any:
-    """A default or constant of the list: a literal, a name of the module or the class, or ``tuple()``."""
+    """Return a default or constant of the list: a literal, a name of the module or the class, or ``tuple()``."""
     if expression is None:
         return inspect.Parameter.empty
     if isinstance(expression, ast.Call):

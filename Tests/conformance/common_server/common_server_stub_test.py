@@ -53,7 +53,7 @@ except ZeroDivisionError:
 
 
 def run(code: str, text: str = '', path: Path = STUB.parent) -> str:
-    """What a process of its own prints."""
+    """Return what a process of its own prints."""
     done = subprocess.run(
         [sys.executable, '-c', code],
         input=text,
@@ -68,7 +68,7 @@ def run(code: str, text: str = '', path: Path = STUB.parent) -> str:
 
 
 def as_text() -> str:
-    """The stub as the platform joins it to an integration."""
+    """Return the stub as the platform joins it to an integration."""
     return STUB.read_text(encoding='utf-8').replace(f'{IMPORT_OF_THE_MOCK}\n', '\n')
 
 

@@ -17,19 +17,19 @@ MessageRow = dict[str, Any]
 
 
 def rows(file_name: str) -> list[MessageRow]:
-    """The rows of a recording."""
+    """Return the rows of a recording."""
     return json.loads((DATA / file_name).read_text(encoding='utf-8'))
 
 
 def revived(value: Any) -> Any:
-    """A value of the recording as it was given: bytes stand there as hexadecimal digits."""
+    """Return a value of the recording as it was given: bytes stand there as hexadecimal digits."""
     if isinstance(value, dict):
         return bytes.fromhex(value['bytes']) if value.keys() == {'bytes'} else {key: revived(item) for key, item in value.items()}
     return [revived(item) for item in value] if isinstance(value, list) else value
 
 
 def recorded(value: Any) -> Any:
-    """A value as the recording writes it."""
+    """Return a value as the recording writes it."""
     if isinstance(value, bytes):
         return {'bytes': value.hex()}
     if isinstance(value, datetime):
@@ -40,7 +40,7 @@ def recorded(value: Any) -> Any:
 
 
 def call_of(row: MessageRow) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments and keywords of a row, with what the recording has lost: the order of keys, and what was written as text."""
+    """Return the arguments and keywords of a row, with what the recording lost: the order of keys, and what became text."""
     args, kwargs = revived(row['args']), revived(row['kwargs'])
     if kwargs.get('sort_headers') is False:
         # the table's keys were not in the order of the alphabet, or the answer would be
@@ -75,14 +75,14 @@ _OF_CLASSES: dict[str, tuple[str, Callable[..., Any]]] = {
 
 
 def function_of(row: MessageRow) -> Callable[..., Any] | None:
-    """What a row calls; None if the module on the path does not offer it."""
+    """Return what a row calls; None if the module on the path does not offer it."""
     name, call = _OF_CLASSES.get(row['function'], (row['function'], None))
     offered = getattr(CommonServerPython, name, None)
     return call if offered and call else offered
 
 
 def play(function: Callable[..., Any], row: MessageRow) -> MessageRow:
-    """What a call returns, raises or exits with, in the shape of the recording."""
+    """Return what a call returns, raises or exits with, in the shape of the recording."""
     args, kwargs = call_of(row)
     try:
         returned = function(*args, **kwargs)

@@ -55,7 +55,7 @@ def of_the_platform(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def old_server(ca_file: str, key_file: str, ciphers: str) -> Iterator[str]:
-    """A TLS 1.2 server with these ciphers, which answers every request with a token."""
+    """Give a TLS 1.2 server with these ciphers, which answers every request with a token."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

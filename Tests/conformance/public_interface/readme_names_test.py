@@ -14,7 +14,7 @@ ORDER = unified_order()
 
 
 def named(module: str) -> list[str]:
-    """The names in backticks of the first column of a README's first table."""
+    """Return the names in backticks of the first column of a README's first table."""
     text = (SCRIPTS / module / 'README.md').read_text(encoding='utf-8')
     table = text.partition('\n| Name | ')[2].partition('\n\n')[0]
     return re.findall(r'`([\w.]+)`', ' '.join(FIRST_COLUMN.findall(table)))

@@ -86,7 +86,7 @@ def device_code(workbench: Workbench, user: str = ADA) -> Settings:
 
 
 def cortex_app(workbench: Workbench, user: str = ADA) -> Settings:
-    """The user has gone through the consent page."""
+    """Go through the consent page as a user."""
     service = workbench.cloud.token_service
     page = service.replace('/obtain-token', f'/{CORTEX_APP_NAME}')
     id_, token, key = Browser(workbench.cloud, user).consent_to_cortex_app(page)

@@ -26,7 +26,7 @@ OPAQUE_TOKEN = {'access_token': 'opaque', 'expires_in': 3600}
 
 
 def rows_of(table: str) -> dict[str, str]:
-    """A table of two columns."""
+    """Return a table of two columns."""
     return dict(row.strip('| ').split(' | ') for row in table.splitlines() if row.startswith('| '))
 
 

@@ -21,7 +21,7 @@ Build = Callable[[str], Path]
 
 @pytest.fixture(scope='session')
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Builds the integration of a pack, once, and returns its unified yml. Examples are packs too."""
+    """Build the integration of a pack, once, and return its unified yml. Examples are packs too."""
     folder = tmp_path_factory.mktemp('build') / 'content'
     copy_packs(folder)
     sdk = Path(sys.executable).with_name('demisto-sdk')

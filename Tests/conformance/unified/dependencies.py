@@ -72,7 +72,7 @@ def api_modules() -> dict[str, Module]:
 
 
 def inserted(module: Module, modules: dict[str, Module]) -> Iterator[str]:
-    """The names of the modules whose texts demisto-sdk inserts into `module`, in the order in which they end up there."""
+    """Yield the names of the modules whose texts demisto-sdk inserts into `module`, in the order in which they end up there."""
     for name in module.stars:
         yield from inserted(modules[name], modules)
         yield name
@@ -119,7 +119,7 @@ def as_mermaid() -> str:
 
 
 def _implied(name: str, beside: list[str], modules: dict[str, Module]) -> bool:
-    """Whether a module is already reached through another one of the same importer: a diagram of every import shows nothing."""
+    """Return whether a module is reached through another one of the same importer: a diagram of every import shows nothing."""
     return any(name in modules[other].explicit or name in inserted(modules[other], modules) for other in beside)
 
 

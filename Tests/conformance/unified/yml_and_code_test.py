@@ -58,7 +58,7 @@ class RecordingDict(dict[str, Any]):
 
 
 def displays(parameter: dict[str, Any]) -> list[str]:
-    """What the administrator sees of a parameter, up to the parenthesis."""
+    """Return what the administrator sees of a parameter, up to the parenthesis."""
     return [text.partition(' (')[0] for text in (parameter['display'], parameter.get('displaypassword')) if text]
 
 

@@ -102,7 +102,7 @@ def add_faults(app: Flask, world: World) -> None:
 
 
 def _settings() -> dict[str, Any]:
-    """The attributes of the fault that the form describes.
+    """Return the attributes of the fault that the form describes.
 
     Raises:
         ValueError: a number is not one.
@@ -124,6 +124,6 @@ def _settings() -> dict[str, Any]:
 
 
 def _described(fault: Fault) -> str:
-    """A fault in one line: what is set of it."""
+    """Return a fault in one line: what is set of it."""
     default = asdict(Fault())
     return ', '.join(f'{name} {value}' for name, value in asdict(fault).items() if value != default[name]) or 'all requests'

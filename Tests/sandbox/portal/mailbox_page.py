@@ -76,7 +76,7 @@ def _add_files(app: Flask, world: World) -> None:
 
     @app.get('/owa/')
     def web_link() -> AnyResponse:
-        """The link to an email that Microsoft Graph gives, and so the incident."""
+        """Return the link to an email that Microsoft Graph gives, and so the incident."""
         for each in world.cloud.directory.users:
             box = world.cloud.mailbox(each.user_principal_name) if each.has_mailbox else None
             found = box.message(request.args.get('ItemID', '')) if box else None
@@ -162,7 +162,7 @@ def _add_ordering(app: Flask, world: World) -> None:
 
 
 def _counts(world: World, name: str) -> tuple[int, int]:
-    """How many messages, and how many unread ones, an inbox has."""
+    """Return how many messages, and how many unread ones, an inbox has."""
     box = world.cloud.mailbox(name)
     return box.counts(_folder(box, 'inbox'))[1:]
 
@@ -189,7 +189,7 @@ def _message(box: Mailbox) -> Message:
 
 
 def _tree(box: Mailbox) -> list[tuple[Folder, int, int, int]]:
-    """The folders with their depth, their number of messages and of unread ones: the well-known ones first."""
+    """Return the folders with their depth, their number of messages and of unread ones: the well-known ones first."""
     found: list[tuple[Folder, int, int, int]] = []
 
     def add(folders: list[Folder], depth: int) -> None:

@@ -17,7 +17,7 @@ ADA = 'ada@contoso.example'
 
 
 def free_ports(count: int) -> int:
-    """The first of several free ports in a row."""
+    """Return the first of several free ports in a row."""
     for first in range(20_000, 60_000, count):
         taken = []
         try:
@@ -40,7 +40,7 @@ def write(sandbox: Sandbox, subject: str) -> None:
 
 
 def facts(sandbox: Sandbox) -> dict[str, Any]:
-    """What has to be the same in the next run."""
+    """Return what has to be the same in the next run."""
     return {
         'ports': [sandbox.portal.url, sandbox.server.url, sandbox.cloud.ports],
         'secret': sandbox.cloud.directory.application('daemon').secret,
@@ -88,7 +88,7 @@ def test_what_is_kept_goes_on_in_the_next_run(tmp_path: Path) -> None:
 
 
 def tokens(sandbox: Sandbox) -> str:
-    """An access token of the application daemon."""
+    """Return an access token of the application daemon."""
     daemon = sandbox.cloud.directory.application('daemon')
     form = {
         'grant_type': 'client_credentials',

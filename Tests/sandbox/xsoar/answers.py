@@ -44,7 +44,7 @@ class Answers:
         }
 
     def __call__(self, name: str, values: list[Any]) -> Any:
-        """Answers a question.
+        """Answer a question.
 
         Raises:
             Refusal: it cannot be answered; the text becomes a ValueError in the command.

@@ -22,7 +22,7 @@ _LARGEST_REQUEST = 512 << 20
 
 
 def application(parts: Parts) -> Flask:
-    """The server as a WSGI application."""
+    """Return the server as a WSGI application."""
     app = Flask(__name__)
     app.config['MAX_CONTENT_LENGTH'] = _LARGEST_REQUEST
     app.before_request(_refuse_other_hosts)
@@ -47,7 +47,7 @@ def _refuse_other_hosts() -> Response | None:
 
 
 def _read_whole_body() -> None:
-    """An answer must not overtake its request: a connection that is closed with unread data breaks off what was sent on it."""
+    """Read all of a request before it is answered: closing a connection with unread data breaks off what was sent on it."""
     request.get_data(parse_form_data=True)
 
 
@@ -75,7 +75,7 @@ def _sentence(error: HTTPException) -> str:
 
 
 def _problem(status: int, sentence: str) -> Response:
-    """An error as the platform sends it. demisto-sdk knows the reason phrase in its usual spelling only."""
+    """Return an error as the platform sends it. demisto-sdk knows the reason phrase in its usual spelling only."""
     phrase = HTTPStatus(status).phrase
     response = jsonify(
         {'id': phrase.lower().replace(' ', '_'), 'status': status, 'title': phrase, 'detail': sentence, 'error': sentence}

@@ -34,7 +34,7 @@ class Background:
         self._thread.start()
 
     def stop(self) -> None:
-        """Starts nothing more and waits for what goes on."""
+        """Start nothing more and wait for what goes on."""
         self._stopping.set()
         self._thread.join()
         self._parts.work.stop()

@@ -22,7 +22,7 @@ class Catalogue:
         self._database = database
 
     def install(self, pack: Pack) -> None:
-        """Adds a pack; one of the same id is replaced, instances of its integrations stay.
+        """Add a pack; one of the same id is replaced, instances of its integrations stay.
 
         Raises:
             Refusal: another pack has an integration of the same name.
@@ -43,14 +43,14 @@ class Catalogue:
                 )
 
     def install_integration(self, integration: Integration) -> None:
-        """Adds an integration that comes without a pack; one of the same id is replaced."""
+        """Add an integration that comes without a pack; one of the same id is replaced."""
         with self._database.writing() as connection:
             row = connection.execute('SELECT pack_id FROM integrations WHERE id = ?', (integration.id,)).fetchone()
             connection.execute('DELETE FROM integrations WHERE id = ?', (integration.id,))
             _store(connection, integration, row['pack_id'] if row else None)
 
     def packs(self) -> list[dict[str, Any]]:
-        """The installed packs, as ``/contentpacks/metadata/installed`` lists them."""
+        """Return the installed packs, as ``/contentpacks/metadata/installed`` lists them."""
         with self._database.reading() as connection:
             rows = connection.execute('SELECT * FROM packs ORDER BY name').fetchall()
         return [

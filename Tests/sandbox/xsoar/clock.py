@@ -4,7 +4,7 @@ from datetime import datetime, timezone
 
 
 def now() -> datetime:
-    """The time, aware, in UTC."""
+    """Return the time, aware, in UTC."""
     return datetime.now(timezone.utc)
 
 

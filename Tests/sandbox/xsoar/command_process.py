@@ -20,7 +20,7 @@ _LONGEST_MESSAGE = 4000
 
 
 def load(script: str) -> types.CodeType:
-    """Compiles a script, or reads what an earlier command compiled of it; the file's name is a digest of its text."""
+    """Compile a script, or read what an earlier command compiled of it; the file's name is a digest of its text."""
     compiled = f'{script}.{sys.implementation.cache_tag}'
     try:
         with open(compiled, 'rb') as file:
@@ -38,7 +38,7 @@ def load(script: str) -> types.CodeType:
 
 
 def run(script: str, demisto: Demisto) -> None:
-    """Executes a script as the main module, with ``demisto`` in its namespace."""
+    """Execute a script as the main module, with ``demisto`` in its namespace."""
     module = types.ModuleType('__main__')
     module.__dict__.update(demisto=demisto, __file__=script, __builtins__=__builtins__)
     sys.modules['__main__'] = module
@@ -46,7 +46,7 @@ def run(script: str, demisto: Demisto) -> None:
 
 
 def end_with(pipe: int) -> None:
-    """Lets the kernel end this process, and all that it starts, when the other end of a pipe is closed."""
+    """Let the kernel end this process, and all that it starts, when the other end of a pipe is closed."""
     fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpid())
     fcntl.fcntl(pipe, fcntl.F_SETFL, os.O_ASYNC)
     os.set_inheritable(pipe, False)

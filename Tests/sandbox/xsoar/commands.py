@@ -35,7 +35,7 @@ class CommandLine:
         return next((word.value for word in self.words if word.name == name), '')
 
     def bind(self, arguments: list[Argument]) -> dict[str, Any]:
-        """The arguments that the integration gets.
+        """Return the arguments that the integration gets.
 
         Raises:
             Refusal: one is unknown, given twice, missing, or has a value that is not allowed.
@@ -55,13 +55,13 @@ class CommandLine:
         return bind(self.name, arguments, given)
 
     def masked(self, arguments: list[Argument]) -> str:
-        """The text with the values of secret arguments blanked, for the war room."""
+        """Return the text with the values of secret arguments blanked, for the war room."""
         secret = {argument.name for argument in arguments if argument.is_secret}
         secret |= {'' for argument in arguments if argument.is_secret and argument.is_default}
         return self._blanked(lambda word: word.name in secret)
 
     def masked_unless(self, plain: set[str]) -> str:
-        """The text with the values of all arguments blanked but those of some names."""
+        """Return the text with the values of all arguments blanked but those of some names."""
         return self._blanked(lambda word: word.name not in plain)
 
     def _blanked(self, is_secret: Callable[[Word], bool]) -> str:
@@ -104,7 +104,7 @@ def _check_options(command: str, argument: Argument, value: Any) -> None:
 
 
 def parse(text: str) -> CommandLine:
-    """Takes a command line apart.
+    """Take a command line apart.
 
     A value is one word, or is in double quotes (a backslash before a quote or backslash takes it literally), in
     backticks (nothing is special), or is JSON that begins with a brace or bracket.

@@ -36,7 +36,7 @@ class Console:
         self._lock = threading.Lock()
 
     def execute(self, investigation_id: str, text: str, user: str = 'admin') -> list[dict[str, Any]]:
-        """Runs a text; returns the entries that came of it.
+        """Run a text; return the entries that came of it.
 
         A text without an exclamation mark is a note. What was typed becomes an entry, and a mistake in it an error entry below.
         A command that several enabled instances offer runs on each of them, unless ``using`` names one.
@@ -88,7 +88,7 @@ class Console:
     def _typed(
         self, investigation_id: str, text: str, line: CommandLine | None, owners: list[Integration], user: str
     ) -> dict[str, Any]:
-        """Adds the entry of what was typed, without the values that are secret or may be."""
+        """Add the entry of what was typed, without the values that are secret or may be."""
         if line and owners:
             shown = line.masked([argument for each in owners for argument in each.commands[line.name]])
         elif line and line.name in _BUILT_IN:
@@ -101,7 +101,7 @@ class Console:
         return self._war_room.add(investigation_id, Entry(shown), user=user, category='commandAndArguments')
 
     def _plain_arguments(self) -> set[str]:
-        """The names of arguments that are not secret in any command: a misspelled command may be any of them."""
+        """Return the names of arguments that are not secret in any command: a misspelled command may be any of them."""
         every = [argument for each in self._catalogue.integrations() for found in each.commands.values() for argument in found]
         return {*PLATFORM_ARGUMENTS, *(each.name for each in every)} - {each.name for each in every if each.is_secret}
 
@@ -163,7 +163,7 @@ class Console:
         return documents
 
     def _resolved(self, investigation_id: str, value: Any) -> Any:
-        """The value in the context that an argument such as ``${File.EntryID}`` stands for; any other argument itself."""
+        """Return the value in the context that an argument such as ``${File.EntryID}`` stands for; any other argument itself."""
         if not isinstance(value, str) or not value.startswith('${') or not value.endswith('}'):
             return value
         return ask(self._war_room.context(investigation_id), value)

@@ -53,7 +53,7 @@ class Parameter:
         return self.type in (ENCRYPTED, CREDENTIALS, ENCRYPTED_AREA)
 
     def to_answer(self) -> dict[str, Any]:
-        """The parameter as ``/settings/integration/search`` describes it."""
+        """Return the parameter as ``/settings/integration/search`` describes it."""
         return {
             'name': self.name,
             'type': self.type,
@@ -122,7 +122,7 @@ class Integration:
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> 'Integration':
-        """Takes a unified yml apart.
+        """Take a unified yml apart.
 
         Raises:
             Refusal: it is no Python integration of this shape.
@@ -217,7 +217,7 @@ class Integration:
         return float(digits[0]) if digits else 0
 
     def to_answer(self) -> dict[str, Any]:
-        """The integration as ``/settings/integration/search`` describes it."""
+        """Return the integration as ``/settings/integration/search`` describes it."""
         script = self.document['script']
         return {
             'id': self.id,

@@ -84,12 +84,12 @@ def _term(text: str) -> Condition:
 
 
 def _has(value: Any, part: str) -> bool:
-    """What ``indexOf`` of JavaScript finds: a part of a text, or an item of a list. Nothing else has it."""
+    """Return what ``indexOf`` of JavaScript finds: a part of a text, or an item of a list. Nothing else has it."""
     return part in value if isinstance(value, (str, list)) else False
 
 
 def look_up(value: Any, path: str) -> Any:
-    """What stands at a dotted path; of a list, the values of its items. None if there is nothing."""
+    """Return what is at a dotted path; of a list, the values of its items. None if there is nothing."""
     for name in path.split('.'):
         if isinstance(value, list):
             value = [item[name] for item in value if isinstance(item, dict) and name in item] or None
@@ -99,7 +99,7 @@ def look_up(value: Any, path: str) -> Any:
 
 
 def ask(context: dict[str, Any], query: str) -> Any:
-    """Answers ``${.}`` (all) or ``${Path.To.Value}``, the brackets being optional.
+    """Answer ``${.}`` (all) or ``${Path.To.Value}``, the brackets being optional.
 
     Raises:
         Refusal: it is another kind of query.

@@ -92,7 +92,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with; what one statement sees is consistent."""
+        """Give a connection to read with; what one statement sees is consistent."""
         connection = self._connect()
         try:
             yield connection
@@ -101,7 +101,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection inside one transaction, which waits for other writers and is undone when the block fails."""
+        """Give a connection inside one transaction, which waits for other writers and is undone when the block fails."""
         with self.reading() as connection:
             connection.execute('BEGIN IMMEDIATE')
             try:

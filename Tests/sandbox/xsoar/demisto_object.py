@@ -88,7 +88,7 @@ class Demisto:
         return self.args().get(arg)
 
     def get(self, obj: Any, field: str) -> Any:
-        """The value at a dotted path of a dict, or None."""
+        """Return the value at a dotted path of a dict, or None."""
         for part in field.split('.'):
             if not isinstance(obj, dict) or part not in obj:
                 return None
@@ -191,5 +191,5 @@ class Demisto:
         self._log('log', msg, ())
 
     def _log(self, level: str, message: Any, arguments: tuple[Any, ...]) -> None:
-        """Writes a line to the log. As on a real server, what must not be seen in it is the integration's own concern."""
+        """Write a line to the log. As on a real server, what must not be seen in it is the integration's own concern."""
         self.__do({'log': f'{level}: {" ".join(map(str, (message, *arguments)))}\n'})

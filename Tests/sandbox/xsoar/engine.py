@@ -37,7 +37,7 @@ class Job:
     debug: bool = False
 
     def to_message(self, script: Path, version: dict[str, str]) -> dict[str, Any]:
-        """The first line that the process of the command reads."""
+        """Return the first line that the process of the command reads."""
         params = self.instance.parameters(self.integration)
         calling = {
             'IntegrationBrand': self.integration.name,
@@ -110,7 +110,7 @@ class Engine:
 
     @contextlib.contextmanager
     def run(self, job: Job, answerer: Callable[[Path], Answerer]) -> Iterator[tuple[Outcome, Path]]:
-        """Runs a command to its end; its working folder exists as long as the block.
+        """Run a command to its end; its working folder exists as long as the block.
 
         Args:
             job: what to run.
@@ -149,7 +149,7 @@ class Engine:
         return process
 
     def _script(self, integration: Integration) -> Path:
-        """The file with the platform's part and the integration in one text, as the platform runs it."""
+        """Return the file with the platform's part and the integration in one text, as the platform runs it."""
         text = '\n'.join((*self._platform_part(), integration.script))
         path = self._scripts / f'{hashlib.sha256(text.encode()).hexdigest()}.py'
         if not path.exists():
@@ -169,7 +169,7 @@ class Engine:
             yield _MOCK_IMPORT.sub('', user.read_text(encoding='utf-8'))
 
     def stop(self) -> None:
-        """Kills what runs and lets nothing start any more."""
+        """Kill what runs and let nothing start any more."""
         with self._lock:
             self._stopped = True
             running = list(self._running)

@@ -43,7 +43,7 @@ def error_entry(sentence: str) -> Entry:
 
 
 def entries_of(result: Any) -> list[Entry]:
-    """The entries of one result: a text, an entry, some other JSON value, or a list of these. Nothing gives no entry."""
+    """Return the entries of one result: a text, an entry, some other JSON value, or a list of these. Nothing gives no entry."""
     if result is None:
         return []
     if isinstance(result, list):

@@ -32,12 +32,12 @@ class Files:
 
     @contextmanager
     def new(self) -> Iterator[Path]:
-        """A path to write a file to that shall be kept."""
+        """Return a path to write a file to that is to be stored."""
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             yield Path(folder) / 'file'
 
     def keep(self, source: Path, name: str) -> str:
-        """Takes a file over by renaming it, whatever its size; returns its id."""
+        """Take a file over by renaming it, whatever its size; return its id."""
         file_id = str(uuid.uuid4())
         facts = {**_facts(source), 'type': mimetypes.guess_type(name)[0] or 'application/octet-stream'}
         os.replace(source, self.path(file_id))

@@ -92,7 +92,7 @@ def _section(parameter: Parameter) -> str:
 
 
 def _differs(field: Field) -> bool:
-    """Whether a field holds anything but its default."""
+    """Return whether a field holds anything but its default."""
     default = field.parameter.default
     if field.widget == 'checkbox':
         return bool(field.value) != (str(default).lower() == 'true')
@@ -118,7 +118,7 @@ def _field(parameter: Parameter, instance: Instance, form: Form | None) -> Field
 
 
 def _lines(text: str) -> str:
-    """A browser ends lines of a text area with both characters."""
+    """Read the lines of a text area, which a browser ends with both characters."""
     return text.replace('\r\n', '\n')
 
 

@@ -54,7 +54,7 @@ class Incidents:
         self._war_room = war_room
 
     def add(self, incident: dict[str, Any], source_instance: str = '', brand: str = '') -> dict[str, Any]:
-        """Creates an incident and its investigation, both or none; returns it as the REST calls show it.
+        """Create an incident and its investigation, both or none; return it as the REST calls show it.
 
         Args:
             incident: its fields, as a fetch or a REST call gives them; what is missing or None takes the platform's default.

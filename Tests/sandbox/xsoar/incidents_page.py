@@ -128,7 +128,7 @@ def _number(text: str) -> float | None:
 
 
 def _inline_image(files: Files, incident: dict[str, Any], content_id: str) -> str:
-    """The image that a mail shows inside its text, as a data: URI; empty if there is none of this content ID."""
+    """Return the image that a mail shows inside its text, as a data: URI; empty if there is none of this content ID."""
     for each in incident.get('attachment') or ():
         if str(each['name']).startswith(content_id) or each.get('contentId') == content_id:
             facts = files.facts(each['path'])

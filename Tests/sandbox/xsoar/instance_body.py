@@ -9,7 +9,7 @@ from .problems import Refusal
 
 
 def described_instance(parts: Parts, body: dict[str, Any]) -> Instance:
-    """The instance that a request describes, on top of the stored one if it names one.
+    """Return the instance that a request describes, on top of the stored one if it names one.
 
     Raises:
         Refusal: a value cannot be used, or the integration, instance or engine does not exist.

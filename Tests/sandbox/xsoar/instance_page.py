@@ -38,7 +38,7 @@ def add_instance_form(site: Blueprint, parts: Parts) -> None:
 
 
 def _blank(parts: Parts, integration: Integration) -> Instance:
-    """A new instance with what the sandbox fills in, and with the classifier and the mapper of its integration."""
+    """Return a new instance with what the sandbox fills in, and with the classifier and the mapper of its integration."""
     presets: Mapping[str, Any] = parts.surroundings.presets.get(integration.id, {})
     known = {each.name for each in integration.parameters}
     data = [{'name': name, 'value': value} for name, value in presets.items() if name in known]
@@ -103,7 +103,7 @@ def _form(
 
 
 def _choices(classifiers: list[Classifier], kind: str, chosen: str) -> dict[str, str]:
-    """The choices of a classifier or mapper; one that is chosen and not installed stays chosen."""
+    """Return the choices of a classifier or mapper; one that is chosen and not installed stays chosen."""
     known = {each.id: each.name for each in classifiers if each.kind == kind}
     missing = {chosen: f'{chosen} (not installed)'} if chosen and chosen not in known else {}
     return {'': 'None', **known, **missing}

@@ -43,7 +43,7 @@ class Instance:
     vault: dict[str, str] = field(default_factory=dict)
 
     def parameters(self, integration: Integration) -> dict[str, Any]:
-        """What ``demisto.params()`` gives to a command."""
+        """Return what ``demisto.params()`` gives to a command."""
         return {parameter.name: self._parameter(parameter) for parameter in integration.parameters}
 
     def _parameter(self, parameter: Parameter) -> Any:
@@ -80,7 +80,7 @@ class Instance:
         return bool(self.mappings.get('integrationLogLevel'))
 
     def to_answer(self, integration: Integration) -> dict[str, Any]:
-        """The instance as the REST calls show it: a secret is only said to be there."""
+        """Return the instance as the REST calls show it: a secret is only said to be there."""
         return {
             'id': self.id,
             'name': self.name,
@@ -107,7 +107,7 @@ class Instance:
         return {'value': '' if value is None else value, 'hasvalue': value not in (None, '')}
 
     def changed(self, integration: Integration, data: list[dict[str, Any]]) -> 'Instance':
-        """A copy with the parameters of a request; an empty secret keeps the stored one as long as it is said to have a value.
+        """Return a copy with the parameters of a request. An empty secret stays the stored one while it is said to have a value.
 
         Raises:
             Refusal: a parameter is unknown, or its value has another shape.
@@ -168,7 +168,7 @@ class Instances:
         self._vault = vault
 
     def new(self, integration: Integration, name: str) -> Instance:
-        """An instance with the defaults of its integration, not yet stored."""
+        """Return an instance with the defaults of its integration, not yet stored."""
         blank = Instance(str(uuid.uuid4()), name, integration.id)
         defaults = [
             {'name': each.name, 'value': each.default}
@@ -234,7 +234,7 @@ class Instances:
         return self._instance(row)
 
     def delete(self, instance_id: str) -> None:
-        """Removes an instance with all that it remembers.
+        """Remove an instance with all that it remembers.
 
         Raises:
             NotFound: there is none of this id.
@@ -280,7 +280,7 @@ class Instances:
         )
 
     def integration_context(self, instance_id: str) -> tuple[dict[str, Any], int]:
-        """The integration context and its version; an empty one of version 0 when nothing was stored yet."""
+        """Return the integration context and its version; an empty one of version 0 when nothing was stored yet."""
         with self._database.reading() as connection:
             row = connection.execute('SELECT * FROM integration_contexts WHERE instance_id = ?', (instance_id,)).fetchone()
         return (self._vault.unseal(row['sealed'], f'integration_contexts/{instance_id}'), row['version']) if row else ({}, 0)
@@ -307,7 +307,7 @@ class Instances:
             )
 
     def last_run(self, instance_id: str) -> dict[str, Any]:
-        """What the last fetch stored; empty before the first one."""
+        """Return what the last fetch stored; empty before the first one."""
         with self._database.reading() as connection:
             row = connection.execute('SELECT sealed FROM last_runs WHERE instance_id = ?', (instance_id,)).fetchone()
         return dict(self._vault.unseal(row['sealed'], f'last_runs/{instance_id}')) if row else {}

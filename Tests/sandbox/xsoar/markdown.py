@@ -113,12 +113,12 @@ def _read_platform_element(state: Any, silent: bool) -> bool:
 
 
 def _render_image(_self: Any, tokens: list[Token], index: int, _options: Any, _env: Any) -> str:
-    """An image would tell its server that the entry was read: only its description is shown."""
+    """Return an image would tell its server that the entry was read: only its description is shown."""
     return str(Markup('<em>[image: {}]</em>').format(tokens[index].content or tokens[index].attrGet('src')))
 
 
 def _align(token: Token) -> None:
-    """The policy of the pages allows no style attributes: the alignment of a column becomes a class."""
+    """Make the alignment of a column a class, since the policy of the pages allows no style attributes."""
     style = str(token.attrs.pop('style', ''))
     match = _ALIGNMENT.search(style)
     if match:

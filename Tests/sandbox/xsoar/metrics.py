@@ -23,7 +23,7 @@ class Metrics:
             )
 
     def of(self, instance_id: str) -> dict[str, int]:
-        """The calls of an instance, summed by type."""
+        """Return the calls of an instance, summed by type."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 'SELECT type, SUM(calls) AS calls FROM metrics WHERE instance_id = ? GROUP BY type', (instance_id,)

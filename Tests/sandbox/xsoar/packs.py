@@ -31,7 +31,7 @@ class Pack:
 
 
 def read_upload(data: bytes, file_name: str) -> list[Pack]:
-    """Reads the zip file of one pack, or a zip file of such zip files.
+    """Read the zip file of one pack, or a zip file of such zip files.
 
     Args:
         data: the file.
@@ -52,7 +52,7 @@ def read_upload(data: bytes, file_name: str) -> list[Pack]:
 
 
 def read_integration(data: bytes) -> Integration:
-    """Reads the unified yml of one integration.
+    """Read the unified yml of one integration.
 
     Raises:
         Refusal: it is no yml, or no integration.

@@ -71,7 +71,7 @@ class CommandProcess:
         self._reaped = False
 
     def run(self, time_limit: float, log: CommandLog, title: str) -> Outcome:
-        """Lets it run to its end, at most ``time_limit`` seconds."""
+        """Let it run to its end, at most ``time_limit`` seconds."""
         timer = threading.Timer(
             time_limit, self.stop, [f'The command was stopped: it took longer than its limit of {time_limit:g} seconds.']
         )
@@ -95,7 +95,7 @@ class CommandProcess:
             self._outcome.log.extend(log.copy(stream, title))
 
     def stop(self, reason: str) -> None:
-        """Kills the process with all that it started; the reason becomes its failure."""
+        """Kill the process with all that it started; the reason becomes its failure."""
         with self._ending:
             if self._reaped:
                 return
@@ -123,7 +123,7 @@ class CommandProcess:
                     break
 
     def _take(self, line: bytes) -> bool:
-        """Takes one message; False if it is none."""
+        """Take one message; False if it is none."""
         try:
             message = json.loads(line)
             name, value = (message['ask'], message['values']) if 'ask' in message else (message['tell'], message['value'])

@@ -77,7 +77,7 @@ class Runner:
         time_limit: float = 0,
         debug: bool = False,
     ) -> Job:
-        """A command of an instance in an investigation; a time limit of 0 takes that of the integration.
+        """Return a command of an instance in an investigation; a time limit of 0 takes that of the integration.
 
         Raises:
             Refusal: the instance uses credentials that do not exist.
@@ -100,7 +100,7 @@ class Runner:
         )
 
     def run(self, job: Job, facts: dict[str, Any]) -> tuple[list[dict[str, Any]], Polling | None]:
-        """Runs a command and stores its entries in the war room.
+        """Run a command and store its entries in the war room.
 
         Args:
             job: what to run; in debug mode its log becomes an entry too.
@@ -156,7 +156,7 @@ class Runner:
         )
 
     def fetch(self, instance_id: str) -> FetchReport:
-        """Runs fetch-incidents of an instance now; waits while another fetch of it is going on.
+        """Run fetch-incidents of an instance now; wait while another fetch of it is going on.
 
         The incidents are stored first, then the last run: a server that dies in between fetches them again.
         """

@@ -55,12 +55,12 @@ class Schedules:
             connection.execute('DELETE FROM schedules WHERE id = ?', (schedule.id,))
 
     def holds(self, schedule: Schedule) -> bool:
-        """Whether a run is still to come."""
+        """Return whether a run is still to come."""
         with self._database.reading() as connection:
             return connection.execute('SELECT 1 FROM schedules WHERE id = ?', (schedule.id,)).fetchone() is not None
 
     def all(self) -> list[Schedule]:
-        """The runs to come, the next one first."""
+        """Return the runs to come, the next one first."""
         with self._database.reading() as connection:
             return [self._schedule(row) for row in connection.execute('SELECT * FROM schedules ORDER BY due').fetchall()]
 

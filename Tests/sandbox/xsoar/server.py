@@ -115,7 +115,7 @@ class XsoarServer:
         return self
 
     def stop(self) -> None:
-        """Stops answering, kills the commands that run, and closes the folder."""
+        """Stop answering, kill the commands that run, and close the folder."""
         self._web.shutdown()
         self._thread.join()
         self._parts.engine.stop()
@@ -136,7 +136,7 @@ class XsoarServer:
         return self._application
 
     def fetch_now(self, instance_name: str) -> FetchReport:
-        """Runs one fetch of an instance, whatever its interval, after the one that may be going on.
+        """Run one fetch of an instance, whatever its interval, after the one that may be going on.
 
         Raises:
             NotFound: the instance does not exist.
@@ -157,11 +157,11 @@ class XsoarServer:
         return context
 
     def last_run(self, instance_name: str) -> dict[str, Any]:
-        """What the last successful fetch of an instance stored."""
+        """Return what the last successful fetch of an instance stored."""
         return self._parts.instances.last_run(self._parts.instances.get(instance_name).id)
 
     def metrics(self, instance_name: str) -> dict[str, int]:
-        """The API calls that the commands of an instance reported, by type (Successful, QuotaError, ...)."""
+        """Return the API calls that the commands of an instance reported, by type (Successful, QuotaError, ...)."""
         return self._parts.metrics.of(self._parts.instances.get(instance_name).id)
 
 

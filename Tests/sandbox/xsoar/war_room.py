@@ -37,7 +37,7 @@ class WarRoom:
         )
 
     def investigations(self, kinds: set[int] | None = None) -> list[dict[str, Any]]:
-        """The investigations of some types (9 is the playground, 0 an incident), or all, as the REST calls show them."""
+        """Return the investigations of some types (9 is the playground, 0 an incident), or all, as the REST calls show them."""
         with self._database.reading() as connection:
             rows = connection.execute('SELECT * FROM investigations ORDER BY created, id').fetchall()
         return [_investigation(row) for row in rows if kinds is None or row['type'] in kinds]
@@ -56,7 +56,7 @@ class WarRoom:
         return _investigation(row)
 
     def add(self, investigation_id: str, entry: Entry, **facts: Any) -> dict[str, Any]:
-        """Adds an entry and merges its outputs into the context, both or none.
+        """Add an entry and merge its outputs into the context, both or none.
 
         Args:
             facts: more of the entry's document, such as parentContent, instance and brand.
@@ -102,7 +102,7 @@ class WarRoom:
         return document
 
     def entries(self, investigation_id: str) -> list[dict[str, Any]]:
-        """The entries of an investigation, oldest first."""
+        """Return the entries of an investigation, oldest first."""
         self.investigation(investigation_id)
         with self._database.reading() as connection:
             rows = connection.execute(
@@ -162,7 +162,7 @@ class WarRoom:
         return dict(json.loads(row['document']))
 
     def context(self, investigation_id: str) -> dict[str, Any]:
-        """All that the commands of an investigation have put into its context."""
+        """Return all that the commands of an investigation have put into its context."""
         self.investigation(investigation_id)
         with self._database.reading() as connection:
             return self._read_context(connection, investigation_id)
@@ -196,7 +196,7 @@ class WarRoom:
         )
 
     def file_of(self, entry_id: str) -> dict[str, Any]:
-        """The name and path of a file entry, ``{'id', 'name', 'path'}``.
+        """Return the name and path of a file entry, ``{'id', 'name', 'path'}``.
 
         Raises:
             NotFound: the entry does not exist.

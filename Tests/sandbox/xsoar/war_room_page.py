@@ -45,7 +45,7 @@ def _add_entries(site: Blueprint, parts: Parts) -> None:
 
     @site.get('/war-room/<investigation_id>/entries')
     def entries(investigation_id: str) -> str:
-        """The entries from a number on as a part of the page, which replaces those that it shows."""
+        """Return the entries from a number on as a part of the page, which replaces those that it shows."""
         found = parts.war_room.since(investigation_id, request.args.get('from', 1, int))
         return render_template('entries.html', entries=found, **_state(parts, investigation_id))
 
@@ -88,7 +88,7 @@ def _add_context_and_files(site: Blueprint, parts: Parts) -> None:
 
 
 def _state(parts: Parts, investigation_id: str) -> dict[str, Any]:
-    """What goes on in an investigation: whether a command runs, and when commands run again, by the entry that typed them."""
+    """Return the state of an investigation: whether a command runs, and when commands run again, by the entry that typed them."""
     schedules = [each for each in parts.schedules.all() if each.investigation_id == investigation_id]
     running = parts.console.is_running(investigation_id) or any(
         parts.work.is_running(('schedule', each.id)) for each in schedules

@@ -38,7 +38,7 @@ def emails(cloud: MicrosoftCloud, folder: str = 'inbox') -> list[Message]:
 
 
 def status_of(cloud: MicrosoftCloud, path: str = '/v1.0/me') -> int:
-    """What Graph answers to a request without a token: 401, unless a fault answers in its place."""
+    """Return what Graph answers to a request without a token: 401, unless a fault answers in its place."""
     return requests.get(cloud.graph + path, verify=cloud.ca_file, timeout=30).status_code
 
 

@@ -31,7 +31,7 @@ def rule(root: str, *transformers: dict[str, Any], accessor: str = '', filters: 
 
 
 def value_of(one: dict[str, Any]) -> Any:
-    """What a mapper with one rule makes of the event."""
+    """Return what a mapper with one rule makes of the event."""
     mapper = Classifier('m', 'm', INCOMING_MAPPER, {'mapping': {'Phishing': {'internalMapping': {'A field': one}}}})
     result = mapped(mapper, 'Phishing', EVENT)
     assert not result.problems, result.problems
@@ -142,7 +142,7 @@ def test_a_file_that_is_no_classifier_is_refused() -> None:
 
 
 def fetched(desk: Desk, **settings: str) -> dict[str, Any]:
-    """The first incident of a fetch, with the classifier and the mapper of the probe unless others are named."""
+    """Return the first incident of a fetch, with the classifier and the mapper of the probe unless others are named."""
     instance = desk.add('fetcher', isFetch=True, fetch_does='mail', incidentType='Access')
     chosen = {'mappingId': 'Probe - Classifier', 'incomingMapperId': 'Probe - Incoming Mapper', **settings}
     desk.call('PUT', '/settings/integration', {**instance, **chosen})

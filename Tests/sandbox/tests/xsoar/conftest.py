@@ -38,7 +38,7 @@ def probe_pack(content: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def start(tmp_path: Path, probe_pack: Path) -> Iterator[Callable[..., Desk]]:
-    """Starts servers on one data folder; each has the probe. A second on them lasts a hundredth of one."""
+    """Start servers on one data folder; each has the probe. A second on them lasts a hundredth of one."""
     servers: list[XsoarServer] = []
 
     def begin(**options: Any) -> Desk:

@@ -12,12 +12,12 @@ from sandbox.tests.xsoar.desk import Desk
 
 
 def add(desk: Desk, **fields: Any) -> str:
-    """A new incident's id."""
+    """Return a new incident's id."""
     return str(desk.call('POST', '/incident', {'name': 'Invoice', 'type': 'Phishing', **fields})['id'])
 
 
 def fetch(desk: Desk, does: str = 'mail') -> str:
-    """The id of the first incident that a fetch brings, classified and mapped."""
+    """Return the id of the first incident that a fetch brings, classified and mapped."""
     instance = desk.add('fetcher', isFetch=True, fetch_does=does)
     chosen = {'mappingId': 'Probe - Classifier', 'incomingMapperId': 'Probe - Incoming Mapper'}
     desk.call('PUT', '/settings/integration', {**instance, **chosen})
@@ -25,7 +25,7 @@ def fetch(desk: Desk, does: str = 'mail') -> str:
 
 
 def facts(page: BeautifulSoup, heading: str) -> dict[str, str]:
-    """What a card of an incident says, by name."""
+    """Return what a card of an incident says, by name."""
     card = page.select_one(f'section[aria-labelledby={heading}]')
     return {name.text: value.text.strip() for name, value in zip(card.select('dt'), card.select('dd'), strict=True)}
 

@@ -7,7 +7,7 @@ from sandbox.tests.xsoar.desk import Desk, eventually
 
 
 def state_of(browser: Browser, name: str) -> str:
-    """What the list says of an instance."""
+    """Return what the list says of an instance."""
     rows = browser.open('/integrations').select('.instance')
     found = next(row for row in rows if row.select_one('h3 a').text == name)
     return ' '.join(found.text.split())

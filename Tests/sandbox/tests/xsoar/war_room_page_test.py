@@ -14,18 +14,18 @@ from sandbox.tests.xsoar.desk import Desk, eventually
 
 
 def typed(browser: Browser, text: str) -> BeautifulSoup:
-    """The playground after a text was typed there."""
+    """Return the playground after a text was typed there."""
     browser.open('/war-room')
     return browser.send('form.say', __text=text)
 
 
 def texts(page: BeautifulSoup) -> list[str]:
-    """What the entries of a page say."""
+    """Return what the entries of a page say."""
     return [each.text.strip() for each in page.select('.entry > pre, .entry > .readable, .entry > .lines')]
 
 
 def sent(contents: str) -> str:
-    """A command that answers with Markdown."""
+    """Return a command that answers with Markdown."""
     return f'!probe-echo text=`{contents}`'
 
 

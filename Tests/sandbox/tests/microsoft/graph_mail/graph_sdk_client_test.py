@@ -47,7 +47,7 @@ Work = Callable[[Any], Awaitable[None]]
 
 @pytest.fixture
 def run(cloud: MicrosoftCloud, daemon: Application) -> Callable[[Work], None]:
-    """Runs ``work`` with the SDK's request builder of Ada; only addresses and the CA are those of the local cloud."""
+    """Run ``work`` with the SDK's request builder of Ada; only addresses and the CA are those of the local cloud."""
     credential = ClientSecretCredential(
         TENANT,
         daemon.client_id,
