@@ -239,7 +239,7 @@ def parse_oauth_error(
     what = f'Microsoft refused the sign-in: {description or f"HTTP status {status}, {error or _NO_REASON}."}'
     advice = advice or {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, 'Check the settings of the instance.')
     kind = SignInRequiredError if error in _NEEDS_USER else SignInRefusedError
-    return kind(what, without_repetition(advice, what), code, outside_text(body.get('correlation_id')))
+    return kind(what, without_repetition(advice, what), code, outside_text(body.get('correlation_id'), redact))
 
 
 _NO_REASON = 'no reason given'

@@ -520,6 +520,15 @@ def test_an_echoed_secret_is_not_in_the_error(token_client: TokenClient) -> None
     assert SECRET not in repr(refused.value)
 
 
+@pytest.mark.parametrize('name', ['error', 'error_description', 'correlation_id', 'suberror', 'message'])
+@pytest.mark.parametrize('status', [200, 400, 503])
+def test_an_echoed_secret_is_in_no_part_of_the_error(token_client: TokenClient, status: int, name: str) -> None:
+    body = {'error': 'invalid_client', 'error_description': 'AADSTS7000215: Wrong.', 'correlation_id': 'c', name: f'x {SECRET}'}
+    with ScriptedService([(status, JSON, json.dumps(body))]) as service, pytest.raises(MicrosoftSignInError) as error:
+        token_client.request_token(TokenRequest('POST', service.url, form=REQUEST.form))
+    assert SECRET not in str((vars(error.value), error.value))
+
+
 # endregion
 # region retries
 
