@@ -236,13 +236,11 @@ def parse_oauth_error(
         advice = f'Look up {code} at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
     if known and known not in _SEVERAL_CAUSES:
         description = re.split(r'(?<=[^\d\s][.!?])\s', description, maxsplit=1)[0]
-    what = f'Microsoft refused the sign-in: {description or f"HTTP status {status}, {error or _NO_REASON}."}'
+    reason = description or f'HTTP status {status}, {error or "no reason given"}.'
+    what = f'Microsoft refused the sign-in: {reason}'
     advice = advice or {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, 'Check the settings of the instance.')
     kind = SignInRequiredError if error in _NEEDS_USER else SignInRefusedError
     return kind(what, without_repetition(advice, what), code, outside_text(body.get('correlation_id'), redact))
-
-
-_NO_REASON = 'no reason given'
 
 
 def _advice(number: int, suberror: str, description: str) -> str:
@@ -910,22 +908,24 @@ class EntraCredential(Credential):
     def client_authentication(self) -> StrMapping:
         return {}
 
-    def post(self, target: TokenTarget, offline: bool = False, **fields: str) -> TokenRequest:
-        """Return a request to the token endpoint.
-
-        Args:
-            offline: request a refresh token as well.
-            fields: the form fields of the grant.
-        """
-        scope = with_offline_access(target.as_scope) if offline else target.as_scope
-        requested = {'resource': target.as_resource} if self.is_v1 else {'scope': scope}
-        form = {**fields, 'client_id': self.client_id, **self.client_authentication(), **requested, 'claims': target.claims}
+    def post(self, target: TokenTarget, grant_type: str, **fields: str) -> TokenRequest:
+        """Return a request to the token endpoint with the fields of a grant. Those of users request a refresh token as well."""
+        is_of_user = grant_type != AuthenticationMethod.CLIENT_CREDENTIALS
+        scope = with_offline_access(target.as_scope) if is_of_user else target.as_scope
+        form = {
+            'grant_type': grant_type,
+            **fields,
+            'client_id': self.client_id,
+            **self.client_authentication(),
+            **({'resource': target.as_resource} if self.is_v1 else {'scope': scope}),
+            'claims': target.claims,
+        }
         return TokenRequest(
             'POST',
             self.token_url,
             form=_without_empty(form),
             advice_by_code=self.advice_by_code,
-            renew=lambda: self.post(target, offline, **fields),
+            renew=lambda: self.post(target, grant_type, **fields),
         )
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
@@ -934,10 +934,10 @@ class EntraCredential(Credential):
                 f"Token is '{self.tenant_id}', which is not a particular tenant.",
                 'Enter the Directory (tenant) ID of your tenant in Token.',
             )
-        return self.post(target, grant_type=AuthenticationMethod.CLIENT_CREDENTIALS)
+        return self.post(target, AuthenticationMethod.CLIENT_CREDENTIALS)
 
     def refresh_request(self, target: TokenTarget, refresh_token: str, **fields: str) -> TokenRequest:
-        return self.post(target, offline=True, grant_type='refresh_token', refresh_token=refresh_token, **fields)
+        return self.post(target, 'refresh_token', refresh_token=refresh_token, **fields)
 
     def matches_claims(self, claims: JsonObject) -> bool:
         tenant = self.tenant_id if is_guid(self.tenant_id) else claims.get('tid')
@@ -1077,12 +1077,11 @@ def _load_certificate(pem: str) -> Any:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.x509 import load_pem_x509_certificate
 
-    try:
+    with suppress(ValueError, UnsupportedAlgorithm):
         certificate = load_pem_x509_certificate(pem.encode())
         certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        return None
-    return certificate
+        return certificate
+    return None
 
 
 def _base64url(data: bytes) -> str:
@@ -1165,8 +1164,7 @@ class AuthorizationCodeCredential(Credential):
             )
         return self.client.post(
             target,
-            offline=True,
-            grant_type=AuthenticationMethod.AUTHORIZATION_CODE,
+            AuthenticationMethod.AUTHORIZATION_CODE,
             code=response.code,
             redirect_uri=self.redirect_uri,
             code_verifier=pending.code_verifier,
@@ -1199,7 +1197,7 @@ class DeviceCodeCredential(EntraCredential):
         code = session.pending.device_code
         if not code:
             raise no_session()
-        return self.post(target, offline=True, grant_type=AuthenticationMethod.DEVICE_CODE, device_code=code)
+        return self.post(target, AuthenticationMethod.DEVICE_CODE, device_code=code)
 
 
 def no_session() -> SignInRequiredError:
