@@ -613,6 +613,13 @@ def test_a_client_without_retries_sends_a_request_once(token_client: TokenClient
     assert (len(service.seen), clock.waits) == (2, [])
 
 
+@pytest.mark.parametrize('url', ['https:///token', 'login.example/token', 'htps://login.example/token'])
+def test_an_address_that_is_not_valid_is_not_tried_again(token_client: TokenClient, clock: StoppedClock, url: str) -> None:
+    with pytest.raises(SignInUnavailableError, match='is not valid'):
+        token_client.send(TokenRequest('POST', url))
+    assert clock.waits == []
+
+
 # endregion
 # region responses
 
