@@ -487,7 +487,8 @@ class TokenRequest(NamedTuple):
 
     def secrets(self) -> list[str]:
         sent = {**self.form, **self.json_body, **self.headers}
-        return [secret for secret in (*self.hidden, *(str(sent.get(name) or '') for name in _SECRET_FIELDS)) if len(secret) > 3]
+        secrets = *self.hidden, *(str(value) for name, value in sent.items() if name in _SECRET_FIELDS)
+        return [secret for secret in secrets if len(secret) > 3]
 
     def redact(self, text: str) -> str:
         """Return `text` without the secrets of this request, which services and proxies sometimes echo."""

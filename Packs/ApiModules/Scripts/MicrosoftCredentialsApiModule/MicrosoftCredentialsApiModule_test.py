@@ -239,6 +239,12 @@ def test_the_first_sentence_of_a_description_is_shown(description: str, sentence
         ({'error': 'login_required'}, SignInRequiredError, 'login_required', 'Check the settings'),
         ({'error': 'new_error'}, SignInRefusedError, 'new_error', 'Check the settings'),
         ({}, SignInRefusedError, '', 'Check the settings'),
+        (
+            {'error': 'new_error', 'error_description': 'AADSTS7654321: New.'},
+            SignInRefusedError,
+            'AADSTS7654321',
+            'Look up AADSTS7654321',
+        ),
         ({'error': 'invalid_grant', 'error_codes': [50076]}, SignInRequiredError, 'AADSTS50076', 'in a browser, or use'),
         (
             {'error': 'invalid_grant', 'error_codes': ['50076', None, 'x']},
@@ -283,6 +289,10 @@ NESTED = {'error': 'invalid_grant', 'error_description': 'AADSTS50173: Revoked.'
         ({'title': 'No', 'detail': 'Odd.'}, {'error': 'refused', 'error_description': 'No: Odd.'}),
         ({'title': 'No', 'detail': f'Answer: {json.dumps(NESTED)}.'}, NESTED),
         ({'message': f'Answer:\n{json.dumps(NESTED, indent=2)}'}, NESTED),
+        (
+            {'message': f'Answer: {json.dumps(json.dumps({"error": "", "error_description": "AADSTS50173: Revoked."}))}'},
+            {'error': 'invalid_grant', 'error_description': 'AADSTS50173: Revoked.'},
+        ),
         ({'message': '{"no": "error"}'}, {'error': 'refused', 'error_description': '{"no": "error"}'}),
         ({'message': 'a {b} c'}, {'error': 'refused', 'error_description': 'a {b} c'}),
         ({}, {}),
