@@ -570,8 +570,9 @@ class TokenClient:
             if isinstance(error, ErrorResponse):
                 allowed = {error.response.status_code: _allowed_retries(request, error.response)}
                 return policy._replace(retries=allowed).delay(attempt, error.response, self.clock.now())
-            is_lasting = getattr(error, 'code', '') in ('untrusted_certificate', 'invalid_address')
-            return policy.delay(attempt, None, 0) if isinstance(error, SignInUnavailableError) and not is_lasting else None
+            if isinstance(error, SignInUnavailableError) and error.code not in ('untrusted_certificate', 'invalid_address'):
+                return policy.delay(attempt, None, 0)
+            return None
 
         try:
             return run_with_retries(send_once, delay_after, policy, self.clock, self._sleep)
