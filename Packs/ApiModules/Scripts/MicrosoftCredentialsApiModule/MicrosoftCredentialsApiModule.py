@@ -236,19 +236,17 @@ def parse_oauth_error(
         advice = f'Look up {code} at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
     if known and known not in _SEVERAL_CAUSES:
         description = re.split(r'(?<=[^\d\s][.!?])\s', description, maxsplit=1)[0]
-    what = f'Microsoft refused the sign-in: {description or f"HTTP status {status}, {error or _NO_REASON}."}'
+    reason = description or f'HTTP status {status}, {error or "no reason given"}.'
+    what = f'Microsoft refused the sign-in: {reason}'
     advice = advice or {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, 'Check the settings of the instance.')
     kind = SignInRequiredError if error in _NEEDS_USER else SignInRefusedError
-    return kind(what, without_repetition(advice, what), code, outside_text(body.get('correlation_id')))
-
-
-_NO_REASON = 'no reason given'
+    return kind(what, without_repetition(advice, what), code, outside_text(body.get('correlation_id'), redact))
 
 
 def _advice(number: int, suberror: str, description: str) -> str:
     if number in (700027, 50012) and 'expired' in description:
         return 'Create a new certificate, upload it to the app registration, and enter it with its key.'
-    return SIGN_IN_ADVICE.get(number) or _ADVICE_BY_SUBERROR.get(suberror, '')
+    return SIGN_IN_ADVICE.get(number, _ADVICE_BY_SUBERROR.get(suberror, ''))
 
 
 def without_repetition(advice: str, what: str) -> str:
@@ -380,8 +378,7 @@ class AccessToken(NamedTuple):
     def claims(self) -> JsonObject:
         """Return the claims of the token, unverified, for display only. Empty if they cannot be read."""
         try:
-            payload = self.value.split('.')[1]
-            claims = json.loads(base64.urlsafe_b64decode(payload + '=' * (-len(payload) % 4)))
+            claims = json.loads(base64.urlsafe_b64decode(self.value.split('.')[1] + '=='))
         except (IndexError, ValueError, RecursionError):
             return {}
         return claims if isinstance(claims, dict) else {}
@@ -399,39 +396,34 @@ class TokenResponse(NamedTuple):
 
 def parse_token_response(body: JsonObject, now: float, is_of_host: bool = False) -> TokenResponse:
     """Return the tokens of a successful token response, which was requested at `now` (seconds since the epoch)."""
-    expires_on = _expiry(body, now, is_of_host)
-    lifetime = expires_on - now
+    lifetime = min(max(0.0, _lifetime(body, now, is_of_host)), _MAX_LIFETIME)
     refresh_in = float_or_none(body.get('refresh_in')) or 0
     if not 0 < refresh_in < lifetime:
         refresh_in = lifetime / 2 if lifetime >= LONG_LIFETIME else lifetime
-    token = AccessToken(str(body['access_token']), expires_on, now + refresh_in, str(body.get('scope') or ''))
+    token = AccessToken(str(body['access_token']), now + lifetime, now + refresh_in, str(body.get('scope') or ''))
     refresh_token = body.get('refresh_token')
     return TokenResponse(token, refresh_token if isinstance(refresh_token, str) else '')
 
 
-def _expiry(body: JsonObject, now: float, is_of_host: bool) -> float:
-    """Return when a token expires. Hosts send ``expires_in`` or ``expires_on``, as a number, a string or a date.
+def _lifetime(body: JsonObject, now: float, is_of_host: bool) -> float:
+    """Return the seconds until a token expires. Hosts send ``expires_in`` or ``expires_on``, as a number, a string or a date.
 
     A host may answer with a token that it has kept: then ``expires_in`` is too long.
     """
-    lifetime, expires_on = float_or_none(body.get('expires_in')), float_or_none(body.get('expires_on'))
-    if expires_on is None:
-        expires_on = _date_seconds(str(body.get('expires_on')))
-    if expires_on is not None and (lifetime is None or (is_of_host and 0 < expires_on - now < lifetime)):
-        lifetime = expires_on - now
+    lifetime, end = float_or_none(body.get('expires_in')), body.get('expires_on')
+    expires_on = float_or_none(end) or _date_seconds(str(end))
     if lifetime is None:
-        lifetime = _DEFAULT_LIFETIME
-    return now + max(0.0, min(lifetime, _MAX_LIFETIME))
+        return expires_on - now if expires_on else _DEFAULT_LIFETIME
+    return expires_on - now if is_of_host and 0 < expires_on - now < lifetime else lifetime
 
 
-def _date_seconds(text: str) -> float | None:
+def _date_seconds(text: str) -> float:
+    """Return the seconds since the epoch of a date, 0 if it cannot be read."""
     # App Service and Automation have sent both formats.
     for date_format in ('%m/%d/%Y %H:%M:%S %z', '%m/%d/%Y %I:%M:%S %p %z'):
-        try:
+        with suppress(ValueError):
             return datetime.strptime(text, date_format).timestamp()  # noqa: DTZ007 - the formats contain the zone
-        except ValueError:
-            continue
-    return None
+    return 0
 
 
 # endregion
@@ -439,7 +431,6 @@ def _date_seconds(text: str) -> float | None:
 
 TOKEN_ENDPOINT_RETRIES = RetryPolicy(dict.fromkeys((408, 429, 500, 502, 503, 504), 3), 3, 0.5, deadline=30)
 _CONNECT_TIMEOUT = 10.0  # seconds
-_READ_TIMEOUT = 20.0  # seconds
 BEAT_SECONDS = 3.0  # between two signs of life of the process that holds the lease
 TOKEN_THREAD = 'token request'  # noqa: S105 - a name
 _MAX_TOKEN_RESPONSE = 2**20  # bytes
@@ -466,7 +457,7 @@ class TokenRequest(NamedTuple):
         refusal_advice: what to do if the request is refused.
         absence_advice: what to do if there is no such service: no response comes, or one of something else.
         advice_by_code: what to do after these errors, in place of the usual advice.
-        unsettled: pattern of errors that a change leads to which has not reached all servers of Entra yet.
+        unsettled: start of the code of errors that a change leads to which has not reached all servers of Entra yet.
         renew: returns the request for a retry, if the same one must not be sent twice.
     """
 
@@ -496,7 +487,8 @@ class TokenRequest(NamedTuple):
 
     def secrets(self) -> list[str]:
         sent = {**self.form, **self.json_body, **self.headers}
-        return [secret for secret in (*self.hidden, *(str(sent.get(name) or '') for name in _SECRET_FIELDS)) if len(secret) > 3]
+        secrets = *self.hidden, *(str(value) for name, value in sent.items() if name in _SECRET_FIELDS)
+        return [secret for secret in secrets if len(secret) > 3]
 
     def redact(self, text: str) -> str:
         """Return `text` without the secrets of this request, which services and proxies sometimes echo."""
@@ -517,27 +509,28 @@ class TokenClient:
     Attributes:
         on_wait: is called in this thread every BEAT_SECONDS during the wait for a retry, and a request that works once.
         works_once: what is sent works only once.
+        read_timeout: seconds that a service may take to respond.
     """
+
+    on_wait: Callable[[], Any] | None = None
+    works_once = False
+    read_timeout = 20.0
+    _end = math.inf
 
     def __init__(
         self,
         verify: bool | str = True,
         clock: SystemClock | None = None,
-        read_timeout: float = _READ_TIMEOUT,
         on_secret: Callable[[str], Any] = lambda _secret: None,
         redact: Callable[[str], str] = str,
         adapter: requests.adapters.BaseAdapter | None = None,
     ):
         self.verify = verify
         self.clock = clock or SystemClock()
-        self.read_timeout = read_timeout
         self._on_secret = on_secret
         self._redact = redact
         self._adapter = adapter
-        self.on_wait: Callable[[], Any] | None = None
-        self.works_once = False
         self._masked: set[str] = set()
-        self._end = math.inf
 
     def without_retries(self, seconds: float) -> 'TokenClient':
         """Return a copy that sends each request once, and has `seconds` for all of them."""
@@ -577,8 +570,9 @@ class TokenClient:
             if isinstance(error, ErrorResponse):
                 allowed = {error.response.status_code: _allowed_retries(request, error.response)}
                 return policy._replace(retries=allowed).delay(attempt, error.response, self.clock.now())
-            is_lasting = getattr(error, 'code', '') in ('untrusted_certificate', 'invalid_address')
-            return policy.delay(attempt, None, 0) if isinstance(error, SignInUnavailableError) and not is_lasting else None
+            if isinstance(error, SignInUnavailableError) and error.code not in ('untrusted_certificate', 'invalid_address'):
+                return policy.delay(attempt, None, 0)
+            return None
 
         try:
             return run_with_retries(send_once, delay_after, policy, self.clock, self._sleep)
@@ -680,7 +674,7 @@ class TokenClient:
         def redact(text: str) -> str:
             return request.redact(self._redact(text))
 
-        found = find_oauth_error(_content(response))
+        found = _error_of(response)
         name, text = found.get('error'), outside_text(found.get('error_description'), redact)
         what = f'{answered}: {text}' if text else f'{answered}.'
         is_transient = status in request.retry_policy.retries or status >= 500 or name == _TEMPORARY
@@ -689,7 +683,7 @@ class TokenClient:
         is_loop = refusal.code == 'AADSTS50196'  # it is a limit, whatever its status and its name
         if is_temporary or is_loop:
             wait = retry_after_seconds(response, self.clock.now()) or _LOOP_SECONDS * is_loop
-            advice = f'{_TRY_LATER} {(status == 404 and request.absence_advice) or request.refusal_advice}'.strip()
+            advice = f'{_TRY_LATER} {request.absence_advice if status == 404 else request.refusal_advice}'.strip()
             if wait:
                 advice = f'Try again in {wait:.0f} seconds.'
             elif _ERROR_OF_CODE.get(refusal.code) == _TEMPORARY:
@@ -710,16 +704,16 @@ _BUSY = (408, 429, 502, 503, 504)
 _LOOP_SECONDS = 60
 
 
-def _content(response: requests.Response) -> Any:
+def _error_of(response: requests.Response) -> JsonObject:
     body = json_or_none(response)
-    return response.text if body is None else body
+    return find_oauth_error(response.text if body is None else body)
 
 
 def _allowed_retries(request: TokenRequest, response: requests.Response) -> int:
     """Return how often a request that led to an error response may be sent again."""
-    found = find_oauth_error(_content(response))
+    found = _error_of(response)
     name, status = found.get('error'), response.status_code
-    if request.unsettled and re.search(request.unsettled, str(found.get('error_description'))):
+    if request.unsettled and request.unsettled in str(found.get('error_description')):
         return 3
     if name in _FINAL:
         return 0
@@ -769,7 +763,7 @@ def parse_authorization_response(value: str) -> AuthorizationResponse:
     """
     text = re.sub(r'\s', '', clean_value(value)).replace('&amp;', '&').replace('\\u0026', '&')
     for _ in range(3):
-        if re.match(r'(?i)\W*(?:https?%(?:25)*3a|(?:code|error|state|session_state)%(?:25)*3d)', text):
+        if re.match(r'(?i)\W*(?:https?|code|error|state|session_state)%(?:25)*3[ad]', text):
             text = unquote(text)
     enclosed = re.findall(r'[<({\[]["\']?(https?:[^>\])}"\']*)', text)
     text = clean_text(enclosed[-1] if enclosed else text, 'The authorization code')
@@ -889,7 +883,7 @@ def _digest(*parts: str) -> str:
 
 
 class EntraCredential(Credential):
-    """A public client of Microsoft Entra ID, which does not authenticate. Base class of confidential clients.
+    """An app registration of Microsoft Entra ID. Those of this class do not authenticate; subclasses add what proves them.
 
     Args:
         authority: login host of the cloud, e.g. ``https://login.microsoftonline.com``.
@@ -916,26 +910,36 @@ class EntraCredential(Credential):
     def client_authentication(self) -> StrMapping:
         return {}
 
-    def post(self, target: TokenTarget, offline: bool = False, **fields: str) -> TokenRequest:
-        """Return a request to the token endpoint.
-
-        Args:
-            offline: request a refresh token as well.
-            fields: the form fields of the grant.
-        """
-        scope = with_offline_access(target.as_scope) if offline else target.as_scope
-        requested = {'resource': target.as_resource} if self.is_v1 else {'scope': scope}
-        form = {**fields, 'client_id': self.client_id, **self.client_authentication(), **requested, 'claims': target.claims}
+    def post(self, target: TokenTarget, grant_type: str, **fields: str) -> TokenRequest:
+        """Return a request to the token endpoint with the fields of a grant. Those of users request a refresh token as well."""
+        is_of_user = grant_type != AuthenticationMethod.CLIENT_CREDENTIALS
+        scope = with_offline_access(target.as_scope) if is_of_user else target.as_scope
+        form = {
+            'grant_type': grant_type,
+            **fields,
+            'client_id': self.client_id,
+            **self.client_authentication(),
+            **({'resource': target.as_resource} if self.is_v1 else {'scope': scope}),
+            'claims': target.claims,
+        }
         return TokenRequest(
             'POST',
             self.token_url,
             form=_without_empty(form),
             advice_by_code=self.advice_by_code,
-            renew=lambda: self.post(target, offline, **fields),
+            renew=lambda: self.post(target, grant_type, **fields),
         )
 
+    def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
+        if self.tenant_id in SHARED_TENANTS:
+            raise CredentialError(
+                f"Token is '{self.tenant_id}', which is not a particular tenant.",
+                'Enter the Directory (tenant) ID of your tenant in Token.',
+            )
+        return self.post(target, AuthenticationMethod.CLIENT_CREDENTIALS)
+
     def refresh_request(self, target: TokenTarget, refresh_token: str, **fields: str) -> TokenRequest:
-        return self.post(target, offline=True, grant_type='refresh_token', refresh_token=refresh_token, **fields)
+        return self.post(target, 'refresh_token', refresh_token=refresh_token, **fields)
 
     def matches_claims(self, claims: JsonObject) -> bool:
         tenant = self.tenant_id if is_guid(self.tenant_id) else claims.get('tid')
@@ -946,20 +950,13 @@ def _without_empty(fields: StrMapping) -> StrMapping:
     return {name: value for name, value in fields.items() if value}
 
 
+def _client_assertion(assertion: str) -> StrMapping:
+    kind = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+    return {'client_assertion_type': kind, 'client_assertion': assertion}
+
+
 def with_offline_access(scope: str) -> str:
     return scope if 'offline_access' in scope.split() else f'{scope} offline_access'.strip()
-
-
-class ConfidentialClientCredential(EntraCredential):
-    """An application that authenticates and requests tokens for itself. Base class."""
-
-    def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
-        if self.tenant_id in SHARED_TENANTS:
-            raise CredentialError(
-                f"Token is '{self.tenant_id}', which is not a particular tenant.",
-                'Enter the Directory (tenant) ID of your tenant in Token.',
-            )
-        return self.post(target, grant_type=AuthenticationMethod.CLIENT_CREDENTIALS)
 
 
 _LOOKS_LIKE_AN_ID = (
@@ -967,7 +964,7 @@ _LOOKS_LIKE_AN_ID = (
 )
 
 
-class ClientSecretCredential(ConfidentialClientCredential):
+class ClientSecretCredential(EntraCredential):
     """An application that authenticates with a client secret.
 
     Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
@@ -986,7 +983,7 @@ class ClientSecretCredential(ConfidentialClientCredential):
         return {'client_secret': self._client_secret}
 
 
-class CertificateCredential(ConfidentialClientCredential):
+class CertificateCredential(EntraCredential):
     """An application that authenticates with a certificate.
 
     With the certificate, or its SHA-256 thumbprint, assertions are signed with PS256 and name it by ``x5t#S256``. With its
@@ -1017,10 +1014,7 @@ class CertificateCredential(ConfidentialClientCredential):
         super().__init__(authority, tenant_id, client_id, token_url, proof)
 
     def client_authentication(self) -> StrMapping:
-        return {
-            'client_assertion_type': CLIENT_ASSERTION_TYPE,
-            'client_assertion': self.assertion(SystemClock().now()),
-        }
+        return _client_assertion(self.assertion(SystemClock().now()))
 
     def assertion(self, now: float) -> str:
         """Return a signed assertion with an ID of its own, since the service may reject one that it has seen."""
@@ -1085,12 +1079,11 @@ def _load_certificate(pem: str) -> Any:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.x509 import load_pem_x509_certificate
 
-    try:
+    with suppress(ValueError, UnsupportedAlgorithm):
         certificate = load_pem_x509_certificate(pem.encode())
         certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        return None
-    return certificate
+        return certificate
+    return None
 
 
 def _base64url(data: bytes) -> str:
@@ -1173,8 +1166,7 @@ class AuthorizationCodeCredential(Credential):
             )
         return self.client.post(
             target,
-            offline=True,
-            grant_type=AuthenticationMethod.AUTHORIZATION_CODE,
+            AuthenticationMethod.AUTHORIZATION_CODE,
             code=response.code,
             redirect_uri=self.redirect_uri,
             code_verifier=pending.code_verifier,
@@ -1207,7 +1199,7 @@ class DeviceCodeCredential(EntraCredential):
         code = session.pending.device_code
         if not code:
             raise no_session()
-        return self.post(target, offline=True, grant_type=AuthenticationMethod.DEVICE_CODE, device_code=code)
+        return self.post(target, AuthenticationMethod.DEVICE_CODE, device_code=code)
 
 
 def no_session() -> SignInRequiredError:
@@ -1426,17 +1418,22 @@ class AzureArc(ManagedIdentityHost):
             raise SignInRefusedError(
                 'The Azure Arc agent named a key file outside of its own folder.', 'Check the agent of this machine.'
             )
-        try:
-            with open(path, 'rb') as file:
-                key = file.read(self.MAX_KEY_SIZE + 1)
-        except OSError:
+        key = _start_of_file(path, self.MAX_KEY_SIZE + 1)
+        if not key:
             raise SignInRefusedError(
                 'The key file of the Azure Arc agent cannot be read.',
                 "Add the integration's user to the group himds on this machine.",
-            ) from None
+            )
         if len(key) > self.MAX_KEY_SIZE:
             raise SignInRefusedError('The key file of the Azure Arc agent is too large.', 'Check the agent of this machine.')
-        return key.decode('ascii', 'replace').strip()
+        return key.strip()
+
+
+def _start_of_file(path: str, size: int) -> str:
+    """Return the first characters of a file, none if it cannot be read."""
+    with suppress(OSError), open(path, encoding='ascii', errors='replace') as file:
+        return file.read(size)
+    return ''
 
 
 class WorkloadIdentity(ManagedIdentityHost):
@@ -1458,8 +1455,7 @@ class WorkloadIdentity(ManagedIdentityHost):
         form = {
             'grant_type': AuthenticationMethod.CLIENT_CREDENTIALS,
             'client_id': client_id or self.client_id,
-            'client_assertion_type': CLIENT_ASSERTION_TYPE,
-            'client_assertion': self._read_token(),
+            **_client_assertion(self._read_token()),
             'scope': TokenTarget(resource=resource).as_scope,
         }
         return TokenRequest(
@@ -1467,16 +1463,12 @@ class WorkloadIdentity(ManagedIdentityHost):
             self.endpoint,
             form=form,
             renew=lambda: self.request(resource, client_id),
-            unsettled='AADSTS70021[1-3]?:',
+            unsettled='AADSTS70021',
             refusal_advice='Check the federated credential of the managed identity or application, and its client ID.',
         )
 
     def _read_token(self) -> str:
-        try:
-            with open(self._token_file, encoding='ascii', errors='replace') as file:
-                token = file.read(_MAX_FEDERATED_TOKEN).strip()
-        except OSError:
-            token = ''
+        token = _start_of_file(self._token_file, _MAX_FEDERATED_TOKEN).strip()
         if not re.fullmatch(r'[\w-]+\.[\w-]+\.[\w-]+', token):
             raise SignInRefusedError(
                 f'The federated token of this pod cannot be read from {self._token_file}.',
@@ -1485,7 +1477,6 @@ class WorkloadIdentity(ManagedIdentityHost):
         return token
 
 
-CLIENT_ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 _MAX_FEDERATED_TOKEN = 64 * 1024  # characters
 
 

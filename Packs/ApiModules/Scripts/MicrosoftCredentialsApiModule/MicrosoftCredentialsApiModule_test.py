@@ -239,6 +239,12 @@ def test_the_first_sentence_of_a_description_is_shown(description: str, sentence
         ({'error': 'login_required'}, SignInRequiredError, 'login_required', 'Check the settings'),
         ({'error': 'new_error'}, SignInRefusedError, 'new_error', 'Check the settings'),
         ({}, SignInRefusedError, '', 'Check the settings'),
+        (
+            {'error': 'new_error', 'error_description': 'AADSTS7654321: New.'},
+            SignInRefusedError,
+            'AADSTS7654321',
+            'Look up AADSTS7654321',
+        ),
         ({'error': 'invalid_grant', 'error_codes': [50076]}, SignInRequiredError, 'AADSTS50076', 'in a browser, or use'),
         (
             {'error': 'invalid_grant', 'error_codes': ['50076', None, 'x']},
@@ -283,6 +289,10 @@ NESTED = {'error': 'invalid_grant', 'error_description': 'AADSTS50173: Revoked.'
         ({'title': 'No', 'detail': 'Odd.'}, {'error': 'refused', 'error_description': 'No: Odd.'}),
         ({'title': 'No', 'detail': f'Answer: {json.dumps(NESTED)}.'}, NESTED),
         ({'message': f'Answer:\n{json.dumps(NESTED, indent=2)}'}, NESTED),
+        (
+            {'message': f'Answer: {json.dumps(json.dumps({"error": "", "error_description": "AADSTS50173: Revoked."}))}'},
+            {'error': 'invalid_grant', 'error_description': 'AADSTS50173: Revoked.'},
+        ),
         ({'message': '{"no": "error"}'}, {'error': 'refused', 'error_description': '{"no": "error"}'}),
         ({'message': 'a {b} c'}, {'error': 'refused', 'error_description': 'a {b} c'}),
         ({}, {}),
@@ -520,6 +530,15 @@ def test_an_echoed_secret_is_not_in_the_error(token_client: TokenClient) -> None
     assert SECRET not in repr(refused.value)
 
 
+@pytest.mark.parametrize('name', ['error', 'error_description', 'correlation_id', 'suberror', 'message'])
+@pytest.mark.parametrize('status', [200, 400, 503])
+def test_an_echoed_secret_is_in_no_part_of_the_error(token_client: TokenClient, status: int, name: str) -> None:
+    body = {'error': 'invalid_client', 'error_description': 'AADSTS7000215: Wrong.', 'correlation_id': 'c', name: f'x {SECRET}'}
+    with ScriptedService([(status, JSON, json.dumps(body))]) as service, pytest.raises(MicrosoftSignInError) as error:
+        token_client.request_token(TokenRequest('POST', service.url, form=REQUEST.form))
+    assert SECRET not in str((vars(error.value), error.value))
+
+
 # endregion
 # region retries
 
@@ -602,6 +621,13 @@ def test_a_client_without_retries_sends_a_request_once(token_client: TokenClient
         assert token_client.without_retries(5).send(TokenRequest('POST', service.url)).status_code == 503
         assert token_client.send(TokenRequest('POST', service.url)).status_code == 200
     assert (len(service.seen), clock.waits) == (2, [])
+
+
+@pytest.mark.parametrize('url', ['https:///token', 'login.example/token', 'htps://login.example/token'])
+def test_an_address_that_is_not_valid_is_not_tried_again(token_client: TokenClient, clock: StoppedClock, url: str) -> None:
+    with pytest.raises(SignInUnavailableError, match='is not valid'):
+        token_client.send(TokenRequest('POST', url))
+    assert clock.waits == []
 
 
 # endregion
