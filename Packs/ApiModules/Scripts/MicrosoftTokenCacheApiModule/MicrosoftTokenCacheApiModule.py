@@ -179,7 +179,8 @@ class TokenProvider:
     def _read(self, target: TokenTarget, rejected: str = '') -> 'CachedTokens':
         context, version = self.storage.read()
         cached = CachedTokens(context, self.credential, target, self.clock.now(), self._default_target, rejected, version)
-        self.token_client.mask(*filter(None, (secret for session in cached.sessions for secret in session.secrets())))
+        for session in cached.sessions:
+            self.token_client.mask(*session.secrets())
         return cached
 
     def _refresh(self, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]) -> AccessToken:
@@ -357,8 +358,8 @@ class Lease(NamedTuple):
 
     @classmethod
     def of_error(cls, error: Any, holder: str, now: float, token_name: str) -> 'Lease':
-        kind, seconds = type(error).__name__, min(getattr(error, 'retry_after', 0), MAX_RETRY_AFTER)
-        retry = now + seconds if seconds else 0
+        retry = now + min(getattr(error, 'retry_after', 0), MAX_RETRY_AFTER)
+        kind = type(error).__name__
         return cls(holder, now, retry, kind, error.what, error.advice, error.code, error.correlation_id, token_name)
 
     def retry_after(self, now: float) -> float:
@@ -367,11 +368,11 @@ class Lease(NamedTuple):
         return max(0.0, self.retry_after_time - now) if is_plausible else 0.0
 
     def error(self, now: float) -> MicrosoftSignInError:
-        kind, advice, seconds = _ERRORS_BY_NAME.get(self.kind, MicrosoftSignInError), self.advice, self.retry_after(now)
-        if kind is not SignInUnavailableError:
-            return kind(self.what, advice, self.code, self.correlation_id)
-        advice = f'Try again in {math.ceil(seconds)} seconds.' if seconds else advice
-        return SignInUnavailableError(self.what, advice, self.code, self.correlation_id, seconds)
+        kind, seconds = _ERRORS_BY_NAME.get(self.kind, MicrosoftSignInError), self.retry_after(now)
+        error = kind(self.what, self.advice, self.code, self.correlation_id)
+        if isinstance(error, SignInUnavailableError) and seconds:
+            error.advice, error.retry_after = f'Try again in {math.ceil(seconds)} seconds.', seconds
+        return error
 
 
 class _Latest(NamedTuple):
@@ -520,11 +521,11 @@ class CachedTokens:
         Its sign-in continues after an update. The context hardly says whose tokens it holds, so it is no longer read once there
         are own tokens. Its keys remain, since some integrations read the refresh token themselves.
         """
-        names = [(f'{target.scope}_access_token', f'{target.scope}_valid_until'), (target.resource, 'valid_until')]
+        names = {f'{target.scope}_access_token': f'{target.scope}_valid_until', target.resource: 'valid_until'}
         if default_target and target._replace(claims='') == default_target:
-            names.append(('access_token', 'valid_until'))
+            names['access_token'] = 'valid_until'  # noqa: S105 - the name of a key
         found = None
-        for name, end in names:
+        for name, end in names.items():
             value, valid_until = self.context.get(name), float_or_none(self.context.get(end)) or 0
             if not found and self.now < valid_until and self._is_of_credential(value):  # the public module used it until then
                 found = AccessToken(value, valid_until + REFRESH_MARGIN, valid_until + REFRESH_MARGIN)
