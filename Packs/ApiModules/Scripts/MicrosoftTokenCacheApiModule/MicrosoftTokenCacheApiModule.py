@@ -202,18 +202,18 @@ class TokenProvider:
 
     def _acquire_with_lease(self, cached: 'CachedTokens') -> AccessToken:
         # A process that was killed does not renew its lease any more, and one of those who wait claims the next.
-        waited, unchanged, conflicts, holder, until = 0.0, 0.0, 0, '', 0.0
+        waited, unchanged, conflicts, seen = 0.0, 0.0, 0, ('', 0.0)
         longest = _MAX_HOLDERS * self.credential.max_request_seconds
         while waited < min(longest, self.clock.remaining()) and conflicts < _CLAIM_TRIES:
             if cached.token:  # another process has requested it
                 return cached.token
             lease = cached.lease
-            is_early = lease.holder == holder or lease.retry_after(cached.now)
+            is_early = lease.holder == seen[0] or lease.retry_after(cached.now)
             if lease.kind and is_early and lease.token_name == cached.token_name:
                 raise lease.error(cached.now)  # the same request would fail again
-            if (cached.holder, lease.until) != (holder, until):
-                holder, until, unchanged = cached.holder, lease.until, 0.0
-            is_free = not holder or unchanged >= LEASE_SECONDS
+            if seen != (cached.holder, lease.until):
+                seen, unchanged = (cached.holder, lease.until), 0.0
+            is_free = not cached.holder or unchanged >= LEASE_SECONDS
             if is_free and self._claim(cached):
                 self.token_client.on_wait, self.token_client.works_once = self._renew_lease, cached.uses_up
                 break
@@ -603,8 +603,8 @@ def clear_tokens(context: dict[str, Any], discard: bool = True) -> list[str]:
     Args:
         discard: also the next Token of the Cortex XSOAR app, without which that needs a new consent.
     """
-    sign_ins = [key for key in context if key.startswith(_PREFIX) and key.endswith('/sign-in')]
-    kept = [] if discard else [key for key in sign_ins if f'"{_WORKS_ONCE}": true' in str(context[key])]
+    works_once = f'"{_WORKS_ONCE}": true'
+    kept = [key for key in context if not discard and key.startswith(_PREFIX) and works_once in str(context[key])]
     for key in context.keys() - kept:
         # The public module stores the tokens of several resources under their addresses.
         if key in _PUBLIC_KEYS or key.startswith((_PREFIX, 'https://')) or key.endswith(('_access_token', '_valid_until')):
@@ -643,7 +643,7 @@ class ContextStorage:
 
     def read(self) -> tuple[dict[str, Any], int]:
         """Return the context and its version, ANY_VERSION where the platform has no versions."""
-        context, version = self._get_context() or {}, self.ANY_VERSION
+        context, version = self._get_context(), self.ANY_VERSION
         if isinstance(context, dict) and set(context) == {'context', 'version'}:
             context, version = context['context'], int(context['version'])
         return dict(context) if isinstance(context, dict) else {}, version
