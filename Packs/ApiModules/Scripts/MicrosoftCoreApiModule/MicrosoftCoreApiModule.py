@@ -478,7 +478,7 @@ class _LimitedAdapter:
     def _limit(self, response: requests.Response, deadline: _Deadline, stream: bool) -> None:
         encoding = response.headers.get('Content-Encoding', 'identity').strip().lower() or 'identity'
         # It is decompressed here, since urllib3 does so without a limit.
-        response.raw.headers.pop('Content-Encoding', None)
+        getattr(response.raw, 'headers', {}).pop('Content-Encoding', None)
         response.raw.enforce_content_length = True  # some versions of urllib3 take what a broken connection leaves for all of it
         response.encoding = response.encoding or 'utf-8'  # guessing it takes minutes for a large body
         pieces = response.iter_content
