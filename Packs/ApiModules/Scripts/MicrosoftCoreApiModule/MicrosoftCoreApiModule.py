@@ -405,7 +405,7 @@ class _LimitedResponse(http.client.HTTPResponse):
         super().__init__(connected, *args, **kwargs)
         deadline = _current_deadline()
         if deadline:
-            self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), connected, deadline))  # type: ignore[attr-defined]
+            self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), connected, deadline))
 
 
 def _send(connection: Any, data: Any) -> None:
@@ -416,8 +416,8 @@ def _send(connection: Any, data: Any) -> None:
     http.client.HTTPConnection.send(connection, data)
 
 
-HTTPConnection.response_class = _LimitedResponse  # type: ignore[attr-defined]
-HTTPConnection.send = _send  # type: ignore[method-assign]
+HTTPConnection.response_class = _LimitedResponse
+HTTPConnection.send = _send  # type: ignore[assignment]
 
 
 class LimitedSession(requests.Session):

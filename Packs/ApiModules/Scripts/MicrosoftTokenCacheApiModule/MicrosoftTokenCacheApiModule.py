@@ -540,8 +540,8 @@ class CachedTokens:
         for name, end in names.items():
             value, valid_until = self.context.get(name), float_or_none(self.context.get(end)) or 0
             if not found and self.now < valid_until and self._is_of_credential(value):  # the public module used it until then
-                found = AccessToken(value, valid_until + REFRESH_MARGIN, valid_until + REFRESH_MARGIN)
-        refresh_token = self.context.get(_PUBLIC_REFRESH_TOKEN)
+                found = AccessToken(str(value), valid_until + REFRESH_MARGIN, valid_until + REFRESH_MARGIN)
+        refresh_token: Any = self.context.get(_PUBLIC_REFRESH_TOKEN)
         is_usable = isinstance(refresh_token, str) and self._is_of_credential(self.context.get('access_token', ''))
         return found, refresh_token if is_usable else ''
 
