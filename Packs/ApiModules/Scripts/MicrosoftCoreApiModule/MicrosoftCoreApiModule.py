@@ -61,8 +61,8 @@ class MicrosoftSignInError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        parts = [part for part in (self.what, self.advice) if part]
-        text = ' '.join(part if part.rstrip(')]\'"')[-1:] in '.!?' else f'{part}.' for part in parts)
+        parts = (part for part in (self.what, self.advice) if part)
+        text = ' '.join(part if part.rstrip(')]\'"').endswith(('.', '!', '?')) else f'{part}.' for part in parts)
         return f'{text} Correlation ID: {self.correlation_id}' if self.correlation_id else text
 
 
@@ -113,14 +113,19 @@ class CloudSuffixNotSetException(AttributeError):
     """The cloud does not have this DNS suffix."""
 
 
-def _table(text: str) -> dict[str, tuple[str, list[str]]]:
-    rows = [line.split() for line in text.strip().splitlines()]
-    return {name: (pattern, values) for name, pattern, *values in rows}
+def _columns(table: str) -> list[dict[str, str]]:
+    """Return the addresses of each column of values, in the first of which all have one; last, those of other clouds: none."""
+    columns: list[dict[str, str]] = [{}, {}, {}, {}, {}]
+    for line in table.strip().splitlines():
+        name, pattern, *values = line.split()
+        for column, value in zip(columns, values, strict=False):
+            column[name] = pattern.format(value)
+    return columns
 
 
 # Patterns of addresses, and what replaces {} in the worldwide cloud, that of the US government, of China and of Germany.
 # Source: `az cloud show` of the Azure CLI; https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
-_ENDPOINTS = _table("""
+_ENDPOINTS = _columns("""
 management https://management.core.{}/ windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
 active_directory_resource_id https://management.core.{}/ windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
 sql_management https://management.core.{}:8443/ windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
@@ -140,7 +145,7 @@ attestation_resource_id https://attest.{} azure.net
 portal https://portal.{} azure.com azure.us azure.cn microsoftazure.de
 keyvault https://vault.{} azure.net usgovcloudapi.net azure.cn microsoftazure.de
 """)
-_SUFFIXES = _table("""
+_SUFFIXES = _columns("""
 storage_endpoint core.{} windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
 storage_sync_endpoint afs.azure.{} net us cn
 keyvault_dns .vault.{} azure.net usgovcloudapi.net azure.cn microsoftazure.de
@@ -155,6 +160,9 @@ acr_login_server_endpoint .azurecr.{} io us cn
 synapse_analytics_endpoint .dev.azuresynapse.{} net usgovcloudapi.net azure.cn
 attestation_endpoint .attest.{} azure.net
 """)
+
+
+_OWN_ENDPOINTS = ('active_directory', 'microsoft_graph_resource_id', 'resource_manager', 'exchange_online')
 
 
 class _Addresses(SimpleNamespace):
@@ -177,7 +185,7 @@ class _Addresses(SimpleNamespace):
 class AzureCloudEndpoints(_Addresses):
     """Base URLs of a cloud. Integrations rely on the trailing slashes."""
 
-    _known = {*_ENDPOINTS, 'active_directory', 'microsoft_graph_resource_id', 'resource_manager', 'exchange_online'}
+    _known = {*_ENDPOINTS[0], *_OWN_ENDPOINTS}
     _kind, _error = 'endpoint', CloudEndpointNotSetException
 
     def has_endpoint_set(self, endpoint_name: str) -> bool:
@@ -187,7 +195,7 @@ class AzureCloudEndpoints(_Addresses):
 class AzureCloudSuffixes(_Addresses):
     """Ends of host names in a cloud, such as ``.vault.azure.net``."""
 
-    _known, _kind, _error = _SUFFIXES, 'suffix', CloudSuffixNotSetException
+    _known, _kind, _error = _SUFFIXES[0], 'suffix', CloudSuffixNotSetException
 
 
 class AzureCloud(NamedTuple):
@@ -232,24 +240,14 @@ def create_custom_azure_cloud(
     )
 
 
-def _of_column(table: dict[str, tuple[str, list[str]]], column: int) -> dict[str, str]:
-    return {name: pattern.format(values[column]) for name, (pattern, values) in table.items() if column < len(values)}
+def _cloud(name: str, abbreviation: str, column: str, *endpoints: str) -> AzureCloud:
+    own = dict(zip(_OWN_ENDPOINTS, endpoints, strict=False))
+    number = int(column)
+    suffixes = AzureCloudSuffixes(**_SUFFIXES[number])
+    return AzureCloud('Embedded', name, abbreviation, AzureCloudEndpoints(**own, **_ENDPOINTS[number]), suffixes)
 
 
-def _cloud(
-    name: str, abbreviation: str, column: str, login: str, graph: str, management: str | None = None, exchange: str | None = None
-) -> AzureCloud:
-    """Return a cloud. `column` is its place in the values of the patterns, 9 if they do not apply."""
-    endpoints = AzureCloudEndpoints(
-        active_directory=login,
-        microsoft_graph_resource_id=graph,
-        resource_manager=management,
-        exchange_online=exchange,
-        **_of_column(_ENDPOINTS, int(column)),
-    )
-    return AzureCloud('Embedded', name, abbreviation, endpoints, AzureCloudSuffixes(**_of_column(_SUFFIXES, int(column))))
-
-
+# Name, abbreviation, column of the tables above (4: none), and the endpoints of its own in the order of their names.
 # US GCC tenants are in the worldwide cloud. The German cloud was closed on 2021-10-29, and is listed so that old settings lead to
 # an error message. The addresses of the three sovereign clouds are not confirmed by Microsoft's list of deployments.
 _CLOUDS = """
@@ -264,9 +262,9 @@ AzureUSGovernmentDoD dod 1 https://login.microsoftonline.us https://dod-graph.mi
 AzureGermanCloud de 3 https://login.microsoftonline.de https://graph.microsoft.de/ https://management.microsoftazure.de/
 AzureChinaCloud cn 2 https://login.partner.microsoftonline.cn https://microsoftgraph.chinacloudapi.cn/ \
     https://management.chinacloudapi.cn/ https://partner.outlook.cn
-AzureBleuCloud fr 9 https://login.sovcloud-identity.fr https://graph.svc.sovcloud.fr/
-AzureDelosCloud delos 9 https://login.sovcloud-identity.de https://graph.svc.sovcloud.de/
-AzureGovSGCloud sg 9 https://login.sovcloud-identity.sg https://graph.svc.sovcloud.sg/
+AzureBleuCloud fr 4 https://login.sovcloud-identity.fr https://graph.svc.sovcloud.fr/
+AzureDelosCloud delos 4 https://login.sovcloud-identity.de https://graph.svc.sovcloud.de/
+AzureGovSGCloud sg 4 https://login.sovcloud-identity.sg https://graph.svc.sovcloud.sg/
 """
 AZURE_CLOUDS = {cloud.abbreviation: cloud for cloud in (_cloud(*line.split()) for line in _CLOUDS.strip().splitlines())}
 AZURE_WORLDWIDE_CLOUD = AZURE_CLOUDS['com']
@@ -333,9 +331,9 @@ def require_https(url: str, field_name: str, host_only: bool = False) -> str:
     cleaned = str(url or '').strip().rstrip('/')
     if not is_https(cleaned):
         raise CredentialError(f'{field_name} is not an https address.', 'Enter the full address, starting with https://.')
-    parts = urlsplit(cleaned)
-    if host_only and cleaned != f'{parts.scheme}://{parts.netloc}':
-        raise CredentialError(f'{field_name} is more than the address of a host.', f'Enter only {parts.scheme}://{parts.netloc}.')
+    host = '{}://{}'.format(*urlsplit(cleaned))
+    if host_only and cleaned != host:
+        raise CredentialError(f'{field_name} is more than the address of a host.', f'Enter only {host}.')
     return cleaned
 
 
@@ -407,7 +405,7 @@ class _LimitedResponse(http.client.HTTPResponse):
         super().__init__(connected, *args, **kwargs)
         deadline = _current_deadline()
         if deadline:
-            self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), connected, deadline))  # type: ignore[attr-defined]
+            self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), connected, deadline))
 
 
 def _send(connection: Any, data: Any) -> None:
@@ -418,8 +416,8 @@ def _send(connection: Any, data: Any) -> None:
     http.client.HTTPConnection.send(connection, data)
 
 
-HTTPConnection.response_class = _LimitedResponse  # type: ignore[attr-defined]
-HTTPConnection.send = _send  # type: ignore[method-assign]
+HTTPConnection.response_class = _LimitedResponse
+HTTPConnection.send = _send  # type: ignore[assignment]
 
 
 class LimitedSession(requests.Session):
@@ -435,7 +433,7 @@ class LimitedSession(requests.Session):
         super().__init__()
         self._limits = remaining, max_size
 
-    def get_adapter(self, url: Any, *_args: Any) -> Any:
+    def get_adapter(self, url: Any) -> Any:
         return _LimitedAdapter(super().get_adapter(url), *self._limits)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
@@ -468,18 +466,17 @@ class _LimitedAdapter:
             request.headers['Accept-Encoding'] = 'identity'
         timeout = min(connect or CONNECT_SECONDS, CONNECT_SECONDS, seconds), read or seconds
         deadline, thread = _Deadline(seconds), threading.current_thread()
-        outer = _current_deadline()
         with _deadline_error(deadline, request):
             try:
                 thread.deadline = deadline  # type: ignore[attr-defined]
                 response = self._adapter.send(request, stream=True, timeout=timeout, **kwargs)
             finally:
-                thread.deadline = outer  # type: ignore[attr-defined]
+                thread.deadline = None  # type: ignore[attr-defined]
         self._limit(response, deadline, stream)
         return response
 
     def _limit(self, response: requests.Response, deadline: _Deadline, stream: bool) -> None:
-        encoding = response.headers.get('Content-Encoding', '').strip().lower()
+        encoding = response.headers.get('Content-Encoding', 'identity').strip().lower() or 'identity'
         # It is decompressed here, since urllib3 does so without a limit.
         getattr(response.raw, 'headers', {}).pop('Content-Encoding', None)
         response.raw.enforce_content_length = True  # some versions of urllib3 take what a broken connection leaves for all of it
@@ -496,7 +493,7 @@ class _LimitedAdapter:
                     raise ContentDecodingError(type(error).__name__) from None
 
         if stream and response.status_code < 300:
-            if encoding not in ('', 'identity'):
+            if encoding != 'identity':
                 raise ContentDecodingError('The service compressed a file that was requested as it is.')
             response.iter_content = iter_content  # type: ignore[assignment]
             return
@@ -506,9 +503,6 @@ class _LimitedAdapter:
             response.close()
             raise
         response._content_consumed = True
-
-    def close(self) -> None:
-        self._adapter.close()
 
 
 @contextmanager
@@ -525,9 +519,9 @@ def _deadline_error(deadline: _Deadline, request: Any) -> Iterator[None]:
 
 def _joined(pieces: Iterator[bytes], encoding: str, max_size: int) -> bytes:
     """Return the decompressed bytes of a response. Raise ContentDecodingError if there are more than `max_size`."""
-    if encoding not in ('', 'identity', 'gzip', 'x-gzip', 'deflate'):
+    if encoding not in ('identity', 'gzip', 'x-gzip', 'deflate'):
         raise ContentDecodingError('The response is compressed in an unknown way.')
-    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding not in ('', 'identity') else None
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding != 'identity' else None
     body, piece = bytearray(), b''
     for piece in pieces:
         try:

@@ -165,9 +165,19 @@ class TokenProvider:
             nonlocal unreadable
             now = self.clock.now()
             cached = CachedTokens(context, self.credential, target or self._default_target, now, self._default_target)
-            cached.repeat_refresh_token()
+            if _PUBLIC_REFRESH_TOKEN in context:
+                cached.repeat_refresh_token()
             change(cached)
-            unreadable = _drop_ended(context, now)
+            unreadable, sessions = 0, []
+            for key in [key for key in context if key.startswith(_PREFIX)]:
+                kind: Any = _KINDS.get(key.rpartition('/')[2], AccessToken)
+                if _read_entry(context, key, kind, -math.inf if kind is PendingSignIn else now) is None:
+                    unreadable += _read_entry(context, key, kind) is None
+                    del context[key]
+                elif kind is CachedSession:
+                    sessions.append((json.loads(context[key])['ends_on'], key))
+            for _, key in sorted(sessions)[:-_MAX_SESSIONS]:
+                del context[key]
 
         is_written = update_storage(self.storage, change_context, self.clock, force)
         if not is_written:
@@ -179,7 +189,8 @@ class TokenProvider:
     def _read(self, target: TokenTarget, rejected: str = '') -> 'CachedTokens':
         context, version = self.storage.read()
         cached = CachedTokens(context, self.credential, target, self.clock.now(), self._default_target, rejected, version)
-        self.token_client.mask(*filter(None, (secret for session in cached.sessions for secret in session.secrets())))
+        for session in cached.sessions:
+            self.token_client.mask(*session.secrets())
         return cached
 
     def _refresh(self, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]) -> AccessToken:
@@ -201,18 +212,18 @@ class TokenProvider:
 
     def _acquire_with_lease(self, cached: 'CachedTokens') -> AccessToken:
         # A process that was killed does not renew its lease any more, and one of those who wait claims the next.
-        waited, unchanged, conflicts, holder, until = 0.0, 0.0, 0, '', 0.0
+        waited, unchanged, conflicts, seen = 0.0, 0.0, 0, ('', 0.0)
         longest = _MAX_HOLDERS * self.credential.max_request_seconds
         while waited < min(longest, self.clock.remaining()) and conflicts < _CLAIM_TRIES:
             if cached.token:  # another process has requested it
                 return cached.token
             lease = cached.lease
-            is_early = lease.holder == holder or lease.retry_after(cached.now)
+            is_early = lease.holder == seen[0] or lease.retry_after(cached.now)
             if lease.kind and is_early and lease.token_name == cached.token_name:
                 raise lease.error(cached.now)  # the same request would fail again
-            if (cached.holder, lease.until) != (holder, until):
-                holder, until, unchanged = cached.holder, lease.until, 0.0
-            is_free = not holder or unchanged >= LEASE_SECONDS
+            if seen != (cached.holder, lease.until):
+                seen, unchanged = (cached.holder, lease.until), 0.0
+            is_free = not cached.holder or unchanged >= LEASE_SECONDS
             if is_free and self._claim(cached):
                 self.token_client.on_wait, self.token_client.works_once = self._renew_lease, cached.uses_up
                 break
@@ -357,8 +368,8 @@ class Lease(NamedTuple):
 
     @classmethod
     def of_error(cls, error: Any, holder: str, now: float, token_name: str) -> 'Lease':
-        kind, seconds = type(error).__name__, min(getattr(error, 'retry_after', 0), MAX_RETRY_AFTER)
-        retry = now + seconds if seconds else 0
+        retry = now + min(getattr(error, 'retry_after', 0), MAX_RETRY_AFTER)
+        kind = type(error).__name__
         return cls(holder, now, retry, kind, error.what, error.advice, error.code, error.correlation_id, token_name)
 
     def retry_after(self, now: float) -> float:
@@ -367,11 +378,11 @@ class Lease(NamedTuple):
         return max(0.0, self.retry_after_time - now) if is_plausible else 0.0
 
     def error(self, now: float) -> MicrosoftSignInError:
-        kind, advice, seconds = _ERRORS_BY_NAME.get(self.kind, MicrosoftSignInError), self.advice, self.retry_after(now)
-        if kind is not SignInUnavailableError:
-            return kind(self.what, advice, self.code, self.correlation_id)
-        advice = f'Try again in {math.ceil(seconds)} seconds.' if seconds else advice
-        return SignInUnavailableError(self.what, advice, self.code, self.correlation_id, seconds)
+        kind, seconds = _ERRORS_BY_NAME.get(self.kind, MicrosoftSignInError), self.retry_after(now)
+        error = kind(self.what, self.advice, self.code, self.correlation_id)
+        if isinstance(error, SignInUnavailableError) and seconds:
+            error.advice, error.retry_after = f'Try again in {math.ceil(seconds)} seconds.', seconds
+        return error
 
 
 class _Latest(NamedTuple):
@@ -435,7 +446,8 @@ class CachedTokens:
         is_current = not self.lease.kind and -_MAX_CLOCK_SKEW < self.lease.until - now <= LEASE_SECONDS + _MAX_CLOCK_SKEW
         self.holder = self.lease.holder if is_current else ''
         public_refresh_token = ''
-        if not any(key.startswith(_PREFIX) and ('/token/' in key or key.endswith('/sign-in')) for key in context):
+        own = [key for key in context if key.startswith(_PREFIX)]
+        if len(own) < len(context) and not any('/token/' in key or key.endswith('/sign-in') for key in own):
             token, public_refresh_token = self._public_tokens(target, default_target)
         least_life = REFRESH_MARGIN if credential.uses_up_token else LEAST_LIFE
         self.token = token if token and token.is_usable(now, least_life) and token.value != rejected else None
@@ -451,11 +463,9 @@ class CachedTokens:
             self.sessions.append(CachedSession(pending=pending._replace(device_code=''), is_code_redeemed=bool(session)))
         self.uses_up = credential.uses_up_token or (credential.needs_user and not self.sessions[0].refresh_token)
 
-    def _put(self, key: str, ends_on: float, **values: Any) -> None:
-        self.context[key] = json.dumps({**values, 'ends_on': ends_on})
-
     def put_token(self, token: AccessToken) -> None:
-        self._put(self._token_prefix + self.token_name, token.expires_on, **token._asdict())
+        key = self._token_prefix + self.token_name
+        self.context[key] = json.dumps({**token._asdict(), 'ends_on': token.expires_on})
 
     def put_session(self, refresh_token: str, refresh_token_used: str = '', token_tenant: str = '') -> None:
         """Write the latest refresh token, which came with a token of `token_tenant`. The code in the settings is redeemed."""
@@ -464,10 +474,11 @@ class CachedTokens:
         if tenant_id:
             found = {tenant_id, token_tenant or tenant_id}
             tenants = tuple(sorted({*found, *(tenants if found.intersection(tenants) else ())}))
-        works_once = {_WORKS_ONCE: self._credential.uses_up_token}
-        self._put(self._session_key, ends_on, refresh_token=refresh_token, tenants=tenants, **works_once)
+        works_once = self._credential.uses_up_token
+        entry = {'refresh_token': refresh_token, 'tenants': tenants, _WORKS_ONCE: works_once, 'ends_on': ends_on}
+        self.context[self._session_key] = json.dumps(entry)
         if self._credential.needs_user:
-            self._put(self._latest_key, ends_on, identity=self._identity)
+            self.context[self._latest_key] = json.dumps({'identity': self._identity, 'ends_on': ends_on})
             # Integrations read here whether a user has signed in, and older packs find the session. The Cortex XSOAR app is an
             # exception: integrations would use it as the Token.
             self.context[_PUBLIC_REFRESH_TOKEN] = refresh_token
@@ -497,10 +508,11 @@ class CachedTokens:
             what = f'A command sent this Token at {when} UTC and ended before it stored the response'
             self.lost = f'{what}, which contained the next one.'
         ends_on = self.now + (_SESSION_LIFETIME if self._credential.uses_up_token else _LEASE_RETENTION)
-        self._put(self.sent_key, ends_on, token=digest, time=self.now, space='-' * _SIGN_IN_SIZE)
+        entry = {'token': digest, 'time': self.now, 'space': '-' * _SIGN_IN_SIZE, 'ends_on': ends_on}
+        self.context[self.sent_key] = json.dumps(entry)
 
     def put_pending(self, pending: PendingSignIn, lifetime: float) -> None:
-        self._put(self._pending_key, self.now + lifetime, **pending._asdict())
+        self.context[self._pending_key] = json.dumps({**pending._asdict(), 'ends_on': self.now + lifetime})
 
     def end_poll(self, interval: float) -> None:
         """Have later polls wait for `interval` seconds, or if that is 0, drop the pending sign-in."""
@@ -512,7 +524,8 @@ class CachedTokens:
         if lease is None:
             self.context.pop(self._lease_key, None)
         else:
-            self._put(self._lease_key, max(lease.until, lease.retry_after_time) + _LEASE_RETENTION, **lease._asdict())
+            ends_on = max(lease.until, lease.retry_after_time) + _LEASE_RETENTION
+            self.context[self._lease_key] = json.dumps({**lease._asdict(), 'ends_on': ends_on})
 
     def _public_tokens(self, target: TokenTarget, default_target: TokenTarget | None) -> tuple[AccessToken | None, str]:
         """Return the access token and the refresh token in a context of the public MicrosoftApiModule.
@@ -520,15 +533,15 @@ class CachedTokens:
         Its sign-in continues after an update. The context hardly says whose tokens it holds, so it is no longer read once there
         are own tokens. Its keys remain, since some integrations read the refresh token themselves.
         """
-        names = [(f'{target.scope}_access_token', f'{target.scope}_valid_until'), (target.resource, 'valid_until')]
+        names = {f'{target.scope}_access_token': f'{target.scope}_valid_until', target.resource: 'valid_until'}
         if default_target and target._replace(claims='') == default_target:
-            names.append(('access_token', 'valid_until'))
+            names['access_token'] = 'valid_until'  # noqa: S105 - the name of a key
         found = None
-        for name, end in names:
+        for name, end in names.items():
             value, valid_until = self.context.get(name), float_or_none(self.context.get(end)) or 0
             if not found and self.now < valid_until and self._is_of_credential(value):  # the public module used it until then
-                found = AccessToken(value, valid_until + REFRESH_MARGIN, valid_until + REFRESH_MARGIN)
-        refresh_token = self.context.get(_PUBLIC_REFRESH_TOKEN)
+                found = AccessToken(str(value), valid_until + REFRESH_MARGIN, valid_until + REFRESH_MARGIN)
+        refresh_token: Any = self.context.get(_PUBLIC_REFRESH_TOKEN)
         is_usable = isinstance(refresh_token, str) and self._is_of_credential(self.context.get('access_token', ''))
         return found, refresh_token if is_usable else ''
 
@@ -557,8 +570,8 @@ _MAX_SESSIONS = 10  # the oldest ones are dropped
 _MAX_TIME = 1e11  # seconds since the epoch; dates end at 2.5e11
 
 
-def _parse_entry(context: dict[str, Any], key: str, kind: Any) -> tuple[Any, float] | None:
-    """Return a value of the context as a `kind`, and when it ends. Return None if it is missing or has another shape."""
+def _read_entry(context: dict[str, Any], key: str, kind: type[_Entry], now: float = -math.inf) -> _Entry | None:
+    """Return a value of the context as a `kind`. Return None if it is missing, has another shape, or ended before `now`."""
     try:
         entry = json.loads(context[key], parse_constant=int)  # rejects NaN and Infinity
         types = {**kind.__annotations__, 'ends_on': float}
@@ -566,34 +579,10 @@ def _parse_entry(context: dict[str, Any], key: str, kind: Any) -> tuple[Any, flo
         for name, value in found.items():
             if type(value) not in _JSON_TYPES.get(types[name], ()) or (types[name] is float and abs(value) > _MAX_TIME):
                 return None
-        ends_on = found.pop('ends_on')
-        return kind(**found), ends_on
+        is_over = found.pop('ends_on') <= now and kind not in _OF_A_PERSON
+        return None if is_over else kind(**found)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return None
-
-
-def _read_entry(context: dict[str, Any], key: str, kind: type[_Entry], now: float = -math.inf) -> _Entry | None:
-    """Return a value of the context as a `kind`. Return None if it cannot be read, or ended before `now`."""
-    found = _parse_entry(context, key, kind)
-    return found[0] if found and (found[1] > now or kind in _OF_A_PERSON) else None
-
-
-def _drop_ended(context: dict[str, Any], now: float) -> int:
-    """Drop what has ended or cannot be read, and all but the latest sessions. Return the number of what could not be read."""
-    unreadable, sessions = 0, []
-    for key in [key for key in context if key.startswith(_PREFIX)]:
-        kind = _KINDS.get(key.rpartition('/')[2], AccessToken)
-        found = _parse_entry(context, key, kind)
-        if not found:
-            unreadable += 1
-            del context[key]
-        elif kind is CachedSession:
-            sessions.append((found[1], key))
-        elif found[1] <= now and kind not in (PendingSignIn, *_OF_A_PERSON):
-            del context[key]
-    for _, key in sorted(sessions)[:-_MAX_SESSIONS]:
-        del context[key]
-    return unreadable
 
 
 def clear_tokens(context: dict[str, Any], discard: bool = True) -> list[str]:
@@ -602,8 +591,8 @@ def clear_tokens(context: dict[str, Any], discard: bool = True) -> list[str]:
     Args:
         discard: also the next Token of the Cortex XSOAR app, without which that needs a new consent.
     """
-    sign_ins = [key for key in context if key.startswith(_PREFIX) and key.endswith('/sign-in')]
-    kept = [] if discard else [key for key in sign_ins if f'"{_WORKS_ONCE}": true' in str(context[key])]
+    works_once = f'"{_WORKS_ONCE}": true'
+    kept = [key for key in context if not discard and key.startswith(_PREFIX) and works_once in str(context[key])]
     for key in context.keys() - kept:
         # The public module stores the tokens of several resources under their addresses.
         if key in _PUBLIC_KEYS or key.startswith((_PREFIX, 'https://')) or key.endswith(('_access_token', '_valid_until')):
@@ -642,7 +631,7 @@ class ContextStorage:
 
     def read(self) -> tuple[dict[str, Any], int]:
         """Return the context and its version, ANY_VERSION where the platform has no versions."""
-        context, version = self._get_context() or {}, self.ANY_VERSION
+        context, version = self._get_context(), self.ANY_VERSION
         if isinstance(context, dict) and set(context) == {'context', 'version'}:
             context, version = context['context'], int(context['version'])
         return dict(context) if isinstance(context, dict) else {}, version
