@@ -300,16 +300,21 @@ def first_fetch_time(text: str) -> str:
     Raises:
         DemistoException: it is not a time, has no unit, or is in the future.
     """
-    now, how = SystemClock().now(), 'Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z.'
-    words = ' '.join(text[:100].lower().split())
+
+    def error(problem: str) -> DemistoException:
+        how = 'Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z.'
+        return DemistoException(f"'{text[:100]}' in '{FetchLabel.FIRST_FETCH}' {problem}. {how}")
+
+    now = SystemClock().now()
+    words = ' '.join(text.lower().split()) if len(text) <= 100 else ''
     seconds = _duration({'now': '0 days', 'today': '0 days', 'yesterday': '1 day'}.get(words, words))
     moment = _moment(words) if seconds is None else now - seconds
     if re.fullmatch(r'[\d.]+', words):
-        raise DemistoException(f"'{text}' in '{FetchLabel.FIRST_FETCH}' has no unit. {how}")
+        raise error('has no unit')
     if moment is None:
-        raise DemistoException(f"'{text[:100]}' in '{FetchLabel.FIRST_FETCH}' is not a time. {how}")
+        raise error('is not a time')
     if moment > now + _CLOCK_DIFFERENCE:
-        raise DemistoException(f"'{text}' in '{FetchLabel.FIRST_FETCH}' is in the future, so nothing would be fetched. {how}")
+        raise error('is in the future, so nothing would be fetched')
     return graph_seconds(moment)
 
 
@@ -514,9 +519,12 @@ def _time_value(value: Any) -> float | None:
     return _moment(str(value).lower())
 
 
-# How literals and values of messages are read, by their type; None for what is not of it.
-_LITERALS: dict[type, Callable[[str], Any]] = {str: _text_literal, bool: {'true': True, 'false': False}.get, float: _time_value}
-_VALUES: dict[type, Callable[[Any], Any]] = {str: comparable, bool: bool, float: _time_value}
+# How a literal and a value of a message are read, by their type; None for what is not of it.
+_FILTER_TYPES: dict[type, tuple[Callable[[str], Any], Callable[[Any], Any]]] = {
+    str: (_text_literal, comparable),
+    bool: ({'true': True, 'false': False}.get, bool),
+    float: (_time_value, _time_value),
+}
 
 
 @lru_cache(8)
@@ -568,12 +576,13 @@ class _FilterParser(_ExpressionParser):
             operators = ('eq', 'ne') if kind is bool else ('eq', 'ne', 'gt', 'ge', 'lt', 'le')
             compare = _COMPARISONS[self._take(*operators).lower()]
             literal = self._literal(kind)
+        read = _FILTER_TYPES[kind][1]
 
         def matches(row: MessageRow) -> bool:
             value: Any = row
             for name in path.split('/'):
                 value = value.get(name) if isinstance(value, dict) else None
-            value = _VALUES[kind](value)
+            value = read(value)
             return value is not None and compare(value, literal)
 
         return matches
@@ -586,7 +595,7 @@ class _FilterParser(_ExpressionParser):
         return path, kind
 
     def _literal(self, kind: type) -> Any:
-        value = _LITERALS[kind](self._next)
+        value = _FILTER_TYPES[kind][0](self._next)
         if value is None:
             raise self._unexpected()
         self._take()
