@@ -507,7 +507,7 @@ def auth_complete_command(spec: IntegrationSpec, client: MicrosoftClient, args: 
 
 def signed_in_account(spec: IntegrationSpec, client: MicrosoftClient, token: AccessToken) -> str:
     """Return who has signed in, with a warning if that is not the mailbox of the instance and cannot open it."""
-    claims, account, expected = token.claims(), token_outputs(token)['Account'], spec.account(client)
+    claims, account, expected = token.claims(), outside_text(token_outputs(token)['Account']), spec.account(client)
     if account == _UNKNOWN:
         return ''
     if expected and expected.lower() not in (account.lower(), str(claims.get('oid')).lower()):
