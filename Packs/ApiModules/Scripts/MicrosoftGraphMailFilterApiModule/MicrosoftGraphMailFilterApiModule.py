@@ -5,10 +5,11 @@ import math
 import operator
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
@@ -147,7 +148,7 @@ class FetchOptions(NamedTuple):
             and not (self.unread_only and row.get('isRead'))
             and not (self.with_attachments_only and not row.get('hasAttachments'))
             and (self.drafts or 'isDraft' in expression.properties or not row.get('isDraft'))
-            and expression.matches(row)
+            and bool(expression.matches(row))
             and self.is_found(row)
         )
 
@@ -398,7 +399,8 @@ class _ExpressionParser:
         part: matches a part, with its text as group 1.
     """
 
-    _or, _and, _signs = 'or', 'and', ('not',)
+    _or, _and = 'or', 'and'
+    _signs: tuple[str, ...] = ('not',)
     _label = _example = ''
 
     def __init__(self, text: str, part: re.Pattern[str]):
@@ -614,7 +616,7 @@ _CJK = '\u3040-\u30ff\u3400-\u9fff'  # written without spaces: each character co
 _WORD = f'[{_CJK}]|[^\\W{_CJK}]+'
 _UNITS_OF_SIZE = {'b': 1, 'kb': 1024, 'mb': 1024**2, 'gb': 1024**3}
 _ValueTest = Callable[[Any], bool]
-_Interval = tuple[float, float] | None  # where a value starts, and where the next one does; None for what is not a value
+_Interval = tuple[float, float]  # where a value starts, and where the next one does
 
 
 def clean_search(value: Any) -> str:
@@ -626,10 +628,11 @@ def clean_search(value: Any) -> str:
     return re.sub('[\u201c-\u201f\u00ab\u00bb\uff02]', '"', text)
 
 
-def _values(message: MessageRow, properties: Iterable[str]) -> Iterator[Any]:
-    for name in properties:
-        value = message.get(name)
-        yield from value if isinstance(value, list) else [value]
+def _has_value(properties: Iterable[str], read: Callable[[Any], Any], test: _ValueTest, message: MessageRow) -> bool | None:
+    """Return whether one of the values of properties passes a test, None if a message has none of these properties."""
+    found = [message[name] for name in properties if name in message]
+    values = chain.from_iterable(value if isinstance(value, list) else [value] for value in found)
+    return any(test(read(value)) for value in values) if found else None
 
 
 def _words(text: Any) -> str:
@@ -694,7 +697,7 @@ def _people_test(symbol: str, value: str, is_prefix: bool) -> _ValueTest | None:
     return is_equal if '@' in value or symbol == '=' else has_words
 
 
-def _range_test(interval: Callable[[str], _Interval], symbol: str, value: str, _is_prefix: bool) -> _ValueTest | None:
+def _range_test(interval: Callable[[str], _Interval | None], symbol: str, value: str, _is_prefix: bool) -> _ValueTest | None:
     first, dots, last = value.partition('..')
     lower, upper = interval(first), interval(last if dots else first)
     if not lower or not upper or (dots and symbol not in ':='):
@@ -705,7 +708,7 @@ def _range_test(interval: Callable[[str], _Interval], symbol: str, value: str, _
     return lambda number: number is not None and start <= number < end
 
 
-def _size_interval(text: str) -> _Interval:
+def _size_interval(text: str) -> _Interval | None:
     found = re.fullmatch(r'(\d{1,12})\s?(b|kb|mb|gb)?', text)
     if not found:
         return None
@@ -713,7 +716,7 @@ def _size_interval(text: str) -> _Interval:
     return number, number + 1
 
 
-def _time_interval(text: str) -> _Interval:
+def _time_interval(text: str) -> _Interval | None:
     """Return when a day, a time in whole seconds, or ``last week`` starts and ends, in seconds since the epoch, UTC."""
     today = datetime.fromtimestamp(SystemClock().now() // 86400 * 86400, timezone.utc)
     day, month, year = timedelta(days=1), today.replace(day=1), today.replace(month=1, day=1)
@@ -806,9 +809,10 @@ def mail_search(text: str) -> Expression:
 
 
 class _SearchParser(_ExpressionParser):
-    _or, _and, _signs = 'OR', 'AND', ('NOT', '-', '+')
+    _or, _and = 'OR', 'AND'
+    _signs = ('NOT', '-', '+')
     _label, _example = FetchLabel.SEARCH, 'from:example.com AND (subject:invoice* OR hasattachment:true)'
-    _scope = ()  # the property before a parenthesis, and its operator
+    _scope: tuple[str, str] | None = None  # the property before a parenthesis, and its operator
 
     def _operand(self) -> Finding:
         """Read what is joined by nothing. All of it is wanted, but only one of the values of a property."""
@@ -825,14 +829,15 @@ class _SearchParser(_ExpressionParser):
         named = re.fullmatch(r'([A-Za-z]+)(<>|[<>]=?|[:=])', token)
         if not named:
             return self._text(token)
+        name, symbol = named.groups()
         if self._next == '(':
-            outer, self._scope = self._scope, named.groups()
+            outer, self._scope = self._scope, (name, symbol)
             finding = self._group()
             self._scope = outer
             return finding
         if self._next in ('', 'AND', 'OR', 'NOT', ')'):
             raise self._error(f"has no value after '{token}'")
-        return self._restriction(*named.groups(), self._take())
+        return self._restriction(name, symbol, self._take())
 
     def _text(self, token: str) -> Finding:
         if token in _UNSUPPORTED_OPERATORS:
@@ -855,20 +860,15 @@ class _SearchParser(_ExpressionParser):
         kind, properties = _SEARCH_PROPERTIES[name]
         if symbol in ('<', '<=', '>', '>=') and not kind.has_order:
             raise self._error(f"does not support '{symbol}' after '{written}'")
-        value, is_prefix = comparable(token.strip('*"')), token.rstrip('"').endswith('*')
         is_split = name == 'size' and self._next.lower() in _UNITS_OF_SIZE  # such as 1 MB
         is_wrong = is_split or '*' in token.rstrip('*"')
+        value, is_prefix = comparable(token.strip('*"')), token.rstrip('"').endswith('*')
         test = None if is_wrong else kind.test(symbol.replace('<>', '='), value, is_prefix)
         if not test:
             raise self._error(f"has '{token[:50]}' as the value of '{name}', which is {kind.description}")
         self._properties |= {*properties}
-
-        def matches(message: MessageRow) -> bool | None:
-            if not any(one in message for one in properties):
-                return None
-            return any(test(kind.read(value)) for value in _values(message, properties))
-
-        return _denied(matches) if symbol == '<>' else matches
+        finding = partial(_has_value, properties, kind.read, test)
+        return _denied(finding) if symbol == '<>' else finding
 
 
 # endregion

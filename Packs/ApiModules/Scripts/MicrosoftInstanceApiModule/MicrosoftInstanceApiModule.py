@@ -679,9 +679,8 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str,
         DemistoException: a response is not a page, or its link leads to another host or to a page that was read before.
     """
     items: list[dict[str, Any]] = []
-    request, links = {'url_suffix': path, 'params': params}, set()
+    response, links = client.send_request('GET', path, params=params), set()
     while True:
-        response = client.send_request('GET', **request)
         page = json_or_none(response)
         if response.status_code == 404:
             raise NotFoundError(page)
@@ -694,7 +693,7 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str,
         if not is_same_host(link, client._base_url) or link in links:  # the token would go along
             raise DemistoException('The link to the next page leads to another host or back. Try a smaller limit.')
         links.add(link)
-        request = {'full_url': link}
+        response = client.send_request('GET', full_url=link)
 
 
 # endregion
