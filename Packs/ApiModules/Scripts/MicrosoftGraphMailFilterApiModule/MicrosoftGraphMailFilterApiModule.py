@@ -867,7 +867,7 @@ class _SearchParser(_ExpressionParser):
         if not test:
             raise self._error(f"has '{token[:50]}' as the value of '{name}', which is {kind.description}")
         self._properties |= {*properties}
-        finding = partial(_has_value, properties, kind.read, test)
+        finding: Finding = partial(_has_value, properties, kind.read, test)
         return _denied(finding) if symbol == '<>' else finding
 
 
