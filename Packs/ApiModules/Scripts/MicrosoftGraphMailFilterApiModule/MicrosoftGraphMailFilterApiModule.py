@@ -165,8 +165,9 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
         raise DemistoException(
             f"'{FetchLabel.FOLDERS}' has {len(folders)} folders. Enter up to {MAX_FOLDERS}, and the rest in another instance."
         )
-    max_mails = 'max_fetch' if clean_value(params.get('max_fetch')) else 'fetch_limit'
-    max_size = int_argument(params, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, FetchLabel.MAX_ATTACHMENT)
+    numbers = {name: clean_value(params.get(name)) for name in ('max_fetch', 'fetch_limit', 'max_attachment_size')}
+    max_mails = 'max_fetch' if numbers['max_fetch'] else 'fetch_limit'
+    max_size = int_argument(numbers, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, FetchLabel.MAX_ATTACHMENT)
     senders = parse_senders(params.get('fetch_from'), FetchLabel.SENDERS)
     excluded = parse_senders(params.get('fetch_exclude_senders'), FetchLabel.EXCLUDED_SENDERS)
     for sender in senders:
@@ -182,7 +183,7 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
     options = FetchOptions(
         folders=folders,
         first_fetch=partial(first_fetch_time, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
-        max_mails=int_argument(params, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
+        max_mails=int_argument(numbers, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
         senders=senders,
         excluded_senders=excluded,
         subject=subject,

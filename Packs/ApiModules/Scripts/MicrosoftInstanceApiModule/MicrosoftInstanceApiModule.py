@@ -118,7 +118,7 @@ def int_argument(args: dict[str, Any], name: str, default: int, maximum: int, la
         DemistoException: it is something else.
     """
     given = args.get(name)
-    text = ('' if given is None else clean_value(str(given))) or str(default)
+    text = str(default if given in (None, '') else given).strip()
     number = int(text) if text.isdecimal() and len(text) < 10 else 0
     if not 1 <= number <= maximum:
         raise ArgumentError(name, f"'{text}' is not a whole number from 1 to {maximum}. Change {label or name}.")
