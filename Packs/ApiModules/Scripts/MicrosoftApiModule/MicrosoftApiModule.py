@@ -512,18 +512,17 @@ class MicrosoftClient(BaseClient):
 
     def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:
         """Return what a token is for, if the request names `resource` or `scope`, or neither."""
-        scope = _decoded(scope or '')
+        scope, graph = _decoded(scope or ''), self.azure_cloud.endpoints.microsoft_graph_resource_id
         if isinstance(self.credential, ManagedIdentityCredential):
             named = resource or self.managed_identities_resource_uri or TokenTarget(scope or _decoded(self.scope)).as_resource
             return TokenTarget(resource=named, claims=claims)
         if isinstance(self.credential, CortexAppCredential):
             # The token service selects the API, so what the token is for depends only on the cloud of the client.
-            return TokenTarget(scope, resource, claims, self.azure_cloud.endpoints.microsoft_graph_resource_id)
+            return TokenTarget(scope, resource, claims, graph)
         if scope or resource:
             return TokenTarget(scope, resource, claims)
         if self.resource and ('/v2.0/' not in self.token_retrieval_url or not self.scope):
             return TokenTarget(resource=self.resource, claims=claims)
-        graph = self.azure_cloud.endpoints.microsoft_graph_resource_id
         return TokenTarget(scope_of_first_resource(self.scope, graph), claims=claims)
 
     def consent_target(self) -> TokenTarget:

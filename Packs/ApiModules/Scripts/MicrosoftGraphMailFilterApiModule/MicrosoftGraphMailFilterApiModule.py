@@ -5,10 +5,11 @@ import math
 import operator
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
@@ -147,7 +148,7 @@ class FetchOptions(NamedTuple):
             and not (self.unread_only and row.get('isRead'))
             and not (self.with_attachments_only and not row.get('hasAttachments'))
             and (self.drafts or 'isDraft' in expression.properties or not row.get('isDraft'))
-            and expression.matches(row)
+            and bool(expression.matches(row))
             and self.is_found(row)
         )
 
@@ -164,8 +165,9 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
         raise DemistoException(
             f"'{FetchLabel.FOLDERS}' has {len(folders)} folders. Enter up to {MAX_FOLDERS}, and the rest in another instance."
         )
-    max_mails = 'max_fetch' if clean_value(params.get('max_fetch')) else 'fetch_limit'
-    max_size = int_argument(params, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, FetchLabel.MAX_ATTACHMENT)
+    numbers = {name: clean_value(params.get(name)) for name in ('max_fetch', 'fetch_limit', 'max_attachment_size')}
+    max_mails = 'max_fetch' if numbers['max_fetch'] else 'fetch_limit'
+    max_size = int_argument(numbers, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, FetchLabel.MAX_ATTACHMENT)
     senders = parse_senders(params.get('fetch_from'), FetchLabel.SENDERS)
     excluded = parse_senders(params.get('fetch_exclude_senders'), FetchLabel.EXCLUDED_SENDERS)
     for sender in senders:
@@ -181,7 +183,7 @@ def fetch_options(params: dict[str, Any]) -> FetchOptions:
     options = FetchOptions(
         folders=folders,
         first_fetch=partial(first_fetch_time, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
-        max_mails=int_argument(params, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
+        max_mails=int_argument(numbers, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
         senders=senders,
         excluded_senders=excluded,
         subject=subject,
@@ -300,16 +302,21 @@ def first_fetch_time(text: str) -> str:
     Raises:
         DemistoException: it is not a time, has no unit, or is in the future.
     """
-    now, how = SystemClock().now(), 'Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z.'
-    words = ' '.join(text[:100].lower().split())
+
+    def error(problem: str) -> DemistoException:
+        how = 'Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z.'
+        return DemistoException(f"'{text[:100]}' in '{FetchLabel.FIRST_FETCH}' {problem}. {how}")
+
+    now = SystemClock().now()
+    words = ' '.join(text.lower().split()) if len(text) <= 100 else ''
     seconds = _duration({'now': '0 days', 'today': '0 days', 'yesterday': '1 day'}.get(words, words))
     moment = _moment(words) if seconds is None else now - seconds
     if re.fullmatch(r'[\d.]+', words):
-        raise DemistoException(f"'{text}' in '{FetchLabel.FIRST_FETCH}' has no unit. {how}")
+        raise error('has no unit')
     if moment is None:
-        raise DemistoException(f"'{text[:100]}' in '{FetchLabel.FIRST_FETCH}' is not a time. {how}")
+        raise error('is not a time')
     if moment > now + _CLOCK_DIFFERENCE:
-        raise DemistoException(f"'{text}' in '{FetchLabel.FIRST_FETCH}' is in the future, so nothing would be fetched. {how}")
+        raise error('is in the future, so nothing would be fetched')
     return graph_seconds(moment)
 
 
@@ -393,7 +400,8 @@ class _ExpressionParser:
         part: matches a part, with its text as group 1.
     """
 
-    _or, _and, _signs = 'or', 'and', ('not',)
+    _or, _and = 'or', 'and'
+    _signs: tuple[str, ...] = ('not',)
     _label = _example = ''
 
     def __init__(self, text: str, part: re.Pattern[str]):
@@ -514,9 +522,12 @@ def _time_value(value: Any) -> float | None:
     return _moment(str(value).lower())
 
 
-# How literals and values of messages are read, by their type; None for what is not of it.
-_LITERALS: dict[type, Callable[[str], Any]] = {str: _text_literal, bool: {'true': True, 'false': False}.get, float: _time_value}
-_VALUES: dict[type, Callable[[Any], Any]] = {str: comparable, bool: bool, float: _time_value}
+# How a literal and a value of a message are read, by their type; None for what is not of it.
+_FILTER_TYPES: dict[type, tuple[Callable[[str], Any], Callable[[Any], Any]]] = {
+    str: (_text_literal, comparable),
+    bool: ({'true': True, 'false': False}.get, bool),
+    float: (_time_value, _time_value),
+}
 
 
 @lru_cache(8)
@@ -568,12 +579,13 @@ class _FilterParser(_ExpressionParser):
             operators = ('eq', 'ne') if kind is bool else ('eq', 'ne', 'gt', 'ge', 'lt', 'le')
             compare = _COMPARISONS[self._take(*operators).lower()]
             literal = self._literal(kind)
+        read = _FILTER_TYPES[kind][1]
 
         def matches(row: MessageRow) -> bool:
             value: Any = row
             for name in path.split('/'):
                 value = value.get(name) if isinstance(value, dict) else None
-            value = _VALUES[kind](value)
+            value = read(value)
             return value is not None and compare(value, literal)
 
         return matches
@@ -586,7 +598,7 @@ class _FilterParser(_ExpressionParser):
         return path, kind
 
     def _literal(self, kind: type) -> Any:
-        value = _LITERALS[kind](self._next)
+        value = _FILTER_TYPES[kind][0](self._next)
         if value is None:
             raise self._unexpected()
         self._take()
@@ -605,7 +617,7 @@ _CJK = '\u3040-\u30ff\u3400-\u9fff'  # written without spaces: each character co
 _WORD = f'[{_CJK}]|[^\\W{_CJK}]+'
 _UNITS_OF_SIZE = {'b': 1, 'kb': 1024, 'mb': 1024**2, 'gb': 1024**3}
 _ValueTest = Callable[[Any], bool]
-_Interval = tuple[float, float] | None  # where a value starts, and where the next one does; None for what is not a value
+_Interval = tuple[float, float]  # where a value starts, and where the next one does
 
 
 def clean_search(value: Any) -> str:
@@ -617,10 +629,11 @@ def clean_search(value: Any) -> str:
     return re.sub('[\u201c-\u201f\u00ab\u00bb\uff02]', '"', text)
 
 
-def _values(message: MessageRow, properties: Iterable[str]) -> Iterator[Any]:
-    for name in properties:
-        value = message.get(name)
-        yield from value if isinstance(value, list) else [value]
+def _has_value(properties: Iterable[str], read: Callable[[Any], Any], test: _ValueTest, message: MessageRow) -> bool | None:
+    """Return whether one of the values of properties passes a test, None if a message has none of these properties."""
+    found = [message[name] for name in properties if name in message]
+    values = chain.from_iterable(value if isinstance(value, list) else [value] for value in found)
+    return any(test(read(value)) for value in values) if found else None
 
 
 def _words(text: Any) -> str:
@@ -685,7 +698,7 @@ def _people_test(symbol: str, value: str, is_prefix: bool) -> _ValueTest | None:
     return is_equal if '@' in value or symbol == '=' else has_words
 
 
-def _range_test(interval: Callable[[str], _Interval], symbol: str, value: str, _is_prefix: bool) -> _ValueTest | None:
+def _range_test(interval: Callable[[str], _Interval | None], symbol: str, value: str, _is_prefix: bool) -> _ValueTest | None:
     first, dots, last = value.partition('..')
     lower, upper = interval(first), interval(last if dots else first)
     if not lower or not upper or (dots and symbol not in ':='):
@@ -696,7 +709,7 @@ def _range_test(interval: Callable[[str], _Interval], symbol: str, value: str, _
     return lambda number: number is not None and start <= number < end
 
 
-def _size_interval(text: str) -> _Interval:
+def _size_interval(text: str) -> _Interval | None:
     found = re.fullmatch(r'(\d{1,12})\s?(b|kb|mb|gb)?', text)
     if not found:
         return None
@@ -704,7 +717,7 @@ def _size_interval(text: str) -> _Interval:
     return number, number + 1
 
 
-def _time_interval(text: str) -> _Interval:
+def _time_interval(text: str) -> _Interval | None:
     """Return when a day, a time in whole seconds, or ``last week`` starts and ends, in seconds since the epoch, UTC."""
     today = datetime.fromtimestamp(SystemClock().now() // 86400 * 86400, timezone.utc)
     day, month, year = timedelta(days=1), today.replace(day=1), today.replace(month=1, day=1)
@@ -797,9 +810,10 @@ def mail_search(text: str) -> Expression:
 
 
 class _SearchParser(_ExpressionParser):
-    _or, _and, _signs = 'OR', 'AND', ('NOT', '-', '+')
+    _or, _and = 'OR', 'AND'
+    _signs = ('NOT', '-', '+')
     _label, _example = FetchLabel.SEARCH, 'from:example.com AND (subject:invoice* OR hasattachment:true)'
-    _scope = ()  # the property before a parenthesis, and its operator
+    _scope: tuple[str, str] | None = None  # the property before a parenthesis, and its operator
 
     def _operand(self) -> Finding:
         """Read what is joined by nothing. All of it is wanted, but only one of the values of a property."""
@@ -816,14 +830,15 @@ class _SearchParser(_ExpressionParser):
         named = re.fullmatch(r'([A-Za-z]+)(<>|[<>]=?|[:=])', token)
         if not named:
             return self._text(token)
+        name, symbol = named.groups()
         if self._next == '(':
-            outer, self._scope = self._scope, named.groups()
+            outer, self._scope = self._scope, (name, symbol)
             finding = self._group()
             self._scope = outer
             return finding
         if self._next in ('', 'AND', 'OR', 'NOT', ')'):
             raise self._error(f"has no value after '{token}'")
-        return self._restriction(*named.groups(), self._take())
+        return self._restriction(name, symbol, self._take())
 
     def _text(self, token: str) -> Finding:
         if token in _UNSUPPORTED_OPERATORS:
@@ -846,20 +861,15 @@ class _SearchParser(_ExpressionParser):
         kind, properties = _SEARCH_PROPERTIES[name]
         if symbol in ('<', '<=', '>', '>=') and not kind.has_order:
             raise self._error(f"does not support '{symbol}' after '{written}'")
-        value, is_prefix = comparable(token.strip('*"')), token.rstrip('"').endswith('*')
         is_split = name == 'size' and self._next.lower() in _UNITS_OF_SIZE  # such as 1 MB
         is_wrong = is_split or '*' in token.rstrip('*"')
+        value, is_prefix = comparable(token.strip('*"')), token.rstrip('"').endswith('*')
         test = None if is_wrong else kind.test(symbol.replace('<>', '='), value, is_prefix)
         if not test:
             raise self._error(f"has '{token[:50]}' as the value of '{name}', which is {kind.description}")
         self._properties |= {*properties}
-
-        def matches(message: MessageRow) -> bool | None:
-            if not any(one in message for one in properties):
-                return None
-            return any(test(kind.read(value)) for value in _values(message, properties))
-
-        return _denied(matches) if symbol == '<>' else matches
+        finding: Finding = partial(_has_value, properties, kind.read, test)
+        return _denied(finding) if symbol == '<>' else finding
 
 
 # endregion

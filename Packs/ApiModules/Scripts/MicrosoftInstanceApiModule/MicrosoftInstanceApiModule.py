@@ -118,7 +118,7 @@ def int_argument(args: dict[str, Any], name: str, default: int, maximum: int, la
         DemistoException: it is something else.
     """
     given = args.get(name)
-    text = ('' if given is None else clean_value(str(given))) or str(default)
+    text = str(default if given in (None, '') else given).strip()
     number = int(text) if text.isdecimal() and len(text) < 10 else 0
     if not 1 <= number <= maximum:
         raise ArgumentError(name, f"'{text}' is not a whole number from 1 to {maximum}. Change {label or name}.")
@@ -507,7 +507,7 @@ def auth_complete_command(spec: IntegrationSpec, client: MicrosoftClient, args: 
 
 def signed_in_account(spec: IntegrationSpec, client: MicrosoftClient, token: AccessToken) -> str:
     """Return who has signed in, with a warning if that is not the mailbox of the instance and cannot open it."""
-    claims, account, expected = token.claims(), token_outputs(token)['Account'], spec.account(client)
+    claims, account, expected = token.claims(), outside_text(token_outputs(token)['Account']), spec.account(client)
     if account == _UNKNOWN:
         return ''
     if expected and expected.lower() not in (account.lower(), str(claims.get('oid')).lower()):
@@ -679,9 +679,8 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str,
         DemistoException: a response is not a page, or its link leads to another host or to a page that was read before.
     """
     items: list[dict[str, Any]] = []
-    request, links = {'url_suffix': path, 'params': params}, set()
+    response, links = client.send_request('GET', path, params=params), set()
     while True:
-        response = client.send_request('GET', **request)
         page = json_or_none(response)
         if response.status_code == 404:
             raise NotFoundError(page)
@@ -694,7 +693,7 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str,
         if not is_same_host(link, client._base_url) or link in links:  # the token would go along
             raise DemistoException('The link to the next page leads to another host or back. Try a smaller limit.')
         links.add(link)
-        request = {'full_url': link}
+        response = client.send_request('GET', full_url=link)
 
 
 # endregion

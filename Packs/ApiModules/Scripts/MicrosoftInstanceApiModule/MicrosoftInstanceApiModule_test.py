@@ -13,7 +13,7 @@ import requests
 
 import demistomock as demisto
 from CommonServerPython import LOG, DemistoException
-from MicrosoftApiModule import CommandThrottled
+from MicrosoftApiModule import CommandThrottled, MicrosoftClient
 from MicrosoftCoreApiModule import AZURE_CLOUDS, MicrosoftSignInError, SystemClock
 from MicrosoftCredentialsApiModule import (
     AccessToken,
@@ -40,6 +40,7 @@ from MicrosoftInstanceApiModule import (
     json_argument,
     required_argument,
     run_integration,
+    signed_in_account,
     text_list,
     token_outputs,
 )
@@ -418,7 +419,17 @@ def test_the_account_is_a_user_or_else_an_application(claims: dict[str, str], ac
     assert token_outputs(token(**claims))['Account'] == account
 
 
-# endregion
+@pytest.mark.parametrize(
+    'claims, said',
+    [
+        ({'upn': 'ada.lovelace@x.example'}, 'ada.lovelace@x.example is signed in. '),
+        ({'upn': '[ada](https://evil.example)'}, '[ada] (https://evil.example) is signed in. '),
+        ({'upn': 5}, '5 is signed in. '),
+        ({}, ''),
+    ],
+)
+def test_who_has_signed_in_is_shown_without_links(claims: dict[str, Any], said: str) -> None:
+    assert signed_in_account(SPEC, MicrosoftClient(), token(**claims)) == said
 
 
 # endregion
