@@ -286,9 +286,8 @@ class EmailAddress(NamedTuple):
     @classmethod
     def from_json(cls, recipient: Any) -> 'EmailAddress':
         """Read a ``recipient`` of Graph, which may be missing or incomplete."""
-        value = recipient.get('emailAddress') if isinstance(recipient, dict) else None
-        texts = (value.get(name) if isinstance(value, dict) else '' for name in ('address', 'name'))
-        return cls(*(text if isinstance(text, str) else '' for text in texts))
+        value = (recipient.get('emailAddress') if isinstance(recipient, dict) else None) or {}
+        return cls(*(text if isinstance(text, str) else '' for text in (value.get('address'), value.get('name'))))
 
     def as_json(self) -> GraphObject:
         return {'emailAddress': {'address': self.address, **({'name': self.name} if self.name else {})}}
@@ -504,34 +503,33 @@ def _batch_response(value: GraphObject) -> requests.Response:
     return response
 
 
-def _base64_content(value: Any) -> bytes | None:
-    """Return the bytes of a body that is not JSON, None if there are none."""
-    try:
-        return base64.b64decode(value, validate=True) if isinstance(value, str) else None
-    except ValueError:
-        return None
+def _deletion(path: str, permanent: bool) -> tuple[str, str]:
+    """Return method and path of a request that moves something to Deleted Items, or deletes it permanently.
+
+    It must not be repeated: a second deletion would find nothing, or remove from Deleted Items what the first one moved there.
+    """
+    return ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
 
 
 class BatchResult:
     """The result of one request of a batch.
 
     Args:
+        value: the body of the response: JSON, or bytes as base64.
+        error: None if the request succeeded.
+    Attributes:
         body: the JSON object of the response, empty if there is none.
         content: the bytes of the response, None if it has none.
-        error: None if the request succeeded.
     """
 
-    def __init__(
-        self,
-        request: BatchRequest,
-        body: GraphObject | None = None,
-        content: bytes | None = None,
-        error: GraphError | None = None,
-    ):
+    def __init__(self, request: BatchRequest, value: Any = None, error: GraphError | None = None):
         self.request = request
-        self.body = body or {}
-        self.content = content
         self.error = error
+        self.body = well_formed(value) if isinstance(value, dict) else {}
+        self.content: bytes | None = None
+        if isinstance(value, str):
+            with suppress(ValueError):
+                self.content = base64.b64decode(value, validate=True)
 
     @classmethod
     def failed(cls, request: BatchRequest, error: GraphError) -> 'BatchResult':
@@ -594,17 +592,16 @@ class _Batch:
         if not re.fullmatch(r'[1-5]\d\d', str(value.get('status'))):
             what = 'Microsoft Graph answered other requests of the batch, but not this one.'
             return BatchResult.failed(item, GraphError(what, 'Try again.'))
-        status, body = int(value['status']), value.get('body')
+        status, result = int(value['status']), BatchResult(item, value.get('body'))
         if status not in _GRAPH_OK_CODES:
             response = _batch_response(value)
             self._client.count_failure(response)  # the batch as a whole is counted as a success
             return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))
-        found = well_formed(body) if isinstance(body, dict) else {}
         is_deleted = is_deletion(item.method, item.path)
-        if (item.has_id and not found.get('id')) or (is_deleted and status != 204):
+        if (item.has_id and not result.body.get('id')) or (is_deleted and status != 204):
             done = 'deleted' if is_deleted else 'created' if item.method == 'POST' else 'changed'
             return BatchResult.failed(item, _not_confirmed(_batch_response(value), done))
-        return BatchResult(item, found, _base64_content(body))
+        return result
 
     def _delay_after(self, error: Exception, attempt: int) -> float | None:
         """Return the seconds to wait before throttled requests are sent again, None if none may be."""
@@ -634,6 +631,7 @@ _DOWNLOAD_CHUNK = 256 * 1024  # bytes
 MAX_DOWNLOAD = 250 * 1024 * 1024  # bytes; a mail may have 150 MB, which MIME makes a third larger
 _MAX_PAGES = 2000  # of one list
 _StepResult = TypeVar('_StepResult')
+Page = tuple[list[Any], str]  # its objects, and the link to the next page, empty after the last one
 
 
 def _not_confirmed(response: requests.Response, done: str) -> GraphError:
@@ -742,7 +740,7 @@ class GraphMailClient(MicrosoftClient):
         return size
 
     def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
-        headers = {**_preferring(), **kwargs.pop('headers', {})}
+        headers = {**_preferring(), **(kwargs.pop('headers', None) or {})}
         try:
             return self.send_request(
                 method,
@@ -975,8 +973,8 @@ class Mailbox:
         """Follow a link. Raise DemistoException if it leads to another host, which would get the token."""
         return self.request('GET', full_url=self.client.require_own_link(link), **kwargs)
 
-    def _pages(self, link: str, read: Callable[[str], tuple[list[Any], str]]) -> Iterator[tuple[list[Any], str]]:
-        """Yield what `read` returns for each page of a list: its objects, and the link to the next page."""
+    def _pages(self, link: str, read: Callable[[str], Page]) -> Iterator[Page]:
+        """Yield the pages of a list from that of a link on. `read` follows a link."""
         followed: set[str] = set()
         while link:
             if link in followed or len(followed) >= _MAX_PAGES:
@@ -988,7 +986,7 @@ class Mailbox:
     def _list(self, path: str, limit: int, query: dict[str, Any] | None = None, has_ids: bool = True) -> list[Any]:
         """Return the first `limit` objects of a list, from as many pages as necessary. `has_ids` as `page_rows`."""
 
-        def read(link: str) -> tuple[list[Any], str]:
+        def read(link: str) -> Page:
             page = self._page(link)
             return page_rows(page, has_ids), _link_of(page)
 
@@ -1001,39 +999,43 @@ class Mailbox:
 
     # endregion
 
-    def _at_most_once(self, step: Callable[[], _StepResult], find: Callable[[], _StepResult | None], what: str) -> _StepResult:
-        """Run a step that must not be done twice, and return its result. If the response is unclear, look the result up.
+    def _look_up(self, error: GraphError, find: Callable[[], Any], what: str) -> Any:
+        """Return what a step has done that must not be done twice, and whose response was an error.
 
         Args:
-            find: returns the result, None if the step was not done.
+            find: returns what was done, something false if the step was not done.
             what: was done, for the error if this cannot be looked up.
+        Raises:
+            UnknownOutcomeError: this cannot be looked up.
+            GraphError: the same error, if the step was not done.
         """
+        if not error.is_outcome_unclear:
+            raise error
         try:
-            return step()
-        except GraphError as error:
-            if not error.is_outcome_unclear:
-                raise
-            try:
-                found = find()
-            except DemistoException:
-                raise UnknownOutcomeError(what, 'Look at the mailbox before you run the command again.', error) from error
-            if found is None:
-                raise
-            return found
+            found = find()
+        except DemistoException:
+            raise UnknownOutcomeError(what, 'Look at the mailbox before you run the command again.', error) from error
+        if not found:
+            raise error
+        return found
 
-    def _create_once(self, path: str, body: dict[str, Any], what: str, query: dict[str, Any] | None = None) -> GraphObject:
+    def _create_once(self, path: str, body: GraphObject, what: str, query: dict[str, Any] | None = None) -> GraphObject:
         """Create an object in the list at a path. If the response is unclear, look for an object with these properties."""
 
         def find() -> GraphObject | None:
             return next((one for one in self._list(path, MAX_PAGE_SIZE, query) if _contains(one, body)), None)
 
-        return self._at_most_once(lambda: self.create(path, json_data=body), find, what)
+        try:
+            return self.create(path, json_data=body)
+        except GraphError as error:
+            return self._look_up(error, find, what)  # type: ignore[no-any-return]
 
     def _delete_once(self, path: str, permanent: bool, is_deleted: Callable[[], bool], what: str) -> None:
         """Delete an object. If the response is unclear, look whether it `is_deleted`."""
-        # A second deletion would remove what is in Deleted Items already, or find nothing.
-        method, path = ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
-        self._at_most_once(lambda: self.run_action(method, path, is_idempotent=False), lambda: is_deleted() or None, what)
+        try:
+            self.run_action(*_deletion(path, permanent), is_idempotent=False)
+        except GraphError as error:
+            self._look_up(error, is_deleted, what)
 
     # region paths
 
@@ -1074,7 +1076,7 @@ class Mailbox:
         pages: int = 1,
         next_page: str = '',
         limit: int | None = None,
-    ) -> tuple[list[GraphObject], str]:
+    ) -> Page:
         """Return messages, and the link to the next page, empty if there is none.
 
         Args:
@@ -1099,8 +1101,8 @@ class Mailbox:
                 break
         return messages, link
 
-    def _message_page(self, link: str) -> tuple[list[GraphObject], str]:
-        """Return the messages of a page, and the link to the next one.
+    def _message_page(self, link: str) -> Page:
+        """Return a page of messages.
 
         A message that Graph cannot read fails the page. The page is then requested without bodies, and each message by itself.
         A message that cannot be read has the properties of the list, and the reason as UNREADABLE.
@@ -1241,11 +1243,8 @@ class Mailbox:
         for _ in range(2):
             updates = []
             for read in self.batch(pending):
-                message_id, present, version = (
-                    read.request.message_id,
-                    read.body.get('categories') or [],
-                    read.body.get('@odata.etag'),
-                )
+                message_id, present = read.request.message_id, read.body.get('categories') or []
+                version = read.body.get('@odata.etag')
                 results[message_id] = read
                 if read.error:
                     continue
@@ -1273,10 +1272,7 @@ class Mailbox:
 
     def delete_request(self, message_id: str, folder_id: str = '', permanent: bool = False) -> BatchRequest:
         """Return a request that moves a message to Deleted Items, or deletes it so that its owner cannot restore it."""
-        path = self.message_path(message_id, folder_id)
-        method, path = ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
-        # A second deletion would remove the message from Deleted Items.
-        return BatchRequest(message_id, method, path, is_idempotent=False)
+        return BatchRequest(message_id, *_deletion(self.message_path(message_id, folder_id), permanent), is_idempotent=False)
 
     def download_mime(self, message_id: str, write: ByteWriter) -> None:
         """Stream a message as MIME. It is bytes: its parts may have different encodings."""
