@@ -499,7 +499,8 @@ def _batch_response(value: GraphObject) -> requests.Response:
     headers = value.get('headers')
     if isinstance(headers, dict):
         response.headers.update({name: text for name, text in headers.items() if isinstance(text, str)})
-    response._content = json.dumps(value.get('body')).encode()
+    if response.status_code not in _GRAPH_OK_CODES:  # otherwise the body may be large, and is read as it is
+        response._content = json.dumps(value.get('body')).encode()
     return response
 
 
@@ -567,40 +568,43 @@ class _Batch:
 
     def _send_pending(self) -> None:
         """Send the pending requests. Raise an error of one that failed."""
-        pending = {str(number % MAX_BATCH_SIZE): self._items[number] for number in self._pending}
-        results: list[BatchResult]
+        pending = {str(number % MAX_BATCH_SIZE): number for number in self._pending}
+        items = {name: self._items[number] for name, number in pending.items()}
+        body: GraphObject = {}
         try:
+            self._error = None
             body = self._client.graph_request(
                 'POST',
                 '/$batch',
-                json_data={'requests': [item.as_json(name) for name, item in pending.items()]},
-                is_idempotent=all(item.is_idempotent for item in pending.values()),
+                json_data={'requests': [item.as_json(name) for name, item in items.items()]},
+                is_idempotent=all(item.is_idempotent for item in items.values()),
                 retry_policy=NO_RETRIES,
             )
-            values = body.get('responses')
-            responses = {str(one.get('id')): one for one in (values if isinstance(values, list) else ()) if isinstance(one, dict)}
-            results, self._error = [self._result(item, responses.get(name, {})) for name, item in pending.items()], None
         except GraphError as error:
-            results, self._error = [BatchResult.failed(item, error) for item in pending.values()], error
-        self._results |= dict(zip(self._pending, results, strict=True))
-        failures = [result.error for result in results if result.error]
-        if failures:
-            raise failures[0]
+            self._error = error
+        values = body.get('responses')
+        responses = {str(one.get('id')): one for one in (values if isinstance(values, list) else ()) if isinstance(one, dict)}
+        results = {number: self._result(items[name], responses.get(name, {})) for name, number in pending.items()}
+        self._results |= results
+        for result in results.values():
+            if result.error:
+                raise result.error
 
     def _result(self, item: BatchRequest, value: GraphObject) -> BatchResult:
         """Return the result of a request, whose response is `value`; empty if there is none."""
+        if self._error:
+            return BatchResult.failed(item, self._error)
         if not re.fullmatch(r'[1-5]\d\d', str(value.get('status'))):
             what = 'Microsoft Graph answered other requests of the batch, but not this one.'
             return BatchResult.failed(item, GraphError(what, 'Try again.'))
-        status, result = int(value['status']), BatchResult(item, value.get('body'))
-        if status not in _GRAPH_OK_CODES:
-            response = _batch_response(value)
+        result, response = BatchResult(item, value.get('body')), _batch_response(value)
+        if response.status_code not in _GRAPH_OK_CODES:
             self._client.count_failure(response)  # the batch as a whole is counted as a success
             return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))
         is_deleted = is_deletion(item.method, item.path)
-        if (item.has_id and not result.body.get('id')) or (is_deleted and status != 204):
+        if (item.has_id and not result.body.get('id')) or (is_deleted and response.status_code != 204):
             done = 'deleted' if is_deleted else 'created' if item.method == 'POST' else 'changed'
-            return BatchResult.failed(item, _not_confirmed(_batch_response(value), done))
+            return BatchResult.failed(item, _not_confirmed(response, done))
         return result
 
     def _delay_after(self, error: Exception, attempt: int) -> float | None:
@@ -631,7 +635,6 @@ _DOWNLOAD_CHUNK = 256 * 1024  # bytes
 MAX_DOWNLOAD = 250 * 1024 * 1024  # bytes; a mail may have 150 MB, which MIME makes a third larger
 _MAX_PAGES = 2000  # of one list
 _StepResult = TypeVar('_StepResult')
-Page = tuple[list[Any], str]  # its objects, and the link to the next page, empty after the last one
 
 
 def _not_confirmed(response: requests.Response, done: str) -> GraphError:
@@ -876,10 +879,10 @@ _WITHOUT_BODY = (
 
 
 def _with_select(link: str, select: str) -> str:
-    """Return the link to a page with other properties of its messages, empty for those by default."""
+    """Return the link to a page with other properties of its messages; an empty `select` means those by default."""
     url, _, query = link.partition('?')
     options = {**dict(parse_qsl(query)), '$select': select}
-    return f'{url}?{urlencode({name: value for name, value in options.items() if value})}'
+    return f'{url}?{urlencode({name: value for name, value in options.items() if value})}' if link else ''
 
 
 class DeltaPage(NamedTuple):
@@ -973,26 +976,22 @@ class Mailbox:
         """Follow a link. Raise DemistoException if it leads to another host, which would get the token."""
         return self.request('GET', full_url=self.client.require_own_link(link), **kwargs)
 
-    def _pages(self, link: str, read: Callable[[str], Page]) -> Iterator[Page]:
+    def _pages(self, link: str, read: Callable[[str], GraphObject]) -> Iterator[GraphObject]:
         """Yield the pages of a list from that of a link on. `read` follows a link."""
         followed: set[str] = set()
         while link:
             if link in followed or len(followed) >= _MAX_PAGES:
                 raise GraphError('Microsoft Graph sent a link to a page that was read before, or too many links.', 'Try again.')
             followed.add(link)
-            rows, link = read(link)
-            yield rows, link
+            page = read(link)
+            yield page
+            link = _link_of(page)
 
     def _list(self, path: str, limit: int, query: dict[str, Any] | None = None, has_ids: bool = True) -> list[Any]:
         """Return the first `limit` objects of a list, from as many pages as necessary. `has_ids` as `page_rows`."""
-
-        def read(link: str) -> Page:
-            page = self._page(link)
-            return page_rows(page, has_ids), _link_of(page)
-
         found: list[Any] = []
-        for rows, _ in self._pages(self._link(path, query or {}), read):
-            found += rows
+        for page in self._pages(self._link(path, query or {}), self._page):
+            found += page_rows(page, has_ids)
             if len(found) >= limit:
                 break
         return found[:limit]
@@ -1076,7 +1075,7 @@ class Mailbox:
         pages: int = 1,
         next_page: str = '',
         limit: int | None = None,
-    ) -> Page:
+    ) -> tuple[list[GraphObject], str]:
         """Return messages, and the link to the next page, empty if there is none.
 
         Args:
@@ -1092,24 +1091,23 @@ class Mailbox:
             raise DemistoException('next_page is not the NextPage of a list of emails. Copy it from the context of a list.')
         link = next_page or self._link(self.messages_path(folder_id), {**(query or {}), '$top': page_size})
         messages: list[GraphObject] = []
-        for number, (rows, next_link) in enumerate(self._pages(link, self._message_page), 1):
-            messages += rows
+        for number, page in enumerate(self._pages(link, self._message_page), 1):
+            messages += page_rows(page)
             if limit and number > 1 and len(messages) > limit:
                 return messages[:limit], link
-            link = next_link
+            link = _link_of(page)
             if number == pages or (limit and len(messages) >= limit):
                 break
-        return messages, link
+        return messages, self.client.require_own_link(link)
 
-    def _message_page(self, link: str) -> Page:
+    def _message_page(self, link: str) -> GraphObject:
         """Return a page of messages.
 
         A message that Graph cannot read fails the page. The page is then requested without bodies, and each message by itself.
         A message that cannot be read has the properties of the list, and the reason as UNREADABLE.
         """
         try:
-            page = self._page(link)
-            return page_rows(page), self.client.require_own_link(_link_of(page))
+            return self._page(link)
         except GraphError as error:
             if error.status != 500 and not re.search(_UNREADABLE_CODE, error.code):
                 raise
@@ -1121,8 +1119,7 @@ class Mailbox:
         for result in self.batch([BatchRequest(one, 'GET', f'{self.message_path(one)}{option}', has_id=True) for one in rows]):
             row = rows[result.request.message_id]
             messages.append({**row, UNREADABLE: result.error.what} if result.error else result.body)
-        next_link = self.client.require_own_link(_link_of(page))
-        return messages, _with_select(next_link, select) if next_link else ''
+        return {'value': messages, '@odata.nextLink': _with_select(_link_of(page), select)}
 
     def created_messages(self, folder_id: str, link: str = '', select: str = '', page_size: int = 50) -> DeltaPage:
         """Return a page of the messages that were delivered, moved or restored to a folder.
@@ -1169,11 +1166,12 @@ class Mailbox:
         """
         ids = {name: graph_id(name) for name in names}
         found: dict[str, str | GraphError] = {**ids}
-        sought = []
-        for name, message_id in ids.items():
-            if message_id.startswith('<'):
-                query = f'$filter={quote(f"internetMessageId eq {odata_text(message_id)}")}&$select=id'
-                sought.append(BatchRequest(name, 'GET', f'{self.messages_path(folder_id)}?{query}'))
+        path = f'{self.messages_path(folder_id)}?$select=id&$filter=internetMessageId%20eq%20'
+        sought = [
+            BatchRequest(name, 'GET', f'{path}{quote(odata_text(message_id))}')
+            for name, message_id in ids.items()
+            if message_id.startswith('<')
+        ]
         for result in self.batch(sought):
             name = result.request.message_id
             found[name] = result.error or _only_message(result.body, ids[name])
@@ -1194,9 +1192,9 @@ class Mailbox:
         found: list[GraphObject] = []
         has_more = False
         pages = self._pages(self._link(self.messages_path(folder_id), query), self._message_page)
-        for rows, link in islice(pages, MAX_SEARCHED // 50):
-            found += filter(matches, rows)
-            has_more = bool(link)
+        for page in islice(pages, MAX_SEARCHED // 50):
+            found += filter(matches, page_rows(page))
+            has_more = bool(_link_of(page))
             if len(found) >= limit:
                 break
         found.sort(key=lambda one: str(one.get('receivedDateTime')), reverse=True)
@@ -1369,13 +1367,13 @@ class Mailbox:
         path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
         if not path:
             raise DemistoException(f"'{name}' is not a folder. Enter a name, an ID, or a path such as Inbox/Phishing.")
-        folder_id = ''
-        for depth, part in enumerate(path):
-            folder_id = self._child_folder(part, folder_id) if depth else self._top_folder(part)
+        folder_id, parent = '', 'the mailbox'
+        for part in path:
+            folder_id = self._child_folder(part, folder_id) if folder_id else self._top_folder(part)
             if not folder_id:
-                parent = f"'{path[depth - 1]}'" if depth else 'the mailbox'
                 advice = 'Write a path as Inbox/Phishing, and a slash in a name as \\/.'
                 raise DemistoException(f"There is no folder '{part}' in {parent}. {advice}")
+            parent = f"'{part}'"
         return folder_id
 
     def _top_folder(self, name: str) -> str:
