@@ -1542,7 +1542,7 @@ _MAX_START = 64_000  # bytes
 
 def save_file(
     name: str,
-    download: Callable[[ByteWriter], None],
+    download: Callable[[ByteWriter], Any],
     is_item: bool = False,
     named: Callable[[bytes], str] | None = None,
 ) -> SavedFile:
