@@ -35,6 +35,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftMailMimeApiModule import file_name
 
 GraphObject = dict[str, Any]  # of JSON, with the names of Graph
+ODataQuery = dict[str, Any]  # options such as $select
 ByteWriter = Callable[[bytes], Any]  # takes each chunk of a file: its `write`, or the `update` of a hash
 
 # region errors
@@ -239,7 +240,7 @@ def odata_text(text: str) -> str:
     return "'{}'".format(text.replace("'", "''"))
 
 
-def odata_query(text: str, search: str = '') -> dict[str, str]:
+def odata_query(text: str, search: str = '') -> ODataQuery:
     """Parse OData options in one line, such as ``$filter=isRead eq false&$select=subject``.
 
     Args:
@@ -250,7 +251,7 @@ def odata_query(text: str, search: str = '') -> dict[str, str]:
     """
     # If spaces are not encoded, neither are plus signs, as in the time zone of a date.
     decode = unquote if ' ' in text.strip() else unquote_plus
-    query: dict[str, str] = {}
+    query: ODataQuery = {}
     search = search.strip()
     # An ampersand inside quotes, such as in subject eq 'R&D', is no separator: an even number of quotes follows a separator.
     parts = text.strip().lstrip('?').strip('&').split("'")
@@ -968,7 +969,7 @@ class Mailbox:
 
     # region pages
 
-    def _link(self, path: str, query: dict[str, Any]) -> str:
+    def _link(self, path: str, query: ODataQuery) -> str:
         """Return the link to the first page of a list."""
         return f'{self.client.base_url}{path}?{urlencode(query)}'
 
@@ -987,7 +988,7 @@ class Mailbox:
             yield page
             link = _link_of(page)
 
-    def _list(self, path: str, limit: int, query: dict[str, Any] | None = None, has_ids: bool = True) -> list[Any]:
+    def _list(self, path: str, limit: int, query: ODataQuery | None = None, has_ids: bool = True) -> list[Any]:
         """Return the first `limit` objects of a list, from as many pages as necessary. `has_ids` as `page_rows`."""
         found: list[Any] = []
         for page in self._pages(self._link(path, query or {}), self._page):
@@ -1018,7 +1019,7 @@ class Mailbox:
             raise error
         return found
 
-    def _create_once(self, path: str, body: GraphObject, what: str, query: dict[str, Any] | None = None) -> GraphObject:
+    def _create_once(self, path: str, body: GraphObject, what: str, query: ODataQuery | None = None) -> GraphObject:
         """Create an object in the list at a path. If the response is unclear, look for an object with these properties."""
 
         def find() -> GraphObject | None:
@@ -1027,7 +1028,7 @@ class Mailbox:
         try:
             return self.create(path, json_data=body)
         except GraphError as error:
-            return self._look_up(error, find, what)  # type: ignore[no-any-return]
+            return self._look_up(error, find, what)
 
     def _delete_once(self, path: str, permanent: bool, is_deleted: Callable[[], bool], what: str) -> None:
         """Delete an object. If the response is unclear, look whether it `is_deleted`."""
@@ -1070,7 +1071,7 @@ class Mailbox:
     def list_messages(
         self,
         folder_id: str = '',
-        query: dict[str, str] | None = None,
+        query: ODataQuery | None = None,
         page_size: int = 20,
         pages: int = 1,
         next_page: str = '',
@@ -1146,7 +1147,7 @@ class Mailbox:
         )
 
     def get_message(
-        self, message_id: str, folder_id: str = '', query: dict[str, str] | None = None, body_type: str = ''
+        self, message_id: str, folder_id: str = '', query: ODataQuery | None = None, body_type: str = ''
     ) -> GraphObject:
         """Return a message.
 
