@@ -960,8 +960,8 @@ class Mailbox:
     def batch(self, items: Sequence[BatchRequest]) -> list[BatchResult]:
         return self.client.batch(items, self._retry_policy)
 
-    def download(self, path: str, write: ByteWriter, max_size: int = MAX_DOWNLOAD) -> int:
-        return self.client.download(path, write, self._retry_policy, max_size)
+    def download(self, path: str, write: ByteWriter) -> None:
+        self.client.download(path, write, self._retry_policy)
 
     def check(self) -> None:
         """Read the ID of one message. Raise GraphError if the mailbox cannot be read."""
@@ -1241,7 +1241,7 @@ class Mailbox:
         pending = reads
         for _ in range(2):
             updates = []
-            for read in self.batch(pending):
+            for read in self.batch(pending) if pending else ():
                 message_id, present = read.request.message_id, read.body.get('categories') or []
                 version = read.body.get('@odata.etag')
                 results[message_id] = read
@@ -1252,7 +1252,7 @@ class Mailbox:
                 elif (categories := changed(present)) != present:
                     update = self.update_request(message_id, {'categories': categories}, folder_id)
                     updates.append(update._replace(if_match=str(version)))
-            results |= {one.request.message_id: one for one in self.batch(updates)}
+            results |= {one.request.message_id: one for one in (self.batch(updates) if updates else ())}
             pending = [one for one in reads if (error := results[one.message_id].error) and error.status == 412]
         return [results[one.message_id] for one in reads]
 
@@ -1321,8 +1321,9 @@ class Mailbox:
     def download_attachment(
         self, message_id: str, attachment_id: str, write: ByteWriter, folder_id: str = '', max_size: int = MAX_DOWNLOAD
     ) -> int:
-        """Stream the bytes of a file, or an item as MIME, iCalendar or vCard. Graph rejects links."""
-        return self.download(f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value', write, max_size)
+        """Stream the bytes of a file, or an item as MIME, iCalendar or vCard, and return how many they are."""
+        path = f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value'
+        return self.client.download(path, write, self._retry_policy, max_size)
 
     def download_file(self, message_id: str, attachment: Attachment, write: ByteWriter, folder_id: str = '') -> None:
         """Stream the bytes of an attachment, whose size is about that in the list. That of an item as MIME is another one."""
