@@ -958,7 +958,7 @@ class Mailbox:
         self.client.run_action(method, path, retry_policy=self._retry_policy, **kwargs)
 
     def batch(self, items: Sequence[BatchRequest]) -> list[BatchResult]:
-        return self.client.batch(items, self._retry_policy)
+        return self.client.batch(items, self._retry_policy) if items else []
 
     def download(self, path: str, write: ByteWriter) -> None:
         self.client.download(path, write, self._retry_policy)
@@ -1241,7 +1241,7 @@ class Mailbox:
         pending = reads
         for _ in range(2):
             updates = []
-            for read in self.batch(pending) if pending else ():
+            for read in self.batch(pending):
                 message_id, present = read.request.message_id, read.body.get('categories') or []
                 version = read.body.get('@odata.etag')
                 results[message_id] = read
@@ -1252,7 +1252,7 @@ class Mailbox:
                 elif (categories := changed(present)) != present:
                     update = self.update_request(message_id, {'categories': categories}, folder_id)
                     updates.append(update._replace(if_match=str(version)))
-            results |= {one.request.message_id: one for one in (self.batch(updates) if updates else ())}
+            results |= {one.request.message_id: one for one in self.batch(updates)}
             pending = [one for one in reads if (error := results[one.message_id].error) and error.status == 412]
         return [results[one.message_id] for one in reads]
 
