@@ -35,6 +35,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftMailMimeApiModule import file_name
 
 GraphObject = dict[str, Any]  # of JSON, with the names of Graph
+ODataQuery = dict[str, Any]  # options such as $select
 ByteWriter = Callable[[bytes], Any]  # takes each chunk of a file: its `write`, or the `update` of a hash
 
 # region errors
@@ -239,7 +240,7 @@ def odata_text(text: str) -> str:
     return "'{}'".format(text.replace("'", "''"))
 
 
-def odata_query(text: str, search: str = '') -> dict[str, str]:
+def odata_query(text: str, search: str = '') -> ODataQuery:
     """Parse OData options in one line, such as ``$filter=isRead eq false&$select=subject``.
 
     Args:
@@ -250,7 +251,7 @@ def odata_query(text: str, search: str = '') -> dict[str, str]:
     """
     # If spaces are not encoded, neither are plus signs, as in the time zone of a date.
     decode = unquote if ' ' in text.strip() else unquote_plus
-    query: dict[str, str] = {}
+    query: ODataQuery = {}
     search = search.strip()
     # An ampersand inside quotes, such as in subject eq 'R&D', is no separator: an even number of quotes follows a separator.
     parts = text.strip().lstrip('?').strip('&').split("'")
@@ -286,9 +287,8 @@ class EmailAddress(NamedTuple):
     @classmethod
     def from_json(cls, recipient: Any) -> 'EmailAddress':
         """Read a ``recipient`` of Graph, which may be missing or incomplete."""
-        value = recipient.get('emailAddress') if isinstance(recipient, dict) else None
-        texts = (value.get(name) if isinstance(value, dict) else '' for name in ('address', 'name'))
-        return cls(*(text if isinstance(text, str) else '' for text in texts))
+        value = (recipient.get('emailAddress') if isinstance(recipient, dict) else None) or {}
+        return cls(*(text if isinstance(text, str) else '' for text in (value.get('address'), value.get('name'))))
 
     def as_json(self) -> GraphObject:
         return {'emailAddress': {'address': self.address, **({'name': self.name} if self.name else {})}}
@@ -500,38 +500,38 @@ def _batch_response(value: GraphObject) -> requests.Response:
     headers = value.get('headers')
     if isinstance(headers, dict):
         response.headers.update({name: text for name, text in headers.items() if isinstance(text, str)})
-    response._content = json.dumps(value.get('body')).encode()
+    if response.status_code not in _GRAPH_OK_CODES:  # otherwise the body may be large, and is read as it is
+        response._content = json.dumps(value.get('body')).encode()
     return response
 
 
-def _base64_content(value: Any) -> bytes | None:
-    """Return the bytes of a body that is not JSON, None if there are none."""
-    try:
-        return base64.b64decode(value, validate=True) if isinstance(value, str) else None
-    except ValueError:
-        return None
+def _deletion(path: str, permanent: bool) -> tuple[str, str]:
+    """Return method and path of a request that moves something to Deleted Items, or deletes it permanently.
+
+    It must not be repeated: a second deletion would find nothing, or remove from Deleted Items what the first one moved there.
+    """
+    return ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
 
 
 class BatchResult:
     """The result of one request of a batch.
 
     Args:
+        value: the body of the response: JSON, or bytes as base64.
+        error: None if the request succeeded.
+    Attributes:
         body: the JSON object of the response, empty if there is none.
         content: the bytes of the response, None if it has none.
-        error: None if the request succeeded.
     """
 
-    def __init__(
-        self,
-        request: BatchRequest,
-        body: GraphObject | None = None,
-        content: bytes | None = None,
-        error: GraphError | None = None,
-    ):
+    def __init__(self, request: BatchRequest, value: Any = None, error: GraphError | None = None):
         self.request = request
-        self.body = body or {}
-        self.content = content
         self.error = error
+        self.body = well_formed(value) if isinstance(value, dict) else {}
+        self.content: bytes | None = None
+        if isinstance(value, str):
+            with suppress(ValueError):
+                self.content = base64.b64decode(value, validate=True)
 
     @classmethod
     def failed(cls, request: BatchRequest, error: GraphError) -> 'BatchResult':
@@ -569,42 +569,44 @@ class _Batch:
 
     def _send_pending(self) -> None:
         """Send the pending requests. Raise an error of one that failed."""
-        pending = {str(number % MAX_BATCH_SIZE): self._items[number] for number in self._pending}
-        results: list[BatchResult]
+        pending = {str(number % MAX_BATCH_SIZE): number for number in self._pending}
+        items = {name: self._items[number] for name, number in pending.items()}
+        body: GraphObject = {}
         try:
+            self._error = None
             body = self._client.graph_request(
                 'POST',
                 '/$batch',
-                json_data={'requests': [item.as_json(name) for name, item in pending.items()]},
-                is_idempotent=all(item.is_idempotent for item in pending.values()),
+                json_data={'requests': [item.as_json(name) for name, item in items.items()]},
+                is_idempotent=all(item.is_idempotent for item in items.values()),
                 retry_policy=NO_RETRIES,
             )
-            values = body.get('responses')
-            responses = {str(one.get('id')): one for one in (values if isinstance(values, list) else ()) if isinstance(one, dict)}
-            results, self._error = [self._result(item, responses.get(name, {})) for name, item in pending.items()], None
         except GraphError as error:
-            results, self._error = [BatchResult.failed(item, error) for item in pending.values()], error
-        self._results |= dict(zip(self._pending, results, strict=True))
-        failures = [result.error for result in results if result.error]
-        if failures:
-            raise failures[0]
+            self._error = error
+        values = body.get('responses')
+        responses = {str(one.get('id')): one for one in (values if isinstance(values, list) else ()) if isinstance(one, dict)}
+        results = {number: self._result(items[name], responses.get(name, {})) for name, number in pending.items()}
+        self._results |= results
+        for result in results.values():
+            if result.error:
+                raise result.error
 
     def _result(self, item: BatchRequest, value: GraphObject) -> BatchResult:
         """Return the result of a request, whose response is `value`; empty if there is none."""
+        if self._error:
+            return BatchResult.failed(item, self._error)
         if not re.fullmatch(r'[1-5]\d\d', str(value.get('status'))):
             what = 'Microsoft Graph answered other requests of the batch, but not this one.'
             return BatchResult.failed(item, GraphError(what, 'Try again.'))
-        status, body = int(value['status']), value.get('body')
-        if status not in _GRAPH_OK_CODES:
-            response = _batch_response(value)
+        result, response = BatchResult(item, value.get('body')), _batch_response(value)
+        if response.status_code not in _GRAPH_OK_CODES:
             self._client.count_failure(response)  # the batch as a whole is counted as a success
             return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))
-        found = well_formed(body) if isinstance(body, dict) else {}
         is_deleted = is_deletion(item.method, item.path)
-        if (item.has_id and not found.get('id')) or (is_deleted and status != 204):
+        if (item.has_id and not result.body.get('id')) or (is_deleted and response.status_code != 204):
             done = 'deleted' if is_deleted else 'created' if item.method == 'POST' else 'changed'
-            return BatchResult.failed(item, _not_confirmed(_batch_response(value), done))
-        return BatchResult(item, found, _base64_content(body))
+            return BatchResult.failed(item, _not_confirmed(response, done))
+        return result
 
     def _delay_after(self, error: Exception, attempt: int) -> float | None:
         """Return the seconds to wait before throttled requests are sent again, None if none may be."""
@@ -742,7 +744,7 @@ class GraphMailClient(MicrosoftClient):
         return size
 
     def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
-        headers = {**_preferring(), **kwargs.pop('headers', {})}
+        headers = {**_preferring(), **(kwargs.pop('headers', None) or {})}
         try:
             return self.send_request(
                 method,
@@ -878,10 +880,10 @@ _WITHOUT_BODY = (
 
 
 def _with_select(link: str, select: str) -> str:
-    """Return the link to a page with other properties of its messages, empty for those by default."""
+    """Return the link to a page with other properties of its messages; an empty `select` means those by default."""
     url, _, query = link.partition('?')
     options = {**dict(parse_qsl(query)), '$select': select}
-    return f'{url}?{urlencode({name: value for name, value in options.items() if value})}'
+    return f'{url}?{urlencode({name: value for name, value in options.items() if value})}' if link else ''
 
 
 class DeltaPage(NamedTuple):
@@ -956,10 +958,10 @@ class Mailbox:
         self.client.run_action(method, path, retry_policy=self._retry_policy, **kwargs)
 
     def batch(self, items: Sequence[BatchRequest]) -> list[BatchResult]:
-        return self.client.batch(items, self._retry_policy)
+        return self.client.batch(items, self._retry_policy) if items else []
 
-    def download(self, path: str, write: ByteWriter, max_size: int = MAX_DOWNLOAD) -> int:
-        return self.client.download(path, write, self._retry_policy, max_size)
+    def download(self, path: str, write: ByteWriter) -> None:
+        self.client.download(path, write, self._retry_policy)
 
     def check(self) -> None:
         """Read the ID of one message. Raise GraphError if the mailbox cannot be read."""
@@ -967,7 +969,7 @@ class Mailbox:
 
     # region pages
 
-    def _link(self, path: str, query: dict[str, Any]) -> str:
+    def _link(self, path: str, query: ODataQuery) -> str:
         """Return the link to the first page of a list."""
         return f'{self.client.base_url}{path}?{urlencode(query)}'
 
@@ -975,65 +977,65 @@ class Mailbox:
         """Follow a link. Raise DemistoException if it leads to another host, which would get the token."""
         return self.request('GET', full_url=self.client.require_own_link(link), **kwargs)
 
-    def _pages(self, link: str, read: Callable[[str], tuple[list[Any], str]]) -> Iterator[tuple[list[Any], str]]:
-        """Yield what `read` returns for each page of a list: its objects, and the link to the next page."""
+    def _pages(self, link: str, read: Callable[[str], GraphObject]) -> Iterator[GraphObject]:
+        """Yield the pages of a list from that of a link on. `read` follows a link."""
         followed: set[str] = set()
         while link:
             if link in followed or len(followed) >= _MAX_PAGES:
                 raise GraphError('Microsoft Graph sent a link to a page that was read before, or too many links.', 'Try again.')
             followed.add(link)
-            rows, link = read(link)
-            yield rows, link
+            page = read(link)
+            yield page
+            link = _link_of(page)
 
-    def _list(self, path: str, limit: int, query: dict[str, Any] | None = None, has_ids: bool = True) -> list[Any]:
+    def _list(self, path: str, limit: int, query: ODataQuery | None = None, has_ids: bool = True) -> list[Any]:
         """Return the first `limit` objects of a list, from as many pages as necessary. `has_ids` as `page_rows`."""
-
-        def read(link: str) -> tuple[list[Any], str]:
-            page = self._page(link)
-            return page_rows(page, has_ids), _link_of(page)
-
         found: list[Any] = []
-        for rows, _ in self._pages(self._link(path, query or {}), read):
-            found += rows
+        for page in self._pages(self._link(path, query or {}), self._page):
+            found += page_rows(page, has_ids)
             if len(found) >= limit:
                 break
         return found[:limit]
 
     # endregion
 
-    def _at_most_once(self, step: Callable[[], _StepResult], find: Callable[[], _StepResult | None], what: str) -> _StepResult:
-        """Run a step that must not be done twice, and return its result. If the response is unclear, look the result up.
+    def _look_up(self, error: GraphError, find: Callable[[], Any], what: str) -> Any:
+        """Return what a step has done that must not be done twice, and whose response was an error.
 
         Args:
-            find: returns the result, None if the step was not done.
+            find: returns what was done, something false if the step was not done.
             what: was done, for the error if this cannot be looked up.
+        Raises:
+            UnknownOutcomeError: this cannot be looked up.
+            GraphError: the same error, if the step was not done.
         """
+        if not error.is_outcome_unclear:
+            raise error
         try:
-            return step()
-        except GraphError as error:
-            if not error.is_outcome_unclear:
-                raise
-            try:
-                found = find()
-            except DemistoException:
-                raise UnknownOutcomeError(what, 'Look at the mailbox before you run the command again.', error) from error
-            if found is None:
-                raise
-            return found
+            found = find()
+        except DemistoException:
+            raise UnknownOutcomeError(what, 'Look at the mailbox before you run the command again.', error) from error
+        if not found:
+            raise error
+        return found
 
-    def _create_once(self, path: str, body: dict[str, Any], what: str, query: dict[str, Any] | None = None) -> GraphObject:
+    def _create_once(self, path: str, body: GraphObject, what: str, query: ODataQuery | None = None) -> GraphObject:
         """Create an object in the list at a path. If the response is unclear, look for an object with these properties."""
 
         def find() -> GraphObject | None:
             return next((one for one in self._list(path, MAX_PAGE_SIZE, query) if _contains(one, body)), None)
 
-        return self._at_most_once(lambda: self.create(path, json_data=body), find, what)
+        try:
+            return self.create(path, json_data=body)
+        except GraphError as error:
+            return self._look_up(error, find, what)
 
     def _delete_once(self, path: str, permanent: bool, is_deleted: Callable[[], bool], what: str) -> None:
         """Delete an object. If the response is unclear, look whether it `is_deleted`."""
-        # A second deletion would remove what is in Deleted Items already, or find nothing.
-        method, path = ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
-        self._at_most_once(lambda: self.run_action(method, path, is_idempotent=False), lambda: is_deleted() or None, what)
+        try:
+            self.run_action(*_deletion(path, permanent), is_idempotent=False)
+        except GraphError as error:
+            self._look_up(error, is_deleted, what)
 
     # region paths
 
@@ -1069,7 +1071,7 @@ class Mailbox:
     def list_messages(
         self,
         folder_id: str = '',
-        query: dict[str, str] | None = None,
+        query: ODataQuery | None = None,
         page_size: int = 20,
         pages: int = 1,
         next_page: str = '',
@@ -1090,24 +1092,23 @@ class Mailbox:
             raise DemistoException('next_page is not the NextPage of a list of emails. Copy it from the context of a list.')
         link = next_page or self._link(self.messages_path(folder_id), {**(query or {}), '$top': page_size})
         messages: list[GraphObject] = []
-        for number, (rows, next_link) in enumerate(self._pages(link, self._message_page), 1):
-            messages += rows
+        for number, page in enumerate(self._pages(link, self._message_page), 1):
+            messages += page_rows(page)
             if limit and number > 1 and len(messages) > limit:
                 return messages[:limit], link
-            link = next_link
+            link = _link_of(page)
             if number == pages or (limit and len(messages) >= limit):
                 break
-        return messages, link
+        return messages, self.client.require_own_link(link)
 
-    def _message_page(self, link: str) -> tuple[list[GraphObject], str]:
-        """Return the messages of a page, and the link to the next one.
+    def _message_page(self, link: str) -> GraphObject:
+        """Return a page of messages.
 
         A message that Graph cannot read fails the page. The page is then requested without bodies, and each message by itself.
         A message that cannot be read has the properties of the list, and the reason as UNREADABLE.
         """
         try:
-            page = self._page(link)
-            return page_rows(page), self.client.require_own_link(_link_of(page))
+            return self._page(link)
         except GraphError as error:
             if error.status != 500 and not re.search(_UNREADABLE_CODE, error.code):
                 raise
@@ -1119,8 +1120,7 @@ class Mailbox:
         for result in self.batch([BatchRequest(one, 'GET', f'{self.message_path(one)}{option}', has_id=True) for one in rows]):
             row = rows[result.request.message_id]
             messages.append({**row, UNREADABLE: result.error.what} if result.error else result.body)
-        next_link = self.client.require_own_link(_link_of(page))
-        return messages, _with_select(next_link, select) if next_link else ''
+        return {'value': messages, '@odata.nextLink': _with_select(_link_of(page), select)}
 
     def created_messages(self, folder_id: str, link: str = '', select: str = '', page_size: int = 50) -> DeltaPage:
         """Return a page of the messages that were delivered, moved or restored to a folder.
@@ -1147,7 +1147,7 @@ class Mailbox:
         )
 
     def get_message(
-        self, message_id: str, folder_id: str = '', query: dict[str, str] | None = None, body_type: str = ''
+        self, message_id: str, folder_id: str = '', query: ODataQuery | None = None, body_type: str = ''
     ) -> GraphObject:
         """Return a message.
 
@@ -1167,11 +1167,12 @@ class Mailbox:
         """
         ids = {name: graph_id(name) for name in names}
         found: dict[str, str | GraphError] = {**ids}
-        sought = []
-        for name, message_id in ids.items():
-            if message_id.startswith('<'):
-                query = f'$filter={quote(f"internetMessageId eq {odata_text(message_id)}")}&$select=id'
-                sought.append(BatchRequest(name, 'GET', f'{self.messages_path(folder_id)}?{query}'))
+        path = f'{self.messages_path(folder_id)}?$select=id&$filter=internetMessageId%20eq%20'
+        sought = [
+            BatchRequest(name, 'GET', f'{path}{quote(odata_text(message_id))}')
+            for name, message_id in ids.items()
+            if message_id.startswith('<')
+        ]
         for result in self.batch(sought):
             name = result.request.message_id
             found[name] = result.error or _only_message(result.body, ids[name])
@@ -1192,9 +1193,9 @@ class Mailbox:
         found: list[GraphObject] = []
         has_more = False
         pages = self._pages(self._link(self.messages_path(folder_id), query), self._message_page)
-        for rows, link in islice(pages, MAX_SEARCHED // 50):
-            found += filter(matches, rows)
-            has_more = bool(link)
+        for page in islice(pages, MAX_SEARCHED // 50):
+            found += filter(matches, page_rows(page))
+            has_more = bool(_link_of(page))
             if len(found) >= limit:
                 break
         found.sort(key=lambda one: str(one.get('receivedDateTime')), reverse=True)
@@ -1241,11 +1242,8 @@ class Mailbox:
         for _ in range(2):
             updates = []
             for read in self.batch(pending):
-                message_id, present, version = (
-                    read.request.message_id,
-                    read.body.get('categories') or [],
-                    read.body.get('@odata.etag'),
-                )
+                message_id, present = read.request.message_id, read.body.get('categories') or []
+                version = read.body.get('@odata.etag')
                 results[message_id] = read
                 if read.error:
                     continue
@@ -1273,10 +1271,7 @@ class Mailbox:
 
     def delete_request(self, message_id: str, folder_id: str = '', permanent: bool = False) -> BatchRequest:
         """Return a request that moves a message to Deleted Items, or deletes it so that its owner cannot restore it."""
-        path = self.message_path(message_id, folder_id)
-        method, path = ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
-        # A second deletion would remove the message from Deleted Items.
-        return BatchRequest(message_id, method, path, is_idempotent=False)
+        return BatchRequest(message_id, *_deletion(self.message_path(message_id, folder_id), permanent), is_idempotent=False)
 
     def download_mime(self, message_id: str, write: ByteWriter) -> None:
         """Stream a message as MIME. It is bytes: its parts may have different encodings."""
@@ -1326,8 +1321,9 @@ class Mailbox:
     def download_attachment(
         self, message_id: str, attachment_id: str, write: ByteWriter, folder_id: str = '', max_size: int = MAX_DOWNLOAD
     ) -> int:
-        """Stream the bytes of a file, or an item as MIME, iCalendar or vCard. Graph rejects links."""
-        return self.download(f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value', write, max_size)
+        """Stream the bytes of a file, or an item as MIME, iCalendar or vCard, and return how many they are."""
+        path = f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value'
+        return self.client.download(path, write, self._retry_policy, max_size)
 
     def download_file(self, message_id: str, attachment: Attachment, write: ByteWriter, folder_id: str = '') -> None:
         """Stream the bytes of an attachment, whose size is about that in the list. That of an item as MIME is another one."""
@@ -1373,13 +1369,13 @@ class Mailbox:
         path = [re.sub(r'\\(.)', r'\1', part).strip() for part in re.findall(r'(?:\\.?|[^/\\])+', name) if part.strip()]
         if not path:
             raise DemistoException(f"'{name}' is not a folder. Enter a name, an ID, or a path such as Inbox/Phishing.")
-        folder_id = ''
-        for depth, part in enumerate(path):
-            folder_id = self._child_folder(part, folder_id) if depth else self._top_folder(part)
+        folder_id, parent = '', 'the mailbox'
+        for part in path:
+            folder_id = self._child_folder(part, folder_id) if folder_id else self._top_folder(part)
             if not folder_id:
-                parent = f"'{path[depth - 1]}'" if depth else 'the mailbox'
                 advice = 'Write a path as Inbox/Phishing, and a slash in a name as \\/.'
                 raise DemistoException(f"There is no folder '{part}' in {parent}. {advice}")
+            parent = f"'{part}'"
         return folder_id
 
     def _top_folder(self, name: str) -> str:
@@ -1548,7 +1544,7 @@ _MAX_START = 64_000  # bytes
 
 def save_file(
     name: str,
-    download: Callable[[ByteWriter], None],
+    download: Callable[[ByteWriter], Any],
     is_item: bool = False,
     named: Callable[[bytes], str] | None = None,
 ) -> SavedFile:

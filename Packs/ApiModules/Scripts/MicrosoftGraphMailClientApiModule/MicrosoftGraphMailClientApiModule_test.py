@@ -505,6 +505,22 @@ def test_a_list_without_values_is_an_error(call: Any, response: Any) -> None:
     )
 
 
+@pytest.mark.parametrize('rows', [['x'], [{'subject': 'x'}], [{'id': 1}, None]])
+@pytest.mark.parametrize(
+    'call',
+    [
+        lambda mailbox: mailbox.list_messages(),
+        lambda mailbox: mailbox.list_folders(),
+        lambda mailbox: mailbox.created_messages('inbox'),
+    ],
+)
+def test_a_list_of_nothing_but_unusable_objects_is_not_empty(call: Any, rows: list[Any]) -> None:
+    response = answer({'value': rows, '@odata.deltaLink': 'https://graph.example/v1.0/next'})
+    assert error_of(lambda: call(ScriptedClient(response).mailbox)) == (
+        f'Microsoft Graph sent a list without the objects. {CHECK_PROXY}'
+    )
+
+
 @pytest.mark.parametrize('response', [answer({}), (204, {}, ''), (202, {}, ''), answer({'id': ''}), answer({'subject': 'x'})])
 @pytest.mark.parametrize(
     'call',
