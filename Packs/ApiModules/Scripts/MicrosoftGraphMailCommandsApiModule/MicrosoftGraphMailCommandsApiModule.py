@@ -1,5 +1,6 @@
 """Provide the commands that read and organize a mailbox. An integration adds MAIL_COMMANDS to its commands."""
 
+import copy
 import hashlib
 import re
 from collections.abc import Callable, Iterable
@@ -219,6 +220,12 @@ def _past_time(args: Arguments, name: str) -> datetime | None:
     return moment
 
 
+def _utc_time(args: Arguments, name: str) -> dict[str, str]:
+    """Return a time as ``dateTimeTimeZone`` of Graph. A date without a time is read as its midnight, and may be of today."""
+    moment = future_datetime(required_argument(args, name), name, grace=24 * 3600)
+    return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
+
+
 # What reads an argument and raises DemistoException if it is not valid, by its name. Other modules add theirs.
 ARGUMENT_CHECKS: dict[str, Callable[[Arguments, str], Any]] = {
     **dict.fromkeys(
@@ -228,86 +235,95 @@ ARGUMENT_CHECKS: dict[str, Callable[[Arguments, str], Any]] = {
     **dict.fromkeys(('email_address', 'email_addresses'), addresses_argument),
     **dict.fromkeys(('recipient', 'sender'), one_address),
     **dict.fromkeys(('received_after', 'received_before', 'received_time'), _past_time),
-    **dict.fromkeys(('limit', 'nested_depth', 'sequence'), lambda args, name: int_argument(args, name, 1, MAX_LISTED)),
-    **dict.fromkeys(('page_size', 'pages_to_pull'), lambda args, name: int_argument(args, name, 1, MAX_PAGE_SIZE)),
-    'due_date': lambda args, name: future_datetime(clean_value(args[name]), name, grace=24 * 3600),
+    'due_date': _utc_time,
+    'nested_depth': lambda args, _name: _nested_depth(args),
 }
 # Name, *, [] and choices of an argument that a command declares.
 _DECLARED_ARGUMENT = r'(\w+)(\*?)((?:\[])?)=?(\S*)'
 
 
-def _all_problems(args: Arguments, declared: list[tuple[str, str, str, str]], error: DemistoException) -> str:
-    """Return what is wrong with the arguments: `error`, and what it does not tell."""
-    blamed = getattr(error, 'argument', '')
-    told, missing = {blamed: str(error)}, []
-    for name, star, _, choices in declared:
-        try:
-            if star and clean_value(args.get(name)) in ('', '[]'):
-                missing.append(name)
-            elif args.get(name) and choices:
-                choice_argument(args, name, choices.split('|'))
-            elif args.get(name) and name in ARGUMENT_CHECKS:
-                ARGUMENT_CHECKS[name](args, name)
-        except DemistoException as another:
-            told.setdefault(name, str(another))
-    if not missing or missing == [blamed]:
-        return ' '.join(dict.fromkeys(told.values()))
-    if missing[1:]:
-        empty = f'The arguments {_listed(missing)} are empty. Enter a value for each.'
-    else:
-        empty = f'The argument {missing[0]} is empty. Enter a value for it.'
-    return ' '.join([empty, *(text for name, text in told.items() if name not in missing)])
-
-
-def _refuse_unknown(args: Arguments, known: list[str]) -> None:
-    """Raise DemistoException for an argument that is not among `known`, and name the one that may be meant."""
-    for name, value in args.items():
-        if name in known or '-' in name or value in (None, ''):  # raw-response is the platform's
-            continue
-        similar = next((one for one in known if _plain(one) == _plain(name)), '')
-        others = ', '.join(one for one in known if not one.startswith(('ran_', 'resume_', 'hide_')))
-        advice = f'Use {similar}.' if similar else f'Use one of {others}.' if others else 'Remove it.'
-        raise DemistoException(f'The argument {name} does not exist in this command. {advice}')
-
-
-def _without_lists(args: Arguments, lists: list[str]) -> Arguments:
-    """Return arguments with the one value of a list, which the platform passes, in its place, except those called `lists`.
+def _check_arguments(args: Arguments, declared: list[tuple[str, str, str, str]]) -> None:
+    """Check arguments, and write numbers and choices as they are declared.
 
     Raises:
-        ArgumentError: another list has several values.
+        DemistoException: arguments are not valid; it tells what is wrong with each. If only one is wrong since it is empty, the
+            command says what to enter.
     """
-    given = {name: value for name, value in args.items() if isinstance(value, list) and name not in lists}
-    told = [f'The argument {name} has {len(value)} values. Enter one.' for name, value in given.items() if value[1:]]
+    told, missing = [], []
+    for name, star, _, choices in declared:
+        text = clean_value(args.get(name))
+        try:
+            if choices and (star or args.get(name) not in (None, '')):
+                args[name] = _declared_value(args, name, choices, bool(star))
+            elif star and text in ('', '[]'):
+                missing.append(name)
+            elif text and name in ARGUMENT_CHECKS:
+                ARGUMENT_CHECKS[name](args, name)
+        except DemistoException as error:
+            told.append(str(error))
+    if missing[1:]:
+        told.insert(0, f'The arguments {_listed(missing)} are empty. Enter a value for each.')
+    elif missing and told:
+        told.insert(0, f'The argument {missing[0]} is empty. Enter a value for it.')
+    if told:
+        raise DemistoException(' '.join(told))
+
+
+def _declared_value(args: Arguments, name: str, choices: str, is_required: bool) -> Any:
+    """Return a number up to the one in `choices`, or one of several `choices`, empty if it is not required."""
+    if choices.isdecimal():
+        return int_argument(args, name, 1, int(choices))
+    return choice_argument(args, name, choices.split('|') if is_required else ['', *choices.split('|')])
+
+
+def _known_arguments(args: Arguments, declared: list[tuple[str, str, str, str]]) -> Arguments:
+    """Return a copy of arguments. The platform passes some as lists of one value, which replaces the list unless it is declared.
+
+    Raises:
+        DemistoException: an argument is not declared; it names the one that may be meant. Or a list has several values.
+    """
+    is_list = {name: bool(brackets) for name, _, brackets, _ in declared}
+    given, told = copy.copy(args), []
+    for name, value in args.items():
+        if name not in is_list:
+            if '-' not in name and value not in (None, ''):  # raw-response is the platform's
+                raise DemistoException(f'The argument {name} does not exist in this command. {_name_advice(name, [*is_list])}')
+        elif isinstance(value, list) and not is_list[name]:
+            given[name] = value[0] if value else ''
+            if value[1:]:
+                told.append(f'The argument {name} has {len(value)} values. Enter one.')
     if told:
         raise ArgumentError('', ' '.join(told))
-    return {**args, **{name: value[0] if value else '' for name, value in given.items()}}
+    return given
+
+
+def _name_advice(name: str, known: list[str]) -> str:
+    """Return what to write in place of an argument that does not exist."""
+    similar = [one for one in known if _plain(one) == _plain(name)]
+    if similar:
+        return f'Use {similar[0]}.'
+    others = ', '.join(one for one in known if not one.startswith(('ran_', 'resume_', 'hide_')))
+    return f'Use one of {others}.' if others else 'Remove it.'
 
 
 def checked_command(function: CommandFunction, names: str) -> CommandFunction:
-    """Return a command that refuses arguments that it does not have, so that none is ignored, and names IDs that are wrong.
-
-    If an argument is not valid, its error tells what is wrong with the others too.
+    """Return a command that checks its arguments, and refuses those that it does not have. If an ID is wrong, its error names it.
 
     Args:
         names: of its arguments: ``name``, ``name*`` if it is required, ``name[]`` if it is a list, ``name=x|y`` if it is one of
-            several.
+            several, ``name=9`` if it is a number from 1 to 9.
     """
 
     def run(client: GraphMailClient, args: Arguments) -> Any:
         declared = re.findall(_DECLARED_ARGUMENT, names)
-        _refuse_unknown(args, [name for name, *_ in declared])
-        args = _without_lists(args, [name for name, _, brackets, _ in declared if brackets])
+        args = _known_arguments(args, declared)
+        _check_arguments(args, declared)
         try:
             return function(client, args)
         except GraphError as error:
             if error.advice == CHECK_ID:
                 error.advice = id_advice(args)
             raise
-        except DemistoException as error:
-            told = _all_problems(args, declared, error) if type(error) in (DemistoException, ArgumentError) else str(error)
-            if told == str(error):
-                raise
-            raise DemistoException(told) from error
 
     return run
 
@@ -378,13 +394,12 @@ def property_outputs(value: Any) -> Any:
 
 def addresses_text(recipients: Any, with_names: bool = False) -> str:
     """Return the addresses in the context of a recipient, or of a list of them, as one line."""
-    several = recipients if isinstance(recipients, list) else [recipients or {}]
-    pairs = [(one.get('Name') or '', one.get('Address') or '') for one in several]
-    return ', '.join(
-        f'{name} <{address}>' if with_names and name and address and name != address else address or name
-        for name, address in pairs
-        if name or address
-    )
+    texts = []
+    for one in recipients if isinstance(recipients, list) else [recipients or {}]:
+        name, address = one.get('Name'), one.get('Address')
+        is_named = with_names and name and address and name != address
+        texts.append(f'{name} <{address}>' if is_named else address or name)
+    return ', '.join(filter(None, texts))
 
 
 # Of what only the platform has, %%%{"action": ...}%%% is a button that runs a script, and {{color:white}}(text) hides text.
@@ -405,8 +420,7 @@ def inert(value: Any, is_cell: bool = True) -> Any:
         return [inert(one, is_cell) for one in value]
     if isinstance(value, dict):
         links = {'WebLink', 'Value' if value.get('Property') == 'Web Link' else ''}  # from Graph, and not from others
-        is_address = {name: name in links and re.fullmatch(_PAGE, str(one)) for name, one in value.items()}
-        return {name: one if is_address[name] else _inert_cell(one) for name, one in value.items()}
+        return {name: one if name in links and re.fullmatch(_PAGE, str(one)) else _inert_cell(one) for name, one in value.items()}
     if not isinstance(value, str):
         return value
 
@@ -482,19 +496,18 @@ _BATCH_HEADERS = ['Subject', 'Result', 'Reason', 'Folder', 'FlagStatus', 'DueDat
 
 def _send_for_each(
     mailbox: Mailbox,
-    args: Arguments,
-    ids_name: str,
-    request_for: Callable[[str, str], BatchRequest],
+    names: list[str],
+    folder_id: str,
+    request_for: Callable[[str], BatchRequest],
     send: Callable[[list[BatchRequest]], list[BatchResult]],
 ) -> list[BatchResult]:
-    """Return the results for all messages, also for those that are not found. Arguments as `run_in_batches`."""
-    folder_id = folder_argument(mailbox, args)
+    """Return the results for the messages with these IDs or ``Message-ID``, also for those that are not found."""
     results, requests = [], {}
-    for name, message_id in mailbox.find_messages(id_list(args, ids_name), folder_id).items():
+    for name, message_id in mailbox.find_messages(names, folder_id).items():
         if isinstance(message_id, GraphError):
             results.append(BatchResult(BatchRequest(name, 'GET', ''), error=message_id))
         else:
-            requests[message_id] = request_for(message_id, folder_id)
+            requests[message_id] = request_for(message_id)
     return results + send(list(requests.values()))
 
 
@@ -502,10 +515,11 @@ def run_in_batches(
     mailbox: Mailbox,
     args: Arguments,
     title: str,
-    request_for: Callable[[str, str], BatchRequest],
+    request_for: Callable[[str], BatchRequest],
     outputs_of: Callable[[BatchResult], JsonObject],
     prefix: str = 'MSGraphMail',
     ids_name: str = 'message_id',
+    folder_id: str = '',
     shown: JsonObject | None = None,
     send: Callable[[list[BatchRequest]], list[BatchResult]] | None = None,
 ) -> MailCommandResult:
@@ -513,9 +527,10 @@ def run_in_batches(
     the messages that are throttled for long.
 
     Args:
-        request_for: returns the request for the ID of a message, and that of the folder it must be in.
+        request_for: returns the request for the ID of a message.
         outputs_of: returns the context of a result without an error, except the mailbox, and the ID if it is that of the message.
         ids_name: the argument with the IDs.
+        folder_id: where the messages are.
         shown: columns about what was done, for the table.
         send: sends the requests, by default as a batch.
     Raises:
@@ -523,22 +538,23 @@ def run_in_batches(
     """
     delays: dict[str, float] = {}
     outputs, rows, raw = [], [], []
-    for result in _send_for_each(mailbox, args, ids_name, request_for, send or mailbox.batch):
-        message_id, error = result.request.message_id, result.error
-        done: JsonObject = {'ID': message_id}
+    for result in _send_for_each(mailbox, id_list(args, ids_name), folder_id, request_for, send or mailbox.batch):
+        message_id, error, reason = result.request.message_id, result.error, ''
+        done = {'ID': message_id}
         if error:
             error.advice = id_advice(args) if error.advice == CHECK_ID else error.advice
             delay = _delay_after(mailbox, error, result.request.is_idempotent)
             if delay is not None and mailbox.client.can_reschedule():
                 delays[message_id] = delay
                 continue
+            reason = str(error)
         else:
             done.update(outputs_of(result))
             outputs.append({**done, 'UserID': mailbox.address})
             done.update(shown or {})
-        row = {'Subject': result.body.get('subject'), 'Result': 'Failed' if error else 'Done', 'Reason': str(error or '')}
-        rows.append({**done, **row})
-        raw.append({'id': message_id, 'answer': result.body, 'error': str(error or '')})
+        raw.append({'id': message_id, 'answer': result.body, 'error': reason})
+        row = {'Subject': result.body.get('subject'), 'Result': 'Failed' if error else 'Done', 'Reason': reason}
+        rows.append({**row, **done})
     if not (outputs or delays):
         if len(rows) == 1:
             raise DemistoException(rows[0]['Reason'])
@@ -598,9 +614,8 @@ def list_emails_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
             f'next_page contains {", ".join(contained)} of the earlier list. Remove {" and ".join(contained)}.'
         )
     query = odata_query(args.get('odata') or '', args.get('search') or '')
-    page_size, pages = int_argument(args, 'page_size', 20, MAX_PAGE_SIZE), int_argument(args, 'pages_to_pull', 1, MAX_PAGES)
-    given_limit = int_argument(args, 'limit', MAX_PAGE_SIZE, MAX_LISTED)
-    limit = given_limit if bool_argument(args, 'all_results') or args.get('limit') not in (None, '') else None
+    page_size, pages = args.get('page_size') or 20, args.get('pages_to_pull') or 1
+    limit = args.get('limit') or (MAX_PAGE_SIZE if bool_argument(args, 'all_results') else None)
     if limit:
         page_size, pages = min(limit, max(page_size, 100)), MAX_PAGES
     folder_id = folder_argument(mailbox, args)
@@ -669,7 +684,7 @@ def _time_conditions(args: Arguments) -> list[str]:
 
 def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Find messages in all folders by their ``Message-ID``, or by what an incident says about them."""
-    limit = int_argument(args, 'limit', 20, MAX_PAGE_SIZE)
+    limit = args.get('limit') or 20
     conditions, subject = _time_conditions(args), clean_value(args.get('subject'))
     sender, recipient = one_address(args, 'sender'), one_address(args, 'recipient').lower()
     message_id = clean_value(args.get('message_id'))
@@ -689,8 +704,8 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         conditions.append(f'contains(subject,{odata_text(subject)})')
 
     def is_sent_to(message: JsonObject) -> bool:
-        lists = (message.get(name) or () for name in ('toRecipients', 'ccRecipients', 'bccRecipients'))
-        return not recipient or any(EmailAddress.from_json(one).address.lower() == recipient for each in lists for one in each)
+        recipients = [one for name in ('toRecipients', 'ccRecipients', 'bccRecipients') for one in message.get(name) or ()]
+        return not recipient or recipient in [EmailAddress.from_json(one).address.lower() for one in recipients]
 
     folder_id = folder_argument(mailbox, args)
     messages, has_more = mailbox.search(conditions, is_sent_to, limit, folder_id)
@@ -703,19 +718,18 @@ MAX_TEXT = 20_000  # characters of an email below its table
 
 def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show a message with its body and its headers."""
-    body_type = choice_argument(args, 'body_type', ('HTML', 'text'), 'HTML').lower()
     query = {'$select': ','.join(SINGLE_EMAIL_PROPERTIES.values()), **odata_query(args.get('odata') or '')}
-    if choice_argument(args, 'body', ('full', 'unique'), 'full') == 'unique':
+    if args.get('body') == 'unique':
         query['$select'] = re.sub(r'\bbody\b', 'uniqueBody', query['$select'])
     message_id, folder_id = _message_in_folder(mailbox, args)
-    message = mailbox.get_message(message_id, folder_id, query, body_type)
+    message = mailbox.get_message(message_id, folder_id, query, (args.get('body_type') or 'html').lower())
     if 'uniqueBody' in message:
         message['body'] = message['uniqueBody']
     outputs = _email_outputs(message, SINGLE_EMAIL_PROPERTIES, mailbox)
     if outputs['Kind'].startswith('eventMessage'):  # its own properties come without $select only
         outputs['Meeting'] = _meeting_outputs(mailbox.get_message(message_id, folder_id))
     body = message.get('body') or {}
-    content = str(body.get('content') or '')
+    content = body.get('content') or ''
     text = html_to_text(content, MAX_TEXT) if body.get('contentType') == 'html' else content[:MAX_TEXT]
     rest = '\n\n(The rest of the text is in the context.)' if len(text) == MAX_TEXT else ''
     note = _unreadable([message]) + (f'\n{inert(text, is_cell=False)}{rest}' if text else '')
@@ -747,18 +761,24 @@ def _change_emails(
     mailbox: Mailbox, args: Arguments, title: str, changes: JsonObject, outputs: JsonObject, shown: JsonObject | None = None
 ) -> MailCommandResult:
     """Make the same changes to several messages. `outputs` is the context of each, `shown` as `run_in_batches`."""
-
-    def request(message_id: str, folder_id: str) -> BatchRequest:
-        return mailbox.update_request(message_id, changes, folder_id)
-
-    return run_in_batches(mailbox, args, title, request, lambda _: outputs, ids_name='message_ids', shown=shown)
+    folder_id = folder_argument(mailbox, args)
+    return run_in_batches(
+        mailbox,
+        args,
+        title,
+        lambda message_id: mailbox.update_request(message_id, changes, folder_id),
+        lambda _: outputs,
+        ids_name='message_ids',
+        folder_id=folder_id,
+        shown=shown,
+    )
 
 
 def update_email_status_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Mark messages as read or unread."""
-    status = choice_argument(args, 'status', ('Read', 'Unread'))
-    is_read = status == 'Read'
-    return _change_emails(mailbox, args, f'Emails marked as {status.lower()}', {'isRead': is_read}, {'IsRead': is_read})
+    is_read = args['status'] == 'Read'
+    title = f'Emails marked as {args["status"].lower()}'
+    return _change_emails(mailbox, args, title, {'isRead': is_read}, {'IsRead': is_read})
 
 
 def set_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
@@ -771,17 +791,15 @@ def set_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandResu
 
 def flag_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Flag messages for follow-up, mark them as complete, or remove the flag."""
-    status = choice_argument(args, 'status', ('flagged', 'complete', 'notFlagged'), 'flagged')
+    status = args.get('status') or 'flagged'
     flag: JsonObject = {'flagStatus': status}
     shown = {}
-    due = clean_value(args.get('due_date'))
-    if due:
+    if clean_value(args.get('due_date')):
         if status != 'flagged':
             raise DemistoException('due_date can only be used with the status flagged. Remove due_date.')
-        date = future_datetime(due, 'due_date', grace=24 * 3600)  # a date without a time is read as its midnight
-        moment = {'dateTime': f'{date:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
-        flag.update(startDateTime=moment, dueDateTime=moment)
-        shown = {'DueDate': graph_time_text(moment)}
+        due = _utc_time(args, 'due_date')
+        flag.update(startDateTime=due, dueDateTime=due)
+        shown = {'DueDate': graph_time_text(due)}
     return _change_emails(mailbox, args, 'Flags set', {'flag': flag}, {'FlagStatus': status}, shown)
 
 
@@ -808,7 +826,7 @@ def _transfer_emails(
         mailbox,
         args,
         f'Emails {done}',
-        lambda message_id, _: request_for(message_id, folder_id),
+        lambda message_id: request_for(message_id, folder_id),
         outputs,
         f'MSGraphMail.{done.title()}Emails',
         shown={'Folder': args['destination_folder_id']},
@@ -817,14 +835,15 @@ def _transfer_emails(
 
 def delete_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Move messages to Deleted Items, or delete them permanently."""
-    permanent = bool_argument(args, 'permanent')
+    permanent, folder_id = bool_argument(args, 'permanent'), folder_argument(mailbox, args)
     return run_in_batches(
         mailbox,
         args,
         'Emails deleted permanently' if permanent else 'Emails moved to Deleted Items',
-        lambda message_id, folder_id: mailbox.delete_request(message_id, folder_id, permanent),
+        lambda message_id: mailbox.delete_request(message_id, folder_id, permanent),
         lambda _: {'Permanent': permanent},
         'MSGraphMail.DeletedEmails',
+        folder_id=folder_id,
     )
 
 
@@ -921,7 +940,7 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
     # Outlook marks images of some programs as not inline, though the body shows them
     is_named = any(one.content_id and not one.is_inline for one in Attachment.list_from_json(found))
     message = mailbox.get_message(message_id, folder_id, {'$select': 'body'}) if is_named else {}
-    attachments = Attachment.list_from_json(found, str((message.get('body') or {}).get('content') or ''))
+    attachments = Attachment.list_from_json(found, (message.get('body') or {}).get('content') or '')
     web_link = _web_link(mailbox, attachments, message_id)
     rows, notes = [], []
     for attachment in attachments:
@@ -964,11 +983,16 @@ def _sha256(download: Callable[[Callable[[bytes], Any]], None]) -> str:
     return digest.hexdigest()
 
 
+def _nested_depth(args: Arguments) -> int:
+    """Return how deep attached emails are opened, 0 for not at all."""
+    is_empty = clean_value(args.get('nested_depth')) in ('', '0')
+    return 0 if is_empty else int_argument(args, 'nested_depth', 1, MAX_NESTED_DEPTH)
+
+
 def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Return one attachment of a message as a file, or all. If one cannot be read, the others are returned."""
     attachment_id = graph_id(clean_value(args.get('attachment_id')))
-    has_depth = clean_value(args.get('nested_depth')) not in ('', '0')
-    nested = NestedEmails(int_argument(args, 'nested_depth', 1, MAX_NESTED_DEPTH) if has_depth else 0)
+    nested = NestedEmails(_nested_depth(args))
     message_id, folder_id = _message_in_folder(mailbox, args)
     if attachment_id:
         found = [mailbox.get_attachment(message_id, attachment_id, folder_id)]
@@ -1030,13 +1054,13 @@ def _folder_results(title: str, folders: JsonObject | list[JsonObject], empty: s
 
 def list_folders_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the folders at the top of a mailbox."""
-    folders = mailbox.list_folders(int_argument(args, 'limit', 20, MAX_LISTED))
+    folders = mailbox.list_folders(args.get('limit') or 20)
     return _folder_results('Folders', folders, 'No folders were found.')
 
 
 def list_child_folders_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the child folders of a folder."""
-    limit = int_argument(args, 'limit', 20, MAX_LISTED)
+    limit = args.get('limit') or 20
     folders = mailbox.list_child_folders(folder_argument(mailbox, args, 'parent_folder_id', is_required=True), limit)
     return _folder_results('Folders', folders, 'There are no folders in this folder.')
 
@@ -1097,13 +1121,13 @@ def _rule_folder(mailbox: Mailbox, args: Arguments, name: str) -> str:
 
 # Arguments that set a property of a rule, the property, and what reads it.
 _RULE_PROPERTIES: tuple[tuple[str, str, Callable[[Arguments, str], Any]], ...] = (
-    ('display_name', 'displayName', required_argument),
-    ('sequence', 'sequence', lambda args, name: int_argument(args, name, 1, 10_000)),
-    ('is_enabled', 'isEnabled', bool_argument),
-    ('is_read_only', 'isReadOnly', bool_argument),
     ('conditions', 'conditions', json_argument),
     ('actions', 'actions', json_argument),
     ('exceptions', 'exceptions', json_argument),
+    ('display_name', 'displayName', required_argument),
+    ('sequence', 'sequence', lambda args, name: args[name]),
+    ('is_enabled', 'isEnabled', bool_argument),
+    ('is_read_only', 'isReadOnly', bool_argument),
 )
 
 
@@ -1120,7 +1144,7 @@ def _rule_changes(mailbox: Mailbox, args: Arguments) -> JsonObject:
 
 def list_rules_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the rules of the inbox."""
-    rules = mailbox.list_rules(int_argument(args, 'limit', 50, MAX_LISTED))
+    rules = mailbox.list_rules(args.get('limit') or 50)
     return _rule_results(f'Rules ({len(rules)})', rules)
 
 
@@ -1175,17 +1199,15 @@ def get_mailtips_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
             'email_addresses', 'The argument email_addresses is empty. Enter one address, or several separated by commas.'
         )
     tips = mailbox.get_mailtips(list(dict.fromkeys(addresses)))
-    outputs = [without_annotations(tip) for tip in tips]
-    rows = [_mailtip_row(one) for one in outputs]
+    outputs = without_annotations(tips)
+    rows = []
+    for tip in outputs:
+        row = {**tip, 'emailAddress': EmailAddress.from_json(tip).address}
+        if 'automaticReplies' in tip:
+            row['automaticReplies'] = (tip['automaticReplies'] or {}).get('message')
+        rows.append(row)
     headers = list(dict.fromkeys(['emailAddress', *(name for row in rows for name in row)]))
     return object_results('MSGraphMail.MailTips', 'Mail tips', outputs, tips, headers, 'emailAddress.address', rows)
-
-
-def _mailtip_row(tip: JsonObject) -> JsonObject:
-    row = {**tip, 'emailAddress': EmailAddress.from_json(tip).address}
-    if 'automaticReplies' in tip:
-        row['automaticReplies'] = (tip['automaticReplies'] or {}).get('message')
-    return row
 
 
 # endregion
@@ -1198,14 +1220,13 @@ MAX_SHOWN_TEXT = 300  # characters of each message
 def get_conversation_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show the messages of a conversation in all folders, oldest first."""
     conversation_id = clean_value(args.get('conversation_id'))
-    is_full = choice_argument(args, 'body', ('unique', 'full'), 'unique') == 'full'
     if bool(clean_value(args.get('message_id'))) is bool(conversation_id):
         raise DemistoException('Enter either message_id or conversation_id.')
     if not conversation_id:
         found = mailbox.get_message(message_argument(mailbox, args), query={'$select': 'conversationId'})
         conversation_id = str(found.get('conversationId') or '')
     # the unique body is what is new in each email: the rest quotes the others
-    properties = {**EMAIL_PROPERTIES, 'Body': 'body' if is_full else 'uniqueBody'}
+    properties = {**EMAIL_PROPERTIES, 'Body': 'body' if args.get('body') == 'full' else 'uniqueBody'}
     messages, is_complete = mailbox.conversation(conversation_id, ','.join(properties.values()))
     outputs = [_email_outputs(message, properties, mailbox) for message in messages]
     rows = [{**_email_row(one), 'Text': html_to_text(one.get('Body') or '', MAX_SHOWN_TEXT)} for one in outputs]
@@ -1225,14 +1246,14 @@ _RESPONSES = {'accept': 'accepted', 'tentativelyAccept': 'tentatively accepted',
 
 def respond_to_invitation_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Accept an invitation to a meeting, accept it tentatively, or decline it."""
-    response, is_sent = choice_argument(args, 'response', _RESPONSES), bool_argument(args, 'send_response', default=True)
+    response, is_sent = args['response'], bool_argument(args, 'send_response', default=True)
     comment = str(args.get('comment') or '')
     if comment and not is_sent:
         raise DemistoException('comment needs send_response=true. Remove one of them.')
     message_id = message_argument(mailbox, args)
     message = mailbox.get_invitation(message_id)
     event = message['event']
-    mailbox.respond_to_event(str(event['id']), response, {'sendResponse': is_sent, **({'comment': comment} if comment else {})})
+    mailbox.respond_to_event(event['id'], response, {'sendResponse': is_sent, **({'comment': comment} if comment else {})})
     outputs = {
         'ID': message_id,
         'EventID': event['id'],
@@ -1292,15 +1313,14 @@ def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         'actions': {**target, 'stopProcessingRules': True},
     }
     name = rule['displayName'].lower()
-    rules = mailbox.list_rules(MAX_LISTED)
-    earlier: JsonObject = next((one for one in rules if str(one.get('displayName')).lower() == name), {})
-    is_blocked = _blocks(earlier, sender, rule['actions'])
-    present = earlier if is_blocked else mailbox.create_rule(rule)
+    earlier = next((one for one in mailbox.list_rules(MAX_LISTED) if str(one.get('displayName')).lower() == name), None)
+    is_blocked = earlier is not None and _blocks(earlier, sender, rule['actions'])
+    present = earlier if earlier and is_blocked else mailbox.create_rule(rule)
     if earlier and not is_blocked:  # a new rule replaces it: changing a rule would leave its exceptions and errors
-        if present.get('id') == earlier.get('id'):  # found after an unclear response
+        if present['id'] == earlier['id']:  # found after an unclear response
             raise DemistoException('Whether the rule was created is not known. Run the command again.')
-        mailbox.delete_rule(str(earlier.get('id')))
-    outputs = {'Address': sender, 'RuleID': present.get('id'), 'AlreadyBlocked': is_blocked, 'UserID': mailbox.address}
+        mailbox.delete_rule(earlier['id'])
+    outputs = {'Address': sender, 'RuleID': present['id'], 'AlreadyBlocked': is_blocked, 'UserID': mailbox.address}
     title = 'The sender was blocked already' if is_blocked else 'Sender blocked by a rule of the inbox'
     return object_results('MSGraphMail.BlockedSender', title, outputs, present, list(outputs), 'RuleID')
 
@@ -1309,9 +1329,9 @@ def _blocks(rule: JsonObject, sender: str, actions: JsonObject) -> bool:
     """Return whether a rule is active for the emails of a sender and does the same with them."""
     conditions = {name: one for name, one in (rule.get('conditions') or {}).items() if one}
     addresses = [EmailAddress.from_json(one).address.lower() for one in conditions.pop('fromAddresses', ())]
-    is_active = rule.get('isEnabled') and not (rule.get('hasError') or any((rule.get('exceptions') or {}).values()) or conditions)
-    found = rule.get('actions') or {}
-    return bool(is_active) and sender.lower() in addresses and all(found.get(name) == one for name, one in actions.items())
+    is_limited = conditions or rule.get('hasError') or any((rule.get('exceptions') or {}).values())
+    is_active = bool(rule.get('isEnabled')) and not is_limited
+    return is_active and sender.lower() in addresses and actions.items() <= (rule.get('actions') or {}).items()
 
 
 # endregion
@@ -1329,12 +1349,11 @@ REPLIES_PROPERTIES = {
 _LOCAL_TIME = r'\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?'
 
 
-def _graph_time(args: Arguments, name: str, time_zone: str) -> dict[str, str]:
-    """Return a time as ``dateTimeTimeZone`` of Graph. `time_zone` is that of a time without one; by default UTC."""
-    text = required_argument(args, name)
-    if not (time_zone and re.fullmatch(_LOCAL_TIME, text)):
-        moment = future_datetime(text, name, grace=24 * 3600).astimezone(timezone.utc)
-        return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
+def _local_time(args: Arguments, name: str) -> dict[str, str]:
+    """Return a time as `_utc_time`, or in the time zone that ``time_zone`` names, if it is written without one."""
+    text, time_zone = required_argument(args, name), clean_value(args.get('time_zone'))
+    if not time_zone or not re.fullmatch(_LOCAL_TIME, text):
+        return _utc_time(args, name)
     try:
         return {'dateTime': datetime.fromisoformat(text).isoformat(), 'timeZone': time_zone}
     except ValueError:
@@ -1356,17 +1375,15 @@ def _html_message(args: Arguments, name: str) -> str:
 
 def _automatic_replies(args: Arguments) -> JsonObject:
     """Return the properties of the automatic replies that the arguments set."""
-    status = choice_argument(args, 'status', ('alwaysEnabled', 'scheduled', 'disabled'))
     replies: JsonObject = {
-        'status': status,
-        'externalAudience': choice_argument(args, 'external_audience', ('', 'none', 'contactsOnly', 'all')),
+        'status': args['status'],
+        'externalAudience': args.get('external_audience'),
         'internalReplyMessage': _html_message(args, 'internal_message'),
         'externalReplyMessage': _html_message(args, 'external_message'),
     }
     given = [name for name in ('start_time', 'end_time', 'time_zone') if clean_value(args.get(name))]
-    if status == 'scheduled':
-        time_zone = clean_value(args.get('time_zone'))
-        start, end = (_graph_time({'start_time': 'now', **args}, name, time_zone) for name in ('start_time', 'end_time'))
+    if args['status'] == 'scheduled':
+        start, end = _local_time({'start_time': 'now', **args}, 'start_time'), _local_time(args, 'end_time')
         if start['timeZone'] == end['timeZone'] and start['dateTime'] >= end['dateTime']:
             raise DemistoException('The end_time is not after the start_time. Change one of them.')
         replies.update(scheduledStartDateTime=start, scheduledEndDateTime=end)
@@ -1407,14 +1424,16 @@ def _change_categories(
     named = text_list(args, 'categories')
     if not named:
         raise ArgumentError('categories', 'The argument categories is empty. Enter one category, or several separated by commas.')
+
     folder_id = folder_argument(mailbox, args)
     return run_in_batches(
         mailbox,
         args,
         title,
-        mailbox.categories_request,
+        lambda message_id: mailbox.categories_request(message_id, folder_id),
         lambda result: {'Categories': result.body.get('categories') or []},
         ids_name='message_ids',
+        folder_id=folder_id,
         send=lambda reads: mailbox.change_categories(reads, lambda present: changed(present, named), folder_id),
     )
 
@@ -1457,12 +1476,12 @@ MAIL_COMMANDS: dict[str, CommandFunction] = {
         (
             'msgraph-mail-list-emails',
             list_emails_command,
-            'folder_id odata search page_size pages_to_pull all_results limit next_page',
+            'folder_id odata search page_size=1000 pages_to_pull=1000 all_results limit=100000 next_page',
         ),
         (
             'msgraph-mail-find-email',
             find_email_command,
-            'message_id subject sender recipient received_time received_after received_before folder_id limit',
+            'message_id subject sender recipient received_time received_after received_before folder_id limit=1000',
         ),
         ('msgraph-mail-get-email', get_email_command, 'message_id* folder_id body_type=HTML|text body=full|unique odata'),
         ('msgraph-mail-get-conversation', get_conversation_command, 'message_id conversation_id body=unique|full'),
@@ -1478,22 +1497,22 @@ MAIL_COMMANDS: dict[str, CommandFunction] = {
         ('msgraph-mail-move-email', move_email_command, 'message_id*[] destination_folder_id*'),
         ('msgraph-mail-copy-email', copy_email_command, 'message_id*[] destination_folder_id*'),
         ('msgraph-mail-delete-email', delete_email_command, 'message_id*[] permanent folder_id'),
-        ('msgraph-mail-list-folders', list_folders_command, 'limit'),
-        ('msgraph-mail-list-child-folders', list_child_folders_command, 'parent_folder_id* limit'),
+        ('msgraph-mail-list-folders', list_folders_command, 'limit=100000'),
+        ('msgraph-mail-list-child-folders', list_child_folders_command, 'parent_folder_id* limit=100000'),
         ('msgraph-mail-create-folder', create_folder_command, 'new_folder_name* parent_folder_id'),
         ('msgraph-mail-update-folder', update_folder_command, 'folder_id* new_display_name*'),
         ('msgraph-mail-delete-folder', delete_folder_command, 'folder_id* permanent'),
-        ('msgraph-mail-list-rules', list_rules_command, 'limit'),
+        ('msgraph-mail-list-rules', list_rules_command, 'limit=100000'),
         ('msgraph-mail-get-rule', get_rule_command, 'rule_id'),
         (
             'msgraph-mail-create-rule',
             create_rule_command,
-            'display_name* actions* conditions exceptions sequence is_enabled is_read_only',
+            'display_name* actions* conditions exceptions sequence=10000 is_enabled is_read_only',
         ),
         (
             'msgraph-mail-update-rule',
             update_rule_command,
-            'rule_id* display_name actions conditions exceptions sequence is_enabled is_read_only',
+            'rule_id* display_name actions conditions exceptions sequence=10000 is_enabled is_read_only',
         ),
         ('msgraph-mail-delete-rule', delete_rule_command, 'rule_id'),
         ('msgraph-mail-get-invitation-as-ics', get_invitation_as_ics_command, 'message_id'),
