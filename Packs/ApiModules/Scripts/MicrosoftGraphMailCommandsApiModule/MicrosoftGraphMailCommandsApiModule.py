@@ -14,7 +14,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import clean_value
     from MicrosoftApiModule import reschedule
     from MicrosoftInstanceApiModule import (
-        ArgumentError,
         bool_argument,
         json_argument,
         future_datetime,
@@ -120,9 +119,7 @@ def _addresses(text: str, name: str) -> list[EmailAddress]:
             start += ', '
     if start:
         start = start.strip(', ')[:100]
-        raise ArgumentError(
-            name, f"'{start}' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>."
-        )
+        raise DemistoException(f"'{start}' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>.")
     return found
 
 
@@ -130,11 +127,11 @@ def one_address(args: Arguments, name: str) -> str:
     """Return the address of an argument, empty if there is none. Raise DemistoException if there are several."""
     found = addresses_argument(args, name)
     if len(found) > 1:
-        raise ArgumentError(name, f'The argument {name} has {len(found)} addresses. Enter one.')
+        raise DemistoException(f'The argument {name} has {len(found)} addresses. Enter one.')
     return found[0].address if found else ''
 
 
-def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id', is_required: bool = False) -> str:
+def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id') -> str:
     """Return the ID or the well-known name of a folder, empty if the argument is.
 
     Args:
@@ -142,7 +139,7 @@ def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id', 
     Raises:
         DemistoException: there is no such folder; it names the argument.
     """
-    text = required_argument(args, name) if is_required else clean_value(args.get(name))
+    text = clean_value(args.get(name))
     if not text:
         return ''
     ids = [graph_id(one) for one in text.split(',')]
@@ -151,7 +148,7 @@ def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id', 
     except GraphError:
         raise
     except DemistoException as error:
-        raise ArgumentError(name, f'{error} Change {name}.') from error
+        raise DemistoException(f'{error} Change {name}.') from error
 
 
 def message_argument(mailbox: Mailbox, args: Arguments, name: str = 'message_id', folder_id: str = '') -> str:
@@ -216,7 +213,7 @@ def _past_time(args: Arguments, name: str) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         moment = None
     if not moment or not 1900 <= moment.year < 9999:
-        raise ArgumentError(name, f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
+        raise DemistoException(f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
     return moment
 
 
@@ -235,6 +232,7 @@ ARGUMENT_CHECKS: dict[str, Callable[[Arguments, str], Any]] = {
     **dict.fromkeys(('email_address', 'email_addresses'), addresses_argument),
     **dict.fromkeys(('recipient', 'sender'), one_address),
     **dict.fromkeys(('received_after', 'received_before', 'received_time'), _past_time),
+    'display_name': required_argument,
     'due_date': _utc_time,
     'nested_depth': lambda args, _name: _nested_depth(args),
 }
@@ -243,58 +241,52 @@ _DECLARED_ARGUMENT = r'(\w+)(\*?)((?:\[])?)=?(\S*)'
 
 
 def _check_arguments(args: Arguments, declared: list[tuple[str, str, str, str]]) -> None:
-    """Check arguments, and write numbers and choices as they are declared.
+    """Check arguments, and write them as they are declared.
 
     Raises:
-        DemistoException: arguments are not valid; it tells what is wrong with each. If only one is wrong since it is empty, the
-            command says what to enter.
+        DemistoException: arguments are not valid; it tells what is wrong with each. An empty list alone is left to the command,
+            which says what to enter.
     """
-    told, missing = [], []
-    for name, star, _, choices in declared:
-        text = clean_value(args.get(name))
+    told, missing = [], {}
+    for name, star, brackets, choices in declared:
         try:
-            if choices and (star or args.get(name) not in (None, '')):
-                args[name] = _declared_value(args, name, choices, bool(star))
-            elif star and text in ('', '[]'):
-                missing.append(name)
-            elif text and name in ARGUMENT_CHECKS:
-                ARGUMENT_CHECKS[name](args, name)
+            if _check_argument(args, name, star, brackets, choices):
+                missing[name] = brackets
         except DemistoException as error:
             told.append(str(error))
-    if missing[1:]:
-        told.insert(0, f'The arguments {_listed(missing)} are empty. Enter a value for each.')
-    elif missing and told:
-        told.insert(0, f'The argument {missing[0]} is empty. Enter a value for it.')
+    if len(missing) > 1:
+        told.insert(0, f'The arguments {_listed([*missing])} are empty. Enter a value for each.')
+    elif missing and (told or not any(missing.values())):
+        told.insert(0, f'The argument {_listed([*missing])} is empty. Enter a value for it.')
     if told:
         raise DemistoException(' '.join(told))
 
 
-def _declared_value(args: Arguments, name: str, choices: str, is_required: bool) -> Any:
-    """Return a number up to the one in `choices`, or one of several `choices`, empty if it is not required."""
+def _check_argument(args: Arguments, name: str, star: str, brackets: str, choices: str) -> bool:
+    """Check an argument, and write it as it is declared. Return whether it is missing."""
+    value = args.get(name)
+    if isinstance(value, list) and not brackets:  # the platform passes some values in a list
+        if len(value) > 1:
+            raise DemistoException(f'The argument {name} has {len(value)} values. Enter one.')
+        args[name] = value = value[0] if value else ''
     if choices.isdecimal():
-        return int_argument(args, name, 1, int(choices))
-    return choice_argument(args, name, choices.split('|') if is_required else ['', *choices.split('|')])
+        if value not in (None, ''):
+            args[name] = int_argument(args, name, 1, int(choices))
+    elif choices:
+        if star or value:
+            args[name] = choice_argument(args, name, choices.split('|') if star else ['', *choices.split('|')])
+    elif star and clean_value(value) in ('', '[]'):
+        return True
+    elif clean_value(value) and name in ARGUMENT_CHECKS:
+        ARGUMENT_CHECKS[name](args, name)
+    return False
 
 
-def _known_arguments(args: Arguments, declared: list[tuple[str, str, str, str]]) -> Arguments:
-    """Return a copy of arguments. The platform passes some as lists of one value, which replaces the list unless it is declared.
-
-    Raises:
-        DemistoException: an argument is not declared; it names the one that may be meant. Or a list has several values.
-    """
-    is_list = {name: bool(brackets) for name, _, brackets, _ in declared}
-    given, told = copy.copy(args), []
+def _refuse_unknown(args: Arguments, known: list[str]) -> None:
+    """Raise DemistoException for an argument that is not among `known`."""
     for name, value in args.items():
-        if name not in is_list:
-            if '-' not in name and value not in (None, ''):  # raw-response is the platform's
-                raise DemistoException(f'The argument {name} does not exist in this command. {_name_advice(name, [*is_list])}')
-        elif isinstance(value, list) and not is_list[name]:
-            given[name] = value[0] if value else ''
-            if value[1:]:
-                told.append(f'The argument {name} has {len(value)} values. Enter one.')
-    if told:
-        raise ArgumentError('', ' '.join(told))
-    return given
+        if name not in known and '-' not in name and value not in (None, ''):  # raw-response is the platform's
+            raise DemistoException(f'The argument {name} does not exist in this command. {_name_advice(name, known)}')
 
 
 def _name_advice(name: str, known: list[str]) -> str:
@@ -316,7 +308,8 @@ def checked_command(function: CommandFunction, names: str) -> CommandFunction:
 
     def run(client: GraphMailClient, args: Arguments) -> Any:
         declared = re.findall(_DECLARED_ARGUMENT, names)
-        args = _known_arguments(args, declared)
+        _refuse_unknown(args, [name for name, *_ in declared])
+        args = copy.copy(args)
         _check_arguments(args, declared)
         try:
             return function(client, args)
@@ -816,7 +809,7 @@ def copy_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
 def _transfer_emails(
     mailbox: Mailbox, args: Arguments, done: str, request_for: Callable[[str, str], BatchRequest]
 ) -> MailCommandResult:
-    folder_id = folder_argument(mailbox, args, 'destination_folder_id', is_required=True)
+    folder_id = folder_argument(mailbox, args, 'destination_folder_id')
 
     def outputs(result: BatchResult) -> JsonObject:
         source = {'SourceID': result.request.message_id} if done == 'copied' else {}
@@ -1061,7 +1054,7 @@ def list_folders_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 def list_child_folders_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the child folders of a folder."""
     limit = args.get('limit') or 20
-    folders = mailbox.list_child_folders(folder_argument(mailbox, args, 'parent_folder_id', is_required=True), limit)
+    folders = mailbox.list_child_folders(folder_argument(mailbox, args, 'parent_folder_id'), limit)
     return _folder_results('Folders', folders, 'There are no folders in this folder.')
 
 
@@ -1075,14 +1068,14 @@ def create_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 def update_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Rename a folder."""
     name = required_argument(args, 'new_display_name')
-    folder_id = folder_argument(mailbox, args, is_required=True)
+    folder_id = folder_argument(mailbox, args)
     return _folder_results('Folder renamed', mailbox.update_folder(folder_id, name))
 
 
 def delete_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Move a folder with its contents to Deleted Items, or delete it permanently."""
     permanent = bool_argument(args, 'permanent')
-    folder_id = folder_argument(mailbox, args, is_required=True)
+    folder_id = folder_argument(mailbox, args)
     mailbox.delete_folder(folder_id, permanent)
     outputs = {'ID': folder_id, 'Deleted': True}
     title = 'Folder deleted permanently' if permanent else 'Folder moved to Deleted Items'
@@ -1119,22 +1112,25 @@ def _rule_folder(mailbox: Mailbox, args: Arguments, name: str) -> str:
     return mailbox.find_folder(folder) if re.fullmatch(WELL_KNOWN_FOLDER, folder) else folder
 
 
-# Arguments that set a property of a rule, the property, and what reads it.
-_RULE_PROPERTIES: tuple[tuple[str, str, Callable[[Arguments, str], Any]], ...] = (
-    ('conditions', 'conditions', json_argument),
-    ('actions', 'actions', json_argument),
-    ('exceptions', 'exceptions', json_argument),
-    ('display_name', 'displayName', required_argument),
-    ('sequence', 'sequence', lambda args, name: args[name]),
-    ('is_enabled', 'isEnabled', bool_argument),
-    ('is_read_only', 'isReadOnly', bool_argument),
-)
+# Arguments that set a property of a rule.
+_RULE_PROPERTIES = {
+    'conditions': 'conditions',
+    'actions': 'actions',
+    'exceptions': 'exceptions',
+    'display_name': 'displayName',
+    'sequence': 'sequence',
+    'is_enabled': 'isEnabled',
+    'is_read_only': 'isReadOnly',
+}
 
 
 def _rule_changes(mailbox: Mailbox, args: Arguments) -> JsonObject:
     """Return the properties of a rule that the arguments set. An empty object removes what the rule has."""
-    given = {name for name, value in args.items() if value is not None and str(value).strip()}
-    changes = {key: read(args, name) for name, key, read in _RULE_PROPERTIES if name in given}
+    changes: JsonObject = {}
+    for name, key in _RULE_PROPERTIES.items():
+        if args.get(name) is not None and str(args[name]).strip():
+            read = ARGUMENT_CHECKS.get(name)
+            changes[key] = read(args, name) if read else args[name]
     for name in ('moveToFolder', 'copyToFolder'):
         folder = changes.get('actions', {}).get(name)
         if folder:
@@ -1156,7 +1152,6 @@ def get_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 def create_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Create a rule of the inbox."""
     changes = _rule_changes(mailbox, args)
-    required_argument(args, 'display_name')
     required_argument(changes, 'actions')
     return _rule_results('Rule created', mailbox.create_rule(changes))
 
@@ -1195,9 +1190,7 @@ def get_mailtips_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show what is known about recipients before an email is sent to them."""
     addresses = [one.address for name in ('email_addresses', 'email_address') for one in addresses_argument(args, name)]
     if not addresses:
-        raise ArgumentError(
-            'email_addresses', 'The argument email_addresses is empty. Enter one address, or several separated by commas.'
-        )
+        raise DemistoException('The argument email_addresses is empty. Enter one address, or several separated by commas.')
     tips = mailbox.get_mailtips(list(dict.fromkeys(addresses)))
     outputs = without_annotations(tips)
     rows = []
@@ -1357,7 +1350,7 @@ def _local_time(args: Arguments, name: str) -> dict[str, str]:
     try:
         return {'dateTime': datetime.fromisoformat(text).isoformat(), 'timeZone': time_zone}
     except ValueError:
-        raise ArgumentError(name, f"'{text}' is not a date. Change {name}.") from None
+        raise DemistoException(f"'{text}' is not a date. Change {name}.") from None
 
 
 _HTML_TAG = (
@@ -1423,7 +1416,7 @@ def _change_categories(
     """Change the categories of messages. `changed` gets those of a message and those of the arguments."""
     named = text_list(args, 'categories')
     if not named:
-        raise ArgumentError('categories', 'The argument categories is empty. Enter one category, or several separated by commas.')
+        raise DemistoException('The argument categories is empty. Enter one category, or several separated by commas.')
 
     folder_id = folder_argument(mailbox, args)
     return run_in_batches(
@@ -1485,7 +1478,7 @@ MAIL_COMMANDS: dict[str, CommandFunction] = {
         ),
         ('msgraph-mail-get-email', get_email_command, 'message_id* folder_id body_type=HTML|text body=full|unique odata'),
         ('msgraph-mail-get-conversation', get_conversation_command, 'message_id conversation_id body=unique|full'),
-        ('msgraph-mail-get-email-as-eml', get_email_as_eml_command, 'message_id'),
+        ('msgraph-mail-get-email-as-eml', get_email_as_eml_command, 'message_id*'),
         ('msgraph-mail-list-attachments', list_attachments_command, 'message_id* folder_id include_hash'),
         ('msgraph-mail-get-attachment', get_attachment_command, 'message_id* attachment_id folder_id nested_depth'),
         ('msgraph-update-email-status', update_email_status_command, 'message_ids*[] status*=Read|Unread folder_id'),
@@ -1503,7 +1496,7 @@ MAIL_COMMANDS: dict[str, CommandFunction] = {
         ('msgraph-mail-update-folder', update_folder_command, 'folder_id* new_display_name*'),
         ('msgraph-mail-delete-folder', delete_folder_command, 'folder_id* permanent'),
         ('msgraph-mail-list-rules', list_rules_command, 'limit=100000'),
-        ('msgraph-mail-get-rule', get_rule_command, 'rule_id'),
+        ('msgraph-mail-get-rule', get_rule_command, 'rule_id*'),
         (
             'msgraph-mail-create-rule',
             create_rule_command,
@@ -1514,8 +1507,8 @@ MAIL_COMMANDS: dict[str, CommandFunction] = {
             update_rule_command,
             'rule_id* display_name actions conditions exceptions sequence=10000 is_enabled is_read_only',
         ),
-        ('msgraph-mail-delete-rule', delete_rule_command, 'rule_id'),
-        ('msgraph-mail-get-invitation-as-ics', get_invitation_as_ics_command, 'message_id'),
+        ('msgraph-mail-delete-rule', delete_rule_command, 'rule_id*'),
+        ('msgraph-mail-get-invitation-as-ics', get_invitation_as_ics_command, 'message_id*'),
         (
             'msgraph-mail-respond-to-invitation',
             respond_to_invitation_command,
