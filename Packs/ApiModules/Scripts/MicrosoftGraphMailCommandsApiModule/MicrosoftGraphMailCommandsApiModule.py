@@ -635,7 +635,7 @@ def _email_results(
         names = dict.fromkeys(folder_ids, '' if is_id else folder)
     else:
         names = mailbox.folder_names(folder_ids)
-    rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID', ''), one.get('FolderID'))} for one in outputs]
+    rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID'), one.get('FolderID'))} for one in outputs]
     headers = ['Subject', 'From', 'Recipients', 'ReceivedTime', 'IsRead', 'Folder', 'HasAttachments', 'ID']
     note = _unreadable(messages) + note
     return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=note, empty=empty)
@@ -727,9 +727,10 @@ def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     rest = '\n\n(The rest of the text is in the context.)' if len(text) == MAX_TEXT else ''
     note = _unreadable([message]) + (f'\n{inert(text, is_cell=False)}{rest}' if text else '')
     meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
-    row = _email_row(outputs, with_names=True)
-    row['Sender'] = '' if row['Sender'] == row['From'] else row['Sender']
-    rows = property_rows({**row, **meeting}, _SHOWN_OF_EMAIL)
+    row = {**_email_row(outputs, with_names=True), **meeting}
+    if row['Sender'] == row['From']:
+        row['Sender'] = ''
+    rows = property_rows(row, _SHOWN_OF_EMAIL)
     return object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)
 
 
@@ -1397,9 +1398,9 @@ def set_automatic_replies_command(mailbox: Mailbox, args: Arguments) -> CommandR
     """Turn automatic replies on, for a time or until they are turned off, or turn them off."""
     replies = mailbox.set_automatic_replies(_automatic_replies(args))
     outputs = {**object_outputs(replies, REPLIES_PROPERTIES), 'UserID': mailbox.address}
-    title = 'Automatic replies turned off' if outputs.get('Status') == 'disabled' else 'Automatic replies turned on'
-    times = () if outputs.get('Status') == 'scheduled' else ('StartTime', 'EndTime')
-    headers = [name for name in outputs if name not in times]
+    title = f'Automatic replies turned {"off" if outputs.get("Status") == "disabled" else "on"}'
+    is_scheduled = outputs.get('Status') == 'scheduled'
+    headers = [name for name in outputs if is_scheduled or name not in ('StartTime', 'EndTime')]
     return object_results(f'MSGraphMail.AutomaticReplies{_OF_MAILBOX}', title, outputs, replies, headers, key=None)
 
 
