@@ -616,7 +616,7 @@ def list_emails_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     empty = 'No emails were found on this page, but there are more pages.' if link else 'No emails were found.'
     title = f'Emails ({len(messages)}{", more on the next page" if link else ""})'
     listed = re.search(r'/mailFolders(?:/|\(\')([^/\')]+)', unquote(urlsplit(next_page).path))
-    folder = args.get('folder_id') or (listed[1] if listed else '')
+    folder = clean_value(args.get('folder_id')) or (listed[1] if listed else '')
     results = _email_results(mailbox, messages, title, folder, _next_command(args, link), empty)
     if link or next_page:  # one link, the newest; it is empty after the last page, so that a loop ends
         emails = {_EMAILS: results.outputs} if messages else {}
@@ -703,7 +703,8 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     folder_id = folder_argument(mailbox, args)
     messages, has_more = mailbox.search(conditions, is_sent_to, limit, folder_id)
     more = f'\nThere may be more: at most {limit} emails are shown, and {MAX_SEARCHED} searched.' if has_more else ''
-    return _email_results(mailbox, messages, f'Emails found ({len(messages)})', args.get('folder_id') or '', more)
+    folder = clean_value(args.get('folder_id'))
+    return _email_results(mailbox, messages, f'Emails found ({len(messages)})', folder, more)
 
 
 MAX_TEXT = 20_000  # characters of an email below its table
