@@ -1,5 +1,6 @@
 """Provide the commands that read and organize a mailbox. An integration adds MAIL_COMMANDS to its commands."""
 
+import copy
 import hashlib
 import re
 from collections.abc import Callable, Iterable
@@ -13,7 +14,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftCoreApiModule import clean_value
     from MicrosoftApiModule import reschedule
     from MicrosoftInstanceApiModule import (
-        ArgumentError,
         bool_argument,
         json_argument,
         future_datetime,
@@ -119,9 +119,7 @@ def _addresses(text: str, name: str) -> list[EmailAddress]:
             start += ', '
     if start:
         start = start.strip(', ')[:100]
-        raise ArgumentError(
-            name, f"'{start}' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>."
-        )
+        raise DemistoException(f"'{start}' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>.")
     return found
 
 
@@ -129,11 +127,11 @@ def one_address(args: Arguments, name: str) -> str:
     """Return the address of an argument, empty if there is none. Raise DemistoException if there are several."""
     found = addresses_argument(args, name)
     if len(found) > 1:
-        raise ArgumentError(name, f'The argument {name} has {len(found)} addresses. Enter one.')
+        raise DemistoException(f'The argument {name} has {len(found)} addresses. Enter one.')
     return found[0].address if found else ''
 
 
-def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id', is_required: bool = False) -> str:
+def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id') -> str:
     """Return the ID or the well-known name of a folder, empty if the argument is.
 
     Args:
@@ -141,7 +139,7 @@ def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id', 
     Raises:
         DemistoException: there is no such folder; it names the argument.
     """
-    text = required_argument(args, name) if is_required else clean_value(args.get(name))
+    text = clean_value(args.get(name))
     if not text:
         return ''
     ids = [graph_id(one) for one in text.split(',')]
@@ -150,7 +148,7 @@ def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id', 
     except GraphError:
         raise
     except DemistoException as error:
-        raise ArgumentError(name, f'{error} Change {name}.') from error
+        raise DemistoException(f'{error} Change {name}.') from error
 
 
 def message_argument(mailbox: Mailbox, args: Arguments, name: str = 'message_id', folder_id: str = '') -> str:
@@ -215,8 +213,14 @@ def _past_time(args: Arguments, name: str) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         moment = None
     if not moment or not 1900 <= moment.year < 9999:
-        raise ArgumentError(name, f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
+        raise DemistoException(f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
     return moment
+
+
+def _utc_time(args: Arguments, name: str) -> dict[str, str]:
+    """Return a time as ``dateTimeTimeZone`` of Graph. A date without a time is read as its midnight, and may be of today."""
+    moment = future_datetime(required_argument(args, name), name, grace=24 * 3600)
+    return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
 
 
 # What reads an argument and raises DemistoException if it is not valid, by its name. Other modules add theirs.
@@ -228,86 +232,91 @@ ARGUMENT_CHECKS: dict[str, Callable[[Arguments, str], Any]] = {
     **dict.fromkeys(('email_address', 'email_addresses'), addresses_argument),
     **dict.fromkeys(('recipient', 'sender'), one_address),
     **dict.fromkeys(('received_after', 'received_before', 'received_time'), _past_time),
-    **dict.fromkeys(('limit', 'nested_depth', 'sequence'), lambda args, name: int_argument(args, name, 1, MAX_LISTED)),
-    **dict.fromkeys(('page_size', 'pages_to_pull'), lambda args, name: int_argument(args, name, 1, MAX_PAGE_SIZE)),
-    'due_date': lambda args, name: future_datetime(clean_value(args[name]), name, grace=24 * 3600),
+    'display_name': required_argument,
+    'due_date': _utc_time,
+    'nested_depth': lambda args, _name: _nested_depth(args),
 }
 # Name, *, [] and choices of an argument that a command declares.
 _DECLARED_ARGUMENT = r'(\w+)(\*?)((?:\[])?)=?(\S*)'
 
 
-def _all_problems(args: Arguments, declared: list[tuple[str, str, str, str]], error: DemistoException) -> str:
-    """Return what is wrong with the arguments: `error`, and what it does not tell."""
-    blamed = getattr(error, 'argument', '')
-    told, missing = {blamed: str(error)}, []
-    for name, star, _, choices in declared:
+def _check_arguments(args: Arguments, declared: list[tuple[str, str, str, str]]) -> None:
+    """Check arguments, and write them as they are declared.
+
+    Raises:
+        DemistoException: arguments are not valid; it tells what is wrong with each. An empty list alone is left to the command,
+            which says what to enter.
+    """
+    told, missing = [], {}
+    for name, star, brackets, choices in declared:
         try:
-            if star and clean_value(args.get(name)) in ('', '[]'):
-                missing.append(name)
-            elif args.get(name) and choices:
-                choice_argument(args, name, choices.split('|'))
-            elif args.get(name) and name in ARGUMENT_CHECKS:
-                ARGUMENT_CHECKS[name](args, name)
-        except DemistoException as another:
-            told.setdefault(name, str(another))
-    if not missing or missing == [blamed]:
-        return ' '.join(dict.fromkeys(told.values()))
-    if missing[1:]:
-        empty = f'The arguments {_listed(missing)} are empty. Enter a value for each.'
-    else:
-        empty = f'The argument {missing[0]} is empty. Enter a value for it.'
-    return ' '.join([empty, *(text for name, text in told.items() if name not in missing)])
+            if _check_argument(args, name, star, brackets, choices):
+                missing[name] = brackets
+        except DemistoException as error:
+            told.append(str(error))
+    if len(missing) > 1:
+        told.insert(0, f'The arguments {_listed([*missing])} are empty. Enter a value for each.')
+    elif missing and (told or not any(missing.values())):
+        told.insert(0, f'The argument {_listed([*missing])} is empty. Enter a value for it.')
+    if told:
+        raise DemistoException(' '.join(told))
+
+
+def _check_argument(args: Arguments, name: str, star: str, brackets: str, choices: str) -> bool:
+    """Check an argument, and write it as it is declared. Return whether it is missing."""
+    value = args.get(name)
+    if isinstance(value, list) and not brackets:  # the platform passes some values in a list
+        if len(value) > 1:
+            raise DemistoException(f'The argument {name} has {len(value)} values. Enter one.')
+        args[name] = value = value[0] if value else ''
+    if choices.isdecimal():
+        if value not in (None, ''):
+            args[name] = int_argument(args, name, 1, int(choices))
+    elif choices:
+        if star or value:
+            args[name] = choice_argument(args, name, choices.split('|') if star else ['', *choices.split('|')])
+    elif star and clean_value(value) in ('', '[]'):
+        return True
+    elif clean_value(value) and name in ARGUMENT_CHECKS:
+        ARGUMENT_CHECKS[name](args, name)
+    return False
 
 
 def _refuse_unknown(args: Arguments, known: list[str]) -> None:
-    """Raise DemistoException for an argument that is not among `known`, and name the one that may be meant."""
+    """Raise DemistoException for an argument that is not among `known`."""
     for name, value in args.items():
-        if name in known or '-' in name or value in (None, ''):  # raw-response is the platform's
-            continue
-        similar = next((one for one in known if _plain(one) == _plain(name)), '')
-        others = ', '.join(one for one in known if not one.startswith(('ran_', 'resume_', 'hide_')))
-        advice = f'Use {similar}.' if similar else f'Use one of {others}.' if others else 'Remove it.'
-        raise DemistoException(f'The argument {name} does not exist in this command. {advice}')
+        if name not in known and '-' not in name and value not in (None, ''):  # raw-response is the platform's
+            raise DemistoException(f'The argument {name} does not exist in this command. {_name_advice(name, known)}')
 
 
-def _without_lists(args: Arguments, lists: list[str]) -> Arguments:
-    """Return arguments with the one value of a list, which the platform passes, in its place, except those called `lists`.
-
-    Raises:
-        ArgumentError: another list has several values.
-    """
-    given = {name: value for name, value in args.items() if isinstance(value, list) and name not in lists}
-    told = [f'The argument {name} has {len(value)} values. Enter one.' for name, value in given.items() if value[1:]]
-    if told:
-        raise ArgumentError('', ' '.join(told))
-    return {**args, **{name: value[0] if value else '' for name, value in given.items()}}
+def _name_advice(name: str, known: list[str]) -> str:
+    """Return what to write in place of an argument that does not exist."""
+    similar = [one for one in known if _plain(one) == _plain(name)]
+    if similar:
+        return f'Use {similar[0]}.'
+    others = ', '.join(one for one in known if not one.startswith(('ran_', 'resume_', 'hide_')))
+    return f'Use one of {others}.' if others else 'Remove it.'
 
 
 def checked_command(function: CommandFunction, names: str) -> CommandFunction:
-    """Return a command that refuses arguments that it does not have, so that none is ignored, and names IDs that are wrong.
-
-    If an argument is not valid, its error tells what is wrong with the others too.
+    """Return a command that checks its arguments, and refuses those that it does not have. If an ID is wrong, its error names it.
 
     Args:
         names: of its arguments: ``name``, ``name*`` if it is required, ``name[]`` if it is a list, ``name=x|y`` if it is one of
-            several.
+            several, ``name=9`` if it is a number from 1 to 9.
     """
 
     def run(client: GraphMailClient, args: Arguments) -> Any:
         declared = re.findall(_DECLARED_ARGUMENT, names)
         _refuse_unknown(args, [name for name, *_ in declared])
-        args = _without_lists(args, [name for name, _, brackets, _ in declared if brackets])
+        args = copy.copy(args)
+        _check_arguments(args, declared)
         try:
             return function(client, args)
         except GraphError as error:
             if error.advice == CHECK_ID:
                 error.advice = id_advice(args)
             raise
-        except DemistoException as error:
-            told = _all_problems(args, declared, error) if type(error) in (DemistoException, ArgumentError) else str(error)
-            if told == str(error):
-                raise
-            raise DemistoException(told) from error
 
     return run
 
@@ -378,13 +387,12 @@ def property_outputs(value: Any) -> Any:
 
 def addresses_text(recipients: Any, with_names: bool = False) -> str:
     """Return the addresses in the context of a recipient, or of a list of them, as one line."""
-    several = recipients if isinstance(recipients, list) else [recipients or {}]
-    pairs = [(one.get('Name') or '', one.get('Address') or '') for one in several]
-    return ', '.join(
-        f'{name} <{address}>' if with_names and name and address and name != address else address or name
-        for name, address in pairs
-        if name or address
-    )
+    texts = []
+    for one in recipients if isinstance(recipients, list) else [recipients or {}]:
+        name, address = one.get('Name'), one.get('Address')
+        is_named = with_names and name and address and name != address
+        texts.append(f'{name} <{address}>' if is_named else address or name)
+    return ', '.join(filter(None, texts))
 
 
 # Of what only the platform has, %%%{"action": ...}%%% is a button that runs a script, and {{color:white}}(text) hides text.
@@ -405,8 +413,7 @@ def inert(value: Any, is_cell: bool = True) -> Any:
         return [inert(one, is_cell) for one in value]
     if isinstance(value, dict):
         links = {'WebLink', 'Value' if value.get('Property') == 'Web Link' else ''}  # from Graph, and not from others
-        is_address = {name: name in links and re.fullmatch(_PAGE, str(one)) for name, one in value.items()}
-        return {name: one if is_address[name] else _inert_cell(one) for name, one in value.items()}
+        return {name: one if name in links and re.fullmatch(_PAGE, str(one)) else _inert_cell(one) for name, one in value.items()}
     if not isinstance(value, str):
         return value
 
@@ -482,19 +489,18 @@ _BATCH_HEADERS = ['Subject', 'Result', 'Reason', 'Folder', 'FlagStatus', 'DueDat
 
 def _send_for_each(
     mailbox: Mailbox,
-    args: Arguments,
-    ids_name: str,
-    request_for: Callable[[str, str], BatchRequest],
+    names: list[str],
+    folder_id: str,
+    request_for: Callable[[str], BatchRequest],
     send: Callable[[list[BatchRequest]], list[BatchResult]],
 ) -> list[BatchResult]:
-    """Return the results for all messages, also for those that are not found. Arguments as `run_in_batches`."""
-    folder_id = folder_argument(mailbox, args)
+    """Return the results for the messages with these IDs or ``Message-ID``, also for those that are not found."""
     results, requests = [], {}
-    for name, message_id in mailbox.find_messages(id_list(args, ids_name), folder_id).items():
+    for name, message_id in mailbox.find_messages(names, folder_id).items():
         if isinstance(message_id, GraphError):
             results.append(BatchResult(BatchRequest(name, 'GET', ''), error=message_id))
         else:
-            requests[message_id] = request_for(message_id, folder_id)
+            requests[message_id] = request_for(message_id)
     return results + send(list(requests.values()))
 
 
@@ -502,10 +508,11 @@ def run_in_batches(
     mailbox: Mailbox,
     args: Arguments,
     title: str,
-    request_for: Callable[[str, str], BatchRequest],
+    request_for: Callable[[str], BatchRequest],
     outputs_of: Callable[[BatchResult], JsonObject],
     prefix: str = 'MSGraphMail',
     ids_name: str = 'message_id',
+    folder_id: str = '',
     shown: JsonObject | None = None,
     send: Callable[[list[BatchRequest]], list[BatchResult]] | None = None,
 ) -> MailCommandResult:
@@ -513,9 +520,10 @@ def run_in_batches(
     the messages that are throttled for long.
 
     Args:
-        request_for: returns the request for the ID of a message, and that of the folder it must be in.
+        request_for: returns the request for the ID of a message.
         outputs_of: returns the context of a result without an error, except the mailbox, and the ID if it is that of the message.
         ids_name: the argument with the IDs.
+        folder_id: where the messages are.
         shown: columns about what was done, for the table.
         send: sends the requests, by default as a batch.
     Raises:
@@ -523,22 +531,23 @@ def run_in_batches(
     """
     delays: dict[str, float] = {}
     outputs, rows, raw = [], [], []
-    for result in _send_for_each(mailbox, args, ids_name, request_for, send or mailbox.batch):
-        message_id, error = result.request.message_id, result.error
-        done: JsonObject = {'ID': message_id}
+    for result in _send_for_each(mailbox, id_list(args, ids_name), folder_id, request_for, send or mailbox.batch):
+        message_id, error, reason = result.request.message_id, result.error, ''
+        done = {'ID': message_id}
         if error:
             error.advice = id_advice(args) if error.advice == CHECK_ID else error.advice
             delay = _delay_after(mailbox, error, result.request.is_idempotent)
             if delay is not None and mailbox.client.can_reschedule():
                 delays[message_id] = delay
                 continue
+            reason = str(error)
         else:
             done.update(outputs_of(result))
             outputs.append({**done, 'UserID': mailbox.address})
             done.update(shown or {})
-        row = {'Subject': result.body.get('subject'), 'Result': 'Failed' if error else 'Done', 'Reason': str(error or '')}
-        rows.append({**done, **row})
-        raw.append({'id': message_id, 'answer': result.body, 'error': str(error or '')})
+        raw.append({'id': message_id, 'answer': result.body, 'error': reason})
+        row = {'Subject': result.body.get('subject'), 'Result': 'Failed' if error else 'Done', 'Reason': reason}
+        rows.append({**row, **done})
     if not (outputs or delays):
         if len(rows) == 1:
             raise DemistoException(rows[0]['Reason'])
@@ -598,9 +607,8 @@ def list_emails_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
             f'next_page contains {", ".join(contained)} of the earlier list. Remove {" and ".join(contained)}.'
         )
     query = odata_query(args.get('odata') or '', args.get('search') or '')
-    page_size, pages = int_argument(args, 'page_size', 20, MAX_PAGE_SIZE), int_argument(args, 'pages_to_pull', 1, MAX_PAGES)
-    given_limit = int_argument(args, 'limit', MAX_PAGE_SIZE, MAX_LISTED)
-    limit = given_limit if bool_argument(args, 'all_results') or args.get('limit') not in (None, '') else None
+    page_size, pages = args.get('page_size') or 20, args.get('pages_to_pull') or 1
+    limit = args.get('limit') or (MAX_PAGE_SIZE if bool_argument(args, 'all_results') else None)
     if limit:
         page_size, pages = min(limit, max(page_size, 100)), MAX_PAGES
     folder_id = folder_argument(mailbox, args)
@@ -608,7 +616,7 @@ def list_emails_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     empty = 'No emails were found on this page, but there are more pages.' if link else 'No emails were found.'
     title = f'Emails ({len(messages)}{", more on the next page" if link else ""})'
     listed = re.search(r'/mailFolders(?:/|\(\')([^/\')]+)', unquote(urlsplit(next_page).path))
-    folder = args.get('folder_id') or (listed[1] if listed else '')
+    folder = clean_value(args.get('folder_id')) or (listed[1] if listed else '')
     results = _email_results(mailbox, messages, title, folder, _next_command(args, link), empty)
     if link or next_page:  # one link, the newest; it is empty after the last page, so that a loop ends
         emails = {_EMAILS: results.outputs} if messages else {}
@@ -627,7 +635,7 @@ def _email_results(
         names = dict.fromkeys(folder_ids, '' if is_id else folder)
     else:
         names = mailbox.folder_names(folder_ids)
-    rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID', ''), one.get('FolderID'))} for one in outputs]
+    rows = [{**_email_row(one), 'Folder': names.get(one.get('FolderID'), one.get('FolderID'))} for one in outputs]
     headers = ['Subject', 'From', 'Recipients', 'ReceivedTime', 'IsRead', 'Folder', 'HasAttachments', 'ID']
     note = _unreadable(messages) + note
     return object_results('MSGraphMail', title, outputs, messages, headers, rows=rows, note=note, empty=empty)
@@ -669,7 +677,7 @@ def _time_conditions(args: Arguments) -> list[str]:
 
 def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Find messages in all folders by their ``Message-ID``, or by what an incident says about them."""
-    limit = int_argument(args, 'limit', 20, MAX_PAGE_SIZE)
+    limit = args.get('limit') or 20
     conditions, subject = _time_conditions(args), clean_value(args.get('subject'))
     sender, recipient = one_address(args, 'sender'), one_address(args, 'recipient').lower()
     message_id = clean_value(args.get('message_id'))
@@ -689,13 +697,14 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         conditions.append(f'contains(subject,{odata_text(subject)})')
 
     def is_sent_to(message: JsonObject) -> bool:
-        lists = (message.get(name) or () for name in ('toRecipients', 'ccRecipients', 'bccRecipients'))
-        return not recipient or any(EmailAddress.from_json(one).address.lower() == recipient for each in lists for one in each)
+        recipients = [one for name in ('toRecipients', 'ccRecipients', 'bccRecipients') for one in message.get(name) or ()]
+        return not recipient or recipient in [EmailAddress.from_json(one).address.lower() for one in recipients]
 
     folder_id = folder_argument(mailbox, args)
     messages, has_more = mailbox.search(conditions, is_sent_to, limit, folder_id)
     more = f'\nThere may be more: at most {limit} emails are shown, and {MAX_SEARCHED} searched.' if has_more else ''
-    return _email_results(mailbox, messages, f'Emails found ({len(messages)})', args.get('folder_id') or '', more)
+    folder = clean_value(args.get('folder_id'))
+    return _email_results(mailbox, messages, f'Emails found ({len(messages)})', folder, more)
 
 
 MAX_TEXT = 20_000  # characters of an email below its table
@@ -703,26 +712,26 @@ MAX_TEXT = 20_000  # characters of an email below its table
 
 def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show a message with its body and its headers."""
-    body_type = choice_argument(args, 'body_type', ('HTML', 'text'), 'HTML').lower()
     query = {'$select': ','.join(SINGLE_EMAIL_PROPERTIES.values()), **odata_query(args.get('odata') or '')}
-    if choice_argument(args, 'body', ('full', 'unique'), 'full') == 'unique':
+    if args.get('body') == 'unique':
         query['$select'] = re.sub(r'\bbody\b', 'uniqueBody', query['$select'])
     message_id, folder_id = _message_in_folder(mailbox, args)
-    message = mailbox.get_message(message_id, folder_id, query, body_type)
+    message = mailbox.get_message(message_id, folder_id, query, (args.get('body_type') or 'html').lower())
     if 'uniqueBody' in message:
         message['body'] = message['uniqueBody']
     outputs = _email_outputs(message, SINGLE_EMAIL_PROPERTIES, mailbox)
     if outputs['Kind'].startswith('eventMessage'):  # its own properties come without $select only
         outputs['Meeting'] = _meeting_outputs(mailbox.get_message(message_id, folder_id))
     body = message.get('body') or {}
-    content = str(body.get('content') or '')
+    content = body.get('content') or ''
     text = html_to_text(content, MAX_TEXT) if body.get('contentType') == 'html' else content[:MAX_TEXT]
     rest = '\n\n(The rest of the text is in the context.)' if len(text) == MAX_TEXT else ''
     note = _unreadable([message]) + (f'\n{inert(text, is_cell=False)}{rest}' if text else '')
     meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
-    row = _email_row(outputs, with_names=True)
-    row['Sender'] = '' if row['Sender'] == row['From'] else row['Sender']
-    rows = property_rows({**row, **meeting}, _SHOWN_OF_EMAIL)
+    row = {**_email_row(outputs, with_names=True), **meeting}
+    if row['Sender'] == row['From']:
+        row['Sender'] = ''
+    rows = property_rows(row, _SHOWN_OF_EMAIL)
     return object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)
 
 
@@ -747,18 +756,24 @@ def _change_emails(
     mailbox: Mailbox, args: Arguments, title: str, changes: JsonObject, outputs: JsonObject, shown: JsonObject | None = None
 ) -> MailCommandResult:
     """Make the same changes to several messages. `outputs` is the context of each, `shown` as `run_in_batches`."""
-
-    def request(message_id: str, folder_id: str) -> BatchRequest:
-        return mailbox.update_request(message_id, changes, folder_id)
-
-    return run_in_batches(mailbox, args, title, request, lambda _: outputs, ids_name='message_ids', shown=shown)
+    folder_id = folder_argument(mailbox, args)
+    return run_in_batches(
+        mailbox,
+        args,
+        title,
+        lambda message_id: mailbox.update_request(message_id, changes, folder_id),
+        lambda _: outputs,
+        ids_name='message_ids',
+        folder_id=folder_id,
+        shown=shown,
+    )
 
 
 def update_email_status_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Mark messages as read or unread."""
-    status = choice_argument(args, 'status', ('Read', 'Unread'))
-    is_read = status == 'Read'
-    return _change_emails(mailbox, args, f'Emails marked as {status.lower()}', {'isRead': is_read}, {'IsRead': is_read})
+    is_read = args['status'] == 'Read'
+    title = f'Emails marked as {args["status"].lower()}'
+    return _change_emails(mailbox, args, title, {'isRead': is_read}, {'IsRead': is_read})
 
 
 def set_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
@@ -771,17 +786,15 @@ def set_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandResu
 
 def flag_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Flag messages for follow-up, mark them as complete, or remove the flag."""
-    status = choice_argument(args, 'status', ('flagged', 'complete', 'notFlagged'), 'flagged')
+    status = args.get('status') or 'flagged'
     flag: JsonObject = {'flagStatus': status}
     shown = {}
-    due = clean_value(args.get('due_date'))
-    if due:
+    if clean_value(args.get('due_date')):
         if status != 'flagged':
             raise DemistoException('due_date can only be used with the status flagged. Remove due_date.')
-        date = future_datetime(due, 'due_date', grace=24 * 3600)  # a date without a time is read as its midnight
-        moment = {'dateTime': f'{date:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
-        flag.update(startDateTime=moment, dueDateTime=moment)
-        shown = {'DueDate': graph_time_text(moment)}
+        due = _utc_time(args, 'due_date')
+        flag.update(startDateTime=due, dueDateTime=due)
+        shown = {'DueDate': graph_time_text(due)}
     return _change_emails(mailbox, args, 'Flags set', {'flag': flag}, {'FlagStatus': status}, shown)
 
 
@@ -798,7 +811,7 @@ def copy_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
 def _transfer_emails(
     mailbox: Mailbox, args: Arguments, done: str, request_for: Callable[[str, str], BatchRequest]
 ) -> MailCommandResult:
-    folder_id = folder_argument(mailbox, args, 'destination_folder_id', is_required=True)
+    folder_id = folder_argument(mailbox, args, 'destination_folder_id')
 
     def outputs(result: BatchResult) -> JsonObject:
         source = {'SourceID': result.request.message_id} if done == 'copied' else {}
@@ -808,7 +821,7 @@ def _transfer_emails(
         mailbox,
         args,
         f'Emails {done}',
-        lambda message_id, _: request_for(message_id, folder_id),
+        lambda message_id: request_for(message_id, folder_id),
         outputs,
         f'MSGraphMail.{done.title()}Emails',
         shown={'Folder': args['destination_folder_id']},
@@ -817,14 +830,15 @@ def _transfer_emails(
 
 def delete_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Move messages to Deleted Items, or delete them permanently."""
-    permanent = bool_argument(args, 'permanent')
+    permanent, folder_id = bool_argument(args, 'permanent'), folder_argument(mailbox, args)
     return run_in_batches(
         mailbox,
         args,
         'Emails deleted permanently' if permanent else 'Emails moved to Deleted Items',
-        lambda message_id, folder_id: mailbox.delete_request(message_id, folder_id, permanent),
+        lambda message_id: mailbox.delete_request(message_id, folder_id, permanent),
         lambda _: {'Permanent': permanent},
         'MSGraphMail.DeletedEmails',
+        folder_id=folder_id,
     )
 
 
@@ -921,7 +935,7 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
     # Outlook marks images of some programs as not inline, though the body shows them
     is_named = any(one.content_id and not one.is_inline for one in Attachment.list_from_json(found))
     message = mailbox.get_message(message_id, folder_id, {'$select': 'body'}) if is_named else {}
-    attachments = Attachment.list_from_json(found, str((message.get('body') or {}).get('content') or ''))
+    attachments = Attachment.list_from_json(found, (message.get('body') or {}).get('content') or '')
     web_link = _web_link(mailbox, attachments, message_id)
     rows, notes = [], []
     for attachment in attachments:
@@ -964,11 +978,16 @@ def _sha256(download: Callable[[Callable[[bytes], Any]], None]) -> str:
     return digest.hexdigest()
 
 
+def _nested_depth(args: Arguments) -> int:
+    """Return how deep attached emails are opened, 0 for not at all."""
+    is_empty = clean_value(args.get('nested_depth')) in ('', '0')
+    return 0 if is_empty else int_argument(args, 'nested_depth', 1, MAX_NESTED_DEPTH)
+
+
 def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Return one attachment of a message as a file, or all. If one cannot be read, the others are returned."""
     attachment_id = graph_id(clean_value(args.get('attachment_id')))
-    has_depth = clean_value(args.get('nested_depth')) not in ('', '0')
-    nested = NestedEmails(int_argument(args, 'nested_depth', 1, MAX_NESTED_DEPTH) if has_depth else 0)
+    nested = NestedEmails(_nested_depth(args))
     message_id, folder_id = _message_in_folder(mailbox, args)
     if attachment_id:
         found = [mailbox.get_attachment(message_id, attachment_id, folder_id)]
@@ -1030,14 +1049,14 @@ def _folder_results(title: str, folders: JsonObject | list[JsonObject], empty: s
 
 def list_folders_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the folders at the top of a mailbox."""
-    folders = mailbox.list_folders(int_argument(args, 'limit', 20, MAX_LISTED))
+    folders = mailbox.list_folders(args.get('limit') or 20)
     return _folder_results('Folders', folders, 'No folders were found.')
 
 
 def list_child_folders_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the child folders of a folder."""
-    limit = int_argument(args, 'limit', 20, MAX_LISTED)
-    folders = mailbox.list_child_folders(folder_argument(mailbox, args, 'parent_folder_id', is_required=True), limit)
+    limit = args.get('limit') or 20
+    folders = mailbox.list_child_folders(folder_argument(mailbox, args, 'parent_folder_id'), limit)
     return _folder_results('Folders', folders, 'There are no folders in this folder.')
 
 
@@ -1051,14 +1070,14 @@ def create_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 def update_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Rename a folder."""
     name = required_argument(args, 'new_display_name')
-    folder_id = folder_argument(mailbox, args, is_required=True)
+    folder_id = folder_argument(mailbox, args)
     return _folder_results('Folder renamed', mailbox.update_folder(folder_id, name))
 
 
 def delete_folder_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Move a folder with its contents to Deleted Items, or delete it permanently."""
     permanent = bool_argument(args, 'permanent')
-    folder_id = folder_argument(mailbox, args, is_required=True)
+    folder_id = folder_argument(mailbox, args)
     mailbox.delete_folder(folder_id, permanent)
     outputs = {'ID': folder_id, 'Deleted': True}
     title = 'Folder deleted permanently' if permanent else 'Folder moved to Deleted Items'
@@ -1095,22 +1114,25 @@ def _rule_folder(mailbox: Mailbox, args: Arguments, name: str) -> str:
     return mailbox.find_folder(folder) if re.fullmatch(WELL_KNOWN_FOLDER, folder) else folder
 
 
-# Arguments that set a property of a rule, the property, and what reads it.
-_RULE_PROPERTIES: tuple[tuple[str, str, Callable[[Arguments, str], Any]], ...] = (
-    ('display_name', 'displayName', required_argument),
-    ('sequence', 'sequence', lambda args, name: int_argument(args, name, 1, 10_000)),
-    ('is_enabled', 'isEnabled', bool_argument),
-    ('is_read_only', 'isReadOnly', bool_argument),
-    ('conditions', 'conditions', json_argument),
-    ('actions', 'actions', json_argument),
-    ('exceptions', 'exceptions', json_argument),
-)
+# Arguments that set a property of a rule.
+_RULE_PROPERTIES = {
+    'conditions': 'conditions',
+    'actions': 'actions',
+    'exceptions': 'exceptions',
+    'display_name': 'displayName',
+    'sequence': 'sequence',
+    'is_enabled': 'isEnabled',
+    'is_read_only': 'isReadOnly',
+}
 
 
 def _rule_changes(mailbox: Mailbox, args: Arguments) -> JsonObject:
     """Return the properties of a rule that the arguments set. An empty object removes what the rule has."""
-    given = {name for name, value in args.items() if value is not None and str(value).strip()}
-    changes = {key: read(args, name) for name, key, read in _RULE_PROPERTIES if name in given}
+    changes: JsonObject = {}
+    for name, key in _RULE_PROPERTIES.items():
+        if args.get(name) is not None and str(args[name]).strip():
+            read = ARGUMENT_CHECKS.get(name)
+            changes[key] = read(args, name) if read else args[name]
     for name in ('moveToFolder', 'copyToFolder'):
         folder = changes.get('actions', {}).get(name)
         if folder:
@@ -1120,7 +1142,7 @@ def _rule_changes(mailbox: Mailbox, args: Arguments) -> JsonObject:
 
 def list_rules_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the rules of the inbox."""
-    rules = mailbox.list_rules(int_argument(args, 'limit', 50, MAX_LISTED))
+    rules = mailbox.list_rules(args.get('limit') or 50)
     return _rule_results(f'Rules ({len(rules)})', rules)
 
 
@@ -1132,7 +1154,6 @@ def get_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 def create_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Create a rule of the inbox."""
     changes = _rule_changes(mailbox, args)
-    required_argument(args, 'display_name')
     required_argument(changes, 'actions')
     return _rule_results('Rule created', mailbox.create_rule(changes))
 
@@ -1171,21 +1192,17 @@ def get_mailtips_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show what is known about recipients before an email is sent to them."""
     addresses = [one.address for name in ('email_addresses', 'email_address') for one in addresses_argument(args, name)]
     if not addresses:
-        raise ArgumentError(
-            'email_addresses', 'The argument email_addresses is empty. Enter one address, or several separated by commas.'
-        )
+        raise DemistoException('The argument email_addresses is empty. Enter one address, or several separated by commas.')
     tips = mailbox.get_mailtips(list(dict.fromkeys(addresses)))
-    outputs = [without_annotations(tip) for tip in tips]
-    rows = [_mailtip_row(one) for one in outputs]
+    outputs = without_annotations(tips)
+    rows = []
+    for tip in outputs:
+        row = {**tip, 'emailAddress': EmailAddress.from_json(tip).address}
+        if 'automaticReplies' in tip:
+            row['automaticReplies'] = (tip['automaticReplies'] or {}).get('message')
+        rows.append(row)
     headers = list(dict.fromkeys(['emailAddress', *(name for row in rows for name in row)]))
     return object_results('MSGraphMail.MailTips', 'Mail tips', outputs, tips, headers, 'emailAddress.address', rows)
-
-
-def _mailtip_row(tip: JsonObject) -> JsonObject:
-    row = {**tip, 'emailAddress': EmailAddress.from_json(tip).address}
-    if 'automaticReplies' in tip:
-        row['automaticReplies'] = (tip['automaticReplies'] or {}).get('message')
-    return row
 
 
 # endregion
@@ -1198,14 +1215,13 @@ MAX_SHOWN_TEXT = 300  # characters of each message
 def get_conversation_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Show the messages of a conversation in all folders, oldest first."""
     conversation_id = clean_value(args.get('conversation_id'))
-    is_full = choice_argument(args, 'body', ('unique', 'full'), 'unique') == 'full'
     if bool(clean_value(args.get('message_id'))) is bool(conversation_id):
         raise DemistoException('Enter either message_id or conversation_id.')
     if not conversation_id:
         found = mailbox.get_message(message_argument(mailbox, args), query={'$select': 'conversationId'})
         conversation_id = str(found.get('conversationId') or '')
     # the unique body is what is new in each email: the rest quotes the others
-    properties = {**EMAIL_PROPERTIES, 'Body': 'body' if is_full else 'uniqueBody'}
+    properties = {**EMAIL_PROPERTIES, 'Body': 'body' if args.get('body') == 'full' else 'uniqueBody'}
     messages, is_complete = mailbox.conversation(conversation_id, ','.join(properties.values()))
     outputs = [_email_outputs(message, properties, mailbox) for message in messages]
     rows = [{**_email_row(one), 'Text': html_to_text(one.get('Body') or '', MAX_SHOWN_TEXT)} for one in outputs]
@@ -1225,14 +1241,14 @@ _RESPONSES = {'accept': 'accepted', 'tentativelyAccept': 'tentatively accepted',
 
 def respond_to_invitation_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Accept an invitation to a meeting, accept it tentatively, or decline it."""
-    response, is_sent = choice_argument(args, 'response', _RESPONSES), bool_argument(args, 'send_response', default=True)
+    response, is_sent = args['response'], bool_argument(args, 'send_response', default=True)
     comment = str(args.get('comment') or '')
     if comment and not is_sent:
         raise DemistoException('comment needs send_response=true. Remove one of them.')
     message_id = message_argument(mailbox, args)
     message = mailbox.get_invitation(message_id)
     event = message['event']
-    mailbox.respond_to_event(str(event['id']), response, {'sendResponse': is_sent, **({'comment': comment} if comment else {})})
+    mailbox.respond_to_event(event['id'], response, {'sendResponse': is_sent, **({'comment': comment} if comment else {})})
     outputs = {
         'ID': message_id,
         'EventID': event['id'],
@@ -1292,15 +1308,14 @@ def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         'actions': {**target, 'stopProcessingRules': True},
     }
     name = rule['displayName'].lower()
-    rules = mailbox.list_rules(MAX_LISTED)
-    earlier: JsonObject = next((one for one in rules if str(one.get('displayName')).lower() == name), {})
-    is_blocked = _blocks(earlier, sender, rule['actions'])
-    present = earlier if is_blocked else mailbox.create_rule(rule)
+    earlier = next((one for one in mailbox.list_rules(MAX_LISTED) if str(one.get('displayName')).lower() == name), None)
+    is_blocked = earlier is not None and _blocks(earlier, sender, rule['actions'])
+    present = earlier if earlier and is_blocked else mailbox.create_rule(rule)
     if earlier and not is_blocked:  # a new rule replaces it: changing a rule would leave its exceptions and errors
-        if present.get('id') == earlier.get('id'):  # found after an unclear response
+        if present['id'] == earlier['id']:  # found after an unclear response
             raise DemistoException('Whether the rule was created is not known. Run the command again.')
-        mailbox.delete_rule(str(earlier.get('id')))
-    outputs = {'Address': sender, 'RuleID': present.get('id'), 'AlreadyBlocked': is_blocked, 'UserID': mailbox.address}
+        mailbox.delete_rule(earlier['id'])
+    outputs = {'Address': sender, 'RuleID': present['id'], 'AlreadyBlocked': is_blocked, 'UserID': mailbox.address}
     title = 'The sender was blocked already' if is_blocked else 'Sender blocked by a rule of the inbox'
     return object_results('MSGraphMail.BlockedSender', title, outputs, present, list(outputs), 'RuleID')
 
@@ -1309,9 +1324,9 @@ def _blocks(rule: JsonObject, sender: str, actions: JsonObject) -> bool:
     """Return whether a rule is active for the emails of a sender and does the same with them."""
     conditions = {name: one for name, one in (rule.get('conditions') or {}).items() if one}
     addresses = [EmailAddress.from_json(one).address.lower() for one in conditions.pop('fromAddresses', ())]
-    is_active = rule.get('isEnabled') and not (rule.get('hasError') or any((rule.get('exceptions') or {}).values()) or conditions)
-    found = rule.get('actions') or {}
-    return bool(is_active) and sender.lower() in addresses and all(found.get(name) == one for name, one in actions.items())
+    is_limited = conditions or rule.get('hasError') or any((rule.get('exceptions') or {}).values())
+    is_active = bool(rule.get('isEnabled')) and not is_limited
+    return is_active and sender.lower() in addresses and actions.items() <= (rule.get('actions') or {}).items()
 
 
 # endregion
@@ -1329,16 +1344,15 @@ REPLIES_PROPERTIES = {
 _LOCAL_TIME = r'\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?'
 
 
-def _graph_time(args: Arguments, name: str, time_zone: str) -> dict[str, str]:
-    """Return a time as ``dateTimeTimeZone`` of Graph. `time_zone` is that of a time without one; by default UTC."""
-    text = required_argument(args, name)
-    if not (time_zone and re.fullmatch(_LOCAL_TIME, text)):
-        moment = future_datetime(text, name, grace=24 * 3600).astimezone(timezone.utc)
-        return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
+def _local_time(args: Arguments, name: str) -> dict[str, str]:
+    """Return a time as `_utc_time`, or in the time zone that ``time_zone`` names, if it is written without one."""
+    text, time_zone = required_argument(args, name), clean_value(args.get('time_zone'))
+    if not time_zone or not re.fullmatch(_LOCAL_TIME, text):
+        return _utc_time(args, name)
     try:
         return {'dateTime': datetime.fromisoformat(text).isoformat(), 'timeZone': time_zone}
     except ValueError:
-        raise ArgumentError(name, f"'{text}' is not a date. Change {name}.") from None
+        raise DemistoException(f"'{text}' is not a date. Change {name}.") from None
 
 
 _HTML_TAG = (
@@ -1356,17 +1370,15 @@ def _html_message(args: Arguments, name: str) -> str:
 
 def _automatic_replies(args: Arguments) -> JsonObject:
     """Return the properties of the automatic replies that the arguments set."""
-    status = choice_argument(args, 'status', ('alwaysEnabled', 'scheduled', 'disabled'))
     replies: JsonObject = {
-        'status': status,
-        'externalAudience': choice_argument(args, 'external_audience', ('', 'none', 'contactsOnly', 'all')),
+        'status': args['status'],
+        'externalAudience': args.get('external_audience'),
         'internalReplyMessage': _html_message(args, 'internal_message'),
         'externalReplyMessage': _html_message(args, 'external_message'),
     }
     given = [name for name in ('start_time', 'end_time', 'time_zone') if clean_value(args.get(name))]
-    if status == 'scheduled':
-        time_zone = clean_value(args.get('time_zone'))
-        start, end = (_graph_time({'start_time': 'now', **args}, name, time_zone) for name in ('start_time', 'end_time'))
+    if args['status'] == 'scheduled':
+        start, end = _local_time({'start_time': 'now', **args}, 'start_time'), _local_time(args, 'end_time')
         if start['timeZone'] == end['timeZone'] and start['dateTime'] >= end['dateTime']:
             raise DemistoException('The end_time is not after the start_time. Change one of them.')
         replies.update(scheduledStartDateTime=start, scheduledEndDateTime=end)
@@ -1387,9 +1399,9 @@ def set_automatic_replies_command(mailbox: Mailbox, args: Arguments) -> CommandR
     """Turn automatic replies on, for a time or until they are turned off, or turn them off."""
     replies = mailbox.set_automatic_replies(_automatic_replies(args))
     outputs = {**object_outputs(replies, REPLIES_PROPERTIES), 'UserID': mailbox.address}
-    title = 'Automatic replies turned off' if outputs.get('Status') == 'disabled' else 'Automatic replies turned on'
-    times = () if outputs.get('Status') == 'scheduled' else ('StartTime', 'EndTime')
-    headers = [name for name in outputs if name not in times]
+    title = f'Automatic replies turned {"off" if outputs.get("Status") == "disabled" else "on"}'
+    is_scheduled = outputs.get('Status') == 'scheduled'
+    headers = [name for name in outputs if is_scheduled or name not in ('StartTime', 'EndTime')]
     return object_results(f'MSGraphMail.AutomaticReplies{_OF_MAILBOX}', title, outputs, replies, headers, key=None)
 
 
@@ -1406,15 +1418,17 @@ def _change_categories(
     """Change the categories of messages. `changed` gets those of a message and those of the arguments."""
     named = text_list(args, 'categories')
     if not named:
-        raise ArgumentError('categories', 'The argument categories is empty. Enter one category, or several separated by commas.')
+        raise DemistoException('The argument categories is empty. Enter one category, or several separated by commas.')
+
     folder_id = folder_argument(mailbox, args)
     return run_in_batches(
         mailbox,
         args,
         title,
-        mailbox.categories_request,
+        lambda message_id: mailbox.categories_request(message_id, folder_id),
         lambda result: {'Categories': result.body.get('categories') or []},
         ids_name='message_ids',
+        folder_id=folder_id,
         send=lambda reads: mailbox.change_categories(reads, lambda present: changed(present, named), folder_id),
     )
 
@@ -1457,16 +1471,16 @@ MAIL_COMMANDS: dict[str, CommandFunction] = {
         (
             'msgraph-mail-list-emails',
             list_emails_command,
-            'folder_id odata search page_size pages_to_pull all_results limit next_page',
+            'folder_id odata search page_size=1000 pages_to_pull=1000 all_results limit=100000 next_page',
         ),
         (
             'msgraph-mail-find-email',
             find_email_command,
-            'message_id subject sender recipient received_time received_after received_before folder_id limit',
+            'message_id subject sender recipient received_time received_after received_before folder_id limit=1000',
         ),
         ('msgraph-mail-get-email', get_email_command, 'message_id* folder_id body_type=HTML|text body=full|unique odata'),
         ('msgraph-mail-get-conversation', get_conversation_command, 'message_id conversation_id body=unique|full'),
-        ('msgraph-mail-get-email-as-eml', get_email_as_eml_command, 'message_id'),
+        ('msgraph-mail-get-email-as-eml', get_email_as_eml_command, 'message_id*'),
         ('msgraph-mail-list-attachments', list_attachments_command, 'message_id* folder_id include_hash'),
         ('msgraph-mail-get-attachment', get_attachment_command, 'message_id* attachment_id folder_id nested_depth'),
         ('msgraph-update-email-status', update_email_status_command, 'message_ids*[] status*=Read|Unread folder_id'),
@@ -1478,25 +1492,25 @@ MAIL_COMMANDS: dict[str, CommandFunction] = {
         ('msgraph-mail-move-email', move_email_command, 'message_id*[] destination_folder_id*'),
         ('msgraph-mail-copy-email', copy_email_command, 'message_id*[] destination_folder_id*'),
         ('msgraph-mail-delete-email', delete_email_command, 'message_id*[] permanent folder_id'),
-        ('msgraph-mail-list-folders', list_folders_command, 'limit'),
-        ('msgraph-mail-list-child-folders', list_child_folders_command, 'parent_folder_id* limit'),
+        ('msgraph-mail-list-folders', list_folders_command, 'limit=100000'),
+        ('msgraph-mail-list-child-folders', list_child_folders_command, 'parent_folder_id* limit=100000'),
         ('msgraph-mail-create-folder', create_folder_command, 'new_folder_name* parent_folder_id'),
         ('msgraph-mail-update-folder', update_folder_command, 'folder_id* new_display_name*'),
         ('msgraph-mail-delete-folder', delete_folder_command, 'folder_id* permanent'),
-        ('msgraph-mail-list-rules', list_rules_command, 'limit'),
-        ('msgraph-mail-get-rule', get_rule_command, 'rule_id'),
+        ('msgraph-mail-list-rules', list_rules_command, 'limit=100000'),
+        ('msgraph-mail-get-rule', get_rule_command, 'rule_id*'),
         (
             'msgraph-mail-create-rule',
             create_rule_command,
-            'display_name* actions* conditions exceptions sequence is_enabled is_read_only',
+            'display_name* actions* conditions exceptions sequence=10000 is_enabled is_read_only',
         ),
         (
             'msgraph-mail-update-rule',
             update_rule_command,
-            'rule_id* display_name actions conditions exceptions sequence is_enabled is_read_only',
+            'rule_id* display_name actions conditions exceptions sequence=10000 is_enabled is_read_only',
         ),
-        ('msgraph-mail-delete-rule', delete_rule_command, 'rule_id'),
-        ('msgraph-mail-get-invitation-as-ics', get_invitation_as_ics_command, 'message_id'),
+        ('msgraph-mail-delete-rule', delete_rule_command, 'rule_id*'),
+        ('msgraph-mail-get-invitation-as-ics', get_invitation_as_ics_command, 'message_id*'),
         (
             'msgraph-mail-respond-to-invitation',
             respond_to_invitation_command,

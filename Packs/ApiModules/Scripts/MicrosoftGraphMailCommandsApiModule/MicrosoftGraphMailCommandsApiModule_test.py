@@ -223,6 +223,40 @@ def test_categories_are_not_changed_without_the_version_of_an_email() -> None:
     assert len(client.sent) == 1
 
 
+def test_a_folder_is_looked_up_once_for_a_batch() -> None:
+    client = ScriptedClient(
+        (200, {'value': [{'id': FOLDER_ID, 'displayName': 'Team'}]}),
+        (200, {'responses': [{'id': '0', 'status': 200, 'body': {'categories': ['Red'], '@odata.etag': 'v'}}]}),
+    )
+    result = run(client, 'msgraph-mail-add-categories', message_ids='x', categories='Red', folder_id='Team')
+    assert result.outputs == {'ID': 'x', 'Categories': ['Red'], 'UserID': ADA}
+    assert [path for _, path, _ in client.sent] == [f'/users/{ADA}/mailFolders', '/$batch']
+
+
+@pytest.mark.parametrize(
+    'due_date, day',
+    [
+        ('2999-01-31T08:00:00Z', '2999-01-31T08:00:00'),
+        ('2999-01-31T01:00:00+02:00', '2999-01-30T23:00:00'),
+        ('2999-01-31T23:00:00-05:00', '2999-02-01T04:00:00'),
+        ('2999-01-31', '2999-01-31T00:00:00'),
+    ],
+)
+def test_a_due_date_is_sent_in_utc(due_date: str, day: str) -> None:
+    client = ScriptedClient(batch(200))
+    result = run(client, 'msgraph-mail-flag-email', message_ids='x', due_date=due_date)
+    flag = client.sent[0][2]['requests'][0]['body']['flag']
+    assert flag['dueDateTime'] == flag['startDateTime'] == {'dateTime': day, 'timeZone': 'UTC'}
+    assert f'{day}Z' in result.readable_output
+
+
+def test_a_meeting_without_a_time_has_none() -> None:
+    invitation = {'id': 'm', 'meetingMessageType': 'meetingRequest', 'event': {'id': 'e', 'end': {'dateTime': None}}}
+    client = ScriptedClient((200, invitation), (202, {}))
+    outputs = run(client, 'msgraph-mail-respond-to-invitation', message_id='m', response='accept').outputs
+    assert (outputs['Start'], outputs['End']) == ('', '')
+
+
 def test_emails_are_listed_with_the_next_page() -> None:
     client = ScriptedClient((200, {'value': [{'id': 'm', 'subject': 'Hi'}], '@odata.nextLink': 'https://graph.microsoft.com/x'}))
     result = run(client, 'msgraph-mail-list-emails', folder_id='inbox', odata='$select=subject', page_size='7')
