@@ -1247,7 +1247,7 @@ class MailReader:
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
         """Return whether the mailbox can be read, although a mail cannot."""
-        if not isinstance(error, DemistoException | MicrosoftSignInError):
+        if not isinstance(error, DemistoException):
             return True
         if self._is_mailbox_available is None or not status_of(error):
             self._is_mailbox_available = self._run.is_mailbox_available()
