@@ -163,7 +163,7 @@ def status_of(error: Exception | None) -> int:
     return error.status if isinstance(error, GraphError) else 0
 
 
-def is_final(error: Exception | None) -> bool:
+def is_final(error: Exception) -> bool:
     """Return whether a request fails again whenever it is sent again."""
     return status_of(error) in _FINAL_STATUSES or (isinstance(error, GraphError) and error.code in UNREADABLE_CODES)
 
