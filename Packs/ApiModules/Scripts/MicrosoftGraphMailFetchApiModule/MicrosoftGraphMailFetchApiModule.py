@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -1448,12 +1448,9 @@ class MailReader:
 
     def _read_in_batches(self, files: list[MailFile]) -> None:
         while files and not (self._is_over or self._run.is_over_time):
-            chunk: list[MailFile] = []
-            size = 0
-            while files and len(chunk) < MAX_BATCH_SIZE and size + files[0].size <= _BATCH_BYTES:
-                size += files[0].size
-                chunk.append(files.pop(0))
-            chunk = [file for file in chunk if file.mail.is_active]
+            sizes = accumulate(file.size for file in files[:MAX_BATCH_SIZE])
+            count = sum(size <= _BATCH_BYTES for size in sizes)  # at least one, since each of them fits
+            chunk, files = [file for file in files[:count] if file.mail.is_active], files[count:]
             results = self._batch([BatchRequest(file.mail.message_id, 'GET', file.path) for file in chunk])
             for file, result in zip(chunk, results, strict=True):
                 if file.mail.is_active and result.content is None:
