@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -111,7 +111,7 @@ def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[s
     _mark_as_read(run, cursor, options.mark_read)
     is_throttled = any(status_of(problem) == 429 for problem in run.problems)
     mails = [] if is_throttled else MailSelector(run, cursor, options).select()
-    incidents = MailReader(run, options, cursor, address).read(mails)
+    incidents = MailReader(run, options, cursor, address, mails).read()
     cursor.record(mails, options.mark_read, run.now(), not options.depends_on_state)
     after = cursor.as_last_run()
     if run.problems and not incidents and after == before:
@@ -163,7 +163,7 @@ def status_of(error: Exception | None) -> int:
     return error.status if isinstance(error, GraphError) else 0
 
 
-def is_final(error: Exception | None) -> bool:
+def is_final(error: Exception) -> bool:
     """Return whether a request fails again whenever it is sent again."""
     return status_of(error) in _FINAL_STATUSES or (isinstance(error, GraphError) and error.code in UNREADABLE_CODES)
 
@@ -671,8 +671,17 @@ class MailSelector:
     def _new_folder(self, name: str, folder_id: str, first: str) -> FolderCursor:
         return FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, ''))
 
-    def _replace_folder(self, folder: FolderCursor, folder_id: str) -> None:
+    def _replace_folder(self, folder: FolderCursor) -> bool:
+        """Fetch from the folder that has the name of `folder` now, and return whether it is another one.
+
+        Raises:
+            DemistoException: there is none.
+        """
+        folder_id = self._run.mailbox.find_folder(folder.name)
+        if folder_id == folder.folder_id:
+            return False
         self._cursor.replace_folder(folder, self._new_folder(folder.name, folder_id, folder.first))
+        return True
 
     def _find_again(self, name: str, error: GraphError) -> Exception | None:
         """Fetch from the folder that now has the name of one that Graph does not find. Return the problem if there is none."""
@@ -680,14 +689,12 @@ class MailSelector:
         if folder is None:
             return error
         try:
-            folder_id = self._run.mailbox.find_folder(name)
+            if not self._replace_folder(folder):
+                return error
         except (GraphError, MicrosoftSignInError) as problem:
             return problem
         except DemistoException as problem:
             return DemistoException(f"The folder '{name}' was deleted. {problem}")
-        if folder_id == folder.folder_id:
-            return error
-        self._replace_folder(folder, folder_id)
         if name in self._cursor.folders:
             self._try(name, partial(self._select_created, self._cursor.folders[name]))
         return None
@@ -700,17 +707,13 @@ class MailSelector:
         """
         if folder.is_check_due(self._run.now()):
             folder.record_check(self._run.now(), self._is_deleted(folder))
-        if not folder.is_deleted:
+        if not folder.is_deleted or self._replace_folder(folder):
             return
-        folder_id = self._run.mailbox.find_folder(folder.name)  # raises an error if the name leads nowhere any more
-        if folder_id != folder.folder_id:
-            self._replace_folder(folder, folder_id)
-        elif folder.name == folder.folder_id:
+        if folder.name == folder.folder_id:
             raise DemistoException(
                 f"The folder '{folder.name}' is in Deleted Items. Move it back, or change '{FetchLabel.FOLDERS}'."
             )
-        else:
-            folder.record_check(self._run.now(), is_deleted=False)  # the path leads to Deleted Items on purpose
+        folder.record_check(self._run.now(), is_deleted=False)  # the path leads to Deleted Items on purpose
 
     def _is_deleted(self, folder: FolderCursor) -> bool:
         deleted_id = self._folder('deleteditems')['id']
@@ -923,6 +926,8 @@ class MailFile:
         size: approximate number of bytes.
         details: what the incident says about it. Its digest is added, or why it is missing.
     Attributes:
+        missing: what the incident says if it cannot be read.
+        fits_batch: a batch can contain its bytes. JSON would become a part of the JSON of the batch.
         saved: None before it was read.
         is_done: it was read, or cannot be.
     """
@@ -933,22 +938,14 @@ class MailFile:
         self.name = name
         self.size = size
         self.details = details
+        self.missing = f"The file '{name}' is missing."
+        self.fits_batch = size <= _BATCH_BYTES // 3 and 'json' not in self.media_type.lower()
         self.saved: SavedFile | None = None
         self.is_done = False
 
     @property
     def media_type(self) -> str:
         return str(self.details.get('ContentType') or _EML)
-
-    @property
-    def fits_batch(self) -> bool:
-        """Whether a batch can contain its bytes. JSON would become a part of the JSON of the batch."""
-        return self.size <= _BATCH_BYTES // 3 and 'json' not in self.media_type.lower()
-
-    @property
-    def missing(self) -> str:
-        """What the incident says if it cannot be read."""
-        return f"The file '{self.name}' is missing."
 
     def take(self, content: bytes) -> None:
         """Save bytes that came with others."""
@@ -1125,14 +1122,8 @@ class MimeHead(MailFile):
 
     def __init__(self, mail: FetchedMail, path: str):
         super().__init__(mail, path, '', mail.mime_size, {})
-
-    @property
-    def fits_batch(self) -> bool:
-        return self.size <= _SMALL_MIME and not self.mail.is_event
-
-    @property
-    def missing(self) -> str:
-        return f'The {"invitation" if self.mail.is_event else "headers"} of this email cannot be read.'
+        self.missing = f'The {"invitation" if mail.is_event else "headers"} of this email cannot be read.'
+        self.fits_batch = self.size <= _SMALL_MIME and not mail.is_event
 
     def take_eml(self) -> None:
         """Read the mail as a file, if there is one. The beginning of a large one is requested again."""
@@ -1164,37 +1155,39 @@ class MailReader:
     mail: later runs try it again, and finally the incident says what is missing.
     """
 
-    def __init__(self, run: FetchRun, options: FetchOptions, cursor: FetchCursor, address: str = ''):
+    def __init__(self, run: FetchRun, options: FetchOptions, cursor: FetchCursor, address: str, mails: Sequence[FetchedMail]):
         self._run = run
         self._options = options
         self._cursor = cursor
         self._address = address
-        self._mails: Sequence[FetchedMail] = ()
+        self._mails = mails
         self._body_type = 'html' if options.html else 'text'
         self._properties = _MAIL_PROPERTIES + (',uniqueBody' if options.unique_body else '')
         self._expand = f',{_SIZE}' if 'size' in options.search_properties else ''
         self._is_mailbox_available: bool | None = None
         self._is_over = False
 
-    def read(self, mails: Sequence[FetchedMail]) -> list[dict[str, Any]]:
-        """Read `mails`, and return their incidents. Those that are active afterwards are complete, or say what is missing."""
-        self._mails = mails
-        self._read_lists(mails)
-        self._read_messages([mail for mail in mails if mail.is_active and not mail.message])
-        for mail in mails:
-            if mail.is_active:
-                self._run_step(mail, partial(self._plan_files, mail), mail.give_up)
-        self._read_files([file for mail in mails for file in mail.files])
-        heads = [MimeHead(mail, self._mime_path(mail)) for mail in mails if mail.is_active and mail.needs_mime]
+    def read(self) -> list[dict[str, Any]]:
+        """Read the mails, and return their incidents. Those that are active then are complete, or say what is missing."""
+        self._read_lists()
+        self._read_messages([mail for mail in self._active if not mail.message])
+        for mail in self._active:
+            self._run_step(mail, partial(self._plan_files, mail), mail.give_up)
+        self._read_files([file for mail in self._active for file in mail.files])
+        heads = [MimeHead(mail, self._mime_path(mail)) for mail in self._active if mail.needs_mime]
         for head in heads:
             self._run_step(head.mail, head.take_eml, head.do_without)
         self._read_files(heads)
-        for mail in mails:
-            if mail.is_active:
-                self._run_step(mail, partial(self._make_incident, mail), mail.give_up)
-            if mail.is_active and not mail.incident:
+        for mail in self._active:
+            self._run_step(mail, partial(self._make_incident, mail), mail.give_up)
+        for mail in self._active:
+            if not mail.incident:  # it was given up
                 self._make_incident(mail)
-        return [mail.incident for mail in mails if mail.is_active]
+        return [mail.incident for mail in self._active]
+
+    @property
+    def _active(self) -> list[FetchedMail]:
+        return [mail for mail in self._mails if mail.is_active]
 
     def _make_incident(self, mail: FetchedMail) -> None:
         mail.incident = mail_to_incident(mail, self._address, self._options.full_body)
@@ -1247,7 +1240,7 @@ class MailReader:
 
     def _is_fault_of_mail(self, error: Exception) -> bool:
         """Return whether the mailbox can be read, although a mail cannot."""
-        if not isinstance(error, DemistoException | MicrosoftSignInError):
+        if not isinstance(error, DemistoException):
             return True
         if self._is_mailbox_available is None or not status_of(error):
             self._is_mailbox_available = self._run.is_mailbox_available()
@@ -1258,10 +1251,10 @@ class MailReader:
     # endregion
     # region messages
 
-    def _read_lists(self, mails: Sequence[FetchedMail]) -> None:
+    def _read_lists(self) -> None:
         """Read small mails by lists with their attachments: many with one request. The others, and all that a list does not
         contain, are read in batches. One mail that cannot be read fails a list (microsoftgraph/msgraph-sdk-dotnet#1775)."""
-        new = [mail for mail in mails if mail.pending.received and not mail.pending.tries]
+        new = [mail for mail in self._mails if mail.pending.received and not mail.pending.tries]
         total = 0
         for name, folder in self._cursor.folders.items():
             group = {mail.message_id: mail for mail in new if mail.pending.folder == name}
@@ -1455,12 +1448,9 @@ class MailReader:
 
     def _read_in_batches(self, files: list[MailFile]) -> None:
         while files and not (self._is_over or self._run.is_over_time):
-            chunk: list[MailFile] = []
-            size = 0
-            while files and len(chunk) < MAX_BATCH_SIZE and size + files[0].size <= _BATCH_BYTES:
-                size += files[0].size
-                chunk.append(files.pop(0))
-            chunk = [file for file in chunk if file.mail.is_active]
+            sizes = accumulate(file.size for file in files[:MAX_BATCH_SIZE])
+            count = sum(size <= _BATCH_BYTES for size in sizes)  # at least one, since each of them fits
+            chunk, files = [file for file in files[:count] if file.mail.is_active], files[count:]
             results = self._batch([BatchRequest(file.mail.message_id, 'GET', file.path) for file in chunk])
             for file, result in zip(chunk, results, strict=True):
                 if file.mail.is_active and result.content is None:
@@ -1509,7 +1499,7 @@ def _reason(error: Exception) -> str:
     """Return what happened, without the advice for commands."""
     if isinstance(error, GraphError):
         return error.what
-    is_clear = isinstance(error, DemistoException | MicrosoftSignInError | OSError)
+    is_clear = isinstance(error, DemistoException | OSError)
     return str(error) if is_clear else f'An unexpected error occurred: {type(error).__name__}.'
 
 
