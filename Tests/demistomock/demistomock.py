@@ -312,8 +312,13 @@ def gets(obj: dict[str, Any], field: str) -> str:
 
 
 def dt(obj: Any = None, trnsfrm: str | None = None) -> Any:
-    """Asks an object with a transformation in the platform's own language, which is not spoken here."""
-    return ''
+    """What is at a path of names in an object, '' if there is nothing. More of the platform's own language is not spoken here."""
+    for name in (trnsfrm or '').split('.'):
+        if isinstance(obj, list):
+            obj = [one[name] for one in obj if isinstance(one, dict) and name in one]
+        else:
+            obj = obj.get(name, '') if isinstance(obj, dict) else ''
+    return obj
 
 
 # endregion
