@@ -158,7 +158,7 @@ def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
 
 def _read_data_uri(uri: str) -> tuple[str, bytes]:
     """Return the media type and the bytes of a data URI; no bytes if it cannot be read."""
-    found = re.fullmatch(r'(?is)data:\s*(image/[\w.+-]+)\s*((?:;[^,]*)?),(.*)', uri.strip())
+    found = re.fullmatch(r'(?is)data:(image/[\w.+-]+)\s*((?:;[^,]*)?),(.*)', uri.strip())
     if not found:
         return '', b''
     content = unquote_to_bytes(found[3])
@@ -177,8 +177,6 @@ def _read_data_uri(uri: str) -> tuple[str, bytes]:
 
 MAX_RECIPIENTS = 500
 MAX_HEADERS = 5
-
-
 MAX_REQUEST_SIZE = 4_096_000  # bytes; Graph takes 4 MB, headers included
 # Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagdeferredsendtime-canonical-property
 _DEFERRED_SEND_TIME = 'SystemTime 0x3FEF'
@@ -196,7 +194,7 @@ class OutgoingMail:
         flag: notFlagged, complete or flagged, in any case.
         headers: names and values of custom internet headers.
         sender: whom the mail is from, if not the mailbox.
-        send_at: when Outlook sends it; at once if this is None or in the past.
+        send_at: when Outlook sends it, with its time zone; at once if this is None or in the past.
     Raises:
         DemistoException: Graph would reject it.
     """
@@ -559,40 +557,38 @@ class _Draft:
         Args:
             action: as `MailSender.reply`.
             message: a ``message`` of Graph.
+            comment: HTML.
         """
         # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
         properties = message.pop('singleValueExtendedProperties', None)
         if not self.progress.draft_id:
             path = f'{self._mailbox.message_path(message_id)}/{action}'
-            more = {'comment': text_as_html(comment)} if comment else {}  # Graph reads a comment as HTML
-            self._create_marked(path, message, lambda message: {'message': message, **more}, (400,))
+            self._create_marked(path, message, {'comment': comment} if comment else {})
         return {'singleValueExtendedProperties': properties} if properties else {}
 
-    def _create_marked(
-        self,
-        path: str,
-        message: dict[str, Any],
-        request: Callable[[dict[str, Any]], dict[str, Any]] = dict,
-        statuses: tuple[int, ...] = (),
-    ) -> dict[str, Any]:
+    def _create_marked(self, path: str, message: dict[str, Any], beside: dict[str, Any] | None = None) -> dict[str, Any]:
         """Create the draft with a property by which it is found, or without if Graph rejects that, and return it.
 
         Args:
-            request: returns the request for a message.
-            statuses: the property may be rejected with these too.
+            beside: what a reply has beside its message; None for a new mail.
         Source: https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get
         """
         mark = secrets.token_hex(16)
         found_by = f"singleValueExtendedProperties/any(ep: ep/id eq '{_DRAFT_MARK}' and ep/value eq '{mark}')"
         properties = [*message.get('singleValueExtendedProperties', ()), {'id': _DRAFT_MARK, 'value': mark}]
-        marked = request({**message, 'singleValueExtendedProperties': properties})
+
+        def create(message: dict[str, Any]) -> dict[str, Any]:
+            request = message if beside is None else {'message': message, **beside}
+            return self._create_once(path, found_by, headers=self._headers, json_data=request)
+
         try:
-            return self._create_once(path, found_by, headers=self._headers, json_data=marked)
+            return create({**message, 'singleValueExtendedProperties': properties})
         except GraphError as error:
-            if error.status not in statuses and error.code != QUOTA_EXCEEDED:  # no room for names of properties
+            has_no_room = error.code == QUOTA_EXCEEDED  # for names of properties
+            if not has_no_room and (beside is None or error.status != 400):
                 raise
             # Without a mark, a draft is not found if the response is lost: another one is sent, and the first one may remain.
-            return self._create_once(path, found_by, headers=self._headers, json_data=request(message))
+            return create(message)
 
     def _create_once(self, path: str, found_by: str, **request: Any) -> dict[str, Any]:
         """Create the draft, and return it as Graph shows it.
@@ -603,9 +599,10 @@ class _Draft:
         """
 
         def find() -> dict[str, Any] | None:
-            path, query = self._mailbox.messages_path('drafts'), {'$filter': found_by}
-            drafts = page_rows(self._mailbox.request('GET', path, headers=self._headers, params=query))
-            return drafts[0] if drafts else None
+            found = self._mailbox.request(
+                'GET', self._mailbox.messages_path('drafts'), headers=self._headers, params={'$filter': found_by}
+            )
+            return next(iter(page_rows(found)), None)
 
         unknown = ('a draft was created', 'Look for it in Drafts before you try again.')
         draft = self.retry_at_most_once(lambda: self._mailbox.create(path, **request), find, _STEP_RETRIES, unknown)
@@ -616,6 +613,7 @@ class _Draft:
         """Change the draft, and return it. This may be done twice."""
         if not change:
             return {}
+        _require_size(len(json.dumps(change)))
         return self._retry(lambda: self._mailbox.create(self._path, method='PATCH', json_data=change, headers=self._headers))
 
     def read(self) -> dict[str, Any]:
@@ -625,11 +623,10 @@ class _Draft:
         """Delete the draft permanently, or at least move it to Deleted Items. A mail that was sent stays."""
         if self.is_sent():
             return
-        path, client = self._path, self._mailbox.client
         try:
-            client.retry(lambda: self._mailbox.run_action('POST', f'{path}/permanentDelete'), _STEP_RETRIES)
+            self._retry(lambda: self._mailbox.run_action('POST', f'{self._path}/permanentDelete'), _STEP_RETRIES)
         except GraphError:
-            client.retry(lambda: self._mailbox.run_action('DELETE', path), _STEP_RETRIES)
+            self._retry(lambda: self._mailbox.run_action('DELETE', self._path), _STEP_RETRIES)
 
     # endregion
     # region attachments
@@ -673,15 +670,16 @@ class _Draft:
             opened = self._retry(lambda: self._mailbox.request('POST', f'{path}/createUploadSession', json_data=body))
             url = str(opened.get('uploadUrl') or '')
             with attachment.open() as file:
-                session = UploadSession(client, url, file, attachment.size, lambda: self.count_attachments() > count)
+                session = UploadSession(
+                    self._mailbox.client, url, file, attachment.size, lambda: self.count_attachments() > count
+                )
                 try:
                     session.upload()
                 except BaseException:
                     session.cancel()
                     raise
 
-        client = self._mailbox.client
-        client.retry(upload, _SESSION_RETRIES)  # Graph may not find a session that it has just opened
+        self._retry(upload, _SESSION_RETRIES)  # Graph may not find a session that it has just opened
 
     def count_attachments(self) -> int:
         return self._retry(self._count)
@@ -712,7 +710,7 @@ class _Draft:
 
     def is_sent(self) -> bool:
         """Return whether the message is not a draft any more. The copy of a sent mail has the ID of its draft."""
-        return self._mailbox.client.retry(self._look_if_sent, _STEP_RETRIES)
+        return self._retry(self._look_if_sent, _STEP_RETRIES)
 
     def _look_if_sent(self) -> bool:
         is_draft = self._mailbox.request('GET', self._path, params={'$select': 'isDraft'}).get('isDraft')
@@ -733,7 +731,7 @@ class _Draft:
             find_outcome: looks up the result of the step if a response was unclear; returns None if the step was not done.
             unknown: what may have happened, and advice, if this cannot be looked up.
         """
-        retry, is_unclear = self._mailbox.client.retry, False
+        is_unclear = False
 
         def attempt() -> _Outcome:
             nonlocal is_unclear
@@ -747,12 +745,12 @@ class _Draft:
                 raise
 
         try:
-            return retry(attempt, policy)
+            return self._retry(attempt, policy)
         except GraphError as error:
             if not is_unclear:
                 raise
             try:
-                done = retry(find_outcome, _STEP_RETRIES)
+                done = self._retry(find_outcome, _STEP_RETRIES)
             except GraphError:
                 is_looked_up_later = self.progress.can_resume and self.progress.draft_id and isinstance(error, GraphThrottled)
                 if unknown is None or is_looked_up_later:
@@ -762,9 +760,9 @@ class _Draft:
                 raise
             return done
 
-    def _retry(self, step: Callable[[], _Outcome]) -> _Outcome:
-        """Run a step with a new draft, which may be done twice, with retries."""
-        return self._mailbox.client.retry(step, _NEW_DRAFT_RETRIES)
+    def _retry(self, step: Callable[[], _Outcome], policy: RetryPolicy = _NEW_DRAFT_RETRIES) -> _Outcome:
+        """Run a step that may be done twice, with retries; by default those of a new draft."""
+        return self._mailbox.client.retry(step, policy)
 
     # endregion
 
@@ -814,8 +812,8 @@ class MailSender:
         """
         if action == FORWARD:
             mail.require_recipients()
-        message = mail.as_json()
-        split_attachments(message, ())
+        message, comment = mail.as_json(), text_as_html(comment)  # Graph reads a comment as HTML
+        split_attachments({**message, 'comment': comment}, ())
         with self._new_draft(progress) as draft:
             if not draft.was_sent():
                 draft.change(draft.create_reply(action, message_id, message, comment))
@@ -953,9 +951,9 @@ class MailSender:
 
 def above_quote(html: str, mail: OutgoingMail) -> str:
     """Return the HTML of a reply with the body of `mail` above the message that it quotes."""
-    own = re.search(r'<body\b[^<>]*>(.*?)(?:</body>|\Z)', mail.html, re.IGNORECASE | re.DOTALL)
+    own = re.search(r'(?is)<body\b[^<>]*>(.*?)(?:</body>|\Z)', mail.html)
     text = own[1] if own else mail.html or text_as_html(mail.text)
-    start = re.search(r'<body\b[^<>]*>', html, re.IGNORECASE)
+    start = re.search(r'(?i)<body\b[^<>]*>', html)
     position = start.end() if start else 0
     return f'{html[:position]}<div>{text}</div>{html[position:]}'
 
@@ -1149,11 +1147,10 @@ def run_resumable(
 ) -> MailCommandResult:
     """Run `send` with the progress of an earlier run, if any. If it is throttled for long, the platform runs the command again
     with the progress of this run."""
-    run = int_argument(args, 'resume_run', 1, _MAX_RUNS)
-    draft_id, first_attachments = clean_value(args.get('resume_draft_id')), clean_value(args.get('resume_made_with'))
+    run, count = int_argument(args, 'resume_run', 1, _MAX_RUNS), clean_value(args.get('resume_made_with'))
     progress = SendingProgress(
-        draft_id,
-        int(first_attachments) if first_attachments.isdecimal() else None,
+        clean_value(args.get('resume_draft_id')),
+        int(count) if count.isdecimal() else None,
         can_resume=run < _MAX_RUNS and ScheduledCommand.supports_polling(),
     )
     try:
@@ -1274,28 +1271,22 @@ def _draft_results(title: str, draft: dict[str, Any]) -> CommandResults:
     return object_results('MicrosoftGraph.Draft', title, draft_outputs(draft), draft, headers)
 
 
-@_resumable
-def update_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
-    """Change a draft. What is not given stays."""
-    mail = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
-    if mail.needs_mime:
-        raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
-    # importance and flag have defaults, which are for new mails
-    change = {name: value for name, value in mail.as_json().items() if name not in ('importance', 'flag') or args.get(name)}
-    if not change:
-        raise DemistoException('There is nothing to change. Enter at least one property of the draft.')
-    draft_id = message_argument(mailbox, args, 'draft_id')
-    return _draft_results('Draft changed', MailSender(mailbox).update_draft(draft_id, change, mail.attachments, progress))
+def _change_draft_command(title: str, refusal: str) -> _Command:
+    """Return a command that changes a draft or attaches files to it. What is not given stays; `refusal` says that nothing is."""
 
+    @_resumable
+    def run_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
+        mail = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
+        if mail.needs_mime:
+            raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
+        # importance and flag have defaults, which are for new mails
+        change = {name: value for name, value in mail.as_json().items() if name not in ('importance', 'flag') or args.get(name)}
+        if not (change or mail.attachments):
+            raise DemistoException(refusal)
+        draft_id = message_argument(mailbox, args, 'draft_id')
+        return _draft_results(title, MailSender(mailbox).update_draft(draft_id, change, mail.attachments, progress))
 
-@_resumable
-def add_draft_attachment_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
-    """Attach files to a draft."""
-    files = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
-    if not files:
-        raise DemistoException('No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.')
-    draft_id = message_argument(mailbox, args, 'draft_id')
-    return _draft_results('Files attached', MailSender(mailbox).update_draft(draft_id, {}, files, progress))
+    return run_command
 
 
 @_resumable
@@ -1373,10 +1364,16 @@ SENDING_COMMANDS: dict[str, _Command] = {
             create_draft_command,
             f'{_MAIL} renderBody {_FILES} reply_to_id reply_all forward_id',
         ),
-        ('msgraph-mail-update-draft', update_draft_command, f'draft_id* {_CHANGED}'),
+        (
+            'msgraph-mail-update-draft',
+            _change_draft_command('Draft changed', 'There is nothing to change. Enter at least one property of the draft.'),
+            f'draft_id* {_CHANGED}',
+        ),
         (
             'msgraph-mail-add-draft-attachment',
-            add_draft_attachment_command,
+            _change_draft_command(
+                'Files attached', 'No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.'
+            ),
             f'draft_id* {_FILES}',
         ),
         ('msgraph-mail-remove-draft-attachment', remove_draft_attachment_command, 'draft_id* attachment_id*'),
