@@ -257,7 +257,7 @@ class OutgoingMail:
         """Return it as a ``message`` of Graph, without attachments and without empty properties."""
         content = self.html or self.text
         body = {'contentType': self.body_type, 'content': content} if content else None
-        message = {'subject': self.subject, 'body': body, **self._recipients, **self._properties}
+        message: dict[str, Any] = {'subject': self.subject, 'body': body, **self._recipients, **self._properties}
         return {name: value for name, value in message.items() if value}
 
     @property
@@ -289,7 +289,7 @@ class OutgoingMail:
 
     def as_change(self) -> dict[str, Any]:
         """Return what is missing in a draft that was created from MIME. It sets all recipients, so that there are no others."""
-        change = {'subject': self.subject, **self._recipients, **self._properties}
+        change: dict[str, Any] = {'subject': self.subject, **self._recipients, **self._properties}
         del change['internetMessageHeaders']
         return change
 
@@ -598,14 +598,16 @@ class _Draft:
             request: as `Mailbox.create` takes it.
         """
 
-        def find() -> dict[str, Any] | None:
+        def find() -> Any:
             found = self._mailbox.request(
                 'GET', self._mailbox.messages_path('drafts'), headers=self._headers, params={'$filter': found_by}
             )
             return next(iter(page_rows(found)), None)
 
         unknown = ('a draft was created', 'Look for it in Drafts before you try again.')
-        draft = self.retry_at_most_once(lambda: self._mailbox.create(path, **request), find, _STEP_RETRIES, unknown)
+        draft: dict[str, Any] = self.retry_at_most_once(
+            lambda: self._mailbox.create(path, **request), find, _STEP_RETRIES, unknown
+        )
         self.progress.draft_id = draft['id']
         return draft
 
@@ -660,7 +662,7 @@ class _Draft:
         if attachment.size < MIN_UPLOAD_SIZE:
             self.retry_at_most_once(
                 lambda: self._mailbox.create(path, json_data=attachment.as_json()),
-                lambda: {} if self._count() > count else None,
+                lambda: self._count() > count,
                 _NEW_DRAFT_RETRIES,
             )
             return
@@ -692,13 +694,9 @@ class _Draft:
 
     def submit(self, policy: RetryPolicy = _NEW_DRAFT_RETRIES) -> None:
         """Send the draft."""
-
-        def submit() -> bool:
-            self._mailbox.run_action('POST', f'{self._path}/send')
-            return True
-
         unknown = ('the mail was sent', 'Look for it in Sent Items and in Drafts before you send it again.')
-        self.retry_at_most_once(submit, lambda: self._look_if_sent() or None, policy, unknown)
+        path = f'{self._path}/send'
+        self.retry_at_most_once(lambda: self._mailbox.run_action('POST', path), self._look_if_sent, policy, unknown)
 
     def was_sent(self) -> bool:
         """Return whether an earlier run sent the draft. A sent mail cannot be changed."""
@@ -720,23 +718,23 @@ class _Draft:
 
     def retry_at_most_once(
         self,
-        step: Callable[[], _Outcome],
-        find_outcome: Callable[[], _Outcome | None],
+        step: Callable[[], Any],
+        find_outcome: Callable[[], Any],
         policy: RetryPolicy,
         unknown: tuple[str, str] | None = None,
-    ) -> _Outcome:
+    ) -> Any:
         """Run a step that must not be done twice, with retries, and return its result.
 
         Args:
-            find_outcome: looks up the result of the step if a response was unclear; returns None if the step was not done.
+            find_outcome: looks up the result of the step if a response was unclear; returns None or False if it was not done.
             unknown: what may have happened, and advice, if this cannot be looked up.
         """
         is_unclear = False
 
-        def attempt() -> _Outcome:
+        def attempt() -> Any:
             nonlocal is_unclear
             done = find_outcome() if is_unclear else None
-            if done is not None:
+            if done:
                 return done
             try:
                 return step()
@@ -756,7 +754,7 @@ class _Draft:
                 if unknown is None or is_looked_up_later:
                     raise error from None
                 raise UnknownOutcomeError(*unknown, error) from error
-            if done is None:
+            if not done:
                 raise
             return done
 
@@ -874,15 +872,11 @@ class MailSender:
         draft.require_unsent()
         path = self._mailbox.attachment_path(draft_id, attachment_id)
 
-        def remove() -> bool:
-            self._mailbox.run_action('DELETE', path, is_idempotent=False)
-            return True
-
-        def find() -> bool | None:
+        def is_removed() -> bool:
             ids = [one.get('id') if isinstance(one, dict) else None for one in self._mailbox.list_attachments(draft_id)]
-            return None if attachment_id in ids or None in ids else True
+            return attachment_id not in ids and None not in ids
 
-        draft.retry_at_most_once(remove, find, _STEP_RETRIES)
+        draft.retry_at_most_once(lambda: self._mailbox.run_action('DELETE', path, is_idempotent=False), is_removed, _STEP_RETRIES)
 
     def send_draft(self, draft_id: str, progress: SendingProgress | None = None) -> None:
         """Send a draft that a user created. Its immutable ID is that of the sent mail as well.
@@ -1207,7 +1201,7 @@ def draft_outputs(message: dict[str, Any]) -> dict[str, Any]:
 
 def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> dict[str, Any]:
     """Return the context of a sent mail, without empty values."""
-    outputs = {'ID': sent_id, **mail.as_json()}
+    outputs: dict[str, Any] = {'ID': sent_id, **mail.as_json()}
     outputs['bodyPreview'] = mail.text[:_PREVIEW_LENGTH] or ' '.join(html_to_text(mail.html, _PREVIEW_LENGTH).split())
     outputs.pop('singleValueExtendedProperties', None)
     for name in ('toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo'):
