@@ -146,8 +146,13 @@ class Demisto:
         return self._ask('context')
 
     def dt(self, obj: Any = None, trnsfrm: str | None = None) -> Any:
-        """Nothing: the platform's own language for expressions on the context is not offered."""
-        return ''
+        """What is at a path of names in an object, '' if there is nothing. Other expressions of DT are not offered."""
+        for name in (trnsfrm or '').split('.'):
+            if isinstance(obj, list):
+                obj = [one[name] for one in obj if isinstance(one, dict) and name in one]
+            else:
+                obj = obj.get(name, '') if isinstance(obj, dict) else ''
+        return obj
 
     def getFilePath(self, id: str) -> dict[str, str]:
         """``{'id', 'path', 'name'}`` of the file of a war room entry.

@@ -12,8 +12,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from functools import reduce
-from string import Formatter
+from itertools import zip_longest
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -28,9 +27,8 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         EntryType,
         ScheduledCommand,
         argToList,
-        arg_to_datetime,
     )
-    from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback, json_or_none
+    from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback
     from MicrosoftApiModule import mask_secret, reschedule
     from MicrosoftInstanceApiModule import (
         ArgumentError,
@@ -82,21 +80,13 @@ class OutgoingAttachment:
         name: shown to recipients.
         size: in bytes.
         path: where the file is on disk; empty if `content` is given.
-        content_id: HTML refers to the file as ``cid:<content_id>``.
-        is_inline: shown in the text, not listed below it.
+        content_id: HTML refers to the file as ``cid:<content_id>``. The file is shown in the text then, not listed below it.
     Raises:
         DemistoException: it is too large for any mail.
     """
 
     def __init__(
-        self,
-        name: str,
-        size: int,
-        path: str = '',
-        content: bytes = b'',
-        content_type: str = _BINARY,
-        content_id: str = '',
-        is_inline: bool = False,
+        self, name: str, size: int, path: str = '', content: bytes = b'', content_type: str = _BINARY, content_id: str = ''
     ):
         if size > MAX_FILE_SIZE:
             raise DemistoException(
@@ -108,33 +98,34 @@ class OutgoingAttachment:
         self.content = content
         self.content_type = content_type
         self.content_id = content_id
-        self.is_inline = is_inline
 
     @classmethod
     def from_file(cls, path: str, name: str, content_id: str = '') -> 'OutgoingAttachment':
-        """Return a file on disk, inline if it has a content ID. Raise OSError if it cannot be read."""
+        """Return a file on disk. Raise OSError if it cannot be read."""
         content_type = mimetypes.guess_type(name)[0] or _BINARY
-        return cls(name, os.path.getsize(path), path, b'', content_type, content_id, bool(content_id))
+        return cls(name, os.path.getsize(path), path, b'', content_type, content_id)
+
+    @property
+    def is_inline(self) -> bool:
+        return bool(self.content_id)
 
     def open(self) -> BinaryIO:
         return open(self.path, 'rb') if self.path else io.BytesIO(self.content)
 
     @property
     def request_size(self) -> int:
-        """The number of bytes that it takes in a request, as base64 in JSON."""
-        return len(json.dumps(self._as_json(''))) + 4 * ((self.size + 2) // 3) + len(', ')
+        """The number of bytes that it takes in a request, as base64 in JSON; a few more rather than less."""
+        return len(json.dumps(self._properties())) + 4 * ((self.size + 2) // 3) + 100
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a ``fileAttachment`` of Graph, with its bytes."""
         with self.open() as file:
-            return self._as_json(base64.b64encode(file.read()).decode())
+            content = base64.b64encode(file.read()).decode()
+        return {'@odata.type': '#microsoft.graph.fileAttachment', **self._properties(), 'contentBytes': content}
 
     def as_upload_item(self) -> dict[str, Any]:
         """Return it as an ``attachmentItem`` of Graph, without its bytes."""
         return {'attachmentType': 'file', 'size': self.size, **self._properties()}
-
-    def _as_json(self, content: str) -> dict[str, Any]:
-        return {'@odata.type': '#microsoft.graph.fileAttachment', **self._properties(), 'contentBytes': content}
 
     def _properties(self) -> dict[str, Any]:
         content_id = {'contentId': self.content_id} if self.content_id else {}
@@ -152,32 +143,32 @@ def extract_data_uris(html: str) -> tuple[str, tuple[OutgoingAttachment, ...]]:
     """
     images: dict[str, OutgoingAttachment] = {}
 
-    def extract(match: re.Match[str]) -> str:
-        content_type, content = _read_data_uri(match.group(2) or match.group(3))
+    def extract(found: re.Match[str]) -> str:
+        content_type, content = _read_data_uri(found[2] or found[3])
         if not content:
-            return match.group()
+            return found[0]
         digest = hashlib.sha256(content_type.encode() + content).hexdigest()[:32]
         if digest not in images:
             name = f'image{len(images) + 1}{mimetypes.guess_extension(content_type) or ""}'
-            images[digest] = OutgoingAttachment(name, len(content), '', content, content_type, digest, is_inline=True)
-        return f'{match.group(1)}"cid:{digest}"'
+            images[digest] = OutgoingAttachment(name, len(content), '', content, content_type, digest)
+        return f'{found[1]}"cid:{digest}"'
 
     return re.sub(_DATA_URI_SOURCE, extract, html), tuple(images.values())
 
 
 def _read_data_uri(uri: str) -> tuple[str, bytes]:
     """Return the media type and the bytes of a data URI; no bytes if it cannot be read."""
-    head, _, data = uri.strip().partition(',')
-    content_type, *parameters = head[len('data:') :].strip().lower().split(';')
-    content = unquote_to_bytes(data)
-    try:
-        if 'base64' in map(str.strip, parameters):
-            content = b''.join(content.split()).rstrip(b'=')
+    found = re.fullmatch(r'(?is)data:(image/[\w.+-]+)\s*((?:;[^,]*)?),(.*)', uri.strip())
+    if not found:
+        return '', b''
+    content = unquote_to_bytes(found[3])
+    if re.search(r'(?i);\s*base64\s*(?:;|\Z)', found[2]):
+        content = b''.join(content.split()).rstrip(b'=')
+        try:
             content = base64.b64decode(content + b'=' * (-len(content) % 4), validate=True)
-    except binascii.Error:
-        content = b''
-    is_readable = re.fullmatch(r'image/[\w.+-]+', content_type.strip()) and len(content) <= MAX_FILE_SIZE
-    return content_type.strip(), content if is_readable else b''
+        except binascii.Error:
+            content = b''
+    return found[1].lower(), content if len(content) <= MAX_FILE_SIZE else b''
 
 
 # endregion
@@ -186,8 +177,6 @@ def _read_data_uri(uri: str) -> tuple[str, bytes]:
 
 MAX_RECIPIENTS = 500
 MAX_HEADERS = 5
-
-
 MAX_REQUEST_SIZE = 4_096_000  # bytes; Graph takes 4 MB, headers included
 # Source: https://learn.microsoft.com/office/client-developer/outlook/mapi/pidtagdeferredsendtime-canonical-property
 _DEFERRED_SEND_TIME = 'SystemTime 0x3FEF'
@@ -205,7 +194,7 @@ class OutgoingMail:
         flag: notFlagged, complete or flagged, in any case.
         headers: names and values of custom internet headers.
         sender: whom the mail is from, if not the mailbox.
-        send_at: when Outlook sends it; at once if this is None or in the past.
+        send_at: when Outlook sends it, with its time zone; at once if this is None or in the past.
     Raises:
         DemistoException: Graph would reject it.
     """
@@ -226,10 +215,10 @@ class OutgoingMail:
         sender: str = '',
         send_at: datetime | None = None,
     ):
-        recipients = len(to) + len(cc) + len(bcc)
-        if recipients > MAX_RECIPIENTS:
+        self._recipient_count = len(to) + len(cc) + len(bcc)
+        if self._recipient_count > MAX_RECIPIENTS:
             raise DemistoException(
-                f'The mail has {recipients} recipients, but to, cc and bcc together may have {MAX_RECIPIENTS}. '
+                f'The mail has {self._recipient_count} recipients, but to, cc and bcc together may have {MAX_RECIPIENTS}. '
                 'Send several mails, or use a group.'
             )
         if len(headers) > MAX_HEADERS:
@@ -237,46 +226,39 @@ class OutgoingMail:
         for name, value in headers:
             if re.search(r'=\?|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]', value):
                 raise DemistoException(f"The header '{name}' has a control character or =? in its value. Remove it.")
-        self.importance = _spelled_as('importance', importance, _IMPORTANCES)
-        self.flag = _spelled_as('flag', flag, _FLAGS)
-        self.to = to
-        self.cc = cc
-        self.bcc = bcc
-        self.reply_to = reply_to
         self.subject = subject
         self.text = text
         self.html = html
         self.headers = headers
         self.attachments = attachments
         self.sender = sender
-        self.send_at = send_at
+        lists = {'toRecipients': to, 'ccRecipients': cc, 'bccRecipients': bcc, 'replyTo': reply_to}
+        self._recipients = {name: [address.as_json() for address in addresses] for name, addresses in lists.items()}
+        self._properties: dict[str, Any] = {
+            'importance': _spelled_as('importance', importance, _IMPORTANCES),
+            'flag': {'flagStatus': _spelled_as('flag', flag, _FLAGS)},
+            'internetMessageHeaders': [{'name': name, 'value': value} for name, value in headers],
+        }
+        if sender:
+            self._properties['from'] = EmailAddress(sender).as_json()
+        if send_at:
+            moment = send_at.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+            self._properties['singleValueExtendedProperties'] = [{'id': _DEFERRED_SEND_TIME, 'value': moment}]
 
     def require_recipients(self) -> None:
-        if not (self.to or self.cc or self.bcc):
+        if not self._recipient_count:
             raise DemistoException('The mail has no recipients. Enter an address in to, cc or bcc.')
 
     @property
-    def body(self) -> dict[str, str]:
-        """The body as an ``itemBody`` of Graph."""
-        return {'contentType': 'html', 'content': self.html} if self.html else {'contentType': 'text', 'content': self.text}
+    def body_type(self) -> str:
+        return 'html' if self.html else 'text'
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a ``message`` of Graph, without attachments and without empty properties."""
-        message: dict[str, Any] = {
-            'subject': self.subject,
-            'body': self.body if self.html or self.text else None,
-            **self._recipients(),
-            'importance': self.importance,
-            'flag': {'flagStatus': self.flag},
-            'internetMessageHeaders': [{'name': name, 'value': value} for name, value in self.headers],
-            'from': EmailAddress(self.sender).as_json() if self.sender else None,
-            'singleValueExtendedProperties': [{'id': _DEFERRED_SEND_TIME, 'value': _utc(self.send_at)}] if self.send_at else None,
-        }
+        content = self.html or self.text
+        body = {'contentType': self.body_type, 'content': content} if content else None
+        message: dict[str, Any] = {'subject': self.subject, 'body': body, **self._recipients, **self._properties}
         return {name: value for name, value in message.items() if value}
-
-    def _recipients(self) -> dict[str, list[dict[str, Any]]]:
-        lists = {'toRecipients': self.to, 'ccRecipients': self.cc, 'bccRecipients': self.bcc, 'replyTo': self.reply_to}
-        return {name: [address.as_json() for address in addresses] for name, addresses in lists.items()}
 
     @property
     def needs_mime(self) -> bool:
@@ -307,8 +289,9 @@ class OutgoingMail:
 
     def as_change(self) -> dict[str, Any]:
         """Return what is missing in a draft that was created from MIME. It sets all recipients, so that there are no others."""
-        change = {name: value for name, value in self.as_json().items() if name not in ('body', 'internetMessageHeaders')}
-        return {**change, 'subject': self.subject, **self._recipients()}
+        change: dict[str, Any] = {'subject': self.subject, **self._recipients, **self._properties}
+        del change['internetMessageHeaders']
+        return change
 
 
 def _require_headers(content: bytes, names: list[str]) -> None:
@@ -316,9 +299,9 @@ def _require_headers(content: bytes, names: list[str]) -> None:
 
     Source: CVE-2024-6923
     """
-    block = re.split(rb'\r\n\r\n|\r\r|\n\n', content, maxsplit=1)[0]
-    lines = [line for line in re.split(rb'\r\n|\r|\n', block) if line[:1] not in (b' ', b'\t')]
-    if sorted(line.partition(b':')[0].lower() for line in lines) != sorted(name.lower().encode() for name in names):
+    block = re.sub(rb'\r\n?', b'\n', content).partition(b'\n\n')[0]
+    found = re.findall(rb'(?m)^(?![ \t])[^:\n]*', block.lower())
+    if sorted(found) != sorted(name.lower().encode() for name in names):
         raise DemistoException('A header of the mail would become several headers. Remove special characters from headers.')
 
 
@@ -338,28 +321,23 @@ def _spelled_as(name: str, value: str, choices: Sequence[str]) -> str:
     raise ArgumentError(name, f"'{value}' is not a valid {name}. Use one of {', '.join(choices)}.")
 
 
-def _utc(moment: datetime) -> str:
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
-
-
-def internet_headers(text: str) -> tuple[tuple[str, str], ...]:
-    """Parse headers in one line, such as ``x-first:a:b,x-second:c, d``. A comma separates headers only if a name and a colon
-    follow it.
+def internet_headers(given: str | list[Any]) -> tuple[tuple[str, str], ...]:
+    """Parse headers in one line, such as ``x-first:a:b,x-second:c, d``, or in a list. A comma separates headers only if a name
+    and a colon follow it.
 
     Raises:
         DemistoException: a header has no colon, or a name that does not start with ``x-``.
     """
+    text = ','.join(map(str, given)) if isinstance(given, list) else given
     headers = []
     for header in filter(None, map(str.strip, re.split(rf',(?=\s*{_HEADER_NAME}:)', text))):
-        name, colon, value = header.partition(':')
+        name, colon, value = (part.strip() for part in header.partition(':'))
         if not colon:
-            advice = 'Write headers as x-name:value, separated by commas.'
-            raise ArgumentError('headers', f"The header '{header[:100]}' has no value. {advice}")
-        if not re.fullmatch(_HEADER_NAME, name.strip()):
-            advice = 'Use a name that starts with x-.'
-            raise ArgumentError('headers', f"The header name '{name.strip()[:100]}' is not valid. {advice}")
-        headers.append((name.strip(), value.strip()))
+            what = f"The header '{header[:100]}' has no value."
+            raise ArgumentError('headers', f'{what} Write headers as x-name:value, separated by commas.')
+        if not re.fullmatch(_HEADER_NAME, name):
+            raise ArgumentError('headers', f"The header name '{name[:100]}' is not valid. Use a name that starts with x-.")
+        headers.append((name, value))
     return tuple(headers)
 
 
@@ -381,9 +359,10 @@ def split_attachments(
     _require_size(size)
     included, others = [], []
     for attachment in attachments:
-        if attachment.size < MIN_UPLOAD_SIZE and size + attachment.request_size <= MAX_REQUEST_SIZE:
+        larger = size + attachment.request_size
+        if attachment.size < MIN_UPLOAD_SIZE and larger <= MAX_REQUEST_SIZE:
             included.append(attachment)
-            size += attachment.request_size
+            size = larger
         else:
             others.append(attachment)
     return included, others
@@ -427,13 +406,17 @@ class UploadSession:
         self._size = size
         self._is_attached = is_attached
         self._position: int | None = 0  # None if it has to be requested
-        self._sent = 0  # bytes up to here were sent, and may have arrived
 
     def upload(self) -> None:
         """Send the file. Raise GraphError if it finally fails; the session remains."""
-        for _ in range(2 * (self._size // UPLOAD_RANGE + 1) + _RETRIES + 1):
-            if self._client.retry(self._put_next, _UPLOAD_RETRIES) >= self._size:
+        try:
+            for _ in range(2 * (self._size // UPLOAD_RANGE + 1) + _RETRIES + 1):
+                if self._client.retry(self._put_next, _UPLOAD_RETRIES) >= self._size:
+                    return
+        except GraphError as error:
+            if error.status in _SESSION_RETRIES.retries and self._is_attached():
                 return
+            raise
         raise GraphError('Microsoft Graph requested the same bytes of the upload again and again.', 'Try again.')
 
     def cancel(self) -> None:
@@ -443,27 +426,18 @@ class UploadSession:
 
     def _put_next(self) -> int:
         """Send the next range, and return the new position."""
-        position = self._requested_position() if self._position is None else self._position
+        position = next_position(self._request('GET', {})) if self._position is None else self._position
         self._position = None
         if position < self._size:
             self._file.seek(position)
             data = self._file.read(min(UPLOAD_RANGE, self._size - position))
             if not data:
                 raise DemistoException('The file became shorter while it was sent. Send it again.')
-            end = position + len(data)
-            self._sent = max(self._sent, end)
-            response = self._request('PUT', {'Content-Range': f'bytes {position}-{end - 1}/{self._size}'}, data)
+            content_range = f'bytes {position}-{position + len(data) - 1}/{self._size}'
+            response = self._request('PUT', {'Content-Range': content_range}, data)
             position = self._size if response.status_code == 201 else next_position(response)
         self._position = position
         return position
-
-    def _requested_position(self) -> int:
-        try:
-            return next_position(self._request('GET', {}))
-        except GraphError as error:
-            if error.status == 404 and self._sent == self._size and self._is_attached():
-                return self._size
-            raise
 
     def _request(self, method: str, headers: dict[str, str], data: bytes | None = None) -> requests.Response:
         headers = {'Accept': 'application/json', 'Content-Type': _BINARY, **headers}
@@ -475,12 +449,10 @@ def next_position(response: requests.Response) -> int:
 
     Outlook writes the name with a capital letter.
     """
-    body = json_or_none(response)
-    ranges = (body.get('nextExpectedRanges') or body.get('NextExpectedRanges')) if isinstance(body, dict) else None
-    position = re.match(r'\d+', str(ranges[0])) if isinstance(ranges, list) and ranges else None
-    if not position:
+    found = re.search(rb'(?i)"nextExpectedRanges"\s*:\s*\[\s*"?(\d{1,18})', response.content)
+    if not found:
         raise GraphError('Microsoft Graph did not send the position of the upload.', 'Try again.', '', response)
-    return int(position.group())
+    return int(found[1])
 
 
 # endregion
@@ -559,8 +531,9 @@ class _Draft:
         message, draft = mail.as_json(), {}
         included, others = split_attachments(message, mail.attachments)
         if not self.progress.draft_id:
-            attachments = [attachment.as_json() for attachment in included]
-            draft = self._create_marked(self._mailbox.messages_path(), {**message, 'attachments': attachments})
+            draft = self._create_marked(
+                self._mailbox.messages_path(), {**message, 'attachments': [attachment.as_json() for attachment in included]}
+            )
             self.progress.first_attachments = len(included)
         self.attach(others)
         return draft
@@ -584,40 +557,38 @@ class _Draft:
         Args:
             action: as `MailSender.reply`.
             message: a ``message`` of Graph.
+            comment: HTML.
         """
         # Microsoft documents extended properties for new messages and for changes, not for drafts of replies
         properties = message.pop('singleValueExtendedProperties', None)
         if not self.progress.draft_id:
             path = f'{self._mailbox.message_path(message_id)}/{action}'
-            more = {'comment': text_as_html(comment)} if comment else {}  # Graph reads a comment as HTML
-            self._create_marked(path, message, lambda message: {'message': message, **more}, (400,))
+            self._create_marked(path, message, {'comment': comment} if comment else {})
         return {'singleValueExtendedProperties': properties} if properties else {}
 
-    def _create_marked(
-        self,
-        path: str,
-        message: dict[str, Any],
-        request: Callable[[dict[str, Any]], dict[str, Any]] = dict,
-        statuses: tuple[int, ...] = (),
-    ) -> dict[str, Any]:
+    def _create_marked(self, path: str, message: dict[str, Any], beside: dict[str, Any] | None = None) -> dict[str, Any]:
         """Create the draft with a property by which it is found, or without if Graph rejects that, and return it.
 
         Args:
-            request: returns the request for a message.
-            statuses: the property may be rejected with these too.
+            beside: what a reply has beside its message; None for a new mail.
         Source: https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get
         """
         mark = secrets.token_hex(16)
         found_by = f"singleValueExtendedProperties/any(ep: ep/id eq '{_DRAFT_MARK}' and ep/value eq '{mark}')"
         properties = [*message.get('singleValueExtendedProperties', ()), {'id': _DRAFT_MARK, 'value': mark}]
-        marked = request({**message, 'singleValueExtendedProperties': properties})
+
+        def create(message: dict[str, Any]) -> dict[str, Any]:
+            request = message if beside is None else {'message': message, **beside}
+            return self._create_once(path, found_by, headers=self._headers, json_data=request)
+
         try:
-            return self._create_once(path, found_by, headers=self._headers, json_data=marked)
+            return create({**message, 'singleValueExtendedProperties': properties})
         except GraphError as error:
-            if error.status not in statuses and error.code != QUOTA_EXCEEDED:  # no room for names of properties
+            has_no_room = error.code == QUOTA_EXCEEDED  # for names of properties
+            if not has_no_room and (beside is None or error.status != 400):
                 raise
             # Without a mark, a draft is not found if the response is lost: another one is sent, and the first one may remain.
-            return self._create_once(path, found_by, headers=self._headers, json_data=request(message))
+            return create(message)
 
     def _create_once(self, path: str, found_by: str, **request: Any) -> dict[str, Any]:
         """Create the draft, and return it as Graph shows it.
@@ -627,21 +598,25 @@ class _Draft:
             request: as `Mailbox.create` takes it.
         """
 
-        def find() -> dict[str, Any] | None:
-            path, query = self._mailbox.messages_path('drafts'), {'$filter': found_by}
-            drafts = page_rows(self._mailbox.request('GET', path, headers=self._headers, params=query))
-            return drafts[0] if drafts else None
+        def find() -> Any:
+            found = self._mailbox.request(
+                'GET', self._mailbox.messages_path('drafts'), headers=self._headers, params={'$filter': found_by}
+            )
+            return next(iter(page_rows(found)), None)
 
         unknown = ('a draft was created', 'Look for it in Drafts before you try again.')
-        draft = self.retry_at_most_once(lambda: self._mailbox.create(path, **request), find, _STEP_RETRIES, unknown)
+        draft: dict[str, Any] = self.retry_at_most_once(
+            lambda: self._mailbox.create(path, **request), find, _STEP_RETRIES, unknown
+        )
         self.progress.draft_id = draft['id']
         return draft
 
     def change(self, change: dict[str, Any]) -> dict[str, Any]:
         """Change the draft, and return it. This may be done twice."""
-        return self._retry(
-            lambda: self._mailbox.create(self._path, method='PATCH', json_data=change, headers=self._headers) if change else {}
-        )
+        if not change:
+            return {}
+        _require_size(len(json.dumps(change)))
+        return self._retry(lambda: self._mailbox.create(self._path, method='PATCH', json_data=change, headers=self._headers))
 
     def read(self) -> dict[str, Any]:
         return self._retry(lambda: self._mailbox.get_message(self.progress.draft_id, body_type=self._body_type))
@@ -650,11 +625,10 @@ class _Draft:
         """Delete the draft permanently, or at least move it to Deleted Items. A mail that was sent stays."""
         if self.is_sent():
             return
-        path, client = self._path, self._mailbox.client
         try:
-            client.retry(lambda: self._mailbox.run_action('POST', f'{path}/permanentDelete'), _STEP_RETRIES)
+            self._retry(lambda: self._mailbox.run_action('POST', f'{self._path}/permanentDelete'), _STEP_RETRIES)
         except GraphError:
-            client.retry(lambda: self._mailbox.run_action('DELETE', path), _STEP_RETRIES)
+            self._retry(lambda: self._mailbox.run_action('DELETE', self._path), _STEP_RETRIES)
 
     # endregion
     # region attachments
@@ -685,32 +659,29 @@ class _Draft:
     def _attach_one(self, attachment: OutgoingAttachment, count: int) -> None:
         """Attach a file to the draft, which has `count` attachments: in one request, or in ranges if it is large."""
         path = f'{self._path}/attachments'
-
-        def is_attached() -> bool:
-            return self._count() > count
-
         if attachment.size < MIN_UPLOAD_SIZE:
             self.retry_at_most_once(
                 lambda: self._mailbox.create(path, json_data=attachment.as_json()),
-                lambda: {} if is_attached() else None,
+                lambda: self._count() > count,
                 _NEW_DRAFT_RETRIES,
             )
-        else:
-            # Graph may not find a session that it has just opened: another one is opened then.
-            self._mailbox.client.retry(lambda: self._upload(path, attachment, is_attached), _SESSION_RETRIES)
+            return
 
-    def _upload(self, path: str, attachment: OutgoingAttachment, is_attached: Callable[[], bool]) -> None:
-        body = {'AttachmentItem': attachment.as_upload_item()}
-        opened = self._retry(lambda: self._mailbox.request('POST', f'{path}/createUploadSession', json_data=body))
-        url = str(opened.get('uploadUrl') or '')
-        with attachment.open() as file:
-            session = UploadSession(self._mailbox.client, url, file, attachment.size, is_attached)
-            try:
-                session.upload()
-            except BaseException as error:
-                session.cancel()
-                if not (isinstance(error, GraphError) and error.status in _SESSION_RETRIES.retries and is_attached()):
+        def upload() -> None:
+            body = {'AttachmentItem': attachment.as_upload_item()}
+            opened = self._retry(lambda: self._mailbox.request('POST', f'{path}/createUploadSession', json_data=body))
+            url = str(opened.get('uploadUrl') or '')
+            with attachment.open() as file:
+                session = UploadSession(
+                    self._mailbox.client, url, file, attachment.size, lambda: self.count_attachments() > count
+                )
+                try:
+                    session.upload()
+                except BaseException:
+                    session.cancel()
                     raise
+
+        self._retry(upload, _SESSION_RETRIES)  # Graph may not find a session that it has just opened
 
     def count_attachments(self) -> int:
         return self._retry(self._count)
@@ -723,13 +694,9 @@ class _Draft:
 
     def submit(self, policy: RetryPolicy = _NEW_DRAFT_RETRIES) -> None:
         """Send the draft."""
-
-        def submit() -> bool:
-            self._mailbox.run_action('POST', f'{self._path}/send')
-            return True
-
         unknown = ('the mail was sent', 'Look for it in Sent Items and in Drafts before you send it again.')
-        self.retry_at_most_once(submit, lambda: self._look_if_sent() or None, policy, unknown)
+        path = f'{self._path}/send'
+        self.retry_at_most_once(lambda: self._mailbox.run_action('POST', path), self._look_if_sent, policy, unknown)
 
     def was_sent(self) -> bool:
         """Return whether an earlier run sent the draft. A sent mail cannot be changed."""
@@ -741,7 +708,7 @@ class _Draft:
 
     def is_sent(self) -> bool:
         """Return whether the message is not a draft any more. The copy of a sent mail has the ID of its draft."""
-        return self._mailbox.client.retry(self._look_if_sent, _STEP_RETRIES)
+        return self._retry(self._look_if_sent, _STEP_RETRIES)
 
     def _look_if_sent(self) -> bool:
         is_draft = self._mailbox.request('GET', self._path, params={'$select': 'isDraft'}).get('isDraft')
@@ -751,23 +718,23 @@ class _Draft:
 
     def retry_at_most_once(
         self,
-        step: Callable[[], _Outcome],
-        find_outcome: Callable[[], _Outcome | None],
+        step: Callable[[], Any],
+        find_outcome: Callable[[], Any],
         policy: RetryPolicy,
         unknown: tuple[str, str] | None = None,
-    ) -> _Outcome:
+    ) -> Any:
         """Run a step that must not be done twice, with retries, and return its result.
 
         Args:
-            find_outcome: looks up the result of the step if a response was unclear; returns None if the step was not done.
+            find_outcome: looks up the result of the step if a response was unclear; returns None or False if it was not done.
             unknown: what may have happened, and advice, if this cannot be looked up.
         """
-        retry, is_unclear = self._mailbox.client.retry, False
+        is_unclear = False
 
-        def attempt() -> _Outcome:
+        def attempt() -> Any:
             nonlocal is_unclear
             done = find_outcome() if is_unclear else None
-            if done is not None:
+            if done:
                 return done
             try:
                 return step()
@@ -776,24 +743,24 @@ class _Draft:
                 raise
 
         try:
-            return retry(attempt, policy)
+            return self._retry(attempt, policy)
         except GraphError as error:
             if not is_unclear:
                 raise
             try:
-                done = retry(find_outcome, _STEP_RETRIES)
+                done = self._retry(find_outcome, _STEP_RETRIES)
             except GraphError:
                 is_looked_up_later = self.progress.can_resume and self.progress.draft_id and isinstance(error, GraphThrottled)
                 if unknown is None or is_looked_up_later:
                     raise error from None
                 raise UnknownOutcomeError(*unknown, error) from error
-            if done is None:
+            if not done:
                 raise
             return done
 
-    def _retry(self, step: Callable[[], _Outcome]) -> _Outcome:
-        """Run a step with a new draft, which may be done twice, with retries."""
-        return self._mailbox.client.retry(step, _NEW_DRAFT_RETRIES)
+    def _retry(self, step: Callable[[], _Outcome], policy: RetryPolicy = _NEW_DRAFT_RETRIES) -> _Outcome:
+        """Run a step that may be done twice, with retries; by default those of a new draft."""
+        return self._mailbox.client.retry(step, policy)
 
     # endregion
 
@@ -818,7 +785,7 @@ class MailSender:
         Args:
             progress: of an earlier call that was throttled; it is updated.
         """
-        with self._new_draft(progress, mail.body['contentType']) as draft:
+        with self._new_draft(progress, mail.body_type) as draft:
             return draft.create(mail) or draft.read()
 
     def send(self, mail: OutgoingMail, progress: SendingProgress | None = None) -> str:
@@ -843,8 +810,8 @@ class MailSender:
         """
         if action == FORWARD:
             mail.require_recipients()
-        message = mail.as_json()
-        split_attachments(message, ())
+        message, comment = mail.as_json(), text_as_html(comment)  # Graph reads a comment as HTML
+        split_attachments({**message, 'comment': comment}, ())
         with self._new_draft(progress) as draft:
             if not draft.was_sent():
                 draft.change(draft.create_reply(action, message_id, message, comment))
@@ -905,16 +872,11 @@ class MailSender:
         draft.require_unsent()
         path = self._mailbox.attachment_path(draft_id, attachment_id)
 
-        def remove() -> bool:
-            self._mailbox.run_action('DELETE', path, is_idempotent=False)
-            return True
+        def is_removed() -> bool:
+            ids = [one.get('id') if isinstance(one, dict) else None for one in self._mailbox.list_attachments(draft_id)]
+            return attachment_id not in ids and None not in ids
 
-        def find() -> bool | None:
-            found = self._mailbox.list_attachments(draft_id)
-            ids = [one.get('id') if isinstance(one, dict) else None for one in found]
-            return None if attachment_id in ids or None in ids else True
-
-        draft.retry_at_most_once(remove, find, _STEP_RETRIES)
+        draft.retry_at_most_once(lambda: self._mailbox.run_action('DELETE', path, is_idempotent=False), is_removed, _STEP_RETRIES)
 
     def send_draft(self, draft_id: str, progress: SendingProgress | None = None) -> None:
         """Send a draft that a user created. Its immutable ID is that of the sent mail as well.
@@ -934,15 +896,14 @@ class MailSender:
             UnknownOutcomeError: the response was unclear. Sending again may send the mail twice.
         """
         mail.require_recipients()
-        keep_copy = 'Remove save_to_sent_items=false, or'
         if mail.needs_mime:
-            raise DemistoException(f'A mail with text and HTML cannot be sent without a copy. {keep_copy} use one of them.')
+            what = 'A mail with text and HTML cannot be sent without a copy.'
+            raise DemistoException(f'{what} Remove save_to_sent_items=false, or use one of them.')
         message = mail.as_json()
         included, others = split_attachments(message, mail.attachments)
         if others:
-            raise DemistoException(
-                f"'{others[0].name}' makes the mail too large to be sent without a copy. {keep_copy} send fewer files."
-            )
+            what = f"'{others[0].name}' makes the mail too large to be sent without a copy."
+            raise DemistoException(f'{what} Remove save_to_sent_items=false, or send fewer files.')
         message['attachments'] = [attachment.as_json() for attachment in included]
         body = {'message': message, 'saveToSentItems': False}
         try:
@@ -984,9 +945,9 @@ class MailSender:
 
 def above_quote(html: str, mail: OutgoingMail) -> str:
     """Return the HTML of a reply with the body of `mail` above the message that it quotes."""
-    own = re.search(r'<body\b[^<>]*>(.*?)(?:</body>|\Z)', mail.html, re.IGNORECASE | re.DOTALL)
+    own = re.search(r'(?is)<body\b[^<>]*>(.*?)(?:</body>|\Z)', mail.html)
     text = own[1] if own else mail.html or text_as_html(mail.text)
-    start = re.search(r'<body\b[^<>]*>', html, re.IGNORECASE)
+    start = re.search(r'(?i)<body\b[^<>]*>', html)
     position = start.end() if start else 0
     return f'{html[:position]}<div>{text}</div>{html[position:]}'
 
@@ -1025,22 +986,16 @@ def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is
         html=html,
         importance=clean_value(args.get('importance')) or 'normal',
         flag=clean_value(args.get('flag')) or 'notFlagged',
-        headers=_headers(args.get('headers') or ''),
+        headers=internet_headers(args.get('headers') or ''),
         attachments=(*outgoing_files(args, file_arguments, html), *images),
         send_at=_send_time(args),
     )
 
 
-def _headers(given: Any) -> tuple[tuple[str, str], ...]:
-    return internet_headers(','.join(map(str, given)) if isinstance(given, list) else str(given))
-
-
 def _send_time(args: dict[str, Any]) -> datetime | None:
     text = clean_value(args.get('send_time'))
-    if not text:
-        return None
-    # when a later run resumes, the time may be in the past
-    return arg_to_datetime(text) if args.get('resume_run') else future_datetime(text, 'send_time')
+    grace = float('inf') if args.get('resume_run') else 0  # when a later run resumes, the time may be in the past
+    return future_datetime(text, 'send_time', grace) if text else None
 
 
 def mail_body(args: dict[str, Any]) -> tuple[str, str]:
@@ -1056,6 +1011,10 @@ def mail_body(args: dict[str, Any]) -> tuple[str, str]:
     return body, '' if body and body_type == 'Text' else html
 
 
+def _texts(value: Any) -> list[str]:
+    return [clean_value(one) for one in argToList(value)]
+
+
 def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str = '') -> list[OutgoingAttachment]:
     """Return the files that the arguments called `names` describe, which may be spelled attachIDs or attach_ids.
 
@@ -1064,24 +1023,22 @@ def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str 
     Raises:
         DemistoException: the lists have different lengths, or an entry has no file.
     """
+    lists = []
     for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True):
         if name != other and args.get(name) and args.get(other):
             raise DemistoException(f'The arguments {name} and {other} mean the same. Remove one of them.')
-    ids, file_names, content_ids = (
-        list(map(clean_value, argToList(args.get(name) or args.get(other))))
-        for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True)
-    )
-    content_ids = list(map(bare_content_id, content_ids))
-    inline = content_ids if content_ids and all(re.fullmatch(_ENTRY_ID, one) for one in content_ids) else []
-    content_ids = [] if inline else content_ids
-    for name, values in zip(names[1:], (file_names, content_ids), strict=True):
+        lists.append(_texts(args.get(name) or args.get(other)))
+    ids, file_names, content_ids = lists
+    content_ids, inline = list(map(bare_content_id, content_ids)), []
+    if all(re.fullmatch(_ENTRY_ID, one) for one in content_ids):
+        content_ids, inline = [], content_ids
+    for name, values in ((names[1], file_names), (names[2], content_ids)):
         if values and len(values) != len(ids):
             raise DemistoException(
                 f'The arguments {names[0]} and {name} have {len(ids)} and {len(values)} values. '
                 f'Enter one in {name} for each in {names[0]}, or remove {name}.'
             )
-    listed = zip(ids, file_names or [''] * len(ids), content_ids or [''] * len(ids), strict=True)
-    files = [_war_room_file(entry_id, name, content_id) for entry_id, name, content_id in listed]
+    files = [_war_room_file(*one) for one in zip_longest(ids, file_names, content_ids, fillvalue='')]
     for entry_id in inline:
         # The HTML refers to an image by its entry ID or by its name.
         file = _war_room_file(entry_id, '', entry_id)
@@ -1094,18 +1051,16 @@ def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str 
 def _transient_files(args: dict[str, Any]) -> Iterator[OutgoingAttachment]:
     """Yield the files whose contents are in arguments. Commas do not split the content of a single file."""
     texts, content, ids = (args.get(name) or '' for name in TRANSIENT_FILE_ARGUMENTS)
-    names, content_ids = (list(map(clean_value, argToList(one))) for one in (texts, ids))
-    content_ids = list(map(bare_content_id, content_ids))
+    names, content_ids = _texts(texts), list(map(bare_content_id, _texts(ids)))
     contents = [content] if len(names) == 1 and isinstance(content, str) else argToList(content)
     if len(names) != len(contents) or len(content_ids) > len(names) or not all(names):
         raise DemistoException(
             f'transientFile, transientFileContent and transientFileCID have {len(names)}, {len(contents)} and {len(content_ids)} '
             'values. Enter a name and a content for each file; a JSON list can have commas in its values.'
         )
-    for name, text, content_id in zip(names, contents, [*content_ids, *[''] * len(names)], strict=False):
-        data = str(text).encode(errors='replace')
-        content_type = mimetypes.guess_type(name)[0] or 'text/plain'
-        yield OutgoingAttachment(name, len(data), '', data, content_type, content_id, bool(content_id))
+    for name, text, content_id in zip_longest(names, contents, content_ids, fillvalue=''):
+        data, content_type = str(text).encode(errors='replace'), mimetypes.guess_type(name)[0] or 'text/plain'
+        yield OutgoingAttachment(name, len(data), '', data, content_type, content_id)
 
 
 def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachment:
@@ -1141,7 +1096,7 @@ def _template_value(name: str, given: Any) -> str:
     if isinstance(given, dict):
         key, value = clean_value(given.get('key')), given.get('value')
         if value is None and key:
-            value = _context_value(key)
+            value = demisto.dt(demisto.context(), key)
             if value in (None, '', []):
                 raise DemistoException(f"The context has nothing at '{key}'. Change the key of {name} in templateParams.")
     if value is None:
@@ -1151,16 +1106,8 @@ def _template_value(name: str, given: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _context_value(key: str) -> Any:
-    """Return what is at a path in the context, or what a DT expression selects."""
-
-    def below(value: Any, name: str) -> Any:
-        if isinstance(value, list):
-            return [one[name] for one in value if isinstance(one, dict) and name in one]
-        return value.get(name) if isinstance(value, dict) else None
-
-    found: Any = reduce(below, key.split('.'), demisto.context())
-    return demisto.dt(demisto.context(), key) if found in ([], None) else found
+# A brace that is doubled as in a format string, a variable, or another brace.
+_BRACES = r'(\{\{|\}\})|\{([^{}]*)\}|[{}]'
 
 
 def _filled(text: str, values: dict[str, str], argument: str) -> str:
@@ -1172,17 +1119,14 @@ def _filled(text: str, values: dict[str, str], argument: str) -> str:
     Raises:
         DemistoException: a variable has no value.
     """
-    with suppress(ValueError):
-        parts = list(Formatter().parse(text))
-        if all(name is None or (name in values and not form and not conversion) for _, name, form, conversion in parts):
-            return ''.join(f'{literal}{values.get(name or "", "")}' for literal, name, _, _ in parts)
-    variable = re.compile(r'\{([\w.-]+)\}')
-    missing = [name for name in dict.fromkeys(variable.findall(text)) if name not in values]
+    if all(found[1] or found[2] in values for found in re.finditer(_BRACES, text)):
+        return re.sub(_BRACES, lambda found: found[1][0] if found[1] else values[found[2]], text)
+    variable = r'\{([\w.-]+)\}'
+    missing = [name for name in re.findall(variable, text) if name not in values]
     if missing:
-        raise DemistoException(
-            f'templateParams has no value for {", ".join(missing)} in {argument}. Add it, or correct the text.'
-        )
-    return variable.sub(lambda found: values[found[1]], text)
+        what = f'templateParams has no value for {", ".join(dict.fromkeys(missing))} in {argument}.'
+        raise DemistoException(f'{what} Add it, or correct the text.')
+    return re.sub(variable, lambda found: values[found[1]], text)
 
 
 # endregion
@@ -1197,11 +1141,10 @@ def run_resumable(
 ) -> MailCommandResult:
     """Run `send` with the progress of an earlier run, if any. If it is throttled for long, the platform runs the command again
     with the progress of this run."""
-    run = int_argument(args, 'resume_run', 1, _MAX_RUNS)
-    draft_id, first_attachments = clean_value(args.get('resume_draft_id')), clean_value(args.get('resume_made_with'))
+    run, count = int_argument(args, 'resume_run', 1, _MAX_RUNS), clean_value(args.get('resume_made_with'))
     progress = SendingProgress(
-        draft_id,
-        int(first_attachments) if first_attachments.isdecimal() else None,
+        clean_value(args.get('resume_draft_id')),
+        int(count) if count.isdecimal() else None,
         can_resume=run < _MAX_RUNS and ScheduledCommand.supports_polling(),
     )
     try:
@@ -1236,17 +1179,21 @@ def _resumable(function: Callable[[Mailbox, dict[str, Any], SendingProgress], Ma
 _PREVIEW_LENGTH = 255  # characters
 
 
+def _addresses_of(message: dict[str, Any], name: str) -> list[str]:
+    """Return the addresses in a list of recipients of a message."""
+    return [EmailAddress.from_json(one).address for one in message.get(name) or ()]
+
+
 def draft_outputs(message: dict[str, Any]) -> dict[str, Any]:
     """Return the context of a draft."""
     body = message.get('body') or {}
-    recipients = {'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients'}
     return {
         **{name: message.get(source) for name, source in MESSAGE_PROPERTIES.items()},
-        **{name: EmailAddress.from_json(message.get(name.lower())).address for name in ('From', 'Sender')},
-        **{
-            name: [EmailAddress.from_json(one).address for one in message.get(source) or []]
-            for name, source in recipients.items()
-        },
+        'From': EmailAddress.from_json(message.get('from')).address,
+        'Sender': EmailAddress.from_json(message.get('sender')).address,
+        'To': _addresses_of(message, 'toRecipients'),
+        'Cc': _addresses_of(message, 'ccRecipients'),
+        'Bcc': _addresses_of(message, 'bccRecipients'),
         'Body': body.get('content'),
         'BodyType': body.get('contentType'),
     }
@@ -1254,14 +1201,11 @@ def draft_outputs(message: dict[str, Any]) -> dict[str, Any]:
 
 def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> dict[str, Any]:
     """Return the context of a sent mail, without empty values."""
-    lists = {'toRecipients': mail.to, 'ccRecipients': mail.cc, 'bccRecipients': mail.bcc, 'replyTo': mail.reply_to}
-    outputs: dict[str, Any] = {
-        'ID': sent_id,
-        **mail.as_json(),
-        'bodyPreview': mail.text[:_PREVIEW_LENGTH] or ' '.join(html_to_text(mail.html, _PREVIEW_LENGTH).split()),
-        **{name: [one.address for one in addresses] for name, addresses in lists.items()},
-        'singleValueExtendedProperties': None,
-    }
+    outputs: dict[str, Any] = {'ID': sent_id, **mail.as_json()}
+    outputs['bodyPreview'] = mail.text[:_PREVIEW_LENGTH] or ' '.join(html_to_text(mail.html, _PREVIEW_LENGTH).split())
+    outputs.pop('singleValueExtendedProperties', None)
+    for name in ('toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo'):
+        outputs[name] = _addresses_of(outputs, name)
     return {name: value for name, value in outputs.items() if value}
 
 
@@ -1321,28 +1265,22 @@ def _draft_results(title: str, draft: dict[str, Any]) -> CommandResults:
     return object_results('MicrosoftGraph.Draft', title, draft_outputs(draft), draft, headers)
 
 
-@_resumable
-def update_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
-    """Change a draft. What is not given stays."""
-    mail = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
-    if mail.needs_mime:
-        raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
-    # importance and flag have defaults, which are for new mails
-    change = {name: value for name, value in mail.as_json().items() if name not in ('importance', 'flag') or args.get(name)}
-    if not change:
-        raise DemistoException('There is nothing to change. Enter at least one property of the draft.')
-    draft_id = message_argument(mailbox, args, 'draft_id')
-    return _draft_results('Draft changed', MailSender(mailbox).update_draft(draft_id, change, mail.attachments, progress))
+def _change_draft_command(title: str, refusal: str) -> _Command:
+    """Return a command that changes a draft or attaches files to it. What is not given stays; `refusal` says that nothing is."""
 
+    @_resumable
+    def run_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
+        mail = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
+        if mail.needs_mime:
+            raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
+        # importance and flag have defaults, which are for new mails
+        change = {name: value for name, value in mail.as_json().items() if name not in ('importance', 'flag') or args.get(name)}
+        if not (change or mail.attachments):
+            raise DemistoException(refusal)
+        draft_id = message_argument(mailbox, args, 'draft_id')
+        return _draft_results(title, MailSender(mailbox).update_draft(draft_id, change, mail.attachments, progress))
 
-@_resumable
-def add_draft_attachment_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
-    """Attach files to a draft."""
-    files = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
-    if not files:
-        raise DemistoException('No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.')
-    draft_id = message_argument(mailbox, args, 'draft_id')
-    return _draft_results('Files attached', MailSender(mailbox).update_draft(draft_id, {}, files, progress))
+    return run_command
 
 
 @_resumable
@@ -1392,40 +1330,45 @@ ARGUMENT_CHECKS.update(
     dict.fromkeys(('to', 'cc', 'bcc', 'replyTo'), addresses_argument),
     **dict.fromkeys(('renderBody', 'reply_all', 'save_to_sent_items'), bool_argument),
     **{'from': one_address},
-    headers=lambda args, name: _headers(args[name]),
+    headers=lambda args, name: internet_headers(args[name]),
     send_time=lambda args, _name: _send_time(args),
     templateParams=json_argument,
 )
 _FORM = 'body_type=Text|HTML flag=notFlagged|complete|flagged importance=low|normal|high'
 _CHANGED = f'to[] cc[] bcc[] subject body htmlBody {_FORM} replyTo[] from send_time templateParams'
 _MAIL = f'{_CHANGED} headers[]'
-_FILES, _FILES_IN_SNAKE_CASE, _TRANSIENT_FILES = (
-    ' '.join(f'{name}[]' for name in names) for names in (FILE_ARGUMENTS, FILE_ARGUMENTS_IN_SNAKE_CASE, TRANSIENT_FILE_ARGUMENTS)
-)
-_COMMENT = f'message_id* to[] comment cc[] bcc[] {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} templateParams'
+_FILES = 'attach_ids[] attach_names[] attach_cids[] transientFile[] transientFileContent[] transientFileCID[]'
+_ALL_FILES = f'attachIDs[] attachNames[] attachCIDs[] {_FILES}'
+_COMMENT = f'message_id* to[] comment cc[] bcc[] {_FILES} templateParams'
 SENDING_COMMANDS: dict[str, _Command] = {
     name: checked_command(function, f'{arguments} user_id resume_draft_id resume_made_with resume_run')
     for name, function, arguments in (
         (
             'send-mail',
             send_mail_command,
-            f'{_MAIL} renderBody {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} save_to_sent_items',
+            f'{_MAIL} renderBody {_ALL_FILES} save_to_sent_items',
         ),
         (
             'reply-mail',
             _reply_command(REPLY, 'inReplyTo', FILE_ARGUMENTS, has_body=True),
-            f'{_MAIL} inReplyTo* {_FILES} {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}',
+            f'{_MAIL} inReplyTo* {_ALL_FILES}',
         ),
         (
             'msgraph-mail-create-draft',
             create_draft_command,
-            f'{_MAIL} renderBody {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES} reply_to_id reply_all forward_id',
+            f'{_MAIL} renderBody {_FILES} reply_to_id reply_all forward_id',
         ),
-        ('msgraph-mail-update-draft', update_draft_command, f'draft_id* {_CHANGED}'),
+        (
+            'msgraph-mail-update-draft',
+            _change_draft_command('Draft changed', 'There is nothing to change. Enter at least one property of the draft.'),
+            f'draft_id* {_CHANGED}',
+        ),
         (
             'msgraph-mail-add-draft-attachment',
-            add_draft_attachment_command,
-            f'draft_id* {_FILES_IN_SNAKE_CASE} {_TRANSIENT_FILES}',
+            _change_draft_command(
+                'Files attached', 'No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.'
+            ),
+            f'draft_id* {_FILES}',
         ),
         ('msgraph-mail-remove-draft-attachment', remove_draft_attachment_command, 'draft_id* attachment_id*'),
         ('msgraph-mail-send-draft', send_draft_command, 'draft_id*'),

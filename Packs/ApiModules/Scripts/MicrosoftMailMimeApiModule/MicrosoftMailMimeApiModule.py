@@ -110,11 +110,9 @@ def end_of_headers(source: bytes | bytearray) -> re.Match[bytes] | None:
 def parse_headers(mime: bytes) -> list[dict[str, str]]:
     """Return the headers at the beginning of a mail, as Graph shows them."""
     end = end_of_headers(mime)
-    head = re.sub(rb'\r?\n(?=[ \t])', b'', mime[: end.start()] if end else mime)
-    # a CR alone ends no line: a sender could forge a header with it
-    lines = (line.replace(b'\r', b' ') for line in re.split(rb'\r?\n', head))
-    pairs = (line.decode(errors='replace').partition(':') for line in lines)
-    return [{'name': name, 'value': value.strip()} for name, colon, value in pairs if colon and name and ' ' not in name]
+    head = re.sub(rb'\r?\n(?=[ \t])', b'', mime[: end.start()] if end else mime).decode(errors='replace')
+    head = re.sub(r'\r(?!\n)', ' ', head)  # a CR alone ends no line: a sender could forge a header with it
+    return [{'name': name, 'value': value.strip()} for name, value in re.findall(r'(?m)^([^ :\n]+):([^\n]*)', head)]
 
 
 def _decoded_header(raw: str) -> str:
