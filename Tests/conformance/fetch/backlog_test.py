@@ -25,7 +25,9 @@ def fetched(source: MailSource, folder: Path, runs: int, sizes: dict[str, int] |
     return fresh_process.run('backlog.py', folder, job, REQUESTS_CA_BUNDLE=source.cloud.ca_file)
 
 
-@pytest.mark.parametrize('mails, max_memory', [(4000, 17 * MEGABYTE), pytest.param(20_000, MAX_MEMORY, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(
+    'mails, max_memory', [(4000, 17 * MEGABYTE), pytest.param(20_000, MAX_MEMORY, marks=pytest.mark.nightly)]
+)
 def test_a_large_backlog_takes_little_memory_and_a_small_cursor(
     source: MailSource, tmp_path: Path, mails: int, max_memory: int
 ) -> None:
