@@ -12,6 +12,7 @@ from typing import Any
 
 import CommonServerPython
 import demistomock as demisto
+import MicrosoftGraphMailFetchApiModule
 import O365OutlookMailSingleUser
 
 
@@ -24,6 +25,9 @@ def memory(name: str) -> int:
 
 job = json.load(sys.stdin)
 os.chdir(job['folder'])
+for name, value in job.get('sizes', {}).items():
+    assert hasattr(MicrosoftGraphMailFetchApiModule, name), name
+    setattr(MicrosoftGraphMailFetchApiModule, name, value)
 kept: dict[str, Any] = {'last_run': '{}', 'longest': 0, 'incidents': 0}
 ids = Path('ids').open('a')  # noqa: SIM115 - as long as the process
 

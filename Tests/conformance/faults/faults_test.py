@@ -1,6 +1,6 @@
 """Each request of each command crossed with each fault: what the product makes of it.
 
-`make test` runs one of twenty rows, without those that replace fields, and `make report` all: ``FAULTS=1``. Which ones is random:
+`make test` runs one of forty rows, without those that replace fields, and `make report` all: ``FAULTS=1``. Which ones is random:
 a failure names the seed, and ``FAULTS_SEED=<seed>`` takes the same again. With ``RELIABILITY=<folder>`` rows are written there.
 """
 
@@ -23,7 +23,7 @@ from O365OutlookMailSingleUser import COMMANDS
 from sandbox.microsoft import MicrosoftCloud
 
 pytestmark = pytest.mark.slow
-SAMPLE = int(os.environ.get('FAULTS', '20'))  # of so many rows, one runs
+SAMPLE = int(os.environ.get('FAULTS', '40'))  # of so many rows, one runs
 SEED = int(os.environ.get('FAULTS_SEED') or random.getrandbits(16))
 WITH_FIELDS = 'FAULTS' in os.environ
 # These send no request.

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import MicrosoftGraphMailFetchApiModule
 from benchmarks import fresh_process
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetch_checker import MAX_CURSOR_BYTES
@@ -14,34 +15,48 @@ from conformance.fetch.mail_source import DAY, MailSource, attach
 pytestmark = pytest.mark.slow
 MEGABYTE = 1024 * 1024
 MAX_MEMORY = 64 * MEGABYTE
+# of the cursor
+SIZES = ('MAX_SEEN', '_MIN_SEEN', '_CURSOR_LENGTH', '_ERA_LENGTH')
 
 
-def fetched(source: MailSource, folder: Path, runs: int, **params: Any) -> Any:
-    """Fetch in another process, and return its measurements."""
-    job = {'params': source.params(**params), 'folder': str(folder), 'runs': runs}
+def fetched(source: MailSource, folder: Path, runs: int, sizes: dict[str, int] | None = None, **params: Any) -> Any:
+    """Fetch in another process, where constants of the fetch have the values of `sizes`, and return its measurements."""
+    job = {'params': source.params(**params), 'folder': str(folder), 'runs': runs, 'sizes': sizes or {}}
     return fresh_process.run('backlog.py', folder, job, REQUESTS_CA_BUNDLE=source.cloud.ca_file)
 
 
-def test_a_backlog_of_20_000_mails_takes_little_memory_and_a_small_cursor(source: MailSource, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    'mails, max_memory', [(4000, 17 * MEGABYTE), pytest.param(20_000, MAX_MEMORY, marks=pytest.mark.nightly)]
+)
+def test_a_large_backlog_takes_little_memory_and_a_small_cursor(
+    source: MailSource, tmp_path: Path, mails: int, max_memory: int
+) -> None:
+    """At most 3 kB per mail above 5 MB, that is."""
     source.cloud.limits.enabled = False
-    for number in range(20_000):
+    for number in range(mails):
         source.deliver(f'mail {number}', age=10 * DAY - 8 * number)
     # after six runs the first sync is complete, and there are more incidents than the cursor remembers
     measured = fetched(source, tmp_path, runs=8, max_fetch='200', mark_fetched_read=True)
     assert measured['incidents'] == 1600
     assert len(set((tmp_path / 'ids').read_text().split())) == 1600
     assert measured['longest'] < MAX_CURSOR_BYTES
-    assert measured['above'] < MAX_MEMORY
+    assert measured['above'] < max_memory
 
 
-def test_a_backlog_that_exceeds_the_seen_mails_is_fetched_completely_and_once(source: MailSource, tmp_path: Path) -> None:
+@pytest.mark.parametrize('share', [5, pytest.param(1, marks=pytest.mark.nightly)])
+def test_a_backlog_that_exceeds_the_seen_mails_is_fetched_completely_and_once(
+    source: MailSource, tmp_path: Path, share: int
+) -> None:
+    """A backlog of a fifth, with a cursor of a fifth, shows the same."""
     source.cloud.limits.enabled = False
-    for number in range(5000):
+    mails = 5000 // share
+    for number in range(mails):
         source.deliver(f'mail {number}', age=20_000 - number // 3)
-    measured = fetched(source, tmp_path, runs=27, max_fetch='200')
-    assert measured['incidents'] == 5000
-    assert len(set((tmp_path / 'ids').read_text().split())) == 5000
-    assert measured['longest'] < MAX_CURSOR_BYTES
+    sizes = {name: getattr(MicrosoftGraphMailFetchApiModule, name) // share for name in SIZES}
+    measured = fetched(source, tmp_path, runs=27, sizes=sizes, max_fetch=str(200 // share))
+    assert measured['incidents'] == mails
+    assert len(set((tmp_path / 'ids').read_text().split())) == mails
+    assert measured['longest'] < MAX_CURSOR_BYTES // share
 
 
 def test_large_attachments_take_little_memory(source: MailSource, tmp_path: Path) -> None:
@@ -55,10 +70,13 @@ def test_large_attachments_take_little_memory(source: MailSource, tmp_path: Path
     assert measured['above'] < MAX_MEMORY
 
 
+@pytest.mark.parametrize('share', [5, pytest.param(1, marks=pytest.mark.nightly)])
 def test_the_cursor_is_small_if_nothing_can_be_read_in_many_folders_with_long_names(
-    source: MailSource, instance: Instance
+    source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch, share: int
 ) -> None:
-    names = [f'{number:02} {"Ordner mit langem Namen " * 8}'.strip() for number in range(10)]
+    for name in SIZES:
+        monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, name, getattr(MicrosoftGraphMailFetchApiModule, name) // share)
+    names = [f'{number:02} {"Ordner mit langem Namen " * 8}'.strip() for number in range(10 // share)]
     for name in names:
         folder = source.folder(name)
         for number in range(30):
@@ -66,14 +84,15 @@ def test_the_cursor_is_small_if_nothing_can_be_read_in_many_folders_with_long_na
             attach(source.mailbox, message, 'file')
             message.broken.add('attachments')
     folders = ', '.join(f'{source.path}/{name}' for name in names)
-    platform = instance(folder_to_fetch=folders, max_fetch='200', mark_fetched_read=True)
+    platform = instance(folder_to_fetch=folders, max_fetch=str(200 // share), mark_fetched_read=True)
     runs = []
     for _ in range(25):
         runs.append(platform.fetch())
         assert not runs[-1].error
-        assert len(platform.last_run.encode()) < MAX_CURSOR_BYTES
-    assert sum(len(run.incidents) for run in runs) == 300
-    assert len({one.mail_id for one in platform.incidents}) == 300
+        assert len(platform.last_run.encode()) < MAX_CURSOR_BYTES // share
+    mails = 30 * len(names)
+    assert sum(len(run.incidents) for run in runs) == mails
+    assert len({one.mail_id for one in platform.incidents}) == mails
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.tests.machine import limit
+from sandbox.tests.shared import made_once
 from sandbox.tests.xsoar.browser import Browser
 from sandbox.tests.xsoar.desk import SDK, TEMPO, Desk
 from sandbox.xsoar import XsoarServer
@@ -30,10 +31,12 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope='session')
 def probe_pack(content: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip file that demisto-sdk makes of the pack Probe."""
-    folder = tmp_path_factory.mktemp('packs')
-    command = [str(SDK), 'prepare-content', '-f', '-i', 'Packs/Probe', '-o', str(folder)]
-    subprocess.run(command, cwd=content, check=True, capture_output=True, timeout=limit(30))
-    return folder / 'Probe.zip'
+
+    def make(folder: Path) -> None:
+        command = [str(SDK), 'prepare-content', '-f', '-i', 'Packs/Probe', '-o', str(folder)]
+        subprocess.run(command, cwd=content, check=True, capture_output=True, timeout=limit(30))
+
+    return made_once(tmp_path_factory, 'probe-pack', make) / 'Probe.zip'
 
 
 @pytest.fixture
