@@ -1197,7 +1197,7 @@ def get_mailtips_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     outputs = without_annotations(tips)
     rows = []
     for tip in outputs:
-        row = {**tip, 'emailAddress': EmailAddress.from_json(tip).address}
+        row: JsonObject = {**tip, 'emailAddress': EmailAddress.from_json(tip).address}
         if 'automaticReplies' in tip:
             row['automaticReplies'] = (tip['automaticReplies'] or {}).get('message')
         rows.append(row)
