@@ -76,9 +76,10 @@ def test_header_values_may_contain_colons_and_commas(text: str, headers: Any) ->
     [
         ('x-alone', "The header 'x-alone' has no value. Write headers as x-name:value, separated by commas."),
         ('Subject:x', "The header name 'Subject' is not valid. Use a name that starts with x-."),
+        (5, "The header '5' has no value. Write headers as x-name:value, separated by commas."),
     ],
 )
-def test_an_invalid_header_is_rejected(text: str, sentence: str) -> None:
+def test_an_invalid_header_is_rejected(text: Any, sentence: str) -> None:
     assert rejection(lambda: internet_headers(text)) == sentence
 
 
