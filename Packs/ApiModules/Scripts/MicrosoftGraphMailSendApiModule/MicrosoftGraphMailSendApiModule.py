@@ -299,8 +299,8 @@ def _require_headers(content: bytes, names: list[str]) -> None:
 
     Source: CVE-2024-6923
     """
-    block = re.sub(rb'\r\n?', b'\n', content).partition(b'\n\n')[0]
-    found = re.findall(rb'(?m)^(?![ \t])[^:\n]*', block.lower())
+    block = re.split(rb'\r\n\r\n|\r\r|\n\n', content, maxsplit=1)[0]
+    found = re.findall(rb'(?m)^(?![ \t])[^:\n]*', re.sub(rb'\r\n?', b'\n', block).lower())
     if sorted(found) != sorted(name.lower().encode() for name in names):
         raise DemistoException('A header of the mail would become several headers. Remove special characters from headers.')
 

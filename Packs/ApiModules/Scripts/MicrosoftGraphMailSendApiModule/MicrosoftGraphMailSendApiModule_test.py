@@ -158,7 +158,15 @@ def test_a_header_value_that_could_start_another_header_is_rejected(value: str) 
 
 
 @pytest.mark.parametrize(
-    'value', [INJECTED, 'a\r\nBcc: ada@contoso.example', 'a\r\n\r\nBcc: ada@contoso.example', 'a\r\rb', 'a\n\r\nb']
+    'value',
+    [
+        INJECTED,
+        'a\r\nBcc: ada@contoso.example',
+        'a\r\n\r\nBcc: ada@contoso.example',
+        'a\r\rb',
+        'a\n\r\nb',
+        'a\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\rBcc: ada@contoso.example',
+    ],
 )
 def test_mime_with_another_header_than_asked_for_is_rejected_on_any_python(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     mail = OutgoingMail(text='a', html='<p>a</p>', headers=(('x-a', 'b'),))
