@@ -299,8 +299,8 @@ def _require_headers(content: bytes, names: list[str]) -> None:
 
     Source: CVE-2024-6923
     """
-    block = re.sub(rb'\r\n?', b'\n', content).partition(b'\n\n')[0]
-    found = re.findall(rb'(?m)^(?![ \t])[^:\n]*', block.lower())
+    block = re.split(rb'\r\n\r\n|\r\r|\n\n', content, maxsplit=1)[0]
+    found = re.findall(rb'(?m)^(?![ \t])[^:\n]*', re.sub(rb'\r\n?', b'\n', block).lower())
     if sorted(found) != sorted(name.lower().encode() for name in names):
         raise DemistoException('A header of the mail would become several headers. Remove special characters from headers.')
 
@@ -321,14 +321,14 @@ def _spelled_as(name: str, value: str, choices: Sequence[str]) -> str:
     raise ArgumentError(name, f"'{value}' is not a valid {name}. Use one of {', '.join(choices)}.")
 
 
-def internet_headers(given: str | list[Any]) -> tuple[tuple[str, str], ...]:
+def internet_headers(given: Any) -> tuple[tuple[str, str], ...]:
     """Parse headers in one line, such as ``x-first:a:b,x-second:c, d``, or in a list. A comma separates headers only if a name
     and a colon follow it.
 
     Raises:
         DemistoException: a header has no colon, or a name that does not start with ``x-``.
     """
-    text = ','.join(map(str, given)) if isinstance(given, list) else given
+    text = ','.join(map(str, given)) if isinstance(given, list) else str(given)
     headers = []
     for header in filter(None, map(str.strip, re.split(rf',(?=\s*{_HEADER_NAME}:)', text))):
         name, colon, value = (part.strip() for part in header.partition(':'))
@@ -1162,14 +1162,18 @@ _Command = Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]
 
 
 def _resumable(function: Callable[[Mailbox, dict[str, Any], SendingProgress], MailCommandResult]) -> _Command:
-    """Return a command that runs `function` as `run_resumable` does, with the values of ``templateParams``."""
+    """Return a command that runs `function` as `run_resumable` does, with the mailbox of its arguments."""
 
     def run_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
-        filled = _with_values(args)
         mailbox = mailbox_argument(client, args)
-        return run_resumable(client, filled, lambda progress: function(mailbox, filled, progress))
+        return run_resumable(client, args, lambda progress: function(mailbox, args, progress))
 
     return run_command
+
+
+def _templated(function: _Command) -> _Command:
+    """Return a command whose texts have the values in ``templateParams`` in place of their variables."""
+    return lambda client, args: function(client, _with_values(args))
 
 
 # endregion
@@ -1265,22 +1269,29 @@ def _draft_results(title: str, draft: dict[str, Any]) -> CommandResults:
     return object_results('MicrosoftGraph.Draft', title, draft_outputs(draft), draft, headers)
 
 
-def _change_draft_command(title: str, refusal: str) -> _Command:
-    """Return a command that changes a draft or attaches files to it. What is not given stays; `refusal` says that nothing is."""
+@_resumable
+def update_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
+    """Change a draft. What is not given stays."""
+    given = {name: args.get(name) for name in (*re.findall(r'(?<!\S)\w+', _CHANGED), 'resume_run')}
+    mail = outgoing_mail(given, FILE_ARGUMENTS_IN_SNAKE_CASE)
+    if mail.needs_mime:
+        raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
+    # importance and flag have defaults, which are for new mails
+    change = {name: value for name, value in mail.as_json().items() if name not in ('importance', 'flag') or given.get(name)}
+    if not change:
+        raise DemistoException('There is nothing to change. Enter at least one property of the draft.')
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    return _draft_results('Draft changed', MailSender(mailbox).update_draft(draft_id, change, mail.attachments, progress))
 
-    @_resumable
-    def run_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
-        mail = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
-        if mail.needs_mime:
-            raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
-        # importance and flag have defaults, which are for new mails
-        change = {name: value for name, value in mail.as_json().items() if name not in ('importance', 'flag') or args.get(name)}
-        if not (change or mail.attachments):
-            raise DemistoException(refusal)
-        draft_id = message_argument(mailbox, args, 'draft_id')
-        return _draft_results(title, MailSender(mailbox).update_draft(draft_id, change, mail.attachments, progress))
 
-    return run_command
+@_resumable
+def add_draft_attachment_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
+    """Attach files to a draft."""
+    files = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
+    if not files:
+        raise DemistoException('No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.')
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    return _draft_results('Files attached', MailSender(mailbox).update_draft(draft_id, {}, files, progress))
 
 
 @_resumable
@@ -1301,20 +1312,26 @@ def send_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: Sending
     return sent_results('Draft sent', 'MicrosoftGraph.SentMail', {'ID': draft_id})
 
 
-def _reply_command(
-    action: str, id_name: str = 'message_id', files: tuple[str, str, str] = FILE_ARGUMENTS_IN_SNAKE_CASE, has_body: bool = False
-) -> _Command:
-    """Return a command that replies to the message that the argument `id_name` names, or forwards it.
+def _reply_command(action: str, has_body: bool = False) -> _Command:
+    """Return a command that replies to a message or forwards it.
 
     Args:
         action: as `MailSender.reply`.
-        files: the arguments for files.
         has_body: a body replaces the quoted message; otherwise a comment is above it.
     """
 
     @_resumable
     def run_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
-        mail, comment = outgoing_mail(args, files, is_reply=has_body), str(args.get('comment') or '')
+        if has_body:
+            mail, comment, id_name = outgoing_mail(args, FILE_ARGUMENTS, is_reply=True), '', 'inReplyTo'
+        else:
+            mail = OutgoingMail(
+                to=addresses_argument(args, 'to'),
+                cc=addresses_argument(args, 'cc'),
+                bcc=addresses_argument(args, 'bcc'),
+                attachments=outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE),
+            )
+            comment, id_name = str(args.get('comment') or ''), 'message_id'
         if action == FORWARD:
             mail.require_recipients()
         message_id = message_argument(mailbox, args, id_name)
@@ -1341,7 +1358,10 @@ _FILES = 'attach_ids[] attach_names[] attach_cids[] transientFile[] transientFil
 _ALL_FILES = f'attachIDs[] attachNames[] attachCIDs[] {_FILES}'
 _COMMENT = f'message_id* to[] comment cc[] bcc[] {_FILES} templateParams'
 SENDING_COMMANDS: dict[str, _Command] = {
-    name: checked_command(function, f'{arguments} user_id resume_draft_id resume_made_with resume_run')
+    name: checked_command(
+        _templated(function) if 'templateParams' in arguments else function,
+        f'{arguments} user_id resume_draft_id resume_made_with resume_run',
+    )
     for name, function, arguments in (
         (
             'send-mail',
@@ -1350,7 +1370,7 @@ SENDING_COMMANDS: dict[str, _Command] = {
         ),
         (
             'reply-mail',
-            _reply_command(REPLY, 'inReplyTo', FILE_ARGUMENTS, has_body=True),
+            _reply_command(REPLY, has_body=True),
             f'{_MAIL} inReplyTo* {_ALL_FILES}',
         ),
         (
@@ -1358,18 +1378,8 @@ SENDING_COMMANDS: dict[str, _Command] = {
             create_draft_command,
             f'{_MAIL} renderBody {_FILES} reply_to_id reply_all forward_id',
         ),
-        (
-            'msgraph-mail-update-draft',
-            _change_draft_command('Draft changed', 'There is nothing to change. Enter at least one property of the draft.'),
-            f'draft_id* {_CHANGED}',
-        ),
-        (
-            'msgraph-mail-add-draft-attachment',
-            _change_draft_command(
-                'Files attached', 'No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.'
-            ),
-            f'draft_id* {_FILES}',
-        ),
+        ('msgraph-mail-update-draft', update_draft_command, f'draft_id* {_CHANGED}'),
+        ('msgraph-mail-add-draft-attachment', add_draft_attachment_command, f'draft_id* {_FILES}'),
         ('msgraph-mail-remove-draft-attachment', remove_draft_attachment_command, 'draft_id* attachment_id*'),
         ('msgraph-mail-send-draft', send_draft_command, 'draft_id*'),
         ('msgraph-mail-reply-to', _reply_command(REPLY), _COMMENT),

@@ -76,9 +76,10 @@ def test_header_values_may_contain_colons_and_commas(text: str, headers: Any) ->
     [
         ('x-alone', "The header 'x-alone' has no value. Write headers as x-name:value, separated by commas."),
         ('Subject:x', "The header name 'Subject' is not valid. Use a name that starts with x-."),
+        (5, "The header '5' has no value. Write headers as x-name:value, separated by commas."),
     ],
 )
-def test_an_invalid_header_is_rejected(text: str, sentence: str) -> None:
+def test_an_invalid_header_is_rejected(text: Any, sentence: str) -> None:
     assert rejection(lambda: internet_headers(text)) == sentence
 
 
@@ -157,7 +158,15 @@ def test_a_header_value_that_could_start_another_header_is_rejected(value: str) 
 
 
 @pytest.mark.parametrize(
-    'value', [INJECTED, 'a\r\nBcc: ada@contoso.example', 'a\r\n\r\nBcc: ada@contoso.example', 'a\r\rb', 'a\n\r\nb']
+    'value',
+    [
+        INJECTED,
+        'a\r\nBcc: ada@contoso.example',
+        'a\r\n\r\nBcc: ada@contoso.example',
+        'a\r\rb',
+        'a\n\r\nb',
+        'a\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\rBcc: ada@contoso.example',
+    ],
 )
 def test_mime_with_another_header_than_asked_for_is_rejected_on_any_python(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     mail = OutgoingMail(text='a', html='<p>a</p>', headers=(('x-a', 'b'),))
