@@ -448,6 +448,17 @@ def test_a_device_sign_in_is_started_by_the_public_method(instance: Instance) ->
     assert instance.user_of(instance.device().get_access_token()) == ADA
 
 
+def test_instructions_are_those_of_a_device_auth_request_that_an_integration_replaces(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = instance.device()
+    answer = {'message': 'Use a browser to open https://login.example/device and enter A1.', 'user_code': 'A1'}
+    monkeypatch.setattr(client, 'device_auth_request', lambda: answer)
+    instructions = client.start_auth('!my-auth-complete')
+    assert '[https://login.example/device](https://login.example/device) in a browser and enter the code **A1**' in instructions
+    assert '!my-auth-complete' in instructions
+
+
 def test_another_command_can_complete_a_device_sign_in(instance: Instance) -> None:
     started = start_device_sign_in(instance.device())
     Browser(instance.cloud, ADA).enter_device_code(started.verification_uri, started.user_code)
