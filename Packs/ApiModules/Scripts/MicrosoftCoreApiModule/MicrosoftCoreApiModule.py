@@ -545,7 +545,8 @@ class ConnectionProblem(NamedTuple):
 
 _PROXY = (ProxyError, InvalidProxyURL)
 _PROXY_PORT = 'Check address and port in the proxy settings.'
-# Classes of the error, what its text contains, what happened to the request to {}, what to do (empty: as the caller says), code.
+# Classes of the error, what its text contains (separated by |), what happened to the request to {}, what to do (empty: as the
+# caller says), code.
 _CONNECTION_PROBLEMS: tuple[tuple[Any, str, str, str, str], ...] = (
     (
         SSLError,
@@ -584,21 +585,21 @@ _CONNECTION_PROBLEMS: tuple[tuple[Any, str, str, str, str], ...] = (
     ),
     (
         _PROXY,
-        '(?:Tunnel connection failed|response): (407)',
+        'answered-407',
         'The proxy blocked the request to {} with HTTP status {}.',
         "Check the proxy's user name and password in the proxy settings of the engine.",
         'no_proxy',
     ),
     (
         _PROXY,
-        '(?:Tunnel connection failed|response): (403)',
+        'answered-403',
         'The proxy blocked the request to {} with HTTP status {}.',
         'Have the administrator of the proxy allow this address.',
         'no_proxy',
     ),
     (
         _PROXY,
-        r'(?:Tunnel connection failed|response): (\d{3})',
+        'answered-',
         'The proxy blocked the request to {} with HTTP status {}.',
         'Check the proxy settings, and that the proxy can reach this address.',
         'no_proxy',
@@ -647,10 +648,13 @@ def connection_problem(error: Exception, host: str, advice: str) -> ConnectionPr
             problem = f'The request to {host} is not valid.'
             return ConnectionProblem(problem, 'Check the address of the service and the proxy settings.', 'invalid_request')
         kind = SSLError  # the file of certificates
-    for kinds, sign, what, own_advice, code in _CONNECTION_PROBLEMS:
-        found = re.search(sign, str(error))
-        if found and issubclass(kind, kinds):
-            return ConnectionProblem(what.format(host, *found.groups()), own_advice or advice, code)
+    text = str(error)
+    status = re.search(r'(?:Tunnel connection failed|response): (\d{3})', text)
+    number = status.group(1) if status else ''
+    text += f' answered-{number}' if status else ''
+    for kinds, signs, what, own_advice, code in _CONNECTION_PROBLEMS:
+        if issubclass(kind, kinds) and any(sign in text for sign in signs.split('|')):
+            return ConnectionProblem(what.format(host, number), own_advice or advice, code)
     return ConnectionProblem(f'{host} did not answer.', advice, 'unreachable')
 
 
