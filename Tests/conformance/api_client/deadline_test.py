@@ -69,6 +69,11 @@ def without_reading(connection: socket.socket) -> None:
         time.sleep(0.02)
 
 
+def reading_slowly(connection: socket.socket) -> None:
+    while connection.recv(65536):
+        time.sleep(0.05)
+
+
 def seconds_of(call: Callable[[], Any], error: type[Exception] = DeadlineError) -> float:
     started = time.monotonic()
     with pytest.raises(error):
@@ -85,6 +90,7 @@ SLOW_ANSWERS = {
     'chunks, byte by byte': slowly(HEAD + b'Transfer-Encoding: chunked\r\n\r\n' + b'1\r\n \r\n' * 2000),
     'nothing': lambda connection: time.sleep(limit(5)),
     'a request that is read byte by byte': without_reading,
+    'a request that is read slowly': reading_slowly,
 }
 
 
