@@ -59,8 +59,8 @@ class WatchedClient(GraphMailClient):
         **kwargs: Any,
     ) -> Any:
         url = full_url or url_suffix
-        body, action = kwargs.get('json_data'), url.partition('?')[0].rpartition('/')[2]
-        self.sent.append((method, action))
+        self.sent.append((method, url.rpartition('/')[2]))
+        body, action = kwargs.get('json_data'), url.rpartition('/')[2]
         if UPLOADS in url:
             assert 'Authorization' not in kwargs['headers']
             assert len(kwargs.get('data') or b'') < 4 * MEGABYTE

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, unquote_plus, urlencode, urlsplit
@@ -969,29 +970,33 @@ class Mailbox:
 
     # region pages
 
-    def _link(self, path: str, query: ODataQuery) -> str:
-        """Return the link to the first page of a list."""
-        return f'{self.client.base_url}{path}?{urlencode(query)}'
+    def _page(self, link: str, path: str = '', query: ODataQuery | None = None, **kwargs: Any) -> GraphObject:
+        """Read the page of a list that a link leads to; without a link the first page of the list at a path.
 
-    def _page(self, link: str, **kwargs: Any) -> GraphObject:
-        """Follow a link. Raise DemistoException if it leads to another host, which would get the token."""
-        return self.request('GET', full_url=self.client.require_own_link(link), **kwargs)
+        Raises:
+            DemistoException: the link leads to another host, which would get the token.
+        """
+        if link:
+            return self.request('GET', full_url=self.client.require_own_link(link), **kwargs)
+        return self.request('GET', path, params=query or {}, **kwargs)
 
-    def _pages(self, link: str, read: Callable[[str], GraphObject]) -> Iterator[GraphObject]:
-        """Yield the pages of a list from that of a link on. `read` follows a link."""
+    def _pages(self, read: Callable[[str], GraphObject], link: str = '') -> Iterator[GraphObject]:
+        """Yield the pages of a list from that of a link on, or all. `read` gets the link to a page, empty for the first one."""
         followed: set[str] = set()
-        while link:
+        while True:
             if link in followed or len(followed) >= _MAX_PAGES:
                 raise GraphError('Microsoft Graph sent a link to a page that was read before, or too many links.', 'Try again.')
             followed.add(link)
             page = read(link)
             yield page
             link = _link_of(page)
+            if not link:
+                return
 
     def _list(self, path: str, limit: int, query: ODataQuery | None = None, has_ids: bool = True) -> list[Any]:
         """Return the first `limit` objects of a list, from as many pages as necessary. `has_ids` as `page_rows`."""
         found: list[Any] = []
-        for page in self._pages(self._link(path, query or {}), self._page):
+        for page in self._pages(partial(self._page, path=path, query=query)):
             found += page_rows(page, has_ids)
             if len(found) >= limit:
                 break
@@ -1090,9 +1095,10 @@ class Mailbox:
         """
         if next_page and not re.fullmatch(_MESSAGE_LIST, urlsplit(next_page).path, re.IGNORECASE):
             raise DemistoException('next_page is not the NextPage of a list of emails. Copy it from the context of a list.')
-        link = next_page or self._link(self.messages_path(folder_id), {**(query or {}), '$top': page_size})
+        options, link = {**(query or {}), '$top': str(page_size)}, next_page
         messages: list[GraphObject] = []
-        for number, page in enumerate(self._pages(link, self._message_page), 1):
+        read = partial(self._message_page, path=self.messages_path(folder_id), query=options)
+        for number, page in enumerate(self._pages(read, next_page), 1):
             messages += page_rows(page)
             if limit and number > 1 and len(messages) > limit:
                 return messages[:limit], link
@@ -1101,17 +1107,18 @@ class Mailbox:
                 break
         return messages, self.client.require_own_link(link)
 
-    def _message_page(self, link: str) -> GraphObject:
-        """Return a page of messages.
+    def _message_page(self, link: str, path: str, query: ODataQuery) -> GraphObject:
+        """Read a page of messages. Arguments as `_page`.
 
         A message that Graph cannot read fails the page. The page is then requested without bodies, and each message by itself.
         A message that cannot be read has the properties of the list, and the reason as UNREADABLE.
         """
         try:
-            return self._page(link)
+            return self._page(link, path, query)
         except GraphError as error:
             if error.status != 500 and not re.search(_UNREADABLE_CODE, error.code):
                 raise
+        link = link or f'{self.client.base_url}{path}?{urlencode(query)}'
         page = self._page(_with_select(link, _WITHOUT_BODY))
         rows = {row['id']: row for row in page_rows(page)}
         [select] = parse_qs(urlsplit(link).query).get('$select', [''])
@@ -1132,9 +1139,8 @@ class Mailbox:
         Raises:
             GraphError: `is_sync_state_lost` if Graph no longer knows the sync state of `link`.
         """
-        if not link:
-            link = self._link(f'{self.messages_path(folder_id)}/delta', {'changeType': 'created', '$select': select})
-        page = self._page(link, headers=_preferring(f'odata.maxpagesize={page_size}'))
+        path, query = f'{self.messages_path(folder_id)}/delta', {'changeType': 'created', '$select': select}
+        page = self._page(link, path, query, headers=_preferring(f'odata.maxpagesize={page_size}'))
         rows = page_rows(page)
         next_link = _link_of(page) or _link_of(page, 'deltaLink')
         if not next_link:
@@ -1192,8 +1198,8 @@ class Mailbox:
             query['$orderby'] = 'receivedDateTime desc'
         found: list[GraphObject] = []
         has_more = False
-        pages = self._pages(self._link(self.messages_path(folder_id), query), self._message_page)
-        for page in islice(pages, MAX_SEARCHED // 50):
+        read = partial(self._message_page, path=self.messages_path(folder_id), query=query)
+        for page in islice(self._pages(read), MAX_SEARCHED // 50):
             found += filter(matches, page_rows(page))
             has_more = bool(_link_of(page))
             if len(found) >= limit:
