@@ -67,6 +67,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         run_with_retries,
         secret_forms,
         skip_netrc,
+        JsonObject,
     )
     from MicrosoftCredentialsApiModule import (
         OIDC_SCOPES,
@@ -381,7 +382,7 @@ class MicrosoftClient(BaseClient):
         return response
 
     def _send_with_token(
-        self, request: dict[str, Any], headers: dict[str, str] | None, token: str, is_idempotent: bool, policy: RetryPolicy
+        self, request: JsonObject, headers: dict[str, str] | None, token: str, is_idempotent: bool, policy: RetryPolicy
     ) -> requests.Response:
         """Send a request, retry as the policy says, and return the last response, whatever its status."""
         defaults = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
@@ -603,7 +604,7 @@ class MicrosoftClient(BaseClient):
 
     # endregion
 
-    def device_auth_request(self) -> dict[str, Any]:
+    def device_auth_request(self) -> JsonObject:
         """Start a sign-in with a device code. Return `message` and what DeviceCode has. The device code itself is cached."""
         started = start_device_sign_in(self)
         return {
@@ -723,9 +724,7 @@ def _claims_challenge(response: requests.Response) -> str:
 # region rescheduling
 
 
-def reschedule(
-    args: dict[str, Any], seconds: float, what: str = 'The command runs again', is_last: bool = True
-) -> CommandResults:
+def reschedule(args: JsonObject, seconds: float, what: str = 'The command runs again', is_last: bool = True) -> CommandResults:
     """Return results that make the platform run this command again after `seconds`, with `args`. The message says `what` happens.
 
     The yml declares the command as ``polling``, with a deprecated argument ``ran_once_flag``. The next run gets it if `is_last`:
@@ -861,7 +860,7 @@ def reset_auth(discard_token: bool = False) -> CommandResults:
     """
     kept: list[str] = []
 
-    def clear(context: dict[str, Any]) -> None:
+    def clear(context: JsonObject) -> None:
         kept[:] = clear_tokens(context, discard_token)
 
     if not update_storage(integration_context_storage(), clear, SystemClock()):
@@ -876,7 +875,7 @@ def reset_auth(discard_token: bool = False) -> CommandResults:
 # region parameters
 
 
-def get_azure_cloud(params: dict[str, Any], integration_name: str) -> AzureCloud:
+def get_azure_cloud(params: JsonObject, integration_name: str) -> AzureCloud:
     """Return the cloud that the parameter azure_cloud names. Custom replaces addresses of the worldwide cloud by parameters."""
     name = params.get('azure_cloud')
     if name and name != AZURE_CLOUD_NAME_CUSTOM:
@@ -895,7 +894,7 @@ def get_azure_cloud(params: dict[str, Any], integration_name: str) -> AzureCloud
     return create_custom_azure_cloud(integration_name, defaults=AZURE_WORLDWIDE_CLOUD, endpoints=custom)
 
 
-def get_azure_managed_identities_client_id(params: dict[str, Any]) -> str | None:
+def get_azure_managed_identities_client_id(params: JsonObject) -> str | None:
     """Return the client ID of the managed identity, MANAGED_IDENTITIES_SYSTEM_ASSIGNED, or None if the instance uses none."""
     selected = params.get('auth_type') or params.get('authentication_type')
     if not argToBoolean(params.get('use_managed_identities') or selected == 'Azure Managed Identities'):
@@ -918,7 +917,7 @@ def microsoft_defender_for_endpoint_get_base_url(endpoint_type: str, url: str, i
     return abbreviation, url or MICROSOFT_DEFENDER_FOR_ENDPOINT_API[abbreviation]
 
 
-def get_from_args_or_params(args: dict[str, Any], params: dict[str, Any], key: str) -> Any:
+def get_from_args_or_params(args: JsonObject, params: JsonObject, key: str) -> Any:
     """Return `key` of the arguments, or else of the parameters. Raise an exception if both are empty."""
     value = args.get(key, params.get(key))
     if not value:

@@ -40,6 +40,8 @@ from urllib3.exceptions import HTTPError
 # What requests sends is not printed; urllib3 still logs method, path and status of each request.
 HTTPConnection.debuglevel = 0
 
+JsonObject = dict[str, Any]
+
 # region errors
 
 

@@ -47,9 +47,9 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         run_with_retries,
         secret_forms,
         skip_netrc,
+        JsonObject,
     )
 
-JsonObject = dict[str, Any]
 StrMapping = Mapping[str, str]
 
 # region errors

@@ -31,12 +31,12 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         retry_after_seconds,
         run_with_retries,
         skip_netrc,
+        JsonObject,
     )
     from MicrosoftApiModule import CommandThrottled, MicrosoftClient
     from MicrosoftMailMimeApiModule import file_name
 
-GraphObject = dict[str, Any]  # of JSON, with the names of Graph
-ODataQuery = dict[str, Any]  # options such as $select
+ODataQuery = JsonObject  # options such as $select
 ByteWriter = Callable[[bytes], Any]  # takes each chunk of a file: its `write`, or the `update` of a hash
 
 # region errors
@@ -122,7 +122,7 @@ def _may_be_done(status: int, code: str) -> bool:
     return status == 408 or (status >= 500 and code not in _ADVICE_BY_FINAL_CODE)
 
 
-def _error_object(response: requests.Response) -> GraphObject | None:
+def _error_object(response: requests.Response) -> JsonObject | None:
     """Return the error that a response contains, None if there is none. It follows the beginning of a page that Graph could
     not complete, with status 200."""
     body = json_or_none(response)
@@ -291,7 +291,7 @@ class EmailAddress(NamedTuple):
         value = (recipient.get('emailAddress') if isinstance(recipient, dict) else None) or {}
         return cls(*(text if isinstance(text, str) else '' for text in (value.get('address'), value.get('name'))))
 
-    def as_json(self) -> GraphObject:
+    def as_json(self) -> JsonObject:
         return {'emailAddress': {'address': self.address, **({'name': self.name} if self.name else {})}}
 
 
@@ -315,7 +315,7 @@ class Attachment(NamedTuple):
     is_inline: bool
 
     @classmethod
-    def from_json(cls, value: GraphObject, number: int, named: Container[str] = ()) -> 'Attachment':
+    def from_json(cls, value: JsonObject, number: int, named: Container[str] = ()) -> 'Attachment':
         """Read an ``attachment`` of Graph. `number` becomes part of a name that is made up, `named` are IDs of inline content."""
         name = file_name(str(value.get('name') or ''))
         content_type, content_id = value.get('contentType') or '', value.get('contentId') or ''
@@ -332,7 +332,7 @@ class Attachment(NamedTuple):
         )
 
     @classmethod
-    def list_from_json(cls, values: Sequence[GraphObject], html: str = '') -> list['Attachment']:
+    def list_from_json(cls, values: Sequence[JsonObject], html: str = '') -> list['Attachment']:
         """Read the attachments of a message. Those that its `html` refers to are inline, whatever Graph says."""
         named = {bare_content_id(unquote(unescaped(one))).casefold() for one in re.findall(r'(?i)\bcid:([^"\'\s>)]+)', html)}
         return [cls.from_json(value, number, named) for number, value in enumerate(values, 1) if isinstance(value, dict)]
@@ -368,7 +368,7 @@ _MEMBER_TYPES: dict[str, type] = {**dict.fromkeys(_LISTS_OF_OBJECTS, dict), 'cat
 ODD = '@odata.odd'  # in an object of Graph, the names of properties with values that were left out
 
 
-def well_formed(value: GraphObject) -> GraphObject:
+def well_formed(value: JsonObject) -> JsonObject:
     """Return an object of Graph without values of other types than they should have. ODD names the properties with them."""
     found = _of_expected_type(value)
     odd = [name for name, part in value.items() if found[name] != part]
@@ -472,17 +472,17 @@ class BatchRequest(NamedTuple):
     message_id: str
     method: str
     path: str
-    body: GraphObject | None = None
+    body: JsonObject | None = None
     is_idempotent: bool = True
     has_id: bool = False
     prefer: str = ''
     if_match: str = ''
 
-    def as_json(self, request_id: str) -> GraphObject:
+    def as_json(self, request_id: str) -> JsonObject:
         headers = _preferring(self.prefer)
         if self.if_match:
             headers['If-Match'] = self.if_match
-        request: dict[str, Any] = {'id': request_id, 'method': self.method, 'url': self.path, 'headers': headers}
+        request: JsonObject = {'id': request_id, 'method': self.method, 'url': self.path, 'headers': headers}
         if self.body is not None:
             headers['Content-Type'] = 'application/json'
             request['body'] = self.body
@@ -494,7 +494,7 @@ def is_deletion(method: str, path: str) -> bool:
     return method == 'DELETE' or path.endswith('/permanentDelete')
 
 
-def _batch_response(value: GraphObject) -> requests.Response:
+def _batch_response(value: JsonObject) -> requests.Response:
     """Return the response to one request of a batch."""
     response = requests.Response()
     response.status_code = int(value['status'])
@@ -572,7 +572,7 @@ class _Batch:
         """Send the pending requests. Raise an error of one that failed."""
         pending = {str(number % MAX_BATCH_SIZE): number for number in self._pending}
         items = {name: self._items[number] for name, number in pending.items()}
-        body: GraphObject = {}
+        body: JsonObject = {}
         try:
             self._error = None
             body = self._client.graph_request(
@@ -592,7 +592,7 @@ class _Batch:
             if result.error:
                 raise result.error
 
-    def _result(self, item: BatchRequest, value: GraphObject) -> BatchResult:
+    def _result(self, item: BatchRequest, value: JsonObject) -> BatchResult:
         """Return the result of a request, whose response is `value`; empty if there is none."""
         if self._error:
             return BatchResult.failed(item, self._error)
@@ -672,7 +672,7 @@ class GraphMailClient(MicrosoftClient):
         """Check as `Mailbox.check` that the mailbox can be read."""
         self.mailbox.check()
 
-    def graph_request(self, method: str, path: str = '', **kwargs: Any) -> GraphObject:
+    def graph_request(self, method: str, path: str = '', **kwargs: Any) -> JsonObject:
         """Send a request, and return the JSON object of the response; an empty one if Graph has nothing to return.
 
         Args:
@@ -693,7 +693,7 @@ class GraphMailClient(MicrosoftClient):
             self._raise_graph_error(response)
         raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
 
-    def create(self, path: str, method: str = 'POST', **kwargs: Any) -> GraphObject:
+    def create(self, path: str, method: str = 'POST', **kwargs: Any) -> JsonObject:
         """Create an object, or change it with PATCH, and return it. Arguments and errors as `graph_request`.
 
         Raises:
@@ -896,13 +896,13 @@ class DeltaPage(NamedTuple):
         removed: IDs of messages that left the folder.
     """
 
-    messages: list[GraphObject]
+    messages: list[JsonObject]
     link: str
     is_last: bool
     removed: Sequence[str] = ()
 
 
-def page_rows(page: GraphObject, has_ids: bool = True) -> list[Any]:
+def page_rows(page: JsonObject, has_ids: bool = True) -> list[Any]:
     """Return the objects of a page of a list.
 
     Args:
@@ -920,7 +920,7 @@ def page_rows(page: GraphObject, has_ids: bool = True) -> list[Any]:
     return rows if has_ids else found
 
 
-def _link_of(page: GraphObject, kind: str = 'nextLink') -> str:
+def _link_of(page: JsonObject, kind: str = 'nextLink') -> str:
     """Return the link of a page to the next one, empty if there is none. Raise GraphError if it cannot be followed."""
     link = page.get(f'@odata.{kind}') or ''
     if not isinstance(link, str):
@@ -941,18 +941,18 @@ class Mailbox:
         self.address = address
         self._retry_policy = retry_policy
 
-    def request(self, method: str, path: str = '', **kwargs: Any) -> GraphObject:
+    def request(self, method: str, path: str = '', **kwargs: Any) -> JsonObject:
         """Send a request as `GraphMailClient.graph_request` does."""
         return self.client.graph_request(method, path, retry_policy=self._retry_policy, **kwargs)
 
-    def _object(self, method: str, path: str, **kwargs: Any) -> GraphObject:
+    def _object(self, method: str, path: str, **kwargs: Any) -> JsonObject:
         """Send a request, and return the object of the response. Raise GraphError if it has no ID, as an empty response."""
         found = well_formed(self.request(method, path, **kwargs))
         if not found.get('id'):
             raise GraphError('Microsoft Graph sent a response without the object.', _CHECK_PROXY)
         return found
 
-    def create(self, path: str, **kwargs: Any) -> GraphObject:
+    def create(self, path: str, **kwargs: Any) -> JsonObject:
         return self.client.create(path, retry_policy=self._retry_policy, **kwargs)
 
     def run_action(self, method: str, path: str, **kwargs: Any) -> None:
@@ -970,7 +970,7 @@ class Mailbox:
 
     # region pages
 
-    def _page(self, link: str, path: str = '', query: ODataQuery | None = None, **kwargs: Any) -> GraphObject:
+    def _page(self, link: str, path: str = '', query: ODataQuery | None = None, **kwargs: Any) -> JsonObject:
         """Read the page of a list that a link leads to; without a link the first page of the list at a path.
 
         Raises:
@@ -980,7 +980,7 @@ class Mailbox:
             return self.request('GET', full_url=self.client.require_own_link(link), **kwargs)
         return self.request('GET', path, params=query or {}, **kwargs)
 
-    def _pages(self, read: Callable[[str], GraphObject], link: str = '') -> Iterator[GraphObject]:
+    def _pages(self, read: Callable[[str], JsonObject], link: str = '') -> Iterator[JsonObject]:
         """Yield the pages of a list from that of a link on, or all. `read` gets the link to a page, empty for the first one."""
         followed: set[str] = set()
         while True:
@@ -1024,10 +1024,10 @@ class Mailbox:
             raise error
         return found
 
-    def _create_once(self, path: str, body: GraphObject, what: str, query: ODataQuery | None = None) -> GraphObject:
+    def _create_once(self, path: str, body: JsonObject, what: str, query: ODataQuery | None = None) -> JsonObject:
         """Create an object in the list at a path. If the response is unclear, look for an object with these properties."""
 
-        def find() -> GraphObject | None:
+        def find() -> JsonObject | None:
             return next((one for one in self._list(path, MAX_PAGE_SIZE, query) if _contains(one, body)), None)
 
         try:
@@ -1081,7 +1081,7 @@ class Mailbox:
         pages: int = 1,
         next_page: str = '',
         limit: int | None = None,
-    ) -> tuple[list[GraphObject], str]:
+    ) -> tuple[list[JsonObject], str]:
         """Return messages, and the link to the next page, empty if there is none.
 
         Args:
@@ -1096,7 +1096,7 @@ class Mailbox:
         if next_page and not re.fullmatch(_MESSAGE_LIST, urlsplit(next_page).path, re.IGNORECASE):
             raise DemistoException('next_page is not the NextPage of a list of emails. Copy it from the context of a list.')
         options, link = {**(query or {}), '$top': str(page_size)}, next_page
-        messages: list[GraphObject] = []
+        messages: list[JsonObject] = []
         read = partial(self._message_page, path=self.messages_path(folder_id), query=options)
         for number, page in enumerate(self._pages(read, next_page), 1):
             messages += page_rows(page)
@@ -1107,7 +1107,7 @@ class Mailbox:
                 break
         return messages, self.client.require_own_link(link)
 
-    def _message_page(self, link: str, path: str, query: ODataQuery) -> GraphObject:
+    def _message_page(self, link: str, path: str, query: ODataQuery) -> JsonObject:
         """Read a page of messages. Arguments as `_page`.
 
         A message that Graph cannot read fails the page. The page is then requested without bodies, and each message by itself.
@@ -1154,7 +1154,7 @@ class Mailbox:
 
     def get_message(
         self, message_id: str, folder_id: str = '', query: ODataQuery | None = None, body_type: str = ''
-    ) -> GraphObject:
+    ) -> JsonObject:
         """Return a message.
 
         Args:
@@ -1185,8 +1185,8 @@ class Mailbox:
         return found
 
     def search(
-        self, conditions: Sequence[str], matches: Callable[[GraphObject], bool], limit: int, folder_id: str = ''
-    ) -> tuple[list[GraphObject], bool]:
+        self, conditions: Sequence[str], matches: Callable[[JsonObject], bool], limit: int, folder_id: str = ''
+    ) -> tuple[list[JsonObject], bool]:
         """Return the messages that meet all conditions, newest first, and whether there may be more.
 
         Args:
@@ -1196,7 +1196,7 @@ class Mailbox:
         query = {'$filter': ' and '.join(conditions), '$top': '50'}
         if conditions[0].startswith('receivedDateTime'):  # Graph sorts only by what comes first in the filter
             query['$orderby'] = 'receivedDateTime desc'
-        found: list[GraphObject] = []
+        found: list[JsonObject] = []
         has_more = False
         read = partial(self._message_page, path=self.messages_path(folder_id), query=query)
         for page in islice(self._pages(read), MAX_SEARCHED // 50):
@@ -1207,7 +1207,7 @@ class Mailbox:
         found.sort(key=lambda one: str(one.get('receivedDateTime')), reverse=True)
         return found[:limit], has_more or len(found) > limit
 
-    def conversation(self, conversation_id: str, select: str) -> tuple[list[GraphObject], bool]:
+    def conversation(self, conversation_id: str, select: str) -> tuple[list[JsonObject], bool]:
         """Return the messages of a conversation in all folders, oldest first, and whether these are all.
 
         Args:
@@ -1217,13 +1217,13 @@ class Mailbox:
         query = {'$filter': f'conversationId eq {odata_text(conversation_id)}', '$select': f'{select},conversationIndex'}
         messages, link = self.list_messages('', query, 50, MAX_CONVERSATION // 50, limit=MAX_CONVERSATION)
 
-        def age(message: GraphObject) -> tuple[str, int]:
+        def age(message: JsonObject) -> tuple[str, int]:
             # Of the same second, replies come later: their index is longer than that of what they answer.
             return str(message.get('receivedDateTime')), len(message.get('conversationIndex') or '')
 
         return sorted(messages, key=age), not link
 
-    def update_request(self, message_id: str, changes: GraphObject, folder_id: str = '') -> BatchRequest:
+    def update_request(self, message_id: str, changes: JsonObject, folder_id: str = '') -> BatchRequest:
         """Return a request that changes properties, such as ``isRead``, ``categories`` and ``flag``."""
         return BatchRequest(message_id, 'PATCH', self.message_path(message_id, folder_id), changes, has_id=True)
 
@@ -1286,7 +1286,7 @@ class Mailbox:
     # endregion
     # region invitations
 
-    def get_invitation(self, message_id: str) -> GraphObject:
+    def get_invitation(self, message_id: str) -> JsonObject:
         """Return an invitation with its ``event`` in the calendar. Raise DemistoException if it is something else."""
         query = {'$expand': 'microsoft.graph.eventMessage/event'}
         message = self.get_message(message_id, query=query)
@@ -1296,7 +1296,7 @@ class Mailbox:
             raise DemistoException('The meeting is not in the calendar any more. Answer the email with msgraph-mail-reply-to.')
         return message
 
-    def respond_to_event(self, event_id: str, response: str, body: GraphObject) -> None:
+    def respond_to_event(self, event_id: str, response: str, body: JsonObject) -> None:
         """Send a response to an invitation.
 
         Args:
@@ -1314,12 +1314,12 @@ class Mailbox:
     # endregion
     # region attachments
 
-    def list_attachments(self, message_id: str, folder_id: str = '') -> list[GraphObject]:
+    def list_attachments(self, message_id: str, folder_id: str = '') -> list[JsonObject]:
         """Return the attachments of a message without their bytes; at most 1,000."""
         query = {'$select': ATTACHMENT_PROPERTIES, '$top': 100}
         return self._list(f'{self.message_path(message_id, folder_id)}/attachments', MAX_PAGE_SIZE, query, False)
 
-    def get_attachment(self, message_id: str, attachment_id: str, folder_id: str = '') -> GraphObject:
+    def get_attachment(self, message_id: str, attachment_id: str, folder_id: str = '') -> JsonObject:
         """Return an attachment without its bytes."""
         path = self.attachment_path(message_id, attachment_id, folder_id)
         return self._object('GET', path, params={'$select': ATTACHMENT_PROPERTIES})
@@ -1345,11 +1345,11 @@ class Mailbox:
         """Return the path of the child folders of a folder, or of the folders at the top of the mailbox."""
         return f'{self.folder_path(parent_id)}/childFolders' if parent_id else f'{self.path}/mailFolders'
 
-    def list_folders(self, limit: int = 20, parent_id: str = '') -> list[GraphObject]:
+    def list_folders(self, limit: int = 20, parent_id: str = '') -> list[JsonObject]:
         """Return the first `limit` child folders of a folder, or folders at the top of the mailbox."""
         return self._list(self._folders_path(parent_id), limit, {'$top': min(limit, MAX_PAGE_SIZE)})
 
-    def list_child_folders(self, folder_id: str, limit: int = 20) -> list[GraphObject]:
+    def list_child_folders(self, folder_id: str, limit: int = 20) -> list[JsonObject]:
         return self.list_folders(limit, folder_id)
 
     def folder_id(self, name: str) -> str:
@@ -1410,11 +1410,11 @@ class Mailbox:
                 return ''
             raise
 
-    def create_folder(self, name: str, parent_id: str = '') -> GraphObject:
+    def create_folder(self, name: str, parent_id: str = '') -> JsonObject:
         """Create a folder in a parent folder, or at the top of the mailbox, and return it."""
         return self._create_once(self._folders_path(parent_id), {'displayName': name}, 'the folder was created', {'$top': 100})
 
-    def update_folder(self, folder_id: str, name: str) -> GraphObject:
+    def update_folder(self, folder_id: str, name: str) -> JsonObject:
         """Rename a folder, and return it."""
         return self._object('PATCH', self.folder_path(folder_id), json_data={'displayName': name}, is_idempotent=True)
 
@@ -1430,18 +1430,18 @@ class Mailbox:
     # endregion
     # region rules and settings
 
-    def list_rules(self, limit: int = 50) -> list[GraphObject]:
+    def list_rules(self, limit: int = 50) -> list[JsonObject]:
         """Return the first `limit` rules of the inbox."""
         return self._list(self._rules_path, limit)
 
-    def get_rule(self, rule_id: str) -> GraphObject:
+    def get_rule(self, rule_id: str) -> JsonObject:
         return self._object('GET', self._rule_path(rule_id))
 
-    def create_rule(self, rule: GraphObject) -> GraphObject:
+    def create_rule(self, rule: JsonObject) -> JsonObject:
         """Create a rule of the inbox from a ``messageRule`` of Graph, and return it."""
         return self._create_once(self._rules_path, rule, 'the rule was created')
 
-    def update_rule(self, rule_id: str, changes: GraphObject) -> GraphObject:
+    def update_rule(self, rule_id: str, changes: JsonObject) -> JsonObject:
         """Change properties of a rule, and return it."""
         return self._object('PATCH', self._rule_path(rule_id), json_data=changes, is_idempotent=True)
 
@@ -1451,7 +1451,7 @@ class Mailbox:
 
         self._delete_once(self._rule_path(rule_id), False, is_deleted, 'the rule was deleted')
 
-    def get_settings(self, name: str = '') -> GraphObject:
+    def get_settings(self, name: str = '') -> JsonObject:
         """Return the settings of the mailbox by Graph's names, or only the one called `name`."""
         path = f'{self.path}/mailboxSettings'
         found = self.request('GET', f'{path}/{path_segment(name, "setting name")}' if name else path)
@@ -1462,7 +1462,7 @@ class Mailbox:
             return found
         return {name: value['value'] if set(value) == {'value'} else value}
 
-    def set_automatic_replies(self, replies: GraphObject) -> GraphObject:
+    def set_automatic_replies(self, replies: JsonObject) -> JsonObject:
         """Change properties of the automatic replies, and return them as ``automaticRepliesSetting`` of Graph."""
         body = {'automaticRepliesSetting': replies}
         found = self.request('PATCH', f'{self.path}/mailboxSettings', json_data=body, is_idempotent=True)
@@ -1471,11 +1471,11 @@ class Mailbox:
             raise GraphError('Microsoft Graph did not confirm the automatic replies.', 'Look at them with get-settings.')
         return well_formed(changed)
 
-    def list_categories(self) -> list[GraphObject]:
+    def list_categories(self) -> list[JsonObject]:
         """Return the master list of categories as ``outlookCategory`` of Graph."""
         return self._list(f'{self.path}/outlook/masterCategories', MAX_PAGE_SIZE)
 
-    def get_mailtips(self, addresses: Sequence[str]) -> list[GraphObject]:
+    def get_mailtips(self, addresses: Sequence[str]) -> list[JsonObject]:
         """Return the ``mailTips`` of Graph for each address."""
         body = {'EmailAddresses': list(addresses), 'MailTipsOptions': _MAIL_TIPS}
         found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
@@ -1487,7 +1487,7 @@ class Mailbox:
     # endregion
 
 
-def _only_message(page: GraphObject, message_id: str) -> str | GraphError:
+def _only_message(page: JsonObject, message_id: str) -> str | GraphError:
     """Return the ID of the only message of a page, or an error that names the ``Message-ID``."""
     try:
         ids = [str(one['id']) for one in page_rows(page)]
@@ -1527,7 +1527,7 @@ class SavedFile(NamedTuple):
         sha256: hexadecimal digest of its bytes.
     """
 
-    entry: dict[str, Any]
+    entry: JsonObject
     sha256: str
 
     @property
@@ -1561,7 +1561,7 @@ def save_file(
         is_item: it is an Outlook item, which gets the extension of its format.
         named: returns another name for the first 64,000 bytes.
     """
-    entry: dict[str, Any] = fileResult(name, b'')
+    entry: JsonObject = fileResult(name, b'')
 
     def save() -> tuple[str, bytes]:
         digest, start = hashlib.sha256(), bytearray()
@@ -1596,7 +1596,7 @@ def again_if_broken(download: Callable[[], _StepResult]) -> _StepResult:
         return download()
 
 
-def _file_path(entry: dict[str, Any]) -> str:
+def _file_path(entry: JsonObject) -> str:
     return f'{demisto.investigation()["id"]}_{entry["FileID"]}'
 
 

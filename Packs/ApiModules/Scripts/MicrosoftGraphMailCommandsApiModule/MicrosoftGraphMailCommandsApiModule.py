@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import CommandResults, DemistoException, arg_to_datetime, argToList, pascalToSpace, tableToMarkdown
-    from MicrosoftCoreApiModule import clean_value
+    from MicrosoftCoreApiModule import clean_value, JsonObject
     from MicrosoftApiModule import reschedule
     from MicrosoftInstanceApiModule import (
         bool_argument,
@@ -23,6 +23,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         id_list,
         text_list,
         int_argument,
+        Arguments,
     )
     from MicrosoftMailMimeApiModule import (
         EMAIL_TYPES,
@@ -61,8 +62,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 
 # region arguments
 
-Arguments = dict[str, Any]
-JsonObject = dict[str, Any]
 Entry = CommandResults | JsonObject  # a file is a dict
 MailCommandResult = CommandResults | JsonObject | list[Entry]
 # A command gets the mailbox that its argument user_id names.

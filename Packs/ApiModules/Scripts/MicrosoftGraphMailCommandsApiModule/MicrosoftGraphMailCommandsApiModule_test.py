@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
 import requests
@@ -32,9 +31,7 @@ class ScriptedClient(GraphMailClient):
         self.clock.sleep = lambda _seconds: None  # type: ignore[method-assign,assignment]
 
     def send_request(self, method: str, url_suffix: str = '', full_url: str | None = None, **kwargs: Any) -> requests.Response:
-        path, _, query = (full_url or url_suffix).partition('?')
-        params = kwargs.get('json_data') or kwargs.get('params') or dict(parse_qsl(query)) or None
-        self.sent.append((method, path.removeprefix('https://graph.microsoft.com/v1.0'), params))
+        self.sent.append((method, full_url or url_suffix, kwargs.get('json_data') or kwargs.get('params')))
         response = requests.Response()
         response.status_code, body = self.responses.pop(0)
         response._content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -363,7 +360,7 @@ def test_an_empty_list_says_so(command: str, args: dict[str, Any], text: str) ->
             'msgraph-mail-list-folders',
             {'limit': '3'},
             {'value': [{'id': 'f', 'displayName': 'A', 'isHidden': True}]},
-            ('GET', '/mailFolders', {'$top': '3'}),
+            ('GET', '/mailFolders', {'$top': 3}),
             [{'ID': 'f', 'DisplayName': 'A'}],
         ),
         (

@@ -16,7 +16,7 @@ import demistomock as demisto
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import NO_RETRIES, MicrosoftSignInError
+    from MicrosoftCoreApiModule import NO_RETRIES, MicrosoftSignInError, JsonObject
     from MicrosoftApiModule import API_RETRIES
     from MicrosoftMailMimeApiModule import (
         calendar_in_mime,
@@ -89,13 +89,13 @@ class FetchResult(NamedTuple):
         notes: what the administrator should know besides.
     """
 
-    incidents: list[dict[str, Any]]
-    last_run: dict[str, Any]
+    incidents: list[JsonObject]
+    last_run: JsonObject
     problems: list[Exception]
     notes: Sequence[str] = ()
 
 
-def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: dict[str, Any]) -> FetchResult:
+def fetch_mails(client: GraphMailClient, options: FetchOptions, last_run: JsonObject) -> FetchResult:
     """Return the next mails as incidents. If something fails, everything else is fetched all the same.
 
     Raises:
@@ -249,7 +249,7 @@ class SeenMails:
             self._starts += [graph_seconds(now)] if is_era_full else last
             self._digests[message_digest(message_id)] = None
 
-    def as_json(self, max_length: int) -> dict[str, Any]:
+    def as_json(self, max_length: int) -> JsonObject:
         """Return what to save of the newest ones: digests of at most `max_length` characters."""
         count = max(max_length // _DIGEST_LENGTH, 1)
         dropped, starts, complete_from = self._starts[:-count], self._starts[-count:], self.complete_from
@@ -369,7 +369,7 @@ class FolderCursor:
         self.reason = reason
 
     @classmethod
-    def from_json(cls, name: str, value: dict[str, Any]) -> 'FolderCursor':
+    def from_json(cls, name: str, value: JsonObject) -> 'FolderCursor':
         """Return a saved cursor. Raise ValueError, TypeError or KeyError if it has a wrong form."""
         value, fields = {**_LATER_KEYS, **value}, {}
         for key, field, pattern in _FOLDER_KEYS:
@@ -383,7 +383,7 @@ class FolderCursor:
             folder.changed, folder.is_strict = (folder.since, ''), True
         return folder
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return {key: getattr(self, field) for key, field, _ in _FOLDER_KEYS}
 
     def is_in_backlog(self, row: MessageRow) -> bool:
@@ -463,7 +463,7 @@ class FetchCursor:
         self.damaged: list[str] = []
 
     @classmethod
-    def from_last_run(cls, last_run: dict[str, Any], address: str, filters: str) -> 'FetchCursor':
+    def from_last_run(cls, last_run: JsonObject, address: str, filters: str) -> 'FetchCursor':
         """Return the cursor of a last run, or a new one if that is of another mailbox or of another integration.
 
         With other filters the folders start again, but the mails of the mailbox that became incidents stay known.
@@ -495,7 +495,7 @@ class FetchCursor:
         except (ValueError, TypeError, KeyError, IndexError, AttributeError):
             self.damaged.append(what)
 
-    def as_last_run(self) -> dict[str, Any]:
+    def as_last_run(self) -> JsonObject:
         """Return what to save."""
         for last_run in self._shorter_and_shorter():
             room = _CURSOR_LENGTH - len(json.dumps({**last_run, **self.seen.as_json(0)}))
@@ -503,10 +503,10 @@ class FetchCursor:
                 break
         return {**last_run, **self.seen.as_json(min(room, MAX_SEEN * _DIGEST_LENGTH))}
 
-    def _shorter_and_shorter(self) -> Iterator[dict[str, Any]]:
+    def _shorter_and_shorter(self) -> Iterator[JsonObject]:
         """Return what to save besides the mails that were seen. Each time, more of what it would be good to have is dropped."""
         names = sorted({mail.folder for mail in self.pending})
-        last_run: dict[str, Any] = {
+        last_run: JsonObject = {
             'version': _CURSOR_VERSION,
             'mailbox': self.mailbox,
             'wanted': self.filters,
@@ -725,7 +725,7 @@ class MailSelector:
             folder_id = parent_id
         return False
 
-    def _folder(self, folder_id: str) -> dict[str, Any]:
+    def _folder(self, folder_id: str) -> JsonObject:
         mailbox = self._run.mailbox
         return mailbox.request('GET', mailbox.folder_path(folder_id), params={'$select': 'id,parentFolderId'})
 
@@ -932,7 +932,7 @@ class MailFile:
         is_done: it was read, or cannot be.
     """
 
-    def __init__(self, mail: 'FetchedMail', path: str, name: str, size: int, details: dict[str, Any]):
+    def __init__(self, mail: 'FetchedMail', path: str, name: str, size: int, details: JsonObject):
         self.mail = mail
         self.path = path
         self.name = name
@@ -992,15 +992,15 @@ class FetchedMail:
 
     def __init__(self, pending: PendingMail):
         self.pending = pending
-        self.message: dict[str, Any] = {}
-        self.attachments: list[dict[str, Any]] = []
-        self.eml: dict[str, Any] = {}
+        self.message: JsonObject = {}
+        self.attachments: list[JsonObject] = []
+        self.eml: JsonObject = {}
         self.files: list[MailFile] = []
         self.missing: list[str] = []
         self.selected_id = pending.message_id
         self.body_length = 0
-        self.event: dict[str, Any] = {}
-        self.incident: dict[str, Any] = {}
+        self.event: JsonObject = {}
+        self.incident: JsonObject = {}
         self.is_listed = self.is_deleted = self.is_unwanted = self.is_postponed = False
 
     @property
@@ -1036,7 +1036,7 @@ class FetchedMail:
         is_absent = status_of(error) == 404 and now - (self.pending.since or now) < _MAX_ABSENCE
         return self.pending.tries + 1 >= MAX_TRIES_PER_MAIL and not is_absent
 
-    def accept(self, message: dict[str, Any]) -> None:
+    def accept(self, message: JsonObject) -> None:
         """Take what Graph shows of the mail. What has an odd form is missing, but the attachments can be listed.
 
         Raises:
@@ -1060,9 +1060,9 @@ class FetchedMail:
                 self.missing.append(f'The {what} is shortened to its first {MAX_BODY:,} of {len(content):,} characters.')
 
     @property
-    def searched(self) -> dict[str, Any]:
+    def searched(self) -> JsonObject:
         """The mail as a search reads it. What could not be read is not there."""
-        known: dict[str, Any] = {}
+        known: JsonObject = {}
         if 'body' in self.message:
             known['kind'] = 'meetings' if self.is_event else 'email'
         size = _size_of(self.message)
@@ -1167,7 +1167,7 @@ class MailReader:
         self._is_mailbox_available: bool | None = None
         self._is_over = False
 
-    def read(self) -> list[dict[str, Any]]:
+    def read(self) -> list[JsonObject]:
         """Read the mails, and return their incidents. Those that are active then are complete, or say what is missing."""
         self._read_lists()
         self._read_messages([mail for mail in self._active if not mail.message])
@@ -1270,7 +1270,7 @@ class MailReader:
                 self._run.stop_waiting_after(error)
                 return
 
-    def _list(self, folder_id: str, start: str, count: int, query: dict[str, str]) -> dict[str, Any]:
+    def _list(self, folder_id: str, start: str, count: int, query: dict[str, str]) -> JsonObject:
         """Return the page of `count` messages from a time on, oldest first."""
         mailbox = self._run.hasty_mailbox
         query = {**query, '$filter': f'{RECEIVED} ge {start}Z', '$orderby': f'{RECEIVED} asc', '$top': str(count)}
@@ -1318,7 +1318,7 @@ class MailReader:
             else:
                 self._attempt(mail, partial(self._read_message, mail), partial(self._read_minimum, mail), result.error)
 
-    def _accept(self, mail: FetchedMail, message: dict[str, Any]) -> None:
+    def _accept(self, mail: FetchedMail, message: JsonObject) -> None:
         self._run_step(mail, partial(mail.accept, message), mail.give_up)
         # there are more than the message contains, or it contains none that can be read
         if mail.is_active and ('attachments@odata.nextLink' in mail.message or 'attachments' not in mail.message):
@@ -1513,7 +1513,7 @@ def _as_file_name(text: Any) -> str:
 # region incidents
 
 
-def attachment_details(attachment: Attachment) -> dict[str, Any]:
+def attachment_details(attachment: Attachment) -> JsonObject:
     """Return what an incident says about an attachment."""
     return {
         'ID': attachment.attachment_id,
@@ -1526,18 +1526,18 @@ def attachment_details(attachment: Attachment) -> dict[str, Any]:
     }
 
 
-def _text_of(body: dict[str, Any]) -> str:
+def _text_of(body: JsonObject) -> str:
     content = body.get('content') or ''
     return html_to_text(content) if (body.get('contentType') or '').lower() == 'html' else content
 
 
-def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
+def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
     """Return the ``rawJSON`` of the incident of a mail. `mailbox` is an address."""
     pending = mail.pending
     sender = EmailAddress(pending.sender).as_json()
     listed = {'subject': pending.subject, 'from': sender, 'internetMessageId': pending.internet_id}
-    message: dict[str, Any] = {**listed, **mail.message}
-    people: dict[str, Any] = {}
+    message: JsonObject = {**listed, **mail.message}
+    people: JsonObject = {}
     for name, source in {'Sender': 'sender', 'From': 'from'}.items():
         people[name], people[f'{name}Name'] = EmailAddress.from_json(message.get(source))
     for name, source in {'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ReplyTo': 'replyTo'}.items():
@@ -1578,7 +1578,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> dict[str, Any]:
     return {**email, **{name: value for name, value in optional.items() if value}}
 
 
-def mail_to_incident(mail: FetchedMail, mailbox: str, full_body: bool) -> dict[str, Any]:
+def mail_to_incident(mail: FetchedMail, mailbox: str, full_body: bool) -> JsonObject:
     """Return the incident of a mail. `mailbox` is an address."""
     email = mail_to_json(mail, mailbox)
     details = email['Body'] if full_body else email['BodyPreview']
@@ -1597,7 +1597,7 @@ def mail_to_incident(mail: FetchedMail, mailbox: str, full_body: bool) -> dict[s
 _NO_LABELS = ('Headers', 'Attachments', 'AttachmentDetails', 'EML', 'Body', 'Text', 'HTML', 'Unique', 'Event')
 
 
-def _labels(email: dict[str, Any]) -> list[dict[str, str]]:
+def _labels(email: JsonObject) -> list[dict[str, str]]:
     pairs = [(f'Header/{header.get("name")}', header.get('value') or '') for header in email['Headers']]
     fields = {**email, **{f'Event/{name}': value for name, value in email.get('Event', {}).items()}}
     for name, value in fields.items():

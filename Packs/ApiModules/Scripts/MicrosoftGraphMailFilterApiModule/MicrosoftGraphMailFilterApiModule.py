@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import SystemClock, clean_value, float_or_none
+    from MicrosoftCoreApiModule import SystemClock, clean_value, float_or_none, JsonObject
     from MicrosoftInstanceApiModule import bool_argument, int_argument
     from MicrosoftGraphMailClientApiModule import (
         EmailAddress,
@@ -32,7 +32,7 @@ MAX_MAILS_PER_RUN = 200  # more would not fit into the cursor if none of them ca
 DEFAULT_FIRST_FETCH = '15 minutes'
 RECEIVED, CHANGED = 'receivedDateTime', 'lastModifiedDateTime'
 ROW_PROPERTIES = 'id,receivedDateTime,internetMessageId,from,sender,subject,isDraft'
-MessageRow = dict[str, Any]  # the properties of a message that decide whether it is fetched
+MessageRow = JsonObject  # the properties of a message that decide whether it is fetched
 
 
 class FetchLabel:
@@ -157,7 +157,7 @@ class FetchOptions(NamedTuple):
         return mail_search(self.search).matches(message) is not False
 
 
-def fetch_options(params: dict[str, Any]) -> FetchOptions:
+def fetch_options(params: JsonObject) -> FetchOptions:
     """Return what an instance fetches. Raise DemistoException, naming the field, if a parameter is not valid."""
     selected = partial(bool_argument, params)
     folders = tuple(dict.fromkeys(fetch_folders(params.get('folder_to_fetch')))) or ('Inbox',)

@@ -28,7 +28,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         ScheduledCommand,
         argToList,
     )
-    from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback
+    from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback, JsonObject
     from MicrosoftApiModule import mask_secret, reschedule
     from MicrosoftInstanceApiModule import (
         ArgumentError,
@@ -38,6 +38,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         int_argument,
         json_argument,
         required_argument,
+        Arguments,
     )
     from MicrosoftGraphMailClientApiModule import (
         CONFLICT_RETRIES,
@@ -117,17 +118,17 @@ class OutgoingAttachment:
         """The number of bytes that it takes in a request, as base64 in JSON; a few more rather than less."""
         return len(json.dumps(self._properties())) + 4 * ((self.size + 2) // 3) + 100
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """Return it as a ``fileAttachment`` of Graph, with its bytes."""
         with self.open() as file:
             content = base64.b64encode(file.read()).decode()
         return {'@odata.type': '#microsoft.graph.fileAttachment', **self._properties(), 'contentBytes': content}
 
-    def as_upload_item(self) -> dict[str, Any]:
+    def as_upload_item(self) -> JsonObject:
         """Return it as an ``attachmentItem`` of Graph, without its bytes."""
         return {'attachmentType': 'file', 'size': self.size, **self._properties()}
 
-    def _properties(self) -> dict[str, Any]:
+    def _properties(self) -> JsonObject:
         content_id = {'contentId': self.content_id} if self.content_id else {}
         return {'name': self.name, 'contentType': self.content_type, 'isInline': self.is_inline, **content_id}
 
@@ -234,7 +235,7 @@ class OutgoingMail:
         self.sender = sender
         lists = {'toRecipients': to, 'ccRecipients': cc, 'bccRecipients': bcc, 'replyTo': reply_to}
         self._recipients = {name: [address.as_json() for address in addresses] for name, addresses in lists.items()}
-        self._properties: dict[str, Any] = {
+        self._properties: JsonObject = {
             'importance': _spelled_as('importance', importance, _IMPORTANCES),
             'flag': {'flagStatus': _spelled_as('flag', flag, _FLAGS)},
             'internetMessageHeaders': [{'name': name, 'value': value} for name, value in headers],
@@ -253,11 +254,11 @@ class OutgoingMail:
     def body_type(self) -> str:
         return 'html' if self.html else 'text'
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """Return it as a ``message`` of Graph, without attachments and without empty properties."""
         content = self.html or self.text
         body = {'contentType': self.body_type, 'content': content} if content else None
-        message: dict[str, Any] = {'subject': self.subject, 'body': body, **self._recipients, **self._properties}
+        message: JsonObject = {'subject': self.subject, 'body': body, **self._recipients, **self._properties}
         return {name: value for name, value in message.items() if value}
 
     @property
@@ -287,9 +288,9 @@ class OutgoingMail:
         _require_size(len(encoded))
         return encoded
 
-    def as_change(self) -> dict[str, Any]:
+    def as_change(self) -> JsonObject:
         """Return what is missing in a draft that was created from MIME. It sets all recipients, so that there are no others."""
-        change: dict[str, Any] = {'subject': self.subject, **self._recipients, **self._properties}
+        change: JsonObject = {'subject': self.subject, **self._recipients, **self._properties}
         del change['internetMessageHeaders']
         return change
 
@@ -347,7 +348,7 @@ def reply_subject(subject: str) -> str:
 
 
 def split_attachments(
-    message: dict[str, Any], attachments: Sequence[OutgoingAttachment]
+    message: JsonObject, attachments: Sequence[OutgoingAttachment]
 ) -> tuple[list[OutgoingAttachment], list[OutgoingAttachment]]:
     """Return the attachments that fit into the request that creates `message`, and the others.
 
@@ -524,7 +525,7 @@ class _Draft:
 
     # region the draft
 
-    def create(self, mail: OutgoingMail) -> dict[str, Any]:
+    def create(self, mail: OutgoingMail) -> JsonObject:
         """Create the draft unless there is one, attach all files, and return the draft, empty if it was created earlier."""
         if mail.needs_mime:
             return self._create_from_mime(mail)
@@ -538,7 +539,7 @@ class _Draft:
         self.attach(others)
         return draft
 
-    def _create_from_mime(self, mail: OutgoingMail) -> dict[str, Any]:
+    def _create_from_mime(self, mail: OutgoingMail) -> JsonObject:
         """Create the draft as `create` does, from MIME and a change."""
         if not self.progress.draft_id:
             message_id = _new_message_id(mail.sender or self._mailbox.address)
@@ -551,7 +552,7 @@ class _Draft:
         self.attach(mail.attachments)
         return draft
 
-    def create_reply(self, action: str, message_id: str, message: dict[str, Any], comment: str = '') -> dict[str, Any]:
+    def create_reply(self, action: str, message_id: str, message: JsonObject, comment: str = '') -> JsonObject:
         """Create the draft of a reply unless there is one, and return the change that it needs then.
 
         Args:
@@ -566,7 +567,7 @@ class _Draft:
             self._create_marked(path, message, {'comment': comment} if comment else {})
         return {'singleValueExtendedProperties': properties} if properties else {}
 
-    def _create_marked(self, path: str, message: dict[str, Any], beside: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _create_marked(self, path: str, message: JsonObject, beside: JsonObject | None = None) -> JsonObject:
         """Create the draft with a property by which it is found, or without if Graph rejects that, and return it.
 
         Args:
@@ -577,7 +578,7 @@ class _Draft:
         found_by = f"singleValueExtendedProperties/any(ep: ep/id eq '{_DRAFT_MARK}' and ep/value eq '{mark}')"
         properties = [*message.get('singleValueExtendedProperties', ()), {'id': _DRAFT_MARK, 'value': mark}]
 
-        def create(message: dict[str, Any]) -> dict[str, Any]:
+        def create(message: JsonObject) -> JsonObject:
             request = message if beside is None else {'message': message, **beside}
             return self._create_once(path, found_by, headers=self._headers, json_data=request)
 
@@ -590,7 +591,7 @@ class _Draft:
             # Without a mark, a draft is not found if the response is lost: another one is sent, and the first one may remain.
             return create(message)
 
-    def _create_once(self, path: str, found_by: str, **request: Any) -> dict[str, Any]:
+    def _create_once(self, path: str, found_by: str, **request: Any) -> JsonObject:
         """Create the draft, and return it as Graph shows it.
 
         Args:
@@ -605,20 +606,18 @@ class _Draft:
             return next(iter(page_rows(found)), None)
 
         unknown = ('a draft was created', 'Look for it in Drafts before you try again.')
-        draft: dict[str, Any] = self.retry_at_most_once(
-            lambda: self._mailbox.create(path, **request), find, _STEP_RETRIES, unknown
-        )
+        draft: JsonObject = self.retry_at_most_once(lambda: self._mailbox.create(path, **request), find, _STEP_RETRIES, unknown)
         self.progress.draft_id = draft['id']
         return draft
 
-    def change(self, change: dict[str, Any]) -> dict[str, Any]:
+    def change(self, change: JsonObject) -> JsonObject:
         """Change the draft, and return it. This may be done twice."""
         if not change:
             return {}
         _require_size(len(json.dumps(change)))
         return self._retry(lambda: self._mailbox.create(self._path, method='PATCH', json_data=change, headers=self._headers))
 
-    def read(self) -> dict[str, Any]:
+    def read(self) -> JsonObject:
         return self._retry(lambda: self._mailbox.get_message(self.progress.draft_id, body_type=self._body_type))
 
     def remove(self) -> None:
@@ -779,7 +778,7 @@ class MailSender:
         self._client = mailbox.client
         self._mailbox = Mailbox(mailbox.client, mailbox.address, NO_RETRIES)
 
-    def create_draft(self, mail: OutgoingMail, progress: SendingProgress | None = None) -> dict[str, Any]:
+    def create_draft(self, mail: OutgoingMail, progress: SendingProgress | None = None) -> JsonObject:
         """Create a draft with all its attachments, and return it as Graph shows it.
 
         Args:
@@ -821,7 +820,7 @@ class MailSender:
 
     def create_reply_draft(
         self, action: str, message_id: str, mail: OutgoingMail, progress: SendingProgress | None = None
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Create the draft of a reply or of a forwarded message, and return it. Arguments as `reply`.
 
         The quoted message, the thread and the recipients are those that Graph chooses, unless `mail` has recipients or a subject.
@@ -844,10 +843,10 @@ class MailSender:
     def update_draft(
         self,
         draft_id: str,
-        change: dict[str, Any],
+        change: JsonObject,
         attachments: Sequence[OutgoingAttachment] = (),
         progress: SendingProgress | None = None,
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Change properties of a draft, attach files to it, and return it.
 
         Raises:
@@ -969,7 +968,7 @@ FILE_ARGUMENTS_IN_SNAKE_CASE = ('attach_ids', 'attach_names', 'attach_cids')
 _ENTRY_ID = r'\d+@[\w-]+'
 
 
-def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is_reply: bool = False) -> OutgoingMail:
+def outgoing_mail(args: Arguments, file_arguments: tuple[str, str, str], is_reply: bool = False) -> OutgoingMail:
     """Return the mail that the arguments of a command describe. Raise DemistoException if they are not valid."""
     text, html = mail_body(args)
     text = '' if is_reply and html else text  # a reply can have one of them
@@ -992,13 +991,13 @@ def outgoing_mail(args: dict[str, Any], file_arguments: tuple[str, str, str], is
     )
 
 
-def _send_time(args: dict[str, Any]) -> datetime | None:
+def _send_time(args: Arguments) -> datetime | None:
     text = clean_value(args.get('send_time'))
     grace = float('inf') if args.get('resume_run') else 0  # when a later run resumes, the time may be in the past
     return future_datetime(text, 'send_time', grace) if text else None
 
 
-def mail_body(args: dict[str, Any]) -> tuple[str, str]:
+def mail_body(args: Arguments) -> tuple[str, str]:
     """Return the body as text and as HTML, of which empty ones are not sent.
 
     ``body_type`` selects ``body`` or ``htmlBody``; without it both are sent. A ``body`` alone is text, unless ``body_type`` is
@@ -1015,7 +1014,7 @@ def _texts(value: Any) -> list[str]:
     return [clean_value(one) for one in argToList(value)]
 
 
-def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str = '') -> list[OutgoingAttachment]:
+def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '') -> list[OutgoingAttachment]:
     """Return the files that the arguments called `names` describe, which may be spelled attachIDs or attach_ids.
 
     The third one is a list of entry IDs of more files, which are inline, or of content IDs for the files of the first one.
@@ -1048,7 +1047,7 @@ def outgoing_files(args: dict[str, Any], names: tuple[str, str, str], html: str 
     return [*files, *_transient_files(args)]
 
 
-def _transient_files(args: dict[str, Any]) -> Iterator[OutgoingAttachment]:
+def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
     """Yield the files whose contents are in arguments. Commas do not split the content of a single file."""
     texts, content, ids = (args.get(name) or '' for name in TRANSIENT_FILE_ARGUMENTS)
     names, content_ids = _texts(texts), list(map(bare_content_id, _texts(ids)))
@@ -1078,7 +1077,7 @@ def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachm
 # region templates
 
 
-def _with_values(args: dict[str, Any]) -> dict[str, Any]:
+def _with_values(args: Arguments) -> JsonObject:
     """Return arguments whose texts have the values in ``templateParams`` in place of their variables."""
     if not args.get('templateParams'):
         return args
@@ -1137,7 +1136,7 @@ _MAX_RUNS = 20
 
 
 def run_resumable(
-    client: GraphMailClient, args: dict[str, Any], send: Callable[[SendingProgress], MailCommandResult]
+    client: GraphMailClient, args: Arguments, send: Callable[[SendingProgress], MailCommandResult]
 ) -> MailCommandResult:
     """Run `send` with the progress of an earlier run, if any. If it is throttled for long, the platform runs the command again
     with the progress of this run."""
@@ -1158,13 +1157,13 @@ def run_resumable(
     return reschedule({**args, **rest}, delay, 'Sending resumes', is_last=False)
 
 
-_Command = Callable[[GraphMailClient, dict[str, Any]], MailCommandResult]
+_Command = Callable[[GraphMailClient, Arguments], MailCommandResult]
 
 
-def _resumable(function: Callable[[Mailbox, dict[str, Any], SendingProgress], MailCommandResult]) -> _Command:
+def _resumable(function: Callable[[Mailbox, Arguments, SendingProgress], MailCommandResult]) -> _Command:
     """Return a command that runs `function` as `run_resumable` does, with the mailbox of its arguments."""
 
-    def run_command(client: GraphMailClient, args: dict[str, Any]) -> MailCommandResult:
+    def run_command(client: GraphMailClient, args: Arguments) -> MailCommandResult:
         mailbox = mailbox_argument(client, args)
         return run_resumable(client, args, lambda progress: function(mailbox, args, progress))
 
@@ -1183,12 +1182,12 @@ def _templated(function: _Command) -> _Command:
 _PREVIEW_LENGTH = 255  # characters
 
 
-def _addresses_of(message: dict[str, Any], name: str) -> list[str]:
+def _addresses_of(message: JsonObject, name: str) -> list[str]:
     """Return the addresses in a list of recipients of a message."""
     return [EmailAddress.from_json(one).address for one in message.get(name) or ()]
 
 
-def draft_outputs(message: dict[str, Any]) -> dict[str, Any]:
+def draft_outputs(message: JsonObject) -> JsonObject:
     """Return the context of a draft."""
     body = message.get('body') or {}
     return {
@@ -1203,9 +1202,9 @@ def draft_outputs(message: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> dict[str, Any]:
+def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> JsonObject:
     """Return the context of a sent mail, without empty values."""
-    outputs: dict[str, Any] = {'ID': sent_id, **mail.as_json()}
+    outputs: JsonObject = {'ID': sent_id, **mail.as_json()}
     outputs['bodyPreview'] = mail.text[:_PREVIEW_LENGTH] or ' '.join(html_to_text(mail.html, _PREVIEW_LENGTH).split())
     outputs.pop('singleValueExtendedProperties', None)
     for name in ('toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo'):
@@ -1213,7 +1212,7 @@ def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> dict[str, Any]:
     return {name: value for name, value in outputs.items() if value}
 
 
-def sent_results(title: str, prefix: str, outputs: dict[str, Any]) -> CommandResults:
+def sent_results(title: str, prefix: str, outputs: JsonObject) -> CommandResults:
     shown = {'Subject': 'subject', 'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ID': 'ID'}
     rows = {name: outputs.get(source) for name, source in shown.items()}
     return object_results(prefix, title, outputs, outputs, list(shown), 'ID' if outputs.get('ID') else None, rows)
@@ -1233,7 +1232,7 @@ def with_rendered_body(result: CommandResults, mail: OutgoingMail, is_rendered: 
 
 
 @_resumable
-def send_mail_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
+def send_mail_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Send a mail."""
     mail, is_rendered = outgoing_mail(args, FILE_ARGUMENTS), bool_argument(args, 'renderBody')
     sender, sent_id = MailSender(mailbox), ''
@@ -1246,7 +1245,7 @@ def send_mail_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingP
 
 
 @_resumable
-def create_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
+def create_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Create a draft: a new one, a reply, or a forwarded email."""
     mail, is_rendered = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE), bool_argument(args, 'renderBody')
     given = [name for name in ('reply_to_id', 'forward_id') if clean_value(args.get(name))]
@@ -1264,13 +1263,13 @@ def create_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: Sendi
     return with_rendered_body(_draft_results('Draft created', draft), mail, is_rendered)
 
 
-def _draft_results(title: str, draft: dict[str, Any]) -> CommandResults:
+def _draft_results(title: str, draft: JsonObject) -> CommandResults:
     headers = ['Subject', 'From', 'To', 'Cc', 'Bcc', 'ID']
     return object_results('MicrosoftGraph.Draft', title, draft_outputs(draft), draft, headers)
 
 
 @_resumable
-def update_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
+def update_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Change a draft. What is not given stays."""
     given = {name: args.get(name) for name in (*re.findall(r'(?<!\S)\w+', _CHANGED), 'resume_run')}
     mail = outgoing_mail(given, FILE_ARGUMENTS_IN_SNAKE_CASE)
@@ -1285,7 +1284,7 @@ def update_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: Sendi
 
 
 @_resumable
-def add_draft_attachment_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
+def add_draft_attachment_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Attach files to a draft."""
     files = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
     if not files:
@@ -1295,7 +1294,7 @@ def add_draft_attachment_command(mailbox: Mailbox, args: dict[str, Any], progres
 
 
 @_resumable
-def remove_draft_attachment_command(mailbox: Mailbox, args: dict[str, Any], _progress: SendingProgress) -> MailCommandResult:
+def remove_draft_attachment_command(mailbox: Mailbox, args: Arguments, _progress: SendingProgress) -> MailCommandResult:
     """Remove an attachment of a draft."""
     attachment_id = graph_id(required_argument(args, 'attachment_id'))
     draft_id = message_argument(mailbox, args, 'draft_id')
@@ -1305,7 +1304,7 @@ def remove_draft_attachment_command(mailbox: Mailbox, args: dict[str, Any], _pro
 
 
 @_resumable
-def send_draft_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
+def send_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
     """Send a draft."""
     draft_id = message_argument(mailbox, args, 'draft_id')
     MailSender(mailbox).send_draft(draft_id, progress)
@@ -1321,7 +1320,7 @@ def _reply_command(action: str, has_body: bool = False) -> _Command:
     """
 
     @_resumable
-    def run_command(mailbox: Mailbox, args: dict[str, Any], progress: SendingProgress) -> MailCommandResult:
+    def run_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
         if has_body:
             mail, comment, id_name = outgoing_mail(args, FILE_ARGUMENTS, is_reply=True), '', 'inReplyTo'
         else:

@@ -318,8 +318,7 @@ class ScriptedClient(GraphMailClient):
         return 'the-token'
 
     def _http_request(self, method: str, url_suffix: str = '', full_url: str | None = None, **kwargs: Any) -> Any:
-        path = (full_url or url_suffix).partition('?')[0]
-        name = f'{method} {path.rpartition("/")[2]}'
+        name = f'{method} {(full_url or url_suffix).rpartition("/")[2]}'
         self.sent.append(name)
         script = self.responses[name]
         status, body, *retry_after = script.pop(0) if len(script) > 1 else script[0]

@@ -49,6 +49,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         json_or_none,
         outside_text,
         require_https,
+        JsonObject,
     )
     from MicrosoftCredentialsApiModule import (
         OIDC_SCOPES,
@@ -80,6 +81,8 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 
 # region arguments
 
+Arguments = dict[str, Any]  # of a command, by name
+
 
 class ArgumentError(DemistoException):
     """An argument, of this name, is not valid."""
@@ -89,7 +92,7 @@ class ArgumentError(DemistoException):
         self.argument = argument
 
 
-def required_argument(args: dict[str, Any], name: str) -> str:
+def required_argument(args: Arguments, name: str) -> str:
     """Return an argument without surrounding whitespace. Raise DemistoException, naming it, when it is empty."""
     text = clean_value(args.get(name))
     if not text:
@@ -97,7 +100,7 @@ def required_argument(args: dict[str, Any], name: str) -> str:
     return text
 
 
-def id_list(args: dict[str, Any], name: str) -> list[str]:
+def id_list(args: Arguments, name: str) -> list[str]:
     """Return the IDs of a comma-separated argument without duplicates. Raise DemistoException, naming it, when there are none."""
     found = list(dict.fromkeys(filter(None, map(clean_value, argToList(args.get(name))))))
     if not found:
@@ -105,11 +108,11 @@ def id_list(args: dict[str, Any], name: str) -> list[str]:
     return found
 
 
-def text_list(args: dict[str, Any], name: str) -> list[str]:
+def text_list(args: Arguments, name: str) -> list[str]:
     return [text for text in (str(one).strip() for one in argToList(args.get(name))) if text]
 
 
-def int_argument(args: dict[str, Any], name: str, default: int, maximum: int, label: str = '') -> int:
+def int_argument(args: Arguments, name: str, default: int, maximum: int, label: str = '') -> int:
     """Return an argument as a number from 1 to `maximum`.
 
     Args:
@@ -125,7 +128,7 @@ def int_argument(args: dict[str, Any], name: str, default: int, maximum: int, la
     return number
 
 
-def bool_argument(args: dict[str, Any], name: str, default: bool = False) -> bool:
+def bool_argument(args: Arguments, name: str, default: bool = False) -> bool:
     """Return an argument as a boolean. Raise DemistoException, naming it, when it is neither true nor false."""
     text = clean_value(args.get(name))
     try:
@@ -134,7 +137,7 @@ def bool_argument(args: dict[str, Any], name: str, default: bool = False) -> boo
         raise ArgumentError(name, f"'{text}' is neither true nor false. Change {name}.") from None
 
 
-def choice_argument(args: dict[str, Any], name: str, choices: Iterable[str], default: str = '') -> str:
+def choice_argument(args: Arguments, name: str, choices: Iterable[str], default: str = '') -> str:
     """Return an argument in the spelling of `choices`. Raise DemistoException, naming it, when it is not one of them."""
     text = clean_value(args.get(name)) or default
     chosen = next((choice for choice in choices if choice.lower() == text.lower()), None)
@@ -143,7 +146,7 @@ def choice_argument(args: dict[str, Any], name: str, choices: Iterable[str], def
     return chosen
 
 
-def json_argument(args: dict[str, Any], name: str) -> dict[str, Any]:
+def json_argument(args: Arguments, name: str) -> JsonObject:
     """Return an argument that is a JSON object; an empty argument is an empty object. Raise DemistoException otherwise."""
     given = args.get(name) or {}
     try:
@@ -285,7 +288,7 @@ class InstanceSettings:
         DemistoException: a field is not a number, or not true or false; it names the field.
     """
 
-    def __init__(self, params: dict[str, Any], spec: IntegrationSpec):
+    def __init__(self, params: JsonObject, spec: IntegrationSpec):
         def password(name: str, *path: str) -> str:
             value = params.get(name)
             for part in path or ('password',):
@@ -323,7 +326,7 @@ class InstanceSettings:
         self._check()
 
     @staticmethod
-    def _seconds(params: dict[str, Any], name: str, label: str) -> int | None:
+    def _seconds(params: JsonObject, name: str, label: str) -> int | None:
         """Return a parameter in seconds, None if it is empty. The platform ends a command after five minutes by default."""
         return int_argument(params, name, 0, 200, f"'{label}'") if clean_value(params.get(name)) else None
 
@@ -412,7 +415,7 @@ class InstanceSettings:
             )
         )
 
-    def client_keywords(self) -> dict[str, Any]:
+    def client_keywords(self) -> JsonObject:
         """Return the keywords of MicrosoftClient that follow from the parameters: all but the base URL and the scope."""
         return {
             'credential': self.credential(),
@@ -434,7 +437,7 @@ class InstanceSettings:
 # region auth commands
 
 CommandFunction = Callable[
-    [Any, dict[str, Any]], Any
+    [Any, Arguments], Any
 ]  # takes the client and the arguments; returns what return_results takes, or None
 _DEVICE_CODE_LIFETIME = 900  # seconds
 _UNKNOWN = 'unknown'
@@ -459,12 +462,12 @@ def no_sign_in(spec: IntegrationSpec, client: MicrosoftClient) -> str:
     return 'No user has to sign in for this instance.'
 
 
-def _prepare_sign_in(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> None:
+def _prepare_sign_in(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> None:
     client.permissions = tuple(text_list(args, 'permissions')) or client.permissions
     client.login_hint = spec.account(client)
 
 
-def auth_start_command(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> CommandResults:
+def auth_start_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> CommandResults:
     _prepare_sign_in(spec, client, args)
     if isinstance(client.credential, DeviceCodeCredential):
         return CommandResults(readable_output=client.start_auth(f'!{spec.command_prefix}-auth-complete'))
@@ -480,7 +483,7 @@ def auth_start_command(spec: IntegrationSpec, client: MicrosoftClient, args: dic
     )
 
 
-def auth_complete_command(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> CommandResults:
+def auth_complete_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> CommandResults:
     """Complete a sign-in that was started: redeem a code, or wait until the user has entered the device code."""
     code = clean_value(args.get('code'))
     if not client.credential.needs_user:
@@ -521,7 +524,7 @@ def signed_in_account(spec: IntegrationSpec, client: MicrosoftClient, token: Acc
     return f'{account} is signed in. '
 
 
-def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: dict[str, Any]) -> CommandResults:
+def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: Arguments) -> CommandResults:
     """Call the API, and show the authentication method, the account, its permissions and when the token expires."""
     denied = None
     try:
@@ -575,7 +578,7 @@ def with_advice(error: Any, advice: str) -> Exception:
     return DemistoException(f'{error} {advice}', res=error.res)
 
 
-def token_outputs(token: AccessToken) -> dict[str, Any]:
+def token_outputs(token: AccessToken) -> JsonObject:
     claims = token.claims()
     account = next(filter(None, map(claims.get, ('upn', 'preferred_username', 'unique_name', 'app_displayname'))), _UNKNOWN)
     return {
@@ -619,7 +622,7 @@ def sign_in_instruction(spec: IntegrationSpec, credential: Credential) -> str:
     return ''
 
 
-def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> CommandResults:
+def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> CommandResults:
     """Delete all cached tokens of the instance; the Token of the Cortex XSOAR app only with the argument discard_token."""
     if not bool_argument(args, 'discard_token') and isinstance(client.credential, CortexAppCredential):
         raise CredentialError(
@@ -631,7 +634,7 @@ def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, args: dic
     return CommandResults(readable_output=f'All cached tokens of this instance were deleted. {follows}')
 
 
-def generate_login_url_command(spec: IntegrationSpec, client: MicrosoftClient, args: dict[str, Any]) -> CommandResults:
+def generate_login_url_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> CommandResults:
     _prepare_sign_in(spec, client, args)
     return generate_login_url(client)
 
@@ -667,7 +670,7 @@ def check_instance(spec: IntegrationSpec, client: MicrosoftClient, check: Callab
 # region lists
 
 
-def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+def list_items(client: MicrosoftClient, path: str, limit: int, params: JsonObject | None = None) -> list[JsonObject]:
     """Return up to `limit` items of a collection, from as many pages as that takes.
 
     Args:
@@ -678,7 +681,7 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: dict[str,
         NotFoundError: it answered 404.
         DemistoException: a response is not a page, or its link leads to another host or to a page that was read before.
     """
-    items: list[dict[str, Any]] = []
+    items: list[JsonObject] = []
     response, links = client.send_request('GET', path, params=params), set()
     while True:
         page = json_or_none(response)
@@ -705,7 +708,7 @@ COMMAND_SECONDS = 210.0
 FETCH_SECONDS = 170.0
 
 
-def _valid_args() -> dict[str, Any]:
+def _valid_args() -> JsonObject:
     """Return the arguments of the command. Raise DemistoException for one that is not text, such as half of an emoji."""
     args = demisto.args()
     for name, value in args.items():

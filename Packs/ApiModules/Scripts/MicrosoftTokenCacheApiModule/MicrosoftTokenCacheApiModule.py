@@ -20,6 +20,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         SystemClock,
         float_or_none,
         is_guid,
+        JsonObject,
     )
     from MicrosoftCredentialsApiModule import (
         LEAST_LIFE,
@@ -161,7 +162,7 @@ class TokenProvider:
         """Change the cache as `update_storage` does, drop what has expired, and return whether it was written."""
         unreadable = 0
 
-        def change_context(context: dict[str, Any]) -> None:
+        def change_context(context: JsonObject) -> None:
             nonlocal unreadable
             now = self.clock.now()
             cached = CachedTokens(context, self.credential, target or self._default_target, now, self._default_target)
@@ -411,7 +412,7 @@ class CachedTokens:
 
     def __init__(
         self,
-        context: dict[str, Any],
+        context: JsonObject,
         credential: Credential,
         target: TokenTarget,
         now: float,
@@ -570,7 +571,7 @@ _MAX_SESSIONS = 10  # the oldest ones are dropped
 _MAX_TIME = 1e11  # seconds since the epoch; dates end at 2.5e11
 
 
-def _read_entry(context: dict[str, Any], key: str, kind: type[_Entry], now: float = -math.inf) -> _Entry | None:
+def _read_entry(context: JsonObject, key: str, kind: type[_Entry], now: float = -math.inf) -> _Entry | None:
     """Return a value of the context as a `kind`. Return None if it is missing, has another shape, or ended before `now`."""
     try:
         entry = json.loads(context[key], parse_constant=int)  # rejects NaN and Infinity
@@ -585,7 +586,7 @@ def _read_entry(context: dict[str, Any], key: str, kind: type[_Entry], now: floa
         return None
 
 
-def clear_tokens(context: dict[str, Any], discard: bool = True) -> list[str]:
+def clear_tokens(context: JsonObject, discard: bool = True) -> list[str]:
     """Drop every token in `context`, of all credentials and of the public module, and return the keys of those that are kept.
 
     Args:
@@ -625,18 +626,18 @@ class ContextStorage:
 
     ANY_VERSION = -1
 
-    def __init__(self, get_context: Callable[[], Any], set_context: Callable[[dict[str, Any], int], Any]):
+    def __init__(self, get_context: Callable[[], Any], set_context: Callable[[JsonObject, int], Any]):
         self._get_context = get_context
         self._set_context = set_context
 
-    def read(self) -> tuple[dict[str, Any], int]:
+    def read(self) -> tuple[JsonObject, int]:
         """Return the context and its version, ANY_VERSION where the platform has no versions."""
         context, version = self._get_context(), self.ANY_VERSION
         if isinstance(context, dict) and set(context) == {'context', 'version'}:
             context, version = context['context'], int(context['version'])
         return dict(context) if isinstance(context, dict) else {}, version
 
-    def write(self, context: dict[str, Any], version: int) -> None:
+    def write(self, context: JsonObject, version: int) -> None:
         """Write the context. Raise StorageConflictError if `version` is stale, else StorageUnavailableError."""
         _WRITES[0] += 1
         try:
@@ -651,17 +652,17 @@ class MemoryStorage(ContextStorage):
     """Keep tokens in this process: for the Test button, which has no integration context."""
 
     def __init__(self) -> None:
-        self._context: dict[str, Any] = {}
+        self._context: JsonObject = {}
         super().__init__(lambda: self._context, self._replace)
 
-    def _replace(self, context: dict[str, Any], _version: int) -> None:
+    def _replace(self, context: JsonObject, _version: int) -> None:
         self._context = context
 
 
 Storage = ContextStorage
 
 
-def update_storage(storage: Storage, change: Callable[[dict[str, Any]], None], clock: SystemClock, force: bool = False) -> bool:
+def update_storage(storage: Storage, change: Callable[[JsonObject], None], clock: SystemClock, force: bool = False) -> bool:
     """Read, change and write the context, until no other process has written in between.
 
     Args:
