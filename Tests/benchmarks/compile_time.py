@@ -28,7 +28,9 @@ def _unified(repository: Path, folder: Path) -> str:
     """Return the script that demisto-sdk makes of the integration and the shared scripts."""
     program = str(Path(sys.executable).with_name('demisto-sdk'))
     source = f'Packs/{_INTEGRATION}/Integrations/{_INTEGRATION}'
-    environment = {**own_environment(), 'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1', 'DEMISTO_SDK_LOG_FILE_PATH': str(folder)}
+    # it leaves files behind: they go where they are removed in the end
+    files = {'DEMISTO_SDK_LOG_FILE_PATH': str(folder), 'TMPDIR': str(folder)}
+    environment = {**own_environment(), 'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1', **files}
     done = subprocess.run(
         [program, 'prepare-content', '-i', source, '-o', str(folder)],
         cwd=repository,
