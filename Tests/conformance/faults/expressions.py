@@ -4,7 +4,7 @@ import ast
 import importlib
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,7 +37,7 @@ def expressions() -> list[Expression]:
             tree = ast.parse(path.read_text(encoding='utf-8'))
             for scope in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]:
                 found += _in_scope(path.stem, vars(module), scope)
-    return list({(one.module, one.line): one for one in found}.values())
+    return list({(one.module, one.line, one.pattern): one for one in found}.values())
 
 
 def _in_scope(name: str, values: dict[str, Any], scope: ast.AST) -> Iterator[Expression]:
@@ -56,7 +56,18 @@ def _in_scope(name: str, values: dict[str, Any], scope: ast.AST) -> Iterator[Exp
                 value for value in (_flags(one, local) for one in [*node.args[1:], *(k.value for k in node.keywords)]) if value
             ]
             assert isinstance(node.func, ast.Attribute)
-            yield Expression(name, node.lineno, _value(node.args[0], local), flags[0] if flags else 0, node.func.attr)
+            rows: Iterable[dict[str, Any]] = _rows_of_loops(scope, values) if _is_local(node.args[0], local) else [{}]
+            for row in rows:
+                pattern = _value(node.args[0], {**local, **row})
+                yield Expression(name, node.lineno, pattern, flags[0] if flags else 0, node.func.attr)
+
+
+def _rows_of_loops(scope: ast.AST, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the names that a loop over a table of the module gives to the values of each of its rows."""
+    for node in ast.walk(scope):
+        if isinstance(node, ast.For) and isinstance(node.target, ast.Tuple) and isinstance(node.iter, ast.Name):
+            names = [one.id for one in node.target.elts if isinstance(one, ast.Name)]
+            yield from (dict(zip(names, row, strict=True)) for row in values[node.iter.id])
 
 
 def _is_call_of_re(node: ast.AST) -> bool:

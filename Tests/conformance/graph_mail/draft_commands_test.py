@@ -215,7 +215,7 @@ def test_a_draft_is_changed_and_keeps_the_rest(
         ({}, 'There is nothing to change. Enter at least one property of the draft.'),
         ({'body': 'a', 'htmlBody': 'b'}, 'The body of a draft is changed to text or to HTML. Remove body or htmlBody.'),
         ({'to': 'bob'}, "'bob' is not an email address. Write to as bob@example.com, or Bob <bob@example.com>."),
-        ({'importance': 'urgent'}, "'urgent' is not one of low, normal, high. Change importance."),
+        ({'importance': 'urgent'}, "'urgent' is not one of Low, Normal, High. Change importance."),
     ],
 )
 def test_a_change_that_is_not_valid_is_refused(instance: Instance, args: dict[str, str], sentence: str) -> None:

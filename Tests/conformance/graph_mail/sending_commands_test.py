@@ -303,7 +303,7 @@ def test_a_comment_is_shown_as_it_was_written(
             "The War Room has no file with the entry ID '9@9'. Copy the ID of a file.",
         ),
         ({'headers': 'x-a'}, "The header 'x-a' has no value. Write headers as x-name:value, separated by commas."),
-        ({'importance': 'urgent'}, "'urgent' is not one of low, normal, high. Change importance."),
+        ({'importance': 'urgent'}, "'urgent' is not one of Low, Normal, High. Change importance."),
         ({'send_time': 'whenever'}, "'whenever' is not a date. Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours."),
         (
             {'send_time': '2020-01-01T08:00:00Z'},

@@ -69,7 +69,7 @@ NOT_AN_ADDRESS = "'bob' is not an email address. Write {0} as bob@example.com, o
             {'to': 'bob', 'cc': 'bob', 'importance': 'urgent', 'headers': 'x', 'renderBody': 'maybe'},
             "The header 'x' has no value. Write headers as x-name:value, separated by commas. "
             f'{NOT_AN_ADDRESS.format("to")} {NOT_AN_ADDRESS.format("cc")} '
-            f"'urgent' is not one of low, normal, high. Change importance. {NOT_TRUE.format('renderBody')}",
+            f"'urgent' is not one of Low, Normal, High. Change importance. {NOT_TRUE.format('renderBody')}",
         ),
         (
             'msgraph-mail-list-emails',
@@ -96,7 +96,7 @@ NOT_AN_ADDRESS = "'bob' is not an email address. Write {0} as bob@example.com, o
             'send-mail',
             {'to': 'bob', 'headers': 'the argument to', 'importance': 'a valid flag', 'flag': 'x'},
             f'{NOT_AN_ADDRESS.format("to")} '
-            "'a valid flag' is not one of low, normal, high. Change importance. "
+            "'a valid flag' is not one of Low, Normal, High. Change importance. "
             "'x' is not one of notFlagged, complete, flagged. Change flag. "
             "The header 'the argument to' has no value. Write headers as x-name:value, separated by commas.",
         ),

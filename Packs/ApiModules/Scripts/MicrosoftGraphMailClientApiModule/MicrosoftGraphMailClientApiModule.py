@@ -256,7 +256,7 @@ def odata_query(text: str, search: str = '') -> ODataQuery:
     search = search.strip()
     # An ampersand inside quotes, such as in subject eq 'R&D', is no separator: an even number of quotes follows a separator.
     parts = text.strip().lstrip('?').strip('&').split("'")
-    parts[::-2] = [re.sub(r'&+(?=(?:\$|%24)?\w+=)', '\0', part) for part in parts[::-2]]
+    parts[::-2] = [re.sub(r'(?<!&)&+(?=(?:\$|%24)?\w+=)', '\0', part) for part in parts[::-2]]
     for option in filter(None, "'".join(parts).split('\0')):
         name, _, value = map(decode, option.partition('='))
         if not name.startswith('$'):

@@ -1350,7 +1350,7 @@ ARGUMENT_CHECKS.update(
     send_time=lambda args, _name: _send_time(args),
     templateParams=json_argument,
 )
-_FORM = 'body_type=Text|HTML flag=notFlagged|complete|flagged importance=low|normal|high'
+_FORM = 'body_type=Text|HTML flag=notFlagged|complete|flagged importance=Low|Normal|High'
 _CHANGED = f'to[] cc[] bcc[] subject body htmlBody {_FORM} replyTo[] from send_time templateParams'
 _MAIL = f'{_CHANGED} headers[]'
 _FILES = 'attach_ids[] attach_names[] attach_cids[] transientFile[] transientFileContent[] transientFileCID[]'
