@@ -4,7 +4,7 @@ import ast
 import importlib
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,7 +56,7 @@ def _in_scope(name: str, values: dict[str, Any], scope: ast.AST) -> Iterator[Exp
                 value for value in (_flags(one, local) for one in [*node.args[1:], *(k.value for k in node.keywords)]) if value
             ]
             assert isinstance(node.func, ast.Attribute)
-            rows: Iterable[dict[str, Any]] = _rows_of_loops(scope, values) if _is_local(node.args[0], local) else [{}]
+            rows = list(_rows_of_loops(scope, values)) if _is_local(node.args[0], local) else [{}]
             for row in rows:
                 pattern = _value(node.args[0], {**local, **row})
                 yield Expression(name, node.lineno, pattern, flags[0] if flags else 0, node.func.attr)
