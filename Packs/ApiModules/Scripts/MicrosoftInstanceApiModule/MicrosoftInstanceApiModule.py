@@ -592,8 +592,9 @@ def token_outputs(token: AccessToken) -> JsonObject:
 def granted_permissions(token: AccessToken) -> list[str] | None:
     """Return the permissions of a token, from the token response or else from its claims; None where it cannot be read."""
     claims = token.claims()
-    for named in (token.scope.split(), str(claims.get('scp') or '').split(), claims.get('roles') or []):
-        names = {name.rpartition('/')[2] for name in named} - {*OIDC_SCOPES, '.default'}
+    roles = claims.get('roles')
+    for named in (token.scope.split(), str(claims.get('scp') or '').split(), roles if isinstance(roles, list) else []):
+        names = {name.rpartition('/')[2] for name in named if isinstance(name, str)} - {*OIDC_SCOPES, '.default'}
         if names:
             return sorted(names)
     return [] if claims else None
