@@ -367,12 +367,13 @@ class _Deadline:
     def is_over(self) -> bool:
         return time.monotonic() >= self._end
 
-    def limit(self, connected: Any, longest: float) -> None:
-        """Limit the next read or write of a socket, to `longest` seconds too. Raise TimeoutError if there is no time left."""
+    def limit(self, connected: Any) -> None:
+        """Limit the next read or write of a socket to what is left. Raise TimeoutError if nothing is."""
         seconds = self._end - time.monotonic()
         if seconds <= 0:
             raise TimeoutError('The request took too long.')
-        connected.settimeout(min(seconds, longest))
+        if seconds < connected.gettimeout():
+            connected.settimeout(seconds)
 
 
 def _current_deadline() -> Any:
@@ -386,13 +387,12 @@ class _LimitedReader(io.RawIOBase):
     def __init__(self, source: Any, connected: Any, deadline: Any):
         super().__init__()
         self._source, self._connected, self._deadline = source, connected, deadline
-        self._longest = connected.gettimeout()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> Any:
-        self._deadline.limit(self._connected, self._longest)
+        self._deadline.limit(self._connected)
         return self._source.readinto(buffer)
 
     def close(self) -> None:
@@ -413,8 +413,8 @@ class _LimitedResponse(http.client.HTTPResponse):
 def _send(connection: Any, data: Any) -> None:
     deadline = _current_deadline()
     if deadline and connection.sock:
-        # The timeout of the connection would apply to the whole body.
-        deadline.limit(connection.sock, _USUAL_TIMEOUT)
+        connection.sock.settimeout(_USUAL_TIMEOUT)  # that of the connection would apply to the whole body
+        deadline.limit(connection.sock)
     http.client.HTTPConnection.send(connection, data)
 
 
