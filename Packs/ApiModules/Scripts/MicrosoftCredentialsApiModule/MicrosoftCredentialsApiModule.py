@@ -457,7 +457,7 @@ class TokenRequest(NamedTuple):
         refusal_advice: what to do if the request is refused.
         absence_advice: what to do if there is no such service: no response comes, or one of something else.
         advice_by_code: what to do after these errors, in place of the usual advice.
-        unsettled: start of the code of errors that a change leads to which has not reached all servers of Entra yet.
+        unsettled: start of the numbers of errors that a change leads to which has not reached all servers of Entra yet.
         renew: returns the request for a retry, if the same one must not be sent twice.
     """
 
@@ -713,7 +713,7 @@ def _allowed_retries(request: TokenRequest, response: requests.Response) -> int:
     """Return how often a request that led to an error response may be sent again."""
     found = _error_of(response)
     name, status = found.get('error'), response.status_code
-    if request.unsettled and request.unsettled in str(found.get('error_description')):
+    if request.unsettled and f'AADSTS{request.unsettled}' in str(found.get('error_description')):
         return 3
     if name in _FINAL:
         return 0
@@ -1040,14 +1040,15 @@ class CertificateCredential(EntraCredential):
         keys = [_load_private_key(key) for key in self._private_keys]
         if not self._certificates:
             return keys[0], bytes.fromhex(self.thumbprint)
-        from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+        from cryptography.hazmat.primitives.serialization import Encoding
 
         certificates = [certificate for certificate in map(_load_certificate, self._certificates) if certificate]
         pairs = [(key, each) for each in certificates for key in keys if each.public_key() == key.public_key()]
         for key, certificate in pairs:
-            sha1, sha256 = certificate.fingerprint(SHA1()), certificate.fingerprint(SHA256())  # noqa: S303 - a name, no proof
-            if self.thumbprint.lower() in ('', sha1.hex(), sha256.hex()):
-                return key, sha256
+            content = certificate.public_bytes(Encoding.DER)
+            sha1, sha256 = hashlib.sha1(content, usedforsecurity=False), hashlib.sha256(content)
+            if self.thumbprint.lower() in ('', sha1.hexdigest(), sha256.hexdigest()):
+                return key, sha256.digest()
         if pairs:
             raise CredentialError(
                 'The thumbprint does not belong to the certificate.', 'Clear it, or paste the thumbprint of this certificate.'
@@ -1463,7 +1464,7 @@ class WorkloadIdentity(ManagedIdentityHost):
             self.endpoint,
             form=form,
             renew=lambda: self.request(resource, client_id),
-            unsettled='AADSTS70021',
+            unsettled='70021',
             refusal_advice='Check the federated credential of the managed identity or application, and its client ID.',
         )
 
