@@ -7,7 +7,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -128,6 +128,59 @@ def test_a_slow_answer_over_tls_ends_at_the_deadline(answer: str) -> None:
 
     with serving(serve) as host:
         assert seconds_of(call) < SECONDS + limit(0.5)
+
+
+@contextmanager
+def silent_addresses(count: int, port: int = 0) -> Iterator[list[tuple[str, int]]]:
+    """Give addresses that answer no attempt to connect: their queues are full."""
+    with ExitStack() as stack:
+        given: list[tuple[str, int]] = []
+        for number in range(count):
+            server = stack.enter_context(socket.create_server((f'127.0.1.{number + 1}', port), backlog=0))
+            given.append(server.getsockname())
+            port = given[0][1]
+            for _ in range(3):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(given[-1])
+        yield given
+
+
+@pytest.mark.parametrize('scheme', ['http', 'https'])
+def test_many_silent_addresses_of_a_host_end_at_the_deadline(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    """Microsoft's hosts have a dozen, and a firewall that drops what is sent makes all of them silent."""
+
+    def call() -> None:
+        with LimitedSession(SystemClock().remaining) as session:
+            session.get(f'{scheme}://many.example:{given[0][1]}/', timeout=60)
+
+    with silent_addresses(8) as given:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, '', one) for one in given]
+        resolve = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket, 'getaddrinfo', lambda host, *a, **k: found if host == 'many.example' else resolve(host, *a, **k)
+        )
+        assert seconds_of(call) < SECONDS + limit(0.5)
+
+
+def test_the_next_address_is_tried_if_one_refuses_or_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MicrosoftCoreApiModule, 'CONNECT_SECONDS', 0.1)
+    monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(5))
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(HEAD + b'Content-Length: 2\r\n\r\nok')
+
+    with serving(serve) as host, silent_addresses(1, int(host.partition(':')[2])) as silent:
+        port = silent[0][1]
+        addresses = ['127.0.2.1', silent[0][0], '127.0.0.1']  # nothing is at the first
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, '', (one, port)) for one in addresses]
+        resolve = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket, 'getaddrinfo', lambda host, *a, **k: found if host == 'many.example' else resolve(host, *a, **k)
+        )
+        with LimitedSession(SystemClock().remaining) as session:
+            assert session.get(f'http://many.example:{port}/', timeout=60).text == 'ok'
 
 
 def test_a_slow_proxy_ends_at_the_deadline() -> None:

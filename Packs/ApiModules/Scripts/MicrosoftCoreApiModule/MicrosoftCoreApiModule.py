@@ -6,6 +6,7 @@ import json
 import math
 import random
 import re
+import socket
 import threading
 import time
 import unicodedata
@@ -34,7 +35,8 @@ from requests.exceptions import (
     Timeout,
 )
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.util.connection import allowed_gai_family
 
 # In debug mode the platform has http.client print each request with its body to the server's log: mails, attachments, secrets.
 # What requests sends is not printed; urllib3 still logs method, path and status of each request.
@@ -364,12 +366,15 @@ class _Deadline:
     def __init__(self, seconds: float):
         self.seconds, self._end = seconds, time.monotonic() + seconds
 
+    def seconds_left(self) -> float:
+        return self._end - time.monotonic()
+
     def is_over(self) -> bool:
-        return time.monotonic() >= self._end
+        return self.seconds_left() <= 0
 
     def limit(self, connected: Any) -> None:
         """Limit the next read or write of a socket to what is left. Raise TimeoutError if nothing is."""
-        seconds = self._end - time.monotonic()
+        seconds = self.seconds_left()
         if seconds <= 0:
             raise TimeoutError('The request took too long.')
         if seconds < connected.gettimeout():
@@ -410,6 +415,28 @@ class _LimitedResponse(http.client.HTTPResponse):
             self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), connected, deadline))
 
 
+def _new_conn(connection: Any) -> Any:
+    """Connect to one address of the host after another, until the deadline: many may be silent, as behind a firewall."""
+    deadline, host, timeout = _current_deadline(), connection._dns_host, connection.timeout
+    if not deadline:
+        return connection.connect_to_host()
+    try:
+        found = socket.getaddrinfo(host.strip('[]'), connection.port, allowed_gai_family(), socket.SOCK_STREAM)
+    except (OSError, UnicodeError):  # it happens again here, and becomes the error of urllib3
+        return connection.connect_to_host()
+    addresses = list(dict.fromkeys(address[0] for *_, address in found))
+    try:
+        for address in addresses:
+            connection._dns_host, connection.timeout = address, min(timeout, max(deadline.seconds_left(), 0.001))
+            try:
+                return connection.connect_to_host()
+            except (ConnectTimeoutError, NewConnectionError):
+                if address == addresses[-1] or deadline.is_over():
+                    raise
+    finally:
+        connection._dns_host, connection.timeout = host, timeout
+
+
 def _send(connection: Any, data: Any) -> None:
     deadline = _current_deadline()
     if deadline and connection.sock:
@@ -418,6 +445,9 @@ def _send(connection: Any, data: Any) -> None:
     http.client.HTTPConnection.send(connection, data)
 
 
+if not hasattr(HTTPConnection, 'connect_to_host'):  # a process may run this more than once
+    HTTPConnection.connect_to_host = HTTPConnection._new_conn  # type: ignore[attr-defined]
+HTTPConnection._new_conn = _new_conn  # type: ignore[method-assign]
 HTTPConnection.response_class = _LimitedResponse
 HTTPConnection.send = _send  # type: ignore[assignment]
 
