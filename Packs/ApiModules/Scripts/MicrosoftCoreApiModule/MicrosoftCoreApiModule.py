@@ -445,11 +445,12 @@ def _send(connection: Any, data: Any) -> None:
     http.client.HTTPConnection.send(connection, data)
 
 
-if not hasattr(HTTPConnection, 'connect_to_host'):  # a process may run this more than once
-    HTTPConnection.connect_to_host = HTTPConnection._new_conn  # type: ignore[attr-defined]
-HTTPConnection._new_conn = _new_conn  # type: ignore[method-assign]
-HTTPConnection.response_class = _LimitedResponse
-HTTPConnection.send = _send  # type: ignore[assignment]
+_connections: Any = HTTPConnection
+if not hasattr(_connections, 'connect_to_host'):  # a process may run this more than once
+    _connections.connect_to_host = HTTPConnection._new_conn
+_connections._new_conn = _new_conn
+_connections.response_class = _LimitedResponse
+_connections.send = _send
 
 
 class LimitedSession(requests.Session):
