@@ -592,8 +592,9 @@ def token_outputs(token: AccessToken) -> JsonObject:
 def granted_permissions(token: AccessToken) -> list[str] | None:
     """Return the permissions of a token, from the token response or else from its claims; None where it cannot be read."""
     claims = token.claims()
-    roles = claims.get('roles')
-    for named in (token.scope.split(), str(claims.get('scp') or '').split(), roles if isinstance(roles, list) else []):
+    scopes, roles = claims.get('scp'), claims.get('roles')
+    in_token = scopes.split() if isinstance(scopes, str) else [], roles if isinstance(roles, list) else []
+    for named in (token.scope.split(), *in_token):
         names = {name.rpartition('/')[2] for name in named if isinstance(name, str)} - {*OIDC_SCOPES, '.default'}
         if names:
             return sorted(names)

@@ -400,6 +400,7 @@ def token(scope: str = '', **claims: Any) -> AccessToken:
         *((token(scp='Mail.Read', roles=roles), ['Mail.Read']) for roles in (5, 'Mail.Send', {'Mail.Send': 1}, [5, None])),
         *((token(roles=roles), []) for roles in (5, 'Mail.Send', {'Mail.Send': 1}, [[]])),
         (token(roles=[None, 'Mail.Send', {}]), ['Mail.Send']),
+        *((token(scp=scp, roles=['Mail.Send']), ['Mail.Send']) for scp in (['Mail.Read'], {'Mail.Read': 1}, 7, True)),
         (token(), None),
         (token('https://graph.microsoft.com/.default'), None),
     ],
