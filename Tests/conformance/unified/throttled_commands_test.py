@@ -6,7 +6,7 @@ import pytest
 
 from conformance.unified.instances import ADA, ERROR, Instance
 from conformance.unified.integration_yml import IN_YML, QUICK_ACTIONS, enough_arguments
-from O365OutlookMailSingleUser import MAIL_COMMANDS
+from O365OutlookMailSingleUser import MAIL_COMMANDS, SENDING_COMMANDS
 from sandbox.microsoft.graph_mail.model import Message
 
 # Commands that must not run twice.
@@ -56,6 +56,22 @@ def test_a_throttled_quick_action_is_rescheduled_under_its_own_name(instance: In
     fail(instance)
     args = enough_arguments(command.removesuffix('-quick-action'))
     assert next_run(instance.run(command, **args)) == (command, '46', {**args, 'ran_once_flag': True})
+
+
+@pytest.mark.parametrize(
+    'command, name, value',
+    [
+        (command, argument['name'], value)
+        for command in SENDING_COMMANDS
+        for argument in IN_YML[command]['arguments']
+        for value in argument.get('predefined') or ()
+        if value not in ('true', 'false')
+    ],
+)
+def test_a_later_run_gets_a_choice_as_the_platform_offers_it(instance: Instance, command: str, name: str, value: str) -> None:
+    """Anything else is refused by the platform, and the email is never sent."""
+    fail(instance)
+    assert instance.run(command, **{**enough_arguments(command), name: value})['PollingArgs'][name] == value
 
 
 @pytest.mark.parametrize('command', MAIL_COMMANDS)
