@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from sandbox.servers import Sandbox
@@ -49,20 +50,19 @@ def upload_pack(url: str, api_key: str, folder: Path, pack: str = PACK) -> None:
         UploadError: it did not work.
     """
     copy_packs(folder)
-    environment = {
-        **own_environment(),
-        'DEMISTO_BASE_URL': url,
-        'DEMISTO_API_KEY': api_key,
-        'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1',
-        # It leaves files behind: they go where they are removed in the end.
-        'DEMISTO_SDK_LOG_NO_COLORS': 'true',
-        'DEMISTO_SDK_LOG_FILE_PATH': str(folder.parent),
-        'TMPDIR': str(folder.parent),
-        # It looks for things on GitHub that nothing here needs: that is refused at once, on this machine.
-        'https_proxy': 'http://127.0.0.1:9',
-        'no_proxy': 'localhost,127.0.0.1',
-    }
-    _run([str(Path(sys.executable).with_name('demisto-sdk')), 'upload', '-i', pack, '-z'], folder, environment)
+    _run_sdk(['upload', '-i', pack, '-z'], folder, DEMISTO_BASE_URL=url, DEMISTO_API_KEY=api_key)
+
+
+def unify_integrations(folder: Path, packs: Iterable[str], output: Path) -> None:
+    """Write the unified yml of the integration of each pack, as demisto-sdk makes it, to a folder.
+
+    Args:
+        folder: where `copy_packs` made a copy.
+    Raises:
+        UploadError: it did not work.
+    """
+    integrations = ','.join(f'Packs/{pack}/Integrations/{pack}' for pack in packs)
+    _run_sdk(['prepare-content', '-f', '-i', integrations, '-o', str(output)], folder)
 
 
 def example_names() -> list[str]:
@@ -83,6 +83,22 @@ def copy_packs(folder: Path) -> None:
     git = ['git', '-c', 'user.name=sandbox', '-c', 'user.email=sandbox@localhost', '-c', 'commit.gpgsign=false']
     for arguments in (['init', '--quiet'], ['add', '--all'], ['commit', '--quiet', '--no-verify', '--message', 'copy']):
         _run([*git, *arguments], folder, own_environment())
+
+
+def _run_sdk(arguments: list[str], folder: Path, **variables: str) -> None:
+    environment = {
+        **own_environment(),
+        **variables,
+        'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1',
+        # It leaves files behind: they go where they are removed in the end.
+        'DEMISTO_SDK_LOG_NO_COLORS': 'true',
+        'DEMISTO_SDK_LOG_FILE_PATH': str(folder.parent),
+        'TMPDIR': str(folder.parent),
+        # It looks for things on GitHub that nothing here needs: that is refused at once, on this machine.
+        'https_proxy': 'http://127.0.0.1:9',
+        'no_proxy': 'localhost,127.0.0.1',
+    }
+    _run([str(Path(sys.executable).with_name('demisto-sdk')), *arguments], folder, environment)
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:

@@ -90,7 +90,7 @@ def strings_in(value: Any) -> Iterator[str]:
 
 
 def encoded(text: str) -> list[str]:
-    """Return a text as it is, and the Base64 of it wherever it stands in what is encoded."""
+    """Return a text as it is, and its Base64 at each position in what is encoded."""
     shifted = [b64encode(b' ' * shift + text.encode() + b'   ').decode()[4 * (shift > 0) : -8] for shift in range(3)]
     return [text, *shifted]
 

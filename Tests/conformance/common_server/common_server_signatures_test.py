@@ -57,7 +57,7 @@ def declarations() -> Iterator[Declaration]:
 
 
 def offered(declaration: Declaration) -> Any:
-    """Return what the module has under the name, None if nothing; a method as it stands in its class."""
+    """Return what the module has under the name, None if nothing; a method as its class defines it."""
     class_, _, name = declaration.name.rpartition('.')
     home = getattr(declaration.module, class_, None) if class_ else declaration.module
     return inspect.getattr_static(home, name, None) if home else None

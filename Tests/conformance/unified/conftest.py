@@ -1,8 +1,5 @@
 """The integrations as demisto-sdk builds them, and instances of the mail integration."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +7,7 @@ import pytest
 
 from conformance.unified.instances import instance
 from conformance.unified.sources import INTEGRATION, loaded_yml
-from demo.upload import copy_packs, example_names
-from sandbox.tests.machine import limit
+from demo.upload import copy_packs, example_names, unify_integrations
 from sandbox.tests.shared import made_once
 
 __all__ = ['instance']
@@ -30,18 +26,7 @@ def _build(folder: Path) -> None:
     content = folder / 'content'
     copy_packs(content)
     (folder / 'built').mkdir()
-    packs = [INTEGRATION.name, *example_names()]
-    inputs = ','.join(f'Packs/{pack}/Integrations/{pack}' for pack in packs)
-    made = subprocess.run(
-        [str(Path(sys.executable).with_name('demisto-sdk')), 'prepare-content', '-f', '-i', inputs, '-o', str(folder / 'built')],
-        cwd=content,
-        env={**os.environ, 'DEMISTO_SDK_IGNORE_CONTENT_WARNING': '1'},
-        capture_output=True,
-        text=True,
-        timeout=limit(30),
-        check=False,
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
+    unify_integrations(content, [INTEGRATION.name, *example_names()], folder / 'built')
 
 
 @pytest.fixture(scope='session')

@@ -16,7 +16,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
         name: of the folder, the same in all processes.
         make: fills a new folder. If it fails, the next process tries it.
     """
-    # the folder of a worker lies in that of the run
+    # the folder of a worker is inside that of the run
     root = factory.getbasetemp().parent if 'PYTEST_XDIST_WORKER' in os.environ else factory.getbasetemp()
     folder = root / name
     with (root / f'{name}.lock').open('w') as lock:

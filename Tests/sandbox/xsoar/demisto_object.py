@@ -146,7 +146,7 @@ class Demisto:
         return self._ask('context')
 
     def dt(self, obj: Any = None, trnsfrm: str | None = None) -> Any:
-        """What is at a path of names in an object, '' if there is nothing. Other expressions of DT are not offered."""
+        """Return what is at a path of names in an object, '' if there is nothing. Other expressions of DT are not offered."""
         for name in (trnsfrm or '').split('.'):
             if isinstance(obj, list):
                 obj = [one[name] for one in obj if isinstance(one, dict) and name in one]

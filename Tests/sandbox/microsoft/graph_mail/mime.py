@@ -297,7 +297,7 @@ def _attachment(part: Any, now: float) -> Attachment:
     data = part.get_payload(decode=True) or b''
     if content_type == 'message/rfc822':
         data = _attached_mail(part)
-        with suppress(MimeError):  # what is no mail is a file
+        with suppress(MimeError):  # anything else is a file
             item = parse(data, now)
             return ItemAttachment(name=name or item.subject, content_type=content_type, item=item)
     elif part.get_content_maintype() == 'message' and part.is_multipart():  # Python has parsed a delivery report
