@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,23 +12,11 @@ import authentication_methods
 from demo.administrator import Administrator, CommandFailed
 from e2e.war_room import ERROR, WarRoom
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.servers import Sandbox
 from sandbox.tests.machine import limit, slowness
-from sandbox.tests.xsoar.desk import eventually
+from sandbox.tests.xsoar.desk import eventually, processes_in
 
 LIST = '!msgraph-mail-list-emails page_size=1'
-
-
-def command_processes() -> list[int]:
-    """Return the process IDs of the commands that this process has started."""
-    found = []
-    for folder in Path('/proc').glob('[0-9]*'):
-        try:
-            parent = int((folder / 'stat').read_text().rpartition(')')[2].split()[1])
-            if parent == os.getpid() and b'command_process.py' in (folder / 'cmdline').read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue  # it has ended
-    return found
 
 
 def test_a_token_due_for_refresh_is_used_in_an_outage(cloud: MicrosoftCloud, administrator: Administrator) -> None:
@@ -72,7 +59,7 @@ def test_an_unreachable_graph_is_an_error(cloud: MicrosoftCloud, administrator: 
 
 
 def test_a_killed_command_is_an_error_and_the_server_continues(
-    cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom
+    sandbox: Sandbox, cloud: MicrosoftCloud, administrator: Administrator, war_room: WarRoom
 ) -> None:
     administrator.add_instance('Killed', authentication_methods.client_secret(cloud))
     administrator.run(LIST, 'Killed')
@@ -80,7 +67,8 @@ def test_a_killed_command_is_an_error_and_the_server_continues(
     entries: list[dict[str, Any]] = []
     command = threading.Thread(target=lambda: entries.extend(war_room.run(LIST, 'Killed')))
     command.start()
-    os.kill(eventually(command_processes)[0], signal.SIGKILL)
+    [process] = eventually(lambda: processes_in(sandbox.server.data_folder))
+    os.kill(int(process), signal.SIGKILL)
     command.join(timeout=limit(30))
     assert [entry['type'] for entry in entries] == [ERROR]
     assert 'SIGKILL' in entries[0]['contents']

@@ -1,21 +1,16 @@
-"""Runs one command of an integration; the engine starts this file as a process of its own.
+"""Runs one command of an integration, in the process that ``fork_server.py`` has forked for it.
 
-``python -I command_process.py <socket> <pipe>``: numbers of file descriptors. JSON lines go over the socket, the first one is
-the job, see ``Job.to_message``. The pipe ends when the server does. Standard output and standard error are the log.
+JSON lines go over a socket, the first one is the job, see ``Job.to_message``. Standard output and standard error are the log.
 """
 
-import fcntl
 import marshal
 import os
 import sys
+import traceback
 import types
 
-FOLDER = os.path.dirname(os.path.abspath(__file__))
-# The folder of this file stays out of sys.path while the integration runs: it sees installed packages only.
-sys.path.append(FOLDER)
-from demisto_object import Channel, Demisto  # noqa: E402
+from demisto_object import Channel, Demisto
 
-sys.path.remove(FOLDER)
 _LONGEST_MESSAGE = 4000
 
 
@@ -45,16 +40,9 @@ def run(script: str, demisto: Demisto) -> None:
     exec(load(script), module.__dict__)  # noqa: S102 - it is what this file is for
 
 
-def end_with(pipe: int) -> None:
-    """Let the kernel end this process, and all that it starts, when the other end of a pipe is closed."""
-    fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpid())
-    fcntl.fcntl(pipe, fcntl.F_SETFL, os.O_ASYNC)
-    os.set_inheritable(pipe, False)
-
-
-def main() -> int:
-    end_with(int(sys.argv[2]))
-    channel = Channel(int(sys.argv[1]))
+def main(descriptor: int) -> int:
+    """Run the command that a connected socket names, and return the exit status."""
+    channel = Channel(descriptor)
     job = channel.receive()
     sys.argv = ['']
     try:
@@ -62,13 +50,7 @@ def main() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException as error:
-        import traceback
-
         traceback.print_exc()
         channel.send({'tell': 'crash', 'value': f'{type(error).__name__}: {error}'[:_LONGEST_MESSAGE]})
         return 1
     return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())

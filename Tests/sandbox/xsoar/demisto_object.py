@@ -18,7 +18,6 @@ class Channel:
 
     def __init__(self, descriptor: int) -> None:
         os.set_inheritable(descriptor, False)
-        # As plain files: the module socket would be loaded by every command, whether it needs the network or not.
         self._replies = os.fdopen(os.dup(descriptor), 'rb')
         self._messages = os.fdopen(descriptor, 'wb')
 

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from .content import Integration
 from .instances import Instance
 from .problems import Refusal
 from .process import Answerer, CommandProcess, Outcome
+from .process_starter import ProcessStarter
 
 # What the platform's files import of each other when they are tested as files.
 _MOCK_IMPORT = re.compile(r'^(import demistomock as demisto|from CommonServerPython import \*)[ \t]*(#.*)?$', re.MULTILINE)
@@ -99,6 +101,7 @@ class Engine:
         self._engines = engines
         self._version = version
         self._time_limit = time_limit
+        self._starter = ProcessStarter(common_server / 'CommonServerPython.py')
         self._log = CommandLog(folder / 'integration-instance.log')
         self._places = threading.BoundedSemaphore(concurrency)
         self._running: set[CommandProcess] = set()
@@ -144,7 +147,11 @@ class Engine:
         with self._lock:
             if self._stopped:
                 raise Refusal('The server is stopping: run the command again when it is back.')
-            process = CommandProcess(message, folder, environment, answer)
+            start = partial(self._starter.start, folder, environment)
+            try:
+                process = CommandProcess(message, start, answer)
+            except OSError as error:
+                raise Refusal(f'The command could not be started: {error} Run it again.') from None
             self._running.add(process)
         return process
 
@@ -175,3 +182,4 @@ class Engine:
             running = list(self._running)
         for process in running:
             process.stop('The command was stopped with the server.')
+        self._starter.stop()

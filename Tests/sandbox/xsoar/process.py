@@ -5,17 +5,13 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 from .command_log import CommandLog
 
-_CHILD = Path(__file__).with_name('command_process.py')
 _LARGEST_MESSAGES = 128 << 20
 Answerer = Callable[[str, 'list[Any]'], Any]
 
@@ -42,33 +38,37 @@ class CommandProcess:
     """A process that runs one command.
 
     Args:
-        job: what it gets, see ``command_process.py``.
-        folder: its working folder.
-        environment: its whole environment.
+        job: what it gets, see ``Job.to_message``.
+        start: starts it with four file descriptors, those of a message to ``fork_server.py``.
         answer: answers what it asks, by name and values; a ValueError becomes one in the process.
+    Raises:
+        OSError: it could not be started.
     """
 
-    def __init__(self, job: dict[str, Any], folder: Path, environment: Mapping[str, str], answer: Answerer) -> None:
+    def __init__(self, job: dict[str, Any], start: Callable[[list[int]], None], answer: Answerer) -> None:
         self._job = job
         self._answer = answer
         self._outcome = Outcome()
-        self._socket, remote = socket.socketpair()
+        self._socket, channel = socket.socketpair()
         # When the server dies, so does its end of this pipe, and with it the process.
         lifeline, self._lifeline = os.pipe()
-        with remote, os.fdopen(lifeline):
-            self._process = subprocess.Popen(
-                [sys.executable, '-I', str(_CHILD), str(remote.fileno()), str(lifeline)],
-                pass_fds=(remote.fileno(), lifeline),
-                cwd=folder,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        log_end, log = os.pipe()
+        self._log = os.fdopen(log_end, 'rb')
+        supervisor, status = socket.socketpair()
+        with channel, os.fdopen(lifeline), os.fdopen(log), status, supervisor:
+            start([channel.fileno(), lifeline, log, status.fileno()])
+            self._supervisor = supervisor.makefile('rb')
+        self._number = self._told()
         # It is not reaped before the last signal is sent, so that its number cannot belong to another process by then.
         self._ending = threading.Lock()
         self._reaped = False
+
+    def _told(self) -> int:
+        """Return the next number that the supervisor tells."""
+        line = self._supervisor.readline()
+        if not line:
+            raise ConnectionError('The process that starts commands has ended.')
+        return int(line)
 
     def run(self, time_limit: float, log: CommandLog, title: str) -> Outcome:
         """Let it run to its end, at most ``time_limit`` seconds."""
@@ -91,7 +91,7 @@ class CommandProcess:
         return self._outcome
 
     def _copy_log(self, log: CommandLog, title: str) -> None:
-        with cast(IO[bytes], self._process.stdout) as stream:
+        with self._log as stream:
             self._outcome.log.extend(log.copy(stream, title))
 
     def stop(self, reason: str) -> None:
@@ -106,7 +106,7 @@ class CommandProcess:
 
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self._number, signal.SIGKILL)
 
     def _converse(self) -> None:
         # An error of the connection means that the process ended while it was spoken to; its exit status tells why.
@@ -156,17 +156,17 @@ class CommandProcess:
         self._socket.sendall(json.dumps(message).encode() + b'\n')
 
     def _wait(self, timer: threading.Timer) -> None:
-        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        self._exit_status = self._told()
         timer.cancel()
         with self._ending:
             self._kill()  # whatever it started and left behind
-            self._process.wait()
+            self._supervisor.close()
             self._reaped = True
         self._socket.close()
         os.close(self._lifeline)
 
     def _unexpected_end(self) -> str:
-        code = self._process.returncode
-        if code < 0:
-            return f'The command crashed: its process was ended by signal {-code} ({signal.Signals(-code).name}).'
-        return f'The command crashed: its process ended with exit status {code}.' if code else ''
+        status = self._exit_status
+        if status < 0:
+            return f'The command crashed: its process was ended by signal {-status} ({signal.Signals(-status).name}).'
+        return f'The command crashed: its process ended with exit status {status}.' if status else ''

@@ -64,6 +64,12 @@ def test_a_process_that_a_command_leaves_behind_is_ended(desk: Desk) -> None:
     eventually(lambda: not processes_in(desk.server.data_folder))
 
 
+def test_commands_run_after_the_fork_server_was_killed(desk: Desk) -> None:
+    assert desk.say('!probe-crash how="kill the fork server"') == 'killed'
+
+    assert eventually(lambda: desk.say('!probe-echo alive') == 'echo alive')
+
+
 def test_the_time_limit_of_the_server_holds_where_nothing_else_is_said(start: Callable[..., Desk]) -> None:
     desk = start(time_limit=0.5)
     desk.add()

@@ -65,6 +65,11 @@ def endless(act: Any) -> None:
         act()
 
 
+def kill_the_fork_server() -> None:
+    os.kill(os.getsid(0), signal.SIGKILL)  # it leads the session of all commands
+    demisto.results('killed')
+
+
 def ask_about_the_weather() -> None:
     server: Any = demisto
     server._ask('the weather')
@@ -94,6 +99,7 @@ WAYS: dict[str, Any] = {
     'hang': lambda: threading.Event().wait(),
     'hang with children': lambda: subprocess.run(['sleep', '600'], check=False),
     'leave a child': leave_a_child,
+    'kill the fork server': kill_the_fork_server,
     'garbage': lambda: send_raw(b'this is no JSON\n'),
     'wrong message': lambda: send_raw(b'{"tell": "incidents", "value": [1]}\n'),
     'unknown question': ask_about_the_weather,

@@ -1,0 +1,16 @@
+"""Runs a command of an integration that does nothing, and prints nothing of interest."""
+
+import json
+import sys
+from typing import Any
+
+import requests  # noqa: F401 - as nearly every integration does
+
+import demistomock as demisto
+from CommonServerPython import *
+
+json.load(sys.stdin)
+said: list[Any] = []
+demisto.results = lambda results: said.append(results)
+return_results('done')
+print(json.dumps(said))
