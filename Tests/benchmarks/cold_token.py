@@ -21,6 +21,6 @@ def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
     names = {'bare': 'bare requests.post', 'this module': 'this module', 'MSAL': 'MSAL', 'azure-identity': 'azure-identity'}
     return [
         *compared([plain(f'Cold token: {name}', measured[way], 'ms') for way, name in names.items()]),
-        at_most('Cold token : bare requests.post', own / limit, 1.2, '', f'{own:.1f} : {limit:.1f} ms'),
+        at_most('Cold token : bare requests.post', own / limit, 1.1, '', f'{own:.1f} : {limit:.1f} ms'),
         at_most('Cold token : the faster of MSAL and azure-identity', own / others, 1, '', f'{own:.1f} : {others:.1f} ms'),
     ]
