@@ -18,7 +18,7 @@ from .content import Integration
 from .instances import Instance
 from .problems import Refusal
 from .process import Answerer, CommandProcess, Outcome
-from .process_starter import ProcessStarter
+from .process_starter import process_starter
 
 # What the platform's files import of each other when they are tested as files.
 _MOCK_IMPORT = re.compile(r'^(import demistomock as demisto|from CommonServerPython import \*)[ \t]*(#.*)?$', re.MULTILINE)
@@ -101,7 +101,7 @@ class Engine:
         self._engines = engines
         self._version = version
         self._time_limit = time_limit
-        self._starter = ProcessStarter(common_server / 'CommonServerPython.py')
+        self._starter = process_starter(common_server / 'CommonServerPython.py')
         self._log = CommandLog(folder / 'integration-instance.log')
         self._places = threading.BoundedSemaphore(concurrency)
         self._running: set[CommandProcess] = set()
@@ -182,4 +182,3 @@ class Engine:
             running = list(self._running)
         for process in running:
             process.stop('The command was stopped with the server.')
-        self._starter.stop()

@@ -1,5 +1,6 @@
-"""The fork server of an engine, seen from the engine."""
+"""The fork server of this process, seen from its engines."""
 
+import functools
 import json
 import os
 import socket
@@ -12,8 +13,16 @@ from pathlib import Path
 _PROGRAM = Path(__file__).with_name('fork_server.py')
 
 
+@functools.cache
+def process_starter(script: Path) -> 'ProcessStarter':
+    """Return what starts processes for a script of the platform, the same for all engines of this process."""
+    return ProcessStarter(script)
+
+
 class ProcessStarter:
-    """Starts processes that have imported what a script imports, by ``fork_server.py``, which runs from the first command on.
+    """Starts processes that have imported what a script imports.
+
+    It does so by ``fork_server.py``, which runs from the first command to the end of this process.
 
     Args:
         script: the platform's part of what all processes run.
@@ -54,10 +63,3 @@ class ProcessStarter:
                         start_new_session=True,
                     )
             return self._control
-
-    def stop(self) -> None:
-        """End the fork server. Processes that it has started go on."""
-        with self._lock:
-            if self._control and self._process:
-                self._control.close()
-                self._process.wait()
