@@ -6,9 +6,10 @@ from benchmarks.row import MessageRow, at_most
 from sandbox.servers import Sandbox
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
+def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
     application = sandbox.cloud.directory.application('daemon')
     job = {
+        'times': effort.repeats,
         'authority': sandbox.cloud.authority,
         'tenant_id': application.tenant_id,
         'client_id': application.client_id,

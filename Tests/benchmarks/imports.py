@@ -10,7 +10,7 @@ from sandbox.servers import Sandbox
 
 def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
     fresh_process.run('imports.py', sandbox.folder)  # compiles
-    measured = [fresh_process.run('imports.py', sandbox.folder) for _ in range(1 + 4 * effort.times)]
+    measured = [fresh_process.run('imports.py', sandbox.folder) for _ in range(effort.often)]
     platform, shared = (median(one[name] for one in measured) for name in ('platform', 'shared'))
     return [
         at_most('Import of the shared scripts, processor time', shared, 15, 'ms', f'on top of {platform:.0f} ms without them')

@@ -44,7 +44,7 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
         return lambda: _ask(http, f'{server.url}/entry/execute/sync', {'investigationId': playground, 'data': command})
 
     empty, warm = run('!empty-command'), run(f'!msgraph-mail-list-emails page_size=1 using="{INSTANCE}"')
-    measured = [(_milliseconds(empty), _milliseconds(warm)) for _ in range(1 + 3 * effort.times)][1:]
+    measured = [(_milliseconds(empty), _milliseconds(warm)) for _ in range(1 + effort.often)][1:]
     limit, own = (median(one[column] for one in measured) for column in (0, 1))
     return [
         *compared(
