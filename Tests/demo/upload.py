@@ -1,5 +1,7 @@
 """Builds the pack and uploads it to a local server, with the real demisto-sdk."""
 
+from __future__ import annotations
+
 import os
 import re
 import shutil
@@ -7,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sandbox.servers import Sandbox
+if TYPE_CHECKING:
+    from sandbox.servers import Sandbox
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACK = 'Packs/O365OutlookMailSingleUser'
