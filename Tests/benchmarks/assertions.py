@@ -2,13 +2,14 @@
 
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
-from benchmarks.row import MessageRow, at_most
+from benchmarks.row import Row, at_most
 from sandbox.servers import Sandbox
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
+def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
     application = sandbox.cloud.directory.application('daemon')
     job = {
+        'times': effort.repeats,
         'authority': sandbox.cloud.authority,
         'tenant_id': application.tenant_id,
         'client_id': application.client_id,

@@ -2,14 +2,15 @@
 
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
-from benchmarks.row import MessageRow, at_most, compared, plain
+from benchmarks.row import Row, at_most, compared, plain
 from sandbox.servers import Sandbox
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
+def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
     cloud = sandbox.cloud
     application = cloud.directory.application('daemon')
     job = {
+        'times': effort.repeats,
         'authority': cloud.authority,
         'graph': cloud.graph,
         'tenant_id': application.tenant_id,

@@ -9,17 +9,21 @@ class Effort:
 
     Attributes:
         times: how often what takes seconds is measured; the figure is the median.
+        often: how often what takes tenths of a second is.
+        repeats: how often what takes milliseconds is.
         processes: how many commands meet one expired token, each number by itself.
         sizes: how many mails are fetched, each number by itself.
-        large: size of what counts as a large file, in MB.
+        large: size of what counts as a large file, in MB; 150 is the largest that Graph takes.
     """
 
     times: int = 5
+    often: int = 20
+    repeats: int = 100
     processes: tuple[int, ...] = (1, 5, 20, 50)
     sizes: tuple[int, ...] = (10, 100, 1000)
     large: int = 150
 
 
 THOROUGH = Effort()
-QUICK = Effort(times=1, processes=(1, 5), sizes=(10, 20), large=20)
+QUICK = Effort(times=1, often=1, repeats=1, processes=(1, 3), sizes=(1, 2), large=8)
 LATENCY = 0.05  # seconds that each request to Graph takes longer where mail is asked

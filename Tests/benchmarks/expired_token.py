@@ -5,7 +5,7 @@ from statistics import median
 
 from authentication_methods import client_secret
 from benchmarks.effort import Effort
-from benchmarks.row import MessageRow, count, plain
+from benchmarks.row import Row, count, plain
 from demo.administrator import Administrator
 from e2e.war_room import ERROR, WarRoom
 from sandbox.servers import Sandbox
@@ -15,7 +15,7 @@ COMMAND = '!msgraph-mail-list-emails page_size=1'
 SHORT_LIFE = 32  # seconds; Entra says one less, and a token counts as expired 30 s before its end
 
 
-def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
+def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
     administrator = Administrator(sandbox.server.url, sandbox.server.api_key)
     administrator.add_instance(INSTANCE, client_secret(sandbox.cloud))
     # it is the token that they shall wait for, not the mailbox
@@ -26,7 +26,7 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
         sandbox.cloud.limits.enabled = True
 
 
-def _rows_of(sandbox: Sandbox, administrator: Administrator, processes: int, times: int) -> list[MessageRow]:
+def _rows_of(sandbox: Sandbox, administrator: Administrator, processes: int, times: int) -> list[Row]:
     war_room = WarRoom(sandbox.server)
     measured = []
     for _ in range(times):

@@ -6,13 +6,13 @@ from statistics import median
 from benchmarks import letters
 from benchmarks.effort import Effort
 from benchmarks.mail_fetch import add_instance, fetched
-from benchmarks.row import MessageRow, at_most, plain
+from benchmarks.row import Row, at_most, plain
 from sandbox.servers import Sandbox
 
 GOAL = 1.25
 
 
-def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
+def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
     add_instance(sandbox)
     with letters.slow_way(sandbox.cloud):
         seconds = {size: median(_seconds(sandbox, size) for _ in range(effort.times)) for size in effort.sizes}

@@ -11,11 +11,11 @@ from benchmarks import fresh_process, letters
 from benchmarks.effort import Effort
 from benchmarks.mail_fetch import token
 from benchmarks.memory import BOB, MEGABYTE, file_of, message_with_file, over_idle, sending, take_large_mails
-from benchmarks.row import MessageRow, compared, plain
+from benchmarks.row import Row, compared, plain
 from sandbox.servers import Sandbox
 
 
-def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
+def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
     cloud, size = sandbox.cloud, effort.large
     take_large_mails(cloud)
     file = file_of(sandbox.folder, size * MEGABYTE)
@@ -46,7 +46,7 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
         ]
 
 
-def _pair(what: str, times: int, bare: Callable[[], float], own: Callable[[], float]) -> list[MessageRow]:
+def _pair(what: str, times: int, bare: Callable[[], float], own: Callable[[], float]) -> list[Row]:
     """Return the limit and the command, in turns."""
     measured = [(bare(), own()) for _ in range(times)]
     limit, command = (median(one[column] for one in measured) for column in (0, 1))

@@ -16,7 +16,7 @@ from authentication_methods import ADA, client_secret
 from benchmarks import fresh_process, letters
 from benchmarks.effort import LATENCY, Effort
 from benchmarks.round_trips import one_after_another
-from benchmarks.row import MessageRow, at_least, at_most, compared, count, plain
+from benchmarks.row import Row, at_least, at_most, compared, count, plain
 from demo.administrator import Administrator
 from sandbox.servers import Sandbox
 
@@ -49,7 +49,7 @@ class Fetch:
         return f'{self.requests} requests, {self.round_trips} one after another'
 
 
-def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
+def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
     add_instance(sandbox)
     ways: dict[str, Callable[[Sandbox], float]] = {
         'requests one after another': lambda sandbox: _by_reference(sandbox, 'sequential_fetch.py'),
@@ -65,7 +65,7 @@ def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
     return _table({name: _median(of_way) for name, of_way in runs.items()}, _median(with_items))
 
 
-def _table(fetches: dict[str, Fetch], with_items: Fetch) -> list[MessageRow]:
+def _table(fetches: dict[str, Fetch], with_items: Fetch) -> list[Row]:
     reference, own = fetches['requests one after another'], fetches['this integration']
     slow_items = f'Fetch of {MAILS} mails: this integration, items of a batch as slow as requests'
     return [

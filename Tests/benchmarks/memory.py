@@ -8,26 +8,26 @@ from typing import Any
 from authentication_methods import ADA, client_secret
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
-from benchmarks.row import MessageRow, at_most
+from benchmarks.row import Row, at_most
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.content import Content
 from sandbox.microsoft.graph_mail.model import FileAttachment, Message
 from sandbox.servers import Sandbox
 
 MEGABYTE = 1024 * 1024
-LARGEST = 150 * MEGABYTE  # bytes; the largest file that Graph takes
 GOAL = 16.0  # MB
 BOB = 'bob@contoso.example'
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
+def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
     cloud, folder = sandbox.cloud, sandbox.folder
     take_large_mails(cloud)
-    message = message_with_file(cloud, LARGEST)
+    size = effort.large * MEGABYTE
+    message = message_with_file(cloud, size)
     jobs = {
-        'sending 150 MB': sending(file_of(folder, LARGEST)),
-        'saving 150 MB': ('msgraph-mail-get-attachment', {'message_id': message.immutable_id}),
-        'saving 150 MB as EML': ('msgraph-mail-get-email-as-eml', {'message_id': message.immutable_id}),
+        f'sending {effort.large} MB': sending(file_of(folder, size)),
+        f'saving {effort.large} MB': ('msgraph-mail-get-attachment', {'message_id': message.immutable_id}),
+        f'saving {effort.large} MB as EML': ('msgraph-mail-get-email-as-eml', {'message_id': message.immutable_id}),
     }
     measured = {what: over_idle(cloud, folder, *job) for what, job in jobs.items()}
     return [

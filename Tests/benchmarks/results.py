@@ -10,14 +10,14 @@ from pathlib import Path
 
 from benchmarks import plots
 from benchmarks.effort import LATENCY, Effort
-from benchmarks.row import HEADINGS, MessageRow
+from benchmarks.row import HEADINGS, Row
 
 FOLDER = Path(__file__).parent
 PAGE, BARS, LINE = 'results.md', 'results-fetch.svg', 'results-sizes.svg'
 FETCH, SIZES = 'a fetch of 50 mails', 'the cost against size'  # the subjects that are drawn
 
 
-def write(folder: Path, subjects: Mapping[str, list[MessageRow]], effort: Effort) -> None:
+def write(folder: Path, subjects: Mapping[str, list[Row]], effort: Effort) -> None:
     """Write PAGE and the plots into `folder`, over those of an earlier run.
 
     Args:
@@ -31,7 +31,7 @@ def write(folder: Path, subjects: Mapping[str, list[MessageRow]], effort: Effort
     (folder / PAGE).write_text(page(rows, machine(), datetime.now(timezone.utc), effort))
 
 
-def page(rows: list[MessageRow], measured_on: str, when: datetime, effort: Effort) -> str:
+def page(rows: list[Row], measured_on: str, when: datetime, effort: Effort) -> str:
     """Return the page as Markdown.
 
     Args:
@@ -59,7 +59,7 @@ def page(rows: list[MessageRow], measured_on: str, when: datetime, effort: Effor
     )
 
 
-def markdown_table(rows: list[MessageRow]) -> str:
+def markdown_table(rows: list[Row]) -> str:
     """Return the rows as a table of Markdown; a missed goal is set in bold."""
     lines = [HEADINGS, ('---',) * len(HEADINGS)]
     for row in rows:

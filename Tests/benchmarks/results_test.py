@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from benchmarks import results
 from benchmarks.effort import Effort
-from benchmarks.row import MessageRow, at_least, at_most, compared, plain
+from benchmarks.row import Row, at_least, at_most, compared, plain
 
 EFFORT = Effort(times=5, sizes=(10, 100))
 WHEN = datetime(2026, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -37,7 +37,7 @@ def test_page_says_when_and_where_it_was_measured() -> None:
 
 
 def test_sign_of_the_table_inside_a_cell_is_escaped() -> None:
-    assert r'a \| b' in results.markdown_table([MessageRow('a | b', '1')])
+    assert r'a \| b' in results.markdown_table([Row('a | b', '1')])
 
 
 def test_page_and_plots_are_written_side_by_side(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ HEADINGS = ('What', 'Figure', 'To the row above', 'Goal', '', '')
 
 
 @dataclass(frozen=True)
-class MessageRow:
+class Row:
     """A figure.
 
     Attributes:
@@ -41,33 +41,33 @@ class MessageRow:
         return self.what, self.figure, self.ratio, self.goal, self.verdict, self.remark
 
 
-def plain(what: str, value: float, unit: str, remark: str = '') -> MessageRow:
+def plain(what: str, value: float, unit: str, remark: str = '') -> Row:
     """Return a figure without a goal."""
-    return MessageRow(what, _shown(value, unit), remark=remark, value=value)
+    return Row(what, _shown(value, unit), remark=remark, value=value)
 
 
-def at_most(what: str, value: float, goal: float, unit: str, remark: str = '') -> MessageRow:
+def at_most(what: str, value: float, goal: float, unit: str, remark: str = '') -> Row:
     """Return a figure that shall not be larger than `goal`, both in `unit`; a ratio has none."""
-    return MessageRow(what, _shown(value, unit), f'{goal:g} {unit}'.rstrip(), value <= goal, remark, value)
+    return Row(what, _shown(value, unit), f'{goal:g} {unit}'.rstrip(), value <= goal, remark, value)
 
 
-def at_least(what: str, value: float, goal: float, unit: str, remark: str = '') -> MessageRow:
+def at_least(what: str, value: float, goal: float, unit: str, remark: str = '') -> Row:
     """Return a figure that shall not be smaller than `goal`."""
-    return MessageRow(what, _shown(value, unit), f'at least {goal:g} {unit}'.rstrip(), value >= goal, remark, value)
+    return Row(what, _shown(value, unit), f'at least {goal:g} {unit}'.rstrip(), value >= goal, remark, value)
 
 
-def count(what: str, value: int, goal: int, remark: str = '') -> MessageRow:
+def count(what: str, value: int, goal: int, remark: str = '') -> Row:
     """Return how many there were, of which there shall not be more than `goal`."""
-    return MessageRow(what, str(value), str(goal), value <= goal, remark, value)
+    return Row(what, str(value), str(goal), value <= goal, remark, value)
 
 
-def compared(rows: Sequence[MessageRow]) -> list[MessageRow]:
+def compared(rows: Sequence[Row]) -> list[Row]:
     """Return rows of the same kind, in one unit: each but the first with its ratio to the row above."""
     rest = [replace(row, ratio=f'{row.value / above.value:.2f}') for above, row in pairwise(rows)]
     return [*rows[:1], *rest]
 
 
-def table(rows: list[MessageRow]) -> str:
+def table(rows: list[Row]) -> str:
     """Return the rows as text, in columns as wide as they need to be."""
     lines = [HEADINGS, *(row.cells for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]

@@ -1,6 +1,6 @@
 """The table of figures."""
 
-from benchmarks.row import MessageRow, at_least, at_most, compared, count, plain, table
+from benchmarks.row import Row, at_least, at_most, compared, count, plain, table
 
 
 def test_figure_up_to_its_goal_meets_it() -> None:
@@ -19,7 +19,7 @@ def test_count_is_shown_whole() -> None:
 
 
 def test_figure_without_goal_has_no_verdict() -> None:
-    assert MessageRow('Signing', '5 ms').verdict == plain('Signing', 5, 'ms').verdict == ''
+    assert Row('Signing', '5 ms').verdict == plain('Signing', 5, 'ms').verdict == ''
 
 
 def test_each_compared_row_has_its_ratio_to_the_row_above() -> None:

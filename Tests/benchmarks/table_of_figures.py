@@ -18,7 +18,7 @@ from benchmarks import (
     warm_modules,
 )
 from benchmarks.effort import QUICK, THOROUGH, Effort
-from benchmarks.row import MessageRow, table
+from benchmarks.row import Row, table
 from demo.progress import complain, say, step
 from demo.upload import UploadError, upload_to
 from sandbox.servers import Sandbox
@@ -56,7 +56,7 @@ def main() -> int:
     return 0
 
 
-def measure(effort: Effort) -> dict[str, list[MessageRow]]:
+def measure(effort: Effort) -> dict[str, list[Row]]:
     """Return the rows of each subject, measured one after another."""
     with Sandbox(fetches=False, concurrency=max(effort.processes)) as sandbox:
         with step('Building the pack with demisto-sdk and uploading it to a local XSOAR server'):

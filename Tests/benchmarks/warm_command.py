@@ -7,15 +7,15 @@ from typing import Any
 from authentication_methods import client_secret
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
-from benchmarks.row import MessageRow, at_most, compared, plain
+from benchmarks.row import Row, at_most, compared, plain
 from sandbox.servers import Sandbox
 
 
-def rows(sandbox: Sandbox, effort: Effort) -> list[MessageRow]:
+def rows(sandbox: Sandbox, effort: Effort) -> list[Row]:
     job: dict[str, Any] = {'params': client_secret(sandbox.cloud), 'context': {}}
     job['context'] = _run(sandbox, 'one_command.py', job)[1]['context']
     measured = [
-        (_run(sandbox, 'empty_command.py', job)[0], _run(sandbox, 'one_command.py', job)[0]) for _ in range(1 + 3 * effort.times)
+        (_run(sandbox, 'empty_command.py', job)[0], _run(sandbox, 'one_command.py', job)[0]) for _ in range(1 + effort.often)
     ][1:]
     limit, own = (median(one[column] for one in measured) for column in (0, 1))
     return [

@@ -5,17 +5,17 @@ from typing import Any
 from authentication_methods import certificate_with_key
 from benchmarks import fresh_process
 from benchmarks.effort import Effort
-from benchmarks.row import MessageRow
+from benchmarks.row import Row
 from sandbox.servers import Sandbox
 
 
-def rows(sandbox: Sandbox, _effort: Effort) -> list[MessageRow]:
+def rows(sandbox: Sandbox, _effort: Effort) -> list[Row]:
     cold = _command(sandbox, {})
     warm = _command(sandbox, cold['context'])
     if not cold['loaded']:
         raise RuntimeError('A command that signs with a certificate loads nothing for it: look for other modules.')
     return [
-        MessageRow(
+        Row(
             'Signing modules that a warm command loads',
             ', '.join(warm['loaded']) or 'none',
             'none',

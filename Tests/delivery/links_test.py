@@ -1,5 +1,6 @@
 """Links and commands in the documents: what a reader clicks or types has to exist."""
 
+import functools
 import re
 import subprocess
 from pathlib import Path
@@ -21,6 +22,7 @@ def prose(path: Path) -> str:
     return CODE.sub('', (ROOT / path).read_text(encoding='utf-8'))
 
 
+@functools.cache
 def anchors(path: Path) -> set[str]:
     """Return the anchors of a document's headings, as GitHub and GitLab make them; the second of a name ends in -1."""
     names: dict[str, int] = {}
@@ -37,6 +39,7 @@ def links(path: Path) -> list[str]:
     return [link for link in LINK.findall(prose(path)) if not re.match(r'[a-z][a-z0-9+.-]*:', link)]
 
 
+@functools.cache
 def commands() -> set[str]:
     ymls = [
         path

@@ -5,10 +5,10 @@ It also writes docs/dependencies.md: what is older than the newest release, and 
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -103,19 +103,21 @@ def page(pins: str, newest: str, source: str) -> str:
 
 def keepers(package: str, latest: str, source: str) -> str:
     """Return what does not allow the version `latest` of a package: the Docker image, or the requirements of other packages."""
-    allowed = _requirements(package)
+    allowed = [(name, specifier) for name, required, specifier in _requirements() if required == package]
     found = {f'{name} ({specifier})' for name, specifier in allowed if not specifier.contains(latest, prereleases=True)}
     image = ['the Docker image of the integration'] if package in pinned(source) else []
     return ', '.join([*image, *sorted(found)]) or 'what its newest release needs'
 
 
-def _requirements(package: str) -> Iterator[tuple[str, SpecifierSet]]:
-    """Return which versions of a package the installed packages allow, by their names."""
-    for distribution in distributions():
-        for requirement in map(Requirement, distribution.requires or ()):
-            applies = requirement.marker is None or requirement.marker.evaluate({'extra': ''})
-            if applies and canonicalize_name(requirement.name) == package:
-                yield canonicalize_name(distribution.metadata['Name']), requirement.specifier
+@functools.cache
+def _requirements() -> list[tuple[str, str, SpecifierSet]]:
+    """Return for each requirement of the installed packages the package, what it requires, and in which versions."""
+    return [
+        (canonicalize_name(distribution.metadata['Name']), canonicalize_name(requirement.name), requirement.specifier)
+        for distribution in distributions()
+        for requirement in map(Requirement, distribution.requires or ())
+        if requirement.marker is None or requirement.marker.evaluate({'extra': ''})
+    ]
 
 
 if __name__ == '__main__':

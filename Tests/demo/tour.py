@@ -20,9 +20,9 @@ from sandbox.xsoar import FetchReport
 
 BOB = 'bob@contoso.example'
 _INSTANCE, _FETCHER = 'Tour', 'Tour of incidents'
-_SUBJECT, _TEXT = 'Evidence', 'Here is the file that you asked for.'
+SUBJECT, _TEXT = 'Evidence', 'Here is the file that you asked for.'
 _ANSWER = 'Thank you, we are looking at it.'
-_FILE_NAME = 'evidence.bin'
+FILE_NAME = 'evidence.bin'
 _FILE_SIZE = 4_000_000  # bytes; more than one request carries
 
 
@@ -57,6 +57,7 @@ class Tour:
         approve: whether a person approves the draft of a reply, whose text it is given. The demo approves it by itself.
 
     Attributes:
+        file: what is sent to Bob.
         draft: the reply as the person saw it before it was sent.
     """
 
@@ -71,13 +72,13 @@ class Tour:
         self._administrator = administrator
         self._fetch_now = fetch_now
         self._approve = approve
+        self.file = os.urandom(_FILE_SIZE)
         self.draft = ''
-        self._file = os.urandom(_FILE_SIZE)
         self._entry_id = self._mail_id = self._draft_id = self._reply_id = ''
         self._step = TourStep('')
 
-    def run(self) -> list[TourStep]:
-        """Run step after step, up to the first one that fails."""
+    def run(self, only: str = '') -> list[TourStep]:
+        """Run step after step, up to the first one that fails; or only the one of that name."""
         steps: list[tuple[str, Callable[[], str]]] = [
             ('Drop a file in the war room', self._drop_file),
             ('Send it to Bob', self._send),
@@ -91,7 +92,7 @@ class Tour:
             ('Have it as an incident', self._fetch),
         ]
         results = []
-        for what, run_step in steps:
+        for what, run_step in [one for one in steps if only in ('', one[0])]:
             self._step = TourStep(what)
             results.append(self._step)
             try:
@@ -103,11 +104,11 @@ class Tour:
 
     def _drop_file(self) -> str:
         self._administrator.add_instance(_INSTANCE, client_secret(self._cloud))
-        self._entry_id = self._administrator.upload_file(_FILE_NAME, self._file)
-        return f'{len(self._file):,} bytes'
+        self._entry_id = self._administrator.upload_file(FILE_NAME, self.file)
+        return f'{len(self.file):,} bytes'
 
     def _send(self) -> str:
-        self._run('send-mail', to=BOB, subject=_SUBJECT, body=_TEXT, attachIDs=self._entry_id)
+        self._run('send-mail', to=BOB, subject=SUBJECT, body=_TEXT, attachIDs=self._entry_id)
         sent = self._one_in(ADA, 'sentitems')
         in_context = (self._administrator.context('MicrosoftGraph') or {}).get('Email') or {}
         if sent.immutable_id != in_context.get('ID'):
@@ -115,7 +116,7 @@ class Tour:
         return 'once, ID in the context'
 
     def _find(self) -> str:
-        self._run('msgraph-mail-list-emails', user_id=BOB, odata=f"$filter=subject eq '{_SUBJECT}'")
+        self._run('msgraph-mail-list-emails', user_id=BOB, odata=f"$filter=subject eq '{SUBJECT}'")
         found = (self._administrator.context('MSGraphMail') or [{}])[0]
         self._mail_id = found.get('ID', '')
         if self._mail_id != self._one_in(BOB, 'inbox').immutable_id:
@@ -124,7 +125,7 @@ class Tour:
 
     def _get_file(self) -> str:
         self._run('msgraph-mail-get-attachment', user_id=BOB, message_id=self._mail_id)
-        return self._same_bytes(self._file)
+        return self._same_bytes(self.file)
 
     def _draft_reply(self) -> str:
         self._run('msgraph-mail-create-draft', user_id=BOB, reply_to_id=self._mail_id, body=_ANSWER)
@@ -169,11 +170,11 @@ class Tour:
         self._administrator.add_instance(_FETCHER, settings)
         with self._timed('fetch-incidents'):
             report = self._fetch_now(_FETCHER)
-        if [incident['name'] for incident in report.incidents] != [_SUBJECT]:
+        if [incident['name'] for incident in report.incidents] != [SUBJECT]:
             raise _NotAsExpected(report.error or f'There are {len(report.incidents)} incidents, and should be one of the mail.')
         [incident] = report.incidents
         mail = mime.build(self._one_in(BOB, 'inbox'))
-        if self._administrator.incident_files(incident['id']) != {_FILE_NAME: self._file, f'{_SUBJECT}.eml': mail}:
+        if self._administrator.incident_files(incident['id']) != {FILE_NAME: self.file, f'{SUBJECT}.eml': mail}:
             raise _NotAsExpected('The files of the incident are not what the mailbox holds.')
         if json.loads(incident['rawJSON'])['EML']['SHA256'] != hashlib.sha256(mail).hexdigest():
             raise _NotAsExpected('The SHA-256 in the incident is not that of the mail.')
@@ -196,7 +197,7 @@ class Tour:
     def _one_in(self, address: str, folder_name: str) -> Message:
         """Return the one mail of the tour in a folder, looked up in the mailbox itself."""
         mailbox = self._cloud.mailbox(address)
-        found = [message for message in mailbox.messages() if mailbox.is_in(message, folder_name) and _SUBJECT in message.subject]
+        found = [message for message in mailbox.messages() if mailbox.is_in(message, folder_name) and SUBJECT in message.subject]
         if len(found) != 1:
             raise _NotAsExpected(f'The folder {folder_name} of {address} holds {len(found)} such mails, and should hold one.')
         return found[0]

@@ -1,5 +1,7 @@
 """Builds the pack and uploads it to a local server, with the real demisto-sdk."""
 
+from __future__ import annotations
+
 import os
 import re
 import shutil
@@ -7,12 +9,15 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sandbox.servers import Sandbox
+if TYPE_CHECKING:
+    from sandbox.servers import Sandbox
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACK = 'Packs/O365OutlookMailSingleUser'
 EXAMPLES = REPOSITORY / 'docs' / 'examples'
+_UPLOADED = 'uploaded'
 _TIME_LIMIT = 300  # seconds
 _COLOURS = re.compile(r'\x1b\[[0-9;]*m')
 # What a user has set for a server or a repository of their own: none of it is for the local ones.
@@ -28,29 +33,32 @@ def own_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(_OF_OTHERS)}
 
 
-def upload_to(sandbox: Sandbox) -> None:
-    """Build the pack and upload it to the XSOAR server of a sandbox.
+def upload_to(sandbox: Sandbox) -> Path:
+    """Build the pack and upload it to the XSOAR server of a sandbox. Return the zip, in the folder of the sandbox.
 
     Raises:
         UploadError: demisto-sdk did not do it.
     """
-    upload_pack(sandbox.server.url, sandbox.server.api_key, sandbox.folder / 'build')
+    return upload_pack(sandbox.server.url, sandbox.server.api_key, sandbox.folder / 'build')
 
 
-def upload_pack(url: str, api_key: str, folder: Path, pack: str = PACK) -> None:
-    """Run ``demisto-sdk upload`` against a local server.
+def upload_pack(url: str, api_key: str, folder: Path, pack: str = PACK) -> Path:
+    """Run ``demisto-sdk upload`` against a local server. Return the zip that it uploaded.
 
     It works on a copy of the packs with a repository of its own: in the user's it would read their ``.env``, which may name
     their real server, and it needs a commit.
 
     Args:
-        folder: where the copy is made.
+        folder: where the copy is made; the zip stays in it.
         pack: below that folder.
     Raises:
         UploadError: it did not work.
     """
     copy_packs(folder)
-    _run_sdk(['upload', '-i', pack, '-z'], folder, DEMISTO_BASE_URL=url, DEMISTO_API_KEY=api_key)
+    (folder / _UPLOADED).mkdir()
+    _run_sdk(['upload', '-i', pack, '-z', '--keep-zip', _UPLOADED], folder, DEMISTO_BASE_URL=url, DEMISTO_API_KEY=api_key)
+    [uploaded] = (folder / _UPLOADED).glob('*.zip')
+    return uploaded
 
 
 def unify_integrations(folder: Path, packs: Iterable[str], output: Path) -> None:

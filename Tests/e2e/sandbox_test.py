@@ -28,7 +28,6 @@ class Running:
 
     process: 'subprocess.Popen[str]'
     start_url: str
-    temporary: Path
 
     def __post_init__(self) -> None:
         self.browser = requests.Session()
@@ -53,19 +52,18 @@ class Running:
 
 @pytest.fixture(scope='module')
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with started(tmp_path_factory.mktemp('temporary')) as running:
-        yield running
-        running.process.terminate()
-        is_stopped(running)
-
-
-@contextmanager
-def started(temporary: Path) -> Iterator[Running]:
-    """Start a sandbox whose temporary files go to a folder."""
+    """Return a sandbox for all tests. It is stopped in the end, and then nothing of it may be left."""
+    temporary = tmp_path_factory.mktemp('temporary')
     with serving(temporary) as (process, printed):
         addresses = re.findall(r'http\S+', printed)
         assert len(addresses) == 1, printed
-        yield Running(process, addresses[0], temporary)
+        running = Running(process, addresses[0])
+        yield running
+        process.send_signal(signal.SIGINT)  # as Ctrl-C
+        rest, _ = process.communicate(timeout=limit(30))
+        assert process.returncode == 0
+        assert rest.strip() == 'Stopped. Nothing is left running.'
+        assert list(temporary.iterdir()) == []
 
 
 @contextmanager
@@ -196,16 +194,3 @@ def test_the_form_of_an_instance_knows_the_local_cloud(running: Running) -> None
     assert page.select_one('#p-azure_cloud option[selected]').text == 'Custom'
     for link in page.select('#instructions a[href]'):
         assert not re.search(r'oproxy|portal\.azure\.com|login\.microsoftonline', link['href'])
-
-
-def test_nothing_is_left_after_the_sandbox_was_stopped_by_ctrl_c(tmp_path: Path) -> None:
-    with started(tmp_path) as running:
-        running.process.send_signal(signal.SIGINT)
-        is_stopped(running)
-
-
-def is_stopped(running: Running) -> None:
-    rest, _ = running.process.communicate(timeout=limit(30))
-    assert running.process.returncode == 0
-    assert rest.strip() == 'Stopped. Nothing is left running.'
-    assert list(running.temporary.iterdir()) == []

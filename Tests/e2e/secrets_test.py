@@ -32,7 +32,7 @@ TESTED = [method for method in METHODS if method.engine != 'arc' or os.geteuid()
 LOG = 'integration-instance.log'
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def administrator(sandbox: Sandbox) -> Administrator:
     """Somebody who adds instances with the log level Debug."""
     return Administrator(sandbox.server.url, sandbox.server.api_key, log_level='Debug')

@@ -46,10 +46,10 @@ def test_the_pack_is_on_the_server_of_the_environment(repository: Path, tmp_path
 
 
 @pytest.mark.parametrize('missing', ['DEMISTO_BASE_URL', 'DEMISTO_API_KEY'])
-def test_a_missing_address_or_key_is_one_message(repository: Path, missing: str) -> None:
+def test_a_missing_address_or_key_is_one_message(missing: str) -> None:
     variables = {'DEMISTO_BASE_URL': 'http://127.0.0.1:9', 'DEMISTO_API_KEY': 'a key'}
     del variables[missing]
-    done = make_upload(repository, **variables)
+    done = make_upload(REPOSITORY, **variables)
     said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith('make')]
     assert done.returncode != 0
     assert len(said) == 1, said

@@ -7,10 +7,11 @@ from statistics import median
 
 from MicrosoftCredentialsApiModule import CertificateCredential
 
-TIMES = 50
-credential = CertificateCredential(**json.load(sys.stdin))
+job = json.load(sys.stdin)
+times = job.pop('times')
+credential = CertificateCredential(**job)
 measured = []
-for _ in range(1 + TIMES):
+for _ in range(1 + times):
     begun = time.perf_counter()
     credential.assertion(time.time())
     measured.append((time.perf_counter() - begun) * 1000)

@@ -14,7 +14,6 @@ import demistomock as demisto
 from CommonServerPython import LOG
 from MicrosoftApiModule import MicrosoftClient, get_azure_cloud
 
-TIMES = 100
 job = json.load(sys.stdin)
 scope = f'{job["graph"]}/.default'
 cloud = get_azure_cloud({'azure_ad_endpoint': job['authority'], 'graph_endpoint': job['graph']}, 'benchmark')
@@ -59,5 +58,5 @@ def milliseconds(one: Callable[[], None]) -> float:
 
 ways = {'bare': bare, 'this module': this_module, 'MSAL': by_msal, 'azure-identity': azure_identity}
 # in turns, so that what the machine does besides hits all of them
-measured = [{name: milliseconds(way) for name, way in ways.items()} for _ in range(1 + TIMES)][1:]
+measured = [{name: milliseconds(way) for name, way in ways.items()} for _ in range(1 + job['times'])][1:]
 print(json.dumps({name: median(one[name] for one in measured) for name in ways}))

@@ -40,7 +40,7 @@ class Background:
         self._parts.work.stop()
 
     def _look(self) -> None:
-        while not self._stopping.wait(max(0.02, min(0.25, self._second / 4))):
+        while not self._stopping.wait(max(0.1, min(0.25, self._second / 4))):
             guarded(self._begin_what_is_due)
 
     def _begin_what_is_due(self) -> None:
