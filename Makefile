@@ -3,8 +3,9 @@
 INTERPRETER := $(or $(PYTHON),python3)
 BIN := .venv/bin
 PACK := Packs/O365OutlookMailSingleUser
-# folders with unit and contract tests: the others are not even collected
-FAST := Packs docs/examples Tests/demo Tests/reliability Tests/conformance
+# folders with unit and contract tests: the others are not even collected, and those of field_reports repeat, with what people
+# reported, what the tests of each subject assert
+FAST := Packs docs/examples Tests/demo Tests/reliability Tests/conformance --ignore=Tests/conformance/field_reports
 # a worker for each processor and one more, since tests wait now and then; the tests of a file stay together, and files in the
 # order of conftest.py
 PARALLEL := --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses=8 --dist=loadfile --no-loadscope-reorder

@@ -44,14 +44,6 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def mail(mail: GraphMailClient, cloud: MicrosoftCloud) -> GraphMailClient:
-    """A client with a token."""
-    mail.get_access_token()
-    cloud.requests.clear()
-    return mail
-
-
-@pytest.fixture
 def ada(cloud: MicrosoftCloud) -> Mailbox:
     return cloud.mailbox(ADA)
 
