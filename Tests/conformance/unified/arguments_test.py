@@ -228,6 +228,7 @@ def values_of(command: str, name: str) -> tuple[Any, dict[str, str]]:
     return given if isinstance(given, tuple) else (given, {})
 
 
+@pytest.mark.slow  # a thousand commands
 @pytest.mark.parametrize('command, name', ARGUMENTS)
 def test_every_argument_has_an_effect(cloud: MicrosoftCloud, instance: Instance, command: str, name: str) -> None:
     value, more = values_of(command, name)

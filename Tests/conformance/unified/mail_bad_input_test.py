@@ -136,6 +136,7 @@ def test_unknown_id_among_known_ones(analyst: Analyst) -> None:
     assert 'AAMkAGNoSuchThing' in failed
 
 
+@pytest.mark.slow  # dateparser tries 200 languages
 @pytest.mark.parametrize(
     'command, arguments',
     [
