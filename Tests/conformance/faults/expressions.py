@@ -63,9 +63,8 @@ def _of_call(name: str, values: dict[str, Any], call: ast.Call, functions: list[
 def _scope(function: ast.FunctionDef, values: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the names that a function sees, and those that its loops give to the values of each row of a table."""
     local = dict(values)
-    for one in ast.walk(function):
-        is_text = isinstance(one, ast.Assign) and isinstance(one.value, (ast.Constant, ast.JoinedStr))
-        if is_text and isinstance(one.targets[0], ast.Name):
+    for one in [node for node in ast.walk(function) if isinstance(node, ast.Assign)]:
+        if isinstance(one.targets[0], ast.Name) and isinstance(one.value, (ast.Constant, ast.JoinedStr)):
             with suppress(NameError):  # no expression: a text with values of this call
                 local[one.targets[0].id] = _value(one.value, local)
     return local, list(_rows_of_loops(function, values))
