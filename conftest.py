@@ -143,9 +143,9 @@ def _new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start each test as a new process on a current server.
 
     CommonServerPython holds the registered secrets and the version of the server for the whole process: the secrets of one test
-    would be masked in the next. The platform's own demistomock is a server of 2018, without versions of the context.
+    would be masked in the next.
     """
-    from instance_memory import InstanceMemory
+    from instance_memory import remember_versions
 
     import CommonServerPython
     import demistomock as demisto
@@ -153,6 +153,4 @@ def _new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CommonServerPython.LOG, 'replace_strs', [])
     monkeypatch.setattr(CommonServerPython.LOG, 'messages', [])
     monkeypatch.setattr(CommonServerPython.get_demisto_version, '_version', None)
-    if not hasattr(demisto, '_context_version'):
-        for name, function in InstanceMemory(demisto).functions().items():
-            monkeypatch.setattr(demisto, name, function)
+    remember_versions(demisto, monkeypatch)

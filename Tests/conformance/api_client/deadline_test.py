@@ -207,7 +207,14 @@ def test_a_file_that_is_read_later_than_the_deadline_does_not_end_the_next_reque
 
 
 @pytest.mark.parametrize(
-    'fault', [{'slow': 0.01}, {'endless': True, 'slow': 0}, {'delay': 3.0}, {'bomb': 600 * 2**20}, {'truncated': True}]
+    'fault',
+    [
+        {'slow': 0.01},
+        pytest.param({'endless': True, 'slow': 0}, marks=pytest.mark.slow),
+        {'delay': 3.0},
+        pytest.param({'bomb': 600 * 2**20}, marks=pytest.mark.slow),
+        {'truncated': True},
+    ],
 )
 @pytest.mark.parametrize('service', ['entra', 'graph'])
 def test_each_request_of_the_client_ends(instance: Instance, service: str, fault: dict[str, Any]) -> None:
@@ -230,6 +237,7 @@ def test_an_integration_may_give_a_slow_service_more_time(instance: Instance) ->
     assert instance.client(timeout=90).http_request('GET', f'/users/{ADA}/messages')['value']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('size', [64 * 2**20 + 2**20, 600 * 2**20])
 def test_a_response_has_a_maximum_size(instance: Instance, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(10))

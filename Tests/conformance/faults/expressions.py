@@ -6,10 +6,10 @@ import itertools
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
-PACKS = Path(__file__).parents[3] / 'Packs'
+from conformance.unified.sources import parsed, product_files
+
 _FUNCTIONS = {'compile', 'match', 'search', 'sub', 'subn', 'split', 'findall', 'finditer', 'fullmatch'}
 _MAX_UNITS = 14
 
@@ -31,35 +31,43 @@ class Expression(NamedTuple):
 def expressions() -> list[Expression]:
     """Return all of them. Raise NameError for one whose value cannot be found in the code."""
     found: list[Expression] = []
-    for path in sorted(PACKS.glob('*/*/*/*.py')):
-        if not path.stem.endswith('_test'):
-            module = importlib.import_module(path.stem)
-            tree = ast.parse(path.read_text(encoding='utf-8'))
-            for scope in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]:
-                found += _in_scope(path.stem, vars(module), scope)
+    for path in product_files():
+        values = vars(importlib.import_module(path.stem))
+        for call, functions in _calls_of_re(parsed(path)):
+            found += _of_call(path.stem, values, call, functions)
     return list({(one.module, one.line, one.pattern): one for one in found}.values())
 
 
-def _in_scope(name: str, values: dict[str, Any], scope: ast.AST) -> Iterator[Expression]:
+def _calls_of_re(tree: ast.Module) -> Iterator[tuple[ast.Call, list[ast.FunctionDef]]]:
+    """Yield each call of a function of `re`, and the functions around it."""
+    todo: list[tuple[ast.AST, list[ast.FunctionDef]]] = [(tree, [])]
+    while todo:
+        node, functions = todo.pop()
+        if _is_call_of_re(node):
+            assert isinstance(node, ast.Call)
+            yield node, functions
+        around = [*functions, node] if isinstance(node, ast.FunctionDef) else functions
+        todo += [(below, around) for below in ast.iter_child_nodes(node)]
+
+
+def _of_call(name: str, values: dict[str, Any], call: ast.Call, functions: list[ast.FunctionDef]) -> Iterator[Expression]:
+    assert isinstance(call.func, ast.Attribute)
+    is_local = _is_local(call.args[0], values)
+    for local, rows in [_scope(function, values) for function in functions] if is_local else [(values, [])]:
+        flags = [value for value in (_flags(one, local) for one in [*call.args[1:], *(k.value for k in call.keywords)]) if value]
+        for row in rows if _is_local(call.args[0], local) else [{}]:
+            pattern = _value(call.args[0], {**local, **row})
+            yield Expression(name, call.lineno, pattern, flags[0] if flags else 0, call.func.attr)
+
+
+def _scope(function: ast.FunctionDef, values: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the names that a function sees, and those that its loops give to the values of each row of a table."""
     local = dict(values)
-    assigned = [node for node in ast.walk(scope) if isinstance(node, ast.Assign) and isinstance(scope, ast.FunctionDef)]
-    for one in assigned:
+    for one in [node for node in ast.walk(function) if isinstance(node, ast.Assign)]:
         if isinstance(one.targets[0], ast.Name) and isinstance(one.value, (ast.Constant, ast.JoinedStr)):
             with suppress(NameError):  # no expression: a text with values of this call
                 local[one.targets[0].id] = _value(one.value, local)
-    for node in ast.walk(scope):
-        if _is_call_of_re(node):
-            assert isinstance(node, ast.Call)
-            if not isinstance(scope, ast.FunctionDef) and _is_local(node.args[0], values):
-                continue  # found in the scope of its function
-            flags = [
-                value for value in (_flags(one, local) for one in [*node.args[1:], *(k.value for k in node.keywords)]) if value
-            ]
-            assert isinstance(node.func, ast.Attribute)
-            rows = list(_rows_of_loops(scope, values)) if _is_local(node.args[0], local) else [{}]
-            for row in rows:
-                pattern = _value(node.args[0], {**local, **row})
-                yield Expression(name, node.lineno, pattern, flags[0] if flags else 0, node.func.attr)
+    return local, list(_rows_of_loops(function, values))
 
 
 def _rows_of_loops(scope: ast.AST, values: dict[str, Any]) -> Iterator[dict[str, Any]]:

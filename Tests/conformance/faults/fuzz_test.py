@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from CommonServerPython import DemistoException
-from conformance.unified.sources import INTEGRATION, loaded_yml
+from conformance.unified.integration_yml import YML
 from MicrosoftApiModule import MicrosoftClient, azure_tag_formatter, get_azure_cloud, scope_of_first_resource
 from MicrosoftCoreApiModule import (
     MicrosoftSignInError,
@@ -60,7 +60,7 @@ from O365OutlookMailSingleUser import SPEC
 
 EXAMPLES = int(os.environ.get('FUZZ', '800'))
 OWN_ERRORS = (DemistoException, MicrosoftSignInError)
-PARAMETERS = [one['name'] for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['configuration']]
+PARAMETERS = [one['name'] for one in YML['configuration']]
 CREDENTIAL = ClientSecretCredential('https://login.example', 'contoso.example', 'an-id', 'a secret')
 TARGET = TokenTarget('https://graph.example/.default')
 TOKEN_NAME = CachedTokens({}, CREDENTIAL, TARGET, 0).token_name

@@ -12,6 +12,7 @@ pytest.register_assert_rewrite('conformance.fetch.fetching_platform', 'conforman
 
 from conformance.fetch.fetching_platform import Platform  # noqa: E402
 from conformance.fetch.mail_source import MailSource  # noqa: E402
+from conformance.signed_in import SignedIn  # noqa: E402
 from sandbox.microsoft import MicrosoftCloud  # noqa: E402
 
 STEPS = 12
@@ -50,10 +51,13 @@ def source(cloud: MicrosoftCloud) -> MailSource:
 
 
 @pytest.fixture
-def instance(source: MailSource, tmp_path: Path) -> Instance:
-    """Return a function that creates the platform of an instance with parameters besides those of the sign-in."""
+def instance(source: MailSource, signed_in: SignedIn, tmp_path: Path) -> Instance:
+    """Return a function that creates the platform of an instance that is signed in, with parameters besides those for that."""
+    signed_in.accept()
 
     def make(**params: Any) -> Platform:
-        return Platform(source.cloud, tmp_path, source.params(**params))
+        platform = Platform(source.cloud, tmp_path, source.params(**params))
+        platform.context = dict(signed_in.context)
+        return platform
 
     return make

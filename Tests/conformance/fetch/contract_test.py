@@ -267,7 +267,7 @@ def test_a_failing_service_loses_nothing(source: MailSource, instance: Instance,
         assert run.slept < 60, 'a fetch never waits long'
         assert run.requests < 40, 'a service that is down is not asked for each mail'
     source.cloud.faults.clear()
-    platform.run_until_quiet()
+    platform.run_until_quiet(quiet=1)
     assert sorted(one.name for one in platform.incidents) == [f'mail {number}' for number in range(5)]
     assert all(one.file('report.pdf') for one in platform.incidents)
 

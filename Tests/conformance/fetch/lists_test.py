@@ -83,7 +83,7 @@ def test_what_a_list_does_not_read_is_read_in_batches(
 ) -> None:
     mails = deliver(source)
     source.cloud.faults.add(service='graph', path=LIST, skip=skip, times=1, **fault)
-    platform.run_until_quiet()
+    platform.run_until_quiet(quiet=1)
     by_id = {one.mail_id: one for one in platform.incidents}
     assert len(platform.incidents) == len(by_id) == len(mails)
     for mail in mails:

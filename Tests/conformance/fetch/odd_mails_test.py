@@ -72,8 +72,10 @@ def test_an_odd_mail_becomes_an_incident_and_stops_no_other(
     source.deliver('good')
     platform = instance(**params)
     assert 'good' in [one.name for one in platform.fetch().incidents]
-    minutes(platform, 5)
-    assert len(platform.incidents) == 2
+    for _ in range(5):
+        if len(platform.incidents) < 2:
+            minutes(platform, 1)
+    assert len(minutes(platform, 1)) == 2
     [incident] = [one for one in platform.incidents if one.name != 'good']
     assert incident.mail_id == message.immutable_id
 
@@ -214,7 +216,10 @@ def test_a_response_without_a_list_is_not_the_end_of_the_backlog(
 # region large mails
 
 
-@pytest.mark.parametrize('megabytes, count, most', [(9, 6, 4), (3, 10, 8), (1, 30, 24), (0.001, 30, 30)])
+@pytest.mark.parametrize(
+    'megabytes, count, most',
+    [*(pytest.param(*large, marks=pytest.mark.slow) for large in [(9, 6, 4), (3, 10, 8), (1, 30, 24)]), (0.001, 30, 30)],
+)
 def test_a_run_is_limited_by_the_bytes_of_bodies(
     source: MailSource, instance: Instance, megabytes: float, count: int, most: int
 ) -> None:

@@ -43,7 +43,7 @@ def test_a_search_decides_what_becomes_an_incident(
     if not is_backlog:
         platform.fetch()
     deliver_all(source)
-    platform.run_until_quiet()
+    platform.run_until_quiet(quiet=1)
     assert sorted(one.name for one in platform.incidents) == found
 
 

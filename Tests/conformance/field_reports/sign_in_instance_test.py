@@ -16,6 +16,12 @@ Report = Callable[[str, str, str, str], None]
 START, COMPLETE, TEST, RESET = (f'msgraph-mail-auth-{name}' for name in ('start', 'complete', 'test', 'reset'))
 
 
+@pytest.fixture(autouse=True)
+def new_instance(instance: Instance) -> None:
+    """Each test starts with an empty integration context: with an instance that has never signed in."""
+    demisto.setIntegrationContext({})
+
+
 def login_url(said: str) -> str:
     return re.findall(r'\[login URL]\(([^)]+)\)', said)[0]
 

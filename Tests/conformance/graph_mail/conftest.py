@@ -2,21 +2,14 @@
 
 import pytest
 
-import demistomock as demisto
-from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
-from MicrosoftCredentialsApiModule import ClientSecretCredential
+from conformance.signed_in import SignedIn, client_of
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from sandbox.microsoft import MicrosoftCloud
 
 
 @pytest.fixture
-def mail(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> GraphMailClient:
-    """A client of a new instance that acts as an application in Ada's mailbox."""
-    monkeypatch.setattr(demisto, 'integrationContext', {})
+def mail(cloud: MicrosoftCloud, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> GraphMailClient:
+    """A client of an instance that is signed in as an application, in Ada's mailbox."""
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-    daemon = cloud.directory.application('daemon')
-    custom = AzureCloud(
-        'Test', 'Local', 'com', AzureCloudEndpoints(active_directory=cloud.authority, microsoft_graph_resource_id=cloud.graph)
-    )
-    credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
-    return GraphMailClient('ada@contoso.example', custom, credential=credential)
+    signed_in.start(monkeypatch)
+    return client_of(cloud, GraphMailClient)

@@ -40,14 +40,6 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def mail(mail: GraphMailClient, cloud: MicrosoftCloud) -> GraphMailClient:
-    """A client with a token."""
-    mail.get_access_token()
-    cloud.requests.clear()
-    return mail
-
-
-@pytest.fixture
 def ada(empty_mailbox: Mailbox) -> Mailbox:
     return empty_mailbox
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from conformance.graph_mail.mail_commands_test import ADA, BOB, UNKNOWN_ID, delivered, error_of, file_of, outputs, run
+from MicrosoftApiModule import reset_auth
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
@@ -15,8 +16,10 @@ START, END = 2_000_000_000, 2_000_003_600
 
 
 @pytest.fixture
-def ada(cloud: MicrosoftCloud) -> Mailbox:
+def ada(cloud: MicrosoftCloud, mail: GraphMailClient) -> Mailbox:
+    """Ada's mailbox. The client gets a token that allows calendars as well."""
     cloud.directory.application('daemon').application_permissions.append('Calendars.ReadWrite')
+    reset_auth()
     return cloud.mailbox(ADA)
 
 

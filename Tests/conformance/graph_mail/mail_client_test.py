@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 
+from MicrosoftApiModule import reset_auth
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftGraphMailClientApiModule import BatchRequest, GraphError, GraphMailClient
 from MicrosoftGraphMailClientApiModule import Mailbox as GraphMailbox
@@ -228,6 +229,7 @@ def test_an_error_says_what_happened_what_to_do_and_the_request_id(
 
 def test_a_missing_permission_is_named(mailbox: GraphMailbox, cloud: MicrosoftCloud) -> None:
     cloud.directory.application('daemon').application_permissions = ['Mail.Send']
+    reset_auth()
     error = error_of(mailbox)
     assert (error.code, error.status) == ('ErrorAccessDenied', 403)
     assert 'Check that the permission is granted and that the account may open this mailbox.' in str(error)
@@ -262,6 +264,7 @@ def test_the_words_of_the_platform_for_certificates_are_kept(mail: GraphMailClie
 
 def test_an_error_of_the_sign_in_is_not_one_of_graph(mailbox: GraphMailbox, cloud: MicrosoftCloud) -> None:
     cloud.directory.application('daemon').secrets.clear()
+    reset_auth()
     with pytest.raises(MicrosoftSignInError, match='AADSTS7000215'):
         mailbox.list_messages()
 

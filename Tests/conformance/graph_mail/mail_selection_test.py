@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
+from MicrosoftApiModule import reset_auth
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailFetchApiModule import (
     FetchCursor,
@@ -432,6 +433,7 @@ def test_a_failing_folder_does_not_block_the_others(runs: Runs, ada: Mailbox, cl
 
 
 def test_nothing_more_is_requested_after_a_failed_sign_in(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    reset_auth()
     cloud.faults.add(service='entra', aadsts=7000215, times=None)
     assert runs.next('Inbox', 'archive') == []
     assert len(runs.problems) == 1

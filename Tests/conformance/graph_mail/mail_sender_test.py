@@ -45,6 +45,7 @@ from sandbox.tests.machine import limit, slowness
 
 sender = watched_sender.sender
 
+HALF = 1_600_000  # bytes; one such file goes with the draft, the next one in a request of its own
 ADDRESS_LISTS = {'to': (BOB,), 'cc': (), 'bcc': (), 'reply_to': ()}
 PIXEL = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==')
 
@@ -368,13 +369,17 @@ def test_seven_megabytes_are_uploaded_in_two_ranges(sender: WatchedSender, bobs:
     ],
 )
 def test_an_upload_is_retried(
-    sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path, fault: dict[str, Any], in_capitals: bool
+    sender: WatchedSender,
+    cloud: MicrosoftCloud,
+    bobs: Mailbox,
+    seven: OutgoingAttachment,
+    fault: dict[str, Any],
+    in_capitals: bool,
 ) -> None:
-    large = file_of(tmp_path, 13 * MEGABYTE)
     cloud.uploads.answers_in_capitals = in_capitals
     cloud.faults.add(service='graph', path=UPLOADS, method='PUT', times=2, **fault)
-    sender.send(mail_of(large))
-    assert digests(arrived(bobs))[0][1] == hashlib.sha256(Path(large.path).read_bytes()).hexdigest()
+    sender.send(mail_of(seven))
+    assert digests(arrived(bobs))[0][1] == hashlib.sha256(Path(seven.path).read_bytes()).hexdigest()
     assert len(arrived(bobs).attachments) == 1
     if 'headers' in fault:
         assert sender.client.clock.waits == [3.0, 3.0]
@@ -613,7 +618,7 @@ def test_throttling_causes_no_second_draft(
     html: str,
 ) -> None:
     before = len(in_folder(bobs, 'inbox'))
-    mail = mail_of(*(file_of(tmp_path, size, f'{size}.bin') for size in (1_900_000, 2_900_000, 4_000_000)), html=html)
+    mail = mail_of(*(file_of(tmp_path, size, f'{size}.bin') for size in (HALF, HALF + 1, 3_000_000)), html=html)
     throttled(path, status)
     progress = SendingProgress(can_resume=True)
     error_of(lambda: sender.send(mail, progress=progress))
@@ -676,7 +681,7 @@ def test_a_lost_response_to_a_small_attachment_attaches_nothing_twice(
     sender: WatchedSender, bobs: Mailbox, tmp_path: Path, html: str
 ) -> None:
     sender.client.lost_response = 'POST', 'attachments'
-    sender.send(mail_of(*(file_of(tmp_path, 2_900_000, name) for name in ('1.bin', '2.bin')), html=html))
+    sender.send(mail_of(*(file_of(tmp_path, HALF, name) for name in ('1.bin', '2.bin')), html=html))
     assert [name for name, _ in digests(arrived(bobs))] == ['1.bin', '2.bin']
 
 
@@ -685,7 +690,7 @@ def test_a_small_attachment_is_retried(
     sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path, fault: dict[str, Any]
 ) -> None:
     cloud.faults.add(service='graph', path='/attachments$', method='POST', times=2, **fault)
-    sender.send(mail_of(*(file_of(tmp_path, 2_900_000, name) for name in ('1.bin', '2.bin'))))
+    sender.send(mail_of(*(file_of(tmp_path, HALF, name) for name in ('1.bin', '2.bin'))))
     assert [name for name, _ in digests(arrived(bobs))] == ['1.bin', '2.bin']
 
 
@@ -703,7 +708,7 @@ def test_a_mail_is_never_sent_without_an_attachment_that_was_not_confirmed(
     times: int | None,
 ) -> None:
     cloud.faults.add(service='graph', path='/attachments$', method='POST', times=times, **response)
-    mail = mail_of(*(file_of(tmp_path, 2_900_000, name) for name in ('1.bin', '2.bin')))
+    mail = mail_of(*(file_of(tmp_path, HALF, name) for name in ('1.bin', '2.bin')))
     if times:
         sender.send(mail)
         assert [name for name, _ in digests(arrived(bobs))] == ['1.bin', '2.bin']
@@ -731,13 +736,22 @@ def test_an_encoded_subject_adds_no_recipient(sender: WatchedSender, adas: Mailb
 
 
 @pytest.mark.parametrize('status', [301, 302, 303, 307, 308])
-@pytest.mark.parametrize('path', ['/messages$', '/attachments$', 'createUploadSession', UPLOADS, '/send$'])
+@pytest.mark.parametrize(
+    'path, sizes',
+    [
+        ('/messages$', ()),
+        ('/attachments$', (HALF, HALF)),
+        ('createUploadSession', (3_000_000,)),
+        (UPLOADS, (3_000_000,)),
+        ('/send$', ()),
+    ],
+)
 def test_a_redirect_is_never_followed(
-    sender: WatchedSender, cloud: MicrosoftCloud, tmp_path: Path, path: str, status: int
+    sender: WatchedSender, cloud: MicrosoftCloud, tmp_path: Path, path: str, sizes: tuple[int, ...], status: int
 ) -> None:
     with ScriptedServer([(200, {}, '{"id": "x", "uploadUrl": "x"}')]) as other:
         cloud.faults.add(service='graph', path=path, times=None, status=status, headers={'Location': f'{other.url}/v1.0/x'})
-        files = [file_of(tmp_path, size, f'{size}.bin') for size in (2_900_000, 2_900_001, 3_000_000)]
+        files = [file_of(tmp_path, size, f'{number}.bin') for number, size in enumerate(sizes)]
         said = error_of(lambda: sender.send(mail_of(*files)))
     assert f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.' in said
     assert other.seen == []

@@ -9,10 +9,9 @@ import pytest
 from bs4 import BeautifulSoup
 
 import demistomock as demisto
+from conformance.signed_in import client_of
 from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, Instance
-from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
-from MicrosoftCredentialsApiModule import ClientSecretCredential
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailSendApiModule import send_mail_command
 from sandbox.microsoft import MicrosoftCloud
@@ -172,25 +171,12 @@ def test_data_uris_of_the_html_become_inline_images(instance: Instance, bobs: Ma
 
 
 def test_the_body_is_shown_if_render_body_is_set(instance: Instance) -> None:
-    results = send_mail_command(client_of(instance), {**MAIL, 'htmlBody': '<p>Hi</p>', 'renderBody': 'true'})
+    results = send_mail_command(
+        client_of(instance.cloud, GraphMailClient), {**MAIL, 'htmlBody': '<p>Hi</p>', 'renderBody': 'true'}
+    )
     assert isinstance(results, list)
     shown = results[1].to_context()  # type: ignore[union-attr]
     assert (shown['Contents'], shown['ContentsFormat']) == ('<p>Hi</p>', 'html')
-
-
-def client_of(instance: Instance) -> GraphMailClient:
-    daemon = instance.cloud.directory.application('daemon')
-    place = AzureCloud(
-        'Test',
-        'Local',
-        'com',
-        AzureCloudEndpoints(active_directory=instance.cloud.authority, microsoft_graph_resource_id=instance.cloud.graph),
-    )
-    return GraphMailClient(
-        ADA,
-        place,
-        credential=ClientSecretCredential(instance.cloud.authority, 'contoso.example', daemon.client_id, daemon.secret),
-    )
 
 
 def test_a_mail_without_a_copy_has_no_id(instance: Instance, adas: Mailbox, bobs: Mailbox) -> None:

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 import requests
 
-import demistomock as demisto
-from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints, SystemClock
-from MicrosoftCredentialsApiModule import ClientSecretCredential
+from conformance.signed_in import SignedIn, client_of
+from MicrosoftCoreApiModule import SystemClock
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailSendApiModule import MAX_REQUEST_SIZE, MailSender
 from sandbox.microsoft import MicrosoftCloud
@@ -90,15 +89,10 @@ class WatchedSender(MailSender):
 
 
 @pytest.fixture
-def sender(cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch) -> WatchedSender:
-    """Return a sender that acts as an application. No mail is too large for the mailboxes."""
-    monkeypatch.setattr(demisto, 'integrationContext', {})
+def sender(cloud: MicrosoftCloud, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> WatchedSender:
+    """Return a sender of an instance that is signed in as an application. No mail is too large for the mailboxes."""
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
-    daemon = cloud.directory.application('daemon')
-    custom = AzureCloud(
-        'Test', 'Local', 'com', AzureCloudEndpoints(active_directory=cloud.authority, microsoft_graph_resource_id=cloud.graph)
-    )
-    credential = ClientSecretCredential(cloud.authority, 'contoso.example', daemon.client_id, daemon.secret)
+    signed_in.start(monkeypatch)
     for address in (ADA, BOB):
         cloud.mailbox(address).message_limit = 500 * 1024 * 1024
-    return WatchedSender(WatchedClient(ADA, custom, credential=credential))
+    return WatchedSender(client_of(cloud, WatchedClient))

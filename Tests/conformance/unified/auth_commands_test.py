@@ -25,6 +25,12 @@ ROLES = 'Those that RBAC for Applications in Exchange Online grants are not in t
 OPAQUE_TOKEN = {'access_token': 'opaque', 'expires_in': 3600}
 
 
+@pytest.fixture(autouse=True)
+def new_instance(instance: Instance) -> None:
+    """Each test starts with an empty integration context: with an instance that has never signed in."""
+    demisto.setIntegrationContext({})
+
+
 def rows_of(table: str) -> dict[str, str]:
     """Return a table of two columns."""
     return dict(row.strip('| ').split(' | ') for row in table.splitlines() if row.startswith('| '))

@@ -4,14 +4,13 @@ import re
 
 import pytest
 
-from conformance.unified.sources import INTEGRATION, ROOT, loaded_yml
+from conformance.unified.integration_yml import YML
+from conformance.unified.sources import ROOT
 from MicrosoftCoreApiModule import AZURE_CLOUD_NAME_CUSTOM, AZURE_CLOUD_NAME_MAPPING, AZURE_CLOUDS
 
 GUIDE = (ROOT / 'docs' / 'microsoft-integrations-authentication.md').read_text()
 ROWS = re.findall(r'^\| (.*?) (?:\* )?\| (https\S+) \| (https\S+) \|$', GUIDE, re.MULTILINE)
-[PARAMETER] = [
-    one for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['configuration'] if one['name'] == 'azure_cloud'
-]
+[PARAMETER] = [one for one in YML['configuration'] if one['name'] == 'azure_cloud']
 
 
 @pytest.mark.parametrize('cloud', [option for option in PARAMETER['options'] if option != AZURE_CLOUD_NAME_CUSTOM])

@@ -6,6 +6,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from conformance.unified.sources import API_MODULES, INTEGRATION, MODULES, PLATFORM, parsed
@@ -32,7 +33,7 @@ class Module:
 
 def is_guard(statement: ast.stmt) -> bool:
     """Return whether a statement is skipped in a built script, or fails there without harm."""
-    if isinstance(statement, ast.If):
+    if isinstance(statement, ast.If) and isinstance(statement.test, ast.Call):
         return ast.unparse(statement.test) == "__name__.endswith('ApiModule')"
     return isinstance(statement, ast.With) and ast.unparse(statement.items[0]) == 'suppress(ImportError)'
 
@@ -41,6 +42,7 @@ def is_of_product(name: str | None) -> bool:
     return bool(name) and str(name).endswith('ApiModule')
 
 
+@cache
 def read_module(path: Path) -> Module:
     """Return what the file imports. Other imports than those of the product and the platform do not count."""
     stars: list[str] = []

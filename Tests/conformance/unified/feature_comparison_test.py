@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from conformance.unified.integration_yml import IN_YML, QUICK_ACTIONS
-from conformance.unified.sources import INTEGRATION, loaded_yml
+from conformance.unified.integration_yml import IN_YML, QUICK_ACTIONS, YML
 
 PAGE = Path(__file__).parents[3].joinpath('docs', 'feature-comparison.md').read_text(encoding='utf-8')
 OURS = 'O365 Outlook Mail Single User'
-PARAMETERS = {one['name'] for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['configuration']}
+PARAMETERS = {one['name'] for one in YML['configuration']}
 ROWS = [
     [cell.strip() for cell in line.strip('|').split('|')]
     for table in re.findall(rf'^\| Feature \| {OURS} .*\n.*\n((?:\|.*\n)+)', PAGE, re.MULTILINE)

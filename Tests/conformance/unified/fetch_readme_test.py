@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from conformance.unified.incident_keys import ATTACHMENTS, EMAIL
-from conformance.unified.sources import INTEGRATION, loaded_yml
+from conformance.unified.integration_yml import YML
+from conformance.unified.sources import INTEGRATION
 
 README = (INTEGRATION / 'README.md').read_text(encoding='utf-8')
-SHOWN: list[dict[str, Any]] = [
-    one for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['configuration'] if not one.get('hidden')
-]
+SHOWN: list[dict[str, Any]] = [one for one in YML['configuration'] if not one.get('hidden')]
 
 
 def table(heading: str) -> dict[str, str]:

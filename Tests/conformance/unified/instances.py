@@ -12,6 +12,7 @@ import pytest
 import demistomock as demisto
 import O365OutlookMailSingleUser
 from authentication_methods import ARC, AUTHORIZATION_CODE, CLIENT_SECRET, METHODS
+from conformance.signed_in import SignedIn
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.browser import Browser
 
@@ -171,14 +172,20 @@ def as_pasted(settings: Params) -> Params:
 
 @pytest.fixture
 def instance(
-    request: pytest.FixtureRequest, cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    request: pytest.FixtureRequest,
+    cloud: MicrosoftCloud,
+    signed_in: SignedIn,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> Instance:
-    """Return a new instance with the authentication method that the test names, by default a client secret."""
+    """Return a new instance with the authentication method that the test names, or one that is signed in with a client secret."""
     method = BY_NAME[getattr(request, 'param', CLIENT_SECRET.name)]
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', cloud.ca_file)
     for name, value in (cloud.host_environment(method.engine) if method.engine else {}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(demisto, 'integrationContext', {})
+    if not hasattr(request, 'param'):
+        signed_in.start(monkeypatch)
     caplog.set_level(logging.DEBUG)
     made = Instance(cloud, monkeypatch, caplog, as_pasted(method.settings(cloud)))
     cloud.requests.clear()
@@ -186,7 +193,7 @@ def instance(
 
 
 def with_methods(*names: str) -> pytest.MarkDecorator:
-    """Run a test with an instance of each of these authentication methods, or of all."""
+    """Run a test with a new instance of each of these authentication methods, or of all. It is not signed in."""
     return pytest.mark.parametrize('instance', names or tuple(BY_NAME), indirect=True)
 
 

@@ -1,4 +1,4 @@
-"""The commands in the yml of the integration, those of quick actions apart, and helpers that compare a context with it."""
+"""The yml of the integration, its commands, those of quick actions apart, and helpers that compare a context with it."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,9 @@ from typing import Any
 
 from conformance.unified.sources import INTEGRATION, loaded_yml
 
-_ALL = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['script']['commands']
+# What the file holds, read once: tests leave it as it is.
+YML: dict[str, Any] = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')
+_ALL = YML['script']['commands']
 IN_YML: dict[str, dict[str, Any]] = {one['name']: one for one in _ALL if not one.get('quickaction')}
 QUICK_ACTIONS: dict[str, dict[str, Any]] = {one['name']: one for one in _ALL if one.get('quickaction')}
 TYPES = {

@@ -9,6 +9,7 @@ import pytest
 
 from conformance.unified.analyst import Analyst
 from conformance.unified.instances import ADA, BOB, Instance
+from MicrosoftApiModule import reset_auth
 
 NO_PERMISSION = 'ErrorAccessDenied'
 RULE = json.dumps({'markAsRead': True})
@@ -135,6 +136,7 @@ def test_unknown_id_among_known_ones(analyst: Analyst) -> None:
     assert 'AAMkAGNoSuchThing' in failed
 
 
+@pytest.mark.slow  # dateparser tries 200 languages
 @pytest.mark.parametrize(
     'command, arguments',
     [
@@ -172,6 +174,7 @@ def test_names_that_do_not_match_the_files(analyst: Analyst) -> None:
 def test_no_permission_to_the_mailbox(analyst: Analyst, command: str) -> None:
     message = analyst.receive()
     analyst.cloud.directory.application('daemon').application_permissions.remove('Mail.ReadWrite')
+    reset_auth()
     arguments = {**ON_MESSAGES, 'send-mail': {'to': BOB, 'subject': 'Mail'}}[command]
     assert NO_PERMISSION in is_refused(analyst, command, arguments, message.immutable_id)
 
@@ -180,6 +183,7 @@ def test_no_permission_to_the_mailbox(analyst: Analyst, command: str) -> None:
 def test_no_permission_to_send_leaves_no_draft(analyst: Analyst, command: str) -> None:
     message = analyst.receive()
     analyst.cloud.directory.application('daemon').application_permissions.remove('Mail.Send')
+    reset_auth()
     assert NO_PERMISSION in is_refused(analyst, command, {**SENDING[command], 'to': BOB}, message.immutable_id)
     assert analyst.messages('drafts') == []
 
@@ -194,6 +198,7 @@ def test_no_permission_to_send_leaves_no_draft(analyst: Analyst, command: str) -
 )
 def test_no_permission_to_the_settings(analyst: Analyst, command: str, arguments: dict[str, str]) -> None:
     analyst.cloud.directory.application('daemon').application_permissions.remove('MailboxSettings.ReadWrite')
+    reset_auth()
     assert NO_PERMISSION in is_refused(analyst, command, arguments)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from conformance.unified.incident_keys import EMAIL, SHA256
-from conformance.unified.sources import INTEGRATION, loaded_yml
+from conformance.unified.integration_yml import YML
+from conformance.unified.sources import INTEGRATION
 
 FOLDER = INTEGRATION.parents[1] / 'Classifiers'
 CLASSIFIER: dict[str, Any] = json.loads((FOLDER / f'classifier-{INTEGRATION.name}.json').read_text(encoding='utf-8'))
 MAPPER: dict[str, Any] = json.loads((FOLDER / f'classifier-mapper-incoming-{INTEGRATION.name}.json').read_text(encoding='utf-8'))
-YML = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')
 
 FIELDS: dict[str, dict[str, dict[str, Any]]] = {
     incident_type: mapping['internalMapping'] for incident_type, mapping in MAPPER['mapping'].items()

@@ -6,8 +6,7 @@ Source: Packs/MicrosoftGraphMail/Integrations/MicrosoftGraphListener in github.c
 
 from typing import Any, NamedTuple
 
-from conformance.unified.integration_yml import IN_YML
-from conformance.unified.sources import INTEGRATION, loaded_yml
+from conformance.unified.integration_yml import IN_YML, YML
 
 _FILE = 'Size SHA1 SHA256 Name SSDeep EntryID Info Type MD5 Extension'
 _PERSON = 'Sender From Recipients CCRecipients BCCRecipients ReplyTo'
@@ -117,7 +116,7 @@ def differences() -> list[Difference]:
         found += _argument_differences(name, command.arguments.split())
         paths = {output['contextPath'] for output in IN_YML[name].get('outputs') or ()}
         found += [Difference(name, path, 'in the context', 'missing') for path in command.outputs if path not in paths]
-    here = {one['name'] for one in loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')['configuration']}
+    here = {one['name'] for one in YML['configuration']}
     return found + [Difference('', name, 'a parameter', 'missing') for name in PARAMETERS if name not in here]
 
 

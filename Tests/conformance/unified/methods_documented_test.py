@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from authentication_methods import METHODS, AuthenticationMethod
-from conformance.unified.sources import INTEGRATION, ROOT, loaded_yml
+from conformance.unified.integration_yml import YML
+from conformance.unified.sources import INTEGRATION, ROOT
 from demo.method_check import MethodResult
 from demo.table import method_verdict
 from sandbox.microsoft import MicrosoftCloud
@@ -40,7 +41,6 @@ def test_the_readme_shows_what_the_demo_prints_of_every_method() -> None:
 
 
 def test_every_option_of_the_integration_has_a_method(cloud: MicrosoftCloud) -> None:
-    yml = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')
-    [parameter] = [one for one in yml['configuration'] if one['name'] == 'auth_method']
+    [parameter] = [one for one in YML['configuration'] if one['name'] == 'auth_method']
     chosen = {method.settings(cloud).get('auth_method') for method in METHODS}
     assert chosen - {None} == set(parameter['options'])

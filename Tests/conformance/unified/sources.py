@@ -3,6 +3,7 @@
 import ast
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ def loaded_yml(path: Path) -> dict[str, Any]:
     return loaded
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a file, parsed once: several tests search each of them."""
     return ast.parse(path.read_text(encoding='utf-8'), str(path))
 
 
@@ -58,7 +61,8 @@ def stored_names(node: ast.AST) -> set[str]:
     return own.union(*map(stored_names, ast.iter_child_nodes(node)))
 
 
-def defined_names(path: Path) -> set[str]:
+@cache
+def defined_names(path: Path) -> frozenset[str]:
     """Return the names of functions, classes and variables at the top level of a file, without imported ones."""
     names: set[str] = set()
     for statement in statements(parsed(path).body):
@@ -66,7 +70,7 @@ def defined_names(path: Path) -> set[str]:
             names.add(statement.name)
         elif not isinstance(statement, (ast.Import, ast.ImportFrom)):
             names |= stored_names(statement)
-    return names
+    return frozenset(names)
 
 
 def imported_names(path: Path) -> dict[str, str]:
@@ -81,7 +85,8 @@ def imported_names(path: Path) -> dict[str, str]:
     return names
 
 
-def imported_packages(path: Path) -> set[str]:
+@cache
+def imported_packages(path: Path) -> frozenset[str]:
     """Return the packages that a file imports anywhere, also inside functions."""
     packages: set[str] = set()
     for node in ast.walk(parsed(path)):
@@ -89,4 +94,4 @@ def imported_packages(path: Path) -> set[str]:
             packages |= {alias.name.split('.')[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             packages.add((node.module or '').split('.')[0])
-    return packages
+    return frozenset(packages)

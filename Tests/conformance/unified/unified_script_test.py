@@ -17,6 +17,7 @@ from conformance.unified.instances import Instance, with_methods
 from conformance.unified.sources import COMMON_SERVER, MOCK
 from sandbox.tests.machine import limit
 
+pytestmark = pytest.mark.slow  # demisto-sdk builds the script
 RUNNER = Path(__file__).with_name('unified_script.py')
 
 

@@ -8,8 +8,8 @@ import pytest
 import demistomock as demisto
 from conformance.unified import integration_yml
 from conformance.unified.instances import Instance, Params, with_methods
-from conformance.unified.integration_yml import IN_YML, QUICK_ACTIONS, enough_arguments, leaves
-from conformance.unified.sources import INTEGRATION, loaded_yml
+from conformance.unified.integration_yml import IN_YML, QUICK_ACTIONS, YML, enough_arguments, leaves
+from conformance.unified.sources import INTEGRATION
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
 from MicrosoftGraphMailFilterApiModule import DEFAULT_FIRST_FETCH, FetchLabel, fetch_options
@@ -17,7 +17,6 @@ from MicrosoftGraphMailSendApiModule import SENDING_COMMANDS
 from MicrosoftInstanceApiModule import AUTH_METHODS, CLOUD_OPTIONS, InstanceSettings, ParameterLabel, run_command
 from O365OutlookMailSingleUser import COMMANDS, MAILBOX_LABEL, SPEC, make_client
 
-YML = loaded_yml(INTEGRATION / f'{INTEGRATION.name}.yml')
 PARAMETERS: dict[str, dict[str, Any]] = {one['name']: one for one in YML['configuration']}
 
 RECIPIENT = {'emailAddress': {'name': 'Ada', 'address': 'ada@contoso.example'}}

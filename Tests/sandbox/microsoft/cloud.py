@@ -4,7 +4,7 @@ import secrets
 import ssl
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -110,7 +110,10 @@ class MicrosoftCloud:
         self._folder.cleanup()
 
     def reset(self) -> None:
-        """Bring directory, mailboxes, grants, faults, requests and clock back to how they were at the start."""
+        """Bring directory, mailboxes, grants, faults, requests and clock back to how they were at the start.
+
+        Secrets and IDs of the directory stay the same as well: settings that were made before go on to fit.
+        """
         self._state.reset()
         self._token_service.clear()
         self.faults.clear()
@@ -199,6 +202,11 @@ class MicrosoftCloud:
     def access_tokens_issued(self) -> int:
         """How many access tokens were issued since the start or the last reset."""
         return self._state.issuer.issued_count
+
+    def keep_tokens(self) -> Callable[[], None]:
+        """Return a function that has the tokens issued so far accepted again after a reset. They are of applications."""
+        issued = self._state.issuer.issued
+        return lambda: self._state.accept(issued)
 
     def open_connections(self, service: str) -> int:
         """Return how many connections clients hold open to that service."""

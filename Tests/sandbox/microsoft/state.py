@@ -1,6 +1,8 @@
 """What the services of one cloud share."""
 
-from dataclasses import dataclass, field
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from sandbox.microsoft.clock import Clock
@@ -8,7 +10,7 @@ from sandbox.microsoft.defender.model import Alert, Machine
 from sandbox.microsoft.entra.client_authentication import ClientAuthentication
 from sandbox.microsoft.entra.grants import GrantStore
 from sandbox.microsoft.entra.model import Directory, User
-from sandbox.microsoft.entra.tokens import TokenIssuer
+from sandbox.microsoft.entra.tokens import IssuedToken, TokenIssuer
 from sandbox.microsoft.graph_mail.limits import Limits
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.uploads import UploadSessions
@@ -50,6 +52,8 @@ class CloudState:
         self.mailboxes: dict[str, Mailbox]
         self.limits: Limits
         self.uploads: UploadSessions
+        # IDs and secrets are made once: after a reset, an application is still the one that a token was issued for.
+        self._new_directory = pickle.dumps(default_directory(self.addresses.token_service))
         self.grants = GrantStore(self.clock)
         self.issuer = TokenIssuer(self.clock, self.addresses.authority)
         self.client_authentication = ClientAuthentication(self.clock)
@@ -63,6 +67,12 @@ class CloudState:
         self.client_authentication.clear()
         self._fill()
 
+    def accept(self, tokens: Mapping[str, IssuedToken]) -> None:
+        """Accept access tokens of before a reset, which were issued for applications that act as themselves."""
+        for token_id, token in tokens.items():
+            application = self.directory.application(token.subject.client.client_id)
+            self.issuer.accept(token_id, replace(token, subject=replace(token.subject, client=application)))
+
     def mailbox_of(self, user: User) -> Mailbox | None:
         """Return the user's mailbox, None when there is none."""
         if user.has_mailbox and user.object_id not in self.mailboxes:
@@ -70,7 +80,7 @@ class CloudState:
         return self.mailboxes.get(user.object_id) if user.has_mailbox else None
 
     def _fill(self) -> None:
-        self.directory = default_directory(self.addresses.token_service)
+        self.directory = pickle.loads(self._new_directory)  # noqa: S301 - written above
         self.directory.resources = [
             graph_resource(self.addresses.graph),
             resource_manager_resource(self.addresses.resource_manager),

@@ -82,6 +82,7 @@ class TokenIssuer:
         public = self._public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         self.key_id = base64.urlsafe_b64encode(hashlib.sha256(public).digest()).rstrip(b'=').decode()[:27]
         self._issued: dict[str, IssuedToken] = {}
+        self._accepted: dict[str, IssuedToken] = {}
         # Digest of a token whose signature is right -> its claims
         self._verified: dict[bytes, dict[str, Any]] = {}
         self._lock = threading.Lock()
@@ -90,7 +91,17 @@ class TokenIssuer:
         """Forget every token, so that none is accepted any more."""
         with self._lock:
             self._issued.clear()
+            self._accepted.clear()
             self._verified.clear()
+
+    def accept(self, token_id: str, token: IssuedToken) -> None:
+        """Accept a token that was issued before ``clear``."""
+        self._accepted[token_id] = token
+
+    @property
+    def issued(self) -> dict[str, IssuedToken]:
+        """The access tokens that were issued since ``clear``, by their IDs."""
+        return dict(self._issued)
 
     @property
     def issued_count(self) -> int:
@@ -156,7 +167,8 @@ class TokenIssuer:
         )
         with self._lock:
             self._verified[digest] = claims
-            issued = self._issued.get(claims.get('uti', ''))
+            token_id = claims.get('uti', '')
+            issued = self._issued.get(token_id) or self._accepted.get(token_id)
         if issued is None:
             raise jwt.InvalidTokenError('The token was not issued here.')
         return claims, issued

@@ -231,6 +231,7 @@ def test_many_clients_at_once(cloud: MicrosoftCloud) -> None:
 
 def test_reset_brings_back_the_beginning(cloud: MicrosoftCloud, http: HttpClient, daemon: Application) -> None:
     token = http.application_token().json()['access_token']
+    secret, daemon.secrets[0].value = daemon.secret, 'another one'
     cloud.directory.users.clear()
     cloud.clock.advance(1000)
     cloud.faults.add(times=None, status=500)
@@ -238,7 +239,19 @@ def test_reset_brings_back_the_beginning(cloud: MicrosoftCloud, http: HttpClient
     assert (len(cloud.requests), abs(cloud.clock.now() - time.time()) < 5) == (0, True)
     assert cloud.directory.user('ada@contoso.example').display_name == 'Ada Lindqvist'
     assert http.graph(MAIL, token).status_code == 401
-    assert cloud.directory.application('daemon').secret != daemon.secret
+    assert cloud.directory.application('daemon').secret == secret
+
+
+def test_a_token_can_be_kept_over_a_reset(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    token = http.application_token().json()['access_token']
+    accept = cloud.keep_tokens()
+    cloud.reset()
+    accept()
+    assert (http.graph(MAIL, token).status_code, cloud.access_tokens_issued) == (200, 0)
+    cloud.directory.application('daemon').revoke()
+    assert http.graph(MAIL, token).status_code == 401
+    cloud.reset()
+    assert http.graph(MAIL, token).status_code == 401
 
 
 def test_stopped_cloud_leaves_nothing_behind() -> None:
