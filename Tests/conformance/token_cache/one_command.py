@@ -25,7 +25,7 @@ def main(settings: dict[str, Any], context: SharedContext) -> None:
     if 'azure_cloud' in settings:
         settings['azure_cloud'] = create_custom_azure_cloud('sandbox', endpoints=settings['azure_cloud'])
     if 'STOP_BEFORE_SENDING' in os.environ:
-        TokenClient._wait = lambda *_args: time.sleep(600)  # type: ignore[method-assign,assignment]
+        TokenClient._wait = lambda *_args: time.sleep(600)  # type: ignore[assignment]
     started = time.monotonic()
     try:
         print('token', hashlib.sha256(MicrosoftClient(**settings).get_access_token().encode()).hexdigest())
