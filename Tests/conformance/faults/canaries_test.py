@@ -21,7 +21,7 @@ import MicrosoftInstanceApiModule
 from authentication_methods import AUTHORIZATION_CODE, CLIENT_SECRET, CORTEX_APP, DEVICE_CODE, AuthenticationMethod
 from conformance.faults.scenarios import BY_NAME, _signed_in
 from conformance.faults.table import forms, secrets_of
-from conformance.faults.world import Result, World
+from conformance.faults.world import GIVEN_FILES, Result, World
 from MicrosoftCoreApiModule import secret_forms
 from sandbox.microsoft import MicrosoftCloud
 
@@ -57,7 +57,8 @@ def world(
 
 def searched(world: World, result: Result) -> str:
     """Return everything in which a secret must not be, except for the integration context."""
-    files = [file.read_bytes().decode('latin-1') for file in world.folder.rglob('*') if file.is_file()]
+    written = [file for file in world.folder.rglob('*') if file.is_file() and file.name not in GIVEN_FILES]
+    files = [file.read_bytes().decode('latin-1') for file in written]
     return '\n'.join([result.shown, json.dumps(world.last_run), *files])
 
 

@@ -12,8 +12,9 @@ from sandbox.tests.machine import limit
 
 pytestmark = pytest.mark.slow
 FOUND = expressions()
-SMALL, LARGE = 4000, 40_000  # characters
-MOST_GROWTH = 30  # a linear expression takes 10 times as long for the large text, and a quadratic one 100 times
+SIZES = (4000, 12_000, 40_000)  # characters
+# A linear expression takes 10 times as long for a text that is 10 times as long, and a quadratic one 100 times.
+MOST, QUADRATIC = 1.5, 2.0  # powers
 SECONDS = limit(0.02)
 
 
@@ -27,14 +28,30 @@ FINDERS: dict[str, list[Callable[..., Any]]] = {
 
 def slowest(pattern: 're.Pattern[str]', function: str = 'compile') -> tuple[float, str]:
     """Return the time of the slowest search in a hostile text, 0 if none takes more than linear time, and how the text starts."""
-    for short, text in zip(hostile_texts(pattern.pattern, SMALL), hostile_texts(pattern.pattern, LARGE), strict=True):
+    for texts in zip(*(hostile_texts(pattern.pattern, size) for size in SIZES), strict=True):
         for find in FINDERS.get(function, FINDERS['search']):
-            before, taken = seconds_of(find, pattern, short), 0.0
-            if before < SECONDS:
-                taken = seconds_of(find, pattern, text)
-            if before > SECONDS or (taken > SECONDS and taken > MOST_GROWTH * before):
-                return max(before, taken), repr(text[:40])
+            taken = seconds_if_slow(find, pattern, texts)
+            if taken:
+                return taken, repr(texts[-1][:40])
     return 0.0, ''
+
+
+def seconds_if_slow(find: Callable[..., Any], pattern: 're.Pattern[str]', texts: tuple[Any, ...]) -> float:
+    """Return the time of a search in a text that becomes longer, 0 if it takes no more than linear time."""
+    first = seconds_of(find, pattern, texts[0])
+    if first > SECONDS:
+        return first
+    if first * growth(SIZES[-1], QUADRATIC) < SECONDS:
+        return 0.0  # if it is quadratic, the longest text takes less than SECONDS as well
+    for size, text in zip(SIZES[1:], texts[1:], strict=True):
+        taken = seconds_of(find, pattern, text)
+        if taken > SECONDS and taken > first * growth(size, MOST):
+            return taken
+    return 0.0
+
+
+def growth(size: int, power: float) -> float:
+    return float((size / SIZES[0]) ** power)
 
 
 def seconds_of(find: Callable[..., Any], pattern: 're.Pattern[str]', text: Any) -> float:

@@ -69,7 +69,7 @@ def test_a_huge_response_needs_little_memory(cloud: MicrosoftCloud, name: str) -
     cloud.faults.add(service=service, path='token' if service == 'entra' else 'v1.0', times=None, **settings())
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path), 'REQUESTS_CA_BUNDLE': cloud.ca_file}
     done = subprocess.run(
-        [sys.executable, '-m', __name__, json.dumps(given)],
+        [sys.executable, '-m', 'conformance.faults.measured_command', json.dumps(given)],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -83,39 +83,3 @@ def test_a_huge_response_needs_little_memory(cloud: MicrosoftCloud, name: str) -
     folder = os.environ.get('RELIABILITY')
     if folder:
         Path(folder, f'memory-{name.replace(" ", "-")}.json').write_text(json.dumps({'name': name, 'memory': above_idle}))
-
-
-# region in the process of the command
-
-
-def _memory(name: str) -> float:
-    """Return a figure of the kernel about this process in MB: VmRSS now, VmHWM at most since the last reset."""
-    lines = Path('/proc/self/status').read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
-
-
-def main(given: dict[str, Any]) -> None:
-    """Run a command, and print its errors and how many MB it needed above those of the process before it."""
-    import demistomock as demisto
-    import O365OutlookMailSingleUser
-
-    said: list[str] = []
-    demisto.command = lambda: given['command']
-    demisto.params = lambda: given['params']
-    demisto.args = lambda: given['args']
-    demisto.demistoVersion = lambda: {'version': '6.10.0', 'platform': 'xsoar'}
-    demisto.results = lambda entry: said.append(str(entry.get('Contents')) if entry.get('Type') == 4 else '')
-    demisto.updateModuleHealth = lambda text, *_more: said.append(str(text))
-    Path('/proc/self/clear_refs').write_text('5')
-    before = _memory('VmRSS')
-    try:
-        O365OutlookMailSingleUser.main()
-    except (Exception, SystemExit) as error:
-        said.append(str(error))
-    print(json.dumps(['\n'.join(said).strip(), round(_memory('VmHWM') - before, 1)]))
-
-
-if __name__ == '__main__':
-    main(json.loads(sys.argv[1]))
-
-# endregion

@@ -26,6 +26,7 @@ from sandbox.tests.machine import slowness
 
 ADA = 'ada@contoso.example'
 FILE, LARGE_FILE = b'A file.', b'12345678' * 450_000
+GIVEN_FILES = {'small': FILE, 'large': LARGE_FILE}  # to commands that send files
 
 
 SLOWEST_PACE = 20.0
@@ -110,9 +111,9 @@ class World:
             {'id': 'AQAAAJ5dZqA=', 'displayName': 'A rule', 'sequence': 1, 'isEnabled': True, 'isReadOnly': False, 'actions': {}}
         )
         self._folder_id = folder.folder_id
-        (self.folder / 'small').write_bytes(FILE)
-        if not (self.folder / 'large').exists():
-            (self.folder / 'large').write_bytes(LARGE_FILE)
+        for name, data in GIVEN_FILES.items():
+            if not (self.folder / name).exists():
+                (self.folder / name).write_bytes(data)
         return message
 
     def ids(self) -> dict[str, str]:

@@ -22,7 +22,8 @@ SIZES = ('MAX_SEEN', '_MIN_SEEN', '_CURSOR_LENGTH', '_ERA_LENGTH')
 def fetched(source: MailSource, folder: Path, runs: int, sizes: dict[str, int] | None = None, **params: Any) -> Any:
     """Fetch in another process, where constants of the fetch have the values of `sizes`, and return its measurements."""
     job = {'params': source.params(**params), 'folder': str(folder), 'runs': runs, 'sizes': sizes or {}}
-    return fresh_process.run('backlog.py', folder, job, REQUESTS_CA_BUNDLE=source.cloud.ca_file)
+    # its parent is that of all tests of this worker, so that the packs are compiled once
+    return fresh_process.run('backlog.py', folder.parent, job, REQUESTS_CA_BUNDLE=source.cloud.ca_file)
 
 
 @pytest.mark.parametrize(

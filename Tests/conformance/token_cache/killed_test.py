@@ -1,4 +1,7 @@
-"""Processes that are killed, or that hang, while they request a token, and those that come after them."""
+"""Processes that are killed, or that hang, while they request a token, and those that come after them.
+
+All scenarios run at the same time, each with a cloud of its own, since waiting is most of what happens.
+"""
 
 import hashlib
 import json
@@ -8,24 +11,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance.sign_in.conftest import proxy, workbench
+from conformance.sign_in.conftest import HOST_VARIABLES
 from conformance.sign_in.methods import keywords
-from conformance.sign_in.processes import SharedContext
+from conformance.sign_in.recording_proxy import RecordingProxy
 from conformance.sign_in.rows import CERTIFICATE_PS256, CLIENT_SECRET, CORTEX_APP, VM_SYSTEM_ASSIGNED
 from conformance.sign_in.workbench import Workbench
-from MicrosoftApiModule import MicrosoftClient
-from MicrosoftCoreApiModule import create_custom_azure_cloud
 from MicrosoftTokenCacheApiModule import LEASE_SECONDS
+from sandbox.microsoft import MicrosoftCloud
 from sandbox.tests.machine import limit
 
-__all__ = ['proxy', 'workbench']
 pytestmark = pytest.mark.slow
 METHODS = {CLIENT_SECRET: 'entra', CERTIFICATE_PS256: 'entra', CORTEX_APP: 'token-service', VM_SYSTEM_ASSIGNED: 'imds'}
 GOES_ON = 20.0  # seconds
@@ -34,17 +36,19 @@ GOES_ON = 20.0  # seconds
 class Engine:
     """An engine whose commands are processes that share an integration context."""
 
-    def __init__(self, settings: dict[str, Any], path: Path, environment: dict[str, str]) -> None:
+    def __init__(self, cloud: MicrosoftCloud, settings: dict[str, Any], path: Path, environment: dict[str, str]) -> None:
+        self.cloud = cloud
         self.path = path
         path.write_text(json.dumps({'context': {}, 'version': 1}))
         self._settings = settings
         self._environment = environment
 
     @contextmanager
-    def command(self) -> Iterator[subprocess.Popen[str]]:
+    def command(self, **environment: str) -> Iterator[subprocess.Popen[str]]:
         """Request a token in a process, which prints its digest, or the error."""
-        program = [sys.executable, '-m', __name__, json.dumps(self._settings), str(self.path)]
-        with subprocess.Popen(program, env=self._environment, stdout=subprocess.PIPE, text=True) as process:
+        program = [sys.executable, '-m', 'conformance.token_cache.one_command', json.dumps(self._settings), str(self.path)]
+        variables = {**self._environment, **environment}
+        with subprocess.Popen(program, env=variables, stdout=subprocess.PIPE, text=True) as process:
             yield process
             process.kill()
 
@@ -57,16 +61,8 @@ class Engine:
     def kinds(self) -> set[str]:
         return {key.rpartition('/')[2] for key in json.loads(self.path.read_text())['context']}
 
-
-def engine(method: str, workbench: Workbench, tmp_path: Path) -> Engine:
-    paths = os.pathsep.join([*sys.path, str(Path(__file__).parents[2])])
-    environment = {**os.environ, 'PYTHONPATH': paths, 'CA_FILE': workbench.cloud.ca_file}
-    if METHODS[method] == 'imds':
-        environment |= workbench.cloud.host_environment('azure-vm')
-    settings = keywords(method, workbench)
-    if 'azure_cloud' in settings:
-        settings['azure_cloud'] = vars(settings['azure_cloud'].endpoints)
-    return Engine(settings, tmp_path / f'{hashlib.sha256(method.encode()).hexdigest()}.json', environment)
+    def requests_to(self, service: str) -> int:
+        return len(self.cloud.requests.of(service, 'token'))
 
 
 def wait_for(condition: Callable[[], Any]) -> None:
@@ -76,75 +72,97 @@ def wait_for(condition: Callable[[], Any]) -> None:
         time.sleep(0.02)
 
 
-def requests_to(workbench: Workbench, service: str) -> int:
-    return len(workbench.cloud.requests.of(service, 'token'))
+# region scenarios
 
 
-def test_after_a_kill_the_next_process_goes_on_in_each_method(workbench: Workbench, tmp_path: Path) -> None:
-    """All at the same time, since waiting is all that happens."""
-    with ThreadPoolExecutor() as threads:
-        results = [threads.submit(_killed, method, workbench, tmp_path) for method in METHODS]
-        found = {method: one.result() for method, one in zip(METHODS, results, strict=True)}
-    for method, (text, seconds) in found.items():
+def killed(one: Engine) -> tuple[str, float]:
+    """Kill a command that has claimed the lease and sent its request nowhere, and return the result of the next one."""
+    with one.command(STOP_BEFORE_SENDING='1') as process:
+        wait_for(lambda: 'lease' in one.kinds())
+        process.send_signal(signal.SIGKILL)
+    return one.result()
+
+
+def killed_with_its_token(one: Engine) -> tuple[str, float]:
+    """Kill a command that has used up its token, and return the result of the next one."""
+    one.cloud.faults.add(service='token-service', path='token', delay=1.0, reset=True)
+    with one.command() as process:
+        wait_for(lambda: one.requests_to('token-service'))
+        process.send_signal(signal.SIGKILL)
+    one.cloud.faults.clear()
+    one.cloud.faults.add(service='token-service', path='token', status=403, body={'message': 'hash verification failed'})
+    return one.result()
+
+
+def slow(one: Engine, service: str) -> tuple[str, int, str]:
+    """Return the result of a command that came after a slow one, the number of requests then, and the result of the slow one."""
+    one.cloud.faults.add(service=service, path='token', delay=24.0)  # twice as long as a lease
+    with one.command() as process:
+        wait_for(lambda: one.requests_to(service))
+        text, _ = one.result()
+        return text, one.requests_to(service), process.communicate(timeout=limit(GOES_ON))[0]
+
+
+# By name: what runs, and with which methods. Those of one scenario share a cloud.
+SCENARIOS: dict[str, tuple[Callable[[Engine], Any], list[str]]] = {
+    'killed': (killed, list(METHODS)),
+    'killed with its token': (killed_with_its_token, [CORTEX_APP]),
+    **{f'slow, {method}': (partial(slow, service=METHODS[method]), [method]) for method in (CLIENT_SECRET, CORTEX_APP)},
+}
+
+
+@pytest.fixture(scope='module')
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Future[Any]]]]:
+    """Start all scenarios, and return their results by scenario and method."""
+    with ExitStack() as clouds, ThreadPoolExecutor(max_workers=8) as threads:
+        yield {
+            name: {
+                one_method: threads.submit(run, one)
+                for one_method, one in engines(methods, clouds.enter_context(MicrosoftCloud()), tmp_path_factory.mktemp('engine'))
+            }
+            for name, (run, methods) in SCENARIOS.items()
+        }
+
+
+def engines(methods: list[str], cloud: MicrosoftCloud, folder: Path) -> Iterator[tuple[str, Engine]]:
+    """Yield each method, and an engine whose instance uses it."""
+    paths = os.pathsep.join([*sys.path, str(Path(__file__).parents[2])])
+    unwanted = {*HOST_VARIABLES, *(name for name in os.environ if name.lower().endswith('_proxy'))}
+    inherited = {name: value for name, value in os.environ.items() if name not in unwanted}
+    for method in methods:
+        with pytest.MonkeyPatch.context() as patch, RecordingProxy() as proxy:
+            settings = keywords(method, Workbench(cloud, proxy, folder, patch))
+        if 'azure_cloud' in settings:
+            settings['azure_cloud'] = vars(settings['azure_cloud'].endpoints)
+        environment = {**inherited, 'PYTHONPATH': paths, 'REQUESTS_CA_BUNDLE': cloud.ca_file}
+        if METHODS[method] == 'imds':
+            environment |= cloud.host_environment('azure-vm')
+        file = folder / f'{hashlib.sha256(method.encode()).hexdigest()}.json'
+        yield method, Engine(cloud, settings, file, environment)
+
+
+# endregion
+
+
+def test_after_a_kill_the_next_process_goes_on_in_each_method(results: dict[str, dict[str, Future[Any]]]) -> None:
+    for method, result in results['killed'].items():
+        text, seconds = result.result()
         assert text.startswith('token '), (method, text)
         assert LEASE_SECONDS - 4 < seconds < GOES_ON, (method, seconds)
 
 
-def _killed(method: str, workbench: Workbench, tmp_path: Path) -> tuple[str, float]:
-    """Kill a command that has claimed the lease and sent its request nowhere, and return the result of the next one."""
-    one = engine(method, workbench, tmp_path)
-    one._environment = {**one._environment, 'STOP_BEFORE_SENDING': '1'}
-    with one.command() as process:
-        wait_for(lambda: 'lease' in one.kinds())
-        process.send_signal(signal.SIGKILL)
-    del one._environment['STOP_BEFORE_SENDING']
-    return one.result()
-
-
-def test_a_token_that_a_killed_process_has_used_up_is_explained(workbench: Workbench, tmp_path: Path) -> None:
-    one = engine(CORTEX_APP, workbench, tmp_path)
-    workbench.cloud.faults.add(service='token-service', path='token', delay=1.0, reset=True)
-    with one.command() as process:
-        wait_for(lambda: requests_to(workbench, 'token-service'))
-        process.send_signal(signal.SIGKILL)
-    workbench.cloud.faults.clear()
-    workbench.cloud.faults.add(service='token-service', path='token', status=403, body={'message': 'hash verification failed'})
-    text, seconds = one.result()
+def test_a_token_that_a_killed_process_has_used_up_is_explained(results: dict[str, dict[str, Future[Any]]]) -> None:
+    text, seconds = results['killed with its token'][CORTEX_APP].result()
     assert 'A command sent this Token at' in text
     assert 'ended before it stored the response' in text
     assert seconds < GOES_ON
 
 
 @pytest.mark.parametrize('method, most', [(CLIENT_SECRET, 2), (CORTEX_APP, 1)])
-def test_a_process_that_is_only_slow_uses_up_no_token_twice(workbench: Workbench, tmp_path: Path, method: str, most: int) -> None:
-    one, service = engine(method, workbench, tmp_path), METHODS[method]
-    workbench.cloud.faults.add(service=service, path='token', delay=24.0)  # twice as long as a lease
-    with one.command() as process:
-        wait_for(lambda: requests_to(workbench, service))
-        text, _ = one.result()
-        assert text.startswith('token ')
-        assert requests_to(workbench, service) <= most
-        assert process.communicate(timeout=limit(GOES_ON))[0].startswith('token ')
-
-
-def main(settings: dict[str, Any], context: SharedContext) -> None:
-    import demistomock as demisto
-    from MicrosoftCredentialsApiModule import TokenClient
-
-    demisto.demistoVersion = lambda: {'version': '6.10.0', 'platform': 'xsoar'}
-    demisto.getIntegrationContextVersioned = context.read
-    demisto.setIntegrationContextVersioned = context.write
-    if 'azure_cloud' in settings:
-        settings['azure_cloud'] = create_custom_azure_cloud('sandbox', endpoints=settings['azure_cloud'])
-    if 'STOP_BEFORE_SENDING' in os.environ:
-        TokenClient._wait = lambda *_args: time.sleep(600)  # type: ignore[method-assign,assignment]
-    started = time.monotonic()
-    try:
-        print('token', hashlib.sha256(MicrosoftClient(**settings).get_access_token().encode()).hexdigest())
-    except Exception as error:
-        print(error)
-    print(time.monotonic() - started, end='')
-
-
-if __name__ == '__main__':
-    main(json.loads(sys.argv[1]), SharedContext(Path(sys.argv[2])))
+def test_a_process_that_is_only_slow_uses_up_no_token_twice(
+    results: dict[str, dict[str, Future[Any]]], method: str, most: int
+) -> None:
+    text, requests, of_the_slow_one = results[f'slow, {method}'][method].result()
+    assert text.startswith('token ')
+    assert requests <= most
+    assert of_the_slow_one.startswith('token ')

@@ -12,6 +12,7 @@ from email.message import EmailMessage, MIMEPart
 from email.parser import BytesHeaderParser, BytesParser
 from email.policy import EmailPolicy
 from email.utils import format_datetime, formataddr, getaddresses, parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 from sandbox.microsoft.graph_mail.content import Content
@@ -102,7 +103,22 @@ def headers(message: Message) -> list[tuple[str, str]]:
     """Return the internet headers, in their order."""
     if message.source is not None:
         return [(name, str(value)) for name, value in BytesHeaderParser(policy=_LENIENT).parsebytes(message.source).items()]
-    return [(name, str(value)) for name, value in _frame(message, {}, 'headers').items()]
+    own = [(name, value) for name, value in _own_headers(message) if not name.lower().startswith('content-')]
+    return [(name, _as_read(name, value)) for name, value in (*own, *_of_the_body(message))]
+
+
+@lru_cache(10_000)
+def _as_read(name: str, value: str) -> str:
+    """Return a header as a reader of it sees it: most mails of a mailbox have the same addresses."""
+    return str(policy.SMTP.header_store_parse(name, ' '.join(value.split()))[1])
+
+
+def _of_the_body(message: Message) -> list[tuple[str, str]]:
+    """Return the headers that a frame of this mail has besides its own ones."""
+    version = ('MIME-Version', '1.0')
+    if message.plain and not message.html and not message.meeting:
+        return [('Content-Type', 'text/plain; charset="utf-8"'), ('Content-Transfer-Encoding', 'quoted-printable'), version]
+    return [version, ('Content-Type', 'multipart/alternative; boundary="_000_headers_"')]
 
 
 def parse(data: bytes, now: float) -> Message:
