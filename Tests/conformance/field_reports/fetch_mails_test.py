@@ -304,6 +304,37 @@ def test_without_delta_mails_are_found_by_lists(
     field_report('M5', f'delta answers {status}, after it worked: {is_known}', 'nothing is fetched', f'{found}')
 
 
+@pytest.mark.parametrize('code', ['ErrorQuotaExceeded', 'ErrorMessagePerFolderCountReceiveQuotaExceeded'])
+@pytest.mark.parametrize('is_known', [False, True], ids=['from the first run on', 'later'])
+def test_a_mailbox_that_has_no_room_for_a_sync_is_fetched_by_lists(
+    source: MailSource, instance: Instance, field_report: Report, code: str, is_known: bool
+) -> None:
+    elsewhere = source.folder('Elsewhere')
+    moved = source.deliver('moved in', elsewhere, age=YEARS_AGO)
+    source.deliver('backlog', age=5 * DAY)
+    platform = instance()
+    if is_known:
+        names(platform, 2)
+    if code == 'ErrorQuotaExceeded':
+        source.mailbox.has_room_for_syncs = False
+    else:
+        body = {'error': {'code': code, 'message': 'The number of received messages has exceeded the quota for the folder.'}}
+        source.cloud.faults.add(service='graph', path='/delta$', status=500, body=body, times=None)
+    [told] = platform.fetch().health
+    assert code in told
+    source.deliver('delivered')
+    source.mailbox.move(moved, 'inbox')
+    found = names(platform)
+    assert found == ['backlog', 'delivered', 'moved in']
+    source.cloud.faults.clear()
+    source.mailbox.has_room_for_syncs = True
+    source.cloud.clock.advance(DAY)
+    source.deliver('a day later')
+    assert names(platform) == sorted([*found, 'a day later'])
+    assert platform.fetch().health == []
+    field_report('M5', f'delta answers {code}, after it worked: {is_known}', 'nothing is fetched', f'{found}')
+
+
 # endregion
 # region M3, M13, M17, M22: filters and first fetch
 
@@ -578,6 +609,33 @@ def test_a_mail_that_cannot_be_converted_is_not_tried_again(
     assert code in missing
     assert 'Try again' not in missing
     field_report('M9', f'$value answers {status} {code}', 'incident five runs late', f'in the first run: {missing}')
+
+
+@pytest.mark.parametrize('size', [5000, 2_000_000])
+def test_a_file_that_exchange_cannot_open_is_not_tried_again(
+    source: MailSource, instance: Instance, field_report: Report, size: int
+) -> None:
+    source.mailbox.attach_file(source.deliver(), 'report.pdf', bytes(size))
+    body = {'error': {'code': 'ErrorCannotOpenFileAttachment', 'message': 'OLE conversion failed for an attachment.'}}
+    source.cloud.faults.add(service='graph', path=r'/attachments/.*\$value$', status=500, body=body, times=None)
+    [missing] = instance().fetch().incidents[0].raw['Missing']
+    assert 'OLE conversion failed' in missing
+    field_report('M9', f'$value of a file of {size} bytes: 500 ErrorCannotOpenFileAttachment', 'five runs late', missing)
+
+
+@pytest.mark.parametrize('status, code', [(400, 'UnknownError'), (500, 'ErrorCorruptData'), (413, 'BadRequest')])
+@pytest.mark.parametrize('part', ['(?!delta)[^/]+', '[^/]+/attachments/.*', '[^/]+/.value'])
+def test_what_fails_in_a_batch_is_read_alone(
+    source: MailSource, instance: Instance, field_report: Report, status: int, code: str, part: str
+) -> None:
+    source.mailbox.attach_file(source.deliver(), 'report.pdf', bytes(5000))
+    body = {'error': {'code': code, 'message': 'No.'}}
+    source.cloud.faults.add(service='graph', path=rf'/messages/{part}$', status=status, body=body)
+    [incident] = instance(fetch_eml=True).fetch().incidents
+    assert not source.cloud.faults.all()
+    assert 'Missing' not in incident.raw
+    assert (len(incident.files), bool(incident.raw['Body'])) == (2, True)
+    field_report('M1', f'{part} answers {status} {code} once, in a batch', 'body or file missing', 'complete, in the first run')
 
 
 # endregion

@@ -140,6 +140,7 @@ _CHECK_MAILBOX = 'Check the address of the mailbox.'
 _CHECK_PROXY = 'Check the proxy and the cloud setting.'
 # What Graph cannot convert. Source: https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
 UNREADABLE_CODES = (
+    'ErrorCannotOpenFileAttachment',
     'ErrorContentConversionFailed',
     'ErrorCorruptData',
     'ErrorItemCorrupt',

@@ -779,7 +779,8 @@ class MailSelector:
             if folder.link and (error.is_sync_state_lost or error.status == 400):
                 folder.restart_sync()
                 return self._delta_page(folder, is_second_try)
-            if error.status not in (400, 404, 405, 501):
+            # Graph keeps the states of syncs in the mailbox, where they may find no room.
+            if error.status not in (400, 404, 405, 501) and 'QuotaExceeded' not in error.code:
                 raise
             if not is_second_try:  # it may be an error of one moment
                 return self._delta_page(folder, True)
@@ -1220,8 +1221,6 @@ class MailReader:
         # one mail of a run is read, however long it takes
         if self._ends_with(error) or (self._run.is_over_time and mail is not self._mails[0]):
             mail.postpone()
-        elif error and is_final(error):
-            do_without(error)
         else:
             self._run_step(mail, read, do_without)
 
