@@ -14,6 +14,7 @@ from conformance.fetch.fetching_platform import Platform
 from conformance.fetch.mail_source import DAY, PARTNER, STRANGER, YEARS_AGO, MailSource, attach
 from MicrosoftGraphMailFilterApiModule import fetch_options
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.clock import graph_timestamp
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 Report = Callable[[str, str, str, str], None]
@@ -138,6 +139,27 @@ def test_a_pending_mail_is_found_when_its_id_changes(
     assert names(platform, 15) == ['Dragged']
     assert platform.incidents[0].mail_id == message.immutable_id
     field_report('M1', f'{part} waits, new ID in {target}, back: {back}', LOST, f'{len(platform.incidents)} incident')
+
+
+@pytest.mark.parametrize('count', [1, 19])
+@pytest.mark.parametrize('is_known', [False, True], ids=['in the first run', 'later'])
+def test_a_list_that_ends_early_ends_no_backlog(
+    source: MailSource, instance: Instance, field_report: Report, count: int, is_known: bool
+) -> None:
+    mails = [source.deliver(f'mail {number:02}', age=5 * DAY - 60 * number) for number in range(60)]
+    source.cloud.clock.advance(DAY)
+    platform = instance(max_fetch='25')
+    done = len(platform.fetch().incidents) if is_known else 0
+    rows = [
+        {'id': one.immutable_id, 'receivedDateTime': graph_timestamp(one.received), 'subject': one.subject}
+        for one in mails[done : done + count]
+    ]
+    path = '/mailFolders/[^/]+/messages$'
+    source.cloud.faults.add(service='graph', path=path, status=200, body={'value': rows}, skip=1)  # the list by changed time
+    found = names(platform, 4)
+    assert not source.cloud.faults.all()
+    assert found == [one.subject for one in mails]
+    field_report('M1', f'a list shows {count} mails and no link, though there are more; known: {is_known}', LOST, f'{len(found)}')
 
 
 # endregion

@@ -847,7 +847,8 @@ class MailSelector:
     ) -> tuple[SortKey, bool]:
         """Continue a list by a time after `position`. Return the new position, and whether it is the end of the list."""
         for _ in range(_MAX_PAGES_PER_RUN):
-            rows, next_second = self._list_seconds(folder, by, position[0])
+            start = position
+            rows, next_second = self._list_seconds(folder, by, start[0])
             for row in sorted(rows, key=partial(sort_key, by=by)):
                 key = sort_key(row, by)
                 if key > position and is_new(row):
@@ -855,9 +856,10 @@ class MailSelector:
                         return position, False
                     self._add(row, folder)
                 position = max(position, key)
-            if not next_second:
+            if next_second:
+                position = (next_second, '')
+            elif by == CHANGED or position == start:  # a list may end early: the backlog is over if nothing follows
                 return position, True
-            position = (next_second, '')
             if not self._room:
                 break
         return position, False
