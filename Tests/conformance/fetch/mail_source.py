@@ -62,7 +62,7 @@ class MailSource:
         for message in [*mailbox.messages(), *mailbox.messages(self._well_known('recoverableitemsdeletions').folder_id)]:
             mailbox.remove(message)
         mailbox.delta_token_seconds = mailbox.first_delta_sync_limit = mailbox.delta_status = None
-        mailbox.hides_internal_headers = False
+        mailbox.hides_internal_headers, mailbox.has_room_for_syncs = False, True
         mailbox.tells_partial_changes, mailbox.told_of_returned = False, 'created'
 
     def _well_known(self, name: str) -> Folder:

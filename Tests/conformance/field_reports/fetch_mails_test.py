@@ -14,6 +14,7 @@ from conformance.fetch.fetching_platform import Platform
 from conformance.fetch.mail_source import DAY, PARTNER, STRANGER, YEARS_AGO, MailSource, attach
 from MicrosoftGraphMailFilterApiModule import fetch_options
 from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.clock import graph_timestamp
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 Report = Callable[[str, str, str, str], None]
@@ -138,6 +139,27 @@ def test_a_pending_mail_is_found_when_its_id_changes(
     assert names(platform, 15) == ['Dragged']
     assert platform.incidents[0].mail_id == message.immutable_id
     field_report('M1', f'{part} waits, new ID in {target}, back: {back}', LOST, f'{len(platform.incidents)} incident')
+
+
+@pytest.mark.parametrize('count', [1, 19])
+@pytest.mark.parametrize('is_known', [False, True], ids=['in the first run', 'later'])
+def test_a_list_that_ends_early_ends_no_backlog(
+    source: MailSource, instance: Instance, field_report: Report, count: int, is_known: bool
+) -> None:
+    mails = [source.deliver(f'mail {number:02}', age=5 * DAY - 60 * number) for number in range(60)]
+    source.cloud.clock.advance(DAY)
+    platform = instance(max_fetch='25')
+    done = len(platform.fetch().incidents) if is_known else 0
+    rows = [
+        {'id': one.immutable_id, 'receivedDateTime': graph_timestamp(one.received), 'subject': one.subject}
+        for one in mails[done : done + count]
+    ]
+    path = '/mailFolders/[^/]+/messages$'
+    source.cloud.faults.add(service='graph', path=path, status=200, body={'value': rows}, skip=1)  # the list by changed time
+    found = names(platform, 4)
+    assert not source.cloud.faults.all()
+    assert found == [one.subject for one in mails]
+    field_report('M1', f'a list shows {count} mails and no link, though there are more; known: {is_known}', LOST, f'{len(found)}')
 
 
 # endregion
@@ -302,6 +324,37 @@ def test_without_delta_mails_are_found_by_lists(
     assert len(source.cloud.requests.of('graph', 'delta')) > asked
     assert platform.fetch().health == []
     field_report('M5', f'delta answers {status}, after it worked: {is_known}', 'nothing is fetched', f'{found}')
+
+
+@pytest.mark.parametrize('code', ['ErrorQuotaExceeded', 'ErrorMessagePerFolderCountReceiveQuotaExceeded'])
+@pytest.mark.parametrize('is_known', [False, True], ids=['from the first run on', 'later'])
+def test_a_mailbox_that_has_no_room_for_a_sync_is_fetched_by_lists(
+    source: MailSource, instance: Instance, field_report: Report, code: str, is_known: bool
+) -> None:
+    elsewhere = source.folder('Elsewhere')
+    moved = source.deliver('moved in', elsewhere, age=YEARS_AGO)
+    source.deliver('backlog', age=5 * DAY)
+    platform = instance()
+    if is_known:
+        names(platform, 2)
+    if code == 'ErrorQuotaExceeded':
+        source.mailbox.has_room_for_syncs = False
+    else:
+        body = {'error': {'code': code, 'message': 'The number of received messages has exceeded the quota for the folder.'}}
+        source.cloud.faults.add(service='graph', path='/delta$', status=500, body=body, times=None)
+    [told] = platform.fetch().health
+    assert code in told
+    source.deliver('delivered')
+    source.mailbox.move(moved, 'inbox')
+    found = names(platform)
+    assert found == ['backlog', 'delivered', 'moved in']
+    source.cloud.faults.clear()
+    source.mailbox.has_room_for_syncs = True
+    source.cloud.clock.advance(DAY)
+    source.deliver('a day later')
+    assert names(platform) == sorted([*found, 'a day later'])
+    assert platform.fetch().health == []
+    field_report('M5', f'delta answers {code}, after it worked: {is_known}', 'nothing is fetched', f'{found}')
 
 
 # endregion
@@ -578,6 +631,33 @@ def test_a_mail_that_cannot_be_converted_is_not_tried_again(
     assert code in missing
     assert 'Try again' not in missing
     field_report('M9', f'$value answers {status} {code}', 'incident five runs late', f'in the first run: {missing}')
+
+
+@pytest.mark.parametrize('size', [5000, 2_000_000])
+def test_a_file_that_exchange_cannot_open_is_not_tried_again(
+    source: MailSource, instance: Instance, field_report: Report, size: int
+) -> None:
+    source.mailbox.attach_file(source.deliver(), 'report.pdf', bytes(size))
+    body = {'error': {'code': 'ErrorCannotOpenFileAttachment', 'message': 'OLE conversion failed for an attachment.'}}
+    source.cloud.faults.add(service='graph', path=r'/attachments/.*\$value$', status=500, body=body, times=None)
+    [missing] = instance().fetch().incidents[0].raw['Missing']
+    assert 'OLE conversion failed' in missing
+    field_report('M9', f'$value of a file of {size} bytes: 500 ErrorCannotOpenFileAttachment', 'five runs late', missing)
+
+
+@pytest.mark.parametrize('status, code', [(400, 'UnknownError'), (500, 'ErrorCorruptData'), (413, 'BadRequest')])
+@pytest.mark.parametrize('part', ['(?!delta)[^/]+', '[^/]+/attachments/.*', '[^/]+/.value'])
+def test_what_fails_in_a_batch_is_read_alone(
+    source: MailSource, instance: Instance, field_report: Report, status: int, code: str, part: str
+) -> None:
+    source.mailbox.attach_file(source.deliver(), 'report.pdf', bytes(5000))
+    body = {'error': {'code': code, 'message': 'No.'}}
+    source.cloud.faults.add(service='graph', path=rf'/messages/{part}$', status=status, body=body)
+    [incident] = instance(fetch_eml=True).fetch().incidents
+    assert not source.cloud.faults.all()
+    assert 'Missing' not in incident.raw
+    assert (len(incident.files), bool(incident.raw['Body'])) == (2, True)
+    field_report('M1', f'{part} answers {status} {code} once, in a batch', 'body or file missing', 'complete, in the first run')
 
 
 # endregion

@@ -387,7 +387,7 @@ def test_an_upload_is_retried(
 
 @pytest.mark.parametrize('lost', [1, 2, 3])
 @pytest.mark.parametrize('skip', [0, 1])
-@pytest.mark.parametrize('status', [404, 410])
+@pytest.mark.parametrize('status', [401, 404, 410])
 def test_a_session_that_graph_does_not_find_is_opened_again(
     sender: WatchedSender, cloud: MicrosoftCloud, bobs: Mailbox, tmp_path: Path, lost: int, skip: int, status: int
 ) -> None:
@@ -409,7 +409,14 @@ def test_the_last_response_of_an_upload_may_be_lost(sender: WatchedSender, bobs:
 
 @pytest.mark.parametrize(
     'fault',
-    [{'status': 503}, {'status': 403}, {'status': 404}, {'reset': True}, {'status': 429, 'headers': {'Retry-After': '99'}}],
+    [
+        {'status': 503},
+        {'status': 401},
+        {'status': 403},
+        {'status': 404},
+        {'reset': True},
+        {'status': 429, 'headers': {'Retry-After': '99'}},
+    ],
 )
 def test_an_upload_that_finally_fails_leaves_no_draft(
     sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, seven: OutgoingAttachment, fault: dict[str, Any]

@@ -60,6 +60,12 @@ def mail(**more: str) -> dict[str, str]:
             'ErrorExceededMessageLimit',
             'Wait until the mailbox may send again, or ask an administrator about its sending limit.',
         ),
+        (
+            403,
+            'ErrorMessageSubmissionBlocked',
+            'Ask an administrator to let the mailbox send again: Microsoft has blocked it.',
+        ),
+        (401, 'OrganizationFromTenantGuidNotFound', 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.'),
         (403, 'ErrorSendAsDenied', 'Change the sender, or ask an administrator for the permission Send As.'),
         (404, 'ErrorNonExistentMailbox', NO_MAILBOX),
         (404, 'MailboxNotSupportedForRESTAPI', NO_MAILBOX),
@@ -82,6 +88,21 @@ def test_a_message_id_is_not_blamed_for_a_mailbox_that_does_not_exist(instance: 
     message = message_of(adas)
     instance.cloud.faults.add(path='/messages/', **refusal(404, 'ErrorNonExistentMailbox'))
     assert NO_MAILBOX in instance.error('msgraph-mail-get-email', message_id=message.message_id)
+
+
+def test_a_second_deletion_is_not_blamed_on_permissions(instance: Instance, adas: Mailbox) -> None:
+    message = message_of(adas)
+    for _ in range(2):
+        assert instance.run('msgraph-mail-delete-email', message_id=message.immutable_id)['Type'] != ERROR
+    told = instance.error('msgraph-mail-delete-email', message_id=message.immutable_id)
+    assert 'ErrorCannotDeleteObject: Object cannot be deleted. It may be deleted already. Look for it in Outlook.' in told
+
+
+def test_the_id_is_not_blamed_for_a_signed_email_that_cannot_be_forwarded(instance: Instance, adas: Mailbox) -> None:
+    reason = 'The specified object was not found in the store., Cannot open attachment.'
+    instance.cloud.faults.add(path='/createForward$', times=None, **refusal(404, 'ErrorItemNotFound', reason))
+    told = instance.error('msgraph-mail-forward', message_id=message_of(adas).message_id, to=BOB, comment='See.')
+    assert told.startswith(f'Microsoft Graph refused the request: ErrorItemNotFound: {reason} Open the email in Outlook')
 
 
 # endregion

@@ -76,6 +76,8 @@ class GraphError(DemistoException):
             advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
             if advice == CHECK_ID and response.url and not re.search(_ID_IN_PATH, urlsplit(response.url).path):
                 advice = f'{_CHECK_MAILBOX[:-1]}, and that this account may open it.'
+            elif 'Cannot open attachment' in reason:  # of a signed email
+                advice = _CANNOT_CONVERT
         if status == 429 or _may_be_done(status, code):
             seconds = retry_after_seconds(response, now)
             advice = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
@@ -140,6 +142,7 @@ _CHECK_MAILBOX = 'Check the address of the mailbox.'
 _CHECK_PROXY = 'Check the proxy and the cloud setting.'
 # What Graph cannot convert. Source: https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
 UNREADABLE_CODES = (
+    'ErrorCannotOpenFileAttachment',
     'ErrorContentConversionFailed',
     'ErrorCorruptData',
     'ErrorItemCorrupt',
@@ -148,14 +151,16 @@ UNREADABLE_CODES = (
     'ErrorMimeContentInvalidBase64String',
     'ErrorUnsupportedMimeConversion',
 )
+_CANNOT_CONVERT = 'Open the email in Outlook: Microsoft Graph cannot convert it.'
 _NO_MAILBOX = 'Check the address: the account has no mailbox in Exchange Online.'
 QUOTA_EXCEEDED = 'ErrorQuotaExceeded'
 # Graph answers with them again, whatever their status is, and nothing was done.
 _ADVICE_BY_FINAL_CODE = {
-    **dict.fromkeys(UNREADABLE_CODES, 'Open the email in Outlook: Microsoft Graph cannot convert it.'),
+    **dict.fromkeys(UNREADABLE_CODES, _CANNOT_CONVERT),
     'ErrorMessageSizeExceeded': 'Send smaller files or a link to them: the mailbox limits the size of an email.',
     QUOTA_EXCEEDED: 'Delete what the mailbox does not need, or ask an administrator to raise its quota.',
     'ErrorExceededMessageLimit': 'Wait until the mailbox may send again, or ask an administrator about its sending limit.',
+    'ErrorMessageSubmissionBlocked': 'Ask an administrator to let the mailbox send again: Microsoft has blocked it.',
     'ErrorSendAsDenied': 'Change the sender, or ask an administrator for the permission Send As.',
     'ErrorNonExistentMailbox': _NO_MAILBOX,
     'MailboxNotEnabledForRESTAPI': _NO_MAILBOX,
@@ -169,7 +174,9 @@ _ADVICE_BY_CODE = {
     'ErrorInvalidUser': _CHECK_MAILBOX,
     'Request_ResourceNotFound': _CHECK_MAILBOX,
     'ResourceNotFound': _CHECK_MAILBOX,
+    'ErrorCannotDeleteObject': 'It may be deleted already. Look for it in Outlook.',
     'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
+    'OrganizationFromTenantGuidNotFound': 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.',
 }
 _CONFLICT = 'The object was changed at the same time. Run the command again.'
 _ADVICE_BY_STATUS = {

@@ -779,7 +779,8 @@ class MailSelector:
             if folder.link and (error.is_sync_state_lost or error.status == 400):
                 folder.restart_sync()
                 return self._delta_page(folder, is_second_try)
-            if error.status not in (400, 404, 405, 501):
+            # Graph keeps the states of syncs in the mailbox, where they may find no room.
+            if error.status not in (400, 404, 405, 501) and 'QuotaExceeded' not in error.code:
                 raise
             if not is_second_try:  # it may be an error of one moment
                 return self._delta_page(folder, True)
@@ -846,7 +847,8 @@ class MailSelector:
     ) -> tuple[SortKey, bool]:
         """Continue a list by a time after `position`. Return the new position, and whether it is the end of the list."""
         for _ in range(_MAX_PAGES_PER_RUN):
-            rows, next_second = self._list_seconds(folder, by, position[0])
+            start = position
+            rows, next_second = self._list_seconds(folder, by, start[0])
             for row in sorted(rows, key=partial(sort_key, by=by)):
                 key = sort_key(row, by)
                 if key > position and is_new(row):
@@ -854,9 +856,10 @@ class MailSelector:
                         return position, False
                     self._add(row, folder)
                 position = max(position, key)
-            if not next_second:
+            if next_second:
+                position = (next_second, '')
+            elif by == CHANGED or position == start:  # a list may end early: the backlog is over if nothing follows
                 return position, True
-            position = (next_second, '')
             if not self._room:
                 break
         return position, False
@@ -1220,8 +1223,6 @@ class MailReader:
         # one mail of a run is read, however long it takes
         if self._ends_with(error) or (self._run.is_over_time and mail is not self._mails[0]):
             mail.postpone()
-        elif error and is_final(error):
-            do_without(error)
         else:
             self._run_step(mail, read, do_without)
 

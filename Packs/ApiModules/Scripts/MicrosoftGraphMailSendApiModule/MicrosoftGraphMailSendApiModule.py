@@ -381,7 +381,7 @@ _CLEANUP_SECONDS = 20.0  # to remove a draft after the end of the command
 _STEP_RETRIES = RetryPolicy({**CONFLICT_RETRIES, **dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES)}, _RETRIES)
 # A new draft is not known everywhere at once.
 _NEW_DRAFT_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 404: _RETRIES})
-_SESSION_RETRIES = RetryPolicy({404: 3, 410: 3})
+_SESSION_RETRIES = RetryPolicy({401: 3, 404: 3, 410: 3})
 _UPLOAD_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 416: _RETRIES})
 
 
@@ -680,7 +680,7 @@ class _Draft:
                     session.cancel()
                     raise
 
-        self._retry(upload, _SESSION_RETRIES)  # Graph may not find a session that it has just opened
+        self._retry(upload, _SESSION_RETRIES)  # Graph may not find or accept a session that it has just opened
 
     def count_attachments(self) -> int:
         return self._retry(self._count)

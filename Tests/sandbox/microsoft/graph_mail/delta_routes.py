@@ -43,6 +43,8 @@ def message_changes(folder_id: str) -> Response:
     folder = find_folder(call, folder_id)
     if call.mailbox.delta_status:
         raise GraphError(call.mailbox.delta_status, 'UnknownError', 'Change tracking is not supported here.')
+    if not call.mailbox.has_room_for_syncs:
+        raise GraphError(403, 'ErrorQuotaExceeded', 'Mailbox has exceeded maximum mailbox size.')
     state = _requested_state(call, folder.folder_id, OPTIONS)
     options = {name: value for name, value in state.options.items() if name in ('$select', '$top', '$expand')}
     query = call.allowed(read_query(options, 'message', call.page_size, OPTIONS))

@@ -44,6 +44,7 @@ class Mailbox:
 
     Attributes:
         has_room_for_names: takes extended properties with names that it does not know yet.
+        has_room_for_syncs: takes the state that a delta query of messages leaves in it.
         message_limit: largest mail that can be sent or kept, in bytes.
         delta_token_seconds: how long a delta token lives; None for ever. ``expire_delta_tokens`` ends all that exist.
         delta_generations: a delta token expires when so many others have followed from it, one after the other; None for never.
@@ -64,7 +65,7 @@ class Mailbox:
         self.now = now
         self.lock = threading.RLock()
         self.message_limit = MESSAGE_LIMIT_BYTES
-        self.has_room_for_names = True
+        self.has_room_for_names = self.has_room_for_syncs = True
         self.delta_token_seconds: float | None = None
         self.delta_generations: int | None = None
         self.first_delta_sync_limit: int | None = None

@@ -18,10 +18,12 @@ from sandbox.microsoft.graph_mail.mail_request import (
     find_message,
     mail_blueprint,
     message_route,
+    not_found,
     open_mailbox,
     parameters,
     typed_body,
 )
+from sandbox.microsoft.graph_mail.mailbox import RECOVERABLE
 from sandbox.microsoft.graph_mail.message_input import change, message_of_mime, new_draft
 from sandbox.microsoft.graph_mail.model import Message
 from sandbox.microsoft.graph_mail.permissions import READ, READ_BASIC, WRITE
@@ -159,7 +161,12 @@ def check_unchanged(message: Message) -> None:
 @message_route(messages_api, '', 'DELETE')
 def delete_message(message_id: str, folder_id: str | None = None) -> tuple[str, int]:
     call = open_mailbox(WRITE)
-    call.mailbox.delete(find_message(call, message_id, folder_id))
+    message = find_message(call, message_id, folder_id)
+    if message.folder_id == find_folder(call, RECOVERABLE).folder_id:
+        if call.view.immutable_ids:
+            raise GraphError(403, 'ErrorCannotDeleteObject', 'Object cannot be deleted.')
+        raise not_found(message_id)
+    call.mailbox.delete(message)
     return '', 204
 
 

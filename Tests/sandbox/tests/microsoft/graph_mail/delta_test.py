@@ -85,6 +85,15 @@ def test_delta_can_be_missing(graph: GraphClient, mailbox: Mailbox, status: int)
     assert graph.error('GET', DELTA)[0] == status
 
 
+def test_a_mailbox_without_room_for_syncs_has_lists(graph: GraphClient, mailbox: Mailbox) -> None:
+    put(mailbox, 'listed')
+    _, link = round_of(graph, DELTA)
+    mailbox.has_room_for_syncs = False
+    for path in (DELTA, link):
+        assert graph.error('GET', path) == (403, 'ErrorQuotaExceeded')
+    assert 'listed' in subjects(graph.rows('/mailFolders/archive/messages'))
+
+
 def test_out_and_in_again_within_a_round_is_one_row(graph: GraphClient, mailbox: Mailbox) -> None:
     message = put(mailbox, 'restless')
     _, link = round_of(graph, DELTA)

@@ -164,6 +164,8 @@ def test_move_copy_and_delete(graph: GraphClient, mailbox: Mailbox) -> None:
     assert subjects(mailbox, 'deleteditems') == []
     assert message.subject in subjects(mailbox, 'recoverableitemsdeletions')
     assert sum(row['subject'] == message.subject for row in graph.rows('/messages?$top=100')) == 1
+    assert graph.error('DELETE', path) == (404, 'ErrorItemNotFound')
+    assert graph.error('DELETE', path, **IMMUTABLE) == (403, 'ErrorCannotDeleteObject')
     mailbox.restore(mailbox.restore(message))
     graph.post(f'{path}/permanentDelete', None, status=204)
     assert graph.error('GET', path) == (404, 'ErrorItemNotFound')
