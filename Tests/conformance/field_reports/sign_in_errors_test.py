@@ -341,6 +341,7 @@ def test_the_status_of_a_proxy_is_named(
     [
         ('http://127.0.0.1:9', 'refused the connection', 'address and port'),
         ('http://proxy.invalid:8080', 'not known to DNS', 'name of the proxy'),
+        (r'http://CONTOSO\ada:secret@127.0.0.1:9', 'not known to DNS', '%5C for a backslash'),
         ('http://u:p@', 'not valid', 'proxy settings'),
         ('http://[::1', 'not valid', 'proxy settings'),
         ('http://proxy.invalid:99999', 'not valid', 'proxy settings'),

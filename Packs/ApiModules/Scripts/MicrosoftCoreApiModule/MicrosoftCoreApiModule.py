@@ -647,7 +647,7 @@ _CONNECTION_PROBLEMS: tuple[tuple[Any, str, str, str, str], ...] = (
         _PROXY,
         'NameResolution|getaddrinfo|Name or service|not known',
         'The proxy for {} is not known to DNS.',
-        'Check the name of the proxy in the proxy settings.',
+        'Check the name of the proxy in the proxy settings. In user name and password, write %5C for a backslash.',
         'no_proxy',
     ),
     (
