@@ -435,7 +435,10 @@ def _new_conn(connection: Any) -> Any:
             longest = timeout if address == addresses[-1] else NEXT_ADDRESS_SECONDS
             connection._dns_host, connection.timeout = address, min(timeout, longest, max(deadline.seconds_left(), 0.001))
             try:
-                return connection.connect_to_host()
+                connected = connection.connect_to_host()
+                connected.settimeout(timeout)  # that of the attempt would apply to TLS as well
+                deadline.limit(connected)
+                return connected
             except (ConnectTimeoutError, NewConnectionError):
                 if address == addresses[-1] or deadline.is_over():
                     raise
