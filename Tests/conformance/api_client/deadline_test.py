@@ -183,6 +183,51 @@ def test_the_next_address_is_tried_if_one_refuses_or_is_silent(monkeypatch: pyte
             assert session.get(f'http://many.example:{port}/', timeout=60).text == 'ok'
 
 
+def test_of_a_host_whose_ipv6_addresses_are_silent_the_second_address_is_tried_by_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Microsoft's sign-in hosts have eight of each, and many networks drop what is sent to the first eight."""
+    monkeypatch.setattr(MicrosoftCoreApiModule, 'NEXT_ADDRESS_SECONDS', limit(0.5), raising=False)
+    monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(2))
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(HEAD + b'Content-Length: 2\r\n\r\nok')
+
+    with serving(serve) as host, silent_addresses(8, int(host.partition(':')[2])) as silent:
+        port = silent[0][1]
+        found: list[Any] = [(socket.AF_INET6, socket.SOCK_STREAM, 6, '', (f'::ffff:{one}', port, 0, 0)) for one, _ in silent]
+        found += [(socket.AF_INET, socket.SOCK_STREAM, 6, '', ('127.0.0.1', port))]
+        resolve = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket, 'getaddrinfo', lambda host, *a, **k: found if host == 'many.example' else resolve(host, *a, **k)
+        )
+        with LimitedSession(SystemClock().remaining) as session:
+            assert session.get(f'http://many.example:{port}/', timeout=60).text == 'ok'
+
+
+@pytest.mark.filterwarnings('ignore::urllib3.exceptions.InsecureRequestWarning')
+def test_tls_may_take_longer_than_the_connection_to_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MicrosoftCoreApiModule, 'NEXT_ADDRESS_SECONDS', 0.1)
+    monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(5))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issue_certificate('localhost').configure_cert(context)
+
+    def serve(connection: socket.socket) -> None:
+        time.sleep(0.3)
+        connection = context.wrap_socket(connection, server_side=True)
+        connection.recv(65536)
+        connection.sendall(HEAD + b'Content-Length: 2\r\n\r\nok')
+
+    with serving(serve) as host:
+        port = int(host.partition(':')[2])
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, '', (one, port)) for one in ('127.0.0.1', '127.0.2.1')]
+        resolve = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket, 'getaddrinfo', lambda host, *a, **k: found if host == 'many.example' else resolve(host, *a, **k)
+        )
+        with LimitedSession(SystemClock().remaining) as session:
+            assert session.get(f'https://many.example:{port}/', timeout=60, verify=False).text == 'ok'
+
+
 def test_a_slow_proxy_ends_at_the_deadline() -> None:
     def call() -> None:
         with LimitedSession(SystemClock().remaining) as session:

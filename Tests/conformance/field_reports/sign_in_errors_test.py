@@ -252,6 +252,15 @@ def test_the_metadata_service_of_somebody_else_is_not_an_azure_host(
     field_report('S9', f'{method}, {answer}', before, f'{requests} requests: {error}')
 
 
+@pytest.mark.parametrize('code', [403, 421])
+def test_a_host_that_restricts_its_metadata_service_is_still_an_azure_host(
+    workbench: Workbench, field_report: Report, code: int
+) -> None:
+    error = error_of(workbench, VM_SYSTEM_ASSIGNED, 'imds', status(code))
+    assert 'allow the containers of the engine' in error.advice
+    field_report('S9', f'{code} without a body', 'Turn on the managed identity of this Azure host', str(error))
+
+
 @pytest.mark.parametrize('body', [None, {}, {'message': 'Not Found'}, {'error': {'code': 404, 'message': 'no'}}])
 def test_a_metadata_service_that_always_answers_404_may_be_that_of_somebody_else(
     workbench: Workbench, field_report: Report, body: Any
@@ -332,6 +341,7 @@ def test_the_status_of_a_proxy_is_named(
     [
         ('http://127.0.0.1:9', 'refused the connection', 'address and port'),
         ('http://proxy.invalid:8080', 'not known to DNS', 'name of the proxy'),
+        (r'http://CONTOSO\ada:secret@127.0.0.1:9', 'not known to DNS', '%5C for a backslash'),
         ('http://u:p@', 'not valid', 'proxy settings'),
         ('http://[::1', 'not valid', 'proxy settings'),
         ('http://proxy.invalid:99999', 'not valid', 'proxy settings'),

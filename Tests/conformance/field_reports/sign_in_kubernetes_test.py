@@ -121,6 +121,26 @@ def test_a_federated_credential_that_not_all_servers_know_yet_is_tried_again(
     assert sum(pod.workbench.clock.waits) < 30
 
 
+@pytest.mark.parametrize('number', [50166, 90061])
+def test_an_issuer_that_entra_could_not_read_is_tried_again(pod: Pod, number: int) -> None:
+    pod.write_token()
+    pod.workbench.cloud.faults.add(service='entra', path='token', aadsts=number, times=2)
+    assert isinstance(pod.ask(), AccessToken)
+    assert pod.workbench.requests_to('entra') == 3
+
+
+@pytest.mark.parametrize('number', [50166, 90061])
+def test_an_issuer_that_entra_can_never_read_is_named(pod: Pod, field_report: Report, number: int) -> None:
+    pod.write_token()
+    pod.workbench.cloud.faults.add(service='entra', path='token', aadsts=number, times=None)
+    error = pod.ask()
+    assert isinstance(error, MicrosoftSignInError)
+    assert pod.workbench.requests_to('entra') == 4
+    assert 'that the issuer of the cluster is public' in error.advice
+    assert 'federated credential' not in str(error)
+    field_report('S17', f'AADSTS{number}', 'given up at once: Check the federated credential', str(error))
+
+
 def test_a_federated_credential_that_remains_unknown_is_an_error_after_three_retries(pod: Pod) -> None:
     pod.write_token(sub='system:serviceaccount:soar:other')
     assert isinstance(pod.ask(), MicrosoftSignInError)

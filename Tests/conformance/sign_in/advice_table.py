@@ -55,8 +55,7 @@ ADVICE = (
     Advice(90002, REFUSED, 'Check Token (tenant ID) and the cloud'),
     Advice(900023, REFUSED, 'Check Token (tenant ID) and the cloud'),
     Advice(50059, REFUSED, 'Check Token (tenant ID)'),
-    Advice(90038, REFUSED, 'another national cloud'),
-    Advice(900382, REFUSED, 'another national cloud'),
+    *(Advice(number, REFUSED, 'another national cloud') for number in (90038, 900382, 900432, 900439)),
     # consent and scope
     Advice(65001, NEEDS_USER, 'grant admin consent', USER),
     Advice(650056, REFUSED, 'Add the API permission'),

@@ -369,7 +369,25 @@ def test_auth_test_succeeds_with_permissions_that_exchange_grants(instance: Inst
         principal.application_permissions = [name for name in PERMISSIONS if name not in roles]
     entry = instance.run('msgraph-mail-auth-test')
     assert entry['EntryContext']['MSGraphMailAuth']['MissingPermissions'] == sorted(roles, key=PERMISSIONS.index)
-    assert entry['HumanReadable'].endswith(f'This requests a new token. {ROLES}')
+    assert 'This requests a new token.' in entry['HumanReadable']
+    assert entry['HumanReadable'].endswith(ROLES)
+
+
+@with_methods('Managed identity, system-assigned')
+def test_the_token_of_a_host_lacks_new_permissions_for_a_day_and_the_advice_says_so(instance: Instance) -> None:
+    instance.cloud.directory.managed_identity_kept_seconds = 24 * 3600
+    identity = instance.cloud.directory.managed_identity('azure-vm')
+    identity.application_permissions = ['Mail.ReadWrite', 'MailboxSettings.ReadWrite']
+    texts = [instance.text('msgraph-mail-auth-test')]
+    identity.application_permissions = list(PERMISSIONS)
+    instance.text('msgraph-mail-auth-reset')
+    texts += [instance.text('msgraph-mail-auth-test')]
+    for text in texts:
+        assert 'Run !msgraph-mail-auth-reset. This requests a new token.' in text
+        assert 'The host may answer with the token that it has kept, for up to 24 hours.' in text
+    instance.cloud.clock.advance(24 * 3600)
+    instance.text('msgraph-mail-auth-reset')
+    assert rows_of(instance.text('msgraph-mail-auth-test'))['Missing Permissions'] == 'none'
 
 
 @pytest.mark.parametrize('mailbox', [BOB, ''])

@@ -346,7 +346,8 @@ def require_https(url: str, field_name: str, host_only: bool = False) -> str:
 
 REQUEST_SECONDS = 120.0  # of a request, until its response is complete
 STREAM_SECONDS = 240.0  # the same, for a file that is streamed
-CONNECT_SECONDS = 10.0  # of a connection to one of the addresses of a host, which may have many
+CONNECT_SECONDS = 10.0  # of a connection to the only address of a host, or the last one
+NEXT_ADDRESS_SECONDS = 2.0  # of a connection to any other one
 MAX_RESPONSE_SIZE = 64 * 2**20  # bytes, decompressed; files are streamed
 _CHUNK = 64 * 1024  # bytes
 _JSON_PARTS = rb'(?s)[{\[,]|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
@@ -416,7 +417,10 @@ class _LimitedResponse(http.client.HTTPResponse):
 
 
 def _new_conn(connection: Any) -> Any:
-    """Connect to one address of the host after another, until the deadline: many may be silent, as behind a firewall."""
+    """Connect to one address of the host after another, until the deadline: many may be silent, as behind a firewall.
+
+    Where all of IPv6 is silent, the second one is of IPv4.
+    """
     deadline, host, timeout = _current_deadline(), connection._dns_host, connection.timeout
     if not deadline:
         return connection.connect_to_host()
@@ -424,12 +428,17 @@ def _new_conn(connection: Any) -> Any:
         found = socket.getaddrinfo(host.strip('[]'), connection.port, allowed_gai_family(), socket.SOCK_STREAM)
     except (OSError, UnicodeError):  # it happens again here, and becomes the error of urllib3
         return connection.connect_to_host()
-    addresses = list(dict.fromkeys(address[0] for *_, address in found))
+    known = list(dict.fromkeys(address[0] for *_, address in found))
+    addresses = sorted(known, key=lambda one: [other for other in known if (':' in other) == (':' in one)].index(one))
     try:
         for address in addresses:
-            connection._dns_host, connection.timeout = address, min(timeout, max(deadline.seconds_left(), 0.001))
+            longest = timeout if address == addresses[-1] else NEXT_ADDRESS_SECONDS
+            connection._dns_host, connection.timeout = address, min(timeout, longest, max(deadline.seconds_left(), 0.001))
             try:
-                return connection.connect_to_host()
+                connected = connection.connect_to_host()
+                connected.settimeout(timeout)  # that of the attempt would apply to TLS as well
+                deadline.limit(connected)
+                return connected
             except (ConnectTimeoutError, NewConnectionError):
                 if address == addresses[-1] or deadline.is_over():
                     raise
@@ -641,7 +650,7 @@ _CONNECTION_PROBLEMS: tuple[tuple[Any, str, str, str, str], ...] = (
         _PROXY,
         'NameResolution|getaddrinfo|Name or service|not known',
         'The proxy for {} is not known to DNS.',
-        'Check the name of the proxy in the proxy settings.',
+        'Check the name of the proxy in the proxy settings. In user name and password, write %5C for a backslash.',
         'no_proxy',
     ),
     (

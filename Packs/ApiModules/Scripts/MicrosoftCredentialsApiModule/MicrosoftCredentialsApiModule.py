@@ -128,7 +128,7 @@ _ADVICE_BY_NUMBERS = {
         '7000112 700011': 'Enable sign-in of the enterprise application.',
         '70011 700022 901002': _ONE_RESOURCE,
         '50194': _OWN_TENANT,
-        '90038 900382': 'The tenant is in another national cloud. Change the cloud setting.',
+        '90038 900382 900432 900439': 'The tenant is in another national cloud. Change the cloud setting.',
         '1002016': 'A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.',
         '70021 700211 700212 700213': (
             'Compare issuer, subject and audience of the federated credential with the token of this pod.'
@@ -457,7 +457,7 @@ class TokenRequest(NamedTuple):
         refusal_advice: what to do if the request is refused.
         absence_advice: what to do if there is no such service: no response comes, or one of something else.
         advice_by_code: what to do after these errors, in place of the usual advice.
-        unsettled: start of the numbers of errors that a change leads to which has not reached all servers of Entra yet.
+        unsettled: regular expression for the start of the numbers of errors that may be gone some seconds later.
         renew: returns the request for a retry, if the same one must not be sent twice.
     """
 
@@ -697,6 +697,7 @@ class TokenClient:
             refusal.advice = request.advice_by_code.get(refusal.code, refusal.advice)
             return refusal
         advice = request.refusal_advice or 'Check the address of the service, the cloud setting and the proxy.'
+        advice = request.advice_by_code.get(str(status), advice)
         return SignInRefusedError(what, without_repetition(advice, what), 'refused' if text else str(status))
 
 
@@ -713,7 +714,7 @@ def _allowed_retries(request: TokenRequest, response: requests.Response) -> int:
     """Return how often a request that led to an error response may be sent again."""
     found = _error_of(response)
     name, status = found.get('error'), response.status_code
-    if request.unsettled and f'AADSTS{request.unsettled}' in str(found.get('error_description')):
+    if request.unsettled and re.search(f'AADSTS(?:{request.unsettled})', str(found.get('error_description'))):
         return 3
     if name in _FINAL:
         return 0
@@ -1303,6 +1304,7 @@ class CortexAppCredential(Credential):
 MANAGED_IDENTITY_RETRIES = RetryPolicy({404: 4, 408: 4, 410: 7, 429: 4, **dict.fromkeys(range(500, 600), 4)}, 1, 0.8, 130, 130)
 _METADATA_CONNECT_TIMEOUT = 2.0  # seconds
 _CHALLENGE_SECONDS = 130.0  # for those of all retries
+_IDENTITY_ADVICE = 'Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.'
 
 
 class ManagedIdentityCredential(Credential):
@@ -1343,6 +1345,7 @@ class ManagedIdentityHost:
     variables: tuple[str, ...] = ()
     version = ''
     headers: StrMapping = {'Metadata': 'true'}
+    advice_by_code: StrMapping = {}
     client_id = ''
 
     def __init__(self, environment: StrMapping):
@@ -1357,8 +1360,9 @@ class ManagedIdentityHost:
             retry_policy=MANAGED_IDENTITY_RETRIES,
             connect_timeout=_METADATA_CONNECT_TIMEOUT,
             through_proxy=False,
-            refusal_advice='Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.',
+            refusal_advice=_IDENTITY_ADVICE,
             absence_advice=_HOST_ADVICE,
+            advice_by_code=self.advice_by_code,
         )
 
     def authenticate(self, request: TokenRequest, _token_client: TokenClient) -> TokenRequest:
@@ -1370,6 +1374,10 @@ class VirtualMachine(ManagedIdentityHost):
     """A virtual machine or scale set, with the instance metadata service (IMDS)."""
 
     version = '2018-02-01'
+    advice_by_code = dict.fromkeys(
+        ('403', '421'),  # without a body, from the agent that this protocol puts before the service
+        f'{_IDENTITY_ADVICE} If its Metadata Security Protocol is on, allow the containers of the engine in the rules.',
+    )
 
     def __init__(self, environment: StrMapping):
         host = environment.get('AZURE_POD_IDENTITY_AUTHORITY_HOST') or 'http://169.254.169.254'
@@ -1464,7 +1472,8 @@ class WorkloadIdentity(ManagedIdentityHost):
             self.endpoint,
             form=form,
             renew=lambda: self.request(resource, client_id),
-            unsettled='70021',
+            unsettled='70021|50166|90061',
+            advice_by_code=dict.fromkeys(('AADSTS50166', 'AADSTS90061'), _ISSUER_ADVICE),
             refusal_advice='Check the federated credential of the managed identity or application, and its client ID.',
         )
 
@@ -1479,6 +1488,7 @@ class WorkloadIdentity(ManagedIdentityHost):
 
 
 _MAX_FEDERATED_TOKEN = 64 * 1024  # characters
+_ISSUER_ADVICE = f'{_TRY_LATER} If it lasts, check that the issuer of the cluster is public, with its keys.'
 
 
 _HOST_ADVICE = (

@@ -60,6 +60,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         Credential,
         CredentialSettings,
         DeviceCodeCredential,
+        ManagedIdentityCredential,
         SignInPendingError,
         SignInRequiredError,
         create_credential,
@@ -612,6 +613,8 @@ def permission_advice(spec: IntegrationSpec, credential: Credential, granted: li
     if not missing:
         return spec.access_advice
     again = sign_in_instruction(spec, credential) or f'{spec.instruction("auth-reset")} This requests a new token.'
+    if isinstance(credential, ManagedIdentityCredential):
+        again += ' The host may answer with the token that it has kept, for up to 24 hours.'
     may_be_role = not credential.needs_user and any(name.startswith(('Mail', 'Calendars')) for name in missing)
     return f'Grant the missing permissions: {", ".join(missing)}. {again}{_EXCHANGE_ROLES if may_be_role else ""}'
 

@@ -25,6 +25,8 @@ AADSTS: dict[int, Refusal] = {
     50059: Refusal('invalid_request', 'The request names no tenant, and an application cannot sign in without one.'),
     90038: Refusal('invalid_request', 'The tenant lives in another national cloud.'),
     900382: Refusal('invalid_request', 'A confidential client cannot sign in across clouds.'),
+    900432: Refusal('invalid_request', 'A confidential client cannot sign in across clouds.'),
+    900439: Refusal('invalid_request', 'The tenant is in the cloud of the US government, which has an address of its own.'),
     50194: Refusal('unauthorized_client', 'The application is registered for one tenant only and cannot use a common endpoint.'),
     # the application
     7000229: Refusal('unauthorized_client', 'The tenant has no service principal of this application.'),
@@ -42,6 +44,8 @@ AADSTS: dict[int, Refusal] = {
     700211: Refusal('invalid_client', 'No federated credential has the issuer of the assertion.', 401),
     700212: Refusal('invalid_client', 'No federated credential has the audience of the assertion.', 401),
     700213: Refusal('invalid_client', 'No federated credential has the subject of the assertion.', 401),
+    50166: Refusal('invalid_request', 'The request to the issuer of the assertion has failed.'),
+    90061: Refusal('invalid_request', 'The request to the issuer of the assertion has failed.'),
     700016: Refusal('unauthorized_client', 'The tenant does not know this application.'),
     700011: Refusal('unauthorized_client', 'The directory does not know this application.'),
     7000112: Refusal('unauthorized_client', 'The application is disabled.'),

@@ -141,6 +141,7 @@ class ManagedIdentity(Principal):
     is_user_assigned: bool
     hosts: set[str]
     application_permissions: list[str] = field(default_factory=list)
+    kept_answers: dict[str, tuple[float, dict[str, str]]] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -150,6 +151,7 @@ class Directory:
     Attributes:
         token_service_status: HTTP status of an answer with tokens of the token service of the Cortex XSOAR app.
         managed_identity_answer_age: seconds for which an answer of the instance metadata was kept: `expires_in` is that old.
+        managed_identity_kept_seconds: how long a host answers with the token that it has given, whatever has changed since.
     """
 
     tenants: list[Tenant] = field(default_factory=list)
@@ -163,6 +165,7 @@ class Directory:
     refresh_in: int | None = None
     token_service_status: int = 200
     managed_identity_answer_age: int = 0
+    managed_identity_kept_seconds: int = 0
     refresh_token_seconds: float = 90 * DAY
     authorization_code_seconds: float = 600.0
     device_code_seconds: float = 900.0

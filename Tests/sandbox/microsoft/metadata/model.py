@@ -27,7 +27,19 @@ def identity_of(state: CloudState, host: str, named: dict[str, str]) -> ManagedI
 
 
 def identity_token(state: CloudState, identity: ManagedIdentity, resource: str) -> dict[str, str]:
-    """Return the answer for one identity, all numbers as text. Raises EntraError 500011 for an unknown resource."""
+    """Return the answer for one identity, all numbers as text: a new one, or the one that the host has kept.
+
+    Raises EntraError 500011 for an unknown resource.
+    """
+    now = state.clock.now()
+    kept_on, kept = identity.kept_answers.get(resource, (0.0, {}))
+    if not kept or now - kept_on >= state.directory.managed_identity_kept_seconds:
+        kept = _new_answer(state, identity, resource)
+        identity.kept_answers[resource] = now, kept
+    return kept
+
+
+def _new_answer(state: CloudState, identity: ManagedIdentity, resource: str) -> dict[str, str]:
     wanted = parse_resource(state.directory, resource)
     kept_for = state.directory.managed_identity_answer_age
     seconds = state.directory.managed_identity_token_seconds - kept_for

@@ -37,6 +37,19 @@ def test_answer_of_imds(cloud: MicrosoftCloud, http: HttpClient) -> None:
     assert imds(cloud, http).json()['refresh_in'] == '43200'
 
 
+def test_a_host_answers_with_the_token_that_it_has_kept(cloud: MicrosoftCloud, http: HttpClient) -> None:
+    cloud.directory.managed_identity_kept_seconds = 24 * 3600
+    identity = cloud.directory.managed_identity('azure-vm')
+    first = imds(cloud, http).json()
+    identity.application_permissions = []
+    cloud.clock.advance(24 * 3600 - 60)
+    assert imds(cloud, http).json() == first
+    assert imds(cloud, http, resource=cloud.resource_manager).json()['access_token'] != first['access_token']
+    cloud.clock.advance(60)
+    later = imds(cloud, http).json()
+    assert 'roles' not in jwt.decode(later['access_token'], options={'verify_signature': False})
+
+
 @pytest.mark.parametrize(
     'parameter, attribute', [('client_id', 'client_id'), ('object_id', 'object_id'), ('msi_res_id', 'resource_id')]
 )
