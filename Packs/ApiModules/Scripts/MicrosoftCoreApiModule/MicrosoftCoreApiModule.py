@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timezone
 from ipaddress import ip_address
+from itertools import zip_longest
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, quote_plus, unquote, urljoin as absolute_url, urlsplit  # urljoin is one of the platform
@@ -419,7 +420,7 @@ class _LimitedResponse(http.client.HTTPResponse):
 def _new_conn(connection: Any) -> Any:
     """Connect to one address of the host after another, until the deadline: many may be silent, as behind a firewall.
 
-    Where all of IPv6 is silent, the second one is of IPv4.
+    IPv6 and IPv4 take turns, so that the second attempt succeeds where all of one is silent.
     """
     deadline, host, timeout = _current_deadline(), connection._dns_host, connection.timeout
     if not deadline:
@@ -429,7 +430,9 @@ def _new_conn(connection: Any) -> Any:
     except (OSError, UnicodeError):  # it happens again here, and becomes the error of urllib3
         return connection.connect_to_host()
     known = list(dict.fromkeys(address[0] for *_, address in found))
-    addresses = sorted(known, key=lambda one: [other for other in known if (':' in other) == (':' in one)].index(one))
+    preferred = [one for one in known if (':' in one) == (':' in known[0])]
+    others = [one for one in known if one not in preferred]
+    addresses = [one for pair in zip_longest(preferred, others) for one in pair if one]
     try:
         for address in addresses:
             longest = timeout if address == addresses[-1] else NEXT_ADDRESS_SECONDS
