@@ -4,9 +4,10 @@ INTERPRETER := $(or $(PYTHON),python3)
 BIN := .venv/bin
 PACK := Packs/O365OutlookMailSingleUser
 # folders with unit and contract tests: the others are not even collected. Without field_reports, which repeats, with what people
-# reported, what the tests of each subject assert, and without tables of what hardly ever happens: mails, stored data and values
-# of any shape
-NOT_FAST := field_reports fetch/odd_mails_test.py token_cache/storage_faults_test.py faults/fuzz_test.py
+# reported, what the tests of each subject assert, without tables of what hardly ever happens (mails, stored data and values of
+# any shape), and without tests that wait: for deadlines, and for processes that share a token
+NOT_FAST := field_reports fetch/odd_mails_test.py token_cache/storage_faults_test.py faults/fuzz_test.py \
+    api_client/deadline_test.py sign_in/environment_test.py token_cache/concurrency_test.py
 FAST := Packs docs/examples Tests/demo Tests/reliability Tests/conformance $(NOT_FAST:%=--ignore=Tests/conformance/%)
 # a worker for each processor and one more, since tests wait now and then; the tests of a file stay together, and files in the
 # order of conftest.py
