@@ -33,7 +33,7 @@ settings.register_profile('soak', settings.get_profile('histories'), max_example
 Instance = Callable[..., Platform]
 
 
-@pytest.fixture(autouse=True, scope='package')
+@pytest.fixture(autouse=True, scope='module')
 def trusted_cloud(microsoft_cloud: MicrosoftCloud) -> Any:
     """Trust the certificates of the cloud, and use no proxy."""
     with pytest.MonkeyPatch.context() as environment:
