@@ -146,6 +146,12 @@ def silent_addresses(count: int, port: int = 0) -> Iterator[list[tuple[str, int]
         yield given
 
 
+def resolve_many_example(monkeypatch: pytest.MonkeyPatch, found: list[Any]) -> None:
+    """Let ``many.example`` have these addresses, as ``socket.getaddrinfo`` returns them."""
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, 'getaddrinfo', lambda host, *a, **k: found if host == 'many.example' else resolve(host, *a, **k))
+
+
 @pytest.mark.parametrize('scheme', ['http', 'https'])
 def test_many_silent_addresses_of_a_host_end_at_the_deadline(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     """Microsoft's hosts have a dozen, and a firewall that drops what is sent makes all of them silent."""
@@ -156,10 +162,7 @@ def test_many_silent_addresses_of_a_host_end_at_the_deadline(monkeypatch: pytest
 
     with silent_addresses(8) as given:
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, '', one) for one in given]
-        resolve = socket.getaddrinfo
-        monkeypatch.setattr(
-            socket, 'getaddrinfo', lambda host, *a, **k: found if host == 'many.example' else resolve(host, *a, **k)
-        )
+        resolve_many_example(monkeypatch, found)
         assert seconds_of(call) < SECONDS + limit(0.5)
 
 
@@ -175,17 +178,14 @@ def test_the_next_address_is_tried_if_one_refuses_or_is_silent(monkeypatch: pyte
         port = silent[0][1]
         addresses = ['127.0.2.1', silent[0][0], '127.0.0.1']  # nothing is at the first
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, '', (one, port)) for one in addresses]
-        resolve = socket.getaddrinfo
-        monkeypatch.setattr(
-            socket, 'getaddrinfo', lambda host, *a, **k: found if host == 'many.example' else resolve(host, *a, **k)
-        )
+        resolve_many_example(monkeypatch, found)
         with LimitedSession(SystemClock().remaining) as session:
             assert session.get(f'http://many.example:{port}/', timeout=60).text == 'ok'
 
 
 def test_of_a_host_whose_ipv6_addresses_are_silent_the_second_address_is_tried_by_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
     """Microsoft's sign-in hosts have eight of each, and many networks drop what is sent to the first eight."""
-    monkeypatch.setattr(MicrosoftCoreApiModule, 'NEXT_ADDRESS_SECONDS', limit(0.5), raising=False)
+    monkeypatch.setattr(MicrosoftCoreApiModule, 'NEXT_ADDRESS_SECONDS', limit(0.5))
     monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(2))
 
     def serve(connection: socket.socket) -> None:
@@ -196,10 +196,7 @@ def test_of_a_host_whose_ipv6_addresses_are_silent_the_second_address_is_tried_b
         port = silent[0][1]
         found: list[Any] = [(socket.AF_INET6, socket.SOCK_STREAM, 6, '', (f'::ffff:{one}', port, 0, 0)) for one, _ in silent]
         found += [(socket.AF_INET, socket.SOCK_STREAM, 6, '', ('127.0.0.1', port))]
-        resolve = socket.getaddrinfo
-        monkeypatch.setattr(
-            socket, 'getaddrinfo', lambda host, *a, **k: found if host == 'many.example' else resolve(host, *a, **k)
-        )
+        resolve_many_example(monkeypatch, found)
         with LimitedSession(SystemClock().remaining) as session:
             assert session.get(f'http://many.example:{port}/', timeout=60).text == 'ok'
 
@@ -220,10 +217,7 @@ def test_tls_may_take_longer_than_the_connection_to_an_address(monkeypatch: pyte
     with serving(serve) as host:
         port = int(host.partition(':')[2])
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, '', (one, port)) for one in ('127.0.0.1', '127.0.2.1')]
-        resolve = socket.getaddrinfo
-        monkeypatch.setattr(
-            socket, 'getaddrinfo', lambda host, *a, **k: found if host == 'many.example' else resolve(host, *a, **k)
-        )
+        resolve_many_example(monkeypatch, found)
         with LimitedSession(SystemClock().remaining) as session:
             assert session.get(f'https://many.example:{port}/', timeout=60, verify=False).text == 'ok'
 

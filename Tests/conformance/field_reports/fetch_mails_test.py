@@ -295,17 +295,22 @@ def test_an_old_mail_that_came_back_and_cannot_be_read_is_an_incident_later(
 # region M5: no delta
 
 
+def _with_a_backlog(source: MailSource, instance: Instance, is_fetched: bool) -> tuple[Platform, Message]:
+    """Return the platform of an inbox with a mail of some days ago, and an old mail of another folder."""
+    moved = source.deliver('moved in', source.folder('Elsewhere'), age=YEARS_AGO)
+    source.deliver('backlog', age=5 * DAY)
+    platform = instance()
+    if is_fetched:
+        names(platform, 2)
+    return platform, moved
+
+
 @pytest.mark.parametrize('status', [400, 404, 405, 501])
 @pytest.mark.parametrize('is_known', [False, True], ids=['from the first run on', 'later'])
 def test_without_delta_mails_are_found_by_lists(
     source: MailSource, instance: Instance, field_report: Report, status: int, is_known: bool
 ) -> None:
-    elsewhere = source.folder('Elsewhere')
-    moved = source.deliver('moved in', elsewhere, age=YEARS_AGO)
-    source.deliver('backlog', age=5 * DAY)
-    platform = instance()
-    if is_known:
-        names(platform, 2)
+    platform, moved = _with_a_backlog(source, instance, is_known)
     source.mailbox.delta_status = status
     run = platform.fetch()
     assert 'no change tracking' in ' '.join(run.health)
@@ -331,12 +336,7 @@ def test_without_delta_mails_are_found_by_lists(
 def test_a_mailbox_that_has_no_room_for_a_sync_is_fetched_by_lists(
     source: MailSource, instance: Instance, field_report: Report, code: str, is_known: bool
 ) -> None:
-    elsewhere = source.folder('Elsewhere')
-    moved = source.deliver('moved in', elsewhere, age=YEARS_AGO)
-    source.deliver('backlog', age=5 * DAY)
-    platform = instance()
-    if is_known:
-        names(platform, 2)
+    platform, moved = _with_a_backlog(source, instance, is_known)
     if code == 'ErrorQuotaExceeded':
         source.mailbox.has_room_for_syncs = False
     else:
