@@ -43,6 +43,7 @@ from MicrosoftInstanceApiModule import (
     signed_in_account,
     text_list,
     token_outputs,
+    with_advice,
 )
 
 Params = dict[str, Any]
@@ -644,3 +645,9 @@ def test_a_pasted_code_is_masked(run: Run) -> None:
 
 
 # endregion
+
+
+def test_an_error_without_advice_gets_it_after_its_text() -> None:
+    error = with_advice(DemistoException('It failed.', res='the response'), 'Try again.')
+    assert isinstance(error, DemistoException)
+    assert (str(error), error.res) == ('It failed. Try again.', 'the response')
