@@ -146,6 +146,17 @@ def silent_addresses(count: int, port: int = 0) -> Iterator[list[tuple[str, int]
         yield given
 
 
+def answer_ok(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.sendall(HEAD + b'Content-Length: 2\r\n\r\nok')
+
+
+def text_of_many_example(port: int, scheme: str = 'http') -> str:
+    """Return what ``many.example`` answers; nobody checks its certificate."""
+    with LimitedSession(SystemClock().remaining) as session:
+        return session.get(f'{scheme}://many.example:{port}/', timeout=60, verify=False).text
+
+
 def resolve_many_example(monkeypatch: pytest.MonkeyPatch, found: list[Any]) -> None:
     """Let ``many.example`` have these addresses, as ``socket.getaddrinfo`` returns them."""
     resolve = socket.getaddrinfo
@@ -170,35 +181,34 @@ def test_the_next_address_is_tried_if_one_refuses_or_is_silent(monkeypatch: pyte
     monkeypatch.setattr(MicrosoftCoreApiModule, 'CONNECT_SECONDS', 0.1)
     monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(5))
 
-    def serve(connection: socket.socket) -> None:
-        connection.recv(65536)
-        connection.sendall(HEAD + b'Content-Length: 2\r\n\r\nok')
-
-    with serving(serve) as host, silent_addresses(1, int(host.partition(':')[2])) as silent:
+    with serving(answer_ok) as host, silent_addresses(1, int(host.partition(':')[2])) as silent:
         port = silent[0][1]
         addresses = ['127.0.2.1', silent[0][0], '127.0.0.1']  # nothing is at the first
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, '', (one, port)) for one in addresses]
         resolve_many_example(monkeypatch, found)
-        with LimitedSession(SystemClock().remaining) as session:
-            assert session.get(f'http://many.example:{port}/', timeout=60).text == 'ok'
+        assert text_of_many_example(port) == 'ok'
 
 
-def test_of_a_host_whose_ipv6_addresses_are_silent_the_second_address_is_tried_by_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize('silent_family, count', [('IPv6', 8), ('IPv4', 8), ('IPv6', 1)])
+def test_where_one_family_of_addresses_is_silent_the_second_attempt_is_of_the_other_one(
+    monkeypatch: pytest.MonkeyPatch, silent_family: str, count: int
+) -> None:
     """Microsoft's sign-in hosts have eight of each, and many networks drop what is sent to the first eight."""
     monkeypatch.setattr(MicrosoftCoreApiModule, 'NEXT_ADDRESS_SECONDS', limit(0.5))
     monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(2))
 
-    def serve(connection: socket.socket) -> None:
-        connection.recv(65536)
-        connection.sendall(HEAD + b'Content-Length: 2\r\n\r\nok')
-
-    with serving(serve) as host, silent_addresses(8, int(host.partition(':')[2])) as silent:
+    with serving(answer_ok) as host, silent_addresses(count, int(host.partition(':')[2])) as silent:
         port = silent[0][1]
-        found: list[Any] = [(socket.AF_INET6, socket.SOCK_STREAM, 6, '', (f'::ffff:{one}', port, 0, 0)) for one, _ in silent]
-        found += [(socket.AF_INET, socket.SOCK_STREAM, 6, '', ('127.0.0.1', port))]
+        addresses = [*(one for one, _ in silent), '127.0.0.1']
+        families = [silent_family] * count + ['IPv4' if silent_family == 'IPv6' else 'IPv6']
+        found: list[Any] = [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, '', (f'::ffff:{address}', port, 0, 0))
+            if family == 'IPv6'
+            else (socket.AF_INET, socket.SOCK_STREAM, 6, '', (address, port))
+            for address, family in zip(addresses, families, strict=True)
+        ]
         resolve_many_example(monkeypatch, found)
-        with LimitedSession(SystemClock().remaining) as session:
-            assert session.get(f'http://many.example:{port}/', timeout=60).text == 'ok'
+        assert text_of_many_example(port) == 'ok'
 
 
 @pytest.mark.filterwarnings('ignore::urllib3.exceptions.InsecureRequestWarning')
@@ -210,16 +220,13 @@ def test_tls_may_take_longer_than_the_connection_to_an_address(monkeypatch: pyte
 
     def serve(connection: socket.socket) -> None:
         time.sleep(0.3)
-        connection = context.wrap_socket(connection, server_side=True)
-        connection.recv(65536)
-        connection.sendall(HEAD + b'Content-Length: 2\r\n\r\nok')
+        answer_ok(context.wrap_socket(connection, server_side=True))
 
     with serving(serve) as host:
         port = int(host.partition(':')[2])
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, '', (one, port)) for one in ('127.0.0.1', '127.0.2.1')]
         resolve_many_example(monkeypatch, found)
-        with LimitedSession(SystemClock().remaining) as session:
-            assert session.get(f'https://many.example:{port}/', timeout=60, verify=False).text == 'ok'
+        assert text_of_many_example(port, 'https') == 'ok'
 
 
 def test_a_slow_proxy_ends_at_the_deadline() -> None:

@@ -428,7 +428,7 @@ class Histories(RuleBasedStateMachine):
         raise AssertionError('The fetch does not end.')
 
     def _remove_old_mails(self) -> None:
-        """Let mails that were never fetched leave, which is no error."""
+        """Let mails that were never fetched leave: the fetch succeeds all the same."""
         deleted, purged = self.old_mails
         self.delete(deleted)
         self.purge(purged)

@@ -141,25 +141,27 @@ def test_a_pending_mail_is_found_when_its_id_changes(
     field_report('M1', f'{part} waits, new ID in {target}, back: {back}', LOST, f'{len(platform.incidents)} incident')
 
 
-@pytest.mark.parametrize('count', [1, 19])
+@pytest.mark.parametrize('first, last', [(0, 1), (0, 19), (0, 0), (-1, 0), (-2, 1)])
 @pytest.mark.parametrize('is_known', [False, True], ids=['in the first run', 'later'])
 def test_a_list_that_ends_early_ends_no_backlog(
-    source: MailSource, instance: Instance, field_report: Report, count: int, is_known: bool
+    source: MailSource, instance: Instance, field_report: Report, first: int, last: int, is_known: bool
 ) -> None:
+    """It may show mails that follow, mails that were fetched before, both, or none."""
     mails = [source.deliver(f'mail {number:02}', age=5 * DAY - 60 * number) for number in range(60)]
     source.cloud.clock.advance(DAY)
     platform = instance(max_fetch='25')
     done = len(platform.fetch().incidents) if is_known else 0
     rows = [
         {'id': one.immutable_id, 'receivedDateTime': graph_timestamp(one.received), 'subject': one.subject}
-        for one in mails[done : done + count]
+        for one in mails[max(done + first, 0) : done + last]
     ]
     path = '/mailFolders/[^/]+/messages$'
     source.cloud.faults.add(service='graph', path=path, status=200, body={'value': rows}, skip=1)  # the list by changed time
     found = names(platform, 4)
     assert not source.cloud.faults.all()
     assert found == [one.subject for one in mails]
-    field_report('M1', f'a list shows {count} mails and no link, though there are more; known: {is_known}', LOST, f'{len(found)}')
+    shown = f'mails {first} to {last} of those that follow'
+    field_report('M1', f'a list shows {shown} and no link, though there are more; known: {is_known}', LOST, f'{len(found)}')
 
 
 # endregion
@@ -331,17 +333,25 @@ def test_without_delta_mails_are_found_by_lists(
     field_report('M5', f'delta answers {status}, after it worked: {is_known}', 'nothing is fetched', f'{found}')
 
 
-@pytest.mark.parametrize('code', ['ErrorQuotaExceeded', 'ErrorMessagePerFolderCountReceiveQuotaExceeded'])
+@pytest.mark.parametrize(
+    'status, code',
+    [
+        (403, 'ErrorQuotaExceeded'),
+        (500, 'ErrorMessagePerFolderCountReceiveQuotaExceeded'),
+        (507, 'ErrorInsufficientStorage'),
+        (507, 'UnknownError'),
+    ],
+)
 @pytest.mark.parametrize('is_known', [False, True], ids=['from the first run on', 'later'])
 def test_a_mailbox_that_has_no_room_for_a_sync_is_fetched_by_lists(
-    source: MailSource, instance: Instance, field_report: Report, code: str, is_known: bool
+    source: MailSource, instance: Instance, field_report: Report, status: int, code: str, is_known: bool
 ) -> None:
     platform, moved = _with_a_backlog(source, instance, is_known)
-    if code == 'ErrorQuotaExceeded':
+    if status == 403:
         source.mailbox.has_room_for_syncs = False
     else:
-        body = {'error': {'code': code, 'message': 'The number of received messages has exceeded the quota for the folder.'}}
-        source.cloud.faults.add(service='graph', path='/delta$', status=500, body=body, times=None)
+        body = {'error': {'code': code, 'message': 'There is no room.'}}
+        source.cloud.faults.add(service='graph', path='/delta$', status=status, body=body, times=None)
     [told] = platform.fetch().health
     assert code in told
     source.deliver('delivered')
@@ -354,7 +364,17 @@ def test_a_mailbox_that_has_no_room_for_a_sync_is_fetched_by_lists(
     source.deliver('a day later')
     assert names(platform) == sorted([*found, 'a day later'])
     assert platform.fetch().health == []
-    field_report('M5', f'delta answers {code}, after it worked: {is_known}', 'nothing is fetched', f'{found}')
+    field_report('M5', f'delta answers {status} {code}, after it worked: {is_known}', 'nothing is fetched', f'{found}')
+
+
+def test_throttling_that_names_a_quota_is_waited_for(source: MailSource, instance: Instance) -> None:
+    platform = started(instance)
+    body = {'error': {'code': 'ErrorQuotaExceeded', 'message': 'Too many requests.'}}
+    source.cloud.faults.add(service='graph', path='/delta$', status=429, body=body, headers={'Retry-After': '30'}, times=2)
+    assert '24 hours' not in ' '.join([*platform.fetch().health, *platform.fetch().health])
+    source.cloud.faults.clear()
+    source.mailbox.move(source.deliver('years ago', source.folder('Elsewhere'), age=YEARS_AGO), 'inbox')
+    assert names(platform) == ['years ago']
 
 
 # endregion

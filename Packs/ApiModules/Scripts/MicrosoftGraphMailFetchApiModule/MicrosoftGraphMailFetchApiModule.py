@@ -780,7 +780,8 @@ class MailSelector:
                 folder.restart_sync()
                 return self._delta_page(folder, is_second_try)
             # Graph keeps the states of syncs in the mailbox, where they may find no room.
-            if error.status not in (400, 404, 405, 501) and 'QuotaExceeded' not in error.code:
+            has_no_room = error.status == 507 or ('QuotaExceeded' in error.code and error.status != 429)
+            if error.status not in (400, 404, 405, 501) and not has_no_room:
                 raise
             if not is_second_try:  # it may be an error of one moment
                 return self._delta_page(folder, True)
@@ -846,6 +847,7 @@ class MailSelector:
         self, folder: FolderCursor, by: str, position: SortKey, is_new: Callable[[MessageRow], bool]
     ) -> tuple[SortKey, bool]:
         """Continue a list by a time after `position`. Return the new position, and whether it is the end of the list."""
+        unchanged = 0  # answers one after the other that showed nothing new
         for _ in range(_MAX_PAGES_PER_RUN):
             start = position
             rows, next_second = self._list_seconds(folder, by, start[0])
@@ -856,9 +858,10 @@ class MailSelector:
                         return position, False
                     self._add(row, folder)
                 position = max(position, key)
+            unchanged = unchanged + 1 if position == start else 0
             if next_second:
                 position = (next_second, '')
-            elif by == CHANGED or position == start:  # a list may end early: the backlog is over if nothing follows
+            elif by == CHANGED or unchanged == 2:  # a list may end early, and the backlog is not listed again once it is over
                 return position, True
             if not self._room:
                 break
