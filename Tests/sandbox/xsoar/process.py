@@ -58,17 +58,18 @@ class CommandProcess:
         with channel, os.fdopen(lifeline), os.fdopen(log), status, supervisor:
             start([channel.fileno(), lifeline, log, status.fileno()])
             self._supervisor = supervisor.makefile('rb')
-        self._number = self._told()
+        number = self._told()
+        if number is None:
+            raise ConnectionError('The process that starts commands has ended.')
+        self._number = number
         # It is not reaped before the last signal is sent, so that its number cannot belong to another process by then.
         self._ending = threading.Lock()
         self._reaped = False
 
-    def _told(self) -> int:
-        """Return the next number that the supervisor tells."""
+    def _told(self) -> int | None:
+        """Return the next number that the supervisor tells, None if it has ended."""
         line = self._supervisor.readline()
-        if not line:
-            raise ConnectionError('The process that starts commands has ended.')
-        return int(line)
+        return int(line) if line else None
 
     def run(self, time_limit: float, log: CommandLog, title: str) -> Outcome:
         """Let it run to its end, at most ``time_limit`` seconds."""
@@ -156,7 +157,8 @@ class CommandProcess:
         self._socket.sendall(json.dumps(message).encode() + b'\n')
 
     def _wait(self, timer: threading.Timer) -> None:
-        self._exit_status = self._told()
+        told = self._told()
+        self._exit_status = -signal.SIGKILL if told is None else told  # who kills its supervisor ends it as well
         timer.cancel()
         with self._ending:
             self._kill()  # whatever it started and left behind

@@ -20,6 +20,7 @@ CRASHES = {
     'exit after error': 'the reason',
     'exit with a text': 'The command crashed: its process ended with exit status 1.',
     'kill': 'The command crashed: its process was ended by signal 9 (SIGKILL).',
+    'kill the supervisor': 'The command crashed: its process was ended by signal 9 (SIGKILL).',
     'segfault': 'The command crashed: its process was ended by signal 11 (SIGSEGV).',
     'garbage': 'The command was stopped: what it sent to the server cannot be read.',
     'wrong message': 'The command was stopped: what it sent to the server cannot be read.',

@@ -100,6 +100,7 @@ WAYS: dict[str, Any] = {
     'hang with children': lambda: subprocess.run(['sleep', '600'], check=False),
     'leave a child': leave_a_child,
     'kill the fork server': kill_the_fork_server,
+    'kill the supervisor': lambda: os.kill(os.getppid(), signal.SIGKILL),
     'garbage': lambda: send_raw(b'this is no JSON\n'),
     'wrong message': lambda: send_raw(b'{"tell": "incidents", "value": [1]}\n'),
     'unknown question': ask_about_the_weather,
