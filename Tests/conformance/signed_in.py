@@ -55,4 +55,4 @@ def client_of(cloud: MicrosoftCloud, kind: type[Client]) -> Client:
         'Test', 'Local', 'com', AzureCloudEndpoints(active_directory=cloud.authority, microsoft_graph_resource_id=cloud.graph)
     )
     credential = ClientSecretCredential(cloud.authority, daemon.tenant_id, daemon.client_id, daemon.secret)
-    return kind('ada@contoso.example', custom, credential=credential)
+    return kind('ada@contoso.example', azure_cloud=custom, credential=credential)

@@ -37,15 +37,17 @@ from MicrosoftCoreApiModule import (
     CredentialError,
 )
 from MicrosoftCredentialsApiModule import (
-    AccessToken,
     ManagedIdentityCredential,
+    parse_authorization_response,
+)
+from MicrosoftTokenRequestApiModule import (
+    AccessToken,
     SignInPendingError,
     SignInRequiredError,
     SignInUnavailableError,
     TokenRequest,
     TokenResponse,
     TokenTarget,
-    parse_authorization_response,
 )
 from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI

@@ -15,9 +15,9 @@ import pytest
 
 import CommonServerPython
 import MicrosoftApiModule
-import MicrosoftCredentialsApiModule
 import MicrosoftGraphMailSendApiModule
 import MicrosoftInstanceApiModule
+import MicrosoftTokenRequestApiModule
 from authentication_methods import AUTHORIZATION_CODE, CLIENT_SECRET, CORTEX_APP, DEVICE_CODE, AuthenticationMethod
 from conformance.faults.scenarios import BY_NAME, _signed_in
 from conformance.faults.table import forms, secrets_of
@@ -200,9 +200,9 @@ def _nothing(*_args: Any) -> None:
 
 MASKS = {
     'secrets of the parameters': Mask(_parameters, MicrosoftInstanceApiModule, 'mask_secret', _nothing),
-    'access token': Mask(_token, MicrosoftCredentialsApiModule.TokenClient, 'mask', _nothing),
+    'access token': Mask(_token, MicrosoftTokenRequestApiModule.TokenClient, 'mask', _nothing),
     'every form of a secret': Mask(_base64, MicrosoftApiModule, 'secret_forms', lambda secret: [secret]),
-    'every form of a token': Mask(_base64, MicrosoftCredentialsApiModule, 'secret_forms', lambda secret: [secret]),
+    'every form of a token': Mask(_base64, MicrosoftTokenRequestApiModule, 'secret_forms', lambda secret: [secret]),
     'upload URL': Mask(_upload, MicrosoftGraphMailSendApiModule, 'mask_secret', _nothing),
     'password of the proxy': Mask(_proxy, MicrosoftApiModule, 'proxy_passwords', lambda _environment: []),
 }

@@ -66,7 +66,7 @@ def seconds_of(find: Callable[..., Any], pattern: 're.Pattern[str]', text: Any) 
 
 def test_the_expressions_are_found() -> None:
     assert len(FOUND) > 30
-    assert {one.module for one in FOUND} >= {'MicrosoftCoreApiModule', 'MicrosoftCredentialsApiModule'}
+    assert {one.module for one in FOUND} >= {'MicrosoftCoreApiModule', 'MicrosoftTokenRequestApiModule'}
 
 
 @pytest.mark.parametrize('expression', FOUND, ids=lambda one: f'{one.module}:{one.line}')

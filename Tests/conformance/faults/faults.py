@@ -11,7 +11,9 @@ from unittest import mock
 import trustme
 import urllib3.util.connection
 
-from MicrosoftCredentialsApiModule import TOKEN_THREAD
+from MicrosoftTokenRequestApiModule import (
+    TOKEN_THREAD,
+)
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.cloud import issue_certificate
 from sandbox.microsoft.service import Service

@@ -34,16 +34,17 @@ from MicrosoftCoreApiModule import (
     secret_forms,
 )
 from MicrosoftCredentialsApiModule import (
-    AccessToken,
     ClientSecretCredential,
-    TokenClient,
-    TokenRequest,
-    TokenTarget,
     encrypt_for_token_service,
     parse_authorization_response,
-    parse_token_response,
 )
-from MicrosoftGraphMailClientApiModule import GraphError, folder_names, html_to_text, odata_query
+from MicrosoftGraphClientApiModule import (
+    GraphError,
+    odata_query,
+)
+from MicrosoftGraphMailClientApiModule import (
+    folder_names,
+)
 from MicrosoftGraphMailSendApiModule import extract_data_uris, internet_headers, mail_body
 from MicrosoftInstanceApiModule import (
     InstanceSettings,
@@ -55,7 +56,17 @@ from MicrosoftInstanceApiModule import (
     json_argument,
     text_list,
 )
+from MicrosoftMailMimeApiModule import (
+    html_to_text,
+)
 from MicrosoftTokenCacheApiModule import CachedTokens, clear_tokens
+from MicrosoftTokenRequestApiModule import (
+    AccessToken,
+    TokenClient,
+    TokenRequest,
+    TokenTarget,
+    parse_token_response,
+)
 from O365OutlookMailSingleUser import SPEC
 
 EXAMPLES = int(os.environ.get('FUZZ', '800'))

@@ -11,10 +11,11 @@ import requests
 
 import MicrosoftApiModule
 import MicrosoftCoreApiModule
-import MicrosoftCredentialsApiModule
+import MicrosoftGraphClientApiModule
+import MicrosoftGraphMailArgumentsApiModule
 import MicrosoftGraphMailClientApiModule
-import MicrosoftGraphMailCommandsApiModule
 import MicrosoftInstanceApiModule
+import MicrosoftTokenRequestApiModule
 from conformance.faults.scenarios import BY_NAME
 from conformance.faults.table import FELL_SHORT, Table, table
 from MicrosoftCoreApiModule import LimitedSession, RetryPolicy, SystemClock
@@ -64,12 +65,12 @@ def _post_again(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_masks(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(MicrosoftCredentialsApiModule.TokenClient, 'mask', lambda *_args: None)
+    patch.setattr(MicrosoftTokenRequestApiModule.TokenClient, 'mask', lambda *_args: None)
     patch.setattr(MicrosoftInstanceApiModule, 'mask_secret', lambda _secret: None)
 
 
 def _one_form(patch: pytest.MonkeyPatch) -> None:
-    for module in (MicrosoftCredentialsApiModule, MicrosoftApiModule):
+    for module in (MicrosoftTokenRequestApiModule, MicrosoftApiModule):
         patch.setattr(module, 'secret_forms', lambda secret: [secret])
 
 
@@ -102,13 +103,13 @@ BREACHES: dict[str, dict[str, Breach]] = {
             _following, 'send-mail, no copy', 'redirect 307', 'requests to another host'
         ),
         'any link is followed': Breach(
-            _replace(MicrosoftGraphMailClientApiModule, 'is_same_host', lambda *_args: True),
+            _replace(MicrosoftGraphClientApiModule, 'is_same_host', lambda *_args: True),
             'msgraph-mail-list-rules',
             'body a link elsewhere',
             'requests to another host',
         ),
         'creations are not checked': Breach(
-            _replace(MicrosoftGraphMailClientApiModule.GraphMailClient, 'create', _ignoring),
+            _replace(MicrosoftGraphClientApiModule.GraphClient, 'create', _ignoring),
             'msgraph-mail-create-folder',
             'status 400',
             'success, but',
@@ -130,20 +131,22 @@ BREACHES: dict[str, dict[str, Breach]] = {
             'an error of|a raw error',
         ),
         'JSON is not checked': Breach(
-            _replace(MicrosoftCredentialsApiModule.TokenClient, 'read_json', lambda _client, _request, response: response.json()),
+            _replace(
+                MicrosoftTokenRequestApiModule.TokenClient, 'read_json', lambda _client, _request, response: response.json()
+            ),
             'Client secret: token',
             'body a list',
             'a raw error',
         ),
         'texts are not limited': Breach(
-            _replace(MicrosoftGraphMailClientApiModule, 'outside_text', lambda value, *_args: str(value) * 100),
+            _replace(MicrosoftGraphClientApiModule, 'outside_text', lambda value, *_args: str(value) * 100),
             'msgraph-mail-list-folders',
             'status 400',
             'an error of',
         ),
         'a rule is created twice': Breach(_post_again, 'msgraph-mail-create-rule', 'once reset_mid_body', 'more was done'),
         'a lost response is not looked up': Breach(
-            _replace(MicrosoftGraphMailClientApiModule.GraphError, 'is_outcome_unclear', False),
+            _replace(MicrosoftGraphClientApiModule.GraphError, 'is_outcome_unclear', False),
             'send-mail',
             'once reset_mid_body',
             'success, but|a draft is left behind',
@@ -151,7 +154,7 @@ BREACHES: dict[str, dict[str, Breach]] = {
     },
     'what is shown': {
         'subjects are live Markdown': Breach(
-            _replace(MicrosoftGraphMailCommandsApiModule, 'inert', lambda value, *_args: value),
+            _replace(MicrosoftGraphMailArgumentsApiModule, 'inert', lambda value, *_args: value),
             'msgraph-mail-list-emails',
             'field value.0.subject is hostile',
             'live Markdown',
@@ -172,7 +175,7 @@ BREACHES: dict[str, dict[str, Breach]] = {
             _replace(MicrosoftCoreApiModule, '_CONNECTION_PROBLEMS', ()), 'msgraph-mail-list-folders', 'peer expired', 'a cause'
         ),
         'the host is not named': Breach(
-            _replace(MicrosoftGraphMailClientApiModule, 'connection_problem', _nameless),
+            _replace(MicrosoftGraphClientApiModule, 'connection_problem', _nameless),
             'msgraph-mail-list-folders',
             'peer closed port',
             'a cause that is not named',

@@ -16,7 +16,6 @@ from urllib.parse import quote_plus
 from markdown_it import MarkdownIt
 
 import MicrosoftCoreApiModule
-import MicrosoftGraphMailClientApiModule
 from authentication_methods import AUTHORIZATION_CODE, CORTEX_APP
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.faults.faults import ECHOES, FAULTS, FaultCase, instead_of, peers, wrong_fields
@@ -400,7 +399,6 @@ def table(cloud: MicrosoftCloud) -> Iterator[Table]:
         tempfile.TemporaryDirectory() as folder,
         ScriptedServer([(200, {'Content-Type': 'application/json'}, '{"value": []}')]) as elsewhere,
         peers(cloud) as ports,
-        mock.patch.object(MicrosoftGraphMailClientApiModule, '_MAX_DOWNLOAD', 4 * MAX_RESPONSE, create=True),
         mock.patch.object(MicrosoftCoreApiModule._LimitedAdapter, '__init__', _smaller(MicrosoftCoreApiModule._LimitedAdapter)),
     ):
         yield Table(cloud, Path(folder), elsewhere, ports)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import MicrosoftGraphMailFetchApiModule
+import MicrosoftGraphMailSelectionApiModule
 from conformance.fetch.conftest import Instance
 from conformance.fetch.fetch_checker import MAX_TRIES
 from conformance.fetch.fetching_platform import AFTER_INCIDENTS, BEFORE_LAST_RUN
@@ -458,8 +458,8 @@ def test_a_long_first_sync_loses_nothing_if_the_clock_of_the_engine_is_ahead(
     source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.cloud.clock.stop()
-    monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, '_MAX_PAGES_PER_RUN', 1)
-    monkeypatch.setattr(MicrosoftGraphMailFetchApiModule, 'MAX_PAGE_SIZE', 5)
+    monkeypatch.setattr(MicrosoftGraphMailSelectionApiModule, '_MAX_PAGES_PER_RUN', 1)
+    monkeypatch.setattr(MicrosoftGraphMailSelectionApiModule, 'MAX_PAGE_SIZE', 5)
     for number in range(20):
         source.deliver(f'old {number}', age=90 * DAY)
     source.cloud.clock.advance(120)

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 )
 
 import MicrosoftGraphMailFetchApiModule
+import MicrosoftGraphMailSelectionApiModule
 from conformance.fetch.fetch_checker import FetchChecker, Mail
 from conformance.fetch.fetching_platform import AFTER_INCIDENTS, BEFORE_LAST_RUN, Crash, Meanwhile, Platform, Run
 from conformance.fetch.mail_source import DAY, PARTNER, STRANGER, YEARS_AGO, MailSource, attach
@@ -454,5 +455,8 @@ def test_no_mail_is_lost_and_none_becomes_two_incidents(
     print(f'The seed of these {behaviour} histories is {number}. To run them again: {repeat}')
     Histories.cloud, Histories.behaviour = microsoft_cloud, behaviour
     # A history has few mails, so pages have to be small, and two mails have to be enough for a list.
-    with mock.patch.multiple(MicrosoftGraphMailFetchApiModule, _SMALL_PAGE=1, _MIN_LISTED=2):
+    with (
+        mock.patch.object(MicrosoftGraphMailSelectionApiModule, '_SMALL_PAGE', 1),
+        mock.patch.object(MicrosoftGraphMailFetchApiModule, '_MIN_LISTED', 2),
+    ):
         run_state_machine_as_test(seed(number)(Histories), settings=profile)

@@ -178,7 +178,7 @@ def test_a_batch_that_needs_too_much_memory_is_read_one_by_one(
 
     for number in range(3):
         source.deliver(f'mail {number}')
-    monkeypatch.setattr(MicrosoftGraphMailFetchApiModule.Mailbox, 'batch', fails)
+    monkeypatch.setattr('MicrosoftGraphMailClientApiModule.Mailbox.batch', fails)
     assert minutes(instance(), 1) == ['mail 0', 'mail 1', 'mail 2']
 
 

@@ -27,11 +27,13 @@ from conformance.sign_in.workbench import Workbench
 from MicrosoftApiModule import MicrosoftClient, complete_browser_sign_in
 from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError
 from MicrosoftCredentialsApiModule import (
+    parse_authorization_response,
+)
+from MicrosoftTokenRequestApiModule import (
     AccessToken,
     SignInRefusedError,
     SignInRequiredError,
     SignInUnavailableError,
-    parse_authorization_response,
     parse_oauth_error,
 )
 

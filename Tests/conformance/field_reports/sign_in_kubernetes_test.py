@@ -12,7 +12,9 @@ from conformance.sign_in.rows import VM_SYSTEM_ASSIGNED
 from conformance.sign_in.workbench import Workbench
 from MicrosoftApiModule import MANAGED_IDENTITIES_SYSTEM_ASSIGNED
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftCredentialsApiModule import AccessToken
+from MicrosoftTokenRequestApiModule import (
+    AccessToken,
+)
 from sandbox.microsoft.certificates import certificate
 from sandbox.microsoft.entra.model import FederatedCredential
 

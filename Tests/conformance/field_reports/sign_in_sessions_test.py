@@ -13,7 +13,9 @@ from conformance.sign_in.rows import AUTHORIZATION_CODE, CORTEX_APP, DEVICE_CODE
 from conformance.sign_in.workbench import Settings, Workbench
 from MicrosoftApiModule import complete_browser_sign_in
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftCredentialsApiModule import AccessToken
+from MicrosoftTokenRequestApiModule import (
+    AccessToken,
+)
 from sandbox.microsoft.certificates import certificate
 from sandbox.microsoft.entra.model import Secret
 

@@ -14,10 +14,17 @@ import demistomock as demisto
 from CommonServerPython import DemistoException
 from MicrosoftApiModule import reset_auth
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftGraphMailClientApiModule import GraphError, GraphMailClient
+from MicrosoftGraphClientApiModule import (
+    GraphError,
+)
+from MicrosoftGraphMailClientApiModule import (
+    GraphMailClient,
+)
 from MicrosoftGraphMailFetchApiModule import (
-    FetchOptions,
     fetch_mails,
+)
+from MicrosoftGraphMailFilterApiModule import (
+    FetchOptions,
     graph_seconds,
 )
 from sandbox.microsoft import MicrosoftCloud

@@ -15,8 +15,13 @@ import pytest
 import demistomock as demisto
 from CommonServerPython import DemistoException
 from MicrosoftApiModule import reset_auth
+from MicrosoftGraphMailArgumentsApiModule import (
+    inert,
+)
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS, inert
+from MicrosoftGraphMailCommandsApiModule import (
+    MAIL_COMMANDS,
+)
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
@@ -200,7 +205,7 @@ from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS, inert
 job = json.load(sys.stdin)
 endpoints = AzureCloudEndpoints(active_directory=job['authority'], microsoft_graph_resource_id=job['graph'])
 credential = ClientSecretCredential(job['authority'], 'contoso.example', job['client_id'], job['secret'])
-client = GraphMailClient(job['mailbox'], AzureCloud('Test', 'Local', 'com', endpoints), credential=credential)
+client = GraphMailClient(job['mailbox'], azure_cloud=AzureCloud('Test', 'Local', 'com', endpoints), credential=credential)
 client.check_mailbox()
 tracemalloc.start()
 entry = MAIL_COMMANDS[job['command']](client, {'message_id': job['message_id']})

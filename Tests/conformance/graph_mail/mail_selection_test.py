@@ -8,13 +8,16 @@ import pytest
 import demistomock as demisto
 from MicrosoftApiModule import reset_auth
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailFetchApiModule import (
-    FetchCursor,
+from MicrosoftGraphMailFilterApiModule import (
     FetchOptions,
+    graph_seconds,
+)
+from MicrosoftGraphMailSelectionApiModule import (
+    FetchCursor,
     FetchRun,
     MailSelector,
+    Outcome,
     PendingMail,
-    graph_seconds,
 )
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
@@ -65,7 +68,7 @@ class Runs:
         cursor = FetchCursor.from_last_run(self.last_run, ADA, '')
         chosen = FetchOptions(folders=names or ('Inbox',), first_fetch=lambda: self.first, **options)
         mails = MailSelector(run, cursor, chosen).select()
-        cursor.record(mails, marks_read=False)
+        cursor.record([Outcome(mail.message_id, mail, is_done=True) for mail in mails])
         self.last_run = json.loads(json.dumps(cursor.as_last_run()))
         self.problems = list(map(str, run.problems))
         return [self.subject(mail.message_id) for mail in mails]

@@ -6,8 +6,10 @@ import pytest
 
 from conformance.graph_mail import watched_sender
 from conformance.graph_mail.watched_sender import ADA, BOB, WatchedSender
+from MicrosoftGraphClientApiModule import (
+    GraphError,
+)
 from MicrosoftGraphMailClientApiModule import EmailAddress as Address
-from MicrosoftGraphMailClientApiModule import GraphError
 from MicrosoftGraphMailSendApiModule import FORWARD, REPLY, REPLY_ALL, OutgoingMail
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox

@@ -11,9 +11,11 @@ from conformance.sign_in.workbench import Settings, Workbench
 from MicrosoftApiModule import DeviceCode, complete_device_sign_in, reset_auth, start_device_sign_in
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftCredentialsApiModule import (
-    AccessToken,
     CachedSession,
     PendingSignIn,
+)
+from MicrosoftTokenRequestApiModule import (
+    AccessToken,
     SignInPendingError,
     SignInRefusedError,
     SignInRequiredError,

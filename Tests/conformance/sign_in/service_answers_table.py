@@ -4,7 +4,12 @@ Requests to a token endpoint are retried 3 times within 30 s, those to the ident
 """
 
 from conformance.sign_in.rows import *
-from MicrosoftCredentialsApiModule import SignInPendingError, SignInRefusedError, SignInRequiredError, SignInUnavailableError
+from MicrosoftTokenRequestApiModule import (
+    SignInPendingError,
+    SignInRefusedError,
+    SignInRequiredError,
+    SignInUnavailableError,
+)
 
 ENDPOINTS = (CLIENT_SECRET, AUTHORIZATION_CODE, CORTEX_APP)
 SOME_HOSTS = (VM_SYSTEM_ASSIGNED, APP_SERVICE, ARC)

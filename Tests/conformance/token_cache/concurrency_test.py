@@ -11,16 +11,18 @@ import demistomock as demisto
 from conformance.token_cache.processes import ADA, BOB, PENDING, BusyStorage, CloudClock, CountingStorage, Processes, at_once
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftCredentialsApiModule import (
-    AccessToken,
     AuthorizationCodeCredential,
     ClientSecretCredential,
     Credential,
+)
+from MicrosoftTokenCacheApiModule import LEASE_SECONDS, ContextStorage, Lease, clear_tokens, update_storage
+from MicrosoftTokenRequestApiModule import (
+    AccessToken,
     SignInRefusedError,
     SignInRequiredError,
     TokenResponse,
     TokenTarget,
 )
-from MicrosoftTokenCacheApiModule import LEASE_SECONDS, ContextStorage, Lease, clear_tokens, update_storage
 from sandbox.tests.machine import limit, slowness
 
 # region several processes at once

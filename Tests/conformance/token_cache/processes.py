@@ -10,20 +10,22 @@ import pytest
 import demistomock as demisto
 from MicrosoftCoreApiModule import MicrosoftSignInError, SystemClock
 from MicrosoftCredentialsApiModule import (
-    LEAST_LIFE,
-    AccessToken,
     AuthorizationCodeCredential,
     ClientSecretCredential,
     CortexAppCredential,
     Credential,
     DeviceCodeCredential,
     PendingSignIn,
+)
+from MicrosoftTokenCacheApiModule import CachedTokens, ContextStorage, Storage, TokenProvider
+from MicrosoftTokenRequestApiModule import (
+    LEAST_LIFE,
+    AccessToken,
     TokenClient,
     TokenRequest,
     TokenResponse,
     TokenTarget,
 )
-from MicrosoftTokenCacheApiModule import CachedTokens, ContextStorage, Storage, TokenProvider
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI

@@ -20,8 +20,13 @@ from MicrosoftApiModule import (
     start_device_sign_in,
 )
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftCredentialsApiModule import BEAT_SECONDS, AccessToken, SignInRequiredError, SignInUnavailableError
 from MicrosoftTokenCacheApiModule import LEASE_SECONDS, CachedTokens, ContextStorage
+from MicrosoftTokenRequestApiModule import (
+    BEAT_SECONDS,
+    AccessToken,
+    SignInRequiredError,
+    SignInUnavailableError,
+)
 from sandbox.microsoft.browser import Browser
 
 __all__ = ['proxy', 'workbench']

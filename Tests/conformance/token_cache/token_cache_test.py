@@ -8,15 +8,17 @@ import pytest
 import demistomock as demisto
 from conformance.token_cache.processes import ADA, BOB, PENDING, BusyStorage, CountingStorage, Processes
 from MicrosoftCredentialsApiModule import (
+    PendingSignIn,
+)
+from MicrosoftTokenCacheApiModule import REFRESH_RETRY_SECONDS, MemoryStorage
+from MicrosoftTokenRequestApiModule import (
     LEAST_LIFE,
     REFRESH_MARGIN,
-    PendingSignIn,
     SignInPendingError,
     SignInRequiredError,
     SignInUnavailableError,
     TokenTarget,
 )
-from MicrosoftTokenCacheApiModule import REFRESH_RETRY_SECONDS, MemoryStorage
 
 # region fresh, due and expired tokens
 

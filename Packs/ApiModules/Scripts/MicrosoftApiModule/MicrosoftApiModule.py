@@ -24,10 +24,10 @@ from MicrosoftTokenCacheApiModule import *
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import (
         BaseClient,
-        LOG,
         CommandResults,
         DemistoException,
         ExecutionMetrics,
+        LOG,
         ScheduledCommand,
         add_sensitive_log_strs,
         argToBoolean,
@@ -49,6 +49,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         AzureCloud,
         CredentialError,
         ErrorResponse,
+        JsonObject,
         LimitedSession,
         RetryPolicy,
         SystemClock,
@@ -67,11 +68,18 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         run_with_retries,
         secret_forms,
         skip_netrc,
-        JsonObject,
+    )
+    from MicrosoftTokenRequestApiModule import (
+        AccessToken,
+        OIDC_SCOPES,
+        SignInPendingError,
+        SignInRequiredError,
+        TokenClient,
+        TokenTarget,
+        find_oauth_error,
+        unusable_response,
     )
     from MicrosoftCredentialsApiModule import (
-        OIDC_SCOPES,
-        AccessToken,
         AuthenticationMethod,
         AuthorizationCodeCredential,
         CachedSession,
@@ -81,17 +89,18 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         DeviceCodeCredential,
         ManagedIdentityCredential,
         PendingSignIn,
-        SignInPendingError,
-        SignInRequiredError,
-        TokenClient,
-        TokenTarget,
         create_credential,
         encrypt_for_token_service,
-        find_oauth_error,
         parse_authorization_response,
-        unusable_response,
     )
-    from MicrosoftTokenCacheApiModule import ContextStorage, MemoryStorage, Storage, TokenProvider, clear_tokens, update_storage
+    from MicrosoftTokenCacheApiModule import (
+        ContextStorage,
+        MemoryStorage,
+        Storage,
+        TokenProvider,
+        clear_tokens,
+        update_storage,
+    )
 
 # region names for integrations
 

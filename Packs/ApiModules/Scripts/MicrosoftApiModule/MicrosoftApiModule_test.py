@@ -13,6 +13,7 @@ import demistomock as demisto
 import MicrosoftApiModule
 import MicrosoftCoreApiModule
 import MicrosoftCredentialsApiModule
+import MicrosoftTokenRequestApiModule
 import MicrosoftTokenCacheApiModule
 import pytest
 import requests
@@ -45,7 +46,13 @@ from MicrosoftCoreApiModule import (
     CredentialError,
     SystemClock,
 )
-from MicrosoftCredentialsApiModule import ClientSecretCredential, TokenClient, TokenTarget
+from MicrosoftTokenRequestApiModule import (
+    TokenClient,
+    TokenTarget,
+)
+from MicrosoftCredentialsApiModule import (
+    ClientSecretCredential,
+)
 from MicrosoftTokenCacheApiModule import TokenProvider
 
 Response = tuple[int, dict[str, str], Any]
@@ -346,7 +353,13 @@ def test_a_public_request_asks_for_another_run_and_ends_the_process(scripted: Ma
 # region the cost of a token
 
 
-MODULES = (MicrosoftCoreApiModule, MicrosoftCredentialsApiModule, MicrosoftTokenCacheApiModule, MicrosoftApiModule)
+MODULES = (
+    MicrosoftCoreApiModule,
+    MicrosoftTokenRequestApiModule,
+    MicrosoftCredentialsApiModule,
+    MicrosoftTokenCacheApiModule,
+    MicrosoftApiModule,
+)
 
 
 def functions_of(module: Any) -> Iterator[Any]:

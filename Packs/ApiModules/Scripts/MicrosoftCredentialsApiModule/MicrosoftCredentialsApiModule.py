@@ -1,745 +1,50 @@
-"""Request tokens from Microsoft: errors with advice, token requests and responses, and one class per authentication method."""
+"""Authenticate with Microsoft: one class per authentication method, and the factory that chooses it."""
 
 import base64
-import copy
-import math
 import hashlib
 import json
 import os
 import re
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-import requests
-from MicrosoftCoreApiModule import *
+from MicrosoftTokenRequestApiModule import *
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from MicrosoftCoreApiModule import (
-        SHARED_TENANTS,
         CredentialError,
-        ErrorResponse,
-        LimitedSession,
-        MicrosoftSignInError,
+        JsonObject,
         RetryPolicy,
+        SHARED_TENANTS,
         SystemClock,
         clean_client_id,
-        clean_id,
-        clean_text,
         clean_client_secret,
+        clean_id,
         clean_managed_identity_id,
         clean_pem,
         clean_private_keys,
         clean_tenant,
+        clean_text,
         clean_thumbprint,
         clean_value,
-        connection_problem,
-        float_or_none,
         is_guid,
-        json_or_none,
-        MAX_OUTSIDE_TEXT,
-        outside_text,
         require_https,
-        retry_after_seconds,
-        run_with_retries,
-        secret_forms,
-        skip_netrc,
-        JsonObject,
+    )
+    from MicrosoftTokenRequestApiModule import (
+        SignInRefusedError,
+        SignInRequiredError,
+        StrMapping,
+        TRY_LATER,
+        TokenClient,
+        TokenRequest,
+        TokenResponse,
+        TokenTarget,
+        parse_oauth_error,
+        unusable_response,
     )
 
-StrMapping = Mapping[str, str]
-
-# region errors
-
-
-class SignInRefusedError(MicrosoftSignInError):
-    """The service refused the request. The same request will be refused again."""
-
-
-class SignInRequiredError(SignInRefusedError):
-    """A user has to sign in, for the first time or again."""
-
-
-class SignInPendingError(MicrosoftSignInError):
-    """The user has not finished the sign-in. Try again after `interval` seconds."""
-
-    def __init__(self, interval: float):
-        self.interval = interval
-        super().__init__('The sign-in is not finished yet.', 'Finish it in the browser, then run the command again.')
-
-
-class SignInUnavailableError(MicrosoftSignInError):
-    """The service could not be reached, or its response cannot be used. A later request may succeed.
-
-    `retry_after` is in seconds, 0 if the service did not say.
-    """
-
-    def __init__(self, what: str, advice: str = '', code: str = '', correlation_id: str = '', retry_after: float = 0):
-        self.retry_after = retry_after
-        super().__init__(what, advice, code, correlation_id)
-
-
-_TRY_LATER = 'Try again in a few minutes.'
-_SIGN_IN_AGAIN = 'Sign in again.'
-_SIGN_IN_LOG = 'Look up the sign-in in the sign-in log of the tenant, which names the policy.'
-_DEVICE = 'Sign in again on another device, or have an administrator enable and register this one.'
-_ACCOUNT = 'Check the user account: password, expiry, lock, and that it exists in this tenant.'
-_PLATFORM_WEB = 'Register the redirect URI on the platform Web, not Single-page application, then sign in again.'
-_ADD_PERMISSION = 'Add the API permission to the app registration, grant admin consent, then sign in again.'
-_INCOMPLETE = 'The code or the secret is incomplete or URL-encoded. Paste all of it.'
-_ONE_RESOURCE = 'Enter the scope of one resource, such as https://graph.microsoft.com/.default.'
-_OWN_TENANT = "Assign the user to the application, and use the tenant's own ID in Token."
-_IN_BROWSER = 'Sign in again in a browser.'
-_CONSENT = 'Grant consent to the application, then sign in again.'
-_ACCEPT = 'The sign-in was declined. Start it again and accept.'
-# By OAuth error: what the numbers stand for. Microsoft may change the numbers at any time: they select the advice, and the
-# behavior only where a service in between has dropped the name of the error.
-# Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
-_ADVICE_BY_NUMBERS = {
-    'invalid_client': {
-        '7000215': "Paste the client secret's Value (not its Secret ID) into Key.",
-        '7000222': 'Create a new client secret in the app registration and paste its Value into Key.',
-        '700016 7000229': (
-            'Check ID (client ID), Token (tenant ID) and the cloud. The application must be registered in this tenant, '
-            'or have the consent of its administrator.'
-        ),
-        '90002 900023 50059': 'Check Token (tenant ID) and the cloud setting.',
-        '650056 650057 650053': _ADD_PERMISSION,
-        '500011 650052 500014': 'Check the scope and the cloud setting, and that the tenant is licensed for the product.',
-        '9002326 9002327': _PLATFORM_WEB,
-        '9002346 9002331 500207': (
-            'Register an application for accounts of an organization, or enter consumers in Token for a personal account.'
-        ),
-        '9002332': 'Enter the Directory (tenant) ID in Token, and sign in with an account of the organization.',
-        '900144': _INCOMPLETE,
-        '50011 500112 900971': 'Enter the redirect URI exactly as in the app registration.',
-        '700027 50012 700030 700021 700023 7000213': (
-            'Upload the certificate to the app registration. Thumbprint and private key must belong to it.'
-        ),
-        '700024 500133': 'Synchronize the clock of the engine.',
-        '7000218': (
-            'Enter the client secret in Key, or a certificate. '
-            'For device code, allow public client flows in the app registration.'
-        ),
-        '700025': 'Register the redirect URI on the platform Web, or leave Key empty.',
-        '7000112 700011': 'Enable sign-in of the enterprise application.',
-        '70011 700022 901002': _ONE_RESOURCE,
-        '50194': _OWN_TENANT,
-        '90038 900382 900432 900439': 'The tenant is in another national cloud. Change the cloud setting.',
-        '1002016': 'A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.',
-        '70021 700211 700212 700213': (
-            'Compare issuer, subject and audience of the federated credential with the token of this pod.'
-        ),
-    },
-    'consent_required': {
-        '65001 90094 90095': _ADD_PERMISSION,
-        '700084': _PLATFORM_WEB,
-        '9002313': _INCOMPLETE,
-    },
-    'invalid_grant': {
-        '50076 50079 50074 50078 50072 50158': 'Sign in again in a browser, or use application permissions.',
-        '53003 53000 530032 530003 53001 53002 53004 53009 53011 530034 530035 500021': _SIGN_IN_LOG,
-        '530084': 'An administrator has to exclude the application from the policy for token protection, then sign in again.',
-        '135011 700003 50097 50129 50187 530002': _DEVICE,
-        '54005 50148': 'Start the sign-in again.',
-        '501481': 'Start the sign-in again and use its own code, which belongs to no other sign-in.',
-        '70008 700082 700081 70043 70044 50173 70000 50089 50132 50133 50085 700005': _SIGN_IN_AGAIN,
-        '50105 501051 50020 500200': _OWN_TENANT,
-        '500341 51004 500571 50014 90072': (
-            'Add the account to the directory of this tenant, or sign in again with another account.'
-        ),
-        '50126 50055 50057 50053 50034 50056 50144': _ACCOUNT,
-    },
-    'temporarily_unavailable': {
-        '50196 90055': 'There were too many sign-ins in a short time. Wait a few minutes.',
-        '50033 90006 90012 90033 90090': f'This is a temporary fault of the service. {_TRY_LATER}',
-    },
-}
-SIGN_IN_ADVICE = {
-    int(number): advice for rows in _ADVICE_BY_NUMBERS.values() for numbers, advice in rows.items() for number in numbers.split()
-}
-_ERROR_OF_CODE = {f'AADSTS{number}': error for error, rows in _ADVICE_BY_NUMBERS.items() for number in ' '.join(rows).split()}
-# Numbers that stand for several causes: the whole description is shown.
-_SEVERAL_CAUSES = (700027, 50012, 7000213, 500011, 50105, 9002313)
-# Entra says by it what a client can do about an invalid_grant.
-_ADVICE_BY_SUBERROR = {
-    'basic_action': _IN_BROWSER,
-    'additional_action': _IN_BROWSER,
-    'message_only': _SIGN_IN_LOG,
-    'consent_required': _CONSENT,
-    'user_password_expired': _ACCOUNT,
-    'bad_token': _SIGN_IN_AGAIN,
-    'token_expired': _SIGN_IN_AGAIN,
-    'protection_policy_required': _SIGN_IN_LOG,
-    'device_authentication_failed': _DEVICE,
-}
-_ADVICE_BY_ERROR = {
-    'consent_required': _CONSENT,
-    'access_denied': _ACCEPT,
-    'authorization_declined': _ACCEPT,
-    'expired_token': 'The code was not entered in time. Start the sign-in again.',
-    'bad_verification_code': 'The device code is unknown. Start the sign-in again.',
-    'invalid_scope': _ONE_RESOURCE,
-}
-# These errors have many causes, which only a number tells.
-_ADVICE_WITHOUT_NUMBER = {
-    'invalid_client': 'Check ID, Token and Key against the app registration.',
-    'unauthorized_client': 'Check that the app registration allows this authentication method.',
-    'invalid_grant': _SIGN_IN_AGAIN,
-    'interaction_required': _IN_BROWSER,
-}
-_NEEDS_USER = {
-    'invalid_grant',
-    'interaction_required',
-    'consent_required',
-    'login_required',
-    'access_denied',
-    'authorization_declined',
-    'expired_token',
-    'bad_verification_code',
-}
-_PENDING = {'authorization_pending': 0, 'slow_down': 5}
-_TEMPORARY = 'temporarily_unavailable'
-# These are final, even if a service in between sends them with status 500.
-_FINAL = {*_ADVICE_BY_ERROR, *_ADVICE_WITHOUT_NUMBER, *_NEEDS_USER, *_PENDING}
-_NAMED = rf'\b(?:{"|".join((*_FINAL, _TEMPORARY))})\b'
-# Advice that a service replaces by its own: none, and what concerns an app registration, which the Cortex app and hosts lack.
-_OF_AN_APP = r'^$|^Sign in again\.$|\b(?:Key|Token|app registration|redirect URI|consent)\b'
-
-
-def parse_oauth_error(
-    body: JsonObject, status: int, own_advice: str = '', redact: Callable[[str], str] = str
-) -> MicrosoftSignInError:
-    """Return the exception for an OAuth error object, with advice.
-
-    Args:
-        own_advice: what to do if the request is refused. It is added to what the user or the service has to do, and replaces
-            what concerns an app registration.
-        redact: replaces the secrets in a text.
-    """
-    error, text = outside_text(body.get('error'), redact), outside_text(body.get('error_description'), redact)
-    if error in _PENDING:
-        return SignInPendingError(_PENDING[error])
-    description = re.split(r'(?:Trace ID|Correlation ID|Timestamp):', text)[0].strip()
-    codes = body.get('error_codes')
-    listed = re.findall(r'\b[1-9]\d{0,8}\b', str(codes)) if isinstance(codes, list) else []
-    numbers = [int(number) for number in re.findall(r'AADSTS(\d{4,9})\b', description) + listed]
-    code = f'AADSTS{numbers[0]}' if numbers else error
-    known = next((number for number in numbers if number in SIGN_IN_ADVICE), 0)
-    advice = _advice(known, str(body.get('suberror')), description)
-    if own_advice:
-        advice = own_advice if re.search(_OF_AN_APP, advice) else f'{advice} {own_advice}'
-    elif not advice and numbers and error not in _ADVICE_BY_ERROR:
-        advice = f'Look up {code} at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
-    if known and known not in _SEVERAL_CAUSES:
-        description = re.split(r'(?<=[^\d\s][.!?])\s', description, maxsplit=1)[0]
-    reason = description or f'HTTP status {status}, {error or "no reason given"}.'
-    what = f'Microsoft refused the sign-in: {reason}'
-    advice = advice or {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, 'Check the settings of the instance.')
-    kind = SignInRequiredError if error in _NEEDS_USER else SignInRefusedError
-    return kind(what, without_repetition(advice, what), code, outside_text(body.get('correlation_id'), redact))
-
-
-def _advice(number: int, suberror: str, description: str) -> str:
-    if number in (700027, 50012) and 'expired' in description:
-        return 'Create a new certificate, upload it to the app registration, and enter it with its key.'
-    return SIGN_IN_ADVICE.get(number, _ADVICE_BY_SUBERROR.get(suberror, ''))
-
-
-def without_repetition(advice: str, what: str) -> str:
-    """Return `advice` without the sentences that `what` contains."""
-    said = what.casefold()
-    sentences = re.split(r'(?<=\.)\s', advice)
-    return ' '.join(each for each in sentences if each.rstrip('.').casefold() not in said) or advice
-
-
-_MAX_SEARCHED, _MAX_EMBEDDED = 500_000, 10_000  # characters of an error response, and of the JSON in it
-_TEXT_FIELDS = ('message', 'exceptionmessage', 'title', 'detail', 'error', 'error_description')
-
-
-def find_oauth_error(body: Any) -> JsonObject:
-    """Return the OAuth error object of an error response, which is JSON or text. Empty if there is none.
-
-    Entra sends it as the body. The token service of the Cortex XSOAR app sends ``message``, or ``title`` and ``detail``, or text,
-    sometimes with Entra's JSON or page in it. Managed identity hosts send Entra's format, or ``error`` with ``code`` and
-    ``message``; they write the names in different ways.
-    """
-    if isinstance(body, dict):
-        body = _in_small_letters(body)
-        error = body.get('error')
-        if isinstance(error, dict):
-            inner = _in_small_letters(error)
-            return {'error': str(inner.get('code') or ''), 'error_description': str(inner.get('message') or '')}
-        if error and not re.search('{|AADSTS', str(error)):
-            return {**body, 'error': str(error)}
-        body = ': '.join(dict.fromkeys(str(body[name]) for name in _TEXT_FIELDS if body.get(name)))
-    if not isinstance(body, str):
-        return {}
-    import html  # slow to import, and only errors need it
-
-    text = html.unescape(body[:_MAX_SEARCHED]).strip()
-    return _embedded_error(text) or _embedded_error(text.replace('\\"', '"')) or _error_in_text(text)
-
-
-def _in_small_letters(body: JsonObject) -> JsonObject:
-    return {str(name).lower(): value for name, value in body.items()}
-
-
-def _embedded_error(text: str) -> JsonObject:
-    """Return the first JSON object with an ``error`` in a text. Empty if there is none."""
-    place = text.find('"error')
-    text = text[max(0, place - _MAX_EMBEDDED // 2) : place + _MAX_EMBEDDED] if place >= 0 else ''
-    for match in re.finditer(r'\{\s*"', text):
-        with suppress(ValueError, RecursionError):
-            found = find_oauth_error(json.JSONDecoder().raw_decode(text, match.start())[0])
-            if found:
-                return found
-    return {}
-
-
-def _error_in_text(text: str) -> JsonObject:
-    """Return the error that a text names, or the text itself if it is short and not a page."""
-    named, about = re.search(_NAMED, text), re.search(r'(AADSTS\d{4,9})[^<>{}"]*', text)
-    error, described = 'refused', ''
-    if about:
-        error, described = _ERROR_OF_CODE.get(about[1], error), about[0].strip()
-    elif len(text) <= MAX_OUTSIDE_TEXT and '<' not in text:
-        described = text
-    if named:
-        error = named[0]
-    return {'error': error, 'error_description': described} if named or described else {}
-
-
-# endregion
-# region tokens
-
-REFRESH_MARGIN = 300  # seconds before a token expires from which a new one is requested
-LEAST_LIFE = 30  # seconds before a token expires from which it is not used
-LONG_LIFETIME = 2 * 3600  # seconds; tokens that live at least as long are refreshed at half of their lifetime
-_DEFAULT_LIFETIME = 3599  # seconds; that of Entra, if the response does not say
-OIDC_SCOPES = {'openid', 'profile', 'email', 'offline_access'}  # they belong to no resource
-_MAX_LIFETIME = 28 * 3600  # seconds; the longest of Entra (continuous access evaluation)
-
-
-class TokenTarget(NamedTuple):
-    """What a token is requested for: a resource, by `scope` (v2 endpoint) or by `resource` (v1 endpoint, managed identity).
-
-    Args:
-        scope: scopes separated by spaces, e.g. ``https://graph.microsoft.com/.default``.
-        resource: URI of the resource, e.g. ``https://graph.microsoft.com``.
-        claims: JSON of a claims challenge of the resource, else empty. Cached tokens are not named by it.
-        audience: the API that the token is sent to, if the token request does not name one.
-    """
-
-    scope: str = ''
-    resource: str = ''
-    claims: str = ''
-    audience: str = ''
-
-    @property
-    def as_scope(self) -> str:
-        """The scope for a v2 endpoint. A trailing slash of the resource is kept, since the audience of the token has it too."""
-        return self.scope or (f'{self.resource}/.default' if self.resource else '')
-
-    @property
-    def as_resource(self) -> str:
-        if self.resource:
-            return self.resource
-        named = next((word for word in self.scope.split() if '/' in word), self.scope)
-        return named.rpartition('/')[0] or named
-
-
-class AccessToken(NamedTuple):
-    """An access token and its lifetime.
-
-    Args:
-        expires_on: seconds since the epoch from which on the resource rejects it.
-        refresh_on: seconds since the epoch from which on a new one should be requested.
-        scope: the permissions that the token response named, separated by spaces; empty if it named none.
-    """
-
-    value: str
-    expires_on: float
-    refresh_on: float
-    scope: str = ''
-
-    def __repr__(self) -> str:
-        return f'<AccessToken until {self.expires_on:.0f}>'
-
-    def is_usable(self, now: float, least_life: float = LEAST_LIFE) -> bool:
-        return bool(self.value) and now < self.expires_on - least_life
-
-    def should_refresh(self, now: float) -> bool:
-        return now >= min(self.refresh_on, self.expires_on - REFRESH_MARGIN)
-
-    def claims(self) -> JsonObject:
-        """Return the claims of the token, unverified, for display only. Empty if they cannot be read."""
-        try:
-            claims = json.loads(base64.urlsafe_b64decode(self.value.split('.')[1] + '=='))
-        except (IndexError, ValueError, RecursionError):
-            return {}
-        return claims if isinstance(claims, dict) else {}
-
-
-class TokenResponse(NamedTuple):
-    """The tokens of a token response; `refresh_token` is empty if it has none."""
-
-    token: AccessToken
-    refresh_token: str = ''
-
-    def __repr__(self) -> str:
-        return '<TokenResponse>'
-
-
-def parse_token_response(body: JsonObject, now: float, is_of_host: bool = False) -> TokenResponse:
-    """Return the tokens of a successful token response, which was requested at `now` (seconds since the epoch)."""
-    lifetime = min(max(0.0, _lifetime(body, now, is_of_host)), _MAX_LIFETIME)
-    refresh_in = float_or_none(body.get('refresh_in')) or 0
-    if not 0 < refresh_in < lifetime:
-        refresh_in = lifetime / 2 if lifetime >= LONG_LIFETIME else lifetime
-    token = AccessToken(str(body['access_token']), now + lifetime, now + refresh_in, str(body.get('scope') or ''))
-    refresh_token = body.get('refresh_token')
-    return TokenResponse(token, refresh_token if isinstance(refresh_token, str) else '')
-
-
-def _lifetime(body: JsonObject, now: float, is_of_host: bool) -> float:
-    """Return the seconds until a token expires. Hosts send ``expires_in`` or ``expires_on``, as a number, a string or a date.
-
-    A host may answer with a token that it has kept: then ``expires_in`` is too long.
-    """
-    lifetime, end = float_or_none(body.get('expires_in')), body.get('expires_on')
-    expires_on = float_or_none(end) or _date_seconds(str(end))
-    if lifetime is None:
-        return expires_on - now if expires_on else _DEFAULT_LIFETIME
-    return expires_on - now if is_of_host and 0 < expires_on - now < lifetime else lifetime
-
-
-def _date_seconds(text: str) -> float:
-    """Return the seconds since the epoch of a date, 0 if it cannot be read."""
-    # App Service and Automation have sent both formats.
-    for date_format in ('%m/%d/%Y %H:%M:%S %z', '%m/%d/%Y %I:%M:%S %p %z'):
-        with suppress(ValueError):
-            return datetime.strptime(text, date_format).timestamp()  # noqa: DTZ007 - the formats contain the zone
-    return 0
-
-
-# endregion
-# region token requests
-
-TOKEN_ENDPOINT_RETRIES = RetryPolicy(dict.fromkeys((408, 429, 500, 502, 503, 504), 3), 3, 0.5, deadline=30)
-_CONNECT_TIMEOUT = 10.0  # seconds
-BEAT_SECONDS = 3.0  # between two signs of life of the process that holds the lease
-TOKEN_THREAD = 'token request'  # noqa: S105 - a name
-_MAX_TOKEN_RESPONSE = 2**20  # bytes
-_SECRET_FIELDS = (
-    'client_secret',
-    'client_assertion',
-    'refresh_token',
-    'code',
-    'code_verifier',
-    'device_code',
-    'encrypted_token',
-    'X-IDENTITY-HEADER',
-    'Authorization',
-)
-_JWT = r'(?<![\w-])eyJ[\w-]+(?:\.[\w-]*){0,2}'
-
-
-class TokenRequest(NamedTuple):
-    """A request to a token service.
-
-    Args:
-        hidden: secrets that the request proves the knowledge of without containing them.
-        read_timeout: seconds that the service may take to respond, 0 for the default.
-        refusal_advice: what to do if the request is refused.
-        absence_advice: what to do if there is no such service: no response comes, or one of something else.
-        advice_by_code: what to do after these errors, in place of the usual advice.
-        unsettled: regular expression for the start of the numbers of errors that may be gone some seconds later.
-        renew: returns the request for a retry, if the same one must not be sent twice.
-    """
-
-    method: str
-    url: str
-    params: StrMapping = {}
-    form: StrMapping = {}
-    json_body: Mapping[str, Any] = {}
-    headers: StrMapping = {}
-    retry_policy: RetryPolicy = TOKEN_ENDPOINT_RETRIES
-    hidden: tuple[str, ...] = ()
-    connect_timeout: float = _CONNECT_TIMEOUT
-    read_timeout: float = 0
-    through_proxy: bool = True
-    refusal_advice: str = ''
-    absence_advice: str = ''
-    advice_by_code: StrMapping = {}
-    renew: Callable[[], Any] | None = None
-    unsettled: str = ''
-
-    def __repr__(self) -> str:
-        return f'<TokenRequest {self.method} {self.url}>'
-
-    @property
-    def host(self) -> str:
-        return urlsplit(self.url).netloc
-
-    def secrets(self) -> list[str]:
-        sent = {**self.form, **self.json_body, **self.headers}
-        secrets = *self.hidden, *(str(value) for name, value in sent.items() if name in _SECRET_FIELDS)
-        return [secret for secret in secrets if len(secret) > 3]
-
-    def redact(self, text: str) -> str:
-        """Return `text` without the secrets of this request, which services and proxies sometimes echo."""
-        for secret in self.secrets():
-            for form in secret_forms(secret):
-                text = text.replace(form, '***')
-        return re.sub(_JWT, '***', text)
-
-
-class TokenClient:
-    """Send token requests with timeouts and retries, without following redirects, and read the responses.
-
-    Args:
-        verify: True, False, or the path of a CA bundle, as in requests.
-        on_secret: is called with each secret before it is sent and when it is received, so that logs can mask it.
-        redact: replaces the secrets in a text that comes from a service.
-        adapter: sends requests to https addresses; that of the platform has its TLS settings.
-    Attributes:
-        on_wait: is called in this thread every BEAT_SECONDS during the wait for a retry, and a request that works once.
-        works_once: what is sent works only once.
-        read_timeout: seconds that a service may take to respond.
-    """
-
-    on_wait: Callable[[], Any] | None = None
-    works_once = False
-    read_timeout = 20.0
-    _end = math.inf
-
-    def __init__(
-        self,
-        verify: bool | str = True,
-        clock: SystemClock | None = None,
-        on_secret: Callable[[str], Any] = lambda _secret: None,
-        redact: Callable[[str], str] = str,
-        adapter: requests.adapters.BaseAdapter | None = None,
-    ):
-        self.verify = verify
-        self.clock = clock or SystemClock()
-        self._on_secret = on_secret
-        self._redact = redact
-        self._adapter = adapter
-        self._masked: set[str] = set()
-
-    def without_retries(self, seconds: float) -> 'TokenClient':
-        """Return a copy that sends each request once, and has `seconds` for all of them."""
-        once = copy.copy(self)
-        once._end, once.on_wait = self.clock.elapsed() + seconds, None
-        return once
-
-    def request_token(self, request: TokenRequest) -> TokenResponse:
-        """Send `request`, and return the tokens of the response.
-
-        Raises:
-            SignInRefusedError, SignInRequiredError, SignInPendingError: the service refused it.
-            SignInUnavailableError: no response came, or one that is not from a token service.
-        """
-        requested_on = self.clock.now()
-        body = self.request_json(request)
-        token = body.get('access_token')
-        if not (isinstance(token, str) and re.fullmatch(r'[!-~]+', token)):  # only these characters fit into a header
-            raise unusable_response(request, 'JSON without an access token')
-        return parse_token_response(body, requested_on, not request.through_proxy)
-
-    def request_json(self, request: TokenRequest) -> JsonObject:
-        return self.read_json(request, self.send(request))
-
-    def send(self, request: TokenRequest) -> requests.Response:
-        """Send `request`, retry as its policy says, and return the last response. Raise SignInUnavailableError without one."""
-        policy, tries = request.retry_policy, 0
-
-        def send_once() -> requests.Response:
-            nonlocal tries
-            tries += 1
-            return self._send_once(request.renew() if request.renew and tries > 1 else request)
-
-        def delay_after(error: Exception, attempt: int) -> float | None:
-            if self._end < math.inf:
-                return None
-            if isinstance(error, ErrorResponse):
-                allowed = {error.response.status_code: _allowed_retries(request, error.response)}
-                return policy._replace(retries=allowed).delay(attempt, error.response, self.clock.now())
-            if isinstance(error, SignInUnavailableError) and error.code not in ('untrusted_certificate', 'invalid_address'):
-                return policy.delay(attempt, None, 0)
-            return None
-
-        try:
-            return run_with_retries(send_once, delay_after, policy, self.clock, self._sleep)
-        except ErrorResponse as error:
-            return error.response
-
-    def read_json(self, request: TokenRequest, response: requests.Response) -> JsonObject:
-        """Return the JSON object of a successful response to `request`. Raise as `request_token` does."""
-        if not response.ok:
-            raise self._error(request, response)
-        if response.status_code >= 300:
-            raise unusable_response(request, f'HTTP status {response.status_code}')
-        body = json_or_none(response)  # the token service has answered 201 as well as 200
-        if not isinstance(body, dict):
-            raise unusable_response(request, 'something that is not a JSON object')
-        if body.get('error'):  # some proxies and hosts send errors with status 200
-            raise self._error(request, response)
-        self.mask(*(str(body.get(name) or '') for name in ('access_token', 'refresh_token', 'device_code')))
-        return body
-
-    def mask(self, *secrets: str) -> None:
-        """Call `on_secret` once with each form of each new secret."""
-        for secret in secrets:
-            if secret and secret not in self._masked:
-                self._masked.add(secret)
-                for form in secret_forms(secret):
-                    self._on_secret(form)
-
-    def _sleep(self, seconds: float) -> None:
-        if not self.on_wait:
-            self.clock.sleep(seconds)
-            return
-        while seconds > 0:
-            self.clock.sleep(min(seconds, BEAT_SECONDS))
-            self.on_wait()
-            seconds -= BEAT_SECONDS
-
-    def _wait(self, call: Callable[[], requests.Response]) -> requests.Response:
-        """Return what `call` returns. What works once is sent in another thread, where no function of the platform may run."""
-        if not (self.on_wait and self.works_once):
-            return call()
-        outcome: list[Any] = []
-
-        def run() -> None:
-            try:
-                outcome.append(call())
-            except BaseException as error:
-                outcome.append(error)
-
-        thread = threading.Thread(target=run, name=TOKEN_THREAD, daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # the container allows no more threads
-            return call()
-        thread.join(BEAT_SECONDS)
-        while thread.is_alive():
-            self.on_wait()
-            thread.join(BEAT_SECONDS)
-        if isinstance(outcome[0], BaseException):
-            raise outcome[0]
-        return outcome[0]
-
-    def _send_once(self, request: TokenRequest) -> requests.Response:
-        self.mask(*request.secrets())
-        session = LimitedSession(lambda: min(self._end - self.clock.elapsed(), self.clock.remaining()), _MAX_TOKEN_RESPONSE)
-        # Tokens of a host must not be requested through a proxy, whatever the environment says.
-        session.trust_env = request.through_proxy
-        if self._adapter:
-            session.mount('https://', self._adapter)
-        with session:
-            try:
-                response = self._wait(
-                    lambda: session.request(
-                        request.method,
-                        request.url,
-                        params=request.params,
-                        data=request.form,
-                        json=request.json_body or None,
-                        headers={'Accept': 'application/json', **request.headers},
-                        timeout=(request.connect_timeout, request.read_timeout or self.read_timeout),
-                        verify=self.verify,
-                        allow_redirects=False,
-                        auth=skip_netrc,
-                    )
-                )
-            except OSError as error:  # all of requests, and that of a missing CA bundle
-                advice = request.absence_advice or 'Check the address, the proxy settings and that the engine may reach it.'
-                raise SignInUnavailableError(*connection_problem(error, request.host, advice)) from None
-        if not response.ok:
-            raise ErrorResponse(response)
-        return response
-
-    def _error(self, request: TokenRequest, response: requests.Response) -> MicrosoftSignInError:
-        status = response.status_code
-        answered = f'The sign-in service at {request.host} answered with HTTP status {status}'
-        if _is_foreign(request, response):
-            return SignInRefusedError(f'{answered}, which is not that of an Azure host.', request.absence_advice, str(status))
-
-        def redact(text: str) -> str:
-            return request.redact(self._redact(text))
-
-        found = _error_of(response)
-        name, text = found.get('error'), outside_text(found.get('error_description'), redact)
-        what = f'{answered}: {text}' if text else f'{answered}.'
-        is_transient = status in request.retry_policy.retries or status >= 500 or name == _TEMPORARY
-        is_temporary = is_transient and name not in _FINAL
-        refusal = parse_oauth_error(found, status, '' if is_temporary else request.refusal_advice, redact)
-        is_loop = refusal.code == 'AADSTS50196'  # it is a limit, whatever its status and its name
-        if is_temporary or is_loop:
-            wait = retry_after_seconds(response, self.clock.now()) or _LOOP_SECONDS * is_loop
-            advice = f'{_TRY_LATER} {request.absence_advice if status == 404 else request.refusal_advice}'.strip()
-            if wait:
-                advice = f'Try again in {wait:.0f} seconds.'
-            elif _ERROR_OF_CODE.get(refusal.code) == _TEMPORARY:
-                advice = refusal.advice
-            elif status in _BUSY:
-                advice = _TRY_LATER
-            if refusal.code.startswith('AADSTS'):
-                what = f'{answered} ({refusal.code})'
-            return SignInUnavailableError(what, advice, str(status), refusal.correlation_id, wait)
-        if found and refusal.code != 'refused':
-            refusal.advice = request.advice_by_code.get(refusal.code, refusal.advice)
-            return refusal
-        advice = request.refusal_advice or 'Check the address of the service, the cloud setting and the proxy.'
-        advice = request.advice_by_code.get(str(status), advice)
-        return SignInRefusedError(what, without_repetition(advice, what), 'refused' if text else str(status))
-
-
-_BUSY = (408, 429, 502, 503, 504)
-_LOOP_SECONDS = 60
-
-
-def _error_of(response: requests.Response) -> JsonObject:
-    body = json_or_none(response)
-    return find_oauth_error(response.text if body is None else body)
-
-
-def _allowed_retries(request: TokenRequest, response: requests.Response) -> int:
-    """Return how often a request that led to an error response may be sent again."""
-    found = _error_of(response)
-    name, status = found.get('error'), response.status_code
-    if request.unsettled and re.search(f'AADSTS(?:{request.unsettled})', str(found.get('error_description'))):
-        return 3
-    if name in _FINAL:
-        return 0
-    # A service in between may send the temporary error of another one with a status of its own.
-    return request.retry_policy.retries.get(503 if name == _TEMPORARY else status, 0)
-
-
-def _is_foreign(request: TokenRequest, response: requests.Response) -> bool:
-    """Return whether an error response is not from such a service: text in place of JSON, or an error that it does not have."""
-    status = response.status_code
-    if not request.absence_advice or status >= 500 or status in (408, 410, 429):
-        return False
-    return status == 405 or (bool(response.content) and not isinstance(json_or_none(response), dict))
-
-
-def unusable_response(request: TokenRequest, what: str) -> SignInUnavailableError:
-    """Return the error for a response with `what`, which a token service does not send."""
-    return SignInUnavailableError(
-        f'The sign-in service at {request.host} answered with {what}.',
-        request.absence_advice or 'Check the address and the proxy settings.',
-        'unusable_response',
-    )
-
-
-# endregion
 # region authorization response
 
 
@@ -787,6 +92,7 @@ def parse_authorization_response(value: str) -> AuthorizationResponse:
 
 
 # endregion
+
 # region credentials
 
 
@@ -1298,6 +604,7 @@ class CortexAppCredential(Credential):
 
 
 # endregion
+
 # region managed identity
 
 # The service of the host restarts for up to 70 s (410) when identities change: seven waits take 76 to 127 s.
@@ -1488,7 +795,7 @@ class WorkloadIdentity(ManagedIdentityHost):
 
 
 _MAX_FEDERATED_TOKEN = 64 * 1024  # characters
-_ISSUER_ADVICE = f'{_TRY_LATER} If it lasts, check that the issuer of the cluster is public, with its keys.'
+_ISSUER_ADVICE = f'{TRY_LATER} If it lasts, check that the issuer of the cluster is public, with its keys.'
 
 
 _HOST_ADVICE = (
@@ -1499,6 +806,7 @@ _HOST_ADVICE = (
 
 
 # endregion
+
 # region factory
 
 

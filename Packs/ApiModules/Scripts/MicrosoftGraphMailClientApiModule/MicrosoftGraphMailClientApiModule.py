@@ -1,287 +1,50 @@
-"""Read and organize mail in Microsoft Graph. This module contains no commands."""
+"""Read and organize mailboxes in Microsoft Graph. This module contains no commands."""
 
-import base64
 import hashlib
-import json
 import mimetypes
 import os
 import re
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import parse_qs, parse_qsl, quote, unquote, unquote_plus, urlencode, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
 import demistomock as demisto
-import requests
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from CommonServerPython import LOG, DemistoException, fileResult
+    from CommonServerPython import DemistoException, fileResult
     from MicrosoftCoreApiModule import (
-        AZURE_WORLDWIDE_CLOUD,
-        NO_RETRIES,
-        AzureCloud,
-        RetryPolicy,
-        connection_problem,
-        is_reset,
-        is_same_host,
-        json_or_none,
-        outside_text,
-        retry_after_seconds,
-        run_with_retries,
-        skip_netrc,
         JsonObject,
+        NO_RETRIES,
+        RetryPolicy,
     )
-    from MicrosoftApiModule import CommandThrottled, MicrosoftClient
-    from MicrosoftMailMimeApiModule import file_name
-
-ODataQuery = JsonObject  # options such as $select
-ByteWriter = Callable[[bytes], Any]  # takes each chunk of a file: its `write`, or the `update` of a hash
-
-# region errors
-
-
-class GraphError(DemistoException):
-    """Microsoft Graph rejected a request, or sent no usable response.
-
-    Args:
-        what: what happened, in one sentence.
-        advice: what to do, in one sentence.
-        code: Graph's error code, such as ``ErrorItemNotFound``; empty if there is none.
-        response: the response, None if none came.
-    """
-
-    def __init__(self, what: str, advice: str, code: str = '', response: requests.Response | None = None):
-        self.what = what
-        self.advice = advice
-        self.code = code
-        self.status = 0 if response is None else response.status_code
-        self.request_id = '' if response is None else outside_text(response.headers.get('request-id'), LOG.encode)[:50]
-        DemistoException.__init__(self, what, res=response)
-
-    @classmethod
-    def from_response(cls, response: requests.Response, now: float) -> 'GraphError':
-        """Return the error that an error response tells, with advice. `now` is in seconds since the epoch."""
-        error, status = _error_object(response), response.status_code
-        what = f'Microsoft Graph answered with HTTP status {status}.'
-        if 300 <= status < 400:
-            what, error = f'Microsoft Graph redirected the request (HTTP status {status}). Redirects are not followed.', None
-        code, advice = '', _CHECK_PROXY
-        if error is not None:
-            code = outside_text(error.get('code'), LOG.encode)
-            message = error.get('message') or 'no reason given'
-            reason = outside_text(f'{code}: {message}' if code else message, LOG.encode)  # services repeat what they were sent
-            what = f'Microsoft Graph refused the request: {reason.rstrip(". ")}.'
-            advice = _ADVICE_BY_CODE.get(code, _ADVICE_BY_STATUS.get(status, 'Check the arguments of the command.'))
-            if advice == CHECK_ID and response.url and not re.search(_ID_IN_PATH, urlsplit(response.url).path):
-                advice = f'{_CHECK_MAILBOX[:-1]}, and that this account may open it.'
-            elif 'Cannot open attachment' in reason:  # of a signed email
-                advice = _CANNOT_CONVERT
-        if status == 429 or _may_be_done(status, code):
-            seconds = retry_after_seconds(response, now)
-            advice = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
-        return cls(what, advice, code, response)
-
-    @property
-    def is_sync_state_lost(self) -> bool:
-        """Whether Graph no longer knows the sync state of a link, so that the delta sync has to start again."""
-        return self.status == 410 or 'syncstatenotfound' in self.code.lower()
-
-    @property
-    def is_outcome_unclear(self) -> bool:
-        """Whether the request may have been carried out: no response came, or one that does not tell."""
-        return self.status < 300 or _may_be_done(self.status, self.code)
-
-    def __str__(self) -> str:
-        # Microsoft's support finds the request by its ID.
-        request_id = f'Request ID: {self.request_id}' if self.request_id else ''
-        return ' '.join(filter(None, (self.what, self.advice, request_id)))
-
-
-class GraphThrottled(GraphError, CommandThrottled):
-    """Microsoft Graph throttles the command for longer than the retry budget. The command may run again after `seconds`."""
-
-    def __init__(self, error: GraphError, seconds: float):
-        super().__init__(error.what, error.advice, error.code, error.res)
-        self.seconds = seconds
-
-
-class BrokenTransferError(GraphError):
-    """A file broke off on its way."""
-
-
-class UnknownOutcomeError(GraphError):
-    """Something may have been done, and this could not be checked."""
-
-    def __init__(self, what: str, advice: str, error: DemistoException):
-        first = error if isinstance(error, GraphError) else GraphError(str(error), '')
-        super().__init__(f'Whether {what} is not known. {first.what}', advice, first.code, first.res)
-
-
-def _may_be_done(status: int, code: str) -> bool:
-    """Return whether a request with this error may have been carried out."""
-    return status == 408 or (status >= 500 and code not in _ADVICE_BY_FINAL_CODE)
-
-
-def _error_object(response: requests.Response) -> JsonObject | None:
-    """Return the error that a response contains, None if there is none. It follows the beginning of a page that Graph could
-    not complete, with status 200."""
-    body = json_or_none(response)
-    if body is None and (found := re.search(r'[{,]\s*"error"\s*:\s*(?={)', response.text)):
-        with suppress(ValueError):
-            body = {'error': json.JSONDecoder().raw_decode(response.text, found.end())[0]}
-    error = body.get('error') if isinstance(body, dict) else None
-    return error if isinstance(error, dict) else None
-
-
-# What a path names by an ID, and not by a well-known name.
-_ID_IN_PATH = r'(?i)/(?:messages|attachments|messageRules|mailFolders)/(?!inbox\b|drafts\b|deleteditems\b|delta\b)'
-CHECK_ID = 'Check that the ID belongs to this mailbox.'
-_CHECK_MAILBOX = 'Check the address of the mailbox.'
-_CHECK_PROXY = 'Check the proxy and the cloud setting.'
-# What Graph cannot convert. Source: https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
-UNREADABLE_CODES = (
-    'ErrorCannotOpenFileAttachment',
-    'ErrorContentConversionFailed',
-    'ErrorCorruptData',
-    'ErrorItemCorrupt',
-    'ErrorMimeContentConversionFailed',
-    'ErrorMimeContentInvalid',
-    'ErrorMimeContentInvalidBase64String',
-    'ErrorUnsupportedMimeConversion',
-)
-_CANNOT_CONVERT = 'Open the email in Outlook: Microsoft Graph cannot convert it.'
-_NO_MAILBOX = 'Check the address: the account has no mailbox in Exchange Online.'
-QUOTA_EXCEEDED = 'ErrorQuotaExceeded'
-# Graph answers with them again, whatever their status is, and nothing was done.
-_ADVICE_BY_FINAL_CODE = {
-    **dict.fromkeys(UNREADABLE_CODES, _CANNOT_CONVERT),
-    'ErrorMessageSizeExceeded': 'Send smaller files or a link to them: the mailbox limits the size of an email.',
-    QUOTA_EXCEEDED: 'Delete what the mailbox does not need, or ask an administrator to raise its quota.',
-    'ErrorExceededMessageLimit': 'Wait until the mailbox may send again, or ask an administrator about its sending limit.',
-    'ErrorMessageSubmissionBlocked': 'Ask an administrator to let the mailbox send again: Microsoft has blocked it.',
-    'ErrorSendAsDenied': 'Change the sender, or ask an administrator for the permission Send As.',
-    'ErrorNonExistentMailbox': _NO_MAILBOX,
-    'MailboxNotEnabledForRESTAPI': _NO_MAILBOX,
-    'MailboxNotSupportedForRESTAPI': _NO_MAILBOX,
-    'ErrorFolderExists': 'Choose another name or another parent folder.',
-}
-_ADVICE_BY_CODE = {
-    **_ADVICE_BY_FINAL_CODE,
-    'ErrorInvalidIdMalformed': CHECK_ID,
-    'ErrorItemNotFound': CHECK_ID,
-    'ErrorInvalidUser': _CHECK_MAILBOX,
-    'Request_ResourceNotFound': _CHECK_MAILBOX,
-    'ResourceNotFound': _CHECK_MAILBOX,
-    'ErrorCannotDeleteObject': 'It may be deleted already. Look for it in Outlook.',
-    'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
-    'OrganizationFromTenantGuidNotFound': 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.',
-}
-_CONFLICT = 'The object was changed at the same time. Run the command again.'
-_ADVICE_BY_STATUS = {
-    401: 'Check the cloud setting, and that the account is not disabled.',
-    403: 'Check that the permission is granted and that the account may open this mailbox.',
-    404: CHECK_ID,
-    409: _CONFLICT,
-    412: _CONFLICT,
-}
-
-
-# endregion
-
-# region paths and queries
-
-
-def path_segment(value: str, name: str) -> str:
-    """Quote an ID or an address so that it is one segment of a path.
-
-    Args:
-        name: what it is, for the error.
-    Raises:
-        DemistoException: `value` is empty, or is a path segment with a meaning of its own.
-    """
-    if not value:
-        raise DemistoException(f'The {name} is missing. Enter the {name}.')
-    if value in ('.', '..'):
-        raise DemistoException(f"'{value}' is not a valid {name}. Enter the {name} from Microsoft Graph.")
-    return quote(value, safe='@')
-
-
-# Of a folder or a message. A name of a folder is shorter, or has other characters.
-_EXCHANGE_ID = r'[A-Za-z0-9_-]{60,}={0,2}'
-WELL_KNOWN_FOLDER = (
-    'archive|clutter|conflicts|conversationhistory|deleteditems|drafts|inbox|junkemail|localfailures|msgfolderroot|outbox|'
-    'recoverableitemsdeletions|scheduled|searchfolders|sentitems|serverfailures|syncissues'
-)
-
-
-def is_folder_id(text: str) -> bool:
-    """Return whether a text can only be an ID, in the form of Graph, or a well-known name, in small letters."""
-    return bool(re.fullmatch(_EXCHANGE_ID, text) or re.fullmatch(WELL_KNOWN_FOLDER, text))
-
-
-def _well_known(text: str) -> str:
-    """Return the well-known name that people mean, as Graph writes it; empty if a text is not one."""
-    name = re.sub(r'[\s_-]', '', text).lower()
-    return name if re.fullmatch(WELL_KNOWN_FOLDER, name) else ''
-
-
-def graph_id(text: str) -> str:
-    """Return an ID as Graph writes it, or a ``Message-ID`` in its brackets. Other text is returned as it is.
-
-    Args:
-        text: an ID of Graph, or of EWS or Office.js, which have / and + where Graph has - and _; the address of an item in
-            Outlook on the web, which contains its ID; or a ``Message-ID``, in brackets or not.
-    """
-    text = re.sub(r'(?i)^message-id:\s*', '', unescaped(text.strip())).strip()
-    if found := re.search(r'[?&]ItemID=([^&#]+)', text):
-        text = found[1]
-    if found := re.fullmatch(r'<?([^<>\s]{1,900}@[^<>\s]{1,900})>?|<([^<>\s]+)>', text):
-        return f'<{found[1] or found[2]}>'
-    graph = unquote(text).replace('/', '-').replace('+', '_')
-    return graph if re.fullmatch(_EXCHANGE_ID, graph) else text
-
-
-def odata_text(text: str) -> str:
-    """Return a text as a literal of OData."""
-    return "'{}'".format(text.replace("'", "''"))
-
-
-def odata_query(text: str, search: str = '') -> ODataQuery:
-    """Parse OData options in one line, such as ``$filter=isRead eq false&$select=subject``.
-
-    Args:
-        text: the options, URL-encoded or not.
-        search: words for ``$search``.
-    Raises:
-        DemistoException: an option is not an OData option, is given twice, or cannot be combined with another one.
-    """
-    # If spaces are not encoded, neither are plus signs, as in the time zone of a date.
-    decode = unquote if ' ' in text.strip() else unquote_plus
-    query: ODataQuery = {}
-    search = search.strip()
-    # An ampersand inside quotes, such as in subject eq 'R&D', is no separator: an even number of quotes follows a separator.
-    parts = text.strip().lstrip('?').strip('&').split("'")
-    parts[::-2] = [re.sub(r'(?<!&)&+(?=(?:\$|%24)?\w+=)', '\0', part) for part in parts[::-2]]
-    for option in filter(None, "'".join(parts).split('\0')):
-        name, _, value = map(decode, option.partition('='))
-        if not name.startswith('$'):
-            raise DemistoException(f"'{name}' in odata is not an OData option. Write options as $filter=..., joined by &.")
-        if name == '$top':
-            raise DemistoException('$top in odata is not supported. Use page_size.')
-        if name in query:
-            raise DemistoException(f'odata contains {name} twice. Combine the two.')
-        if search and name in ('$search', '$filter', '$orderby'):
-            raise DemistoException(f'search and {name} in odata cannot be combined. Remove one of them.')
-        query[name] = value
-    if search:
-        escaped = search.replace('\\', '\\\\').replace('"', '\\"')
-        query['$search'] = f'"{escaped}"'
-    return query
-
-
-# endregion
+    from MicrosoftMailMimeApiModule import (
+        file_name,
+        unescaped,
+    )
+    from MicrosoftGraphClientApiModule import (
+        BatchRequest,
+        BatchResult,
+        ByteWriter,
+        CHECK_PROXY,
+        GraphClient,
+        GraphError,
+        MAX_DOWNLOAD,
+        ODD,
+        ODataQuery,
+        UnknownOutcomeError,
+        again_if_broken,
+        deletion,
+        graph_id,
+        is_folder_id,
+        odata_text,
+        path_segment,
+        prefer_header,
+        well_formed,
+        well_known_folder,
+        without_annotations,
+    )
 
 # region values
 
@@ -351,501 +114,11 @@ def bare_content_id(text: str) -> str:
     return bare[4:].strip('<> \t\r\n') if bare[:4].lower() == 'cid:' else bare
 
 
-_OBJECTS = (
-    'actions', 'automaticReplies', 'body', 'conditions', 'emailAddress', 'end', 'endDateTime', 'event', 'exceptions', 'flag',
-    'from', 'location', 'organizer', 'scheduledEndDateTime', 'scheduledStartDateTime', 'sender', 'start', 'startDateTime',
-    'uniqueBody',
-)  # fmt: skip
-_LISTS_OF_OBJECTS = (
-    'attachments', 'bccRecipients', 'ccRecipients', 'fromAddresses', 'internetMessageHeaders', 'replyTo', 'toRecipients',
-)  # fmt: skip
-_TEXTS = (
-    'bodyPreview', 'content', 'contentId', 'contentType', 'conversationIndex', 'dateTime', 'displayName', 'id',
-    'internetMessageId', 'parentFolderId', 'receivedDateTime', 'sentDateTime', 'subject', 'webLink',
-)  # fmt: skip
-# The types of properties, and of the members of those that are lists, wherever they are.
-_TYPES_OF_PROPERTIES: dict[str, type] = {
-    **dict.fromkeys(_OBJECTS, dict),
-    **dict.fromkeys(_TEXTS, str),
-    **dict.fromkeys([*_LISTS_OF_OBJECTS, 'categories'], list),
-    **dict.fromkeys(('isDraft', 'isRead'), bool),
-    'size': int,
-}
-_MEMBER_TYPES: dict[str, type] = {**dict.fromkeys(_LISTS_OF_OBJECTS, dict), 'categories': str}
-ODD = '@odata.odd'  # in an object of Graph, the names of properties with values that were left out
-
-
-def well_formed(value: JsonObject) -> JsonObject:
-    """Return an object of Graph without values of other types than they should have. ODD names the properties with them."""
-    found = _of_expected_type(value)
-    odd = [name for name, part in value.items() if found[name] != part]
-    return {**found, ODD: odd} if odd else found
-
-
-def _of_expected_type(value: Any, name: str = '') -> Any:
-    """Return the value of a property, with None in place of what has another type than it should have."""
-    if not isinstance(value, _TYPES_OF_PROPERTIES.get(name, object)):
-        return None
-    if isinstance(value, dict):
-        return {key: _of_expected_type(part, key) for key, part in value.items()}
-    if isinstance(value, list):
-        member_type = _MEMBER_TYPES.get(name, object)
-        return [_of_expected_type(one) for one in value if isinstance(one, member_type)]
-    return None if name == 'id' and not value.isprintable() else value
-
-
-def without_annotations(value: Any) -> Any:
-    """Return a value of Graph without what OData says about it and the objects in it."""
-    if isinstance(value, list):
-        return [without_annotations(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    return {name: without_annotations(part) for name, part in value.items() if not name.startswith('@odata.')}
-
-
-# endregion
-
-# region text of HTML
-
-_BLOCK = '(?i)address|blockquote|br|dd|div|d[lt]|h[1-6r]|li|[ou]l|p|pre|table|tr'
-# Mails come from attackers too: each alternative ends at the end of the text at the latest, so that nothing is scanned twice.
-_REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
-_MARKUP = (
-    r'(?is)<!--(?:-?>|.*?(?:--!?>|\Z))'
-    rf'|<(?P<hidden>script|style|template|title)(?=[\s/>]){_REST_OF_TAG}.*?(?:</(?P=hidden)[^>]*(?:>|\Z)|\Z)'
-    rf'|</?(?P<name>[a-z][^\s/>]*){_REST_OF_TAG}'
-    r'|<[!?/][^>]*(?:>|\Z)'
-    r'|&#\d{8,};?'  # not a character, and maybe of more digits than Python converts
-)
-
-
-def unescaped(text: str) -> str:
-    """Return the text that character references such as ``&amp;`` stand for."""
-    if '&' not in text:
-        return text
-    from html import unescape  # slow to import, and many commands do not need it
-
-    return unescape(text)
-
-
-def html_to_text(html: str, max_length: int | None = None) -> str:
-    """Return the text of HTML that a reader sees. Lines end where blocks do, and not within ``pay<b>pal</b>.com``.
-
-    Args:
-        max_length: maximum number of characters. HTML after them is not read.
-    """
-    parts: list[str] = []
-    length = end = 0
-    for found in re.finditer(rf'{_MARKUP}|\Z', html):
-        part = unescaped(html[end : found.start()])
-        parts += (part, '\n' if re.fullmatch(_BLOCK, found['name'] or '') else '')
-        end = found.end()
-        length += len(''.join(part.split()))
-        if max_length is not None and length > max_length:
-            break
-    lines = (' '.join(line.split()) for line in ''.join(parts).splitlines())
-    return '\n'.join(filter(None, lines))[:max_length]
-
-
-# endregion
-
-# region batches
-
-MAX_BATCH_SIZE = 20  # requests; Graph sends them to a mailbox 4 at a time
-
-
-# IDs that stay when a message is moved to another folder. Source: https://learn.microsoft.com/graph/outlook-immutable-id
-_IMMUTABLE_IDS = 'IdType="ImmutableId"'
-
-
-def _preferring(prefer: str = '') -> dict[str, str]:
-    """Return the headers of a request. `prefer` is added to the header ``Prefer``."""
-    return {'Prefer': f'{_IMMUTABLE_IDS}, {prefer}' if prefer else _IMMUTABLE_IDS}
-
-
-class BatchRequest(NamedTuple):
-    """A request of a batch.
-
-    Args:
-        message_id: the message that it is about.
-        path: quoted, below ``/v1.0``.
-        body: sent as JSON.
-        is_idempotent: the request may be sent again even if it may have been carried out.
-        has_id: the response must have the ID of a message.
-        prefer: added to the header ``Prefer``.
-        if_match: the version of the message that may be changed; any if empty.
-    """
-
-    message_id: str
-    method: str
-    path: str
-    body: JsonObject | None = None
-    is_idempotent: bool = True
-    has_id: bool = False
-    prefer: str = ''
-    if_match: str = ''
-
-    def as_json(self, request_id: str) -> JsonObject:
-        headers = _preferring(self.prefer)
-        if self.if_match:
-            headers['If-Match'] = self.if_match
-        request: JsonObject = {'id': request_id, 'method': self.method, 'url': self.path, 'headers': headers}
-        if self.body is not None:
-            headers['Content-Type'] = 'application/json'
-            request['body'] = self.body
-        return request
-
-
-def is_deletion(method: str, path: str) -> bool:
-    """Return whether a request deletes something, which Graph confirms with the status 204. Other actions have 202."""
-    return method == 'DELETE' or path.endswith('/permanentDelete')
-
-
-def _batch_response(value: JsonObject) -> requests.Response:
-    """Return the response to one request of a batch."""
-    response = requests.Response()
-    response.status_code = int(value['status'])
-    headers = value.get('headers')
-    if isinstance(headers, dict):
-        response.headers.update({name: text for name, text in headers.items() if isinstance(text, str)})
-    if response.status_code not in _GRAPH_OK_CODES:  # otherwise the body may be large, and is read as it is
-        response._content = json.dumps(value.get('body')).encode()
-    return response
-
-
-def _deletion(path: str, permanent: bool) -> tuple[str, str]:
-    """Return method and path of a request that moves something to Deleted Items, or deletes it permanently.
-
-    It must not be repeated: a second deletion would find nothing, or remove from Deleted Items what the first one moved there.
-    """
-    return ('POST', f'{path}/permanentDelete') if permanent else ('DELETE', path)
-
-
-class BatchResult:
-    """The result of one request of a batch.
-
-    Args:
-        value: the body of the response: JSON, or bytes as base64.
-        error: None if the request succeeded.
-    Attributes:
-        body: the JSON object of the response, empty if there is none.
-        content: the bytes of the response, None if it has none.
-    """
-
-    def __init__(self, request: BatchRequest, value: Any = None, error: GraphError | None = None):
-        self.request = request
-        self.error = error
-        self.body = well_formed(value) if isinstance(value, dict) else {}
-        self.content: bytes | None = None
-        if isinstance(value, str):
-            with suppress(ValueError):
-                self.content = base64.b64decode(value, validate=True)
-
-    @classmethod
-    def failed(cls, request: BatchRequest, error: GraphError) -> 'BatchResult':
-        """Return the result of a request that was sent, and failed with `error`."""
-        if error.is_outcome_unclear and not request.is_idempotent:
-            error = UnknownOutcomeError('this was done', 'Check the folders before you run the command again.', error)
-        return cls(request, error=error)
-
-
-class _Batch:
-    """Send requests, up to 20 in one, and again those that are throttled or meet a conflict.
-
-    Args:
-        policy: its budget is shared by all waits together.
-    """
-
-    def __init__(self, client: 'GraphMailClient', items: Sequence[BatchRequest], policy: RetryPolicy):
-        self._client = client
-        self._items = items
-        self._policy = policy
-        self._pending: Sequence[int] = ()
-        self._results: dict[int, BatchResult] = {}
-        self._error: GraphError | None = None  # why no responses came
-
-    def results(self) -> list[BatchResult]:
-        """Send the requests, and return their results in the same order."""
-        numbers = range(len(self._items))
-        for start in numbers[::MAX_BATCH_SIZE]:
-            self._pending = numbers[start : start + MAX_BATCH_SIZE]
-            with suppress(GraphError):  # the results tell it
-                run_with_retries(self._send_pending, self._delay_after, self._policy, self._client.clock, self._sleep)
-            if self._error:  # the rest would fail as well, and is not sent
-                break
-        return [self._results.get(number) or BatchResult(self._items[number], error=self._error) for number in numbers]
-
-    def _send_pending(self) -> None:
-        """Send the pending requests. Raise an error of one that failed."""
-        pending = {str(number % MAX_BATCH_SIZE): number for number in self._pending}
-        items = {name: self._items[number] for name, number in pending.items()}
-        body: JsonObject = {}
-        try:
-            self._error = None
-            body = self._client.graph_request(
-                'POST',
-                '/$batch',
-                json_data={'requests': [item.as_json(name) for name, item in items.items()]},
-                is_idempotent=all(item.is_idempotent for item in items.values()),
-                retry_policy=NO_RETRIES,
-            )
-        except GraphError as error:
-            self._error = error
-        values = body.get('responses')
-        responses = {str(one.get('id')): one for one in (values if isinstance(values, list) else ()) if isinstance(one, dict)}
-        results = {number: self._result(items[name], responses.get(name, {})) for name, number in pending.items()}
-        self._results |= results
-        for result in results.values():
-            if result.error:
-                raise result.error
-
-    def _result(self, item: BatchRequest, value: JsonObject) -> BatchResult:
-        """Return the result of a request, whose response is `value`; empty if there is none."""
-        if self._error:
-            return BatchResult.failed(item, self._error)
-        if not re.fullmatch(r'[1-5]\d\d', str(value.get('status'))):
-            what = 'Microsoft Graph answered other requests of the batch, but not this one.'
-            return BatchResult.failed(item, GraphError(what, 'Try again.'))
-        result, response = BatchResult(item, value.get('body')), _batch_response(value)
-        if response.status_code not in _GRAPH_OK_CODES:
-            self._client.count_failure(response)  # the batch as a whole is counted as a success
-            return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))
-        is_deleted = is_deletion(item.method, item.path)
-        if (item.has_id and not result.body.get('id')) or (is_deleted and response.status_code != 204):
-            done = 'deleted' if is_deleted else 'created' if item.method == 'POST' else 'changed'
-            return BatchResult.failed(item, _not_confirmed(response, done))
-        return result
-
-    def _delay_after(self, error: Exception, attempt: int) -> float | None:
-        """Return the seconds to wait before throttled requests are sent again, None if none may be."""
-        delays = {}
-        for number in self._pending if isinstance(error, GraphError) else ():
-            item, failure = self._items[number], self._results[number].error
-            if failure and failure.res is not None and not (failure.status == 412 and item.if_match):
-                delay = self._client.retry_delay(self._policy, attempt, failure.res, item.is_idempotent)
-                if delay is not None:
-                    delays[number] = delay
-        self._pending = list(delays)
-        return max(delays.values(), default=None)
-
-    def _sleep(self, seconds: float) -> None:
-        self._policy = self._policy._replace(budget=self._policy.budget - seconds)
-        self._client.clock.sleep(seconds)
-
-
-# endregion
-
-# region client
-
-_GRAPH_OK_CODES = (200, 201, 202, 204, 206)
-# Exchange changes an email by itself for a moment after it arrived or was created. Nothing was done then.
-CONFLICT_RETRIES = {409: 3, 412: 3}
-_DOWNLOAD_CHUNK = 256 * 1024  # bytes
-MAX_DOWNLOAD = 250 * 1024 * 1024  # bytes; a mail may have 150 MB, which MIME makes a third larger
-_MAX_PAGES = 2000  # of one list
-_StepResult = TypeVar('_StepResult')
-
-
-def _not_confirmed(response: requests.Response, done: str) -> GraphError:
-    what = f'Microsoft Graph did not confirm that the object was {done}.'
-    advice = 'Check whether it exists before you try again.' if done == 'created' else 'Check it before you try again.'
-    return GraphError(what, advice, '', response)
-
-
-class GraphMailClient(MicrosoftClient):
-    """Send requests about mail.
-
-    Args:
-        address: address or ID of the mailbox that commands work in by default; empty for that of the signed-in user.
-        azure_cloud: the cloud whose Microsoft Graph is used.
-        kwargs: as MicrosoftClient takes them.
-    Attributes:
-        mailbox: that mailbox.
-    """
-
-    def __init__(self, address: str = '', azure_cloud: AzureCloud = AZURE_WORLDWIDE_CLOUD, **kwargs: Any):
-        graph = azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
-        self.base_url = f'{graph}/v1.0'
-        super().__init__(base_url=self.base_url, azure_cloud=azure_cloud, **kwargs)
-        self.retry_policy = self.retry_policy._replace(retries={**CONFLICT_RETRIES, **self.retry_policy.retries})
-        self.mailbox = Mailbox(self, address)
-
-    def retry_delay(self, policy: RetryPolicy, attempt: int, response: requests.Response, is_idempotent: bool) -> float | None:
-        if GraphError.from_response(response, self.clock.now()).code in _ADVICE_BY_FINAL_CODE:
-            return None
-        return super().retry_delay(policy, attempt, response, is_idempotent or response.status_code == 412)
-
-    def check_mailbox(self) -> None:
-        """Check as `Mailbox.check` that the mailbox can be read."""
-        self.mailbox.check()
-
-    def graph_request(self, method: str, path: str = '', **kwargs: Any) -> JsonObject:
-        """Send a request, and return the JSON object of the response; an empty one if Graph has nothing to return.
-
-        Args:
-            path: quoted, below ``/v1.0``.
-            kwargs: as `send_request` takes them.
-        Raises:
-            GraphThrottled: Graph throttles for longer than the retry budget.
-            GraphError: the response is an error or not JSON, or none came.
-            MicrosoftSignInError: the sign-in failed.
-        """
-        response = self._send(method, path, **kwargs)
-        if response.status_code in (202, 204):
-            return {}
-        body = json_or_none(response)
-        if isinstance(body, dict) and 'error' not in body:
-            return body
-        if isinstance(body, dict) or _error_object(response):
-            self._raise_graph_error(response)
-        raise GraphError('Microsoft Graph sent a response that is not a JSON object.', _CHECK_PROXY, '', response)
-
-    def create(self, path: str, method: str = 'POST', **kwargs: Any) -> JsonObject:
-        """Create an object, or change it with PATCH, and return it. Arguments and errors as `graph_request`.
-
-        Raises:
-            GraphError: also if the response does not have an ID, so that it is unclear whether this was done.
-        """
-        response = self._send(method, path, **kwargs)
-        body = json_or_none(response)
-        found = well_formed(body) if isinstance(body, dict) else {}
-        if response.status_code not in (200, 201) or not found.get('id'):
-            raise _not_confirmed(response, 'created' if method == 'POST' else 'changed')
-        return found
-
-    def run_action(self, method: str, path: str, **kwargs: Any) -> None:
-        """Send a request whose response is empty. Arguments and errors as `graph_request`."""
-        response = self._send(method, path, **kwargs)
-        if response.status_code != (204 if is_deletion(method, path) else 202):
-            raise GraphError('Microsoft Graph did not confirm the request.', _CHECK_PROXY, '', response)
-
-    def download(
-        self, path: str, write: ByteWriter, retry_policy: RetryPolicy | None = None, max_size: int = MAX_DOWNLOAD
-    ) -> int:
-        """Stream the bytes of a response, and return how many they are.
-
-        Args:
-            path: quoted, below ``/v1.0``.
-            max_size: bytes after which the download ends with an error.
-        Raises:
-            BrokenTransferError: the bytes are incomplete.
-            GraphError: as `graph_request`; also if the bytes are not from Graph, or too many.
-        """
-        response = self._send('GET', path, headers={'Accept': '*/*'}, stream=True, retry_policy=retry_policy)
-        size = 0
-        with response:
-            if response.status_code != 200:
-                raise GraphError('Microsoft Graph sent no file.', 'Try again.', '', response)
-            if 'request-id' not in response.headers:  # the page of a proxy must not be taken for the file
-                raise GraphError('The response instead of the file is not from Microsoft Graph.', _CHECK_PROXY, '', response)
-            try:
-                for chunk in response.iter_content(_DOWNLOAD_CHUNK):
-                    size += len(chunk)
-                    if size > max_size:
-                        raise GraphError(f'The file has more than the expected {max_size} bytes.', _CHECK_PROXY, '', response)
-                    write(chunk)
-            except requests.exceptions.RequestException as error:
-                raise self._outage(error, kind=BrokenTransferError if is_reset(error) else GraphError) from error
-            length = response.headers.get('Content-Length', '')
-            if length.isdecimal() and response.raw.tell() != int(length):  # older urllib3 takes a broken transfer for the end
-                raise BrokenTransferError(f'The file ended before its {length} bytes were complete.', 'Try again.', '', response)
-        return size
-
-    def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
-        headers = {**_preferring(), **(kwargs.pop('headers', None) or {})}
-        try:
-            return self.send_request(
-                method,
-                path,
-                headers=headers,
-                ok_codes=_GRAPH_OK_CODES,
-                error_handler=self._raise_graph_error,
-                allow_redirects=False,  # neither the token nor the mail in the request may go to another host
-                **kwargs,
-            )
-        except CommandThrottled as error:
-            raise GraphThrottled(GraphError.from_response(error.res, self.clock.now()), error.seconds) from None
-        except (DemistoException, requests.exceptions.RequestException) as error:
-            raise self._outage(error) from error
-
-    def send_without_token(self, method: str, url: str, headers: dict[str, str], data: bytes | None = None) -> requests.Response:
-        """Send a request to an upload URL, without retries, and return the response. Raise GraphError as `graph_request`."""
-        try:
-            response: requests.Response = self._http_request(
-                method,
-                full_url=url,
-                headers=headers,
-                data=data,
-                resp_type='response',
-                ok_codes=_GRAPH_OK_CODES,
-                error_handler=self._raise_graph_error,
-                allow_redirects=False,
-                auth=skip_netrc,
-                timeout=self.timeout,
-                with_metrics=self._counts_requests,
-            )
-        except (DemistoException, requests.exceptions.RequestException) as error:
-            raise self._outage(error, url) from None  # errors of requests contain the URL
-        return response
-
-    def _raise_graph_error(self, response: requests.Response) -> None:
-        raise GraphError.from_response(response, self.clock.now())
-
-    def _outage(self, error: Exception, url: str = '', kind: type[GraphError] = GraphError) -> Exception:
-        """Return an error that tells why no response came to `url`, by default the API; the same error if one came."""
-        cause = getattr(error, 'exception', error)
-        if not isinstance(cause, requests.exceptions.RequestException):
-            return error
-        host = f'Microsoft Graph at {urlsplit(url or self.base_url).netloc}'
-        advice = 'Try again, and check the network of the engine, the proxy and the cloud setting.'
-        if isinstance(cause, requests.exceptions.ReadTimeout) and self.clock.remaining() > 1:
-            advice = f"{advice[:-1]}, or increase 'HTTP timeout'."
-        problem = connection_problem(cause, host, advice)
-        return kind(problem.what, problem.advice)
-
-    def retry(self, step: Callable[[], _StepResult], policy: RetryPolicy) -> _StepResult:
-        """Run a step that sends requests without retries until it succeeds, and return its result.
-
-        Args:
-            policy: by the status of a GraphError; other errors are raised. Its budget is that of the client.
-        """
-        policy = policy._replace(budget=self.retry_policy.budget)
-
-        def delay_after(error: Exception, attempt: int) -> float | None:
-            if not isinstance(error, GraphError) or error.code in _ADVICE_BY_FINAL_CODE:
-                return None
-            return policy.delay(attempt, error.res, self.clock.now())
-
-        return run_with_retries(step, delay_after, policy, self.clock)
-
-    def count_failure(self, response: requests.Response) -> None:
-        """Count a failed request of a batch in the execution metrics."""
-        if self._counts_requests:
-            self._update_metrics(response, success=False)
-
-    def is_own_link(self, link: str) -> bool:
-        """Return whether a link leads to the host of this client, or is empty."""
-        return not link or is_same_host(link, self.base_url)
-
-    def require_own_link(self, link: str) -> str:
-        """Return a link. Raise DemistoException if it leads to another host."""
-        if not self.is_own_link(link):
-            raise DemistoException(f'The link to the next page leads to another host, so it was not followed. {_CHECK_PROXY}')
-        return link
-
-    def batch(self, items: Sequence[BatchRequest], retry_policy: RetryPolicy | None = None) -> list[BatchResult]:
-        """Send many requests in few, and return their results in the same order. A rejected request does not stop the others.
-
-        Requests that are throttled or meet a conflict, and no others, are sent again. All waits together stay within the retry
-        budget.
-        """
-        return _Batch(self, items, retry_policy or self.retry_policy).results()
-
-
 # endregion
 
 # region mailbox
 
+_MAX_PAGES = 2000  # of one list
 MAX_PAGE_SIZE = 1000  # messages
 # The path of a list of messages, as links write it: /users/a/messages, /me/mailFolders('b')/messages.
 _MESSAGE_LIST = r"/v1\.0/(?:me|users(?:/(?!\.)[^/]+|\('[^/]+'\)))(?:/mailFolders(?:/(?!\.)[^/]+|\('[^/]+'\)))?/messages"
@@ -919,11 +192,11 @@ def page_rows(page: JsonObject, has_ids: bool = True) -> list[Any]:
     """
     values = page.get('value')
     if not isinstance(values, list):
-        raise GraphError('Microsoft Graph sent a response without a list.', _CHECK_PROXY)
+        raise GraphError('Microsoft Graph sent a response without a list.', CHECK_PROXY)
     found = [well_formed(one) if isinstance(one, dict) else one for one in values]
     rows = [one for one in found if isinstance(one, dict) and (one.get('id') or not has_ids)]
     if values and not rows:
-        raise GraphError('Microsoft Graph sent a list without the objects.', _CHECK_PROXY)
+        raise GraphError('Microsoft Graph sent a list without the objects.', CHECK_PROXY)
     return rows if has_ids else found
 
 
@@ -931,32 +204,32 @@ def _link_of(page: JsonObject, kind: str = 'nextLink') -> str:
     """Return the link of a page to the next one, empty if there is none. Raise GraphError if it cannot be followed."""
     link = page.get(f'@odata.{kind}') or ''
     if not isinstance(link, str):
-        raise GraphError('Microsoft Graph sent a link that is not an address.', _CHECK_PROXY)
+        raise GraphError('Microsoft Graph sent a link that is not an address.', CHECK_PROXY)
     return link
 
 
 class Mailbox:
-    """A mailbox, and what can be done in it. Methods and errors of the same names as in `GraphMailClient` are documented there.
+    """A mailbox, and what can be done in it. Methods and errors of the same names as in `GraphClient` are documented there.
 
     Args:
         address: address or ID; empty for the mailbox of the signed-in user.
         retry_policy: of its requests, by default that of the client.
     """
 
-    def __init__(self, client: GraphMailClient, address: str = '', retry_policy: RetryPolicy | None = None):
+    def __init__(self, client: GraphClient, address: str = '', retry_policy: RetryPolicy | None = None):
         self.client = client
         self.address = address
         self._retry_policy = retry_policy
 
     def request(self, method: str, path: str = '', **kwargs: Any) -> JsonObject:
-        """Send a request as `GraphMailClient.graph_request` does."""
+        """Send a request as `GraphClient.graph_request` does."""
         return self.client.graph_request(method, path, retry_policy=self._retry_policy, **kwargs)
 
     def _object(self, method: str, path: str, **kwargs: Any) -> JsonObject:
         """Send a request, and return the object of the response. Raise GraphError if it has no ID, as an empty response."""
         found = well_formed(self.request(method, path, **kwargs))
         if not found.get('id'):
-            raise GraphError('Microsoft Graph sent a response without the object.', _CHECK_PROXY)
+            raise GraphError('Microsoft Graph sent a response without the object.', CHECK_PROXY)
         return found
 
     def create(self, path: str, **kwargs: Any) -> JsonObject:
@@ -1045,7 +318,7 @@ class Mailbox:
     def _delete_once(self, path: str, permanent: bool, is_deleted: Callable[[], bool], what: str) -> None:
         """Delete an object. If the response is unclear, look whether it `is_deleted`."""
         try:
-            self.run_action(*_deletion(path, permanent), is_idempotent=False)
+            self.run_action(*deletion(path, permanent), is_idempotent=False)
         except GraphError as error:
             self._look_up(error, is_deleted, what)
 
@@ -1147,11 +420,11 @@ class Mailbox:
             GraphError: `is_sync_state_lost` if Graph no longer knows the sync state of `link`.
         """
         path, query = f'{self.messages_path(folder_id)}/delta', {'changeType': 'created', '$select': select}
-        page = self._page(link, path, query, headers=_preferring(f'odata.maxpagesize={page_size}'))
+        page = self._page(link, path, query, headers=prefer_header(f'odata.maxpagesize={page_size}'))
         rows = page_rows(page)
         next_link = _link_of(page) or _link_of(page, 'deltaLink')
         if not next_link:
-            raise GraphError('Microsoft Graph did not send the next link of the delta sync.', _CHECK_PROXY)
+            raise GraphError('Microsoft Graph did not send the next link of the delta sync.', CHECK_PROXY)
         return DeltaPage(
             [row for row in rows if '@removed' not in row],
             next_link,
@@ -1168,7 +441,7 @@ class Mailbox:
             query: ``$select`` and ``$expand``.
             body_type: ``text`` or ``html``; empty for Graph's default, HTML.
         """
-        headers = _preferring(f'outlook.body-content-type="{body_type}"' if body_type else '')
+        headers = prefer_header(f'outlook.body-content-type="{body_type}"' if body_type else '')
         return self._object('GET', self.message_path(message_id, folder_id), params=query, headers=headers)
 
     def find_messages(self, names: Sequence[str], folder_id: str = '') -> dict[str, str | GraphError]:
@@ -1261,7 +534,7 @@ class Mailbox:
                 if read.error:
                     continue
                 if ODD in read.body or not version:
-                    read.error = GraphError('Microsoft Graph did not send the version of the email.', _CHECK_PROXY)
+                    read.error = GraphError('Microsoft Graph did not send the version of the email.', CHECK_PROXY)
                 elif (categories := changed(present)) != present:
                     update = self.update_request(message_id, {'categories': categories}, folder_id)
                     updates.append(update._replace(if_match=str(version)))
@@ -1284,7 +557,7 @@ class Mailbox:
 
     def delete_request(self, message_id: str, folder_id: str = '', permanent: bool = False) -> BatchRequest:
         """Return a request that moves a message to Deleted Items, or deletes it so that its owner cannot restore it."""
-        return BatchRequest(message_id, *_deletion(self.message_path(message_id, folder_id), permanent), is_idempotent=False)
+        return BatchRequest(message_id, *deletion(self.message_path(message_id, folder_id), permanent), is_idempotent=False)
 
     def download_mime(self, message_id: str, write: ByteWriter) -> None:
         """Stream a message as MIME. It is bytes: its parts may have different encodings."""
@@ -1361,7 +634,7 @@ class Mailbox:
 
     def folder_id(self, name: str) -> str:
         """Return the ID or the well-known name of the folder that `name` means. What is neither is found by `find_folder`."""
-        folder_id = _well_known(name) or graph_id(name)
+        folder_id = well_known_folder(name) or graph_id(name)
         return folder_id if is_folder_id(folder_id) else self.find_folder(name)
 
     def folder_names(self, folder_ids: Sequence[str]) -> dict[str, str]:
@@ -1399,7 +672,7 @@ class Mailbox:
         self.folder_path(name)  # rejects what cannot be in a path before anything is sent
         folder_id = self._known_folder(name) if is_folder_id(name) else ''
         folder_id = folder_id or self._child_folder(name)
-        return folder_id or self._known_folder(_well_known(name) or name)
+        return folder_id or self._known_folder(well_known_folder(name) or name)
 
     def _child_folder(self, name: str, parent_id: str = '') -> str:
         """Return the ID of a child folder with a display name, empty if there is none."""
@@ -1464,7 +737,7 @@ class Mailbox:
         found = self.request('GET', f'{path}/{path_segment(name, "setting name")}' if name else path)
         value = without_annotations(found)
         if not value or not (name or {'timeZone', 'automaticRepliesSetting'} & set(value)):
-            raise GraphError('Microsoft Graph sent a response without the settings.', _CHECK_PROXY)
+            raise GraphError('Microsoft Graph sent a response without the settings.', CHECK_PROXY)
         if not name:
             return found
         return {name: value['value'] if set(value) == {'value'} else value}
@@ -1488,7 +761,7 @@ class Mailbox:
         found = self.request('POST', f'{self.path}/getMailTips', json_data=body, is_idempotent=True)
         tips = [one for one in page_rows(found, has_ids=False) if isinstance(one, dict)]
         if not tips:
-            raise GraphError('Microsoft Graph sent a list without the objects.', _CHECK_PROXY)
+            raise GraphError('Microsoft Graph sent a list without the objects.', CHECK_PROXY)
         return tips
 
     # endregion
@@ -1517,6 +790,25 @@ def _contains(value: Any, part: Any) -> bool:
 def folder_names(text: str) -> list[str]:
     """Split a list of folders at its commas, except those after a backslash."""
     return [name.strip() for name in re.findall(r'(?:\\.?|[^,\\])+', text) if name.strip()]
+
+
+class GraphMailClient(GraphClient):
+    """Send requests about mail.
+
+    Args:
+        address: address or ID of the mailbox that commands work in by default; empty for that of the signed-in user.
+        kwargs: as GraphClient takes them.
+    Attributes:
+        mailbox: that mailbox.
+    """
+
+    def __init__(self, address: str = '', **kwargs: Any):
+        super().__init__(**kwargs)
+        self.mailbox = Mailbox(self, address)
+
+    def check_mailbox(self) -> None:
+        """Check as `Mailbox.check` that the mailbox can be read."""
+        self.mailbox.check()
 
 
 # endregion
@@ -1593,14 +885,6 @@ def save_file(
         extension = next((one for mark, one in _ITEM_EXTENSIONS.items() if start.startswith(mark)), '.eml')
         entry['File'] = name if name.lower().endswith(extension) else file_name(name + extension)
     return SavedFile(entry, digest)
-
-
-def again_if_broken(download: Callable[[], _StepResult]) -> _StepResult:
-    """Run a step that downloads a file into something new. If the transfer breaks off, run it again."""
-    try:
-        return download()
-    except BrokenTransferError:
-        return download()
 
 
 def _file_path(entry: JsonObject) -> str:

@@ -14,17 +14,18 @@ import requests
 import demistomock as demisto
 from CommonServerPython import DemistoException
 from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
+from MicrosoftGraphClientApiModule import (
+    BatchRequest,
+    GraphError,
+    GraphThrottled,
+    odata_query,
+)
 from MicrosoftGraphMailClientApiModule import (
     Attachment,
-    BatchRequest,
     EmailAddress,
-    GraphError,
     GraphMailClient,
-    GraphThrottled,
     Mailbox,
     folder_names,
-    html_to_text,
-    odata_query,
     save_file,
 )
 
@@ -74,7 +75,7 @@ class ScriptedClient(GraphMailClient):
 
     def __init__(self, *responses: Any, address: str = ADA, graph: str = 'https://graph.example') -> None:
         endpoints = AzureCloudEndpoints(active_directory='https://localhost', microsoft_graph_resource_id=graph)
-        super().__init__(address, AzureCloud('Test', 'Test', 'com', endpoints))
+        super().__init__(address, azure_cloud=AzureCloud('Test', 'Test', 'com', endpoints))
         self.script = Script(responses or (page(),))
         self._session.mount('https://', self.script)
         self.waits: list[float] = []
@@ -190,64 +191,6 @@ def test_the_default_is_graph_of_the_worldwide_cloud() -> None:
 
 
 # endregion
-# region OData options
-
-
-@pytest.mark.parametrize(
-    'text, search, query',
-    [
-        ('', '', {}),
-        ('  ', '  ', {}),
-        ('$filter=isRead eq false', '', {'$filter': 'isRead eq false'}),
-        ('?$filter=isRead eq false&$select=subject,from', '', {'$filter': 'isRead eq false', '$select': 'subject,from'}),
-        (' &$select=subject& ', '', {'$select': 'subject'}),
-        ('$select=id&&$count=true', '', {'$select': 'id', '$count': 'true'}),
-        ("$filter=subject eq 'R&D'&$select=id", '', {'$filter': "subject eq 'R&D'", '$select': 'id'}),
-        ("$filter=subject eq 'Q&A=1 it''s'&$select=id", '', {'$filter': "subject eq 'Q&A=1 it''s'", '$select': 'id'}),
-        ("$filter=subject eq 'a=b'", '', {'$filter': "subject eq 'a=b'"}),
-        ('$filter=sent ge 2026-01-01T00:00:00+02:00', '', {'$filter': 'sent ge 2026-01-01T00:00:00+02:00'}),
-        ('$filter=isRead+eq+false', '', {'$filter': 'isRead eq false'}),
-        ('$filter=isRead%20eq%20false', '', {'$filter': 'isRead eq false'}),
-        ('%24filter=isRead%20eq%20false&%24select=id', '', {'$filter': 'isRead eq false', '$select': 'id'}),
-        ("$filter=subject%20eq%20'R%26D'", '', {'$filter': "subject eq 'R&D'"}),
-        ("$filter=subject eq '50% off'", '', {'$filter': "subject eq '50% off'"}),
-        ('$search="from:ada"', '', {'$search': '"from:ada"'}),
-        ('', 'invoice', {'$search': '"invoice"'}),
-        ('$select=id', ' two words ', {'$select': 'id', '$search': '"two words"'}),
-        ('', 'say "hello" \\ bye', {'$search': '"say \\"hello\\" \\\\ bye"'}),
-    ],
-)
-def test_odata_options_may_be_encoded_or_not(text: str, search: str, query: dict[str, str]) -> None:
-    assert odata_query(text, search) == query
-
-
-NOT_AN_OPTION = "'{}' in odata is not an OData option. Write options as $filter=..., joined by &."
-
-
-@pytest.mark.parametrize(
-    'text, search, sentence',
-    [
-        ('filter=isRead eq false', '', NOT_AN_OPTION.format('filter')),
-        ('isRead eq false', '', NOT_AN_OPTION.format('isRead eq false')),
-        ('$filter=isRead eq false&select=id', '', NOT_AN_OPTION.format('select')),
-        ('$top=50', '', '$top in odata is not supported. Use page_size.'),
-        ('$select=id&$select=subject', '', 'odata contains $select twice. Combine the two.'),
-        ('$filter=isRead eq false', 'x', 'search and $filter in odata cannot be combined. Remove one of them.'),
-        ('$orderby=subject', 'x', 'search and $orderby in odata cannot be combined. Remove one of them.'),
-        ('$search="y"', 'x', 'search and $search in odata cannot be combined. Remove one of them.'),
-    ],
-)
-def test_invalid_odata_options_are_rejected(text: str, search: str, sentence: str) -> None:
-    assert error_of(lambda: odata_query(text, search)) == sentence
-
-
-def test_odata_options_are_encoded_once() -> None:
-    client = ScriptedClient()
-    client.mailbox.list_messages(query=odata_query("$filter=subject eq 'R&D+#1'"), page_size=7)
-    assert client.script.paths[0].endswith('/messages?%24filter=subject+eq+%27R%26D%2B%231%27&%24top=7')
-
-
-# endregion
 # region requests
 
 
@@ -256,6 +199,12 @@ def test_every_request_asks_for_immutable_ids() -> None:
     client.mailbox.list_messages(pages=2)
     assert [one.headers['Prefer'] for one in client.script.requests] == ['IdType="ImmutableId"'] * 2
     assert [one.headers['Authorization'] for one in client.script.requests] == ['Bearer the-token'] * 2
+
+
+def test_odata_options_are_encoded_once() -> None:
+    client = ScriptedClient()
+    client.mailbox.list_messages(query=odata_query("$filter=subject eq 'R&D+#1'"), page_size=7)
+    assert client.script.paths[0].endswith('/messages?%24filter=subject+eq+%27R%26D%2B%231%27&%24top=7')
 
 
 def test_headers_of_a_request_replace_the_usual_ones() -> None:
@@ -799,51 +748,6 @@ def test_a_folder_that_does_not_exist_is_named(name: str, sentence: str) -> None
 def test_a_failure_of_graph_is_not_a_missing_folder() -> None:
     with pytest.raises(GraphError, match='Check the address of the mailbox'):
         ScriptedClient((404, {}, error_body('ErrorInvalidUser'))).mailbox.find_folder('Alerts')
-
-
-# endregion
-# region text of HTML
-
-
-@pytest.mark.parametrize(
-    'html, text',
-    [
-        ('pay<b>pal</b>.com', 'paypal.com'),
-        ('<div>one<br>two</div><P class="x">three', 'one\ntwo\nthree'),
-        ('<a title="1 > 0" href=x>link</a>', 'link'),
-        ("<p don't>seen</p> it's", "seen\nit's"),
-        ('1 < 2 &lt;b&gt; &amp;amp;', '1 < 2 <b> &amp;'),
-        ('<style>p {}</style>a<SCRIPT src="x">1 > 0</script >b<scripted>c', 'abc'),
-        ('<head><title>Title</title></head>Text', 'Text'),
-        ('a<!-- <p>b</p> -->c<!-->d', 'acd'),
-        ('a<![if !mso]>b<![endif]>c<?xml x?>d', 'abcd'),
-        ('a<![foo[bar]]>b', 'ab'),
-        ('a<![foo', 'a'),
-        ('a<', 'a<'),
-        ('', ''),
-        (f'a&#{"9" * 5000};b', 'ab'),
-    ],
-)
-def test_the_text_of_html_is_what_a_reader_sees(html: str, text: str) -> None:
-    assert html_to_text(html) == text
-
-
-@pytest.mark.parametrize('max_length', [None, 255])
-@pytest.mark.parametrize('part', ['<br>', '<p>', '<a ', '<a b="', '<!--', '<![', '<script>', '<style>', '</', '&', ' ', '<a =\n'])
-def test_html_takes_linear_time_whatever_it_is(part: str, max_length: int | None) -> None:
-    html_to_text(part * 100_000, max_length)  # takes hours if anything is scanned twice
-
-
-@pytest.mark.parametrize('length', [0, 1, 10, 12])
-def test_text_is_cut_at_its_maximum_length(length: int) -> None:
-    assert html_to_text('<p>one</p><p>two</p><p>three &amp; four</p>', length) == 'one\ntwo\nthree & four'[:length]
-
-
-def test_html_after_the_maximum_length_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    read = []
-    monkeypatch.setattr('MicrosoftGraphMailClientApiModule.unescaped', lambda text: read.append(text) or text)
-    html_to_text('<p>one</p><p>two</p><p>three</p><p>four</p>', 5)
-    assert read == ['', 'one', '', 'two']
 
 
 # endregion

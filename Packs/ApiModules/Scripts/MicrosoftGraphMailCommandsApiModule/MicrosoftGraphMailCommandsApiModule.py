@@ -1,29 +1,25 @@
 """Provide the commands that read and organize a mailbox. An integration adds MAIL_COMMANDS to its commands."""
 
-import copy
 import hashlib
 import re
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from CommonServerPython import CommandResults, DemistoException, arg_to_datetime, argToList, pascalToSpace, tableToMarkdown
-    from MicrosoftCoreApiModule import clean_value, JsonObject
-    from MicrosoftApiModule import reschedule
+    from CommonServerPython import CommandResults, DemistoException, pascalToSpace, tableToMarkdown
+    from MicrosoftCoreApiModule import (
+        JsonObject,
+        clean_value,
+    )
     from MicrosoftInstanceApiModule import (
-        bool_argument,
-        json_argument,
-        future_datetime,
-        choice_argument,
-        required_argument,
-        CommandFunction,
-        id_list,
-        text_list,
-        int_argument,
         Arguments,
+        CommandFunction,
+        bool_argument,
+        required_argument,
+        text_list,
     )
     from MicrosoftMailMimeApiModule import (
         EMAIL_TYPES,
@@ -31,543 +27,66 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         MimePart,
         calendar_in_mime,
         eml_name,
+        html_to_text,
         mime_parts,
     )
-    from MicrosoftGraphMailClientApiModule import (
-        Attachment,
+    from MicrosoftGraphClientApiModule import (
         BatchRequest,
         BatchResult,
-        CHECK_ID,
-        EmailAddress,
         GraphError,
-        GraphMailClient,
-        GraphThrottled,
-        MAX_PAGE_SIZE,
-        MAX_SEARCHED,
-        Mailbox,
         ODD,
-        SavedFile,
-        UNREADABLE,
         UNREADABLE_CODES,
         WELL_KNOWN_FOLDER,
         again_if_broken,
         graph_id,
-        html_to_text,
         is_folder_id,
         odata_query,
         odata_text,
-        save_file,
         without_annotations,
     )
-
-# region arguments
-
-Entry = CommandResults | JsonObject  # a file is a dict
-MailCommandResult = CommandResults | JsonObject | list[Entry]
-# A command gets the mailbox that its argument user_id names.
-MailCommand = Callable[[Mailbox, Arguments], MailCommandResult]
-MAX_PAGES = 1000
-MAX_LISTED = 100_000
-
-
-def mailbox_argument(client: GraphMailClient, args: Arguments) -> Mailbox:
-    """Return the mailbox that ``user_id`` names, by default that of the client."""
-    address = clean_value(args.get('user_id'))
-    if '<' in address:
-        address = one_address(args, 'user_id')
-    return Mailbox(client, address) if address else client.mailbox
-
-
-_ADDRESS = r'(?:"[^"@]{1,64}"|[^\s@<>(),;:"]{1,64})@[^\s@<>(),;:"]{1,255}'
-# <address> after a name, or an address before a name in parentheses.
-_RECIPIENT = rf'(?i)([^<>]{{0,256}})<\s*(?:mailto:)?({_ADDRESS})\s*>|(?:mailto:)?({_ADDRESS})\s*(?:\(([^()]{{0,256}})\))?'
-_RECIPIENTS = r'((?:"[^"]{0,256}"|<[^<>]{0,512}>|[^,;\n])*)(?:[,;\n]|\Z)'
-
-
-def addresses_argument(args: Arguments, name: str) -> tuple[EmailAddress, ...]:
-    """Return the addresses of an argument: separated by commas, semicolons or lines, with names or not, or as in the context.
-
-    Raises:
-        DemistoException: it contains something else; it names the argument.
-    """
-    given = args.get(name) or ''
-    is_text = isinstance(given, str) and not given.lstrip().startswith('[')
-    found: list[EmailAddress] = []
-    for one in [given] if is_text else argToList(given):
-        if isinstance(one, dict):
-            person = {str(key).lower(): str(text or '') for key, text in (one.get('emailAddress') or one).items()}
-            found += [each._replace(name=person.get('name', '')) for each in _addresses(person.get('address', ''), name)]
-        else:
-            found += _addresses(str(one), name)
-    return tuple(found)
-
-
-def _addresses(text: str, name: str) -> list[EmailAddress]:
-    found: list[EmailAddress] = []
-    start = ''  # of a name with a comma, as in Doe, Jane <jane@contoso.example>
-    for part in filter(None, map(clean_value, re.findall(_RECIPIENTS, text))):
-        start += part
-        match = re.fullmatch(_RECIPIENT, start)
-        if match:
-            label, address, bare, comment = match.groups(default='')
-            found.append(EmailAddress(address or bare, (label or comment).strip('\'" ')))
-            start = ''
-        elif '@' in part:
-            break
-        else:
-            start += ', '
-    if start:
-        start = start.strip(', ')[:100]
-        raise DemistoException(f"'{start}' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>.")
-    return found
-
-
-def one_address(args: Arguments, name: str) -> str:
-    """Return the address of an argument, empty if there is none. Raise DemistoException if there are several."""
-    found = addresses_argument(args, name)
-    if len(found) > 1:
-        raise DemistoException(f'The argument {name} has {len(found)} addresses. Enter one.')
-    return found[0].address if found else ''
-
-
-def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id') -> str:
-    """Return the ID or the well-known name of a folder, empty if the argument is.
-
-    Args:
-        name: of the argument: an ID, a well-known name, a path of names, or a path of IDs separated by commas.
-    Raises:
-        DemistoException: there is no such folder; it names the argument.
-    """
-    text = clean_value(args.get(name))
-    if not text:
-        return ''
-    ids = [graph_id(one) for one in text.split(',')]
-    try:
-        return ids[-1] if all(map(is_folder_id, ids)) else mailbox.folder_id(text)
-    except GraphError:
-        raise
-    except DemistoException as error:
-        raise DemistoException(f'{error} Change {name}.') from error
-
-
-def message_argument(mailbox: Mailbox, args: Arguments, name: str = 'message_id', folder_id: str = '') -> str:
-    """Return the ID of the message that an argument names by an ID or a ``Message-ID``."""
-    text = required_argument(args, name)
-    found = mailbox.find_messages([text], folder_id)[text]
-    if isinstance(found, GraphError):
-        delay = _delay_after(mailbox, found, is_idempotent=True)
-        raise found if delay is None else GraphThrottled(found, delay)
-    return found
-
-
-def _delay_after(mailbox: Mailbox, error: GraphError, is_idempotent: bool) -> float | None:
-    """Return the seconds after which a later run may send a request again that failed, None if it must not."""
-    return None if error.res is None else mailbox.client.reschedule_delay(error.res, is_idempotent)
-
-
-def _message_in_folder(mailbox: Mailbox, args: Arguments) -> tuple[str, str]:
-    """Return the IDs of the message and the folder that the arguments name; that of the folder is empty if they name none."""
-    folder_id = folder_argument(mailbox, args)
-    return message_argument(mailbox, args, folder_id=folder_id), folder_id
-
-
-# Arguments that name an object of the mailbox.
-_ID_ARGUMENTS = (
-    'message_id', 'message_ids', 'inReplyTo', 'reply_to_id', 'forward_id', 'draft_id', 'attachment_id', 'rule_id',
-    'folder_id', 'parent_folder_id', 'destination_folder_id',
-)  # fmt: skip
-
-
-def text_as_html(text: str) -> str:
-    """Return HTML that shows a text with its line breaks."""
-    from html import escape  # slow to import, and many commands do not need it
-
-    return '<br>\n'.join(escape(text, quote=False).splitlines())
-
-
-def id_advice(args: Arguments) -> str:
-    """Return what to do if Graph does not find an object: it names the arguments with an ID."""
-    named = [name for name in _ID_ARGUMENTS if args.get(name) and not re.fullmatch(WELL_KNOWN_FOLDER, str(args[name]).lower())]
-    return f'Check that {_listed(named)} {"belong" if named[1:] else "belongs"} to this mailbox.' if named else CHECK_ID
-
-
-def _listed(names: list[str]) -> str:
-    return ' and '.join(filter(None, (', '.join(names[:-1]), *names[-1:])))
-
-
-def _plain(name: str) -> str:
-    return name.replace('_', '').lower()
-
-
-def _past_time(args: Arguments, name: str) -> datetime | None:
-    """Return a time of an argument, None if it is empty. Raise DemistoException, naming it, if it is not a time."""
-    text = clean_value(args.get(name))
-    if not text:
-        return None
-    try:
-        # a short number would be seconds since 1970
-        moment = None if text.isdecimal() and len(text) < 10 else arg_to_datetime(text)
-        if moment:
-            moment = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        moment = None
-    if not moment or not 1900 <= moment.year < 9999:
-        raise DemistoException(f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
-    return moment
-
-
-def _utc_time(args: Arguments, name: str) -> dict[str, str]:
-    """Return a time as ``dateTimeTimeZone`` of Graph. A date without a time is read as its midnight, and may be of today."""
-    moment = future_datetime(required_argument(args, name), name, grace=24 * 3600)
-    return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
-
-
-# What reads an argument and raises DemistoException if it is not valid, by its name. Other modules add theirs.
-ARGUMENT_CHECKS: dict[str, Callable[[Arguments, str], Any]] = {
-    **dict.fromkeys(
-        ('all_results', 'clear', 'include_hash', 'is_enabled', 'is_read_only', 'permanent', 'send_response'), bool_argument
-    ),
-    **dict.fromkeys(('actions', 'conditions', 'exceptions'), json_argument),
-    **dict.fromkeys(('email_address', 'email_addresses'), addresses_argument),
-    **dict.fromkeys(('recipient', 'sender'), one_address),
-    **dict.fromkeys(('received_after', 'received_before', 'received_time'), _past_time),
-    'display_name': required_argument,
-    'due_date': _utc_time,
-    'nested_depth': lambda args, _name: _nested_depth(args),
-}
-# Name, *, [] and choices of an argument that a command declares.
-_DECLARED_ARGUMENT = r'(\w+)(\*?)((?:\[])?)=?(\S*)'
-
-
-def _check_arguments(args: Arguments, declared: list[tuple[str, str, str, str]]) -> None:
-    """Check arguments, and write them as they are declared.
-
-    Raises:
-        DemistoException: arguments are not valid; it tells what is wrong with each. An empty list alone is left to the command,
-            which says what to enter.
-    """
-    told, missing = [], {}
-    for name, star, brackets, choices in declared:
-        try:
-            if _check_argument(args, name, star, brackets, choices):
-                missing[name] = brackets
-        except DemistoException as error:
-            told.append(str(error))
-    if len(missing) > 1:
-        told.insert(0, f'The arguments {_listed([*missing])} are empty. Enter a value for each.')
-    elif missing and (told or not any(missing.values())):
-        told.insert(0, f'The argument {_listed([*missing])} is empty. Enter a value for it.')
-    if told:
-        raise DemistoException(' '.join(told))
-
-
-def _check_argument(args: Arguments, name: str, star: str, brackets: str, choices: str) -> bool:
-    """Check an argument, and write it as it is declared. Return whether it is missing."""
-    value = args.get(name)
-    if isinstance(value, list) and not brackets:  # the platform passes some values in a list
-        if len(value) > 1:
-            raise DemistoException(f'The argument {name} has {len(value)} values. Enter one.')
-        args[name] = value = value[0] if value else ''
-    if choices.isdecimal():
-        if value not in (None, ''):
-            args[name] = int_argument(args, name, 1, int(choices))
-    elif choices:
-        if star or value:
-            args[name] = choice_argument(args, name, choices.split('|') if star else ['', *choices.split('|')])
-    elif star and clean_value(value) in ('', '[]'):
-        return True
-    elif clean_value(value) and name in ARGUMENT_CHECKS:
-        ARGUMENT_CHECKS[name](args, name)
-    return False
-
-
-def _refuse_unknown(args: Arguments, known: list[str]) -> None:
-    """Raise DemistoException for an argument that is not among `known`."""
-    for name, value in args.items():
-        if name not in known and '-' not in name and value not in (None, ''):  # raw-response is the platform's
-            raise DemistoException(f'The argument {name} does not exist in this command. {_name_advice(name, known)}')
-
-
-def _name_advice(name: str, known: list[str]) -> str:
-    """Return what to write in place of an argument that does not exist."""
-    similar = [one for one in known if _plain(one) == _plain(name)]
-    if similar:
-        return f'Use {similar[0]}.'
-    others = ', '.join(one for one in known if not one.startswith(('ran_', 'resume_', 'hide_')))
-    return f'Use one of {others}.' if others else 'Remove it.'
-
-
-def checked_command(function: CommandFunction, names: str) -> CommandFunction:
-    """Return a command that checks its arguments, and refuses those that it does not have. If an ID is wrong, its error names it.
-
-    Args:
-        names: of its arguments: ``name``, ``name*`` if it is required, ``name[]`` if it is a list, ``name=x|y`` if it is one of
-            several, ``name=9`` if it is a number from 1 to 9.
-    """
-
-    def run(client: GraphMailClient, args: Arguments) -> Any:
-        declared = re.findall(_DECLARED_ARGUMENT, names)
-        _refuse_unknown(args, [name for name, *_ in declared])
-        args = copy.copy(args)
-        _check_arguments(args, declared)
-        try:
-            return function(client, args)
-        except GraphError as error:
-            if error.advice == CHECK_ID:
-                error.advice = id_advice(args)
-            raise
-
-    return run
-
-
-# endregion
-
-# region outputs
-
-# Context keys of a message, and the properties in Graph that they show.
-EMAIL_PROPERTIES = {
-    'ID': 'id',
-    'Created': 'createdDateTime',
-    'LastModifiedTime': 'lastModifiedDateTime',
-    'ReceivedTime': 'receivedDateTime',
-    'SendTime': 'sentDateTime',
-    'Categories': 'categories',
-    'HasAttachments': 'hasAttachments',
-    'Subject': 'subject',
-    'IsDraft': 'isDraft',
-    'Body': 'body',
-    'Sender': 'sender',
-    'From': 'from',
-    'Recipients': 'toRecipients',
-    'CCRecipients': 'ccRecipients',
-    'BCCRecipients': 'bccRecipients',
-    'ReplyTo': 'replyTo',
-    'ConversationID': 'conversationId',
-    'InternetMessageID': 'internetMessageId',
-    'IsRead': 'isRead',
-    'FolderID': 'parentFolderId',
-}
-SINGLE_EMAIL_PROPERTIES = {
-    **EMAIL_PROPERTIES,
-    'Importance': 'importance',
-    'WebLink': 'webLink',
-    'Headers': 'internetMessageHeaders',
-}
-FOLDER_PROPERTIES = {
-    'ID': 'id',
-    'DisplayName': 'displayName',
-    'ParentFolderID': 'parentFolderId',
-    'ChildFolderCount': 'childFolderCount',
-    'TotalItemCount': 'totalItemCount',
-    'UnreadItemCount': 'unreadItemCount',
-}
-
-
-def object_outputs(value: JsonObject, properties: dict[str, str]) -> JsonObject:
-    """Return the context of a message or a folder. Properties that ``$select`` excludes are left out, not emptied."""
-    return {name: property_outputs(value[source]) for name, source in properties.items() if source in value}
-
-
-def property_outputs(value: Any) -> Any:
-    """Return the context of a property: the content of a body, name and address of a recipient, name and value of a header."""
-    if isinstance(value, list):
-        return [property_outputs(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if 'content' in value:
-        return value['content']
-    if 'dateTime' in value:
-        return graph_time_text(value)
-    if 'value' in value:
-        return {'Name': value.get('name'), 'Value': value['value']}
-    address = EmailAddress.from_json(value)
-    return {'Name': address.name or None, 'Address': address.address or None}
-
-
-def addresses_text(recipients: Any, with_names: bool = False) -> str:
-    """Return the addresses in the context of a recipient, or of a list of them, as one line."""
-    texts = []
-    for one in recipients if isinstance(recipients, list) else [recipients or {}]:
-        name, address = one.get('Name'), one.get('Address')
-        is_named = with_names and name and address and name != address
-        texts.append(f'{name} <{address}>' if is_named else address or name)
-    return ', '.join(filter(None, texts))
-
-
-# Of what only the platform has, %%%{"action": ...}%%% is a button that runs a script, and {{color:white}}(text) hides text.
-_ACTIVE = r'(?i)([\\*\[\]<>]|~~|(?<=%)%|(?<=\{)\{|\b_|_\b|&(?=#?\w+;)|(?<=\w):(?=//))|(?<=\bwww)(\.)'
-_PAGE = r'https://[\w./:?&=%+~-]+'
-_ACTIVE_IN_LINES = r'(?m)^(\d{1,9})(?=[.)])|^(?=[#+=-])|(?=[|`])'
-
-
-def inert(value: Any, is_cell: bool = True) -> Any:
-    """Return what others wrote, and all texts in it, without what Markdown would show as an image, a link or another element.
-
-    Addresses of web pages are written as in ``https[:]//contoso.example``, which no viewer makes a link of.
-
-    Args:
-        is_cell: of a table, in which the platform escapes ``|`` and backticks.
-    """
-    if isinstance(value, list):
-        return [inert(one, is_cell) for one in value]
-    if isinstance(value, dict):
-        links = {'WebLink', 'Value' if value.get('Property') == 'Web Link' else ''}  # from Graph, and not from others
-        return {name: one if name in links and re.fullmatch(_PAGE, str(one)) else _inert_cell(one) for name, one in value.items()}
-    if not isinstance(value, str):
-        return value
-
-    def escape(found: re.Match[str]) -> str:
-        text = found[1] or found[2]
-        return f'\\[{text}\\]' if text in (':', '.') else f'\\{text}'
-
-    value = re.sub(_ACTIVE, escape, value)
-    if is_cell:
-        return value
-    return re.sub(_ACTIVE_IN_LINES, r'\1\\', '\n'.join(line.strip() for line in value.splitlines()))
-
-
-def _inert_cell(value: Any) -> Any:
-    """Return the value of a cell. The platform shows objects within it as Python does, which would double each backslash."""
-    if isinstance(value, dict):
-        return {name: inert(_line(one)) for name, one in value.items()}
-    return inert([_line(one) for one in value] if isinstance(value, list) else value)
-
-
-def _line(value: Any) -> Any:
-    """Return an object or a list as a text of one line, and anything else as it is."""
-    if isinstance(value, list):
-        return ', '.join(str(_line(one)) for one in value)
-    if isinstance(value, dict):
-        address = EmailAddress.from_json(value).address
-        return address or ', '.join(f'{name}: {_line(one)}' for name, one in value.items())
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-def object_results(
-    prefix: str,
-    title: str,
-    outputs: Any,
-    raw: Any,
-    headers: list[str] | None = None,
-    key: str | None = 'ID',
-    rows: Any = None,
-    note: str = '',
-    empty: str = '',
-) -> CommandResults:
-    """Return an entry with a table of `outputs`, or of `rows` if given, and Markdown below it.
-
-    Args:
-        empty: what the entry says, with `note`, if `raw` is an empty list.
-    """
-    if empty and not raw:
-        return CommandResults(readable_output=f'{empty}{note}', raw_response=raw)
-    readable = tableToMarkdown(title, inert(outputs if rows is None else rows), headers, pascalToSpace, removeNull=True)
-    return CommandResults(
-        outputs_prefix=prefix, outputs_key_field=key, outputs=outputs, raw_response=raw, readable_output=f'{readable}{note}'
+    from MicrosoftGraphMailClientApiModule import (
+        Attachment,
+        EmailAddress,
+        GraphMailClient,
+        MAX_PAGE_SIZE,
+        MAX_SEARCHED,
+        Mailbox,
+        SavedFile,
+        UNREADABLE,
+        save_file,
     )
-
-
-def _notes(texts: Iterable[str]) -> str:
-    """Return texts, which may contain what others wrote, as lines of Markdown below a table."""
-    return ''.join(f'\n{inert(text, is_cell=False)}' for text in texts)
-
-
-def property_rows(value: JsonObject, names: Iterable[str] = ()) -> list[JsonObject]:
-    """Return an object as rows of a table: property and value, without those that are empty."""
-    shown = {name: value.get(name) for name in names or value}
-    return [{'Property': pascalToSpace(name), 'Value': one} for name, one in shown.items() if one not in (None, '', [], {})]
-
-
-# endregion
-
-# region batches
-
-
-_BATCH_HEADERS = ['Subject', 'Result', 'Reason', 'Folder', 'FlagStatus', 'DueDate', 'Categories', 'SourceID', 'ID']
-
-
-def _send_for_each(
-    mailbox: Mailbox,
-    names: list[str],
-    folder_id: str,
-    request_for: Callable[[str], BatchRequest],
-    send: Callable[[list[BatchRequest]], list[BatchResult]],
-) -> list[BatchResult]:
-    """Return the results for the messages with these IDs or ``Message-ID``, also for those that are not found."""
-    results, requests = [], {}
-    for name, message_id in mailbox.find_messages(names, folder_id).items():
-        if isinstance(message_id, GraphError):
-            results.append(BatchResult(BatchRequest(name, 'GET', ''), error=message_id))
-        else:
-            requests[message_id] = request_for(message_id)
-    return results + send(list(requests.values()))
-
-
-def run_in_batches(
-    mailbox: Mailbox,
-    args: Arguments,
-    title: str,
-    request_for: Callable[[str], BatchRequest],
-    outputs_of: Callable[[BatchResult], JsonObject],
-    prefix: str = 'MSGraphMail',
-    ids_name: str = 'message_id',
-    folder_id: str = '',
-    shown: JsonObject | None = None,
-    send: Callable[[list[BatchRequest]], list[BatchResult]] | None = None,
-) -> MailCommandResult:
-    """Send a request for each message, and report what was done, or what failed and why. The platform runs the command again for
-    the messages that are throttled for long.
-
-    Args:
-        request_for: returns the request for the ID of a message.
-        outputs_of: returns the context of a result without an error, except the mailbox, and the ID if it is that of the message.
-        ids_name: the argument with the IDs.
-        folder_id: where the messages are.
-        shown: columns about what was done, for the table.
-        send: sends the requests, by default as a batch.
-    Raises:
-        DemistoException: nothing was done, nor will be.
-    """
-    delays: dict[str, float] = {}
-    outputs, rows, raw = [], [], []
-    for result in _send_for_each(mailbox, id_list(args, ids_name), folder_id, request_for, send or mailbox.batch):
-        message_id, error, reason = result.request.message_id, result.error, ''
-        done = {'ID': message_id}
-        if error:
-            error.advice = id_advice(args) if error.advice == CHECK_ID else error.advice
-            delay = _delay_after(mailbox, error, result.request.is_idempotent)
-            if delay is not None and mailbox.client.can_reschedule():
-                delays[message_id] = delay
-                continue
-            reason = str(error)
-        else:
-            done.update(outputs_of(result))
-            outputs.append({**done, 'UserID': mailbox.address})
-            done.update(shown or {})
-        raw.append({'id': message_id, 'answer': result.body, 'error': reason})
-        row = {'Subject': result.body.get('subject'), 'Result': 'Failed' if error else 'Done', 'Reason': reason}
-        rows.append({**row, **done})
-    if not (outputs or delays):
-        if len(rows) == 1:
-            raise DemistoException(rows[0]['Reason'])
-        reasons = [f'{row["ID"]}: {row["Reason"]}' for row in rows]
-        raise DemistoException('\n'.join(['None of the emails is known to be done.', *reasons]))
-    entries: list[Entry] = []
-    if rows:
-        title = f'{title} ({len(outputs)} of {len(rows)})'
-        found_outputs = outputs[0] if outputs and len(rows) == 1 else outputs
-        entries.append(object_results(prefix, title, found_outputs, raw, _BATCH_HEADERS, rows=rows))
-    if delays:
-        rest = {**args, ids_name: ','.join(delays)}
-        entries.append(reschedule(rest, max(delays.values()), f'{len(delays)} of the emails follow'))
-    return _entries(entries)
-
-
-def _entries(entries: list[Entry]) -> MailCommandResult:
-    return entries if len(entries) > 1 else entries[0]
-
-
-# endregion
+    from MicrosoftGraphMailArgumentsApiModule import (
+        ARGUMENT_CHECKS,
+        EMAIL_PROPERTIES,
+        Entry,
+        FOLDER_PROPERTIES,
+        MAX_LISTED,
+        MAX_PAGES,
+        MailCommand,
+        MailCommandResult,
+        SINGLE_EMAIL_PROPERTIES,
+        addresses_argument,
+        addresses_text,
+        checked_command,
+        command_result,
+        folder_argument,
+        graph_time_text,
+        inert,
+        mailbox_argument,
+        message_argument,
+        message_in_folder,
+        nested_depth,
+        notes_text,
+        object_outputs,
+        object_results,
+        one_address,
+        one_line,
+        past_time,
+        property_rows,
+        run_in_batches,
+        text_as_html,
+        utc_time,
+    )
 
 # region commands for emails
 
@@ -655,7 +174,7 @@ def _unreadable(messages: list[JsonObject]) -> str:
         if UNREADABLE in message or ODD in message:
             reason = message.get(UNREADABLE) or f'Microsoft Graph sent {", ".join(message[ODD])} in an unknown form.'
             texts.append(f'Only a part of this email could be read: {message.get("subject") or message["id"]}. {reason}')
-    return _notes(texts)
+    return notes_text(texts)
 
 
 NEAR = timedelta(minutes=5)  # between the received time of an incident and that of its email
@@ -663,8 +182,8 @@ NEAR = timedelta(minutes=5)  # between the received time of an incident and that
 
 def _time_conditions(args: Arguments) -> list[str]:
     """Return the conditions of OData on the received time."""
-    near = _past_time(args, 'received_time')
-    first, last = _past_time(args, 'received_after'), _past_time(args, 'received_before')
+    near = past_time(args, 'received_time')
+    first, last = past_time(args, 'received_after'), past_time(args, 'received_before')
     if near and (first or last):
         raise DemistoException('received_time cannot be combined with received_after and received_before. Remove one of them.')
     first, last = (near - NEAR, near + NEAR) if near else (first, last)
@@ -714,7 +233,7 @@ def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     query = {'$select': ','.join(SINGLE_EMAIL_PROPERTIES.values()), **odata_query(args.get('odata') or '')}
     if args.get('body') == 'unique':
         query['$select'] = re.sub(r'\bbody\b', 'uniqueBody', query['$select'])
-    message_id, folder_id = _message_in_folder(mailbox, args)
+    message_id, folder_id = message_in_folder(mailbox, args)
     message = mailbox.get_message(message_id, folder_id, query, (args.get('body_type') or 'html').lower())
     if 'uniqueBody' in message:
         message['body'] = message['uniqueBody']
@@ -791,7 +310,7 @@ def flag_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     if clean_value(args.get('due_date')):
         if status != 'flagged':
             raise DemistoException('due_date can only be used with the status flagged. Remove due_date.')
-        due = _utc_time(args, 'due_date')
+        due = utc_time(args, 'due_date')
         flag.update(startDateTime=due, dueDateTime=due)
         shown = {'DueDate': graph_time_text(due)}
     return _change_emails(mailbox, args, 'Flags set', {'flag': flag}, {'FlagStatus': status}, shown)
@@ -845,7 +364,6 @@ def delete_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult
 
 # region attached emails
 
-MAX_NESTED_DEPTH = 10
 MAX_NESTED_FILES = 100
 MAX_NESTED_SIZE = 100 * 1024 * 1024  # bytes of all files
 
@@ -911,7 +429,7 @@ class NestedEmails:
         rows = [{**one, 'Attachments': ', '.join(file['Name'] for file in one['Attachment'])} for one in self._emails]
         headers = ['Subject', 'From', 'To', 'Date', 'Attachments', 'Depth', 'Name', 'InternetMessageID']
         title = f'Attached emails ({len(rows)})'
-        note = _notes(self._notes)
+        note = notes_text(self._notes)
         return [*self._files, object_results('MSGraphMailAttachment', title, outputs, outputs, headers, rows=rows, note=note)]
 
 
@@ -929,7 +447,7 @@ _NO_ATTACHMENTS = 'The email has no attachments.'
 def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the attachments of a message without their bytes."""
     with_hash = bool_argument(args, 'include_hash')
-    message_id, folder_id = _message_in_folder(mailbox, args)
+    message_id, folder_id = message_in_folder(mailbox, args)
     found = mailbox.list_attachments(message_id, folder_id)
     # Outlook marks images of some programs as not inline, though the body shows them
     is_named = any(one.content_id and not one.is_inline for one in Attachment.list_from_json(found))
@@ -966,7 +484,7 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
         found,
         ['Name', 'Type', 'Size', 'Kind', 'IsInline', 'ContentID', 'SHA256', 'WebLink', 'ID'],
         rows=rows,
-        note=_notes(notes),
+        note=notes_text(notes),
         empty=_NO_ATTACHMENTS,
     )
 
@@ -977,17 +495,11 @@ def _sha256(download: Callable[[Callable[[bytes], Any]], None]) -> str:
     return digest.hexdigest()
 
 
-def _nested_depth(args: Arguments) -> int:
-    """Return how deep attached emails are opened, 0 for not at all."""
-    is_empty = clean_value(args.get('nested_depth')) in ('', '0')
-    return 0 if is_empty else int_argument(args, 'nested_depth', 1, MAX_NESTED_DEPTH)
-
-
 def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Return one attachment of a message as a file, or all. If one cannot be read, the others are returned."""
     attachment_id = graph_id(clean_value(args.get('attachment_id')))
-    nested = NestedEmails(_nested_depth(args))
-    message_id, folder_id = _message_in_folder(mailbox, args)
+    nested = NestedEmails(nested_depth(args))
+    message_id, folder_id = message_in_folder(mailbox, args)
     if attachment_id:
         found = [mailbox.get_attachment(message_id, attachment_id, folder_id)]
     else:
@@ -1018,7 +530,7 @@ def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResu
     if missing:
         readable = tableToMarkdown('Attachments without a file', missing, headers=['Name', 'Reason'])
         entries.append(CommandResults(raw_response=missing, readable_output=readable))
-    return _entries(entries + nested.results(message_id, mailbox.address))
+    return command_result(entries + nested.results(message_id, mailbox.address))
 
 
 def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) -> str:
@@ -1031,7 +543,6 @@ def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) 
 # endregion
 
 # region commands for folders
-
 
 _FOLDER_HEADERS = ['DisplayName', 'TotalItemCount', 'UnreadItemCount', 'ChildFolderCount', 'ParentFolderID', 'ID']
 
@@ -1095,7 +606,7 @@ def _rule_row(rule: JsonObject) -> JsonObject:
     row = {name: rule.get(f'{name[0].lower()}{name[1:]}') for name in _RULE_HEADERS}
     for name in ('Conditions', 'Actions', 'Exceptions'):
         parts = (row[name] or {}).items()
-        row[name] = '; '.join(f'{pascalToSpace(key[0].upper() + key[1:])}: {_line(value)}' for key, value in parts)
+        row[name] = '; '.join(f'{pascalToSpace(key[0].upper() + key[1:])}: {one_line(value)}' for key, value in parts)
     return {**row, 'HasError': row['HasError'] or None, 'ID': rule.get('id')}
 
 
@@ -1344,10 +855,10 @@ _LOCAL_TIME = r'\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?'
 
 
 def _local_time(args: Arguments, name: str) -> dict[str, str]:
-    """Return a time as `_utc_time`, or in the time zone that ``time_zone`` names, if it is written without one."""
+    """Return a time as `utc_time`, or in the time zone that ``time_zone`` names, if it is written without one."""
     text, time_zone = required_argument(args, name), clean_value(args.get('time_zone'))
     if not time_zone or not re.fullmatch(_LOCAL_TIME, text):
-        return _utc_time(args, name)
+        return utc_time(args, name)
     try:
         return {'dateTime': datetime.fromisoformat(text).isoformat(), 'timeZone': time_zone}
     except ValueError:
@@ -1384,14 +895,6 @@ def _automatic_replies(args: Arguments) -> JsonObject:
     elif given:
         raise DemistoException(f'{", ".join(given)} can only be used with the status scheduled. Remove what is not needed.')
     return {name: value for name, value in replies.items() if value}
-
-
-def graph_time_text(moment: JsonObject | None) -> str:
-    """Return a ``dateTimeTimeZone`` of Graph as 2030-01-31T08:00:00Z, or with its time zone; empty without a time."""
-    if not moment or not moment.get('dateTime'):
-        return ''
-    zone = moment.get('timeZone') or 'UTC'
-    return moment['dateTime'][:19] + ('Z' if zone == 'UTC' else f' {zone}')
 
 
 def set_automatic_replies_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
@@ -1526,5 +1029,6 @@ MAIL_COMMANDS: dict[str, CommandFunction] = {
         ('msgraph-mail-get-mailtips', get_mailtips_command, 'email_addresses[] email_address[]'),
     )
 }
+
 
 # endregion

@@ -14,15 +14,27 @@ from typing import Any, NamedTuple
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import SystemClock, clean_value, float_or_none, JsonObject
-    from MicrosoftInstanceApiModule import bool_argument, int_argument
+    from MicrosoftCoreApiModule import (
+        JsonObject,
+        SystemClock,
+        clean_value,
+        float_or_none,
+    )
+    from MicrosoftInstanceApiModule import (
+        bool_argument,
+        int_argument,
+    )
+    from MicrosoftMailMimeApiModule import (
+        html_to_text,
+    )
+    from MicrosoftGraphClientApiModule import (
+        GraphError,
+    )
     from MicrosoftGraphMailClientApiModule import (
         EmailAddress,
-        GraphError,
         MAX_FILE_SIZE,
         Mailbox,
         folder_names,
-        html_to_text,
     )
 
 # region options

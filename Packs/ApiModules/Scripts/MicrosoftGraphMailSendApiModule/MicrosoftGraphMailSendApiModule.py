@@ -20,43 +20,50 @@ import demistomock as demisto
 import requests
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from CommonServerPython import (
-        CommandResults,
-        DemistoException,
-        EntryFormat,
-        EntryType,
-        ScheduledCommand,
-        argToList,
+    from CommonServerPython import CommandResults, DemistoException, EntryFormat, EntryType, ScheduledCommand, argToList
+    from MicrosoftCoreApiModule import (
+        JsonObject,
+        NO_RETRIES,
+        RetryPolicy,
+        clean_value,
+        is_loopback,
     )
-    from MicrosoftCoreApiModule import NO_RETRIES, RetryPolicy, clean_value, is_loopback, JsonObject
-    from MicrosoftApiModule import mask_secret, reschedule
+    from MicrosoftApiModule import (
+        mask_secret,
+        reschedule,
+    )
     from MicrosoftInstanceApiModule import (
         ArgumentError,
+        Arguments,
         bool_argument,
         choice_argument,
         future_datetime,
         int_argument,
         json_argument,
         required_argument,
-        Arguments,
+    )
+    from MicrosoftMailMimeApiModule import (
+        html_to_text,
+    )
+    from MicrosoftGraphClientApiModule import (
+        CONFLICT_RETRIES,
+        GraphClient,
+        GraphError,
+        GraphThrottled,
+        QUOTA_EXCEEDED,
+        UnknownOutcomeError,
+        graph_id,
     )
     from MicrosoftGraphMailClientApiModule import (
-        CONFLICT_RETRIES,
         EmailAddress,
-        GraphError,
         GraphMailClient,
-        GraphThrottled,
         MAX_FILE_SIZE,
         MESSAGE_PROPERTIES,
         Mailbox,
-        QUOTA_EXCEEDED,
-        UnknownOutcomeError,
         bare_content_id,
-        graph_id,
-        html_to_text,
         page_rows,
     )
-    from MicrosoftGraphMailCommandsApiModule import (
+    from MicrosoftGraphMailArgumentsApiModule import (
         ARGUMENT_CHECKS,
         MailCommandResult,
         addresses_argument,
@@ -395,7 +402,7 @@ class UploadSession:
     Source: https://learn.microsoft.com/graph/outlook-large-attachments
     """
 
-    def __init__(self, client: GraphMailClient, url: str, file: BinaryIO, size: int, is_attached: Callable[[], bool]):
+    def __init__(self, client: GraphClient, url: str, file: BinaryIO, size: int, is_attached: Callable[[], bool]):
         parts = urlsplit(url)
         if parts.scheme != 'https' and not is_loopback(parts.hostname or ''):
             raise GraphError('Microsoft Graph sent an upload URL that is not an https address.', 'Try again.')
@@ -483,7 +490,7 @@ class SendingProgress:
         self.can_resume = can_resume
         self.is_resumed = bool(draft_id)
 
-    def resume_delay(self, error: Exception, client: GraphMailClient) -> float | None:
+    def resume_delay(self, error: Exception, client: GraphClient) -> float | None:
         """Return the seconds after which a later run can resume, None if it cannot.
 
         Nothing is done twice then: what may have been done is looked up first.

@@ -14,7 +14,17 @@ import requests
 
 import demistomock as demisto
 from CommonServerPython import DemistoException
-from MicrosoftGraphMailClientApiModule import MAX_FILE_SIZE, EmailAddress, GraphError, GraphMailClient
+from MicrosoftGraphClientApiModule import (
+    GraphError,
+)
+from MicrosoftGraphMailClientApiModule import (
+    MAX_FILE_SIZE,
+    EmailAddress,
+    GraphMailClient,
+)
+from MicrosoftGraphClientApiModule import (
+    UnknownOutcomeError,
+)
 from MicrosoftGraphMailSendApiModule import (
     FORWARD,
     REPLY,
@@ -24,7 +34,6 @@ from MicrosoftGraphMailSendApiModule import (
     OutgoingAttachment,
     OutgoingMail,
     SendingProgress,
-    UnknownOutcomeError,
     UploadSession,
     draft_outputs,
     extract_data_uris,

@@ -38,6 +38,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         AZURE_WORLDWIDE_CLOUD,
         AzureCloud,
         CredentialError,
+        JsonObject,
         MicrosoftSignInError,
         SystemClock,
         clean_guid,
@@ -49,11 +50,14 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         json_or_none,
         outside_text,
         require_https,
-        JsonObject,
+    )
+    from MicrosoftTokenRequestApiModule import (
+        AccessToken,
+        OIDC_SCOPES,
+        SignInPendingError,
+        SignInRequiredError,
     )
     from MicrosoftCredentialsApiModule import (
-        OIDC_SCOPES,
-        AccessToken,
         AuthenticationMethod,
         AuthorizationCodeCredential,
         CortexAppCredential,
@@ -61,8 +65,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         CredentialSettings,
         DeviceCodeCredential,
         ManagedIdentityCredential,
-        SignInPendingError,
-        SignInRequiredError,
         create_credential,
     )
     from MicrosoftApiModule import (

@@ -15,8 +15,11 @@ import demistomock as demisto
 from CommonServerPython import LOG, DemistoException
 from MicrosoftApiModule import CommandThrottled, MicrosoftClient
 from MicrosoftCoreApiModule import AZURE_CLOUDS, MicrosoftSignInError, SystemClock
-from MicrosoftCredentialsApiModule import (
+from MicrosoftTokenRequestApiModule import (
     AccessToken,
+    SignInRequiredError,
+)
+from MicrosoftCredentialsApiModule import (
     AuthorizationCodeCredential,
     CertificateCredential,
     ClientSecretCredential,
@@ -24,7 +27,6 @@ from MicrosoftCredentialsApiModule import (
     DeviceCodeCredential,
     EntraCredential,
     ManagedIdentityCredential,
-    SignInRequiredError,
 )
 from MicrosoftInstanceApiModule import (
     METHOD_CLIENT_CREDENTIALS,

@@ -1,4 +1,4 @@
-"""Read emails as MIME, the invitations in them, and what others call their files. Attackers write these: nothing is trusted."""
+"""Read emails as MIME, their HTML, the invitations in them, and the names of files. Attackers write these: nothing is trusted."""
 
 import base64
 import binascii
@@ -29,6 +29,50 @@ def file_name(text: str) -> str:
     stem, extension = os.path.splitext(name)
     extension = extension if len(extension.encode()) <= 32 else ''
     return stem.encode()[: _MAX_NAME - len(extension.encode())].decode(errors='ignore') + extension
+
+
+# endregion
+
+# region text of HTML
+
+_BLOCK = '(?i)address|blockquote|br|dd|div|d[lt]|h[1-6r]|li|[ou]l|p|pre|table|tr'
+# Mails come from attackers too: each alternative ends at the end of the text at the latest, so that nothing is scanned twice.
+_REST_OF_TAG = r"""(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z)"""
+_MARKUP = (
+    r'(?is)<!--(?:-?>|.*?(?:--!?>|\Z))'
+    rf'|<(?P<hidden>script|style|template|title)(?=[\s/>]){_REST_OF_TAG}.*?(?:</(?P=hidden)[^>]*(?:>|\Z)|\Z)'
+    rf'|</?(?P<name>[a-z][^\s/>]*){_REST_OF_TAG}'
+    r'|<[!?/][^>]*(?:>|\Z)'
+    r'|&#\d{8,};?'  # not a character, and maybe of more digits than Python converts
+)
+
+
+def unescaped(text: str) -> str:
+    """Return the text that character references such as ``&amp;`` stand for."""
+    if '&' not in text:
+        return text
+    from html import unescape  # slow to import, and many commands do not need it
+
+    return unescape(text)
+
+
+def html_to_text(html: str, max_length: int | None = None) -> str:
+    """Return the text of HTML that a reader sees. Lines end where blocks do, and not within ``pay<b>pal</b>.com``.
+
+    Args:
+        max_length: maximum number of characters. HTML after them is not read.
+    """
+    parts: list[str] = []
+    length = end = 0
+    for found in re.finditer(rf'{_MARKUP}|\Z', html):
+        part = unescaped(html[end : found.start()])
+        parts += (part, '\n' if re.fullmatch(_BLOCK, found['name'] or '') else '')
+        end = found.end()
+        length += len(''.join(part.split()))
+        if max_length is not None and length > max_length:
+            break
+    lines = (' '.join(line.split()) for line in ''.join(parts).splitlines())
+    return '\n'.join(filter(None, lines))[:max_length]
 
 
 # endregion

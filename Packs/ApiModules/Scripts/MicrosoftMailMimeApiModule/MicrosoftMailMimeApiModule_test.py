@@ -1,8 +1,11 @@
-"""Headers and invitations in MIME. The tests of attached emails are in Tests/conformance."""
+"""Headers and invitations in MIME, and the text of HTML. The tests of attached emails are in Tests/conformance."""
 
 import pytest
 
-from MicrosoftMailMimeApiModule import event_details, parse_headers
+from MicrosoftMailMimeApiModule import event_details, html_to_text, parse_headers
+
+
+# region MIME
 
 
 @pytest.mark.parametrize(
@@ -41,3 +44,51 @@ def test_an_event_has_what_its_first_part_says_and_all_links() -> None:
         'Organizer': 'e@x.example',
         'Links': ['https://a.example', 'http://b.example/c,'],
     }
+
+
+# endregion
+# region text of HTML
+
+
+@pytest.mark.parametrize(
+    'html, text',
+    [
+        ('pay<b>pal</b>.com', 'paypal.com'),
+        ('<div>one<br>two</div><P class="x">three', 'one\ntwo\nthree'),
+        ('<a title="1 > 0" href=x>link</a>', 'link'),
+        ("<p don't>seen</p> it's", "seen\nit's"),
+        ('1 < 2 &lt;b&gt; &amp;amp;', '1 < 2 <b> &amp;'),
+        ('<style>p {}</style>a<SCRIPT src="x">1 > 0</script >b<scripted>c', 'abc'),
+        ('<head><title>Title</title></head>Text', 'Text'),
+        ('a<!-- <p>b</p> -->c<!-->d', 'acd'),
+        ('a<![if !mso]>b<![endif]>c<?xml x?>d', 'abcd'),
+        ('a<![foo[bar]]>b', 'ab'),
+        ('a<![foo', 'a'),
+        ('a<', 'a<'),
+        ('', ''),
+        (f'a&#{"9" * 5000};b', 'ab'),
+    ],
+)
+def test_the_text_of_html_is_what_a_reader_sees(html: str, text: str) -> None:
+    assert html_to_text(html) == text
+
+
+@pytest.mark.parametrize('max_length', [None, 255])
+@pytest.mark.parametrize('part', ['<br>', '<p>', '<a ', '<a b="', '<!--', '<![', '<script>', '<style>', '</', '&', ' ', '<a =\n'])
+def test_html_takes_linear_time_whatever_it_is(part: str, max_length: int | None) -> None:
+    html_to_text(part * 100_000, max_length)  # takes hours if anything is scanned twice
+
+
+@pytest.mark.parametrize('length', [0, 1, 10, 12])
+def test_text_is_cut_at_its_maximum_length(length: int) -> None:
+    assert html_to_text('<p>one</p><p>two</p><p>three &amp; four</p>', length) == 'one\ntwo\nthree & four'[:length]
+
+
+def test_html_after_the_maximum_length_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    monkeypatch.setattr('MicrosoftMailMimeApiModule.unescaped', lambda text: read.append(text) or text)
+    html_to_text('<p>one</p><p>two</p><p>three</p><p>four</p>', 5)
+    assert read == ['', 'one', '', 'two']
+
+
+# endregion

@@ -14,21 +14,18 @@ from MicrosoftCredentialsApiModule import *
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from MicrosoftCoreApiModule import (
-        MAX_RETRY_AFTER,
         CredentialError,
+        JsonObject,
+        MAX_RETRY_AFTER,
         MicrosoftSignInError,
         SystemClock,
         float_or_none,
         is_guid,
-        JsonObject,
     )
-    from MicrosoftCredentialsApiModule import (
+    from MicrosoftTokenRequestApiModule import (
+        AccessToken,
         LEAST_LIFE,
         REFRESH_MARGIN,
-        AccessToken,
-        CachedSession,
-        Credential,
-        PendingSignIn,
         SignInPendingError,
         SignInRefusedError,
         SignInRequiredError,
@@ -36,6 +33,11 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         TokenClient,
         TokenResponse,
         TokenTarget,
+    )
+    from MicrosoftCredentialsApiModule import (
+        CachedSession,
+        Credential,
+        PendingSignIn,
         no_session,
     )
 

@@ -9,15 +9,10 @@ from typing import Any
 import demistomock as demisto
 import pytest
 from MicrosoftCoreApiModule import SystemClock
-from MicrosoftCredentialsApiModule import (
+from MicrosoftTokenRequestApiModule import (
     LEAST_LIFE,
     REFRESH_MARGIN,
     AccessToken,
-    AuthorizationCodeCredential,
-    CachedSession,
-    ClientSecretCredential,
-    Credential,
-    PendingSignIn,
     SignInPendingError,
     SignInRefusedError,
     SignInRequiredError,
@@ -25,6 +20,13 @@ from MicrosoftCredentialsApiModule import (
     TokenClient,
     TokenResponse,
     TokenTarget,
+)
+from MicrosoftCredentialsApiModule import (
+    AuthorizationCodeCredential,
+    CachedSession,
+    ClientSecretCredential,
+    Credential,
+    PendingSignIn,
 )
 from MicrosoftTokenCacheApiModule import (
     REFRESH_RETRY_SECONDS,

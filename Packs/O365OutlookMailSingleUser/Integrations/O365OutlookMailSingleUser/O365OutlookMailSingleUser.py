@@ -8,10 +8,13 @@ from CommonServerPython import *
 from MicrosoftApiModule import *
 from MicrosoftInstanceApiModule import *
 from MicrosoftMailMimeApiModule import *
+from MicrosoftGraphClientApiModule import *
 from MicrosoftGraphMailClientApiModule import *
+from MicrosoftGraphMailArgumentsApiModule import *
 from MicrosoftGraphMailCommandsApiModule import *
 from MicrosoftGraphMailSendApiModule import *
 from MicrosoftGraphMailFilterApiModule import *
+from MicrosoftGraphMailSelectionApiModule import *
 from MicrosoftGraphMailFetchApiModule import *
 
 with suppress(ImportError):  # in a built pack these names are already in the same file
@@ -29,7 +32,12 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         clean_mailbox,
     )
     from MicrosoftGraphMailClientApiModule import GraphMailClient
-    from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS, checked_command
+    from MicrosoftGraphMailArgumentsApiModule import (
+        checked_command,
+    )
+    from MicrosoftGraphMailCommandsApiModule import (
+        MAIL_COMMANDS,
+    )
     from MicrosoftGraphMailSendApiModule import SENDING_COMMANDS
     from MicrosoftGraphMailFilterApiModule import fetch_options, find_fetch_folder
     from MicrosoftGraphMailFetchApiModule import fetch_incidents

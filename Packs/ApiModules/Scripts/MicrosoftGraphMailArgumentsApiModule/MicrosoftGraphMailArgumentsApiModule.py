@@ -1,0 +1,566 @@
+"""Read the arguments of mail commands, show objects of Microsoft Graph, and change many emails in batches."""
+
+import copy
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
+from typing import Any
+
+if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
+    from CommonServerPython import CommandResults, DemistoException, argToList, arg_to_datetime, pascalToSpace, tableToMarkdown
+    from MicrosoftCoreApiModule import (
+        JsonObject,
+        clean_value,
+    )
+    from MicrosoftApiModule import (
+        reschedule,
+    )
+    from MicrosoftInstanceApiModule import (
+        Arguments,
+        CommandFunction,
+        bool_argument,
+        choice_argument,
+        future_datetime,
+        id_list,
+        int_argument,
+        json_argument,
+        required_argument,
+    )
+    from MicrosoftGraphClientApiModule import (
+        BatchRequest,
+        BatchResult,
+        CHECK_ID,
+        GraphError,
+        GraphThrottled,
+        WELL_KNOWN_FOLDER,
+        graph_id,
+        is_folder_id,
+    )
+    from MicrosoftGraphMailClientApiModule import (
+        EmailAddress,
+        GraphMailClient,
+        Mailbox,
+    )
+
+# region arguments
+
+Entry = CommandResults | JsonObject  # a file is a dict
+MailCommandResult = CommandResults | JsonObject | list[Entry]
+# A command gets the mailbox that its argument user_id names.
+MailCommand = Callable[[Mailbox, Arguments], MailCommandResult]
+MAX_PAGES = 1000
+MAX_LISTED = 100_000
+MAX_NESTED_DEPTH = 10
+
+
+def mailbox_argument(client: GraphMailClient, args: Arguments) -> Mailbox:
+    """Return the mailbox that ``user_id`` names, by default that of the client."""
+    address = clean_value(args.get('user_id'))
+    if '<' in address:
+        address = one_address(args, 'user_id')
+    return Mailbox(client, address) if address else client.mailbox
+
+
+_ADDRESS = r'(?:"[^"@]{1,64}"|[^\s@<>(),;:"]{1,64})@[^\s@<>(),;:"]{1,255}'
+# <address> after a name, or an address before a name in parentheses.
+_RECIPIENT = rf'(?i)([^<>]{{0,256}})<\s*(?:mailto:)?({_ADDRESS})\s*>|(?:mailto:)?({_ADDRESS})\s*(?:\(([^()]{{0,256}})\))?'
+_RECIPIENTS = r'((?:"[^"]{0,256}"|<[^<>]{0,512}>|[^,;\n])*)(?:[,;\n]|\Z)'
+
+
+def addresses_argument(args: Arguments, name: str) -> tuple[EmailAddress, ...]:
+    """Return the addresses of an argument: separated by commas, semicolons or lines, with names or not, or as in the context.
+
+    Raises:
+        DemistoException: it contains something else; it names the argument.
+    """
+    given = args.get(name) or ''
+    is_text = isinstance(given, str) and not given.lstrip().startswith('[')
+    found: list[EmailAddress] = []
+    for one in [given] if is_text else argToList(given):
+        if isinstance(one, dict):
+            person = {str(key).lower(): str(text or '') for key, text in (one.get('emailAddress') or one).items()}
+            found += [each._replace(name=person.get('name', '')) for each in _addresses(person.get('address', ''), name)]
+        else:
+            found += _addresses(str(one), name)
+    return tuple(found)
+
+
+def _addresses(text: str, name: str) -> list[EmailAddress]:
+    found: list[EmailAddress] = []
+    start = ''  # of a name with a comma, as in Doe, Jane <jane@contoso.example>
+    for part in filter(None, map(clean_value, re.findall(_RECIPIENTS, text))):
+        start += part
+        match = re.fullmatch(_RECIPIENT, start)
+        if match:
+            label, address, bare, comment = match.groups(default='')
+            found.append(EmailAddress(address or bare, (label or comment).strip('\'" ')))
+            start = ''
+        elif '@' in part:
+            break
+        else:
+            start += ', '
+    if start:
+        start = start.strip(', ')[:100]
+        raise DemistoException(f"'{start}' is not an email address. Write {name} as bob@example.com, or Bob <bob@example.com>.")
+    return found
+
+
+def one_address(args: Arguments, name: str) -> str:
+    """Return the address of an argument, empty if there is none. Raise DemistoException if there are several."""
+    found = addresses_argument(args, name)
+    if len(found) > 1:
+        raise DemistoException(f'The argument {name} has {len(found)} addresses. Enter one.')
+    return found[0].address if found else ''
+
+
+def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id') -> str:
+    """Return the ID or the well-known name of a folder, empty if the argument is.
+
+    Args:
+        name: of the argument: an ID, a well-known name, a path of names, or a path of IDs separated by commas.
+    Raises:
+        DemistoException: there is no such folder; it names the argument.
+    """
+    text = clean_value(args.get(name))
+    if not text:
+        return ''
+    ids = [graph_id(one) for one in text.split(',')]
+    try:
+        return ids[-1] if all(map(is_folder_id, ids)) else mailbox.folder_id(text)
+    except GraphError:
+        raise
+    except DemistoException as error:
+        raise DemistoException(f'{error} Change {name}.') from error
+
+
+def message_argument(mailbox: Mailbox, args: Arguments, name: str = 'message_id', folder_id: str = '') -> str:
+    """Return the ID of the message that an argument names by an ID or a ``Message-ID``."""
+    text = required_argument(args, name)
+    found = mailbox.find_messages([text], folder_id)[text]
+    if isinstance(found, GraphError):
+        delay = _delay_after(mailbox, found, is_idempotent=True)
+        raise found if delay is None else GraphThrottled(found, delay)
+    return found
+
+
+def _delay_after(mailbox: Mailbox, error: GraphError, is_idempotent: bool) -> float | None:
+    """Return the seconds after which a later run may send a request again that failed, None if it must not."""
+    return None if error.res is None else mailbox.client.reschedule_delay(error.res, is_idempotent)
+
+
+def message_in_folder(mailbox: Mailbox, args: Arguments) -> tuple[str, str]:
+    """Return the IDs of the message and the folder that the arguments name; that of the folder is empty if they name none."""
+    folder_id = folder_argument(mailbox, args)
+    return message_argument(mailbox, args, folder_id=folder_id), folder_id
+
+
+# Arguments that name an object of the mailbox.
+_ID_ARGUMENTS = (
+    'message_id', 'message_ids', 'inReplyTo', 'reply_to_id', 'forward_id', 'draft_id', 'attachment_id', 'rule_id',
+    'folder_id', 'parent_folder_id', 'destination_folder_id',
+)  # fmt: skip
+
+
+def text_as_html(text: str) -> str:
+    """Return HTML that shows a text with its line breaks."""
+    from html import escape  # slow to import, and many commands do not need it
+
+    return '<br>\n'.join(escape(text, quote=False).splitlines())
+
+
+def id_advice(args: Arguments) -> str:
+    """Return what to do if Graph does not find an object: it names the arguments with an ID."""
+    named = [name for name in _ID_ARGUMENTS if args.get(name) and not re.fullmatch(WELL_KNOWN_FOLDER, str(args[name]).lower())]
+    return f'Check that {_listed(named)} {"belong" if named[1:] else "belongs"} to this mailbox.' if named else CHECK_ID
+
+
+def _listed(names: list[str]) -> str:
+    return ' and '.join(filter(None, (', '.join(names[:-1]), *names[-1:])))
+
+
+def _plain(name: str) -> str:
+    return name.replace('_', '').lower()
+
+
+def past_time(args: Arguments, name: str) -> datetime | None:
+    """Return a time of an argument, None if it is empty. Raise DemistoException, naming it, if it is not a time."""
+    text = clean_value(args.get(name))
+    if not text:
+        return None
+    try:
+        # a short number would be seconds since 1970
+        moment = None if text.isdecimal() and len(text) < 10 else arg_to_datetime(text)
+        if moment:
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        moment = None
+    if not moment or not 1900 <= moment.year < 9999:
+        raise DemistoException(f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
+    return moment
+
+
+def utc_time(args: Arguments, name: str) -> dict[str, str]:
+    """Return a time as ``dateTimeTimeZone`` of Graph. A date without a time is read as its midnight, and may be of today."""
+    moment = future_datetime(required_argument(args, name), name, grace=24 * 3600)
+    return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
+
+
+def nested_depth(args: Arguments, name: str = 'nested_depth') -> int:
+    """Return how deep attached emails are opened, 0 for not at all."""
+    is_empty = clean_value(args.get(name)) in ('', '0')
+    return 0 if is_empty else int_argument(args, name, 1, MAX_NESTED_DEPTH)
+
+
+# What reads an argument and raises DemistoException if it is not valid, by its name. Other modules add theirs.
+ARGUMENT_CHECKS: dict[str, Callable[[Arguments, str], Any]] = {
+    **dict.fromkeys(
+        ('all_results', 'clear', 'include_hash', 'is_enabled', 'is_read_only', 'permanent', 'send_response'), bool_argument
+    ),
+    **dict.fromkeys(('actions', 'conditions', 'exceptions'), json_argument),
+    **dict.fromkeys(('email_address', 'email_addresses'), addresses_argument),
+    **dict.fromkeys(('recipient', 'sender'), one_address),
+    **dict.fromkeys(('received_after', 'received_before', 'received_time'), past_time),
+    'display_name': required_argument,
+    'due_date': utc_time,
+    'nested_depth': nested_depth,
+}
+# Name, *, [] and choices of an argument that a command declares.
+_DECLARED_ARGUMENT = r'(\w+)(\*?)((?:\[])?)=?(\S*)'
+
+
+def _check_arguments(args: Arguments, declared: list[tuple[str, str, str, str]]) -> None:
+    """Check arguments, and write them as they are declared.
+
+    Raises:
+        DemistoException: arguments are not valid; it tells what is wrong with each. An empty list alone is left to the command,
+            which says what to enter.
+    """
+    told, missing = [], {}
+    for name, star, brackets, choices in declared:
+        try:
+            if _check_argument(args, name, star, brackets, choices):
+                missing[name] = brackets
+        except DemistoException as error:
+            told.append(str(error))
+    if len(missing) > 1:
+        told.insert(0, f'The arguments {_listed([*missing])} are empty. Enter a value for each.')
+    elif missing and (told or not any(missing.values())):
+        told.insert(0, f'The argument {_listed([*missing])} is empty. Enter a value for it.')
+    if told:
+        raise DemistoException(' '.join(told))
+
+
+def _check_argument(args: Arguments, name: str, star: str, brackets: str, choices: str) -> bool:
+    """Check an argument, and write it as it is declared. Return whether it is missing."""
+    value = args.get(name)
+    if isinstance(value, list) and not brackets:  # the platform passes some values in a list
+        if len(value) > 1:
+            raise DemistoException(f'The argument {name} has {len(value)} values. Enter one.')
+        args[name] = value = value[0] if value else ''
+    if choices.isdecimal():
+        if value not in (None, ''):
+            args[name] = int_argument(args, name, 1, int(choices))
+    elif choices:
+        if star or value:
+            args[name] = choice_argument(args, name, choices.split('|') if star else ['', *choices.split('|')])
+    elif star and clean_value(value) in ('', '[]'):
+        return True
+    elif clean_value(value) and name in ARGUMENT_CHECKS:
+        ARGUMENT_CHECKS[name](args, name)
+    return False
+
+
+def _refuse_unknown(args: Arguments, known: list[str]) -> None:
+    """Raise DemistoException for an argument that is not among `known`."""
+    for name, value in args.items():
+        if name not in known and '-' not in name and value not in (None, ''):  # raw-response is the platform's
+            raise DemistoException(f'The argument {name} does not exist in this command. {_name_advice(name, known)}')
+
+
+def _name_advice(name: str, known: list[str]) -> str:
+    """Return what to write in place of an argument that does not exist."""
+    similar = [one for one in known if _plain(one) == _plain(name)]
+    if similar:
+        return f'Use {similar[0]}.'
+    others = ', '.join(one for one in known if not one.startswith(('ran_', 'resume_', 'hide_')))
+    return f'Use one of {others}.' if others else 'Remove it.'
+
+
+def checked_command(function: CommandFunction, names: str) -> CommandFunction:
+    """Return a command that checks its arguments, and refuses those that it does not have. If an ID is wrong, its error names it.
+
+    Args:
+        names: of its arguments: ``name``, ``name*`` if it is required, ``name[]`` if it is a list, ``name=x|y`` if it is one of
+            several, ``name=9`` if it is a number from 1 to 9.
+    """
+
+    def run(client: GraphMailClient, args: Arguments) -> Any:
+        declared = re.findall(_DECLARED_ARGUMENT, names)
+        _refuse_unknown(args, [name for name, *_ in declared])
+        args = copy.copy(args)
+        _check_arguments(args, declared)
+        try:
+            return function(client, args)
+        except GraphError as error:
+            if error.advice == CHECK_ID:
+                error.advice = id_advice(args)
+            raise
+
+    return run
+
+
+# endregion
+
+# region outputs
+
+# Context keys of a message, and the properties in Graph that they show.
+EMAIL_PROPERTIES = {
+    'ID': 'id',
+    'Created': 'createdDateTime',
+    'LastModifiedTime': 'lastModifiedDateTime',
+    'ReceivedTime': 'receivedDateTime',
+    'SendTime': 'sentDateTime',
+    'Categories': 'categories',
+    'HasAttachments': 'hasAttachments',
+    'Subject': 'subject',
+    'IsDraft': 'isDraft',
+    'Body': 'body',
+    'Sender': 'sender',
+    'From': 'from',
+    'Recipients': 'toRecipients',
+    'CCRecipients': 'ccRecipients',
+    'BCCRecipients': 'bccRecipients',
+    'ReplyTo': 'replyTo',
+    'ConversationID': 'conversationId',
+    'InternetMessageID': 'internetMessageId',
+    'IsRead': 'isRead',
+    'FolderID': 'parentFolderId',
+}
+SINGLE_EMAIL_PROPERTIES = {
+    **EMAIL_PROPERTIES,
+    'Importance': 'importance',
+    'WebLink': 'webLink',
+    'Headers': 'internetMessageHeaders',
+}
+FOLDER_PROPERTIES = {
+    'ID': 'id',
+    'DisplayName': 'displayName',
+    'ParentFolderID': 'parentFolderId',
+    'ChildFolderCount': 'childFolderCount',
+    'TotalItemCount': 'totalItemCount',
+    'UnreadItemCount': 'unreadItemCount',
+}
+
+
+def object_outputs(value: JsonObject, properties: dict[str, str]) -> JsonObject:
+    """Return the context of a message or a folder. Properties that ``$select`` excludes are left out, not emptied."""
+    return {name: property_outputs(value[source]) for name, source in properties.items() if source in value}
+
+
+def property_outputs(value: Any) -> Any:
+    """Return the context of a property: the content of a body, name and address of a recipient, name and value of a header."""
+    if isinstance(value, list):
+        return [property_outputs(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if 'content' in value:
+        return value['content']
+    if 'dateTime' in value:
+        return graph_time_text(value)
+    if 'value' in value:
+        return {'Name': value.get('name'), 'Value': value['value']}
+    address = EmailAddress.from_json(value)
+    return {'Name': address.name or None, 'Address': address.address or None}
+
+
+def addresses_text(recipients: Any, with_names: bool = False) -> str:
+    """Return the addresses in the context of a recipient, or of a list of them, as one line."""
+    texts = []
+    for one in recipients if isinstance(recipients, list) else [recipients or {}]:
+        name, address = one.get('Name'), one.get('Address')
+        is_named = with_names and name and address and name != address
+        texts.append(f'{name} <{address}>' if is_named else address or name)
+    return ', '.join(filter(None, texts))
+
+
+def graph_time_text(moment: JsonObject | None) -> str:
+    """Return a ``dateTimeTimeZone`` of Graph as 2030-01-31T08:00:00Z, or with its time zone; empty without a time."""
+    if not moment or not moment.get('dateTime'):
+        return ''
+    zone = moment.get('timeZone') or 'UTC'
+    return moment['dateTime'][:19] + ('Z' if zone == 'UTC' else f' {zone}')
+
+
+# Of what only the platform has, %%%{"action": ...}%%% is a button that runs a script, and {{color:white}}(text) hides text.
+_ACTIVE = r'(?i)([\\*\[\]<>]|~~|(?<=%)%|(?<=\{)\{|\b_|_\b|&(?=#?\w+;)|(?<=\w):(?=//))|(?<=\bwww)(\.)'
+_PAGE = r'https://[\w./:?&=%+~-]+'
+_ACTIVE_IN_LINES = r'(?m)^(\d{1,9})(?=[.)])|^(?=[#+=-])|(?=[|`])'
+
+
+def inert(value: Any, is_cell: bool = True) -> Any:
+    """Return what others wrote, and all texts in it, without what Markdown would show as an image, a link or another element.
+
+    Addresses of web pages are written as in ``https[:]//contoso.example``, which no viewer makes a link of.
+
+    Args:
+        is_cell: of a table, in which the platform escapes ``|`` and backticks.
+    """
+    if isinstance(value, list):
+        return [inert(one, is_cell) for one in value]
+    if isinstance(value, dict):
+        links = {'WebLink', 'Value' if value.get('Property') == 'Web Link' else ''}  # from Graph, and not from others
+        return {name: one if name in links and re.fullmatch(_PAGE, str(one)) else _inert_cell(one) for name, one in value.items()}
+    if not isinstance(value, str):
+        return value
+
+    def escape(found: re.Match[str]) -> str:
+        text = found[1] or found[2]
+        return f'\\[{text}\\]' if text in (':', '.') else f'\\{text}'
+
+    value = re.sub(_ACTIVE, escape, value)
+    if is_cell:
+        return value
+    return re.sub(_ACTIVE_IN_LINES, r'\1\\', '\n'.join(line.strip() for line in value.splitlines()))
+
+
+def _inert_cell(value: Any) -> Any:
+    """Return the value of a cell. The platform shows objects within it as Python does, which would double each backslash."""
+    if isinstance(value, dict):
+        return {name: inert(one_line(one)) for name, one in value.items()}
+    return inert([one_line(one) for one in value] if isinstance(value, list) else value)
+
+
+def one_line(value: Any) -> Any:
+    """Return an object or a list as a text of one line, and anything else as it is."""
+    if isinstance(value, list):
+        return ', '.join(str(one_line(one)) for one in value)
+    if isinstance(value, dict):
+        address = EmailAddress.from_json(value).address
+        return address or ', '.join(f'{name}: {one_line(one)}' for name, one in value.items())
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def object_results(
+    prefix: str,
+    title: str,
+    outputs: Any,
+    raw: Any,
+    headers: list[str] | None = None,
+    key: str | None = 'ID',
+    rows: Any = None,
+    note: str = '',
+    empty: str = '',
+) -> CommandResults:
+    """Return an entry with a table of `outputs`, or of `rows` if given, and Markdown below it.
+
+    Args:
+        empty: what the entry says, with `note`, if `raw` is an empty list.
+    """
+    if empty and not raw:
+        return CommandResults(readable_output=f'{empty}{note}', raw_response=raw)
+    readable = tableToMarkdown(title, inert(outputs if rows is None else rows), headers, pascalToSpace, removeNull=True)
+    return CommandResults(
+        outputs_prefix=prefix, outputs_key_field=key, outputs=outputs, raw_response=raw, readable_output=f'{readable}{note}'
+    )
+
+
+def notes_text(texts: Iterable[str]) -> str:
+    """Return texts, which may contain what others wrote, as lines of Markdown below a table."""
+    return ''.join(f'\n{inert(text, is_cell=False)}' for text in texts)
+
+
+def property_rows(value: JsonObject, names: Iterable[str] = ()) -> list[JsonObject]:
+    """Return an object as rows of a table: property and value, without those that are empty."""
+    shown = {name: value.get(name) for name in names or value}
+    return [{'Property': pascalToSpace(name), 'Value': one} for name, one in shown.items() if one not in (None, '', [], {})]
+
+
+# endregion
+
+# region batches
+
+_BATCH_HEADERS = ['Subject', 'Result', 'Reason', 'Folder', 'FlagStatus', 'DueDate', 'Categories', 'SourceID', 'ID']
+
+
+def _send_for_each(
+    mailbox: Mailbox,
+    names: list[str],
+    folder_id: str,
+    request_for: Callable[[str], BatchRequest],
+    send: Callable[[list[BatchRequest]], list[BatchResult]],
+) -> list[BatchResult]:
+    """Return the results for the messages with these IDs or ``Message-ID``, also for those that are not found."""
+    results, requests = [], {}
+    for name, message_id in mailbox.find_messages(names, folder_id).items():
+        if isinstance(message_id, GraphError):
+            results.append(BatchResult(BatchRequest(name, 'GET', ''), error=message_id))
+        else:
+            requests[message_id] = request_for(message_id)
+    return results + send(list(requests.values()))
+
+
+def run_in_batches(
+    mailbox: Mailbox,
+    args: Arguments,
+    title: str,
+    request_for: Callable[[str], BatchRequest],
+    outputs_of: Callable[[BatchResult], JsonObject],
+    prefix: str = 'MSGraphMail',
+    ids_name: str = 'message_id',
+    folder_id: str = '',
+    shown: JsonObject | None = None,
+    send: Callable[[list[BatchRequest]], list[BatchResult]] | None = None,
+) -> MailCommandResult:
+    """Send a request for each message, and report what was done, or what failed and why. The platform runs the command again for
+    the messages that are throttled for long.
+
+    Args:
+        request_for: returns the request for the ID of a message.
+        outputs_of: returns the context of a result without an error, except the mailbox, and the ID if it is that of the message.
+        ids_name: the argument with the IDs.
+        folder_id: where the messages are.
+        shown: columns about what was done, for the table.
+        send: sends the requests, by default as a batch.
+    Raises:
+        DemistoException: nothing was done, nor will be.
+    """
+    delays: dict[str, float] = {}
+    outputs, rows, raw = [], [], []
+    for result in _send_for_each(mailbox, id_list(args, ids_name), folder_id, request_for, send or mailbox.batch):
+        message_id, error, reason = result.request.message_id, result.error, ''
+        done = {'ID': message_id}
+        if error:
+            error.advice = id_advice(args) if error.advice == CHECK_ID else error.advice
+            delay = _delay_after(mailbox, error, result.request.is_idempotent)
+            if delay is not None and mailbox.client.can_reschedule():
+                delays[message_id] = delay
+                continue
+            reason = str(error)
+        else:
+            done.update(outputs_of(result))
+            outputs.append({**done, 'UserID': mailbox.address})
+            done.update(shown or {})
+        raw.append({'id': message_id, 'answer': result.body, 'error': reason})
+        row = {'Subject': result.body.get('subject'), 'Result': 'Failed' if error else 'Done', 'Reason': reason}
+        rows.append({**row, **done})
+    if not (outputs or delays):
+        if len(rows) == 1:
+            raise DemistoException(rows[0]['Reason'])
+        reasons = [f'{row["ID"]}: {row["Reason"]}' for row in rows]
+        raise DemistoException('\n'.join(['None of the emails is known to be done.', *reasons]))
+    entries: list[Entry] = []
+    if rows:
+        title = f'{title} ({len(outputs)} of {len(rows)})'
+        found_outputs = outputs[0] if outputs and len(rows) == 1 else outputs
+        entries.append(object_results(prefix, title, found_outputs, raw, _BATCH_HEADERS, rows=rows))
+    if delays:
+        rest = {**args, ids_name: ','.join(delays)}
+        entries.append(reschedule(rest, max(delays.values()), f'{len(delays)} of the emails follow'))
+    return command_result(entries)
+
+
+def command_result(entries: list[Entry]) -> MailCommandResult:
+    return entries if len(entries) > 1 else entries[0]
+
+
+# endregion

@@ -1,0 +1,840 @@
+"""Select the mails to fetch: the cursor in the last run, and the lists of the folders."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import groupby
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+
+if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
+    from CommonServerPython import DemistoException
+    from MicrosoftCoreApiModule import (
+        JsonObject,
+        MicrosoftSignInError,
+        NO_RETRIES,
+    )
+    from MicrosoftApiModule import (
+        API_RETRIES,
+    )
+    from MicrosoftGraphClientApiModule import (
+        BatchRequest,
+        BatchResult,
+        GraphError,
+    )
+    from MicrosoftGraphMailClientApiModule import (
+        DeltaPage,
+        EmailAddress,
+        GraphMailClient,
+        MAX_PAGE_SIZE,
+        Mailbox,
+        NOT_FOUND_CODES,
+    )
+    from MicrosoftGraphMailFilterApiModule import (
+        CHANGED,
+        FetchLabel,
+        FetchOptions,
+        MAX_MAILS_PER_RUN,
+        MessageRow,
+        RECEIVED,
+        ROW_PROPERTIES,
+        find_fetch_folder,
+        graph_seconds,
+    )
+
+# region run
+
+# Of one request; after the first failure of the service, a run does not wait any more, since the next run comes soon.
+FETCH_RETRIES = API_RETRIES._replace(budget=5.0)  # seconds
+# The platform ends a command after five minutes by default, and everything that a run has read is lost then.
+_MAX_READING_SECONDS = 120.0
+# The failure is not that of what was requested; 0: no response came.
+TRANSIENT_STATUSES = (0, 429, 502, 503, 504)
+
+
+class FetchRun:
+    """What the steps of one run share.
+
+    Attributes:
+        mailbox: that of the client, with the retry policy of the fetch.
+        hasty_mailbox: the same one without retries.
+        problems: why not everything was fetched.
+        notes: what the administrator should know besides.
+    """
+
+    def __init__(self, client: GraphMailClient):
+        self.client = client
+        self.mailbox = Mailbox(client, client.mailbox.address, FETCH_RETRIES)
+        self.hasty_mailbox = Mailbox(client, client.mailbox.address, NO_RETRIES)
+        self.problems: list[Exception] = []
+        self.notes: list[str] = []
+        self._end = self.now() + _MAX_READING_SECONDS
+
+    def now(self) -> float:
+        return self.client.clock.now()
+
+    @property
+    def is_over_time(self) -> bool:
+        return self.now() > self._end
+
+    def is_mailbox_available(self) -> bool:
+        """Return whether Graph can read the mailbox, so that a failure is that of what was requested."""
+        try:
+            self.mailbox.check()
+        except (DemistoException, MicrosoftSignInError):
+            return False
+        return True
+
+    def stop_waiting_after(self, error: Exception) -> None:
+        """Send no request again any more if the service failed."""
+        if status_of(error) in TRANSIENT_STATUSES:
+            self.mailbox = self.hasty_mailbox
+
+
+def status_of(error: Exception | None) -> int:
+    """Return the HTTP status of an error of Graph, 0 if there is none."""
+    return error.status if isinstance(error, GraphError) else 0
+
+
+def reason_of(error: Exception) -> str:
+    """Return what happened, without the advice for commands."""
+    if isinstance(error, GraphError):
+        return error.what
+    is_clear = isinstance(error, DemistoException | OSError)
+    return str(error) if is_clear else f'An unexpected error occurred: {type(error).__name__}.'
+
+
+# endregion
+
+# region cursor
+
+SortKey = tuple[str, str]  # a time in whole seconds and a digest: the position of a message in a list by that time
+MAX_SEEN = 4000  # mails
+MAX_TRIES_PER_MAIL = 5
+
+
+_MIN_SEEN = 1000
+_CURSOR_VERSION = 1
+
+
+_CURSOR_LENGTH = 63_000  # characters of JSON
+_DIGEST_LENGTH = 8  # characters that encode 6 bytes: the chance that a new mail collides with one of 4,000 is 1 in 70 billion
+_END_OF_SECOND = '~'  # sorts after all digests
+# The time of a sync is recorded as that much earlier: the clocks of Microsoft and of the engine differ.
+_OVERLAP = 300.0  # seconds
+_CHECK_INTERVAL = 600.0  # seconds
+_DELTA_INTERVAL = 86400.0  # seconds until a delta sync is tried again where Graph has none
+_ERA_LENGTH = 500  # mails
+_NEVER = '9999'  # later than all times
+# A mail that Graph does not find may only not be there yet: it waits for that many seconds, and for all its tries.
+MAX_ABSENCE = 600.0
+_MAX_TEXT = 120  # characters of what the cursor remembers of a mail besides its ID
+
+
+def message_digest(message_id: str) -> str:
+    """Return a digest of a message ID, which would need too much space."""
+    return base64.urlsafe_b64encode(hashlib.sha256(message_id.encode()).digest()[:6]).decode()
+
+
+def sort_key(row: MessageRow, by: str = RECEIVED) -> SortKey:
+    """Return the position of a message in a list by a time of Graph."""
+    return str(row.get(by) or '')[:19], message_digest(row['id'])
+
+
+class SeenMails:
+    """The digests of the mails that became incidents last.
+
+    Args:
+        text: as `as_json` returns it.
+        eras: times, and how many were added from each on.
+        complete_from: all that were added from this time on are known; empty if none was forgotten.
+    """
+
+    def __init__(self, text: str = '', eras: Iterable[Sequence[Any]] = (), complete_from: str = ''):
+        self._digests = dict.fromkeys(re.findall(f'.{{{_DIGEST_LENGTH}}}', text))
+        self._starts = [str(start) for start, count in eras for _ in range(min(count, MAX_SEEN))]  # of the era of each digest
+        self.complete_from = complete_from
+        if len(self._starts) != len(self._digests):  # saved by an earlier version
+            self._starts = [''] * len(self._digests)
+            self.complete_from = '' if len(self._digests) < _MIN_SEEN else _NEVER
+
+    def __contains__(self, message_id: str) -> bool:
+        return message_digest(message_id) in self._digests
+
+    def add(self, message_id: str, now: float = 0) -> None:
+        """Add a mail that became an incident at a time, in seconds since the epoch."""
+        if message_id not in self:
+            last = self._starts[-1:]
+            is_era_full = self._starts[-_ERA_LENGTH:] == last * _ERA_LENGTH  # or there is none
+            self._starts += [graph_seconds(now)] if is_era_full else last
+            self._digests[message_digest(message_id)] = None
+
+    def as_json(self, max_length: int) -> JsonObject:
+        """Return what to save of the newest ones: digests of at most `max_length` characters."""
+        count = max(max_length // _DIGEST_LENGTH, 1)
+        dropped, starts, complete_from = self._starts[:-count], self._starts[-count:], self.complete_from
+        if dropped:
+            complete_from = next((start for start in starts if start != dropped[-1]), _NEVER)
+        eras = [[start, len(list(era))] for start, era in groupby(starts)]
+        return {'remembered': ''.join(list(self._digests)[-count:]), 'eras': eras, 'complete_from': complete_from}
+
+
+class PendingMail(NamedTuple):
+    """A mail that is to become an incident.
+
+    Args:
+        folder: its name in the parameters of the instance.
+        received: time as Graph writes it.
+        tries: number of runs that could not read it, although the mailbox could be read.
+        since: time of the first of them, in seconds since the epoch.
+        internet_id: its Message-ID, by which it is found if its ID changes.
+        subject, sender: as the list showed them, for an incident of a mail that cannot be read.
+    """
+
+    message_id: str
+    folder: str
+    received: str = ''
+    tries: int = 0
+    since: int = 0
+    internet_id: str = ''
+    subject: str = ''
+    sender: str = ''
+
+    @classmethod
+    def from_row(cls, row: MessageRow, folder: str) -> 'PendingMail':
+        internet_id, subject = row.get('internetMessageId') or '', row.get('subject') or ''
+        if len(internet_id) > 2 * _MAX_TEXT:
+            internet_id = ''
+        sender = EmailAddress.from_json(row.get('from')).address or EmailAddress.from_json(row.get('sender')).address
+        return cls(row['id'], folder, row.get(RECEIVED) or '', 0, 0, internet_id, subject[:_MAX_TEXT], sender[:_MAX_TEXT])
+
+    @classmethod
+    def from_json(cls, value: Any, names: Any) -> 'PendingMail':
+        """Return a saved mail. Raise ValueError, TypeError or IndexError if it has a wrong form."""
+        message_id, number, *rest = value
+        mail = cls(message_id, names[number], *rest)
+        kinds = (str, str, str, int, int, str, str, str)
+        if not message_id or not all(map(isinstance, mail, kinds)):
+            raise ValueError
+        return mail
+
+
+_TIME = r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"'
+_POSITION = rf'null|\[{_TIME}, ".*"\]'
+# Keys of a folder in the last run, the attributes that they save, and patterns of their JSON.
+_FOLDER_KEYS = (
+    ('id', 'folder_id', '".+"'),
+    ('first', 'first', _TIME),
+    ('since', 'since', _TIME),
+    ('backlog', 'backlog', _POSITION),
+    ('changed', 'changed', _POSITION),
+    ('link', 'link', '".*"'),
+    ('is_first_round', 'is_first_sync', 'true|false'),
+    ('checked', 'checked', _TIME),
+    ('is_deleted', 'is_deleted', 'true|false'),
+    ('strict', 'is_strict', 'true|false'),
+    ('no_delta', 'no_delta_until', f'""|{_TIME}'),
+    ('reason', 'reason', '".*"'),
+)
+_LATER_KEYS = {'strict': False, 'no_delta': '', 'reason': ''}  # that the first version did not save
+
+
+class Outcome(NamedTuple):
+    """What became of a selected mail.
+
+    Args:
+        selected_id: its ID when it was selected.
+        mail: with its present ID and the number of tries.
+        is_postponed: a later run continues with it.
+        is_done: it is not selected again.
+        is_to_mark: the next run marks it as read.
+    """
+
+    selected_id: str
+    mail: PendingMail
+    is_postponed: bool = False
+    is_done: bool = False
+    is_to_mark: bool = False
+
+
+class FolderCursor:
+    """How far the fetch is in one folder.
+
+    Args:
+        name: the folder in the parameters of the instance.
+        folder_id: stays when the folder is renamed or moved.
+        first: received time of the oldest message to fetch.
+        since: everything that entered the folder before was selected.
+        backlog: position in the list by received time, None if it is finished.
+        changed: position in the list by changed time, None before the first sync.
+        link: where the delta sync continues; empty to start it.
+        is_first_sync: the sync returns the messages that are in the folder, not those that entered it.
+        checked: when it was checked whether the folder is deleted.
+        is_deleted: it was in Deleted Items then.
+        is_strict: no entry was missed, so a message of the list by changed time is new only if it was received lately.
+        no_delta_until: Graph has no delta sync for the folder; it is tried again at that time. Empty if Graph has one.
+        reason: why it has none.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder_id: str,
+        first: str,
+        since: str,
+        backlog: SortKey | None,
+        changed: SortKey | None = None,
+        link: str = '',
+        is_first_sync: bool = True,
+        checked: str = '',
+        is_deleted: bool = False,
+        is_strict: bool = False,
+        no_delta_until: str = '',
+        reason: str = '',
+    ):
+        self.name = name
+        self.folder_id = folder_id
+        self.first = first
+        self.since = since
+        self.backlog = backlog
+        self.changed = changed
+        self.link = link
+        self.is_first_sync = is_first_sync
+        self.checked = checked or since
+        self.is_deleted = is_deleted
+        self.is_strict = is_strict
+        self.no_delta_until = no_delta_until
+        self.reason = reason
+
+    @classmethod
+    def from_json(cls, name: str, value: JsonObject) -> 'FolderCursor':
+        """Return a saved cursor. Raise ValueError, TypeError or KeyError if it has a wrong form."""
+        value, fields = {**_LATER_KEYS, **value}, {}
+        for key, field, pattern in _FOLDER_KEYS:
+            saved = value[key]
+            if not re.fullmatch(pattern, json.dumps(saved)):
+                raise ValueError
+            fields[field] = tuple(saved) if isinstance(saved, list) else saved
+        urlsplit(fields['link'])  # raises ValueError
+        folder = cls(name, **fields)
+        if folder.changed is None and not folder.is_first_sync:  # saved by an earlier version
+            folder.changed, folder.is_strict = (folder.since, ''), True
+        return folder
+
+    def as_json(self) -> JsonObject:
+        return {key: getattr(self, field) for key, field, _ in _FOLDER_KEYS}
+
+    def is_in_backlog(self, row: MessageRow) -> bool:
+        """Return whether the list by received time will reach a message."""
+        return self.backlog is not None and sort_key(row) > self.backlog
+
+    def record_sync(self, link: str, is_last: bool, requested: float) -> None:
+        """Record a page of the delta sync that was requested at a time, in seconds since the epoch."""
+        self.link, self.no_delta_until = link, ''
+        if is_last and self.is_first_sync:
+            missed = (self.since, _END_OF_SECOND)
+            self.changed = min(self.changed or missed, missed)
+            self.is_first_sync = self.is_strict = False
+        if is_last:
+            self.since = graph_seconds(requested - _OVERLAP)
+
+    def restart_sync(self) -> None:
+        """Start the delta sync again. What entered since the last one is found in the list by changed time."""
+        self.link, self.is_first_sync = '', True
+
+    def record_no_delta(self, now: float, reason: str) -> None:
+        """Record that Graph has no delta sync for the folder: only lists tell what enters it."""
+        self.restart_sync()
+        self.no_delta_until, self.reason = graph_seconds(now + _DELTA_INTERVAL), reason
+        missed = (self.since, '')
+        self.changed, self.is_strict = min(self.changed or missed, missed), False
+
+    def record_changed(self, position: SortKey, is_end: bool, requested: float, known_from: str) -> None:
+        """Record the position in the list by changed time that was requested at a time, in seconds since the epoch.
+
+        A message may still enter before a position of the last minutes, so these are listed again.
+
+        Args:
+            known_from: time from which on everything that became an incident is known, and so is not selected again.
+        """
+        overlap = graph_seconds(requested - _OVERLAP)
+        if not is_end:
+            self.changed = min(position, (max(overlap, known_from), ''))
+            return
+        self.changed = (overlap, '')
+        if self.no_delta_until:
+            self.since = overlap
+        else:
+            self.is_strict = not self.is_first_sync
+
+    def record_backlog(self, position: SortKey, is_end: bool) -> None:
+        """Record the position. The list is not finished before the first sync, so that nothing enters between them."""
+        self.backlog = None if is_end and (self.no_delta_until or not self.is_first_sync) else position
+
+    def is_check_due(self, now: float) -> bool:
+        return self.checked < graph_seconds(now - _CHECK_INTERVAL)
+
+    def record_check(self, now: float, is_deleted: bool) -> None:
+        self.checked, self.is_deleted = graph_seconds(now), is_deleted
+
+
+class FetchCursor:
+    """How far the fetch of an instance is: what is saved from run to run.
+
+    Args:
+        mailbox, filters: digests of the mailbox and of the filters.
+    Attributes:
+        folders: those that are fetched from, by their names.
+        seen: mails that became incidents.
+        pending: mails that are to become incidents.
+        to_mark: IDs of mails to mark as read, and how often Graph rejected that.
+        damaged: what of the last run had a wrong form, so that it was dropped.
+    """
+
+    def __init__(self, mailbox: str, filters: str):
+        self.mailbox = mailbox
+        self.filters = filters
+        self.folders: dict[str, FolderCursor] = {}
+        self.seen = SeenMails()
+        self.pending: list[PendingMail] = []
+        self.to_mark: dict[str, int] = {}
+        self.damaged: list[str] = []
+
+    @classmethod
+    def from_last_run(cls, last_run: JsonObject, address: str, filters: str) -> 'FetchCursor':
+        """Return the cursor of a last run, or a new one if that is of another mailbox or of another integration.
+
+        With other filters the folders start again, but the mails of the mailbox that became incidents stay known.
+        """
+        mailbox, filters = message_digest(address.lower()), message_digest(filters)
+        cursor = cls(mailbox, filters)
+        if last_run.get('version') != _CURSOR_VERSION or last_run.get('mailbox') != mailbox:
+            return cursor
+        with cursor._dropping('the folders'):
+            for name, value in last_run['folders'].items() if last_run.get('wanted') == filters else ():
+                with cursor._dropping(f"the folder '{name}'"):
+                    cursor.folders[name] = FolderCursor.from_json(name, value)
+        with cursor._dropping('the emails that were to be read again'):
+            for value in last_run['waiting']:
+                with cursor._dropping('an email that was to be read again'):
+                    cursor.pending.append(PendingMail.from_json(value, last_run['names']))
+        with cursor._dropping('the emails to be marked as read'):
+            cursor.to_mark = {message_id: int(tries) for message_id, tries in last_run['to_mark'].items()}
+        with cursor._dropping('the emails that were fetched'):
+            eras, complete_from = last_run.get('eras') or (), str(last_run.get('complete_from') or '')
+            cursor.seen = SeenMails(last_run['remembered'], eras, complete_from)
+        return cursor
+
+    @contextmanager
+    def _dropping(self, what: str) -> Iterator[None]:
+        """Drop a part of the last run that has a wrong form."""
+        try:
+            yield
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+            self.damaged.append(what)
+
+    def as_last_run(self) -> JsonObject:
+        """Return what to save."""
+        for last_run in self._shorter_and_shorter():
+            room = _CURSOR_LENGTH - len(json.dumps({**last_run, **self.seen.as_json(0)}))
+            if room >= _MIN_SEEN * _DIGEST_LENGTH:
+                break
+        return {**last_run, **self.seen.as_json(min(room, MAX_SEEN * _DIGEST_LENGTH))}
+
+    def _shorter_and_shorter(self) -> Iterator[JsonObject]:
+        """Return what to save besides the mails that were seen. Each time, more of what it would be good to have is dropped."""
+        names = sorted({mail.folder for mail in self.pending})
+        last_run: JsonObject = {
+            'version': _CURSOR_VERSION,
+            'mailbox': self.mailbox,
+            'wanted': self.filters,
+            'folders': {name: folder.as_json() for name, folder in self.folders.items()},
+            'names': names,
+            'waiting': [[mail.message_id, names.index(mail.folder), *mail[2:]] for mail in self.pending],
+            'to_mark': dict(self.to_mark),
+        }
+        yield last_run
+        for start in (6, 4):  # subjects and senders, then Message-IDs
+            for mail in last_run['waiting']:
+                del mail[start:]
+            yield last_run
+        while last_run['to_mark']:
+            last_run['to_mark'] = dict(list(last_run['to_mark'].items())[10:])
+            yield last_run
+        for folder in reversed(last_run['folders'].values()):
+            folder.update(link='', is_first_round=True)
+            yield last_run
+
+    def record_marked(self, results: Sequence[BatchResult]) -> list[Exception]:
+        """Record which mails were marked as read, and return the errors. Mails that do not exist any more are dropped."""
+        errors: list[Exception] = []
+        for result in results:
+            message_id, error = result.request.message_id, result.error
+            tries = self.to_mark.pop(message_id) + (status_of(error) not in TRANSIENT_STATUSES)
+            if result.body.get('isRead') or (error and error.code in NOT_FOUND_CODES):
+                continue
+            if tries < MAX_TRIES_PER_MAIL:
+                self.to_mark[message_id] = tries
+            if error:
+                errors.append(error)
+        return errors
+
+    def set_folders(self, names: Sequence[str], new: Sequence[FolderCursor], is_complete: bool) -> None:
+        """Fetch from the folders of `names` from now on, each once. A folder with a new name continues.
+
+        Args:
+            new: cursors of folders that have no cursor by their name.
+            is_complete: the new folders are complete; otherwise no folder is dropped, since a later run may find its new name.
+        """
+        known = self.folders
+        by_id = {folder.folder_id: folder for folder in known.values()}
+        self.folders = {name: folder for name, folder in known.items() if name in names}
+        for folder in new:
+            if not self.has_folder(folder.folder_id):
+                found = by_id.get(folder.folder_id, folder)
+                found.name = folder.name
+                self.folders[folder.name] = found
+        if not is_complete:
+            self.folders = {**known, **self.folders}
+
+    def has_folder(self, folder_id: str) -> bool:
+        return any(folder.folder_id == folder_id for folder in self.folders.values())
+
+    def replace_folder(self, folder: FolderCursor, new: FolderCursor) -> None:
+        """Fetch from another folder of the same name, unless it is fetched from by another name."""
+        if self.has_folder(new.folder_id):
+            del self.folders[folder.name]
+        else:
+            self.folders[folder.name] = new
+
+    def rotate_folders(self) -> None:
+        """Let another folder be the first one, so that a busy folder does not block the others."""
+        if self.folders:
+            first = next(iter(self.folders))
+            self.folders[first] = self.folders.pop(first)
+
+    def is_known(self, message_id: str) -> bool:
+        """Return whether a mail became an incident, or is to become one."""
+        return message_id in self.seen or any(mail.message_id == message_id for mail in self.pending)
+
+    def record(self, outcomes: Sequence[Outcome], now: float = 0) -> None:
+        """Record what became of the mails of a run. `now` is in seconds since the epoch."""
+        tried = {outcome.selected_id for outcome in outcomes}
+        self.pending = [pending for pending in self.pending if pending.message_id not in tried]
+        self.pending += [outcome.mail for outcome in outcomes if outcome.is_postponed]
+        for outcome in outcomes:
+            if outcome.is_done:
+                for message_id in (outcome.selected_id, outcome.mail.message_id):
+                    self.seen.add(message_id, now)
+            if outcome.is_to_mark:
+                self.to_mark[outcome.mail.message_id] = 0
+
+
+# endregion
+
+# region selection
+
+_MAX_PAGES_PER_RUN = 20  # of a folder, for each of its three lists
+_MAX_PAGES_PER_SECOND = 1000
+_SMALL_PAGE = 50  # rows
+_MAX_FOLDER_DEPTH = 20
+
+
+class MailSelector:
+    """Select the mails of one run: those that are pending, then those that are found in the folders."""
+
+    def __init__(self, run: FetchRun, cursor: FetchCursor, options: FetchOptions):
+        self._run = run
+        self._cursor = cursor
+        self._options = options
+        self._silent: set[str] = set()  # folders without a response, although the mailbox has one, and those that do not exist
+        # Pending mails leave half of the run to others, as long as not more become pending than fit into the cursor.
+        tried = cursor.pending[: max(1, options.max_mails // 2)]
+        self._selected = {mail.message_id: mail for mail in tried}
+        self._max_selected = min(options.max_mails, MAX_MAILS_PER_RUN - len(cursor.pending) + len(tried))
+
+    def select(self) -> list[PendingMail]:
+        """Return the mails of this run, and record in the cursor how far their folders are."""
+        if self._open_folders():
+            self._select_from_folders()
+        return list(self._selected.values())
+
+    @property
+    def _room(self) -> int:
+        return max(0, self._max_selected - len(self._selected))
+
+    def _select_from_folders(self) -> None:
+        names = list(self._cursor.folders)
+        self._cursor.rotate_folders()
+        for step in (self._check_location, self._select_created, self._select_changed, self._select_backlog):
+            for name in names:
+                folder = self._cursor.folders.get(name)
+                if folder and name not in self._silent and not (self._room and self._try(name, partial(step, folder))):
+                    return
+
+    def _try(self, name: str, step: Callable[[], None]) -> bool:
+        """Run a step with a folder, and return whether the run may continue. It must not if Graph throttles or does not answer,
+        or if the sign-in failed."""
+        try:
+            step()
+        except GraphError as error:
+            problem = self._find_again(name, error) if error.status == 404 else error
+            self._run.stop_waiting_after(error)
+            if problem:
+                self._run.problems.append(problem)
+                if error.status in (0, 404):
+                    self._silent.add(name)
+            return error.status != 429 and bool(error.status or self._run.is_mailbox_available())
+        except Exception as error:
+            is_clear = isinstance(error, DemistoException | MicrosoftSignInError)
+            self._run.problems.append(error if is_clear else DemistoException(f"'{name}' cannot be read. {reason_of(error)}"))
+            return not isinstance(error, MicrosoftSignInError)
+        return True
+
+    # region folders
+
+    def _open_folders(self) -> bool:
+        """Look up new folders, and return whether the run may continue."""
+        names, new = self._options.folders, []
+
+        def open_folder(name: str) -> None:
+            new.append(self._new_folder(name, find_fetch_folder(self._run.mailbox, name), self._options.first_fetch()))
+
+        unknown = [name for name in names if name not in self._cursor.folders]
+        is_complete = all(self._try(name, partial(open_folder, name)) for name in unknown)
+        self._cursor.set_folders(names, new, is_complete)
+        return is_complete
+
+    def _new_folder(self, name: str, folder_id: str, first: str) -> FolderCursor:
+        return FolderCursor(name, folder_id, first, graph_seconds(self._run.now()), (first, ''))
+
+    def _replace_folder(self, folder: FolderCursor) -> bool:
+        """Fetch from the folder that has the name of `folder` now, and return whether it is another one.
+
+        Raises:
+            DemistoException: there is none.
+        """
+        folder_id = self._run.mailbox.find_folder(folder.name)
+        if folder_id == folder.folder_id:
+            return False
+        self._cursor.replace_folder(folder, self._new_folder(folder.name, folder_id, folder.first))
+        return True
+
+    def _find_again(self, name: str, error: GraphError) -> Exception | None:
+        """Fetch from the folder that now has the name of one that Graph does not find. Return the problem if there is none."""
+        folder = self._cursor.folders.get(name)
+        if folder is None:
+            return error
+        try:
+            if not self._replace_folder(folder):
+                return error
+        except (GraphError, MicrosoftSignInError) as problem:
+            return problem
+        except DemistoException as problem:
+            return DemistoException(f"The folder '{name}' was deleted. {problem}")
+        if name in self._cursor.folders:
+            self._try(name, partial(self._select_created, self._cursor.folders[name]))
+        return None
+
+    def _check_location(self, folder: FolderCursor) -> None:
+        """Check from time to time whether a folder is in Deleted Items, where nothing enters it.
+
+        Raises:
+            DemistoException: it is, and no other folder has its name.
+        """
+        if folder.is_check_due(self._run.now()):
+            folder.record_check(self._run.now(), self._is_deleted(folder))
+        if not folder.is_deleted or self._replace_folder(folder):
+            return
+        if folder.name == folder.folder_id:
+            raise DemistoException(
+                f"The folder '{folder.name}' is in Deleted Items. Move it back, or change '{FetchLabel.FOLDERS}'."
+            )
+        folder.record_check(self._run.now(), is_deleted=False)  # the path leads to Deleted Items on purpose
+
+    def _is_deleted(self, folder: FolderCursor) -> bool:
+        deleted_id = self._folder('deleteditems')['id']
+        folder_id = folder.folder_id
+        for _ in range(_MAX_FOLDER_DEPTH):
+            parent_id = self._folder(folder_id).get('parentFolderId') or folder_id
+            if parent_id in (deleted_id, folder_id):
+                return bool(parent_id == deleted_id)
+            folder_id = parent_id
+        return False
+
+    def _folder(self, folder_id: str) -> JsonObject:
+        mailbox = self._run.mailbox
+        return mailbox.request('GET', mailbox.folder_path(folder_id), params={'$select': 'id,parentFolderId'})
+
+    # endregion
+    # region messages
+
+    def _is_known(self, message_id: str) -> bool:
+        return message_id in self._selected or self._cursor.is_known(message_id)
+
+    def _is_new(self, row: MessageRow) -> bool:
+        return not self._is_known(row['id']) and self._options.matches(row)
+
+    def _add(self, row: MessageRow, folder: FolderCursor) -> None:
+        self._selected[row['id']] = PendingMail.from_row(row, folder.name)
+
+    @property
+    def _properties(self) -> str:
+        """The properties of rows. Graph tells each change of one of them, as if something had entered."""
+        return ','.join((ROW_PROPERTIES, *self._options.properties))
+
+    def _select_created(self, folder: FolderCursor) -> None:
+        """Select what entered the folder, by delta sync. The first sync returns what was there before, and not always everything:
+        its messages are ignored."""
+        if folder.no_delta_until > graph_seconds(self._run.now()):
+            self._run.notes.append(folder.reason)
+            return
+        for _ in range(_MAX_PAGES_PER_RUN):
+            requested = self._run.now()
+            page = self._delta_page(folder)
+            if page is None:
+                return
+            for row in [] if folder.is_first_sync else [*page.messages, *self._returned(folder, page.removed)]:
+                # A row without a received time tells a change of a message that has been there.
+                if row.get(RECEIVED) and not folder.is_in_backlog(row) and self._is_new(row):
+                    if not self._room:
+                        return  # the page is requested again in the next run, so that its other rows are not skipped
+                    self._add(row, folder)
+            folder.record_sync(page.link, page.is_last, requested)
+            if page.is_last or not self._room:
+                return
+
+    def _delta_page(self, folder: FolderCursor, is_second_try: bool = False) -> DeltaPage | None:
+        """Return the next page of the delta sync, of a new one if Graph has lost the old one. None if Graph has none."""
+        if not self._run.client.is_own_link(folder.link):  # the address of Graph was changed
+            folder.restart_sync()
+        page_size = MAX_PAGE_SIZE if folder.is_first_sync else max(self._room, _SMALL_PAGE)
+        try:
+            return self._run.mailbox.created_messages(folder.folder_id, folder.link, self._properties, page_size)
+        except GraphError as error:
+            # Graph made the link: nothing but the link can be wrong with a request that it does not understand.
+            if folder.link and (error.is_sync_state_lost or error.status == 400):
+                folder.restart_sync()
+                return self._delta_page(folder, is_second_try)
+            # Graph keeps the states of syncs in the mailbox, where they may find no room.
+            has_no_room = error.status == 507 or ('QuotaExceeded' in error.code and error.status != 429)
+            if error.status not in (400, 404, 405, 501) and not has_no_room:
+                raise
+            if not is_second_try:  # it may be an error of one moment
+                return self._delta_page(folder, True)
+            self._record_no_delta(folder, error)
+            return None
+
+    def _record_no_delta(self, folder: FolderCursor, error: GraphError) -> None:
+        """Record that Graph has no delta sync for a folder, and note the reason. Lists then tell what enters it."""
+        if error.status == 404:
+            try:
+                self._folder(folder.folder_id)
+            except GraphError as own_error:  # 404: the folder is what Graph does not find
+                if own_error.status != 404:
+                    self._silent.add(folder.name)
+                raise
+        reason = (
+            f"Microsoft Graph has no change tracking for the folder '{folder.name}', so emails are found by lists. It is tried "
+            f'again in 24 hours. Reason: {error.what}'
+        )
+        folder.record_no_delta(self._run.now(), reason[:500])
+        self._run.notes.append(folder.reason)
+
+    def _returned(self, folder: FolderCursor, removed: Sequence[str]) -> list[MessageRow]:
+        """Return the messages that left the folder and came back, of which Graph tells only that they were removed."""
+        mailbox, query = self._run.mailbox, urlencode({'$select': f'{self._properties},parentFolderId'})
+        results = mailbox.batch(
+            [BatchRequest(one, 'GET', f'{mailbox.message_path(one)}?{query}') for one in removed if not self._is_known(one)]
+        )
+        for result in results:
+            if result.error and status_of(result.error) in TRANSIENT_STATUSES:
+                raise result.error
+        rows = [result.body for result in results if result.body.get('parentFolderId') == folder.folder_id]
+        # What Graph does not find (404) may be there all the same: the list shows it.
+        failed = {result.request.message_id for result in results if result.error}
+        start = folder.since if failed else ''
+        for _ in range(_MAX_PAGES_PER_RUN):
+            if start:
+                listed, start = self._list_seconds(folder, CHANGED, start)
+                rows += [row for row in listed if row['id'] in failed]
+        return rows
+
+    def _select_changed(self, folder: FolderCursor) -> None:
+        """Continue the list of what changed: a delta sync may have missed what entered the folder, or there is none."""
+        if folder.changed is None:
+            return
+        # What was received before the bound and is not known may have been there for long, or may have been forgotten.
+        first = folder.changed[0] if self._options.depends_on_state else folder.first
+        bound = max(first, self._cursor.seen.complete_from) if folder.is_strict else ''
+
+        def is_new(row: MessageRow) -> bool:
+            return sort_key(row)[0] >= bound and not folder.is_in_backlog(row) and self._is_new(row)
+
+        requested = self._run.now()
+        listed = self._select_listed(folder, CHANGED, folder.changed, is_new)
+        folder.record_changed(*listed, requested, self._cursor.seen.complete_from)
+
+    def _select_backlog(self, folder: FolderCursor) -> None:
+        """Continue the list of what was in the folder before the first sync."""
+        if folder.backlog is not None and (folder.link or folder.no_delta_until):
+            folder.record_backlog(*self._select_listed(folder, RECEIVED, folder.backlog, self._is_new))
+
+    def _select_listed(
+        self, folder: FolderCursor, by: str, position: SortKey, is_new: Callable[[MessageRow], bool]
+    ) -> tuple[SortKey, bool]:
+        """Continue a list by a time after `position`. Return the new position, and whether it is the end of the list."""
+        unchanged = 0  # answers one after the other that showed nothing new
+        for _ in range(_MAX_PAGES_PER_RUN):
+            start = position
+            rows, next_second = self._list_seconds(folder, by, start[0])
+            for row in sorted(rows, key=partial(sort_key, by=by)):
+                key = sort_key(row, by)
+                if key > position and is_new(row):
+                    if not self._room:
+                        return position, False
+                    self._add(row, folder)
+                position = max(position, key)
+            unchanged = unchanged + 1 if position == start else 0
+            if next_second:
+                position = (next_second, '')
+            elif by == CHANGED or unchanged == 2:  # a list may end early, and the backlog is not listed again once it is over
+                return position, True
+            if not self._room:
+                break
+        return position, False
+
+    def _list_seconds(self, folder: FolderCursor, by: str, start: str) -> tuple[list[MessageRow], str]:
+        """Return all messages of some seconds from `start` on, and the next second, empty after the last one.
+
+        A link to the next page counts rows, and skips one if another was removed: it is only followed within a second.
+        """
+        mailbox = self._run.mailbox
+        query = {'$select': f'{self._properties},{CHANGED}', '$orderby': f'{by} asc', '$filter': f'{by} ge {start}Z'}
+        rows: dict[str, MessageRow] = {}
+        page, link = mailbox.list_messages(folder.folder_id, query, 2 * max(self._room, _SMALL_PAGE))
+        for number in range(_MAX_PAGES_PER_SECOND):
+            rows.update((row['id'], row) for row in page)
+            if not link:
+                return list(rows.values()), ''
+            last = max((sort_key(row, by)[0] for row in rows.values()), default='')
+            earlier = [row for row in rows.values() if sort_key(row, by)[0] != last]
+            if earlier:
+                return earlier, last
+            if number == 0:  # a larger page may have the whole second
+                page, link = mailbox.list_messages(folder.folder_id, query, MAX_PAGE_SIZE)
+            else:
+                page, link = mailbox.list_messages(next_page=link)
+        raise DemistoException(
+            f"More than {len(rows)} messages in '{folder.name}' have the same time, {last}. Move some of them to another folder."
+        )
+
+    # endregion
+
+
+# endregion
