@@ -32,14 +32,8 @@ from MicrosoftApiModule import (
     start_browser_sign_in,
     start_device_sign_in,
 )
-from MicrosoftCoreApiModule import (
-    AZURE_WORLDWIDE_CLOUD,
-    CredentialError,
-)
-from MicrosoftCredentialsApiModule import (
-    ManagedIdentityCredential,
-    parse_authorization_response,
-)
+from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, CredentialError
+from MicrosoftCredentialsApiModule import ManagedIdentityCredential, parse_authorization_response
 from MicrosoftTokenRequestApiModule import (
     AccessToken,
     SignInPendingError,

@@ -19,9 +19,7 @@ from conformance.api_client.instances import Instance
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.token_cache.processes import ADA
 from MicrosoftCoreApiModule import DeadlineError, LimitedSession, SystemClock, connection_problem
-from MicrosoftTokenRequestApiModule import (
-    AccessToken,
-)
+from MicrosoftTokenRequestApiModule import AccessToken
 from sandbox.microsoft.cloud import issue_certificate
 from sandbox.tests.machine import limit
 

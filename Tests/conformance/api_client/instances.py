@@ -7,9 +7,7 @@ import pytest
 import demistomock as demisto
 from conformance.token_cache.processes import ADA, CloudClock
 from MicrosoftApiModule import AUTHORIZATION_CODE, DEVICE_CODE, MicrosoftClient, get_azure_cloud
-from MicrosoftTokenRequestApiModule import (
-    AccessToken,
-)
+from MicrosoftTokenRequestApiModule import AccessToken
 from sandbox.microsoft import MicrosoftCloud
 
 

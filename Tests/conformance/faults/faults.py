@@ -11,9 +11,7 @@ from unittest import mock
 import trustme
 import urllib3.util.connection
 
-from MicrosoftTokenRequestApiModule import (
-    TOKEN_THREAD,
-)
+from MicrosoftTokenRequestApiModule import TOKEN_THREAD
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.cloud import issue_certificate
 from sandbox.microsoft.service import Service

@@ -38,14 +38,10 @@ from MicrosoftCredentialsApiModule import (
     encrypt_for_token_service,
     parse_authorization_response,
 )
-from MicrosoftGraphClientApiModule import (
-    GraphError,
-    odata_query,
-)
-from MicrosoftGraphMailClientApiModule import (
-    folder_names,
-)
-from MicrosoftGraphMailSendApiModule import extract_data_uris, internet_headers, mail_body
+from MicrosoftGraphClientApiModule import GraphError, odata_query
+from MicrosoftGraphMailClientApiModule import folder_names
+from MicrosoftGraphMailSendApiModule import extract_data_uris, internet_headers
+from MicrosoftGraphMailSendCommandsApiModule import mail_body
 from MicrosoftInstanceApiModule import (
     InstanceSettings,
     bool_argument,
@@ -56,9 +52,7 @@ from MicrosoftInstanceApiModule import (
     json_argument,
     text_list,
 )
-from MicrosoftMailMimeApiModule import (
-    html_to_text,
-)
+from MicrosoftMailMimeApiModule import html_to_text
 from MicrosoftTokenCacheApiModule import CachedTokens, clear_tokens
 from MicrosoftTokenRequestApiModule import (
     AccessToken,

@@ -13,9 +13,7 @@ from CommonServerPython import tableToMarkdown
 from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, Instance
 from MicrosoftCoreApiModule import outside_text
-from MicrosoftGraphMailArgumentsApiModule import (
-    inert,
-)
+from MicrosoftGraphMailArgumentsApiModule import inert
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 from sandbox.xsoar.markdown import Markdown

@@ -26,9 +26,7 @@ from conformance.sign_in.rows import (
 from conformance.sign_in.workbench import Workbench
 from MicrosoftApiModule import MicrosoftClient, complete_browser_sign_in
 from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError
-from MicrosoftCredentialsApiModule import (
-    parse_authorization_response,
-)
+from MicrosoftCredentialsApiModule import parse_authorization_response
 from MicrosoftTokenRequestApiModule import (
     AccessToken,
     SignInRefusedError,

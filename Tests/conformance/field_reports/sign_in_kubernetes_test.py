@@ -12,9 +12,7 @@ from conformance.sign_in.rows import VM_SYSTEM_ASSIGNED
 from conformance.sign_in.workbench import Workbench
 from MicrosoftApiModule import MANAGED_IDENTITIES_SYSTEM_ASSIGNED
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftTokenRequestApiModule import (
-    AccessToken,
-)
+from MicrosoftTokenRequestApiModule import AccessToken
 from sandbox.microsoft.certificates import certificate
 from sandbox.microsoft.entra.model import FederatedCredential
 

@@ -17,9 +17,7 @@ from conformance.sign_in.rows import APP_SERVICE, ARC, CERTIFICATE_PS256, CLIENT
 from conformance.sign_in.workbench import Workbench
 from MicrosoftApiModule import MicrosoftClient, get_azure_cloud, start_device_sign_in
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftTokenRequestApiModule import (
-    AccessToken,
-)
+from MicrosoftTokenRequestApiModule import AccessToken
 
 Report = Callable[[str, str, str, str], None]
 GUIDE = Path(__file__).parents[3] / 'docs' / 'microsoft-integrations-authentication.md'

@@ -13,9 +13,7 @@ from conformance.sign_in.rows import AUTHORIZATION_CODE, CORTEX_APP, DEVICE_CODE
 from conformance.sign_in.workbench import Settings, Workbench
 from MicrosoftApiModule import complete_browser_sign_in
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftTokenRequestApiModule import (
-    AccessToken,
-)
+from MicrosoftTokenRequestApiModule import AccessToken
 from sandbox.microsoft.certificates import certificate
 from sandbox.microsoft.entra.model import Secret
 

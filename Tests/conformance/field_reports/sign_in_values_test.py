@@ -16,9 +16,7 @@ from conformance.sign_in.rows import (
 )
 from conformance.sign_in.workbench import Workbench
 from MicrosoftCoreApiModule import CredentialError
-from MicrosoftTokenRequestApiModule import (
-    AccessToken,
-)
+from MicrosoftTokenRequestApiModule import AccessToken
 from sandbox.microsoft.certificates import certificate
 
 Report = Callable[[str, str, str, str], None]

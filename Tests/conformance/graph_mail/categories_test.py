@@ -7,13 +7,8 @@ import pytest
 
 from CommonServerPython import DemistoException
 from conformance.graph_mail.mail_commands_test import ADA, UNKNOWN_ID, delivered, outputs, run
-from MicrosoftGraphClientApiModule import (
-    BatchRequest,
-    BatchResult,
-)
-from MicrosoftGraphMailClientApiModule import (
-    GraphMailClient,
-)
+from MicrosoftGraphClientApiModule import BatchRequest, BatchResult
+from MicrosoftGraphMailClientApiModule import GraphMailClient
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import Message

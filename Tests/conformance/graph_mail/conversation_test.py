@@ -6,7 +6,7 @@ import pytest
 
 from conformance.graph_mail.mail_commands_test import ADA, BOB, UNKNOWN_ID, delivered, error_of, outputs, run
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailSendApiModule import SENDING_COMMANDS
+from MicrosoftGraphMailSendCommandsApiModule import SENDING_COMMANDS
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import HTML_QUOTE_MARK, Message

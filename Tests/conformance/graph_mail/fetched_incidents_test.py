@@ -14,19 +14,10 @@ import demistomock as demisto
 from CommonServerPython import DemistoException
 from MicrosoftApiModule import reset_auth
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftGraphClientApiModule import (
-    GraphError,
-)
-from MicrosoftGraphMailClientApiModule import (
-    GraphMailClient,
-)
-from MicrosoftGraphMailFetchApiModule import (
-    fetch_mails,
-)
-from MicrosoftGraphMailFilterApiModule import (
-    FetchOptions,
-    graph_seconds,
-)
+from MicrosoftGraphClientApiModule import GraphError
+from MicrosoftGraphMailClientApiModule import GraphMailClient
+from MicrosoftGraphMailFetchApiModule import fetch_mails
+from MicrosoftGraphMailFilterApiModule import FetchOptions, graph_seconds
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.mailbox import Mailbox

@@ -9,13 +9,8 @@ import requests
 
 from MicrosoftApiModule import reset_auth
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftGraphClientApiModule import (
-    BatchRequest,
-    GraphError,
-)
-from MicrosoftGraphMailClientApiModule import (
-    GraphMailClient,
-)
+from MicrosoftGraphClientApiModule import BatchRequest, GraphError
+from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailClientApiModule import Mailbox as GraphMailbox
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox

@@ -15,13 +15,9 @@ import pytest
 import demistomock as demisto
 from CommonServerPython import DemistoException
 from MicrosoftApiModule import reset_auth
-from MicrosoftGraphMailArgumentsApiModule import (
-    inert,
-)
+from MicrosoftGraphMailArgumentsApiModule import inert
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailCommandsApiModule import (
-    MAIL_COMMANDS,
-)
+from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.mailbox import Mailbox

@@ -8,10 +8,7 @@ import pytest
 import demistomock as demisto
 from MicrosoftApiModule import reset_auth
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailFilterApiModule import (
-    FetchOptions,
-    graph_seconds,
-)
+from MicrosoftGraphMailFilterApiModule import FetchOptions, graph_seconds
 from MicrosoftGraphMailSelectionApiModule import (
     FetchCursor,
     FetchRun,

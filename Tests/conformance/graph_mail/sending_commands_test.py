@@ -13,7 +13,7 @@ from conformance.signed_in import client_of
 from conformance.unified import instances
 from conformance.unified.instances import ADA, BOB, Instance
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailSendApiModule import send_mail_command
+from MicrosoftGraphMailSendCommandsApiModule import send_mail_command
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, FileAttachment, Message

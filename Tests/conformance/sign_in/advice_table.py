@@ -7,11 +7,7 @@ from dataclasses import dataclass
 
 from conformance.sign_in.rows import *
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftTokenRequestApiModule import (
-    SignInRefusedError,
-    SignInRequiredError,
-    SignInUnavailableError,
-)
+from MicrosoftTokenRequestApiModule import SignInRefusedError, SignInRequiredError, SignInUnavailableError
 
 REFUSED, NEEDS_USER, LATER = SignInRefusedError, SignInRequiredError, SignInUnavailableError
 TEMPORARY = 'temporary fault of the service'

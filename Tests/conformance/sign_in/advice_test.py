@@ -10,9 +10,7 @@ from conformance.sign_in.rows import CLIENT_SECRET, MessageRow
 from conformance.sign_in.running import run
 from conformance.sign_in.workbench import Workbench
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftTokenRequestApiModule import (
-    SIGN_IN_ADVICE,
-)
+from MicrosoftTokenRequestApiModule import SIGN_IN_ADVICE
 from sandbox.microsoft.entra.errors import AADSTS
 
 CORRELATION_ID = re.compile(r' Correlation ID: [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')

@@ -9,10 +9,7 @@ from conformance.sign_in.rows import *
 from conformance.sign_in.workbench import Settings, Workbench
 from MicrosoftApiModule import get_azure_cloud
 from MicrosoftCoreApiModule import AZURE_GERMAN_CLOUD, CredentialError
-from MicrosoftTokenRequestApiModule import (
-    SignInRefusedError,
-    SignInRequiredError,
-)
+from MicrosoftTokenRequestApiModule import SignInRefusedError, SignInRequiredError
 from sandbox.microsoft.certificates import certificate
 from sandbox.microsoft.entra.model import Application, Secret
 

@@ -8,9 +8,7 @@ from conformance.sign_in.methods import keywords
 from conformance.sign_in.rows import SAME_TOKEN, Call
 from conformance.sign_in.running import make
 from conformance.sign_in.workbench import Workbench
-from MicrosoftTokenRequestApiModule import (
-    AccessToken,
-)
+from MicrosoftTokenRequestApiModule import AccessToken
 
 
 @pytest.mark.parametrize('row', ROWS, ids=str)

@@ -1,9 +1,7 @@
 """The environment of the engine: proxies, trusted certificates, a slow network."""
 
 from conformance.sign_in.rows import *
-from MicrosoftTokenRequestApiModule import (
-    SignInUnavailableError,
-)
+from MicrosoftTokenRequestApiModule import SignInUnavailableError
 from sandbox.tests.machine import slowness
 
 THREE_WAITS = (2.6, 4.4)

@@ -7,9 +7,7 @@ from conformance.sign_in.methods import keywords
 from conformance.sign_in.rows import HOSTS, VM_SYSTEM_ASSIGNED, MessageRow
 from conformance.sign_in.running import run
 from conformance.sign_in.workbench import Workbench
-from MicrosoftTokenRequestApiModule import (
-    AccessToken,
-)
+from MicrosoftTokenRequestApiModule import AccessToken
 
 
 @pytest.mark.parametrize('row', [row for row in PROXIES if row.method not in HOSTS], ids=str)

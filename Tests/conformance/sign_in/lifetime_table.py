@@ -5,11 +5,7 @@ in the last 300 s, and the last 30 s are not used.
 """
 
 from conformance.sign_in.rows import *
-from MicrosoftTokenRequestApiModule import (
-    SignInRefusedError,
-    SignInRequiredError,
-    SignInUnavailableError,
-)
+from MicrosoftTokenRequestApiModule import SignInRefusedError, SignInRequiredError, SignInUnavailableError
 
 HOUR, DAY = 3600.0, 24 * 3600.0
 THREE_WAITS, FOUR_WAITS = (2.6, 4.4), (9, 15)

@@ -19,10 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from conformance.sign_in.rows import *
 from MicrosoftCoreApiModule import CredentialError
-from MicrosoftTokenRequestApiModule import (
-    SignInRefusedError,
-    SignInRequiredError,
-)
+from MicrosoftTokenRequestApiModule import SignInRefusedError, SignInRequiredError
 from sandbox.microsoft.certificates import certificate
 
 WORKS = Call()

@@ -10,10 +10,7 @@ from conformance.sign_in.running import run
 from conformance.sign_in.workbench import Settings, Workbench
 from MicrosoftApiModule import DeviceCode, complete_device_sign_in, reset_auth, start_device_sign_in
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftCredentialsApiModule import (
-    CachedSession,
-    PendingSignIn,
-)
+from MicrosoftCredentialsApiModule import CachedSession, PendingSignIn
 from MicrosoftTokenRequestApiModule import (
     AccessToken,
     SignInPendingError,

@@ -6,10 +6,7 @@ from conformance.sign_in.rows import NEW_TOKEN, Call, MessageRow, Refusal
 from conformance.sign_in.workbench import Workbench
 from MicrosoftApiModule import MicrosoftClient
 from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError
-from MicrosoftTokenRequestApiModule import (
-    AccessToken,
-    TokenTarget,
-)
+from MicrosoftTokenRequestApiModule import AccessToken, TokenTarget
 
 # Part of the path of every token request, whatever the service
 TOKEN_PATH = 'token$'

@@ -15,13 +15,8 @@ from conformance.sign_in.running import assert_refusal, make
 from conformance.sign_in.workbench import Settings, Workbench
 from MicrosoftApiModule import MicrosoftClient
 from MicrosoftCoreApiModule import SystemClock
-from MicrosoftCredentialsApiModule import (
-    CortexAppCredential,
-)
-from MicrosoftTokenRequestApiModule import (
-    AccessToken,
-    SignInRequiredError,
-)
+from MicrosoftCredentialsApiModule import CortexAppCredential
+from MicrosoftTokenRequestApiModule import AccessToken, SignInRequiredError
 
 USED_UP = Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again')
 TOKEN_USED_UP = Refusal(SignInRequiredError, 'AADSTS70000', 'go through the consent page again')

@@ -18,10 +18,7 @@ from conformance.sign_in.rows import Answer, Moment
 from MicrosoftApiModule import MicrosoftClient
 from MicrosoftCoreApiModule import MicrosoftSignInError, SystemClock
 from MicrosoftTokenCacheApiModule import CachedTokens
-from MicrosoftTokenRequestApiModule import (
-    AccessToken,
-    TokenTarget,
-)
+from MicrosoftTokenRequestApiModule import AccessToken, TokenTarget
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.clock import Clock
 from sandbox.tests.machine import limit

@@ -10,11 +10,7 @@ import pytest
 import demistomock as demisto
 from conformance.token_cache.processes import ADA, BOB, PENDING, BusyStorage, CloudClock, CountingStorage, Processes, at_once
 from MicrosoftCoreApiModule import SystemClock
-from MicrosoftCredentialsApiModule import (
-    AuthorizationCodeCredential,
-    ClientSecretCredential,
-    Credential,
-)
+from MicrosoftCredentialsApiModule import AuthorizationCodeCredential, ClientSecretCredential, Credential
 from MicrosoftTokenCacheApiModule import LEASE_SECONDS, ContextStorage, Lease, clear_tokens, update_storage
 from MicrosoftTokenRequestApiModule import (
     AccessToken,

@@ -15,9 +15,7 @@ import demistomock as demisto
 from conformance.sign_in.processes import SharedContext
 from MicrosoftApiModule import MicrosoftClient
 from MicrosoftCoreApiModule import create_custom_azure_cloud
-from MicrosoftTokenRequestApiModule import (
-    TokenClient,
-)
+from MicrosoftTokenRequestApiModule import TokenClient
 
 
 def main(settings: dict[str, Any], context: SharedContext) -> None:

@@ -21,12 +21,7 @@ from MicrosoftApiModule import (
 )
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftTokenCacheApiModule import LEASE_SECONDS, CachedTokens, ContextStorage
-from MicrosoftTokenRequestApiModule import (
-    BEAT_SECONDS,
-    AccessToken,
-    SignInRequiredError,
-    SignInUnavailableError,
-)
+from MicrosoftTokenRequestApiModule import BEAT_SECONDS, AccessToken, SignInRequiredError, SignInUnavailableError
 from sandbox.microsoft.browser import Browser
 
 __all__ = ['proxy', 'workbench']

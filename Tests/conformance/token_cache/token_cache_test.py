@@ -7,9 +7,7 @@ import pytest
 
 import demistomock as demisto
 from conformance.token_cache.processes import ADA, BOB, PENDING, BusyStorage, CountingStorage, Processes
-from MicrosoftCredentialsApiModule import (
-    PendingSignIn,
-)
+from MicrosoftCredentialsApiModule import PendingSignIn
 from MicrosoftTokenCacheApiModule import REFRESH_RETRY_SECONDS, MemoryStorage
 from MicrosoftTokenRequestApiModule import (
     LEAST_LIFE,

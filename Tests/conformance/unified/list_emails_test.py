@@ -6,11 +6,7 @@ from typing import Any
 import pytest
 
 from conformance.unified.instances import ADA, BOB, Instance, Params, with_methods
-from MicrosoftGraphMailArgumentsApiModule import (
-    addresses_text,
-    inert,
-    property_outputs,
-)
+from MicrosoftGraphMailArgumentsApiModule import addresses_text, inert, property_outputs
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 from sandbox.xsoar.context import ask, merge
 

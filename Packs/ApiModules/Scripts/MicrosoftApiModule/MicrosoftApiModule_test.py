@@ -46,13 +46,8 @@ from MicrosoftCoreApiModule import (
     CredentialError,
     SystemClock,
 )
-from MicrosoftTokenRequestApiModule import (
-    TokenClient,
-    TokenTarget,
-)
-from MicrosoftCredentialsApiModule import (
-    ClientSecretCredential,
-)
+from MicrosoftTokenRequestApiModule import TokenClient, TokenTarget
+from MicrosoftCredentialsApiModule import ClientSecretCredential
 from MicrosoftTokenCacheApiModule import TokenProvider
 
 Response = tuple[int, dict[str, str], Any]

@@ -3,9 +3,7 @@
 import pytest
 
 from CommonServerPython import DemistoException
-from MicrosoftGraphClientApiModule import (
-    odata_query,
-)
+from MicrosoftGraphClientApiModule import odata_query
 
 
 @pytest.mark.parametrize(

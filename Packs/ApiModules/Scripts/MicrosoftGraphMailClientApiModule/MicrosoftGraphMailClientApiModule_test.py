@@ -14,12 +14,7 @@ import requests
 import demistomock as demisto
 from CommonServerPython import DemistoException
 from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
-from MicrosoftGraphClientApiModule import (
-    BatchRequest,
-    GraphError,
-    GraphThrottled,
-    odata_query,
-)
+from MicrosoftGraphClientApiModule import BatchRequest, GraphError, GraphThrottled, odata_query
 from MicrosoftGraphMailClientApiModule import (
     Attachment,
     EmailAddress,

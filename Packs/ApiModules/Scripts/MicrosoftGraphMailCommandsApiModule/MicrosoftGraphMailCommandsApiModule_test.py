@@ -10,9 +10,7 @@ import requests
 import demistomock as demisto
 from CommonServerPython import DemistoException
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailCommandsApiModule import (
-    MAIL_COMMANDS,
-)
+from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 FOLDER_ID = 'AAMk' + 'a-_9' * 17

@@ -7,13 +7,8 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
-from MicrosoftGraphMailClientApiModule import (
-    GraphMailClient,
-)
-from MicrosoftGraphMailFilterApiModule import (
-    FetchOptions,
-    MessageRow,
-)
+from MicrosoftGraphMailClientApiModule import GraphMailClient
+from MicrosoftGraphMailFilterApiModule import FetchOptions, MessageRow
 from MicrosoftGraphMailSelectionApiModule import PendingMail
 from MicrosoftGraphMailFetchApiModule import (
     _as_file_name,

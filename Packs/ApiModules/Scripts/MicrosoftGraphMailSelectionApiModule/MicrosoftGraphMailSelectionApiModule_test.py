@@ -5,14 +5,8 @@ from typing import Any
 
 import pytest
 
-from MicrosoftGraphClientApiModule import (
-    BatchRequest,
-    BatchResult,
-    GraphError,
-)
-from MicrosoftGraphMailFilterApiModule import (
-    graph_seconds,
-)
+from MicrosoftGraphClientApiModule import BatchRequest, BatchResult, GraphError
+from MicrosoftGraphMailFilterApiModule import graph_seconds
 from MicrosoftGraphMailSelectionApiModule import (
     Outcome,
     MAX_SEEN,

@@ -15,10 +15,7 @@ import demistomock as demisto
 from CommonServerPython import LOG, DemistoException
 from MicrosoftApiModule import CommandThrottled, MicrosoftClient
 from MicrosoftCoreApiModule import AZURE_CLOUDS, MicrosoftSignInError, SystemClock
-from MicrosoftTokenRequestApiModule import (
-    AccessToken,
-    SignInRequiredError,
-)
+from MicrosoftTokenRequestApiModule import AccessToken, SignInRequiredError
 from MicrosoftCredentialsApiModule import (
     AuthorizationCodeCredential,
     CertificateCredential,

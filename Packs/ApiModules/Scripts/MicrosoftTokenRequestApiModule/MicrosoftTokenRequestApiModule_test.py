@@ -30,10 +30,7 @@ from MicrosoftTokenRequestApiModule import (
     parse_token_response,
     unusable_response,
 )
-from MicrosoftCredentialsApiModule import (
-    MANAGED_IDENTITY_RETRIES,
-    CachedSession,
-)
+from MicrosoftCredentialsApiModule import MANAGED_IDENTITY_RETRIES, CachedSession
 
 NOW = 1_900_000_000.0
 LOGIN, TENANT, CLIENT = 'https://login.example', '7d9a4b0e-52c1-4f3a-9a67-0c5d1e8f2b34', '1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d'

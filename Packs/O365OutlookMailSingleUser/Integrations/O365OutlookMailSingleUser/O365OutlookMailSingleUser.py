@@ -13,6 +13,7 @@ from MicrosoftGraphMailClientApiModule import *
 from MicrosoftGraphMailArgumentsApiModule import *
 from MicrosoftGraphMailCommandsApiModule import *
 from MicrosoftGraphMailSendApiModule import *
+from MicrosoftGraphMailSendCommandsApiModule import *
 from MicrosoftGraphMailFilterApiModule import *
 from MicrosoftGraphMailSelectionApiModule import *
 from MicrosoftGraphMailFetchApiModule import *
@@ -32,13 +33,9 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
         clean_mailbox,
     )
     from MicrosoftGraphMailClientApiModule import GraphMailClient
-    from MicrosoftGraphMailArgumentsApiModule import (
-        checked_command,
-    )
-    from MicrosoftGraphMailCommandsApiModule import (
-        MAIL_COMMANDS,
-    )
-    from MicrosoftGraphMailSendApiModule import SENDING_COMMANDS
+    from MicrosoftGraphMailArgumentsApiModule import checked_command
+    from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
+    from MicrosoftGraphMailSendCommandsApiModule import SENDING_COMMANDS
     from MicrosoftGraphMailFilterApiModule import fetch_options, find_fetch_folder
     from MicrosoftGraphMailFetchApiModule import fetch_incidents
 

@@ -1,0 +1,498 @@
+"""Provide the commands that draft and send mail. An integration adds SENDING_COMMANDS to its commands."""
+
+import json
+import mimetypes
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import zip_longest
+from typing import Any
+
+import demistomock as demisto
+
+if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
+    from CommonServerPython import CommandResults, DemistoException, EntryFormat, EntryType, ScheduledCommand, argToList
+    from MicrosoftCoreApiModule import (
+        JsonObject,
+        clean_value,
+    )
+    from MicrosoftApiModule import (
+        reschedule,
+    )
+    from MicrosoftInstanceApiModule import (
+        ArgumentError,
+        Arguments,
+        bool_argument,
+        choice_argument,
+        future_datetime,
+        int_argument,
+        json_argument,
+        required_argument,
+    )
+    from MicrosoftMailMimeApiModule import (
+        html_to_text,
+    )
+    from MicrosoftGraphClientApiModule import (
+        GraphError,
+        graph_id,
+    )
+    from MicrosoftGraphMailClientApiModule import (
+        EmailAddress,
+        GraphMailClient,
+        MESSAGE_PROPERTIES,
+        Mailbox,
+        bare_content_id,
+    )
+    from MicrosoftGraphMailArgumentsApiModule import (
+        ARGUMENT_CHECKS,
+        MailCommandResult,
+        addresses_argument,
+        checked_command,
+        mailbox_argument,
+        message_argument,
+        object_results,
+        one_address,
+    )
+    from MicrosoftGraphMailSendApiModule import (
+        FORWARD,
+        MailSender,
+        OutgoingAttachment,
+        OutgoingMail,
+        REPLY,
+        REPLY_ALL,
+        SendingProgress,
+        extract_data_uris,
+        internet_headers,
+        reply_subject,
+    )
+
+# region arguments
+
+# Arguments for files: entry IDs, names, content IDs.
+FILE_ARGUMENTS = ('attachIDs', 'attachNames', 'attachCIDs')
+TRANSIENT_FILE_ARGUMENTS = ('transientFile', 'transientFileContent', 'transientFileCID')
+FILE_ARGUMENTS_IN_SNAKE_CASE = ('attach_ids', 'attach_names', 'attach_cids')
+_ENTRY_ID = r'\d+@[\w-]+'
+
+
+def outgoing_mail(args: Arguments, file_arguments: tuple[str, str, str], is_reply: bool = False) -> OutgoingMail:
+    """Return the mail that the arguments of a command describe. Raise DemistoException if they are not valid."""
+    text, html = mail_body(args)
+    text = '' if is_reply and html else text  # a reply can have one of them
+    html, images = extract_data_uris(html)
+    subject = str(args.get('subject') or '')
+    return OutgoingMail(
+        to=addresses_argument(args, 'to'),
+        cc=addresses_argument(args, 'cc'),
+        bcc=addresses_argument(args, 'bcc'),
+        reply_to=addresses_argument(args, 'replyTo'),
+        sender=one_address(args, 'from'),
+        subject=reply_subject(subject) if is_reply else subject,
+        text=text,
+        html=html,
+        importance=clean_value(args.get('importance')) or 'normal',
+        flag=clean_value(args.get('flag')) or 'notFlagged',
+        headers=internet_headers(args.get('headers') or ''),
+        attachments=(*outgoing_files(args, file_arguments, html), *images),
+        send_at=_send_time(args),
+    )
+
+
+def _send_time(args: Arguments) -> datetime | None:
+    text = clean_value(args.get('send_time'))
+    grace = float('inf') if args.get('resume_run') else 0  # when a later run resumes, the time may be in the past
+    return future_datetime(text, 'send_time', grace) if text else None
+
+
+def mail_body(args: Arguments) -> tuple[str, str]:
+    """Return the body as text and as HTML, of which empty ones are not sent.
+
+    ``body_type`` selects ``body`` or ``htmlBody``; without it both are sent. A ``body`` alone is text, unless ``body_type`` is
+    HTML.
+    """
+    body, html = str(args.get('body') or ''), str(args.get('htmlBody') or '')
+    body_type = choice_argument(args, 'body_type', ('', 'Text', 'HTML'))
+    if body_type == 'HTML':
+        return '', html or body
+    return body, '' if body and body_type == 'Text' else html
+
+
+def _texts(value: Any) -> list[str]:
+    return [clean_value(one) for one in argToList(value)]
+
+
+def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '') -> list[OutgoingAttachment]:
+    """Return the files that the arguments called `names` describe, which may be spelled attachIDs or attach_ids.
+
+    The third one is a list of entry IDs of more files, which are inline, or of content IDs for the files of the first one.
+
+    Raises:
+        DemistoException: the lists have different lengths, or an entry has no file.
+    """
+    lists = []
+    for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True):
+        if name != other and args.get(name) and args.get(other):
+            raise DemistoException(f'The arguments {name} and {other} mean the same. Remove one of them.')
+        lists.append(_texts(args.get(name) or args.get(other)))
+    ids, file_names, content_ids = lists
+    content_ids, inline = list(map(bare_content_id, content_ids)), []
+    if all(re.fullmatch(_ENTRY_ID, one) for one in content_ids):
+        content_ids, inline = [], content_ids
+    for name, values in ((names[1], file_names), (names[2], content_ids)):
+        if values and len(values) != len(ids):
+            raise DemistoException(
+                f'The arguments {names[0]} and {name} have {len(ids)} and {len(values)} values. '
+                f'Enter one in {name} for each in {names[0]}, or remove {name}.'
+            )
+    files = [_war_room_file(*one) for one in zip_longest(ids, file_names, content_ids, fillvalue='')]
+    for entry_id in inline:
+        # The HTML refers to an image by its entry ID or by its name.
+        file = _war_room_file(entry_id, '', entry_id)
+        if f'cid:{file.name}' in html and f'cid:{entry_id}' not in html:
+            file.content_id = file.name
+        files.append(file)
+    return [*files, *_transient_files(args)]
+
+
+def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
+    """Yield the files whose contents are in arguments. Commas do not split the content of a single file."""
+    texts, content, ids = (args.get(name) or '' for name in TRANSIENT_FILE_ARGUMENTS)
+    names, content_ids = _texts(texts), list(map(bare_content_id, _texts(ids)))
+    contents = [content] if len(names) == 1 and isinstance(content, str) else argToList(content)
+    if len(names) != len(contents) or len(content_ids) > len(names) or not all(names):
+        raise DemistoException(
+            f'transientFile, transientFileContent and transientFileCID have {len(names)}, {len(contents)} and {len(content_ids)} '
+            'values. Enter a name and a content for each file; a JSON list can have commas in its values.'
+        )
+    for name, text, content_id in zip_longest(names, contents, content_ids, fillvalue=''):
+        data, content_type = str(text).encode(errors='replace'), mimetypes.guess_type(name)[0] or 'text/plain'
+        yield OutgoingAttachment(name, len(data), '', data, content_type, content_id)
+
+
+def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachment:
+    try:
+        found = demisto.getFilePath(entry_id)
+        return OutgoingAttachment.from_file(found['path'], name or str(found.get('name') or entry_id), content_id)
+    except DemistoException:  # the file is too large
+        raise
+    except Exception as error:  # the platform has no specific error for an unknown ID
+        raise DemistoException(f"The War Room has no file with the entry ID '{entry_id}'. Copy the ID of a file.") from error
+
+
+# endregion
+
+# region templates
+
+
+def _with_values(args: Arguments) -> JsonObject:
+    """Return arguments whose texts have the values in ``templateParams`` in place of their variables."""
+    if not args.get('templateParams'):
+        return args
+    values = {name: _template_value(name, one) for name, one in json_argument(args, 'templateParams').items()}
+    texts = {name: _filled(str(args[name]), values, name) for name in _TEMPLATES if args.get(name)}
+    return {**args, **texts, 'templateParams': None}
+
+
+_TEMPLATES = ('subject', 'body', 'htmlBody', 'comment')
+
+
+def _template_value(name: str, given: Any) -> str:
+    """Return the value of a variable: as it is given, in ``value``, or at the path in the context that ``key`` names."""
+    value = given
+    if isinstance(given, dict):
+        key, value = clean_value(given.get('key')), given.get('value')
+        if value is None and key:
+            value = demisto.dt(demisto.context(), key)
+            if value in (None, '', []):
+                raise DemistoException(f"The context has nothing at '{key}'. Change the key of {name} in templateParams.")
+    if value is None:
+        raise DemistoException(f'templateParams has neither a value nor a key for {name}. Write {{"{name}": {{"value": "x"}}}}.')
+    if isinstance(value, list):
+        return ', '.join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+# A brace that is doubled as in a format string, a variable, or another brace.
+_BRACES = r'(\{\{|\}\})|\{([^{}]*)\}|[{}]'
+
+
+def _filled(text: str, values: dict[str, str], argument: str) -> str:
+    """Return a text with values in place of its variables.
+
+    A text that is a format string, as other integrations require, may double its braces. Any other one, such as HTML with
+    styles, may have braces anywhere.
+
+    Raises:
+        DemistoException: a variable has no value.
+    """
+    if all(found[1] or found[2] in values for found in re.finditer(_BRACES, text)):
+        return re.sub(_BRACES, lambda found: found[1][0] if found[1] else values[found[2]], text)
+    variable = r'\{([\w.-]+)\}'
+    missing = [name for name in re.findall(variable, text) if name not in values]
+    if missing:
+        what = f'templateParams has no value for {", ".join(dict.fromkeys(missing))} in {argument}.'
+        raise DemistoException(f'{what} Add it, or correct the text.')
+    return re.sub(variable, lambda found: values[found[1]], text)
+
+
+# endregion
+
+# region resuming
+
+_MAX_RUNS = 20
+
+
+def run_resumable(
+    client: GraphMailClient, args: Arguments, send: Callable[[SendingProgress], MailCommandResult]
+) -> MailCommandResult:
+    """Run `send` with the progress of an earlier run, if any. If it is throttled for long, the platform runs the command again
+    with the progress of this run."""
+    run, count = int_argument(args, 'resume_run', 1, _MAX_RUNS), clean_value(args.get('resume_made_with'))
+    progress = SendingProgress(
+        clean_value(args.get('resume_draft_id')),
+        int(count) if count.isdecimal() else None,
+        can_resume=run < _MAX_RUNS and ScheduledCommand.supports_polling(),
+    )
+    try:
+        return send(progress)
+    except GraphError as error:
+        delay = progress.resume_delay(error, client)
+        if delay is None:
+            raise
+    count = '' if progress.first_attachments is None else str(progress.first_attachments)
+    rest = {'resume_draft_id': progress.draft_id, 'resume_made_with': count, 'resume_run': str(run + 1)}
+    return reschedule({**args, **rest}, delay, 'Sending resumes', is_last=False)
+
+
+_Command = Callable[[GraphMailClient, Arguments], MailCommandResult]
+
+
+def _resumable(function: Callable[[Mailbox, Arguments, SendingProgress], MailCommandResult]) -> _Command:
+    """Return a command that runs `function` as `run_resumable` does, with the mailbox of its arguments."""
+
+    def run_command(client: GraphMailClient, args: Arguments) -> MailCommandResult:
+        mailbox = mailbox_argument(client, args)
+        return run_resumable(client, args, lambda progress: function(mailbox, args, progress))
+
+    return run_command
+
+
+def _templated(function: _Command) -> _Command:
+    """Return a command whose texts have the values in ``templateParams`` in place of their variables."""
+    return lambda client, args: function(client, _with_values(args))
+
+
+# endregion
+
+# region outputs
+
+_PREVIEW_LENGTH = 255  # characters
+
+
+def _addresses_of(message: JsonObject, name: str) -> list[str]:
+    """Return the addresses in a list of recipients of a message."""
+    return [EmailAddress.from_json(one).address for one in message.get(name) or ()]
+
+
+def draft_outputs(message: JsonObject) -> JsonObject:
+    """Return the context of a draft."""
+    body = message.get('body') or {}
+    return {
+        **{name: message.get(source) for name, source in MESSAGE_PROPERTIES.items()},
+        'From': EmailAddress.from_json(message.get('from')).address,
+        'Sender': EmailAddress.from_json(message.get('sender')).address,
+        'To': _addresses_of(message, 'toRecipients'),
+        'Cc': _addresses_of(message, 'ccRecipients'),
+        'Bcc': _addresses_of(message, 'bccRecipients'),
+        'Body': body.get('content'),
+        'BodyType': body.get('contentType'),
+    }
+
+
+def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> JsonObject:
+    """Return the context of a sent mail, without empty values."""
+    outputs: JsonObject = {'ID': sent_id, **mail.as_json()}
+    outputs['bodyPreview'] = mail.text[:_PREVIEW_LENGTH] or ' '.join(html_to_text(mail.html, _PREVIEW_LENGTH).split())
+    outputs.pop('singleValueExtendedProperties', None)
+    for name in ('toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo'):
+        outputs[name] = _addresses_of(outputs, name)
+    return {name: value for name, value in outputs.items() if value}
+
+
+def sent_results(title: str, prefix: str, outputs: JsonObject) -> CommandResults:
+    shown = {'Subject': 'subject', 'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ID': 'ID'}
+    rows = {name: outputs.get(source) for name, source in shown.items()}
+    return object_results(prefix, title, outputs, outputs, list(shown), 'ID' if outputs.get('ID') else None, rows)
+
+
+def with_rendered_body(result: CommandResults, mail: OutgoingMail, is_rendered: bool) -> MailCommandResult:
+    """Return a result, with an entry that shows the body as recipients see it if `is_rendered`."""
+    if not is_rendered:
+        return result
+    body = CommandResults(entry_type=EntryType.NOTE, content_format=EntryFormat.HTML, raw_response=mail.html or mail.text)
+    return [result, body]
+
+
+# endregion
+
+# region commands
+
+
+@_resumable
+def send_mail_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
+    """Send a mail."""
+    mail, is_rendered = outgoing_mail(args, FILE_ARGUMENTS), bool_argument(args, 'renderBody')
+    sender, sent_id = MailSender(mailbox), ''
+    if bool_argument(args, 'save_to_sent_items', True):
+        sent_id = sender.send(mail, progress)
+    else:
+        sender.send_unsaved(mail)
+    result = sent_results('Email sent', 'MicrosoftGraph.Email', sent_outputs(mail, sent_id))
+    return with_rendered_body(result, mail, is_rendered)
+
+
+@_resumable
+def create_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
+    """Create a draft: a new one, a reply, or a forwarded email."""
+    mail, is_rendered = outgoing_mail(args, FILE_ARGUMENTS_IN_SNAKE_CASE), bool_argument(args, 'renderBody')
+    given = [name for name in ('reply_to_id', 'forward_id') if clean_value(args.get(name))]
+    to_all = bool_argument(args, 'reply_all')
+    if len(given) > 1 or (to_all and given != ['reply_to_id']):
+        raise DemistoException('Use one of reply_to_id and forward_id. reply_all is only used with reply_to_id.')
+    if given:
+        action = FORWARD if given == ['forward_id'] else REPLY_ALL if to_all else REPLY
+        message_id = message_argument(mailbox, args, given[0])
+        draft = MailSender(mailbox).create_reply_draft(action, message_id, mail, progress)
+    elif mail.subject:
+        draft = MailSender(mailbox).create_draft(mail, progress)
+    else:
+        raise ArgumentError('subject', 'The argument subject is empty. Enter a subject, or reply_to_id or forward_id.')
+    return with_rendered_body(_draft_results('Draft created', draft), mail, is_rendered)
+
+
+def _draft_results(title: str, draft: JsonObject) -> CommandResults:
+    headers = ['Subject', 'From', 'To', 'Cc', 'Bcc', 'ID']
+    return object_results('MicrosoftGraph.Draft', title, draft_outputs(draft), draft, headers)
+
+
+@_resumable
+def update_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
+    """Change a draft. What is not given stays."""
+    given = {name: args.get(name) for name in (*re.findall(r'(?<!\S)\w+', _CHANGED), 'resume_run')}
+    mail = outgoing_mail(given, FILE_ARGUMENTS_IN_SNAKE_CASE)
+    if mail.needs_mime:
+        raise DemistoException('The body of a draft is changed to text or to HTML. Remove body or htmlBody.')
+    # importance and flag have defaults, which are for new mails
+    change = {name: value for name, value in mail.as_json().items() if name not in ('importance', 'flag') or given.get(name)}
+    if not change:
+        raise DemistoException('There is nothing to change. Enter at least one property of the draft.')
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    return _draft_results('Draft changed', MailSender(mailbox).update_draft(draft_id, change, mail.attachments, progress))
+
+
+@_resumable
+def add_draft_attachment_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
+    """Attach files to a draft."""
+    files = outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE)
+    if not files:
+        raise DemistoException('No file is given. Enter the entry ID of one in attach_ids, or a name in transientFile.')
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    return _draft_results('Files attached', MailSender(mailbox).update_draft(draft_id, {}, files, progress))
+
+
+@_resumable
+def remove_draft_attachment_command(mailbox: Mailbox, args: Arguments, _progress: SendingProgress) -> MailCommandResult:
+    """Remove an attachment of a draft."""
+    attachment_id = graph_id(required_argument(args, 'attachment_id'))
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    MailSender(mailbox).remove_attachment(draft_id, attachment_id)
+    outputs = {'ID': draft_id, 'RemovedAttachmentID': attachment_id}
+    return object_results('MicrosoftGraph.Draft', 'Attachment removed', outputs, outputs, ['RemovedAttachmentID', 'ID'])
+
+
+@_resumable
+def send_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
+    """Send a draft."""
+    draft_id = message_argument(mailbox, args, 'draft_id')
+    MailSender(mailbox).send_draft(draft_id, progress)
+    return sent_results('Draft sent', 'MicrosoftGraph.SentMail', {'ID': draft_id})
+
+
+def _reply_command(action: str, has_body: bool = False) -> _Command:
+    """Return a command that replies to a message or forwards it.
+
+    Args:
+        action: as `MailSender.reply`.
+        has_body: a body replaces the quoted message; otherwise a comment is above it.
+    """
+
+    @_resumable
+    def run_command(mailbox: Mailbox, args: Arguments, progress: SendingProgress) -> MailCommandResult:
+        if has_body:
+            mail, comment, id_name = outgoing_mail(args, FILE_ARGUMENTS, is_reply=True), '', 'inReplyTo'
+        else:
+            mail = OutgoingMail(
+                to=addresses_argument(args, 'to'),
+                cc=addresses_argument(args, 'cc'),
+                bcc=addresses_argument(args, 'bcc'),
+                attachments=outgoing_files(args, FILE_ARGUMENTS_IN_SNAKE_CASE),
+            )
+            comment, id_name = str(args.get('comment') or ''), 'message_id'
+        if action == FORWARD:
+            mail.require_recipients()
+        message_id = message_argument(mailbox, args, id_name)
+        sent_id = MailSender(mailbox).reply(action, message_id, mail, comment, progress)
+        mail.text = comment or mail.text  # what was written is shown
+        title = 'Email forwarded' if action == FORWARD else 'Reply sent'
+        return sent_results(title, 'MicrosoftGraph.SentMail', {**sent_outputs(mail, sent_id), 'InReplyTo': message_id})
+
+    return run_command
+
+
+ARGUMENT_CHECKS.update(
+    dict.fromkeys(('to', 'cc', 'bcc', 'replyTo'), addresses_argument),
+    **dict.fromkeys(('renderBody', 'reply_all', 'save_to_sent_items'), bool_argument),
+    **{'from': one_address},
+    headers=lambda args, name: internet_headers(args[name]),
+    send_time=lambda args, _name: _send_time(args),
+    templateParams=json_argument,
+)
+_FORM = 'body_type=Text|HTML flag=notFlagged|complete|flagged importance=Low|Normal|High'
+_CHANGED = f'to[] cc[] bcc[] subject body htmlBody {_FORM} replyTo[] from send_time templateParams'
+_MAIL = f'{_CHANGED} headers[]'
+_FILES = 'attach_ids[] attach_names[] attach_cids[] transientFile[] transientFileContent[] transientFileCID[]'
+_ALL_FILES = f'attachIDs[] attachNames[] attachCIDs[] {_FILES}'
+_COMMENT = f'message_id* to[] comment cc[] bcc[] {_FILES} templateParams'
+SENDING_COMMANDS: dict[str, _Command] = {
+    name: checked_command(
+        _templated(function) if 'templateParams' in arguments else function,
+        f'{arguments} user_id resume_draft_id resume_made_with resume_run',
+    )
+    for name, function, arguments in (
+        (
+            'send-mail',
+            send_mail_command,
+            f'{_MAIL} renderBody {_ALL_FILES} save_to_sent_items',
+        ),
+        (
+            'reply-mail',
+            _reply_command(REPLY, has_body=True),
+            f'{_MAIL} inReplyTo* {_ALL_FILES}',
+        ),
+        (
+            'msgraph-mail-create-draft',
+            create_draft_command,
+            f'{_MAIL} renderBody {_FILES} reply_to_id reply_all forward_id',
+        ),
+        ('msgraph-mail-update-draft', update_draft_command, f'draft_id* {_CHANGED}'),
+        ('msgraph-mail-add-draft-attachment', add_draft_attachment_command, f'draft_id* {_FILES}'),
+        ('msgraph-mail-remove-draft-attachment', remove_draft_attachment_command, 'draft_id* attachment_id*'),
+        ('msgraph-mail-send-draft', send_draft_command, 'draft_id*'),
+        ('msgraph-mail-reply-to', _reply_command(REPLY), _COMMENT),
+        ('msgraph-mail-reply-all', _reply_command(REPLY_ALL), _COMMENT),
+        ('msgraph-mail-forward', _reply_command(FORWARD), _COMMENT),
+    )
+}
+
+
+# endregion
