@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import demistomock as demisto
@@ -131,18 +133,26 @@ def leak(args: Args) -> None:
     demisto.error(f'error {secrets}')
 
 
-def count(_: Args) -> Args:
-    """Add one, and begin again when another command was faster."""
+def count(args: Args) -> Args:
+    """Add one, and begin again when another command was faster. Nothing is written before two commands have read."""
     conflicts = 0
     while True:
         current = demisto.getIntegrationContextVersioned()
         number = int(current['context'].get('number', '0'))
+        wait_for_another(Path(args['folder']))
         try:
             demisto.setIntegrationContextVersioned({**current['context'], 'number': str(number + 1)}, current['version'])
         except ValueError:
             conflicts += 1
         else:
             return {'number': number + 1, 'conflicts': conflicts}
+
+
+def wait_for_another(folder: Path) -> None:
+    """Wait until another command was here too."""
+    (folder / str(os.getpid())).touch()
+    while len(os.listdir(folder)) < 2:
+        time.sleep(0.01)
 
 
 def remember(args: Args) -> str:
