@@ -39,8 +39,13 @@ MARKERS = {
 }
 # Tests of these run the product in processes of their own, or run what others have run already, often: measuring them is slow.
 UNMEASURED = {'browser', 'e2e', 'standin', 'property', 'slow'}
-# These repeat, with what people reported, what the tests of the subject have covered.
-UNMEASURED_FOLDER = 'Tests/conformance/field_reports/'
+# These repeat, with what people reported, with faults and with each argument, what the tests of the subject have covered.
+UNMEASURED_PLACES = (
+    'Tests/conformance/field_reports/',
+    'Tests/conformance/faults/',
+    'Tests/conformance/unified/arguments_test.py',
+    'Tests/conformance/unified/permissions_test.py',
+)
 FOLDER = os.environ.get('COMMON_SERVER_PYTHON')
 if FOLDER:
     # absolute, since commands run as processes of their own in other working folders; first, so that it wins over the stub
@@ -107,7 +112,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     """Measure the coverage of a test unless it is UNMEASURED. Debuggers, which trace as well, go on in any test."""
-    is_unmeasured = item.nodeid.startswith(UNMEASURED_FOLDER) or any(one.name in UNMEASURED for one in item.iter_markers())
+    is_unmeasured = item.nodeid.startswith(UNMEASURED_PLACES) or any(one.name in UNMEASURED for one in item.iter_markers())
     if not coverage.Coverage.current() or not is_unmeasured:
         return (yield)
     with _untraced():

@@ -169,7 +169,6 @@ _ADVICE_BY_FINAL_CODE = {
 _ADVICE_BY_CODE = {
     **_ADVICE_BY_FINAL_CODE,
     'ErrorInvalidIdMalformed': CHECK_ID,
-    'ErrorItemNotFound': CHECK_ID,
     'ErrorInvalidUser': _CHECK_MAILBOX,
     'Request_ResourceNotFound': _CHECK_MAILBOX,
     'ResourceNotFound': _CHECK_MAILBOX,

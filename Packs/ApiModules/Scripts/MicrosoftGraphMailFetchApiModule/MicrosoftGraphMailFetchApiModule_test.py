@@ -12,6 +12,7 @@ from MicrosoftGraphMailFilterApiModule import FetchOptions, MessageRow
 from MicrosoftGraphMailSelectionApiModule import PendingMail
 from MicrosoftGraphMailFetchApiModule import (
     _as_file_name,
+    MAX_BODY,
     FetchedMail,
     FetchResult,
     fetch_incidents,
@@ -55,6 +56,16 @@ def test_a_mail_is_done_or_postponed_or_gone(changes: dict[str, Any], expected: 
 
 def test_a_mail_that_may_be_wanted_later_is_not_done() -> None:
     assert not fetched_mail('AAMk', is_unwanted=True).outcome(FetchOptions(('Inbox',), unread_only=True)).is_done
+
+
+def test_a_text_that_is_too_long_is_shortened_and_said_to_be() -> None:
+    mail = fetched_mail('AAMk')
+    mail.accept({'subject': '', **{name: {'content': 'x' * (MAX_BODY + 1)} for name in ('body', 'uniqueBody')}})
+    assert mail.missing == [
+        'The body is shortened to its first 500,000 of 500,001 characters.',
+        'The new text is shortened to its first 500,000 of 500,001 characters.',
+    ]
+    assert len(mail.message['body']['content']) == len(mail.message['uniqueBody']['content']) == MAX_BODY
 
 
 def test_mails_are_not_marked_as_read_unless_it_is_wanted() -> None:

@@ -12,6 +12,7 @@ from MicrosoftGraphMailFilterApiModule import (
     MessageRow,
     fetch_folders,
     fetch_options,
+    first_fetch_time,
     graph_seconds,
     mail_search,
     parse_senders,
@@ -86,6 +87,19 @@ def test_parameters_become_options() -> None:
     )
     assert (options.folders, options.max_mails, options.senders) == (('A\\, B', 'C'), 7, ('bob@x.example',))
     assert options.first_fetch() == '2020-01-01T09:00:00'
+
+
+@pytest.mark.parametrize(
+    'text, utc',
+    [
+        ('2020-01-01 09:00', '2020-01-01T09:00:00'),
+        ('2020-01-01T09:00:30.5Z', '2020-01-01T09:00:30'),
+        ('2020-01-01T09:00:00+05:45', '2020-01-01T03:15:00'),
+        ('2020-01-01T09:00:00-0330', '2020-01-01T12:30:00'),
+    ],
+)
+def test_a_first_fetch_may_be_in_any_time_zone(text: str, utc: str) -> None:
+    assert first_fetch_time(text) == utc
 
 
 @pytest.mark.parametrize(

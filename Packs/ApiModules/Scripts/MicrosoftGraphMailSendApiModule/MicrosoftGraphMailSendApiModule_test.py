@@ -440,11 +440,13 @@ class Uploads:
         self.client = ScriptedClient()
         self.responses = list(responses)
         self.sent: list[tuple[str, str]] = []
+        self.content_types: set[str] = set()
         self.client.send_without_token = self._answer  # type: ignore[method-assign]
         self.session = UploadSession(self.client, 'https://upload.example/x', io.BytesIO(bytes(size)), size, lambda: is_attached)
 
     def _answer(self, method: str, url: str, headers: dict[str, str], data: bytes | None = None) -> requests.Response:
         self.sent.append((method, headers.get('Content-Range', '')))
+        self.content_types.add(headers['Content-Type'])
         response = requests.Response()
         response.status_code, position = self.responses.pop(0)
         response._content = json.dumps({'NextExpectedRanges': [f'{position}-']}).encode()
@@ -460,6 +462,7 @@ def test_a_file_is_uploaded_in_ranges() -> None:
         ('PUT', f'bytes 0-{UPLOAD_RANGE - 1}/{UPLOAD_RANGE + 10}'),
         ('PUT', f'bytes {UPLOAD_RANGE}-{UPLOAD_RANGE + 9}/{UPLOAD_RANGE + 10}'),
     ]
+    assert uploads.content_types == {'application/octet-stream'}
 
 
 @pytest.mark.parametrize('status', [416, 429, 500, 503])
