@@ -379,10 +379,11 @@ class MicrosoftClient(BaseClient):
         is_idempotent = method.upper() in _IDEMPOTENT_METHODS if is_idempotent is None else is_idempotent
         policy = self.retry_policy if retry_policy is None else retry_policy
         token = self.get_access_token(resource=resource, scope=scope)
-        response = self._send_with_token(request, headers, token, is_idempotent, policy)
+        rewind = _rewinder(request)
+        response = self._send_with_token(request, headers, token, is_idempotent, policy, rewind)
         if response.status_code == 401 and token in self._issued_tokens:  # a token from elsewhere cannot be replaced
             token = self._issue_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
-            response = self._send_with_token(request, headers, token, is_idempotent, policy)
+            response = self._send_with_token(request, headers, token, is_idempotent, policy, rewind)
         if not self._is_status_code_valid(response, kwargs.get('ok_codes')):
             seconds = self.reschedule_delay(response, is_idempotent)
             if seconds is not None:
@@ -391,7 +392,13 @@ class MicrosoftClient(BaseClient):
         return response
 
     def _send_with_token(
-        self, request: JsonObject, headers: dict[str, str] | None, token: str, is_idempotent: bool, policy: RetryPolicy
+        self,
+        request: JsonObject,
+        headers: dict[str, str] | None,
+        token: str,
+        is_idempotent: bool,
+        policy: RetryPolicy,
+        rewind: Callable[[], None],
     ) -> requests.Response:
         """Send a request, retry as the policy says, and return the last response, whatever its status."""
         defaults = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
@@ -408,14 +415,18 @@ class MicrosoftClient(BaseClient):
                 return self.retry_delay(policy, attempt, error.response, is_idempotent)
             return policy.delay(attempt, None, 0) if is_idempotent and is_reset(error) else None
 
+        def send() -> requests.Response:
+            rewind()
+            response: requests.Response = self._http_request(**request)
+            return response
+
         try:
-            response: requests.Response = run_with_retries(lambda: self._http_request(**request), delay_after, policy, self.clock)
+            return run_with_retries(send, delay_after, policy, self.clock)
         except ErrorResponse as error:
             return error.response
         except requests.exceptions.ReadTimeout:  # of the timeouts, BaseClient counts only those of the connection
             self.execution_metrics.timeout_error += request['with_metrics']
             raise
-        return response
 
     def retry_delay(self, policy: RetryPolicy, attempt: int, response: requests.Response, is_idempotent: bool) -> float | None:
         # A request that was answered with 429 was not carried out. With any other status it may have been.
@@ -700,6 +711,20 @@ def _tenant_for_url(tenant_id: str) -> str:
 def _check_address(url: str) -> None:
     if '://' in url and not is_https(url):
         raise DemistoException(f'{url.partition("?")[0]} is not an https address. Tokens are sent only to https addresses.')
+
+
+def _rewinder(request: JsonObject) -> Callable[[], None]:
+    """Return a function that moves the files of a request back. Sent again without it, they would be empty."""
+    files = request.get('files') or {}
+    parts = [request.get('data'), *(files.values() if isinstance(files, dict) else (part for _, part in files))]
+    streams = [part[1] if isinstance(part, tuple) else part for part in parts]
+    starts = [(stream, stream.tell()) for stream in streams if hasattr(stream, 'seekable') and stream.seekable()]
+
+    def rewind() -> None:
+        for stream, start in starts:
+            stream.seek(start)
+
+    return rewind
 
 
 def _show_ids(credential: Credential) -> Credential:
