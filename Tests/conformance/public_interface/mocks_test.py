@@ -113,6 +113,16 @@ def test_the_request_of_the_base_client_can_be_replaced(mocker: Any, body: bytes
     assert missing.value.message == message
 
 
+@pytest.mark.parametrize('keywords', [{}, {'retry_on_rate_limit': True}])
+def test_a_mock_can_replace_the_response(mocker: Any, keywords: dict[str, Any]) -> None:
+    # MicrosoftGraphUser looks at what is requested of an address that no request may go to.
+    client = self_deployed(base_url='http://base_url', **keywords)
+    request = mocker.patch.object(BaseClient, '_http_request')
+    mocker.patch.object(MicrosoftClient, 'get_access_token')
+    assert client.http_request('GET', 'users/dbot%5E') is request.return_value.json.return_value
+    assert request.call_args.kwargs['url_suffix'] == 'users/dbot%5E'
+
+
 def test_the_constructor_can_be_replaced(mocker: Any) -> None:
     made = mocker.patch.object(MicrosoftClient, '__init__', return_value=None)
     assert MicrosoftClient(base_url='https://management.usgovcloudapi.net', azure_cloud=AZURE_US_GCC_HIGH_CLOUD)
