@@ -183,6 +183,37 @@ def test_a_token_is_requested_where_and_for_what_integrations_say(keywords: dict
     assert (request.url, client.token_retrieval_url, request.form['scope']) == (url, url, scope)
 
 
+# What clients in tests of integrations are made with. The tests answer each request, also that for a token.
+_WORDS: list[dict[str, Any]] = [
+    {'tenant_id': 'tenant_id', 'auth_id': 'auth_id', 'enc_key': 'enc_key', 'redirect_uri': ''},  # MicrosoftGraphFiles
+    {  # AzureLogAnalytics
+        'tenant_id': 'refresh_token',
+        'auth_id': 'auth_id',
+        'enc_key': 'enc_key',
+        'auth_code': 'auth_code',
+        'redirect_uri': 'redirect_uri',
+        'grant_type': AUTHORIZATION_CODE,
+        'resource': 'https://management.azure.com',
+        'token_retrieval_url': 'https://login.microsoftonline.com/{tenant_id}/oauth2/token',
+    },
+    {'managed_identities_client_id': 'test_client_id', 'managed_identities_resource_uri': Resources.graph},
+]
+
+
+@pytest.mark.parametrize('keywords', _WORDS)
+def test_a_test_can_answer_each_request(mocker: Any, monkeypatch: pytest.MonkeyPatch, keywords: dict[str, Any]) -> None:
+    response = requests.Response()
+    response.status_code = 200
+    response._content = b'{"access_token": "my-access-token", "expires_in": 3595, "refresh_token": "my-refresh-token"}'
+    sent = mocker.patch.object(requests.Session, 'send', return_value=response)  # as requests_mock does
+    monkeypatch.setattr(demisto, 'integrationContext', {})
+    client = MicrosoftClient(self_deployed=True, base_url='http://server_url', verify='verify', proxy='proxy', **keywords)
+    assert client.http_request('GET', 'users')['expires_in'] == 3595
+    token_request, request = (call.args[0] for call in sent.call_args_list)
+    assert token_request.url.startswith(client.token_retrieval_url if 'auth_id' in keywords else MANAGED_IDENTITIES_TOKEN_URL)
+    assert request.headers['Authorization'] == 'Bearer my-access-token'
+
+
 # endregion
 # region functions of the module
 

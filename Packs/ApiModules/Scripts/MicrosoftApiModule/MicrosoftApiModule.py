@@ -804,8 +804,9 @@ def start_browser_sign_in(client: MicrosoftClient) -> str:
     """Start a sign-in with state and PKCE, and return the address to open in a browser."""
     credential = client.authorization_code_credential()
     pending = PendingSignIn(secrets.token_urlsafe(24), secrets.token_urlsafe(64))
+    address = credential.authorize_url(client.consent_target(), pending.state, pending.code_verifier, client.login_hint)
     client.token_provider_for(credential).start_sign_in(pending)
-    return credential.authorize_url(client.consent_target(), pending.state, pending.code_verifier, client.login_hint)
+    return address
 
 
 def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToken:

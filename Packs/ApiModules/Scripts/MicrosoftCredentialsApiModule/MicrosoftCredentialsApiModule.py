@@ -418,15 +418,15 @@ class AuthorizationCodeCredential(Credential):
         self._pasted = clean_value(code)
         if not self.redirect_uri:
             raise CredentialError('The application redirect URI is missing.', 'Enter the redirect URI of the app registration.')
-        if not re.match(r'(?i)[a-z][a-z0-9+.-]*:', self.redirect_uri):
-            raise CredentialError(
-                'The application redirect URI is not a full address.', 'Enter it as in the app registration, with https://.'
-            )
         super().__init__(*client.registration, seed=self._pasted)
         self.tenant_id = client.tenant_id
 
     def authorize_url(self, target: TokenTarget, state: str, code_verifier: str, login_hint: str = '') -> str:
         """Return the address at which the user signs in. The user selects the account, which `login_hint` suggests."""
+        if not re.match(r'(?i)[a-z][a-z0-9+.-]*:', self.redirect_uri):
+            raise CredentialError(
+                'The application redirect URI is not a full address.', 'Enter it as in the app registration, with https://.'
+            )
         parameters = {
             'client_id': self.client.client_id,
             'response_type': 'code',
