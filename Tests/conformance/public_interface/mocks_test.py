@@ -186,6 +186,7 @@ def test_a_token_is_requested_where_and_for_what_integrations_say(keywords: dict
 # What clients in tests of integrations are made with. The tests answer each request, also that for a token.
 _WORDS: list[dict[str, Any]] = [
     {'tenant_id': 'tenant_id', 'auth_id': 'auth_id', 'enc_key': 'enc_key', 'redirect_uri': ''},  # MicrosoftGraphFiles
+    {'auth_id': 'app_id', 'grant_type': DEVICE_CODE, 'token_retrieval_url': _ORGANIZATIONS},  # AzureDevOps: nobody has signed in
     {  # AzureLogAnalytics
         'tenant_id': 'refresh_token',
         'auth_id': 'auth_id',

@@ -593,7 +593,7 @@ class MicrosoftClient(BaseClient):
         # The device flow of many integrations names no tenant except in the URL: .../organizations/oauth2/v2.0/token.
         in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
         managed_identity_id = self.managed_identities_client_id or ''
-        return create_credential(
+        credential = create_credential(
             CredentialSettings(
                 method,
                 authority=self.azure_ad_endpoint,
@@ -612,6 +612,9 @@ class MicrosoftClient(BaseClient):
                 info_headers=lambda: self._add_info_headers(),
             )
         )
+        if isinstance(credential, DeviceCodeCredential):
+            credential.asks_without_sign_in = True
+        return credential
 
     @staticmethod
     def get_encrypted(content: str, key: str) -> str:

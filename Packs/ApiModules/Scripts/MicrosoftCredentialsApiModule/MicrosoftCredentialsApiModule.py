@@ -495,6 +495,7 @@ class DeviceCodeCredential(EntraCredential):
     kind = 'device-code'
     description = 'Self-deployed application, device code'
     needs_user = True
+    asks_without_sign_in = False  # the public module requests a token even then, which tests of integrations answer
 
     def start_request(self, target: TokenTarget) -> TokenRequest:
         return TokenRequest(
@@ -505,9 +506,17 @@ class DeviceCodeCredential(EntraCredential):
         if session.refresh_token:
             return self.refresh_request(target, session.refresh_token)
         code = session.pending.device_code
-        if not code:
+        if not code and not self.asks_without_sign_in:
             raise no_session()
         return self.post(target, AuthenticationMethod.DEVICE_CODE, device_code=code)
+
+    def request_token(self, token_client: TokenClient, target: TokenTarget, session: CachedSession) -> TokenResponse:
+        try:
+            return super().request_token(token_client, target, session)
+        except SignInRefusedError:
+            if session.refresh_token or session.pending.device_code:
+                raise
+            raise no_session() from None
 
 
 def no_session() -> SignInRequiredError:
