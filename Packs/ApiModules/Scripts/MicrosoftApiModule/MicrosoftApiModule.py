@@ -40,6 +40,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         support_multithreading,
     )
     from MicrosoftCoreApiModule import (
+        NO_RETRIES,
         AZURE_CLOUDS,
         AZURE_CLOUD_NAME_CUSTOM,
         AZURE_CLOUD_NAME_MAPPING,
@@ -378,11 +379,14 @@ class MicrosoftClient(BaseClient):
         is_idempotent = method.upper() in _IDEMPOTENT_METHODS if is_idempotent is None else is_idempotent
         policy = self.retry_policy if retry_policy is None else retry_policy
         token = self.get_access_token(resource=resource, scope=scope)
-        rewind = _rewinder(request)
-        response, is_error = self._send_with_token(request, headers, token, is_idempotent, policy, rewind)
-        if response.status_code == 401 and token in self._issued_tokens:  # a token from elsewhere cannot be replaced
+        body = _Body(request)
+        if not body.can_be_read_again:
+            policy = NO_RETRIES
+        response, is_error = self._send_with_token(request, headers, token, is_idempotent, policy, body)
+        # a token from elsewhere cannot be replaced
+        if response.status_code == 401 and token in self._issued_tokens and body.can_be_read_again:
             token = self._issue_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
-            response, is_error = self._send_with_token(request, headers, token, is_idempotent, policy, rewind)
+            response, is_error = self._send_with_token(request, headers, token, is_idempotent, policy, body)
         if is_error:
             seconds = self.reschedule_delay(response, is_idempotent)
             if seconds is not None:
@@ -397,7 +401,7 @@ class MicrosoftClient(BaseClient):
         token: str,
         is_idempotent: bool,
         policy: RetryPolicy,
-        rewind: Callable[[], None],
+        body: '_Body',
     ) -> tuple[requests.Response, bool]:
         """Send a request, retry as the policy says, and return the last response, and whether its status is an error."""
         defaults = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
@@ -415,7 +419,7 @@ class MicrosoftClient(BaseClient):
             return policy.delay(attempt, None, 0) if is_idempotent and is_reset(error) else None
 
         def send() -> requests.Response:
-            rewind()
+            body.rewind()
             response: requests.Response = self._http_request(**request)
             return response
 
@@ -593,7 +597,7 @@ class MicrosoftClient(BaseClient):
         # The device flow of many integrations names no tenant except in the URL: .../organizations/oauth2/v2.0/token.
         in_url = re.match(r'/+([^/]+)/oauth2/', urlsplit(self.token_retrieval_url).path)
         managed_identity_id = self.managed_identities_client_id or ''
-        credential = create_credential(
+        return create_credential(
             CredentialSettings(
                 method,
                 authority=self.azure_ad_endpoint,
@@ -610,11 +614,9 @@ class MicrosoftClient(BaseClient):
                 token=self.refresh_token or self.tenant_id,
                 encrypt=lambda token, key: self.get_encrypted(token, key),
                 info_headers=lambda: self._add_info_headers(),
+                is_public=True,
             )
         )
-        if isinstance(credential, DeviceCodeCredential):
-            credential.asks_without_sign_in = True
-        return credential
 
     @staticmethod
     def get_encrypted(content: str, key: str) -> str:
@@ -719,18 +721,29 @@ def _tenant_for_url(tenant_id: str) -> str:
         return clean_value(tenant_id)
 
 
-def _rewinder(request: JsonObject) -> Callable[[], None]:
-    """Return a function that moves the files of a request back. Sent again without it, they would be empty."""
-    files = request.get('files') or {}
-    parts = [request.get('data'), *(files.values() if isinstance(files, dict) else (part for _, part in files))]
-    streams = [part[1] if isinstance(part, tuple) else part for part in parts]
-    starts = [(stream, stream.tell()) for stream in streams if hasattr(stream, 'seekable') and stream.seekable()]
+class _Body:
+    """What the body of a request is read from: files, or iterators, which can be read only once.
 
-    def rewind() -> None:
-        for stream, start in starts:
-            stream.seek(start)
+    Attributes:
+        can_be_read_again: a request that is sent again would not be empty.
+    """
 
-    return rewind
+    def __init__(self, request: JsonObject):
+        files = request.get('files') or {}
+        parts = [request.get('data'), *(files.values() if isinstance(files, dict) else (part for _, part in files))]
+        sources = [part[1] if isinstance(part, tuple) else part for part in parts]
+        self._starts: list[tuple[Any, int]] = []
+        self.can_be_read_again = not any(hasattr(source, '__next__') and not hasattr(source, 'seek') for source in sources)
+        for source in sources:
+            if hasattr(source, 'read'):
+                try:
+                    self._starts.append((source, source.tell()))
+                except (AttributeError, OSError):
+                    self.can_be_read_again = False
+
+    def rewind(self) -> None:
+        for source, start in self._starts:
+            source.seek(start)
 
 
 def _show_ids(credential: Credential) -> Credential:

@@ -303,6 +303,37 @@ def test_a_file_is_sent_again_from_where_it_was(monkeypatch: pytest.MonkeyPatch,
     assert sent == [b'the content'] * 3
 
 
+class Pipe(io.RawIOBase):
+    """A file that cannot be read again."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _buffer: Any) -> int:
+        return 0
+
+
+@pytest.mark.parametrize('status', [429, 401])
+@pytest.mark.parametrize('source', [iter([b'x']), (part for part in [b'x']), Pipe()])
+def test_what_can_be_read_once_is_sent_once(monkeypatch: pytest.MonkeyPatch, source: Any, status: int) -> None:
+    sent = []
+
+    def request(_client: MicrosoftClient, *, error_handler: Callable[[requests.Response], None], **_kwargs: Any) -> None:
+        sent.append(1)
+        response = requests.Response()
+        response.status_code = status
+        error_handler(response)
+
+    client = MicrosoftClient(base_url=GRAPH, self_deployed=True, tenant_id='a-tenant', auth_id='an-id', enc_key='a secret')
+    monkeypatch.setattr(BaseClient, '_http_request', request)
+    monkeypatch.setattr(client, 'get_access_token', lambda **_: 'a token')
+    monkeypatch.setattr(client, 'clock', StoppedClock())
+    client._issued_tokens.add('a token')
+    with pytest.raises(DemistoException):
+        client.send_request('PUT', '/x', data=source)
+    assert sent == [1]
+
+
 THROTTLED: Response = (429, {'Retry-After': '45'}, {})
 
 
