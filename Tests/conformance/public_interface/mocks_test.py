@@ -113,6 +113,16 @@ def test_the_request_of_the_base_client_can_be_replaced(mocker: Any, body: bytes
     assert missing.value.message == message
 
 
+@pytest.mark.parametrize('keywords', [{}, {'retry_on_rate_limit': True}])
+def test_a_mock_can_replace_the_response(mocker: Any, keywords: dict[str, Any]) -> None:
+    # MicrosoftGraphUser looks at what is requested of an address that no request may go to.
+    client = self_deployed(base_url='http://base_url', **keywords)
+    request = mocker.patch.object(BaseClient, '_http_request')
+    mocker.patch.object(MicrosoftClient, 'get_access_token')
+    assert client.http_request('GET', 'users/dbot%5E') is request.return_value.json.return_value
+    assert request.call_args.kwargs['url_suffix'] == 'users/dbot%5E'
+
+
 def test_the_constructor_can_be_replaced(mocker: Any) -> None:
     made = mocker.patch.object(MicrosoftClient, '__init__', return_value=None)
     assert MicrosoftClient(base_url='https://management.usgovcloudapi.net', azure_cloud=AZURE_US_GCC_HIGH_CLOUD)
@@ -171,6 +181,38 @@ def test_a_token_is_requested_where_and_for_what_integrations_say(keywords: dict
     session = CachedSession('a refresh token')
     request = client.credential.token_request(client.token_target(), session)
     assert (request.url, client.token_retrieval_url, request.form['scope']) == (url, url, scope)
+
+
+# What clients in tests of integrations are made with. The tests answer each request, also that for a token.
+_WORDS: list[dict[str, Any]] = [
+    {'tenant_id': 'tenant_id', 'auth_id': 'auth_id', 'enc_key': 'enc_key', 'redirect_uri': ''},  # MicrosoftGraphFiles
+    {'auth_id': 'app_id', 'grant_type': DEVICE_CODE, 'token_retrieval_url': _ORGANIZATIONS},  # AzureDevOps: nobody has signed in
+    {  # AzureLogAnalytics
+        'tenant_id': 'refresh_token',
+        'auth_id': 'auth_id',
+        'enc_key': 'enc_key',
+        'auth_code': 'auth_code',
+        'redirect_uri': 'redirect_uri',
+        'grant_type': AUTHORIZATION_CODE,
+        'resource': 'https://management.azure.com',
+        'token_retrieval_url': 'https://login.microsoftonline.com/{tenant_id}/oauth2/token',
+    },
+    {'managed_identities_client_id': 'test_client_id', 'managed_identities_resource_uri': Resources.graph},
+]
+
+
+@pytest.mark.parametrize('keywords', _WORDS)
+def test_a_test_can_answer_each_request(mocker: Any, monkeypatch: pytest.MonkeyPatch, keywords: dict[str, Any]) -> None:
+    response = requests.Response()
+    response.status_code = 200
+    response._content = b'{"access_token": "my-access-token", "expires_in": 3595, "refresh_token": "my-refresh-token"}'
+    sent = mocker.patch.object(requests.Session, 'send', return_value=response)  # as requests_mock does
+    monkeypatch.setattr(demisto, 'integrationContext', {})
+    client = MicrosoftClient(self_deployed=True, base_url='http://server_url', verify='verify', proxy='proxy', **keywords)
+    assert client.http_request('GET', 'users')['expires_in'] == 3595
+    token_request, request = (call.args[0] for call in sent.call_args_list)
+    assert token_request.url.startswith(client.token_retrieval_url if 'auth_id' in keywords else MANAGED_IDENTITIES_TOKEN_URL)
+    assert request.headers['Authorization'] == 'Bearer my-access-token'
 
 
 # endregion

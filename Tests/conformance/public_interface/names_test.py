@@ -11,7 +11,7 @@ import pytest
 
 import demistomock as demisto
 import MicrosoftApiModule
-from conformance.public_interface.used_names import ADDRESSES, CLIENT_ATTRIBUTES, NAMES
+from conformance.public_interface.used_names import ADDRESSES, CLIENT_ATTRIBUTES, DEFINED, IMPORTED, NAMES
 from MicrosoftApiModule import *
 
 # region modules and constants
@@ -135,6 +135,17 @@ def test_the_star_import_includes_modules(name: str) -> None:
 
 def test_the_star_import_includes_date_classes() -> None:
     assert (datetime(2026, 1, 1) - timedelta(days=1)).year == 2025
+
+
+@pytest.mark.parametrize('name', IMPORTED)
+def test_the_star_import_gives_no_other_meaning_to_what_integrations_import(name: str) -> None:
+    assert getattr(MicrosoftApiModule, name, IMPORTED[name]) is IMPORTED[name]
+
+
+@pytest.mark.parametrize('name', DEFINED)
+def test_no_name_of_an_integration_is_needed_here(name: str) -> None:
+    # A function of the integration takes the place of this module's, or this module's that of the integration.
+    assert name in NAMES or not hasattr(MicrosoftApiModule, name)
 
 
 def test_nothing_restricts_the_star_import() -> None:

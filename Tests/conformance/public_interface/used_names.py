@@ -4,6 +4,13 @@ Source: integrations in github.com/demisto/content, as read in 2026. ``Microsoft
 module itself or its tests were seen to use.
 """
 
+import copy
+import json
+import urllib.parse
+from datetime import datetime, timedelta
+
+import requests
+
 # name: where it is used
 NAMES = {
     'AUTHORIZATION_CODE': 'AzureKubernetesServices, MicrosoftDefenderAdvancedThreatProtection, O365MessageTrace',
@@ -56,6 +63,71 @@ NAMES = {
     'microsoft_defender_for_endpoint_get_base_url': 'Microsoft365DefenderEventCollector',
     'reset_auth': 'AzureKubernetesServices, AzureRiskyUsers, Microsoft365Defender',
 }
+
+# name: what integrations import under it beside the star, which is inserted before or after that import
+IMPORTED = {
+    'ConnectionError': requests.exceptions.ConnectionError,  # Azure
+    'HTTPError': requests.exceptions.HTTPError,  # the usual one; urllib3 has another
+    'Timeout': requests.exceptions.Timeout,  # Azure
+    'copy': copy,  # AzureKeyVault, Microsoft365DefenderEventCollector
+    'datetime': datetime,  # AzureDataExplorer, AzureKeyVault, O365MessageTrace
+    'json': json,  # AzureSentinel
+    'quote': urllib.parse.quote,  # MicrosoftGraphMailApiModule
+    'requests': requests,  # AzureDataExplorer, AzureKeyVault, AzureSentinel
+    'timedelta': timedelta,  # O365MessageTrace
+}
+
+# What integrations define, in the namespace of which this module becomes a part. The last ones are of the public module too.
+DEFINED = [
+    'AADClient',
+    'AKSClient',
+    'APP_NAME',
+    'ASClient',
+    'Client',
+    'Config',
+    'Credentials',
+    'DATE_FORMAT',
+    'DataExplorerClient',
+    'EventFilter',
+    'KeyVaultClient',
+    'MAX_ENTRIES',
+    'MAX_FETCH',
+    'Method',
+    'MsClient',
+    'MsGraphClient',
+    'MsGraphMailBaseClient',
+    'PRODUCT',
+    'SCOPE_BY_CONNECTION',
+    'TIMEOUT',
+    'VENDOR',
+    'camel_case_to_readable',
+    'complete_auth',
+    'create_data_to_update',
+    'deduplicate_events',
+    'fetch_events',
+    'fetch_incidents',
+    'format_date',
+    'get_events',
+    'get_timestamp',
+    'load_json',
+    'main',
+    'module_test',
+    'pagination',
+    'parse_datetime',
+    'parse_list',
+    'parse_outputs',
+    'query_set_limit',
+    'set_authorization',
+    'start_auth',
+    'str_to_bool',
+    'test_connection',
+    'test_function',
+    'test_module',
+    'url_validation',
+    'azure_tag_formatter',
+    'get_from_args_or_params',
+    'reset_auth',
+]
 
 # attribute of the client: where it is used
 CLIENT_ATTRIBUTES = {

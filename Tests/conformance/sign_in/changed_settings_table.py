@@ -16,7 +16,7 @@ from sandbox.microsoft.entra.model import Application, Secret
 NEW = Call()
 SAME = Call(SAME_TOKEN, requests=0)
 CODE_USED = Call(Refusal(SignInRequiredError, 'AADSTS54005', 'Start the sign-in again'))
-NO_USER = Call(Refusal(SignInRequiredError, 'No user has signed in', 'Start the sign-in'), requests=0)
+NO_USER = Call(Refusal(SignInRequiredError, 'No user has signed in', 'Start the sign-in'))
 UNKNOWN_ID = '00000000-0000-4000-8000-000000000000'
 Change = Callable[[Workbench, Settings], Settings]
 

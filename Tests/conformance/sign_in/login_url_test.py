@@ -6,7 +6,7 @@ import pytest
 
 import demistomock as demisto
 from MicrosoftApiModule import AUTHORIZATION_CODE, MicrosoftClient, start_browser_sign_in
-from MicrosoftCoreApiModule import AZURE_CLOUDS, AZURE_WORLDWIDE_CLOUD, AzureCloud
+from MicrosoftCoreApiModule import AZURE_CLOUDS, AZURE_WORLDWIDE_CLOUD, AzureCloud, CredentialError
 
 CLIENT = '11111111-2222-4333-8444-555555555555'
 TENANT = 'contoso.example'
@@ -41,6 +41,12 @@ def test_the_redirect_uri_is_encoded_in_the_login_url() -> None:
     url = urlsplit(login_url(redirect_uri))
     assert (parse_qs(url.query)['redirect_uri'], url.fragment) == ([redirect_uri], '')
     assert 'redirect_uri=https%3A%2F%2Fsoar.example%2Fback%3Fa%3D1%26b%3D' in url.query
+
+
+def test_no_sign_in_starts_with_a_redirect_uri_that_is_not_a_full_address() -> None:
+    with pytest.raises(CredentialError, match=r'The application redirect URI is not a full address\. Enter it'):
+        login_url('localhost/myapp')
+    assert demisto.getIntegrationContext() == {}
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         support_multithreading,
     )
     from MicrosoftCoreApiModule import (
+        NO_RETRIES,
         AZURE_CLOUDS,
         AZURE_CLOUD_NAME_CUSTOM,
         AZURE_CLOUD_NAME_MAPPING,
@@ -251,7 +252,7 @@ class MicrosoftClient(BaseClient):
         for password in proxy_passwords(os.environ):
             mask_secret(password)
         super().__init__(base_url, verify, *args, **kwargs)  # type: ignore[arg-type]
-        session = LimitedSession(lambda: self.clock.remaining())
+        session = _TokenSession(lambda: self.clock.remaining())
         session.adapters.update(self._session.adapters)
         self._session = session
         self._adapter = session.adapters['https://']  # before a request with retries replaces it
@@ -373,17 +374,20 @@ class MicrosoftClient(BaseClient):
             kwargs['ok_codes'] = _DEFAULT_OK_CODES
         if self._has_fixed_timeout:
             kwargs['timeout'] = self.timeout
-        _check_address(full_url or self._base_url or '')
         kwargs.setdefault('with_metrics', self._counts_requests)
         request = {**kwargs, 'method': method, 'url_suffix': url_suffix, 'full_url': full_url}
         is_idempotent = method.upper() in _IDEMPOTENT_METHODS if is_idempotent is None else is_idempotent
         policy = self.retry_policy if retry_policy is None else retry_policy
         token = self.get_access_token(resource=resource, scope=scope)
-        response = self._send_with_token(request, headers, token, is_idempotent, policy)
-        if response.status_code == 401 and token in self._issued_tokens:  # a token from elsewhere cannot be replaced
+        body = _Body(request)
+        if not body.can_be_read_again:
+            policy = NO_RETRIES
+        response, is_error = self._send_with_token(request, headers, token, is_idempotent, policy, body)
+        # a token from elsewhere cannot be replaced
+        if response.status_code == 401 and token in self._issued_tokens and body.can_be_read_again:
             token = self._issue_token(self.token_target(resource, scope, _claims_challenge(response)), rejected=token)
-            response = self._send_with_token(request, headers, token, is_idempotent, policy)
-        if not self._is_status_code_valid(response, kwargs.get('ok_codes')):
+            response, is_error = self._send_with_token(request, headers, token, is_idempotent, policy, body)
+        if is_error:
             seconds = self.reschedule_delay(response, is_idempotent)
             if seconds is not None:
                 raise CommandThrottled(seconds, response)
@@ -391,9 +395,15 @@ class MicrosoftClient(BaseClient):
         return response
 
     def _send_with_token(
-        self, request: JsonObject, headers: dict[str, str] | None, token: str, is_idempotent: bool, policy: RetryPolicy
-    ) -> requests.Response:
-        """Send a request, retry as the policy says, and return the last response, whatever its status."""
+        self,
+        request: JsonObject,
+        headers: dict[str, str] | None,
+        token: str,
+        is_idempotent: bool,
+        policy: RetryPolicy,
+        body: '_Body',
+    ) -> tuple[requests.Response, bool]:
+        """Send a request, retry as the policy says, and return the last response, and whether its status is an error."""
         defaults = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', 'Accept': 'application/json'}
         request = {
             **request,
@@ -408,14 +418,18 @@ class MicrosoftClient(BaseClient):
                 return self.retry_delay(policy, attempt, error.response, is_idempotent)
             return policy.delay(attempt, None, 0) if is_idempotent and is_reset(error) else None
 
+        def send() -> requests.Response:
+            body.rewind()
+            response: requests.Response = self._http_request(**request)
+            return response
+
         try:
-            response: requests.Response = run_with_retries(lambda: self._http_request(**request), delay_after, policy, self.clock)
+            return run_with_retries(send, delay_after, policy, self.clock), False
         except ErrorResponse as error:
-            return error.response
+            return error.response, True
         except requests.exceptions.ReadTimeout:  # of the timeouts, BaseClient counts only those of the connection
             self.execution_metrics.timeout_error += request['with_metrics']
             raise
-        return response
 
     def retry_delay(self, policy: RetryPolicy, attempt: int, response: requests.Response, is_idempotent: bool) -> float | None:
         # A request that was answered with 429 was not carried out. With any other status it may have been.
@@ -600,6 +614,7 @@ class MicrosoftClient(BaseClient):
                 token=self.refresh_token or self.tenant_id,
                 encrypt=lambda token, key: self.get_encrypted(token, key),
                 info_headers=lambda: self._add_info_headers(),
+                is_public=True,
             )
         )
 
@@ -638,6 +653,15 @@ class MicrosoftClient(BaseClient):
         if d is None:
             return int(SystemClock().now())
         return int((d if d.tzinfo else d.replace(tzinfo=timezone.utc)).timestamp())
+
+
+class _TokenSession(LimitedSession):
+    """Send tokens to https addresses only. Integrations, and their tests, may name another one that is never reached."""
+
+    def get_adapter(self, url: Any) -> Any:
+        if not is_https(url):
+            raise DemistoException(f'{url.partition("?")[0]} is not an https address. Tokens are sent only to https addresses.')
+        return super().get_adapter(url)
 
 
 class _ClientClock(SystemClock):
@@ -697,9 +721,29 @@ def _tenant_for_url(tenant_id: str) -> str:
         return clean_value(tenant_id)
 
 
-def _check_address(url: str) -> None:
-    if '://' in url and not is_https(url):
-        raise DemistoException(f'{url.partition("?")[0]} is not an https address. Tokens are sent only to https addresses.')
+class _Body:
+    """What the body of a request is read from: files, or iterators, which can be read only once.
+
+    Attributes:
+        can_be_read_again: a request that is sent again would not be empty.
+    """
+
+    def __init__(self, request: JsonObject):
+        files = request.get('files') or {}
+        parts = [request.get('data'), *(files.values() if isinstance(files, dict) else (part for _, part in files))]
+        sources = [part[1] if isinstance(part, tuple) else part for part in parts]
+        self._starts: list[tuple[Any, int]] = []
+        self.can_be_read_again = not any(hasattr(source, '__next__') and not hasattr(source, 'seek') for source in sources)
+        for source in sources:
+            if hasattr(source, 'read'):
+                try:
+                    self._starts.append((source, source.tell()))
+                except (AttributeError, OSError):
+                    self.can_be_read_again = False
+
+    def rewind(self) -> None:
+        for source, start in self._starts:
+            source.seek(start)
 
 
 def _show_ids(credential: Credential) -> Credential:
@@ -776,8 +820,9 @@ def start_browser_sign_in(client: MicrosoftClient) -> str:
     """Start a sign-in with state and PKCE, and return the address to open in a browser."""
     credential = client.authorization_code_credential()
     pending = PendingSignIn(secrets.token_urlsafe(24), secrets.token_urlsafe(64))
+    address = credential.authorize_url(client.consent_target(), pending.state, pending.code_verifier, client.login_hint)
     client.token_provider_for(credential).start_sign_in(pending)
-    return credential.authorize_url(client.consent_target(), pending.state, pending.code_verifier, client.login_hint)
+    return address
 
 
 def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToken:

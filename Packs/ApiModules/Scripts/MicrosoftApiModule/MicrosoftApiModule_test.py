@@ -17,7 +17,7 @@ import MicrosoftTokenRequestApiModule
 import MicrosoftTokenCacheApiModule
 import pytest
 import requests
-from CommonServerPython import DemistoException
+from CommonServerPython import BaseClient, DemistoException
 from MicrosoftApiModule import (
     API_RETRIES,
     AZURE_DOD_CLOUD,
@@ -270,6 +270,68 @@ def test_a_token_is_sent_only_to_https_addresses(scripted: Make, url: str) -> No
     with pytest.raises(DemistoException, match=r'is not an https address\. Tokens are sent only to https addresses\.'):
         client.http_request('GET', full_url=url)
     assert service.seen == []
+
+
+@pytest.mark.parametrize('body', ['data', 'files', 'files with names'])
+def test_a_file_is_sent_again_from_where_it_was(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    # MicrosoftGraphFiles uploads with data=file; an empty second request would replace a document with nothing.
+    sent: list[bytes] = []
+
+    def request(_client: MicrosoftClient, *, error_handler: Callable[[requests.Response], None], **kwargs: Any) -> Any:
+        file = kwargs.get('data') or dict(kwargs['files'])['file']
+        sent.append((file[1] if isinstance(file, tuple) else file).read())
+        response = requests.Response()
+        response.status_code = (429, 401, 200)[len(sent) - 1]
+        if not response.ok:
+            error_handler(response)
+        return response
+
+    client = MicrosoftClient(base_url=GRAPH, self_deployed=True, tenant_id='a-tenant', auth_id='an-id', enc_key='a secret')
+    monkeypatch.setattr(BaseClient, '_http_request', request)
+    monkeypatch.setattr(client, 'get_access_token', lambda **_: 'a token')
+    monkeypatch.setattr(client, '_issue_token', lambda *_, **__: 'a token')
+    monkeypatch.setattr(client, 'clock', StoppedClock())
+    client._issued_tokens.add('a token')
+    file = io.BytesIO(b'a header, the content')
+    file.seek(10)
+    parts: dict[str, Any] = {
+        'data': {'data': file},
+        'files': {'files': {'file': file}},
+        'files with names': {'files': [('file', ('a name', file))]},
+    }
+    assert client.send_request('PUT', '/x', **parts[body]).ok
+    assert sent == [b'the content'] * 3
+
+
+class Pipe(io.RawIOBase):
+    """A file that cannot be read again."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _buffer: Any) -> int:
+        return 0
+
+
+@pytest.mark.parametrize('status', [429, 401])
+@pytest.mark.parametrize('source', [iter([b'x']), (part for part in [b'x']), Pipe()])
+def test_what_can_be_read_once_is_sent_once(monkeypatch: pytest.MonkeyPatch, source: Any, status: int) -> None:
+    sent = []
+
+    def request(_client: MicrosoftClient, *, error_handler: Callable[[requests.Response], None], **_kwargs: Any) -> None:
+        sent.append(1)
+        response = requests.Response()
+        response.status_code = status
+        error_handler(response)
+
+    client = MicrosoftClient(base_url=GRAPH, self_deployed=True, tenant_id='a-tenant', auth_id='an-id', enc_key='a secret')
+    monkeypatch.setattr(BaseClient, '_http_request', request)
+    monkeypatch.setattr(client, 'get_access_token', lambda **_: 'a token')
+    monkeypatch.setattr(client, 'clock', StoppedClock())
+    client._issued_tokens.add('a token')
+    with pytest.raises(DemistoException):
+        client.send_request('PUT', '/x', data=source)
+    assert sent == [1]
 
 
 THROTTLED: Response = (429, {'Retry-After': '45'}, {})

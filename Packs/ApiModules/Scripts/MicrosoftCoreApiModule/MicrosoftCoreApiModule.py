@@ -36,7 +36,7 @@ from requests.exceptions import (
     Timeout,
 )
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError as Urllib3Error, NewConnectionError  # HTTPError is of requests
 from urllib3.util.connection import allowed_gai_family
 
 # In debug mode the platform has http.client print each request with its body to the server's log: mails, attachments, secrets.
@@ -493,7 +493,7 @@ class LimitedSession(requests.Session):
             return super().request(*args, **kwargs)
         except RequestException:
             raise
-        except (ValueError, TypeError, HTTPError) as error:  # an address that cannot be parsed; the text may contain it
+        except (ValueError, TypeError, Urllib3Error) as error:  # an address that cannot be parsed; the text may contain it
             raise InvalidURL(type(error).__name__) from None
 
 

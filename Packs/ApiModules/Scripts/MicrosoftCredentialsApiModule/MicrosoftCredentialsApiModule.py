@@ -418,15 +418,18 @@ class AuthorizationCodeCredential(Credential):
         self._pasted = clean_value(code)
         if not self.redirect_uri:
             raise CredentialError('The application redirect URI is missing.', 'Enter the redirect URI of the app registration.')
+        super().__init__(*client.registration, seed=self._pasted)
+        self.tenant_id = client.tenant_id
+
+    def check_redirect_uri(self) -> None:
         if not re.match(r'(?i)[a-z][a-z0-9+.-]*:', self.redirect_uri):
             raise CredentialError(
                 'The application redirect URI is not a full address.', 'Enter it as in the app registration, with https://.'
             )
-        super().__init__(*client.registration, seed=self._pasted)
-        self.tenant_id = client.tenant_id
 
     def authorize_url(self, target: TokenTarget, state: str, code_verifier: str, login_hint: str = '') -> str:
         """Return the address at which the user signs in. The user selects the account, which `login_hint` suggests."""
+        self.check_redirect_uri()
         parameters = {
             'client_id': self.client.client_id,
             'response_type': 'code',
@@ -496,6 +499,10 @@ class DeviceCodeCredential(EntraCredential):
     description = 'Self-deployed application, device code'
     needs_user = True
 
+    def __init__(self, authority: str, tenant_id: str, client_id: str, token_url: str = '', asks_without_sign_in: bool = False):
+        super().__init__(authority, tenant_id, client_id, token_url)
+        self._asks_without_sign_in = asks_without_sign_in
+
     def start_request(self, target: TokenTarget) -> TokenRequest:
         return TokenRequest(
             'POST', self.endpoint('devicecode'), form={'client_id': self.client_id, 'scope': with_offline_access(target.as_scope)}
@@ -505,9 +512,17 @@ class DeviceCodeCredential(EntraCredential):
         if session.refresh_token:
             return self.refresh_request(target, session.refresh_token)
         code = session.pending.device_code
-        if not code:
+        if not code and not self._asks_without_sign_in:
             raise no_session()
         return self.post(target, AuthenticationMethod.DEVICE_CODE, device_code=code)
+
+    def request_token(self, token_client: TokenClient, target: TokenTarget, session: CachedSession) -> TokenResponse:
+        try:
+            return super().request_token(token_client, target, session)
+        except SignInRefusedError:
+            if session.refresh_token or session.pending.device_code:
+                raise
+            raise no_session() from None
 
 
 def no_session() -> SignInRequiredError:
@@ -816,6 +831,8 @@ class CredentialSettings(NamedTuple):
     Args:
         client_id, client_secret: of the app registration, or ID and Key of the Cortex XSOAR app.
         managed_identity_id: client ID of a user-assigned managed identity, else empty.
+        is_public: they are keywords of the public MicrosoftClient. Tests of integrations name values that cannot be right, and
+            answer the token request that is sent all the same.
     """
 
     method: str
@@ -833,6 +850,7 @@ class CredentialSettings(NamedTuple):
     token: str = ''
     encrypt: Callable[[str, str], str] = encrypt_for_token_service
     info_headers: Callable[[], StrMapping] = dict
+    is_public: bool = False
 
     def __repr__(self) -> str:
         return f'<CredentialSettings {self.method}>'
@@ -853,7 +871,7 @@ def create_credential(settings: CredentialSettings) -> Credential:
         )
     registration = settings.authority, settings.tenant_id, settings.client_id
     if method == AuthenticationMethod.DEVICE_CODE:
-        return DeviceCodeCredential(*registration, token_url=settings.token_url)
+        return DeviceCodeCredential(*registration, token_url=settings.token_url, asks_without_sign_in=settings.is_public)
     client: EntraCredential
     if settings.private_key:
         client = CertificateCredential(*registration, settings.private_key, settings.thumbprint, settings.token_url)
@@ -863,7 +881,10 @@ def create_credential(settings: CredentialSettings) -> Credential:
         client = EntraCredential(*registration, settings.token_url)
     if method == AuthenticationMethod.CLIENT_CREDENTIALS:
         return client
-    return AuthorizationCodeCredential(client, settings.redirect_uri, settings.authorization_code)
+    credential = AuthorizationCodeCredential(client, settings.redirect_uri, settings.authorization_code)
+    if not settings.is_public:
+        credential.check_redirect_uri()
+    return credential
 
 
 # endregion

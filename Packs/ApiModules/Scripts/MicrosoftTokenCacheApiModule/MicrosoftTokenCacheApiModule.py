@@ -462,8 +462,8 @@ class CachedTokens:
             self.sessions.append(CachedSession(public_refresh_token, is_foreign=True))
         if session and session.refresh_token:
             self.sessions.append(CachedSession(session.refresh_token, tenants=() if is_own else self._tenants))
-        else:
-            self.sessions.append(CachedSession(pending=pending._replace(device_code=''), is_code_redeemed=bool(session)))
+        elif not pending.device_code:
+            self.sessions.append(CachedSession(pending=pending, is_code_redeemed=bool(session)))
         self.uses_up = credential.uses_up_token or (credential.needs_user and not self.sessions[0].refresh_token)
 
     def put_token(self, token: AccessToken) -> None:

@@ -502,11 +502,21 @@ def test_an_error_is_raised_and_published_to_those_who_wait(clock: FakeClock, er
 
 
 def test_a_session_that_has_ended_is_followed_by_the_previous_one(clock: FakeClock) -> None:
-    credential = ScriptedCredential(SignInPendingError(5), response('first'))
+    credential = ScriptedCredential(response('first', refresh_token='kept'), SignInPendingError(5), response('second'))
+    asking = provider(credential, clock)
+    assert asking.get_token(GRAPH).value == 'first'
+    asking.start_sign_in(PendingSignIn(device_code='a code'))
+    assert asking.get_token(AZURE).value == 'second'
+    assert [(one.pending.device_code, one.refresh_token) for one in credential.sessions[1:]] == [('a code', ''), ('', 'kept')]
+
+
+def test_a_device_code_without_a_previous_session_is_the_only_one(clock: FakeClock) -> None:
+    credential = ScriptedCredential(SignInPendingError(5))
     asking = provider(credential, clock)
     asking.start_sign_in(PendingSignIn(device_code='a code'))
-    assert asking.get_token(GRAPH).value == 'first'
-    assert [session.pending.device_code for session in credential.sessions] == ['a code', '']
+    with pytest.raises(SignInPendingError):
+        asking.get_token(GRAPH)
+    assert len(credential.sessions) == 1
 
 
 def test_another_process_is_waited_for_while_it_renews_its_lease(clock: FakeClock) -> None:
