@@ -183,6 +183,17 @@ def test_a_token_is_requested_where_and_for_what_integrations_say(keywords: dict
     assert (request.url, client.token_retrieval_url, request.form['scope']) == (url, url, scope)
 
 
+@pytest.mark.parametrize('keywords, resource', [({}, ''), ({'multi_resource': True, 'resources': ['https://a/']}, 'https://a/')])
+def test_the_token_service_gets_a_resource_of_clients_with_several_only(
+    mocker: Any, keywords: dict[str, Any], resource: str
+) -> None:
+    # MicrosoftDefenderAdvancedThreatProtection names both for its indicators.
+    client = MicrosoftClient('a Token', 'an-id', 'a Key', app_name='ms-defender-atp', **keywords)
+    mocker.patch.object(client, 'get_encrypted', return_value='encrypted')
+    request = client.credential.token_request(client.token_target('https://a/', 'https://b/.default'), CachedSession())
+    assert (request.json_body['scope'], request.json_body['resource']) == ('https://b/.default', resource)
+
+
 # What clients in tests of integrations are made with. The tests answer each request, also that for a token.
 _WORDS: list[dict[str, Any]] = [
     {'tenant_id': 'tenant_id', 'auth_id': 'auth_id', 'enc_key': 'enc_key', 'redirect_uri': ''},  # MicrosoftGraphFiles

@@ -397,7 +397,7 @@ def test_the_keywords_of_the_client_are_optional_and_in_this_order() -> None:
     ],
 )
 def test_a_keyword_becomes_an_attribute(keyword: str) -> None:
-    assert getattr(MicrosoftClient(**{keyword: 'a value'}), keyword) == 'a value'
+    assert getattr(MicrosoftClient(self_deployed=True, **{keyword: 'a value'}), keyword) == 'a value'
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ def test_a_keyword_becomes_an_attribute(keyword: str) -> None:
         ({'enc_key': 'a key'}, 'client_secret', 'a key'),
         ({'self_deployed': True}, 'auth_type', SELF_DEPLOYED_AUTH_TYPE),
         ({}, 'auth_type', OPROXY_AUTH_TYPE),
-        ({}, 'grant_type', CLIENT_CREDENTIALS),
+        ({'self_deployed': True}, 'grant_type', CLIENT_CREDENTIALS),
         ({}, 'scope', 'https://graph.microsoft.com/.default'),
         ({'azure_cloud': AZURE_US_GCC_HIGH_CLOUD}, 'scope', 'https://graph.microsoft.us/.default'),
         ({'scope': '{graph_endpoint}/Mail.Read x'}, 'scope', 'https://graph.microsoft.com/Mail.Read x'),
@@ -439,6 +439,11 @@ def test_a_keyword_becomes_an_attribute(keyword: str) -> None:
 )
 def test_attributes_are_derived_from_the_keywords(keywords: dict[str, Any], attribute: str, value: Any) -> None:
     assert getattr(MicrosoftClient(**keywords), attribute) == value
+
+
+def test_a_client_of_the_cortex_app_has_no_grant_type() -> None:
+    # MicrosoftGraphSecurity and O365MessageTrace refuse the Test button if it is that of an authorization code.
+    assert not hasattr(MicrosoftClient(grant_type=AUTHORIZATION_CODE, auth_code='left from before'), 'grant_type')
 
 
 @pytest.mark.parametrize(

@@ -262,7 +262,8 @@ class MicrosoftClient(BaseClient):
         self.azure_ad_endpoint = (azure_ad_endpoint or login).format(endpoint=login).rstrip('/')
         self.token_retrieval_url = token_retrieval_url.format(endpoint=login, tenant_id=_tenant_for_url(tenant_id))
         self.auth_type = SELF_DEPLOYED_AUTH_TYPE if self_deployed else OPROXY_AUTH_TYPE
-        self.grant_type = grant_type
+        if self_deployed:  # integrations take the attribute for a flow of a self-deployed application
+            self.grant_type = grant_type
         self.tenant_id = tenant_id
         self.client_id = self.auth_id = auth_id
         self.client_secret = self.enc_key = enc_key or ''
@@ -542,7 +543,7 @@ class MicrosoftClient(BaseClient):
             return TokenTarget(resource=named, claims=claims)
         if isinstance(self.credential, CortexAppCredential):
             # The token service selects the API, so what the token is for depends only on the cloud of the client.
-            return TokenTarget(scope, resource, claims, graph)
+            return TokenTarget(scope, resource if self.multi_resource else '', claims, graph)
         if scope or resource:
             return TokenTarget(scope, resource, claims)
         if self.resource and ('/v2.0/' not in self.token_retrieval_url or not self.scope):
