@@ -1,6 +1,7 @@
 """What tests of integrations replace in the public MicrosoftApiModule can be replaced in this one."""
 
 import base64
+import copy
 from typing import Any
 
 import pytest
@@ -44,6 +45,12 @@ def test_requests_can_be_replaced(mocker: Any) -> None:
     client = self_deployed()
     mocker.patch.object(client, 'http_request', return_value={'value': []})
     assert client.http_request('GET', '/users') == {'value': []}
+
+
+def test_a_copy_of_a_client_sends_requests(platform: MicrosoftCloud) -> None:
+    # MicrosoftDefenderEventCollector gives each of its threads a copy of what holds the client.
+    client = copy.deepcopy(in_sandbox(platform, 'daemon', base_url=platform.graph))
+    assert client.http_request('GET', '/v1.0/users/ada@contoso.example/mailFolders/inbox')['displayName'] == 'Inbox'
 
 
 def test_requests_of_all_clients_can_be_replaced(mocker: Any) -> None:

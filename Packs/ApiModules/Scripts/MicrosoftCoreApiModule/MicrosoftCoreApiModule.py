@@ -474,6 +474,8 @@ class LimitedSession(requests.Session):
         DeadlineError: the request took too long. The other errors are those of requests as well.
     """
 
+    __attrs__ = [*requests.Session.__attrs__, '_limits']  # what a copy has
+
     def __init__(self, remaining: Callable[[], float], max_size: int = MAX_RESPONSE_SIZE):
         super().__init__()
         self._limits = remaining, max_size
