@@ -21,6 +21,7 @@ import pytest
 
 from conformance.sign_in.conftest import HOST_VARIABLES
 from conformance.sign_in.methods import keywords
+from conformance.sign_in.processes import SharedContext
 from conformance.sign_in.recording_proxy import RecordingProxy
 from conformance.sign_in.rows import CERTIFICATE_PS256, CLIENT_SECRET, CORTEX_APP, VM_SYSTEM_ASSIGNED
 from conformance.sign_in.workbench import Workbench
@@ -49,8 +50,10 @@ class Engine:
         program = [sys.executable, '-m', 'conformance.token_cache.one_command', json.dumps(self._settings), str(self.path)]
         variables = {**self._environment, **environment}
         with subprocess.Popen(program, env=variables, stdout=subprocess.PIPE, text=True) as process:
-            yield process
-            process.kill()
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def result(self) -> tuple[str, float]:
         """Return what another command prints, and how many seconds it took, without the start of its process."""
@@ -59,7 +62,7 @@ class Engine:
             return text, float(seconds)
 
     def kinds(self) -> set[str]:
-        return {key.rpartition('/')[2] for key in json.loads(self.path.read_text())['context']}
+        return {key.rpartition('/')[2] for key in SharedContext(self.path).read()['context']}
 
     def requests_to(self, service: str) -> int:
         return len(self.cloud.requests.of(service, 'token'))
