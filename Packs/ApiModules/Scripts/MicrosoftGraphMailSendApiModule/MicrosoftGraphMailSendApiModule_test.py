@@ -319,6 +319,19 @@ def test_a_mail_with_fewer_attachments_than_it_should_have_is_not_sent() -> None
     assert 'POST send' not in client.sent
 
 
+def test_a_forwarded_mail_that_lost_an_attachment_is_not_sent() -> None:
+    client = ScriptedClient(
+        POST_createForward=[DRAFT],
+        GET_attachments=[(200, {'value': [{'id': 'of the original'}]})],
+        POST_attachments=[(201, {'id': 'new'})],
+        GET_d=[STILL_A_DRAFT],
+        POST_permanentDelete=[(204, None)],
+    )
+    with pytest.raises(GraphError, match=r'^The draft has 1 of 2 attachments\.'):
+        MailSender(client.mailbox).reply(FORWARD, 'm', OutgoingMail(to=[BOB], attachments=[SMALL]))
+    assert 'POST send' not in client.sent
+
+
 @pytest.mark.parametrize(
     'mail, sentence',
     [
