@@ -55,10 +55,8 @@ from MicrosoftCredentialsApiModule import (
     with_offline_access,
 )
 
-NOW = 1_900_000_000.0
 LOGIN, TENANT, CLIENT = 'https://login.example', '7d9a4b0e-52c1-4f3a-9a67-0c5d1e8f2b34', '1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d'
 V1_URL = f'{LOGIN}/{TENANT}/oauth2/token'
-GRAPH = 'https://graph.microsoft.com'
 REDIRECT_URI = 'https://localhost/myapp'
 TARGET = TokenTarget(scope='https://graph.microsoft.com/.default')
 NOTHING = CachedSession()
@@ -67,7 +65,6 @@ SECRET = 'Very~secret'
 SHA1, SHA256 = 'AB' * 20, '0F' * 32
 JSON = {'Content-Type': 'application/json'}
 Response = tuple[int, dict[str, str], str]
-GOOD: Response = (200, JSON, '{"access_token": "a-token", "expires_in": 3599}')
 
 # region a scripted service and certificates
 

@@ -26,7 +26,6 @@ from MicrosoftGraphMailClientApiModule import (
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 CHECK_PROXY = 'Check the proxy and the cloud setting.'
-CHECK_ID = 'Check that the ID belongs to this mailbox.'
 REFUSED = 'Microsoft Graph refused the request: '
 LATER = 'Try again in a few minutes.'
 

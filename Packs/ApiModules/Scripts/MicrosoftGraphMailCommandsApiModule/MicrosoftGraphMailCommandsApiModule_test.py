@@ -12,7 +12,7 @@ from CommonServerPython import DemistoException
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailCommandsApiModule import MAIL_COMMANDS
 
-ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
+ADA = 'ada@contoso.example'
 FOLDER_ID = 'AAMk' + 'a-_9' * 17
 
 

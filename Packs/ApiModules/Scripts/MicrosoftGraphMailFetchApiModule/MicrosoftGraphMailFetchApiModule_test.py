@@ -21,9 +21,7 @@ from MicrosoftGraphMailFetchApiModule import (
     small_ranges,
 )
 
-ADA, BOB, EVE = 'ada@contoso.example', 'bob@contoso.example', 'eve@partner.example'
-NINE, TEN, ELEVEN = '2030-01-01T09:00:00', '2030-01-01T10:00:00', '2030-01-01T11:00:00'
-REQUESTED = 1893495600.0  # seconds since the epoch: ELEVEN
+ADA = 'ada@contoso.example'
 
 
 # region outcomes

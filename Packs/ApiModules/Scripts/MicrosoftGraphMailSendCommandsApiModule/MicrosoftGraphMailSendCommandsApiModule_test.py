@@ -12,7 +12,6 @@ from MicrosoftGraphMailClientApiModule import EmailAddress
 from MicrosoftGraphMailSendApiModule import OutgoingMail
 from MicrosoftGraphMailSendCommandsApiModule import draft_outputs, mail_body, outgoing_files, sent_outputs
 
-ADA = 'ada@contoso.example'
 BOB = EmailAddress('bob@contoso.example')
 
 
