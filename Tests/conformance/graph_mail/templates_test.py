@@ -13,11 +13,14 @@ from sandbox.microsoft.graph_mail.model import FileAttachment, Message
 __all__ = ['adas', 'bobs', 'instance', 'question', 'war_room']
 MAIL = {'to': BOB, 'subject': 'Plan'}
 CONTEXT = {'Case': {'Number': 7, 'Owner': ['Ada', 'Bob'], 'Empty': ''}, 'File': [{'Name': 'a.txt'}, {'Name': 'b.txt'}, {}]}
+# What the platform finds there by a path: see its DT language.
+FOUND = {'Case.Number': 7, 'Case.Owner': ['Ada', 'Bob'], 'File.Name': ['a.txt', 'b.txt']}
 
 
 @pytest.fixture(autouse=True)
 def context(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demisto, 'context', lambda: CONTEXT)
+    monkeypatch.setattr(demisto, 'dt', lambda context, path: FOUND.get(path, '') if context is CONTEXT else '')
 
 
 def body_of(instance: Instance, mailbox: Mailbox, name: str, text: str, params: Any) -> str:
