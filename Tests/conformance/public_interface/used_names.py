@@ -5,6 +5,7 @@ module itself or its tests were seen to use.
 """
 
 import copy
+import http.client
 import json
 import urllib.parse
 from datetime import datetime, timedelta
@@ -67,6 +68,7 @@ NAMES = {
 # name: what integrations import under it beside the star, which is inserted before or after that import
 IMPORTED = {
     'ConnectionError': requests.exceptions.ConnectionError,  # Azure
+    'HTTPConnection': http.client.HTTPConnection,  # the usual one; urllib3 has another
     'HTTPError': requests.exceptions.HTTPError,  # the usual one; urllib3 has another
     'Timeout': requests.exceptions.Timeout,  # Azure
     'copy': copy,  # AzureKeyVault, Microsoft365DefenderEventCollector

@@ -252,10 +252,7 @@ class MicrosoftClient(BaseClient):
         for password in proxy_passwords(os.environ):
             mask_secret(password)
         super().__init__(base_url, verify, *args, **kwargs)  # type: ignore[arg-type]
-        session = _TokenSession(lambda: self.clock.remaining())
-        session.adapters.update(self._session.adapters)
-        self._session = session
-        self._adapter = session.adapters['https://']  # before a request with retries replaces it
+        self._limit_session()
         self.azure_cloud = azure_cloud if endpoint == '__NA__' else AZURE_CLOUDS.get(endpoint, AZURE_WORLDWIDE_CLOUD)
         login = self.azure_cloud.endpoints.active_directory.rstrip('/')
         graph = self.azure_cloud.endpoints.microsoft_graph_resource_id.rstrip('/')
@@ -289,6 +286,13 @@ class MicrosoftClient(BaseClient):
         self.permissions = permissions
         self._given_credential = credential and _show_ids(credential)
         self._issued_tokens: set[str] = set()
+
+    def _limit_session(self) -> None:
+        """Replace the session by one that ends requests with the command, and sends tokens to https addresses only."""
+        session = _TokenSession(lambda: self.clock.remaining())
+        session.adapters.update(self._session.adapters)
+        self._session = session
+        self._adapter = session.adapters['https://']  # before a request with retries replaces it
 
     # region requests
 
@@ -738,8 +742,10 @@ class _Body:
         for source in sources:
             if hasattr(source, 'read'):
                 try:
-                    self._starts.append((source, source.tell()))
-                except (AttributeError, OSError):
+                    start = source.tell()
+                    source.seek(start)
+                    self._starts.append((source, start))
+                except (AttributeError, OSError):  # some can say where they are, but not go back
                     self.can_be_read_again = False
 
     def rewind(self) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +18,9 @@ import MicrosoftTokenRequestApiModule
 import MicrosoftTokenCacheApiModule
 import pytest
 import requests
+import urllib3
 from CommonServerPython import BaseClient, DemistoException
+from MicrosoftCoreApiModule_test import StoppedClock
 from MicrosoftApiModule import (
     API_RETRIES,
     AZURE_DOD_CLOUD,
@@ -77,20 +80,6 @@ class ScriptedService(requests.adapters.BaseAdapter):
 
     def close(self) -> None:
         pass
-
-
-class StoppedClock(SystemClock):
-    """A clock that only sleeping advances."""
-
-    def __init__(self) -> None:
-        self.time, self.waits = 1_900_000_000.0, []
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.time += seconds
 
 
 Make = Callable[..., tuple[MicrosoftClient, ScriptedService]]
@@ -303,18 +292,16 @@ def test_a_file_is_sent_again_from_where_it_was(monkeypatch: pytest.MonkeyPatch,
     assert sent == [b'the content'] * 3
 
 
-class Pipe(io.RawIOBase):
-    """A file that cannot be read again."""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, _buffer: Any) -> int:
-        return 0
-
-
 @pytest.mark.parametrize('status', [429, 401])
-@pytest.mark.parametrize('source', [iter([b'x']), (part for part in [b'x']), Pipe()])
+@pytest.mark.parametrize(
+    'source',
+    [
+        iter([b'x']),
+        (part for part in [b'x']),
+        os.fdopen(os.pipe()[0], 'rb'),
+        urllib3.HTTPResponse(io.BytesIO(b'x'), preload_content=False),  # tells where it is, but cannot go back
+    ],
+)
 def test_what_can_be_read_once_is_sent_once(monkeypatch: pytest.MonkeyPatch, source: Any, status: int) -> None:
     sent = []
 

@@ -35,13 +35,13 @@ from requests.exceptions import (
     SSLError,
     Timeout,
 )
-from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPConnection as Urllib3Connection  # HTTPConnection is of http.client
 from urllib3.exceptions import ConnectTimeoutError, HTTPError as Urllib3Error, NewConnectionError  # HTTPError is of requests
 from urllib3.util.connection import allowed_gai_family
 
 # In debug mode the platform has http.client print each request with its body to the server's log: mails, attachments, secrets.
 # What requests sends is not printed; urllib3 still logs method, path and status of each request.
-HTTPConnection.debuglevel = 0
+Urllib3Connection.debuglevel = 0
 
 JsonObject = dict[str, Any]
 
@@ -457,9 +457,9 @@ def _send(connection: Any, data: Any) -> None:
     http.client.HTTPConnection.send(connection, data)
 
 
-_connections: Any = HTTPConnection
+_connections: Any = Urllib3Connection
 if not hasattr(_connections, 'connect_to_host'):  # a process may run this more than once
-    _connections.connect_to_host = HTTPConnection._new_conn
+    _connections.connect_to_host = Urllib3Connection._new_conn
 _connections._new_conn = _new_conn
 _connections.response_class = _LimitedResponse
 _connections.send = _send

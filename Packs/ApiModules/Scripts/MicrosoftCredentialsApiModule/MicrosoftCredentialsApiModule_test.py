@@ -1,8 +1,7 @@
-"""Token requests and responses, and the authentication methods. Responses come from a script, not from a service."""
+"""Unit tests of the authentication methods. Responses come from a script, not from a service."""
 
 import base64
 import hashlib
-import io
 import json
 import subprocess
 import sys
@@ -11,12 +10,10 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 import pytest
-import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
@@ -24,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from MicrosoftCoreApiModule import CredentialError
+from MicrosoftTokenRequestApiModule_test import ScriptedService
 from MicrosoftTokenRequestApiModule import (
     SignInRefusedError,
     SignInRequiredError,
@@ -63,44 +61,8 @@ NOTHING = CachedSession()
 AES_KEY = base64.b64encode(bytes(range(32))).decode()
 SECRET = 'Very~secret'
 SHA1, SHA256 = 'AB' * 20, '0F' * 32
-JSON = {'Content-Type': 'application/json'}
-Response = tuple[int, dict[str, str], str]
 
-# region a scripted service and certificates
-
-
-class ScriptedService(requests.adapters.BaseAdapter):
-    """Answer all requests of a ``with`` block with the given responses in order, the last one again and again.
-
-    Args:
-        responses: status, headers and body.
-    """
-
-    url = 'https://service.example'
-
-    def __init__(self, responses: list[Response]):
-        super().__init__()
-        self.responses = responses
-        self.seen: list[requests.PreparedRequest] = []
-        self._patch = mock.patch.object(requests.Session, 'get_adapter', return_value=self)
-
-    def __enter__(self) -> 'ScriptedService':
-        self._patch.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._patch.stop()
-
-    def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
-        response = requests.Response()
-        response.status_code, headers, body = self.responses[min(len(self.seen), len(self.responses) - 1)]
-        response.headers.update(headers)
-        response.raw, response.url, response.request = io.BytesIO(body.encode()), str(request.url), request
-        self.seen.append(request)
-        return response
-
-    def close(self) -> None:
-        pass
+# region certificates and credentials
 
 
 class Certificate(NamedTuple):

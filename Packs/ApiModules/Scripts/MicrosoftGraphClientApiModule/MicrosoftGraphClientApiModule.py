@@ -259,7 +259,7 @@ def odata_query(text: str, search: str = '') -> ODataQuery:
     decode = unquote if ' ' in text.strip() else unquote_plus
     query: ODataQuery = {}
     search = search.strip()
-    # An ampersand inside quotes, such as in subject eq 'R&D', is no separator: an even number of quotes follows a separator.
+    # An ampersand inside quotes, such as in subject eq 'R&D', separates nothing: an even number of quotes follows a separator.
     parts = text.strip().lstrip('?').strip('&').split("'")
     parts[::-2] = [re.sub(r'(?<!&)&+(?=(?:\$|%24)?\w+=)', '\0', part) for part in parts[::-2]]
     for option in filter(None, "'".join(parts).split('\0')):

@@ -441,7 +441,7 @@ class TokenRequest(NamedTuple):
         hidden: secrets that the request proves the knowledge of without containing them.
         read_timeout: seconds that the service may take to respond, 0 for the default.
         refusal_advice: what to do if the request is refused.
-        absence_advice: what to do if there is no such service: no response comes, or one of something else.
+        absence_advice: what to do if the service does not exist: no response comes, or one of something else.
         advice_by_code: what to do after these errors, in place of the usual advice.
         unsettled: regular expression for the start of the numbers of errors that may be gone some seconds later.
         renew: returns the request for a retry, if the same one must not be sent twice.

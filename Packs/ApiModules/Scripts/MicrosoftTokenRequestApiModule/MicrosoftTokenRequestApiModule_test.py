@@ -10,7 +10,8 @@ from unittest import mock
 
 import pytest
 import requests
-from MicrosoftCoreApiModule import MicrosoftSignInError, RetryPolicy, SystemClock
+from MicrosoftCoreApiModule import MicrosoftSignInError, RetryPolicy
+from MicrosoftCoreApiModule_test import StoppedClock
 from MicrosoftTokenRequestApiModule import (
     LONG_LIFETIME,
     LEAST_LIFE,
@@ -74,21 +75,6 @@ class ScriptedService(requests.adapters.BaseAdapter):
 
     def close(self) -> None:
         pass
-
-
-class StoppedClock(SystemClock):
-    """A clock that only sleeping advances."""
-
-    def __init__(self) -> None:
-        self.time = NOW
-        self.waits: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.time += seconds
 
 
 @pytest.fixture
