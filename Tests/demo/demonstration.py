@@ -18,7 +18,7 @@ from sandbox.servers import Sandbox
 
 def main() -> int:
     """Return the exit status: 0 if all methods and the tour work, 1 if not, 2 if the demo could not run."""
-    parser = argparse.ArgumentParser(prog='python -m demo', description=__doc__)
+    parser = argparse.ArgumentParser(prog='make demo', description=__doc__)
     parser.add_argument('--ask', action='store_true', help='let me approve the draft of a reply before it is sent')
     options = parser.parse_args()
     try:

@@ -24,8 +24,8 @@ _OF_THE_HOST = (
 
 def main() -> int:
     """Return the exit status: 0 when it was stopped, 2 if it could not be started."""
-    parser = argparse.ArgumentParser(prog='python -m demo.serve', description=__doc__)
-    parser.add_argument('--port', type=int, default=0, help='the port of the start page; the others follow. Free ones by default')
+    parser = argparse.ArgumentParser(prog='make sandbox', description=__doc__)
+    parser.add_argument('--port', type=_port, default=0, help='of the start page; the others follow. Free ones by default')
     parser.add_argument('--keep', default='', help='a folder to keep the state in from one run to the next')
     parser.add_argument('--microsoft', choices=('local', 'real'), default='local', help='real: without a local cloud')
     options = parser.parse_args()
@@ -79,7 +79,13 @@ def run_xsoar(port: int, keep: str) -> None:
 
 
 def _wait(what: str, keep: str) -> None:
-    left = f'Its state is kept in {keep}.' if keep else 'Nothing of it is kept: KEEP=<folder> keeps it.'
+    left = f'Its state is written to {keep} when it stops.' if keep else 'Nothing of it is kept: KEEP=<folder> keeps it.'
     say(f'\n{what}\n\nIt runs until Ctrl-C. {left}')
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
+
+
+def _port(text: str) -> int:
+    if not text.removeprefix('-').isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port. Write it as in PORT=8080.")
+    return int(text)

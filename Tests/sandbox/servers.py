@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +15,7 @@ from sandbox.microsoft.faults import SERVICES
 from sandbox.microsoft.keeping import load, save
 from sandbox.portal import Portal
 from sandbox.xsoar import Refusal, XsoarServer
+from sandbox.xsoar.data_folder import claim
 
 HOSTS = ('azure-vm', 'app-service', 'arc')
 _PORTAL, _XSOAR = 'portal', 'xsoar'
@@ -27,8 +30,8 @@ class Sandbox:
 
     Args:
         port: of the portal; the others take those that follow. 0 takes free ones.
-        keep: a folder to which the state is written, and from which it is read; its ports are taken again. Without one, nothing
-            is left in the end.
+        keep: a folder to which the state is written when it stops, and from which it is read; its ports are taken again. Without
+            one, nothing is left in the end.
         server: settings of the `XsoarServer`, such as ``concurrency``.
     Attributes:
         cloud, server, portal: the three.
@@ -41,18 +44,22 @@ class Sandbox:
         self._keep = Path(keep).resolve() if keep else None
         self._settings = server
         self._stack = ExitStack()
+        self._is_complete = False
         self.without_arc = ''
 
     def start(self) -> Sandbox:
-        """Start all of it. What was started is stopped again when that fails.
+        """Start all of it. When that fails, what was started is stopped again, and nothing that was kept has changed.
 
         Raises:
-            OSError: a port is taken.
-            Refusal: the kept folder cannot be used.
+            Refusal: a port is taken, or the kept folder cannot be used.
+            ValueError: what was kept cannot be read.
         """
         try:
             self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix='sandbox-')))
+            if self._keep:
+                self._stack.enter_context(claim(self._keep))
             ports = self._ports()
+            self._require_free(ports)
             self.cloud = self._start_cloud({name: ports[name] for name in (*SERVICES, 'admin') if ports.get(name)})
             environment = {'REQUESTS_CA_BUNDLE': self.cloud.ca_file, 'SSL_CERT_FILE': self.cloud.ca_file}
             data_folder = (self._keep or self.folder) / 'xsoar'
@@ -60,7 +67,8 @@ class Sandbox:
             self.server = self._stack.enter_context(server)
             self.portal = self._stack.enter_context(Portal(self.cloud, self.server, ports.get(_PORTAL, 0)))
             self._link()
-            self._keep_ports()
+            self._is_complete = True
+            self._write()
         except BaseException:
             self.stop()
             raise
@@ -72,12 +80,18 @@ class Sandbox:
 
     def _ports(self) -> dict[str, int]:
         """Return the port of each part; none is given for those that take a free one."""
-        if self._keep:
-            self._keep.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept, chosen = self._kept_ports(), {}
         if self._port:
-            if self._port + len(_NAMES) > _LARGEST_PORT:
-                raise Refusal(f'The port {self._port} is too large. Choose one below {_LARGEST_PORT - len(_NAMES)}.')
-            return {name: self._port + number for number, name in enumerate(_NAMES)}
+            last = _LARGEST_PORT - len(_NAMES) + 1
+            if not 0 < self._port <= last:
+                raise Refusal(f'The port {self._port} cannot be used: choose one from 1 to {last}.')
+            chosen = {name: self._port + number for number, name in enumerate(_NAMES)}
+        if kept and chosen and kept != chosen:
+            raise Refusal(f'What is kept in {self._keep} is of other ports: leave out PORT, or choose another folder.')
+        return kept or chosen
+
+    def _kept_ports(self) -> dict[str, int]:
+        """Return the ports of the earlier runs; none if there was no run."""
         kept = self._keep / 'ports.json' if self._keep else None
         if not kept or not kept.exists():
             return {}
@@ -87,11 +101,15 @@ class Sandbox:
         except (ValueError, KeyError, TypeError):
             raise Refusal(f'{kept} cannot be read. Remove the folder, or name another one.') from None
 
-    def _keep_ports(self) -> None:
-        if not self._keep:
-            return
-        ports = {**self.cloud.ports, _XSOAR: _port_of(self.server.url), _PORTAL: _port_of(self.portal.url)}
-        (self._keep / 'ports.json').write_text(json.dumps(ports, indent=2) + '\n')
+    def _require_free(self, ports: dict[str, int]) -> None:
+        for port in ports.values():
+            try:
+                socket.create_server(('127.0.0.1', port)).close()
+            except OSError as error:
+                needed = f'{min(ports.values())} to {max(ports.values())}'
+                other = 'choose another PORT' if self._port else 'stop what uses it, or choose another folder'
+                reason = os.strerror(error.errno or 0)
+                raise Refusal(f'The port {port} cannot be used ({reason}), and the sandbox needs {needed}: {other}.') from None
 
     def _start_cloud(self, ports: dict[str, int]) -> MicrosoftCloud:
         cloud = MicrosoftCloud(ports)
@@ -103,9 +121,16 @@ class Sandbox:
             cloud.stop()
             raise
         self._stack.enter_context(cloud)
-        if file:
-            self._stack.callback(save, cloud, file)
+        self._stack.callback(self._write)  # before the cloud stops, and after the commands of the server have stopped
         return cloud
+
+    def _write(self) -> None:
+        """Write what is kept. What could not be started completely must not replace it."""
+        if not (self._keep and self._is_complete):
+            return
+        ports = {**self.cloud.ports, _XSOAR: _port_of(self.server.url), _PORTAL: _port_of(self.portal.url)}
+        (self._keep / 'ports.json').write_text(json.dumps(ports, indent=2) + '\n')
+        save(self.cloud, self._keep / 'microsoft.state')
 
     def _link(self) -> None:
         """Tell the pages of XSOAR what is local: no link of theirs shall lead to the real Microsoft."""

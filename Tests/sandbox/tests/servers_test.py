@@ -1,6 +1,7 @@
 """The sandbox as a whole: its ports, what it keeps, what it links."""
 
 import json
+import shutil
 import socket
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,18 @@ def test_one_port_chooses_all_of_them() -> None:
         assert ports == list(range(first + 2, first + 2 + len(ports)))
 
 
-def test_a_port_beyond_the_last_one_is_refused() -> None:
-    with pytest.raises(Refusal, match='too large'):
-        Sandbox(65_530).start()
+@pytest.mark.parametrize('port', [-5, 65_526, 70_000])
+def test_a_port_that_leaves_no_room_for_the_others_is_refused(port: int) -> None:
+    with pytest.raises(Refusal, match=f'^The port {port} cannot be used: choose one from 1 to 65525.$'):
+        Sandbox(port).start()
+
+
+def test_a_taken_port_is_told_with_those_that_are_needed() -> None:
+    first = free_ports(20)
+    problem = f'The port {first + 3} cannot be used (Address already in use), and the sandbox needs {first} to {first + 10}'
+    with socket.create_server(('127.0.0.1', first + 3)), pytest.raises(Refusal) as raised:
+        Sandbox(first).start()
+    assert str(raised.value) == f'{problem}: choose another PORT.'
 
 
 def test_what_is_kept_goes_on_in_the_next_run(tmp_path: Path) -> None:
@@ -132,6 +142,38 @@ def test_state_of_other_ports_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match='is of other ports'):
         Sandbox(keep=tmp_path, fetches=False).start()
+
+
+def test_a_start_that_fails_changes_nothing_that_is_kept(tmp_path: Path) -> None:
+    first = free_ports(20)
+    with socket.create_server(('127.0.0.1', first + 1)), pytest.raises(Refusal, match='choose another PORT'):
+        Sandbox(first, keep=tmp_path).start()
+    with Sandbox(keep=tmp_path, fetches=False) as sandbox:
+        kept = {path: path.read_bytes() for path in (tmp_path / 'ports.json', tmp_path / 'microsoft.state')}
+        with pytest.raises(Refusal, match=f'^Another server is using {tmp_path}: stop it, or choose another folder.$'):
+            Sandbox(free_ports(20), keep=tmp_path).start()
+        assert {path: path.read_bytes() for path in kept} == kept
+        before = facts(sandbox)
+    with pytest.raises(Refusal, match='is of other ports: leave out PORT, or choose another folder'):
+        Sandbox(free_ports(20), keep=tmp_path).start()
+    with Sandbox(keep=tmp_path, fetches=False) as sandbox:
+        assert facts(sandbox) == before
+
+
+def test_a_sandbox_that_is_killed_leaves_the_state_of_its_start(tmp_path: Path) -> None:
+    killed = Sandbox(keep=tmp_path / 'kept', fetches=False).start()
+    before = facts(killed)
+    shutil.copytree(tmp_path / 'kept', tmp_path / 'left by the kill')
+    killed.stop()
+    with Sandbox(keep=tmp_path / 'left by the kill', fetches=False) as sandbox:
+        assert facts(sandbox) == before
+
+
+@pytest.mark.parametrize('name', ['file', 'file/below'])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / 'file').touch()
+    with pytest.raises(Refusal, match=f'^{tmp_path}/{name} cannot be used as a folder'):
+        Sandbox(keep=tmp_path / name).start()
 
 
 def test_the_pages_of_xsoar_know_what_is_local() -> None:

@@ -1,6 +1,5 @@
 """A local XSOAR server: starts, stops, and puts its parts together."""
 
-import fcntl
 import os
 import secrets
 import socket
@@ -8,13 +7,14 @@ import ssl
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from .api import application
 from .background import Background
+from .data_folder import claim
 from .database import Database
 from .engine import Engine
 from .parts import Surroundings, assemble
@@ -53,7 +53,7 @@ class XsoarServer:
     Attributes:
         surroundings: what the pages say of where the server runs; may be changed at any time.
     Raises:
-        Refusal: the folder is in use by another server or is not one of this server, or the port is taken.
+        Refusal: the folder cannot be used, is in use by another server or is not one of this server, or the port is taken.
     """
 
     def __init__(
@@ -71,8 +71,7 @@ class XsoarServer:
         fetches: bool = True,
     ) -> None:
         self.data_folder = Path(data_folder).resolve()
-        self.data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = _lock(self.data_folder)
+        self._lock = claim(self.data_folder)
         self._database = Database(self.data_folder / 'xsoar.db')
         vault = Vault(self.data_folder / 'xsoar.key')
         self.api_key = _api_key(self._database, vault, api_key)
@@ -169,18 +168,8 @@ def _listen(port: int) -> socket.socket:
     try:
         return socket.create_server(('127.0.0.1', port), backlog=128)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, 'strerror', None) or error
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         raise Refusal(f'The port {port} cannot be used ({reason}): choose another, or 0 for a free one.') from None
-
-
-def _lock(folder: Path) -> IO[str]:
-    file = (folder / 'xsoar.lock').open('w')
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise Refusal(f'Another server is using {folder}: stop it, or choose another data folder.') from None
-    return file
 
 
 def _api_key(database: Database, vault: Vault, wanted: str) -> str:
