@@ -121,6 +121,7 @@ release: setup ## tag the version, and build zips, SHA-256, notes and SBOM in bu
 upload: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)
 upload: setup ## put the pack on the XSOAR of DEMISTO_BASE_URL and DEMISTO_API_KEY; PACK=Packs/Yours chooses another pack, INSECURE=1 trusts any certificate
 	@test -n "$$DEMISTO_BASE_URL" -a -n "$$DEMISTO_API_KEY" || { echo 'upload: set DEMISTO_BASE_URL to the address of your XSOAR and DEMISTO_API_KEY to an API key of it.' >&2; exit 1; }
+	@test -d '$(PACK)' || { echo 'upload: there is no folder $(PACK). Name a pack: PACK=Packs/Yours make upload' >&2; exit 1; }
 	@$(BIN)/demisto-sdk upload -i $(PACK) -z || { echo 'upload: failed. If the server was not reached, or did not tell its version, check DEMISTO_BASE_URL and DEMISTO_API_KEY; XSOAR 8 also needs XSIAM_AUTH_ID.' >&2; exit 1; }
 
 smoke: export DEMISTO_VERIFY_SSL ?= $(if $(INSECURE),false,true)

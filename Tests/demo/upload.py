@@ -19,7 +19,9 @@ PACK = 'Packs/O365OutlookMailSingleUser'
 EXAMPLES = REPOSITORY / 'docs' / 'examples'
 _UPLOADED = 'uploaded'
 _TIME_LIMIT = 300  # seconds
-_COLOURS = re.compile(r'\x1b\[[0-9;]*m')
+_COLOURS = re.compile(r'\x1b\[[0-9;]*m|</?(?:yellow|red|green|cyan)>')
+# What demisto-sdk says of any repository that is not the public one
+_NOISE = ('Could not get repository properties', '.demisto-sdk-conf sections=')
 # What a user has set for a server or a repository of their own: none of it is for the local ones.
 _OF_OTHERS = ('DEMISTO_', 'XSIAM_', 'HTTP_PROXY', 'HTTPS_PROXY', 'SSL_CERT_FILE', 'GIT_')
 
@@ -128,5 +130,6 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
     except subprocess.TimeoutExpired:
         raise UploadError(f'{program} did not end within {_TIME_LIMIT} seconds.') from None
     if done.returncode:
-        said = '\n'.join(f'    {line}' for line in _COLOURS.sub('', done.stdout).strip().splitlines()[-15:])
+        lines = [line for line in _COLOURS.sub('', done.stdout).strip().splitlines() if not line.startswith(_NOISE)]
+        said = '\n'.join(f'    {line}' for line in lines[-15:])
         raise UploadError(f'{program} {" ".join(command[1:])} ended with exit status {done.returncode}. Its last lines:\n{said}')

@@ -217,7 +217,10 @@ def test_examples_are_valid_and_a_copy_as_documented_is_a_pack_of_its_own(conten
     'variables, message',
     [
         ({}, f"There is no example ''. Use make example NAME=<one of {', '.join(example_names())}>."),
-        ({'NAME': 'GraphUsers'}, 'No server is named. Set DEMISTO_BASE_URL and DEMISTO_API_KEY, which make sandbox prints.'),
+        (
+            {'NAME': 'GraphUsers'},
+            'No server is named. Set DEMISTO_BASE_URL and DEMISTO_API_KEY, which are on the start page of make sandbox.',
+        ),
     ],
 )
 def test_make_example_says_what_is_missing(variables: dict[str, str], message: str) -> None:
