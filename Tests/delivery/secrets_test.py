@@ -1,5 +1,6 @@
 """``make secrets``: a secret in the packs is found, a name is not, and everything that is ignored has a reason."""
 
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from delivery import secrets
 from delivery.commands import ROOT, git
+from demo.upload import EXAMPLES, example_names
 
 SECRETS = [
     'Xy9~Q7fTz2LmR.c0VbN4kPw8HsJd-1Ge6A',
@@ -51,7 +53,18 @@ def test_what_the_pack_ignores_is_not_reported(pack: Path, tmp_path: Path, capsy
     assert 'none in 2 files' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('path', sorted(ROOT.glob('Packs/*/.secrets-ignore')), ids=lambda path: path.parent.name)
+def test_copies_of_the_examples_have_no_secrets(tmp_path: Path, capsys) -> None:
+    for name in example_names():
+        shutil.copytree(EXAMPLES / name, tmp_path / 'Packs' / name, ignore=shutil.ignore_patterns('__pycache__'))
+    git('init', '--quiet', folder=tmp_path)
+    assert secrets.main(tmp_path) == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    'path',
+    sorted([*ROOT.glob('Packs/*/.secrets-ignore'), *EXAMPLES.glob('*/.secrets-ignore')]),
+    ids=lambda path: path.parent.name,
+)
 def test_everything_ignored_stands_below_its_reason(path: Path) -> None:
     lines = path.read_text(encoding='utf-8').splitlines()
     assert lines[0].startswith('# ')
