@@ -1,10 +1,10 @@
 """Switches faults over HTTP, for trying the sandbox by hand. Listens on loopback like everything else."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from flask import Flask, Response, jsonify, request
 
-from sandbox.microsoft.faults import Faults
+from sandbox.microsoft.faults import Fault, Faults
 
 
 def admin_app(faults: Faults) -> Flask:
@@ -16,6 +16,10 @@ def admin_app(faults: Faults) -> Flask:
         settings = request.get_json(force=True, silent=True)
         if not isinstance(settings, dict):
             return jsonify({'error': 'The body must be a JSON object with the attributes of a fault.'}), 400
+        known = [each.name for each in fields(Fault)]
+        unknown = [name for name in settings if name not in known]
+        if unknown:
+            return jsonify({'error': f'A fault has no attribute "{unknown[0]}". Use some of {", ".join(known)}.'}), 400
         try:
             return jsonify(asdict(faults.add(**settings))), 201
         except (TypeError, ValueError) as error:

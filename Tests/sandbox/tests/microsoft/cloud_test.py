@@ -163,6 +163,7 @@ def test_faults_over_http(cloud: MicrosoftCloud, http: HttpClient) -> None:
         refused = http.session.post(url, json=wrong, timeout=TIMEOUT_SECONDS)
         assert refused.status_code == 400
         assert refused.json()['error']
+    assert refused.json()['error'].startswith('A fault has no attribute "colour". Use some of service, path, method, ')
 
 
 # Connections
