@@ -186,9 +186,9 @@ def test_a_deleted_folder_is_reported_and_the_others_are_fetched(fetch: Fetch, m
 @pytest.mark.parametrize(
     'parameters, sentence',
     [
-        ({'max_fetch': 'many'}, "'many' is not a whole number from 1 to 200. Change Maximum number of incidents per fetch."),
+        ({'max_fetch': 'many'}, "'many' is not a whole number from 1 to 200. Change 'Maximum number of incidents per fetch'."),
         ({'first_fetch': 'soon enough'}, "'soon enough' in 'First fetch time' is not a time. Write it as 15 minutes"),
-        ({'max_attachment_size': '-1'}, "'-1' is not a whole number from 1 to 150. Change Maximum attachment size."),
+        ({'max_attachment_size': '-1'}, "'-1' is not a whole number from 1 to 150. Change 'Maximum attachment size'."),
         (
             {'folder_to_fetch': ','.join(map(str, range(51)))},
             "'Folders to fetch from' has 51 folders. Enter up to 50, and the rest",

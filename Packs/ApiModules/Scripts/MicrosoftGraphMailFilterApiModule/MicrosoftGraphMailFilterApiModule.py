@@ -179,7 +179,7 @@ def fetch_options(params: JsonObject) -> FetchOptions:
         )
     numbers = {name: clean_value(params.get(name)) for name in ('max_fetch', 'fetch_limit', 'max_attachment_size')}
     max_mails = 'max_fetch' if numbers['max_fetch'] else 'fetch_limit'
-    max_size = int_argument(numbers, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, FetchLabel.MAX_ATTACHMENT)
+    max_size = int_argument(numbers, 'max_attachment_size', 50, MAX_FILE_SIZE // 2**20, f"'{FetchLabel.MAX_ATTACHMENT}'")
     senders = parse_senders(params.get('fetch_from'), FetchLabel.SENDERS)
     excluded = parse_senders(params.get('fetch_exclude_senders'), FetchLabel.EXCLUDED_SENDERS)
     for sender in senders:
@@ -195,7 +195,7 @@ def fetch_options(params: JsonObject) -> FetchOptions:
     options = FetchOptions(
         folders=folders,
         first_fetch=partial(first_fetch_time, clean_value(params.get('first_fetch')) or DEFAULT_FIRST_FETCH),
-        max_mails=int_argument(numbers, max_mails, 50, MAX_MAILS_PER_RUN, FetchLabel.MAX_MAILS),
+        max_mails=int_argument(numbers, max_mails, 50, MAX_MAILS_PER_RUN, f"'{FetchLabel.MAX_MAILS}'"),
         senders=senders,
         excluded_senders=excluded,
         subject=subject,

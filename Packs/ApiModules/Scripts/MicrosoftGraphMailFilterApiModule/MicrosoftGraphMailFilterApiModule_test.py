@@ -106,7 +106,7 @@ def test_a_first_fetch_may_be_in_any_time_zone(text: str, utc: str) -> None:
     'params, sentence',
     [
         ({'folder_to_fetch': ','.join(map(str, range(51)))}, "'Folders to fetch from' has 51 folders. Enter up to 50, "),
-        ({'max_fetch': '201'}, "'201' is not a whole number from 1 to 200. Change Maximum number of incidents per fetch."),
+        ({'max_fetch': '201'}, "'201' is not a whole number from 1 to 200. Change 'Maximum number of incidents per fetch'."),
         ({'first_fetch': f'2 days{" " * 100}before'}, f"'2 days{' ' * 94}' in 'First fetch time' is not a time. "),
         ({'first_fetch': 'soon'}, "'soon' in 'First fetch time' is not a time. Write it as 15 minutes, 2 days or "),
     ],
