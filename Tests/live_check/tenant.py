@@ -14,7 +14,7 @@ import requests
 _TIMEOUT = 120  # seconds
 _WANTED = {
     'LIVE_CHECK_TENANT': 'the Directory (tenant) ID',
-    'LIVE_CHECK_CLIENT_ID': 'the Application (client) ID of an app registration, see docs/live-check.md',
+    'LIVE_CHECK_CLIENT_ID': 'the Application (client) ID of an app registration',
     'LIVE_CHECK_CLIENT_SECRET': 'a client secret of it',
     'LIVE_CHECK_MAILBOX': 'the address of a mailbox for tests',
 }
@@ -38,7 +38,7 @@ class Tenant:
     def __init__(self, environment: Mapping[str, str] = os.environ, ca_file: str = '') -> None:
         missing = [f'{name} to {what}' for name, what in _WANTED.items() if not environment.get(name)]
         if missing:
-            raise LiveCheckError(f'Set {", ".join(missing)}.')
+            raise LiveCheckError(f'Set {", ".join(missing)}. See docs/live-check.md.')
         self.tenant_id, self.client_id, self._secret, self.mailbox = (environment[name] for name in _WANTED)
         self._login = environment.get('LIVE_CHECK_LOGIN', 'https://login.microsoftonline.com')
         self._graph = environment.get('LIVE_CHECK_GRAPH', 'https://graph.microsoft.com')
