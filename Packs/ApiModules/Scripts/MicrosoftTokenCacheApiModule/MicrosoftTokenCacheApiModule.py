@@ -405,8 +405,7 @@ class CachedTokens:
         rejected: value of a token that must not be used.
     Attributes:
         token: the access token, None if there is none that can be used.
-        sessions: what a token can be requested with, latest first: a device code; the refresh token, ours or that of the public
-            module; the code in the settings.
+        sessions: what a token can be requested with, in this order.
         holder: the process that requests a token now, empty if none does.
         uses_up: a token request uses up what works only once: a Token, or a code.
         lost: what an earlier command did with the Token, if it ended before it stored the response. `put_sent` finds out.
@@ -449,22 +448,28 @@ class CachedTokens:
         is_current = not self.lease.kind and -_MAX_CLOCK_SKEW < self.lease.until - now <= LEASE_SECONDS + _MAX_CLOCK_SKEW
         self.holder = self.lease.holder if is_current else ''
         public_refresh_token = ''
-        own = [key for key in context if key.startswith(_PREFIX)]
-        if len(own) < len(context) and not any('/token/' in key or key.endswith('/sign-in') for key in own):
+        if not any(key.startswith(_PREFIX) and ('/token/' in key or key.endswith('/sign-in')) for key in context):
             token, public_refresh_token = self._public_tokens(target, default_target)
         least_life = REFRESH_MARGIN if credential.uses_up_token else LEAST_LIFE
         self.token = token if token and token.is_usable(now, least_life) and token.value != rejected else None
-        pending = self.pending or PendingSignIn()
-        self.sessions: list[CachedSession] = []
-        if pending.device_code:
-            self.sessions.append(CachedSession(pending=pending))
-        if public_refresh_token:
-            self.sessions.append(CachedSession(public_refresh_token, is_foreign=True))
-        if session and session.refresh_token:
-            self.sessions.append(CachedSession(session.refresh_token, tenants=() if is_own else self._tenants))
-        elif not pending.device_code:
-            self.sessions.append(CachedSession(pending=pending, is_code_redeemed=bool(session)))
+        self.sessions = self._sessions(session, is_own, public_refresh_token)
         self.uses_up = credential.uses_up_token or (credential.needs_user and not self.sessions[0].refresh_token)
+
+    def _sessions(self, session: CachedSession | None, is_own: bool, public_refresh_token: str) -> list[CachedSession]:
+        """Return what a token can be requested with, in the order in which it is tried.
+
+        First the device code of a pending sign-in, then the refresh token that the public module left, and then our own one, or
+        before the first the code or Token in the settings.
+        """
+        pending = self.pending or PendingSignIn()
+        sessions = [CachedSession(pending=pending)] if pending.device_code else []
+        if public_refresh_token:
+            sessions.append(CachedSession(public_refresh_token, is_foreign=True))
+        if session and session.refresh_token:
+            sessions.append(CachedSession(session.refresh_token, tenants=() if is_own else self._tenants))
+        elif not pending.device_code:
+            sessions.append(CachedSession(pending=pending, is_code_redeemed=bool(session)))
+        return sessions
 
     def put_token(self, token: AccessToken) -> None:
         key = self._token_prefix + self.token_name
