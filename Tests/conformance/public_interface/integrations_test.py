@@ -232,9 +232,7 @@ def test_an_empty_context_ends_the_sign_in(clusters: Instance) -> None:
 
 @pytest.fixture
 def cortex_mail(instance: Make, platform: MicrosoftCloud) -> Instance:
-    consent_page = platform.token_service.replace('obtain-token', 'ms-graph-mail-listener')
-    id_, token, key = Browser(platform, ADA).consent_to_cortex_app(consent_page)
-    return instance('cortex_mail', creds_auth_id=password(id_), creds_refresh_token=password(token), creds_enc_key=password(key))
+    return instance('cortex_mail', **consent(platform, ADA))
 
 
 def test_one_time_refresh_tokens_are_never_lost(cortex_mail: Instance, platform: MicrosoftCloud) -> None:
@@ -254,6 +252,51 @@ def test_an_instance_that_was_signed_in_by_the_public_module_stays_signed_in(
     demisto.setIntegrationContext({'current_refresh_token': newest, 'access_token': 'expired', 'valid_until': 1})
     for _ in range(3):
         assert cortex_mail.outputs('cortex-mail-list')
+
+
+def consent(platform: MicrosoftCloud, user: str) -> dict[str, Any]:
+    """Return the parameters of a new consent."""
+    consent_page = platform.token_service.replace('obtain-token', 'ms-graph-mail-listener')
+    id_, token, key = Browser(platform, user).consent_to_cortex_app(consent_page)
+    return {'creds_auth_id': password(id_), 'creds_refresh_token': password(token), 'creds_enc_key': password(key)}
+
+
+@pytest.mark.parametrize('answer', [None, 'hash verification failed'], ids=['of Entra', 'of the service'])
+def test_a_dead_token_in_the_context_does_not_hide_a_new_consent(
+    cortex_mail: Instance, platform: MicrosoftCloud, answer: str | None
+) -> None:
+    # The integration prefers it to the Token in the settings.
+    demisto.setIntegrationContext({'current_refresh_token': 'dead', 'access_token': 'expired', 'valid_until': 1})
+    if answer:
+        platform.faults.add(service='token-service', status=403, body=answer, times=2)
+    assert 'Run the command again' in cortex_mail.run('cortex-mail-list')['Contents']
+    assert cortex_mail.outputs('cortex-mail-list')
+
+
+def test_a_new_consent_is_used_where_an_update_left_a_token(cortex_mail: Instance, platform: MicrosoftCloud) -> None:
+    newest = cortex_mail.params['creds_refresh_token']['password']
+    demisto.setIntegrationContext({'current_refresh_token': newest, 'access_token': 'expired', 'valid_until': 1})
+    assert cortex_mail.outputs('cortex-mail-list')
+    cortex_mail.params.update(consent(platform, BOB))
+    cortex_mail.run('cortex-mail-list')
+    assert cortex_mail.outputs('cortex-mail-list')
+
+
+@pytest.mark.parametrize('body', ['<html>Blocked</html>', {'error': 'invalid_client', 'error_description': 'AADSTS7000222: x.'}])
+@pytest.mark.parametrize('is_used', [False, True])
+def test_a_token_in_the_context_outlives_errors_of_other_causes(
+    cortex_mail: Instance, platform: MicrosoftCloud, body: Any, is_used: bool
+) -> None:
+    platform.directory.access_token_seconds = 300
+    newest = cortex_mail.params['creds_refresh_token']['password']
+    cortex_mail.params['creds_refresh_token'] = password('used up')
+    demisto.setIntegrationContext({'current_refresh_token': newest, 'access_token': 'expired', 'valid_until': 1})
+    if is_used:
+        assert cortex_mail.outputs('cortex-mail-list')
+    platform.faults.add(service='token-service', status=403, body=body, times=None)
+    assert cortex_mail.run('cortex-mail-list')['Type'] == 4
+    platform.faults.clear()
+    assert cortex_mail.outputs('cortex-mail-list')
 
 
 # endregion

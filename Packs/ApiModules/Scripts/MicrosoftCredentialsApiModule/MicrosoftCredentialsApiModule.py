@@ -152,6 +152,7 @@ class Credential:
         application: digest of the values. For a user they are cloud and client, and not what the client proves itself by, since
             a new client secret is no new user. A pending sign-in is cached under it.
         identity: digest that includes what one user pasted (code, Token). Tokens are cached under it.
+        seed: what one user pasted, empty if nothing.
         tenant_id: ID or name of the tenant of a user, empty if there is none.
         uses_up_token: each request uses up a Token, and the response contains the next one. No token is then requested while the
             cached one is valid, since such a request is given up after some seconds.
@@ -166,7 +167,7 @@ class Credential:
     uses_up_token = False
 
     def __init__(self, *application: str, seed: str = ''):
-        self.has_seed = bool(seed)
+        self.seed = seed
         self.application = _digest(self.kind, *application)
         self.identity = _digest(self.application, seed)
 

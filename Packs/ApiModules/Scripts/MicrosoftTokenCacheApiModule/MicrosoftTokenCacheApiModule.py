@@ -314,6 +314,9 @@ class TokenProvider:
             return cached.token
         if used.lost and isinstance(error, SignInRefusedError):
             error.what = f'{error.what} {used.lost}'
+        if used.passed_token_is_dead(error):
+            error.advice = f'Run the command again, which uses the Token in the settings. {error.advice}'
+            self.update(lambda current: current.context.pop(_PUBLIC_REFRESH_TOKEN, None))
         self._replace_lease(Lease.of_error(error, self._name, cached.now, cached.token_name))
         self.after_poll(error, used.sessions[0].pending)
         raise error
@@ -426,7 +429,7 @@ class CachedTokens:
         self.lost = ''
         self._credential = credential
         self._latest_key, self._pending_key = (f'{_PREFIX}/{credential.application}/{name}' for name in ('latest', 'started'))
-        latest = None if credential.has_seed else _read_entry(context, self._latest_key, _Latest, now)
+        latest = None if credential.seed else _read_entry(context, self._latest_key, _Latest, now)
         self._identity = latest.identity if latest else credential.identity
         self._token_prefix, self._session_key, self._lease_key, self.sent_key = (
             f'{_PREFIX}/{self._identity}/{name}' for name in ('token/', 'sign-in', 'lease', 'sent')
@@ -470,6 +473,15 @@ class CachedTokens:
         elif not pending.device_code:
             sessions.append(CachedSession(pending=pending, is_code_redeemed=bool(session)))
         return sessions
+
+    def passed_token_is_dead(self, error: MicrosoftSignInError) -> bool:
+        """Return whether `error` is about a token that the public module left and the integration passes as the Token.
+
+        A mere status may be that of a proxy, and other errors of Entra are about the application.
+        """
+        is_passed = bool(self._credential.seed) and self._credential.seed == self.context.get(_PUBLIC_REFRESH_TOKEN)
+        is_about_it = error.code == 'refused' and not self.sessions[-1].refresh_token
+        return is_passed and (is_about_it or isinstance(error, SignInRequiredError))
 
     def put_token(self, token: AccessToken) -> None:
         key = self._token_prefix + self.token_name
