@@ -8,6 +8,7 @@ import demistomock as demisto
 from conformance.token_cache.processes import ADA, BOB, Processes
 from MicrosoftApiModule import reset_auth
 from MicrosoftCredentialsApiModule import AuthorizationCodeCredential, Credential, PendingSignIn
+from MicrosoftTokenRequestApiModule import SignInRefusedError, SignInRequiredError
 
 REPEATED = 'current_refresh_token'
 
@@ -66,3 +67,60 @@ def test_a_reset_keeps_the_token_that_works_once_unless_told_otherwise(processes
     if not discard:
         assert processes.token(cortex) != first
         assert [json.loads(value) for key, value in demisto.getIntegrationContext().items() if key.endswith('sign-in')]
+
+
+def write_there(refresh_token: str) -> None:
+    demisto.setIntegrationContext({**demisto.getIntegrationContext(), REPEATED: refresh_token})
+
+
+def refresh_token_of(processes: Processes, user: str) -> str:
+    """Return a refresh token that was had elsewhere, for the application with device code."""
+    processes.start_device(enter_as=user)
+    processes.token(processes.device())
+    found = processes.refresh_token(processes.device())
+    demisto.setIntegrationContext({})
+    return found
+
+
+def test_a_refresh_token_that_an_integration_writes_follows_a_session_that_was_revoked(processes: Processes) -> None:
+    # Azure AD Identity and Access: the administrator pastes one behind the client ID, which is written before each command.
+    of_ada, of_bob = refresh_token_of(processes, ADA), refresh_token_of(processes, BOB)
+    write_there(of_ada)
+    processes.token(processes.device())
+    processes.cloud.clock.advance(3600)
+    write_there(of_ada)
+    assert processes.user_of(processes.token(processes.device())) == ADA
+    processes.cloud.directory.user(ADA).revoke()
+    processes.cloud.clock.advance(3600)
+    write_there(of_ada)
+    with pytest.raises(SignInRequiredError, match='AADSTS50173'):
+        processes.token(processes.device())
+    write_there(of_bob)
+    assert processes.user_of(processes.token(processes.device())) == BOB
+    assert repeated() == processes.refresh_token(processes.device()) != of_bob
+
+
+def test_no_refresh_token_of_other_settings_is_used_without_a_sign_in(processes: Processes) -> None:
+    processes.signed_in(ADA)
+    write_there(repeated())
+    with pytest.raises(SignInRequiredError, match='No user has signed in'):
+        processes.token(processes.device())
+    assert processes.token_requests() == 0
+
+
+def test_a_pasted_code_says_who_signs_in(processes: Processes) -> None:
+    of_ada = refresh_token_of(processes, ADA)
+    processes.signed_in(BOB)
+    write_there(of_ada)
+    with pytest.raises(SignInRefusedError):
+        processes.token(processes.web('made-up'))
+    assert processes.token_requests() == 1
+
+
+def test_a_refresh_token_beside_a_token_of_another_application_is_not_used(processes: Processes) -> None:
+    of_other = processes.token(processes.application()).value
+    demisto.setIntegrationContext({REPEATED: 'of other', 'access_token': of_other, 'valid_until': 1})
+    processes.cloud.requests.clear()
+    with pytest.raises(SignInRequiredError, match='No user has signed in'):
+        processes.token(processes.device())
+    assert processes.token_requests() == 0

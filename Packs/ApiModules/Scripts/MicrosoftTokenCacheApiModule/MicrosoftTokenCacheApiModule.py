@@ -461,8 +461,9 @@ class CachedTokens:
     def _sessions(self, session: CachedSession | None, is_own: bool, public_refresh_token: str) -> list[CachedSession]:
         """Return what a token can be requested with, in the order in which it is tried.
 
-        First the device code of a pending sign-in, then the refresh token that the public module left, and then our own one, or
-        before the first the code or Token in the settings.
+        First the device code of a pending sign-in. Then the refresh token that the public module left, if there is no token of
+        ours. Then our own one, or before the first the code or Token in the settings. Last, if nothing was pasted, a refresh
+        token of a user that others wrote after us: some integrations write the one in their settings before each command.
         """
         pending = self.pending or PendingSignIn()
         sessions = [CachedSession(pending=pending)] if pending.device_code else []
@@ -472,7 +473,16 @@ class CachedTokens:
             sessions.append(CachedSession(session.refresh_token, tenants=() if is_own else self._tenants))
         elif not pending.device_code:
             sessions.append(CachedSession(pending=pending, is_code_redeemed=bool(session)))
+        if self._credential.needs_user and not self._credential.seed and not public_refresh_token:
+            written = self._public_refresh_token()
+            if written not in ('', *self._own_refresh_tokens().values()):
+                sessions.append(CachedSession(written, is_foreign=True))
         return sessions
+
+    def _own_refresh_tokens(self) -> dict[str, str]:
+        """Return the refresh tokens of all credentials by their keys."""
+        sessions = {key: _read_entry(self.context, key, CachedSession) for key in self.context if key.endswith('/sign-in')}
+        return {key: session.refresh_token for key, session in sessions.items() if session and session.refresh_token}
 
     def passed_token_is_dead(self, error: MicrosoftSignInError) -> bool:
         """Return whether `error` is about a token that the public module left and the integration passes as the Token.
@@ -507,8 +517,7 @@ class CachedTokens:
 
     def repeat_refresh_token(self) -> None:
         """Have the key of the public module repeat the refresh token of these settings, if it repeats that of a user, or none."""
-        sessions = {key: _read_entry(self.context, key, CachedSession) for key in self.context if key.endswith('/sign-in')}
-        tokens = {key: session.refresh_token for key, session in sessions.items() if session and session.refresh_token}
+        tokens = self._own_refresh_tokens()
         if self.context.get(_PUBLIC_REFRESH_TOKEN) in tokens.values():
             del self.context[_PUBLIC_REFRESH_TOKEN]
             if self._credential.needs_user and self._session_key in tokens:
@@ -561,9 +570,12 @@ class CachedTokens:
             value, valid_until = self.context.get(name), float_or_none(self.context.get(end)) or 0
             if not found and self.now < valid_until and self._is_of_credential(value):  # the public module used it until then
                 found = AccessToken(str(value), valid_until + REFRESH_MARGIN, valid_until + REFRESH_MARGIN)
+        return found, self._public_refresh_token()
+
+    def _public_refresh_token(self) -> str:
         refresh_token: Any = self.context.get(_PUBLIC_REFRESH_TOKEN)
         is_usable = isinstance(refresh_token, str) and self._is_of_credential(self.context.get('access_token', ''))
-        return found, refresh_token if is_usable else ''
+        return refresh_token if is_usable else ''
 
     def _is_of_credential(self, access_token: Any) -> bool:
         return isinstance(access_token, str) and self._credential.matches_claims(AccessToken(access_token, 0, 0).claims())
