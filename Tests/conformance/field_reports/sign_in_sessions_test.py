@@ -96,6 +96,10 @@ def tenant_in_upper_case(workbench: Workbench, settings: Settings) -> Settings:
     return {'tenant_id': settings['tenant_id'].upper()}
 
 
+def client_in_upper_case(workbench: Workbench, settings: Settings) -> Settings:
+    return {'auth_id': settings['auth_id'].upper()}
+
+
 def redirect_with_slash(workbench: Workbench, settings: Settings) -> Settings:
     return {'redirect_uri': settings['redirect_uri'] + '/'}
 
@@ -107,6 +111,7 @@ CHANGES = {
     'a redirect URI with a slash': redirect_with_slash,
     'the domain of the tenant': domain_of_tenant,
     'the tenant in upper case': tenant_in_upper_case,
+    'the client ID in upper case': client_in_upper_case,
     'a secret and an emptied code': lambda workbench, settings: {**another_secret(workbench, settings), 'auth_code': ''},
     'the domain and a certificate': lambda workbench, settings: {
         **domain_of_tenant(workbench, settings),

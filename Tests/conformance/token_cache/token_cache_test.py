@@ -7,7 +7,7 @@ import pytest
 
 import demistomock as demisto
 from conformance.token_cache.processes import ADA, BOB, PENDING, BusyStorage, CountingStorage, Processes
-from MicrosoftCredentialsApiModule import PendingSignIn
+from MicrosoftCredentialsApiModule import AuthorizationCodeCredential, ClientSecretCredential, PendingSignIn
 from MicrosoftTokenCacheApiModule import REFRESH_RETRY_SECONDS, MemoryStorage
 from MicrosoftTokenRequestApiModule import (
     LEAST_LIFE,
@@ -277,6 +277,16 @@ def test_a_refresh_token_of_the_public_module_keeps_the_instance_signed_in(proce
     set_public_context(current_refresh_token=refresh_token, access_token='expired', valid_until=1)
     assert processes.user_of(processes.token(processes.web())) == ADA
     assert processes.token_requests() == 1
+
+
+def test_a_client_id_in_upper_case_finds_the_session_of_the_public_module(processes: Processes) -> None:
+    credential = processes.signed_in()
+    refresh_token, expired = processes.refresh_token(credential), processes.token(credential).value
+    set_public_context(current_refresh_token=refresh_token, access_token=expired, valid_until=1)
+    web = processes.cloud.directory.application('web')
+    pasted = ClientSecretCredential(processes.cloud.authority, processes.tenant_id, web.client_id.upper(), web.secret)
+    token = processes.token(AuthorizationCodeCredential(pasted, processes.web().redirect_uri))
+    assert processes.user_of(token) == ADA
 
 
 def test_if_the_refresh_token_of_the_public_module_is_refused_the_settings_are_used(processes: Processes) -> None:

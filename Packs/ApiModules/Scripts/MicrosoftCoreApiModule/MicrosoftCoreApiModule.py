@@ -953,8 +953,9 @@ def clean_id(value: Any) -> str:
 
 
 def clean_guid(value: Any) -> str:
-    """Return an ID as `clean_id` does, with the hyphens of a GUID if they are missing."""
-    return re.sub(_GUID_DIGITS, r'\1-\2-\3-\4-\5', clean_id(value))
+    """Return an ID as `clean_id` does, a GUID with the hyphens that are missing, in lower case, as Entra answers it."""
+    text = re.sub(_GUID_DIGITS, r'\1-\2-\3-\4-\5', clean_id(value))
+    return text.lower() if is_guid(text) else text
 
 
 def clean_text(value: Any, field: str) -> str:

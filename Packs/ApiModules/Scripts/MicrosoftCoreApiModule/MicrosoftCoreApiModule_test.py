@@ -477,6 +477,18 @@ def test_a_value_that_is_not_a_client_id_is_rejected(pasted: str, says: str) -> 
         clean_client_id(pasted)
 
 
+@pytest.mark.parametrize(
+    'pasted, cleaned',
+    [
+        ('ABCDEF01-2345-6789-ABCD-EF0123456789', 'abcdef01-2345-6789-abcd-ef0123456789'),
+        ('ABCDEF0123456789ABCDEF0123456789', 'abcdef01-2345-6789-abcd-ef0123456789'),
+        ('MyApp', 'MyApp'),
+    ],
+)
+def test_a_guid_is_in_lower_case_as_entra_answers_it(pasted: str, cleaned: str) -> None:
+    assert clean_client_id(pasted) == clean_managed_identity_id(pasted) == cleaned
+
+
 @pytest.mark.parametrize('client_id', ['/subscriptions/1/x', 'my identity', f'{CLIENT}@x'])
 def test_the_client_id_of_a_managed_identity_is_not_its_resource_id(client_id: str) -> None:
     assert clean_managed_identity_id(f' {CLIENT}\n') == CLIENT
