@@ -13,6 +13,7 @@ from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.entra.model import Application
 
 Report = Callable[[str, str, str, str], None]
+OBJECT_ID = '7d9a4b0e-52c1-4f3a-9a67-0c5d1e8f2b34'  # Microsoft Graph names a mailbox by it as well
 START, COMPLETE, TEST, RESET = (f'msgraph-mail-auth-{name}' for name in ('start', 'complete', 'test', 'reset'))
 
 
@@ -44,7 +45,7 @@ def completed(instance: Instance, user: str) -> str:
 
 
 @pytest.mark.parametrize('command', [START, 'msgraph-mail-generate-login-url'])
-@pytest.mark.parametrize('mailbox', [ADA, f'Ada <{ADA}>', f'mailto:{ADA}', BOB, ''])
+@pytest.mark.parametrize('mailbox', [ADA, f'Ada <{ADA}>', f'mailto:{ADA}', BOB, '', OBJECT_ID])
 @with_methods('Authorization code')
 def test_the_login_url_lets_the_user_select_the_account_of_the_mailbox(
     instance: Instance,
@@ -55,7 +56,7 @@ def test_the_login_url_lets_the_user_select_the_account_of_the_mailbox(
     instance.params['mailbox_to_fetch'] = mailbox
     asked = query(login_url(instance.text(command)))
     assert asked['prompt'] == 'select_account'
-    assert asked.get('login_hint', '') == (BOB if mailbox == BOB else ADA if mailbox else '')
+    assert asked.get('login_hint', '') == (BOB if mailbox == BOB else ADA if '@' in mailbox else '')
     now = f'prompt={asked["prompt"]}, login_hint={asked.get("login_hint")}'
     field_report('S4', f'{command}, mailbox {mailbox or "not named"}', 'neither prompt nor login_hint', now)
 

@@ -429,7 +429,7 @@ class AuthorizationCodeCredential(Credential):
             )
 
     def authorize_url(self, target: TokenTarget, state: str, code_verifier: str, login_hint: str = '') -> str:
-        """Return the address at which the user signs in. The user selects the account, which `login_hint` suggests."""
+        """Return the address at which the user signs in. The user selects the account; an address in `login_hint` suggests it."""
         self.check_redirect_uri()
         parameters = {
             'client_id': self.client.client_id,
@@ -440,7 +440,7 @@ class AuthorizationCodeCredential(Credential):
             'code_challenge': _base64url(hashlib.sha256(code_verifier.encode()).digest()),
             'code_challenge_method': 'S256',
             'prompt': 'select_account',
-            'login_hint': login_hint,
+            'login_hint': login_hint if '@' in login_hint else '',  # not an object ID
         }
         return f'{self.client.endpoint("authorize")}?{urlencode(_without_empty(parameters), quote_via=quote)}'
 

@@ -429,6 +429,11 @@ def test_the_login_url_suggests_the_account_of_the_mailbox(hint: str) -> None:
     assert dict(parse_qsl(url.query))['login_hint'] == hint
 
 
+def test_an_object_id_is_no_hint() -> None:
+    url = code_of().authorize_url(TokenTarget(scope='Mail.Send'), 'a state', 'verifier', CLIENT)
+    assert 'login_hint' not in url
+
+
 def test_a_device_code_is_requested_redeemed_and_refreshed_without_a_secret() -> None:
     credential = DeviceCodeCredential(LOGIN, TENANT, CLIENT)
     started = credential.start_request(TARGET)

@@ -145,8 +145,10 @@ def test_permission_that_only_administrators_may_grant(web_app: WebAppClient) ->
     assert web_app.redeem(code=web_app.code('admin@contoso.example', scope='User.Read.All')).status_code == 200
 
 
-def test_login_hint_fills_the_form(web_app: WebAppClient, http: HttpClient) -> None:
-    assert 'value="ada@contoso.example"' in http.get(web_app.authorize_url(login_hint='ada@contoso.example')).text
+@pytest.mark.parametrize('prompt', ['', 'select_account'])
+def test_login_hint_fills_the_form(web_app: WebAppClient, http: HttpClient, prompt: str) -> None:
+    page = http.get(web_app.authorize_url(login_hint='ada@contoso.example', prompt=prompt)).text
+    assert 'value="ada@contoso.example"' in page
 
 
 def test_visit_that_has_ended(cloud: MicrosoftCloud, http: HttpClient) -> None:
