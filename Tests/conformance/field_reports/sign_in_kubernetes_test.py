@@ -161,14 +161,39 @@ def test_a_token_that_cannot_be_read_is_explained_and_nothing_is_sent(
     field_report('S17', f'the file contains {content!r}', 'Choose an engine that runs on one.', str(error))
 
 
-@pytest.mark.parametrize('name', ['AZURE_TENANT_ID', 'AZURE_AUTHORITY_HOST'])
-def test_a_variable_that_cannot_be_used_is_refused(pod: Pod, field_report: Report, name: str) -> None:
+@pytest.mark.parametrize(
+    'name, annotation',
+    [('AZURE_CLIENT_ID', 'client-id, or enter Azure Managed Identities Client ID'), ('AZURE_TENANT_ID', 'tenant-id')],
+)
+@pytest.mark.parametrize(
+    'value, problem', [('', 'is not set in this pod'), ('${{ID}}', 'is not an ID'), ('my identity/..', 'is not an ID')]
+)
+def test_an_id_that_cannot_be_used_is_refused_by_the_name_of_its_variable(
+    pod: Pod, field_report: Report, name: str, annotation: str, value: str, problem: str
+) -> None:
     pod.write_token()
-    pod.environment[name] = 'http://plain.example' if name == 'AZURE_AUTHORITY_HOST' else 'two words'
+    pod.environment[name] = value
     error = pod.ask()
     assert isinstance(error, MicrosoftSignInError)
+    assert str(error) == f'{name} {problem}. Annotate the service account with azure.workload.identity/{annotation}.'
     assert pod.workbench.requests_to('entra') == 0
-    field_report('S17', f'{name} is wrong', 'sent to the metadata service', str(error))
+    field_report('S17', f'{name} is {value!r}', 'ID or Token of the instance is missing', str(error))
+
+
+def test_the_client_id_of_the_instance_needs_none_in_the_pod(pod: Pod) -> None:
+    pod.write_token()
+    pod.environment['AZURE_CLIENT_ID'] = '${{ID}}'
+    assert isinstance(pod.ask(pod.application.client_id), AccessToken)
+
+
+def test_an_authority_that_cannot_be_used_is_refused(pod: Pod, field_report: Report) -> None:
+    pod.write_token()
+    pod.environment['AZURE_AUTHORITY_HOST'] = 'http://plain.example'
+    error = pod.ask()
+    assert isinstance(error, MicrosoftSignInError)
+    assert 'AZURE_AUTHORITY_HOST' in error.what
+    assert pod.workbench.requests_to('entra') == 0
+    field_report('S17', 'AZURE_AUTHORITY_HOST is wrong', 'sent to the metadata service', str(error))
 
 
 def test_without_the_variables_a_virtual_machine_is_asked(workbench: Workbench) -> None:

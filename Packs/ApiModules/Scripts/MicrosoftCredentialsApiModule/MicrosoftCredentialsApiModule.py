@@ -778,15 +778,16 @@ class WorkloadIdentity(ManagedIdentityHost):
 
     def __init__(self, environment: StrMapping):
         authority = environment.get('AZURE_AUTHORITY_HOST') or 'https://login.microsoftonline.com'
-        tenant = clean_tenant(environment.get('AZURE_TENANT_ID', ''))
+        tenant = _id_of_pod('AZURE_TENANT_ID', environment.get('AZURE_TENANT_ID', ''), clean_tenant, 'tenant-id')
         self.endpoint = f'{require_https(authority, "AZURE_AUTHORITY_HOST")}/{quote(tenant)}/oauth2/v2.0/token'
-        self.client_id = clean_managed_identity_id(environment.get('AZURE_CLIENT_ID', ''))
+        self.client_id = environment.get('AZURE_CLIENT_ID', '')
         self._token_file = environment['AZURE_FEDERATED_TOKEN_FILE']
 
     def request(self, resource: str, client_id: str) -> TokenRequest:
+        annotation = 'client-id, or enter Azure Managed Identities Client ID'
         form = {
             'grant_type': AuthenticationMethod.CLIENT_CREDENTIALS,
-            'client_id': client_id or self.client_id,
+            'client_id': client_id or _id_of_pod('AZURE_CLIENT_ID', self.client_id, clean_managed_identity_id, annotation),
             **_client_assertion(self._read_token()),
             'scope': TokenTarget(resource=resource).as_scope,
         }
@@ -808,6 +809,15 @@ class WorkloadIdentity(ManagedIdentityHost):
                 'Use a service account with workload identity, and label the pod azure.workload.identity/use: "true".',
             )
         return token
+
+
+def _id_of_pod(variable: str, value: str, clean: Callable[[str], str], annotation: str) -> str:
+    """Return the ID in a variable of the pod. Raise CredentialError, which names the variable, if there is none."""
+    with suppress(CredentialError):
+        if found := clean(value):
+            return found
+    problem = 'is not an ID' if value else 'is not set in this pod'
+    raise CredentialError(f'{variable} {problem}.', f'Annotate the service account with azure.workload.identity/{annotation}.')
 
 
 _MAX_FEDERATED_TOKEN = 64 * 1024  # characters
