@@ -158,6 +158,37 @@ EXPIRED_KEY = (
             '',
         ),
         (
+            EXPIRED_KEY.replace('used is expired', 'was revoked'),
+            'invalid_client',
+            'was revoked',
+            'Create a new certificate',
+            'Thumbprint and private key must',
+        ),
+        (
+            'AADSTS70002: Error validating credentials. AADSTS50012: Client assertion is not within its valid time range.',
+            'invalid_client',
+            'valid time range',
+            'Synchronize the clock',
+            'Upload the certificate',
+        ),
+        ('AADSTS50012: Client assertion contains an invalid signature.', 'invalid_client', '', 'Upload the certificate', ''),
+        (
+            'AADSTS70000: User account is found to be in service abuse mode. Trace ID: 1',
+            'invalid_grant',
+            'abuse mode',
+            'Contact Microsoft support',
+            'Sign in again',
+        ),
+        (
+            'AADSTS70000: The request was denied because one or more scopes requested are unauthorized or expired. '
+            'The user must first sign in and grant the client application access to the requested scope.',
+            'invalid_grant',
+            'scopes requested are unauthorized',
+            'Add the API permission',
+            '',
+        ),
+        ('AADSTS70000: The user could not be authenticated as the grant is expired.', 'invalid_grant', '', 'Sign in again', ''),
+        (
             'AADSTS9002346: x is for Microsoft Account users only. Please use the /consumers endpoint.',
             '',
             '',

@@ -34,11 +34,16 @@ CERTIFICATE = (CERTIFICATE_PS256, CERTIFICATE_RS256)
 ADVICE = (
     # the client
     Advice(7000215, REFUSED, 'Value (not its Secret ID) into Key'),
-    Advice(7000222, REFUSED, 'Create a new client secret'),
+    *(Advice(number, REFUSED, 'Create a new client secret') for number in (7000222, 7005003)),
     Advice(700016, REFUSED, 'Check ID (client ID), Token (tenant ID) and the cloud'),
     Advice(700027, REFUSED, 'Upload the certificate', CERTIFICATE),
     Advice(50012, REFUSED, 'Thumbprint and private key must belong to it', CERTIFICATE),
     Advice(700030, REFUSED, 'Upload the certificate', CERTIFICATE),
+    *(
+        Advice(number, REFUSED, 'Create a new certificate, upload it', CERTIFICATE)
+        for number in (1000502, 7000214, 7000274, 7000277, 7005004)
+    ),
+    Advice(70023, REFUSED, 'the one that the webhook of AKS projects'),
     Advice(700024, REFUSED, 'Synchronize the clock', CERTIFICATE),
     Advice(500133, REFUSED, 'Synchronize the clock', CERTIFICATE),
     *(Advice(number, REFUSED, 'Upload the certificate', CERTIFICATE) for number in (700021, 700023, 7000213)),
@@ -74,6 +79,7 @@ ADVICE = (
         Advice(number, NEEDS_USER, 'sign-in log of the tenant, which names the policy', USER)
         for number in (53003, 53000, 530032, 530003, 53001, 53002, 53004, 53009, 53011, 530034, 530035, 500021)
     ),
+    Advice(530033, NEEDS_USER, 'Choose Authorization Code, or have an administrator exclude', (DEVICE_CODE,)),
     Advice(530084, NEEDS_USER, 'exclude the application from the policy for token protection', USER),
     *(
         Advice(number, NEEDS_USER, 'on another device', (AUTHORIZATION_CODE, DEVICE_CODE))

@@ -77,6 +77,8 @@ _INCOMPLETE = 'The code or the secret is incomplete or URL-encoded. Paste all of
 _ONE_RESOURCE = 'Enter the scope of one resource, such as https://graph.microsoft.com/.default.'
 _OWN_TENANT = "Assign the user to the application, and use the tenant's own ID in Token."
 _IN_BROWSER = 'Sign in again in a browser.'
+_CLOCK = 'Synchronize the clock of the engine.'
+_NEW_CERTIFICATE = 'Create a new certificate, upload it to the app registration, and enter it with its key.'
 _CONSENT = 'Grant consent to the application, then sign in again.'
 _ACCEPT = 'The sign-in was declined. Start it again and accept.'
 # By OAuth error: what the numbers stand for. Microsoft may change the numbers at any time: they select the advice, and the
@@ -85,7 +87,7 @@ _ACCEPT = 'The sign-in was declined. Start it again and accept.'
 _ADVICE_BY_NUMBERS = {
     'invalid_client': {
         '7000215': "Paste the client secret's Value (not its Secret ID) into Key.",
-        '7000222': 'Create a new client secret in the app registration and paste its Value into Key.',
+        '7000222 7005003': 'Create a new client secret in the app registration and paste its Value into Key.',
         '700016 7000229': (
             'Check ID (client ID), Token (tenant ID) and the cloud. The application must be registered in this tenant, '
             'or have the consent of its administrator.'
@@ -103,7 +105,8 @@ _ADVICE_BY_NUMBERS = {
         '700027 50012 700030 700021 700023 7000213': (
             'Upload the certificate to the app registration. Thumbprint and private key must belong to it.'
         ),
-        '700024 500133': 'Synchronize the clock of the engine.',
+        '1000502 7000214 7000274 7000277 7005004': _NEW_CERTIFICATE,
+        '700024 500133': _CLOCK,
         '7000218': (
             'Enter the client secret in Key, or a certificate. '
             'For device code, allow public client flows in the app registration.'
@@ -117,6 +120,7 @@ _ADVICE_BY_NUMBERS = {
         '70021 700211 700212 700213': (
             'Compare issuer, subject and audience of the federated credential with the token of this pod.'
         ),
+        '70023': 'The federated token lives too long. Use the one that the webhook of AKS projects.',
     },
     'consent_required': {
         '65001 90094 90095': _ADD_PERMISSION,
@@ -126,6 +130,7 @@ _ADVICE_BY_NUMBERS = {
     'invalid_grant': {
         '50076 50079 50074 50078 50072 50158': 'Sign in again in a browser, or use application permissions.',
         '53003 53000 530032 530003 53001 53002 53004 53009 53011 530034 530035 500021': _SIGN_IN_LOG,
+        '530033': 'Choose Authorization Code, or have an administrator exclude the application from the policy.',
         '530084': 'An administrator has to exclude the application from the policy for token protection, then sign in again.',
         '135011 700003 50097 50129 50187 530002': _DEVICE,
         '54005 50148': 'Start the sign-in again.',
@@ -148,6 +153,13 @@ SIGN_IN_ADVICE = {
 _ERROR_OF_CODE = {f'AADSTS{number}': error for error, rows in _ADVICE_BY_NUMBERS.items() for number in ' '.join(rows).split()}
 # Numbers that stand for several causes: the whole description is shown.
 _SEVERAL_CAUSES = (700027, 50012, 7000213, 500011, 50105, 9002313)
+# Of several causes, the description tells which it is.
+_ADVICE_BY_DESCRIPTION = {
+    r'AADSTS(?:700027|50012)\b.*(?:expired|revoked)': _NEW_CERTIFICATE,
+    r'AADSTS50012\b.*time range': _CLOCK,
+    r'AADSTS70000\b.*abuse mode': 'Microsoft has blocked this account. Contact Microsoft support.',
+    r'AADSTS70000\b.*scopes.*unauthorized': _ADD_PERMISSION,
+}
 # Entra says by it what a client can do about an invalid_grant.
 _ADVICE_BY_SUBERROR = {
     'basic_action': _IN_BROWSER,
@@ -213,7 +225,9 @@ def parse_oauth_error(
     numbers = [int(number) for number in re.findall(r'AADSTS(\d{4,9})\b', description) + listed]
     code = f'AADSTS{numbers[0]}' if numbers else error
     known = next((number for number in numbers if number in SIGN_IN_ADVICE), 0)
-    advice = _advice(known, str(body.get('suberror')), description)
+    by_description = (text for sign, text in _ADVICE_BY_DESCRIPTION.items() if re.search(sign, description))
+    by_number = SIGN_IN_ADVICE.get(known, _ADVICE_BY_SUBERROR.get(str(body.get('suberror') or ''), ''))
+    advice = next(by_description, by_number)
     if own_advice:
         advice = own_advice if re.search(_OF_AN_APP, advice) else f'{advice} {own_advice}'
     elif not advice and numbers and error not in _ADVICE_BY_ERROR:
@@ -225,12 +239,6 @@ def parse_oauth_error(
     advice = advice or {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, 'Check the settings of the instance.')
     kind = SignInRequiredError if error in _NEEDS_USER else SignInRefusedError
     return kind(what, without_repetition(advice, what), code, outside_text(body.get('correlation_id'), redact))
-
-
-def _advice(number: int, suberror: str, description: str) -> str:
-    if number in (700027, 50012) and 'expired' in description:
-        return 'Create a new certificate, upload it to the app registration, and enter it with its key.'
-    return SIGN_IN_ADVICE.get(number, _ADVICE_BY_SUBERROR.get(suberror, ''))
 
 
 def without_repetition(advice: str, what: str) -> str:
