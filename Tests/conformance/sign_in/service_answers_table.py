@@ -177,7 +177,7 @@ REFUSED = [
     *each(
         [DEVICE_CODE],
         '400',
-        fails(Refusal(SignInRequiredError, 'AADSTS70019', 'was not entered in time'), aadsts(70019)),
+        fails(Refusal(SignInRequiredError, 'AADSTS70019', 'that access is blocked'), aadsts(70019)),
         situation='not entered in time',
     ),
     *each(ENTRA, '401', fails(Refusal(SignInRefusedError, 'AADSTS7000222', 'Create a new client secret'), aadsts(7000222))),

@@ -22,6 +22,10 @@ from sandbox.microsoft.samples import REDIRECT_URI
 
 PERMISSIONS = ['Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite']
 ROLES = 'Those that RBAC for Applications in Exchange Online grants are not in the token: they need nothing more.'
+BLOCKED = (
+    'If the browser says that access is blocked, the tenant allows no device codes: choose Authorization Code. '
+    'Run !msgraph-mail-auth-start.'
+)
 OPAQUE_TOKEN = {'access_token': 'opaque', 'expires_in': 3600}
 
 
@@ -165,7 +169,18 @@ def test_a_device_sign_in_that_expired_says_how_to_start_again(instance: Instanc
     instance.text('msgraph-mail-auth-start')
     instance.cloud.clock.advance(1000)
     said = instance.error('msgraph-mail-auth-complete')
-    assert 'The code was not entered in time. Start the sign-in again. Run !msgraph-mail-auth-start. Correlation ID: ' in said
+    assert f'AADSTS70019: The device code has expired. Start the sign-in again. {BLOCKED} Correlation ID: ' in said
+
+
+@with_methods('Device code')
+def test_a_device_sign_in_that_a_policy_blocks_is_explained_by_every_command(instance: Instance) -> None:
+    # The browser alone shows AADSTS53003. Here the code waits, and then it is gone.
+    instance.text('msgraph-mail-auth-start')
+    instance.cloud.clock.advance(1000)
+    assert BLOCKED in instance.error('msgraph-mail-auth-complete')
+    assert instance.error('msgraph-mail-auth-test') == (
+        f'No user has signed in with these settings. Start the sign-in, then complete it. {BLOCKED}'
+    )
 
 
 @with_methods('Device code')
@@ -216,9 +231,9 @@ def test_the_address_of_another_sign_in_is_rejected(instance: Instance) -> None:
 
 @with_methods(*USER_METHODS)
 def test_a_command_before_the_sign_in_says_how_to_sign_in(instance: Instance) -> None:
-    assert instance.error('msgraph-mail-list-emails') == (
-        'No user has signed in with these settings. Start the sign-in, then complete it. Run !msgraph-mail-auth-start.'
-    )
+    said = instance.error('msgraph-mail-list-emails')
+    assert said.startswith('No user has signed in with these settings. Start the sign-in, then complete it. ')
+    assert said.endswith(' Run !msgraph-mail-auth-start.')
 
 
 @with_methods('Cortex app')

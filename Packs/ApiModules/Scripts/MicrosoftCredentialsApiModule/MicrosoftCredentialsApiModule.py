@@ -33,6 +33,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         require_https,
     )
     from MicrosoftTokenRequestApiModule import (
+        IF_BLOCKED,
         SignInRefusedError,
         SignInRequiredError,
         StrMapping,
@@ -514,7 +515,7 @@ class DeviceCodeCredential(EntraCredential):
             return self.refresh_request(target, session.refresh_token)
         code = session.pending.device_code
         if not code and not self._asks_without_sign_in:
-            raise no_session()
+            raise no_session(IF_BLOCKED)
         return self.post(target, AuthenticationMethod.DEVICE_CODE, device_code=code)
 
     def request_token(self, token_client: TokenClient, target: TokenTarget, session: CachedSession) -> TokenResponse:
@@ -523,11 +524,12 @@ class DeviceCodeCredential(EntraCredential):
         except SignInRefusedError:
             if session.refresh_token or session.pending.device_code:
                 raise
-            raise no_session() from None
+            raise no_session(IF_BLOCKED) from None
 
 
-def no_session() -> SignInRequiredError:
-    return SignInRequiredError('No user has signed in with these settings.', 'Start the sign-in, then complete it.')
+def no_session(hint: str = '') -> SignInRequiredError:
+    advice = f'Start the sign-in, then complete it. {hint}'.strip()
+    return SignInRequiredError('No user has signed in with these settings.', advice)
 
 
 def encrypt_for_token_service(token: str, key: str) -> str:

@@ -80,6 +80,8 @@ _IN_BROWSER = 'Sign in again in a browser.'
 _CLOCK = 'Synchronize the clock of the engine.'
 _NEW_CERTIFICATE = 'Create a new certificate, upload it to the app registration, and enter it with its key.'
 _CONSENT = 'Grant consent to the application, then sign in again.'
+# The browser alone shows it, and the code waits until it expires.
+IF_BLOCKED = 'If the browser says that access is blocked, the tenant allows no device codes: choose Authorization Code.'
 _ACCEPT = 'The sign-in was declined. Start it again and accept.'
 # By OAuth error: what the numbers stand for. Microsoft may change the numbers at any time: they select the advice, and the
 # behavior only where a service in between has dropped the name of the error.
@@ -176,7 +178,7 @@ _ADVICE_BY_ERROR = {
     'consent_required': _CONSENT,
     'access_denied': _ACCEPT,
     'authorization_declined': _ACCEPT,
-    'expired_token': 'The code was not entered in time. Start the sign-in again.',
+    'expired_token': f'Start the sign-in again. {IF_BLOCKED}',
     'bad_verification_code': 'The device code is unknown. Start the sign-in again.',
     'invalid_scope': _ONE_RESOURCE,
 }
