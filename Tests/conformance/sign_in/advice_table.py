@@ -33,6 +33,7 @@ USER = (AUTHORIZATION_CODE,)
 CERTIFICATE = (CERTIFICATE_PS256, CERTIFICATE_RS256)
 ADVICE = (
     # the client
+    *(Advice(number, REFUSED, 'What was just created may take a minute to be known.') for number in (7000215, 700016, 7000229)),
     Advice(7000215, REFUSED, 'Value (not its Secret ID) into Key'),
     *(Advice(number, REFUSED, 'Create a new client secret') for number in (7000222, 7005003)),
     Advice(700016, REFUSED, 'Check ID (client ID), Token (tenant ID) and the cloud'),

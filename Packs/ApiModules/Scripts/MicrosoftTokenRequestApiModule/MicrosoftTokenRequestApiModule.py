@@ -82,17 +82,18 @@ _NEW_CERTIFICATE = 'Create a new certificate, upload it to the app registration,
 _CONSENT = 'Grant consent to the application, then sign in again.'
 # The browser alone shows it, and the code waits until it expires.
 IF_BLOCKED = 'If the browser says that access is blocked, the tenant allows no device codes: choose Authorization Code.'
+_NEW = 'What was just created may take a minute to be known.'
 _ACCEPT = 'The sign-in was declined. Start it again and accept.'
 # By OAuth error: what the numbers stand for. Microsoft may change the numbers at any time: they select the advice, and the
 # behavior only where a service in between has dropped the name of the error.
 # Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 _ADVICE_BY_NUMBERS = {
     'invalid_client': {
-        '7000215': "Paste the client secret's Value (not its Secret ID) into Key.",
+        '7000215': f"Paste the client secret's Value (not its Secret ID) into Key. {_NEW}",
         '7000222 7005003': 'Create a new client secret in the app registration and paste its Value into Key.',
         '700016 7000229': (
             'Check ID (client ID), Token (tenant ID) and the cloud. The application must be registered in this tenant, '
-            'or have the consent of its administrator.'
+            f'or have the consent of its administrator. {_NEW}'
         ),
         '90002 900023 50059': 'Check Token (tenant ID) and the cloud setting.',
         '650056 650057 650053': _ADD_PERMISSION,
