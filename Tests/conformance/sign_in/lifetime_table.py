@@ -188,6 +188,13 @@ EXPIRY = [
         1800,
         'expires_on as date with AM or PM',
     ),
+    *has_lifetime(
+        HOSTS[:3],
+        'expires_in missing',
+        made_up(expires_on=Moment(1800, '%Y-%m-%dT%H:%M:%S.0000000+00:00')),
+        1800,
+        'expires_on in ISO 8601',
+    ),
     *has_lifetime((APP_SERVICE,), 'expires_in missing', made_up(expires_on='tomorrow'), situation='expires_on is not a date'),
 ]
 

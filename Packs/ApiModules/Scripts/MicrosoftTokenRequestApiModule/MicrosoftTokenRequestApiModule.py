@@ -404,10 +404,11 @@ def parse_token_response(body: JsonObject, now: float, is_of_host: bool = False)
 def _lifetime(body: JsonObject, now: float, is_of_host: bool) -> float:
     """Return the seconds until a token expires. Hosts send ``expires_in`` or ``expires_on``, as a number, a string or a date.
 
-    A host may answer with a token that it has kept: then ``expires_in`` is too long.
+    A host may answer with a token that it has kept: then ``expires_in`` is too long. What cannot be read is in the token itself.
     """
     lifetime, end = float_or_none(body.get('expires_in')), body.get('expires_on')
     expires_on = float_or_none(end) or _date_seconds(str(end))
+    expires_on = expires_on or float_or_none(AccessToken(str(body['access_token']), 0, 0).claims().get('exp')) or 0
     if lifetime is None:
         return expires_on - now if expires_on else _DEFAULT_LIFETIME
     return expires_on - now if is_of_host and 0 < expires_on - now < lifetime else lifetime
@@ -415,10 +416,10 @@ def _lifetime(body: JsonObject, now: float, is_of_host: bool) -> float:
 
 def _date_seconds(text: str) -> float:
     """Return the seconds since the epoch of a date, 0 if it cannot be read."""
-    # App Service and Automation have sent both formats.
-    for date_format in ('%m/%d/%Y %H:%M:%S %z', '%m/%d/%Y %I:%M:%S %p %z'):
+    # App Service and Automation have sent all these formats, with fractions of a second, and 19 PM.
+    for date_format in ('%Y-%m-%dT%H:%M:%S%z', *(f'%m/%d/%Y {hours} %z' for hours in ('%H:%M:%S', '%I:%M:%S %p', '%H:%M:%S %p'))):
         with suppress(ValueError):
-            return datetime.strptime(text, date_format).timestamp()  # noqa: DTZ007 - the formats contain the zone
+            return datetime.strptime(re.sub(r'\.\d+', '', text), date_format).timestamp()  # noqa: DTZ007 - the formats contain the zone
     return 0
 
 

@@ -256,6 +256,10 @@ def test_claims_are_empty_if_the_token_cannot_be_read(value: str, claims: dict[s
     assert AccessToken(value, 0, 0).claims() == claims
 
 
+def jwt_that_ends(end: Any) -> str:
+    return f'header.{base64.urlsafe_b64encode(json.dumps({"exp": end}).encode()).decode().rstrip("=")}.signature'
+
+
 @pytest.mark.parametrize(
     'body, life',
     [
@@ -279,7 +283,17 @@ def test_claims_are_empty_if_the_token_cannot_be_read(value: str, claims: dict[s
         ({'expires_on': '03/17/2030 17:47:40 +00:00'}, 60),
         ({'expires_on': '03/17/2030 05:47:40 PM +00:00'}, 60),
         ({'expires_on': '03/17/2030 19:47:40 +02:00'}, 60),
+        ({'expires_on': '03/17/2030 17:47:40 PM +00:00'}, 60),
+        ({'expires_on': '3/17/2030 5:47:40 PM +00:00'}, 60),
+        ({'expires_on': '2030-03-17T17:47:40.0000000+00:00'}, 60),
+        ({'expires_on': '2030-03-17T17:47:40Z'}, 60),
+        ({'expires_on': '2030-03-17T19:47:40+02:00'}, 60),
         ({'expires_on': 'tomorrow'}, 3599),
+        ({'expires_on': 'tomorrow', 'access_token': jwt_that_ends(NOW + 60)}, 60),
+        ({'access_token': jwt_that_ends(NOW - 60)}, 0),
+        ({'access_token': jwt_that_ends('soon')}, 3599),
+        ({'expires_in': 90, 'access_token': jwt_that_ends(NOW + 60)}, 90),
+        ({'expires_on': NOW + 70, 'access_token': jwt_that_ends(NOW + 60)}, 70),
     ],
 )
 def test_the_expiry_is_read_in_every_format(body: dict[str, Any], life: float) -> None:
