@@ -127,7 +127,6 @@ def test_requests_with_retries_do_not_change_how_tokens_are_requested() -> None:
     [
         (VM_SYSTEM_ASSIGNED, 'IDENTITY_ENDPOINT'),
         (VM_SYSTEM_ASSIGNED, 'IDENTITY_HEADER'),
-        (VM_SYSTEM_ASSIGNED, 'IMDS_ENDPOINT'),
         (VM_SYSTEM_ASSIGNED, '/var/opt/azcmagent/tokens'),
         (VM_SYSTEM_ASSIGNED, 'network'),
         (APP_SERVICE, 'IDENTITY_HEADER'),

@@ -221,6 +221,7 @@ _WORDS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize('keywords', _WORDS)
 def test_a_test_can_answer_each_request(mocker: Any, monkeypatch: pytest.MonkeyPatch, keywords: dict[str, Any]) -> None:
+    monkeypatch.setattr(AzureArc, 'KEY_FOLDER', '/missing')  # whatever this machine has
     response = requests.Response()
     response.status_code = 200
     response._content = b'{"access_token": "my-access-token", "expires_in": 3595, "refresh_token": "my-refresh-token"}'

@@ -8,9 +8,15 @@ from conformance.sign_in.methods import ADA, device_signed_out, keywords
 from conformance.sign_in.rows import *
 from conformance.sign_in.running import run
 from conformance.sign_in.workbench import Settings, Workbench
-from MicrosoftApiModule import DeviceCode, complete_device_sign_in, reset_auth, start_device_sign_in
+from MicrosoftApiModule import (
+    MANAGED_IDENTITIES_SYSTEM_ASSIGNED,
+    DeviceCode,
+    complete_device_sign_in,
+    reset_auth,
+    start_device_sign_in,
+)
 from MicrosoftCoreApiModule import MicrosoftSignInError
-from MicrosoftCredentialsApiModule import CachedSession, PendingSignIn
+from MicrosoftCredentialsApiModule import AzureArc, CachedSession, PendingSignIn
 from MicrosoftTokenRequestApiModule import (
     AccessToken,
     SignInPendingError,
@@ -27,6 +33,25 @@ from sandbox.microsoft.browser import Browser
 def test_each_next_token_of_the_cortex_app_is_kept_whatever_the_status_of_success(workbench: Workbench, code: int) -> None:
     calls = (Call(refresh_token='new'), Call(later=3600, refresh_token='new'), Call(later=3600, refresh_token='new'))
     run(workbench, MessageRow('cold', CORTEX_APP, calls, directory={'token_service_status': code}))
+
+
+# endregion
+# region Azure Arc
+
+
+def test_an_arc_machine_without_variables_is_found_by_its_key_folder(
+    workbench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arc = workbench.cloud.host_environment('arc')
+    monkeypatch.setattr(AzureArc, 'ENDPOINT', arc['IDENTITY_ENDPOINT'], raising=False)
+    token = workbench.ask_for(
+        {
+            'managed_identities_client_id': MANAGED_IDENTITIES_SYSTEM_ASSIGNED,
+            'managed_identities_resource_uri': workbench.cloud.graph,
+        }
+    )
+    assert isinstance(token, AccessToken), token
+    assert workbench.graph_status(token.value) == 200
 
 
 # endregion

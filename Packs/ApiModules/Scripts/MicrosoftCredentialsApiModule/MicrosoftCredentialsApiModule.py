@@ -637,7 +637,7 @@ class ManagedIdentityCredential(Credential):
 
     Args:
         client_id: of a user-assigned identity; empty for the system-assigned one.
-        environment: environment variables, which identify the kind of host.
+        environment: environment variables, which identify the kind of host; the key folder of Azure Arc does as well.
     Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
     """
 
@@ -649,6 +649,10 @@ class ManagedIdentityCredential(Credential):
         self.client_id = clean_managed_identity_id(client_id)
         kinds = AppService, AzureArc, WorkloadIdentity, VirtualMachine
         kind = next(kind for kind in kinds if all(map(environment.get, kind.variables)))
+        is_named = bool(environment.get('AZURE_POD_IDENTITY_AUTHORITY_HOST'))
+        if kind is VirtualMachine and not is_named and os.path.isdir(AzureArc.KEY_FOLDER):
+            # The agent sets no variables on Linux. MSAL looks for its program, which a container does not see.
+            kind, environment = AzureArc, {'IDENTITY_ENDPOINT': AzureArc.ENDPOINT}
         self._host: ManagedIdentityHost = kind(environment)
         super().__init__(type(self._host).__name__, self._host.endpoint, self.client_id or self._host.client_id)
 
@@ -725,6 +729,7 @@ class AzureArc(ManagedIdentityHost):
 
     variables = 'IDENTITY_ENDPOINT', 'IMDS_ENDPOINT'
     version = '2020-06-01'
+    ENDPOINT = 'http://localhost:40342/metadata/identity/oauth2/token'  # without variables
     KEY_FOLDER = '/var/opt/azcmagent/tokens'
     MAX_KEY_SIZE = 4096  # bytes
 
@@ -824,12 +829,10 @@ def _id_of_pod(variable: str, value: str, clean: Callable[[str], str], annotatio
 
 _MAX_FEDERATED_TOKEN = 64 * 1024  # characters
 _ISSUER_ADVICE = f'{TRY_LATER} If it lasts, check that the issuer of the cluster is public, with its keys.'
-
-
 _HOST_ADVICE = (
-    'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. On App Service and Azure '
-    'Arc, the container of the integration needs the variables IDENTITY_ENDPOINT and IDENTITY_HEADER (Arc: IMDS_ENDPOINT) of '
-    'the host, and on Arc its network and /var/opt/azcmagent/tokens.'
+    'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. The container of the '
+    'integration needs on App Service the variables IDENTITY_ENDPOINT and IDENTITY_HEADER of the host, and on Azure Arc its '
+    'network and /var/opt/azcmagent/tokens.'
 )
 
 

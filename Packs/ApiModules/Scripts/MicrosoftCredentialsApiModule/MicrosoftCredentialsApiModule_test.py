@@ -686,8 +686,15 @@ ARC_HOST = {'IDENTITY_ENDPOINT': 'http://127.0.0.1:1/arc', 'IMDS_ENDPOINT': 'htt
     ],
 )
 def test_the_environment_tells_the_kind_of_host(
-    environment: dict[str, str], client_id: str, url: str, version: str, header: dict[str, str]
+    environment: dict[str, str],
+    client_id: str,
+    url: str,
+    version: str,
+    header: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.setattr(AzureArc, 'KEY_FOLDER', str(tmp_path / 'missing'))
     request = ManagedIdentityCredential(client_id, environment).token_request(RESOURCE, NOTHING)
     named = {'client_id': client_id} if client_id else {}
     assert (request.method, request.url, request.headers) == ('GET', url, header)
@@ -696,6 +703,21 @@ def test_the_environment_tells_the_kind_of_host(
     assert request.retry_policy is MANAGED_IDENTITY_RETRIES
     assert request.connect_timeout == 2
     assert SECRET not in repr(request)
+
+
+@pytest.mark.parametrize(
+    'environment, url',
+    [
+        ({}, 'http://localhost:40342/metadata/identity/oauth2/token'),
+        ({'IDENTITY_ENDPOINT': 'http://x'}, 'http://localhost:40342/metadata/identity/oauth2/token'),
+        (ARC_HOST, 'http://127.0.0.1:1/arc'),
+        (APP_SERVICE_HOST, 'http://127.0.0.1:1/msi'),
+        ({'AZURE_POD_IDENTITY_AUTHORITY_HOST': 'http://10.0.0.1'}, 'http://10.0.0.1/metadata/identity/oauth2/token'),
+    ],
+)
+@pytest.mark.usefixtures('key_folder')
+def test_the_key_folder_tells_an_arc_machine_without_variables(environment: dict[str, str], url: str) -> None:
+    assert ManagedIdentityCredential('', environment).token_request(RESOURCE, NOTHING).url == url
 
 
 def test_the_environment_is_by_default_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
