@@ -144,6 +144,19 @@ def test_after_the_domain_the_id_needs_no_new_sign_in(workbench: Workbench, fiel
     field_report('S3', 'domain, then ID', 'No user has signed in', f'signed in, {workbench.requests_to("entra")} requests')
 
 
+def test_a_personal_account_stays_signed_in_under_another_name_of_its_tenant(workbench: Workbench, field_report: Report) -> None:
+    # Its access tokens have no claims that a client can read.
+    settings = keywords(AUTHORIZATION_CODE, workbench)
+    for number, tenant in enumerate((settings['tenant_id'], 'consumers', 'consumers'), 1):
+        answer = {'access_token': f'opaque {number}'.replace(' ', '-'), 'refresh_token': f'M.{number}', 'expires_in': 3599}
+        workbench.fail('entra', 'token$', status(200, body=answer))
+        token = workbench.ask(workbench.client({**settings, 'tenant_id': tenant}))
+        assert isinstance(token, AccessToken), token
+        assert workbench.cached_refresh_token(workbench.client({**settings, 'tenant_id': tenant})) == f'M.{number}'
+        workbench.later(3600)
+    field_report('S3', 'a personal account, then consumers as Token', 'No user has signed in', seen(token))
+
+
 @pytest.mark.parametrize('name', ['ID', 'domain'])
 @pytest.mark.parametrize('later', [0, 3600])
 def test_another_tenant_is_another_person(workbench: Workbench, field_report: Report, name: str, later: float) -> None:

@@ -252,7 +252,8 @@ class EntraCredential(Credential):
 
     def matches_claims(self, claims: JsonObject) -> bool:
         tenant = self.tenant_id if is_guid(self.tenant_id) else claims.get('tid')
-        return claims.get('appid', self.client_id) == self.client_id and claims.get('tid', tenant) == tenant
+        client = claims.get('appid') or claims.get('azp') or self.client_id  # of the v1 and the v2 endpoint
+        return client == self.client_id and claims.get('tid', tenant) == tenant
 
 
 def _without_empty(fields: StrMapping) -> StrMapping:

@@ -587,7 +587,7 @@ def token_outputs(token: AccessToken) -> JsonObject:
     return {
         'Account': account,
         'TenantID': claims.get('tid') or _UNKNOWN,
-        'ClientID': claims.get('appid') or _UNKNOWN,
+        'ClientID': claims.get('appid') or claims.get('azp') or _UNKNOWN,
         'ExpiresOn': datetime.fromtimestamp(token.expires_on, timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ'),
     }
 

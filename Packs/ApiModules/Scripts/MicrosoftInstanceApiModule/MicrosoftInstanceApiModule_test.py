@@ -423,6 +423,11 @@ def test_the_account_is_a_user_or_else_an_application(claims: dict[str, str], ac
     assert token_outputs(token(**claims))['Account'] == account
 
 
+@pytest.mark.parametrize('claims, client_id', [({'appid': 'v1'}, 'v1'), ({'azp': 'v2'}, 'v2'), ({}, 'unknown')])
+def test_the_client_id_is_read_from_tokens_of_both_endpoints(claims: dict[str, str], client_id: str) -> None:
+    assert token_outputs(token(**claims))['ClientID'] == client_id
+
+
 @pytest.mark.parametrize(
     'claims, said',
     [

@@ -288,7 +288,8 @@ class TokenProvider:
                 self._replace_lease(None)
                 raise
             else:
-                if session.tenants and response.token.claims().get('tid') not in session.tenants:
+                claims = response.token.claims()  # a token of a personal account has none that can be read
+                if session.tenants and claims and claims.get('tid') not in session.tenants:
                     failures.append(no_session())
                     continue
                 self.save(target, response, session.refresh_token)

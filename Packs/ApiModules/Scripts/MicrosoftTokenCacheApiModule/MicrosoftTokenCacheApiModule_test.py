@@ -344,9 +344,9 @@ def test_a_token_of_the_public_module_is_used_only_for_its_scope_or_resource(tar
     assert (token.value if token else '') == value
 
 
-@pytest.mark.parametrize('claims', [{'appid': 'another'}, {'tid': 'another'}])
+@pytest.mark.parametrize('claims', [{'appid': 'another'}, {'tid': 'another'}, {'azp': 'another'}])
 def test_a_token_of_another_client_or_tenant_is_not_used_and_neither_is_its_refresh_token(claims: dict[str, str]) -> None:
-    own = {'appid': 'app', 'tid': TENANT}
+    own = {'azp' if 'azp' in claims else 'appid': 'app', 'tid': TENANT}
     for found, is_own in ((own, True), ({**own, **claims}, False)):
         tokens = cached({'access_token': jwt_of(**found), 'valid_until': 9e9, 'current_refresh_token': 'public'})
         assert bool(tokens.token) == is_own
