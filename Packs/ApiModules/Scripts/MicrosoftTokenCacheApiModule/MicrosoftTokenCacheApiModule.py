@@ -215,17 +215,18 @@ class TokenProvider:
 
     def _acquire_with_lease(self, cached: 'CachedTokens') -> AccessToken:
         # A process that was killed does not renew its lease any more, and one of those who wait claims the next.
-        waited, unchanged, conflicts, seen = 0.0, 0.0, 0, ('', 0.0)
+        waited, unchanged, conflicts = 0.0, 0.0, 0
+        holder, until = '', 0.0  # of the lease that was read before
         longest = _MAX_HOLDERS * self.credential.max_request_seconds
         while waited < min(longest, self.clock.remaining()) and conflicts < _CLAIM_TRIES:
             if cached.token:  # another process has requested it
                 return cached.token
             lease = cached.lease
-            is_early = lease.holder == seen[0] or lease.retry_after(cached.now)
+            is_early = lease.holder == holder or lease.retry_after(cached.now)
             if lease.kind and is_early and lease.token_name == cached.token_name:
                 raise lease.error(cached.now)  # the same request would fail again
-            if seen != (cached.holder, lease.until):
-                seen, unchanged = (cached.holder, lease.until), 0.0
+            if (holder, until) != (cached.holder, lease.until):
+                holder, until, unchanged = cached.holder, lease.until, 0.0
             is_free = not cached.holder or unchanged >= LEASE_SECONDS
             if is_free and self._claim(cached):
                 self.token_client.on_wait, self.token_client.works_once = self._renew_lease, cached.uses_up
@@ -334,6 +335,7 @@ def not_stored(what: str) -> SignInUnavailableError:
 
 def _allows_next(error: MicrosoftSignInError, session: CachedSession) -> bool:
     """Return whether a token may be requested with the next session after this error."""
+    # The token service answers a token that it cannot decrypt with 500.
     is_refused = isinstance(error, SignInRefusedError) or error.code == '500'
     return isinstance(error, (SignInRequiredError, SignInPendingError)) or (session.is_foreign and is_refused)
 

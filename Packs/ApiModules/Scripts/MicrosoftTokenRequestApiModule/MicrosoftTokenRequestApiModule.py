@@ -87,7 +87,8 @@ _ACCEPT = 'The sign-in was declined. Start it again and accept.'
 # By OAuth error: what the numbers stand for. Microsoft may change the numbers at any time: they select the advice, and the
 # behavior only where a service in between has dropped the name of the error.
 # Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
-_ADVICE_BY_NUMBERS = {
+# This advice is about an app registration, which the Cortex XSOAR app and hosts lack: they have their own.
+_ADVICE_ON_AN_APP = {
     'invalid_client': {
         '7000215': f"Paste the client secret's Value (not its Secret ID) into Key. {_NEW}",
         '7000222 7005003': 'Create a new client secret in the app registration and paste its Value into Key.',
@@ -97,27 +98,36 @@ _ADVICE_BY_NUMBERS = {
         ),
         '90002 900023 50059': 'Check Token (tenant ID) and the cloud setting.',
         '650056 650057 650053': _ADD_PERMISSION,
-        '500011 650052 500014': 'Check the scope and the cloud setting, and that the tenant is licensed for the product.',
         '9002326 9002327': _PLATFORM_WEB,
         '9002346 9002331 500207': (
             'Register an application for accounts of an organization, or enter consumers in Token for a personal account.'
         ),
         '9002332': 'Enter the Directory (tenant) ID in Token, and sign in with an account of the organization.',
-        '900144': _INCOMPLETE,
         '50011 500112 900971': 'Enter the redirect URI exactly as in the app registration.',
         '700027 50012 700030 700021 700023 7000213': (
             'Upload the certificate to the app registration. Thumbprint and private key must belong to it.'
         ),
         '1000502 7000214 7000274 7000277 7005004': _NEW_CERTIFICATE,
-        '700024 500133': _CLOCK,
         '7000218': (
             'Enter the client secret in Key, or a certificate. '
             'For device code, allow public client flows in the app registration.'
         ),
         '700025': 'Register the redirect URI on the platform Web, or leave Key empty.',
+        '50194': _OWN_TENANT,
+    },
+    'consent_required': {'65001 90094 90095': _ADD_PERMISSION, '700084': _PLATFORM_WEB},
+    'invalid_grant': {
+        '70008 700082 700081 70043 70044 50173 70000 50089 50132 50133 50085 700005': _SIGN_IN_AGAIN,
+        '50105 501051 50020 500200': _OWN_TENANT,
+    },
+}
+_ADVICE_ON_OTHERS = {
+    'invalid_client': {
+        '500011 650052 500014': 'Check the scope and the cloud setting, and that the tenant is licensed for the product.',
+        '900144': _INCOMPLETE,
+        '700024 500133': _CLOCK,
         '7000112 700011': 'Enable sign-in of the enterprise application.',
         '70011 700022 901002': _ONE_RESOURCE,
-        '50194': _OWN_TENANT,
         '90038 900382 900432 900439': 'The tenant is in another national cloud. Change the cloud setting.',
         '1002016': 'A proxy or the host uses an old TLS version. Enable TLS 1.2 or later.',
         '70021 700211 700212 700213': (
@@ -125,11 +135,7 @@ _ADVICE_BY_NUMBERS = {
         ),
         '70023': 'The federated token lives too long. Use the one that the webhook of AKS projects.',
     },
-    'consent_required': {
-        '65001 90094 90095': _ADD_PERMISSION,
-        '700084': _PLATFORM_WEB,
-        '9002313': _INCOMPLETE,
-    },
+    'consent_required': {'9002313': _INCOMPLETE},
     'invalid_grant': {
         '50076 50079 50074 50078 50072 50158': 'Sign in again in a browser, or use application permissions.',
         '53003 53000 530032 530003 53001 53002 53004 53009 53011 530034 530035 500021': _SIGN_IN_LOG,
@@ -138,8 +144,6 @@ _ADVICE_BY_NUMBERS = {
         '135011 700003 50097 50129 50187 530002': _DEVICE,
         '54005 50148': 'Start the sign-in again.',
         '501481': 'Start the sign-in again and use its own code, which belongs to no other sign-in.',
-        '70008 700082 700081 70043 70044 50173 70000 50089 50132 50133 50085 700005': _SIGN_IN_AGAIN,
-        '50105 501051 50020 500200': _OWN_TENANT,
         '500341 51004 500571 50014 90072': (
             'Add the account to the directory of this tenant, or sign in again with another account.'
         ),
@@ -150,10 +154,16 @@ _ADVICE_BY_NUMBERS = {
         '50033 90006 90012 90033 90090': f'This is a temporary fault of the service. {TRY_LATER}',
     },
 }
-SIGN_IN_ADVICE = {
-    int(number): advice for rows in _ADVICE_BY_NUMBERS.values() for numbers, advice in rows.items() for number in numbers.split()
-}
-_ERROR_OF_CODE = {f'AADSTS{number}': error for error, rows in _ADVICE_BY_NUMBERS.items() for number in ' '.join(rows).split()}
+_ROWS = [
+    (error, int(number), advice)
+    for table in (_ADVICE_ON_AN_APP, _ADVICE_ON_OTHERS)
+    for error, rows in table.items()
+    for numbers, advice in rows.items()
+    for number in numbers.split()
+]
+SIGN_IN_ADVICE = {number: advice for _, number, advice in _ROWS}
+_ERROR_OF_CODE = {f'AADSTS{number}': error for error, number, _ in _ROWS}
+_OF_AN_APP = {'', _CONSENT, *(advice for rows in _ADVICE_ON_AN_APP.values() for advice in rows.values())}
 # Numbers that stand for several causes: the whole description is shown.
 _SEVERAL_CAUSES = (700027, 50012, 7000213, 500011, 50105, 9002313)
 # Of several causes, the description tells which it is.
@@ -205,8 +215,6 @@ _TEMPORARY = 'temporarily_unavailable'
 # These are final, even if a service in between sends them with status 500.
 _FINAL = {*_ADVICE_BY_ERROR, *_ADVICE_WITHOUT_NUMBER, *_NEEDS_USER, *_PENDING}
 _NAMED = rf'\b(?:{"|".join((*_FINAL, _TEMPORARY))})\b'
-# Advice that a service replaces by its own: none, and what concerns an app registration, which the Cortex app and hosts lack.
-_OF_AN_APP = r'^$|^Sign in again\.$|\b(?:Key|Token|app registration|redirect URI|consent)\b'
 
 
 def parse_oauth_error(
@@ -232,7 +240,7 @@ def parse_oauth_error(
     by_number = SIGN_IN_ADVICE.get(known, _ADVICE_BY_SUBERROR.get(str(body.get('suberror') or ''), ''))
     advice = next(by_description, by_number)
     if own_advice:
-        advice = own_advice if re.search(_OF_AN_APP, advice) else f'{advice} {own_advice}'
+        advice = own_advice if advice in _OF_AN_APP else f'{advice} {own_advice}'
     elif not advice and numbers and error not in _ADVICE_BY_ERROR:
         advice = f'Look up {code} at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
     if known and known not in _SEVERAL_CAUSES:
