@@ -152,8 +152,8 @@ class Credential:
         needs_user: a user has to sign in.
         application: digest of the values. For a user they are cloud and client, and not what the client proves itself by, since
             a new client secret is no new user. A pending sign-in is cached under it.
-        identity: digest that includes what one user pasted (code, Token). Tokens are cached under it.
-        seed: what one user pasted, empty if nothing.
+        identity: digest that includes `pasted`. Tokens are cached under it.
+        pasted: what one user pasted (code, Token), empty if nothing.
         tenant_id: ID or name of the tenant of a user, empty if there is none.
         uses_up_token: each request uses up a Token, and the response contains the next one. No token is then requested while the
             cached one is valid, since such a request is given up after some seconds.
@@ -167,10 +167,10 @@ class Credential:
     tenant_id = ''
     uses_up_token = False
 
-    def __init__(self, *application: str, seed: str = ''):
-        self.seed = seed
+    def __init__(self, *application: str, pasted: str = ''):
+        self.pasted = pasted
         self.application = _digest(self.kind, *application)
-        self.identity = _digest(self.application, seed)
+        self.identity = _digest(self.application, pasted)
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__} {self.identity[:8]}>'
@@ -234,7 +234,7 @@ class EntraCredential(Credential):
         return TokenRequest(
             'POST',
             self.token_url,
-            form={name: value for name, value in form.items() if value},
+            form=_without_empty(form),
             advice_by_code=self.advice_by_code,
             renew=lambda: self.post(target, grant_type, **fields),
         )
@@ -418,10 +418,9 @@ class AuthorizationCodeCredential(Credential):
     def __init__(self, client: EntraCredential, redirect_uri: str, code: str = ''):
         self.client = client
         self.redirect_uri = clean_text(clean_id(redirect_uri), 'The application redirect URI')
-        self._pasted = clean_value(code)
         if not self.redirect_uri:
             raise CredentialError('The application redirect URI is missing.', 'Enter the redirect URI of the app registration.')
-        super().__init__(*client.registration, seed=self._pasted)
+        super().__init__(*client.registration, pasted=clean_value(code))
         self.tenant_id = client.tenant_id
 
     def check_redirect_uri(self) -> None:
@@ -448,14 +447,14 @@ class AuthorizationCodeCredential(Credential):
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
         refresh_token = session.refresh_token
-        if not refresh_token and self._pasted.startswith(self.REFRESH_TOKEN_PREFIX):
-            refresh_token = self._pasted.removeprefix(self.REFRESH_TOKEN_PREFIX)
+        if not refresh_token and self.pasted.startswith(self.REFRESH_TOKEN_PREFIX):
+            refresh_token = self.pasted.removeprefix(self.REFRESH_TOKEN_PREFIX)
         if refresh_token:
             redirect_uri = self.redirect_uri if self.client.is_v1 else ''
             return self.client.refresh_request(target, refresh_token, redirect_uri=redirect_uri)
-        if not self._pasted or session.is_code_redeemed:
+        if not self.pasted or session.is_code_redeemed:
             raise no_session()
-        return self.redeem_request(target, self._pasted, session.pending)
+        return self.redeem_request(target, self.pasted, session.pending)
 
     def redeem_request(self, target: TokenTarget, pasted: str, pending: PendingSignIn) -> TokenRequest:
         """Return the request that exchanges an authorization code for tokens.
@@ -583,18 +582,18 @@ class CortexAppCredential(Credential):
         self.app_name = app_name
         self.registration_id, _, service = clean_text(clean_id(registration_id), 'ID').partition('@')
         self.token_service = require_https(service or self.TOKEN_SERVICE, 'The token service in ID')
-        self._token, self._key = clean_text(token, 'Token'), clean_text(key, 'Key')
-        for name, value in {'ID': self.registration_id, 'Token': self._token, 'Key': self._key}.items():
+        token, self._key = clean_text(token, 'Token'), clean_text(key, 'Key')
+        for name, value in {'ID': self.registration_id, 'Token': token, 'Key': self._key}.items():
             if not value:
                 raise CredentialError(
                     f'{name} is missing.', f'Paste the {name} that the consent page of the Cortex XSOAR app shows.'
                 )
         self._encrypt = encrypt
         self._info_headers = info_headers
-        super().__init__(app_name, self.registration_id, self.token_service, self._key, seed=self._token)
+        super().__init__(app_name, self.registration_id, self.token_service, self._key, pasted=token)
 
     def token_request(self, target: TokenTarget, session: CachedSession) -> TokenRequest:
-        token = session.refresh_token or self._token
+        token = session.refresh_token or self.pasted
         return TokenRequest(
             'POST',
             self.token_service,
@@ -615,7 +614,7 @@ class CortexAppCredential(Credential):
 
     def check_without_token_use(self, token_client: TokenClient) -> None:
         """Check the Key, and that the token service responds, without using the Token. Raise MicrosoftSignInError."""
-        self._encrypt(self._token, self._key)
+        self._encrypt(self.pasted, self._key)
         request = TokenRequest('GET', self.token_service)
         status = token_client.send(request).status_code
         if status >= 500:  # the service may know only POST
@@ -638,7 +637,7 @@ class ManagedIdentityCredential(Credential):
 
     Args:
         client_id: of a user-assigned identity; empty for the system-assigned one.
-        environment: environment variables, which identify the kind of host; the key folder of Azure Arc does as well.
+        environment: environment variables, which identify the kind of host, as the key folder of Azure Arc does.
     Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
     """
 
@@ -652,7 +651,7 @@ class ManagedIdentityCredential(Credential):
         kind = next(kind for kind in kinds if all(map(environment.get, kind.variables)))
         is_named = bool(environment.get('AZURE_POD_IDENTITY_AUTHORITY_HOST'))
         if kind is VirtualMachine and not is_named and os.path.isdir(AzureArc.KEY_FOLDER):
-            # The agent sets no variables on Linux. MSAL looks for its program, which a container does not see.
+            # Its agent sets none on Linux. MSAL looks for the program of the agent, which a container does not see.
             kind, environment = AzureArc, {'IDENTITY_ENDPOINT': AzureArc.ENDPOINT}
         self._host: ManagedIdentityHost = kind(environment)
         super().__init__(type(self._host).__name__, self._host.endpoint, self.client_id or self._host.client_id)
@@ -786,7 +785,8 @@ class WorkloadIdentity(ManagedIdentityHost):
 
     def __init__(self, environment: StrMapping):
         authority = environment.get('AZURE_AUTHORITY_HOST') or 'https://login.microsoftonline.com'
-        tenant = _id_of_pod('AZURE_TENANT_ID', environment.get('AZURE_TENANT_ID', ''), clean_tenant, 'tenant-id')
+        self._environment = environment
+        tenant = self._id('AZURE_TENANT_ID', clean_tenant, 'tenant-id')
         self.endpoint = f'{require_https(authority, "AZURE_AUTHORITY_HOST")}/{quote(tenant)}/oauth2/v2.0/token'
         self.client_id = environment.get('AZURE_CLIENT_ID', '')
         self._token_file = environment['AZURE_FEDERATED_TOKEN_FILE']
@@ -795,7 +795,7 @@ class WorkloadIdentity(ManagedIdentityHost):
         annotation = 'client-id, or enter Azure Managed Identities Client ID'
         form = {
             'grant_type': AuthenticationMethod.CLIENT_CREDENTIALS,
-            'client_id': client_id or _id_of_pod('AZURE_CLIENT_ID', self.client_id, clean_managed_identity_id, annotation),
+            'client_id': client_id or self._id('AZURE_CLIENT_ID', clean_managed_identity_id, annotation),
             **_client_assertion(self._read_token()),
             'scope': TokenTarget(resource=resource).as_scope,
         }
@@ -809,6 +809,16 @@ class WorkloadIdentity(ManagedIdentityHost):
             refusal_advice='Check the federated credential of the managed identity or application, and its client ID.',
         )
 
+    def _id(self, variable: str, clean: Callable[[str], str], annotation: str) -> str:
+        """Return the ID in a variable. Raise CredentialError, which names the variable, if there is none."""
+        value = self._environment.get(variable, '')
+        with suppress(CredentialError):
+            if found := clean(value):
+                return found
+        problem = 'is not an ID' if value else 'is not set in this pod'
+        advice = f'Annotate the service account with azure.workload.identity/{annotation}.'
+        raise CredentialError(f'{variable} {problem}.', advice)
+
     def _read_token(self) -> str:
         token = _start_of_file(self._token_file, _MAX_FEDERATED_TOKEN).strip()
         if not re.fullmatch(r'[\w-]+\.[\w-]+\.[\w-]+', token):
@@ -817,15 +827,6 @@ class WorkloadIdentity(ManagedIdentityHost):
                 'Use a service account with workload identity, and label the pod azure.workload.identity/use: "true".',
             )
         return token
-
-
-def _id_of_pod(variable: str, value: str, clean: Callable[[str], str], annotation: str) -> str:
-    """Return the ID in a variable of the pod. Raise CredentialError, which names the variable, if there is none."""
-    with suppress(CredentialError):
-        if found := clean(value):
-            return found
-    problem = 'is not an ID' if value else 'is not set in this pod'
-    raise CredentialError(f'{variable} {problem}.', f'Annotate the service account with azure.workload.identity/{annotation}.')
 
 
 _MAX_FEDERATED_TOKEN = 64 * 1024  # characters

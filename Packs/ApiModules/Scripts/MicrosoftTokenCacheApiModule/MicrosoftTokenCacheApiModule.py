@@ -432,7 +432,7 @@ class CachedTokens:
         self.lost = ''
         self._credential = credential
         self._latest_key, self._pending_key = (f'{_PREFIX}/{credential.application}/{name}' for name in ('latest', 'started'))
-        latest = None if credential.seed else _read_entry(context, self._latest_key, _Latest, now)
+        latest = None if credential.pasted else _read_entry(context, self._latest_key, _Latest, now)
         self._identity = latest.identity if latest else credential.identity
         self._token_prefix, self._session_key, self._lease_key, self.sent_key = (
             f'{_PREFIX}/{self._identity}/{name}' for name in ('token/', 'sign-in', 'lease', 'sent')
@@ -464,9 +464,8 @@ class CachedTokens:
     def _sessions(self, session: CachedSession | None, is_own: bool, public_refresh_token: str) -> list[CachedSession]:
         """Return what a token can be requested with, in the order in which it is tried.
 
-        First the device code of a pending sign-in. Then the refresh token that the public module left, if there is no token of
-        ours. Then our own one, or before the first the code or Token in the settings. Last, if nothing was pasted, a refresh
-        token of a user that others wrote after us: some integrations write the one in their settings before each command.
+        A device code; what the public module left, before we have tokens; our refresh token, before the first what was pasted;
+        if nothing was pasted, a refresh token that others wrote: some integrations write theirs before each command.
         """
         pending = self.pending or PendingSignIn()
         sessions = [CachedSession(pending=pending)] if pending.device_code else []
@@ -476,14 +475,14 @@ class CachedTokens:
             sessions.append(CachedSession(session.refresh_token, tenants=() if is_own else self._tenants))
         elif not pending.device_code:
             sessions.append(CachedSession(pending=pending, is_code_redeemed=bool(session)))
-        if self._credential.needs_user and not self._credential.seed and not public_refresh_token:
+        if self._credential.needs_user and not self._credential.pasted and not public_refresh_token:
             written = self._public_refresh_token()
             if written not in ('', *self._own_refresh_tokens().values()):
                 sessions.append(CachedSession(written, is_foreign=True))
         return sessions
 
     def _own_refresh_tokens(self) -> dict[str, str]:
-        """Return the refresh tokens of all credentials by their keys."""
+        """Return the refresh tokens of all credentials, by key."""
         sessions = {key: _read_entry(self.context, key, CachedSession) for key in self.context if key.endswith('/sign-in')}
         return {key: session.refresh_token for key, session in sessions.items() if session and session.refresh_token}
 
@@ -492,7 +491,7 @@ class CachedTokens:
 
         A mere status may be that of a proxy, and other errors of Entra are about the application.
         """
-        is_passed = bool(self._credential.seed) and self._credential.seed == self.context.get(_PUBLIC_REFRESH_TOKEN)
+        is_passed = bool(self._credential.pasted) and self._credential.pasted == self.context.get(_PUBLIC_REFRESH_TOKEN)
         is_about_it = error.code == 'refused' and not self.sessions[-1].refresh_token
         return is_passed and (is_about_it or isinstance(error, SignInRequiredError))
 

@@ -115,8 +115,9 @@ _ADVICE_ON_AN_APP = {
         '700025': 'Register the redirect URI on the platform Web, or leave Key empty.',
         '50194': _OWN_TENANT,
     },
-    'consent_required': {'65001 90094 90095': _ADD_PERMISSION, '700084': _PLATFORM_WEB},
     'invalid_grant': {
+        '65001 90094 90095': _ADD_PERMISSION,
+        '700084': _PLATFORM_WEB,
         '70008 700082 700081 70043 70044 50173 70000 50089 50132 50133 50085 700005': _SIGN_IN_AGAIN,
         '50105 501051 50020 500200': _OWN_TENANT,
     },
@@ -135,8 +136,8 @@ _ADVICE_ON_OTHERS = {
         ),
         '70023': 'The federated token lives too long. Use the one that the webhook of AKS projects.',
     },
-    'consent_required': {'9002313': _INCOMPLETE},
     'invalid_grant': {
+        '9002313': _INCOMPLETE,
         '50076 50079 50074 50078 50072 50158': 'Sign in again in a browser, or use application permissions.',
         '53003 53000 530032 530003 53001 53002 53004 53009 53011 530034 530035 500021': _SIGN_IN_LOG,
         '530033': 'Choose Authorization Code, or have an administrator exclude the application from the policy.',
