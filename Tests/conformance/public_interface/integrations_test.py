@@ -282,7 +282,14 @@ def test_a_new_consent_is_used_where_an_update_left_a_token(cortex_mail: Instanc
     assert cortex_mail.outputs('cortex-mail-list')
 
 
-@pytest.mark.parametrize('body', ['<html>Blocked</html>', {'error': 'invalid_client', 'error_description': 'AADSTS7000222: x.'}])
+@pytest.mark.parametrize(
+    'body',
+    [
+        '<html>Blocked</html>',
+        {'error': 'invalid_client', 'error_description': 'AADSTS7000222: x.'},
+        {'error': 'invalid_grant', 'error_description': 'AADSTS53003: x.'},
+    ],
+)
 @pytest.mark.parametrize('is_used', [False, True])
 def test_a_token_in_the_context_outlives_errors_of_other_causes(
     cortex_mail: Instance, platform: MicrosoftCloud, body: Any, is_used: bool

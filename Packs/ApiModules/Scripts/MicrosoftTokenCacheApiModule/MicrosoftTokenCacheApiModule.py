@@ -24,6 +24,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     )
     from MicrosoftTokenRequestApiModule import (
         AccessToken,
+        DEAD_TOKEN_CODES,
         LEAST_LIFE,
         REFRESH_MARGIN,
         SignInPendingError,
@@ -487,13 +488,13 @@ class CachedTokens:
         return {key: session.refresh_token for key, session in sessions.items() if session and session.refresh_token}
 
     def passed_token_is_dead(self, error: MicrosoftSignInError) -> bool:
-        """Return whether `error` is about a token that the public module left and the integration passes as the Token.
+        """Return whether `error` ends a token that the public module left and the integration passes as the Token.
 
-        A mere status may be that of a proxy, and other errors of Entra are about the application.
+        A mere status may be that of a proxy, and other errors of Entra are about the application or a policy.
         """
         is_passed = bool(self._credential.pasted) and self._credential.pasted == self.context.get(_PUBLIC_REFRESH_TOKEN)
-        is_about_it = error.code == 'refused' and not self.sessions[-1].refresh_token
-        return is_passed and (is_about_it or isinstance(error, SignInRequiredError))
+        is_refused = error.code == 'refused' and not self.sessions[-1].refresh_token
+        return is_passed and (is_refused or error.code in DEAD_TOKEN_CODES)
 
     def put_token(self, token: AccessToken) -> None:
         key = self._token_prefix + self.token_name

@@ -165,6 +165,7 @@ _ROWS = [
 SIGN_IN_ADVICE = {number: advice for _, number, advice in _ROWS}
 _ERROR_OF_CODE = {f'AADSTS{number}': error for error, number, _ in _ROWS}
 _OF_AN_APP = {'', _CONSENT, *(advice for rows in _ADVICE_ON_AN_APP.values() for advice in rows.values())}
+DEAD_TOKEN_CODES = {'invalid_grant', *(f'AADSTS{number}' for _, number, advice in _ROWS if advice == _SIGN_IN_AGAIN)}
 # Numbers that stand for several causes: the whole description is shown.
 _SEVERAL_CAUSES = (700027, 50012, 7000213, 500011, 50105, 9002313)
 # Of several causes, the description tells which it is.
