@@ -1,12 +1,18 @@
 """The helpers that all Microsoft modules share. No service is called."""
 
 import base64
+import gzip
+import io
 import json
+import math
 import random
 import re
+import socket
 import time
+import zlib
 from collections.abc import Callable
 from email.utils import formatdate
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -16,7 +22,9 @@ from MicrosoftCoreApiModule import (
     AZURE_CLOUD_NAME_MAPPING,
     NO_RETRIES,
     CredentialError,
+    DeadlineError,
     ErrorResponse,
+    LimitedSession,
     MicrosoftSignInError,
     RetryPolicy,
     SystemClock,
@@ -40,6 +48,7 @@ from MicrosoftCoreApiModule import (
     run_with_retries,
     secret_forms,
 )
+from urllib3.exceptions import LocationParseError
 
 NOW = 1_900_000_000.0
 LOGIN, TENANT, CLIENT = 'https://login.example', '7d9a4b0e-52c1-4f3a-9a67-0c5d1e8f2b34', '1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d'
@@ -72,6 +81,11 @@ def response_with(status: int = 503, body: bytes = b'', **headers: str) -> reque
     return response
 
 
+def says(message: str) -> str:
+    """Return the pattern that matches this message and no other one."""
+    return f'^{re.escape(message)}$'
+
+
 # region errors, time and clouds
 
 
@@ -81,6 +95,9 @@ def response_with(status: int = 503, body: bytes = b'', **headers: str) -> reque
         (MicrosoftSignInError('It broke.'), 'It broke.'),
         (MicrosoftSignInError('It broke.', 'Mend it.'), 'It broke. Mend it.'),
         (MicrosoftSignInError('It broke.', 'Mend it.', 'code', '1-2'), 'It broke. Mend it. Correlation ID: 1-2'),
+        (MicrosoftSignInError('It broke', 'Mend it'), 'It broke. Mend it.'),
+        (MicrosoftSignInError('It broke!', 'Is it new?'), 'It broke! Is it new?'),
+        (MicrosoftSignInError('It said "I broke."', "(It did.) ['Mend it!']"), 'It said "I broke." (It did.) [\'Mend it!\']'),
     ],
 )
 def test_an_error_says_what_happened_what_to_do_and_its_correlation_id(error: MicrosoftSignInError, text: str) -> None:
@@ -142,6 +159,9 @@ def test_https_and_loopback_addresses_are_accepted(pasted: str, expected: str) -
     assert require_https(pasted, 'Token URL') == expected
 
 
+FULL_ADDRESS = 'Enter the full address, starting with https://.'
+
+
 @pytest.mark.parametrize(
     'pasted',
     [
@@ -159,16 +179,15 @@ def test_https_and_loopback_addresses_are_accepted(pasted: str, expected: str) -
     ],
 )
 def test_other_addresses_are_rejected_with_the_name_of_the_field(pasted: str) -> None:
-    with pytest.raises(CredentialError, match=r'Token URL is not an https address\. Enter the full address'):
+    with pytest.raises(CredentialError, match=says(f'Token URL is not an https address. {FULL_ADDRESS}')):
         require_https(pasted, 'Token URL')
 
 
 @pytest.mark.parametrize('address', ['https://login.example/a', 'https://login.example?a=b'])
 def test_a_path_is_rejected_where_a_host_is_expected(address: str) -> None:
     assert require_https('https://login.example:8443/', 'Endpoint', host_only=True) == 'https://login.example:8443'
-    with pytest.raises(
-        CredentialError, match=r'Endpoint is more than the address of a host\. Enter only https://login\.example\.'
-    ):
+    message = 'Endpoint is more than the address of a host. Enter only https://login.example.'
+    with pytest.raises(CredentialError, match=says(message)):
         require_https(address, 'Endpoint', host_only=True)
 
 
@@ -187,6 +206,7 @@ def test_a_body_that_is_not_json_is_none() -> None:
         (formatdate(NOW + 60, usegmt=True), 60),
         (formatdate(NOW - 60, usegmt=True), 0),
         ('Sun, 17 Mar 2030 17:47:40', 60),
+        ('Sun, 17 Mar 2030 19:47:40 +0200', 60),
         ('soon', None),
         ('', None),
         ('32 Foo 2030', None),
@@ -260,29 +280,33 @@ def test_texts_from_outside_are_short_printable_and_without_secrets(value: objec
     assert shown.isprintable()
 
 
-@pytest.mark.parametrize('secret', ['a+b/c=d~e&f', 'p@ss "word"', 'gr\xfc\xdfe-und-mehr', 'x' * 40, 'eyJ0.a-b_c.d'])
+@pytest.mark.parametrize(
+    'secret', ['a+b/c=d~e&f', 'p@ss "word"', 'gr\xfc\xdfe-und-mehr', 'x' * 40, 'eyJ0.a-b_c.d', '???>>>~~~', 'half an \ud83d']
+)
 @pytest.mark.parametrize('around', ['', 'a', 'ab', 'abc', '{"user":"'])
 def test_a_secret_has_every_form_in_which_it_may_appear(secret: str, around: str) -> None:
     forms = secret_forms(secret)
     assert forms == sorted(forms, key=len, reverse=True)
-    encoded = base64.b64encode(f'{around}{secret}{around}'.encode()).decode()
+    secret = secret.replace('\ud83d', '?')  # as it is sent
     url_encoded = quote(secret, safe='')
-    lower_case = re.sub('%..', lambda code: code[0].lower(), url_encoded)
-    for text in (
-        secret,
-        url_encoded,
-        quote_plus(secret),
-        lower_case,
-        json.dumps(secret),
-        encoded,
-        encoded.replace('/', '_'),
-    ):
+    in_json = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1].replace('/', r'\/')
+    lower_case = (re.sub('%..', lambda code: code[0].lower(), text) for text in (url_encoded, quote_plus(secret)))
+    assert {secret, quote(secret), url_encoded, quote_plus(secret), *lower_case, *in_json} <= set(forms)
+    encoded = base64.b64encode(f'{around}{secret}{around}'.encode()).decode()
+    for text in (encoded, encoded.translate(str.maketrans('+/', '-_'))):
         assert any(form in text for form in forms), text
 
 
-def test_the_lines_of_a_private_key_are_secrets() -> None:
-    line = 'MIIE' * 13
-    assert line in secret_forms(f'-----BEGIN PRIVATE KEY-----\n{line}\nAAAA\n-----END PRIVATE KEY-----')
+@pytest.mark.parametrize('secret, forms', [('abc', []), ('abcd', ['abcd']), ('abcdefg', ['abcdefg'])])
+def test_a_short_secret_has_few_forms(secret: str, forms: list[str]) -> None:
+    assert secret_forms(secret) == forms
+
+
+@pytest.mark.parametrize('length, is_secret', [(64, True), (31, True), (30, False)])
+def test_the_long_lines_of_a_private_key_are_secrets(length: int, is_secret: bool) -> None:
+    line = ('MII+' * 16)[:length]
+    forms = secret_forms(f'-----BEGIN PRIVATE KEY-----\n{line}\nAAAA\n-----END PRIVATE KEY-----')
+    assert {line, quote(line, safe='')}.intersection(forms) == ({line, quote(line, safe='')} if is_secret else set())
 
 
 @pytest.mark.parametrize(
@@ -322,6 +346,263 @@ def test_a_link_leads_to_the_own_host_or_it_does_not(link: object, expected: boo
 
 def test_retry_after_may_be_missing() -> None:
     assert retry_after_seconds(response_with(), NOW) is None
+
+
+# endregion
+# region limits of a request
+
+
+class Service(requests.adapters.BaseAdapter):
+    """Answer each request of a session with one response, and keep what was asked for."""
+
+    def __init__(self, body: bytes = b'the body', status: int = 200, **headers: str):
+        super().__init__()
+        self.body, self.status, self.headers = body, status, headers
+        self.requests: list[requests.PreparedRequest] = []
+        self.timeouts: list[Any] = []
+
+    def send(self, request: requests.PreparedRequest, *_args: Any, timeout: Any = None, **_kwargs: Any) -> requests.Response:
+        self.requests.append(request)
+        self.timeouts.append(timeout)
+        response = response_with(self.status, **self.headers)
+        response._content, response.raw = False, io.BytesIO(self.body)  # not yet read
+        response.url, response.request = str(request.url), request
+        return response
+
+    def close(self) -> None:
+        pass
+
+
+def session_of(service: requests.adapters.BaseAdapter, remaining: float = math.inf, max_size: int = 99) -> LimitedSession:
+    session = LimitedSession(lambda: remaining, max_size)
+    session.mount('https://', service)
+    return session
+
+
+@pytest.mark.parametrize(
+    'keywords, remaining, timeout',
+    [
+        ({}, math.inf, (10, 120)),
+        ({'stream': True}, math.inf, (10, 240)),
+        ({'timeout': 30}, math.inf, (10, 30)),
+        ({'timeout': (3, 200)}, math.inf, (3, 200)),
+        ({}, 5, (5, 5)),
+        ({'stream': True, 'timeout': (7, None)}, 5, (5, 5)),
+    ],
+)
+def test_a_request_has_a_timeout(keywords: dict[str, Any], remaining: float, timeout: tuple[float, float]) -> None:
+    service = Service()
+    session_of(service, remaining).get(LOGIN, **keywords)
+    assert service.timeouts == [timeout]
+
+
+@pytest.mark.parametrize(
+    'keywords, remaining, seconds',
+    [
+        ({}, math.inf, 120),
+        ({'timeout': 60}, math.inf, 120),
+        ({'timeout': 200}, math.inf, 200),
+        ({'timeout': 200}, 150, 150),
+        ({'timeout': 200, 'stream': True}, math.inf, 240),
+        ({'timeout': 300, 'stream': True}, math.inf, 300),
+    ],
+)
+def test_a_request_that_fails_after_its_deadline_names_it(
+    monkeypatch: pytest.MonkeyPatch, keywords: dict[str, Any], remaining: float, seconds: float
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, 'monotonic', lambda: now[0])
+
+    class Slow(Service):
+        def send(self, *_args: Any, **_kwargs: Any) -> requests.Response:
+            now[0] += waited
+            raise requests.exceptions.ConnectionError('broken')
+
+    waited = seconds
+    with pytest.raises(DeadlineError, match=says(f'No complete response came within {seconds} seconds.')):
+        session_of(Slow(), remaining).get(LOGIN, **keywords)
+    waited = seconds - 1
+    with pytest.raises(requests.exceptions.ConnectionError, match=says('broken')):
+        session_of(Slow(), remaining).get(LOGIN, **keywords)
+
+
+def test_a_command_without_time_sends_no_request() -> None:
+    service = Service()
+    with pytest.raises(DeadlineError, match=says('The command has no time left.')):
+        session_of(service, remaining=0).get(LOGIN)
+    assert service.requests == []
+
+
+TEXT = b'0123456789'
+
+
+@pytest.mark.parametrize(
+    'encoding, body',
+    [
+        ('', TEXT),
+        ('identity', TEXT),
+        ('gzip', gzip.compress(TEXT)),
+        (' X-GZIP ', gzip.compress(TEXT)),
+        ('deflate', zlib.compress(TEXT)),
+    ],
+)
+def test_a_response_of_the_maximum_size_is_read(encoding: str, body: bytes) -> None:
+    response = session_of(Service(body, Content_Encoding=encoding), max_size=10).get(LOGIN)
+    assert (response.content, response.text) == (TEXT, TEXT.decode())
+    assert list(response.iter_content(5)) == [TEXT[:5], TEXT[5:]]
+
+
+@pytest.mark.parametrize(
+    'encoding, body, message',
+    [
+        ('', TEXT, 'The response has more than 9 bytes.'),
+        ('gzip', gzip.compress(TEXT), 'The response has more than 9 bytes.'),
+        ('br', b'', 'The response is compressed in an unknown way.'),
+        ('gzip, gzip', b'', 'The response is compressed in an unknown way.'),
+        ('gzip', b'not gzip', 'The response cannot be decompressed.'),
+        ('gzip', gzip.compress(b'short')[:-9], 'The compressed response is incomplete.'),
+    ],
+)
+def test_a_response_that_is_too_large_or_cannot_be_decompressed_is_an_error(encoding: str, body: bytes, message: str) -> None:
+    with pytest.raises(requests.exceptions.ContentDecodingError, match=says(message)):
+        session_of(Service(body, Content_Encoding=encoding), max_size=9).get(LOGIN)
+
+
+def test_a_file_is_streamed_as_it_is_whatever_its_size() -> None:
+    service = Service(TEXT)
+    response = session_of(service, max_size=5).get(LOGIN, stream=True)
+    assert list(response.iter_content(5)) == [TEXT[:5], TEXT[5:]]
+    assert service.requests[0].headers['Accept-Encoding'] == 'identity'
+
+
+def test_a_file_that_is_compressed_all_the_same_is_an_error() -> None:
+    message = 'The service compressed a file that was requested as it is.'
+    with pytest.raises(requests.exceptions.ContentDecodingError, match=says(message)):
+        session_of(Service(gzip.compress(TEXT), Content_Encoding='gzip')).get(LOGIN, stream=True)
+
+
+def test_an_error_in_place_of_a_file_is_read_at_once() -> None:
+    service = Service(gzip.compress(b'{"error": "gone"}'), 404, Content_Encoding='gzip')
+    assert session_of(service).get(LOGIN, stream=True).json() == {'error': 'gone'}
+
+
+def test_the_encoding_of_a_text_is_not_guessed() -> None:
+    assert session_of(Service('\xfc'.encode())).get(LOGIN).text == '\xfc'
+
+
+@pytest.mark.parametrize(
+    'method, location, is_followed',
+    [
+        ('GET', f'{LOGIN}/other', True),
+        ('GET', '/other', True),
+        ('GET', 'https://evil.example/', True),
+        ('GET', 'http://login.example/', False),
+        ('POST', f'{LOGIN}/other', True),
+        ('POST', 'https://evil.example/', False),
+        ('POST', '', False),
+    ],
+)
+def test_a_redirect_leads_no_body_to_another_host(method: str, location: str, is_followed: bool) -> None:
+    service = Service(status=307, Location=location)
+    session = session_of(service)
+    session.max_redirects = 1
+    body = b'' if method == 'GET' else b'a mail'
+    if is_followed:
+        with pytest.raises(requests.exceptions.TooManyRedirects):
+            session.request(method, LOGIN, data=body)
+    else:
+        assert session.request(method, LOGIN, data=body).status_code == 307
+    assert len(service.requests) == 1 + is_followed
+
+
+@pytest.mark.parametrize('error', [ValueError('a secret'), TypeError('a secret'), LocationParseError('a secret')])
+def test_an_address_that_cannot_be_read_is_an_error_without_it(error: Exception) -> None:
+    class Unreadable(Service):
+        def send(self, *_args: Any, **_kwargs: Any) -> requests.Response:
+            raise error
+
+    with pytest.raises(requests.exceptions.InvalidURL, match=says(type(error).__name__)):
+        session_of(Unreadable()).get(LOGIN)
+
+
+# endregion
+# region connections
+
+
+class Network:
+    """Attempts to connect, in place of those of urllib3, on a clock that only they advance.
+
+    Attributes:
+        attempts: address and timeout of each.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, addresses: list[str], connected: Any = None):
+        self.attempts: list[tuple[str, float]] = []
+        self.now, self.connected = 1000.0, connected
+        found: list[Any] = [(0, 0, 0, '', (address, 80)) for address in addresses]
+        monkeypatch.setattr(time, 'monotonic', lambda: self.now)
+        monkeypatch.setattr(socket, 'getaddrinfo', lambda *_args: found)
+        monkeypatch.setattr('urllib3.util.connection.create_connection', self.connect)
+
+    def connect(self, address: tuple[str, int], timeout: float, **_options: Any) -> Any:
+        self.attempts.append((address[0], timeout))
+        self.now += 2 if self.connected else timeout
+        if self.connected:
+            return self.connected
+        raise TimeoutError
+
+
+@pytest.mark.parametrize(
+    'found, attempts',
+    [
+        (['192.0.2.1'], [('192.0.2.1', 10)]),
+        (['192.0.2.1', '192.0.2.2', '192.0.2.1'], [('192.0.2.1', 2), ('192.0.2.2', 10)]),
+        (
+            ['2001:db8::1', '2001:db8::2', '2001:db8::3', '192.0.2.1', '192.0.2.2'],
+            [('2001:db8::1', 2), ('192.0.2.1', 2), ('2001:db8::2', 2), ('192.0.2.2', 2), ('2001:db8::3', 10)],
+        ),
+        (['192.0.2.1', '2001:db8::1', '2001:db8::2'], [('192.0.2.1', 2), ('2001:db8::1', 2), ('2001:db8::2', 10)]),
+    ],
+)
+def test_the_addresses_of_a_host_take_turns(
+    monkeypatch: pytest.MonkeyPatch, found: list[str], attempts: list[tuple[str, float]]
+) -> None:
+    network = Network(monkeypatch, found)
+    with pytest.raises(requests.exceptions.ConnectTimeout):
+        LimitedSession(lambda: math.inf).get('http://many.example/')
+    assert network.attempts == attempts
+
+
+def test_no_address_is_tried_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network(monkeypatch, ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'])
+    with pytest.raises(DeadlineError, match=says('No complete response came within 5 seconds.')):
+        LimitedSession(lambda: 5).get('http://many.example/')
+    assert network.attempts == [('192.0.2.1', 2), ('192.0.2.2', 2), ('192.0.2.3', 1)]
+
+
+def test_the_rest_of_the_time_is_for_tls_and_each_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Connected:
+        def __init__(self) -> None:
+            self.timeouts: list[float] = []
+
+        def settimeout(self, seconds: float) -> None:
+            self.timeouts.append(seconds)
+
+        def gettimeout(self) -> float:
+            return self.timeouts[-1]
+
+        def sendall(self, data: bytes) -> None:
+            if data == b'the body':
+                raise ConnectionResetError
+
+        def close(self) -> None:
+            pass
+
+    connected = Connected()
+    Network(monkeypatch, ['192.0.2.1'], connected)
+    with pytest.raises(requests.exceptions.ConnectionError):
+        LimitedSession(lambda: 5).post('http://many.example/', data=b'the body')
+    assert connected.timeouts == [5, 3, 60, 3], 'after the connection, which took two seconds, and before the body'
 
 
 # endregion
@@ -379,7 +660,7 @@ def test_an_error_without_a_delay_is_raised(clock: StoppedClock) -> None:
     'policy, waits', [(POLICY, [12, 12]), (POLICY._replace(budget=11), []), (POLICY._replace(deadline=15), [12])]
 )
 def test_no_wait_exceeds_the_budget_or_the_deadline(clock: StoppedClock, policy: RetryPolicy, waits: list[float]) -> None:
-    with pytest.raises(ErrorResponse):
+    with pytest.raises(ErrorResponse, match=says('503')):
         run_with_retries(failing(9), lambda _error, _attempt: 12.0, policy, clock)
     assert clock.waits == waits
 
@@ -438,42 +719,54 @@ def test_a_tenant_is_found_in_the_pasted_text(pasted: str, tenant: str) -> None:
     assert clean_tenant(pasted) == tenant
 
 
+NO_TENANT = 'Token (tenant ID) is missing. Copy the Directory (tenant) ID from the app registration into Token.'
+NOT_A_TENANT = 'Token is not a tenant ID. Enter the Directory (tenant) ID, or a domain name of the tenant.'
+
+
 @pytest.mark.parametrize(
-    'pasted, says',
+    'pasted, message',
     [
-        ('', 'is missing'),
-        (' \n', 'is missing'),
-        ('two words', 'is not a tenant ID'),
-        (LOGIN, 'is not a tenant ID'),
-        ('a/b', 'is not a'),
-        ('tenant?', 'is not a'),
-        ('-x', 'is not a'),
-        (TENANT[:-1], 'is not a'),
-        (TENANT.replace('a', '\u0430'), 'is not a'),
-        ('contoso.ex\u0430mple', 'is not a'),
+        ('', NO_TENANT),
+        (' \n', NO_TENANT),
+        ('two words', NOT_A_TENANT),
+        (LOGIN, NOT_A_TENANT),
+        ('a/b', NOT_A_TENANT),
+        ('tenant?', NOT_A_TENANT),
+        ('-x', NOT_A_TENANT),
+        (TENANT[:-1], NOT_A_TENANT),
+        (TENANT.replace('a', '\u0430'), NOT_A_TENANT),
+        ('contoso.ex\u0430mple', NOT_A_TENANT),
     ],
 )
-def test_a_value_that_is_not_a_tenant_is_rejected(pasted: str, says: str) -> None:
-    with pytest.raises(CredentialError, match=f'^Token.* {says}'):
+def test_a_value_that_is_not_a_tenant_is_rejected(pasted: str, message: str) -> None:
+    with pytest.raises(CredentialError, match=says(message)):
         clean_tenant(pasted)
 
 
+NO_CLIENT = 'ID (client ID) is missing. Copy the Application (client) ID from the app registration into ID.'
+NOT_A_CLIENT = 'ID is not a client ID. Enter the Application (client) ID of the app registration in ID.'
+
+
 @pytest.mark.parametrize(
-    'pasted, says',
+    'pasted, message',
     [
-        ('', 'ID .* is missing'),
-        ('a b', 'is not a client ID'),
-        ('https://x', 'is not a client ID'),
-        (f'{CLIENT}?', 'is not a client ID'),
-        (f'{CLIENT}@https://tokens.example', 'is that of the Cortex XSOAR app'),
-        (CLIENT[1:], 'is not a client ID'),
-        (CLIENT.replace('-', '_'), 'is not a client ID'),
-        (f'{CLIENT}.', 'is not a client ID'),
-        (CLIENT.replace('1', '\u0406'), 'is not a client ID'),
+        ('', NO_CLIENT),
+        ('a b', NOT_A_CLIENT),
+        ('https://x', NOT_A_CLIENT),
+        (f'{CLIENT}?', NOT_A_CLIENT),
+        (
+            f'{CLIENT}@https://tokens.example',
+            'ID is that of the Cortex XSOAR app, not a client ID. '
+            "Enter the Application (client) ID, or clear 'Use a self-deployed Azure application'.",
+        ),
+        (CLIENT[1:], NOT_A_CLIENT),
+        (CLIENT.replace('-', '_'), NOT_A_CLIENT),
+        (f'{CLIENT}.', NOT_A_CLIENT),
+        (CLIENT.replace('1', '\u0406'), NOT_A_CLIENT),
     ],
 )
-def test_a_value_that_is_not_a_client_id_is_rejected(pasted: str, says: str) -> None:
-    with pytest.raises(CredentialError, match=says):
+def test_a_value_that_is_not_a_client_id_is_rejected(pasted: str, message: str) -> None:
+    with pytest.raises(CredentialError, match=says(message)):
         clean_client_id(pasted)
 
 
@@ -492,16 +785,29 @@ def test_a_guid_is_in_lower_case_as_entra_answers_it(pasted: str, cleaned: str) 
 @pytest.mark.parametrize('client_id', ['/subscriptions/1/x', 'my identity', f'{CLIENT}@x'])
 def test_the_client_id_of_a_managed_identity_is_not_its_resource_id(client_id: str) -> None:
     assert clean_managed_identity_id(f' {CLIENT}\n') == CLIENT
-    with pytest.raises(CredentialError, match=r'^Azure Managed Identities Client ID is not a client ID'):
+    message = (
+        'Azure Managed Identities Client ID is not a client ID. '
+        'Enter the client ID of the user-assigned identity, not its resource ID or name.'
+    )
+    with pytest.raises(CredentialError, match=says(message)):
         clean_managed_identity_id(client_id)
 
 
+def test_a_client_secret_is_required() -> None:
+    message = 'Key (client secret) is missing. Enter the client secret, or a certificate and its private key.'
+    with pytest.raises(CredentialError, match=says(message)):
+        clean_client_secret(' \n')
+
+
 @pytest.mark.parametrize(
-    'pasted, says',
-    [('', 'is missing'), ('a\nb', 'U.000A'), ('s\xe9cret', 'U.00E9'), ('a\x00b', 'U.0000'), ('\u0430bc', 'U.0430')],
+    'pasted, character', [('a\nb', 'U+000A'), ('s\xe9cret', 'U+00E9'), ('a\x00b', 'U+0000'), ('\u0430bc', 'U+0430')]
 )
-def test_a_value_that_is_not_a_client_secret_is_rejected(pasted: str, says: str) -> None:
-    with pytest.raises(CredentialError, match=f'Key.* {says}'):
+def test_a_value_that_is_not_a_client_secret_is_rejected(pasted: str, character: str) -> None:
+    message = (
+        f'Key (client secret) contains the character {character}, which no such value has. '
+        'Copy the value again, and paste only it.'
+    )
+    with pytest.raises(CredentialError, match=says(message)):
         clean_client_secret(pasted)
 
 
@@ -554,7 +860,11 @@ def test_a_thumbprint_is_reduced_to_its_digits(pasted: str, digits: str) -> None
 
 @pytest.mark.parametrize('pasted', ['', SHA1[1:], SHA1 + 'A', SHA1[:-1] + 'G', 'thumbprint'])
 def test_a_value_that_is_not_a_thumbprint_is_rejected(pasted: str) -> None:
-    with pytest.raises(CredentialError, match=r'40 .* or 64'):
+    message = (
+        'The certificate thumbprint is not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits. '
+        'Copy the thumbprint from Certificates & secrets of the app registration.'
+    )
+    with pytest.raises(CredentialError, match=says(message)):
         clean_thumbprint(pasted)
 
 
@@ -598,20 +908,33 @@ def test_a_private_key_of_any_kind_is_selected(label: str) -> None:
     assert clean_private_keys([('CERTIFICATE', 'c'), (label, 'key'), ('ENCRYPTED PRIVATE KEY', 'k')]) == ['key']
 
 
+TRADITIONAL_KEY = '-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----'
+
+
+def test_an_encrypted_key_of_the_traditional_format_is_labelled_as_encrypted() -> None:
+    [(label, block)] = clean_pem(TRADITIONAL_KEY)
+    assert label == 'ENCRYPTED PRIVATE KEY'
+    assert (block.splitlines()[0], block.splitlines()[-1]) == (f'-----BEGIN {label}-----', f'-----END {label}-----')
+
+
+NO_KEY = (
+    'The private key is missing, or is not in PEM format. '
+    "Paste the whole key, from '-----BEGIN PRIVATE KEY-----' to '-----END PRIVATE KEY-----'."
+)
+ENCRYPTED_KEY = 'The private key is encrypted. Decrypt it with openssl pkey -in key.pem -out plain.pem, and paste the result.'
+
+
 @pytest.mark.parametrize(
-    'blocks, says',
+    'blocks, message',
     [
-        ([], 'is missing'),
-        ([('CERTIFICATE', 'c')], 'is missing'),
-        ([('ENCRYPTED PRIVATE KEY', 'k')], 'is encrypted'),
-        (
-            clean_pem('-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----'),
-            'is encrypted',
-        ),
+        ([], NO_KEY),
+        ([('CERTIFICATE', 'c')], NO_KEY),
+        ([('ENCRYPTED PRIVATE KEY', 'k')], ENCRYPTED_KEY),
+        (clean_pem(TRADITIONAL_KEY), ENCRYPTED_KEY),
     ],
 )
-def test_a_missing_or_encrypted_private_key_is_rejected(blocks: list[tuple[str, str]], says: str) -> None:
-    with pytest.raises(CredentialError, match=f'The private key {says}'):
+def test_a_missing_or_encrypted_private_key_is_rejected(blocks: list[tuple[str, str]], message: str) -> None:
+    with pytest.raises(CredentialError, match=says(message)):
         clean_private_keys(blocks)
 
 

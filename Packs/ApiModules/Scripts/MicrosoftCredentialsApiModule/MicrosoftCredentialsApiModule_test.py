@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import uuid
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from MicrosoftCoreApiModule import CredentialError
+from MicrosoftCoreApiModule_test import says
 from MicrosoftTokenRequestApiModule_test import ScriptedService
 from MicrosoftTokenRequestApiModule import (
     SignInRefusedError,
@@ -150,35 +152,56 @@ def cortex(**changes: Any) -> CortexAppCredential:
         ('&code=c', 'c', ''),
         (f'{REDIRECT_URI}?code=c#state=s', 'c', 's'),
         (f'"{REDIRECT_URI}?code=c"', 'c', ''),
+        (f'<{REDIRECT_URI}?code=c> (copied)', 'c', ''),
+        (f'[the page]({REDIRECT_URI}?code=c&state=s)', 'c', 's'),
+        (f'[[{REDIRECT_URI}?code=old]({REDIRECT_URI}?code=c)', 'c', ''),
     ],
 )
 def test_a_code_is_found_in_the_pasted_text(pasted: str, code: str, state: str) -> None:
     response = parse_authorization_response(pasted)
     assert (response.code, response.state) == (code, state)
-    assert code not in repr(response)
+    assert repr(response) == '<AuthorizationResponse>'
+
+
+NO_CODE = 'The authorization code is missing. Paste the full address of the page after the sign-in.'
+NO_CODE_IN_URL = "The pasted URL contains no code. Copy the full address of the page after the sign-in. It contains 'code='."
 
 
 @pytest.mark.parametrize(
-    'pasted, says',
+    'pasted, message',
     [
-        ('', 'code is missing'),
-        ('&state=x', 'code is missing'),
-        (REDIRECT_URI, 'contains no code'),
-        (f'{REDIRECT_URI}?state=s', 'contains no code'),
-        ('code=', 'contains no code'),
+        ('', NO_CODE),
+        ('&state=x', NO_CODE),
+        (REDIRECT_URI, NO_CODE_IN_URL),
+        (f'{REDIRECT_URI}?state=s', NO_CODE_IN_URL),
+        ('code=', NO_CODE_IN_URL),
+        *(
+            (
+                pasted,
+                'The authorization code contains the character U+00E9, which no such value has. '
+                'Copy the value again, and paste only it.',
+            )
+            for pasted in ('cod\xe9', f'{REDIRECT_URI}?code=cod%C3%A9')
+        ),
     ],
 )
-def test_a_text_without_a_code_is_rejected(pasted: str, says: str) -> None:
-    with pytest.raises(CredentialError, match=says):
+def test_a_text_without_a_code_is_rejected(pasted: str, message: str) -> None:
+    with pytest.raises(CredentialError, match=says(message)):
         parse_authorization_response(pasted)
 
 
-def test_a_redirect_url_with_an_error_raises_it() -> None:
-    with pytest.raises(SignInRequiredError, match=r'AADSTS65004: Declined\. The sign-in was declined') as refused:
-        parse_authorization_response(
-            f'{REDIRECT_URI}?error=access_denied&error_description=AADSTS65004%3a+Declined.+Trace+ID%3a+1'
-        )
-    assert refused.value.code == 'AADSTS65004'
+@pytest.mark.parametrize(
+    'description, what, code',
+    [
+        ('&error_description=AADSTS65004%3a+Declined.+Trace+ID%3a+1', 'AADSTS65004: Declined.', 'AADSTS65004'),
+        ('', 'HTTP status 400, access_denied.', 'access_denied'),
+    ],
+)
+def test_a_redirect_url_with_an_error_raises_it(description: str, what: str, code: str) -> None:
+    message = f'Microsoft refused the sign-in: {what} The sign-in was declined. Start it again and accept.'
+    with pytest.raises(SignInRequiredError, match=says(message)) as refused:
+        parse_authorization_response(f'{REDIRECT_URI}?error=access_denied{description}')
+    assert refused.value.code == code
 
 
 def test_a_redirect_url_cannot_make_the_sign_in_pending() -> None:
@@ -314,18 +337,21 @@ def test_a_claims_challenge_is_part_of_the_form() -> None:
 
 @pytest.mark.parametrize('credential', [secret_of(tenant='common'), CertificateCredential(LOGIN, 'common', CLIENT, PEM)])
 def test_an_application_needs_a_particular_tenant(credential: Credential) -> None:
-    with pytest.raises(CredentialError, match="Token is 'common'"):
+    message = "Token is 'common', which is not a particular tenant. Enter the Directory (tenant) ID of your tenant in Token."
+    with pytest.raises(CredentialError, match=says(message)):
         credential.token_request(TARGET, NOTHING)
 
 
 @pytest.mark.parametrize('url', ['http://login.example', 'login.example', ''])
 def test_a_login_host_without_tls_is_rejected(url: str) -> None:
-    with pytest.raises(CredentialError, match='The Azure AD endpoint is not an https address'):
+    message = 'The Azure AD endpoint is not an https address. Enter the full address, starting with https://.'
+    with pytest.raises(CredentialError, match=says(message)):
         secret_of(login=url)
 
 
 def test_a_token_url_without_tls_is_rejected() -> None:
-    with pytest.raises(CredentialError, match='The token URL is not an https address'):
+    message = 'The token URL is not an https address. Enter the full address, starting with https://.'
+    with pytest.raises(CredentialError, match=says(message)):
         secret_of(url='http://login.example/token')
 
 
@@ -365,7 +391,8 @@ def test_a_code_is_redeemed_once_and_then_refreshed(pasted: str, session: Cached
     ],
 )
 def test_without_a_session_a_sign_in_is_required(credential: Credential, session: CachedSession) -> None:
-    with pytest.raises(SignInRequiredError, match='No user has signed in'):
+    message = 'No user has signed in with these settings. Start the sign-in, then complete it.'
+    with pytest.raises(SignInRequiredError, match=says(message)):
         credential.token_request(TARGET, session)
 
 
@@ -386,13 +413,21 @@ def test_a_redirect_url_of_another_sign_in_is_rejected(pasted: str, state: str, 
     if is_taken:
         assert credential.token_request(TokenTarget('s'), session).form['code'] == 'c'
     else:
-        with pytest.raises(SignInRequiredError, match='belongs to another sign-in than the one started last'):
+        message = (
+            'The pasted URL belongs to another sign-in than the one started last. '
+            'Start the sign-in again, and paste the URL that it ends on.'
+        )
+        with pytest.raises(SignInRequiredError, match=says(message)):
             credential.token_request(TokenTarget('s'), session)
 
 
 @pytest.mark.parametrize('pasted', ['c', 'c&session_state=1', 'https://localhost/myapp?code=c', '?code=c', 'code=c&state='])
 def test_a_code_that_does_not_say_to_which_sign_in_it_belongs_is_rejected(pasted: str) -> None:
-    with pytest.raises(CredentialError, match='The code was pasted without the address that contained it'):
+    message = (
+        'The code was pasted without the address that contained it, so that it may be of another sign-in. '
+        'Paste the full address of the page after the sign-in.'
+    )
+    with pytest.raises(CredentialError, match=says(message)):
         code_of(pasted).token_request(TARGET, CachedSession(pending=PendingSignIn('mine', 'verifier')))
 
 
@@ -402,9 +437,24 @@ def test_a_v1_endpoint_gets_the_redirect_uri_with_a_refresh_token() -> None:
     assert request.form['resource'] == 'https://graph.microsoft.com'
 
 
-def test_a_redirect_uri_is_required() -> None:
-    with pytest.raises(CredentialError, match='The application redirect URI is missing'):
-        code_of(redirect_uri=' ')
+@pytest.mark.parametrize(
+    'redirect_uri, message',
+    [
+        (' ', 'The application redirect URI is missing. Enter the redirect URI of the app registration.'),
+        (
+            'https://localhost/myapp\xe9',
+            'The application redirect URI contains the character U+00E9, which no such value has. '
+            'Copy the value again, and paste only it.',
+        ),
+        (
+            'localhost/myapp',
+            'The application redirect URI is not a full address. Enter it as in the app registration, with https://.',
+        ),
+    ],
+)
+def test_a_redirect_uri_is_required(redirect_uri: str, message: str) -> None:
+    with pytest.raises(CredentialError, match=says(message)):
+        code_of(redirect_uri=redirect_uri).authorize_url(TARGET, 'a state', 'verifier')
 
 
 def test_the_login_url_contains_the_challenge_and_not_the_verifier() -> None:
@@ -516,7 +566,8 @@ def test_the_thumbprint_may_be_given_with_its_certificate(thumbprint: str) -> No
 
 
 def test_the_thumbprint_of_another_certificate_is_rejected() -> None:
-    with pytest.raises(CredentialError, match='does not belong to the certificate'):
+    message = 'The thumbprint does not belong to the certificate. Clear it, or paste the thumbprint of this certificate.'
+    with pytest.raises(CredentialError, match=says(message)):
         CertificateCredential(LOGIN, TENANT, CLIENT, PEM, certificate('another').digest('sha1').hex()).assertion(1.9e9)
 
 
@@ -524,31 +575,64 @@ NO_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----'
 NO_KEY = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'
 
 
+OTHER_KEY = 'The private key does not belong to the certificate. Paste a key and a certificate that belong together.'
+UNREADABLE_CERTIFICATE = 'The certificate cannot be read. Paste the whole certificate in PEM format.'
+
+
+def with_unknown_kind_of_key(pem: str) -> str:
+    """Return an RSA certificate whose key says that it is of a kind that nobody knows."""
+    der, rsa_encryption = base64.b64decode(''.join(pem.splitlines()[1:-1])), bytes.fromhex('06092a864886f70d010101')
+    assert der.count(rsa_encryption) == 1
+    changed = base64.b64encode(der.replace(rsa_encryption, rsa_encryption[:-1] + b'\x7f')).decode()
+    return f'-----BEGIN CERTIFICATE-----\n{changed}\n-----END CERTIFICATE-----\n'
+
+
 @pytest.mark.parametrize(
-    'private_key, says',
+    'private_key, message',
     [
-        (OWN.private_key_pem + certificate('another').certificate_pem, 'does not belong to the certificate'),
-        (OWN.private_key_pem + certificate('edwards', 'ed25519').certificate_pem, 'does not belong to the certificate'),
-        (OWN.private_key_pem + NO_CERTIFICATE, 'The certificate cannot be read'),
-        (NO_KEY + OWN.certificate_pem, 'The private key cannot be read'),
+        (OWN.private_key_pem + certificate('another').certificate_pem, OTHER_KEY),
+        (OWN.private_key_pem + certificate('edwards', 'ed25519').certificate_pem, OTHER_KEY),
+        (OWN.private_key_pem + NO_CERTIFICATE, UNREADABLE_CERTIFICATE),
+        (OWN.private_key_pem + with_unknown_kind_of_key(OWN.certificate_pem), UNREADABLE_CERTIFICATE),
+        (NO_KEY + OWN.certificate_pem, 'The private key cannot be read. Paste the whole key in PEM format.'),
+        (
+            certificate('edwards', 'ed25519').private_key_pem + OWN.certificate_pem,
+            'The private key is not an RSA key. Create an RSA certificate and upload it to the app.',
+        ),
     ],
+    ids=['other', 'other kind', 'no certificate', 'unknown kind', 'no key', 'no RSA key'],
 )
-def test_a_key_and_a_certificate_that_do_not_match_are_rejected_when_they_sign(private_key: str, says: str) -> None:
+def test_a_key_and_a_certificate_that_do_not_match_are_rejected_when_they_sign(private_key: str, message: str) -> None:
     credential = CertificateCredential(LOGIN, TENANT, CLIENT, private_key)
-    with pytest.raises(CredentialError, match=says):
+    with pytest.raises(CredentialError, match=says(message)):
         credential.token_request(TARGET, NOTHING)
 
 
 @pytest.mark.parametrize(
-    'private_key, thumbprint, says',
+    'private_key, thumbprint, message',
     [
-        ('', SHA1, 'The private key is missing'),
-        (OWN.private_key_pem, '', 'The certificate thumbprint is missing'),
-        (OWN.private_key_pem, 'x', 'is not 40'),
+        (
+            '',
+            SHA1,
+            'The private key is missing, or is not in PEM format. '
+            "Paste the whole key, from '-----BEGIN PRIVATE KEY-----' to '-----END PRIVATE KEY-----'.",
+        ),
+        (
+            OWN.private_key_pem,
+            '',
+            'The certificate thumbprint is missing. Enter the thumbprint, or the certificate in PEM format.',
+        ),
+        (
+            OWN.private_key_pem,
+            'x',
+            'The certificate thumbprint is not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits. '
+            'Copy the thumbprint from Certificates & secrets of the app registration.',
+        ),
     ],
+    ids=['no key', 'no thumbprint', 'a wrong thumbprint'],
 )
-def test_a_missing_key_or_thumbprint_is_rejected_at_once(private_key: str, thumbprint: str, says: str) -> None:
-    with pytest.raises(CredentialError, match=says):
+def test_a_missing_key_or_thumbprint_is_rejected_at_once(private_key: str, thumbprint: str, message: str) -> None:
+    with pytest.raises(CredentialError, match=says(message)):
         CertificateCredential(LOGIN, TENANT, CLIENT, private_key, thumbprint)
 
 
@@ -571,9 +655,15 @@ def test_the_token_service_can_decrypt_the_token_and_its_time() -> None:
     assert encrypt_for_token_service('x', AES_KEY) != encrypt_for_token_service('x', AES_KEY)
 
 
+WRONG_KEY = (
+    'Key is not the Key of the Cortex XSOAR app. '
+    "Paste the Key that the consent page shows, or select 'Use a self-deployed Azure application'."
+)
+
+
 @pytest.mark.parametrize('key', ['short', 'a-b_', base64.b64encode(b'k' * 31).decode(), 'kéy', AES_KEY + '\n', ''])
 def test_an_invalid_key_is_rejected(key: str) -> None:
-    with pytest.raises(CredentialError, match='Key is not the Key of the Cortex XSOAR app'):
+    with pytest.raises(CredentialError, match=says(WRONG_KEY)):
         encrypt_for_token_service('token', key)
 
 
@@ -605,7 +695,8 @@ def test_the_encryption_can_be_replaced() -> None:
     ],
 )
 def test_each_missing_value_of_the_consent_page_is_named(name: str, changes: dict[str, str]) -> None:
-    with pytest.raises(CredentialError, match=rf'{name} is missing\. Paste the {name} that the consent page'):
+    message = f'{name} is missing. Paste the {name} that the consent page of the Cortex XSOAR app shows.'
+    with pytest.raises(CredentialError, match=says(message)):
         cortex(**changes)
 
 
@@ -620,13 +711,19 @@ def test_a_check_calls_the_service_without_the_token(status: int) -> None:
 def test_a_check_finds_a_service_that_is_down(status: int) -> None:
     with (
         ScriptedService([(status, {'Retry-After': '0'}, '')]) as service,
-        pytest.raises(SignInUnavailableError, match=rf'answered with HTTP status {status}\. Check the address'),
+        pytest.raises(
+            SignInUnavailableError,
+            match=says(
+                f'The sign-in service at service.example answered with HTTP status {status}. '
+                'Check the address and the proxy settings.'
+            ),
+        ),
     ):
         cortex(registration_id=f'id@{service.url}').check_without_token_use(TokenClient())
 
 
 def test_a_check_finds_an_invalid_key_and_sends_nothing() -> None:
-    with ScriptedService([(200, {}, '')]) as service, pytest.raises(CredentialError, match='Key is not the Key'):
+    with ScriptedService([(200, {}, '')]) as service, pytest.raises(CredentialError, match=says(WRONG_KEY)):
         cortex(registration_id=f'id@{service.url}', key='wrong').check_without_token_use(TokenClient())
     assert service.seen == []
 
@@ -637,7 +734,10 @@ def test_an_echoed_token_is_not_in_the_error_of_the_token_service() -> None:
         TokenClient().request_token(
             cortex(registration_id=f'id@{service.url}', token='the-plain-Token').token_request(TokenTarget(), CachedSession())
         )
-    assert 'The refresh token *** is not known.' in str(refused.value)
+    assert str(refused.value) == (
+        'The sign-in service at service.example answered with HTTP status 400: Refused: The refresh token *** is not known. '
+        'Check that ID, Token and Key are of the same consent. If they are, go through the consent page again.'
+    )
 
 
 def test_the_token_service_has_time_since_its_response_contains_the_next_token() -> None:
@@ -727,7 +827,8 @@ def test_the_environment_is_by_default_that_of_the_process(monkeypatch: pytest.M
 
 
 def test_an_arc_machine_has_only_a_system_assigned_identity() -> None:
-    with pytest.raises(CredentialError, match='Leave Azure Managed Identities Client ID empty'):
+    message = 'An Azure Arc machine has no user-assigned managed identity. Leave Azure Managed Identities Client ID empty.'
+    with pytest.raises(CredentialError, match=says(message)):
         ManagedIdentityCredential(CLIENT, ARC_HOST).token_request(RESOURCE, NOTHING)
 
 
@@ -859,12 +960,25 @@ REGISTRATION: dict[str, Any] = {'authority': LOGIN, 'tenant_id': TENANT, 'client
 def test_the_settings_select_the_credential(settings: CredentialSettings, credential: Credential) -> None:
     created = create_credential(settings)
     assert (type(created), created.identity) == (type(credential), credential.identity)
-    assert SECRET not in repr(settings)
+    assert repr(settings) == f'<CredentialSettings {settings.method}>'
 
 
 def test_client_credentials_without_a_secret_are_rejected() -> None:
-    with pytest.raises(CredentialError, match=r'Key .* is missing'):
+    message = 'Key (client secret) is missing. Enter the client secret, or a certificate and its private key.'
+    with pytest.raises(CredentialError, match=says(message)):
         create_credential(CredentialSettings(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION))
+
+
+@pytest.mark.parametrize('is_public', [True, False])
+def test_a_redirect_uri_is_checked_unless_the_public_client_is_made(is_public: bool) -> None:
+    settings = CredentialSettings(
+        AuthenticationMethod.AUTHORIZATION_CODE, **REGISTRATION, redirect_uri='localhost', is_public=is_public
+    )
+    if is_public:
+        assert create_credential(settings).needs_user
+    else:
+        with pytest.raises(CredentialError, match='The application redirect URI is not a full address'):
+            create_credential(settings)
 
 
 # endregion
@@ -876,3 +990,113 @@ def test_the_modules_load_neither_cryptography_nor_jwt() -> None:
         [sys.executable, '-c', f'import sys; sys.path[:] = {sys.path!r}; {program}'], capture_output=True, text=True, check=True
     )
     assert json.loads(loaded.stdout) == []
+
+
+# region errors and requests of hosts
+
+
+HIMDS = "The key file of the Azure Arc agent cannot be read. Add the integration's user to the group himds on this machine."
+
+
+@pytest.mark.parametrize(
+    'path, message',
+    [
+        ('{folder}/missing.key', HIMDS),
+        ('{folder}/folder.key', HIMDS),
+        ('{folder}/large.key', 'The key file of the Azure Arc agent is too large. Check the agent of this machine.'),
+        (
+            '{folder}/../outside.key',
+            'The Azure Arc agent named a key file outside of its own folder. Check the agent of this machine.',
+        ),
+    ],
+)
+def test_an_error_of_the_agent_says_what_to_do(key_folder: Path, path: str, message: str) -> None:
+    with pytest.raises(SignInRefusedError, match=says(message)):
+        authorization_for_arc(f'Basic realm={path.format(folder=key_folder)}')
+
+
+def test_an_agent_that_gives_a_token_without_a_challenge_is_not_one() -> None:
+    message = 'The sign-in service at service.example answered with a token in place of a challenge. Managed identities work only'
+    with pytest.raises(SignInUnavailableError, match=f'^{re.escape(message)} on an Azure host'):
+        authorization_for_arc('Basic realm=x', 200)
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> dict[str, str]:
+    """Return the environment variables of a pod with workload identity, in the worldwide cloud."""
+    (tmp_path / 'token').write_text('a.federated.token\n')
+    return {
+        'AZURE_FEDERATED_TOKEN_FILE': str(tmp_path / 'token'),
+        'AZURE_TENANT_ID': TENANT,
+        'AZURE_CLIENT_ID': CLIENT,
+    }
+
+
+@pytest.mark.parametrize(
+    'of_cloud, authority',
+    [
+        ({}, 'https://login.microsoftonline.com'),
+        ({'AZURE_AUTHORITY_HOST': ''}, 'https://login.microsoftonline.com'),
+        ({'AZURE_AUTHORITY_HOST': 'https://login.microsoftonline.us/'}, 'https://login.microsoftonline.us'),
+    ],
+)
+def test_a_pod_requests_a_token_with_its_federated_token(pod: dict[str, str], of_cloud: dict[str, str], authority: str) -> None:
+    request = ManagedIdentityCredential(environment={**pod, **of_cloud}).token_request(RESOURCE, NOTHING)
+    assert (request.method, request.url) == ('POST', f'{authority}/{TENANT}/oauth2/v2.0/token')
+    assert request.form == {
+        'grant_type': 'client_credentials',
+        'client_id': CLIENT,
+        'client_assertion_type': 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        'client_assertion': 'a.federated.token',
+        'scope': 'https://graph.microsoft.com/.default',
+    }
+    assert request.through_proxy
+    other = ManagedIdentityCredential('another-id', pod).token_request(RESOURCE, NOTHING)
+    assert other.form['client_id'] == 'another-id'
+
+
+def test_a_pod_reads_its_federated_token_again_for_each_retry(pod: dict[str, str]) -> None:
+    request = ManagedIdentityCredential(environment=pod).token_request(RESOURCE, NOTHING)
+    Path(pod['AZURE_FEDERATED_TOKEN_FILE']).write_text('a.newer.token')
+    assert request.renew
+    assert request.renew().form == {**request.form, 'client_assertion': 'a.newer.token'}
+
+
+@pytest.mark.parametrize('content', [None, '', 'no token', 'a.b', 'a.b.c.d'])
+def test_a_pod_without_a_federated_token_says_what_it_needs(pod: dict[str, str], content: str | None) -> None:
+    file = Path(pod['AZURE_FEDERATED_TOKEN_FILE'])
+    file.unlink()
+    if content is not None:
+        file.write_text(content)
+    message = (
+        f'The federated token of this pod cannot be read from {file}. '
+        'Use a service account with workload identity, and label the pod azure.workload.identity/use: "true".'
+    )
+    with pytest.raises(SignInRefusedError, match=says(message)):
+        ManagedIdentityCredential(environment=pod).token_request(RESOURCE, NOTHING)
+
+
+FEDERATION = 'Check the federated credential of the managed identity or application, and its client ID.'
+ISSUER = 'Try again in a few minutes. If it lasts, check that the issuer of the cluster is public, with its keys.'
+
+
+@pytest.mark.parametrize(
+    'number, advice, tries',
+    [
+        (7000215, FEDERATION, 1),
+        (50166, ISSUER, 4),
+        (90061, ISSUER, 4),
+        (700211, f'Compare issuer, subject and audience of the federated credential with the token of this pod. {FEDERATION}', 4),
+    ],
+)
+def test_a_refused_pod_says_what_to_check_and_retries_what_may_be_new(
+    pod: dict[str, str], number: int, advice: str, tries: int
+) -> None:
+    body = json.dumps({'error': 'invalid_client', 'error_description': f'AADSTS{number}: Refused.'})
+    with ScriptedService([(400, {'Retry-After': '0'}, body)]) as service, pytest.raises(SignInRefusedError) as refused:
+        ManagedIdentityCredential(environment=pod).request_token(TokenClient(), RESOURCE, NOTHING)
+    assert str(refused.value) == f'Microsoft refused the sign-in: AADSTS{number}: Refused. {advice}'
+    assert len(service.seen) == tries
+
+
+# endregion

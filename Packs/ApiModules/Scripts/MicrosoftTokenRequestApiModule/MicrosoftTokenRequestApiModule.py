@@ -246,7 +246,7 @@ def parse_oauth_error(
     elif not advice and numbers and error not in _ADVICE_BY_ERROR:
         advice = f'Look up {code} at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
     if known and known not in _SEVERAL_CAUSES:
-        description = re.split(r'(?<=[^\d\s][.!?])\s', description, maxsplit=1)[0]
+        description = re.split(r'(?<=[^\d\s][.!?])\s', description)[0]
     reason = description or f'HTTP status {status}, {error or "no reason given"}.'
     what = f'Microsoft refused the sign-in: {reason}'
     advice = advice or {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, 'Check the settings of the instance.')

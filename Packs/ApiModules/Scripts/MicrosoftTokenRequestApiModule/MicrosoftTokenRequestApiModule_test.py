@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import random
+import re
+import threading
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -30,6 +32,7 @@ from MicrosoftTokenRequestApiModule import (
     parse_oauth_error,
     parse_token_response,
     unusable_response,
+    without_repetition,
 )
 from MicrosoftCredentialsApiModule import MANAGED_IDENTITY_RETRIES
 
@@ -56,6 +59,7 @@ class ScriptedService(requests.adapters.BaseAdapter):
         super().__init__()
         self.responses = responses
         self.seen: list[requests.PreparedRequest] = []
+        self.timeouts: list[Any] = []
         self._patch = mock.patch.object(requests.Session, 'get_adapter', return_value=self)
 
     def __enter__(self) -> 'ScriptedService':
@@ -65,12 +69,13 @@ class ScriptedService(requests.adapters.BaseAdapter):
     def __exit__(self, *error: object) -> None:
         self._patch.stop()
 
-    def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_args: Any, timeout: Any = None, **_kwargs: Any) -> requests.Response:
         response = requests.Response()
         response.status_code, headers, body = self.responses[min(len(self.seen), len(self.responses) - 1)]
         response.headers.update(headers)
         response.raw, response.url, response.request = io.BytesIO(body.encode()), str(request.url), request
         self.seen.append(request)
+        self.timeouts.append(timeout)
         return response
 
     def close(self) -> None:
@@ -105,6 +110,7 @@ def test_every_advice_consists_of_full_sentences(number: int) -> None:
         ('AADSTS50034: Is 1. May be 2.', 'AADSTS50034: Is 1. May be 2.'),
         ('No account\r\nTrace ID: 1\r\nCorrelation ID: 2', 'No account'),
         ('', 'HTTP status 400, invalid_grant.'),
+        ('No Timestamp, Trace ID or Correlation ID. Timestamp: 1', 'No Timestamp, Trace ID or Correlation ID.'),
     ],
 )
 def test_the_first_sentence_of_a_description_is_shown(description: str, sentence: str) -> None:
@@ -181,6 +187,14 @@ NESTED = {'error': 'invalid_grant', 'error_description': 'AADSTS50173: Revoked.'
         ({'other': 'x'}, {}),
         ([NESTED], {}),
         ('text', {'error': 'refused', 'error_description': 'text'}),
+        ('x' * 500, {'error': 'refused', 'error_description': 'x' * 500}),
+        ('x' * 501, {}),
+        ('<p>text</p>', {}),
+        ('<p>AADSTS50173: Revoked. </p>', {'error': 'invalid_grant', 'error_description': 'AADSTS50173: Revoked.'}),
+        ('AADSTS7654321: New.', {'error': 'refused', 'error_description': 'AADSTS7654321: New.'}),
+        ('It is &quot;access_denied&quot;', {'error': 'access_denied', 'error_description': 'It is "access_denied"'}),
+        ('<p>access_denied</p>', {'error': 'access_denied', 'error_description': ''}),
+        ({'Error': {'Code': 'a', 'Message': 'b'}}, {'error': 'a', 'error_description': 'b'}),
         ('', {}),
         (None, {}),
     ],
@@ -310,6 +324,7 @@ def test_the_expiry_is_read_in_every_format(body: dict[str, Any], life: float) -
         (86400, None, 43200),
         (3599, 1200, 1200),
         (86400, '50000', 50000),
+        (3599, 1, 1),
         (3599, 0, 3599),
         (3599, -5, 3599),
         (3599, 3599, 3599),
@@ -584,6 +599,239 @@ def test_the_request_has_the_advice_for_an_unknown_refusal(token_client: TokenCl
     answer: Response = (400, {}, '{"message": "No."}')
     with ScriptedService([answer]) as service, pytest.raises(SignInRefusedError, match=r'No\. Ask the owner\.'):
         token_client.request_token(TokenRequest('POST', service.url, refusal_advice='Ask the owner.'))
+
+
+# endregion
+
+
+# region whole sentences
+
+SERVICE_SAID = 'The sign-in service at service.example answered with'
+CHECK_ADDRESS = 'Check the address of the service, the cloud setting and the proxy.'
+A_HOST = 'Choose an Azure host.'
+AN_OWNER = 'Ask the owner.'
+
+
+def error_after(answer: Response, **of_request: Any) -> MicrosoftSignInError:
+    """Return the error of a request with these attributes, whose first answer is the last."""
+    client = TokenClient(clock=StoppedClock()).without_retries(9)
+    with ScriptedService([answer]) as service, pytest.raises(MicrosoftSignInError) as error:
+        client.request_token(TokenRequest('POST', service.url, **of_request))
+    return error.value
+
+
+@pytest.mark.parametrize(
+    'answer, of_request, text',
+    [
+        ((503, {}, ''), {}, 'HTTP status 503. Try again in a few minutes.'),
+        ((503, {'Retry-After': '31'}, ''), {}, 'HTTP status 503. Try again in 31 seconds.'),
+        ((503, {}, ''), {'refusal_advice': AN_OWNER}, 'HTTP status 503. Try again in a few minutes.'),
+        ((500, {}, ''), {'refusal_advice': AN_OWNER}, f'HTTP status 500. Try again in a few minutes. {AN_OWNER}'),
+        ((500, {}, '{"message": "Broken."}'), {}, 'HTTP status 500: Broken. Try again in a few minutes.'),
+        ((400, {}, '{"message": "No."}'), {}, f'HTTP status 400: No. {CHECK_ADDRESS}'),
+        ((400, {}, '{"message": "No."}'), {'refusal_advice': AN_OWNER}, f'HTTP status 400: No. {AN_OWNER}'),
+        ((418, {}, '<html>'), {}, f'HTTP status 418. {CHECK_ADDRESS}'),
+        ((418, {}, '<html>'), {'advice_by_code': {'418': 'Make tea.'}}, 'HTTP status 418. Make tea.'),
+        ((302, {}, ''), {}, 'HTTP status 302. Check the address and the proxy settings.'),
+        ((300, {}, GOOD[2]), {}, 'HTTP status 300. Check the address and the proxy settings.'),
+        ((200, {}, '[]'), {}, 'something that is not a JSON object. Check the address and the proxy settings.'),
+        ((200, {}, '{}'), {}, 'JSON without an access token. Check the address and the proxy settings.'),
+        ((200, {}, '{"access_token": "a b"}'), {}, 'JSON without an access token. Check the address and the proxy settings.'),
+        ((200, {}, '{}'), {'absence_advice': A_HOST}, f'JSON without an access token. {A_HOST}'),
+        ((405, {}, ''), {'absence_advice': A_HOST}, f'HTTP status 405, which is not that of an Azure host. {A_HOST}'),
+        ((403, {}, '[]'), {'absence_advice': A_HOST}, f'HTTP status 403, which is not that of an Azure host. {A_HOST}'),
+        ((403, {}, ''), {'absence_advice': A_HOST}, f'HTTP status 403. {CHECK_ADDRESS}'),
+        ((429, {}, '<html>'), {'absence_advice': A_HOST}, 'HTTP status 429. Try again in a few minutes.'),
+        ((500, {}, '<html>'), {'absence_advice': A_HOST}, 'HTTP status 500. Try again in a few minutes.'),
+        (
+            (404, {}, ''),
+            {'absence_advice': A_HOST, 'refusal_advice': AN_OWNER, 'retry_policy': MANAGED_IDENTITY_RETRIES},
+            f'HTTP status 404. Try again in a few minutes. {A_HOST}',
+        ),
+    ],
+)
+def test_an_answer_that_is_not_of_entra_is_told_with_its_status(answer: Response, of_request: dict[str, Any], text: str) -> None:
+    assert str(error_after(answer, **of_request)) == f'{SERVICE_SAID} {text}'
+
+
+LOOK_UP = 'Look up AADSTS7654321 at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
+
+
+@pytest.mark.parametrize(
+    'error, description, of_request, text',
+    [
+        ('new_error', 'AADSTS7654321: New. Odd.', {}, f'AADSTS7654321: New. Odd. {LOOK_UP}'),
+        ('new_error', 'AADSTS7654321: New.', {'refusal_advice': AN_OWNER}, f'AADSTS7654321: New. {AN_OWNER}'),
+        (
+            'access_denied',
+            'AADSTS7654321: New.',
+            {},
+            'AADSTS7654321: New. The sign-in was declined. Start it again and accept.',
+        ),
+        ('new_error', '', {}, 'HTTP status 400, new_error. Check the settings of the instance.'),
+        ('invalid_client', '', {}, 'HTTP status 400, invalid_client. Check ID, Token and Key against the app registration.'),
+        ('invalid_grant', 'Bad.', {}, 'Bad. Sign in again.'),
+        ('invalid_grant', 'Bad.', {'refusal_advice': AN_OWNER}, f'Bad. {AN_OWNER}'),
+        ('invalid_grant', 'AADSTS50076: MFA. More.', {}, f'AADSTS50076: MFA. {SIGN_IN_ADVICE[50076]}'),
+        (
+            'invalid_grant',
+            'AADSTS50076: MFA.',
+            {'refusal_advice': AN_OWNER},
+            f'AADSTS50076: MFA. {SIGN_IN_ADVICE[50076]} {AN_OWNER}',
+        ),
+        ('invalid_grant', 'AADSTS700082: Old.', {'refusal_advice': AN_OWNER}, f'AADSTS700082: Old. {AN_OWNER}'),
+        (
+            'invalid_client',
+            'AADSTS7000215: Wrong.',
+            {'advice_by_code': {'AADSTS7000215': 'Paste it.'}},
+            'AADSTS7000215: Wrong. Paste it.',
+        ),
+        (
+            'invalid_client',
+            'AADSTS700027: The certificate expired. It did.',
+            {},
+            'AADSTS700027: The certificate expired. It did. '
+            'Create a new certificate, upload it to the app registration, and enter it with its key.',
+        ),
+    ],
+)
+def test_a_refusal_is_told_as_entra_does_and_with_advice(
+    error: str, description: str, of_request: dict[str, Any], text: str
+) -> None:
+    body = json.dumps({'error': error, 'error_description': description, 'correlation_id': '1-2'})
+    refusal = error_after((400, {}, body), **of_request)
+    assert str(refusal) == f'Microsoft refused the sign-in: {text} Correlation ID: 1-2'
+
+
+@pytest.mark.parametrize(
+    'error, number, headers, advice, seconds',
+    [
+        ('temporarily_unavailable', 90033, {}, SIGN_IN_ADVICE[90033], 0),
+        ('temporarily_unavailable', 90033, {'Retry-After': '7'}, 'Try again in 7 seconds.', 7),
+        ('invalid_grant', 50196, {}, 'Try again in 60 seconds.', 60),
+        ('invalid_grant', 50196, {'Retry-After': '7'}, 'Try again in 7 seconds.', 7),
+    ],
+)
+def test_a_temporary_error_of_entra_is_told_with_its_number(
+    error: str, number: int, headers: dict[str, str], advice: str, seconds: float
+) -> None:
+    body = json.dumps({'error': error, 'error_description': f'AADSTS{number}: Busy.'})
+    busy = error_after((400, headers, body))
+    assert isinstance(busy, SignInUnavailableError)
+    assert str(busy) == f'{SERVICE_SAID} HTTP status 400 (AADSTS{number}). {advice}'
+    assert (busy.code, busy.retry_after) == ('400', seconds)
+
+
+@pytest.mark.parametrize(
+    'what, advice, remains',
+    [
+        ('It failed.', 'Try again. Ask the owner.', 'Try again. Ask the owner.'),
+        ('It failed. Please TRY AGAIN!', 'Try again. Ask the owner.', 'Ask the owner.'),
+        ('It failed. Try again.', 'Try again.', 'Try again.'),
+    ],
+)
+def test_an_advice_does_not_repeat_what_was_said(what: str, advice: str, remains: str) -> None:
+    assert without_repetition(advice, what) == remains
+
+
+# endregion
+# region how requests are sent
+
+
+@pytest.mark.parametrize('status', [200, 201, 299])
+def test_a_token_may_come_with_any_success_status(token_client: TokenClient, status: int) -> None:
+    with ScriptedService([(status, *GOOD[1:])]) as service:
+        assert token_client.request_token(TokenRequest('POST', service.url)).token.value == 'a-token'
+
+
+@pytest.mark.parametrize(
+    'of_request, of_client, timeout',
+    [
+        ({}, {}, (10, 20)),
+        ({'read_timeout': 90}, {}, (10, 90)),
+        ({}, {'read_timeout': 7}, (10, 7)),
+        ({'read_timeout': 90, 'connect_timeout': 2}, {'read_timeout': 7}, (2, 90)),
+    ],
+)
+def test_a_request_has_a_timeout_of_its_own_or_that_of_the_client(
+    token_client: TokenClient, of_request: dict[str, float], of_client: dict[str, float], timeout: tuple[float, float]
+) -> None:
+    vars(token_client).update(of_client)
+    with ScriptedService([GOOD]) as service:
+        token_client.request_token(TokenRequest('POST', service.url, **of_request))  # type: ignore[arg-type]
+    assert service.timeouts == [timeout]
+
+
+def test_the_adapter_of_the_platform_sends_requests_to_https_addresses() -> None:
+    service = ScriptedService([GOOD])
+    assert TokenClient(adapter=service).request_token(TokenRequest('POST', service.url)).token.value == 'a-token'
+    assert len(service.seen) == 1
+
+
+def waiting_client(monkeypatch: pytest.MonkeyPatch, beat: float, on_wait: Any) -> TokenClient:
+    """Return a client that calls `on_wait` after each `beat` seconds of a request that works once."""
+    monkeypatch.setattr('MicrosoftTokenRequestApiModule.BEAT_SECONDS', beat)
+    client = TokenClient()
+    client.on_wait, client.works_once = on_wait, True
+    return client
+
+
+def test_a_request_that_works_once_shows_signs_of_life_while_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    signs: list[str] = []
+    seen = threading.Event()
+
+    def on_wait() -> None:
+        signs.append(threading.current_thread().name)
+        if len(signs) == 3:
+            seen.set()
+
+    class Slow(ScriptedService):
+        def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+            assert seen.wait(60)
+            return super().send(*args, **kwargs)
+
+    client = waiting_client(monkeypatch, 0.001, on_wait)
+    with Slow([GOOD]) as service:
+        assert client.request_token(TokenRequest('POST', service.url)).token.value == 'a-token'
+    assert set(signs) == {threading.current_thread().name}, 'where functions of the platform may run'
+
+
+def test_a_request_that_is_answered_soon_shows_no_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_awaited, join = threading.Event(), threading.Thread.join
+
+    def joining(thread: threading.Thread, timeout: float | None = None) -> None:
+        is_awaited.set()
+        join(thread, timeout)
+
+    class Soon(ScriptedService):
+        def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+            assert is_awaited.wait(60)
+            return super().send(*args, **kwargs)
+
+    client = waiting_client(monkeypatch, 60, lambda: pytest.fail('The answer came before the first beat.'))
+    monkeypatch.setattr(threading.Thread, 'join', joining)
+    with Soon([GOOD]) as service:
+        assert client.request_token(TokenRequest('POST', service.url)).token.value == 'a-token'
+
+
+@pytest.mark.parametrize(
+    'error, kind, text',
+    [
+        (requests.exceptions.Timeout('late'), SignInUnavailableError, 'service.example did not answer in time. Check it.'),
+        (KeyboardInterrupt('ended'), KeyboardInterrupt, 'ended'),
+    ],
+)
+def test_what_ends_a_request_that_works_once_is_raised(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, kind: type[BaseException], text: str
+) -> None:
+    class Broken(ScriptedService):
+        def send(self, *_args: Any, **_kwargs: Any) -> requests.Response:
+            raise error
+
+    client = waiting_client(monkeypatch, 60, None).without_retries(9)
+    client.on_wait = lambda: None
+    with Broken([GOOD]) as service, pytest.raises(kind, match=f'^{re.escape(text)}$'):
+        client.request_token(TokenRequest('POST', service.url, absence_advice='Check it.'))
 
 
 # endregion
