@@ -549,7 +549,6 @@ class _LimitedAdapter:
         except BaseException:
             response.close()
             raise
-        response._content_consumed = True
 
 
 @contextmanager

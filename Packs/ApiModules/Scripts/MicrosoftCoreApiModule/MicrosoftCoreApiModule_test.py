@@ -17,6 +17,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 import requests
+import urllib3
 from MicrosoftCoreApiModule import (
     AZURE_CLOUDS,
     AZURE_CLOUD_NAME_MAPPING,
@@ -48,7 +49,6 @@ from MicrosoftCoreApiModule import (
     run_with_retries,
     secret_forms,
 )
-from urllib3.exceptions import LocationParseError
 
 NOW = 1_900_000_000.0
 LOGIN, TENANT, CLIENT = 'https://login.example', '7d9a4b0e-52c1-4f3a-9a67-0c5d1e8f2b34', '1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d'
@@ -365,7 +365,8 @@ class Service(requests.adapters.BaseAdapter):
         self.requests.append(request)
         self.timeouts.append(timeout)
         response = response_with(self.status, **self.headers)
-        response._content, response.raw = False, io.BytesIO(self.body)  # not yet read
+        response._content = False  # not yet read
+        response.raw = urllib3.HTTPResponse(io.BytesIO(self.body), response.headers, preload_content=False)
         response.url, response.request = str(request.url), request
         return response
 
@@ -481,8 +482,9 @@ def test_a_file_that_is_compressed_all_the_same_is_an_error() -> None:
         session_of(Service(gzip.compress(TEXT), Content_Encoding='gzip')).get(LOGIN, stream=True)
 
 
-def test_an_error_in_place_of_a_file_is_read_at_once() -> None:
-    service = Service(gzip.compress(b'{"error": "gone"}'), 404, Content_Encoding='gzip')
+@pytest.mark.parametrize('status', [300, 404])
+def test_an_error_in_place_of_a_file_is_read_at_once(status: int) -> None:
+    service = Service(gzip.compress(b'{"error": "gone"}'), status, Content_Encoding='gzip')
     assert session_of(service).get(LOGIN, stream=True).json() == {'error': 'gone'}
 
 
@@ -515,7 +517,9 @@ def test_a_redirect_leads_no_body_to_another_host(method: str, location: str, is
     assert len(service.requests) == 1 + is_followed
 
 
-@pytest.mark.parametrize('error', [ValueError('a secret'), TypeError('a secret'), LocationParseError('a secret')])
+@pytest.mark.parametrize(
+    'error', [ValueError('a secret'), TypeError('a secret'), urllib3.exceptions.LocationParseError('a secret')]
+)
 def test_an_address_that_cannot_be_read_is_an_error_without_it(error: Exception) -> None:
     class Unreadable(Service):
         def send(self, *_args: Any, **_kwargs: Any) -> requests.Response:

@@ -9,6 +9,7 @@ from typing import Any
 import demistomock as demisto
 import pytest
 from MicrosoftCoreApiModule import SystemClock
+from MicrosoftCoreApiModule_test import says
 from MicrosoftTokenRequestApiModule import (
     LEAST_LIFE,
     REFRESH_MARGIN,
@@ -300,7 +301,9 @@ def test_secrets_are_not_in_a_repr() -> None:
         PendingSignIn('secret', 'secret', 'secret'),
         CachedSession('secret', PendingSignIn('secret')),
     ]
-    assert 'secret' not in repr(values)
+    tokens, access, pending, session = map(repr, values)
+    assert (tokens, access) == ('<TokenResponse>', f'<AccessToken until {NOW:.0f}>')
+    assert (pending, session) == ('<PendingSignIn>', '<CachedSession>')
 
 
 # endregion
@@ -584,6 +587,194 @@ def test_the_lease_of_another_process_is_left_alone(clock: FakeClock) -> None:
     asking.update(lambda tokens: tokens.put_lease(Lease('another', NOW + 60)))
     asking.save(GRAPH, response('a token'), is_new_sign_in=True)
     assert cached(demisto.getIntegrationContext(), USER).lease.holder == 'another'
+
+
+# endregion
+
+
+# region what the log and errors say
+
+
+class RefusingStorage(ContextStorage):
+    """The integration context of a platform that cannot write."""
+
+    def __init__(self) -> None:
+        super().__init__(demisto.getIntegrationContextVersioned, self._refuse)
+
+    def _refuse(self, *_: Any) -> None:
+        raise RuntimeError('no space left on device')
+
+
+class WorksOnce(ScriptedCredential):
+    """A credential whose requests use up a Token."""
+
+    uses_up_token = True
+
+
+def logging(credential: Credential, clock: SystemClock, storage: Storage | None = None) -> tuple[TokenProvider, list[str]]:
+    """Return a provider, and the list of the lines that it logs."""
+    log: list[str] = []
+    return TokenProvider(credential, storage or BusyStorage(0), TokenClient(clock=clock), log.append), log
+
+
+NOT_CACHED = 'The integration context rejected every write. The tokens of this sign-in are not cached.'
+
+
+def test_a_context_that_is_always_busy_is_logged(clock: FakeClock) -> None:
+    asking, log = logging(ScriptedCredential(response('a token')), clock, BusyStorage(math.inf))
+    assert asking.get_token(GRAPH).value == 'a token'
+    assert log == ['The lease could not be claimed. Other processes may request the same token.', NOT_CACHED, NOT_CACHED]
+
+
+def test_a_context_that_cannot_be_written_is_logged(clock: FakeClock) -> None:
+    asking, log = logging(ScriptedCredential(response('a token')), clock, RefusingStorage())
+    assert asking.get_token(GRAPH).value == 'a token'
+    assert log == [
+        'The integration context cannot be written. Other processes may request the same token. no space left on device',
+        NOT_CACHED,
+        NOT_CACHED,
+    ]
+
+
+@pytest.mark.parametrize(
+    'error, what', [(SignInUnavailableError('It is down.'), 'It is down.'), (KeyError('a secret'), 'KeyError')]
+)
+def test_a_refresh_that_failed_is_logged(clock: FakeClock, error: Exception, what: str) -> None:
+    asking, log = logging(ScriptedCredential(response('a token', refresh_in=1000), error), clock)
+    asking.get_token(GRAPH)
+    clock.time = NOW + 1000
+    assert asking.get_token(GRAPH).value == 'a token'
+    assert log == [f'An access token that is still valid could not be refreshed. {what}']
+
+
+@pytest.mark.parametrize('conflicts', [0, 2])
+def test_entries_that_cannot_be_read_are_logged_once(clock: FakeClock, conflicts: int) -> None:
+    demisto.setIntegrationContext({f'microsoft-sign-in/x/token/{name}': 'broken' for name in 'abc'})
+    asking, log = logging(USER, clock, BusyStorage(conflicts))
+    asking.update(lambda _cached: None)
+    assert log == ['3 entries of the integration context could not be read and were dropped.']
+
+
+@pytest.mark.parametrize(
+    'what, step',
+    [
+        ('The sign-in was not started', lambda asking: asking.start_sign_in(PendingSignIn('state'))),
+        ('Nothing was sent', lambda asking: asking.require_storage()),
+        ('Nothing was sent', lambda asking: asking.get_token(GRAPH)),
+        (
+            'The sign-in succeeded, but its tokens are lost',
+            lambda asking: asking.save(GRAPH, response('x', refresh_token='y'), is_new_sign_in=True),
+        ),
+        (
+            'The sign-in succeeded, but its tokens are lost',
+            lambda asking: asking.save(GRAPH, response('x', refresh_token='y'), refresh_token_used='z'),
+        ),
+    ],
+)
+def test_a_sign_in_that_the_platform_does_not_store_is_an_error(clock: FakeClock, what: str, step: Any) -> None:
+    credential = WorksOnce()
+    message = (
+        f'{what}, because the platform did not store the integration context. '
+        'Check the disk and the database of the server, then try again.'
+    )
+    with pytest.raises(SignInUnavailableError, match=says(message)) as error:
+        step(provider(credential, clock, RefusingStorage()))
+    assert error.value.code == 'not_stored'
+    assert credential.sessions == []
+
+
+def test_a_response_that_can_be_had_again_need_not_be_stored(clock: FakeClock) -> None:
+    provider(ScriptedCredential(), clock, RefusingStorage()).save(GRAPH, response('x', refresh_token='y'), refresh_token_used='z')
+
+
+@pytest.mark.parametrize(
+    'end, text',
+    [
+        (
+            KeyboardInterrupt(),
+            'It was refused. A command sent this Token at 2030-03-17 17:46:40 UTC and ended before it stored the response, '
+            'which contained the next one. Get a new one.',
+        ),
+        (SignInRefusedError('It was refused.', 'Get a new one.'), 'It was refused. Get a new one.'),
+    ],
+)
+def test_a_refusal_tells_of_a_command_that_ended_with_the_token(clock: FakeClock, end: BaseException, text: str) -> None:
+    credential = WorksOnce(end, SignInRefusedError('It was refused.', 'Get a new one.'))
+    with pytest.raises(type(end)):
+        provider(credential, clock).get_token(GRAPH)
+    clock.time += 100
+    with pytest.raises(SignInRefusedError, match=says(text)):
+        provider(credential, clock).get_token(GRAPH)
+
+
+# endregion
+# region sessions and secrets
+
+
+def test_what_was_cached_is_masked_when_it_is_read(clock: FakeClock) -> None:
+    asking = provider(USER, clock)
+    asking.save(GRAPH, response('a token', refresh_token='the-refresh-token'), is_new_sign_in=True)
+    asking.start_sign_in(PendingSignIn('state', 'the-verifier', 'the-device-code'))
+    masked: list[str] = []
+    TokenProvider(USER, BusyStorage(0), TokenClient(clock=clock, on_secret=masked.append)).pending_sign_in()
+    assert {'the-refresh-token', 'the-verifier', 'the-device-code'} <= set(masked)
+
+
+@pytest.mark.parametrize(
+    'error, is_next',
+    [
+        (SignInRequiredError('It has ended.', code='invalid_grant'), True),
+        (SignInRefusedError('It was refused.', code='invalid_client'), True),
+        (SignInUnavailableError('It broke.', code='500'), True),
+        (SignInUnavailableError('It is busy.', code='503'), False),
+    ],
+)
+def test_a_refresh_token_of_the_public_module_is_followed_by_what_was_pasted(
+    clock: FakeClock, error: Exception, is_next: bool
+) -> None:
+    demisto.setIntegrationContext({'current_refresh_token': 'public'})
+    credential = ScriptedCredential(error, response('own'))
+    if is_next:
+        assert provider(credential, clock).get_token(GRAPH).value == 'own'
+    else:
+        with pytest.raises(type(error), match=says(str(error))):
+            provider(credential, clock).get_token(GRAPH)
+    assert [session.refresh_token for session in credential.sessions] == ['public', ''][: 1 + is_next]
+
+
+@pytest.mark.parametrize('error', [SignInRefusedError('It was refused.'), SignInUnavailableError('It broke.', code='500')])
+def test_an_own_refresh_token_that_is_refused_is_the_last_attempt(clock: FakeClock, error: Exception) -> None:
+    credential = ScriptedCredential(response('a token', 10, 'own'), error)
+    provider(credential, clock).get_token(GRAPH)
+    with pytest.raises(type(error), match=says(str(error))):
+        provider(credential, clock).get_token(GRAPH)
+    assert len(credential.sessions) == 2
+
+
+@pytest.mark.parametrize(
+    'second, text',
+    [
+        (SignInRequiredError('The second has ended.', code='invalid_grant'), 'The second has ended.'),
+        (SignInRequiredError('Nothing was pasted.'), 'The first has ended.'),
+    ],
+)
+def test_of_two_refusals_the_one_of_what_was_pasted_is_raised_if_anything_was(
+    clock: FakeClock, second: Exception, text: str
+) -> None:
+    demisto.setIntegrationContext({'current_refresh_token': 'public'})
+    first = SignInRequiredError('The first has ended.', code='invalid_grant')
+    with pytest.raises(SignInRequiredError, match=says(text)):
+        provider(ScriptedCredential(first, second), clock).get_token(GRAPH)
+
+
+@pytest.mark.parametrize(
+    'credential, least_life', [(ScriptedCredential(), LEAST_LIFE), (WorksOnce(), REFRESH_MARGIN)], ids=['again', 'once']
+)
+def test_a_token_that_cannot_be_refreshed_early_is_replaced_early(credential: Credential, least_life: float) -> None:
+    context: dict[str, Any] = {}
+    cached(context, credential).put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
+    assert cached(context, credential, now=NOW + 3600 - least_life - 1).token
+    assert cached(context, credential, now=NOW + 3600 - least_life).token is None
 
 
 # endregion
