@@ -403,12 +403,14 @@ def test_a_public_client_signs_in_without_a_key(instance: Instance) -> None:
     ],
 )
 def test_only_a_self_deployed_application_has_a_login_url(instance: Instance, keywords: dict[str, Any]) -> None:
-    with pytest.raises(CredentialError, match='does not use an authorization code'):
+    message = r'^This instance does not use an authorization code\. Run the commands without a login URL\.$'
+    with pytest.raises(CredentialError, match=message):
         generate_login_url(instance.client(**keywords))
 
 
 def test_only_an_authorization_code_is_completed_with_a_code(instance: Instance) -> None:
-    with pytest.raises(CredentialError, match='Run the command without a code'):
+    message = r'^This instance does not use an authorization code\. Run the command without a code\.$'
+    with pytest.raises(CredentialError, match=message):
         complete_browser_sign_in(instance.device(), 'a code')
 
 
@@ -506,18 +508,61 @@ def test_the_instructions_contain_address_code_and_next_command(instance: Instan
     assert '**!mine-auth-complete**' in instructions
 
 
-@pytest.mark.parametrize('body', [{}, {'device_code': 'x', 'user_code': 'y'}, {'user_code': 'y', 'verification_uri': 'z'}])
-def test_a_response_without_a_device_code_is_rejected(instance: Instance, body: dict[str, str]) -> None:
-    instance.fail(service='entra', path='devicecode', status=200, body=body)
-    with pytest.raises(SignInUnavailableError, match='JSON without a device code'):
+DEVICE_ANSWER = {'device_code': 'x', 'user_code': 'A-1', 'verification_uri': 'https://login.example/device'}
+
+
+@pytest.mark.parametrize(
+    'change, missing',
+    [
+        ({'device_code': None}, 'device'),
+        ({'device_code': 5}, 'device'),
+        ({'verification_uri': None}, 'device'),
+        ({'verification_uri': 'http://login.example/device'}, 'device'),
+        ({'user_code': None}, 'user'),
+        ({'user_code': ''}, 'user'),
+        ({'user_code': '[A](B)'}, 'user'),
+        ({'user_code': 'A' * 51}, 'user'),
+    ],
+)
+def test_a_response_without_a_device_code_is_rejected(instance: Instance, change: dict[str, Any], missing: str) -> None:
+    instance.fail(service='entra', path='devicecode', status=200, body={**DEVICE_ANSWER, **change})
+    message = (
+        rf'^The sign-in service at \S+ answered with JSON without a {missing} code\. Check the address and the proxy settings\.$'
+    )
+    with pytest.raises(SignInUnavailableError, match=message):
         start_device_sign_in(instance.device())
 
 
-@pytest.mark.parametrize('call', [start_device_sign_in, complete_device_sign_in])
-def test_only_an_instance_with_a_device_code_can_start_and_complete_one(
-    instance: Instance, call: Callable[[MicrosoftClient], Any]
+@pytest.mark.parametrize(
+    'named, interval, lifetime',
+    [
+        ({}, 5, 900),
+        ({'interval': 1, 'expires_in': 60}, 1, 60),
+        ({'interval': 60, 'expires_in': 3600}, 60, 3600),
+        ({'interval': 0.5, 'expires_in': 59}, 1, 60),
+        ({'interval': 61, 'expires_in': 3601}, 60, 3600),
+        ({'interval': 'soon', 'expires_in': None}, 5, 900),
+    ],
+)
+def test_a_device_code_is_polled_and_expires_within_limits(
+    instance: Instance, named: dict[str, Any], interval: float, lifetime: float
 ) -> None:
-    with pytest.raises(CredentialError, match='does not use a device code'):
+    instance.fail(service='entra', path='devicecode', status=200, body={**DEVICE_ANSWER, 'user_code': 'A' * 50, **named})
+    started = start_device_sign_in(instance.device())
+    assert started == ('A' * 50, DEVICE_ANSWER['verification_uri'], interval, lifetime)
+
+
+@pytest.mark.parametrize(
+    'call, advice',
+    [
+        (start_device_sign_in, 'Select Device Code in its settings'),
+        (complete_device_sign_in, 'Paste the code of the browser sign-in'),
+    ],
+)
+def test_only_an_instance_with_a_device_code_can_start_and_complete_one(
+    instance: Instance, call: Callable[[MicrosoftClient], Any], advice: str
+) -> None:
+    with pytest.raises(CredentialError, match=rf'^This instance does not use a device code\. {advice}\.$'):
         call(instance.web())
 
 
@@ -528,7 +573,8 @@ def test_only_an_instance_with_a_device_code_can_start_and_complete_one(
 def test_a_reset_deletes_all_tokens_and_nothing_else(instance: Instance) -> None:
     old = instance.client().get_access_token()
     demisto.setIntegrationContext({**demisto.getIntegrationContext(), 'access_token': 'a', 'of others': 'remains'})
-    assert 'deleted' in str(reset_auth().readable_output)
+    text = 'All cached tokens of this instance were deleted. Sign in again to continue.'
+    assert reset_auth().readable_output == text
     assert demisto.getIntegrationContext() == {'of others': 'remains'}
     assert instance.client().get_access_token() != old
 
@@ -536,7 +582,8 @@ def test_a_reset_deletes_all_tokens_and_nothing_else(instance: Instance) -> None
 def test_a_reset_that_cannot_be_written_is_an_error(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MicrosoftApiModule, 'integration_context_storage', lambda: BusyStorage(float('inf')))
     monkeypatch.setattr(MicrosoftApiModule, 'SystemClock', lambda: instance.clock)
-    with pytest.raises(DemistoException, match='Run the command again'):
+    message = r'^The integration context is busy, so that the tokens were not deleted\. Run the command again\.$'
+    with pytest.raises(DemistoException, match=message):
         reset_auth()
 
 

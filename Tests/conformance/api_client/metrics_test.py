@@ -1,5 +1,6 @@
 """The metrics that a client reports: one entry, with the outcome of each API call."""
 
+import gc
 import socket
 
 import pytest
@@ -36,6 +37,16 @@ def test_all_calls_are_reported_in_one_entry(instance: Instance) -> None:
         client.http_request('GET', PATH)
         client.http_request('GET', PATH)
     assert reported(instance) == [{'QuotaError': 1, 'GeneralError': 1, 'Successful': 2}]
+
+
+def test_a_call_after_the_command_is_not_reported(instance: Instance) -> None:
+    client = instance.client()
+    with client.reporting_metrics():
+        client.http_request('GET', PATH)
+    client.http_request('GET', PATH)
+    del client  # BaseClient reports what it has counted
+    gc.collect()
+    assert reported(instance) == [{'Successful': 1}]
 
 
 @pytest.mark.parametrize('status, kind', [(400, 'GeneralError'), (500, 'ServiceError'), (429, 'QuotaError')])

@@ -298,7 +298,7 @@ def test_an_argument_takes_precedence_over_a_parameter() -> None:
 
 @pytest.mark.parametrize('args, params', [({}, {}), ({'a': ''}, {'a': '2'}), ({}, {'a': None})])
 def test_a_missing_value_is_named(args: dict[str, Any], params: dict[str, Any]) -> None:
-    with pytest.raises(Exception, match=r'a is missing\. Add the argument a to the command, or set it in the instance'):
+    with pytest.raises(Exception, match=r'^a is missing\. Add the argument a to the command, or set it in the instance\.$'):
         get_from_args_or_params(args, params, 'a')
 
 
@@ -326,7 +326,8 @@ def test_the_base_url_of_defender_depends_on_type_and_url(
 
 @pytest.mark.parametrize('endpoint_type', ['Custom', '', None])
 def test_defender_without_type_and_url_is_rejected(endpoint_type: str) -> None:
-    with pytest.raises(DemistoException, match='Select a type, or enter the URL'):
+    message = rf"^Endpoint Type is '{endpoint_type or ''}' and no URL is set\. Select a type, or enter the URL\.$"
+    with pytest.raises(DemistoException, match=message):
         microsoft_defender_for_endpoint_get_base_url(endpoint_type, '')
 
 
@@ -334,6 +335,7 @@ def test_a_not_found_error_has_a_message() -> None:
     error = NotFoundError({'error': 'gone'})
     assert isinstance(error, Exception)
     assert error.message == {'error': 'gone'}
+    assert str(error) == "{'error': 'gone'}"
 
 
 # endregion

@@ -902,7 +902,7 @@ def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandR
     """Start a sign-in with an authorization code, and return instructions for the user. `login_url` replaces the login host."""
     address = start_browser_sign_in(client)
     if login_url:
-        address = address.replace(client.authorization_code_credential().client.authority, login_url.rstrip('/'), 1)
+        address = address.replace(client.authorization_code_credential().client.authority, login_url.rstrip('/'))
     return CommandResults(
         readable_output=(
             '### Authorization instructions\n'

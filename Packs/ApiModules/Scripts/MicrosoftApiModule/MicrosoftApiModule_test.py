@@ -3,13 +3,14 @@
 import io
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
+import CommonServerPython
 import demistomock as demisto
 import MicrosoftApiModule
 import MicrosoftCoreApiModule
@@ -19,8 +20,8 @@ import MicrosoftTokenCacheApiModule
 import pytest
 import requests
 import urllib3
-from CommonServerPython import BaseClient, DemistoException
-from MicrosoftCoreApiModule_test import StoppedClock
+from CommonServerPython import LOG, BaseClient, DemistoException
+from MicrosoftCoreApiModule_test import StoppedClock, says
 from MicrosoftApiModule import (
     API_RETRIES,
     AZURE_DOD_CLOUD,
@@ -169,7 +170,8 @@ def test_a_tag_becomes_a_filter(arg: str, query: str) -> None:
 
 @pytest.mark.parametrize('arg', ['', 'owner=soc', '[]', '{}', '"text"', None])
 def test_an_invalid_tag_is_rejected(arg: Any) -> None:
-    with pytest.raises(Exception, match=re.escape('Write it as {"<tag name>": "<tag value>"}')):
+    message = 'The tag is not a JSON object. Write it as {"<tag name>": "<tag value>"}.'
+    with pytest.raises(Exception, match=says(message)):
         azure_tag_formatter(arg)
 
 
@@ -213,8 +215,44 @@ def test_the_keywords_select_the_authentication_method(keywords: dict[str, Any],
     assert client.credential.kind == kind
     assert client.credential is client.credential
     if kind not in ('client-secret', 'authorization-code'):
-        with pytest.raises(CredentialError, match='does not use an authorization code'):
+        message = 'This instance does not use an authorization code. Run the commands without a login URL.'
+        with pytest.raises(CredentialError, match=says(message)):
             generate_login_url(client)
+
+
+def test_the_german_cloud_is_closed() -> None:
+    client = MicrosoftClient(self_deployed=True, tenant_id='contoso.example', auth_id='an-id', azure_cloud=AZURE_GERMAN_CLOUD)
+    message = (
+        'The German cloud of Microsoft was closed on 2021-10-29. '
+        'Select the cloud to which the tenant was moved, most likely Worldwide.'
+    )
+    with pytest.raises(CredentialError, match=says(message)):
+        client.get_access_token()
+
+
+CLIENT_ID = '1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d'
+
+
+@pytest.mark.parametrize('is_given', [True, False])
+def test_errors_show_tenant_and_client_id_of_a_credential_and_no_secret(monkeypatch: pytest.MonkeyPatch, is_given: bool) -> None:
+    monkeypatch.setattr(LOG, 'replace_strs', ['contoso.example', CLIENT_ID.upper(), 'a secret'])
+    credential = ClientSecretCredential('https://login.example', 'contoso.example', CLIENT_ID, 'a secret')
+    keywords: Any = {'self_deployed': True, 'tenant_id': 'contoso.example', 'auth_id': CLIENT_ID, 'enc_key': 'a secret'}
+    client = MicrosoftClient(credential=credential) if is_given else MicrosoftClient(**keywords)
+    assert client.credential.kind == 'client-secret'
+    assert LOG.encode(f'bob@contoso.example {CLIENT_ID.upper()} a secret') == (
+        f'bob@contoso.example {CLIENT_ID.upper()} <XX_REPLACED>'
+    )
+
+
+@pytest.mark.parametrize('is_debug', [True, False])
+def test_in_debug_mode_threads_ask_the_platform_one_at_a_time(monkeypatch: pytest.MonkeyPatch, is_debug: bool) -> None:
+    platform = SimpleNamespace(**{**vars(demisto), 'is_debug': is_debug, '_Demisto__do': lambda command: command})
+    for module in (MicrosoftApiModule, CommonServerPython):
+        monkeypatch.setattr(module, 'demisto', platform)
+    client = MicrosoftClient(self_deployed=True, tenant_id='contoso.example', auth_id='an-id', enc_key='a secret')
+    assert client.token_provider
+    assert hasattr(platform, 'lock') == is_debug
 
 
 def test_dates_are_converted_to_seconds_since_the_epoch() -> None:
@@ -232,6 +270,47 @@ def test_headers_are_added_to_the_default_ones_or_replace_them(scripted: Make) -
     client.http_request('POST', '/x', headers={'Accept': 'text/csv', 'X-Test': 'mine'}, json_data={})
     sent = {name: service.seen[0].headers[name] for name in ('Authorization', 'Accept', 'X-Test', 'Content-Type')}
     assert sent == {'Authorization': 'Bearer a token', 'Accept': 'text/csv', 'X-Test': 'mine', 'Content-Type': 'application/json'}
+
+
+def test_json_is_sent_and_asked_for_by_default(scripted: Make) -> None:
+    client, service = scripted((200, {}, {}))
+    client.http_request('GET', '/x')
+    sent = {name: service.seen[0].headers[name] for name in ('Authorization', 'Accept', 'Content-Type')}
+    assert sent == {'Authorization': 'Bearer a token', 'Accept': 'application/json', 'Content-Type': 'application/json'}
+
+
+@pytest.mark.parametrize(
+    'status, headers, body, message',
+    [
+        (200, {}, '<html>', 'Failed to parse json object from response: 6 bytes (no content type).'),
+        (200, {'Content-Type': 'text/html'}, '', 'Failed to parse json object from response: 0 bytes (text/html).'),
+        (404, {}, '', 'Not Found - 404 Response'),
+    ],
+)
+def test_a_response_that_is_not_json_is_an_error_without_it(
+    scripted: Make, status: int, headers: dict[str, str], body: str, message: str
+) -> None:
+    client, _ = scripted((status, headers, body))
+    with pytest.raises((DemistoException, NotFoundError), match=says(message)):
+        client.http_request('GET', '/x')
+
+
+def test_a_token_that_is_rejected_is_replaced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LOG, 'replace_strs', [])
+
+    def answer_with(token: str) -> Response:
+        return 200, {}, {'access_token': token, 'expires_in': 3599}
+
+    service = ScriptedService(answer_with('first'), (401, {}, {}), answer_with('second'), (401, {}, {}))
+    monkeypatch.setattr(requests.Session, 'get_adapter', lambda _session, url: service)
+    demisto.setIntegrationContext({})
+    client = MicrosoftClient(base_url=GRAPH, self_deployed=True, tenant_id='contoso.example', auth_id='id', enc_key='a secret')
+    with pytest.raises(DemistoException, match=r'\[401\]'):
+        client.http_request('GET', '/x')
+    sent = [request.headers.get('Authorization') for request in service.seen]
+    assert sent == [None, 'Bearer first', None, 'Bearer second']
+    assert LOG.encode('second') == '<XX_REPLACED>'
+    demisto.setIntegrationContext({})
 
 
 @pytest.mark.parametrize(
