@@ -13,8 +13,10 @@ import requests
 
 import demistomock as demisto
 from CommonServerPython import LOG, DemistoException
-from MicrosoftApiModule import CommandThrottled, MicrosoftClient
-from MicrosoftCoreApiModule import AZURE_CLOUDS, MicrosoftSignInError, SystemClock
+from MicrosoftApiModule import API_RETRIES, CommandThrottled, MicrosoftClient, NotFoundError
+from MicrosoftApiModule_test import GRAPH, Make, scripted
+from MicrosoftCoreApiModule import AZURE_CLOUDS, CredentialError, MicrosoftSignInError, SystemClock
+from MicrosoftCoreApiModule_test import says
 from MicrosoftTokenRequestApiModule import AccessToken, SignInRequiredError
 from MicrosoftCredentialsApiModule import (
     AuthorizationCodeCredential,
@@ -31,12 +33,17 @@ from MicrosoftInstanceApiModule import (
     IntegrationSpec,
     auth_commands,
     bool_argument,
+    check_instance,
     choice_argument,
+    clean_mailbox,
+    error_text,
     future_datetime,
     granted_permissions,
     id_list,
     int_argument,
     json_argument,
+    list_items,
+    permission_advice,
     required_argument,
     run_integration,
     signed_in_account,
@@ -44,6 +51,8 @@ from MicrosoftInstanceApiModule import (
     token_outputs,
     with_advice,
 )
+
+__all__ = ['scripted']
 
 Params = dict[str, Any]
 SPEC = IntegrationSpec('Contoso API', 'contoso', 'ContosoAuth', check=bool, app_name='contoso-app')
@@ -307,6 +316,58 @@ def test_settings_do_not_show_their_secrets(params: Params, secrets: list[str]) 
     assert not [hidden for hidden in secrets if repr(hidden)[1:-1] in repr(settings)]
 
 
+IN_VAULT = PEM['password'].replace('AA==', 'BB==')
+
+
+@pytest.mark.parametrize(
+    'password, in_vault, private_key',
+    [
+        (PEM['password'], None, PEM['password']),
+        (PEM['password'], IN_VAULT, PEM['password']),
+        ('', IN_VAULT, IN_VAULT),
+        ('its passphrase', IN_VAULT, IN_VAULT),
+        ('not in PEM format', '', 'not in PEM format'),
+    ],
+)
+def test_a_private_key_may_be_in_the_vault(password: str, in_vault: str | None, private_key: str) -> None:
+    certificate = {'identifier': '', 'password': password, 'credentials': {'sshkey': in_vault}}
+    settings = settings_of({**DAEMON, 'creds_enc_key': None, 'creds_certificate': certificate})
+    assert settings.private_key == private_key.strip()
+
+
+GUID = '1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d'
+
+
+@pytest.mark.parametrize(
+    'changes, client_id, thumbprint',
+    [
+        ({}, 'client', ''),
+        ({'creds_auth_id': {'identifier': GUID, 'password': 'x'}}, GUID, ''),
+        ({'creds_auth_id': None, 'creds_enc_key': {'identifier': GUID, 'password': 'the secret'}}, GUID, ''),
+        ({'creds_auth_id': None, 'creds_enc_key': {'identifier': 'ada', 'password': 'the secret'}}, '', ''),
+        ({'creds_enc_key': None, 'creds_certificate': {**PEM, 'identifier': 'A' * 40}}, 'client', 'A' * 40),
+        ({'creds_auth_id': None, 'creds_enc_key': None, 'creds_certificate': {**PEM, 'identifier': GUID}}, GUID, ''),
+    ],
+)
+def test_a_client_id_may_be_the_user_name_of_a_credential(changes: Params, client_id: str, thumbprint: str) -> None:
+    settings = settings_of({**DAEMON, **changes})
+    assert (settings.id, settings.thumbprint) == (client_id, thumbprint)
+
+
+def test_numbers_and_check_boxes_become_keywords_of_the_client() -> None:
+    keywords = settings_of({**DAEMON, 'timeout': '200', 'retry_budget': ' 1 ', 'proxy': True}).client_keywords()
+    assert (keywords['timeout'], keywords['retry_policy'], keywords['proxy']) == (200, API_RETRIES._replace(budget=1), True)
+    keywords = settings_of(DAEMON).client_keywords()
+    assert (keywords['timeout'], keywords['retry_policy'], keywords['proxy']) == (None, API_RETRIES, False)
+
+
+@pytest.mark.parametrize('name, label', [('timeout', 'HTTP timeout'), ('retry_budget', 'Retry budget')])
+@pytest.mark.parametrize('value', ['0', '201', '1.5', 'x', '-1'])
+def test_a_number_of_seconds_is_from_1_to_200(name: str, label: str, value: str) -> None:
+    with pytest.raises(DemistoException, match=says(f"'{value}' is not a whole number from 1 to 200. Change '{label}'.")):
+        settings_of({**DAEMON, name: value})
+
+
 @pytest.mark.parametrize(
     'params, acts_as_application',
     [(CORTEX, False), (APPLICATION, False), (DEVICE, False), (DAEMON, True), (MANAGED_IDENTITY, True)],
@@ -429,6 +490,15 @@ def test_the_client_id_is_read_from_tokens_of_both_endpoints(claims: dict[str, s
 
 
 @pytest.mark.parametrize(
+    'claims, tenant, client', [({'tid': 't', 'appid': 'a'}, 't', 'a'), ({'tid': '', 'appid': None}, 'unknown', 'unknown')]
+)
+def test_a_token_tells_its_tenant_its_client_and_its_end(claims: dict[str, Any], tenant: str, client: str) -> None:
+    held = token(**claims)._replace(expires_on=1_900_000_000)
+    expected = {'Account': 'unknown', 'TenantID': tenant, 'ClientID': client, 'ExpiresOn': '2030-03-17T17:46:40Z'}
+    assert token_outputs(held) == expected
+
+
+@pytest.mark.parametrize(
     'claims, said',
     [
         ({'upn': 'ada.lovelace@x.example'}, 'ada.lovelace@x.example is signed in. '),
@@ -492,6 +562,13 @@ def test_arguments_have_defaults() -> None:
             lambda: future_datetime('soon', 'send_time'),
             "'soon' is not a date. Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours.",
         ),
+        *(
+            (
+                lambda size=size: int_argument({'size': size}, 'size', 1, 10),
+                f"'{size}' is not a whole number from 1 to 10. Change size.",
+            )
+            for size in ('0', '-1', '1.0', '1e0', '9' * 20, '\xb2')
+        ),
         (
             lambda: future_datetime('2020-01-31T08:00:00Z', 'send_time'),
             "'2020-01-31T08:00:00Z' is read as 2020-01-31T08:00:00Z, which is in the past. "
@@ -502,6 +579,41 @@ def test_arguments_have_defaults() -> None:
 def test_an_argument_is_rejected_by_name(read: Any, message: str) -> None:
     with pytest.raises(DemistoException, match=f'^{re.escape(message)}$'):
         read()
+
+
+@pytest.mark.parametrize('size', ['1', '10', 1, 10, ' 7 '])
+def test_a_number_may_be_each_of_its_range(size: Any) -> None:
+    assert int_argument({'size': size}, 'size', 5, 10) == int(size)
+
+
+@pytest.mark.parametrize(
+    'entered, mailbox',
+    [
+        (None, ''),
+        (' ada@contoso.example ', 'ada@contoso.example'),
+        ('MAILTO:ada@contoso.example', 'ada@contoso.example'),
+        ('"Ada" <ada@contoso.example>', 'ada@contoso.example'),
+        ('<ada.b+c@mail.contoso-x.example>', 'ada.b+c@mail.contoso-x.example'),
+        (GUID, GUID),
+    ],
+)
+def test_a_mailbox_is_an_address_or_an_id(entered: Any, mailbox: str) -> None:
+    assert clean_mailbox(entered, 'Mailbox') == mailbox
+
+
+@pytest.mark.parametrize('entered', ['ada', 'ada@contoso', '@contoso.example', 'ada@', 'ada@contoso.example.', 'a b@c.example'])
+def test_a_mailbox_that_is_neither_is_rejected(entered: str) -> None:
+    with pytest.raises(
+        CredentialError, match=says("'Mailbox' is not an email address. Enter one address, such as ada@contoso.example.")
+    ):
+        clean_mailbox(entered, 'Mailbox')
+
+
+def test_a_date_may_be_in_the_past_by_the_grace() -> None:
+    before = datetime.fromtimestamp(SystemClock().now() - 600, timezone.utc)
+    assert future_datetime(before.isoformat(), 'send_time', grace=1200) == before
+    with pytest.raises(DemistoException, match='which is in the past'):
+        future_datetime(before.isoformat(), 'send_time', grace=10)
 
 
 def test_a_date_in_the_future_is_in_utc() -> None:
@@ -655,3 +767,288 @@ def test_an_error_without_advice_gets_it_after_its_text() -> None:
     error = with_advice(DemistoException('It failed.', res='the response'), 'Try again.')
     assert isinstance(error, DemistoException)
     assert (str(error), error.res) == ('It failed. Try again.', 'the response')
+
+
+# region sign-in
+
+
+PERMISSIONS = ('Mail.Send', 'User.Read')
+MAIL = SPEC._replace(permissions=PERMISSIONS, access_advice='Ask the owner.')
+GRANT = 'Grant the missing permissions'
+OF_EXCHANGE = ' Those that RBAC for Applications in Exchange Online grants are not in the token: they need nothing more.'
+
+
+@pytest.mark.parametrize(
+    'params, granted, missing, advice',
+    [
+        (DAEMON, None, [], 'The permissions of the token cannot be read. Check that Mail.Send, User.Read are granted.'),
+        (DAEMON, list(PERMISSIONS), [], 'Ask the owner.'),
+        (APPLICATION, [], [*PERMISSIONS], f'{GRANT}: Mail.Send, User.Read. Run !contoso-auth-start.'),
+        (DEVICE, [], ['Mail.Send'], f'{GRANT}: Mail.Send. Run !contoso-auth-start.'),
+        (DAEMON, [], ['User.Read'], f'{GRANT}: User.Read. Run !contoso-auth-reset. This requests a new token.'),
+        (
+            DAEMON,
+            [],
+            ['User.Read', 'Mail.Send'],
+            f'{GRANT}: User.Read, Mail.Send. Run !contoso-auth-reset. This requests a new token.{OF_EXCHANGE}',
+        ),
+        (
+            MANAGED_IDENTITY,
+            [],
+            ['Calendars.Read'],
+            f'{GRANT}: Calendars.Read. Run !contoso-auth-reset. This requests a new token. '
+            f'The host may answer with the token that it has kept, for up to 24 hours.{OF_EXCHANGE}',
+        ),
+        (
+            CORTEX,
+            [],
+            ['User.Read'],
+            f'{GRANT}: User.Read. Get a new ID, Token and Key from https://oproxy.demisto.ninja/contoso-app.',
+        ),
+    ],
+)
+def test_missing_permissions_come_with_advice(params: Params, granted: Any, missing: list[str], advice: str) -> None:
+    assert permission_advice(MAIL, settings_of(params).credential(), granted, missing) == advice
+
+
+def refuse(_client: Any) -> None:
+    raise DemistoException('Access is denied.')
+
+
+@pytest.mark.parametrize(
+    'expected, check, said',
+    [
+        ('', refuse, 'ada@x.example is signed in. '),
+        ('Ada@X.example', refuse, 'ada@x.example is signed in. '),
+        (GUID.upper(), refuse, 'ada@x.example is signed in. '),
+        ('bob@x.example', bool, 'ada@x.example is signed in. '),
+        (
+            'bob@x.example',
+            refuse,
+            '**Warning**: ada@x.example is signed in, not bob@x.example, and could not open the mailbox of bob@x.example. '
+            'Give this account access to it, or sign in again and select the other account. ',
+        ),
+    ],
+)
+def test_a_user_who_cannot_open_the_mailbox_of_the_instance_is_warned(expected: str, check: Any, said: str) -> None:
+    spec = SPEC._replace(account=lambda _client: expected, check=check)
+    assert signed_in_account(spec, MicrosoftClient(), token(upn='ada@x.example', oid=GUID)) == said
+
+
+@pytest.mark.parametrize(
+    'params, text',
+    [
+        *(
+            (
+                params,
+                'The parameters are valid, but the Test button cannot check the sign-in of a user. Save the instance, '
+                'run !contoso-auth-start to sign in, then run !contoso-auth-test.',
+            )
+            for params in (APPLICATION, DEVICE)
+        ),
+        (
+            CORTEX,
+            'The parameters are valid and the token service answers, but the Test button does not sign in, because a Token '
+            'works only once. Save the instance, then run !contoso-auth-test.',
+        ),
+    ],
+)
+def test_the_test_button_says_what_it_did_not_check(scripted: Make, params: Params, text: str) -> None:
+    client, _ = scripted((405, {}, ''), **settings_of({**params, 'creds_enc_key': key_for(params)}).client_keywords())
+    with pytest.raises(DemistoException, match=says(text)):
+        check_instance(SPEC, client)
+
+
+def key_for(params: Params) -> Any:
+    """Return a key that the Cortex XSOAR app can encrypt with, the given one for another method."""
+    return secret(base64.b64encode(bytes(16)).decode()) if params is CORTEX else params['creds_enc_key']
+
+
+def test_the_test_button_checks_an_application(scripted: Make) -> None:
+    client, _ = scripted((200, {}, {}), **settings_of(DAEMON).client_keywords())
+    assert check_instance(SPEC, client) == 'ok'
+    assert check_instance(SPEC._replace(check=refuse), client, check=bool) == 'ok'
+    with pytest.raises(DemistoException, match=says('Access is denied.')):
+        check_instance(SPEC._replace(check=refuse), client)
+
+
+CONSENT_PAGE = 'https://oproxy.demisto.ninja/contoso-app'
+NOBODY = 'No user has to sign in for this instance.'
+FROM_CONSENT_PAGE = f'This instance signs in with ID, Token and Key from {CONSENT_PAGE}.'
+DELETED = 'All cached tokens of this instance were deleted.'
+
+
+@pytest.mark.parametrize(
+    'command, params, args, text',
+    [
+        ('auth-start', DAEMON, {}, f'{NOBODY} Run !contoso-auth-test.'),
+        ('auth-start', CORTEX, {}, f'{FROM_CONSENT_PAGE} Run !contoso-auth-test.'),
+        (
+            'auth-start',
+            APPLICATION,
+            {},
+            '### Authorization instructions\n'
+            '1. Open the [login URL](URL) in a browser, sign in and grant the permissions.\n'
+            '2. The browser is redirected to the redirect URI. The page may be empty: only its address is needed.\n'
+            '3. Copy the whole address and run `!contoso-auth-complete code="<the address>"` within a few minutes.',
+        ),
+        (
+            'generate-login-url',
+            APPLICATION,
+            {},
+            '### Authorization instructions\n'
+            '1. Open the [login URL](URL) in a browser, sign in and grant the permissions.\n'
+            '2. The browser ends on the redirect URI, with a code in its address. The page itself may be empty.\n'
+            '3. Copy the full address, and paste it into **Authorization code** of the instance.',
+        ),
+        ('auth-reset', APPLICATION, {}, f'{DELETED} Run !contoso-auth-start.'),
+        ('auth-reset', DAEMON, {}, f'{DELETED} The next command requests a new token.'),
+        (
+            'auth-reset',
+            CORTEX,
+            {'discard_token': 'true'},
+            f'{DELETED} Get a new ID, Token and Key from {CONSENT_PAGE}.',
+        ),
+    ],
+)
+def test_an_auth_command_tells_the_user_what_to_do(
+    scripted: Make, command: str, params: Params, args: dict[str, Any], text: str
+) -> None:
+    client, service = scripted((500, {}, {}), **settings_of(params).client_keywords())
+    said = auth_commands(SPEC)[f'contoso-{command}'](client, args).readable_output
+    assert re.sub(r'\(https://login[^)]+\)', '(URL)', said) == text
+    assert service.seen == []
+
+
+@pytest.mark.parametrize(
+    'command, params, text',
+    [
+        ('auth-complete', DAEMON, f'{NOBODY} Run !contoso-auth-test.'),
+        ('auth-complete', CORTEX, f'{FROM_CONSENT_PAGE} Run !contoso-auth-test.'),
+        ('auth-complete', APPLICATION, 'The argument code is missing. To get a code, run !contoso-auth-start.'),
+        (
+            'generate-login-url',
+            MANAGED_IDENTITY,
+            'This instance does not use an authorization code. Run the commands without a login URL.',
+        ),
+        (
+            'auth-reset',
+            CORTEX,
+            'A reset deletes the only Token that works, and nothing was deleted. '
+            f'A new ID, Token and Key from {CONSENT_PAGE} need no reset. To delete the Token, add discard_token=true.',
+        ),
+    ],
+)
+def test_an_auth_command_that_does_not_fit_the_instance_is_an_error(
+    scripted: Make, command: str, params: Params, text: str
+) -> None:
+    client, _ = scripted((500, {}, {}), **settings_of(params).client_keywords())
+    with pytest.raises(CredentialError, match=says(text)):
+        auth_commands(SPEC)[f'contoso-{command}'](client, {})
+
+
+# endregion
+# region errors and lists
+
+
+@pytest.mark.parametrize(
+    'error, text',
+    [
+        (DemistoException('It failed.'), 'It failed.'),
+        (MicrosoftSignInError('It failed.', 'Mend it.'), 'It failed. Mend it.'),
+        (NotFoundError('It is gone.'), 'It is gone.'),
+        (NotImplementedError('It does not exist.'), 'It does not exist.'),
+        (Exception('It failed.'), 'It failed.'),
+        *(
+            (
+                error,
+                f'An unexpected error occurred ({type(error).__name__}). '
+                'Run the command again with debug-mode=true, and report the error with the log.',
+            )
+            for error in (ValueError('a secret'), KeyError('a secret'), RuntimeError('a secret'))
+        ),
+        (
+            requests.exceptions.ConnectionError('a secret'),
+            'the service did not answer. Try again, and check the network of the engine and the proxy.',
+        ),
+        (
+            requests.exceptions.ReadTimeout('a secret', request=requests.Request('GET', 'https://x.example/y').prepare()),
+            'x.example did not answer in time. Try again, and check the network of the engine and the proxy.',
+        ),
+    ],
+)
+def test_the_text_of_an_error_is_shown_if_it_was_written_for_users(error: Exception, text: str) -> None:
+    assert error_text(error) == text
+
+
+@pytest.mark.parametrize('value', ['half an \ud83d', '\ud800', 'a\udfffb', 'a\0b'])
+def test_an_argument_that_is_no_text_is_rejected(run: Run, value: str) -> None:
+    text = run('contoso-list', lambda *_: 'ok', limit='5', subject=value)['Contents']
+    assert text == 'The argument subject contains characters that no text can contain. Remove them.'
+
+
+@pytest.mark.parametrize('value', ['\U0001f600', '\ud7ff', '\ue000', '\x01'])
+def test_an_argument_may_contain_every_character(run: Run, value: str) -> None:
+    assert run('contoso-list', lambda _client, args: args['subject'], subject=value) == value
+
+
+@pytest.mark.parametrize('command, seconds', [('contoso-list', 210), ('fetch-incidents', 170), ('test-module', 210)])
+def test_a_command_ends_before_the_platform_ends_it(
+    monkeypatch: pytest.MonkeyPatch, run: Run, command: str, seconds: float
+) -> None:
+    monkeypatch.setattr(SystemClock, 'elapsed', lambda _clock: 1000.0)
+    left: list[float] = []
+    run(command, lambda client, _args: left.append(client.clock.remaining()))
+    assert left == [seconds]
+
+
+def page_of(*ids: int, **more: Any) -> tuple[int, dict[str, str], Any]:
+    return 200, {}, {'value': [{'id': number} for number in ids], **more}
+
+
+@pytest.mark.parametrize('link', ['@odata.nextLink', 'nextLink'])
+@pytest.mark.parametrize(
+    'limit, ids, urls',
+    [
+        (1, [1], ['/items?top=2']),
+        (2, [1, 2], ['/items?top=2']),
+        (3, [1, 2, 3], ['/items?top=2', '/items?page=2']),
+        (9, [1, 2, 3, 4, 5], ['/items?top=2', '/items?page=2', '/items?page=3']),
+    ],
+)
+def test_a_list_has_as_many_pages_as_it_takes(scripted: Make, link: str, limit: int, ids: list[int], urls: list[str]) -> None:
+    pages = (
+        page_of(1, 2, **{link: f'{GRAPH}/items?page=2'}),
+        page_of(3, 4, **{link: f'{GRAPH}/items?page=3'}),
+        page_of(5),
+    )
+    client, service = scripted(*pages)
+    assert list_items(client, '/items', limit, {'top': 2}) == [{'id': number} for number in ids]
+    assert [(seen.method, seen.url) for seen in service.seen] == [('GET', f'{GRAPH}{url}') for url in urls]
+
+
+@pytest.mark.parametrize('body', [[], {}, {'value': {}}, {'value': None}, '<html>', ''])
+def test_a_response_that_is_not_a_list_is_an_error(scripted: Make, body: Any) -> None:
+    client, _ = scripted((200, {}, body))
+    with pytest.raises(DemistoException, match=says('The response is not a list. Check the cloud and the proxy settings.')):
+        list_items(client, '/items', 5)
+
+
+@pytest.mark.parametrize('link', ['https://evil.example/items', f'{GRAPH}/items?page=2', 5])
+def test_a_link_to_another_host_or_back_is_not_followed(scripted: Make, link: Any) -> None:
+    first = page_of(1, nextLink=f'{GRAPH}/items?page=2')
+    client, service = scripted(first, page_of(2, nextLink=link))
+    message = 'The link to the next page leads to another host or back. Try a smaller limit.'
+    with pytest.raises(DemistoException, match=says(message)):
+        list_items(client, '/items', 5)
+    assert len(service.seen) == 2
+
+
+def test_a_list_of_something_that_does_not_exist_is_not_found(scripted: Make) -> None:
+    client, _ = scripted((404, {}, {'error': 'gone'}))
+    with pytest.raises(NotFoundError) as failure:
+        list_items(client, '/items', 5)
+    assert failure.value.message == {'error': 'gone'}
+
+
+# endregion
