@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Callable
 from email.utils import formatdate
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -38,8 +39,10 @@ from MicrosoftCoreApiModule import (
     clean_tenant,
     clean_thumbprint,
     clean_value,
+    connection_problem,
     float_or_none,
     is_loopback,
+    is_reset,
     is_same_host,
     json_or_none,
     outside_text,
@@ -48,6 +51,19 @@ from MicrosoftCoreApiModule import (
     retry_after_seconds,
     run_with_retries,
     secret_forms,
+)
+
+from requests.exceptions import (
+    ConnectionError as BrokenConnection,
+    ConnectTimeout,
+    ContentDecodingError,
+    InvalidProxyURL,
+    InvalidSchema,
+    InvalidURL,
+    MissingSchema,
+    ProxyError,
+    ReadTimeout,
+    SSLError,
 )
 
 NOW = 1_900_000_000.0
@@ -527,6 +543,159 @@ def test_an_address_that_cannot_be_read_is_an_error_without_it(error: Exception)
 
     with pytest.raises(requests.exceptions.InvalidURL, match=says(type(error).__name__)):
         session_of(Unreadable()).get(LOGIN)
+
+
+NOT_VERIFIED = '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed'
+PROXY_PORT = 'Check address and port in the proxy settings.'
+ADVICE = 'Ask the owner.'
+
+
+@pytest.mark.parametrize(
+    'error, what, advice, code',
+    [
+        (
+            SSLError(f'{NOT_VERIFIED}: certificate has expired (_ssl.c:1006)'),
+            'The TLS certificate of x.example has expired.',
+            'Renew it, or the certificate of the proxy, and check the clock of the engine.',
+            'untrusted_certificate',
+        ),
+        (
+            SSLError(f'{NOT_VERIFIED}: certificate is not yet valid (_ssl.c:1006)'),
+            'The TLS certificate of x.example is not valid yet.',
+            'Check the clock of the engine.',
+            'untrusted_certificate',
+        ),
+        *(
+            (
+                SSLError(text),
+                'The TLS certificate of x.example is that of another host.',
+                'Check the address and the proxy settings.',
+                'untrusted_certificate',
+            )
+            for text in (f"{NOT_VERIFIED}: Hostname mismatch, for 'x.example'.", "hostname 'x.example' doesn't match 'y.example'")
+        ),
+        (
+            SSLError(f'{NOT_VERIFIED}: self-signed certificate in certificate chain (_ssl.c:1006)'),
+            'The TLS certificate of x.example is not trusted.',
+            "Add the CA to the engine's trusted certificates, or select 'Trust any certificate'.",
+            'untrusted_certificate',
+        ),
+        *(
+            (
+                error,
+                'The TLS connection to x.example failed.',
+                "Check the engine's file of trusted certificates, and that the host and the proxy use TLS 1.2 or later.",
+                'no_tls',
+            )
+            for error in (SSLError('[SSL: WRONG_VERSION_NUMBER] wrong version number'), OSError('Could not find a CA bundle'))
+        ),
+        (
+            ProxyError('Cannot connect to proxy: Tunnel connection failed: 407 Proxy Authentication Required'),
+            'The proxy blocked the request to x.example with HTTP status 407.',
+            "Check the proxy's user name and password in the proxy settings of the engine.",
+            'no_proxy',
+        ),
+        (
+            ProxyError('Cannot connect to proxy: Tunnel connection failed: 403 Forbidden'),
+            'The proxy blocked the request to x.example with HTTP status 403.',
+            'Have the administrator of the proxy allow this address.',
+            'no_proxy',
+        ),
+        (
+            ProxyError('Cannot connect to proxy: Unexpected response: 502 Bad Gateway'),
+            'The proxy blocked the request to x.example with HTTP status 502.',
+            'Check the proxy settings, and that the proxy can reach this address.',
+            'no_proxy',
+        ),
+        *(
+            (
+                ProxyError(f'Cannot connect to proxy: {text}'),
+                'The proxy for x.example is not known to DNS.',
+                'Check the name of the proxy in the proxy settings. In user name and password, write %5C for a backslash.',
+                'no_proxy',
+            )
+            for text in (
+                'NameResolutionError',
+                'getaddrinfo failed',
+                '[Errno -2] Name or service',
+                'nodename nor servname, or not known',
+            )
+        ),
+        (
+            InvalidProxyURL('Please check proxy URL. It is malformed.'),
+            'The address of the proxy for x.example is invalid.',
+            'Enter it as http://<host>:<port>.',
+            'no_proxy',
+        ),
+        (
+            ProxyError('Cannot connect to proxy: Connection refused'),
+            'The proxy blocked the request to x.example: it refused the connection.',
+            PROXY_PORT,
+            'no_proxy',
+        ),
+        *(
+            (
+                ProxyError(f'Cannot connect to proxy: {text}'),
+                'The proxy blocked the request to x.example: it did not answer.',
+                PROXY_PORT,
+                'no_proxy',
+            )
+            for text in ('timed out', 'Timed out')
+        ),
+        (
+            ProxyError('Cannot connect to proxy.'),
+            'The proxy blocked the request to x.example: it failed.',
+            PROXY_PORT,
+            'no_proxy',
+        ),
+        *(
+            (kind('a secret'), 'The address of x.example, or that of the proxy, is not valid.', ADVICE, 'invalid_address')
+            for kind in (InvalidURL, InvalidSchema, MissingSchema)
+        ),
+        *((kind('a secret'), 'x.example did not answer in time.', ADVICE, 'no_answer') for kind in (ReadTimeout, ConnectTimeout)),
+        (
+            ContentDecodingError('a secret'),
+            'x.example sent a response that is too large or cannot be read.',
+            ADVICE,
+            'unusable_response',
+        ),
+        *(
+            (BrokenConnection(text), 'x.example could not be reached.', ADVICE, 'unreachable')
+            for text in ('NewConnectionError', 'NameResolutionError')
+        ),
+        (BrokenConnection('a secret'), 'x.example did not answer.', ADVICE, 'unreachable'),
+        *(
+            (
+                error,
+                'The request to x.example is not valid.',
+                'Check the address of the service and the proxy settings.',
+                'invalid_request',
+            )
+            for error in (ValueError('a secret'), TypeError('a secret'), UnicodeError('a secret'))
+        ),
+    ],
+)
+def test_why_no_response_came_is_told_without_the_text_of_the_error(error: Exception, what: str, advice: str, code: str) -> None:
+    assert connection_problem(error, 'x.example', ADVICE) == (what, advice, code)
+
+
+@pytest.mark.parametrize(
+    'error, expected',
+    [
+        (BrokenConnection('reset'), True),
+        (requests.exceptions.ChunkedEncodingError('broken'), True),
+        (ConnectTimeout('late'), False),
+        (ReadTimeout('late'), False),
+        (SSLError('no TLS'), False),
+        (ProxyError('no proxy'), False),
+        (InvalidURL('no address'), False),
+        (ValueError('odd'), False),
+    ],
+)
+@pytest.mark.parametrize('is_wrapped', [False, True])
+def test_a_second_try_may_mend_a_broken_connection_only(error: Exception, expected: bool, is_wrapped: bool) -> None:
+    given = SimpleNamespace(exception=error) if is_wrapped else error  # as DemistoException has it
+    assert is_reset(given) == expected  # type: ignore[arg-type]
 
 
 # endregion

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import jwt
 import pytest
@@ -152,6 +152,12 @@ def cortex(**changes: Any) -> CortexAppCredential:
         ('&code=c', 'c', ''),
         (f'{REDIRECT_URI}?code=c#state=s', 'c', 's'),
         (f'"{REDIRECT_URI}?code=c"', 'c', ''),
+        (f'{REDIRECT_URI}?code=0.a+b&state=s', '0.a+b', 's'),
+        (f'{REDIRECT_URI}?code=c&amp;state=s', 'c', 's'),
+        (f'{REDIRECT_URI}?code=c\\u0026state=s', 'c', 's'),
+        (quote(f'{REDIRECT_URI}?code=c&state=s', safe=''), 'c', 's'),
+        (quote(quote(quote(f'{REDIRECT_URI}?code=c&state=s', safe=''))), 'c', 's'),
+        (f'https://filter.example/?url={quote(f"{REDIRECT_URI}?code=c&state=s", safe="")}&data=x', 'c', 's'),
         (f'<{REDIRECT_URI}?code=c> (copied)', 'c', ''),
         (f'[the page]({REDIRECT_URI}?code=c&state=s)', 'c', 's'),
         (f'[[{REDIRECT_URI}?code=old]({REDIRECT_URI}?code=c)', 'c', ''),

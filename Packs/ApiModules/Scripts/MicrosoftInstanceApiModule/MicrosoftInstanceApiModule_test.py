@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
@@ -854,9 +855,10 @@ def test_a_user_who_cannot_open_the_mailbox_of_the_instance_is_warned(expected: 
     ],
 )
 def test_the_test_button_says_what_it_did_not_check(scripted: Make, params: Params, text: str) -> None:
-    client, _ = scripted((405, {}, ''), **settings_of({**params, 'creds_enc_key': key_for(params)}).client_keywords())
+    client, service = scripted((405, {}, ''), **settings_of({**params, 'creds_enc_key': key_for(params)}).client_keywords())
     with pytest.raises(DemistoException, match=says(text)):
         check_instance(SPEC, client)
+    assert [(seen.method, seen.body) for seen in service.seen] == ([('GET', None)] if params is CORTEX else [])
 
 
 def key_for(params: Params) -> Any:
@@ -920,6 +922,28 @@ def test_an_auth_command_tells_the_user_what_to_do(
     assert service.seen == []
 
 
+@pytest.mark.parametrize('command', ['auth-start', 'generate-login-url'])
+@pytest.mark.parametrize(
+    'args, permissions', [({}, PERMISSIONS), ({'permissions': 'Mail.Read, User.Read'}, ('Mail.Read', 'User.Read'))]
+)
+def test_a_login_url_asks_for_permissions_and_suggests_the_account(
+    scripted: Make, command: str, args: dict[str, Any], permissions: tuple[str, ...]
+) -> None:
+    spec = MAIL._replace(account=lambda _client: 'ada@x.example')
+    client, _ = scripted((500, {}, {}), **InstanceSettings(APPLICATION, spec).client_keywords())
+    said = auth_commands(spec)[f'contoso-{command}'](client, args).readable_output
+    query = dict(parse_qsl(urlsplit(re.findall(r'\((https:[^)]+)\)', said)[0]).query))
+    assert query['login_hint'] == 'ada@x.example'
+    assert query['scope'].split() == [*(f'{GRAPH}/{name}' for name in permissions), 'offline_access']
+
+
+def test_a_reset_deletes_the_token_of_the_cortex_application_if_it_is_told_to(scripted: Make) -> None:
+    client, _ = scripted((500, {}, {}), **settings_of(CORTEX).client_keywords())
+    demisto.setIntegrationContext({'microsoft-sign-in/x/sign-in': '{"works_once": true}', 'of others': 'remains'})
+    auth_commands(SPEC)['contoso-auth-reset'](client, {'discard_token': 'true'})
+    assert demisto.getIntegrationContext() == {'of others': 'remains'}
+
+
 @pytest.mark.parametrize(
     'command, params, text',
     [
@@ -945,6 +969,98 @@ def test_an_auth_command_that_does_not_fit_the_instance_is_an_error(
     client, _ = scripted((500, {}, {}), **settings_of(params).client_keywords())
     with pytest.raises(CredentialError, match=says(text)):
         auth_commands(SPEC)[f'contoso-{command}'](client, {})
+
+
+def after_auth_test(scripted: Make, held: AccessToken, **of_spec: Any) -> Any:
+    """Return the results of auth-test of an application that gets this token."""
+    spec = MAIL._replace(details=lambda _client: {'Mailbox': 'ada@x.example'}, **of_spec)
+    answer = {'access_token': held.value, 'scope': held.scope, 'expires_in': 3599}
+    client, _ = scripted((200, {}, answer), **InstanceSettings(DAEMON, spec).client_keywords())
+    return auth_commands(spec)['contoso-auth-test'](client, {})
+
+
+@pytest.mark.parametrize(
+    'held, of_token, granted, missing, advice',
+    [
+        (
+            token(roles=['Mail.Send'], app_displayname='My [app](x)', tid='t', appid='a'),
+            {'Account': 'My [app](x)', 'TenantID': 't', 'ClientID': 'a'},
+            ['Mail.Send'],
+            ['User.Read'],
+            f'{GRANT}: User.Read. Run !contoso-auth-reset. This requests a new token.',
+        ),
+        (
+            token(tid='t'),
+            {'TenantID': 't'},
+            [],
+            [*PERMISSIONS],
+            f'{GRANT}: Mail.Send, User.Read. Run !contoso-auth-reset. This requests a new token.{OF_EXCHANGE}',
+        ),
+        (
+            token(),
+            {},
+            'unknown',
+            'unknown',
+            'The permissions of the token cannot be read. Check that Mail.Send, User.Read are granted.',
+        ),
+        (token('Mail.Send User.Read'), {}, [*PERMISSIONS], [], ''),
+    ],
+)
+def test_the_test_command_shows_the_account_and_its_permissions(
+    scripted: Make, held: AccessToken, of_token: dict[str, str], granted: Any, missing: Any, advice: str
+) -> None:
+    results = after_auth_test(scripted, held)
+    assert results.outputs_prefix == 'ContosoAuth'
+    assert results.outputs == {
+        'AuthenticationMethod': 'Self-deployed application, client secret',
+        'Mailbox': 'ada@x.example',
+        'Account': 'unknown',
+        'TenantID': 'unknown',
+        'ClientID': 'unknown',
+        **of_token,
+        'ExpiresOn': '2030-03-17T18:46:39Z',
+        'GrantedPermissions': granted,
+        'MissingPermissions': missing,
+    }
+    said = results.readable_output
+    assert said.startswith('### Signed in to Contoso API\n')
+    assert '[app](x)' not in said, 'no link'
+    named = re.findall(r'^\| ?([A-Z][\w ]+?) ?\|', said, re.MULTILINE)
+    assert named == [
+        'Property',
+        'Authentication Method',
+        'Account',
+        'Mailbox',
+        'Tenant ID',
+        'Client ID',
+        'Granted Permissions',
+        'Missing Permissions',
+        'Expires On',
+    ]
+    assert said.rpartition('|\n')[2].strip() == advice
+
+
+def answer_with(status: int) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    return response
+
+
+@pytest.mark.parametrize(
+    'error, text',
+    [
+        (DemistoException('Denied.', res=answer_with(403)), 'Denied. Ask the owner.'),
+        (DemistoException('NoPermissionsInAccessToken', res=answer_with(401)), 'NoPermissionsInAccessToken Ask the owner.'),
+        (DemistoException('It broke.', res=answer_with(400)), 'It broke.'),
+        (DemistoException('It broke.'), 'It broke.'),
+    ],
+)
+def test_an_api_that_refuses_access_comes_with_advice(scripted: Make, error: Exception, text: str) -> None:
+    def check(_client: Any) -> None:
+        raise error
+
+    with pytest.raises(DemistoException, match=says(text)):
+        after_auth_test(scripted, token('Mail.Send User.Read'), check=check)
 
 
 # endregion
