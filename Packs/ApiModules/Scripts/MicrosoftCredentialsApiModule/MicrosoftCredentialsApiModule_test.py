@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from MicrosoftCoreApiModule import CredentialError
+from MicrosoftCoreApiModule import CredentialError, MicrosoftSignInError
 from MicrosoftCoreApiModule_test import says
 from MicrosoftTokenRequestApiModule_test import ScriptedService
 from MicrosoftTokenRequestApiModule import (
@@ -282,6 +282,37 @@ def test_the_application_does_not_depend_on_what_a_user_pasted() -> None:
     assert code_of().application != secret_of().application
 
 
+@pytest.mark.parametrize(
+    'credential, kind, description, needs_user, uses_up_token',
+    [
+        (EntraCredential(LOGIN, TENANT, CLIENT), 'public-client', '', False, False),
+        (secret_of(), 'client-secret', 'Self-deployed application, client secret', False, False),
+        (
+            CertificateCredential(LOGIN, TENANT, CLIENT, PEM),
+            'certificate',
+            'Self-deployed application, certificate',
+            False,
+            False,
+        ),
+        (code_of(), 'authorization-code', 'Self-deployed application, authorization code', True, False),
+        (
+            DeviceCodeCredential(LOGIN, TENANT, CLIENT),
+            'device-code',
+            'Self-deployed application, device code',
+            True,
+            False,
+        ),
+        (cortex(), 'cortex-app', 'Cortex XSOAR application', False, True),
+        (ManagedIdentityCredential(environment={}), 'managed-identity', 'Azure managed identity', False, False),
+    ],
+)
+def test_a_credential_tells_what_it_is(
+    credential: Credential, kind: str, description: str, needs_user: bool, uses_up_token: bool
+) -> None:
+    assert (credential.kind, credential.description) == (kind, description)
+    assert (credential.needs_user, credential.uses_up_token) == (needs_user, uses_up_token)
+
+
 @pytest.mark.parametrize('credential', DIFFERENT)
 def test_the_repr_of_a_credential_has_no_secret(credential: Credential) -> None:
     assert repr(credential) == f'<{type(credential).__name__} {credential.identity[:8]}>'
@@ -509,6 +540,24 @@ def test_a_device_code_is_requested_redeemed_and_refreshed_without_a_secret() ->
         'client_id': CLIENT,
         'scope': f'{TARGET.scope} offline_access',
     }
+
+
+@pytest.mark.parametrize(
+    'session, error, text',
+    [
+        (NOTHING, SignInRequiredError, 'No user has signed in with these settings. Start the sign-in, then complete it.'),
+        *(
+            (session, SignInRefusedError, 'Microsoft refused the sign-in: AADSTS7000215: Wrong. ')
+            for session in (CachedSession('r'), CachedSession(pending=PendingSignIn(device_code='d')))
+        ),
+    ],
+)
+def test_a_refusal_of_a_device_code_is_told_if_there_is_one(session: CachedSession, error: type[Exception], text: str) -> None:
+    credential = DeviceCodeCredential(LOGIN, TENANT, CLIENT, asks_without_sign_in=True)
+    body = json.dumps({'error': 'invalid_client', 'error_description': 'AADSTS7000215: Wrong.'})
+    with ScriptedService([(401, {}, body)]), pytest.raises(error, match=f'^{re.escape(text)}') as refused:
+        credential.request_token(TokenClient(), TARGET, session)
+    assert type(refused.value) is error
 
 
 # endregion
@@ -975,12 +1024,11 @@ def test_client_credentials_without_a_secret_are_rejected() -> None:
         create_credential(CredentialSettings(AuthenticationMethod.CLIENT_CREDENTIALS, **REGISTRATION))
 
 
-@pytest.mark.parametrize('is_public', [True, False])
-def test_a_redirect_uri_is_checked_unless_the_public_client_is_made(is_public: bool) -> None:
-    settings = CredentialSettings(
-        AuthenticationMethod.AUTHORIZATION_CODE, **REGISTRATION, redirect_uri='localhost', is_public=is_public
-    )
-    if is_public:
+@pytest.mark.parametrize('public', [{'is_public': True}, {}])
+def test_a_redirect_uri_is_checked_unless_the_public_client_is_made(public: dict[str, bool]) -> None:
+    method = AuthenticationMethod.AUTHORIZATION_CODE
+    settings = CredentialSettings(method, **REGISTRATION, redirect_uri='localhost', **public)  # type: ignore[arg-type]
+    if public:
         assert create_credential(settings).needs_user
     else:
         with pytest.raises(CredentialError, match='The application redirect URI is not a full address'):
@@ -1010,9 +1058,9 @@ HIMDS = "The key file of the Azure Arc agent cannot be read. Add the integration
         ('{folder}/missing.key', HIMDS),
         ('{folder}/folder.key', HIMDS),
         ('{folder}/large.key', 'The key file of the Azure Arc agent is too large. Check the agent of this machine.'),
-        (
-            '{folder}/../outside.key',
-            'The Azure Arc agent named a key file outside of its own folder. Check the agent of this machine.',
+        *(
+            (path, 'The Azure Arc agent named a key file outside of its own folder. Check the agent of this machine.')
+            for path in ('{folder}/../outside.key', '{folder}/good\0.key')
         ),
     ],
 )
@@ -1068,12 +1116,12 @@ def test_a_pod_reads_its_federated_token_again_for_each_retry(pod: dict[str, str
     assert request.renew().form == {**request.form, 'client_assertion': 'a.newer.token'}
 
 
-@pytest.mark.parametrize('content', [None, '', 'no token', 'a.b', 'a.b.c.d'])
-def test_a_pod_without_a_federated_token_says_what_it_needs(pod: dict[str, str], content: str | None) -> None:
+@pytest.mark.parametrize('content', [None, b'', b'no token', b'a.b', b'a.b.c.d', b'\xff.b.c'])
+def test_a_pod_without_a_federated_token_says_what_it_needs(pod: dict[str, str], content: bytes | None) -> None:
     file = Path(pod['AZURE_FEDERATED_TOKEN_FILE'])
     file.unlink()
     if content is not None:
-        file.write_text(content)
+        file.write_bytes(content)
     message = (
         f'The federated token of this pod cannot be read from {file}. '
         'Use a service account with workload identity, and label the pod azure.workload.identity/use: "true".'
@@ -1103,6 +1151,51 @@ def test_a_refused_pod_says_what_to_check_and_retries_what_may_be_new(
         ManagedIdentityCredential(environment=pod).request_token(TokenClient(), RESOURCE, NOTHING)
     assert str(refused.value) == f'Microsoft refused the sign-in: AADSTS{number}: Refused. {advice}'
     assert len(service.seen) == tries
+
+
+IDENTITY = 'Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.'
+IN_RULES = f'{IDENTITY} If its Metadata Security Protocol is on, allow the containers of the engine in the rules.'
+NO_HOST = (
+    'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. On App Service and Azure '
+    'Arc, the container of the integration needs the variables IDENTITY_ENDPOINT and IDENTITY_HEADER (Arc: IMDS_ENDPOINT) of '
+    'the host, and on Arc its network and /var/opt/azcmagent/tokens.'
+)
+
+
+@pytest.mark.parametrize(
+    'status, body, text',
+    [
+        (
+            400,
+            '{"error": "invalid_request", "error_description": "Identity not found"}',
+            f'Microsoft refused the sign-in: Identity not found. {IDENTITY}',
+        ),
+        (403, '', f'HTTP status 403. {IN_RULES}'),
+        (421, '', f'HTTP status 421. {IN_RULES}'),
+        (401, '', f'HTTP status 401. {IDENTITY}'),
+        (403, '<html>', f'HTTP status 403, which is not that of an Azure host. {NO_HOST}'),
+        (405, '', f'HTTP status 405, which is not that of an Azure host. {NO_HOST}'),
+        (404, '', f'HTTP status 404. Try again in a few minutes. {NO_HOST}'),
+        (500, '', f'HTTP status 500. Try again in a few minutes. {IDENTITY}'),
+        (200, '', f'something that is not a JSON object. {NO_HOST}'),
+    ],
+)
+def test_an_error_of_a_virtual_machine_says_what_to_do(status: int, body: str, text: str) -> None:
+    client = TokenClient().without_retries(9)
+    with ScriptedService([(status, {}, body)]), pytest.raises(MicrosoftSignInError) as error:
+        ManagedIdentityCredential(environment={}).request_token(client, RESOURCE, NOTHING)
+    answered = str(error.value).removeprefix('The sign-in service at 169.254.169.254 answered with ')
+    assert answered == text
+
+
+def test_the_id_of_a_client_secret_in_its_place_is_recognized() -> None:
+    body = json.dumps({'error': 'invalid_client', 'error_description': 'AADSTS7000215: Wrong.'})
+    message = (
+        'Microsoft refused the sign-in: AADSTS7000215: Wrong. Key looks like the ID of the client secret. '
+        "Paste the secret's Value. If it is no longer shown, create a new secret."
+    )
+    with ScriptedService([(401, {}, body)]), pytest.raises(SignInRefusedError, match=says(message)):
+        secret_of(TENANT).request_token(TokenClient(), TARGET, NOTHING)
 
 
 # endregion

@@ -19,6 +19,7 @@ from MicrosoftTokenRequestApiModule import (
     LEAST_LIFE,
     SIGN_IN_ADVICE,
     TOKEN_ENDPOINT_RETRIES,
+    TOKEN_THREAD,
     AccessToken,
     SignInPendingError,
     SignInRefusedError,
@@ -110,6 +111,7 @@ def test_every_advice_consists_of_full_sentences(number: int) -> None:
         ('AADSTS50034: Is 1. May be 2.', 'AADSTS50034: Is 1. May be 2.'),
         ('No account\r\nTrace ID: 1\r\nCorrelation ID: 2', 'No account'),
         ('', 'HTTP status 400, invalid_grant.'),
+        ('AADSTS50034: No ada@contoso.example here. Try another.', 'AADSTS50034: No ada@contoso.example here.'),
         ('No Timestamp, Trace ID or Correlation ID. Timestamp: 1', 'No Timestamp, Trace ID or Correlation ID.'),
     ],
 )
@@ -248,6 +250,11 @@ def test_an_empty_token_is_never_used() -> None:
 @pytest.mark.parametrize('seconds', [-1, 0, 1])
 def test_a_token_is_due_for_refresh_from_its_time_on(seconds: float) -> None:
     assert AccessToken('x', NOW + 3600, NOW + seconds).should_refresh(NOW) == (seconds <= 0)
+
+
+@pytest.mark.parametrize('seconds_left, is_due', [(301, False), (300, True), (299, True)])
+def test_a_token_is_due_for_refresh_before_it_expires(seconds_left: float, is_due: bool) -> None:
+    assert AccessToken('x', NOW + seconds_left, NOW + 3600).should_refresh(NOW) == is_due
 
 
 def part(claims: object) -> str:
@@ -460,10 +467,8 @@ def test_an_echoed_secret_is_in_no_part_of_the_error(token_client: TokenClient, 
     [
         (MANAGED_IDENTITY_RETRIES, 410, 7, 70),  # the host's service may be away for 70 s
         (MANAGED_IDENTITY_RETRIES, 404, 4, 9),
-        (MANAGED_IDENTITY_RETRIES, 429, 4, 9),
-        (MANAGED_IDENTITY_RETRIES, 599, 4, 9),
-        (TOKEN_ENDPOINT_RETRIES, 429, 3, 2.6),
-        (TOKEN_ENDPOINT_RETRIES, 503, 3, 2.6),
+        *((MANAGED_IDENTITY_RETRIES, status, 4, 9) for status in (408, 429, 500, 599)),
+        *((TOKEN_ENDPOINT_RETRIES, status, 3, 2.6) for status in (408, 429, 500, 502, 503, 504)),
         (TOKEN_ENDPOINT_RETRIES, 400, 0, 0),
         (TOKEN_ENDPOINT_RETRIES, 410, 0, 0),
     ],
@@ -628,6 +633,8 @@ def error_after(answer: Response, **of_request: Any) -> MicrosoftSignInError:
         ((503, {}, ''), {'refusal_advice': AN_OWNER}, 'HTTP status 503. Try again in a few minutes.'),
         ((500, {}, ''), {'refusal_advice': AN_OWNER}, f'HTTP status 500. Try again in a few minutes. {AN_OWNER}'),
         ((500, {}, '{"message": "Broken."}'), {}, 'HTTP status 500: Broken. Try again in a few minutes.'),
+        ((500, {}, ''), {'retry_policy': RetryPolicy()}, 'HTTP status 500. Try again in a few minutes.'),
+        ((499, {}, ''), {'retry_policy': RetryPolicy()}, f'HTTP status 499. {CHECK_ADDRESS}'),
         ((400, {}, '{"message": "No."}'), {}, f'HTTP status 400: No. {CHECK_ADDRESS}'),
         ((400, {}, '{"message": "No."}'), {'refusal_advice': AN_OWNER}, f'HTTP status 400: No. {AN_OWNER}'),
         ((418, {}, '<html>'), {}, f'HTTP status 418. {CHECK_ADDRESS}'),
@@ -642,6 +649,8 @@ def error_after(answer: Response, **of_request: Any) -> MicrosoftSignInError:
         ((403, {}, '[]'), {'absence_advice': A_HOST}, f'HTTP status 403, which is not that of an Azure host. {A_HOST}'),
         ((403, {}, ''), {'absence_advice': A_HOST}, f'HTTP status 403. {CHECK_ADDRESS}'),
         ((429, {}, '<html>'), {'absence_advice': A_HOST}, 'HTTP status 429. Try again in a few minutes.'),
+        ((408, {}, '<html>'), {'absence_advice': A_HOST}, 'HTTP status 408. Try again in a few minutes.'),
+        ((410, {}, '<html>'), {'absence_advice': A_HOST}, f'HTTP status 410. {CHECK_ADDRESS}'),
         ((500, {}, '<html>'), {'absence_advice': A_HOST}, 'HTTP status 500. Try again in a few minutes.'),
         (
             (404, {}, ''),
@@ -762,6 +771,22 @@ def test_a_request_has_a_timeout_of_its_own_or_that_of_the_client(
     assert service.timeouts == [timeout]
 
 
+def test_requests_without_retries_share_their_time(
+    token_client: TokenClient, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elapsed = [1000.0]
+    monkeypatch.setattr(clock, 'elapsed', lambda: elapsed[0])
+    once = token_client.without_retries(5)
+    with ScriptedService([GOOD]) as service:
+        for elapsed[0] in (1000.0, 1004.0):
+            once.request_token(TokenRequest('POST', service.url))
+        elapsed[0] = 1005.0
+        with pytest.raises(SignInUnavailableError, match=r'^service\.example did not answer in time\.'):
+            once.request_token(TokenRequest('POST', service.url))
+        token_client.request_token(TokenRequest('POST', service.url))
+    assert [connect for connect, _ in service.timeouts] == [5, 1, 10]
+
+
 def test_the_adapter_of_the_platform_sends_requests_to_https_addresses() -> None:
     service = ScriptedService([GOOD])
     assert TokenClient(adapter=service).request_token(TokenRequest('POST', service.url)).token.value == 'a-token'
@@ -774,6 +799,32 @@ def waiting_client(monkeypatch: pytest.MonkeyPatch, beat: float, on_wait: Any) -
     client = TokenClient()
     client.on_wait, client.works_once = on_wait, True
     return client
+
+
+@pytest.mark.parametrize(
+    'on_wait, works_once, is_here', [(lambda: None, True, False), (lambda: None, False, True), (None, True, True)]
+)
+def test_only_a_request_that_works_once_is_sent_in_another_thread(on_wait: Any, works_once: bool, is_here: bool) -> None:
+    threads: list[str] = []
+
+    class Noting(ScriptedService):
+        def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+            threads.append(threading.current_thread().name)
+            return super().send(*args, **kwargs)
+
+    client = TokenClient()
+    client.on_wait, client.works_once = on_wait, works_once
+    with Noting([GOOD]) as service:
+        client.request_token(TokenRequest('POST', service.url))
+    assert threads == [threading.current_thread().name if is_here else TOKEN_THREAD]
+
+
+def test_a_wait_for_a_retry_shows_signs_of_life(token_client: TokenClient, clock: StoppedClock) -> None:
+    signs: list[float] = []
+    token_client.on_wait = lambda: signs.append(clock.now() - NOW)
+    with ScriptedService([(429, {'Retry-After': '8'}, ''), GOOD]) as service:
+        token_client.request_token(TokenRequest('POST', service.url))
+    assert (clock.waits, signs) == ([3, 3, 2], [3, 6, 8])
 
 
 def test_a_request_that_works_once_shows_signs_of_life_while_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
