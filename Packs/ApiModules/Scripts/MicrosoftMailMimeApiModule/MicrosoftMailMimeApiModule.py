@@ -155,7 +155,7 @@ def parse_headers(mime: bytes) -> list[dict[str, str]]:
     """Return the headers at the beginning of a mail, as Graph shows them."""
     end = end_of_headers(mime)
     head = re.sub(rb'\r?\n(?=[ \t])', b'', mime[: end.start()] if end else mime).decode(errors='replace')
-    head = re.sub(r'\r(?!\n)', ' ', head)  # a CR alone ends no line: a sender could forge a header with it
+    head = head.replace('\r', ' ')  # a CR alone ends no line: a sender could forge a header with it
     return [{'name': name, 'value': value.strip()} for name, value in re.findall(r'(?m)^([^ :\n]+):([^\n]*)', head)]
 
 

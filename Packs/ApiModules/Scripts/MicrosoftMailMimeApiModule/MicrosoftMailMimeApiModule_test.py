@@ -2,7 +2,7 @@
 
 import pytest
 
-from MicrosoftMailMimeApiModule import event_details, html_to_text, parse_headers
+from MicrosoftMailMimeApiModule import event_details, html_to_text, mime_parts, parse_headers
 
 
 # region MIME
@@ -44,6 +44,36 @@ def test_an_event_has_what_its_first_part_says_and_all_links() -> None:
         'Organizer': 'e@x.example',
         'Links': ['https://a.example', 'http://b.example/c,'],
     }
+
+
+@pytest.mark.parametrize(
+    'line, details',
+    [
+        ('SUMMARY:a\\\\b\\;c\\Nd', {'Summary': 'a\\b;c\nd'}),
+        ('SUMMARY:ends with \\', {'Summary': 'ends with \\'}),
+        ('summary;LANGUAGE=en:Lunch', {'Summary': 'Lunch'}),
+        ('ORGANIZER;CN="Eve: x":mailto:e@x.example', {'Organizer': 'e@x.example'}),
+        ('DTSTART;TZID=Europe/Berlin:20300101T080000', {'Start': '20300101T080000'}),
+        ('DTEND:20300101T090000Z', {'End': '20300101T090000Z'}),
+        ('LOCATION:' + 'x' * 1001, {'Location': 'x' * 1000}),
+        ('X-SUMMARY:a', {}),
+        ('SUMMARY', {}),
+    ],
+)
+def test_a_line_of_an_invitation_is_read(line: str, details: dict[str, str]) -> None:
+    assert event_details(line) == {**details, 'Links': []}
+
+
+def test_an_invitation_has_at_most_100_links_each_once() -> None:
+    links = [f'http://x.example/{number}' for number in range(101)]
+    assert event_details(' '.join([links[0], *links]))['Links'] == links[:100]
+
+
+@pytest.mark.parametrize('depth, last', [(10, 'image/png'), (11, 'multipart/mixed')])
+def test_multiparts_in_each_other_are_opened_up_to_a_limit(depth: int, last: str) -> None:
+    source = b''.join(b'Content-Type: multipart/mixed; boundary=%d\n\n--%d\n' % (level, level) for level in range(depth))
+    parts = list(mime_parts(source + b'Content-Type: image/png\n\nx'))
+    assert (len(parts), parts[-1].headers.get_content_type(), bool(parts[-1].body)) == (11, last, True)
 
 
 # endregion
