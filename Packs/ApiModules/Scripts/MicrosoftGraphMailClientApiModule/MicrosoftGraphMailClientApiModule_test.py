@@ -17,9 +17,11 @@ from MicrosoftCoreApiModule import AzureCloud, AzureCloudEndpoints
 from MicrosoftGraphClientApiModule import BatchRequest, GraphError, GraphThrottled, odata_query
 from MicrosoftGraphMailClientApiModule import (
     Attachment,
+    DeltaPage,
     EmailAddress,
     GraphMailClient,
     Mailbox,
+    bare_content_id,
     folder_names,
     save_file,
 )
@@ -296,8 +298,28 @@ def test_a_file_with_another_length_than_announced_is_an_error(length: str) -> N
 
 def test_a_file_without_a_length_is_taken() -> None:
     chunks: list[bytes] = []
-    ScriptedClient((200, {'request-id': 'x'}, b'12345')).mailbox.download_mime('m', chunks.append)
+    client = ScriptedClient((200, {'request-id': 'x'}, b'12345'))
+    client.mailbox.download_mime('m', chunks.append)
     assert b''.join(chunks) == b'12345'
+    assert [one.headers['Accept'] for one in client.script.requests] == ['*/*']
+
+
+@pytest.mark.parametrize(
+    'response, size, sentences',
+    [
+        ((202, {'request-id': 'x'}, b'12'), 100, 'Microsoft Graph sent no file. Try again.'),
+        ((200, {'request-id': 'x'}, b'12'), 1, f'The file has more than the expected 1 bytes. {CHECK_PROXY}'),
+    ],
+)
+def test_what_is_not_the_file_is_an_error(response: Any, size: int, sentences: str) -> None:
+    with pytest.raises(GraphError) as caught:
+        ScriptedClient(response).mailbox.download_attachment('m', 'a', lambda chunk: None, max_size=size)
+    assert str(caught.value) == f'{sentences} Request ID: x'
+
+
+def test_a_file_may_have_the_maximum_size() -> None:
+    client = ScriptedClient((200, {'request-id': 'x'}, b'12'))
+    assert client.mailbox.download_attachment('m', 'a', lambda chunk: None, max_size=2) == 2
 
 
 # endregion
@@ -462,6 +484,72 @@ def test_a_list_of_nothing_but_unusable_objects_is_not_empty(call: Any, rows: li
     assert error_of(lambda: call(ScriptedClient(response).mailbox)) == (
         f'Microsoft Graph sent a list without the objects. {CHECK_PROXY}'
     )
+
+
+def test_what_has_no_id_is_left_out_of_a_list_but_not_of_that_of_attachments() -> None:
+    rows = [None, {'id': '1'}, 5, {'name': 'x'}, {'id': ''}]
+    assert ScriptedClient(page(*rows)).mailbox.list_messages()[0] == [{'id': '1'}]
+    assert ScriptedClient(page(*rows)).mailbox.list_attachments('m') == rows
+
+
+def test_a_delta_page_tells_what_entered_and_what_left() -> None:
+    link = 'https://graph.example/v1.0/next'
+    rows = [{'id': '1'}, {'id': '2', '@removed': {'reason': 'deleted'}}, {'subject': 'x'}]
+    for kind, is_last in (('nextLink', False), ('deltaLink', True)):
+        found = ScriptedClient(answer({'value': rows, f'@odata.{kind}': link})).mailbox.created_messages('inbox')
+        assert found == DeltaPage([{'id': '1'}], link, is_last, ['2'])
+
+
+@pytest.mark.parametrize(
+    'call', [lambda mailbox: mailbox.list_messages(), lambda mailbox: mailbox.list_rules(99), lambda mailbox: mailbox.check()]
+)
+def test_a_link_that_is_not_a_text_is_an_error(call: Any) -> None:
+    response = answer({'value': [{'id': 'x'}], '@odata.nextLink': 5})
+    assert error_of(lambda: call(ScriptedClient(response).mailbox)) == (
+        f'Microsoft Graph sent a link that is not an address. {CHECK_PROXY}'
+    )
+
+
+def test_mail_tips_of_nobody_are_an_error() -> None:
+    assert error_of(lambda: ScriptedClient(page()).mailbox.get_mailtips([BOB])) == (
+        f'Microsoft Graph sent a list without the objects. {CHECK_PROXY}'
+    )
+
+
+def test_settings_that_are_missing_are_an_error() -> None:
+    for name in ('', 'timeZone'):
+        assert error_of(lambda name=name: ScriptedClient(answer({'@odata.context': 'x'})).mailbox.get_settings(name)) == (
+            f'Microsoft Graph sent a response without the settings. {CHECK_PROXY}'
+        )
+
+
+def test_automatic_replies_that_are_not_confirmed_are_an_error() -> None:
+    for value in ({}, {'automaticRepliesSetting': 'x'}):
+        client = ScriptedClient(answer(value))
+        assert error_of(lambda client=client: client.mailbox.set_automatic_replies({'status': 'disabled'})) == (
+            'Microsoft Graph did not confirm the automatic replies. Look at them with get-settings.'
+        )
+
+
+RULE = {'displayName': 'x', 'conditions': {'subjectContains': ['a']}}
+
+
+@pytest.mark.parametrize(
+    'other, is_found',
+    [
+        ({'displayName': 'x', 'conditions': {'subjectContains': ['a'], 'hasAttachments': None}, 'sequence': 1}, True),
+        ({'displayName': 'x', 'conditions': None}, False),
+        ({'displayName': 'x', 'conditions': {'subjectContains': ['b']}}, False),
+        ({'displayName': 'x'}, False),
+        ({'displayName': {'x': 'y'}, 'conditions': RULE['conditions']}, False),
+    ],
+)
+def test_a_rule_whose_creation_is_unclear_is_found_by_all_its_properties(other: dict[str, Any], is_found: bool) -> None:
+    client = ScriptedClient(answer({}, 503), page({'id': '1', **other}))
+    if is_found:
+        assert client.mailbox.create_rule(RULE)['id'] == '1'
+    else:
+        assert error_of(lambda: client.mailbox.create_rule(RULE)) == f'Microsoft Graph answered with HTTP status 503. {LATER}'
 
 
 @pytest.mark.parametrize('response', [answer({}), (204, {}, ''), (202, {}, ''), answer({'id': ''}), answer({'subject': 'x'})])
@@ -679,6 +767,23 @@ def test_an_incomplete_recipient_is_empty(recipient: Any) -> None:
 def test_an_address_is_read_as_it_is_written() -> None:
     for address in (EmailAddress(ADA), EmailAddress(ADA, 'Ada')):
         assert EmailAddress.from_json(address.as_json()) == address
+
+
+@pytest.mark.parametrize(
+    'text, bare',
+    [
+        ('', ''),
+        ('logo', 'logo'),
+        ('<logo@x>', 'logo@x'),
+        (' CID:<logo@x>\r\n', 'logo@x'),
+        ('cid:\tlogo', 'logo'),
+        ('<what?>', 'what?'),
+        ('cid:what?', 'what?'),
+        ('acid:x', 'acid:x'),
+    ],
+)
+def test_a_content_id_is_bare(text: str, bare: str) -> None:
+    assert bare_content_id(text) == bare
 
 
 @pytest.mark.parametrize(
