@@ -306,6 +306,25 @@ def test_a_damaged_last_run_is_dropped_in_part_and_said_once(
     assert bool(first.health) is not (is_other or harmless), first.health
 
 
+@pytest.mark.parametrize(
+    'damage, parts',
+    [
+        ({'folders': None}, 'the folders'),
+        ({'to_mark': [1], 'remembered': 5}, 'the emails to be marked as read, the emails that were fetched'),
+        ({'waiting': [5, 5], 'folders': {'Inbox': {}}}, "the folder 'Inbox', an email that was to be read again"),
+        ({'folders': {'x' * 600: {}}}, f"the folder '{'x' * 600}'"),
+    ],
+)
+def test_what_of_a_last_run_was_damaged_is_said(
+    source: MailSource, instance: Instance, damage: dict[str, Any], parts: str
+) -> None:
+    platform = instance()
+    platform.fetch()
+    platform.last_run = json.dumps({**json.loads(platform.last_run), **damage})
+    sentences = f'The last run was damaged. What could not be read starts again: {parts}.'
+    assert platform.fetch().health == [sentences[:500]]
+
+
 @pytest.mark.parametrize('last_run', ['5', '[]', '"x"', 'null', '{"version": 1}'])
 def test_a_last_run_of_another_form_is_ignored(source: MailSource, instance: Instance, last_run: str) -> None:
     source.deliver()

@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import pytest
+import requests
 
+from CommonServerPython import DemistoException
 from MicrosoftGraphClientApiModule import BatchRequest, BatchResult, GraphError
 from MicrosoftGraphMailFilterApiModule import graph_seconds
 from MicrosoftGraphMailSelectionApiModule import (
@@ -16,12 +18,20 @@ from MicrosoftGraphMailSelectionApiModule import (
     SeenMails,
     SortKey,
     message_digest,
+    reason_of,
     sort_key,
+    status_of,
 )
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 NINE, TEN, ELEVEN = '2030-01-01T09:00:00', '2030-01-01T10:00:00', '2030-01-01T11:00:00'
 REQUESTED = 1893495600.0  # seconds since the epoch: ELEVEN
+
+
+def response(status: int) -> requests.Response:
+    found = requests.Response()
+    found.status_code = status
+    return found
 
 
 # region digests and sort keys
@@ -105,6 +115,45 @@ def test_after_a_restarted_sync_the_list_by_changed_time_has_what_was_missed(cha
     assert (folder.is_first_sync, folder.changed, folder.backlog) == (False, start, (NINE, ''))
 
 
+LATELY = graph_seconds(REQUESTED - 300)  # a message may still enter before a position of the last minutes
+
+
+@pytest.mark.parametrize(
+    'position, is_end, known_from, changed',
+    [
+        ((TEN, 'x'), False, '', (TEN, 'x')),
+        ((TEN, 'x'), False, '9999', (TEN, 'x')),
+        ((ELEVEN, 'x'), False, '', (LATELY, '')),
+        ((ELEVEN, 'x'), False, ELEVEN, (ELEVEN, '')),
+        ((TEN, 'x'), True, '', (LATELY, '')),
+    ],
+)
+def test_the_list_by_changed_time_continues_with_an_overlap(
+    position: SortKey, is_end: bool, known_from: str, changed: SortKey
+) -> None:
+    folder = folder_cursor(changed=(NINE, ''), is_first_sync=False)
+    folder.record_changed(position, is_end, REQUESTED, known_from)
+    assert (folder.changed, folder.since, folder.is_strict) == (changed, TEN, is_end)
+
+
+@pytest.mark.parametrize(
+    'is_first_sync, no_delta_until, since, is_strict', [(True, '', TEN, False), (True, '2999', LATELY, False)]
+)
+def test_the_end_of_the_list_by_changed_time_is_a_sync_if_there_is_no_other(
+    is_first_sync: bool, no_delta_until: str, since: str, is_strict: bool
+) -> None:
+    folder = folder_cursor(changed=(NINE, ''), is_first_sync=is_first_sync, no_delta_until=no_delta_until)
+    folder.record_changed((TEN, 'x'), True, REQUESTED, '')
+    assert (folder.changed, folder.since, folder.is_strict) == ((LATELY, ''), since, is_strict)
+
+
+def test_a_folder_without_a_delta_sync_is_listed_for_a_day() -> None:
+    folder = folder_cursor(changed=(ELEVEN, ''), link='https://graph.example', is_first_sync=False, is_strict=True)
+    folder.record_no_delta(REQUESTED, 'No.')
+    assert (folder.link, folder.is_first_sync, folder.is_strict, folder.changed) == ('', True, False, (TEN, ''))
+    assert (folder.no_delta_until, folder.reason) == (graph_seconds(REQUESTED + 24 * 3600), 'No.')
+
+
 def test_the_time_of_a_sync_is_recorded_with_an_overlap() -> None:
     folder = folder_cursor()
     folder.record_sync('next', False, REQUESTED)
@@ -127,6 +176,53 @@ def test_the_location_of_a_folder_is_checked_from_time_to_time(seconds: int, is_
     folder = folder_cursor()
     folder.record_check(REQUESTED, is_deleted=True)
     assert (folder.is_check_due(REQUESTED + seconds), folder.is_deleted) == (is_due, True)
+
+
+# endregion
+# region pending mails
+
+
+def person(address: str) -> dict[str, Any]:
+    return {'emailAddress': {'address': address}}
+
+
+@pytest.mark.parametrize(
+    'row, expected',
+    [
+        ({}, PendingMail('m', 'Inbox')),
+        (
+            {
+                'receivedDateTime': f'{TEN}Z',
+                'internetMessageId': '<1@x.example>',
+                'subject': 'Hi',
+                'from': person(ADA),
+                'sender': person(BOB),
+            },
+            PendingMail('m', 'Inbox', f'{TEN}Z', 0, 0, '<1@x.example>', 'Hi', ADA),
+        ),
+        ({'from': person(''), 'sender': person(BOB)}, PendingMail('m', 'Inbox', sender=BOB)),
+        ({'subject': 'x' * 121, 'from': person('x' * 121)}, PendingMail('m', 'Inbox', subject='x' * 120, sender='x' * 120)),
+        ({'internetMessageId': 'x' * 240}, PendingMail('m', 'Inbox', internet_id='x' * 240)),
+        ({'internetMessageId': 'x' * 241}, PendingMail('m', 'Inbox')),  # a part of it would find another mail
+    ],
+)
+def test_a_pending_mail_has_what_its_row_tells(row: dict[str, Any], expected: PendingMail) -> None:
+    assert PendingMail.from_row({'id': 'm', **row}, 'Inbox') == expected
+
+
+@pytest.mark.parametrize(
+    'error, reason, status',
+    [
+        (GraphError('It failed.', 'Try again.'), 'It failed.', 0),
+        (GraphError('It failed.', 'Try again.', 'Code', response(503)), 'It failed.', 503),
+        (DemistoException('It is wrong.'), 'It is wrong.', 0),
+        (OSError('No space left on device'), 'No space left on device', 0),
+        (ValueError('of the mail'), 'An unexpected error occurred: ValueError.', 0),
+        (MemoryError(), 'An unexpected error occurred: MemoryError.', 0),
+    ],
+)
+def test_an_error_has_a_reason_and_a_status(error: Exception, reason: str, status: int) -> None:
+    assert (reason_of(error), status_of(error)) == (reason, status)
 
 
 # endregion
@@ -210,6 +306,44 @@ def test_a_last_run_of_version_1_is_continued() -> None:
     assert again.as_last_run() == cursor.as_last_run()
 
 
+@pytest.mark.parametrize(
+    'changes, damaged',
+    [
+        ({}, []),
+        ({'folders': None}, ['the folders']),
+        ({'folders': {'Inbox': None, 'Junk': {}}}, ["the folder 'Inbox'", "the folder 'Junk'"]),
+        ({'waiting': None}, ['the emails that were to be read again']),
+        ({'waiting': [['', 0], ['late', 0, NINE, 2], 5]}, ['an email that was to be read again'] * 2),
+        ({'to_mark': {'unread': 'x'}}, ['the emails to be marked as read']),
+        ({'remembered': None}, ['the emails that were fetched']),
+        (
+            {'folders': None, 'waiting': None, 'to_mark': None, 'remembered': None},
+            [
+                'the folders',
+                'the emails that were to be read again',
+                'the emails to be marked as read',
+                'the emails that were fetched',
+            ],
+        ),
+    ],
+)
+def test_what_is_damaged_is_dropped_and_named(changes: dict[str, Any], damaged: list[str]) -> None:
+    cursor = FetchCursor.from_last_run(json.loads(json.dumps({**filled_cursor().as_last_run(), **changes})), ADA, 'all')
+    assert cursor.damaged == damaged
+    kept = state_of(cursor)
+    assert kept[1] is ('remembered' not in changes)
+    assert kept[2] == ([] if changes.get('waiting', 0) is None else PENDING)
+    assert kept[3] == ({} if 'to_mark' in changes else TO_MARK)
+
+
+@pytest.mark.parametrize('length, kept', [(60, 8), (120, 6), (240, 4)])
+def test_what_is_nice_to_know_of_pending_mails_is_dropped_first(length: int, kept: int) -> None:
+    cursor = FetchCursor.from_last_run({}, ADA, '')
+    text = 'x' * length
+    cursor.pending = [PendingMail(f'{number:0>120}', 'Inbox', NINE, 1, 7, text, text, text) for number in range(140)]
+    assert {len(one) for one in cursor.as_last_run()['waiting']} == {kept}
+
+
 @pytest.mark.parametrize('pending, to_mark, folders', [(0, 0, 1), (200, 200, 1), (200, 200, 20), (200, 0, 40), (0, 2000, 50)])
 def test_a_last_run_has_a_maximum_size(pending: int, to_mark: int, folders: int) -> None:
     def message_ids(kind: str, count: int) -> list[str]:
@@ -261,18 +395,24 @@ def test_the_mails_of_a_run_are_recorded() -> None:
 
 
 @pytest.mark.parametrize(
-    'error, tries, to_mark, errors',
+    'body, error, tries, to_mark, errors',
     [
-        (None, 0, {}, 0),
-        (GraphError('No.', 'Wait.', 'ErrorItemNotFound'), 0, {}, 0),
-        (GraphError('No.', 'Wait.', 'Other'), 0, {'m': 0}, 1),
-        (GraphError('No.', 'Wait.', 'Other'), 4, {'m': 4}, 1),
+        ({'isRead': True}, None, 0, {}, 0),
+        ({}, None, 4, {'m': 4}, 0),
+        ({}, GraphError('No.', 'Wait.', 'ErrorItemNotFound'), 0, {}, 0),
+        ({}, GraphError('No.', 'Wait.', 'Other'), 0, {'m': 0}, 1),
+        ({}, GraphError('No.', 'Wait.', 'Other'), 4, {'m': 4}, 1),
+        *(({}, GraphError('No.', 'Wait.', 'Other', response(status)), 4, {'m': 4}, 1) for status in (429, 502, 503, 504)),
+        ({}, GraphError('No.', 'Wait.', 'Other', response(403)), 3, {'m': 4}, 1),
+        ({}, GraphError('No.', 'Wait.', 'Other', response(403)), 4, {}, 1),
     ],
 )
-def test_what_was_marked_as_read_is_recorded(error: GraphError | None, tries: int, to_mark: dict[str, int], errors: int) -> None:
+def test_what_was_marked_as_read_is_recorded(
+    body: dict[str, Any], error: GraphError | None, tries: int, to_mark: dict[str, int], errors: int
+) -> None:
     cursor = FetchCursor.from_last_run({}, ADA, '')
     cursor.to_mark = {'m': tries}
-    result = BatchResult(BatchRequest('m', 'PATCH', '/m'), {} if error else {'isRead': True}, error=error)
+    result = BatchResult(BatchRequest('m', 'PATCH', '/m'), body, error=error)
     assert len(cursor.record_marked([result])) == errors
     assert cursor.to_mark == to_mark
 
