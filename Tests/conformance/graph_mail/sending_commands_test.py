@@ -308,6 +308,12 @@ def test_invalid_arguments_are_rejected_before_a_request(instance: Instance, arg
     assert instance.requests('graph') == []
 
 
+def test_a_mail_is_not_forwarded_to_nobody(instance: Instance) -> None:
+    error = instance.error('msgraph-mail-forward', message_id='<1@contoso.example>', comment='x', to='')
+    assert error == 'The mail has no recipients. Enter an address in to, cc or bcc.'
+    assert instance.requests('graph') == []
+
+
 @pytest.mark.parametrize(
     'command, args',
     [

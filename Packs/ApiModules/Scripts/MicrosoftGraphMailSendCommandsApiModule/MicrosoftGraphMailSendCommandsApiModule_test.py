@@ -1,6 +1,7 @@
 """Arguments and outputs of the commands that send. Tests/conformance/graph_mail has the tests that need a mailbox."""
 
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import demistomock as demisto
 from CommonServerPython import DemistoException
 from MicrosoftGraphMailClientApiModule import EmailAddress
 from MicrosoftGraphMailSendApiModule import OutgoingMail
-from MicrosoftGraphMailSendCommandsApiModule import draft_outputs, mail_body, outgoing_files, sent_outputs
+from MicrosoftGraphMailSendCommandsApiModule import draft_outputs, mail_body, outgoing_files, sent_outputs, sent_results
 
 BOB = EmailAddress('bob@contoso.example')
 
@@ -56,14 +57,36 @@ def test_the_body_type_selects_a_body(args: dict[str, Any], body: tuple[str, str
 
 def test_a_draft_has_addresses_in_the_context() -> None:
     outputs = draft_outputs({'id': 'd', 'from': BOB.as_json(), 'toRecipients': [BOB.as_json()], 'body': {'content': 'Hi'}})
-    assert {name: outputs[name] for name in ('ID', 'From', 'To', 'Cc', 'Body', 'BodyType')} == {
+    assert {name: value for name, value in outputs.items() if value is not None} == {
         'ID': 'd',
         'From': BOB.address,
+        'Sender': '',
         'To': [BOB.address],
         'Cc': [],
+        'Bcc': [],
         'Body': 'Hi',
-        'BodyType': None,
     }
+
+
+def test_a_sent_mail_is_in_the_context_without_what_is_empty() -> None:
+    mail = OutgoingMail(to=[BOB], text='x' * 300, send_at=datetime(2999, 1, 1, tzinfo=timezone.utc))
+    assert sent_outputs(mail, 'm') == {
+        'ID': 'm',
+        'body': {'contentType': 'text', 'content': 'x' * 300},
+        'bodyPreview': 'x' * 255,
+        'toRecipients': [BOB.address],
+        'importance': 'normal',
+        'flag': {'flagStatus': 'notFlagged'},
+    }
+
+
+def test_sent_mails_and_drafts_are_tables() -> None:
+    sent = sent_results('Email sent', 'Sent', {'ID': 'm', 'subject': 'Plan', 'toRecipients': [BOB.address, 'al@a.example']})
+    assert sent.readable_output == (
+        f'### Email sent\n|Subject|To|ID|\n|---|---|---|\n| Plan | {BOB.address},<br>al@a.example | m |\n'
+    )
+    assert (sent.outputs_prefix, sent.outputs_key_field) == ('Sent', 'ID')
+    assert sent_results('Email sent', 'Sent', {'subject': 'Plan'}).outputs_key_field is None
 
 
 # endregion
@@ -98,8 +121,29 @@ def test_files_are_named_by_entry_ids_and_content_ids(war_room: None, args: Any,
 
 
 @pytest.mark.parametrize(
+    'args, files',
+    [
+        ({'transientFile': 'a.csv', 'transientFileContent': 'x,y'}, [('a.csv', b'x,y', 'text/csv', '')]),
+        ({'transientFile': 'notes', 'transientFileContent': 'x'}, [('notes', b'x', 'text/plain', '')]),
+        (
+            {'transientFile': 'a.txt,b.png', 'transientFileContent': 'x,y', 'transientFileCID': 'cid:1'},
+            [('a.txt', b'x', 'text/plain', '1'), ('b.png', b'y', 'image/png', '')],
+        ),
+    ],
+)
+def test_the_content_of_a_file_may_be_an_argument(args: Any, files: Any) -> None:
+    found = outgoing_files(args, NAMES)
+    assert [(one.name, one.content, one.content_type, one.content_id) for one in found] == files
+
+
+@pytest.mark.parametrize(
     'args, sentence',
     [
+        (
+            {'transientFile': 'a,b', 'transientFileContent': 'x'},
+            'transientFile, transientFileContent and transientFileCID have 2, 1 and 0 values. '
+            'Enter a name and a content for each file; a JSON list can have commas in its values.',
+        ),
         ({'attachIDs': '9@9'}, "The War Room has no file with the entry ID '9@9'. Copy the ID of a file."),
         (
             {'attachIDs': '1@7,2@7', 'attachNames': 'a.pdf'},
