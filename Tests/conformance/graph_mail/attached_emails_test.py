@@ -12,7 +12,7 @@ import pytest
 import MicrosoftGraphMailCommandsApiModule
 from CommonServerPython import CommandResults
 from conformance.graph_mail.mail_commands_test import ADA, delivered, error_of, file_of, run, working_folder
-from MicrosoftGraphMailClientApiModule import GraphMailClient, save_file
+from MicrosoftGraphMailClientApiModule import GraphMailClient, SavedFile, save_file
 from MicrosoftGraphMailCommandsApiModule import NestedEmails
 from MicrosoftMailMimeApiModule import MimePart, mime_parts
 from sandbox.microsoft import MicrosoftCloud
@@ -221,10 +221,43 @@ def test_limits_of_files_and_sizes_are_told(monkeypatch: pytest.MonkeyPatch) -> 
     assert shown.endswith('\nouter.eml has more than 0 MB and was not opened.')
 
 
-def test_all_parts_are_looked_at_until_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize('texts, is_full', [(3, False), (4, True), (20, True)])  # the multipart is a part itself
+def test_all_parts_are_looked_at_until_a_limit(monkeypatch: pytest.MonkeyPatch, texts: int, is_full: bool) -> None:
     monkeypatch.setattr(MicrosoftGraphMailCommandsApiModule, 'MAX_PARTS', 5)
-    _, _, shown = opened(MANY + b'--b\n\nx\n' * 20)
-    assert 'may contain more' in shown
+    _, _, shown = opened(MANY + b'--b\n\nx\n' * texts)
+    assert ('may contain more' in shown) is is_full
+
+
+@pytest.mark.parametrize('size, is_full', [(200, False), (199, True)])
+def test_all_files_together_have_a_maximum_size(monkeypatch: pytest.MonkeyPatch, size: int, is_full: bool) -> None:
+    nested = NestedEmails(1)
+    saved = save_file('outer.eml', lambda write: write(email('Inner', ('a.txt', b'x' * 100), ('b.txt', b'x' * 100))))
+    monkeypatch.setattr(SavedFile, 'read', lambda saved, _size, read=SavedFile.read: read(saved, 10_000))
+    monkeypatch.setattr(MicrosoftGraphMailCommandsApiModule, 'MAX_NESTED_SIZE', size)
+    nested.open(saved, '')
+    *files, results = nested.results('id', ADA)
+    assert (len(files), 'may contain more' in results.readable_output) == (1 if is_full else 2, is_full)
+
+
+def test_nothing_is_opened_after_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MicrosoftGraphMailCommandsApiModule, 'MAX_NESTED_FILES', 3)
+    inner = [(f'{name}.eml', email(name, (f'{name}.txt', b'x'), (f'{name}.bin', b'x'))) for name in 'ab']
+    files, found, shown = opened(email('Outer', *inner), depth=2)
+    assert files == ['a.eml', 'b.eml', 'a.txt']
+    assert [(one['Subject'], len(one['Attachment'])) for one in found] == [('Outer', 2), ('a', 1)]
+    assert shown.endswith('\na.eml may contain more: the limit of 3 files or their size is reached.')
+
+
+def test_attached_emails_are_a_table() -> None:
+    source = email(
+        'Inner', ('a.txt', b'x'), ('b.txt', b'y'), Date='Tue, 01 Jan 2030 10:00:00 +0000', **{'Message-ID': '<1@x.example>'}
+    )
+    assert opened(source)[2] == (
+        '### Attached emails (1)\n|Subject|From|To|Date|Attachments|Depth|Name|Internet Message ID|\n'
+        '|---|---|---|---|---|---|---|---|\n'
+        f'| Inner | Eve \\<eve@partner.example\\> | {ADA} | Tue, 01 Jan 2030 10:00:00 +0000 | a.txt, b.txt | 1 | outer.eml | '
+        '\\<1@x.example\\> |\n'
+    )
 
 
 def test_what_an_attached_email_says_is_no_markdown() -> None:

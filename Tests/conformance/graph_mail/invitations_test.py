@@ -107,8 +107,8 @@ def test_a_response_with_an_unknown_outcome_is_not_sent_twice(
 ) -> None:
     cloud.faults.add(service='graph', path='accept', method='POST', times=1, **fault)
     error = error_of(mail, COMMAND, message_id=invitation.immutable_id, response='accept')
-    assert error.startswith('Whether the response was sent is not known. ')
-    assert 'Look at the meeting in the calendar before you run the command again.' in error
+    assert error.startswith('Whether the response was sent is not known. Microsoft Graph ')
+    assert error.endswith('. Look at the meeting in the calendar before you run the command again.')
     assert len(responses(bobs)) <= 1
 
 
@@ -192,7 +192,9 @@ def test_an_email_without_a_calendar_file_is_an_error(mail: GraphMailClient, ada
 def test_an_email_that_is_too_large_for_an_invitation(mail: GraphMailClient, ada: Mailbox) -> None:
     message = delivered(ada)
     ada.attach_file(message, 'a.bin', bytes(16 * 1024 * 1024))
-    assert error_of(mail, AS_FILE, message_id=message.immutable_id).startswith('The email has more than 20 MB.')
+    assert error_of(mail, AS_FILE, message_id=message.immutable_id) == (
+        'The email has more than 20 MB. Use msgraph-mail-get-email-as-eml.'
+    )
 
 
 # endregion

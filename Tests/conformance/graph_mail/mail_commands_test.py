@@ -740,7 +740,9 @@ def test_settings_are_shown_together_or_alone(mail: GraphMailClient) -> None:
 
 def test_mail_tips_are_shown_for_each_address(mail: GraphMailClient, cloud: MicrosoftCloud) -> None:
     cloud.mailbox(BOB).settings['automaticRepliesSetting'] |= {'status': 'alwaysEnabled', 'internalReplyMessage': 'Away'}
-    bob, stranger = outputs(mail, 'msgraph-mail-get-mailtips', email_addresses=f'{BOB}, who@partner.example')
+    result = run(mail, 'msgraph-mail-get-mailtips', email_addresses=f'{BOB}, who@partner.example')
+    assert (result.outputs_prefix, result.outputs_key_field) == ('MSGraphMail.MailTips', 'emailAddress.address')
+    bob, stranger = result.outputs
     assert bob['emailAddress'] == {'name': 'Bob Okafor', 'address': BOB}
     assert (bob['automaticReplies'], bob['recipientScope']) == ({'message': 'Away'}, 'internal')
     assert (stranger['emailAddress']['address'], stranger['recipientScope']) == ('who@partner.example', 'external')

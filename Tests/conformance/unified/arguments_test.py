@@ -247,8 +247,15 @@ def test_every_argument_has_an_effect(cloud: MicrosoftCloud, instance: Instance,
     'name, value', [('no_such_argument', 'x'), ('Message_Id', 'x'), ('limits', 0), ('foo', False), ('bar', ['x'])]
 )
 def test_an_argument_that_does_not_exist_is_refused(instance: Instance, command: str, name: str, value: Any) -> None:
-    error = instance.error(command, **{name: value})
-    assert error.startswith(f'The argument {name} does not exist in this command. ')
+    known = [one['name'] for one in IN_YML[command].get('arguments') or ()]
+    similar = [one for one in known if one == name.lower()]
+    offered = similar or [one for one in known if one not in INTERNAL]
+    what, advice = instance.error(command, **{name: value}).split('. ')
+    assert what == f'The argument {name} does not exist in this command'
+    if len(offered) > 1:
+        assert sorted(advice.removeprefix('Use one of ').removesuffix('.').split(', ')) == sorted(offered)
+    else:
+        assert advice == (f'Use {offered[0]}.' if similar else f'Use one of {offered[0]}.' if offered else 'Remove it.')
     assert instance.requests('graph') == []
 
 

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from MicrosoftGraphMailClientApiModule import GraphMailClient
-from MicrosoftGraphMailArgumentsApiModule import addresses_text, folder_argument, mailbox_argument, property_outputs
+from MicrosoftGraphMailArgumentsApiModule import (
+    addresses_text,
+    folder_argument,
+    inert,
+    mailbox_argument,
+    property_outputs,
+    text_as_html,
+)
 
 ADA, BOB = 'ada@contoso.example', 'bob@contoso.example'
 FOLDER_ID = 'AAMk' + 'a-_9' * 17
@@ -52,3 +59,32 @@ def test_a_property_becomes_a_context_value(value: Any, outputs: Any) -> None:
 )
 def test_recipients_are_shown_by_their_addresses(recipients: Any, text: str) -> None:
     assert addresses_text(recipients) == text
+
+
+@pytest.mark.parametrize(
+    'text, html',
+    [
+        ('', ''),
+        ('a < b & c', 'a &lt; b &amp; c'),
+        ('I\'m "away"', 'I\'m "away"'),  # the context shows it too
+        ('one\r\ntwo\n\nthree', 'one<br>\ntwo<br>\n<br>\nthree'),
+    ],
+)
+def test_a_text_becomes_html_that_can_be_read(text: str, html: str) -> None:
+    assert text_as_html(text) == html
+
+
+@pytest.mark.parametrize(
+    'text, cell, line',
+    [
+        ('Hello.', 'Hello.', 'Hello.'),
+        ('www.contoso.example', 'www\\[.\\]contoso.example', 'www\\[.\\]contoso.example'),
+        ('https://contoso.example', 'https\\[:\\]//contoso.example', 'https\\[:\\]//contoso.example'),
+        ('a: b', 'a: b', 'a: b'),
+        ('[*b*](c)', '\\[\\*b\\*\\](c)', '\\[\\*b\\*\\](c)'),
+        ('a | b', 'a | b', 'a \\| b'),
+        ('1. one\n# two', '1. one\n# two', '1\\. one\n\\# two'),
+    ],
+)
+def test_what_others_wrote_is_shown_without_effect(text: str, cell: str, line: str) -> None:
+    assert (inert(text), inert(text, is_cell=False)) == (cell, line)

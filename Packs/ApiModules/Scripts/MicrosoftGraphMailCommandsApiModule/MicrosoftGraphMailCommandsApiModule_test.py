@@ -154,18 +154,42 @@ def test_invalid_arguments_are_rejected_before_a_request(command: str, args: dic
 # region emails
 
 
+NEXT_PAGE = 'https://graph.microsoft.com/x'
+
+
 @pytest.mark.parametrize(
-    'link, text', [('', 'No emails were found.'), ('https://graph.microsoft.com/x', 'No emails were found on')]
+    'link, text',
+    [
+        ('', 'No emails were found.'),
+        (
+            NEXT_PAGE,
+            'No emails were found on this page, but there are more pages.\n'
+            f'Next page: `!msgraph-mail-list-emails next_page="{NEXT_PAGE}"`',
+        ),
+    ],
 )
 def test_a_page_without_emails_says_whether_there_are_more(link: str, text: str) -> None:
     result = run(ScriptedClient((200, {'value': [], '@odata.nextLink': link})), 'msgraph-mail-list-emails')
-    assert result.readable_output.startswith(text)
+    assert result.readable_output == text
+
+
+@pytest.mark.parametrize(
+    'args, options', [({'limit': '1'}, ' limit="1"'), ({'limit': '1', 'user_id': ADA}, f' limit="1" user_id="{ADA}"')]
+)
+def test_the_command_for_the_next_page_has_the_limit_and_the_mailbox(args: dict[str, str], options: str) -> None:
+    page = {'value': [{'id': 'm', 'subject': 'Hi'}], '@odata.nextLink': NEXT_PAGE}
+    shown = run(ScriptedClient((200, page)), 'msgraph-mail-list-emails', folder_id='inbox', **args).readable_output
+    assert shown == (
+        '### Emails (1, more on the next page)\n|Subject|ID|\n|---|---|\n| Hi | m |\n'
+        f'\nNext page: `!msgraph-mail-list-emails next_page="{NEXT_PAGE}"{options}`'
+    )
 
 
 def test_categories_are_not_changed_without_the_version_of_an_email() -> None:
     client = ScriptedClient((200, {'responses': [{'id': '0', 'status': 200, 'body': {'categories': []}}]}))
-    with pytest.raises(DemistoException, match='did not send the version of the email'):
+    with pytest.raises(DemistoException) as caught:
         run(client, 'msgraph-mail-add-categories', message_ids='x', categories='Red')
+    assert str(caught.value) == ('Microsoft Graph did not send the version of the email. Check the proxy and the cloud setting.')
     assert len(client.sent) == 1
 
 
@@ -201,6 +225,25 @@ def test_a_meeting_without_a_time_has_none() -> None:
     client = ScriptedClient((200, invitation), (202, {}))
     outputs = run(client, 'msgraph-mail-respond-to-invitation', message_id='m', response='accept').outputs
     assert (outputs['Start'], outputs['End']) == ('', '')
+
+
+def test_a_response_to_an_invitation_is_a_table() -> None:
+    event = {
+        'id': 'e',
+        'subject': 'Lunch',
+        'organizer': {'emailAddress': {'address': 'bob@contoso.example'}},
+        'start': {'dateTime': '2030-01-01T12:00:00.0000000', 'timeZone': 'UTC'},
+        'end': {'dateTime': '2030-01-01T13:00:00.0000000', 'timeZone': 'Asia/Tokyo'},
+    }
+    client = ScriptedClient((200, {'id': 'm', 'meetingMessageType': 'meetingRequest', 'event': event}), (202, {}))
+    result = run(client, 'msgraph-mail-respond-to-invitation', message_id='m', response='tentativelyAccept', comment='Yes')
+    assert client.sent[1] == ('POST', f'/users/{ADA}/events/e/tentativelyAccept', {'sendResponse': True, 'comment': 'Yes'})
+    assert result.readable_output == (
+        '### Invitation tentatively accepted\n|Subject|Organizer|Start|End|Response|Response Sent|ID|\n'
+        '|---|---|---|---|---|---|---|\n| Lunch | bob@contoso.example | 2030-01-01T12:00:00Z | '
+        '2030-01-01T13:00:00 Asia/Tokyo | tentativelyAccept | true | m |\n'
+    )
+    assert (result.outputs_prefix, result.outputs_key_field) == ('MSGraphMail.Invitation', 'ID')
 
 
 def test_emails_are_listed_with_the_next_page() -> None:
@@ -303,7 +346,7 @@ def test_an_empty_list_says_so(command: str, args: dict[str, Any], text: str) ->
 
 
 @pytest.mark.parametrize(
-    'command, args, response, sent, outputs',
+    'command, args, response, sent, outputs, title',
     [
         (
             'msgraph-mail-list-folders',
@@ -311,6 +354,7 @@ def test_an_empty_list_says_so(command: str, args: dict[str, Any], text: str) ->
             {'value': [{'id': 'f', 'displayName': 'A', 'isHidden': True}]},
             ('GET', '/mailFolders', {'$top': 3}),
             [{'ID': 'f', 'DisplayName': 'A'}],
+            'Folders (1)',
         ),
         (
             'msgraph-mail-create-folder',
@@ -318,6 +362,7 @@ def test_an_empty_list_says_so(command: str, args: dict[str, Any], text: str) ->
             {'id': 'f'},
             ('POST', '/mailFolders/inbox/childFolders', {'displayName': 'A'}),
             {'ID': 'f'},
+            'Folder created',
         ),
         (
             'msgraph-mail-update-folder',
@@ -325,6 +370,7 @@ def test_an_empty_list_says_so(command: str, args: dict[str, Any], text: str) ->
             {'id': 'f', 'displayName': 'B'},
             ('PATCH', f'/mailFolders/{FOLDER_ID}', {'displayName': 'B'}),
             {'ID': 'f', 'DisplayName': 'B'},
+            'Folder renamed',
         ),
         (
             'msgraph-mail-delete-folder',
@@ -332,6 +378,7 @@ def test_an_empty_list_says_so(command: str, args: dict[str, Any], text: str) ->
             {},
             ('POST', f'/mailFolders/{FOLDER_ID}/permanentDelete', None),
             {'ID': FOLDER_ID, 'Deleted': True},
+            'Folder deleted permanently',
         ),
         (
             'msgraph-mail-delete-folder',
@@ -339,6 +386,7 @@ def test_an_empty_list_says_so(command: str, args: dict[str, Any], text: str) ->
             {},
             ('DELETE', f'/mailFolders/{FOLDER_ID}', None),
             {'ID': FOLDER_ID, 'Deleted': True},
+            'Folder moved to Deleted Items',
         ),
         (
             'msgraph-mail-create-rule',
@@ -350,6 +398,7 @@ def test_an_empty_list_says_so(command: str, args: dict[str, Any], text: str) ->
                 {'displayName': 'A', 'actions': {'delete': True}, 'sequence': 2, 'isEnabled': False},
             ),
             {'id': 'r'},
+            'Rule created',
         ),
         (
             'msgraph-mail-delete-rule',
@@ -357,6 +406,31 @@ def test_an_empty_list_says_so(command: str, args: dict[str, Any], text: str) ->
             {},
             ('DELETE', '/mailFolders/inbox/messageRules/r', None),
             {'id': 'r', 'deleted': True},
+            'Rule deleted',
+        ),
+        (
+            'msgraph-mail-update-rule',
+            {'rule_id': 'r', 'display_name': 'A'},
+            {'id': 'r'},
+            ('PATCH', '/mailFolders/inbox/messageRules/r', {'displayName': 'A'}),
+            {'id': 'r'},
+            'Rule changed',
+        ),
+        (
+            'msgraph-mail-list-categories',
+            {},
+            {'value': [{'id': 'c', 'displayName': 'Red', 'color': 'preset0'}]},
+            ('GET', '/outlook/masterCategories', {}),
+            [{'ID': 'c', 'DisplayName': 'Red', 'Color': 'preset0', 'UserID': ADA}],
+            'Categories (1)',
+        ),
+        (
+            'msgraph-mail-set-automatic-replies',
+            {'status': 'disabled'},
+            {'automaticRepliesSetting': {'status': 'disabled'}},
+            ('PATCH', '/mailboxSettings', {'automaticRepliesSetting': {'status': 'disabled'}}),
+            {'Status': 'disabled', 'UserID': ADA},
+            'Automatic replies turned off',
         ),
         (
             'msgraph-mail-get-settings',
@@ -364,12 +438,16 @@ def test_an_empty_list_says_so(command: str, args: dict[str, Any], text: str) ->
             {'value': 'UTC'},
             ('GET', '/mailboxSettings/timeZone', None),
             {'timeZone': 'UTC', 'UserID': ADA},
+            'Mailbox settings',
         ),
     ],
 )
-def test_a_command_sends_one_request(command: str, args: dict[str, Any], response: Any, sent: Any, outputs: Any) -> None:
+def test_a_command_sends_one_request(
+    command: str, args: dict[str, Any], response: Any, sent: Any, outputs: Any, title: str
+) -> None:
     client = ScriptedClient((200 if response else 204, response))
-    assert run(client, command, **args).outputs == outputs
+    result = run(client, command, **args)
+    assert (result.outputs, result.readable_output.splitlines()[0]) == (outputs, f'### {title}')
     method, path, body = sent
     assert client.sent == [(method, f'/users/{ADA}{path}', body)]
 
