@@ -332,6 +332,58 @@ def test_items_get_the_extension_of_their_format(
     assert details['SHA256'] == hashlib.sha256(files_of(email)[file_name]).hexdigest()
 
 
+@pytest.mark.parametrize(
+    'html, is_inline', [('<img src="cid:logo@1">', True), ("<img src='CID:%6Cogo@1'>", True), ('<p>logo@1</p>', False)]
+)
+def test_a_file_that_the_body_shows_is_inline_whatever_graph_says(
+    fetches: Fetches, ada: Mailbox, html: str, is_inline: bool
+) -> None:
+    ada.attach_file(deliver(ada, html=html, plain=''), 'logo.png', b'x', 'image/png', 'logo@1', False)
+    [details] = fetches.email(html=True)['AttachmentDetails']
+    assert details['IsInline'] is is_inline
+
+
+def test_an_invitation_is_a_file_of_the_incident(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    ada.invite('Planning', cloud.mailbox(BOB).owner, 2_000_000_000, 2_000_003_600)
+    email = fetches.email()
+    [(name, content)] = files_of(email).items()
+    assert (name, content.startswith(b'BEGIN:VCALENDAR')) == ('invitation.ics', True)
+    assert email['AttachmentDetails'] == [
+        {
+            'ID': None,
+            'Name': 'invitation.ics',
+            'Kind': 'invitation',
+            'ContentType': 'text/calendar',
+            'Size': len(content),
+            'SHA256': hashlib.sha256(content).hexdigest(),
+        }
+    ]
+    assert email['HasAttachments']
+    assert email['Event'] == {
+        'Method': 'REQUEST',
+        'Summary': 'Planning',
+        'Organizer': BOB,
+        'Start': '20330518T033320Z',
+        'End': '20330518T043320Z',
+        'Links': [],
+    }
+
+
+@pytest.mark.parametrize('size, requests', [(10, []), (4_000_000, ['$value', '$value'])])
+def test_the_headers_of_a_colleague_are_in_the_mail_itself(
+    fetches: Fetches, ada: Mailbox, monkeypatch: pytest.MonkeyPatch, size: int, requests: list[str]
+) -> None:
+    """What is attached is not requested again for its headers, unless it is large."""
+    monkeypatch.setattr(ada, 'hides_internal_headers', True)
+    message = ada.deliver(Message('Hello', EmailAddress('Bob', BOB), ada.now() - 60, to=[ada.owner], headers=[('X-A', 'b')]))
+    ada.attach_file(message, 'a.bin', bytes(size))
+    email = fetches.email(with_eml=True, max_attachment_size=1_000_000)
+    assert {'name': 'X-A', 'value': 'b'} in email['Headers']
+    assert (fetches.requests.count('$batch'), [one for one in fetches.requests if one == '$value']) == (
+        (1, requests) if requests else (2, [])
+    )
+
+
 def test_a_link_is_named_with_the_address_of_its_mail(fetches: Fetches, ada: Mailbox) -> None:
     ada.attach_reference(deliver(ada), 'shared.docx', 'https://files.contoso.example/shared.docx')
     email = fetches.email()
@@ -360,6 +412,21 @@ def test_an_attachment_without_an_id_is_only_named(fetches: Fetches, ada: Mailbo
         body={'id': message.immutable_id, 'subject': 'Hello', 'attachments': nameless},
     )
     assert fetches.email()['Missing'] == ["The attachment 'a.bin' is not attached. Microsoft Graph gives no ID of it."]
+
+
+def test_attachments_in_an_unknown_form_are_said_to_be_missing(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    message = deliver(ada)
+    ada.attach_file(message, 'a.bin', b'x')
+    cloud.faults.add(
+        service='graph',
+        path=path_of(message),
+        status=200,
+        body={'id': message.immutable_id, 'subject': 'Hello', 'attachments': 5},
+    )
+    cloud.faults.add(service='graph', path=path_of(message, '/attachments'), replace=[['value', 0, 'size'], 'large'])
+    email = fetches.email()
+    assert (email['Attachments'], email['AttachmentDetails']) == ([], [])
+    assert email['Missing'] == ['Some attachments of this email are missing: Microsoft Graph sent them in an unknown form.']
 
 
 def test_attachments_that_the_message_does_not_contain_are_listed(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud) -> None:
@@ -481,9 +548,33 @@ def test_a_mail_that_was_deleted_before_it_could_be_read_makes_no_incident(fetch
     for tries in (2, 3, 4, 5, 6):
         assert fetches.names() == []
         assert (fetches.tries, fetches.problems) == ([tries], [])
+        assert fetches.requests.count(message.immutable_id) == 1, 'once in a batch, and once alone'
     fetches.tried(message, tries=4, since=1)
     assert fetches.names() == []
     assert (fetches.tries, fetches.problems) == ([], [])
+
+
+@pytest.mark.parametrize('status, names', [(503, ['bad']), (429, []), (403, [])])
+def test_a_mail_that_graph_does_not_find_is_not_deleted_if_it_cannot_be_looked_for(
+    fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud, status: int, names: list[str]
+) -> None:
+    fetches.names()
+    message = deliver(ada, 'bad')
+    pending = [message.immutable_id, 0, f'{graph_seconds(message.received)}Z', 4, 1, message.internet_message_id]
+    fetches.last_run |= {'names': ['Inbox'], 'waiting': [pending]}
+    cloud.faults.add(service='graph', path=path_of(message), status=404, times=2)
+    cloud.faults.add(service='graph', path=f'{ADA}/messages$', status=status, headers=LATER)
+    assert fetches.names() == names
+    assert len(fetches.tries) == (status == 429)
+
+
+@pytest.mark.parametrize('search, is_found', [('size>100KB', False), ('size<100KB', True)])
+def test_the_size_of_a_mail_that_is_read_alone_is_known(
+    fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud, search: str, is_found: bool
+) -> None:
+    message = deliver(ada)
+    cloud.faults.add(service='graph', path=path_of(message), status=500)
+    assert fetches.names(search=search) == ['Hello'] * is_found
 
 
 def test_a_mail_that_was_moved_before_it_could_be_read_becomes_an_incident(fetches: Fetches, ada: Mailbox) -> None:
@@ -532,6 +623,17 @@ def test_a_throttled_mail_is_postponed_and_complete_ones_become_incidents(
     assert fetches.tries == [0, 0]
     assert sorted(fetches.names()) == ['throttled', 'with a file']
     assert fetches.problems == []
+
+
+def test_no_batch_of_files_follows_a_throttled_one(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    for subject in 'ab':
+        message = deliver(ada, subject)
+        for number in range(20):
+            ada.attach_file(message, f'{number}.bin', b'x')
+    cloud.faults.add(service='graph', path='batch', skip=1, status=429, headers=LATER)
+    assert fetches.names() == []
+    assert fetches.requests.count('$batch') == 2, 'the messages, and the files of the first one'
+    assert sorted(fetches.names()) == ['a', 'b']
 
 
 @pytest.mark.parametrize('is_large', [False, True], ids=['in a batch', 'by itself'])
@@ -650,6 +752,16 @@ def test_a_read_mail_is_not_marked(fetches: Fetches, ada: Mailbox) -> None:
     deliver(ada, is_read=True)
     fetches.names(mark_read=True)
     assert fetches.last_run['to_mark'] == {}
+
+
+def test_many_failed_marks_are_one_problem(fetches: Fetches, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    for subject in 'abc':
+        deliver(ada, subject)
+    fetches.names(mark_read=True)
+    cloud.faults.add(service='graph', path='messages/', method='PATCH', status=403, times=None)
+    assert fetches.names() == []
+    assert fetches.problems == ['Microsoft Graph answered with HTTP status 403. Check the proxy and the cloud setting.']
+    assert set(fetches.last_run['to_mark'].values()) == {1}
 
 
 def test_mails_stay_unread_if_the_option_is_cleared(fetches: Fetches, ada: Mailbox) -> None:

@@ -112,6 +112,25 @@ def test_many_mails_take_several_runs(runs: Runs, ada: Mailbox) -> None:
     subjects = deliver_many(ada, 25, age=1000, step=10)
     found = [runs.next(max_mails=10) for _ in range(4)]
     assert found == [subjects[:10], subjects[10:20], subjects[20:], []]
+    assert runs.problems == []
+
+
+def test_a_run_without_room_is_no_problem(runs: Runs, ada: Mailbox) -> None:
+    deliver_many(ada, 5, age=1000, step=10)
+    assert len(runs.next(max_mails=3)) == 3
+    assert (runs.problems, runs.last_run['folders']['Inbox']['backlog'] is None) == ([], False)
+
+
+def test_a_large_folder_is_synchronized_by_few_requests(runs: Runs, ada: Mailbox) -> None:
+    deliver_many(ada, 300, age=1000, step=1)
+    runs.next(max_mails=10)
+    assert sum(path.endswith(DELTA) for path in runs.requests) == 1
+
+
+def test_a_second_with_many_mails_is_read_by_one_large_page(runs: Runs, ada: Mailbox) -> None:
+    deliver_many(ada, 250)
+    assert len(runs.next(max_mails=50)) == 50
+    assert sum(path.endswith('/messages') for path in runs.requests) == 3, 'one by changed time, and two by received time'
 
 
 @pytest.mark.parametrize('count, most', [(12, 5), (130, 50), (230, 50)])

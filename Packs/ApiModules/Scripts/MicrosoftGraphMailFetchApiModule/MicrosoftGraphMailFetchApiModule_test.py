@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import demistomock as demisto
+from MicrosoftGraphClientApiModule import GraphError
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailFilterApiModule import FetchOptions, MessageRow
 from MicrosoftGraphMailSelectionApiModule import PendingMail
@@ -15,6 +16,7 @@ from MicrosoftGraphMailFetchApiModule import (
     MAX_BODY,
     FetchedMail,
     FetchResult,
+    MimeHead,
     fetch_incidents,
     mail_to_incident,
     mail_to_json,
@@ -64,6 +66,26 @@ def test_a_text_that_is_too_long_is_shortened_and_said_to_be() -> None:
         'The new text is shortened to its first 500,000 of 500,001 characters.',
     ]
     assert len(mail.message['body']['content']) == len(mail.message['uniqueBody']['content']) == MAX_BODY
+
+
+def test_a_mail_without_content_is_an_error() -> None:
+    with pytest.raises(GraphError) as caught:
+        fetched_mail('AAMk').accept({'id': 'AAMk'})
+    assert str(caught.value) == 'Microsoft Graph sent an email without content. Try again.'
+
+
+@pytest.mark.parametrize('size, read', [(10, 10), (64_000, 64_000), (64_001, 64_000)])
+@pytest.mark.parametrize('chunk', [7_000, 100_000])
+def test_only_the_first_headers_of_a_mail_are_read(size: int, read: int, chunk: int) -> None:
+    mail = fetched_mail('AAMk', {'id': 'AAMk'})
+    source = b'X-A: ' + b'a' * (size - 5)
+
+    def download(write: Callable[[bytes], None]) -> None:
+        for start in range(0, size, chunk):
+            write(source[start : start + chunk])
+
+    MimeHead(mail, 'path').read(download)
+    assert mail.message['internetMessageHeaders'] == [{'name': 'X-A', 'value': 'a' * (read - 5)}]
 
 
 def test_mails_are_not_marked_as_read_unless_it_is_wanted() -> None:
