@@ -183,7 +183,7 @@ def fetch_options(params: JsonObject) -> FetchOptions:
     senders = parse_senders(params.get('fetch_from'), FetchLabel.SENDERS)
     excluded = parse_senders(params.get('fetch_exclude_senders'), FetchLabel.EXCLUDED_SENDERS)
     for sender in senders:
-        if _is_sent_by({sender if '@' in sender else f'x@{sender.replace("*", "x")}'}, excluded):
+        if _is_sent_by({sender}, excluded):
             what = f"'{sender}' in '{FetchLabel.SENDERS}' is excluded by '{FetchLabel.EXCLUDED_SENDERS}'."
             raise DemistoException(f'{what} Remove it from one of them.')
     subject = comparable(clean_value(params.get('fetch_subject')))
