@@ -2,7 +2,7 @@
 
 import pytest
 
-from MicrosoftMailMimeApiModule import event_details, html_to_text, mime_parts, parse_headers
+from MicrosoftMailMimeApiModule import MimePart, event_details, file_name, html_to_text, mime_parts, parse_headers
 
 
 # region MIME
@@ -56,12 +56,27 @@ def test_an_event_has_what_its_first_part_says_and_all_links() -> None:
         ('DTSTART;TZID=Europe/Berlin:20300101T080000', {'Start': '20300101T080000'}),
         ('DTEND:20300101T090000Z', {'End': '20300101T090000Z'}),
         ('LOCATION:' + 'x' * 1001, {'Location': 'x' * 1000}),
+        ('SUMMARY:really\\? 1\\,2', {'Summary': 'really? 1,2'}),
+        ('ORGANIZER:mailtoe@x.example', {'Organizer': 'mailtoe@x.example'}),
         ('X-SUMMARY:a', {}),
         ('SUMMARY', {}),
     ],
 )
 def test_a_line_of_an_invitation_is_read(line: str, details: dict[str, str]) -> None:
     assert event_details(line) == {**details, 'Links': []}
+
+
+@pytest.mark.parametrize(
+    'text, links',
+    [
+        ('DESCRIPTION:HTTP://x.example/a\\, or <https://x.example/b>', ['HTTP://x.example/a,', 'https://x.example/b']),
+        ('DESCRIPTION:https://x.example/a\\nhttps://x.example/b', ['https://x.example/a', 'https://x.example/b']),
+        ('DESCRIPTION:https://x.example/a\\b', ['https://x.example/a\\b']),
+        ('X:http:// ftp://x.example', []),
+    ],
+)
+def test_an_invitation_has_its_links(text: str, links: list[str]) -> None:
+    assert event_details(text) == {'Links': links}
 
 
 def test_an_invitation_has_at_most_100_links_each_once() -> None:
@@ -74,6 +89,66 @@ def test_multiparts_in_each_other_are_opened_up_to_a_limit(depth: int, last: str
     source = b''.join(b'Content-Type: multipart/mixed; boundary=%d\n\n--%d\n' % (level, level) for level in range(depth))
     parts = list(mime_parts(source + b'Content-Type: image/png\n\nx'))
     assert (len(parts), parts[-1].headers.get_content_type(), bool(parts[-1].body)) == (11, last, True)
+
+
+CONTENT = b'Subject: Inner?\n\nHello'
+
+
+@pytest.mark.parametrize(
+    'head, name',
+    [
+        ('Content-Type: image/png', 'attachment-7.png'),
+        ('Content-Type: no/such', 'attachment-7'),
+        ('Content-Type: image/png; name="a.png"', 'a.png'),
+        ('Content-Type: image/png\nContent-Disposition: attachment; filename="b/c.png"', 'b_c.png'),
+        ('Content-Disposition: attachment; filename="."', 'attachment-7.txt'),
+        ('Content-Disposition: attachment; filename=".."', 'attachment-7.txt'),
+        ('Content-Type: message/rfc822', 'Inner?.eml'),
+        ('Content-Type: message/global; name="x.EML"', 'x.eml'),
+        ('Content-Type: message/rfc822; name="x.eml.bak"', 'x.eml.bak.eml'),
+    ],
+)
+def test_a_part_has_a_name_as_a_file(head: str, name: str) -> None:
+    assert MimePart.read(f'{head}\n\n'.encode() + CONTENT).file_name(7, CONTENT) == name
+
+
+@pytest.mark.parametrize(
+    'head, is_file',
+    [
+        ('', False),
+        ('Content-Type: text/html', False),
+        ('Content-Type: text/plain; name="a.txt"', True),
+        ('Content-Disposition: inline', False),
+        ('Content-Disposition: attachment', True),
+        ('Content-Type: text/calendar', True),
+        ('Content-Type: multipart/mixed', True),
+    ],
+)
+def test_a_part_is_a_file_or_a_text(head: str, is_file: bool) -> None:
+    assert MimePart.read(f'{head}\n\nHello'.encode()).is_file is is_file
+
+
+def test_a_multipart_whose_parts_are_listed_is_not_a_file() -> None:
+    source = b'Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\nContent-Type: image/png\n\ntwo\n--b--\n--b\n\nthree'
+    assert [(part.body, part.is_file) for part in mime_parts(source)] == [(b'', False), (b'one', False), (b'two', True)]
+
+
+@pytest.mark.parametrize(
+    'name, expected',
+    [
+        ('a\\/\x00\x9fb', 'a_b'),
+        ('aux.txt', '_aux.txt'),
+        ('auxiliary', 'auxiliary'),
+        ('x' * 255, 'x' * 255),
+        ('x' * 256, 'x' * 255),
+        ('x' * 254 + '.pdf', 'x' * 251 + '.pdf'),
+        ('x' * 250 + '.' + 'y' * 31, 'x' * 223 + '.' + 'y' * 31),
+        ('x' * 250 + '.' + 'y' * 32, 'x' * 250),
+        ('a\u200b\u202eb', 'ab'),
+    ],
+)
+def test_the_name_of_a_file_is_valid_and_short(name: str, expected: str) -> None:
+    assert file_name(name) == expected
 
 
 # endregion
