@@ -1,9 +1,11 @@
 """Unit tests of what requests to Microsoft Graph are made of. Those of the requests are in the tests of mailboxes."""
 
+from typing import Any
+
 import pytest
 
 from CommonServerPython import DemistoException
-from MicrosoftGraphClientApiModule import odata_query
+from MicrosoftGraphClientApiModule import ODD, graph_id, odata_query, well_formed, without_annotations
 
 
 @pytest.mark.parametrize(
@@ -54,3 +56,79 @@ def test_invalid_odata_options_are_rejected(text: str, search: str, sentence: st
     with pytest.raises(DemistoException) as caught:
         odata_query(text, search)
     assert str(caught.value) == sentence
+
+
+GRAPH_ID = 'AAMk' + 'a-_9' * 17 + '='
+EWS_ID = GRAPH_ID.replace('-', '/').replace('_', '+')
+
+
+@pytest.mark.parametrize(
+    'text, found',
+    [
+        (GRAPH_ID, GRAPH_ID),
+        (f' {EWS_ID} ', GRAPH_ID),
+        (EWS_ID.replace('/', '%2F').replace('+', '%2b').replace('=', '%3D'), GRAPH_ID),
+        (f'https://outlook.office.com/mail/deeplink?popout=1&ItemID={EWS_ID.replace("+", "%2B")}&exvsurl=1', GRAPH_ID),
+        (f'https://outlook.office365.com/owa/?ItemID={GRAPH_ID}#x', GRAPH_ID),
+        ('https://outlook.office365.com/owa/?ItemID=', 'https://outlook.office365.com/owa/?ItemID='),
+        ('<a@b.example>', '<a@b.example>'),
+        ('a@b.example', '<a@b.example>'),
+        ('Message-ID: <a@b.example>', '<a@b.example>'),
+        ('&lt;a@b.example&gt;', '<a@b.example>'),
+        ('<without-at>', '<without-at>'),
+        ('a/b+c', 'a/b+c'),
+        ('inbox', 'inbox'),
+    ],
+)
+def test_an_id_is_read_in_each_form(text: str, found: str) -> None:
+    assert graph_id(text) == found
+
+
+# Types by https://learn.microsoft.com/graph/api/resources/message and the resources beside it.
+OBJECTS = (
+    *('actions', 'automaticReplies', 'body', 'conditions', 'emailAddress', 'end', 'endDateTime', 'event', 'exceptions', 'flag'),
+    *('from', 'location', 'organizer', 'scheduledEndDateTime', 'scheduledStartDateTime', 'sender', 'start', 'startDateTime'),
+    'uniqueBody',
+)
+LISTS = ('attachments', 'bccRecipients', 'ccRecipients', 'fromAddresses', 'internetMessageHeaders', 'replyTo', 'toRecipients')
+TEXTS = (
+    *('bodyPreview', 'content', 'contentId', 'contentType', 'conversationIndex', 'dateTime', 'displayName', 'id', 'subject'),
+    *('internetMessageId', 'parentFolderId', 'receivedDateTime', 'sentDateTime', 'webLink'),
+)
+
+
+@pytest.mark.parametrize(
+    'name, value, other',
+    [
+        *((name, {'x': 1}, 'x') for name in OBJECTS),
+        *((name, [{'x': 1}], {'x': 1}) for name in LISTS),
+        *((name, 'x', 5) for name in TEXTS),
+        *((name, True, 'true') for name in ('isDraft', 'isRead')),
+        ('size', 5, '5'),
+        ('categories', ['x'], 'x'),
+    ],
+)
+def test_a_value_of_another_type_is_left_out_and_named(name: str, value: Any, other: Any) -> None:
+    assert well_formed({name: value}) == {name: value}
+    assert well_formed({name: None, 'x': other}) == {name: None, 'x': other}
+    assert well_formed({name: other}) == {name: None, ODD: [name]}
+
+
+@pytest.mark.parametrize(
+    'value, expected',
+    [
+        ({'categories': ['a', 5, None]}, {'categories': ['a'], ODD: ['categories']}),
+        ({'toRecipients': [{'x': 1}, 'x', None]}, {'toRecipients': [{'x': 1}], ODD: ['toRecipients']}),
+        ({'body': {'content': 5, 'x': 5}}, {'body': {'content': None, 'x': 5}, ODD: ['body']}),
+        ({'toRecipients': [{'emailAddress': 'x'}]}, {'toRecipients': [{'emailAddress': None}], ODD: ['toRecipients']}),
+        ({'id': 'a\nb'}, {'id': None, ODD: ['id']}),
+        ({'anything': ['x', 5, None, {}]}, {'anything': ['x', 5, None, {}]}),
+    ],
+)
+def test_what_is_within_a_value_is_checked_as_well(value: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert well_formed(value) == expected
+
+
+def test_annotations_are_left_out_at_each_depth() -> None:
+    value = {'@odata.context': 'x', 'a': [{'@odata.type': 'y', 'b': {'@odata.id': 'z', 'c': 1}}], 'd@odata.e': 2}
+    assert without_annotations(value) == {'a': [{'b': {'c': 1}}], 'd@odata.e': 2}

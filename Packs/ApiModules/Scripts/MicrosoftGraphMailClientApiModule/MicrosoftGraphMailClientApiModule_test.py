@@ -326,6 +326,57 @@ def test_a_file_may_have_the_maximum_size() -> None:
 # region errors
 
 
+CANNOT_CONVERT = 'Open the email in Outlook: Microsoft Graph cannot convert it.'
+NO_MAILBOX = 'Check the address: the account has no mailbox in Exchange Online.'
+CHECK_MAILBOX = 'Check the address of the mailbox.'
+# Advice by the error code, whatever the status is.
+FINAL = {
+    **dict.fromkeys(
+        (
+            *('ErrorCannotOpenFileAttachment', 'ErrorContentConversionFailed', 'ErrorCorruptData', 'ErrorItemCorrupt'),
+            *('ErrorMimeContentConversionFailed', 'ErrorMimeContentInvalid', 'ErrorMimeContentInvalidBase64String'),
+            'ErrorUnsupportedMimeConversion',
+        ),
+        CANNOT_CONVERT,
+    ),
+    **dict.fromkeys(('ErrorNonExistentMailbox', 'MailboxNotEnabledForRESTAPI', 'MailboxNotSupportedForRESTAPI'), NO_MAILBOX),
+    'ErrorMessageSizeExceeded': 'Send smaller files or a link to them: the mailbox limits the size of an email.',
+    'ErrorQuotaExceeded': 'Delete what the mailbox does not need, or ask an administrator to raise its quota.',
+    'ErrorExceededMessageLimit': 'Wait until the mailbox may send again, or ask an administrator about its sending limit.',
+    'ErrorMessageSubmissionBlocked': 'Ask an administrator to let the mailbox send again: Microsoft has blocked it.',
+    'ErrorSendAsDenied': 'Change the sender, or ask an administrator for the permission Send As.',
+    'ErrorFolderExists': 'Choose another name or another parent folder.',
+}
+# Advice by the error code, unless the status says that Graph failed.
+OTHER = {
+    **dict.fromkeys(('ErrorInvalidUser', 'Request_ResourceNotFound', 'ResourceNotFound'), CHECK_MAILBOX),
+    'ErrorCannotDeleteObject': 'It may be deleted already. Look for it in Outlook.',
+    'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
+    'OrganizationFromTenantGuidNotFound': 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.',
+}
+
+
+@pytest.mark.parametrize(
+    'path', ['messages/x', 'mailFolders/inbox/messageRules/x', 'mailFolders/x/childFolders', 'messages/x/attachments/y']
+)
+@pytest.mark.parametrize('status, code', [(404, 'Code'), (400, 'ErrorInvalidIdMalformed')])
+def test_the_id_is_blamed_if_the_request_has_one(path: str, status: int, code: str) -> None:
+    client = ScriptedClient((status, {}, error_body(code)))
+    assert error_of(lambda: client.graph_request('GET', f'/users/{ADA}/{path}')) == (
+        f'{REFUSED}{code}: Reason. Check that the ID belongs to this mailbox.'
+    )
+
+
+@pytest.mark.parametrize(
+    'path', ['messages', 'mailFolders/inbox', 'mailFolders/Drafts/messages', 'mailFolders/deleteditems', 'messages/delta']
+)
+def test_the_mailbox_is_blamed_if_the_request_has_no_id(path: str) -> None:
+    client = ScriptedClient((404, {}, error_body()))
+    assert error_of(lambda: client.graph_request('GET', f'/users/{ADA}/{path}')) == (
+        f'{REFUSED}Code: Reason. Check the address of the mailbox, and that this account may open it.'
+    )
+
+
 @pytest.mark.parametrize(
     'status, headers, body, sentences',
     [
@@ -345,11 +396,19 @@ def test_a_file_may_have_the_maximum_size() -> None:
         (404, {}, '[]', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
         (404, {}, '{"error": "text"}', f'Microsoft Graph answered with HTTP status 404. {CHECK_PROXY}'),
         (407, {}, '<html>Who are you?</html>', f'Microsoft Graph answered with HTTP status 407. {CHECK_PROXY}'),
-        (500, {}, error_body('ErrorItemNotFound'), f'{REFUSED}ErrorItemNotFound: Reason. {LATER}'),
         *(
-            (500, {}, error_body(code), f'{REFUSED}{code}: Reason. Open the email in Outlook: Microsoft Graph cannot convert it.')
-            for code in ('ErrorMimeContentConversionFailed', 'ErrorItemCorrupt')
+            (status, {}, error_body(), f'{REFUSED}Code: Reason. The object was changed at the same time. Run the command again.')
+            for status in (409, 412)
         ),
+        (500, {}, error_body('ErrorItemNotFound'), f'{REFUSED}ErrorItemNotFound: Reason. {LATER}'),
+        (
+            200,
+            {},
+            f'{{"value": [{{"id": "x"}}, {error_body()[1:-1]}',
+            f'{REFUSED}Code: Reason. Check the arguments of the command.',
+        ),
+        *((500, {}, error_body(code), f'{REFUSED}{code}: Reason. {advice}') for code, advice in FINAL.items()),
+        *((400, {}, error_body(code), f'{REFUSED}{code}: Reason. {advice}') for code, advice in {**FINAL, **OTHER}.items()),
         (502, {}, '<html>Bad gateway</html>', f'Microsoft Graph answered with HTTP status 502. {LATER}'),
         (503, {'Retry-After': '3600'}, '', 'Microsoft Graph answered with HTTP status 503. Try again in 3600 seconds.'),
     ],
@@ -676,6 +735,43 @@ def test_a_batch_has_the_retry_policy_of_the_mailbox() -> None:
     mailbox = Mailbox(client, ADA, client.retry_policy._replace(budget=5))
     [result] = mailbox.batch([reading()])
     assert (client.waits, bool(result.error)) == ([4], True)
+
+
+def test_a_conflict_of_a_version_is_left_to_the_caller() -> None:
+    conflicts = batch_answer(throttled(0, 412), throttled(1, 412, Retry_After='1'))
+    client = ScriptedClient(conflicts, batch_answer({'id': '1', 'status': 200, 'body': {}}))
+    first, second = client.batch([reading(if_match='v'), reading()])
+    assert (first.error and first.error.status, second.error) == (412, None)
+    assert [[one['id'] for one in body['requests']] for body in client.script.bodies] == [['0', '1'], ['1']]
+    assert client.script.bodies[0]['requests'][0]['headers']['If-Match'] == 'v'
+
+
+@pytest.mark.parametrize(
+    'make, status, body, done, advice',
+    [
+        (lambda mailbox: mailbox.delete_request('m'), 202, None, 'deleted', 'Check it before you try again.'),
+        (lambda mailbox: mailbox.delete_request('m', permanent=True), 200, None, 'deleted', 'Check it before you try again.'),
+        (lambda mailbox: mailbox.update_request('m', {}), 200, {}, 'changed', 'Check it before you try again.'),
+        (
+            lambda mailbox: mailbox.move_request('m', 'x'),
+            201,
+            {},
+            'created',
+            'Check whether it exists before you try again.',
+        ),
+    ],
+)
+def test_what_graph_does_not_confirm_is_an_error(make: Any, status: int, body: Any, done: str, advice: str) -> None:
+    client = ScriptedClient(batch_answer({'id': '0', 'status': status, 'body': body}))
+    request = make(client.mailbox)
+    [result] = client.batch([request])
+    what = f'Microsoft Graph did not confirm that the object was {done}.'
+    if request.is_idempotent:
+        assert str(result.error) == f'{what} {advice}'
+    else:
+        assert str(result.error) == (
+            f'Whether this was done is not known. {what} Check the folders before you run the command again.'
+        )
 
 
 def test_a_throttled_batch_is_sent_again_as_a_whole() -> None:
