@@ -47,6 +47,18 @@ def test_fifty_mails_need_four_requests(source: MailSource, platform: Platform) 
     expect_all(platform, mails)
 
 
+@pytest.mark.parametrize('is_html', [True, False])
+def test_mails_that_are_read_by_a_list_have_the_chosen_format(source: MailSource, instance: Instance, is_html: bool) -> None:
+    platform = instance(fetch_html_formatting=is_html)
+    platform.fetch()
+    mails = deliver(source)
+    platform.run_until_quiet(quiet=1)
+    expect_all(platform, mails)
+    html = [f'<p>{mail.subject}</p>' if is_html else '' for mail in mails]
+    assert [one.raw['HTML'] for one in platform.incidents] == html
+    assert {one.raw['BodyType'] for one in platform.incidents} == {'html' if is_html else 'text'}
+
+
 def test_a_few_mails_need_no_list(source: MailSource, platform: Platform) -> None:
     mails = deliver(source, 4)
     assert platform.fetch().requests == 4, 'a delta query, the changed mails, the mails, and their files'

@@ -102,9 +102,9 @@ def test_what_cannot_be_looked_up_is_said_to_be_unknown(
     (command, args), _ = change(name, instance, adas)
     instance.cloud.faults.add(service='graph', times=None, **fault)
     error = instance.error(command, **args)
-    assert error.startswith(f'Whether the {"rule" if "rule" in name else "folder"} was ')
-    assert 'is not known.' in error
-    assert error.endswith('Look at the mailbox before you run the command again.')
+    verb, what = name.partition(' ')[0].split('-')
+    assert error.startswith(f'Whether the {what} was {verb}d is not known. Microsoft Graph ')
+    assert error.endswith('. Look at the mailbox before you run the command again.')
 
 
 @pytest.mark.parametrize('args', [{'rule_id': 'AQAAAJ5dZqA='}])
@@ -158,7 +158,8 @@ TEN = b'0123456789'
 def test_only_200_has_a_file(instance: Instance, message: Message, status: int) -> None:
     headers = {'request-id': 'x'}
     instance.cloud.faults.add(service='graph', path='value', status=status, body=TEN, headers=headers, times=None)
-    assert 'Microsoft Graph sent no file.' in instance.error('msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
+    error = instance.error('msgraph-mail-get-email-as-eml', message_id=message.immutable_id)
+    assert error == 'Microsoft Graph sent no file. Try again. Request ID: x'
     assert list(Path().iterdir()) == []
 
 
@@ -168,14 +169,16 @@ def test_a_file_that_is_larger_than_announced_is_an_error(instance: Instance, ad
     headers = {'request-id': 'x'}
     instance.cloud.faults.add(service='graph', path='value', status=200, body=b'x' * size, headers=headers, times=None)
     error = instance.error('msgraph-mail-get-attachment', message_id=message.immutable_id)
-    assert 'The file has more than the expected' in error
+    assert error == ('The file has more than the expected 1000020 bytes. Check the proxy and the cloud setting. Request ID: x')
     assert list(Path().iterdir()) == []
 
 
 def test_an_empty_file_that_should_have_content_is_an_error(instance: Instance, adas: Mailbox, message: Message) -> None:
     adas.attach_file(message, 'a.txt', 200 * TEN)
     instance.cloud.faults.add(service='graph', path='value', status=200, body=b'', headers={'request-id': 'x'}, times=None)
-    assert 'The file is empty' in instance.error('msgraph-mail-get-attachment', message_id=message.immutable_id)
+    assert instance.error('msgraph-mail-get-attachment', message_id=message.immutable_id) == (
+        'The file is empty, though it should have 2000 bytes. Try again.'
+    )
 
 
 def test_a_file_that_is_empty_in_the_mailbox_is_a_file(instance: Instance, adas: Mailbox, message: Message) -> None:
@@ -259,10 +262,13 @@ def test_next_page_may_be_written_as_graph_writes_it(instance: Instance, path: s
     )
 
 
+READ_BEFORE = 'Microsoft Graph sent a link to a page that was read before, or too many links. Try again.'
+
+
 def test_a_list_without_end_is_an_error(instance: Instance) -> None:
     link = f'{instance.cloud.graph}/v1.0/users/{ADA}/mailFolders?$skip=1'
     instance.cloud.faults.add(service='graph', body={'value': [{'id': 'x'}], '@odata.nextLink': link}, times=None)
-    assert 'a link to a page that was read before' in instance.error('msgraph-mail-list-folders', limit='100000')
+    assert instance.error('msgraph-mail-list-folders', limit='100000') == READ_BEFORE
 
 
 def test_a_list_of_emails_without_end_is_an_error(instance: Instance) -> None:
@@ -270,7 +276,7 @@ def test_a_list_of_emails_without_end_is_an_error(instance: Instance) -> None:
     instance.cloud.faults.add(
         service='graph', path='messages', body={'value': [{'id': 'x'}], '@odata.nextLink': link}, times=None
     )
-    assert 'a link to a page that was read before' in instance.error('msgraph-mail-list-emails', all_results='true')
+    assert instance.error('msgraph-mail-list-emails', all_results='true') == READ_BEFORE
 
 
 # endregion

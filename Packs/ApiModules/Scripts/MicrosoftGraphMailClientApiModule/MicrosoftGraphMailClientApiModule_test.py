@@ -890,6 +890,7 @@ def test_a_content_id_is_bare(text: str, bare: str) -> None:
         (None, 'text/csv; charset=x', 'attachment-3.csv'),
         ('', None, 'attachment-3'),
         ('..', 'no/such', 'attachment-3'),
+        ('.', None, 'attachment-3'),
     ],
 )
 def test_an_attachment_has_a_valid_file_name(name: Any, content_type: Any, expected: str) -> None:
