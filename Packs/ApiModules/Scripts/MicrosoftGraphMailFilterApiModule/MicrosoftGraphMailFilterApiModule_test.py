@@ -139,6 +139,8 @@ def noon(monkeypatch: pytest.MonkeyPatch) -> None:
         ('45 sec', timedelta(seconds=45)),
         ('15 minutes', timedelta(minutes=15)),
         ('2m', timedelta(minutes=2)),
+        ('5 min', timedelta(minutes=5)),
+        ('1 second', timedelta(seconds=1)),
         ('an hour ago', timedelta(hours=1)),
         ('-2 hrs', timedelta(hours=2)),
         ('last 2 days', timedelta(days=2)),
