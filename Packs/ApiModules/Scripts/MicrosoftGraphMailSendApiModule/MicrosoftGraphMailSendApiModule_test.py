@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -100,6 +101,7 @@ def test_a_reply_subject_is_prefixed_once(subject: str, reply: str) -> None:
         'data:image/png;base64,',
         'data:image/png',
         'data:image/png;base64,*',
+        'data:image/png;base64,UE5H*',
         'data:image/;base64,UE5H',
         'data:image/png\r\nX: y;base64,UE5H',
     ],
@@ -109,6 +111,62 @@ def test_a_data_uri_that_cannot_be_read_stays(uri: str) -> None:
     changed, images = extract_data_uris(html)
     assert changed.startswith(f'<img src="{uri}"><img src="cid:')
     assert [one.content for one in images] == [b'PNG']
+
+
+@pytest.mark.parametrize(
+    'uri, content, content_type, name',
+    [
+        ('data:image/png;base64,UE5H', b'PNG', 'image/png', 'image1.png'),
+        ('DATA:IMAGE/PNG;charset=x; Base64 ,UE%35H', b'PNG', 'image/png', 'image1.png'),
+        ('data:image/png;base64;x=y,UE 5H\n', b'PNG', 'image/png', 'image1.png'),
+        ('data:image/png;base64x,UE5H', b'UE5H', 'image/png', 'image1.png'),
+        ('data:image/svg+xml,%3Csvg/%3E', b'<svg/>', 'image/svg+xml', 'image1.svg'),
+        ('data:image/x-odd,a', b'a', 'image/x-odd', 'image1'),
+    ],
+)
+def test_a_data_uri_is_read_in_each_form(uri: str, content: bytes, content_type: str, name: str) -> None:
+    html, [image] = extract_data_uris(f"<img SRC = '{uri}'>")
+    assert (image.content, image.content_type, image.name) == (content, content_type, name)
+    assert html == f'<img SRC = "cid:{image.content_id}">'
+
+
+def test_a_mail_is_a_message_of_graph_without_what_is_empty() -> None:
+    defaults = {'importance': 'normal', 'flag': {'flagStatus': 'notFlagged'}}
+    assert OutgoingMail().as_json() == defaults
+    sender = EmailAddress('zoe@contoso.example', 'Zoë')
+    mail = OutgoingMail(
+        to=[BOB],
+        cc=[sender],
+        bcc=[BOB],
+        reply_to=[sender],
+        subject='Plan',
+        html='<p>See</p>',
+        importance='HIGH',
+        flag='Complete',
+        headers=[('x-a', 'b')],
+        sender=ADA,
+        send_at=datetime(2999, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))),
+    )
+    assert mail.as_json() == {
+        'subject': 'Plan',
+        'body': {'contentType': 'html', 'content': '<p>See</p>'},
+        'toRecipients': [{'emailAddress': {'address': BOB.address}}],
+        'ccRecipients': [{'emailAddress': {'address': sender.address, 'name': 'Zoë'}}],
+        'bccRecipients': [BOB.as_json()],
+        'replyTo': [sender.as_json()],
+        'importance': 'high',
+        'flag': {'flagStatus': 'complete'},
+        'internetMessageHeaders': [{'name': 'x-a', 'value': 'b'}],
+        'from': {'emailAddress': {'address': ADA}},
+        'singleValueExtendedProperties': [{'id': 'SystemTime 0x3FEF', 'value': '2999-01-01T00:00:00Z'}],
+    }
+
+
+@pytest.mark.parametrize('lists', [{'to': 500}, {'to': 1, 'cc': 1, 'bcc': 498}])
+def test_a_mail_may_have_500_recipients(lists: dict[str, int]) -> None:
+    OutgoingMail(**{name: [BOB] * count for name, count in lists.items()}).require_recipients()  # type: ignore[arg-type]
+    more = {name: [BOB] * (count + 1) for name, count in lists.items()}
+    assert rejection(lambda: OutgoingMail(**more)).startswith(f'The mail has {500 + len(lists)} recipients, ')  # type: ignore[arg-type]
 
 
 def test_mime_has_the_body_in_both_formats_and_only_the_custom_headers() -> None:
@@ -631,8 +689,9 @@ def test_a_file_is_uploaded_in_ranges() -> None:
     ]
     formats = {'Accept': 'application/json', 'Content-Type': 'application/octet-stream'}
     assert uploads.headers == [{**formats, 'Content-Range': content_range} for _, content_range in uploads.sent]
+    uploads.responses.append((204, 0))
     uploads.session.cancel()
-    assert uploads.headers[2:] == [formats]
+    assert (uploads.sent[2:], uploads.headers[2:]) == ([('DELETE', '')], [formats])
 
 
 def test_a_file_that_became_shorter_is_an_error() -> None:
@@ -672,6 +731,10 @@ def test_an_upload_url_is_an_https_address(url: str) -> None:
     assert rejection(lambda: UploadSession(ScriptedClient(), url, io.BytesIO(), 0, lambda: True)) == (
         'Microsoft Graph sent an upload URL that is not an https address. Try again.'
     )
+
+
+def test_an_upload_url_may_lead_to_this_machine() -> None:
+    UploadSession(ScriptedClient(), 'http://127.0.0.1:9/upload', io.BytesIO(), 0, lambda: True)
 
 
 @pytest.mark.parametrize('ranges, position', [(['5'], 5), (['5-'], 5), (['5-9'], 5), ([], None), (['soon'], None), (None, None)])
