@@ -240,6 +240,18 @@ def test_a_changed_mail_did_not_enter(runs: Runs, ada: Mailbox) -> None:
     assert runs.next() == []
 
 
+def test_an_older_mail_that_becomes_unread_did_not_enter(runs: Runs, ada: Mailbox, cloud: MicrosoftCloud) -> None:
+    old, lately = deliver(ada, 'old', age=1800), deliver(ada, 'lately')
+    for message in (old, lately):
+        message.is_read = True
+    assert [runs.next(unread_only=True) for _ in range(2)] == [[], []]
+    cloud.clock.advance(30)
+    for message in (old, lately):
+        message.is_read = False
+        ada.touch(message)
+    assert runs.next(unread_only=True) == ['lately']
+
+
 def test_a_page_with_too_many_mails_is_requested_again(runs: Runs, ada: Mailbox) -> None:
     runs.next()
     subjects = deliver_many(ada, 12, age=0)

@@ -261,6 +261,42 @@ def test_a_cursor_belongs_to_a_mailbox_and_its_folders_to_filters(
     assert state_of(FetchCursor.from_last_run(last_run, mailbox, filters)) == expected
 
 
+def test_the_last_run_has_all_that_a_later_run_needs() -> None:
+    cursor = filled_cursor()
+    cursor.seen.complete_from = TEN
+    last_run = cursor.as_last_run()
+    assert last_run == {
+        'version': 1,
+        'mailbox': message_digest(ADA),
+        'wanted': message_digest('all'),
+        'folders': {
+            'Inbox': {
+                'id': 'f1',
+                'first': NINE,
+                'since': TEN,
+                'backlog': None,
+                'changed': None,
+                'link': '',
+                'is_first_round': True,
+                'checked': TEN,
+                'is_deleted': False,
+                'strict': False,
+                'no_delta': '',
+                'reason': '',
+            }
+        },
+        'names': ['Inbox'],
+        'waiting': [['late', 0, NINE, 2, 0, '', '', '']],
+        'to_mark': {'unread': 1},
+        'remembered': message_digest('known'),
+        'eras': [['1970-01-01T00:00:00', 1]],
+        'complete_from': TEN,
+    }
+    again = FetchCursor.from_last_run(json.loads(json.dumps(last_run)), ADA, 'all')
+    assert again.as_last_run() == last_run
+    assert [again.is_known(one) for one in ('known', 'late', 'unread')] == [True, True, False]
+
+
 def test_a_last_run_of_another_integration_is_ignored() -> None:
     assert state_of(FetchCursor.from_last_run({'LAST_RUN_TIME': NINE, 'LAST_RUN_IDS': []}, ADA, '')) == ([], False, [], {})
 
