@@ -246,6 +246,137 @@ def test_a_response_to_an_invitation_is_a_table() -> None:
     assert (result.outputs_prefix, result.outputs_key_field) == ('MSGraphMail.Invitation', 'ID')
 
 
+def person(name: str) -> dict[str, Any]:
+    return {'emailAddress': {'name': name.title(), 'address': f'{name}@x.example'}}
+
+
+def test_all_of_an_email_is_shown() -> None:
+    email = {
+        'id': 'm',
+        'subject': 'Lunch',
+        'from': person('from'),
+        'sender': person('sender'),
+        'toRecipients': [person('to'), {'emailAddress': {'address': 'b@x.example'}}],
+        'ccRecipients': [person('cc')],
+        'bccRecipients': [person('bcc')],
+        'replyTo': [person('reply')],
+        'receivedDateTime': '2030-01-01T12:00:00Z',
+        'sentDateTime': '2030-01-01T11:59:00Z',
+        'isRead': False,
+        'hasAttachments': True,
+        'importance': 'high',
+        'categories': ['Red', 'Blue'],
+        'isDraft': False,
+        'webLink': 'https://outlook.example/m',
+        'internetMessageId': '<1@x.example>',
+        'conversationId': 'c',
+        'parentFolderId': 'f',
+        'createdDateTime': '2030-01-01T12:00:01Z',
+        'internetMessageHeaders': [{'name': 'X-A', 'value': 'b'}],
+    }
+    rows = {
+        'Subject': 'Lunch',
+        'From': 'From \\<from@x.example\\>',
+        'Sender': 'Sender \\<sender@x.example\\>',
+        'Recipients': 'To \\<to@x.example\\>, b@x.example',
+        'CC Recipients': 'Cc \\<cc@x.example\\>',
+        'BCC Recipients': 'Bcc \\<bcc@x.example\\>',
+        'Reply To': 'Reply \\<reply@x.example\\>',
+        'Received Time': '2030-01-01T12:00:00Z',
+        'Send Time': '2030-01-01T11:59:00Z',
+        'Is Read': 'false',
+        'Has Attachments': 'true',
+        'Importance': 'high',
+        'Categories': 'Red,<br>Blue',
+        'Is Draft': 'false',
+        'Kind': 'message',
+        'Web Link': 'https://outlook.example/m',
+        'Internet Message ID': '\\<1@x.example\\>',
+        'Conversation ID': 'c',
+        'Folder ID': 'f',
+        'ID': 'm',
+    }
+    client = ScriptedClient((200, email))
+    shown = run(client, 'msgraph-mail-get-email', message_id='m').readable_output
+    table = ''.join(f'| {name} | {value} |\n' for name, value in rows.items())
+    assert shown == f'### Email\n|Property|Value|\n|---|---|\n{table}'
+    assert set(client.sent[0][2]['$select'].split(',')) == {*email, 'body', 'lastModifiedDateTime'}
+
+
+@pytest.mark.parametrize(
+    'content_type, content, shown',
+    [('html', '<p>a<p>b', 'a\nb'), ('text', '<p>a', '\\<p\\>a'), ('html', '', ''), ('text', '', '')],
+)
+def test_the_text_of_an_email_is_below_its_table(content_type: str, content: str, shown: str) -> None:
+    email = {'id': 'm', 'body': {'contentType': content_type, 'content': content}}
+    result = run(ScriptedClient((200, email)), 'msgraph-mail-get-email', message_id='m')
+    assert result.readable_output.partition('| ID | m |\n')[2] == (f'\n{shown}' if shown else '')
+
+
+@pytest.mark.parametrize('kind', ['toRecipients', 'ccRecipients', 'bccRecipients'])
+def test_an_email_is_found_by_one_of_its_recipients(kind: str) -> None:
+    page = {'value': [{'id': '1', kind: [person('ada'), person('BOB')]}, {'id': '2', kind: [person('eve')]}, {'id': '3'}]}
+    found = run(ScriptedClient((200, page), (200, {'responses': []})), 'msgraph-mail-find-email', recipient='Bob@x.example')
+    assert found.outputs[0]['ID'] == '1'
+    assert found.readable_output.startswith('### Emails found (1)\n')
+
+
+def test_an_invitation_is_shown_with_its_meeting() -> None:
+    bob = {'emailAddress': {'name': 'Bob', 'address': 'bob@contoso.example'}}
+    email = {
+        '@odata.type': '#microsoft.graph.eventMessageRequest',
+        'id': 'm',
+        'subject': 'Lunch',
+        'from': bob,
+        'sender': bob,
+        'body': {'contentType': 'html', 'content': '<p>Come'},
+    }
+    meeting = {
+        **email,
+        'meetingMessageType': 'meetingRequest',
+        'location': {'displayName': 'Room 5'},
+        'startDateTime': {'dateTime': '2030-01-01T12:00:00.0000000', 'timeZone': 'UTC'},
+        'endDateTime': None,
+    }
+    result = run(ScriptedClient((200, email), (200, meeting)), 'msgraph-mail-get-email', message_id='m')
+    assert result.outputs == {
+        'ID': 'm',
+        'Subject': 'Lunch',
+        'From': {'Name': 'Bob', 'Address': 'bob@contoso.example'},
+        'Sender': {'Name': 'Bob', 'Address': 'bob@contoso.example'},
+        'Body': '<p>Come',
+        'Kind': 'eventMessageRequest',
+        'UserID': ADA,
+        'Meeting': {
+            'Type': 'meetingRequest',
+            'Location': 'Room 5',
+            'Organizer': 'bob@contoso.example',
+            'Start': '2030-01-01T12:00:00Z',
+            'End': None,
+        },
+    }
+    assert result.readable_output == (
+        '### Email\n|Property|Value|\n|---|---|\n| Subject | Lunch |\n| From | Bob \\<bob@contoso.example\\> |\n'
+        '| Kind | eventMessageRequest |\n| Meeting Type | meetingRequest |\n| Meeting Location | Room 5 |\n'
+        '| Meeting Organizer | bob@contoso.example |\n| Meeting Start | 2030-01-01T12:00:00Z |\n| ID | m |\n\nCome'
+    )
+
+
+@pytest.mark.parametrize('length, rest', [(19_999, ''), (20_000, '\n\n(The rest of the text is in the context.)')])
+def test_a_long_text_is_shown_in_part(length: int, rest: str) -> None:
+    email = {'id': 'm', 'body': {'contentType': 'text', 'content': 'x' * length}}
+    shown = run(ScriptedClient((200, email)), 'msgraph-mail-get-email', message_id='m').readable_output
+    assert shown.endswith(f'\n\n{"x" * length}{rest}')
+
+
+def test_an_email_that_is_not_complete_says_so() -> None:
+    email = {'id': 'm', 'subject': 5, 'toRecipients': 'x', 'body': {'contentType': 'text', 'content': 'Hi'}}
+    shown = run(ScriptedClient((200, email)), 'msgraph-mail-get-email', message_id='m').readable_output
+    assert shown.endswith(
+        '\nOnly a part of this email could be read: m. Microsoft Graph sent subject, toRecipients in an unknown form.\nHi'
+    )
+
+
 def test_emails_are_listed_with_the_next_page() -> None:
     client = ScriptedClient((200, {'value': [{'id': 'm', 'subject': 'Hi'}], '@odata.nextLink': 'https://graph.microsoft.com/x'}))
     result = run(client, 'msgraph-mail-list-emails', folder_id='inbox', odata='$select=subject', page_size='7')
