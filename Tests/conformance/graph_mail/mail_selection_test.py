@@ -121,6 +121,13 @@ def test_a_run_without_room_is_no_problem(runs: Runs, ada: Mailbox) -> None:
     assert (runs.problems, runs.last_run['folders']['Inbox']['backlog'] is None) == ([], False)
 
 
+def test_a_run_may_end_where_a_second_begins(runs: Runs, ada: Mailbox) -> None:
+    first = deliver_many(ada, 50, age=1000, step=1)
+    later = [deliver(ada, f'later {number}', age=500).subject for number in range(60)]
+    assert (runs.next(max_mails=50), runs.problems) == (first, [])
+    assert sorted(runs.next(max_mails=50) + runs.next(max_mails=50)) == sorted(later)
+
+
 def test_a_large_folder_is_synchronized_by_few_requests(runs: Runs, ada: Mailbox) -> None:
     deliver_many(ada, 300, age=1000, step=1)
     runs.next(max_mails=10)
