@@ -11,9 +11,17 @@ import demistomock as demisto
 from CommonServerPython import DemistoException
 from MicrosoftGraphMailClientApiModule import EmailAddress
 from MicrosoftGraphMailSendApiModule import OutgoingMail
-from MicrosoftGraphMailSendCommandsApiModule import draft_outputs, mail_body, outgoing_files, sent_outputs, sent_results
+from MicrosoftGraphMailSendCommandsApiModule import (
+    draft_outputs,
+    mail_body,
+    outgoing_files,
+    outgoing_mail,
+    sent_outputs,
+    sent_results,
+)
 
 BOB = EmailAddress('bob@contoso.example')
+NAMES = ('attachIDs', 'attachNames', 'attachCIDs')
 
 
 def rejection(make: Callable[[], Any]) -> str:
@@ -57,6 +65,10 @@ def test_the_body_type_selects_a_body(args: dict[str, Any], body: tuple[str, str
 
 def test_a_draft_has_addresses_in_the_context() -> None:
     outputs = draft_outputs({'id': 'd', 'from': BOB.as_json(), 'toRecipients': [BOB.as_json()], 'body': {'content': 'Hi'}})
+    assert {name for name, value in outputs.items() if value is None} == {
+        *('CreatedTime', 'ModifiedTime', 'ReceivedTime', 'SentTime', 'Subject', 'Importance', 'ConversationID', 'IsRead'),
+        *('IsDraft', 'MessageID', 'Headers', 'BodyType'),
+    }
     assert {name: value for name, value in outputs.items() if value is not None} == {
         'ID': 'd',
         'From': BOB.address,
@@ -90,9 +102,55 @@ def test_sent_mails_and_drafts_are_tables() -> None:
 
 
 # endregion
-# region files of the War Room
+# region mails
 
-NAMES = ('attachIDs', 'attachNames', 'attachCIDs')
+
+def test_arguments_become_a_mail() -> None:
+    mail = outgoing_mail(
+        {
+            'to': f'Bob <{BOB.address}>',
+            'cc': 'c@x.example',
+            'bcc': 'b@x.example',
+            'replyTo': 'r@x.example',
+            'from': 'f@x.example',
+            'subject': 'Plan',
+            'body': 'See',
+            'importance': 'High',
+            'flag': 'flagged',
+            'headers': 'x-a:b',
+            'send_time': '2999-01-01T00:00:00Z',
+        },
+        NAMES,
+    )
+    assert mail.as_json() == {
+        'subject': 'Plan',
+        'body': {'contentType': 'text', 'content': 'See'},
+        'toRecipients': [EmailAddress(BOB.address, 'Bob').as_json()],
+        'ccRecipients': [EmailAddress('c@x.example').as_json()],
+        'bccRecipients': [EmailAddress('b@x.example').as_json()],
+        'replyTo': [EmailAddress('r@x.example').as_json()],
+        'from': EmailAddress('f@x.example').as_json(),
+        'importance': 'high',
+        'flag': {'flagStatus': 'flagged'},
+        'internetMessageHeaders': [{'name': 'x-a', 'value': 'b'}],
+        'singleValueExtendedProperties': [{'id': 'SystemTime 0x3FEF', 'value': '2999-01-01T00:00:00Z'}],
+    }
+
+
+@pytest.mark.parametrize(
+    'args, subject, text, html',
+    [
+        ({'subject': 'Plan', 'body': 'a', 'htmlBody': '<p>'}, 'Re: Plan', '', '<p>'),
+        ({'subject': 'RE: Plan', 'body': 'a'}, 'RE: Plan', 'a', ''),
+    ],
+)
+def test_a_reply_has_a_prefix_and_one_body(args: dict[str, Any], subject: str, text: str, html: str) -> None:
+    mail = outgoing_mail(args, NAMES, is_reply=True)
+    assert (mail.subject, mail.text, mail.html) == (subject, text, html)
+
+
+# endregion
+# region files of the War Room
 
 
 @pytest.fixture
@@ -114,6 +172,8 @@ def war_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({'attachIDs': '1@7,2@7', 'attachCIDs': ',logo'}, '', [('plan.pdf', ''), ('logo.png', 'logo')]),
         ({'attachIDs': '1@7', 'attachCIDs': '2@7'}, 'cid:2@7', [('plan.pdf', ''), ('logo.png', '2@7')]),
         ({'attachCIDs': '2@7'}, 'cid:logo.png', [('logo.png', 'logo.png')]),
+        ({'attachCIDs': '2@7'}, 'cid:logo.png cid:2@7', [('logo.png', '2@7')]),
+        ({'attachCIDs': '2@7'}, '', [('logo.png', '2@7')]),
     ],
 )
 def test_files_are_named_by_entry_ids_and_content_ids(war_room: None, args: Any, html: str, files: Any) -> None:
@@ -125,6 +185,7 @@ def test_files_are_named_by_entry_ids_and_content_ids(war_room: None, args: Any,
     [
         ({'transientFile': 'a.csv', 'transientFileContent': 'x,y'}, [('a.csv', b'x,y', 'text/csv', '')]),
         ({'transientFile': 'notes', 'transientFileContent': 'x'}, [('notes', b'x', 'text/plain', '')]),
+        ({'transientFile': 'notes', 'transientFileContent': 'a\ud800b'}, [('notes', b'a?b', 'text/plain', '')]),
         (
             {'transientFile': 'a.txt,b.png', 'transientFileContent': 'x,y', 'transientFileCID': 'cid:1'},
             [('a.txt', b'x', 'text/plain', '1'), ('b.png', b'y', 'image/png', '')],
