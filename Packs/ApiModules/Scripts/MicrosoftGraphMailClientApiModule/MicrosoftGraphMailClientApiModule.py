@@ -4,7 +4,8 @@ import hashlib
 import mimetypes
 import os
 import re
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
@@ -127,6 +128,8 @@ MAX_SEARCHED = 2000  # messages
 # Source: https://learn.microsoft.com/graph/outlook-large-attachments
 MAX_FILE_SIZE = 150 * 1024 * 1024  # bytes
 MAX_EMPTY = 1000  # bytes that Graph may count for an empty attachment
+# Of what is not shared with the user. Source: https://learn.microsoft.com/graph/outlook-share-messages-folders
+REFUSED_STATUSES = (403, 404)
 NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
 # Properties of attachments, without their bytes. Only files have a content ID.
 ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
@@ -244,9 +247,23 @@ class Mailbox:
     def download(self, path: str, write: ByteWriter) -> None:
         self.client.download(path, write, self._retry_policy)
 
-    def check(self) -> None:
-        """Read the ID of one message. Raise GraphError if the mailbox cannot be read."""
-        self.list_messages(query={'$select': 'id'}, page_size=1)
+    def check(self, folder_ids: Iterable[str] = ()) -> None:
+        """Read the ID of one message of the mailbox or, if that is refused, of one of these folders: only they may be shared.
+
+        Raises:
+            GraphError: none of them can be read.
+        """
+        query = {'$select': 'id'}
+        try:
+            self.list_messages('', query, 1)
+        except GraphError as error:
+            if error.status not in REFUSED_STATUSES:
+                raise
+            for folder_id in folder_ids:
+                with suppress(GraphError):
+                    self.list_messages(folder_id, query, 1)
+                    return
+            raise
 
     # region pages
 
@@ -671,8 +688,14 @@ class Mailbox:
         """
         self.folder_path(name)  # rejects what cannot be in a path before anything is sent
         folder_id = self._known_folder(name) if is_folder_id(name) else ''
-        folder_id = folder_id or self._child_folder(name)
-        return folder_id or self._known_folder(well_known_folder(name) or name)
+        known_name = well_known_folder(name) or name
+        try:
+            folder_id = folder_id or self._child_folder(name)
+        except GraphError as error:
+            folder_id = self._known_folder(known_name) if error.status in REFUSED_STATUSES else ''
+            if not folder_id:
+                raise
+        return folder_id or self._known_folder(known_name)
 
     def _child_folder(self, name: str, parent_id: str = '') -> str:
         """Return the ID of a child folder with a display name, empty if there is none."""
@@ -805,10 +828,6 @@ class GraphMailClient(GraphClient):
     def __init__(self, address: str = '', **kwargs: Any):
         super().__init__(**kwargs)
         self.mailbox = Mailbox(self, address)
-
-    def check_mailbox(self) -> None:
-        """Check as `Mailbox.check` that the mailbox can be read."""
-        self.mailbox.check()
 
 
 # endregion

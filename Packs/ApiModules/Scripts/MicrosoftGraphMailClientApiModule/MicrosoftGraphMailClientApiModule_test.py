@@ -172,7 +172,7 @@ def test_without_an_address_the_mailbox_is_that_of_the_signed_in_user() -> None:
 
 def test_the_check_of_a_mailbox_is_one_small_request() -> None:
     client = ScriptedClient()
-    client.check_mailbox()
+    client.mailbox.check()
     assert client.script.paths == [f'/v1.0/users/{ADA}/messages?%24select=id&%24top=1']
 
 

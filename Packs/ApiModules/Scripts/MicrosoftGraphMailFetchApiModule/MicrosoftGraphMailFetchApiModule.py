@@ -433,7 +433,7 @@ class MailReader:
         if not isinstance(error, DemistoException):
             return True
         if self._is_mailbox_available is None or not status_of(error):
-            self._is_mailbox_available = self._run.is_mailbox_available()
+            self._is_mailbox_available = self._run.is_mailbox_available(self._cursor)
         if not self._is_mailbox_available:
             self._end(error)
         return self._is_mailbox_available

@@ -34,6 +34,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         MAX_PAGE_SIZE,
         Mailbox,
         NOT_FOUND_CODES,
+        REFUSED_STATUSES,
     )
     from MicrosoftGraphMailFilterApiModule import (
         CHANGED,
@@ -82,10 +83,10 @@ class FetchRun:
     def is_over_time(self) -> bool:
         return self.now() > self._end
 
-    def is_mailbox_available(self) -> bool:
-        """Return whether Graph can read the mailbox, so that a failure is that of what was requested."""
+    def is_mailbox_available(self, cursor: 'FetchCursor') -> bool:
+        """Return whether Graph can read the mailbox or a fetched folder, so that a failure is that of what was requested."""
         try:
-            self.mailbox.check()
+            self.mailbox.check(folder.folder_id for folder in cursor.folders.values())
         except (DemistoException, MicrosoftSignInError):
             return False
         return True
@@ -589,7 +590,7 @@ class MailSelector:
                 self._run.problems.append(problem)
                 if error.status in (0, 404):
                     self._silent.add(name)
-            return error.status != 429 and bool(error.status or self._run.is_mailbox_available())
+            return error.status != 429 and bool(error.status or self._run.is_mailbox_available(self._cursor))
         except Exception as error:
             is_clear = isinstance(error, DemistoException | MicrosoftSignInError)
             self._run.problems.append(error if is_clear else DemistoException(f"'{name}' cannot be read. {reason_of(error)}"))
@@ -642,7 +643,7 @@ class MailSelector:
         return None
 
     def _check_location(self, folder: FolderCursor) -> None:
-        """Check from time to time whether a folder is in Deleted Items, where nothing enters it.
+        """Check from time to time whether a folder was deleted: its ID stays valid in Deleted Items, with rules that lead to it.
 
         Raises:
             DemistoException: it is, and no other folder has its name.
@@ -658,18 +659,24 @@ class MailSelector:
         folder.record_check(self._run.now(), is_deleted=False)  # the path leads to Deleted Items on purpose
 
     def _is_deleted(self, folder: FolderCursor) -> bool:
-        deleted_id = self._folder('deleteditems')['id']
-        folder_id = folder.folder_id
-        for _ in range(_MAX_FOLDER_DEPTH):
-            parent_id = self._folder(folder_id).get('parentFolderId') or folder_id
-            if parent_id in (deleted_id, folder_id):
-                return bool(parent_id == deleted_id)
-            folder_id = parent_id
-        return False
+        """Return whether a folder is in Deleted Items, False if the folders that tell it are not shared with the user."""
+        folder_id, parent_id = '', self._folder(folder.folder_id, 'parentFolderId')  # 404: that folder does not exist any more
+        try:
+            deleted_id = self._folder('deleteditems')
+            for _ in range(_MAX_FOLDER_DEPTH):
+                if parent_id in ('', deleted_id, folder_id):
+                    break
+                folder_id, parent_id = parent_id, self._folder(parent_id, 'parentFolderId')
+        except GraphError as error:
+            if error.status in REFUSED_STATUSES:
+                return False
+            raise
+        return parent_id == deleted_id
 
-    def _folder(self, folder_id: str) -> JsonObject:
+    def _folder(self, folder_id: str, name: str = 'id') -> str:
+        """Return a property of a folder, empty if it has none."""
         mailbox = self._run.mailbox
-        return mailbox.request('GET', mailbox.folder_path(folder_id), params={'$select': 'id,parentFolderId'})
+        return str(mailbox.request('GET', mailbox.folder_path(folder_id), params={'$select': f'id,{name}'}).get(name) or '')
 
     # endregion
     # region messages

@@ -1,5 +1,6 @@
 """Work in one Outlook mailbox of Microsoft 365: the table of commands, and what differs from other Microsoft integrations."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -41,11 +42,25 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
 
 MAILBOX_LABEL = 'Email address of the mailbox'
 
+
+def shared_folders(client: GraphMailClient) -> Iterator[str]:
+    """Yield the inbox and the IDs of the folders to fetch from: the rest of the mailbox may not be shared with the user."""
+    yield 'inbox'
+    params = demisto.params()
+    for name in fetch_options(params).folders if bool_argument(params, 'isFetch') else ():
+        yield find_fetch_folder(client.mailbox, name)
+
+
+def check_mailbox(client: GraphMailClient) -> None:
+    """Check that the mailbox can be read, or a folder of it."""
+    client.mailbox.check(shared_folders(client))
+
+
 SPEC = IntegrationSpec(
     api='Microsoft Graph',
     command_prefix='msgraph-mail',
     outputs_prefix='MSGraphMailAuth',
-    check=GraphMailClient.check_mailbox,
+    check=check_mailbox,
     permissions=('Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite'),
     access_advice='All required permissions are granted. Check that this account may open the mailbox.',
     app_name='ms-graph-mail-listener',
@@ -79,7 +94,7 @@ def check_instance_command(client: GraphMailClient, _args: dict[str, Any]) -> st
     options = fetch_options(params) if bool_argument(params, 'isFetch') else None
 
     def check(client: GraphMailClient) -> None:
-        client.check_mailbox()
+        check_mailbox(client)
         for name in options.folders if options else ():
             find_fetch_folder(client.mailbox, name)
 

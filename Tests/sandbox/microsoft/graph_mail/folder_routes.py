@@ -126,9 +126,9 @@ def _copied(call: MailCall, folder: Folder, parent: str) -> Folder:
 
 
 def _is_below(call: MailCall, folder: Folder, ancestor: str) -> bool:
-    above = find_folder(call, ancestor).folder_id
+    above = call.mailbox.folder(ancestor)
     at: Folder | None = folder
-    while at is not None and at.folder_id != above:
+    while at is not None and at is not above:
         at = call.mailbox.folder(at.parent_folder_id) if at.parent_folder_id else None
     return at is not None
 

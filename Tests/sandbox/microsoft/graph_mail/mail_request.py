@@ -37,6 +37,8 @@ class MailCall:
     page_size: int | None
     # it may read no bodies, attachments and extended properties
     is_basic: bool = False
+    # IDs of the only folders that it may open; None for all
+    folders: frozenset[str] | None = None
 
     @property
     def graph(self) -> str:
@@ -91,8 +93,9 @@ def open_mailbox(need: permissions.Need) -> MailCall:
     """Return the mailbox of the request. Raises GraphError when there is none, access is denied, or a limit is exceeded."""
     state, caller = g.state, g.caller
     owner = permissions.signed_in(caller) if g.user_id is None else _owner(state, caller, g.user_id)
-    permissions.check(caller, owner, need)
     mailbox = state.mailbox_of(owner)
+    folders = _shared_folders(caller, owner, mailbox)
+    permissions.check(caller, owner, need, folders is not None)
     if mailbox is None:
         raise GraphError(404, 'MailboxNotEnabledForRESTAPI', 'The mailbox is inactive, soft-deleted, or hosted on-premise.')
     size = (request.content_length or 0) if request.method in UPLOADING else 0
@@ -108,8 +111,17 @@ def open_mailbox(need: permissions.Need) -> MailCall:
         mailbox,
         View(wishes.immutable_ids, wishes.body_type),
         wishes.page_size,
-        is_basic=need is permissions.READ_BASIC and not permissions.may(caller, owner, permissions.READ),
+        is_basic=need is permissions.READ_BASIC and not permissions.may(caller, owner, permissions.READ, folders is not None),
+        folders=folders,
     )
+
+
+def _shared_folders(caller: Caller, owner: User, mailbox: Mailbox | None) -> frozenset[str] | None:
+    """Return the IDs of the only folders that are shared with the caller, None for a mailbox as a whole."""
+    if caller.user is None or mailbox is None or caller.user.object_id in owner.shared_with:
+        return None
+    shared = mailbox.shared_folders.get(caller.user.object_id)
+    return frozenset(shared) if shared else None
 
 
 def leave_mailbox(_error: BaseException | None = None) -> None:
@@ -124,7 +136,17 @@ def find_folder(call: MailCall, folder_id: str) -> Folder:
     folder = call.mailbox.folder(folder_id)
     if folder is None:
         raise not_found(folder_id)
+    check_shared(call, folder.folder_id)
     return folder
+
+
+def check_shared(call: MailCall, folder_id: str | None = None) -> None:
+    """Check that the caller may open a folder, or the whole mailbox. Raises GraphError 404 or 403, as the mailbox says."""
+    if call.folders is None or folder_id in call.folders:
+        return
+    if call.mailbox.unshared_status == 403:
+        raise permissions.denied()
+    raise GraphError(404, 'ErrorItemNotFound', 'The specified object was not found in the store.')
 
 
 def find_message(call: MailCall, message_id: str, folder_id: str | None = None) -> Message:
@@ -133,6 +155,7 @@ def find_message(call: MailCall, message_id: str, folder_id: str | None = None) 
     message = call.mailbox.message(message_id)
     if message is None or (folder is not None and message.folder_id != folder.folder_id):
         raise not_found(message_id)
+    check_shared(call, message.folder_id)
     check_not_broken(message, 'message')
     check_present(message, 'message')
     return message

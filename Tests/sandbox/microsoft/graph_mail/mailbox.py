@@ -58,6 +58,8 @@ class Mailbox:
         categories: the master list.
         meetings: what is in the calendar, by ID.
         deferred: what waits to be sent: when, what, whether it is kept in Sent Items.
+        shared_folders: IDs of the only folders that users may open, by the object IDs of the users.
+        unshared_status: how the others are answered: 404 or 403.
     """
 
     def __init__(self, owner: EmailAddress, now: Callable[[], float] = time.time) -> None:
@@ -81,6 +83,8 @@ class Mailbox:
         self.categories = default_categories()
         self.meetings: dict[str, Meeting] = {}
         self.deferred: list[tuple[float, Message, bool]] = []
+        self.shared_folders: dict[str, set[str]] = {}
+        self.unshared_status = 404
         self.change_number = 0
         self.folder_log = ChangeLog()
         self._logs: dict[str, ChangeLog] = {}
@@ -114,6 +118,10 @@ class Mailbox:
             folder = Folder(display_name, parent_folder_id=self._existing(parent).folder_id, is_hidden=is_hidden)
             self._add_folder(folder)
         return folder
+
+    def share_folder(self, name: str, user_id: str) -> None:
+        """Let a user, by object ID, open a folder (ID or well-known name) of this mailbox, which is not shared as a whole."""
+        self.shared_folders.setdefault(user_id, set()).add(self._existing(name).folder_id)
 
     def rename_folder(self, folder: Folder, display_name: str) -> None:
         with self.lock:

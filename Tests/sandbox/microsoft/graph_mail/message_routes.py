@@ -14,6 +14,7 @@ from sandbox.microsoft.graph_mail.mail_request import (
     MailCall,
     check_not_broken,
     check_present,
+    check_shared,
     find_folder,
     find_message,
     mail_blueprint,
@@ -25,7 +26,7 @@ from sandbox.microsoft.graph_mail.mail_request import (
 )
 from sandbox.microsoft.graph_mail.mailbox import RECOVERABLE
 from sandbox.microsoft.graph_mail.message_input import change, message_of_mime, new_draft
-from sandbox.microsoft.graph_mail.model import Message
+from sandbox.microsoft.graph_mail.model import Folder, Message
 from sandbox.microsoft.graph_mail.permissions import READ, READ_BASIC, WRITE
 from sandbox.microsoft.graph_mail.query import WITHHELD, Query
 from sandbox.microsoft.graph_mail.representation import attachment_json, etag_of, event_json, message_json
@@ -84,12 +85,20 @@ def created(call: MailCall, message: Message) -> Answer:
     return jsonify(entity(call, message)), 201, {'Location': location}
 
 
+def folder_or_all(call: MailCall, folder_id: str | None) -> Folder | None:
+    """Return the folder, None for the whole mailbox. Raises GraphError if the caller may not open it."""
+    if folder_id is not None:
+        return find_folder(call, folder_id)
+    check_shared(call)
+    return None
+
+
 @messages_api.get('/messages')
 @messages_api.get('/mailFolders/<folder_id>/messages')
 def list_messages(folder_id: str | None = None) -> Response:
     call = open_mailbox(READ_BASIC)
     query = call.query('message')
-    folder = find_folder(call, folder_id) if folder_id is not None else None
+    folder = folder_or_all(call, folder_id)
     found = select_messages(call.mailbox, folder.folder_id if folder else None, query, call.view)
     context = call.context(f"mailFolders('{folder_id}')/messages" if folder_id else 'messages')
     return jsonify(page_json(found, query, lambda message: shown(call, message, query), context, call.graph))
@@ -100,7 +109,7 @@ def list_messages(folder_id: str | None = None) -> Response:
 def count_messages(folder_id: str | None = None) -> Response:
     call = open_mailbox(READ_BASIC)
     query = call.query('message')
-    folder = find_folder(call, folder_id) if folder_id is not None else None
+    folder = folder_or_all(call, folder_id)
     found = select_messages(call.mailbox, folder.folder_id if folder else None, query, call.view)
     return Response(str(sum(1 for _ in found)), mimetype='text/plain')
 
@@ -162,7 +171,7 @@ def check_unchanged(message: Message) -> None:
 def delete_message(message_id: str, folder_id: str | None = None) -> tuple[str, int]:
     call = open_mailbox(WRITE)
     message = find_message(call, message_id, folder_id)
-    if message.folder_id == find_folder(call, RECOVERABLE).folder_id:
+    if call.mailbox.is_in(message, RECOVERABLE):
         if call.view.immutable_ids:
             raise GraphError(403, 'ErrorCannotDeleteObject', 'Object cannot be deleted.')
         raise not_found(message_id)

@@ -24,22 +24,29 @@ SEND = Need(('Mail.Send',), ('Mail.Send.Shared',))
 READ_SETTINGS = Need(('MailboxSettings.Read', 'MailboxSettings.ReadWrite'))
 WRITE_SETTINGS = Need(('MailboxSettings.ReadWrite',))
 WRITE_CALENDAR = Need(('Calendars.ReadWrite',), ('Calendars.ReadWrite.Shared',))
+# What can be done in single folders that are shared
+IN_FOLDERS = (READ, READ_BASIC, WRITE)
 
 
-def check(caller: Caller, owner: User, need: Need) -> None:
-    """Check that ``caller`` may do that in the mailbox of ``owner``. Raises GraphError 403."""
-    if not may(caller, owner, need):
+def check(caller: Caller, owner: User, need: Need, has_folders: bool = False) -> None:
+    """Check as ``may`` whether ``caller`` may do that. Raises GraphError 403."""
+    if not may(caller, owner, need, has_folders):
         raise denied()
 
 
-def may(caller: Caller, owner: User, need: Need) -> bool:
-    """Return whether ``caller`` may do that in the mailbox of ``owner``."""
+def may(caller: Caller, owner: User, need: Need, has_folders: bool = False) -> bool:
+    """Return whether ``caller`` may do that in the mailbox of ``owner``.
+
+    Args:
+        has_folders: single folders of the mailbox are shared with the user.
+    """
     if caller.user is None:
         roles = (f'Application {name}' for name in need.own)
         return caller.has_one_of(*need.own) or bool(set(roles).intersection(caller.principal.exchange_roles))
     if caller.user is owner:
         return caller.has_one_of(*need.own, *need.shared)
-    return caller.has_one_of(*need.shared) and caller.user.object_id in owner.shared_with
+    is_shared = caller.user.object_id in owner.shared_with or (has_folders and need in IN_FOLDERS)
+    return caller.has_one_of(*need.shared) and is_shared
 
 
 def denied() -> GraphError:

@@ -65,6 +65,23 @@ def test_shared_mailbox_needs_the_shared_scopes(cloud: MicrosoftCloud, http: Htt
     assert bobs.error('POST', '/messages', MESSAGE) == (403, 'ErrorAccessDenied')
 
 
+@pytest.mark.parametrize('error', [(404, 'ErrorItemNotFound'), (403, 'ErrorAccessDenied')])
+def test_a_folder_can_be_shared_alone(cloud: MicrosoftCloud, http: HttpClient, ada: User, error: tuple[int, str]) -> None:
+    mailbox = cloud.mailbox(BOB)
+    mailbox.unshared_status = error[0]
+    web_app = WebAppClient(cloud, http)
+    code = web_app.code(ADA, scope='offline_access Mail.ReadWrite.Shared Mail.Send.Shared')
+    bobs = GraphClient(cloud, web_app.redeem(code=code).json()['access_token'], f'/users/{BOB}')
+    assert bobs.error('GET', '/mailFolders/inbox') == (403, 'ErrorAccessDenied')
+    mailbox.share_folder('inbox', ada.object_id)
+    for path in ('/mailFolders/inbox', '/mailFolders/inbox/messages', f'/messages/{mailbox.messages()[0].message_id}'):
+        assert bobs.request('GET', path).status_code == 200
+    for path in ('/mailFolders', '/mailFolders/deleteditems', '/messages', '/messages/$count', '/mailFolders/drafts/messages'):
+        assert bobs.error('GET', path) == error
+    assert bobs.error('POST', '/messages', MESSAGE) == error
+    assert bobs.error('POST', '/sendMail', {'message': MESSAGE}) == (403, 'ErrorAccessDenied')
+
+
 def test_me_is_for_people(cloud: MicrosoftCloud, graph: GraphClient) -> None:
     mine = GraphClient(cloud, graph.token, '/me')
     for path in ('/messages', '/mailFolders', '/mailboxSettings', '/mailFolders/inbox/messageRules'):
