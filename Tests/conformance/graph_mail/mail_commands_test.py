@@ -430,11 +430,17 @@ def test_a_copy_has_another_id(mail: GraphMailClient, ada: Mailbox) -> None:
     assert ada.is_in(message, 'inbox')
 
 
-def test_a_deleted_email_can_be_restored_unless_it_is_deleted_permanently(mail: GraphMailClient, ada: Mailbox) -> None:
+@pytest.mark.parametrize('deletes_softly', [False, True])
+def test_a_deleted_email_can_be_restored_unless_it_is_deleted_permanently(
+    mail: GraphMailClient, ada: Mailbox, deletes_softly: bool
+) -> None:
+    ada.deletes_softly = deletes_softly
     soft, hard = delivered(ada), delivered(ada)
     result = run(mail, 'msgraph-mail-delete-email', message_id=soft.immutable_id)
     assert ada.is_in(soft, 'deleteditems')
     assert result.outputs == {'ID': soft.immutable_id, 'Permanent': False, 'UserID': ADA}
+    run(mail, 'msgraph-mail-delete-email', message_id=soft.immutable_id, folder_id='deleteditems')
+    assert ada.is_in(soft, 'deleteditems')
     run(mail, 'msgraph-mail-delete-email', message_id=hard.immutable_id, permanent='true')
     assert ada.message(hard.immutable_id) is None
 

@@ -92,9 +92,8 @@ def test_a_message_id_is_not_blamed_for_a_mailbox_that_does_not_exist(instance: 
 
 def test_a_second_deletion_is_not_blamed_on_permissions(instance: Instance, adas: Mailbox) -> None:
     message = message_of(adas)
-    for _ in range(2):
-        assert instance.run('msgraph-mail-delete-email', message_id=message.immutable_id)['Type'] != ERROR
-    told = instance.error('msgraph-mail-delete-email', message_id=message.immutable_id)
+    instance.cloud.faults.add(path='permanentDelete', **refusal(403, 'ErrorCannotDeleteObject', 'Object cannot be deleted.'))
+    told = instance.error('msgraph-mail-delete-email', message_id=message.immutable_id, permanent='true')
     assert 'ErrorCannotDeleteObject: Object cannot be deleted. It may be deleted already. Look for it in Outlook.' in told
 
 

@@ -568,12 +568,14 @@ class Mailbox:
         """Return a request that copies a message to a folder, by ID or well-known name. The response is the copy."""
         return self._transfer_request(message_id, 'copy', folder_id)
 
-    def _transfer_request(self, message_id: str, action: str, folder_id: str) -> BatchRequest:
-        path, body = f'{self.message_path(message_id)}/{action}', {'destinationId': folder_id}
+    def _transfer_request(self, message_id: str, action: str, folder_id: str, source_id: str = '') -> BatchRequest:
+        path, body = f'{self.message_path(message_id, source_id)}/{action}', {'destinationId': folder_id}
         return BatchRequest(message_id, 'POST', path, body, is_idempotent=False, has_id=True)
 
     def delete_request(self, message_id: str, folder_id: str = '', permanent: bool = False) -> BatchRequest:
         """Return a request that moves a message to Deleted Items, or deletes it so that its owner cannot restore it."""
+        if not permanent:  # DELETE may hide it among the recoverable items at once (microsoft/work-iq#94)
+            return self._transfer_request(message_id, 'move', 'deleteditems', folder_id)
         return BatchRequest(message_id, *deletion(self.message_path(message_id, folder_id), permanent), is_idempotent=False)
 
     def download_mime(self, message_id: str, write: ByteWriter) -> None:

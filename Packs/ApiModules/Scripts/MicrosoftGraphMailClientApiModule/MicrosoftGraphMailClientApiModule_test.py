@@ -776,14 +776,14 @@ def test_what_graph_does_not_confirm_is_an_error(make: Any, status: int, body: A
 
 def test_a_throttled_batch_is_sent_again_as_a_whole() -> None:
     client = ScriptedClient((429, {'Retry-After': '3'}, ''), batch_answer({'id': '0', 'status': 204}))
-    [result] = client.batch([client.mailbox.delete_request('m')])
+    [result] = client.batch([client.mailbox.delete_request('m', permanent=True)])
     assert (client.waits, result.error) == ([3], None)
 
 
 @pytest.mark.parametrize('error', [(503, {'Retry-After': '1'}, ''), requests.exceptions.ConnectionError('x')])
 def test_a_batch_that_may_have_been_carried_out_is_not_sent_again(error: Any) -> None:
     client = ScriptedClient(error)
-    [result] = client.batch([client.mailbox.delete_request('m')])
+    [result] = client.batch([client.mailbox.delete_request('m', permanent=True)])
     assert str(result.error).startswith('Whether this was done is not known. Microsoft Graph ')
     assert len(client.script.requests) == 1
 

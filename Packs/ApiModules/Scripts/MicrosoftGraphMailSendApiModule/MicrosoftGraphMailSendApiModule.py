@@ -602,7 +602,7 @@ class _Draft:
         return self._retry(lambda: self._mailbox.get_message(self.progress.draft_id, body_type=self._body_type))
 
     def remove(self) -> None:
-        """Delete the draft permanently, or at least move it to Deleted Items. A mail that was sent stays."""
+        """Delete the draft permanently, or at least so that its owner can restore it. A mail that was sent stays."""
         if self.is_sent():
             return
         try:

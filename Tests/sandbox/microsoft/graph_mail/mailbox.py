@@ -58,6 +58,7 @@ class Mailbox:
         categories: the master list.
         meetings: what is in the calendar, by ID.
         deferred: what waits to be sent: when, what, whether it is kept in Sent Items.
+        deletes_softly: a deleted message goes to the recoverable items at once, and not to Deleted Items.
         shared_folders: IDs of the only folders that users may open, by the object IDs of the users.
         unshared_status: how the others are answered: 404 or 403.
     """
@@ -83,6 +84,7 @@ class Mailbox:
         self.categories = default_categories()
         self.meetings: dict[str, Meeting] = {}
         self.deferred: list[tuple[float, Message, bool]] = []
+        self.deletes_softly = False
         self.shared_folders: dict[str, set[str]] = {}
         self.unshared_status = 404
         self.change_number = 0
@@ -221,7 +223,7 @@ class Mailbox:
     def delete(self, message: Message) -> None:
         """Move to Deleted Items; from there to the recoverable items, which are hidden."""
         deleted = self._existing('deleteditems').folder_id
-        self.move(message, RECOVERABLE if message.folder_id == deleted else 'deleteditems')
+        self.move(message, RECOVERABLE if self.deletes_softly or message.folder_id == deleted else 'deleteditems')
 
     def restore(self, message: Message) -> Message:
         """Move back to the folder that it was in before it was moved or deleted."""

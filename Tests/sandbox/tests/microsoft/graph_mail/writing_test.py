@@ -172,6 +172,13 @@ def test_move_copy_and_delete(graph: GraphClient, mailbox: Mailbox) -> None:
     assert graph.error('POST', f'/messages/{copy["id"]}/move', {'destinationId': 'nowhere'}) == (400, 'ErrorInvalidIdMalformed')
 
 
+def test_a_deletion_may_hide_a_message_at_once(graph: GraphClient, mailbox: Mailbox) -> None:
+    mailbox.deletes_softly = True
+    message = mailbox.messages()[0]
+    graph.delete(f'/messages/{message.message_id}')
+    assert mailbox.is_in(message, 'recoverableitemsdeletions')
+
+
 # Attachments
 
 
