@@ -213,7 +213,7 @@ def test_a_mail_is_sent_from_another_mailbox(sender: WatchedSender, cloud: Micro
 
 def test_a_mail_is_deferred(sender: WatchedSender, adas: Mailbox) -> None:
     sender.send(mail_of(send_at=datetime(2999, 1, 1, tzinfo=timezone.utc)))
-    [message] = in_folder(adas, 'outbox')
+    [message] = in_folder(adas, 'drafts')
     assert message.properties['SystemTime 0x3FEF'] == '2999-01-01T00:00:00Z'
 
 

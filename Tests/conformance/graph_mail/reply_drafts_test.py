@@ -71,6 +71,6 @@ def test_a_reply_is_deferred(sender: WatchedSender, cloud: MicrosoftCloud, adas:
     if refused:
         cloud.faults.add(service='graph', path='/createReply$', status=400)
     sender.reply(REPLY, question, OutgoingMail(text='All well.', send_at=datetime(2999, 1, 1, tzinfo=timezone.utc)))
-    [waiting] = in_folder(adas, 'outbox')
+    [waiting] = in_folder(adas, 'drafts')
     assert (waiting.text, waiting.properties['SystemTime 0x3FEF']) == ('All well.', '2999-01-01T00:00:00Z')
     assert [one[0] for one in sender.client.sent if one[0] == 'PATCH'] == ['PATCH']  # Microsoft documents it of a change

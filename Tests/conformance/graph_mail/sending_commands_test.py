@@ -187,7 +187,7 @@ def test_a_mail_without_a_copy_has_no_id(instance: Instance, adas: Mailbox, bobs
 
 def test_a_mail_is_sent_from_another_mailbox_and_deferred(instance: Instance, bobs: Mailbox) -> None:
     instance.text('send-mail', to=ADA, subject='Later', user_id=BOB, send_time='2999-01-01T08:00:00Z')
-    [message] = in_folder(bobs, 'outbox')
+    [message] = in_folder(bobs, 'drafts')
     assert message.properties['SystemTime 0x3FEF'] == '2999-01-01T08:00:00Z'
 
 

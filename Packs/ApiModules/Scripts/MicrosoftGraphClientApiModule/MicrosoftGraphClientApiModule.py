@@ -691,7 +691,7 @@ class GraphClient(MicrosoftClient):
         policy = policy._replace(budget=self.retry_policy.budget)
 
         def delay_after(error: Exception, attempt: int) -> float | None:
-            if not isinstance(error, GraphError) or error.code in _ADVICE_BY_FINAL_CODE:
+            if not isinstance(error, GraphError) or isinstance(error, UnknownOutcomeError) or error.code in _ADVICE_BY_FINAL_CODE:
                 return None
             return policy.delay(attempt, error.res, self.clock.now())
 

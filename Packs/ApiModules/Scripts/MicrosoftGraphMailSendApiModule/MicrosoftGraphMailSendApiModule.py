@@ -223,9 +223,9 @@ class OutgoingMail:
         }
         if sender:
             self._properties['from'] = EmailAddress(sender).as_json()
-        if send_at:
-            moment = send_at.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
-            self._properties['singleValueExtendedProperties'] = [{'id': _DEFERRED_SEND_TIME, 'value': moment}]
+        self.send_time = f'{send_at.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}' if send_at else ''
+        if self.send_time:
+            self._properties['singleValueExtendedProperties'] = [{'id': _DEFERRED_SEND_TIME, 'value': self.send_time}]
 
     def require_recipients(self) -> None:
         if not self._recipient_count:
@@ -491,9 +491,12 @@ class _Draft:
         mailbox: without a retry policy, since each step has its own.
         progress: of an earlier run; it is updated.
         body_type: ``text`` or ``html``, in which Graph shows the body; empty for its default.
+    Attributes:
+        may_be_deferred: a mail that is sent later stays a draft until then, so that no later run can tell whether it was sent.
     """
 
     def __init__(self, mailbox: Mailbox, progress: SendingProgress, body_type: str = ''):
+        self.may_be_deferred = False
         self._mailbox = mailbox
         self.progress = progress
         self._body_type = body_type
@@ -676,7 +679,7 @@ class _Draft:
         """Send the draft."""
         unknown = ('the mail was sent', 'Look for it in Sent Items and in Drafts before you send it again.')
         path = f'{self._path}/send'
-        self.retry_at_most_once(lambda: self._mailbox.run_action('POST', path), self._look_if_sent, policy, unknown)
+        self.retry_at_most_once(lambda: self._mailbox.run_action('POST', path), self._look_if_submitted, policy, unknown)
 
     def was_sent(self) -> bool:
         """Return whether an earlier run sent the draft. A sent mail cannot be changed."""
@@ -690,11 +693,20 @@ class _Draft:
         """Return whether the message is not a draft any more. The copy of a sent mail has the ID of its draft."""
         return self._retry(self._look_if_sent, _STEP_RETRIES)
 
-    def _look_if_sent(self) -> bool:
-        is_draft = self._mailbox.request('GET', self._path, params={'$select': 'isDraft'}).get('isDraft')
-        if not isinstance(is_draft, bool):
+    def _look_if_sent(self, expand: str = '') -> bool:
+        query = {'$select': 'isDraft', **({'$expand': expand} if expand else {})}
+        found = self._mailbox.request('GET', self._path, params=query)
+        if not isinstance(found.get('isDraft'), bool):
             raise GraphError('Microsoft Graph sent a response without the object, or without isDraft.', 'Try again.')
-        return not is_draft
+        if expand and found['isDraft'] and found.get('singleValueExtendedProperties'):
+            reason = GraphError('A mail that is sent later stays in Drafts until then.', '')
+            advice = 'It probably was: look for it in Drafts before you send it again.'
+            raise UnknownOutcomeError('the mail was scheduled', advice, reason)
+        return not found['isDraft']
+
+    def _look_if_submitted(self) -> bool:
+        """Return whether the draft was sent. Raise UnknownOutcomeError if it is sent later, since it is a draft in any case."""
+        return self._look_if_sent(f"singleValueExtendedProperties($filter=id eq '{_DEFERRED_SEND_TIME}')")
 
     def retry_at_most_once(
         self,
@@ -725,13 +737,13 @@ class _Draft:
         try:
             return self._retry(attempt, policy)
         except GraphError as error:
-            if not is_unclear:
+            if not is_unclear or isinstance(error, UnknownOutcomeError):
                 raise
             try:
                 done = self._retry(find_outcome, _STEP_RETRIES)
             except GraphError:
-                is_looked_up_later = self.progress.can_resume and self.progress.draft_id and isinstance(error, GraphThrottled)
-                if unknown is None or is_looked_up_later:
+                can_resume = self.progress.can_resume and self.progress.draft_id and not self.may_be_deferred
+                if unknown is None or (can_resume and isinstance(error, GraphThrottled)):  # a later run looks it up
                     raise error from None
                 raise UnknownOutcomeError(*unknown, error) from error
             if not done:
@@ -774,6 +786,7 @@ class MailSender:
         with self._new_draft(progress) as draft:
             if not draft.was_sent():
                 draft.create(mail)
+                draft.may_be_deferred = bool(mail.send_time)
                 draft.submit()
             return draft.progress.draft_id
 
@@ -796,6 +809,7 @@ class MailSender:
             if not draft.was_sent():
                 draft.change(draft.create_reply(action, message_id, message, comment))
                 draft.attach(mail.attachments)
+                draft.may_be_deferred = bool(mail.send_time)
                 draft.submit()
             return draft.progress.draft_id
 
@@ -865,6 +879,7 @@ class MailSender:
             UnknownOutcomeError: the response was unclear, and the draft could not be checked.
         """
         draft = self._draft(draft_id, progress)
+        draft.may_be_deferred = True
         if not draft.was_sent():
             draft.submit(_STEP_RETRIES)
 
@@ -872,10 +887,13 @@ class MailSender:
         """Send a mail in one request, without a copy in Sent Items. Its ID is not known.
 
         Raises:
-            DemistoException: the attachments do not fit into one request, or the body is in both formats.
+            DemistoException: the attachments do not fit into one request, the body is in both formats, or it is sent later.
             UnknownOutcomeError: the response was unclear. Sending again may send the mail twice.
         """
         mail.require_recipients()
+        if mail.send_time:  # Graph sends it at once, and again at that time (openonion/connectonion#1198)
+            what = 'A mail that is sent later cannot be sent without a copy.'
+            raise DemistoException(f'{what} Remove save_to_sent_items=false, or send_time.')
         if mail.needs_mime:
             what = 'A mail with text and HTML cannot be sent without a copy.'
             raise DemistoException(f'{what} Remove save_to_sent_items=false, or use one of them.')

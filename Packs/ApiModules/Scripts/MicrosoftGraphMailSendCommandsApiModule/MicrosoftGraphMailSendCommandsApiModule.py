@@ -319,10 +319,15 @@ def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> JsonObject:
     return {name: value for name, value in outputs.items() if value}
 
 
-def sent_results(title: str, prefix: str, outputs: JsonObject) -> CommandResults:
+def sent_results(title: str, prefix: str, outputs: JsonObject, send_time: str = '') -> CommandResults:
+    """Return the entry of a sent mail, or of one that is sent at a time."""
     shown = {'Subject': 'subject', 'To': 'toRecipients', 'Cc': 'ccRecipients', 'Bcc': 'bccRecipients', 'ID': 'ID'}
-    rows = {name: outputs.get(source) for name, source in shown.items()}
-    return object_results(prefix, title, outputs, outputs, list(shown), 'ID' if outputs.get('ID') else None, rows)
+    rows, note = {name: outputs.get(source) for name, source in shown.items()}, ''
+    if send_time:
+        title = title.replace('sent', 'scheduled')
+        rows = {'SendTime': send_time, **rows}
+        note = '\nThe email is in Drafts until then. To cancel it, delete it there with msgraph-mail-delete-email.'
+    return object_results(prefix, title, outputs, outputs, list(rows), 'ID' if outputs.get('ID') else None, rows, note)
 
 
 def with_rendered_body(result: CommandResults, mail: OutgoingMail, is_rendered: bool) -> MailCommandResult:
@@ -347,7 +352,7 @@ def send_mail_command(mailbox: Mailbox, args: Arguments, progress: SendingProgre
         sent_id = sender.send(mail, progress)
     else:
         sender.send_unsaved(mail)
-    result = sent_results('Email sent', 'MicrosoftGraph.Email', sent_outputs(mail, sent_id))
+    result = sent_results('Email sent', 'MicrosoftGraph.Email', sent_outputs(mail, sent_id), mail.send_time)
     return with_rendered_body(result, mail, is_rendered)
 
 
@@ -444,7 +449,8 @@ def _reply_command(action: str, has_body: bool = False) -> _Command:
         sent_id = MailSender(mailbox).reply(action, message_id, mail, comment, progress)
         mail.text = comment or mail.text  # what was written is shown
         title = 'Email forwarded' if action == FORWARD else 'Reply sent'
-        return sent_results(title, 'MicrosoftGraph.SentMail', {**sent_outputs(mail, sent_id), 'InReplyTo': message_id})
+        outputs = {**sent_outputs(mail, sent_id), 'InReplyTo': message_id}
+        return sent_results(title, 'MicrosoftGraph.SentMail', outputs, mail.send_time)
 
     return run_command
 

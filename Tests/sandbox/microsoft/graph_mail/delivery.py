@@ -23,6 +23,8 @@ _BCC_HEADER = re.compile(rb'(?im)^bcc:[^\n]*\n(?:[ \t][^\n]*\n)*')
 def submit(state: 'CloudState', owner: User, message: Message, save: bool = True) -> None:
     """Send ``message`` for ``owner``. A draft moves to Sent Items and keeps its immutable ID.
 
+    What is sent later stays a draft until then. That which comes by sendMail is sent at once as well.
+
     Args:
         save: keeps it in Sent Items.
 
@@ -33,12 +35,13 @@ def submit(state: 'CloudState', owner: User, message: Message, save: bool = True
     assert mailbox is not None, 'who sends has a mailbox'
     check_can_be_sent(state, owner, mailbox, message)
     moment = _deferred_until(message)
-    message.is_draft, message.is_read = False, True
-    if moment is not None and moment > state.clock.now():
-        _put_into(mailbox, message, 'outbox')
-        mailbox.deferred.append((moment, message, save))
-    else:
+    if moment is None or moment <= state.clock.now():
         _send(state, mailbox, message, save)
+        return
+    if not message.folder_id:
+        _send(state, mailbox, message.copied(), save)
+        mailbox.deliver(message, 'drafts')
+    mailbox.deferred.append((moment, message, save))
 
 
 def release_deferred(state: 'CloudState') -> None:
@@ -53,7 +56,7 @@ def release_deferred(state: 'CloudState') -> None:
             mailbox.deferred = [one for one in mailbox.deferred if one[0] > now]
         for _, message, save in due:
             # unless its sender took it back
-            if mailbox.message(message.immutable_id) and mailbox.is_in(message, 'outbox'):
+            if mailbox.message(message.immutable_id) and mailbox.is_in(message, 'drafts'):
                 _send(state, mailbox, message, save)
 
 
@@ -107,6 +110,7 @@ def _deferred_until(message: Message) -> float | None:
 
 
 def _send(state: 'CloudState', mailbox: Mailbox, message: Message, save: bool) -> None:
+    message.is_draft, message.is_read = False, True
     message.received = message.sent = state.clock.now()
     if message.sender.address.casefold() != mailbox.owner.address.casefold():
         message.submitter = mailbox.owner

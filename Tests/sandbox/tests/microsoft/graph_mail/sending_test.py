@@ -102,13 +102,25 @@ def test_a_mail_waits_for_its_time(graph: GraphClient, cloud: MicrosoftCloud, ma
     later = {'id': 'SystemTime 0x3FEF', 'value': '2999-01-01T00:00:00Z'}
     made = graph.post('/messages', draft(singleValueExtendedProperties=[later]), **IMMUTABLE)
     graph.post(f'/messages/{made["id"]}/send', None, status=202)
-    assert subjects(mailbox, 'outbox') == ['Plan']
+    assert subjects(mailbox, 'drafts') == ['Plan']
+    assert graph.get(f'/messages/{made["id"]}', **IMMUTABLE)['isDraft'] is True
     assert latest(bobs).subject != 'Plan'
     message = mailbox.message(made['id'])
     assert message
     mailbox.deferred = [(cloud.clock.now() - 1, message, True)]
     graph.get('/mailFolders')
-    assert (latest(bobs).subject, subjects(mailbox, 'outbox')) == ('Plan', [])
+    assert (latest(bobs).subject, subjects(mailbox, 'drafts')) == ('Plan', [])
+
+
+def test_a_mail_without_a_draft_is_sent_at_once_and_at_its_time(
+    graph: GraphClient, cloud: MicrosoftCloud, mailbox: Mailbox, bobs: Mailbox
+) -> None:
+    later = {'id': 'SystemTime 0x3FEF', 'value': '2999-01-01T00:00:00Z'}
+    graph.post('/sendMail', {'message': draft(singleValueExtendedProperties=[later])}, status=202)
+    assert (latest(bobs).subject, subjects(mailbox, 'drafts')) == ('Plan', ['Plan'])
+    mailbox.deferred = [(cloud.clock.now() - 1, mailbox.deferred[0][1], True)]
+    graph.get('/mailFolders')
+    assert (subjects(bobs, 'inbox')[:2], subjects(mailbox, 'drafts')) == (['Plan', 'Plan'], [])
 
 
 # Answers

@@ -1,0 +1,115 @@
+"""Mails that are sent later: they wait in Drafts, and nothing tells them from drafts that are not sent.
+
+Source: openonion/connectonion#183, #1198, #1417, UseJunior/email-agent-mcp#61
+"""
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from conformance.graph_mail import watched_sender
+from conformance.graph_mail.watched_sender import ADA, BOB, WatchedSender
+from conformance.unified import instances
+from conformance.unified.instances import Instance
+from MicrosoftGraphClientApiModule import UnknownOutcomeError
+from MicrosoftGraphMailClientApiModule import EmailAddress as Address
+from MicrosoftGraphMailSendApiModule import REPLY, OutgoingMail
+from sandbox.microsoft import MicrosoftCloud
+from sandbox.microsoft.graph_mail.mailbox import Mailbox
+from sandbox.microsoft.graph_mail.model import EmailAddress, Message
+
+sender, instance = watched_sender.sender, instances.instance
+TIME = '2999-01-01T08:00:00Z'
+LATER: dict[str, Any] = {'send_at': datetime(2999, 1, 1, tzinfo=timezone.utc)}
+MAIL = {'to': BOB, 'subject': 'Later', 'send_time': TIME}
+UNKNOWN = 'Whether the mail was scheduled is not known.'
+ADVICE = 'It probably was: look for it in Drafts before you send it again.'
+
+
+@pytest.fixture
+def adas(cloud: MicrosoftCloud) -> Mailbox:
+    return cloud.mailbox(ADA)
+
+
+def drafts(mailbox: Mailbox) -> list[Message]:
+    folder = mailbox.folder('drafts')
+    assert folder
+    return mailbox.messages(folder.folder_id)
+
+
+def send(sender: WatchedSender, adas: Mailbox, how: str) -> None:
+    if how == 'send':
+        sender.send(OutgoingMail(to=[Address(BOB)], subject='Later', text='x', **LATER))
+    elif how == 'reply':
+        question = adas.deliver(Message('Status?', EmailAddress('Bob', BOB), adas.now(), to=[adas.owner]))
+        sender.reply(REPLY, question.immutable_id, OutgoingMail(text='Later', **LATER))
+    else:
+        sender.send_draft(sender.create_draft(OutgoingMail(to=[Address(BOB)], subject='Later', text='x', **LATER))['id'])
+
+
+@pytest.mark.parametrize('how', ['send', 'reply', 'send_draft'])
+def test_what_may_be_scheduled_is_neither_sent_again_nor_removed(sender: WatchedSender, adas: Mailbox, how: str) -> None:
+    sender.client.lost_response = ('POST', 'send')
+    with pytest.raises(UnknownOutcomeError) as raised:
+        send(sender, adas, how)
+    assert str(raised.value).startswith(UNKNOWN)
+    assert ADVICE in str(raised.value)
+    assert sender.client.count('POST', 'send') == 1
+    assert (len(drafts(adas)), len(adas.deferred)) == (1, 1)
+
+
+@pytest.mark.parametrize('status', [408, 500, 503])
+def test_an_error_that_does_not_tell_is_not_repeated(
+    sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, status: int
+) -> None:
+    cloud.faults.add(service='graph', path='/send$', status=status)
+    with pytest.raises(UnknownOutcomeError):
+        send(sender, adas, 'send')
+    assert (sender.client.count('POST', 'send'), len(drafts(adas))) == (1, 1)
+
+
+@pytest.mark.parametrize('command', ['send-mail', 'msgraph-mail-send-draft'])
+def test_the_check_is_not_left_to_a_later_run(instance: Instance, adas: Mailbox, command: str) -> None:
+    """That run could not tell the mail from a draft that was not sent."""
+    args = MAIL
+    if 'draft' in command:
+        args = {'draft_id': instance.context('msgraph-mail-create-draft', **MAIL)['ID']}
+    instance.cloud.faults.add(service='graph', path='/send$', status=500)
+    path = '/messages/[^/]+$'
+    instance.cloud.faults.add(service='graph', path=path, method='GET', status=429, headers={'Retry-After': '900'}, times=None)
+    assert instance.error(command, **args).startswith('Whether the mail was sent is not known.')
+    assert len(drafts(adas)) == 1
+
+
+@pytest.mark.parametrize('status', [429, 404])
+def test_what_was_not_scheduled_is_sent_again(sender: WatchedSender, cloud: MicrosoftCloud, adas: Mailbox, status: int) -> None:
+    cloud.faults.add(service='graph', path='/send$', status=status, headers={'Retry-After': '1'})
+    send(sender, adas, 'send')
+    assert (sender.client.count('POST', 'send'), len(adas.deferred)) == (2, 1)
+
+
+def test_a_mail_without_a_copy_cannot_be_scheduled(instance: Instance, cloud: MicrosoftCloud) -> None:
+    told = instance.error('send-mail', **MAIL, save_to_sent_items='false')
+    assert told.startswith(
+        'A mail that is sent later cannot be sent without a copy. Remove save_to_sent_items=false, or send_time.'
+    )
+    assert cloud.mailbox(BOB).messages()[0].subject != 'Later'
+
+
+@pytest.mark.parametrize('command, title', [('send-mail', 'Email scheduled'), ('reply-mail', 'Reply scheduled')])
+def test_the_entry_says_when_it_is_sent_and_how_to_cancel_it(instance: Instance, adas: Mailbox, command: str, title: str) -> None:
+    question = adas.deliver(Message('Status?', EmailAddress('Bob', BOB), adas.now(), to=[adas.owner]))
+    more = {'inReplyTo': question.immutable_id, 'body': 'Later'} if command == 'reply-mail' else {}
+    shown = instance.text(command, **MAIL, **more)
+    assert shown.startswith(f'### {title}\n')
+    assert TIME in shown
+    assert 'The email is in Drafts until then. To cancel it, delete it there with msgraph-mail-delete-email.' in shown
+
+
+def test_a_scheduled_mail_is_cancelled_by_its_deletion(instance: Instance, cloud: MicrosoftCloud, adas: Mailbox) -> None:
+    sent_id = instance.context('send-mail', **MAIL)['ID']
+    instance.text('msgraph-mail-delete-email', message_id=sent_id)
+    adas.deferred = [(0, *adas.deferred[0][1:])]
+    instance.text('msgraph-mail-list-folders')
+    assert cloud.mailbox(BOB).messages()[0].subject != 'Later'
