@@ -608,7 +608,7 @@ def throttled(sender: WatchedSender, cloud: MicrosoftCloud) -> Callable[..., Non
 
 def resumed(progress: SendingProgress) -> SendingProgress:
     """Return the progress of a later run."""
-    return SendingProgress(progress.draft_id, progress.first_attachments, can_resume=True)
+    return SendingProgress(progress.draft_id, progress.first_files, can_resume=True)
 
 
 @pytest.mark.parametrize('html', ['', '<p>See</p>'])
@@ -734,6 +734,49 @@ def test_a_draft_that_lacks_an_attachment_is_not_sent(
     assert in_folder(adas, 'drafts') == []
 
 
+@pytest.mark.parametrize('html', ['<img src="cid:logo">', ''])
+@pytest.mark.parametrize('fault', [{'status': 404}, {'reset': True}, {'status': 429, 'headers': {'Retry-After': '300'}}])
+@pytest.mark.parametrize('size', [HALF, 5 * MEGABYTE])
+def test_inline_attachments_that_graph_doubles_replace_no_file(
+    sender: WatchedSender,
+    cloud: MicrosoftCloud,
+    adas: Mailbox,
+    bobs: Mailbox,
+    tmp_path: Path,
+    html: str,
+    fault: dict[str, Any],
+    size: int,
+) -> None:
+    adas.doubles_inline = True
+    path = UPLOADS if size > HALF else '/attachments$'
+    cloud.faults.add(service='graph', path=path, method='PUT' if size > HALF else 'POST', **fault)
+    logo = OutgoingAttachment('logo.png', 4, content=b'logo', content_type='image/png', content_id='logo')
+    files = [logo, *(file_of(tmp_path, size, name) for name in ('1.bin', '2.bin'))]
+    mail = mail_of(*files, text='' if html else 'See', html=html)
+    progress = SendingProgress(can_resume=True)
+    if fault.get('status') == 429:
+        error_of(lambda: sender.send(mail, progress=progress))
+        progress = resumed(progress)
+    sender.send(mail, progress=progress)
+    assert [name for name, _ in digests(arrived(bobs)) if name != 'logo.png'] == ['1.bin', '2.bin']
+    assert 'logo.png' in [name for name, _ in digests(arrived(bobs))]
+
+
+def test_a_file_that_graph_names_otherwise_is_recognized(
+    sender: WatchedSender, adas: Mailbox, bobs: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attach = adas.attach
+
+    def attach_renamed(message: Message, attachment: Any) -> None:
+        attachment.name = f'{attachment.name} (renamed)'
+        attach(message, attachment)
+
+    monkeypatch.setattr(adas, 'attach', attach_renamed)
+    sender.client.lost_response = 'POST', 'attachments'
+    sender.send(mail_of(*(file_of(tmp_path, HALF, name) for name in ('1.bin', '2.bin', '3.bin'))))
+    assert [name for name, _ in digests(arrived(bobs))] == ['1.bin', '2.bin (renamed)', '3.bin (renamed)']
+
+
 def test_an_encoded_subject_adds_no_recipient(sender: WatchedSender, adas: Mailbox, bobs: Mailbox) -> None:
     subject = 'Re: =?utf-8?q?x=0d=0aBcc=3a_ada=40contoso=2eexample?='
     before = len(in_folder(adas, 'inbox'))
@@ -819,7 +862,7 @@ def test_a_draft_is_returned_as_it_is(sender: WatchedSender, adas: Mailbox, seve
     draft = adas.message(made['id'])
     assert draft is in_folder(adas, 'drafts')[0]
     assert (made['subject'], made['isDraft'], len(draft.attachments)) == ('Plan', True, 1)
-    assert sender.create_draft(mail_of(seven), progress=SendingProgress(made['id'], 0))['id'] == made['id']
+    assert sender.create_draft(mail_of(seven), progress=SendingProgress(made['id'], []))['id'] == made['id']
     assert len(draft.attachments) == 1
 
 

@@ -9,9 +9,11 @@ import mimetypes
 import os
 import re
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -53,6 +55,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 
 MIN_UPLOAD_SIZE = 3_000_000  # bytes; base64 of a smaller file fits into one request
 _BINARY = 'application/octet-stream'
+FileKey = tuple[str, bool]  # name, and whether it is inline: by it a file is recognized among the attachments of a draft
 
 
 class OutgoingAttachment:
@@ -90,6 +93,10 @@ class OutgoingAttachment:
     @property
     def is_inline(self) -> bool:
         return bool(self.content_id)
+
+    @property
+    def key(self) -> FileKey:
+        return self.name, self.is_inline
 
     def open(self) -> BinaryIO:
         return open(self.path, 'rb') if self.path else io.BytesIO(self.content)
@@ -451,16 +458,15 @@ class SendingProgress:
 
     Args:
         draft_id: immutable ID of the draft, empty before there is one.
-        first_attachments: number of attachments that the draft was created with, those of a forwarded mail included; None if
-            unknown.
+        first_files: attachments that the draft was created with, those of a forwarded mail included; None if unknown.
         can_resume: if Graph throttles for long, the draft stays, so that a later run can resume from it.
     Attributes:
         is_resumed: an earlier run created the draft, and may have sent it.
     """
 
-    def __init__(self, draft_id: str = '', first_attachments: int | None = None, can_resume: bool = False):
+    def __init__(self, draft_id: str = '', first_files: Sequence[FileKey] | None = None, can_resume: bool = False):
         self.draft_id = draft_id
-        self.first_attachments = first_attachments
+        self.first_files = first_files
         self.can_resume = can_resume
         self.is_resumed = bool(draft_id)
 
@@ -519,7 +525,7 @@ class _Draft:
             draft = self._create_marked(
                 self._mailbox.messages_path(), {**message, 'attachments': [attachment.as_json() for attachment in included]}
             )
-            self.progress.first_attachments = len(included)
+            self.progress.first_files = [attachment.key for attachment in included]
         self.attach(others)
         return draft
 
@@ -531,7 +537,7 @@ class _Draft:
             self._create_once(
                 self._mailbox.messages_path(), f"internetMessageId eq '{message_id}'", headers=headers, data=content
             )
-            self.progress.first_attachments = 0
+            self.progress.first_files = []
         draft = self.change(mail.as_change())
         self.attach(mail.attachments)
         return draft
@@ -622,31 +628,37 @@ class _Draft:
         Args:
             attachments: those that were not part of the request that created the draft.
         """
-        first = self.progress.first_attachments
+        first = self.progress.first_files
         if not (attachments or first):
             return
-        count = self.count_attachments() if first is None or self.progress.is_resumed else first
-        first = self.progress.first_attachments = count if first is None else first
-        for attachment in attachments[max(0, count - first) :]:
-            self._attach_one(attachment, count)
-            count += 1
-        expected = first + len(attachments)
+        if first is None:
+            first = self.progress.first_files = self.files()
+        wanted = [*first, *(attachment.key for attachment in attachments)]
+
+        def missing() -> list[int]:
+            return missing_files(wanted, self._files())
+
+        def is_attached(position: int) -> bool:
+            return position not in missing()
+
+        positions = self._retry(missing) if self.progress.is_resumed else range(len(wanted))
+        for position, attachment in enumerate(attachments, len(first)):
+            if position in positions:
+                self._attach_one(attachment, partial(is_attached, position))
 
         def require_all() -> None:
-            count = self._count()
-            if count < expected:
-                raise GraphError(f'The draft has {count} of {expected} attachments.', 'Send the email again.')
+            count = len(wanted) - len(missing())
+            if count < len(wanted):
+                raise GraphError(f'The draft has {count} of {len(wanted)} attachments.', 'Send the email again.')
 
         self._retry(require_all)
 
-    def _attach_one(self, attachment: OutgoingAttachment, count: int) -> None:
-        """Attach a file to the draft, which has `count` attachments: in one request, or in ranges if it is large."""
+    def _attach_one(self, attachment: OutgoingAttachment, is_attached: Callable[[], bool]) -> None:
+        """Attach a file to the draft: in one request, or in ranges if it is large. `is_attached` looks at an unclear outcome."""
         path = f'{self._path}/attachments'
         if attachment.size < MIN_UPLOAD_SIZE:
             self.retry_at_most_once(
-                lambda: self._mailbox.create(path, json_data=attachment.as_json()),
-                lambda: self._count() > count,
-                _NEW_DRAFT_RETRIES,
+                lambda: self._mailbox.create(path, json_data=attachment.as_json()), is_attached, _NEW_DRAFT_RETRIES
             )
             return
 
@@ -655,9 +667,7 @@ class _Draft:
             opened = self._retry(lambda: self._mailbox.request('POST', f'{path}/createUploadSession', json_data=body))
             url = str(opened.get('uploadUrl') or '')
             with attachment.open() as file:
-                session = UploadSession(
-                    self._mailbox.client, url, file, attachment.size, lambda: self.count_attachments() > count
-                )
+                session = UploadSession(self._mailbox.client, url, file, attachment.size, lambda: self._retry(is_attached))
                 try:
                     session.upload()
                 except BaseException:
@@ -666,11 +676,13 @@ class _Draft:
 
         self._retry(upload, _SESSION_RETRIES)  # Graph may not find or accept a session that it has just opened
 
-    def count_attachments(self) -> int:
-        return self._retry(self._count)
+    def files(self) -> list[FileKey]:
+        """Return the attachments of the draft."""
+        return self._retry(self._files)
 
-    def _count(self) -> int:
-        return len(self._mailbox.list_attachments(self.progress.draft_id))
+    def _files(self) -> list[FileKey]:
+        found = [one if isinstance(one, dict) else {} for one in self._mailbox.list_attachments(self.progress.draft_id)]
+        return [(str(one.get('name') or ''), bool(one.get('isInline'))) for one in found]
 
     # endregion
     # region steps
@@ -825,13 +837,13 @@ class MailSender:
         has_body = message.pop('body', None)
         with self._new_draft(progress, 'html') as draft:
             change = draft.create_reply(action, message_id, message)
-            if draft.progress.first_attachments is None:  # otherwise an earlier run made the change
-                count = draft.count_attachments()
+            if draft.progress.first_files is None:  # otherwise an earlier run made the change
+                files = draft.files()
                 if has_body:
                     quoted = (draft.read().get('body') or {}).get('content') or ''
                     change['body'] = {'contentType': 'html', 'content': above_quote(quoted, mail)}
                 draft.change(change)
-                draft.progress.first_attachments = count
+                draft.progress.first_files = files
             draft.attach(mail.attachments)
             return draft.read()
 
@@ -854,8 +866,8 @@ class MailSender:
             draft.attach(attachments)
             return draft.read()
         except DemistoException as error:
-            # nothing was attached before the attachments were counted
-            if draft.progress.first_attachments is None or draft.progress.resume_delay(error, self._client) is not None:
+            # nothing was attached before the attachments were read
+            if draft.progress.first_files is None or draft.progress.resume_delay(error, self._client) is not None:
                 raise
             advice = 'Look at the draft before you attach files again.'
             raise UnknownOutcomeError('all files were attached', advice, error) from error
@@ -939,6 +951,22 @@ class MailSender:
                         advice = 'Look for it in Drafts before you try again.'
                         raise UnknownOutcomeError('the draft was removed', advice, error) from error
             raise
+
+
+def missing_files(wanted: Sequence[FileKey], present: Sequence[FileKey]) -> list[int]:
+    """Return the positions in `wanted` of the files that are not present.
+
+    Graph may double inline files that are there (microsoftgraph/msgraph-sdk-dotnet#2937). It may also name files otherwise: one
+    with a name that nobody wanted counts as the first that is missing.
+    """
+    left, missing = Counter(present), []
+    for position, key in enumerate(wanted):
+        if left[key]:
+            left[key] -= 1
+        else:
+            missing.append(position)
+    renamed = sum(count for key, count in left.items() if key not in wanted)
+    return missing[renamed:]
 
 
 def above_quote(html: str, mail: OutgoingMail) -> str:

@@ -597,7 +597,7 @@ def test_a_throttled_mail_resumes_from_its_draft() -> None:
 
     entry = run_resumable(client, {'subject': 'Plan'}, send).to_context()  # type: ignore[union-attr]
     args = entry['PollingArgs']
-    assert args == {'subject': 'Plan', 'resume_draft_id': 'd', 'resume_made_with': '0', 'resume_run': '2'}
+    assert args == {'subject': 'Plan', 'resume_draft_id': 'd', 'resume_made_with': '[]', 'resume_run': '2'}
     assert entry['NextRun'] == '301'
     assert run_resumable(client, args, send) == 'd'
     assert client.sent == ['POST messages', 'POST send', 'GET d', 'POST send']

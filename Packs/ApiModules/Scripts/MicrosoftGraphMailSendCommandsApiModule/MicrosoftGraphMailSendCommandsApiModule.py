@@ -4,6 +4,7 @@ import json
 import mimetypes
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any
@@ -247,10 +248,12 @@ def run_resumable(
 ) -> MailCommandResult:
     """Run `send` with the progress of an earlier run, if any. If it is throttled for long, the platform runs the command again
     with the progress of this run."""
-    run, count = int_argument(args, 'resume_run', 1, _MAX_RUNS), clean_value(args.get('resume_made_with'))
+    run, first_files = int_argument(args, 'resume_run', 1, _MAX_RUNS), None
+    with suppress(ValueError, TypeError):
+        first_files = [(str(name), bool(is_inline)) for name, is_inline in json.loads(args.get('resume_made_with') or '')]
     progress = SendingProgress(
         clean_value(args.get('resume_draft_id')),
-        int(count) if count.isdecimal() else None,
+        first_files,
         can_resume=run < _MAX_RUNS and ScheduledCommand.supports_polling(),
     )
     try:
@@ -259,8 +262,8 @@ def run_resumable(
         delay = progress.resume_delay(error, client)
         if delay is None:
             raise
-    count = '' if progress.first_attachments is None else str(progress.first_attachments)
-    rest = {'resume_draft_id': progress.draft_id, 'resume_made_with': count, 'resume_run': str(run + 1)}
+    made_with = '' if progress.first_files is None else json.dumps(progress.first_files)
+    rest = {'resume_draft_id': progress.draft_id, 'resume_made_with': made_with, 'resume_run': str(run + 1)}
     return reschedule({**args, **rest}, delay, 'Sending resumes', is_last=False)
 
 

@@ -54,6 +54,7 @@ def add_attachment(message_id: str, folder_id: str | None = None) -> tuple[Respo
     message = find_message(call, message_id, folder_id)
     attachment = new_attachment(typed_body('attachment'), call.state.clock.now())
     check_size(call.mailbox, message, attachment.size)
+    call.mailbox.prepare_file(message)
     call.mailbox.attach(message, attachment)
     answer = {'@odata.context': f'{_context(call, message)}/$entity', **attachment_json(message, attachment, call.view)}
     return jsonify(answer), 201, {'Location': attachment_url(call, message, attachment)}

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sandbox.microsoft.graph_mail import ids
@@ -59,6 +60,7 @@ class Mailbox:
         meetings: what is in the calendar, by ID.
         deferred: what waits to be sent: when, what, whether it is kept in Sent Items.
         deletes_softly: a deleted message goes to the recoverable items at once, and not to Deleted Items.
+        doubles_inline: the inline attachments of a draft are there twice as soon as another file is added.
         shared_folders: IDs of the only folders that users may open, by the object IDs of the users.
         unshared_status: how the others are answered: 404 or 403.
     """
@@ -84,7 +86,7 @@ class Mailbox:
         self.categories = default_categories()
         self.meetings: dict[str, Meeting] = {}
         self.deferred: list[tuple[float, Message, bool]] = []
-        self.deletes_softly = False
+        self.deletes_softly = self.doubles_inline = False
         self.shared_folders: dict[str, set[str]] = {}
         self.unshared_status = 404
         self.change_number = 0
@@ -291,6 +293,11 @@ class Mailbox:
         attachment = ReferenceAttachment(name=name, source_url=source_url)
         self.attach(message, attachment)
         return attachment
+
+    def prepare_file(self, message: Message) -> None:
+        """Note that a file is about to be added to a draft."""
+        if self.doubles_inline:
+            message.attachments += [replace(one, key=ids.new_attachment_key()) for one in message.attachments if one.is_inline]
 
     def attach(self, message: Message, attachment: Attachment) -> None:
         with self.lock:

@@ -49,6 +49,7 @@ def create_session(message_id: str, folder_id: str | None = None) -> tuple[Respo
         'is_inline': bool(item.get('isInline')),
         'content_id': item.get('contentId'),
     }
+    call.mailbox.prepare_file(message)
     pair = call.caller.principal.object_id, call.owner.object_id
     session = call.state.uploads.open(call.mailbox, pair, message, item['size'], settings)
     url = (
