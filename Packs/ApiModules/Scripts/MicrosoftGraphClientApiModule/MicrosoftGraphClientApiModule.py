@@ -413,21 +413,25 @@ class BatchResult:
     """The result of one request of a batch.
 
     Args:
-        value: the body of the response: JSON, or bytes as base64.
+        value: the body of the response: JSON, or bytes as base64 or base64url.
+        content_type: of that body.
         error: None if the request succeeded.
     Attributes:
         body: the JSON object of the response, empty if there is none.
-        content: the bytes of the response, None if it has none.
+        content: the bytes of the response, None if it has none, or if they have to be requested alone.
     """
 
-    def __init__(self, request: BatchRequest, value: Any = None, error: GraphError | None = None):
+    def __init__(self, request: BatchRequest, value: Any = None, error: GraphError | None = None, content_type: str = ''):
         self.request = request
         self.error = error
         self.body = well_formed(value) if isinstance(value, dict) else {}
         self.content: bytes | None = None
-        if isinstance(value, str):
+        # OData JSON 4.01 shows text/* as it is, and a text file may look like base64. The MIME of a message has colons.
+        is_unclear = content_type.lower().startswith('text/') and '/attachments/' in request.path
+        if isinstance(value, str) and not is_unclear:
             with suppress(ValueError):
-                self.content = base64.b64decode(value, validate=True)
+                value = value.rstrip('=').replace('-', '+').replace('_', '/')
+                self.content = base64.b64decode(value + '=' * (-len(value) % 4), validate=True)
 
     @classmethod
     def failed(cls, request: BatchRequest, error: GraphError) -> 'BatchResult':
@@ -494,7 +498,8 @@ class _Batch:
         if not re.fullmatch(r'[1-5]\d\d', str(value.get('status'))):
             what = 'Microsoft Graph answered other requests of the batch, but not this one.'
             return BatchResult.failed(item, GraphError(what, 'Try again.'))
-        result, response = BatchResult(item, value.get('body')), _batch_response(value)
+        response = _batch_response(value)
+        result = BatchResult(item, value.get('body'), content_type=response.headers.get('Content-Type', ''))
         if response.status_code not in _GRAPH_OK_CODES:
             self._client.count_failure(response)  # the batch as a whole is counted as a success
             return BatchResult.failed(item, GraphError.from_response(response, self._client.clock.now()))

@@ -76,7 +76,7 @@ _MAIL_PROPERTIES = (
 )
 _SIZE = "singleValueExtendedProperties($filter=id eq 'Integer 0x0E08')"  # PidTagMessageSize: the size of a mail in bytes
 _FEW_PROPERTIES = f'{ROW_PROPERTIES},sentDateTime,isRead,webLink,parentFolderId'
-_BATCH_BYTES = 3_000_000  # of the files in one batch. Base64 makes them a third larger, and Graph's limit is said to be 4 MB
+_BATCH_BYTES = 3_000_000  # of the files in one batch; base64 makes them a third larger, and 4 MB is Graph's limit of a request
 _EML = 'message/rfc822'
 _FINAL_STATUSES = (400, 405, 410, 413)  # requesting again changes nothing
 _RUN_BYTES = 20_000_000  # of the bodies of one run
@@ -104,7 +104,7 @@ class MailFile:
         details: what the incident says about it. Its digest is added, or why it is missing.
     Attributes:
         missing: what the incident says if it cannot be read.
-        fits_batch: a batch can contain its bytes. JSON would become a part of the JSON of the batch.
+        fits_batch: a batch can contain its bytes. JSON would become a part of the JSON of the batch, text may stay text in it.
         saved: None before it was read.
         is_done: it was read, or cannot be.
     """
@@ -116,7 +116,7 @@ class MailFile:
         self.size = size
         self.details = details
         self.missing = f"The file '{name}' is missing."
-        self.fits_batch = size <= _BATCH_BYTES // 3 and 'json' not in self.media_type.lower()
+        self.fits_batch = size <= _BATCH_BYTES // 3 and not re.search('(?i)json|^text/', self.media_type)
         self.saved: SavedFile | None = None
         self.is_done = False
 
@@ -612,7 +612,8 @@ class MailReader:
             name = f'{_as_file_name(attachment.content_id)}-attachmentName-{name}'  # the body refers to the content ID
         file = MailFile(mail, f'{path}/$value', name, attachment.size, details)
         mail.files.append(file)
-        if content:
+        # Graph may show a text as it is (microsoft-graph-docs#20794), which is not longer than the file; base64 mostly is.
+        if content and len(content) > attachment.size:
             with suppress(Exception):  # it is requested
                 file.take(base64.b64decode(content, validate=True))
 

@@ -84,7 +84,8 @@ def batch() -> Response:
     else:
         # what takes no time is answered in this thread: several would only wait for each other
         answers = _run(items, steps.answer, map)
-    shown = ','.join(_shown(item['id'], answers[item['id'].lower()]) for item in reversed(items))
+    by_odata = g.state.limits.odata_batches
+    shown = ','.join(_shown(item['id'], answers[item['id'].lower()], by_odata) for item in reversed(items))
     return Response(f'{{"responses":[{shown}]}}', mimetype='application/json')
 
 
@@ -189,11 +190,18 @@ def _body(item: Item) -> bytes:
     return json.dumps(body).encode()
 
 
-def _shown(identifier: str, answer: Answer) -> str:
-    """Return the item of the answer as JSON. What is JSON already goes in as it is, all else as base64."""
+def _shown(identifier: str, answer: Answer, by_odata: bool) -> str:
+    """Return the item of the answer as JSON. What is JSON already goes in as it is, all else as base64, or as OData says."""
     kept = {name: value for name, value in answer.headers.items() if name.lower() not in HIDDEN_HEADERS}
     shown = json.dumps({'id': identifier, 'status': answer.status, 'headers': kept})
     if not answer.data:
         return shown
-    body = answer.data.decode() if answer.is_json else json.dumps(base64.b64encode(answer.data).decode())
+    if answer.is_json:
+        body = answer.data.decode()
+    elif not by_odata:
+        body = json.dumps(base64.b64encode(answer.data).decode())
+    elif kept.get('Content-Type', '').startswith('text/'):
+        body = json.dumps(answer.data.decode(errors='replace'))
+    else:
+        body = json.dumps(base64.urlsafe_b64encode(answer.data).decode().rstrip('='))
     return f'{shown[:-1]}, "body": {body.rstrip()}}}'

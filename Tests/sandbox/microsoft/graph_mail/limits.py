@@ -45,6 +45,7 @@ class Limits:
             ranges of files among them, more bodies are answered 429.
         latency: seconds that each request over the wire takes longer; 0 but for benchmarks.
         item_latency: seconds that each request inside a ``$batch`` takes longer; up to 4 of them pass at once.
+        odata_batches: a ``$batch`` shows bodies of text/* as texts and other bytes as base64url, as OData JSON 4.01 says.
     """
 
     enabled: bool = True
@@ -55,6 +56,7 @@ class Limits:
     upload_window_seconds: float = 300.0
     latency: float = 0.0
     item_latency: float = 0.0
+    odata_batches: bool = False
     _running: dict[Pair, int] = field(default_factory=lambda: defaultdict(int), repr=False)
     _begun: dict[Pair, deque[float]] = field(default_factory=lambda: defaultdict(deque), repr=False)
     _uploads: dict[Pair, _Uploads] = field(default_factory=lambda: defaultdict(_Uploads), repr=False)

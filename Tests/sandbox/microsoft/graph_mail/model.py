@@ -47,9 +47,15 @@ class Attachment:
 
 @dataclass(kw_only=True, eq=False)
 class FileAttachment(Attachment):
-    """Bytes. ``content_id`` is what ``cid:`` in the HTML refers to, without angle brackets."""
+    """Bytes.
+
+    Attributes:
+        content_id: what ``cid:`` in the HTML refers to, without angle brackets.
+        has_plain_bytes: ``contentBytes`` shows the text itself, not base64.
+    """
 
     content: Content
+    has_plain_bytes: bool = False
     content_id: str | None = None
     content_location: str | None = None
 

@@ -223,7 +223,8 @@ def attachment_json(
     if isinstance(attachment, FileAttachment):
         shown |= {'contentId': attachment.content_id, 'contentLocation': attachment.content_location}
         if not wanted or 'contentBytes' in wanted:
-            shown['contentBytes'] = base64.b64encode(attachment.content.read()).decode()
+            content = attachment.content.read()
+            shown['contentBytes'] = (content if attachment.has_plain_bytes else base64.b64encode(content)).decode()
     shown = {name: value for name, value in shown.items() if not wanted or name in wanted or name == 'id'}
     if isinstance(attachment, ItemAttachment) and with_item:
         shown['item'] = item_json(attachment, view)
