@@ -67,7 +67,6 @@ def mail(**more: str) -> dict[str, str]:
         ),
         (401, 'OrganizationFromTenantGuidNotFound', 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.'),
         (403, 'ErrorSendAsDenied', 'Change the sender, or ask an administrator for the permission Send As.'),
-        (404, 'ErrorNonExistentMailbox', NO_MAILBOX),
         (404, 'MailboxNotSupportedForRESTAPI', NO_MAILBOX),
         (404, 'MailboxNotEnabledForRESTAPI', NO_MAILBOX),
     ],

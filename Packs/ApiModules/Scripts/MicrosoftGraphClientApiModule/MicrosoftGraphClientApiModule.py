@@ -153,7 +153,7 @@ UNREADABLE_CODES = (
 _CANNOT_CONVERT = 'Open the email in Outlook: Microsoft Graph cannot convert it.'
 _NO_MAILBOX = 'Check the address: the account has no mailbox in Exchange Online.'
 QUOTA_EXCEEDED = 'ErrorQuotaExceeded'
-# Graph answers with them again, whatever their status is, and nothing was done.
+# Nothing was done, whatever their status is, and Graph answers with them again until somebody has acted or a limit has passed.
 _ADVICE_BY_FINAL_CODE = {
     **dict.fromkeys(UNREADABLE_CODES, _CANNOT_CONVERT),
     'ErrorMessageSizeExceeded': 'Send smaller files or a link to them: the mailbox limits the size of an email.',
@@ -161,7 +161,6 @@ _ADVICE_BY_FINAL_CODE = {
     'ErrorExceededMessageLimit': 'Wait until the mailbox may send again, or ask an administrator about its sending limit.',
     'ErrorMessageSubmissionBlocked': 'Ask an administrator to let the mailbox send again: Microsoft has blocked it.',
     'ErrorSendAsDenied': 'Change the sender, or ask an administrator for the permission Send As.',
-    'ErrorNonExistentMailbox': _NO_MAILBOX,
     'MailboxNotEnabledForRESTAPI': _NO_MAILBOX,
     'MailboxNotSupportedForRESTAPI': _NO_MAILBOX,
     'ErrorFolderExists': 'Choose another name or another parent folder.',
@@ -170,6 +169,7 @@ _ADVICE_BY_CODE = {
     **_ADVICE_BY_FINAL_CODE,
     'ErrorInvalidIdMalformed': CHECK_ID,
     'ErrorInvalidUser': _CHECK_MAILBOX,
+    'ErrorNonExistentMailbox': _NO_MAILBOX,  # or the draft that is sent is not known for a moment (docs-contrib#8823)
     'Request_ResourceNotFound': _CHECK_MAILBOX,
     'ResourceNotFound': _CHECK_MAILBOX,
     'ErrorCannotDeleteObject': 'It may be deleted already. Look for it in Outlook.',

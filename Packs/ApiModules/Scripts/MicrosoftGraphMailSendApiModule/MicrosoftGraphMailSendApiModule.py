@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import partial
@@ -365,12 +365,22 @@ UPLOAD_RANGE = 12 * 320 * 1024  # bytes; under 4 MB, and a multiple of 320 KiB
 _RETRIES = 5
 _CLEANUP_SECONDS = 20.0  # to remove a draft after the end of the command
 
-# A step of sending: what may have been done is looked up before the step is repeated.
-_STEP_RETRIES = RetryPolicy({**CONFLICT_RETRIES, **dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES)}, _RETRIES)
-# A new draft is not known everywhere at once.
-_NEW_DRAFT_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 404: _RETRIES})
+_USER_DRAFT_RETRIES = 2  # after 404: a new or changed draft is not known everywhere at once, but the ID may be wrong
+
+
+def _step_retries(more: Mapping[int, int]) -> RetryPolicy:
+    """Return the policy of a step of sending: what may have been done is looked up before the step is repeated.
+
+    Args:
+        more: the number of retries by other statuses than those of conflicts, throttling and unclear outcomes.
+    """
+    unclear = dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES)
+    return RetryPolicy({**CONFLICT_RETRIES, **unclear, **more}, _RETRIES)
+
+
+_STEP_RETRIES = _step_retries({})
+_UPLOAD_RETRIES = _step_retries({416: _RETRIES})
 _SESSION_RETRIES = RetryPolicy({401: 3, 404: 3, 410: 3})
-_UPLOAD_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 416: _RETRIES})
 
 
 class UploadSession:
@@ -497,11 +507,13 @@ class _Draft:
         mailbox: without a retry policy, since each step has its own.
         progress: of an earlier run; it is updated.
         body_type: ``text`` or ``html``, in which Graph shows the body; empty for its default.
+        not_found_retries: number of retries after 404.
     Attributes:
         may_be_deferred: a mail that is sent later stays a draft until then, so that no later run can tell whether it was sent.
     """
 
-    def __init__(self, mailbox: Mailbox, progress: SendingProgress, body_type: str = ''):
+    def __init__(self, mailbox: Mailbox, progress: SendingProgress, body_type: str = '', not_found_retries: int = _RETRIES):
+        self._policy = _step_retries({404: not_found_retries})
         self.may_be_deferred = False
         self._mailbox = mailbox
         self.progress = progress
@@ -657,9 +669,7 @@ class _Draft:
         """Attach a file to the draft: in one request, or in ranges if it is large. `is_attached` looks at an unclear outcome."""
         path = f'{self._path}/attachments'
         if attachment.size < MIN_UPLOAD_SIZE:
-            self.retry_at_most_once(
-                lambda: self._mailbox.create(path, json_data=attachment.as_json()), is_attached, _NEW_DRAFT_RETRIES
-            )
+            self.retry_at_most_once(lambda: self._mailbox.create(path, json_data=attachment.as_json()), is_attached, self._policy)
             return
 
         def upload() -> None:
@@ -687,18 +697,18 @@ class _Draft:
     # endregion
     # region steps
 
-    def submit(self, policy: RetryPolicy = _NEW_DRAFT_RETRIES) -> None:
+    def submit(self) -> None:
         """Send the draft."""
         unknown = ('the mail was sent', 'Look for it in Sent Items and in Drafts before you send it again.')
         path = f'{self._path}/send'
-        self.retry_at_most_once(lambda: self._mailbox.run_action('POST', path), self._look_if_submitted, policy, unknown)
+        self.retry_at_most_once(lambda: self._mailbox.run_action('POST', path), self._look_if_submitted, self._policy, unknown)
 
     def was_sent(self) -> bool:
         """Return whether an earlier run sent the draft. A sent mail cannot be changed."""
         return self.progress.is_resumed and self.is_sent()
 
     def require_unsent(self) -> None:
-        if self.is_sent():
+        if self._retry(self._look_if_sent):
             raise DemistoException('The email is not a draft, so it was not changed. Check draft_id.')
 
     def is_sent(self) -> bool:
@@ -762,9 +772,9 @@ class _Draft:
                 raise
             return done
 
-    def _retry(self, step: Callable[[], _Outcome], policy: RetryPolicy = _NEW_DRAFT_RETRIES) -> _Outcome:
-        """Run a step that may be done twice, with retries; by default those of a new draft."""
-        return self._mailbox.client.retry(step, policy)
+    def _retry(self, step: Callable[[], _Outcome], policy: RetryPolicy | None = None) -> _Outcome:
+        """Run a step that may be done twice, with retries; by default those of the draft."""
+        return self._mailbox.client.retry(step, policy or self._policy)
 
     # endregion
 
@@ -893,7 +903,7 @@ class MailSender:
         draft = self._draft(draft_id, progress)
         draft.may_be_deferred = True
         if not draft.was_sent():
-            draft.submit(_STEP_RETRIES)
+            draft.submit()
 
     def send_unsaved(self, mail: OutgoingMail) -> None:
         """Send a mail in one request, without a copy in Sent Items. Its ID is not known.
@@ -929,7 +939,7 @@ class MailSender:
         """Return a draft that a user created."""
         progress = progress or SendingProgress()
         progress.draft_id = draft_id
-        return _Draft(self._mailbox, progress)
+        return _Draft(self._mailbox, progress, not_found_retries=_USER_DRAFT_RETRIES)
 
     @contextmanager
     def _new_draft(self, progress: SendingProgress | None, body_type: str = '') -> Iterator[_Draft]:
