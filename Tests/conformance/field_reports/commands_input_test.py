@@ -50,6 +50,13 @@ RECIPIENTS: list[tuple[Any, list[tuple[str, str]]]] = [
     ([{'emailAddress': {'name': 'Bob', 'address': BOB}}], [('Bob', BOB)]),
     (f"'Bob' <{BOB}>", [('Bob', BOB)]),
     (f' , {BOB} ,, ', [('', BOB)]),
+    (f'smtp:{BOB}', [('', BOB)]),
+    (f'Bob <SMTP:{BOB}>', [('Bob', BOB)]),
+    (f'{BOB} (Bob, Jr.), {ZOE}', [('Bob, Jr.', BOB), ('', ZOE)]),
+    (f' {{"Name": "Bob", "Address": "{BOB}"}}', [('Bob', BOB)]),
+    (f'{{"Address": "{BOB}"}}, {{"Address": "{ZOE}"}}', [('', BOB), ('', ZOE)]),
+    ("o'brien+x=y@contoso.example", [('', "o'brien+x=y@contoso.example")]),
+    ('zoë@münchen.example', [('', 'zoë@münchen.example')]),
 ]
 
 
@@ -73,7 +80,23 @@ def test_recipients_are_read_as_people_write_them(
 
 @pytest.mark.parametrize(
     'given',
-    ['bob', 'bob@', '@contoso.example', 'a b@contoso.example', f'bob; {BOB}', f'{BOB} {ZOE}', '<bob', 'Bob <bob>', 'a@b@c', '"'],
+    [
+        'bob',
+        'bob@',
+        '@contoso.example',
+        'a b@contoso.example',
+        f'bob; {BOB}',
+        f'{BOB} {ZOE}',
+        '<bob',
+        'Bob <bob>',
+        'a@b@c',
+        '"',
+        str([BOB, ZOE]),
+        f'[{BOB}](mailto:{BOB})',
+        f'{BOB}.',
+        'bob@x..example',
+        '{"Address": 1}',
+    ],
 )
 @pytest.mark.parametrize(
     'command, name, more',

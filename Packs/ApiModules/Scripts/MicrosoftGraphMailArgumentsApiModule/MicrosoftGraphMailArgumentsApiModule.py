@@ -61,10 +61,11 @@ def mailbox_argument(client: GraphMailClient, args: Arguments) -> Mailbox:
     return Mailbox(client, address) if address else client.mailbox
 
 
-_ADDRESS = r'(?:"[^"@]{1,64}"|[^\s@<>(),;:"]{1,64})@[^\s@<>(),;:"]{1,255}'
+_ADDRESS = r'(?:"[^"@]{1,64}"|[^\s@<>(),;:"\[\]\\]{1,64})@[\w-]{1,63}(?:\.[\w-]{1,63}){0,30}'
 # <address> after a name, or an address before a name in parentheses.
-_RECIPIENT = rf'(?i)([^<>]{{0,256}})<\s*(?:mailto:)?({_ADDRESS})\s*>|(?:mailto:)?({_ADDRESS})\s*(?:\(([^()]{{0,256}})\))?'
-_RECIPIENTS = r'((?:"[^"]{0,256}"|<[^<>]{0,512}>|[^,;\n])*)(?:[,;\n]|\Z)'
+_SCHEME = '(?:mailto:|smtp:)?'
+_RECIPIENT = rf'(?i)([^<>]{{0,256}})<\s*{_SCHEME}({_ADDRESS})\s*>|{_SCHEME}({_ADDRESS})\s*(?:\(([^()]{{0,256}})\))?'
+_RECIPIENTS = r'((?:"[^"]{0,256}"|<[^<>]{0,512}>|\([^()]{0,256}\)|[^,;\n])*)(?:[,;\n]|\Z)'
 
 
 def addresses_argument(args: Arguments, name: str) -> tuple[EmailAddress, ...]:
@@ -74,6 +75,8 @@ def addresses_argument(args: Arguments, name: str) -> tuple[EmailAddress, ...]:
         DemistoException: it contains something else; it names the argument.
     """
     given = args.get(name) or ''
+    if isinstance(given, str) and given.lstrip().startswith('{'):
+        given = f'[{given}]'
     is_text = isinstance(given, str) and not given.lstrip().startswith('[')
     found: list[EmailAddress] = []
     for one in [given] if is_text else argToList(given):
