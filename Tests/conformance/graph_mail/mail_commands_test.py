@@ -398,13 +398,13 @@ def test_a_flag_is_set_with_a_date_completed_and_removed(mail: GraphMailClient, 
     [
         pytest.param(
             {'due_date': 'whenever'},
-            "'whenever' is not a date. Write due_date as 2030-01-31T08:00:00Z, or as in 2 hours.",
+            "'whenever' is not a date. Write due_date as 2030-01-31T08:00:00Z, or as 'in 2 hours'.",
             marks=pytest.mark.slow,  # dateparser tries 200 languages
         ),
         (
             {'due_date': '2020-01-01'},
             "'2020-01-01' is read as 2020-01-01T00:00:00Z, which is in the past. "
-            'Write due_date as 2030-01-31T08:00:00Z, or as in 2 hours.',
+            "Write due_date as 2030-01-31T08:00:00Z, or as 'in 2 hours'.",
         ),
         ({'status': 'complete', 'due_date': '2999-12-31'}, 'due_date can only be used with the status flagged. Remove due_date.'),
         ({'status': 'red'}, "'red' is not one of flagged, complete, notFlagged. Change status."),

@@ -292,13 +292,13 @@ def test_a_comment_is_shown_as_it_was_written(
         ({'importance': 'urgent'}, "'urgent' is not one of Low, Normal, High. Change importance."),
         pytest.param(
             {'send_time': 'whenever'},
-            "'whenever' is not a date. Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours.",
+            "'whenever' is not a date. Write send_time as 2030-01-31T08:00:00Z, or as 'in 2 hours'.",
             marks=pytest.mark.slow,  # dateparser tries 200 languages
         ),
         (
             {'send_time': '2020-01-01T08:00:00Z'},
             "'2020-01-01T08:00:00Z' is read as 2020-01-01T08:00:00Z, which is in the past. "
-            'Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours.',
+            "Write send_time as 2030-01-31T08:00:00Z, or as 'in 2 hours'.",
         ),
         ({'renderBody': 'perhaps'}, "'perhaps' is neither true nor false. Change renderBody."),
     ],

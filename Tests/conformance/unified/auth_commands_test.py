@@ -119,6 +119,13 @@ def test_the_test_button_says_what_is_wrong(
     assert sentences in instance.error('test-module')
 
 
+def test_the_test_button_says_that_the_endpoints_are_swapped(instance: Instance) -> None:
+    instance.params.update(azure_ad_endpoint=instance.cloud.graph, graph_endpoint=instance.cloud.authority)
+    assert instance.error('test-module').endswith(
+        "This address is of an API, and not of a sign-in service. Check 'Azure AD endpoint'."
+    )
+
+
 @with_methods(*APPLICATION_METHODS, *MANAGED_IDENTITIES, 'Cortex app')
 def test_no_user_is_asked_to_sign_in_if_none_is_needed(instance: Instance) -> None:
     is_cortex = not (instance.params.get('self_deployed') or instance.params.get('use_managed_identities'))
@@ -203,7 +210,7 @@ def test_a_code_alone_is_rejected(instance: Instance) -> None:
     redirect_url = Browser(instance.cloud, ADA).sign_in(address)
     code = re.findall(r'[?&]code=([^&]+)', redirect_url)[0]
     assert instance.error('msgraph-mail-auth-complete', code=f' "{code}" ') == (
-        'The code was pasted without the address that contained it, so that it may be of another sign-in. '
+        'The code was pasted without the address that contained it, so it may belong to another sign-in. '
         'Paste the full address of the page after the sign-in.'
     )
     instance.text('msgraph-mail-auth-complete', code=f' "{redirect_url}" ')
@@ -411,7 +418,8 @@ def test_auth_test_names_the_mailbox_if_no_permission_is_missing(instance: Insta
     instance.params['mailbox_to_fetch'] = mailbox
     instance.sign_in()
     if not mailbox:
-        instance.cloud.faults.add(service='graph', status=403, body={'error': {'code': 'ErrorAccessDenied', 'message': 'No.'}})
+        refusal = {'error': {'code': 'ErrorAccessDenied', 'message': 'No.'}}
+        instance.cloud.faults.add(service='graph', status=403, body=refusal, times=None)
     assert ' All required permissions are granted. Check that this account may open the mailbox.' in (
         instance.error('msgraph-mail-auth-test')
     )

@@ -469,7 +469,7 @@ class AuthorizationCodeCredential(Credential):
         response = parse_authorization_response(pasted)
         if pending.state and not response.state:
             raise CredentialError(
-                'The code was pasted without the address that contained it, so that it may be of another sign-in.',
+                'The code was pasted without the address that contained it, so it may belong to another sign-in.',
                 'Paste the full address of the page after the sign-in.',
             )
         if pending.state and response.state != pending.state:

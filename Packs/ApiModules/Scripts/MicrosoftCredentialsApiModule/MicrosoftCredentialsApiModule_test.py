@@ -62,6 +62,8 @@ TARGET = TokenTarget(scope='https://graph.microsoft.com/.default')
 NOTHING = CachedSession()
 AES_KEY = base64.b64encode(bytes(range(32))).decode()
 SECRET = 'Very~secret'
+# by name, since the machine of the tests may have the key folder of Azure Arc
+VIRTUAL_MACHINE = {'AZURE_POD_IDENTITY_AUTHORITY_HOST': 'http://169.254.169.254'}
 SHA1, SHA256 = 'AB' * 20, '0F' * 32
 
 # region certificates and credentials
@@ -249,8 +251,8 @@ DIFFERENT: list[Credential] = [
     cortex(registration_id='other@https://tokens.example/obtain'),
     cortex(registration_id='id@https://tokens.example/other'),
     cortex(registration_id='id'),
-    ManagedIdentityCredential(environment={}),
-    ManagedIdentityCredential(CLIENT, {}),
+    ManagedIdentityCredential(environment=VIRTUAL_MACHINE),
+    ManagedIdentityCredential(CLIENT, VIRTUAL_MACHINE),
     ManagedIdentityCredential(environment={'AZURE_POD_IDENTITY_AUTHORITY_HOST': 'http://10.0.0.1/'}),
     ManagedIdentityCredential(environment={'IDENTITY_ENDPOINT': 'http://x', 'IDENTITY_HEADER': 'h'}),
     ManagedIdentityCredential(environment={'IDENTITY_ENDPOINT': 'http://x', 'IMDS_ENDPOINT': 'http://y'}),
@@ -303,7 +305,7 @@ def test_the_application_does_not_depend_on_what_a_user_pasted() -> None:
             False,
         ),
         (cortex(), 'cortex-app', 'Cortex XSOAR application', False, True),
-        (ManagedIdentityCredential(environment={}), 'managed-identity', 'Azure managed identity', False, False),
+        (ManagedIdentityCredential(environment=VIRTUAL_MACHINE), 'managed-identity', 'Azure managed identity', False, False),
     ],
 )
 def test_a_credential_tells_what_it_is(
@@ -424,13 +426,21 @@ def test_a_code_is_redeemed_once_and_then_refreshed(pasted: str, session: Cached
     [
         (code_of(), NOTHING),
         (code_of(PASTED_CODE), CachedSession(is_code_redeemed=True)),
-        (DeviceCodeCredential(LOGIN, TENANT, CLIENT), NOTHING),
     ],
 )
 def test_without_a_session_a_sign_in_is_required(credential: Credential, session: CachedSession) -> None:
     message = 'No user has signed in with these settings. Start the sign-in, then complete it.'
     with pytest.raises(SignInRequiredError, match=says(message)):
         credential.token_request(TARGET, session)
+
+
+def test_without_a_session_a_device_sign_in_may_have_been_blocked() -> None:
+    message = (
+        'No user has signed in with these settings. Start the sign-in, then complete it. '
+        'If the browser says that access is blocked, the tenant allows no device codes: choose Authorization Code.'
+    )
+    with pytest.raises(SignInRequiredError, match=says(message)):
+        DeviceCodeCredential(LOGIN, TENANT, CLIENT).token_request(TARGET, NOTHING)
 
 
 @pytest.mark.parametrize(
@@ -461,7 +471,7 @@ def test_a_redirect_url_of_another_sign_in_is_rejected(pasted: str, state: str, 
 @pytest.mark.parametrize('pasted', ['c', 'c&session_state=1', 'https://localhost/myapp?code=c', '?code=c', 'code=c&state='])
 def test_a_code_that_does_not_say_to_which_sign_in_it_belongs_is_rejected(pasted: str) -> None:
     message = (
-        'The code was pasted without the address that contained it, so that it may be of another sign-in. '
+        'The code was pasted without the address that contained it, so it may belong to another sign-in. '
         'Paste the full address of the page after the sign-in.'
     )
     with pytest.raises(CredentialError, match=says(message)):
@@ -1156,9 +1166,9 @@ def test_a_refused_pod_says_what_to_check_and_retries_what_may_be_new(
 IDENTITY = 'Turn on the managed identity of this Azure host, and check Azure Managed Identities Client ID.'
 IN_RULES = f'{IDENTITY} If its Metadata Security Protocol is on, allow the containers of the engine in the rules.'
 NO_HOST = (
-    'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. On App Service and Azure '
-    'Arc, the container of the integration needs the variables IDENTITY_ENDPOINT and IDENTITY_HEADER (Arc: IMDS_ENDPOINT) of '
-    'the host, and on Arc its network and /var/opt/azcmagent/tokens.'
+    'Managed identities work only on an Azure host that has one. Choose an engine that runs on one. The container of the '
+    'integration needs on App Service the variables IDENTITY_ENDPOINT and IDENTITY_HEADER of the host, and on Azure Arc its '
+    'network and /var/opt/azcmagent/tokens.'
 )
 
 
@@ -1183,7 +1193,7 @@ NO_HOST = (
 def test_an_error_of_a_virtual_machine_says_what_to_do(status: int, body: str, text: str) -> None:
     client = TokenClient().without_retries(9)
     with ScriptedService([(status, {}, body)]), pytest.raises(MicrosoftSignInError) as error:
-        ManagedIdentityCredential(environment={}).request_token(client, RESOURCE, NOTHING)
+        ManagedIdentityCredential(environment=VIRTUAL_MACHINE).request_token(client, RESOURCE, NOTHING)
     answered = str(error.value).removeprefix('The sign-in service at 169.254.169.254 answered with ')
     assert answered == text
 

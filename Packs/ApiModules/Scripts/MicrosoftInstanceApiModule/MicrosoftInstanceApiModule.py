@@ -169,7 +169,7 @@ def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
     Raises:
         DemistoException: it cannot be read, or is in the past, as ``08:00`` and ``2 days`` are.
     """
-    how = f'Write {name} as 2030-01-31T08:00:00Z, or as in 2 hours.'
+    how = f"Write {name} as 2030-01-31T08:00:00Z, or as 'in 2 hours'."
     try:
         moment = arg_to_datetime(text, name)
     except (ValueError, OverflowError, OSError):

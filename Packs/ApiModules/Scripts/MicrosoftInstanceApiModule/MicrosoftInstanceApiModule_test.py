@@ -561,7 +561,7 @@ def test_arguments_have_defaults() -> None:
         (lambda: json_argument({'json': '[1]'}, 'json'), 'The argument json is not a JSON object. Write it as {"name": value}.'),
         (
             lambda: future_datetime('soon', 'send_time'),
-            "'soon' is not a date. Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours.",
+            "'soon' is not a date. Write send_time as 2030-01-31T08:00:00Z, or as 'in 2 hours'.",
         ),
         *(
             (
@@ -573,7 +573,7 @@ def test_arguments_have_defaults() -> None:
         (
             lambda: future_datetime('2020-01-31T08:00:00Z', 'send_time'),
             "'2020-01-31T08:00:00Z' is read as 2020-01-31T08:00:00Z, which is in the past. "
-            'Write send_time as 2030-01-31T08:00:00Z, or as in 2 hours.',
+            "Write send_time as 2030-01-31T08:00:00Z, or as 'in 2 hours'.",
         ),
     ],
 )

@@ -77,6 +77,7 @@ _INCOMPLETE = 'The code or the secret is incomplete or URL-encoded. Paste all of
 _ONE_RESOURCE = 'Enter the scope of one resource, such as https://graph.microsoft.com/.default.'
 _OWN_TENANT = "Assign the user to the application, and use the tenant's own ID in Token."
 _IN_BROWSER = 'Sign in again in a browser.'
+_NOT_ENTRA = "This address is of an API, and not of a sign-in service. Check 'Azure AD endpoint'."
 _CLOCK = 'Synchronize the clock of the engine.'
 _NEW_CERTIFICATE = 'Create a new certificate, upload it to the app registration, and enter it with its key.'
 _CONSENT = 'Grant consent to the application, then sign in again.'
@@ -194,6 +195,8 @@ _ADVICE_BY_ERROR = {
     'expired_token': f'Start the sign-in again. {IF_BLOCKED}',
     'bad_verification_code': 'The device code is unknown. Start the sign-in again.',
     'invalid_scope': _ONE_RESOURCE,
+    # of Microsoft Graph, which wants a token
+    'InvalidAuthenticationToken': _NOT_ENTRA,
 }
 # These errors have many causes, which only a number tells.
 _ADVICE_WITHOUT_NUMBER = {
