@@ -11,6 +11,8 @@ from MicrosoftTokenRequestApiModule import SignInRefusedError, SignInRequiredErr
 
 REFUSED, NEEDS_USER, LATER = SignInRefusedError, SignInRequiredError, SignInUnavailableError
 TEMPORARY = 'temporary fault of the service'
+NEW = 'What was just created may take a minute to be known.'
+CONSENT = f'The application must be registered in this tenant, or have the consent of its administrator. {NEW}'
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,12 @@ USER = (AUTHORIZATION_CODE,)
 CERTIFICATE = (CERTIFICATE_PS256, CERTIFICATE_RS256)
 ADVICE = (
     # the client
-    *(Advice(number, REFUSED, 'What was just created may take a minute to be known.') for number in (7000215, 700016, 7000229)),
-    Advice(7000215, REFUSED, 'Value (not its Secret ID) into Key'),
+    Advice(7000215, REFUSED, f'Value (not its Secret ID) into Key. {NEW}'),
     *(Advice(number, REFUSED, 'Create a new client secret') for number in (7000222, 7005003)),
-    Advice(700016, REFUSED, 'Check ID (client ID), Token (tenant ID) and the cloud'),
+    *(
+        Advice(number, REFUSED, f'Check ID (client ID), Token (tenant ID) and the cloud. {CONSENT}')
+        for number in (700016, 7000229)
+    ),
     Advice(700027, REFUSED, 'Upload the certificate', CERTIFICATE),
     Advice(50012, REFUSED, 'Thumbprint and private key must belong to it', CERTIFICATE),
     Advice(700030, REFUSED, 'Upload the certificate', CERTIFICATE),
@@ -49,7 +53,6 @@ ADVICE = (
     Advice(500133, REFUSED, 'Synchronize the clock', CERTIFICATE),
     *(Advice(number, REFUSED, 'Upload the certificate', CERTIFICATE) for number in (700021, 700023, 7000213)),
     *(Advice(number, REFUSED, 'federated credential') for number in (70021, 700211, 700212, 700213)),
-    Advice(7000229, REFUSED, 'The application must be registered in this tenant'),
     Advice(7000218, REFUSED, 'allow public client flows', (DEVICE_CODE,)),
     Advice(700025, REFUSED, 'platform Web, or leave Key empty', USER),
     *(Advice(number, REFUSED, 'platform Web, not Single-page', USER) for number in (9002326, 9002327)),

@@ -137,9 +137,6 @@ class CachedSession(NamedTuple):
     tenants: tuple[str, ...] = ()
     is_foreign: bool = False
 
-    def secrets(self) -> tuple[str, ...]:
-        return self.refresh_token, self.pending.code_verifier, self.pending.device_code
-
     def __repr__(self) -> str:
         return '<CachedSession>'
 
@@ -234,7 +231,7 @@ class EntraCredential(Credential):
         return TokenRequest(
             'POST',
             self.token_url,
-            form=_without_empty(form),
+            form={name: value for name, value in form.items() if value},
             advice_by_code=self.advice_by_code,
             renew=lambda: self.post(target, grant_type, **fields),
         )

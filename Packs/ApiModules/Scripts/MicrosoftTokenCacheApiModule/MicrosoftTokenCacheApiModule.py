@@ -194,7 +194,7 @@ class TokenProvider:
         context, version = self.storage.read()
         cached = CachedTokens(context, self.credential, target, self.clock.now(), self._default_target, rejected, version)
         for session in cached.sessions:
-            self.token_client.mask(*session.secrets())
+            self.token_client.mask(session.refresh_token, session.pending.code_verifier, session.pending.device_code)
         return cached
 
     def _refresh(self, token: AccessToken, cached: 'CachedTokens', sessions: list[CachedSession]) -> AccessToken:
@@ -290,8 +290,8 @@ class TokenProvider:
                 self._replace_lease(None)
                 raise
             else:
-                claims = response.token.claims()  # a token of a personal account has none that can be read
-                if session.tenants and claims and claims.get('tid') not in session.tenants:
+                # A token of a personal account has no claims that can be read.
+                if session.tenants and (claims := response.token.claims()) and claims.get('tid') not in session.tenants:
                     failures.append(no_session())
                     continue
                 self.save(target, response, session.refresh_token)
@@ -455,7 +455,9 @@ class CachedTokens:
         is_current = not self.lease.kind and -_MAX_CLOCK_SKEW < self.lease.until - now <= LEASE_SECONDS + _MAX_CLOCK_SKEW
         self.holder = self.lease.holder if is_current else ''
         public_refresh_token = ''
-        if not any(key.startswith(_PREFIX) and ('/token/' in key or key.endswith('/sign-in')) for key in context):
+        own = [key for key in context if key.startswith(_PREFIX)]
+        has_keys_of_others = len(own) < len(context)
+        if has_keys_of_others and not any('/token/' in key or key.endswith('/sign-in') for key in own):
             token, public_refresh_token = self._public_tokens(target, default_target)
         least_life = REFRESH_MARGIN if credential.uses_up_token else LEAST_LIFE
         self.token = token if token and token.is_usable(now, least_life) and token.value != rejected else None

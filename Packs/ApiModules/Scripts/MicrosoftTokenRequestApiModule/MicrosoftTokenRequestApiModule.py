@@ -420,11 +420,13 @@ def _lifetime(body: JsonObject, now: float, is_of_host: bool) -> float:
     A host may answer with a token that it has kept: then ``expires_in`` is too long. What cannot be read is in the token itself.
     """
     lifetime, end = float_or_none(body.get('expires_in')), body.get('expires_on')
+    if lifetime is not None and not is_of_host:
+        return lifetime
     expires_on = float_or_none(end) or _date_seconds(str(end))
     expires_on = expires_on or float_or_none(AccessToken(str(body['access_token']), 0, 0).claims().get('exp')) or 0
     if lifetime is None:
         return expires_on - now if expires_on else _DEFAULT_LIFETIME
-    return expires_on - now if is_of_host and 0 < expires_on - now < lifetime else lifetime
+    return expires_on - now if 0 < expires_on - now < lifetime else lifetime
 
 
 def _date_seconds(text: str) -> float:
