@@ -25,6 +25,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         int_argument,
         json_argument,
         required_argument,
+        text_of,
     )
     from MicrosoftGraphClientApiModule import (
         BatchRequest,
@@ -231,6 +232,10 @@ ARGUMENT_CHECKS: dict[str, Callable[[Arguments, str], Any]] = {
 _DECLARED_ARGUMENT = r'(\w+)(\*?)((?:\[])?)=?(\S*)'
 
 
+# Texts, for which objects and lists of the context become JSON.
+_TEXT_ARGUMENTS = ('body', 'htmlBody', 'comment', 'internal_message', 'external_message')
+
+
 def _check_arguments(args: Arguments, declared: list[tuple[str, str, str, str]]) -> None:
     """Check arguments, and write them as they are declared.
 
@@ -253,13 +258,22 @@ def _check_arguments(args: Arguments, declared: list[tuple[str, str, str, str]])
         raise DemistoException(' '.join(told))
 
 
+def _one_value(value: Any, name: str) -> Any:
+    """Return the value of an argument that is not a list. The platform passes some of them in one."""
+    if isinstance(value, list) and len(value) < 2:
+        value = value[0] if value else ''
+    if name in _TEXT_ARGUMENTS:
+        return text_of(value)
+    if isinstance(value, list):
+        raise DemistoException(f'The argument {name} has {len(value)} values. Enter one.')
+    return value
+
+
 def _check_argument(args: Arguments, name: str, star: str, brackets: str, choices: str) -> bool:
     """Check an argument, and write it as it is declared. Return whether it is missing."""
+    if name in args and not brackets:
+        args[name] = _one_value(args[name], name)
     value = args.get(name)
-    if isinstance(value, list) and not brackets:  # the platform passes some values in a list
-        if len(value) > 1:
-            raise DemistoException(f'The argument {name} has {len(value)} values. Enter one.')
-        args[name] = value = value[0] if value else ''
     if choices.isdecimal():
         if value not in (None, ''):
             args[name] = int_argument(args, name, 1, int(choices))

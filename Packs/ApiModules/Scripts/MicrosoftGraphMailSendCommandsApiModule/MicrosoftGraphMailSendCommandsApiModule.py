@@ -29,6 +29,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         int_argument,
         json_argument,
         required_argument,
+        text_of,
     )
     from MicrosoftMailMimeApiModule import (
         html_to_text,
@@ -157,16 +158,17 @@ def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '')
 
 def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
     """Yield the files whose contents are in arguments. Commas do not split the content of a single file."""
-    texts, content, ids = (args.get(name) or '' for name in TRANSIENT_FILE_ARGUMENTS)
+    texts, content, ids = map(args.get, TRANSIENT_FILE_ARGUMENTS)
     names, content_ids = _texts(texts), list(map(bare_content_id, _texts(ids)))
-    contents = [content] if len(names) == 1 and isinstance(content, str) else argToList(content)
+    is_one = len(names) == 1 and not (isinstance(content, list) and len(content) == 1)
+    contents = [content] if is_one else argToList(content)
     if len(names) != len(contents) or len(content_ids) > len(names) or not all(names):
         raise DemistoException(
             f'transientFile, transientFileContent and transientFileCID have {len(names)}, {len(contents)} and {len(content_ids)} '
             'values. Enter a name and a content for each file; a JSON list can have commas in its values.'
         )
     for name, text, content_id in zip_longest(names, contents, content_ids, fillvalue=''):
-        data, content_type = str(text).encode(errors='replace'), mimetypes.guess_type(name)[0] or 'text/plain'
+        data, content_type = text_of(text).encode(errors='replace'), mimetypes.guess_type(name)[0] or 'text/plain'
         yield OutgoingAttachment(name, len(data), '', data, content_type, content_id)
 
 
@@ -209,8 +211,8 @@ def _template_value(name: str, given: Any) -> str:
     if value is None:
         raise DemistoException(f'templateParams has neither a value nor a key for {name}. Write {{"{name}": {{"value": "x"}}}}.')
     if isinstance(value, list):
-        return ', '.join(map(str, value))
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return ', '.join(map(text_of, value))
+    return text_of(value)
 
 
 # A brace that is doubled as in a format string, a variable, or another brace.

@@ -115,6 +115,13 @@ def text_list(args: Arguments, name: str) -> list[str]:
     return [text for text in (str(one).strip() for one in argToList(args.get(name))) if text]
 
 
+def text_of(value: Any) -> str:
+    """Return a value of the context as text: a text as it is, nothing as an empty one, anything else as JSON."""
+    if value is None or isinstance(value, str):
+        return value or ''
+    return json.dumps(value, ensure_ascii=False)
+
+
 def int_argument(args: Arguments, name: str, default: int, maximum: int, label: str = '') -> int:
     """Return an argument as a number from 1 to `maximum`.
 
