@@ -96,6 +96,15 @@ def test_a_second_deletion_is_not_blamed_on_permissions(instance: Instance, adas
     assert 'ErrorCannotDeleteObject: Object cannot be deleted. It may be deleted already. Look for it in Outlook.' in told
 
 
+@pytest.mark.parametrize('command', ['msgraph-mail-delete-email', 'msgraph-mail-delete-folder'])
+def test_a_cloud_without_permanent_deletion_is_named(instance: Instance, adas: Mailbox, command: str) -> None:
+    adas.deletes_permanently = False
+    folder = adas.make_folder('Team')
+    args = {'folder_id': folder.folder_id} if 'folder' in command else {'message_id': message_of(adas).immutable_id}
+    told = instance.error(command, permanent='true', **args)
+    assert 'This cloud cannot delete permanently. Run the command without permanent.' in told
+
+
 def test_the_id_is_not_blamed_for_a_signed_email_that_cannot_be_forwarded(instance: Instance, adas: Mailbox) -> None:
     reason = 'The specified object was not found in the store., Cannot open attachment.'
     instance.cloud.faults.add(path='/createForward$', times=None, **refusal(404, 'ErrorItemNotFound', reason))

@@ -77,6 +77,8 @@ class GraphError(DemistoException):
                 advice = f'{_CHECK_MAILBOX[:-1]}, and that this account may open it.'
             elif 'Cannot open attachment' in reason:  # of a signed email
                 advice = _CANNOT_CONVERT
+            elif "'permanentDelete'" in reason:  # US Government L4 and L5, China
+                advice = 'This cloud cannot delete permanently. Run the command without permanent.'
         if status == 429 or _may_be_done(status, code):
             seconds = retry_after_seconds(response, now)
             advice = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'

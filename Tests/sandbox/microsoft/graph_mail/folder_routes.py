@@ -6,7 +6,14 @@ from flask import Response, jsonify, request
 
 from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.graph_mail.listing import filter_and_sort, page_json
-from sandbox.microsoft.graph_mail.mail_request import MailCall, find_folder, mail_blueprint, open_mailbox, typed_body
+from sandbox.microsoft.graph_mail.mail_request import (
+    MailCall,
+    check_deletes_permanently,
+    find_folder,
+    mail_blueprint,
+    open_mailbox,
+    typed_body,
+)
 from sandbox.microsoft.graph_mail.mailbox import ROOT
 from sandbox.microsoft.graph_mail.message_routes import destination
 from sandbox.microsoft.graph_mail.model import Folder
@@ -83,6 +90,7 @@ def delete_folder(folder_id: str) -> tuple[str, int]:
 @folders_api.post('/mailFolders/<folder_id>/permanentDelete')
 def delete_folder_for_ever(folder_id: str) -> tuple[str, int]:
     call = open_mailbox(WRITE)
+    check_deletes_permanently(call)
     folder = find_folder(call, folder_id)
     _refuse_well_known(folder)
     call.mailbox.remove_folder(folder)

@@ -168,6 +168,12 @@ def not_found(identifier: str) -> GraphError:
     return GraphError(404, 'ErrorItemNotFound', 'The specified object was not found in the store.')
 
 
+def check_deletes_permanently(call: MailCall) -> None:
+    """Check that the cloud has permanent deletion. Raises GraphError 400 as for an unknown path."""
+    if not call.mailbox.deletes_permanently:
+        raise GraphError(400, 'BadRequest', "Resource not found for the segment 'permanentDelete'.")
+
+
 def check_not_broken(message: Message, part: str) -> None:
     """Check that no test has broken that part of the message. Raises GraphError 500."""
     if part in message.broken:

@@ -59,6 +59,7 @@ class Mailbox:
         categories: the master list.
         meetings: what is in the calendar, by ID.
         deferred: what waits to be sent: when, what, whether it is kept in Sent Items.
+        deletes_permanently: the cloud of the mailbox has ``permanentDelete``.
         deletes_softly: a deleted message goes to the recoverable items at once, and not to Deleted Items.
         doubles_inline: the inline attachments of a draft are there twice as soon as another file is added.
         shared_folders: IDs of the only folders that users may open, by the object IDs of the users.
@@ -87,6 +88,7 @@ class Mailbox:
         self.meetings: dict[str, Meeting] = {}
         self.deferred: list[tuple[float, Message, bool]] = []
         self.deletes_softly = self.doubles_inline = False
+        self.deletes_permanently = True
         self.shared_folders: dict[str, set[str]] = {}
         self.unshared_status = 404
         self.change_number = 0

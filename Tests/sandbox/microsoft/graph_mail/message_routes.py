@@ -12,6 +12,7 @@ from sandbox.microsoft.graph_mail.extended_properties import value_of
 from sandbox.microsoft.graph_mail.listing import page_json, select_messages
 from sandbox.microsoft.graph_mail.mail_request import (
     MailCall,
+    check_deletes_permanently,
     check_not_broken,
     check_present,
     check_shared,
@@ -182,6 +183,7 @@ def delete_message(message_id: str, folder_id: str | None = None) -> tuple[str, 
 @message_route(messages_api, '/permanentDelete', 'POST')
 def delete_for_ever(message_id: str, folder_id: str | None = None) -> tuple[str, int]:
     call = open_mailbox(WRITE)
+    check_deletes_permanently(call)
     call.mailbox.remove(find_message(call, message_id, folder_id))
     return '', 204
 
