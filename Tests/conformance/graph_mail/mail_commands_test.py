@@ -387,7 +387,7 @@ def test_a_flag_is_set_with_a_date_completed_and_removed(mail: GraphMailClient, 
         'UserID': ADA,
     }
     assert message.flag.status == 'flagged'
-    assert message.flag.due['dateTime'].startswith('2999-12-31T00:00:00')
+    assert message.flag.due['dateTime'].startswith('2999-12-31T12:00:00')  # 2999-12-31 from UTC-12 to UTC+11
     for status in ('complete', 'notFlagged'):
         run(mail, 'msgraph-mail-flag-email', message_ids=message.immutable_id, status=status)
         assert message.flag.status == status

@@ -44,7 +44,7 @@ def test_a_flag_says_until_when(mail: GraphMailClient, ada: Mailbox) -> None:
     ids = delivered(ada).immutable_id
     [row] = table(mail, 'msgraph-mail-flag-email', message_ids=ids, due_date='2999-12-31')
     assert list(row) == ['Subject', 'Result', 'Flag Status', 'Due Date', 'ID']
-    assert (row['Flag Status'], row['Due Date']) == ('flagged', '2999-12-31T00:00:00Z')
+    assert (row['Flag Status'], row['Due Date']) == ('flagged', '2999-12-31T12:00:00Z')
     [row] = table(mail, 'msgraph-mail-flag-email', message_ids=ids, status='complete')
     assert (row['Flag Status'], 'Due Date' in row) == ('complete', False)
 

@@ -209,6 +209,12 @@ def utc_time(args: Arguments, name: str) -> dict[str, str]:
     return {'dateTime': f'{moment:%Y-%m-%dT%H:%M:%S}', 'timeZone': 'UTC'}
 
 
+def due_date(args: Arguments, name: str = 'due_date') -> dict[str, str]:
+    """Return a time as `utc_time`. A date without a time is its noon: Outlook shows the same day from UTC-12 to UTC+11."""
+    due, text = utc_time(args, name), required_argument(args, name)
+    return {**due, 'dateTime': f'{text}T12:00:00'} if re.fullmatch(r'\d{4}-\d\d-\d\d', text) else due
+
+
 def nested_depth(args: Arguments, name: str = 'nested_depth') -> int:
     """Return how deep attached emails are opened, 0 for not at all."""
     is_empty = clean_value(args.get(name)) in ('', '0')
@@ -225,7 +231,7 @@ ARGUMENT_CHECKS: dict[str, Callable[[Arguments, str], Any]] = {
     **dict.fromkeys(('recipient', 'sender'), one_address),
     **dict.fromkeys(('received_after', 'received_before', 'received_time'), past_time),
     'display_name': required_argument,
-    'due_date': utc_time,
+    'due_date': due_date,
     'nested_depth': nested_depth,
 }
 # Name, *, [] and choices of an argument that a command declares.

@@ -69,6 +69,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         addresses_text,
         checked_command,
         command_result,
+        due_date,
         folder_argument,
         graph_time_text,
         inert,
@@ -310,7 +311,7 @@ def flag_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     if clean_value(args.get('due_date')):
         if status != 'flagged':
             raise DemistoException('due_date can only be used with the status flagged. Remove due_date.')
-        due = utc_time(args, 'due_date')
+        due = due_date(args)
         flag.update(startDateTime=due, dueDateTime=due)
         shown = {'DueDate': graph_time_text(due)}
     return _change_emails(mailbox, args, 'Flags set', {'flag': flag}, {'FlagStatus': status}, shown)
