@@ -367,6 +367,56 @@ def test_a_draft_is_a_table() -> None:
     )
 
 
+CHANGED = (200, {'id': 'd'})
+
+
+@pytest.mark.parametrize(
+    'command, args, responses, title',
+    [
+        ('send-mail', {'to': BOB.address}, {'POST_messages': [DRAFT], 'POST_send': [ACCEPTED]}, 'Email sent'),
+        ('msgraph-mail-send-draft', {'draft_id': 'd'}, {'POST_send': [ACCEPTED]}, 'Draft sent'),
+        (
+            'msgraph-mail-reply-to',
+            {'message_id': 'm', 'comment': 'Hi'},
+            {'POST_createReply': [DRAFT], 'POST_send': [ACCEPTED]},
+            'Reply sent',
+        ),
+        (
+            'msgraph-mail-forward',
+            {'message_id': 'm', 'to': BOB.address},
+            {'POST_createForward': [DRAFT], 'POST_send': [ACCEPTED]},
+            'Email forwarded',
+        ),
+        (
+            'msgraph-mail-update-draft',
+            {'draft_id': 'd', 'subject': 'x'},
+            {'GET_d': [STILL_A_DRAFT, CHANGED], 'PATCH_d': [CHANGED]},
+            'Draft changed',
+        ),
+        (
+            'msgraph-mail-add-draft-attachment',
+            {'draft_id': 'd', 'transientFile': 'a.txt', 'transientFileContent': 'x'},
+            {
+                'GET_d': [STILL_A_DRAFT, CHANGED],
+                'GET_attachments': [(200, {'value': []}), (200, {'value': [{'id': 'a'}]})],
+                'POST_attachments': [(201, {'id': 'a'})],
+            },
+            'Files attached',
+        ),
+        (
+            'msgraph-mail-remove-draft-attachment',
+            {'draft_id': 'd', 'attachment_id': 'a'},
+            {'GET_d': [STILL_A_DRAFT], 'DELETE_a': [(204, None)]},
+            'Attachment removed',
+        ),
+    ],
+)
+def test_an_entry_says_what_was_done(command: str, args: dict[str, str], responses: dict[str, Any], title: str) -> None:
+    result = SENDING_COMMANDS[command](ScriptedClient(**responses), args)
+    assert result.readable_output.startswith(f'### {title}\n|')  # type: ignore[union-attr]
+    assert result.outputs['ID'] == 'd'  # type: ignore[union-attr]
+
+
 def test_a_draft_of_a_reply_is_read_and_changed_as_html() -> None:
     client = ScriptedClient(
         POST_createReply=[DRAFT],
