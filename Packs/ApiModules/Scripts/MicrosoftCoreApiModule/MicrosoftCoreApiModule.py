@@ -378,7 +378,7 @@ class _Deadline:
         """Limit the next read or write of a socket to what is left. Raise TimeoutError if nothing is."""
         seconds = self.seconds_left()
         if seconds <= 0:
-            raise TimeoutError('The request took too long.')
+            raise TimeoutError
         if seconds < connected.gettimeout():
             connected.settimeout(seconds)
 

@@ -40,6 +40,7 @@ from MicrosoftCoreApiModule import (
     clean_thumbprint,
     clean_value,
     connection_problem,
+    create_custom_azure_cloud,
     float_or_none,
     is_loopback,
     is_reset,
@@ -47,6 +48,7 @@ from MicrosoftCoreApiModule import (
     json_or_none,
     outside_text,
     proxy_passwords,
+    read_json,
     require_https,
     retry_after_seconds,
     run_with_retries,
@@ -138,6 +140,39 @@ def test_every_cloud_that_can_be_selected_exists_and_uses_https() -> None:
         assert cloud.endpoints.microsoft_graph_resource_id.endswith('/')
 
 
+def test_a_custom_cloud_has_the_given_names_and_addresses_or_those_of_another_cloud() -> None:
+    worldwide = AZURE_CLOUDS['com']
+    cloud = create_custom_azure_cloud(
+        'me', 'My cloud', 'my', worldwide, {'active_directory': LOGIN}, {'acr_login_server_endpoint': '.x'}
+    )
+    assert (cloud.origin, cloud.name, cloud.abbreviation) == ('me', 'My cloud', 'my')
+    assert vars(cloud.endpoints) == {**vars(worldwide.endpoints), 'active_directory': LOGIN}
+    assert vars(cloud.suffixes) == {**vars(worldwide.suffixes), 'acr_login_server_endpoint': '.x'}
+    assert create_custom_azure_cloud('me', defaults=worldwide)[1:3] == worldwide[1:3]
+    assert create_custom_azure_cloud('me', 'My cloud', 'my')[:3] == ('me', 'My cloud', 'my')
+    bare = create_custom_azure_cloud('me')
+    assert (bare[:3], vars(bare.endpoints), vars(bare.suffixes)) == (('me', '', ''), {}, {})
+
+
+@pytest.mark.parametrize(
+    'read, message',
+    [
+        (
+            lambda: create_custom_azure_cloud('me').endpoints.portal,
+            "This cloud does not have the endpoint 'portal'. Select another cloud.",
+        ),
+        (
+            lambda: create_custom_azure_cloud('me').suffixes.keyvault_dns,
+            "This cloud does not have the suffix 'keyvault_dns'. Select another cloud.",
+        ),
+        (lambda: create_custom_azure_cloud('me', endpoints={'x': LOGIN}), 'x is not an address of a cloud.'),
+    ],
+)
+def test_an_address_that_a_cloud_does_not_have_is_named(read: Callable[[], object], message: str) -> None:
+    with pytest.raises((AttributeError, TypeError), match=says(message)):
+        read()
+
+
 # endregion
 # region https and HTTP
 
@@ -192,6 +227,12 @@ FULL_ADDRESS = 'Enter the full address, starting with https://.'
         'https:/login.example',
         'javascript:https://x',
         'https://user:password@login.example',
+        'https://login..example',
+        f'https://{"a" * 64}.example',
+        'https://login.example:0',
+        'https://login.example:x',
+        'https://log\xedn.example',
+        'https://login.example|x',
     ],
 )
 def test_other_addresses_are_rejected_with_the_name_of_the_field(pasted: str) -> None:
@@ -271,6 +312,12 @@ def test_a_number_is_finite(value: object) -> None:
 )
 def test_what_is_not_json_is_none_and_no_text_has_lone_surrogates(body: bytes, value: object) -> None:
     assert json_or_none(response_with(200, body)) == value
+
+
+@pytest.mark.parametrize('body, message', [(b'NaN', 'NaN is not JSON.'), (b'[' * 100_000, 'The JSON is nested too deeply.')])
+def test_the_error_of_what_is_not_json_does_not_contain_it(body: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=says(message)):
+        read_json(response_with(200, body))
 
 
 @pytest.mark.parametrize(
@@ -375,6 +422,7 @@ class Service(requests.adapters.BaseAdapter):
         super().__init__()
         self.body, self.status, self.headers = body, status, headers
         self.requests: list[requests.PreparedRequest] = []
+        self.responses: list[requests.Response] = []
         self.timeouts: list[Any] = []
 
     def send(self, request: requests.PreparedRequest, *_args: Any, timeout: Any = None, **_kwargs: Any) -> requests.Response:
@@ -384,6 +432,7 @@ class Service(requests.adapters.BaseAdapter):
         response._content = False  # not yet read
         response.raw = urllib3.HTTPResponse(io.BytesIO(self.body), response.headers, preload_content=False)
         response.url, response.request = str(request.url), request
+        self.responses.append(response)
         return response
 
     def close(self) -> None:
@@ -481,8 +530,29 @@ def test_a_response_of_the_maximum_size_is_read(encoding: str, body: bytes) -> N
     ],
 )
 def test_a_response_that_is_too_large_or_cannot_be_decompressed_is_an_error(encoding: str, body: bytes, message: str) -> None:
-    with pytest.raises(requests.exceptions.ContentDecodingError, match=says(message)):
-        session_of(Service(body, Content_Encoding=encoding), max_size=9).get(LOGIN)
+    service = Service(body, Content_Encoding=encoding)
+    with pytest.raises(ContentDecodingError, match=says(message)):
+        session_of(service, max_size=9).get(LOGIN)
+    assert service.responses[0].raw.closed, 'nothing more is read'
+
+
+@pytest.mark.parametrize('is_stream', [False, True])
+def test_a_response_that_breaks_off_is_an_error(is_stream: bool) -> None:
+    session = session_of(Service(TEXT, Content_Length='11'))
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        list(session.get(LOGIN, stream=is_stream).iter_content(5))
+
+
+@pytest.mark.parametrize('is_stream', [False, True])
+def test_a_response_that_cannot_be_read_is_an_error_without_its_text(is_stream: bool) -> None:
+    class Odd(Service):
+        def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+            response = super().send(*args, **kwargs)
+            response.iter_content = lambda *_args: (int(text, 16) for text in ['-a secret'])  # type: ignore[assignment,misc]
+            return response
+
+    with pytest.raises(ContentDecodingError, match=says('ValueError')):
+        list(session_of(Odd()).get(LOGIN, stream=is_stream).iter_content(5))
 
 
 def test_a_file_is_streamed_as_it_is_whatever_its_size() -> None:
@@ -494,7 +564,7 @@ def test_a_file_is_streamed_as_it_is_whatever_its_size() -> None:
 
 def test_a_file_that_is_compressed_all_the_same_is_an_error() -> None:
     message = 'The service compressed a file that was requested as it is.'
-    with pytest.raises(requests.exceptions.ContentDecodingError, match=says(message)):
+    with pytest.raises(ContentDecodingError, match=says(message)):
         session_of(Service(gzip.compress(TEXT), Content_Encoding='gzip')).get(LOGIN, stream=True)
 
 
@@ -857,6 +927,7 @@ def test_backoff_doubles_with_a_jitter_of_a_quarter(attempt: int, least: float, 
         ('  a b \r\n', 'a b'),
         ('\ufeffa\u200b', 'a'),
         ('\xa0a', 'a'),
+        ('a\xa0b', 'ab'),
         ('"a"', 'a'),
         ("' a '", 'a'),
         ('"', '"'),
@@ -1128,7 +1199,8 @@ def test_a_text_may_contain_what_separates_values(text: str) -> None:
     'item', ['[]', *(pytest.param(one, marks=pytest.mark.slow) for one in ('1', '""', '"a,b"', '{}', '{"id": "\\""}', '"\\\\"'))]
 )
 def test_json_with_too_many_values_is_not_read(item: str) -> None:
-    assert json_or_none(response_with(body=f'[{",".join([item] * 3_000_010)}]'.encode())) is None
+    with pytest.raises(ValueError, match=says('The JSON has too many values.')):
+        read_json(response_with(body=f'[{",".join([item] * 3_000_010)}]'.encode()))
 
 
 @pytest.mark.slow

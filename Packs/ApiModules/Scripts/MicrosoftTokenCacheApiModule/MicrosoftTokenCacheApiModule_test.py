@@ -30,6 +30,7 @@ from MicrosoftCredentialsApiModule import (
     PendingSignIn,
 )
 from MicrosoftTokenCacheApiModule import (
+    LEASE_SECONDS,
     REFRESH_RETRY_SECONDS,
     CachedTokens,
     ContextStorage,
@@ -283,6 +284,8 @@ def test_all_tokens_can_be_dropped_and_the_rest_remains() -> None:
     context: dict[str, Any] = {
         'access_token': 'a',
         'valid_until': 1,
+        'Mail.Send_access_token': 'a',
+        'Mail.Send_valid_until': 1,
         'https://x/.default_access_token': 'a',
         'https://x/.default_valid_until': 1,
         'https://management.azure.com/': 'a',
@@ -707,8 +710,54 @@ def test_a_refusal_tells_of_a_command_that_ended_with_the_token(clock: FakeClock
         provider(credential, clock).get_token(GRAPH)
 
 
+def test_a_token_whose_response_was_stored_is_not_reported_lost(clock: FakeClock) -> None:
+    credential = WorksOnce(response('a token', 100), SignInRefusedError('It was refused.'))
+    provider(credential, clock).get_token(GRAPH)
+    with pytest.raises(SignInRefusedError, match=says('It was refused.')):
+        provider(credential, clock).get_token(GRAPH)
+
+
+def test_what_works_once_is_noted_before_it_is_sent_even_if_the_context_is_busy(clock: FakeClock) -> None:
+    class Watching(WorksOnce):
+        def request_token(self, *args: Any) -> TokenResponse:
+            notes.append([key.rpartition('/')[2] for key in demisto.getIntegrationContext() if key.endswith('/sent')])
+            return super().request_token(*args)
+
+    notes: list[list[str]] = []
+    provider(Watching(response('a token')), clock, BusyStorage(math.inf)).get_token(GRAPH)
+    assert notes == [['sent']]
+
+
 # endregion
 # region sessions and secrets
+
+
+@pytest.mark.parametrize(
+    'tenant, sessions',
+    [
+        (TENANT, [CachedSession('of fabrikam')]),
+        ('another tenant', [CachedSession('of fabrikam', tenants=('another tenant', 'fabrikam.example'))]),
+    ],
+)
+def test_a_sign_in_to_another_tenant_is_none_of_the_first_one(
+    clock: FakeClock, tenant: str, sessions: list[CachedSession]
+) -> None:
+    for name, tid in (('contoso.example', TENANT), ('fabrikam.example', tenant)):
+        answer = response(jwt_of(tid=tid), refresh_token=f'of {name.partition(".")[0]}')
+        provider(ScriptedUser(name), clock).save(GRAPH, answer, is_new_sign_in=True)
+    context = demisto.getIntegrationContext()
+    assert cached(context, ScriptedUser('contoso.example')).sessions == sessions
+    assert cached(context, ScriptedUser('fabrikam.example')).sessions == [CachedSession('of fabrikam')]
+
+
+@pytest.mark.parametrize(
+    'part, value', [('value', 5), ('value', None), ('expires_on', '1'), ('expires_on', 1e12), ('expires_on', True), ('scope', [])]
+)
+def test_a_token_of_another_shape_is_ignored(part: str, value: Any) -> None:
+    tokens = cached({})
+    tokens.put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
+    [(key, text)] = tokens.context.items()
+    assert cached({key: json.dumps({**json.loads(text), part: value})}).token is None
 
 
 def test_what_was_cached_is_masked_when_it_is_read(clock: FakeClock) -> None:
@@ -775,6 +824,103 @@ def test_a_token_that_cannot_be_refreshed_early_is_replaced_early(credential: Cr
     cached(context, credential).put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
     assert cached(context, credential, now=NOW + 3600 - least_life - 1).token
     assert cached(context, credential, now=NOW + 3600 - least_life).token is None
+
+
+def test_a_refresh_token_of_the_public_module_is_not_used_beside_an_own_token() -> None:
+    context: dict[str, Any] = {'current_refresh_token': 'public'}
+    assert cached(context, target=AZURE).sessions == [CachedSession('public', is_foreign=True), CachedSession()]
+    cached(context).put_token(AccessToken('own', NOW + 3600, NOW + 3600))
+    assert cached(context, target=AZURE).sessions == [CachedSession()]
+
+
+@pytest.mark.parametrize('is_refused', [True, False])
+def test_a_refresh_token_of_the_public_module_is_deleted_if_it_was_refused(clock: FakeClock, is_refused: bool) -> None:
+    demisto.setIntegrationContext({'current_refresh_token': 'public'})
+    refusals = [SignInRefusedError('It was refused.')] if is_refused else []
+    provider(ScriptedCredential(*refusals, response('own', refresh_token='next')), clock).get_token(GRAPH)
+    assert demisto.getIntegrationContext().get('current_refresh_token') == (None if is_refused else 'public')
+
+
+def test_the_key_of_the_public_module_repeats_the_refresh_token_of_the_settings(clock: FakeClock) -> None:
+    other = AuthorizationCodeCredential(APPLICATION, 'https://localhost/app', 'another code')
+    for credential, refresh_token in ((USER, 'of Ada'), (other, 'of Bob')):
+        provider(credential, clock).save(GRAPH, response('x', refresh_token=refresh_token), is_new_sign_in=True)
+    repeated = []
+    for credential in (USER, other, USER, APPLICATION):
+        provider(credential, clock).update(lambda _cached: None)
+        repeated.append(demisto.getIntegrationContext().get('current_refresh_token'))
+    assert repeated == ['of Ada', 'of Bob', 'of Ada', None]
+    demisto.setIntegrationContext({'current_refresh_token': 'of the public module'})
+    provider(USER, clock).update(lambda _cached: None)
+    assert demisto.getIntegrationContext() == {'current_refresh_token': 'of the public module'}
+
+
+# endregion
+# region polls and waits
+
+A_CODE = PendingSignIn(device_code='a code', interval=5)
+
+
+@pytest.mark.parametrize(
+    'error, polled, next_interval, after',
+    [
+        (SignInPendingError(0), A_CODE, 5, A_CODE),
+        (SignInPendingError(5), A_CODE, 10, A_CODE._replace(interval=10)),
+        (SignInPendingError(5), PendingSignIn(device_code='an older code', interval=5), 10, A_CODE),
+        (SignInRequiredError('It has expired.'), A_CODE, None, None),
+        (SignInRequiredError('It has expired.'), PendingSignIn(device_code='an older code'), None, A_CODE),
+        (SignInRequiredError('It has expired.'), PendingSignIn('state'), None, A_CODE),
+        (SignInUnavailableError('It is down.'), A_CODE, None, A_CODE),
+    ],
+)
+def test_a_poll_slows_down_or_ends_its_own_sign_in(
+    clock: FakeClock, error: Any, polled: PendingSignIn, next_interval: float | None, after: PendingSignIn | None
+) -> None:
+    asking = provider(USER, clock)
+    asking.start_sign_in(A_CODE)
+    asking.after_poll(error, polled)
+    assert asking.pending_sign_in() == after
+    assert getattr(error, 'interval', None) == next_interval
+
+
+@pytest.mark.parametrize('retry_after, pause', [(0, REFRESH_RETRY_SECONDS), (29, REFRESH_RETRY_SECONDS), (100, 100)])
+def test_a_service_that_asks_for_a_pause_is_not_asked_to_refresh_before(
+    clock: FakeClock, retry_after: float, pause: float
+) -> None:
+    busy = SignInUnavailableError('It is busy.', retry_after=retry_after)
+    credential = ScriptedCredential(response('first', refresh_in=1000), busy, response('second', lifetime=7200))
+    provider(credential, clock).get_token(GRAPH)
+    values = []
+    for clock.time in (NOW + 1000, NOW + 1000 + pause - 1, NOW + 1000 + pause):
+        values.append(provider(credential, clock).get_token(GRAPH).value)
+    assert values == ['first', 'first', 'second']
+
+
+def test_waits_between_attempts_are_short_and_random(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    bounds: list[tuple[float, float]] = []
+    monkeypatch.setattr('random.uniform', lambda least, most: bounds.append((least, most)) or most)
+    update_storage(BusyStorage(3), lambda context: context.update(mine='1'), clock)
+    assert bounds == [(0, 0.02), (0, 0.04), (0, 0.06)]
+    bounds.clear()
+    provider(ScriptedCredential(response('a token')), clock, BusyStorage(2)).get_token(GRAPH)
+    assert bounds == [(0, 0.05), (0, 0.05)], 'for the lease'
+    bounds.clear()
+    credential = ScriptedCredential(response('a token', 10))
+    asking = provider(credential, clock)
+    asking.update(lambda tokens: tokens.put_lease(Lease('another', clock.now() + 12)))
+    asking.get_token(AZURE)
+    assert set(bounds) == {(0, 0.2)}, 'for another process'
+
+
+def test_a_process_holds_the_lease_for_some_seconds_while_it_asks(clock: FakeClock) -> None:
+    class Watched(ScriptedCredential):
+        def request_token(self, *args: Any) -> TokenResponse:
+            leases.append(cached(demisto.getIntegrationContext(), self).lease)
+            return super().request_token(*args)
+
+    leases: list[Lease] = []
+    provider(Watched(response('a token')), clock).get_token(GRAPH)
+    assert [(bool(lease.holder), lease.until) for lease in leases] == [(True, NOW + LEASE_SECONDS)]
 
 
 # endregion
