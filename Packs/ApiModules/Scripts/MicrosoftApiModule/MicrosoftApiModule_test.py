@@ -472,6 +472,19 @@ def test_a_public_request_asks_for_another_run_and_ends_the_process(scripted: Ma
         client.http_request('GET', '/x')
 
 
+def test_throttling_is_no_success_where_the_command_can_run_again(scripted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    results: list[Any] = []
+    monkeypatch.setattr(demisto, 'results', results.append)
+    monkeypatch.setattr(demisto, 'command', lambda: 'a-command')
+    client, _ = scripted((200, {}, {'value': 1}), THROTTLED, retry_on_rate_limit=True)
+    assert client.http_request('GET', '/x', ok_codes=(200, 429)) == {'value': 1}
+    with pytest.raises(SystemExit):
+        client.http_request('GET', '/x', ok_codes=(200, 429))
+    assert results[-1]['PollingCommand'] == 'a-command'
+    client, _ = scripted(THROTTLED)
+    assert client.http_request('GET', '/x', ok_codes=(200, 429)) == {}
+
+
 # endregion
 # region the cost of a token
 
