@@ -48,6 +48,10 @@ FORMS: dict[str, Callable[[Message], str]] = {
     'address in Outlook on the web': lambda message: (
         f'https://outlook.office365.com/owa/?ItemID={quote(message.message_id)}&exvsurl=1&viewmodel=ReadMessageItem'
     ),
+    'address of the newer Outlook on the web': lambda message: (
+        f'https://outlook.office.com/mail/inbox/id/{quote(message.message_id.replace("-", "/").replace("_", "+"), safe="")}'
+    ),
+    'address of a message in its own window': lambda message: f'https://outlook.office.com/mail/id/{message.message_id}?x=y',
 }
 # Every command that names a message, and what shows that it found it.
 NAMING = [
@@ -116,7 +120,9 @@ def test_a_message_id_may_have_any_characters(instance: Instance, adas: Mailbox,
     assert instance.context('msgraph-mail-get-email', message_id=name)['ID'] == message.immutable_id
 
 
-@pytest.mark.parametrize('name', ['a@' * 50_000 + ' ', '<' * 100_000, '&' * 100_000, '?ItemID=' * 20_000, '%' * 100_000])
+@pytest.mark.parametrize(
+    'name', ['a@' * 50_000 + ' ', '<' * 100_000, '&' * 100_000, '?ItemID=' * 20_000, 'https://a/mail/' * 20_000, '%' * 100_000]
+)
 def test_a_hostile_name_is_refused_at_once(instance: Instance, name: str) -> None:
     started = time.process_time()
     instance.error('msgraph-mail-get-email', message_id=name)

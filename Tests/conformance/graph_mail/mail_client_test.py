@@ -124,7 +124,7 @@ def test_folders_are_listed_from_as_many_pages_as_the_limit_needs(
 ) -> None:
     for number in range(1200):
         ada.make_folder(f'Team {number}', 'inbox')
-    assert len(mailbox.list_child_folders('inbox', limit)) == min(limit, 1200)
+    assert len(mailbox.list_folders(limit, 'inbox')) == min(limit, 1200)
     assert len(paths_to_graph(cloud)) == requests_made
 
 

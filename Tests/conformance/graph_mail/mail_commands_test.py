@@ -470,6 +470,14 @@ def with_everything(ada: Mailbox) -> Message:
     return message
 
 
+def test_files_are_read_by_their_ids_alone(mail: GraphMailClient, with_everything: Message) -> None:
+    args = {'message_id': with_everything.immutable_id, 'folder_id': 'inbox'}
+    entries = run(mail, 'msgraph-mail-get-attachment', **args)
+    assert next(one['File'] for one in entries if isinstance(one, dict)) == 'a.bin'
+    listed = outputs(mail, 'msgraph-mail-list-attachments', **args, include_hash='true')
+    assert all('SHA256' in one for one in listed['Attachment'] if one['Kind'] != 'referenceAttachment')
+
+
 @pytest.mark.parametrize(
     'content_id, html, is_inline',
     [

@@ -235,8 +235,8 @@ def graph_id(text: str) -> str:
             Outlook on the web, which contains its ID; or a ``Message-ID``, in brackets or not.
     """
     text = re.sub(r'(?i)^message-id:\s*', '', unescaped(text.strip())).strip()
-    if found := re.search(r'[?&]ItemID=([^&#]+)', text):
-        text = found[1]
+    if found := re.search(r'[?&]ItemID=([^&#]+)|^https://[^/]+/mail/(?:[\w.@-]+/){0,4}id/([^/?#]+)', text):
+        text = found[1] or found[2]
     if found := re.fullmatch(r'<?([^<>\s]{1,900}@[^<>\s]{1,900})>?|<([^<>\s]+)>', text):
         return f'<{found[1] or found[2]}>'
     graph = unquote(text).replace('/', '-').replace('+', '_')

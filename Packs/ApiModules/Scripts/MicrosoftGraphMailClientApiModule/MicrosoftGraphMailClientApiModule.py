@@ -623,17 +623,15 @@ class Mailbox:
         path = self.attachment_path(message_id, attachment_id, folder_id)
         return self._object('GET', path, params={'$select': ATTACHMENT_PROPERTIES})
 
-    def download_attachment(
-        self, message_id: str, attachment_id: str, write: ByteWriter, folder_id: str = '', max_size: int = MAX_DOWNLOAD
-    ) -> int:
+    def download_attachment(self, message_id: str, attachment_id: str, write: ByteWriter, max_size: int = MAX_DOWNLOAD) -> int:
         """Stream the bytes of a file, or an item as MIME, iCalendar or vCard, and return how many they are."""
-        path = f'{self.attachment_path(message_id, attachment_id, folder_id)}/$value'
+        path = f'{self.attachment_path(message_id, attachment_id)}/$value'  # below a folder, Graph refuses $value
         return self.client.download(path, write, self._retry_policy, max_size)
 
-    def download_file(self, message_id: str, attachment: Attachment, write: ByteWriter, folder_id: str = '') -> None:
+    def download_file(self, message_id: str, attachment: Attachment, write: ByteWriter) -> None:
         """Stream the bytes of an attachment, whose size is about that in the list. That of an item as MIME is another one."""
         limit = 2 * attachment.size + 1_000_000 if attachment.kind == 'file' else MAX_DOWNLOAD
-        size = self.download_attachment(message_id, attachment.attachment_id, write, folder_id, limit)
+        size = self.download_attachment(message_id, attachment.attachment_id, write, limit)
         if attachment.size > MAX_EMPTY and not size:
             raise GraphError(f'The file is empty, though it should have {attachment.size} bytes.', 'Try again.')
 
@@ -647,9 +645,6 @@ class Mailbox:
     def list_folders(self, limit: int = 20, parent_id: str = '') -> list[JsonObject]:
         """Return the first `limit` child folders of a folder, or folders at the top of the mailbox."""
         return self._list(self._folders_path(parent_id), limit, {'$top': min(limit, MAX_PAGE_SIZE)})
-
-    def list_child_folders(self, folder_id: str, limit: int = 20) -> list[JsonObject]:
-        return self.list_folders(limit, folder_id)
 
     def folder_id(self, name: str) -> str:
         """Return the ID or the well-known name of the folder that `name` means. What is neither is found by `find_folder`."""

@@ -121,7 +121,7 @@ def test_an_id_is_one_segment_of_the_path(value: str) -> None:
         lambda mailbox, value: mailbox.get_message(value, value),
         lambda mailbox, value: mailbox.list_attachments(value, value),
         lambda mailbox, value: mailbox.get_attachment(value, value, value),
-        lambda mailbox, value: mailbox.list_child_folders(value),
+        lambda mailbox, value: mailbox.list_folders(20, value),
         lambda mailbox, value: mailbox.update_folder(value, 'x'),
         lambda mailbox, value: mailbox.delete_folder(value),
         lambda mailbox, value: mailbox.delete_folder(value, permanent=True),
@@ -517,7 +517,7 @@ def test_a_list_takes_as_many_pages_as_the_limit_needs(limit: int, count: int, r
     [
         lambda mailbox: mailbox.list_messages(),
         lambda mailbox: mailbox.list_folders(),
-        lambda mailbox: mailbox.list_child_folders('x'),
+        lambda mailbox: mailbox.list_folders(20, 'x'),
         lambda mailbox: mailbox.list_rules(),
         lambda mailbox: mailbox.list_attachments('x'),
         lambda mailbox: mailbox.get_mailtips([BOB]),

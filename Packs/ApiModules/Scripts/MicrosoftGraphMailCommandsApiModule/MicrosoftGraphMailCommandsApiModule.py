@@ -469,7 +469,7 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
             'WebLink': web_link if is_link else '',
         }
         if with_hash and not is_link:
-            download = partial(mailbox.download_file, message_id, attachment, folder_id=folder_id)
+            download = partial(mailbox.download_file, message_id, attachment)
             try:
                 row['SHA256'] = again_if_broken(partial(_sha256, download))
             except GraphError as error:
@@ -516,7 +516,7 @@ def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResu
         if attachment.kind == 'reference':
             reason = f'It is a link to a file elsewhere. Open the email to follow it: {web_link}'
         else:
-            download = partial(mailbox.download_file, message_id, attachment, folder_id=folder_id)
+            download = partial(mailbox.download_file, message_id, attachment)
             try:
                 saved = save_file(attachment.name, download, attachment.kind == 'item')
                 entries.append(saved.entry)
@@ -567,7 +567,7 @@ def list_folders_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 def list_child_folders_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """List the child folders of a folder."""
     limit = args.get('limit') or 20
-    folders = mailbox.list_child_folders(folder_argument(mailbox, args, 'parent_folder_id'), limit)
+    folders = mailbox.list_folders(limit, folder_argument(mailbox, args, 'parent_folder_id'))
     return _folder_results('Folders', folders, 'There are no folders in this folder.')
 
 

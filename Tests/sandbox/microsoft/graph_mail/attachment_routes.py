@@ -10,6 +10,7 @@ from sandbox.microsoft.graph_mail.errors import GraphError
 from sandbox.microsoft.graph_mail.listing import filter_and_sort, page_json
 from sandbox.microsoft.graph_mail.mail_request import (
     MailCall,
+    check_no_folder,
     check_not_broken,
     check_present,
     find_message,
@@ -76,6 +77,7 @@ def get_attachment(message_id: str, attachment_id: str, folder_id: str | None = 
 @message_route(attachments_api, '/attachments/<attachment_id>/$value', 'GET')
 def get_content(message_id: str, attachment_id: str, folder_id: str | None = None) -> Response:
     message = find_message(open_mailbox(READ), message_id, folder_id)
+    check_no_folder(folder_id)
     attachment = find_attachment(message, attachment_id)
     if isinstance(attachment, ReferenceAttachment):
         raise GraphError(405, 'ErrorInvalidRequest', 'The $value of a reference attachment cannot be read.')

@@ -174,6 +174,12 @@ def check_deletes_permanently(call: MailCall) -> None:
         raise GraphError(400, 'BadRequest', "Resource not found for the segment 'permanentDelete'.")
 
 
+def check_no_folder(folder_id: str | None) -> None:
+    """Check that ``$value`` is not requested through a folder. Raises GraphError 405."""
+    if folder_id is not None:
+        raise GraphError(405, 'ErrorInvalidRequest', 'The OData request is not supported.')
+
+
 def check_not_broken(message: Message, part: str) -> None:
     """Check that no test has broken that part of the message. Raises GraphError 500."""
     if part in message.broken:

@@ -13,6 +13,7 @@ from sandbox.microsoft.graph_mail.listing import page_json, select_messages
 from sandbox.microsoft.graph_mail.mail_request import (
     MailCall,
     check_deletes_permanently,
+    check_no_folder,
     check_not_broken,
     check_present,
     check_shared,
@@ -144,6 +145,7 @@ def get_message(message_id: str, folder_id: str | None = None) -> Response:
 @message_route(messages_api, '/$value', 'GET')
 def get_mime(message_id: str, folder_id: str | None = None) -> Response:
     message = find_message(open_mailbox(READ), message_id, folder_id)
+    check_no_folder(folder_id)
     check_not_broken(message, 'mime')
     check_present(message, 'mime')
     return Response(stream_with_context(mime.chunks(message)), mimetype='text/plain')
