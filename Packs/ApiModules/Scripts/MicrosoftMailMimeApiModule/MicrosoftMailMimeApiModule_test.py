@@ -2,7 +2,15 @@
 
 import pytest
 
-from MicrosoftMailMimeApiModule import MimePart, event_details, file_name, html_to_text, mime_parts, parse_headers
+from MicrosoftMailMimeApiModule import (
+    MimePart,
+    calendar_in_mime,
+    event_details,
+    file_name,
+    html_to_text,
+    mime_parts,
+    parse_headers,
+)
 
 
 # region MIME
@@ -89,6 +97,21 @@ def test_multiparts_in_each_other_are_opened_up_to_a_limit(depth: int, last: str
     source = b''.join(b'Content-Type: multipart/mixed; boundary=%d\n\n--%d\n' % (level, level) for level in range(depth))
     parts = list(mime_parts(source + b'Content-Type: image/png\n\nx'))
     assert (len(parts), parts[-1].headers.get_content_type(), bool(parts[-1].body)) == (11, last, True)
+
+
+@pytest.mark.parametrize(
+    'kinds, calendar',
+    [
+        (('text/plain', 'Text/Calendar'), b'1'),
+        (('application/ics', 'text/calendar'), b'0'),
+        (('text/plain', 'image/png'), b''),
+    ],
+)
+def test_the_first_calendar_of_an_email_is_its_invitation(kinds: tuple[str, ...], calendar: bytes) -> None:
+    parts = ''.join(f'--b\nContent-Type: {kind}\n\n{number}\n' for number, kind in enumerate(kinds))
+    empty = '--b\nContent-Type: text/calendar\n\n \n'
+    source = f'Content-Type: multipart/alternative; boundary=b\n\n{empty}{parts}--b--'
+    assert calendar_in_mime(source.encode()) == calendar
 
 
 CONTENT = b'Subject: Inner?\n\nHello'
