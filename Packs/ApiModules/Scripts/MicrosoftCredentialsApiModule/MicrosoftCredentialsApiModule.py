@@ -81,7 +81,7 @@ def parse_authorization_response(value: str) -> AuthorizationResponse:
     if not code and fields.get('url', '').startswith('http'):  # a link that a mail filter has wrapped
         return parse_authorization_response(fields['url'])
     if fields.get('error'):
-        refusal = parse_oauth_error(fields, 400)
+        refusal = parse_oauth_error(fields)
         raise SignInRequiredError(refusal.what, refusal.advice, refusal.code, refusal.correlation_id)
     if not code and is_code:
         raise CredentialError('The authorization code is missing.', 'Paste the full address of the page after the sign-in.')

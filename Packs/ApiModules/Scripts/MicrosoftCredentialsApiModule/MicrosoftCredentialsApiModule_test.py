@@ -202,7 +202,7 @@ def test_a_text_without_a_code_is_rejected(pasted: str, message: str) -> None:
     'description, what, code',
     [
         ('&error_description=AADSTS65004%3a+Declined.+Trace+ID%3a+1', 'AADSTS65004: Declined.', 'AADSTS65004'),
-        ('', 'HTTP status 400, access_denied.', 'access_denied'),
+        ('', 'access_denied.', 'access_denied'),
     ],
 )
 def test_a_redirect_url_with_an_error_raises_it(description: str, what: str, code: str) -> None:

@@ -726,7 +726,8 @@ def _valid_args() -> JsonObject:
     """Return the arguments of the command. Raise DemistoException for one that is not text, such as half of an emoji."""
     args = demisto.args()
     for name, value in args.items():
-        if any('\ud800' <= one <= '\udfff' or one == '\0' for one in str(value)):
+        text = ''.join(map(str, value)) if isinstance(value, list) else str(value)
+        if any('\ud800' <= one <= '\udfff' or one == '\0' for one in text):
             raise DemistoException(f'The argument {name} contains characters that no text can contain. Remove them.')
     return args
 

@@ -1097,8 +1097,8 @@ def test_the_text_of_an_error_is_shown_if_it_was_written_for_users(error: Except
     assert error_text(error) == text
 
 
-@pytest.mark.parametrize('value', ['half an \ud83d', '\ud800', 'a\udfffb', 'a\0b'])
-def test_an_argument_that_is_no_text_is_rejected(run: Run, value: str) -> None:
+@pytest.mark.parametrize('value', ['half an \ud83d', '\ud800', 'a\udfffb', 'a\0b', ['whole', 'half an \ud83d'], ['a\0b']])
+def test_an_argument_that_is_no_text_is_rejected(run: Run, value: Any) -> None:
     text = run('contoso-list', lambda *_: 'ok', limit='5', subject=value)['Contents']
     assert text == 'The argument subject contains characters that no text can contain. Remove them.'
 

@@ -187,7 +187,7 @@ class TokenProvider:
         if not is_written:
             self._log('The integration context rejected every write. The tokens of this sign-in are not cached.')
         elif unreadable:
-            self._log(f'{unreadable} entries of the integration context could not be read and were dropped.')
+            self._log(f'Entries of the integration context that could not be read were dropped: {unreadable}.')
         return is_written
 
     def _read(self, target: TokenTarget, rejected: str = '') -> 'CachedTokens':

@@ -655,7 +655,7 @@ def test_entries_that_cannot_be_read_are_logged_once(clock: FakeClock, conflicts
     demisto.setIntegrationContext({f'microsoft-sign-in/x/token/{name}': 'broken' for name in 'abc'})
     asking, log = logging(USER, clock, BusyStorage(conflicts))
     asking.update(lambda _cached: None)
-    assert log == ['3 entries of the integration context could not be read and were dropped.']
+    assert log == ['Entries of the integration context that could not be read were dropped: 3.']
 
 
 @pytest.mark.parametrize(

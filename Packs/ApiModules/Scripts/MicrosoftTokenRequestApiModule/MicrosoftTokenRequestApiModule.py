@@ -223,11 +223,12 @@ _NAMED = rf'\b(?:{"|".join((*_FINAL, _TEMPORARY))})\b'
 
 
 def parse_oauth_error(
-    body: JsonObject, status: int, own_advice: str = '', redact: Callable[[str], str] = str
+    body: JsonObject, status: int = 0, own_advice: str = '', redact: Callable[[str], str] = str
 ) -> MicrosoftSignInError:
     """Return the exception for an OAuth error object, with advice.
 
     Args:
+        status: of the response; 0 if a redirect URL brought the error.
         own_advice: what to do if the request is refused. It is added to what the user or the service has to do, and replaces
             what concerns an app registration.
         redact: replaces the secrets in a text.
@@ -250,7 +251,8 @@ def parse_oauth_error(
         advice = f'Look up {code} at https://login.microsoftonline.com/error and in the sign-in log of the tenant.'
     if known and known not in _SEVERAL_CAUSES:
         description = re.split(r'(?<=[^\d\s][.!?])\s', description)[0]
-    reason = description or f'HTTP status {status}, {error or "no reason given"}.'
+    answered = f'HTTP status {status}, ' if status else ''
+    reason = description or f'{answered}{error or "no reason given"}.'
     what = f'Microsoft refused the sign-in: {reason}'
     advice = advice or {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, 'Check the settings of the instance.')
     kind = SignInRequiredError if error in _NEEDS_USER else SignInRefusedError
