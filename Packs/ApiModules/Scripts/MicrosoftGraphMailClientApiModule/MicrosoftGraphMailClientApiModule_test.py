@@ -339,7 +339,7 @@ FINAL = {
         ),
         CANNOT_CONVERT,
     ),
-    **dict.fromkeys(('ErrorNonExistentMailbox', 'MailboxNotEnabledForRESTAPI', 'MailboxNotSupportedForRESTAPI'), NO_MAILBOX),
+    **dict.fromkeys(('MailboxNotEnabledForRESTAPI', 'MailboxNotSupportedForRESTAPI'), NO_MAILBOX),
     'ErrorMessageSizeExceeded': 'Send smaller files or a link to them: the mailbox limits the size of an email.',
     'ErrorQuotaExceeded': 'Delete what the mailbox does not need, or ask an administrator to raise its quota.',
     'ErrorExceededMessageLimit': 'Wait until the mailbox may send again, or ask an administrator about its sending limit.',
@@ -749,7 +749,7 @@ def test_a_conflict_of_a_version_is_left_to_the_caller() -> None:
 @pytest.mark.parametrize(
     'make, status, body, done, advice',
     [
-        (lambda mailbox: mailbox.delete_request('m'), 202, None, 'deleted', 'Check it before you try again.'),
+        (lambda mailbox: mailbox.delete_request('m'), 202, None, 'created', 'Check whether it exists before you try again.'),
         (lambda mailbox: mailbox.delete_request('m', permanent=True), 200, None, 'deleted', 'Check it before you try again.'),
         (lambda mailbox: mailbox.update_request('m', {}), 200, {}, 'changed', 'Check it before you try again.'),
         (
