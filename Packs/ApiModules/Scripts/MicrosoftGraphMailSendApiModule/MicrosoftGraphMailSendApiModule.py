@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import partial
@@ -365,22 +365,11 @@ UPLOAD_RANGE = 12 * 320 * 1024  # bytes; under 4 MB, and a multiple of 320 KiB
 _RETRIES = 5
 _CLEANUP_SECONDS = 20.0  # to remove a draft after the end of the command
 
+# A step of sending: what may have been done is looked up before the step is repeated.
+_STEP_RETRIES = RetryPolicy({**CONFLICT_RETRIES, **dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES)}, _RETRIES)
 _USER_DRAFT_RETRIES = 2  # after 404: a new or changed draft is not known everywhere at once, but the ID may be wrong
-
-
-def _step_retries(more: Mapping[int, int]) -> RetryPolicy:
-    """Return the policy of a step of sending: what may have been done is looked up before the step is repeated.
-
-    Args:
-        more: the number of retries by other statuses than those of conflicts, throttling and unclear outcomes.
-    """
-    unclear = dict.fromkeys((*range(200, 300), 429, *range(500, 600)), _RETRIES)
-    return RetryPolicy({**CONFLICT_RETRIES, **unclear, **more}, _RETRIES)
-
-
-_STEP_RETRIES = _step_retries({})
-_UPLOAD_RETRIES = _step_retries({416: _RETRIES})
 _SESSION_RETRIES = RetryPolicy({401: 3, 404: 3, 410: 3})
+_UPLOAD_RETRIES = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 416: _RETRIES})
 
 
 class UploadSession:
@@ -513,7 +502,7 @@ class _Draft:
     """
 
     def __init__(self, mailbox: Mailbox, progress: SendingProgress, body_type: str = '', not_found_retries: int = _RETRIES):
-        self._policy = _step_retries({404: not_found_retries})
+        self._policy = _STEP_RETRIES._replace(retries={**_STEP_RETRIES.retries, 404: not_found_retries})
         self.may_be_deferred = False
         self._mailbox = mailbox
         self.progress = progress
