@@ -30,9 +30,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftApiModule import (
         mask_secret,
     )
-    from MicrosoftInstanceApiModule import (
-        ArgumentError,
-    )
     from MicrosoftGraphClientApiModule import (
         CONFLICT_RETRIES,
         GraphClient,
@@ -307,7 +304,7 @@ def _spelled_as(name: str, value: str, choices: Sequence[str]) -> str:
     for choice in choices:
         if choice.casefold() == value.casefold():
             return choice
-    raise ArgumentError(name, f"'{value}' is not a valid {name}. Use one of {', '.join(choices)}.")
+    raise DemistoException(f"'{value}' is not a valid {name}. Use one of {', '.join(choices)}.")
 
 
 def internet_headers(given: Any) -> tuple[tuple[str, str], ...]:
@@ -323,9 +320,9 @@ def internet_headers(given: Any) -> tuple[tuple[str, str], ...]:
         name, colon, value = (part.strip() for part in header.partition(':'))
         if not colon:
             what = f"The header '{header[:100]}' has no value."
-            raise ArgumentError('headers', f'{what} Write headers as x-name:value, separated by commas.')
+            raise DemistoException(f'{what} Write headers as x-name:value, separated by commas.')
         if not re.fullmatch(_HEADER_NAME, name):
-            raise ArgumentError('headers', f"The header name '{name[:100]}' is not valid. Use a name that starts with x-.")
+            raise DemistoException(f"The header name '{name[:100]}' is not valid. Use a name that starts with x-.")
         headers.append((name, value))
     return tuple(headers)
 

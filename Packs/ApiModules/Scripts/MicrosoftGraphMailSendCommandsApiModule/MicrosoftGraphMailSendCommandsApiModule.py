@@ -21,7 +21,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         reschedule,
     )
     from MicrosoftInstanceApiModule import (
-        ArgumentError,
         Arguments,
         bool_argument,
         choice_argument,
@@ -376,7 +375,7 @@ def create_draft_command(mailbox: Mailbox, args: Arguments, progress: SendingPro
     elif mail.subject:
         draft = MailSender(mailbox).create_draft(mail, progress)
     else:
-        raise ArgumentError('subject', 'The argument subject is empty. Enter a subject, or reply_to_id or forward_id.')
+        raise DemistoException('The argument subject is empty. Enter a subject, or reply_to_id or forward_id.')
     return with_rendered_body(_draft_results('Draft created', draft), mail, is_rendered)
 
 

@@ -87,19 +87,11 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 Arguments = dict[str, Any]  # of a command, by name
 
 
-class ArgumentError(DemistoException):
-    """An argument, of this name, is not valid."""
-
-    def __init__(self, argument: str, message: str):
-        super().__init__(message)
-        self.argument = argument
-
-
 def required_argument(args: Arguments, name: str) -> str:
     """Return an argument without surrounding whitespace. Raise DemistoException, naming it, when it is empty."""
     text = clean_value(args.get(name))
     if not text:
-        raise ArgumentError(name, f'The argument {name} is empty. Enter a value for it.')
+        raise DemistoException(f'The argument {name} is empty. Enter a value for it.')
     return text
 
 
@@ -107,7 +99,7 @@ def id_list(args: Arguments, name: str) -> list[str]:
     """Return the IDs of a comma-separated argument without duplicates. Raise DemistoException, naming it, when there are none."""
     found = list(dict.fromkeys(filter(None, map(clean_value, argToList(args.get(name))))))
     if not found:
-        raise ArgumentError(name, f'The argument {name} contains no ID. Enter one ID, or several separated by commas.')
+        raise DemistoException(f'The argument {name} contains no ID. Enter one ID, or several separated by commas.')
     return found
 
 
@@ -134,7 +126,7 @@ def int_argument(args: Arguments, name: str, default: int, maximum: int, label: 
     text = str(default if given in (None, '') else given).strip()
     number = int(text) if text.isdecimal() and len(text) < 10 else 0
     if not 1 <= number <= maximum:
-        raise ArgumentError(name, f"'{text}' is not a whole number from 1 to {maximum}. Change {label or name}.")
+        raise DemistoException(f"'{text}' is not a whole number from 1 to {maximum}. Change {label or name}.")
     return number
 
 
@@ -144,7 +136,7 @@ def bool_argument(args: Arguments, name: str, default: bool = False) -> bool:
     try:
         return argToBoolean(text) if text else default
     except ValueError:
-        raise ArgumentError(name, f"'{text}' is neither true nor false. Change {name}.") from None
+        raise DemistoException(f"'{text}' is neither true nor false. Change {name}.") from None
 
 
 def choice_argument(args: Arguments, name: str, choices: Iterable[str], default: str = '') -> str:
@@ -152,7 +144,7 @@ def choice_argument(args: Arguments, name: str, choices: Iterable[str], default:
     text = clean_value(args.get(name)) or default
     chosen = next((choice for choice in choices if choice.lower() == text.lower()), None)
     if chosen is None:
-        raise ArgumentError(name, f"'{text}' is not one of {', '.join(filter(None, choices))}. Change {name}.")
+        raise DemistoException(f"'{text}' is not one of {', '.join(filter(None, choices))}. Change {name}.")
     return chosen
 
 
@@ -164,7 +156,7 @@ def json_argument(args: Arguments, name: str) -> JsonObject:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise ArgumentError(name, f'The argument {name} is not a JSON object. Write it as {{"name": value}}.')
+        raise DemistoException(f'The argument {name} is not a JSON object. Write it as {{"name": value}}.')
     return value
 
 
@@ -182,10 +174,10 @@ def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
     except (ValueError, OverflowError, OSError):
         moment = None
     if not moment:
-        raise ArgumentError(name, f"'{text}' is not a date. {how}")
+        raise DemistoException(f"'{text}' is not a date. {how}")
     moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     if moment.timestamp() < SystemClock().now() - grace:
-        raise ArgumentError(name, f"'{text}' is read as {moment:%Y-%m-%dT%H:%M:%SZ}, which is in the past. {how}")
+        raise DemistoException(f"'{text}' is read as {moment:%Y-%m-%dT%H:%M:%SZ}, which is in the past. {how}")
     return moment
 
 
