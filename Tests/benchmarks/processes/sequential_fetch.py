@@ -26,10 +26,10 @@ def ask(method: str, path: str, **more: Any) -> requests.Response:
 
 def save(message: dict[str, Any], inbox: str) -> None:
     """Save all attachments of a mail as files."""
-    place = f'/mailFolders/{inbox}/messages/{message["id"]}/attachments'
-    for number, attachment in enumerate(ask('GET', place).json()['value']):
+    attachments = f'/messages/{message["id"]}/attachments'
+    for number, attachment in enumerate(ask('GET', f'/mailFolders/{inbox}{attachments}').json()['value']):
         if attachment['@odata.type'] == '#microsoft.graph.itemAttachment':
-            content = ask('GET', f'{place}/{attachment["id"]}/$value').content
+            content = ask('GET', f'{attachments}/{attachment["id"]}/$value').content
         else:
             content = base64.b64decode(attachment['contentBytes'])
         (folder / f'{number}').write_bytes(content)

@@ -106,9 +106,8 @@ def test_a_mail_that_cannot_be_read_becomes_an_incident(source: MailSource, shar
     assert 'Missing' not in incidents['Good']
 
 
+@pytest.mark.parametrize('shared', ['child, 404', 'child, 403'], indirect=True)
 def test_a_shared_folder_that_is_deleted_is_reported(source: MailSource, shared: SharedFolder) -> None:
-    if of_inbox(shared):
-        pytest.skip('The inbox cannot be deleted.')
     platform = shared.platform()
     assert not platform.fetch().error
     source.mailbox.remove_folder(source.parent)

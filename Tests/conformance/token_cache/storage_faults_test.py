@@ -325,9 +325,9 @@ def test_stored_data_of_another_shape_is_dropped_and_said_once(workbench: Workbe
     outcome = workbench.ask(workbench.client(settings))
     assert isinstance(outcome, (AccessToken, MicrosoftSignInError))
     workbench.client(settings).token_provider.update(lambda _cached: None)
-    said = [line for line in workbench.log if 'could not be read and were dropped' in line]
+    said = [line for line in workbench.log if 'that could not be read were dropped' in line]
     workbench.client(settings).token_provider.update(lambda _cached: None)
-    assert [line for line in workbench.log if 'could not be read and were dropped' in line] == said
+    assert [line for line in workbench.log if 'that could not be read were dropped' in line] == said
     assert len(said) == 1
     is_token = isinstance(outcome, AccessToken)
     assert is_token or method != CLIENT_SECRET

@@ -13,7 +13,7 @@ from sandbox.microsoft.graph_mail.mailbox import Mailbox
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
 
 MOST, LARGEST = 'Maximum number of incidents per fetch', 'Maximum attachment size'
-NO_NUMBER = "'{value}' is not a whole number from 1 to {largest}. Change {name}."
+NO_NUMBER = "'{value}' is not a whole number from 1 to {largest}. Change '{name}'."
 NO_TIME = "'{value}' in 'First fetch time' is not a time. Write it as 15 minutes, 2 days or 2025-01-31T08:00:00Z."
 
 NO_SENDER = "'{value}' in '{name}' is neither an email address nor a domain. Write it as alerts@example.com or example.com."
