@@ -15,6 +15,7 @@ from conformance.unified.integration_yml import IN_YML
 from conformance.unified.mail_outputs_test import CASES as READING
 from conformance.unified.mail_outputs_test import RULE, Scene
 from conformance.unified.sending_outputs_test import CASES as SENDING
+from MicrosoftCoreApiModule import SystemClock
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail.model import Message
 
@@ -155,6 +156,7 @@ def war_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return {'path': str(path), 'name': FILES[entry_id]}
 
     monkeypatch.setattr(demisto, 'getFilePath', path_of)
+    monkeypatch.setattr(SystemClock, 'sleep', lambda _clock, _seconds: None)  # a draft is looked for again after a 404
 
 
 class World:
