@@ -95,6 +95,14 @@ def test_survivors_are_shown_and_fail_the_run(repository: Path) -> None:
     assert (repository / 'Packs/Museum/museum.py').read_text() == before
 
 
+def test_the_unit_tests_of_other_scripts_are_run_too(repository: Path) -> None:
+    other = repository / 'Packs' / 'Zoo'
+    other.mkdir()
+    (repository / 'Packs' / 'Museum' / 'museum_test.py').rename(other / 'museum_test.py')
+    done = run(repository, '--number', '99')
+    assert done.stdout.splitlines()[-1] == '3 of 4 mutants were caught; the goal is 4.', done.stdout
+
+
 def test_a_seed_takes_the_same_lines_and_faults_again(repository: Path) -> None:
     chosen = [[str(one) for one in choose(repository, 3, random.Random(seed))] for seed in (1, 1, 2)]  # noqa: S311
     assert chosen[0] == chosen[1] != chosen[2]
