@@ -729,23 +729,22 @@ class _Draft:
             find_outcome: looks up the result of the step if a response was unclear; returns None or False if it was not done.
             unknown: what may have happened, and advice, if this cannot be looked up.
         """
-        is_unclear = False
+        unclear: list[GraphError] = []
 
         def attempt() -> Any:
-            nonlocal is_unclear
-            done = find_outcome() if is_unclear else None
+            done = find_outcome() if unclear else None
             if done:
                 return done
             try:
                 return step()
             except GraphError as error:
-                is_unclear = is_unclear or error.is_outcome_unclear
+                unclear.extend([error] if error.is_outcome_unclear else [])
                 raise
 
         try:
             return self._retry(attempt, policy)
         except GraphError as error:
-            if not is_unclear or isinstance(error, UnknownOutcomeError):
+            if not unclear or isinstance(error, UnknownOutcomeError):
                 raise
             try:
                 done = self._retry(find_outcome, _STEP_RETRIES)
@@ -753,7 +752,7 @@ class _Draft:
                 can_resume = self.progress.can_resume and self.progress.draft_id and not self.may_be_deferred
                 if unknown is None or (can_resume and isinstance(error, GraphThrottled)):  # a later run looks it up
                     raise error from None
-                raise UnknownOutcomeError(*unknown, error) from error
+                raise UnknownOutcomeError(*unknown, unclear[-1]) from error
             if not done:
                 raise
             return done
