@@ -43,11 +43,16 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
 MAILBOX_LABEL = 'Email address of the mailbox'
 
 
+def fetched_folders() -> tuple[str, ...]:
+    """Return the folders to fetch from, none if the instance does not fetch. Raise DemistoException if an option is invalid."""
+    params = demisto.params()
+    return fetch_options(params).folders if bool_argument(params, 'isFetch') else ()
+
+
 def shared_folders(client: GraphMailClient) -> Iterator[str]:
     """Yield the inbox and the IDs of the folders to fetch from: the rest of the mailbox may not be shared with the user."""
     yield 'inbox'
-    params = demisto.params()
-    for name in fetch_options(params).folders if bool_argument(params, 'isFetch') else ():
+    for name in fetched_folders():
         yield find_fetch_folder(client.mailbox, name)
 
 
@@ -90,12 +95,11 @@ def mail_auth_test_command(client: GraphMailClient, args: dict[str, Any]) -> Com
 
 def check_instance_command(client: GraphMailClient, _args: dict[str, Any]) -> str:
     """Return ``ok`` if the instance works. If it fetches, check its options and look up its folders."""
-    params = demisto.params()
-    options = fetch_options(params) if bool_argument(params, 'isFetch') else None
+    names = fetched_folders()
 
     def check(client: GraphMailClient) -> None:
         check_mailbox(client)
-        for name in options.folders if options else ():
+        for name in names:
             find_fetch_folder(client.mailbox, name)
 
     return check_instance(SPEC, client, check)
