@@ -15,8 +15,11 @@ from sandbox.xsoar.vault import Vault
 
 
 def test_twenty_commands_at_once_lose_no_update(desk: Desk, tmp_path: Path) -> None:
+    meeting = tmp_path / 'meeting'
+    meeting.mkdir()
+
     with ThreadPoolExecutor(20) as users:
-        counted = [json.loads(each) for each in users.map(desk.say, [f'!probe-count folder="{tmp_path}"'] * 20)]
+        counted = [json.loads(each) for each in users.map(desk.say, [f'!probe-count folder="{meeting}"'] * 20)]
 
     assert json.loads(desk.say('!probe-recall')) == {'context': {'number': '20'}, 'version': 20}
     assert sorted(each['number'] for each in counted) == list(range(1, 21))
