@@ -178,6 +178,7 @@ def test_a_short_lease_is_renewed_while_the_process_waits(
     answers: list[tuple[int, str]],
 ) -> None:
     client = workbench.client(keywords(method, workbench))
+    workbench.cloud.clock.stop()  # only waits take time, so that the rest of the lease does not depend on the machine
     sleep, holders, left = workbench.clock.sleep, [], []
 
     def sleep_as_holder(seconds: float) -> None:
@@ -197,8 +198,8 @@ def test_a_short_lease_is_renewed_while_the_process_waits(
     assert len(holders) >= len(answers)
     assert all(holders), 'others wait meanwhile'
     assert all(0 < each <= LEASE_SECONDS for each in (*seen, *left)), (seen, left)
-    assert min(left) >= LEASE_SECONDS - BEAT_SECONDS - 1
-    assert min(seen) >= LEASE_SECONDS - 1
+    assert min(left) > LEASE_SECONDS - BEAT_SECONDS - 0.01
+    assert min(seen) > LEASE_SECONDS - 0.01
     assert seconds_left(workbench, client) == 0
 
 
