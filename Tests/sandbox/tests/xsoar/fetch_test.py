@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.tests.xsoar.desk import Desk, eventually, processes_in
+from sandbox.tests.machine import wait_until
+from sandbox.tests.xsoar.desk import Desk, processes_in
 from sandbox.xsoar import FetchReport
 from sandbox.xsoar.incidents import Incidents
 from sandbox.xsoar.problems import NotFound
@@ -130,7 +131,7 @@ def test_the_server_fetches_by_itself_in_the_interval_of_the_instance(start: Cal
     began = time.monotonic()
     fetching(desk)
 
-    eventually(lambda: len(names(desk)) >= 6)
+    wait_until(lambda: len(names(desk)) >= 6)
 
     assert time.monotonic() - began >= 2 * 60 * 0.02, 'three fetches take two intervals of a minute'
     assert names(desk)[:6] == [f'incident {number}' for number in range(1, 7)]
@@ -142,7 +143,7 @@ def test_an_instance_that_is_disabled_or_does_not_fetch_rests(start: Callable[..
     desk.add('idle', **parameters)
     fetching(desk, name='busy')
 
-    eventually(lambda: len(names(desk)) >= 4)
+    wait_until(lambda: len(names(desk)) >= 4)
 
     assert {each['sourceInstance'] for each in desk.call('POST', '/incidents/search', {})['data']} == {'busy'}
 
@@ -150,9 +151,9 @@ def test_an_instance_that_is_disabled_or_does_not_fetch_rests(start: Callable[..
 def test_fetching_ends_when_the_instance_is_disabled(start: Callable[..., Desk]) -> None:
     desk = start(fetches=True)
     fetching(desk)
-    eventually(lambda: len(names(desk)) >= 2)
+    wait_until(lambda: len(names(desk)) >= 2)
     desk.call('PUT', '/settings/integration', {**desk.instance('fetcher'), 'enabled': 'false', 'version': -1})
-    eventually(lambda: not processes_in(desk.server.data_folder))
+    wait_until(lambda: not processes_in(desk.server.data_folder))
     count = len(names(desk))
     time.sleep(1.5)
 

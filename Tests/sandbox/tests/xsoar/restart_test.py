@@ -12,8 +12,8 @@ from typing import IO
 import pytest
 import requests
 
-from sandbox.tests.machine import limit
-from sandbox.tests.xsoar.desk import Desk, eventually, processes_in
+from sandbox.tests.machine import limit, wait_until
+from sandbox.tests.xsoar.desk import Desk, processes_in
 from sandbox.xsoar import Refusal, XsoarServer
 
 TESTS = Path(__file__).parents[3]
@@ -188,7 +188,7 @@ def test_a_command_that_runs_when_the_server_is_killed_ends_too(tmp_path: Path, 
                 timeout=1,
                 json={'investigationId': playground, 'data': '!probe-crash how="hang with children"'},
             )
-        eventually(lambda: len(processes_in(tmp_path / 'data')) == 2)
+        wait_until(lambda: len(processes_in(tmp_path / 'data')) == 2)
         process.kill()
 
-    eventually(lambda: not processes_in(tmp_path / 'data'))
+    wait_until(lambda: not processes_in(tmp_path / 'data'))

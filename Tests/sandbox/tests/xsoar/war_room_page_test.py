@@ -9,8 +9,9 @@ from urllib.parse import quote
 import pytest
 from bs4 import BeautifulSoup
 
+from sandbox.tests.machine import wait_until
 from sandbox.tests.xsoar.browser import Browser
-from sandbox.tests.xsoar.desk import Desk, eventually
+from sandbox.tests.xsoar.desk import Desk
 
 
 def typed(browser: Browser, text: str) -> BeautifulSoup:
@@ -188,7 +189,7 @@ def test_a_command_that_runs_is_shown(browser: Browser, desk: Desk) -> None:
     thread = threading.Thread(target=desk.run, args=('!probe-crash how=hang execution-timeout=2',))
     thread.start()
 
-    eventually(lambda: fragment(browser, desk).select('#running'))
+    wait_until(lambda: fragment(browser, desk).select('#running'))
     assert texts(fragment(browser, desk)) == ['!probe-crash how=hang execution-timeout=2']
     thread.join()
 
