@@ -12,6 +12,7 @@ import pytest
 
 from sandbox.tests.machine import limit, wait_until
 from sandbox.tests.xsoar.desk import Desk, processes_in
+from sandbox.xsoar.process import CommandProcess, Outcome
 
 CRASHES = {
     'exception': 'The command crashed: IndexError: pop from empty list',
@@ -266,21 +267,27 @@ def test_an_unknown_log_level_is_refused(desk: Desk) -> None:
     assert "'Loud' is not a log level. Use Debug or Verbose" in answer.text
 
 
-def test_no_more_commands_run_at_once_than_allowed_and_all_are_answered(start: Callable[..., Desk]) -> None:
+def test_no_more_commands_run_at_once_than_allowed_and_all_are_answered(
+    start: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     desk = start(concurrency=2)
     desk.add()
-    most = 0
+    run, running, counts = CommandProcess.run, [], []
 
-    def watch() -> None:
-        nonlocal most
-        most = max(most, len(list((desk.server.data_folder / 'work').iterdir())))
+    def record(self: CommandProcess, *values: Any) -> Outcome:
+        running.append(self)
+        counts.append(len(running))
+        try:
+            return run(self, *values)
+        finally:
+            running.remove(self)
 
-    with ThreadPoolExecutor(8) as users:
-        running = [users.submit(desk.say, f'!probe-echo {number}') for number in range(8)]
-        while not all(each.done() for each in running):
-            watch()
-    assert sorted(each.result() for each in running) == [f'echo {number}' for number in range(8)]
-    assert most == 2
+    monkeypatch.setattr(CommandProcess, 'run', record)
+    (tmp_path / 'met').mkdir()
+    with ThreadPoolExecutor(8) as users:  # the first command waits for the second
+        counted = users.map(desk.say, [f'!probe-count folder="{tmp_path / "met"}"'] * 8)
+    assert sorted(json.loads(each)['number'] for each in counted) == list(range(1, 9))
+    assert max(counts) == 2
 
 
 def test_stopping_the_server_ends_what_runs(start: Callable[..., Desk]) -> None:
