@@ -13,7 +13,7 @@ from demo.administrator import Administrator, CommandFailed
 from e2e.war_room import ERROR, WarRoom
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.servers import Sandbox
-from sandbox.tests.machine import limit, slowness, wait_until
+from sandbox.tests.machine import limit, wait_until
 from sandbox.tests.xsoar.desk import processes_in
 
 LIST = '!msgraph-mail-list-emails page_size=1'
@@ -63,7 +63,7 @@ def test_a_killed_command_is_an_error_and_the_server_continues(
 ) -> None:
     administrator.add_instance('Killed', authentication_methods.client_secret(cloud))
     administrator.run(LIST, 'Killed')
-    cloud.faults.add(service='graph', delay=2 * slowness())
+    cloud.faults.add(service='graph', delay=limit(2))
     entries: list[dict[str, Any]] = []
     command = threading.Thread(target=lambda: entries.extend(war_room.run(LIST, 'Killed')))
     command.start()
