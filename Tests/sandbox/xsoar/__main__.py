@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 
-from .problems import Refusal
+from .errors import Refusal
 from .server import XsoarServer
 
 

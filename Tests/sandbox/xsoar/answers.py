@@ -8,9 +8,9 @@ from typing import Any
 
 from .engine import Job
 from .entries import entries_of
+from .errors import Conflict, Refusal
 from .instances import Instances
 from .intake import Intake
-from .problems import Conflict, Refusal
 from .war_room import WarRoom
 
 

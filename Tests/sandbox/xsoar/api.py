@@ -12,11 +12,11 @@ from sandbox.web.protection import is_local_host, protect, static_files
 
 from .context import ask
 from .entries import FILE, Entry
+from .errors import Refusal
 from .instance_body import described_instance
 from .packs import read_integration, read_upload
 from .pages import pages, problem_page, wants_page
 from .parts import Parts
-from .problems import Refusal
 
 _LARGEST_REQUEST = 512 << 20
 

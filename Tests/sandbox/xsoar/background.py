@@ -7,9 +7,9 @@ from typing import Any
 
 from . import commands
 from .entries import error_entry
+from .errors import Refusal
 from .instances import Instance
 from .parts import Parts
-from .problems import Refusal
 from .schedules import Schedule
 from .work import guarded
 

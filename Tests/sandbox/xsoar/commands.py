@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .content import Argument
-from .problems import Refusal
+from .errors import Refusal
 
 # Arguments that every command takes: the server reads them, the integration does not get them.
 PLATFORM_ARGUMENTS = ('using', 'using-brand', 'debug-mode', 'execution-timeout')

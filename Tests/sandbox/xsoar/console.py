@@ -14,8 +14,8 @@ from .completion import help_text, known_commands
 from .content import Integration
 from .context import ask
 from .entries import Entry, error_entry
+from .errors import Refusal
 from .instances import Instance, Instances
-from .problems import Refusal
 from .runner import Runner
 from .schedules import Schedules
 from .war_room import WarRoom

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .problems import Refusal
+from .errors import Refusal
 
 ENCRYPTED, BOOLEAN, CREDENTIALS, ENCRYPTED_AREA, MULTIPLE_SELECT = 4, 8, 9, 14, 16
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .problems import Refusal
+from .errors import Refusal
 
 _KEY = re.compile(r'(?P<path>[^()]+?)(?:\((?P<condition>.*)\))?', re.DOTALL)
 _EXISTS = re.compile(r'val\.(?P<path>[\w.\- ]+)')

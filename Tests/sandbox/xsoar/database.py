@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .problems import Refusal
+from .errors import Refusal
 
 _SCHEMA_VERSION = 2
 # What a folder of an older server lacks beyond whole tables, by the version that brought it.

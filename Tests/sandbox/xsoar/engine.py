@@ -15,8 +15,8 @@ from typing import Any
 
 from .command_log import CommandLog
 from .content import Integration
+from .errors import Refusal
 from .instances import Instance
-from .problems import Refusal
 from .process import Answerer, CommandProcess, Outcome
 from .process_starter import process_starter
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from .clock import now, text_of
 from .database import Database
-from .problems import NotFound, Refusal
+from .errors import NotFound, Refusal
 from .war_room import INCIDENT, WarRoom
 
 # One statement for all searches: a filter that is not given lets everything pass.

@@ -12,10 +12,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from sandbox.web.protection import mail_page
 
 from .entries import Entry
+from .errors import Refusal
 from .files import Files
 from .incidents import CLOSE_REASONS, SEVERITIES, STATUSES
 from .parts import Parts
-from .problems import Refusal
 
 _ON_A_PAGE = 25
 _LARGEST_INLINE_IMAGE = 2 << 20

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
+from .errors import Refusal
 from .instances import LOG_LEVELS, MAPPINGS, Instance
 from .parts import Parts
-from .problems import Refusal
 
 
 def described_instance(parts: Parts, body: dict[str, Any]) -> Instance:

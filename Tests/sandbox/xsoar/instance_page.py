@@ -9,11 +9,11 @@ from werkzeug.wrappers import Response
 
 from .classifiers import CLASSIFIER, INCOMING_MAPPER, Classifier
 from .content import Integration
+from .errors import Refusal
 from .forms import CLEAR, PASSWORD, VAULT, Form, body_of, sections
 from .instance_body import described_instance
 from .instances import LOG_LEVELS, Instance
 from .parts import Parts
-from .problems import Refusal
 
 
 def add_instance_form(site: Blueprint, parts: Parts) -> None:

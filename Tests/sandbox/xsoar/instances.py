@@ -8,7 +8,7 @@ from typing import Any
 
 from .content import BOOLEAN, CREDENTIALS, MULTIPLE_SELECT, Integration, Parameter
 from .database import Database
-from .problems import Conflict, NotFound, Refusal
+from .errors import Conflict, NotFound, Refusal
 from .vault import Vault
 
 _SAVE = """

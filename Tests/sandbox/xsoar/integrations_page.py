@@ -7,10 +7,10 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from .content import Integration
+from .errors import Refusal
 from .fetches import Fetch
 from .instances import Instance
 from .parts import Parts
-from .problems import Refusal
 
 
 @dataclass(frozen=True)

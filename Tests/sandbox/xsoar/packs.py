@@ -11,7 +11,7 @@ import yaml
 
 from .classifiers import Classifier
 from .content import Integration
-from .problems import Refusal
+from .errors import Refusal
 
 _LARGEST_PACK = 256 * 1024 * 1024
 # The yml of an integration holds a whole program; the C loader reads it ten times faster.

@@ -10,13 +10,13 @@ from sandbox.web.texts import FILTERS
 from sandbox.web.visits import Visits, take_messages
 
 from .engines_page import add_engines
+from .errors import Refusal
 from .incidents_page import add_incidents
 from .instance_page import add_instance_form
 from .integrations_page import add_integrations
 from .keys_pages import add_keys
 from .markdown import Markdown
 from .parts import Parts
-from .problems import Refusal
 from .sign_in_page import add_sign_in, cookie_name
 from .war_room_page import add_war_room
 

@@ -13,13 +13,13 @@ from .content import Integration
 from .credentials import Credentials
 from .engine import Engine, Job
 from .entries import DEBUG_FILE, ERROR, METRICS, Entry, Polling, entries_of, error_entry
+from .errors import NotFound, Refusal
 from .fetches import Fetches
 from .files import Files, file_in
 from .incidents import Incidents
 from .instances import Instance, Instances
 from .intake import Intake
 from .metrics import Metrics
-from .problems import NotFound, Refusal
 from .process import Outcome
 from .war_room import WarRoom
 

@@ -17,8 +17,8 @@ from .background import Background
 from .data_folder import claim
 from .database import Database
 from .engine import Engine
+from .errors import Refusal
 from .parts import Surroundings, assemble
-from .problems import Refusal
 from .runner import FetchReport
 from .vault import Vault
 

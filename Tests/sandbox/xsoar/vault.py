@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .problems import Refusal
+from .errors import Refusal
 
 _NONCE_BYTES = 12
 

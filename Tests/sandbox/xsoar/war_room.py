@@ -10,8 +10,8 @@ from . import context as contexts
 from .clock import now, text_of
 from .database import Database
 from .entries import FILE, INFO_FILE, Entry
+from .errors import NotFound, Refusal
 from .files import Files
-from .problems import NotFound, Refusal
 from .vault import Vault
 
 # Types of investigations, as the platform numbers them.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .problems import NotFound
+from .errors import NotFound
 
 
 class Work:

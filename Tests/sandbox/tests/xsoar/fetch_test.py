@@ -11,8 +11,8 @@ import pytest
 from sandbox.tests.machine import wait_until
 from sandbox.tests.xsoar.desk import Desk
 from sandbox.xsoar import FetchReport
+from sandbox.xsoar.errors import NotFound
 from sandbox.xsoar.incidents import Incidents
-from sandbox.xsoar.problems import NotFound
 
 
 def fetching(desk: Desk, does: str = 'two', name: str = 'fetcher') -> None:
