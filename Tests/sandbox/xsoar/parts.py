@@ -13,9 +13,9 @@ from .database import Database
 from .engine import Engine
 from .fetches import Fetches
 from .files import Files
+from .incident_creation import IncidentCreator
 from .incidents import Incidents
 from .instances import Instances
-from .intake import Intake
 from .metrics import Metrics
 from .runner import Runner
 from .schedules import Schedules
@@ -88,9 +88,19 @@ def assemble(
     files, credentials, fetches = Files(database, folder / 'files'), Credentials(database, vault), Fetches(database)
     war_room = WarRoom(database, vault, files)
     incidents, schedules, metrics = Incidents(database, war_room), Schedules(database, vault, second), Metrics(database)
-    intake = Intake(catalogue, incidents, war_room, files)
+    incident_creator = IncidentCreator(catalogue, incidents, war_room, files)
     runner = Runner(
-        catalogue, instances, war_room, incidents, metrics, files, fetches, credentials, intake, engine, surroundings.url
+        catalogue,
+        instances,
+        war_room,
+        incidents,
+        metrics,
+        files,
+        fetches,
+        credentials,
+        incident_creator,
+        engine,
+        surroundings.url,
     )
     return Parts(
         api_keys=ApiKeys(database, api_key),

@@ -16,9 +16,9 @@ from .entries import DEBUG_FILE, ERROR, METRICS, Entry, Polling, entries_of, err
 from .errors import NotFound, Refusal
 from .fetches import Fetches
 from .files import Files, file_in
+from .incident_creation import IncidentCreator
 from .incidents import Incidents
 from .instances import Instance, Instances
-from .intake import Intake
 from .metrics import Metrics
 from .process import Outcome
 from .war_room import WarRoom
@@ -49,7 +49,7 @@ class Runner:
         files: Files,
         fetches: Fetches,
         credentials: Credentials,
-        intake: Intake,
+        incident_creator: IncidentCreator,
         engine: Engine,
         url: str,
     ) -> None:
@@ -60,7 +60,7 @@ class Runner:
         self._files = files
         self._fetches = fetches
         self._credentials = credentials
-        self._intake = intake
+        self._incident_creator = incident_creator
         self._metrics = metrics
         self._engine = engine
         self._url = url
@@ -121,7 +121,7 @@ class Runner:
         return documents, next((entry.polling for entry in entries if entry.polling), None)
 
     def _answers(self, job: Job, with_context: bool, folder: Path) -> Answers:
-        return Answers(job, folder, self._instances, self._war_room, self._intake, with_context)
+        return Answers(job, folder, self._instances, self._war_room, self._incident_creator, with_context)
 
     def _is_metrics(self, job: Job, entry: Entry) -> bool:
         if entry.type == METRICS:
@@ -187,7 +187,7 @@ class Runner:
                 error = outcome.failure or '\n'.join(entry.contents for entry in said if entry.type == ERROR)
                 if error:
                     return FetchReport(error=error)
-                incidents = self._intake.create(job, outcome.incidents or [], folder)
+                incidents = self._incident_creator.create(job, outcome.incidents or [], folder)
         except Refusal as refusal:
             return FetchReport(error=str(refusal))
         if outcome.last_run is not None:

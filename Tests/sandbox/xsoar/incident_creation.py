@@ -14,7 +14,7 @@ from .instances import Instance
 from .war_room import WarRoom
 
 
-class Intake:
+class IncidentCreator:
     """Creates the incidents that integrations fetch."""
 
     def __init__(self, catalogue: Catalogue, incidents: Incidents, war_room: WarRoom, files: Files) -> None:
