@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .answers import Answers
 from .catalogue import Catalogue
 from .content import Integration
 from .credentials import Credentials
+from .demisto_api import DemistoApi
 from .engine import Engine, Job
 from .entries import DEBUG_FILE, ERROR, METRICS, Entry, Polling, entries_of, error_entry
 from .errors import NotFound, Refusal
@@ -109,7 +109,7 @@ class Runner:
             The entries as stored, and what the command wants to be run later.
         """
         try:
-            with self._engine.run(job, partial(self._answers, job, True)) as (outcome, folder):
+            with self._engine.run(job, partial(self._api_of, job, True)) as (outcome, folder):
                 entries = entries_of(outcome.results)
                 if outcome.failure and not any(entry.type == ERROR for entry in entries):
                     entries.append(error_entry(outcome.failure))
@@ -120,8 +120,8 @@ class Runner:
             return [self._war_room.add(job.investigation['id'], error_entry(str(refusal)), **facts)], None
         return documents, next((entry.polling for entry in entries if entry.polling), None)
 
-    def _answers(self, job: Job, with_context: bool, folder: Path) -> Answers:
-        return Answers(job, folder, self._instances, self._war_room, self._incident_creator, with_context)
+    def _api_of(self, job: Job, with_context: bool, folder: Path) -> DemistoApi:
+        return DemistoApi(job, folder, self._instances, self._war_room, self._incident_creator, with_context)
 
     def _is_metrics(self, job: Job, entry: Entry) -> bool:
         if entry.type == METRICS:
@@ -145,7 +145,7 @@ class Runner:
         """
         instance = self._credentials.resolved(instance)
         job = Job(integration, instance, 'test-module', investigation={'id': '', 'name': ''}, urls={'server': self._url})
-        with self._engine.run(job, partial(self._answers, job, False)) as (outcome, _):
+        with self._engine.run(job, partial(self._api_of, job, False)) as (outcome, _):
             said = [entry for entry in entries_of(outcome.results) if not self._is_metrics(job, entry)]
         if not outcome.failure and [entry.contents for entry in said] == ['ok']:
             return True, ''
@@ -182,7 +182,7 @@ class Runner:
                 investigation={'id': instance.id, 'name': ''},
                 urls={'server': self._url},
             )
-            with self._engine.run(job, partial(self._answers, job, True)) as (outcome, folder):
+            with self._engine.run(job, partial(self._api_of, job, True)) as (outcome, folder):
                 said = [entry for entry in entries_of(outcome.results) if not self._is_metrics(job, entry)]
                 error = outcome.failure or '\n'.join(entry.contents for entry in said if entry.type == ERROR)
                 if error:

@@ -14,7 +14,7 @@ from .instances import Instances
 from .war_room import WarRoom
 
 
-class Answers:
+class DemistoApi:
     """The answers for one command; the names are those that ``demisto_object.py`` asks for.
 
     Args:
