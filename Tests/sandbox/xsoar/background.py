@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 from . import commands
+from .background_jobs import run_and_log_errors
 from .entries import error_entry
 from .errors import Refusal
 from .instances import Instance
 from .parts import Parts
 from .schedules import Schedule
-from .work import guarded
 
 
 class Background:
@@ -37,16 +37,16 @@ class Background:
         """Start nothing more and wait for what goes on."""
         self._stopping.set()
         self._thread.join()
-        self._parts.work.stop()
+        self._parts.background_jobs.stop()
 
     def _look(self) -> None:
         while not self._stopping.wait(max(0.1, min(0.25, self._second / 4))):
-            guarded(self._begin_what_is_due)
+            run_and_log_errors(self._begin_what_is_due)
 
     def _begin_what_is_due(self) -> None:
         for schedule in self._parts.schedules.all():
             if schedule.due <= time.time():
-                self._parts.work.begin(('schedule', schedule.id), partial(self._run, schedule))
+                self._parts.background_jobs.start(('schedule', schedule.id), partial(self._run, schedule))
         if self._fetches:
             for instance in self._parts.instances.all():
                 self._fetch_if_due(instance)
@@ -60,7 +60,7 @@ class Background:
             except ValueError:
                 minutes = 1
             self._next_fetch[instance.id] = time.time() + minutes * 60 * self._second
-            self._parts.work.begin(('fetch', instance.id), partial(self._parts.runner.fetch, instance.id))
+            self._parts.background_jobs.start(('fetch', instance.id), partial(self._parts.runner.fetch, instance.id))
 
     def _run(self, schedule: Schedule) -> None:
         if not self._parts.schedules.holds(schedule):

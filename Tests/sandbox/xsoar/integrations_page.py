@@ -56,7 +56,7 @@ def add_integrations(site: Blueprint, parts: Parts) -> None:
         instance = parts.instances.get(instance_id)
         if not instance.enabled or not instance.values.get('isFetch'):
             raise Refusal(f'{instance.name} does not fetch. Enable it, and select Fetch incidents in its settings.')
-        parts.work.begin(('fetch', instance.id), partial(parts.runner.fetch, instance.id))
+        parts.background_jobs.start(('fetch', instance.id), partial(parts.runner.fetch, instance.id))
         return _back(instance)
 
 
@@ -76,7 +76,7 @@ def _rows(parts: Parts, integration: Integration) -> list[Row]:
         Row(
             each,
             bool(each.values.get('isFetch')),
-            parts.work.is_running(('fetch', each.id)),
+            parts.background_jobs.is_running(('fetch', each.id)),
             parts.fetches.of(each.id, 10),
         )
         for each in parts.instances.all()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .api_keys import ApiKeys
+from .background_jobs import BackgroundJobs
 from .catalogue import Catalogue
 from .console import Console
 from .credentials import Credentials
@@ -21,7 +22,6 @@ from .runner import Runner
 from .schedules import Schedules
 from .vault import Vault
 from .war_room import WarRoom
-from .work import Work
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Parts:
     engine: Engine
     runner: Runner
     console: Console
-    work: Work
+    background_jobs: BackgroundJobs
     version: dict[str, str]
     surroundings: Surroundings
 
@@ -82,7 +82,7 @@ def assemble(
     Args:
         api_key: the key that the server starts with.
         second: how long a second of schedules lasts, in seconds.
-        threads: how many pieces of work go on beside requests.
+        threads: how many background jobs run at once.
     """
     catalogue, instances = Catalogue(database), Instances(database, vault)
     files, credentials, fetches = Files(database, folder / 'files'), Credentials(database, vault), Fetches(database)
@@ -116,7 +116,7 @@ def assemble(
         engine=engine,
         runner=runner,
         console=Console(catalogue, instances, war_room, schedules, runner),
-        work=Work(threads),
+        background_jobs=BackgroundJobs(threads),
         version=version,
         surroundings=surroundings,
     )

@@ -91,7 +91,7 @@ def _state(parts: Parts, investigation_id: str) -> dict[str, Any]:
     """Return the state of an investigation: whether a command runs, and when commands run again, by the entry that typed them."""
     schedules = [each for each in parts.schedules.all() if each.investigation_id == investigation_id]
     running = parts.console.is_running(investigation_id) or any(
-        parts.work.is_running(('schedule', each.id)) for each in schedules
+        parts.background_jobs.is_running(('schedule', each.id)) for each in schedules
     )
     return {'running': running, 'again': {each.parent_id: each for each in schedules}}
 
