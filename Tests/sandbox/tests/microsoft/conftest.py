@@ -20,7 +20,12 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that services wait."""
     found: list[float] = []
     sleep = time.sleep
-    monkeypatch.setattr(time, 'sleep', lambda seconds: (found.append(seconds), sleep(seconds))[1])
+
+    def record(seconds: float) -> None:
+        found.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(time, 'sleep', record)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The parts that the REST calls, the pages and the background of the server work with."""
+"""The components that the REST calls, the pages and the background of the server work with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,8 +45,8 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The server, taken apart."""
+class Components:
+    """What the server consists of."""
 
     api_keys: ApiKeys
     catalogue: Catalogue
@@ -66,7 +66,7 @@ class Parts:
     surroundings: Surroundings
 
 
-def assemble(
+def build_components(
     folder: Path,
     database: Database,
     vault: Vault,
@@ -76,8 +76,8 @@ def assemble(
     api_key: str,
     second: float,
     threads: int,
-) -> Parts:
-    """Make the parts of a server out of what they stand on.
+) -> Components:
+    """Create the components of a server.
 
     Args:
         api_key: the key that the server starts with.
@@ -102,7 +102,7 @@ def assemble(
         engine,
         surroundings.url,
     )
-    return Parts(
+    return Components(
         api_keys=ApiKeys(database, api_key),
         catalogue=catalogue,
         credentials=credentials,
