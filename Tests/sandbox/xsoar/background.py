@@ -65,18 +65,18 @@ class Background:
     def _run(self, schedule: Schedule) -> None:
         if not self._components.schedules.holds(schedule):
             return  # it came to its end while somebody looked at what is due
-        facts: dict[str, Any] = {'parentId': schedule.parent_id}
+        origin: dict[str, Any] = {'parentId': schedule.parent_id}
         try:
-            facts['parentContent'] = self._components.war_room.entry(schedule.parent_id)['contents']
-            self._run_again(schedule, facts)
+            origin['parentContent'] = self._components.war_room.entry(schedule.parent_id)['contents']
+            self._run_again(schedule, origin)
         except Refusal as refusal:
-            self._components.war_room.add(schedule.investigation_id, error_entry(str(refusal)), **facts)
+            self._components.war_room.add(schedule.investigation_id, error_entry(str(refusal)), **origin)
         self._components.schedules.remove(schedule)
 
-    def _run_again(self, schedule: Schedule, facts: dict[str, Any]) -> None:
+    def _run_again(self, schedule: Schedule, origin: dict[str, Any]) -> None:
         instance = self._components.instances.get(schedule.instance_id)
         integration = self._components.catalogue.integration(instance.integration_id)
-        facts.update(instance=instance.name, brand=integration.name)
+        origin.update(instance=instance.name, brand=integration.name)
         if not instance.enabled:
             raise Refusal(f'!{schedule.command} does not go on: enable the instance {instance.name!r} and run the command again.')
         if schedule.due > schedule.deadline:
@@ -89,6 +89,6 @@ class Background:
             )
         arguments = commands.bind(schedule.command, integration.commands[schedule.command], schedule.arguments)
         job = self._components.runner.job(integration, instance, schedule.command, arguments, schedule.investigation_id)
-        _, polling = self._components.runner.run(job, facts)
+        _, polling = self._components.runner.run(job, origin)
         if polling:
             self._components.schedules.add(schedule.investigation_id, schedule.parent_id, instance.id, polling, schedule.deadline)

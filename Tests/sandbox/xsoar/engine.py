@@ -103,7 +103,7 @@ class Engine:
         self._time_limit = time_limit
         self._starter = process_starter(common_server / 'CommonServerPython.py')
         self._log = CommandLog(folder / 'integration-instance.log')
-        self._places = threading.BoundedSemaphore(concurrency)
+        self._slots = threading.BoundedSemaphore(concurrency)
         self._running: set[CommandProcess] = set()
         self._lock = threading.Lock()
         self._stopped = False
@@ -119,7 +119,7 @@ class Engine:
             job: what to run.
             answerer: makes what answers the command, given its working folder.
         """
-        with self._places:
+        with self._slots:
             folder = Path(tempfile.mkdtemp(dir=self._work))
             try:
                 message = job.to_message(self._script(job.integration), self._version)

@@ -99,12 +99,12 @@ class Runner:
             debug,
         )
 
-    def run(self, job: Job, facts: dict[str, Any]) -> tuple[list[dict[str, Any]], Polling | None]:
+    def run(self, job: Job, origin: dict[str, Any]) -> tuple[list[dict[str, Any]], Polling | None]:
         """Run a command and store its entries in the war room.
 
         Args:
             job: what to run; in debug mode its log becomes an entry too.
-            facts: what the entries say of where they come from.
+            origin: the fields of an entry that tell where it comes from: instance, brand, and the entry with the command.
         Returns:
             The entries as stored, and what the command wants to be run later.
         """
@@ -115,9 +115,9 @@ class Runner:
                     entries.append(error_entry(outcome.failure))
                 if job.debug:
                     entries.append(_debug_entry(outcome, folder, job))
-                documents = [self._store(job, entry, folder, facts) for entry in entries if not self._is_metrics(job, entry)]
+                documents = [self._store(job, entry, folder, origin) for entry in entries if not self._is_metrics(job, entry)]
         except Refusal as refusal:
-            return [self._war_room.add(job.investigation['id'], error_entry(str(refusal)), **facts)], None
+            return [self._war_room.add(job.investigation['id'], error_entry(str(refusal)), **origin)], None
         return documents, next((entry.polling for entry in entries if entry.polling), None)
 
     def _api_of(self, job: Job, with_context: bool, folder: Path) -> DemistoApi:
@@ -128,14 +128,14 @@ class Runner:
             self._metrics.add(job.instance.id, job.command, entry.metrics)
         return entry.type == METRICS
 
-    def _store(self, job: Job, entry: Entry, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    def _store(self, job: Job, entry: Entry, folder: Path, origin: dict[str, Any]) -> dict[str, Any]:
         investigation_id = job.investigation['id']
         try:
             if entry.file_id:
                 entry.file_id = self._files.keep(file_in(folder, investigation_id, entry.file_id), entry.file)
-            return self._war_room.add(investigation_id, entry, scheduled=bool(entry.polling), **facts)
+            return self._war_room.add(investigation_id, entry, scheduled=bool(entry.polling), **origin)
         except Refusal as refusal:
-            return self._war_room.add(investigation_id, error_entry(str(refusal)), **facts)
+            return self._war_room.add(investigation_id, error_entry(str(refusal)), **origin)
 
     def test(self, integration: Integration, instance: Instance) -> tuple[bool, str]:
         """Presses the Test button: whether the integration answered exactly ``ok``, and what it answered otherwise.
