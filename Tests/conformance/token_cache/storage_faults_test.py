@@ -44,7 +44,7 @@ Refuse = Callable[[dict[str, Any]], bool]
 
 @pytest.fixture(params=[refuse, refuse_large_values])
 def refusing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
-    """Switches on or off a platform that does not store the context, or not a large one."""
+    """Return a function that switches on or off a platform that does not store the context, or not a large one."""
     write, is_on = demisto.setIntegrationContextVersioned, [False]
 
     def store(context: dict[str, Any], version: int = -1, sync: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Starts and stops the local Microsoft cloud."""
+"""Start and stop the local Microsoft cloud."""
 
 import secrets
 import ssl
@@ -165,7 +165,7 @@ class MicrosoftCloud:
 
     @property
     def directory(self) -> Directory:
-        """Tenants, applications, users and managed identities, to be read and changed."""
+        """Return the tenants, applications, users and managed identities, to be read and changed."""
         return self._state.directory
 
     @property

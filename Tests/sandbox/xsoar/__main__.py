@@ -1,4 +1,4 @@
-"""Runs a local XSOAR server: ``python -m sandbox.xsoar <data folder>``."""
+"""Run a local XSOAR server: ``python -m sandbox.xsoar <data folder>``."""
 
 import argparse
 import signal

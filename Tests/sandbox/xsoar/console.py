@@ -22,7 +22,7 @@ from .war_room import WarRoom
 
 
 class Console:
-    """Runs texts typed in war rooms."""
+    """The command line of war rooms."""
 
     def __init__(
         self, catalogue: Catalogue, instances: Instances, war_room: WarRoom, schedules: Schedules, runner: Runner

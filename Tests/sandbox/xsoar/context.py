@@ -14,7 +14,7 @@ Condition = Callable[[Any, Any], bool]
 
 
 def merge(context: dict[str, Any], outputs: dict[str, Any]) -> None:
-    """Merges the outputs of an entry into the context, in place.
+    """Merge the outputs of an entry into the context, in place.
 
     A key is a dotted path, which appends to what is there, or a path with a condition, ``Path(val.ID && val.ID == obj.ID)``,
     which changes the items that meet it and appends only what has none.

@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS metrics (
 
 
 class Database:
-    """Opens the file, makes what is missing in it, and hands out connections.
+    """The database file: its tables, and connections to it.
 
     Args:
         file: the SQLite file; made when it does not exist.

@@ -1,4 +1,4 @@
-"""Answers what the ``demisto`` object of a running command asks."""
+"""Answer the calls of the ``demisto`` object of a running command."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Runs commands of instances: builds the script, gives each a process and a folder, and limits how many go at once."""
+"""Run commands of instances: build the script, give each a process and a folder, and limit how many run at once."""
 
 import contextlib
 import hashlib
@@ -72,7 +72,7 @@ class Job:
 
 
 class Engine:
-    """Starts the processes of commands.
+    """The starter of the processes of commands.
 
     Args:
         folder: where scripts, working folders and the log are kept.

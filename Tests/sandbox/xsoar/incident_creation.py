@@ -15,7 +15,7 @@ from .war_room import WarRoom
 
 
 class IncidentCreator:
-    """Creates the incidents that integrations fetch."""
+    """A creator of the incidents that integrations fetch."""
 
     def __init__(self, catalogue: Catalogue, incidents: Incidents, war_room: WarRoom, files: Files) -> None:
         self._catalogue = catalogue

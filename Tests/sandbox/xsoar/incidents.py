@@ -91,7 +91,7 @@ class Incidents:
         from_date: str = '',
         to_date: str = '',
     ) -> list[dict[str, Any]]:
-        """Incidents that meet all filters, oldest first; the dates are of their creation, in RFC 3339."""
+        """Return the incidents that meet all filters, oldest first; the dates are of their creation, in RFC 3339."""
         values = {
             'ids': json.dumps(ids) if ids else None,
             'types': json.dumps(types) if types else None,

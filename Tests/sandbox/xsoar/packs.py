@@ -1,4 +1,4 @@
-"""Reads what ``demisto-sdk upload`` sends: a pack as a zip file, or several of them in one."""
+"""Read what ``demisto-sdk upload`` sends: a pack as a zip file, or several of them in one."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Runs commands for the war room, the Test button and the fetch, and puts what they give where it belongs."""
+"""Run commands for the war room, the Test button and the fetch, and store their results."""
 
 import threading
 import time
@@ -138,7 +138,7 @@ class Runner:
             return self._war_room.add(investigation_id, error_entry(str(refusal)), **origin)
 
     def test(self, integration: Integration, instance: Instance) -> tuple[bool, str]:
-        """Presses the Test button: whether the integration answered exactly ``ok``, and what it answered otherwise.
+        """Return whether the Test button gets exactly ``ok`` from the integration, and what it gets otherwise.
 
         Raises:
             Refusal: the instance uses credentials that do not exist.

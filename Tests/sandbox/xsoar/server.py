@@ -30,7 +30,7 @@ _COMMON_SERVER_PYTHON = Path(__file__).resolve().parents[2] / 'CommonServerPytho
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """Answers requests without printing each of them."""
+    """A request handler that prints nothing."""
 
     def log_request(self, code: int | str = '-', size: int | str = '-') -> None:
         pass
