@@ -1,4 +1,4 @@
-"""Runs the playbooks of the pack in an incident of the local XSOAR: what these playbooks need of the platform, and no more.
+"""Run the playbooks of the pack in an incident of the local XSOAR: what these playbooks need of the platform, and no more.
 
 Commands run in the incident, whose context the server keeps. A sub-playbook sees the context of the playbook that calls it, also
 where XSOAR would give it one of its own: those of this pack read nothing but their inputs.

@@ -1,4 +1,4 @@
-"""Prints the milliseconds of processor time that imports take: first what every integration has, then the shared scripts."""
+"""Print the milliseconds of processor time that imports take: first what every integration has, then the shared scripts."""
 
 import time
 

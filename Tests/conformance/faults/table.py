@@ -65,7 +65,7 @@ class Row(NamedTuple):
 
 
 class Table:
-    """Runs rows against a cloud, with another host and the peers beside it."""
+    """The rows, which run against a cloud, with another host and the peers beside it."""
 
     def __init__(self, cloud: MicrosoftCloud, folder: Path, elsewhere: ScriptedServer, ports: dict[str, int]) -> None:
         self._cloud = cloud

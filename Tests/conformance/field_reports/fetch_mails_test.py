@@ -16,6 +16,7 @@ from MicrosoftGraphMailFilterApiModule import fetch_options
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.clock import graph_timestamp
 from sandbox.microsoft.graph_mail.model import EmailAddress, Message
+from sandbox.tests.machine import limit
 
 Report = Callable[[str, str, str, str], None]
 Instance = Callable[..., Platform]
@@ -475,7 +476,7 @@ def test_a_filter_that_cannot_match_is_refused_by_its_field_at_once(
     with pytest.raises(DemistoException, match=field) as caught:
         fetch_options(params)
     seconds = time.perf_counter() - begin
-    assert seconds < 0.1
+    assert seconds < limit(1)
     assert instance(**params).fetch().error == str(caught.value)
     [given] = list(params.values())[-1:]
     field_report('M3', f'{field}: {given[:40]!r}', '0 incidents, Test ok', f'{caught.value} ({1000 * seconds:.1f} ms)')
@@ -544,7 +545,7 @@ def test_a_first_fetch_time_that_cannot_be_meant_is_refused_at_once(instance: In
     error = instance(first_fetch=text).fetch().error
     seconds = time.perf_counter() - begin
     assert 'First fetch time' in error
-    assert seconds < 0.1
+    assert seconds < limit(1)
     field_report('M17', f'first fetch {text!r}', 'read as a date, or refused after 9 s', f'{error} ({1000 * seconds:.0f} ms)')
 
 

@@ -22,7 +22,7 @@ RUNNER = Path(__file__).with_name('unified_script.py')
 
 
 class UnifiedScript:
-    """Runs commands of the unified script, each in a process that cannot import anything of this repository."""
+    """The unified script, of which each command runs in a process that cannot import anything of this repository."""
 
     def __init__(self, script: str, instance: Instance, folder: Path) -> None:
         self.modules: list[str] = []

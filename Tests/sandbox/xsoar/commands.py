@@ -1,4 +1,4 @@
-"""Reads what a person types in the war room: ``!command argument=value other="two words"``."""
+"""Read what a user types in the war room: ``!command argument=value other="two words"``."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .content import Argument
-from .problems import Refusal
+from .errors import Refusal
 
 # Arguments that every command takes: the server reads them, the integration does not get them.
 PLATFORM_ARGUMENTS = ('using', 'using-brand', 'debug-mode', 'execution-timeout')
@@ -73,7 +73,7 @@ class CommandLine:
 
 
 def bind(command: str, arguments: list[Argument], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Completes arguments with the defaults of the yml and holds them to it.
+    """Complete arguments with the defaults of the yml and check them against it.
 
     Raises:
         Refusal: one is unknown, missing, or has a value that is not allowed.

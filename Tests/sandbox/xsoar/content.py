@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .problems import Refusal
+from .errors import Refusal
 
 ENCRYPTED, BOOLEAN, CREDENTIALS, ENCRYPTED_AREA, MULTIPLE_SELECT = 4, 8, 9, 14, 16
 
@@ -190,7 +190,7 @@ class Integration:
 
     @property
     def commands(self) -> dict[str, list[Argument]]:
-        """Arguments of each command, by the command's name."""
+        """Return the arguments of each command, by the command's name."""
         return {
             each['name']: [Argument.read(argument) for argument in each.get('arguments') or ()]
             for each in self.document['script'].get('commands') or ()
@@ -212,7 +212,7 @@ class Integration:
 
     @property
     def time_limit(self) -> float:
-        """Seconds that a command may take; 0 when the yml does not say. The platform writes ``1200ns`` for 1200 s."""
+        """Return the seconds that a command may take; 0 when the yml does not say. The platform writes ``1200ns`` for 1200 s."""
         digits = re.match(r'\d+', str(self.document['script'].get('timeout') or ''))
         return float(digits[0]) if digits else 0
 

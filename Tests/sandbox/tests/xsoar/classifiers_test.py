@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.tests.xsoar.desk import Desk
 from sandbox.xsoar.classifiers import CLASSIFIER, INCOMING_MAPPER, Classifier, classified, event_of, field_key, mapped
-from sandbox.xsoar.problems import Refusal
+from sandbox.xsoar.errors import Refusal
 
 EVENT: dict[str, Any] = {
     'Subject': 'Invoice',

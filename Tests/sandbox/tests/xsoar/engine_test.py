@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.tests.machine import limit
-from sandbox.tests.xsoar.desk import Desk, eventually, processes_in
+from sandbox.tests.machine import limit, wait_until
+from sandbox.tests.xsoar.desk import Desk, processes_in
+from sandbox.xsoar.process import CommandProcess, Outcome
 
 CRASHES = {
     'exception': 'The command crashed: IndexError: pop from empty list',
@@ -52,7 +53,7 @@ def test_a_command_over_its_time_limit_is_stopped_with_all_that_it_started(desk:
 
     assert sentence == 'The command was stopped: it took longer than its limit of 1 seconds.'
     assert time.monotonic() - began < limit(3)
-    eventually(lambda: not processes_in(desk.server.data_folder))
+    wait_until(lambda: not processes_in(desk.server.data_folder))
 
 
 def test_threads_may_log_after_support_multithreading(desk: Desk) -> None:
@@ -62,13 +63,13 @@ def test_threads_may_log_after_support_multithreading(desk: Desk) -> None:
 def test_a_process_that_a_command_leaves_behind_is_ended(desk: Desk) -> None:
     assert desk.say('!probe-crash how="leave a child"') == 'left'
 
-    eventually(lambda: not processes_in(desk.server.data_folder))
+    wait_until(lambda: not processes_in(desk.server.data_folder))
 
 
 def test_commands_run_after_the_fork_server_was_killed(desk: Desk) -> None:
     assert desk.say('!probe-crash how="kill the fork server"') == 'killed'
 
-    assert eventually(lambda: desk.say('!probe-echo alive') == 'echo alive')
+    assert wait_until(lambda: desk.say('!probe-echo alive') == 'echo alive')
 
 
 def test_the_time_limit_of_the_server_holds_where_nothing_else_is_said(start: Callable[..., Desk]) -> None:
@@ -266,21 +267,27 @@ def test_an_unknown_log_level_is_refused(desk: Desk) -> None:
     assert "'Loud' is not a log level. Use Debug or Verbose" in answer.text
 
 
-def test_no_more_commands_run_at_once_than_allowed_and_all_are_answered(start: Callable[..., Desk]) -> None:
+def test_no_more_commands_run_at_once_than_allowed_and_all_are_answered(
+    start: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     desk = start(concurrency=2)
     desk.add()
-    most = 0
+    run, running, counts = CommandProcess.run, [], []
 
-    def watch() -> None:
-        nonlocal most
-        most = max(most, len(list((desk.server.data_folder / 'work').iterdir())))
+    def record(self: CommandProcess, *values: Any) -> Outcome:
+        running.append(self)
+        counts.append(len(running))
+        try:
+            return run(self, *values)
+        finally:
+            running.remove(self)
 
-    with ThreadPoolExecutor(8) as users:
-        running = [users.submit(desk.say, f'!probe-echo {number}') for number in range(8)]
-        while not all(each.done() for each in running):
-            watch()
-    assert sorted(each.result() for each in running) == [f'echo {number}' for number in range(8)]
-    assert most == 2
+    monkeypatch.setattr(CommandProcess, 'run', record)
+    (tmp_path / 'met').mkdir()
+    with ThreadPoolExecutor(8) as users:  # the first command waits for the second
+        counted = users.map(desk.say, [f'!probe-count folder="{tmp_path / "met"}"'] * 8)
+    assert sorted(json.loads(each)['number'] for each in counted) == list(range(1, 9))
+    assert max(counts) == 2
 
 
 def test_stopping_the_server_ends_what_runs(start: Callable[..., Desk]) -> None:
@@ -293,7 +300,7 @@ def test_stopping_the_server_ends_what_runs(start: Callable[..., Desk]) -> None:
             '/entry/execute/sync',
             json={'investigationId': desk.playground, 'data': '!probe-crash how=hang'},
         )
-        eventually(lambda: processes_in(desk.server.data_folder))
+        wait_until(lambda: processes_in(desk.server.data_folder))
         desk.server.stop()
         assert running.result().json()[0]['contents'] == 'The command was stopped with the server.'
     assert not processes_in(desk.server.data_folder)

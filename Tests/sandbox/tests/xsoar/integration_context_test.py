@@ -9,8 +9,8 @@ import pytest
 
 from sandbox.tests.xsoar.desk import Desk
 from sandbox.xsoar.database import Database
+from sandbox.xsoar.errors import Conflict, NotFound
 from sandbox.xsoar.instances import Instance, Instances
-from sandbox.xsoar.problems import Conflict, NotFound
 from sandbox.xsoar.vault import Vault
 
 

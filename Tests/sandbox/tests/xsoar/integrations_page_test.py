@@ -2,8 +2,9 @@
 
 import pytest
 
+from sandbox.tests.machine import wait_until
 from sandbox.tests.xsoar.browser import Browser
-from sandbox.tests.xsoar.desk import Desk, eventually
+from sandbox.tests.xsoar.desk import Desk
 
 
 def state_of(browser: Browser, name: str) -> str:
@@ -56,7 +57,7 @@ def test_fetch_now_shows_when_it_was_and_how_many_came(browser: Browser, desk: D
 
     browser.send('form[action$=fetch]')
 
-    eventually(lambda: 'Last fetch' in state_of(browser, 'fetcher'))
+    wait_until(lambda: 'Last fetch' in state_of(browser, 'fetcher'))
     assert 'Healthy Last fetch just now: 2 incidents' in state_of(browser, 'fetcher')
     assert len(desk.call('POST', '/incidents/search', {})['data']) == 2
 

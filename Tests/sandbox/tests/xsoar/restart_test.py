@@ -6,14 +6,15 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
 import pytest
 import requests
 
-from sandbox.tests.machine import limit
-from sandbox.tests.xsoar.desk import Desk, eventually, processes_in
+from sandbox.tests.machine import limit, wait_until
+from sandbox.tests.xsoar.desk import Desk, processes_in
 from sandbox.xsoar import Refusal, XsoarServer
 
 TESTS = Path(__file__).parents[3]
@@ -181,14 +182,12 @@ def test_a_command_that_runs_when_the_server_is_killed_ends_too(tmp_path: Path, 
         requests.put(f'{url}/settings/integration', headers=headers, json={'name': 'p', 'brand': 'Probe'}, timeout=LIMIT)
         found = requests.post(f'{url}/investigations/search', headers=headers, json={}, timeout=LIMIT).json()
         playground = found['data'][0]['id']
-        with pytest.raises(requests.ReadTimeout):
-            requests.post(
-                f'{url}/entry/execute/sync',
-                headers=headers,
-                timeout=1,
-                json={'investigationId': playground, 'data': '!probe-crash how="hang with children"'},
-            )
-        eventually(lambda: len(processes_in(tmp_path / 'data')) == 2)
-        process.kill()
+        with ThreadPoolExecutor(1) as threads:
+            body = {'investigationId': playground, 'data': '!probe-crash how="hang with children"'}
+            command = threads.submit(requests.post, f'{url}/entry/execute/sync', headers=headers, timeout=LIMIT, json=body)
+            wait_until(lambda: len(processes_in(tmp_path / 'data')) == 2)
+            process.kill()
+            with pytest.raises(requests.ConnectionError):
+                command.result()
 
-    eventually(lambda: not processes_in(tmp_path / 'data'))
+    wait_until(lambda: not processes_in(tmp_path / 'data'))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.tests.xsoar.desk import Desk
-from sandbox.xsoar.problems import Refusal
+from sandbox.xsoar.errors import Refusal
 from sandbox.xsoar.vault import Vault
 
 PASSWORD, API_KEY, TOKEN, WORD = (
