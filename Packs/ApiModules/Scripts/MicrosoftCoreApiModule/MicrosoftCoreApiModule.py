@@ -1,5 +1,6 @@
 """Provide what all Microsoft modules share: errors, clock, clouds, https checks, HTTP helpers, retries, pasted text."""
 
+import copy
 import http.client
 import io
 import json
@@ -64,6 +65,20 @@ class MicrosoftSignInError(Exception):
         self.code = code
         self.correlation_id = correlation_id
         super().__init__(str(self))
+
+    def with_detail(self, text: str) -> 'MicrosoftSignInError':
+        """Return a copy that says `text` after what happened."""
+        return self._replace(what=f'{self.what} {text}')
+
+    def with_advice(self, text: str) -> 'MicrosoftSignInError':
+        """Return a copy with `text` in place of its advice."""
+        return self._replace(advice=text)
+
+    def _replace(self, **fields: str) -> 'MicrosoftSignInError':
+        error = copy.copy(self)
+        vars(error).update(fields)
+        error.args = (str(error),)
+        return error
 
     def __str__(self) -> str:
         parts = (part for part in (self.what, self.advice) if part)
@@ -338,7 +353,7 @@ def require_https(url: str, field_name: str, host_only: bool = False) -> str:
         raise CredentialError(f'{field_name} is not an https address.', 'Enter the full address, starting with https://.')
     host = '{}://{}'.format(*urlsplit(cleaned))
     if host_only and cleaned != host:
-        raise CredentialError(f'{field_name} is more than the address of a host.', f'Enter only {host}.')
+        raise CredentialError(f'{field_name} contains a path.', f'Enter only {host}.')
     return cleaned
 
 
@@ -853,13 +868,13 @@ class RetryPolicy(NamedTuple):
     budget: float = 30.0
     deadline: float = math.inf
 
-    def delay(self, attempt: int, response: requests.Response | None, now: float) -> float | None:
+    def delay(self, attempt: int, response: requests.Response | None, now: float = 0) -> float | None:
         """Return the seconds to wait before a request is sent again, None if it must not be.
 
         Args:
             attempt: the number of retries so far.
             response: the last response, None if none came.
-            now: seconds since the epoch.
+            now: seconds since the epoch; only a response needs it.
         """
         if attempt >= (self.connection_retries if response is None else self.retries.get(response.status_code, 0)):
             return None
@@ -962,7 +977,7 @@ def clean_text(value: Any, field: str) -> str:
     text = clean_value(value).translate(_DASHES)
     wrong = re.search(r'[^ -~]', text)
     if wrong:
-        what = f'{field} contains the character U+{ord(wrong.group()):04X}, which no such value has.'
+        what = f'{field} contains the character U+{ord(wrong.group()):04X}, which is not allowed in this field.'
         raise CredentialError(what, 'Copy the value again, and paste only it.')
     return text
 

@@ -123,6 +123,19 @@ def test_an_error_says_what_happened_what_to_do_and_its_correlation_id(error: Mi
     assert error.args == (text,)
 
 
+def test_an_error_gets_another_advice_or_more_detail_in_a_copy() -> None:
+    error = CredentialError('It broke.', 'Mend it.', 'code', '1-2')
+    advised, detailed = error.with_advice('Buy it.'), error.with_detail('It was old.')
+    assert (str(advised), str(detailed)) == (
+        'It broke. Buy it. Correlation ID: 1-2',
+        'It broke. It was old. Mend it. Correlation ID: 1-2',
+    )
+    assert (advised.args, detailed.args) == ((str(advised),), (str(detailed),))
+    assert type(advised) is type(detailed) is CredentialError
+    assert advised.code == detailed.code == 'code'
+    assert str(error) == 'It broke. Mend it. Correlation ID: 1-2'
+
+
 def test_the_system_clock_tells_the_time_and_waits() -> None:
     clock = SystemClock()
     before = clock.now()
@@ -243,7 +256,7 @@ def test_other_addresses_are_rejected_with_the_name_of_the_field(pasted: str) ->
 @pytest.mark.parametrize('address', ['https://login.example/a', 'https://login.example?a=b'])
 def test_a_path_is_rejected_where_a_host_is_expected(address: str) -> None:
     assert require_https('https://login.example:8443/', 'Endpoint', host_only=True) == 'https://login.example:8443'
-    message = 'Endpoint is more than the address of a host. Enter only https://login.example.'
+    message = 'Endpoint contains a path. Enter only https://login.example.'
     with pytest.raises(CredentialError, match=says(message)):
         require_https(address, 'Endpoint', host_only=True)
 
@@ -1048,7 +1061,7 @@ def test_a_client_secret_is_required() -> None:
 )
 def test_a_value_that_is_not_a_client_secret_is_rejected(pasted: str, character: str) -> None:
     message = (
-        f'Key (client secret) contains the character {character}, which no such value has. '
+        f'Key (client secret) contains the character {character}, which is not allowed in this field. '
         'Copy the value again, and paste only it.'
     )
     with pytest.raises(CredentialError, match=says(message)):

@@ -186,7 +186,7 @@ NO_CODE_IN_URL = "The pasted URL contains no code. Copy the full address of the 
         *(
             (
                 pasted,
-                'The authorization code contains the character U+00E9, which no such value has. '
+                'The authorization code contains the character U+00E9, which is not allowed in this field. '
                 'Copy the value again, and paste only it.',
             )
             for pasted in ('cod\xe9', f'{REDIRECT_URI}?code=cod%C3%A9')
@@ -285,7 +285,7 @@ def test_the_application_does_not_depend_on_what_a_user_pasted() -> None:
 
 
 @pytest.mark.parametrize(
-    'credential, kind, description, needs_user, uses_up_token',
+    'credential, method_name, description, needs_user, is_single_use',
     [
         (EntraCredential(LOGIN, TENANT, CLIENT), 'public-client', '', False, False),
         (secret_of(), 'client-secret', 'Self-deployed application, client secret', False, False),
@@ -309,10 +309,10 @@ def test_the_application_does_not_depend_on_what_a_user_pasted() -> None:
     ],
 )
 def test_a_credential_tells_what_it_is(
-    credential: Credential, kind: str, description: str, needs_user: bool, uses_up_token: bool
+    credential: Credential, method_name: str, description: str, needs_user: bool, is_single_use: bool
 ) -> None:
-    assert (credential.kind, credential.description) == (kind, description)
-    assert (credential.needs_user, credential.uses_up_token) == (needs_user, uses_up_token)
+    assert (credential.method_name, credential.description) == (method_name, description)
+    assert (credential.needs_user, credential.is_single_use) == (needs_user, is_single_use)
 
 
 @pytest.mark.parametrize('credential', DIFFERENT)
@@ -361,7 +361,7 @@ def test_a_client_secret_is_sent_in_the_form() -> None:
         'client_secret': SECRET,
         'scope': TARGET.scope,
     }
-    assert request.through_proxy
+    assert not request.is_host_service
 
 
 def test_a_v1_endpoint_gets_a_resource_instead_of_a_scope() -> None:
@@ -490,7 +490,7 @@ def test_a_v1_endpoint_gets_the_redirect_uri_with_a_refresh_token() -> None:
         (' ', 'The application redirect URI is missing. Enter the redirect URI of the app registration.'),
         (
             'https://localhost/myapp\xe9',
-            'The application redirect URI contains the character U+00E9, which no such value has. '
+            'The application redirect URI contains the character U+00E9, which is not allowed in this field. '
             'Copy the value again, and paste only it.',
         ),
         (
@@ -612,11 +612,11 @@ def test_an_assertion_names_its_certificate_as_its_algorithm_requires(
 def test_each_request_and_each_retry_has_its_own_assertion() -> None:
     credential = CertificateCredential(LOGIN, TENANT, CLIENT, PEM)
     first = credential.token_request(TARGET, NOTHING)
-    second = first.renew()
-    requests = [first, second, second.renew(), credential.token_request(TARGET, NOTHING)]
+    second = first.rebuild()
+    requests = [first, second, second.rebuild(), credential.token_request(TARGET, NOTHING)]
     assert len({request.form['client_assertion'] for request in requests}) == 4
     assert {request.form['grant_type'] for request in requests} == {'client_credentials'}
-    assert first == TokenRequest(first.method, first.url, form=first.form, renew=first.renew)
+    assert first == TokenRequest(first.method, first.url, form=first.form, rebuild=first.rebuild)
 
 
 def test_a_certificate_authenticates_the_client_of_an_authorization_code() -> None:
@@ -864,7 +864,7 @@ def test_the_environment_tells_the_kind_of_host(
     named = {'client_id': client_id} if client_id else {}
     assert (request.method, request.url, request.headers) == ('GET', url, header)
     assert request.params == {'api-version': version, 'resource': 'https://graph.microsoft.com', **named}
-    assert not request.through_proxy
+    assert request.is_host_service
     assert request.retry_policy is MANAGED_IDENTITY_RETRIES
     assert request.connect_timeout == 2
     assert SECRET not in repr(request)
@@ -1114,7 +1114,7 @@ def test_a_pod_requests_a_token_with_its_federated_token(pod: dict[str, str], of
         'client_assertion': 'a.federated.token',
         'scope': 'https://graph.microsoft.com/.default',
     }
-    assert request.through_proxy
+    assert not request.is_host_service
     other = ManagedIdentityCredential('another-id', pod).token_request(RESOURCE, NOTHING)
     assert other.form['client_id'] == 'another-id'
 
@@ -1122,8 +1122,8 @@ def test_a_pod_requests_a_token_with_its_federated_token(pod: dict[str, str], of
 def test_a_pod_reads_its_federated_token_again_for_each_retry(pod: dict[str, str]) -> None:
     request = ManagedIdentityCredential(environment=pod).token_request(RESOURCE, NOTHING)
     Path(pod['AZURE_FEDERATED_TOKEN_FILE']).write_text('a.newer.token')
-    assert request.renew
-    assert request.renew().form == {**request.form, 'client_assertion': 'a.newer.token'}
+    assert request.rebuild
+    assert request.rebuild().form == {**request.form, 'client_assertion': 'a.newer.token'}
 
 
 @pytest.mark.parametrize('content', [None, b'', b'no token', b'a.b', b'a.b.c.d', b'\xff.b.c'])
@@ -1183,8 +1183,8 @@ NO_HOST = (
         (403, '', f'HTTP status 403. {IN_RULES}'),
         (421, '', f'HTTP status 421. {IN_RULES}'),
         (401, '', f'HTTP status 401. {IDENTITY}'),
-        (403, '<html>', f'HTTP status 403, which is not that of an Azure host. {NO_HOST}'),
-        (405, '', f'HTTP status 405, which is not that of an Azure host. {NO_HOST}'),
+        (403, '<html>', f'The service at 169.254.169.254 is not an Azure identity endpoint (HTTP status 403). {NO_HOST}'),
+        (405, '', f'The service at 169.254.169.254 is not an Azure identity endpoint (HTTP status 405). {NO_HOST}'),
         (404, '', f'HTTP status 404. Try again in a few minutes. {NO_HOST}'),
         (500, '', f'HTTP status 500. Try again in a few minutes. {IDENTITY}'),
         (200, '', f'something that is not a JSON object. {NO_HOST}'),

@@ -11,7 +11,7 @@ import pytest
 from MicrosoftCoreApiModule import SystemClock
 from MicrosoftCoreApiModule_test import says
 from MicrosoftTokenRequestApiModule import (
-    LEAST_LIFE,
+    MIN_REMAINING_LIFETIME,
     REFRESH_MARGIN,
     AccessToken,
     SignInPendingError,
@@ -36,7 +36,6 @@ from MicrosoftTokenCacheApiModule import (
     ContextStorage,
     Lease,
     MemoryStorage,
-    Storage,
     StorageConflictError,
     TokenProvider,
     clear_tokens,
@@ -68,7 +67,7 @@ class FakeClock(SystemClock):
 class ScriptedCredential(Credential):
     """A credential whose requests end as `outcomes` say: responses, or errors that are raised."""
 
-    kind = 'scripted'
+    method_name = 'scripted'
 
     def __init__(self, *outcomes: Any):
         super().__init__('application')
@@ -113,7 +112,7 @@ def response(value: str, lifetime: float = 3600, refresh_token: str = '', refres
     return TokenResponse(AccessToken(value, NOW + lifetime, NOW + (refresh_in or lifetime)), refresh_token)
 
 
-def provider(credential: Credential, clock: SystemClock, storage: Storage | None = None) -> TokenProvider:
+def provider(credential: Credential, clock: SystemClock, storage: ContextStorage | None = None) -> TokenProvider:
     return TokenProvider(credential, storage or BusyStorage(0), TokenClient(clock=clock))
 
 
@@ -152,7 +151,7 @@ def test_a_stale_version_is_a_conflict() -> None:
 
 
 @pytest.mark.parametrize('storage', [MemoryStorage(), BusyStorage(0)])
-def test_a_context_that_was_read_may_be_changed_without_changing_the_storage(storage: Storage) -> None:
+def test_a_context_that_was_read_may_be_changed_without_changing_the_storage(storage: ContextStorage) -> None:
     storage.write({'a': '1'}, 0 if isinstance(storage, MemoryStorage) else ContextStorage.ANY_VERSION)
     storage.read()[0]['a'] = 'changed'
     assert storage.read()[0] == {'a': '1'}
@@ -246,7 +245,7 @@ def test_a_rejected_or_expired_token_is_not_used() -> None:
     cached(context).put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
     assert cached(context).token
     assert CachedTokens(context, APPLICATION, GRAPH, NOW, rejected='a token').token is None
-    assert cached(context, now=NOW + 3600 - LEAST_LIFE).token is None
+    assert cached(context, now=NOW + 3600 - MIN_REMAINING_LIFETIME).token is None
 
 
 def test_expired_entries_are_dropped_with_the_next_write_and_others_remain(clock: FakeClock) -> None:
@@ -364,7 +363,7 @@ def test_a_context_of_the_public_module_is_not_read_once_there_are_own_tokens(cl
     demisto.setIntegrationContext(dict(public))
     credential = ScriptedCredential(response('own'))
     assert provider(credential, clock).get_token(AZURE).value == 'own'
-    assert credential.sessions == [CachedSession('public', is_foreign=True)]
+    assert credential.sessions == [CachedSession('public', is_from_public_module=True)]
     context = demisto.getIntegrationContext()
     assert {key: context[key] for key in public} == public
     assert cached(context).token is None
@@ -507,6 +506,16 @@ def test_an_error_is_raised_and_published_to_those_who_wait(clock: FakeClock, er
     assert (type(published), str(published)) == (type(error), str(error))
 
 
+@pytest.mark.parametrize('needs_new_sign_in', [True, False])
+def test_a_published_error_says_whether_a_new_sign_in_helps(clock: FakeClock, needs_new_sign_in: bool) -> None:
+    error = SignInRequiredError('It was refused.', needs_new_sign_in=needs_new_sign_in)
+    with pytest.raises(SignInRequiredError):
+        provider(ScriptedCredential(error), clock).get_token(GRAPH)
+    published = cached(demisto.getIntegrationContext(), ScriptedCredential()).lease.error(NOW)
+    assert isinstance(published, SignInRequiredError)
+    assert published.needs_new_sign_in == needs_new_sign_in
+
+
 def test_a_session_that_has_ended_is_followed_by_the_previous_one(clock: FakeClock) -> None:
     credential = ScriptedCredential(response('first', refresh_token='kept'), SignInPendingError(5), response('second'))
     asking = provider(credential, clock)
@@ -608,13 +617,13 @@ class RefusingStorage(ContextStorage):
         raise RuntimeError('no space left on device')
 
 
-class WorksOnce(ScriptedCredential):
+class SingleUse(ScriptedCredential):
     """A credential whose requests use up a Token."""
 
-    uses_up_token = True
+    is_single_use = True
 
 
-def logging(credential: Credential, clock: SystemClock, storage: Storage | None = None) -> tuple[TokenProvider, list[str]]:
+def logging(credential: Credential, clock: SystemClock, storage: ContextStorage | None = None) -> tuple[TokenProvider, list[str]]:
     """Return a provider, and the list of the lines that it logs."""
     log: list[str] = []
     return TokenProvider(credential, storage or BusyStorage(0), TokenClient(clock=clock), log.append), log
@@ -675,7 +684,7 @@ def test_entries_that_cannot_be_read_are_logged_once(clock: FakeClock, conflicts
     ],
 )
 def test_a_sign_in_that_the_platform_does_not_store_is_an_error(clock: FakeClock, what: str, step: Any) -> None:
-    credential = WorksOnce()
+    credential = SingleUse()
     message = (
         f'{what}, because the platform did not store the integration context. '
         'Check the disk and the database of the server, then try again.'
@@ -702,7 +711,7 @@ def test_a_response_that_can_be_had_again_need_not_be_stored(clock: FakeClock) -
     ],
 )
 def test_a_refusal_tells_of_a_command_that_ended_with_the_token(clock: FakeClock, end: BaseException, text: str) -> None:
-    credential = WorksOnce(end, SignInRefusedError('It was refused.', 'Get a new one.'))
+    credential = SingleUse(end, SignInRefusedError('It was refused.', 'Get a new one.'))
     with pytest.raises(type(end)):
         provider(credential, clock).get_token(GRAPH)
     clock.time += 100
@@ -711,14 +720,14 @@ def test_a_refusal_tells_of_a_command_that_ended_with_the_token(clock: FakeClock
 
 
 def test_a_token_whose_response_was_stored_is_not_reported_lost(clock: FakeClock) -> None:
-    credential = WorksOnce(response('a token', 100), SignInRefusedError('It was refused.'))
+    credential = SingleUse(response('a token', 100), SignInRefusedError('It was refused.'))
     provider(credential, clock).get_token(GRAPH)
     with pytest.raises(SignInRefusedError, match=says('It was refused.')):
         provider(credential, clock).get_token(GRAPH)
 
 
 def test_what_works_once_is_noted_before_it_is_sent_even_if_the_context_is_busy(clock: FakeClock) -> None:
-    class Watching(WorksOnce):
+    class Watching(SingleUse):
         def request_token(self, *args: Any) -> TokenResponse:
             notes.append([key.rpartition('/')[2] for key in demisto.getIntegrationContext() if key.endswith('/sent')])
             return super().request_token(*args)
@@ -817,18 +826,20 @@ def test_of_two_refusals_the_one_of_what_was_pasted_is_raised_if_anything_was(
 
 
 @pytest.mark.parametrize(
-    'credential, least_life', [(ScriptedCredential(), LEAST_LIFE), (WorksOnce(), REFRESH_MARGIN)], ids=['again', 'once']
+    'credential, min_remaining',
+    [(ScriptedCredential(), MIN_REMAINING_LIFETIME), (SingleUse(), REFRESH_MARGIN)],
+    ids=['again', 'once'],
 )
-def test_a_token_that_cannot_be_refreshed_early_is_replaced_early(credential: Credential, least_life: float) -> None:
+def test_a_token_that_cannot_be_refreshed_early_is_replaced_early(credential: Credential, min_remaining: float) -> None:
     context: dict[str, Any] = {}
     cached(context, credential).put_token(AccessToken('a token', NOW + 3600, NOW + 3600))
-    assert cached(context, credential, now=NOW + 3600 - least_life - 1).token
-    assert cached(context, credential, now=NOW + 3600 - least_life).token is None
+    assert cached(context, credential, now=NOW + 3600 - min_remaining - 1).token
+    assert cached(context, credential, now=NOW + 3600 - min_remaining).token is None
 
 
 def test_a_refresh_token_of_the_public_module_is_not_used_beside_an_own_token() -> None:
     context: dict[str, Any] = {'current_refresh_token': 'public'}
-    assert cached(context, target=AZURE).sessions == [CachedSession('public', is_foreign=True), CachedSession()]
+    assert cached(context, target=AZURE).sessions == [CachedSession('public', is_from_public_module=True), CachedSession()]
     cached(context).put_token(AccessToken('own', NOW + 3600, NOW + 3600))
     assert cached(context, target=AZURE).sessions == [CachedSession()]
 
@@ -878,9 +889,10 @@ def test_a_poll_slows_down_or_ends_its_own_sign_in(
 ) -> None:
     asking = provider(USER, clock)
     asking.start_sign_in(A_CODE)
-    asking.after_poll(error, polled)
+    raised = asking.after_poll(error, polled)
     assert asking.pending_sign_in() == after
-    assert getattr(error, 'interval', None) == next_interval
+    assert (type(raised), str(raised)) == (type(error), str(error))
+    assert getattr(raised, 'interval', None) == next_interval
 
 
 @pytest.mark.parametrize('retry_after, pause', [(0, REFRESH_RETRY_SECONDS), (29, REFRESH_RETRY_SECONDS), (100, 100)])
