@@ -296,7 +296,7 @@ def test_retry_after_is_a_number_or_a_date(text: str, seconds: float | None) -> 
     'text',
     ['inf', '-inf', 'nan', '1e9', '0x10', '\xb2', '1_000', '9' * 30, '', ' ', 'Wed, 99 Oct 9999 07:28:00 GMT', '1 2', '+1'],
 )
-def test_retry_after_of_another_form_is_not_believed(text: str) -> None:
+def test_retry_after_of_another_form_is_ignored(text: str) -> None:
     seconds = retry_after_seconds(response_with(Retry_After=text), NOW)
     assert seconds is None
 
@@ -787,7 +787,7 @@ def test_why_no_response_came_is_told_without_the_text_of_the_error(error: Excep
     ],
 )
 @pytest.mark.parametrize('is_wrapped', [False, True])
-def test_a_second_try_may_mend_a_broken_connection_only(error: Exception, expected: bool, is_wrapped: bool) -> None:
+def test_only_a_broken_connection_is_a_reset(error: Exception, expected: bool, is_wrapped: bool) -> None:
     given = SimpleNamespace(exception=error) if is_wrapped else error  # as DemistoException has it
     assert is_reset(given) == expected  # type: ignore[arg-type]
 
@@ -1107,7 +1107,7 @@ def test_a_client_secret_is_taken_as_it_is(secret: str) -> None:
         lambda text: '\u00ad'.join(text),
     ],
 )
-def test_an_id_is_mended_where_that_is_unambiguous(mangle: Callable[[str], str]) -> None:
+def test_an_id_is_corrected_where_that_is_unambiguous(mangle: Callable[[str], str]) -> None:
     assert clean_tenant(mangle(TENANT)) == TENANT
     assert clean_client_id(mangle(CLIENT)) == CLIENT
     assert clean_managed_identity_id(mangle(CLIENT)) == CLIENT

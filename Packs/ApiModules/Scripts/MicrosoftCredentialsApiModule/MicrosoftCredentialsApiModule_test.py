@@ -212,7 +212,7 @@ def test_a_redirect_url_with_an_error_raises_it(description: str, what: str, cod
     assert refused.value.code == code
 
 
-def test_a_redirect_url_cannot_make_the_sign_in_pending() -> None:
+def test_a_redirect_url_with_a_pending_error_still_requires_a_sign_in() -> None:
     with pytest.raises(SignInRequiredError):
         parse_authorization_response('https://localhost/myapp?error=authorization_pending')
 
@@ -259,7 +259,7 @@ DIFFERENT: list[Credential] = [
 ]
 
 
-def test_any_other_value_is_another_identity() -> None:
+def test_any_other_value_changes_the_identity() -> None:
     assert len({credential.identity for credential in DIFFERENT}) == len(DIFFERENT)
 
 
@@ -274,7 +274,7 @@ def test_any_other_value_is_another_identity() -> None:
         code_of('a code', redirect_uri='https://localhost/myapp/'),
     ],
 )
-def test_a_new_secret_or_another_spelling_is_no_new_person(other: AuthorizationCodeCredential) -> None:
+def test_rotating_a_secret_keeps_the_session(other: AuthorizationCodeCredential) -> None:
     assert other.identity == code_of('a code').identity
 
 
@@ -526,7 +526,7 @@ def test_the_login_url_suggests_the_account_of_the_mailbox(hint: str) -> None:
     assert dict(parse_qsl(url.query))['login_hint'] == hint
 
 
-def test_an_object_id_is_no_hint() -> None:
+def test_an_object_id_is_not_sent_as_a_login_hint() -> None:
     url = code_of().authorize_url(TokenTarget(scope='Mail.Send'), 'a state', 'verifier', CLIENT)
     assert 'login_hint' not in url
 
@@ -898,7 +898,7 @@ def test_an_arc_machine_has_only_a_system_assigned_identity() -> None:
 
 
 @pytest.mark.parametrize('kind', [VirtualMachine, AppService])
-def test_other_hosts_send_no_challenge(kind: type[VirtualMachine]) -> None:
+def test_other_hosts_need_no_challenge(kind: type[VirtualMachine]) -> None:
     request = TokenRequest('GET', 'http://127.0.0.1:1')
     assert kind(APP_SERVICE_HOST).authenticate(request, TokenClient()) is request
 
@@ -1079,7 +1079,7 @@ def test_an_error_of_the_agent_says_what_to_do(key_folder: Path, path: str, mess
         authorization_for_arc(f'Basic realm={path.format(folder=key_folder)}')
 
 
-def test_an_agent_that_gives_a_token_without_a_challenge_is_not_one() -> None:
+def test_an_agent_that_sends_a_token_without_a_challenge_is_rejected() -> None:
     message = 'The sign-in service at service.example answered with a token in place of a challenge. Managed identities work only'
     with pytest.raises(SignInUnavailableError, match=f'^{re.escape(message)} on an Azure host'):
         authorization_for_arc('Basic realm=x', 200)
@@ -1153,7 +1153,7 @@ ISSUER = 'Try again in a few minutes. If it lasts, check that the issuer of the 
         (700211, f'Compare issuer, subject and audience of the federated credential with the token of this pod. {FEDERATION}', 4),
     ],
 )
-def test_a_refused_pod_says_what_to_check_and_retries_what_may_be_new(
+def test_a_refused_pod_retries_transient_codes_and_says_what_to_check(
     pod: dict[str, str], number: int, advice: str, tries: int
 ) -> None:
     body = json.dumps({'error': 'invalid_client', 'error_description': f'AADSTS{number}: Refused.'})

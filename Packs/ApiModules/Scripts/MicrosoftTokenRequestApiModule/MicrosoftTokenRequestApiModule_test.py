@@ -499,7 +499,7 @@ def test_an_echoed_secret_is_in_no_part_of_the_error(token_client: TokenClient, 
         (TOKEN_ENDPOINT_RETRIES, 410, 0, 0),
     ],
 )
-def test_the_retries_last_as_long_as_the_service_needs_with_any_jitter(
+def test_the_retries_cover_the_downtime_of_the_service_with_any_jitter(
     token_client: TokenClient,
     clock: StoppedClock,
     monkeypatch: pytest.MonkeyPatch,
@@ -538,7 +538,7 @@ def test_the_client_waits_as_the_service_asks(token_client: TokenClient, clock: 
         ([(429, {'Retry-After': '3600'}, '')], []),
     ],
 )
-def test_a_wait_beyond_the_budget_is_not_made(
+def test_no_wait_exceeds_the_budget_of_a_token_request(
     token_client: TokenClient, clock: StoppedClock, answers: list[Response], waits: list[float]
 ) -> None:
     with ScriptedService(answers) as service, pytest.raises(SignInUnavailableError) as error:
@@ -547,7 +547,7 @@ def test_a_wait_beyond_the_budget_is_not_made(
     assert error.value.retry_after == float(answers[-1][1]['Retry-After'])
 
 
-def test_a_request_can_be_renewed_for_each_retry(token_client: TokenClient) -> None:
+def test_a_request_can_be_rebuilt_for_each_retry(token_client: TokenClient) -> None:
     numbers = iter(range(2, 9))
 
     def numbered(number: int) -> TokenRequest:
@@ -771,7 +771,7 @@ def test_a_temporary_error_of_entra_is_told_with_its_number(
         ('It failed. Try again.', 'Try again.', 'Try again.'),
     ],
 )
-def test_an_advice_does_not_repeat_what_was_said(what: str, advice: str, remains: str) -> None:
+def test_an_advice_does_not_repeat_the_error(what: str, advice: str, remains: str) -> None:
     assert without_repetition(advice, what) == remains
 
 
