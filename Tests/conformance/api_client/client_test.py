@@ -132,7 +132,7 @@ def test_names_of_tenant_and_application_are_shown_in_logs_and_keys_are_not(
     identity = instance.client(managed_identities_client_id='1b2c3d4e-0001-4a5b-8c7d-9e0f1a2b3c4d')
     log.add_replace_strs(' Contoso.example', client.auth_id, 'the-key', identity.managed_identities_client_id)
     text = f'bob@contoso.example {client.auth_id} {identity.managed_identities_client_id}'
-    assert [each.credential.kind for each in (client, identity)] == ['client-secret', 'managed-identity']
+    assert [each.credential.method_name for each in (client, identity)] == ['client-secret', 'managed-identity']
     assert log.encode(f'{text} the-key') == f'{text} <XX_REPLACED>'
 
 

@@ -21,7 +21,7 @@ from MicrosoftApiModule import (
 )
 from MicrosoftCoreApiModule import MicrosoftSignInError
 from MicrosoftTokenCacheApiModule import LEASE_SECONDS, CachedTokens, ContextStorage
-from MicrosoftTokenRequestApiModule import BEAT_SECONDS, AccessToken, SignInRequiredError, SignInUnavailableError
+from MicrosoftTokenRequestApiModule import HEARTBEAT_SECONDS, AccessToken, SignInRequiredError, SignInUnavailableError
 from sandbox.microsoft.browser import Browser
 
 __all__ = ['proxy', 'workbench']
@@ -198,7 +198,7 @@ def test_a_short_lease_is_renewed_while_the_process_waits(
     assert len(holders) >= len(answers)
     assert all(holders), 'others wait meanwhile'
     assert all(0 < each <= LEASE_SECONDS for each in (*seen, *left)), (seen, left)
-    assert min(left) > LEASE_SECONDS - BEAT_SECONDS - 0.01
+    assert min(left) > LEASE_SECONDS - HEARTBEAT_SECONDS - 0.01
     assert min(seen) > LEASE_SECONDS - 0.01
     assert seconds_left(workbench, client) == 0
 

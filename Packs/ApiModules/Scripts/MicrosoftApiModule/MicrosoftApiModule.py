@@ -97,7 +97,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftTokenCacheApiModule import (
         ContextStorage,
         MemoryStorage,
-        Storage,
         TokenProvider,
         clear_tokens,
         update_storage,
@@ -421,7 +420,7 @@ class MicrosoftClient(BaseClient):
         def delay_after(error: Exception, attempt: int) -> float | None:
             if isinstance(error, ErrorResponse):
                 return self.retry_delay(policy, attempt, error.response, is_idempotent)
-            return policy.delay(attempt, None, 0) if is_idempotent and is_reset(error) else None
+            return policy.delay(attempt, None) if is_idempotent and is_reset(error) else None
 
         def send() -> requests.Response:
             body.rewind()
@@ -530,7 +529,7 @@ class MicrosoftClient(BaseClient):
 
     def token_provider_for(self, credential: Credential) -> TokenProvider:
         """Return a provider of tokens. For the Test button, which has no integration context, it caches them in memory."""
-        storage: Storage = MemoryStorage() if demisto.command() == 'test-module' else integration_context_storage()
+        storage = MemoryStorage() if demisto.command() == 'test-module' else integration_context_storage()
         token_client = TokenClient(
             self.verify, self.clock, on_secret=add_sensitive_log_strs, redact=LOG.encode, adapter=self._adapter
         )
@@ -887,8 +886,7 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
     try:
         response = credential.request_token(provider.token_client, target, CachedSession(pending=pending))
     except SignInPendingError as error:
-        provider.after_poll(error, pending)
-        raise
+        raise provider.after_poll(error, pending) from None
     except SignInRequiredError as error:
         if provider.pending_sign_in():
             provider.after_poll(error, pending)
@@ -919,14 +917,14 @@ def reset_auth(discard_token: bool = False) -> CommandResults:
     Args:
         discard_token: also the next Token of the Cortex XSOAR app, which cannot be had again.
     """
-    kept: list[str] = []
+    remaining: list[str] = []
 
     def clear(context: JsonObject) -> None:
-        kept[:] = clear_tokens(context, discard_token)
+        remaining[:] = clear_tokens(context, discard_token)
 
     if not update_storage(integration_context_storage(), clear, SystemClock()):
         raise DemistoException('The integration context is busy, so that the tokens were not deleted. Run the command again.')
-    if kept:
+    if remaining:
         text = 'All cached tokens were deleted, but for the next Token of the Cortex XSOAR application, which works only once.'
         return CommandResults(readable_output=text)
     return CommandResults(readable_output='All cached tokens of this instance were deleted. Sign in again to continue.')

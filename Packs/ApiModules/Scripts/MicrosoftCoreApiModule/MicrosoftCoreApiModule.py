@@ -1,5 +1,6 @@
 """Provide what all Microsoft modules share: errors, clock, clouds, https checks, HTTP helpers, retries, pasted text."""
 
+import copy
 import http.client
 import io
 import json
@@ -65,6 +66,20 @@ class MicrosoftSignInError(Exception):
         self.correlation_id = correlation_id
         super().__init__(str(self))
 
+    def with_detail(self, text: str) -> 'MicrosoftSignInError':
+        """Return a copy that says `text` after what happened."""
+        return self._replace(what=f'{self.what} {text}')
+
+    def with_advice(self, text: str) -> 'MicrosoftSignInError':
+        """Return a copy with `text` in place of its advice."""
+        return self._replace(advice=text)
+
+    def _replace(self, **fields: str) -> 'MicrosoftSignInError':
+        error = copy.copy(self)
+        vars(error).update(fields)
+        error.args = (str(error),)
+        return error
+
     def __str__(self) -> str:
         parts = (part for part in (self.what, self.advice) if part)
         text = ' '.join(part if part.rstrip(')]\'"').endswith(('.', '!', '?')) else f'{part}.' for part in parts)
@@ -92,7 +107,7 @@ class SystemClock:
         return time.time()
 
     def elapsed(self) -> float:
-        """Return seconds since some moment. They go on evenly when the time of the machine is set."""
+        """Return monotonic seconds, unaffected by changes of the system clock."""
         return time.monotonic()
 
     def limit(self, seconds: float) -> None:
@@ -119,16 +134,21 @@ class CloudSuffixNotSetException(AttributeError):
 
 
 def _columns(table: str) -> list[dict[str, str]]:
-    """Return the addresses of each column of values, in the first of which all have one; last, those of other clouds: none."""
+    """Return one dict per cloud (worldwide, US government, China, Germany, others), with addresses by name.
+
+    Args:
+        table: one address per line: its name, its pattern, and what replaces {} in each of these clouds. Those at the end of a
+            line may be missing. The other clouds have none.
+    """
     columns: list[dict[str, str]] = [{}, {}, {}, {}, {}]
     for line in table.strip().splitlines():
-        name, pattern, *values = line.split()
-        for column, value in zip(columns, values, strict=False):
-            column[name] = pattern.format(value)
+        name, pattern, *domains = line.split()
+        for column, domain in zip(columns, domains, strict=False):
+            column[name] = pattern.format(domain)
     return columns
 
 
-# Patterns of addresses, and what replaces {} in the worldwide cloud, that of the US government, of China and of Germany.
+_WORLDWIDE, _US_GOVERNMENT, _CHINA, _GERMANY, _OTHERS = range(5)  # columns
 # Source: `az cloud show` of the Azure CLI; https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
 _ENDPOINTS = _columns("""
 management https://management.core.{}/ windows.net usgovcloudapi.net chinacloudapi.cn cloudapi.de
@@ -245,42 +265,95 @@ def create_custom_azure_cloud(
     )
 
 
-def _cloud(name: str, abbreviation: str, column: str, *endpoints: str) -> AzureCloud:
-    own = dict(zip(_OWN_ENDPOINTS, endpoints, strict=False))
-    number = int(column)
-    suffixes = AzureCloudSuffixes(**_SUFFIXES[number])
-    return AzureCloud('Embedded', name, abbreviation, AzureCloudEndpoints(**own, **_ENDPOINTS[number]), suffixes)
+def _cloud(name: str, abbreviation: str, column: int, login: str, graph: str, **others: str) -> AzureCloud:
+    """Return a cloud with the endpoints and suffixes of a column of the tables above, and endpoints of its own."""
+    endpoints = AzureCloudEndpoints(active_directory=login, microsoft_graph_resource_id=graph, **others, **_ENDPOINTS[column])
+    return AzureCloud('Embedded', name, abbreviation, endpoints, AzureCloudSuffixes(**_SUFFIXES[column]))
 
 
-# Name, abbreviation, column of the tables above (4: none), and the endpoints of its own in the order of their names.
-# US GCC tenants are in the worldwide cloud. The German cloud was closed on 2021-10-29, and is listed so that old settings lead to
-# an error message. The addresses of the three sovereign clouds are not confirmed by Microsoft's list of deployments.
-_CLOUDS = """
-AzureCloud com 0 https://login.microsoftonline.com https://graph.microsoft.com/ https://management.azure.com/ \
-    https://outlook.office365.com
-AzureUSGovernmentCommunity gcc 0 https://login.microsoftonline.com https://graph.microsoft.com/ https://management.azure.com/ \
-    https://outlook.office365.com
-AzureUSGovernment gcc-high 1 https://login.microsoftonline.us https://graph.microsoft.us/ \
-    https://management.usgovcloudapi.net/ https://outlook.office365.us
-AzureUSGovernmentDoD dod 1 https://login.microsoftonline.us https://dod-graph.microsoft.us/ \
-    https://management.usgovcloudapi.net/ https://outlook-dod.office365.us
-AzureGermanCloud de 3 https://login.microsoftonline.de https://graph.microsoft.de/ https://management.microsoftazure.de/
-AzureChinaCloud cn 2 https://login.partner.microsoftonline.cn https://microsoftgraph.chinacloudapi.cn/ \
-    https://management.chinacloudapi.cn/ https://partner.outlook.cn
-AzureBleuCloud fr 4 https://login.sovcloud-identity.fr https://graph.svc.sovcloud.fr/
-AzureDelosCloud delos 4 https://login.sovcloud-identity.de https://graph.svc.sovcloud.de/
-AzureGovSGCloud sg 4 https://login.sovcloud-identity.sg https://graph.svc.sovcloud.sg/
-"""
-AZURE_CLOUDS = {cloud.abbreviation: cloud for cloud in (_cloud(*line.split()) for line in _CLOUDS.strip().splitlines())}
-AZURE_WORLDWIDE_CLOUD = AZURE_CLOUDS['com']
-AZURE_US_GCC_CLOUD = AZURE_CLOUDS['gcc']
-AZURE_US_GCC_HIGH_CLOUD = AZURE_CLOUDS['gcc-high']
-AZURE_US_DOD_CLOUD = AZURE_CLOUDS['dod']
-AZURE_GERMAN_CLOUD = AZURE_CLOUDS['de']
-AZURE_CHINA_CLOUD = AZURE_CLOUDS['cn']
-AZURE_BLEU_CLOUD = AZURE_CLOUDS['fr']
-AZURE_DELOS_CLOUD = AZURE_CLOUDS['delos']
-AZURE_GOVSG_CLOUD = AZURE_CLOUDS['sg']
+AZURE_WORLDWIDE_CLOUD = _cloud(
+    'AzureCloud',
+    'com',
+    _WORLDWIDE,
+    login='https://login.microsoftonline.com',
+    graph='https://graph.microsoft.com/',
+    resource_manager='https://management.azure.com/',
+    exchange_online='https://outlook.office365.com',
+)
+# US GCC tenants are in the worldwide cloud.
+AZURE_US_GCC_CLOUD = AZURE_WORLDWIDE_CLOUD._replace(name='AzureUSGovernmentCommunity', abbreviation='gcc')
+AZURE_US_GCC_HIGH_CLOUD = _cloud(
+    'AzureUSGovernment',
+    'gcc-high',
+    _US_GOVERNMENT,
+    login='https://login.microsoftonline.us',
+    graph='https://graph.microsoft.us/',
+    resource_manager='https://management.usgovcloudapi.net/',
+    exchange_online='https://outlook.office365.us',
+)
+AZURE_US_DOD_CLOUD = _cloud(
+    'AzureUSGovernmentDoD',
+    'dod',
+    _US_GOVERNMENT,
+    login='https://login.microsoftonline.us',
+    graph='https://dod-graph.microsoft.us/',
+    resource_manager='https://management.usgovcloudapi.net/',
+    exchange_online='https://outlook-dod.office365.us',
+)
+# It was closed on 2021-10-29, and is listed so that old settings lead to an error message.
+AZURE_GERMAN_CLOUD = _cloud(
+    'AzureGermanCloud',
+    'de',
+    _GERMANY,
+    login='https://login.microsoftonline.de',
+    graph='https://graph.microsoft.de/',
+    resource_manager='https://management.microsoftazure.de/',
+)
+AZURE_CHINA_CLOUD = _cloud(
+    'AzureChinaCloud',
+    'cn',
+    _CHINA,
+    login='https://login.partner.microsoftonline.cn',
+    graph='https://microsoftgraph.chinacloudapi.cn/',
+    resource_manager='https://management.chinacloudapi.cn/',
+    exchange_online='https://partner.outlook.cn',
+)
+# The addresses of the three sovereign clouds are not confirmed by Microsoft's list of deployments.
+AZURE_BLEU_CLOUD = _cloud(
+    'AzureBleuCloud',
+    'fr',
+    _OTHERS,
+    login='https://login.sovcloud-identity.fr',
+    graph='https://graph.svc.sovcloud.fr/',
+)
+AZURE_DELOS_CLOUD = _cloud(
+    'AzureDelosCloud',
+    'delos',
+    _OTHERS,
+    login='https://login.sovcloud-identity.de',
+    graph='https://graph.svc.sovcloud.de/',
+)
+AZURE_GOVSG_CLOUD = _cloud(
+    'AzureGovSGCloud',
+    'sg',
+    _OTHERS,
+    login='https://login.sovcloud-identity.sg',
+    graph='https://graph.svc.sovcloud.sg/',
+)
+AZURE_CLOUDS = {
+    cloud.abbreviation: cloud
+    for cloud in (
+        AZURE_WORLDWIDE_CLOUD,
+        AZURE_US_GCC_CLOUD,
+        AZURE_US_GCC_HIGH_CLOUD,
+        AZURE_US_DOD_CLOUD,
+        AZURE_GERMAN_CLOUD,
+        AZURE_CHINA_CLOUD,
+        AZURE_BLEU_CLOUD,
+        AZURE_DELOS_CLOUD,
+        AZURE_GOVSG_CLOUD,
+    )
+}
 AZURE_CLOUD_NAME_CUSTOM = 'Custom'
 AZURE_CLOUD_NAME_MAPPING = {
     'Worldwide': 'com',
@@ -338,7 +411,7 @@ def require_https(url: str, field_name: str, host_only: bool = False) -> str:
         raise CredentialError(f'{field_name} is not an https address.', 'Enter the full address, starting with https://.')
     host = '{}://{}'.format(*urlsplit(cleaned))
     if host_only and cleaned != host:
-        raise CredentialError(f'{field_name} is more than the address of a host.', f'Enter only {host}.')
+        raise CredentialError(f'{field_name} contains a path.', f'Enter only {host}.')
     return cleaned
 
 
@@ -363,13 +436,16 @@ class _Deadline:
     """The time by which a request ends. Each read and write of its connection gets what is left as its timeout.
 
     The timeouts of requests apply to each read of a socket: a service that sends a byte per second never exceeds them.
+
+    Args:
+        elapsed: returns monotonic seconds.
     """
 
-    def __init__(self, seconds: float):
-        self.seconds, self._end = seconds, time.monotonic() + seconds
+    def __init__(self, seconds: float, elapsed: Callable[[], float] = time.monotonic):
+        self.seconds, self._end, self._elapsed = seconds, elapsed() + seconds, elapsed
 
     def seconds_left(self) -> float:
-        return self._end - time.monotonic()
+        return self._end - self._elapsed()
 
     def is_over(self) -> bool:
         return self.seconds_left() <= 0
@@ -426,17 +502,18 @@ def _new_conn(connection: Any) -> Any:
     if not deadline:
         return connection.connect_to_host()
     try:
-        found = socket.getaddrinfo(host.strip('[]'), connection.port, allowed_gai_family(), socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host.strip('[]'), connection.port, allowed_gai_family(), socket.SOCK_STREAM)
     except (OSError, UnicodeError):  # it happens again here, and becomes the error of urllib3
         return connection.connect_to_host()
-    known = list(dict.fromkeys(address[0] for *_, address in found))
-    preferred = [one for one in known if (':' in one) == (':' in known[0])]
-    others = [one for one in known if one not in preferred]
-    addresses = [one for pair in zip_longest(preferred, others) for one in pair if one]
+    resolved = list(dict.fromkeys(address[0] for *_, address in entries))
+    preferred = [address for address in resolved if (':' in address) == (':' in resolved[0])]  # IPv6 or IPv4
+    others = [address for address in resolved if address not in preferred]
+    addresses = [address for pair in zip_longest(preferred, others) for address in pair if address]
     try:
         for address in addresses:
-            longest = timeout if address == addresses[-1] else NEXT_ADDRESS_SECONDS
-            connection._dns_host, connection.timeout = address, min(timeout, longest, max(deadline.seconds_left(), 0.001))
+            max_seconds = timeout if address == addresses[-1] else NEXT_ADDRESS_SECONDS
+            connection._dns_host = address
+            connection.timeout = min(timeout, max_seconds, max(deadline.seconds_left(), 0.001))
             try:
                 connected = connection.connect_to_host()
                 connected.settimeout(timeout)  # that of the attempt would apply to TLS as well
@@ -505,8 +582,8 @@ class _LimitedAdapter:
 
     def send(self, request: Any, stream: bool = False, timeout: Any = None, **kwargs: Any) -> requests.Response:
         connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-        longest = read if read and read > _USUAL_TIMEOUT else 0  # of an integration that knows its service to be slow
-        seconds = min(max(STREAM_SECONDS if stream else REQUEST_SECONDS, longest), self._remaining())
+        own = read if read and read > _USUAL_TIMEOUT else 0  # of an integration that knows its service to be slow
+        seconds = min(max(STREAM_SECONDS if stream else REQUEST_SECONDS, own), self._remaining())
         if seconds <= 0:
             raise DeadlineError('The command has no time left.', request=request)
         if stream:
@@ -688,31 +765,31 @@ _CONNECTION_PROBLEMS: tuple[tuple[Any, str, str, str, str], ...] = (
 
 def connection_problem(error: Exception, host: str, advice: str) -> ConnectionProblem:
     """Return why no response came from `host`. `advice` is for a host that cannot be reached."""
-    kind = type(error)
-    if not issubclass(kind, RequestException):
-        if issubclass(kind, (TypeError, ValueError)):
+    error_class = type(error)
+    if not issubclass(error_class, RequestException):
+        if issubclass(error_class, (TypeError, ValueError)):
             problem = f'The request to {host} is not valid.'
             return ConnectionProblem(problem, 'Check the address of the service and the proxy settings.', 'invalid_request')
-        kind = SSLError  # the file of certificates
+        error_class = SSLError  # the file of certificates
     text = str(error)
     status = re.search(r'(?:Tunnel connection failed|response): (\d{3})', text)
     number = status.group(1) if status else ''
     text += f' answered-{number}' if status else ''
-    for kinds, signs, what, own_advice, code in _CONNECTION_PROBLEMS:
-        if issubclass(kind, kinds) and any(sign in text for sign in signs.split('|')):
+    for classes, words, what, own_advice, code in _CONNECTION_PROBLEMS:
+        if issubclass(error_class, classes) and any(word in text for word in words.split('|')):
             return ConnectionProblem(what.format(host, number), own_advice or advice, code)
     return ConnectionProblem(f'{host} did not answer.', advice, 'unreachable')
 
 
 def is_reset(error: Exception) -> bool:
-    """Return whether a connection was not made or broke, which a second try may mend: no timeout, no fault of TLS or a proxy."""
+    """Return whether the connection could not be made or was reset. Timeouts, TLS errors and proxy errors do not count."""
     cause = getattr(error, 'exception', None) or error
     is_of_connection = isinstance(cause, (requests.exceptions.ConnectionError, ChunkedEncodingError))
     return is_of_connection and not isinstance(cause, (Timeout, SSLError, ProxyError))
 
 
 def skip_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Change nothing. Without an ``auth``, requests replaces the header ``Authorization`` by what a netrc file contains."""
+    """Return the request unchanged. Used as ``auth``, since requests otherwise replaces Authorization by an entry of .netrc."""
     return request
 
 
@@ -736,12 +813,15 @@ def read_json(response: requests.Response) -> Any:
     return value
 
 
-def _has_more(content: bytes, signs: bytes, limit: int) -> bool:
-    """Return whether JSON has more than `limit` of some signs outside of its texts. An empty object of two bytes takes 72."""
-    if sum(content.count(sign) for sign in signs) <= limit:
+def _has_more(content: bytes, characters: bytes, limit: int) -> bool:
+    """Return whether JSON has more than `limit` of these characters outside of strings.
+
+    This limits memory: ``{}`` takes 72 bytes in Python.
+    """
+    if sum(content.count(character) for character in characters) <= limit:
         return False
-    found = (part for part in re.finditer(_JSON_PARTS, content) if content[part.start()] in signs)
-    return any(number == limit for number, _ in enumerate(found))
+    outside = (part for part in re.finditer(_JSON_PARTS, content) if content[part.start()] in characters)
+    return any(number == limit for number, _ in enumerate(outside))
 
 
 def json_or_none(response: requests.Response) -> Any:
@@ -780,9 +860,7 @@ def float_or_none(value: Any) -> float | None:
 # region texts from outside
 
 MAX_OUTSIDE_TEXT = 500  # characters
-
-
-_ACTIVE_TEXT = r'\](?=[(\[])|<(?=[A-Za-z/!?])|%(?=%)|\{(?=\{)'
+_MARKDOWN_TRIGGERS = r'\](?=[(\[])|<(?=[A-Za-z/!?])|%(?=%)|\{(?=\{)'
 
 
 def outside_text(value: Any, redact: Callable[[str], str] = str) -> str:
@@ -794,16 +872,13 @@ def outside_text(value: Any, redact: Callable[[str], str] = str) -> str:
         redact: replaces secrets. It gets far more than is shown, so that no secret is cut before it is recognized.
     """
     shown = redact(str(value or '')[:1_000_000])[: 4 * MAX_OUTSIDE_TEXT]
-    text = ' '.join(''.join(one if one.isprintable() else ' ' for one in shown).split())
-    text = re.sub(_ACTIVE_TEXT, r'\g<0> ', text)
+    text = ' '.join(''.join(character if character.isprintable() else ' ' for character in shown).split())
+    text = re.sub(_MARKDOWN_TRIGGERS, r'\g<0> ', text)
     return text if len(text) <= MAX_OUTSIDE_TEXT else f'{text[: MAX_OUTSIDE_TEXT - 3]}...'
 
 
 def secret_forms(secret: str) -> list[str]:
-    """Return the forms in which a secret appears in URLs, JSON, headers and logs: longest first, as it is among them.
-
-    Of a private key each line is one as well.
-    """
+    """Return the encodings of a secret to mask, longest first: plain, URL, JSON, base64, and each long line of a key."""
     raw = secret.encode(errors='replace')
     secret = raw.decode()
     forms = {secret}
@@ -853,13 +928,13 @@ class RetryPolicy(NamedTuple):
     budget: float = 30.0
     deadline: float = math.inf
 
-    def delay(self, attempt: int, response: requests.Response | None, now: float) -> float | None:
+    def delay(self, attempt: int, response: requests.Response | None, now: float = 0) -> float | None:
         """Return the seconds to wait before a request is sent again, None if it must not be.
 
         Args:
             attempt: the number of retries so far.
             response: the last response, None if none came.
-            now: seconds since the epoch.
+            now: seconds since the epoch; only a response needs it.
         """
         if attempt >= (self.connection_retries if response is None else self.retries.get(response.status_code, 0)):
             return None
@@ -885,21 +960,23 @@ def run_with_retries(
     clock: SystemClock,
     sleep: Callable[[float], Any] | None = None,
 ) -> _Result:
-    """Return the result of `step`, which runs until it succeeds. This is the only retry loop: the step must not retry by itself.
+    """Return the result of `step`, which runs until it succeeds or may not be repeated. The step must not retry by itself.
+
+    Requests for tokens, and those to APIs with their uploads and batches, all use this loop.
 
     Args:
         delay_after: returns the seconds to wait after an error and a number of retries, None to raise the error.
         policy: limits the waits by its budget and its deadline. The end of the command limits them as well.
         sleep: waits for some seconds, by default as the clock does.
     """
-    end = clock.now() + policy.deadline
+    end = clock.elapsed() + policy.deadline
     waited, attempt = 0.0, 0
     while True:
         try:
             return step()
         except Exception as error:
             delay = delay_after(error, attempt)
-            if delay is None or waited + delay > policy.budget or clock.now() + delay > end or delay >= clock.remaining():
+            if delay is None or waited + delay > policy.budget or clock.elapsed() + delay > end or delay >= clock.remaining():
                 raise
         (sleep or clock.sleep)(delay)
         waited += delay
@@ -941,7 +1018,7 @@ def clean_value(value: Any) -> str:
     """Return a value without what copying adds: whitespace around it, invisible characters, quotes."""
     text = str(value or '').strip()
     if not text.isascii():
-        text = ''.join(each for each in text if each != '\xa0' and unicodedata.category(each) != 'Cf').strip()
+        text = ''.join(character for character in text if character != '\xa0' and unicodedata.category(character) != 'Cf').strip()
     return _unwrapped(text, _QUOTES)
 
 
@@ -958,11 +1035,11 @@ def clean_guid(value: Any) -> str:
 
 
 def clean_text(value: Any, field: str) -> str:
-    """Return a secret as `clean_value` does, with ASCII hyphens. Raise CredentialError for what none contains."""
+    """Return a secret as `clean_value` does, with ASCII hyphens. Raise CredentialError for characters that no secret has."""
     text = clean_value(value).translate(_DASHES)
     wrong = re.search(r'[^ -~]', text)
     if wrong:
-        what = f'{field} contains the character U+{ord(wrong.group()):04X}, which no such value has.'
+        what = f'{field} contains the character U+{ord(wrong.group()):04X}, which is not allowed in this field.'
         raise CredentialError(what, 'Copy the value again, and paste only it.')
     return text
 

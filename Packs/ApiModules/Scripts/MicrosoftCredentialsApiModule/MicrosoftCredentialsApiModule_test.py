@@ -186,7 +186,7 @@ NO_CODE_IN_URL = "The pasted URL contains no code. Copy the full address of the 
         *(
             (
                 pasted,
-                'The authorization code contains the character U+00E9, which no such value has. '
+                'The authorization code contains the character U+00E9, which is not allowed in this field. '
                 'Copy the value again, and paste only it.',
             )
             for pasted in ('cod\xe9', f'{REDIRECT_URI}?code=cod%C3%A9')
@@ -212,7 +212,7 @@ def test_a_redirect_url_with_an_error_raises_it(description: str, what: str, cod
     assert refused.value.code == code
 
 
-def test_a_redirect_url_cannot_make_the_sign_in_pending() -> None:
+def test_a_redirect_url_with_a_pending_error_still_requires_a_sign_in() -> None:
     with pytest.raises(SignInRequiredError):
         parse_authorization_response('https://localhost/myapp?error=authorization_pending')
 
@@ -259,7 +259,7 @@ DIFFERENT: list[Credential] = [
 ]
 
 
-def test_any_other_value_is_another_identity() -> None:
+def test_any_other_value_changes_the_identity() -> None:
     assert len({credential.identity for credential in DIFFERENT}) == len(DIFFERENT)
 
 
@@ -274,7 +274,7 @@ def test_any_other_value_is_another_identity() -> None:
         code_of('a code', redirect_uri='https://localhost/myapp/'),
     ],
 )
-def test_a_new_secret_or_another_spelling_is_no_new_person(other: AuthorizationCodeCredential) -> None:
+def test_rotating_a_secret_keeps_the_session(other: AuthorizationCodeCredential) -> None:
     assert other.identity == code_of('a code').identity
 
 
@@ -285,7 +285,7 @@ def test_the_application_does_not_depend_on_what_a_user_pasted() -> None:
 
 
 @pytest.mark.parametrize(
-    'credential, kind, description, needs_user, uses_up_token',
+    'credential, method_name, description, needs_user, is_single_use',
     [
         (EntraCredential(LOGIN, TENANT, CLIENT), 'public-client', '', False, False),
         (secret_of(), 'client-secret', 'Self-deployed application, client secret', False, False),
@@ -309,10 +309,10 @@ def test_the_application_does_not_depend_on_what_a_user_pasted() -> None:
     ],
 )
 def test_a_credential_tells_what_it_is(
-    credential: Credential, kind: str, description: str, needs_user: bool, uses_up_token: bool
+    credential: Credential, method_name: str, description: str, needs_user: bool, is_single_use: bool
 ) -> None:
-    assert (credential.kind, credential.description) == (kind, description)
-    assert (credential.needs_user, credential.uses_up_token) == (needs_user, uses_up_token)
+    assert (credential.method_name, credential.description) == (method_name, description)
+    assert (credential.needs_user, credential.is_single_use) == (needs_user, is_single_use)
 
 
 @pytest.mark.parametrize('credential', DIFFERENT)
@@ -361,7 +361,7 @@ def test_a_client_secret_is_sent_in_the_form() -> None:
         'client_secret': SECRET,
         'scope': TARGET.scope,
     }
-    assert request.through_proxy
+    assert not request.is_host_service
 
 
 def test_a_v1_endpoint_gets_a_resource_instead_of_a_scope() -> None:
@@ -490,7 +490,7 @@ def test_a_v1_endpoint_gets_the_redirect_uri_with_a_refresh_token() -> None:
         (' ', 'The application redirect URI is missing. Enter the redirect URI of the app registration.'),
         (
             'https://localhost/myapp\xe9',
-            'The application redirect URI contains the character U+00E9, which no such value has. '
+            'The application redirect URI contains the character U+00E9, which is not allowed in this field. '
             'Copy the value again, and paste only it.',
         ),
         (
@@ -526,7 +526,7 @@ def test_the_login_url_suggests_the_account_of_the_mailbox(hint: str) -> None:
     assert dict(parse_qsl(url.query))['login_hint'] == hint
 
 
-def test_an_object_id_is_no_hint() -> None:
+def test_an_object_id_is_not_sent_as_a_login_hint() -> None:
     url = code_of().authorize_url(TokenTarget(scope='Mail.Send'), 'a state', 'verifier', CLIENT)
     assert 'login_hint' not in url
 
@@ -612,11 +612,11 @@ def test_an_assertion_names_its_certificate_as_its_algorithm_requires(
 def test_each_request_and_each_retry_has_its_own_assertion() -> None:
     credential = CertificateCredential(LOGIN, TENANT, CLIENT, PEM)
     first = credential.token_request(TARGET, NOTHING)
-    second = first.renew()
-    requests = [first, second, second.renew(), credential.token_request(TARGET, NOTHING)]
+    second = first.rebuild()
+    requests = [first, second, second.rebuild(), credential.token_request(TARGET, NOTHING)]
     assert len({request.form['client_assertion'] for request in requests}) == 4
     assert {request.form['grant_type'] for request in requests} == {'client_credentials'}
-    assert first == TokenRequest(first.method, first.url, form=first.form, renew=first.renew)
+    assert first == TokenRequest(first.method, first.url, form=first.form, rebuild=first.rebuild)
 
 
 def test_a_certificate_authenticates_the_client_of_an_authorization_code() -> None:
@@ -864,7 +864,7 @@ def test_the_environment_tells_the_kind_of_host(
     named = {'client_id': client_id} if client_id else {}
     assert (request.method, request.url, request.headers) == ('GET', url, header)
     assert request.params == {'api-version': version, 'resource': 'https://graph.microsoft.com', **named}
-    assert not request.through_proxy
+    assert request.is_host_service
     assert request.retry_policy is MANAGED_IDENTITY_RETRIES
     assert request.connect_timeout == 2
     assert SECRET not in repr(request)
@@ -898,7 +898,7 @@ def test_an_arc_machine_has_only_a_system_assigned_identity() -> None:
 
 
 @pytest.mark.parametrize('kind', [VirtualMachine, AppService])
-def test_other_hosts_send_no_challenge(kind: type[VirtualMachine]) -> None:
+def test_other_hosts_need_no_challenge(kind: type[VirtualMachine]) -> None:
     request = TokenRequest('GET', 'http://127.0.0.1:1')
     assert kind(APP_SERVICE_HOST).authenticate(request, TokenClient()) is request
 
@@ -1079,7 +1079,7 @@ def test_an_error_of_the_agent_says_what_to_do(key_folder: Path, path: str, mess
         authorization_for_arc(f'Basic realm={path.format(folder=key_folder)}')
 
 
-def test_an_agent_that_gives_a_token_without_a_challenge_is_not_one() -> None:
+def test_an_agent_that_sends_a_token_without_a_challenge_is_rejected() -> None:
     message = 'The sign-in service at service.example answered with a token in place of a challenge. Managed identities work only'
     with pytest.raises(SignInUnavailableError, match=f'^{re.escape(message)} on an Azure host'):
         authorization_for_arc('Basic realm=x', 200)
@@ -1114,7 +1114,7 @@ def test_a_pod_requests_a_token_with_its_federated_token(pod: dict[str, str], of
         'client_assertion': 'a.federated.token',
         'scope': 'https://graph.microsoft.com/.default',
     }
-    assert request.through_proxy
+    assert not request.is_host_service
     other = ManagedIdentityCredential('another-id', pod).token_request(RESOURCE, NOTHING)
     assert other.form['client_id'] == 'another-id'
 
@@ -1122,8 +1122,8 @@ def test_a_pod_requests_a_token_with_its_federated_token(pod: dict[str, str], of
 def test_a_pod_reads_its_federated_token_again_for_each_retry(pod: dict[str, str]) -> None:
     request = ManagedIdentityCredential(environment=pod).token_request(RESOURCE, NOTHING)
     Path(pod['AZURE_FEDERATED_TOKEN_FILE']).write_text('a.newer.token')
-    assert request.renew
-    assert request.renew().form == {**request.form, 'client_assertion': 'a.newer.token'}
+    assert request.rebuild
+    assert request.rebuild().form == {**request.form, 'client_assertion': 'a.newer.token'}
 
 
 @pytest.mark.parametrize('content', [None, b'', b'no token', b'a.b', b'a.b.c.d', b'\xff.b.c'])
@@ -1153,7 +1153,7 @@ ISSUER = 'Try again in a few minutes. If it lasts, check that the issuer of the 
         (700211, f'Compare issuer, subject and audience of the federated credential with the token of this pod. {FEDERATION}', 4),
     ],
 )
-def test_a_refused_pod_says_what_to_check_and_retries_what_may_be_new(
+def test_a_refused_pod_retries_transient_codes_and_says_what_to_check(
     pod: dict[str, str], number: int, advice: str, tries: int
 ) -> None:
     body = json.dumps({'error': 'invalid_client', 'error_description': f'AADSTS{number}: Refused.'})
@@ -1183,8 +1183,8 @@ NO_HOST = (
         (403, '', f'HTTP status 403. {IN_RULES}'),
         (421, '', f'HTTP status 421. {IN_RULES}'),
         (401, '', f'HTTP status 401. {IDENTITY}'),
-        (403, '<html>', f'HTTP status 403, which is not that of an Azure host. {NO_HOST}'),
-        (405, '', f'HTTP status 405, which is not that of an Azure host. {NO_HOST}'),
+        (403, '<html>', f'The service at 169.254.169.254 is not an Azure identity endpoint (HTTP status 403). {NO_HOST}'),
+        (405, '', f'The service at 169.254.169.254 is not an Azure identity endpoint (HTTP status 405). {NO_HOST}'),
         (404, '', f'HTTP status 404. Try again in a few minutes. {NO_HOST}'),
         (500, '', f'HTTP status 500. Try again in a few minutes. {IDENTITY}'),
         (200, '', f'something that is not a JSON object. {NO_HOST}'),

@@ -769,9 +769,9 @@ def run_command(
             raise
         return reschedule(demisto.args(), throttled.seconds)
     except SignInRequiredError as error:
-        if 'again' in error.advice or 'Start' in error.advice:  # a new sign-in helps
-            error.advice = f'{error.advice} {sign_in_instruction(spec, client.credential)}'.strip()
-        raise
+        if not error.needs_new_sign_in:
+            raise
+        raise error.with_advice(f'{error.advice} {sign_in_instruction(spec, client.credential)}'.strip()) from error
 
 
 def run_integration(

@@ -237,7 +237,7 @@ CLOUDS: list[Rejection] = [
     ),
     (
         {**CUSTOM, 'graph_endpoint': 'https://y.example:8/v1.0/'},
-        "'Microsoft Graph endpoint' is more than the address of a host. Enter only https://y.example:8.",
+        "'Microsoft Graph endpoint' contains a path. Enter only https://y.example:8.",
     ),
 ]
 
@@ -723,6 +723,13 @@ def test_an_ended_sign_in_says_how_to_sign_in_again(run: Run, params: Params, ad
         raise SignInRequiredError('The sign-in has ended.', 'Sign in again.')
 
     assert run('contoso-list', fail, params)['Contents'] == f'The sign-in has ended. Sign in again. {advice}'.strip()
+
+
+def test_a_sign_in_that_a_policy_refuses_does_not_say_how_to_sign_in_again(run: Run) -> None:
+    def fail(*_: Any) -> None:
+        raise SignInRequiredError('A policy refused it.', 'Try again from the office.', needs_new_sign_in=False)
+
+    assert run('contoso-list', fail, DEVICE)['Contents'] == 'A policy refused it. Try again from the office.'
 
 
 def throttle(client: Client, args: dict[str, Any]) -> None:
