@@ -9,7 +9,7 @@ import re
 import secrets
 import sys
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone  # noqa: F401 - integrations take timedelta from here
 from functools import cached_property
@@ -213,7 +213,6 @@ class MicrosoftClient(BaseClient):
     """
 
     _counts_requests = False
-    login_hint = ''  # the account that a login URL suggests
 
     def __init__(
         self,
@@ -284,7 +283,7 @@ class MicrosoftClient(BaseClient):
         self.retry_policy = retry_policy
         self.clock = _ClientClock(self)
         self.permissions = permissions
-        self._given_credential = credential and _show_ids(credential)
+        self._given_credential = credential and _unmask_ids(credential)
         self._issued_tokens: set[str] = set()
 
     def _limit_session(self) -> None:
@@ -323,11 +322,10 @@ class MicrosoftClient(BaseClient):
             NotFoundError: the status is 404, and `ok_codes` allows it.
         """
         handles_limit = self.retry_on_rate_limit and not overwrite_rate_limit_retry
-        may_reschedule = handles_limit and _supports_scheduling()
         reports = handles_limit and not self._counts_requests and self.is_command_executed_from_integration()
         handler = kwargs.pop('error_handler', None) or (self.handle_error_with_metrics if reports else self.client_error_handler)
         ok_codes = kwargs.get('ok_codes') or self._ok_codes
-        if may_reschedule and ok_codes:
+        if handles_limit and supports_scheduling() and ok_codes:
             kwargs['ok_codes'] = tuple(code for code in ok_codes if code != 429)
         try:
             response = self.send_request(
@@ -335,7 +333,7 @@ class MicrosoftClient(BaseClient):
             )
         except CommandThrottled as throttled:
             response = throttled.res
-            if may_reschedule and self.can_reschedule():
+            if handles_limit and self.can_reschedule():
                 if reports:
                     self.create_api_metrics(response.status_code)
                 return_results(reschedule(demisto.args(), throttled.seconds))
@@ -345,7 +343,7 @@ class MicrosoftClient(BaseClient):
             self.create_api_metrics(response.status_code)
         if response.status_code == 404:
             raise NotFoundError(json_or_none(response) or 'Not Found - 404 Response')
-        return self._cast(response, resp_type, return_empty_response)
+        return self._convert_response(response, resp_type, return_empty_response)
 
     def send_request(
         self,
@@ -449,10 +447,11 @@ class MicrosoftClient(BaseClient):
 
     def can_reschedule(self) -> bool:
         """Return whether the platform can run this command again if it is throttled for long. It does so once."""
-        return self.retry_on_rate_limit and _supports_scheduling() and not demisto.args().get('ran_once_flag')
+        return self.retry_on_rate_limit and supports_scheduling() and not demisto.args().get('ran_once_flag')
 
     @staticmethod
-    def _cast(response: requests.Response, resp_type: str, return_empty_response: bool) -> Any:
+    def _convert_response(response: requests.Response, resp_type: str, return_empty_response: bool) -> Any:
+        """Return a response in the type that `http_request` was asked for. Raise DemistoException if its body is not JSON."""
         if return_empty_response and response.status_code == 204:
             return response
         if resp_type == 'json':
@@ -541,10 +540,10 @@ class MicrosoftClient(BaseClient):
 
     def token_target(self, resource: str = '', scope: str | None = None, claims: str = '') -> TokenTarget:
         """Return what a token is for, if the request names `resource` or `scope`, or neither."""
-        scope, graph = _decoded(scope or ''), self.azure_cloud.endpoints.microsoft_graph_resource_id
+        scope, graph = _decode_scopes(scope or ''), self.azure_cloud.endpoints.microsoft_graph_resource_id
         if isinstance(self.credential, ManagedIdentityCredential):
-            named = resource or self.managed_identities_resource_uri or TokenTarget(scope or _decoded(self.scope)).as_resource
-            return TokenTarget(resource=named, claims=claims)
+            of_scope = TokenTarget(scope or _decode_scopes(self.scope)).as_resource
+            return TokenTarget(resource=resource or self.managed_identities_resource_uri or of_scope, claims=claims)
         if isinstance(self.credential, CortexAppCredential):
             # The token service selects the API, so what the token is for depends only on the cloud of the client.
             return TokenTarget(scope, resource if self.multi_resource else '', claims, graph)
@@ -554,15 +553,18 @@ class MicrosoftClient(BaseClient):
             return TokenTarget(resource=self.resource, claims=claims)
         return TokenTarget(scope_of_first_resource(self.scope, graph), claims=claims)
 
-    def consent_target(self) -> TokenTarget:
+    def consent_target(self, permissions: Sequence[str] = ()) -> TokenTarget:
         """Return what a user consents to: the permissions by name, else all scopes of the client, even of several resources.
 
         ``.default`` asks for nothing new once anything of the resource was granted.
+
+        Args:
+            permissions: replace those of the client.
         """
-        target = self.token_target()
-        if self.permissions and target.scope:
-            return TokenTarget(' '.join(f'{target.as_resource}/{name}' for name in dict.fromkeys(self.permissions)))
-        return TokenTarget(_decoded(self.scope)) if target.scope else target
+        target, names = self.token_target(), permissions or self.permissions
+        if names and target.scope:
+            return TokenTarget(' '.join(f'{target.as_resource}/{name}' for name in dict.fromkeys(names)))
+        return TokenTarget(_decode_scopes(self.scope)) if target.scope else target
 
     # endregion
     # region credential
@@ -570,7 +572,7 @@ class MicrosoftClient(BaseClient):
     @cached_property
     def credential(self) -> Credential:
         """The credential. It is created when it is first needed, so that invalid settings are rejected then, not before."""
-        return self._given_credential or _show_ids(self._credential_of_keywords(self._method))
+        return self._given_credential or _unmask_ids(self._credential_of_keywords(self._method))
 
     def authorization_code_credential(self) -> AuthorizationCodeCredential:
         """Return the credential for an authorization code, even if the integration selects that method only once a code is set.
@@ -645,12 +647,7 @@ class MicrosoftClient(BaseClient):
         """Start a sign-in with a device code, and return instructions for the user, which name the command to run afterwards."""
         started = self.device_auth_request()  # which integrations replace: only what the public module reads of it
         address = re.search(r'https?://\S+', started['message'])
-        url = address.group() if address else ''
-        return (
-            '### Authorization instructions\n'
-            f'1. Open [{url}]({url}) in a browser and enter the code **{started["user_code"]}**.\n'
-            f'2. Run the **{complete_command}** command in the War Room.'
-        )
+        return device_code_instructions(address.group() if address else '', started['user_code'], complete_command)
 
     @staticmethod
     def epoch_seconds(d: datetime | None = None) -> int:
@@ -708,12 +705,12 @@ def scope_of_first_resource(scope: str, graph: str = '') -> str:
         resource = word.rpartition('/')[0].rstrip('/')
         return '' if resource.lower() in graphs else resource
 
-    words = dict.fromkeys(_decoded(scope).split())
+    words = dict.fromkeys(_decode_scopes(scope).split())
     first = next((resource_of(word) for word in words if word not in OIDC_SCOPES), '')
     return ' '.join(word for word in words if word in OIDC_SCOPES or resource_of(word) == first)
 
 
-def _decoded(scope: str) -> str:
+def _decode_scopes(scope: str) -> str:
     """Return scopes without URL encoding. Some integrations encode them for the login URL."""
     return unquote_plus(scope) if '%' in scope else scope
 
@@ -753,7 +750,7 @@ class _Body:
             source.seek(start)
 
 
-def _show_ids(credential: Credential) -> Credential:
+def _unmask_ids(credential: Credential) -> Credential:
     """Let errors and logs show client ID and tenant, and return the credential.
 
     The platform masks what was entered in a hidden field, so that errors would read ``bob@<XX_REPLACED>``.
@@ -797,7 +794,8 @@ def reschedule(args: JsonObject, seconds: float, what: str = 'The command runs a
     return CommandResults(readable_output=message, scheduled_command=next_run)
 
 
-def _supports_scheduling() -> bool:
+def supports_scheduling() -> bool:
+    """Return whether the platform can run the command again later."""
     return is_demisto_version_ge('6.2.0') and _takes_entries()
 
 
@@ -823,11 +821,16 @@ class DeviceCode(NamedTuple):
     expires_in: float
 
 
-def start_browser_sign_in(client: MicrosoftClient) -> str:
-    """Start a sign-in with state and PKCE, and return the address to open in a browser."""
+def start_browser_sign_in(client: MicrosoftClient, permissions: Sequence[str] = (), login_hint: str = '') -> str:
+    """Start a sign-in with state and PKCE, and return the address to open in a browser.
+
+    Args:
+        permissions: names of the permissions to ask for, by default those of the client.
+        login_hint: address of the account that the login page suggests.
+    """
     credential = client.authorization_code_credential()
     pending = PendingSignIn(secrets.token_urlsafe(24), secrets.token_urlsafe(64))
-    address = credential.authorize_url(client.consent_target(), pending.state, pending.code_verifier, client.login_hint)
+    address = credential.authorize_url(client.consent_target(permissions), pending.state, pending.code_verifier, login_hint)
     client.token_provider_for(credential).start_sign_in(pending)
     return address
 
@@ -850,13 +853,17 @@ def complete_browser_sign_in(client: MicrosoftClient, pasted: str) -> AccessToke
     return response.token
 
 
-def start_device_sign_in(client: MicrosoftClient) -> DeviceCode:
-    """Start a sign-in with a device code. The device code itself is cached and not returned."""
+def start_device_sign_in(client: MicrosoftClient, permissions: Sequence[str] = ()) -> DeviceCode:
+    """Start a sign-in with a device code. The device code itself is cached and not returned.
+
+    Args:
+        permissions: names of the permissions to ask for, by default those of the client.
+    """
     credential = client.credential
     if not isinstance(credential, DeviceCodeCredential):
         raise CredentialError('This instance does not use a device code.', 'Select Device Code in its settings.')
     provider = client.token_provider
-    request = credential.start_request(client.consent_target())
+    request = credential.start_request(client.consent_target(permissions))
     body = provider.token_client.request_json(request)
     device_code, user_code, address = (body.get(name) for name in ('device_code', 'user_code', 'verification_uri'))
     if not (isinstance(device_code, str) and isinstance(address, str) and is_https(address)):
@@ -867,6 +874,15 @@ def start_device_sign_in(client: MicrosoftClient) -> DeviceCode:
     lifetime = min(max(float_or_none(body.get('expires_in')) or 900, 60), 3600)
     provider.start_sign_in(PendingSignIn(device_code=device_code, interval=interval), lifetime)
     return DeviceCode(user_code, re.sub(r'[^!-\'*-Z_a-z~]', '', address), interval, lifetime)  # nothing that Markdown reads
+
+
+def device_code_instructions(url: str, user_code: str, complete_command: str) -> str:
+    """Return instructions for the user who enters the device code, and runs `complete_command` afterwards."""
+    return (
+        '### Authorization instructions\n'
+        f'1. Open [{url}]({url}) in a browser and enter the code **{user_code}**.\n'
+        f'2. Run the **{complete_command}** command in the War Room.'
+    )
 
 
 def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
@@ -898,9 +914,15 @@ def complete_device_sign_in(client: MicrosoftClient) -> AccessToken:
     return response.token
 
 
-def generate_login_url(client: MicrosoftClient, login_url: str = '') -> CommandResults:
-    """Start a sign-in with an authorization code, and return instructions for the user. `login_url` replaces the login host."""
-    address = start_browser_sign_in(client)
+def generate_login_url(
+    client: MicrosoftClient, login_url: str = '', permissions: Sequence[str] = (), login_hint: str = ''
+) -> CommandResults:
+    """Start a sign-in as `start_browser_sign_in` does, and return instructions for the user.
+
+    Args:
+        login_url: replaces the login host.
+    """
+    address = start_browser_sign_in(client, permissions, login_hint)
     if login_url:
         address = address.replace(client.authorization_code_credential().client.authority, login_url.rstrip('/'))
     return CommandResults(
@@ -919,14 +941,14 @@ def reset_auth(discard_token: bool = False) -> CommandResults:
     Args:
         discard_token: also the next Token of the Cortex XSOAR app, which cannot be had again.
     """
-    kept: list[str] = []
+    kept_tokens: list[str] = []
 
     def clear(context: JsonObject) -> None:
-        kept[:] = clear_tokens(context, discard_token)
+        kept_tokens[:] = clear_tokens(context, discard_token)
 
     if not update_storage(integration_context_storage(), clear, SystemClock()):
         raise DemistoException('The integration context is busy, so that the tokens were not deleted. Run the command again.')
-    if kept:
+    if kept_tokens:
         text = 'All cached tokens were deleted, but for the next Token of the Cortex XSOAR application, which works only once.'
         return CommandResults(readable_output=text)
     return CommandResults(readable_output='All cached tokens of this instance were deleted. Sign in again to continue.')

@@ -74,12 +74,14 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         NotFoundError,
         complete_browser_sign_in,
         complete_device_sign_in,
+        device_code_instructions,
         generate_login_url,
         get_azure_cloud,
         mask_secret,
         reschedule,
         reset_auth,
         start_browser_sign_in,
+        start_device_sign_in,
     )
 
 # region arguments
@@ -97,14 +99,14 @@ def required_argument(args: Arguments, name: str) -> str:
 
 def id_list(args: Arguments, name: str) -> list[str]:
     """Return the IDs of a comma-separated argument without duplicates. Raise DemistoException, naming it, when there are none."""
-    found = list(dict.fromkeys(filter(None, map(clean_value, argToList(args.get(name))))))
-    if not found:
+    ids = list(dict.fromkeys(filter(None, map(clean_value, argToList(args.get(name))))))
+    if not ids:
         raise DemistoException(f'The argument {name} contains no ID. Enter one ID, or several separated by commas.')
-    return found
+    return ids
 
 
 def text_list(args: Arguments, name: str) -> list[str]:
-    return [text for text in (str(one).strip() for one in argToList(args.get(name))) if text]
+    return [text for text in (str(item).strip() for item in argToList(args.get(name))) if text]
 
 
 def text_of(value: Any) -> str:
@@ -160,6 +162,15 @@ def json_argument(args: Arguments, name: str) -> JsonObject:
     return value
 
 
+def parse_datetime(text: str) -> datetime | None:
+    """Return a date and time in UTC, which is also the time zone of a text that names none; None if it cannot be read."""
+    try:
+        moment = arg_to_datetime(text)
+        return moment and (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
     """Return a date and time that is not in the past, in UTC.
 
@@ -169,13 +180,9 @@ def future_datetime(text: str, name: str, grace: float = 0) -> datetime:
         DemistoException: it cannot be read, or is in the past, as ``08:00`` and ``2 days`` are.
     """
     how = f"Write {name} as 2030-01-31T08:00:00Z, or as 'in 2 hours'."
-    try:
-        moment = arg_to_datetime(text, name)
-    except (ValueError, OverflowError, OSError):
-        moment = None
+    moment = parse_datetime(text)
     if not moment:
         raise DemistoException(f"'{text}' is not a date. {how}")
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     if moment.timestamp() < SystemClock().now() - grace:
         raise DemistoException(f"'{text}' is read as {moment:%Y-%m-%dT%H:%M:%SZ}, which is in the past. {how}")
     return moment
@@ -268,13 +275,40 @@ class IntegrationSpec(NamedTuple):
         return f'https://oproxy.demisto.ninja/{self.app_name}'
 
 
-# Settings by their names, which are those of the labels.
+# Labels of the settings that may contradict others, by attribute of InstanceSettings. That of api_endpoint is in the spec.
+_LABELS = {
+    'id': ParameterLabel.ID,
+    'token': ParameterLabel.TOKEN,
+    'key': ParameterLabel.KEY,
+    'self_deployed': ParameterLabel.SELF_DEPLOYED,
+    'method': ParameterLabel.METHOD,
+    'redirect_uri': ParameterLabel.REDIRECT_URI,
+    'authorization_code': ParameterLabel.AUTHORIZATION_CODE,
+    'thumbprint': ParameterLabel.THUMBPRINT,
+    'private_key': ParameterLabel.PRIVATE_KEY,
+    'managed_identities_client_id': ParameterLabel.MANAGED_IDENTITIES_CLIENT_ID,
+    'azure_ad_endpoint': ParameterLabel.AZURE_AD_ENDPOINT,
+}
 _UNUSED_SETTINGS: dict[str, tuple[str, ...]] = {
     METHOD_AUTHORIZATION_CODE: (),
     METHOD_CLIENT_CREDENTIALS: ('redirect_uri', 'authorization_code'),
     METHOD_DEVICE_CODE: ('redirect_uri', 'authorization_code', 'key', 'private_key'),
 }
 _APPLICATION_SETTINGS = ('method', 'redirect_uri', 'authorization_code', 'thumbprint', 'private_key')
+
+
+def _password(params: JsonObject, name: str, *path: str) -> str:
+    """Return the password of a credentials parameter, or what `path` leads to in it; empty if there is none."""
+    value = params.get(name)
+    for part in path or ('password',):
+        value = value.get(part) if isinstance(value, dict) else ''
+    return clean_value(value)
+
+
+def _client_id(params: JsonObject, name: str) -> str:
+    """Return the user name of a credentials parameter if it is a client ID: credentials of the vault can contain it there."""
+    text = clean_guid(_password(params, name, 'identifier'))
+    return text if is_guid(text) else ''
 
 
 class InstanceSettings:
@@ -291,16 +325,7 @@ class InstanceSettings:
     """
 
     def __init__(self, params: JsonObject, spec: IntegrationSpec):
-        def password(name: str, *path: str) -> str:
-            value = params.get(name)
-            for part in path or ('password',):
-                value = value.get(part) if isinstance(value, dict) else ''
-            return clean_value(value)
-
-        def client_id(name: str) -> str:  # a credential of the vault can have it as its user name
-            text = clean_guid(password(name, 'identifier'))
-            return text if is_guid(text) else ''
-
+        password, client_id = partial(_password, params), partial(_client_id, params)
         selected = partial(bool_argument, params)
         self.spec = spec
         self.id = client_id('creds_auth_id') or password('creds_auth_id')
@@ -370,11 +395,10 @@ class InstanceSettings:
 
     def _reject(self, names: Iterable[str], reason: str, otherwise: str) -> None:
         """Raise CredentialError for the first of the settings with these names that was entered."""
-        labels = {**vars(ParameterLabel), 'API_ENDPOINT': self.spec.endpoint_label}
         for name in names:
             value = getattr(self, name)
             if value and (name != 'method' or value != self.spec.methods[0]):
-                label = labels[name.upper()]
+                label = _LABELS.get(name, self.spec.endpoint_label)
                 raise CredentialError(f"'{label}' {reason}.", f"Clear '{label}', or {otherwise}.")
 
     @property
@@ -438,11 +462,15 @@ class InstanceSettings:
 # endregion
 # region auth commands
 
-CommandFunction = Callable[
-    [Any, Arguments], Any
-]  # takes the client and the arguments; returns what return_results takes, or None
+# Takes the client and the arguments; returns what return_results takes, or None.
+CommandFunction = Callable[[Any, Arguments], Any]
 _DEVICE_CODE_LIFETIME = 900  # seconds
 _UNKNOWN = 'unknown'
+_TOKEN_ROWS = ('TenantID', 'ClientID', 'GrantedPermissions', 'MissingPermissions', 'ExpiresOn')
+# Source: https://learn.microsoft.com/exchange/permissions-exo/application-rbac
+_EXCHANGE_ROLES = (
+    ' Permissions granted by RBAC for Applications in Exchange Online do not appear in the token and need no consent.'
+)
 
 
 def auth_commands(spec: IntegrationSpec) -> dict[str, CommandFunction]:
@@ -464,21 +492,21 @@ def no_sign_in(spec: IntegrationSpec, client: MicrosoftClient) -> str:
     return 'No user has to sign in for this instance.'
 
 
-def _prepare_sign_in(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> None:
-    client.permissions = tuple(text_list(args, 'permissions')) or client.permissions
-    client.login_hint = spec.account(client)
-
-
 def auth_start_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> CommandResults:
-    _prepare_sign_in(spec, client, args)
+    permissions = text_list(args, 'permissions')
     if isinstance(client.credential, DeviceCodeCredential):
-        return CommandResults(readable_output=client.start_auth(f'!{spec.command_prefix}-auth-complete'))
+        started = start_device_sign_in(client, permissions)
+        complete_command = f'!{spec.command_prefix}-auth-complete'
+        return CommandResults(
+            readable_output=device_code_instructions(started.verification_uri, started.user_code, complete_command)
+        )
     if not isinstance(client.credential, AuthorizationCodeCredential):
         return CommandResults(readable_output=f'{no_sign_in(spec, client)} {spec.instruction("auth-test")}')
+    login_url = start_browser_sign_in(client, permissions, spec.account(client))
     return CommandResults(
         readable_output=(
             '### Authorization instructions\n'
-            f'1. Open the [login URL]({start_browser_sign_in(client)}) in a browser, sign in and grant the permissions.\n'
+            f'1. Open the [login URL]({login_url}) in a browser, sign in and grant the permissions.\n'
             '2. The browser is redirected to the redirect URI. The page may be empty: only its address is needed.\n'
             f'3. Copy the whole address and run `!{spec.command_prefix}-auth-complete code="<the address>"` within a few minutes.'
         )
@@ -559,12 +587,9 @@ def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: Arg
     )
 
 
-_TOKEN_ROWS = ('TenantID', 'ClientID', 'GrantedPermissions', 'MissingPermissions', 'ExpiresOn')
-
-
 def _inert_value(value: Any) -> Any:
     """Return what a token or its response says, without what Markdown would show as a link, an image or another element."""
-    return [outside_text(one) for one in value] if value and isinstance(value, list) else outside_text(value) or 'none'
+    return [outside_text(item) for item in value] if value and isinstance(value, list) else outside_text(value) or 'none'
 
 
 def is_permission_error(error: DemistoException) -> bool:
@@ -594,17 +619,13 @@ def token_outputs(token: AccessToken) -> JsonObject:
 def granted_permissions(token: AccessToken) -> list[str] | None:
     """Return the permissions of a token, from the token response or else from its claims; None where it cannot be read."""
     claims = token.claims()
-    scopes, roles = claims.get('scp'), claims.get('roles')
-    in_token = scopes.split() if isinstance(scopes, str) else [], roles if isinstance(roles, list) else []
-    for named in (token.scope.split(), *in_token):
-        names = {name.rpartition('/')[2] for name in named if isinstance(name, str)} - {*OIDC_SCOPES, '.default'}
+    delegated, roles = claims.get('scp'), claims.get('roles')
+    in_token = delegated.split() if isinstance(delegated, str) else [], roles if isinstance(roles, list) else []
+    for scopes in (token.scope.split(), *in_token):
+        names = {scope.rpartition('/')[2] for scope in scopes if isinstance(scope, str)} - {*OIDC_SCOPES, '.default'}
         if names:
             return sorted(names)
     return [] if claims else None
-
-
-# Source: https://learn.microsoft.com/exchange/permissions-exo/application-rbac
-_EXCHANGE_ROLES = ' Those that RBAC for Applications in Exchange Online grants are not in the token: they need nothing more.'
 
 
 def permission_advice(spec: IntegrationSpec, credential: Credential, granted: list[str] | None, missing: list[str]) -> str:
@@ -615,7 +636,7 @@ def permission_advice(spec: IntegrationSpec, credential: Credential, granted: li
         return spec.access_advice
     again = sign_in_instruction(spec, credential) or f'{spec.instruction("auth-reset")} This requests a new token.'
     if isinstance(credential, ManagedIdentityCredential):
-        again += ' The host may answer with the token that it has kept, for up to 24 hours.'
+        again += ' The host caches tokens for up to 24 hours.'
     may_be_role = not credential.needs_user and any(name.startswith(('Mail', 'Calendars')) for name in missing)
     return f'Grant the missing permissions: {", ".join(missing)}. {again}{_EXCHANGE_ROLES if may_be_role else ""}'
 
@@ -632,7 +653,7 @@ def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arg
     """Delete all cached tokens of the instance; the Token of the Cortex XSOAR app only with the argument discard_token."""
     if not bool_argument(args, 'discard_token') and isinstance(client.credential, CortexAppCredential):
         raise CredentialError(
-            'A reset deletes the only Token that works, and nothing was deleted.',
+            'Nothing was deleted, because a reset would delete the only working Token.',
             f'A new ID, Token and Key from {spec.consent_page} need no reset. To delete the Token, add discard_token=true.',
         )
     reset_auth(bool_argument(args, 'discard_token'))
@@ -641,8 +662,7 @@ def auth_reset_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arg
 
 
 def generate_login_url_command(spec: IntegrationSpec, client: MicrosoftClient, args: Arguments) -> CommandResults:
-    _prepare_sign_in(spec, client, args)
-    return generate_login_url(client)
+    return generate_login_url(client, permissions=text_list(args, 'permissions'), login_hint=spec.account(client))
 
 
 def check_instance(spec: IntegrationSpec, client: MicrosoftClient, check: Callable[[Any], Any] | None = None) -> str:
@@ -655,7 +675,7 @@ def check_instance(spec: IntegrationSpec, client: MicrosoftClient, check: Callab
     """
     credential = client.credential
     if isinstance(credential, AuthorizationCodeCredential):
-        credential.client.client_authentication()  # reads the private key, if there is one
+        credential.client.client_authentication()  # raises CredentialError if the private key cannot be used
     if credential.needs_user:
         raise DemistoException(
             'The parameters are valid, but the Test button cannot check the sign-in of a user. Save the instance, '
@@ -700,7 +720,7 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: JsonObjec
         if not link or len(items) >= limit:
             return items[:limit]
         if not is_same_host(link, client._base_url) or link in links:  # the token would go along
-            raise DemistoException('The link to the next page leads to another host or back. Try a smaller limit.')
+            raise DemistoException('The next-page link points to another host or to a page already read. Try a smaller limit.')
         links.add(link)
         response = client.send_request('GET', full_url=link)
 
@@ -719,7 +739,7 @@ def _valid_args() -> JsonObject:
     args = demisto.args()
     for name, value in args.items():
         text = ''.join(map(str, value)) if isinstance(value, list) else str(value)
-        if any('\ud800' <= one <= '\udfff' or one == '\0' for one in text):
+        if any('\ud800' <= char <= '\udfff' or char == '\0' for char in text):
             raise DemistoException(f'The argument {name} contains characters that no text can contain. Remove them.')
     return args
 
