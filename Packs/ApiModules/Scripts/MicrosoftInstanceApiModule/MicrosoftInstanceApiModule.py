@@ -110,7 +110,7 @@ def text_list(args: Arguments, name: str) -> list[str]:
 
 
 def text_of(value: Any) -> str:
-    """Return a value of the context as text: a text as it is, nothing as an empty one, anything else as JSON."""
+    """Return a value of the context as text: a text unchanged, None as an empty text, anything else as JSON."""
     if value is None or isinstance(value, str):
         return value or ''
     return json.dumps(value, ensure_ascii=False)
@@ -120,9 +120,9 @@ def int_argument(args: Arguments, name: str, default: int, maximum: int, label: 
     """Return an argument as a number from 1 to `maximum`.
 
     Args:
-        label: what errors call the argument, by default its name.
+        label: name of the argument in errors, by default `name`.
     Raises:
-        DemistoException: it is something else.
+        DemistoException: the argument is anything else.
     """
     given = args.get(name)
     text = str(default if given in (None, '') else given).strip()
@@ -142,7 +142,7 @@ def bool_argument(args: Arguments, name: str, default: bool = False) -> bool:
 
 
 def choice_argument(args: Arguments, name: str, choices: Iterable[str], default: str = '') -> str:
-    """Return an argument in the spelling of `choices`. Raise DemistoException, naming it, when it is not one of them."""
+    """Return an argument as it is spelled in `choices`. Raise DemistoException, naming it, when it is not one of them."""
     text = clean_value(args.get(name)) or default
     chosen = next((choice for choice in choices if choice.lower() == text.lower()), None)
     if chosen is None:
@@ -213,7 +213,7 @@ CLOUD_OPTIONS = {option: abbreviation for option, abbreviation in AZURE_CLOUD_NA
 
 
 class ParameterLabel:
-    """What the administrator sees of a parameter, up to the parenthesis: errors name the field to change."""
+    """The labels of the parameters, without the part in parentheses. Errors use them to name a field."""
 
     ID = 'ID'
     TOKEN = 'Token'  # the tenant ID, or the Token of the Cortex XSOAR application  # noqa: S105
@@ -233,22 +233,22 @@ class ParameterLabel:
 
 
 class IntegrationSpec(NamedTuple):
-    """The description of an integration for the code that it shares with others.
+    """The properties of an integration that the shared code needs.
 
     Args:
-        api: name of the API, as messages write it.
-        command_prefix: what the names of the commands start with.
+        api: name of the API in messages.
+        command_prefix: beginning of the names of the commands.
         outputs_prefix: context path of the auth-test command.
         check: calls the API once, with the client.
-        permissions: names of the permissions that the integration needs; none where the API knows only roles.
+        permissions: names of the permissions that the integration needs; none if the API has only roles.
         access_advice: what to do when the permissions are granted and the API still answers 403.
-        app_name: name by which the token service of the Cortex XSOAR application knows the integration; empty where it does not.
+        app_name: name of the integration at the token service of the Cortex XSOAR application; empty if it has none.
         methods: options of the parameter auth_method, the default first.
         endpoint_parameter, endpoint_label: the parameter with the address of the API, for the cloud Custom.
         cloud_parameter, cloud_label: the parameter with the cloud.
         clouds: its options, and the abbreviations of the clouds.
-        details: returns what auth-test shows besides, from the client.
-        account: returns the user or mailbox that the instance names, from the client; empty if it names none.
+        details: returns further properties for auth-test, from the client.
+        account: returns the user or mailbox in the settings, from the client; empty if there is none.
     """
 
     api: str
@@ -317,11 +317,11 @@ class InstanceSettings:
     The credential checks each single value.
 
     Args:
-        params: as the platform gives them: texts, check boxes as booleans or texts, credentials that may be None.
-        spec: the integration; parameters that its yml does not have are empty.
+        params: parameters of the platform: texts, check boxes as booleans or texts, credentials or None.
+        spec: the integration. Parameters that are not in its yml are empty.
     Raises:
-        CredentialError: two fields contradict each other; it names both.
-        DemistoException: a field is not a number, or not true or false; it names the field.
+        CredentialError: two fields contradict each other. The error names both.
+        DemistoException: a field is not a number, or not true or false. The error names the field.
     """
 
     def __init__(self, params: JsonObject, spec: IntegrationSpec):
@@ -588,7 +588,7 @@ def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: Arg
 
 
 def _inert_value(value: Any) -> Any:
-    """Return what a token or its response says, without what Markdown would show as a link, an image or another element."""
+    """Return text from a token or its response without active Markdown, such as links and images."""
     return [outside_text(item) for item in value] if value and isinstance(value, list) else outside_text(value) or 'none'
 
 
@@ -598,7 +598,7 @@ def is_permission_error(error: DemistoException) -> bool:
 
 
 def with_advice(error: Any, advice: str) -> Exception:
-    """Return `error` with `advice` in place of its own, or after its text where it has none."""
+    """Return `error` with `advice` instead of its own advice, or after its text if it has none."""
     if hasattr(error, 'advice'):
         error.advice = advice
         return error
@@ -617,7 +617,7 @@ def token_outputs(token: AccessToken) -> JsonObject:
 
 
 def granted_permissions(token: AccessToken) -> list[str] | None:
-    """Return the permissions of a token, from the token response or else from its claims; None where it cannot be read."""
+    """Return the permissions of a token, from the token response or else from its claims; None if it cannot be read."""
     claims = token.claims()
     delegated, roles = claims.get('scp'), claims.get('roles')
     in_token = delegated.split() if isinstance(delegated, str) else [], roles if isinstance(roles, list) else []
@@ -671,7 +671,8 @@ def check_instance(spec: IntegrationSpec, client: MicrosoftClient, check: Callab
     Args:
         check: calls the API with the client, by default the check of the integration.
     Raises:
-        DemistoException: also if the Test button cannot check the sign-in; it says what was checked, and names the next command.
+        DemistoException: also if the Test button cannot check the sign-in. The error says what was checked, and names the next
+            command.
     """
     credential = client.credential
     if isinstance(credential, AuthorizationCodeCredential):
@@ -697,14 +698,14 @@ def check_instance(spec: IntegrationSpec, client: MicrosoftClient, check: Callab
 
 
 def list_items(client: MicrosoftClient, path: str, limit: int, params: JsonObject | None = None) -> list[JsonObject]:
-    """Return up to `limit` items of a collection, from as many pages as that takes.
+    """Return up to `limit` items of a collection, from as many pages as necessary.
 
     Args:
-        path: below the base URL of the client.
-        params: the query of the first page; links to the next pages contain theirs.
+        path: appended to the base URL of the client.
+        params: query of the first page; next-page links contain their own.
     Raises:
         CommandThrottled: the API throttles for long.
-        NotFoundError: it answered 404.
+        NotFoundError: the API answered 404.
         DemistoException: a response is not a page, or its link leads to another host or to a page that was read before.
     """
     items: list[JsonObject] = []
@@ -719,7 +720,7 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: JsonObjec
         link = page.get('@odata.nextLink') or page.get('nextLink')
         if not link or len(items) >= limit:
             return items[:limit]
-        if not is_same_host(link, client._base_url) or link in links:  # the token would go along
+        if not is_same_host(link, client._base_url) or link in links:  # another host would get the token
             raise DemistoException('The next-page link points to another host or to a page already read. Try a smaller limit.')
         links.add(link)
         response = client.send_request('GET', full_url=link)
@@ -728,8 +729,8 @@ def list_items(client: MicrosoftClient, path: str, limit: int, params: JsonObjec
 # endregion
 # region run
 
-# The platform ends a command after five minutes by default; what a fetch has read is lost then. A command ends within 240 seconds
-# and a fetch within 180: the rest is for removing a draft (20 seconds), and for ending the last request.
+# The platform ends a command after five minutes by default, and everything that a fetch has read is lost. A command ends within
+# 240 seconds and a fetch within 180. The difference is for removing a draft (20 seconds) and for ending the last request.
 COMMAND_SECONDS = 210.0
 FETCH_SECONDS = 170.0
 
@@ -740,12 +741,12 @@ def _valid_args() -> JsonObject:
     for name, value in args.items():
         text = ''.join(map(str, value)) if isinstance(value, list) else str(value)
         if any('\ud800' <= char <= '\udfff' or char == '\0' for char in text):
-            raise DemistoException(f'The argument {name} contains characters that no text can contain. Remove them.')
+            raise DemistoException(f'The argument {name} contains invalid characters. Remove them.')
     return args
 
 
 def error_text(error: Exception) -> str:
-    """Return what the user reads about an error: its own text if it was written for users, else its type."""
+    """Return the text of an error if it was written for users, or else a text with its type."""
     if isinstance(error, requests.exceptions.RequestException):
         host = urlsplit(getattr(error.request, 'url', None) or '').netloc or 'the service'
         problem = connection_problem(error, host, 'Try again, and check the network of the engine and the proxy.')
@@ -767,10 +768,10 @@ def run_command(
     """Run the command that the platform asks for, and return its results.
 
     Args:
-        commands: functions by name, with test-module and, if the integration fetches, fetch-incidents.
-        make_client: makes the client that they get.
+        commands: functions by name, including test-module and, if the integration fetches, fetch-incidents.
+        make_client: returns the client that is passed to them.
     Raises:
-        Exception: what the command raises; a sign-in that is needed names the command for it.
+        Exception: any error of the command. SignInRequiredError names the command to sign in.
     """
     command = demisto.command()
     settings = InstanceSettings(demisto.params(), spec)
@@ -797,7 +798,7 @@ def run_command(
 def run_integration(
     spec: IntegrationSpec, commands: Mapping[str, CommandFunction], make_client: Callable[[InstanceSettings], MicrosoftClient]
 ) -> None:
-    """Run a command, and hand its results or its error to the platform. This ends the command, and nothing else does."""
+    """Run a command, and pass its results or its error to the platform. Only this function ends a command with an error."""
     try:
         results = run_command(spec, commands, make_client)
         if results is not None:
@@ -805,7 +806,7 @@ def run_integration(
         return
     except Exception as error:
         text = error_text(error)
-        demisto.debug(LOG.encode(traceback.format_exc()))  # in debug mode, return_error would show it unmasked
+        demisto.debug(LOG.encode(traceback.format_exc()))  # in debug mode, return_error would show the traceback unmasked
     return_error(text)
 
 

@@ -900,7 +900,7 @@ DELETED = 'All cached tokens of this instance were deleted.'
             {},
             '### Authorization instructions\n'
             '1. Open the [login URL](URL) in a browser, sign in and grant the permissions.\n'
-            '2. The browser ends on the redirect URI, with a code in its address. The page itself may be empty.\n'
+            '2. The browser is redirected to the redirect URI, with a code in the address. The page itself may be empty.\n'
             '3. Copy the full address, and paste it into **Authorization code** of the instance.',
         ),
         ('auth-reset', APPLICATION, {}, f'{DELETED} Run !contoso-auth-start.'),
@@ -1100,7 +1100,7 @@ def test_the_text_of_an_error_is_shown_if_it_was_written_for_users(error: Except
 @pytest.mark.parametrize('value', ['half an \ud83d', '\ud800', 'a\udfffb', 'a\0b', ['whole', 'half an \ud83d'], ['a\0b']])
 def test_an_argument_that_is_not_text_is_rejected(run: Run, value: Any) -> None:
     text = run('contoso-list', lambda *_: 'ok', limit='5', subject=value)['Contents']
-    assert text == 'The argument subject contains characters that no text can contain. Remove them.'
+    assert text == 'The argument subject contains invalid characters. Remove them.'
 
 
 @pytest.mark.parametrize('value', ['\U0001f600', '\ud7ff', '\ue000', '\x01'])
