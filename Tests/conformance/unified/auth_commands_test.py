@@ -21,7 +21,7 @@ from sandbox.microsoft.browser import Browser
 from sandbox.microsoft.samples import REDIRECT_URI
 
 PERMISSIONS = ['Mail.ReadWrite', 'Mail.Send', 'MailboxSettings.ReadWrite']
-ROLES = 'Those that RBAC for Applications in Exchange Online grants are not in the token: they need nothing more.'
+ROLES = 'Permissions granted by RBAC for Applications in Exchange Online do not appear in the token and need no consent.'
 BLOCKED = (
     'If the browser says that access is blocked, the tenant allows no device codes: choose Authorization Code. '
     'Run !msgraph-mail-auth-start.'
@@ -406,7 +406,7 @@ def test_the_token_of_a_host_lacks_new_permissions_for_a_day_and_the_advice_says
     texts += [instance.text('msgraph-mail-auth-test')]
     for text in texts:
         assert 'Run !msgraph-mail-auth-reset. This requests a new token.' in text
-        assert 'The host may answer with the token that it has kept, for up to 24 hours.' in text
+        assert 'The host caches tokens for up to 24 hours.' in text
     instance.cloud.clock.advance(24 * 3600)
     instance.text('msgraph-mail-auth-reset')
     assert rows_of(instance.text('msgraph-mail-auth-test'))['Missing Permissions'] == 'none'

@@ -3,11 +3,11 @@
 import copy
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from CommonServerPython import CommandResults, DemistoException, argToList, arg_to_datetime, pascalToSpace, tableToMarkdown
+    from CommonServerPython import CommandResults, DemistoException, argToList, pascalToSpace, tableToMarkdown
     from MicrosoftCoreApiModule import (
         JsonObject,
         clean_value,
@@ -24,6 +24,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         id_list,
         int_argument,
         json_argument,
+        parse_datetime,
         required_argument,
         text_of,
     )
@@ -191,13 +192,8 @@ def past_time(args: Arguments, name: str) -> datetime | None:
     text = clean_value(args.get(name))
     if not text:
         return None
-    try:
-        # a short number would be seconds since 1970
-        moment = None if text.isdecimal() and len(text) < 10 else arg_to_datetime(text)
-        if moment:
-            moment = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        moment = None
+    # a short number would be seconds since 1970
+    moment = None if text.isdecimal() and len(text) < 10 else parse_datetime(text)
     if not moment or not 1900 <= moment.year < 9999:
         raise DemistoException(f"'{text[:100]}' is not a time. Write {name} as 2030-01-31T08:00:00Z, or as 3 days ago.")
     return moment

@@ -12,13 +12,14 @@ from typing import Any
 import demistomock as demisto
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from CommonServerPython import CommandResults, DemistoException, EntryFormat, EntryType, ScheduledCommand, argToList
+    from CommonServerPython import CommandResults, DemistoException, EntryFormat, EntryType, argToList
     from MicrosoftCoreApiModule import (
         JsonObject,
         clean_value,
     )
     from MicrosoftApiModule import (
         reschedule,
+        supports_scheduling,
     )
     from MicrosoftInstanceApiModule import (
         Arguments,
@@ -255,7 +256,7 @@ def run_resumable(
     progress = SendingProgress(
         clean_value(args.get('resume_draft_id')),
         first_files,
-        can_resume=run < _MAX_RUNS and ScheduledCommand.supports_polling(),
+        can_resume=run < _MAX_RUNS and supports_scheduling(),
     )
     try:
         return send(progress)

@@ -41,6 +41,10 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     from MicrosoftGraphMailFetchApiModule import fetch_incidents
 
 MAILBOX_LABEL = 'Email address of the mailbox'
+# Platforms with quick actions offer commands for them alone: demisto-sdk removes these from the packs for other platforms.
+QUICK_ACTIONS = {
+    f'{name}-quick-action': MAIL_COMMANDS[name] for name in ('msgraph-mail-delete-email', 'msgraph-mail-block-sender')
+}
 
 
 def fetched_folders() -> tuple[str, ...]:
@@ -119,10 +123,6 @@ AUTH_ARGUMENTS = {
     'msgraph-mail-auth-complete': 'code hide_polling_output',
     'msgraph-mail-auth-reset': 'discard_token',
     'msgraph-mail-generate-login-url': 'permissions[]',
-}
-# Platforms with quick actions offer commands for them alone: demisto-sdk removes these from the packs for other platforms.
-QUICK_ACTIONS = {
-    f'{name}-quick-action': MAIL_COMMANDS[name] for name in ('msgraph-mail-delete-email', 'msgraph-mail-block-sender')
 }
 COMMANDS: dict[str, CommandFunction] = {
     **{name: checked_command(function, AUTH_ARGUMENTS.get(name, '')) for name, function in AUTH_COMMANDS.items()},
