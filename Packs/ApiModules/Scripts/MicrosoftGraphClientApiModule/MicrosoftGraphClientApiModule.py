@@ -49,7 +49,11 @@ class GraphError(DemistoException):
         advice: what to do, in one sentence.
         code: Graph's error code, such as ``ErrorItemNotFound``; empty if there is none.
         response: the response, None if none came.
+    Attributes:
+        is_unknown_id: Graph does not know an ID in the path, whose argument only the command knows.
     """
+
+    is_unknown_id = False
 
     def __init__(self, what: str, advice: str, code: str = '', response: requests.Response | None = None):
         self.what = what
@@ -79,10 +83,16 @@ class GraphError(DemistoException):
                 advice = _CANNOT_CONVERT
             elif "'permanentDelete'" in reason:  # US Government L4 and L5, China
                 advice = 'This cloud cannot delete permanently. Run the command without permanent.'
-        if status == 429 or _may_be_done(status, code):
+        if status == 429 or _is_outcome_unclear(status, code):
             seconds = retry_after_seconds(response, now)
             advice = f'Try again in {seconds:.0f} seconds.' if seconds else 'Try again in a few minutes.'
-        return cls(what, advice, code, response)
+        result = cls(what, advice, code, response)
+        result.is_unknown_id = advice == CHECK_ID
+        return result
+
+    def with_advice(self, advice: str) -> 'GraphError':
+        """Return the same error with other advice."""
+        return GraphError(self.what, advice, self.code, self.res)
 
     @property
     def is_sync_state_lost(self) -> bool:
@@ -92,7 +102,7 @@ class GraphError(DemistoException):
     @property
     def is_outcome_unclear(self) -> bool:
         """Whether the request may have been carried out: no response came, or one that does not tell."""
-        return self.status < 300 or _may_be_done(self.status, self.code)
+        return self.status < 300 or _is_outcome_unclear(self.status, self.code)
 
     def __str__(self) -> str:
         # Microsoft's support finds the request by its ID.
@@ -109,25 +119,27 @@ class GraphThrottled(GraphError, CommandThrottled):
 
 
 class BrokenTransferError(GraphError):
-    """A file broke off on its way."""
+    """The connection closed before the file was complete."""
 
 
 class UnknownOutcomeError(GraphError):
-    """Something may have been done, and this could not be checked."""
+    """A request may have been carried out, and whether it was could not be checked."""
 
     def __init__(self, what: str, advice: str, error: DemistoException):
         first = error if isinstance(error, GraphError) else GraphError(str(error), '')
-        super().__init__(f'Whether {what} is not known. {first.what}', advice, first.code, first.res)
+        super().__init__(f'It is not known whether {what}. {first.what}', advice, first.code, first.res)
 
 
-def _may_be_done(status: int, code: str) -> bool:
-    """Return whether a request with this error may have been carried out."""
+def _is_outcome_unclear(status: int, code: str) -> bool:
+    """Return whether a request that was answered with this error may have been carried out."""
     return status == 408 or (status >= 500 and code not in _ADVICE_BY_FINAL_CODE)
 
 
 def _error_object(response: requests.Response) -> JsonObject | None:
-    """Return the error that a response contains, None if there is none. It follows the beginning of a page that Graph could
-    not complete, with status 200."""
+    """Return the error that a response contains, None if there is none.
+
+    Graph may append an error to an incomplete page with status 200.
+    """
     body = json_or_none(response)
     if body is None and (found := re.search(r'[{,]\s*"error"\s*:\s*(?={)', response.text)):
         with suppress(ValueError):
@@ -155,7 +167,7 @@ UNREADABLE_CODES = (
 _CANNOT_CONVERT = 'Open the email in Outlook: Microsoft Graph cannot convert it.'
 _NO_MAILBOX = 'Check the address: the account has no mailbox in Exchange Online.'
 QUOTA_EXCEEDED = 'ErrorQuotaExceeded'
-# Nothing was done, whatever their status is, and Graph answers with them again until somebody has acted or a limit has passed.
+# Errors after which nothing was done, whatever their status is. Retrying does not help.
 _ADVICE_BY_FINAL_CODE = {
     **dict.fromkeys(UNREADABLE_CODES, _CANNOT_CONVERT),
     'ErrorMessageSizeExceeded': 'Send smaller files or a link to them: the mailbox limits the size of an email.',
@@ -306,14 +318,15 @@ _TYPES_OF_PROPERTIES: dict[str, type] = {
     'size': int,
 }
 _MEMBER_TYPES: dict[str, type] = {**dict.fromkeys(_LISTS_OF_OBJECTS, dict), 'categories': str}
-ODD = '@odata.odd'  # in an object of Graph, the names of properties with values that were left out
+MALFORMED_PROPERTIES = '@odata.odd'  # key of an object of Graph: the names of its properties whose values were left out
 
 
-def well_formed(value: JsonObject) -> JsonObject:
-    """Return an object of Graph without values of other types than they should have. ODD names the properties with them."""
+def without_malformed_values(value: JsonObject) -> JsonObject:
+    """Return an object of Graph without values of other types than they should have, and the names of such properties under
+    MALFORMED_PROPERTIES."""
     found = _of_expected_type(value)
-    odd = [name for name, part in value.items() if found[name] != part]
-    return {**found, ODD: odd} if odd else found
+    malformed = [name for name, part in value.items() if found[name] != part]
+    return {**found, MALFORMED_PROPERTIES: malformed} if malformed else found
 
 
 def _of_expected_type(value: Any, name: str = '') -> Any:
@@ -351,6 +364,11 @@ _IMMUTABLE_IDS = 'IdType="ImmutableId"'
 def prefer_header(prefer: str = '') -> dict[str, str]:
     """Return the headers of a request. `prefer` is added to the header ``Prefer``."""
     return {'Prefer': f'{_IMMUTABLE_IDS}, {prefer}' if prefer else _IMMUTABLE_IDS}
+
+
+def body_type_preference(body_type: str) -> str:
+    """Return what to prefer so that Graph shows bodies as ``text`` or ``html``; empty for its default, HTML."""
+    return f'outlook.body-content-type="{body_type}"' if body_type else ''
 
 
 class BatchRequest(NamedTuple):
@@ -426,7 +444,7 @@ class BatchResult:
     def __init__(self, request: BatchRequest, value: Any = None, error: GraphError | None = None, content_type: str = ''):
         self.request = request
         self.error = error
-        self.body = well_formed(value) if isinstance(value, dict) else {}
+        self.body = without_malformed_values(value) if isinstance(value, dict) else {}
         self.content: bytes | None = None
         # OData JSON 4.01 shows text/* as it is, and a text file may look like base64. The MIME of a message has colons.
         is_unclear = content_type.lower().startswith('text/') and '/attachments/' in request.path
@@ -439,7 +457,9 @@ class BatchResult:
     def failed(cls, request: BatchRequest, error: GraphError) -> 'BatchResult':
         """Return the result of a request that was sent, and failed with `error`."""
         if error.is_outcome_unclear and not request.is_idempotent:
-            error = UnknownOutcomeError('this was done', 'Check the folders before you run the command again.', error)
+            error = UnknownOutcomeError(
+                'the request was carried out', 'Check the folders before you run the command again.', error
+            )
         return cls(request, error=error)
 
 
@@ -486,7 +506,8 @@ class _Batch:
         except GraphError as error:
             self._error = error
         values = body.get('responses')
-        responses = {str(one.get('id')): one for one in (values if isinstance(values, list) else ()) if isinstance(one, dict)}
+        objects = [value for value in (values if isinstance(values, list) else ()) if isinstance(value, dict)]
+        responses = {str(value.get('id')): value for value in objects}
         results = {number: self._result(items[name], responses.get(name, {})) for name, number in pending.items()}
         self._results |= results
         for result in results.values():
@@ -590,11 +611,11 @@ class GraphClient(MicrosoftClient):
         """Create an object, or change it with PATCH, and return it. Arguments and errors as `graph_request`.
 
         Raises:
-            GraphError: also if the response does not have an ID, so that it is unclear whether this was done.
+            GraphError: also if the response does not have an ID, so that it is unclear whether the object was.
         """
         response = self._send(method, path, **kwargs)
         body = json_or_none(response)
-        found = well_formed(body) if isinstance(body, dict) else {}
+        found = without_malformed_values(body) if isinstance(body, dict) else {}
         if response.status_code not in (200, 201) or not found.get('id'):
             raise _not_confirmed(response, 'created' if method == 'POST' else 'changed')
         return found
@@ -728,8 +749,14 @@ class GraphClient(MicrosoftClient):
         return _Batch(self, items, retry_policy or self.retry_policy).results()
 
 
-def again_if_broken(download: Callable[[], _StepResult]) -> _StepResult:
-    """Run a step that downloads a file into something new. If the transfer breaks off, run it again."""
+def retry_broken_transfer(download: Callable[[], _StepResult]) -> _StepResult:
+    """Download a file, and once more from its start if the transfer breaks off.
+
+    Not a use of `run_with_retries`, whose steps do not retry: the request of the download does.
+
+    Args:
+        download: writes the file to a new place each time.
+    """
     try:
         return download()
     except BrokenTransferError:

@@ -80,12 +80,12 @@ def addresses_argument(args: Arguments, name: str) -> tuple[EmailAddress, ...]:
         given = f'[{given}]'
     is_text = isinstance(given, str) and not given.lstrip().startswith('[')
     found: list[EmailAddress] = []
-    for one in [given] if is_text else argToList(given):
-        if isinstance(one, dict):
-            person = {str(key).lower(): str(text or '') for key, text in (one.get('emailAddress') or one).items()}
-            found += [each._replace(name=person.get('name', '')) for each in _addresses(person.get('address', ''), name)]
+    for recipient in [given] if is_text else argToList(given):
+        if isinstance(recipient, dict):
+            parts = {str(key).lower(): str(text or '') for key, text in (recipient.get('emailAddress') or recipient).items()}
+            found += [each._replace(name=parts.get('name', '')) for each in _addresses(parts.get('address', ''), name)]
         else:
-            found += _addresses(str(one), name)
+            found += _addresses(str(recipient), name)
     return tuple(found)
 
 
@@ -140,11 +140,11 @@ def folder_argument(mailbox: Mailbox, args: Arguments, name: str = 'folder_id') 
 def message_argument(mailbox: Mailbox, args: Arguments, name: str = 'message_id', folder_id: str = '') -> str:
     """Return the ID of the message that an argument names by an ID or a ``Message-ID``."""
     text = required_argument(args, name)
-    found = mailbox.find_messages([text], folder_id)[text]
-    if isinstance(found, GraphError):
-        delay = _delay_after(mailbox, found, is_idempotent=True)
-        raise found if delay is None else GraphThrottled(found, delay)
-    return found
+    [found] = mailbox.find_messages([text], folder_id)
+    if error := found.error:
+        delay = _delay_after(mailbox, error, is_idempotent=True)
+        raise error if delay is None else GraphThrottled(error, delay)
+    return found.message_id
 
 
 def _delay_after(mailbox: Mailbox, error: GraphError, is_idempotent: bool) -> float | None:
@@ -325,8 +325,8 @@ def checked_command(function: CommandFunction, names: str) -> CommandFunction:
         try:
             return function(client, args)
         except GraphError as error:
-            if error.advice == CHECK_ID:
-                error.advice = id_advice(args)
+            if error.is_unknown_id:
+                raise error.with_advice(id_advice(args)) from error
             raise
 
     return run
@@ -399,8 +399,8 @@ def property_outputs(value: Any) -> Any:
 def addresses_text(recipients: Any, with_names: bool = False) -> str:
     """Return the addresses in the context of a recipient, or of a list of them, as one line."""
     texts = []
-    for one in recipients if isinstance(recipients, list) else [recipients or {}]:
-        name, address = one.get('Name'), one.get('Address')
+    for recipient in recipients if isinstance(recipients, list) else [recipients or {}]:
+        name, address = recipient.get('Name'), recipient.get('Address')
         is_named = with_names and name and address and name != address
         texts.append(f'{name} <{address}>' if is_named else address or name)
     return ', '.join(filter(None, texts))
@@ -420,19 +420,22 @@ _PAGE = r'https://[\w./:?&=%+~-]+'
 _ACTIVE_IN_LINES = r'(?m)^(\d{1,9})(?=[.)])|^(?=[#+=-])|(?=[|`])'
 
 
-def inert(value: Any, is_cell: bool = True) -> Any:
-    """Return what others wrote, and all texts in it, without what Markdown would show as an image, a link or another element.
+def escape_markdown(value: Any, is_cell: bool = True) -> Any:
+    """Return what others wrote, and all texts in it, so that Markdown shows them as they are: no image, link or other element.
 
+    Backslashes show nothing in a table. Errors are also shown as plain text: `outside_text` puts spaces into what they repeat.
     Addresses of web pages are written as in ``https[:]//contoso.example``, which no viewer makes a link of.
 
     Args:
         is_cell: of a table, in which the platform escapes ``|`` and backticks.
     """
     if isinstance(value, list):
-        return [inert(one, is_cell) for one in value]
+        return [escape_markdown(one, is_cell) for one in value]
     if isinstance(value, dict):
         links = {'WebLink', 'Value' if value.get('Property') == 'Web Link' else ''}  # from Graph, and not from others
-        return {name: one if name in links and re.fullmatch(_PAGE, str(one)) else _inert_cell(one) for name, one in value.items()}
+        return {
+            name: cell if name in links and re.fullmatch(_PAGE, str(cell)) else _escape_cell(cell) for name, cell in value.items()
+        }
     if not isinstance(value, str):
         return value
 
@@ -446,11 +449,11 @@ def inert(value: Any, is_cell: bool = True) -> Any:
     return re.sub(_ACTIVE_IN_LINES, r'\1\\', '\n'.join(line.strip() for line in value.splitlines()))
 
 
-def _inert_cell(value: Any) -> Any:
+def _escape_cell(value: Any) -> Any:
     """Return the value of a cell. The platform shows objects within it as Python does, which would double each backslash."""
     if isinstance(value, dict):
-        return {name: inert(one_line(one)) for name, one in value.items()}
-    return inert([one_line(one) for one in value] if isinstance(value, list) else value)
+        return {name: escape_markdown(one_line(one)) for name, one in value.items()}
+    return escape_markdown([one_line(one) for one in value] if isinstance(value, list) else value)
 
 
 def one_line(value: Any) -> Any:
@@ -481,7 +484,7 @@ def object_results(
     """
     if empty and not raw:
         return CommandResults(readable_output=f'{empty}{note}', raw_response=raw)
-    readable = tableToMarkdown(title, inert(outputs if rows is None else rows), headers, pascalToSpace, removeNull=True)
+    readable = tableToMarkdown(title, escape_markdown(outputs if rows is None else rows), headers, pascalToSpace, removeNull=True)
     return CommandResults(
         outputs_prefix=prefix, outputs_key_field=key, outputs=outputs, raw_response=raw, readable_output=f'{readable}{note}'
     )
@@ -489,7 +492,7 @@ def object_results(
 
 def notes_text(texts: Iterable[str]) -> str:
     """Return texts, which may contain what others wrote, as lines of Markdown below a table."""
-    return ''.join(f'\n{inert(text, is_cell=False)}' for text in texts)
+    return ''.join(f'\n{escape_markdown(text, is_cell=False)}' for text in texts)
 
 
 def property_rows(value: JsonObject, names: Iterable[str] = ()) -> list[JsonObject]:
@@ -514,11 +517,11 @@ def _send_for_each(
 ) -> list[BatchResult]:
     """Return the results for the messages with these IDs or ``Message-ID``, also for those that are not found."""
     results, requests = [], {}
-    for name, message_id in mailbox.find_messages(names, folder_id).items():
-        if isinstance(message_id, GraphError):
-            results.append(BatchResult(BatchRequest(name, 'GET', ''), error=message_id))
+    for found in mailbox.find_messages(names, folder_id):
+        if found.error:
+            results.append(BatchResult(BatchRequest(found.name, 'GET', ''), error=found.error))
         else:
-            requests[message_id] = request_for(message_id)
+            requests[found.message_id] = request_for(found.message_id)
     return results + send(list(requests.values()))
 
 
@@ -553,7 +556,7 @@ def run_in_batches(
         message_id, error, reason = result.request.message_id, result.error, ''
         done = {'ID': message_id}
         if error:
-            error.advice = id_advice(args) if error.advice == CHECK_ID else error.advice
+            error = error.with_advice(id_advice(args)) if error.is_unknown_id else error
             delay = _delay_after(mailbox, error, result.request.is_idempotent)
             if delay is not None and mailbox.client.can_reschedule():
                 delays[message_id] = delay
@@ -570,7 +573,7 @@ def run_in_batches(
         if len(rows) == 1:
             raise DemistoException(rows[0]['Reason'])
         reasons = [f'{row["ID"]}: {row["Reason"]}' for row in rows]
-        raise DemistoException('\n'.join(['None of the emails is known to be done.', *reasons]))
+        raise DemistoException('\n'.join(['The command succeeded for none of the emails.', *reasons]))
     entries: list[Entry] = []
     if rows:
         title = f'{title} ({len(outputs)} of {len(rows)})'

@@ -267,7 +267,7 @@ def test_a_redirect_is_not_followed(call: Any, status: int) -> None:
 )
 def test_a_creation_without_an_id_in_the_response_is_an_error(what: str, call: Any, response: Any) -> None:
     assert error_of(lambda: call(ScriptedClient(response).mailbox)) == (
-        f'Whether {what} is not known. Microsoft Graph did not confirm that the object was created. '
+        f'It is not known whether {what}. Microsoft Graph did not confirm that the object was created. '
         'Look at the mailbox before you run the command again.'
     )
 
@@ -692,7 +692,7 @@ def test_a_copy_without_an_id_has_an_unknown_outcome(body: Any) -> None:
     client = ScriptedClient(batch_answer({'id': '0', 'status': 204 if body is None else 201, 'body': body}))
     [result] = client.batch([client.mailbox.copy_request('m', 'archive')])
     assert str(result.error) == (
-        'Whether this was done is not known. Microsoft Graph did not confirm that the object was created. '
+        'It is not known whether the request was carried out. Microsoft Graph did not confirm that the object was created. '
         'Check the folders before you run the command again.'
     )
 
@@ -770,7 +770,7 @@ def test_what_graph_does_not_confirm_is_an_error(make: Any, status: int, body: A
         assert str(result.error) == f'{what} {advice}'
     else:
         assert str(result.error) == (
-            f'Whether this was done is not known. {what} Check the folders before you run the command again.'
+            f'It is not known whether the request was carried out. {what} Check the folders before you run the command again.'
         )
 
 
@@ -784,7 +784,7 @@ def test_a_throttled_batch_is_sent_again_as_a_whole() -> None:
 def test_a_batch_that_may_have_been_carried_out_is_not_sent_again(error: Any) -> None:
     client = ScriptedClient(error)
     [result] = client.batch([client.mailbox.delete_request('m', permanent=True)])
-    assert str(result.error).startswith('Whether this was done is not known. Microsoft Graph ')
+    assert str(result.error).startswith('It is not known whether the request was carried out. Microsoft Graph ')
     assert len(client.script.requests) == 1
 
 

@@ -34,14 +34,14 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         BatchRequest,
         BatchResult,
         GraphError,
-        ODD,
+        MALFORMED_PROPERTIES,
         UNREADABLE_CODES,
         WELL_KNOWN_FOLDER,
-        again_if_broken,
         graph_id,
         is_folder_id,
         odata_query,
         odata_text,
+        retry_broken_transfer,
         without_annotations,
     )
     from MicrosoftGraphMailClientApiModule import (
@@ -53,6 +53,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         Mailbox,
         SavedFile,
         UNREADABLE,
+        message_kind,
         save_file,
     )
     from MicrosoftGraphMailArgumentsApiModule import (
@@ -70,9 +71,9 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         checked_command,
         command_result,
         due_date,
+        escape_markdown,
         folder_argument,
         graph_time_text,
-        inert,
         mailbox_argument,
         message_argument,
         message_in_folder,
@@ -93,8 +94,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
 
 
 def _email_outputs(message: JsonObject, properties: dict[str, str], mailbox: Mailbox) -> JsonObject:
-    kind = str(message.get('@odata.type') or '').rpartition('.')[2] or 'message'
-    return {**object_outputs(message, properties), 'Kind': kind, 'UserID': mailbox.address}
+    return {**object_outputs(message, properties), 'Kind': message_kind(message), 'UserID': mailbox.address}
 
 
 def _meeting_outputs(message: JsonObject) -> JsonObject:
@@ -109,8 +109,8 @@ def _meeting_outputs(message: JsonObject) -> JsonObject:
 
 
 def _email_row(outputs: JsonObject, with_names: bool = False) -> JsonObject:
-    people = ('From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo')
-    return {**outputs, **{name: addresses_text(outputs.get(name), with_names) for name in people}}
+    names = ('From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo')
+    return {**outputs, **{name: addresses_text(outputs.get(name), with_names) for name in names}}
 
 
 _EMAILS = 'MSGraphMail(val.ID && val.ID == obj.ID)'
@@ -172,8 +172,9 @@ def _unreadable(messages: list[JsonObject]) -> str:
     """Return which messages of a list could not be read completely."""
     texts = []
     for message in messages:
-        if UNREADABLE in message or ODD in message:
-            reason = message.get(UNREADABLE) or f'Microsoft Graph sent {", ".join(message[ODD])} in an unknown form.'
+        if UNREADABLE in message or MALFORMED_PROPERTIES in message:
+            malformed = ', '.join(message.get(MALFORMED_PROPERTIES, ()))
+            reason = message.get(UNREADABLE) or f'Microsoft Graph sent {malformed} in an unknown form.'
             texts.append(f'Only a part of this email could be read: {message.get("subject") or message["id"]}. {reason}')
     return notes_text(texts)
 
@@ -203,11 +204,11 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     if not (conditions or subject or sender or recipient or message_id):
         raise DemistoException('There is nothing to search for. Enter message_id, subject, sender, recipient or a received time.')
     if message_id:
-        named = graph_id(message_id)
-        if not re.fullmatch('<[^<>\r\n]+>', named):
+        internet_id = graph_id(message_id)
+        if not re.fullmatch('<[^<>\r\n]+>', internet_id):
             advice = 'Write one in brackets, or use msgraph-mail-get-email with the ID of an email.'
             raise DemistoException(f"'{message_id[:100]}' is not a Message-ID. {advice}")
-        conditions.append(f'internetMessageId eq {odata_text(named)}')
+        conditions.append(f'internetMessageId eq {odata_text(internet_id)}')
     else:
         conditions = conditions or ['receivedDateTime ge 1900-01-01T00:00:00Z']
     if sender:
@@ -245,7 +246,7 @@ def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     content = body.get('content') or ''
     text = html_to_text(content, MAX_TEXT) if body.get('contentType') == 'html' else content[:MAX_TEXT]
     rest = '\n\n(The rest of the text is in the context.)' if len(text) == MAX_TEXT else ''
-    note = _unreadable([message]) + (f'\n{inert(text, is_cell=False)}{rest}' if text else '')
+    note = _unreadable([message]) + (f'\n{escape_markdown(text, is_cell=False)}{rest}' if text else '')
     meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
     row = {**_email_row(outputs, with_names=True), **meeting}
     if row['Sender'] == row['From']:
@@ -265,10 +266,10 @@ def get_email_as_eml_command(mailbox: Mailbox, args: Arguments) -> JsonObject:
     """Return a message as a file with exactly the bytes that are in the mailbox."""
     message_id = message_argument(mailbox, args)
 
-    def named(head: bytes) -> str:
+    def name_from(head: bytes) -> str:
         return eml_name(MimePart.read(head).text('Subject'), message_id)
 
-    return save_file(f'{message_id}.eml', lambda write: mailbox.download_mime(message_id, write), named=named).entry
+    return save_file(f'{message_id}.eml', lambda write: mailbox.download_mime(message_id, write), name_from=name_from).entry
 
 
 def _change_emails(
@@ -457,13 +458,13 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
     web_link = _web_link(mailbox, attachments, message_id)
     rows, notes = [], []
     for attachment in attachments:
-        is_link = attachment.kind == 'reference'
+        is_link = attachment.attachment_type == 'reference'
         row = {
             'ID': attachment.attachment_id,
             'Name': attachment.name,
             'Type': attachment.content_type,
             'Size': attachment.size,
-            'Kind': f'{attachment.kind}Attachment',
+            'Kind': f'{attachment.attachment_type}Attachment',
             'IsInline': attachment.is_inline,
             'ContentID': attachment.content_id,
             'WebLink': web_link if is_link else '',
@@ -471,7 +472,7 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
         if with_hash and not is_link:
             download = partial(mailbox.download_file, message_id, attachment)
             try:
-                row['SHA256'] = again_if_broken(partial(_sha256, download))
+                row['SHA256'] = retry_broken_transfer(partial(_sha256, download))
             except GraphError as error:
                 if error.code not in UNREADABLE_CODES:
                     raise
@@ -513,19 +514,19 @@ def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResu
     missing, errors = [], []
     for attachment in attachments:
         reason = ''
-        if attachment.kind == 'reference':
+        if attachment.attachment_type == 'reference':
             reason = f'It is a link to a file elsewhere. Open the email to follow it: {web_link}'
         else:
             download = partial(mailbox.download_file, message_id, attachment)
             try:
-                saved = save_file(attachment.name, download, attachment.kind == 'item')
+                saved = save_file(attachment.name, download, attachment.attachment_type == 'item')
                 entries.append(saved.entry)
                 nested.open(saved, attachment.content_type)
             except GraphError as error:
                 errors.append(error)
-                reason = inert(str(error))
+                reason = escape_markdown(str(error))
         if reason:
-            missing.append({'Name': inert(attachment.name), 'Reason': reason})
+            missing.append({'Name': escape_markdown(attachment.name), 'Reason': reason})
     if len(errors) == len(attachments):
         raise errors[0]
     if missing:
@@ -536,7 +537,7 @@ def get_attachment_command(mailbox: Mailbox, args: Arguments) -> MailCommandResu
 
 def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) -> str:
     """Return the address of the message in Outlook if it has a link, of which Graph shows nothing else; otherwise empty."""
-    if not any(attachment.kind == 'reference' for attachment in attachments):
+    if not any(attachment.attachment_type == 'reference' for attachment in attachments):
         return ''
     return mailbox.get_message(message_id, query={'$select': 'webLink'}).get('webLink') or ''
 
@@ -793,7 +794,7 @@ def _invitation_source(mailbox: Mailbox, message_id: str) -> bytes:
 def get_invitation_as_ics_command(mailbox: Mailbox, args: Arguments) -> JsonObject:
     """Return the iCalendar file in an invitation, or in another message about a meeting."""
     message_id = message_argument(mailbox, args)
-    calendar = calendar_in_mime(again_if_broken(partial(_invitation_source, mailbox, message_id)))
+    calendar = calendar_in_mime(retry_broken_transfer(partial(_invitation_source, mailbox, message_id)))
     if not calendar:
         raise DemistoException('The email contains no calendar file. Check that it is an invitation.')
     return _save_bytes(f'{message_id}.ics', calendar).entry
@@ -820,18 +821,18 @@ def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     }
     name = rule['displayName'].lower()
     earlier = next((one for one in mailbox.list_rules(MAX_LISTED) if str(one.get('displayName')).lower() == name), None)
-    is_blocked = earlier is not None and _blocks(earlier, sender, rule['actions'])
+    is_blocked = earlier is not None and _is_blocked_by(earlier, sender, rule['actions'])
     present = earlier if earlier and is_blocked else mailbox.create_rule(rule)
     if earlier and not is_blocked:  # a new rule replaces it: changing a rule would leave its exceptions and errors
         if present['id'] == earlier['id']:  # found after an unclear response
-            raise DemistoException('Whether the rule was created is not known. Run the command again.')
+            raise DemistoException('It is not known whether the rule was created. Run the command again.')
         mailbox.delete_rule(earlier['id'])
     outputs = {'Address': sender, 'RuleID': present['id'], 'AlreadyBlocked': is_blocked, 'UserID': mailbox.address}
     title = 'The sender was blocked already' if is_blocked else 'Sender blocked by a rule of the inbox'
     return object_results('MSGraphMail.BlockedSender', title, outputs, present, list(outputs), 'RuleID')
 
 
-def _blocks(rule: JsonObject, sender: str, actions: JsonObject) -> bool:
+def _is_blocked_by(rule: JsonObject, sender: str, actions: JsonObject) -> bool:
     """Return whether a rule is active for the emails of a sender and does the same with them."""
     conditions = {name: one for name, one in (rule.get('conditions') or {}).items() if one}
     addresses = [EmailAddress.from_json(one).address.lower() for one in conditions.pop('fromAddresses', ())]
@@ -919,8 +920,8 @@ def _change_categories(
     mailbox: Mailbox, args: Arguments, title: str, changed: Callable[[list[str], list[str]], list[str]]
 ) -> MailCommandResult:
     """Change the categories of messages. `changed` gets those of a message and those of the arguments."""
-    named = text_list(args, 'categories')
-    if not named:
+    given = text_list(args, 'categories')
+    if not given:
         raise DemistoException('The argument categories is empty. Enter one category, or several separated by commas.')
 
     folder_id = folder_argument(mailbox, args)
@@ -932,23 +933,24 @@ def _change_categories(
         lambda result: {'Categories': result.body.get('categories') or []},
         ids_name='message_ids',
         folder_id=folder_id,
-        send=lambda reads: mailbox.change_categories(reads, lambda present: changed(present, named), folder_id),
+        send=lambda reads: mailbox.change_categories(reads, lambda present: changed(present, given), folder_id),
     )
 
 
-def _without(names: list[str], others: list[str]) -> list[str]:
+def _excluding(names: list[str], others: list[str]) -> list[str]:
+    """Return the names that are not among others, whose case may differ."""
     excluded = {name.casefold() for name in others}
     return [name for name in names if name.casefold() not in excluded]
 
 
 def add_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Add categories to messages. Those that they have stay."""
-    return _change_categories(mailbox, args, 'Categories added', lambda present, named: [*present, *_without(named, present)])
+    return _change_categories(mailbox, args, 'Categories added', lambda present, given: [*present, *_excluding(given, present)])
 
 
 def remove_categories_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult:
     """Remove categories from messages. Their other categories stay."""
-    return _change_categories(mailbox, args, 'Categories removed', _without)
+    return _change_categories(mailbox, args, 'Categories removed', _excluding)
 
 
 def list_categories_command(mailbox: Mailbox, _args: Arguments) -> CommandResults:

@@ -31,8 +31,8 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         BatchRequest,
         BatchResult,
         GraphError,
+        MALFORMED_PROPERTIES,
         MAX_BATCH_SIZE,
-        ODD,
         UNREADABLE_CODES,
         odata_text,
     )
@@ -222,7 +222,7 @@ class FetchedMail:
         if 'subject' not in message:
             raise GraphError('Microsoft Graph sent an email without content.', 'Try again.')
         self.message = message
-        for name in sorted(message.pop(ODD, ())):
+        for name in sorted(message.pop(MALFORMED_PROPERTIES, ())):
             if name == 'attachments':
                 del message[name]
             else:
@@ -557,7 +557,8 @@ class MailReader:
     def _list_attachments(self, mail: FetchedMail) -> None:
         def read() -> None:
             values = self._run.mailbox.list_attachments(mail.message_id)
-            mail.message['attachments'] = kept = [one for one in values if isinstance(one, dict) and ODD not in one]
+            kept = [value for value in values if isinstance(value, dict) and MALFORMED_PROPERTIES not in value]
+            mail.message['attachments'] = kept
             if kept != values:
                 mail.missing.append('Some attachments of this email are missing: Microsoft Graph sent them in an unknown form.')
 
@@ -624,7 +625,7 @@ class MailReader:
         max_size = self._options.max_attachment_size
         if not attachment.attachment_id:
             return 'Microsoft Graph gives no ID of it.'
-        if attachment.kind == 'reference':
+        if attachment.attachment_type == 'reference':
             return f'It is a link to a file elsewhere. Open the email to follow it: {mail.message.get("webLink") or "in Outlook"}'
         if attachment.size > max_size:
             return f'It has {attachment.size / 1_000_000:.1f} MB, but the maximum is {max_size / 1_000_000:g} MB.'
@@ -701,7 +702,7 @@ def attachment_details(attachment: Attachment) -> JsonObject:
     return {
         'ID': attachment.attachment_id,
         'Name': attachment.name,
-        'Kind': attachment.kind,
+        'Kind': attachment.attachment_type,
         'ContentType': attachment.content_type or mimetypes.guess_type(attachment.name)[0] or 'application/octet-stream',
         'Size': attachment.size,
         'ContentID': attachment.content_id or None,
