@@ -40,6 +40,57 @@ ByteWriter = Callable[[bytes], Any]  # takes each chunk of a file: its `write`, 
 
 # region errors
 
+# What a path names by an ID, and not by a well-known name.
+_ID_IN_PATH = r'(?i)/(?:messages|attachments|messageRules|mailFolders)/(?!inbox\b|drafts\b|deleteditems\b|delta\b)'
+CHECK_ID = 'Check that the ID belongs to this mailbox.'
+_CHECK_MAILBOX = 'Check the address of the mailbox.'
+CHECK_PROXY = 'Check the proxy and the cloud setting.'
+# What Graph cannot convert. Source: https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
+UNREADABLE_CODES = (
+    'ErrorCannotOpenFileAttachment',
+    'ErrorContentConversionFailed',
+    'ErrorCorruptData',
+    'ErrorItemCorrupt',
+    'ErrorMimeContentConversionFailed',
+    'ErrorMimeContentInvalid',
+    'ErrorMimeContentInvalidBase64String',
+    'ErrorUnsupportedMimeConversion',
+)
+_CANNOT_CONVERT = 'Open the email in Outlook: Microsoft Graph cannot convert it.'
+_NO_MAILBOX = 'Check the address: the account has no mailbox in Exchange Online.'
+QUOTA_EXCEEDED = 'ErrorQuotaExceeded'
+# Errors after which nothing was done, whatever their status is. Retrying does not help.
+_ADVICE_BY_FINAL_CODE = {
+    **dict.fromkeys(UNREADABLE_CODES, _CANNOT_CONVERT),
+    'ErrorMessageSizeExceeded': 'Send smaller files or a link to them: the mailbox limits the size of an email.',
+    QUOTA_EXCEEDED: 'Delete what the mailbox does not need, or ask an administrator to raise its quota.',
+    'ErrorExceededMessageLimit': 'Wait until the mailbox may send again, or ask an administrator about its sending limit.',
+    'ErrorMessageSubmissionBlocked': 'Ask an administrator to let the mailbox send again: Microsoft has blocked it.',
+    'ErrorSendAsDenied': 'Change the sender, or ask an administrator for the permission Send As.',
+    'MailboxNotEnabledForRESTAPI': _NO_MAILBOX,
+    'MailboxNotSupportedForRESTAPI': _NO_MAILBOX,
+    'ErrorFolderExists': 'Choose another name or another parent folder.',
+}
+_ADVICE_BY_CODE = {
+    **_ADVICE_BY_FINAL_CODE,
+    'ErrorInvalidIdMalformed': CHECK_ID,
+    'ErrorInvalidUser': _CHECK_MAILBOX,
+    'ErrorNonExistentMailbox': _NO_MAILBOX,  # or the draft that is sent is not known for a moment (docs-contrib#8823)
+    'Request_ResourceNotFound': _CHECK_MAILBOX,
+    'ResourceNotFound': _CHECK_MAILBOX,
+    'ErrorCannotDeleteObject': 'It may be deleted already. Look for it in Outlook.',
+    'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
+    'OrganizationFromTenantGuidNotFound': 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.',
+}
+_CONFLICT = 'The object was changed at the same time. Run the command again.'
+_ADVICE_BY_STATUS = {
+    401: 'Check the cloud setting, and that the account is not disabled.',
+    403: 'Check that the permission is granted and that the account may open this mailbox.',
+    404: CHECK_ID,
+    409: _CONFLICT,
+    412: _CONFLICT,
+}
+
 
 class GraphError(DemistoException):
     """Microsoft Graph rejected a request, or sent no usable response.
@@ -148,76 +199,29 @@ def _error_object(response: requests.Response) -> JsonObject | None:
     return error if isinstance(error, dict) else None
 
 
-# What a path names by an ID, and not by a well-known name.
-_ID_IN_PATH = r'(?i)/(?:messages|attachments|messageRules|mailFolders)/(?!inbox\b|drafts\b|deleteditems\b|delta\b)'
-CHECK_ID = 'Check that the ID belongs to this mailbox.'
-_CHECK_MAILBOX = 'Check the address of the mailbox.'
-CHECK_PROXY = 'Check the proxy and the cloud setting.'
-# What Graph cannot convert. Source: https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
-UNREADABLE_CODES = (
-    'ErrorCannotOpenFileAttachment',
-    'ErrorContentConversionFailed',
-    'ErrorCorruptData',
-    'ErrorItemCorrupt',
-    'ErrorMimeContentConversionFailed',
-    'ErrorMimeContentInvalid',
-    'ErrorMimeContentInvalidBase64String',
-    'ErrorUnsupportedMimeConversion',
-)
-_CANNOT_CONVERT = 'Open the email in Outlook: Microsoft Graph cannot convert it.'
-_NO_MAILBOX = 'Check the address: the account has no mailbox in Exchange Online.'
-QUOTA_EXCEEDED = 'ErrorQuotaExceeded'
-# Errors after which nothing was done, whatever their status is. Retrying does not help.
-_ADVICE_BY_FINAL_CODE = {
-    **dict.fromkeys(UNREADABLE_CODES, _CANNOT_CONVERT),
-    'ErrorMessageSizeExceeded': 'Send smaller files or a link to them: the mailbox limits the size of an email.',
-    QUOTA_EXCEEDED: 'Delete what the mailbox does not need, or ask an administrator to raise its quota.',
-    'ErrorExceededMessageLimit': 'Wait until the mailbox may send again, or ask an administrator about its sending limit.',
-    'ErrorMessageSubmissionBlocked': 'Ask an administrator to let the mailbox send again: Microsoft has blocked it.',
-    'ErrorSendAsDenied': 'Change the sender, or ask an administrator for the permission Send As.',
-    'MailboxNotEnabledForRESTAPI': _NO_MAILBOX,
-    'MailboxNotSupportedForRESTAPI': _NO_MAILBOX,
-    'ErrorFolderExists': 'Choose another name or another parent folder.',
-}
-_ADVICE_BY_CODE = {
-    **_ADVICE_BY_FINAL_CODE,
-    'ErrorInvalidIdMalformed': CHECK_ID,
-    'ErrorInvalidUser': _CHECK_MAILBOX,
-    'ErrorNonExistentMailbox': _NO_MAILBOX,  # or the draft that is sent is not known for a moment (docs-contrib#8823)
-    'Request_ResourceNotFound': _CHECK_MAILBOX,
-    'ResourceNotFound': _CHECK_MAILBOX,
-    'ErrorCannotDeleteObject': 'It may be deleted already. Look for it in Outlook.',
-    'ErrorDeleteDistinguishedFolder': 'Choose a folder that is not a default folder.',
-    'OrganizationFromTenantGuidNotFound': 'Check the tenant ID: this tenant has no mailboxes in Exchange Online.',
-}
-_CONFLICT = 'The object was changed at the same time. Run the command again.'
-_ADVICE_BY_STATUS = {
-    401: 'Check the cloud setting, and that the account is not disabled.',
-    403: 'Check that the permission is granted and that the account may open this mailbox.',
-    404: CHECK_ID,
-    409: _CONFLICT,
-    412: _CONFLICT,
-}
-
-
 # endregion
 
 # region paths and queries
 
 
 def path_segment(value: str, name: str) -> str:
-    """Quote an ID or an address so that it is one segment of a path.
+    """Quote an ID or an address so that it is one segment of a path. `name` and errors as `require_path_segment`."""
+    require_path_segment(value, name)
+    return quote(value, safe='@')
+
+
+def require_path_segment(value: str, name: str) -> None:
+    """Check that a text can be one segment of a path.
 
     Args:
         name: what it is, for the error.
     Raises:
-        DemistoException: `value` is empty, or is a path segment with a meaning of its own.
+        DemistoException: it is empty, or is a path segment with a meaning of its own.
     """
     if not value:
         raise DemistoException(f'The {name} is missing. Enter the {name}.')
     if value in ('.', '..'):
         raise DemistoException(f"'{value}' is not a valid {name}. Enter the {name} from Microsoft Graph.")
-    return quote(value, safe='@')
 
 
 # Of a folder or a message. A name of a folder is shorter, or has other characters.
@@ -354,6 +358,7 @@ def without_annotations(value: Any) -> Any:
 
 # region batches
 
+_GRAPH_OK_CODES = (200, 201, 202, 204, 206)
 MAX_BATCH_SIZE = 20  # requests; Graph sends them to a mailbox 4 at a time
 
 
@@ -553,7 +558,6 @@ class _Batch:
 
 # region client
 
-_GRAPH_OK_CODES = (200, 201, 202, 204, 206)
 # Exchange changes an email by itself for a moment after it arrived or was created. Nothing was done then.
 CONFLICT_RETRIES = {409: 3, 412: 3}
 _DOWNLOAD_CHUNK = 256 * 1024  # bytes

@@ -49,8 +49,6 @@ Entry = CommandResults | JsonObject  # a file is a dict
 MailCommandResult = CommandResults | JsonObject | list[Entry]
 # A command gets the mailbox that its argument user_id names.
 MailCommand = Callable[[Mailbox, Arguments], MailCommandResult]
-MAX_PAGES = 1000
-MAX_LISTED = 100_000
 MAX_NESTED_DEPTH = 10
 
 
@@ -335,44 +333,6 @@ def checked_command(function: CommandFunction, names: str) -> CommandFunction:
 # endregion
 
 # region outputs
-
-# Context keys of a message, and the properties in Graph that they show.
-EMAIL_PROPERTIES = {
-    'ID': 'id',
-    'Created': 'createdDateTime',
-    'LastModifiedTime': 'lastModifiedDateTime',
-    'ReceivedTime': 'receivedDateTime',
-    'SendTime': 'sentDateTime',
-    'Categories': 'categories',
-    'HasAttachments': 'hasAttachments',
-    'Subject': 'subject',
-    'IsDraft': 'isDraft',
-    'Body': 'body',
-    'Sender': 'sender',
-    'From': 'from',
-    'Recipients': 'toRecipients',
-    'CCRecipients': 'ccRecipients',
-    'BCCRecipients': 'bccRecipients',
-    'ReplyTo': 'replyTo',
-    'ConversationID': 'conversationId',
-    'InternetMessageID': 'internetMessageId',
-    'IsRead': 'isRead',
-    'FolderID': 'parentFolderId',
-}
-SINGLE_EMAIL_PROPERTIES = {
-    **EMAIL_PROPERTIES,
-    'Importance': 'importance',
-    'WebLink': 'webLink',
-    'Headers': 'internetMessageHeaders',
-}
-FOLDER_PROPERTIES = {
-    'ID': 'id',
-    'DisplayName': 'displayName',
-    'ParentFolderID': 'parentFolderId',
-    'ChildFolderCount': 'childFolderCount',
-    'TotalItemCount': 'totalItemCount',
-    'UnreadItemCount': 'unreadItemCount',
-}
 
 
 def object_outputs(value: JsonObject, properties: dict[str, str]) -> JsonObject:

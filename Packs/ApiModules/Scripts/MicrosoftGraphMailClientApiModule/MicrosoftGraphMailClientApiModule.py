@@ -42,6 +42,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         odata_text,
         path_segment,
         prefer_header,
+        require_path_segment,
         retry_broken_transfer,
         well_known_folder,
         without_annotations,
@@ -135,7 +136,37 @@ REFUSED_STATUSES = (403, 404)
 NOT_FOUND_CODES = ('ErrorItemNotFound', 'ErrorInvalidIdMalformed', 'ErrorFolderNotFound', 'ErrorInvalidMailboxItemId')
 # Properties of attachments, without their bytes. Only files have a content ID.
 ATTACHMENT_PROPERTIES = 'id,name,contentType,size,isInline,lastModifiedDateTime,microsoft.graph.fileAttachment/contentId'
-# Names in the context and in incidents of the properties of a message in Graph.
+# Context keys of an email in a list, and the properties in Graph that they show.
+EMAIL_PROPERTIES = {
+    'ID': 'id',
+    'Created': 'createdDateTime',
+    'LastModifiedTime': 'lastModifiedDateTime',
+    'ReceivedTime': 'receivedDateTime',
+    'SendTime': 'sentDateTime',
+    'Categories': 'categories',
+    'HasAttachments': 'hasAttachments',
+    'Subject': 'subject',
+    'IsDraft': 'isDraft',
+    'Body': 'body',
+    'Sender': 'sender',
+    'From': 'from',
+    'Recipients': 'toRecipients',
+    'CCRecipients': 'ccRecipients',
+    'BCCRecipients': 'bccRecipients',
+    'ReplyTo': 'replyTo',
+    'ConversationID': 'conversationId',
+    'InternetMessageID': 'internetMessageId',
+    'IsRead': 'isRead',
+    'FolderID': 'parentFolderId',
+}
+# The same of an email that is shown alone.
+SINGLE_EMAIL_PROPERTIES = {
+    **EMAIL_PROPERTIES,
+    'Importance': 'importance',
+    'WebLink': 'webLink',
+    'Headers': 'internetMessageHeaders',
+}
+# The same of a draft, and keys of an email in an incident.
 MESSAGE_PROPERTIES = {
     'ID': 'id',
     'CreatedTime': 'createdDateTime',
@@ -159,10 +190,7 @@ _MAIL_TIPS = (
 # The reason, in a message of a list of which only a part could be read.
 UNREADABLE = '@unreadable'
 _UNREADABLE_CODE = '(?i)corrupt|conversion|mimecontent'
-_WITHOUT_BODY = (
-    'id,createdDateTime,lastModifiedDateTime,receivedDateTime,sentDateTime,categories,hasAttachments,subject,isDraft,isRead,'
-    'sender,from,toRecipients,ccRecipients,bccRecipients,replyTo,conversationId,internetMessageId,parentFolderId'
-)
+_WITHOUT_BODY = ','.join(name for name in EMAIL_PROPERTIES.values() if name != 'body')
 
 
 def _with_select(link: str, select: str) -> str:
@@ -514,6 +542,16 @@ class Mailbox:
         headers = prefer_header(body_type_preference(body_type))
         return self._object('GET', self.message_path(message_id, folder_id), params=query, headers=headers)
 
+    def messages_page(self, folder_id: str, query: ODataQuery, body_type: str) -> JsonObject:
+        """Return the first page of a list of messages with its bodies as `body_type`."""
+        headers = prefer_header(body_type_preference(body_type))
+        return self.request('GET', self.messages_path(folder_id), params=query, headers=headers)
+
+    def message_request(self, message_id: str, query: ODataQuery, body_type: str = '') -> BatchRequest:
+        """Return a request for a message. Arguments as `get_message`."""
+        path = f'{self.message_path(message_id)}?{urlencode(query)}'
+        return BatchRequest(message_id, 'GET', path, prefer=body_type_preference(body_type))
+
     def find_messages(self, names: Sequence[str], folder_id: str = '') -> list['MessageLookup']:
         """Return the ID of the message that each different name means, or why it means none.
 
@@ -741,16 +779,16 @@ class Mailbox:
 
         Display names come first, unless it is written as Graph writes it: a user may have a folder ``Scheduled``.
         """
-        path_segment(name, 'folder ID')  # raises for what cannot be in a path, before anything is sent
-        folder_id = self._folder_property(name) if is_folder_id(name) else ''
+        require_path_segment(name, 'folder ID')  # before anything is sent
+        folder_id = self._property_if_found(name) if is_folder_id(name) else None
         known_name = well_known_folder(name) or name
         try:
             folder_id = folder_id or self._child_folder(name)
         except GraphError as error:
-            folder_id = self._folder_property(known_name) if error.status in REFUSED_STATUSES else ''
+            folder_id = self._property_if_found(known_name) if error.status in REFUSED_STATUSES else None
             if not folder_id:
                 raise
-        return folder_id or self._folder_property(known_name)
+        return folder_id or self._property_if_found(known_name) or ''
 
     def _child_folder(self, name: str, parent_id: str = '') -> str:
         """Return the ID of a child folder with a display name, empty if there is none."""
@@ -759,13 +797,18 @@ class Mailbox:
                 return str(folder['id'])
         return ''
 
-    def _folder_property(self, folder_id: str, name: str = 'id') -> str:
-        """Return a property of the folder with that ID or well-known name, empty if there is no such folder."""
+    def folder_property(self, folder_id: str, name: str = 'id') -> str:
+        """Return a property of the folder with that ID or well-known name, empty if it has none."""
+        query = {'$select': ','.join(dict.fromkeys(('id', name)))}
+        return str(self._object('GET', self.folder_path(folder_id), params=query).get(name) or '')
+
+    def _property_if_found(self, folder_id: str, name: str = 'id') -> str | None:
+        """Return a property of a folder as `folder_property`, None if there is no such folder."""
         try:
-            return str(self._object('GET', self.folder_path(folder_id), params={'$select': name}).get(name))
+            return self.folder_property(folder_id, name)
         except GraphError as error:
             if error.status == 400 or error.code in NOT_FOUND_CODES:  # 400: a name may not be a valid path
-                return ''
+                return None
             raise
 
     def create_folder(self, name: str, parent_id: str = '') -> JsonObject:
@@ -780,8 +823,8 @@ class Mailbox:
         """Move a folder with its contents to Deleted Items, or delete it permanently."""
 
         def is_deleted() -> bool:
-            deleted_items = '' if permanent else self._folder_property('deleteditems')
-            return self._folder_property(folder_id, 'parentFolderId') in ('', deleted_items)
+            deleted_items = None if permanent else self._property_if_found('deleteditems')
+            return self._property_if_found(folder_id, 'parentFolderId') in (None, deleted_items)
 
         self._delete_once(self.folder_path(folder_id), permanent, is_deleted, 'the folder was deleted')
 

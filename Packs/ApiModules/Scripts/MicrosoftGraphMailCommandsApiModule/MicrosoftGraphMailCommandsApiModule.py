@@ -25,6 +25,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         EMAIL_TYPES,
         MAX_PARTS,
         MimePart,
+        body_text,
         calendar_in_mime,
         eml_name,
         html_to_text,
@@ -46,11 +47,13 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     )
     from MicrosoftGraphMailClientApiModule import (
         Attachment,
+        EMAIL_PROPERTIES,
         EmailAddress,
         GraphMailClient,
         MAX_PAGE_SIZE,
         MAX_SEARCHED,
         Mailbox,
+        SINGLE_EMAIL_PROPERTIES,
         SavedFile,
         UNREADABLE,
         message_kind,
@@ -58,14 +61,9 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     )
     from MicrosoftGraphMailArgumentsApiModule import (
         ARGUMENT_CHECKS,
-        EMAIL_PROPERTIES,
         Entry,
-        FOLDER_PROPERTIES,
-        MAX_LISTED,
-        MAX_PAGES,
         MailCommand,
         MailCommandResult,
-        SINGLE_EMAIL_PROPERTIES,
         addresses_argument,
         addresses_text,
         checked_command,
@@ -113,6 +111,7 @@ def _email_row(outputs: JsonObject, with_names: bool = False) -> JsonObject:
     return {**outputs, **{name: addresses_text(outputs.get(name), with_names) for name in names}}
 
 
+_MAX_PAGES_TO_LIMIT = 1000  # of a list with a limit
 _EMAILS = 'MSGraphMail(val.ID && val.ID == obj.ID)'
 _NEXT_PAGE = "MSGraphMail(val.NextPage.indexOf('')>=0)"  # whatever has a link, even if it is empty
 
@@ -129,7 +128,7 @@ def list_emails_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     page_size, pages = args.get('page_size') or 20, args.get('pages_to_pull') or 1
     limit = args.get('limit') or (MAX_PAGE_SIZE if bool_argument(args, 'all_results') else None)
     if limit:
-        page_size, pages = min(limit, max(page_size, 100)), MAX_PAGES
+        page_size, pages = min(limit, max(page_size, 100)), _MAX_PAGES_TO_LIMIT
     folder_id = folder_argument(mailbox, args)
     messages, link = mailbox.list_messages(folder_id, query, page_size, pages, next_page, limit)
     empty = 'No emails were found on this page, but there are more pages.' if link else 'No emails were found.'
@@ -228,6 +227,11 @@ def find_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 
 
 MAX_TEXT = 20_000  # characters of an email below its table
+_SHOWN_OF_EMAIL = (
+    'Subject', 'From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo', 'ReceivedTime', 'SendTime', 'IsRead',
+    'HasAttachments', 'Importance', 'Categories', 'IsDraft', 'Kind', 'WebLink', 'MeetingType', 'MeetingLocation',
+    'MeetingOrganizer', 'MeetingStart', 'MeetingEnd', 'InternetMessageID', 'ConversationID', 'FolderID', 'ID',
+)  # fmt: skip
 
 
 def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
@@ -242,9 +246,7 @@ def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     outputs = _email_outputs(message, SINGLE_EMAIL_PROPERTIES, mailbox)
     if outputs['Kind'].startswith('eventMessage'):  # its own properties come without $select only
         outputs['Meeting'] = _meeting_outputs(mailbox.get_message(message_id, folder_id))
-    body = message.get('body') or {}
-    content = body.get('content') or ''
-    text = html_to_text(content, MAX_TEXT) if body.get('contentType') == 'html' else content[:MAX_TEXT]
+    text = body_text(message.get('body') or {}, MAX_TEXT)
     rest = '\n\n(The rest of the text is in the context.)' if len(text) == MAX_TEXT else ''
     note = _unreadable([message]) + (f'\n{escape_markdown(text, is_cell=False)}{rest}' if text else '')
     meeting = {f'Meeting{name}': value for name, value in outputs.get('Meeting', {}).items()}
@@ -253,13 +255,6 @@ def get_email_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         row['Sender'] = ''
     rows = property_rows(row, _SHOWN_OF_EMAIL)
     return object_results('MSGraphMail', 'Email', outputs, message, ['Property', 'Value'], rows=rows, note=note)
-
-
-_SHOWN_OF_EMAIL = (
-    'Subject', 'From', 'Sender', 'Recipients', 'CCRecipients', 'BCCRecipients', 'ReplyTo', 'ReceivedTime', 'SendTime', 'IsRead',
-    'HasAttachments', 'Importance', 'Categories', 'IsDraft', 'Kind', 'WebLink', 'MeetingType', 'MeetingLocation',
-    'MeetingOrganizer', 'MeetingStart', 'MeetingEnd', 'InternetMessageID', 'ConversationID', 'FolderID', 'ID',
-)  # fmt: skip
 
 
 def get_email_as_eml_command(mailbox: Mailbox, args: Arguments) -> JsonObject:
@@ -546,6 +541,14 @@ def _web_link(mailbox: Mailbox, attachments: list[Attachment], message_id: str) 
 
 # region commands for folders
 
+FOLDER_PROPERTIES = {
+    'ID': 'id',
+    'DisplayName': 'displayName',
+    'ParentFolderID': 'parentFolderId',
+    'ChildFolderCount': 'childFolderCount',
+    'TotalItemCount': 'totalItemCount',
+    'UnreadItemCount': 'unreadItemCount',
+}
 _FOLDER_HEADERS = ['DisplayName', 'TotalItemCount', 'UnreadItemCount', 'ChildFolderCount', 'ParentFolderID', 'ID']
 
 
@@ -666,7 +669,8 @@ def get_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 def create_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     """Create a rule of the inbox."""
     changes = _rule_changes(mailbox, args)
-    required_argument(changes, 'actions')
+    if not changes.get('actions'):
+        raise DemistoException('The argument actions is empty. Enter a value for it.')
     return _rule_results('Rule created', mailbox.create_rule(changes))
 
 
@@ -805,6 +809,7 @@ def get_invitation_as_ics_command(mailbox: Mailbox, args: Arguments) -> JsonObje
 # region blocked senders
 
 _BLOCK_RULE = 'Blocked sender: '
+_MAX_RULES = 100_000  # in which an earlier one is looked for
 
 
 def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
@@ -820,7 +825,7 @@ def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         'actions': {**target, 'stopProcessingRules': True},
     }
     name = rule['displayName'].lower()
-    earlier = next((one for one in mailbox.list_rules(MAX_LISTED) if str(one.get('displayName')).lower() == name), None)
+    earlier = next((one for one in mailbox.list_rules(_MAX_RULES) if str(one.get('displayName')).lower() == name), None)
     is_blocked = earlier is not None and _is_blocked_by(earlier, sender, rule['actions'])
     present = earlier if earlier and is_blocked else mailbox.create_rule(rule)
     if earlier and not is_blocked:  # a new rule replaces it: changing a rule would leave its exceptions and errors
