@@ -2,9 +2,9 @@
 
 import copy
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import CommandResults, DemistoException, argToList, arg_to_datetime, pascalToSpace, tableToMarkdown
@@ -219,8 +219,9 @@ def nested_depth(args: Arguments, name: str = 'nested_depth') -> int:
     return 0 if is_empty else int_argument(args, name, 1, MAX_NESTED_DEPTH)
 
 
-# What reads an argument and raises DemistoException if it is not valid, by its name. Other modules add theirs.
-ARGUMENT_CHECKS: dict[str, Callable[[Arguments, str], Any]] = {
+# Returns the value of the argument with a name. Raises DemistoException, which names it, if it is not valid.
+ArgumentReader = Callable[[Arguments, str], Any]
+ARGUMENT_READERS: dict[str, ArgumentReader] = {
     **dict.fromkeys(
         ('all_results', 'clear', 'include_hash', 'is_enabled', 'is_read_only', 'permanent', 'send_response'), bool_argument
     ),
@@ -232,34 +233,62 @@ ARGUMENT_CHECKS: dict[str, Callable[[Arguments, str], Any]] = {
     'due_date': due_date,
     'nested_depth': nested_depth,
 }
-# Name, *, [] and choices of an argument that a command declares.
-_DECLARED_ARGUMENT = r'(\w+)(\*?)((?:\[])?)=?(\S*)'
-
-
 # Texts, for which objects and lists of the context become JSON.
 _TEXT_ARGUMENTS = ('body', 'htmlBody', 'comment', 'internal_message', 'external_message')
 
 
-def _check_arguments(args: Arguments, declared: list[tuple[str, str, str, str]]) -> None:
+class DeclaredArgument(NamedTuple):
+    """An argument that a command has.
+
+    Args:
+        choices: the values that it may have; any if empty.
+        maximum: of a whole number from 1 on; 0 if it is not a number.
+    """
+
+    name: str
+    is_required: bool
+    is_list: bool
+    choices: Sequence[str]
+    maximum: int
+
+
+def parse_declarations(text: str) -> list[DeclaredArgument]:
+    """Return the arguments that a text declares, separated by spaces.
+
+    Each is ``name``, ``name*`` if it is required, ``name[]`` if it is a list, ``name=x|y`` if it is one of several, ``name=9`` if
+    it is a number from 1 to 9.
+    """
+    declared = []
+    for name, star, brackets, values in re.findall(r'(\w+)(\*?)((?:\[])?)=?(\S*)', text):
+        maximum = int(values) if values.isdecimal() else 0
+        choices = values.split('|') if values and not maximum else ()
+        declared.append(DeclaredArgument(name, bool(star), bool(brackets), choices, maximum))
+    return declared
+
+
+def _check_arguments(args: Arguments, declared: list[DeclaredArgument], readers: Mapping[str, ArgumentReader]) -> None:
     """Check arguments, and write them as they are declared.
 
+    Args:
+        readers: of arguments without choices and maximum, by their names.
     Raises:
         DemistoException: arguments are not valid; it tells what is wrong with each. An empty list alone is left to the command,
             which says what to enter.
     """
-    told, missing = [], {}
-    for name, star, brackets, choices in declared:
+    problems, missing = [], []
+    for argument in declared:
         try:
-            if _check_argument(args, name, star, brackets, choices):
-                missing[name] = brackets
+            if _check_argument(args, argument, readers):
+                missing.append(argument)
         except DemistoException as error:
-            told.append(str(error))
+            problems.append(str(error))
+    names = _listed([argument.name for argument in missing])
     if len(missing) > 1:
-        told.insert(0, f'The arguments {_listed([*missing])} are empty. Enter a value for each.')
-    elif missing and (told or not any(missing.values())):
-        told.insert(0, f'The argument {_listed([*missing])} is empty. Enter a value for it.')
-    if told:
-        raise DemistoException(' '.join(told))
+        problems.insert(0, f'The arguments {names} are empty. Enter a value for each.')
+    elif missing and (problems or not missing[0].is_list):
+        problems.insert(0, f'The argument {names} is empty. Enter a value for it.')
+    if problems:
+        raise DemistoException(' '.join(problems))
 
 
 def _one_value(value: Any, name: str) -> Any:
@@ -273,21 +302,26 @@ def _one_value(value: Any, name: str) -> Any:
     return value
 
 
-def _check_argument(args: Arguments, name: str, star: str, brackets: str, choices: str) -> bool:
-    """Check an argument, and write it as it is declared. Return whether it is missing."""
-    if name in args and not brackets:
+def _check_argument(args: Arguments, argument: DeclaredArgument, readers: Mapping[str, ArgumentReader]) -> bool:
+    """Check an argument, and write a number or a choice as it is declared. Return whether it is missing.
+
+    What is of another type stays as it was given: if the command is rescheduled, it gets its arguments back as texts.
+    """
+    name = argument.name
+    if name in args and not argument.is_list:
         args[name] = _one_value(args[name], name)
     value = args.get(name)
-    if choices.isdecimal():
+    if argument.maximum:
         if value not in (None, ''):
-            args[name] = int_argument(args, name, 1, int(choices))
-    elif choices:
-        if star or value:
-            args[name] = choice_argument(args, name, choices.split('|') if star else ['', *choices.split('|')])
-    elif star and clean_value(value) in ('', '[]'):
+            args[name] = int_argument(args, name, 1, argument.maximum)
+    elif argument.choices:
+        if argument.is_required or value:
+            choices = argument.choices if argument.is_required else ['', *argument.choices]
+            args[name] = choice_argument(args, name, choices)
+    elif argument.is_required and clean_value(value) in ('', '[]'):
         return True
-    elif clean_value(value) and name in ARGUMENT_CHECKS:
-        ARGUMENT_CHECKS[name](args, name)
+    elif clean_value(value) and name in readers:
+        readers[name](args, name)
     return False
 
 
@@ -307,19 +341,21 @@ def _name_advice(name: str, known: list[str]) -> str:
     return f'Use one of {others}.' if others else 'Remove it.'
 
 
-def checked_command(function: CommandFunction, names: str) -> CommandFunction:
+def checked_command(
+    function: CommandFunction, declarations: str, readers: Mapping[str, ArgumentReader] = ARGUMENT_READERS
+) -> CommandFunction:
     """Return a command that checks its arguments, and refuses those that it does not have. If an ID is wrong, its error names it.
 
     Args:
-        names: of its arguments: ``name``, ``name*`` if it is required, ``name[]`` if it is a list, ``name=x|y`` if it is one of
-            several, ``name=9`` if it is a number from 1 to 9.
+        declarations: of its arguments, as `parse_declarations` reads them.
+        readers: of arguments without choices and maximum, by their names.
     """
 
     def run(client: GraphMailClient, args: Arguments) -> Any:
-        declared = re.findall(_DECLARED_ARGUMENT, names)
-        _refuse_unknown(args, [name for name, *_ in declared])
+        declared = parse_declarations(declarations)
+        _refuse_unknown(args, [argument.name for argument in declared])
         args = copy.copy(args)
-        _check_arguments(args, declared)
+        _check_arguments(args, declared, readers)
         try:
             return function(client, args)
         except GraphError as error:
@@ -432,6 +468,7 @@ def object_results(
     outputs: Any,
     raw: Any,
     headers: list[str] | None = None,
+    *,
     key: str | None = 'ID',
     rows: Any = None,
     note: str = '',
@@ -491,6 +528,7 @@ def run_in_batches(
     title: str,
     request_for: Callable[[str], BatchRequest],
     outputs_of: Callable[[BatchResult], JsonObject],
+    *,
     prefix: str = 'MSGraphMail',
     ids_name: str = 'message_id',
     folder_id: str = '',

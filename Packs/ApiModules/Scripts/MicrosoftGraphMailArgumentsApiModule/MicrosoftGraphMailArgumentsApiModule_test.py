@@ -11,16 +11,18 @@ from CommonServerPython import DemistoException
 from MicrosoftGraphClientApiModule import GraphError
 from MicrosoftGraphMailClientApiModule import EmailAddress, GraphMailClient
 from MicrosoftGraphMailArgumentsApiModule import (
+    DeclaredArgument,
     addresses_argument,
     addresses_text,
     checked_command,
+    escape_markdown,
     folder_argument,
     graph_time_text,
     id_advice,
-    escape_markdown,
     mailbox_argument,
     nested_depth,
     one_line,
+    parse_declarations,
     past_time,
     property_outputs,
     text_as_html,
@@ -230,6 +232,26 @@ def echo(_client: GraphMailClient, args: dict[str, Any]) -> Any:
 
 def checked(names: str, args: dict[str, Any]) -> Any:
     return checked_command(echo, names)(GraphMailClient(ADA), args)
+
+
+def test_arguments_are_declared_in_one_text() -> None:
+    assert parse_declarations('a b* c[] d*[] e=One|Two f*=1|2 g=1000') == [
+        DeclaredArgument('a', is_required=False, is_list=False, choices=(), maximum=0),
+        DeclaredArgument('b', is_required=True, is_list=False, choices=(), maximum=0),
+        DeclaredArgument('c', is_required=False, is_list=True, choices=(), maximum=0),
+        DeclaredArgument('d', is_required=True, is_list=True, choices=(), maximum=0),
+        DeclaredArgument('e', is_required=False, is_list=False, choices=['One', 'Two'], maximum=0),
+        DeclaredArgument('f', is_required=True, is_list=False, choices=['1', '2'], maximum=0),
+        DeclaredArgument('g', is_required=False, is_list=False, choices=(), maximum=1000),
+    ]
+
+
+def test_an_argument_is_read_by_the_reader_of_the_command() -> None:
+    def refuse(_args: dict[str, Any], name: str) -> None:
+        raise DemistoException(f'{name} is refused.')
+
+    command = checked_command(echo, 'permanent', {'permanent': refuse})
+    assert error_of(lambda: command(GraphMailClient(ADA), {'permanent': 'true'})) == 'permanent is refused.'
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         save_file,
     )
     from MicrosoftGraphMailArgumentsApiModule import (
-        ARGUMENT_CHECKS,
+        ARGUMENT_READERS,
         Entry,
         MailCommand,
         MailCommandResult,
@@ -338,7 +338,7 @@ def _transfer_emails(
         f'Emails {done}',
         lambda message_id: request_for(message_id, folder_id),
         outputs,
-        f'MSGraphMail.{done.title()}Emails',
+        prefix=f'MSGraphMail.{done.title()}Emails',
         shown={'Folder': args['destination_folder_id']},
     )
 
@@ -352,7 +352,7 @@ def delete_email_command(mailbox: Mailbox, args: Arguments) -> MailCommandResult
         'Emails deleted permanently' if permanent else 'Emails moved to Deleted Items',
         lambda message_id: mailbox.delete_request(message_id, folder_id, permanent),
         lambda _: {'Permanent': permanent},
-        'MSGraphMail.DeletedEmails',
+        prefix='MSGraphMail.DeletedEmails',
         folder_id=folder_id,
     )
 
@@ -620,7 +620,7 @@ def _rule_results(title: str, rules: JsonObject | list[JsonObject]) -> CommandRe
     outputs = without_annotations(rules)
     rows = [_rule_row(one) for one in (outputs if isinstance(outputs, list) else [outputs])]
     empty = 'The inbox has no rules.'
-    return object_results('MSGraphMail.Rule', title, outputs, rules, _RULE_HEADERS, 'id', rows, empty=empty)
+    return object_results('MSGraphMail.Rule', title, outputs, rules, _RULE_HEADERS, key='id', rows=rows, empty=empty)
 
 
 def _rule_folder(mailbox: Mailbox, args: Arguments, name: str) -> str:
@@ -646,7 +646,7 @@ def _rule_changes(mailbox: Mailbox, args: Arguments) -> JsonObject:
     changes: JsonObject = {}
     for name, key in _RULE_PROPERTIES.items():
         if args.get(name) is not None and str(args[name]).strip():
-            read = ARGUMENT_CHECKS.get(name)
+            read = ARGUMENT_READERS.get(name)
             changes[key] = read(args, name) if read else args[name]
     for name in ('moveToFolder', 'copyToFolder'):
         folder = changes.get('actions', {}).get(name)
@@ -688,7 +688,7 @@ def delete_rule_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     rule_id = required_argument(args, 'rule_id')
     mailbox.delete_rule(rule_id)
     outputs = {'id': rule_id, 'deleted': True}
-    return object_results('MSGraphMail.Rule', 'Rule deleted', outputs, outputs, ['ID'], 'id', {'ID': rule_id})
+    return object_results('MSGraphMail.Rule', 'Rule deleted', outputs, outputs, ['ID'], key='id', rows={'ID': rule_id})
 
 
 # The newest of a mailbox replaces the former. UserID is empty for that of the user who signed in.
@@ -701,7 +701,7 @@ def get_settings_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     outputs = {**without_annotations(settings), 'UserID': mailbox.address}
     rows = property_rows(outputs)
     prefix = f'MSGraphMail.MailboxSettings{_OF_MAILBOX}'
-    return object_results(prefix, 'Mailbox settings', outputs, settings, None, None, rows)
+    return object_results(prefix, 'Mailbox settings', outputs, settings, key=None, rows=rows)
 
 
 def get_mailtips_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
@@ -718,7 +718,7 @@ def get_mailtips_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
             row['automaticReplies'] = (tip['automaticReplies'] or {}).get('message')
         rows.append(row)
     headers = list(dict.fromkeys(['emailAddress', *(name for row in rows for name in row)]))
-    return object_results('MSGraphMail.MailTips', 'Mail tips', outputs, tips, headers, 'emailAddress.address', rows)
+    return object_results('MSGraphMail.MailTips', 'Mail tips', outputs, tips, headers, key='emailAddress.address', rows=rows)
 
 
 # endregion
@@ -834,7 +834,7 @@ def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
         mailbox.delete_rule(earlier['id'])
     outputs = {'Address': sender, 'RuleID': present['id'], 'AlreadyBlocked': is_blocked, 'UserID': mailbox.address}
     title = 'The sender was blocked already' if is_blocked else 'Sender blocked by a rule of the inbox'
-    return object_results('MSGraphMail.BlockedSender', title, outputs, present, list(outputs), 'RuleID')
+    return object_results('MSGraphMail.BlockedSender', title, outputs, present, list(outputs), key='RuleID')
 
 
 def _is_blocked_by(rule: JsonObject, sender: str, actions: JsonObject) -> bool:
