@@ -754,13 +754,8 @@ class GraphClient(MicrosoftClient):
 
 
 def retry_broken_transfer(download: Callable[[], _StepResult]) -> _StepResult:
-    """Download a file, and once more from its start if the transfer breaks off.
-
-    Not a use of `run_with_retries`, whose steps do not retry: the request of the download does.
-
-    Args:
-        download: writes the file to a new place each time.
-    """
+    """Run a step that downloads into something new, and once more if the transfer breaks off. Its requests retry by themselves,
+    so this is not a step of `run_with_retries`."""
     try:
         return download()
     except BrokenTransferError:

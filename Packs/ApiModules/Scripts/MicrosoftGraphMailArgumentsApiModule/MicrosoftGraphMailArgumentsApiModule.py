@@ -172,8 +172,8 @@ def text_as_html(text: str) -> str:
 
 def id_advice(args: Arguments) -> str:
     """Return what to do if Graph does not find an object: it names the arguments with an ID."""
-    named = [name for name in _ID_ARGUMENTS if args.get(name) and not re.fullmatch(WELL_KNOWN_FOLDER, str(args[name]).lower())]
-    return f'Check that {_listed(named)} {"belong" if named[1:] else "belongs"} to this mailbox.' if named else CHECK_ID
+    given = [name for name in _ID_ARGUMENTS if args.get(name) and not re.fullmatch(WELL_KNOWN_FOLDER, str(args[name]).lower())]
+    return f'Check that {_listed(given)} {"belong" if given[1:] else "belongs"} to this mailbox.' if given else CHECK_ID
 
 
 def _listed(names: list[str]) -> str:

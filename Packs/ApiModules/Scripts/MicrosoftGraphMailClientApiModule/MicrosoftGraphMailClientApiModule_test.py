@@ -644,6 +644,24 @@ def test_one_setting_has_the_shape_of_all_settings(name: str, value: Any, expect
 # region batches
 
 
+@pytest.mark.parametrize(
+    'folder, is_deleted',
+    [
+        (answer({'id': 'f', 'parentFolderId': 'd'}), True),
+        (answer({'id': 'f', 'parentFolderId': 'p'}), False),
+        (answer({'id': 'f'}), False),
+        (answer({'error': {'code': 'ErrorItemNotFound'}}, 404), True),
+    ],
+)
+def test_a_folder_whose_deletion_is_unclear_is_looked_up(folder: Any, is_deleted: bool) -> None:
+    client = ScriptedClient((504, {}, ''), answer({'id': 'd'}), folder)
+    if is_deleted:
+        client.mailbox.delete_folder('f')
+    else:
+        assert error_of(lambda: client.mailbox.delete_folder('f')).startswith('Microsoft Graph answered with HTTP status 504.')
+    assert len(client.script.requests) == 3
+
+
 def batch_answer(*responses: dict[str, Any]) -> tuple[int, dict[str, str], str]:
     return answer({'responses': list(responses)})
 

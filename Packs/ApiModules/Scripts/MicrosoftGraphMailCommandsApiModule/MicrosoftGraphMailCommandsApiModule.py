@@ -133,8 +133,8 @@ def list_emails_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     messages, link = mailbox.list_messages(folder_id, query, page_size, pages, next_page, limit)
     empty = 'No emails were found on this page, but there are more pages.' if link else 'No emails were found.'
     title = f'Emails ({len(messages)}{", more on the next page" if link else ""})'
-    listed = re.search(r'/mailFolders(?:/|\(\')([^/\')]+)', unquote(urlsplit(next_page).path))
-    folder = clean_value(args.get('folder_id')) or (listed[1] if listed else '')
+    in_link = re.search(r'/mailFolders(?:/|\(\')([^/\')]+)', unquote(urlsplit(next_page).path))
+    folder = clean_value(args.get('folder_id')) or (in_link[1] if in_link else '')
     results = _email_results(mailbox, messages, title, folder, _next_command(args, link), empty)
     if link or next_page:  # one link, the newest; it is empty after the last page, so that a loop ends
         emails = {_EMAILS: results.outputs} if messages else {}
@@ -148,7 +148,7 @@ def _email_results(
     """Return a table of messages. `folder` is the name, path or ID of the one that all are in, if it is known."""
     outputs = [_email_outputs(message, EMAIL_PROPERTIES, mailbox) for message in messages]
     folder_ids = sorted({one['FolderID'] for one in outputs if one.get('FolderID')})
-    if folder:  # who names it knows it: its ID is not looked up
+    if folder:  # the user wrote its name, which costs no request then
         is_id = is_folder_id(graph_id(folder)) and not re.fullmatch(WELL_KNOWN_FOLDER, folder)
         names = dict.fromkeys(folder_ids, '' if is_id else folder)
     else:
@@ -447,8 +447,8 @@ def list_attachments_command(mailbox: Mailbox, args: Arguments) -> CommandResult
     message_id, folder_id = message_in_folder(mailbox, args)
     found = mailbox.list_attachments(message_id, folder_id)
     # Outlook marks images of some programs as not inline, though the body shows them
-    is_named = any(one.content_id and not one.is_inline for one in Attachment.list_from_json(found))
-    message = mailbox.get_message(message_id, folder_id, {'$select': 'body'}) if is_named else {}
+    may_be_inline = any(one.content_id and not one.is_inline for one in Attachment.list_from_json(found))
+    message = mailbox.get_message(message_id, folder_id, {'$select': 'body'}) if may_be_inline else {}
     attachments = Attachment.list_from_json(found, (message.get('body') or {}).get('content') or '')
     web_link = _web_link(mailbox, attachments, message_id)
     rows, notes = [], []
@@ -838,7 +838,7 @@ def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
 
 
 def _is_blocked_by(rule: JsonObject, sender: str, actions: JsonObject) -> bool:
-    """Return whether a rule is active for the emails of a sender and does the same with them."""
+    """Return whether a rule takes these actions on all emails of a sender."""
     conditions = {name: one for name, one in (rule.get('conditions') or {}).items() if one}
     addresses = [EmailAddress.from_json(one).address.lower() for one in conditions.pop('fromAddresses', ())]
     is_limited = conditions or rule.get('hasError') or any((rule.get('exceptions') or {}).values())
