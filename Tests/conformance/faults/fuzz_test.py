@@ -82,7 +82,7 @@ KEYS = [
 
 # region values
 
-ODD = st.sampled_from(
+MALFORMED_PROPERTIES = st.sampled_from(
     [
         '',
         ' ',
@@ -113,7 +113,7 @@ ODD = st.sampled_from(
         'eyJ.eyJ.',
     ]
 )
-TEXTS = ODD | st.text(st.characters(), max_size=60) | st.text('&=$\'",;:/\\@.-xX0 \n', max_size=60)
+TEXTS = MALFORMED_PROPERTIES | st.text(st.characters(), max_size=60) | st.text('&=$\'",;:/\\@.-xX0 \n', max_size=60)
 NUMBERS = st.integers() | st.floats() | st.sampled_from([1e308, -0.0, 2**63, 10**30])
 JSON = st.recursive(
     st.none() | st.booleans() | NUMBERS | TEXTS,

@@ -154,7 +154,7 @@ BREACHES: dict[str, dict[str, Breach]] = {
     },
     'what is shown': {
         'subjects are live Markdown': Breach(
-            _replace(MicrosoftGraphMailArgumentsApiModule, 'inert', lambda value, *_args: value),
+            _replace(MicrosoftGraphMailArgumentsApiModule, 'escape_markdown', lambda value, *_args: value),
             'msgraph-mail-list-emails',
             'field value.0.subject is hostile',
             'live Markdown',

@@ -557,7 +557,7 @@ def test_an_outcome_that_cannot_be_looked_up_is_unknown(sender: WatchedSender, c
     cloud.faults.add(service='graph', path='/send$', times=None, reset=True)
     cloud.faults.add(service='graph', method='GET', path='/messages/', times=None, status=404)
     said = error_of(lambda: sender.send(mail_of()))
-    assert said.startswith('Whether the mail was sent is not known.')
+    assert said.startswith('It is not known whether the mail was sent.')
     assert 'Look for it in Sent Items and in Drafts' in said
     assert len(in_folder(adas, 'drafts')) == 1
 
@@ -585,8 +585,8 @@ def test_a_mail_that_cannot_be_sent_leaves_nothing(sender: WatchedSender, cloud:
 @pytest.mark.parametrize(
     'fault, sentence',
     [
-        ({'reset': True}, 'Whether the mail was sent is not known.'),
-        ({'status': 503}, 'Whether the mail was sent is not known.'),
+        ({'reset': True}, 'It is not known whether the mail was sent.'),
+        ({'status': 503}, 'It is not known whether the mail was sent.'),
         ({'status': 403}, 'Microsoft Graph answered with HTTP status 403.'),
     ],
 )
@@ -840,7 +840,7 @@ def test_a_draft_that_cannot_be_looked_up_is_an_unknown_outcome(
     sender.client.lost_response = 'POST', 'messages'
     cloud.faults.add(service='graph', method='GET', path='/messages$', times=None, status=403)
     said = error_of(lambda: sender.send(mail_of(), progress=SendingProgress(can_resume=True)))
-    assert said.startswith('Whether a draft was created is not known.')
+    assert said.startswith('It is not known whether a draft was created.')
     assert 'Look for it in Drafts before you try again.' in said
     assert len(in_folder(adas, 'drafts')) == 1
 

@@ -9,7 +9,6 @@ from contextlib import suppress
 from functools import partial
 from itertools import accumulate, groupby
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 import demistomock as demisto
 
@@ -20,19 +19,19 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         MicrosoftSignInError,
     )
     from MicrosoftMailMimeApiModule import (
+        body_text,
         calendar_in_mime,
         end_of_headers,
         event_details,
         file_name,
-        html_to_text,
         parse_headers,
     )
     from MicrosoftGraphClientApiModule import (
         BatchRequest,
         BatchResult,
         GraphError,
+        MALFORMED_PROPERTIES,
         MAX_BATCH_SIZE,
-        ODD,
         UNREADABLE_CODES,
         odata_text,
     )
@@ -44,6 +43,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         MAX_EMPTY,
         MESSAGE_PROPERTIES,
         SavedFile,
+        message_kind,
         page_rows,
         save_file,
     )
@@ -187,7 +187,7 @@ class FetchedMail:
     @property
     def kind(self) -> str:
         """``message``, or for a meeting ``eventMessageRequest`` and the like."""
-        return str(self.message.get('@odata.type') or '').rpartition('.')[2] or 'message'
+        return message_kind(self.message)
 
     @property
     def needs_mime(self) -> bool:
@@ -222,7 +222,7 @@ class FetchedMail:
         if 'subject' not in message:
             raise GraphError('Microsoft Graph sent an email without content.', 'Try again.')
         self.message = message
-        for name in sorted(message.pop(ODD, ())):
+        for name in sorted(message.pop(MALFORMED_PROPERTIES, ())):
             if name == 'attachments':
                 del message[name]
             else:
@@ -462,10 +462,8 @@ class MailReader:
 
     def _list(self, folder_id: str, start: str, count: int, query: dict[str, str]) -> JsonObject:
         """Return the page of `count` messages from a time on, oldest first."""
-        mailbox = self._run.hasty_mailbox
         query = {**query, '$filter': f'{RECEIVED} ge {start}Z', '$orderby': f'{RECEIVED} asc', '$top': str(count)}
-        headers = {'Prefer': f'IdType="ImmutableId", outlook.body-content-type="{self._body_type}"'}
-        return mailbox.request('GET', mailbox.messages_path(folder_id), params=query, headers=headers)
+        return self._run.hasty_mailbox.messages_page(folder_id, query, self._body_type)
 
     def _sizes(self, folder_id: str, group: dict[str, FetchedMail]) -> list[MessageRow]:
         """Return rows with the sizes of the mails of a group, and of those that were received between them."""
@@ -499,9 +497,8 @@ class MailReader:
 
     def _read_chunk(self, mails: Sequence[FetchedMail]) -> None:
         expand = f'attachments($select={ATTACHMENT_PROPERTIES}){self._expand}'
-        query = urlencode({'$select': self._properties, '$expand': expand})
-        path, prefer = self._run.mailbox.message_path, f'outlook.body-content-type="{self._body_type}"'
-        items = [BatchRequest(one.message_id, 'GET', f'{path(one.message_id)}?{query}', prefer=prefer) for one in mails]
+        query = {'$select': self._properties, '$expand': expand}
+        items = [self._run.mailbox.message_request(mail.message_id, query, self._body_type) for mail in mails]
         for mail, result in zip(mails, self._batch(items), strict=True):
             if result.body.get('id') and 'subject' in result.body:
                 self._accept(mail, result.body)
@@ -557,7 +554,8 @@ class MailReader:
     def _list_attachments(self, mail: FetchedMail) -> None:
         def read() -> None:
             values = self._run.mailbox.list_attachments(mail.message_id)
-            mail.message['attachments'] = kept = [one for one in values if isinstance(one, dict) and ODD not in one]
+            kept = [value for value in values if isinstance(value, dict) and MALFORMED_PROPERTIES not in value]
+            mail.message['attachments'] = kept
             if kept != values:
                 mail.missing.append('Some attachments of this email are missing: Microsoft Graph sent them in an unknown form.')
 
@@ -624,7 +622,7 @@ class MailReader:
         max_size = self._options.max_attachment_size
         if not attachment.attachment_id:
             return 'Microsoft Graph gives no ID of it.'
-        if attachment.kind == 'reference':
+        if attachment.attachment_type == 'reference':
             return f'It is a link to a file elsewhere. Open the email to follow it: {mail.message.get("webLink") or "in Outlook"}'
         if attachment.size > max_size:
             return f'It has {attachment.size / 1_000_000:.1f} MB, but the maximum is {max_size / 1_000_000:g} MB.'
@@ -701,17 +699,12 @@ def attachment_details(attachment: Attachment) -> JsonObject:
     return {
         'ID': attachment.attachment_id,
         'Name': attachment.name,
-        'Kind': attachment.kind,
+        'Kind': attachment.attachment_type,
         'ContentType': attachment.content_type or mimetypes.guess_type(attachment.name)[0] or 'application/octet-stream',
         'Size': attachment.size,
         'ContentID': attachment.content_id or None,
         'IsInline': attachment.is_inline,
     }
-
-
-def _text_of(body: JsonObject) -> str:
-    content = body.get('content') or ''
-    return html_to_text(content) if (body.get('contentType') or '').lower() == 'html' else content
 
 
 def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
@@ -739,7 +732,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
         'Headers': message.get('internetMessageHeaders') or [],
         **people,
         'Body': content,
-        'Text': _text_of(body),
+        'Text': body_text(body),
         'HTML': content if body_type.lower() == 'html' else '',
         'BodyType': body_type,
         'BodyPreview': message.get('bodyPreview') or '',
@@ -753,7 +746,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
         'Flag': (message.get('flag') or {}).get('flagStatus'),
     }
     optional = {
-        'Unique': _text_of(message.get('uniqueBody') or {}),
+        'Unique': body_text(message.get('uniqueBody') or {}),
         'EML': mail.eml,
         'Event': mail.event,
         'Missing': mail.missing,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
@@ -23,7 +23,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         API_RETRIES,
     )
     from MicrosoftGraphClientApiModule import (
-        BatchRequest,
         BatchResult,
         GraphError,
     )
@@ -675,8 +674,7 @@ class MailSelector:
 
     def _folder(self, folder_id: str, name: str = 'id') -> str:
         """Return a property of a folder, empty if it has none."""
-        mailbox = self._run.mailbox
-        return str(mailbox.request('GET', mailbox.folder_path(folder_id), params={'$select': f'id,{name}'}).get(name) or '')
+        return self._run.mailbox.folder_property(folder_id, name)
 
     # endregion
     # region messages
@@ -755,10 +753,8 @@ class MailSelector:
 
     def _returned(self, folder: FolderCursor, removed: Sequence[str]) -> list[MessageRow]:
         """Return the messages that left the folder and came back, of which Graph tells only that they were removed."""
-        mailbox, query = self._run.mailbox, urlencode({'$select': f'{self._properties},parentFolderId'})
-        results = mailbox.batch(
-            [BatchRequest(one, 'GET', f'{mailbox.message_path(one)}?{query}') for one in removed if not self._is_known(one)]
-        )
+        mailbox, query = self._run.mailbox, {'$select': f'{self._properties},parentFolderId'}
+        results = mailbox.batch([mailbox.message_request(one, query) for one in removed if not self._is_known(one)])
         for result in results:
             if result.error and status_of(result.error) in TRANSIENT_STATUSES:
                 raise result.error

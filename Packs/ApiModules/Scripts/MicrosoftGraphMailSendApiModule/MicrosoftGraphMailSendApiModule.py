@@ -37,6 +37,8 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         GraphThrottled,
         QUOTA_EXCEEDED,
         UnknownOutcomeError,
+        body_type_preference,
+        prefer_header,
     )
     from MicrosoftGraphMailClientApiModule import (
         EmailAddress,
@@ -504,8 +506,7 @@ class _Draft:
         self._mailbox = mailbox
         self.progress = progress
         self._body_type = body_type
-        body_preference = f', outlook.body-content-type="{body_type}"' if body_type else ''
-        self._headers = {'Prefer': f'IdType="ImmutableId"{body_preference}'}
+        self._headers = prefer_header(body_type_preference(body_type))
 
     @property
     def _path(self) -> str:

@@ -457,7 +457,7 @@ def test_an_outcome_that_cannot_be_looked_up_is_unknown_and_the_draft_stays(look
     with pytest.raises(UnknownOutcomeError) as caught:
         MailSender(client.mailbox).send(MAIL)
     assert str(caught.value) == (
-        'Whether the mail was sent is not known. Microsoft Graph answered with HTTP status 503. '
+        'It is not known whether the mail was sent. Microsoft Graph answered with HTTP status 503. '
         'Look for it in Sent Items and in Drafts before you send it again.'
     )
     assert 'POST permanentDelete' not in client.sent
@@ -475,7 +475,7 @@ def test_a_draft_that_cannot_be_looked_up_may_exist() -> None:
     with pytest.raises(UnknownOutcomeError) as caught:
         MailSender(client.mailbox).send(MAIL)
     assert str(caught.value) == (
-        'Whether a draft was created is not known. Microsoft Graph answered with HTTP status 503. '
+        'It is not known whether a draft was created. Microsoft Graph answered with HTTP status 503. '
         'Look for it in Drafts before you try again.'
     )
 
@@ -491,7 +491,7 @@ def test_a_draft_that_cannot_be_removed_may_be_there() -> None:
     with pytest.raises(UnknownOutcomeError) as caught:
         MailSender(client.mailbox).send(MAIL)
     assert str(caught.value) == (
-        'Whether the draft was removed is not known. Microsoft Graph answered with HTTP status 400. '
+        'It is not known whether the draft was removed. Microsoft Graph answered with HTTP status 400. '
         'Look for it in Drafts before you try again.'
     )
 
@@ -589,7 +589,7 @@ def test_files_of_which_some_may_be_attached_are_an_unknown_outcome() -> None:
     with pytest.raises(UnknownOutcomeError) as caught:
         MailSender(client.mailbox).update_draft('d', {}, [SMALL])
     assert str(caught.value) == (
-        'Whether all files were attached is not known. Microsoft Graph answered with HTTP status 403. '
+        'It is not known whether all files were attached. Microsoft Graph answered with HTTP status 403. '
         'Look at the draft before you attach files again.'
     )
 

@@ -46,7 +46,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         bare_content_id,
     )
     from MicrosoftGraphMailArgumentsApiModule import (
-        ARGUMENT_CHECKS,
+        ArgumentReader,
         MailCommandResult,
         addresses_argument,
         checked_command,
@@ -332,7 +332,9 @@ def sent_results(title: str, prefix: str, outputs: JsonObject, send_time: str = 
         title = title.replace('sent', 'scheduled')
         rows = {'SendTime': send_time, **rows}
         note = '\nThe email is in Drafts until then. To cancel it, delete it there with msgraph-mail-delete-email.'
-    return object_results(prefix, title, outputs, outputs, list(rows), 'ID' if outputs.get('ID') else None, rows, note)
+    return object_results(
+        prefix, title, outputs, outputs, list(rows), key='ID' if outputs.get('ID') else None, rows=rows, note=note
+    )
 
 
 def with_rendered_body(result: CommandResults, mail: OutgoingMail, is_rendered: bool) -> MailCommandResult:
@@ -460,14 +462,14 @@ def _reply_command(action: str, has_body: bool = False) -> _Command:
     return run_command
 
 
-ARGUMENT_CHECKS.update(
-    dict.fromkeys(('to', 'cc', 'bcc', 'replyTo'), addresses_argument),
+_READERS: dict[str, ArgumentReader] = {
+    **dict.fromkeys(('to', 'cc', 'bcc', 'replyTo'), addresses_argument),
     **dict.fromkeys(('renderBody', 'reply_all', 'save_to_sent_items'), bool_argument),
-    **{'from': one_address},
-    headers=lambda args, name: internet_headers(args[name]),
-    send_time=lambda args, _name: _send_time(args),
-    templateParams=json_argument,
-)
+    'from': one_address,
+    'headers': lambda args, name: internet_headers(args[name]),
+    'send_time': lambda args, _name: _send_time(args),
+    'templateParams': json_argument,
+}
 _FORM = 'body_type=Text|HTML flag=notFlagged|complete|flagged importance=Low|Normal|High'
 _CHANGED = f'to[] cc[] bcc[] subject body htmlBody {_FORM} replyTo[] from send_time templateParams'
 _MAIL = f'{_CHANGED} headers[]'
@@ -478,6 +480,7 @@ SENDING_COMMANDS: dict[str, _Command] = {
     name: checked_command(
         _templated(function) if 'templateParams' in arguments else function,
         f'{arguments} user_id resume_draft_id resume_made_with resume_run',
+        _READERS,
     )
     for name, function, arguments in (
         (
