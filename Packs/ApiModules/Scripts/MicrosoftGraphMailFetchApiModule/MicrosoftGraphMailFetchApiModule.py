@@ -462,7 +462,7 @@ class MailReader:
 
     def _list(self, folder_id: str, start: str, count: int, query: dict[str, str]) -> JsonObject:
         """Return the page of `count` messages from a time on, oldest first."""
-        mailbox = self._run.hasty_mailbox
+        mailbox = self._run.mailbox_without_retries
         query = {**query, '$filter': f'{RECEIVED} ge {start}Z', '$orderby': f'{RECEIVED} asc', '$top': str(count)}
         headers = {'Prefer': f'IdType="ImmutableId", outlook.body-content-type="{self._body_type}"'}
         return mailbox.request('GET', mailbox.messages_path(folder_id), params=query, headers=headers)
