@@ -265,7 +265,6 @@ def test_a_comment_is_shown_as_it_was_written(
     'args, sentence',
     [
         ({'to': ''}, 'The email has no recipients. Enter an address in to, cc or bcc.'),
-        ({'importance': 'urgent'}, "'urgent' is not one of Low, Normal, High. Change importance."),
         ({'flag': 'red'}, "'red' is not one of notFlagged, complete, flagged. Change flag."),
         ({'body_type': 'RTF'}, "'RTF' is not one of Text, HTML. Change body_type."),
         (
