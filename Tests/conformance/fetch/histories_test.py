@@ -457,6 +457,6 @@ def test_no_mail_is_lost_and_none_becomes_two_incidents(
     # A history has few mails, so pages have to be small, and two mails have to be enough for a list.
     with (
         mock.patch.object(MicrosoftGraphMailSelectionApiModule, '_SMALL_PAGE', 1),
-        mock.patch.object(MicrosoftGraphMailFetchApiModule, '_MIN_LISTED', 2),
+        mock.patch.object(MicrosoftGraphMailFetchApiModule, '_MIN_LIST_SIZE', 2),
     ):
         run_state_machine_as_test(seed(number)(Histories), settings=profile)

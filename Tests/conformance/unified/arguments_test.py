@@ -292,7 +292,7 @@ def test_what_a_link_contains_cannot_be_given_again(instance: Instance, name: st
 @pytest.mark.parametrize('command, given', [('send-mail', {'attachIDs': '1@7', 'attach_ids': '2@7'})])
 def test_an_argument_cannot_be_given_in_two_spellings(instance: Instance, command: str, given: dict[str, str]) -> None:
     error = instance.error(command, to=BOB, subject='x', **given)
-    assert error == 'The arguments attachIDs and attach_ids mean the same. Remove one of them.'
+    assert error == 'attachIDs and attach_ids are two names of one argument. Remove one of them.'
 
 
 @pytest.mark.parametrize(

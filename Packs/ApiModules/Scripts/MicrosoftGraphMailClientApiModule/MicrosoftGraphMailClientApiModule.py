@@ -886,6 +886,29 @@ class Mailbox:
         return tips
 
     # endregion
+    # region drafts
+
+    def find_draft(self, condition: str, headers: dict[str, str]) -> JsonObject | None:
+        """Return the draft that meets a condition of OData, None if there is none. `headers` are those of the request."""
+        found = self.request('GET', self.messages_path('drafts'), headers=headers, params={'$filter': condition})
+        return next(iter(page_rows(found)), None)
+
+    def open_upload_session(self, message_id: str, item: JsonObject) -> str:
+        """Return the URL of an upload session, which is a secret; empty if Graph sends none. `item` is an ``attachmentItem``."""
+        path = f'{self.message_path(message_id)}/attachments/createUploadSession'
+        return str(self.request('POST', path, json_data={'AttachmentItem': item}).get('uploadUrl') or '')
+
+    def remove_attachment(self, message_id: str, attachment_id: str) -> None:
+        self.run_action('DELETE', self.attachment_path(message_id, attachment_id), is_idempotent=False)
+
+    def send_draft(self, message_id: str) -> None:
+        self.run_action('POST', f'{self.message_path(message_id)}/send')
+
+    def send_mail(self, message: JsonObject) -> None:
+        """Send a ``message`` of Graph in one request, without a copy in Sent Items."""
+        self.run_action('POST', f'{self.path}/sendMail', json_data={'message': message, 'saveToSentItems': False})
+
+    # endregion
 
 
 def _has_properties(value: Any, part: Any) -> bool:

@@ -150,7 +150,7 @@ class FetchOptions(NamedTuple):
         return json.dumps(values)
 
     def matches(self, row: MessageRow) -> bool:
-        """Return whether a message is to be fetched, as far as its row tells: `is_found` decides when it was read."""
+        """Return whether a message is to be fetched, as far as its row shows: `is_found` decides when it was read."""
         senders = {normal_address(EmailAddress.from_json(row.get(name)).address) for name in ('from', 'sender')}
         expression = row_filter(self.expression)
         return (
@@ -217,13 +217,17 @@ def fetch_options(params: JsonObject) -> FetchOptions:
 
 
 def fetch_folders(value: Any) -> list[str]:
-    """Split a list of folders at commas, semicolons and line ends. A backslash before none of these, and before neither a slash
-    nor a backslash, separates the names of a path, as in a path that Outlook copies with the address of the mailbox before it."""
+    """Split a list of folders at commas, semicolons and line ends.
 
-    def plain(found: re.Match[str]) -> str:
-        return found[0] if found[1] else {'\\': '/'}.get(found[0], ',')
+    Outlook's backslash paths become slash paths, without the address of the mailbox that Outlook copies before them.
+    ``\\\\``, ``\\/``, ``\\,`` and ``\\;`` are escapes.
+    """
 
-    names = folder_names(re.sub(r'\\([\\/,;])|[\\;\n]', plain, str(value or '')))
+    def normalized(separator: re.Match[str]) -> str:
+        is_escape = bool(separator[1])
+        return separator[0] if is_escape else {'\\': '/'}.get(separator[0], ',')
+
+    names = folder_names(re.sub(r'\\([\\/,;])|[\\;\n]', normalized, str(value or '')))
     return [path for name in names if (path := re.sub(r'^\\\\[^/@]*@[^/@]*(?:/|$)', '', name))]
 
 
@@ -361,7 +365,7 @@ def _moment(words: str) -> float | None:
 # endregion
 # region expressions
 
-Finding = Callable[[Any], bool | None]  # None: what is there of a mail does not tell
+Predicate = Callable[[Any], bool | None]  # of a mail; None: unknown, since it lacks a property
 _MAX_EXPRESSION_LENGTH = 2000  # characters
 _MAX_EXPRESSION_DEPTH = 20
 
@@ -370,36 +374,36 @@ class Expression(NamedTuple):
     """A filter or a search.
 
     Args:
-        matches: returns whether a message is found, None if what is there of it does not tell.
+        matches: returns whether a message is found, None if that is unknown, since it lacks a property.
         properties: names of the properties that it needs: those of Graph, and ``kind`` and ``size``.
     """
 
-    matches: Finding
+    matches: Predicate
     properties: frozenset[str]
 
 
 _EVERYTHING = Expression(lambda _mail: True, frozenset())
 
 
-def _combined(parts: Sequence[Finding], decisive: bool) -> Finding:
-    """Return what several conditions say together: `decisive` if one says so, None if one does not know."""
+def _combined(parts: Sequence[Predicate], decisive: bool) -> Predicate:
+    """Return `any` (`decisive` is True) or `all` (False) of several predicates in three-valued logic, where None is unknown."""
 
     def matches(mail: Any) -> bool | None:
         is_known = True
         for part in parts:
-            found = part(mail)
-            if found is decisive:
+            is_match = part(mail)
+            if is_match is decisive:
                 return decisive
-            is_known = is_known and found is not None
+            is_known = is_known and is_match is not None
         return not decisive if is_known else None
 
     return matches
 
 
-def _denied(finding: Finding) -> Finding:
+def _negated(predicate: Predicate) -> Predicate:
     def matches(mail: Any) -> bool | None:
-        found = finding(mail)
-        return None if found is None else not found
+        is_match = predicate(mail)
+        return None if is_match is None else not is_match
 
     return matches
 
@@ -413,7 +417,7 @@ class _ExpressionParser:
     """
 
     _or, _and = 'or', 'and'
-    _signs: tuple[str, ...] = ('not',)
+    _prefix_operators: tuple[str, ...] = ('not',)
     _label = _example = ''
 
     def __init__(self, text: str, part: re.Pattern[str]):
@@ -436,39 +440,39 @@ class _ExpressionParser:
             raise self._unexpected()
         return Expression(matches, frozenset(self._properties))
 
-    def _any_of(self) -> Finding:
+    def _any_of(self) -> Predicate:
         self._depth += 1
         if self._depth > _MAX_EXPRESSION_DEPTH:
             raise self._error(f'has more than {_MAX_EXPRESSION_DEPTH} levels')
-        finding = self._joined(self._or, self._all_of, True)
+        predicate = self._joined(self._or, self._all_of, True)
         self._depth -= 1
-        return finding
+        return predicate
 
-    def _all_of(self) -> Finding:
+    def _all_of(self) -> Predicate:
         return self._joined(self._and, self._operand, False)
 
-    def _joined(self, word: str, read: Callable[[], Finding], decisive: bool) -> Finding:
+    def _joined(self, word: str, read: Callable[[], Predicate], decisive: bool) -> Predicate:
         parts = [read()]
         while self._next == word:
             self._take()
             parts.append(read())
         return _combined(parts, decisive)
 
-    def _operand(self) -> Finding:
-        is_denied = False
-        while self._next in self._signs:
+    def _operand(self) -> Predicate:
+        is_negated = False
+        while self._next in self._prefix_operators:
             if self._take() != '+':
-                is_denied = not is_denied
-        finding = self._group() if self._next == '(' else self._condition()
-        return _denied(finding) if is_denied else finding
+                is_negated = not is_negated
+        predicate = self._group() if self._next == '(' else self._condition()
+        return _negated(predicate) if is_negated else predicate
 
-    def _group(self) -> Finding:
+    def _group(self) -> Predicate:
         self._take('(')
-        finding = self._any_of()
+        predicate = self._any_of()
         self._take(')')
-        return finding
+        return predicate
 
-    def _condition(self) -> Finding:
+    def _condition(self) -> Predicate:
         raise NotImplementedError
 
     @property
@@ -482,7 +486,7 @@ class _ExpressionParser:
         return self._tokens.pop()
 
     def _unexpected(self) -> DemistoException:
-        return self._error(f"does not support '{self._tokens[-1][:50]}' there" if self._tokens else 'is not complete')
+        return self._error(f"has an unexpected '{self._tokens[-1][:50]}'" if self._tokens else 'is not complete')
 
     def _error(self, what: str) -> DemistoException:
         return DemistoException(f"'{self._label}' {what}. Write it as {self._example}.")
@@ -562,7 +566,7 @@ class _FilterParser(_ExpressionParser):
     def _next(self) -> str:
         return super()._next.lower()
 
-    def _condition(self) -> Finding:
+    def _condition(self) -> Predicate:
         if self._next not in _FILTER_COLLECTIONS:
             return self._comparison(_FILTER_FIELDS)
         collection, parts = _FILTER_COLLECTIONS[self._take().lower()]
@@ -578,7 +582,7 @@ class _FilterParser(_ExpressionParser):
 
         return has_match
 
-    def _comparison(self, fields: _Fields) -> Finding:
+    def _comparison(self, fields: _Fields) -> Predicate:
         if self._next in ('contains', 'startswith', 'endswith'):
             compare = _COMPARISONS[self._take().lower()]
             self._take('(')
@@ -682,13 +686,13 @@ def _text_test(symbol: str, value: str, is_prefix: bool) -> _ValueTest | None:
     return lambda text: text.startswith(words) if is_prefix else text == words
 
 
-def _person(recipient: Any) -> EmailAddress:
+def _recipient(recipient: Any) -> EmailAddress:
     address, name = EmailAddress.from_json(recipient)
     return EmailAddress(normal_address(address), comparable(name))
 
 
-def _people_test(symbol: str, value: str, is_prefix: bool) -> _ValueTest | None:
-    """Return whether a value means a person: an address, a domain, a part of either, or words of a name."""
+def _recipient_test(symbol: str, value: str, is_prefix: bool) -> _ValueTest | None:
+    """Return a test for a recipient or a sender: by an address, a domain, a part of either, or words of a name."""
     words = _words(value)
     if not words:
         return None
@@ -698,14 +702,14 @@ def _people_test(symbol: str, value: str, is_prefix: bool) -> _ValueTest | None:
     if '@' in value:
         value = normal_address(value) if is_prefix else _sender(value, FetchLabel.SEARCH)
 
-    def is_equal(person: EmailAddress) -> bool:
-        return any(text.startswith(value) if is_prefix else text == value for text in person)
+    def is_equal(recipient: EmailAddress) -> bool:
+        return any(text.startswith(value) if is_prefix else text == value for text in recipient)
 
-    def has_words(person: EmailAddress) -> bool:
-        user, _, domain = person.address.rpartition('@')
+    def has_words(recipient: EmailAddress) -> bool:
+        user, _, domain = recipient.address.rpartition('@')
         is_whole = '.' in value and not is_prefix
         is_domain = _words(domain).endswith(words) if is_whole else words in _words(domain)
-        return is_domain or words in _words(person.name) or words in _words(user)
+        return is_domain or words in _words(recipient.name) or words in _words(user)
 
     return is_equal if '@' in value or symbol == '=' else has_words
 
@@ -778,7 +782,7 @@ def _choice(choices: dict[str, str], read: Callable[[Any], Any] = bool) -> _Valu
 
 
 _TEXT_VALUE = _ValueKind('one or more words, with * only at the end', _words, _text_test)
-_PEOPLE_VALUE = _TEXT_VALUE._replace(read=_person, test=_people_test)
+_RECIPIENT_VALUE = _TEXT_VALUE._replace(read=_recipient, test=_recipient_test)
 _A_TIME = 'a time such as 2025-01-31, 2025-01-01..2025-01-31, today or "last week"'
 _TIME_VALUE = _ValueKind(_A_TIME, _time_value, partial(_range_test, _time_interval), True)
 _A_SIZE = 'a number of bytes such as 500000, 500KB or 1MB..5MB, without a space'
@@ -787,12 +791,12 @@ _SENDERS = ('from', 'sender')
 _TO_CC_BCC = ('toRecipients', 'ccRecipients', 'bccRecipients')
 # Names in KQL: the kind of their values, and the properties in Graph.
 _SEARCH_PROPERTIES: dict[str, tuple[_ValueKind, tuple[str, ...]]] = {
-    'from': (_PEOPLE_VALUE, _SENDERS),
-    'to': (_PEOPLE_VALUE, ('toRecipients',)),
-    'cc': (_PEOPLE_VALUE, ('ccRecipients',)),
-    'bcc': (_PEOPLE_VALUE, ('bccRecipients',)),
-    'recipients': (_PEOPLE_VALUE, _TO_CC_BCC),
-    'participants': (_PEOPLE_VALUE, (*_SENDERS, *_TO_CC_BCC)),
+    'from': (_RECIPIENT_VALUE, _SENDERS),
+    'to': (_RECIPIENT_VALUE, ('toRecipients',)),
+    'cc': (_RECIPIENT_VALUE, ('ccRecipients',)),
+    'bcc': (_RECIPIENT_VALUE, ('bccRecipients',)),
+    'recipients': (_RECIPIENT_VALUE, _TO_CC_BCC),
+    'participants': (_RECIPIENT_VALUE, (*_SENDERS, *_TO_CC_BCC)),
     'subject': (_TEXT_VALUE, ('subject',)),
     'body': (_TEXT_VALUE._replace(read=_words_of_body), ('body',)),
     'attachment': (_TEXT_VALUE._replace(read=_words_of_name), ('attachments',)),
@@ -823,19 +827,19 @@ def mail_search(text: str) -> Expression:
 
 class _SearchParser(_ExpressionParser):
     _or, _and = 'OR', 'AND'
-    _signs = ('NOT', '-', '+')
+    _prefix_operators = ('NOT', '-', '+')
     _label, _example = FetchLabel.SEARCH, 'from:example.com AND (subject:invoice* OR hasattachment:true)'
     _scope: tuple[str, str] | None = None  # the property before a parenthesis, and its operator
 
-    def _operand(self) -> Finding:
-        """Read what is joined by nothing. All of it is wanted, but only one of the values of a property."""
-        found: dict[str, list[Finding]] = {}
-        while not found or self._next not in ('', 'AND', 'OR', ')'):
+    def _operand(self) -> Predicate:
+        """Read conditions without an operator between them. All must be met, but of those on the same property only one."""
+        conditions: dict[str, list[Predicate]] = {}
+        while not conditions or self._next not in ('', 'AND', 'OR', ')'):
             named = re.fullmatch('([a-z]+)[:=]', self._next.lower())
-            found.setdefault(named[1] if named else str(len(found)), []).append(super()._operand())
-        return _combined([_combined(parts, True) for parts in found.values()], False)
+            conditions.setdefault(named[1] if named else str(len(conditions)), []).append(super()._operand())
+        return _combined([_combined(parts, True) for parts in conditions.values()], False)
 
-    def _condition(self) -> Finding:
+    def _condition(self) -> Predicate:
         if self._next in ('AND', 'OR', ')'):
             raise self._unexpected()
         token = self._take()
@@ -845,14 +849,14 @@ class _SearchParser(_ExpressionParser):
         name, symbol = named.groups()
         if self._next == '(':
             outer, self._scope = self._scope, (name, symbol)
-            finding = self._group()
+            predicate = self._group()
             self._scope = outer
-            return finding
+            return predicate
         if self._next in ('', 'AND', 'OR', 'NOT', ')'):
             raise self._error(f"has no value after '{token}'")
         return self._restriction(name, symbol, self._take())
 
-    def _text(self, token: str) -> Finding:
+    def _text(self, token: str) -> Predicate:
         if token in _UNSUPPORTED_OPERATORS:
             raise self._error(f"does not support the operator '{token}', only AND, OR and NOT")
         if token.lower() in ('and', 'or', 'not'):
@@ -865,7 +869,7 @@ class _SearchParser(_ExpressionParser):
             raise self._error(f"has '{token[:50]}' as a word to find: * can only be at its end")
         return _combined([self._restriction(name, ':', token) for name in ('from', 'subject', 'body')], True)
 
-    def _restriction(self, written: str, symbol: str, token: str) -> Finding:
+    def _restriction(self, written: str, symbol: str, token: str) -> Predicate:
         name = _SEARCH_ALIASES.get(written.lower(), written.lower())
         if name not in _SEARCH_PROPERTIES:
             known = ', '.join(_SEARCH_PROPERTIES)
@@ -880,8 +884,8 @@ class _SearchParser(_ExpressionParser):
         if not test:
             raise self._error(f"has '{token[:50]}' as the value of '{name}', which is {kind.description}")
         self._properties |= {*properties}
-        finding: Finding = partial(_has_value, properties, kind.read, test)
-        return _denied(finding) if symbol == '<>' else finding
+        predicate: Predicate = partial(_has_value, properties, kind.read, test)
+        return _negated(predicate) if symbol == '<>' else predicate
 
 
 # endregion

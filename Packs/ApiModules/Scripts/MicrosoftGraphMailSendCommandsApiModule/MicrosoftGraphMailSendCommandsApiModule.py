@@ -24,7 +24,6 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
     from MicrosoftInstanceApiModule import (
         Arguments,
         bool_argument,
-        choice_argument,
         future_datetime,
         int_argument,
         json_argument,
@@ -92,8 +91,8 @@ def outgoing_mail(args: Arguments, file_arguments: tuple[str, str, str], is_repl
         subject=reply_subject(subject) if is_reply else subject,
         text=text,
         html=html,
-        importance=clean_value(args.get('importance')) or 'normal',
-        flag=clean_value(args.get('flag')) or 'notFlagged',
+        importance=(args.get('importance') or 'normal').lower(),
+        flag=args.get('flag') or 'notFlagged',
         headers=internet_headers(args.get('headers') or ''),
         attachments=(*outgoing_files(args, file_arguments, html), *images),
         send_at=_send_time(args),
@@ -113,10 +112,9 @@ def mail_body(args: Arguments) -> tuple[str, str]:
     HTML.
     """
     body, html = str(args.get('body') or ''), str(args.get('htmlBody') or '')
-    body_type = choice_argument(args, 'body_type', ('', 'Text', 'HTML'))
-    if body_type == 'HTML':
+    if args.get('body_type') == 'HTML':
         return '', html or body
-    return body, '' if body and body_type == 'Text' else html
+    return body, '' if body and args.get('body_type') == 'Text' else html
 
 
 def _texts(value: Any) -> list[str]:
@@ -134,7 +132,7 @@ def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '')
     lists = []
     for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True):
         if name != other and args.get(name) and args.get(other):
-            raise DemistoException(f'The arguments {name} and {other} mean the same. Remove one of them.')
+            raise DemistoException(f'{name} and {other} are two names of one argument. Remove one of them.')
         lists.append(_texts(args.get(name) or args.get(other)))
     ids, file_names, content_ids = lists
     content_ids, inline = list(map(bare_content_id, content_ids)), []
@@ -147,13 +145,7 @@ def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '')
                 f'Enter one in {name} for each in {names[0]}, or remove {name}.'
             )
     files = [_war_room_file(*one) for one in zip_longest(ids, file_names, content_ids, fillvalue='')]
-    for entry_id in inline:
-        # The HTML refers to an image by its entry ID or by its name.
-        file = _war_room_file(entry_id, '', entry_id)
-        if f'cid:{file.name}' in html and f'cid:{entry_id}' not in html:
-            file.content_id = file.name
-        files.append(file)
-    return [*files, *_transient_files(args)]
+    return [*files, *(_war_room_file(entry_id, html=html) for entry_id in inline), *_transient_files(args)]
 
 
 def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
@@ -172,10 +164,18 @@ def _transient_files(args: Arguments) -> Iterator[OutgoingAttachment]:
         yield OutgoingAttachment(name, len(data), '', data, content_type, content_id)
 
 
-def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachment:
+def _war_room_file(entry_id: str, name: str = '', content_id: str = '', html: str | None = None) -> OutgoingAttachment:
+    """Return a file of the War Room.
+
+    Args:
+        html: the body that shows the file, and refers to it by its entry ID or by its name; None for another file.
+    """
     try:
         found = demisto.getFilePath(entry_id)
-        return OutgoingAttachment.from_file(found['path'], name or str(found.get('name') or entry_id), content_id)
+        name = name or str(found.get('name') or entry_id)
+        if html is not None:
+            content_id = name if f'cid:{name}' in html and f'cid:{entry_id}' not in html else entry_id
+        return OutgoingAttachment.from_file(found['path'], name, content_id)
     except DemistoException:  # the file is too large
         raise
     except Exception as error:  # the platform has no specific error for an unknown ID
@@ -186,6 +186,10 @@ def _war_room_file(entry_id: str, name: str, content_id: str) -> OutgoingAttachm
 
 # region templates
 
+_TEMPLATES = ('subject', 'body', 'htmlBody', 'comment')
+# A brace that is doubled as in a format string, a variable, or another brace.
+_BRACES = r'(\{\{|\}\})|\{([^{}]*)\}|[{}]'
+
 
 def _with_values(args: Arguments) -> JsonObject:
     """Return arguments whose texts have the values in ``templateParams`` in place of their variables."""
@@ -194,9 +198,6 @@ def _with_values(args: Arguments) -> JsonObject:
     values = {name: _template_value(name, one) for name, one in json_argument(args, 'templateParams').items()}
     texts = {name: _filled(str(args[name]), values, name) for name in _TEMPLATES if args.get(name)}
     return {**args, **texts, 'templateParams': None}
-
-
-_TEMPLATES = ('subject', 'body', 'htmlBody', 'comment')
 
 
 def _template_value(name: str, given: Any) -> str:
@@ -213,10 +214,6 @@ def _template_value(name: str, given: Any) -> str:
     if isinstance(value, list):
         return ', '.join(map(text_of, value))
     return text_of(value)
-
-
-# A brace that is doubled as in a format string, a variable, or another brace.
-_BRACES = r'(\{\{|\}\})|\{([^{}]*)\}|[{}]'
 
 
 def _filled(text: str, values: dict[str, str], argument: str) -> str:
@@ -314,10 +311,13 @@ def draft_outputs(message: JsonObject) -> JsonObject:
     }
 
 
-def sent_outputs(mail: OutgoingMail, sent_id: str = '') -> JsonObject:
-    """Return the context of a sent mail, without empty values."""
+def sent_outputs(mail: OutgoingMail, sent_id: str = '', comment: str = '') -> JsonObject:
+    """Return the context of a sent mail, without empty values. A comment above a quoted message is its body."""
     outputs: JsonObject = {'ID': sent_id, **mail.as_json()}
-    outputs['bodyPreview'] = mail.text[:_PREVIEW_LENGTH] or ' '.join(html_to_text(mail.html, _PREVIEW_LENGTH).split())
+    if comment:
+        outputs['body'] = {'contentType': 'text', 'content': comment}
+    preview = (comment or mail.text)[:_PREVIEW_LENGTH]
+    outputs['bodyPreview'] = preview or ' '.join(html_to_text(mail.html, _PREVIEW_LENGTH).split())
     outputs.pop('singleValueExtendedProperties', None)
     for name in ('toRecipients', 'ccRecipients', 'bccRecipients', 'replyTo'):
         outputs[name] = _addresses_of(outputs, name)
@@ -454,9 +454,8 @@ def _reply_command(action: str, has_body: bool = False) -> _Command:
             mail.require_recipients()
         message_id = message_argument(mailbox, args, id_name)
         sent_id = MailSender(mailbox).reply(action, message_id, mail, comment, progress)
-        mail.text = comment or mail.text  # what was written is shown
         title = 'Email forwarded' if action == FORWARD else 'Reply sent'
-        outputs = {**sent_outputs(mail, sent_id), 'InReplyTo': message_id}
+        outputs = {**sent_outputs(mail, sent_id, comment), 'InReplyTo': message_id}
         return sent_results(title, 'MicrosoftGraph.SentMail', outputs, mail.send_time)
 
     return run_command
