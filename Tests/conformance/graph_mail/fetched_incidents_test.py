@@ -135,6 +135,7 @@ def test_an_incident_contains_the_whole_mail(fetches: Fetches, ada: Mailbox) -> 
     email = fetches.email(html=True)
     headers = {one['name']: one['value'] for one in email.pop('Headers')}
     assert headers['X-Test'] == 'a: b'
+    assert {one['headername']: one['headervalue'] for one in email.pop('HeaderRows')} == headers
     times = ('CreatedTime', 'ModifiedTime', 'ReceivedTime', 'SentTime')
     assert all(email.pop(name).endswith('Z') for name in times)
     assert email.pop('WebLink').startswith('https://')
@@ -189,7 +190,7 @@ def test_an_incident_has_the_subject_and_the_time_of_its_mail(fetches: Fetches, 
         ('Email/Categories', 'Blue'),
         ('Email/IsRead', 'False'),
     } <= set(labels)
-    assert not {'Email/Cc', 'Email/HTML', 'Email/Headers', 'Email/Attachments', 'Email/AttachmentDetails'} & {
+    assert not {'Email/Cc', 'Email/HTML', 'Email/Headers', 'Email/HeaderRows', 'Email/Attachments', 'Email/AttachmentDetails'} & {
         name for name, _ in labels
     }
     assert all(isinstance(part, str) for label in labels for part in label)

@@ -216,6 +216,15 @@ def test_a_reply_has_one_format_of_its_body(instance: Instance, bobs: Mailbox, q
     assert (arrived(bobs).plain, arrived(bobs).html, outputs['bodyPreview']) == ('', '<p>b</p>', 'b')
 
 
+@pytest.mark.parametrize('body_type, plain, html', [('text', 'a', ''), ('html', '', '<p>b</p>')])
+def test_a_reply_has_the_format_that_the_script_send_email_reply_passes(
+    instance: Instance, bobs: Mailbox, question: Message, body_type: str, plain: str, html: str
+) -> None:
+    bodies = {'body': 'a', 'htmlBody': '<p>b</p>', 'bodyType': body_type}
+    instance.text('reply-mail', to=BOB, subject='x', inReplyTo=question.immutable_id, **bodies)
+    assert (arrived(bobs).plain, arrived(bobs).html) == (plain, html)
+
+
 @pytest.mark.parametrize(
     'command, args, recipients, subject',
     [

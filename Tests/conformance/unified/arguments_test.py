@@ -48,6 +48,7 @@ VALUES: dict[str, Any] = {
     'body': 'Another text',
     'reply-mail body': ('Another text', {'htmlBody': ''}),
     'body_type': ('HTML', {'body': 'x', 'htmlBody': ''}),
+    'bodyType': ('HTML', {'body': 'x', 'htmlBody': ''}),
     'msgraph-mail-find-email message_id': '<nobody@contoso.example>',
     'msgraph-mail-find-email subject': ('Other', {'received_after': '2000-01-01'}),
     'msgraph-mail-find-email limit': ('1', {'subject': 'Report'}),
@@ -289,10 +290,19 @@ def test_what_a_link_contains_cannot_be_given_again(instance: Instance, name: st
     assert error == f'next_page contains {name} of the earlier list. Remove {name}.'
 
 
-@pytest.mark.parametrize('command, given', [('send-mail', {'attachIDs': '1@7', 'attach_ids': '2@7'})])
-def test_an_argument_cannot_be_given_in_two_spellings(instance: Instance, command: str, given: dict[str, str]) -> None:
-    error = instance.error(command, to=BOB, subject='x', **given)
-    assert error == 'attachIDs and attach_ids are two names of one argument. Remove one of them.'
+@pytest.mark.parametrize(
+    'given', [{'attachIDs': '1@7', 'attach_ids': '2@7'}, {'bodyType': 'Text', 'body_type': 'HTML'}], ids='-'.join
+)
+def test_an_argument_cannot_be_given_in_two_spellings(instance: Instance, given: dict[str, str]) -> None:
+    error = instance.error('send-mail', to=BOB, subject='x', **given)
+    assert error == f'{" and ".join(given)} are two names of one argument. Remove one of them.'
+
+
+@pytest.mark.parametrize('command, more', [('send-mail', set()), ('reply-mail', {'inReplyTo'})])
+def test_arguments_of_the_script_send_email_reply_are_declared(command: str, more: set[str]) -> None:
+    """The server drops what is not declared. Source: SendEmailReply.py of the pack EmailCommunication in demisto/content."""
+    passed = {'to', 'cc', 'bcc', 'subject', 'body', 'htmlBody', 'bodyType', 'attachIDs', 'replyTo', *more}
+    assert passed <= {one['name'] for one in IN_YML[command]['arguments']}
 
 
 @pytest.mark.parametrize(

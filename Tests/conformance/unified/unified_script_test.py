@@ -81,7 +81,8 @@ def test_it_does_not_mention_the_tests(script: str) -> None:
 def test_it_signs_in_and_calls_graph(unified: UnifiedScript, instance: Instance) -> None:
     entry = unified.run('msgraph-mail-auth-test')
     assert entry['HumanReadable'].startswith('### Signed in to Microsoft Graph\n')
-    assert entry['EntryContext']['MSGraphMailAuth']['MissingPermissions'] == []
+    [outputs] = entry['EntryContext'].values()
+    assert outputs['MissingPermissions'] == []
     assert not [name for name in unified.modules if name.endswith('ApiModule') or name == 'CommonServerPython']
     assert [status for _, status in instance.requests('graph')] == [200]
 

@@ -754,6 +754,7 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
         addresses[f'{name}Names'] = [recipient.name for recipient in recipients]
     body = message.get('body') or {}
     content, body_type = body.get('content') or '', body.get('contentType') or ''
+    headers = message.get('internetMessageHeaders') or []
     properties = {**MESSAGE_PROPERTIES, 'ParentFolderID': 'parentFolderId', 'WebLink': 'webLink'}
     email = {
         **{name: message.get(source) for name, source in properties.items()},
@@ -761,7 +762,9 @@ def mail_to_json(mail: FetchedMail, mailbox: str) -> JsonObject:
         'Kind': mail.kind,
         'ReceivedTime': message.get('receivedDateTime') or pending.received,
         'Categories': message.get('categories') or [],
-        'Headers': message.get('internetMessageHeaders') or [],
+        'Headers': headers,
+        # The rows of the grid fields Email Headers and Phishing Reporter Email Headers, whose columns have these names.
+        'HeaderRows': [{'headername': header.get('name'), 'headervalue': header.get('value')} for header in headers],
         **addresses,
         'Body': content,
         'Text': body_text(body),
@@ -802,7 +805,7 @@ def mail_to_incident(mail: FetchedMail, mailbox: str, full_body: bool) -> JsonOb
 
 
 # Too long, or not a text. Bodies are in the fields.
-_NO_LABELS = ('Headers', 'Attachments', 'AttachmentDetails', 'EML', 'Body', 'Text', 'HTML', 'Unique', 'Event')
+_NO_LABELS = ('Headers', 'HeaderRows', 'Attachments', 'AttachmentDetails', 'EML', 'Body', 'Text', 'HTML', 'Unique', 'Event')
 
 
 def _labels(email: JsonObject) -> list[dict[str, str]]:

@@ -78,7 +78,7 @@ _ENTRY_ID = r'\d+@[\w-]+'
 
 def outgoing_mail(args: Arguments, file_arguments: tuple[str, str, str], is_reply: bool = False) -> OutgoingMail:
     """Return the mail that the arguments of a command describe. Raise DemistoException if they are not valid."""
-    text, html = mail_body(args)
+    text, html = mail_body(args, 'bodyType' if file_arguments == FILE_ARGUMENTS else 'body_type')
     text = '' if is_reply and html else text  # a reply can have one of them
     html, images = extract_data_uris(html)
     subject = str(args.get('subject') or '')
@@ -105,16 +105,26 @@ def _send_time(args: Arguments) -> datetime | None:
     return future_datetime(text, 'send_time', grace) if text else None
 
 
-def mail_body(args: Arguments) -> tuple[str, str]:
+def mail_body(args: Arguments, type_argument: str = 'body_type') -> tuple[str, str]:
     """Return the body as text and as HTML, of which empty ones are not sent.
 
     ``body_type`` selects ``body`` or ``htmlBody``; without it both are sent. A ``body`` alone is text, unless ``body_type`` is
     HTML.
+
+    Args:
+        type_argument: another name that ``body_type`` may have.
     """
+    _refuse_both(args, type_argument, 'body_type')
     body, html = str(args.get('body') or ''), str(args.get('htmlBody') or '')
-    if args.get('body_type') == 'HTML':
+    body_type = args.get(type_argument) or args.get('body_type')
+    if body_type == 'HTML':
         return '', html or body
-    return body, '' if body and args.get('body_type') == 'Text' else html
+    return body, '' if body and body_type == 'Text' else html
+
+
+def _refuse_both(args: Arguments, name: str, other: str) -> None:
+    if name != other and args.get(name) and args.get(other):
+        raise DemistoException(f'{name} and {other} are two names of one argument. Remove one of them.')
 
 
 def _texts(value: Any) -> list[str]:
@@ -131,8 +141,7 @@ def outgoing_files(args: Arguments, names: tuple[str, str, str], html: str = '')
     """
     lists = []
     for name, other in zip(names, FILE_ARGUMENTS_IN_SNAKE_CASE, strict=True):
-        if name != other and args.get(name) and args.get(other):
-            raise DemistoException(f'{name} and {other} are two names of one argument. Remove one of them.')
+        _refuse_both(args, name, other)
         lists.append(_texts(args.get(name) or args.get(other)))
     ids, file_names, content_ids = lists
     content_ids, inline = list(map(bare_content_id, content_ids)), []
@@ -485,12 +494,12 @@ SENDING_COMMANDS: dict[str, _Command] = {
         (
             'send-mail',
             send_mail_command,
-            f'{_MAIL} renderBody {_ALL_FILES} save_to_sent_items',
+            f'{_MAIL} bodyType=Text|HTML renderBody {_ALL_FILES} save_to_sent_items',
         ),
         (
             'reply-mail',
             _reply_command(REPLY, has_body=True),
-            f'{_MAIL} inReplyTo* {_ALL_FILES}',
+            f'{_MAIL} bodyType=Text|HTML inReplyTo* {_ALL_FILES}',
         ),
         (
             'msgraph-mail-create-draft',

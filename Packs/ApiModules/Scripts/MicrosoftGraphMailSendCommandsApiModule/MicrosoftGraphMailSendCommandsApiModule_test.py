@@ -54,13 +54,15 @@ def test_the_preview_of_a_sent_mail_is_the_beginning_of_its_text(html: str, prev
         ({'body': 'a', 'htmlBody': '<p>'}, ('a', '<p>')),
         ({'body': 'a', 'htmlBody': '<p>', 'body_type': 'Text'}, ('a', '')),
         ({'body': 'a', 'htmlBody': '<p>', 'body_type': 'HTML'}, ('', '<p>')),
+        ({'body': 'a', 'htmlBody': '<p>', 'bodyType': 'Text'}, ('a', '')),
+        ({'body': 'a', 'htmlBody': '<p>', 'bodyType': 'HTML', 'body_type': ''}, ('', '<p>')),
         ({'body': '<p>', 'body_type': 'HTML'}, ('', '<p>')),
         ({'htmlBody': '<p>', 'body_type': 'Text'}, ('', '<p>')),
         ({}, ('', '')),
     ],
 )
 def test_the_body_type_selects_a_body(args: dict[str, Any], body: tuple[str, str]) -> None:
-    assert mail_body(args) == body
+    assert mail_body(args, 'bodyType') == body
 
 
 def test_a_draft_has_addresses_in_the_context() -> None:

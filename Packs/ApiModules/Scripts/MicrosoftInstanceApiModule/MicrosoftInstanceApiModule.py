@@ -581,6 +581,7 @@ def auth_test_command(spec: IntegrationSpec, client: MicrosoftClient, _args: Arg
     readable = tableToMarkdown(f'Signed in to {spec.api}', rows, headers=['Property', 'Value'])
     return CommandResults(
         outputs_prefix=spec.outputs_prefix,
+        outputs_key_field=['Account', 'TenantID', 'ClientID', *details],  # a later run replaces this one
         outputs=outputs,
         raw_response=outputs,
         readable_output=f'{readable}\n{advice}' if missing else readable,
