@@ -48,7 +48,7 @@ class Exchange(NamedTuple):
 
 
 class ProcessKilled(BaseException):
-    """The process ends here, without a word."""
+    """The process ends here, without cleanup."""
 
 
 class Result(NamedTuple):

@@ -69,7 +69,7 @@ def test_the_instructions_are_rendered_and_cannot_bring_a_script(browser: Browse
     assert not drawer.select('script')
 
 
-def test_links_lead_to_what_stands_in_for_a_page_of_the_internet(browser: Browser, desk: Desk) -> None:
+def test_links_lead_to_the_sandbox(browser: Browser, desk: Desk) -> None:
     assert browser.open('/integrations/Probe/add').select('#instructions a[href^="https://probes.example/"]')
     desk.server.surroundings.local_addresses['https://probes.example'] = 'https://localhost:9'
 

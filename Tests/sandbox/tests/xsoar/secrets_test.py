@@ -73,10 +73,13 @@ def test_what_a_command_shows_is_not_masked(full: Desk) -> None:
     assert f'info: info {PASSWORD} {API_KEY} ' in log
 
 
-def test_secrets_reach_the_command(full: Desk) -> None:
-    params = json.loads(full.say('!probe-platform'))['params']
+def secrets_of_a_command(desk: Desk) -> tuple[str, str, str]:
+    params = json.loads(desk.say('!probe-platform'))['params']
+    return params['credentials']['password'], params['api_key'], params['certificate']
 
-    assert (params['credentials']['password'], params['api_key'], params['certificate']) == (PASSWORD, API_KEY, CERTIFICATE)
+
+def test_secrets_reach_the_command(full: Desk) -> None:
+    assert secrets_of_a_command(full) == (PASSWORD, API_KEY, CERTIFICATE)
 
 
 def test_a_stored_secret_is_only_said_to_be_there(full: Desk) -> None:
@@ -89,7 +92,7 @@ def test_a_stored_secret_is_only_said_to_be_there(full: Desk) -> None:
 def test_saving_an_instance_as_it_was_shown_keeps_its_secrets(full: Desk) -> None:
     full.call('PUT', '/settings/integration', full.instance())
 
-    test_secrets_reach_the_command(full)
+    assert secrets_of_a_command(full) == (PASSWORD, API_KEY, CERTIFICATE)
 
 
 @pytest.mark.parametrize(
