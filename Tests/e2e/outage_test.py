@@ -14,7 +14,7 @@ from e2e.war_room import ERROR, WarRoom
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.servers import Sandbox
 from sandbox.tests.machine import limit, wait_until
-from sandbox.tests.xsoar.desk import processes_in
+from sandbox.tests.xsoar.xsoar_client import processes_in
 
 LIST = '!msgraph-mail-list-emails page_size=1'
 

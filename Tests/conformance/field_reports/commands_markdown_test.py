@@ -121,7 +121,7 @@ def test_an_error_of_a_service_has_no_image_and_no_link_behind_another_text(text
 
 
 @pytest.mark.parametrize(
-    'text', ['Hello, World!', 'ada@contoso.example', 'AAMk-a_b_c=', 'snake_case', '50 % & more', 'C:\\', 'a: b']
+    'text', ['Hello, FaultEnvironment!', 'ada@contoso.example', 'AAMk-a_b_c=', 'snake_case', '50 % & more', 'C:\\', 'a: b']
 )
 def test_plain_texts_stay_readable(text: str) -> None:
     html = str(Markdown({}).entry(f'|A|\n|---|\n| {escape_markdown(text)} |\n'))

@@ -160,7 +160,7 @@ def war_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SystemClock, 'sleep', lambda _clock, _seconds: None)  # a draft is looked for again after a 404
 
 
-class World:
+class FaultEnvironment:
     """A mailbox, in which the same command is run with and without an argument.
 
     Args:
@@ -237,12 +237,12 @@ def test_every_argument_has_an_effect(cloud: MicrosoftCloud, instance: Instance,
     value, more = values_of(command, name)
     base = {**CASES[command], **more}
     base.pop(name, None)
-    world = World(instance, command, {*base.values(), *([value] if isinstance(value, str) else ())})
-    without = world.effect(command, base)
+    environment = FaultEnvironment(instance, command, {*base.values(), *([value] if isinstance(value, str) else ())})
+    without = environment.effect(command, base)
     if command != 'msgraph-mail-send-draft' and (command, str(base)) not in REPEATED:  # a draft can be sent once
-        assert world.effect(command, base) == without, 'The test sees a difference where there is none.'
+        assert environment.effect(command, base) == without, 'The test sees a difference where there is none.'
         REPEATED.add((command, str(base)))
-    assert world.effect(command, {**base, name: value}) != without, f'{name} of {command} is ignored.'
+    assert environment.effect(command, {**base, name: value}) != without, f'{name} of {command} is ignored.'
 
 
 @pytest.mark.parametrize('command', IN_YML)

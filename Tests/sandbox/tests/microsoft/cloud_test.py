@@ -194,7 +194,7 @@ def test_client_without_the_ca_is_turned_away(cloud: MicrosoftCloud) -> None:
         http.get(cloud.graph)
 
 
-def test_client_that_never_shakes_hands_holds_up_nobody(cloud: MicrosoftCloud, http: HttpClient) -> None:
+def test_a_pending_tls_handshake_does_not_block_others(cloud: MicrosoftCloud, http: HttpClient) -> None:
     port = int(cloud.authority.rsplit(':', 1)[1])
     with socket.create_connection(('127.0.0.1', port)):
         assert http.application_token().status_code == 200

@@ -10,30 +10,30 @@ from typing import Any
 import pytest
 
 from sandbox.tests.machine import wait_until
-from sandbox.tests.xsoar.desk import Desk
+from sandbox.tests.xsoar.xsoar_client import XsoarTestClient
 from sandbox.xsoar.schedules import Schedule, Schedules
 
 
-def contents(desk: Desk) -> list[str]:
-    return [each['contents'] for each in desk.entries()]
+def contents(xsoar: XsoarTestClient) -> list[str]:
+    return [each['contents'] for each in xsoar.entries()]
 
 
-def due_times(desk: Desk) -> list[float]:
+def due_times(xsoar: XsoarTestClient) -> list[float]:
     """Return when the scheduled runs are due. A run is in the database until it has ended and the next one is scheduled."""
-    with closing(sqlite3.connect(desk.server.data_folder / 'xsoar.db')) as connection:
+    with closing(sqlite3.connect(xsoar.server.data_folder / 'xsoar.db')) as connection:
         return [due for (due,) in connection.execute('SELECT due FROM schedules')]
 
 
-def test_a_command_goes_on_until_it_schedules_no_more(desk: Desk) -> None:
-    first = desk.run('!probe-poll left=3')
+def test_a_command_goes_on_until_it_schedules_no_more(xsoar: XsoarTestClient) -> None:
+    first = xsoar.run('!probe-poll left=3')
 
     assert [each['contents'] for each in first] == ['3 left']
-    wait_until(lambda: 'counted down' in contents(desk))
-    wait_until(lambda: not due_times(desk))
-    assert contents(desk) == ['!probe-poll left=3', '3 left', '2 left', '1 left', 'counted down']
+    wait_until(lambda: 'counted down' in contents(xsoar))
+    wait_until(lambda: not due_times(xsoar))
+    assert contents(xsoar) == ['!probe-poll left=3', '3 left', '2 left', '1 left', 'counted down']
 
 
-def test_a_scheduled_run_starts_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduled_run_starts_once(xsoar: XsoarTestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if the background has read the schedule before the run ended."""
     read: dict[int, Schedule] = {}
     skipped: set[int] = set()
@@ -51,81 +51,81 @@ def test_a_scheduled_run_starts_once(desk: Desk, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Schedules, 'all', all_ever_read)
     monkeypatch.setattr(Schedules, 'holds', record)
-    desk.run('!probe-poll left=2')
+    xsoar.run('!probe-poll left=2')
     wait_until(lambda: len(skipped) == 2)
-    assert contents(desk) == ['!probe-poll left=2', '2 left', '1 left', 'counted down']
+    assert contents(xsoar) == ['!probe-poll left=2', '2 left', '1 left', 'counted down']
 
 
-def test_later_entries_belong_to_the_same_command(desk: Desk) -> None:
-    desk.run('!probe-poll left=1')
-    wait_until(lambda: 'counted down' in contents(desk))
+def test_later_entries_belong_to_the_same_command(xsoar: XsoarTestClient) -> None:
+    xsoar.run('!probe-poll left=1')
+    wait_until(lambda: 'counted down' in contents(xsoar))
 
-    parent, first, last = desk.entries()
+    parent, first, last = xsoar.entries()
 
     assert first['parentId'] == last['parentId'] == parent['id']
     assert (last['parentContent'], last['instance'], last['brand']) == ('!probe-poll left=1', 'probe', 'Probe')
     assert (first['scheduled'], last['scheduled']) == (True, False)
 
 
-def test_each_run_waits_the_seconds_that_it_asked_for(start: Callable[..., Desk]) -> None:
-    desk = start(second=1000)
-    desk.add()
+def test_each_run_waits_the_seconds_that_it_asked_for(start: Callable[..., XsoarTestClient]) -> None:
+    xsoar = start(second=1000)
+    xsoar.add()
     started = time.time()
 
-    desk.run('!probe-poll left=1')
+    xsoar.run('!probe-poll left=1')
 
-    [due] = due_times(desk)
+    [due] = due_times(xsoar)
     assert started <= due - 10 * 1000 <= time.time()
 
 
-def test_arguments_of_later_runs_are_passed_on(desk: Desk) -> None:
-    desk.run('!probe-poll left=1 word=secret-word')
+def test_arguments_of_later_runs_are_passed_on(xsoar: XsoarTestClient) -> None:
+    xsoar.run('!probe-poll left=1 word=secret-word')
 
-    assert wait_until(lambda: desk.context('${Probe.Poll.Word}')) == 'secret-word'
+    assert wait_until(lambda: xsoar.context('${Probe.Poll.Word}')) == 'secret-word'
 
 
-def test_polling_ends_when_its_time_is_over(desk: Desk) -> None:
-    desk.run('!probe-poll left=100 timeout=25')
+def test_polling_ends_when_its_time_is_over(xsoar: XsoarTestClient) -> None:
+    xsoar.run('!probe-poll left=100 timeout=25')
 
-    wait_until(lambda: [each for each in desk.entries() if each['type'] == 4])
+    wait_until(lambda: [each for each in xsoar.entries() if each['type'] == 4])
 
-    last = desk.entries()[-1]
+    last = xsoar.entries()[-1]
     assert last['contents'] == '!probe-poll does not go on: its time is over; run it again, with a longer timeout if it has one.'
     # 25 seconds are over before the third run; how many come until then depends on the machine
-    seen = contents(desk)[1:-1]
+    seen = contents(xsoar)[1:-1]
     assert seen == ['100 left', '99 left', '98 left'][: len(seen)]
-    wait_until(lambda: not due_times(desk))
-    assert desk.entries()[-1]['id'] == last['id']
+    wait_until(lambda: not due_times(xsoar))
+    assert xsoar.entries()[-1]['id'] == last['id']
 
 
-def test_a_schedule_survives_a_restart_of_the_server(start: Callable[..., Desk]) -> None:
-    desk = start()
-    desk.add()
-    playground = desk.playground
-    desk.run('!probe-poll left=2 word=secret-word')
-    desk.server.stop()
+def test_a_schedule_survives_a_restart_of_the_server(start: Callable[..., XsoarTestClient]) -> None:
+    xsoar = start()
+    xsoar.add()
+    playground = xsoar.playground
+    xsoar.run('!probe-poll left=2 word=secret-word')
+    xsoar.server.stop()
 
-    desk = start()
+    xsoar = start()
 
-    wait_until(lambda: 'counted down' in contents(desk))
-    assert desk.playground == playground
-    assert contents(desk)[-3:] == ['2 left', '1 left', 'counted down']
+    wait_until(lambda: 'counted down' in contents(xsoar))
+    assert xsoar.playground == playground
+    assert contents(xsoar)[-3:] == ['2 left', '1 left', 'counted down']
 
 
-def test_polling_does_not_go_on_for_a_disabled_instance(desk: Desk) -> None:
-    desk.run('!probe-poll left=100')
-    desk.call('PUT', '/settings/integration', {**desk.instance(), 'enabled': 'false', 'version': -1})
+def test_polling_does_not_go_on_for_a_disabled_instance(xsoar: XsoarTestClient) -> None:
+    xsoar.run('!probe-poll left=100')
+    xsoar.call('PUT', '/settings/integration', {**xsoar.instance(), 'enabled': 'false', 'version': -1})
 
-    last = wait_until(lambda: [each for each in desk.entries() if each['type'] == 4])[0]
+    last = wait_until(lambda: [each for each in xsoar.entries() if each['type'] == 4])[0]
 
     assert last['contents'] == "!probe-poll does not go on: enable the instance 'probe' and run the command again."
 
 
-def test_polling_of_a_deleted_instance_ends(desk: Desk) -> None:
-    desk.run('!probe-poll left=100')
-    desk.call('DELETE', f'/settings/integration/{desk.instance()["id"]}')
+def test_polling_of_a_deleted_instance_ends(xsoar: XsoarTestClient) -> None:
+    xsoar.run('!probe-poll left=100')
+    xsoar.call('DELETE', f'/settings/integration/{xsoar.instance()["id"]}')
 
-    wait_until(lambda: not due_times(desk))
+    wait_until(lambda: not due_times(xsoar))
 
 
 def entry(**polling: Any) -> str:
@@ -143,18 +143,18 @@ def entry(**polling: Any) -> str:
         ),
     ],
 )
-def test_a_schedule_that_cannot_be_run_is_an_error_entry(desk: Desk, polling: dict[str, Any], sentence: str) -> None:
-    assert desk.say(f'!probe-send result={entry(**polling)}') == 'wait'
+def test_a_schedule_that_cannot_be_run_is_an_error_entry(xsoar: XsoarTestClient, polling: dict[str, Any], sentence: str) -> None:
+    assert xsoar.say(f'!probe-send result={entry(**polling)}') == 'wait'
 
-    last = wait_until(lambda: [each for each in desk.entries() if each['type'] == 4])[0]
+    last = wait_until(lambda: [each for each in xsoar.entries() if each['type'] == 4])[0]
 
     assert last['contents'] == sentence
 
 
-def test_a_scheduled_run_that_crashes_ends_the_polling(desk: Desk) -> None:
-    desk.run(f'!probe-send result={entry(PollingCommand="probe-crash", PollingArgs={"how": "kill"})}')
+def test_a_scheduled_run_that_crashes_ends_the_polling(xsoar: XsoarTestClient) -> None:
+    xsoar.run(f'!probe-send result={entry(PollingCommand="probe-crash", PollingArgs={"how": "kill"})}')
 
-    last = wait_until(lambda: [each for each in desk.entries() if each['type'] == 4])[0]
+    last = wait_until(lambda: [each for each in xsoar.entries() if each['type'] == 4])[0]
 
     assert 'signal 9' in last['contents']
-    assert desk.say('!probe-echo alive') == 'echo alive'
+    assert xsoar.say('!probe-echo alive') == 'echo alive'

@@ -1,4 +1,4 @@
-"""Somebody who uses a local XSOAR server, and what happens meanwhile."""
+"""A client of a local XSOAR server, and the processes of its commands."""
 
 import sys
 from pathlib import Path
@@ -13,8 +13,8 @@ SDK = Path(sys.executable).with_name('demisto-sdk')
 TEMPO = 0.01
 
 
-class Desk:
-    """Uses a server over its REST calls, as an administrator would.
+class XsoarTestClient:
+    """An administrator who uses the REST calls of a server.
 
     Args:
         server: a running server.
