@@ -13,15 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 from MicrosoftCredentialsApiModule import *
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from MicrosoftCoreApiModule import (
-        CredentialError,
-        JsonObject,
-        MAX_RETRY_AFTER,
-        MicrosoftSignInError,
-        SystemClock,
-        float_or_none,
-        is_guid,
-    )
+    from MicrosoftCoreApiModule import CredentialError, JsonObject, MicrosoftSignInError, SystemClock, float_or_none, is_guid
+    from MicrosoftHttpApiModule import MAX_RETRY_AFTER
     from MicrosoftTokenRequestApiModule import (
         AccessToken,
         DEAD_TOKEN_CODES,

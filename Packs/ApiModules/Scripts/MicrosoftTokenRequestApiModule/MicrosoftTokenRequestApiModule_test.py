@@ -12,7 +12,8 @@ from unittest import mock
 
 import pytest
 import requests
-from MicrosoftCoreApiModule import MicrosoftSignInError, RetryPolicy
+from MicrosoftCoreApiModule import MicrosoftSignInError
+from MicrosoftHttpApiModule import RetryPolicy
 from MicrosoftCoreApiModule_test import StoppedClock
 from MicrosoftTokenRequestApiModule import (
     LONG_LIFETIME,
