@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import requests
 
-import MicrosoftCoreApiModule
+import MicrosoftHttpApiModule
 from CommonServerPython import DemistoException
 from conformance.api_client.instances import Instance
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.token_cache.processes import ADA
-from MicrosoftCoreApiModule import DeadlineError, LimitedSession, SystemClock, connection_problem
+from MicrosoftCoreApiModule import SystemClock
+from MicrosoftHttpApiModule import DeadlineError, LimitedSession, connection_problem
 from MicrosoftTokenRequestApiModule import AccessToken
 from sandbox.microsoft.cloud import issue_certificate
 from sandbox.tests.machine import limit
@@ -27,8 +28,8 @@ SECONDS = 0.5  # of a request, in place of two minutes
 
 @pytest.fixture(autouse=True)
 def _short_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', SECONDS)
-    monkeypatch.setattr(MicrosoftCoreApiModule, 'STREAM_SECONDS', SECONDS)
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'REQUEST_SECONDS', SECONDS)
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'STREAM_SECONDS', SECONDS)
 
 
 @contextmanager
@@ -177,8 +178,8 @@ def test_many_silent_addresses_of_a_host_end_at_the_deadline(monkeypatch: pytest
 
 
 def test_the_next_address_is_tried_if_one_refuses_or_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MicrosoftCoreApiModule, 'CONNECT_SECONDS', 0.1)
-    monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(5))
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'CONNECT_SECONDS', 0.1)
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'REQUEST_SECONDS', limit(5))
 
     with serving(answer_ok) as host, silent_addresses(1, int(host.partition(':')[2])) as silent:
         port = silent[0][1]
@@ -193,8 +194,8 @@ def test_where_one_family_of_addresses_is_silent_the_second_attempt_is_of_the_ot
     monkeypatch: pytest.MonkeyPatch, silent_family: str, count: int
 ) -> None:
     """Microsoft's sign-in hosts have eight of each, and many networks drop what is sent to the first eight."""
-    monkeypatch.setattr(MicrosoftCoreApiModule, 'NEXT_ADDRESS_SECONDS', limit(0.5))
-    monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(2))
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'NEXT_ADDRESS_SECONDS', limit(0.5))
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'REQUEST_SECONDS', limit(2))
 
     with serving(answer_ok) as host, silent_addresses(count, int(host.partition(':')[2])) as silent:
         port = silent[0][1]
@@ -212,8 +213,8 @@ def test_where_one_family_of_addresses_is_silent_the_second_attempt_is_of_the_ot
 
 @pytest.mark.filterwarnings('ignore::urllib3.exceptions.InsecureRequestWarning')
 def test_tls_may_take_longer_than_the_connection_to_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MicrosoftCoreApiModule, 'NEXT_ADDRESS_SECONDS', 0.1)
-    monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(5))
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'NEXT_ADDRESS_SECONDS', 0.1)
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'REQUEST_SECONDS', limit(5))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     issue_certificate('localhost').configure_cert(context)
 
@@ -283,14 +284,14 @@ def test_an_integration_may_give_a_slow_service_more_time(instance: Instance) ->
 @pytest.mark.slow
 @pytest.mark.parametrize('size', [64 * 2**20 + 2**20, 600 * 2**20])
 def test_a_response_has_a_maximum_size(instance: Instance, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(10))
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'REQUEST_SECONDS', limit(10))
     instance.fail(bomb=size)
     with pytest.raises(requests.exceptions.ContentDecodingError, match=f'more than {64 * 2**20} bytes'):
         instance.messages()
 
 
 def test_a_large_response_below_the_maximum_is_read(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MicrosoftCoreApiModule, 'REQUEST_SECONDS', limit(10))
+    monkeypatch.setattr(MicrosoftHttpApiModule, 'REQUEST_SECONDS', limit(10))
     instance.fail(bomb=20 * 2**20)
     assert instance.messages() == {'value': []}
 

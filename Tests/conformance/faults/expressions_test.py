@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from conformance.faults.expressions import Expression, expressions, hostile_texts
-from MicrosoftCoreApiModule import json_or_none
+from MicrosoftHttpApiModule import json_or_none
 from sandbox.tests.machine import limit
 
 pytestmark = pytest.mark.slow

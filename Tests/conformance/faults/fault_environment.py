@@ -15,7 +15,7 @@ import requests
 
 import CommonServerPython
 import demistomock as demisto
-import MicrosoftCoreApiModule
+import MicrosoftHttpApiModule
 import O365OutlookMailSingleUser
 from authentication_methods import AuthenticationMethod
 from MicrosoftCoreApiModule import SystemClock
@@ -257,7 +257,7 @@ class FaultEnvironment:
     @contextlib.contextmanager
     def _paced(self) -> Iterator[None]:
         """Let deadlines come `pace` times as fast."""
-        deadline = MicrosoftCoreApiModule._Deadline
+        deadline = MicrosoftHttpApiModule._Deadline
         begin = deadline.__init__
 
         def faster(one: Any, seconds: float) -> None:

@@ -19,22 +19,11 @@ from hypothesis import strategies as st
 from CommonServerPython import DemistoException
 from conformance.unified.integration_yml import YML
 from MicrosoftApiModule import MicrosoftClient, azure_tag_formatter, get_azure_cloud, scope_of_first_resource
-from MicrosoftCoreApiModule import (
-    MicrosoftSignInError,
-    clean_pem,
-    clean_tenant,
-    float_or_none,
-    is_https,
-    is_same_host,
-    outside_text,
-    proxy_passwords,
-    read_json,
-    require_https,
-    retry_after_seconds,
-    secret_forms,
-)
+from MicrosoftCoreApiModule import MicrosoftSignInError, float_or_none, outside_text, proxy_passwords, secret_forms
 from MicrosoftCredentialsApiModule import (
     ClientSecretCredential,
+    clean_pem,
+    clean_tenant,
     encrypt_for_token_service,
     parse_authorization_response,
 )
@@ -42,6 +31,7 @@ from MicrosoftGraphClientApiModule import GraphError, odata_query
 from MicrosoftGraphMailClientApiModule import folder_names
 from MicrosoftGraphMailSendApiModule import extract_data_uris, internet_headers
 from MicrosoftGraphMailSendCommandsApiModule import mail_body
+from MicrosoftHttpApiModule import is_https, is_same_host, read_json, require_https, retry_after_seconds
 from MicrosoftInstanceApiModule import (
     InstanceSettings,
     bool_argument,

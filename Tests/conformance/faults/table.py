@@ -15,7 +15,7 @@ from urllib.parse import quote_plus
 
 from markdown_it import MarkdownIt
 
-import MicrosoftCoreApiModule
+import MicrosoftHttpApiModule
 from authentication_methods import AUTHORIZATION_CODE, CORTEX_APP
 from conformance.common_server.scripted_server import ScriptedServer
 from conformance.faults.fault_environment import SLOWEST_PACE, Exchange, FaultEnvironment, Result, virtual_seconds
@@ -399,7 +399,7 @@ def table(cloud: MicrosoftCloud) -> Iterator[Table]:
         tempfile.TemporaryDirectory() as folder,
         ScriptedServer([(200, {'Content-Type': 'application/json'}, '{"value": []}')]) as elsewhere,
         peers(cloud) as ports,
-        mock.patch.object(MicrosoftCoreApiModule._LimitedAdapter, '__init__', _smaller(MicrosoftCoreApiModule._LimitedAdapter)),
+        mock.patch.object(MicrosoftHttpApiModule._LimitedAdapter, '__init__', _smaller(MicrosoftHttpApiModule._LimitedAdapter)),
     ):
         yield Table(cloud, Path(folder), elsewhere, ports)
 

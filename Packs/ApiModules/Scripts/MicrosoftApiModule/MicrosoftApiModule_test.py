@@ -14,6 +14,7 @@ import CommonServerPython
 import demistomock as demisto
 import MicrosoftApiModule
 import MicrosoftCoreApiModule
+import MicrosoftHttpApiModule
 import MicrosoftCredentialsApiModule
 import MicrosoftTokenRequestApiModule
 import MicrosoftTokenCacheApiModule
@@ -45,11 +46,11 @@ from MicrosoftCoreApiModule import (
     AZURE_US_GCC_CLOUD,
     AZURE_US_GCC_HIGH_CLOUD,
     AZURE_WORLDWIDE_CLOUD,
-    NO_RETRIES,
     AzureCloud,
     CredentialError,
     SystemClock,
 )
+from MicrosoftHttpApiModule import NO_RETRIES
 from MicrosoftTokenRequestApiModule import TokenClient, TokenTarget
 from MicrosoftCredentialsApiModule import ClientSecretCredential
 from MicrosoftTokenCacheApiModule import TokenProvider
@@ -491,6 +492,7 @@ def test_throttling_is_no_success_where_the_command_can_run_again(scripted: Make
 
 MODULES = (
     MicrosoftCoreApiModule,
+    MicrosoftHttpApiModule,
     MicrosoftTokenRequestApiModule,
     MicrosoftCredentialsApiModule,
     MicrosoftTokenCacheApiModule,

@@ -14,24 +14,20 @@ from MicrosoftTokenRequestApiModule import *
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from MicrosoftCoreApiModule import (
+        ASCII_HYPHENS,
         CredentialError,
+        GUID_PATTERN,
         JsonObject,
-        RetryPolicy,
         SHARED_TENANTS,
         SystemClock,
-        clean_client_id,
-        clean_client_secret,
+        clean_guid,
         clean_id,
-        clean_managed_identity_id,
-        clean_pem,
-        clean_private_keys,
-        clean_tenant,
         clean_text,
-        clean_thumbprint,
         clean_value,
         is_guid,
-        require_https,
+        is_public_id,
     )
+    from MicrosoftHttpApiModule import RetryPolicy, require_https
     from MicrosoftTokenRequestApiModule import (
         ErrorAdvice,
         IF_BLOCKED,
@@ -46,6 +42,109 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         parse_oauth_error,
         unusable_response,
     )
+
+# region pasted values
+
+_PEM_BLOCK = r'(?s)-----BEGIN ([A-Z0-9 ]{1,64})-----((?:(?!-----).)*)-----END \1-----'
+
+
+def _is_id(text: str) -> bool:
+    return is_guid(text) or (len(text) < 30 and text.count('-') < 4 and bool(re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9._-]*', text)))
+
+
+def clean_tenant(value: str) -> str:
+    """Return the ID or the domain name of a tenant, which may be in a URL. Raise CredentialError if there is none."""
+    text = clean_guid(value)
+    if not text:
+        raise CredentialError(
+            'Token (tenant ID) is missing.', 'Copy the Directory (tenant) ID from the app registration into Token.'
+        )
+    if '://' in text:
+        path = text.split('://', 1)[1].partition('/')[2]
+        guid = re.search(GUID_PATTERN, path)
+        text = guid.group() if guid else re.split(r'[/?#]', path)[0]
+    text = text.strip('/').lower()
+    if not (is_public_id(text) or _is_id(text)):
+        raise CredentialError('Token is not a tenant ID.', 'Enter the Directory (tenant) ID, or a domain name of the tenant.')
+    return text
+
+
+def clean_client_id(value: str) -> str:
+    """Return a client ID. Raise CredentialError if it is missing, or is something else."""
+    text = clean_guid(value)
+    if not text:
+        raise CredentialError('ID (client ID) is missing.', 'Copy the Application (client) ID from the app registration into ID.')
+    if '@' in text:
+        raise CredentialError(
+            'ID is that of the Cortex XSOAR app, not a client ID.',
+            "Enter the Application (client) ID, or clear 'Use a self-deployed Azure application'.",
+        )
+    if not _is_id(text):
+        raise CredentialError('ID is not a client ID.', 'Enter the Application (client) ID of the app registration in ID.')
+    return text
+
+
+def clean_managed_identity_id(value: str) -> str:
+    """Return a client ID, which may be empty. Raise CredentialError if it is something else, such as a resource ID."""
+    text = clean_guid(value)
+    if text and not _is_id(text):
+        raise CredentialError(
+            'Azure Managed Identities Client ID is not a client ID.',
+            'Enter the client ID of the user-assigned identity, not its resource ID or name.',
+        )
+    return text
+
+
+def clean_client_secret(value: str) -> str:
+    text = clean_text(value, 'Key (client secret)')
+    if not text:
+        raise CredentialError('Key (client secret) is missing.', 'Enter the client secret, or a certificate and its private key.')
+    return text
+
+
+def clean_thumbprint(value: str) -> str:
+    """Return the digits of a thumbprint in upper case: 40 (SHA-1) or 64 (SHA-256). Raise CredentialError for something else."""
+    digits = re.sub(r'[\s:-]', '', clean_id(value)).upper()
+    if not re.fullmatch(r'[0-9A-F]{40}|[0-9A-F]{64}', digits):
+        raise CredentialError(
+            'The certificate thumbprint is not 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.',
+            'Copy the thumbprint from Certificates & secrets of the app registration.',
+        )
+    return digits
+
+
+def clean_pem(value: str) -> list[tuple[str, str]]:
+    """Return the PEM blocks of `value` with their labels, such as ``PRIVATE KEY``, in their order.
+
+    Text boxes and vaults replace line breaks by spaces or by the two characters ``\\n``.
+    """
+    text = clean_value(str(value or '').replace('\\r', '').replace('\\n', '\n')).translate(ASCII_HYPHENS)
+    blocks = []
+    for label, body in re.findall(_PEM_BLOCK, text):
+        if 'ENCRYPTED' in body:  # a header of an encrypted key in the traditional format
+            label = 'ENCRYPTED PRIVATE KEY'
+        label = label.replace('X509 CERTIFICATE', 'CERTIFICATE')
+        lines = '\n'.join(re.findall('.{1,64}', re.sub(r'\s', '', body)))
+        blocks.append((label, f'-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n'))
+    return blocks
+
+
+def clean_private_keys(blocks: list[tuple[str, str]]) -> list[str]:
+    """Return the private keys among PEM blocks. Raise CredentialError if there is none, or only encrypted ones."""
+    keys = [block for label, block in blocks if label.endswith('PRIVATE KEY') and 'ENCRYPTED' not in label]
+    if keys:
+        return keys
+    if any('ENCRYPTED' in label for label, _ in blocks):
+        raise CredentialError(
+            'The private key is encrypted.', 'Decrypt it with openssl pkey -in key.pem -out plain.pem, and paste the result.'
+        )
+    raise CredentialError(
+        'The private key is missing, or is not in PEM format.',
+        "Paste the whole key, from '-----BEGIN PRIVATE KEY-----' to '-----END PRIVATE KEY-----'.",
+    )
+
+
+# endregion
 
 # region authorization response
 

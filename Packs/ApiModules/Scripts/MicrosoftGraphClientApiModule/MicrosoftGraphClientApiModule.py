@@ -12,17 +12,14 @@ import requests
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException, LOG
-    from MicrosoftCoreApiModule import (
-        AZURE_WORLDWIDE_CLOUD,
-        AzureCloud,
-        JsonObject,
+    from MicrosoftCoreApiModule import AZURE_WORLDWIDE_CLOUD, AzureCloud, JsonObject, outside_text
+    from MicrosoftHttpApiModule import (
         NO_RETRIES,
         RetryPolicy,
         connection_problem,
         is_reset,
         is_same_host,
         json_or_none,
-        outside_text,
         retry_after_seconds,
         run_with_retries,
         skip_netrc,

@@ -15,11 +15,8 @@ import demistomock as demisto
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException, fileResult
-    from MicrosoftCoreApiModule import (
-        JsonObject,
-        NO_RETRIES,
-        RetryPolicy,
-    )
+    from MicrosoftCoreApiModule import JsonObject
+    from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy
     from MicrosoftMailMimeApiModule import (
         file_name,
         unescaped,

@@ -13,11 +13,8 @@ from urllib.parse import urlsplit
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import (
-        JsonObject,
-        MicrosoftSignInError,
-        NO_RETRIES,
-    )
+    from MicrosoftCoreApiModule import JsonObject, MicrosoftSignInError
+    from MicrosoftHttpApiModule import NO_RETRIES
     from MicrosoftApiModule import (
         API_RETRIES,
     )

@@ -21,12 +21,8 @@ import requests
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from CommonServerPython import DemistoException
-    from MicrosoftCoreApiModule import (
-        JsonObject,
-        NO_RETRIES,
-        RetryPolicy,
-        is_loopback,
-    )
+    from MicrosoftCoreApiModule import JsonObject
+    from MicrosoftHttpApiModule import NO_RETRIES, RetryPolicy, is_loopback
     from MicrosoftApiModule import (
         mask_secret,
     )

@@ -44,13 +44,10 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         clean_guid,
         clean_id,
         clean_value,
-        connection_problem,
         is_guid,
-        is_same_host,
-        json_or_none,
         outside_text,
-        require_https,
     )
+    from MicrosoftHttpApiModule import connection_problem, is_same_host, json_or_none, require_https
     from MicrosoftTokenRequestApiModule import (
         AccessToken,
         OIDC_SCOPES,

@@ -13,15 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 from MicrosoftCredentialsApiModule import *
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
-    from MicrosoftCoreApiModule import (
-        CredentialError,
-        JsonObject,
-        MAX_RETRY_AFTER,
-        MicrosoftSignInError,
-        SystemClock,
-        float_or_none,
-        is_guid,
-    )
+    from MicrosoftCoreApiModule import CredentialError, JsonObject, MicrosoftSignInError, SystemClock, float_or_none, is_guid
+    from MicrosoftHttpApiModule import MAX_RETRY_AFTER
     from MicrosoftTokenRequestApiModule import (
         AccessToken,
         DEAD_TOKEN_CODES,
@@ -113,6 +106,7 @@ class TokenProvider:
         return token
 
     def start_sign_in(self, pending: PendingSignIn, lifetime: float = PENDING_LIFETIME) -> None:
+        """Cache a sign-in for `lifetime` seconds. Raise SignInUnavailableError if the platform does not store it."""
         if not self.update(lambda cached: cached.put_pending(pending, lifetime), force=True):
             raise not_stored('The sign-in was not started')
 
@@ -464,6 +458,42 @@ class _Latest(NamedTuple):
     identity: str
 
 
+class _SingleUseRecord(NamedTuple):
+    """What was sent and works only once: its digest, and the time in seconds since the epoch."""
+
+    token: str
+    time: float
+
+
+_ENTRY_TYPES = {
+    'sign-in': CachedSession,
+    'latest': _Latest,
+    'started': PendingSignIn,
+    'lease': Lease,
+    'sent': _SingleUseRecord,
+}
+_Entry = TypeVar('_Entry')
+_USER_ENTRIES = (CachedSession, _Latest)  # a wrong clock must not drop them; Microsoft says when they end
+_JSON_TYPES = {str: (str,), float: (int, float), bool: (bool,), tuple[str, ...]: (list,)}
+_MAX_SESSIONS = 10  # the oldest ones are dropped
+_MAX_TIME = 1e11  # seconds since the epoch; dates end at 2.5e11
+
+
+def _read_entry(context: JsonObject, key: str, entry_type: type[_Entry], now: float = -math.inf) -> _Entry | None:
+    """Return an entry of the context, None if it is missing, has another shape than `entry_type`, or ended before `now`."""
+    try:
+        entry = json.loads(context[key], parse_constant=int)  # rejects NaN and Infinity
+        types = {**entry_type.__annotations__, 'ends_on': float}
+        fields = {name: entry[name] for name in types if name in entry}
+        for name, value in fields.items():
+            if type(value) not in _JSON_TYPES.get(types[name], ()) or (types[name] is float and abs(value) > _MAX_TIME):
+                return None
+        is_over = fields.pop('ends_on') <= now and entry_type not in _USER_ENTRIES
+        return None if is_over else entry_type(**fields)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return None
+
+
 class CachedTokens:
     """The cached tokens of one credential, as read from a context. They are written by the methods.
 
@@ -676,42 +706,6 @@ class CachedTokens:
 
     def _is_of_credential(self, access_token: Any) -> bool:
         return isinstance(access_token, str) and self._credential.matches_claims(AccessToken(access_token, 0, 0).claims())
-
-
-class _SingleUseRecord(NamedTuple):
-    """What was sent and works only once: its digest, and the time in seconds since the epoch."""
-
-    token: str
-    time: float
-
-
-_ENTRY_TYPES = {
-    'sign-in': CachedSession,
-    'latest': _Latest,
-    'started': PendingSignIn,
-    'lease': Lease,
-    'sent': _SingleUseRecord,
-}
-_Entry = TypeVar('_Entry')
-_USER_ENTRIES = (CachedSession, _Latest)  # a wrong clock must not drop them; Microsoft says when they end
-_JSON_TYPES = {str: (str,), float: (int, float), bool: (bool,), tuple[str, ...]: (list,)}
-_MAX_SESSIONS = 10  # the oldest ones are dropped
-_MAX_TIME = 1e11  # seconds since the epoch; dates end at 2.5e11
-
-
-def _read_entry(context: JsonObject, key: str, entry_type: type[_Entry], now: float = -math.inf) -> _Entry | None:
-    """Return an entry of the context, None if it is missing, has another shape than `entry_type`, or ended before `now`."""
-    try:
-        entry = json.loads(context[key], parse_constant=int)  # rejects NaN and Infinity
-        types = {**entry_type.__annotations__, 'ends_on': float}
-        fields = {name: entry[name] for name in types if name in entry}
-        for name, value in fields.items():
-            if type(value) not in _JSON_TYPES.get(types[name], ()) or (types[name] is float and abs(value) > _MAX_TIME):
-                return None
-        is_over = fields.pop('ends_on') <= now and entry_type not in _USER_ENTRIES
-        return None if is_over else entry_type(**fields)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
-        return None
 
 
 def clear_tokens(context: JsonObject, discard: bool = True) -> list[str]:

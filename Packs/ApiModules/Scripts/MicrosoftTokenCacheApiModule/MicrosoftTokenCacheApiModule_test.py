@@ -470,6 +470,14 @@ def test_a_recent_token_is_used_without_reading_the_cache(clock: FakeClock) -> N
     assert tokens.get_token(GRAPH).value == 'after rejection'
 
 
+def test_a_recent_token_is_not_used_after_a_write_of_the_same_process(clock: FakeClock) -> None:
+    provider(ScriptedCredential(response('first')), clock).get_token(GRAPH)
+    tokens = provider(ScriptedCredential(), clock)
+    assert tokens.get_token(GRAPH).value == 'first'
+    provider(ScriptedCredential(), clock).save(GRAPH, response('of a new sign-in'), is_new_sign_in=True)
+    assert tokens.get_token(GRAPH).value == 'of a new sign-in'
+
+
 def test_a_rejected_token_is_not_reused_if_another_process_has_replaced_it(clock: FakeClock) -> None:
     provider(ScriptedCredential(response('rejected')), clock).get_token(GRAPH)
     tokens = provider(ScriptedCredential(), clock)

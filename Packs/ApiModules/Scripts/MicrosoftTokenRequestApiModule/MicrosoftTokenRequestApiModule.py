@@ -13,24 +13,26 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
-from MicrosoftCoreApiModule import *
+from MicrosoftHttpApiModule import *
 
 if __name__.endswith('ApiModule'):  # in a built pack these names are already in the same file
     from MicrosoftCoreApiModule import (
-        ErrorResponse,
         JsonObject,
-        LimitedSession,
         MAX_OUTSIDE_TEXT,
         MicrosoftSignInError,
-        RetryPolicy,
         SystemClock,
-        connection_problem,
         float_or_none,
-        json_or_none,
         outside_text,
+        secret_forms,
+    )
+    from MicrosoftHttpApiModule import (
+        ErrorResponse,
+        LimitedSession,
+        RetryPolicy,
+        connection_problem,
+        json_or_none,
         retry_after_seconds,
         run_with_retries,
-        secret_forms,
         skip_netrc,
     )
 
@@ -281,15 +283,16 @@ def parse_oauth_error(
     numbers = _error_numbers(description, body.get('error_codes'))
     code = f'AADSTS{numbers[0]}' if numbers else error
     known = next((number for number in numbers if number in SIGN_IN_ADVICE), 0)
+    by_error = {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}.get(error, _CHECK_SETTINGS)
     advice = _find_advice(known, description, str(body.get('suberror') or ''))
     if own_advice:
         added_to = '' if advice is None or advice.is_for_registration else advice.text
         advice = _for_new_sign_in(f'{added_to} {own_advice}'.strip())
-    elif not advice and numbers and error not in _ADVICE_BY_ERROR:
-        where = 'https://login.microsoftonline.com/error and in the sign-in log of the tenant'
-        advice = SignInAdvice(f'Look up {code} at {where}.')
-    by_error = {**_ADVICE_BY_ERROR, **_ADVICE_WITHOUT_NUMBER}
-    advice = advice or by_error.get(error, _CHECK_SETTINGS)
+    elif advice is None and numbers and error not in _ADVICE_BY_ERROR:
+        url = 'https://login.microsoftonline.com/error'
+        advice = SignInAdvice(f'Look up {code} at {url} and in the sign-in log of the tenant.')
+    elif advice is None:
+        advice = by_error
     if known and known not in _SEVERAL_CAUSES:
         description = re.split(r'(?<=[^\d\s][.!?])\s', description)[0]
     answered = f'HTTP status {status}, ' if status else ''

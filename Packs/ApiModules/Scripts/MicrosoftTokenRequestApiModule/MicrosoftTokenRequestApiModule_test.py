@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 import random
 import re
 import threading
@@ -12,7 +13,8 @@ from unittest import mock
 
 import pytest
 import requests
-from MicrosoftCoreApiModule import MicrosoftSignInError, RetryPolicy
+from MicrosoftCoreApiModule import MicrosoftSignInError
+from MicrosoftHttpApiModule import RetryPolicy
 from MicrosoftCoreApiModule_test import StoppedClock
 from MicrosoftTokenRequestApiModule import (
     LONG_LIFETIME,
@@ -832,9 +834,16 @@ def client_with_heartbeat(monkeypatch: pytest.MonkeyPatch, seconds: float, heart
 
 
 @pytest.mark.parametrize(
-    'heartbeat, is_single_use, is_here', [(lambda: None, True, False), (lambda: None, False, True), (None, True, True)]
+    'client, is_here',
+    [
+        (TokenClient().with_heartbeat(lambda: None, is_single_use=True), False),
+        (TokenClient().with_heartbeat(lambda: None, is_single_use=False), True),
+        (TokenClient().with_heartbeat(lambda: None, is_single_use=True).without_retries(math.inf), True),
+        (TokenClient(), True),
+    ],
+    ids=['single use', 'repeatable', 'without retries', 'without heartbeat'],
 )
-def test_only_a_single_use_request_is_sent_in_another_thread(heartbeat: Any, is_single_use: bool, is_here: bool) -> None:
+def test_only_a_single_use_request_is_sent_in_another_thread(client: TokenClient, is_here: bool) -> None:
     threads: list[str] = []
 
     class Noting(ScriptedService):
@@ -842,7 +851,6 @@ def test_only_a_single_use_request_is_sent_in_another_thread(heartbeat: Any, is_
             threads.append(threading.current_thread().name)
             return super().send(*args, **kwargs)
 
-    client = TokenClient().with_heartbeat(heartbeat, is_single_use)
     with Noting([GOOD]) as service:
         client.request_token(TokenRequest('POST', service.url))
     assert threads == [threading.current_thread().name if is_here else TOKEN_THREAD]
@@ -858,10 +866,9 @@ def test_a_wait_for_a_retry_has_a_heartbeat(token_client: TokenClient, clock: St
 
 def test_a_heartbeat_is_that_of_the_copy_alone(token_client: TokenClient, clock: StoppedClock) -> None:
     beats: list[float] = []
-    with_heartbeat = token_client.with_heartbeat(lambda: beats.append(clock.now()), is_single_use=True)
+    token_client.with_heartbeat(lambda: beats.append(clock.now()), is_single_use=True)
     with ScriptedService([(429, {'Retry-After': '8'}, ''), GOOD]) as service:
         token_client.request_token(TokenRequest('POST', service.url))
-        with_heartbeat.without_retries(9).request_token(TokenRequest('POST', service.url))
     assert (clock.waits, beats) == ([8], [])
 
 
