@@ -195,7 +195,7 @@ def test_an_email_is_deleted_permanently_only_if_that_was_wanted(case: Case) -> 
     run = case.run(DELETE, approval='Yes', Permanent='True')
     assert case.folder() == 'nowhere'
     assert run.notes == [
-        'The email was deleted permanently and cannot be put back. The EML file in this war room is a copy of it.'
+        'The email was deleted permanently and cannot be restored. The EML file in this War Room is a copy of it.'
     ]
     assert case.war_room.context()['MSGraphMail']['DeletedEmails']['Permanent'] is True
 

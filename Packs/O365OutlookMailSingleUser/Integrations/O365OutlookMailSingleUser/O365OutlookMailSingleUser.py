@@ -41,7 +41,7 @@ with suppress(ImportError):  # in a built pack these names are already in the sa
     from MicrosoftGraphMailFetchApiModule import fetch_incidents
 
 MAILBOX_LABEL = 'Email address of the mailbox'
-# Platforms with quick actions offer commands for them alone: demisto-sdk removes these from the packs for other platforms.
+# Commands of the quick actions that some platforms have. demisto-sdk removes them from packs for other platforms.
 QUICK_ACTIONS = {
     f'{name}-quick-action': MAIL_COMMANDS[name] for name in ('msgraph-mail-delete-email', 'msgraph-mail-block-sender')
 }
