@@ -146,7 +146,7 @@ def test_an_odd_row_stops_no_other(
     'error',
     [MemoryError(), OSError(errno.ENOSPC, 'No space left on device'), RecursionError('deep'), ValueError('x'), KeyError('y')],
 )
-@pytest.mark.parametrize('place', ['html_to_text', 'attachment_details', 'save_file'])
+@pytest.mark.parametrize('place', ['body_text', 'attachment_details', 'save_file'])
 def test_whatever_goes_wrong_with_one_mail_is_its_fault(
     source: MailSource, instance: Instance, monkeypatch: pytest.MonkeyPatch, error: Exception, place: str
 ) -> None:
@@ -155,7 +155,7 @@ def test_whatever_goes_wrong_with_one_mail_is_its_fault(
     original = getattr(MicrosoftGraphMailFetchApiModule, place)
 
     def fails(*args: Any, **kwargs: Any) -> Any:
-        if 'good' not in str(args[0]):
+        if args[0] and 'good' not in str(args[0]):  # a unique body is empty
             raise error
         return original(*args, **kwargs)
 

@@ -826,7 +826,7 @@ def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     }
     name = rule['displayName'].lower()
     earlier = next((one for one in mailbox.list_rules(_MAX_RULES) if str(one.get('displayName')).lower() == name), None)
-    is_blocked = earlier is not None and _is_blocked_by(earlier, sender, rule['actions'])
+    is_blocked = earlier is not None and _is_blocked_by(sender, earlier, rule['actions'])
     present = earlier if earlier and is_blocked else mailbox.create_rule(rule)
     if earlier and not is_blocked:  # a new rule replaces it: changing a rule would leave its exceptions and errors
         if present['id'] == earlier['id']:  # found after an unclear response
@@ -837,7 +837,7 @@ def block_sender_command(mailbox: Mailbox, args: Arguments) -> CommandResults:
     return object_results('MSGraphMail.BlockedSender', title, outputs, present, list(outputs), key='RuleID')
 
 
-def _is_blocked_by(rule: JsonObject, sender: str, actions: JsonObject) -> bool:
+def _is_blocked_by(sender: str, rule: JsonObject, actions: JsonObject) -> bool:
     """Return whether a rule takes these actions on all emails of a sender."""
     conditions = {name: one for name, one in (rule.get('conditions') or {}).items() if one}
     addresses = [EmailAddress.from_json(one).address.lower() for one in conditions.pop('fromAddresses', ())]

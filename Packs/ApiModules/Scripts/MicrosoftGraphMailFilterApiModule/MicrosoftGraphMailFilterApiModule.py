@@ -25,7 +25,7 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         int_argument,
     )
     from MicrosoftMailMimeApiModule import (
-        body_text,
+        html_to_text,
     )
     from MicrosoftGraphClientApiModule import (
         GraphError,
@@ -659,13 +659,13 @@ def _words(text: Any) -> str:
 
 
 @lru_cache(2)  # each word of a search reads the same body
-def _words_of_content(content: str, content_type: str) -> str:
-    return _words(body_text({'content': content, 'contentType': content_type}))
+def _words_of_content(content: str, is_html: bool) -> str:
+    return _words(html_to_text(content) if is_html else content)
 
 
 def _words_of_body(body: Any) -> str:
     body = body if isinstance(body, dict) else {}
-    return _words_of_content(str(body.get('content') or ''), str(body.get('contentType')))
+    return _words_of_content(str(body.get('content') or ''), str(body.get('contentType')).lower() == 'html')
 
 
 def _words_of_name(attachment: Any) -> str:
