@@ -18,6 +18,7 @@ from MicrosoftGraphClientApiModule import GraphError
 from MicrosoftGraphMailClientApiModule import GraphMailClient
 from MicrosoftGraphMailFetchApiModule import fetch_mails
 from MicrosoftGraphMailFilterApiModule import FetchOptions, graph_seconds
+from MicrosoftGraphMailSearchApiModule import mail_search
 from sandbox.microsoft import MicrosoftCloud
 from sandbox.microsoft.graph_mail import mime
 from sandbox.microsoft.graph_mail.mailbox import Mailbox
@@ -575,7 +576,7 @@ def test_the_size_of_a_mail_that_is_read_alone_is_known(
 ) -> None:
     message = deliver(ada)
     cloud.faults.add(service='graph', path=path_of(message), status=500)
-    assert fetches.names(search=search) == ['Hello'] * is_found
+    assert fetches.names(search=mail_search(search)) == ['Hello'] * is_found
 
 
 def test_a_mail_that_was_moved_before_it_could_be_read_becomes_an_incident(fetches: Fetches, ada: Mailbox) -> None:

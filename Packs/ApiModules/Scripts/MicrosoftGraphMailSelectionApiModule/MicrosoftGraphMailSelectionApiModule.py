@@ -31,9 +31,11 @@ if __name__.endswith('ApiModule'):  # in a built pack these names are already in
         NOT_FOUND_CODES,
         REFUSED_STATUSES,
     )
+    from MicrosoftGraphMailSearchApiModule import (
+        FetchLabel,
+    )
     from MicrosoftGraphMailFilterApiModule import (
         CHANGED,
-        FetchLabel,
         FetchOptions,
         MAX_MAILS_PER_RUN,
         MessageRow,

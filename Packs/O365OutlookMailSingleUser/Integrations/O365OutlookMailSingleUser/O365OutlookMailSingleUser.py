@@ -15,6 +15,7 @@ from MicrosoftGraphMailArgumentsApiModule import *
 from MicrosoftGraphMailCommandsApiModule import *
 from MicrosoftGraphMailSendApiModule import *
 from MicrosoftGraphMailSendCommandsApiModule import *
+from MicrosoftGraphMailSearchApiModule import *
 from MicrosoftGraphMailFilterApiModule import *
 from MicrosoftGraphMailSelectionApiModule import *
 from MicrosoftGraphMailFetchApiModule import *
