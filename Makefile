@@ -63,8 +63,11 @@ screenshots: ## take the pictures of the README in the browser tests
 test-fast: setup ## run the unit and contract tests that are not slow, without coverage
 	@$(BIN)/python -m pytest $(PARALLEL) -m '(unit or contract) and not slow and not property' $(FAST) $(ARGS)
 
-soak: setup ## 20,000 made-up histories of a mailbox, under documented and under reported behaviour (`make test` runs 250 each), and the largest mailboxes; takes hours; HISTORIES=2000 chooses their number
-	@$(BIN)/python -m pytest -m 'property or nightly' --hypothesis-profile=soak $(ARGS)
+test-nightly: setup ## the tests that `make test` leaves out because they take long
+	@$(BIN)/python -m pytest $(PARALLEL) -m nightly $(if $(REPORTS),--junitxml=$(REPORTS)/junit.xml) $(ARGS)
+
+soak: setup ## 20,000 made-up histories of a mailbox, under documented and under reported behaviour (`make test` runs 250 each); takes hours; HISTORIES=2000 chooses their number
+	@$(BIN)/python -m pytest -m property --hypothesis-profile=soak $(ARGS)
 
 fuzz: setup ## 100,000 parameters, arguments, responses and stored values of any kind; FUZZ=9000 for fewer
 	@FUZZ=$(or $(FUZZ),100000) $(BIN)/python -m pytest Tests/conformance/faults/fuzz_test.py $(ARGS)

@@ -4,12 +4,15 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from delivery import format as formatter
 from delivery.commands import ROOT, git
 
 CLASSIFIER = 'Packs/O365OutlookMailSingleUser/Classifiers/classifier-O365OutlookMailSingleUser.json'
 
 
+@pytest.mark.nightly
 def test_committed_files_are_left_as_they_are_and_others_become_like_them(repository: Path, capsys) -> None:
     shutil.copy(ROOT / 'pyproject.toml', repository)
     committed = (repository / CLASSIFIER).read_text(encoding='utf-8')

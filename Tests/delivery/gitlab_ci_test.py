@@ -113,6 +113,7 @@ def test_a_commit_has_one_pipeline(variables: 'dict[str, str]', runs: bool) -> N
         ('upload', ['never', 'never', 'manual', 'manual', 'never']),
         ('smoke', ['never', 'never', 'on_success', 'on_success', 'never']),
         ('release', ['never', 'never', 'never', 'on_success', 'never']),
+        ('test-nightly', ['never', 'never', 'never', 'never', 'on_success']),
         ('soak', ['never', 'never', 'never', 'never', 'on_success']),
         ('bench', ['never', 'never', 'never', 'never', 'on_success']),
     ],

@@ -35,6 +35,7 @@ def test_the_pack_is_for_every_marketplace_of_xsoar() -> None:
     assert MARKETPLACES == ['xsoar', 'xsoar_saas', 'xsoar_on_prem', 'marketplacev2', 'platform']
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize('marketplace', MARKETPLACES)
 def test_the_zip_for_a_marketplace_holds_the_whole_pack(built, marketplace: str) -> None:
     with zipfile.ZipFile(built[marketplace]) as archive:
@@ -49,11 +50,13 @@ def test_the_zip_for_a_marketplace_holds_the_whole_pack(built, marketplace: str)
     assert quick_actions == ({'Block Sender', 'Delete Email'} if marketplace == 'platform' else set())
 
 
+@pytest.mark.nightly
 def test_the_same_commit_gives_the_same_bytes(built) -> None:
     """The content for xsoar_on_prem is that for xsoar."""
     assert built['xsoar_on_prem'].read_bytes() == built['xsoar'].read_bytes()
 
 
+@pytest.mark.nightly
 def test_time_commit_and_tags_are_those_of_the_commit(built) -> None:
     when = package.committed_at()
     with zipfile.ZipFile(built['platform']) as archive:

@@ -67,6 +67,7 @@ def test_the_widget_counts_what_this_integration_reports() -> None:
     assert counted == {'Successful': ErrorTypes.SUCCESS, 'Throttled': ErrorTypes.QUOTA_ERROR}
 
 
+@pytest.mark.nightly
 def test_documents_stay_as_they_are_until_their_playbook_changes(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert playbooks.main(repository) == 0
     said = capsys.readouterr().out

@@ -35,6 +35,7 @@ def files(repository: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (repository / 'build' / 'release').iterdir()}
 
 
+@pytest.mark.nightly
 def test_a_release_is_tagged_complete_and_the_same_bytes_each_time(unreleased: Path) -> None:
     assert release.main([], unreleased) == 0
     first = files(unreleased)

@@ -10,6 +10,8 @@ import pytest
 from demo.upload import REPOSITORY
 from sandbox.tests.machine import limit
 
+pytestmark = pytest.mark.nightly
+
 
 @pytest.fixture(scope='module')
 def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:

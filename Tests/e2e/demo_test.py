@@ -118,6 +118,7 @@ def test_an_interrupted_demo_stops_everything(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.nightly
 def test_the_demo_of_a_broken_integration_fails_and_shows_the_errors(repository_copy: Path, tmp_path: Path) -> None:
     integrations = repository_copy / 'Packs/O365OutlookMailSingleUser/Integrations'
     script = integrations / 'O365OutlookMailSingleUser/O365OutlookMailSingleUser.py'
@@ -139,6 +140,7 @@ def test_the_demo_of_a_broken_integration_fails_and_shows_the_errors(repository_
     assert 'Save the mail' not in output
 
 
+@pytest.mark.nightly
 def test_the_demo_of_a_pack_that_cannot_be_built_shows_the_output_of_demisto_sdk(repository_copy: Path, tmp_path: Path) -> None:
     (repository_copy / 'Packs/O365OutlookMailSingleUser/pack_metadata.json').write_text('{')
     (tmp_path / 'temporary').mkdir()

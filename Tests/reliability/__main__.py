@@ -18,7 +18,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         environment = {'FAULTS': '1', 'FUZZ': '100000', **os.environ, 'RELIABILITY': folder}
         workers = ['--numprocesses=logical', '--maxprocesses=8', '--dist=load']
-        command = [sys.executable, '-m', 'pytest', '-q', '--no-header', *workers, TESTS, *sys.argv[1:]]
+        command = [sys.executable, '-m', 'pytest', '-q', '--no-header', '-m', 'contract', *workers, TESTS, *sys.argv[1:]]
         done = subprocess.run(command, cwd=ROOT, env=environment, check=False)
         PAGE.write_text(page(read(Path(folder))), encoding='utf-8')
     print(f'Written: {PAGE.relative_to(ROOT)}')
