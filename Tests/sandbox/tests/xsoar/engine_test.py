@@ -193,7 +193,6 @@ def test_a_command_runs_on_every_enabled_instance_unless_one_is_named(desk: Desk
     'text, sentence',
     [
         ('!probe-ecko x', 'There is no command !probe-ecko. Did you mean !probe-echo?'),
-        ('!probe-echo typo=1', '!probe-echo has no argument typo: it takes text, id, colour, password.'),
         ('!probe-need', '!probe-need needs the argument what: write what=<value>.'),
         ('!probe-echo colour=blue', "The argument colour of !probe-echo cannot be 'blue': choose one of red, green."),
         ('!probe-echo text="open', 'The quote at character 18 is not closed: end the value with a double quote.'),
@@ -205,6 +204,10 @@ def test_a_mistake_in_a_command_is_an_error_entry(desk: Desk, text: str, sentenc
     entries = desk.run(text)
 
     assert [(each['type'], each['contents']) for each in entries] == [(4, sentence)]
+
+
+def test_an_argument_that_the_command_does_not_declare_does_not_reach_it(desk: Desk) -> None:
+    assert desk.say('!probe-echo hello typo=1') == 'echo hello'
 
 
 def test_an_entry_tells_the_command_that_it_answers(desk: Desk) -> None:
