@@ -78,9 +78,9 @@ def test_the_time_limit_of_the_server_holds_where_nothing_else_is_said(start: Ca
     assert desk.say('!probe-crash how=hang') == 'The command was stopped: it took longer than its limit of 0.5 seconds.'
 
 
-def test_the_time_limit_of_the_yml_holds(desk: Desk) -> None:
+def test_the_time_limit_of_a_command_in_the_yml_holds(desk: Desk) -> None:
     yml = (
-        'commonfields: {id: Slow}\nname: Slow\nscript: {type: python, timeout: 1ns, commands: [{name: slow}], '
+        'commonfields: {id: Slow}\nname: Slow\nscript: {type: python, commands: [{name: other}, {name: slow, timeout: 1}], '
         'script: "import time; time.sleep(60)"}'
     )
     desk.request('POST', '/settings/integration-conf/upload', files={'file': ('Slow.yml', yml)})
