@@ -133,7 +133,7 @@ class Application(Principal):
 
 @dataclass(kw_only=True)
 class ManagedIdentity(Principal):
-    """An identity of Azure hosts. ``hosts`` holds ``azure-vm``, ``app-service``, ``arc``."""
+    """An identity of Azure hosts. ``hosts`` holds ``azure-vm``, ``app-service``, ``arc``, ``aks``."""
 
     name: str
     client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
