@@ -65,9 +65,13 @@ class Principal:
 
 @dataclass(kw_only=True)
 class User(Principal):
-    """A user account. ``shared_with`` holds the object IDs of the users who may open this mailbox."""
+    """A user account. ``shared_with`` holds the object IDs of the users who may open this mailbox.
+
+    ``mail`` is the primary SMTP address if it is another one than ``user_principal_name``.
+    """
 
     user_principal_name: str
+    mail: str = ''
     display_name: str
     password: str = field(repr=False)
     is_admin: bool = False
