@@ -37,7 +37,7 @@ class Cluster:
         self.ca_file.write_bytes(authority.cert_pem.bytes())
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(SERVER_NAME).configure_cert(self.tls)
-        self.tls.sni_callback = _refuse_other_names  # type: ignore[assignment]
+        self.tls.sni_callback = _refuse_other_names
 
     def pod(self, proxy: str, clock: Clock) -> dict[str, str]:
         """Return the variables of a pod whose service account has the identity binding, with a new token."""

@@ -1,5 +1,6 @@
 """The token proxy of a Kubernetes cluster with an identity binding."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ OTHER_SUBJECT = 'system:serviceaccount:soar:other'
 def pool(cloud: MicrosoftCloud, **settings: Any) -> urllib3.HTTPSConnectionPool:
     """Return connections to the proxy as a pod makes them, with other settings of urllib3."""
     pod = cloud.host_environment('aks')
-    known = {'server_hostname': pod['AZURE_KUBERNETES_SNI_NAME'], 'ca_certs': pod['AZURE_KUBERNETES_CA_FILE']}
+    known: dict[str, Any] = {'server_hostname': pod['AZURE_KUBERNETES_SNI_NAME'], 'ca_certs': pod['AZURE_KUBERNETES_CA_FILE']}
     port = urlsplit(pod['AZURE_KUBERNETES_TOKEN_PROXY']).port
     return urllib3.HTTPSConnectionPool('localhost', port, retries=False, timeout=limit(10), **{**known, **settings})
 
@@ -34,7 +35,7 @@ def ask(cloud: MicrosoftCloud, path: str = '/', **changes: str) -> tuple[int, di
         'scope': f'{cloud.graph}/.default',
         **changes,
     }
-    with pool(cloud) as connections:
+    with closing(pool(cloud)) as connections:
         answer = connections.request('POST', path, fields=form, encode_multipart=False)
     return answer.status, answer.json()
 
@@ -81,5 +82,5 @@ def test_entra_itself_refuses_the_token(cloud: MicrosoftCloud, http: HttpClient)
 
 @pytest.mark.parametrize('settings', [{'server_hostname': 'localhost'}, {'ca_certs': None}], ids=['another name', 'no CA'])
 def test_the_proxy_has_a_name_and_an_authority_of_its_own(cloud: MicrosoftCloud, settings: dict[str, Any]) -> None:
-    with pool(cloud, **settings) as connections, pytest.raises(urllib3.exceptions.SSLError):
+    with closing(pool(cloud, **settings)) as connections, pytest.raises(urllib3.exceptions.SSLError):
         connections.request('POST', '/')
